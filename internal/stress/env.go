@@ -1,0 +1,4 @@
+package stress
+
+// Env is what a measurement works with during one repetition.
+type Env struct{}

@@ -1,0 +1,65 @@
+package stress
+
+import (
+	"context"
+	"time"
+
+	"mabeam-top/internal/stress/report"
+)
+
+// A Measurement is one entry of the catalogue: a question to the runtime, the
+// parameters it can be asked with, and the metrics that answer it.
+type Measurement struct {
+	// Name is the kebab-case name that scenario files use.
+	Name string
+	// Summary says in one sentence what question it answers.
+	Summary string
+	// Component is the row of the baseline table that it is held against by
+	// default; empty for none.
+	Component string
+	Params    []Param
+	// Metrics are all that it can report. A threshold on any other name is an
+	// error of the scenario file.
+	Metrics []Metric
+	// Estimate is how long one repetition takes, roughly, on a small machine.
+	Estimate func(Params) time.Duration
+	// Check tells what is wrong with parameters that are each valid but do
+	// not fit together; nil if nothing can be.
+	Check func(Params) error
+	// Run carries out one repetition on the fresh system of env and hands its
+	// results to env.
+	Run func(ctx context.Context, env *Env) error
+}
+
+// A Metric describes one quantity that a measurement reports.
+type Metric struct {
+	Name string
+	// Unit is one of ms, s, bytes, MB, 1/s, ratio, count, exponent, bool, text.
+	Unit   string
+	Better report.Better
+	// Distribution says that it has one, so that NAME.p99 and the like exist.
+	Distribution bool
+	// Keyed says that NAME.KEY exist besides, one for each part, type or the
+	// like.
+	Keyed bool
+	// Probe is the probe that shows the metric while it is measured, and
+	// ProbeScale what to multiply the metric with to be in the probe's unit
+	// (0 means 1); empty if none does.
+	Probe      string
+	ProbeScale float64
+	// Doc says in one sentence what it means and how it is measured.
+	Doc string
+}
+
+// A Catalogue is a set of measurements, in the order in which they are told.
+type Catalogue []*Measurement
+
+// Find returns the measurement of that name, or nil.
+func (c Catalogue) Find(name string) *Measurement {
+	for _, m := range c {
+		if m.Name == name {
+			return m
+		}
+	}
+	return nil
+}

@@ -1,0 +1,69 @@
+package stress
+
+import (
+	"time"
+
+	"mabeam-top/internal/stress/verdict"
+)
+
+// A Plan is everything that a run will do, resolved and checked: every
+// default is filled in and every override applied.
+type Plan struct {
+	Scenarios []Scenario
+}
+
+// A Scenario is a list of measurements that are told as one.
+type Scenario struct {
+	Name        string
+	Title       string
+	Description string
+	Tags        []string
+	// File is where it was read from; "builtin:NAME.yaml" for one that the
+	// program carries.
+	File string
+	// Timeout bounds the whole scenario.
+	Timeout time.Duration
+	// Seed is what all randomness of the scenario is drawn from.
+	Seed   uint64
+	System SystemSpec
+	Groups []Group
+}
+
+// SystemSpec says how the runtime is started for each repetition.
+type SystemSpec struct {
+	// MaxAgents is the limit on live agents; 0 means none.
+	MaxAgents int
+	// Mailbox is the capacity of an agent's mailbox and of a subscription's
+	// queue.
+	Mailbox int
+	// BusPolicy is what a full queue does: block, drop-oldest, drop-newest or
+	// disconnect.
+	BusPolicy string
+}
+
+// A Group is the steps that run at the same time on the same system; most
+// groups are of one step.
+type Group []Step
+
+// A Step is one measurement with its parameters and what it is held against.
+type Step struct {
+	Name        string
+	Measurement *Measurement
+	Params      Params
+	Warmup      Warmup
+	// Repeat is how many times the step is measured, each on a fresh system.
+	Repeat int
+	// Component is the row of the baseline table; empty for none.
+	Component string
+	// Tolerance is the share by which a baseline may be missed.
+	Tolerance  float64
+	Thresholds []verdict.Threshold
+}
+
+// A Warmup is what runs before the measurement and is thrown away. At most
+// one of its fields is set; the zero value is no warm-up.
+type Warmup struct {
+	For time.Duration
+	// Operations counts the warm-up in operations instead of time.
+	Operations int
+}

@@ -1,0 +1,244 @@
+// Package report holds the records of a run's result and writes them in the
+// formats that people and scripts read. It is data: nothing here measures or
+// judges.
+package report
+
+import "time"
+
+// Schema names the version of the JSON report. It changes when a reader of
+// the report would have to.
+const Schema = "mabeam-top/report/v1"
+
+// A Report is the result of one run: every scenario that was asked for, with
+// what was measured and how it was judged.
+type Report struct {
+	Schema          string      `json:"schema"`
+	ID              string      `json:"id"`
+	StartedAt       time.Time   `json:"started_at"`
+	DurationSeconds float64     `json:"duration_seconds"`
+	Tool            Tool        `json:"tool"`
+	Command         []string    `json:"command"`
+	Seed            uint64      `json:"seed"`
+	Host            Host        `json:"host"`
+	Verdict         Verdict     `json:"verdict"`
+	Score           float64     `json:"score"`
+	Grade           Grade       `json:"grade"`
+	Scenarios       []Scenario  `json:"scenarios"`
+	Regression      *Regression `json:"regression,omitempty"`
+	Recommendations []string    `json:"recommendations"`
+}
+
+// Tool says which build of the program measured.
+type Tool struct {
+	Version string `json:"version"`
+	Commit  string `json:"commit"`
+	Go      string `json:"go"`
+}
+
+// Host says what machine was measured on.
+type Host struct {
+	OS          string `json:"os"`
+	Arch        string `json:"arch"`
+	Kernel      string `json:"kernel"`
+	CPUModel    string `json:"cpu_model"`
+	CPUs        int    `json:"cpus"`
+	MemoryBytes uint64 `json:"memory_bytes"`
+	// CgroupMemoryBytes is the memory limit of the process's control group;
+	// nil where there is none.
+	CgroupMemoryBytes *uint64 `json:"cgroup_memory_bytes"`
+	GOMAXPROCS        int     `json:"gomaxprocs"`
+	// GOMemLimit is the Go runtime's soft limit in bytes; math.MaxInt64 when
+	// none was set.
+	GOMemLimit int64 `json:"gomemlimit"`
+}
+
+// A Scenario is the result of one scenario.
+type Scenario struct {
+	Name            string    `json:"name"`
+	Title           string    `json:"title"`
+	Tags            []string  `json:"tags"`
+	Verdict         Verdict   `json:"verdict"`
+	Score           float64   `json:"score"`
+	StartedAt       time.Time `json:"started_at"`
+	DurationSeconds float64   `json:"duration_seconds"`
+	// File is where the scenario was read from; "builtin:NAME.yaml" for one
+	// that the program carries.
+	File  string `json:"file"`
+	Steps []Step `json:"steps"`
+}
+
+// A Step is the result of one measurement over all its repetitions.
+type Step struct {
+	Name        string `json:"name"`
+	Measurement string `json:"measurement"`
+	// Component is the row of the baseline table that the step was held
+	// against; empty when against none.
+	Component string `json:"component"`
+	// Params holds every parameter in the notation of a scenario file,
+	// defaults included.
+	Params          map[string]any    `json:"params"`
+	Steered         bool              `json:"steered"`
+	Verdict         Verdict           `json:"verdict"`
+	Score           float64           `json:"score"`
+	DurationSeconds float64           `json:"duration_seconds"`
+	Isolated        bool              `json:"isolated"`
+	Metrics         map[string]Metric `json:"metrics"`
+	Thresholds      []Threshold       `json:"thresholds"`
+	Operations      Operations        `json:"operations"`
+	Errors          []Error           `json:"errors"`
+	Faults          []Fault           `json:"faults"`
+	Probes          map[string]Probe  `json:"probes"`
+	Recommendations []string          `json:"recommendations"`
+}
+
+// A Metric is one measured quantity and its judgement.
+type Metric struct {
+	// Value is the median of the samples: a float64, a string (text) or a
+	// bool; nil when it could not be measured, and then the step's errors say
+	// why. For NAME.max it is the maximum of the merged distribution.
+	Value any `json:"value"`
+	// Unit is one of ms, s, bytes, MB, 1/s, ratio, count, exponent, bool, text.
+	Unit   string `json:"unit"`
+	Better Better `json:"better"`
+	// Samples are the values of the repetitions, in their order; empty for
+	// text.
+	Samples      []float64     `json:"samples"`
+	Distribution *Distribution `json:"distribution,omitempty"`
+	Baseline     *float64      `json:"baseline,omitempty"`
+	Tolerance    *float64      `json:"tolerance,omitempty"`
+	// Deviation is (value − baseline)/baseline, its sign turned so that more
+	// is better.
+	Deviation *float64 `json:"deviation,omitempty"`
+	Status    Status   `json:"status"`
+}
+
+// A Distribution summarises the single operations of all repetitions, in the
+// metric's unit.
+type Distribution struct {
+	Count  int64   `json:"count"`
+	Min    float64 `json:"min"`
+	Mean   float64 `json:"mean"`
+	Stddev float64 `json:"stddev"`
+	P50    float64 `json:"p50"`
+	P90    float64 `json:"p90"`
+	P95    float64 `json:"p95"`
+	P99    float64 `json:"p99"`
+	P999   float64 `json:"p999"`
+	Max    float64 `json:"max"`
+}
+
+// A Threshold is a condition that the scenario set on a metric.
+type Threshold struct {
+	// Metric is a metric's name, or NAME.STAT for a statistic of its
+	// distribution.
+	Metric    string `json:"metric"`
+	Condition string `json:"condition"`
+	// Actual is the value the condition was held against, the worst window's
+	// if it had to hold in every window; nil when nothing was measured, which
+	// fails.
+	Actual         *float64 `json:"actual"`
+	OK             bool     `json:"ok"`
+	WindowSeconds  *float64 `json:"window_seconds,omitempty"`
+	WorstAtSeconds *float64 `json:"worst_at_seconds,omitempty"`
+}
+
+// Operations counts what the load asked for and what became of it:
+// Attempted = Succeeded + Failed + Dropped.
+type Operations struct {
+	Attempted int64 `json:"attempted"`
+	Succeeded int64 `json:"succeeded"`
+	Failed    int64 `json:"failed"`
+	// Dropped were refused or thrown away before they were carried out.
+	Dropped int64 `json:"dropped"`
+}
+
+// An Error is a kind of failure seen during a step.
+type Error struct {
+	Message        string  `json:"message"`
+	Count          int64   `json:"count"`
+	FirstAtSeconds float64 `json:"first_at_seconds"`
+}
+
+// A Fault is a disturbance injected on purpose, and how often it was.
+type Fault struct {
+	Fault    string `json:"fault"`
+	Injected int64  `json:"injected"`
+}
+
+// A Probe summarises one probe over the measured part of a step.
+type Probe struct {
+	Min  float64 `json:"min"`
+	Mean float64 `json:"mean"`
+	Max  float64 `json:"max"`
+	Last float64 `json:"last"`
+}
+
+// Regression is the comparison with an earlier report.
+type Regression struct {
+	Baseline   string             `json:"baseline"`
+	Threshold  float64            `json:"threshold"`
+	Alpha      float64            `json:"alpha"`
+	Detected   bool               `json:"detected"`
+	Percentage float64            `json:"percentage"`
+	Metrics    []RegressionMetric `json:"metrics"`
+}
+
+// A RegressionMetric compares one metric of two reports.
+type RegressionMetric struct {
+	Scenario     string   `json:"scenario"`
+	Step         string   `json:"step"`
+	Metric       string   `json:"metric"`
+	Old          *float64 `json:"old"`
+	New          *float64 `json:"new"`
+	DeltaPercent *float64 `json:"delta_percent"`
+	PValue       *float64 `json:"p_value"`
+	Verdict      string   `json:"verdict"`
+	Note         string   `json:"note"`
+}
+
+// A Verdict is the outcome of a step, a scenario or a run.
+type Verdict string
+
+// The verdicts, from best to worst.
+const (
+	Pass         Verdict = "pass"
+	Warn         Verdict = "warn"
+	Inconclusive Verdict = "inconclusive" // the load could not be delivered
+	Fail         Verdict = "fail"
+	Broken       Verdict = "error" // could not be measured
+	Interrupted  Verdict = "interrupted"
+)
+
+// A Status is the judgement of one metric.
+type Status string
+
+// The statuses. Info is a metric without a baseline.
+const (
+	StatusExceed Status = "exceed"
+	StatusPass   Status = "pass"
+	StatusWarn   Status = "warn"
+	StatusFail   Status = "fail"
+	StatusInfo   Status = "info"
+)
+
+// A Grade puts a score in words.
+type Grade string
+
+// The grades.
+const (
+	Excellent  Grade = "excellent"
+	Good       Grade = "good"
+	Acceptable Grade = "acceptable"
+	Poor       Grade = "poor"
+	Critical   Grade = "critical"
+)
+
+// Better says which direction of a metric is the better one.
+type Better string
+
+// The directions.
+const (
+	Higher  Better = "higher"
+	Lower   Better = "lower"
+	Neither Better = "none"
+)
