@@ -19,6 +19,8 @@ const (
 	List                 // [{agents: 1}, …] ([]Params): each with Fields
 	Table                // {ping: 70, …} (Params): with Fields
 	Stages               // [{rate: 1000/s, for: 2s, ramp: true}] ([]Stage)
+	Ints                 // [10, 100, 1000] ([]int): Min and Max bound each
+	Texts                // [agents, files] ([]string): each one of Choices
 )
 
 // A Param describes one parameter of a measurement.
@@ -26,14 +28,17 @@ type Param struct {
 	Name string
 	Kind Kind
 	// Default is a value of the kind's Go type. A nil Default marks a
-	// parameter that may be left out altogether (Params.Has tells); it then
-	// does not appear in the report.
+	// parameter that may be left out altogether (Params.Has tells), or given
+	// as none; it then does not appear in the report.
 	Default any
 	// Min and Max bound a number, a duration in seconds, a rate per second or
-	// a size in bytes; both 0 means unbounded.
+	// a size in bytes; both 0 means unbounded, a Max below Min that there is
+	// no upper bound. Durations, rates and sizes are never negative.
 	Min, Max float64
 	Choices  []string
-	// Fields describe the entries of a List or Table.
+	// Fields describe the entries of a List or Table. What a file says
+	// replaces the whole Default of the List or Table; a field that it leaves
+	// out then has the field's own Default.
 	Fields []Param
 	// Doc says in one sentence what it means.
 	Doc string
@@ -91,4 +96,16 @@ func (p Params) Table(name string) Params { return p[name].(Params) }
 func (p Params) Stages(name string) []Stage {
 	s, _ := p[name].([]Stage)
 	return s
+}
+
+// Ints returns an Ints parameter; nil if it was left out.
+func (p Params) Ints(name string) []int {
+	n, _ := p[name].([]int)
+	return n
+}
+
+// Texts returns a Texts parameter; nil if it was left out.
+func (p Params) Texts(name string) []string {
+	t, _ := p[name].([]string)
+	return t
 }
