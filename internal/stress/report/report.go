@@ -1,6 +1,6 @@
 // Package report holds the records of a run's result and writes them in the
-// formats that people and scripts read. It is data: nothing here measures or
-// judges.
+// formats that people and scripts read. It is data: nothing here measures, or
+// judges a metric; it only sums up judgements.
 package report
 
 import "time"

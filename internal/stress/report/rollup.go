@@ -1,0 +1,106 @@
+package report
+
+// This file sums up judgements that were made elsewhere: of metrics into a
+// step's score, of steps into a scenario, of scenarios into a run. It lives
+// beside the records because the fold of an event stream needs it as much as
+// the engine does.
+
+// rank orders the verdicts from best to worst.
+var rank = map[Verdict]int{Pass: 1, Warn: 2, Inconclusive: 3, Fail: 4, Broken: 5, Interrupted: 6}
+
+// Worst returns the worst of the verdicts. Of no verdict at all, or of one
+// that is not known, it is Broken: what was not measured has not passed.
+func Worst(verdicts ...Verdict) Verdict {
+	if len(verdicts) == 0 {
+		return Broken
+	}
+	worst := Pass
+	for _, v := range verdicts {
+		if rank[v] == 0 {
+			v = Broken
+		}
+		if rank[v] > rank[worst] {
+			worst = v
+		}
+	}
+	return worst
+}
+
+// points is what a metric's status is worth in a score.
+var points = map[Status]float64{StatusExceed: 1.2, StatusPass: 1.0, StatusWarn: 0.8, StatusFail: 0.5}
+
+// ScoreOf returns the mean worth of the metrics that have a baseline: exceed
+// 1.2, pass 1.0, warn 0.8, fail 0.5. A step in which nothing was held against
+// a baseline has the worth of its verdict instead: 1.0, 0.8 or 0.5 for pass,
+// warn or fail, and 0 for the others, in which nothing was found out.
+func ScoreOf(metrics map[string]Metric, verdict Verdict) float64 {
+	counts := map[Status]int{}
+	scored := 0
+	for _, m := range metrics {
+		if _, ok := points[m.Status]; ok {
+			counts[m.Status]++
+			scored++
+		}
+	}
+	if scored == 0 {
+		return points[Status(verdict)]
+	}
+	// Summed by status, so that the order of the map cannot show in the last
+	// digit.
+	sum := 0.0
+	for _, s := range []Status{StatusExceed, StatusPass, StatusWarn, StatusFail} {
+		sum += float64(counts[s]) * points[s]
+	}
+	return sum / float64(scored)
+}
+
+// GradeOf puts a score in words. A failed, inconclusive or interrupted run is
+// never better than acceptable, and one that could not be measured never
+// better than poor, however well the rest of it did.
+func GradeOf(score float64, verdict Verdict) Grade {
+	grades := []Grade{Excellent, Good, Acceptable, Poor, Critical}
+	at := len(grades) - 1
+	for i, least := range []float64{1.0, 0.8, 0.6, 0.4} {
+		if score >= least {
+			at = i
+			break
+		}
+	}
+	switch verdict {
+	case Pass, Warn:
+	case Fail, Inconclusive, Interrupted:
+		at = max(at, 2)
+	default:
+		at = max(at, 3)
+	}
+	return grades[at]
+}
+
+// Conclude sets the scenario's verdict to its worst step's and its score to
+// the mean of its steps' scores. One without steps was not measured: verdict
+// error, score 0.
+func (s *Scenario) Conclude() {
+	verdicts := make([]Verdict, len(s.Steps))
+	sum := 0.0
+	for i, step := range s.Steps {
+		verdicts[i] = step.Verdict
+		sum += step.Score
+	}
+	s.Verdict = Worst(verdicts...)
+	s.Score = sum / float64(max(1, len(s.Steps)))
+}
+
+// Conclude sets the run's verdict to its worst scenario's, its score to the
+// mean of its scenarios' scores, and its grade. It leaves the scenarios as
+// they are. A run without scenarios has the verdict error and the score 0.
+func (r *Report) Conclude() {
+	verdicts := make([]Verdict, len(r.Scenarios))
+	sum := 0.0
+	for i, s := range r.Scenarios {
+		verdicts[i] = s.Verdict
+		sum += s.Score
+	}
+	r.Verdict = Worst(verdicts...)
+	r.Score = sum / float64(max(1, len(r.Scenarios)))
+	r.Grade = GradeOf(r.Score, r.Verdict)
+}

@@ -1,0 +1,100 @@
+package verdict
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+
+	"mabeam-top/internal/stress/report"
+)
+
+// Recommend says what to look at in a judged step: each metric and threshold
+// that failed or came near it, by how much and at what limit, and what the
+// measurement itself lacked. A step with nothing to say about gets none.
+func Recommend(step report.Step) []string {
+	told := []string{}
+	switch step.Verdict {
+	case report.Inconclusive:
+		told = append(told, "the load could not be delivered as scheduled, so the figures say nothing about the system: ask for a lower rate, or use a machine with more free CPU")
+	case report.Broken:
+		told = append(told, "the step could not be measured to its end: see its errors")
+	case report.Interrupted:
+		told = append(told, "the step was interrupted: what it measured is partial")
+	}
+	for _, t := range step.Thresholds {
+		if !t.OK {
+			told = append(told, thresholdAdvice(t, step.Metrics))
+		}
+	}
+	names := slices.Sorted(maps.Keys(step.Metrics))
+	for _, status := range []report.Status{report.StatusFail, report.StatusWarn} {
+		for _, name := range names {
+			if m := step.Metrics[name]; m.Status == status {
+				told = append(told, metricAdvice(name, m))
+			}
+		}
+	}
+	if o := step.Operations; o.Dropped > 0 {
+		told = append(told, fmt.Sprintf("%s of %s operations were dropped before they were carried out", report.Quantity(float64(o.Dropped), "count"), report.Quantity(float64(o.Attempted), "count")))
+	}
+	return told
+}
+
+// thresholdAdvice says how a threshold was missed.
+func thresholdAdvice(t report.Threshold, metrics map[string]report.Metric) string {
+	if t.Actual == nil {
+		return fmt.Sprintf("%s: nothing was measured to hold %q against, which counts as failed", t.Metric, t.Condition)
+	}
+	text := fmt.Sprintf("%s is %s, limit %s", t.Metric, report.Quantity(*t.Actual, UnitOf(metrics, t.Metric)), t.Condition)
+	if t.WindowSeconds != nil && t.WorstAtSeconds != nil {
+		text += fmt.Sprintf(", in the worst window of %s, from %s on", report.Quantity(*t.WindowSeconds, "s"), report.Quantity(*t.WorstAtSeconds, "s"))
+	}
+	return text
+}
+
+// metricAdvice says how a baseline was missed, and whether the repetitions
+// differ so much among themselves that the miss may be chance.
+func metricAdvice(name string, m report.Metric) string {
+	if m.Value == nil {
+		return fmt.Sprintf("%s was not measured, which counts as failed against its baseline of %s", name, report.Quantity(*m.Baseline, m.Unit))
+	}
+	text := fmt.Sprintf("%s is %s, baseline %s", name, m.Text(), report.Quantity(*m.Baseline, m.Unit))
+	if m.Deviation != nil {
+		side := "below"
+		if m.Better == report.Lower {
+			side = "above"
+		}
+		text = fmt.Sprintf("%s is %s, %s %s the baseline of %s", name, m.Text(), report.Percent(*m.Deviation), side, report.Quantity(*m.Baseline, m.Unit))
+	}
+	if m.Status == report.StatusWarn {
+		text += fmt.Sprintf(", close to the %s at which it fails", report.Percent(*m.Tolerance))
+	} else {
+		text += fmt.Sprintf(" (%s allowed)", report.Percent(*m.Tolerance))
+	}
+	if len(m.Samples) < 2 {
+		return text
+	}
+	best, limit := slices.Max(m.Samples), *m.Baseline*(1-*m.Tolerance)
+	inside := best >= limit
+	if m.Better == report.Lower {
+		best, limit = slices.Min(m.Samples), *m.Baseline*(1+*m.Tolerance)
+		inside = best <= limit
+	}
+	if m.Status == report.StatusFail && inside && !math.IsNaN(best) {
+		text += fmt.Sprintf("; its best repetition was within at %s, so repeat more often to tell chance from cause", report.Quantity(best, m.Unit))
+	}
+	return text
+}
+
+// UnitOf returns the unit of a metric or of NAME.STAT; empty if there is no
+// such metric.
+func UnitOf(metrics map[string]report.Metric, name string) string {
+	if m, ok := metrics[name]; ok {
+		return m.Unit
+	}
+	if whole, _, ok := cutStat(name); ok {
+		return metrics[whole].Unit
+	}
+	return ""
+}
