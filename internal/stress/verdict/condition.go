@@ -1,0 +1,42 @@
+package verdict
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+)
+
+// conditionForm is an operator and a decimal number, which may be a
+// percentage. Names of units are not part of it: a metric has one unit, and
+// the limit is in it.
+var conditionForm = regexp.MustCompile(`^\s*(<=|<|>=|>|==|!=)\s*(?:(true|false)|([+-]?(?:\d+\.?\d*|\.\d+))(?:([eE][+-]?\d+)|(%))?)\s*$`)
+
+// ParseCondition reads a condition such as "< 5", ">= 95000", "<= 20%" (0.2)
+// or "== true" (1, as a bool metric counts).
+func ParseCondition(text string) (Condition, error) {
+	parts := conditionForm.FindStringSubmatch(text)
+	if parts == nil {
+		return Condition{}, fmt.Errorf(`expected a condition such as "< 5", ">= 95000" or "<= 20%%" (an operator < <= > >= == != and a number without a unit), not %q`, text)
+	}
+	operator, boolean, number, exponent, percent := parts[1], parts[2], parts[3], parts[4], parts[5]
+	switch {
+	case boolean == "true":
+		return Condition{Op: operator, Limit: 1}, nil
+	case boolean == "false":
+		return Condition{Op: operator, Limit: 0}, nil
+	case percent != "":
+		// Shifting the decimal point in the text, unlike a division by 100,
+		// never rounds twice: 7% is the number nearest to 0.07.
+		exponent = "e-2"
+	}
+	limit, err := strconv.ParseFloat(number+exponent, 64)
+	if err != nil {
+		return Condition{}, fmt.Errorf("the limit of the condition %q is too large a number", text)
+	}
+	return Condition{Op: operator, Limit: limit}, nil
+}
+
+// String returns the condition as ParseCondition reads it.
+func (c Condition) String() string {
+	return c.Op + " " + strconv.FormatFloat(c.Limit, 'f', -1, 64)
+}
