@@ -1,0 +1,315 @@
+package stream
+
+import (
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"sync"
+
+	"mabeam-top/internal/stress/report"
+)
+
+// The sizes of what a Timeline remembers. A run that goes on for hours takes
+// no more memory than one of a few minutes.
+const (
+	// historySize is how many samples are kept: at ten a second, two minutes
+	// at full resolution and everything before them ever more coarsely.
+	historySize = 1200
+	marksSize   = 512
+	logSize     = 200
+	// markGap is in seconds.
+	markGap = 0.1
+)
+
+// A Timeline folds the events of one run into what a screen needs to know. It
+// is safe for concurrent use: the goroutine that reads the stream adds to it,
+// and whoever draws takes snapshots.
+type Timeline struct {
+	mu sync.Mutex
+	// now is changed in place: what leaves is a copy.
+	now Snapshot
+}
+
+// A Sample is every probe that could be read at one time.
+type Sample struct {
+	// T is in seconds since the start of the run.
+	T float64
+	// Values are shared with the event they came with: nobody changes them.
+	Values map[string]float64
+}
+
+// A Point is the value of one probe at one time.
+type Point struct {
+	// T is in seconds since the start of the run.
+	T float64
+	V float64
+}
+
+// A Mark is a moment worth pointing at in a chart.
+type Mark struct {
+	// T is in seconds since the start of the run.
+	T float64
+	// Type is StepStarted, RepetitionStarted or FaultInjected.
+	Type Type
+	// Text is the name of the step or of the fault, or the number of the
+	// repetition.
+	Text string
+	// Count is how often it happened at about that time: the same fault again
+	// within markGap is counted here instead of marked anew.
+	Count int
+}
+
+// A LogLine is a message and when it came.
+type LogLine struct {
+	// T is in seconds since the start of the run.
+	T float64
+	Log
+}
+
+// A StepState is what is known of a step that has begun.
+type StepState struct {
+	// Scenario is the name of the scenario that the step belongs to.
+	Scenario string
+	Step     *Step
+	// StartedAt and FinishedAt are in seconds since the start of the run;
+	// FinishedAt is 0 while there is no Result.
+	StartedAt, FinishedAt float64
+	// Repetition is the latest that began; nil before the first.
+	Repetition *Repetition
+	// Result is nil while the step runs.
+	Result *report.Step
+}
+
+// A Snapshot is what a Timeline knew at one moment. It never changes.
+type Snapshot struct {
+	// Events is how many events were folded: two snapshots of a timeline with
+	// the same number are the same.
+	Events uint64
+	// T is the time of the latest event in seconds since the start of the run.
+	T float64
+	// Run and Scenario are the ones that began last; nil before the first.
+	Run      *Run
+	Scenario *Scenario
+	// ScenarioNumber counts the scenarios that began.
+	ScenarioNumber int
+	// Steps are all that began, in that order.
+	Steps []StepState
+	// Samples is the history, oldest first: dense for the latest two minutes
+	// or so, the sparser the longer ago.
+	Samples []Sample
+	// Marks and Log hold the latest; MarksDropped and LogDropped count the
+	// older ones that were forgotten.
+	Marks                    []Mark
+	MarksDropped, LogDropped int
+	Log                      []LogLine
+	// Faults counts the disturbances injected, by name.
+	Faults map[string]int
+	// Results are the scenarios that finished.
+	Results []*report.Scenario
+	// Report is nil until the run has finished.
+	Report *report.Report
+}
+
+// Add folds one event. Values that are not finite are left out.
+func (t *Timeline) Add(e Event) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := &t.now
+	s.Events++
+	if finite(e.T) {
+		s.T = max(s.T, e.T)
+	}
+	switch e.Type {
+	case RunStarted:
+		s.Run = e.Run
+	case ScenarioStarted:
+		s.Scenario = e.Scenario
+		s.ScenarioNumber++
+	case StepStarted:
+		if e.Step == nil {
+			return
+		}
+		s.Steps = append(s.Steps, StepState{Scenario: t.scenario(), Step: e.Step, StartedAt: s.T})
+		t.mark(e.Type, e.Step.Name)
+	case RepetitionStarted:
+		t.repetition(e.Repetition)
+	case SampleTaken:
+		t.sample(e.Sample)
+	case FaultInjected:
+		if e.Fault == nil {
+			return
+		}
+		if s.Faults == nil {
+			s.Faults = map[string]int{}
+		}
+		s.Faults[e.Fault.Fault]++
+		t.mark(e.Type, e.Fault.Fault)
+	case Logged:
+		if e.Log == nil {
+			return
+		}
+		if len(s.Log) == logSize {
+			s.Log = slices.Delete(s.Log, 0, 1)
+			s.LogDropped++
+		}
+		s.Log = append(s.Log, LogLine{T: s.T, Log: *e.Log})
+	case StepFinished:
+		t.stepFinished(e.StepResult)
+	case ScenarioFinished:
+		if e.ScenarioResult != nil {
+			s.Results = append(s.Results, e.ScenarioResult)
+		}
+	case RunFinished:
+		s.Report = e.Report
+	}
+}
+
+// Snapshot returns what is known now.
+func (t *Timeline) Snapshot() *Snapshot {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := t.now
+	s.Steps = slices.Clone(s.Steps)
+	s.Samples = slices.Clone(s.Samples)
+	s.Marks = slices.Clone(s.Marks)
+	s.Log = slices.Clone(s.Log)
+	s.Faults = maps.Clone(s.Faults)
+	s.Results = slices.Clone(s.Results)
+	return &s
+}
+
+func (t *Timeline) scenario() string {
+	if t.now.Scenario == nil {
+		return ""
+	}
+	return t.now.Scenario.Name
+}
+
+func (t *Timeline) repetition(r *Repetition) {
+	if r == nil {
+		return
+	}
+	t.update(r.Step, func(s *StepState) { s.Repetition = r })
+	text := "warm-up"
+	if r.Number > 0 {
+		text = "repetition " + strconv.Itoa(r.Number)
+	}
+	t.mark(RepetitionStarted, text)
+}
+
+func (t *Timeline) stepFinished(r *report.Step) {
+	if r == nil {
+		return
+	}
+	t.update(r.Name, func(s *StepState) { s.Result, s.FinishedAt = r, t.now.T })
+}
+
+// update changes the latest step of that name which is not finished.
+func (t *Timeline) update(name string, change func(*StepState)) {
+	for i := len(t.now.Steps) - 1; i >= 0; i-- {
+		if s := t.now.Steps[i]; s.Step.Name == name && s.Result == nil {
+			change(&t.now.Steps[i])
+			return
+		}
+	}
+}
+
+func (t *Timeline) sample(values map[string]float64) {
+	if len(values) == 0 {
+		return
+	}
+	for name, v := range values {
+		if !finite(v) {
+			// Only a faulty producer sends one; a copy is paid for then alone.
+			values = maps.Clone(values)
+			delete(values, name)
+			for name, v := range values {
+				if !finite(v) {
+					delete(values, name)
+				}
+			}
+			break
+		}
+	}
+	if len(t.now.Samples) == historySize {
+		t.now.Samples = thin(t.now.Samples)
+	}
+	t.now.Samples = append(t.now.Samples, Sample{T: t.now.T, Values: values})
+}
+
+func (t *Timeline) mark(kind Type, text string) {
+	s := &t.now
+	if last := len(s.Marks) - 1; last >= 0 && kind == FaultInjected {
+		if m := &s.Marks[last]; m.Type == kind && m.Text == text && s.T-m.T < markGap {
+			m.Count++
+			return
+		}
+	}
+	if len(s.Marks) == marksSize {
+		s.Marks = slices.Delete(s.Marks, 0, 1)
+		s.MarksDropped++
+	}
+	s.Marks = append(s.Marks, Mark{T: s.T, Type: kind, Text: text, Count: 1})
+}
+
+// thin removes every second sample of the older half, in place. It keeps the
+// first, so that the history reaches back to the start, and the order. Since
+// the older half holds what was thinned before, resolution falls with age.
+func thin(history []Sample) []Sample {
+	half := len(history) / 2
+	kept := history[:0]
+	for i, s := range history {
+		if i >= half || i%2 == 0 {
+			kept = append(kept, s)
+		}
+	}
+	clear(history[len(kept):])
+	return kept
+}
+
+// Active returns the steps that run now: more than one when they run in
+// parallel.
+func (s *Snapshot) Active() []StepState {
+	var out []StepState
+	for _, step := range s.Steps {
+		if step.Result == nil {
+			out = append(out, step)
+		}
+	}
+	return out
+}
+
+// Latest returns the newest reading of a probe, and false if the newest sample
+// has none.
+func (s *Snapshot) Latest(probe string) (float64, bool) {
+	if len(s.Samples) == 0 {
+		return 0, false
+	}
+	v, ok := s.Samples[len(s.Samples)-1].Values[probe]
+	return v, ok
+}
+
+// Since returns the samples taken at that time or later.
+func (s *Snapshot) Since(from float64) []Sample {
+	i, _ := slices.BinarySearchFunc(s.Samples, from, func(s Sample, from float64) int {
+		if s.T < from {
+			return -1
+		}
+		return 1
+	})
+	return s.Samples[i:]
+}
+
+// Points returns the readings of a probe at that time or later, oldest first.
+func (s *Snapshot) Points(probe string, from float64) []Point {
+	var out []Point
+	for _, sample := range s.Since(from) {
+		if v, ok := sample.Values[probe]; ok {
+			out = append(out, Point{T: sample.T, V: v})
+		}
+	}
+	return out
+}
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

@@ -1,0 +1,229 @@
+package stream
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"sync"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"mabeam-top/internal/stress/report"
+)
+
+func sampleAt(t, v float64) Event {
+	return Event{T: t, Type: SampleTaken, Sample: map[string]float64{"goroutines": v}}
+}
+
+func fold(events ...Event) *Snapshot {
+	var t Timeline
+	for _, e := range events {
+		t.Add(e)
+	}
+	return t.Snapshot()
+}
+
+func TestTimelineFollowsARun(t *testing.T) {
+	limits := []Limit{{Metric: "latency_ms.p99", Source: "threshold", Op: "<", Value: 5}}
+	storm := &Step{Name: "storm", Limits: limits, Repeat: 2}
+	result := &report.Step{Name: "storm", Verdict: report.Warn}
+	final := &report.Report{Verdict: report.Warn}
+	s := fold(
+		Event{Type: RunStarted, Run: &Run{ID: "r", EstimateSeconds: 10}},
+		Event{T: 0.1, Type: ScenarioStarted, Scenario: &Scenario{Name: "event-storm", Steps: []string{"storm", "calm"}}},
+		Event{T: 0.2, Type: StepStarted, Step: storm},
+		Event{T: 0.3, Type: RepetitionStarted, Repetition: &Repetition{Step: "storm", Number: 0, Of: 2}},
+		Event{T: 0.4, Type: RepetitionStarted, Repetition: &Repetition{Step: "storm", Number: 1, Of: 2}},
+		sampleAt(0.5, 7),
+		Event{T: 0.6, Type: FaultInjected, Fault: &Fault{Step: "storm", Fault: "kill_agents"}},
+		Event{T: 0.65, Type: FaultInjected, Fault: &Fault{Step: "storm", Fault: "kill_agents"}},
+		Event{T: 0.9, Type: FaultInjected, Fault: &Fault{Step: "storm", Fault: "kill_agents"}},
+		Event{T: 0.95, Type: Logged, Log: &Log{Level: "warn", Message: "slow"}},
+		Event{T: 1, Type: StepFinished, StepResult: result},
+		Event{T: 1.1, Type: StepStarted, Step: &Step{Name: "calm"}},
+		Event{T: 2, Type: ScenarioFinished, ScenarioResult: &report.Scenario{Name: "event-storm"}},
+		Event{T: 2, Type: RunFinished, Report: final},
+	)
+	if s.Events != 14 || s.T != 2 || s.Run.ID != "r" || s.ScenarioNumber != 1 || s.Report != final || len(s.Results) != 1 {
+		t.Errorf("run: %+v", s)
+	}
+	if len(s.Steps) != 2 || s.Steps[0].Result != result || s.Steps[0].FinishedAt != 1 || s.Steps[0].Repetition.Number != 1 || s.Steps[0].Scenario != "event-storm" {
+		t.Errorf("steps: %+v", s.Steps)
+	}
+	if active := s.Active(); len(active) != 1 || active[0].Step.Name != "calm" {
+		t.Errorf("active: %+v", active)
+	}
+	wantMarks := []Mark{
+		{0.2, StepStarted, "storm", 1},
+		{0.3, RepetitionStarted, "warm-up", 1},
+		{0.4, RepetitionStarted, "repetition 1", 1},
+		{0.6, FaultInjected, "kill_agents", 2},
+		{0.9, FaultInjected, "kill_agents", 1},
+		{1.1, StepStarted, "calm", 1},
+	}
+	if !reflect.DeepEqual(s.Marks, wantMarks) {
+		t.Errorf("marks:\n got %v\nwant %v", s.Marks, wantMarks)
+	}
+	if s.Faults["kill_agents"] != 3 {
+		t.Errorf("faults: %v", s.Faults)
+	}
+	if len(s.Log) != 1 || s.Log[0].T != 0.95 || s.Log[0].Message != "slow" {
+		t.Errorf("log: %v", s.Log)
+	}
+	if v, ok := s.Latest("goroutines"); !ok || v != 7 {
+		t.Errorf("latest = %v, %v", v, ok)
+	}
+}
+
+// A step of the same name in a later scenario is another step.
+func TestTimelineSameStepNameAgain(t *testing.T) {
+	first, second := &report.Step{Name: "a", Score: 1}, &report.Step{Name: "a", Score: 2}
+	s := fold(
+		Event{Type: StepStarted, Step: &Step{Name: "a"}},
+		Event{Type: StepFinished, StepResult: first},
+		Event{Type: StepStarted, Step: &Step{Name: "a"}},
+		Event{Type: StepFinished, StepResult: second},
+		Event{Type: StepFinished, StepResult: &report.Step{Name: "a", Score: 3}},
+	)
+	if s.Steps[0].Result != first || s.Steps[1].Result != second {
+		t.Errorf("steps: %+v", s.Steps)
+	}
+}
+
+// Steps of one group run at the same time and finish in any order.
+func TestTimelineParallelSteps(t *testing.T) {
+	s := fold(
+		Event{Type: StepStarted, Step: &Step{Name: "a"}},
+		Event{Type: StepStarted, Step: &Step{Name: "b"}},
+		Event{Type: RepetitionStarted, Repetition: &Repetition{Step: "a", Number: 1}},
+		Event{Type: StepFinished, StepResult: &report.Step{Name: "a"}},
+	)
+	if a := s.Active(); len(a) != 1 || a[0].Step.Name != "b" || a[0].Repetition != nil {
+		t.Errorf("active: %+v", a)
+	}
+}
+
+func TestTimelineSurvivesBrokenEvents(t *testing.T) {
+	nan, inf := math.NaN(), math.Inf(1)
+	s := fold(
+		Event{T: 1, Type: StepStarted}, Event{Type: RepetitionStarted}, Event{Type: StepFinished}, Event{Type: FaultInjected},
+		Event{Type: Logged}, Event{Type: ScenarioFinished}, Event{Type: ScenarioStarted}, Event{Type: "unheard_of"},
+		Event{Type: SampleTaken},
+		Event{T: nan, Type: SampleTaken, Sample: map[string]float64{"a": nan, "b": 1, "c": inf}},
+		Event{T: 0.5, Type: SampleTaken, Sample: map[string]float64{"b": 2}},
+	)
+	want := []Sample{{1, map[string]float64{"b": 1}}, {1, map[string]float64{"b": 2}}}
+	if !reflect.DeepEqual(s.Samples, want) {
+		t.Errorf("samples = %v, want %v", s.Samples, want)
+	}
+}
+
+func TestTimelineLeavesEventsAlone(t *testing.T) {
+	values := map[string]float64{"a": math.Inf(1), "b": 1}
+	fold(Event{Type: SampleTaken, Sample: values})
+	if len(values) != 2 {
+		t.Errorf("the event was changed: %v", values)
+	}
+}
+
+func TestSnapshotDoesNotChange(t *testing.T) {
+	var tl Timeline
+	feed := func(from, to int) {
+		for i := from; i < to; i++ {
+			at := float64(i)
+			tl.Add(sampleAt(at, at))
+			tl.Add(Event{T: at, Type: StepStarted, Step: &Step{Name: "s"}})
+			tl.Add(Event{T: at, Type: StepFinished, StepResult: &report.Step{Name: "s"}})
+			tl.Add(Event{T: at, Type: FaultInjected, Fault: &Fault{Fault: "f"}})
+			tl.Add(Event{T: at, Type: Logged, Log: &Log{Message: fmt.Sprint(i)}})
+		}
+	}
+	feed(0, historySize)
+	s := tl.Snapshot()
+	before := fmt.Sprintf("%+v", *s)
+	feed(historySize, 2*historySize)
+	if fmt.Sprintf("%+v", *s) != before {
+		t.Error("a snapshot changed after it was taken")
+	}
+}
+
+func TestTimelineConcurrentUse(t *testing.T) {
+	var tl Timeline
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for i := range 3000 {
+			tl.Add(sampleAt(float64(i), 1))
+		}
+	})
+	for range 100 {
+		if s := tl.Snapshot(); len(s.Samples) > 0 && s.Samples[len(s.Samples)-1].T > s.T {
+			t.Error("a sample is newer than the snapshot")
+		}
+	}
+	wg.Wait()
+}
+
+// However long a run, what is remembered is bounded, in order, reaches back to
+// its first sample, and is complete for the latest.
+func TestTimelineBounded(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(1, 6*historySize).Draw(t, "samples")
+		var tl Timeline
+		for i := range n {
+			at := float64(i) / 10
+			tl.Add(sampleAt(at, at))
+			if i%7 == 0 {
+				tl.Add(Event{T: at, Type: FaultInjected, Fault: &Fault{Fault: "f"}})
+				tl.Add(Event{T: at, Type: Logged, Log: &Log{Message: "m"}})
+			}
+		}
+		s := tl.Snapshot()
+		if len(s.Samples) > historySize || len(s.Marks) > marksSize || len(s.Log) > logSize {
+			t.Fatalf("grew to %d samples, %d marks, %d lines", len(s.Samples), len(s.Marks), len(s.Log))
+		}
+		disturbed := (n + 6) / 7
+		if len(s.Marks)+s.MarksDropped != disturbed || len(s.Log)+s.LogDropped != disturbed || s.Faults["f"] != disturbed {
+			t.Fatalf("%d disturbances: %d marks and %d dropped, %d lines and %d dropped", disturbed, len(s.Marks), s.MarksDropped, len(s.Log), s.LogDropped)
+		}
+		if s.Samples[0].T != 0 || s.Samples[len(s.Samples)-1].T != float64(n-1)/10 {
+			t.Fatalf("reaches from %v to %v", s.Samples[0].T, s.Samples[len(s.Samples)-1].T)
+		}
+		gap := math.Inf(1)
+		for i := 1; i < len(s.Samples); i++ {
+			d := s.Samples[i].T - s.Samples[i-1].T
+			if d <= 0 {
+				t.Fatalf("out of order at %d", i)
+			}
+			if d > gap+0.11 {
+				t.Fatalf("sample %d is %.1f s after the one before it, though older gaps are %.1f s", i, d, gap)
+			}
+			gap = d
+		}
+		if recent := s.Points("goroutines", s.T-historySize/20+0.05); len(recent) != min(n, historySize/2) {
+			t.Fatalf("%d recent points of %d samples", len(recent), n)
+		}
+	})
+}
+
+func TestSnapshotPoints(t *testing.T) {
+	s := fold(sampleAt(1, 10), Event{T: 2, Type: SampleTaken, Sample: map[string]float64{"x": 1}}, sampleAt(3, 30))
+	for _, test := range []struct {
+		probe string
+		from  float64
+		want  []Point
+	}{
+		{"goroutines", 0, []Point{{1, 10}, {3, 30}}},
+		{"goroutines", 1, []Point{{1, 10}, {3, 30}}},
+		{"goroutines", 1.5, []Point{{3, 30}}},
+		{"goroutines", 4, nil},
+		{"absent", 0, nil},
+	} {
+		if got := s.Points(test.probe, test.from); !reflect.DeepEqual(got, test.want) {
+			t.Errorf("Points(%q, %v) = %v, want %v", test.probe, test.from, got, test.want)
+		}
+	}
+	if _, ok := s.Latest("x"); ok {
+		t.Error("a probe absent from the newest sample has a latest value")
+	}
+}
