@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -49,7 +48,7 @@ func (c *Collector) Add(e Event) {
 	if c.finished != nil {
 		return
 	}
-	if !math.IsNaN(e.T) && !math.IsInf(e.T, 0) {
+	if finite(e.T) {
 		c.now = max(c.now, e.T)
 	}
 	switch {

@@ -1,10 +1,6 @@
 package stream
 
-import (
-	"math"
-
-	"mabeam-top/internal/stress/report"
-)
+import "mabeam-top/internal/stress/report"
 
 // Probes sums up samples, probe by probe, in memory that does not grow with
 // their number. The zero value is ready. It is not safe for several
@@ -26,7 +22,7 @@ func (p *Probes) Add(sample map[string]float64) {
 		p.probes = make(map[string]*running, len(sample))
 	}
 	for name, v := range sample {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
+		if !finite(v) {
 			continue
 		}
 		r := p.probes[name]

@@ -152,7 +152,7 @@ func Status(actual float64, b Baseline, tolerance float64) (deviation float64, s
 // HoldThreshold evaluates a threshold over a step's metrics, or over what a
 // probe showed if it is windowed. Without a value it does not hold.
 func HoldThreshold(t Threshold, metrics map[string]report.Metric, series []Series) report.Threshold {
-	held := report.Threshold{Metric: t.Metric, Condition: conditionText(t.Condition)}
+	held := report.Threshold{Metric: t.Metric, Condition: t.Condition.String()}
 	if t.Window > 0 {
 		seconds := t.Window.Seconds()
 		held.WindowSeconds = &seconds
@@ -207,8 +207,4 @@ func number(value any) (float64, bool) {
 		return 0, true
 	}
 	return 0, false
-}
-
-func conditionText(c Condition) string {
-	return c.Op + " " + strconv.FormatFloat(c.Limit, 'g', -1, 64)
 }

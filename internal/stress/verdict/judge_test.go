@@ -1,0 +1,349 @@
+package verdict
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"mabeam-top/internal/stress/report"
+)
+
+func TestStatus(t *testing.T) {
+	for name, c := range map[string]struct {
+		actual, baseline float64
+		better           report.Better
+		tolerance        float64
+		deviation        float64
+		status           report.Status
+	}{
+		"the same":                        {100, 100, report.Higher, 0.25, 0, report.StatusPass},
+		"the same, lower":                 {100, 100, report.Lower, 0.25, 0, report.StatusPass},
+		"at the tolerance is not above":   {125, 100, report.Higher, 0.25, 0.25, report.StatusPass},
+		"above":                           {126, 100, report.Higher, 0.25, 0.26, report.StatusExceed},
+		"half as long":                    {50, 100, report.Lower, 0.25, 0.5, report.StatusExceed},
+		"at half the tolerance no warn":   {87.5, 100, report.Higher, 0.25, -0.125, report.StatusPass},
+		"just beyond half":                {87, 100, report.Higher, 0.25, -0.13, report.StatusWarn},
+		"at the lower end only a warning": {75, 100, report.Higher, 0.25, -0.25, report.StatusWarn},
+		"below":                           {74, 100, report.Higher, 0.25, -0.26, report.StatusFail},
+		"too long":                        {126, 100, report.Lower, 0.25, -0.26, report.StatusFail},
+		"longer, warn":                    {120, 100, report.Lower, 0.25, -0.2, report.StatusWarn},
+		"no tolerance, the same":          {100, 100, report.Higher, 0, 0, report.StatusPass},
+		"no tolerance, less":              {99, 100, report.Higher, 0, -0.01, report.StatusFail},
+		"no tolerance, more":              {101, 100, report.Higher, 0, 0.01, report.StatusExceed},
+		"nothing of a baseline of 0":      {0, 0, report.Lower, 0.2, 0, report.StatusPass},
+		"something where 0 was promised":  {1e-9, 0, report.Lower, 0.2, math.Inf(-1), report.StatusFail},
+		"more than a baseline of 0":       {1, 0, report.Higher, 0.2, math.Inf(1), report.StatusExceed},
+		"nothing at all":                  {0, 100, report.Higher, 0.2, -1, report.StatusFail},
+		"no time at all":                  {0, 100, report.Lower, 0.2, 1, report.StatusExceed},
+		"beyond all numbers":              {1e308, 1e-10, report.Lower, 0.2, math.Inf(-1), report.StatusFail},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, s := Status(c.actual, Baseline{c.baseline, c.better}, c.tolerance)
+			if s != c.status || d != c.deviation && !(math.Abs(d-c.deviation) < 1e-12) {
+				t.Errorf("deviation %v, %s; want %v, %s", d, s, c.deviation, c.status)
+			}
+			if d == 0 && math.Signbit(d) {
+				t.Error("deviation is −0, which a report would show")
+			}
+		})
+	}
+}
+
+// goodness orders the statuses from worst to best.
+var goodness = map[report.Status]int{report.StatusFail: 1, report.StatusWarn: 2, report.StatusPass: 3, report.StatusExceed: 4}
+
+func TestMoreIsNeverWorse(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		baseline := rapid.Float64Range(0, 1e12).Draw(t, "baseline")
+		tolerance := rapid.Float64Range(0, 2).Draw(t, "tolerance")
+		less := rapid.Float64Range(-1e12, 1e12).Draw(t, "less")
+		more := less + rapid.Float64Range(0, 1e12).Draw(t, "by")
+		dLess, sLess := Status(less, Baseline{baseline, report.Higher}, tolerance)
+		dMore, sMore := Status(more, Baseline{baseline, report.Higher}, tolerance)
+		if dMore < dLess || goodness[sMore] < goodness[sLess] {
+			t.Fatalf("higher is better, but %v is %s and %v is %s", less, sLess, more, sMore)
+		}
+		dLess, sLess = Status(less, Baseline{baseline, report.Lower}, tolerance)
+		dMore, sMore = Status(more, Baseline{baseline, report.Lower}, tolerance)
+		if dMore > dLess || goodness[sMore] > goodness[sLess] {
+			t.Fatalf("lower is better, but %v is %s and %v is %s", less, sLess, more, sMore)
+		}
+	})
+}
+
+// TestStatusAsTheContractSays recomputes the status as the contract's own
+// check does, from the numbers as they stand in the report.
+func TestStatusAsTheContractSays(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := Baseline{rapid.Float64Range(1e-6, 1e9).Draw(t, "baseline"), rapid.SampledFrom([]report.Better{report.Higher, report.Lower}).Draw(t, "better")}
+		tolerance := rapid.SampledFrom([]float64{0, 0.1, 0.2, 0.5}).Draw(t, "tolerance")
+		value := b.Value * rapid.SampledFrom([]float64{0, 0.5, 0.79, 0.8, 0.85, 0.9, 0.95, 1, 1.1, 1.2, 1.21, 5}).Draw(t, "factor")
+		m := HoldMetric(report.Metric{Value: value, Unit: "ms", Better: report.Neither}, b, tolerance)
+		sign := -1.0
+		if m.Better == report.Higher {
+			sign = 1
+		}
+		dev := (value - *m.Baseline) / *m.Baseline * sign
+		want := report.StatusPass
+		switch {
+		case dev > *m.Tolerance:
+			want = report.StatusExceed
+		case dev < -*m.Tolerance:
+			want = report.StatusFail
+		case dev < -*m.Tolerance/2:
+			want = report.StatusWarn
+		}
+		if m.Status != want || *m.Deviation != dev {
+			t.Fatalf("%v against %v: %s %v, the contract says %s %v", value, b, m.Status, *m.Deviation, want, dev)
+		}
+	})
+}
+
+func TestHoldMetricWithoutANumber(t *testing.T) {
+	for name, value := range map[string]any{"nil": nil, "text": "fast", "NaN": math.NaN(), "infinite": math.Inf(1)} {
+		t.Run(name, func(t *testing.T) {
+			m := HoldMetric(report.Metric{Value: value, Unit: "1/s"}, Baseline{10, report.Higher}, 0.2)
+			if m.Status != report.StatusFail || m.Deviation != nil || *m.Baseline != 10 || *m.Tolerance != 0.2 {
+				t.Errorf("got %+v, want a failed metric without a deviation", m)
+			}
+		})
+	}
+}
+
+// measured is a step that ran to its end with these metrics.
+func measured(component string, metrics map[string]report.Metric) report.Step {
+	return report.Step{
+		Name: "step", Component: component, Metrics: metrics,
+		Operations: report.Operations{Attempted: 10, Succeeded: 10},
+	}
+}
+
+func metric(value any, unit string) report.Metric {
+	return report.Metric{Value: value, Unit: unit, Better: report.Higher}
+}
+
+func TestJudge(t *testing.T) {
+	good := map[string]report.Metric{"agents_per_second": metric(5000.0, "1/s"), "creation_time_ms": metric(1.0, "ms"), "memory_scaling": metric("linear", "text")}
+	threshold := func(name, op string, limit float64) Threshold {
+		return Threshold{Metric: name, Condition: Condition{op, limit}}
+	}
+	for name, c := range map[string]struct {
+		step       report.Step
+		thresholds []Threshold
+		verdict    report.Verdict
+		score      float64
+		err        string
+	}{
+		"exceed and pass": {step: measured("agent_creation", good), verdict: report.Pass, score: 1.1},
+		"without a component nothing is scored": {
+			step: measured("", good), verdict: report.Pass, score: 1.0,
+		},
+		"a warning": {
+			step:    measured("agent_creation", map[string]report.Metric{"agents_per_second": metric(850.0, "1/s"), "creation_time_ms": metric(1.0, "ms")}),
+			verdict: report.Warn, score: 0.9,
+		},
+		"one failed": {
+			step:    measured("agent_creation", map[string]report.Metric{"agents_per_second": metric(10.0, "1/s"), "creation_time_ms": metric(0.1, "ms")}),
+			verdict: report.Fail, score: 0.85,
+		},
+		"not measured is failed": {
+			step:    measured("agent_creation", map[string]report.Metric{"agents_per_second": metric(nil, "1/s")}),
+			verdict: report.Fail, score: 0.5,
+		},
+		"a threshold fails the step but not the score": {
+			step: measured("agent_creation", good), thresholds: []Threshold{threshold("agents_per_second", ">", 1e6)},
+			verdict: report.Fail, score: 1.1,
+		},
+		"a threshold fails a step without baselines": {
+			step: measured("", good), thresholds: []Threshold{threshold("agents_per_second", ">", 1e6)},
+			verdict: report.Fail, score: 0.5,
+		},
+		"a threshold that holds": {
+			step: measured("", good), thresholds: []Threshold{threshold("agents_per_second", ">=", 5000)},
+			verdict: report.Pass, score: 1.0,
+		},
+		"a threshold on what was not measured": {
+			step: measured("", good), thresholds: []Threshold{threshold("latency_ms.p99", "<", 5)},
+			verdict: report.Fail, score: 0.5,
+		},
+		"a threshold on a text": {
+			step: measured("", good), thresholds: []Threshold{threshold("memory_scaling", "<", 5)},
+			verdict: report.Fail, score: 0.5,
+		},
+		"undelivered load, whatever the metrics say": {
+			step: report.Step{
+				Component: "agent_creation", Verdict: report.Inconclusive,
+				Metrics: map[string]report.Metric{"agents_per_second": metric(10.0, "1/s")},
+			},
+			verdict: report.Inconclusive, score: 0.5,
+		},
+		"an error stays one": {
+			step: report.Step{Verdict: report.Broken}, verdict: report.Broken, score: 0,
+		},
+		"interrupted stays so": {
+			step: report.Step{Verdict: report.Interrupted, Metrics: good}, verdict: report.Interrupted, score: 0,
+		},
+		"a pass claimed beforehand counts for nothing": {
+			step: report.Step{
+				Verdict: report.Pass, Component: "agent_creation", Operations: report.Operations{Attempted: 1, Failed: 1},
+				Metrics: map[string]report.Metric{"agents_per_second": metric(10.0, "1/s")},
+			},
+			verdict: report.Fail, score: 0.5,
+		},
+		"no metric": {
+			step: measured("agent_creation", nil), verdict: report.Broken, score: 0, err: "no metric was measured",
+		},
+		"no operation": {
+			step: report.Step{Metrics: good}, verdict: report.Broken, score: 0, err: "no operation was attempted",
+		},
+		"operations that do not add up": {
+			step:    report.Step{Metrics: good, Operations: report.Operations{Attempted: 10, Succeeded: 8, Dropped: 1}},
+			verdict: report.Broken, score: 0, err: "operations do not add up: 10 attempted, but 8 succeeded, 0 failed and 1 were dropped",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := Judge(c.step, Against{Baselines: Builtin(), Tolerance: 0.2, Thresholds: c.thresholds})
+			if got.Verdict != c.verdict || math.Abs(got.Score-c.score) > 1e-12 {
+				t.Errorf("%s, score %v; want %s, %v", got.Verdict, got.Score, c.verdict, c.score)
+			}
+			switch {
+			case c.err == "" && len(got.Errors) > 0:
+				t.Errorf("unexpected errors %v", got.Errors)
+			case c.err != "" && (len(got.Errors) != 1 || got.Errors[0].Message != c.err):
+				t.Errorf("errors %v, want %q", got.Errors, c.err)
+			}
+			if (got.Verdict == report.Pass) != (len(got.Recommendations) == 0) {
+				t.Errorf("%s with recommendations %q", got.Verdict, got.Recommendations)
+			}
+		})
+	}
+}
+
+func TestJudgeMaximumIsAMetric(t *testing.T) {
+	d := &report.Distribution{Count: 100, Min: 0.1, Mean: 0.5, Max: 13}
+	given := measured("agent_creation", map[string]report.Metric{
+		"creation_time_ms": {Value: 0.5, Unit: "ms", Better: report.Lower, Distribution: d},
+	})
+	got := Judge(given, Against{Baselines: Builtin(), Tolerance: 0.2})
+	m, ok := got.Metrics["creation_time_ms.max"]
+	if !ok || m.Value != 13.0 || m.Unit != "ms" || *m.Baseline != 10 || m.Status != report.StatusFail || got.Verdict != report.Fail {
+		t.Errorf("got %+v, verdict %s", m, got.Verdict)
+	}
+	if len(given.Metrics) != 1 || given.Metrics["creation_time_ms"].Status != "" {
+		t.Error("the step given was changed")
+	}
+
+	empty := measured("agent_creation", map[string]report.Metric{
+		"creation_time_ms": {Value: 0.5, Unit: "ms", Better: report.Lower, Distribution: &report.Distribution{}},
+	})
+	if m, ok := Judge(empty, Against{Baselines: Builtin(), Tolerance: 0.2}).Metrics["creation_time_ms.max"]; ok {
+		t.Errorf("the maximum of nothing is a metric: %+v", m)
+	}
+}
+
+func TestJudgeTwiceIsJudgeOnce(t *testing.T) {
+	against := Against{Baselines: Builtin(), Tolerance: 0.2}
+	once := Judge(measured("agent_creation", map[string]report.Metric{
+		"agents_per_second": metric(10.0, "1/s"),
+		"creation_time_ms":  {Value: 0.5, Unit: "ms", Distribution: &report.Distribution{Count: 1, Max: 5}},
+	}), against)
+	twice := Judge(once, against)
+	if twice.Score != once.Score || twice.Verdict != once.Verdict || len(twice.Metrics) != len(once.Metrics) {
+		t.Errorf("second judgement %s %v, first %s %v", twice.Verdict, twice.Score, once.Verdict, once.Score)
+	}
+	none := Judge(once, Against{})
+	for name, m := range none.Metrics {
+		if m.Status != report.StatusInfo || m.Baseline != nil || m.Deviation != nil || m.Tolerance != nil {
+			t.Errorf("%s keeps a judgement without a baseline: %+v", name, m)
+		}
+	}
+}
+
+func TestLookup(t *testing.T) {
+	d := &report.Distribution{Count: 9, Min: 1, Mean: 2, Stddev: 3, P50: 4, P90: 5, P95: 6, P99: 7, P999: 8, Max: 9}
+	metrics := map[string]report.Metric{
+		"latency_ms":     {Value: 4.0, Distribution: d},
+		"empty_ms":       {Value: nil, Distribution: &report.Distribution{}},
+		"plain":          {Value: 1.5},
+		"stable":         {Value: true},
+		"unstable":       {Value: false},
+		"scaling":        {Value: "linear"},
+		"memory.min":     {Value: 77.0},
+		"memory":         {Value: 1.0, Distribution: d},
+		"latency_ms.p97": {Value: math.NaN()},
+	}
+	for _, c := range []struct {
+		name string
+		want float64
+		ok   bool
+	}{
+		{"latency_ms", 4, true},
+		{"latency_ms.min", 1, true},
+		{"latency_ms.mean", 2, true},
+		{"latency_ms.stddev", 3, true},
+		{"latency_ms.p50", 4, true},
+		{"latency_ms.p90", 5, true},
+		{"latency_ms.p95", 6, true},
+		{"latency_ms.p99", 7, true},
+		{"latency_ms.p999", 8, true},
+		{"latency_ms.max", 9, true},
+		{"latency_ms.p42", 0, false},
+		{"latency_ms.p97", 0, false},
+		{"empty_ms", 0, false},
+		{"empty_ms.max", 0, false},
+		{"plain", 1.5, true},
+		{"plain.p99", 0, false},
+		{"stable", 1, true},
+		{"unstable", 0, true},
+		{"scaling", 0, false},
+		{"memory.min", 77, true}, // a part named min, not the statistic
+		{"absent", 0, false},
+		{"", 0, false},
+	} {
+		got, ok := Lookup(metrics, c.name)
+		if ok != c.ok || ok && got != c.want {
+			t.Errorf("%q is %v, %v; want %v, %v", c.name, got, ok, c.want, c.ok)
+		}
+	}
+}
+
+func TestRecommend(t *testing.T) {
+	step := Judge(report.Step{
+		Component:  "agent_creation",
+		Operations: report.Operations{Attempted: 1000, Succeeded: 990, Dropped: 10},
+		Metrics: map[string]report.Metric{
+			"agents_per_second": {Value: 612.0, Unit: "1/s", Samples: []float64{600, 612, 990}},
+			"creation_time_ms":  {Value: 1.15, Unit: "ms", Samples: []float64{1.1, 1.15, 1.2}},
+			"memory_per_agent":  {Unit: "bytes"},
+			"total_count":       {Value: 1000.0, Unit: "count"},
+		},
+	}, Against{Baselines: Builtin(), Tolerance: 0.2, Thresholds: []Threshold{
+		{Metric: "creation_time_ms", Condition: Condition{"<", 1}},
+		{Metric: "creation_time_ms.p99", Condition: Condition{"<", 1}},
+		{Metric: "total_count", Condition: Condition{">", 1}},
+	}})
+	want := []string{
+		"creation_time_ms is 1.15 ms, limit < 1",
+		`creation_time_ms.p99: nothing was measured to hold "< 1" against, which counts as failed`,
+		"agents_per_second is 612/s, 39 % below the baseline of 1k/s (20 % allowed); its best repetition was within at 990/s, so repeat more often to tell chance from cause",
+		"memory_per_agent was not measured, which counts as failed against its baseline of 1.05 MB",
+		"creation_time_ms is 1.15 ms, 15 % above the baseline of 1 ms, close to the 20 % at which it fails",
+		"10 of 1,000 operations were dropped before they were carried out",
+	}
+	if strings.Join(step.Recommendations, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got:\n%s\nwant:\n%s", strings.Join(step.Recommendations, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestRecommendWindow(t *testing.T) {
+	step := Judge(measured("", map[string]report.Metric{"rate": metric(100.0, "1/s")}), Against{
+		Thresholds: []Threshold{{Metric: "rate", Condition: Condition{">=", 90}, Window: time.Second}},
+		Series:     map[string][]Series{"rate": {{Start: 2, Points: []Point{{3, 100}, {4, 20}, {5, 100}}}}},
+	})
+	if got, want := strings.Join(step.Recommendations, "\n"), "rate is 20/s, limit >= 90, in the worst window of 1 s, from 3 s on"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
