@@ -1,0 +1,133 @@
+package probes
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// cgroupUnlimited is where cgroup v1's way to say "no limit" begins: the
+// largest int64, rounded down to a page of up to 64 KiB.
+const cgroupUnlimited = math.MaxInt64 - 1<<16
+
+// cgroupMemoryLimit returns the memory limit in bytes that this process's
+// control groups set, the least of its own and those above it, and
+// math.MaxUint64 if none does. Root is the root of the file system. Both
+// versions of control groups are looked at, as a machine may use both.
+func cgroupMemoryLimit(root fs.FS) (uint64, error) {
+	groups, err := fs.ReadFile(root, "proc/self/cgroup")
+	if errors.Is(err, fs.ErrNotExist) {
+		return math.MaxUint64, nil // a kernel without control groups
+	}
+	if err != nil {
+		return 0, err
+	}
+	mounts, err := fs.ReadFile(root, "proc/self/mountinfo")
+	if err != nil {
+		return 0, err
+	}
+	limit := uint64(math.MaxUint64)
+	for _, m := range cgroupMounts(mounts) {
+		file := "memory.max"
+		if m.version == 1 {
+			file = "memory.limit_in_bytes"
+		}
+		group, ok := cgroupPath(groups, m.version)
+		if !ok {
+			continue
+		}
+		// Within a container the group's path may be told as the host sees
+		// it, while the mount shows only what lies below its root.
+		below, ok := strings.CutPrefix(group, strings.TrimSuffix(m.root, "/"))
+		if !ok {
+			below = "/"
+		}
+		for dir := path.Join("/", below); ; dir = path.Dir(dir) {
+			l, err := readLimit(root, path.Join(m.point, dir, file))
+			if err != nil {
+				return 0, err
+			}
+			limit = min(limit, l)
+			if dir == "/" {
+				break
+			}
+		}
+	}
+	return limit, nil
+}
+
+// readLimit reads one limit; a file that is not there (as in the topmost
+// group) sets none.
+func readLimit(root fs.FS, name string) (uint64, error) {
+	text, err := fs.ReadFile(root, strings.TrimPrefix(name, "/"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return math.MaxUint64, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	value := strings.TrimSpace(string(text))
+	if value == "max" {
+		return math.MaxUint64, nil
+	}
+	limit, err := strconv.ParseUint(value, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", name, err)
+	}
+	if limit >= cgroupUnlimited {
+		return math.MaxUint64, nil
+	}
+	return limit, nil
+}
+
+// A cgroupMount is a mounted tree of control groups that may limit memory.
+type cgroupMount struct {
+	version int
+	// root is the group that is mounted, and point where.
+	root, point string
+}
+
+// cgroupMounts picks them from the text of /proc/self/mountinfo, whose lines
+// are "ID PARENT DEVICE ROOT POINT OPTIONS [TAG ...] - TYPE SOURCE SUPEROPTIONS".
+func cgroupMounts(mountinfo []byte) []cgroupMount {
+	var mounts []cgroupMount
+	for line := range strings.Lines(string(mountinfo)) {
+		before, after, ok := strings.Cut(line, " - ")
+		place, kind := strings.Fields(before), strings.Fields(after)
+		if !ok || len(place) < 5 || len(kind) < 3 {
+			continue
+		}
+		m := cgroupMount{root: place[3], point: place[4]}
+		switch {
+		case kind[0] == "cgroup2":
+			m.version = 2
+		case kind[0] == "cgroup" && slices.Contains(strings.Split(kind[2], ","), "memory"):
+			m.version = 1
+		default:
+			continue
+		}
+		mounts = append(mounts, m)
+	}
+	return mounts
+}
+
+// cgroupPath picks the process's group from the text of /proc/self/cgroup,
+// whose lines are "ID:CONTROLLERS:PATH", version 2's being "0::PATH".
+func cgroupPath(text []byte, version int) (group string, ok bool) {
+	for line := range strings.Lines(string(text)) {
+		fields := strings.SplitN(strings.TrimSuffix(line, "\n"), ":", 3)
+		if len(fields) < 3 {
+			continue
+		}
+		controllers := strings.Split(fields[1], ",")
+		if (version == 2 && fields[0] == "0" && fields[1] == "") || (version == 1 && slices.Contains(controllers, "memory")) {
+			return fields[2], true
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,108 @@
+package probes
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"math"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// sourceFunc lets a function be a Source.
+type sourceFunc func(now time.Time, put func(string, float64))
+
+func (f sourceFunc) Read(now time.Time, put func(string, float64)) { f(now, put) }
+
+func TestSamplerRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		ticks := sourceFunc(func(now time.Time, put func(string, float64)) {
+			put("age", now.Sub(start).Seconds())
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 450*time.Millisecond)
+		defer cancel()
+		var at []time.Duration
+		err := New(100*time.Millisecond, ticks).Run(ctx, func(now time.Time, sample map[string]float64) {
+			at = append(at, now.Sub(start))
+			if want := now.Sub(start).Seconds(); sample["age"] != want {
+				t.Errorf("at %v the source was told %v", want, sample["age"])
+			}
+			if len(at) == 2 {
+				time.Sleep(130 * time.Millisecond) // a slow reader
+			}
+		})
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error %v", err)
+		}
+		want := []time.Duration{
+			0, 100 * time.Millisecond,
+			230 * time.Millisecond, // late, as it was held up
+			300 * time.Millisecond, 400 * time.Millisecond,
+		}
+		if !slices.Equal(at, want) {
+			t.Errorf("samples at %v, want %v", at, want)
+		}
+	})
+}
+
+func TestSamplerThatMayNotRun(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := New(time.Second).Run(ctx, func(time.Time, map[string]float64) { t.Error("a sample") })
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestSampleLeavesOutWhatIsNoNumber(t *testing.T) {
+	s := New(time.Second,
+		sourceFunc(func(_ time.Time, put func(string, float64)) {
+			put("nan", math.NaN())
+			put("inf", math.Inf(1))
+			put("less", math.Inf(-1))
+			put("zero", 0)
+		}),
+		sourceFunc(func(_ time.Time, put func(string, float64)) { put("one", 1) }),
+	)
+	if _, got := s.Sample(); !maps.Equal(got, map[string]float64{"zero": 0, "one": 1}) {
+		t.Errorf("sample %v", got)
+	}
+}
+
+func TestSamplesAreTheReadersToKeep(t *testing.T) {
+	n := 0.0
+	s := New(time.Second, sourceFunc(func(_ time.Time, put func(string, float64)) { n++; put("n", n) }))
+	_, first := s.Sample()
+	first["mine"] = 1
+	_, second := s.Sample()
+	if first["n"] != 1 || !maps.Equal(second, map[string]float64{"n": 2}) {
+		t.Errorf("first %v, second %v", first, second)
+	}
+}
+
+// A last reading may be taken while Run runs; the race detector watches.
+func TestSampleWhileRunning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var n float64
+		s := New(time.Millisecond, sourceFunc(func(_ time.Time, put func(string, float64)) { n++; put("n", n) }))
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		var running sync.WaitGroup
+		seen := 0
+		running.Go(func() { _ = s.Run(ctx, func(time.Time, map[string]float64) { seen++ }) })
+		mine := 0
+		for ctx.Err() == nil {
+			s.Sample()
+			mine++
+			time.Sleep(time.Millisecond)
+		}
+		running.Wait()
+		if n != float64(seen+mine) {
+			t.Errorf("%v readings, but %d and %d samples", n, seen, mine)
+		}
+	})
+}
