@@ -67,15 +67,17 @@ func TestGoroutinesRunnable(t *testing.T) {
 	g := GoMetrics()
 	defer goruntime.GOMAXPROCS(goruntime.GOMAXPROCS(1))
 	// With one processor, held by this goroutine, those started can only wait
-	// for it. The scheduler may take it away for a moment, which lets one or
-	// the other finish.
+	// for it, unless the scheduler takes it away just then.
 	var started sync.WaitGroup
-	for range 1000 {
-		started.Go(func() {})
-	}
-	runnable := read(g, epoch)["goroutines_runnable"]
+	await(t, g, func(map[string]float64) bool {
+		started.Wait()
+		for range 1000 {
+			started.Go(func() {})
+		}
+		runnable := read(g, epoch)["goroutines_runnable"]
+		return 990 <= runnable && runnable <= 1010
+	})
 	started.Wait()
-	within(t, "goroutines_runnable", runnable, 1, 1010)
 }
 
 func TestGoroutinesCreated(t *testing.T) {
@@ -197,7 +199,7 @@ func TestMutexWait(t *testing.T) {
 			defer close(end)
 			park(64, func() { lock.Lock(); lock.Unlock() })() //nolint:staticcheck // waiting is all that it is for
 		}()
-		time.Sleep(held)
+		burn(t, held)
 		lock.Unlock()
 		<-end
 		return false
