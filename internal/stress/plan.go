@@ -67,3 +67,36 @@ type Warmup struct {
 	// Operations counts the warm-up in operations instead of time.
 	Operations int
 }
+
+// Estimate is how long the step takes, roughly, on a small machine: its
+// repetitions and its warm-up, as far as that is given as a duration.
+func (s Step) Estimate() time.Duration {
+	estimate := s.Warmup.For
+	if s.Measurement.Estimate != nil {
+		estimate += time.Duration(s.Repeat) * s.Measurement.Estimate(s.Params)
+	}
+	return estimate
+}
+
+// Estimate is how long the scenario takes, roughly: its groups one after the
+// other, each as long as its longest step.
+func (s Scenario) Estimate() time.Duration {
+	var estimate time.Duration
+	for _, group := range s.Groups {
+		var longest time.Duration
+		for _, step := range group {
+			longest = max(longest, step.Estimate())
+		}
+		estimate += longest
+	}
+	return estimate
+}
+
+// Estimate is how long the run takes, roughly.
+func (p Plan) Estimate() time.Duration {
+	var estimate time.Duration
+	for _, s := range p.Scenarios {
+		estimate += s.Estimate()
+	}
+	return estimate
+}

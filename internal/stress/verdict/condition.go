@@ -6,10 +6,12 @@ import (
 	"strconv"
 )
 
-// conditionForm is an operator and a decimal number, which may be a
-// percentage. Names of units are not part of it: a metric has one unit, and
-// the limit is in it.
-var conditionForm = regexp.MustCompile(`^\s*(<=|<|>=|>|==|!=)\s*(?:(true|false)|([+-]?(?:\d+\.?\d*|\.\d+))(?:([eE][+-]?\d+)|(%))?)\s*$`)
+// ConditionPattern is the regular expression of a condition: an operator and a
+// decimal number, which may be a percentage. Names of units are not part of
+// it: a metric has one unit, and the limit is in it.
+const ConditionPattern = `^\s*(<=|<|>=|>|==|!=)\s*(?:(true|false)|([+-]?(?:\d+\.?\d*|\.\d+))(?:([eE][+-]?\d+)|(%))?)\s*$`
+
+var conditionForm = regexp.MustCompile(ConditionPattern)
 
 // ParseCondition reads a condition such as "< 5", ">= 95000", "<= 20%" (0.2)
 // or "== true" (1, as a bool metric counts).

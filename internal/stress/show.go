@@ -1,0 +1,161 @@
+package stress
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"mabeam-top/internal/stress/verdict"
+)
+
+// Show returns the scenario as a file with every default filled in. Parsed
+// under the same file name, it gives an equal scenario.
+func Show(s Scenario) []byte {
+	var w bytes.Buffer
+	fmt.Fprintf(&w, "name: %s\ntitle: %s\n", quote(s.Name, ""), quote(s.Title, ""))
+	if s.Description != "" {
+		fmt.Fprintf(&w, "description: %s\n", paragraph(s.Description))
+	}
+	fmt.Fprintf(&w, "tags: %s\n", flow(encode(tagsParam, s.Tags)))
+	fmt.Fprintf(&w, "timeout: %s\n", formatDuration(s.Timeout))
+	fmt.Fprintf(&w, "seed: %d\n", s.Seed)
+	system := Params{"max_agents": s.System.MaxAgents, "mailbox": s.System.Mailbox, "bus_policy": s.System.BusPolicy}
+	fmt.Fprintf(&w, "system: %s\n", flow(encode(systemParam, system)))
+	w.WriteString("steps:\n")
+	for _, group := range s.Groups {
+		if len(group) == 1 {
+			showStep(&w, "  ", group[0])
+			continue
+		}
+		w.WriteString("  - parallel:\n")
+		for _, step := range group {
+			showStep(&w, "      ", step)
+		}
+	}
+	return w.Bytes()
+}
+
+func showStep(w *bytes.Buffer, indent string, s Step) {
+	fmt.Fprintf(w, "%s- measure: %s\n", indent, s.Measurement.Name)
+	indent += "  "
+	fmt.Fprintf(w, "%sname: %s\n", indent, quote(s.Name, ""))
+	if params := encodeTable(s.Params, s.Measurement.Params); len(params) > 0 {
+		fmt.Fprintf(w, "%swith:\n", indent)
+		for _, p := range params {
+			fmt.Fprintf(w, "%s  %s: %s\n", indent, quote(p.key, ""), flow(p.value))
+		}
+	}
+	warmup := strconv.Itoa(s.Warmup.Operations)
+	if s.Warmup.For > 0 {
+		warmup = formatDuration(s.Warmup.For)
+	}
+	component := s.Component
+	if component == "" {
+		component = none
+	}
+	fmt.Fprintf(w, "%swarmup: %s\n%srepeat: %d\n", indent, warmup, indent, s.Repeat)
+	fmt.Fprintf(w, "%sbaseline: %s\n%stolerance: %s\n", indent, quote(component, ""), indent, formatRatio(s.Tolerance))
+	if len(s.Thresholds) > 0 {
+		fmt.Fprintf(w, "%sthresholds:\n", indent)
+		for _, t := range s.Thresholds {
+			fmt.Fprintf(w, "%s  %s: %s\n", indent, quote(t.Metric, ""), flow(encodeThreshold(t)))
+		}
+	}
+}
+
+func encodeThreshold(t verdict.Threshold) any {
+	if t.Window == 0 {
+		return t.Condition.String()
+	}
+	return []field{
+		{"is", t.Condition.String()},
+		{"window", encode(windowParam, t.Window)},
+		{"after", encode(afterParam, t.After)},
+		{"abort", t.Abort},
+	}
+}
+
+// flow returns what encode returned as YAML on one line.
+func flow(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "null"
+	case notation:
+		return string(v)
+	case string:
+		return quote(v, ",")
+	case bool:
+		return strconv.FormatBool(v)
+	case int:
+		return strconv.Itoa(v)
+	case float64:
+		s := formatNumber(v)
+		if !strings.Contains(s, ".") {
+			s += ".0" // or it would be read as an integer
+		}
+		return s
+	case []any:
+		return "[" + joined(v, flow) + "]"
+	case []field:
+		return "{" + joined(v, func(f field) string { return quote(f.key, ",") + ": " + flow(f.value) }) + "}"
+	case map[string]any:
+		return "{" + joined(slices.Sorted(maps.Keys(v)), func(key string) string {
+			return quote(key, ",") + ": " + flow(v[key])
+		}) + "}"
+	}
+	panic(fmt.Sprintf("stress: a parameter holds a %T, which no scenario file can", v))
+}
+
+func joined[T any](list []T, show func(T) string) string {
+	parts := make([]string, len(list))
+	for i, v := range list {
+		parts[i] = show(v)
+	}
+	return strings.Join(parts, ", ")
+}
+
+var (
+	// plainForm is much less than what YAML allows without quotes, and
+	// beyond doubt.
+	plainForm = regexp.MustCompile(`^[A-Za-z_]([A-Za-z0-9_.,/()' -]*[A-Za-z0-9_.()])?$`)
+	// reservedForm is what some reader of YAML takes for no text.
+	reservedForm = regexp.MustCompile(`(?i)^(true|false|null|yes|no|on|off|y|n|inf|nan)$`)
+)
+
+// quote returns a text as YAML on one line, in quotes where it needs them or
+// has one of the characters.
+func quote(s, special string) string {
+	if plainForm.MatchString(s) && !reservedForm.MatchString(s) && !strings.ContainsAny(s, special) {
+		return s
+	}
+	// Go's escapes are a subset of YAML's.
+	return strconv.Quote(s)
+}
+
+// paragraph returns a text of several lines as they are, if YAML can.
+func paragraph(s string) string {
+	lines := strings.Split(s, "\n")
+	if len(lines) == 1 {
+		return quote(s, "")
+	}
+	for _, line := range lines {
+		unprintable := strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) })
+		if unprintable || strings.HasSuffix(line, " ") {
+			return quote(s, "")
+		}
+	}
+	var w strings.Builder
+	w.WriteString("|-")
+	for _, line := range lines {
+		w.WriteByte('\n')
+		if line != "" {
+			w.WriteString("  " + line)
+		}
+	}
+	return w.String()
+}
