@@ -131,15 +131,20 @@ func goQuantiles(metric string, quantiles map[string]float64) goProbe {
 // goCPURatio tells the garbage collector's share of the CPU time. The runtime
 // adds these times up only when a collection ends, so that there is nothing to
 // tell unless one has ended since the reading before; the share is then of the
-// time between that collection and the last one told of.
+// time between that collection and the last one before it that was seen, or
+// the process's start.
 func goCPURatio() goProbe {
-	var gc, total float64
+	var (
+		gc, total float64
+		read      bool
+	)
 	names := []string{"/cpu/classes/gc/total:cpu-seconds", "/cpu/classes/total:cpu-seconds"}
 	return goProbe{names, func(_ time.Time, values []metrics.Sample, put func(string, float64)) {
 		gcBefore, totalBefore := gc, total
 		gc, total = number(values[0].Value), number(values[1].Value)
-		if totalBefore > 0 && total > totalBefore {
+		if read && total > totalBefore {
 			put("gc_cpu_ratio", max(0, gc-gcBefore)/(total-totalBefore))
 		}
+		read = true
 	}}
 }

@@ -188,7 +188,10 @@ func TestMutexWait(t *testing.T) {
 	// The runtime times one wait in eight and counts it eightfold: 64
 	// goroutines that wait make it all but certain that some are timed, and
 	// more rounds make it so.
-	var lock sync.Mutex
+	var (
+		lock   sync.Mutex
+		waited int
+	)
 	sample := await(t, g, func(s map[string]float64) bool {
 		if s["mutex_wait_seconds"]-before >= held.Seconds() {
 			return true
@@ -197,7 +200,11 @@ func TestMutexWait(t *testing.T) {
 		end := make(chan struct{})
 		go func() {
 			defer close(end)
-			park(64, func() { lock.Lock(); lock.Unlock() })() //nolint:staticcheck // waiting is all that it is for
+			park(64, func() {
+				lock.Lock()
+				waited++
+				lock.Unlock()
+			})()
 		}()
 		burn(t, held)
 		lock.Unlock()
@@ -216,7 +223,9 @@ func TestUnknownMetricsAreLeftOut(t *testing.T) {
 			goGauge("goroutines", "/sched/goroutines:goroutines"),
 		},
 		samples: []metrics.Sample{
-			{Name: "/no/such:metric"}, {Name: "/no/such:metric"}, {Name: "/no/such:metric"},
+			{Name: "/no/such:metric"},
+			{Name: "/no/such:metric"},
+			{Name: "/no/such:metric"},
 			{Name: "/sched/goroutines:goroutines"},
 		},
 	}
