@@ -1,0 +1,472 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// TextOptions say how a text report looks. The zero value is 80 columns of
+// UTF-8 without colours.
+type TextOptions struct {
+	// Width is in columns of the terminal; 0 means 80. Only the command is
+	// longer where it must be.
+	Width int
+	// Color underlines what the words say with the terminal's own colours.
+	Color bool
+	// ASCII writes nothing but ASCII; other characters become the nearest
+	// that there is, or a question mark.
+	ASCII bool
+}
+
+// Text writes the report for a person in a hurry: the verdict and what is
+// wrong first, then every scenario's steps with the metrics that were judged
+// before those that were not, and at the end where and how to run it again.
+func Text(w io.Writer, r Report, o TextOptions) error {
+	p := newPage(o)
+	p.answer(r)
+	columns := columnsFor(r, p)
+	for _, s := range r.Scenarios {
+		p.blank()
+		p.heading(bold, named(s.Title, s.Name), s.Verdict, s.Score, s.DurationSeconds)
+		for _, step := range s.Steps {
+			p.step(step, columns)
+		}
+	}
+	if r.Regression != nil {
+		p.blank()
+		p.regression(*r.Regression)
+	}
+	p.blank()
+	p.origin(r)
+	if _, err := io.WriteString(w, p.out.String()); err != nil {
+		return fmt.Errorf("write report as text: %w", err)
+	}
+	return nil
+}
+
+func named(title, name string) string {
+	if title == "" || title == name {
+		return name
+	}
+	return title + " (" + name + ")"
+}
+
+// mostProblems is how many problems are told before the details begin.
+const mostProblems = 10
+
+// answer writes the verdict, what led to it, and what to know before reading
+// on.
+func (p *page) answer(r Report) {
+	word := strings.ToUpper(string(r.Verdict))
+	p.hang(span{verdictStyle(r.Verdict), word + "  "}, bold, summary(r))
+	p.wrap(dim, "", fmt.Sprintf("score %s, grade %s, took %s", digits(r.Score, 3), r.Grade, Quantity(r.DurationSeconds, "s")))
+	problems := problemsOf(r)
+	for _, line := range problems[:min(len(problems), mostProblems)] {
+		p.wrap(plain, "  - ", line)
+	}
+	if more := len(problems) - mostProblems; more > 0 {
+		p.wrap(plain, "  - ", fmt.Sprintf("… and %d more below", more))
+	}
+	if r.Regression != nil && r.Regression.Detected {
+		p.wrap(plain, "  - ", regressionSummary(*r.Regression))
+	}
+	for _, line := range r.Recommendations {
+		p.wrap(plain, "  - ", line)
+	}
+}
+
+// summary says in one line how much went wrong.
+func summary(r Report) string {
+	steps, checks := 0, 0
+	verdicts := map[Verdict]int{}
+	statuses := map[Status]int{}
+	for _, s := range r.Scenarios {
+		for _, step := range s.Steps {
+			steps++
+			verdicts[step.Verdict]++
+			for _, c := range checksOf(step) {
+				if c.status != StatusInfo {
+					checks++
+					statuses[c.status]++
+				}
+			}
+		}
+	}
+	var facts []string
+	tell := func(n, of int, one, many, what string) {
+		switch {
+		case n > 0 && of == 1:
+			facts = append(facts, fmt.Sprintf("the only %s %s", one, what))
+		case n > 0:
+			facts = append(facts, fmt.Sprintf("%d of %d %s %s", n, of, many, what))
+		}
+	}
+	tell(verdicts[Interrupted], steps, "step", "steps", "interrupted")
+	tell(verdicts[Broken], steps, "step", "steps", "could not be measured")
+	tell(statuses[StatusFail], checks, "check", "checks", "failed")
+	tell(verdicts[Inconclusive], steps, "step", "steps", "could not be given its load")
+	tell(statuses[StatusWarn], checks, "check", "checks", "came close to failing")
+	switch {
+	case len(facts) > 0:
+		return strings.Join(facts, ", ")
+	case len(r.Scenarios) == 0:
+		return "no scenario was run"
+	case steps == 0:
+		return "no step was run"
+	case checks == 0:
+		return "nothing was held against a baseline or threshold"
+	case checks == 1:
+		return "the only check passed"
+	}
+	return fmt.Sprintf("all %d checks passed", checks)
+}
+
+// problemsOf lists what is wrong, the worst first.
+func problemsOf(r Report) []string {
+	var broken, failed, warned []string
+	for _, s := range r.Scenarios {
+		for _, step := range s.Steps {
+			where := s.Name + " › " + step.Name
+			switch step.Verdict {
+			case Broken, Interrupted:
+				line := where + ": " + string(step.Verdict)
+				if len(step.Errors) > 0 {
+					line = where + ": " + step.Errors[len(step.Errors)-1].Message
+				}
+				broken = append(broken, line)
+			case Inconclusive:
+				broken = append(broken, where+": the load could not be delivered as scheduled, so its figures say nothing about the system")
+			}
+			for _, c := range checksOf(step) {
+				line := where + ": " + c.name + " " + c.value + ", " + c.kind + " " + c.against
+				if c.difference != "" {
+					line += ", " + c.difference
+				}
+				if c.note != "" {
+					line += ", " + c.note
+				}
+				switch c.status {
+				case StatusFail:
+					failed = append(failed, line)
+				case StatusWarn:
+					warned = append(warned, line)
+				}
+			}
+		}
+	}
+	return slices.Concat(broken, failed, warned)
+}
+
+// A check is one line of a step's table: a metric, or a threshold on one.
+type check struct {
+	status Status
+	name   string
+	value  string
+	// kind is "baseline" or "limit"; empty for a metric that is held against
+	// nothing.
+	kind       string
+	against    string
+	difference string
+	spread     string
+	// note says when a windowed threshold was at its worst.
+	note string
+	// detail is the metric's distribution, told where something is wrong.
+	detail string
+}
+
+// checksOf lists a step's thresholds and metrics: failed, warned, passed,
+// exceeded, then those not judged.
+func checksOf(step Step) []check {
+	var checks []check
+	for _, t := range step.Thresholds {
+		checks = append(checks, thresholdCheck(t, step.Metrics))
+	}
+	for _, name := range slices.Sorted(maps.Keys(step.Metrics)) {
+		checks = append(checks, metricCheck(name, step.Metrics[name]))
+	}
+	order := []Status{StatusFail, StatusWarn, StatusPass, StatusExceed}
+	place := func(c check) int {
+		if i := slices.Index(order, c.status); i >= 0 {
+			return i
+		}
+		return len(order)
+	}
+	slices.SortStableFunc(checks, func(a, b check) int { return cmp.Compare(place(a), place(b)) })
+	return checks
+}
+
+func metricCheck(name string, m Metric) check {
+	c := check{status: m.Status, name: name, value: m.Text(), spread: spread(m)}
+	if m.Baseline != nil {
+		c.kind, c.against = "baseline", Quantity(*m.Baseline, m.Unit)
+		c.difference = difference(m)
+	}
+	if m.Status == StatusFail || m.Status == StatusWarn {
+		c.detail = distribution(m)
+	}
+	return c
+}
+
+func difference(m Metric) string {
+	switch {
+	case m.Deviation == nil:
+		return ""
+	case *m.Deviation > 0:
+		return Percent(*m.Deviation) + " better"
+	case *m.Deviation < 0:
+		return Percent(*m.Deviation) + " worse"
+	}
+	return "the same"
+}
+
+func thresholdCheck(t Threshold, metrics map[string]Metric) check {
+	whole, unit := t.Metric, metrics[t.Metric].Unit
+	if unit == "" {
+		if dot := strings.LastIndexByte(t.Metric, '.'); dot > 0 {
+			whole = t.Metric[:dot]
+			unit = metrics[whole].Unit
+		}
+	}
+	c := check{status: StatusPass, name: t.Metric, value: "not measured", kind: "limit", against: inUnit(t.Condition, unit)}
+	if !t.OK {
+		c.status = StatusFail
+		c.detail = distribution(metrics[whole])
+	}
+	if t.Actual != nil {
+		c.value = Metric{Value: *t.Actual, Unit: unit}.Text()
+		if unit == "bool" {
+			c.value = Metric{Value: *t.Actual != 0}.Text()
+		} else {
+			c.difference = overOrUnder(*t.Actual, t.Condition)
+		}
+	}
+	if t.WindowSeconds != nil {
+		c.note = "in the worst window of " + Quantity(*t.WindowSeconds, "s")
+		if t.WorstAtSeconds != nil {
+			c.note += " from " + Quantity(*t.WorstAtSeconds, "s") + " on"
+		}
+	}
+	return c
+}
+
+// inUnit writes a condition with the unit that its number is in.
+func inUnit(condition, unit string) string {
+	switch unit {
+	case "ms", "s", "bytes", "MB":
+		return condition + " " + unit
+	case "1/s":
+		return condition + "/s"
+	case "bool":
+		if operator, limit, ok := strings.Cut(condition, " "); ok && (limit == "0" || limit == "1") {
+			return operator + " " + Metric{Value: limit == "1"}.Text()
+		}
+	}
+	return condition
+}
+
+// overOrUnder says how far a value is from a condition's limit.
+func overOrUnder(actual float64, condition string) string {
+	_, text, _ := strings.Cut(condition, " ")
+	limit, err := strconv.ParseFloat(text, 64)
+	if err != nil || limit == 0 {
+		return ""
+	}
+	share := (actual - limit) / math.Abs(limit)
+	switch {
+	case math.IsInf(share, 0):
+		return ""
+	case share > 0:
+		return Percent(share) + " over"
+	case share < 0:
+		return Percent(share) + " under"
+	}
+	return "at the limit"
+}
+
+// spread is how far the repetitions lie from their median: by what share the
+// farthest does, or between what values if the median is 0.
+func spread(m Metric) string {
+	middle, ok := m.Value.(float64)
+	if !ok || len(m.Samples) < 2 {
+		return ""
+	}
+	low, high := slices.Min(m.Samples), slices.Max(m.Samples)
+	if low == high {
+		return "±0 %"
+	}
+	if share := max(high-middle, middle-low) / math.Abs(middle); !math.IsInf(share, 0) {
+		return "±" + Percent(share)
+	}
+	return Quantity(low, m.Unit) + "–" + Quantity(high, m.Unit)
+}
+
+func distribution(m Metric) string {
+	d := m.Distribution
+	if d == nil || d.Count == 0 {
+		return ""
+	}
+	q := func(v float64) string { return Quantity(v, m.Unit) }
+	return fmt.Sprintf("p50 %s, p95 %s, p99 %s, max %s of %s", q(d.P50), q(d.P95), q(d.P99), q(d.Max), count(float64(d.Count)))
+}
+
+// step writes one step: its table, then what it counted.
+func (p *page) step(s Step, columns columns) {
+	facts := []string{s.Measurement}
+	repetitions := 0
+	for _, m := range s.Metrics {
+		repetitions = max(repetitions, len(m.Samples))
+	}
+	if repetitions > 1 {
+		facts = append(facts, strconv.Itoa(repetitions)+" repetitions")
+	}
+	if s.Isolated {
+		facts = append(facts, "own process")
+	}
+	if s.Steered {
+		facts = append(facts, "steered by hand")
+	}
+	p.heading(plain, "  "+named(s.Name, strings.Join(facts, ", ")), s.Verdict, s.Score, s.DurationSeconds)
+	if checks := checksOf(s); len(checks) > 0 {
+		p.table(checks, columns)
+	}
+	if o := s.Operations; o.Attempted > 0 {
+		p.field("operations", fmt.Sprintf("%s attempted: %s succeeded, %s failed, %s dropped",
+			count(float64(o.Attempted)), count(float64(o.Succeeded)), count(float64(o.Failed)), count(float64(o.Dropped))))
+	}
+	if text := peaks(s.Probes); text != "" {
+		p.field("peaks", text)
+	}
+	if len(s.Faults) > 0 {
+		var told []string
+		for _, f := range s.Faults {
+			told = append(told, fmt.Sprintf("%s ×%s", f.Fault, count(float64(f.Injected))))
+		}
+		p.field("faults", strings.Join(told, ", "))
+	}
+	for _, e := range s.Errors {
+		p.field("error", fmt.Sprintf("%s× %s (first at %s)", count(float64(e.Count)), e.Message, Quantity(e.FirstAtSeconds, "s")))
+	}
+	for _, line := range s.Recommendations {
+		p.field("look at", line)
+	}
+}
+
+// peaks tells the greatest values of the probes that say most about where the
+// machine's limits were.
+func peaks(probes map[string]Probe) string {
+	var told []string
+	for _, c := range []struct{ probe, label, unit string }{
+		{"cpu_percent", "CPU", "%"},
+		{"heap_bytes", "heap", "bytes"},
+		{"rss_bytes", "resident", "bytes"},
+		{"goroutines", "goroutines", "count"},
+		{"gc_pause_p99_ms", "GC pause", "ms"},
+		{"generator_lag_ms", "generator lag", "ms"},
+	} {
+		probe, ok := probes[c.probe]
+		switch {
+		case !ok:
+		case c.unit == "%":
+			told = append(told, c.label+" "+digits3(round3(probe.Max))+" %")
+		default:
+			told = append(told, c.label+" "+Quantity(probe.Max, c.unit))
+		}
+	}
+	return strings.Join(told, ", ")
+}
+
+// regression writes the comparison with an earlier report: what changed in
+// full, what did not as a number.
+func (p *page) regression(r Regression) {
+	p.wrap(bold, "", regressionSummary(r))
+	counts := map[string]int{}
+	for _, m := range r.Metrics {
+		counts[m.Verdict]++
+	}
+	for _, verdict := range []string{"regressed", "improved", "unknown"} {
+		for _, m := range r.Metrics {
+			if m.Verdict == verdict {
+				p.wrap(plain, "  - ", regressionLine(m))
+			}
+		}
+	}
+	if n := counts["same"]; n > 0 {
+		p.wrap(dim, "  - ", fmt.Sprintf("%d of %d metrics the same within %s", n, len(r.Metrics), Percent(r.Threshold)))
+	}
+}
+
+func regressionSummary(r Regression) string {
+	if r.Detected {
+		return fmt.Sprintf("regression of up to %s against %s", Percent(r.Percentage/100), r.Baseline)
+	}
+	return "no regression against " + r.Baseline
+}
+
+func regressionLine(m RegressionMetric) string {
+	value := func(v *float64) string {
+		if v == nil {
+			return "none"
+		}
+		return digits3(round3(*v))
+	}
+	line := fmt.Sprintf("%s %s › %s: %s, %s before, %s now", m.Verdict, m.Scenario, m.Step, m.Metric, value(m.Old), value(m.New))
+	if m.DeltaPercent != nil {
+		line += fmt.Sprintf(", %+.1f %%", *m.DeltaPercent)
+	}
+	if m.PValue != nil {
+		line += fmt.Sprintf(", p = %.3f", *m.PValue)
+	}
+	if m.Note != "" {
+		line += " (" + m.Note + ")"
+	}
+	return line
+}
+
+// origin writes where the run was measured and how to repeat it. A run whose
+// producer died before it could say so leaves that out.
+func (p *page) origin(r Report) {
+	if r.Host != (Host{}) {
+		p.field("host", machine(r.Host))
+	}
+	facts := []string{fmt.Sprintf("seed %d", r.Seed)}
+	if !r.StartedAt.IsZero() {
+		facts = append([]string{r.ID + " at " + r.StartedAt.UTC().Format(time.RFC3339)}, facts...)
+	}
+	if r.Tool != (Tool{}) {
+		build := "mabeam-top " + r.Tool.Version
+		if r.Tool.Commit != "" {
+			build += " (" + r.Tool.Commit[:min(12, len(r.Tool.Commit))] + ")"
+		}
+		facts = append(facts, build, r.Tool.Go)
+	}
+	p.field("run", strings.Join(facts, ", "))
+	if len(r.Command) > 0 {
+		p.command("again", r.Command)
+	}
+}
+
+func machine(h Host) string {
+	cpus := fmt.Sprintf("%d CPUs", h.CPUs)
+	if h.GOMAXPROCS != h.CPUs {
+		cpus += fmt.Sprintf(" (%d used)", h.GOMAXPROCS)
+	}
+	memory := Quantity(float64(h.MemoryBytes), "bytes") + " memory"
+	if h.CgroupMemoryBytes != nil {
+		memory += " (limited to " + Quantity(float64(*h.CgroupMemoryBytes), "bytes") + ")"
+	}
+	if h.GOMemLimit > 0 && h.GOMemLimit < math.MaxInt64 {
+		memory += ", GOMEMLIMIT " + Quantity(float64(h.GOMemLimit), "bytes")
+	}
+	facts := []string{h.OS + "/" + h.Arch, h.CPUModel, cpus, memory}
+	if h.Kernel != "" {
+		facts = append(facts, "kernel "+h.Kernel)
+	}
+	return strings.Join(slices.DeleteFunc(facts, func(s string) bool { return s == "" }), ", ")
+}

@@ -1,0 +1,164 @@
+package report
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/mattn/go-runewidth"
+	"pgregory.net/rapid"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s differs (-update writes it anew); got:\n%s", path, got)
+	}
+}
+
+func text(t *testing.T, r Report, o TextOptions) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := Text(&b, r, o); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestText(t *testing.T) {
+	for name, r := range fixtures() {
+		t.Run(name, func(t *testing.T) { golden(t, name+".txt", []byte(text(t, r, TextOptions{}))) })
+	}
+	t.Run("narrow", func(t *testing.T) { golden(t, "fail-40.txt", []byte(text(t, failed(), TextOptions{Width: 40}))) })
+	t.Run("wide", func(t *testing.T) { golden(t, "odd-120.txt", []byte(text(t, odd(), TextOptions{Width: 120}))) })
+	t.Run("ascii", func(t *testing.T) { golden(t, "odd-ascii.txt", []byte(text(t, odd(), TextOptions{ASCII: true}))) })
+	t.Run("color", func(t *testing.T) { golden(t, "fail-color.txt", []byte(text(t, failed(), TextOptions{Color: true}))) })
+}
+
+var escape = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
+// TestTextFits holds every fixture at any width against what a terminal needs.
+func TestTextFits(t *testing.T) {
+	all := fixtures()
+	rapid.Check(t, func(rt *rapid.T) {
+		name := rapid.SampledFrom([]string{"pass", "warn", "fail", "inconclusive", "error", "interrupted", "empty", "odd", "regression"}).Draw(rt, "report")
+		o := TextOptions{Width: rapid.IntRange(1, 200).Draw(rt, "width"), Color: rapid.Bool().Draw(rt, "color"), ASCII: rapid.Bool().Draw(rt, "ascii")}
+		out := text(t, all[name], o)
+		bare := out
+		if o.Color {
+			bare = escape.ReplaceAllString(out, "")
+		}
+		if o.Color != (bare != out) && o.Width > 20 {
+			rt.Fatalf("colour is %v, but codes are there: %v", o.Color, bare != out)
+		}
+		if same := text(t, all[name], TextOptions{Width: o.Width, ASCII: o.ASCII}); same != bare {
+			rt.Fatalf("colour changes more than the colour:\n%s\n%s", same, bare)
+		}
+		body, _, _ := strings.Cut(bare, "  again")
+		for _, line := range strings.Split(body, "\n") {
+			if w := (&runewidth.Condition{StrictEmojiNeutral: true}).StringWidth(line); w > o.Width {
+				rt.Fatalf("width %d, but a line takes %d: %q", o.Width, w, line)
+			}
+			if line != strings.TrimRight(line, " ") {
+				rt.Fatalf("blanks at the end of %q", line)
+			}
+		}
+		for _, r := range bare {
+			if r != '\n' && unicode.IsControl(r) || r == utf8.RuneError || o.ASCII && r > unicode.MaxASCII {
+				rt.Fatalf("%q is in the text", r)
+			}
+		}
+	})
+}
+
+type brokenWriter struct{}
+
+func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("disk full") }
+
+func TestTextTellsWriteErrors(t *testing.T) {
+	if err := Text(brokenWriter{}, passed(), TextOptions{}); err == nil || !strings.Contains(err.Error(), "disk full") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestQuantity(t *testing.T) {
+	for _, c := range []struct {
+		v    float64
+		unit string
+		want string
+	}{
+		{8.4, "ms", "8.4 ms"},
+		{0.9999, "ms", "1 ms"},
+		{0.99996, "ms", "1 ms"},
+		{0.0022, "ms", "2.2 µs"},
+		{0.000015, "ms", "15 ns"},
+		{3e-7, "ms", "0.3 ns"},
+		{1234.5, "ms", "1.23 s"},
+		{0, "ms", "0 s"},
+		{-0.5, "ms", "-500 µs"},
+		{31.24, "s", "31.2 s"},
+		{119.4, "s", "119 s"},
+		{119.6, "s", "2 min 0 s"},
+		{-150, "s", "-2 min 30 s"},
+		{3725, "s", "1 h 2 min"},
+		{1048576, "bytes", "1.05 MB"},
+		{999.9, "bytes", "1 kB"},
+		{512, "bytes", "512 B"},
+		{0, "bytes", "0 B"},
+		{0.25, "MB", "250 kB"},
+		{-12.5, "MB", "-12.5 MB"},
+		{19800, "1/s", "19.8k/s"},
+		{612, "1/s", "612/s"},
+		{999_900, "1/s", "1M/s"},
+		{0.05, "1/s", "0.05/s"},
+		{1.7e308, "1/s", "1.7e+299G/s"},
+		{1000, "count", "1,000"},
+		{-1234567, "count", "-1,234,567"},
+		{123, "count", "123"},
+		{123_456_789, "count", "123M"},
+		{0.5, "count", "0.5"},
+		{0.99998, "ratio", "0.99998"},
+		{0.9999999, "ratio", "0.9999999"},
+		{1.0000001, "ratio", "1.0000001"},
+		{1, "ratio", "1"},
+		{0, "ratio", "0"},
+		{0.9988, "ratio", "0.999"},
+		{0.836, "ratio", "0.836"},
+		{123.456, "ratio", "123"},
+		{2.1e-5, "ratio", "2.1e-05"},
+		{1.0004, "exponent", "1.0004"},
+	} {
+		if got := Quantity(c.v, c.unit); got != c.want {
+			t.Errorf("%v %s is %q, want %q", c.v, c.unit, got, c.want)
+		}
+	}
+}
+
+func TestPercent(t *testing.T) {
+	for v, want := range map[float64]string{
+		0: "0 %", 0.39: "39 %", -0.39: "39 %", 0.004: "0.4 %", 0.0012345: "0.12 %", 1.475: "148 %", 99.9: "9990 %", 349: "×350", -5e9: "×5e+09",
+	} {
+		if got := Percent(v); got != want {
+			t.Errorf("%v is %q, want %q", v, got, want)
+		}
+	}
+}
