@@ -73,7 +73,7 @@ func TestTextFits(t *testing.T) {
 		if same := text(t, all[name], TextOptions{Width: o.Width, ASCII: o.ASCII}); same != bare {
 			rt.Fatalf("colour changes more than the colour:\n%s\n%s", same, bare)
 		}
-		body, _, _ := strings.Cut(bare, "  again")
+		body, _, _ := strings.Cut(bare, "\n  again  ")
 		for _, line := range strings.Split(body, "\n") {
 			if w := (&runewidth.Condition{StrictEmojiNeutral: true}).StringWidth(line); w > o.Width {
 				rt.Fatalf("width %d, but a line takes %d: %q", o.Width, w, line)
