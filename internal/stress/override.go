@@ -48,7 +48,7 @@ func NewPlan(scenarios []Scenario, o Overrides) (Plan, error) {
 	l.applyScalars(plan, o)
 	faults = append(faults, l.faults...)
 	if len(faults) == 0 {
-		faults = append(faults, check(plan, changed)...)
+		faults = append(faults, recheck(plan, changed)...)
 	}
 	if len(faults) > 0 {
 		return Plan{}, faults
@@ -56,9 +56,9 @@ func NewPlan(scenarios []Scenario, o Overrides) (Plan, error) {
 	return plan, nil
 }
 
-// check asks the measurements whether the parameters of the changed steps
+// recheck asks the measurements whether the parameters of the changed steps
 // still fit together.
-func check(plan Plan, changed map[*Step]bool) Faults {
+func recheck(plan Plan, changed map[*Step]bool) Faults {
 	var l faultList
 	for _, step := range plan.steps() {
 		if changed[step] && step.Measurement.Check != nil {

@@ -186,7 +186,7 @@ func bounded(s schema, p Param) schema {
 
 // thresholdsSchema offers every name that a threshold can be set on.
 func thresholdsSchema(m *Measurement) schema {
-	plain, windowed := reference("condition"), objectSchema(schema{
+	windowed := objectSchema(schema{
 		"is":     reference("condition"),
 		"window": kindSchema(windowParam),
 		"after":  paramSchema(afterParam),
@@ -197,7 +197,7 @@ func thresholdsSchema(m *Measurement) schema {
 		if metric.Unit == "text" {
 			continue
 		}
-		threshold := schema{"description": metric.Doc, "oneOf": []any{plain, windowed}}
+		threshold := schema{"description": metric.Doc, "oneOf": []any{reference("condition"), windowed}}
 		properties[metric.Name] = threshold
 		if metric.Distribution {
 			for _, statistic := range statistics {

@@ -3,6 +3,7 @@ package stress
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -73,8 +74,8 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, source []byte) {
 		scenarios, err := Parse(testCatalogue, testComponents, Document{File: "fuzz.yaml", Source: source})
 		if err != nil {
-			faults, ok := err.(Faults) //nolint:errorlint // the type itself is what Parse promises
-			if !ok || len(faults) == 0 {
+			var faults Faults
+			if !errors.As(err, &faults) || len(faults) == 0 {
 				t.Fatalf("the error is a %T with %d faults", err, len(faults))
 			}
 			for _, fault := range faults {
