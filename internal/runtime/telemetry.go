@@ -8,7 +8,7 @@ type Telemetry struct {
 	Agents int64
 	// Counters of agents since the start. Started counts only those whose
 	// Init succeeded.
-	AgentsStarted, AgentsStopped, AgentsCrashed, AgentsRestarted int64
+	AgentsStarted, AgentsStopped, AgentsCrashed int64
 	// Counters of actions since the start. Failed ones are not among the
 	// done.
 	ActionsDone, ActionsFailed int64
@@ -16,12 +16,9 @@ type Telemetry struct {
 	// dropped once per matching subscription.
 	EventsPublished, EventsDelivered, EventsDropped int64
 	Subscriptions                                   int64
-	// MailboxDepth is how many messages wait in all mailboxes;
-	// MailboxDepthMax is the depth of the deepest since the previous reading.
-	MailboxDepth, MailboxDepthMax int64
+	// MailboxDepth is how many messages wait in all mailboxes.
+	MailboxDepth int64
 	// RegistryOperations counts registrations, lookups, updates and
 	// unregistrations since the start.
 	RegistryOperations int64
-	// CoordinationRounds counts finished coordinations since the start.
-	CoordinationRounds int64
 }

@@ -1,0 +1,352 @@
+package runtime
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// ErrDisconnected tells that a subscription of policy Disconnect had a full
+// queue.
+var ErrDisconnected = errors.New("disconnected: queue full")
+
+// A Bus carries events from publishers to subscribers. A subscriber gets the
+// events of one publisher in the order in which they were published, each once
+// per subscription.
+type Bus struct {
+	ctx       context.Context // what handlers get; ends when the system is forced down
+	scheduler *scheduler
+	policy    QueuePolicy
+	length    int
+	history   int
+	origin    EventID // the system's part of event ids
+
+	topics  *table[topic]
+	stopped atomic.Bool
+
+	sequence                      atomic.Uint64
+	published, delivered, dropped counter
+	subscriptions                 atomic.Int64
+
+	mu       sync.Mutex // guards what follows, and changes of topics
+	patterns map[string]*patternLog
+	names    []*topic
+}
+
+// A topic is one event type: the log that its own subscribers share, and where
+// else its events go.
+type topic struct {
+	name string
+	log  *log
+	// others is replaced when a pattern or a queue comes or goes.
+	others atomic.Pointer[others]
+}
+
+// others are the receivers of a topic's events besides its log.
+type others struct {
+	logs   []*log // of the patterns that match
+	queued []*Subscription
+}
+
+// A patternLog is the log that all blocking subscribers of one pattern share.
+type patternLog struct {
+	log     *log
+	readers int
+	queued  []*Subscription
+}
+
+func newBus(ctx context.Context, s *scheduler, o Options) *Bus {
+	return &Bus{
+		ctx: ctx, scheduler: s,
+		policy: o.BusPolicy, length: o.BusQueue, history: max(o.History, 0),
+		origin:   EventID(lastSystem.Add(1)) << eventSequenceBits,
+		topics:   newTable[topic](),
+		patterns: make(map[string]*patternLog),
+	}
+}
+
+// Publish sends an event to all who subscribed to its type or to a pattern
+// that matches it. It waits for subscribers that block while their queue is
+// full, until ctx ends; those who then did not get the event are counted as
+// having dropped it, and the error says so.
+func (b *Bus) Publish(ctx context.Context, e Event) error {
+	if b.stopped.Load() {
+		return ErrSystemStopped
+	}
+	return b.publish(ctx, b.topic(e.Type), &e)
+}
+
+// publish is Publish for a topic that is known.
+func (b *Bus) publish(ctx context.Context, t *topic, e *Event) error {
+	e.ID = b.origin | EventID(b.sequence.Add(1))
+	if e.Timestamp.IsZero() {
+		e.Timestamp = time.Now()
+	}
+	b.published.add(1)
+	missed, err := t.log.append(ctx, e)
+	if err == nil {
+		missed = 0
+	}
+	if o := t.others.Load(); o != nil {
+		for _, l := range o.logs {
+			n, e2 := l.append(ctx, e)
+			if e2 != nil {
+				missed, err = missed+n, e2
+			}
+		}
+		for _, s := range o.queued {
+			b.enqueue(s, e)
+		}
+	}
+	if missed > 0 {
+		b.dropped.add(int64(missed))
+		return fmt.Errorf("publish %q: %d subscribers had no room: %w", e.Type, missed, err)
+	}
+	return err
+}
+
+// enqueue gives an event to a subscription with a queue of its own.
+func (b *Bus) enqueue(s *Subscription, e *Event) {
+	wake, dropped, disconnect := s.queue.push(e)
+	if dropped > 0 {
+		s.drop(dropped)
+	}
+	if disconnect {
+		s.end(fmt.Errorf("%w (%d events)", ErrDisconnected, s.queue.depth()))
+	}
+	if wake {
+		s.wake()
+	}
+}
+
+// wanted says whether anybody would get an event of this topic.
+func (t *topic) wanted() bool {
+	return t.log.audience.Load() > 0 || t.others.Load() != nil
+}
+
+// topic returns the topic of an event type, which is made when the type is
+// first seen.
+func (b *Bus) topic(name string) *topic {
+	if t := b.topics.get(name); t != nil {
+		return t
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if t := b.topics.get(name); t != nil {
+		return t
+	}
+	t := &topic{name: name, log: newLog(b.length, b.history)}
+	for _, p := range b.sortedPatterns() {
+		if matches(p, name) {
+			t.connect(b.patterns[p])
+		}
+	}
+	b.names = append(b.names, t)
+	b.topics.put(name, t)
+	return t
+}
+
+// sortedPatterns gives the patterns an order, so that events reach their logs
+// in the same order on every topic.
+func (b *Bus) sortedPatterns() []string {
+	names := make([]string, 0, len(b.patterns))
+	for p := range b.patterns {
+		names = append(names, p)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// connect adds a pattern's log and queues to the topic's receivers.
+func (t *topic) connect(p *patternLog) {
+	t.change(func(o *others) {
+		if p.readers > 0 && !slices.Contains(o.logs, p.log) {
+			o.logs = append(o.logs, p.log)
+		}
+		for _, s := range p.queued {
+			if !slices.Contains(o.queued, s) {
+				o.queued = append(o.queued, s)
+			}
+		}
+	})
+}
+
+// change replaces the topic's receivers by a changed copy.
+func (t *topic) change(f func(*others)) {
+	next := &others{}
+	if now := t.others.Load(); now != nil {
+		next.logs, next.queued = slices.Clone(now.logs), slices.Clone(now.queued)
+	}
+	f(next)
+	if len(next.logs)+len(next.queued) == 0 {
+		next = nil
+	}
+	t.others.Store(next)
+}
+
+// Subscribe calls handler for every event of the type, one at a time.
+func (b *Bus) Subscribe(eventType string, handler func(context.Context, Event), o SubscribeOptions) (*Subscription, error) {
+	return b.subscribe(&Subscription{pattern: eventType, exact: true, handler: handler}, o)
+}
+
+// SubscribePattern calls handler for every event whose type matches the
+// pattern, one at a time: a star stands for any run of characters, and a dot
+// right before a star is a word border. ErrBadPattern tells that the pattern
+// is empty or too long.
+func (b *Bus) SubscribePattern(pattern string, handler func(context.Context, Event), o SubscribeOptions) (*Subscription, error) {
+	return b.subscribe(&Subscription{pattern: pattern, handler: handler}, o)
+}
+
+func (b *Bus) subscribe(s *Subscription, o SubscribeOptions) (*Subscription, error) {
+	if err := checkPattern(s.pattern); err != nil {
+		return nil, fmt.Errorf("subscribe to %q: %w", s.pattern, err)
+	}
+	if b.stopped.Load() {
+		return nil, fmt.Errorf("subscribe to %q: %w", s.pattern, ErrSystemStopped)
+	}
+	s.bus = b
+	s.parkedAt = -1
+	policy := b.policy
+	if o.Policy != nil {
+		policy = *o.Policy
+	}
+	if policy != Block {
+		length := o.Queue
+		if length <= 0 {
+			length = b.length
+		}
+		s.queue = newQueue(policy, length)
+	}
+	b.subscriptions.Add(1)
+	if s.exact {
+		b.joinTopic(s)
+	} else {
+		b.joinPattern(s)
+	}
+	return s, nil
+}
+
+func (b *Bus) joinTopic(s *Subscription) {
+	t := b.topic(s.pattern)
+	if s.queue == nil {
+		s.log = t.log
+		t.log.join(s)
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	t.change(func(o *others) { o.queued = append(o.queued, s) })
+}
+
+func (b *Bus) joinPattern(s *Subscription) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := b.patterns[s.pattern]
+	if p == nil {
+		p = &patternLog{log: newLog(b.length, 0)}
+		b.patterns[s.pattern] = p
+	}
+	if s.queue == nil {
+		s.log = p.log
+		p.log.join(s)
+		p.readers++
+		if p.readers > 1 {
+			return // its topics know the log already
+		}
+	} else {
+		p.queued = append(p.queued, s)
+	}
+	for _, t := range b.names {
+		if matches(s.pattern, t.name) {
+			t.connect(p)
+		}
+	}
+}
+
+// remove takes a subscription off the bus.
+func (b *Bus) remove(s *Subscription) {
+	b.subscriptions.Add(-1)
+	if s.log != nil {
+		s.log.leave(s)
+	}
+	if s.exact {
+		if s.queue != nil {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.topics.get(s.pattern).change(func(o *others) { o.without(nil, s) })
+		}
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := b.patterns[s.pattern]
+	var gone *log
+	if s.queue == nil {
+		p.readers--
+		if p.readers > 0 {
+			return
+		}
+		gone = p.log
+	} else {
+		p.queued = slices.DeleteFunc(p.queued, func(q *Subscription) bool { return q == s })
+	}
+	if p.readers == 0 && len(p.queued) == 0 {
+		delete(b.patterns, s.pattern)
+	}
+	for _, t := range b.names {
+		if matches(s.pattern, t.name) {
+			t.change(func(o *others) { o.without(gone, s) })
+		}
+	}
+}
+
+// without takes a pattern's log and a subscription out of the receivers.
+func (o *others) without(gone *log, s *Subscription) {
+	o.logs = slices.DeleteFunc(o.logs, func(l *log) bool { return l == gone })
+	o.queued = slices.DeleteFunc(o.queued, func(q *Subscription) bool { return q == s })
+}
+
+// History returns up to limit of the newest events of all types, oldest first;
+// limit <= 0 returns all that are kept.
+func (b *Bus) History(limit int) []Event {
+	if limit <= 0 || limit > b.history {
+		limit = b.history
+	}
+	b.mu.Lock()
+	topics := slices.Clone(b.names)
+	b.mu.Unlock()
+	var events []Event
+	for _, t := range topics {
+		events = append(events, t.log.recent(limit)...)
+	}
+	slices.SortFunc(events, func(x, y Event) int { return cmp.Compare(x.ID, y.ID) })
+	return events[max(len(events)-limit, 0):]
+}
+
+// stop lets the subscribers handle what was published, and ends them all.
+func (b *Bus) stop(ctx context.Context) error {
+	b.stopped.Store(true)
+	err := b.scheduler.wait(ctx)
+	b.mu.Lock()
+	var subs []*Subscription
+	for _, t := range b.names {
+		subs = append(subs, t.log.members()...)
+		if o := t.others.Load(); o != nil {
+			subs = append(subs, o.queued...)
+		}
+	}
+	for _, p := range b.patterns {
+		subs = append(subs, p.log.members()...)
+		subs = append(subs, p.queued...)
+	}
+	b.mu.Unlock()
+	for _, s := range subs {
+		s.end(nil)
+	}
+	return err
+}

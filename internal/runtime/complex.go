@@ -1,0 +1,122 @@
+package runtime
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"time"
+)
+
+// ComplexOptions say how much a complex agent holds and does.
+type ComplexOptions struct {
+	// Held is how many bytes the agent holds; 0 means 64 KiB.
+	Held int
+	// Hashed is how many bytes of these each work action reads and hashes;
+	// 0 means 4 KiB.
+	Hashed int
+}
+
+// ComplexSpec describes an agent that holds memory and does work per action,
+// for stress scenarios.
+func ComplexSpec(o ComplexOptions) Spec {
+	if o.Held <= 0 {
+		o.Held = 64 << 10
+	}
+	if o.Hashed <= 0 {
+		o.Hashed = 4 << 10
+	}
+	return Spec{
+		Type: "complex", Behaviour: &complexAgent{options: o},
+		Capabilities: []string{"work", "hold"},
+	}
+}
+
+// ComplexState is the state of a complex agent.
+type ComplexState struct {
+	Rounds int
+	// Sum is the hash over what the work actions read so far.
+	Sum [sha256.Size]byte
+}
+
+// complexAgent answers ping, work (hashes a part of what it holds), hold
+// (bytes: holds that much from now on), sleep (for: a Go duration) and
+// get_state.
+type complexAgent struct {
+	Defaults
+	options ComplexOptions
+	held    []byte
+	at      int // where the next work starts to read
+}
+
+func (c *complexAgent) Init(_ context.Context, self *Agent) error {
+	c.hold(c.options.Held)
+	self.SetState(ComplexState{})
+	return nil
+}
+
+// hold makes the agent hold n bytes. Writing to each page makes sure that the
+// memory is really there.
+func (c *complexAgent) hold(n int) {
+	c.held = make([]byte, n)
+	for i := 0; i < n; i += 4096 {
+		c.held[i] = byte(i >> 12)
+	}
+	c.at = 0
+}
+
+func (c *complexAgent) HandleAction(ctx context.Context, self *Agent, action string, params Params) (any, error) {
+	switch action {
+	case "ping":
+		return "pong", nil
+	case "work":
+		return c.work(self), nil
+	case "hold":
+		n, err := intParam(params, "bytes", c.options.Held)
+		if err != nil {
+			return nil, err
+		}
+		if n < 0 {
+			return nil, fmt.Errorf("parameter %q: %d is negative", "bytes", n)
+		}
+		c.hold(n)
+		return n, nil
+	case "sleep":
+		return nil, sleep(ctx, params)
+	case "get_state":
+		return self.State(), nil
+	}
+	return nil, ErrUnknownAction
+}
+
+// work hashes the next part of what the agent holds into its state.
+func (c *complexAgent) work(self *Agent) int {
+	state := self.State().(ComplexState)
+	hash := sha256.New()
+	hash.Write(state.Sum[:])
+	for left := c.options.Hashed; left > 0 && len(c.held) > 0; {
+		n := min(left, len(c.held)-c.at)
+		hash.Write(c.held[c.at : c.at+n])
+		c.at = (c.at + n) % len(c.held)
+		left -= n
+	}
+	hash.Sum(state.Sum[:0])
+	state.Rounds++
+	self.SetState(state)
+	return state.Rounds
+}
+
+// sleep waits for the duration in the parameters, or until ctx ends.
+func sleep(ctx context.Context, params Params) error {
+	d, err := time.ParseDuration(fmt.Sprint(params["for"]))
+	if err != nil {
+		return fmt.Errorf("parameter %q: want a duration such as 2ms, got %v", "for", params["for"])
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

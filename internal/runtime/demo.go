@@ -1,0 +1,109 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// ErrSimulated is what the demo agent's simulate_error fails with.
+var ErrSimulated = errors.New("simulated error")
+
+// DemoState is the state of a demo agent.
+type DemoState struct {
+	Counter  int
+	Messages []string
+}
+
+// DemoSpec describes a demo agent: a counter and a list of messages.
+func DemoSpec() Spec {
+	return Spec{
+		Type: "demo", Behaviour: demo{}, State: DemoState{},
+		Capabilities: demoCapabilities,
+	}
+}
+
+var demoCapabilities = []string{"ping", "increment", "messages"}
+
+// demo answers ping, increment (amount, default 1), get_state, add_message
+// (message), get_messages, clear_messages and simulate_error, and the event
+// system_status. All it knows is in its agent's state.
+type demo struct{ Defaults }
+
+// DemoStatus is the data of demo_status_response.
+type DemoStatus struct {
+	AgentID  string
+	Counter  int
+	Messages int
+}
+
+func (demo) Init(_ context.Context, self *Agent) error {
+	_, err := self.Subscribe("system_status")
+	return err
+}
+
+func (demo) HandleAction(ctx context.Context, self *Agent, action string, params Params) (any, error) {
+	state := self.State().(DemoState)
+	switch action {
+	case "ping":
+		return "pong", self.Publish(ctx, "demo_ping", nil)
+	case "increment":
+		amount, err := intParam(params, "amount", 1)
+		if err != nil {
+			return nil, err
+		}
+		state.Counter += amount
+		self.SetState(state)
+		return state.Counter, self.Publish(ctx, "demo_increment", state.Counter)
+	case "get_state":
+		return state, nil
+	case "add_message":
+		message, ok := params["message"].(string)
+		if !ok {
+			return nil, fmt.Errorf("parameter %q: want a text, got %v", "message", params["message"])
+		}
+		// A slice that is longer than the old one shows must not share its
+		// memory: states that were handed out before never change.
+		state.Messages = append(state.Messages[:len(state.Messages):len(state.Messages)], message)
+		self.SetState(state)
+		return len(state.Messages), self.Publish(ctx, "demo_message_added", message)
+	case "get_messages":
+		return state.Messages, nil
+	case "clear_messages":
+		state.Messages = nil
+		self.SetState(state)
+		return nil, self.Publish(ctx, "demo_messages_cleared", nil)
+	case "simulate_error":
+		return nil, errors.Join(ErrSimulated, self.Publish(ctx, "demo_error", ErrSimulated.Error()))
+	}
+	return nil, ErrUnknownAction
+}
+
+func (demo) HandleEvent(ctx context.Context, self *Agent, event Event) {
+	if event.Type != "system_status" {
+		return
+	}
+	state := self.State().(DemoState)
+	// A status that nobody has room for is counted by the bus.
+	_ = self.Publish(ctx, "demo_status_response",
+		DemoStatus{AgentID: self.ID(), Counter: state.Counter, Messages: len(state.Messages)})
+}
+
+// intParam reads a whole number from an action's parameters.
+func intParam(params Params, name string, absent int) (int, error) {
+	switch v := params[name].(type) {
+	case nil:
+		return absent, nil
+	case int:
+		return v, nil
+	case int64:
+		return int(v), nil
+	case uint64: // as a YAML parser gives it
+		return int(v), nil
+	case float64:
+		if v == float64(int(v)) {
+			return int(v), nil
+		}
+	}
+	return 0, fmt.Errorf("parameter %q: want a whole number, got %v", name, params[name])
+}

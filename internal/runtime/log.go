@@ -1,0 +1,244 @@
+package runtime
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// minLogSlots is how many events a log has room for at first.
+const minLogSlots = 16
+
+// A log is a bounded ring of events that several subscriptions read, each from
+// its own position. It grows to its bound while readers lag or history wants
+// it, and never shrinks. Publishers append under a lock; readers take none
+// until they have read all there is.
+//
+// Positions count events since the log was made. A slot is overwritten only
+// after every reader has passed it, so readers use events in place.
+type log struct {
+	capacity int // the bound on slots, which are a power of two
+	history  int // how many events are kept after all have read them
+
+	// head is the position of the next event.
+	head atomic.Uint64
+	// ring is replaced, never resized: a reader may go on with the one it has.
+	ring atomic.Pointer[[]Event]
+
+	audience atomic.Int32 // len(readers)
+
+	mu sync.Mutex
+	// low is a position that every reader is known to have reached.
+	low     uint64
+	readers []*Subscription
+	// parked are the readers that have read everything and want to be woken.
+	parked []*Subscription
+	// room is closed when a reader moved on after publishers had to wait; nil
+	// while none does.
+	room    chan struct{}
+	waiting atomic.Bool // room is not nil
+	// blocked counts how often a publisher had to wait.
+	blocked uint64
+}
+
+func newLog(capacity, history int) *log {
+	l := &log{capacity: max(capacity, history), history: history}
+	ring := make([]Event, minLogSlots)
+	l.ring.Store(&ring)
+	return l
+}
+
+// append adds an event and wakes who waits for one. It waits while the slowest
+// reader is a whole log behind, until ctx ends. It returns the number of
+// readers at that moment; with an error, that many did not get the event.
+func (l *log) append(ctx context.Context, e *Event) (readers int, err error) {
+	l.mu.Lock()
+	ring := *l.ring.Load()
+	head := l.head.Load()
+	if head-l.low >= uint64(len(ring)) {
+		if ring, err = l.makeRoom(ctx); err != nil {
+			readers = len(l.readers)
+			l.mu.Unlock()
+			return readers, err
+		}
+		head = l.head.Load()
+	}
+	ring[head&uint64(len(ring)-1)] = *e
+	l.head.Store(head + 1)
+	readers = len(l.readers)
+	parked := l.parked
+	if len(parked) == 0 {
+		l.mu.Unlock()
+		return readers, nil
+	}
+	l.parked = nil
+	l.mu.Unlock()
+	for _, s := range parked {
+		s.wake()
+	}
+	l.mu.Lock()
+	if l.parked == nil {
+		clear(parked)
+		l.parked = parked[:0] // the next to park need no new list
+	}
+	l.mu.Unlock()
+	return readers, nil
+}
+
+// makeRoom returns a ring with a free slot at head: the present one if readers
+// have moved on, else a larger one up to the bound, else it waits. It is
+// called and returns with the lock held.
+func (l *log) makeRoom(ctx context.Context) ([]Event, error) {
+	for {
+		head, ring := l.head.Load(), *l.ring.Load()
+		// History is kept by growing, not by holding readers' slots: once the
+		// ring is as long as the history, the oldest may go.
+		if len(ring) >= l.keep() {
+			l.low = head
+			for _, s := range l.readers {
+				l.low = min(l.low, s.cursor.Load())
+			}
+			if head-l.low < uint64(len(ring)) {
+				return ring, nil
+			}
+		}
+		if len(ring) < l.capacity {
+			return l.grow(len(ring) * 2), nil
+		}
+		l.blocked++
+		if l.room == nil {
+			l.room = make(chan struct{})
+			l.waiting.Store(true)
+			// A reader that moved on before it could see that flag is caught
+			// by looking once more.
+			continue
+		}
+		room := l.room
+		l.mu.Unlock()
+		var err error
+		select {
+		case <-room:
+		case <-ctx.Done():
+			err = callError(ctx)
+		}
+		l.mu.Lock()
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// keep is the least number of slots that hold the history.
+func (l *log) keep() int {
+	slots := minLogSlots
+	for slots < l.history {
+		slots *= 2
+	}
+	return slots
+}
+
+// grow moves the events to a new ring of that many slots.
+func (l *log) grow(slots int) []Event {
+	old, head := *l.ring.Load(), l.head.Load()
+	ring := make([]Event, slots)
+	oldest := head - min(head, uint64(len(old)))
+	for p := oldest; p < head; p++ {
+		ring[p&uint64(slots-1)] = old[p&uint64(len(old)-1)]
+	}
+	l.ring.Store(&ring)
+	return ring
+}
+
+// moved tells waiting publishers that a reader has moved on.
+func (l *log) moved() {
+	if !l.waiting.Load() {
+		return
+	}
+	l.mu.Lock()
+	l.signal()
+	l.mu.Unlock()
+}
+
+// signal is moved with the lock held.
+func (l *log) signal() {
+	if l.room != nil {
+		close(l.room)
+		l.room = nil
+		l.waiting.Store(false)
+	}
+}
+
+// join adds a reader; it gets what is published from now on. A new reader is
+// parked.
+func (l *log) join(s *Subscription) {
+	l.mu.Lock()
+	s.cursor.Store(l.head.Load())
+	s.pos = int32(len(l.readers))
+	l.readers = append(l.readers, s)
+	l.parked = append(l.parked, s)
+	s.parkedAt = int32(len(l.parked) - 1)
+	l.audience.Add(1)
+	l.mu.Unlock()
+}
+
+// park waits for the next event on behalf of s. It says false when there is
+// one already.
+func (l *log) park(s *Subscription) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s.cursor.Load() != l.head.Load() || s.closed.Load() {
+		return false
+	}
+	s.parkedAt = int32(len(l.parked))
+	l.parked = append(l.parked, s)
+	return true
+}
+
+// leave takes a reader out that was closed before. If it may be reading just
+// now, it is left the ring for itself, so that publishers need not wait for it.
+func (l *log) leave(s *Subscription) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.left = l.head.Load()
+	l.audience.Add(-1)
+	last := len(l.readers) - 1
+	l.readers[s.pos] = l.readers[last]
+	l.readers[s.pos].pos = s.pos
+	l.readers[last] = nil
+	l.readers = l.readers[:last]
+	if cap(l.readers) > 64 && last < cap(l.readers)/4 {
+		l.readers = slices.Clone(l.readers)
+	}
+	if i := int(s.parkedAt); i >= 0 && i < len(l.parked) && l.parked[i] == s {
+		end := len(l.parked) - 1
+		l.parked[i] = l.parked[end]
+		l.parked[i].parkedAt = s.parkedAt
+		l.parked[end] = nil
+		l.parked = l.parked[:end]
+	}
+	if s.busy.Load() {
+		l.grow(len(*l.ring.Load()))
+	}
+	l.signal()
+}
+
+// recent returns up to limit of the newest events, oldest first.
+func (l *log) recent(limit int) []Event {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ring, head := *l.ring.Load(), l.head.Load()
+	n := min(head, uint64(len(ring)), uint64(limit))
+	events := make([]Event, 0, n)
+	for p := head - n; p < head; p++ {
+		events = append(events, ring[p&uint64(len(ring)-1)])
+	}
+	return events
+}
+
+// members lists the readers.
+func (l *log) members() []*Subscription {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.readers)
+}

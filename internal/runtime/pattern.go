@@ -1,0 +1,72 @@
+package runtime
+
+import (
+	"fmt"
+	"strings"
+)
+
+// maxPatternLength bounds what a subscriber may ask the bus to match.
+const maxPatternLength = 256
+
+// checkPattern says what is wrong with a pattern.
+func checkPattern(pattern string) error {
+	switch {
+	case pattern == "":
+		return fmt.Errorf("%w: empty", ErrBadPattern)
+	case len(pattern) > maxPatternLength:
+		return fmt.Errorf("%w: %d bytes, more than %d", ErrBadPattern, len(pattern), maxPatternLength)
+	}
+	return nil
+}
+
+// matches says whether an event type matches a pattern.
+//
+// A star stands for any run of characters, also none. A dot right before a
+// star is a word border: ".*" matches the end of the type, or a character
+// that is no letter or digit and whatever follows. So "demo.*" matches "demo",
+// "demo.x" and "demo_x", but not "demolition".
+func matches(pattern, eventType string) bool {
+	// Greedy with one way back: when what follows the last star does not
+	// match, that star takes one character more. That suffices because an
+	// earlier star could only have left less to the later ones.
+	var p, t int
+	lastStar, retry := -1, 0
+	for {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			lastStar, retry = p, t
+			p++
+			continue
+		case p+1 < len(pattern) && pattern[p] == '.' && pattern[p+1] == '*' && atBorder(eventType, t):
+			lastStar, retry = p+1, t
+			p += 2
+			continue
+		case p < len(pattern) && t < len(eventType) && pattern[p] == eventType[t] && !isBorder(pattern, p):
+			p++
+			t++
+			continue
+		case p == len(pattern) && t == len(eventType):
+			return true
+		}
+		if lastStar < 0 || retry >= len(eventType) {
+			return false
+		}
+		retry++
+		p, t = lastStar+1, retry
+	}
+}
+
+// isBorder says whether a word border starts at p of the pattern.
+func isBorder(pattern string, p int) bool {
+	return strings.HasPrefix(pattern[p:], ".*")
+}
+
+// atBorder says whether a word ends before t of the event type.
+func atBorder(eventType string, t int) bool {
+	if t == len(eventType) {
+		return true
+	}
+	c := eventType[t]
+	word := c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80
+	return !word
+}

@@ -1,0 +1,173 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// TestRegistryAgrees holds the table and all indices against a plain map under
+// random operations.
+func TestRegistryAgrees(t *testing.T) {
+	ids := []string{"a", "b", "c", "d", "e"}
+	types := []string{"demo", "complex"}
+	capabilities := []string{"x", "y", "z"}
+	nodes := []string{"n1", "n2"}
+	rapid.Check(t, func(t *rapid.T) {
+		r, model := newRegistry(), map[string]Record{}
+		draw := func(t *rapid.T) Record {
+			return Record{
+				ID:           rapid.SampledFrom(ids).Draw(t, "id"),
+				Type:         rapid.SampledFrom(types).Draw(t, "type"),
+				Capabilities: rapid.SliceOfN(rapid.SampledFrom(capabilities), 0, 4).Draw(t, "capabilities"),
+				Node:         rapid.SampledFrom(nodes).Draw(t, "node"),
+			}
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"register": func(t *rapid.T) {
+				record := draw(t)
+				_, there := model[record.ID]
+				err := r.Register(record)
+				if there != errors.Is(err, ErrAlreadyRegistered) {
+					t.Fatalf("register %q (there: %v): %v", record.ID, there, err)
+				}
+				if !there {
+					model[record.ID] = record
+				}
+			},
+			"update": func(t *rapid.T) {
+				next := draw(t)
+				_, there := model[next.ID]
+				err := r.Update(next.ID, func(record *Record) error {
+					record.Type, record.Capabilities, record.Node = next.Type, next.Capabilities, next.Node
+					return nil
+				})
+				if there == (err != nil) {
+					t.Fatalf("update %q (there: %v): %v", next.ID, there, err)
+				}
+				if there {
+					model[next.ID] = next
+				}
+			},
+			"refused update": func(t *rapid.T) {
+				refusal := errors.New("no")
+				id := rapid.SampledFrom(ids).Draw(t, "id")
+				_, there := model[id]
+				err := r.Update(id, func(record *Record) error {
+					record.Type = "never"
+					return refusal
+				})
+				if there != errors.Is(err, refusal) {
+					t.Fatalf("update %q (there: %v): %v", id, there, err)
+				}
+			},
+			"unregister": func(t *rapid.T) {
+				id := rapid.SampledFrom(ids).Draw(t, "id")
+				_, there := model[id]
+				if got := r.Unregister(id); got != there {
+					t.Fatalf("unregister %q = %v", id, got)
+				}
+				delete(model, id)
+			},
+			"": func(t *rapid.T) {
+				if r.Count() != len(model) || len(r.All()) != len(model) {
+					t.Fatalf("count %d, all %d, want %d", r.Count(), len(r.All()), len(model))
+				}
+				for _, id := range ids {
+					record, ok := r.Lookup(id)
+					want, there := model[id]
+					if ok != there || ok && (record.Type != want.Type || record.Node != want.Node) {
+						t.Fatalf("lookup %q: %v", id, record)
+					}
+				}
+				for _, x := range types {
+					sameIDs(t, "type "+x, r.ByType(x), model, func(m Record) int { return count(m.Type == x) })
+				}
+				for _, x := range nodes {
+					sameIDs(t, "node "+x, r.ByNode(x), model, func(m Record) int { return count(m.Node == x) })
+				}
+				for _, x := range capabilities {
+					sameIDs(t, "capability "+x, r.ByCapability(x), model, func(m Record) (n int) {
+						for _, c := range m.Capabilities {
+							n += count(c == x)
+						}
+						return n
+					})
+				}
+			},
+		})
+	})
+}
+
+func count(is bool) int {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+func sameIDs(t *rapid.T, what string, got []*Record, model map[string]Record, times func(Record) int) {
+	var gotIDs, want []string
+	for _, record := range got {
+		gotIDs = append(gotIDs, record.ID)
+	}
+	for id, record := range model {
+		for range times(record) {
+			want = append(want, id)
+		}
+	}
+	slices.Sort(gotIDs)
+	slices.Sort(want)
+	if !slices.Equal(gotIDs, want) {
+		t.Fatalf("%s: %v, want %v", what, gotIDs, want)
+	}
+}
+
+// A listing is a consistent snapshot: an agent that moves between two types is
+// always in exactly one.
+func TestRegistryListingsAreConsistent(t *testing.T) {
+	r := newRegistry()
+	for i := range 100 {
+		if err := r.Register(Record{ID: fmt.Sprint(i), Type: "even", Node: "n"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		defer close(done)
+		for i := range 20_000 {
+			id := fmt.Sprint(i % 100)
+			if err := r.Update(id, func(record *Record) error {
+				record.Type = map[string]string{"even": "odd", "odd": "even"}[record.Type]
+				return nil
+			}); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	wg.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			seen := map[string]bool{}
+			for _, record := range r.All() {
+				if seen[record.ID] {
+					t.Errorf("%q is listed twice", record.ID)
+				}
+				seen[record.ID] = true
+			}
+			if len(seen) != 100 || len(r.ByNode("n")) != 100 {
+				t.Errorf("%d of 100 listed", len(seen))
+			}
+		}
+	})
+	wg.Wait()
+}

@@ -1,0 +1,133 @@
+package runtime
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+const (
+	// maxRunners is how many goroutines may run agents and subscriptions at
+	// once before the rest has to queue. It is far above the cores of a
+	// machine because handlers may block.
+	maxRunners = 1024
+	// stallAfter is how long the queue may stand still, because every runner
+	// is stuck in a handler, before more runners are added.
+	stallAfter = time.Millisecond
+)
+
+// A runnable is something with work: an agent or a subscription.
+type runnable interface {
+	// run handles one batch and says whether there is more to do.
+	run() (more bool)
+}
+
+// A scheduler puts runnables on goroutines. Each becomes a goroutine at once
+// while there are few; beyond maxRunners they queue, and a runner that is done
+// takes the next. Handlers that wait for others in the queue cannot starve
+// them: a queue that stands still gets more runners.
+type scheduler struct {
+	mu      sync.Mutex
+	runners int
+	limit   int
+	queue   []runnable // each at most once, so no longer than there are runnables
+	moved   uint64     // counts what was taken from the queue
+	watched bool
+	idle    chan struct{} // closed when no runner is left; nil while nobody waits
+}
+
+func newScheduler() *scheduler { return &scheduler{limit: maxRunners} }
+
+// schedule makes r run soon, on another goroutine.
+func (s *scheduler) schedule(r runnable) {
+	s.mu.Lock()
+	if s.runners < s.limit {
+		s.runners++
+		s.mu.Unlock()
+		go s.work(r)
+		return
+	}
+	s.queue = append(s.queue, r)
+	if !s.watched {
+		s.watched = true
+		moved := s.moved
+		time.AfterFunc(stallAfter, func() { s.watch(moved) })
+	}
+	s.mu.Unlock()
+}
+
+// watch runs every stallAfter while there is a queue, and adds runners when
+// none was taken from it since.
+func (s *scheduler) watch(seen uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.queue) == 0 {
+		s.watched = false
+		s.limit = maxRunners
+		return
+	}
+	if s.moved == seen {
+		s.limit = s.runners + maxRunners
+		for s.runners < s.limit && len(s.queue) > 0 {
+			s.runners++
+			go s.work(s.next())
+		}
+	}
+	moved := s.moved
+	time.AfterFunc(stallAfter, func() { s.watch(moved) })
+}
+
+// next takes the first of the queue; the caller holds the lock.
+func (s *scheduler) next() runnable {
+	r := s.queue[0]
+	s.queue[0] = nil
+	s.queue = s.queue[1:]
+	s.moved++
+	return r
+}
+
+// work runs r, and then whatever waits.
+func (s *scheduler) work(r runnable) {
+	for {
+		more := r.run()
+		s.mu.Lock()
+		if more {
+			if len(s.queue) == 0 {
+				s.mu.Unlock()
+				continue
+			}
+			s.queue = append(s.queue, r) // give way to those that wait
+		}
+		if len(s.queue) == 0 || s.runners > s.limit {
+			break
+		}
+		r = s.next()
+		s.mu.Unlock()
+	}
+	s.runners--
+	if s.runners == 0 && s.idle != nil {
+		close(s.idle)
+		s.idle = nil
+	}
+	s.mu.Unlock()
+}
+
+// wait returns when nothing runs any more.
+func (s *scheduler) wait(ctx context.Context) error {
+	s.mu.Lock()
+	if s.runners == 0 {
+		s.mu.Unlock()
+		return nil
+	}
+	if s.idle == nil {
+		s.idle = make(chan struct{})
+	}
+	idle := s.idle
+	s.mu.Unlock()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

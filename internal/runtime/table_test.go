@@ -1,0 +1,84 @@
+package runtime
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestTableIsAMap(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		table, model := newTable[int](), map[string]*int{}
+		keys := rapid.SampledFrom(func() []string {
+			k := make([]string, 300)
+			for i := range k {
+				k[i] = fmt.Sprint(i)
+			}
+			return k
+		}())
+		t.Repeat(map[string]func(*rapid.T){
+			"put": func(t *rapid.T) {
+				k, v := keys.Draw(t, "key"), new(int)
+				table.put(k, v)
+				model[k] = v
+			},
+			"remove": func(t *rapid.T) {
+				k := keys.Draw(t, "key")
+				if got := table.remove(k); got != model[k] {
+					t.Fatalf("remove %q: %p, want %p", k, got, model[k])
+				}
+				delete(model, k)
+			},
+			"": func(t *rapid.T) {
+				n := 0
+				table.each(func(*int) { n++ })
+				if n != len(model) {
+					t.Fatalf("%d entries, want %d", n, len(model))
+				}
+				for i := range 300 {
+					k := fmt.Sprint(i)
+					if got := table.get(k); got != model[k] {
+						t.Fatalf("get %q: %p, want %p", k, got, model[k])
+					}
+				}
+			},
+		})
+	})
+}
+
+// A reader must never miss a key that is there all the time, however often the
+// table is rebuilt around it.
+func TestTableReadersDuringChanges(t *testing.T) {
+	table := newTable[int]()
+	stays := new(int)
+	table.put("stays", stays)
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				if table.get("stays") != stays {
+					t.Error("lost an entry")
+					return
+				}
+			}
+		})
+	}
+	for round := range 20 {
+		for i := range 2000 {
+			table.put(fmt.Sprint(round, i), new(int))
+		}
+		for i := range 2000 {
+			table.remove(fmt.Sprint(round, i))
+		}
+	}
+	close(done)
+	wg.Wait()
+}
