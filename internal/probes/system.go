@@ -11,6 +11,7 @@ import (
 type system[S any] struct {
 	current   func() *S
 	telemetry func(*S) mabeam.Telemetry
+	deepest   func(*S) int64
 	// seen is the system of the last reading. It is weak, because a sampler
 	// that kept a stopped system alive would change what the next repetition
 	// measures as its memory.
@@ -19,15 +20,15 @@ type system[S any] struct {
 }
 
 type systemRates struct {
-	started, stopped, done, failed, published, delivered, registry, coordination rate
+	started, stopped, done, failed, published, delivered, registry rate
 }
 
 // System returns the source of what the running system counts. Current
 // returns that system, or nil between repetitions, when there is nothing to
-// tell. Rates start anew with each system. Reading resets the system's
-// MailboxDepthMax, which is since the previous reading: read it here only.
+// tell. Rates start anew with each system. It is the one reader of the system's
+// deepest mailbox, which is since the previous reading.
 func System(current func() *mabeam.System) Source {
-	return &system[mabeam.System]{current: current, telemetry: (*mabeam.System).Telemetry}
+	return &system[mabeam.System]{current: current, telemetry: (*mabeam.System).Telemetry, deepest: (*mabeam.System).TakeMailboxDepthMax}
 }
 
 func (s *system[S]) Read(now time.Time, put func(name string, value float64)) {
@@ -52,7 +53,6 @@ func (s *system[S]) Read(now time.Time, put func(name string, value float64)) {
 	putRate("agents_started_per_second", &r.started, t.AgentsStarted)
 	putRate("agents_stopped_per_second", &r.stopped, t.AgentsStopped)
 	putCount("agents_crashed", t.AgentsCrashed)
-	putCount("agents_restarted", t.AgentsRestarted)
 	putRate("actions_per_second", &r.done, t.ActionsDone)
 	putRate("actions_failed_per_second", &r.failed, t.ActionsFailed)
 	putRate("events_published_per_second", &r.published, t.EventsPublished)
@@ -60,7 +60,6 @@ func (s *system[S]) Read(now time.Time, put func(name string, value float64)) {
 	putCount("events_dropped", t.EventsDropped)
 	putCount("subscriptions", t.Subscriptions)
 	putCount("mailbox_depth", t.MailboxDepth)
-	putCount("mailbox_depth_max", t.MailboxDepthMax)
+	putCount("mailbox_depth_max", s.deepest(running))
 	putRate("registry_operations_per_second", &r.registry, t.RegistryOperations)
-	putRate("coordination_rounds_per_second", &r.coordination, t.CoordinationRounds)
 }
