@@ -1,0 +1,306 @@
+package stream
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"mabeam-top/internal/stress/report"
+)
+
+var began = time.Date(2026, 3, 14, 1, 59, 26, 0, time.UTC)
+
+func finishedStep(name string, verdict report.Verdict, score float64) report.Step {
+	return report.Step{
+		Name: name, Measurement: "event-stress", Verdict: verdict, Score: score, DurationSeconds: 2,
+		Metrics:    map[string]report.Metric{"latency_ms": {Value: 0.5, Unit: "ms", Better: report.Lower, Status: report.StatusInfo}},
+		Operations: report.Operations{Attempted: 10, Succeeded: 10},
+	}
+}
+
+// wholeRun is a run of two scenarios, of which the first has two steps at the
+// same time, with an event of every type.
+func wholeRun() []Event {
+	first := report.Scenario{Name: "storm", Title: "Storm", StartedAt: began, DurationSeconds: 3, Steps: []report.Step{finishedStep("load", report.Warn, 0.8), finishedStep("lookups", report.Pass, 1.2)}}
+	first.Conclude()
+	second := report.Scenario{Name: "calm", Title: "Calm", StartedAt: began.Add(4 * time.Second), DurationSeconds: 3, Steps: []report.Step{finishedStep("calm", report.Pass, 1)}}
+	second.Conclude()
+	whole := report.Report{Schema: report.Schema, ID: "r1", StartedAt: began, DurationSeconds: 7, Command: []string{"mabeam-top"}, Seed: 42, Scenarios: []report.Scenario{first, second}}
+	whole.Conclude()
+	return []Event{
+		{T: 0, Type: RunStarted, Run: &Run{
+			Schema: Schema, ID: "r1", StartedAt: began, Command: []string{"mabeam-top"}, Seed: 42,
+			Tool: report.Tool{Version: "v1"}, Host: report.Host{OS: "linux", CPUs: 2}, Scenarios: []string{"storm", "calm"},
+		}},
+		{T: 0.1, Type: ScenarioStarted, Scenario: &Scenario{Name: "storm", Title: "Storm", Tags: []string{"events"}, File: "builtin:storm.yaml", StartedAt: began, Steps: []string{"load", "lookups"}}},
+		{T: 0.5, Type: StepStarted, Step: &Step{Name: "load", Measurement: "event-stress", Component: "event_stress", Params: map[string]any{"rate": "10/s"}, Repeat: 5, Isolated: true, Limits: []Limit{{Metric: "latency_ms.p99", Source: "threshold", Op: "<", Value: 5, Unit: "ms"}}}},
+		{T: 0.5, Type: StepStarted, Step: &Step{Name: "lookups", Measurement: "registry-operations", Repeat: 5}},
+		{T: 0.5, Type: SampleTaken, Sample: map[string]float64{"agents": 999}},
+		{T: 0.6, Type: RepetitionStarted, Repetition: &Repetition{Step: "load", Number: 0, Of: 5}},
+		{T: 0.7, Type: SampleTaken, Sample: map[string]float64{"agents": 999}},
+		{T: 1, Type: RepetitionStarted, Repetition: &Repetition{Step: "load", Number: 1, Of: 5}},
+		{T: 1.1, Type: SampleTaken, Sample: map[string]float64{"agents": 10, "rss_bytes": 100}},
+		{T: 1.2, Type: FaultInjected, Fault: &Fault{Step: "load", Fault: "kill_agents", Target: "a_1"}},
+		{T: 1.3, Type: FaultInjected, Fault: &Fault{Step: "load", Fault: "kill_agents", Target: "a_2"}},
+		{T: 1.4, Type: FaultInjected, Fault: &Fault{Step: "load", Fault: "stall", ByHand: true}},
+		{T: 1.5, Type: Logged, Log: &Log{Level: "info", Message: "half way"}},
+		{T: 2, Type: RepetitionStarted, Repetition: &Repetition{Step: "load", Number: 2, Of: 5}},
+		{T: 2.1, Type: SampleTaken, Sample: map[string]float64{"agents": 30}},
+		{T: 2.5, Type: StepFinished, StepResult: &first.Steps[1]},
+		{T: 3, Type: StepFinished, StepResult: &first.Steps[0]},
+		{T: 3.1, Type: ScenarioFinished, ScenarioResult: &first},
+		{T: 4, Type: ScenarioStarted, Scenario: &Scenario{Name: "calm", Title: "Calm", StartedAt: began, Steps: []string{"calm"}}},
+		{T: 4.1, Type: StepStarted, Step: &Step{Name: "calm", Measurement: "event-stress", Repeat: 1}},
+		{T: 6.9, Type: StepFinished, StepResult: &second.Steps[0]},
+		{T: 7, Type: ScenarioFinished, ScenarioResult: &second},
+		{T: 7, Type: RunFinished, Report: &whole},
+	}
+}
+
+// collect folds the events up to the one of that time, inclusive.
+func collect(until float64) *Collector {
+	c := &Collector{}
+	for _, e := range wholeRun() {
+		if e.T <= until {
+			c.Add(e)
+		}
+	}
+	return c
+}
+
+func TestCollectorOfAWholeRun(t *testing.T) {
+	c := collect(7)
+	for name, r := range map[string]report.Report{
+		"Report": c.Report(), "Finish": c.Finish(nil), "Finish of a run that was cancelled at its end": c.Finish(context.Canceled),
+	} {
+		if r.Verdict != report.Warn || r.Score != 1 || r.Grade != report.Excellent || len(r.Scenarios) != 2 || len(r.Recommendations) != 0 {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+	c.Add(Event{T: 9, Type: ScenarioStarted, Scenario: &Scenario{Name: "late"}})
+	if r := c.Report(); len(r.Scenarios) != 2 || r.DurationSeconds != 7 {
+		t.Errorf("something was added after the end: %+v", r)
+	}
+}
+
+func TestCollectorOfADeadChild(t *testing.T) {
+	r := collect(2.1).Finish(errors.New("the child process was killed (exit status 137)"))
+	if r.ID != "r1" || r.Seed != 42 || r.Host.OS != "linux" || r.Tool.Version != "v1" || !r.StartedAt.Equal(began) || r.DurationSeconds != 2.1 {
+		t.Errorf("the run's own facts: %+v", r)
+	}
+	if r.Verdict != report.Broken || r.Score != 0 || r.Grade != report.Critical {
+		t.Errorf("run %s, %v, %s", r.Verdict, r.Score, r.Grade)
+	}
+	if got, want := strings.Join(r.Recommendations, "; "), "not run: calm"; got != want {
+		t.Errorf("recommendations %q, want %q", got, want)
+	}
+	if len(r.Scenarios) != 1 || len(r.Scenarios[0].Steps) != 2 || r.Scenarios[0].Verdict != report.Broken {
+		t.Fatalf("scenarios %+v", r.Scenarios)
+	}
+	load, lookups := r.Scenarios[0].Steps[0], r.Scenarios[0].Steps[1]
+	if load.Verdict != report.Broken || load.Component != "event_stress" || load.Params["rate"] != "10/s" || !load.Isolated || !load.Steered {
+		t.Errorf("load: %+v", load)
+	}
+	if load.DurationSeconds != 1.6 {
+		t.Errorf("load lasted %v", load.DurationSeconds)
+	}
+	if want := "the child process was killed (exit status 137), 1.6 s after the step began, in repetition 2 of 5"; len(load.Errors) != 1 || load.Errors[0] != (report.Error{Message: want, Count: 1, FirstAtSeconds: 1.6}) {
+		t.Errorf("errors %+v", load.Errors)
+	}
+	if want := "killed (exit status 137), 1.6 s after the step began, before its first repetition"; len(lookups.Errors) != 1 || !strings.HasSuffix(lookups.Errors[0].Message, want) {
+		t.Errorf("errors of the other step %+v", lookups.Errors)
+	}
+	if want := []report.Fault{{Fault: "kill_agents", Injected: 2}, {Fault: "stall", Injected: 1}}; !slices.Equal(load.Faults, want) {
+		t.Errorf("faults %v", load.Faults)
+	}
+	// Neither what came before the first repetition nor the warm-up counts.
+	if want := (report.Probe{Min: 10, Mean: 20, Max: 30, Last: 30}); load.Probes["agents"] != want || len(load.Probes) != 2 {
+		t.Errorf("probes %v", load.Probes)
+	}
+	if len(load.Metrics) != 0 || len(lookups.Probes) != 0 {
+		t.Errorf("what was not measured is there: %v, %v", load.Metrics, lookups.Probes)
+	}
+}
+
+func TestCollectorEndings(t *testing.T) {
+	for name, c := range map[string]struct {
+		until   float64
+		err     error
+		verdict report.Verdict
+		steps   string // of all scenarios, with their verdicts
+		advice  string
+	}{
+		"before anything": {
+			until: -1, verdict: report.Broken, advice: "the run ended early, 0.0 s after its start: the event stream ended before the run had finished",
+		},
+		"before the first scenario": {
+			until: 0, err: errors.New("boom"), verdict: report.Broken, advice: "the run ended early, 0.0 s after its start: boom; not run: storm, calm",
+		},
+		"before the first step": {
+			until: 0.1, err: context.Canceled, verdict: report.Interrupted,
+			advice: "the run ended early, 0.1 s after its start: interrupted; not run of scenario storm: load, lookups; not run: calm",
+		},
+		"in the warm-up, interrupted": {
+			until: 0.7, err: fmt.Errorf("run: %w", context.Canceled), verdict: report.Interrupted, steps: "load interrupted, lookups interrupted", advice: "not run: calm",
+		},
+		"one step done": {
+			until: 2.5, verdict: report.Broken, steps: "lookups pass, load error", advice: "not run: calm",
+		},
+		"all steps done": {
+			until: 3, err: context.DeadlineExceeded, verdict: report.Broken, steps: "lookups pass, load warn",
+			advice: "the run ended early, 3.0 s after its start: context deadline exceeded; not run: calm",
+		},
+		"between scenarios": {
+			until: 3.1, verdict: report.Broken, steps: "load warn, lookups pass",
+			advice: "the run ended early, 3.1 s after its start: the event stream ended before the run had finished; not run: calm",
+		},
+		"in the last step": {
+			until: 5, err: context.Canceled, verdict: report.Interrupted, steps: "load warn, lookups pass, calm interrupted",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := collect(c.until).Finish(c.err)
+			var steps []string
+			for _, s := range r.Scenarios {
+				for _, step := range s.Steps {
+					steps = append(steps, step.Name+" "+string(step.Verdict))
+				}
+			}
+			if r.Verdict != c.verdict || strings.Join(steps, ", ") != c.steps || strings.Join(r.Recommendations, "; ") != c.advice {
+				t.Errorf("%s, steps %q, recommendations %q", r.Verdict, strings.Join(steps, ", "), strings.Join(r.Recommendations, "; "))
+			}
+		})
+	}
+}
+
+// TestCollectorAnyPrefix folds any part of a run, and any events in any order,
+// and expects a report that can be written and read, each time.
+func TestCollectorAnyPrefix(t *testing.T) {
+	all := wholeRun()
+	check := func(t *rapid.T, r report.Report) {
+		var b bytes.Buffer
+		if err := report.JSON(&b, r); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := report.Read(&b); err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range r.Scenarios {
+			if report.Worst(r.Verdict, s.Verdict) != r.Verdict {
+				t.Fatalf("the run is %s, scenario %s is %s", r.Verdict, s.Name, s.Verdict)
+			}
+			for _, step := range s.Steps {
+				if report.Worst(s.Verdict, step.Verdict) != s.Verdict {
+					t.Fatalf("scenario %s is %s, step %s is %s", s.Name, s.Verdict, step.Name, step.Verdict)
+				}
+			}
+		}
+		if err := report.Text(&b, r, report.TextOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		events := all[:rapid.IntRange(0, len(all)-1).Draw(t, "prefix")]
+		if rapid.Bool().Draw(t, "mixed up") {
+			events = rapid.SliceOfN(rapid.SampledFrom(all[:len(all)-1]), 0, 30).Draw(t, "events")
+		}
+		c := &Collector{}
+		for _, e := range events {
+			c.Add(e)
+			if rapid.Bool().Draw(t, "look") {
+				r := c.Report()
+				check(t, r)
+				if r.Verdict != report.Interrupted {
+					t.Fatalf("a run that goes on is %s", r.Verdict)
+				}
+			}
+		}
+		r := c.Finish(errors.New("boom"))
+		check(t, r)
+		if r.Verdict != report.Broken {
+			t.Fatalf("a run that broke off is %s", r.Verdict)
+		}
+	})
+}
+
+func TestCollectorIgnoresEventsWithoutPayload(t *testing.T) {
+	c := collect(2.1)
+	before := fmt.Sprintf("%+v", c.Finish(nil))
+	for kind := range payloads {
+		c.Add(Event{T: math.NaN(), Type: kind})
+	}
+	if after := fmt.Sprintf("%+v", c.Finish(nil)); after != before {
+		t.Errorf("before %s\nafter %s", before, after)
+	}
+}
+
+func TestCollectorLeavesItsReportsAlone(t *testing.T) {
+	c := collect(1.3)
+	r := c.Report()
+	before := fmt.Sprintf("%+v", r)
+	for _, e := range wholeRun() {
+		if e.T > 1.3 && e.Type != RunFinished {
+			c.Add(e)
+		}
+	}
+	c.Report()
+	if after := fmt.Sprintf("%+v", r); after != before {
+		t.Errorf("the report changed after it was told:\n%s\n%s", before, after)
+	}
+}
+
+func TestCollectorOfAScenarioThatNeverFinished(t *testing.T) {
+	c := &Collector{}
+	for _, e := range wholeRun() {
+		if e.T < 4.5 && e.Type != ScenarioFinished {
+			c.Add(e)
+		}
+	}
+	r := c.Finish(context.Canceled)
+	if len(r.Scenarios) != 2 || r.Scenarios[0].Verdict != report.Broken || r.Scenarios[1].Verdict != report.Interrupted || len(r.Scenarios[0].Steps) != 2 {
+		t.Errorf("scenarios %+v", r.Scenarios)
+	}
+}
+
+func TestProbes(t *testing.T) {
+	var p Probes
+	if len(p.Summary()) != 0 {
+		t.Error("something is there before the first sample")
+	}
+	for _, v := range []float64{4, math.NaN(), -2, math.Inf(1), 7, 3} {
+		p.Add(map[string]float64{"a": v})
+	}
+	p.Add(map[string]float64{"b": math.NaN()})
+	p.Add(nil)
+	if got, want := p.Summary()["a"], (report.Probe{Min: -2, Mean: 3, Max: 7, Last: 3}); len(p.Summary()) != 1 || got != want {
+		t.Errorf("%+v, want %+v", p.Summary(), want)
+	}
+}
+
+func TestProbesMean(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		values := rapid.SliceOfN(rapid.Float64Range(-math.MaxFloat64, math.MaxFloat64), 1, 50).Draw(t, "values")
+		var p Probes
+		mean, largest := 0.0, 0.0
+		for _, v := range values {
+			p.Add(map[string]float64{"a": v})
+			mean += v / float64(len(values))
+			largest = max(largest, math.Abs(v))
+		}
+		got := p.Summary()["a"]
+		if got.Min != slices.Min(values) || got.Max != slices.Max(values) || got.Last != values[len(values)-1] {
+			t.Fatalf("%+v of %v", got, values)
+		}
+		if !finite(got.Mean) || got.Mean < got.Min || got.Mean > got.Max || math.Abs(got.Mean/2-mean/2) > 1e-12*largest {
+			t.Fatalf("mean %v, want %v", got.Mean, mean)
+		}
+	})
+}

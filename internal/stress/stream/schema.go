@@ -1,0 +1,92 @@
+package stream
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"sync"
+
+	"mabeam-top/internal/stress/report"
+)
+
+//go:embed schema.json
+var schemaJSON []byte
+
+// SchemaJSON returns the JSON Schema (2020-12) of one event, which is one line
+// of the stream. It holds the report's schema, which some events refer to, so
+// that it can be used by itself.
+func SchemaJSON() string { return bundled() }
+
+var bundled = sync.OnceValue(func() string {
+	var schema struct {
+		Schema      string                     `json:"$schema"`
+		ID          string                     `json:"$id"`
+		Title       string                     `json:"title"`
+		Description string                     `json:"description"`
+		Type        string                     `json:"type"`
+		Closed      bool                       `json:"additionalProperties"`
+		Required    []string                   `json:"required"`
+		Properties  json.RawMessage            `json:"properties"`
+		OneOf       json.RawMessage            `json:"oneOf"`
+		Defs        map[string]json.RawMessage `json:"$defs"`
+	}
+	if err := json.Unmarshal(schemaJSON, &schema); err != nil {
+		panic(fmt.Sprintf("schema of the event stream: %v", err)) // it is part of the program, and a test reads it
+	}
+	schema.Defs["report"] = json.RawMessage(report.SchemaJSON())
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(schema); err != nil {
+		panic(fmt.Sprintf("schema of the event stream: %v", err))
+	}
+	return out.String()
+})
+
+// The openings write a list or table without entries as [] or {}, as the
+// report's records do.
+
+// MarshalJSON implements json.Marshaler.
+func (r Run) MarshalJSON() ([]byte, error) {
+	type plain Run
+	p := plain(r)
+	p.Command, p.Scenarios = list(r.Command), list(r.Scenarios)
+	return marshal(p)
+}
+
+// MarshalJSON implements json.Marshaler.
+func (s Scenario) MarshalJSON() ([]byte, error) {
+	type plain Scenario
+	p := plain(s)
+	p.Tags, p.Steps = list(s.Tags), list(s.Steps)
+	return marshal(p)
+}
+
+// MarshalJSON implements json.Marshaler.
+func (s Step) MarshalJSON() ([]byte, error) {
+	type plain Step
+	p := plain(s)
+	p.Limits = list(s.Limits)
+	if p.Params == nil {
+		p.Params = map[string]any{}
+	}
+	return marshal(p)
+}
+
+func list[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
+
+// marshal is json.Marshal without the escapes that only a web page needs.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return b.Bytes(), err
+}
