@@ -129,7 +129,7 @@ func storm() Step {
 		Faults:     []Fault{{Fault: "kill_agents 10/s", Injected: 40}, {Fault: "stall_subscribers 3 for 200ms", Injected: 1}},
 		Probes:     probes(),
 		Recommendations: []string{
-			"latency_ms.p99 is 8.4 ms, limit < 5",
+			"latency_ms.p99 is 8.4 ms, limit < 5 ms",
 			"burst_event_rate is 10.3k/s, 31 % below the baseline of 15k/s (20 % allowed); its best repetition was within at 13.2k/s, so repeat more often to tell chance from cause",
 		},
 	}

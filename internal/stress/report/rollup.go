@@ -1,5 +1,7 @@
 package report
 
+import "math"
+
 // This file sums up judgements that were made elsewhere: of metrics into a
 // step's score, of steps into a scenario, of scenarios into a run. It lives
 // beside the records because the fold of an event stream needs it as much as
@@ -51,7 +53,14 @@ func ScoreOf(metrics map[string]Metric, verdict Verdict) float64 {
 	for _, s := range []Status{StatusExceed, StatusPass, StatusWarn, StatusFail} {
 		sum += float64(counts[s]) * points[s]
 	}
-	return sum / float64(scored)
+	return mean(sum, scored)
+}
+
+// mean divides the sum of n scores by n, 0 by 0 being 0. It rounds to the
+// ninth decimal: ten steps that are each exactly good are good together, and
+// no sum of roundings makes them less.
+func mean(sum float64, n int) float64 {
+	return math.Round(sum/float64(max(1, n))*1e9) / 1e9
 }
 
 // GradeOf puts a score in words. A failed, inconclusive or interrupted run is
@@ -87,7 +96,7 @@ func (s *Scenario) Conclude() {
 		sum += step.Score
 	}
 	s.Verdict = Worst(verdicts...)
-	s.Score = sum / float64(max(1, len(s.Steps)))
+	s.Score = mean(sum, len(s.Steps))
 }
 
 // Conclude sets the run's verdict to its worst scenario's, its score to the
@@ -101,6 +110,6 @@ func (r *Report) Conclude() {
 		sum += s.Score
 	}
 	r.Verdict = Worst(verdicts...)
-	r.Score = sum / float64(max(1, len(r.Scenarios)))
+	r.Score = mean(sum, len(r.Scenarios))
 	r.Grade = GradeOf(r.Score, r.Verdict)
 }

@@ -73,7 +73,7 @@ var (
 // Save keeps a report and returns its path. The same run saved again replaces
 // itself.
 func (s Store) Save(r Report) (string, error) {
-	if err := os.MkdirAll(s.Dir, 0o777); err != nil {
+	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
 		return "", fmt.Errorf("make the folder of past runs: %w", err)
 	}
 	id := strings.Trim(notInName.ReplaceAllString(r.ID, "_"), "_")

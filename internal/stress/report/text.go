@@ -91,6 +91,9 @@ func summary(r Report) string {
 		for _, step := range s.Steps {
 			steps++
 			verdicts[step.Verdict]++
+			if step.Verdict == Inconclusive {
+				continue // whatever its checks say, it is not about the system
+			}
 			for _, c := range checksOf(step) {
 				if c.status != StatusInfo {
 					checks++
@@ -111,7 +114,7 @@ func summary(r Report) string {
 	tell(verdicts[Interrupted], steps, "step", "steps", "interrupted")
 	tell(verdicts[Broken], steps, "step", "steps", "could not be measured")
 	tell(statuses[StatusFail], checks, "check", "checks", "failed")
-	tell(verdicts[Inconclusive], steps, "step", "steps", "could not be given its load")
+	tell(verdicts[Inconclusive], steps, "step", "steps", "did not get the load that was asked for")
 	tell(statuses[StatusWarn], checks, "check", "checks", "came close to failing")
 	switch {
 	case len(facts) > 0:
@@ -143,6 +146,7 @@ func problemsOf(r Report) []string {
 				broken = append(broken, line)
 			case Inconclusive:
 				broken = append(broken, where+": the load could not be delivered as scheduled, so its figures say nothing about the system")
+				continue
 			}
 			for _, c := range checksOf(step) {
 				line := where + ": " + c.name + " " + c.value + ", " + c.kind + " " + c.against
@@ -227,17 +231,12 @@ func difference(m Metric) string {
 }
 
 func thresholdCheck(t Threshold, metrics map[string]Metric) check {
-	whole, unit := t.Metric, metrics[t.Metric].Unit
-	if unit == "" {
-		if dot := strings.LastIndexByte(t.Metric, '.'); dot > 0 {
-			whole = t.Metric[:dot]
-			unit = metrics[whole].Unit
-		}
-	}
-	c := check{status: StatusPass, name: t.Metric, value: "not measured", kind: "limit", against: inUnit(t.Condition, unit)}
+	m, _, _ := Find(metrics, t.Metric)
+	unit := m.Unit
+	c := check{status: StatusPass, name: t.Metric, value: "not measured", kind: "limit", against: InUnit(t.Condition, unit)}
 	if !t.OK {
 		c.status = StatusFail
-		c.detail = distribution(metrics[whole])
+		c.detail = distribution(m)
 	}
 	if t.Actual != nil {
 		c.value = Metric{Value: *t.Actual, Unit: unit}.Text()
@@ -254,21 +253,6 @@ func thresholdCheck(t Threshold, metrics map[string]Metric) check {
 		}
 	}
 	return c
-}
-
-// inUnit writes a condition with the unit that its number is in.
-func inUnit(condition, unit string) string {
-	switch unit {
-	case "ms", "s", "bytes", "MB":
-		return condition + " " + unit
-	case "1/s":
-		return condition + "/s"
-	case "bool":
-		if operator, limit, ok := strings.Cut(condition, " "); ok && (limit == "0" || limit == "1") {
-			return operator + " " + Metric{Value: limit == "1"}.Text()
-		}
-	}
-	return condition
 }
 
 // overOrUnder says how far a value is from a condition's limit.

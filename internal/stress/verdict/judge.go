@@ -3,7 +3,6 @@ package verdict
 import (
 	"maps"
 	"strconv"
-	"strings"
 
 	"mabeam-top/internal/stress/report"
 )
@@ -171,11 +170,11 @@ func HoldThreshold(t Threshold, metrics map[string]report.Metric, series []Serie
 // (a bool counts 1 or 0), or for NAME.STAT that statistic of NAME's
 // distribution. It returns false where nothing was measured.
 func Lookup(metrics map[string]report.Metric, name string) (float64, bool) {
-	if m, ok := metrics[name]; ok {
+	m, stat, ok := report.Find(metrics, name)
+	if ok && stat == "" {
 		return number(m.Value)
 	}
-	whole, stat, _ := cutStat(name)
-	d := metrics[whole].Distribution
+	d := m.Distribution
 	if d == nil || d.Count <= 0 {
 		return 0, false
 	}
@@ -184,15 +183,6 @@ func Lookup(metrics map[string]report.Metric, name string) (float64, bool) {
 		"p95": d.P95, "p99": d.P99, "p999": d.P999, "max": d.Max,
 	}[stat]
 	return v, ok && finite(v)
-}
-
-// cutStat splits NAME.STAT at its last dot.
-func cutStat(name string) (whole, stat string, ok bool) {
-	dot := strings.LastIndexByte(name, '.')
-	if dot < 0 {
-		return name, "", false
-	}
-	return name[:dot], name[dot+1:], true
 }
 
 // number returns a metric's value as a number, and false if it is not one.

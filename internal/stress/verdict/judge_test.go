@@ -319,15 +319,18 @@ func TestRecommend(t *testing.T) {
 			"creation_time_ms":  {Value: 1.15, Unit: "ms", Samples: []float64{1.1, 1.15, 1.2}},
 			"memory_per_agent":  {Unit: "bytes"},
 			"total_count":       {Value: 1000.0, Unit: "count"},
+			"memory_stable":     {Value: false, Unit: "bool"},
 		},
 	}, Against{Baselines: Builtin(), Tolerance: 0.2, Thresholds: []Threshold{
 		{Metric: "creation_time_ms", Condition: Condition{"<", 1}},
 		{Metric: "creation_time_ms.p99", Condition: Condition{"<", 1}},
+		{Metric: "memory_stable", Condition: Condition{"==", 1}},
 		{Metric: "total_count", Condition: Condition{">", 1}},
 	}})
 	want := []string{
-		"creation_time_ms is 1.15 ms, limit < 1",
-		`creation_time_ms.p99: nothing was measured to hold "< 1" against, which counts as failed`,
+		"creation_time_ms is 1.15 ms, limit < 1 ms",
+		"creation_time_ms.p99 was not measured, which counts as failed against the limit < 1 ms",
+		"memory_stable is no, limit == yes",
 		"agents_per_second is 612/s, 39 % below the baseline of 1k/s (20 % allowed); its best repetition was within at 990/s, so repeat more often to tell chance from cause",
 		"memory_per_agent was not measured, which counts as failed against its baseline of 1.05 MB",
 		"creation_time_ms is 1.15 ms, 15 % above the baseline of 1 ms, close to the 20 % at which it fails",
@@ -343,7 +346,7 @@ func TestRecommendWindow(t *testing.T) {
 		Thresholds: []Threshold{{Metric: "rate", Condition: Condition{">=", 90}, Window: time.Second}},
 		Series:     map[string][]Series{"rate": {{Start: 2, Points: []Point{{3, 100}, {4, 20}, {5, 100}}}}},
 	})
-	if got, want := strings.Join(step.Recommendations, "\n"), "rate is 20/s, limit >= 90, in the worst window of 1 s, from 3 s on"; got != want {
+	if got, want := strings.Join(step.Recommendations, "\n"), "rate is 20/s, limit >= 90/s, in the worst window of 1 s, from 3 s on"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

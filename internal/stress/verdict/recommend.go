@@ -43,10 +43,16 @@ func Recommend(step report.Step) []string {
 
 // thresholdAdvice says how a threshold was missed.
 func thresholdAdvice(t report.Threshold, metrics map[string]report.Metric) string {
+	m, _, _ := report.Find(metrics, t.Metric)
+	limit := report.InUnit(t.Condition, m.Unit)
 	if t.Actual == nil {
-		return fmt.Sprintf("%s: nothing was measured to hold %q against, which counts as failed", t.Metric, t.Condition)
+		return fmt.Sprintf("%s was not measured, which counts as failed against the limit %s", t.Metric, limit)
 	}
-	text := fmt.Sprintf("%s is %s, limit %s", t.Metric, report.Quantity(*t.Actual, UnitOf(metrics, t.Metric)), t.Condition)
+	actual := report.Metric{Value: *t.Actual, Unit: m.Unit}
+	if m.Unit == "bool" {
+		actual.Value = *t.Actual != 0
+	}
+	text := fmt.Sprintf("%s is %s, limit %s", t.Metric, actual.Text(), limit)
 	if t.WindowSeconds != nil && t.WorstAtSeconds != nil {
 		text += fmt.Sprintf(", in the worst window of %s, from %s on", report.Quantity(*t.WindowSeconds, "s"), report.Quantity(*t.WorstAtSeconds, "s"))
 	}
@@ -85,16 +91,4 @@ func metricAdvice(name string, m report.Metric) string {
 		text += fmt.Sprintf("; its best repetition was within at %s, so repeat more often to tell chance from cause", report.Quantity(best, m.Unit))
 	}
 	return text
-}
-
-// UnitOf returns the unit of a metric or of NAME.STAT; empty if there is no
-// such metric.
-func UnitOf(metrics map[string]report.Metric, name string) string {
-	if m, ok := metrics[name]; ok {
-		return m.Unit
-	}
-	if whole, _, ok := cutStat(name); ok {
-		return metrics[whole].Unit
-	}
-	return ""
 }
