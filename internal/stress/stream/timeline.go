@@ -20,6 +20,9 @@ const (
 	logSize     = 200
 	// markGap is in seconds.
 	markGap = 0.1
+	// lastTime is in seconds: no run lasts thirty years, so that a later time
+	// is a fault of the producer.
+	lastTime = 1e9
 )
 
 // A Timeline folds the events of one run into what a screen needs to know. It
@@ -111,13 +114,14 @@ type Snapshot struct {
 	Report *report.Report
 }
 
-// Add folds one event. Values that are not finite are left out.
+// Add folds one event. Values that are not finite are left out, and time never
+// goes back.
 func (t *Timeline) Add(e Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := &t.now
 	s.Events++
-	if finite(e.T) {
+	if finite(e.T) && e.T <= lastTime {
 		s.T = max(s.T, e.T)
 	}
 	switch e.Type {

@@ -112,7 +112,11 @@ func TestTimelineSurvivesBrokenEvents(t *testing.T) {
 		Event{Type: SampleTaken},
 		Event{T: nan, Type: SampleTaken, Sample: map[string]float64{"a": nan, "b": 1, "c": inf}},
 		Event{T: 0.5, Type: SampleTaken, Sample: map[string]float64{"b": 2}},
+		Event{T: 1e18, Type: Logged, Log: &Log{}},
 	)
+	if s.T != 1 {
+		t.Errorf("T = %v, want 1", s.T)
+	}
 	want := []Sample{{1, map[string]float64{"b": 1}}, {1, map[string]float64{"b": 2}}}
 	if !reflect.DeepEqual(s.Samples, want) {
 		t.Errorf("samples = %v, want %v", s.Samples, want)

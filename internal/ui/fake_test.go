@@ -1,0 +1,205 @@
+package ui
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/stream"
+)
+
+// A fakeRunner starts runs that play a script.
+type fakeRunner struct {
+	source fakeSource
+	err    error
+}
+
+func (r fakeRunner) Start([]string) (stream.Source, error) {
+	if r.err != nil {
+		return nil, r.err
+	}
+	return r.source, nil
+}
+
+// A fakeSource plays the events of a run as it might be, in their time.
+type fakeSource struct {
+	// dieAt is when the stream breaks off with an error, in seconds; panicAt
+	// when it panics; 0 means never.
+	dieAt, panicAt float64
+}
+
+var errChildDied = errors.New("the child process died: signal: killed")
+
+func (f fakeSource) Run(ctx context.Context, emit func(stream.Event)) error {
+	last := 0.0
+	for _, e := range script() {
+		if f.dieAt > 0 && e.T >= f.dieAt {
+			return errChildDied
+		}
+		if f.panicAt > 0 && e.T >= f.panicAt {
+			panic("index out of range")
+		}
+		select {
+		case <-ctx.Done():
+			r := finalReport()
+			r.Verdict = report.Interrupted
+			emit(stream.Event{T: last, Type: stream.RunFinished, Report: r})
+			return context.Cause(ctx)
+		case <-time.After(time.Duration((e.T - last) * float64(time.Second))):
+		}
+		last = e.T
+		emit(e)
+	}
+	return nil
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// script is a whole run: one scenario of three steps, two of them with limits.
+func script() []stream.Event {
+	var out []stream.Event
+	t := 0.0
+	add := func(e stream.Event) {
+		e.T = t
+		out = append(out, e)
+	}
+	add(stream.Event{Type: stream.RunStarted, Run: &stream.Run{
+		Schema: stream.Schema, ID: "r1", Scenarios: []string{"event-storm"}, EstimateSeconds: 36,
+	}})
+	add(stream.Event{Type: stream.ScenarioStarted, Scenario: &stream.Scenario{
+		Name: "event-storm", Title: "Event storm", Steps: []string{"throughput", "storm", "cool-down"}, EstimateSeconds: 36,
+	}})
+	rng := rand.New(rand.NewPCG(1, 2))
+	noise := func(share float64) float64 { return 1 + share*(2*rng.Float64()-1) }
+	repetition := func(step string, number, of int, seconds, rate float64, storm bool) {
+		add(stream.Event{Type: stream.RepetitionStarted, Repetition: &stream.Repetition{Step: step, Number: number, Of: of}})
+		start := t
+		dropped := 0.0
+		for t < start+seconds-1e-9 {
+			t = math.Round((t+0.1)*10) / 10
+			age := t - start
+			up := 1 - math.Exp(-age*4)
+			stall := 0.0
+			if storm && age > 2 && age < 3.2 {
+				stall = 1
+				dropped += 20 * rng.Float64()
+				add(stream.Event{Type: stream.FaultInjected, Fault: &stream.Fault{Step: step, Fault: "kill_agents", Target: "a_0042"}})
+			}
+			done := rate * up * (1 - 0.55*stall) * noise(0.03)
+			add(stream.Event{Type: stream.SampleTaken, Sample: map[string]float64{
+				"offered_per_second": rate, "completed_per_second": done, "failed_per_second": 0,
+				"action_p50_ms": 0.12 * noise(0.1) * (1 + stall), "action_p95_ms": 0.9 * noise(0.2) * (1 + 2*stall),
+				"action_p99_ms": 3.1 * noise(0.25) * (1 + 2.2*stall),
+				"heap_bytes":    (24 + 17*math.Mod(t, 2.3)/2.3) * 1e6, "heap_live_bytes": (18 + math.Floor(t/2.3)*0.2) * 1e6,
+				"stack_bytes": 3.1e6 * noise(0.02), "goroutines": 214 + 20*stall*noise(0.2), "agents": 1000 - 40*stall*noise(0.5),
+				"events_published_per_second": done, "events_delivered_per_second": 10 * done, "events_dropped": math.Floor(dropped),
+				"cpu_percent": 132 * noise(0.1), "rss_bytes": 71e6,
+			}})
+		}
+	}
+
+	add(stream.Event{Type: stream.StepStarted, Step: &stream.Step{Name: "throughput", Measurement: "event-throughput", Repeat: 2, Limits: []stream.Limit{
+		{Metric: "events_per_second", Source: "baseline", Op: ">=", Value: 10000, Unit: "1/s", Tolerance: 0.2, Probe: "events_published_per_second"},
+		{Metric: "average_latency_ms", Source: "baseline", Op: "<=", Value: 0.5, Unit: "ms", Tolerance: 0.2},
+		{Metric: "propagation_efficiency", Source: "baseline", Op: ">=", Value: 0.95, Unit: "ratio", Tolerance: 0.2},
+	}}})
+	repetition("throughput", 0, 2, 1, 15000, false)
+	repetition("throughput", 1, 2, 4, 15000, false)
+	repetition("throughput", 2, 2, 4, 15000, false)
+	steps := finalReport().Scenarios[0].Steps
+	add(stream.Event{Type: stream.StepFinished, StepResult: &steps[0]})
+
+	add(stream.Event{Type: stream.StepStarted, Step: &stream.Step{Name: "storm", Measurement: "event-stress", Repeat: 4, Limits: []stream.Limit{
+		{Metric: "sustained_event_rate", Source: "baseline", Op: ">=", Value: 8000, Unit: "1/s", Tolerance: 0.2, Probe: "completed_per_second"},
+		{Metric: "burst_event_rate", Source: "baseline", Op: ">=", Value: 24000, Unit: "1/s", Tolerance: 0.2},
+		{Metric: "stability_score", Source: "baseline", Op: ">=", Value: 0.95, Unit: "ratio", Tolerance: 0.2},
+		{Metric: "latency_ms.p99", Source: "threshold", Op: "<", Value: 5, Unit: "ms", Probe: "action_p99_ms"},
+		{Metric: "events_processed", Source: "threshold", Op: ">=", Value: 95000, Unit: "count"},
+	}}})
+	for n := 0; n <= 4; n++ {
+		repetition("storm", n, 4, 5, 20000, n > 0)
+		if n == 2 {
+			add(stream.Event{Type: stream.Logged, Log: &stream.Log{Level: "warn", Message: "slow subscriber sub_17: queue 96 % full for 2.1 s, holds back 3 publishers"}})
+		}
+	}
+	add(stream.Event{Type: stream.StepFinished, StepResult: &steps[1]})
+	add(stream.Event{Type: stream.StepStarted, Step: &stream.Step{Name: "cool-down", Measurement: "event-throughput", Repeat: 1}})
+	repetition("cool-down", 1, 1, 2, 500, false)
+	add(stream.Event{Type: stream.StepFinished, StepResult: &steps[2]})
+	final := finalReport()
+	add(stream.Event{Type: stream.ScenarioFinished, ScenarioResult: &final.Scenarios[0]})
+	add(stream.Event{Type: stream.RunFinished, Report: final})
+	return out
+}
+
+func finalReport() *report.Report {
+	held := func(value float64, unit string, baseline, deviation float64, status report.Status, samples ...float64) report.Metric {
+		return report.Metric{Value: value, Unit: unit, Samples: samples, Baseline: ptr(baseline), Tolerance: ptr(0.2), Deviation: ptr(deviation), Status: status}
+	}
+	info := func(value any, unit string, samples ...float64) report.Metric {
+		return report.Metric{Value: value, Unit: unit, Samples: samples, Status: report.StatusInfo}
+	}
+	return &report.Report{
+		Schema: report.Schema, ID: "r1", DurationSeconds: 36.2, Verdict: report.Fail, Score: 0.97, Grade: report.Acceptable,
+		Recommendations: []string{"latency_ms.p99 rose when 3 subscribers stalled: look at sub_17, whose queue was full for 4.2 s"},
+		Scenarios: []report.Scenario{{
+			Name: "event-storm", Title: "Event storm", Verdict: report.Fail, Score: 0.97, DurationSeconds: 36.2,
+			StartedAt: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),
+			Steps: []report.Step{
+				{
+					Name: "throughput", Measurement: "event-throughput", Verdict: report.Warn, DurationSeconds: 9,
+					Metrics: map[string]report.Metric{
+						"events_per_second":      held(14950, "1/s", 10000, 0.495, report.StatusExceed, 14900, 15000),
+						"average_latency_ms":     held(0.57, "ms", 0.5, -0.14, report.StatusWarn, 0.55, 0.59),
+						"propagation_efficiency": held(1, "ratio", 0.95, 0.0526, report.StatusPass, 1, 1),
+						"deliveries_per_second":  info(149500.0, "1/s", 149000, 150000),
+					},
+					Operations: report.Operations{Attempted: 135000, Succeeded: 135000},
+				},
+				{
+					Name: "storm", Measurement: "event-stress", Verdict: report.Fail, DurationSeconds: 25,
+					Metrics: map[string]report.Metric{
+						"sustained_event_rate": held(19800, "1/s", 8000, 1.475, report.StatusExceed, 19700, 19800, 19800, 19900),
+						"burst_event_rate":     held(17800, "1/s", 24000, -0.258, report.StatusFail, 18800, 17100, 17800, 17700),
+						"stability_score":      held(0.99, "ratio", 0.95, 0.042, report.StatusPass, 0.99, 0.98, 0.99, 0.99),
+						"system_stable":        info(true, "bool", 1, 1, 1, 1),
+						"latency_ms": {
+							Value: 0.31, Unit: "ms", Samples: []float64{0.3, 0.31, 0.33, 0.31}, Status: report.StatusInfo,
+							Distribution: &report.Distribution{Count: 398700, Min: 0.02, Mean: 0.31, Stddev: 0.4, P50: 0.12, P90: 0.7, P95: 0.9, P99: 8.4, P999: 11, Max: 14.2},
+						},
+						"events_processed": info(98800.0, "count", 98700, 98800, 98900, 98800),
+					},
+					Thresholds: []report.Threshold{
+						{Metric: "latency_ms.p99", Condition: "< 5", Actual: ptr(8.4), WindowSeconds: ptr(1.0), WorstAtSeconds: ptr(14.0)},
+						{Metric: "events_processed", Condition: ">= 95000", Actual: ptr(98800.0), OK: true},
+					},
+					Operations: report.Operations{Attempted: 400000, Succeeded: 398700, Failed: 900, Dropped: 400},
+					Errors:     []report.Error{{Message: "publish: queue of sub_17 is full", Count: 900, FirstAtSeconds: 14.1}},
+					Faults:     []report.Fault{{Fault: "kill_agents", Injected: 48}},
+				},
+				{Name: "cool-down", Measurement: "event-throughput", Verdict: report.Pass, DurationSeconds: 2, Metrics: map[string]report.Metric{
+					"events_per_second": info(498.0, "1/s"),
+				}},
+			},
+		}},
+	}
+}
+
+func fakeScenarios() []Scenario {
+	return []Scenario{
+		{
+			Name: "event-storm", Title: "Event storm", Description: "Bursts of events while subscribers crash and stall. Publishing must hold its rate, and nothing may be lost without being counted.",
+			Tags: []string{"events", "stress"}, Measurements: []string{"event-throughput", "event-stress"},
+			Steps:    []string{"throughput  event-throughput ×2", "storm  event-stress ×4  rate 20k/s, 5 s, 100 subscribers; baseline and 2 thresholds", "cool-down  event-throughput"},
+			Estimate: 36 * time.Second, LastVerdict: report.Fail, LastRun: time.Date(2026, 3, 1, 11, 2, 0, 0, time.UTC),
+		},
+		{Name: "event-throughput", Title: "Event throughput", Description: "How many events a second reach ten subscribers.", Tags: []string{"events", "baseline"}, Measurements: []string{"event-throughput"}, Estimate: 12 * time.Second, LastVerdict: report.Pass},
+		{Name: "agent-creation", Title: "Agent creation", Description: "How fast agents start.", Tags: []string{"agents", "baseline"}, Measurements: []string{"agent-creation"}, Estimate: 6 * time.Second, LastVerdict: report.Warn},
+		{Name: "agent-lifecycle", Title: "Agent lifecycle", Description: "Start and stop, over and over.", Tags: []string{"agents", "stress"}, Measurements: []string{"agent-lifecycle"}, Estimate: 20 * time.Second},
+		{Name: "wide", Title: "宽字符 scenario with a rather long title that has to be cut somewhere", Tags: []string{"limits"}, Estimate: 90 * time.Second},
+		{Name: "memory-pressure", Title: "Memory pressure", Tags: []string{"limits", "stress"}, Measurements: []string{"memory-pressure"}, Estimate: 15 * time.Second, LastVerdict: report.Inconclusive},
+	}
+}

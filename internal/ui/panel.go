@@ -1,0 +1,156 @@
+package ui
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"mabeam-top/internal/stress/stream"
+)
+
+// panel draws a frame around rows: its title at the left of the upper border,
+// its notes at the right. It is exactly height rows, each exactly width wide,
+// and has room for height-2 rows of width-2.
+func (s *styles) panel(title, notes string, rows []string, width, height int, focused bool) []string {
+	return s.panelOn(title, notes, rows, s.bottom(width, focused), width, height, focused)
+}
+
+// panelOn is panel with a lower border of one's own.
+func (s *styles) panelOn(title, notes string, rows []string, bottom string, width, height int, focused bool) []string {
+	if width < 4 || height < 2 {
+		return slices.Repeat([]string{spaces(width)}, max(height, 0))
+	}
+	border := s.border(focused)
+	out := make([]string, 0, height)
+	out = append(out, s.rule(s.topLeft, s.topRight, title, notes, width, focused))
+	side := border.on(s.vertical)
+	for i := range height - 2 {
+		row := ""
+		if i < len(rows) {
+			row = rows[i]
+		}
+		out = append(out, side+s.pad(row, width-2)+side)
+	}
+	return append(out, bottom)
+}
+
+func (s *styles) border(focused bool) paint {
+	if focused {
+		return s.accent
+	}
+	return s.faint
+}
+
+// rule is a border line with a title and notes in it.
+func (s *styles) rule(left, right, title, notes string, width int, focused bool) string {
+	border := s.border(focused)
+	if title != "" {
+		title = s.cut(" "+title+" ", width-4)
+	}
+	room := width - 4 - ansi.StringWidth(title)
+	if notes != "" {
+		notes = " " + notes + " "
+		if ansi.StringWidth(notes) > room-1 {
+			notes = s.cut(notes, room-1)
+		}
+	}
+	fill := max(room-ansi.StringWidth(notes), 0)
+	return border.on(left+s.horizontal) + title + border.on(strings.Repeat(s.horizontal, fill)) + notes + border.on(s.horizontal+right)
+}
+
+func (s *styles) bottom(width int, focused bool) string {
+	return s.border(focused).on(s.bottomLeft + strings.Repeat(s.horizontal, max(width-2, 0)) + s.bottomRight)
+}
+
+// timeAxis is the lower border of a chart: it is the axis of elapsed time, with
+// the marks of the run on it.
+func (s *styles) timeAxis(at span, marks []stream.Mark, width int, focused bool) string {
+	cols := width - 2 - gutter
+	if cols < 4 {
+		return s.bottom(width, focused)
+	}
+	border := s.border(focused)
+	cells := slices.Repeat([]cell{{r: []rune(s.horizontal)[0], paint: border}}, width)
+	cells[0].r, cells[width-1].r = []rune(s.bottomLeft)[0], []rune(s.bottomRight)[0]
+	offset := 1 + gutter
+	write := func(col int, text string, p paint) {
+		for i, r := range text {
+			if c := col + i; c > 0 && c < width-1 {
+				cells[c] = cell{r: r, paint: p}
+			}
+		}
+	}
+	const now = " now "
+	step := tickStep((at.to - at.from) * 14 / float64(cols))
+	for k := int(max(at.from, 0) / step); float64(k)*step <= at.to; k++ {
+		t := float64(k) * step
+		col := at.column(t, cols)
+		text := " " + clock(t) + " "
+		if col >= 0 && col+len(text)/2 < cols-len(now)-1 {
+			write(offset+col-len(text)/2, text, s.muted)
+		}
+	}
+	for _, m := range marks {
+		if col := at.column(m.T, cols); col >= 0 {
+			if m.Type == stream.FaultInjected {
+				cells[offset+col] = cell{r: s.fault, paint: s.warn}
+			} else if c := &cells[offset+col]; string(c.r) == s.horizontal {
+				c.r = s.repetition
+			}
+		}
+	}
+	write(width-1-len(now), now, s.muted)
+	return render(s, [][]cell{cells}, []string{""})[0]
+}
+
+// tickStep rounds up to a time between ticks that people count in.
+func tickStep(seconds float64) float64 {
+	for _, step := range []float64{1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800} {
+		if step >= seconds {
+			return step
+		}
+	}
+	return 3600
+}
+
+// beside joins blocks of rows of the same height from left to right.
+func beside(blocks ...[]string) []string {
+	out := slices.Clone(blocks[0])
+	for _, b := range blocks[1:] {
+		for i := range out {
+			out[i] += b[i]
+		}
+	}
+	return out
+}
+
+// over puts a box on the middle of rows that are all width wide.
+func (s *styles) over(rows, box []string, width int) []string {
+	out := slices.Clone(rows)
+	top := max((len(rows)-len(box))/2, 0)
+	for i, line := range box {
+		if top+i >= len(out) {
+			break
+		}
+		w := ansi.StringWidth(line)
+		left := max((width-w)/2, 0)
+		row := s.pad(out[top+i], width)
+		out[top+i] = ansi.Cut(row, 0, left) + line + ansi.Cut(row, left+w, width)
+	}
+	return out
+}
+
+// fit makes rows a frame: never more of them than the height, none wider than
+// the width.
+func (s *styles) fit(rows []string, width, height int) string {
+	rows = rows[:min(len(rows), height)]
+	out := make([]string, len(rows))
+	for i, row := range rows {
+		if s.ascii {
+			row = toASCII(row)
+		}
+		out[i] = s.cut(row, width)
+	}
+	return strings.Join(out, "\n")
+}

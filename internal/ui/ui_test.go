@@ -1,0 +1,611 @@
+package ui
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+	"github.com/charmbracelet/x/ansi"
+	"pgregory.net/rapid"
+
+	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/stream"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name+".golden")
+	if *update {
+		if err := os.WriteFile(path, []byte(got+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got+"\n" != string(want) {
+		t.Errorf("%s differs: run with -update and look at the change\ngot:\n%s", path, got)
+	}
+}
+
+// A stage is a model whose run is fed by hand.
+type stage struct {
+	t interface {
+		Helper()
+		Fatalf(string, ...any)
+	}
+	m model
+	// ended is closed to end the run.
+	run     *run
+	started [][]string
+}
+
+func newStage(t *testing.T, cfg Config) *stage { return stageFor(t, cfg) }
+
+func stageFor(t interface {
+	Helper()
+	Fatalf(string, ...any)
+}, cfg Config,
+) *stage {
+	st := &stage{t: t}
+	cfg.Scenarios = fakeScenarios()
+	s := newStyles(io.Discard, "never", "dark", cfg.ASCII)
+	st.m = newModel(cfg, &s, func(names []string) *run {
+		st.started = append(st.started, names)
+		st.run = &run{names: names, cancel: func() {}, done: make(chan struct{})}
+		return st.run
+	})
+	return st
+}
+
+func (st *stage) send(msg tea.Msg) tea.Cmd {
+	st.t.Helper()
+	m, cmd := st.m.Update(msg)
+	st.m = m.(model)
+	st.checkFrame()
+	return cmd
+}
+
+func (st *stage) size(width, height int) *stage {
+	st.t.Helper()
+	st.send(tea.WindowSizeMsg{Width: width, Height: height})
+	return st
+}
+
+func (st *stage) tick() tea.Cmd { return st.send(tickMsg{st.m.tag}) }
+
+// feed gives the run the events up to a time and lets the UI look.
+func (st *stage) feed(until float64) *stage {
+	st.t.Helper()
+	for _, e := range script() {
+		if e.T >= st.m.live.latest.T && e.T <= until && (e.T > st.m.live.latest.T || st.m.live.latest.Events == 0) {
+			st.run.timeline.Add(e)
+		}
+	}
+	st.tick()
+	return st
+}
+
+func (st *stage) end(err error) tea.Cmd {
+	st.t.Helper()
+	st.run.err = err
+	close(st.run.done)
+	return st.tick()
+}
+
+func (st *stage) press(keys ...string) tea.Cmd {
+	st.t.Helper()
+	var cmd tea.Cmd
+	for _, k := range keys {
+		cmd = st.send(keyMsg(k))
+	}
+	return cmd
+}
+
+func keyMsg(k string) tea.KeyMsg {
+	named := map[string]tea.KeyType{
+		"enter": tea.KeyEnter, "esc": tea.KeyEsc, "tab": tea.KeyTab, "shift+tab": tea.KeyShiftTab, "up": tea.KeyUp, "down": tea.KeyDown,
+		"pgup": tea.KeyPgUp, "pgdown": tea.KeyPgDown, "ctrl+c": tea.KeyCtrlC, "backspace": tea.KeyBackspace, "home": tea.KeyHome, "end": tea.KeyEnd,
+	}
+	if k == " " {
+		return tea.KeyMsg{Type: tea.KeySpace, Runes: []rune{' '}}
+	}
+	if kind, ok := named[k]; ok {
+		return tea.KeyMsg{Type: kind}
+	}
+	return tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune(k)}
+}
+
+// checkFrame holds for every frame: it fits the terminal.
+func (st *stage) checkFrame() {
+	st.t.Helper()
+	lines := strings.Split(st.m.View(), "\n")
+	if len(lines) > max(st.m.height, 1) {
+		st.t.Fatalf("%d lines in a terminal of %d×%d", len(lines), st.m.width, st.m.height)
+	}
+	for _, line := range lines {
+		if w := ansi.StringWidth(line); w > max(st.m.width, 0) {
+			st.t.Fatalf("a line of %d columns in a terminal of %d×%d: %q", w, st.m.width, st.m.height, line)
+		}
+	}
+}
+
+func quits(cmd tea.Cmd) bool {
+	if cmd == nil {
+		return false
+	}
+	_, ok := cmd().(tea.QuitMsg)
+	return ok
+}
+
+func TestScreens(t *testing.T) {
+	sizes := [][2]int{{200, 60}, {120, 40}, {80, 24}, {79, 24}, {60, 20}, {40, 10}, {30, 8}, {1, 1}}
+	run := Config{Start: []string{"event-storm"}}
+	for name, show := range map[string]func(*testing.T) *stage{
+		"menu": func(t *testing.T) *stage { return newStage(t, Config{}) },
+		"live": func(t *testing.T) *stage { return newStage(t, run).feed(26) },
+		"report": func(t *testing.T) *stage {
+			st := newStage(t, run).feed(1000)
+			st.end(nil)
+			return st
+		},
+	} {
+		for _, size := range sizes {
+			t.Run(fmt.Sprintf("%s-%dx%d", name, size[0], size[1]), func(t *testing.T) {
+				golden(t, filepath.Base(t.Name()), show(t).size(size[0], size[1]).m.View())
+			})
+		}
+	}
+}
+
+func TestOtherViews(t *testing.T) {
+	run := Config{Start: []string{"event-storm"}}
+	for name, show := range map[string]func(*testing.T) *stage{
+		"waiting":    func(t *testing.T) *stage { return newStage(t, run) },
+		"quiet":      func(t *testing.T) *stage { return newStage(t, run).feed(0) },
+		"live-ascii": func(t *testing.T) *stage { return newStage(t, Config{Start: run.Start, ASCII: true}).feed(26) },
+		"menu-filter": func(t *testing.T) *stage {
+			st := newStage(t, Config{})
+			st.size(120, 40).press(" ", "/", "age")
+			return st
+		},
+		"menu-none": func(t *testing.T) *stage { st := newStage(t, Config{}); st.size(120, 40).press("/", "zzz"); return st },
+		"help":      func(t *testing.T) *stage { st := newStage(t, run).feed(26).size(120, 40); st.press("?"); return st },
+		"ask":       func(t *testing.T) *stage { st := newStage(t, run).feed(26).size(120, 40); st.press("q"); return st },
+		"frozen": func(t *testing.T) *stage {
+			st := newStage(t, run).feed(20).size(120, 40)
+			st.press("f")
+			return st.feed(26)
+		},
+		"expanded": func(t *testing.T) *stage {
+			st := newStage(t, run).feed(26).size(120, 40)
+			st.press("tab", "enter")
+			return st
+		},
+		"died": func(t *testing.T) *stage { st := newStage(t, run).feed(12); st.end(errChildDied); return st },
+	} {
+		t.Run(name, func(t *testing.T) { golden(t, name, show(t).size(120, 40).m.View()) })
+	}
+}
+
+func TestASCIIOnly(t *testing.T) {
+	for _, size := range [][2]int{{200, 60}, {120, 40}, {80, 24}, {60, 20}, {30, 5}} {
+		st := newStage(t, Config{ASCII: true, Start: []string{"event-storm"}}).size(size[0], size[1])
+		look := func() {
+			t.Helper()
+			if i := strings.IndexFunc(ansi.Strip(st.m.View()), func(r rune) bool { return r > 0x7e }); i >= 0 {
+				t.Errorf("%v: %q is not ASCII", size, st.m.View()[i:min(i+20, len(st.m.View()))])
+			}
+		}
+		st.feed(26)
+		look()
+		st.press("?")
+		look()
+		st.press("esc")
+		st.feed(1000).end(nil)
+		look()
+		st.press("esc")
+		look()
+	}
+}
+
+func TestMenuKeys(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		keys []string
+		want []string
+	}{
+		{"enter starts what is under the cursor", []string{"enter"}, []string{"event-storm"}},
+		{"down", []string{"down", "enter"}, []string{"event-throughput"}},
+		{"j and k", []string{"j", "j", "k", "enter"}, []string{"event-throughput"}},
+		{"up stops at the top", []string{"up", "up", "enter"}, []string{"event-storm"}},
+		{"end and home", []string{"G", "g", "end", "enter"}, []string{"memory-pressure"}},
+		{"page down", []string{"pgdown", "pgup", "pgdown", "enter"}, []string{"memory-pressure"}},
+		{"space marks several", []string{" ", "j", " ", "G", "enter"}, []string{"event-storm", "agent-creation"}},
+		{"space twice unmarks", []string{" ", "k", " ", "k", "enter"}, []string{"event-storm"}},
+		{"escape unmarks all", []string{" ", " ", "esc", "enter"}, []string{"agent-creation"}},
+		{"filter", []string{"/", "creation", "enter", "enter"}, []string{"agent-creation"}},
+		{"filter by tag and measurement", []string{"/", "stress", " ", "lifecycle", "enter", "enter"}, []string{"agent-lifecycle"}},
+		{"backspace", []string{"/", "creationx", "backspace", "enter", "enter"}, []string{"agent-creation"}},
+		{"escape clears the filter", []string{"/", "creation", "esc", "g", "enter"}, []string{"event-storm"}},
+		{"escape clears a kept filter", []string{"/", "creation", "enter", "esc", "g", "enter"}, []string{"event-storm"}},
+		{"the cursor stays on its entry", []string{"j", "/", "event", "enter", "esc", "enter"}, []string{"event-throughput"}},
+		{"a filter takes letters that are keys", []string{"/", "q", "backspace", "j", "backspace", "enter", "enter"}, []string{"event-storm"}},
+		{"marks outlive a filter", []string{" ", "/", "memory", "enter", " ", "enter"}, []string{"event-storm", "memory-pressure"}},
+		{"nothing matches, nothing starts", []string{"/", "zzz", "enter", "enter"}, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			st := newStage(t, Config{}).size(80, 24)
+			st.press(test.keys...)
+			var got []string
+			if len(st.started) > 0 {
+				got = st.started[0]
+			}
+			if fmt.Sprint(got) != fmt.Sprint(test.want) || len(st.started) > 1 {
+				t.Errorf("started %v, want %v", st.started, test.want)
+			}
+			if (st.m.screen == liveScreen) != (test.want != nil) {
+				t.Errorf("on screen %v", st.m.screen)
+			}
+		})
+	}
+}
+
+func running(t *testing.T) *stage {
+	return newStage(t, Config{Start: []string{"event-storm"}}).size(120, 40).feed(20)
+}
+
+func TestLiveKeys(t *testing.T) {
+	t.Run("freeze holds the screen and not the run", func(t *testing.T) {
+		st := running(t)
+		st.press("f")
+		shown := st.m.live.shown
+		st.feed(22)
+		if st.m.live.shown != shown || st.m.live.latest.T != 22 || !strings.Contains(st.m.View(), "FROZEN at 0:20") {
+			t.Errorf("shown at %v, latest %v", st.m.live.shown.T, st.m.live.latest.T)
+		}
+		st.press("f")
+		if st.m.live.shown.T != 22 || strings.Contains(st.m.View(), "FROZEN") {
+			t.Errorf("after unfreezing: shown at %v", st.m.live.shown.T)
+		}
+	})
+	t.Run("a frozen screen is not taken away at the end", func(t *testing.T) {
+		st := running(t)
+		st.press("f")
+		st.feed(1000).end(nil)
+		if st.m.screen != liveScreen {
+			t.Error("left the frozen screen")
+		}
+		st.press("esc")
+		if st.m.screen != reportScreen {
+			t.Error("escape did not show the report")
+		}
+	})
+	t.Run("tab goes round", func(t *testing.T) {
+		st := running(t)
+		var seen []int
+		for range verdictPanel + 1 {
+			st.press("tab")
+			seen = append(seen, st.m.live.focus)
+		}
+		st.press("shift+tab")
+		if fmt.Sprint(seen, st.m.live.focus) != "[1 2 3 4 0] 4" {
+			t.Errorf("focus went %v and back to %v", seen, st.m.live.focus)
+		}
+	})
+	t.Run("enter expands, escape shrinks", func(t *testing.T) {
+		st := running(t)
+		st.press("tab", "enter")
+		if v := st.m.View(); !strings.Contains(v, "Latency") || strings.Contains(v, "Throughput") {
+			t.Errorf("not expanded:\n%s", v)
+		}
+		st.press("esc")
+		if v := st.m.View(); !strings.Contains(v, "Throughput") || st.m.question != noQuestion {
+			t.Errorf("not shrunk:\n%s", v)
+		}
+	})
+	t.Run("the table scrolls when it has the focus", func(t *testing.T) {
+		st := running(t).size(80, 24)
+		st.press("tab", "tab", "tab", "tab", "g")
+		if v := st.m.View(); !strings.Contains(v, "events_per_second") {
+			t.Errorf("first row not in sight:\n%s", v)
+		}
+		st.press("j")
+		if v := st.m.View(); strings.Contains(v, "events_per_second") || !strings.Contains(v, "average_latency_ms") {
+			t.Errorf("not scrolled:\n%s", v)
+		}
+		st.press("G", "down", "pgdown", "pgup", "k", "up")
+	})
+	t.Run("escape asks before it stops the load", func(t *testing.T) {
+		st := running(t)
+		st.press("esc")
+		if st.m.question != askStop || st.run.stopped {
+			t.Fatal("not asked")
+		}
+		st.press("n")
+		if st.m.question != noQuestion || st.run.stopped {
+			t.Fatal("stopped though the answer was no")
+		}
+		st.press("esc", "y")
+		if !st.run.stopped || !strings.Contains(st.m.View(), "STOPPING") {
+			t.Fatalf("not stopping:\n%s", st.m.View())
+		}
+		st.feed(1000)
+		if cmd := st.end(nil); quits(cmd) || st.m.screen != reportScreen {
+			t.Error("the report is not shown")
+		}
+	})
+	t.Run("q asks while a load runs, and quits when it has ended", func(t *testing.T) {
+		st := running(t)
+		if quits(st.press("q")) || st.m.question != askQuit || st.run.stopped {
+			t.Fatal("not asked")
+		}
+		if quits(st.press("y")) || !st.run.stopped {
+			t.Fatal("did not stop the load first")
+		}
+		if quits(st.tick()) {
+			t.Fatal("quit before the load had ended")
+		}
+		if !quits(st.end(nil)) {
+			t.Fatal("did not quit")
+		}
+	})
+	t.Run("q while stopping quits after the load without asking", func(t *testing.T) {
+		st := running(t)
+		st.press("ctrl+c", "q")
+		if st.m.question != noQuestion || !quits(st.end(nil)) {
+			t.Error("did not quit")
+		}
+	})
+	t.Run("a question is withdrawn when the run ends by itself", func(t *testing.T) {
+		st := running(t)
+		st.press("q")
+		if quits(st.end(nil)) || st.m.question != noQuestion || st.m.screen != reportScreen {
+			t.Error("the question is still there")
+		}
+	})
+	t.Run("ctrl+c stops and reports, again ends", func(t *testing.T) {
+		st := running(t)
+		if quits(st.press("ctrl+c")) || !st.run.stopped {
+			t.Fatal("the first ctrl+c did not stop the load")
+		}
+		if !quits(st.press("ctrl+c")) {
+			t.Fatal("the second ctrl+c did not end")
+		}
+	})
+	t.Run("ctrl+c works from a question and from help", func(t *testing.T) {
+		for _, key := range []string{"q", "?"} {
+			st := running(t)
+			st.press(key, "ctrl+c")
+			if !st.run.stopped {
+				t.Errorf("not after %q", key)
+			}
+			st.end(nil)
+			if st.m.screen != reportScreen {
+				t.Errorf("no report after %q", key)
+			}
+		}
+	})
+	t.Run("help", func(t *testing.T) {
+		st := running(t)
+		st.press("?")
+		if !strings.Contains(st.m.View(), "previous panel") {
+			t.Error("no help")
+		}
+		st.press("?")
+		if strings.Contains(st.m.View(), "previous panel") || st.m.screen != liveScreen {
+			t.Error("help does not close")
+		}
+	})
+}
+
+func TestReportKeys(t *testing.T) {
+	st := running(t).size(80, 24).feed(1000)
+	st.end(nil)
+	top := st.m.View()
+	st.press("j")
+	if st.m.View() == top {
+		t.Error("j does not scroll")
+	}
+	st.press("k")
+	if st.m.View() != top {
+		t.Error("k does not scroll back")
+	}
+	st.press("G")
+	if !strings.Contains(st.m.View(), "cool-down") {
+		t.Errorf("the end is not in sight:\n%s", st.m.View())
+	}
+	st.press("pgup", "pgdown", "g")
+	if st.m.View() != top {
+		t.Error("g does not go to the top")
+	}
+	st.press("tab")
+	if st.m.screen != liveScreen || !strings.Contains(st.m.View(), "FAIL") {
+		t.Error("tab does not show the charts")
+	}
+	st.press("esc", "esc")
+	if st.m.screen != menuScreen {
+		t.Error("escape does not lead to the menu")
+	}
+	if got := st.m.menu.all[0].LastRun; !got.Equal(finalReport().Scenarios[0].StartedAt) {
+		t.Errorf("the menu does not know of the run: %v", got)
+	}
+	if !quits(st.press("q")) {
+		t.Error("q does not quit")
+	}
+}
+
+// Every key in the footer does something, on every screen.
+func TestFooterKeysWork(t *testing.T) {
+	for name, show := range map[string]func() *stage{
+		"menu":   func() *stage { return newStage(t, Config{}).size(120, 40) },
+		"live":   func() *stage { return running(t) },
+		"report": func() *stage { st := running(t).size(80, 24).feed(1000); st.end(nil); st.press("j"); return st },
+	} {
+		for _, a := range show().m.actions() {
+			st := show()
+			before, screen := st.m.View(), st.m.screen
+			if k := a.key.Help().Key; name == "menu" && strings.HasPrefix(k, "↑") || k == keyTop.Help().Key || k == keyPageUp.Help().Key {
+				st.press("G")
+				before = st.m.View()
+			}
+			cmd := st.press(a.key.Keys()[0])
+			if st.m.View() == before && st.m.screen == screen && cmd == nil {
+				t.Errorf("%s: %s (%s) does nothing", name, a.key.Help().Key, a.key.Help().Desc)
+			}
+		}
+	}
+}
+
+// A tick of an earlier run does not start a second chain of ticks.
+func TestTicksAreTagged(t *testing.T) {
+	st := newStage(t, Config{}).size(80, 24)
+	st.press("enter")
+	old := st.m.tag
+	st.feed(1000).end(nil)
+	st.press("esc", "enter")
+	if cmd := st.send(tickMsg{old}); cmd != nil {
+		t.Error("an old tick was answered")
+	}
+	if cmd := st.tick(); cmd == nil {
+		t.Error("a tick was not answered")
+	}
+}
+
+// Whatever happens in whatever order, a frame fits its terminal.
+func TestAnySequence(t *testing.T) {
+	keys := []string{"enter", "esc", "tab", "shift+tab", "up", "down", "pgup", "pgdown", "ctrl+c", "backspace", "home", "end", " ", "?", "q", "y", "n", "f", "/", "j", "k", "g", "G", "x", "宽"}
+	events := script()
+	rapid.Check(t, func(t *rapid.T) {
+		st := stageFor(t, Config{ASCII: rapid.Bool().Draw(t, "ascii")})
+		next := 0
+		for range rapid.IntRange(1, 15).Draw(t, "moves") {
+			switch rapid.SampledFrom([]string{"size", "key", "key", "key", "events", "events", "odd", "end"}).Draw(t, "move") {
+			case "size":
+				st.size(rapid.IntRange(0, 210).Draw(t, "width"), rapid.IntRange(0, 65).Draw(t, "height"))
+			case "key":
+				st.press(rapid.SampledFrom(keys).Draw(t, "key"))
+			case "events":
+				if st.run == nil {
+					continue
+				}
+				for range rapid.IntRange(1, 150).Draw(t, "events") {
+					st.run.timeline.Add(events[next%len(events)])
+					next++
+				}
+				st.tick()
+			case "odd":
+				if st.run == nil {
+					continue
+				}
+				value := rapid.Float64().Draw(t, "value")
+				limit := stream.Limit{
+					Metric: rapid.String().Draw(t, "metric"), Source: rapid.SampledFrom([]string{"baseline", "threshold", ""}).Draw(t, "source"),
+					Op: "<", Value: rapid.Float64().Draw(t, "limit"), Unit: rapid.SampledFrom([]string{"ms", "bytes", "1/s", "text", ""}).Draw(t, "unit"),
+					Probe: "completed_per_second", ProbeScale: rapid.Float64().Draw(t, "scale"),
+				}
+				st.run.timeline.Add(stream.Event{Type: stream.StepStarted, Step: &stream.Step{Name: rapid.String().Draw(t, "step"), Limits: []stream.Limit{limit, limit}}})
+				st.run.timeline.Add(stream.Event{Type: stream.Logged, Log: &stream.Log{Level: "error", Message: rapid.String().Draw(t, "message")}})
+				st.run.timeline.Add(stream.Event{T: value, Type: stream.SampleTaken, Sample: map[string]float64{
+					"completed_per_second": value, "action_p99_ms": value, "heap_bytes": -value, "goroutines": value, "events_dropped": value,
+				}})
+				st.tick()
+			case "end":
+				if st.run != nil && st.m.running {
+					st.end(rapid.SampledFrom([]error{nil, errChildDied}).Draw(t, "error"))
+				}
+			}
+		}
+	})
+}
+
+// play runs the whole program in a bubble: keys are typed at their times.
+func play(t *testing.T, ctx context.Context, cfg Config, keys map[time.Duration]string) (*report.Report, error, string) {
+	t.Helper()
+	in, typist := io.Pipe()
+	var out bytes.Buffer
+	go func() {
+		for at := time.Duration(0); at < 2*time.Minute && len(keys) > 0; at += 100 * time.Millisecond {
+			if k, ok := keys[at]; ok {
+				if _, err := io.WriteString(typist, k); err != nil {
+					return
+				}
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(100 * time.Millisecond):
+			}
+		}
+	}()
+	cfg.Scenarios, cfg.Input, cfg.Output, cfg.Color, cfg.Theme = fakeScenarios(), in, &out, "never", "dark"
+	r, err := show(ctx, cfg, tea.WindowSizeMsg{Width: 120, Height: 40})
+	_ = typist.Close()
+	_ = in.Close()
+	return r, err, out.String()
+}
+
+func TestWholeProgram(t *testing.T) {
+	names := []string{"event-storm"}
+	cause := errors.New("terminated")
+	for _, test := range []struct {
+		name    string
+		source  fakeSource
+		runErr  error
+		keys    map[time.Duration]string
+		stop    time.Duration
+		verdict report.Verdict
+		err     error
+		message string
+		// shown is what must have been on the screen.
+		shown string
+	}{
+		{name: "to the end", keys: map[time.Duration]string{40 * time.Second: "q"}, verdict: report.Fail, shown: "2 of 8 limits failed"},
+		{name: "quit while it runs", keys: map[time.Duration]string{5 * time.Second: "q", 6 * time.Second: "y"}, verdict: report.Interrupted, shown: "Stop it and quit?"},
+		{name: "ctrl+c twice", keys: map[time.Duration]string{5 * time.Second: "\x03", 6 * time.Second: "\x03"}, verdict: report.Interrupted, shown: "INTERRUPTED"},
+		{name: "ended from outside", stop: 5 * time.Second, verdict: report.Interrupted, err: cause, shown: "RUN"},
+		{name: "the child dies", source: fakeSource{dieAt: 3}, keys: map[time.Duration]string{40 * time.Second: "q"}, err: errChildDied, shown: "the child process died: signal: killed"},
+		{name: "the source panics", source: fakeSource{panicAt: 3}, keys: map[time.Duration]string{40 * time.Second: "q"}, message: "panic: index out of range", shown: "panic: index out of range"},
+		{name: "it cannot start", runErr: errChildDied, keys: map[time.Duration]string{4 * time.Second: "q"}, err: errChildDied, shown: "start event-storm: the child process died"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancelCause(t.Context())
+				defer cancel(nil)
+				if test.stop > 0 {
+					stop := time.AfterFunc(test.stop, func() { cancel(cause) })
+					defer stop.Stop()
+				}
+				r, err, out := play(t, ctx, Config{Runner: fakeRunner{test.source, test.runErr}, Start: names}, test.keys)
+				if (r == nil) != (test.verdict == "") || r != nil && r.Verdict != test.verdict {
+					t.Errorf("report %+v, want verdict %q", r, test.verdict)
+				}
+				if test.message == "" && !errors.Is(err, test.err) || test.message != "" && (err == nil || !strings.Contains(err.Error(), test.message)) {
+					t.Errorf("err = %v, want %v %s", err, test.err, test.message)
+				}
+				if !strings.Contains(out, test.shown) {
+					t.Errorf("%q was never shown", test.shown)
+				}
+				if shown, hidden := strings.LastIndex(out, "\x1b[?1049h"), strings.LastIndex(out, "\x1b[?1049l"); shown < 0 || hidden < shown {
+					t.Error("the terminal was not restored")
+				}
+				// What the program left behind: a tick under way, and the typist.
+				cancel(nil)
+				time.Sleep(time.Second)
+			})
+		})
+	}
+}

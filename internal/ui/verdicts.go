@@ -1,0 +1,271 @@
+package ui
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/stream"
+)
+
+// The words for what has no verdict yet.
+const (
+	wordRuns  = "run"
+	wordWaits = "wait"
+)
+
+// A verdictRow is one line of the verdict table: what a step is held against
+// and how that went.
+type verdictRow struct {
+	// word is a verdict or a status in capitals, or one of those above.
+	word, step, metric string
+	// value is what was measured or, live, what is being.
+	value, limit string
+	// deviation is that from a baseline; nil where there is none.
+	deviation *float64
+	status    report.Status
+}
+
+// verdictRows returns a row for each limit of each step, in the order of the
+// run; for a step without limits, and for one that is still to come, one row.
+func verdictRows(s *stream.Snapshot) []verdictRow {
+	var out []verdictRow
+	begun := map[string]bool{}
+	for _, step := range s.Steps {
+		begun[step.Scenario+"\x00"+step.Step.Name] = true
+		if step.Result == nil {
+			out = append(out, runningRows(s, step)...)
+		} else {
+			out = append(out, finishedRows(step.Step, step.Result)...)
+		}
+	}
+	if s.Scenario != nil && s.Report == nil {
+		for _, name := range s.Scenario.Steps {
+			if !begun[s.Scenario.Name+"\x00"+name] {
+				out = append(out, verdictRow{word: wordWaits, step: clean(name)})
+			}
+		}
+	}
+	return out
+}
+
+func runningRows(s *stream.Snapshot, step stream.StepState) []verdictRow {
+	word := wordRuns
+	if s.Report != nil {
+		word = strings.ToUpper(string(report.Interrupted))
+	}
+	name := clean(step.Step.Name)
+	if len(step.Step.Limits) == 0 {
+		return []verdictRow{{word: word, step: name}}
+	}
+	var out []verdictRow
+	for _, l := range step.Step.Limits {
+		row := verdictRow{word: word, step: name, metric: clean(l.Metric), limit: limitText(l)}
+		if v, ok := s.Latest(l.Probe); ok && s.Report == nil {
+			row.value = "now " + report.Quantity(v/cmp.Or(l.ProbeScale, 1), l.Unit)
+		}
+		out = append(out, row)
+	}
+	return out
+}
+
+func finishedRows(step *stream.Step, result *report.Step) []verdictRow {
+	name := clean(step.Name)
+	whole := verdictRow{word: strings.ToUpper(string(result.Verdict)), step: name}
+	var out []verdictRow
+	switch result.Verdict {
+	case report.Broken, report.Inconclusive, report.Interrupted:
+		// The metrics alone would not tell.
+		if len(result.Errors) > 0 {
+			whole.metric = clean(result.Errors[0].Message)
+		}
+		out = append(out, whole)
+	default:
+		if len(step.Limits) == 0 {
+			return []verdictRow{whole}
+		}
+	}
+	for _, l := range step.Limits {
+		row := verdictRow{word: "NONE", step: name, metric: clean(l.Metric), limit: limitText(l), value: "not measured"}
+		if l.Source == "threshold" {
+			for _, t := range result.Thresholds {
+				if t.Metric == l.Metric {
+					row.word, row.value = thresholdText(t, l.Unit)
+				}
+			}
+		} else if m, ok := result.Metrics[l.Metric]; ok {
+			row.word, row.value = strings.ToUpper(string(m.Status)), clean(m.Text())
+			row.deviation, row.status = m.Deviation, m.Status
+		}
+		out = append(out, row)
+	}
+	return out
+}
+
+func thresholdText(t report.Threshold, unit string) (word, value string) {
+	word, value = "PASS", "not measured"
+	if !t.OK {
+		word = "FAIL"
+	}
+	if t.Actual != nil {
+		value = report.Quantity(*t.Actual, unit)
+	}
+	return word, value
+}
+
+// limitText is a limit as the table tells it.
+func limitText(l stream.Limit) string {
+	if l.Source == "threshold" {
+		return clean(l.Op) + " " + report.Quantity(l.Value, l.Unit)
+	}
+	return "vs " + report.Quantity(l.Value, l.Unit)
+}
+
+// A tally counts verdict rows.
+type tally struct{ pass, warn, fail, open int }
+
+func tallyOf(rows []verdictRow) tally {
+	var t tally
+	for _, r := range rows {
+		switch r.word {
+		case "PASS", "EXCEED":
+			t.pass++
+		case "WARN", "INCONCLUSIVE":
+			t.warn++
+		case "FAIL", "ERROR":
+			t.fail++
+		case wordRuns, wordWaits:
+			t.open++
+		}
+	}
+	return t
+}
+
+func (t tally) judged() int { return t.pass + t.warn + t.fail }
+
+// text writes a tally with a word for each number.
+func (t tally) text(s *styles) string {
+	var parts []string
+	for _, p := range []struct {
+		n     int
+		word  string
+		paint paint
+	}{{t.fail, "FAIL", s.fail}, {t.warn, "WARN", s.warn}, {t.pass, "PASS", s.pass}} {
+		if p.n > 0 {
+			parts = append(parts, p.paint.on(fmt.Sprintf("%d %s", p.n, p.word)))
+		}
+	}
+	if t.open > 0 {
+		parts = append(parts, s.muted.on(fmt.Sprintf("%d open", t.open)))
+	}
+	return strings.Join(parts, " ")
+}
+
+// word paints a verdict or a status.
+func (s *styles) word(word string) string {
+	switch word {
+	case "PASS", "EXCEED":
+		return s.pass.on(word)
+	case "WARN", "INCONCLUSIVE", "INTERRUPTED":
+		return s.warn.on(word)
+	case "FAIL", "ERROR":
+		return s.fail.on(word)
+	case wordRuns:
+		return s.accent.on(word)
+	default:
+		return s.muted.on(word)
+	}
+}
+
+// verdictTable draws a heading and the rows in columns. What there is no room
+// for is left out, the least important first: the bar, the step where there is
+// but one, the limit, the deviation.
+func (s *styles) verdictTable(rows []verdictRow, width int) []string {
+	const wordWidth, valueWidth, deviationWidth = 7, 12, 9
+	stepWidth, metricWidth, limitWidth, several := 0, len("metric"), len("against"), false
+	for _, r := range rows {
+		stepWidth = max(stepWidth, min(ansi.StringWidth(r.step), 22)+2)
+		if r.limit != "" {
+			metricWidth = max(metricWidth, ansi.StringWidth(r.metric))
+			limitWidth = max(limitWidth, ansi.StringWidth(r.limit))
+		}
+		several = several || r.step != rows[0].step
+	}
+	room := width - 1 - wordWidth - 1 - 2 - valueWidth
+	fits := func(least, columns int) bool {
+		if width < least {
+			return false
+		}
+		room -= columns
+		return true
+	}
+	withDeviation := fits(44, deviationWidth+1)
+	withLimit := fits(56, limitWidth+2)
+	withStep := several && fits(90, stepWidth)
+	withBar := withLimit && room-metricWidth >= barWidth+2
+	metricWidth = min(metricWidth, max(room, 8))
+
+	line := func(word, step, metric, value, deviation, bar, limit string) string {
+		text := " " + s.pad(word, wordWidth) + " "
+		if withStep {
+			text += s.muted.on(s.pad(step, stepWidth))
+		}
+		text += s.pad(metric, metricWidth) + "  " + s.padLeft(value, valueWidth)
+		if withDeviation {
+			text += " " + s.padLeft(deviation, deviationWidth)
+		}
+		if withBar {
+			text += "  " + s.pad(bar, barWidth)
+		}
+		if withLimit {
+			text += "  " + s.muted.on(s.pad(limit, limitWidth))
+		}
+		return s.pad(text, width)
+	}
+	out := []string{s.muted.on(ansi.Strip(line("verdict", "step", "metric", "measured", "deviation", "", "against")))}
+	for _, r := range rows {
+		if r.limit == "" {
+			// What is told of the step as a whole needs no columns.
+			text := r.step
+			if r.metric != "" {
+				text += ": " + r.metric
+			}
+			out = append(out, s.pad(" "+s.pad(s.word(r.word), max(wordWidth, len(r.word)))+" "+text, width))
+			continue
+		}
+		deviation, bar := "", ""
+		if r.deviation != nil {
+			deviation, bar = signed(*r.deviation), s.deviationBar(*r.deviation, r.status)
+		}
+		out = append(out, line(s.word(r.word), r.step, r.metric, r.value, deviation, bar, r.limit))
+	}
+	return out
+}
+
+// barWidth is the width of a deviation bar.
+const barWidth = 11
+
+// deviationBar draws a share as a bar from the middle: to the right what is
+// better than the baseline, full at twice as good or at nothing left.
+func (s *styles) deviationBar(share float64, status report.Status) string {
+	const half = barWidth / 2
+	n := min(int(math.Round(math.Abs(share)*half)), half)
+	if n == 0 && share != 0 && math.Abs(share) > 0.02 {
+		n = 1
+	}
+	paint := s.accent
+	if status == report.StatusFail {
+		paint = s.fail
+	} else if status == report.StatusWarn {
+		paint = s.warn
+	}
+	full, empty := paint.on(strings.Repeat(s.barFull, n)), strings.Repeat(s.barEmpty, half-n)
+	if share < 0 {
+		return s.faint.on(empty) + full + s.muted.on(s.barMiddle) + s.faint.on(strings.Repeat(s.barEmpty, half))
+	}
+	return s.faint.on(strings.Repeat(s.barEmpty, half)) + s.muted.on(s.barMiddle) + full + s.faint.on(empty)
+}
