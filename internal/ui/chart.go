@@ -122,7 +122,7 @@ func (p plot) draw(s *styles, at span, times []float64, width, height int) []str
 		}
 	}
 	p.labelLimits(s, cells, y)
-	return render(s, cells, y.labels(s, height))
+	return render(cells, y.labels(s, height))
 }
 
 func (p plot) hasPoints() bool {
@@ -337,7 +337,7 @@ func drawn(row []cell, col, n int) int {
 
 // render writes the cells with one change of colour for each run of a colour,
 // behind the labels of the scale.
-func render(s *styles, cells [][]cell, labels []string) []string {
+func render(cells [][]cell, labels []string) []string {
 	out := make([]string, len(cells))
 	var b, run strings.Builder
 	for i, row := range cells {
@@ -370,6 +370,9 @@ type yAxis struct {
 	ticks     []float64
 }
 
+// smallest is the least value that is told from 0: no probe measures less.
+const smallest = 1e-9
+
 // yAxis returns the scale that the series and the limits of the plot need. A
 // limit that is far from everything measured does not count: it would flatten
 // the series.
@@ -392,7 +395,7 @@ func (p plot) yAxis(height int) yAxis {
 			low, high = min(low, max(l.value, low/near)), max(high, l.value)
 		}
 	}
-	if high == 0 {
+	if high < smallest {
 		return yAxis{high: 1, unit: p.unit, ticks: []float64{0, 1}}
 	}
 	if p.log {
@@ -431,8 +434,8 @@ func logAxis(low, high float64, unit string, height int) yAxis {
 	for e := from; e <= to; e += every {
 		y.ticks = append(y.ticks, math.Pow(10, e))
 	}
-	if height >= 6 {
-		y.ticks = append(y.ticks, top)
+	if height >= 6 && top >= 4*math.Pow(10, to) {
+		y.ticks = append(y.ticks, top) // far enough from the last
 	}
 	return y
 }

@@ -43,18 +43,18 @@ func signed(share float64) string {
 	return "+" + report.Percent(share)
 }
 
-// clean makes a text from outside safe to print in one line.
+// clean makes a text from outside safe to print in one line: nothing in it may
+// move the cursor, break the line or turn the direction of writing.
 func clean(s string) string {
-	s = ansi.Strip(s)
-	if strings.IndexFunc(s, unicode.IsControl) < 0 {
-		return s
-	}
-	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsControl(r), r == '\u2028', r == '\u2029':
 			return ' '
+		case unicode.Is(unicode.Bidi_Control, r):
+			return -1
 		}
 		return r
-	}, s))
+	}, ansi.Strip(s))
 }
 
 // toASCII replaces what a terminal without UTF-8 could not show.

@@ -232,7 +232,7 @@ func (m model) helpPage() []string {
 			"",
 			"  "+s.muted.on("Freezing holds the screen only: the load goes on."))
 	}
-	return s.panel(s.title.on("Help"), "", rows, m.width, m.bodyHeight(), true)
+	return s.panel(s.strong.on("Help"), "", rows, m.width, m.bodyHeight(), true)
 }
 
 func (m model) dialog() []string {

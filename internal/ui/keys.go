@@ -27,7 +27,6 @@ var (
 	keyExpand   = bind("enter", "expand", "enter")
 	keyShrink   = bind("esc", "all panels", "esc")
 	keyStop     = bind("esc", "stop", "esc")
-	keyReport   = bind("enter", "report", "enter")
 	keyCharts   = bind("tab", "charts", "tab")
 	keyToReport = bind("esc", "report", "esc")
 	keyMenu     = bind("esc", "menu", "esc")

@@ -213,7 +213,7 @@ func (l live) wide(s *styles, at span, limits map[string][]stream.Limit, width, 
 	top := beside(l.panel(s, 0, at, limits, left, tall), l.panel(s, 1, at, limits, middle, tall))
 	below := beside(l.panel(s, 2, at, limits, left, height-tall), l.panel(s, 3, at, limits, middle, height-tall))
 	numbers := l.figures(s, figures, at, 1, right-2)
-	numbers = s.panel(s.title.on("Figures"), "", numbers, right, len(numbers)+2, false)
+	numbers = s.panel(s.strong.on("Figures"), "", numbers, right, len(numbers)+2, false)
 	rest := height - len(numbers)
 	log := min(rest/3, 12)
 	return beside(slices.Concat(top, below),
@@ -260,12 +260,9 @@ func (l live) panel(s *styles, number int, at span, limits map[string][]stream.L
 			tall[0] -= h + 1
 		}
 	}
-	title := s.title.on(c.title)
+	title := s.strong.on(c.title)
 	if c.sections[0].log {
 		title += s.muted.on(" log")
-	}
-	if focused {
-		title = s.accent.on(s.cursorMark) + " " + title
 	}
 	var rows []string
 	notes := ""
@@ -273,12 +270,12 @@ func (l live) panel(s *styles, number int, at span, limits map[string][]stream.L
 		if i >= len(tall) {
 			break
 		}
-		drawn, legend := l.plot(s, section, number, limits, at)
+		drawn, legend := l.plot(section, number, limits, at)
 		if i == 0 {
 			notes = s.legendText(legend, width-ansi.StringWidth(title)-9)
 		} else {
-			text := s.legendText(legend, width-len(section.title)-9)
-			rows = append(rows, ansi.Cut(s.rule(s.teeLeft, s.teeRight, s.title.on(section.title), text, width, false), 1, width-1))
+			text := s.legendText(legend, width-len(section.title)-11)
+			rows = append(rows, s.rule(s.horizontal, s.horizontal, s.strong.on(section.title), text, width-2, false))
 		}
 		rows = append(rows, drawn.draw(s, at, times, width-2, tall[i])...)
 	}
@@ -292,7 +289,7 @@ type legendItem struct {
 }
 
 // plot gathers what a section shows of the snapshot.
-func (l live) plot(s *styles, c section, chart int, limits map[string][]stream.Limit, at span) (plot, []legendItem) {
+func (l live) plot(c section, chart int, limits map[string][]stream.Limit, at span) (plot, []legendItem) {
 	p := plot{unit: c.unit, log: c.log, empty: c.absent}
 	var legend []legendItem
 	quiet := true
@@ -303,7 +300,7 @@ func (l live) plot(s *styles, c section, chart int, limits map[string][]stream.L
 		}
 	}
 	slices.SortStableFunc(lines[len(c.lines):], func(a, b line) int { return cmp.Compare(a.name, b.name) })
-	lines = lines[:min(len(lines), len(lineNames))]
+	lines = lines[:min(len(lines), maxLines)]
 	for i, line := range lines {
 		points := l.shown.Points(line.probe, at.from)
 		item := legendItem{number: i, name: line.name, short: cmp.Or(line.short, line.name)}
@@ -448,11 +445,7 @@ func (l live) verdicts(s *styles, width, height int, focused bool) []string {
 	if offset > 0 || offset+room < len(l.rows) {
 		notes += s.muted.on(" " + s.up + " more")
 	}
-	title := s.title.on("Verdicts")
-	if focused {
-		title = s.accent.on(s.cursorMark) + " " + title
-	}
-	return s.panel(title, notes, rows, width, height, focused)
+	return s.panel(s.strong.on("Verdicts"), notes, rows, width, height, focused)
 }
 
 // tableOffset returns the first row to show in a table with that much room: the
@@ -480,7 +473,7 @@ func (l live) log(s *styles, width, height int) []string {
 	if len(rows) == 0 {
 		rows = []string{" " + s.muted.on("no messages so far")}
 	}
-	return s.panel(s.title.on("Log"), "", rows, width, height, false)
+	return s.panel(s.strong.on("Log"), "", rows, width, height, false)
 }
 
 func (s *styles) logText(line stream.LogLine) string {

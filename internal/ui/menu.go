@@ -187,7 +187,7 @@ func (m menu) view(s *styles, width, height int) []string {
 		}
 		notes = s.accent.on("/" + clean(m.filter) + cursor)
 	}
-	list := s.panel(s.title.on("Scenarios"), notes, m.list(s, left-2, height-2), left, height, true)
+	list := s.panel(s.strong.on("Scenarios"), notes, m.list(s, left-2, height-2), left, height, true)
 	return beside(list, m.details(s, width-left, height))
 }
 
@@ -239,8 +239,11 @@ func (m menu) entry(s *styles, entry Scenario, under bool, width int) string {
 		verdict = s.word(strings.ToUpper(string(entry.LastVerdict)))
 	}
 	right := s.muted.on("~"+clock(entry.Estimate.Seconds())) + "  " + s.pad(verdict, 12)
-	if width < 44 {
+	switch {
+	case width < 32:
 		right = ""
+	case width < 44:
+		right = s.pad(verdict, 12)
 	}
 	return s.ends(" "+cursor+" "+mark+" "+name+" ", right, width)
 }
@@ -289,7 +292,7 @@ func (m menu) details(s *styles, width, height int) []string {
 			}
 		}
 	}
-	return s.panel(s.title.on(clean(entry.Title)), "", rows, width, height, false)
+	return s.panel(s.strong.on(clean(entry.Title)), "", rows, width, height, false)
 }
 
 // wrap breaks a text into lines of a width.

@@ -45,6 +45,10 @@ func (s *styles) border(focused bool) paint {
 // rule is a border line with a title and notes in it.
 func (s *styles) rule(left, right, title, notes string, width int, focused bool) string {
 	border := s.border(focused)
+	start := left + s.horizontal
+	if focused {
+		start = left + s.cursorMark
+	}
 	if title != "" {
 		title = s.cut(" "+title+" ", width-4)
 	}
@@ -56,7 +60,7 @@ func (s *styles) rule(left, right, title, notes string, width int, focused bool)
 		}
 	}
 	fill := max(room-ansi.StringWidth(notes), 0)
-	return border.on(left+s.horizontal) + title + border.on(strings.Repeat(s.horizontal, fill)) + notes + border.on(s.horizontal+right)
+	return border.on(start) + title + border.on(strings.Repeat(s.horizontal, fill)) + notes + border.on(s.horizontal+right)
 }
 
 func (s *styles) bottom(width int, focused bool) string {
@@ -101,7 +105,7 @@ func (s *styles) timeAxis(at span, marks []stream.Mark, width int, focused bool)
 		}
 	}
 	write(width-1-len(now), now, s.muted)
-	return render(s, [][]cell{cells}, []string{""})[0]
+	return render([][]cell{cells}, []string{""})[0]
 }
 
 // tickStep rounds up to a time between ticks that people count in.

@@ -15,44 +15,21 @@ import (
 
 // reportView is the screen of a run's result.
 type reportView struct {
-	// result is what is told; where a run broke off before its report, what is
-	// known of it.
 	result *report.Report
-	err    error
+	// err is why the run broke off; nil if it did not.
+	err error
 	// rows are cached for a width.
 	rows   []string
 	width  int
 	offset int
 }
 
-// setData takes the result of a run that ended.
-func (r *reportView) setData(s *stream.Snapshot, err error) {
-	*r = reportView{result: s.Report, err: err}
-	if r.result == nil {
-		r.result = remains(s)
+// setData takes the result of a run that ended, nil if it told nothing.
+func (r *reportView) setData(result *report.Report, err error) {
+	*r = reportView{result: result, err: err}
+	if result == nil {
+		r.result = &report.Report{Verdict: report.Broken}
 	}
-}
-
-// remains is what can be told of a run that has no report: the steps that
-// finished, and which one did not.
-func remains(s *stream.Snapshot) *report.Report {
-	out := &report.Report{Verdict: report.Broken}
-	for _, step := range s.Steps {
-		if len(out.Scenarios) == 0 || out.Scenarios[len(out.Scenarios)-1].Name != step.Scenario {
-			out.Scenarios = append(out.Scenarios, report.Scenario{Name: step.Scenario, Title: step.Scenario, Verdict: report.Broken})
-		}
-		result := &report.Step{
-			Name: step.Step.Name, Measurement: step.Step.Measurement, Verdict: report.Broken, DurationSeconds: s.T - step.StartedAt,
-			Errors: []report.Error{{Message: "this step did not finish", Count: 1, FirstAtSeconds: s.T - step.StartedAt}},
-		}
-		if step.Result != nil {
-			result = step.Result
-		}
-		last := &out.Scenarios[len(out.Scenarios)-1]
-		last.Steps = append(last.Steps, *result)
-	}
-	out.DurationSeconds = s.T
-	return out
 }
 
 func (r *reportView) scroll(by, height int) {
@@ -213,7 +190,11 @@ func (w *reportWriter) step(step *report.Step) {
 		w.add("   " + w.warn.on(string(w.fault)) + " " + w.muted.on("fault ") + clean(f.Fault) + w.muted.on(fmt.Sprintf("  injected %d times", f.Injected)))
 	}
 	for _, e := range step.Errors {
-		w.paragraph(w.fail.on("!"), fmt.Sprintf("%s (%d times, first at %s)", clean(e.Message), e.Count, clock(e.FirstAtSeconds)))
+		when := "at " + clock(e.FirstAtSeconds)
+		if e.Count > 1 {
+			when = fmt.Sprintf("%s times, first %s", report.Quantity(float64(e.Count), count), when)
+		}
+		w.paragraph(w.fail.on("!"), clean(e.Message)+" ("+when+")")
 	}
 	for _, text := range step.Recommendations {
 		w.paragraph(w.accent.on(w.chevron), clean(text))
@@ -262,17 +243,9 @@ func (w *reportWriter) row(word, name, value, limit, bar, share, spread string) 
 }
 
 func (w *reportWriter) threshold(t report.Threshold, step *report.Step) {
-	name, _, _ := strings.Cut(t.Metric, ".")
-	unit := step.Metrics[name].Unit
-	if m, ok := step.Metrics[t.Metric]; ok {
-		unit = m.Unit
-	}
-	word, value := thresholdText(t, unit)
-	limit := "limit " + clean(t.Condition)
-	switch unit {
-	case "ms", "s", "MB", "bytes":
-		limit += " " + unit
-	}
+	m, _, _ := report.Find(step.Metrics, t.Metric)
+	word, value := thresholdText(t, m.Unit)
+	limit := "limit " + report.InUnit(clean(t.Condition), m.Unit)
 	where := ""
 	if t.WorstAtSeconds != nil {
 		where = "worst at " + clock(*t.WorstAtSeconds)

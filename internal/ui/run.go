@@ -14,7 +14,7 @@ import (
 // A Runner starts runs for the UI.
 type Runner interface {
 	// Start begins a run of the scenarios named and returns it as a source of
-	// events.
+	// events. It does not wait for anything that could take long.
 	Start(names []string) (stream.Source, error)
 }
 
@@ -31,9 +31,11 @@ type run struct {
 	// stopped says that somebody asked for the end. It belongs to the UI's
 	// goroutine.
 	stopped bool
-	// err is why the run could not be followed to its end. It is set before
-	// done is closed, and not read sooner.
-	err error
+	// report is what the run came to, told by itself or put together from what
+	// it told; nil if it told nothing. err is why it could not be followed to
+	// its end. Both are set before done is closed, and not read sooner.
+	report *report.Report
+	err    error
 }
 
 // startRun begins a run, which lasts until its stream ends. Whoever calls it
@@ -44,12 +46,21 @@ func startRun(ctx context.Context, runner Runner, names []string) *run {
 	go func() {
 		defer close(r.done)
 		defer cancel()
-		r.err = r.follow(ctx, runner)
+		var collector stream.Collector
+		r.err = r.follow(ctx, runner, &collector)
+		if r.timeline.Snapshot().Events > 0 {
+			why := r.err
+			if ctx.Err() != nil {
+				why = context.Canceled // whatever the source made of that
+			}
+			result := collector.Finish(why)
+			r.report = &result
+		}
 	}()
 	return r
 }
 
-func (r *run) follow(ctx context.Context, runner Runner) (err error) {
+func (r *run) follow(ctx context.Context, runner Runner, collector *stream.Collector) (err error) {
 	// A panic here would leave the terminal in raw mode: only those of the
 	// program's own goroutine are caught by Bubble Tea.
 	defer func() {
@@ -61,11 +72,14 @@ func (r *run) follow(ctx context.Context, runner Runner) (err error) {
 	if err != nil {
 		return fmt.Errorf("start %s: %w", strings.Join(r.names, ", "), err)
 	}
-	err = source.Run(ctx, r.timeline.Add)
+	err = source.Run(ctx, func(e stream.Event) {
+		collector.Add(e)
+		r.timeline.Add(e)
+	})
 	finished := r.timeline.Snapshot().Report != nil
 	switch {
-	case finished && errors.Is(err, context.Canceled):
-		return nil // it was asked to stop, and told what it had
+	case ctx.Err() != nil && (finished || err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx))):
+		return nil // it was asked to stop, and did
 	case err == nil && !finished:
 		err = errNoReport
 	}
@@ -95,5 +109,5 @@ func (r *run) ended() (bool, error) {
 func (r *run) wait() (*report.Report, error) {
 	r.cancel()
 	<-r.done
-	return r.timeline.Snapshot().Report, r.err
+	return r.report, r.err
 }

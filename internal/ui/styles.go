@@ -9,6 +9,9 @@ import (
 	"github.com/muesli/termenv"
 )
 
+// maxLines is how many lines of a plot can be told apart.
+const maxLines = 4
+
 // paint is a style reduced to what it writes before and after a text, because
 // a chart has thousands of cells and a full style is slow to apply.
 type paint struct{ open, close string }
@@ -26,34 +29,31 @@ type styles struct {
 	// colorless says that nothing is told apart by colour, not even shades.
 	colorless bool
 
-	strong, muted, faint, accent, title, badge paint
-	pass, warn, fail                           paint
-	limit, cursor, spark                       paint
+	strong, muted, faint, accent, badge paint
+	pass, warn, fail                    paint
+	limit, cursor, spark                paint
 	// lines and fills are for the series of a chart, by their number.
-	lines, fills [len(lineNames)]paint
+	lines, fills [maxLines]paint
 	// The looks of key hints, which a bubble draws.
 	helpKey, helpText, helpFaint lipgloss.Style
 }
-
-// lineNames says how the lines of a chart differ besides in colour.
-var lineNames = [...]string{"solid", "dashed", "dotted", "dotted wide"}
 
 // glyphs are the characters that are drawn with.
 type glyphs struct {
 	ascii                                          bool
 	topLeft, topRight, bottomLeft, bottomRight     string
-	horizontal, vertical, teeLeft, teeRight        string
+	horizontal, vertical                           string
 	tick, limitDash, timeDash                      rune
 	repetition, fault                              rune
 	ellipsis, dot, cursorMark, marked, chevron     string
 	barFull, barEmpty, barMiddle, above, below, up string
 	sparks                                         []rune
-	legend                                         [len(lineNames)]string
+	legend                                         [maxLines]string
 }
 
 var unicodeGlyphs = glyphs{
 	topLeft: "╭", topRight: "╮", bottomLeft: "╰", bottomRight: "╯",
-	horizontal: "─", vertical: "│", teeLeft: "├", teeRight: "┤",
+	horizontal: "─", vertical: "│",
 	tick: '┤', limitDash: '╌', timeDash: '┊',
 	repetition: '┴', fault: '▲',
 	ellipsis: "…", dot: "●", cursorMark: "▸", marked: "◆", chevron: "›",
@@ -65,7 +65,7 @@ var unicodeGlyphs = glyphs{
 var asciiGlyphs = glyphs{
 	ascii:   true,
 	topLeft: "+", topRight: "+", bottomLeft: "+", bottomRight: "+",
-	horizontal: "-", vertical: "|", teeLeft: "+", teeRight: "+",
+	horizontal: "-", vertical: "|",
 	tick: '|', limitDash: '-', timeDash: ':',
 	repetition: '|', fault: '^',
 	ellipsis: "~", dot: "*", cursorMark: ">", marked: "x", chevron: ">",
@@ -77,7 +77,7 @@ var asciiGlyphs = glyphs{
 // palette holds the colours of one background.
 type palette struct {
 	muted, faint, accent, warn, fail, limit, spark, on string
-	lines, fills                                       [len(lineNames)]string
+	lines, fills                                       [maxLines]string
 }
 
 // The two palettes have one accent, which is also the first line of a chart
@@ -125,7 +125,6 @@ func newStyles(out io.Writer, color, theme string, ascii bool) styles {
 		muted:  newPaint(fg(p.muted)),
 		faint:  newPaint(fg(p.faint)),
 		accent: newPaint(fg(p.accent)),
-		title:  newPaint(r.NewStyle().Bold(true)),
 		badge:  newPaint(fg(p.on).Background(lipgloss.Color(p.warn)).Bold(true)),
 		pass:   newPaint(fg(p.accent)),
 		warn:   newPaint(fg(p.warn).Bold(true)),
@@ -139,7 +138,7 @@ func newStyles(out io.Writer, color, theme string, ascii bool) styles {
 	if ascii {
 		s.glyphs = asciiGlyphs
 	}
-	for i := range lineNames {
+	for i := range maxLines {
 		s.lines[i] = newPaint(fg(p.lines[i]))
 		s.fills[i] = newPaint(fg(p.fills[i]))
 	}
@@ -158,4 +157,21 @@ func newPaint(s lipgloss.Style) paint {
 	const probe = "x"
 	open, shut, _ := strings.Cut(s.Render(probe), probe)
 	return paint{open, shut}
+}
+
+// NeedsASCII says whether an environment belongs to a terminal that cannot
+// show braille or frames: its locale is not UTF-8, or it is a console without
+// such characters. An environment without any locale is taken for UTF-8, as
+// containers have none and are looked at from terminals that have.
+func NeedsASCII(getenv func(string) string) bool {
+	switch getenv("TERM") {
+	case "linux", "dumb", "vt100", "vt220":
+		return true
+	}
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		if locale := strings.ToLower(getenv(name)); locale != "" {
+			return !strings.Contains(locale, "utf-8") && !strings.Contains(locale, "utf8")
+		}
+	}
+	return false
 }

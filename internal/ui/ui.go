@@ -38,9 +38,9 @@ type Config struct {
 }
 
 // Run shows the UI until its user quits or ctx ends. It returns the report of
-// the last run, or nil if there was none or it broke off before its report. The
-// error says why it broke off, why the screen could not be shown, or, when ctx
-// ended, its cause. A load that still runs is stopped and waited for; the
+// the last run, which for one that broke off is what had been told of it; nil if
+// there was none. The error says why it broke off, why the screen could not be
+// shown, or, when ctx ended, its cause. A load that still runs is stopped and waited for; the
 // terminal is as before when Run returns.
 func Run(ctx context.Context, cfg Config) (*report.Report, error) {
 	return show(ctx, cfg, tea.WindowSizeMsg{})
@@ -206,9 +206,9 @@ func (m model) look() (model, tea.Cmd) {
 		return m, m.tick()
 	}
 	m.running, m.question = false, noQuestion
-	m.report.setData(s, err)
-	if s.Report != nil {
-		m.menu.setVerdicts(s.Report)
+	m.report.setData(m.run.report, err)
+	if m.run.report != nil {
+		m.menu.setVerdicts(m.run.report)
 	}
 	if m.quitting {
 		return m, tea.Quit

@@ -101,6 +101,16 @@ func (st *stage) feed(until float64) *stage {
 
 func (st *stage) end(err error) tea.Cmd {
 	st.t.Helper()
+	var collector stream.Collector
+	for _, e := range script() {
+		if e.T <= st.m.live.latest.T && st.m.live.latest.Events > 0 {
+			collector.Add(e)
+		}
+	}
+	if st.m.live.latest.Events > 0 {
+		result := collector.Finish(err)
+		st.run.report = &result
+	}
 	st.run.err = err
 	close(st.run.done)
 	return st.tick()
@@ -533,7 +543,7 @@ func TestAnySequence(t *testing.T) {
 }
 
 // play runs the whole program in a bubble: keys are typed at their times.
-func play(t *testing.T, ctx context.Context, cfg Config, keys map[time.Duration]string) (*report.Report, error, string) {
+func play(ctx context.Context, t *testing.T, cfg Config, keys map[time.Duration]string) (*report.Report, string, error) {
 	t.Helper()
 	in, typist := io.Pipe()
 	var out bytes.Buffer
@@ -555,7 +565,7 @@ func play(t *testing.T, ctx context.Context, cfg Config, keys map[time.Duration]
 	r, err := show(ctx, cfg, tea.WindowSizeMsg{Width: 120, Height: 40})
 	_ = typist.Close()
 	_ = in.Close()
-	return r, err, out.String()
+	return r, out.String(), err
 }
 
 func TestWholeProgram(t *testing.T) {
@@ -577,8 +587,8 @@ func TestWholeProgram(t *testing.T) {
 		{name: "quit while it runs", keys: map[time.Duration]string{5 * time.Second: "q", 6 * time.Second: "y"}, verdict: report.Interrupted, shown: "Stop it and quit?"},
 		{name: "ctrl+c twice", keys: map[time.Duration]string{5 * time.Second: "\x03", 6 * time.Second: "\x03"}, verdict: report.Interrupted, shown: "INTERRUPTED"},
 		{name: "ended from outside", stop: 5 * time.Second, verdict: report.Interrupted, err: cause, shown: "RUN"},
-		{name: "the child dies", source: fakeSource{dieAt: 3}, keys: map[time.Duration]string{40 * time.Second: "q"}, err: errChildDied, shown: "the child process died: signal: killed"},
-		{name: "the source panics", source: fakeSource{panicAt: 3}, keys: map[time.Duration]string{40 * time.Second: "q"}, message: "panic: index out of range", shown: "panic: index out of range"},
+		{name: "the child dies", source: fakeSource{dieAt: 3}, keys: map[time.Duration]string{40 * time.Second: "q"}, verdict: report.Broken, err: errChildDied, shown: "the child process died: signal: killed"},
+		{name: "the source panics", source: fakeSource{panicAt: 3}, keys: map[time.Duration]string{40 * time.Second: "q"}, verdict: report.Broken, message: "panic: index out of range", shown: "panic: index out of range"},
 		{name: "it cannot start", runErr: errChildDied, keys: map[time.Duration]string{4 * time.Second: "q"}, err: errChildDied, shown: "start event-storm: the child process died"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -589,7 +599,7 @@ func TestWholeProgram(t *testing.T) {
 					stop := time.AfterFunc(test.stop, func() { cancel(cause) })
 					defer stop.Stop()
 				}
-				r, err, out := play(t, ctx, Config{Runner: fakeRunner{test.source, test.runErr}, Start: names}, test.keys)
+				r, out, err := play(ctx, t, Config{Runner: fakeRunner{test.source, test.runErr}, Start: names}, test.keys)
 				if (r == nil) != (test.verdict == "") || r != nil && r.Verdict != test.verdict {
 					t.Errorf("report %+v, want verdict %q", r, test.verdict)
 				}

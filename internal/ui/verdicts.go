@@ -205,7 +205,7 @@ func (s *styles) verdictTable(rows []verdictRow, width int) []string {
 	}
 	withDeviation := fits(44, deviationWidth+1)
 	withLimit := fits(56, limitWidth+2)
-	withStep := several && fits(90, stepWidth)
+	withStep := several && room-metricWidth >= stepWidth && fits(0, stepWidth)
 	withBar := withLimit && room-metricWidth >= barWidth+2
 	metricWidth = min(metricWidth, max(room, 8))
 

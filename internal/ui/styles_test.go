@@ -1,0 +1,54 @@
+package ui
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+func TestNeedsASCII(t *testing.T) {
+	for _, test := range []struct {
+		env  map[string]string
+		want bool
+	}{
+		{nil, false},
+		{map[string]string{"LANG": "en_US.UTF-8"}, false},
+		{map[string]string{"LANG": "C.utf8"}, false},
+		{map[string]string{"LANG": "C"}, true},
+		{map[string]string{"LANG": "en_US.ISO-8859-1"}, true},
+		{map[string]string{"LC_ALL": "C", "LANG": "en_US.UTF-8"}, true},
+		{map[string]string{"LC_CTYPE": "C.UTF-8", "LANG": "C"}, false},
+		{map[string]string{"TERM": "linux", "LANG": "en_US.UTF-8"}, true},
+		{map[string]string{"TERM": "xterm-256color"}, false},
+	} {
+		if got := NeedsASCII(func(name string) string { return test.env[name] }); got != test.want {
+			t.Errorf("NeedsASCII(%v) = %v", test.env, got)
+		}
+	}
+}
+
+func TestColor(t *testing.T) {
+	for _, test := range []struct {
+		color, noColor string
+		want           bool
+	}{
+		{"always", "", true},
+		{"always", "1", true},
+		{"never", "", false},
+		{"auto", "", false}, // what is written to is no terminal
+		{"", "1", false},
+	} {
+		t.Setenv("NO_COLOR", test.noColor)
+		s := newStyles(&bytes.Buffer{}, test.color, "dark", false)
+		if got := strings.Contains(s.word("FAIL"), "\x1b["); got != test.want || s.colorless == test.want {
+			t.Errorf("color %q, NO_COLOR %q: coloured %v, want %v", test.color, test.noColor, got, test.want)
+		}
+	}
+}
+
+func TestThemes(t *testing.T) {
+	dark, light := newStyles(&bytes.Buffer{}, "always", "dark", false), newStyles(&bytes.Buffer{}, "always", "light", false)
+	if dark.accent == light.accent || dark.lines == light.lines {
+		t.Error("dark and light look the same")
+	}
+}
