@@ -1,4 +1,264 @@
 package stress
 
-// Env is what a measurement works with during one repetition.
-type Env struct{}
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress/report"
+)
+
+// maxErrorKinds is how many different error messages of a step are told apart.
+const maxErrorKinds = 50
+
+// Env is what a measurement works with during one repetition: its parameters,
+// a fresh system, loads to drive, and a place for its results.
+type Env struct {
+	Params Params
+	// Rand is the source of all randomness, seeded for this repetition.
+	Rand *rand.Rand
+
+	measurement *Measurement
+	system      *mabeam.System
+	options     mabeam.Options
+	watch       func(*mabeam.System) // has the probes read another system
+	warmup      Warmup               // of a warm-up only: where it ends
+	began       time.Time
+
+	counters loadCounters
+
+	mu        sync.Mutex
+	recorders []*Recorder
+	results   map[string]sample
+	errors    []report.Error
+	operation report.Operations
+	lagging   string
+}
+
+// A sample is what one repetition says of one metric: a number, text or bool,
+// or the distribution whose mean is the number.
+type sample struct {
+	value     any
+	histogram *Histogram
+}
+
+// System is the system of the repetition, fresh and running.
+func (e *Env) System() *mabeam.System { return e.system }
+
+// Options are what the scenario says about the system.
+func (e *Env) Options() mabeam.Options { return e.options }
+
+// Watch has the probes read another system than that of the repetition.
+func (e *Env) Watch(s *mabeam.System) { e.watch(s) }
+
+// Count returns n, or how many operations the warm-up is to have if that is
+// less.
+func (e *Env) Count(n int) int {
+	if e.warmup.Operations > 0 {
+		return min(n, e.warmup.Operations)
+	}
+	return n
+}
+
+// A Driven is a load that has been carried out.
+type Driven struct {
+	// Took is from the start of the first operation to the end of the last.
+	Took time.Duration
+	// Latency is of every operation that ended, failed ones too; of a load
+	// with a Recorder, what that holds so far.
+	Latency                               *Histogram
+	Attempted, Succeeded, Failed, Dropped int64
+}
+
+// PerSecond is the rate of operations that succeeded.
+func (d Driven) PerSecond() float64 { return perSecond(d.Succeeded, d.Took) }
+
+// perSecond is the rate of n in d.
+func perSecond(n int64, d time.Duration) float64 { return float64(n) / max(d.Seconds(), 1e-9) }
+
+// A Driver is a load that is ready to be carried out once. All the memory that
+// its recording takes is allocated already, so that a measurement of memory
+// around Drive does not see it.
+type Driver struct {
+	env      *Env
+	load     Load
+	recorder *Recorder
+	shards   []*Shard
+}
+
+// Prepare gets a load ready.
+func (e *Env) Prepare(l Load) *Driver {
+	if e.warmup.Operations > 0 {
+		l = l.upTo(e.warmup.Operations)
+	}
+	d := &Driver{env: e, load: l, recorder: l.Recorder, shards: make([]*Shard, l.Workers)}
+	if d.recorder == nil {
+		d.recorder = NewRecorder()
+		for i := range d.shards {
+			d.shards[i] = d.recorder.Shard()
+		}
+	}
+	return d
+}
+
+// Drive prepares a load and carries it out.
+func (e *Env) Drive(ctx context.Context, l Load, op func(context.Context, Op) error) (Driven, error) {
+	return e.Prepare(l).Drive(ctx, op)
+}
+
+// Drive carries the load out and adds its operations to the step's. The probes
+// show it while it runs. Errors of operations are counted by their message. It
+// returns an error only when ctx has ended.
+func (d *Driver) Drive(ctx context.Context, op func(context.Context, Op) error) (Driven, error) {
+	e := d.env
+	e.mu.Lock()
+	e.recorders = append(e.recorders, d.recorder)
+	e.mu.Unlock()
+	before, lateBefore := e.counters.totals(), e.counters.late.Load()
+	start := time.Now()
+	d.load.drive(ctx, op, d.shards, &e.counters, e.Failed)
+	took := time.Since(start)
+	after := e.counters.totals()
+	driven := Driven{
+		Took: took, Latency: d.recorder.Total(),
+		Attempted: after.Attempted - before.Attempted, Succeeded: after.Succeeded - before.Succeeded,
+		Failed: after.Failed - before.Failed, Dropped: after.Dropped - before.Dropped,
+	}
+	late := e.counters.late.Load() - lateBefore
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.recorders = slices.DeleteFunc(e.recorders, func(r *Recorder) bool { return r == d.recorder })
+	e.operation.Attempted += driven.Attempted
+	e.operation.Succeeded += driven.Succeeded
+	e.operation.Failed += driven.Failed
+	e.operation.Dropped += driven.Dropped
+	if float64(late) > lateShare*float64(driven.Attempted) {
+		e.lagging = fmt.Sprintf("the load was not delivered: the generator itself started more than %.0f %% of the operations late; the machine is too slow, or too busy, to ask this question", 100*lateShare)
+	}
+	return driven, ctx.Err()
+}
+
+// upTo shortens a load to a number of operations.
+func (l Load) upTo(operations int) Load {
+	if len(l.Stages) > 0 {
+		first := l.Stages[0]
+		l.Stages = []Stage{{Rate: first.Rate, For: time.Duration(float64(operations) / max(first.Rate, 1) * float64(time.Second))}}
+		return l
+	}
+	if l.Operations == 0 || l.Operations > operations {
+		l.Operations = operations
+	}
+	return l
+}
+
+func (c *loadCounters) totals() report.Operations {
+	return report.Operations{
+		Attempted: c.offered.Load(), Succeeded: c.succeeded.Load(), Failed: c.failed.Load(), Dropped: c.dropped.Load(),
+	}
+}
+
+// Operations adds to what the step attempted, besides what Drive did.
+func (e *Env) Operations(succeeded, failed, dropped int64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.operation.Attempted += succeeded + failed + dropped
+	e.operation.Succeeded += succeeded
+	e.operation.Failed += failed
+	e.operation.Dropped += dropped
+}
+
+// Failed counts an error by its message. Ids and figures in messages are cut
+// out, so that the same error of many agents is one.
+func (e *Env) Failed(err error) {
+	e.tell(withoutIDs(err.Error()), 1)
+}
+
+// Unmeasured tells why a metric has no value.
+func (e *Env) Unmeasured(metric, why string) {
+	e.put(metric, sample{})
+	e.tell(metric+" was not measured: "+why, 1)
+}
+
+// Finding tells something that is wrong with the system under test, count
+// times.
+func (e *Env) Finding(message string, count int64) {
+	e.tell(message, count)
+}
+
+func (e *Env) tell(message string, count int64) {
+	at := time.Since(e.began).Seconds()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	addError(&e.errors, report.Error{Message: message, Count: count, FirstAtSeconds: at})
+}
+
+// addError counts an error with those of the same message.
+func addError(errors *[]report.Error, next report.Error) {
+	i := slices.IndexFunc(*errors, func(known report.Error) bool { return known.Message == next.Message })
+	if i < 0 && len(*errors) >= maxErrorKinds {
+		next.Message = "other errors"
+		i = slices.IndexFunc(*errors, func(known report.Error) bool { return known.Message == next.Message })
+	}
+	if i < 0 {
+		*errors = append(*errors, next)
+		return
+	}
+	(*errors)[i].Count += next.Count
+	(*errors)[i].FirstAtSeconds = min((*errors)[i].FirstAtSeconds, next.FirstAtSeconds)
+}
+
+// withoutIDs puts a star in the place of each generated id.
+func withoutIDs(message string) string {
+	for _, prefix := range []string{"agent_", "event_"} {
+		from := 0
+		for {
+			i := strings.Index(message[from:], prefix)
+			if i < 0 {
+				break
+			}
+			i += from + len(prefix)
+			end := i
+			for end < len(message) && (message[end] == '_' || message[end] >= '0' && message[end] <= '9' || message[end] >= 'a' && message[end] <= 'z') {
+				end++
+			}
+			if strings.ContainsAny(message[i:end], "0123456789") {
+				message = message[:i] + "*" + message[end:]
+			}
+			from = i
+		}
+	}
+	return message
+}
+
+// Value reports a number.
+func (e *Env) Value(metric string, v float64) { e.put(metric, sample{value: v}) }
+
+// Text reports a text.
+func (e *Env) Text(metric, v string) { e.put(metric, sample{value: v}) }
+
+// Bool reports yes or no.
+func (e *Env) Bool(metric string, v bool) { e.put(metric, sample{value: v}) }
+
+// Latency reports a distribution of durations, in milliseconds; its mean is
+// the metric's value. An empty one is not reported.
+func (e *Env) Latency(metric string, h *Histogram) {
+	if h.Count() == 0 {
+		return
+	}
+	e.put(metric, sample{value: h.sum / float64(h.count) / 1e6, histogram: h})
+}
+
+func (e *Env) put(metric string, s sample) {
+	base, _, _ := strings.Cut(metric, ".")
+	if !slices.ContainsFunc(e.measurement.Metrics, func(m Metric) bool { return m.Name == base }) {
+		panic(fmt.Sprintf("%s reports %s, a metric that it did not declare", e.measurement.Name, metric))
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.results[metric] = s
+}

@@ -2,6 +2,7 @@ package stress
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"mabeam-top/internal/stress/report"
@@ -42,10 +43,11 @@ type Metric struct {
 	// Keyed says that NAME.KEY exist besides, one for each part, type or the
 	// like.
 	Keyed bool
-	// Probe is the probe that shows the metric while it is measured, and
-	// ProbeScale what to multiply the metric with to be in the probe's unit
-	// (0 means 1); empty if none does.
-	Probe      string
+	// Probe is the probe that shows the metric while it is measured; empty if
+	// none does. Of a distribution it is the one of the median.
+	Probe string
+	// ProbeScale is what to multiply the metric with to be in the probe's
+	// unit; 0 means 1.
 	ProbeScale float64
 	// Doc says in one sentence what it means and how it is measured.
 	Doc string
@@ -62,4 +64,26 @@ func (c Catalogue) Find(name string) *Measurement {
 		}
 	}
 	return nil
+}
+
+// medianLatency is the probe of the median latency of the load's operations.
+const medianLatency = "action_p50_ms"
+
+// latencyProbes show the statistics of a distribution whose median
+// medianLatency shows.
+var latencyProbes = map[string]string{
+	"p50": medianLatency, "p95": "action_p95_ms", "p99": "action_p99_ms",
+}
+
+// shownBy returns the probe that shows the metric, or the statistic of it that
+// the name NAME.STAT asks for; empty if none does.
+func (m Metric) shownBy(name string) string {
+	stat, dotted := strings.CutPrefix(name, m.Name+".")
+	switch {
+	case !dotted:
+		return m.Probe
+	case m.Probe == medianLatency:
+		return latencyProbes[stat]
+	}
+	return ""
 }

@@ -389,7 +389,7 @@ func (r *reader) threshold(metric Metric, given entry) verdict.Threshold {
 			r.add(e.position, "%s: %s needs a window; add for example \"window: 1s\"", given.key, key)
 		}
 	}
-	if windowed && metric.Probe == "" {
+	if windowed && metric.shownBy(given.key) == "" {
 		r.add(window.position, "%s: it cannot be watched while the step runs; leave the window out", given.key)
 	}
 	return t

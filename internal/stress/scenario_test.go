@@ -64,7 +64,7 @@ var testCatalogue = Catalogue{
 			{Name: "partition", Kind: Text, Choices: []string{"half"}},
 		},
 		Metrics: []Metric{
-			{Name: "latency_ms", Unit: "ms", Distribution: true, Probe: "action_p99_ms"},
+			{Name: "latency_ms", Unit: "ms", Distribution: true, Probe: "action_p50_ms"},
 			{Name: "survived", Unit: "bool"},
 			{Name: "memory", Unit: "bytes", Keyed: true},
 			{Name: "success_rate", Unit: "ratio"},

@@ -1,0 +1,136 @@
+// Package measure is the catalogue of measurements: what can be asked of the
+// runtime, and how each answer is measured. A file holds what belongs to one
+// part of the runtime.
+package measure
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"runtime/metrics"
+	"slices"
+	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress"
+)
+
+// Catalogue returns all measurements.
+func Catalogue() stress.Catalogue {
+	return stress.Catalogue{
+		agentCreation(), agentAction(), agentLifecycle(), systemStartup(),
+		eventThroughput(), eventStress(), registryOperations(),
+	}
+}
+
+// agentTypes are the agents that a load can be made of.
+var agentTypes = []string{"demo", "complex"}
+
+// agentSpec describes an agent of a type in agentTypes.
+func agentSpec(agentType string) mabeam.Spec {
+	if agentType == "complex" {
+		return mabeam.ComplexSpec(mabeam.ComplexOptions{})
+	}
+	return mabeam.DemoSpec()
+}
+
+// liveBytes is the memory in live heap objects and goroutine stacks, after two
+// collections: the first may leave behind what finalizers and pools still
+// held.
+func liveBytes() float64 {
+	runtime.GC()
+	runtime.GC()
+	samples := []metrics.Sample{
+		{Name: "/gc/heap/live:bytes"},
+		{Name: "/memory/classes/heap/stacks:bytes"},
+	}
+	metrics.Read(samples)
+	return float64(samples[0].Value.Uint64()) + float64(samples[1].Value.Uint64())
+}
+
+// settleWithin is how long goroutines that were told to end may take to be
+// gone before they count as leaked.
+const settleWithin = time.Second
+
+// settledGoroutines is how many goroutines are left, once there are no more
+// than before or settleWithin is over.
+func settledGoroutines(ctx context.Context, before int) int {
+	deadline := time.Now().Add(settleWithin)
+	for {
+		n := runtime.NumGoroutine()
+		if n <= before || time.Now().After(deadline) || !sleep(ctx, time.Millisecond) {
+			return n
+		}
+	}
+}
+
+// sleep waits, or says false when ctx ends before.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// ratio is part/whole; 0 of nothing.
+func ratio(part, whole int64) float64 {
+	if whole == 0 {
+		return 0
+	}
+	return float64(part) / float64(whole)
+}
+
+// perSecond is the rate of n in d.
+func perSecond(n int64, d time.Duration) float64 { return float64(n) / max(d.Seconds(), 1e-9) }
+
+// milliseconds converts a duration to the unit of the …_ms metrics.
+func milliseconds(d time.Duration) float64 { return float64(d) / 1e6 }
+
+// startAgents starts n agents of a type, for a measurement that is not about
+// starting them.
+func startAgents(ctx context.Context, system *mabeam.System, agentType string, n int) ([]string, error) {
+	ids := make([]string, n)
+	for i := range ids {
+		id, err := system.StartAgent(ctx, agentSpec(agentType))
+		if err != nil {
+			return nil, fmt.Errorf("start agent %d of %d: %w", i+1, n, err)
+		}
+		ids[i] = id
+	}
+	return ids, nil
+}
+
+// growthRate is how much a series of equally spaced readings grew over its
+// whole length, as a share of their median: the median of the slopes between
+// all pairs (Theil–Sen), which a few odd readings cannot sway. It is 0 for
+// fewer than two readings.
+func growthRate(readings []float64) float64 {
+	var slopes []float64
+	for i := range readings {
+		for j := i + 1; j < len(readings); j++ {
+			slopes = append(slopes, (readings[j]-readings[i])/float64(j-i))
+		}
+	}
+	middle := median(readings)
+	if len(slopes) == 0 || middle == 0 {
+		return 0
+	}
+	return median(slopes) * float64(len(readings)-1) / middle
+}
+
+// stableGrowth is the growth rate below which memory counts as stable.
+const stableGrowth = 0.1
+
+// median is the middle of the values; 0 of none.
+func median(values []float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}

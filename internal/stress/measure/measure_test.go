@@ -1,0 +1,72 @@
+package measure
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/stress/verdict"
+)
+
+// runDocument runs a scenario file against a catalogue and returns its report.
+func runDocument(t *testing.T, cat stress.Catalogue, source string) report.Report {
+	t.Helper()
+	baselines := verdict.Builtin()
+	scenarios, err := stress.Parse(cat, baselines.Components(), stress.Document{File: "test.yaml", Source: []byte(source)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var result *report.Report
+	err = stress.Engine{Baselines: baselines}.Source(stress.Plan{Scenarios: scenarios}).Run(context.Background(), func(e stream.Event) {
+		if e.Report != nil {
+			result = e.Report
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *result
+}
+
+const smoke = `
+name: smoke
+title: Smoke
+steps:
+  - {measure: agent-creation, with: {agents: 1000}, repeat: 2}
+  - {measure: agent-action}
+  - {measure: agent-lifecycle, with: {cycles: 5000}}
+  - {measure: system-startup, with: {fail_component: event_bus}}
+  - {measure: event-throughput}
+  - {measure: event-throughput, name: patterns, with: {patterns: true, publishers: 3}}
+  - {measure: event-stress, with: {duration: 500ms, burst_duration: 300ms}}
+  - {measure: registry-operations}
+`
+
+// Every measurement reports what it declares, and nothing is left out that
+// could be measured.
+func TestEveryMeasurementReportsItsMetrics(t *testing.T) {
+	r := runDocument(t, Catalogue(), smoke)
+	for _, step := range r.Scenarios[0].Steps {
+		t.Logf("%s: %s %.2f", step.Name, step.Verdict, step.Score)
+		for name, m := range step.Metrics {
+			t.Logf("   %-40s %v %s %s %+v", name, m.Value, m.Unit, m.Status, m.Distribution)
+		}
+		for _, e := range step.Errors {
+			t.Errorf("%s: %d times %s", step.Name, e.Count, e.Message)
+		}
+		var declared []string
+		for _, m := range Catalogue().Find(step.Measurement).Metrics {
+			declared = append(declared, m.Name)
+		}
+		for _, name := range declared {
+			// Without a deadline nothing can miss it, and half a second is too
+			// short to see memory grow.
+			if _, ok := step.Metrics[name]; !ok && !slices.Contains([]string{"timeouts", "memory_usage_stable"}, name) {
+				t.Errorf("%s: %s is not reported", step.Name, name)
+			}
+		}
+	}
+}

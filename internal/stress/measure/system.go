@@ -1,0 +1,151 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/report"
+)
+
+// noComponent is the fail_component that lets the system start.
+const noComponent = "none"
+
+func systemStartup() *stress.Measurement {
+	return &stress.Measurement{
+		Name:      "system-startup",
+		Summary:   "How long does a system take until it does its first work, and does it recover from a start that failed?",
+		Component: "system_startup",
+		Params: []stress.Param{
+			{Name: "agents", Kind: stress.Int, Default: 5, Min: 1, Max: 1_000_000, Doc: "Agents that belong to the system when it is ready."},
+			{Name: "event_subscribers", Kind: stress.Int, Default: 10, Min: 1, Max: 1_000_000, Doc: "Subscribers that belong to it."},
+			{
+				Name: "fail_component", Kind: stress.Text, Default: noComponent,
+				Choices: []string{noComponent, "registry", "scheduler", "event_bus", "agents"},
+				Doc:     "A component whose first start fails, to see the recovery.",
+			},
+		},
+		Metrics: []stress.Metric{
+			{Name: "startup_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time to start all components of an empty system."},
+			{Name: "component_initialization_ms", Unit: "ms", Better: report.Lower, Keyed: true, Doc: "Time spent in the components themselves; with .PART that of one."},
+			{Name: "ready_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time from the start until all agents and subscribers are there, the last agent has answered, and every subscriber has had an event."},
+			{Name: "memory_overhead_mb", Unit: "MB", Better: report.Lower, Doc: "Growth of live heap and stacks from before the start to readiness, each after two collections, in 1e6 bytes."},
+			{Name: "startup_failure_recovered", Unit: "bool", Better: report.Higher, Doc: "Whether a start that failed named its component, left no goroutine behind, and could be repeated; reported with fail_component."},
+			{Name: "startup_failure_recovery_ms", Unit: "ms", Better: report.Lower, Doc: "Time from the failure to the end of the start that was repeated."},
+		},
+		Estimate: func(p stress.Params) time.Duration {
+			return 100*time.Millisecond + time.Duration(p.Int("agents")+p.Int("event_subscribers"))*5*time.Microsecond
+		},
+		Run: measureStartup,
+	}
+}
+
+func measureStartup(ctx context.Context, env *stress.Env) (err error) {
+	if component := env.Params.Text("fail_component"); component != noComponent {
+		if err := measureRecovery(ctx, env, component); err != nil {
+			return err
+		}
+	}
+	startup, ready := stress.NewHistogram(), stress.NewHistogram()
+	before := liveBytes()
+	start := time.Now()
+	system, err := mabeam.Start(env.Options())
+	if err != nil {
+		env.Operations(0, 1, 0)
+		return fmt.Errorf("start the system: %w", err)
+	}
+	startup.Record(time.Since(start))
+	env.Watch(system)
+	defer func() {
+		env.Watch(env.System())
+		err = errors.Join(err, stopSystem(ctx, system))
+	}()
+	if err := becomeReady(ctx, env, system); err != nil {
+		env.Operations(0, 1, 0)
+		return err
+	}
+	ready.Record(time.Since(start))
+	env.Operations(1, 0, 0)
+
+	env.Latency("startup_time_ms", startup)
+	env.Latency("ready_time_ms", ready)
+	env.Value("memory_overhead_mb", (liveBytes()-before)/1e6)
+	var inside time.Duration
+	for _, c := range system.Startup() {
+		inside += c.Took
+		env.Value("component_initialization_ms."+c.Component, milliseconds(c.Took))
+	}
+	env.Value("component_initialization_ms", milliseconds(inside))
+	return nil
+}
+
+// becomeReady starts the agents and subscribers, and returns when they work.
+func becomeReady(ctx context.Context, env *stress.Env, system *mabeam.System) error {
+	var left atomic.Int64
+	left.Store(int64(env.Params.Int("event_subscribers")))
+	heard := make(chan struct{})
+	for range env.Params.Int("event_subscribers") {
+		_, err := system.Bus().Subscribe("startup.ready", func(context.Context, mabeam.Event) {
+			if left.Add(-1) == 0 {
+				close(heard)
+			}
+		}, mabeam.SubscribeOptions{})
+		if err != nil {
+			return fmt.Errorf("subscribe: %w", err)
+		}
+	}
+	ids, err := startAgents(ctx, system, "demo", env.Params.Int("agents"))
+	if err != nil {
+		return err
+	}
+	if _, err := system.Execute(ctx, ids[len(ids)-1], "ping", nil); err != nil {
+		return fmt.Errorf("ask the last agent: %w", err)
+	}
+	if err := system.Bus().Publish(ctx, mabeam.Event{Type: "startup.ready"}); err != nil {
+		return err
+	}
+	select {
+	case <-heard:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+var errComponent = errors.New("component fails on purpose")
+
+// measureRecovery makes a component's start fail and starts again.
+func measureRecovery(ctx context.Context, env *stress.Env, component string) error {
+	goroutines := runtime.NumGoroutine()
+	options := env.Options()
+	options.OnStart = func(c string) error {
+		if c == component {
+			return errComponent
+		}
+		return nil
+	}
+	_, failure := mabeam.Start(options)
+	failed := time.Now()
+	again, err := mabeam.Start(env.Options())
+	took := time.Since(failed)
+	if err == nil {
+		err = stopSystem(ctx, again)
+	}
+	left := settledGoroutines(ctx, goroutines) - goroutines
+	switch {
+	case !errors.Is(failure, errComponent):
+		env.Finding(fmt.Sprintf("the start did not fail with %s: %v", component, failure), 1)
+	case err != nil:
+		env.Finding(fmt.Sprintf("the system could not be started again: %v", err), 1)
+	case left > 0:
+		env.Finding("goroutines were left behind by a start that failed", int64(left))
+	}
+	env.Bool("startup_failure_recovered", errors.Is(failure, errComponent) && err == nil && left <= 0)
+	env.Value("startup_failure_recovery_ms", milliseconds(took))
+	return nil
+}

@@ -1,0 +1,322 @@
+package stress
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/stress/verdict"
+)
+
+// A stepRun is one step while it is carried out: what its repetitions said so
+// far.
+type stepRun struct {
+	parent *run
+	step   *Step
+	began  time.Time
+
+	env    *Env // of the running repetition
+	abort  context.CancelCauseFunc
+	number int // of the running repetition
+
+	samples   map[string][]sample
+	operation report.Operations
+	errors    []report.Error
+	verdict   report.Verdict // inconclusive or error, as soon as that is known
+	done      int            // repetitions that came to their end
+
+	mu     sync.Mutex // guards what the sampler touches
+	probes stream.Probes
+	series map[string][]verdict.Series
+}
+
+func newStepRun(r *run, step *Step) *stepRun {
+	s := &stepRun{
+		parent: r, step: step, began: time.Now(),
+		samples: map[string][]sample{}, series: map[string][]verdict.Series{},
+	}
+	r.emit(stream.Event{Type: stream.StepStarted, Step: &stream.Step{
+		Name: step.Name, Measurement: step.Measurement.Name, Component: step.Component,
+		Params: Encode(step.Params, step.Measurement.Params), Repeat: step.Repeat,
+		EstimateSeconds: step.Estimate().Seconds(), Isolated: r.engine.Isolated,
+		Limits: step.limits(r.engine.Baselines),
+	}})
+	return s
+}
+
+// limits are the baselines and thresholds that the step is held against.
+func (s *Step) limits(baselines verdict.Baselines) []stream.Limit {
+	var limits []stream.Limit
+	for _, name := range baselines.Metrics(s.Component) {
+		m, err := s.Measurement.metric(name)
+		if err != nil {
+			continue // of another measurement that shares the component
+		}
+		b, _ := baselines.Find(s.Component, name)
+		l := stream.Limit{Metric: name, Source: "baseline", Op: "<=", Value: b.Value, Tolerance: s.Tolerance}
+		if b.Better == report.Higher {
+			l.Op = ">="
+		}
+		limits = append(limits, shown(l, m))
+	}
+	for _, t := range s.Thresholds {
+		m, _ := s.Measurement.metric(t.Metric) // checked when the scenario was read
+		l := stream.Limit{Metric: t.Metric, Source: "threshold", Op: t.Condition.Op, Value: t.Condition.Limit}
+		limits = append(limits, shown(l, m))
+	}
+	return limits
+}
+
+// shown adds to a limit what shows its metric while it is measured.
+func shown(l stream.Limit, m Metric) stream.Limit {
+	l.Unit = m.Unit
+	if probe := m.shownBy(l.Metric); probe != "" {
+		l.Probe, l.ProbeScale = probe, m.scale()
+	}
+	return l
+}
+
+// scale is what to multiply the metric with to be in its probe's unit.
+func (m Metric) scale() float64 {
+	if m.ProbeScale == 0 {
+		return 1
+	}
+	return m.ProbeScale
+}
+
+// takes says whether the step has a repetition of that number; 0 is its
+// warm-up.
+func (s *stepRun) takes(n int) bool {
+	if n == 0 {
+		return s.step.Warmup != Warmup{}
+	}
+	return n <= s.step.Repeat && s.verdict != report.Broken
+}
+
+// begin gets the step ready for a repetition.
+func (s *stepRun) begin(n int, seed uint64, system *mabeam.System, options mabeam.Options) {
+	seed = repetitionSeed(seed, s.step.Name, n)
+	s.number = n
+	s.env = &Env{
+		Params: s.step.Params, Rand: rand.New(rand.NewPCG(seed, uint64(n))),
+		measurement: s.step.Measurement, system: system, options: options,
+		watch: func(other *mabeam.System) { s.parent.system.Store(other) },
+		began: s.began, results: map[string]sample{},
+	}
+	if n == 0 {
+		s.env.warmup = s.step.Warmup
+	} else {
+		s.mu.Lock()
+		start := time.Since(s.began).Seconds()
+		for _, t := range s.step.Thresholds {
+			if t.Window > 0 {
+				s.series[t.Metric] = append(s.series[t.Metric], verdict.Series{Start: start})
+			}
+		}
+		s.mu.Unlock()
+	}
+	s.parent.emit(stream.Event{Type: stream.RepetitionStarted, Repetition: &stream.Repetition{
+		Step: s.step.Name, Number: n, Of: s.step.Repeat, Seed: seed,
+	}})
+}
+
+// repetitionSeed gives each repetition of each step randomness of its own that
+// is the same in every run.
+func repetitionSeed(seed uint64, step string, n int) uint64 {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%d/%s/%d", seed, step, n)
+	return h.Sum64()
+}
+
+// run carries out the repetition that was begun and takes in what it says.
+func (s *stepRun) run(ctx context.Context) {
+	limited, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	s.mu.Lock()
+	s.abort = cancel
+	s.mu.Unlock()
+	if s.number == 0 && s.step.Warmup.For > 0 {
+		var stop context.CancelFunc
+		limited, stop = context.WithTimeout(limited, s.step.Warmup.For)
+		defer stop()
+	}
+	err := s.measure(limited)
+	if s.number == 0 {
+		if err != nil && limited.Err() == nil {
+			s.broken(fmt.Errorf("warm-up: %w", err))
+		}
+		return
+	}
+	e := s.env
+	s.operation.Attempted += e.operation.Attempted
+	s.operation.Succeeded += e.operation.Succeeded
+	s.operation.Failed += e.operation.Failed
+	s.operation.Dropped += e.operation.Dropped
+	for _, told := range e.errors {
+		addError(&s.errors, told)
+	}
+	switch {
+	case errors.Is(context.Cause(limited), errAborted):
+		s.addError(errAborted)
+	case ctx.Err() != nil:
+		return // finish tells; a repetition that was cut off says nothing
+	case err != nil:
+		s.broken(err)
+		return
+	case e.lagging != "":
+		s.verdict = report.Inconclusive
+		s.addError(errors.New(e.lagging))
+	}
+	s.done++
+	for name, one := range e.results {
+		s.samples[name] = append(s.samples[name], one)
+	}
+}
+
+// measure calls the measurement; a panic in it is its error.
+func (s *stepRun) measure(ctx context.Context) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("measurement %s panicked: %v\n%s", s.step.Measurement.Name, v, debug.Stack())
+		}
+	}()
+	return s.step.Measurement.Run(ctx, s.env)
+}
+
+// broken notes that the step cannot be measured.
+func (s *stepRun) broken(err error) {
+	s.verdict = report.Broken
+	s.addError(err)
+}
+
+func (s *stepRun) addError(err error) {
+	addError(&s.errors, report.Error{Message: withoutIDs(err.Error()), Count: 1, FirstAtSeconds: time.Since(s.began).Seconds()})
+}
+
+// sample takes a sample into the step's probes, and stops the repetition if a
+// threshold asks for that.
+func (s *stepRun) sample(at time.Time, values map[string]float64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.probes.Add(values)
+	for _, t := range s.step.Thresholds {
+		series := s.series[t.Metric]
+		m, _ := s.step.Measurement.metric(t.Metric)
+		value, ok := values[m.shownBy(t.Metric)]
+		if t.Window == 0 || len(series) == 0 || !ok {
+			continue
+		}
+		now := &series[len(series)-1]
+		now.Points = append(now.Points, verdict.Point{At: at.Sub(s.began).Seconds(), Value: value / m.scale()})
+		if w, full := t.Latest(*now); full && !w.OK && t.Abort && s.abort != nil {
+			s.abort(errAborted)
+		}
+	}
+}
+
+// finish sums the repetitions up and judges them.
+func (s *stepRun) finish(ctx context.Context) report.Step {
+	cause := context.Cause(ctx)
+	switch {
+	case cause == nil:
+	case errors.Is(cause, context.Canceled):
+		s.verdict = report.Interrupted
+		s.addError(fmt.Errorf("interrupted in repetition %d of %d", s.number, s.step.Repeat))
+	default:
+		s.broken(fmt.Errorf("%w, in repetition %d of %d", cause, s.number, s.step.Repeat))
+	}
+	metrics := map[string]report.Metric{}
+	for name, samples := range s.samples {
+		base, _, _ := strings.Cut(name, ".")
+		for _, m := range s.step.Measurement.Metrics {
+			if m.Name == base {
+				metrics[name] = summarize(m, samples)
+			}
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	result := report.Step{
+		Name: s.step.Name, Measurement: s.step.Measurement.Name, Component: s.step.Component,
+		Params:  Encode(s.step.Params, s.step.Measurement.Params),
+		Verdict: s.verdict, DurationSeconds: time.Since(s.began).Seconds(), Isolated: s.parent.engine.Isolated,
+		Metrics: metrics, Operations: s.operation, Errors: s.errors, Probes: s.probes.Summary(),
+	}
+	return verdict.Judge(result, verdict.Against{
+		Baselines: s.parent.engine.Baselines, Tolerance: s.step.Tolerance,
+		Thresholds: s.step.Thresholds, Series: s.series,
+	})
+}
+
+// summarize makes a metric of what the repetitions said: the median of the
+// numbers, the worst of yes and no, and the most frequent text.
+func summarize(m Metric, samples []sample) report.Metric {
+	result := report.Metric{Unit: m.Unit, Better: m.Better}
+	var merged *Histogram
+	var texts []string
+	yes := true
+	for _, s := range samples {
+		switch v := s.value.(type) {
+		case float64:
+			if !math.IsNaN(v) && !math.IsInf(v, 0) {
+				result.Samples = append(result.Samples, v)
+			}
+		case bool:
+			yes = yes && v
+			result.Value = yes
+		case string:
+			texts = append(texts, v)
+		}
+		if s.histogram != nil {
+			if merged == nil {
+				merged = NewHistogram()
+			}
+			merged.Merge(s.histogram)
+		}
+	}
+	if len(result.Samples) > 0 {
+		result.Value = median(result.Samples)
+	}
+	if len(texts) > 0 {
+		result.Value = mostFrequent(texts)
+	}
+	if merged != nil {
+		result.Distribution = merged.Distribution()
+	}
+	return result
+}
+
+// median is the middle of the values, or the mean of the two middle ones.
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}
+
+// mostFrequent is the text that occurs most often; of several the first in
+// the alphabet.
+func mostFrequent(texts []string) string {
+	counts := map[string]int{}
+	for _, t := range texts {
+		counts[t]++
+	}
+	best := ""
+	for _, t := range slices.Sorted(maps.Keys(counts)) {
+		if best == "" || counts[t] > counts[best] {
+			best = t
+		}
+	}
+	return best
+}
