@@ -1,0 +1,263 @@
+package stream
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/mattn/go-runewidth"
+
+	"mabeam-top/internal/stress/report"
+)
+
+const (
+	// lineEvery is the time between two plain lines, in seconds.
+	lineEvery = 5.0
+	// drawEvery is the time between two drawings of the line on a terminal,
+	// in seconds.
+	drawEvery = 0.25
+	// barColumns is the length of the bar.
+	barColumns = 20
+)
+
+// A Progress tells somebody at a shell how far a run has got: on a terminal by
+// one line that is drawn anew, elsewhere by a plain line every 5 s and one for
+// each step that finished. It takes the time from the events. It is not safe
+// for several goroutines.
+type Progress struct {
+	// Out is where it is told. What cannot be written there is lost: a run is
+	// not stopped because nobody looks.
+	Out io.Writer
+	// Width returns the columns of the terminal that Out is; nil if Out is
+	// none.
+	Width func() int
+	// ASCII draws the bar with nothing but ASCII.
+	ASCII bool
+
+	now       float64 // T of the newest event, in seconds
+	estimate  float64 // of the whole run, in seconds
+	scenario  *Scenario
+	began     float64 // T of the scenario's start
+	running   []StepState
+	completed float64 // operations per second
+	measured  bool    // completed is known
+
+	told  float64 // T of the line written last
+	drawn int     // columns of the line on the terminal
+}
+
+// Add takes the next event in.
+func (p *Progress) Add(e Event) {
+	if finite(e.T) {
+		p.now = max(p.now, e.T)
+	}
+	switch {
+	case e.Type == RunStarted && e.Run != nil:
+		p.estimate = e.Run.EstimateSeconds
+	case e.Type == ScenarioStarted && e.Scenario != nil:
+		p.scenario, p.began, p.running = e.Scenario, p.now, nil
+	case e.Type == StepStarted && e.Step != nil:
+		p.running = append(p.running, StepState{Step: e.Step})
+		p.measured = false
+	case e.Type == RepetitionStarted && e.Repetition != nil:
+		for i, r := range p.running {
+			if r.Step.Name == e.Repetition.Step {
+				p.running[i].Repetition = e.Repetition
+			}
+		}
+	case e.Type == SampleTaken:
+		p.completed, p.measured = e.Sample["completed_per_second"]
+		p.measured = p.measured && finite(p.completed) && p.completed > 0
+		p.tell()
+	case e.Type == Logged && e.Log != nil && e.Log.Level != "info":
+		first, _, _ := strings.Cut(e.Log.Message, "\n") // the rest, such as a stack, is in the report
+		p.line(fmt.Sprintf("%s  %s: %s", clock(p.now), e.Log.Level, printable(first)))
+	case e.Type == StepFinished && e.StepResult != nil:
+		if p.Width == nil {
+			p.line(clock(p.now) + "  " + p.outcome(*e.StepResult))
+		}
+		p.running = slices.DeleteFunc(p.running, func(r StepState) bool { return r.Step.Name == e.StepResult.Name })
+	case e.Type == ScenarioFinished && p.scenario != nil:
+		// What the scenario took instead of its estimate moves the run's end.
+		p.estimate += p.now - p.began - p.scenario.EstimateSeconds
+		p.scenario = nil
+	}
+}
+
+// Close takes the line off the terminal.
+func (p *Progress) Close() { p.draw("") }
+
+// tell says how far the run is, if it was not said just now.
+func (p *Progress) tell() {
+	every := lineEvery
+	if p.Width != nil {
+		every = drawEvery
+	}
+	if p.scenario == nil || p.now-p.told < every {
+		return
+	}
+	p.told = p.now
+	if p.Width == nil {
+		p.line(p.times() + "  " + p.position())
+		return
+	}
+	p.draw(p.bar() + "  " + p.times() + "  " + p.position())
+}
+
+// line writes a line that stays.
+func (p *Progress) line(text string) {
+	if p.Width == nil {
+		p.write(text + "\n")
+		return
+	}
+	p.draw("")
+	p.write(p.fit(text) + "\n")
+}
+
+// draw puts a text in the place of the line that is drawn anew.
+func (p *Progress) draw(text string) {
+	if p.Width == nil || text == "" && p.drawn == 0 {
+		return
+	}
+	text = p.fit(text)
+	// Spaces and not an escape sequence, which not every terminal knows; no
+	// more of them than fit, or the line would break.
+	columns := runes.StringWidth(text)
+	gap := max(0, min(p.drawn, p.columns())-columns)
+	p.write("\r" + text + strings.Repeat(" ", gap))
+	if text == "" {
+		p.write("\r")
+	}
+	p.drawn = columns
+}
+
+func (p *Progress) write(text string) { _, _ = io.WriteString(p.Out, text) }
+
+// runes measures text independently of the locale.
+var runes = &runewidth.Condition{StrictEmojiNeutral: true}
+
+// columns is how long a line may be: the last column stays free, because some
+// terminals begin a new line as soon as it is written.
+func (p *Progress) columns() int { return max(p.Width()-1, 0) }
+
+func (p *Progress) fit(text string) string { return runes.Truncate(text, p.columns(), "") }
+
+// bar draws the share of the estimate that is over. It is full only when the
+// run is.
+func (p *Progress) bar() string {
+	share := 0.0
+	if end := p.end(); end > 0 {
+		share = p.now / end
+	}
+	done := min(int(share*barColumns), barColumns-1)
+	full, empty := "━", "─"
+	if p.ASCII {
+		full, empty = "#", "-"
+	}
+	return strings.Repeat(full, done) + strings.Repeat(empty, barColumns-done)
+}
+
+// end is when the run is expected to end, and never sooner than now; 0 if
+// nobody knows.
+func (p *Progress) end() float64 {
+	if p.estimate <= 0 || !finite(p.estimate) {
+		return 0
+	}
+	return max(p.estimate, p.now)
+}
+
+// times are the time that has passed and the one that it is expected to take.
+func (p *Progress) times() string {
+	text := clock(p.now)
+	if end := p.end(); end > 0 {
+		text += " of ~" + clock(end)
+	}
+	return text
+}
+
+// position is what is being done, and how fast.
+func (p *Progress) position() string {
+	var steps []string
+	var latest *Repetition
+	for _, r := range p.running {
+		steps = append(steps, r.Step.Name)
+		if r.Repetition != nil {
+			latest = r.Repetition
+		}
+	}
+	parts := []string{p.name(strings.Join(steps, "+"))}
+	switch {
+	case latest == nil:
+	case latest.Number == 0:
+		parts = append(parts, "warm-up")
+	case latest.Of > 1:
+		parts = append(parts, fmt.Sprintf("repetition %d of %d", latest.Number, latest.Of))
+	}
+	if p.measured {
+		parts = append(parts, strings.TrimSuffix(report.Quantity(p.completed, "1/s"), "/s")+" ops/s")
+	}
+	return strings.Join(parts, "  ")
+}
+
+// name is that of a step in its scenario; one that is called like its scenario
+// is not told twice.
+func (p *Progress) name(step string) string {
+	if p.scenario == nil {
+		return step
+	}
+	if step == "" || step == p.scenario.Name {
+		return p.scenario.Name
+	}
+	return p.scenario.Name + "/" + step
+}
+
+// outcome is a finished step in one line: its verdict, and what led to one
+// that is not good.
+func (p *Progress) outcome(s report.Step) string {
+	text := fmt.Sprintf("%s  %s  in %s", strings.ToUpper(string(s.Verdict)), p.name(s.Name), report.Quantity(s.DurationSeconds, "s"))
+	var reasons []string
+	switch s.Verdict {
+	case report.Fail:
+		for _, t := range s.Thresholds {
+			if !t.OK {
+				reasons = append(reasons, "not "+t.Metric+" "+t.Condition)
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(s.Metrics)) {
+			if s.Metrics[name].Status == report.StatusFail {
+				reasons = append(reasons, name+" "+s.Metrics[name].Text())
+			}
+		}
+	case report.Broken, report.Inconclusive:
+		if len(s.Errors) > 0 {
+			first, _, _ := strings.Cut(s.Errors[0].Message, "\n")
+			reasons = append(reasons, printable(first))
+		}
+	}
+	if len(reasons) > 0 {
+		text += ": " + strings.Join(reasons, ", ")
+	}
+	return text
+}
+
+// printable replaces what would move a terminal's cursor.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, text)
+}
+
+// clock writes seconds as minutes and seconds, from an hour on with hours.
+func clock(seconds float64) string {
+	whole := int64(seconds)
+	if whole >= 3600 {
+		return fmt.Sprintf("%d:%02d:%02d", whole/3600, whole/60%60, whole%60)
+	}
+	return fmt.Sprintf("%d:%02d", whole/60, whole%60)
+}
