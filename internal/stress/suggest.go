@@ -11,16 +11,22 @@ func didYouMean(name string, known []string) string {
 	if len(known) == 0 {
 		return "; it has none"
 	}
+	if best := Nearest(name, known); best != "" {
+		return fmt.Sprintf("; did you mean %q?", best)
+	}
+	return "; expected " + oneOf(known)
+}
+
+// Nearest returns the known name that a misspelt one most likely means; "" if
+// none is much like it.
+func Nearest(name string, known []string) string {
 	best, least := "", len(name)/3+2
 	for _, candidate := range known {
 		if d := editDistance(name, candidate, least); d < least {
 			best, least = candidate, d
 		}
 	}
-	if best != "" {
-		return fmt.Sprintf("; did you mean %q?", best)
-	}
-	return "; expected " + oneOf(known)
+	return best
 }
 
 func oneOf(names []string) string {
