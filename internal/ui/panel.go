@@ -85,24 +85,29 @@ func (s *styles) timeAxis(at span, marks []stream.Mark, width int, focused bool)
 			}
 		}
 	}
+	// Marks before numbers: half a number would tell a wrong time.
+	taken := make([]bool, cols)
+	for _, m := range marks {
+		if col := at.column(m.T, cols); col >= 0 {
+			c := &cells[offset+col]
+			if m.Type == stream.FaultInjected {
+				*c, taken[col] = cell{r: s.fault, paint: s.warn}, true
+			} else if !taken[col] {
+				c.r = s.repetition
+			}
+		}
+	}
 	const now = " now "
 	step := tickStep((at.to - at.from) * 14 / float64(cols))
 	for k := int(max(at.from, 0) / step); float64(k)*step <= at.to; k++ {
 		t := float64(k) * step
-		col := at.column(t, cols)
 		text := " " + clock(t) + " "
-		if col >= 0 && col+len(text)/2 < cols-len(now)-1 {
-			write(offset+col-len(text)/2, text, s.muted)
+		col := at.column(t, cols)
+		left := col - len(text)/2
+		if col < 0 || left+len(text) > cols-len(now) || slices.Contains(taken[max(left, 0):left+len(text)], true) {
+			continue
 		}
-	}
-	for _, m := range marks {
-		if col := at.column(m.T, cols); col >= 0 {
-			if m.Type == stream.FaultInjected {
-				cells[offset+col] = cell{r: s.fault, paint: s.warn}
-			} else if c := &cells[offset+col]; string(c.r) == s.horizontal {
-				c.r = s.repetition
-			}
-		}
+		write(offset+left, text, s.muted)
 	}
 	write(width-1-len(now), now, s.muted)
 	return render([][]cell{cells}, []string{""})[0]

@@ -50,8 +50,13 @@ func startRun(ctx context.Context, runner Runner, names []string) *run {
 		r.err = r.follow(ctx, runner, &collector)
 		if r.timeline.Snapshot().Events > 0 {
 			why := r.err
-			if ctx.Err() != nil {
+			switch {
+			case ctx.Err() != nil:
 				why = context.Canceled // whatever the source made of that
+			case why != nil:
+				// The stack of a panic is no part of a report.
+				message, _, _ := strings.Cut(why.Error(), "\n")
+				why = errors.New(message)
 			}
 			result := collector.Finish(why)
 			r.report = &result

@@ -603,6 +603,9 @@ func TestWholeProgram(t *testing.T) {
 				if (r == nil) != (test.verdict == "") || r != nil && r.Verdict != test.verdict {
 					t.Errorf("report %+v, want verdict %q", r, test.verdict)
 				}
+				if r != nil && strings.Contains(fmt.Sprint(r.Scenarios), "goroutine ") {
+					t.Error("the report has a stack in it")
+				}
 				if test.message == "" && !errors.Is(err, test.err) || test.message != "" && (err == nil || !strings.Contains(err.Error(), test.message)) {
 					t.Errorf("err = %v, want %v %s", err, test.err, test.message)
 				}
