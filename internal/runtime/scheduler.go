@@ -22,29 +22,48 @@ type runnable interface {
 	run() (more bool)
 }
 
-// A scheduler puts runnables on goroutines. Each becomes a goroutine at once
-// while there are few; beyond maxRunners they queue, and a runner that is done
-// takes the next. Handlers that wait for others in the queue cannot starve
-// them: a queue that stands still gets more runners.
+// A scheduler puts runnables on goroutines. Each gets one at once while there
+// are few; beyond maxRunners they queue, and a runner that is done takes the
+// next. Handlers that wait for others in the queue cannot starve them: a queue
+// that stands still gets more runners.
 type scheduler struct {
+	workers sync.WaitGroup // all goroutines, resting ones too
+
 	mu      sync.Mutex
-	runners int
+	runners int // goroutines that are running something
 	limit   int
 	queue   []runnable // each at most once, so no longer than there are runnables
 	moved   uint64     // counts what was taken from the queue
 	watched bool
+	resting []*worker
+	closed  bool
 	idle    chan struct{} // closed when no runner is left; nil while nobody waits
 }
+
+// A worker is a goroutine that rests between runs. It keeps the stack that it
+// has grown to: growing a new one costs more than most actions.
+type worker struct{ next chan runnable }
+
+// maxResting is how many goroutines are kept for later.
+const maxResting = 64
 
 func newScheduler() *scheduler { return &scheduler{limit: maxRunners} }
 
 // schedule makes r run soon, on another goroutine.
 func (s *scheduler) schedule(r runnable) {
 	s.mu.Lock()
+	if n := len(s.resting); n > 0 {
+		w := s.resting[n-1]
+		s.resting = s.resting[:n-1]
+		s.runners++
+		s.mu.Unlock()
+		w.next <- r // it has room, and the worker waits
+		return
+	}
 	if s.runners < s.limit {
 		s.runners++
 		s.mu.Unlock()
-		go s.work(r)
+		s.begin(r)
 		return
 	}
 	s.queue = append(s.queue, r)
@@ -54,6 +73,35 @@ func (s *scheduler) schedule(r runnable) {
 		time.AfterFunc(stallAfter, func() { s.watch(moved) })
 	}
 	s.mu.Unlock()
+}
+
+// begin starts a worker with something to run.
+func (s *scheduler) begin(r runnable) {
+	s.workers.Go(func() {
+		w := &worker{next: make(chan runnable, 1)}
+		for ok := true; ok; r, ok = <-w.next {
+			if s.work(r); !s.rest(w) {
+				return
+			}
+		}
+	})
+}
+
+// rest lays a worker that is done by for later. It says false if there are
+// enough.
+func (s *scheduler) rest(w *worker) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.runners--
+	if s.runners == 0 && s.idle != nil {
+		close(s.idle)
+		s.idle = nil
+	}
+	if s.closed || len(s.resting) >= maxResting {
+		return false
+	}
+	s.resting = append(s.resting, w)
+	return true
 }
 
 // watch runs every stallAfter while there is a queue, and adds runners when
@@ -70,7 +118,7 @@ func (s *scheduler) watch(seen uint64) {
 		s.limit = s.runners + maxRunners
 		for s.runners < s.limit && len(s.queue) > 0 {
 			s.runners++
-			go s.work(s.next())
+			s.begin(s.next())
 		}
 	}
 	moved := s.moved
@@ -99,17 +147,12 @@ func (s *scheduler) work(r runnable) {
 			s.queue = append(s.queue, r) // give way to those that wait
 		}
 		if len(s.queue) == 0 || s.runners > s.limit {
-			break
+			s.mu.Unlock()
+			return
 		}
 		r = s.next()
 		s.mu.Unlock()
 	}
-	s.runners--
-	if s.runners == 0 && s.idle != nil {
-		close(s.idle)
-		s.idle = nil
-	}
-	s.mu.Unlock()
 }
 
 // wait returns when nothing runs any more.
@@ -130,4 +173,21 @@ func (s *scheduler) wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// stop waits until nothing runs any more, and lets all goroutines go.
+func (s *scheduler) stop(ctx context.Context) error {
+	err := s.wait(ctx)
+	s.mu.Lock()
+	s.closed = true
+	resting := s.resting
+	s.resting = nil
+	s.mu.Unlock()
+	for _, w := range resting {
+		close(w.next)
+	}
+	if err == nil {
+		s.workers.Wait()
+	}
+	return err
 }

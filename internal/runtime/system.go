@@ -123,7 +123,7 @@ func (s *System) components() []component {
 		{
 			name: "scheduler", group: "core",
 			start: func() { s.scheduler = newScheduler() },
-			stop:  func(ctx context.Context) error { return s.scheduler.wait(ctx) },
+			stop:  func(ctx context.Context) error { return s.scheduler.stop(ctx) },
 		},
 		{
 			name: "event_bus", group: "communication",
