@@ -1,0 +1,226 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/verdict"
+)
+
+// childCommand is how the program calls itself to run a load. It is nobody
+// else's business.
+const childCommand = "child"
+
+const about = `Runs a multi-agent runtime and stress scenarios against it, shows live charts
+meanwhile, and ends in a report with a verdict.
+
+Without --headless, --json or --events it is a terminal UI. Scenarios that are
+named, or have a --tag, start at once; if there are none, those of --file do; if
+there is no file either, the UI shows a menu, and headless runs the tag baseline.`
+
+const examples = `  mabeam-top                                   the menu
+  mabeam-top event-stress                      run one scenario in the UI
+  mabeam-top --headless                        run the tag baseline, print a report
+  mabeam-top --json --tag smoke > report.json  the report for a script
+  mabeam-top --headless -f mine.yaml -o mine.json
+  mabeam-top --headless agent-creation --set agents=100000 --repeat 5`
+
+const exitCodes = `  0    every verdict is pass or warn
+  1    at least one verdict is fail
+  2    unusable arguments or scenario file; nothing ran
+  3    something could not be measured (error, timeout, inconclusive), or the
+       report could not be written
+  130  interrupted (SIGINT), 143 terminated (SIGTERM): what was measured until
+       then is reported; a second signal ends at once`
+
+// rootCommand is the command line.
+func (a *app) rootCommand() *cobra.Command {
+	t := tool()
+	root := &cobra.Command{
+		Use:     "mabeam-top [flags] [SCENARIO ...]",
+		Short:   "A live monitor and stress test of a multi-agent runtime",
+		Long:    about,
+		Example: examples,
+		Version: fmt.Sprintf("%s (commit %s, %s)", t.Version, t.Commit, t.Go),
+		Args:    cobra.ArbitraryArgs,
+		RunE:    func(_ *cobra.Command, names []string) error { return a.runScenarios(names) },
+
+		ValidArgsFunction: a.completeScenarios,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+	}
+	root.SetVersionTemplate("mabeam-top {{.Version}}\n")
+	root.SetFlagErrorFunc(flagError)
+	root.SetHelpCommand(&cobra.Command{Hidden: true}) // --help is enough
+	cobra.EnableCommandSorting = false
+	root.Flags().SortFlags = false
+	a.addRunFlags(root.Flags())
+	root.AddCommand(a.listCommand(), a.showCommand(), a.checkCommand(), a.schemaCommand(), a.completionCommand(), a.childCommand())
+	inherited := root.UsageFunc()
+	root.SetUsageFunc(func(cmd *cobra.Command) error {
+		if cmd != root {
+			return inherited(cmd)
+		}
+		_, err := io.WriteString(cmd.OutOrStdout(), usage(cmd))
+		return err
+	})
+	for flag, values := range map[string][]string{
+		"isolate": {auto, always, never}, "color": {auto, always, never},
+	} {
+		mustRegister(root.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)))
+	}
+	mustRegister(root.RegisterFlagCompletionFunc("tag", a.completeTags))
+	mustRegister(root.MarkFlagFilename("file", "yaml", "yml"))
+	mustRegister(root.MarkFlagDirname("scenarios"))
+	return root
+}
+
+// mustRegister is for what fails only if a flag's name is misspelt here.
+func mustRegister(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+// usage is what --help tells after what the program is.
+func usage(cmd *cobra.Command) string {
+	var w strings.Builder
+	fmt.Fprintf(&w, "Usage:\n  %s\n  %s [command]\n\nExamples:\n%s\n\nCommands:\n", cmd.Use, cmd.Name(), cmd.Example)
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			fmt.Fprintf(&w, "  %-12s %s\n", sub.Name(), sub.Short)
+		}
+	}
+	for _, group := range []string{groupWhat, groupChange, groupOutput, groupLooks, groupOther} {
+		set := pflag.NewFlagSet("", pflag.ContinueOnError)
+		set.SortFlags = false
+		cmd.Flags().VisitAll(func(flag *pflag.Flag) {
+			own := groupOther // such as --help, which cobra adds
+			if names := flag.Annotations[flagGroup]; len(names) > 0 {
+				own = names[0]
+			}
+			if own == group {
+				set.AddFlag(flag)
+			}
+		})
+		fmt.Fprintf(&w, "\n%s:\n%s", group, set.FlagUsagesWrapped(80))
+	}
+	fmt.Fprintf(&w, "\nExit codes:\n%s\n\nWhat a command does: %s COMMAND --help\n", exitCodes, cmd.Name())
+	return w.String()
+}
+
+// exactly demands a number of arguments.
+func exactly(n int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != n {
+			return fmt.Errorf("%s needs %s, not %d: %s", cmd.Name(), what, len(args), cmd.UseLine())
+		}
+		return nil
+	}
+}
+
+// noArguments refuses them.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%s takes no arguments, and got %q", cmd.Name(), args)
+	}
+	return nil
+}
+
+func (a *app) completionCommand() *cobra.Command {
+	shells := []string{"bash", "zsh", "fish"}
+	return &cobra.Command{
+		Use:   "completion bash|zsh|fish",
+		Short: "Print the completion script of a shell",
+		Long: `Prints a script that teaches a shell to complete commands, flags, scenarios and
+tags.`,
+		Example: `  source <(mabeam-top completion bash)
+  mabeam-top completion zsh > "${fpath[1]}/_mabeam-top"
+  mabeam-top completion fish > ~/.config/fish/completions/mabeam-top.fish`,
+		ValidArgs:             shells,
+		Args:                  exactly(1, "one shell"),
+		DisableFlagsInUseLine: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var script strings.Builder
+			var err error
+			switch args[0] {
+			case "bash":
+				err = cmd.Root().GenBashCompletionV2(&script, true)
+			case "zsh":
+				err = cmd.Root().GenZshCompletion(&script)
+			case "fish":
+				err = cmd.Root().GenFishCompletion(&script, true)
+			default:
+				return fmt.Errorf("completion: unknown shell %q; expected one of %s", args[0], strings.Join(shells, ", "))
+			}
+			if err != nil {
+				return failure{fmt.Errorf("generate the completion script: %w", err)}
+			}
+			return a.print([]byte(script.String()))
+		},
+	}
+}
+
+func (a *app) childCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:    childCommand,
+		Short:  "Run a load for another process",
+		Hidden: true,
+		Args:   noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			engine := stress.Engine{Baselines: verdict.Builtin()}
+			if err := engine.ServeChild(cmd.Context(), catalogue(), a.stdin, a.stdout); err != nil {
+				return failure{err}
+			}
+			return nil
+		},
+	}
+}
+
+// completeScenarios offers the scenarios that are not named yet.
+func (a *app) completeScenarios(_ *cobra.Command, named []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	all, err := a.load()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	var offered []cobra.Completion
+	taken := make(map[string]bool)
+	for _, name := range named {
+		taken[name] = true
+	}
+	for _, s := range all {
+		if !taken[s.Name] {
+			offered = append(offered, cobra.CompletionWithDesc(s.Name, s.Title))
+		}
+	}
+	return offered, cobra.ShellCompDirectiveNoFileComp
+}
+
+func (a *app) completeTags(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	all, err := a.load()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	return stress.Tags(all), cobra.ShellCompDirectiveNoFileComp
+}
+
+// commandHint points at a command that a misspelt scenario's name may mean.
+func commandHint(root *cobra.Command, err error, name string) error {
+	var names []string
+	for _, sub := range root.Commands() {
+		if sub.IsAvailableCommand() {
+			names = append(names, sub.Name())
+		}
+	}
+	if nearest := stress.Nearest(name, names); nearest != "" {
+		return errors.Join(err, fmt.Errorf("there is a command %q, if that is meant", nearest))
+	}
+	return err
+}
