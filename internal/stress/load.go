@@ -34,11 +34,6 @@ type Load struct {
 	// from its due time to its end; otherwise the operations record what they
 	// find in it themselves.
 	Recorder *Recorder
-
-	// asleep makes the generator sleep to the due time instead of yielding
-	// for the last of it: where the clock is synthetic, yielding takes no
-	// time.
-	asleep bool
 }
 
 // An Op says which operation of a load is to be carried out.
@@ -162,10 +157,7 @@ func (l Load) drive(ctx context.Context, op operation, shards []*Shard, counters
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	if len(l.Stages) > 0 {
-		g := &generator{schedule: newSchedule(l.Stages), start: time.Now(), counters: counters, yield: spinBefore}
-		if l.asleep {
-			g.yield = 0
-		}
+		g := &generator{schedule: newSchedule(l.Stages), start: time.Now(), counters: counters, gate: make(chan struct{}, 1)}
 		for worker := range l.Workers {
 			wg.Go(func() { g.work(ctx, worker, op, shards[worker], end) })
 		}
@@ -213,10 +205,9 @@ type generator struct {
 	schedule *schedule
 	start    time.Time
 	counters *loadCounters
-	yield    time.Duration // how long before the due time to stop sleeping
 
-	gate sync.Mutex
-	next int
+	gate chan struct{} // has room for the one who is inside
+	next int           // of who is inside
 }
 
 func (g *generator) work(ctx context.Context, worker int, op operation, shard *Shard, end func(error)) {
@@ -241,15 +232,15 @@ func (g *generator) work(ctx context.Context, worker int, op operation, shard *S
 // claim waits for the next operation to be due, for a worker that has been
 // free since then. It says false when there is none left, or ctx has ended.
 func (g *generator) claim(ctx context.Context, free time.Time) (n int, due time.Time, ok bool) {
-	g.gate.Lock()
-	defer g.gate.Unlock()
+	g.gate <- struct{}{}
+	defer func() { <-g.gate }()
 	if g.next >= g.schedule.count() {
 		return 0, time.Time{}, false
 	}
 	n = g.next
 	at, interval := g.schedule.due(n)
 	due = g.start.Add(at)
-	if !waitUntil(ctx, due, g.yield) {
+	if !waitUntil(ctx, due) {
 		return 0, time.Time{}, false
 	}
 	now := time.Now()
@@ -277,34 +268,34 @@ func (g *generator) claim(ctx context.Context, free time.Time) (n int, due time.
 }
 
 // waitUntil returns at the given time, or says false when ctx ends before. For
-// the last part of the wait it yields instead of sleeping.
-func waitUntil(ctx context.Context, at time.Time, yield time.Duration) bool {
-	for {
-		if ctx.Err() != nil {
-			return false
-		}
-		wait := time.Until(at)
+// the last part of the wait it yields instead of sleeping, unless the clock
+// stands still meanwhile, as a coarse or synthetic one does.
+func waitUntil(ctx context.Context, at time.Time) bool {
+	var last time.Time
+	for ctx.Err() == nil {
+		now := time.Now()
+		wait := at.Sub(now)
 		switch {
 		case wait <= 0:
 			return true
-		case wait > yield:
-			if !sleep(ctx, wait-yield) {
-				return false
-			}
+		case wait > spinBefore:
+			sleep(ctx, wait-spinBefore)
+		case now.Equal(last):
+			sleep(ctx, wait)
 		default:
+			last = now
 			runtime.Gosched()
 		}
 	}
+	return false
 }
 
-// sleep waits, or says false when ctx ends before.
-func sleep(ctx context.Context, d time.Duration) bool {
+// sleep waits until the time is over or ctx ends.
+func sleep(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return true
 	case <-ctx.Done():
-		return false
 	}
 }

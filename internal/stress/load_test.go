@@ -1,0 +1,234 @@
+package stress
+
+import (
+	"context"
+	"errors"
+	"math"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+func TestSchedule(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		stages []Stage
+		count  int
+		due    map[int]time.Duration
+	}{
+		{
+			"even", []Stage{{Rate: 100, For: 2 * time.Second}}, 200,
+			map[int]time.Duration{0: 0, 1: 10 * time.Millisecond, 199: 1990 * time.Millisecond},
+		},
+		{
+			"two stages", []Stage{{Rate: 10, For: time.Second}, {Rate: 100, For: time.Second}}, 110,
+			map[int]time.Duration{9: 900 * time.Millisecond, 10: time.Second, 11: 1010 * time.Millisecond, 109: 1990 * time.Millisecond},
+		},
+		{ // n = 50 t², so t = sqrt(n/50)
+			"ramp from nothing", []Stage{{Rate: 100, For: time.Second, Ramp: true}}, 50,
+			map[int]time.Duration{0: 0, 2: 200 * time.Millisecond, 8: 400 * time.Millisecond, 32: 800 * time.Millisecond},
+		},
+		{ // from 100 down to 0 in a second: n = 100 t − 50 t²
+			"ramp down", []Stage{{Rate: 100, For: time.Second}, {Rate: 0, For: time.Second, Ramp: true}}, 150,
+			map[int]time.Duration{100: time.Second, 118: 1200 * time.Millisecond, 148: 1800 * time.Millisecond},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSchedule(c.stages)
+			if n := s.count(); n != c.count {
+				t.Errorf("%d operations, want %d", n, c.count)
+			}
+			for n, want := range c.due {
+				if at, _ := s.due(n); (at - want).Abs() > time.Microsecond {
+					t.Errorf("operation %d is due at %v, want %v", n, at, want)
+				}
+			}
+		})
+	}
+}
+
+// Due times never fall and never leave the schedule, and the rate is kept.
+func TestScheduleIsInOrder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		stages := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Stage {
+			return Stage{
+				Rate: rapid.Float64Range(0.5, 10_000).Draw(t, "rate"),
+				For:  time.Duration(rapid.Int64Range(int64(time.Millisecond), int64(2*time.Second)).Draw(t, "for")),
+				Ramp: rapid.Bool().Draw(t, "ramp"),
+			}
+		}), 1, 4).Draw(t, "stages")
+		s := newSchedule(stages)
+		last := time.Duration(0)
+		for n := range min(s.count(), 5000) {
+			at, interval := s.due(n)
+			if at < last-time.Microsecond || at > s.elapsed+time.Microsecond || interval < 0 {
+				t.Fatalf("operation %d of %d is due at %v (interval %v), after one at %v; the schedule ends at %v", n, s.count(), at, interval, last, s.elapsed)
+			}
+			last = at
+		}
+	})
+}
+
+// driveAll runs a load and returns what became of it.
+func driveAll(ctx context.Context, l Load, op operation) (*Histogram, *loadCounters, []error) {
+	var counters loadCounters
+	var mu sync.Mutex
+	var errs []error
+	recorder := NewRecorder()
+	shards := make([]*Shard, l.Workers)
+	for i := range shards {
+		shards[i] = recorder.Shard()
+	}
+	l.drive(ctx, op, shards, &counters, func(err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		errs = append(errs, err)
+	})
+	return recorder.Total(), &counters, errs
+}
+
+func TestClosedLoadCounts(t *testing.T) {
+	failure := errors.New("failure")
+	var seen [100]atomic.Int32
+	h, c, errs := driveAll(context.Background(), Load{Workers: 7, Operations: 100}, func(_ context.Context, op Op) error {
+		seen[op.N].Add(1)
+		switch op.N % 10 {
+		case 3:
+			return failure
+		case 5:
+			return ErrDropped
+		}
+		return nil
+	})
+	for n := range seen {
+		if seen[n].Load() != 1 {
+			t.Errorf("operation %d was carried out %d times", n, seen[n].Load())
+		}
+	}
+	got := c.totals()
+	if got.Attempted != 100 || got.Succeeded != 80 || got.Failed != 10 || got.Dropped != 10 || c.inflight.Load() != 0 {
+		t.Errorf("counted %+v, %d under way", got, c.inflight.Load())
+	}
+	if h.Count() != 100 || len(errs) != 10 {
+		t.Errorf("%d recorded, %d errors", h.Count(), len(errs))
+	}
+}
+
+func TestClosedLoadForATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, c, _ := driveAll(context.Background(), Load{Workers: 4, For: time.Second}, func(context.Context, Op) error {
+			time.Sleep(2 * time.Millisecond)
+			return nil
+		})
+		if n := c.succeeded.Load(); n != 4*500 {
+			t.Errorf("%d operations of 2 ms by 4 workers in 1 s", n)
+		}
+		if h.Mean() != 2*time.Millisecond || h.max != 2*time.Millisecond {
+			t.Errorf("an operation of exactly 2 ms was measured as %v (max %v)", h.Mean(), h.max)
+		}
+	})
+}
+
+// In an open load a stall is seen by all that it delays: what was due during
+// a stall of 200 ms waits for the rest of it.
+func TestOpenLoadCountsFromDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		one := make(chan struct{}, 1) // one thing at a time, like an agent
+		h, c, _ := driveAll(context.Background(), Load{Workers: 300, Stages: []Stage{{Rate: 1000, For: 2 * time.Second}}},
+			func(_ context.Context, op Op) error {
+				one <- struct{}{}
+				defer func() { <-one }()
+				if op.N == 500 {
+					time.Sleep(200 * time.Millisecond)
+				}
+				return nil
+			})
+		if n := c.succeeded.Load(); n != 2000 {
+			t.Fatalf("%d of 2,000 operations", n)
+		}
+		if h.max != 200*time.Millisecond {
+			t.Errorf("max %v, want 200 ms", h.max)
+		}
+		// 200 of the 2,000 were delayed, by 200 ms down to 1: the slowest
+		// hundredth (20 of them) by more than 180.
+		if p99 := h.Quantile(0.99); math.Abs(float64(p99-180*time.Millisecond)) > float64(4*time.Millisecond) {
+			t.Errorf("p99 %v, want 180 ms", p99)
+		}
+		if p50 := h.Quantile(0.5); p50 > time.Microsecond {
+			t.Errorf("p50 %v: those that were not delayed took no time", p50)
+		}
+		if c.late.Load() != 0 {
+			t.Errorf("the generator takes the blame for %d", c.late.Load())
+		}
+	})
+}
+
+// What could not be begun because every worker was stuck is counted as
+// dropped.
+func TestOpenLoadCountsWhatWasNeverBegun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, c, _ := driveAll(context.Background(), Load{Workers: 10, Stages: []Stage{{Rate: 100, For: time.Second}}},
+			func(context.Context, Op) error {
+				time.Sleep(10 * time.Second)
+				return nil
+			})
+		got := c.totals()
+		if got.Attempted != 100 || got.Succeeded != 10 || got.Dropped != 90 {
+			t.Errorf("counted %+v", got)
+		}
+	})
+}
+
+// A generator that comes too late although workers were free says so.
+func TestGeneratorTellsItsLag(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		var c loadCounters
+		g := &generator{schedule: newSchedule([]Stage{{Rate: 100, For: time.Second}}), start: start, counters: &c, gate: make(chan struct{}, 1)}
+		time.Sleep(3 * time.Millisecond)
+		if _, due, ok := g.claim(t.Context(), start.Add(-time.Second)); !ok || due != start {
+			t.Fatalf("claimed %v, %v", due, ok)
+		}
+		if c.lag.Load() != int64(3*time.Millisecond) || c.late.Load() != 1 {
+			t.Errorf("3 ms late with an interval of 10 ms: lag %v, %d late", time.Duration(c.lag.Load()), c.late.Load())
+		}
+		time.Sleep(8 * time.Millisecond) // the next was due 1 ms ago
+		if _, _, ok := g.claim(t.Context(), start); !ok || c.late.Load() != 1 {
+			t.Errorf("1 ms late with an interval of 10 ms: %d late", c.late.Load())
+		}
+		time.Sleep(20 * time.Millisecond)
+		if _, _, ok := g.claim(t.Context(), time.Now()); !ok || c.late.Load() != 1 {
+			t.Errorf("its worker was busy until now: %d late", c.late.Load())
+		}
+	})
+}
+
+func TestLoadStopsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, l := range map[string]Load{
+			"closed": {Workers: 3, For: time.Hour},
+			"open":   {Workers: 3, Stages: []Stage{{Rate: 10, For: time.Hour}}},
+			"slow":   {Workers: 3, Stages: []Stage{{Rate: 0.001, For: time.Hour}}},
+		} {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			began := time.Now()
+			_, c, errs := driveAll(ctx, l, func(ctx context.Context, _ Op) error {
+				sleep(ctx, 300*time.Millisecond)
+				return ctx.Err()
+			})
+			cancel()
+			if took := time.Since(began); took != time.Minute {
+				t.Errorf("%s: stopped after %v", name, took)
+			}
+			// Those that were cut off are not the system's failures.
+			got := c.totals()
+			if got.Failed != 0 || len(errs) != 0 || got.Attempted != got.Succeeded || c.inflight.Load() != 0 {
+				t.Errorf("%s: counted %+v, %d under way, errors %v", name, got, c.inflight.Load(), errs)
+			}
+		}
+	})
+}
