@@ -22,6 +22,8 @@ const (
 	// childStopsWithin is how long a child that was told to stop may take
 	// before it is killed: it has to end its load and write its report.
 	childStopsWithin = 3 * time.Second
+	// flushWithin is how long a child waits for a parent that does not read.
+	flushWithin = 100 * time.Millisecond
 	// keptStderr is how much of a child's standard error is kept, to be told
 	// if it dies. The beginning says why; stack traces follow.
 	keptStderr = 2 << 10
@@ -237,6 +239,15 @@ func (e Engine) ServeChild(ctx context.Context, cat Catalogue, in io.Reader, out
 			}
 		}
 	}()
-	runErr := e.Source(Plan{Scenarios: scenarios}).Run(ctx, func(event stream.Event) { w.Emit(writing, event) })
+	runErr := e.Source(Plan{Scenarios: scenarios}).Run(ctx, func(event stream.Event) {
+		w.Emit(writing, event)
+		if event.Type != stream.SampleTaken {
+			// The next step may be this process's last: its parent shall know
+			// how far it had got.
+			limited, cancel := context.WithTimeout(writing, flushWithin)
+			defer cancel()
+			w.Flush(limited)
+		}
+	})
 	return errors.Join(runErr, w.Close())
 }

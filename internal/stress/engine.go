@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"runtime"
 	"sync"
@@ -333,6 +332,3 @@ func (l *loadSource) Read(now time.Time, put func(string, float64)) {
 	}
 	l.last, l.at = total, now
 }
-
-// errAborted is the cause of a repetition that a threshold stopped.
-var errAborted = errors.New("aborted by a threshold")

@@ -29,6 +29,7 @@ type Env struct {
 	watch       func(*mabeam.System) // has the probes read another system
 	warmup      Warmup               // of a warm-up only: where it ends
 	began       time.Time
+	aborted     <-chan struct{} // closed when a threshold ends the loads
 
 	counters loadCounters
 
@@ -112,17 +113,31 @@ func (e *Env) Drive(ctx context.Context, l Load, op func(context.Context, Op) er
 }
 
 // Drive carries the load out and adds its operations to the step's. The probes
-// show it while it runs. Errors of operations are counted by their message. It
-// returns an error only when ctx has ended.
+// show it while it runs. Errors of operations are counted by their message. A
+// threshold may end the load early; then what was measured so far counts. An
+// error is returned only when ctx has ended.
 func (d *Driver) Drive(ctx context.Context, op func(context.Context, Op) error) (Driven, error) {
 	e := d.env
 	e.mu.Lock()
 	e.recorders = append(e.recorders, d.recorder)
 	e.mu.Unlock()
 	before, lateBefore := e.counters.totals(), e.counters.late.Load()
+	loading, stop := context.WithCancel(ctx)
+	defer stop()
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		select {
+		case <-e.aborted:
+			stop()
+		case <-loading.Done():
+		}
+	}()
 	start := time.Now()
-	d.load.drive(ctx, op, d.shards, &e.counters, e.Failed)
+	d.load.drive(loading, op, d.shards, &e.counters, e.Failed)
 	took := time.Since(start)
+	stop()
+	<-watched
 	after := e.counters.totals()
 	driven := Driven{
 		Took: took, Latency: d.recorder.Total(),

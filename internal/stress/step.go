@@ -27,15 +27,15 @@ type stepRun struct {
 	step   *Step
 	began  time.Time
 
-	env    *Env // of the running repetition
-	abort  context.CancelCauseFunc
-	number int // of the running repetition
+	env     *Env // of the running repetition
+	number  int  // of the running repetition
+	aborted chan struct{}
+	abort   func() // closes aborted, once
 
 	samples   map[string][]sample
 	operation report.Operations
 	errors    []report.Error
 	verdict   report.Verdict // inconclusive or error, as soon as that is known
-	done      int            // repetitions that came to their end
 
 	mu     sync.Mutex // guards what the sampler touches
 	probes stream.Probes
@@ -43,8 +43,10 @@ type stepRun struct {
 }
 
 func newStepRun(r *run, step *Step) *stepRun {
+	aborted := make(chan struct{})
 	s := &stepRun{
 		parent: r, step: step, began: time.Now(),
+		aborted: aborted, abort: sync.OnceFunc(func() { close(aborted) }),
 		samples: map[string][]sample{}, series: map[string][]verdict.Series{},
 	}
 	r.emit(stream.Event{Type: stream.StepStarted, Step: &stream.Step{
@@ -102,7 +104,17 @@ func (s *stepRun) takes(n int) bool {
 	if n == 0 {
 		return s.step.Warmup != Warmup{}
 	}
-	return n <= s.step.Repeat && s.verdict != report.Broken
+	return n <= s.step.Repeat && s.verdict != report.Broken && !s.isAborted()
+}
+
+// isAborted says whether a threshold has stopped the step.
+func (s *stepRun) isAborted() bool {
+	select {
+	case <-s.aborted:
+		return true
+	default:
+		return false
+	}
 }
 
 // begin gets the step ready for a repetition.
@@ -113,7 +125,7 @@ func (s *stepRun) begin(n int, seed uint64, system *mabeam.System, options mabea
 		Params: s.step.Params, Rand: rand.New(rand.NewPCG(seed, uint64(n))),
 		measurement: s.step.Measurement, system: system, options: options,
 		watch: func(other *mabeam.System) { s.parent.system.Store(other) },
-		began: s.began, results: map[string]sample{},
+		began: s.began, aborted: s.aborted, results: map[string]sample{},
 	}
 	if n == 0 {
 		s.env.warmup = s.step.Warmup
@@ -142,14 +154,10 @@ func repetitionSeed(seed uint64, step string, n int) uint64 {
 
 // run carries out the repetition that was begun and takes in what it says.
 func (s *stepRun) run(ctx context.Context) {
-	limited, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	s.mu.Lock()
-	s.abort = cancel
-	s.mu.Unlock()
+	limited := ctx
 	if s.number == 0 && s.step.Warmup.For > 0 {
 		var stop context.CancelFunc
-		limited, stop = context.WithTimeout(limited, s.step.Warmup.For)
+		limited, stop = context.WithTimeout(ctx, s.step.Warmup.For)
 		defer stop()
 	}
 	err := s.measure(limited)
@@ -167,9 +175,10 @@ func (s *stepRun) run(ctx context.Context) {
 	for _, told := range e.errors {
 		addError(&s.errors, told)
 	}
+	if s.isAborted() {
+		s.addError(errors.New("stopped early: a threshold did not hold"))
+	}
 	switch {
-	case errors.Is(context.Cause(limited), errAborted):
-		s.addError(errAborted)
 	case ctx.Err() != nil:
 		return // finish tells; a repetition that was cut off says nothing
 	case err != nil:
@@ -179,7 +188,6 @@ func (s *stepRun) run(ctx context.Context) {
 		s.verdict = report.Inconclusive
 		s.addError(errors.New(e.lagging))
 	}
-	s.done++
 	for name, one := range e.results {
 		s.samples[name] = append(s.samples[name], one)
 	}
@@ -220,8 +228,8 @@ func (s *stepRun) sample(at time.Time, values map[string]float64) {
 		}
 		now := &series[len(series)-1]
 		now.Points = append(now.Points, verdict.Point{At: at.Sub(s.began).Seconds(), Value: value / m.scale()})
-		if w, full := t.Latest(*now); full && !w.OK && t.Abort && s.abort != nil {
-			s.abort(errAborted)
+		if w, full := t.Latest(*now); full && !w.OK && t.Abort {
+			s.abort()
 		}
 	}
 }

@@ -137,8 +137,10 @@ func (c *Collector) Report() report.Report {
 // what was never begun is listed in the recommendations as not run.
 func (c *Collector) Finish(err error) report.Report {
 	switch {
-	case errors.Is(err, context.Canceled):
+	case err == context.Canceled: //nolint:errorlint // as it is: one with more to say is told below
 		return c.conclude(cause{report.Interrupted, "interrupted"})
+	case errors.Is(err, context.Canceled):
+		return c.conclude(cause{report.Interrupted, err.Error()})
 	case err != nil:
 		return c.conclude(cause{report.Broken, err.Error()})
 	}

@@ -45,6 +45,7 @@ type Writer struct {
 type queued struct {
 	Event
 	dropped int64
+	flushed chan<- struct{} // if set, there is no event: what came before is to be written out
 }
 
 // NewWriter returns a Writer to w, which Close must end.
@@ -89,6 +90,21 @@ func (w *Writer) Emit(ctx context.Context, e Event) {
 	}
 }
 
+// Flush waits until all that was emitted has been written, or ctx ends. It is
+// for what must be known even if the process dies next.
+func (w *Writer) Flush(ctx context.Context) {
+	flushed := make(chan struct{})
+	select {
+	case w.queue <- queued{flushed: flushed}:
+	case <-ctx.Done():
+		return
+	}
+	select {
+	case <-flushed:
+	case <-ctx.Done():
+	}
+}
+
 // Close writes what is queued, waits until it is written, and returns the first
 // error there was, be it of writing or of an event that could not be encoded,
 // and how many events were lost. It waits as long as the reader stalls; to give
@@ -107,6 +123,11 @@ func (w *Writer) Close() error {
 func (w *Writer) run() {
 	defer close(w.done)
 	for q := range w.queue {
+		if q.flushed != nil {
+			w.keep(w.out.Flush())
+			close(q.flushed)
+			continue
+		}
 		if w.broken.Load() {
 			continue
 		}

@@ -1,0 +1,456 @@
+package stress
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/stress/verdict"
+)
+
+// childMode makes the test binary a child process that serves a run.
+const childMode = "MABEAM_TOP_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(childMode) != "" {
+		e := Engine{Baselines: verdict.Builtin()}
+		if err := e.ServeChild(context.Background(), probing(nil), os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+var errPlanned = errors.New("planned failure of agent_7f_3 after 12 ms")
+
+// probing is a catalogue whose measurement does what its mode says.
+func probing(seen func(*Env)) Catalogue {
+	return Catalogue{{
+		Name: "probe", Summary: "Does the engine do what it should?",
+		Params: append(LoadParams(),
+			Param{Name: "mode", Kind: Text, Default: "ok", Doc: "What happens."},
+			Param{Name: "operations", Kind: Int, Default: 10, Min: 1, Max: -1, Doc: "How often."}),
+		Metrics: []Metric{
+			{Name: "time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms"},
+			{Name: "repetition", Unit: "count", Better: report.Neither},
+			{Name: "rate", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second"},
+			{Name: "kind", Unit: "text"},
+			{Name: "fine", Unit: "bool"},
+			{Name: "missing", Unit: "count", Better: report.Neither},
+		},
+		Check: CheckLoad,
+		Run: func(ctx context.Context, env *Env) error {
+			if seen != nil {
+				seen(env)
+			}
+			return probe(ctx, env)
+		},
+	}}
+}
+
+func probe(ctx context.Context, env *Env) error {
+	mode := env.Params.Text("mode")
+	switch mode {
+	case "panic":
+		panic("planned panic")
+	case "fail":
+		return errPlanned
+	case "exit":
+		os.Exit(7)
+	case "hang":
+		select {}
+	}
+	id, err := env.System().StartAgent(ctx, mabeam.ComplexSpec(mabeam.ComplexOptions{}))
+	if err != nil {
+		return err
+	}
+	driven, err := env.Drive(ctx, LoadOf(env.Params, env.Params.Int("operations")), func(ctx context.Context, op Op) error {
+		if mode == "errors" && op.N%2 == 1 {
+			return errPlanned
+		}
+		_, err := env.System().Execute(ctx, id, "sleep", mabeam.Params{"for": "2ms"})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	env.Latency("time_ms", driven.Latency)
+	env.Value("repetition", float64(driven.Attempted))
+	env.Value("rate", driven.PerSecond())
+	env.Text("kind", mode)
+	env.Bool("fine", driven.Failed == 0)
+	if mode == "missing" {
+		env.Unmeasured("missing", "it cannot be")
+	}
+	return nil
+}
+
+// planOf reads scenario files that must be right.
+func planOf(t testing.TB, cat Catalogue, sources ...string) Plan {
+	t.Helper()
+	var documents []Document
+	for i, source := range sources {
+		documents = append(documents, Document{File: fmt.Sprintf("%d.yaml", i), Source: []byte(source)})
+	}
+	scenarios, err := Parse(cat, verdict.Builtin().Components(), documents...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Plan{Scenarios: scenarios}
+}
+
+// collect runs a source and returns its events, which must be a whole stream.
+func collect(t testing.TB, ctx context.Context, source stream.Source) (events []stream.Event, result report.Report) {
+	t.Helper()
+	var mu sync.Mutex
+	if err := source.Run(ctx, func(e stream.Event) {
+		if !mu.TryLock() {
+			t.Error("two events at once")
+			return
+		}
+		defer mu.Unlock()
+		events = append(events, e)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	last := 0.0
+	for _, e := range events {
+		if e.T < last {
+			t.Errorf("%s at %v after an event at %v", e.Type, e.T, last)
+		}
+		last = e.T
+	}
+	if len(events) < 2 || events[0].Type != stream.RunStarted || events[len(events)-1].Type != stream.RunFinished {
+		t.Fatalf("not a whole stream: %d events", len(events))
+	}
+	return events, *events[len(events)-1].Report
+}
+
+func scenarioOf(steps string) string {
+	return "name: s\ntitle: S\nseed: 7\nsteps:\n" + steps
+}
+
+// An action of exactly 2 ms is measured as 2 ms, and the step tells all that
+// was asked.
+func TestEngineMeasures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		plan := planOf(t, probing(nil), scenarioOf(
+			"  - {measure: probe, name: a, repeat: 3, with: {operations: 100}, thresholds: {time_ms.p99: '< 2.1', time_ms.max: '< 1'}}\n"+
+				"  - {measure: probe, name: b, with: {mode: errors}}\n"))
+		_, r := collect(t, context.Background(), Engine{Baselines: verdict.Builtin()}.Source(plan))
+		a, b := r.Scenarios[0].Steps[0], r.Scenarios[0].Steps[1]
+		m := a.Metrics["time_ms"]
+		if v := m.Value.(float64); v != 2 || len(m.Samples) != 3 || m.Distribution.Count != 300 || m.Distribution.P50 != 2 {
+			t.Errorf("an action of exactly 2 ms: %+v, %+v", m, m.Distribution)
+		}
+		if v := a.Metrics["rate"].Value.(float64); v < 499 || v > 501 {
+			t.Errorf("one action of 2 ms after the other: %v/s", v)
+		}
+		if a.Operations != (report.Operations{Attempted: 300, Succeeded: 300}) {
+			t.Errorf("a: %+v", a.Operations)
+		}
+		if a.Verdict != report.Fail || !a.Thresholds[0].OK && !a.Thresholds[1].OK || a.Thresholds[0].OK == a.Thresholds[1].OK {
+			t.Errorf("a: %s, thresholds %+v", a.Verdict, a.Thresholds)
+		}
+		if a.Metrics["kind"].Value != "ok" || a.Metrics["fine"].Value != true || b.Metrics["fine"].Value != false {
+			t.Errorf("text and bool: %v, %v, %v", a.Metrics["kind"], a.Metrics["fine"], b.Metrics["fine"])
+		}
+		if b.Operations != (report.Operations{Attempted: 10, Succeeded: 5, Failed: 5}) {
+			t.Errorf("b: %+v", b.Operations)
+		}
+		// One message, whatever the id in it.
+		if len(b.Errors) != 1 || b.Errors[0].Count != 5 || strings.Contains(b.Errors[0].Message, "7f_3") {
+			t.Errorf("b: %+v", b.Errors)
+		}
+	})
+}
+
+func TestEngineRepetitions(t *testing.T) {
+	run := func(t *testing.T) (systems []*mabeam.System, draws []uint64, r report.Report) {
+		cat := probing(func(e *Env) {
+			systems = append(systems, e.System())
+			draws = append(draws, e.Rand.Uint64())
+		})
+		plan := planOf(t, cat, scenarioOf("  - {measure: probe, repeat: 3, warmup: 5, with: {operations: 20}}\n"))
+		_, r = collect(t, context.Background(), Engine{}.Source(plan))
+		return systems, draws, r
+	}
+	synctest.Test(t, func(t *testing.T) {
+		systems, first, r := run(t)
+		_, second, _ := run(t)
+		if len(systems) != 4 {
+			t.Fatalf("ran %d times, want a warm-up and 3 repetitions", len(systems))
+		}
+		seen := map[*mabeam.System]bool{}
+		different := map[uint64]bool{}
+		for i := range systems {
+			if seen[systems[i]] {
+				t.Error("a system was used twice")
+			}
+			seen[systems[i]] = true
+			different[first[i]] = true
+			if first[i] != second[i] {
+				t.Errorf("repetition %d: the same seed drew %d and %d", i, first[i], second[i])
+			}
+		}
+		if len(different) != 4 {
+			t.Error("two repetitions have the same randomness")
+		}
+		step := r.Scenarios[0].Steps[0]
+		if step.Operations.Attempted != 60 { // the warm-up is thrown away
+			t.Errorf("%d operations, want 3 × 20", step.Operations.Attempted)
+		}
+	})
+}
+
+func TestEngineParallelSteps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		systems := map[*mabeam.System]int{}
+		cat := probing(func(e *Env) {
+			mu.Lock()
+			defer mu.Unlock()
+			systems[e.System()]++
+		})
+		plan := planOf(t, cat, scenarioOf("  - parallel:\n      - {measure: probe, name: a, repeat: 2}\n      - {measure: probe, name: b}\n"))
+		_, r := collect(t, context.Background(), Engine{}.Source(plan))
+		if len(systems) != 2 {
+			t.Errorf("%d systems for 2 repetitions", len(systems))
+		}
+		a, b := r.Scenarios[0].Steps[0], r.Scenarios[0].Steps[1]
+		if a.Operations.Succeeded != 20 || b.Operations.Succeeded != 10 {
+			t.Errorf("a: %+v, b: %+v", a.Operations, b.Operations)
+		}
+	})
+}
+
+func TestEngineTellsWhatWentWrong(t *testing.T) {
+	for _, c := range []struct {
+		name, scenario string
+		verdict        report.Verdict
+		says           string
+	}{
+		{"measurement fails", scenarioOf("  - {measure: probe, with: {mode: fail}}\n"), report.Broken, "planned failure"},
+		{"measurement panics", scenarioOf("  - {measure: probe, with: {mode: panic}}\n"), report.Broken, "planned panic"},
+		{"metric without a value", scenarioOf("  - {measure: probe, with: {mode: missing}, thresholds: {missing: '< 1'}}\n"), report.Fail, "missing was not measured: it cannot be"},
+		{
+			"timeout", scenarioOf("  - {measure: probe, with: {duration: 10s}}\n  - {measure: probe, name: later}\n") + "timeout: 1s\n",
+			report.Broken, "scenario timeout of 1s",
+		},
+		{ // and what was measured until then is told
+			"aborted by a threshold",
+			scenarioOf("  - {measure: probe, with: {duration: 100s}, thresholds: {rate: {is: '> 1000', window: 1s, abort: true}}}\n") + "timeout: 20s\n",
+			report.Fail, "stopped early",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				_, r := collect(t, context.Background(), Engine{}.Source(planOf(t, probing(nil), c.scenario)))
+				step := r.Scenarios[0].Steps[0]
+				if r.Verdict != c.verdict || step.Verdict != c.verdict {
+					t.Errorf("run %s, step %s, want %s", r.Verdict, step.Verdict, c.verdict)
+				}
+				if text := fmt.Sprint(step.Errors); !strings.Contains(text, c.says) {
+					t.Errorf("errors %s do not say %q", text, c.says)
+				}
+			})
+		})
+	}
+}
+
+// Whenever a run is cancelled, it ends within a second, with all that was
+// finished, and with nothing left behind (synctest would tell).
+func TestEngineCancelled(t *testing.T) {
+	for _, after := range []time.Duration{0, time.Millisecond, 50 * time.Millisecond, 150 * time.Millisecond, 550 * time.Millisecond} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeoutCause(context.Background(), after, context.Canceled)
+			defer cancel()
+			plan := planOf(t, probing(nil), scenarioOf(
+				"  - {measure: probe, name: a, repeat: 3, with: {operations: 50}}\n"+
+					"  - {measure: probe, name: open, with: {rate: 100/s, duration: 10s}}\n"+
+					"  - {measure: probe, name: never}\n"))
+			began := time.Now()
+			_, r := collect(t, ctx, Engine{}.Source(plan))
+			if late := time.Since(began) - after; late > time.Second {
+				t.Errorf("cancelled after %v: ended %v later", after, late)
+			}
+			if r.Verdict != report.Interrupted {
+				t.Errorf("cancelled after %v: %s", after, r.Verdict)
+			}
+			if text := fmt.Sprint(r.Recommendations); !strings.Contains(text, "not run") {
+				t.Errorf("cancelled after %v: what was not run is not told: %s", after, text)
+			}
+			if after > 200*time.Millisecond && len(r.Scenarios[0].Steps[0].Metrics) == 0 {
+				t.Errorf("cancelled after %v: what was measured is not told", after)
+			}
+		})
+	}
+}
+
+// A load that its generator did not deliver is inconclusive, whatever the
+// metrics say.
+func TestUndeliveredLoadIsInconclusive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cat := probing(nil)
+		cat[0].Run = func(ctx context.Context, env *Env) error {
+			env.counters.late.Add(50) // what a starved generator counts
+			_, err := env.Drive(ctx, Load{Workers: 1, Operations: 1000}, func(context.Context, Op) error {
+				env.counters.late.Add(1)
+				return nil
+			})
+			env.Value("rate", 1)
+			return err
+		}
+		_, r := collect(t, context.Background(), Engine{}.Source(planOf(t, cat, scenarioOf("  - {measure: probe, thresholds: {rate: '>= 1'}}\n"))))
+		step := r.Scenarios[0].Steps[0]
+		if step.Verdict != report.Inconclusive || !strings.Contains(fmt.Sprint(step.Errors), "not delivered") {
+			t.Errorf("%s, %+v", step.Verdict, step.Errors)
+		}
+	})
+}
+
+// The probes of the load show it while it runs.
+func TestLoadProbes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		plan := planOf(t, probing(nil), scenarioOf("  - {measure: probe, with: {duration: 2s, concurrency: 1}}\n"))
+		events, r := collect(t, context.Background(), Engine{}.Source(plan))
+		seen := 0
+		for _, e := range events {
+			if v, ok := e.Sample["action_p50_ms"]; ok {
+				seen++
+				if v < 1.98 || v > 2.02 {
+					t.Errorf("at %.1f s: actions of 2 ms have a median of %v", e.T, v)
+				}
+			}
+		}
+		if seen < 18 {
+			t.Errorf("%d samples of a load of 2 s", seen)
+		}
+		p := r.Scenarios[0].Steps[0].Probes
+		if c := p["completed_per_second"]; c.Mean < 480 || c.Mean > 510 {
+			t.Errorf("500 actions per second show as %+v", c)
+		}
+		if p["offered_per_second"].Mean < p["completed_per_second"].Mean-10 {
+			t.Errorf("less was offered than completed: %+v", p["offered_per_second"])
+		}
+	})
+}
+
+// childOf is a run in a child process of the test binary.
+func childOf(t *testing.T, plan Plan) stream.Source {
+	t.Setenv(childMode, "1")
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Engine{Command: []string{"the", "command"}, Tool: report.Tool{Version: "v"}}.Child(plan, executable)
+}
+
+func TestChild(t *testing.T) {
+	plan := planOf(t, probing(nil), scenarioOf("  - {measure: probe, repeat: 2, with: {operations: 20}, thresholds: {time_ms: '< 1000'}}\n"))
+	_, r := collect(t, context.Background(), childOf(t, plan))
+	if r.Verdict != report.Pass || len(r.Scenarios) != 1 {
+		t.Fatalf("%+v", r)
+	}
+	step := r.Scenarios[0].Steps[0]
+	if !step.Isolated || step.Operations.Succeeded != 40 || r.Scenarios[0].File != "0.yaml" || r.Command[0] != "the" || r.Tool.Version != "v" {
+		t.Errorf("%+v of %+v", step, r)
+	}
+}
+
+// The death of a child is a result.
+func TestChildDies(t *testing.T) {
+	plan := planOf(t, probing(nil), scenarioOf("  - {measure: probe, name: fine}\n  - {measure: probe, name: deadly, with: {mode: exit}}\n  - {measure: probe, name: later}\n"))
+	_, r := collect(t, context.Background(), childOf(t, plan))
+	if r.Verdict != report.Broken || len(r.Scenarios) != 1 || len(r.Scenarios[0].Steps) != 2 {
+		t.Fatalf("%s, %+v", r.Verdict, r.Scenarios)
+	}
+	fine, deadly := r.Scenarios[0].Steps[0], r.Scenarios[0].Steps[1]
+	if fine.Verdict != report.Pass || deadly.Verdict != report.Broken {
+		t.Errorf("fine %s, deadly %s", fine.Verdict, deadly.Verdict)
+	}
+	if text := fmt.Sprint(deadly.Errors); !strings.Contains(text, "exit status 7") {
+		t.Errorf("it does not say how the child ended: %s", text)
+	}
+}
+
+func TestChildThatCannotStart(t *testing.T) {
+	plan := planOf(t, probing(nil), scenarioOf("  - {measure: probe}\n"))
+	err := Engine{}.Child(plan, "/no/such/program").Run(context.Background(), func(stream.Event) {})
+	if err == nil || !strings.Contains(err.Error(), "/no/such/program") {
+		t.Errorf("%v", err)
+	}
+}
+
+// A child that is told to stop writes its partial report; one that does not
+// heed is killed.
+func TestChildStops(t *testing.T) {
+	for mode, says := range map[string]string{"ok": "interrupted in repetition 1", "hang": "killed"} {
+		t.Run(mode, func(t *testing.T) {
+			plan := planOf(t, probing(nil), scenarioOf("  - {measure: probe, with: {duration: 1h, mode: "+mode+"}}\n")+"timeout: 2h\n")
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			source := childOf(t, plan)
+			var last *report.Report
+			err := source.Run(ctx, func(e stream.Event) {
+				if e.Type == stream.SampleTaken {
+					cancel() // as soon as it runs
+				}
+				last = e.Report
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if last == nil || last.Verdict != report.Interrupted {
+				t.Fatalf("%+v", last)
+			}
+			if text := fmt.Sprint(last.Scenarios[0].Steps[0].Errors); !strings.Contains(text, says) {
+				t.Errorf("%s does not say %q", text, says)
+			}
+		})
+	}
+}
+
+// A child whose input ends has lost its parent, and stops.
+func TestChildWithoutParent(t *testing.T) {
+	in, parent := io.Pipe()
+	out, child := io.Pipe()
+	served := make(chan error, 1)
+	go func() {
+		served <- Engine{Baselines: verdict.Builtin()}.ServeChild(context.Background(), probing(nil), in, child)
+		child.Close()
+	}()
+	go func() {
+		source := strings.ReplaceAll(scenarioOf("  - {measure: probe, with: {duration: 1h}}\n")+"timeout: 2h\n", "\n", `\n`)
+		fmt.Fprintf(parent, `{"documents": [{"file": "f", "source": "%s"}]}`+"\n", source)
+	}()
+	var last stream.Event
+	for reader := stream.NewReader(out); ; {
+		e, err := reader.Read()
+		if err != nil {
+			break
+		}
+		if e.Type == stream.SampleTaken {
+			parent.Close()
+		}
+		last = e
+	}
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	if last.Report == nil || last.Report.Verdict != report.Interrupted {
+		t.Errorf("the last event is %s", last.Type)
+	}
+}
