@@ -21,10 +21,10 @@
 // bounded log. Publishing appends the event to the log of its type and to the
 // log of each pattern that matches the type, which is known beforehand; each
 // subscriber reads on from its own position. An event is stored once however
-// many subscribe, and a publisher waits (policy Block) when the slowest
-// subscriber is a whole log behind. Subscribers with another policy, or with a
+// many subscribe, and a publisher waits (policy Block) while the
+// slowest subscriber is a whole queue behind. Subscribers with another policy, or with a
 // queue length of their own, have a queue of their own. What this gives up: a
-// blocking subscriber cannot have a queue shorter than the log it shares.
+// blocking subscriber cannot have a queue of another length than the bus's.
 //
 // # Reading without locks
 //

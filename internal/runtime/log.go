@@ -11,15 +11,16 @@ import (
 const minLogSlots = 16
 
 // A log is a bounded ring of events that several subscriptions read, each from
-// its own position. It grows to its bound while readers lag or history wants
-// it, and never shrinks. Publishers append under a lock; readers take none
+// its own position. It grows while readers lag, up to the length of their
+// queues, or while history wants it, and never shrinks. Publishers append under a lock; readers take none
 // until they have read all there is.
 //
 // Positions count events since the log was made. A slot is overwritten only
 // after every reader has passed it, so readers use events in place.
 type log struct {
+	queue    int // how far a reader may lag before publishers wait
 	capacity int // the bound on slots, which are a power of two
-	history  int // how many events are kept after all have read them
+	keep     int // the slots that hold the history, which all have read
 
 	// head is the position of the next event.
 	head atomic.Uint64
@@ -30,7 +31,9 @@ type log struct {
 
 	mu sync.Mutex
 	// low is a position that every reader is known to have reached.
-	low     uint64
+	low uint64
+	// full is the distance from low at which to look closer.
+	full    uint64
 	readers []*Subscription
 	// parked are the readers that have read everything and want to be woken.
 	parked []*Subscription
@@ -38,14 +41,20 @@ type log struct {
 	// while none does.
 	room    chan struct{}
 	waiting atomic.Bool // room is not nil
-	// blocked counts how often a publisher had to wait.
-	blocked uint64
 }
 
-func newLog(capacity, history int) *log {
-	l := &log{capacity: max(capacity, history), history: history}
-	ring := make([]Event, minLogSlots)
+func newLog(queue, history int) *log {
+	l := &log{queue: queue, capacity: max(queue, history), keep: 1}
+	for l.keep < history {
+		l.keep *= 2
+	}
+	slots := 1
+	for slots < min(minLogSlots, l.capacity) {
+		slots *= 2
+	}
+	ring := make([]Event, slots)
 	l.ring.Store(&ring)
+	l.full = uint64(min(slots, queue))
 	return l
 }
 
@@ -56,7 +65,7 @@ func (l *log) append(ctx context.Context, e *Event) (readers int, err error) {
 	l.mu.Lock()
 	ring := *l.ring.Load()
 	head := l.head.Load()
-	if head-l.low >= uint64(len(ring)) {
+	if head-l.low >= l.full {
 		if ring, err = l.makeRoom(ctx); err != nil {
 			readers = len(l.readers)
 			l.mu.Unlock()
@@ -87,26 +96,21 @@ func (l *log) append(ctx context.Context, e *Event) (readers int, err error) {
 }
 
 // makeRoom returns a ring with a free slot at head: the present one if readers
-// have moved on, else a larger one up to the bound, else it waits. It is
-// called and returns with the lock held.
+// have moved on, else a larger one up to the bound. It waits while the slowest
+// reader is a whole queue behind. It is called and returns with the lock held.
 func (l *log) makeRoom(ctx context.Context) ([]Event, error) {
 	for {
 		head, ring := l.head.Load(), *l.ring.Load()
-		// History is kept by growing, not by holding readers' slots: once the
-		// ring is as long as the history, the oldest may go.
-		if len(ring) >= l.keep() {
-			l.low = head
-			for _, s := range l.readers {
-				l.low = min(l.low, s.cursor.Load())
-			}
-			if head-l.low < uint64(len(ring)) {
+		l.low = head
+		for _, s := range l.readers {
+			l.low = min(l.low, s.cursor.Load())
+		}
+		if lag := head - l.low; lag < uint64(l.queue) {
+			if lag < uint64(len(ring)) && (len(ring) >= l.keep || head < uint64(len(ring))) {
 				return ring, nil
 			}
-		}
-		if len(ring) < l.capacity {
 			return l.grow(len(ring) * 2), nil
 		}
-		l.blocked++
 		if l.room == nil {
 			l.room = make(chan struct{})
 			l.waiting.Store(true)
@@ -129,15 +133,6 @@ func (l *log) makeRoom(ctx context.Context) ([]Event, error) {
 	}
 }
 
-// keep is the least number of slots that hold the history.
-func (l *log) keep() int {
-	slots := minLogSlots
-	for slots < l.history {
-		slots *= 2
-	}
-	return slots
-}
-
 // grow moves the events to a new ring of that many slots.
 func (l *log) grow(slots int) []Event {
 	old, head := *l.ring.Load(), l.head.Load()
@@ -147,6 +142,7 @@ func (l *log) grow(slots int) []Event {
 		ring[p&uint64(slots-1)] = old[p&uint64(len(old)-1)]
 	}
 	l.ring.Store(&ring)
+	l.full = uint64(min(slots, l.queue))
 	return ring
 }
 

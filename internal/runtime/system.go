@@ -23,8 +23,7 @@ type Options struct {
 	// BusPolicy is what the bus does for a subscriber whose queue is full.
 	BusPolicy QueuePolicy
 	// BusQueue is the length of a subscription's queue in events; 0 means
-	// 1,024. The log that blocking subscribers share is the next power of two
-	// long.
+	// 1,024.
 	BusQueue int
 	// History is how many of the newest events are kept; 0 means 1,000, and a
 	// negative number turns history off.

@@ -41,20 +41,23 @@ func systemStartup() *stress.Measurement {
 		Estimate: func(p stress.Params) time.Duration {
 			return 100*time.Millisecond + time.Duration(p.Int("agents")+p.Int("event_subscribers"))*5*time.Microsecond
 		},
-		Run: measureStartup,
+		Run: func(ctx context.Context, env *stress.Env) error { return measureStartup(ctx, env, nil) },
 	}
 }
 
-func measureStartup(ctx context.Context, env *stress.Env) (err error) {
+// measureStartup calls onStart, if given, before each component starts.
+func measureStartup(ctx context.Context, env *stress.Env, onStart func(component string) error) (err error) {
 	if component := env.Params.Text("fail_component"); component != noComponent {
 		if err := measureRecovery(ctx, env, component); err != nil {
 			return err
 		}
 	}
 	startup, ready := stress.NewHistogram(), stress.NewHistogram()
+	options := env.Options()
+	options.OnStart = onStart
 	before := liveBytes()
 	start := time.Now()
-	system, err := mabeam.Start(env.Options())
+	system, err := mabeam.Start(options)
 	if err != nil {
 		env.Operations(0, 1, 0)
 		return fmt.Errorf("start the system: %w", err)

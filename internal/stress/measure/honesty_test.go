@@ -1,0 +1,360 @@
+package measure
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/report"
+)
+
+// These tests put something whose answer is known in front of each
+// measurement. Where time is measured, the clock is synthetic, so that 2 ms
+// are exactly 2 ms.
+
+// with returns the catalogue with the Run of one measurement replaced.
+func with(name string, run func(context.Context, *stress.Env) error) stress.Catalogue {
+	cat := Catalogue()
+	cat.Find(name).Run = run
+	return cat
+}
+
+func onlyStep(t *testing.T, cat stress.Catalogue, header, step string) report.Step {
+	t.Helper()
+	r := runDocument(t, cat, "name: s\ntitle: S\n"+header+"\nsteps:\n  - "+step+"\n")
+	return r.Scenarios[0].Steps[0]
+}
+
+func value(t *testing.T, s report.Step, metric string) float64 {
+	t.Helper()
+	v, ok := s.Metrics[metric].Value.(float64)
+	if !ok {
+		t.Fatalf("%s is %v; errors: %+v", metric, s.Metrics[metric].Value, s.Errors)
+	}
+	return v
+}
+
+func within(t *testing.T, what string, got, want, share float64) {
+	t.Helper()
+	if math.Abs(got-want) > share*math.Abs(want) {
+		t.Errorf("%s: %v, want %v ± %.0f %%", what, got, want, 100*share)
+	}
+}
+
+func TestActionOfTwoMilliseconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := onlyStep(t, Catalogue(), "", `{measure: agent-action, with: {scenarios: [{agent_type: complex, action: sleep, params: {for: 2ms}, action_count: 500}]}}`)
+		within(t, "execution_time_ms", value(t, s, "execution_time_ms"), 2, 0.05)
+		within(t, "p99", s.Metrics["execution_time_ms"].Distribution.P99, 2, 0.05)
+		within(t, "actions_per_second", value(t, s, "actions_per_second"), 500, 0.05)
+		if v := value(t, s, "timeout_accuracy_ms"); v != 0 {
+			t.Errorf("deadlines are missed by %v ms on a clock that is exact", v)
+		}
+	})
+}
+
+func TestActionsThatMissTheirDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := onlyStep(t, Catalogue(), "", `{measure: agent-action, with: {timeout: 1ms, scenarios: [{agent_type: complex, action: sleep, params: {for: 2ms}, action_count: 50}]}}`)
+		if v := value(t, s, "timeouts"); v != 50 {
+			t.Errorf("%v of 50 actions that miss their deadline", v)
+		}
+		if v := value(t, s, "success_rate"); v != 0 || s.Operations.Failed != 50 || s.Verdict != report.Fail {
+			t.Errorf("success rate %v, %+v, %s", v, s.Operations, s.Verdict)
+		}
+	})
+}
+
+// holder holds memory.
+type holder struct {
+	mabeam.Defaults
+	held []byte
+}
+
+func (*holder) HandleAction(context.Context, *mabeam.Agent, string, mabeam.Params) (any, error) {
+	return nil, mabeam.ErrUnknownAction
+}
+
+func TestAgentsOfOneMebibyte(t *testing.T) {
+	cat := with("agent-creation", func(ctx context.Context, env *stress.Env) error {
+		return measureCreation(ctx, env, func(int) mabeam.Spec {
+			return mabeam.Spec{Type: "holder", Behaviour: &holder{held: make([]byte, 1<<20)}}
+		})
+	})
+	s := onlyStep(t, cat, "", "{measure: agent-creation, with: {agents: 100, compare_parallel: false}}")
+	within(t, "memory_per_agent", value(t, s, "memory_per_agent"), 1<<20, 0.03)
+}
+
+func TestAgentsThatDoNotStart(t *testing.T) {
+	s := onlyStep(t, Catalogue(), "", "{measure: agent-creation, with: {agents: 1000, fail_every: 10, compare_parallel: false}}")
+	if total, started := value(t, s, "total_count"), value(t, s, "success_count"); total != 1000 || started != 900 {
+		t.Errorf("%v of %v started, want 900 of 1,000", started, total)
+	}
+	within(t, "success_rate", value(t, s, "success_rate"), 0.9, 0)
+	// 1,000 starts and 1,000 stops, of which a hundred had nothing to stop.
+	if s.Operations != (report.Operations{Attempted: 2000, Succeeded: 1900, Failed: 100}) {
+		t.Errorf("%+v", s.Operations)
+	}
+	if len(s.Errors) != 1 || s.Errors[0].Count != 100 {
+		t.Errorf("%+v", s.Errors)
+	}
+}
+
+// stalling makes subscriber 0 stall at its n-th event.
+func stalling(n int, d time.Duration) handlerWrap {
+	return func(i int, handler func(context.Context, mabeam.Event)) func(context.Context, mabeam.Event) {
+		if i > 0 {
+			return handler
+		}
+		seen := 0
+		return func(ctx context.Context, e mabeam.Event) {
+			if seen++; seen == n {
+				time.Sleep(d)
+			}
+			handler(ctx, e)
+		}
+	}
+}
+
+// One subscriber stalls once for 200 ms in an open load of 1,000/s: the 200
+// events that were due meanwhile reach it late, by 200 ms down to 1.
+func TestStallOfASubscriber(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cat := with("event-stress", func(ctx context.Context, env *stress.Env) error {
+			return measureStress(ctx, env, stalling(500, 200*time.Millisecond))
+		})
+		s := onlyStep(t, cat, "", "{measure: event-stress, with: {rate: 1000/s, duration: 2s, burst: 1000/s, burst_duration: 100ms, subscribers: 1}}")
+		d := s.Metrics["latency_ms"].Distribution
+		within(t, "max", d.Max, 200, 0.05)
+		within(t, "p99", d.P99, 200-21, 0.05) // 1 % of 2,100 were later
+		if d.P50 > 1 {
+			t.Errorf("p50 %v: most were not delayed", d.P50)
+		}
+		if v := value(t, s, "events_processed"); v != 2100 {
+			t.Errorf("%v events processed", v)
+		}
+		// During two of the twenty windows and some nothing was handled.
+		if v := value(t, s, "stability_score"); v > 0.95 || v < 0.8 {
+			t.Errorf("stability score %v", v)
+		}
+		if s.Metrics["system_stable"].Value != false {
+			t.Errorf("called stable, with a stability score of %v", value(t, s, "stability_score"))
+		}
+	})
+}
+
+// A subscriber that blocks long enough holds the publisher up, and with it all
+// others: they see it too, because latency counts from when events were due.
+func TestStallDelaysTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cat := with("event-stress", func(ctx context.Context, env *stress.Env) error {
+			return measureStress(ctx, env, stalling(500, 200*time.Millisecond))
+		})
+		s := onlyStep(t, cat, "system: {mailbox: 16}", "{measure: event-stress, with: {rate: 1000/s, duration: 1s, burst: 1000/s, burst_duration: 100ms, subscribers: 10}}")
+		d := s.Metrics["latency_ms"].Distribution
+		within(t, "max", d.Max, 200, 0.05)
+		// With 16 events in its queue, the publisher waits for the last 184 ms
+		// of the stall, so that ten deliveries a millisecond are late. The
+		// slowest hundredth of 11,000: 16 of the stalled subscriber, and then
+		// 9.4 ms of them all.
+		within(t, "p99", d.P99, 184-9.4, 0.05)
+	})
+}
+
+// A subscriber that hangs at its first event has a queue full of the oldest:
+// with drop-newest, exactly the rest is dropped.
+func TestDropsAreCountedExactly(t *testing.T) {
+	for policy, name := range map[string]string{"drop-newest": "newest", "drop-oldest": "oldest"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cat := with("event-throughput", func(ctx context.Context, env *stress.Env) error {
+					return measureThroughput(ctx, env, stalling(1, time.Second))
+				})
+				s := onlyStep(t, cat, "system: {mailbox: 100, bus_policy: "+policy+"}", "{measure: event-throughput, with: {events: 1000, subscribers: 1}}")
+				within(t, "propagation_efficiency", value(t, s, "propagation_efficiency"), 101.0/1000, 0)
+				if text := fmt.Sprint(s.Errors); len(s.Errors) != 1 || s.Errors[0].Count != 899 {
+					t.Errorf("told %s, want 899 dropped", text)
+				}
+				if v := value(t, s, "ordering_violations"); v != 0 {
+					t.Errorf("%v events out of order", v)
+				}
+			})
+		})
+	}
+}
+
+// Every tenth event is dropped on its way: a tenth of the deliveries due is
+// missing, and is told as lost.
+func TestLostDeliveriesAreNotHidden(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cat := with("event-throughput", func(ctx context.Context, env *stress.Env) error {
+			return measureThroughput(ctx, env, func(_ int, handler func(context.Context, mabeam.Event)) func(context.Context, mabeam.Event) {
+				seen := 0
+				return func(ctx context.Context, e mabeam.Event) {
+					if seen++; seen%10 != 0 {
+						handler(ctx, e)
+					}
+				}
+			})
+		})
+		s := onlyStep(t, cat, "", "{measure: event-throughput, with: {events: 1000, subscribers: 3}}")
+		within(t, "propagation_efficiency", value(t, s, "propagation_efficiency"), 0.9, 1e-9)
+		if len(s.Errors) != 1 || s.Errors[0].Count != 300 {
+			t.Errorf("told %+v, want 300 lost", s.Errors)
+		}
+	})
+}
+
+// A subscriber that swaps two events is caught.
+func TestDisorderIsSeen(t *testing.T) {
+	cat := with("event-throughput", func(ctx context.Context, env *stress.Env) error {
+		return measureThroughput(ctx, env, func(_ int, handler func(context.Context, mabeam.Event)) func(context.Context, mabeam.Event) {
+			var held *mabeam.Event
+			seen := 0
+			return func(ctx context.Context, e mabeam.Event) {
+				switch seen++; {
+				case seen == 50:
+					held = &e
+				case held != nil:
+					handler(ctx, e)
+					handler(ctx, *held)
+					held = nil
+				default:
+					handler(ctx, e)
+				}
+			}
+		})
+	})
+	s := onlyStep(t, cat, "", "{measure: event-throughput, with: {events: 1000, subscribers: 2}}")
+	if v := value(t, s, "ordering_violations"); v != 2 {
+		t.Errorf("%v events out of order, want one at each of 2 subscribers", v)
+	}
+}
+
+// A runtime that leaks one subscription, or one goroutine, with each cycle is
+// caught by name.
+func TestLeaksAreCaughtByName(t *testing.T) {
+	release := make(chan struct{})
+	defer close(release)
+	for kind, leak := range map[string]func(s *mabeam.System) error{
+		"subscriptions": func(s *mabeam.System) error {
+			_, err := s.Bus().Subscribe("leak", func(context.Context, mabeam.Event) {}, mabeam.SubscribeOptions{})
+			return err
+		},
+		"registrations": func(s *mabeam.System) error {
+			return s.Registry().Register(mabeam.Record{ID: fmt.Sprint("leak-", s.Registry().Count())})
+		},
+		"goroutines": func(*mabeam.System) error {
+			go func() { <-release }()
+			return nil
+		},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			cat := with("agent-lifecycle", func(ctx context.Context, env *stress.Env) error {
+				return measureLifecycle(ctx, env, func() mabeam.Spec {
+					spec := mabeam.DemoSpec()
+					if err := leak(env.System()); err != nil {
+						t.Error(err)
+					}
+					return spec
+				})
+			})
+			s := onlyStep(t, cat, "", "{measure: agent-lifecycle, with: {cycles: 120}}")
+			for _, k := range []string{"subscriptions", "registrations", "goroutines"} {
+				want := 0.0
+				if k == kind {
+					want = 120
+				}
+				if v := value(t, s, "leaked_"+k); math.Abs(v-want) > 2 && k == "goroutines" || v != want && k != "goroutines" {
+					t.Errorf("leaked_%s = %v, want %v", k, v, want)
+				}
+			}
+			if s.Metrics["memory_stable"].Value != false {
+				t.Error("called stable")
+			}
+		})
+	}
+}
+
+// A cycle that gets slower with time shows by how much.
+func TestDegradation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cat := with("agent-lifecycle", func(ctx context.Context, env *stress.Env) error {
+			n := 0
+			return measureLifecycle(ctx, env, func() mabeam.Spec {
+				n++
+				time.Sleep(time.Millisecond)
+				if n > 900 { // the last quarter takes 10/7 of the time
+					time.Sleep(3 * time.Millisecond / 7)
+				}
+				return mabeam.DemoSpec()
+			})
+		})
+		s := onlyStep(t, cat, "", "{measure: agent-lifecycle, with: {cycles: 1200}}")
+		within(t, "performance_degradation", value(t, s, "performance_degradation"), 0.3, 0.1)
+		within(t, "cycle_time_ms p50", s.Metrics["cycle_time_ms"].Distribution.P50, 1, 0.02)
+	})
+}
+
+// A component that fails to start is recovered from, and a slow one is told by
+// name.
+func TestStartup(t *testing.T) {
+	s := onlyStep(t, Catalogue(), "", "{measure: system-startup, with: {fail_component: event_bus}}")
+	if s.Metrics["startup_failure_recovered"].Value != true {
+		t.Errorf("recovered: %v, %+v", s.Metrics["startup_failure_recovered"].Value, s.Errors)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s := onlyStep(t, with("system-startup", func(ctx context.Context, env *stress.Env) error {
+			slow := func(component string) error {
+				if component == "event_bus" {
+					time.Sleep(30 * time.Millisecond)
+				}
+				return nil
+			}
+			return measureStartup(ctx, env, slow)
+		}), "", "{measure: system-startup}")
+		within(t, "startup_time_ms", value(t, s, "startup_time_ms"), 30, 0.01)
+		within(t, "component_initialization_ms", value(t, s, "component_initialization_ms"), 30, 0.01)
+		within(t, "component_initialization_ms.event_bus", value(t, s, "component_initialization_ms.event_bus"), 30, 0.01)
+		within(t, "ready_time_ms", value(t, s, "ready_time_ms"), 30, 0.01)
+		if v := value(t, s, "component_initialization_ms.registry"); v != 0 {
+			t.Errorf("component_initialization_ms.registry = %v", v)
+		}
+	})
+}
+
+// Every operation on the registry is counted and must succeed.
+func TestRegistryOperationsCount(t *testing.T) {
+	s := onlyStep(t, Catalogue(), "", "{measure: registry-operations, with: {lookup: 1000, register: 200, unregister: 100, agents: 50}}")
+	if s.Operations != (report.Operations{Attempted: 2300, Succeeded: 2300}) {
+		t.Errorf("%+v", s.Operations)
+	}
+	for metric, n := range map[string]int64{"lookup_time_ms": 1000, "register_time_ms": 200, "unregister_time_ms": 100} {
+		if d := s.Metrics[metric].Distribution; d.Count != n {
+			t.Errorf("%s of %d operations, want %d", metric, d.Count, n)
+		}
+	}
+}
+
+func TestGrowthRate(t *testing.T) {
+	for _, c := range []struct {
+		readings []float64
+		want     float64
+	}{
+		{nil, 0},
+		{[]float64{5}, 0},
+		{[]float64{100, 100, 100}, 0},
+		{[]float64{100, 110, 120}, 20.0 / 110},
+		{[]float64{120, 110, 100}, -20.0 / 110},
+		{[]float64{100, 100, 500, 100, 100}, 0}, // one odd reading sways nothing
+	} {
+		if got := growthRate(c.readings); math.Abs(got-c.want) > 1e-9 {
+			t.Errorf("%v: %v, want %v", c.readings, got, c.want)
+		}
+	}
+}
