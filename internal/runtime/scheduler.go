@@ -155,6 +155,13 @@ func (s *scheduler) work(r runnable) {
 	}
 }
 
+// goroutines is how many there are, resting ones too.
+func (s *scheduler) goroutines() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.runners + len(s.resting)
+}
+
 // wait returns when nothing runs any more.
 func (s *scheduler) wait(ctx context.Context) error {
 	s.mu.Lock()

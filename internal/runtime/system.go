@@ -394,6 +394,10 @@ func (s *System) tellLifecycle(eventType string, r *Record, reason string) {
 	})
 }
 
+// Goroutines is how many goroutines the system has: those that run agents and
+// subscribers now, and a bounded number that rest until there is work again.
+func (s *System) Goroutines() int { return s.scheduler.goroutines() }
+
 // TakeMailboxDepthMax returns the depth of the deepest mailbox since it was
 // called last. It is for one reader only.
 func (s *System) TakeMailboxDepthMax() int64 { return s.deepest.Swap(0) }
