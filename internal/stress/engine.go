@@ -316,19 +316,19 @@ func (l *loadSource) Read(now time.Time, put func(string, float64)) {
 		}
 	}
 	put("inflight", float64(inflight))
-	put("generator_lag_ms", milliseconds(lag))
+	put("generator_lag_ms", Milliseconds(lag))
 	if recent.Count() > 0 {
-		put("action_p50_ms", milliseconds(recent.Quantile(0.5)))
-		put("action_p95_ms", milliseconds(recent.Quantile(0.95)))
-		put("action_p99_ms", milliseconds(recent.Quantile(0.99)))
+		put("action_p50_ms", Milliseconds(recent.Quantile(0.5)))
+		put("action_p95_ms", Milliseconds(recent.Quantile(0.95)))
+		put("action_p99_ms", Milliseconds(recent.Quantile(0.99)))
 	}
 	if since := now.Sub(l.at); !l.at.IsZero() {
 		if since < time.Millisecond {
 			return // too short for a rate; the next reading covers it
 		}
-		put("offered_per_second", perSecond(total.Attempted-l.last.Attempted, since))
-		put("completed_per_second", perSecond(total.Succeeded-l.last.Succeeded, since))
-		put("failed_per_second", perSecond(total.Failed-l.last.Failed, since))
+		put("offered_per_second", PerSecond(total.Attempted-l.last.Attempted, since))
+		put("completed_per_second", PerSecond(total.Succeeded-l.last.Succeeded, since))
+		put("failed_per_second", PerSecond(total.Failed-l.last.Failed, since))
 	}
 	l.last, l.at = total, now
 }

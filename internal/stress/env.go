@@ -66,9 +66,11 @@ func (e *Env) Count(n int) int {
 	return n
 }
 
-// A Driven is a load that has been carried out.
+// A Driven is a load that has been carried out, or several one after the other.
+// The zero value is none yet.
 type Driven struct {
-	// Took is from the start of the first operation to the end of the last.
+	// Took is from the start of the first operation to the end of the last;
+	// pauses between loads are not in it.
 	Took time.Duration
 	// Latency is of every operation that ended, failed ones too; of a load
 	// with a Recorder, what that holds so far.
@@ -76,11 +78,24 @@ type Driven struct {
 	Attempted, Succeeded, Failed, Dropped int64
 }
 
-// PerSecond is the rate of operations that succeeded.
-func (d Driven) PerSecond() float64 { return perSecond(d.Succeeded, d.Took) }
+// Add adds a load that was carried out after this one.
+func (d *Driven) Add(next Driven) {
+	if d.Latency == nil {
+		d.Latency = NewHistogram()
+	}
+	d.Took += next.Took
+	d.Latency.Merge(next.Latency)
+	d.Attempted += next.Attempted
+	d.Succeeded += next.Succeeded
+	d.Failed += next.Failed
+	d.Dropped += next.Dropped
+}
 
-// perSecond is the rate of n in d.
-func perSecond(n int64, d time.Duration) float64 { return float64(n) / max(d.Seconds(), 1e-9) }
+// PerSecond is the rate of operations that succeeded.
+func (d Driven) PerSecond() float64 { return PerSecond(d.Succeeded, d.Took) }
+
+// PerSecond is the rate of n in d.
+func PerSecond(n int64, d time.Duration) float64 { return float64(n) / max(d.Seconds(), 1e-9) }
 
 // A Driver is a load that is ready to be carried out once. All the memory that
 // its recording takes is allocated already, so that a measurement of memory

@@ -99,14 +99,15 @@ func (h *Histogram) Distribution() *report.Distribution {
 	mean := h.sum / n
 	variance := max(h.squares/n-mean*mean, 0)
 	return &report.Distribution{
-		Count: h.count, Min: milliseconds(h.min), Mean: min(max(mean/1e6, milliseconds(h.min)), milliseconds(h.max)),
+		Count: h.count, Min: Milliseconds(h.min), Mean: min(max(mean/1e6, Milliseconds(h.min)), Milliseconds(h.max)),
 		Stddev: math.Sqrt(variance) / 1e6,
-		P50:    milliseconds(h.Quantile(0.5)), P90: milliseconds(h.Quantile(0.9)), P95: milliseconds(h.Quantile(0.95)),
-		P99: milliseconds(h.Quantile(0.99)), P999: milliseconds(h.Quantile(0.999)), Max: milliseconds(h.max),
+		P50:    Milliseconds(h.Quantile(0.5)), P90: Milliseconds(h.Quantile(0.9)), P95: Milliseconds(h.Quantile(0.95)),
+		P99: Milliseconds(h.Quantile(0.99)), P999: Milliseconds(h.Quantile(0.999)), Max: Milliseconds(h.max),
 	}
 }
 
-func milliseconds(d time.Duration) float64 { return float64(d) / 1e6 }
+// Milliseconds converts a duration to the unit of the …_ms metrics.
+func Milliseconds(d time.Duration) float64 { return float64(d) / 1e6 }
 
 // A Recorder collects durations from many workers. Each worker records into a
 // shard of its own, so that no two wait for each other; the shards are merged

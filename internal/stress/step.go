@@ -295,7 +295,7 @@ func summarize(m Metric, samples []sample) report.Metric {
 		}
 	}
 	if len(result.Samples) > 0 {
-		result.Value = median(result.Samples)
+		result.Value = Median(result.Samples)
 	}
 	if len(texts) > 0 {
 		result.Value = mostFrequent(texts)
@@ -306,8 +306,12 @@ func summarize(m Metric, samples []sample) report.Metric {
 	return result
 }
 
-// median is the middle of the values, or the mean of the two middle ones.
-func median(values []float64) float64 {
+// Median is the middle of the values, or the mean of the two middle ones; 0 of
+// none.
+func Median(values []float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
 	sorted := slices.Sorted(slices.Values(values))
 	n := len(sorted)
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2

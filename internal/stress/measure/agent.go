@@ -94,13 +94,13 @@ func measureCreation(ctx context.Context, env *stress.Env, spec func(n int) mabe
 	env.Value("total_count", float64(created.Attempted))
 	env.Value("success_count", float64(registered))
 	env.Value("success_rate", ratio(registered, created.Attempted))
-	env.Value("duration_ms", milliseconds(created.Took))
+	env.Value("duration_ms", stress.Milliseconds(created.Took))
 	env.Value("agents_per_second", created.PerSecond())
 	env.Latency("creation_time_ms", created.Latency)
 	if registered > 0 {
 		env.Value("memory_per_agent", grown/float64(registered))
-		env.Value("cleanup_time_ms", milliseconds(stopped.Took))
-		env.Value("stops_per_second", perSecond(registered, stopped.Took))
+		env.Value("cleanup_time_ms", stress.Milliseconds(stopped.Took))
+		env.Value("stops_per_second", stress.PerSecond(registered, stopped.Took))
 	} else {
 		env.Unmeasured("memory_per_agent", "no agent was started")
 	}
@@ -215,7 +215,6 @@ func loadTime(p stress.Params, operations time.Duration) time.Duration {
 
 func measureActions(ctx context.Context, env *stress.Env) error {
 	var total stress.Driven
-	latency := stress.NewHistogram()
 	var timeouts int64
 	for _, s := range env.Params.List("scenarios") {
 		ids, err := startAgents(ctx, env.System(), s.Text("agent_type"), s.Int("agents"))
@@ -226,16 +225,13 @@ func measureActions(ctx context.Context, env *stress.Env) error {
 		if err != nil {
 			return err
 		}
-		total.Attempted += driven.Attempted
-		total.Succeeded += driven.Succeeded
-		total.Took += driven.Took
-		latency.Merge(driven.Latency)
+		total.Add(driven)
 		timeouts += missed
 	}
 	env.Value("total_actions", float64(total.Attempted))
 	env.Value("successful_actions", float64(total.Succeeded))
 	env.Value("actions_per_second", total.PerSecond())
-	env.Latency("execution_time_ms", latency)
+	env.Latency("execution_time_ms", total.Latency)
 	env.Value("success_rate", ratio(total.Succeeded, total.Attempted))
 	if env.Params.Has("timeout") {
 		env.Value("timeouts", float64(timeouts))
@@ -387,7 +383,6 @@ func measureLifecycle(ctx context.Context, env *stress.Env, spec func() mabeam.S
 	cycles := max(env.Count(env.Params.Int("cycles")), lifecycleParts)
 
 	var total stress.Driven
-	latency := stress.NewHistogram()
 	rates := make([]float64, 0, lifecycleParts)
 	memory := make([]float64, 0, lifecycleParts+1)
 	memory = append(memory, liveBytes())
@@ -398,17 +393,14 @@ func measureLifecycle(ctx context.Context, env *stress.Env, spec func() mabeam.S
 		if err != nil {
 			return err
 		}
-		total.Attempted += driven.Attempted
-		total.Succeeded += driven.Succeeded
-		total.Took += driven.Took
-		latency.Merge(driven.Latency)
+		total.Add(driven)
 		rates = append(rates, driven.PerSecond())
 		memory = append(memory, liveBytes())
 	}
 	leaked := tellLeaks(ctx, env, before)
 	growth := growthRate(memory)
 	env.Value("cycles_per_second", total.PerSecond())
-	env.Latency("cycle_time_ms", latency)
+	env.Latency("cycle_time_ms", total.Latency)
 	env.Value("success_rate", ratio(total.Succeeded, total.Attempted))
 	env.Value("memory_growth_rate", growth)
 	env.Bool("memory_stable", math.Abs(growth) < stableGrowth && !leaked)
@@ -458,7 +450,7 @@ func tellLeaks(ctx context.Context, env *stress.Env, before held) bool {
 // first; 0 if it is not.
 func degradation(rates []float64) float64 {
 	quarter := max(len(rates)/4, 1)
-	first, last := median(rates[:quarter]), median(rates[len(rates)-quarter:])
+	first, last := stress.Median(rates[:quarter]), stress.Median(rates[len(rates)-quarter:])
 	if first == 0 {
 		return 0
 	}

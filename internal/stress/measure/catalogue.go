@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/metrics"
-	"slices"
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
@@ -84,12 +83,6 @@ func ratio(part, whole int64) float64 {
 	return float64(part) / float64(whole)
 }
 
-// perSecond is the rate of n in d.
-func perSecond(n int64, d time.Duration) float64 { return float64(n) / max(d.Seconds(), 1e-9) }
-
-// milliseconds converts a duration to the unit of the …_ms metrics.
-func milliseconds(d time.Duration) float64 { return float64(d) / 1e6 }
-
 // startAgents starts n agents of a type, for a measurement that is not about
 // starting them.
 func startAgents(ctx context.Context, system *mabeam.System, agentType string, n int) ([]string, error) {
@@ -115,22 +108,12 @@ func growthRate(readings []float64) float64 {
 			slopes = append(slopes, (readings[j]-readings[i])/float64(j-i))
 		}
 	}
-	middle := median(readings)
+	middle := stress.Median(readings)
 	if len(slopes) == 0 || middle == 0 {
 		return 0
 	}
-	return median(slopes) * float64(len(readings)-1) / middle
+	return stress.Median(slopes) * float64(len(readings)-1) / middle
 }
 
 // stableGrowth is the growth rate below which memory counts as stable.
 const stableGrowth = 0.1
-
-// median is the middle of the values; 0 of none.
-func median(values []float64) float64 {
-	if len(values) == 0 {
-		return 0
-	}
-	sorted := slices.Sorted(slices.Values(values))
-	n := len(sorted)
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
-}

@@ -185,8 +185,8 @@ func measureThroughput(ctx context.Context, env *stress.Env, wrap handlerWrap) e
 		return err
 	}
 	took, made := end.Sub(start), all.delivered()
-	env.Value("events_per_second", perSecond(driven.Succeeded, took))
-	env.Value("deliveries_per_second", perSecond(made, took))
+	env.Value("events_per_second", stress.PerSecond(driven.Succeeded, took))
+	env.Value("deliveries_per_second", stress.PerSecond(made, took))
 	env.Latency("average_latency_ms", recorder.Total())
 	env.Value("propagation_efficiency", ratio(made, due))
 	env.Value("success_rate", ratio(driven.Succeeded, driven.Attempted))
@@ -293,7 +293,7 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 		if err != nil {
 			return err
 		}
-		rates[i] = perSecond(all.delivered()-before, max(time.Since(start), phase.For)) / float64(len(all))
+		rates[i] = stress.PerSecond(all.delivered()-before, max(time.Since(start), phase.For)) / float64(len(all))
 		due += driven.Attempted
 	}
 	watch.rate.Store(0)
@@ -322,7 +322,7 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 	} else {
 		env.Unmeasured("memory_usage_stable", "the load was too short to read live memory three times")
 	}
-	env.Value("recovery_time_ms", milliseconds(recovery))
+	env.Value("recovery_time_ms", stress.Milliseconds(recovery))
 	env.Latency("latency_ms", recorder.Total())
 	tellLost(env, due*int64(len(all)), made, dropped())
 	if lost > 0 {

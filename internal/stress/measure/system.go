@@ -81,9 +81,9 @@ func measureStartup(ctx context.Context, env *stress.Env, onStart func(component
 	var inside time.Duration
 	for _, c := range system.Startup() {
 		inside += c.Took
-		env.Value("component_initialization_ms."+c.Component, milliseconds(c.Took))
+		env.Value("component_initialization_ms."+c.Component, stress.Milliseconds(c.Took))
 	}
-	env.Value("component_initialization_ms", milliseconds(inside))
+	env.Value("component_initialization_ms", stress.Milliseconds(inside))
 	return nil
 }
 
@@ -149,6 +149,6 @@ func measureRecovery(ctx context.Context, env *stress.Env, component string) err
 		env.Finding("goroutines were left behind by a start that failed", int64(left))
 	}
 	env.Bool("startup_failure_recovered", errors.Is(failure, errComponent) && err == nil && left <= 0)
-	env.Value("startup_failure_recovery_ms", milliseconds(took))
+	env.Value("startup_failure_recovery_ms", stress.Milliseconds(took))
 	return nil
 }
