@@ -21,13 +21,13 @@ const about = `Runs a multi-agent runtime and stress scenarios against it, shows
 meanwhile, and ends in a report with a verdict.
 
 Without --headless, --json or --events it is a terminal UI. Scenarios that are
-named, or have a --tag, start at once; if there are none, those of --file do; if
-there is no file either, the UI shows a menu, and headless runs the tag baseline.`
+named, or have a --tag, start at once; if there are none, those of --file do.
+Without a file either, the UI shows a menu, and headless runs the tag baseline.`
 
 const examples = `  mabeam-top                                   the menu
-  mabeam-top event-stress                      run one scenario in the UI
-  mabeam-top --headless                        run the tag baseline, print a report
-  mabeam-top --json --tag smoke > report.json  the report for a script
+  mabeam-top event-stress                      one scenario in the UI
+  mabeam-top --headless                        the tag baseline; prints a report
+  mabeam-top --json --tag smoke > report.json  a report for a script
   mabeam-top --headless -f mine.yaml -o mine.json
   mabeam-top --headless agent-creation --set agents=100000 --repeat 5`
 
@@ -58,7 +58,7 @@ func (a *app) rootCommand() *cobra.Command {
 	}
 	root.SetVersionTemplate("mabeam-top {{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
-	root.SetHelpCommand(&cobra.Command{Hidden: true}) // --help is enough
+	root.SetHelpCommand(helpCommand(root))
 	cobra.EnableCommandSorting = false
 	root.Flags().SortFlags = false
 	a.addRunFlags(root.Flags())
@@ -80,6 +80,23 @@ func (a *app) rootCommand() *cobra.Command {
 	mustRegister(root.MarkFlagFilename("file", "yaml", "yml"))
 	mustRegister(root.MarkFlagDirname("scenarios"))
 	return root
+}
+
+// helpCommand is what people try who do not know --help yet.
+func helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:    "help [COMMAND]",
+		Hidden: true,
+		RunE: func(_ *cobra.Command, names []string) error {
+			cmd, rest, err := root.Find(names)
+			if err != nil || len(rest) > 0 {
+				return fmt.Errorf("there is no command %q; see mabeam-top --help", strings.Join(names, " "))
+			}
+			cmd.InitDefaultHelpFlag()
+			cmd.InitDefaultVersionFlag()
+			return cmd.Help()
+		},
+	}
 }
 
 // mustRegister is for what fails only if a flag's name is misspelt here.

@@ -96,7 +96,7 @@ func measurementsOf(s stress.Scenario) []string {
 func (a *app) showCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show SCENARIO",
-		Short: "Print a scenario's file with every default filled in",
+		Short: "Print a scenario file with every default filled in",
 		Example: `  mabeam-top show event-stress
   mabeam-top show event-stress > mine.yaml     # a start for one of your own`,
 		Args:              exactly(1, "one scenario"),
@@ -153,7 +153,7 @@ func (a *app) schemaCommand() *cobra.Command {
 	kinds := []string{"report", "events", "scenario"}
 	return &cobra.Command{
 		Use:   "schema [report|events|scenario]",
-		Short: "Print the JSON Schema of the report, the events or a scenario file",
+		Short: "Print the JSON Schema of the report, events or scenario files",
 		Long: `Prints a JSON Schema (2020-12): of the report (the default), of one line of the
 event stream, or of a scenario file.`,
 		Example:               `  mabeam-top schema scenario > scenario.schema.json   # for an editor`,

@@ -112,7 +112,7 @@ func (a *app) headless(plan stress.Plan) error {
 		err = a.writeReport(result)
 	}
 	if err != nil {
-		failures = append(failures, fmt.Errorf("write to standard output: %w", err))
+		failures = append(failures, err)
 	}
 	return a.conclude(result.Verdict, signals.interruption(), failures)
 }

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"mabeam-top/internal/stress"
+)
+
+// The catalogue that the program carries is valid, and its two tags cover all
+// that can be measured.
+func TestBuiltin(t *testing.T) {
+	all, err := parse(builtin())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range all {
+		if s.File != "builtin:"+s.Name+".yaml" {
+			t.Errorf("%s is in the file %s", s.Name, s.File)
+		}
+		if s.Description == "" || len(s.Tags) == 0 {
+			t.Errorf("%s has no description or no tag", s.Name)
+		}
+		if s.Timeout < 2*s.Estimate() {
+			t.Errorf("%s takes %v, about, and may take only %v", s.Name, s.Estimate(), s.Timeout)
+		}
+	}
+	for tag, most := range map[string]time.Duration{defaultTag: 2 * time.Minute, "smoke": 30 * time.Second} {
+		tagged, err := stress.Select(all, nil, []string{tag})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var measured []string
+		for _, s := range tagged {
+			measured = append(measured, measurementsOf(s)...)
+		}
+		for _, m := range catalogue() {
+			if !slices.Contains(measured, m.Name) {
+				t.Errorf("the tag %s leaves out %s", tag, m.Name)
+			}
+		}
+		if took := (stress.Plan{Scenarios: tagged}).Estimate(); took > most {
+			t.Errorf("the tag %s takes %v, about; it should take %v at most", tag, took, most)
+		}
+	}
+}

@@ -1,0 +1,314 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/stream"
+)
+
+// The test binary is the program, too, when it is called mabeam-top.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"mabeam-top": main})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, "state"))
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits,
+			"valid": valid,
+		},
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+	})
+}
+
+// exits runs a program that must end with an exit code: exits CODE PROGRAM ARG...
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM ARG...")
+	}
+	code := 0
+	err := ts.Exec(args[1], args[2:]...)
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		code = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("exit code %d, want %s", code, args[0])
+	}
+}
+
+// valid holds each JSON document of a file against a JSON Schema: valid SCHEMA FILE
+func valid(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: valid SCHEMA FILE")
+	}
+	schema, err := compile(ts.ReadFile(args[0]))
+	ts.Check(err)
+	documents := []string{ts.ReadFile(args[1])}
+	if strings.HasSuffix(args[1], ".jsonl") {
+		documents = strings.Split(strings.TrimSuffix(documents[0], "\n"), "\n")
+	}
+	for _, text := range documents {
+		document, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+		ts.Check(err)
+		if err := schema.Validate(document); err != nil {
+			ts.Fatalf("%v\nin %s", err, text)
+		}
+	}
+}
+
+func compile(schema string) (*jsonschema.Schema, error) {
+	document, err := jsonschema.UnmarshalJSON(strings.NewReader(schema))
+	if err != nil {
+		return nil, err
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	if err := c.AddResource("urn:schema", document); err != nil {
+		return nil, err
+	}
+	return c.Compile("urn:schema")
+}
+
+// longRun is a scenario whose first step takes a moment, and its second longer
+// than any test waits. The first tells more than a pipe holds.
+const longRun = `
+name: long
+title: Long
+timeout: 10m
+steps:
+  - measure: registry-operations
+    name: moment
+    with: {lookup: 10, register: 10, unregister: 10, agents: 1, concurrency: 1}
+    baseline: none
+    repeat: 60
+  - measure: event-stress
+    name: ages
+    with: {rate: 100/s, duration: 5m, burst: 100/s, subscribers: 1}
+    baseline: none
+`
+
+// A program is one that is running.
+type program struct {
+	*exec.Cmd
+	folder string
+	stderr *bufio.Scanner
+	told   strings.Builder
+}
+
+// start runs the program with the long scenario.
+func start(t *testing.T, stdout io.Writer, args ...string) *program {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		t.Skip("there are no signals to send to a process")
+	}
+	p := &program{folder: t.TempDir()}
+	file := filepath.Join(p.folder, "long.yaml")
+	if err := os.WriteFile(file, []byte(longRun), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // whatever hangs
+	t.Cleanup(cancel)
+	p.Cmd = exec.CommandContext(ctx, "mabeam-top", append([]string{"-f", file}, args...)...)
+	p.Env = append(os.Environ(), "XDG_STATE_HOME="+p.folder)
+	p.Stdout = stdout
+	stderr, err := p.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.stderr = bufio.NewScanner(stderr)
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// inAges is what progress says every 5 s once the second step is running.
+const inAges = "  long/ages"
+
+// until reads standard error up to a line that has the text.
+func (p *program) until(t *testing.T, text string) {
+	t.Helper()
+	for p.stderr.Scan() {
+		p.told.WriteString(p.stderr.Text() + "\n")
+		if strings.Contains(p.stderr.Text(), text) {
+			return
+		}
+	}
+	t.Fatalf("it never said %q, but\n%s", text, p.told.String())
+}
+
+func (p *program) signal(t *testing.T, s os.Signal) {
+	t.Helper()
+	if err := p.Process.Signal(s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ends waits for its end with an exit code.
+func (p *program) ends(t *testing.T, code int) {
+	t.Helper()
+	for p.stderr.Scan() {
+		p.told.WriteString(p.stderr.Text() + "\n")
+	}
+	_ = p.Wait() // the exit code tells
+	if got := p.ProcessState.ExitCode(); got != code {
+		t.Errorf("exit code %d, want %d; it said\n%s", got, code, p.told.String())
+	}
+}
+
+// The first signal stops the load; what was measured until then is reported.
+func TestSignalOnce(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		signal syscall.Signal
+		code   int
+		args   []string
+	}{
+		"interrupted":               {syscall.SIGINT, 130, []string{"--json"}},
+		"terminated":                {syscall.SIGTERM, 143, []string{"--events"}},
+		"terminal closed":           {syscall.SIGHUP, 143, []string{"--events"}},
+		"with a child, interrupted": {syscall.SIGINT, 130, []string{"--events", "--isolate", "always"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			in, stdout, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer in.Close()
+			text := filepath.Join(t.TempDir(), "report.txt")
+			p := start(t, stdout, append([]string{"-o", text}, c.args...)...)
+			stdout.Close()
+			var r report.Report
+			if c.args[0] == "--json" {
+				p.until(t, inAges)
+				p.signal(t, c.signal)
+				r, err = report.Read(in)
+			} else {
+				r, err = p.lastEvent(t, in, c.signal)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.ends(t, c.code)
+			if r.Verdict != report.Interrupted || len(r.Scenarios) != 1 || len(r.Scenarios[0].Steps) != 2 {
+				t.Fatalf("report: %s, %+v", r.Verdict, r.Scenarios)
+			}
+			moment, ages := r.Scenarios[0].Steps[0], r.Scenarios[0].Steps[1]
+			if moment.Verdict != report.Pass || len(moment.Metrics) == 0 || ages.Verdict != report.Interrupted {
+				t.Errorf("steps: %s with %d metrics, %s", moment.Verdict, len(moment.Metrics), ages.Verdict)
+			}
+			if file, err := os.ReadFile(text); err != nil || !strings.HasPrefix(string(file), "INTERRUPTED") {
+				t.Errorf("-o: %v, %.80s", err, file)
+			}
+			if kept, err := filepath.Glob(filepath.Join(p.folder, "mabeam-top", "runs", "*.json")); err != nil || len(kept) != 1 {
+				t.Errorf("past runs: %v, %v", kept, err)
+			}
+		})
+	}
+}
+
+// lastEvent reads the events, sends the signal once the second step runs, and
+// returns the report that the stream ends with.
+func (p *program) lastEvent(t *testing.T, in io.Reader, s os.Signal) (report.Report, error) {
+	t.Helper()
+	events := stream.NewReader(in)
+	for {
+		e, err := events.Read()
+		switch {
+		case err != nil:
+			return report.Report{}, err
+		case e.Type == stream.RepetitionStarted && e.Repetition.Step == "ages":
+			p.signal(t, s)
+		case e.Type == stream.RunFinished:
+			return *e.Report, nil
+		}
+	}
+}
+
+// The second signal ends the program at once, even if it is stuck: here
+// nobody reads its events.
+func TestSignalTwice(t *testing.T) {
+	t.Parallel()
+	unread, stdout, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unread.Close()
+	defer stdout.Close()
+	p := start(t, stdout, "--events")
+	p.until(t, inAges)
+	p.signal(t, syscall.SIGINT)
+	p.until(t, "INTERRUPTED  long/ages")
+	p.signal(t, syscall.SIGTERM)
+	p.ends(t, 143)
+}
+
+// A run whose events nobody wants any more is stopped.
+func TestClosedStandardOutput(t *testing.T) {
+	t.Parallel()
+	in, stdout, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, stdout, "--events")
+	stdout.Close()
+	if e, err := stream.NewReader(in).Read(); err != nil || e.Type != stream.RunStarted {
+		t.Errorf("%+v, %v", e, err)
+	}
+	in.Close()
+	p.ends(t, 3)
+	if !strings.Contains(p.told.String(), "broken pipe") {
+		t.Errorf("it said\n%s", p.told.String())
+	}
+}
+
+func TestExitCode(t *testing.T) {
+	for _, c := range []struct {
+		verdict report.Verdict
+		signal  os.Signal
+		want    int
+	}{
+		{report.Pass, nil, 0},
+		{report.Warn, nil, 0},
+		{report.Fail, nil, 1},
+		{report.Inconclusive, nil, 3},
+		{report.Broken, nil, 3},
+		{report.Interrupted, syscall.SIGINT, 130},
+		{report.Interrupted, syscall.SIGTERM, 143},
+		{report.Interrupted, syscall.SIGHUP, 143},
+		{report.Interrupted, nil, 130}, // by a key of the UI
+		{report.Pass, syscall.SIGINT, 0},
+		{report.Fail, syscall.SIGTERM, 1},
+		{"", nil, 3},
+	} {
+		if got := exitCode(c.verdict, c.signal); got != c.want {
+			t.Errorf("verdict %q, signal %v: exit code %d, want %d", c.verdict, c.signal, got, c.want)
+		}
+	}
+}
