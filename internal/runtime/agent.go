@@ -327,7 +327,7 @@ func (a *Agent) refuseWaiting() {
 
 // act carries out one action. A panic in it ends the agent.
 func (a *Agent) act(ctx context.Context, action string, params Params) (any, error) {
-	result, err, crashed := a.callAction(ctx, action, params)
+	result, crashed, err := a.callAction(ctx, action, params)
 	t := a.system.executed
 	if err == nil {
 		a.system.actionsDone.add(1)
@@ -344,14 +344,14 @@ func (a *Agent) act(ctx context.Context, action string, params Params) (any, err
 	return result, err
 }
 
-func (a *Agent) callAction(ctx context.Context, action string, params Params) (result any, err error, crashed bool) {
+func (a *Agent) callAction(ctx context.Context, action string, params Params) (result any, crashed bool, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			result, err, crashed = nil, &PanicError{Value: v, Stack: debug.Stack()}, true
+			result, crashed, err = nil, true, &PanicError{Value: v, Stack: debug.Stack()}
 		}
 	}()
 	result, err = a.behaviour.HandleAction(ctx, a, action, params)
-	return result, err, false
+	return result, false, err
 }
 
 // tellAction publishes what became of an action.
@@ -472,7 +472,8 @@ func (a *Agent) stop(ctx context.Context) error {
 			a.system.scheduler.schedule(a)
 		} else {
 			// The caller waits anyway, so it may as well do the rest.
-			for a.run() { //nolint:revive // each turn handles a batch
+			for more := true; more; {
+				more = a.run()
 			}
 		}
 	}

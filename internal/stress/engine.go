@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -309,7 +310,7 @@ func (l *loadSource) Read(now time.Time, put func(string, float64)) {
 		inflight += e.counters.inflight.Load()
 		lag = max(lag, time.Duration(e.counters.lag.Swap(0)))
 		e.mu.Lock()
-		recorders := e.recorders
+		recorders := slices.Clone(e.recorders)
 		e.mu.Unlock()
 		for _, rec := range recorders {
 			rec.Recent(recent.Merge)

@@ -112,7 +112,7 @@ func planOf(t testing.TB, cat Catalogue, sources ...string) Plan {
 }
 
 // collect runs a source and returns its events, which must be a whole stream.
-func collect(t testing.TB, ctx context.Context, source stream.Source) (events []stream.Event, result report.Report) {
+func collect(ctx context.Context, t testing.TB, source stream.Source) (events []stream.Event, result report.Report) {
 	t.Helper()
 	var mu sync.Mutex
 	if err := source.Run(ctx, func(e stream.Event) {
@@ -149,7 +149,7 @@ func TestEngineMeasures(t *testing.T) {
 		plan := planOf(t, probing(nil), scenarioOf(
 			"  - {measure: probe, name: a, repeat: 3, with: {operations: 100}, thresholds: {time_ms.p99: '< 2.1', time_ms.max: '< 1'}}\n"+
 				"  - {measure: probe, name: b, with: {mode: errors}}\n"))
-		_, r := collect(t, context.Background(), Engine{Baselines: verdict.Builtin()}.Source(plan))
+		_, r := collect(context.Background(), t, Engine{Baselines: verdict.Builtin()}.Source(plan))
 		a, b := r.Scenarios[0].Steps[0], r.Scenarios[0].Steps[1]
 		m := a.Metrics["time_ms"]
 		if v := m.Value.(float64); v != 2 || len(m.Samples) != 3 || m.Distribution.Count != 300 || m.Distribution.P50 != 2 {
@@ -184,7 +184,7 @@ func TestEngineRepetitions(t *testing.T) {
 			draws = append(draws, e.Rand.Uint64())
 		})
 		plan := planOf(t, cat, scenarioOf("  - {measure: probe, repeat: 3, warmup: 5, with: {operations: 20}}\n"))
-		_, r = collect(t, context.Background(), Engine{}.Source(plan))
+		_, r = collect(context.Background(), t, Engine{}.Source(plan))
 		return systems, draws, r
 	}
 	synctest.Test(t, func(t *testing.T) {
@@ -225,7 +225,7 @@ func TestEngineParallelSteps(t *testing.T) {
 			systems[e.System()]++
 		})
 		plan := planOf(t, cat, scenarioOf("  - parallel:\n      - {measure: probe, name: a, repeat: 2}\n      - {measure: probe, name: b}\n"))
-		_, r := collect(t, context.Background(), Engine{}.Source(plan))
+		_, r := collect(context.Background(), t, Engine{}.Source(plan))
 		if len(systems) != 2 {
 			t.Errorf("%d systems for 2 repetitions", len(systems))
 		}
@@ -257,7 +257,7 @@ func TestEngineTellsWhatWentWrong(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				_, r := collect(t, context.Background(), Engine{}.Source(planOf(t, probing(nil), c.scenario)))
+				_, r := collect(context.Background(), t, Engine{}.Source(planOf(t, probing(nil), c.scenario)))
 				step := r.Scenarios[0].Steps[0]
 				if r.Verdict != c.verdict || step.Verdict != c.verdict {
 					t.Errorf("run %s, step %s, want %s", r.Verdict, step.Verdict, c.verdict)
@@ -282,7 +282,7 @@ func TestEngineCancelled(t *testing.T) {
 					"  - {measure: probe, name: open, with: {rate: 100/s, duration: 10s}}\n"+
 					"  - {measure: probe, name: never}\n"))
 			began := time.Now()
-			_, r := collect(t, ctx, Engine{}.Source(plan))
+			_, r := collect(ctx, t, Engine{}.Source(plan))
 			if late := time.Since(began) - after; late > time.Second {
 				t.Errorf("cancelled after %v: ended %v later", after, late)
 			}
@@ -313,7 +313,7 @@ func TestUndeliveredLoadIsInconclusive(t *testing.T) {
 			env.Value("rate", 1)
 			return err
 		}
-		_, r := collect(t, context.Background(), Engine{}.Source(planOf(t, cat, scenarioOf("  - {measure: probe, thresholds: {rate: '>= 1'}}\n"))))
+		_, r := collect(context.Background(), t, Engine{}.Source(planOf(t, cat, scenarioOf("  - {measure: probe, thresholds: {rate: '>= 1'}}\n"))))
 		step := r.Scenarios[0].Steps[0]
 		if step.Verdict != report.Inconclusive || !strings.Contains(fmt.Sprint(step.Errors), "not delivered") {
 			t.Errorf("%s, %+v", step.Verdict, step.Errors)
@@ -325,7 +325,7 @@ func TestUndeliveredLoadIsInconclusive(t *testing.T) {
 func TestLoadProbes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		plan := planOf(t, probing(nil), scenarioOf("  - {measure: probe, with: {duration: 2s, concurrency: 1}}\n"))
-		events, r := collect(t, context.Background(), Engine{}.Source(plan))
+		events, r := collect(context.Background(), t, Engine{}.Source(plan))
 		seen := 0
 		for _, e := range events {
 			if v, ok := e.Sample["action_p50_ms"]; ok {
@@ -360,7 +360,7 @@ func childOf(t *testing.T, plan Plan) stream.Source {
 
 func TestChild(t *testing.T) {
 	plan := planOf(t, probing(nil), scenarioOf("  - {measure: probe, repeat: 2, with: {operations: 20}, thresholds: {time_ms: '< 1000'}}\n"))
-	_, r := collect(t, context.Background(), childOf(t, plan))
+	_, r := collect(context.Background(), t, childOf(t, plan))
 	if r.Verdict != report.Pass || len(r.Scenarios) != 1 {
 		t.Fatalf("%+v", r)
 	}
@@ -373,7 +373,7 @@ func TestChild(t *testing.T) {
 // The death of a child is a result.
 func TestChildDies(t *testing.T) {
 	plan := planOf(t, probing(nil), scenarioOf("  - {measure: probe, name: fine}\n  - {measure: probe, name: deadly, with: {mode: exit}}\n  - {measure: probe, name: later}\n"))
-	_, r := collect(t, context.Background(), childOf(t, plan))
+	_, r := collect(context.Background(), t, childOf(t, plan))
 	if r.Verdict != report.Broken || len(r.Scenarios) != 1 || len(r.Scenarios[0].Steps) != 2 {
 		t.Fatalf("%s, %+v", r.Verdict, r.Scenarios)
 	}

@@ -21,19 +21,27 @@ func TestSchedule(t *testing.T) {
 		due    map[int]time.Duration
 	}{
 		{
-			"even", []Stage{{Rate: 100, For: 2 * time.Second}}, 200,
+			"even",
+			[]Stage{{Rate: 100, For: 2 * time.Second}},
+			200,
 			map[int]time.Duration{0: 0, 1: 10 * time.Millisecond, 199: 1990 * time.Millisecond},
 		},
 		{
-			"two stages", []Stage{{Rate: 10, For: time.Second}, {Rate: 100, For: time.Second}}, 110,
+			"two stages",
+			[]Stage{{Rate: 10, For: time.Second}, {Rate: 100, For: time.Second}},
+			110,
 			map[int]time.Duration{9: 900 * time.Millisecond, 10: time.Second, 11: 1010 * time.Millisecond, 109: 1990 * time.Millisecond},
 		},
 		{ // n = 50 t², so t = sqrt(n/50)
-			"ramp from nothing", []Stage{{Rate: 100, For: time.Second, Ramp: true}}, 50,
+			"ramp from nothing",
+			[]Stage{{Rate: 100, For: time.Second, Ramp: true}},
+			50,
 			map[int]time.Duration{0: 0, 2: 200 * time.Millisecond, 8: 400 * time.Millisecond, 32: 800 * time.Millisecond},
 		},
 		{ // from 100 down to 0 in a second: n = 100 t − 50 t²
-			"ramp down", []Stage{{Rate: 100, For: time.Second}, {Rate: 0, For: time.Second, Ramp: true}}, 150,
+			"ramp down",
+			[]Stage{{Rate: 100, For: time.Second}, {Rate: 0, For: time.Second, Ramp: true}},
+			150,
 			map[int]time.Duration{100: time.Second, 118: 1200 * time.Millisecond, 148: 1800 * time.Millisecond},
 		},
 	} {

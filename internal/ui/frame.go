@@ -184,13 +184,13 @@ func (m model) progress(width int) string {
 // charts show.
 func (m model) status() string {
 	s := m.styles
-	switch {
-	case m.screen == menuScreen:
+	switch m.screen {
+	case menuScreen:
 		if m.size() == figuresSize && (m.menu.typing || m.menu.filter != "") {
 			return " " + s.accent.on("/"+clean(m.menu.filter))
 		}
 		return ""
-	case m.screen == reportScreen:
+	case reportScreen:
 		if below := len(m.report.rows) - m.report.offset - m.bodyHeight(); below > 0 {
 			return " " + s.muted.on(fmt.Sprintf("%s %d more rows", s.below, below))
 		}

@@ -258,9 +258,10 @@ func (s *styles) deviationBar(share float64, status report.Status) string {
 		n = 1
 	}
 	paint := s.accent
-	if status == report.StatusFail {
+	switch status {
+	case report.StatusFail:
 		paint = s.fail
-	} else if status == report.StatusWarn {
+	case report.StatusWarn:
 		paint = s.warn
 	}
 	full, empty := paint.on(strings.Repeat(s.barFull, n)), strings.Repeat(s.barEmpty, half-n)

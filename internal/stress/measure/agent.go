@@ -292,7 +292,7 @@ func probeErrors(ctx context.Context, env *stress.Env) error {
 			return ctx.Err()
 		}
 		if !errors.Is(err, mabeam.ErrSimulated) {
-			return fmt.Errorf("simulate_error answered %v instead of its error", err)
+			return errors.Join(errors.New("simulate_error did not fail with its error"), err)
 		}
 	}
 	env.Latency("error_handling_time_ms", took)
@@ -322,7 +322,7 @@ func probeTimeouts(ctx context.Context, env *stress.Env) error {
 			return ctx.Err()
 		}
 		if !errors.Is(err, mabeam.ErrTimeout) {
-			return fmt.Errorf("an action with a deadline of %v that takes %v answered %v instead of a timeout", timeout, 100*timeout, err)
+			return errors.Join(fmt.Errorf("an action that takes %v did not miss its deadline of %v", 100*timeout, timeout), err)
 		}
 		late.Record(time.Duration(math.Abs(float64(took - timeout))))
 	}

@@ -45,11 +45,11 @@ func TestJSONAndBack(t *testing.T) {
 func TestJSONRefusesWhatIsNotFinite(t *testing.T) {
 	for where, change := range map[string]func(*Report){
 		"report.score": func(r *Report) { r.Score = math.NaN() },
-		"report.scenarios[0].steps[0].metrics.dropped.value":      func(r *Report) { set(r, "dropped", Metric{Value: math.Inf(1)}) },
-		"report.scenarios[0].steps[0].metrics.dropped.samples[1]": func(r *Report) { set(r, "dropped", Metric{Samples: []float64{1, math.NaN()}}) },
-		"report.scenarios[0].steps[0].metrics.dropped.deviation":  func(r *Report) { set(r, "dropped", Metric{Deviation: ptr(math.Inf(-1))}) },
+		"report.scenarios[0].steps[0].metrics.dropped.value":      func(r *Report) { setDropped(r, Metric{Value: math.Inf(1)}) },
+		"report.scenarios[0].steps[0].metrics.dropped.samples[1]": func(r *Report) { setDropped(r, Metric{Samples: []float64{1, math.NaN()}}) },
+		"report.scenarios[0].steps[0].metrics.dropped.deviation":  func(r *Report) { setDropped(r, Metric{Deviation: ptr(math.Inf(-1))}) },
 		"report.scenarios[0].steps[0].metrics.dropped.distribution.p99": func(r *Report) {
-			set(r, "dropped", Metric{Distribution: &Distribution{P99: math.NaN()}})
+			setDropped(r, Metric{Distribution: &Distribution{P99: math.NaN()}})
 		},
 		"report.scenarios[0].steps[0].params.list[0].rate": func(r *Report) {
 			r.Scenarios[0].Steps[0].Params["list"] = []any{map[string]any{"rate": math.Inf(1)}}
@@ -70,7 +70,7 @@ func TestJSONRefusesWhatIsNotFinite(t *testing.T) {
 	}
 }
 
-func set(r *Report, name string, m Metric) { r.Scenarios[0].Steps[0].Metrics[name] = m }
+func setDropped(r *Report, m Metric) { r.Scenarios[0].Steps[0].Metrics["dropped"] = m }
 
 // TestNothingIsNull marshals records without a single entry.
 func TestNothingIsNull(t *testing.T) {

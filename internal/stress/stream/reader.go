@@ -116,6 +116,13 @@ func decode(line []byte) (Event, error) {
 	if missing {
 		return Event{}, fmt.Errorf("not an event: a %s without what it tells", e.Type)
 	}
+	if e.Run != nil || e.Scenario != nil || e.ScenarioResult != nil || e.Report != nil {
+		// They have times, of which some can be read that cannot be written:
+		// what is passed on must be whole.
+		if _, err := json.Marshal(e); err != nil {
+			return Event{}, fmt.Errorf("not an event: %w", err)
+		}
+	}
 	return e, nil
 }
 

@@ -282,6 +282,7 @@ func FuzzReader(f *testing.F) {
 	f.Add([]byte("\r\nhello\n" + okLine + okLine))
 	f.Add([]byte(`{"t":-0,"type":"sample","sample":{"agents":1e308,"` + "\xff" + `":-0.0}}` + "\n"))
 	f.Add([]byte(`{"t":1,"type":"aside","run":{"schema":"x","started_at":"2026-01-01T00:00:00+23:59","seed":18446744073709551615}}`))
+	f.Add([]byte(`{"tYpe":"0","run":{"stArted_At":"0000-01-01T0:00:00+24:00"}}`))
 	f.Add([]byte(`{"T":1e999,"type":"run_finished","report":{"scenarios":[{"steps":[{"params":{"a":[{"b":null}]}}]}]}}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		lines := func(events []Event) string {
