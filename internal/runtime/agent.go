@@ -234,7 +234,13 @@ func (a *Agent) send(m message) error {
 
 // push puts a message of the runtime's own into the mailbox.
 func (a *Agent) push(m message) {
-	a.mailbox.push(m)
+	a.mailbox.mu.Lock()
+	if a.ended.Load() {
+		a.mailbox.mu.Unlock()
+		return // nobody would take it
+	}
+	a.mailbox.append(m)
+	a.mailbox.mu.Unlock()
 	a.system.queued.add(1)
 	a.wake()
 }
@@ -297,7 +303,21 @@ func (a *Agent) handle(m *message) {
 			a.push(message{kind: drainEvents, events: m.events})
 		}
 	case m.kind == stopAgent:
+		a.drainSubscriptions()
 		a.terminate()
+	}
+}
+
+// drainSubscriptions handles the events that were published before the agent
+// was asked to stop: they are accepted work too.
+func (a *Agent) drainSubscriptions() {
+	a.mailbox.mu.Lock()
+	subs := slices.Clone(a.subs)
+	a.mailbox.mu.Unlock()
+	for _, s := range subs {
+		for left := s.Waiting(); left > 0 && s.drain(a.system.ctx); {
+			left -= deliveryBatch
+		}
 	}
 }
 
@@ -415,11 +435,9 @@ func (a *Agent) crash(reason error) {
 // end takes the agent out of the system: no event, lookup or action finds it
 // any more. It does so once; it says whether this was the time.
 func (a *Agent) end(reason error, eventType, why string) bool {
-	if !a.ended.CompareAndSwap(false, true) {
+	if !a.closeFor(reason) {
 		return false
 	}
-	a.closing.Store(true)
-	a.mailbox.close(reason)
 	a.endSubscriptions()
 	a.system.registry.leave(&a.entry)
 	a.system.alive.Add(-1)
@@ -428,15 +446,35 @@ func (a *Agent) end(reason error, eventType, why string) bool {
 	} else {
 		a.system.agentsStopped.add(1)
 	}
-	a.system.tellLifecycle(eventType, a.Record(), why)
+	a.system.tellLifecycle(a.system.ctx, eventType, a.Record(), why)
+	a.tellGone()
+	return true
+}
+
+// closeFor marks the agent as ended and closes its mailbox, at once: whoever
+// sees the one must see the other, or a message could be accepted that nobody
+// answers. It says false if the agent had ended before.
+func (a *Agent) closeFor(reason error) bool {
 	a.mailbox.mu.Lock()
+	defer a.mailbox.mu.Unlock()
+	if a.ended.Load() {
+		return false
+	}
+	a.closing.Store(true)
+	a.mailbox.closeLocked(reason)
+	a.ended.Store(true)
+	return true
+}
+
+// tellGone lets go of those who wait for the agent's end.
+func (a *Agent) tellGone() {
+	a.mailbox.mu.Lock()
+	defer a.mailbox.mu.Unlock()
 	if a.gone == nil {
 		a.gone = closedChannel
 	} else {
 		close(a.gone)
 	}
-	a.mailbox.mu.Unlock()
-	return true
 }
 
 // endSubscriptions ends all that the agent subscribed to.
@@ -477,11 +515,14 @@ func (a *Agent) stop(ctx context.Context) error {
 			}
 		}
 	}
-	if a.ended.Load() {
+	gone := a.done()
+	select {
+	case <-gone: // it matters more than a ctx that has ended too
 		return nil
+	default:
 	}
 	select {
-	case <-a.done():
+	case <-gone:
 		return nil
 	case <-ctx.Done():
 		return callError(ctx)
@@ -495,8 +536,10 @@ func (a *Agent) beginStop() (claimed bool) {
 		return false
 	}
 	a.mailbox.close(ErrStopping)
-	a.system.tellLifecycle(EventAgentStopping, a.Record(), "")
-	a.mailbox.push(message{kind: stopAgent})
+	a.system.tellLifecycle(a.system.ctx, EventAgentStopping, a.Record(), "")
+	a.mailbox.mu.Lock()
+	a.mailbox.append(message{kind: stopAgent})
+	a.mailbox.mu.Unlock()
 	a.system.queued.add(1)
 	return a.status.CompareAndSwap(statusIdle, statusScheduled) ||
 		a.status.CompareAndSwap(statusSuspended, statusScheduled)
@@ -516,6 +559,7 @@ func (a *Agent) done() <-chan struct{} {
 // is just doing goes on unheeded.
 func (a *Agent) kill() {
 	if !a.end(ErrKilled, EventAgentStopped, "killed") {
+		<-a.done() // somebody else is taking it down, and runs no code of its own
 		return
 	}
 	if a.status.CompareAndSwap(statusIdle, statusScheduled) || a.status.CompareAndSwap(statusSuspended, statusScheduled) {
@@ -527,6 +571,12 @@ func (a *Agent) kill() {
 func (a *Agent) suspend() error {
 	if a.closing.Load() || !a.status.CompareAndSwap(statusIdle, statusSuspended) {
 		return &TransitionError{Agent: a.ID(), From: a.Lifecycle(), To: Suspended}
+	}
+	if a.closing.Load() {
+		// It was asked to stop just now, and found the agent neither idle nor
+		// suspended: its wish waits in the mailbox.
+		_ = a.resume() // if it fails, the stop has taken the agent after all
+		return &TransitionError{Agent: a.ID(), From: Terminating, To: Suspended}
 	}
 	return nil
 }

@@ -532,3 +532,125 @@ func TestBlockedHandlersDoNotStarveOthers(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// An action that an agent accepted is answered, whatever ends the agent: no
+// call hangs, and none is answered without having been carried out.
+func TestEveryAcceptedActionIsAnswered(t *testing.T) {
+	s := start(t, Options{})
+	for round := range 300 {
+		id := startAgent(t, s, Spec{Behaviour: &scripted{action: func(context.Context, *Agent, string, Params) (any, error) { return "done", nil }}})
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+				defer cancel()
+				for {
+					v, err := s.Execute(ctx, id, "x", nil)
+					if errors.Is(err, ErrTimeout) || err == nil && v != "done" {
+						t.Errorf("round %d: answered %v, %v", round, v, err)
+					}
+					if err != nil {
+						return
+					}
+				}
+			})
+		}
+		if round%2 == 0 {
+			s.KillAgent(id)
+		} else if err := s.StopAgent(context.Background(), id); err != nil {
+			t.Error(err)
+		}
+		wg.Wait()
+	}
+}
+
+// Agents that are being started while the system stops do not hold it up.
+func TestStartsDuringStop(t *testing.T) {
+	for range 200 {
+		s, err := Start(Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				for {
+					if _, err := s.StartAgent(context.Background(), DemoSpec()); err != nil {
+						return
+					}
+				}
+			})
+		}
+		if err := s.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+		wg.Wait()
+		if n := s.Telemetry().Agents; n != 0 {
+			t.Fatalf("%d agents are left", n)
+		}
+	}
+}
+
+// Whoever stops an agent, it is gone when StopAgent returns.
+func TestStoppedMeansGone(t *testing.T) {
+	s := start(t, Options{})
+	for range 500 {
+		id := startAgent(t, s, DemoSpec())
+		var wg sync.WaitGroup
+		for range 3 {
+			wg.Go(func() {
+				if err := s.StopAgent(context.Background(), id); err != nil {
+					t.Error(err)
+				}
+				if _, ok := s.Registry().Lookup(id); ok {
+					t.Error("still registered")
+				}
+			})
+		}
+		wg.Wait()
+	}
+}
+
+// Events that were published before an agent was asked to stop are accepted
+// work, however many.
+func TestStopHandlesAcceptedEvents(t *testing.T) {
+	s := start(t, Options{BusQueue: 4096})
+	handled := 0
+	id := startAgent(t, s, Spec{Behaviour: &scripted{
+		init:  func(self *Agent) error { _, err := self.Subscribe("x"); return err },
+		event: func(*Agent, Event) { handled++ },
+	}})
+	if err := s.SuspendAgent(id); err != nil {
+		t.Fatal(err)
+	}
+	publishAll(t, s, "x", numbers(0, 3000))
+	if err := s.StopAgent(context.Background(), id); err != nil {
+		t.Fatal(err)
+	}
+	if tel := s.Telemetry(); handled != 3000 || tel.EventsDropped != 0 || tel.MailboxDepth != 0 {
+		t.Errorf("handled %d of 3,000; %d dropped, %d messages left", handled, tel.EventsDropped, tel.MailboxDepth)
+	}
+}
+
+// What a caller does with its slices and maps afterwards is no concern of the
+// registry's.
+func TestSpecsAreCopied(t *testing.T) {
+	s := start(t, Options{})
+	spec := Spec{Behaviour: adder{}, Capabilities: []string{"a", "b"}, Metadata: map[string]any{"k": 1}}
+	id := startAgent(t, s, spec)
+	spec.Capabilities[0], spec.Metadata["k"] = "changed", 2
+	if n := len(s.Registry().ByCapability("a")); n != 1 {
+		t.Errorf("%d agents can do a", n)
+	}
+	if err := s.StopAgent(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestLivingAgentsAreNotUnregistered(t *testing.T) {
+	s := start(t, Options{})
+	id := startAgent(t, s, DemoSpec())
+	if s.Registry().Unregister(id) {
+		t.Error("a living agent was unregistered")
+	}
+}

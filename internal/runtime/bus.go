@@ -15,9 +15,9 @@ import (
 // queue.
 var ErrDisconnected = errors.New("disconnected: queue full")
 
-// A Bus carries events from publishers to subscribers. A subscriber gets the
-// events of one publisher in the order in which they were published, each once
-// per subscription.
+// A Bus carries events from publishers to subscribers. A subscription gets the
+// events of one publisher in the order in which they were published, each once.
+// Between two subscriptions of one subscriber there is no order.
 type Bus struct {
 	ctx       context.Context // what handlers get; ends when the system is forced down
 	scheduler *scheduler
@@ -215,12 +215,13 @@ func (b *Bus) subscribe(s *Subscription, o SubscribeOptions) (*Subscription, err
 	if o.Policy != nil {
 		policy = *o.Policy
 	}
-	if policy != Block {
-		length := o.Queue
-		if length <= 0 {
-			length = b.length
-		}
+	switch length := cmp.Or(o.Queue, b.length); {
+	case length <= 0:
+		return nil, fmt.Errorf("subscribe to %q: a queue of %d events", s.pattern, length)
+	case policy != Block:
 		s.queue = newQueue(policy, length)
+	case length != b.length:
+		return nil, fmt.Errorf("subscribe to %q: a blocking subscription shares the bus's queue of %d events, and cannot have one of %d", s.pattern, b.length, length)
 	}
 	b.subscriptions.Add(1)
 	if s.exact {

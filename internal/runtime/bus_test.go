@@ -276,7 +276,7 @@ func TestBusChurn(t *testing.T) {
 				default:
 				}
 				policy := QueuePolicy(i % 4)
-				o := SubscribeOptions{Policy: &policy, Queue: 8}
+				o := SubscribeOptions{Policy: &policy, Queue: 32}
 				subscribe := s.Bus().Subscribe
 				if i%2 == 0 {
 					subscribe = s.Bus().SubscribePattern
@@ -406,4 +406,31 @@ func TestBusNothingAfterUnsubscribe(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A handler that publishes as much as it handles has room to do so while its
+// queue is not full.
+func TestHandlerThatPublishes(t *testing.T) {
+	s := start(t, Options{BusQueue: 64, History: -1})
+	handled := make(chan struct{})
+	n := 0
+	_, err := s.Bus().Subscribe("x", func(ctx context.Context, _ Event) {
+		if n++; n == 10_000 { // the 40, and one for each of the first 9,960
+			close(handled)
+		}
+		if n <= 10_000-40 {
+			if err := s.Bus().Publish(ctx, Event{Type: "x"}); err != nil {
+				t.Error(err)
+			}
+		}
+	}, SubscribeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 40 {
+		if err := s.Bus().Publish(t.Context(), Event{Type: "x"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-handled
 }

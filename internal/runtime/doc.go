@@ -1,5 +1,5 @@
 // Package runtime is MABEAM, a multi-agent runtime: agents with bounded
-// mailboxes, a registry with indices, an event bus, supervision and telemetry.
+// mailboxes, a registry with indices, an event bus and telemetry.
 //
 // # Agents are not goroutines
 //
@@ -9,7 +9,7 @@
 // by an atomic status (idle or scheduled) which exactly one goroutine can win,
 // not by a lock around the handler.
 //
-// An action that is called without a deadline on an idle agent runs on the
+// An action that is called with a context that never ends, on an idle agent, runs on the
 // caller's own goroutine: nothing is handed over, nobody has to wake up. It
 // cannot be abandoned that way, so a call whose context can end is handed to
 // another goroutine, and the caller waits for the answer or the end of its
@@ -21,10 +21,11 @@
 // bounded log. Publishing appends the event to the log of its type and to the
 // log of each pattern that matches the type, which is known beforehand; each
 // subscriber reads on from its own position. An event is stored once however
-// many subscribe, and a publisher waits (policy Block) while the
-// slowest subscriber is a whole queue behind. Subscribers with another policy, or with a
-// queue length of their own, have a queue of their own. What this gives up: a
-// blocking subscriber cannot have a queue of another length than the bus's.
+// many subscribe, and a publisher waits (policy Block) while the slowest
+// subscriber is a whole queue behind. Subscribers with another policy have a
+// queue of their own. What this gives up: all blocking subscribers have queues
+// of one length, and an agent that waits with events from two types gets them
+// in order within each type only.
 //
 // # Reading without locks
 //

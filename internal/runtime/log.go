@@ -18,9 +18,10 @@ const minLogSlots = 16
 // Positions count events since the log was made. A slot is overwritten only
 // after every reader has passed it, so readers use events in place.
 type log struct {
-	queue    int // how far a reader may lag before publishers wait
-	capacity int // the bound on slots, which are a power of two
-	keep     int // the slots that hold the history, which all have read
+	queue int // how far a reader may lag before publishers wait
+	keep  int // the slots that hold the history, which all have read
+	// step is how many events a reader may be ahead of what it tells.
+	step uint64
 
 	// head is the position of the next event.
 	head atomic.Uint64
@@ -44,12 +45,12 @@ type log struct {
 }
 
 func newLog(queue, history int) *log {
-	l := &log{queue: queue, capacity: max(queue, history), keep: 1}
+	l := &log{queue: queue, keep: 1, step: uint64(min(max(queue/16, 1), 64))}
 	for l.keep < history {
 		l.keep *= 2
 	}
 	slots := 1
-	for slots < min(minLogSlots, l.capacity) {
+	for slots < min(minLogSlots, max(queue, history)) {
 		slots *= 2
 	}
 	ring := make([]Event, slots)

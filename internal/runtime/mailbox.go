@@ -103,14 +103,8 @@ func (m *mailbox) wait(ctx context.Context, capacity int) error {
 	}
 }
 
-// push appends a message of the runtime's own, of which there are few: it is
-// taken even when the mailbox is full or closed.
-func (m *mailbox) push(msg message) {
-	m.mu.Lock()
-	m.append(msg)
-	m.mu.Unlock()
-}
-
+// append adds a message; the caller holds the lock. The few that the runtime
+// itself sends are taken even when the mailbox is full or closed.
 func (m *mailbox) append(msg message) {
 	if m.queue == nil {
 		m.queue = batches.Get().(*batch)
@@ -154,6 +148,11 @@ func (m *mailbox) release(b *batch) {
 func (m *mailbox) close(reason error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.closeLocked(reason)
+}
+
+// closeLocked is close for one who holds the lock.
+func (m *mailbox) closeLocked(reason error) {
 	m.closed = reason
 	if m.room != nil {
 		close(m.room)

@@ -143,7 +143,8 @@ func (r *Registry) agent(id string) *Agent {
 
 // Update applies change to a copy of the record and puts it in place of the
 // old one, in all indices at once. The id cannot change. If change returns an
-// error, nothing happens and the error is returned.
+// error, nothing happens and the error is returned. Change must not use the
+// registry.
 func (r *Registry) Update(id string, change func(*Record) error) error {
 	r.ops.add(1)
 	r.mu.Lock()
@@ -164,13 +165,14 @@ func (r *Registry) Update(id string, change func(*Record) error) error {
 	return nil
 }
 
-// Unregister takes an id out. It says whether it was there.
+// Unregister takes a record out that was registered. It says whether it was
+// there. An agent that lives is not taken out: stop it.
 func (r *Registry) Unregister(id string) bool {
 	r.ops.add(1)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	e := r.entries.get(id)
-	if e == nil {
+	if e == nil || e.agent != nil {
 		return false
 	}
 	r.take(e)

@@ -49,9 +49,14 @@ const maxResting = 64
 
 func newScheduler() *scheduler { return &scheduler{limit: maxRunners} }
 
-// schedule makes r run soon, on another goroutine.
+// schedule makes r run soon, on another goroutine; after stop, never: what
+// wakes up then has ended.
 func (s *scheduler) schedule(r runnable) {
 	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return
+	}
 	if n := len(s.resting); n > 0 {
 		w := s.resting[n-1]
 		s.resting = s.resting[:n-1]
@@ -79,16 +84,25 @@ func (s *scheduler) schedule(r runnable) {
 func (s *scheduler) begin(r runnable) {
 	s.workers.Go(func() {
 		w := &worker{next: make(chan runnable, 1)}
+		running := true
+		defer func() {
+			if running { // a handler has ended the goroutine
+				s.rest(nil)
+			}
+		}()
 		for ok := true; ok; r, ok = <-w.next {
-			if s.work(r); !s.rest(w) {
+			running = true
+			s.work(r)
+			running = false
+			if !s.rest(w) {
 				return
 			}
 		}
 	})
 }
 
-// rest lays a worker that is done by for later. It says false if there are
-// enough.
+// rest lays a worker that is done by for later; nil is one that cannot be used
+// again. It says false if there are enough.
 func (s *scheduler) rest(w *worker) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -97,7 +111,7 @@ func (s *scheduler) rest(w *worker) bool {
 		close(s.idle)
 		s.idle = nil
 	}
-	if s.closed || len(s.resting) >= maxResting {
+	if w == nil || s.closed || len(s.resting) >= maxResting {
 		return false
 	}
 	s.resting = append(s.resting, w)

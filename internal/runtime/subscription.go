@@ -44,7 +44,7 @@ type SubscribeOptions struct {
 	// Policy is the policy for a full queue; nil takes that of the bus.
 	Policy *QueuePolicy
 	// Queue is the length of the queue; 0 takes that of the bus. A blocking
-	// subscription always has that of the bus.
+	// subscription shares its queue, so it cannot have another length.
 	Queue int
 }
 
@@ -217,17 +217,30 @@ func (s *Subscription) drainLog(ctx context.Context) (more bool, err error) {
 	// a ring in which nothing unread is overwritten.
 	ring := *s.log.ring.Load()
 	mask := uint64(len(ring) - 1)
-	from := cursor
+	told, step := cursor, s.log.step
 	for cursor < end && err == nil && !s.closed.Load() {
 		err = s.deliver(ctx, &ring[cursor&mask])
 		cursor++
+		// Telling after each event would cost as much as a short handler. But
+		// a publisher that waits is told at once.
+		if cursor-told >= step || s.log.waiting.Load() {
+			s.advance(told, cursor)
+			told = cursor
+		}
 	}
-	if cursor > from {
-		s.cursor.Store(cursor)
-		s.count(cursor - from)
-		s.log.moved()
-	}
+	s.advance(told, cursor)
 	return cursor < s.log.head.Load(), err
+}
+
+// advance notes that the events in between were delivered, and may be
+// overwritten.
+func (s *Subscription) advance(from, to uint64) {
+	if from == to {
+		return
+	}
+	s.cursor.Store(to)
+	s.count(to - from)
+	s.log.moved()
 }
 
 // drainQueue is drain for a subscription with a queue of its own.
@@ -274,9 +287,10 @@ func (s *Subscription) deliver(ctx context.Context, e *Event) (err error) {
 // A queue holds the events of one subscription that does not block.
 type queue struct {
 	policy QueuePolicy
+	length int
 
 	mu     sync.Mutex
-	ring   []Event
+	ring   []Event // grows to length
 	first  int
 	n      int
 	parked bool
@@ -284,7 +298,16 @@ type queue struct {
 }
 
 func newQueue(policy QueuePolicy, length int) *queue {
-	return &queue{policy: policy, ring: make([]Event, length), parked: true}
+	return &queue{policy: policy, length: length, parked: true}
+}
+
+// grow gives the ring room for more, up to the queue's length.
+func (q *queue) grow() {
+	ring := make([]Event, min(max(2*len(q.ring), 8), q.length))
+	for i := range q.n {
+		ring[i] = q.ring[(q.first+i)%len(q.ring)]
+	}
+	q.ring, q.first = ring, 0
 }
 
 // push adds an event. It says whether the subscriber has to be woken, how many
@@ -295,7 +318,11 @@ func (q *queue) push(e *Event) (wake bool, dropped uint64, disconnect bool) {
 	if q.closed {
 		return false, 1, false
 	}
-	if q.n == len(q.ring) {
+	switch {
+	case q.n < len(q.ring):
+	case len(q.ring) < q.length:
+		q.grow()
+	default:
 		switch q.policy {
 		case DropNewest:
 			return false, 1, false

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -105,7 +106,9 @@ func Start(o Options) (*System, error) {
 		if o.OnStart != nil {
 			if err := o.OnStart(c.name); err != nil {
 				err = fmt.Errorf("start %s (%s): %w", c.name, c.group, err)
-				return nil, errors.Join(err, s.stopParts(ctx))
+				err = errors.Join(err, s.stopParts(ctx))
+				cancel()
+				return nil, err
 			}
 		}
 		c.start()
@@ -160,6 +163,8 @@ func (s *System) Bus() *Bus { return s.bus }
 func (s *System) Stop(ctx context.Context) error {
 	s.stopOnce.Do(func() {
 		s.stopping.Store(true)
+		// Whatever still waits for something when ctx ends waits for it in vain.
+		defer context.AfterFunc(ctx, s.cancel)()
 		s.stopErr = s.stopParts(ctx)
 		s.cancel()
 	})
@@ -217,23 +222,25 @@ func (s *System) StartAgent(ctx context.Context, spec Spec) (string, error) {
 	record := a.Record()
 	if err := a.start(ctx); err != nil {
 		a.abandon()
-		s.tellLifecycle(EventAgentStartFailed, record, err.Error())
+		s.tellLifecycle(ctx, EventAgentStartFailed, record, err.Error())
 		return "", fmt.Errorf("start agent %q: %w", record.ID, err)
 	}
 	s.agentsStarted.add(1)
-	s.tellLifecycle(EventAgentStarted, record, "")
-	a.status.Store(statusIdle)
-	if !a.mailbox.empty() {
+	a.status.CompareAndSwap(statusInitializing, statusIdle)
+	if a.ended.Load() { // killed before it was ready
+		a.refuseWaiting()
+	} else if !a.mailbox.empty() {
 		a.wake()
 	}
+	s.tellLifecycle(ctx, EventAgentStarted, record, "")
 	return record.ID, nil
 }
 
 func (s *System) newAgent(spec Spec) *Agent {
 	a := &Agent{system: s, behaviour: spec.Behaviour, state: spec.State}
 	record := &Record{
-		ID: spec.ID, Type: spec.Type, Capabilities: spec.Capabilities, Node: s.options.Node,
-		ParentID: spec.ParentID, Metadata: spec.Metadata, CreatedAt: time.Now(),
+		ID: spec.ID, Type: spec.Type, Capabilities: slices.Clone(spec.Capabilities), Node: s.options.Node,
+		ParentID: spec.ParentID, Metadata: maps.Clone(spec.Metadata), CreatedAt: time.Now(),
 	}
 	record.UpdatedAt = record.CreatedAt
 	if record.ID == "" {
@@ -267,12 +274,13 @@ func (a *Agent) start(ctx context.Context) error {
 
 // abandon undoes what an agent that did not start has left behind.
 func (a *Agent) abandon() {
-	a.ended.Store(true)
-	a.closing.Store(true)
-	a.mailbox.close(ErrStopping)
+	if !a.closeFor(ErrStopping) {
+		return // it was killed as soon as it was registered
+	}
 	a.endSubscriptions()
 	a.refuseWaiting()
 	a.system.alive.Add(-1)
+	a.tellGone()
 }
 
 // StopAgent stops an agent after the work accepted so far; its Terminate has
@@ -381,14 +389,13 @@ func (s *System) Agent(id string) (Info, error) {
 }
 
 // tellLifecycle publishes what became of an agent.
-func (s *System) tellLifecycle(eventType string, r *Record, reason string) {
+func (s *System) tellLifecycle(ctx context.Context, eventType string, r *Record, reason string) {
 	t := s.bus.topic(eventType)
 	if s.bus.history == 0 && !t.wanted() {
 		return
 	}
-	// Nobody waits for these events but the agent's own end, so a subscriber
-	// that has no room must not hold it up for ever: the system's end frees it.
-	_ = s.bus.publish(s.ctx, t, &Event{
+	// That nobody has room for the news is counted by the bus.
+	_ = s.bus.publish(ctx, t, &Event{
 		Type: eventType, Source: r.ID,
 		Data: LifecycleData{AgentID: r.ID, AgentType: r.Type, Reason: reason},
 	})

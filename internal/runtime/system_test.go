@@ -112,3 +112,28 @@ func TestSystemsLiveSideBySide(t *testing.T) {
 		}
 	}
 }
+
+// A subscriber that hangs, with its queue full of lifecycle events, does not
+// hold a stop up beyond its deadline.
+func TestStopDeadlineWithStuckSubscriber(t *testing.T) {
+	s, err := Start(Options{BusQueue: 1, History: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	began, hold := make(chan struct{}, 100), make(chan struct{})
+	stuck := &inbox{began: began, hold: hold}
+	if _, err := s.Bus().SubscribePattern("agent_lifecycle.*", stuck.handle, SubscribeOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	startAgent(t, s, DemoSpec())
+	<-began
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	if err := s.Stop(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("stop: %v", err)
+	}
+	close(hold)
+	for s.Goroutines() > 0 {
+		time.Sleep(time.Millisecond)
+	}
+}
