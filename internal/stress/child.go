@@ -98,25 +98,33 @@ func (c *child) Run(ctx context.Context, emit func(stream.Event)) error {
 		return fmt.Errorf("start the child process: %w", err)
 	}
 
-	ended := make(chan struct{})
+	// The order may be longer than the pipe holds, so it is written while the
+	// child's output is read. A child that takes nothing has died or hangs,
+	// which shows below.
+	lines := make(chan []byte, 2)
+	lines <- append(first, '\n')
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		// The order may be longer than the pipe holds, so it is written while
-		// the child's output is read. A child that does not take it has died,
-		// which shows below.
-		_, _ = stdin.Write(append(first, '\n'))
-		select {
-		case <-ended:
-		case <-ctx.Done():
-			line, _ := json.Marshal(command{stopCommand}) // a plain text: cannot fail
-			_, _ = stdin.Write(append(line, '\n'))
-			select {
-			case <-ended:
-			case <-time.After(childStopsWithin):
-				_ = cmd.Process.Kill() // it may just have ended
-			}
+		for line := range lines {
+			_, _ = stdin.Write(line)
 		}
 		_ = stdin.Close()
+	})
+	ended := make(chan struct{})
+	wg.Go(func() {
+		defer close(lines)
+		select {
+		case <-ended:
+			return
+		case <-ctx.Done():
+		}
+		line, _ := json.Marshal(command{stopCommand}) // a plain text: cannot fail
+		lines <- append(line, '\n')
+		select {
+		case <-ended:
+		case <-time.After(childStopsWithin):
+			_ = cmd.Process.Kill() // it may just have ended
+		}
 	})
 	var collector stream.Collector
 	last := 0.0

@@ -197,6 +197,9 @@ func (r *run) group(ctx context.Context, s *Scenario, g Group) []report.Step {
 		first = 0
 	}
 	for n := first; n <= repeat && ctx.Err() == nil; n++ {
+		if !slices.ContainsFunc(steps, func(s *stepRun) bool { return s.takes(n) }) {
+			break // all are broken or stopped
+		}
 		r.repetition(ctx, s, steps, n)
 	}
 	results := make([]report.Step, len(steps))

@@ -91,6 +91,9 @@ func probe(ctx context.Context, env *Env) error {
 	env.Value("rate", driven.PerSecond())
 	env.Text("kind", mode)
 	env.Bool("fine", driven.Failed == 0)
+	if mode == "tail" {
+		time.Sleep(2 * time.Second)
+	}
 	if mode == "missing" {
 		env.Unmeasured("missing", "it cannot be")
 	}
@@ -453,4 +456,17 @@ func TestChildWithoutParent(t *testing.T) {
 	if last.Report == nil || last.Report.Verdict != report.Interrupted {
 		t.Errorf("the last event is %s", last.Type)
 	}
+}
+
+// A threshold that must hold in every window is held against the load, and not
+// against what a measurement does before and after it.
+func TestWindowsCoverTheLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		plan := planOf(t, probing(nil), scenarioOf("  - {measure: probe, repeat: 2, with: {duration: 2s, mode: tail}, thresholds: {rate: {is: '>= 490', window: 1s}}}\n"))
+		_, r := collect(context.Background(), t, Engine{}.Source(plan))
+		step := r.Scenarios[0].Steps[0]
+		if held := step.Thresholds[0]; !held.OK || held.Actual == nil || *held.Actual < 490 || *held.Actual > 510 {
+			t.Errorf("%s: %+v, actual %v", step.Verdict, held, held.Actual)
+		}
+	})
 }

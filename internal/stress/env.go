@@ -30,6 +30,7 @@ type Env struct {
 	warmup      Warmup               // of a warm-up only: where it ends
 	began       time.Time
 	aborted     <-chan struct{} // closed when a threshold ends the loads
+	driving     func(on bool, metrics []string)
 
 	counters loadCounters
 
@@ -72,8 +73,8 @@ type Driven struct {
 	// Took is from the start of the first operation to the end of the last;
 	// pauses between loads are not in it.
 	Took time.Duration
-	// Latency is of every operation that ended, failed ones too; of a load
-	// with a Recorder, what that holds so far.
+	// Latency is of every operation that ended, failed ones too; nil of a load
+	// with a Recorder, which has it.
 	Latency                               *Histogram
 	Attempted, Succeeded, Failed, Dropped int64
 }
@@ -127,8 +128,8 @@ func (e *Env) Drive(ctx context.Context, l Load, op func(context.Context, Op) er
 	return e.Prepare(l).Drive(ctx, op)
 }
 
-// Drive carries the load out and adds its operations to the step's. The probes
-// show it while it runs. Errors of operations are counted by their message. A
+// Drive carries the load out and adds its operations to the step's. A
+// measurement drives one load at a time. The probes show it while it runs. Errors of operations are counted by their message. A
 // threshold may end the load early; then what was measured so far counts. An
 // error is returned only when ctx has ended.
 func (d *Driver) Drive(ctx context.Context, op func(context.Context, Op) error) (Driven, error) {
@@ -148,6 +149,8 @@ func (d *Driver) Drive(ctx context.Context, op func(context.Context, Op) error) 
 		case <-loading.Done():
 		}
 	}()
+	e.driving(true, d.load.Metrics)
+	defer e.driving(false, nil)
 	start := time.Now()
 	d.load.drive(loading, op, d.shards, &e.counters, e.Failed)
 	took := time.Since(start)
@@ -155,9 +158,12 @@ func (d *Driver) Drive(ctx context.Context, op func(context.Context, Op) error) 
 	<-watched
 	after := e.counters.totals()
 	driven := Driven{
-		Took: took, Latency: d.recorder.Total(),
+		Took:      took,
 		Attempted: after.Attempted - before.Attempted, Succeeded: after.Succeeded - before.Succeeded,
 		Failed: after.Failed - before.Failed, Dropped: after.Dropped - before.Dropped,
+	}
+	if d.load.Recorder == nil {
+		driven.Latency = d.recorder.Total()
 	}
 	late := e.counters.late.Load() - lateBefore
 	e.mu.Lock()

@@ -30,6 +30,10 @@ type Load struct {
 	// Stages are the rates of an open load, one after the other.
 	Stages []Stage
 
+	// Metrics are what this load is for, of the metrics that probes show:
+	// thresholds that have to hold in every window are watched on these while
+	// it runs. None means all.
+	Metrics []string
 	// Recorder collects latencies. If it is nil, Drive records each operation
 	// from its due time to its end; otherwise the operations record what they
 	// find in it themselves.
@@ -185,6 +189,9 @@ func (l Load) drive(ctx context.Context, op operation, shards []*Shard, counters
 				}
 				shard.record(now.Sub(began))
 				end(err)
+				if err != nil {
+					now = time.Now() // counting an error takes its time
+				}
 				// An operation begins when the one before has ended: one look
 				// at the clock for both.
 				began = now
@@ -206,8 +213,9 @@ type generator struct {
 	start    time.Time
 	counters *loadCounters
 
-	gate chan struct{} // has room for the one who is inside
-	next int           // of who is inside
+	gate  chan struct{} // has room for the one who is inside
+	ready atomic.Int64  // workers that wait at the gate
+	next  int           // of who is inside
 }
 
 func (g *generator) work(ctx context.Context, worker int, op operation, shard *Shard, end func(error)) {
@@ -232,7 +240,9 @@ func (g *generator) work(ctx context.Context, worker int, op operation, shard *S
 // claim waits for the next operation to be due, for a worker that has been
 // free since then. It says false when there is none left, or ctx has ended.
 func (g *generator) claim(ctx context.Context, free time.Time) (n int, due time.Time, ok bool) {
+	g.ready.Add(1)
 	g.gate <- struct{}{}
+	g.ready.Add(-1)
 	defer func() { <-g.gate }()
 	if g.next >= g.schedule.count() {
 		return 0, time.Time{}, false
@@ -254,9 +264,9 @@ func (g *generator) claim(ctx context.Context, free time.Time) (n int, due time.
 	}
 	g.next++
 	g.counters.offered.Add(1)
-	// The worker was late by itself if it was free in time; if not, the
-	// system under test kept it.
-	if free.Before(due) {
+	// The generator is late by itself if this worker was free in time, or if
+	// others are free too; if not, the system under test kept them all.
+	if free.Before(due) || g.ready.Load() > 0 {
 		lag := now.Sub(due)
 		// Only who is inside raises it; the probes set it back to 0.
 		if int64(lag) > g.counters.lag.Load() {

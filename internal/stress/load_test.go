@@ -212,6 +212,12 @@ func TestGeneratorTellsItsLag(t *testing.T) {
 		if _, _, ok := g.claim(t.Context(), time.Now()); !ok || c.late.Load() != 1 {
 			t.Errorf("its worker was busy until now: %d late", c.late.Load())
 		}
+		// But if another one waits, the system under test has not kept them.
+		time.Sleep(20 * time.Millisecond)
+		g.ready.Add(1)
+		if _, _, ok := g.claim(t.Context(), time.Now()); !ok || c.late.Load() != 2 {
+			t.Errorf("20 ms late with a free worker: %d late", c.late.Load())
+		}
 	})
 }
 

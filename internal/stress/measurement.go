@@ -24,6 +24,9 @@ type Measurement struct {
 	Metrics []Metric
 	// Estimate is how long one repetition takes, roughly, on a small machine.
 	Estimate func(Params) time.Duration
+	// Alone says that it counts what the whole system or process holds, so
+	// that it cannot run beside other steps.
+	Alone bool
 	// Check tells what is wrong with parameters that are each valid but do
 	// not fit together; nil if nothing can be.
 	Check func(Params) error
@@ -46,9 +49,10 @@ type Metric struct {
 	// Probe is the probe that shows the metric while it is measured; empty if
 	// none does. Of a distribution it is the one of the median.
 	Probe string
-	// ProbeScale is what to multiply the metric with to be in the probe's
-	// unit; 0 means 1.
-	ProbeScale float64
+	// ProbePer is the parameter of kind Int that the metric has to be
+	// multiplied with to be in the probe's unit, such as the subscribers of
+	// each event; empty for none.
+	ProbePer string
 	// Doc says in one sentence what it means and how it is measured.
 	Doc string
 }

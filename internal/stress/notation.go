@@ -19,7 +19,7 @@ const none = "none"
 
 // stageParams are the keys of one entry of a Stages parameter.
 var stageParams = []Param{
-	{Name: "rate", Kind: Rate, Doc: "Operations per second, at the end of the stage if it is a ramp."},
+	{Name: "rate", Kind: Rate, Max: 1e7, Doc: "Operations per second, at the end of the stage if it is a ramp."},
 	{Name: "for", Kind: Duration, Min: 1e-9, Doc: "How long the stage takes."},
 	{Name: "ramp", Kind: Bool, Default: false, Doc: "Whether the rate changes evenly from that of the stage before (from 0 for the first)."},
 }

@@ -21,7 +21,7 @@ func TestNotationRoundTrip(t *testing.T) {
 	})
 	duration := rapid.Map(rapid.Int64Min(0), func(n int64) time.Duration { return time.Duration(n) })
 	stage := rapid.Custom(func(t *rapid.T) Stage {
-		return Stage{Rate: amount.Draw(t, "rate"), For: 1 + duration.Draw(t, "for")/2, Ramp: rapid.Bool().Draw(t, "ramp")}
+		return Stage{Rate: min(amount.Draw(t, "rate"), 1e7), For: 1 + duration.Draw(t, "for")/2, Ramp: rapid.Bool().Draw(t, "ramp")}
 	})
 	scalar := rapid.OneOf(rapid.Int().AsAny(), rapid.Float64Range(-1e300, 1e300).AsAny(), rapid.Bool().AsAny(), rapid.String().AsAny(), rapid.Just[any](nil))
 	values := map[Kind]*rapid.Generator[any]{

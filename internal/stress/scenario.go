@@ -198,8 +198,13 @@ func (r *reader) groups(n *node) []Group {
 		if item.shape == mapping && slices.ContainsFunc(item.entries, func(e entry) bool { return e.key == "parallel" }) {
 			e := r.keys(item, "a parallel group", []string{"parallel"})["parallel"]
 			var group Group
-			for _, member := range r.stepList("parallel", e.value) {
-				group = append(group, r.step(member))
+			members := r.stepList("parallel", e.value)
+			for _, member := range members {
+				step := r.step(member)
+				if m := step.Measurement; m != nil && m.Alone && len(members) > 1 {
+					r.add(member.position, "%s counts what the whole system holds, so it cannot run beside other steps; move it out of the parallel group", m.Name)
+				}
+				group = append(group, step)
 			}
 			groups = append(groups, group)
 			continue

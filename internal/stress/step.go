@@ -37,9 +37,12 @@ type stepRun struct {
 	errors    []report.Error
 	verdict   report.Verdict // inconclusive or error, as soon as that is known
 
-	mu     sync.Mutex // guards what the sampler touches
-	probes stream.Probes
-	series map[string][]verdict.Series
+	mu      sync.Mutex // guards what the sampler touches
+	probes  stream.Probes
+	series  map[string][]verdict.Series
+	driven  bool     // a load is running
+	metrics []string // that it is for; none means all
+	sampled time.Time
 }
 
 func newStepRun(r *run, step *Step) *stepRun {
@@ -71,31 +74,31 @@ func (s *Step) limits(baselines verdict.Baselines) []stream.Limit {
 		if b.Better == report.Higher {
 			l.Op = ">="
 		}
-		limits = append(limits, shown(l, m))
+		limits = append(limits, s.shown(l, m))
 	}
 	for _, t := range s.Thresholds {
 		m, _ := s.Measurement.metric(t.Metric) // checked when the scenario was read
 		l := stream.Limit{Metric: t.Metric, Source: "threshold", Op: t.Condition.Op, Value: t.Condition.Limit}
-		limits = append(limits, shown(l, m))
+		limits = append(limits, s.shown(l, m))
 	}
 	return limits
 }
 
 // shown adds to a limit what shows its metric while it is measured.
-func shown(l stream.Limit, m Metric) stream.Limit {
+func (s *Step) shown(l stream.Limit, m Metric) stream.Limit {
 	l.Unit = m.Unit
 	if probe := m.shownBy(l.Metric); probe != "" {
-		l.Probe, l.ProbeScale = probe, m.scale()
+		l.Probe, l.ProbeScale = probe, m.scale(s.Params)
 	}
 	return l
 }
 
 // scale is what to multiply the metric with to be in its probe's unit.
-func (m Metric) scale() float64 {
-	if m.ProbeScale == 0 {
+func (m Metric) scale(p Params) float64 {
+	if m.ProbePer == "" {
 		return 1
 	}
-	return m.ProbeScale
+	return float64(p.Int(m.ProbePer))
 }
 
 // takes says whether the step has a repetition of that number; 0 is its
@@ -127,21 +130,39 @@ func (s *stepRun) begin(n int, seed uint64, system *mabeam.System, options mabea
 		watch: func(other *mabeam.System) { s.parent.system.Store(other) },
 		began: s.began, aborted: s.aborted, results: map[string]sample{},
 	}
+	s.env.driving = func(bool, []string) {}
 	if n == 0 {
 		s.env.warmup = s.step.Warmup
 	} else {
-		s.mu.Lock()
-		start := time.Since(s.began).Seconds()
-		for _, t := range s.step.Thresholds {
-			if t.Window > 0 {
-				s.series[t.Metric] = append(s.series[t.Metric], verdict.Series{Start: start})
-			}
-		}
-		s.mu.Unlock()
+		s.env.driving = s.driving
 	}
 	s.parent.emit(stream.Event{Type: stream.RepetitionStarted, Repetition: &stream.Repetition{
 		Step: s.step.Name, Number: n, Of: s.step.Repeat, Seed: seed,
 	}})
+}
+
+// driving notes that a load begins or ends. Thresholds with a window look at
+// each load by itself.
+func (s *stepRun) driving(on bool, metrics []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.driven, s.metrics = on, metrics
+	if !on {
+		return
+	}
+	s.sampled = time.Time{}
+	start := time.Since(s.began).Seconds()
+	for _, t := range s.step.Thresholds {
+		if s.watches(t) {
+			s.series[t.Metric] = append(s.series[t.Metric], verdict.Series{Start: start})
+		}
+	}
+}
+
+// watches says whether a threshold is to be held against the load that runs.
+func (s *stepRun) watches(t verdict.Threshold) bool {
+	base, _, _ := strings.Cut(t.Metric, ".")
+	return t.Window > 0 && s.driven && (len(s.metrics) == 0 || slices.Contains(s.metrics, base))
 }
 
 // repetitionSeed gives each repetition of each step randomness of its own that
@@ -219,15 +240,18 @@ func (s *stepRun) sample(at time.Time, values map[string]float64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.probes.Add(values)
+	// The first sample after the load's begin tells of the time before it too.
+	whole := !s.sampled.IsZero()
+	s.sampled = at
 	for _, t := range s.step.Thresholds {
 		series := s.series[t.Metric]
 		m, _ := s.step.Measurement.metric(t.Metric)
 		value, ok := values[m.shownBy(t.Metric)]
-		if t.Window == 0 || len(series) == 0 || !ok {
+		if !whole || !ok || !s.watches(t) {
 			continue
 		}
 		now := &series[len(series)-1]
-		now.Points = append(now.Points, verdict.Point{At: at.Sub(s.began).Seconds(), Value: value / m.scale()})
+		now.Points = append(now.Points, verdict.Point{At: at.Sub(s.began).Seconds(), Value: value / m.scale(s.step.Params)})
 		if w, full := t.Latest(*now); full && !w.OK && t.Abort {
 			s.abort()
 		}

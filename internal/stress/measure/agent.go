@@ -18,6 +18,7 @@ func agentCreation() *stress.Measurement {
 		Name:      "agent-creation",
 		Summary:   "How fast are agents started and registered, and what does an idle one cost?",
 		Component: "agent_creation",
+		Alone:     true,
 		Params: []stress.Param{
 			{Name: "agents", Kind: stress.Int, Default: 1000, Min: 1, Max: 10_000_000, Doc: "Agents to start."},
 			{Name: "concurrency", Kind: stress.Int, Default: 1, Min: 1, Max: 10_000, Doc: "Agents being started at once."},
@@ -66,7 +67,7 @@ func (failingInit) HandleAction(context.Context, *mabeam.Agent, string, mabeam.P
 func measureCreation(ctx context.Context, env *stress.Env, spec func(n int) mabeam.Spec) error {
 	agents, workers := env.Count(env.Params.Int("agents")), env.Params.Int("concurrency")
 	ids := make([]string, agents)
-	load := env.Prepare(stress.Load{Workers: workers, Operations: agents})
+	load := env.Prepare(stress.Load{Workers: workers, Operations: agents, Metrics: []string{"agents_per_second", "creation_time_ms"}})
 
 	before := liveBytes()
 	created, err := load.Drive(ctx, func(ctx context.Context, op stress.Op) (err error) {
@@ -82,7 +83,7 @@ func measureCreation(ctx context.Context, env *stress.Env, spec func(n int) mabe
 		return fmt.Errorf("%d agents were started, but %d are registered", created.Succeeded, registered)
 	}
 
-	stopped, err := env.Drive(ctx, stress.Load{Workers: workers, Operations: agents}, func(ctx context.Context, op stress.Op) error {
+	stopped, err := env.Drive(ctx, stress.Load{Workers: workers, Operations: agents, Metrics: []string{"stops_per_second"}}, func(ctx context.Context, op stress.Op) error {
 		if ids[op.N] == "" {
 			return nil // it did not start
 		}
@@ -122,7 +123,7 @@ func compareParallel(ctx context.Context, env *stress.Env, rate float64, spec fu
 		return fmt.Errorf("start the second system: %w", err)
 	}
 	env.Watch(second)
-	created, driveErr := env.Drive(ctx, stress.Load{Workers: workers, Operations: env.Count(env.Params.Int("agents"))},
+	created, driveErr := env.Drive(ctx, stress.Load{Workers: workers, Operations: env.Count(env.Params.Int("agents")), Metrics: []string{"parallel_speedup"}},
 		func(ctx context.Context, op stress.Op) error {
 			_, err := second.StartAgent(ctx, spec(op.N))
 			return err
@@ -339,6 +340,7 @@ func agentLifecycle() *stress.Measurement {
 		Name:      "agent-lifecycle",
 		Summary:   "How fast are agents started and stopped again, and does anything stay behind?",
 		Component: "agent_lifecycle",
+		Alone:     true,
 		Params: []stress.Param{
 			{Name: "cycles", Kind: stress.Int, Default: 1000, Min: lifecycleParts, Max: 1_000_000_000, Doc: "Agents to start and stop."},
 			{Name: "concurrency", Kind: stress.Int, Default: 1, Min: 1, Max: 10_000, Doc: "Cycles under way at once."},

@@ -14,6 +14,9 @@ import (
 	"mabeam-top/internal/stress/report"
 )
 
+// maxStressEvents bounds the memory that event-stress itself takes.
+const maxStressEvents = 20_000_000
+
 const (
 	// latencyEvery is which share of the events of event-throughput have
 	// their latency taken: a look at the clock costs as much as several
@@ -27,6 +30,7 @@ const (
 // A parcel is the data of a measured event.
 type parcel struct {
 	publisher, n int
+	phase        int // of the load
 	due          time.Time
 	timed        bool // take its latency
 }
@@ -34,12 +38,16 @@ type parcel struct {
 // A receiver is one subscriber of a measurement, and what it saw. Its handler
 // is called with one event at a time.
 type receiver struct {
-	shard    *stress.Shard
-	last     []int // the newest event of each publisher; -1 before the first
-	received atomic.Int64
-	disorder atomic.Int64
-	_        [64]byte // two receivers do not share a cache line
+	shard        *stress.Shard
+	subscription *mabeam.Subscription
+	last         []int // the newest event of each publisher; -1 before the first
+	received     [maxPhases]atomic.Int64
+	disorder     atomic.Int64
+	_            [64]byte // two receivers do not share a cache line
 }
+
+// maxPhases is how many phases the load of a measurement of events has.
+const maxPhases = 2
 
 func (r *receiver) handle(_ context.Context, e mabeam.Event) {
 	p := e.Data.(*parcel)
@@ -50,7 +58,7 @@ func (r *receiver) handle(_ context.Context, e mabeam.Event) {
 		r.disorder.Add(1)
 	}
 	r.last[p.publisher] = p.n
-	r.received.Add(1)
+	r.received[p.phase].Add(1)
 }
 
 // receivers are the subscribers of a measurement.
@@ -73,9 +81,11 @@ func subscribe(system *mabeam.System, n, publishers int, pattern string, exact b
 		if exact {
 			join = system.Bus().Subscribe
 		}
-		if _, err := join(pattern, handler, mabeam.SubscribeOptions{}); err != nil {
+		s, err := join(pattern, handler, mabeam.SubscribeOptions{})
+		if err != nil {
 			return nil, fmt.Errorf("subscriber %d of %d: %w", i+1, n, err)
 		}
+		r.subscription = s
 		all[i] = r
 	}
 	return all, nil
@@ -87,8 +97,35 @@ type handlerWrap func(i int, handler func(context.Context, mabeam.Event)) func(c
 
 // delivered is how many deliveries were made.
 func (all receivers) delivered() (n int64) {
+	for phase := range maxPhases {
+		n += all.deliveredOf(phase)
+	}
+	return n
+}
+
+// deliveredOf is how many deliveries of one phase's events were made.
+func (all receivers) deliveredOf(phase int) (n int64) {
 	for _, r := range all {
-		n += r.received.Load()
+		n += r.received[phase].Load()
+	}
+	return n
+}
+
+// dropped is how many deliveries the bus dropped.
+func (all receivers) dropped() (n int64) {
+	for _, r := range all {
+		n += int64(r.subscription.Dropped())
+	}
+	return n
+}
+
+// lost tells the subscribers that are there no more, by why.
+func (all receivers) lost(env *stress.Env) (n int64) {
+	for _, r := range all {
+		if err := r.subscription.Err(); err != nil {
+			env.Finding("a subscriber was lost during the load: "+err.Error(), 1)
+			n++
+		}
 	}
 	return n
 }
@@ -104,10 +141,10 @@ func (all receivers) disorder() (n int64) {
 // await waits until all deliveries that are due were made or dropped, and
 // returns when the last was. It gives up when nothing has moved for
 // stalledAfter.
-func (all receivers) await(ctx context.Context, due int64, dropped func() int64) (time.Time, error) {
+func (all receivers) await(ctx context.Context, due int64) (time.Time, error) {
 	last, moved := int64(-1), time.Now()
 	for {
-		n := all.delivered() + dropped()
+		n := all.delivered() + all.dropped()
 		now := time.Now()
 		if n >= due {
 			return now, nil
@@ -136,7 +173,7 @@ func eventThroughput() *stress.Measurement {
 			{Name: "patterns", Kind: stress.Bool, Default: false, Doc: "Whether to subscribe to a pattern that matches 16 event types, instead of one type."},
 		},
 		Metrics: []stress.Metric{
-			{Name: "events_per_second", Unit: "1/s", Better: report.Higher, Probe: "events_published_per_second", Doc: "Events published / time until the last one was handled by its last subscriber."},
+			{Name: "events_per_second", Unit: "1/s", Better: report.Higher, Probe: "events_delivered_per_second", ProbePer: "subscribers", Doc: "Events published / time until the last one was handled by its last subscriber."},
 			{Name: "deliveries_per_second", Unit: "1/s", Better: report.Higher, Probe: "events_delivered_per_second", Doc: "Deliveries made / the same time."},
 			{Name: "average_latency_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time from publishing to being handled, of every 16th event at every subscriber; under full load it is mostly waiting in the queue."},
 			{Name: "propagation_efficiency", Unit: "ratio", Better: report.Higher, Doc: "Deliveries made / deliveries due."},
@@ -167,7 +204,6 @@ func measureThroughput(ctx context.Context, env *stress.Env, wrap handlerWrap) e
 	}
 	events := env.Count(p.Int("events"))
 	parcels := make([]parcel, events)
-	dropped := droppedSince(system)
 	start := time.Now()
 	driven, err := env.Drive(ctx, stress.Load{Workers: p.Int("publishers"), Operations: events, Recorder: recorder},
 		func(ctx context.Context, op stress.Op) error {
@@ -180,7 +216,7 @@ func measureThroughput(ctx context.Context, env *stress.Env, wrap handlerWrap) e
 		return err
 	}
 	due := driven.Succeeded * int64(len(all))
-	end, err := all.await(ctx, due, dropped)
+	end, err := all.await(ctx, due)
 	if err != nil {
 		return err
 	}
@@ -191,19 +227,13 @@ func measureThroughput(ctx context.Context, env *stress.Env, wrap handlerWrap) e
 	env.Value("propagation_efficiency", ratio(made, due))
 	env.Value("success_rate", ratio(driven.Succeeded, driven.Attempted))
 	env.Value("ordering_violations", float64(all.disorder()))
-	tellLost(env, due, made, dropped())
+	tellLost(env, due, made, all.dropped())
 	return nil
 }
 
 // publisherParcel is the parcel of an operation; it is timed.
 func publisherParcel(op stress.Op) parcel {
 	return parcel{publisher: op.Worker, n: op.N, due: op.Due, timed: true}
-}
-
-// droppedSince returns how many deliveries the bus drops from now on.
-func droppedSince(system *mabeam.System) func() int64 {
-	before := system.Telemetry().EventsDropped
-	return func() int64 { return system.Telemetry().EventsDropped - before }
 }
 
 // tellLost tells of deliveries that were not made.
@@ -231,8 +261,8 @@ func eventStress() *stress.Measurement {
 		Metrics: []stress.Metric{
 			{Name: "events_processed", Unit: "count", Better: report.Higher, Doc: "Events of both phases that were handled, as deliveries / subscribers."},
 			{Name: "processed_ratio", Unit: "ratio", Better: report.Higher, Doc: "events_processed / events due."},
-			{Name: "sustained_event_rate", Unit: "1/s", Better: report.Higher, Probe: "events_published_per_second", Doc: "Events handled during the first phase / its length."},
-			{Name: "burst_event_rate", Unit: "1/s", Better: report.Higher, Doc: "Events handled during the burst / its length."},
+			{Name: "sustained_event_rate", Unit: "1/s", Better: report.Higher, Probe: "events_delivered_per_second", ProbePer: "subscribers", Doc: "Events of the first phase that were handled by its end / its length."},
+			{Name: "burst_event_rate", Unit: "1/s", Better: report.Higher, Probe: "events_delivered_per_second", ProbePer: "subscribers", Doc: "Events of the burst that were handled by its end / its length."},
 			{Name: "dropped", Unit: "count", Better: report.Lower, Probe: "events_dropped", Doc: "Deliveries that the bus dropped."},
 			{Name: "backlog_max", Unit: "count", Better: report.Lower, Doc: "Most deliveries that were due and not made at one moment, looked at every 10 ms."},
 			{Name: "system_stable", Unit: "bool", Better: report.Higher, Doc: "Whether stability_score is at least 0.95, no subscriber was lost, and the backlog was gone within 1 s of the load's end."},
@@ -244,6 +274,14 @@ func eventStress() *stress.Measurement {
 		Estimate: func(p stress.Params) time.Duration {
 			return 200*time.Millisecond + p.Duration("duration") + p.Duration("burst_duration")
 		},
+		Check: func(p stress.Params) error {
+			// Each event is kept until it is delivered, to know when it was due.
+			events := p.Float("rate")*p.Duration("duration").Seconds() + p.Float("burst")*p.Duration("burst_duration").Seconds()
+			if events > maxStressEvents {
+				return fmt.Errorf("%.0f events are more than %d; lower a rate or a duration", events, maxStressEvents)
+			}
+			return nil
+		},
 		Run: func(ctx context.Context, env *stress.Env) error { return measureStress(ctx, env, nil) },
 	}
 }
@@ -251,10 +289,11 @@ func eventStress() *stress.Measurement {
 func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error {
 	p, system := env.Params, env.System()
 	recorder := stress.NewRecorder()
-	phases := []stress.Stage{
+	phases := [maxPhases]stress.Stage{
 		{Rate: p.Float("rate"), For: p.Duration("duration")},
 		{Rate: p.Float("burst"), For: p.Duration("burst_duration")},
 	}
+	metrics := [maxPhases]string{"sustained_event_rate", "burst_event_rate"}
 	// An open load has many workers, so that a publisher that has to wait does
 	// not hold up the others; each is a publisher of its own.
 	const workers = 64
@@ -262,43 +301,39 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 	if err != nil {
 		return err
 	}
-	events := 0.0
-	for _, phase := range phases {
-		events += math.Ceil(phase.Rate * phase.For.Seconds())
-	}
-	parcels := make([]parcel, int(events))
-	var next atomic.Int64
-	publish := func(ctx context.Context, op stress.Op) error {
-		parcel := &parcels[next.Add(1)-1]
-		*parcel = publisherParcel(op)
-		parcel.n = int(next.Load())
-		return system.Bus().Publish(ctx, mabeam.Event{Type: "stress.event", Data: parcel, Timestamp: op.Due})
-	}
-
-	subscriptions := system.Telemetry().Subscriptions
-	dropped := droppedSince(system)
-	watch := newWatcher(system, all)
+	watch := newWatcher(all)
 	watching, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() { watch.run(watching) })
 	defer wg.Wait()
 	defer stop()
 
-	rates := make([]float64, len(phases))
-	var due int64
+	var rates [maxPhases]float64
+	var due, accepted int64
 	for i, phase := range phases {
+		parcels := make([]parcel, int(phase.Rate*phase.For.Seconds())+1)
 		watch.rate.Store(int64(phase.Rate))
-		before, start := all.delivered(), time.Now()
-		driven, err := env.Drive(ctx, stress.Load{Workers: workers, Stages: []stress.Stage{phase}, Recorder: recorder}, publish)
+		start := time.Now()
+		driven, err := env.Drive(ctx, stress.Load{
+			Workers: workers, Stages: []stress.Stage{phase}, Recorder: recorder, Metrics: []string{metrics[i], "latency_ms", "dropped"},
+		}, func(ctx context.Context, op stress.Op) error {
+			parcel := &parcels[op.N]
+			*parcel = publisherParcel(op)
+			parcel.phase = i
+			err := system.Bus().Publish(ctx, mabeam.Event{Type: "stress.event", Data: parcel, Timestamp: op.Due})
+			watch.count(err)
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		rates[i] = stress.PerSecond(all.delivered()-before, max(time.Since(start), phase.For)) / float64(len(all))
+		rates[i] = stress.PerSecond(all.deliveredOf(i), max(time.Since(start), phase.For)) / float64(len(all))
 		due += driven.Attempted
+		accepted += driven.Succeeded
 	}
 	watch.rate.Store(0)
 	ended := time.Now()
-	empty, err := all.await(ctx, (system.Telemetry().EventsPublished-watch.published)*int64(len(all)), dropped)
+	empty, err := all.await(ctx, accepted*int64(len(all)))
 	if err != nil {
 		return err
 	}
@@ -307,13 +342,13 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 
 	made := all.delivered()
 	recovery := max(empty.Sub(ended), 0)
-	lost := subscriptions - system.Telemetry().Subscriptions
+	lost := all.lost(env)
 	score := watch.score()
 	env.Value("events_processed", float64(made)/float64(len(all)))
 	env.Value("processed_ratio", float64(made)/float64(max(due, 1)*int64(len(all))))
 	env.Value("sustained_event_rate", rates[0])
 	env.Value("burst_event_rate", rates[1])
-	env.Value("dropped", float64(dropped()))
+	env.Value("dropped", float64(all.dropped()))
 	env.Value("backlog_max", float64(watch.backlog))
 	env.Bool("system_stable", score >= 0.95 && lost == 0 && recovery < time.Second)
 	env.Value("stability_score", score)
@@ -324,19 +359,15 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 	}
 	env.Value("recovery_time_ms", stress.Milliseconds(recovery))
 	env.Latency("latency_ms", recorder.Total())
-	tellLost(env, due*int64(len(all)), made, dropped())
-	if lost > 0 {
-		env.Finding("subscribers lost during the load", lost)
-	}
+	tellLost(env, accepted*int64(len(all)), made, all.dropped())
 	return nil
 }
 
-// A watcher looks at the bus while a load runs.
+// A watcher looks at the receivers while a load runs.
 type watcher struct {
-	system    *mabeam.System
-	all       receivers
-	published int64        // before the load
-	rate      atomic.Int64 // that is due now, per second; 0 when there is no load
+	all              receivers
+	accepted, failed atomic.Int64 // events
+	rate             atomic.Int64 // that is due now, per second; 0 when there is no load
 
 	// These belong to run until it has returned.
 	windows, stable int
@@ -344,8 +375,17 @@ type watcher struct {
 	memory          []float64
 }
 
-func newWatcher(system *mabeam.System, all receivers) *watcher {
-	return &watcher{system: system, all: all, published: system.Telemetry().EventsPublished, memory: []float64{liveBytes()}}
+func newWatcher(all receivers) *watcher {
+	return &watcher{all: all, memory: []float64{liveBytes()}}
+}
+
+// count notes that an event was published, or was not.
+func (w *watcher) count(err error) {
+	if err != nil {
+		w.failed.Add(1)
+	} else {
+		w.accepted.Add(1)
+	}
 }
 
 const (
@@ -358,29 +398,37 @@ const (
 func (w *watcher) run(ctx context.Context) {
 	windowStart, memoryRead := time.Now(), time.Now()
 	windowRate := int64(0)
-	delivered, dropped := w.all.delivered(), w.system.Telemetry().EventsDropped
+	var before handled
 	for sleep(ctx, lookEvery) {
-		t, made, now := w.system.Telemetry(), w.all.delivered(), time.Now()
-		w.backlog = max(w.backlog, (t.EventsPublished-w.published)*int64(len(w.all))-made-t.EventsDropped)
+		accepted, now, seen := w.accepted.Load(), time.Now(), w.handled()
+		w.backlog = max(w.backlog, accepted*int64(len(w.all))-seen.made-seen.dropped)
 		rate := w.rate.Load()
 		if rate != windowRate { // a phase has begun or ended: not a whole window
-			windowRate, windowStart = rate, now
-			delivered, dropped = made, t.EventsDropped
+			windowRate, windowStart, before = rate, now, seen
 			continue
 		}
 		if took := now.Sub(windowStart); took >= windowFor && rate > 0 {
 			due := float64(rate) * took.Seconds() * float64(len(w.all))
+			bad := seen.dropped - before.dropped + (seen.failed-before.failed)*int64(len(w.all))
 			w.windows++
-			if float64(made-delivered) >= 0.9*due && float64(t.EventsDropped-dropped) < 0.01*due {
+			if float64(seen.made-before.made) >= 0.9*due && float64(bad) < 0.01*due {
 				w.stable++
 			}
-			windowStart, delivered, dropped = now, made, t.EventsDropped
+			windowStart, before = now, seen
 		}
 		if rate > 0 && now.Sub(memoryRead) >= memoryEvery {
 			memoryRead = now
 			w.memory = append(w.memory, liveBytes())
 		}
 	}
+}
+
+// handled is what has become of the deliveries so far, and how many events
+// failed to be published.
+type handled struct{ made, dropped, failed int64 }
+
+func (w *watcher) handled() handled {
+	return handled{made: w.all.delivered(), dropped: w.all.dropped(), failed: w.failed.Load()}
 }
 
 // score is the share of the windows in which the load was carried.

@@ -3,6 +3,7 @@ package measure
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 
 	"mabeam-top/internal/stress"
@@ -64,5 +65,35 @@ func TestEveryMeasurementReportsItsMetrics(t *testing.T) {
 				t.Errorf("%s: %s is not reported", step.Name, name)
 			}
 		}
+	}
+}
+
+// What counts all that the system holds cannot run beside others.
+func TestAloneIsAlone(t *testing.T) {
+	source := "name: s\ntitle: S\nsteps:\n  - parallel:\n      - {measure: agent-creation}\n      - {measure: agent-action}\n"
+	_, err := stress.Parse(Catalogue(), verdict.Builtin().Components(), stress.Document{File: "f", Source: []byte(source)})
+	if err == nil || !strings.Contains(err.Error(), "f:5:9: agent-creation counts what the whole system holds") {
+		t.Errorf("%v", err)
+	}
+}
+
+// Two measurements side by side count what is their own.
+func TestSideBySide(t *testing.T) {
+	r := runDocument(t, Catalogue(), `
+name: s
+title: S
+steps:
+  - parallel:
+      - {measure: event-throughput, with: {events: 50000}}
+      - {measure: agent-action, with: {duration: 300ms}}
+      - {measure: registry-operations}
+`)
+	for _, step := range r.Scenarios[0].Steps {
+		if step.Verdict == report.Broken || len(step.Errors) > 0 {
+			t.Errorf("%s: %s, %+v", step.Name, step.Verdict, step.Errors)
+		}
+	}
+	if v := value(t, r.Scenarios[0].Steps[0], "propagation_efficiency"); v != 1 {
+		t.Errorf("propagation efficiency %v", v)
 	}
 }

@@ -79,7 +79,7 @@ func measureRegistry(ctx context.Context, env *stress.Env) error {
 		{"register_time_ms", registers, register},
 		{"unregister_time_ms", unregisters, unregister},
 	} {
-		driven, err := env.Drive(ctx, stress.Load{Workers: 1, Operations: part.n},
+		driven, err := env.Drive(ctx, stress.Load{Workers: 1, Operations: part.n, Metrics: []string{part.metric}},
 			func(_ context.Context, op stress.Op) error { return part.op(op.N) })
 		if err != nil {
 			return err
@@ -95,7 +95,7 @@ func measureConcurrentRegistry(ctx context.Context, env *stress.Env, operations 
 	registry, workers := env.System().Registry(), env.Params.Int("concurrency")
 	own := registryRecords("worker", workers)
 	there := make([]bool, workers) // each touched by its worker only
-	driven, err := env.Drive(ctx, stress.Load{Workers: workers, Operations: operations},
+	driven, err := env.Drive(ctx, stress.Load{Workers: workers, Operations: operations, Metrics: []string{"concurrent_operations_per_sec"}},
 		func(_ context.Context, op stress.Op) error {
 			if op.N%5 != 0 {
 				return lookup(op.N)

@@ -21,6 +21,7 @@ func systemStartup() *stress.Measurement {
 		Name:      "system-startup",
 		Summary:   "How long does a system take until it does its first work, and does it recover from a start that failed?",
 		Component: "system_startup",
+		Alone:     true,
 		Params: []stress.Param{
 			{Name: "agents", Kind: stress.Int, Default: 5, Min: 1, Max: 1_000_000, Doc: "Agents that belong to the system when it is ready."},
 			{Name: "event_subscribers", Kind: stress.Int, Default: 10, Min: 1, Max: 1_000_000, Doc: "Subscribers that belong to it."},
