@@ -99,23 +99,15 @@ func (a *app) menu(scenarios []stress.Scenario) []ui.Scenario {
 
 // lastVerdicts returns how each scenario went when it ran last.
 func (a *app) lastVerdicts() map[string]report.RunScenario {
-	last := make(map[string]report.RunScenario)
 	store, err := report.DefaultStore()
 	if err != nil {
-		return last // save will tell, if anything is run
+		return nil // save will tell, if anything is run
 	}
 	runs, _, err := store.List() // a run that cannot be read has no verdict
 	if err != nil {
 		a.warn(err)
 	}
-	for _, run := range runs {
-		for _, s := range run.Scenarios {
-			if _, known := last[s.Name]; !known {
-				last[s.Name] = s
-			}
-		}
-	}
-	return last
+	return report.Last(runs)
 }
 
 // stepLines describe the steps of a scenario, those that run at the same time

@@ -66,7 +66,7 @@ var Probes = []Probe{
 	{"events_dropped", "count", Counter, "Deliveries of events dropped since the system started."},
 	{"subscriptions", "count", Gauge, "Subscriptions to events."},
 	{"mailbox_depth", "count", Gauge, "Messages that wait in all mailboxes."},
-	{"mailbox_depth_max", "count", Gauge, "Depth of the deepest mailbox since the previous sample."},
+	{"mailbox_depth_max", "count", Gauge, "Depth of the deepest mailbox that got a message since the previous sample."},
 	{"registry_operations_per_second", "1/s", Gauge, "Registrations, lookups, updates and unregistrations per second."},
 	{"coordination_rounds_per_second", "1/s", Gauge, "Coordinations finished per second."},
 	{"offered_per_second", "1/s", Gauge, "Operations per second that the load asked for."},

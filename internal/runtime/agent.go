@@ -45,14 +45,18 @@ func (Defaults) Terminate(context.Context, *Agent) {}
 // A Spec describes an agent to start.
 type Spec struct {
 	// ID is the agent's id; empty lets the runtime choose one.
-	ID        string
-	Type      string
+	ID string
+	// Type is what the registry lists the agent under.
+	Type string
+	// Behaviour is what the agent does; it must not be nil, and belongs to
+	// this agent alone unless it has no state of its own.
 	Behaviour Behaviour
 	// State is what the agent's state is at first.
-	State        any
+	State any
+	// Capabilities and Metadata are copied.
 	Capabilities []string
-	ParentID     string
 	Metadata     map[string]any
+	ParentID     string
 }
 
 // A Lifecycle is where an agent is between its start and its end.

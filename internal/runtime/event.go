@@ -9,7 +9,8 @@ type Event struct {
 	// Type is what subscribers ask for, such as "demo_ping".
 	Type string
 	// Source is the id of who published it.
-	Source   string
+	Source string
+	// Data and Metadata are shared by all subscribers: nobody changes them.
 	Data     any
 	Metadata map[string]any
 	// Timestamp is when it was published; the bus sets it if it is zero.

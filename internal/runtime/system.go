@@ -328,7 +328,8 @@ func (s *System) ResumeAgent(id string) error {
 }
 
 // Execute has an agent carry out an action and returns its result, or an
-// *ActionError that says why there is none. It waits for the result until ctx
+// *ActionError that says why there is none. An agent that asks itself waits for
+// itself, until ctx ends. It waits for the result until ctx
 // ends; the action then goes on, with that ended context, and its result is
 // thrown away.
 func (s *System) Execute(ctx context.Context, id, action string, params Params) (any, error) {
@@ -405,8 +406,8 @@ func (s *System) tellLifecycle(ctx context.Context, eventType string, r *Record,
 // subscribers now, and a bounded number that rest until there is work again.
 func (s *System) Goroutines() int { return s.scheduler.goroutines() }
 
-// TakeMailboxDepthMax returns the depth of the deepest mailbox since it was
-// called last. It is for one reader only.
+// TakeMailboxDepthMax returns the depth of the deepest mailbox that got a
+// message since it was called last. It is for one reader only.
 func (s *System) TakeMailboxDepthMax() int64 { return s.deepest.Swap(0) }
 
 // Telemetry reads the system's counters and gauges.
