@@ -84,7 +84,7 @@ func peerSystem(b *testing.B) (*System, func()) {
 	}
 }
 
-// perSecond reports a rate of one repetition.
+// reportRate reports a rate of one repetition.
 func reportRate(b *testing.B, n int, took time.Duration, unit string) {
 	b.ReportMetric(float64(n)/took.Seconds(), unit)
 }
@@ -259,8 +259,7 @@ func checkPeerSinks(b *testing.B, sinks []*peerSink) {
 	}
 }
 
-// peerValues are the values that are sent, so that none has to be allocated
-// for each message.
+// peerValues are the data of events, so that none has to be allocated for each.
 var peerValues = sync.OnceValue(func() []int {
 	values := make([]int, peerTells)
 	for i := range values {
@@ -272,14 +271,11 @@ var peerValues = sync.OnceValue(func() []int {
 // peerTaker gives each message to its sink.
 type peerTaker struct {
 	Defaults
-	sink   *peerSink
-	values []int
-	next   int
+	sink *peerSink
 }
 
-func (t *peerTaker) HandleAction(context.Context, *Agent, string, Params) (any, error) {
-	t.sink.take(t.next)
-	t.next++
+func (t *peerTaker) HandleAction(_ context.Context, _ *Agent, _ string, params Params) (any, error) {
+	t.sink.take(params["v"].(int))
 	return nil, nil
 }
 
@@ -303,8 +299,8 @@ func peerTell(b *testing.B, agents int) {
 		var wg sync.WaitGroup
 		for _, id := range ids {
 			wg.Go(func() {
-				for range each {
-					if err := s.Tell(ctx, id, "take", nil); err != nil {
+				for i := range each {
+					if err := s.Tell(ctx, id, "take", Params{"v": i}); err != nil {
 						b.Error(err)
 						return
 					}
