@@ -1,9 +1,7 @@
 package ui
 
 import (
-	"fmt"
 	"strings"
-	"unicode"
 
 	"github.com/charmbracelet/x/ansi"
 
@@ -26,15 +24,6 @@ func axisLabel(v float64, unit string) string {
 	return report.Quantity(v, unit)
 }
 
-// clock writes seconds as 0:42, 12:05 or 1:02:03.
-func clock(seconds float64) string {
-	s := int(max(seconds, 0))
-	if s >= 3600 {
-		return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
-	}
-	return fmt.Sprintf("%d:%02d", s/60, s%60)
-}
-
 // signed writes a share with its sign: +64 %, -12 %.
 func signed(share float64) string {
 	if share < 0 {
@@ -43,19 +32,8 @@ func signed(share float64) string {
 	return "+" + report.Percent(share)
 }
 
-// clean makes a text from outside safe to print in one line: nothing in it may
-// move the cursor, break the line or turn the direction of writing.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsControl(r), r == '\u2028', r == '\u2029':
-			return ' '
-		case unicode.Is(unicode.Bidi_Control, r):
-			return -1
-		}
-		return r
-	}, ansi.Strip(s))
-}
+// clean makes a text from outside safe to print in one line.
+func clean(s string) string { return report.Clean(ansi.Strip(s)) }
 
 // toASCII replaces what a terminal without UTF-8 could not show.
 func toASCII(s string) string {

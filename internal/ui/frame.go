@@ -92,7 +92,7 @@ func (m model) header() string {
 	left := name + s.strong.on(m.place())
 	frozen := ""
 	if m.live.frozen {
-		frozen = s.badge.on(" FROZEN at "+clock(m.live.shown.T)+" ") + "  "
+		frozen = s.badge.on(" FROZEN at "+report.Clock(m.live.shown.T)+" ") + "  "
 	}
 	state := m.state()
 	tally := tallyOf(verdictRows(m.live.latest)).text(s)
@@ -102,7 +102,7 @@ func (m model) header() string {
 		frozen + state + "  " + elapsed + "  " + m.progress(10) + "  " + tally,
 		frozen + state + "  " + elapsed + "  " + tally,
 		frozen + state + "  " + elapsed,
-		frozen + state + "  " + clock(m.live.latest.T),
+		frozen + state + "  " + report.Clock(m.live.latest.T),
 	} {
 		if ansi.StringWidth(left)+ansi.StringWidth(right)+3 <= m.width {
 			return s.ends(left+" ", right+" ", m.width)
@@ -161,9 +161,9 @@ func (m model) verdict() string {
 }
 
 func (m model) elapsed() string {
-	text := clock(m.live.latest.T)
+	text := report.Clock(m.live.latest.T)
 	if r := m.live.latest.Run; r != nil && r.EstimateSeconds > 0 && m.running {
-		text += m.styles.muted.on(" / ~" + clock(r.EstimateSeconds))
+		text += m.styles.muted.on(" / ~" + report.Clock(r.EstimateSeconds))
 	}
 	return text
 }
@@ -198,7 +198,7 @@ func (m model) status() string {
 	}
 	for _, line := range slices.Backward(m.live.latest.Log) {
 		if line.Level != "info" {
-			return s.cut(" "+s.muted.on(clock(line.T))+" "+s.logText(line), m.width)
+			return s.cut(" "+s.muted.on(report.Clock(line.T))+" "+s.logText(line), m.width)
 		}
 	}
 	return ""
@@ -271,6 +271,6 @@ func (m model) oneLine() string {
 	if l.frozen {
 		word = "FROZEN"
 	}
-	return fmt.Sprintf("%s %s ops/s %s p99 %s %s", word, clock(l.latest.T),
+	return fmt.Sprintf("%s %s ops/s %s p99 %s %s", word, report.Clock(l.latest.T),
 		strings.TrimSuffix(l.value(figures[0]), "/s"), l.value(figures[1]), verdicts)
 }

@@ -468,7 +468,7 @@ func (l live) log(s *styles, width, height int) []string {
 	lines = lines[max(len(lines)-room, 0):]
 	rows := make([]string, 0, room)
 	for _, line := range lines {
-		rows = append(rows, " "+s.muted.on(clock(line.T))+" "+s.logText(line))
+		rows = append(rows, " "+s.muted.on(report.Clock(line.T))+" "+s.logText(line))
 	}
 	if len(rows) == 0 {
 		rows = []string{" " + s.muted.on("no messages so far")}

@@ -167,7 +167,7 @@ func (m menu) summary() string {
 		text = fmt.Sprintf("%d of %d scenarios", len(m.shown), len(m.all))
 	}
 	if n > 0 {
-		text += fmt.Sprintf("   %d marked, about %s", n, clock(total.Seconds()))
+		text += fmt.Sprintf("   %d marked, about %s", n, report.Clock(total.Seconds()))
 	}
 	return text
 }
@@ -238,7 +238,7 @@ func (m menu) entry(s *styles, entry Scenario, under bool, width int) string {
 	if entry.LastVerdict != "" {
 		verdict = s.word(strings.ToUpper(string(entry.LastVerdict)))
 	}
-	right := s.muted.on("~"+clock(entry.Estimate.Seconds())) + "  " + s.pad(verdict, 12)
+	right := s.muted.on("~"+report.Clock(entry.Estimate.Seconds())) + "  " + s.pad(verdict, 12)
 	switch {
 	case width < 32:
 		right = ""
@@ -268,7 +268,7 @@ func (m menu) details(s *styles, width, height int) []string {
 	rows = append(rows, "")
 	field("name", clean(entry.Name))
 	field("tags", clean(strings.Join(entry.Tags, ", ")))
-	field("takes about", clock(entry.Estimate.Seconds()))
+	field("takes about", report.Clock(entry.Estimate.Seconds()))
 	last := s.muted.on("never ran")
 	if entry.LastVerdict != "" {
 		last = s.word(strings.ToUpper(string(entry.LastVerdict)))

@@ -6,6 +6,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
+	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
 
@@ -101,7 +102,7 @@ func (s *styles) timeAxis(at span, marks []stream.Mark, width int, focused bool)
 	step := tickStep((at.to - at.from) * 14 / float64(cols))
 	for k := int(max(at.from, 0) / step); float64(k)*step <= at.to; k++ {
 		t := float64(k) * step
-		text := " " + clock(t) + " "
+		text := " " + report.Clock(t) + " "
 		col := at.column(t, cols)
 		left := col - len(text)/2
 		if col < 0 || left+len(text) > cols-len(now) || slices.Contains(taken[max(left, 0):left+len(text)], true) {

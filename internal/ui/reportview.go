@@ -102,7 +102,7 @@ func (w *reportWriter) summary(r *report.Report, err error) {
 	if r.Grade != "" {
 		right += fmt.Sprintf("   score %.2f   grade %s", r.Score, r.Grade)
 	}
-	right += "   " + clock(r.DurationSeconds) + " "
+	right += "   " + report.Clock(r.DurationSeconds) + " "
 	if ansi.StringWidth(left)+ansi.StringWidth(right)+2 <= w.width {
 		w.add(w.ends(left, w.muted.on(right), w.width))
 	} else {
@@ -159,7 +159,7 @@ func (w *reportWriter) scenario(sc *report.Scenario) {
 		step := &sc.Steps[i]
 		w.add("")
 		name := clean(sc.Name) + " " + w.chevron + " " + clean(step.Name)
-		info := clean(step.Measurement) + "  " + clock(step.DurationSeconds)
+		info := clean(step.Measurement) + "  " + report.Clock(step.DurationSeconds)
 		if step.Steered {
 			info += "  steered by hand"
 		}
@@ -190,7 +190,7 @@ func (w *reportWriter) step(step *report.Step) {
 		w.add("   " + w.warn.on(string(w.fault)) + " " + w.muted.on("fault ") + clean(f.Fault) + w.muted.on(fmt.Sprintf("  injected %d times", f.Injected)))
 	}
 	for _, e := range step.Errors {
-		when := "at " + clock(e.FirstAtSeconds)
+		when := "at " + report.Clock(e.FirstAtSeconds)
 		if e.Count > 1 {
 			when = fmt.Sprintf("%s times, first %s", report.Quantity(float64(e.Count), count), when)
 		}
@@ -248,7 +248,7 @@ func (w *reportWriter) threshold(t report.Threshold, step *report.Step) {
 	limit := "limit " + report.InUnit(clean(t.Condition), m.Unit)
 	where := ""
 	if t.WorstAtSeconds != nil {
-		where = "worst at " + clock(*t.WorstAtSeconds)
+		where = "worst at " + report.Clock(*t.WorstAtSeconds)
 	}
 	w.row(word, clean(t.Metric), value, limit, "", "", where)
 }

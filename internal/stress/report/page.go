@@ -78,13 +78,12 @@ func (p *page) clean(s string) string {
 	if p.ascii {
 		s = asciiFor.Replace(s)
 	}
+	s = Clean(s)
+	if !p.ascii {
+		return s
+	}
 	return strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsControl(r), r == '\u2028', r == '\u2029':
-			return ' '
-		case r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069', r == '\u200e', r == '\u200f':
-			return -1
-		case p.ascii && r > unicode.MaxASCII:
+		if r > unicode.MaxASCII {
 			return '?'
 		}
 		return r

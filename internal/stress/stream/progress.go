@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/mattn/go-runewidth"
 
@@ -74,10 +73,10 @@ func (p *Progress) Add(e Event) {
 		p.tell()
 	case e.Type == Logged && e.Log != nil && e.Log.Level != "info":
 		first, _, _ := strings.Cut(e.Log.Message, "\n") // the rest, such as a stack, is in the report
-		p.line(fmt.Sprintf("%s  %s: %s", clock(p.now), e.Log.Level, printable(first)))
+		p.line(fmt.Sprintf("%s  %s: %s", report.Clock(p.now), e.Log.Level, report.Clean(first)))
 	case e.Type == StepFinished && e.StepResult != nil:
 		if p.Width == nil {
-			p.line(clock(p.now) + "  " + p.outcome(*e.StepResult))
+			p.line(report.Clock(p.now) + "  " + p.outcome(*e.StepResult))
 		}
 		p.running = slices.DeleteFunc(p.running, func(r StepState) bool { return r.Step.Name == e.StepResult.Name })
 	case e.Type == ScenarioFinished && p.scenario != nil:
@@ -171,9 +170,9 @@ func (p *Progress) end() float64 {
 
 // times are the time that has passed and the one that it is expected to take.
 func (p *Progress) times() string {
-	text := clock(p.now)
+	text := report.Clock(p.now)
 	if end := p.end(); end > 0 {
-		text += " of ~" + clock(end)
+		text += " of ~" + report.Clock(end)
 	}
 	return text
 }
@@ -234,30 +233,11 @@ func (p *Progress) outcome(s report.Step) string {
 	case report.Broken, report.Inconclusive:
 		if len(s.Errors) > 0 {
 			first, _, _ := strings.Cut(s.Errors[0].Message, "\n")
-			reasons = append(reasons, printable(first))
+			reasons = append(reasons, report.Clean(first))
 		}
 	}
 	if len(reasons) > 0 {
 		text += ": " + strings.Join(reasons, ", ")
 	}
 	return text
-}
-
-// printable replaces what would move a terminal's cursor.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return ' '
-	}, text)
-}
-
-// clock writes seconds as minutes and seconds, from an hour on with hours.
-func clock(seconds float64) string {
-	whole := int64(seconds)
-	if whole >= 3600 {
-		return fmt.Sprintf("%d:%02d:%02d", whole/3600, whole/60%60, whole%60)
-	}
-	return fmt.Sprintf("%d:%02d", whole/60, whole%60)
 }
