@@ -77,7 +77,7 @@ func readFolder(folder string) ([]stress.Document, error) {
 			continue
 		}
 		path := filepath.Join(folder, entry.Name())
-		source, err := os.ReadFile(path)
+		source, err := readFile(path)
 		if err != nil {
 			faults = append(faults, err)
 			continue
@@ -102,9 +102,9 @@ func (a *app) readFiles(paths []string) ([]stress.Document, error) {
 		var source []byte
 		var err error
 		if path == "-" {
-			source, err = io.ReadAll(a.stdin)
+			source, err = readSource(a.stdin)
 		} else {
-			source, err = os.ReadFile(path)
+			source, err = readFile(path)
 		}
 		if err != nil {
 			faults = append(faults, fmt.Errorf("read scenario file: %w", err))
@@ -113,6 +113,21 @@ func (a *app) readFiles(paths []string) ([]stress.Document, error) {
 		documents = append(documents, stress.Document{File: fileName(path), Source: source})
 	}
 	return documents, errors.Join(faults...)
+}
+
+// readFile reads a scenario file.
+func readFile(path string) (source []byte, err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	return readSource(file)
+}
+
+// readSource reads no more than it takes to see that it is too much.
+func readSource(r io.Reader) ([]byte, error) {
+	return io.ReadAll(io.LimitReader(r, stress.MaxSource+1))
 }
 
 func fileName(path string) string {

@@ -29,7 +29,7 @@ const examples = `  mabeam-top                                   the menu
   mabeam-top --headless                        the tag baseline; prints a report
   mabeam-top --json --tag smoke > report.json  a report for a script
   mabeam-top --headless -f mine.yaml -o mine.json
-  mabeam-top --headless agent-creation --set agents=100000 --repeat 5`
+  mabeam-top --headless agent-creation --set agents=20000 --repeat 5`
 
 const exitCodes = `  0    every verdict is pass or warn
   1    at least one verdict is fail

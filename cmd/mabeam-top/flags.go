@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -156,9 +157,16 @@ func (f *flags) settings() (settings, error) {
 			faults = append(faults, fmt.Errorf("--output %s: the format is told by the ending, which is none of %s", path, strings.Join(outputFormats, ", ")))
 		case slices.Contains(f.outputs[:i], path):
 			faults = append(faults, fmt.Errorf("--output %s: it is there twice", path))
+		case !isFolder(filepath.Dir(path)):
+			faults = append(faults, fmt.Errorf("--output %s: there is no folder %s", path, filepath.Dir(path)))
 		}
 	}
 	return s, errors.Join(faults...)
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // flagError says what is wrong with a flag as a user would.

@@ -9,6 +9,9 @@ import (
 	"github.com/shirou/gopsutil/v3/process"
 )
 
+// shortestCPUSpan is the least time that the use of the processor is told over.
+const shortestCPUSpan = 50 * time.Millisecond
+
 // ownProcess reads what the operating system knows of this process.
 type ownProcess struct {
 	process *process.Process
@@ -30,13 +33,18 @@ func (p *ownProcess) Read(now time.Time, put func(name string, value float64)) {
 	if memory, err := p.process.MemoryInfo(); err == nil {
 		put("rss_bytes", float64(memory.RSS))
 	}
+	if n, err := p.openFiles(); err == nil {
+		put("open_files", float64(n))
+	}
+	// The kernel counts in ticks of up to 10 ms, for each thread: over a shorter
+	// time than this a rate would tell more of the ticks.
+	if now.Sub(p.cpu.at) < shortestCPUSpan {
+		return
+	}
 	if seconds, err := p.cpuSeconds(); err == nil {
 		if cores, ok := p.cpu.next(now, seconds); ok {
 			put("cpu_percent", 100*cores)
 		}
-	}
-	if n, err := p.openFiles(); err == nil {
-		put("open_files", float64(n))
 	}
 }
 

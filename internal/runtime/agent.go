@@ -275,7 +275,6 @@ func (a *Agent) run() (more bool) {
 	if b != nil {
 		for i := range b.messages {
 			a.handle(&b.messages[i])
-			a.mailbox.unhandled.Add(-1)
 		}
 		a.system.queued.add(-int64(len(b.messages)))
 		a.mailbox.release(b)
@@ -288,28 +287,35 @@ func (a *Agent) run() (more bool) {
 	return !a.mailbox.empty() && a.status.CompareAndSwap(statusIdle, statusScheduled)
 }
 
-// handle does one piece of work.
+// handle does one piece of work. It makes room for another one before it tells
+// who waited for this one: the mailbox shall not be full of what is done.
 func (a *Agent) handle(m *message) {
-	switch {
-	case a.ended.Load():
+	if a.ended.Load() {
+		a.mailbox.unhandled.Add(-1)
 		a.refuse(m)
-	case m.kind == doAction:
+		return
+	}
+	switch m.kind {
+	case doAction:
 		ctx := a.system.ctx
 		if m.call != nil {
 			ctx = m.call.ctx
 		}
 		result, err := a.act(ctx, m.action, m.params)
+		a.mailbox.unhandled.Add(-1)
 		if m.call != nil {
 			m.call.reply(result, err)
 		}
-	case m.kind == drainEvents:
+		return
+	case drainEvents:
 		if m.events.drain(a.system.ctx) || !m.events.park() {
 			a.push(message{kind: drainEvents, events: m.events})
 		}
-	case m.kind == stopAgent:
+	case stopAgent:
 		a.drainSubscriptions()
 		a.terminate()
 	}
+	a.mailbox.unhandled.Add(-1)
 }
 
 // drainSubscriptions handles the events that were published before the agent

@@ -654,3 +654,17 @@ func TestLivingAgentsAreNotUnregistered(t *testing.T) {
 		t.Error("a living agent was unregistered")
 	}
 }
+
+// One caller who waits for each answer never finds the mailbox full, however
+// small it is.
+func TestMailboxOfOne(t *testing.T) {
+	s := start(t, Options{Mailbox: 1})
+	id := startAgent(t, s, DemoSpec())
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	for range 5000 {
+		if _, err := s.Execute(ctx, id, "ping", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -22,6 +22,12 @@ const (
 	// childStopsWithin is how long a child that was told to stop may take
 	// before it is killed: it has to end its load and write its report.
 	childStopsWithin = 3 * time.Second
+	// silentAfter is how long a child may say nothing before that is told: it
+	// takes a sample ten times a second.
+	silentAfter = 3 * time.Second
+	// overdueAfter is how long after its scenario's timeout a child may still
+	// take before it is killed: it should have stopped the scenario itself.
+	overdueAfter = 10 * time.Second
 	// flushWithin is how long a child waits for a parent that does not read.
 	flushWithin = 100 * time.Millisecond
 	// keptStderr is how much of a child's standard error is kept, to be told
@@ -60,14 +66,15 @@ const stopCommand = "stop"
 // child dies, its death is the result: the stream is closed with a report in
 // which the step that was running is an error.
 func (e Engine) Child(plan Plan, executable string, args ...string) stream.Source {
-	return &child{engine: e, plan: plan, executable: executable, args: args}
+	return &child{engine: e, plan: plan, executable: executable, args: args, overdueAfter: overdueAfter}
 }
 
 type child struct {
-	engine     Engine
-	plan       Plan
-	executable string
-	args       []string
+	engine       Engine
+	plan         Plan
+	executable   string
+	args         []string
+	overdueAfter time.Duration
 }
 
 // Run starts the child and passes its events on until it ends. It returns an
@@ -126,6 +133,10 @@ func (c *child) Run(ctx context.Context, emit func(stream.Event)) error {
 			_ = cmd.Process.Kill() // it may just have ended
 		}
 	})
+	dog := &watchdog{child: c, emit: emit, heard: time.Now(), kill: func() { _ = cmd.Process.Kill() }}
+	wg.Go(func() { dog.watch(ended) })
+	emit = dog.pass
+
 	var collector stream.Collector
 	last := 0.0
 	finished, readErr := false, error(nil)
@@ -152,8 +163,11 @@ func (c *child) Run(ctx context.Context, emit func(stream.Event)) error {
 		return nil
 	}
 	died := fmt.Errorf("the child process that ran the load died: %s", obituary(waitErr, readErr, stderr.String()))
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		died = fmt.Errorf("%w, and the child process did not finish its report: %s", context.Canceled, obituary(waitErr, readErr, stderr.String()))
+	case dog.bit:
+		died = fmt.Errorf("the child process that ran the load was killed, because it had not stopped %v after its scenario's timeout", c.overdueAfter)
 	}
 	emit(stream.Event{T: last, Type: stream.Logged, Log: &stream.Log{Level: "error", Message: died.Error()}})
 	partial := collector.Finish(died)

@@ -16,9 +16,9 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// maxSource bounds a scenario file in bytes: the YAML parser takes time that
+// MaxSource bounds a scenario file in bytes: the YAML parser takes time that
 // grows with the square of how deep a document is nested.
-const maxSource = 256 << 10
+const MaxSource = 256 << 10
 
 // A Document is the text of one scenario file.
 type Document struct {
@@ -122,18 +122,50 @@ var (
 	emptyForm   = regexp.MustCompile(`^(|~|null|Null|NULL)$`)
 )
 
+// maxNesting bounds brackets within brackets: the parser's time grows with the
+// square of their depth.
+const maxNesting = 64
+
+// tooDeep returns where brackets are nested too deeply, or -1. It does not know
+// quotes, in which nobody leaves that many open.
+func tooDeep(source []byte) int {
+	depth := 0
+	for i, c := range source {
+		switch c {
+		case '[', '{':
+			depth++
+		case ']', '}':
+			depth = max(depth-1, 0)
+		}
+		if depth > maxNesting {
+			return i
+		}
+	}
+	return -1
+}
+
+// place returns the line and column of a byte.
+func place(source []byte, at int) (line, column int) {
+	start := bytes.LastIndexByte(source[:at], '\n') + 1
+	return bytes.Count(source[:at], []byte("\n")) + 1, utf8.RuneCount(source[start:at]) + 1
+}
+
 // documents reads the YAML documents of a source; those with nothing in them
 // are left out.
 func (l *faultList) documents(source []byte) []*node {
 	source = bytes.TrimPrefix(source, []byte("\ufeff"))
-	if len(source) > maxSource {
-		l.add(position{1, 1}, "the file has %d bytes; a scenario file has at most %d: split it", len(source), maxSource)
+	if len(source) > MaxSource {
+		l.add(position{1, 1}, "a scenario file has at most %d bytes, and this one has more: split it", MaxSource)
+		return nil
+	}
+	if at := tooDeep(source); at >= 0 {
+		line, column := place(source, at)
+		l.add(position{line, column}, "brackets are nested more than %d deep here; nothing in a scenario is", maxNesting)
 		return nil
 	}
 	if at := invalidUTF8(source); at >= 0 {
-		line := bytes.Count(source[:at], []byte("\n")) + 1
-		start := bytes.LastIndexByte(source[:at], '\n') + 1
-		l.add(position{line, utf8.RuneCount(source[start:at]) + 1}, "the file is not UTF-8 text from here on; save it as UTF-8")
+		line, column := place(source, at)
+		l.add(position{line, column}, "the file is not UTF-8 text from here on; save it as UTF-8")
 		return nil
 	}
 	// Duplicate keys are allowed here and told later, all of them.

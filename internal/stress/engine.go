@@ -201,6 +201,9 @@ func (r *run) group(ctx context.Context, s *Scenario, g Group) []report.Step {
 			break // all are broken or stopped
 		}
 		r.repetition(ctx, s, steps, n)
+		for n == 0 && ctx.Err() == nil && slices.ContainsFunc(steps, (*stepRun).isCold) {
+			r.repetition(ctx, s, steps, 0)
+		}
 	}
 	results := make([]report.Step, len(steps))
 	for i, step := range steps {

@@ -470,3 +470,30 @@ func TestWindowsCoverTheLoad(t *testing.T) {
 		}
 	})
 }
+
+// A child that does not end its scenario in time is killed, and that is told.
+func TestChildThatHangs(t *testing.T) {
+	plan := planOf(t, probing(nil), scenarioOf("  - {measure: probe, with: {mode: hang}}\n")+"timeout: 1s\n")
+	source := childOf(t, plan).(*child)
+	source.overdueAfter = 200 * time.Millisecond
+	_, r := collect(context.Background(), t, source)
+	if text := fmt.Sprint(r.Scenarios[0].Steps[0].Errors); r.Verdict != report.Broken || !strings.Contains(text, "had not stopped 200ms after") {
+		t.Errorf("%s: %s", r.Verdict, text)
+	}
+}
+
+// A warm-up by time lasts as long as it says, also with a shorter load.
+func TestWarmupLastsItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		plan := planOf(t, probing(nil), scenarioOf("  - {measure: probe, warmup: 2s, with: {operations: 10}}\n"))
+		events, r := collect(context.Background(), t, Engine{}.Source(plan))
+		for _, e := range events {
+			if e.Type == stream.RepetitionStarted && e.Repetition.Number == 1 && (e.T < 2 || e.T > 2.1) {
+				t.Errorf("the measured part began at %v s", e.T)
+			}
+		}
+		if n := r.Scenarios[0].Steps[0].Operations.Attempted; n != 10 {
+			t.Errorf("%d operations, want the measured 10", n)
+		}
+	})
+}

@@ -67,6 +67,16 @@ func (e *Env) Count(n int) int {
 	return n
 }
 
+// Aborted says whether a threshold has ended the loads of the step.
+func (e *Env) Aborted() bool {
+	select {
+	case <-e.aborted:
+		return true
+	default:
+		return false
+	}
+}
+
 // A Driven is a load that has been carried out, or several one after the other.
 // The zero value is none yet.
 type Driven struct {

@@ -147,14 +147,16 @@ func TestParseFaultsOfSeveralFiles(t *testing.T) {
 		Document{"a.yaml", []byte("name: same\ntitle: T\nsteps: []")},
 		Document{"empty.yaml", nil},
 		Document{"latin1.yaml", []byte("name: x\ntitle: caf\xe9\n")},
-		Document{"large.yaml", make([]byte, maxSource+1)},
+		Document{"large.yaml", make([]byte, MaxSource+1)},
+		Document{"deep.yaml", []byte("name: x\ntitle: " + strings.Repeat("[", 100_000))},
 	)
 	want := `z.yaml:4:1: unknown key "foo" of a scenario; expected one of name, title, description, tags, timeout, seed, system, steps
 a.yaml:1:7: name: a scenario named "same" is there already, at z.yaml:1; choose another name
 a.yaml:3:8: steps: expected a list of steps such as [{measure: NAME}], not an empty list
 empty.yaml:1:1: the file is empty; expected a scenario with name, title and steps
 latin1.yaml:2:11: the file is not UTF-8 text from here on; save it as UTF-8
-large.yaml:1:1: the file has 262145 bytes; a scenario file has at most 262144: split it`
+large.yaml:1:1: a scenario file has at most 262144 bytes, and this one has more: split it
+deep.yaml:2:72: brackets are nested more than 64 deep here; nothing in a scenario is`
 	if err == nil || err.Error() != want {
 		t.Errorf("got:\n%v\nwant:\n%s", err, want)
 	}

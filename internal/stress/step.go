@@ -27,8 +27,9 @@ type stepRun struct {
 	step   *Step
 	began  time.Time
 
-	env     *Env // of the running repetition
-	number  int  // of the running repetition
+	warm    time.Time // when its warm-up by time ends
+	env     *Env      // of the running repetition
+	number  int       // of the running repetition
 	aborted chan struct{}
 	abort   func() // closes aborted, once
 
@@ -105,19 +106,20 @@ func (m Metric) scale(p Params) float64 {
 // warm-up.
 func (s *stepRun) takes(n int) bool {
 	if n == 0 {
-		return s.step.Warmup != Warmup{}
+		return s.step.Warmup != Warmup{} && (s.warm.IsZero() || s.isCold())
 	}
 	return n <= s.step.Repeat && s.verdict != report.Broken && !s.isAborted()
 }
 
+// isCold says whether its warm-up by time is not over. A load that is shorter
+// than that is carried out again.
+func (s *stepRun) isCold() bool {
+	return s.step.Warmup.For > 0 && s.verdict != report.Broken && time.Now().Before(s.warm)
+}
+
 // isAborted says whether a threshold has stopped the step.
 func (s *stepRun) isAborted() bool {
-	select {
-	case <-s.aborted:
-		return true
-	default:
-		return false
-	}
+	return s.env != nil && s.env.Aborted()
 }
 
 // begin gets the step ready for a repetition.
@@ -177,8 +179,11 @@ func repetitionSeed(seed uint64, step string, n int) uint64 {
 func (s *stepRun) run(ctx context.Context) {
 	limited := ctx
 	if s.number == 0 && s.step.Warmup.For > 0 {
+		if s.warm.IsZero() {
+			s.warm = time.Now().Add(s.step.Warmup.For)
+		}
 		var stop context.CancelFunc
-		limited, stop = context.WithTimeout(ctx, s.step.Warmup.For)
+		limited, stop = context.WithDeadline(ctx, s.warm)
 		defer stop()
 	}
 	err := s.measure(limited)

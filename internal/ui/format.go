@@ -41,6 +41,10 @@ func toASCII(s string) string {
 		switch {
 		case r < 0x80:
 			return r
+		case r == '↑':
+			return '^'
+		case r == '↓':
+			return 'v'
 		case r == 'µ':
 			return 'u'
 		case r == '–' || r == '−':

@@ -115,15 +115,19 @@ func (m *menu) mark() {
 }
 
 // chosen returns the names to start: those marked, in the menu's order, or
-// else the one under the cursor.
+// else the one under the cursor. Where a filter leaves nothing to see, there is
+// nothing to start.
 func (m menu) chosen() []string {
+	if len(m.shown) == 0 {
+		return nil
+	}
 	var out []string
 	for _, s := range m.all {
 		if m.marked[s.Name] {
 			out = append(out, s.Name)
 		}
 	}
-	if len(out) == 0 && len(m.shown) > 0 {
+	if len(out) == 0 {
 		out = []string{m.all[m.shown[m.cursor]].Name}
 	}
 	return out

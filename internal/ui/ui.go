@@ -220,8 +220,26 @@ func (m model) look() (model, tea.Cmd) {
 	return m, nil
 }
 
-// press does what a key does now.
+// press does what a key does now. Keys that are hit faster than they are read
+// (key repeat, a slow line, a paste) arrive as one: they are taken one by one.
 func (m model) press(msg tea.KeyMsg) (model, tea.Cmd) {
+	if msg.Type != tea.KeyRunes || len(msg.Runes) < 2 {
+		return m.pressOne(msg)
+	}
+	var cmds []tea.Cmd
+	for _, r := range msg.Runes {
+		one := tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune{r}, Alt: msg.Alt}
+		if r == ' ' {
+			one.Type = tea.KeySpace
+		}
+		var cmd tea.Cmd
+		m, cmd = m.pressOne(one)
+		cmds = append(cmds, cmd)
+	}
+	return m, tea.Batch(cmds...)
+}
+
+func (m model) pressOne(msg tea.KeyMsg) (model, tea.Cmd) {
 	for _, a := range m.actions() {
 		if key.Matches(msg, a.key) {
 			return a.do(m)

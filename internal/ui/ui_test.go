@@ -622,3 +622,21 @@ func TestWholeProgram(t *testing.T) {
 		})
 	}
 }
+
+// Keys that are hit faster than they are read arrive together; each counts.
+func TestKeysThatArriveTogether(t *testing.T) {
+	st := newStage(t, Config{}).size(80, 24)
+	st.press("jj")
+	if st.m.menu.cursor != 2 {
+		t.Errorf("after jj the cursor is at %d", st.m.menu.cursor)
+	}
+	st.press("/zzz")
+	if st.m.menu.filter != "zzz" {
+		t.Errorf("after /zzz the filter is %q", st.m.menu.filter)
+	}
+	// What a filter hides is not started.
+	st.press("enter", "enter")
+	if len(st.started) > 0 {
+		t.Errorf("started %v", st.started)
+	}
+}

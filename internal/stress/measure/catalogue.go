@@ -47,6 +47,10 @@ func liveBytes() float64 {
 	return float64(samples[0].Value.Uint64()) + float64(samples[1].Value.Uint64())
 }
 
+// memoryNoise is by how many bytes live memory differs between two readings
+// of a process that does nothing else, at most.
+const memoryNoise = 128 << 10
+
 // settleWithin is how long goroutines that were told to end may take to be
 // gone before they count as leaked.
 const settleWithin = time.Second

@@ -308,7 +308,6 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 	defer wg.Wait()
 	defer stop()
 
-	var rates [maxPhases]float64
 	var due, accepted int64
 	for i, phase := range phases {
 		parcels := make([]parcel, int(phase.Rate*phase.For.Seconds())+1)
@@ -327,9 +326,16 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 		if err != nil {
 			return err
 		}
-		rates[i] = stress.PerSecond(all.deliveredOf(i), max(time.Since(start), phase.For)) / float64(len(all))
+		length := max(time.Since(start), phase.For)
+		if env.Aborted() {
+			length = time.Since(start)
+		}
+		env.Value(metrics[i], stress.PerSecond(all.deliveredOf(i), length)/float64(len(all)))
 		due += driven.Attempted
 		accepted += driven.Succeeded
+		if env.Aborted() {
+			break // what did not run is not measured
+		}
 	}
 	watch.rate.Store(0)
 	ended := time.Now()
@@ -346,8 +352,6 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 	score := watch.score()
 	env.Value("events_processed", float64(made)/float64(len(all)))
 	env.Value("processed_ratio", float64(made)/float64(max(due, 1)*int64(len(all))))
-	env.Value("sustained_event_rate", rates[0])
-	env.Value("burst_event_rate", rates[1])
 	env.Value("dropped", float64(all.dropped()))
 	env.Value("backlog_max", float64(watch.backlog))
 	env.Bool("system_stable", score >= 0.95 && lost == 0 && recovery < time.Second)
@@ -410,9 +414,10 @@ func (w *watcher) run(ctx context.Context) {
 		if took := now.Sub(windowStart); took >= windowFor && rate > 0 {
 			due := float64(rate) * took.Seconds() * float64(len(w.all))
 			bad := seen.dropped - before.dropped + (seen.failed-before.failed)*int64(len(w.all))
-			w.windows++
+			windows := int(took / windowFor) // of a process that was stopped, many at once
+			w.windows += windows
 			if float64(seen.made-before.made) >= 0.9*due && float64(bad) < 0.01*due {
-				w.stable++
+				w.stable += windows
 			}
 			windowStart, before = now, seen
 		}
