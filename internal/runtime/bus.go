@@ -36,13 +36,15 @@ type Bus struct {
 	mu       sync.Mutex // guards what follows, and changes of topics
 	patterns map[string]*patternLog
 	names    []*topic
+	sweepAt  int // the number of topics at which to look for some to forget
 }
 
 // A topic is one event type: the log that its own subscribers share, and where
 // else its events go.
 type topic struct {
-	name string
-	log  *log
+	name   string
+	log    *log
+	pinned bool // somebody holds on to it
 	// others is replaced when a pattern or a queue comes or goes.
 	others atomic.Pointer[others]
 }
@@ -67,6 +69,7 @@ func newBus(ctx context.Context, s *scheduler, o Options) *Bus {
 		origin:   EventID(lastSystem.Add(1)) << eventSequenceBits,
 		topics:   newTable[topic](),
 		patterns: make(map[string]*patternLog),
+		sweepAt:  minSweep,
 	}
 }
 
@@ -137,8 +140,16 @@ func (b *Bus) topic(name string) *topic {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	return b.topicLocked(name)
+}
+
+// topicLocked is topic for one who holds the lock: the topic stays as long.
+func (b *Bus) topicLocked(name string) *topic {
 	if t := b.topics.get(name); t != nil {
 		return t
+	}
+	if len(b.names) >= b.sweepAt {
+		b.sweep()
 	}
 	t := &topic{name: name, log: newLog(b.length, b.history)}
 	for _, p := range b.sortedPatterns() {
@@ -149,6 +160,33 @@ func (b *Bus) topic(name string) *topic {
 	b.names = append(b.names, t)
 	b.topics.put(name, t)
 	return t
+}
+
+// minSweep is the number of topics from which on unused ones are forgotten.
+const minSweep = 1024
+
+// isSubscribed says whether anybody subscribed to just this type. Those who
+// subscribed to a pattern are found again when the topic is made anew.
+func (t *topic) isSubscribed() bool {
+	o := t.others.Load()
+	return t.log.audience.Load() > 0 ||
+		o != nil && slices.ContainsFunc(o.queued, func(s *Subscription) bool { return s.exact })
+}
+
+// sweep forgets the topics that nobody subscribed to and whose events have all
+// left the history: publishers that make up a type for each event shall not
+// fill the memory. A publisher that has just looked such a topic up may find
+// its event missing in the history.
+func (b *Bus) sweep() {
+	newest := b.sequence.Load()
+	b.names = slices.DeleteFunc(b.names, func(t *topic) bool {
+		if t.pinned || t.isSubscribed() || newest-t.log.newest() < uint64(b.history) {
+			return false
+		}
+		b.topics.remove(t.name)
+		return true
+	})
+	b.sweepAt = max(minSweep, 2*len(b.names))
 }
 
 // sortedPatterns gives the patterns an order, so that events reach their logs
@@ -233,14 +271,14 @@ func (b *Bus) subscribe(s *Subscription, o SubscribeOptions) (*Subscription, err
 }
 
 func (b *Bus) joinTopic(s *Subscription) {
-	t := b.topic(s.pattern)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	t := b.topicLocked(s.pattern)
 	if s.queue == nil {
 		s.log = t.log
 		t.log.join(s)
 		return
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	t.change(func(o *others) { o.queued = append(o.queued, s) })
 }
 

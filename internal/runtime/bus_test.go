@@ -434,3 +434,48 @@ func TestHandlerThatPublishes(t *testing.T) {
 	}
 	<-handled
 }
+
+// A publisher that makes up a type for each event fills neither the memory nor
+// the history, and hides nothing from those who subscribed.
+func TestBusForgetsUnusedTopics(t *testing.T) {
+	s := start(t, Options{History: 100})
+	var exact, pattern inbox
+	if _, err := s.Bus().Subscribe("type7", exact.handle, SubscribeOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	var all inbox
+	if _, err := s.Bus().SubscribePattern("*", all.handle, SubscribeOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Bus().SubscribePattern("rare.*", pattern.handle, SubscribeOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	const n = 20_000
+	for i := range n {
+		publishAll(t, s, fmt.Sprint("type", i), []int{i})
+	}
+	publishAll(t, s, "type7", []int{n})
+	publishAll(t, s, "rare.x", []int{n + 1})
+	if topics := len(s.Bus().names); topics > 2*minSweep {
+		t.Errorf("%d topics are kept", topics)
+	}
+	var history []int
+	for _, e := range s.Bus().History(0) {
+		history = append(history, e.Data.(int))
+	}
+	if !slices.Equal(history, numbers(n+2-100, n+2)) {
+		t.Errorf("the history is %v", history)
+	}
+	if err := s.Stop(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if got := exact.data(); !slices.Equal(got, []int{7, n}) {
+		t.Errorf("type7 got %v", got)
+	}
+	if got := all.data(); !slices.Equal(got, numbers(0, n+2)) {
+		t.Errorf("* got %d of %d events", len(got), n+2)
+	}
+	if got := pattern.data(); !slices.Equal(got, []int{n + 1}) {
+		t.Errorf("rare.* got %v", got)
+	}
+}

@@ -220,6 +220,17 @@ func (l *log) leave(s *Subscription) {
 	l.signal()
 }
 
+// newest is the sequence number of the newest event; 0 if there was none.
+func (l *log) newest() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	head, ring := l.head.Load(), *l.ring.Load()
+	if head == 0 {
+		return 0
+	}
+	return uint64(ring[(head-1)&uint64(len(ring)-1)].ID) & (1<<eventSequenceBits - 1)
+}
+
 // recent returns up to limit of the newest events, oldest first.
 func (l *log) recent(limit int) []Event {
 	l.mu.Lock()

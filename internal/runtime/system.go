@@ -137,6 +137,7 @@ func (s *System) components() []component {
 			start: func() {
 				s.executed = s.bus.topic(EventActionExecuted)
 				s.failed = s.bus.topic(EventActionFailed)
+				s.executed.pinned, s.failed.pinned = true, true
 			},
 			stop: s.stopAgents,
 		},
