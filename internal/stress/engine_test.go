@@ -406,10 +406,12 @@ func TestChildStops(t *testing.T) {
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
 			source := childOf(t, plan)
+			running := false
 			var last *report.Report
 			err := source.Run(ctx, func(e stream.Event) {
-				if e.Type == stream.SampleTaken {
-					cancel() // as soon as it runs
+				running = running || e.Type == stream.RepetitionStarted
+				if running && e.Type == stream.SampleTaken {
+					cancel()
 				}
 				last = e.Report
 			})
