@@ -85,6 +85,19 @@ const (
 )
 
 // An Agent is a living agent, as its behaviour sees it.
+//
+// Who runs it is whoever has moved status to scheduled: the scheduler's worker,
+// or a caller who carries out an action or a stop by itself. That one alone
+// calls the behaviour, and gives the agent back with yield (or the end of run).
+// How it ends:
+//
+//	closing  is set first, by who asks it to stop (beginStop), with the mailbox
+//	         closed: nothing new is accepted, what waits is still handled.
+//	ended    is set once, together with the mailbox's closing (closeFor), by
+//	         end: after the last message of a stop, at a panic, or at a kill
+//	         from outside while somebody runs it. What waits is refused by
+//	         whoever runs it, or by the killer if nobody does.
+//	gone     is closed last, when registration and subscriptions are gone too.
 type Agent struct {
 	entry
 	system    *System
