@@ -3,7 +3,6 @@ package runtime
 import (
 	"context"
 	"errors"
-	"runtime/debug"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -390,7 +389,7 @@ func (a *Agent) act(ctx context.Context, action string, params Params) (any, err
 func (a *Agent) callAction(ctx context.Context, action string, params Params) (result any, crashed bool, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			result, crashed, err = nil, true, &PanicError{Value: v, Stack: debug.Stack()}
+			result, crashed, err = nil, true, newPanicError(v)
 		}
 	}()
 	result, err = a.behaviour.HandleAction(ctx, a, action, params)
@@ -415,7 +414,7 @@ func (a *Agent) handleEvent(ctx context.Context, e Event) {
 	}
 	defer func() {
 		if v := recover(); v != nil {
-			a.crash(&PanicError{Value: v, Stack: debug.Stack()})
+			a.crash(newPanicError(v))
 		}
 	}()
 	a.behaviour.HandleEvent(ctx, a, e)
@@ -425,7 +424,7 @@ func (a *Agent) handleEvent(ctx context.Context, e Event) {
 func (a *Agent) callInit(ctx context.Context) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = &PanicError{Value: v, Stack: debug.Stack()}
+			err = newPanicError(v)
 		}
 	}()
 	return a.behaviour.Init(ctx, a)
@@ -442,7 +441,7 @@ func (a *Agent) callTerminate() {
 func (a *Agent) terminate() {
 	defer func() {
 		if v := recover(); v != nil {
-			a.crash(&PanicError{Value: v, Stack: debug.Stack()})
+			a.crash(newPanicError(v))
 			return
 		}
 		a.end(ErrStopping, EventAgentStopped, "")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 )
 
 // Errors that say why the runtime refused or gave up. They arrive wrapped:
@@ -43,6 +44,11 @@ func (e *ActionError) Unwrap() error { return e.Err }
 type PanicError struct {
 	Value any
 	Stack []byte
+}
+
+// newPanicError is the error of what recover returned.
+func newPanicError(value any) *PanicError {
+	return &PanicError{Value: value, Stack: debug.Stack()}
 }
 
 func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }

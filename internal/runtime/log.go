@@ -12,8 +12,8 @@ const minLogSlots = 16
 
 // A log is a bounded ring of events that several subscriptions read, each from
 // its own position. It grows while readers lag, up to the length of their
-// queues, or while history wants it, and never shrinks. Publishers append under a lock; readers take none
-// until they have read all there is.
+// queues, or while history wants it, and never shrinks. Publishers append under
+// a lock; readers take none until they have read all there is.
 //
 // Positions count events since the log was made. A slot is overwritten only
 // after every reader has passed it, so readers use events in place.
@@ -53,10 +53,14 @@ func newLog(queue, history int) *log {
 	for slots < min(minLogSlots, max(queue, history)) {
 		slots *= 2
 	}
-	ring := make([]Event, slots)
-	l.ring.Store(&ring)
-	l.full = uint64(min(slots, queue))
+	l.use(make([]Event, slots))
 	return l
+}
+
+// use makes a ring the one that is read and written.
+func (l *log) use(ring []Event) {
+	l.ring.Store(&ring)
+	l.full = uint64(min(len(ring), l.queue))
 }
 
 // append adds an event and wakes who waits for one. It waits while the slowest
@@ -142,8 +146,7 @@ func (l *log) grow(slots int) []Event {
 	for p := oldest; p < head; p++ {
 		ring[p&uint64(slots-1)] = old[p&uint64(len(old)-1)]
 	}
-	l.ring.Store(&ring)
-	l.full = uint64(min(slots, l.queue))
+	l.use(ring)
 	return ring
 }
 

@@ -29,7 +29,7 @@ type Env struct {
 	watch       func(*mabeam.System) // has the probes read another system
 	warmup      Warmup               // of a warm-up only: where it ends
 	began       time.Time
-	aborted     <-chan struct{} // closed when a threshold ends the loads
+	aborted     context.Context // ends when a threshold ends the loads
 	driving     func(on bool, metrics []string)
 
 	counters loadCounters
@@ -68,14 +68,7 @@ func (e *Env) Count(n int) int {
 }
 
 // Aborted says whether a threshold has ended the loads of the step.
-func (e *Env) Aborted() bool {
-	select {
-	case <-e.aborted:
-		return true
-	default:
-		return false
-	}
-}
+func (e *Env) Aborted() bool { return e.aborted.Err() != nil }
 
 // A Driven is a load that has been carried out, or several one after the other.
 // The zero value is none yet.
@@ -85,8 +78,8 @@ type Driven struct {
 	Took time.Duration
 	// Latency is of every operation that ended, failed ones too; nil of a load
 	// with a Recorder, which has it.
-	Latency                               *Histogram
-	Attempted, Succeeded, Failed, Dropped int64
+	Latency *Histogram
+	report.Operations
 }
 
 // Add adds a load that was carried out after this one.
@@ -96,10 +89,7 @@ func (d *Driven) Add(next Driven) {
 	}
 	d.Took += next.Took
 	d.Latency.Merge(next.Latency)
-	d.Attempted += next.Attempted
-	d.Succeeded += next.Succeeded
-	d.Failed += next.Failed
-	d.Dropped += next.Dropped
+	d.Operations.Add(next.Operations)
 }
 
 // PerSecond is the rate of operations that succeeded.
@@ -139,9 +129,10 @@ func (e *Env) Drive(ctx context.Context, l Load, op func(context.Context, Op) er
 }
 
 // Drive carries the load out and adds its operations to the step's. A
-// measurement drives one load at a time. The probes show it while it runs. Errors of operations are counted by their message. A
-// threshold may end the load early; then what was measured so far counts. An
-// error is returned only when ctx has ended.
+// measurement drives one load at a time. The probes show it while it runs.
+// Errors of operations are counted by their message. A threshold may end the
+// load early; then what was measured so far counts. An error is returned only
+// when ctx has ended.
 func (d *Driver) Drive(ctx context.Context, op func(context.Context, Op) error) (Driven, error) {
 	e := d.env
 	e.mu.Lock()
@@ -150,28 +141,17 @@ func (d *Driver) Drive(ctx context.Context, op func(context.Context, Op) error) 
 	before, lateBefore := e.counters.totals(), e.counters.late.Load()
 	loading, stop := context.WithCancel(ctx)
 	defer stop()
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		select {
-		case <-e.aborted:
-			stop()
-		case <-loading.Done():
-		}
-	}()
+	defer context.AfterFunc(e.aborted, stop)()
 	e.driving(true, d.load.Metrics)
 	defer e.driving(false, nil)
 	start := time.Now()
 	d.load.drive(loading, op, d.shards, &e.counters, e.Failed)
 	took := time.Since(start)
-	stop()
-	<-watched
 	after := e.counters.totals()
-	driven := Driven{
-		Took:      took,
+	driven := Driven{Took: took, Operations: report.Operations{
 		Attempted: after.Attempted - before.Attempted, Succeeded: after.Succeeded - before.Succeeded,
 		Failed: after.Failed - before.Failed, Dropped: after.Dropped - before.Dropped,
-	}
+	}}
 	if d.load.Recorder == nil {
 		driven.Latency = d.recorder.Total()
 	}
@@ -179,10 +159,7 @@ func (d *Driver) Drive(ctx context.Context, op func(context.Context, Op) error) 
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.recorders = slices.DeleteFunc(e.recorders, func(r *Recorder) bool { return r == d.recorder })
-	e.operation.Attempted += driven.Attempted
-	e.operation.Succeeded += driven.Succeeded
-	e.operation.Failed += driven.Failed
-	e.operation.Dropped += driven.Dropped
+	e.operation.Add(driven.Operations)
 	if float64(late) > lateShare*float64(driven.Attempted) {
 		e.lagging = fmt.Sprintf("the load was not delivered: the generator itself started more than %.0f %% of the operations late; the machine is too slow, or too busy, to ask this question", 100*lateShare)
 	}
@@ -212,10 +189,9 @@ func (c *loadCounters) totals() report.Operations {
 func (e *Env) Operations(succeeded, failed, dropped int64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.operation.Attempted += succeeded + failed + dropped
-	e.operation.Succeeded += succeeded
-	e.operation.Failed += failed
-	e.operation.Dropped += dropped
+	e.operation.Add(report.Operations{
+		Attempted: succeeded + failed + dropped, Succeeded: succeeded, Failed: failed, Dropped: dropped,
+	})
 }
 
 // Failed counts an error by its message. Ids and figures in messages are cut

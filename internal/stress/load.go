@@ -291,9 +291,9 @@ func waitUntil(ctx context.Context, at time.Time) bool {
 		case wait <= 0:
 			return true
 		case wait > spinBefore:
-			sleep(ctx, wait-spinBefore)
+			Sleep(ctx, wait-spinBefore)
 		case now.Equal(last):
-			sleep(ctx, wait)
+			Sleep(ctx, wait)
 		default:
 			last = now
 			runtime.Gosched()
@@ -302,12 +302,14 @@ func waitUntil(ctx context.Context, at time.Time) bool {
 	return false
 }
 
-// sleep waits until the time is over or ctx ends.
-func sleep(ctx context.Context, d time.Duration) {
+// Sleep waits, or says false when ctx ends before.
+func Sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+		return true
 	case <-ctx.Done():
+		return false
 	}
 }

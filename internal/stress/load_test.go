@@ -231,7 +231,7 @@ func TestLoadStopsWithItsContext(t *testing.T) {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			began := time.Now()
 			_, c, errs := driveAll(ctx, l, func(ctx context.Context, _ Op) error {
-				sleep(ctx, 300*time.Millisecond)
+				Sleep(ctx, 300*time.Millisecond)
 				return ctx.Err()
 			})
 			cancel()

@@ -30,8 +30,8 @@ type stepRun struct {
 	warm    time.Time // when its warm-up by time ends
 	env     *Env      // of the running repetition
 	number  int       // of the running repetition
-	aborted chan struct{}
-	abort   func() // closes aborted, once
+	aborted context.Context
+	abort   context.CancelFunc // ends aborted
 
 	samples   map[string][]sample
 	operation report.Operations
@@ -47,10 +47,10 @@ type stepRun struct {
 }
 
 func newStepRun(r *run, step *Step) *stepRun {
-	aborted := make(chan struct{})
+	aborted, abort := context.WithCancel(context.Background())
 	s := &stepRun{
 		parent: r, step: step, began: time.Now(),
-		aborted: aborted, abort: sync.OnceFunc(func() { close(aborted) }),
+		aborted: aborted, abort: abort,
 		samples: map[string][]sample{}, series: map[string][]verdict.Series{},
 	}
 	r.emit(stream.Event{Type: stream.StepStarted, Step: &stream.Step{
@@ -118,9 +118,7 @@ func (s *stepRun) isCold() bool {
 }
 
 // isAborted says whether a threshold has stopped the step.
-func (s *stepRun) isAborted() bool {
-	return s.env != nil && s.env.Aborted()
-}
+func (s *stepRun) isAborted() bool { return s.aborted.Err() != nil }
 
 // begin gets the step ready for a repetition.
 func (s *stepRun) begin(n int, seed uint64, system *mabeam.System, options mabeam.Options) {
@@ -194,10 +192,7 @@ func (s *stepRun) run(ctx context.Context) {
 		return
 	}
 	e := s.env
-	s.operation.Attempted += e.operation.Attempted
-	s.operation.Succeeded += e.operation.Succeeded
-	s.operation.Failed += e.operation.Failed
-	s.operation.Dropped += e.operation.Dropped
+	s.operation.Add(e.operation)
 	for _, told := range e.errors {
 		addError(&s.errors, told)
 	}
@@ -265,6 +260,7 @@ func (s *stepRun) sample(at time.Time, values map[string]float64) {
 
 // finish sums the repetitions up and judges them.
 func (s *stepRun) finish(ctx context.Context) report.Step {
+	defer s.abort()
 	cause := context.Cause(ctx)
 	switch {
 	case cause == nil:

@@ -428,10 +428,11 @@ func countHeld(system *mabeam.System) held {
 // tellLeaks reports what is held now and was not before, and says whether
 // there is any.
 func tellLeaks(ctx context.Context, env *stress.Env, before held) bool {
-	now := countHeld(env.System())
-	for deadline := time.Now().Add(settleWithin); now.goroutines > before.goroutines && time.Now().Before(deadline) && sleep(ctx, time.Millisecond); {
-		now = countHeld(env.System()) // goroutines take a moment to be gone
-	}
+	var now held
+	settle(ctx, func() bool {
+		now = countHeld(env.System())
+		return now.goroutines > before.goroutines
+	})
 	leaked := false
 	for _, kind := range []struct {
 		name        string

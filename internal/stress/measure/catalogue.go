@@ -55,27 +55,12 @@ const memoryNoise = 128 << 10
 // gone before they count as leaked.
 const settleWithin = time.Second
 
-// settledGoroutines is how many goroutines are left, once there are no more
-// than before or settleWithin is over.
-func settledGoroutines(ctx context.Context, before int) int {
-	deadline := time.Now().Add(settleWithin)
-	for {
-		n := runtime.NumGoroutine()
-		if n <= before || time.Now().After(deadline) || !sleep(ctx, time.Millisecond) {
-			return n
+// settle waits until there is nothing left to wait for, or settleWithin is over.
+func settle(ctx context.Context, left func() bool) {
+	for deadline := time.Now().Add(settleWithin); left() && time.Now().Before(deadline); {
+		if !stress.Sleep(ctx, time.Millisecond) {
+			return
 		}
-	}
-}
-
-// sleep waits, or says false when ctx ends before.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 

@@ -155,7 +155,7 @@ func (all receivers) await(ctx context.Context, due int64) (time.Time, error) {
 		if now.Sub(moved) > stalledAfter {
 			return moved, nil
 		}
-		if !sleep(ctx, 50*time.Microsecond) {
+		if !stress.Sleep(ctx, 50*time.Microsecond) {
 			return now, ctx.Err()
 		}
 	}
@@ -403,7 +403,7 @@ func (w *watcher) run(ctx context.Context) {
 	windowStart, memoryRead := time.Now(), time.Now()
 	windowRate := int64(0)
 	var before handled
-	for sleep(ctx, lookEvery) {
+	for stress.Sleep(ctx, lookEvery) {
 		accepted, now, seen := w.accepted.Load(), time.Now(), w.handled()
 		w.backlog = max(w.backlog, accepted*int64(len(w.all))-seen.made-seen.dropped)
 		rate := w.rate.Load()

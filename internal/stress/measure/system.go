@@ -140,7 +140,11 @@ func measureRecovery(ctx context.Context, env *stress.Env, component string) err
 	if err == nil {
 		err = stopSystem(ctx, again)
 	}
-	left := settledGoroutines(ctx, goroutines) - goroutines
+	var left int
+	settle(ctx, func() bool {
+		left = runtime.NumGoroutine() - goroutines
+		return left > 0
+	})
 	switch {
 	case !errors.Is(failure, errComponent):
 		env.Finding(fmt.Sprintf("the start did not fail with %s: %v", component, failure), 1)

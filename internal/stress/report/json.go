@@ -19,7 +19,7 @@ func JSON(w io.Writer, r Report) error {
 	if where := notFinite(reflect.ValueOf(r), "report"); where != "" {
 		return fmt.Errorf("write report as JSON: %s is not a finite number", where)
 	}
-	data, err := marshal(r)
+	data, err := MarshalReadable(r)
 	if err != nil {
 		return fmt.Errorf("write report as JSON: %w", err)
 	}
@@ -87,9 +87,9 @@ func (r Report) check() error {
 	return errors.Join(faults...)
 }
 
-// marshal is json.Marshal without the escapes that only a web page needs:
+// MarshalReadable is json.Marshal without the escapes that only a web page needs:
 // conditions are full of < and >.
-func marshal(v any) ([]byte, error) {
+func MarshalReadable(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
@@ -104,52 +104,55 @@ func marshal(v any) ([]byte, error) {
 func (r Report) MarshalJSON() ([]byte, error) {
 	type plain Report
 	p := plain(r)
-	p.Command, p.Scenarios, p.Recommendations = list(r.Command), list(r.Scenarios), list(r.Recommendations)
-	return marshal(p)
+	p.Command, p.Scenarios, p.Recommendations = OrEmpty(r.Command), OrEmpty(r.Scenarios), OrEmpty(r.Recommendations)
+	return MarshalReadable(p)
 }
 
 // MarshalJSON implements json.Marshaler.
 func (s Scenario) MarshalJSON() ([]byte, error) {
 	type plain Scenario
 	p := plain(s)
-	p.Tags, p.Steps = list(s.Tags), list(s.Steps)
-	return marshal(p)
+	p.Tags, p.Steps = OrEmpty(s.Tags), OrEmpty(s.Steps)
+	return MarshalReadable(p)
 }
 
 // MarshalJSON implements json.Marshaler.
 func (s Step) MarshalJSON() ([]byte, error) {
 	type plain Step
 	p := plain(s)
-	p.Params, p.Metrics, p.Probes = object(s.Params), object(s.Metrics), object(s.Probes)
-	p.Thresholds, p.Errors, p.Faults = list(s.Thresholds), list(s.Errors), list(s.Faults)
-	p.Recommendations = list(s.Recommendations)
-	return marshal(p)
+	p.Params, p.Metrics, p.Probes = OrEmptyTable(s.Params), OrEmptyTable(s.Metrics), OrEmptyTable(s.Probes)
+	p.Thresholds, p.Errors, p.Faults = OrEmpty(s.Thresholds), OrEmpty(s.Errors), OrEmpty(s.Faults)
+	p.Recommendations = OrEmpty(s.Recommendations)
+	return MarshalReadable(p)
 }
 
 // MarshalJSON implements json.Marshaler.
 func (m Metric) MarshalJSON() ([]byte, error) {
 	type plain Metric
 	p := plain(m)
-	p.Samples = list(m.Samples)
-	return marshal(p)
+	p.Samples = OrEmpty(m.Samples)
+	return MarshalReadable(p)
 }
 
 // MarshalJSON implements json.Marshaler.
 func (r Regression) MarshalJSON() ([]byte, error) {
 	type plain Regression
 	p := plain(r)
-	p.Metrics = list(r.Metrics)
-	return marshal(p)
+	p.Metrics = OrEmpty(r.Metrics)
+	return MarshalReadable(p)
 }
 
-func list[T any](s []T) []T {
+// OrEmpty returns the list, or an empty one in place of nil, which JSON would
+// write as null.
+func OrEmpty[T any](s []T) []T {
 	if s == nil {
 		return []T{}
 	}
 	return s
 }
 
-func object[V any](m map[string]V) map[string]V {
+// OrEmptyTable is OrEmpty for a table.
+func OrEmptyTable[V any](m map[string]V) map[string]V {
 	if m == nil {
 		return map[string]V{}
 	}

@@ -152,6 +152,14 @@ type Operations struct {
 	Dropped int64 `json:"dropped"`
 }
 
+// Add adds the operations of another part of the load.
+func (o *Operations) Add(more Operations) {
+	o.Attempted += more.Attempted
+	o.Succeeded += more.Succeeded
+	o.Failed += more.Failed
+	o.Dropped += more.Dropped
+}
+
 // An Error is a kind of failure seen during a step.
 type Error struct {
 	Message        string  `json:"message"`

@@ -52,41 +52,22 @@ var bundled = sync.OnceValue(func() string {
 func (r Run) MarshalJSON() ([]byte, error) {
 	type plain Run
 	p := plain(r)
-	p.Command, p.Scenarios = list(r.Command), list(r.Scenarios)
-	return marshal(p)
+	p.Command, p.Scenarios = report.OrEmpty(r.Command), report.OrEmpty(r.Scenarios)
+	return report.MarshalReadable(p)
 }
 
 // MarshalJSON implements json.Marshaler.
 func (s Scenario) MarshalJSON() ([]byte, error) {
 	type plain Scenario
 	p := plain(s)
-	p.Tags, p.Steps = list(s.Tags), list(s.Steps)
-	return marshal(p)
+	p.Tags, p.Steps = report.OrEmpty(s.Tags), report.OrEmpty(s.Steps)
+	return report.MarshalReadable(p)
 }
 
 // MarshalJSON implements json.Marshaler.
 func (s Step) MarshalJSON() ([]byte, error) {
 	type plain Step
 	p := plain(s)
-	p.Limits = list(s.Limits)
-	if p.Params == nil {
-		p.Params = map[string]any{}
-	}
-	return marshal(p)
-}
-
-func list[T any](s []T) []T {
-	if s == nil {
-		return []T{}
-	}
-	return s
-}
-
-// marshal is json.Marshal without the escapes that only a web page needs.
-func marshal(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	err := e.Encode(v)
-	return b.Bytes(), err
+	p.Limits, p.Params = report.OrEmpty(s.Limits), report.OrEmptyTable(s.Params)
+	return report.MarshalReadable(p)
 }
