@@ -16,7 +16,6 @@ import (
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/measure"
 	"mabeam-top/internal/stress/report"
-	"mabeam-top/internal/stress/stream"
 	"mabeam-top/internal/stress/verdict"
 )
 
@@ -37,6 +36,8 @@ type app struct {
 	stdout io.Writer
 	stderr io.Writer
 	flags  flags
+	// given are the flags as they were given, without the names of scenarios.
+	given []string
 	// code is the exit code if there is no error.
 	code int
 }
@@ -112,27 +113,43 @@ func (a *app) print(text []byte) error {
 }
 
 // engine is what runs plans on this machine, for this command line.
-func (a *app) engine() stress.Engine {
+func (a *app) engine(isolate bool) (stress.Engine, error) {
 	host, err := probes.ReadHost()
 	if err != nil {
 		a.warn(err)
 	}
-	return stress.Engine{
+	e := stress.Engine{
 		Tool: tool(), Host: report.Host(host), Baselines: verdict.Builtin(),
-		Command: append([]string{"mabeam-top"}, a.args...),
+		Command:  append([]string{"mabeam-top"}, a.args...),
+		Profiles: a.flags.profiles, Isolate: isolate,
 	}
+	if a.flags.isolate != never {
+		executable, err := os.Executable()
+		if err != nil {
+			return e, fmt.Errorf("find this program, to run it as a child: %w", err)
+		}
+		e.Child = []string{executable, childCommand}
+	}
+	return e, nil
 }
 
-// source returns a run of the plan, in a child process if that is asked for.
-func (a *app) source(engine stress.Engine, plan stress.Plan, isolated bool) (stream.Source, error) {
-	if !isolated {
-		return engine.Source(plan), nil
+// checkIsolation refuses a plan of which a step needs a process of its own, if
+// there may be none.
+func (a *app) checkIsolation(plan stress.Plan) error {
+	if a.flags.isolate != never {
+		return nil
 	}
-	executable, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("find this program, to run it as a child: %w", err)
+	var faults []error
+	for _, s := range plan.Scenarios {
+		for _, group := range s.Groups {
+			for _, step := range group {
+				if step.NeedsProcess() {
+					faults = append(faults, fmt.Errorf("--isolate never: the step %s of %s needs a process of its own, as %s limits it, or may end it; leave the scenario out, or the flag", step.Name, s.Name, step.Measurement.Name))
+				}
+			}
+		}
 	}
-	return engine.Child(plan, executable, childCommand), nil
+	return errors.Join(faults...)
 }
 
 // catalogue is all that can be measured.

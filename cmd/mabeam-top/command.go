@@ -11,6 +11,7 @@ import (
 
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/verdict"
+	"mabeam-top/internal/ui"
 )
 
 // childCommand is how the program calls itself to run a load. It is nobody
@@ -29,10 +30,12 @@ const examples = `  mabeam-top                                   the menu
   mabeam-top --headless                        the tag baseline; prints a report
   mabeam-top --json --tag smoke > report.json  a report for a script
   mabeam-top --headless -f mine.yaml -o mine.json
+  mabeam-top --headless release-gate --baseline v1 --fail-on-regression
   mabeam-top --headless agent-creation --set agents=20000 --repeat 5`
 
 const exitCodes = `  0    every verdict is pass or warn
-  1    at least one verdict is fail
+  1    at least one verdict is fail, or there is a regression and
+       --fail-on-regression
   2    unusable arguments or scenario file; nothing ran
   3    something could not be measured (error, timeout, inconclusive), or the
        report could not be written
@@ -49,7 +52,10 @@ func (a *app) rootCommand() *cobra.Command {
 		Example: examples,
 		Version: fmt.Sprintf("%s (commit %s, %s)", t.Version, t.Commit, t.Go),
 		Args:    cobra.ArbitraryArgs,
-		RunE:    func(_ *cobra.Command, names []string) error { return a.runScenarios(names) },
+		RunE: func(cmd *cobra.Command, names []string) error {
+			a.given = given(cmd.Flags())
+			return a.runScenarios(names)
+		},
 
 		ValidArgsFunction: a.completeScenarios,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
@@ -62,7 +68,7 @@ func (a *app) rootCommand() *cobra.Command {
 	cobra.EnableCommandSorting = false
 	root.Flags().SortFlags = false
 	a.addRunFlags(root.Flags())
-	root.AddCommand(a.listCommand(), a.showCommand(), a.checkCommand(), a.schemaCommand(), a.completionCommand(), a.childCommand())
+	root.AddCommand(a.listCommand(), a.showCommand(), a.checkCommand(), a.compareCommand(), a.reportCommand(), a.replayCommand(), a.schemaCommand(), a.completionCommand(), a.childCommand())
 	inherited := root.UsageFunc()
 	root.SetUsageFunc(func(cmd *cobra.Command) error {
 		if cmd != root {
@@ -72,11 +78,12 @@ func (a *app) rootCommand() *cobra.Command {
 		return err
 	})
 	for flag, values := range map[string][]string{
-		"isolate": {auto, always, never}, "color": {auto, always, never},
+		"isolate": whens, "color": whens, "theme": ui.Themes(),
 	} {
 		mustRegister(root.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)))
 	}
 	mustRegister(root.RegisterFlagCompletionFunc("tag", a.completeTags))
+	mustRegister(root.RegisterFlagCompletionFunc("baseline", completeBaselines))
 	mustRegister(root.MarkFlagFilename("file", "yaml", "yml"))
 	mustRegister(root.MarkFlagDirname("scenarios"))
 	return root
@@ -115,7 +122,7 @@ func usage(cmd *cobra.Command) string {
 			fmt.Fprintf(&w, "  %-12s %s\n", sub.Name(), sub.Short)
 		}
 	}
-	for _, group := range []string{groupWhat, groupChange, groupOutput, groupLooks, groupOther} {
+	for _, group := range []string{groupWhat, groupChange, groupBefore, groupOutput, groupProfiles, groupLooks, groupOther} {
 		set := pflag.NewFlagSet("", pflag.ContinueOnError)
 		set.SortFlags = false
 		cmd.Flags().VisitAll(func(flag *pflag.Flag) {
@@ -192,8 +199,7 @@ func (a *app) childCommand() *cobra.Command {
 		Hidden: true,
 		Args:   noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			engine := stress.Engine{Baselines: verdict.Builtin()}
-			if err := engine.ServeChild(cmd.Context(), catalogue(), a.stdin, a.stdout); err != nil {
+			if err := stress.ServeChild(cmd.Context(), catalogue(), verdict.Builtin().Components(), a.stdin, a.stdout); err != nil {
 				return failure{err}
 			}
 			return nil

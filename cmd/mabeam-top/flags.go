@@ -14,6 +14,9 @@ import (
 	"github.com/spf13/pflag"
 
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/profile"
+	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/ui"
 )
 
 // flags are what the command line says, as it was written. All of it is a text
@@ -22,9 +25,18 @@ type flags struct {
 	files, folders, tags, sets, outputs []string
 
 	headless, json, events, quiet, ascii bool
+	record, metrics                      string
+	profiles                             profile.Files
 
 	repeat, seed, timeout, tolerance string
-	isolate, color, fps              string
+
+	// baseline and saveBaseline are what the run is compared with, and the
+	// name that it is saved under.
+	baseline, saveBaseline  string
+	failOnRegression, force bool
+	isolate, color, fps     string
+	theme                   string
+	screenReader            bool
 }
 
 // The values of --isolate and --color.
@@ -34,8 +46,7 @@ const (
 	never  = "never"
 )
 
-// outputFormats are the endings of report files.
-var outputFormats = []string{".json", ".txt"}
+var whens = []string{auto, always, never}
 
 // flagGroup is the annotation that tells under what a flag stands in the help.
 const flagGroup = "group"
@@ -44,9 +55,12 @@ const flagGroup = "group"
 const (
 	groupWhat   = "What runs"
 	groupChange = "Changing it for this run"
+	groupBefore = "Comparing it with an earlier run"
 	groupOutput = "Output"
 	groupLooks  = "Looks"
-	groupOther  = "Other"
+	// Warm-ups and what is between repetitions are in none of them.
+	groupProfiles = "Profiles of the measured part, for go tool pprof and go tool trace"
+	groupOther    = "Other"
 )
 
 // addCatalogueFlags adds the flags that every command has which needs the
@@ -82,20 +96,38 @@ func (a *app) addRunFlags(set *pflag.FlagSet) {
 		set.StringVar(&f.seed, "seed", "", "draw all randomness from `N`")
 		set.StringVar(&f.timeout, "timeout", "", "give each scenario at most this long, `D`, such as 90s")
 		set.StringVar(&f.tolerance, "tolerance", "", "let baselines be missed by `P`, such as 20%")
-		set.StringVar(&f.isolate, "isolate", auto, "run the load in a child process: `WHEN` is auto (the default: with the UI), always or never")
+		set.StringVar(&f.isolate, "isolate", auto, "run the load in a child process: `WHEN` is auto (the default: with the UI, and what limits or may end its process), always or never")
+	})
+	group(groupBefore, func() {
+		set.StringVar(&f.baseline, "baseline", "", "compare with this report: `NAME|FILE|last` is a saved baseline, a JSON report, or the newest run of the same scenarios")
+		set.StringVar(&f.saveBaseline, "save-baseline", "", "save the report as the baseline `NAME`")
+		a.addRegressionFlags(set)
 	})
 	group(groupOutput, func() {
 		set.BoolVar(&f.headless, "headless", false, "no UI: progress on standard error, the report on standard output")
 		set.BoolVar(&f.json, "json", false, "the report as JSON on standard output; implies --headless")
 		set.BoolVar(&f.events, "events", false, "the event stream as JSON lines on standard output instead of a report; implies --headless")
-		set.StringArrayVarP(&f.outputs, "output", "o", nil, "also write the report to this `FILE`, as what it ends in: .json or .txt (repeatable)")
+		set.StringArrayVarP(&f.outputs, "output", "o", nil, "also write the report to this `FILE`, as what it ends in: .json, .txt, .xml (JUnit), .md, .html or .csv (repeatable)")
+		set.StringVar(&f.record, "record", "", "also write the event stream to this `FILE`, for the command report")
+		set.StringVar(&f.metrics, "metrics", "", "serve OpenMetrics on http://`ADDR`/metrics while running: PORT, :PORT or HOST:PORT (without a host for this machine only)")
 		set.BoolVar(&f.quiet, "quiet", false, "no progress")
 	})
-	group(groupLooks, func() {
-		set.StringVar(&f.color, "color", auto, "`WHEN` to use colours: auto (the default: on a terminal, unless NO_COLOR is set), always or never")
-		set.BoolVar(&f.ascii, "ascii", false, "draw and write nothing but ASCII")
-		set.StringVar(&f.fps, "fps", "4", "draw the UI `N` times a second (the default is 4)")
+	group(groupProfiles, func() {
+		set.StringVar(&f.profiles.CPU, "cpuprofile", "", "write where the processors' time went to this `FILE`, of all repetitions")
+		set.StringVar(&f.profiles.Memory, "memprofile", "", "write what was allocated to this `FILE`, by all repetitions")
+		set.StringVar(&f.profiles.Trace, "trace", "", "write an execution trace of the first repetition to this `FILE`")
 	})
+	group(groupLooks, func() { a.addLooksFlags(set) })
+}
+
+// addLooksFlags adds the flags of how the UI looks.
+func (a *app) addLooksFlags(set *pflag.FlagSet) {
+	f := &a.flags
+	set.StringVar(&f.color, "color", auto, "`WHEN` to use colours: auto (the default: on a terminal, unless NO_COLOR is set), always or never")
+	set.StringVar(&f.theme, "theme", ui.Themes()[0], "colours of the UI, `NAME`: "+strings.Join(ui.Themes(), ", "))
+	set.BoolVar(&f.ascii, "ascii", false, "draw and write nothing but ASCII")
+	set.BoolVar(&f.screenReader, "screen-reader", false, "no screen but lines of words and figures, and commands that are typed")
+	set.StringVar(&f.fps, "fps", "4", "draw the UI `N` times a second (the default is 4)")
 }
 
 // settings are the flags of a run, checked.
@@ -106,7 +138,7 @@ type settings struct {
 
 // settings checks the flags. The error joins everything that is wrong.
 func (f *flags) settings() (settings, error) {
-	s := settings{overrides: stress.Overrides{Set: f.sets}}
+	var s settings
 	var faults []error
 	wrong := func(flag, expected, got string) {
 		faults = append(faults, fmt.Errorf("--%s: expected %s, not %q", flag, expected, got))
@@ -114,54 +146,133 @@ func (f *flags) settings() (settings, error) {
 	if f.json && f.events {
 		faults = append(faults, errors.New("--json and --events both write to standard output; choose one (--events ends with the report)"))
 	}
-	if f.repeat != "" {
-		n, err := strconv.Atoi(f.repeat)
-		s.overrides.Repeat = &n
-		if err != nil {
-			wrong("repeat", "a whole number such as 5", f.repeat)
-		}
-	}
-	if f.seed != "" {
-		n, err := strconv.ParseUint(f.seed, 10, 64)
-		s.overrides.Seed = &n
-		if err != nil {
-			wrong("seed", "a whole number from 0 to 2^64-1 such as 42", f.seed)
-		}
-	}
-	if f.timeout != "" {
-		d, err := time.ParseDuration(f.timeout)
-		s.overrides.Timeout = &d
-		if err != nil {
-			wrong("timeout", "a duration such as 90s or 5m", f.timeout)
-		}
-	}
-	if f.tolerance != "" {
-		r, err := stress.ParseRatio(f.tolerance)
-		s.overrides.Tolerance = &r
-		if err != nil {
-			wrong("tolerance", "a share such as 20% or 0.2", f.tolerance)
-		}
-	}
-	for _, choice := range []struct{ flag, value string }{{"isolate", f.isolate}, {"color", f.color}} {
-		if !slices.Contains([]string{auto, always, never}, choice.value) {
-			wrong(choice.flag, "auto, always or never", choice.value)
-		}
-	}
 	var err error
-	if s.fps, err = strconv.Atoi(f.fps); err != nil || s.fps < 1 || s.fps > 60 {
-		wrong("fps", "a whole number from 1 to 60", f.fps)
+	s.overrides, err = overrides(f.sets, map[string]string{"repeat": f.repeat, "seed": f.seed, "timeout": f.timeout, "tolerance": f.tolerance})
+	if err != nil {
+		faults = append(faults, err)
+	}
+	if !slices.Contains(whens, f.isolate) {
+		wrong("isolate", "auto, always or never", f.isolate)
+	}
+	if s.fps, err = f.looks(); err != nil {
+		faults = append(faults, err)
+	}
+	if f.saveBaseline != "" {
+		if err := report.CheckBaselineName(f.saveBaseline); err != nil {
+			faults = append(faults, fmt.Errorf("--save-baseline: %w", err))
+		}
+	}
+	if f.failOnRegression && f.baseline == "" {
+		faults = append(faults, errors.New("--fail-on-regression needs a --baseline to compare with"))
 	}
 	for i, path := range f.outputs {
-		switch ending := strings.ToLower(filepath.Ext(path)); {
-		case !slices.Contains(outputFormats, ending):
-			faults = append(faults, fmt.Errorf("--output %s: the format is told by the ending, which is none of %s", path, strings.Join(outputFormats, ", ")))
+		_, known := report.FormatOf(path)
+		switch {
+		case !known:
+			faults = append(faults, fmt.Errorf("--output %s: the format is told by the ending, which is none of %s", path, strings.Join(report.Endings(), ", ")))
 		case slices.Contains(f.outputs[:i], path):
 			faults = append(faults, fmt.Errorf("--output %s: it is there twice", path))
 		case !isFolder(filepath.Dir(path)):
 			faults = append(faults, fmt.Errorf("--output %s: there is no folder %s", path, filepath.Dir(path)))
 		}
 	}
+	written := slices.Clone(f.outputs)
+	for _, file := range []struct{ flag, path string }{
+		{"record", f.record}, {"cpuprofile", f.profiles.CPU}, {"memprofile", f.profiles.Memory}, {"trace", f.profiles.Trace},
+	} {
+		switch {
+		case file.path == "":
+		case slices.Contains(written, file.path):
+			faults = append(faults, fmt.Errorf("--%s %s: another flag writes to it too", file.flag, file.path))
+		case !isFolder(filepath.Dir(file.path)):
+			faults = append(faults, fmt.Errorf("--%s %s: there is no folder %s", file.flag, file.path, filepath.Dir(file.path)))
+		}
+		written = append(written, file.path)
+	}
 	return s, errors.Join(faults...)
+}
+
+// overrides reads the flags that change every scenario; an empty one changes
+// nothing. What cannot be read is a stress.Fault of the flag.
+func overrides(sets []string, flags map[string]string) (stress.Overrides, error) {
+	o := stress.Overrides{Set: sets}
+	var faults stress.Faults
+	wrong := func(flag, expected string) {
+		faults = append(faults, stress.Fault{File: "--" + flag, Message: fmt.Sprintf("expected %s, not %q", expected, flags[flag])})
+	}
+	if text := flags["repeat"]; text != "" {
+		n, err := strconv.Atoi(text)
+		o.Repeat = &n
+		if err != nil {
+			wrong("repeat", "a whole number such as 5")
+		}
+	}
+	if text := flags["seed"]; text != "" {
+		n, err := strconv.ParseUint(text, 10, 64)
+		o.Seed = &n
+		if err != nil {
+			wrong("seed", "a whole number from 0 to 2^64-1 such as 42")
+		}
+	}
+	if text := flags["timeout"]; text != "" {
+		d, err := time.ParseDuration(text)
+		o.Timeout = &d
+		if err != nil {
+			wrong("timeout", "a duration such as 90s or 5m")
+		}
+	}
+	if text := flags["tolerance"]; text != "" {
+		r, err := stress.ParseRatio(text)
+		o.Tolerance = &r
+		if err != nil {
+			wrong("tolerance", "a share such as 20% or 0.2")
+		}
+	}
+	if len(faults) > 0 {
+		return stress.Overrides{}, faults
+	}
+	return o, nil
+}
+
+// checkColor checks --color, which several commands have.
+func (f *flags) checkColor() error {
+	if !slices.Contains(whens, f.color) {
+		return fmt.Errorf("--color: expected auto, always or never, not %q", f.color)
+	}
+	return nil
+}
+
+// looks checks the flags of how the UI looks, and returns how often a second it
+// is drawn.
+func (f *flags) looks() (fps int, err error) {
+	faults := []error{f.checkColor()}
+	if !slices.Contains(ui.Themes(), f.theme) {
+		faults = append(faults, fmt.Errorf("--theme: expected one of %s, not %q", strings.Join(ui.Themes(), ", "), f.theme))
+	}
+	if fps, err = strconv.Atoi(f.fps); err != nil || fps < 1 || fps > 60 {
+		faults = append(faults, fmt.Errorf("--fps: expected a whole number from 1 to 60, not %q", f.fps))
+	}
+	return fps, errors.Join(faults...)
+}
+
+// given returns the flags that were given, as words of a command line.
+func given(set *pflag.FlagSet) []string {
+	var words []string
+	set.Visit(func(flag *pflag.Flag) {
+		switch value := flag.Value.(type) {
+		case pflag.SliceValue:
+			for _, one := range value.GetSlice() {
+				words = append(words, "--"+flag.Name, one)
+			}
+		default:
+			if value.Type() == "bool" {
+				words = append(words, "--"+flag.Name+strings.TrimPrefix("="+value.String(), "=true"))
+				return
+			}
+			words = append(words, "--"+flag.Name, value.String())
+		}
+	})
+	return words
 }
 
 func isFolder(path string) bool {

@@ -4,17 +4,22 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/google/pprof/profile"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -37,12 +42,32 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits,
-			"valid": valid,
+			"cut":      cut,
+			"exits":    exits,
+			"profiled": profiled,
+			"valid":    valid,
+		},
+		Condition: func(name string) (bool, error) {
+			if name != "devfull" {
+				return false, fmt.Errorf("unknown condition %s", name)
+			}
+			_, err := os.Stat("/dev/full")
+			return err == nil, nil
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 	})
+}
+
+// cut copies a file but for so many bytes of its end: cut FILE BYTES COPY
+func cut(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: cut FILE BYTES COPY")
+	}
+	text := ts.ReadFile(args[0])
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(text[:len(text)-n]), 0o666))
 }
 
 // exits runs a program that must end with an exit code: exits CODE PROGRAM ARG...
@@ -60,6 +85,31 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if strconv.Itoa(code) != args[0] {
 		ts.Fatalf("exit code %d, want %s", code, args[0])
+	}
+}
+
+// profiled looks for a function in a profile: profiled FILE TYPE REGEXP
+func profiled(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: [!] profiled FILE TYPE REGEXP")
+	}
+	p, err := profile.ParseData([]byte(ts.ReadFile(args[0])))
+	ts.Check(err)
+	at := slices.IndexFunc(p.SampleType, func(t *profile.ValueType) bool { return t.Type == args[1] })
+	if at < 0 {
+		ts.Fatalf("there is nothing of type %s, but of %v", args[1], p.SampleType)
+	}
+	function := regexp.MustCompile(args[2])
+	sum := int64(0)
+	for _, s := range p.Sample {
+		if slices.ContainsFunc(s.Location, func(l *profile.Location) bool {
+			return slices.ContainsFunc(l.Line, func(line profile.Line) bool { return function.MatchString(line.Function.Name) })
+		}) {
+			sum += s.Value[at]
+		}
+	}
+	if (sum > 0) == neg {
+		ts.Fatalf("%d of %s in %s", sum, args[1], args[2])
 	}
 }
 
@@ -96,18 +146,22 @@ func compile(schema string) (*jsonschema.Schema, error) {
 	return c.Compile("urn:schema")
 }
 
-// longRun is a scenario whose first step takes a moment, and its second longer
-// than any test waits. The first tells more than a pipe holds.
+// longRun is a scenario that takes a moment, and one that takes longer than any
+// test waits. The first tells more than a pipe holds.
 const longRun = `
-name: long
-title: Long
-timeout: 10m
+name: short
+title: Short
 steps:
   - measure: registry-operations
     name: moment
     with: {lookup: 10, register: 10, unregister: 10, agents: 1, concurrency: 1}
     baseline: none
     repeat: 60
+---
+name: long
+title: Long
+timeout: 10m
+steps:
   - measure: event-stress
     name: ages
     with: {rate: 100/s, duration: 5m, burst: 100/s, subscribers: 1}
@@ -122,7 +176,7 @@ type program struct {
 	told   strings.Builder
 }
 
-// start runs the program with the long scenario.
+// start runs the program with the long run.
 func start(t *testing.T, stdout io.Writer, args ...string) *program {
 	t.Helper()
 	if runtime.GOOS == "windows" {
@@ -149,7 +203,7 @@ func start(t *testing.T, stdout io.Writer, args ...string) *program {
 	return p
 }
 
-// inAges is what progress says every 5 s once the second step is running.
+// inAges is what progress says every 5 s once the second scenario is running.
 const inAges = "  long/ages"
 
 // until reads standard error up to a line that has the text.
@@ -218,10 +272,10 @@ func TestSignalOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 			p.ends(t, c.code)
-			if r.Verdict != report.Interrupted || len(r.Scenarios) != 1 || len(r.Scenarios[0].Steps) != 2 {
+			if r.Verdict != report.Interrupted || len(r.Scenarios) != 2 || len(r.Scenarios[0].Steps) != 1 || len(r.Scenarios[1].Steps) != 1 {
 				t.Fatalf("report: %s, %+v", r.Verdict, r.Scenarios)
 			}
-			moment, ages := r.Scenarios[0].Steps[0], r.Scenarios[0].Steps[1]
+			moment, ages := r.Scenarios[0].Steps[0], r.Scenarios[1].Steps[0]
 			if moment.Verdict != report.Pass || len(moment.Metrics) == 0 || ages.Verdict != report.Interrupted {
 				t.Errorf("steps: %s with %d metrics, %s", moment.Verdict, len(moment.Metrics), ages.Verdict)
 			}
@@ -235,7 +289,7 @@ func TestSignalOnce(t *testing.T) {
 	}
 }
 
-// lastEvent reads the events, sends the signal once the second step runs, and
+// lastEvent reads the events, sends the signal once the second scenario runs, and
 // returns the report that the stream ends with.
 func (p *program) lastEvent(t *testing.T, in io.Reader, s os.Signal) (report.Report, error) {
 	t.Helper()
@@ -287,6 +341,42 @@ func TestClosedStandardOutput(t *testing.T) {
 	p.ends(t, 3)
 	if !strings.Contains(p.told.String(), "broken pipe") {
 		t.Errorf("it said\n%s", p.told.String())
+	}
+}
+
+// The metrics page is there while the run goes on, and ends with it. Its port is
+// nobody else's.
+func TestMetricsPage(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil, "--headless", "--metrics", "0")
+	p.until(t, "metrics are on ")
+	_, url, _ := strings.Cut(p.told.String(), "metrics are on ")
+	url, _, _ = strings.Cut(url, "\n")
+	p.until(t, inAges)
+	response, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := io.ReadAll(response.Body)
+	response.Body.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`mabeam_step_running{measurement="event-stress",scenario="long",step="ages"} 1`, "mabeam_goroutines ", `mabeam_run_steps_finished{verdict="pass"} 1`} {
+		if !strings.Contains(string(page), want) {
+			t.Errorf("%s is not on the page:\n%s", want, page)
+		}
+	}
+	address := strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/metrics")
+	other := start(t, nil, "--headless", "--metrics", address)
+	other.ends(t, 2)
+	if told := other.told.String(); !strings.HasPrefix(told, "mabeam-top: --metrics: ") || strings.Count(told, "\n") != 1 || !strings.Contains(told, "in use") {
+		t.Errorf("with the port taken it said\n%s", told)
+	}
+	p.signal(t, syscall.SIGINT)
+	p.ends(t, 130)
+	if _, err := http.Get(url); err == nil {
+		t.Error("the page outlived its run")
 	}
 }
 

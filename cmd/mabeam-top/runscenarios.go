@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"strings"
 
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
@@ -49,10 +47,32 @@ func (a *app) runScenarios(names []string) error {
 	if err != nil {
 		return err
 	}
-	if headless {
-		return a.headless(plan)
+	earlier, err := a.earlier(plan)
+	if err != nil {
+		return err
 	}
-	return a.screen(plan, selected != nil, settings)
+	// From the menu any part of the plan may run: that is checked then.
+	if headless || selected != nil {
+		faults := []error{a.checkIsolation(plan)}
+		if earlier != nil {
+			faults = append(faults, refused(earlier.Check(plan)))
+		}
+		if err := errors.Join(faults...); err != nil {
+			return err
+		}
+	}
+	if headless {
+		return a.headless(plan, earlier)
+	}
+	s := showing{plan: plan, earlier: earlier, fps: settings.fps}
+	for _, scenario := range selected {
+		s.start = append(s.start, scenario.Name)
+	}
+	// What was not named can be chosen later, unless the overrides do not fit it.
+	if whole, err := stress.NewPlan(all, settings.overrides); err == nil {
+		s.plan = whole
+	}
+	return a.show(s)
 }
 
 // checkTerminal refuses the UI where it cannot be shown.
@@ -66,12 +86,20 @@ func (a *app) checkTerminal() error {
 }
 
 // headless runs a plan and prints its report or its events.
-func (a *app) headless(plan stress.Plan) error {
-	source, err := a.source(a.engine(), plan, a.flags.isolate == always)
+func (a *app) headless(plan stress.Plan, earlier *stress.Earlier) error {
+	engine, err := a.engine(a.flags.isolate == always)
 	if err != nil {
 		return failure{err}
 	}
-	ctx, signals := watchSignals(context.Background(), func() {})
+	source := engine.Source(plan)
+	if earlier != nil {
+		source = stress.Compared(source, *earlier)
+	}
+	listeners, err := a.listen()
+	if err != nil {
+		return err
+	}
+	ctx, signals := watchSignals(context.Background(), nil)
 	defer signals.stop()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -86,6 +114,7 @@ func (a *app) headless(plan stress.Plan) error {
 		events = stream.NewWriter(&watchedWriter{Writer: a.stdout, failed: cancel})
 	}
 	result, err := follow(ctx, source, func(e stream.Event) {
+		listeners.add(e)
 		if progress != nil {
 			progress.Add(e)
 		}
@@ -102,9 +131,15 @@ func (a *app) headless(plan stress.Plan) error {
 	if err != nil {
 		failures = append(failures, err)
 	}
-	failures = append(failures, a.writeOutputs(result)...)
+	if err := listeners.close(); err != nil {
+		failures = append(failures, err)
+	}
+	failures = append(failures, a.writeOutputs(result, listeners.keeper.Course())...)
 	if err := save(result); err != nil {
 		a.warn(err)
+	}
+	if err := a.saveBaseline(result); err != nil {
+		failures = append(failures, err)
 	}
 	if events != nil {
 		err = events.Close()
@@ -114,17 +149,19 @@ func (a *app) headless(plan stress.Plan) error {
 	if err != nil {
 		failures = append(failures, err)
 	}
-	return a.conclude(result.Verdict, signals.interruption(), failures)
+	return a.conclude(result, signals.interruption(), failures)
 }
 
 // conclude sets the exit code. What failed besides the run is told, and counts
 // unless the run was interrupted: then whoever did that knows more.
-func (a *app) conclude(v report.Verdict, interruption os.Signal, failures []error) error {
-	a.code = exitCode(v, interruption)
+func (a *app) conclude(r report.Report, interruption os.Signal, failures []error) error {
+	if a.code = exitCode(r.Verdict, interruption); a.code == exitOK {
+		a.code = a.regressionCode(r)
+	}
 	if len(failures) == 0 {
 		return nil
 	}
-	if v == report.Interrupted && interruption != nil {
+	if r.Verdict == report.Interrupted && interruption != nil {
 		a.tell(errors.Join(failures...))
 		return nil
 	}
@@ -186,31 +223,20 @@ func (a *app) colored() bool {
 
 // writeReport writes the report to standard output.
 func (a *app) writeReport(r report.Report) error {
+	format := report.FormatText
 	if a.flags.json {
-		return report.JSON(a.stdout, r)
+		format = report.FormatJSON
 	}
+	return a.printReport(format, r, report.Course{})
+}
+
+// textOptions are how a text on standard output looks.
+func (a *app) textOptions() report.TextOptions {
 	options := report.TextOptions{Color: a.colored(), ASCII: a.flags.ascii}
 	if fd, ok := terminal(a.stdout); ok {
 		options.Width, options.ASCII = terminalWidth(fd), a.ascii()
 	}
-	return report.Text(a.stdout, r, options)
-}
-
-// writeOutputs writes the report to the files of --output.
-func (a *app) writeOutputs(r report.Report) []error {
-	var failures []error
-	for _, path := range a.flags.outputs {
-		err := report.WriteFile(path, func(w io.Writer) error {
-			if strings.ToLower(filepath.Ext(path)) == ".json" {
-				return report.JSON(w, r)
-			}
-			return report.Text(w, r, report.TextOptions{ASCII: a.flags.ascii})
-		})
-		if err != nil {
-			failures = append(failures, err)
-		}
-	}
-	return failures
+	return options
 }
 
 // save puts the report to those of past runs.

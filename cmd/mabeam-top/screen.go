@@ -2,36 +2,73 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
+	"maps"
+	"runtime/debug"
+	"slices"
 
 	"github.com/charmbracelet/x/term"
 
+	"mabeam-top/internal/probes"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/stress/verdict"
 	"mabeam-top/internal/ui"
 )
+
+// uiOverhead is the probe that tells the share of the machine's processors that
+// the screen took while the load ran in its own process: a load that takes all
+// there is loses that much of its throughput, and another less.
+const uiOverhead = "ui_overhead"
+
+// screenGCPercent is the GOGC of a process that only shows.
+const screenGCPercent = 800
 
 // leaveScreen makes a terminal as it was: it leaves the alternate screen, shows
 // the cursor, and takes no mouse.
 const leaveScreen = "\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1049l\x1b[?25h"
 
-// screen shows the UI. It starts the plan at once, or lets its user choose from
-// it.
-func (a *app) screen(plan stress.Plan, atOnce bool, settings settings) error {
-	runner := &runner{app: a, engine: a.engine(), plan: plan}
-	config := ui.Config{
-		Scenarios: a.menu(plan.Scenarios), Runner: runner, FPS: settings.fps,
-		ASCII: a.ascii(), Color: a.flags.color, Input: a.stdin, Output: a.stdout,
+// A showing is what the UI begins with.
+type showing struct {
+	// plan is what can be run.
+	plan stress.Plan
+	// start names the scenarios that run at once; none for a menu.
+	start []string
+	// earlier is what each run is compared with; nil if with nothing.
+	earlier *stress.Earlier
+	// recording is played, under that name; nil for none.
+	recording     *stream.Recording
+	recordingName string
+	fps           int
+}
+
+// show shows the UI until its user quits.
+func (a *app) show(s showing) error {
+	listeners, err := a.listen()
+	if err != nil {
+		return err
 	}
-	if atOnce {
-		for _, s := range plan.Scenarios {
-			config.Start = append(config.Start, s.Name)
-		}
+	engine, err := a.engine(a.flags.isolate != never)
+	if err != nil {
+		return failure{errors.Join(err, listeners.close())}
+	}
+	engine.Steerable = true
+	if engine.Isolate {
+		// The screen's few megabytes would be collected every second, which is a
+		// quarter of what it takes of the processors. The load is not in here.
+		debug.SetGCPercent(screenGCPercent)
+	}
+	runner := &runner{app: a, engine: engine, plan: s.plan, earlier: s.earlier, listeners: listeners}
+	config := ui.Config{
+		Scenarios: a.menu(s.plan.Scenarios), Runner: runner, Compare: compareInUI, FPS: s.fps,
+		Start: s.start, Replay: s.recording, ReplayName: s.recordingName, Faults: faultsByHand(),
+		ASCII: a.ascii(), Color: a.flags.color, Theme: a.flags.theme, JobControl: true, ScreenReader: a.flags.screenReader, Input: a.stdin, Output: a.stdout,
+	}
+	if store, err := report.DefaultStore(); err == nil { // if not, save will tell
+		config.Store = &store
 	}
 	ctx, signals := watchSignals(context.Background(), a.restorer())
 	defer signals.stop()
@@ -41,28 +78,49 @@ func (a *app) screen(plan stress.Plan, atOnce bool, settings settings) error {
 	}
 	if interruption := signals.interruption(); interruption != nil {
 		// The error only says that somebody wanted the end.
-		failures := a.outputsOf(result)
-		return a.conclude(report.Interrupted, interruption, failures)
+		failures := a.outputsOf(result, listeners)
+		return a.conclude(report.Report{Verdict: report.Interrupted}, interruption, failures)
 	}
 	var failures []error
 	if err != nil {
 		failures = append(failures, err)
 	}
-	failures = append(failures, a.outputsOf(result)...)
+	failures = append(failures, a.outputsOf(result, listeners)...)
 	if result == nil {
-		return a.conclude(report.Pass, nil, failures)
+		a.code = exitOK // nothing was run, and nobody asked for it
+		if len(failures) > 0 {
+			return failure{errors.Join(failures...)}
+		}
+		return nil
 	}
-	return a.conclude(result.Verdict, nil, failures)
+	if err := a.saveBaseline(*result); err != nil {
+		failures = append(failures, err)
+	}
+	return a.conclude(*result, nil, failures)
 }
 
-func (a *app) outputsOf(r *report.Report) []error {
-	if r == nil {
-		if len(a.flags.outputs) == 0 {
-			return nil
-		}
-		return []error{errors.New("nothing was run, so that there is no report to write")}
+// faultsByHand are what can be injected while a load runs.
+func faultsByHand() []ui.FaultKind {
+	var kinds []ui.FaultKind
+	for _, e := range stress.FaultExamples() {
+		kinds = append(kinds, ui.FaultKind{Name: e.Name, Doc: e.Doc, Example: e.Text})
 	}
-	return a.writeOutputs(*r)
+	return kinds
+}
+
+// outputsOf writes what the flags ask for of the last run.
+func (a *app) outputsOf(r *report.Report, listeners *listeners) []error {
+	var failures []error
+	if err := listeners.close(); err != nil {
+		failures = append(failures, err)
+	}
+	if r == nil {
+		if len(a.flags.outputs) > 0 || a.flags.record != "" {
+			failures = append(failures, errors.New("nothing was run, so that there is no report to write"))
+		}
+		return failures
+	}
+	return append(failures, a.writeOutputs(*r, listeners.keeper.Course())...)
 }
 
 // restorer returns what makes the terminal as it is now, for when the program
@@ -90,7 +148,7 @@ func (a *app) menu(scenarios []stress.Scenario) []ui.Scenario {
 	for i, s := range scenarios {
 		entries[i] = ui.Scenario{
 			Name: s.Name, Title: s.Title, Description: s.Description, Tags: s.Tags,
-			Measurements: measurementsOf(s), Steps: stepLines(s), Estimate: s.Estimate(),
+			Measurements: measurementsOf(s), Steps: menuSteps(s), Fields: menuFields(s), Estimate: s.Estimate(),
 			LastVerdict: last[s.Name].Verdict, LastRun: last[s.Name].StartedAt,
 		}
 	}
@@ -110,66 +168,154 @@ func (a *app) lastVerdicts() map[string]report.RunScenario {
 	return report.Last(runs)
 }
 
-// stepLines describe the steps of a scenario, those that run at the same time
-// on one line.
-func stepLines(s stress.Scenario) []string {
-	lines := make([]string, len(s.Groups))
-	for i, group := range s.Groups {
-		steps := make([]string, len(group))
-		for j, step := range group {
-			steps[j] = stepLine(step)
+// menuSteps tell the steps of a scenario.
+func menuSteps(s stress.Scenario) []ui.Step {
+	var steps []ui.Step
+	for _, group := range s.Groups {
+		for i, step := range group {
+			told := ui.Step{Name: step.Name, Measurement: step.Measurement.Name, Limits: step.Limits(verdict.Builtin())}
+			if step.Repeat > 1 {
+				told.Notes = append(told.Notes, fmt.Sprintf("×%d", step.Repeat))
+			}
+			if step.Warmup != (stress.Warmup{}) {
+				told.Notes = append(told.Notes, "after a warm-up")
+			}
+			if i > 0 {
+				told.Notes = append(told.Notes, "beside "+group[0].Name)
+			}
+			for _, fault := range step.Faults {
+				told.Notes = append(told.Notes, fault.Kind)
+			}
+			steps = append(steps, told)
 		}
-		lines[i] = strings.Join(steps, " + ")
 	}
-	return lines
+	return steps
 }
 
-func stepLine(step stress.Step) string {
-	text := step.Name
-	if step.Repeat > 1 {
-		text += fmt.Sprintf(" ×%d", step.Repeat)
+// menuFields are what the form of a scenario asks for.
+func menuFields(s stress.Scenario) []ui.Field {
+	var fields []ui.Field
+	for _, setting := range stress.Settings(s) {
+		fields = append(fields, ui.Field{
+			Name: setting.Key(), Step: setting.Step, Param: setting.Name,
+			Value: setting.Value, Choices: setting.Choices, Doc: setting.Doc,
+		})
 	}
-	values := stress.Encode(step.Params, step.Measurement.Params)
-	for _, p := range step.Measurement.Params {
-		value, ok := values[p.Name]
-		if !ok {
-			continue
-		}
-		shown := fmt.Sprint(value)
-		if _, isText := value.(string); !isText {
-			if encoded, err := json.Marshal(value); err == nil {
-				shown = string(encoded)
-			}
-		}
-		text += fmt.Sprintf(", %s %s", p.Name, shown)
-	}
-	return text
+	return fields
 }
+
+// scenarioFlags are the settings that all of a scenario has: flags of their own.
+var scenarioFlags = []string{"repeat", "seed", "timeout", "tolerance"}
 
 // A runner starts runs for the UI.
 type runner struct {
 	app    *app
 	engine stress.Engine
 	plan   stress.Plan
+	// earlier is what each run is compared with; nil if with nothing.
+	earlier *stress.Earlier
+	// listeners hear every run.
+	listeners *listeners
 	// warnings are what could not be told while the screen was in use. They
 	// are appended to by one run at a time, and read after the last.
 	warnings []error
 }
 
+// Check implements ui.Runner.
+func (r *runner) Check(scenario string, settings ui.Settings) map[string]error {
+	_, err := r.planOf(ui.Order{Scenarios: []string{scenario}, Settings: map[string]ui.Settings{scenario: settings}})
+	var faults stress.Faults
+	switch {
+	case errors.As(err, &faults):
+		return faults.ByKey()
+	case err != nil:
+		return map[string]error{"": err}
+	}
+	return nil
+}
+
+// planOf returns the scenarios of an order with its settings.
+func (r *runner) planOf(o ui.Order) (stress.Plan, error) {
+	selected, err := stress.Select(r.plan.Scenarios, o.Scenarios, nil)
+	if err != nil {
+		return stress.Plan{}, err
+	}
+	var plan stress.Plan
+	for _, scenario := range selected {
+		var sets []string
+		flags := map[string]string{}
+		for name, value := range o.Settings[scenario.Name] {
+			switch {
+			case !slices.Contains(scenarioFlags, name):
+				sets = append(sets, name+"="+value)
+			case value == "":
+				flags[name] = " " // which is no value, instead of none given
+			default:
+				flags[name] = value
+			}
+		}
+		slices.Sort(sets)
+		changes, err := overrides(sets, flags)
+		if err != nil {
+			return stress.Plan{}, err
+		}
+		changed, err := stress.NewPlan([]stress.Scenario{scenario}, changes)
+		if err != nil {
+			return stress.Plan{}, err
+		}
+		plan.Scenarios = append(plan.Scenarios, changed.Scenarios...)
+	}
+	return plan, nil
+}
+
+// commandOf is the command line that would have begun the run that was chosen
+// in the UI: with the program's own flags, and what was changed in the form.
+func (r *runner) commandOf(o ui.Order) []string {
+	words := append([]string{"mabeam-top"}, r.app.given...)
+	words = append(words, o.Scenarios...)
+	for _, scenario := range o.Scenarios {
+		settings := o.Settings[scenario]
+		for _, name := range slices.Sorted(maps.Keys(settings)) {
+			if slices.Contains(scenarioFlags, name) {
+				words = append(words, "--"+name, settings[name])
+			} else {
+				words = append(words, "--set", name+"="+settings[name])
+			}
+		}
+	}
+	return words
+}
+
 // Start implements ui.Runner.
-func (r *runner) Start(names []string) (stream.Source, error) {
-	selected, err := stress.Select(r.plan.Scenarios, names, nil)
+func (r *runner) Start(o ui.Order) (stream.Source, error) {
+	plan, err := r.planOf(o)
 	if err != nil {
 		return nil, err
 	}
-	source, err := r.app.source(r.engine, stress.Plan{Scenarios: selected}, r.app.flags.isolate != never)
-	if err != nil {
+	if err := r.app.checkIsolation(plan); err != nil {
 		return nil, err
+	}
+	if r.earlier != nil {
+		if err := r.earlier.Check(plan); err != nil {
+			return nil, refused(err)
+		}
+	}
+	engine := r.engine
+	engine.Command = r.commandOf(o)
+	source := engine.Source(plan)
+	if engine.Isolate {
+		// In one process the screen's part cannot be told from the load's.
+		if share, err := probes.ProcessorShare(); err == nil { // else it cannot be told here
+			source = stream.WithProbe(source, uiOverhead, share)
+		}
+	}
+	if r.earlier != nil {
+		source = stress.Compared(source, *r.earlier)
 	}
 	return kept{source: source, runner: r}, nil
 }
 
-// kept is a source whose report is put to those of past runs.
+// kept is a source whose report and recording are put to those of past runs.
 type kept struct {
 	source stream.Source
 	runner *runner
@@ -177,9 +323,31 @@ type kept struct {
 
 // Run implements stream.Source.
 func (k kept) Run(ctx context.Context, emit func(stream.Event)) error {
-	result, err := follow(ctx, k.source, emit)
-	if warning := save(result); warning != nil {
+	var recording storedRecording
+	result, err := follow(ctx, k.source, func(e stream.Event) {
+		k.runner.listeners.add(e)
+		recording.add(e)
+		emit(e)
+	})
+	if warning := errors.Join(save(result), recording.close()); warning != nil {
 		k.runner.warnings = append(k.runner.warnings, warning)
 	}
 	return err
+}
+
+// Command implements stream.Steerable.
+func (k kept) Command(c stream.Command) error {
+	if s, ok := k.source.(stream.Steerable); ok {
+		return s.Command(c)
+	}
+	return stream.ErrNotSteerable
+}
+
+// compareInUI compares two reports for the UI.
+func compareInUI(now, before report.Report, name string, force bool) (report.Report, error) {
+	held, err := verdict.HoldReport(now, before, name, verdict.Rule{Force: force})
+	if errors.Is(err, verdict.ErrDifferentParameters) {
+		return held, fmt.Errorf("%w: %w", ui.ErrDifferent, err)
+	}
+	return held, err
 }

@@ -21,15 +21,23 @@ type signals struct {
 }
 
 // watchSignals begins to listen, until stop is called. If a second signal
-// comes, atOnce is called and the program ends.
+// comes, atOnce is called and the program ends. If there is something to do at
+// once, it is also done when the program is asked to quit (SIGQUIT), which ends it
+// with the stacks of all that it was doing.
 func watchSignals(parent context.Context, atOnce func()) (context.Context, *signals) {
 	ctx, cancel := context.WithCancel(parent)
 	s := &signals{received: make(chan os.Signal, 2), done: make(chan struct{})}
 	signal.Notify(s.received, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	if atOnce != nil {
+		signal.Notify(s.received, syscall.SIGQUIT)
+	} else {
+		atOnce = func() {}
+	}
 	s.wg.Go(func() {
 		defer cancel()
 		select {
 		case sig := <-s.received:
+			dump(sig, atOnce)
 			s.mu.Lock()
 			s.first = sig
 			s.mu.Unlock()
@@ -39,12 +47,25 @@ func watchSignals(parent context.Context, atOnce func()) (context.Context, *sign
 		cancel()
 		select {
 		case sig := <-s.received:
+			dump(sig, atOnce)
 			atOnce()
 			os.Exit(signalCode(sig))
 		case <-s.done:
 		}
 	})
 	return ctx, s
+}
+
+// dump ends the program with its stacks if the signal asks for that.
+func dump(sig os.Signal, atOnce func()) {
+	if sig != syscall.SIGQUIT {
+		return
+	}
+	atOnce()
+	signal.Reset(syscall.SIGQUIT)
+	if p, err := os.FindProcess(os.Getpid()); err == nil && p.Signal(sig) == nil {
+		select {} // until the runtime has heard of it
+	}
 }
 
 // stop ends the listening: from then on a signal does what it does by itself.

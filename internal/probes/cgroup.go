@@ -15,28 +15,33 @@ import (
 // largest int64, rounded down to a page of up to 64 KiB.
 const cgroupUnlimited = math.MaxInt64 - 1<<16
 
-// cgroupMemoryLimit returns the memory limit in bytes that this process's
-// control groups set, the least of its own and those above it, and
-// math.MaxUint64 if none does. Root is the root of the file system. Both
-// versions of control groups are looked at, as a machine may use both.
-func cgroupMemoryLimit(root fs.FS) (uint64, error) {
+// A ControlGroup is a control group that this process is in and that memory is
+// counted in.
+type ControlGroup struct {
+	// Version is 1 or 2.
+	Version int
+	// Path is its folder, and Mount the topmost folder of its tree that can be
+	// seen.
+	Path, Mount string
+}
+
+// ControlGroups returns the control groups of this process that memory is
+// counted in: none, one, or one of each version. Root is the root of the file
+// system.
+func ControlGroups(root fs.FS) ([]ControlGroup, error) {
 	groups, err := fs.ReadFile(root, "proc/self/cgroup")
 	if errors.Is(err, fs.ErrNotExist) {
-		return math.MaxUint64, nil // a kernel without control groups
+		return nil, nil // a kernel without control groups
 	}
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	mounts, err := fs.ReadFile(root, "proc/self/mountinfo")
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	limit := uint64(math.MaxUint64)
+	var found []ControlGroup
 	for _, m := range cgroupMounts(mounts) {
-		file := "memory.max"
-		if m.version == 1 {
-			file = "memory.limit_in_bytes"
-		}
 		group, ok := cgroupPath(groups, m.version)
 		if !ok {
 			continue
@@ -47,13 +52,33 @@ func cgroupMemoryLimit(root fs.FS) (uint64, error) {
 		if !ok {
 			below = "/"
 		}
-		for dir := path.Join("/", below); ; dir = path.Dir(dir) {
-			l, err := readLimit(root, path.Join(m.point, dir, file))
+		found = append(found, ControlGroup{Version: m.version, Path: path.Join(m.point, below), Mount: path.Clean(m.point)})
+	}
+	return found, nil
+}
+
+// cgroupMemoryLimit returns the memory limit in bytes that this process's
+// control groups set, the least of its own and those above it, and
+// math.MaxUint64 if none does. Root is the root of the file system. Both
+// versions of control groups are looked at, as a machine may use both.
+func cgroupMemoryLimit(root fs.FS) (uint64, error) {
+	groups, err := ControlGroups(root)
+	if err != nil {
+		return 0, err
+	}
+	limit := uint64(math.MaxUint64)
+	for _, g := range groups {
+		file := "memory.max"
+		if g.Version == 1 {
+			file = "memory.limit_in_bytes"
+		}
+		for dir := g.Path; ; dir = path.Dir(dir) {
+			l, err := readLimit(root, path.Join(dir, file))
 			if err != nil {
 				return 0, err
 			}
 			limit = min(limit, l)
-			if dir == "/" {
+			if dir == g.Mount {
 				break
 			}
 		}

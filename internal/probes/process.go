@@ -36,16 +36,39 @@ func (p *ownProcess) Read(now time.Time, put func(name string, value float64)) {
 	if n, err := p.openFiles(); err == nil {
 		put("open_files", float64(n))
 	}
+	if cores, ok := p.cores(now); ok {
+		put("cpu_percent", 100*cores)
+	}
+}
+
+// cores is how many processors the process kept busy since the reading before,
+// on average.
+func (p *ownProcess) cores(now time.Time) (cores float64, ok bool) {
 	// The kernel counts in ticks of up to 10 ms, for each thread: over a shorter
 	// time than this a rate would tell more of the ticks.
 	if now.Sub(p.cpu.at) < shortestCPUSpan {
-		return
+		return 0, false
 	}
-	if seconds, err := p.cpuSeconds(); err == nil {
-		if cores, ok := p.cpu.next(now, seconds); ok {
-			put("cpu_percent", 100*cores)
-		}
+	seconds, err := p.cpuSeconds()
+	if err != nil {
+		return 0, false
 	}
+	return p.cpu.next(now, seconds)
+}
+
+// ProcessorShare returns what reads the share of the machine's processors that
+// this process took since the reading before: 1 is all of them. It cannot tell
+// at the first reading, nor within 50 ms of the one before.
+func ProcessorShare() (read func(now time.Time) (share float64, ok bool), err error) {
+	source, err := Process()
+	if err != nil {
+		return nil, err
+	}
+	p := source.(*ownProcess)
+	return func(now time.Time) (float64, bool) {
+		cores, ok := p.cores(now)
+		return cores / float64(goruntime.NumCPU()), ok
+	}, nil
 }
 
 // openFiles counts the open file descriptors. Since Linux 6.2 the size of the

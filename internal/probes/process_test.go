@@ -53,6 +53,25 @@ func TestCPUTime(t *testing.T) {
 	within(t, "cpu_percent", percent, 100*(took-0.05)/0.1, 100*(took+0.05)/0.1)
 }
 
+func TestProcessorShare(t *testing.T) {
+	share, err := ProcessorShare()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := share(epoch); ok {
+		t.Error("told a share at the first reading")
+	}
+	burn(t, 200*time.Millisecond)
+	got, ok := share(epoch.Add(100 * time.Millisecond))
+	// 0.2 s of CPU time in 0.1 s are two processors.
+	if least := 2 / float64(goruntime.NumCPU()); !ok || got < least || got > 3*least {
+		t.Errorf("the share is %v, %v; want at least %v", got, ok, least)
+	}
+	if _, ok := share(epoch.Add(110 * time.Millisecond)); ok {
+		t.Error("told a share over 10 ms")
+	}
+}
+
 func TestOpenFiles(t *testing.T) {
 	p := ownSource(t)
 	name := t.TempDir() + "/file"

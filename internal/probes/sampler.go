@@ -31,21 +31,20 @@ func New(interval time.Duration, sources ...Source) *Sampler {
 	return &Sampler{interval: interval, sources: sources}
 }
 
-// Run takes a sample at once, which tells no rates yet, and then one every
-// interval, and hands each to emit, until ctx ends; it returns why ctx ended.
-// Samples that a slow emit leaves no time for are not made up for. Each sample
-// is emit's to keep.
+// Run takes a sample every interval, the first when one has passed, and hands
+// each to emit, until ctx ends; it returns why ctx ended. Samples that a slow
+// emit leaves no time for are not made up for. Each sample is emit's to keep.
 func (s *Sampler) Run(ctx context.Context, emit func(at time.Time, sample map[string]float64)) error {
 	ticker := time.NewTicker(s.interval)
 	defer ticker.Stop()
-	for ctx.Err() == nil {
-		emit(s.Sample())
+	for {
 		select {
 		case <-ctx.Done():
+			return ctx.Err()
 		case <-ticker.C:
+			emit(s.Sample())
 		}
 	}
-	return ctx.Err()
 }
 
 // Sample takes one sample now and says when that was. It may be called while

@@ -20,7 +20,7 @@ type system[S any] struct {
 }
 
 type systemRates struct {
-	started, stopped, done, failed, published, delivered, registry rate
+	started, stopped, done, failed, published, delivered, registry, coordination rate
 }
 
 // System returns the source of what the running system counts. Current
@@ -53,6 +53,7 @@ func (s *system[S]) Read(now time.Time, put func(name string, value float64)) {
 	putRate("agents_started_per_second", &r.started, t.AgentsStarted)
 	putRate("agents_stopped_per_second", &r.stopped, t.AgentsStopped)
 	putCount("agents_crashed", t.AgentsCrashed)
+	putCount("agents_restarted", t.AgentsRestarted)
 	putRate("actions_per_second", &r.done, t.ActionsDone)
 	putRate("actions_failed_per_second", &r.failed, t.ActionsFailed)
 	putRate("events_published_per_second", &r.published, t.EventsPublished)
@@ -62,4 +63,5 @@ func (s *system[S]) Read(now time.Time, put func(name string, value float64)) {
 	putCount("mailbox_depth", t.MailboxDepth)
 	putCount("mailbox_depth_max", s.deepest(running))
 	putRate("registry_operations_per_second", &r.registry, t.RegistryOperations)
+	putRate("coordination_rounds_per_second", &r.coordination, t.CoordinationRounds)
 }

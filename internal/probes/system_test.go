@@ -25,13 +25,13 @@ func fakeSource(current **fakeSystem) Source {
 
 func TestSystem(t *testing.T) {
 	running := &fakeSystem{telemetry: mabeam.Telemetry{
-		Agents: 1, AgentsStarted: 2, AgentsStopped: 3, AgentsCrashed: 4,
+		Agents: 1, AgentsStarted: 2, AgentsStopped: 3, AgentsCrashed: 4, AgentsRestarted: 5,
 		ActionsDone: 6, ActionsFailed: 7, EventsPublished: 8, EventsDelivered: 9, EventsDropped: 10,
-		Subscriptions: 11, MailboxDepth: 12, RegistryOperations: 14,
+		Subscriptions: 11, MailboxDepth: 12, RegistryOperations: 14, CoordinationRounds: 15,
 	}, deepest: 13}
 	s := fakeSource(&running)
 	gauges := map[string]float64{
-		"agents": 1, "agents_crashed": 4, "events_dropped": 10,
+		"agents": 1, "agents_crashed": 4, "agents_restarted": 5, "events_dropped": 10,
 		"subscriptions": 11, "mailbox_depth": 12, "mailbox_depth_max": 13,
 	}
 	if got := read(s, epoch); !maps.Equal(got, gauges) {
@@ -41,7 +41,7 @@ func TestSystem(t *testing.T) {
 	c := &running.telemetry
 	for i, counter := range []*int64{
 		&c.AgentsStarted, &c.AgentsStopped, &c.ActionsDone, &c.ActionsFailed,
-		&c.EventsPublished, &c.EventsDelivered, &c.RegistryOperations,
+		&c.EventsPublished, &c.EventsDelivered, &c.RegistryOperations, &c.CoordinationRounds,
 	} {
 		*counter += int64(100 * (i + 1))
 	}
@@ -50,7 +50,7 @@ func TestSystem(t *testing.T) {
 		"agents_started_per_second": 25, "agents_stopped_per_second": 50,
 		"actions_per_second": 75, "actions_failed_per_second": 100,
 		"events_published_per_second": 125, "events_delivered_per_second": 150,
-		"registry_operations_per_second": 175,
+		"registry_operations_per_second": 175, "coordination_rounds_per_second": 200,
 	} {
 		all[name] = perSecond
 	}

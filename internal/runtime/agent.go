@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -12,8 +11,9 @@ import (
 // methods at a time, so a behaviour needs no locks for what is its own. Embed
 // Defaults for the methods that an agent has no use for.
 //
-// The context ends when whoever asked gives up, or when the system is forced
-// down.
+// The context ends when the system is forced down. That of an action that
+// somebody waits for is the caller's, and that of Init StartAgent's: it ends
+// when they give up.
 type Behaviour interface {
 	// Init prepares the agent. An error, or a panic, means that it does not
 	// start.
@@ -21,11 +21,16 @@ type Behaviour interface {
 	// HandleAction carries out an action and returns its result. It returns
 	// ErrUnknownAction for a name that it does not know. A panic costs the
 	// agent its life.
-	HandleAction(ctx context.Context, self *Agent, action string, params Params) (any, error)
+	HandleAction(ctx context.Context, self *Agent, action string, params any) (any, error)
+	// HandleSignal gets the signals that were sent to the agent, ahead of all
+	// other work that waits. A panic costs the agent its life.
+	HandleSignal(ctx context.Context, self *Agent, signal Signal)
 	// HandleEvent gets the events that the agent subscribed to. A panic costs
 	// the agent its life.
 	HandleEvent(ctx context.Context, self *Agent, event Event)
-	// Terminate runs when the agent stops gracefully, after its last work.
+	// Terminate runs when the agent stops gracefully, after its last work, before
+	// RestartAgent's Init, and when the agent could not be registered after its
+	// Init. It does not run when the agent was killed or has panicked.
 	Terminate(ctx context.Context, self *Agent)
 }
 
@@ -34,6 +39,9 @@ type Defaults struct{}
 
 // Init does nothing.
 func (Defaults) Init(context.Context, *Agent) error { return nil }
+
+// HandleSignal does nothing.
+func (Defaults) HandleSignal(context.Context, *Agent, Signal) {}
 
 // HandleEvent does nothing.
 func (Defaults) HandleEvent(context.Context, *Agent, Event) {}
@@ -95,24 +103,32 @@ const (
 //	ended    is set once, together with the mailbox's closing (closeFor), by
 //	         end: after the last message of a stop, at a panic, or at a kill
 //	         from outside while somebody runs it. What waits is refused by
-//	         whoever runs it, or by the killer if nobody does.
+//	         whoever runs it, and by the killer.
 //	gone     is closed last, when registration and subscriptions are gone too.
 type Agent struct {
 	entry
 	system    *System
 	behaviour Behaviour
-	mailbox   mailbox
+	child     *child // what its supervisor knows of it; nil if it has none
+	// stopNews is the data of the two events of a graceful stop.
+	stopNews any
 
 	status  atomic.Uint32
 	closing atomic.Bool // nothing new is accepted
 	ended   atomic.Bool // it is gone; what still waits is refused
 
+	slow     bool                  // its actions take long; of who runs it
+	acted    atomic.Int64          // actions that succeeded while somebody looks into the system
+	waitsFor atomic.Pointer[Agent] // whom it asked with Execute and has no answer from
+
 	// Guarded by mailbox.mu.
-	state     any
-	version   uint64
-	updatedAt time.Time
-	subs      []*Subscription
-	gone      chan struct{} // closed when the agent has ended; nil while nobody waits
+	state   any
+	version uint64
+	changed time.Duration // when its state was set last, since the system began; 0 if never
+	subs    []*Subscription
+	gone    chan struct{} // closed when the agent has ended; nil while nobody waits
+
+	mailbox mailbox
 }
 
 // ID is the agent's id.
@@ -131,14 +147,23 @@ func (a *Agent) State() any {
 	return a.state
 }
 
+// changedAt is when the agent's state was set last; the zero time if never. It is
+// called with mailbox.mu held.
+func (a *Agent) changedAt() time.Time {
+	if a.changed == 0 {
+		return time.Time{}
+	}
+	return a.system.began.Add(a.changed)
+}
+
 // SetState replaces the agent's state, and counts its version up. Others may
 // read the state at any time, so it must not be changed afterwards.
 func (a *Agent) SetState(state any) {
-	now := time.Now()
+	now := time.Since(a.system.began)
 	a.mailbox.mu.Lock()
 	a.state = state
 	a.version++
-	a.updatedAt = now
+	a.changed = now
 	a.mailbox.mu.Unlock()
 }
 
@@ -158,9 +183,11 @@ func (a *Agent) Lifecycle() Lifecycle {
 	return Ready
 }
 
-// Publish sends an event with the agent as its source.
+// Publish sends an event with the agent as its source, as Bus.Publish does. If
+// ctx has no deadline it waits for Options.WaitTimeout at most: the subscriber
+// that has no room may be waiting for this agent, or be the agent itself.
 func (a *Agent) Publish(ctx context.Context, eventType string, data any) error {
-	return a.system.bus.Publish(ctx, Event{Type: eventType, Source: a.ID(), Data: data})
+	return a.system.bus.publishFor(ctx, a.system.options.WaitTimeout, &Event{Type: eventType, Source: a.ID(), Data: data})
 }
 
 // Subscribe has the events of a type handled by the agent's HandleEvent.
@@ -191,233 +218,11 @@ func (a *Agent) subscribe(s *Subscription) (*Subscription, error) {
 // forget drops a subscription that has ended from the agent's list.
 func (a *Agent) forget(s *Subscription) {
 	a.mailbox.mu.Lock()
-	a.subs = slices.DeleteFunc(a.subs, func(x *Subscription) bool { return x == s })
-	a.mailbox.mu.Unlock()
-}
-
-// execute carries out an action for a caller who waits.
-func (a *Agent) execute(ctx context.Context, action string, params Params) (any, error) {
-	if ctx.Done() == nil && a.status.CompareAndSwap(statusIdle, statusScheduled) {
-		// Nobody else can touch the agent now, and the caller could not leave
-		// before the answer anyway. But what already waits goes first: the
-		// caller may have sent it.
-		if !a.closing.Load() && a.mailbox.empty() {
-			result, err := a.act(ctx, action, params)
-			a.yield()
-			return result, err
-		}
-		a.yield()
+	defer a.mailbox.mu.Unlock()
+	if i := slices.Index(a.subs, s); i >= 0 {
+		// A copy, because those who drain or end them all hold the old list.
+		a.subs = slices.Concat(a.subs[:i], a.subs[i+1:])
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, callError(ctx)
-	}
-	c := newCall(ctx, a.system.calls)
-	if err := a.send(message{action: action, params: params, call: c}); err != nil {
-		c.refused()
-		return nil, err
-	}
-	return c.wait()
-}
-
-// tell leaves an action in the mailbox, waiting for room until ctx ends.
-func (a *Agent) tell(ctx context.Context, action string, params Params) error {
-	for {
-		err := a.send(message{action: action, params: params})
-		if !errors.Is(err, ErrMailboxFull) {
-			return err
-		}
-		if err := a.mailbox.wait(ctx, a.system.mailboxCapacity); err != nil {
-			return err
-		}
-	}
-}
-
-// send puts a message into the mailbox if there is room.
-func (a *Agent) send(m message) error {
-	depth, err := a.mailbox.offer(m, a.system.mailboxCapacity)
-	if err != nil {
-		return err
-	}
-	a.system.queued.add(1)
-	for deepest := a.system.deepest.Load(); int64(depth) > deepest; deepest = a.system.deepest.Load() {
-		if a.system.deepest.CompareAndSwap(deepest, int64(depth)) {
-			break
-		}
-	}
-	a.wake()
-	return nil
-}
-
-// push puts a message of the runtime's own into the mailbox.
-func (a *Agent) push(m message) {
-	a.mailbox.mu.Lock()
-	if a.ended.Load() {
-		a.mailbox.mu.Unlock()
-		return // nobody would take it
-	}
-	a.mailbox.append(m)
-	a.mailbox.mu.Unlock()
-	a.system.queued.add(1)
-	a.wake()
-}
-
-// wake makes the agent run because there is work.
-func (a *Agent) wake() {
-	if a.status.CompareAndSwap(statusIdle, statusScheduled) {
-		a.system.scheduler.schedule(a)
-	}
-}
-
-// yield gives the agent back after running it, and has it run elsewhere if
-// work has come meanwhile.
-func (a *Agent) yield() {
-	if a.ended.Load() {
-		a.refuseWaiting()
-		return
-	}
-	a.status.Store(statusIdle)
-	if !a.mailbox.empty() {
-		a.wake()
-	}
-}
-
-// run handles what waits in the mailbox.
-func (a *Agent) run() (more bool) {
-	b := a.mailbox.take()
-	if b != nil {
-		for i := range b.messages {
-			a.handle(&b.messages[i])
-		}
-		a.system.queued.add(-int64(len(b.messages)))
-		a.mailbox.release(b)
-	}
-	if a.ended.Load() {
-		a.refuseWaiting()
-		return false
-	}
-	a.status.Store(statusIdle)
-	return !a.mailbox.empty() && a.status.CompareAndSwap(statusIdle, statusScheduled)
-}
-
-// handle does one piece of work. It makes room for another one before it tells
-// who waited for this one: the mailbox shall not be full of what is done.
-func (a *Agent) handle(m *message) {
-	if a.ended.Load() {
-		a.mailbox.unhandled.Add(-1)
-		a.refuse(m)
-		return
-	}
-	switch m.kind {
-	case doAction:
-		ctx := a.system.ctx
-		if m.call != nil {
-			ctx = m.call.ctx
-		}
-		result, err := a.act(ctx, m.action, m.params)
-		a.mailbox.unhandled.Add(-1)
-		if m.call != nil {
-			m.call.reply(result, err)
-		}
-		return
-	case drainEvents:
-		if m.events.drain(a.system.ctx) || !m.events.park() {
-			a.push(message{kind: drainEvents, events: m.events})
-		}
-	case stopAgent:
-		a.drainSubscriptions()
-		a.terminate()
-	}
-	a.mailbox.unhandled.Add(-1)
-}
-
-// drainSubscriptions handles the events that were published before the agent
-// was asked to stop: they are accepted work too.
-func (a *Agent) drainSubscriptions() {
-	a.mailbox.mu.Lock()
-	subs := slices.Clone(a.subs)
-	a.mailbox.mu.Unlock()
-	for _, s := range subs {
-		for left := s.Waiting(); left > 0 && s.drain(a.system.ctx); {
-			left -= deliveryBatch
-		}
-	}
-}
-
-// refuse answers a message that will not be handled.
-func (a *Agent) refuse(m *message) {
-	switch {
-	case m.call != nil:
-		m.call.reply(nil, a.mailbox.reason())
-	case m.kind == doAction:
-		a.system.actionsFailed.add(1)
-	}
-}
-
-// refuseWaiting empties the mailbox of an agent that has ended.
-func (a *Agent) refuseWaiting() {
-	b := a.mailbox.take()
-	if b == nil {
-		return
-	}
-	for i := range b.messages {
-		a.refuse(&b.messages[i])
-	}
-	a.system.queued.add(-int64(len(b.messages)))
-	a.mailbox.unhandled.Store(0)
-	a.mailbox.release(b)
-}
-
-// act carries out one action. A panic in it ends the agent.
-func (a *Agent) act(ctx context.Context, action string, params Params) (any, error) {
-	result, crashed, err := a.callAction(ctx, action, params)
-	t := a.system.executed
-	if err == nil {
-		a.system.actionsDone.add(1)
-	} else {
-		a.system.actionsFailed.add(1)
-		t = a.system.failed
-	}
-	if t.wanted() {
-		a.tellAction(ctx, t, action, err)
-	}
-	if crashed {
-		a.crash(err)
-	}
-	return result, err
-}
-
-func (a *Agent) callAction(ctx context.Context, action string, params Params) (result any, crashed bool, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			result, crashed, err = nil, true, newPanicError(v)
-		}
-	}()
-	result, err = a.behaviour.HandleAction(ctx, a, action, params)
-	return result, false, err
-}
-
-// tellAction publishes what became of an action.
-func (a *Agent) tellAction(ctx context.Context, t *topic, action string, err error) {
-	data := ActionData{AgentID: a.ID(), Action: action}
-	if err != nil {
-		data.Error = err.Error()
-	}
-	// That nobody has room for the news is counted by the bus and no failure
-	// of the action.
-	_ = a.system.bus.publish(ctx, t, &Event{Type: t.name, Source: data.AgentID, Data: data})
-}
-
-// handleEvent calls the behaviour for one event. A panic in it ends the agent.
-func (a *Agent) handleEvent(ctx context.Context, e Event) {
-	if a.ended.Load() {
-		return
-	}
-	defer func() {
-		if v := recover(); v != nil {
-			a.crash(newPanicError(v))
-		}
-	}()
-	a.behaviour.HandleEvent(ctx, a, e)
 }
 
 // callInit calls the behaviour's Init; a panic in it is an error.
@@ -437,16 +242,21 @@ func (a *Agent) callTerminate() {
 	a.behaviour.Terminate(a.system.ctx, a)
 }
 
-// terminate is the last work of an agent that was asked to stop.
-func (a *Agent) terminate() {
+// terminate is the last work of an agent that was asked to stop. It says whether
+// that was its end.
+func (a *Agent) terminate() (ended bool) {
+	if a.ended.Load() {
+		return false // its last events cost it its life
+	}
+	finished := false
 	defer func() {
-		if v := recover(); v != nil {
-			a.crash(newPanicError(v))
-			return
+		if !finished {
+			a.crash(newPanicError(recover()))
 		}
-		a.end(ErrStopping, EventAgentStopped, "")
 	}()
 	a.behaviour.Terminate(a.system.ctx, a)
+	finished = true
+	return a.end(ErrStopping, EventAgentStopped, "")
 }
 
 // crash ends the agent because a callback panicked.
@@ -457,10 +267,13 @@ func (a *Agent) crash(reason error) {
 // end takes the agent out of the system: no event, lookup or action finds it
 // any more. It does so once; it says whether this was the time.
 func (a *Agent) end(reason error, eventType, why string) bool {
-	if !a.closeFor(reason) {
+	subs, first := a.closeFor(reason)
+	if !first {
 		return false
 	}
-	a.endSubscriptions()
+	for _, s := range subs {
+		s.end(nil)
+	}
 	a.system.registry.leave(&a.entry)
 	a.system.alive.Add(-1)
 	if eventType == EventAgentCrashed {
@@ -468,45 +281,43 @@ func (a *Agent) end(reason error, eventType, why string) bool {
 	} else {
 		a.system.agentsStopped.add(1)
 	}
-	a.system.tellLifecycle(a.system.ctx, eventType, a.Record(), why)
-	a.tellGone()
+	var made *any
+	if why == "" { // it was asked to stop, and told so
+		made = &a.stopNews
+	}
+	a.system.announceLifecycle(a.system.ctx, eventType, a, why, made)
+	if a.child != nil {
+		a.child.ended(a, reason, why)
+	}
+	a.closeGone()
 	return true
 }
 
 // closeFor marks the agent as ended and closes its mailbox, at once: whoever
 // sees the one must see the other, or a message could be accepted that nobody
-// answers. It says false if the agent had ended before.
-func (a *Agent) closeFor(reason error) bool {
+// answers. It returns the subscriptions that are to be ended, and false if the
+// agent had ended before.
+func (a *Agent) closeFor(reason error) (subs []*Subscription, first bool) {
 	a.mailbox.mu.Lock()
 	defer a.mailbox.mu.Unlock()
 	if a.ended.Load() {
-		return false
+		return nil, false
 	}
 	a.closing.Store(true)
 	a.mailbox.closeLocked(reason)
 	a.ended.Store(true)
-	return true
+	subs, a.subs = a.subs, nil
+	return subs, true
 }
 
-// tellGone lets go of those who wait for the agent's end.
-func (a *Agent) tellGone() {
+// closeGone lets go of those who wait for the agent's end.
+func (a *Agent) closeGone() {
 	a.mailbox.mu.Lock()
 	defer a.mailbox.mu.Unlock()
 	if a.gone == nil {
 		a.gone = closedChannel
 	} else {
 		close(a.gone)
-	}
-}
-
-// endSubscriptions ends all that the agent subscribed to.
-func (a *Agent) endSubscriptions() {
-	a.mailbox.mu.Lock()
-	subs := a.subs
-	a.subs = nil
-	a.mailbox.mu.Unlock()
-	for _, s := range subs {
-		s.end(nil)
 	}
 }
 
@@ -517,24 +328,33 @@ var closedChannel = func() chan struct{} {
 }()
 
 // Stop asks the agent to stop after the work accepted so far, and does not
-// wait: an agent that stops itself must go on to do so.
+// wait: an agent that stops itself must go on to do so. Its supervisor, if it
+// has one, takes that for a normal end.
 func (a *Agent) Stop() {
-	if a.beginStop() {
-		a.system.scheduler.schedule(a)
+	if claimed, idle := a.beginStop(a.system.ctx); claimed {
+		a.scheduleStop(idle)
 	}
 }
 
 // stop asks the agent to stop after the work accepted so far, and waits until
 // it has, or until ctx ends.
 func (a *Agent) stop(ctx context.Context) error {
-	if a.beginStop() {
-		if ctx.Done() != nil {
-			a.system.scheduler.schedule(a)
-		} else {
-			// The caller waits anyway, so it may as well do the rest.
-			for more := true; more; {
-				more = a.run()
-			}
+	switch claimed, idle := a.beginStop(ctx); {
+	case !claimed:
+	case ctx.Done() != nil:
+		a.scheduleStop(idle)
+	case idle:
+		// The caller waits anyway, so it may as well do the rest.
+		ended := a.finish()
+		if !a.mailbox.empty() {
+			a.refuseWaiting()
+		}
+		if ended {
+			return nil
+		}
+	default:
+		for more := true; more; {
+			more = a.run()
 		}
 	}
 	gone := a.done()
@@ -551,20 +371,51 @@ func (a *Agent) stop(ctx context.Context) error {
 	}
 }
 
-// beginStop closes the mailbox with the wish to stop as its last message. It
-// says whether the agent was not running, and is now the caller's to run.
-func (a *Agent) beginStop() (claimed bool) {
+// beginStop closes the mailbox. It says whether the agent was not running, and
+// is now the caller's to run, and whether it was idle: then the caller has to
+// see to its end. Otherwise the wish to stop is the mailbox's last message.
+func (a *Agent) beginStop(ctx context.Context) (claimed, idle bool) {
 	if !a.closing.CompareAndSwap(false, true) {
-		return false
+		return false, false
 	}
-	a.mailbox.close(ErrStopping)
-	a.system.tellLifecycle(a.system.ctx, EventAgentStopping, a.Record(), "")
+	a.system.announceLifecycle(ctx, EventAgentStopping, a, "", &a.stopNews)
 	a.mailbox.mu.Lock()
-	a.mailbox.append(message{kind: stopAgent})
+	if a.ended.Load() { // killed or crashed meanwhile: nobody would take it
+		a.mailbox.mu.Unlock()
+		return false, false
+	}
+	a.mailbox.closeLocked(ErrStopping)
+	claimed = a.claim()
+	if claimed && a.mailbox.empty() {
+		a.mailbox.mu.Unlock()
+		return true, true
+	}
+	uncounted := a.mailbox.append(stopRequest{})
 	a.mailbox.mu.Unlock()
-	a.system.queued.add(1)
+	a.system.queued.add(int64(uncounted))
+	return claimed || a.claim(), false
+}
+
+// claim makes an agent that nobody runs, suspended ones too, the caller's to
+// run.
+func (a *Agent) claim() bool {
 	return a.status.CompareAndSwap(statusIdle, statusScheduled) ||
 		a.status.CompareAndSwap(statusSuspended, statusScheduled)
+}
+
+// scheduleStop has an agent that is the caller's to run stop on a worker.
+func (a *Agent) scheduleStop(idle bool) {
+	if idle {
+		a.push(stopRequest{})
+	}
+	a.system.scheduler.schedule(a)
+}
+
+// finish is the end of a graceful stop, unless the agent has come to another one
+// meanwhile, which it says.
+func (a *Agent) finish() (ended bool) {
+	a.drainSubscriptions()
+	return a.terminate()
 }
 
 // done is closed when the agent has ended.
@@ -578,15 +429,14 @@ func (a *Agent) done() <-chan struct{} {
 }
 
 // kill ends the agent at once. What waits in its mailbox is refused; what it
-// is just doing goes on unheeded.
+// is just doing goes on unheeded, and what it has taken out of its mailbox with
+// that is refused when it comes back.
 func (a *Agent) kill() {
 	if !a.end(ErrKilled, EventAgentStopped, "killed") {
 		<-a.done() // somebody else is taking it down, and runs no code of its own
 		return
 	}
-	if a.status.CompareAndSwap(statusIdle, statusScheduled) || a.status.CompareAndSwap(statusSuspended, statusScheduled) {
-		a.refuseWaiting()
-	}
+	a.refuseWaiting()
 }
 
 // suspend makes a ready agent wait with its work until it is resumed.

@@ -22,7 +22,7 @@ func TestExecuteSaysWhy(t *testing.T) {
 	deadline, cancel := context.WithTimeout(ctx, time.Hour)
 	defer cancel()
 	for _, ctx := range []context.Context{ctx, deadline} { // both ways an action is run
-		id := startAgent(t, s, Spec{Behaviour: &scripted{action: func(_ context.Context, _ *Agent, action string, _ Params) (any, error) {
+		id := startAgent(t, s, Spec{Behaviour: &scripted{action: func(_ context.Context, _ *Agent, action string, _ any) (any, error) {
 			switch action {
 			case "ok":
 				return 42, nil
@@ -61,7 +61,7 @@ func TestExecuteSaysWhy(t *testing.T) {
 // blocker returns a behaviour whose action "wait" announces itself and waits.
 func blocker() (b *scripted, began, hold chan struct{}) {
 	began, hold = make(chan struct{}, 100), make(chan struct{})
-	return &scripted{action: func(_ context.Context, _ *Agent, action string, _ Params) (any, error) {
+	return &scripted{action: func(_ context.Context, _ *Agent, action string, _ any) (any, error) {
 		if action == "wait" {
 			began <- struct{}{}
 			<-hold
@@ -150,11 +150,11 @@ func TestOneAtATime(t *testing.T) {
 				_, err := self.Subscribe("x")
 				return err
 			},
-			action: func(_ context.Context, _ *Agent, _ string, params Params) (any, error) {
+			action: func(_ context.Context, _ *Agent, _ string, params any) (any, error) {
 				enter()
 				defer inside.Add(-1)
-				from := params["from"].(int)
-				got[from] = append(got[from], params["n"].(int))
+				from := param(params, "from").(int)
+				got[from] = append(got[from], param(params, "n").(int))
 				return nil, nil
 			},
 			event: func(*Agent, Event) {
@@ -222,7 +222,7 @@ func TestStopFinishesAcceptedWork(t *testing.T) {
 	behaviour, began, hold := blocker()
 	var done []string
 	inner := behaviour.action
-	behaviour.action = func(ctx context.Context, self *Agent, action string, params Params) (any, error) {
+	behaviour.action = func(ctx context.Context, self *Agent, action string, params any) (any, error) {
 		v, err := inner(ctx, self, action, params)
 		done = append(done, action)
 		return v, err
@@ -361,26 +361,13 @@ func TestTwoAgentsNeverShareAnID(t *testing.T) {
 	}
 }
 
-func TestLimitOnAgents(t *testing.T) {
-	s := start(t, Options{MaxAgents: 2})
-	first := startAgent(t, s, DemoSpec())
-	startAgent(t, s, DemoSpec())
-	if _, err := s.StartAgent(context.Background(), DemoSpec()); !errors.Is(err, ErrLimitReached) {
-		t.Errorf("one too many: %v", err)
-	}
-	if err := s.StopAgent(context.Background(), first); err != nil {
-		t.Fatal(err)
-	}
-	startAgent(t, s, DemoSpec())
-}
-
 func TestLifecycle(t *testing.T) {
 	s := start(t, Options{})
 	behaviour, began, hold := blocker()
 	var inInit, inAction Lifecycle
 	behaviour.init = func(self *Agent) error { inInit = self.Lifecycle(); return nil }
 	inner := behaviour.action
-	behaviour.action = func(ctx context.Context, self *Agent, action string, params Params) (any, error) {
+	behaviour.action = func(ctx context.Context, self *Agent, action string, params any) (any, error) {
 		inAction = self.Lifecycle()
 		return inner(ctx, self, action, params)
 	}
@@ -454,7 +441,7 @@ func TestStopSuspended(t *testing.T) {
 func TestAgentStopsItself(t *testing.T) {
 	s := start(t, Options{})
 	for _, ctx := range []context.Context{context.Background(), t.Context()} {
-		id := startAgent(t, s, Spec{Behaviour: &scripted{action: func(_ context.Context, self *Agent, _ string, _ Params) (any, error) {
+		id := startAgent(t, s, Spec{Behaviour: &scripted{action: func(_ context.Context, self *Agent, _ string, _ any) (any, error) {
 			self.Stop()
 			return "bye", nil
 		}}})
@@ -472,7 +459,7 @@ func TestAgentStopsItself(t *testing.T) {
 
 func TestActionEventsOnlyForSubscribers(t *testing.T) {
 	s := start(t, Options{})
-	id := startAgent(t, s, Spec{Behaviour: &scripted{action: func(_ context.Context, _ *Agent, action string, _ Params) (any, error) {
+	id := startAgent(t, s, Spec{Behaviour: &scripted{action: func(_ context.Context, _ *Agent, action string, _ any) (any, error) {
 		if action == "bad" {
 			return nil, errOwn
 		}
@@ -510,7 +497,7 @@ func TestBlockedHandlersDoNotStarveOthers(t *testing.T) {
 	defer cancel()
 	var wg sync.WaitGroup
 	for range maxRunners + 10 {
-		id := startAgent(t, s, Spec{Behaviour: &scripted{action: func(context.Context, *Agent, string, Params) (any, error) {
+		id := startAgent(t, s, Spec{Behaviour: &scripted{action: func(context.Context, *Agent, string, any) (any, error) {
 			<-open
 			return nil, nil
 		}}})
@@ -520,7 +507,7 @@ func TestBlockedHandlersDoNotStarveOthers(t *testing.T) {
 			}
 		})
 	}
-	id := startAgent(t, s, Spec{Behaviour: &scripted{action: func(context.Context, *Agent, string, Params) (any, error) {
+	id := startAgent(t, s, Spec{Behaviour: &scripted{action: func(context.Context, *Agent, string, any) (any, error) {
 		close(open)
 		return nil, nil
 	}}})
@@ -538,7 +525,7 @@ func TestBlockedHandlersDoNotStarveOthers(t *testing.T) {
 func TestEveryAcceptedActionIsAnswered(t *testing.T) {
 	s := start(t, Options{})
 	for round := range 300 {
-		id := startAgent(t, s, Spec{Behaviour: &scripted{action: func(context.Context, *Agent, string, Params) (any, error) { return "done", nil }}})
+		id := startAgent(t, s, Spec{Behaviour: &scripted{action: func(context.Context, *Agent, string, any) (any, error) { return "done", nil }}})
 		var wg sync.WaitGroup
 		for range 4 {
 			wg.Go(func() {
@@ -667,4 +654,59 @@ func TestMailboxOfOne(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// What is done makes room at once in a short mailbox, and soon in a long one
+// whose messages take long.
+func TestRoomComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, size := range []int{8, 64} {
+			s := start(t, Options{Mailbox: size})
+			id := startAgent(t, s, Spec{Behaviour: &scripted{
+				action: func(context.Context, *Agent, string, any) (any, error) {
+					time.Sleep(time.Second)
+					return nil, nil
+				},
+			}})
+			for range size {
+				if err := s.Tell(t.Context(), id, "sleep", nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			began := time.Now()
+			if err := s.Tell(t.Context(), id, "sleep", nil); err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(began); took > 3*time.Second {
+				t.Errorf("mailbox of %d: room came after %v", size, took)
+			}
+			s.KillAgent(id)
+		}
+	})
+}
+
+// A subscriber who has no room for the news delays a stop no longer than its
+// caller wants to wait.
+func TestStopHeedsItsDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, Options{BusQueue: 1})
+		hold := make(chan struct{})
+		sub, err := s.Bus().SubscribePattern("agent_lifecycle.*", func(context.Context, Event) { <-hold }, SubscribeOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			startAgent(t, s, Spec{Behaviour: &scripted{}})
+		}
+		id := s.Registry().All()[0].ID
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		err = s.StopAgent(ctx, id)
+		if took := time.Since(began); !errors.Is(err, ErrTimeout) || took != time.Second {
+			t.Errorf("stop: %v after %v", err, took)
+		}
+		close(hold)
+		sub.Unsubscribe()
+	})
 }

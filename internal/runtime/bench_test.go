@@ -13,7 +13,7 @@ import (
 // adder answers add with its parameter plus one, and nothing else.
 type adder struct{ Defaults }
 
-func (adder) HandleAction(_ context.Context, _ *Agent, _ string, _ Params) (any, error) {
+func (adder) HandleAction(_ context.Context, _ *Agent, _ string, _ any) (any, error) {
 	return nil, nil
 }
 

@@ -25,13 +25,15 @@ type Bus struct {
 	length    int
 	history   int
 	origin    EventID // the system's part of event ids
+	rate      *bucket // of Publish; nil if there is none
 
 	topics  *table[topic]
 	stopped atomic.Bool
 
-	sequence                      atomic.Uint64
-	published, delivered, dropped counter
-	subscriptions                 atomic.Int64
+	recent             topicCache
+	sequence           atomic.Uint64 // of the newest event: as many were published
+	delivered, dropped counter
+	subscriptions      atomic.Int64
 
 	mu       sync.Mutex // guards what follows, and changes of topics
 	patterns map[string]*patternLog
@@ -42,9 +44,10 @@ type Bus struct {
 // A topic is one event type: the log that its own subscribers share, and where
 // else its events go.
 type topic struct {
-	name   string
-	log    *log
-	pinned bool // somebody holds on to it
+	name      string
+	log       *log
+	pinned    bool        // somebody holds on to it
+	forgotten atomic.Bool // it is no longer in Bus.topics
 	// others is replaced when a pattern or a queue comes or goes.
 	others atomic.Pointer[others]
 }
@@ -75,29 +78,39 @@ func newBus(ctx context.Context, s *scheduler, o Options) *Bus {
 
 // Publish sends an event to all who subscribed to its type or to a pattern
 // that matches it. It waits for subscribers that block while their queue is
-// full, until ctx ends; those who then did not get the event are counted as
-// having dropped it, and the error says so.
+// full, until ctx ends, for ever if it never does; those who then did not get
+// the event are counted as having dropped it, and the error says so. An agent
+// uses Agent.Publish instead. If there is a rate for publishing, it first waits
+// for its turn, as Limiter.Wait does.
 func (b *Bus) Publish(ctx context.Context, e Event) error {
+	return b.publishFor(ctx, 0, &e)
+}
+
+// publishFor is Publish for one who, if ctx has no deadline, has some patience;
+// 0 is without limit.
+func (b *Bus) publishFor(ctx context.Context, patience time.Duration, e *Event) error {
 	if b.stopped.Load() {
 		return ErrSystemStopped
 	}
-	return b.publish(ctx, b.topic(e.Type), &e)
+	if err := b.rate.wait(ctx); err != nil {
+		return fmt.Errorf("publish %q: %w", e.Type, err)
+	}
+	return b.publish(ctx, b.topic(e.Type), patience, e)
 }
 
-// publish is Publish for a topic that is known.
-func (b *Bus) publish(ctx context.Context, t *topic, e *Event) error {
+// publish is publishFor for a topic that is known. No rate holds.
+func (b *Bus) publish(ctx context.Context, t *topic, patience time.Duration, e *Event) error {
 	e.ID = b.origin | EventID(b.sequence.Add(1))
 	if e.Timestamp.IsZero() {
 		e.Timestamp = time.Now()
 	}
-	b.published.add(1)
-	missed, err := t.log.append(ctx, e)
+	missed, err := t.log.append(ctx, patience, e)
 	if err == nil {
 		missed = 0
 	}
 	if o := t.others.Load(); o != nil {
 		for _, l := range o.logs {
-			n, e2 := l.append(ctx, e)
+			n, e2 := l.append(ctx, patience, e)
 			if e2 != nil {
 				missed, err = missed+n, e2
 			}
@@ -127,6 +140,9 @@ func (b *Bus) enqueue(s *Subscription, e *Event) {
 	}
 }
 
+// wants says whether an event of the topic would be kept, or reach anybody.
+func (b *Bus) wants(t *topic) bool { return b.history > 0 || t.wanted() }
+
 // wanted says whether anybody would get an event of this topic.
 func (t *topic) wanted() bool {
 	return t.log.audience.Load() > 0 || t.others.Load() != nil
@@ -135,12 +151,17 @@ func (t *topic) wanted() bool {
 // topic returns the topic of an event type, which is made when the type is
 // first seen.
 func (b *Bus) topic(name string) *topic {
-	if t := b.topics.get(name); t != nil {
+	if t := b.recent.get(name); t != nil {
 		return t
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.topicLocked(name)
+	t := b.topics.get(name)
+	if t == nil {
+		b.mu.Lock()
+		t = b.topicLocked(name)
+		b.mu.Unlock()
+	}
+	b.recent.put(name, t)
+	return t
 }
 
 // topicLocked is topic for one who holds the lock: the topic stays as long.
@@ -152,18 +173,24 @@ func (b *Bus) topicLocked(name string) *topic {
 		b.sweep()
 	}
 	t := &topic{name: name, log: newLog(b.length, b.history)}
-	for _, p := range b.sortedPatterns() {
-		if matches(p, name) {
-			t.connect(b.patterns[p])
+	for pattern, p := range b.patterns {
+		if !matches(pattern, name) {
+			continue
+		}
+		if p.readers > 0 {
+			t.add(p.log, nil)
+		}
+		for _, s := range p.queued {
+			t.add(nil, s)
 		}
 	}
 	b.names = append(b.names, t)
-	b.topics.put(name, t)
+	b.topics.add(name, t)
 	return t
 }
 
 // minSweep is the number of topics from which on unused ones are forgotten.
-const minSweep = 1024
+const minSweep = 8192
 
 // isSubscribed says whether anybody subscribed to just this type. Those who
 // subscribed to a pattern are found again when the topic is made anew.
@@ -180,47 +207,40 @@ func (t *topic) isSubscribed() bool {
 func (b *Bus) sweep() {
 	newest := b.sequence.Load()
 	b.names = slices.DeleteFunc(b.names, func(t *topic) bool {
-		if t.pinned || t.isSubscribed() || newest-t.log.newest() < uint64(b.history) {
+		if t.pinned || t.isSubscribed() || int64(newest-t.log.newest()) < int64(b.history) {
 			return false
 		}
 		b.topics.remove(t.name)
+		t.forgotten.Store(true)
 		return true
 	})
+	b.recent.clear()
 	b.sweepAt = max(minSweep, 2*len(b.names))
 }
 
-// sortedPatterns gives the patterns an order, so that events reach their logs
-// in the same order on every topic.
-func (b *Bus) sortedPatterns() []string {
-	names := make([]string, 0, len(b.patterns))
-	for p := range b.patterns {
-		names = append(names, p)
-	}
-	slices.Sort(names)
-	return names
-}
-
-// connect adds a pattern's log and queues to the topic's receivers.
-func (t *topic) connect(p *patternLog) {
-	t.change(func(o *others) {
-		if p.readers > 0 && !slices.Contains(o.logs, p.log) {
-			o.logs = append(o.logs, p.log)
-		}
-		for _, s := range p.queued {
-			if !slices.Contains(o.queued, s) {
-				o.queued = append(o.queued, s)
-			}
-		}
-	})
-}
-
-// change replaces the topic's receivers by a changed copy.
-func (t *topic) change(f func(*others)) {
+// add gives the topic one more receiver: a pattern's log, or a subscription with
+// a queue of its own if there is none. The caller holds Bus.mu.
+func (t *topic) add(l *log, s *Subscription) {
 	next := &others{}
 	if now := t.others.Load(); now != nil {
-		next.logs, next.queued = slices.Clone(now.logs), slices.Clone(now.queued)
+		*next = *now
 	}
-	f(next)
+	// Appending leaves alone what a publisher sees of the lists it has.
+	if l != nil {
+		next.logs = append(next.logs, l)
+	} else {
+		next.queued = append(next.queued, s)
+	}
+	t.others.Store(next)
+}
+
+// drop takes a receiver away again. The caller holds Bus.mu.
+func (t *topic) drop(l *log, s *Subscription) {
+	now := t.others.Load()
+	next := &others{
+		logs:   slices.DeleteFunc(slices.Clone(now.logs), func(x *log) bool { return x == l }),
+		queued: slices.DeleteFunc(slices.Clone(now.queued), func(x *Subscription) bool { return x == s }),
+	}
 	if len(next.logs)+len(next.queued) == 0 {
 		next = nil
 	}
@@ -244,8 +264,13 @@ func (b *Bus) subscribe(s *Subscription, o SubscribeOptions) (*Subscription, err
 	if err := checkPattern(s.pattern); err != nil {
 		return nil, fmt.Errorf("subscribe to %q: %w", s.pattern, err)
 	}
-	if b.stopped.Load() {
+	switch {
+	case b.stopped.Load():
 		return nil, fmt.Errorf("subscribe to %q: %w", s.pattern, ErrSystemStopped)
+	case s.agent == nil && s.handler == nil:
+		return nil, fmt.Errorf("subscribe to %q: no handler", s.pattern)
+	case o.Policy != nil && !o.Policy.known():
+		return nil, fmt.Errorf("subscribe to %q: there is no policy %d", s.pattern, int(*o.Policy))
 	}
 	s.bus = b
 	s.parkedAt = -1
@@ -267,6 +292,10 @@ func (b *Bus) subscribe(s *Subscription, o SubscribeOptions) (*Subscription, err
 	} else {
 		b.joinPattern(s)
 	}
+	if b.stopped.Load() { // it may have come too late for stop to find it
+		s.end(nil)
+		return nil, fmt.Errorf("subscribe to %q: %w", s.pattern, ErrSystemStopped)
+	}
 	return s, nil
 }
 
@@ -279,7 +308,7 @@ func (b *Bus) joinTopic(s *Subscription) {
 		t.log.join(s)
 		return
 	}
-	t.change(func(o *others) { o.queued = append(o.queued, s) })
+	t.add(nil, s)
 }
 
 func (b *Bus) joinPattern(s *Subscription) {
@@ -302,7 +331,7 @@ func (b *Bus) joinPattern(s *Subscription) {
 	}
 	for _, t := range b.names {
 		if matches(s.pattern, t.name) {
-			t.connect(p)
+			t.add(s.log, s)
 		}
 	}
 }
@@ -317,7 +346,7 @@ func (b *Bus) remove(s *Subscription) {
 		if s.queue != nil {
 			b.mu.Lock()
 			defer b.mu.Unlock()
-			b.topics.get(s.pattern).change(func(o *others) { o.without(nil, s) })
+			b.topics.get(s.pattern).drop(nil, s)
 		}
 		return
 	}
@@ -339,15 +368,9 @@ func (b *Bus) remove(s *Subscription) {
 	}
 	for _, t := range b.names {
 		if matches(s.pattern, t.name) {
-			t.change(func(o *others) { o.without(gone, s) })
+			t.drop(gone, s)
 		}
 	}
-}
-
-// without takes a pattern's log and a subscription out of the receivers.
-func (o *others) without(gone *log, s *Subscription) {
-	o.logs = slices.DeleteFunc(o.logs, func(l *log) bool { return l == gone })
-	o.queued = slices.DeleteFunc(o.queued, func(q *Subscription) bool { return q == s })
 }
 
 // History returns up to limit of the newest events of all types, oldest first;
@@ -367,11 +390,28 @@ func (b *Bus) History(limit int) []Event {
 	return events[max(len(events)-limit, 0):]
 }
 
-// stop lets the subscribers handle what was published, and ends them all.
-func (b *Bus) stop(ctx context.Context) error {
-	b.stopped.Store(true)
-	err := b.scheduler.wait(ctx)
+// beginAnew forgets what a crash of the bus loses: the events that subscribers
+// have not taken up, which count as dropped, and the history. The subscriptions
+// stay, and publishers who waited for room go on.
+func (b *Bus) beginAnew() {
 	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, t := range b.names {
+		t.log.lose()
+	}
+	for _, p := range b.patterns {
+		p.log.lose()
+	}
+	for _, s := range b.membersLocked() {
+		if s.queue != nil {
+			s.drop(s.queue.lose())
+		}
+	}
+}
+
+// membersLocked lists the subscriptions. One with a queue of its own is there
+// once for each topic that its pattern matches. The caller holds the lock.
+func (b *Bus) membersLocked() []*Subscription {
 	var subs []*Subscription
 	for _, t := range b.names {
 		subs = append(subs, t.log.members()...)
@@ -383,6 +423,15 @@ func (b *Bus) stop(ctx context.Context) error {
 		subs = append(subs, p.log.members()...)
 		subs = append(subs, p.queued...)
 	}
+	return subs
+}
+
+// stop lets the subscribers handle what was published, and ends them all.
+func (b *Bus) stop(ctx context.Context) error {
+	b.stopped.Store(true)
+	err := b.scheduler.wait(ctx)
+	b.mu.Lock()
+	subs := b.membersLocked()
 	b.mu.Unlock()
 	for _, s := range subs {
 		s.end(nil)

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -478,4 +480,77 @@ func TestBusForgetsUnusedTopics(t *testing.T) {
 	if got := pattern.data(); !slices.Equal(got, []int{n + 1}) {
 		t.Errorf("rare.* got %v", got)
 	}
+}
+
+// History keeps as many events as it is told to, of one type or of several.
+func TestHistoryKeepsAll(t *testing.T) {
+	for _, history := range []int{1, 10, 100, 1000} {
+		for _, types := range []int{1, 3} {
+			for _, queue := range []int{1, 1024} {
+				s := start(t, Options{History: history, BusQueue: queue})
+				if _, err := s.Bus().Subscribe("0", func(context.Context, Event) {}, SubscribeOptions{}); err != nil {
+					t.Fatal(err)
+				}
+				for n := 1; n <= 2500; n++ {
+					if err := s.Bus().Publish(t.Context(), Event{Type: fmt.Sprint(n % types), Data: n}); err != nil {
+						t.Fatal(err)
+					}
+					if n%331 != 0 && n != 40 && n != 999 {
+						continue
+					}
+					kept := s.Bus().History(0)
+					if want := min(n, history); len(kept) != want || kept[0].Data != n-want+1 || kept[want-1].Data != n {
+						t.Fatalf("history %d, %d types, queue %d: after %d events %d are kept, %v to %v",
+							history, types, queue, n, len(kept), kept[0].Data, kept[len(kept)-1].Data)
+					}
+				}
+			}
+		}
+	}
+}
+
+// A subscription that has ended waits for nothing.
+func TestWaitingEnds(t *testing.T) {
+	s := start(t, Options{})
+	sub, err := s.Bus().Subscribe("e", func(context.Context, Event) {}, SubscribeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sub.Unsubscribe()
+	for range 3 {
+		if err := s.Bus().Publish(t.Context(), Event{Type: "e"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := sub.Waiting(); n != 0 {
+		t.Errorf("%d events wait for a subscription that has ended", n)
+	}
+}
+
+// An agent that publishes what it subscribed to gets an error in the end, not a
+// wait for itself.
+func TestAgentDoesNotWaitForItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, Options{BusQueue: 4, WaitTimeout: 3 * time.Second})
+		var failed error
+		startAgent(t, s, Spec{Behaviour: &scripted{
+			init: func(self *Agent) error {
+				_, err := self.Subscribe("echo")
+				return err
+			},
+			event: func(self *Agent, _ Event) {
+				for failed == nil {
+					failed = self.Publish(self.System().ctx, "echo", nil)
+				}
+			},
+		}})
+		if err := s.Bus().Publish(t.Context(), Event{Type: "echo"}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if !errors.Is(failed, ErrTimeout) {
+			t.Errorf("it ended with %v", failed)
+		}
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"hash/fnv"
 	"time"
 )
 
@@ -40,7 +41,13 @@ type ComplexState struct {
 
 // complexAgent answers ping, work (hashes a part of what it holds), hold
 // (bytes: holds that much from now on), sleep (for: a Go duration) and
-// get_state.
+// get_state. In coordinations it always answers the same, by its id alone:
+//
+//   - vote (choices: a list): the choice that its id falls on, so that a vote
+//     among several may well end without a majority; "yes" if there are none.
+//   - bid and stand (limit: a whole number, 1,000 by default): a number from 1
+//     to the limit.
+//   - arrive, release and break: nil, at once.
 type complexAgent struct {
 	Defaults
 	options ComplexOptions
@@ -64,7 +71,7 @@ func (c *complexAgent) hold(n int) {
 	c.at = 0
 }
 
-func (c *complexAgent) HandleAction(ctx context.Context, self *Agent, action string, params Params) (any, error) {
+func (c *complexAgent) HandleAction(ctx context.Context, self *Agent, action string, params any) (any, error) {
 	switch action {
 	case "ping":
 		return "pong", nil
@@ -84,8 +91,41 @@ func (c *complexAgent) HandleAction(ctx context.Context, self *Agent, action str
 		return nil, sleep(ctx, params)
 	case "get_state":
 		return self.State(), nil
+	case ActionVote:
+		return complexVote(self.ID(), params)
+	case ActionBid, ActionStand:
+		limit, err := intParam(params, "limit", 1000)
+		if err != nil {
+			return nil, err
+		}
+		if limit < 1 {
+			return nil, fmt.Errorf("parameter %q: %d is less than 1", "limit", limit)
+		}
+		return 1 + share(self.ID(), limit), nil
+	case ActionArrive, ActionRelease, ActionBreak:
+		return nil, nil
 	}
 	return nil, ErrUnknownAction
+}
+
+func complexVote(id string, params any) (any, error) {
+	switch choices := param(params, "choices").(type) {
+	case nil:
+		return "yes", nil
+	case []any:
+		if len(choices) > 0 {
+			return choices[share(id, len(choices))], nil
+		}
+	}
+	return nil, fmt.Errorf("parameter %q: want a list that is not empty, got %v", "choices", param(params, "choices"))
+}
+
+// share gives each id a number below n, always the same, and each number to
+// about as many ids.
+func share(id string, n int) int {
+	hash := fnv.New32a()
+	hash.Write([]byte(id))
+	return int(uint64(hash.Sum32()) * uint64(n) >> 32)
 }
 
 // work hashes the next part of what the agent holds into its state.
@@ -106,10 +146,10 @@ func (c *complexAgent) work(self *Agent) int {
 }
 
 // sleep waits for the duration in the parameters, or until ctx ends.
-func sleep(ctx context.Context, params Params) error {
-	d, err := time.ParseDuration(fmt.Sprint(params["for"]))
+func sleep(ctx context.Context, params any) error {
+	d, err := time.ParseDuration(fmt.Sprint(param(params, "for")))
 	if err != nil {
-		return fmt.Errorf("parameter %q: want a duration such as 2ms, got %v", "for", params["for"])
+		return fmt.Errorf("parameter %q: want a duration such as 2ms, got %v", "for", param(params, "for"))
 	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -23,7 +23,7 @@ type counter struct {
 // goroutines that run at the same time.
 func (c *counter) add(n int64) {
 	var here byte
-	page := uintptr(unsafe.Pointer(&here)) >> 13
+	page := uintptr(unsafe.Pointer(&here)) >> 11
 	c.stripes[(page^page>>5^page>>10)%counterStripes].n.Add(n)
 }
 

@@ -42,7 +42,7 @@ func (demo) Init(_ context.Context, self *Agent) error {
 	return err
 }
 
-func (demo) HandleAction(ctx context.Context, self *Agent, action string, params Params) (any, error) {
+func (demo) HandleAction(ctx context.Context, self *Agent, action string, params any) (any, error) {
 	state := self.State().(DemoState)
 	switch action {
 	case "ping":
@@ -58,9 +58,9 @@ func (demo) HandleAction(ctx context.Context, self *Agent, action string, params
 	case "get_state":
 		return state, nil
 	case "add_message":
-		message, ok := params["message"].(string)
+		message, ok := param(params, "message").(string)
 		if !ok {
-			return nil, fmt.Errorf("parameter %q: want a text, got %v", "message", params["message"])
+			return nil, fmt.Errorf("parameter %q: want a text, got %v", "message", param(params, "message"))
 		}
 		// A slice that is longer than the old one shows must not share its
 		// memory: states that were handed out before never change.
@@ -87,23 +87,4 @@ func (demo) HandleEvent(ctx context.Context, self *Agent, event Event) {
 	// A status that nobody has room for is counted by the bus.
 	_ = self.Publish(ctx, "demo_status_response",
 		DemoStatus{AgentID: self.ID(), Counter: state.Counter, Messages: len(state.Messages)})
-}
-
-// intParam reads a whole number from an action's parameters.
-func intParam(params Params, name string, absent int) (int, error) {
-	switch v := params[name].(type) {
-	case nil:
-		return absent, nil
-	case int:
-		return v, nil
-	case int64:
-		return int(v), nil
-	case uint64: // as a YAML parser gives it
-		return int(v), nil
-	case float64:
-		if v == float64(int(v)) {
-			return int(v), nil
-		}
-	}
-	return 0, fmt.Errorf("parameter %q: want a whole number, got %v", name, params[name])
 }

@@ -7,28 +7,52 @@ import (
 	"runtime/debug"
 )
 
-// Errors that say why the runtime refused or gave up. They arrive wrapped:
-// test for them with errors.Is.
+// Errors that say why the runtime refused or gave up. They arrive wrapped: test
+// for them with errors.Is. It looks through nested errors too: an action that
+// hands on another agent's ErrUnknownAgent has that error itself.
 var (
-	ErrUnknownAgent      = errors.New("unknown agent")
-	ErrUnknownAction     = errors.New("unknown action")
+	// ErrUnknownAgent tells that no living agent has the id.
+	ErrUnknownAgent = errors.New("unknown agent")
+	// ErrUnknownAction is what a behaviour returns for an action that it does
+	// not know.
+	ErrUnknownAction = errors.New("unknown action")
+	// ErrAlreadyRegistered tells that an id is taken.
 	ErrAlreadyRegistered = errors.New("already registered")
-	ErrMailboxFull       = errors.New("mailbox full")
-	ErrStopping          = errors.New("agent is stopping")
-	ErrKilled            = errors.New("agent was killed")
-	ErrCrashed           = errors.New("agent crashed")
-	ErrLimitReached      = errors.New("limit reached")
-	ErrSystemStopped     = errors.New("system is stopped")
-	ErrBadPattern        = errors.New("bad pattern")
-	// ErrTimeout is the end of a caller's deadline, so it is a
-	// context.DeadlineExceeded too.
+	// ErrMailboxFull tells that the agent has as much waiting as it takes.
+	ErrMailboxFull = errors.New("mailbox full")
+	// ErrStopping tells that the agent was asked to stop, and accepts no more.
+	ErrStopping = errors.New("agent is stopping")
+	// ErrKilled tells that the agent was killed before it came to what was
+	// asked of it.
+	ErrKilled = errors.New("agent was killed")
+	// ErrCrashed tells that a callback of the agent panicked before it came to
+	// what was asked of it. Who asked for just that gets the *PanicError.
+	ErrCrashed = errors.New("agent crashed")
+	// ErrLimitReached tells that a limit of the system refuses a new agent.
+	ErrLimitReached = errors.New("limit reached")
+	// ErrRateLimited tells that an operation is over its rate.
+	ErrRateLimited = errors.New("rate limited")
+	// ErrCircuitOpen tells that a target has failed too often of late.
+	ErrCircuitOpen = errors.New("circuit is open")
+	// ErrSystemStopped tells that the system stops, or has stopped.
+	ErrSystemStopped = errors.New("system is stopped")
+	// ErrSupervisorStopped tells that the supervisor stops, or is over.
+	ErrSupervisorStopped = errors.New("supervisor is stopped")
+	// ErrGaveUp tells that a supervisor would have had to restart too often.
+	ErrGaveUp = errors.New("supervisor gave up")
+	// ErrBadPattern tells that a pattern or event type is empty or too long.
+	ErrBadPattern = errors.New("bad pattern")
+	// ErrTimeout is the end of a caller's deadline, or of Options.WaitTimeout,
+	// so it is a context.DeadlineExceeded too. What was asked for may still be
+	// carried out.
 	ErrTimeout = fmt.Errorf("timeout: %w", context.DeadlineExceeded)
 )
 
 // An ActionError says which action of which agent failed, and why: Err is
 // ErrUnknownAgent, ErrUnknownAction, ErrMailboxFull, ErrStopping, ErrKilled,
-// ErrCrashed, ErrTimeout, context.Canceled, a *PanicError or the action's own
-// error.
+// ErrCrashed, ErrTimeout, ErrRateLimited, ErrCircuitOpen, ErrSystemStopped,
+// context.Canceled, a *DeadlockError, a *PanicError, ErrDeclined or ErrBadAnswer
+// of a coordination, or the action's own error.
 type ActionError struct {
 	Agent, Action string
 	Err           error
@@ -40,7 +64,8 @@ func (e *ActionError) Error() string {
 
 func (e *ActionError) Unwrap() error { return e.Err }
 
-// A PanicError is a panic in a callback of an agent's behaviour.
+// A PanicError is a panic in a callback of an agent's behaviour, or the end of
+// the goroutine that ran it: then Value is nil.
 type PanicError struct {
 	Value any
 	Stack []byte
@@ -51,7 +76,12 @@ func newPanicError(value any) *PanicError {
 	return &PanicError{Value: value, Stack: debug.Stack()}
 }
 
-func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+func (e *PanicError) Error() string {
+	if e.Value == nil {
+		return "goroutine ended"
+	}
+	return fmt.Sprintf("panic: %v", e.Value)
+}
 
 // Unwrap lets errors.Is find an error that was panicked with.
 func (e *PanicError) Unwrap() error {

@@ -24,17 +24,30 @@ const (
 	EventAgentStopping    = "agent_lifecycle.stopping"
 	EventAgentStopped     = "agent_lifecycle.stopped"
 	EventAgentCrashed     = "agent_lifecycle.crashed"
+	// Each life of an agent is told of by a started and a stopped or crashed
+	// event. One that a supervisor has begun gets a restarted event after its
+	// started one, and RestartAgent, which ends no life, that event alone.
+	EventAgentRestarted = "agent_lifecycle.restarted"
 	// The two of actions are published only while somebody subscribes to
 	// them.
 	EventActionExecuted = "action_executed"
 	EventActionFailed   = "action_failed"
+	// Those of the system's circuit breaker have a CircuitChange as their
+	// data.
+	EventCircuitOpened   = "circuit_breaker.opened"
+	EventCircuitHalfOpen = "circuit_breaker.half_open"
+	EventCircuitClosed   = "circuit_breaker.closed"
+	// The one of supervisors.
+	EventSupervisorGaveUp = "supervisor.gave_up"
+	// A component has crashed and begun anew. It has a ComponentData.
+	EventComponentRestarted = "component.restarted"
 )
 
 // LifecycleData is the data of the agent_lifecycle events.
 type LifecycleData struct {
 	AgentID, AgentType string
-	// Reason is why it failed to start, stopped or crashed; empty if it was
-	// asked to.
+	// Reason is why it failed to start, stopped or crashed, or why it was
+	// restarted; empty if it was asked to.
 	Reason string
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 // processToken sets the ids of this process apart from those of every other
-// node. It and the two counters are the only state that systems share: ids
+// node. It and the counters are the only state that systems share: ids
 // must be unique in the whole process.
 var processToken = func() string {
 	var b [4]byte
@@ -16,15 +16,16 @@ var processToken = func() string {
 	return hex.EncodeToString(b[:])
 }()
 
-var lastAgent, lastSystem atomic.Uint64
+var lastAgent, lastSignal, lastMessage, lastSupervisor, lastSystem atomic.Uint64
 
-// newAgentID returns an id that no agent of this or another node has.
-func newAgentID() string {
+// newID returns an id that nothing of this or another node has: its kind, the
+// process, and a count.
+func newID(prefix string, last *atomic.Uint64) string {
 	buf := make([]byte, 0, 32)
-	buf = append(buf, "agent_"...)
+	buf = append(buf, prefix...)
 	buf = append(buf, processToken...)
 	buf = append(buf, '_')
-	return string(strconv.AppendUint(buf, lastAgent.Add(1), 36))
+	return string(strconv.AppendUint(buf, last.Add(1), 36))
 }
 
 // An EventID tells an event from every other of this process. Events of one

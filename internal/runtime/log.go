@@ -2,9 +2,11 @@ package runtime
 
 import (
 	"context"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // minLogSlots is how many events a log has room for at first.
@@ -33,9 +35,12 @@ type log struct {
 	mu sync.Mutex
 	// low is a position that every reader is known to have reached.
 	low uint64
-	// full is the distance from low at which to look closer.
-	full    uint64
-	readers []*Subscription
+	// lost is the position before which the history is lost.
+	lost uint64
+	// full is the distance from low at which to look closer, and growAt the
+	// head at which the ring is too short for the history.
+	full, growAt uint64
+	readers      []*Subscription
 	// parked are the readers that have read everything and want to be woken.
 	parked []*Subscription
 	// room is closed when a reader moved on after publishers had to wait; nil
@@ -61,18 +66,26 @@ func newLog(queue, history int) *log {
 func (l *log) use(ring []Event) {
 	l.ring.Store(&ring)
 	l.full = uint64(min(len(ring), l.queue))
+	l.growAt = math.MaxUint64
+	if len(ring) < l.keep {
+		l.growAt = uint64(len(ring))
+	}
 }
 
 // append adds an event and wakes who waits for one. It waits while the slowest
-// reader is a whole log behind, until ctx ends. It returns the number of
+// reader is a whole queue behind, until ctx ends, or for as long as patience says
+// if that is not 0 and ctx has no deadline. It returns the number of
 // readers at that moment; with an error, that many did not get the event.
-func (l *log) append(ctx context.Context, e *Event) (readers int, err error) {
+func (l *log) append(ctx context.Context, patience time.Duration, e *Event) (readers int, err error) {
 	l.mu.Lock()
 	ring := *l.ring.Load()
 	head := l.head.Load()
-	if head-l.low >= l.full {
-		if ring, err = l.makeRoom(ctx); err != nil {
+	if head-l.low >= l.full || head == l.growAt {
+		if ring, err = l.makeRoom(ctx, patience); err != nil {
 			readers = len(l.readers)
+			for _, s := range l.readers {
+				s.dropped.Add(1)
+			}
 			l.mu.Unlock()
 			return readers, err
 		}
@@ -103,18 +116,18 @@ func (l *log) append(ctx context.Context, e *Event) (readers int, err error) {
 // makeRoom returns a ring with a free slot at head: the present one if readers
 // have moved on, else a larger one up to the bound. It waits while the slowest
 // reader is a whole queue behind. It is called and returns with the lock held.
-func (l *log) makeRoom(ctx context.Context) ([]Event, error) {
+func (l *log) makeRoom(ctx context.Context, patience time.Duration) ([]Event, error) {
 	for {
 		head, ring := l.head.Load(), *l.ring.Load()
 		l.low = head
 		for _, s := range l.readers {
-			l.low = min(l.low, s.cursor.Load())
+			l.low = min(l.low, s.reached())
 		}
 		if lag := head - l.low; lag < uint64(l.queue) {
 			if lag < uint64(len(ring)) && (len(ring) >= l.keep || head < uint64(len(ring))) {
 				return ring, nil
 			}
-			return l.grow(len(ring) * 2), nil
+			return l.grow(l.longer(len(ring))), nil
 		}
 		if l.room == nil {
 			l.room = make(chan struct{})
@@ -125,6 +138,11 @@ func (l *log) makeRoom(ctx context.Context) ([]Event, error) {
 		}
 		room := l.room
 		l.mu.Unlock()
+		if patience > 0 {
+			limited, cancel := withPatience(ctx, patience)
+			defer cancel()
+			ctx, patience = limited, 0 // it runs from the first wait on
+		}
 		var err error
 		select {
 		case <-room:
@@ -136,6 +154,17 @@ func (l *log) makeRoom(ctx context.Context) ([]Event, error) {
 			return nil, err
 		}
 	}
+}
+
+// longer is how many slots a ring gets that is too short: four times as many, so
+// that events are copied less often, up to what it may need.
+func (l *log) longer(slots int) int {
+	for range 2 {
+		if slots < max(l.keep, l.queue) {
+			slots *= 2
+		}
+	}
+	return slots
 }
 
 // grow moves the events to a new ring of that many slots.
@@ -187,7 +216,7 @@ func (l *log) join(s *Subscription) {
 func (l *log) park(s *Subscription) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if s.cursor.Load() != l.head.Load() || s.closed.Load() {
+	if s.cursor.Load() != l.head.Load() || s.closed() {
 		return false
 	}
 	s.parkedAt = int32(len(l.parked))
@@ -223,6 +252,20 @@ func (l *log) leave(s *Subscription) {
 	l.signal()
 }
 
+// lose forgets all events. A reader that is busy goes on with the batch that it
+// has taken up, in the ring that is left to it.
+func (l *log) lose() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	head := l.head.Load()
+	for _, s := range l.readers {
+		s.lost.Store(head) // before the ring is replaced: see drainLog
+	}
+	l.lost = head
+	l.use(make([]Event, len(*l.ring.Load())))
+	l.signal()
+}
+
 // newest is the sequence number of the newest event; 0 if there was none.
 func (l *log) newest() uint64 {
 	l.mu.Lock()
@@ -239,7 +282,7 @@ func (l *log) recent(limit int) []Event {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	ring, head := *l.ring.Load(), l.head.Load()
-	n := min(head, uint64(len(ring)), uint64(limit))
+	n := min(head-l.lost, uint64(len(ring)), uint64(limit))
 	events := make([]Event, 0, n)
 	for p := head - n; p < head; p++ {
 		events = append(events, ring[p&uint64(len(ring)-1)])

@@ -2,52 +2,63 @@ package runtime
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
-// Params are the parameters of an action.
-type Params map[string]any
-
-// A messageKind says what a message asks of the agent.
-type messageKind uint8
-
-const (
-	doAction    messageKind = iota
-	drainEvents             // a subscription has events
-	stopAgent               // the last message of a graceful stop
-)
-
-// A message is one piece of work in a mailbox.
+// A message is one piece of work in a mailbox. It is small because it travels
+// from one processor's cache to another's: params tells whether it is more
+// than an action that nobody waits for.
 type message struct {
-	kind   messageKind
 	action string
-	params Params
-	call   *call         // of doAction: who waits for the answer; nil if nobody
-	events *Subscription // of drainEvents
+	// params are the action's, or a *call that has them, for whom somebody
+	// waits, or what the runtime itself asks: *pendingEvents, *restartRequest or
+	// stopRequest.
+	params any
 }
+
+// pendingEvents asks the agent to handle the events of a subscription.
+type pendingEvents Subscription
+
+// stopRequest is the last message of a graceful stop.
+type stopRequest struct{}
 
 // A mailbox is an agent's bounded queue of work. Senders append under a lock
 // that is held for a few instructions; the agent takes the whole queue at
 // once, so an idle agent's mailbox holds no memory of its own.
 type mailbox struct {
 	mu sync.Mutex
-	// queue is nil while nothing waits.
-	queue *batch
-	// waiting says so to those who do not hold the lock.
-	waiting atomic.Bool
+	// free is how many messages still fit for certain. Counting it down spares
+	// senders a look at unhandled, which the agent changes all the time.
+	free int32
+	// queue and signals are nil while nothing waits.
+	queue   *batch
+	signals *signalQueue
+	// waiting tells those who do not hold the lock that something waits, and
+	// signalled that signals do.
+	waiting, signalled atomic.Bool
 	// closed is why nothing more is accepted; nil while open.
 	closed error
 	// room is closed when a full mailbox has room again; nil while nobody
 	// waits for that.
 	room chan struct{}
+	// full tells the agent that senders wait for room.
+	full atomic.Bool
 	// unhandled counts the messages that were taken from the queue and are
 	// not yet handled; they count against the capacity too.
 	unhandled atomic.Int32
 }
 
 // A batch is the messages that an agent takes at once.
-type batch struct{ messages []message }
+type batch struct {
+	messages []message
+	// counted is how many of them are in the system's gauge of queued
+	// messages, and countAt how many there must be to count again: each of the
+	// first 16, and from then on a sixteenth of them at once.
+	counted, countAt int
+}
 
 // batches holds the queues that no mailbox needs now. It is shared by all
 // systems because memory is.
@@ -65,77 +76,155 @@ func (m *mailbox) depth() int {
 	return n
 }
 
-// offer appends a message if there is room and returns the depth after it.
-func (m *mailbox) offer(msg message, capacity int) (depth int, err error) {
+// offer appends a message if there is room. It returns how much the system's
+// gauge of queued messages is behind; if it is, depth is how many there are.
+func (m *mailbox) offer(action string, params any, capacity int) (uncounted, depth int, err error) {
 	m.mu.Lock()
-	if m.closed != nil {
-		err = m.closed
-		m.mu.Unlock()
-		return 0, err
+	if m.free <= 0 {
+		if err = m.look(capacity); err != nil {
+			m.mu.Unlock()
+			return 0, 0, err
+		}
 	}
-	depth = m.depth() + 1
-	if depth > capacity {
-		m.mu.Unlock()
-		return 0, ErrMailboxFull
+	m.free--
+	b := m.queue
+	if b == nil {
+		b = m.begin()
 	}
-	m.append(msg)
+	slot := b.next()
+	slot.action, slot.params = action, params
+	if len(b.messages) >= b.countAt {
+		uncounted, depth = b.count(), m.depth()
+	}
 	m.mu.Unlock()
-	return depth, nil
+	return uncounted, depth, nil
 }
+
+// look finds out how many messages fit, or why none does; the caller holds the
+// lock.
+func (m *mailbox) look(capacity int) error {
+	if m.closed != nil {
+		return m.closed
+	}
+	m.free = int32(capacity - m.depth())
+	if m.free <= 0 {
+		return ErrMailboxFull
+	}
+	return nil
+}
+
+// begin lets a queue begin; the caller holds the lock.
+func (m *mailbox) begin() *batch {
+	m.queue = batches.Get().(*batch)
+	m.queue.counted, m.queue.countAt = 0, 1
+	m.waiting.Store(true)
+	return m.queue
+}
+
+// next is the slot of the next message, which is empty.
+func (b *batch) next() *message {
+	n := len(b.messages)
+	if n == cap(b.messages) {
+		b.messages = slices.Grow(b.messages, 1)
+	}
+	b.messages = b.messages[:n+1]
+	return &b.messages[n]
+}
+
+// count returns how many messages are not in the system's gauge, to be counted
+// now.
+func (b *batch) count() (uncounted int) {
+	n := len(b.messages)
+	uncounted = n - b.counted
+	b.counted, b.countAt = n, n+1+n/16
+	return uncounted
+}
+
+// append adds a message of the runtime's own, which is taken even when the
+// mailbox is full or closed; the caller holds the lock. It returns how much the
+// system's gauge is behind.
+func (m *mailbox) append(request any) (uncounted int) {
+	b := m.queue
+	if b == nil {
+		b = m.begin()
+	}
+	b.next().params = request
+	return b.count()
+}
+
+// lookAgain is how long a sender waits for room before it looks by itself. The
+// agent tells when half the mailbox is free: to wake a sender for each message
+// would cost more than handling it. But messages may take long.
+const lookAgain = 10 * time.Millisecond
 
 // wait returns when there may be room, or when ctx ends.
 func (m *mailbox) wait(ctx context.Context, capacity int) error {
 	m.mu.Lock()
+	if m.room == nil {
+		m.room = make(chan struct{})
+		m.full.Store(true)
+	}
+	// Room that was made before the agent could see the flag is seen here.
 	if m.closed != nil || m.depth() < capacity {
 		m.mu.Unlock()
 		return nil
 	}
-	if m.room == nil {
-		m.room = make(chan struct{})
-	}
 	room := m.room
 	m.mu.Unlock()
+	again := time.NewTimer(lookAgain)
+	defer again.Stop()
 	select {
 	case <-room:
+		return nil
+	case <-again.C:
 		return nil
 	case <-ctx.Done():
 		return callError(ctx)
 	}
 }
 
-// append adds a message; the caller holds the lock. The few that the runtime
-// itself sends are taken even when the mailbox is full or closed.
-func (m *mailbox) append(msg message) {
-	if m.queue == nil {
-		m.queue = batches.Get().(*batch)
-		m.waiting.Store(true)
-	}
-	m.queue.messages = append(m.queue.messages, msg)
-}
-
-// take returns all that waits, for the agent to handle; nil if nothing does.
-func (m *mailbox) take() *batch {
+// take returns all that waits, for the agent to handle, and how much of it is
+// not in the system's gauge; nil if nothing waits.
+func (m *mailbox) take() (b *batch, uncounted int) {
 	m.mu.Lock()
-	b := m.queue
-	m.queue = nil
+	b = m.queue
 	if b != nil {
-		m.waiting.Store(false)
+		m.queue = nil
+		m.waiting.Store(m.signals != nil)
 		m.unhandled.Add(int32(len(b.messages)))
+		uncounted = len(b.messages) - b.counted
 	}
 	m.mu.Unlock()
-	return b
+	return b, uncounted
 }
 
-// release lets waiting senders know that a batch was handled, and keeps the
-// batch's memory for another mailbox.
-func (m *mailbox) release(b *batch) {
-	m.mu.Lock()
-	room := m.room
-	m.room = nil
-	m.mu.Unlock()
-	if room != nil {
-		close(room)
+// handled notes that n messages of those taken are done, and wakes senders who
+// wait for room when there is enough of it to be worth their while.
+func (m *mailbox) handled(n int, capacity int) {
+	left := m.unhandled.Add(-int32(n))
+	if m.full.Load() && (left == 0 || int(left) <= capacity/2) {
+		m.wakeSenders()
 	}
+}
+
+// wakeSenders wakes those who wait for room.
+func (m *mailbox) wakeSenders() {
+	m.mu.Lock()
+	m.wakeSendersLocked()
+	m.mu.Unlock()
+}
+
+// wakeSendersLocked is wakeSenders for one who holds the lock.
+func (m *mailbox) wakeSendersLocked() {
+	if m.room != nil {
+		close(m.room)
+		m.room = nil
+		m.full.Store(false)
+	}
+}
+
+// release keeps a batch's memory for another mailbox.
+func (b *batch) release() {
 	if cap(b.messages) > maxKeptBatch {
 		return
 	}
@@ -144,20 +233,12 @@ func (m *mailbox) release(b *batch) {
 	batches.Put(b)
 }
 
-// close refuses messages from now on, for the reason given.
-func (m *mailbox) close(reason error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.closeLocked(reason)
-}
-
-// closeLocked is close for one who holds the lock.
+// closeLocked refuses messages from now on, for the reason given; the caller
+// holds the lock.
 func (m *mailbox) closeLocked(reason error) {
 	m.closed = reason
-	if m.room != nil {
-		close(m.room)
-		m.room = nil
-	}
+	m.free = 0
+	m.wakeSendersLocked()
 }
 
 // empty says whether nothing waits.

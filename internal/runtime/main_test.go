@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -21,15 +22,24 @@ func start(t testing.TB, o Options) *System {
 		if err := s.Stop(context.Background()); err != nil {
 			t.Errorf("stop: %v", err)
 		}
-		if n := s.Registry().Count(); n != 0 {
-			t.Errorf("%d agents are still registered after stop", n)
-		}
-		tel := s.Telemetry()
-		if tel.Agents != 0 || tel.Subscriptions != 0 || tel.MailboxDepth != 0 {
-			t.Errorf("left after stop: %d agents, %d subscriptions, %d messages", tel.Agents, tel.Subscriptions, tel.MailboxDepth)
+		if err := leftovers(s); err != nil {
+			t.Error(err)
 		}
 	})
 	return s
+}
+
+// leftovers says what a system has left behind that was stopped.
+func leftovers(s *System) error {
+	tel := s.Telemetry()
+	if n := s.Registry().Count() + len(s.Registry().All()) + len(s.Registry().ByNode(s.Node())); n != 0 ||
+		tel.Agents != 0 || tel.Subscriptions != 0 || tel.MailboxDepth != 0 || s.Goroutines() != 0 {
+		return fmt.Errorf("left after stop: %d registrations, %d goroutines, %+v", n, s.Goroutines(), tel)
+	}
+	if tel.AgentsStarted != tel.AgentsStopped+tel.AgentsCrashed {
+		return fmt.Errorf("%d agents were started, %d stopped and %d crashed", tel.AgentsStarted, tel.AgentsStopped, tel.AgentsCrashed)
+	}
+	return nil
 }
 
 // startAgent starts an agent that must start.
@@ -45,7 +55,8 @@ func startAgent(t testing.TB, s *System, spec Spec) string {
 // A scripted behaviour calls a function for each callback that is set.
 type scripted struct {
 	init      func(self *Agent) error
-	action    func(ctx context.Context, self *Agent, action string, params Params) (any, error)
+	action    func(ctx context.Context, self *Agent, action string, params any) (any, error)
+	signal    func(self *Agent, s Signal)
 	event     func(self *Agent, e Event)
 	terminate func(self *Agent)
 }
@@ -57,11 +68,17 @@ func (b *scripted) Init(_ context.Context, self *Agent) error {
 	return b.init(self)
 }
 
-func (b *scripted) HandleAction(ctx context.Context, self *Agent, action string, params Params) (any, error) {
+func (b *scripted) HandleAction(ctx context.Context, self *Agent, action string, params any) (any, error) {
 	if b.action == nil {
 		return nil, ErrUnknownAction
 	}
 	return b.action(ctx, self, action, params)
+}
+
+func (b *scripted) HandleSignal(_ context.Context, self *Agent, s Signal) {
+	if b.signal != nil {
+		b.signal(self, s)
+	}
 }
 
 func (b *scripted) HandleEvent(_ context.Context, self *Agent, e Event) {

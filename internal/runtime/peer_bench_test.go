@@ -139,8 +139,8 @@ func peerSpawn(b *testing.B, n int) {
 // peerAdder answers with its parameter plus one.
 type peerAdder struct{ Defaults }
 
-func (peerAdder) HandleAction(_ context.Context, _ *Agent, _ string, params Params) (any, error) {
-	return params["v"].(int) + 1, nil
+func (peerAdder) HandleAction(_ context.Context, _ *Agent, _ string, params any) (any, error) {
+	return *params.(*int) + 1, nil
 }
 
 // peerAgents starts agents for the ask workloads. Their callers have a
@@ -157,9 +157,9 @@ func peerAgents(b *testing.B, s *System, n int) []string {
 	return ids
 }
 
-func peerCall(ctx context.Context, s *System, id string, params Params, v int) error {
-	params["v"] = v
-	reply, err := s.Execute(ctx, id, "add", params)
+func peerCall(ctx context.Context, s *System, id string, param *int, v int) error {
+	*param = v
+	reply, err := s.Execute(ctx, id, "add", param)
 	if err == nil && reply != v+1 {
 		err = fmt.Errorf("agent %q replied %v to %d", id, reply, v)
 	}
@@ -171,11 +171,11 @@ func peerAsk(b *testing.B) {
 	defer cancel()
 	for range b.N {
 		s, stop := peerSystem(b)
-		id, params := peerAgents(b, s, 1)[0], Params{}
+		id, param := peerAgents(b, s, 1)[0], new(int)
 		b.StartTimer()
 		start := time.Now()
 		for i := range peerAsks / 2 {
-			if err := peerCall(ctx, s, id, params, i); err != nil {
+			if err := peerCall(ctx, s, id, param, i); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -183,7 +183,7 @@ func peerAsk(b *testing.B) {
 		took := make([]time.Duration, peerAsks/2)
 		last := time.Now()
 		for i := range took {
-			if err := peerCall(ctx, s, id, params, i); err != nil {
+			if err := peerCall(ctx, s, id, param, i); err != nil {
 				b.Fatal(err)
 			}
 			now := time.Now()
@@ -198,8 +198,6 @@ func peerAsk(b *testing.B) {
 }
 
 func peerAskConcurrent(b *testing.B, callers int) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
-	defer cancel()
 	for range b.N {
 		s, stop := peerSystem(b)
 		ids := peerAgents(b, s, callers)
@@ -208,9 +206,11 @@ func peerAskConcurrent(b *testing.B, callers int) {
 		var wg sync.WaitGroup
 		for _, id := range ids {
 			wg.Go(func() {
-				params := Params{}
+				ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
+				defer cancel()
+				param := new(int)
 				for i := range peerAsks / callers {
-					if err := peerCall(ctx, s, id, params, i); err != nil {
+					if err := peerCall(ctx, s, id, param, i); err != nil {
 						b.Error(err)
 						return
 					}
@@ -259,7 +259,7 @@ func checkPeerSinks(b *testing.B, sinks []*peerSink) {
 	}
 }
 
-// peerValues are the data of events, so that none has to be allocated for each.
+// peerValues are the data of events and messages, so that none has to be allocated for each.
 var peerValues = sync.OnceValue(func() []int {
 	values := make([]int, peerTells)
 	for i := range values {
@@ -274,33 +274,34 @@ type peerTaker struct {
 	sink *peerSink
 }
 
-func (t *peerTaker) HandleAction(_ context.Context, _ *Agent, _ string, params Params) (any, error) {
-	t.sink.take(params["v"].(int))
+func (t *peerTaker) HandleAction(_ context.Context, _ *Agent, _ string, params any) (any, error) {
+	t.sink.take(*params.(*int))
 	return nil, nil
 }
 
 func peerTell(b *testing.B, agents int) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
 	defer cancel()
+	values := peerValues()
 	for range b.N {
 		s, stop := peerSystem(b)
 		each := peerTells / agents
 		sinks, full := newPeerSinks(agents, each)
-		ids := make([]string, agents)
-		for i := range ids {
+		refs := make([]Ref, agents)
+		for i := range refs {
 			id, err := s.StartAgent(ctx, Spec{ID: "agent-" + strconv.Itoa(i), Type: "taker", Capabilities: []string{"take"}, Behaviour: &peerTaker{sink: sinks[i]}})
 			if err != nil {
 				b.Fatal(err)
 			}
-			ids[i] = id
+			refs[i], _ = s.Ref(id)
 		}
 		b.StartTimer()
 		start := time.Now()
 		var wg sync.WaitGroup
-		for _, id := range ids {
+		for _, ref := range refs {
 			wg.Go(func() {
 				for i := range each {
-					if err := s.Tell(ctx, id, "take", Params{"v": i}); err != nil {
+					if err := ref.Tell(ctx, "take", &values[i]); err != nil {
 						b.Error(err)
 						return
 					}

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -37,9 +38,9 @@ type entry struct {
 	record atomic.Pointer[Record]
 	agent  *Agent // nil if a record was registered without a living agent
 
-	// Positions in the members of each index, guarded by Registry.mu.
-	typePos, nodePos int32
-	capabilityPos    []int32
+	// Guarded by Registry.mu: which lists it is in, and where in each.
+	shape     *shape
+	positions []int32
 }
 
 // A Registry finds agents by id, type, capability and node. All four change
@@ -49,6 +50,8 @@ type Registry struct {
 	entries *table[entry]
 	count   atomic.Int64
 	ops     counter
+	// shared is the list of capabilities that share returned last.
+	shared atomic.Pointer[[]string]
 
 	mu           sync.Mutex
 	byType       index
@@ -63,39 +66,12 @@ func newRegistry() *Registry {
 	}
 }
 
-// An index lists the entries that share a key. An entry keeps its position, so
-// that taking it out costs the same however many there are.
-type index map[string][]*entry
-
-// add appends the entry and returns its position.
-func (x index) add(key string, e *entry) int32 {
-	x[key] = append(x[key], e)
-	return int32(len(x[key]) - 1)
-}
-
-// remove takes out what is at pos, moves the last entry there, and tells the
-// new position with moved.
-func (x index) remove(key string, pos int32, moved func(*entry)) {
-	members := x[key]
-	last := len(members) - 1
-	if int(pos) != last {
-		members[pos] = members[last]
-		moved(members[pos])
-	}
-	members[last] = nil
-	switch {
-	case last == 0:
-		delete(x, key)
-	case cap(members) > 64 && last < cap(members)/4:
-		x[key] = slices.Clone(members[:last]) // give the memory back
-	default:
-		x[key] = members[:last]
-	}
-}
-
 // Register enters a record. ErrAlreadyRegistered tells that its id is taken.
 // The registry keeps a copy.
 func (r *Registry) Register(record Record) error {
+	if record.ID == "" {
+		return errors.New("register: no id")
+	}
 	if record.CreatedAt.IsZero() {
 		record.CreatedAt = time.Now()
 	}
@@ -107,17 +83,27 @@ func (r *Registry) Register(record Record) error {
 	return r.enter(e)
 }
 
+// share returns a copy of a list of capabilities. It is the same for many
+// records in a row with equal lists, which is how most agents are started.
+func (r *Registry) share(capabilities []string) []string {
+	if last := r.shared.Load(); last != nil && slices.Equal(*last, capabilities) {
+		return *last
+	}
+	own := slices.Clone(capabilities)
+	r.shared.Store(&own)
+	return own
+}
+
 // enter puts an entry with its record into the table and all indices.
 func (r *Registry) enter(e *entry) error {
 	r.ops.add(1)
 	id := e.record.Load().ID
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.entries.get(id) != nil {
+	if !r.entries.add(id, e) {
 		return fmt.Errorf("register %q: %w", id, ErrAlreadyRegistered)
 	}
 	r.index(e)
-	r.entries.put(id, e)
 	r.count.Add(1)
 	return nil
 }
@@ -157,6 +143,7 @@ func (r *Registry) Update(id string, change func(*Record) error) error {
 	if err := change(next); err != nil {
 		return fmt.Errorf("update %q: %w", id, err)
 	}
+	next = next.clone() // change may have put in what others hold on to
 	next.ID = id
 	next.UpdatedAt = time.Now()
 	r.unindex(e)
@@ -195,40 +182,35 @@ func (r *Registry) take(e *entry) {
 	r.count.Add(-1)
 }
 
+// index enters e into the lists of its record.
 func (r *Registry) index(e *entry) {
-	record := e.record.Load()
-	e.typePos = r.byType.add(record.Type, e)
-	e.nodePos = r.byNode.add(record.Node, e)
-	if n := len(record.Capabilities); n > 0 {
-		e.capabilityPos = make([]int32, n)
-		for i, c := range record.Capabilities {
-			e.capabilityPos[i] = r.byCapability.add(c, e)
-		}
+	e.shape = r.shapeOf(e.record.Load())
+	e.positions = slices.Grow(e.positions[:0], len(e.shape.lists))
+	for _, list := range e.shape.lists {
+		e.positions = append(e.positions, list.add(e))
 	}
 }
 
+// unindex takes e out of all lists.
 func (r *Registry) unindex(e *entry) {
-	record := e.record.Load()
-	r.byType.remove(record.Type, e.typePos, func(m *entry) { m.typePos = e.typePos })
-	r.byNode.remove(record.Node, e.nodePos, func(m *entry) { m.nodePos = e.nodePos })
 	// From the last to the first, so that a capability named twice is taken
 	// out in the order that its positions were given in.
-	for i := len(record.Capabilities) - 1; i >= 0; i-- {
-		c, pos := record.Capabilities[i], e.capabilityPos[i]
-		last := int32(len(r.byCapability[c]) - 1)
-		r.byCapability.remove(c, pos, func(m *entry) { m.moveCapability(c, last, pos) })
+	for i, list := range slices.Backward(e.shape.lists) {
+		list.remove(e.positions[i])
 	}
-	e.capabilityPos = nil
+	e.shape = nil
 }
 
-// moveCapability notes that the entry moved within a capability's members.
-func (e *entry) moveCapability(capability string, from, to int32) {
-	for i, c := range e.record.Load().Capabilities {
-		if c == capability && e.capabilityPos[i] == from {
-			e.capabilityPos[i] = to
-			return
-		}
-	}
+// beginAnew makes the indices anew, which are what a crash of the registry
+// loses. The table of entries outlives it, so lookups go on; changes and
+// listings wait.
+func (r *Registry) beginAnew() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.byType)
+	clear(r.byCapability)
+	clear(r.byNode)
+	r.entries.each(r.index)
 }
 
 // ByType lists the agents of a type, in no particular order.
@@ -246,10 +228,13 @@ func (r *Registry) list(x index, key string) []*Record {
 	r.ops.add(1)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	members := x[key]
-	records := make([]*Record, len(members))
-	for i, e := range members {
-		records[i] = e.record.Load()
+	list := x[key]
+	if list == nil {
+		return []*Record{}
+	}
+	records := make([]*Record, 0, list.entries.len())
+	for e := range list.entries.all() {
+		records = append(records, e.record.Load())
 	}
 	return records
 }

@@ -16,7 +16,7 @@ const (
 	stallAfter = time.Millisecond
 )
 
-// A runnable is something with work: an agent or a subscription.
+// A runnable is something with work: an agent, a subscription or a supervisor.
 type runnable interface {
 	// run handles one batch and says whether there is more to do.
 	run() (more bool)
@@ -93,6 +93,7 @@ func (s *scheduler) begin(r runnable) {
 		for ok := true; ok; r, ok = <-w.next {
 			running = true
 			s.work(r)
+			r = nil // while it rests, what it ran may end and go
 			running = false
 			if !s.rest(w) {
 				return

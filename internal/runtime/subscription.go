@@ -25,6 +25,8 @@ const (
 
 var policyNames = []string{"block", "drop-oldest", "drop-newest", "disconnect"}
 
+func (p QueuePolicy) known() bool { return p >= Block && p <= Disconnect }
+
 func (p QueuePolicy) String() string { return policyNames[p] }
 
 // ParseQueuePolicy reads a policy by its name.
@@ -51,12 +53,21 @@ type SubscribeOptions struct {
 // are waiting for a goroutine get their turn.
 const deliveryBatch = 512
 
+// The life of a subscription.
+const (
+	subscriptionOpen    uint32 = iota
+	subscriptionClosed         // nothing more is to be delivered
+	subscriptionRemoved        // it is off the bus: what is left in its queue is final
+)
+
 // A Subscription is one subscriber's place on the bus. Its handler is called
 // with one event at a time.
 type Subscription struct {
 	bus     *Bus
 	pattern string
 	exact   bool // pattern is an event type
+	// life is one of the three below.
+	life    atomic.Uint32
 	agent   *Agent
 	handler func(context.Context, Event)
 
@@ -64,7 +75,8 @@ type Subscription struct {
 	// a queue, and no log.
 	log      *log
 	cursor   atomic.Uint64
-	left     uint64 // the head when it left the log
+	lost     atomic.Uint64 // the events before this position were lost
+	left     uint64        // the head when it left the log
 	queue    *queue
 	pos      int32 // in log.readers, guarded by log.mu
 	parkedAt int32 // in log.parked, guarded by log.mu
@@ -75,8 +87,6 @@ type Subscription struct {
 	// busy is held by who touches the cursor: one that drains, or the last of
 	// all, who retires the subscription and never gives it back.
 	busy      atomic.Bool
-	closed    atomic.Bool // nothing more is to be delivered
-	removed   atomic.Bool // it is off the bus: what is left in its queue is final
 	delivered atomic.Uint64
 	dropped   atomic.Uint64
 	err       atomic.Pointer[error]
@@ -89,7 +99,7 @@ func (s *Subscription) Pattern() string { return s.pattern }
 func (s *Subscription) Delivered() uint64 { return s.delivered.Load() }
 
 // Dropped is how many events the handler was not called with because the
-// queue was full or the subscription ended before.
+// queue was full, the publisher gave up, or the subscription ended before.
 func (s *Subscription) Dropped() uint64 { return s.dropped.Load() }
 
 // Waiting is how many events are queued.
@@ -97,8 +107,17 @@ func (s *Subscription) Waiting() int {
 	if s.queue != nil {
 		return s.queue.depth()
 	}
-	return int(s.log.head.Load() - s.cursor.Load())
+	if s.closed() {
+		return 0
+	}
+	reached := s.reached() // before the head, which only grows
+	return int(s.log.head.Load() - reached)
 }
+
+// reached is the position of the next event that it is to get.
+func (s *Subscription) reached() uint64 { return max(s.cursor.Load(), s.lost.Load()) }
+
+func (s *Subscription) closed() bool { return s.life.Load() != subscriptionOpen }
 
 // Err is why the subscription ended by itself: ErrDisconnected, or a
 // *PanicError of its handler. It is nil while it lives and if it was ended
@@ -117,17 +136,18 @@ func (s *Subscription) Unsubscribe() { s.end(nil) }
 
 // end closes the subscription, for a reason of its own or from outside.
 func (s *Subscription) end(reason error) {
-	if !s.closed.CompareAndSwap(false, true) {
+	if !s.life.CompareAndSwap(subscriptionOpen, subscriptionClosed) {
 		return
 	}
 	if reason != nil {
-		s.err.Store(&reason)
+		kept := reason // a copy, so that no end without a reason allocates one
+		s.err.Store(&kept)
 	}
 	s.bus.remove(s)
-	if s.agent != nil {
+	if s.agent != nil && !s.agent.ended.Load() {
 		s.agent.forget(s)
 	}
-	s.removed.Store(true)
+	s.life.Store(subscriptionRemoved)
 	s.retire()
 }
 
@@ -145,6 +165,9 @@ func (s *Subscription) retire() {
 }
 
 func (s *Subscription) drop(n uint64) {
+	if n == 0 {
+		return
+	}
 	s.dropped.Add(n)
 	s.bus.dropped.add(int64(n))
 }
@@ -152,7 +175,7 @@ func (s *Subscription) drop(n uint64) {
 // wake makes the subscription run because there is an event.
 func (s *Subscription) wake() {
 	if s.agent != nil {
-		s.agent.push(message{kind: drainEvents, events: s})
+		s.agent.push((*pendingEvents)(s))
 		return
 	}
 	if s.scheduled.CompareAndSwap(false, true) {
@@ -177,7 +200,7 @@ func (s *Subscription) run() (more bool) {
 // ever.
 func (s *Subscription) park() bool {
 	switch {
-	case s.closed.Load():
+	case s.closed():
 		return true
 	case s.queue != nil:
 		return s.queue.park()
@@ -185,41 +208,73 @@ func (s *Subscription) park() bool {
 	return s.log.park(s)
 }
 
+// over says whether nothing more is to be delivered. An agent that has ended
+// gets nothing even before its subscriptions are ended one by one.
+func (s *Subscription) over() bool {
+	return s.closed() || s.agent != nil && s.agent.ended.Load()
+}
+
 // drain calls the handler for the events that wait, up to a batch of them, and
-// says whether there are more.
+// says whether there are more. A handler that panics, or ends its goroutine,
+// costs the agent its life, or ends the subscription if there is no agent.
 func (s *Subscription) drain(ctx context.Context) (more bool) {
 	if !s.busy.CompareAndSwap(false, true) {
 		return false
 	}
-	var err error
+	finished := false
+	// One guard for the whole batch costs less than one for each event.
+	defer func() {
+		if !finished {
+			s.fail(newPanicError(recover()))
+		}
+		s.busy.Store(false)
+		if s.life.Load() == subscriptionRemoved {
+			s.retire()
+		}
+	}()
 	if s.queue != nil {
-		more, err = s.drainQueue(ctx)
+		more = s.drainQueue(ctx)
 	} else {
-		more, err = s.drainLog(ctx)
+		more = s.drainLog(ctx)
 	}
-	if err != nil {
-		s.end(err)
+	finished = true
+	return more && !s.closed()
+}
+
+// fail ends who could not handle an event.
+func (s *Subscription) fail(reason error) {
+	if s.agent != nil {
+		s.agent.crash(reason)
+	} else {
+		s.end(reason)
 	}
-	s.busy.Store(false)
-	if s.removed.Load() {
-		s.retire()
-	}
-	return more && !s.closed.Load()
 }
 
 // drainLog is drain for a subscription that reads a log.
-func (s *Subscription) drainLog(ctx context.Context) (more bool, err error) {
+func (s *Subscription) drainLog(ctx context.Context) (more bool) {
 	cursor, head := s.cursor.Load(), s.log.head.Load()
-	end := min(head, cursor+deliveryBatch)
 	// The order matters: log.leave gives a subscription that is busy this ring
 	// for itself after closing it, so if closed is still false below, this is
-	// a ring in which nothing unread is overwritten.
+	// a ring in which nothing unread is overwritten. log.lose gives it the ring
+	// after saying what is lost, so the same holds for what is not.
 	ring := *s.log.ring.Load()
+	if lost := s.lost.Load(); lost > cursor {
+		s.drop(lost - cursor)
+		cursor = lost
+		s.cursor.Store(cursor)
+	}
+	end := min(head, cursor+deliveryBatch)
 	mask := uint64(len(ring) - 1)
 	told, step := cursor, s.log.step
-	for cursor < end && err == nil && !s.closed.Load() {
-		err = s.deliver(ctx, &ring[cursor&mask])
-		cursor++
+	defer func() { s.advance(told, cursor) }()
+	for cursor < end && !s.over() {
+		if s.agent != nil && s.agent.mailbox.signalled.Load() {
+			s.agent.handleSignals()
+			continue // one of them may have ended the agent
+		}
+		e := &ring[cursor&mask]
+		cursor++ // here, so that one that the handler panics at counts too
+		s.deliver(ctx, e)
 		// Telling after each event would cost as much as a short handler. But
 		// a publisher that waits is told at once.
 		if cursor-told >= step || s.log.waiting.Load() {
@@ -227,8 +282,7 @@ func (s *Subscription) drainLog(ctx context.Context) (more bool, err error) {
 			told = cursor
 		}
 	}
-	s.advance(told, cursor)
-	return cursor < s.log.head.Load(), err
+	return cursor < s.log.head.Load()
 }
 
 // advance notes that the events in between were delivered, and may be
@@ -243,22 +297,22 @@ func (s *Subscription) advance(from, to uint64) {
 }
 
 // drainQueue is drain for a subscription with a queue of its own.
-func (s *Subscription) drainQueue(ctx context.Context) (more bool, err error) {
+func (s *Subscription) drainQueue(ctx context.Context) (more bool) {
 	for range deliveryBatch {
-		if s.closed.Load() {
-			return false, nil
+		if s.agent != nil && s.agent.mailbox.signalled.Load() {
+			s.agent.handleSignals()
+		}
+		if s.over() {
+			return false
 		}
 		e, ok := s.queue.pop()
 		if !ok {
-			return false, nil
+			return false
 		}
-		err := s.deliver(ctx, &e)
-		s.count(1)
-		if err != nil {
-			return false, err
-		}
+		s.count(1) // here, so that one that the handler panics at counts too
+		s.deliver(ctx, &e)
 	}
-	return true, nil
+	return true
 }
 
 // count notes that n events were delivered.
@@ -267,20 +321,13 @@ func (s *Subscription) count(n uint64) {
 	s.bus.delivered.add(int64(n))
 }
 
-// deliver calls the handler. An error is a panic in it, which ends the
-// subscription; an agent's own panics are the agent's to recover from.
-func (s *Subscription) deliver(ctx context.Context, e *Event) (err error) {
+// deliver calls the handler.
+func (s *Subscription) deliver(ctx context.Context, e *Event) {
 	if s.agent != nil {
-		s.agent.handleEvent(ctx, *e)
-		return nil
+		s.agent.behaviour.HandleEvent(ctx, s.agent, *e)
+	} else {
+		s.handler(ctx, *e)
 	}
-	defer func() {
-		if v := recover(); v != nil {
-			err = newPanicError(v)
-		}
-	}()
-	s.handler(ctx, *e)
-	return nil
 }
 
 // A queue holds the events of one subscription that does not block.
@@ -363,6 +410,16 @@ func (q *queue) depth() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.n
+}
+
+// lose forgets what waits and returns how much that was.
+func (q *queue) lose() uint64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	lost := q.n
+	clear(q.ring) // what the events hold may be freed
+	q.n = 0
+	return uint64(lost)
 }
 
 // close refuses events from now on and returns how many were waiting.

@@ -4,56 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// Options say how a system is started. The zero value is usable.
-type Options struct {
-	// Node is the name of the system in the registry's index by node; empty
-	// means "local".
-	Node string
-	// MaxAgents is the limit on live agents; 0 means none.
-	MaxAgents int
-	// Mailbox is the capacity of each agent's mailbox in messages; 0 means
-	// 1,024.
-	Mailbox int
-	// BusPolicy is what the bus does for a subscriber whose queue is full.
-	BusPolicy QueuePolicy
-	// BusQueue is the length of a subscription's queue in events; 0 means
-	// 1,024.
-	BusQueue int
-	// History is how many of the newest events are kept; 0 means 1,000, and a
-	// negative number turns history off.
-	History int
-	// OnStart is called before each component starts, with its name; an error
-	// makes the start of that component fail. It is how a fault is injected.
-	OnStart func(component string) error
-}
-
-func (o Options) withDefaults() Options {
-	if o.Node == "" {
-		o.Node = "local"
-	}
-	if o.Mailbox <= 0 {
-		o.Mailbox = 1024
-	}
-	if o.BusQueue <= 0 {
-		o.BusQueue = 1024
-	}
-	if o.History == 0 {
-		o.History = 1000
-	}
-	return o
-}
-
 // A System is one running MABEAM. Any number of systems live side by side.
 type System struct {
 	options         Options
 	mailboxCapacity int
+	countEvery      int             // so many actions that nobody waits for are counted together
 	ctx             context.Context // of the handlers; ends when the system is forced down
 	cancel          context.CancelFunc
 
@@ -62,90 +22,47 @@ type System struct {
 	scheduler *scheduler
 	startup   []ComponentStart
 	parts     []component
+	began     time.Time
+	ready     time.Time
 	calls     *sync.Pool
+	signals   *signals
+
+	limits   *limits
+	limiter  *Limiter
+	circuits *Breaker
+	// startRate and actionRate are nil if there is none, and breaker is if it
+	// does not guard the agents: what is not used costs a look.
+	startRate, actionRate *bucket
+	breaker               *Breaker
+
+	supervisors supervisors
 
 	// executed and failed are the topics of the actions' events, kept here so
 	// that an action need not look them up.
 	executed, failed *topic
 
 	stopping atomic.Bool
-	stopOnce sync.Once
+	stopped  chan struct{}   // closed when Stop is done, and stopErr what it returned
+	hurried  context.Context // ended by a second Stop that does not want to wait longer
+	hurry    context.CancelFunc
 	stopErr  error
 
 	alive                        atomic.Int64
 	agentsStarted, agentsStopped counter
 	agentsCrashed                counter
+	agentsRestarted              counter
+	componentsRestarted          counter
 	actionsDone, actionsFailed   counter
+	repliesLate                  counter
 	queued                       counter
 	deepest                      atomic.Int64
-}
+	coordinationRounds           counter
+	elections                    elections
 
-// A component is one part of a system. Its group tells what has to be ready
-// before it.
-type component struct {
-	name, group string
-	start       func()
-	stop        func(context.Context) error // nil if there is nothing to stop
+	// inspectors is how many look into the system: while there are any, each
+	// agent counts its own actions.
+	inspectors atomic.Int32
 }
-
-// A ComponentStart tells how long a component took to start.
-type ComponentStart struct {
-	Component, Group string
-	Took             time.Duration
-}
-
-// Start brings a system up: core, communication, agents, resources and
-// observability, each group when the one before is ready. If a component
-// fails, those already started are stopped in reverse, and the error names it.
-func Start(o Options) (*System, error) {
-	o = o.withDefaults()
-	ctx, cancel := context.WithCancel(context.Background())
-	s := &System{options: o, mailboxCapacity: o.Mailbox, ctx: ctx, cancel: cancel, calls: newCallPool()}
-	for _, c := range s.components() {
-		began := time.Now()
-		if o.OnStart != nil {
-			if err := o.OnStart(c.name); err != nil {
-				err = fmt.Errorf("start %s (%s): %w", c.name, c.group, err)
-				err = errors.Join(err, s.stopParts(ctx))
-				cancel()
-				return nil, err
-			}
-		}
-		c.start()
-		s.parts = append(s.parts, c)
-		s.startup = append(s.startup, ComponentStart{c.name, c.group, time.Since(began)})
-	}
-	return s, nil
-}
-
-// components lists the parts in the order in which they start.
-func (s *System) components() []component {
-	return []component{
-		{name: "registry", group: "core", start: func() { s.registry = newRegistry() }},
-		{
-			name: "scheduler", group: "core",
-			start: func() { s.scheduler = newScheduler() },
-			stop:  func(ctx context.Context) error { return s.scheduler.stop(ctx) },
-		},
-		{
-			name: "event_bus", group: "communication",
-			start: func() { s.bus = newBus(s.ctx, s.scheduler, s.options) },
-			stop:  func(ctx context.Context) error { return s.bus.stop(ctx) },
-		},
-		{
-			name: "agents", group: "agents",
-			start: func() {
-				s.executed = s.bus.topic(EventActionExecuted)
-				s.failed = s.bus.topic(EventActionFailed)
-				s.executed.pinned, s.failed.pinned = true, true
-			},
-			stop: s.stopAgents,
-		},
-	}
-}
-
-// Startup tells how long each component took to start, in their order.
-func (s *System) Startup() []ComponentStart { return slices.Clone(s.startup) }
 
 // Node is the system's name.
 func (s *System) Node() string { return s.options.Node }
@@ -156,41 +73,19 @@ func (s *System) Registry() *Registry { return s.registry }
 // Bus carries the system's events.
 func (s *System) Bus() *Bus { return s.bus }
 
-// Stop stops all agents after the work they have accepted, lets subscribers
-// handle what was published, and waits until no goroutine of the system is
-// left. If ctx ends before, handlers' contexts end, agents are killed, and the
-// error tells what was still running. Stopping again waits for the first and
-// returns the same.
-func (s *System) Stop(ctx context.Context) error {
-	s.stopOnce.Do(func() {
-		s.stopping.Store(true)
-		// Whatever still waits for something when ctx ends waits for it in vain.
-		defer context.AfterFunc(ctx, s.cancel)()
-		s.stopErr = s.stopParts(ctx)
-		s.cancel()
-	})
-	return s.stopErr
-}
+// Limiter keeps operations to their rates, also those that the runtime does not
+// know.
+func (s *System) Limiter() *Limiter { return s.limiter }
 
-// stopParts stops what was started, in reverse.
-func (s *System) stopParts(ctx context.Context) error {
-	var errs []error
-	for _, c := range slices.Backward(s.parts) {
-		if c.stop == nil {
-			continue
-		}
-		if err := c.stop(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("stop %s: %w", c.name, err))
-			s.cancel() // those that heed their context leave sooner
-		}
-	}
-	s.parts = nil
-	return errors.Join(errs...)
-}
+// Breaker guards calls of any targets, and tells of their circuits on the bus.
+// With Options.Breaker it is the one that guards the agents, each under its id;
+// without, it has the options' defaults.
+func (s *System) Breaker() *Breaker { return s.circuits }
 
-// stopAgents stops every agent gracefully, and kills those that have not
-// stopped when ctx ends.
+// stopAgents stops every agent gracefully, those of supervisors first, and kills
+// those that have not stopped when ctx ends.
 func (s *System) stopAgents(ctx context.Context) error {
+	err := s.supervisors.stop(ctx)
 	agents := s.registry.agents()
 	for _, a := range agents {
 		a.Stop()
@@ -203,93 +98,22 @@ func (s *System) stopAgents(ctx context.Context) error {
 		}
 	}
 	if left > 0 {
-		return fmt.Errorf("%d agents did not stop in time and were killed: %w", left, callError(ctx))
+		err = errors.Join(err, fmt.Errorf("%d agents did not stop in time and were killed: %w", left, callError(ctx)))
 	}
-	return nil
-}
-
-// StartAgent starts an agent and returns its id once Init is done and the
-// agent is registered and ready. ErrAlreadyRegistered tells that its id is
-// taken, ErrLimitReached that there is no room.
-func (s *System) StartAgent(ctx context.Context, spec Spec) (string, error) {
-	if s.stopping.Load() {
-		return "", fmt.Errorf("start agent: %w", ErrSystemStopped)
-	}
-	if n := s.alive.Add(1); s.options.MaxAgents > 0 && n > int64(s.options.MaxAgents) {
-		s.alive.Add(-1)
-		return "", fmt.Errorf("start agent: %w: %d agents", ErrLimitReached, s.options.MaxAgents)
-	}
-	a := s.newAgent(spec)
-	record := a.Record()
-	if err := a.start(ctx); err != nil {
-		a.abandon()
-		s.tellLifecycle(ctx, EventAgentStartFailed, record, err.Error())
-		return "", fmt.Errorf("start agent %q: %w", record.ID, err)
-	}
-	s.agentsStarted.add(1)
-	a.status.CompareAndSwap(statusInitializing, statusIdle)
-	if a.ended.Load() { // killed before it was ready
-		a.refuseWaiting()
-	} else if !a.mailbox.empty() {
-		a.wake()
-	}
-	s.tellLifecycle(ctx, EventAgentStarted, record, "")
-	return record.ID, nil
-}
-
-func (s *System) newAgent(spec Spec) *Agent {
-	a := &Agent{system: s, behaviour: spec.Behaviour, state: spec.State}
-	record := &Record{
-		ID: spec.ID, Type: spec.Type, Capabilities: slices.Clone(spec.Capabilities), Node: s.options.Node,
-		ParentID: spec.ParentID, Metadata: maps.Clone(spec.Metadata), CreatedAt: time.Now(),
-	}
-	record.UpdatedAt = record.CreatedAt
-	if record.ID == "" {
-		record.ID = newAgentID()
-	}
-	a.agent = a
-	a.record.Store(record)
-	return a
-}
-
-// start runs Init and registers the agent.
-func (a *Agent) start(ctx context.Context) error {
-	if a.system.registry.entries.get(a.ID()) != nil {
-		return ErrAlreadyRegistered // before Init does anything that would have to be undone
-	}
-	if err := a.callInit(ctx); err != nil {
-		return fmt.Errorf("init: %w", err)
-	}
-	if err := a.system.registry.enter(&a.entry); err != nil {
-		a.callTerminate()
-		return err
-	}
-	if a.system.stopping.Load() {
-		// The system may have listed its agents before this one was among them.
-		a.system.registry.leave(&a.entry)
-		a.callTerminate()
-		return ErrSystemStopped
-	}
-	return nil
-}
-
-// abandon undoes what an agent that did not start has left behind.
-func (a *Agent) abandon() {
-	if !a.closeFor(ErrStopping) {
-		return // it was killed as soon as it was registered
-	}
-	a.endSubscriptions()
-	a.refuseWaiting()
-	a.system.alive.Add(-1)
-	a.tellGone()
+	return err
 }
 
 // StopAgent stops an agent after the work accepted so far; its Terminate has
 // run, and its subscriptions and registration are gone when StopAgent returns.
 // Stopping an agent that is not there is no error. If ctx ends before, the
-// agent still stops, and the error is that of ctx.
+// agent still stops, and the error is that of ctx. A supervisor's child that is
+// stopped so is not restarted, and its supervisor forgets it. An agent that
+// stops itself so waits for itself: it uses Agent.Stop.
 func (s *System) StopAgent(ctx context.Context, id string) error {
 	a := s.registry.agent(id)
+	if a == nil || a.child != nil {
+		a = s.dismiss(id, a)
+	}
 	if a == nil {
 		return nil
 	}
@@ -301,7 +125,8 @@ func (s *System) StopAgent(ctx context.Context, id string) error {
 
 // KillAgent ends an agent at once, without its Terminate: its registration and
 // subscriptions are gone when KillAgent returns, what waited in its mailbox is
-// refused with ErrKilled, and what it is just doing goes on unheeded.
+// refused with ErrKilled, and what it is just doing goes on unheeded. For the
+// supervisor of a child that is an abnormal end, like a crash.
 func (s *System) KillAgent(id string) {
 	if a := s.registry.agent(id); a != nil {
 		a.kill()
@@ -328,34 +153,22 @@ func (s *System) ResumeAgent(id string) error {
 	return a.resume()
 }
 
-// Execute has an agent carry out an action and returns its result, or an
-// *ActionError that says why there is none. An agent that asks itself waits for
-// itself, until ctx ends. It waits for the result until ctx
-// ends; the action then goes on, with that ended context, and its result is
-// thrown away.
-func (s *System) Execute(ctx context.Context, id, action string, params Params) (any, error) {
+// Execute is Ref.Execute of the living agent of an id.
+func (s *System) Execute(ctx context.Context, id, action string, params any) (any, error) {
 	a := s.registry.agent(id)
 	if a == nil {
-		return nil, &ActionError{Agent: id, Action: action, Err: ErrUnknownAgent}
+		return s.executeGuarded(ctx, id, nil, action, params)
 	}
-	result, err := a.execute(ctx, action, params)
-	if err != nil {
-		return nil, &ActionError{Agent: id, Action: action, Err: err}
-	}
-	return result, nil
+	return Ref{a}.Execute(ctx, action, params)
 }
 
-// Tell leaves an action in an agent's mailbox and does not wait for its
-// result. It waits for room in the mailbox until ctx ends.
-func (s *System) Tell(ctx context.Context, id, action string, params Params) error {
+// Tell is Ref.Tell of the living agent of an id.
+func (s *System) Tell(ctx context.Context, id, action string, params any) error {
 	a := s.registry.agent(id)
 	if a == nil {
 		return &ActionError{Agent: id, Action: action, Err: ErrUnknownAgent}
 	}
-	if err := a.tell(ctx, action, params); err != nil {
-		return &ActionError{Agent: id, Action: action, Err: err}
-	}
-	return nil
+	return Ref{a}.Tell(ctx, action, params)
 }
 
 // Info is an agent at one moment.
@@ -381,8 +194,8 @@ func (s *System) Agent(id string) (Info, error) {
 	a.mailbox.mu.Lock()
 	defer a.mailbox.mu.Unlock()
 	info.State, info.Version, info.Mailbox = a.state, a.version, a.mailbox.depth()
-	if a.updatedAt.After(info.UpdatedAt) {
-		info.UpdatedAt = a.updatedAt
+	if changed := a.changedAt(); changed.After(info.UpdatedAt) {
+		info.UpdatedAt = changed
 	}
 	for _, sub := range a.subs {
 		info.Subscriptions = append(info.Subscriptions, sub.pattern)
@@ -390,22 +203,53 @@ func (s *System) Agent(id string) (Info, error) {
 	return info, nil
 }
 
-// tellLifecycle publishes what became of an agent.
-func (s *System) tellLifecycle(ctx context.Context, eventType string, r *Record, reason string) {
+// announce publishes an event of the runtime's own, which keeps to no rate and
+// is made only if somebody wants it. It waits for room for Options.WaitTimeout
+// at most; that there was none is counted by the bus.
+func (s *System) announce(ctx context.Context, eventType, source string, data any) {
+	if t := s.bus.topic(eventType); s.bus.wants(t) {
+		s.publishOwn(ctx, t, source, data)
+	}
+}
+
+func (s *System) publishOwn(ctx context.Context, t *topic, source string, data any) {
+	_ = s.bus.publish(ctx, t, s.options.WaitTimeout, &Event{Type: t.name, Source: source, Data: data})
+}
+
+// announceLifecycle publishes what became of an agent. If there is to be another
+// event with the same data, that is kept in made.
+func (s *System) announceLifecycle(ctx context.Context, eventType string, a *Agent, reason string, made *any) {
 	t := s.bus.topic(eventType)
-	if s.bus.history == 0 && !t.wanted() {
+	if !s.bus.wants(t) {
 		return
 	}
-	// That nobody has room for the news is counted by the bus.
-	_ = s.bus.publish(ctx, t, &Event{
-		Type: eventType, Source: r.ID,
-		Data: LifecycleData{AgentID: r.ID, AgentType: r.Type, Reason: reason},
-	})
+	r := a.Record()
+	var data any
+	if made != nil {
+		data = *made
+	}
+	if data == nil {
+		data = LifecycleData{AgentID: r.ID, AgentType: r.Type, Reason: reason}
+	}
+	if made != nil {
+		*made = data
+	}
+	s.publishOwn(ctx, t, r.ID, data)
 }
 
 // Goroutines is how many goroutines the system has: those that run agents and
 // subscribers now, and a bounded number that rest until there is work again.
 func (s *System) Goroutines() int { return s.scheduler.goroutines() }
+
+// countQueued notes that messages were put into a mailbox, and how deep it is.
+func (s *System) countQueued(messages, depth int) {
+	s.queued.add(int64(messages))
+	for deepest := s.deepest.Load(); int64(depth) > deepest; deepest = s.deepest.Load() {
+		if s.deepest.CompareAndSwap(deepest, int64(depth)) {
+			return
+		}
+	}
+}
 
 // TakeMailboxDepthMax returns the depth of the deepest mailbox that got a
 // message since it was called last. It is for one reader only.
@@ -414,17 +258,28 @@ func (s *System) TakeMailboxDepthMax() int64 { return s.deepest.Swap(0) }
 // Telemetry reads the system's counters and gauges.
 func (s *System) Telemetry() Telemetry {
 	return Telemetry{
-		Agents:             s.alive.Load(),
-		AgentsStarted:      s.agentsStarted.load(),
-		AgentsStopped:      s.agentsStopped.load(),
-		AgentsCrashed:      s.agentsCrashed.load(),
-		ActionsDone:        s.actionsDone.load(),
-		ActionsFailed:      s.actionsFailed.load(),
-		EventsPublished:    s.bus.published.load(),
-		EventsDelivered:    s.bus.delivered.load(),
-		EventsDropped:      s.bus.dropped.load(),
-		Subscriptions:      s.bus.subscriptions.Load(),
-		MailboxDepth:       max(s.queued.load(), 0), // its stripes are not read at one moment
-		RegistryOperations: s.registry.ops.load(),
+		Agents:              s.alive.Load(),
+		AgentsStarted:       s.agentsStarted.load(),
+		AgentsStopped:       s.agentsStopped.load(),
+		AgentsCrashed:       s.agentsCrashed.load(),
+		AgentsRestarted:     s.agentsRestarted.load(),
+		ComponentsRestarted: s.componentsRestarted.load(),
+		ActionsDone:         s.actionsDone.load(),
+		ActionsFailed:       s.actionsFailed.load(),
+		RepliesLate:         s.repliesLate.load(),
+		SignalsSent:         s.signals.sent.load(),
+		SignalsHandled:      s.signals.handled.load(),
+		SignalsDropped:      s.signals.dropped.load(),
+		EventsPublished:     int64(s.bus.sequence.Load()),
+		EventsDelivered:     s.bus.delivered.load(),
+		EventsDropped:       s.bus.dropped.load(),
+		Subscriptions:       s.bus.subscriptions.Load(),
+		MailboxDepth:        max(s.queued.load(), 0), // its stripes are not read at one moment
+		RegistryOperations:  s.registry.ops.load(),
+		LimitReached:        s.limits.refused.Load(),
+		RateLimited:         s.limiter.refused.Load(),
+		CircuitRefused:      s.circuits.refused.Load(),
+		Uptime:              time.Since(s.ready),
+		CoordinationRounds:  s.coordinationRounds.load(),
 	}
 }

@@ -3,35 +3,13 @@ package runtime
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
-
-func TestStartNamesTheComponentThatFailed(t *testing.T) {
-	whole := start(t, Options{})
-	var order []string
-	for _, c := range whole.Startup() {
-		order = append(order, c.Component)
-	}
-	for i, component := range order {
-		var began []string
-		_, err := Start(Options{OnStart: func(c string) error {
-			began = append(began, c)
-			if c == component {
-				return errOwn
-			}
-			return nil
-		}})
-		if !errors.Is(err, errOwn) || !strings.Contains(err.Error(), component) {
-			t.Errorf("%s fails: %v", component, err)
-		}
-		if !slices.Equal(began, order[:i+1]) {
-			t.Errorf("%s fails: began %v", component, began)
-		}
-	}
-}
 
 func TestStopDeliversAndRefuses(t *testing.T) {
 	s, err := Start(Options{})
@@ -67,7 +45,7 @@ func TestStopDeadline(t *testing.T) {
 		t.Fatal(err)
 	}
 	left := make(chan struct{})
-	id := startAgent(t, s, Spec{Behaviour: &scripted{action: func(ctx context.Context, _ *Agent, _ string, _ Params) (any, error) {
+	id := startAgent(t, s, Spec{Behaviour: &scripted{action: func(ctx context.Context, _ *Agent, _ string, _ any) (any, error) {
 		<-ctx.Done()
 		close(left)
 		return nil, nil
@@ -113,6 +91,98 @@ func TestSystemsLiveSideBySide(t *testing.T) {
 	}
 }
 
+// Of several systems at work, with agents of the same ids, one is stopped in the
+// middle: its callers are told, and nothing that the others do is lost.
+func TestStoppingOneSystemLeavesTheOthers(t *testing.T) {
+	const systems, agents, rounds = 4, 10, 50
+	all := make([]*System, systems)
+	heard := make([]inbox, systems)
+	for i := range all {
+		all[i] = start(t, Options{Node: fmt.Sprint("node ", i)})
+		if _, err := all[i].Bus().Subscribe("demo_increment", heard[i].handle, SubscribeOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		for n := range agents {
+			spec := DemoSpec()
+			spec.ID = fmt.Sprint("agent ", n)
+			startAgent(t, all[i], spec)
+		}
+	}
+	var work sync.WaitGroup
+	half := make(chan struct{})
+	for i, s := range all {
+		work.Go(func() {
+			for round := range rounds {
+				if i == 0 && round == rounds/2 {
+					close(half)
+				}
+				for n := range agents {
+					_, err := s.Execute(context.Background(), fmt.Sprint("agent ", n), "increment", nil)
+					stopped := errors.Is(err, ErrUnknownAgent) || errors.Is(err, ErrStopping)
+					if err != nil && (i > 0 || !stopped) {
+						t.Errorf("system %d: %v", i, err)
+					}
+				}
+			}
+		})
+	}
+	<-half
+	if err := all[0].Stop(context.Background()); err != nil {
+		t.Error(err)
+	}
+	work.Wait()
+	ids := make(map[EventID]bool)
+	for i, s := range all[1:] {
+		for n := range agents {
+			info, err := s.Agent(fmt.Sprint("agent ", n))
+			if err != nil || info.State.(DemoState).Counter != rounds || info.Node != fmt.Sprint("node ", i+1) {
+				t.Errorf("system %d: %+v, %v", i+1, info, err)
+			}
+		}
+		if n := s.Telemetry().ActionsDone; n != rounds*agents {
+			t.Errorf("system %d: %d actions are done, want %d", i+1, n, rounds*agents)
+		}
+		if err := s.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+		if n := len(heard[i+1].events); n != rounds*agents {
+			t.Errorf("system %d: heard %d events, want %d", i+1, n, rounds*agents)
+		}
+	}
+	heardInAll := 0
+	for i := range heard {
+		for _, e := range heard[i].events {
+			ids[e.ID] = true
+		}
+		heardInAll += len(heard[i].events)
+	}
+	if len(ids) != heardInAll {
+		t.Errorf("%d events have %d ids", heardInAll, len(ids))
+	}
+}
+
+// The ids that systems give their agents side by side are all different.
+func TestAgentIDsAreUniqueInAProcess(t *testing.T) {
+	const systems, agents = 4, 200
+	given := make([][]string, systems)
+	var starting sync.WaitGroup
+	for i := range given {
+		s := start(t, Options{})
+		starting.Go(func() {
+			var err error
+			if given[i], err = s.StartAgents(context.Background(), slices.Repeat([]Spec{DemoSpec()}, agents), 2); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	starting.Wait()
+	all := slices.Concat(given...)
+	slices.Sort(all)
+	if n := len(slices.Compact(all)); n != systems*agents {
+		t.Errorf("%d different ids for %d agents", n, systems*agents)
+	}
+}
+
 // A subscriber that hangs, with its queue full of lifecycle events, does not
 // hold a stop up beyond its deadline.
 func TestStopDeadlineWithStuckSubscriber(t *testing.T) {
@@ -129,7 +199,8 @@ func TestStopDeadlineWithStuckSubscriber(t *testing.T) {
 	<-began
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
 	defer cancel()
-	if err := s.Stop(ctx); !errors.Is(err, context.DeadlineExceeded) {
+	err = s.Stop(ctx)
+	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), " goroutines still run") {
 		t.Errorf("stop: %v", err)
 	}
 	close(hold)

@@ -69,8 +69,8 @@ func (t *table[V]) get(key string) *V {
 	}
 }
 
-// put sets the value of the key.
-func (t *table[V]) put(key string, value *V) {
+// add sets the value of a key that has none; it says false if it has one.
+func (t *table[V]) add(key string, value *V) bool {
 	hash := maphash.String(t.seed, key)
 	p := t.part(hash)
 	slots := *p.slots.Load()
@@ -84,15 +84,16 @@ func (t *table[V]) put(key string, value *V) {
 		if old != nil && (s.hash != hash || s.key != key) {
 			continue
 		}
+		if old != nil && old != t.dead {
+			return false
+		}
 		if old == nil {
 			s.hash, s.key = hash, key
 			p.taken++
 		}
-		if old == nil || old == t.dead {
-			p.live++
-		}
+		p.live++
 		s.value.Store(value)
-		return
+		return true
 	}
 }
 

@@ -19,10 +19,14 @@ func TestTableIsAMap(t *testing.T) {
 			return k
 		}())
 		t.Repeat(map[string]func(*rapid.T){
-			"put": func(t *rapid.T) {
+			"add": func(t *rapid.T) {
 				k, v := keys.Draw(t, "key"), new(int)
-				table.put(k, v)
-				model[k] = v
+				if added := table.add(k, v); added != (model[k] == nil) {
+					t.Fatalf("add %q: %v, has %p", k, added, model[k])
+				}
+				if model[k] == nil {
+					model[k] = v
+				}
 			},
 			"remove": func(t *rapid.T) {
 				k := keys.Draw(t, "key")
@@ -53,7 +57,7 @@ func TestTableIsAMap(t *testing.T) {
 func TestTableReadersDuringChanges(t *testing.T) {
 	table := newTable[int]()
 	stays := new(int)
-	table.put("stays", stays)
+	table.add("stays", stays)
 	done := make(chan struct{})
 	var wg sync.WaitGroup
 	for range 4 {
@@ -73,7 +77,7 @@ func TestTableReadersDuringChanges(t *testing.T) {
 	}
 	for round := range 20 {
 		for i := range 2000 {
-			table.put(fmt.Sprint(round, i), new(int))
+			table.add(fmt.Sprint(round, i), new(int))
 		}
 		for i := range 2000 {
 			table.remove(fmt.Sprint(round, i))

@@ -1,5 +1,7 @@
 package runtime
 
+import "time"
+
 // Telemetry is a reading of a system's counters and gauges. Counters never
 // fall while the system lives. Reading them takes no lock that the runtime
 // waits for.
@@ -7,18 +9,43 @@ type Telemetry struct {
 	// Agents is how many agents are alive now.
 	Agents int64
 	// Counters of agents since the start. Started counts only those whose
-	// Init succeeded.
-	AgentsStarted, AgentsStopped, AgentsCrashed int64
+	// Init succeeded, and stopped those that were killed too. Restarted counts the lives that supervisors have begun
+	// anew, which are among the started ones too, and what RestartAgent did.
+	AgentsStarted, AgentsStopped, AgentsCrashed, AgentsRestarted int64
+	// ComponentsRestarted counts the components that have crashed and begun
+	// anew since the start; each supervisor is one.
+	ComponentsRestarted int64
 	// Counters of actions since the start. Failed ones are not among the
-	// done.
+	// done; they include those that were accepted and refused later. Actions
+	// that nobody waits for are counted eight at a time unless they are slow,
+	// so up to seven of each agent that is at work may be missing for the
+	// moment.
 	ActionsDone, ActionsFailed int64
+	// RepliesLate counts answers that nobody got: to callers who had given up
+	// before, and replies of Send to agents that were not there or had no room.
+	RepliesLate int64
+	// Counters of signals since the start: one that was accepted is handled, or
+	// dropped because its agent crashed or was killed before.
+	SignalsSent, SignalsHandled, SignalsDropped int64
 	// Counters of events since the start: one published event is delivered or
 	// dropped once per matching subscription.
 	EventsPublished, EventsDelivered, EventsDropped int64
-	Subscriptions                                   int64
-	// MailboxDepth is how many messages wait in all mailboxes.
+	// Subscriptions is how many there are now.
+	Subscriptions int64
+	// MailboxDepth is how many messages are in all mailboxes and not yet
+	// handled, signals apart. Of a mailbox with more than sixteen, up to a
+	// sixteenth may be missing.
 	MailboxDepth int64
-	// RegistryOperations counts registrations, lookups, updates and
-	// unregistrations since the start.
+	// RegistryOperations counts registrations, lookups, listings, updates and
+	// unregistrations since the start; finding the agent of an action is none.
 	RegistryOperations int64
+	// What was refused since the start: agents at a limit, operations over
+	// their rate, and calls that met an open circuit.
+	LimitReached, RateLimited, CircuitRefused int64
+	// Uptime is how long ago all components were ready.
+	Uptime time.Duration
+	// CoordinationRounds counts the coordinations that have ended since the
+	// start, well or not: one for each call that was not refused as a whole,
+	// and one for each election that an Election holds.
+	CoordinationRounds int64
 }

@@ -1,48 +1,40 @@
 package stress
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"os/exec"
-	"strings"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
+	"mabeam-top/internal/stress/profile"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
 
 const (
 	// childStopsWithin is how long a child that was told to stop may take
-	// before it is killed: it has to end its load and write its report.
+	// before it is killed: it has to end its load and say what it measured.
 	childStopsWithin = 3 * time.Second
 	// silentAfter is how long a child may say nothing before that is told: it
 	// takes a sample ten times a second.
 	silentAfter = 3 * time.Second
-	// overdueAfter is how long after its scenario's timeout a child may still
-	// take before it is killed: it should have stopped the scenario itself.
-	overdueAfter = 10 * time.Second
-	// flushWithin is how long a child waits for a parent that does not read.
-	flushWithin = 100 * time.Millisecond
-	// keptStderr is how much of a child's standard error is kept, to be told
-	// if it dies. The beginning says why; stack traces follow.
-	keptStderr = 2 << 10
 )
 
-// An order is what the child is started with: the first line of its input.
+// An order is what a child is started with: the first line of its input.
 type order struct {
-	// Documents are the scenarios with every default and override filled in.
+	// Documents are the scenarios of the plan, with every default and override
+	// filled in.
 	Documents []orderDocument `json:"documents"`
-	Command   []string        `json:"command"`
-	Tool      report.Tool     `json:"tool"`
-	Host      report.Host     `json:"host"`
 	Interval  time.Duration   `json:"interval"`
+	// Hard is a limit on its memory, in bytes, that it has to keep by itself,
+	// and NoGroup says why no control group does; 0 is none.
+	Hard      int64  `json:"hard,omitempty"`
+	NoGroup   string `json:"no_group,omitempty"`
+	Steerable bool   `json:"steerable"`
 }
 
 type orderDocument struct {
@@ -50,226 +42,240 @@ type orderDocument struct {
 	Source string `json:"source"`
 }
 
-// A command is any further line of the child's input.
-type command struct {
-	Command string `json:"command"`
+// An instruction is any further line of a child's input. One of its fields is
+// set.
+type instruction struct {
+	// Job is to be carried out; the next comes when its end was told.
+	Job *job `json:"job,omitempty"`
+	// Abort is the part of the running job whose loads are to end.
+	Abort *int `json:"abort,omitempty"`
+	// Command is of who watches the run. Stop ends the running job.
+	Command *stream.Command `json:"command,omitempty"`
 }
 
-// exitHung is the exit code of a child whose load did not stop.
-const exitHung = 3
-
-// stopCommand has the child stop its load and end with a partial report.
-const stopCommand = "stop"
-
-// Child returns a run of the plan in a child process: `executable args...`,
-// which must call ServeChild. The child's stream is passed on as it is. If the
-// child dies, its death is the result: the stream is closed with a report in
-// which the step that was running is an error.
-func (e Engine) Child(plan Plan, executable string, args ...string) stream.Source {
-	return &child{engine: e, plan: plan, executable: executable, args: args, overdueAfter: overdueAfter}
+// A message is a line of a child's output. The first of a job has nothing but
+// its time.
+type message struct {
+	// At is the time since the job began.
+	At time.Duration `json:"at"`
+	// Event is a sample, a fault or a log, to be passed on; of a sample,
+	// Measured says whether it is of the measured part.
+	Event    *stream.Event `json:"event,omitempty"`
+	Measured bool          `json:"measured,omitempty"`
+	// Progress is what the job says so far of each of its parts, so that not
+	// all is lost if the child dies.
+	Progress []outcome    `json:"progress,omitempty"`
+	Driving  *drivingPart `json:"driving,omitempty"`
+	// Done is what the job says at its end.
+	Done *done `json:"done,omitempty"`
 }
 
-type child struct {
-	engine       Engine
-	plan         Plan
-	executable   string
-	args         []string
-	overdueAfter time.Duration
+type drivingPart struct {
+	Part    int      `json:"part"`
+	On      bool     `json:"on"`
+	Metrics []string `json:"metrics,omitempty"`
 }
 
-// Run starts the child and passes its events on until it ends. It returns an
-// error if the child could not be started; one that died is told in the
-// report.
-func (c *child) Run(ctx context.Context, emit func(stream.Event)) error {
-	o := order{Command: c.engine.Command, Tool: c.engine.Tool, Host: c.engine.Host, Interval: c.engine.Interval}
-	for _, s := range c.plan.Scenarios {
-		o.Documents = append(o.Documents, orderDocument{File: s.File, Source: string(Show(s))})
-	}
-	first, err := json.Marshal(o)
-	if err != nil {
-		return fmt.Errorf("describe the plan to the child process: %w", err)
-	}
-	var stderr head
-	cmd := exec.Command(c.executable, c.args...) // not CommandContext: it is told to stop before it is killed
-	cmd.Stderr = &stderr
-	ownGroup(cmd)
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		return fmt.Errorf("start the child process: %w", err)
-	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		return fmt.Errorf("start the child process: %w", err)
-	}
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start the child process: %w", err)
-	}
+type done struct {
+	Outcomes []outcome    `json:"outcomes"`
+	Profiled profile.Part `json:"profiled"`
+	// Failure says why the repetition did not come to its end.
+	Failure string `json:"failure,omitempty"`
+}
 
-	// The order may be longer than the pipe holds, so it is written while the
-	// child's output is read. A child that takes nothing has died or hangs,
-	// which shows below.
-	lines := make(chan []byte, 2)
-	lines <- append(first, '\n')
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for line := range lines {
-			_, _ = stdin.Write(line)
-		}
-		_ = stdin.Close()
-	})
-	ended := make(chan struct{})
-	wg.Go(func() {
-		defer close(lines)
-		select {
-		case <-ended:
-			return
-		case <-ctx.Done():
-		}
-		line, _ := json.Marshal(command{stopCommand}) // a plain text: cannot fail
-		lines <- append(line, '\n')
-		select {
-		case <-ended:
-		case <-time.After(childStopsWithin):
-			_ = cmd.Process.Kill() // it may just have ended
-		}
-	})
-	dog := &watchdog{child: c, emit: emit, heard: time.Now(), kill: func() { _ = cmd.Process.Kill() }}
-	wg.Go(func() { dog.watch(ended) })
-	emit = dog.pass
-
-	var collector stream.Collector
-	last := 0.0
-	finished, readErr := false, error(nil)
-	for reader := stream.NewReader(stdout); ; {
-		event, err := reader.Read()
-		if err != nil {
-			if !errors.Is(err, io.EOF) {
-				readErr = err
-			}
-			break
-		}
-		collector.Add(event)
-		last = event.T
-		finished = finished || event.Type == stream.RunFinished
-		emit(event)
-	}
-	if readErr != nil {
-		_ = cmd.Process.Kill() // what it says cannot be read, so it must not go on
-	}
-	close(ended)
-	wg.Wait()
-	waitErr := cmd.Wait()
-	if finished {
-		return nil
-	}
-	died := fmt.Errorf("the child process that ran the load died: %s", obituary(waitErr, readErr, stderr.String()))
+// check says what is wrong with a message of a job with so many parts.
+func (m message) check(parts int) error {
 	switch {
-	case ctx.Err() != nil:
-		died = fmt.Errorf("%w, and the child process did not finish its report: %s", context.Canceled, obituary(waitErr, readErr, stderr.String()))
-	case dog.bit:
-		died = fmt.Errorf("the child process that ran the load was killed, because it had not stopped %v after its scenario's timeout", c.overdueAfter)
+	case m.Event != nil && m.Event.Sample == nil && m.Event.Fault == nil && m.Event.Log == nil:
+		return fmt.Errorf("it tells an event of type %q, which is not its to tell", m.Event.Type)
+	case m.Driving != nil && (m.Driving.Part < 0 || m.Driving.Part >= parts),
+		m.Progress != nil && len(m.Progress) != parts,
+		m.Done != nil && len(m.Done.Outcomes) != parts:
+		return errors.New("it does not speak of the job that it was given")
 	}
-	emit(stream.Event{T: last, Type: stream.Logged, Log: &stream.Log{Level: "error", Message: died.Error()}})
-	partial := collector.Finish(died)
-	partial.Command, partial.Tool, partial.Host = c.engine.Command, c.engine.Tool, c.engine.Host
-	emit(stream.Event{T: last, Type: stream.RunFinished, Report: &partial})
 	return nil
 }
 
-// obituary says how a child ended.
-func obituary(waitErr, readErr error, stderr string) string {
-	var parts []string
-	switch {
-	case waitErr != nil:
-		parts = append(parts, waitErr.Error())
-	default:
-		parts = append(parts, "it ended by itself")
-	}
-	if readErr != nil && !errors.Is(readErr, io.ErrUnexpectedEOF) {
-		parts = append(parts, readErr.Error())
-	}
-	if stderr = strings.TrimSpace(stderr); stderr != "" {
-		parts = append(parts, "it said: "+stderr)
-	}
-	return strings.Join(parts, "; ")
+// A child is a rig in a process of its own, which is this program again. If the
+// process dies, that costs the job that it was at, and the next job gets a new
+// one.
+type child struct {
+	argv    []string
+	limits  Limits
+	order   order
+	process *process // nil if there is none now
+
+	mu sync.Mutex // guards what follows
+	// asked is the latest command of each kind, for the next process too.
+	asked map[stream.Do]stream.Command
+	// listener takes commands now; nil if nothing does.
+	listener *process
 }
 
-// A head keeps the beginning of what is written to it.
-type head struct{ kept []byte }
-
-func (h *head) Write(p []byte) (int, error) {
-	h.kept = append(h.kept, p[:min(len(p), keptStderr-len(h.kept))]...)
-	return len(p), nil
+// newChild returns a rig for the plan's repetitions, within limits. The process
+// is started with the first of them.
+func (r *run) newChild(limits Limits) *child {
+	c := &child{argv: r.engine.Child, limits: limits, order: order{Interval: r.engine.Interval, Steerable: r.engine.Steerable}}
+	for _, s := range r.plan.Scenarios {
+		c.order.Documents = append(c.order.Documents, orderDocument{File: s.File, Source: string(Show(s))})
+	}
+	return c
 }
 
-func (h *head) String() string { return string(bytes.ToValidUTF8(h.kept, []byte("?"))) }
-
-// ServeChild is the child's side: it reads the plan from in, runs it, and
-// writes the events to out. It stops when it is told to, when ctx ends, or when
-// in ends, because then its parent is gone. It never outlives that for long: if
-// the load does not stop in time, it ends the process.
-func (e Engine) ServeChild(ctx context.Context, cat Catalogue, in io.Reader, out io.Writer) error {
-	lines := bufio.NewReader(in)
-	first, err := lines.ReadBytes('\n')
-	if err != nil {
-		return fmt.Errorf("read the plan: %w", err)
+// run implements rig.
+func (c *child) run(ctx context.Context, j job, w watcher) (outcomes []outcome, profiled profile.Part, err error) {
+	outcomes = make([]outcome, len(j.Parts))
+	if c.process == nil {
+		if err := c.start(w); err != nil {
+			return outcomes, profiled, err
+		}
+		c.listen(c.process)
 	}
-	var o order
-	if err := json.Unmarshal(first, &o); err != nil {
-		return fmt.Errorf("read the plan: %w", err)
+	p := c.process
+	var why string // it was killed
+	if !p.send(instruction{Job: &j}) {
+		why = "it did not take what it was told"
+		p.kill()
 	}
-	var documents []Document
-	for _, d := range o.Documents {
-		documents = append(documents, Document{File: d.File, Source: []byte(d.Source)})
-	}
-	scenarios, err := Parse(cat, e.Baselines.Components(), documents...)
-	if err != nil {
-		return fmt.Errorf("read the plan: %w", err)
-	}
-	e.Command, e.Tool, e.Host, e.Interval, e.Isolated = o.Command, o.Tool, o.Host, o.Interval, true
-
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	go func() { // ends with its input, which is the process's own
+	for i, part := range j.Parts {
+		stop := context.AfterFunc(part.aborted, func() { p.send(instruction{Abort: &i}) })
 		defer stop()
-		for {
-			line, err := lines.ReadBytes('\n')
-			if err != nil {
-				return
+	}
+	var began time.Time
+	var tooLate <-chan time.Time
+	interrupted := ctx.Done()
+	silence, heard := time.NewTimer(silentAfter), time.Now()
+	defer silence.Stop()
+	for {
+		select {
+		case m, ok := <-p.messages:
+			if !ok {
+				c.process = nil
+				c.listen(nil)
+				return outcomes, profiled, p.died(why)
 			}
-			var c command
-			if json.Unmarshal(line, &c) == nil && c.Command == stopCommand {
-				return
+			silence.Reset(silentAfter)
+			heard = time.Now()
+			if began.IsZero() {
+				began = time.Now().Add(-m.At)
 			}
-		}
-	}()
-	w := stream.NewWriter(out)
-	// What is written when the load was stopped, such as the report, still has
-	// to get through; but a parent that has gone must not hold it up.
-	writing, giveUp := context.WithCancel(context.WithoutCancel(ctx))
-	defer giveUp()
-	returned := make(chan struct{})
-	defer close(returned)
-	go func() { // ends when ServeChild returns
-		<-ctx.Done()
-		for _, then := range []func(){giveUp, func() { os.Exit(exitHung) }} {
-			select {
-			case <-returned:
-				return
-			case <-time.After(childStopsWithin):
-				then()
+			if err := m.check(len(j.Parts)); err != nil {
+				why = err.Error()
+				p.kill()
+				continue
 			}
+			m.tell(began, w)
+			if m.Progress != nil {
+				outcomes = m.Progress
+			}
+			if d := m.Done; d != nil {
+				if d.Failure != "" {
+					err = errors.New(d.Failure)
+				}
+				return d.Outcomes, d.Profiled, err
+			}
+		case <-interrupted:
+			interrupted, tooLate = nil, time.After(childStopsWithin)
+			p.send(instruction{Command: &stream.Command{Do: stream.Stop}})
+		case <-tooLate:
+			why = fmt.Sprintf("it had not stopped %v after it was told to", childStopsWithin)
+			p.kill()
+		case <-silence.C:
+			if time.Since(heard) > silentAfter+time.Second {
+				// It was this process that could not hear, because it was
+				// suspended.
+				silence.Reset(silentAfter)
+				heard = time.Now()
+				continue
+			}
+			w.pass(time.Now(), logged("warn", "the child process that runs the load has said nothing for %.0f s", silentAfter.Seconds()), false)
 		}
-	}()
-	runErr := e.Source(Plan{Scenarios: scenarios}).Run(ctx, func(event stream.Event) {
-		w.Emit(writing, event)
-		if event.Type != stream.SampleTaken {
-			// The next step may be this process's last: its parent shall know
-			// how far it had got.
-			limited, cancel := context.WithTimeout(writing, flushWithin)
-			defer cancel()
-			w.Flush(limited)
+	}
+}
+
+// start starts the process.
+func (c *child) start(w watcher) (err error) {
+	if len(c.argv) == 0 {
+		return errors.New("it needs a process of its own, which this run may not start")
+	}
+	if c.process, err = startProcess(c.argv, c.limits); err != nil {
+		c.process = nil
+		return fmt.Errorf("start a child process: %w", err)
+	}
+	o := c.order
+	left, why := c.process.cell.Left()
+	switch {
+	case left > 0:
+		o.Hard, o.NoGroup = left, why.Error()
+	case c.limits.Hard > 0:
+		w.pass(time.Now(), logged("info", "the process of its own may hold %s, kept by a control group", report.Quantity(float64(c.limits.Hard), "bytes")), false)
+	}
+	c.process.send(o)
+	return nil
+}
+
+// logged is a message to the reader.
+func logged(level, format string, args ...any) stream.Event {
+	return stream.Event{Type: stream.Logged, Log: &stream.Log{Level: level, Message: fmt.Sprintf(format, args...)}}
+}
+
+// tell passes a message of a job on.
+func (m message) tell(began time.Time, w watcher) {
+	at := began.Add(m.At)
+	if m.Event != nil {
+		w.pass(at, *m.Event, m.Measured)
+	}
+	if m.Driving != nil {
+		w.driving(at, m.Driving.Part, m.Driving.On, m.Driving.Metrics)
+	}
+}
+
+// command implements rig. A process that does not take it has died or hangs,
+// which shows by itself.
+func (c *child) command(asked stream.Command) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if asked.Do != stream.InjectFault { // which is done once
+		if c.asked == nil {
+			c.asked = map[stream.Do]stream.Command{}
 		}
-	})
-	return errors.Join(runErr, w.Close())
+		if c.asked[asked.Do] == asked {
+			return
+		}
+		c.asked[asked.Do] = asked
+	}
+	if c.listener != nil {
+		c.listener.send(instruction{Command: &asked})
+	}
+}
+
+// listen says which process takes commands from now on, and tells it what was
+// asked for before.
+func (c *child) listen(p *process) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.listener = p
+	if p == nil {
+		return
+	}
+	for _, do := range slices.Sorted(maps.Keys(c.asked)) {
+		p.send(instruction{Command: new(c.asked[do])})
+	}
+}
+
+// close implements rig.
+func (c *child) close() error {
+	c.listen(nil)
+	if c.process == nil {
+		return nil
+	}
+	err := c.process.end()
+	c.process = nil
+	return err
+}
+
+// unmarshalMessage reads a line of a child's output.
+func unmarshalMessage(line []byte) (m message, err error) {
+	err = json.Unmarshal(line, &m)
+	return m, err
 }

@@ -1,32 +1,23 @@
 package stress
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
-	"mabeam-top/internal/probes"
-	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress/profile"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 	"mabeam-top/internal/stress/verdict"
 )
 
-const (
-	// defaultInterval is the time between two samples.
-	defaultInterval = 100 * time.Millisecond
-	// stopWithin is how long a system may take to stop after its repetition.
-	stopWithin = 10 * time.Second
-	// abandonWithin is how long it may take when the run was interrupted.
-	abandonWithin = 500 * time.Millisecond
-)
+// defaultInterval is the time between two samples.
+const defaultInterval = 100 * time.Millisecond
 
 // An Engine says where, by whom and for whom plans are run.
 type Engine struct {
@@ -37,41 +28,70 @@ type Engine struct {
 	Baselines verdict.Baselines
 	// Interval is the time between two samples; 0 means 100 ms.
 	Interval time.Duration
-	// Isolated says that this is a child process, made for the load alone.
-	Isolated bool
+	// Profiles are written of the measured parts.
+	Profiles profile.Files
+	// Child is the program, with its arguments, that calls ServeChild: what
+	// runs in a process of its own runs there. Without it, everything runs in
+	// this process, and what may not is an error.
+	Child []string
+	// Steerable says that somebody may disturb the loads by hand: agents and
+	// subscribers are watched for that, which costs a little of each action.
+	Steerable bool
+	// Isolate has everything run in a child; otherwise only those steps do
+	// that need a process of their own.
+	Isolate bool
 }
 
-// Source returns a run of the plan in this process.
+// Source returns a run of the plan.
 func (e Engine) Source(plan Plan) stream.Source { return &run{engine: e, plan: plan} }
 
-// A run is one run of a plan.
+// A run is one run of a plan. It says what is carried out when, and takes in
+// what comes of it; where it is carried out, in this process or in another, is
+// the rigs' business. So the death of a child costs what ran in it, and
+// nothing else.
 type run struct {
-	engine Engine
-	plan   Plan
-	id     string
-	start  time.Time
+	engine   Engine
+	plan     Plan
+	id       string
+	start    time.Time
+	profiles profile.Collection
+	shared   rig // of all that need none of their own
 
 	emitMu sync.Mutex
 	emitTo func(stream.Event)
+	last   float64 // T of the newest event
 
-	sampler *probes.Sampler
-	system  atomic.Pointer[mabeam.System] // what the probes read
-	load    loadSource
-
-	stepMu sync.Mutex
-	active []*stepRun // steps that are being measured now
+	clock   clock      // stands still while the load is held
+	steerMu sync.Mutex // guards what follows
+	rig     rig        // that carries out a repetition; nil if none does
+	stop    context.CancelFunc
+	over    bool
+	// These are the latest of their kind; without Do there was none.
+	paused, rate, inspection stream.Command
 }
 
 // Run carries the plan out. It returns an error only if the probes cannot be
-// read; whatever goes wrong with a measurement is told in its result.
+// read or a profile cannot be written; whatever else goes wrong with a
+// measurement is told in its result.
 func (r *run) Run(ctx context.Context, emit func(stream.Event)) error {
-	process, err := probes.Process()
-	if err != nil {
-		return fmt.Errorf("read this process's probes: %w", err)
-	}
 	r.emitTo, r.start, r.id = emit, time.Now(), newRunID()
-	r.sampler = probes.New(cmp.Or(r.engine.Interval, defaultInterval),
-		probes.GoMetrics(), process, probes.HostLoad(), probes.System(r.system.Load), &r.load)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	r.steerMu.Lock()
+	r.stop = stop
+	r.steerMu.Unlock()
+	defer r.end()
+	r.profiles.Files = r.engine.Profiles
+	if r.engine.Isolate {
+		r.shared = r.newChild(Limits{})
+	} else {
+		b, err := newBench(r.plan, r.engine.Interval, r.engine.Steerable)
+		if err != nil {
+			return err
+		}
+		r.shared = b
+	}
+	defer func() { _ = r.shared.close() }() // if emit panics; else it is closed below
 
 	names := make([]string, len(r.plan.Scenarios))
 	for i, s := range r.plan.Scenarios {
@@ -91,20 +111,16 @@ func (r *run) Run(ctx context.Context, emit func(stream.Event)) error {
 	}})
 	r.log("info", fmt.Sprintf("recording one operation costs %d ns here; it is part of every latency told", RecordingCost().Nanoseconds()))
 
-	sampling, stopSampling := context.WithCancel(context.WithoutCancel(ctx))
-	var wg sync.WaitGroup
-	wg.Go(func() { _ = r.sampler.Run(sampling, r.sample) }) // it ends only when told to
 	for i := range r.plan.Scenarios {
 		if ctx.Err() != nil {
 			result.Recommendations = append(result.Recommendations, "not run: "+names[i])
 			continue
 		}
-		s, notRun := r.scenario(ctx, &r.plan.Scenarios[i])
+		s, notRun := r.scenario(ctx, i)
 		result.Scenarios = append(result.Scenarios, s)
 		result.Recommendations = append(result.Recommendations, notRun...)
 	}
-	stopSampling()
-	wg.Wait()
+	r.close(r.shared)
 
 	result.DurationSeconds = time.Since(r.start).Seconds()
 	result.Conclude()
@@ -113,7 +129,7 @@ func (r *run) Run(ctx context.Context, emit func(stream.Event)) error {
 		result.Grade = report.GradeOf(result.Score, result.Verdict)
 	}
 	r.emit(stream.Event{Type: stream.RunFinished, Report: &result})
-	return nil
+	return r.profiles.Write()
 }
 
 func newRunID() string {
@@ -122,31 +138,33 @@ func newRunID() string {
 	return time.Now().UTC().Format("20060102-150405") + "-" + hex.EncodeToString(b[:])
 }
 
-// emit sends an event, with its time.
-func (r *run) emit(e stream.Event) {
+// emit sends an event that happens now.
+func (r *run) emit(e stream.Event) { r.emitAt(time.Now(), e) }
+
+// emitAt sends an event that happened at that time, or as soon after it as the
+// order of events allows.
+func (r *run) emitAt(at time.Time, e stream.Event) {
 	r.emitMu.Lock()
 	defer r.emitMu.Unlock()
-	e.T = time.Since(r.start).Seconds()
+	r.last = max(r.last, at.Sub(r.start).Seconds())
+	e.T = r.last
 	r.emitTo(e)
+}
+
+// close ends a rig.
+func (r *run) close(where rig) {
+	if err := where.close(); err != nil {
+		r.log("warn", err.Error())
+	}
 }
 
 func (r *run) log(level, message string) {
 	r.emit(stream.Event{Type: stream.Logged, Log: &stream.Log{Level: level, Message: message}})
 }
 
-// sample passes a sample on, to the stream and to the steps being measured.
-func (r *run) sample(at time.Time, values map[string]float64) {
-	r.stepMu.Lock()
-	for _, s := range r.active {
-		s.sample(at, values)
-	}
-	r.stepMu.Unlock()
-	r.emit(stream.Event{Type: stream.SampleTaken, Sample: values})
-}
-
 // scenario carries out one scenario. It also tells what of it was not run.
-func (r *run) scenario(ctx context.Context, s *Scenario) (result report.Scenario, notRun []string) {
-	began := time.Now()
+func (r *run) scenario(ctx context.Context, number int) (result report.Scenario, notRun []string) {
+	s, began := &r.plan.Scenarios[number], time.Now()
 	result = report.Scenario{Name: s.Name, Title: s.Title, Tags: s.Tags, StartedAt: began, File: s.File}
 	var names []string
 	for _, g := range s.Groups {
@@ -158,16 +176,13 @@ func (r *run) scenario(ctx context.Context, s *Scenario) (result report.Scenario
 		Name: s.Name, Title: s.Title, Description: s.Description, Tags: s.Tags, File: s.File,
 		StartedAt: began, Steps: names, EstimateSeconds: s.Estimate().Seconds(),
 	}})
-	limited, cancel := context.WithTimeoutCause(ctx, s.Timeout, fmt.Errorf("scenario timeout of %v", s.Timeout))
+	limited, cancel := r.withinPlan(ctx, s.Timeout, fmt.Errorf("scenario timeout of %v", s.Timeout))
 	defer cancel()
-	for _, g := range s.Groups {
-		if limited.Err() != nil {
-			for _, step := range g {
-				notRun = append(notRun, fmt.Sprintf("not run: step %s of %s (%v)", step.Name, s.Name, context.Cause(limited)))
-			}
-			continue
+	result.Steps = r.groups(limited, number)
+	if cause := context.Cause(limited); cause != nil {
+		for _, name := range names[len(result.Steps):] {
+			notRun = append(notRun, fmt.Sprintf("not run: step %s of %s (%v)", name, s.Name, cause))
 		}
-		result.Steps = append(result.Steps, r.group(limited, s, g)...)
 	}
 	result.DurationSeconds = time.Since(began).Seconds()
 	result.Conclude()
@@ -181,161 +196,182 @@ func (r *run) scenario(ctx context.Context, s *Scenario) (result report.Scenario
 	return result, notRun
 }
 
-// group carries out the steps of one group, side by side on the same system,
-// repetition by repetition.
-func (r *run) group(ctx context.Context, s *Scenario, g Group) []report.Step {
-	steps := make([]*stepRun, len(g))
-	repeat := 0
-	warm := false
-	for i := range g {
-		steps[i] = newStepRun(r, &g[i])
-		repeat = max(repeat, g[i].Repeat)
-		warm = warm || g[i].Warmup != Warmup{}
-	}
-	first := 1
-	if warm {
-		first = 0
-	}
-	for n := first; n <= repeat && ctx.Err() == nil; n++ {
-		if !slices.ContainsFunc(steps, func(s *stepRun) bool { return s.takes(n) }) {
-			break // all are broken or stopped
+// groups carries out the groups of a scenario, repetition by repetition: the
+// first of each group, then the second of each, and so on. What the machine
+// does besides changes by the minute, and this way it comes to all steps
+// alike, and to each step's spread, instead of making one step slower than
+// the others. It returns the results of the steps that were begun.
+func (r *run) groups(ctx context.Context, scenario int) []report.Step {
+	var begun []*groupRun
+	for i := range r.plan.Scenarios[scenario].Groups {
+		if ctx.Err() != nil {
+			break
 		}
-		r.repetition(ctx, s, steps, n)
-		for n == 0 && ctx.Err() == nil && slices.ContainsFunc(steps, (*stepRun).isCold) {
-			r.repetition(ctx, s, steps, 0)
+		group := newGroupRun(r, scenario, i)
+		begun = append(begun, group)
+		group.next(ctx)
+	}
+	for ctx.Err() == nil && slices.ContainsFunc(begun, func(g *groupRun) bool { return !g.finished }) {
+		for _, group := range begun {
+			group.next(ctx)
 		}
 	}
-	results := make([]report.Step, len(steps))
-	for i, step := range steps {
-		results[i] = step.finish(ctx)
-		r.emit(stream.Event{Type: stream.StepFinished, StepResult: &results[i]})
+	var results []report.Step
+	for _, group := range begun {
+		group.finish(ctx)
+		results = append(results, group.results...)
 	}
 	return results
 }
 
-// repetition runs each step once on a fresh system.
-func (r *run) repetition(ctx context.Context, s *Scenario, steps []*stepRun, n int) {
-	// What the last repetition left behind is not this one's.
-	runtime.GC()
-	options, err := s.System.options()
-	var system *mabeam.System
-	if err == nil {
-		system, err = mabeam.Start(options)
-	}
-	if err != nil {
-		for _, step := range steps {
-			step.broken(fmt.Errorf("start the system: %w", err))
-		}
-		return
-	}
-	r.system.Store(system)
-	var taking []*stepRun
+// A groupRun is the steps of one group while they are carried out, side by side
+// on the same system.
+type groupRun struct {
+	parent *run
+	// scenario and group are its place in the plan.
+	scenario, group int
+	// alone says that each repetition needs a process of its own, within
+	// limits.
+	alone  bool
+	limits Limits
+	steps  []*stepRun
+	// number is of the next repetition; 0 is the warm-up.
+	number, repeat int
+	paused         time.Time // when its latest repetition ended
+	finished       bool
+	results        []report.Step
+}
+
+func newGroupRun(r *run, scenario, group int) *groupRun {
+	steps := r.plan.Scenarios[scenario].Groups[group]
+	g := &groupRun{parent: r, scenario: scenario, group: group, number: 1, steps: make([]*stepRun, len(steps))}
 	for _, step := range steps {
-		if step.takes(n) {
-			step.begin(n, s.Seed, system, options)
-			taking = append(taking, step)
+		if limits, needed := step.ownProcess(); needed {
+			g.alone, g.limits = true, limits // of the only one; others are not beside it
 		}
 	}
-	r.load.watch(taking)
-	if n > 0 {
-		r.measuring(taking)
-	}
-	r.sample(r.sampler.Sample())
-	var wg sync.WaitGroup
-	for _, step := range taking {
-		wg.Go(func() { step.run(ctx) })
-	}
-	wg.Wait()
-	r.sample(r.sampler.Sample())
-	r.measuring(nil)
-	r.load.watch(nil)
-	r.system.Store(nil)
-
-	within := stopWithin
-	if ctx.Err() != nil {
-		within = abandonWithin
-	}
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
-	defer cancel()
-	if err := system.Stop(stopping); err != nil && ctx.Err() == nil {
-		for _, step := range taking {
-			step.broken(fmt.Errorf("stop the system: %w", err))
+	for i := range steps {
+		g.steps[i] = newStepRun(r, &steps[i], group+1, g.alone || r.engine.Isolate)
+		g.repeat = max(g.repeat, steps[i].Repeat)
+		if (steps[i].Warmup != Warmup{}) {
+			g.number = 0
 		}
 	}
+	return g
 }
 
-// measuring says which steps take part in the samples from now on.
-func (r *run) measuring(steps []*stepRun) {
-	r.stepMu.Lock()
-	defer r.stepMu.Unlock()
-	r.active = steps
-}
-
-// options are the runtime's options for a system of this kind.
-func (s SystemSpec) options() (mabeam.Options, error) {
-	policy, err := mabeam.ParseQueuePolicy(s.BusPolicy)
-	return mabeam.Options{MaxAgents: s.MaxAgents, Mailbox: s.Mailbox, BusQueue: s.Mailbox, BusPolicy: policy}, err
-}
-
-// A loadSource supplies the probes that the loads of the running steps feed.
-type loadSource struct {
-	mu   sync.Mutex
-	envs []*Env
-	last report.Operations
-	at   time.Time
-}
-
-// watch says which steps' loads are told from now on.
-func (l *loadSource) watch(steps []*stepRun) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.envs = nil
-	for _, s := range steps {
-		l.envs = append(l.envs, s.env)
-	}
-	l.at = time.Time{}
-}
-
-// Read tells what the loads did since the last reading. Between repetitions
-// there is nothing to tell.
-func (l *loadSource) Read(now time.Time, put func(string, float64)) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.envs) == 0 {
+// next carries out the group's next repetition, with the warm-up before the
+// first, and ends the steps after the last. It does nothing once the group has
+// finished or ctx has ended.
+func (g *groupRun) next(ctx context.Context) {
+	if g.finished || ctx.Err() != nil {
 		return
 	}
-	var total report.Operations
-	var inflight int64
-	var lag time.Duration
-	recent := NewHistogram()
-	for _, e := range l.envs {
-		t := e.counters.totals()
-		total.Attempted += t.Attempted
-		total.Succeeded += t.Succeeded
-		total.Failed += t.Failed
-		inflight += e.counters.inflight.Load()
-		lag = max(lag, time.Duration(e.counters.lag.Swap(0)))
-		e.mu.Lock()
-		recorders := slices.Clone(e.recorders)
-		e.mu.Unlock()
-		for _, rec := range recorders {
-			rec.Recent(recent.Merge)
+	g.resume()
+	if g.number == 0 {
+		g.repetition(ctx)
+		for ctx.Err() == nil && slices.ContainsFunc(g.steps, (*stepRun).isCold) {
+			g.repetition(ctx)
+		}
+		g.number = 1
+	}
+	if ctx.Err() == nil && g.goesOn() {
+		g.repetition(ctx)
+		g.number++
+	}
+	if !g.goesOn() {
+		g.finish(ctx)
+		return
+	}
+	g.paused = time.Now()
+}
+
+// goesOn says whether a step has another repetition: not if all are done,
+// broken or stopped.
+func (g *groupRun) goesOn() bool {
+	return g.number <= g.repeat && slices.ContainsFunc(g.steps, func(s *stepRun) bool { return s.takes(g.number) })
+}
+
+// resume takes the time in which others had their turn out of the steps' own.
+func (g *groupRun) resume() {
+	if g.paused.IsZero() {
+		return
+	}
+	for _, step := range g.steps {
+		step.began = step.began.Add(time.Since(g.paused))
+	}
+	g.paused = time.Time{}
+}
+
+// finish tells what came of the steps, once.
+func (g *groupRun) finish(ctx context.Context) {
+	if g.finished {
+		return
+	}
+	waited := !g.paused.IsZero()
+	g.resume()
+	g.finished = true
+	g.results = make([]report.Step, len(g.steps))
+	for i, step := range g.steps {
+		g.results[i] = step.finish(ctx, waited)
+		g.parent.emit(stream.Event{Type: stream.StepFinished, StepResult: &g.results[i]})
+	}
+}
+
+// repetition carries out the repetition whose turn it is, and takes in what it
+// says of each step.
+func (g *groupRun) repetition(ctx context.Context) {
+	j := job{Scenario: g.scenario, Group: g.group, Number: g.number}
+	var taking []*stepRun
+	for i, step := range g.steps {
+		if step.takes(j.Number) {
+			taking = append(taking, step)
+			j.Parts = append(j.Parts, step.begin(j.Number, i, g.parent.plan.Scenarios[g.scenario].Seed))
 		}
 	}
-	put("inflight", float64(inflight))
-	put("generator_lag_ms", Milliseconds(lag))
-	if recent.Count() > 0 {
-		put("action_p50_ms", Milliseconds(recent.Quantile(0.5)))
-		put("action_p95_ms", Milliseconds(recent.Quantile(0.95)))
-		put("action_p99_ms", Milliseconds(recent.Quantile(0.99)))
+	if j.Number > 0 {
+		j.Profiles = g.parent.profiles.Wanted()
 	}
-	if since := now.Sub(l.at); !l.at.IsZero() {
-		if since < time.Millisecond {
-			return // too short for a rate; the next reading covers it
+	where := g.parent.shared
+	if g.alone {
+		where = g.parent.newChild(g.limits)
+		defer g.parent.close(where)
+	}
+	g.parent.use(where)
+	outcomes, profiled, err := where.run(ctx, j, jobWatcher{g.parent, taking})
+	g.parent.use(nil)
+	if j.Number > 0 {
+		g.parent.profiles.Add(profiled)
+	}
+	var death *Death
+	if errors.As(err, &death) && ctx.Err() == nil {
+		g.parent.log("error", fmt.Sprintf("%s, repetition %d: %v", taking[0].step.Name, g.number, death))
+	}
+	for i, step := range taking {
+		step.take(ctx, outcomes[i], err)
+	}
+}
+
+// A jobWatcher passes on what goes on in a job, and tells its steps.
+type jobWatcher struct {
+	parent *run
+	steps  []*stepRun
+}
+
+// pass implements watcher.
+func (w jobWatcher) pass(at time.Time, e stream.Event, measured bool) {
+	for _, s := range w.steps {
+		switch {
+		case e.Type == stream.SampleTaken && measured:
+			s.sample(at, e.Sample)
+		case e.Type == stream.FaultInjected && e.Fault != nil && e.Fault.Step == s.step.Name:
+			s.injected(*e.Fault)
 		}
-		put("offered_per_second", PerSecond(total.Attempted-l.last.Attempted, since))
-		put("completed_per_second", PerSecond(total.Succeeded-l.last.Succeeded, since))
-		put("failed_per_second", PerSecond(total.Failed-l.last.Failed, since))
 	}
-	l.last, l.at = total, now
+	w.parent.emitAt(at, e)
+}
+
+// driving implements watcher.
+func (w jobWatcher) driving(at time.Time, part int, on bool, metrics []string) {
+	w.steps[part].driving(at, on, metrics)
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -17,21 +15,6 @@ import (
 	"mabeam-top/internal/stress/stream"
 	"mabeam-top/internal/stress/verdict"
 )
-
-// childMode makes the test binary a child process that serves a run.
-const childMode = "MABEAM_TOP_TEST_CHILD"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(childMode) != "" {
-		e := Engine{Baselines: verdict.Builtin()}
-		if err := e.ServeChild(context.Background(), probing(nil), os.Stdin, os.Stdout); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
-	}
-	os.Exit(m.Run())
-}
 
 var errPlanned = errors.New("planned failure of agent_7f_3 after 12 ms")
 
@@ -51,6 +34,19 @@ func probing(seen func(*Env)) Catalogue {
 			{Name: "missing", Unit: "count", Better: report.Neither},
 		},
 		Check: CheckLoad,
+		OwnProcess: func(p Params) (Limits, bool) {
+			return Limits{Soft: hogSoft, Hard: hogHard}, strings.HasPrefix(p.Text("mode"), "own")
+		},
+		Died: func(env *Env, d *Death) error {
+			if !strings.HasSuffix(env.Params.Text("mode"), "told") {
+				return d
+			}
+			env.Operations(0, 1, 0)
+			env.Bool("fine", false)
+			env.Value("rate", float64(d.PeakBytes))
+			env.Text("kind", fmt.Sprintf("out of memory: %v, signal: %v", d.OutOfMemory, d.Signal))
+			return nil
+		},
 		Run: func(ctx context.Context, env *Env) error {
 			if seen != nil {
 				seen(env)
@@ -61,16 +57,15 @@ func probing(seen func(*Env)) Catalogue {
 }
 
 func probe(ctx context.Context, env *Env) error {
-	mode := env.Params.Text("mode")
+	mode := strings.TrimSuffix(strings.TrimPrefix(env.Params.Text("mode"), "own "), " told")
 	switch mode {
 	case "panic":
 		panic("planned panic")
 	case "fail":
 		return errPlanned
-	case "exit":
-		os.Exit(7)
-	case "hang":
-		select {}
+	}
+	if err := die(ctx, mode); err != nil {
+		return err
 	}
 	id, err := env.System().StartAgent(ctx, mabeam.ComplexSpec(mabeam.ComplexOptions{}))
 	if err != nil {
@@ -218,6 +213,62 @@ func TestEngineRepetitions(t *testing.T) {
 	})
 }
 
+// The repetitions of a scenario's groups take turns; each has the warm-up
+// before its first, and ends after its last. What the others take is not told
+// as a step's own time.
+func TestEngineInterleavesRepetitions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		plan := planOf(t, probing(nil), scenarioOf("  - {measure: probe, name: a, repeat: 3, with: {operations: 500}}\n"+
+			"  - {measure: probe, name: b, repeat: 2, warmup: 5}\n"+
+			"  - parallel:\n      - {measure: probe, name: c}\n      - {measure: probe, name: d, repeat: 2}\n"))
+		events, r := collect(context.Background(), t, Engine{}.Source(plan))
+		var order []string
+		for _, e := range events {
+			switch e.Type {
+			case stream.StepStarted:
+				order = append(order, fmt.Sprintf("+%s%d", e.Step.Name, e.Step.Group))
+			case stream.RepetitionStarted:
+				order = append(order, fmt.Sprintf("%s%d", e.Repetition.Step, e.Repetition.Number))
+			case stream.StepFinished:
+				order = append(order, "-"+e.StepResult.Name)
+			}
+		}
+		if got, want := strings.Join(order, " "), "+a1 a1 +b2 b0 b1 +c3 +d3 c1 d1 a2 b2 -b d2 -c -d a3 -a"; got != want {
+			t.Errorf("the order is\n%s, want\n%s", got, want)
+		}
+		for i, want := range []struct {
+			name    string
+			seconds float64
+		}{{"a", 3}, {"b", 0.05}, {"c", 0.04}, {"d", 0.04}} {
+			s := r.Scenarios[0].Steps[i]
+			if s.Name != want.name || s.Verdict != report.Pass || s.DurationSeconds < want.seconds || s.DurationSeconds > want.seconds+0.1 {
+				t.Errorf("step %d: %s is %s and took %v s, want %s and about %v s", i, s.Name, s.Verdict, s.DurationSeconds, want.name, want.seconds)
+			}
+		}
+	})
+}
+
+// A scenario that runs out of time tells of each step how far it got, and what
+// was not begun.
+func TestEngineInterleavedTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		plan := planOf(t, probing(nil), scenarioOf("  - {measure: probe, name: a, repeat: 3}\n"+
+			"  - {measure: probe, name: b, with: {duration: 10s}}\n  - {measure: probe, name: c}\n")+"timeout: 1s\n")
+		_, r := collect(context.Background(), t, Engine{}.Source(plan))
+		s := r.Scenarios[0]
+		if len(s.Steps) != 2 || s.Verdict != report.Broken || !strings.Contains(fmt.Sprint(r.Recommendations), "not run: step c of s (scenario timeout of 1s)") {
+			t.Fatalf("%s with %d steps; %v", s.Verdict, len(s.Steps), r.Recommendations)
+		}
+		for i, reached := range []string{"after repetition 1 of 3", "in repetition 1 of 1"} {
+			step := s.Steps[i]
+			if step.Verdict != report.Broken || len(step.Metrics["rate"].Samples) != 1-i || !strings.Contains(fmt.Sprint(step.Errors), reached) {
+				t.Errorf("%s: %s with the samples %v and %v; want an error %s and what it had measured",
+					step.Name, step.Verdict, step.Metrics["rate"].Samples, step.Errors, reached)
+			}
+		}
+	})
+}
+
 func TestEngineParallelSteps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
@@ -324,6 +375,37 @@ func TestUndeliveredLoadIsInconclusive(t *testing.T) {
 	})
 }
 
+// A measurement that looks for the load which cannot be delivered is told that
+// this one was not, and judges by itself.
+func TestLoadThatMayLag(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, why := range []string{"", "the machine is busy"} {
+			cat := probing(nil)
+			cat[0].Run = func(ctx context.Context, env *Env) error {
+				driven, err := env.Drive(ctx, Load{Workers: 1, Operations: 1000, MayLag: true}, func(_ context.Context, op Op) error {
+					if op.N < 20 {
+						env.counters.late.Add(1)
+					}
+					return nil
+				})
+				if driven.Late != 20 || !driven.Lagged() {
+					t.Errorf("%d of 1,000 late, lagged: %v", driven.Late, driven.Lagged())
+				}
+				if why != "" {
+					env.Inconclusive(why)
+				}
+				env.Value("rate", 1)
+				return err
+			}
+			_, r := collect(context.Background(), t, Engine{}.Source(planOf(t, cat, scenarioOf("  - {measure: probe}\n"))))
+			step := r.Scenarios[0].Steps[0]
+			if want := why != ""; (step.Verdict == report.Inconclusive) != want || want != (len(step.Errors) == 1 && step.Errors[0].Message == why) {
+				t.Errorf("%q: %s, %+v", why, step.Verdict, step.Errors)
+			}
+		}
+	})
+}
+
 // The probes of the load show it while it runs.
 func TestLoadProbes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -351,115 +433,6 @@ func TestLoadProbes(t *testing.T) {
 	})
 }
 
-// childOf is a run in a child process of the test binary.
-func childOf(t *testing.T, plan Plan) stream.Source {
-	t.Setenv(childMode, "1")
-	executable, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return Engine{Command: []string{"the", "command"}, Tool: report.Tool{Version: "v"}}.Child(plan, executable)
-}
-
-func TestChild(t *testing.T) {
-	plan := planOf(t, probing(nil), scenarioOf("  - {measure: probe, repeat: 2, with: {operations: 20}, thresholds: {time_ms: '< 1000'}}\n"))
-	_, r := collect(context.Background(), t, childOf(t, plan))
-	if r.Verdict != report.Pass || len(r.Scenarios) != 1 {
-		t.Fatalf("%+v", r)
-	}
-	step := r.Scenarios[0].Steps[0]
-	if !step.Isolated || step.Operations.Succeeded != 40 || r.Scenarios[0].File != "0.yaml" || r.Command[0] != "the" || r.Tool.Version != "v" {
-		t.Errorf("%+v of %+v", step, r)
-	}
-}
-
-// The death of a child is a result.
-func TestChildDies(t *testing.T) {
-	plan := planOf(t, probing(nil), scenarioOf("  - {measure: probe, name: fine}\n  - {measure: probe, name: deadly, with: {mode: exit}}\n  - {measure: probe, name: later}\n"))
-	_, r := collect(context.Background(), t, childOf(t, plan))
-	if r.Verdict != report.Broken || len(r.Scenarios) != 1 || len(r.Scenarios[0].Steps) != 2 {
-		t.Fatalf("%s, %+v", r.Verdict, r.Scenarios)
-	}
-	fine, deadly := r.Scenarios[0].Steps[0], r.Scenarios[0].Steps[1]
-	if fine.Verdict != report.Pass || deadly.Verdict != report.Broken {
-		t.Errorf("fine %s, deadly %s", fine.Verdict, deadly.Verdict)
-	}
-	if text := fmt.Sprint(deadly.Errors); !strings.Contains(text, "exit status 7") {
-		t.Errorf("it does not say how the child ended: %s", text)
-	}
-}
-
-func TestChildThatCannotStart(t *testing.T) {
-	plan := planOf(t, probing(nil), scenarioOf("  - {measure: probe}\n"))
-	err := Engine{}.Child(plan, "/no/such/program").Run(context.Background(), func(stream.Event) {})
-	if err == nil || !strings.Contains(err.Error(), "/no/such/program") {
-		t.Errorf("%v", err)
-	}
-}
-
-// A child that is told to stop writes its partial report; one that does not
-// heed is killed.
-func TestChildStops(t *testing.T) {
-	for mode, says := range map[string]string{"ok": "interrupted in repetition 1", "hang": "killed"} {
-		t.Run(mode, func(t *testing.T) {
-			plan := planOf(t, probing(nil), scenarioOf("  - {measure: probe, with: {duration: 1h, mode: "+mode+"}}\n")+"timeout: 2h\n")
-			ctx, cancel := context.WithCancel(context.Background())
-			defer cancel()
-			source := childOf(t, plan)
-			running := false
-			var last *report.Report
-			err := source.Run(ctx, func(e stream.Event) {
-				running = running || e.Type == stream.RepetitionStarted
-				if running && e.Type == stream.SampleTaken {
-					cancel()
-				}
-				last = e.Report
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if last == nil || last.Verdict != report.Interrupted {
-				t.Fatalf("%+v", last)
-			}
-			if text := fmt.Sprint(last.Scenarios[0].Steps[0].Errors); !strings.Contains(text, says) {
-				t.Errorf("%s does not say %q", text, says)
-			}
-		})
-	}
-}
-
-// A child whose input ends has lost its parent, and stops.
-func TestChildWithoutParent(t *testing.T) {
-	in, parent := io.Pipe()
-	out, child := io.Pipe()
-	served := make(chan error, 1)
-	go func() {
-		served <- Engine{Baselines: verdict.Builtin()}.ServeChild(context.Background(), probing(nil), in, child)
-		child.Close()
-	}()
-	go func() {
-		source := strings.ReplaceAll(scenarioOf("  - {measure: probe, with: {duration: 1h}}\n")+"timeout: 2h\n", "\n", `\n`)
-		fmt.Fprintf(parent, `{"documents": [{"file": "f", "source": "%s"}]}`+"\n", source)
-	}()
-	var last stream.Event
-	for reader := stream.NewReader(out); ; {
-		e, err := reader.Read()
-		if err != nil {
-			break
-		}
-		if e.Type == stream.SampleTaken {
-			parent.Close()
-		}
-		last = e
-	}
-	if err := <-served; err != nil {
-		t.Error(err)
-	}
-	if last.Report == nil || last.Report.Verdict != report.Interrupted {
-		t.Errorf("the last event is %s", last.Type)
-	}
-}
-
 // A threshold that must hold in every window is held against the load, and not
 // against what a measurement does before and after it.
 func TestWindowsCoverTheLoad(t *testing.T) {
@@ -471,17 +444,6 @@ func TestWindowsCoverTheLoad(t *testing.T) {
 			t.Errorf("%s: %+v, actual %v", step.Verdict, held, held.Actual)
 		}
 	})
-}
-
-// A child that does not end its scenario in time is killed, and that is told.
-func TestChildThatHangs(t *testing.T) {
-	plan := planOf(t, probing(nil), scenarioOf("  - {measure: probe, with: {mode: hang}}\n")+"timeout: 1s\n")
-	source := childOf(t, plan).(*child)
-	source.overdueAfter = 200 * time.Millisecond
-	_, r := collect(context.Background(), t, source)
-	if text := fmt.Sprint(r.Scenarios[0].Steps[0].Errors); r.Verdict != report.Broken || !strings.Contains(text, "had not stopped 200ms after") {
-		t.Errorf("%s: %s", r.Verdict, text)
-	}
 }
 
 // A warm-up by time lasts as long as it says, also with a shorter load.

@@ -2,11 +2,15 @@ package stress
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
@@ -31,22 +35,36 @@ type Env struct {
 	began       time.Time
 	aborted     context.Context // ends when a threshold ends the loads
 	driving     func(on bool, metrics []string)
+	faults      *faults // nil if the step has none, and none can be injected by hand
+	gate        *gate   // what its loads pass
 
 	counters loadCounters
+	earlier  atomic.Int64 // operations of the loads before the one that runs
 
 	mu        sync.Mutex
 	recorders []*Recorder
 	results   map[string]sample
 	errors    []report.Error
 	operation report.Operations
-	lagging   string
+	driven    report.Operations // those of operation that the counters count too
+	lagging   string            // why the repetition is inconclusive
 }
 
 // A sample is what one repetition says of one metric: a number, text or bool,
 // or the distribution whose mean is the number.
 type sample struct {
-	value     any
-	histogram *Histogram
+	Value     any        `json:"value"`
+	Histogram *Histogram `json:"histogram,omitempty"`
+}
+
+// MarshalJSON implements json.Marshaler. JSON has no way to write a number that
+// is not finite; it is no measurement either.
+func (s sample) MarshalJSON() ([]byte, error) {
+	if v, ok := s.Value.(float64); ok && (math.IsNaN(v) || math.IsInf(v, 0)) {
+		s.Value = nil
+	}
+	type plain sample
+	return json.Marshal(plain(s))
 }
 
 // System is the system of the repetition, fresh and running.
@@ -55,8 +73,15 @@ func (e *Env) System() *mabeam.System { return e.system }
 // Options are what the scenario says about the system.
 func (e *Env) Options() mabeam.Options { return e.options }
 
-// Watch has the probes read another system than that of the repetition.
-func (e *Env) Watch(s *mabeam.System) { e.watch(s) }
+// Watch has the probes read another system than that of the repetition, and
+// faults hit it.
+func (e *Env) Watch(s *mabeam.System) {
+	e.watch(s)
+	if e.faults != nil {
+		e.faults.system.Store(s)
+		e.faults.supervisors.Store(0) // those that crashed were the other system's
+	}
+}
 
 // Count returns n, or how many operations the warm-up is to have if that is
 // less.
@@ -66,6 +91,10 @@ func (e *Env) Count(n int) int {
 	}
 	return n
 }
+
+// Now is the time by a clock that stands still while the load is held by hand.
+// What a measurement times itself while a load runs, it has to time by this.
+func (e *Env) Now() time.Time { return e.gate.clock.now() }
 
 // Aborted says whether a threshold has ended the loads of the step.
 func (e *Env) Aborted() bool { return e.aborted.Err() != nil }
@@ -79,6 +108,9 @@ type Driven struct {
 	// Latency is of every operation that ended, failed ones too; nil of a load
 	// with a Recorder, which has it.
 	Latency *Histogram
+	// Late is how many operations of an open load the generator itself started
+	// too late, though the system under test had left it room.
+	Late int64
 	report.Operations
 }
 
@@ -89,8 +121,13 @@ func (d *Driven) Add(next Driven) {
 	}
 	d.Took += next.Took
 	d.Latency.Merge(next.Latency)
+	d.Late += next.Late
 	d.Operations.Add(next.Operations)
 }
+
+// Lagged says whether so many operations were started too late that the load
+// was another one than was asked for.
+func (d Driven) Lagged() bool { return float64(d.Late) > lateShare*float64(d.Attempted) }
 
 // PerSecond is the rate of operations that succeeded.
 func (d Driven) PerSecond() float64 { return PerSecond(d.Succeeded, d.Took) }
@@ -138,15 +175,26 @@ func (d *Driver) Drive(ctx context.Context, op func(context.Context, Op) error) 
 	e.mu.Lock()
 	e.recorders = append(e.recorders, d.recorder)
 	e.mu.Unlock()
+	defer func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.recorders = slices.DeleteFunc(e.recorders, func(r *Recorder) bool { return r == d.recorder })
+	}()
 	before, lateBefore := e.counters.totals(), e.counters.late.Load()
 	loading, stop := context.WithCancel(ctx)
 	defer stop()
 	defer context.AfterFunc(e.aborted, stop)()
 	e.driving(true, d.load.Metrics)
 	defer e.driving(false, nil)
-	start := time.Now()
-	d.load.drive(loading, op, d.shards, &e.counters, e.Failed)
-	took := time.Since(start)
+	e.earlier.Store(before.Attempted)
+	if e.Aborted() || !e.gate.begin(loading, d.load) {
+		return Driven{Latency: NewHistogram()}, ctx.Err()
+	}
+	start := e.gate.clock.now()
+	calm := e.faults.during(loading)
+	d.load.drive(loading, op, d.shards, &e.counters, e.gate, e.Failed)
+	took := e.gate.clock.now().Sub(start)
+	calm()
 	after := e.counters.totals()
 	driven := Driven{Took: took, Operations: report.Operations{
 		Attempted: after.Attempted - before.Attempted, Succeeded: after.Succeeded - before.Succeeded,
@@ -155,15 +203,67 @@ func (d *Driver) Drive(ctx context.Context, op func(context.Context, Op) error) 
 	if d.load.Recorder == nil {
 		driven.Latency = d.recorder.Total()
 	}
-	late := e.counters.late.Load() - lateBefore
+	driven.Late = e.counters.late.Load() - lateBefore
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.recorders = slices.DeleteFunc(e.recorders, func(r *Recorder) bool { return r == d.recorder })
 	e.operation.Add(driven.Operations)
-	if float64(late) > lateShare*float64(driven.Attempted) {
-		e.lagging = fmt.Sprintf("the load was not delivered: the generator itself started more than %.0f %% of the operations late; the machine is too slow, or too busy, to ask this question", 100*lateShare)
+	e.driven.Add(driven.Operations)
+	e.mu.Unlock()
+	if driven.Lagged() && !d.load.MayLag {
+		e.Inconclusive(fmt.Sprintf("the load was not delivered: the generator itself started more than %.0f %% of the operations late; the machine is too slow, or too busy, to ask this question", 100*lateShare))
 	}
 	return driven, ctx.Err()
+}
+
+// asked is how many operations were due by now: those that have begun, and those
+// of an open load for which there was no worker yet.
+func (e *Env) asked(now time.Time) int64 {
+	begun := e.counters.offered.Load()
+	return max(begun, e.earlier.Load()+e.gate.due(now))
+}
+
+// Rehearse carries a load out without telling anything of it, so that what grows
+// with the first of its kind (pools, stacks) has grown before a measurement. It
+// returns the first error of an operation, or that of ctx.
+func (e *Env) Rehearse(ctx context.Context, l Load, op func(context.Context, Op) error) error {
+	var counters loadCounters
+	var failed atomic.Pointer[error]
+	gate := newGate(newHelm()) // nobody holds it
+	gate.begin(ctx, l)
+	l.drive(ctx, op, make([]*Shard, l.Workers), &counters, gate, func(err error) { failed.CompareAndSwap(nil, &err) })
+	if err := failed.Load(); err != nil {
+		return *err
+	}
+	return ctx.Err()
+}
+
+// outcome is what the repetition says.
+func (e *Env) outcome() outcome {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return outcome{Results: maps.Clone(e.results), Operations: e.operation, Errors: slices.Clone(e.errors), Lagging: e.lagging}
+}
+
+// progress is what the repetition says so far. Operations that are under way
+// are not in it.
+func (e *Env) progress() outcome {
+	now := e.counters.totals()
+	o := e.outcome()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	o.Operations.Succeeded += max(now.Succeeded-e.driven.Succeeded, 0)
+	o.Operations.Failed += max(now.Failed-e.driven.Failed, 0)
+	o.Operations.Dropped += max(now.Dropped-e.driven.Dropped, 0)
+	o.Operations.Attempted = o.Operations.Succeeded + o.Operations.Failed + o.Operations.Dropped
+	return o
+}
+
+// Inconclusive says that the figures tell nothing about the system under test,
+// and why. Drive does so if the generator could not deliver a load that may not
+// lag.
+func (e *Env) Inconclusive(why string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.lagging = why
 }
 
 // upTo shortens a load to a number of operations.
@@ -258,13 +358,13 @@ func withoutIDs(message string) string {
 }
 
 // Value reports a number.
-func (e *Env) Value(metric string, v float64) { e.put(metric, sample{value: v}) }
+func (e *Env) Value(metric string, v float64) { e.put(metric, sample{Value: v}) }
 
 // Text reports a text.
-func (e *Env) Text(metric, v string) { e.put(metric, sample{value: v}) }
+func (e *Env) Text(metric, v string) { e.put(metric, sample{Value: v}) }
 
 // Bool reports yes or no.
-func (e *Env) Bool(metric string, v bool) { e.put(metric, sample{value: v}) }
+func (e *Env) Bool(metric string, v bool) { e.put(metric, sample{Value: v}) }
 
 // Latency reports a distribution of durations, in milliseconds; its mean is
 // the metric's value. An empty one is not reported.
@@ -272,7 +372,7 @@ func (e *Env) Latency(metric string, h *Histogram) {
 	if h.Count() == 0 {
 		return
 	}
-	e.put(metric, sample{value: h.sum / float64(h.count) / 1e6, histogram: h})
+	e.put(metric, sample{Value: h.sum / float64(h.count) / 1e6, Histogram: h})
 }
 
 func (e *Env) put(metric string, s sample) {

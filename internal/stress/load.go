@@ -3,7 +3,6 @@ package stress
 import (
 	"context"
 	"errors"
-	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -30,10 +29,17 @@ type Load struct {
 	// Stages are the rates of an open load, one after the other.
 	Stages []Stage
 
+	// Steady says that the rate of an open load is not to be changed by hand:
+	// the measurement looks for one by itself.
+	Steady bool
 	// Metrics are what this load is for, of the metrics that probes show:
 	// thresholds that have to hold in every window are watched on these while
 	// it runs. None means all.
 	Metrics []string
+	// MayLag says that an open load which the generator itself cannot deliver
+	// does not make the step inconclusive: the measurement looks at Driven.Late
+	// and judges by itself.
+	MayLag bool
 	// Recorder collects latencies. If it is nil, Drive records each operation
 	// from its due time to its end; otherwise the operations record what they
 	// find in it themselves.
@@ -59,15 +65,17 @@ const (
 	// lagShare is the share of the interval between operations by which the
 	// generator may be late.
 	lagShare = 0.1
-	// lagFloor is what no machine keeps to with certainty: below it, being
-	// late is in the measured latency, which counts from the due time, but
-	// does not make the load another one than was asked for.
-	lagFloor = time.Millisecond
+	// lagFloor is what no machine keeps to with certainty: a hypervisor that
+	// shares its processors takes them away for one to four milliseconds a few
+	// times a second. Below it, being late is in the measured latency, which
+	// counts from the due time, but does not make the load another one than was
+	// asked for.
+	lagFloor = 2 * time.Millisecond
 	// lateShare is the share of the operations that may be late.
 	lateShare = 0.01
-	// spinBefore is how long before an operation is due the generator stops
-	// to sleep, because sleep ends that much too late, and yields instead.
-	spinBefore = 100 * time.Microsecond
+	// leastMargin and mostMargin bound how long before an operation is due the
+	// generator stops to sleep, and yields instead.
+	leastMargin, mostMargin = 100 * time.Microsecond, 10 * time.Millisecond
 	// drainFor is how long, after an open load's end, operations that were
 	// due in time may still be started.
 	drainFor = time.Second
@@ -83,69 +91,9 @@ type loadCounters struct {
 	late atomic.Int64
 }
 
-// schedule tells when the operations of an open load are due. It is pure:
-// there is no clock in it.
-type schedule struct {
-	stages  []Stage
-	starts  []time.Duration // of each stage
-	before  []float64       // operations before each stage
-	total   float64
-	elapsed time.Duration
-}
-
-func newSchedule(stages []Stage) *schedule {
-	s := &schedule{stages: stages}
-	for i, stage := range stages {
-		s.starts = append(s.starts, s.elapsed)
-		s.before = append(s.before, s.total)
-		s.elapsed += stage.For
-		s.total += (s.initial(i) + stage.Rate) / 2 * stage.For.Seconds()
-	}
-	return s
-}
-
-// initial is the rate with which a stage begins.
-func (s *schedule) initial(i int) float64 {
-	switch {
-	case !s.stages[i].Ramp:
-		return s.stages[i].Rate
-	case i == 0:
-		return 0
-	}
-	return s.stages[i-1].Rate
-}
-
-// count is how many operations the whole schedule has.
-func (s *schedule) count() int { return int(s.total + 1e-9) }
-
-// due is when operation n (counted from 0) is due, and the interval to the
-// next at that moment.
-func (s *schedule) due(n int) (at, interval time.Duration) {
-	i := len(s.stages) - 1
-	for i > 0 && float64(n) < s.before[i] {
-		i--
-	}
-	stage, first := s.stages[i], s.initial(i)
-	k := float64(n) - s.before[i]
-	// The rate grows evenly, so the operations so far are its integral:
-	// k = first·t + (rate − first)/(2·for)·t². Solved for t in the form that
-	// also holds for an even rate.
-	slope := (stage.Rate - first) / stage.For.Seconds()
-	root := max(first*first+2*slope*k, 0)
-	t := 0.0
-	if denominator := first + math.Sqrt(root); denominator > 0 {
-		t = 2 * k / denominator
-	}
-	rate := first + slope*t
-	if rate > 0 {
-		interval = time.Duration(float64(time.Second) / rate)
-	}
-	return s.starts[i] + time.Duration(t*float64(time.Second)), interval
-}
-
-// drive carries the load out and returns when every operation it started has
-// ended: at its end, or soon after ctx ends.
-func (l Load) drive(ctx context.Context, op operation, shards []*Shard, counters *loadCounters, fail func(error)) {
+// drive carries the load out, which has begun to pass the gate, and returns when
+// every operation it started has ended: at its end, or soon after ctx ends.
+func (l Load) drive(ctx context.Context, op operation, shards []*Shard, counters *loadCounters, gate *gate, fail func(error)) {
 	end := func(err error) {
 		counters.inflight.Add(-1)
 		switch {
@@ -158,22 +106,31 @@ func (l Load) drive(ctx context.Context, op operation, shards []*Shard, counters
 			fail(err)
 		}
 	}
+	defer gate.end()
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	if len(l.Stages) > 0 {
-		g := &generator{schedule: newSchedule(l.Stages), start: time.Now(), counters: counters, gate: make(chan struct{}, 1)}
+		g := newGenerator(gate, counters)
 		for worker := range l.Workers {
 			wg.Go(func() { g.work(ctx, worker, op, shards[worker], end) })
 		}
 		return
 	}
 	var next atomic.Int64
-	start := time.Now()
+	start := gate.clock.now()
 	for worker := range l.Workers {
 		shard := shards[worker]
 		wg.Go(func() {
+			defer gate.leave()
 			began := time.Now()
-			for ctx.Err() == nil && (l.For == 0 || began.Sub(start) < l.For) {
+			for {
+				if gate.helm.held.Load() {
+					gate.park(ctx)
+					began = time.Now()
+				}
+				if ctx.Err() != nil || l.For > 0 && gate.clock.at(began).Sub(start) >= l.For {
+					return
+				}
 				n := int(next.Add(1)) - 1
 				if l.Operations > 0 && n >= l.Operations {
 					return
@@ -206,21 +163,31 @@ func interrupted(ctx context.Context, err error) bool {
 }
 
 // A generator starts the operations of an open load. Free workers line up at
-// its gate; the one inside waits until the next operation is due and then
+// its door; the one inside waits until the next operation is due and then
 // carries it out, while the next steps in.
 type generator struct {
-	schedule *schedule
 	start    time.Time
+	gate     *gate
 	counters *loadCounters
 
-	gate  chan struct{} // has room for the one who is inside
-	ready atomic.Int64  // workers that wait at the gate
-	next  int           // of who is inside
+	door  chan struct{} // has room for the one who is inside
+	ready atomic.Int64  // workers that wait at the door
+	// These are of who is inside.
+	next int
+	pace pace
+	wait waiter
+	// freeSince is since when a worker has been free at any time; zero if the
+	// last one that was inside left none behind.
+	freeSince time.Time
+}
+
+func newGenerator(gate *gate, counters *loadCounters) *generator {
+	return &generator{start: time.Now(), gate: gate, counters: counters, door: make(chan struct{}, 1)}
 }
 
 func (g *generator) work(ctx context.Context, worker int, op operation, shard *Shard, end func(error)) {
-	for {
-		free := time.Now()
+	// A worker is free from the start, even if it gets a processor later.
+	for free := g.start; ; free = time.Now() {
 		n, due, ok := g.claim(ctx, free)
 		if !ok {
 			return
@@ -241,59 +208,109 @@ func (g *generator) work(ctx context.Context, worker int, op operation, shard *S
 // free since then. It says false when there is none left, or ctx has ended.
 func (g *generator) claim(ctx context.Context, free time.Time) (n int, due time.Time, ok bool) {
 	g.ready.Add(1)
-	g.gate <- struct{}{}
+	g.door <- struct{}{}
 	g.ready.Add(-1)
-	defer func() { <-g.gate }()
-	if g.next >= g.schedule.count() {
-		return 0, time.Time{}, false
+	if g.freeSince.IsZero() {
+		g.freeSince = free
 	}
-	n = g.next
-	at, interval := g.schedule.due(n)
-	due = g.start.Add(at)
-	if !waitUntil(ctx, due) {
+	defer func() {
+		if g.ready.Load() == 0 {
+			g.freeSince = time.Time{}
+		}
+		<-g.door
+	}()
+	due, interval, ok := g.await(ctx)
+	if !ok {
 		return 0, time.Time{}, false
 	}
 	now := time.Now()
-	if now.Sub(g.start) > g.schedule.elapsed+drainFor {
-		// The system was so slow that these were never begun.
-		left := int64(g.schedule.count() - g.next)
-		g.next = g.schedule.count()
+	if now.Sub(g.pace.origin) > g.pace.elapsed+drainFor {
+		// These were never begun: the system was too slow, unless a worker was
+		// free in time.
+		left := int64(g.pace.count() - g.next)
+		g.next = g.pace.count()
 		g.counters.offered.Add(left)
 		g.counters.dropped.Add(left)
+		if g.freeSince.Before(due) {
+			g.counters.late.Add(left)
+		}
 		return 0, time.Time{}, false
 	}
+	n = g.next
 	g.next++
 	g.counters.offered.Add(1)
-	// The generator is late by itself if this worker was free in time, or if
-	// others are free too; if not, the system under test kept them all.
-	if free.Before(due) || g.ready.Load() > 0 {
-		lag := now.Sub(due)
-		// Only who is inside raises it; the probes set it back to 0.
-		if int64(lag) > g.counters.lag.Load() {
-			g.counters.lag.Store(int64(lag))
-		}
-		if lag > max(time.Duration(lagShare*float64(interval)), lagFloor) {
-			g.counters.late.Add(1)
-		}
+	// While no worker was free, the system under test kept them all: the
+	// generator is late by itself only for the time since.
+	since := due
+	if g.freeSince.After(due) {
+		since = g.freeSince
+	}
+	lag := now.Sub(since)
+	// Only who is inside raises it; the probes set it back to 0.
+	if int64(lag) > g.counters.lag.Load() {
+		g.counters.lag.Store(int64(lag))
+	}
+	if lag > max(time.Duration(lagShare*float64(interval)), lagFloor) {
+		g.counters.late.Add(1)
 	}
 	return n, due, true
 }
 
-// waitUntil returns at the given time, or says false when ctx ends before. For
-// the last part of the wait it yields instead of sleeping, unless the clock
-// stands still meanwhile, as a coarse or synthetic one does.
-func waitUntil(ctx context.Context, at time.Time) bool {
+// await waits until the next operation is due, for who is inside, and tells when
+// that was and the interval to the one after it. It says false when there is
+// none left, or ctx has ended.
+func (g *generator) await(ctx context.Context) (due time.Time, interval time.Duration, ok bool) {
+	for {
+		if g.pace.tempo == nil || g.pace.turn != g.gate.helm.turns.Load() {
+			if g.pace, ok = g.gate.pace(ctx, g.next); !ok {
+				return time.Time{}, 0, false
+			}
+		}
+		if g.next >= g.pace.count() {
+			return time.Time{}, 0, false
+		}
+		at, interval := g.pace.due(g.next)
+		due := g.pace.origin.Add(at)
+		if !g.wait.until(ctx, due, g.pace.turned) {
+			return time.Time{}, 0, false
+		}
+		if g.pace.turn == g.gate.helm.turns.Load() {
+			return due, interval, true
+		}
+	}
+}
+
+// A waiter waits for points in time. Sleep ends too late, by a tenth of a
+// millisecond on one machine and by five on a virtual one whose processors have
+// to be woken: a waiter learns by how much, and yields for that long instead of
+// sleeping. It is for one goroutine at a time.
+type waiter struct {
+	margin time.Duration // how long before the time it stops to sleep
+}
+
+// until returns at the given time, or before when turned is closed, or says
+// false when ctx ends before. It does not yield where the clock stands still
+// meanwhile, as a coarse or synthetic one does.
+func (w *waiter) until(ctx context.Context, at time.Time, turned <-chan struct{}) bool {
 	var last time.Time
 	for ctx.Err() == nil {
+		select {
+		case <-turned:
+			return true
+		default:
+		}
+		w.margin = max(w.margin, leastMargin)
 		now := time.Now()
 		wait := at.Sub(now)
 		switch {
 		case wait <= 0:
 			return true
-		case wait > spinBefore:
-			Sleep(ctx, wait-spinBefore)
+		case wait > w.margin:
+			if sleepUnless(ctx, wait-w.margin, turned) {
+				w.learn(time.Since(now) - (wait - w.margin))
+			}
 		case now.Equal(last):
-			Sleep(ctx, wait)
+			sleepUnless(ctx, wait, turned)
 		default:
 			last = now
 			runtime.Gosched()
@@ -302,14 +319,28 @@ func waitUntil(ctx context.Context, at time.Time) bool {
 	return false
 }
 
+// learn takes note that a sleep ended too late by so much. The margin grows at
+// once, because a late operation is worse than some idling, and shrinks slowly.
+func (w *waiter) learn(late time.Duration) {
+	if late > w.margin/2 {
+		w.margin = min(2*late, mostMargin)
+		return
+	}
+	w.margin -= (w.margin - leastMargin) / 64
+}
+
 // Sleep waits, or says false when ctx ends before.
-func Sleep(ctx context.Context, d time.Duration) bool {
+func Sleep(ctx context.Context, d time.Duration) bool { return sleepUnless(ctx, d, nil) }
+
+// sleepUnless waits, or says false when ctx ends or turned is closed before.
+func sleepUnless(ctx context.Context, d time.Duration, turned <-chan struct{}) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return true
+	case <-turned:
 	case <-ctx.Done():
-		return false
 	}
+	return false
 }

@@ -46,7 +46,7 @@ func TestSchedule(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newSchedule(c.stages)
+			s := newTempo(c.stages)
 			if n := s.count(); n != c.count {
 				t.Errorf("%d operations, want %d", n, c.count)
 			}
@@ -69,7 +69,7 @@ func TestScheduleIsInOrder(t *testing.T) {
 				Ramp: rapid.Bool().Draw(t, "ramp"),
 			}
 		}), 1, 4).Draw(t, "stages")
-		s := newSchedule(stages)
+		s := newTempo(stages)
 		last := time.Duration(0)
 		for n := range min(s.count(), 5000) {
 			at, interval := s.due(n)
@@ -91,7 +91,9 @@ func driveAll(ctx context.Context, l Load, op operation) (*Histogram, *loadCount
 	for i := range shards {
 		shards[i] = recorder.Shard()
 	}
-	l.drive(ctx, op, shards, &counters, func(err error) {
+	gate := newGate(newHelm())
+	gate.begin(ctx, l)
+	l.drive(ctx, op, shards, &counters, gate, func(err error) {
 		mu.Lock()
 		defer mu.Unlock()
 		errs = append(errs, err)
@@ -175,6 +177,27 @@ func TestOpenLoadCountsFromDue(t *testing.T) {
 	})
 }
 
+// A stall that holds all workers at once is not the generator's fault, neither
+// while it lasts nor while they catch up side by side.
+func TestGeneratorIsNotBlamedForAStall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		h, c, _ := driveAll(context.Background(), Load{Workers: 10, Stages: []Stage{{Rate: 1000, For: time.Second}}},
+			func(context.Context, Op) error {
+				if at := time.Since(begin); at >= 500*time.Millisecond && at < 700*time.Millisecond {
+					time.Sleep(time.Until(begin.Add(700 * time.Millisecond)))
+				}
+				return nil
+			})
+		if h.max != 200*time.Millisecond || c.succeeded.Load() != 1000 {
+			t.Errorf("max %v of %d operations, want 200 ms of 1,000", h.max, c.succeeded.Load())
+		}
+		if c.late.Load() != 0 || c.lag.Load() != 0 {
+			t.Errorf("the generator takes the blame for %d, by %v", c.late.Load(), time.Duration(c.lag.Load()))
+		}
+	})
+}
+
 // What could not be begun because every worker was stuck is counted as
 // dropped.
 func TestOpenLoadCountsWhatWasNeverBegun(t *testing.T) {
@@ -188,6 +211,9 @@ func TestOpenLoadCountsWhatWasNeverBegun(t *testing.T) {
 		if got.Attempted != 100 || got.Succeeded != 10 || got.Dropped != 90 {
 			t.Errorf("counted %+v", got)
 		}
+		if c.late.Load() != 0 {
+			t.Errorf("the generator takes the blame for %d", c.late.Load())
+		}
 	})
 }
 
@@ -196,7 +222,9 @@ func TestGeneratorTellsItsLag(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		var c loadCounters
-		g := &generator{schedule: newSchedule([]Stage{{Rate: 100, For: time.Second}}), start: start, counters: &c, gate: make(chan struct{}, 1)}
+		passed := newGate(newHelm())
+		passed.begin(t.Context(), Load{Stages: []Stage{{Rate: 100, For: time.Second}}})
+		g := newGenerator(passed, &c)
 		time.Sleep(3 * time.Millisecond)
 		if _, due, ok := g.claim(t.Context(), start.Add(-time.Second)); !ok || due != start {
 			t.Fatalf("claimed %v, %v", due, ok)
@@ -209,14 +237,20 @@ func TestGeneratorTellsItsLag(t *testing.T) {
 			t.Errorf("1 ms late with an interval of 10 ms: %d late", c.late.Load())
 		}
 		time.Sleep(20 * time.Millisecond)
+		g.ready.Add(1) // another one comes free at the same moment, and waits
 		if _, _, ok := g.claim(t.Context(), time.Now()); !ok || c.late.Load() != 1 {
-			t.Errorf("its worker was busy until now: %d late", c.late.Load())
+			t.Errorf("all workers were busy until now: %d late", c.late.Load())
 		}
-		// But if another one waits, the system under test has not kept them.
+		// That one has been free since then: the system under test has not kept
+		// them all.
 		time.Sleep(20 * time.Millisecond)
-		g.ready.Add(1)
 		if _, _, ok := g.claim(t.Context(), time.Now()); !ok || c.late.Load() != 2 {
 			t.Errorf("20 ms late with a free worker: %d late", c.late.Load())
+		}
+		// What it never begins, although a worker was free, is dropped by it.
+		time.Sleep(10 * time.Second)
+		if _, _, ok := g.claim(t.Context(), start); ok || c.late.Load() != 2+96 || c.dropped.Load() != 96 {
+			t.Errorf("%d late and %d dropped, want all 96 that were left besides 2", c.late.Load(), c.dropped.Load())
 		}
 	})
 }
@@ -245,4 +279,72 @@ func TestLoadStopsWithItsContext(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A waiter stops to sleep so long before the time that a sleep which ends too
+// late, as on a virtual machine, still ends in time.
+func TestWaiterLearnsHowLateSleepsEnd(t *testing.T) {
+	var w waiter
+	sleep := func(late time.Duration) {
+		w.margin = max(w.margin, leastMargin)
+		w.learn(late)
+	}
+	sleep(40 * time.Microsecond)
+	if w.margin != leastMargin {
+		t.Errorf("sleeps are in time, and the margin is %v", w.margin)
+	}
+	sleep(1500 * time.Microsecond)
+	if w.margin != 3*time.Millisecond {
+		t.Errorf("a sleep was 1.5 ms late, and the margin is %v", w.margin)
+	}
+	sleep(time.Second)
+	if w.margin != mostMargin {
+		t.Errorf("a sleep was 1 s late, and the margin is %v", w.margin)
+	}
+	n := 0
+	for ; w.margin > 2*leastMargin; n++ {
+		if n > 1000 {
+			t.Fatalf("after %d sleeps in time the margin is %v", n, w.margin)
+		}
+		sleep(leastMargin / 10)
+	}
+	if n < 100 {
+		t.Errorf("%d sleeps in time were enough to forget a late one", n)
+	}
+}
+
+func TestWaiterKeepsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := waiter{margin: 5 * time.Millisecond}
+		for _, wait := range []time.Duration{0, -time.Second, time.Microsecond, time.Millisecond, time.Hour} {
+			at := time.Now().Add(wait)
+			if !w.until(t.Context(), at, nil) || time.Now().Before(at) || time.Since(at) > max(-wait, 0) {
+				t.Errorf("waited for %v until %v after it", wait, time.Since(at))
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if began := time.Now(); w.until(ctx, began.Add(time.Hour), nil) || time.Since(began) != time.Second {
+			t.Errorf("its context ended after 1 s, and it waited for %v", time.Since(began))
+		}
+	})
+}
+
+// A rehearsal is carried out and leaves no trace in the report; its first error
+// is returned.
+func TestRehearsal(t *testing.T) {
+	var done atomic.Int64
+	errOdd := errors.New("odd")
+	step, faults := runFaults(t, "    faults: [{garbage: 1}]", func(env *Env) {
+		load := Load{Workers: 3, Operations: 10}
+		if err := env.Rehearse(t.Context(), load, func(context.Context, Op) error { done.Add(1); return nil }); err != nil {
+			t.Error(err)
+		}
+		if err := env.Rehearse(t.Context(), load, func(context.Context, Op) error { return errOdd }); !errors.Is(err, errOdd) {
+			t.Errorf("error %v", err)
+		}
+	})
+	if done.Load() != 10 || step.Operations.Attempted != 0 || len(faults) != 0 {
+		t.Errorf("%d done, told %+v and %d faults", done.Load(), step.Operations, len(faults))
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"mabeam-top/internal/stress/confine"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -27,6 +28,19 @@ type Measurement struct {
 	// Alone says that it counts what the whole system or process holds, so
 	// that it cannot run beside other steps.
 	Alone bool
+	// OwnProcess says whether with these parameters it limits the process that
+	// it runs in, or can end it, so that each repetition needs one of its own,
+	// and what the memory of that is limited to; nil if it never does. It is
+	// Alone then.
+	OwnProcess func(Params) (Limits, bool)
+	// Died makes results of the death of the process that it ran in, besides
+	// those that it had told by then. If it is nil, or returns an error, the
+	// repetition could not be measured.
+	Died func(*Env, *Death) error
+	// Targets are what faults can hit of it while its load runs, besides the
+	// process: those that it passes through Env.Agent and Env.Subscriber, and
+	// Components if the load is for a system that faults can find.
+	Targets []Target
 	// Check tells what is wrong with parameters that are each valid but do
 	// not fit together; nil if nothing can be.
 	Check func(Params) error
@@ -34,6 +48,9 @@ type Measurement struct {
 	// results to env.
 	Run func(ctx context.Context, env *Env) error
 }
+
+// Limits bound the memory of a process, in bytes; 0 is no limit.
+type Limits = confine.Limits
 
 // A Metric describes one quantity that a measurement reports.
 type Metric struct {

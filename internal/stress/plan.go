@@ -58,6 +58,24 @@ type Step struct {
 	// Tolerance is the share by which a baseline may be missed.
 	Tolerance  float64
 	Thresholds []verdict.Threshold
+	// Faults are injected while the load of each repetition runs; not while it
+	// is warmed up.
+	Faults []Injection
+}
+
+// NeedsProcess says whether each repetition of the step needs a process of its
+// own.
+func (s Step) NeedsProcess() bool {
+	_, needed := s.ownProcess()
+	return needed
+}
+
+// ownProcess is that and what the memory of the process is limited to.
+func (s Step) ownProcess() (Limits, bool) {
+	if s.Measurement.OwnProcess == nil {
+		return Limits{}, false
+	}
+	return s.Measurement.OwnProcess(s.Params)
 }
 
 // A Warmup is what runs before the measurement and is thrown away. At most

@@ -2,6 +2,8 @@ package stress
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"math"
 	"sync"
 	"time"
@@ -107,6 +109,44 @@ func (h *Histogram) Distribution() *report.Distribution {
 	}
 }
 
+// written is a histogram as JSON: most of its buckets are empty.
+type written struct {
+	Count   int64         `json:"count"`
+	Sum     float64       `json:"sum"`
+	Squares float64       `json:"squares"`
+	Min     time.Duration `json:"min"`
+	Max     time.Duration `json:"max"`
+	Buckets map[int]int64 `json:"buckets"`
+}
+
+// MarshalJSON implements json.Marshaler.
+func (h *Histogram) MarshalJSON() ([]byte, error) {
+	w := written{h.count, h.sum, h.squares, h.min, h.max, map[int]int64{}}
+	for i, n := range h.buckets.Export().Counts {
+		if n > 0 {
+			w.Buckets[i] = n
+		}
+	}
+	return json.Marshal(w)
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (h *Histogram) UnmarshalJSON(text []byte) error {
+	var w written
+	if err := json.Unmarshal(text, &w); err != nil {
+		return err
+	}
+	snapshot := NewHistogram().buckets.Export()
+	for i, n := range w.Buckets {
+		if i < 0 || i >= len(snapshot.Counts) {
+			return fmt.Errorf("a histogram has no bucket %d", i)
+		}
+		snapshot.Counts[i] = n
+	}
+	*h = Histogram{hdrhistogram.Import(snapshot), w.Count, w.Sum, w.Squares, w.Min, w.Max}
+	return nil
+}
+
 // Milliseconds converts a duration to the unit of the …_ms metrics.
 func Milliseconds(d time.Duration) float64 { return float64(d) / 1e6 }
 
@@ -201,7 +241,9 @@ func RecordingCost() time.Duration {
 	const n = 20_000
 	var counters loadCounters
 	shards := []*Shard{NewRecorder().Shard()}
+	load, gate := Load{Workers: 1, Operations: n}, newGate(newHelm())
 	start := time.Now()
-	Load{Workers: 1, Operations: n}.drive(context.Background(), func(context.Context, Op) error { return nil }, shards, &counters, func(error) {})
+	gate.begin(context.Background(), load)
+	load.drive(context.Background(), func(context.Context, Op) error { return nil }, shards, &counters, gate, func(error) {})
 	return time.Since(start) / n
 }

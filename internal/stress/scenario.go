@@ -262,10 +262,9 @@ func (r *reader) step(n *node) Step {
 	s.Repeat = read[int](r, keys, repeatParam)
 	s.Tolerance = read[float64](r, keys, toleranceParam)
 	s.Warmup = r.warmup(keys)
-	if e, ok := keys["faults"]; ok {
-		r.add(e.position, "faults are not supported by this version yet; leave them out")
-	}
-	if s.Measurement = r.measurement(keys); s.Measurement != nil {
+	s.Measurement = r.measurement(keys)
+	s.Faults = r.injections(s.Measurement, keys)
+	if s.Measurement != nil {
 		s.Params = r.with(s.Measurement, keys)
 		s.Component = r.baseline(s.Measurement, keys)
 		s.Thresholds = r.thresholds(s.Measurement, keys)

@@ -35,7 +35,7 @@ var testCatalogue = Catalogue{
 		},
 	},
 	{
-		Name: "kinds", Summary: "What is there to ask with?",
+		Name: "kinds", Summary: "What is there to ask with?", Targets: []Target{Agents, Subscribers, Components},
 		Params: []Param{
 			{Name: "count", Kind: Int, Default: 1},
 			{Name: "factor", Kind: Float, Default: 1.5, Min: -10, Max: 10000},

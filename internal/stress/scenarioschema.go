@@ -43,6 +43,7 @@ func ScenarioSchema(cat Catalogue) []byte {
 		"baseline":   paramSchema(baselineParam),
 		"tolerance":  paramSchema(toleranceParam),
 		"thresholds": schema{"type": "object", "description": "Conditions on metrics that fail the step where they do not hold."},
+		"faults":     faultsSchema(),
 	}, "measure")
 	step["allOf"] = branches
 	definitions["step"] = step

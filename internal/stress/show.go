@@ -66,6 +66,12 @@ func showStep(w *bytes.Buffer, indent string, s Step) {
 			fmt.Fprintf(w, "%s  %s: %s\n", indent, quote(t.Metric, ""), flow(encodeThreshold(t)))
 		}
 	}
+	if len(s.Faults) > 0 {
+		fmt.Fprintf(w, "%sfaults:\n", indent)
+		for _, i := range s.Faults {
+			fmt.Fprintf(w, "%s  - %s\n", indent, flow(encodeInjection(i)))
+		}
+	}
 }
 
 func encodeThreshold(t verdict.Threshold) any {

@@ -7,14 +7,11 @@ import (
 	"hash/fnv"
 	"maps"
 	"math"
-	"math/rand/v2"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 	"mabeam-top/internal/stress/verdict"
@@ -25,14 +22,17 @@ import (
 type stepRun struct {
 	parent *run
 	step   *Step
-	began  time.Time
+	// began is when it began, later by the time in which others had their
+	// turn: time since then is the step's own.
+	began time.Time
 
-	warm    time.Time // when its warm-up by time ends
-	env     *Env      // of the running repetition
-	number  int       // of the running repetition
-	aborted context.Context
-	abort   context.CancelFunc // ends aborted
+	isolated bool
+	warm     time.Time // when its warm-up by time ends
+	number   int       // of the running repetition
+	aborted  context.Context
+	abort    context.CancelFunc // ends aborted
 
+	steered   bool // by hand
 	samples   map[string][]sample
 	operation report.Operations
 	errors    []report.Error
@@ -41,29 +41,36 @@ type stepRun struct {
 	mu      sync.Mutex // guards what the sampler touches
 	probes  stream.Probes
 	series  map[string][]verdict.Series
+	faults  []report.Fault
 	driven  bool     // a load is running
 	metrics []string // that it is for; none means all
 	sampled time.Time
 }
 
-func newStepRun(r *run, step *Step) *stepRun {
+func newStepRun(r *run, step *Step, group int, isolated bool) *stepRun {
 	aborted, abort := context.WithCancel(context.Background())
 	s := &stepRun{
-		parent: r, step: step, began: time.Now(),
+		parent: r, step: step, began: time.Now(), isolated: isolated,
 		aborted: aborted, abort: abort,
 		samples: map[string][]sample{}, series: map[string][]verdict.Series{},
 	}
+	for _, planned := range step.Faults {
+		// One that was planned and never injected is told as 0.
+		if !slices.ContainsFunc(s.faults, func(f report.Fault) bool { return f.Fault == planned.Kind }) {
+			s.faults = append(s.faults, report.Fault{Fault: planned.Kind})
+		}
+	}
 	r.emit(stream.Event{Type: stream.StepStarted, Step: &stream.Step{
-		Name: step.Name, Measurement: step.Measurement.Name, Component: step.Component,
+		Name: step.Name, Measurement: step.Measurement.Name, Component: step.Component, Group: group,
 		Params: Encode(step.Params, step.Measurement.Params), Repeat: step.Repeat,
-		EstimateSeconds: step.Estimate().Seconds(), Isolated: r.engine.Isolated,
-		Limits: step.limits(r.engine.Baselines),
+		EstimateSeconds: step.Estimate().Seconds(), Isolated: isolated,
+		Limits: step.Limits(r.engine.Baselines),
 	}})
 	return s
 }
 
-// limits are the baselines and thresholds that the step is held against.
-func (s *Step) limits(baselines verdict.Baselines) []stream.Limit {
+// Limits are the baselines and thresholds that the step is held against.
+func (s *Step) Limits(baselines verdict.Baselines) []stream.Limit {
 	var limits []stream.Limit
 	for _, name := range baselines.Metrics(s.Component) {
 		m, err := s.Measurement.metric(name)
@@ -120,30 +127,42 @@ func (s *stepRun) isCold() bool {
 // isAborted says whether a threshold has stopped the step.
 func (s *stepRun) isAborted() bool { return s.aborted.Err() != nil }
 
-// begin gets the step ready for a repetition.
-func (s *stepRun) begin(n int, seed uint64, system *mabeam.System, options mabeam.Options) {
-	seed = repetitionSeed(seed, s.step.Name, n)
+// begin tells that a repetition begins, and returns what the step's part in it
+// is. At is the step's place in its group.
+func (s *stepRun) begin(n, at int, seed uint64) part {
 	s.number = n
-	s.env = &Env{
-		Params: s.step.Params, Rand: rand.New(rand.NewPCG(seed, uint64(n))),
-		measurement: s.step.Measurement, system: system, options: options,
-		watch: func(other *mabeam.System) { s.parent.system.Store(other) },
-		began: s.began, aborted: s.aborted, results: map[string]sample{},
-	}
-	s.env.driving = func(bool, []string) {}
-	if n == 0 {
-		s.env.warmup = s.step.Warmup
-	} else {
-		s.env.driving = s.driving
+	p := part{Step: at, Elapsed: time.Since(s.began), aborted: s.aborted}
+	if n == 0 && s.step.Warmup.For > 0 {
+		if s.warm.IsZero() {
+			s.warm = time.Now().Add(s.step.Warmup.For)
+		}
+		p.Limit = max(time.Until(s.warm), 1)
 	}
 	s.parent.emit(stream.Event{Type: stream.RepetitionStarted, Repetition: &stream.Repetition{
-		Step: s.step.Name, Number: n, Of: s.step.Repeat, Seed: seed,
+		Step: s.step.Name, Number: n, Of: s.step.Repeat, Seed: repetitionSeed(seed, s.step.Name, n),
 	}})
+	return p
+}
+
+// injected counts a fault.
+func (s *stepRun) injected(f stream.Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	kind := f.Fault
+	s.steered = s.steered || f.ByHand
+	if f.ByHand && !slices.ContainsFunc(s.faults, func(known report.Fault) bool { return known.Fault == kind }) {
+		s.faults = append(s.faults, report.Fault{Fault: kind})
+	}
+	for i := range s.faults {
+		if s.faults[i].Fault == kind {
+			s.faults[i].Injected++
+		}
+	}
 }
 
 // driving notes that a load begins or ends. Thresholds with a window look at
 // each load by itself.
-func (s *stepRun) driving(on bool, metrics []string) {
+func (s *stepRun) driving(at time.Time, on bool, metrics []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.driven, s.metrics = on, metrics
@@ -151,7 +170,7 @@ func (s *stepRun) driving(on bool, metrics []string) {
 		return
 	}
 	s.sampled = time.Time{}
-	start := time.Since(s.began).Seconds()
+	start := at.Sub(s.began).Seconds()
 	for _, t := range s.step.Thresholds {
 		if s.watches(t) {
 			s.series[t.Metric] = append(s.series[t.Metric], verdict.Series{Start: start})
@@ -173,55 +192,66 @@ func repetitionSeed(seed uint64, step string, n int) uint64 {
 	return h.Sum64()
 }
 
-// run carries out the repetition that was begun and takes in what it says.
-func (s *stepRun) run(ctx context.Context) {
-	limited := ctx
-	if s.number == 0 && s.step.Warmup.For > 0 {
-		if s.warm.IsZero() {
-			s.warm = time.Now().Add(s.step.Warmup.For)
-		}
-		var stop context.CancelFunc
-		limited, stop = context.WithDeadline(ctx, s.warm)
-		defer stop()
+// take takes in what the repetition says that was begun. Err says why it did
+// not come to its end.
+func (s *stepRun) take(ctx context.Context, o outcome, err error) {
+	if err == nil && o.Failure != "" && ctx.Err() == nil {
+		err = errors.New(o.Failure)
 	}
-	err := s.measure(limited)
 	if s.number == 0 {
-		if err != nil && limited.Err() == nil {
+		if err != nil && ctx.Err() == nil {
 			s.broken(fmt.Errorf("warm-up: %w", err))
 		}
 		return
 	}
-	e := s.env
-	s.operation.Add(e.operation)
-	for _, told := range e.errors {
+	s.mu.Lock()
+	s.steered = s.steered || o.Steered
+	s.mu.Unlock()
+	var death *Death
+	if errors.As(err, &death) && ctx.Err() == nil {
+		o, err = s.died(o, death)
+	}
+	s.operation.Add(o.Operations)
+	for _, told := range o.Errors {
 		addError(&s.errors, told)
 	}
 	if s.isAborted() {
 		s.addError(errors.New("stopped early: a threshold did not hold"))
 	}
 	switch {
-	case ctx.Err() != nil:
-		return // finish tells; a repetition that was cut off says nothing
+	case ctx.Err() != nil: // finish tells; a repetition that was cut off says nothing
+		if err != nil {
+			s.addError(err)
+		}
+		return
 	case err != nil:
 		s.broken(err)
 		return
-	case e.lagging != "":
+	case o.Lagging != "":
 		s.verdict = report.Inconclusive
-		s.addError(errors.New(e.lagging))
+		s.addError(errors.New(o.Lagging))
 	}
-	for name, one := range e.results {
+	for name, one := range o.Results {
 		s.samples[name] = append(s.samples[name], one)
 	}
 }
 
-// measure calls the measurement; a panic in it is its error.
-func (s *stepRun) measure(ctx context.Context) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("measurement %s panicked: %v\n%s", s.step.Measurement.Name, v, debug.Stack())
-		}
-	}()
-	return s.step.Measurement.Run(ctx, s.env)
+// died makes an outcome of a death and of what the repetition had said by then.
+func (s *stepRun) died(o outcome, death *Death) (outcome, error) {
+	if s.step.Measurement.Died == nil {
+		return o, death
+	}
+	env := &Env{
+		Params: s.step.Params, measurement: s.step.Measurement, began: s.began,
+		results: o.Results, errors: o.Errors, operation: o.Operations, lagging: o.Lagging,
+	}
+	if env.results == nil {
+		env.results = map[string]sample{}
+	}
+	if err := s.step.Measurement.Died(env, death); err != nil {
+		return o, err
+	}
+	return env.outcome(), nil
 }
 
 // broken notes that the step cannot be measured.
@@ -258,17 +288,22 @@ func (s *stepRun) sample(at time.Time, values map[string]float64) {
 	}
 }
 
-// finish sums the repetitions up and judges them.
-func (s *stepRun) finish(ctx context.Context) report.Step {
+// finish sums the repetitions up and judges them. If ctx has ended, waited says
+// whether that was while others had their turn.
+func (s *stepRun) finish(ctx context.Context, waited bool) report.Step {
 	defer s.abort()
+	reached := fmt.Sprintf("in repetition %d of %d", s.number, s.step.Repeat)
+	if waited {
+		reached = fmt.Sprintf("after repetition %d of %d", s.number, s.step.Repeat)
+	}
 	cause := context.Cause(ctx)
 	switch {
 	case cause == nil:
 	case errors.Is(cause, context.Canceled):
 		s.verdict = report.Interrupted
-		s.addError(fmt.Errorf("interrupted in repetition %d of %d", s.number, s.step.Repeat))
+		s.addError(errors.New("interrupted " + reached))
 	default:
-		s.broken(fmt.Errorf("%w, in repetition %d of %d", cause, s.number, s.step.Repeat))
+		s.broken(fmt.Errorf("%w, %s", cause, reached))
 	}
 	metrics := map[string]report.Metric{}
 	for name, samples := range s.samples {
@@ -284,8 +319,8 @@ func (s *stepRun) finish(ctx context.Context) report.Step {
 	result := report.Step{
 		Name: s.step.Name, Measurement: s.step.Measurement.Name, Component: s.step.Component,
 		Params:  Encode(s.step.Params, s.step.Measurement.Params),
-		Verdict: s.verdict, DurationSeconds: time.Since(s.began).Seconds(), Isolated: s.parent.engine.Isolated,
-		Metrics: metrics, Operations: s.operation, Errors: s.errors, Probes: s.probes.Summary(),
+		Verdict: s.verdict, DurationSeconds: time.Since(s.began).Seconds(), Isolated: s.isolated, Steered: s.steered,
+		Metrics: metrics, Operations: s.operation, Errors: s.errors, Faults: s.faults, Probes: s.probes.Summary(),
 	}
 	return verdict.Judge(result, verdict.Against{
 		Baselines: s.parent.engine.Baselines, Tolerance: s.step.Tolerance,
@@ -301,7 +336,7 @@ func summarize(m Metric, samples []sample) report.Metric {
 	var texts []string
 	yes := true
 	for _, s := range samples {
-		switch v := s.value.(type) {
+		switch v := s.Value.(type) {
 		case float64:
 			if !math.IsNaN(v) && !math.IsInf(v, 0) {
 				result.Samples = append(result.Samples, v)
@@ -312,11 +347,11 @@ func summarize(m Metric, samples []sample) report.Metric {
 		case string:
 			texts = append(texts, v)
 		}
-		if s.histogram != nil {
+		if s.Histogram != nil {
 			if merged == nil {
 				merged = NewHistogram()
 			}
-			merged.Merge(s.histogram)
+			merged.Merge(s.Histogram)
 		}
 	}
 	if len(result.Samples) > 0 {

@@ -2,500 +2,529 @@ package ui
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
 
-	"github.com/NimbleMarkets/ntcharts/canvas"
-	"github.com/NimbleMarkets/ntcharts/canvas/graph"
-	"github.com/NimbleMarkets/ntcharts/canvas/runes"
-	"github.com/charmbracelet/x/ansi"
-
+	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
 
-// gutter is the width of a plot's scale with the tick after it.
-const gutter = 8
-
-// A span is the part of the run that a chart shows, in seconds since its
-// start.
-type span struct{ from, to float64 }
-
-// column returns the column of a time, or -1 if it is not shown.
-func (at span) column(t float64, cols int) int {
-	if t < at.from || t > at.to || at.to <= at.from {
-		return -1
-	}
-	return int(math.Round((t - at.from) / (at.to - at.from) * float64(cols-1)))
+// A chart is one panel of the live screen: one plot, or several over the same
+// time.
+type chart struct {
+	title    string
+	sections []section
 }
 
-// A plot is what is drawn in one coordinate system.
-type plot struct {
-	unit string
-	// log says that the scale is logarithmic.
-	log bool
-	// series get their look from their number. The first matters most.
-	series []series
-	limits []limitLine
-	// empty says why there is nothing to see when no series has a point.
-	empty string
+// A section is one plot of a chart.
+type section struct {
+	// title is what the plot is called where it shares a chart.
+	title string
+	unit  string
+	// log says that the scale is logarithmic, unless the reader asks for a
+	// linear one.
+	log   bool
+	lines []line
+	// collections says that garbage collections are marked.
+	collections bool
+	// absent says why there is nothing to see when none of the probes was
+	// read, and quiet when all of them are 0; empty if 0 needs no word.
+	absent, quiet string
 }
 
-// A series is one line of a plot.
-type series struct {
-	points []stream.Point
-	// filled says that the area under the line is shaded.
-	filled bool
+// A line is one probe in a plot.
+type line struct {
+	// short is the name where there is little room.
+	name, short, probe string
+	filled             bool
+	// faint says that it is what another is compared with.
+	faint bool
+	// trouble says that any of it is too much: it is seen only then.
+	trouble bool
+	// counter says that the probe only grows: its rate is drawn, its total
+	// told. Of one that is steady the rate is that over the last second, because
+	// a sample sees one step or none.
+	counter, steady bool
 }
 
-// A limitLine is a threshold or baseline at a height of a plot.
-type limitLine struct {
-	value float64
-	label string
-}
-
-// cell is one character of a plot.
-type cell struct {
-	r     rune
-	paint paint
-	layer layer
-}
-
-// layer is what a character of a plot belongs to.
-type layer int
-
+// The numbers of the charts that limits are drawn in though no line of theirs
+// is, and of those that are on more than one tab.
 const (
-	backLayer layer = iota
-	shadeLayer
-	limitLayer
-	labelLayer
-	lineLayer
+	throughputChart = iota
+	latencyChart
+	memoryChart
+	populationChart
+	eventsChart
+	backlogChart
+	schedulerChart
+	processorChart
+	goroutinesChart
+	machineChart
+	allocationChart
+	collectorChart
+	chartCount
 )
 
-// draw returns the rows of a plot with its scale at the left: exactly height
-// rows, each exactly width wide. An upright line is drawn at each of the times.
-func (p plot) draw(s *styles, at span, times []float64, width, height int) []string {
-	cols := width - gutter
-	if height < 1 {
-		return nil
+// charts are all charts, in the order in which they are shown.
+var charts = [chartCount]chart{
+	throughputChart: {"Throughput", []section{{
+		unit: perSecond, absent: "no operations measured in this step", quiet: "no operations yet in this step",
+		lines: []line{
+			{name: "completed", short: "done", probe: "completed_per_second", filled: true},
+			{name: "offered", short: "due", probe: "offered_per_second", faint: true},
+			{name: "failed", short: "fail", probe: "failed_per_second", trouble: true},
+		},
+	}}},
+	latencyChart: {"Latency", []section{{
+		unit: millis, log: true, absent: "no latency measured in this step", quiet: "no operations yet in this step",
+		lines: []line{
+			{name: "p99", short: "p99", probe: "action_p99_ms"},
+			{name: "p95", short: "p95", probe: "action_p95_ms"},
+			{name: "p50", short: "p50", probe: "action_p50_ms"},
+		},
+	}}},
+	memoryChart: {"Memory", []section{{
+		unit: bytesUnit, collections: true, absent: "memory cannot be read here",
+		lines: []line{
+			{name: "heap", short: "heap", probe: "heap_bytes", filled: true},
+			{name: "live after GC", short: "live", probe: "heap_live_bytes"},
+			{name: "stacks", short: "stack", probe: "stack_bytes"},
+		},
+	}}},
+	populationChart: {"Goroutines", []section{
+		{unit: count, absent: "goroutines cannot be read here", lines: []line{{name: "goroutines", short: "gor", probe: "goroutines", filled: true}}},
+		{title: "Agents", unit: count, absent: "no agents in this step", quiet: "no agents in this step", lines: []line{
+			{name: "agents", short: "agents", probe: "agents", filled: true},
+			{name: "crashed", short: "crash", probe: "agents_crashed", trouble: true, counter: true},
+		}},
+	}},
+	eventsChart: {"Events", []section{{
+		unit: perSecond, absent: "no events measured in this step", quiet: "no events in this step",
+		lines: []line{
+			{name: "delivered", short: "deliv", probe: "events_delivered_per_second", filled: true},
+			{name: "published", short: "publ", probe: "events_published_per_second"},
+			{name: "dropped", short: "drop", probe: "events_dropped", trouble: true, counter: true},
+		},
+	}}},
+	backlogChart: {"Mailbox backlog", []section{{
+		unit: count, absent: "no mailboxes in this step", quiet: "no messages wait",
+		lines: []line{
+			{name: "all mailboxes", short: "all", probe: "mailbox_depth", filled: true},
+			{name: "deepest", short: "deepest", probe: "mailbox_depth_max"},
+		},
+	}}},
+	schedulerChart: {"Scheduler", []section{{
+		unit: millis, log: true, absent: "the scheduler cannot be read here", quiet: "no goroutine waited for a processor",
+		lines: []line{
+			{name: "latency p99", short: "p99", probe: "sched_latency_p99_ms"},
+			{name: "p50", short: "p50", probe: "sched_latency_p50_ms"},
+			{name: "GC pause p99", short: "GC", probe: "gc_pause_p99_ms"},
+		},
+	}}},
+	processorChart: {"CPU", []section{
+		{unit: percent, absent: "the processor time cannot be read here", lines: []line{
+			{name: "of one core", short: "cpu", probe: "cpu_percent", filled: true},
+		}},
+		{title: "Resident memory", unit: bytesUnit, absent: "the memory of the process cannot be read here", lines: []line{
+			{name: "resident", short: "rss", probe: "rss_bytes", filled: true},
+		}},
+	}},
+	goroutinesChart: {"Goroutine states", []section{
+		{unit: count, absent: "goroutines cannot be read here", lines: []line{
+			{name: "running", short: "run", probe: "goroutines_running"},
+			{name: "runnable", short: "ready", probe: "goroutines_runnable"},
+			{name: "waiting", short: "wait", probe: "goroutines_waiting", filled: true},
+		}},
+		{title: "Threads", unit: count, absent: "threads cannot be read here", lines: []line{{name: "threads", short: "thr", probe: "threads", filled: true}}},
+	}},
+	machineChart: {"Machine", []section{
+		{unit: percent, absent: "the machine cannot be read here", lines: []line{
+			{name: "CPU of all cores", short: "cpu", probe: "host_cpu_percent", filled: true},
+			{name: "memory", short: "mem", probe: "host_memory_percent"},
+		}},
+		{title: "Open files", unit: count, absent: "open files cannot be read here", lines: []line{{name: "open files", short: "files", probe: "open_files", filled: true}}},
+	}},
+	allocationChart: {"Allocation per second", []section{{
+		unit: bytesPerSecond, absent: "allocation cannot be read here", quiet: "nothing is allocated",
+		lines: []line{{name: "heap", short: "heap", probe: "alloc_bytes_per_second", filled: true}},
+	}}},
+	collectorChart: {"Garbage collector", []section{
+		{unit: perSecond, absent: "the garbage collector cannot be read here", quiet: "no collections", lines: []line{{name: "cycles", short: "cycles", probe: "gc_cycles", counter: true, steady: true, filled: true}}},
+		{title: "Share of CPU", unit: ratio, absent: "no collections", quiet: "no collections", lines: []line{{name: "GC", short: "GC", probe: "gc_cpu_ratio", filled: true}}},
+	}},
+}
+
+// A legendItem names a line and tells its value at the moment shown.
+type legendItem struct {
+	mark               string
+	name, short, value string
+}
+
+// drawChart draws a chart with its legend in the upper border and the time in
+// the lower one.
+func (l *live) drawChart(s *styles, number, width, height int, focused bool) []string {
+	c, at := charts[number], l.span()
+	inner := height - 2
+	var stats []string
+	if l.expanded {
+		stats = l.statistics(s, c, at, width-2)
+		stats = stats[:min(len(stats), max(inner-8, 0))]
+		inner -= len(stats)
 	}
-	if cols < 4 || !p.hasPoints() {
-		return p.drawEmpty(s, width, height)
+	tall := sectionHeights(len(c.sections), inner)
+	title := s.strong.on(c.title)
+	if c.sections[0].log {
+		title += s.muted.on(" " + scaleName(l.linear))
 	}
-	y := p.yAxis(height)
-	cells := make([][]cell, height)
-	for i := range cells {
-		cells[i] = make([]cell, cols)
-	}
-	for _, t := range times {
-		if col := at.column(t, cols); col >= 0 {
-			for row := range cells {
-				cells[row][col] = cell{s.timeDash, s.faint, backLayer}
-			}
-		}
-	}
-	// A cell has two by four dots of braille.
-	across, down := 2*cols, 4*height
-	if s.ascii {
-		across, down = cols, height
-	}
-	strokes := make([][]stroke, len(p.series))
-	for i, line := range p.series {
-		strokes[i] = line.strokes(at, y, across, down)
-		if line.filled && !s.ascii && !s.colorless {
-			overlay(cells, shade(strokes[i], down), s.fills[i], shadeLayer)
-		}
-	}
-	for _, l := range p.limits {
-		if row := y.cellRow(l.value, height); row >= 0 {
-			for col := range cells[row] {
-				cells[row][col] = cell{s.limitDash, s.limit, limitLayer}
-			}
-		}
-	}
-	// The first series is on top.
-	for i, line := range slices.Backward(strokes) {
-		if s.ascii {
-			letters(cells, line, cell{rune(s.legend[i][0]), s.lines[i], lineLayer})
+	uprights := l.uprights(s, at)
+	var rows []string
+	notes := ""
+	for i, section := range c.sections[:len(tall)] {
+		drawn, legend := l.plot(s, section, number, at)
+		if i == 0 {
+			notes = s.legendText(legend, width-textWidth(title)-9)
 		} else {
-			overlay(cells, ink(line, down, i), s.lines[i], lineLayer)
+			text := s.legendText(legend, width-len(section.title)-11)
+			rows = append(rows, s.rule(s.horizontal, s.horizontal, s.strong.on(section.title), text, width-2, false))
+		}
+		rows = append(rows, drawn.draw(s, at, uprights, width-2, tall[i])...)
+	}
+	rows = append(rows, stats...)
+	return s.panelOn(title, notes, rows, s.timeAxis(at, l.axisMarks(at), l.zoom.away || l.frozen, width, focused), width, height, focused)
+}
+
+func scaleName(linear bool) string {
+	if linear {
+		return "linear"
+	}
+	return "log"
+}
+
+// sectionHeights shares the rows of a chart: the first section gets what the
+// others leave it, which each have a line for the title, as long as there is
+// room to see anything.
+func sectionHeights(sections, height int) []int {
+	tall := []int{height}
+	for range sections - 1 {
+		if h := (height - 1) * 2 / 5; h >= 2 {
+			tall = append(tall, h)
+			tall[0] -= h + 1
 		}
 	}
-	p.labelLimits(s, cells, y)
-	return render(cells, y.labels(s, height))
+	return tall
 }
 
-func (p plot) hasPoints() bool {
-	return slices.ContainsFunc(p.series, func(s series) bool { return len(s.points) > 0 })
-}
-
-func (p plot) drawEmpty(s *styles, width, height int) []string {
-	rows := slices.Repeat([]string{spaces(width)}, height)
-	if p.hasPoints() {
-		return rows // too narrow to draw in
+// plot gathers what a section shows of the snapshot.
+func (l *live) plot(s *styles, c section, chart int, at span) (plot, []legendItem) {
+	p := plot{unit: c.unit, log: c.log && !l.linear, empty: c.absent}
+	limits := l.limits(at.to)
+	lines := slices.Clone(c.lines)
+	for probe := range limits {
+		if home := homeOf(probe); home.chart == chart && home.unit == c.unit && home.extra {
+			lines = append(lines, line{name: strings.TrimSuffix(strings.TrimSuffix(probe, "_per_second"), "_"+home.unit), probe: probe})
+		}
 	}
-	text := s.cut(p.empty, width)
-	left := (width - ansi.StringWidth(text)) / 2
-	rows[(height-1)/2] = s.pad(spaces(left)+s.muted.on(text), width)
+	slices.SortStableFunc(lines[len(c.lines):], func(a, b line) int { return cmp.Compare(a.name, b.name) })
+	lines = lines[:min(len(lines), maxLines)]
+	var legend []legendItem
+	quiet, coloured := true, 0
+	for _, line := range lines {
+		look, mark := s.lookOf(line, coloured)
+		if !line.faint && !line.trouble {
+			coloured++
+		}
+		points := l.points(line, at)
+		if line.trouble {
+			points = slices.DeleteFunc(points, func(p stream.Point) bool { return p.V <= 0 })
+		}
+		if len(points) == 0 {
+			continue
+		}
+		quiet = quiet && !slices.ContainsFunc(points, func(p stream.Point) bool { return p.V > 0 })
+		item := legendItem{mark: mark, name: line.name, short: cmp.Or(line.short, line.name)}
+		if v, ok := l.valueAt(line.probe, at.to); ok {
+			item.value = reading(v, c.unit)
+			if line.counter {
+				item.value = reading(v, count)
+			}
+		}
+		legend = append(legend, item)
+		p.series = append(p.series, series{points: points, filled: line.filled || line.trouble, look: look})
+		for _, limit := range limits[line.probe] {
+			value := limit.Value * cmp.Or(limit.ProbeScale, 1)
+			p.limits = append(p.limits, limitLine{value: value, label: limitLabel(line.name, limit, len(limits[line.probe]) > 1)})
+		}
+	}
+	if c.collections {
+		p.ticks = l.collections(at)
+	}
+	switch {
+	case len(l.shown.Samples) == 0:
+		p.empty = "waiting for the first sample"
+	case !p.hasPoints() && len(l.shown.Since(at.from)) == 0:
+		p.empty = "no samples at that time"
+	case quiet && c.quiet != "" && p.hasPoints():
+		p.empty, p.series = c.quiet, nil
+	}
+	return p, legend
+}
+
+// lookOf returns how a line is drawn if it is the nth that has a colour of its
+// own, and what stands for it in a legend.
+func (s *styles) lookOf(l line, n int) (look, string) {
+	switch {
+	case l.trouble:
+		return look{line: s.fail, fill: s.fail, letter: '!', pattern: solid}, s.fail.on(s.legend[0])
+	case l.faint:
+		return look{line: s.muted, fill: s.faint, letter: '.', pattern: sparse}, s.muted.on(s.legend[sparse])
+	}
+	n = min(n, maxLines-1)
+	mark := s.legend[0]
+	if s.colorless {
+		mark = s.legend[n]
+	}
+	return look{line: s.lines[n], fill: s.fills[n], letter: []rune(s.legend[n])[0], pattern: n}, s.lines[n].on(mark)
+}
+
+// points returns what is drawn of a line.
+func (l *live) points(line line, at span) []stream.Point {
+	points := l.shown.Points(line.probe, at.from)
+	switch {
+	case line.steady:
+		points = ratesOver(points, 1)
+	case line.counter:
+		points = rates(points)
+	}
+	return drawable(points)
+}
+
+// collections returns when garbage collections were found to have finished.
+func (l *live) collections(at span) []float64 {
+	var out []float64
+	for _, p := range rates(l.shown.Points("gc_cycles", at.from)) {
+		if p.V > 0 {
+			out = append(out, p.T)
+		}
+	}
+	return out
+}
+
+// valueAt returns the reading of a probe at a time: the last before it, if that
+// is not long ago. Some probes are not in every sample.
+func (l *live) valueAt(probe string, t float64) (float64, bool) {
+	const patience = 1 // second
+	for _, sample := range slices.Backward(l.shown.Samples) {
+		if sample.T > t {
+			continue
+		}
+		if sample.T < t-patience {
+			break
+		}
+		if v, ok := sample.Values[probe]; ok {
+			return v, true
+		}
+	}
+	return 0, false
+}
+
+// limits returns the limits of the steps that ran at a time, by their probe.
+func (l *live) limits(t float64) map[string][]stream.Limit {
+	out := map[string][]stream.Limit{}
+	for _, step := range l.stepsAt(t) {
+		for _, limit := range step.Step.Limits {
+			if limit.Probe != "" {
+				out[limit.Probe] = append(out[limit.Probe], limit)
+			}
+		}
+	}
+	return out
+}
+
+// stepsAt returns the steps that ran at a time. Now it is known which of them
+// have their turn.
+func (l *live) stepsAt(t float64) []stream.StepState {
+	if t >= l.shown.T {
+		return l.shown.Active()
+	}
+	var out []stream.StepState
+	for _, step := range l.shown.Steps {
+		if step.StartedAt <= t && (step.Result == nil || t <= step.FinishedAt) {
+			out = append(out, step)
+		}
+	}
+	return out
+}
+
+// limitLabel is what is written on the line of a limit: a threshold with the
+// name of the line it is for, a baseline with that of its metric where there are
+// several.
+func limitLabel(name string, l stream.Limit, several bool) string {
+	switch {
+	case l.Source == "threshold":
+		return name + " " + limitText(l)
+	case several:
+		return clean(l.Metric) + " " + report.Quantity(l.Value, l.Unit)
+	default:
+		return "baseline " + report.Quantity(l.Value, l.Unit)
+	}
+}
+
+// A home is where in the charts a probe is drawn.
+type home struct {
+	chart int
+	unit  string
+	// extra says that it is drawn only because a limit is on it.
+	extra bool
+}
+
+// homeOf finds the chart of a probe by its name: a probe that no chart has of
+// its own is drawn, if a step has a limit on it, with those of its unit.
+func homeOf(probe string) home {
+	for i, c := range charts {
+		for _, section := range c.sections {
+			for _, line := range section.lines {
+				if line.probe == probe {
+					return home{i, section.unit, false}
+				}
+			}
+		}
+	}
+	switch {
+	case strings.HasSuffix(probe, "_per_second"):
+		return home{throughputChart, perSecond, true}
+	case strings.HasSuffix(probe, "_ms"):
+		return home{latencyChart, millis, true}
+	case strings.HasSuffix(probe, "_bytes"):
+		return home{memoryChart, bytesUnit, true}
+	case strings.HasSuffix(probe, "_percent"):
+		return home{processorChart, percent, true}
+	case strings.HasSuffix(probe, "_ratio"):
+		return home{collectorChart, ratio, true}
+	case strings.HasSuffix(probe, "_seconds"):
+		return home{chart: -1, extra: true} // no chart has their unit
+	default:
+		return home{populationChart, count, true}
+	}
+}
+
+// drawable bounds values so that no arithmetic of a chart can overflow.
+func drawable(points []stream.Point) []stream.Point {
+	const most = 1e18
+	for i := range points {
+		points[i].V = min(max(points[i].V, 0), most)
+	}
+	return points
+}
+
+// rates turns readings of a counter into its growth per second from each to the
+// next. A counter that fell is one of a fresh system, which began at 0.
+func rates(points []stream.Point) []stream.Point { return ratesOver(points, 0) }
+
+// ratesOver is rates, but over at least so many seconds.
+func ratesOver(points []stream.Point, atLeast float64) []stream.Point {
+	var out []stream.Point
+	from := 0
+	for i := 1; i < len(points); i++ {
+		for from+1 < i && points[i].T-points[from+1].T >= atLeast-1e-9 {
+			from++
+		}
+		if points[i].V < points[i-1].V {
+			from = i - 1
+		}
+		grown, seconds := points[i].V-points[from].V, points[i].T-points[from].T
+		if grown < 0 {
+			grown = points[i].V
+		}
+		if seconds > 0 && seconds >= atLeast-1e-9 {
+			out = append(out, stream.Point{T: points[i].T, V: grown / seconds})
+		}
+	}
+	return out
+}
+
+// legendText writes the items in a width: all they are, or shorter, or fewer.
+func (s *styles) legendText(items []legendItem, width int) string {
+	for n := len(items); n > 0; n-- {
+		for _, how := range []struct {
+			gap           string
+			noUnit, short bool
+		}{{"  ", false, false}, {"  ", true, false}, {"  ", true, true}, {" ", true, true}} {
+			parts := make([]string, n)
+			for i, item := range items[:n] {
+				name, value := item.name, item.value
+				if how.noUnit {
+					value = strings.TrimSuffix(value, "/s")
+				}
+				if how.short {
+					name = item.short
+				}
+				parts[i] = strings.TrimSpace(item.mark + " " + s.muted.on(name) + " " + s.strong.on(value))
+			}
+			if text := strings.Join(parts, how.gap); textWidth(text) <= width {
+				return text
+			}
+		}
+	}
+	return ""
+}
+
+// statistics tells of each line of a chart what its values were in the time
+// shown, and when the highest was.
+func (l *live) statistics(s *styles, c chart, at span, width int) []string {
+	const nameWidth, columnWidth = 16, 11
+	head := " " + s.pad("", nameWidth)
+	moment := "now"
+	if l.zoom.away || l.frozen {
+		moment = "at " + tenths(at.to)
+	}
+	for _, title := range []string{moment, "lowest", "mean", "highest", "highest at"} {
+		head += s.padLeft(title, columnWidth+2)
+	}
+	rows := []string{s.rule(s.horizontal, s.horizontal, s.strong.on("In these "+spanText(at.length())), "", width, false), s.muted.on(s.pad(head, width))}
+	for _, section := range c.sections {
+		for i, line := range section.lines {
+			points := l.points(line, at)
+			points = points[:min(len(points), countUntil(points, at.to))]
+			if len(points) == 0 {
+				continue
+			}
+			_, mark := s.lookOf(line, i)
+			low, high, sum := points[0], points[0], 0.0
+			for _, p := range points {
+				if p.V < low.V {
+					low = p
+				}
+				if p.V > high.V {
+					high = p
+				}
+				sum += p.V / float64(len(points))
+			}
+			row := " " + mark + " " + s.muted.on(s.pad(line.name, nameWidth-2))
+			for _, v := range []float64{points[len(points)-1].V, low.V, sum, high.V} {
+				row += s.padLeft(reading(v, section.unit), columnWidth+2)
+			}
+			row += s.muted.on(s.padLeft(tenths(high.T), columnWidth+2))
+			rows = append(rows, s.pad(row, width))
+		}
+	}
 	return rows
 }
 
-// A stroke is what a line covers of one column: the rows from top to bottom.
-// One that was not drawn has a top below its bottom.
-type stroke struct{ top, bottom int }
-
-var noStroke = stroke{1, 0}
-
-// strokes reduces a line to columns. A column covers the lowest and the
-// highest value in it, so that no spike is lost between two columns; neighbours
-// are joined unless readings are missing between them.
-func (line series) strokes(at span, y yAxis, cols, rows int) []stroke {
-	out := slices.Repeat([]stroke{noStroke}, cols)
-	gap := line.gap()
-	lastCol, lastRow, lastTime := -1, 0, 0.0
-	for _, p := range line.points {
-		col := at.column(p.T, cols)
-		if col < 0 || y.log && p.V <= 0 {
-			continue
+// countUntil returns how many points are not after a time.
+func countUntil(points []stream.Point, t float64) int {
+	i, _ := slices.BinarySearchFunc(points, t, func(p stream.Point, t float64) int {
+		if p.T <= t {
+			return -1
 		}
-		row := y.row(p.V, rows)
-		if lastCol >= 0 && p.T-lastTime <= gap {
-			join(out, lastCol, lastRow, col, row)
-		}
-		cover(&out[col], row)
-		lastCol, lastRow, lastTime = col, row, p.T
-	}
-	return out
-}
-
-// join covers the columns between two points of a line, and in the second as
-// much as makes the line whole.
-func join(out []stroke, fromCol, fromRow, toCol, toRow int) {
-	previous := fromRow
-	for col := fromCol + 1; col <= toCol; col++ {
-		row := fromRow + int(math.Round(float64((toRow-fromRow)*(col-fromCol))/float64(toCol-fromCol)))
-		cover(&out[col], row)
-		switch {
-		case row > previous+1:
-			cover(&out[col], previous+1)
-		case row < previous-1:
-			cover(&out[col], previous-1)
-		}
-		previous = row
-	}
-}
-
-func cover(s *stroke, row int) {
-	if *s == noStroke {
-		*s = stroke{row, row}
-		return
-	}
-	s.top, s.bottom = min(s.top, row), max(s.bottom, row)
-}
-
-// gap returns for how many seconds a line may be without a reading before it
-// is broken: five times as long as usual.
-func (line series) gap() float64 {
-	if len(line.points) < 3 {
 		return 1
-	}
-	gaps := make([]float64, 0, len(line.points)-1)
-	for i := 1; i < len(line.points); i++ {
-		gaps = append(gaps, line.points[i].T-line.points[i-1].T)
-	}
-	slices.Sort(gaps)
-	return max(1, 5*gaps[len(gaps)/2])
+	})
+	return i
 }
 
-// ink returns the dots of a line in braille.
-func ink(line []stroke, rows, number int) [][]rune {
-	grid := graph.NewBrailleGrid(len(line)/2, rows/4, 0, 1, 0, 1)
-	for x, stroke := range line {
-		if !penDown(number, x) {
-			continue
-		}
-		for row := stroke.top; row <= stroke.bottom; row++ {
-			grid.Set(canvas.Point{X: x, Y: row})
-		}
-	}
-	return grid.BraillePatterns()
-}
-
-// shade returns sparse dots in braille for what is under a line.
-func shade(line []stroke, rows int) [][]rune {
-	grid := graph.NewBrailleGrid(len(line)/2, rows/4, 0, 1, 0, 1)
-	for x, stroke := range line {
-		if stroke == noStroke || x%2 == 1 {
-			continue
-		}
-		for row := stroke.bottom + 1; row < rows; row++ {
-			if row%2 == 0 {
-				grid.Set(canvas.Point{X: x, Y: row})
-			}
-		}
-	}
-	return grid.BraillePatterns()
-}
-
-// penDown tells whether a line of that number has ink in a column of dots:
-// solid, dashed, dotted.
-func penDown(number, x int) bool {
-	switch number {
-	case 0:
-		return true
-	case 1:
-		return x%6 < 4
-	case 2:
-		return x%2 == 0
-	default:
-		return x%4 == 0
-	}
-}
-
-// overlay puts dots over what is there: dots of one layer join, others hide
-// what was there.
-func overlay(cells [][]cell, dots [][]rune, p paint, on layer) {
-	for row := range cells {
-		for col := range cells[row] {
-			r, c := dots[row][col], &cells[row][col]
-			if r == runes.BrailleBlockOffset {
-				continue
-			}
-			if c.layer == on {
-				r = runes.CombineBraillePatterns(c.r, r)
-			}
-			*c = cell{r, p, on}
-		}
-	}
-}
-
-// letters draws a line with one character.
-func letters(cells [][]cell, line []stroke, pen cell) {
-	for x, stroke := range line {
-		for row := stroke.top; row <= stroke.bottom; row++ {
-			cells[row][x] = pen
-		}
-	}
-}
-
-// labelLimits writes what a limit is on its line, where the least of the
-// series is hidden; or, if it is out of sight, in a corner with an arrow.
-func (p plot) labelLimits(s *styles, cells [][]cell, y yAxis) {
-	width, height := len(cells[0]), len(cells)
-	for _, l := range p.limits {
-		row, text := y.cellRow(l.value, height), " "+l.label+" "
-		if row < 0 {
-			row = 0
-			text = " " + s.above + text
-			if l.value < y.low {
-				row, text = height-1, " "+s.below+text[len(" "+s.above):]
-			}
-		}
-		label := []rune(s.cut(narrow(text), width))
-		best, fewest := 0, math.MaxInt
-		for _, col := range []int{1, (width - len(label)) / 2, width - len(label) - 1} {
-			if hidden := drawn(cells[row], col, len(label)); hidden < fewest {
-				best, fewest = col, hidden
-			}
-		}
-		if fewest == math.MaxInt {
-			continue // every place is outside or has another label
-		}
-		for i, r := range label {
-			cells[row][best+i] = cell{r, s.limit, labelLayer}
-		}
-	}
-}
-
-// narrow replaces what does not take exactly one column, as a cell does.
-func narrow(text string) string {
-	return strings.Map(func(r rune) rune {
-		if ansi.StringWidth(string(r)) != 1 {
-			return '?'
-		}
-		return r
-	}, text)
-}
-
-// drawn counts the cells from col on that belong to a series; a place that
-// does not exist or that has a label counts as most.
-func drawn(row []cell, col, n int) int {
-	if col < 0 || col+n > len(row) {
-		return math.MaxInt
-	}
-	hidden := 0
-	for _, c := range row[col : col+n] {
-		switch c.layer {
-		case labelLayer:
-			return math.MaxInt
-		case lineLayer:
-			hidden++
-		}
-	}
-	return hidden
-}
-
-// render writes the cells with one change of colour for each run of a colour,
-// behind the labels of the scale.
-func render(cells [][]cell, labels []string) []string {
-	out := make([]string, len(cells))
-	var b, run strings.Builder
-	for i, row := range cells {
-		b.Reset()
-		b.WriteString(labels[i])
-		pen := paint{}
-		for _, c := range row {
-			if c.r == 0 {
-				c = cell{r: ' ', paint: pen} // a blank has no colour
-			}
-			if c.paint != pen {
-				b.WriteString(pen.on(run.String()))
-				run.Reset()
-				pen = c.paint
-			}
-			run.WriteRune(c.r)
-		}
-		b.WriteString(pen.on(run.String()))
-		run.Reset()
-		out[i] = b.String()
-	}
-	return out
-}
-
-// A yAxis maps values to rows.
-type yAxis struct {
-	low, high float64
-	log       bool
-	unit      string
-	ticks     []float64
-}
-
-// smallest is the least value that is told from 0: no probe measures less.
-const smallest = 1e-9
-
-// yAxis returns the scale that the series and the limits of the plot need. A
-// limit that is far from everything measured does not count: it would flatten
-// the series.
-func (p plot) yAxis(height int) yAxis {
-	low, high := math.Inf(1), 0.0
-	for _, line := range p.series {
-		for _, point := range line.points {
-			if point.V > 0 {
-				low, high = min(low, point.V), max(high, point.V)
-			}
-		}
-	}
-	near := 3.0
-	if p.log {
-		near = 30
-	}
-	top := high
-	for _, l := range p.limits {
-		if l.value > 0 && (top == 0 || l.value <= top*near) {
-			low, high = min(low, max(l.value, low/near)), max(high, l.value)
-		}
-	}
-	if high < smallest {
-		return yAxis{high: 1, unit: p.unit, ticks: []float64{0, 1}}
-	}
-	if p.log {
-		return logAxis(low, high, p.unit, height)
-	}
-	return linearAxis(high, p.unit, height)
-}
-
-func linearAxis(high float64, unit string, height int) yAxis {
-	step := niceStep(high / float64(min(max(height/2, 1), 5)))
-	top := math.Ceil(high*1.04/(step/2)) * step / 2
-	y := yAxis{high: top, unit: unit}
-	for i := 0; float64(i)*step <= top*(1+1e-9); i++ {
-		y.ticks = append(y.ticks, float64(i)*step)
-	}
-	return y
-}
-
-// niceStep rounds up to 1, 2 or 5 times a power of ten.
-func niceStep(v float64) float64 {
-	power := math.Pow(10, math.Floor(math.Log10(v)))
-	for _, f := range []float64{1, 2, 5} {
-		if f*power >= v*(1-1e-9) {
-			return f * power
-		}
-	}
-	return 10 * power
-}
-
-func logAxis(low, high float64, unit string, height int) yAxis {
-	top := niceStep(high * 1.04)
-	low = max(1/niceStep(1/low), top/1e6)
-	y := yAxis{low: low, high: top, log: true, unit: unit}
-	from, to := math.Ceil(math.Log10(low)-1e-9), math.Floor(math.Log10(top)+1e-9)
-	every := max(1, math.Ceil((to-from+1)*1.5/float64(height)))
-	for e := from; e <= to; e += every {
-		y.ticks = append(y.ticks, math.Pow(10, e))
-	}
-	if height >= 6 && top >= 4*math.Pow(10, to) {
-		y.ticks = append(y.ticks, top) // far enough from the last
-	}
-	return y
-}
-
-// row returns the row of a value; what is outside is drawn at the edge.
-func (y yAxis) row(v float64, rows int) int {
-	share := 0.0
-	if y.log {
-		share = math.Log(max(v, y.low)/y.low) / math.Log(y.high/y.low)
-	} else {
-		share = (v - y.low) / (y.high - y.low)
-	}
-	share = min(max(share, 0), 1)
-	return int(math.Round((1 - share) * float64(rows-1)))
-}
-
-// cellRow returns the row of cells that shows a value, as exactly as the dots
-// do, or -1 if it is out of sight.
-func (y yAxis) cellRow(v float64, height int) int {
-	if v < y.low || v > y.high {
-		return -1
-	}
-	return y.row(v, 4*height) / 4
-}
-
-// labels returns the scale: one text for each row, each as wide as the gutter.
-func (y yAxis) labels(s *styles, height int) []string {
-	out := slices.Repeat([]string{spaces(gutter)}, height)
-	for _, v := range slices.SortedFunc(slices.Values(y.ticks), func(a, b float64) int { return cmp.Compare(b, a) }) {
-		if row := y.cellRow(v, height); row >= 0 {
-			out[row] = s.muted.on(s.padLeft(axisLabel(v, y.unit), gutter-1)) + s.faint.on(string(s.tick))
-		}
-	}
-	return out
-}
-
-// sparkline draws values in one row. It shows how they move, not how large
-// they are: it is scaled to their range, but to no less than four tenths of
-// the highest, so that noise does not look like a storm.
-func (s *styles) sparkline(points []stream.Point, at span, width int) string {
-	out := []rune(spaces(width))
-	if len(points) == 0 {
-		return string(out)
-	}
-	highest := make([]float64, len(out))
-	low, high := math.Inf(1), 0.0
-	for _, p := range points {
-		if c := at.column(p.T, width); c >= 0 {
-			highest[c] = max(highest[c], p.V)
-			out[c] = s.sparks[0]
-			low, high = min(low, p.V), max(high, p.V)
-		}
-	}
-	extent := max(1.5*(high-low), 0.4*high)
-	floor := max((high+low-extent)/2, 0)
-	for i, v := range highest {
-		if out[i] != ' ' && extent > 0 {
-			level := int((v - floor) / extent * float64(len(s.sparks)))
-			out[i] = s.sparks[min(max(level, 0), len(s.sparks)-1)]
-		}
-	}
-	return string(out)
+// tenths writes a moment of the run to a tenth of a second.
+func tenths(t float64) string {
+	t = max(t, 0)
+	return fmt.Sprintf("%s.%d", report.Clock(t), int(math.Floor(math.Mod(t, 1)*10)))
 }

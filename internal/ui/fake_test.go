@@ -3,8 +3,11 @@ package ui
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
+	"strconv"
+	"strings"
 	"time"
 
 	"mabeam-top/internal/stress/report"
@@ -17,11 +20,27 @@ type fakeRunner struct {
 	err    error
 }
 
-func (r fakeRunner) Start([]string) (stream.Source, error) {
+func (r fakeRunner) Start(Order) (stream.Source, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
 	return r.source, nil
+}
+
+// Check has rules of its own: a rate needs a unit, and no more than 1000 listen.
+func (r fakeRunner) Check(_ string, s Settings) map[string]error {
+	faults := map[string]error{}
+	if rate, ok := s["storm.rate"]; ok && !strings.HasSuffix(rate, "/s") {
+		faults["storm.rate"] = fmt.Errorf("expected a rate such as 10000/s, not %q", rate)
+	}
+	if n, ok := s["storm.subscribers"]; ok {
+		if v, err := strconv.Atoi(n); err != nil || v < 1 {
+			faults["storm.subscribers"] = fmt.Errorf("%s is too small; the least is 1", n)
+		} else if v > 1000 {
+			faults[""] = fmt.Errorf("%d subscribers are more than the mailboxes hold", v)
+		}
+	}
+	return faults
 }
 
 // A fakeSource plays the events of a run as it might be, in their time.
@@ -96,8 +115,13 @@ func script() []stream.Event {
 				"heap_bytes":    (24 + 17*math.Mod(t, 2.3)/2.3) * 1e6, "heap_live_bytes": (18 + math.Floor(t/2.3)*0.2) * 1e6,
 				"stack_bytes": 3.1e6 * noise(0.02), "goroutines": 214 + 20*stall*noise(0.2), "agents": 1000 - 40*stall*noise(0.5),
 				"events_published_per_second": done, "events_delivered_per_second": 10 * done, "events_dropped": math.Floor(dropped),
-				"cpu_percent": 132 * noise(0.1), "rss_bytes": 71e6,
-			}})
+				"cpu_percent": 132 * noise(0.1), "rss_bytes": 71e6, "host_cpu_percent": 71 * noise(0.05), "host_memory_percent": 43,
+				"mailbox_depth": math.Round(40*noise(0.5) + 3000*stall*(age-2)), "mailbox_depth_max": 4 + math.Round(110*stall*noise(0.1)),
+				"goroutines_running": 2, "goroutines_runnable": math.Round(6 * noise(0.5) * (1 + 8*stall)), "goroutines_waiting": 206,
+				"threads": 9, "open_files": 14, "alloc_bytes_per_second": done * 390, "gc_cycles": math.Floor(t / 2.3), "gc_cpu_ratio": 0.012 * noise(0.3),
+				"sched_latency_p50_ms": 0.004 * noise(0.2), "sched_latency_p99_ms": 0.13 * noise(0.4) * (1 + 40*stall), "gc_pause_p99_ms": 0.08 * noise(0.5),
+				"inflight": math.Round(5 + 900*stall*noise(0.1)), "generator_lag_ms": 0.2 * noise(0.5), "agents_crashed": math.Floor(dropped / 10),
+			}, Inspection: fakeInspection(t, stall)})
 		}
 	}
 
@@ -135,6 +159,34 @@ func script() []stream.Event {
 	return out
 }
 
+// fakeInspection is the inside of the system at a time; stall is 1 while
+// subscribers stand still.
+func fakeInspection(t, stall float64) *stream.Inspection {
+	in := &stream.Inspection{AgentsTotal: 1000, By: stream.ByMailbox, SubscriptionsTotal: 100}
+	for i, name := range []string{"a_0042", "a_0007", "a_0913", "a_0100", "worker-宽字符", "a_0666", "a_0001", "a_0002", "a_0003", "a_0004"} {
+		in.Agents = append(in.Agents, stream.AgentState{
+			ID: name, Type: "worker", Lifecycle: []string{"busy", "ready"}[min(i, 1)], Mailbox: (118 + int(400*stall)) / (1 + 9*i), MailboxCapacity: 1024,
+			ActionsPerSecond: 2100 / float64(1+i), MemoryBytes: 18_000 - 700*int64(i), BusySeconds: max(4.2-float64(i)*4, 0),
+		})
+	}
+	in.Agent = &stream.AgentDetail{
+		Summary: in.Agents[0], Parent: "supervisor", Capabilities: []string{"ping", "increment"}, Version: 1711, AgeSeconds: t, ChangedSeconds: 0.02,
+		ActionsDone: int64(2100 * t), State: `{"count": 1711, "last": "increment"}`, Subscriptions: []string{"load.**"},
+		Events: []stream.BusEvent{{AgoSeconds: 2.4, Type: "agent.started", Source: "supervisor"}, {AgoSeconds: 0.1, Type: "load.burst", Source: "a_0042"}},
+	}
+	for i := range 12 {
+		sub := stream.SubscriptionState{
+			Subscriber: fmt.Sprintf("sub_%02d", 17+i), Pattern: "load.event", Policy: "block", Queued: 180 / (1 + i), Capacity: 4096,
+			Delivered: int64(20000 * t), Blocks: true,
+		}
+		if i < 3 && stall > 0 {
+			sub.Queued, sub.FullSeconds, sub.Dropped = 3940-100*i, 2.1/float64(1+i), int64(30*i)
+		}
+		in.Subscriptions = append(in.Subscriptions, sub)
+	}
+	return in
+}
+
 func finalReport() *report.Report {
 	held := func(value float64, unit string, baseline, deviation float64, status report.Status, samples ...float64) report.Metric {
 		return report.Metric{Value: value, Unit: unit, Samples: samples, Baseline: ptr(baseline), Tolerance: ptr(0.2), Deviation: ptr(deviation), Status: status}
@@ -143,7 +195,7 @@ func finalReport() *report.Report {
 		return report.Metric{Value: value, Unit: unit, Samples: samples, Status: report.StatusInfo}
 	}
 	return &report.Report{
-		Schema: report.Schema, ID: "r1", DurationSeconds: 36.2, Verdict: report.Fail, Score: 0.97, Grade: report.Acceptable,
+		Schema: report.Schema, ID: "r1", StartedAt: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), Command: []string{"mabeam-top"}, Seed: 42, DurationSeconds: 36.2, Verdict: report.Fail, Score: 0.97, Grade: report.Acceptable,
 		Recommendations: []string{"latency_ms.p99 rose when 3 subscribers stalled: look at sub_17, whose queue was full for 4.2 s"},
 		Scenarios: []report.Scenario{{
 			Name: "event-storm", Title: "Event storm", Verdict: report.Fail, Score: 0.97, DurationSeconds: 36.2,
@@ -188,12 +240,32 @@ func finalReport() *report.Report {
 	}
 }
 
+var fakeLimits = []stream.Limit{
+	{Metric: "events_per_second", Source: "baseline", Op: ">=", Value: 10000, Unit: "1/s"},
+	{Metric: "average_latency_ms", Source: "baseline", Op: "<=", Value: 0.5, Unit: "ms"},
+	{Metric: "sustained_event_rate", Source: "baseline", Op: ">=", Value: 8000, Unit: "1/s"},
+	{Metric: "latency_ms.p99", Source: "threshold", Op: "<", Value: 5, Unit: "ms"},
+}
+
 func fakeScenarios() []Scenario {
 	return []Scenario{
 		{
 			Name: "event-storm", Title: "Event storm", Description: "Bursts of events while subscribers crash and stall. Publishing must hold its rate, and nothing may be lost without being counted.",
 			Tags: []string{"events", "stress"}, Measurements: []string{"event-throughput", "event-stress"},
-			Steps:    []string{"throughput  event-throughput ×2", "storm  event-stress ×4  rate 20k/s, 5 s, 100 subscribers; baseline and 2 thresholds", "cool-down  event-throughput"},
+			Steps: []Step{
+				{Name: "throughput", Measurement: "event-throughput", Notes: []string{"×2"}, Limits: fakeLimits[:2]},
+				{Name: "storm", Measurement: "event-stress", Notes: []string{"×4", "warm-up 1s", "kill_agents 10/s"}, Limits: fakeLimits[2:]},
+				{Name: "cool-down", Measurement: "event-throughput"},
+			},
+			Fields: []Field{
+				{Name: "timeout", Param: "timeout", Value: "60s", Doc: "The longest that the whole scenario may take."},
+				{Name: "seed", Param: "seed", Value: "42", Doc: "What all randomness of the scenario is drawn from."},
+				{Name: "throughput.events", Step: "throughput", Param: "events", Value: "100000", Doc: "How many events are published."},
+				{Name: "storm.rate", Step: "storm", Param: "rate", Value: "20000/s", Doc: "How many events a second are published."},
+				{Name: "storm.duration", Step: "storm", Param: "duration", Value: "5s", Doc: "For how long."},
+				{Name: "storm.subscribers", Step: "storm", Param: "subscribers", Value: "100", Doc: "How many listen to each event."},
+				{Name: "storm.policy", Step: "storm", Param: "policy", Value: "block", Choices: []string{"block", "drop"}, Doc: "What a full queue does."},
+			},
 			Estimate: 36 * time.Second, LastVerdict: report.Fail, LastRun: time.Date(2026, 3, 1, 11, 2, 0, 0, time.UTC),
 		},
 		{Name: "event-throughput", Title: "Event throughput", Description: "How many events a second reach ten subscribers.", Tags: []string{"events", "baseline"}, Measurements: []string{"event-throughput"}, Estimate: 12 * time.Second, LastVerdict: report.Pass},

@@ -32,8 +32,14 @@ func (m model) size() size {
 	}
 }
 
-// bodyHeight is what header, status and footer leave.
-func (m model) bodyHeight() int { return max(m.height-3, 0) }
+// bodyHeight is what header, status and footer leave, and the tabs of the live
+// screen.
+func (m model) bodyHeight() int {
+	if m.screen == liveScreen {
+		return max(m.height-4, 0)
+	}
+	return max(m.height-3, 0)
+}
 
 // draw makes the frame that View returns.
 func (m *model) draw() {
@@ -52,12 +58,16 @@ func (m *model) draw() {
 	}
 	body = body[:m.bodyHeight()]
 	switch {
-	case m.question != noQuestion:
-		body = s.over(body, m.dialog(), m.width)
+	case m.dialog != nil:
+		body = s.over(body, m.dialog.view(s, m.width, m.bodyHeight()), m.width)
 	case m.help:
 		body = m.helpPage()
 	}
-	rows := slices.Concat([]string{m.header()}, body, []string{m.status(), m.footer()})
+	top := []string{m.header()}
+	if m.screen == liveScreen {
+		top = append(top, m.tabs())
+	}
+	rows := slices.Concat(top, body, []string{m.status(), m.footer()})
 	m.frame = s.fit(rows, m.width, m.height)
 }
 
@@ -66,14 +76,18 @@ func (m *model) body() []string {
 	switch m.screen {
 	case menuScreen:
 		return m.menu.view(s, m.width, height)
+	case formScreen:
+		return m.form.view(s, m.width, height)
+	case compareScreen:
+		m.comparison.layOut(s, m.width, height)
+		return m.comparison.view(height)
+	case runsScreen:
+		return m.runs.view(s, m.width, height)
 	case reportScreen:
 		m.report.layOut(s, m.width, height)
 		return m.report.view(height)
 	}
-	if m.size() == figuresSize {
-		return m.live.small(s, m.width, height)
-	}
-	return m.live.view(s, m.width, height)
+	return m.live.view(s, m.width, height, m.size() == fullSize)
 }
 
 const program = "mabeam-top"
@@ -86,16 +100,29 @@ func (m model) header() string {
 	switch m.screen {
 	case menuScreen:
 		return s.ends(name+s.muted.on(m.menu.summary()), "", m.width)
+	case formScreen:
+		return s.ends(name+s.strong.on(clean(m.form.scenario.Title))+s.muted.on("  parameters"), s.muted.on(m.form.summary())+" ", m.width)
+	case compareScreen:
+		return s.ends(name+s.strong.on("Comparison")+s.muted.on("  with "+clean(m.comparison.held.Regression.Baseline)), "", m.width)
+	case runsScreen:
+		return s.ends(name+s.muted.on(m.runs.summary()), "", m.width)
 	case reportScreen:
-		return s.ends(name+s.strong.on("Report")+s.muted.on("  "+clean(strings.Join(m.run.names, ", "))), "", m.width)
+		right := ""
+		if at := m.report.result.StartedAt; !at.IsZero() {
+			right = s.muted.on(stamp(at)) + " "
+		}
+		return s.ends(name+s.strong.on("Report")+s.muted.on("  "+titleOf(m.report.result)), right, m.width)
 	}
 	left := name + s.strong.on(m.place())
 	frozen := ""
 	if m.live.frozen {
-		frozen = s.badge.on(" FROZEN at "+report.Clock(m.live.shown.T)+" ") + "  "
+		frozen = s.tab.on(" FROZEN at "+report.Clock(m.live.shown.T)+" ") + "  "
+	}
+	if m.loading() && m.live.rate != 1 {
+		frozen += s.accent.on("load "+factor(m.live.rate)) + "  "
 	}
 	state := m.state()
-	tally := tallyOf(verdictRows(m.live.latest)).text(s)
+	tally := m.live.tally().text(s)
 	elapsed := m.elapsed()
 	for _, right := range []string{
 		frozen + state + "  " + elapsed + "  " + m.progress(20) + "  " + tally,
@@ -104,18 +131,32 @@ func (m model) header() string {
 		frozen + state + "  " + elapsed,
 		frozen + state + "  " + report.Clock(m.live.latest.T),
 	} {
-		if ansi.StringWidth(left)+ansi.StringWidth(right)+3 <= m.width {
+		if textWidth(left)+textWidth(right)+3 <= m.width {
 			return s.ends(left+" ", right+" ", m.width)
 		}
 	}
 	return s.ends(left+" ", frozen+state+" ", m.width)
 }
 
+// tabs is the row of the live screen's tabs, with the time that is shown.
+func (m *model) tabs() string {
+	l, s := &m.live, m.styles
+	right := l.zoom.text(l.shown.T)
+	if l.zoom.away {
+		right = s.accent.on(right)
+	} else {
+		right = s.muted.on(right)
+	}
+	row, hits := s.tabBar(l.tab, right, m.width)
+	l.hits = hits
+	return row
+}
+
 // place tells the scenario, the step and the repetition.
 func (m model) place() string {
 	latest := m.live.latest
 	if latest.Scenario == nil {
-		return clean(strings.Join(m.run.names, ", "))
+		return clean(m.run.name())
 	}
 	text := clean(cmp.Or(latest.Scenario.Title, latest.Scenario.Name))
 	if latest.Run != nil && len(latest.Run.Scenarios) > 1 {
@@ -142,10 +183,14 @@ func (m model) place() string {
 func (m model) state() string {
 	s := m.styles
 	switch {
+	case m.running && m.run.replay != nil:
+		return s.replayState(m.run.replay.Playback())
 	case !m.running:
 		return s.word(m.verdict())
 	case m.run.stopped:
 		return s.warn.on(s.dot + " STOPPING")
+	case m.live.paused:
+		return s.badge.on(" " + s.paused + " PAUSED ")
 	case m.live.latest.Events == 0:
 		return s.muted.on(s.dot + " START")
 	default:
@@ -162,6 +207,9 @@ func (m model) verdict() string {
 
 func (m model) elapsed() string {
 	text := report.Clock(m.live.latest.T)
+	if m.run.replay != nil {
+		return text + m.styles.muted.on(" / "+report.Clock(m.run.recording.Length()))
+	}
 	if r := m.live.latest.Run; r != nil && r.EstimateSeconds > 0 && m.running {
 		text += m.styles.muted.on(" / ~" + report.Clock(r.EstimateSeconds))
 	}
@@ -184,93 +232,120 @@ func (m model) progress(width int) string {
 // charts show.
 func (m model) status() string {
 	s := m.styles
+	if m.notice.text != "" {
+		return " " + s.notice(m.notice)
+	}
 	switch m.screen {
 	case menuScreen:
-		if m.size() == figuresSize && (m.menu.typing || m.menu.filter != "") {
-			return " " + s.accent.on("/"+clean(m.menu.filter))
-		}
-		return ""
+		return m.filterLine(m.menu.filter)
+	case runsScreen:
+		return m.filterLine(m.runs.filter)
+	case formScreen:
+		return " " + s.muted.on(m.form.doc())
 	case reportScreen:
-		if below := len(m.report.rows) - m.report.offset - m.bodyHeight(); below > 0 {
-			return " " + s.muted.on(fmt.Sprintf("%s %d more rows", s.below, below))
-		}
-		return ""
+		return m.moreRows(len(m.report.rows) - m.report.offset)
+	case compareScreen:
+		return m.moreRows(len(m.comparison.rows) - m.comparison.offset)
 	}
-	for _, line := range slices.Backward(m.live.latest.Log) {
-		if line.Level != "info" {
-			return s.cut(" "+s.muted.on(report.Clock(line.T))+" "+s.logText(line), m.width)
+	if m.running && m.run.replay != nil {
+		return m.replayBar()
+	}
+	return s.cut(m.trouble(), m.width)
+}
+
+// trouble is the most urgent of what is to be told of the run: a lint that
+// holds, or else the latest that was logged of trouble or of what was done by
+// hand.
+func (m model) trouble() string {
+	s, l := m.styles, &m.live
+	if now := l.lints.now; len(now) > 0 && m.running {
+		text := " " + s.warn.on("lint") + " " + now[0].text
+		if len(now) > 1 {
+			more := s.muted.on(fmt.Sprintf("  +%d in tab 6", len(now)-1))
+			text = s.cut(text, m.width-textWidth(more)) + more
+		}
+		return text
+	}
+	for _, line := range slices.Backward(l.latest.Log) {
+		if line.Level != "info" || line.ByHand {
+			return " " + s.muted.on(report.Clock(line.T)) + " " + s.logText(line)
 		}
 	}
 	return ""
 }
 
+// filterLine shows a filter where the list has no frame to show it in.
+func (m model) filterLine(f filter) string {
+	s := m.styles
+	switch {
+	case m.size() != figuresSize:
+		return ""
+	case f.typing:
+		return " " + s.accent.on("/") + f.text.view(s, max(m.width-3, 1))
+	}
+	return " " + f.note(s)
+}
+
+// moreRows tells how much is below what is shown.
+func (m model) moreRows(left int) string {
+	if below := left - m.bodyHeight(); below > 0 {
+		return " " + m.styles.muted.on(fmt.Sprintf("%s %d more rows", m.styles.below, below))
+	}
+	return ""
+}
+
 func (m model) footer() string {
+	if m.screen == liveScreen && m.live.typing() != nil {
+		return " " + m.styles.muted.on("type to filter") + "   " + m.styles.keyHint(keyAccept) + "   " + m.styles.keyHint(keyClear)
+	}
 	h := newHelp(m.styles)
 	h.Width = m.width - 1
-	return " " + h.ShortHelpView(hints(m.actions()))
-}
-
-// helpPage tells every key that works on the screen, and how to read it.
-func (m model) helpPage() []string {
-	s := m.styles
-	m.help = false
-	var keys []key.Binding
-	for _, a := range m.actions() {
-		keys = append(keys, a.key)
-	}
-	h := newHelp(s)
-	half := (len(keys) + 1) / 2
-	rows := []string{""}
-	for _, row := range strings.Split(h.FullHelpView([][]key.Binding{keys[:half], keys[half:]}), "\n") {
-		rows = append(rows, "  "+row)
-	}
+	keys := hints(m.actions())
 	if m.screen == liveScreen {
-		rows = append(rows, "",
-			"  "+s.limit.on(strings.Repeat(string(s.limitDash), 3))+"  a threshold or baseline, with its name on it",
-			"  "+s.warn.on(string(s.fault))+"    a fault was injected",
-			"  "+s.faint.on(string(s.timeDash))+"    a step or a repetition began",
-			"",
-			"  "+s.muted.on("Freezing holds the screen only: the load goes on."))
+		// It has more keys than a small terminal shows: what tells them all
+		// comes first.
+		if i := slices.IndexFunc(keys, func(k key.Binding) bool { return k.Help() == keyHelp.Help() }); i > 0 {
+			keys = slices.Insert(slices.Delete(keys, i, i+1), 0, keyHelp)
+		}
 	}
-	return s.panel(s.strong.on("Help"), "", rows, m.width, m.bodyHeight(), true)
-}
-
-func (m model) dialog() []string {
-	s := m.styles
-	lines := s.wrap(m.question.text(), min(m.width-8, 60))
-	width := 0
-	for _, line := range lines {
-		width = max(width, ansi.StringWidth(line))
-	}
-	rows := []string{""}
-	for _, line := range lines {
-		rows = append(rows, "  "+s.strong.on(line))
-	}
-	rows = append(rows, "", "  "+s.accent.on("y")+" yes   "+s.accent.on("n")+" no", "")
-	return s.panel("", "", rows, width+6, len(rows)+2, true)
+	return " " + h.ShortHelpView(keys)
 }
 
 // oneLine is all that very small terminals show.
 func (m model) oneLine() string {
 	s := m.styles
 	switch {
-	case m.question != noQuestion:
-		return "stop? y/n"
+	case m.dialog != nil:
+		return m.dialog.line(s, m.width)
 	case m.screen == menuScreen && len(m.menu.chosen()) > 0:
 		return "MENU " + clean(strings.Join(m.menu.chosen(), " "))
 	case m.screen == menuScreen:
 		return "MENU nothing matches"
+	case m.screen == formScreen:
+		p := m.form.scenario.Fields[m.form.cursor]
+		return clean(p.Param) + ": " + m.form.fields[m.form.cursor].view(s, max(m.width-len(p.Param)-2, 4))
+	case m.screen == compareScreen:
+		return s.word(regressionWord(*m.comparison.held.Regression)) + " " + regressionText(*m.comparison.held.Regression)
+	case m.screen == runsScreen && len(m.runs.shown) > 0:
+		p := m.runs.under()
+		return "RUNS " + p.StartedAt.Local().Format("01-02 15:04") + " " + s.word(strings.ToUpper(string(p.Verdict))) + " " + clean(p.names)
+	case m.screen == runsScreen:
+		return "RUNS none"
 	}
 	l := m.live
-	tally := tallyOf(verdictRows(l.latest))
+	tally := l.tally()
 	verdicts := fmt.Sprintf("%d/%d ok", tally.pass+tally.warn, tally.judged()+tally.open)
 	if m.screen == reportScreen {
 		return s.word(m.verdict()) + " " + verdicts
 	}
-	word := strings.TrimPrefix(ansi.Strip(m.state()), s.dot+" ")
+	word := strings.Trim(ansi.Strip(m.state()), s.dot+s.paused+" ")
 	if l.frozen {
 		word = "FROZEN"
 	}
-	return fmt.Sprintf("%s %s ops/s %s p99 %s %s", word, report.Clock(l.latest.T),
-		strings.TrimSuffix(l.value(figures[0]), "/s"), l.value(figures[1]), verdicts)
+	what, rate := "ops/s", l.value(figures[0])
+	if v, ok := l.latest.Latest("events_published_per_second"); ok && v > 0 {
+		what, rate = "evt/s", reading(v, perSecond)
+	}
+	return fmt.Sprintf("%s %s %s %s p99 %s %s", word, report.Clock(l.latest.T), what,
+		strings.TrimSuffix(rate, "/s"), strings.ReplaceAll(l.value(figures[1]), " ", ""), verdicts)
 }

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/stream"
 )
 
 // A Scenario is one entry of the menu.
@@ -21,12 +23,40 @@ type Scenario struct {
 	// Tags group the menu: an entry stands under its first one.
 	Tags         []string
 	Measurements []string
-	// Steps say in one line each what the scenario does.
-	Steps    []string
+	Steps        []Step
+	// Fields are what can be changed for a run, in the order of the form.
+	Fields   []Field
 	Estimate time.Duration
 	// LastVerdict is empty if it never ran.
 	LastVerdict report.Verdict
 	LastRun     time.Time
+}
+
+// A Step is one step of a scenario.
+type Step struct {
+	Name, Measurement string
+	// Notes say in a few words each what is special about it, such as how often
+	// it is repeated.
+	Notes []string
+	// Limits are what it is held against.
+	Limits []stream.Limit
+}
+
+// A Field is a parameter, or another thing of a scenario, that can be changed
+// for a run.
+type Field struct {
+	// Name is what Settings call it: STEP.PARAM or, for what all of the
+	// scenario has, the name alone.
+	Name string
+	// Step is the step's name; empty for what all of the scenario has.
+	Step string
+	// Param is the parameter's own name.
+	Param string
+	// Value is what the scenario says, in the notation of scenario files.
+	Value   string
+	Choices []string
+	// Doc says in one sentence what it means.
+	Doc string
 }
 
 // menu is the screen that scenarios are chosen on.
@@ -36,9 +66,9 @@ type menu struct {
 	shown  []int
 	cursor int
 	marked map[string]bool
-	filter string
-	// typing says that keys go to the filter.
-	typing bool
+	filter filter
+	// settings are what was changed in forms, by the scenarios' names.
+	settings map[string]Settings
 }
 
 func newMenu(all []Scenario) menu {
@@ -52,8 +82,33 @@ func newMenu(all []Scenario) menu {
 	all = slices.Clone(all)
 	slices.SortStableFunc(all, func(a, b Scenario) int { return first[a.tag()] - first[b.tag()] })
 	m := menu{all: all, marked: map[string]bool{}}
-	m.setFilter("")
+	m.applyFilter()
 	return m
+}
+
+// under is the entry under the cursor; there must be one.
+func (m menu) under() Scenario { return m.all[m.shown[m.cursor]] }
+
+// has says whether there is an entry of that name.
+func (m menu) has(name string) bool {
+	_, ok := m.find(name)
+	return ok
+}
+
+// fieldsOf returns what can be changed of a scenario; nothing if there is none
+// of that name.
+func (m menu) fieldsOf(name string) []Field {
+	s, _ := m.find(name)
+	return s.Fields
+}
+
+// find returns the entry of that name.
+func (m menu) find(name string) (Scenario, bool) {
+	i := slices.IndexFunc(m.all, func(s Scenario) bool { return s.Name == name })
+	if i < 0 {
+		return Scenario{}, false
+	}
+	return m.all[i], true
 }
 
 func (s Scenario) tag() string {
@@ -63,31 +118,32 @@ func (s Scenario) tag() string {
 	return s.Tags[0]
 }
 
-// matches says whether every word of a filter is somewhere in the entry.
-func (s Scenario) matches(filter string) bool {
-	text := strings.ToLower(strings.Join(slices.Concat([]string{s.Name, s.Title}, s.Tags, s.Measurements), " "))
-	for _, word := range strings.Fields(strings.ToLower(filter)) {
-		if !strings.Contains(text, word) {
-			return false
-		}
-	}
-	return true
+// words are what a filter looks through.
+func (s Scenario) words() []string {
+	return slices.Concat([]string{s.Name, s.Title}, s.Tags, s.Measurements)
 }
 
-func (m *menu) setFilter(filter string) {
+// applyFilter shows what matches the filter. The cursor stays on its entry, if
+// that is still there.
+func (m *menu) applyFilter() {
 	name := ""
 	if len(m.shown) > 0 {
-		name = m.all[m.shown[m.cursor]].Name
+		name = m.under().Name
 	}
-	m.filter, m.shown, m.cursor = filter, nil, 0
+	m.shown, m.cursor = nil, 0
 	for i, s := range m.all {
-		if s.matches(filter) {
+		if m.filter.matches(s.words()...) {
 			if s.Name == name {
 				m.cursor = len(m.shown)
 			}
 			m.shown = append(m.shown, i)
 		}
 	}
+}
+
+func (m *menu) clearFilter() {
+	m.filter = filter{}
+	m.applyFilter()
 }
 
 func (m *menu) move(by int) {
@@ -147,14 +203,28 @@ func (m *menu) setVerdicts(r *report.Report) {
 
 // typeKey takes a key into the filter.
 func (m *menu) typeKey(msg tea.KeyMsg) {
-	switch msg.Type {
-	case tea.KeyBackspace:
-		if r := []rune(m.filter); len(r) > 0 {
-			m.setFilter(string(r[:len(r)-1]))
+	m.filter.text.press(msg)
+	m.applyFilter()
+}
+
+// order is what enter would start.
+func (m menu) order() Order {
+	o := Order{Scenarios: m.chosen(), Settings: map[string]Settings{}}
+	for _, name := range o.Scenarios {
+		if s := m.settings[name]; len(s) > 0 {
+			o.Settings[name] = s
 		}
-	case tea.KeyRunes, tea.KeySpace:
-		m.setFilter(m.filter + clean(string(msg.Runes)))
 	}
+	return o
+}
+
+// set keeps what was changed in the form of a scenario.
+func (m *menu) set(name string, s Settings) {
+	m.settings = maps.Clone(m.settings)
+	if m.settings == nil {
+		m.settings = map[string]Settings{}
+	}
+	m.settings[name] = s
 }
 
 // summary says what enter would start.
@@ -167,7 +237,7 @@ func (m menu) summary() string {
 		}
 	}
 	text := fmt.Sprintf("%d scenarios", len(m.all))
-	if m.filter != "" {
+	if !m.filter.empty() {
 		text = fmt.Sprintf("%d of %d scenarios", len(m.shown), len(m.all))
 	}
 	if n > 0 {
@@ -183,15 +253,7 @@ func (m menu) view(s *styles, width, height int) []string {
 		return m.list(s, width, height)
 	}
 	left := min(max(width*45/100, 40), 76)
-	notes := ""
-	if m.typing || m.filter != "" {
-		cursor := ""
-		if m.typing {
-			cursor = "_"
-		}
-		notes = s.accent.on("/" + clean(m.filter) + cursor)
-	}
-	list := s.panel(s.strong.on("Scenarios"), notes, m.list(s, left-2, height-2), left, height, true)
+	list := s.panel(s.strong.on("Scenarios"), m.filter.note(s), m.list(s, left-2, height-2), left, height, true)
 	return beside(list, m.details(s, width-left, height))
 }
 
@@ -238,25 +300,43 @@ func (m menu) entry(s *styles, entry Scenario, under bool, width int) string {
 	if m.marked[entry.Name] {
 		mark = s.accent.on(s.marked)
 	}
+	if len(m.settings[entry.Name]) > 0 {
+		name += s.warn.on(" changed")
+	}
 	verdict := s.muted.on("not run")
 	if entry.LastVerdict != "" {
 		verdict = s.word(strings.ToUpper(string(entry.LastVerdict)))
 	}
-	right := s.muted.on("~"+report.Clock(entry.Estimate.Seconds())) + "  " + s.pad(verdict, 12)
+	const verdictWidth = 12
+	right := s.pad(verdict, verdictWidth)
+	if width >= 44 {
+		right = s.muted.on("~"+report.Clock(entry.Estimate.Seconds())) + "  " + right
+	}
+	last := func(layout string) string {
+		if entry.LastRun.IsZero() {
+			return spaces(len(layout) + 1)
+		}
+		return s.muted.on(entry.LastRun.Local().Format(layout)) + " "
+	}
 	switch {
-	case width < 32:
+	case width >= 62:
+		right += " " + last("01-02 15:04")
+	case width >= 50:
+		right += " " + last("01-02")
+	}
+	if width < 32 {
 		right = ""
-	case width < 44:
-		right = s.pad(verdict, 12)
 	}
 	return s.ends(" "+cursor+" "+mark+" "+name+" ", right, width)
 }
 
+// details tell of the entry under the cursor what it asks, does, can be changed
+// and is held against.
 func (m menu) details(s *styles, width, height int) []string {
 	if len(m.shown) == 0 {
 		return s.panel("", "", nil, width, height, false)
 	}
-	entry := m.all[m.shown[m.cursor]]
+	entry := m.under()
 	inner := width - 6
 	var rows []string
 	add := func(lines ...string) {
@@ -277,26 +357,59 @@ func (m menu) details(s *styles, width, height int) []string {
 	if entry.LastVerdict != "" {
 		last = s.word(strings.ToUpper(string(entry.LastVerdict)))
 		if !entry.LastRun.IsZero() {
-			last += s.muted.on("  " + entry.LastRun.Format("2006-01-02 15:04"))
+			last += s.muted.on("  " + entry.LastRun.Local().Format("2006-01-02 15:04"))
 		}
 	}
 	field("last run", last)
-	if len(entry.Measurements) > 0 {
-		field("measures", clean(strings.Join(entry.Measurements, ", ")))
-	}
-	if len(entry.Steps) > 0 {
-		rows = append(rows, "", "  "+s.strong.on("Steps"))
-		for i, step := range entry.Steps {
-			for j, line := range s.wrap(clean(step), inner-4) {
-				number := "    "
-				if j == 0 {
-					number = s.muted.on(fmt.Sprintf("%2d", i+1)) + "  "
-				}
-				add(number + line)
-			}
+	for i, step := range entry.Steps {
+		title := s.muted.on(fmt.Sprintf("%d ", i+1)) + s.strong.on(clean(step.Name))
+		notes := slices.Clone(step.Notes)
+		if step.Measurement != step.Name {
+			notes = slices.Insert(notes, 0, step.Measurement)
+		}
+		if len(notes) > 0 {
+			title += s.muted.on("  " + clean(strings.Join(notes, ", ")))
+		}
+		rows = append(rows, "")
+		add(title)
+		add(m.parameters(s, entry, step.Name, inner)...)
+		for _, l := range step.Limits {
+			add("  " + s.limit.on(s.pad(clean(l.Source), 10)) + clean(l.Metric) + " " + s.muted.on(clean(l.Op)+" "+report.Quantity(l.Value, l.Unit)))
 		}
 	}
+	if room := height - 2; len(rows) > room && room > 1 {
+		rows = append(rows[:room-1], "  "+s.muted.on(fmt.Sprintf("%s %d more rows: e shows all parameters", s.below, len(rows)-room+1)))
+	}
 	return s.panel(s.strong.on(clean(entry.Title)), "", rows, width, height, false)
+}
+
+// parameters tell those of a step, as many in a row as there is room for. What
+// was changed stands out.
+func (m menu) parameters(s *styles, entry Scenario, step string, width int) []string {
+	var rows []string
+	row := ""
+	for _, f := range entry.Fields {
+		if f.Step != step {
+			continue
+		}
+		value := clean(f.Value)
+		item := s.muted.on(clean(f.Param)+" ") + value
+		if changed, ok := m.settings[entry.Name][f.Name]; ok {
+			item = s.muted.on(clean(f.Param)+" ") + s.warn.on(clean(changed))
+		}
+		if row != "" && ansi.StringWidth(row)+3+ansi.StringWidth(item) > width-2 {
+			rows = append(rows, "  "+row)
+			row = ""
+		}
+		if row != "" {
+			row += "   "
+		}
+		row += item
+	}
+	if row != "" {
+		rows = append(rows, "  "+row)
+	}
+	return rows
 }
 
 // wrap breaks a text into lines of a width.
@@ -305,4 +418,43 @@ func (s *styles) wrap(text string, width int) []string {
 		return nil
 	}
 	return strings.Split(ansi.Wrap(text, width, ""), "\n")
+}
+
+func (m model) menuActions() []action {
+	out := scrolls(func(m model) int { return max(m.bodyHeight()-4, 1) }, func(m *model, by int) { m.menu.move(by) })
+	if len(m.menu.chosen()) > 0 {
+		out = append(out, action{keyStart, func(m model) (model, tea.Cmd) { return m.begin(m.menu.order()) }})
+	}
+	if len(m.menu.shown) > 0 {
+		out = append(out, act(keyMark, func(m *model) { m.menu.mark() }))
+		if len(m.menu.under().Fields) > 0 {
+			out = append(out, act(keyEdit, (*model).openForm))
+		}
+	}
+	if m.cfg.Store != nil {
+		out = append(out, action{keyPast, func(m model) (model, tea.Cmd) {
+			if len(m.menu.shown) > 0 {
+				m.runs.seek = m.menu.under().Name
+			}
+			return m.openRuns()
+		}})
+	}
+	out = append(out, act(keyFilter, func(m *model) { m.menu.filter.typing = true }))
+	switch {
+	case !m.menu.filter.empty():
+		out = append(out, act(keyClear, func(m *model) { m.menu.clearFilter() }))
+	case len(m.menu.marked) > 0:
+		out = append(out, act(keyUnmark, func(m *model) { m.menu.marked = map[string]bool{} }))
+	}
+	return out
+}
+
+func (m model) filterActions() []action {
+	return []action{
+		act(keyAccept, func(m *model) { m.menu.filter.typing = false }),
+		act(keyClear, func(m *model) {
+			m.menu.filter.typing = false
+			m.menu.clearFilter()
+		}),
+	}
 }

@@ -5,9 +5,6 @@ import (
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
-
-	"mabeam-top/internal/stress/report"
-	"mabeam-top/internal/stress/stream"
 )
 
 // panel draws a frame around rows: its title at the left of the upper border,
@@ -53,75 +50,19 @@ func (s *styles) rule(left, right, title, notes string, width int, focused bool)
 	if title != "" {
 		title = s.cut(" "+title+" ", width-4)
 	}
-	room := width - 4 - ansi.StringWidth(title)
+	room := width - 4 - textWidth(title)
 	if notes != "" {
 		notes = " " + notes + " "
-		if ansi.StringWidth(notes) > room-1 {
+		if textWidth(notes) > room-1 {
 			notes = s.cut(notes, room-1)
 		}
 	}
-	fill := max(room-ansi.StringWidth(notes), 0)
+	fill := max(room-textWidth(notes), 0)
 	return border.on(start) + title + border.on(strings.Repeat(s.horizontal, fill)) + notes + border.on(s.horizontal+right)
 }
 
 func (s *styles) bottom(width int, focused bool) string {
 	return s.border(focused).on(s.bottomLeft + strings.Repeat(s.horizontal, max(width-2, 0)) + s.bottomRight)
-}
-
-// timeAxis is the lower border of a chart: it is the axis of elapsed time, with
-// the marks of the run on it.
-func (s *styles) timeAxis(at span, marks []stream.Mark, width int, focused bool) string {
-	cols := width - 2 - gutter
-	if cols < 4 {
-		return s.bottom(width, focused)
-	}
-	border := s.border(focused)
-	cells := slices.Repeat([]cell{{r: []rune(s.horizontal)[0], paint: border}}, width)
-	cells[0].r, cells[width-1].r = []rune(s.bottomLeft)[0], []rune(s.bottomRight)[0]
-	offset := 1 + gutter
-	write := func(col int, text string, p paint) {
-		for i, r := range text {
-			if c := col + i; c > 0 && c < width-1 {
-				cells[c] = cell{r: r, paint: p}
-			}
-		}
-	}
-	// Marks before numbers: half a number would tell a wrong time.
-	taken := make([]bool, cols)
-	for _, m := range marks {
-		if col := at.column(m.T, cols); col >= 0 {
-			c := &cells[offset+col]
-			if m.Type == stream.FaultInjected {
-				*c, taken[col] = cell{r: s.fault, paint: s.warn}, true
-			} else if !taken[col] {
-				c.r = s.repetition
-			}
-		}
-	}
-	const now = " now "
-	step := tickStep((at.to - at.from) * 14 / float64(cols))
-	for k := int(max(at.from, 0) / step); float64(k)*step <= at.to; k++ {
-		t := float64(k) * step
-		text := " " + report.Clock(t) + " "
-		col := at.column(t, cols)
-		left := col - len(text)/2
-		if col < 0 || left+len(text) > cols-len(now) || slices.Contains(taken[max(left, 0):left+len(text)], true) {
-			continue
-		}
-		write(offset+left, text, s.muted)
-	}
-	write(width-1-len(now), now, s.muted)
-	return render([][]cell{cells}, []string{""})[0]
-}
-
-// tickStep rounds up to a time between ticks that people count in.
-func tickStep(seconds float64) float64 {
-	for _, step := range []float64{1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800} {
-		if step >= seconds {
-			return step
-		}
-	}
-	return 3600
 }
 
 // beside joins blocks of rows of the same height from left to right.
@@ -143,7 +84,7 @@ func (s *styles) over(rows, box []string, width int) []string {
 		if top+i >= len(out) {
 			break
 		}
-		w := ansi.StringWidth(line)
+		w := textWidth(line)
 		left := max((width-w)/2, 0)
 		row := s.pad(out[top+i], width)
 		out[top+i] = ansi.Cut(row, 0, left) + line + ansi.Cut(row, left+w, width)

@@ -26,12 +26,16 @@ func (p paint) on(s string) string {
 // styles are all looks that the screens have. Nothing else names a colour.
 type styles struct {
 	glyphs
+	// theme is the name of the theme.
+	theme string
 	// colorless says that nothing is told apart by colour, not even shades.
 	colorless bool
 
-	strong, muted, faint, accent, badge paint
-	pass, warn, fail                    paint
-	limit, cursor, spark                paint
+	strong, muted, faint, accent, badge, tab paint
+	pass, warn, fail                         paint
+	limit, cursor, spark                     paint
+	// caret is where one writes.
+	caret paint
 	// lines and fills are for the series of a chart, by their number.
 	lines, fills [maxLines]paint
 	// The looks of key hints, which a bubble draws.
@@ -43,9 +47,11 @@ type glyphs struct {
 	ascii                                          bool
 	topLeft, topRight, bottomLeft, bottomRight     string
 	horizontal, vertical                           string
-	tick, limitDash, timeDash                      rune
-	repetition, fault                              rune
+	tick, limitDash, timeDash, topTick             rune
+	repetition, fault, hand, userMark              rune
 	ellipsis, dot, cursorMark, marked, chevron     string
+	caretMark, paused, times, underMark            string
+	axisMark, limitMark                            rune
 	barFull, barEmpty, barMiddle, above, below, up string
 	sparks                                         []rune
 	legend                                         [maxLines]string
@@ -54,9 +60,10 @@ type glyphs struct {
 var unicodeGlyphs = glyphs{
 	topLeft: "╭", topRight: "╮", bottomLeft: "╰", bottomRight: "╯",
 	horizontal: "─", vertical: "│",
-	tick: '┤', limitDash: '╌', timeDash: '┊',
-	repetition: '┴', fault: '▲',
-	ellipsis: "…", dot: "●", cursorMark: "▸", marked: "◆", chevron: "›",
+	tick: '┤', limitDash: '╌', timeDash: '┊', topTick: '╷',
+	repetition: '┴', fault: '▲', hand: '◆', userMark: '▼',
+	ellipsis: "…", dot: "●", cursorMark: "▸", marked: "◆", chevron: "›", caretMark: "▏", paused: "‖", times: "×", underMark: "▲",
+	axisMark: '┴', limitMark: '┿',
 	barFull: "━", barEmpty: "─", barMiddle: "┼", above: "↑", below: "↓", up: "↕",
 	sparks: []rune("▁▂▃▄▅▆▇█"),
 	legend: [...]string{"━", "╍", "┅", "┈"},
@@ -66,44 +73,23 @@ var asciiGlyphs = glyphs{
 	ascii:   true,
 	topLeft: "+", topRight: "+", bottomLeft: "+", bottomRight: "+",
 	horizontal: "-", vertical: "|",
-	tick: '|', limitDash: '-', timeDash: ':',
-	repetition: '|', fault: '^',
-	ellipsis: "~", dot: "*", cursorMark: ">", marked: "x", chevron: ">",
+	tick: '|', limitDash: '-', timeDash: ':', topTick: '\'',
+	repetition: '|', fault: '^', hand: '+', userMark: 'v',
+	ellipsis: "~", dot: "*", cursorMark: ">", marked: "x", chevron: ">", caretMark: "_", paused: "=", times: "x", underMark: "^",
+	axisMark: '+', limitMark: '|',
 	barFull: "#", barEmpty: "-", barMiddle: "|", above: "^", below: "v", up: "|",
 	sparks: []rune("_.-=+*%#"),
 	legend: [...]string{"*", "+", "o", "x"},
 }
 
-// palette holds the colours of one background.
-type palette struct {
-	muted, faint, accent, warn, fail, limit, spark, on string
-	lines, fills                                       [maxLines]string
-}
-
-// The two palettes have one accent, which is also the first line of a chart
-// and what passed. The other lines are far from it in lightness as well as in
-// hue, so that they can be told apart without seeing green or red.
-var (
-	darkPalette = palette{
-		muted: "#8b949e", faint: "#484f58", accent: "#3fd0b6", warn: "#e3b341", fail: "#ff6b6b", limit: "#b3a06a", spark: "#2c8577", on: "#0d1117",
-		lines: [...]string{"#3fd0b6", "#7aa7ff", "#e0a86b", "#c9a0e8"},
-		fills: [...]string{"#1d574e", "#2c4066", "#5c4630", "#503f5e"},
-	}
-	lightPalette = palette{
-		muted: "#57606a", faint: "#b3bac2", accent: "#0b7a6b", warn: "#8a5a00", fail: "#c4232b", limit: "#8a7330", spark: "#4da396", on: "#ffffff",
-		lines: [...]string{"#0b7a6b", "#2458c5", "#a8570d", "#7a3fa0"},
-		fills: [...]string{"#a9d8d0", "#bccdf0", "#ecd0b0", "#dcc6ea"},
-	}
-)
-
-// newStyles returns the looks for an output. Color is auto, always or never;
-// theme is auto, dark or light.
-func newStyles(out io.Writer, color, theme string, ascii bool) styles {
+// newLooks returns the looks for an output, one for each theme, in the order
+// of Themes. Color is auto, always or never.
+func newLooks(out io.Writer, color string, ascii bool) []styles {
 	r := lipgloss.DefaultRenderer()
 	if out != nil {
 		r = lipgloss.NewRenderer(out)
 	}
-	dark := theme == "dark" || theme != "light" && r.HasDarkBackground()
+	dark := r.HasDarkBackground()
 	profile := r.Output().EnvColorProfile()
 	switch {
 	case color == "never":
@@ -111,27 +97,36 @@ func newStyles(out io.Writer, color, theme string, ascii bool) styles {
 	case color == "always" && profile == termenv.Ascii:
 		profile = termenv.TrueColor
 	}
-	r = lipgloss.NewRenderer(io.Discard)
-	r.SetColorProfile(profile)
+	looks := make([]styles, len(themes))
+	for i, t := range themes {
+		looks[i] = newStyles(profile, t, dark, ascii)
+	}
+	return looks
+}
 
-	p := lightPalette
+func newStyles(profile termenv.Profile, t theme, dark, ascii bool) styles {
+	r := lipgloss.NewRenderer(io.Discard)
+	r.SetColorProfile(profile)
+	p := t.light
 	if dark {
-		p = darkPalette
+		p = t.dark
 	}
 	fg := func(c string) lipgloss.Style { return r.NewStyle().Foreground(lipgloss.Color(c)) }
 	s := styles{
-		glyphs: unicodeGlyphs, colorless: profile == termenv.Ascii,
+		glyphs: unicodeGlyphs, theme: t.name, colorless: profile == termenv.Ascii,
 		strong: newPaint(r.NewStyle().Bold(true)),
 		muted:  newPaint(fg(p.muted)),
 		faint:  newPaint(fg(p.faint)),
 		accent: newPaint(fg(p.accent)),
 		badge:  newPaint(fg(p.on).Background(lipgloss.Color(p.warn)).Bold(true)),
+		tab:    newPaint(fg(p.on).Background(lipgloss.Color(p.accent)).Bold(true)),
 		pass:   newPaint(fg(p.accent)),
 		warn:   newPaint(fg(p.warn).Bold(true)),
 		fail:   newPaint(fg(p.fail).Bold(true)),
 		limit:  newPaint(fg(p.limit)),
 		spark:  newPaint(fg(p.spark)),
 		cursor: newPaint(fg(p.accent).Bold(true)),
+		caret:  newPaint(r.NewStyle().Reverse(true)),
 
 		helpKey: fg(p.accent), helpText: fg(p.muted), helpFaint: fg(p.faint),
 	}
@@ -145,11 +140,18 @@ func newStyles(out io.Writer, color, theme string, ascii bool) styles {
 	return s
 }
 
+// notice paints what is told in the status line.
+func (s *styles) notice(n notice) string {
+	if n.bad {
+		return s.fail.on("! " + clean(n.text))
+	}
+	return s.accent.on(clean(n.text))
+}
+
 // help returns the looks of key hints.
 func (s *styles) help() help.Styles {
 	return help.Styles{
 		Ellipsis: s.helpFaint, ShortKey: s.helpKey, ShortDesc: s.helpText, ShortSeparator: s.helpFaint,
-		FullKey: s.helpKey, FullDesc: s.helpText, FullSeparator: s.helpFaint,
 	}
 }
 

@@ -39,16 +39,9 @@ func TestColor(t *testing.T) {
 		{"", "1", false},
 	} {
 		t.Setenv("NO_COLOR", test.noColor)
-		s := newStyles(&bytes.Buffer{}, test.color, "dark", false)
+		s := newLooks(&bytes.Buffer{}, test.color, false)[0]
 		if got := strings.Contains(s.word("FAIL"), "\x1b["); got != test.want || s.colorless == test.want {
 			t.Errorf("color %q, NO_COLOR %q: coloured %v, want %v", test.color, test.noColor, got, test.want)
 		}
-	}
-}
-
-func TestThemes(t *testing.T) {
-	dark, light := newStyles(&bytes.Buffer{}, "always", "dark", false), newStyles(&bytes.Buffer{}, "always", "light", false)
-	if dark.accent == light.accent || dark.lines == light.lines {
-		t.Error("dark and light look the same")
 	}
 }

@@ -1,6 +1,7 @@
-// Package ui is the terminal UI: a menu of scenarios, a live screen of the run
-// and the report it ends in. It knows a run only as a stream of events, so
-// that a run in this process, a child process and a recording look the same.
+// Package ui is the terminal UI: a menu of scenarios, a live screen of the run,
+// the report it ends in, and past runs. It knows a run only as a stream of
+// events, so that a run in this process, a child process and a recording look
+// the same.
 package ui
 
 import (
@@ -9,12 +10,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/charmbracelet/bubbles/key"
 	tea "github.com/charmbracelet/bubbletea"
 
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/stream"
 )
 
 // Config says what the UI shows and how it looks.
@@ -22,20 +25,43 @@ type Config struct {
 	// Scenarios fill the menu.
 	Scenarios []Scenario
 	Runner    Runner
+	// Faults are those that can be injected by hand, and CheckFault tells what
+	// is wrong with one in the notation of scenario files; nil for nothing.
+	Faults     []FaultKind
+	CheckFault func(text string) error
+	// Store keeps past runs; nil if there is no place for them.
+	Store *report.Store
+	// Compare returns a report with its comparison to an earlier one, which it
+	// calls by the name. Runs that did not measure the same it compares only if
+	// it is forced to; else its error wraps ErrDifferent.
+	Compare func(now, before report.Report, name string, force bool) (report.Report, error)
 	// Start names scenarios that run at once; none: the menu is shown.
 	Start []string
+	// Replay is a recording that is shown at once; nil for none. ReplayName is
+	// what it is called.
+	Replay     *stream.Recording
+	ReplayName string
+	// JobControl says that ctrl+z suspends the program, as it does others that a
+	// shell runs.
+	JobControl bool
 	// FPS is how often a second the live screen is drawn anew; 0 means 4.
 	FPS int
 	// ASCII draws with nothing but ASCII, for terminals without UTF-8.
 	ASCII bool
 	// Color is auto, always or never; empty means auto, which honours NO_COLOR.
 	Color string
-	// Theme is auto, dark or light; empty means auto.
+	// Theme is one of Themes; empty means the first.
 	Theme string
+	// ScreenReader has no screen: commands are typed as lines, and what is new
+	// is told in lines of words and figures.
+	ScreenReader bool
 	// Input and Output are the terminal's; nil means standard input and output.
 	Input  io.Reader
 	Output io.Writer
 }
+
+// ErrDifferent says that two runs did not measure the same.
+var ErrDifferent = errors.New("these are not the same measurements")
 
 // Run shows the UI until its user quits or ctx ends. It returns the report of
 // the last run, which for one that broke off is what had been told of it; nil if
@@ -49,14 +75,40 @@ func Run(ctx context.Context, cfg Config) (*report.Report, error) {
 // show is Run with the size that the terminal is taken to have until it tells
 // its own.
 func show(ctx context.Context, cfg Config, size tea.WindowSizeMsg) (*report.Report, error) {
-	var last *run
-	start := func(names []string) *run {
-		last = startRun(ctx, cfg.Runner, names)
-		return last
+	var last, lastLoad *run
+	start := func(r *run) {
+		if last != nil {
+			_, _ = last.wait() // it has ended, or is a replay, which does so at once
+		}
+		last = r
+		if r.replay == nil {
+			lastLoad = r
+		}
+		r.start(ctx)
 	}
-	styles := newStyles(cfg.Output, cfg.Color, cfg.Theme, cfg.ASCII)
+	var err error
+	if cfg.ScreenReader {
+		err = converse(ctx, cfg, start)
+	} else {
+		err = draw(ctx, cfg, size, start)
+	}
+	if err == nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	if last != nil && last != lastLoad {
+		_, _ = last.wait() // a replay: its screen has told all there is
+	}
+	if lastLoad == nil {
+		return nil, err
+	}
+	result, runErr := lastLoad.wait()
+	return result, errors.Join(err, runErr)
+}
+
+// draw is the UI on a screen. It returns when its user leaves or ctx ends.
+func draw(ctx context.Context, cfg Config, size tea.WindowSizeMsg, start func(*run)) error {
 	options := []tea.ProgramOption{
-		tea.WithContext(ctx), tea.WithAltScreen(),
+		tea.WithContext(ctx), tea.WithAltScreen(), tea.WithMouseCellMotion(),
 		// Signals end ctx: that is the caller's business.
 		tea.WithoutSignalHandler(),
 		// How often is looked for something to write, and so how soon a key
@@ -69,18 +121,25 @@ func show(ctx context.Context, cfg Config, size tea.WindowSizeMsg) (*report.Repo
 	if cfg.Output != nil {
 		options = append(options, tea.WithOutput(cfg.Output))
 	}
-	m, _ := newModel(cfg, &styles, start).Update(size)
-	_, err := tea.NewProgram(m, options...).Run()
-	if ctx.Err() != nil {
-		err = context.Cause(ctx)
-	} else if err != nil {
-		err = fmt.Errorf("show the terminal UI: %w", err)
+	first := newModel(cfg, newLooks(cfg.Output, cfg.Color, cfg.ASCII), start)
+	if cfg.JobControl {
+		first.stops = newStops()
 	}
-	if last == nil {
-		return nil, err
+	sized, _ := first.Update(size)
+	var died error
+	program := tea.NewProgram(guard{sized, &died}, options...)
+	if first.stops != nil {
+		end := first.stops.watch(func() { program.Send(suspendMsg{}) })
+		defer end()
 	}
-	result, runErr := last.wait()
-	return result, errors.Join(err, runErr)
+	_, err := program.Run()
+	switch {
+	case died != nil:
+		return died
+	case err != nil && ctx.Err() == nil:
+		return fmt.Errorf("show the terminal UI: %w", err)
+	}
+	return nil
 }
 
 // screen is one of the screens.
@@ -90,68 +149,90 @@ const (
 	menuScreen screen = iota
 	liveScreen
 	reportScreen
+	formScreen
+	compareScreen
+	runsScreen
 )
-
-// question is what the user is asked before a load is stopped.
-type question int
-
-const (
-	noQuestion question = iota
-	askQuit
-	askStop
-)
-
-func (q question) text() string {
-	if q == askQuit {
-		return "A load is running. Stop it and quit?"
-	}
-	return "A load is running. Stop it and show the report so far?"
-}
 
 // tickMsg asks to look at the run. Its tag tells the ticks of one run from
 // those of the one before.
 type tickMsg struct{ tag int }
 
+// A then is the rest of some work that was done outside of Update: what to make
+// of what came of it.
+type then func(model) (model, tea.Cmd)
+
+// A notice is told in the status line until the next key.
+type notice struct {
+	text string
+	// bad says that something could not be done.
+	bad bool
+}
+
 // model is the whole state of the UI.
 type model struct {
-	styles        *styles
-	start         func(names []string) *run
+	cfg    Config
+	styles *styles
+	// looks are the styles of all themes, of which look is the one in use.
+	looks []styles
+	look  int
+	start func(*run)
+	// stops suspends the program; nil where that is not possible.
+	stops         *stops
 	interval      time.Duration
 	width, height int
 	screen        screen
-	menu          menu
-	live          live
-	report        reportView
+	// home is where one comes back to from a report or a replay.
+	home       screen
+	menu       menu
+	form       form
+	live       live
+	report     reportView
+	comparison comparison
+	runs       runs
 	// run is the latest; nil before the first.
-	run      *run
-	running  bool
-	tag      int
-	question question
-	help     bool
+	run     *run
+	running bool
+	tag     int
+	dialog  *dialog
+	notice  notice
+	help    bool
 	// quitting says that the program ends as soon as the run has.
 	quitting bool
 	// frame is what View returns; Update draws it.
 	frame string
 }
 
-func newModel(cfg Config, s *styles, start func([]string) *run) model {
+func newModel(cfg Config, looks []styles, start func(*run)) model {
 	m := model{
-		styles: s, start: start,
+		cfg: cfg, looks: looks, start: start,
 		interval: time.Second / time.Duration(max(cmp.Or(cfg.FPS, 4), 1)),
 		menu:     newMenu(cfg.Scenarios), live: newLive(),
 	}
-	if len(cfg.Start) > 0 {
-		m, _ = m.begin(cfg.Start)
+	m.look = max(slices.Index(Themes(), cfg.Theme), 0)
+	m.styles = &m.looks[m.look]
+	switch {
+	case cfg.Replay != nil:
+		m, _ = m.play(replayed(cfg.Replay, cfg.ReplayName))
+	case len(cfg.Start) > 0:
+		m, _ = m.begin(Order{Scenarios: cfg.Start})
 	}
 	return m
 }
 
 // begin starts a run and goes to the live screen.
-func (m model) begin(names []string) (model, tea.Cmd) {
-	if len(names) == 0 {
+func (m model) begin(o Order) (model, tea.Cmd) {
+	if len(o.Scenarios) == 0 {
 		return m, nil
 	}
-	m.run, m.running = m.start(names), true
+	m.home = menuScreen
+	return m.follow(measured(o, m.cfg.Runner))
+}
+
+// follow shows a run in the live screen from its start on.
+func (m model) follow(r *run) (model, tea.Cmd) {
+	m.start(r)
+	m.run, m.running = r, true
 	m.live, m.screen = newLive(), liveScreen
 	m.tag++
 	return m, m.tick()
@@ -184,20 +265,41 @@ func (m model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		if msg.tag != m.tag || !m.running {
 			return m, nil
 		}
-		m, cmd = m.look()
+		before := m
+		m, cmd = m.lookAtRun()
+		if m.sameAs(before) {
+			return m, cmd
+		}
 	case tea.KeyMsg:
+		m.notice = notice{}
 		m, cmd = m.press(msg)
+	case tea.MouseMsg:
+		m, cmd = m.mouse(tea.MouseEvent(msg))
+	case suspendMsg:
+		m, cmd = m.suspend(msg.whole)
+	case then:
+		m, cmd = msg(m)
 	default:
 		return m, nil
 	}
 	m.draw()
+	m.inspect()
 	return m, cmd
 }
 
-// look takes the newest state of the run.
-func (m model) look() (model, tea.Cmd) {
+// sameAs says that nothing of the run has changed that a frame shows.
+func (m model) sameAs(before model) bool {
+	return m.running && m.run.replay == nil && m.live.latest == before.live.latest && m.live.steerable == before.live.steerable
+}
+
+// lookAtRun takes the newest state of the run.
+func (m model) lookAtRun() (model, tea.Cmd) {
 	// The end comes first: what was told before it is then in the snapshot.
 	ended, err := m.run.ended()
+	if m.run.replay != nil && m.run.replay.Playback().Catching {
+		return m, m.tick() // what is known is of no moment of the run
+	}
+	m.live.steerable = m.run.replay == nil && m.run.steer.Load() != nil
 	s := m.run.timeline.Snapshot()
 	if s.Events != m.live.latest.Events {
 		m.live.setData(s)
@@ -205,8 +307,11 @@ func (m model) look() (model, tea.Cmd) {
 	if !ended {
 		return m, m.tick()
 	}
-	m.running, m.question = false, noQuestion
-	m.report.setData(m.run.report, err)
+	m.running = false
+	if m.dialog != nil && m.dialog.ofRun {
+		m.dialog = nil
+	}
+	m.report.setData(reportView{result: m.run.report, course: m.run.course, err: err, order: m.run.order, charts: true})
 	if m.run.report != nil {
 		m.menu.setVerdicts(m.run.report)
 	}
@@ -214,7 +319,7 @@ func (m model) look() (model, tea.Cmd) {
 		return m, tea.Quit
 	}
 	// Whoever froze the screen looks at something: it is not taken away.
-	if !m.live.frozen {
+	if m.screen == liveScreen && !m.live.frozen {
 		m.screen = reportScreen
 	}
 	return m, nil
@@ -245,28 +350,55 @@ func (m model) pressOne(msg tea.KeyMsg) (model, tea.Cmd) {
 			return a.do(m)
 		}
 	}
-	if m.menu.typing {
+	switch {
+	case m.dialog != nil && m.dialog.field != nil:
+		m.typeInDialog(msg)
+	case m.screen == menuScreen && m.menu.filter.typing:
 		m.menu.typeKey(msg)
+	case m.screen == liveScreen && m.live.typing() != nil:
+		m.typeInLiveFilter(msg)
+	case m.screen == runsScreen && m.runs.filter.typing:
+		m.typeInRunsFilter(msg)
+	case m.screen == formScreen:
+		m.typeInForm(msg)
 	}
 	return m, nil
 }
 
 // actions are the keys that work now.
 func (m model) actions() []action {
-	abort := action{keyEnd, func(m model) (model, tea.Cmd) { return m, tea.Quit }}
-	if m.running && !m.run.stopped {
-		abort = act(keyAbort, func(m *model) {
-			m.question, m.help = noQuestion, false
-			m.run.stop()
-		})
+	out := m.screenActions()
+	if m.stops != nil {
+		out = append(out, action{keySuspend, func(m model) (model, tea.Cmd) { return m.suspend(true) }})
 	}
+	if !m.loading() {
+		return append(out, action{keyEnd, func(m model) (model, tea.Cmd) { return m, tea.Quit }})
+	}
+	return append(out, act(keyAbort, func(m *model) {
+		m.help = false
+		if m.dialog != nil && m.dialog.ofRun {
+			m.dialog = nil
+		}
+		m.run.stop()
+	}))
+}
+
+// screenActions are those of the keys that do not work everywhere.
+func (m model) screenActions() []action {
 	switch {
-	case m.question != noQuestion:
-		return []action{act(keyYes, (*model).answerYes), act(keyNo, func(m *model) { m.question = noQuestion }), abort}
+	case m.dialog != nil:
+		return m.dialogActions()
 	case m.help:
-		return []action{act(keyClose, func(m *model) { m.help = false }), abort}
-	case m.screen == menuScreen && m.menu.typing:
-		return append(m.filterActions(), abort)
+		return []action{act(keyClose, func(m *model) { m.help = false })}
+	case m.screen == menuScreen && m.menu.filter.typing:
+		return m.filterActions()
+	case m.screen == liveScreen && m.live.typing() != nil:
+		return m.liveFilterActions()
+	case m.screen == runsScreen && m.runs.filter.typing:
+		return m.runsActions()
+	case m.screen == formScreen:
+		// All letters go to its fields.
+		return m.formActions()
 	}
 	var out []action
 	switch m.screen {
@@ -274,92 +406,56 @@ func (m model) actions() []action {
 		out = m.menuActions()
 	case liveScreen:
 		out = m.liveActions()
+		if m.running && m.run.replay != nil {
+			out = m.replayActions()
+		}
 	case reportScreen:
 		out = m.reportActions()
+	case compareScreen:
+		out = m.compareActions()
+	case runsScreen:
+		out = m.runsActions()
 	}
-	return append(out, act(keyHelp, func(m *model) { m.help = true }), m.quit(), abort)
+	return append(out, act(keyTheme, (*model).nextTheme), act(keyHelp, func(m *model) { m.help = true }), m.quit())
 }
 
-func (m *model) answerYes() {
-	m.quitting = m.question == askQuit
-	m.question = noQuestion
-	m.run.stop()
+// nextTheme changes the colours, and says what they are called.
+func (m *model) nextTheme() {
+	m.look = (m.look + 1) % len(m.looks)
+	m.styles = &m.looks[m.look]
+	m.report.rows, m.comparison.rows = nil, nil
+	m.notice = notice{text: "theme " + m.styles.theme}
+	if m.styles.colorless {
+		m.notice.text += ", but there are no colours here"
+	}
 }
+
+// loading says that a load runs that nobody has asked to stop.
+func (m model) loading() bool { return m.running && m.run.replay == nil && !m.run.stopped }
 
 // quit asks first while a load runs. Once the load is being stopped, there is
 // nothing left to ask.
 func (m model) quit() action {
 	return action{keyQuit, func(m model) (model, tea.Cmd) {
 		switch {
-		case !m.running:
-			return m, tea.Quit
-		case m.run.stopped:
+		case m.loading():
+			m.dialog = m.askToStop("A load is running. Stop it and quit?", true)
+		case m.running && m.run.replay == nil:
 			m.quitting = true
 		default:
-			m.question = askQuit
+			return m, tea.Quit
 		}
 		return m, nil
 	}}
 }
 
-func (m model) menuActions() []action {
-	out := scrolls(func(m model) int { return max(m.bodyHeight()-4, 1) }, func(m *model, by int) { m.menu.move(by) })
-	if len(m.menu.chosen()) > 0 {
-		out = append(out, action{keyStart, func(m model) (model, tea.Cmd) { return m.begin(m.menu.chosen()) }})
-	}
-	if len(m.menu.shown) > 0 {
-		out = append(out, act(keyMark, func(m *model) { m.menu.mark() }))
-	}
-	out = append(out, act(keyFilter, func(m *model) { m.menu.typing = true }))
-	switch {
-	case m.menu.filter != "":
-		out = append(out, act(keyClear, func(m *model) { m.menu.setFilter("") }))
-	case len(m.menu.marked) > 0:
-		out = append(out, act(keyUnmark, func(m *model) { m.menu.marked = map[string]bool{} }))
-	}
-	return out
-}
-
-func (m model) filterActions() []action {
-	return []action{
-		act(keyAccept, func(m *model) { m.menu.typing = false }),
-		act(keyClear, func(m *model) {
-			m.menu.typing = false
-			m.menu.setFilter("")
-		}),
-	}
-}
-
-func (m model) liveActions() []action {
-	var out []action
-	freeze := keyFreeze
-	if m.live.frozen {
-		freeze = keyThaw
-	}
-	out = append(out, act(freeze, func(m *model) { m.live.freeze(!m.live.frozen) }))
-	if m.size() == fullSize {
-		out = append(out, act(keyNext, func(m *model) { m.live.moveFocus(1) }), act(keyPrevious, func(m *model) { m.live.moveFocus(-1) }))
-		if m.live.focus == verdictPanel {
-			out = append(out, scrolls(func(m model) int { return max(m.bodyHeight()/3, 1) }, func(m *model, by int) { m.live.scroll(by) })...)
-		}
-		if !m.live.expanded {
-			out = append(out, act(keyExpand, func(m *model) { m.live.expanded = true }))
-		}
-	}
-	switch {
-	case m.live.expanded && m.size() == fullSize:
-		out = append(out, act(keyShrink, func(m *model) { m.live.expanded = false }))
-	case !m.running:
-		out = append(out, act(keyToReport, func(m *model) { m.screen = reportScreen }))
-	case !m.run.stopped:
-		out = append(out, act(keyStop, func(m *model) { m.question = askStop }))
-	}
-	return out
-}
-
-func (m model) reportActions() []action {
-	out := scrolls(func(m model) int { return max(m.bodyHeight()-2, 1) }, func(m *model, by int) { m.report.scroll(by, m.bodyHeight()) })
-	return append(out,
-		act(keyCharts, func(m *model) { m.screen = liveScreen }),
-		act(keyMenu, func(m *model) { m.screen = menuScreen }))
+// askToStop asks before a load is stopped.
+func (m model) askToStop(text string, quit bool) *dialog {
+	d := ask(text, "stop? y/n", func(m model) (model, tea.Cmd) {
+		m.quitting = quit
+		m.run.stop()
+		return m, nil
+	})
+	d.ofRun = true
+	return d
 }

@@ -182,32 +182,35 @@ func (s *styles) word(word string) string {
 }
 
 // verdictTable draws a heading and the rows in columns. What there is no room
-// for is left out, the least important first: the bar, the step where there is
-// but one, the limit, the deviation.
+// for is left out, the least important first: the bar, the step, the limit and
+// the deviation.
 func (s *styles) verdictTable(rows []verdictRow, width int) []string {
 	const wordWidth, valueWidth, deviationWidth = 7, 12, 9
 	stepWidth, metricWidth, limitWidth, several := 0, len("metric"), len("against"), false
 	for _, r := range rows {
-		stepWidth = max(stepWidth, min(ansi.StringWidth(r.step), 22)+2)
+		stepWidth = max(stepWidth, min(textWidth(r.step), 22)+2)
 		if r.limit != "" {
-			metricWidth = max(metricWidth, ansi.StringWidth(r.metric))
-			limitWidth = max(limitWidth, ansi.StringWidth(r.limit))
+			metricWidth = max(metricWidth, textWidth(r.metric))
+			limitWidth = max(limitWidth, textWidth(r.limit))
 		}
 		several = several || r.step != rows[0].step
 	}
-	room := width - 1 - wordWidth - 1 - 2 - valueWidth
-	fits := func(least, columns int) bool {
-		if width < least {
+	metricWidth = min(metricWidth, max(width*2/5, 8))
+	room := width - 1 - wordWidth - 1 - metricWidth - 2 - valueWidth
+	fits := func(columns int) bool {
+		if room < columns {
 			return false
 		}
 		room -= columns
 		return true
 	}
-	withDeviation := fits(44, deviationWidth+1)
-	withLimit := fits(56, limitWidth+2)
-	withStep := several && room-metricWidth >= stepWidth && fits(0, stepWidth)
-	withBar := withLimit && room-metricWidth >= barWidth+2
-	metricWidth = min(metricWidth, max(room, 8))
+	// Where there is no room for both, one column tells how far off a result
+	// is, or what a metric without one is held against.
+	both := room >= deviationWidth+1+limitWidth+2
+	against := fits(max(deviationWidth, limitWidth) + 2)
+	withDeviation := both && fits(deviationWidth+1-max(deviationWidth-limitWidth, 0))
+	withStep := several && fits(stepWidth)
+	withBar := withDeviation && fits(barWidth+2)
 
 	line := func(word, step, metric, value, deviation, bar, limit string) string {
 		text := " " + s.pad(word, wordWidth) + " "
@@ -215,18 +218,25 @@ func (s *styles) verdictTable(rows []verdictRow, width int) []string {
 			text += s.muted.on(s.pad(step, stepWidth))
 		}
 		text += s.pad(metric, metricWidth) + "  " + s.padLeft(value, valueWidth)
-		if withDeviation {
+		switch {
+		case withDeviation:
 			text += " " + s.padLeft(deviation, deviationWidth)
-		}
-		if withBar {
-			text += "  " + s.pad(bar, barWidth)
-		}
-		if withLimit {
+			if withBar {
+				text += "  " + s.pad(bar, barWidth)
+			}
 			text += "  " + s.muted.on(s.pad(limit, limitWidth))
+		case against && deviation != "":
+			text += "  " + s.pad(deviation, max(deviationWidth, limitWidth))
+		case against:
+			text += "  " + s.muted.on(s.pad(limit, max(deviationWidth, limitWidth)))
 		}
 		return s.pad(text, width)
 	}
-	out := []string{s.muted.on(ansi.Strip(line("verdict", "step", "metric", "measured", "deviation", "", "against")))}
+	heading := "deviation"
+	if !withDeviation {
+		heading = ""
+	}
+	out := []string{s.muted.on(ansi.Strip(line("verdict", "step", "metric", "measured", heading, "", "against")))}
 	for _, r := range rows {
 		if r.limit == "" {
 			// What is told of the step as a whole needs no columns.

@@ -33,7 +33,7 @@ func agentCreation() *stress.Measurement {
 			{Name: "duration_ms", Unit: "ms", Better: report.Lower, Doc: "Time from the first start to the last agent being ready."},
 			{Name: "agents_per_second", Unit: "1/s", Better: report.Higher, Probe: "agents_started_per_second", Doc: "success_count / duration."},
 			{Name: "creation_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time of one start, until the agent is registered and ready."},
-			{Name: "memory_per_agent", Unit: "bytes", Better: report.Lower, Doc: "Growth of live heap and stacks from before to after the starts, each after two collections, per agent."},
+			{Name: "memory_per_agent", Unit: "bytes", Better: report.Lower, Doc: "Growth of live heap and stacks from before to after the starts, each after two collections, per agent; if all of them hold less than 128 KiB, as memory changes by that much by itself, that of more of them on a system of their own."},
 			{Name: "parallel_speedup", Unit: "ratio", Better: report.Higher, Doc: "Rate with one starter per processor / rate measured; not reported if there is no such comparison to make."},
 			{Name: "cleanup_time_ms", Unit: "ms", Better: report.Lower, Doc: "Time to stop all agents gracefully."},
 			{Name: "stops_per_second", Unit: "1/s", Better: report.Higher, Probe: "agents_stopped_per_second", Doc: "Agents stopped per second meanwhile."},
@@ -41,6 +41,7 @@ func agentCreation() *stress.Measurement {
 		Estimate: func(p stress.Params) time.Duration {
 			return 100*time.Millisecond + time.Duration(p.Int("agents"))*5*time.Microsecond
 		},
+		Targets: []stress.Target{stress.Components},
 		Run: func(ctx context.Context, env *stress.Env) error {
 			p := env.Params
 			return measureCreation(ctx, env, func(n int) mabeam.Spec {
@@ -60,7 +61,7 @@ var errInit = errors.New("init fails on purpose")
 
 func (failingInit) Init(context.Context, *mabeam.Agent) error { return errInit }
 
-func (failingInit) HandleAction(context.Context, *mabeam.Agent, string, mabeam.Params) (any, error) {
+func (failingInit) HandleAction(context.Context, *mabeam.Agent, string, any) (any, error) {
 	return nil, mabeam.ErrUnknownAction
 }
 
@@ -98,11 +99,8 @@ func measureCreation(ctx context.Context, env *stress.Env, spec func(n int) mabe
 	env.Value("duration_ms", stress.Milliseconds(created.Took))
 	env.Value("agents_per_second", created.PerSecond())
 	env.Latency("creation_time_ms", created.Latency)
-	if grown < memoryNoise {
-		// Told as absent: a figure would be that of something else.
-		env.Finding(fmt.Sprintf("memory_per_agent was not measured: %d agents hold less than the %d KiB that this process's memory changes by itself; start more of them", registered, memoryNoise>>10), 1)
-	} else {
-		env.Value("memory_per_agent", grown/float64(registered))
+	if err := tellMemoryPerAgent(ctx, env, "memory_per_agent", grown, registered, spec); err != nil {
+		return err
 	}
 	if registered > 0 {
 		env.Value("cleanup_time_ms", stress.Milliseconds(stopped.Took))
@@ -112,6 +110,59 @@ func measureCreation(ctx context.Context, env *stress.Env, spec func(n int) mabe
 		return compareParallel(ctx, env, created.PerSecond(), spec)
 	}
 	return nil
+}
+
+// tellMemoryPerAgent reports by how much memory grew with each of n agents. If
+// that is less than memory changes by itself, the figure is that of more agents
+// that are like them.
+func tellMemoryPerAgent(ctx context.Context, env *stress.Env, metric string, grown float64, n int64, spec func(n int) mabeam.Spec) error {
+	if grown >= memoryNoise {
+		env.Value(metric, grown/float64(n))
+		return nil
+	}
+	each, err := memoryOfMany(ctx, env, spec)
+	switch {
+	case err != nil:
+		return err
+	case each > 0:
+		env.Value(metric, each)
+	case n > 0:
+		env.Unmeasured(metric, fmt.Sprintf("even many more agents hold less than the %d KiB that this process's memory changes by itself", memoryNoise>>10))
+	}
+	return nil
+}
+
+// fewAgents is how many agents memoryOfMany starts first, and manyAgents how many
+// at most.
+const fewAgents, manyAgents = 500, 200_000
+
+// memoryOfMany returns how much memory an idle agent takes, of so many on a
+// system of their own that they hold several times what memory changes by
+// itself; 0 if no number does.
+func memoryOfMany(ctx context.Context, env *stress.Env, spec func(n int) mabeam.Spec) (each float64, err error) {
+	options := env.Options()
+	options.MaxAgents = 0
+	system, err := mabeam.Start(options)
+	if err != nil {
+		return 0, fmt.Errorf("start a system for more agents: %w", err)
+	}
+	defer func() { err = errors.Join(err, stopSystem(ctx, system)) }()
+	empty, tried := liveBytes(), 0
+	for until := fewAgents; until <= manyAgents; until *= 2 {
+		for ; tried < until; tried++ {
+			if _, err := system.StartAgent(ctx, spec(tried)); err != nil && ctx.Err() != nil {
+				return 0, ctx.Err()
+			}
+		}
+		started := system.Registry().Count()
+		if started == 0 {
+			break // none of them does
+		}
+		if grown := liveBytes() - empty; grown >= 4*memoryNoise {
+			return grown / float64(started), nil
+		}
+	}
+	return 0, nil
 }
 
 // compareParallel starts as many agents again on a fresh system, with one
@@ -185,7 +236,7 @@ func agentAction() *stress.Measurement {
 			{Name: "actions_per_second", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", Doc: "successful_actions / duration of the load."},
 			{Name: "execution_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time from asking (in an open load: from when it was due) to the answer, with that of recording it."},
 			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Doc: "successful_actions / total_actions."},
-			{Name: "timeouts", Unit: "count", Better: report.Lower, Doc: "Actions of the load whose deadline passed; reported if they have one."},
+			{Name: "timeouts", Unit: "count", Better: report.Lower, Doc: "Actions of the load whose deadline passed: that of the parameter timeout, or, without one, that for which an agent may leave a caller waiting."},
 			{Name: "timeout_accuracy_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "How much later than its deadline the caller of a hanging action was told."},
 			{Name: "error_handling_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time from asking for an action that fails to its error."},
 		},
@@ -196,8 +247,9 @@ func agentAction() *stress.Measurement {
 			}
 			return total
 		},
-		Check: stress.CheckLoad,
-		Run:   measureActions,
+		Targets: []stress.Target{stress.Agents, stress.Components},
+		Check:   stress.CheckLoad,
+		Run:     measureActions,
 	}
 }
 
@@ -221,7 +273,7 @@ func measureActions(ctx context.Context, env *stress.Env) error {
 	var total stress.Driven
 	var timeouts int64
 	for _, s := range env.Params.List("scenarios") {
-		ids, err := startAgents(ctx, env.System(), s.Text("agent_type"), s.Int("agents"))
+		ids, err := startTargets(ctx, env, s.Text("agent_type"), s.Int("agents"))
 		if err != nil {
 			return err
 		}
@@ -237,9 +289,7 @@ func measureActions(ctx context.Context, env *stress.Env) error {
 	env.Value("actions_per_second", total.PerSecond())
 	env.Latency("execution_time_ms", total.Latency)
 	env.Value("success_rate", ratio(total.Succeeded, total.Attempted))
-	if env.Params.Has("timeout") {
-		env.Value("timeouts", float64(timeouts))
-	}
+	env.Value("timeouts", float64(timeouts))
 	if err := probeErrors(ctx, env); err != nil {
 		return err
 	}
@@ -250,26 +300,25 @@ func measureActions(ctx context.Context, env *stress.Env) error {
 // missed their deadline.
 func askAgents(ctx context.Context, env *stress.Env, ids []string, s stress.Params) (stress.Driven, int64, error) {
 	system, action, params := env.System(), s.Text("action"), mabeam.Params(s.Map("params"))
+	load := stress.LoadOf(env.Params, s.Int("action_count"))
+	missed := make([]int64, load.Workers) // each touched by its worker only
 	ask := func(ctx context.Context, op stress.Op) error {
 		_, err := system.Execute(ctx, ids[op.N%len(ids)], action, params)
-		return err
-	}
-	load := stress.LoadOf(env.Params, s.Int("action_count"))
-	if !env.Params.Has("timeout") {
-		driven, err := env.Drive(ctx, load, ask)
-		return driven, 0, err
-	}
-	timeout := env.Params.Duration("timeout")
-	missed := make([]int64, load.Workers) // each touched by its worker only
-	driven, err := env.Drive(ctx, load, func(ctx context.Context, op stress.Op) error {
-		limited, cancel := context.WithTimeout(ctx, timeout)
-		defer cancel()
-		err := ask(limited, op)
-		if errors.Is(err, mabeam.ErrTimeout) {
+		if err != nil && errors.Is(err, mabeam.ErrTimeout) {
 			missed[op.Worker]++
 		}
 		return err
-	})
+	}
+	carryOut := ask
+	if env.Params.Has("timeout") {
+		timeout := env.Params.Duration("timeout")
+		carryOut = func(ctx context.Context, op stress.Op) error {
+			limited, cancel := context.WithTimeout(ctx, timeout)
+			defer cancel()
+			return ask(limited, op)
+		}
+	}
+	driven, err := env.Drive(ctx, load, carryOut)
 	var all int64
 	for _, n := range missed {
 		all += n
@@ -364,6 +413,7 @@ func agentLifecycle() *stress.Measurement {
 		Estimate: func(p stress.Params) time.Duration {
 			return 200*time.Millisecond + time.Duration(p.Int("cycles"))*8*time.Microsecond
 		},
+		Targets: []stress.Target{stress.Components},
 		Run: func(ctx context.Context, env *stress.Env) error {
 			return measureLifecycle(ctx, env, func() mabeam.Spec { return agentSpec(env.Params.Text("agent_type")) })
 		},
@@ -379,37 +429,46 @@ func measureLifecycle(ctx context.Context, env *stress.Env, spec func() mabeam.S
 		}
 		return system.StopAgent(ctx, id)
 	}
-	for range env.Params.Int("settle_cycles") {
-		if err := cycle(ctx, stress.Op{}); err != nil {
-			return fmt.Errorf("settle: %w", err)
+	for part := range lifecycleParts { // as the measured ones follow
+		if n := partOf(env.Params.Int("settle_cycles"), part, lifecycleParts); n > 0 {
+			if err := env.Rehearse(ctx, stress.Load{Workers: min(workers, n), Operations: n}, cycle); err != nil {
+				return fmt.Errorf("settle: %w", err)
+			}
+			liveBytes()
 		}
 	}
 	before := countHeld(system)
 	cycles := max(env.Count(env.Params.Int("cycles")), lifecycleParts)
 
-	var total stress.Driven
-	rates := make([]float64, 0, lifecycleParts)
+	total := stress.Driven{Latency: stress.NewHistogram()}
+	var quarters [4]stress.Driven
+	for i := range quarters {
+		quarters[i].Latency = stress.NewHistogram() // before memory is read
+	}
 	memory := make([]float64, 0, lifecycleParts+1)
 	memory = append(memory, liveBytes())
 	for part := range lifecycleParts {
-		// The parts differ by at most one cycle.
-		n := cycles*(part+1)/lifecycleParts - cycles*part/lifecycleParts
+		n := partOf(cycles, part, lifecycleParts)
 		driven, err := env.Drive(ctx, stress.Load{Workers: min(workers, n), Operations: n}, cycle)
 		if err != nil {
 			return err
 		}
 		total.Add(driven)
-		rates = append(rates, driven.PerSecond())
+		quarters[4*part/lifecycleParts].Add(driven)
 		memory = append(memory, liveBytes())
 	}
-	leaked := tellLeaks(ctx, env, before)
+	leaked := false
+	for _, l := range tellLeaks(ctx, env, before) {
+		env.Value("leaked_"+l.kind, float64(l.n))
+		leaked = leaked || l.n > 0
+	}
 	growth := growthRate(memory)
 	env.Value("cycles_per_second", total.PerSecond())
 	env.Latency("cycle_time_ms", total.Latency)
 	env.Value("success_rate", ratio(total.Succeeded, total.Attempted))
 	env.Value("memory_growth_rate", growth)
 	env.Bool("memory_stable", math.Abs(growth) < stableGrowth && !leaked)
-	env.Value("performance_degradation", degradation(rates))
+	env.Value("performance_degradation", degradation(quarters[0].PerSecond(), quarters[3].PerSecond()))
 	return nil
 }
 
@@ -425,40 +484,43 @@ func countHeld(system *mabeam.System) held {
 	}
 }
 
-// tellLeaks reports what is held now and was not before, and says whether
-// there is any.
-func tellLeaks(ctx context.Context, env *stress.Env, before held) bool {
+// A leak is a kind of things of which there are more than before; n is 0 if
+// there are not.
+type leak struct {
+	kind string
+	n    int64
+}
+
+// tellLeaks tells by kind what is held now and was not before, at most
+// settleWithin after it should be gone.
+func tellLeaks(ctx context.Context, env *stress.Env, before held) []leak {
 	var now held
 	settle(ctx, func() bool {
 		now = countHeld(env.System())
 		return now.goroutines > before.goroutines
 	})
-	leaked := false
-	for _, kind := range []struct {
-		name        string
-		before, now int64
-	}{
-		{"goroutines", before.goroutines, now.goroutines},
-		{"registrations", before.registrations, now.registrations},
-		{"subscriptions", before.subscriptions, now.subscriptions},
-	} {
-		n := max(kind.now-kind.before, 0)
-		env.Value("leaked_"+kind.name, float64(n))
-		if n > 0 {
-			leaked = true
-			env.Finding("leaked "+kind.name+": what agents held is still there after they were stopped", n)
+	leaks := []leak{
+		{"goroutines", max(now.goroutines-before.goroutines, 0)},
+		{"registrations", max(now.registrations-before.registrations, 0)},
+		{"subscriptions", max(now.subscriptions-before.subscriptions, 0)},
+	}
+	for _, l := range leaks {
+		if l.n > 0 {
+			env.Finding("leaked "+l.kind+": what agents held is still there after they were stopped", l.n)
 		}
 	}
-	return leaked
+	return leaks
 }
 
-// degradation is by what share the last quarter of the rates is below the
-// first; 0 if it is not.
-func degradation(rates []float64) float64 {
-	quarter := max(len(rates)/4, 1)
-	first, last := stress.Median(rates[:quarter]), stress.Median(rates[len(rates)-quarter:])
+// degradation is by what share the throughput of the last quarter is below that
+// of the first; 0 if it is not.
+func degradation(first, last float64) float64 {
 	if first == 0 {
 		return 0
 	}
 	return max(1-last/first, 0)
 }
+
+// partOf is the size of a part of n things that are divided into parts that
+// differ by at most one.
+func partOf(n, part, parts int) int { return n*(part+1)/parts - n*part/parts }

@@ -17,8 +17,10 @@ import (
 // Catalogue returns all measurements.
 func Catalogue() stress.Catalogue {
 	return stress.Catalogue{
-		agentCreation(), agentAction(), agentLifecycle(), systemStartup(),
-		eventThroughput(), eventStress(), registryOperations(),
+		agentCreation(), agentAction(), agentMemory(), agentLifecycle(), systemStartup(), sandboxLifecycle(),
+		coordination(), systemLoad(), memoryEfficiency(),
+		eventThroughput(), eventPropagation(), eventStress(), registryOperations(), registryScalability(),
+		processLimit(), memoryPressure(), exhaustionRecovery(), capacity(),
 	}
 }
 
@@ -75,9 +77,18 @@ func ratio(part, whole int64) float64 {
 // startAgents starts n agents of a type, for a measurement that is not about
 // starting them.
 func startAgents(ctx context.Context, system *mabeam.System, agentType string, n int) ([]string, error) {
+	return startEach(ctx, system, n, func() mabeam.Spec { return agentSpec(agentType) })
+}
+
+// startTargets starts n agents of a type that the step's faults can hit.
+func startTargets(ctx context.Context, env *stress.Env, agentType string, n int) ([]string, error) {
+	return startEach(ctx, env.System(), n, func() mabeam.Spec { return env.Agent(agentSpec(agentType)) })
+}
+
+func startEach(ctx context.Context, system *mabeam.System, n int, spec func() mabeam.Spec) ([]string, error) {
 	ids := make([]string, n)
 	for i := range ids {
-		id, err := system.StartAgent(ctx, agentSpec(agentType))
+		id, err := system.StartAgent(ctx, spec())
 		if err != nil {
 			return nil, fmt.Errorf("start agent %d of %d: %w", i+1, n, err)
 		}

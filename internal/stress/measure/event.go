@@ -17,149 +17,9 @@ import (
 // maxStressEvents bounds the memory that event-stress itself takes.
 const maxStressEvents = 20_000_000
 
-const (
-	// latencyEvery is which share of the events of event-throughput have
-	// their latency taken: a look at the clock costs as much as several
-	// deliveries.
-	latencyEvery = 16
-	// stalledAfter is how long no event may be delivered before those that
-	// are missing count as lost.
-	stalledAfter = 5 * time.Second
-)
-
-// A parcel is the data of a measured event.
-type parcel struct {
-	publisher, n int
-	phase        int // of the load
-	due          time.Time
-	timed        bool // take its latency
-}
-
-// A receiver is one subscriber of a measurement, and what it saw. Its handler
-// is called with one event at a time.
-type receiver struct {
-	shard        *stress.Shard
-	subscription *mabeam.Subscription
-	last         []int // the newest event of each publisher; -1 before the first
-	received     [maxPhases]atomic.Int64
-	disorder     atomic.Int64
-	_            [64]byte // two receivers do not share a cache line
-}
-
-// maxPhases is how many phases the load of a measurement of events has.
-const maxPhases = 2
-
-func (r *receiver) handle(_ context.Context, e mabeam.Event) {
-	p := e.Data.(*parcel)
-	if p.timed {
-		r.shard.Record(time.Since(p.due))
-	}
-	if p.n <= r.last[p.publisher] {
-		r.disorder.Add(1)
-	}
-	r.last[p.publisher] = p.n
-	r.received[p.phase].Add(1)
-}
-
-// receivers are the subscribers of a measurement.
-type receivers []*receiver
-
-// subscribe adds n receivers. Wrap, if given, is put around the handler of
-// each.
-func subscribe(system *mabeam.System, n, publishers int, pattern string, exact bool, recorder *stress.Recorder, wrap handlerWrap) (receivers, error) {
-	all := make(receivers, n)
-	for i := range all {
-		r := &receiver{shard: recorder.Shard(), last: make([]int, publishers)}
-		for p := range r.last {
-			r.last[p] = -1
-		}
-		handler := r.handle
-		if wrap != nil {
-			handler = wrap(i, handler)
-		}
-		join := system.Bus().SubscribePattern
-		if exact {
-			join = system.Bus().Subscribe
-		}
-		s, err := join(pattern, handler, mabeam.SubscribeOptions{})
-		if err != nil {
-			return nil, fmt.Errorf("subscriber %d of %d: %w", i+1, n, err)
-		}
-		r.subscription = s
-		all[i] = r
-	}
-	return all, nil
-}
-
-// A handlerWrap disturbs a subscriber: it gets the handler of subscriber i and
-// returns the one to use.
-type handlerWrap func(i int, handler func(context.Context, mabeam.Event)) func(context.Context, mabeam.Event)
-
-// delivered is how many deliveries were made.
-func (all receivers) delivered() (n int64) {
-	for phase := range maxPhases {
-		n += all.deliveredOf(phase)
-	}
-	return n
-}
-
-// deliveredOf is how many deliveries of one phase's events were made.
-func (all receivers) deliveredOf(phase int) (n int64) {
-	for _, r := range all {
-		n += r.received[phase].Load()
-	}
-	return n
-}
-
-// dropped is how many deliveries the bus dropped.
-func (all receivers) dropped() (n int64) {
-	for _, r := range all {
-		n += int64(r.subscription.Dropped())
-	}
-	return n
-}
-
-// lost tells the subscribers that are there no more, by why.
-func (all receivers) lost(env *stress.Env) (n int64) {
-	for _, r := range all {
-		if err := r.subscription.Err(); err != nil {
-			env.Finding("a subscriber was lost during the load: "+err.Error(), 1)
-			n++
-		}
-	}
-	return n
-}
-
-// disorder is how many events came after a later one of their publisher.
-func (all receivers) disorder() (n int64) {
-	for _, r := range all {
-		n += r.disorder.Load()
-	}
-	return n
-}
-
-// await waits until all deliveries that are due were made or dropped, and
-// returns when the last was. It gives up when nothing has moved for
-// stalledAfter.
-func (all receivers) await(ctx context.Context, due int64) (time.Time, error) {
-	last, moved := int64(-1), time.Now()
-	for {
-		n := all.delivered() + all.dropped()
-		now := time.Now()
-		if n >= due {
-			return now, nil
-		}
-		if n > last {
-			last, moved = n, now
-		}
-		if now.Sub(moved) > stalledAfter {
-			return moved, nil
-		}
-		if !stress.Sleep(ctx, 50*time.Microsecond) {
-			return now, ctx.Err()
-		}
-	}
-}
+// latencyEvery is which share of the events of event-throughput have their
+// latency taken: a look at the clock costs as much as several deliveries.
+const latencyEvery = 16
 
 func eventThroughput() *stress.Measurement {
 	return &stress.Measurement{
@@ -183,7 +43,8 @@ func eventThroughput() *stress.Measurement {
 		Estimate: func(p stress.Params) time.Duration {
 			return 100*time.Millisecond + time.Duration(p.Int("events"))*(300+time.Duration(p.Int("subscribers"))*20)
 		},
-		Run: func(ctx context.Context, env *stress.Env) error { return measureThroughput(ctx, env, nil) },
+		Targets: []stress.Target{stress.Subscribers, stress.Agents, stress.Components},
+		Run:     func(ctx context.Context, env *stress.Env) error { return measureThroughput(ctx, env, env.Subscriber) },
 	}
 }
 
@@ -191,20 +52,21 @@ func measureThroughput(ctx context.Context, env *stress.Env, wrap handlerWrap) e
 	p, system := env.Params, env.System()
 	recorder := stress.NewRecorder()
 	types := []string{"perf.event"}
-	pattern, exact := types[0], true
-	if p.Bool("patterns") {
-		pattern, exact, types = "perf.*", false, make([]string, 16)
+	from := audience{
+		subscribers: p.Int("subscribers"), publishers: p.Int("publishers"), topic: types[0], recorder: recorder, wrap: wrap,
+	}
+	if from.pattern = p.Bool("patterns"); from.pattern {
+		from.topic, types = "perf.*", make([]string, 16)
 		for i := range types {
 			types[i] = "perf." + strconv.Itoa(i)
 		}
 	}
-	all, err := subscribe(system, p.Int("subscribers"), p.Int("publishers"), pattern, exact, recorder, wrap)
+	all, err := from.subscribeTargets(ctx, env)
 	if err != nil {
 		return err
 	}
 	events := env.Count(p.Int("events"))
 	parcels := make([]parcel, events)
-	start := time.Now()
 	driven, err := env.Drive(ctx, stress.Load{Workers: p.Int("publishers"), Operations: events, Recorder: recorder},
 		func(ctx context.Context, op stress.Op) error {
 			parcel := &parcels[op.N]
@@ -215,35 +77,22 @@ func measureThroughput(ctx context.Context, env *stress.Env, wrap handlerWrap) e
 	if err != nil {
 		return err
 	}
+	published := time.Now()
 	due := driven.Succeeded * int64(len(all))
 	end, err := all.await(ctx, due)
 	if err != nil {
 		return err
 	}
-	took, made := end.Sub(start), all.delivered()
+	// The load's own time leaves out that in which it was held.
+	took, made := driven.Took+max(end.Sub(published), 0), all.delivered()
 	env.Value("events_per_second", stress.PerSecond(driven.Succeeded, took))
 	env.Value("deliveries_per_second", stress.PerSecond(made, took))
 	env.Latency("average_latency_ms", recorder.Total())
 	env.Value("propagation_efficiency", ratio(made, due))
 	env.Value("success_rate", ratio(driven.Succeeded, driven.Attempted))
 	env.Value("ordering_violations", float64(all.disorder()))
-	tellLost(env, due, made, all.dropped())
+	all.tellLost(env, due)
 	return nil
-}
-
-// publisherParcel is the parcel of an operation; it is timed.
-func publisherParcel(op stress.Op) parcel {
-	return parcel{publisher: op.Worker, n: op.N, due: op.Due, timed: true}
-}
-
-// tellLost tells of deliveries that were not made.
-func tellLost(env *stress.Env, due, made, dropped int64) {
-	if dropped > 0 {
-		env.Finding("deliveries dropped by the bus because a subscriber's queue was full", dropped)
-	}
-	if lost := due - made - dropped; lost > 0 {
-		env.Finding("deliveries lost: neither made nor counted as dropped", lost)
-	}
 }
 
 func eventStress() *stress.Measurement {
@@ -255,7 +104,7 @@ func eventStress() *stress.Measurement {
 			{Name: "rate", Kind: stress.Rate, Default: 10000.0, Min: 1, Max: 1e7, Doc: "Events that are due per second, whatever the answers."},
 			{Name: "duration", Kind: stress.Duration, Default: 5 * time.Second, Min: 0.1, Max: 3600, Doc: "How long that rate lasts."},
 			{Name: "burst", Kind: stress.Rate, Default: 15000.0, Min: 1, Max: 1e7, Doc: "Events that are due per second in the burst that follows."},
-			{Name: "burst_duration", Kind: stress.Duration, Default: time.Second, Min: 0.1, Max: 600, Doc: "How long the burst lasts."},
+			{Name: "burst_duration", Kind: stress.Duration, Default: time.Second, Max: 600, Doc: "How long the burst lasts; 0s leaves it out."},
 			{Name: "subscribers", Kind: stress.Int, Default: 10, Min: 1, Max: 100_000, Doc: "Subscribers, each of which gets every event."},
 		},
 		Metrics: []stress.Metric{
@@ -266,8 +115,8 @@ func eventStress() *stress.Measurement {
 			{Name: "dropped", Unit: "count", Better: report.Lower, Probe: "events_dropped", Doc: "Deliveries that the bus dropped."},
 			{Name: "backlog_max", Unit: "count", Better: report.Lower, Doc: "Most deliveries that were due and not made at one moment, looked at every 10 ms."},
 			{Name: "system_stable", Unit: "bool", Better: report.Higher, Doc: "Whether stability_score is at least 0.95, no subscriber was lost, and the backlog was gone within 1 s of the load's end."},
-			{Name: "stability_score", Unit: "ratio", Better: report.Higher, Doc: "Share of the 100 ms windows in which at least 90 % of the rate due was handled and less than 1 % dropped or failed."},
-			{Name: "memory_usage_stable", Unit: "bool", Better: report.Higher, Doc: "Whether live memory, read every second after a collection, grew by less than 10 %, and no subscription was lost or left."},
+			{Name: "stability_score", Unit: "ratio", Better: report.Higher, Doc: "Share of the windows of 100 ms (longer if fewer than 10 events are due in that) in which at least 90 % of the rate due was handled and less than 1 % dropped or failed."},
+			{Name: "memory_usage_stable", Unit: "bool", Better: report.Higher, Doc: "Whether live memory, read after each second of the load, grew by less than 10 %, and no subscription was lost or left."},
 			{Name: "recovery_time_ms", Unit: "ms", Better: report.Lower, Doc: "Time from the load's end until nothing was waiting any more."},
 			{Name: "latency_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time from when an event was due to when it was handled, of every event at every subscriber."},
 		},
@@ -282,7 +131,8 @@ func eventStress() *stress.Measurement {
 			}
 			return nil
 		},
-		Run: func(ctx context.Context, env *stress.Env) error { return measureStress(ctx, env, nil) },
+		Targets: []stress.Target{stress.Subscribers, stress.Agents, stress.Components},
+		Run:     func(ctx context.Context, env *stress.Env) error { return measureStress(ctx, env, env.Subscriber) },
 	}
 }
 
@@ -297,11 +147,18 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 	// An open load has many workers, so that a publisher that has to wait does
 	// not hold up the others; each is a publisher of its own.
 	const workers = 64
-	all, err := subscribe(system, p.Int("subscribers"), workers, "stress.event", true, recorder, wrap)
+	all, err := audience{
+		subscribers: p.Int("subscribers"), publishers: workers, topic: "stress.event", recorder: recorder, wrap: wrap,
+	}.subscribeTargets(ctx, env)
 	if err != nil {
 		return err
 	}
-	watch := newWatcher(all)
+	// All memory that the measuring takes is there before any is read.
+	var room [maxPhases]parcels
+	for i, phase := range phases {
+		room[i] = parcelsOf(phase)
+	}
+	watch := &watcher{all: all, now: env.Now}
 	watching, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() { watch.run(watching) })
@@ -310,13 +167,14 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 
 	var due, accepted int64
 	for i, phase := range phases {
-		parcels := make([]parcel, int(phase.Rate*phase.For.Seconds())+1)
+		if phase.For == 0 {
+			continue
+		}
 		watch.rate.Store(int64(phase.Rate))
-		start := time.Now()
 		driven, err := env.Drive(ctx, stress.Load{
 			Workers: workers, Stages: []stress.Stage{phase}, Recorder: recorder, Metrics: []string{metrics[i], "latency_ms", "dropped"},
 		}, func(ctx context.Context, op stress.Op) error {
-			parcel := &parcels[op.N]
+			parcel := room[i].of(op.N)
 			*parcel = publisherParcel(op)
 			parcel.phase = i
 			err := system.Bus().Publish(ctx, mabeam.Event{Type: "stress.event", Data: parcel, Timestamp: op.Due})
@@ -326,9 +184,9 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 		if err != nil {
 			return err
 		}
-		length := max(time.Since(start), phase.For)
-		if env.Aborted() {
-			length = time.Since(start)
+		length := driven.Took
+		if !env.Aborted() {
+			length = max(length, phase.For)
 		}
 		env.Value(metrics[i], stress.PerSecond(all.deliveredOf(i), length)/float64(len(all)))
 		due += driven.Attempted
@@ -349,13 +207,18 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 	made := all.delivered()
 	recovery := max(empty.Sub(ended), 0)
 	lost := all.lost(env)
-	score := watch.score()
 	env.Value("events_processed", float64(made)/float64(len(all)))
 	env.Value("processed_ratio", float64(made)/float64(max(due, 1)*int64(len(all))))
 	env.Value("dropped", float64(all.dropped()))
 	env.Value("backlog_max", float64(watch.backlog))
-	env.Bool("system_stable", score >= 0.95 && lost == 0 && recovery < time.Second)
-	env.Value("stability_score", score)
+	if score, ok := watch.score(); ok {
+		env.Bool("system_stable", score >= 0.95 && lost == 0 && recovery < time.Second)
+		env.Value("stability_score", score)
+	} else {
+		why := "the load was shorter than a window in which ten events are due"
+		env.Unmeasured("system_stable", why)
+		env.Unmeasured("stability_score", why)
+	}
 	if growth, ok := watch.growth(); ok {
 		env.Bool("memory_usage_stable", math.Abs(growth) < stableGrowth && lost == 0)
 	} else {
@@ -363,24 +226,21 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 	}
 	env.Value("recovery_time_ms", stress.Milliseconds(recovery))
 	env.Latency("latency_ms", recorder.Total())
-	tellLost(env, accepted*int64(len(all)), made, all.dropped())
+	all.tellLost(env, accepted*int64(len(all)))
 	return nil
 }
 
 // A watcher looks at the receivers while a load runs.
 type watcher struct {
 	all              receivers
-	accepted, failed atomic.Int64 // events
-	rate             atomic.Int64 // that is due now, per second; 0 when there is no load
+	now              func() time.Time // while the load is held it stands still
+	accepted, failed atomic.Int64     // events
+	rate             atomic.Int64     // that is due now, per second; 0 when there is no load
 
 	// These belong to run until it has returned.
 	windows, stable int
 	backlog         int64
 	memory          []float64
-}
-
-func newWatcher(all receivers) *watcher {
-	return &watcher{all: all, memory: []float64{liveBytes()}}
 }
 
 // count notes that an event was published, or was not.
@@ -400,28 +260,33 @@ const (
 
 // run looks until ctx ends.
 func (w *watcher) run(ctx context.Context) {
-	windowStart, memoryRead := time.Now(), time.Now()
+	windowStart, memoryRead := w.now(), w.now()
 	windowRate := int64(0)
 	var before handled
 	for stress.Sleep(ctx, lookEvery) {
-		accepted, now, seen := w.accepted.Load(), time.Now(), w.handled()
-		w.backlog = max(w.backlog, accepted*int64(len(w.all))-seen.made-seen.dropped)
+		accepted, now, seen := w.accepted.Load(), w.now(), w.handled()
+		w.backlog = max(w.backlog, w.all.backlog(accepted*int64(len(w.all))))
 		rate := w.rate.Load()
 		if rate != windowRate { // a phase has begun or ended: not a whole window
 			windowRate, windowStart, before = rate, now, seen
 			continue
 		}
-		if took := now.Sub(windowStart); took >= windowFor && rate > 0 {
+		if rate == 0 {
+			continue
+		}
+		window := loadWindow(float64(rate))
+		if took := now.Sub(windowStart); took >= window {
 			due := float64(rate) * took.Seconds() * float64(len(w.all))
 			bad := seen.dropped - before.dropped + (seen.failed-before.failed)*int64(len(w.all))
-			windows := int(took / windowFor) // of a process that was stopped, many at once
+			windows := int(took / window) // of a process that was stopped, many at once
 			w.windows += windows
 			if float64(seen.made-before.made) >= 0.9*due && float64(bad) < 0.01*due {
 				w.stable += windows
 			}
 			windowStart, before = now, seen
 		}
-		if rate > 0 && now.Sub(memoryRead) >= memoryEvery {
+		// Not at the start: the history and the log of the type fill first.
+		if now.Sub(memoryRead) >= memoryEvery {
 			memoryRead = now
 			w.memory = append(w.memory, liveBytes())
 		}
@@ -436,8 +301,11 @@ func (w *watcher) handled() handled {
 	return handled{made: w.all.delivered(), dropped: w.all.dropped(), failed: w.failed.Load()}
 }
 
-// score is the share of the windows in which the load was carried.
-func (w *watcher) score() float64 { return ratio(int64(w.stable), int64(w.windows)) }
+// score is the share of the windows in which the load was carried; false if there
+// was none.
+func (w *watcher) score() (float64, bool) {
+	return ratio(int64(w.stable), int64(w.windows)), w.windows > 0
+}
 
 // growth is how much live memory grew; false if there were too few readings.
 func (w *watcher) growth() (float64, bool) {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,6 +14,8 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/stress/verdict"
 )
 
 // These tests put something whose answer is known in front of each
@@ -55,6 +60,9 @@ func TestActionOfTwoMilliseconds(t *testing.T) {
 		if v := value(t, s, "timeout_accuracy_ms"); v != 0 {
 			t.Errorf("deadlines are missed by %v ms on a clock that is exact", v)
 		}
+		if v := value(t, s, "timeouts"); v != 0 {
+			t.Errorf("%v actions missed a deadline that they did not have", v)
+		}
 	})
 }
 
@@ -76,7 +84,7 @@ type holder struct {
 	held []byte
 }
 
-func (*holder) HandleAction(context.Context, *mabeam.Agent, string, mabeam.Params) (any, error) {
+func (*holder) HandleAction(context.Context, *mabeam.Agent, string, any) (any, error) {
 	return nil, mabeam.ErrUnknownAction
 }
 
@@ -129,6 +137,9 @@ func TestStallOfASubscriber(t *testing.T) {
 			return measureStress(ctx, env, stalling(500, 200*time.Millisecond))
 		})
 		s := onlyStep(t, cat, "", "{measure: event-stress, with: {rate: 1000/s, duration: 2s, burst: 1000/s, burst_duration: 100ms, subscribers: 1}}")
+		if s.Verdict == report.Inconclusive {
+			t.Errorf("the machine is blamed for the stall: %v", s.Errors)
+		}
 		d := s.Metrics["latency_ms"].Distribution
 		within(t, "max", d.Max, 200, 0.05)
 		within(t, "p99", d.P99, 200-21, 0.05) // 1 % of 2,100 were later
@@ -302,6 +313,26 @@ func TestDegradation(t *testing.T) {
 	})
 }
 
+// Every component of a system can be made to fail.
+func TestEveryComponentCanFail(t *testing.T) {
+	system, err := mabeam.Start(mabeam.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{noComponent}
+	for _, c := range system.Startup() {
+		want = append(want, c.Component)
+	}
+	if err := system.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range systemStartup().Params {
+		if p.Name == "fail_component" && !slices.Equal(p.Choices, want) {
+			t.Errorf("fail_component is one of %v, want %v", p.Choices, want)
+		}
+	}
+}
+
 // A component that fails to start is recovered from, and a slow one is told by
 // name.
 func TestStartup(t *testing.T) {
@@ -358,4 +389,166 @@ func TestGrowthRate(t *testing.T) {
 			t.Errorf("%v: %v, want %v", c.readings, got, c.want)
 		}
 	}
+}
+
+// Half of the agents of a load are killed as it begins: about half of the
+// actions fail from then on, and each subscriber that stands still delays what
+// it gets.
+func TestFaultsHitTheLoad(t *testing.T) {
+	s := onlyStep(t, Catalogue(), "", "measure: agent-action\n    baseline: none\n    faults: [{kill_agents: 5}]\n"+
+		"    with: {scenarios: [{agents: 10}], duration: 500ms, error_probes: 0, timeout_probes: 0}")
+	within(t, "success rate", value(t, s, "success_rate"), 0.5, 0.2)
+	if len(s.Faults) != 1 || s.Faults[0].Injected != 5 {
+		t.Errorf("faults %v", s.Faults)
+	}
+	s = onlyStep(t, Catalogue(), "", "measure: event-stress\n    baseline: none\n    faults: [{stall_subscribers: 1, from: 100ms, for: 200ms}]\n"+
+		"    with: {rate: 200/s, duration: 500ms, burst: 200/s, burst_duration: 100ms, subscribers: 4}")
+	if d := s.Metrics["latency_ms"].Distribution; d == nil || d.Max < 180 || d.P50 > 100 {
+		t.Errorf("latency %+v", d)
+	}
+	if value(t, s, "processed_ratio") != 1 || len(s.Faults) != 1 || s.Faults[0].Injected != 1 {
+		t.Errorf("processed %v, faults %v", s.Metrics["processed_ratio"].Value, s.Faults)
+	}
+}
+
+// A few agents hold less than memory changes by itself: what each of them takes
+// is told of more of the kind, and those that do not start do not count.
+func TestMemoryOfFewAgents(t *testing.T) {
+	cat := with("agent-creation", func(ctx context.Context, env *stress.Env) error {
+		return measureCreation(ctx, env, func(n int) mabeam.Spec {
+			if n%2 == 1 {
+				return mabeam.Spec{Type: "failing", Behaviour: failingInit{}}
+			}
+			return mabeam.Spec{Type: "holder", Behaviour: &holder{held: make([]byte, 16<<10)}}
+		})
+	})
+	s := onlyStep(t, cat, "", "{measure: agent-creation, with: {agents: 6, compare_parallel: false}}")
+	within(t, "memory_per_agent", value(t, s, "memory_per_agent"), 16<<10+800, 0.1)
+	if s.Operations.Attempted != 12 {
+		t.Errorf("%+v: the others are no operations", s.Operations)
+	}
+}
+
+// What an agent takes that holds nothing is a few hundred bytes, however few of
+// them there are.
+func TestMemoryOfOneAgent(t *testing.T) {
+	s := onlyStep(t, Catalogue(), "", "{measure: agent-memory, with: {configs: [{count: 1}], monitor_duration: 300ms, actions_per_second: 0}}")
+	for _, metric := range []string{"memory_per_agent", "memory_per_agent.demo"} {
+		if v := value(t, s, metric); v < 300 || v > 2000 {
+			t.Errorf("%s is %v", metric, v)
+		}
+	}
+}
+
+// At a rate of few events the windows are long enough for ten of them, so that
+// one event at the border of two decides nothing. A load that is shorter than
+// that says nothing of stability.
+func TestStabilityOfSlowLoads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := onlyStep(t, Catalogue(), "", "{measure: event-stress, baseline: none, with: {rate: 7/s, duration: 20s, burst_duration: 0s, subscribers: 3}}")
+		if value(t, s, "stability_score") != 1 || s.Metrics["system_stable"].Value != true || value(t, s, "events_processed") != 140 {
+			t.Errorf("%+v", s.Metrics)
+		}
+		if _, there := s.Metrics["burst_event_rate"]; there {
+			t.Error("there was no burst, but its rate is told")
+		}
+		s = onlyStep(t, Catalogue(), "", "{measure: event-stress, baseline: none, with: {rate: 7/s, duration: 1s, burst_duration: 0s}}")
+		if s.Metrics["stability_score"].Value != nil || s.Metrics["system_stable"].Value != nil || len(s.Errors) != 3 {
+			t.Errorf("%+v, errors %+v", s.Metrics, s.Errors)
+		}
+	})
+}
+
+// A minute in which a load is held is in no figure of what drives one. The
+// subscribers and actions take their time, so that the load lasts.
+func TestHeldForAMinute(t *testing.T) {
+	slow := func(_ int, handler func(context.Context, mabeam.Event)) func(context.Context, mabeam.Event) {
+		return func(ctx context.Context, e mabeam.Event) {
+			time.Sleep(time.Millisecond)
+			handler(ctx, e)
+		}
+	}
+	for _, test := range []struct {
+		step    string
+		run     func(context.Context, *stress.Env) error
+		metrics map[string]float64
+	}{
+		{
+			"{measure: event-throughput, with: {events: 2000, subscribers: 1}}",
+			func(ctx context.Context, env *stress.Env) error { return measureThroughput(ctx, env, slow) },
+			map[string]float64{"events_per_second": 1000, "deliveries_per_second": 1000},
+		},
+		{
+			"{measure: event-stress, with: {rate: 500/s, duration: 2s, burst: 800/s, burst_duration: 1s, subscribers: 1}}",
+			func(ctx context.Context, env *stress.Env) error { return measureStress(ctx, env, slow) },
+			map[string]float64{"sustained_event_rate": 500, "burst_event_rate": 800, "stability_score": 1, "latency_ms": 1},
+		},
+		{
+			"{measure: agent-action, with: {scenarios: [{agent_type: complex, action: sleep, params: {for: 1ms}, action_count: 3000}]}}",
+			nil,
+			map[string]float64{"actions_per_second": 1000, "execution_time_ms": 1},
+		},
+		{
+			"{measure: system-load, with: {agents: 10, rate: 200/s, duration: 3s}}",
+			nil,
+			map[string]float64{"load_capacity_operations_per_sec": 200, "stability_score": 1, "offered_rate": 200},
+		},
+	} {
+		t.Run(test.step, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cat := Catalogue()
+				if test.run != nil {
+					name, _, _ := strings.Cut(strings.TrimPrefix(test.step, "{measure: "), ",")
+					cat = with(name, test.run)
+				}
+				baselines := verdict.Builtin()
+				scenarios, err := stress.Parse(cat, baselines.Components(), stress.Document{File: "held.yaml", Source: []byte("name: s\ntitle: S\nsystem: {mailbox: 16}\nsteps:\n  - " + test.step + "\n")})
+				if err != nil {
+					t.Fatal(err)
+				}
+				source := stress.Engine{Baselines: baselines, Steerable: true}.Source(stress.Plan{Scenarios: scenarios})
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					time.Sleep(1200 * time.Millisecond)
+					for _, paused := range []bool{true, false} {
+						if err := source.(stream.Steerable).Command(stream.Command{Do: stream.SetPaused, Paused: paused}); err != nil {
+							t.Error(err)
+						}
+						time.Sleep(time.Minute)
+					}
+				})
+				began, took := time.Now(), time.Duration(0)
+				var s report.Step
+				if err := source.Run(t.Context(), func(e stream.Event) {
+					if e.Type == stream.RunFinished {
+						s, took = e.Report.Scenarios[0].Steps[0], time.Since(began)
+					}
+				}); err != nil {
+					t.Fatal(err)
+				}
+				wg.Wait()
+				if took < time.Minute || !s.Steered {
+					t.Fatalf("it was not held: %v, steered %v", took, s.Steered)
+				}
+				for name, want := range test.metrics {
+					within(t, name, value(t, s, name), want, 0.03)
+				}
+			})
+		})
+	}
+}
+
+// A threshold that ends the first of several loads leaves a step that failed,
+// with what was measured until then, and none that broke.
+func TestAbortedBetweenLoads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := onlyStep(t, Catalogue(), "", `{measure: agent-action, with: {scenarios: [{agent_type: complex, action: sleep, params: {for: 2ms}, action_count: 5000}, {agent_type: complex, action: sleep, params: {for: 2ms}, action_count: 5000}]}, thresholds: {actions_per_second: {is: "> 1000", window: 500ms, abort: true}}}`)
+		if s.Verdict != report.Fail {
+			t.Errorf("verdict %s, errors %+v", s.Verdict, s.Errors)
+		}
+		within(t, "execution_time_ms", value(t, s, "execution_time_ms"), 2, 0.05)
+		if n := s.Operations.Attempted; n < 200 || n > 600 {
+			t.Errorf("%d operations; a second at 500/s was enough to know", n)
+		}
+	})
 }

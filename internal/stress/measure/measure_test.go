@@ -2,6 +2,8 @@ package measure
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +14,19 @@ import (
 	"mabeam-top/internal/stress/verdict"
 )
 
+// childArgument makes the test binary a child process that serves a run.
+const childArgument = "child"
+
+func TestMain(m *testing.M) {
+	if len(os.Args) < 2 || os.Args[1] != childArgument {
+		os.Exit(m.Run())
+	}
+	if err := stress.ServeChild(context.Background(), Catalogue(), verdict.Builtin().Components(), os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
 // runDocument runs a scenario file against a catalogue and returns its report.
 func runDocument(t *testing.T, cat stress.Catalogue, source string) report.Report {
 	t.Helper()
@@ -21,7 +36,7 @@ func runDocument(t *testing.T, cat stress.Catalogue, source string) report.Repor
 		t.Fatal(err)
 	}
 	var result *report.Report
-	err = stress.Engine{Baselines: baselines}.Source(stress.Plan{Scenarios: scenarios}).Run(context.Background(), func(e stream.Event) {
+	err = stress.Engine{Baselines: baselines, Child: []string{os.Args[0], childArgument}}.Source(stress.Plan{Scenarios: scenarios}).Run(context.Background(), func(e stream.Event) {
 		if e.Report != nil {
 			result = e.Report
 		}
@@ -40,10 +55,21 @@ steps:
   - {measure: agent-action}
   - {measure: agent-lifecycle, with: {cycles: 5000}}
   - {measure: system-startup, with: {fail_component: event_bus}}
+  - {measure: memory-efficiency}
   - {measure: event-throughput}
   - {measure: event-throughput, name: patterns, with: {patterns: true, publishers: 3}}
+  - {measure: event-propagation, with: {events: 200}}
   - {measure: event-stress, with: {duration: 500ms, burst_duration: 300ms}}
   - {measure: registry-operations}
+  - {measure: agent-memory, with: {monitor_duration: 300ms, measurement_interval: 50ms}}
+  - {measure: sandbox-lifecycle, with: {sandboxes: 20}}
+  - {measure: coordination, with: {type: mixed, operations: 80, fail_agents: 1}}
+  - {measure: system-load, with: {duration: 500ms}}
+  - {measure: registry-scalability, with: {agent_counts: [100, 3000], operations: 5000}}
+  - {measure: process-limit, with: {operations: 20000}}
+  - {measure: capacity, with: {subscribers: 1, probe_duration: 20ms, latency_limit: 10s, success_rate: 0}}
+  - {measure: exhaustion-recovery, with: {operations: 2000}}
+  - {measure: memory-pressure, with: {memory_limit: 64MB, pressure: 80%, duration: 300ms, hard_limit: 1000%}}
 `
 
 // Every measurement reports what it declares, and nothing is left out that

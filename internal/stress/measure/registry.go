@@ -40,7 +40,8 @@ func registryOperations() *stress.Measurement {
 			}
 			return nil
 		},
-		Run: measureRegistry,
+		Targets: []stress.Target{stress.Components},
+		Run:     measureRegistry,
 	}
 }
 
@@ -53,14 +54,7 @@ func measureRegistry(ctx context.Context, env *stress.Env) error {
 			return err
 		}
 	}
-	// In an order that no cache foresees.
-	order := env.Rand.Perm(len(present))
-	lookup := func(n int) error {
-		if _, ok := registry.Lookup(present[order[n%len(order)]].ID); !ok {
-			return errNotThere
-		}
-		return nil
-	}
+	mix := newRegistryMix(registry, p.Int("concurrency"), present, env.Rand.Perm(len(present)))
 	fresh := registryRecords("fresh", registers)
 	register := func(n int) error { return registry.Register(fresh[n]) }
 	unregister := func(n int) error {
@@ -75,7 +69,7 @@ func measureRegistry(ctx context.Context, env *stress.Env) error {
 		n      int
 		op     func(n int) error
 	}{
-		{"lookup_time_ms", lookups, lookup},
+		{"lookup_time_ms", lookups, mix.lookup},
 		{"register_time_ms", registers, register},
 		{"unregister_time_ms", unregisters, unregister},
 	} {
@@ -86,29 +80,7 @@ func measureRegistry(ctx context.Context, env *stress.Env) error {
 		}
 		env.Latency(part.metric, driven.Latency)
 	}
-	return measureConcurrentRegistry(ctx, env, lookups, lookup)
-}
-
-// measureConcurrentRegistry drives the mix. Each worker registers and
-// unregisters entries of its own, so that every operation must succeed.
-func measureConcurrentRegistry(ctx context.Context, env *stress.Env, operations int, lookup func(n int) error) error {
-	registry, workers := env.System().Registry(), env.Params.Int("concurrency")
-	own := registryRecords("worker", workers)
-	there := make([]bool, workers) // each touched by its worker only
-	driven, err := env.Drive(ctx, stress.Load{Workers: workers, Operations: operations, Metrics: []string{"concurrent_operations_per_sec"}},
-		func(_ context.Context, op stress.Op) error {
-			if op.N%5 != 0 {
-				return lookup(op.N)
-			}
-			w := op.Worker
-			if there[w] = !there[w]; there[w] {
-				return registry.Register(own[w])
-			}
-			if !registry.Unregister(own[w].ID) {
-				return errNotThere
-			}
-			return nil
-		})
+	driven, err := env.Drive(ctx, stress.Load{Workers: p.Int("concurrency"), Operations: lookups, Metrics: []string{"concurrent_operations_per_sec"}}, mix.operate)
 	if err != nil {
 		return err
 	}
@@ -123,7 +95,7 @@ func registryRecords(prefix string, n int) []mabeam.Record {
 	records := make([]mabeam.Record, n)
 	for i := range records {
 		records[i] = mabeam.Record{
-			ID: prefix + "-" + strconv.Itoa(i), Type: "type-" + strconv.Itoa(i%4), Node: "local", Capabilities: capabilities,
+			ID: prefix + "-" + strconv.Itoa(i), Type: "type-" + strconv.Itoa(i%recordTypes), Node: "local", Capabilities: capabilities,
 		}
 	}
 	return records

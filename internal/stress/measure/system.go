@@ -27,8 +27,11 @@ func systemStartup() *stress.Measurement {
 			{Name: "event_subscribers", Kind: stress.Int, Default: 10, Min: 1, Max: 1_000_000, Doc: "Subscribers that belong to it."},
 			{
 				Name: "fail_component", Kind: stress.Text, Default: noComponent,
-				Choices: []string{noComponent, "registry", "scheduler", "event_bus", "agents"},
-				Doc:     "A component whose first start fails, to see the recovery.",
+				Choices: []string{
+					noComponent, "registry", "scheduler", "event_bus", "signals", "messages", "agents",
+					"limits", "rate_limiter", "circuit_breaker", "telemetry",
+				},
+				Doc: "A component whose first start fails, to see the recovery.",
 			},
 		},
 		Metrics: []stress.Metric{
@@ -46,7 +49,8 @@ func systemStartup() *stress.Measurement {
 	}
 }
 
-// measureStartup calls onStart, if given, before each component starts.
+// measureStartup calls onStart, if given, before each component starts; for
+// those of one group at once.
 func measureStartup(ctx context.Context, env *stress.Env, onStart func(component string) error) (err error) {
 	if component := env.Params.Text("fail_component"); component != noComponent {
 		if err := measureRecovery(ctx, env, component); err != nil {

@@ -333,7 +333,7 @@ func (p *page) command(label string, arguments []string) {
 	prefix := "  " + p.pad(label, labelWidth, false)
 	current := ""
 	for _, a := range arguments {
-		a = shellWord(p.clean(a))
+		a = ShellWord(p.clean(a))
 		if current != "" && p.columns(prefix)+p.columns(current)+1+p.columns(a)+2 > p.width {
 			p.out.WriteString(prefix + current + " \\\n")
 			prefix, current = strings.Repeat(" ", p.columns(prefix)+2), a
@@ -345,14 +345,4 @@ func (p *page) command(label string, arguments []string) {
 		current += a
 	}
 	p.out.WriteString(strings.TrimRight(prefix+current, " ") + "\n")
-}
-
-var shellSafe = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
-
-// shellWord quotes an argument where a shell would take it apart.
-func shellWord(s string) string {
-	if shellSafe.MatchString(s) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -10,8 +10,11 @@ import (
 // a unit of handy size, such as "8.4 ms", "19.8k/s" or "1.05 MB". Decimal
 // prefixes are powers of 1000. Counts up to ten million are written out. A
 // value that is nearly but not quite 1 does not become 1: a success rate of
-// 0.99998 stays that.
+// 0.99998 stays that. What is not finite is "not a number".
 func Quantity(v float64, unit string) string {
+	if !finite(v) {
+		return "not a number"
+	}
 	switch unit {
 	case "ms":
 		return duration(v / 1e3)

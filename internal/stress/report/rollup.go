@@ -28,6 +28,10 @@ func Worst(verdicts ...Verdict) Verdict {
 	return worst
 }
 
+// Whole says that it is the verdict of something that was measured to its end,
+// so that its figures say something: pass, warn or fail.
+func (v Verdict) Whole() bool { return v == Pass || v == Warn || v == Fail }
+
 // points is what a metric's status is worth in a score.
 var points = map[Status]float64{StatusExceed: 1.2, StatusPass: 1.0, StatusWarn: 0.8, StatusFail: 0.5}
 

@@ -14,20 +14,28 @@ import (
 	"time"
 )
 
-// A Store keeps the reports of past runs as files in one folder. Several
-// processes may use the same folder.
+// A Store keeps the reports of past runs as files in one folder, and beside it
+// the recordings that were made of some. Several processes may use the same
+// folder.
 type Store struct {
 	// Dir is the folder; Save makes it if it is not there.
 	Dir string
 	// Keep is how many runs are kept; beyond that Save removes the oldest. 0
 	// means 200.
 	Keep int
+	// KeepRecordings is how many recordings are kept, and KeepBytes how many
+	// bytes they may take together; beyond that KeepRecording removes the
+	// oldest. 0 means 20, and 256 MB.
+	KeepRecordings int
+	KeepBytes      int64
 }
 
 // A Run is a stored report without what was measured.
 type Run struct {
 	// Path is the report's file.
-	Path            string        `json:"-"`
+	Path string `json:"-"`
+	// Recording is the file of the run's recording; empty if there is none.
+	Recording       string        `json:"-"`
 	Schema          string        `json:"schema"`
 	ID              string        `json:"id"`
 	StartedAt       time.Time     `json:"started_at"`
@@ -76,15 +84,20 @@ func (s Store) Save(r Report) (string, error) {
 	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
 		return "", fmt.Errorf("make the folder of past runs: %w", err)
 	}
-	id := strings.Trim(notInName.ReplaceAllString(r.ID, "_"), "_")
-	if id == "" {
-		id = "run"
-	}
-	path := filepath.Join(s.Dir, r.StartedAt.UTC().Format(stamp)+"-"+id[:min(len(id), 100)]+".json")
+	path := filepath.Join(s.Dir, stem(r.StartedAt, r.ID)+".json")
 	if err := WriteFile(path, func(w io.Writer) error { return JSON(w, r) }); err != nil {
 		return "", err
 	}
 	return path, s.prune()
+}
+
+// stem is what the files of a run are called, but for their ending.
+func stem(startedAt time.Time, id string) string {
+	id = strings.Trim(notInName.ReplaceAllString(id, "_"), "_")
+	if id == "" {
+		id = "run"
+	}
+	return startedAt.UTC().Format(stamp) + "-" + id[:min(len(id), 100)]
 }
 
 // prune removes the oldest runs beyond those that are kept.
@@ -138,6 +151,10 @@ func (s Store) List() (runs []Run, warnings []error, err error) {
 		if err != nil {
 			warnings = append(warnings, fmt.Errorf("past run %s: %w", name, err))
 			continue
+		}
+		recording := filepath.Join(s.recordings(), strings.TrimSuffix(name, ".json")+recordingEnding)
+		if info, err := os.Stat(recording); err == nil && info.Mode().IsRegular() {
+			run.Recording = recording
 		}
 		runs = append(runs, run)
 	}

@@ -41,7 +41,7 @@ func Text(w io.Writer, r Report, o TextOptions) error {
 	}
 	if r.Regression != nil {
 		p.blank()
-		p.regression(*r.Regression)
+		p.regression(r)
 	}
 	p.blank()
 	p.origin(r)
@@ -141,7 +141,7 @@ func problemsOf(r Report) []string {
 			case Broken, Interrupted:
 				line := where + ": " + string(step.Verdict)
 				if len(step.Errors) > 0 {
-					line = where + ": " + step.Errors[len(step.Errors)-1].Message
+					line = where + ": " + firstLine(step.Errors[len(step.Errors)-1].Message)
 				}
 				broken = append(broken, line)
 			case Inconclusive:
@@ -166,6 +166,12 @@ func problemsOf(r Report) []string {
 		}
 	}
 	return slices.Concat(broken, failed, warned)
+}
+
+// firstLine leaves out what follows, such as the stack of a panic.
+func firstLine(s string) string {
+	first, _, _ := strings.Cut(s, "\n")
+	return first
 }
 
 // A check is one line of a step's table: a metric, or a threshold on one.
@@ -243,7 +249,7 @@ func thresholdCheck(t Threshold, metrics map[string]Metric) check {
 		if unit == "bool" {
 			c.value = Metric{Value: *t.Actual != 0}.Text()
 		} else {
-			c.difference = overOrUnder(*t.Actual, t.Condition)
+			c.difference = t.OverOrUnder()
 		}
 	}
 	if t.WindowSeconds != nil {
@@ -253,25 +259,6 @@ func thresholdCheck(t Threshold, metrics map[string]Metric) check {
 		}
 	}
 	return c
-}
-
-// overOrUnder says how far a value is from a condition's limit.
-func overOrUnder(actual float64, condition string) string {
-	_, text, _ := strings.Cut(condition, " ")
-	limit, err := strconv.ParseFloat(text, 64)
-	if err != nil || limit == 0 {
-		return ""
-	}
-	share := (actual - limit) / math.Abs(limit)
-	switch {
-	case math.IsInf(share, 0):
-		return ""
-	case share > 0:
-		return Percent(share) + " over"
-	case share < 0:
-		return Percent(share) + " under"
-	}
-	return "at the limit"
 }
 
 // spread is how far the repetitions lie from their median: by what share the
@@ -302,27 +289,12 @@ func distribution(m Metric) string {
 
 // step writes one step: its table, then what it counted.
 func (p *page) step(s Step, columns columns) {
-	facts := []string{s.Measurement}
-	repetitions := 0
-	for _, m := range s.Metrics {
-		repetitions = max(repetitions, len(m.Samples))
-	}
-	if repetitions > 1 {
-		facts = append(facts, strconv.Itoa(repetitions)+" repetitions")
-	}
-	if s.Isolated {
-		facts = append(facts, "own process")
-	}
-	if s.Steered {
-		facts = append(facts, "steered by hand")
-	}
-	p.heading(plain, "  "+named(s.Name, strings.Join(facts, ", ")), s.Verdict, s.Score, s.DurationSeconds)
+	p.heading(plain, "  "+named(s.Name, strings.Join(stepFacts(s), ", ")), s.Verdict, s.Score, s.DurationSeconds)
 	if checks := checksOf(s); len(checks) > 0 {
 		p.table(checks, columns)
 	}
 	if o := s.Operations; o.Attempted > 0 {
-		p.field("operations", fmt.Sprintf("%s attempted: %s succeeded, %s failed, %s dropped",
-			count(float64(o.Attempted)), count(float64(o.Succeeded)), count(float64(o.Failed)), count(float64(o.Dropped))))
+		p.field("operations", operations(o))
 	}
 	if text := peaks(s.Probes); text != "" {
 		p.field("peaks", text)
@@ -340,6 +312,33 @@ func (p *page) step(s Step, columns columns) {
 	for _, line := range s.Recommendations {
 		p.field("look at", line)
 	}
+}
+
+// steeredByHand says that a step's figures are not those of its plan alone.
+const steeredByHand = "steered by hand"
+
+// stepFacts tell what was measured, and how.
+func stepFacts(s Step) []string {
+	facts := []string{s.Measurement}
+	if s.Steered { // first: a narrow page cuts the rest
+		facts = append(facts, steeredByHand)
+	}
+	repetitions := 0
+	for _, m := range s.Metrics {
+		repetitions = max(repetitions, len(m.Samples))
+	}
+	if repetitions > 1 {
+		facts = append(facts, strconv.Itoa(repetitions)+" repetitions")
+	}
+	if s.Isolated {
+		facts = append(facts, "own process")
+	}
+	return facts
+}
+
+func operations(o Operations) string {
+	return fmt.Sprintf("%s attempted: %s succeeded, %s failed, %s dropped",
+		count(float64(o.Attempted)), count(float64(o.Succeeded)), count(float64(o.Failed)), count(float64(o.Dropped)))
 }
 
 // peaks tells the greatest values of the probes that say most about where the
@@ -364,53 +363,6 @@ func peaks(probes map[string]Probe) string {
 		}
 	}
 	return strings.Join(told, ", ")
-}
-
-// regression writes the comparison with an earlier report: what changed in
-// full, what did not as a number.
-func (p *page) regression(r Regression) {
-	p.wrap(bold, "", regressionSummary(r))
-	counts := map[string]int{}
-	for _, m := range r.Metrics {
-		counts[m.Verdict]++
-	}
-	for _, verdict := range []string{"regressed", "improved", "unknown"} {
-		for _, m := range r.Metrics {
-			if m.Verdict == verdict {
-				p.wrap(plain, "  - ", regressionLine(m))
-			}
-		}
-	}
-	if n := counts["same"]; n > 0 {
-		p.wrap(dim, "  - ", fmt.Sprintf("%d of %d metrics the same within %s", n, len(r.Metrics), Percent(r.Threshold)))
-	}
-}
-
-func regressionSummary(r Regression) string {
-	if r.Detected {
-		return fmt.Sprintf("regression of up to %s against %s", Percent(r.Percentage/100), r.Baseline)
-	}
-	return "no regression against " + r.Baseline
-}
-
-func regressionLine(m RegressionMetric) string {
-	value := func(v *float64) string {
-		if v == nil {
-			return "none"
-		}
-		return digits3(round3(*v))
-	}
-	line := fmt.Sprintf("%s %s › %s: %s, %s before, %s now", m.Verdict, m.Scenario, m.Step, m.Metric, value(m.Old), value(m.New))
-	if m.DeltaPercent != nil {
-		line += fmt.Sprintf(", %+.1f %%", *m.DeltaPercent)
-	}
-	if m.PValue != nil {
-		line += fmt.Sprintf(", p = %.3f", *m.PValue)
-	}
-	if m.Note != "" {
-		line += " (" + m.Note + ")"
-	}
-	return line
 }
 
 // origin writes where the run was measured and how to repeat it. A run whose

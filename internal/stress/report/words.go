@@ -2,6 +2,9 @@ package report
 
 import (
 	"fmt"
+	"math"
+	"regexp"
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -20,6 +23,33 @@ func Clean(s string) string {
 	}, s)
 }
 
+// Limit returns the number of the threshold's condition, and false if it has
+// none.
+func (t Threshold) Limit() (float64, bool) {
+	_, text, _ := strings.Cut(t.Condition, " ")
+	limit, err := strconv.ParseFloat(text, 64)
+	return limit, err == nil
+}
+
+// OverOrUnder says how far the value is from the limit, such as "68 % over";
+// nothing where no share tells that.
+func (t Threshold) OverOrUnder() string {
+	limit, ok := t.Limit()
+	if !ok || limit == 0 || t.Actual == nil {
+		return ""
+	}
+	share := (*t.Actual - limit) / math.Abs(limit)
+	switch {
+	case math.IsInf(share, 0):
+		return ""
+	case share > 0:
+		return Percent(share) + " over"
+	case share < 0:
+		return Percent(share) + " under"
+	}
+	return "at the limit"
+}
+
 // Clock writes seconds as minutes and seconds, from an hour on with hours.
 func Clock(seconds float64) string {
 	s := int64(max(seconds, 0))
@@ -27,4 +57,14 @@ func Clock(seconds float64) string {
 		return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
 	}
 	return fmt.Sprintf("%d:%02d", s/60, s%60)
+}
+
+var shellSafe = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
+
+// ShellWord quotes an argument where a shell would take it apart.
+func ShellWord(s string) string {
+	if shellSafe.MatchString(s) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

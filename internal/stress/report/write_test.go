@@ -104,3 +104,62 @@ func TestWriteFileKeepsDevices(t *testing.T) {
 		t.Errorf("the null device was replaced: %v", err)
 	}
 }
+
+// A file that takes a while is in its place when it is whole, and not before.
+func TestCreateFile(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "run.jsonl")
+	for _, content := range []string{"first", "second"} {
+		f, err := CreateFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(f, content); err != nil {
+			t.Fatal(err)
+		}
+		if partial, err := os.ReadFile(path + ".partial"); err != nil || string(partial) != content {
+			t.Errorf("until then there is %q, %v", partial, err)
+		}
+		if err := f.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		only(t, folder, "run.jsonl", content)
+	}
+	f, err := CreateFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Discard(); err != nil {
+		t.Fatal(err)
+	}
+	only(t, folder, "run.jsonl", "second")
+	if _, err := CreateFile(folder); err == nil || !strings.Contains(err.Error(), "is a folder") {
+		t.Errorf("error %v", err)
+	}
+	if _, err := CreateFile(filepath.Join(folder, "none", "x")); err == nil {
+		t.Error("a file in no folder was begun")
+	}
+}
+
+func TestFullDisk(t *testing.T) {
+	const full = "/dev/full"
+	if _, err := os.Stat(full); err != nil {
+		t.Skip("there is no " + full + " here")
+	}
+	if err := WriteFile(full, writes("text")); err == nil || !strings.Contains(err.Error(), "no space left") {
+		t.Errorf("error %v", err)
+	}
+	f, err := CreateFile(full)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(f, "text"); err == nil {
+		t.Error("the text was written")
+	}
+	if err := f.Discard(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(full); err != nil {
+		t.Error("the device was removed")
+	}
+}

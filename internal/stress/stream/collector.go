@@ -35,7 +35,7 @@ type openStep struct {
 	Step
 	began      float64
 	repetition Repetition
-	measuring  bool // false before the first repetition and in the warm-up
+	measuring  bool // false before the first repetition, in the warm-up, and while others have their turn
 	probes     Probes
 	faults     []report.Fault
 	steered    bool
@@ -43,8 +43,12 @@ type openStep struct {
 
 // Add takes the next event in. An event that does not fit what came before,
 // such as the result of a step that never began, is taken for what it says;
-// one without its payload is ignored. After run_finished nothing is taken.
+// one without its payload is ignored. After run_finished nothing is taken but a
+// run that begins anew.
 func (c *Collector) Add(e Event) {
+	if e.Type == RunStarted && e.Run != nil && c.run != nil {
+		*c = Collector{}
+	}
 	if c.finished != nil {
 		return
 	}
@@ -79,10 +83,16 @@ func (s *openScenario) add(e Event, now float64) {
 		for _, o := range s.named(e.Repetition.Step) {
 			o.repetition = *e.Repetition
 			o.measuring = e.Repetition.Number > 0
+			s.pauseOthers(o.Group)
 		}
 	case e.Type == FaultInjected && e.Fault != nil:
 		for _, o := range s.named(e.Fault.Step) {
 			o.fault(*e.Fault)
+		}
+	case e.Type == Logged && e.Log != nil && e.Log.ByHand:
+		// What was done to the load was done to all that was measured then.
+		for _, o := range s.open {
+			o.steered = o.steered || o.measuring
 		}
 	case e.Type == SampleTaken:
 		// Steps that run at the same time share the process that is sampled.
@@ -90,6 +100,15 @@ func (s *openScenario) add(e Event, now float64) {
 			if o.measuring {
 				o.probes.Add(e.Sample)
 			}
+		}
+	}
+}
+
+// pauseOthers notes that a group has its turn.
+func (s *openScenario) pauseOthers(group int) {
+	for _, o := range s.open {
+		if o.Group != group {
+			o.measuring = false
 		}
 	}
 }
@@ -238,6 +257,8 @@ func (o *openStep) progress() string {
 	switch {
 	case o.measuring:
 		return fmt.Sprintf("in repetition %d of %d", o.repetition.Number, o.repetition.Of)
+	case o.repetition.Number > 0:
+		return fmt.Sprintf("after repetition %d of %d", o.repetition.Number, o.repetition.Of)
 	case o.repetition.Step != "":
 		return "in the warm-up"
 	}

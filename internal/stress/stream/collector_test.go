@@ -304,3 +304,32 @@ func TestProbesMean(t *testing.T) {
 		}
 	})
 }
+
+// What was done to the load by hand was done to what was measured just then.
+func TestCollectorKnowsWhatWasSteered(t *testing.T) {
+	c := &Collector{}
+	for _, e := range []Event{
+		{Type: RunStarted, Run: &Run{Schema: Schema}},
+		{Type: ScenarioStarted, Scenario: &Scenario{Name: "s", Steps: []string{"a", "b"}}},
+		{Type: StepStarted, Step: &Step{Name: "a", Group: 1, Repeat: 2}},
+		{Type: RepetitionStarted, Repetition: &Repetition{Step: "a", Number: 1}},
+		{Type: StepStarted, Step: &Step{Name: "b", Group: 2, Repeat: 1}},
+		{Type: RepetitionStarted, Repetition: &Repetition{Step: "b", Number: 1}},
+		{Type: Logged, Log: &Log{Level: "info", Message: "nobody did this"}},
+	} {
+		c.Add(e)
+	}
+	steered := func() (told []bool) {
+		for _, step := range c.Report().Scenarios[0].Steps {
+			told = append(told, step.Steered)
+		}
+		return told
+	}
+	if got := steered(); !slices.Equal(got, []bool{false, false}) {
+		t.Errorf("nobody has steered, and it says %v", got)
+	}
+	c.Add(Event{Type: Logged, Log: &Log{Level: "info", Message: "the load is held", ByHand: true}})
+	if got := steered(); !slices.Equal(got, []bool{false, true}) {
+		t.Errorf("somebody held the load of the second step, and it says %v", got)
+	}
+}

@@ -41,6 +41,7 @@ type Progress struct {
 	scenario  *Scenario
 	began     float64 // T of the scenario's start
 	running   []StepState
+	group     int     // that has its turn
 	completed float64 // operations per second
 	measured  bool    // completed is known
 
@@ -60,11 +61,12 @@ func (p *Progress) Add(e Event) {
 		p.scenario, p.began, p.running = e.Scenario, p.now, nil
 	case e.Type == StepStarted && e.Step != nil:
 		p.running = append(p.running, StepState{Step: e.Step})
-		p.measured = false
+		p.group, p.measured = e.Step.Group, false
 	case e.Type == RepetitionStarted && e.Repetition != nil:
 		for i, r := range p.running {
 			if r.Step.Name == e.Repetition.Step {
 				p.running[i].Repetition = e.Repetition
+				p.group = r.Step.Group
 			}
 		}
 	case e.Type == SampleTaken:
@@ -182,6 +184,9 @@ func (p *Progress) position() string {
 	var steps []string
 	var latest *Repetition
 	for _, r := range p.running {
+		if r.Step.Group != p.group {
+			continue
+		}
 		steps = append(steps, r.Step.Name)
 		if r.Repetition != nil {
 			latest = r.Repetition

@@ -114,6 +114,8 @@ func TestSchemaHasEveryField(t *testing.T) {
 	}
 	records := map[string]any{
 		"run": Run{}, "scenario": Scenario{}, "step": Step{}, "limit": Limit{}, "repetition": Repetition{}, "fault": Fault{}, "log": Log{},
+		"inspection": Inspection{}, "agent_state": AgentState{}, "agent_detail": AgentDetail{}, "bus_event": BusEvent{},
+		"subscription_state": SubscriptionState{},
 	}
 	objects := map[string]object{"event": schema.object}
 	maps.Copy(objects, schema.Defs)

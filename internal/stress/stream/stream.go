@@ -47,8 +47,11 @@ type Event struct {
 	// Sample holds every probe that could be read, by name. What a platform
 	// cannot tell is absent.
 	Sample map[string]float64 `json:"sample,omitempty"`
-	Fault  *Fault             `json:"fault,omitempty"`
-	Log    *Log               `json:"log,omitempty"`
+	// Inspection comes with some samples while a viewer asked for it; nil
+	// otherwise.
+	Inspection *Inspection `json:"inspection,omitempty"`
+	Fault      *Fault      `json:"fault,omitempty"`
+	Log        *Log        `json:"log,omitempty"`
 
 	StepResult     *report.Step     `json:"step_result,omitempty"`
 	ScenarioResult *report.Scenario `json:"scenario_result,omitempty"`
@@ -85,9 +88,12 @@ type Scenario struct {
 // Step opens a step. It says all that a screen needs to draw the limits
 // before anything was measured.
 type Step struct {
-	Name            string         `json:"name"`
-	Measurement     string         `json:"measurement"`
-	Component       string         `json:"component"`
+	Name        string `json:"name"`
+	Measurement string `json:"measurement"`
+	Component   string `json:"component"`
+	// Group numbers what of the scenario runs at the same time, from 1: the
+	// repetitions of its groups take turns. 0 if that is not known.
+	Group           int            `json:"group,omitempty"`
 	Params          map[string]any `json:"params"`
 	Repeat          int            `json:"repeat"`
 	EstimateSeconds float64        `json:"estimate_seconds"`
@@ -141,13 +147,16 @@ type Log struct {
 	// Level is "info", "warn" or "error".
 	Level   string `json:"level"`
 	Message string `json:"message"`
+	// ByHand says that it tells what a person asked for, as a changed rate.
+	ByHand bool `json:"by_hand,omitempty"`
 }
 
 // A Source produces the events of one run. Run calls emit for each event in
 // order, from one goroutine at a time, and returns when the stream has ended;
 // the last event of a stream that was not broken is run_finished. When ctx
 // ends, the load is stopped, the partial report is still emitted, and Run
-// returns.
+// returns. A source that can go back begins anew with run_started: whoever folds
+// the stream then forgets what came before.
 type Source interface {
 	Run(ctx context.Context, emit func(Event)) error
 }

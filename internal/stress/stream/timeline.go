@@ -53,11 +53,14 @@ type Point struct {
 type Mark struct {
 	// T is in seconds since the start of the run.
 	T float64
-	// Type is StepStarted, RepetitionStarted or FaultInjected.
+	// Type is StepStarted, RepetitionStarted, FaultInjected, or Logged of what
+	// somebody did by hand.
 	Type Type
-	// Text is the name of the step or of the fault, or the number of the
-	// repetition.
+	// Text is the name of the step or of the fault, the number of the
+	// repetition, or what was done.
 	Text string
+	// ByHand says that a person asked for it.
+	ByHand bool
 	// Count is how often it happened at about that time: the same fault again
 	// within markGap is counted here instead of marked anew.
 	Count int
@@ -98,14 +101,22 @@ type Snapshot struct {
 	ScenarioNumber int
 	// Steps are all that began, in that order.
 	Steps []StepState
+	// Group is the group of the step that began or repeated last.
+	Group int
 	// Samples is the history, oldest first: dense for the latest two minutes
 	// or so, the sparser the longer ago.
 	Samples []Sample
+	// Inspection is the latest, and InspectedAt its time in seconds since the
+	// start of the run; nil while there was none.
+	Inspection  *Inspection
+	InspectedAt float64
 	// Marks and Log hold the latest; MarksDropped and LogDropped count the
 	// older ones that were forgotten.
 	Marks                    []Mark
 	MarksDropped, LogDropped int
 	Log                      []LogLine
+	// ByHand counts what people did to the run.
+	ByHand int
 	// Faults counts the disturbances injected, by name.
 	Faults map[string]int
 	// Results are the scenarios that finished.
@@ -115,11 +126,14 @@ type Snapshot struct {
 }
 
 // Add folds one event. Values that are not finite are left out, and time never
-// goes back.
+// goes back, but with a run that begins anew.
 func (t *Timeline) Add(e Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := &t.now
+	if e.Type == RunStarted && e.Run != nil && s.Run != nil {
+		*s = Snapshot{Events: s.Events}
+	}
 	s.Events++
 	if finite(e.T) && e.T <= lastTime {
 		s.T = max(s.T, e.T)
@@ -135,11 +149,15 @@ func (t *Timeline) Add(e Event) {
 			return
 		}
 		s.Steps = append(s.Steps, StepState{Scenario: t.scenario(), Step: e.Step, StartedAt: s.T})
-		t.mark(e.Type, e.Step.Name)
+		s.Group = e.Step.Group
+		t.mark(e.Type, e.Step.Name, false)
 	case RepetitionStarted:
 		t.repetition(e.Repetition)
 	case SampleTaken:
 		t.sample(e.Sample)
+		if e.Inspection != nil {
+			s.Inspection, s.InspectedAt = e.Inspection, s.T
+		}
 	case FaultInjected:
 		if e.Fault == nil {
 			return
@@ -148,7 +166,10 @@ func (t *Timeline) Add(e Event) {
 			s.Faults = map[string]int{}
 		}
 		s.Faults[e.Fault.Fault]++
-		t.mark(e.Type, e.Fault.Fault)
+		if e.Fault.ByHand {
+			s.ByHand++
+		}
+		t.mark(e.Type, e.Fault.Fault, e.Fault.ByHand)
 	case Logged:
 		if e.Log == nil {
 			return
@@ -158,6 +179,10 @@ func (t *Timeline) Add(e Event) {
 			s.LogDropped++
 		}
 		s.Log = append(s.Log, LogLine{T: s.T, Log: *e.Log})
+		if e.Log.ByHand {
+			s.ByHand++
+			t.mark(e.Type, e.Log.Message, true)
+		}
 	case StepFinished:
 		t.stepFinished(e.StepResult)
 	case ScenarioFinished:
@@ -194,12 +219,15 @@ func (t *Timeline) repetition(r *Repetition) {
 	if r == nil {
 		return
 	}
-	t.update(r.Step, func(s *StepState) { s.Repetition = r })
+	t.update(r.Step, func(s *StepState) {
+		s.Repetition = r
+		t.now.Group = s.Step.Group
+	})
 	text := "warm-up"
 	if r.Number > 0 {
 		text = "repetition " + strconv.Itoa(r.Number)
 	}
-	t.mark(RepetitionStarted, text)
+	t.mark(RepetitionStarted, text, false)
 }
 
 func (t *Timeline) stepFinished(r *report.Step) {
@@ -242,10 +270,10 @@ func (t *Timeline) sample(values map[string]float64) {
 	t.now.Samples = append(t.now.Samples, Sample{T: t.now.T, Values: values})
 }
 
-func (t *Timeline) mark(kind Type, text string) {
+func (t *Timeline) mark(kind Type, text string, byHand bool) {
 	s := &t.now
 	if last := len(s.Marks) - 1; last >= 0 && kind == FaultInjected {
-		if m := &s.Marks[last]; m.Type == kind && m.Text == text && s.T-m.T < markGap {
+		if m := &s.Marks[last]; m.Type == kind && m.Text == text && m.ByHand == byHand && s.T-m.T < markGap {
 			m.Count++
 			return
 		}
@@ -254,30 +282,37 @@ func (t *Timeline) mark(kind Type, text string) {
 		s.Marks = slices.Delete(s.Marks, 0, 1)
 		s.MarksDropped++
 	}
-	s.Marks = append(s.Marks, Mark{T: s.T, Type: kind, Text: text, Count: 1})
+	s.Marks = append(s.Marks, Mark{T: s.T, Type: kind, Text: text, ByHand: byHand, Count: 1})
 }
 
-// thin removes every second sample of the older half, in place. It keeps the
-// first, so that the history reaches back to the start, and the order. Since
-// the older half holds what was thinned before, resolution falls with age.
+// thin removes one of every two samples of the older half, in place: that with
+// the better latency, so that however coarse the past becomes, its worst moments
+// stay. It keeps the first, so that the history reaches back to the start, and
+// the order. Since the older half holds what was thinned before, resolution
+// falls with age.
 func thin(history []Sample) []Sample {
+	const worst = "action_p99_ms"
 	half := len(history) / 2
-	kept := history[:0]
-	for i, s := range history {
-		if i >= half || i%2 == 0 {
-			kept = append(kept, s)
+	kept := history[:1]
+	for i := 1; i < half; i += 2 {
+		keep := history[i]
+		if i+1 < half && history[i+1].Values[worst] >= keep.Values[worst] {
+			keep = history[i+1]
 		}
+		kept = append(kept, keep)
 	}
+	kept = append(kept, history[half:]...)
 	clear(history[len(kept):])
 	return kept
 }
 
 // Active returns the steps that run now: more than one when they run in
-// parallel.
+// parallel. One that waits while the repetitions of others have their turn is
+// not among them.
 func (s *Snapshot) Active() []StepState {
 	var out []StepState
 	for _, step := range s.Steps {
-		if step.Result == nil {
+		if step.Result == nil && step.Step.Group == s.Group {
 			out = append(out, step)
 		}
 	}

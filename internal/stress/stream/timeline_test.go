@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"sync"
 	"testing"
 
@@ -55,12 +56,12 @@ func TestTimelineFollowsARun(t *testing.T) {
 		t.Errorf("active: %+v", active)
 	}
 	wantMarks := []Mark{
-		{0.2, StepStarted, "storm", 1},
-		{0.3, RepetitionStarted, "warm-up", 1},
-		{0.4, RepetitionStarted, "repetition 1", 1},
-		{0.6, FaultInjected, "kill_agents", 2},
-		{0.9, FaultInjected, "kill_agents", 1},
-		{1.1, StepStarted, "calm", 1},
+		{0.2, StepStarted, "storm", false, 1},
+		{0.3, RepetitionStarted, "warm-up", false, 1},
+		{0.4, RepetitionStarted, "repetition 1", false, 1},
+		{0.6, FaultInjected, "kill_agents", false, 2},
+		{0.9, FaultInjected, "kill_agents", false, 1},
+		{1.1, StepStarted, "calm", false, 1},
 	}
 	if !reflect.DeepEqual(s.Marks, wantMarks) {
 		t.Errorf("marks:\n got %v\nwant %v", s.Marks, wantMarks)
@@ -210,6 +211,27 @@ func TestTimelineBounded(t *testing.T) {
 	})
 }
 
+// However old it is, the worst moment of a run can still be found.
+func TestTimelineKeepsTheWorst(t *testing.T) {
+	var tl Timeline
+	for i := range 30 * historySize {
+		latency := 3.0
+		if i == 1233 {
+			latency = 80
+		}
+		tl.Add(Event{T: float64(i) / 10, Type: SampleTaken, Sample: map[string]float64{"action_p99_ms": latency}})
+	}
+	worst := Point{}
+	for _, p := range tl.Snapshot().Points("action_p99_ms", 0) {
+		if p.V > worst.V {
+			worst = p
+		}
+	}
+	if worst != (Point{T: 123.3, V: 80}) {
+		t.Errorf("the worst that is remembered is %+v", worst)
+	}
+}
+
 func TestSnapshotPoints(t *testing.T) {
 	s := fold(sampleAt(1, 10), Event{T: 2, Type: SampleTaken, Sample: map[string]float64{"x": 1}}, sampleAt(3, 30))
 	for _, test := range []struct {
@@ -229,5 +251,67 @@ func TestSnapshotPoints(t *testing.T) {
 	}
 	if _, ok := s.Latest("x"); ok {
 		t.Error("a probe absent from the newest sample has a latest value")
+	}
+}
+
+func TestTimelineOfWhatIsDoneByHand(t *testing.T) {
+	var line Timeline
+	look := &Inspection{AgentsTotal: 3}
+	for _, e := range []Event{
+		{T: 1, Type: Logged, Log: &Log{Level: "info", Message: "rate 110 %", ByHand: true}},
+		{T: 1.1, Type: Logged, Log: &Log{Level: "info", Message: "not by hand"}},
+		{T: 1.2, Type: FaultInjected, Fault: &Fault{Fault: "garbage", ByHand: true}},
+		{T: 1.2, Type: FaultInjected, Fault: &Fault{Fault: "garbage"}},
+		{T: 1.3, Type: SampleTaken, Sample: map[string]float64{"agents": 3}, Inspection: look},
+		{T: 1.4, Type: SampleTaken, Sample: map[string]float64{"agents": 4}},
+	} {
+		line.Add(e)
+	}
+	s := line.Snapshot()
+	want := []Mark{
+		{1, Logged, "rate 110 %", true, 1},
+		{1.2, FaultInjected, "garbage", true, 1},
+		{1.2, FaultInjected, "garbage", false, 1}, // told apart from what a person did
+	}
+	if !reflect.DeepEqual(s.Marks, want) {
+		t.Errorf("marks:\n got %v\nwant %v", s.Marks, want)
+	}
+	if s.Inspection != look || s.InspectedAt != 1.3 {
+		t.Errorf("inspection %v at %v, want that of 1.3 s", s.Inspection, s.InspectedAt)
+	}
+}
+
+// A run that begins anew leaves nothing of what came before, in whatever folds
+// it.
+func TestFoldsBeginAnew(t *testing.T) {
+	run := recorded(30).Events
+	var timeline, once Timeline
+	var collector Collector
+	var keeper CourseKeeper
+	for _, e := range append(slices.Clone(run), run[:100]...) {
+		timeline.Add(e)
+		collector.Add(e)
+		keeper.Add(e)
+	}
+	var want Collector
+	var course CourseKeeper
+	for _, e := range run[:100] {
+		once.Add(e)
+		want.Add(e)
+		course.Add(e)
+	}
+	got, first := timeline.Snapshot(), once.Snapshot()
+	if got.Events <= first.Events {
+		t.Error("the number of events went back: nobody would look again")
+	}
+	got.Events = first.Events
+	if !reflect.DeepEqual(got, first) {
+		t.Errorf("the timeline shows %+v", got)
+	}
+	if !reflect.DeepEqual(collector.Report(), want.Report()) {
+		t.Errorf("the collector tells %+v", collector.Report())
+	}
+	if !reflect.DeepEqual(keeper.Course(), course.Course()) {
+		t.Errorf("the course is %+v", keeper.Course())
 	}
 }

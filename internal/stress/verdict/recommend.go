@@ -10,8 +10,9 @@ import (
 )
 
 // Recommend says what to look at in a judged step: each metric and threshold
-// that failed or came near it, by how much and at what limit, and what the
-// measurement itself lacked. A step with nothing to say about gets none.
+// that failed or came near it, by how much and at what limit, what the probes
+// showed meanwhile and where to look next, and what the measurement itself
+// lacked. A step with nothing to say about gets none.
 func Recommend(step report.Step) []string {
 	told := []string{}
 	switch step.Verdict {
@@ -33,6 +34,11 @@ func Recommend(step report.Step) []string {
 			if m := step.Metrics[name]; m.Status == status {
 				told = append(told, metricAdvice(name, m))
 			}
+		}
+	}
+	if step.Verdict == report.Fail || step.Verdict == report.Warn {
+		if text := circumstances(step.Probes); text != "" {
+			told = append(told, "meanwhile "+text)
 		}
 	}
 	if o := step.Operations; o.Dropped > 0 {

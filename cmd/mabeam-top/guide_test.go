@@ -1,0 +1,107 @@
+package main
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"mabeam-top/internal/stress"
+)
+
+// The guide's table names what is there, and all of it: each metric of each
+// measurement in a row of its scenario.
+func TestGuideToMeasurements(t *testing.T) {
+	page, err := os.ReadFile("../../docs/measurements.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	scenarios, err := parse(builtin())
+	if err != nil {
+		t.Fatal(err)
+	}
+	isScenario := func(name string) bool {
+		return slices.ContainsFunc(scenarios, func(s stress.Scenario) bool { return s.Name == name })
+	}
+	name := regexp.MustCompile("`([^`]+)`")
+	told := map[string][]string{} // the metrics of each measurement
+	for _, line := range strings.Split(string(page), "\n") {
+		cells := strings.Split(line, "|")
+		if len(cells) == 5 {
+			expectation(t, scenarios, name.FindAllStringSubmatch(cells[2], -1), name.FindAllStringSubmatch(cells[3], -1))
+		}
+		if len(cells) != 7 || !strings.HasPrefix(strings.TrimSpace(cells[2]), "`") {
+			continue
+		}
+		of := name.FindStringSubmatch(cells[2])[1]
+		if catalogue().Find(of) == nil {
+			t.Errorf("there is no measurement %s: %s", of, line)
+			continue
+		}
+		for _, s := range name.FindAllStringSubmatch(cells[2], -1) {
+			if !isScenario(s[1]) {
+				t.Errorf("there is no scenario %s: %s", s[1], line)
+			}
+		}
+		for _, m := range name.FindAllStringSubmatch(cells[3], -1) {
+			told[of] = append(told[of], m[1])
+		}
+		if blind := strings.TrimSpace(cells[5]); len(blind) < 5 {
+			t.Errorf("nothing is said about what it cannot see: %s", line)
+		}
+	}
+	for _, s := range scenarios {
+		if !strings.Contains(string(page), "`"+s.Name+"`") && !strings.Contains(string(page), " "+s.Name+" ") && !strings.Contains(string(page), " "+s.Name+"`") {
+			t.Errorf("the scenario %s is not on the page", s.Name)
+		}
+	}
+	for _, command := range regexp.MustCompile("`mabeam-top (--headless )?([a-z0-9 -]+)`").FindAllStringSubmatch(string(page), -1) {
+		for _, word := range strings.Fields(command[2]) {
+			if strings.HasPrefix(word, "-") || slices.Contains([]string{"schema", "compare", "show", "check"}, strings.Fields(command[2])[0]) {
+				break
+			}
+			if !isScenario(word) {
+				t.Errorf("there is no scenario %s to run: %s", word, command[0])
+			}
+		}
+	}
+	for _, m := range catalogue() {
+		var metrics []string
+		for _, metric := range m.Metrics {
+			metrics = append(metrics, metric.Name)
+			if !slices.Contains(told[m.Name], metric.Name) {
+				t.Errorf("%s of %s is not in the table", metric.Name, m.Name)
+			}
+		}
+		for _, metric := range told[m.Name] {
+			if !slices.Contains(metrics, metric) {
+				t.Errorf("%s has no metric %s", m.Name, metric)
+			}
+		}
+		if !slices.ContainsFunc(scenarios, func(s stress.Scenario) bool { return s.Name == m.Name && slices.Contains(s.Tags, defaultTag) }) {
+			t.Errorf("there is no scenario of the tag %s with the name of the measurement %s", defaultTag, m.Name)
+		}
+	}
+}
+
+// expectation holds a row of what the original expected to what there is: each
+// metric is one of its scenarios'.
+func expectation(t *testing.T, all []stress.Scenario, names, metrics [][]string) {
+	t.Helper()
+	var known []string
+	for _, s := range all {
+		if slices.ContainsFunc(names, func(n []string) bool { return n[1] == s.Name }) {
+			for _, m := range measurementsOf(s) {
+				for _, metric := range catalogue().Find(m).Metrics {
+					known = append(known, metric.Name)
+				}
+			}
+		}
+	}
+	for _, m := range metrics {
+		if len(known) > 0 && !slices.Contains(known, m[1]) {
+			t.Errorf("none of the scenarios %v has a metric %s", names, m[1])
+		}
+	}
+}

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/stream"
+)
+
+// lastRun names the newest of the past runs.
+const lastRun = "last"
+
+func (a *app) reportCommand() *cobra.Command {
+	var format string
+	cmd := &cobra.Command{
+		Use:   "report RUN",
+		Short: "Print a stored report or a recording in any format",
+		Long: `Prints what a run came to. RUN is a file, written by --output as JSON or by
+--record; or - for one on standard input; or the id of a past run, or as much of
+its beginning as no other has; or last. A recording also knows the course of its
+run, which html draws and csv lists. One that broke off is told as far as it goes.`,
+		Example: `  mabeam-top report last
+  mabeam-top report run.jsonl --format html > run.html
+  mabeam-top --json --tag smoke | mabeam-top report - --format junit > smoke.xml`,
+		Args: exactly(1, "one run"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if !slices.Contains(report.Formats(), format) {
+				return fmt.Errorf("--format: expected one of %s, not %q", strings.Join(report.Formats(), ", "), format)
+			}
+			r, c, err := a.loadRun(args[0])
+			if err != nil {
+				return err
+			}
+			return a.printReport(report.Format(format), r, c)
+		},
+		ValidArgsFunction: completeRuns,
+	}
+	cmd.Flags().StringVar(&format, "format", string(report.FormatText), "print it as `F`: "+strings.Join(report.Formats(), ", "))
+	mustRegister(cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(report.Formats(), cobra.ShellCompDirectiveNoFileComp)))
+	return cmd
+}
+
+// completeRuns offers the past runs; files are the shell's own business.
+func completeRuns(_ *cobra.Command, named []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(named) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	offered := []cobra.Completion{cobra.CompletionWithDesc(lastRun, "the newest of the past runs")}
+	store, err := report.DefaultStore()
+	if err != nil {
+		return offered, cobra.ShellCompDirectiveDefault
+	}
+	runs, _, err := store.List()
+	if err != nil {
+		return offered, cobra.ShellCompDirectiveDefault
+	}
+	for _, run := range runs {
+		var names []string
+		for _, s := range run.Scenarios {
+			names = append(names, s.Name)
+		}
+		offered = append(offered, cobra.CompletionWithDesc(run.ID, fmt.Sprintf("%s: %s", run.Verdict, strings.Join(names, ", "))))
+	}
+	return offered, cobra.ShellCompDirectiveDefault
+}
+
+// loadRun reads a run by what its user calls it.
+func (a *app) loadRun(name string) (report.Report, report.Course, error) {
+	if name == "-" {
+		return a.readRun(stdinName, a.stdin)
+	}
+	path := name
+	if _, err := os.Stat(path); name == lastRun || errors.Is(err, os.ErrNotExist) {
+		if path, err = pastRun(name); err != nil {
+			return report.Report{}, report.Course{}, err
+		}
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return report.Report{}, report.Course{}, fmt.Errorf("read run: %w", err)
+	}
+	r, c, err := a.readRun(path, file)
+	return r, c, errors.Join(err, file.Close())
+}
+
+// pastRun returns the file of a past run.
+func pastRun(name string) (string, error) {
+	store, err := report.DefaultStore()
+	if err != nil {
+		return "", err
+	}
+	runs, _, err := store.List() // one that cannot be read has no id
+	if err != nil {
+		return "", err
+	}
+	if name == lastRun {
+		if len(runs) == 0 {
+			return "", fmt.Errorf("there is no past run in %s", store.Dir)
+		}
+		return runs[0].Path, nil
+	}
+	var found []report.Run
+	for _, run := range runs {
+		if run.ID == name {
+			return run.Path, nil
+		}
+		if strings.HasPrefix(run.ID, name) {
+			found = append(found, run)
+		}
+	}
+	switch {
+	case len(found) == 0:
+		return "", fmt.Errorf("there is no file %s, and no past run has that id", name)
+	case len(found) > 1:
+		return "", fmt.Errorf("%d past runs have an id that begins with %s; write more of it, such as %s", len(found), name, found[0].ID)
+	}
+	return found[0].Path, nil
+}
+
+// readRun reads a report or a recording. Its first line tells which: every line
+// of a recording is an event of its own.
+func (a *app) readRun(name string, in io.Reader) (report.Report, report.Course, error) {
+	lines := bufio.NewReader(in)
+	first, err := lines.ReadBytes('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return report.Report{}, report.Course{}, fmt.Errorf("read run %s: %w", name, err)
+	}
+	whole := io.MultiReader(strings.NewReader(string(first)), lines)
+	var head struct {
+		Type string `json:"type"`
+	}
+	if err := json.Unmarshal(first, &head); err != nil || head.Type == "" {
+		r, err := report.Read(whole)
+		if err != nil {
+			return report.Report{}, report.Course{}, fmt.Errorf("%s is neither a report nor a recording: %w", name, err)
+		}
+		return r, report.Course{}, nil
+	}
+	return a.readRecording(name, whole)
+}
+
+// readRecording reads a recording as far as it goes. If it breaks off, that is
+// told, and the report says so too.
+func (a *app) readRecording(name string, in io.Reader) (report.Report, report.Course, error) {
+	var collector stream.Collector
+	var keeper stream.CourseKeeper
+	events, finished := 0, false
+	for reader := stream.NewReader(in); ; events++ {
+		e, err := reader.Read()
+		switch {
+		case err != nil && events == 0:
+			return report.Report{}, report.Course{}, fmt.Errorf("read recording %s: %w", name, err)
+		case err != nil && !errors.Is(err, io.EOF) && !finished:
+			a.warn(fmt.Errorf("the recording %s cannot be read to its end: %w", name, err))
+			return collector.Finish(fmt.Errorf("the recording breaks off: %w", err)), keeper.Course(), nil
+		case err != nil:
+			if !finished {
+				a.warn(fmt.Errorf("the recording %s has no end", name))
+			}
+			return collector.Finish(nil), keeper.Course(), nil
+		}
+		finished = finished || e.Type == stream.RunFinished
+		collector.Add(e)
+		keeper.Add(e)
+	}
+}
+
+// printReport prints a report on standard output.
+func (a *app) printReport(f report.Format, r report.Report, c report.Course) error {
+	options := a.textOptions()
+	out := bufio.NewWriter(a.stdout)
+	err := f.Write(out, r, c, options)
+	if err == nil {
+		err = out.Flush()
+	}
+	if err != nil {
+		return failure{fmt.Errorf("write to standard output: %w", err)}
+	}
+	return nil
+}
+
+// writeOutputs writes the report to the files of --output.
+func (a *app) writeOutputs(r report.Report, c report.Course) []error {
+	var failures []error
+	for _, path := range a.flags.outputs {
+		format, _ := report.FormatOf(path) // checked with the flags
+		err := report.WriteFile(path, func(w io.Writer) error {
+			return format.Write(w, r, c, report.TextOptions{ASCII: a.flags.ascii})
+		})
+		if err != nil {
+			failures = append(failures, err)
+		}
+	}
+	return failures
+}

@@ -1,0 +1,39 @@
+package probes
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+)
+
+// PeakMemory returns the most physical memory that this process has held, in
+// bytes.
+func PeakMemory() (int64, error) { return StatusBytes("VmHWM") }
+
+// StatusBytes returns an amount of memory that /proc/self/status tells, by its
+// name there.
+func StatusBytes(name string) (int64, error) {
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0, fmt.Errorf("read the memory of this process: %w", err)
+	}
+	kib, err := statusKiB(text, name)
+	if err != nil {
+		return 0, fmt.Errorf("read the memory of this process: %w", err)
+	}
+	return kib << 10, nil
+}
+
+// statusKiB picks an amount of memory from the text of /proc/PID/status, whose
+// lines are "NAME: N kB".
+func statusKiB(text []byte, name string) (int64, error) {
+	for line := range bytes.Lines(text) {
+		fields := bytes.Fields(line)
+		if len(fields) == 3 && string(fields[0]) == name+":" {
+			return strconv.ParseInt(string(fields[1]), 10, 64)
+		}
+	}
+	return 0, errors.New("the kernel does not tell " + name)
+}

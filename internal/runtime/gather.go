@@ -1,0 +1,25 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+)
+
+// Gather has many agents carry out the same action at once (fan-out) and
+// returns the answers of all (gather), in the order of the ids. Those who did
+// not answer by the deadline are among them, with the reason: unknown agent,
+// mailbox full, timeout, crashed, the action's own error and so on. They all
+// get the same params, which nobody may change.
+//
+// The deadline is that of ctx, or CoordinationTimeout from now if it has none.
+// The error tells that nobody was asked: ErrBadCoordination, ErrSystemStopped,
+// ErrTimeout or context.Canceled. An agent that gathers from itself waits for
+// itself, until the deadline.
+func (s *System) Gather(ctx context.Context, ids []string, action string, params any) (Answers, error) {
+	r, err := s.begin(ctx, ids, CoordinationTimeout)
+	if err != nil {
+		return nil, fmt.Errorf("gather: %w", err)
+	}
+	defer r.end()
+	return r.ask(ids, action, params), nil
+}

@@ -1,0 +1,148 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// tenASecond lets three go at once, and one every 100 ms.
+var tenASecond = Rate{PerSecond: 10, Burst: 3}
+
+func rates(kinds ...Operation) Options {
+	o := Options{Rates: map[Operation]Rate{}}
+	for _, kind := range kinds {
+		o.Rates[kind] = tenASecond
+	}
+	return o
+}
+
+// Those that refuse do so beyond the burst, count it, and let one more go when
+// there is a token again.
+func TestOverTheRateRefuses(t *testing.T) {
+	const own Operation = UserOperation + "mail"
+	for kind, do := range map[Operation]func(s *System, id string) error{
+		OperationStartAgent: func(s *System, _ string) error {
+			_, err := s.StartAgent(context.Background(), DemoSpec())
+			return err
+		},
+		OperationAction: func(s *System, id string) error {
+			_, err := s.Execute(context.Background(), id, "ping", nil)
+			return err
+		},
+		OperationSignal: func(s *System, _ string) error { return s.Limiter().Allow(OperationSignal) },
+		own:             func(s *System, _ string) error { return s.Limiter().Allow(own) },
+	} {
+		t.Run(string(kind), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := start(t, rates(kind))
+				id := startAgent(t, s, DemoSpec())
+				time.Sleep(time.Minute) // the bucket is full
+				var outcome []bool
+				for _, pause := range []time.Duration{0, 0, 0, 0, 99 * time.Millisecond, time.Millisecond, 0} {
+					time.Sleep(pause)
+					err := do(s, id)
+					if err != nil && !errors.Is(err, ErrRateLimited) {
+						t.Errorf("not the error of a rate: %v", err)
+					}
+					outcome = append(outcome, err == nil)
+				}
+				if want := []bool{true, true, true, false, false, true, false}; !slices.Equal(outcome, want) {
+					t.Errorf("%v, want %v", outcome, want)
+				}
+				if n := s.Telemetry().RateLimited; n != 3 {
+					t.Errorf("%d counted as refused, want 3", n)
+				}
+			})
+		})
+	}
+}
+
+// Those that wait get their turns one by one.
+func TestOverTheRateWaits(t *testing.T) {
+	const own Operation = UserOperation + "mail"
+	for kind, do := range map[Operation]func(ctx context.Context, s *System, id string) error{
+		OperationAction:  func(ctx context.Context, s *System, id string) error { return s.Tell(ctx, id, "ping", nil) },
+		OperationPublish: func(ctx context.Context, s *System, _ string) error { return s.Bus().Publish(ctx, Event{Type: "x"}) },
+		own:              func(ctx context.Context, s *System, _ string) error { return s.Limiter().Wait(ctx, own) },
+	} {
+		t.Run(string(kind), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := start(t, rates(kind))
+				id := startAgent(t, s, DemoSpec())
+				began := time.Now()
+				var after []time.Duration
+				for range 6 {
+					if err := do(t.Context(), s, id); err != nil {
+						t.Error(err)
+					}
+					after = append(after, time.Since(began).Round(time.Millisecond))
+				}
+				ms := time.Millisecond
+				if want := []time.Duration{0, 0, 0, 100 * ms, 200 * ms, 300 * ms}; !slices.Equal(after, want) {
+					t.Errorf("%v, want %v", after, want)
+				}
+
+				// One whose deadline is too early does not wait for it.
+				ctx, cancel := context.WithTimeout(t.Context(), 50*ms)
+				defer cancel()
+				began = time.Now()
+				if err := do(ctx, s, id); !errors.Is(err, ErrRateLimited) || time.Since(began) != 0 {
+					t.Errorf("too early a deadline: %v after %v", err, time.Since(began))
+				}
+				// One that gives up leaves its turn to the next.
+				ctx, cancel = context.WithCancel(t.Context())
+				time.AfterFunc(50*ms, cancel)
+				if err := do(ctx, s, id); !errors.Is(err, ErrRateLimited) || !errors.Is(err, context.Canceled) {
+					t.Errorf("given up: %v", err)
+				}
+				if err := do(t.Context(), s, id); err != nil || time.Since(began).Round(ms) != 100*ms {
+					t.Errorf("after one that gave up: %v after %v", err, time.Since(began))
+				}
+				if n := s.Telemetry().RateLimited; n != 2 {
+					t.Errorf("%d counted as refused, want 2", n)
+				}
+			})
+		})
+	}
+}
+
+// What has no rate is not limited, and neither is what the runtime does itself.
+func TestNoRate(t *testing.T) {
+	s := start(t, rates(OperationPublish))
+	for range 100 {
+		id := startAgent(t, s, DemoSpec()) // each publishes that it has started
+		if _, err := s.Execute(context.Background(), id, "get_state", nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(s.Limiter().Allow("user.x"), s.Limiter().Wait(context.Background(), OperationSignal)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// When the system has stopped, nobody waits for a turn any more.
+func TestStopEndsWaitingForATurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := Options{Rates: map[Operation]Rate{"user.x": {PerSecond: 1e-6}}}
+		s := start(t, o)
+		if err := s.Limiter().Allow("user.x"); err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if err := s.Limiter().Wait(context.Background(), "user.x"); !errors.Is(err, ErrSystemStopped) {
+				t.Errorf("waited: %v", err)
+			}
+		})
+		synctest.Wait()
+		if err := s.Stop(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		wg.Wait()
+	})
+}

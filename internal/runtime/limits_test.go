@@ -1,0 +1,155 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	goruntime "runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// refused starts an agent that must be refused at a limit.
+func refused(t *testing.T, s *System, limit string) {
+	t.Helper()
+	_, err := s.StartAgent(context.Background(), DemoSpec())
+	if !errors.Is(err, ErrLimitReached) || !strings.Contains(err.Error(), limit) {
+		t.Errorf("want the limit %q: %v", limit, err)
+	}
+}
+
+func TestLimitOnAgents(t *testing.T) {
+	s := start(t, Options{MaxAgents: 2})
+	first := startAgent(t, s, DemoSpec())
+	second := startAgent(t, s, DemoSpec())
+	refused(t, s, "agents: 2 of 2")
+	if _, err := s.Execute(context.Background(), second, "ping", nil); err != nil {
+		t.Errorf("what runs does not go on: %v", err)
+	}
+	if err := s.StopAgent(context.Background(), first); err != nil {
+		t.Fatal(err)
+	}
+	startAgent(t, s, DemoSpec())
+	if n := s.Telemetry().LimitReached; n != 1 {
+		t.Errorf("%d agents counted as refused, want 1", n)
+	}
+}
+
+// However many start at once, the limit is met exactly.
+func TestLimitOnAgentsSideBySide(t *testing.T) {
+	s := start(t, Options{MaxAgents: 10})
+	var started atomic.Int32
+	var wg sync.WaitGroup
+	for range 40 {
+		wg.Go(func() {
+			if _, err := s.StartAgent(context.Background(), DemoSpec()); err == nil {
+				started.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if n := started.Load(); n != 10 {
+		t.Errorf("%d agents started, want 10", n)
+	}
+}
+
+// An agent that fails to start leaves its place to another.
+func TestLimitForgetsAgentsThatDidNotStart(t *testing.T) {
+	s := start(t, Options{MaxAgents: 1})
+	failing := Spec{Behaviour: &scripted{init: func(*Agent) error { return errOwn }}}
+	if _, err := s.StartAgent(context.Background(), failing); !errors.Is(err, errOwn) {
+		t.Fatal(err)
+	}
+	startAgent(t, s, DemoSpec())
+}
+
+// ballast keeps memory alive.
+var ballast []byte
+
+// The limit on memory is met by what really is on the heap, and there is room
+// again when that was let go.
+func TestLimitOnMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const size = 64 << 20
+		goruntime.GC()
+		s := start(t, Options{MemoryLimit: heapInUse() + size/2})
+		id := startAgent(t, s, DemoSpec())
+
+		ballast = make([]byte, size)
+		time.Sleep(readEvery)
+		refused(t, s, "memory: ")
+		if _, err := s.Execute(t.Context(), id, "ping", nil); err != nil {
+			t.Errorf("what runs does not go on: %v", err)
+		}
+		time.Sleep(time.Hour)
+		refused(t, s, "memory: ")
+
+		ballast = nil
+		refused(t, s, "memory: ") // it was collected just now
+		time.Sleep(collectEvery)
+		startAgent(t, s, DemoSpec())
+	})
+}
+
+// A fakeHeap is read and collected as told.
+type fakeHeap struct {
+	live, dead         int64
+	reads, collections int
+	takes              time.Duration // a collection
+}
+
+func (h *fakeHeap) read() int64 { h.reads++; return h.live + h.dead }
+
+func (h *fakeHeap) collect() {
+	h.collections++
+	h.dead = 0
+	time.Sleep(h.takes)
+}
+
+func TestMemoryIsReadSeldomAndCollectedMoreSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &fakeHeap{live: 50}
+		m := newMemoryLimit(100, h.read, h.collect)
+		check := func(what string, full bool, reads, collections int) {
+			t.Helper()
+			if err := m.check(); errors.Is(err, ErrLimitReached) != full {
+				t.Errorf("%s: %v", what, err)
+			}
+			if h.reads != reads || h.collections != collections {
+				t.Errorf("%s: %d readings and %d collections, want %d and %d", what, h.reads, h.collections, reads, collections)
+			}
+		}
+		check("at first", false, 2, 0)
+		h.live = 100
+		check("by the last reading", false, 2, 0)
+		time.Sleep(readEvery)
+		check("full", true, 4, 1)
+		for range 10 {
+			check("full by the last reading", true, 4, 1)
+		}
+		h.live = 99
+		time.Sleep(readEvery)
+		check("room without a collection", false, 5, 1)
+		h.live, h.dead = 50, 50
+		time.Sleep(readEvery)
+		check("what is dead cannot be told yet", true, 6, 1)
+		time.Sleep(collectEvery - 2*readEvery)
+		h.takes = time.Second
+		check("what was dead is collected", false, 8, 2)
+		h.dead = 50
+		time.Sleep(collectShare*time.Second - 1)
+		check("a long collection", true, 9, 2)
+		time.Sleep(readEvery)
+		check("after a long pause", false, 11, 3)
+	})
+}
+
+// Without a limit nothing is read.
+func TestNoLimitOnMemory(t *testing.T) {
+	if s := start(t, Options{}); s.limits.memory != nil {
+		t.Error("the memory is read although there is no limit on it")
+	}
+}

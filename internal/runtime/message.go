@@ -1,0 +1,165 @@
+package runtime
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+)
+
+// messageTimeout is how long a message waits for its reply if it does not say.
+const messageTimeout = 5 * time.Second
+
+// A Message is a request to one agent, or the reply to one. The agent carries
+// it out as the action Type with Data as its parameters; MessageOf tells it the
+// rest.
+type Message struct {
+	// ID is given by the system.
+	ID string
+	// Type is the action that is asked for; a reply has that of its request.
+	Type string
+	// Source and Target are the ids of who sent it and of whom it is for.
+	Source, Target string
+	// Data is the action's parameters, or its result in a reply.
+	Data any
+	// ReplyTo is the id of the agent that Send's reply goes to; empty means
+	// Source.
+	ReplyTo string
+	// CorrelationID ties messages together: a reply has that of its request.
+	// Empty in a request means its ID.
+	CorrelationID string
+	// Timeout is how long the reply is waited for; 0 means 5 s.
+	Timeout  time.Duration
+	Metadata map[string]any
+	// Timestamp is when it was sent; the system sets it if it is zero.
+	Timestamp time.Time
+}
+
+// SignalMessageReply is the type of the signal that brings the reply to a
+// message of Send. Its data is a Reply.
+const SignalMessageReply = "message_reply"
+
+// A Reply is what became of a message that was sent with Send.
+type Reply struct {
+	Message
+	// Err is why there is no result: an *ActionError.
+	Err error
+}
+
+// Request sends a message and returns its reply, or an *ActionError that says
+// why there is none, at the latest after the message's timeout. A reply that
+// comes later is dropped and counted.
+func (s *System) Request(ctx context.Context, m Message) (Message, error) {
+	s.address(&m)
+	ctx, cancel := context.WithTimeout(withMessage(ctx, &m), m.Timeout)
+	defer cancel()
+	result, err := s.Execute(ctx, m.Target, m.Type, m.Data)
+	if err != nil {
+		return Message{}, err
+	}
+	return m.reply(result), nil
+}
+
+// Send sends a message and does not wait. Its reply, or that there is none
+// within the message's timeout, arrives as a signal of type SignalMessageReply
+// at ReplyTo. An *ActionError tells that the message was not accepted, so that
+// no reply will come. A reply to nobody, because ReplyTo is not there or has no
+// room, and a late one are dropped and counted.
+func (s *System) Send(m Message) error {
+	s.address(&m)
+	a := s.registry.agent(m.Target)
+	if a == nil {
+		return &ActionError{Agent: m.Target, Action: m.Type, Err: ErrUnknownAgent}
+	}
+	if err := s.actionRate.take(); err != nil {
+		return &ActionError{Agent: m.Target, Action: m.Type, Err: err}
+	}
+	ctx, cancel := context.WithTimeout(withMessage(s.ctx, &m), m.Timeout)
+	p := &pendingReply{system: s, request: m}
+	expires := context.AfterFunc(ctx, p.expire)
+	p.forget = func() { expires(); cancel() }
+	if err := a.send(m.Type, &call{system: s, ctx: ctx, params: m.Data, deliver: p.deliver}); err != nil {
+		p.forget()
+		return &ActionError{Agent: m.Target, Action: m.Type, Err: err}
+	}
+	return nil
+}
+
+// address fills in what the system knows about a message.
+func (s *System) address(m *Message) {
+	m.ID = newID("message_", &lastMessage)
+	if m.CorrelationID == "" {
+		m.CorrelationID = m.ID
+	}
+	if m.ReplyTo == "" {
+		m.ReplyTo = m.Source
+	}
+	if m.Timeout <= 0 {
+		m.Timeout = messageTimeout
+	}
+	if m.Timestamp.IsZero() {
+		m.Timestamp = time.Now()
+	}
+}
+
+// reply is the reply to a message.
+func (m *Message) reply(result any) Message {
+	return Message{
+		ID: newID("message_", &lastMessage), Type: m.Type, Source: m.Target, Target: m.ReplyTo,
+		Data: result, CorrelationID: m.CorrelationID, Timestamp: time.Now(),
+	}
+}
+
+// A pendingReply is a message of Send whose reply has not been told.
+type pendingReply struct {
+	system  *System
+	request Message
+	forget  func() // its timeout
+	told    atomic.Bool
+}
+
+// deliver tells the agent's answer.
+func (p *pendingReply) deliver(result any, err error) {
+	first := p.told.CompareAndSwap(false, true)
+	p.forget()
+	if !first {
+		p.system.repliesLate.add(1)
+		return
+	}
+	p.tell(result, err)
+}
+
+// expire tells that there was no answer in time.
+func (p *pendingReply) expire() {
+	if p.told.CompareAndSwap(false, true) {
+		p.tell(nil, ErrTimeout)
+	}
+}
+
+func (p *pendingReply) tell(result any, err error) {
+	reply := Reply{Message: p.request.reply(result)}
+	if err != nil {
+		reply.Err = &ActionError{Agent: p.request.Target, Action: p.request.Type, Err: err}
+	}
+	err = p.system.signal(Signal{
+		Type: SignalMessageReply, Source: p.request.Target, Target: p.request.ReplyTo, Data: reply,
+	}, []string{p.request.ReplyTo})
+	if err != nil {
+		p.system.repliesLate.add(1)
+	}
+}
+
+type messageKey struct{}
+
+func withMessage(ctx context.Context, m *Message) context.Context {
+	return context.WithValue(ctx, messageKey{}, m)
+}
+
+// MessageOf returns the message that an action's context belongs to; false if
+// the action was not asked for by a message.
+func MessageOf(ctx context.Context) (Message, bool) {
+	m, ok := ctx.Value(messageKey{}).(*Message)
+	if !ok {
+		return Message{}, false
+	}
+	return *m, true
+}

@@ -1,0 +1,124 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Options say how a system is started. The zero value is usable.
+type Options struct {
+	// Node is the name of the system in the registry's index by node; empty
+	// means "local".
+	Node string
+	// MaxAgents is the limit on live agents; 0 means none. At the limit a new
+	// agent is refused with ErrLimitReached.
+	MaxAgents int
+	// MemoryLimit is the limit, in bytes, on the memory of the objects on the
+	// heap; 0 means none. It is that of the whole process, other systems and
+	// all else included, and counts what died since the last collection too.
+	// At the limit a new agent is refused with ErrLimitReached; what runs goes
+	// on, and may well use more. Before it refuses, StartAgent collects the
+	// heap, and waits for that, unless it has just done so: at most ten times a
+	// second, and no more than a fifth of the time. So there is room again
+	// within that pause after memory was let go. The memory is read at most
+	// once a millisecond; the agents that start in between go by one reading.
+	MemoryLimit int64
+	// Mailbox is the capacity of each agent's mailbox in messages; 0 means
+	// 1,024.
+	Mailbox int
+	// WaitTimeout is how long those wait whose context has no deadline, before
+	// they get ErrTimeout: a caller for the agent to take its call up (what the
+	// agent then does may take as long as it takes), who tells for room in the
+	// mailbox, and an agent that publishes for room in subscribers' queues. So
+	// no ring of agents waits for ever. 0 means 5 s.
+	WaitTimeout time.Duration
+	// Rates are the rates of operations; one that is not named has none.
+	Rates map[Operation]Rate
+	// Breaker makes Execute guard each agent with a circuit of its id: after a
+	// number of failures in a row, calls fail at once with ErrCircuitOpen for a
+	// while. Failures are those of an agent that does not work: the caller's
+	// deadline, a full mailbox, a panic, and that the agent is unknown, stops
+	// or has ended. That an action returns an error, or is unknown, is none,
+	// nor is a caller who gives up. An agent that is started under the id of
+	// another one has its circuit. Tell is not guarded: it does not learn what
+	// becomes of its action. The changes of circuits are published as
+	// circuit_breaker events. Nil guards nothing.
+	Breaker *BreakerOptions
+	// BusPolicy is what the bus does for a subscriber whose queue is full.
+	BusPolicy QueuePolicy
+	// BusQueue is the length of a subscription's queue in events; 0 means
+	// 1,024.
+	BusQueue int
+	// History is how many of the newest events are kept; 0 means 1,000, and a
+	// negative number turns history off.
+	History int
+	// OnStart is called before each component starts, with its name; an error
+	// makes the start of that component fail, and so does a panic. It is how a
+	// fault is injected. It may be called for several components at once:
+	// those of one group start side by side.
+	OnStart func(component string) error
+}
+
+// check says all that is wrong with the options.
+func (o Options) check() error {
+	errs := []error{
+		atLeastZero("limit on agents", o.MaxAgents),
+		atLeastZero("limit on memory", o.MemoryLimit),
+		atLeastZero("capacity of mailboxes", o.Mailbox),
+		atLeastZero("wait timeout", o.WaitTimeout),
+		atLeastZero("queue of the bus", o.BusQueue),
+		atMost("capacity of mailboxes", o.Mailbox, maxQueue),
+		atMost("queue of the bus", o.BusQueue, maxQueue),
+		atMost("history", o.History, maxQueue),
+		checkRates(o.Rates),
+	}
+	if !o.BusPolicy.known() {
+		errs = append(errs, fmt.Errorf("policy of the bus: there is none of number %d", int(o.BusPolicy)))
+	}
+	if o.Breaker != nil {
+		if err := o.Breaker.check(); err != nil {
+			errs = append(errs, fmt.Errorf("circuit breaker: %w", err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// maxQueue is the most that a queue or the history may hold: more than any
+// machine has memory for.
+const maxQueue = 1 << 30
+
+// atMost says that a number must not be above a limit.
+func atMost(name string, n, limit int) error {
+	if n > limit {
+		return fmt.Errorf("%s: %v, want %v or less", name, n, limit)
+	}
+	return nil
+}
+
+// atLeastZero says that a number must not be negative.
+func atLeastZero[T ~int | ~int64](name string, n T) error {
+	if n < 0 {
+		return fmt.Errorf("%s: %v, want 0 or more", name, n)
+	}
+	return nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.Node == "" {
+		o.Node = "local"
+	}
+	if o.Mailbox == 0 {
+		o.Mailbox = 1024
+	}
+	if o.WaitTimeout == 0 {
+		o.WaitTimeout = 5 * time.Second
+	}
+	if o.BusQueue == 0 {
+		o.BusQueue = 1024
+	}
+	if o.History == 0 {
+		o.History = 1000
+	}
+	return o
+}

@@ -1,0 +1,57 @@
+package runtime
+
+import "iter"
+
+const (
+	pageBits = 9
+	pageSize = 1 << pageBits
+)
+
+// A pages is a list that grows without moving what it has: the cost of adding
+// to a long one is that of adding to a short one.
+type pages[T any] struct {
+	full [][]T // all but the last page, of pageSize each
+	last []T
+}
+
+func (p *pages[T]) len() int { return len(p.full)<<pageBits + len(p.last) }
+
+// at is the place of the value at a position.
+func (p *pages[T]) at(i int) *T {
+	if page := i >> pageBits; page < len(p.full) {
+		return &p.full[page][i&(pageSize-1)]
+	}
+	return &p.last[i&(pageSize-1)]
+}
+
+// add appends a value.
+func (p *pages[T]) add(v T) {
+	if len(p.last) == pageSize {
+		p.full = append(p.full, p.last)
+		p.last = make([]T, 0, pageSize)
+	}
+	p.last = append(p.last, v)
+}
+
+// drop takes the last value out.
+func (p *pages[T]) drop() {
+	if len(p.last) == 0 {
+		end := len(p.full) - 1
+		p.last = p.full[end]
+		p.full[end] = nil
+		p.full = p.full[:end]
+	}
+	clear(p.last[len(p.last)-1:])
+	p.last = p.last[:len(p.last)-1]
+}
+
+// all yields the values in their order.
+func (p *pages[T]) all() iter.Seq[T] {
+	return func(yield func(T) bool) {
+		for i := range p.len() {
+			if !yield(*p.at(i)) {
+				return
+			}
+		}
+	}
+}

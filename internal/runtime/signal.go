@@ -1,0 +1,194 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// A Priority orders the signals that wait for one agent.
+type Priority int8
+
+// The priorities. The zero value is that of most signals.
+const (
+	Low    Priority = -1
+	Normal Priority = 0
+	High   Priority = 1
+)
+
+// A Signal is sent to one agent, several or all; nobody answers it. It goes
+// ahead of the actions and events that wait, and ahead of signals of a lower
+// priority.
+type Signal struct {
+	// ID is given by the system, one for all who get the signal.
+	ID string
+	// Type is what the agent tells signals apart by.
+	Type string
+	// Source is the id of who sent it.
+	Source string
+	// Target is the id of the agent that it was sent to; empty for all agents.
+	Target string
+	// Data and Metadata are shared by all who get the signal: nobody changes
+	// them.
+	Data     any
+	Metadata map[string]any
+	Priority Priority
+	// Timestamp is when it was sent; the system sets it if it is zero.
+	Timestamp time.Time
+}
+
+// signals are what a system keeps of its signals as a whole.
+type signals struct {
+	sent, handled, dropped counter
+	rate                   *bucket // nil if there is none
+}
+
+// A signalQueue holds the signals that wait for one agent, by priority from
+// Low to High.
+type signalQueue struct {
+	waiting [3][]Signal
+	n       int
+}
+
+// Signal sends a signal to the agents of the ids, or to Target if there are
+// none, or to all agents if that is empty too. It never waits. Besides
+// its messages an agent takes as many signals as Options.Mailbox says, and
+// refuses more with ErrMailboxFull; one that stops refuses with ErrStopping, and
+// one that is not there is ErrUnknownAgent. The error names each agent that
+// refused; all others get the signal. Over the rate of signals nobody does, with
+// ErrRateLimited. What is accepted is handled, unless the agent crashes or is
+// killed before.
+func (s *System) Signal(signal Signal, ids ...string) error {
+	if s.stopping.Load() {
+		return fmt.Errorf("signal %q: %w", signal.Type, ErrSystemStopped)
+	}
+	if signal.Priority < Low || signal.Priority > High {
+		return fmt.Errorf("signal %q: there is no priority %d", signal.Type, signal.Priority)
+	}
+	if err := s.signals.rate.take(); err != nil {
+		return fmt.Errorf("signal %q: %w", signal.Type, err)
+	}
+	return s.signal(signal, ids)
+}
+
+// signal is Signal without a rate.
+func (s *System) signal(signal Signal, ids []string) error {
+	signal.ID = newID("signal_", &lastSignal)
+	if signal.Timestamp.IsZero() {
+		signal.Timestamp = time.Now()
+	}
+	if len(ids) == 0 && signal.Target != "" {
+		ids = []string{signal.Target}
+	}
+	var errs []error
+	send := func(id string, a *Agent) {
+		err := ErrUnknownAgent
+		if a != nil {
+			err = a.signal(&signal)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("signal %q to agent %q: %w", signal.Type, id, err))
+		}
+	}
+	if len(ids) == 0 {
+		for _, a := range s.registry.agents() {
+			send(a.ID(), a)
+		}
+	}
+	for _, id := range ids {
+		send(id, s.registry.agent(id))
+	}
+	return errors.Join(errs...)
+}
+
+// Signal is System.Signal with the agent as its source.
+func (a *Agent) Signal(signal Signal, ids ...string) error {
+	signal.Source = a.ID()
+	return a.system.Signal(signal, ids...)
+}
+
+// signal puts a signal into the agent's mailbox if there is room.
+func (a *Agent) signal(signal *Signal) error {
+	err := a.mailbox.offerSignal(signal, a.system.mailboxCapacity)
+	if err != nil {
+		return err
+	}
+	a.system.signals.sent.add(1)
+	a.wake()
+	return nil
+}
+
+func (m *mailbox) offerSignal(signal *Signal, capacity int) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed != nil {
+		return m.closed
+	}
+	if m.signals == nil {
+		m.signals = &signalQueue{}
+	}
+	q := m.signals
+	if q.n == capacity {
+		return ErrMailboxFull
+	}
+	of := &q.waiting[signal.Priority-Low]
+	*of = append(*of, *signal)
+	q.n++
+	m.signalled.Store(true)
+	m.waiting.Store(true)
+	return nil
+}
+
+// nextSignal takes the first of the signals with the highest priority.
+func (m *mailbox) nextSignal() (Signal, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	q := m.signals
+	if q == nil {
+		return Signal{}, false
+	}
+	var signal Signal
+	for i := len(q.waiting) - 1; i >= 0; i-- {
+		if of := &q.waiting[i]; len(*of) > 0 {
+			signal = (*of)[0]
+			(*of)[0] = Signal{} // what it holds may be freed
+			*of = (*of)[1:]
+			break
+		}
+	}
+	if q.n--; q.n == 0 {
+		m.signals = nil
+		m.signalled.Store(false)
+		m.waiting.Store(m.queue != nil)
+	}
+	return signal, true
+}
+
+// handleSignals handles the signals that wait.
+func (a *Agent) handleSignals() {
+	for !a.ended.Load() {
+		signal, ok := a.mailbox.nextSignal()
+		if !ok {
+			return
+		}
+		a.handleSignal(signal)
+	}
+}
+
+// handleSignal calls the behaviour for one signal. A panic in it ends the agent.
+func (a *Agent) handleSignal(signal Signal) {
+	finished := false
+	defer func() {
+		a.system.signals.handled.add(1)
+		if finished {
+			return
+		}
+		panicked := recover()
+		a.crash(newPanicError(panicked))
+		if panicked == nil { // nobody goes on after this
+			a.refuseWaiting()
+		}
+	}()
+	a.behaviour.HandleSignal(a.system.ctx, a, signal)
+	finished = true
+}

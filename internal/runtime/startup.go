@@ -1,0 +1,248 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// A component is one part of a system.
+type component struct {
+	name  string
+	start func()
+	stop  func(context.Context) error // nil if there is nothing to stop
+	// crash makes it lose what a crash costs it, and begins it anew; nil if a
+	// crash would cost nothing.
+	crash func() error
+}
+
+// A group of components needs those before it, and no part of it needs another
+// part of it.
+type group struct {
+	name  string
+	parts []component
+}
+
+// A ComponentStart tells how long a component took to start.
+type ComponentStart struct {
+	Component, Group string
+	Took             time.Duration
+}
+
+// groups lists the groups in the order in which they start, with their parts.
+func (s *System) groups() []group {
+	return []group{
+		{"core", []component{
+			{
+				name: "registry", start: func() { s.registry = newRegistry() },
+				crash: func() error {
+					s.registry.beginAnew()
+					s.restarted(ComponentData{Component: "registry"})
+					return nil
+				},
+			},
+			{name: "scheduler", start: func() { s.scheduler = newScheduler() }, stop: s.stopScheduler},
+		}},
+		{"communication", []component{
+			{
+				name:  "event_bus",
+				start: func() { s.bus = newBus(s.ctx, s.scheduler, s.options) },
+				stop:  func(ctx context.Context) error { return s.bus.stop(ctx) },
+				crash: func() error {
+					s.bus.beginAnew()
+					s.restarted(ComponentData{Component: "event_bus"})
+					return nil
+				},
+			},
+			{name: "signals", start: func() { s.signals = &signals{} }},
+			// Those who wait for an answer.
+			{name: "messages", start: func() { s.calls = newCallPool(s) }},
+		}},
+		{"agents", []component{
+			{name: "agents", start: s.prepareAgents, stop: s.stopAgents, crash: s.supervisors.crash},
+		}},
+		{"resources", []component{
+			{name: "limits", start: func() { s.limits = newLimits(s.options) }},
+			// While the system stops, the work that it has accepted still has
+			// rates to keep; who waits in vain is let go with the system's
+			// context.
+			{name: "rate_limiter", start: s.startLimiter},
+			{name: "circuit_breaker", start: s.startBreaker},
+		}},
+		{"observability", []component{
+			{name: "telemetry", start: func() { s.ready = time.Now() }},
+		}},
+	}
+}
+
+// prepareAgents looks up what every action needs.
+func (s *System) prepareAgents() {
+	s.executed = s.bus.topic(EventActionExecuted)
+	s.failed = s.bus.topic(EventActionFailed)
+	s.executed.pinned, s.failed.pinned = true, true
+}
+
+// startLimiter makes the rates known to those who have to keep them.
+func (s *System) startLimiter() {
+	s.limiter = newLimiter(s.ctx, s.options.Rates)
+	s.startRate = s.limiter.buckets[OperationStartAgent]
+	s.actionRate = s.limiter.buckets[OperationAction]
+	s.signals.rate = s.limiter.buckets[OperationSignal]
+	s.bus.rate = s.limiter.buckets[OperationPublish]
+}
+
+// startBreaker makes the breaker that tells the bus, and has it guard the
+// agents if the options want that.
+func (s *System) startBreaker() {
+	var o BreakerOptions
+	if s.options.Breaker != nil {
+		o = *s.options.Breaker
+	}
+	hear := o.OnChange
+	o.OnChange = func(ctx context.Context, c CircuitChange) {
+		s.announceCircuit(ctx, c)
+		if hear != nil {
+			hear(ctx, c)
+		}
+	}
+	s.circuits = newBreaker(o)
+	if s.options.Breaker != nil {
+		s.breaker = s.circuits
+	}
+}
+
+// Start brings a system up, group by group, each when the one before is ready:
+// core (registry, scheduler), communication (event bus, signals, messages),
+// agents, resources (limits, rate limiter, circuit breaker), observability
+// (telemetry).
+// The parts of one group start side by side. If one of them fails, or panics,
+// Start waits for the others of its group, stops all that were started, the
+// last group first, and the error names all that failed, their group, and why.
+// Options that make no sense are an error before anything starts.
+func Start(o Options) (*System, error) {
+	if err := o.check(); err != nil {
+		return nil, fmt.Errorf("start: %w", err)
+	}
+	o = o.withDefaults()
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &System{options: o, began: time.Now(), mailboxCapacity: o.Mailbox, countEvery: min(maxUncounted, 1+o.Mailbox/64), ctx: ctx, cancel: cancel, stopped: make(chan struct{})}
+	s.hurried, s.hurry = context.WithCancel(context.Background())
+	if err := s.bringUp(s.groups()); err != nil {
+		cancel()
+		return nil, err
+	}
+	return s, nil
+}
+
+// bringUp starts groups one after the other. If one fails, nothing is left of
+// those before it.
+func (s *System) bringUp(groups []group) error {
+	for _, g := range groups {
+		if err := s.startGroup(g); err != nil {
+			return errors.Join(err, s.stopParts(s.ctx))
+		}
+	}
+	return nil
+}
+
+// startGroup starts the parts of a group side by side and waits for them all.
+func (s *System) startGroup(g group) error {
+	errs := make([]error, len(g.parts))
+	took := make([]time.Duration, len(g.parts))
+	var starting sync.WaitGroup
+	for i, c := range g.parts {
+		starting.Go(func() {
+			began, finished := time.Now(), false
+			defer func() {
+				if !finished {
+					errs[i] = newPanicError(recover())
+				}
+			}()
+			errs[i] = s.startPart(c)
+			took[i] = time.Since(began)
+			finished = true
+		})
+	}
+	starting.Wait()
+	for i, c := range g.parts {
+		if errs[i] != nil {
+			errs[i] = fmt.Errorf("start %s (%s): %w", c.name, g.name, errs[i])
+			continue
+		}
+		s.parts = append(s.parts, c)
+		s.startup = append(s.startup, ComponentStart{c.name, g.name, took[i]})
+	}
+	return errors.Join(errs...)
+}
+
+func (s *System) startPart(c component) error {
+	if s.options.OnStart != nil {
+		if err := s.options.OnStart(c.name); err != nil {
+			return err
+		}
+	}
+	c.start()
+	return nil
+}
+
+// Startup tells how long each component took to start, group by group. Those of
+// one group took that time side by side.
+func (s *System) Startup() []ComponentStart { return slices.Clone(s.startup) }
+
+// Stop stops the parts of the system, the last group first. The supervisors stop
+// with their children, the newest first, and then all other agents, each after
+// the work it has accepted, subscribers handle what was published, and
+// no goroutine of the system is left. If ctx ends before, handlers' contexts
+// end, agents are killed, and the error tells what was still running. Stopping
+// again waits for the first and returns the same; if its ctx ends before, it has
+// the first one go on as if that one's had. A callback must not wait for it: it
+// would wait for itself.
+func (s *System) Stop(ctx context.Context) error {
+	if !s.stopping.CompareAndSwap(false, true) {
+		select {
+		case <-s.stopped:
+			return s.stopErr
+		case <-ctx.Done():
+			s.hurry()
+			return fmt.Errorf("stop: %w", callError(ctx))
+		}
+	}
+	defer close(s.stopped)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.hurried, cancel)()
+	// Whatever still waits for something when ctx ends waits for it in vain.
+	defer context.AfterFunc(ctx, s.cancel)()
+	s.elections.stop()
+	s.stopErr = s.stopParts(ctx)
+	s.cancel()
+	return s.stopErr
+}
+
+// stopParts stops what was started, in reverse.
+func (s *System) stopParts(ctx context.Context) error {
+	var errs []error
+	for _, c := range slices.Backward(s.parts) {
+		if c.stop == nil {
+			continue
+		}
+		if err := c.stop(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("stop %s: %w", c.name, err))
+			s.cancel() // those that heed their context leave sooner
+		}
+	}
+	s.parts = nil
+	return errors.Join(errs...)
+}
+
+// stopScheduler waits until no goroutine is left, and tells how many are when
+// ctx ends before.
+func (s *System) stopScheduler(ctx context.Context) error {
+	if err := s.scheduler.stop(ctx); err != nil {
+		return fmt.Errorf("%d goroutines still run: %w", s.scheduler.goroutines(), err)
+	}
+	return nil
+}

@@ -1,0 +1,1162 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	goruntime "runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// plainChild is a child that ends in the way that its action says.
+func plainChild(id string, restart RestartPolicy) Child {
+	return scriptedChild(id, restart, func() *scripted {
+		return &scripted{action: func(_ context.Context, self *Agent, action string, _ any) (any, error) {
+			switch action {
+			case "crash":
+				panic(errOwn)
+			case "leave":
+				self.Stop()
+			}
+			return nil, nil
+		}}
+	})
+}
+
+func scriptedChild(id string, restart RestartPolicy, behaviour func() *scripted) Child {
+	return Child{ID: id, Restart: restart, New: func() Spec { return Spec{Behaviour: behaviour()} }}
+}
+
+func startSupervisor(t testing.TB, s *System, spec SupervisorSpec) *Supervisor {
+	t.Helper()
+	v, err := s.StartSupervisor(t.Context(), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// roll lists a supervisor's children: each with its restarts, and a cross if it
+// is not alive.
+func roll(v *Supervisor) string {
+	var all []string
+	for _, c := range v.Children() {
+		name := fmt.Sprintf("%s%d", c.ID, c.Restarts)
+		if !c.Alive {
+			name += "†"
+		}
+		all = append(all, name)
+	}
+	return strings.Join(all, " ")
+}
+
+// A chronicle notes what becomes of agents and supervisors.
+type chronicle struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func keepChronicle(t testing.TB, s *System) *chronicle {
+	t.Helper()
+	d := &chronicle{}
+	note := func(_ context.Context, e Event) {
+		_, what, ok := strings.Cut(e.Type, ".")
+		if !ok { // an action's
+			return
+		}
+		d.mu.Lock()
+		d.lines = append(d.lines, what+" "+e.Source)
+		d.mu.Unlock()
+	}
+	// One subscription, for there is no order between two.
+	if _, err := s.Bus().SubscribePattern("*", note, SubscribeOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// take returns what was noted since it was called last.
+func (d *chronicle) take() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	lines := d.lines
+	d.lines = nil
+	return strings.Join(lines, ", ")
+}
+
+// end ends an agent in one of the ways there are.
+func end(t testing.TB, s *System, v *Supervisor, id, way string) {
+	t.Helper()
+	var err error
+	switch way {
+	case "crash", "leave":
+		err = s.Tell(t.Context(), id, way, nil)
+	case "kill":
+		s.KillAgent(id)
+	case "StopAgent":
+		err = s.StopAgent(t.Context(), id)
+	case "StopChild":
+		err = v.StopChild(t.Context(), id)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestWhoIsRestarted(t *testing.T) {
+	all := map[Strategy]string{OneForOne: "a0 b1 c0", OneForAll: "a1 b1 c1", RestForOne: "a0 b1 c1"}
+	const forgotten, listed = "a0 c0", "a0 b0† c0"
+	for strategy, restarted := range all {
+		for _, c := range []struct {
+			way  string
+			want [3]string // of a permanent, a transient and a temporary child
+		}{
+			{"crash", [3]string{restarted, restarted, forgotten}},
+			{"kill", [3]string{restarted, restarted, forgotten}},
+			{"leave", [3]string{restarted, listed, forgotten}},
+			{"StopAgent", [3]string{forgotten, forgotten, forgotten}},
+			{"StopChild", [3]string{forgotten, forgotten, forgotten}},
+		} {
+			for restart, want := range c.want {
+				name := fmt.Sprintf("%v/%v/%s", strategy, RestartPolicy(restart), c.way)
+				t.Run(name, func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						s := start(t, Options{})
+						v := startSupervisor(t, s, SupervisorSpec{Strategy: strategy, Children: []Child{
+							plainChild("a", Permanent), plainChild("b", RestartPolicy(restart)), plainChild("c", Permanent),
+						}})
+						end(t, s, v, "b", c.way)
+						synctest.Wait()
+						if got := roll(v); got != want {
+							t.Errorf("got %s, want %s", got, want)
+						}
+						for _, c := range v.Children() {
+							if _, err := s.Execute(t.Context(), c.ID, "x", nil); (err == nil) != c.Alive {
+								t.Errorf("%+v answers %v", c, err)
+							}
+						}
+						// The restarted are the runtime's own count too, and all lives are told apart.
+						restarts := int64(0)
+						for _, c := range v.Children() {
+							restarts += int64(c.Restarts)
+						}
+						if tel := s.Telemetry(); tel.AgentsRestarted != restarts || tel.AgentsStarted != 3+restarts {
+							t.Errorf("%d restarts: %+v", restarts, tel)
+						}
+					})
+				})
+			}
+		}
+	}
+}
+
+// Those that are restarted together stop in reverse and start in order, and the
+// bus tells each step.
+func TestRestartInOrder(t *testing.T) {
+	for strategy, want := range map[Strategy]string{
+		OneForOne: "crashed b, started b, restarted b",
+		OneForAll: "crashed b, stopping d, stopped d, stopping c, stopped c, stopping a, stopped a, " +
+			"started a, restarted a, started b, restarted b, started c, restarted c",
+		RestForOne: "crashed b, stopping d, stopped d, stopping c, stopped c, " +
+			"started b, restarted b, started c, restarted c",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := start(t, Options{})
+			startSupervisor(t, s, SupervisorSpec{Strategy: strategy, Children: []Child{
+				plainChild("a", Permanent), plainChild("b", Permanent), plainChild("c", Transient), plainChild("d", Temporary),
+			}})
+			d := keepChronicle(t, s)
+			end(t, s, nil, "b", "crash")
+			synctest.Wait()
+			if got := d.take(); got != want {
+				t.Errorf("%v:\n%s, want\n%s", strategy, got, want)
+			}
+			for _, e := range s.Bus().History(0) {
+				if e.Type == EventAgentRestarted && !strings.Contains(e.Data.(LifecycleData).Reason, errOwn.Error()) {
+					t.Errorf("%v: %+v", strategy, e.Data)
+				}
+			}
+		})
+	}
+}
+
+// A new life is the work of New: nothing of the last one is left but the id.
+func TestNewLife(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, Options{})
+		lives := 0
+		v := startSupervisor(t, s, SupervisorSpec{ID: "boss", Children: []Child{{ID: "a", New: func() Spec {
+			lives++
+			return Spec{ID: "other", Type: fmt.Sprint("life", lives), State: lives, Behaviour: &scripted{
+				init:   func(self *Agent) error { _, err := self.Subscribe(fmt.Sprint("x", lives)); return err },
+				action: func(context.Context, *Agent, string, any) (any, error) { panic(errOwn) },
+			}}
+		}}}})
+		end(t, s, v, "a", "crash")
+		synctest.Wait()
+		info, err := s.Agent("a")
+		if err != nil || info.Type != "life2" || info.State != 2 || info.ParentID != "boss" || !slices.Equal(info.Subscriptions, []string{"x2"}) {
+			t.Errorf("%+v, %v", info, err)
+		}
+		if n := s.Telemetry().Subscriptions; n != 1 || len(s.Registry().ByType("life1")) != 0 {
+			t.Errorf("%d subscriptions, and in the registry %v", n, s.Registry().All())
+		}
+	})
+}
+
+func TestIntensity(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		at    []int // seconds
+		limit int
+		stops int // which one is not allowed; 0 if all are
+	}{
+		{"as many as allowed at once", []int{0, 0, 0}, 3, 0},
+		{"one more", []int{0, 0, 0, 0}, 3, 4},
+		{"one more at the end of the window", []int{0, 30, 30, 60}, 3, 4},
+		{"one more after it", []int{0, 30, 30, 61}, 3, 0},
+		{"the window moves on", []int{0, 30, 59, 61, 91, 120, 122}, 3, 0},
+		{"but not from the first", []int{0, 30, 59, 61, 62}, 3, 5},
+	} {
+		i := intensity{limit: c.limit, within: time.Minute}
+		stops := 0
+		for n, at := range c.at {
+			if !i.allows(time.Unix(int64(at), 0)) {
+				stops = n + 1
+				break
+			}
+		}
+		if stops != c.stops {
+			t.Errorf("%s: stops at %d, want %d", c.name, stops, c.stops)
+		}
+	}
+}
+
+// Ten restarts in 60 s are fine, one more is not, and over 61 s they never are
+// too many.
+func TestIntensityOfASupervisor(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		pause  time.Duration
+		crash  int
+		gaveUp bool
+	}{
+		{"ten at once", 0, 10, false},
+		{"eleven at once", 0, 11, true},
+		{"eleven in 60 s", 6 * time.Second, 11, true},
+		{"a hundred, never eleven in 61 s", 6100 * time.Millisecond, 100, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := start(t, Options{})
+				v := startSupervisor(t, s, SupervisorSpec{Children: []Child{plainChild("a", Permanent)}})
+				for n := range c.crash {
+					if n > 0 {
+						time.Sleep(c.pause)
+					}
+					end(t, s, v, "a", "crash")
+					synctest.Wait()
+				}
+				select {
+				case <-v.Done():
+					if !c.gaveUp {
+						t.Error(v.Err())
+					}
+				default:
+					if c.gaveUp || roll(v) != fmt.Sprint("a", c.crash) {
+						t.Errorf("lives: %s", roll(v))
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestGivingUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, Options{})
+		v := startSupervisor(t, s, SupervisorSpec{ID: "boss", MaxRestarts: 1, Within: time.Second, Children: []Child{
+			plainChild("a", Permanent), plainChild("b", Temporary), plainChild("c", Permanent),
+		}})
+		d := keepChronicle(t, s)
+		end(t, s, v, "a", "crash")
+		synctest.Wait()
+		if v.Err() != nil {
+			t.Error(v.Err())
+		}
+		end(t, s, v, "a", "kill")
+		<-v.Done()
+		synctest.Wait()
+		want := "crashed a, started a, restarted a, stopped a, " +
+			"stopping c, stopped c, stopping b, stopped b, gave_up boss"
+		if got := d.take(); got != want {
+			t.Errorf("%s, want\n%s", got, want)
+		}
+		history := s.Bus().History(1)
+		data := SupervisorGaveUpData{SupervisorID: "boss", ChildID: "a", Reason: "killed", Restarts: 1, Within: time.Second}
+		if e := history[0]; e.Type != EventSupervisorGaveUp || e.Data != data {
+			t.Errorf("told %+v", e)
+		}
+		if err := v.Err(); !errors.Is(err, ErrGaveUp) || !strings.Contains(err.Error(), `"a": killed`) {
+			t.Error(err)
+		}
+		if n := len(v.Children()); n != 0 || s.Telemetry().Agents != 0 {
+			t.Errorf("%d children and %d agents are left", n, s.Telemetry().Agents)
+		}
+		if _, err := v.StartChild(t.Context(), plainChild("d", Permanent)); !errors.Is(err, ErrSupervisorStopped) {
+			t.Errorf("start a child: %v", err)
+		}
+		if err := errors.Join(v.StopChild(t.Context(), "a"), v.Stop(t.Context())); err != nil {
+			t.Error(err)
+		}
+		startSupervisor(t, s, SupervisorSpec{ID: "boss"}) // its id is free again
+	})
+}
+
+// A panic in any callback costs the child one life, and nobody else anything.
+func TestPanicsCostOneLife(t *testing.T) {
+	for _, where := range []string{"new", "init", "action", "event", "signal", "terminate"} {
+		t.Run(where, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := start(t, Options{})
+				lives := 0
+				v := startSupervisor(t, s, SupervisorSpec{Children: []Child{plainChild("a", Permanent), {ID: "b", Restart: Transient, New: func() Spec {
+					lives++
+					faulty := func(now string) {
+						// The first life is faulty in a way that shows while it lives, the second
+						// in a way that keeps it from starting.
+						if now == where && (lives == 1 || lives == 2 && (now == "new" || now == "init")) {
+							panic(errOwn)
+						}
+					}
+					if lives > 1 {
+						faulty("new")
+					}
+					return Spec{Behaviour: &scripted{
+						init: func(self *Agent) error {
+							if lives > 1 {
+								faulty("init")
+							}
+							_, err := self.Subscribe("x")
+							return err
+						},
+						action: func(_ context.Context, self *Agent, action string, _ any) (any, error) {
+							if action == "leave" {
+								self.Stop()
+								return nil, nil
+							}
+							panic(errOwn)
+						},
+						event:     func(*Agent, Event) { faulty("event") },
+						signal:    func(*Agent, Signal) { faulty("signal") },
+						terminate: func(*Agent) { faulty("terminate") },
+					}}
+				}}}})
+				switch where {
+				case "event":
+					publishAll(t, s, "x", []int{1})
+				case "signal":
+					if err := s.Signal(Signal{Type: "x"}, "b"); err != nil {
+						t.Fatal(err)
+					}
+				case "terminate":
+					end(t, s, v, "b", "leave")
+				default:
+					end(t, s, v, "b", "crash")
+				}
+				synctest.Wait()
+				if got := roll(v); got != "a0 b1" {
+					t.Errorf("got %s", got)
+				}
+				if n := s.Telemetry().Subscriptions; n != 1 {
+					t.Errorf("%d subscriptions", n)
+				}
+			})
+		})
+	}
+}
+
+// A restart that fails counts, and is tried again until there were too many.
+func TestRestartThatFails(t *testing.T) {
+	for failures, want := range map[int]string{3: "a0 b1", 4: ""} {
+		synctest.Test(t, func(t *testing.T) {
+			s := start(t, Options{})
+			inits := 0
+			v := startSupervisor(t, s, SupervisorSpec{MaxRestarts: 4, Children: []Child{
+				plainChild("a", Permanent),
+				scriptedChild("b", Permanent, func() *scripted {
+					return &scripted{init: func(*Agent) error {
+						inits++
+						if inits > 1 && inits <= 1+failures {
+							return errOwn
+						}
+						return nil
+					}}
+				}),
+			}})
+			end(t, s, v, "b", "kill")
+			synctest.Wait()
+			if got := roll(v); got != want {
+				t.Errorf("%d failures: %s, want %s", failures, got, want)
+			}
+			if gaveUp := v.Err(); (gaveUp != nil) != (want == "") {
+				t.Errorf("%d failures: %v", failures, gaveUp)
+			}
+		})
+	}
+}
+
+// When one of those that are restarted together does not start, those behind it
+// wait for it; if it is then stopped for good, they wait no longer.
+func TestRestartTogetherThatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, Options{})
+		lives, hold := 0, make(chan struct{})
+		began := make(chan struct{}, 10)
+		v := startSupervisor(t, s, SupervisorSpec{Strategy: RestForOne, Children: []Child{
+			plainChild("a", Permanent),
+			scriptedChild("b", Permanent, func() *scripted {
+				lives++
+				return &scripted{init: func(*Agent) error {
+					if lives == 1 {
+						return nil
+					}
+					began <- struct{}{}
+					<-hold
+					return errOwn
+				}}
+			}),
+			plainChild("c", Permanent), plainChild("d", Permanent),
+		}})
+		end(t, s, v, "a", "kill")
+		<-began
+		stopped := make(chan error)
+		go func() { stopped <- v.StopChild(context.Background(), "b") }()
+		synctest.Wait()
+		if got := roll(v); got != "a1 b0† c0† d0†" {
+			t.Errorf("while b begins: %s", got)
+		}
+		hold <- struct{}{} // whoever was first waits no longer
+		close(hold)
+		if err := <-stopped; err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		if got := roll(v); got != "a1 c1 d1" {
+			t.Errorf("in the end: %s", got)
+		}
+	})
+}
+
+func TestStartSupervisorRefuses(t *testing.T) {
+	s := start(t, Options{})
+	startSupervisor(t, s, SupervisorSpec{ID: "taken"})
+	startAgent(t, s, Spec{ID: "plain", Behaviour: adder{}})
+	failing := scriptedChild("failing", Permanent, func() *scripted {
+		return &scripted{init: func(*Agent) error { return errOwn }}
+	})
+	panicking := Child{ID: "panicking", New: func() Spec { panic(errOwn) }}
+	late := plainChild("late", Permanent)
+	late.StopWithin = -1
+	d := keepChronicle(t, s)
+	for _, c := range []struct {
+		name string
+		spec SupervisorSpec
+		want string
+		is   error
+	}{
+		{"strategy", SupervisorSpec{Strategy: 3}, "unknown strategy 3", nil},
+		{"restarts", SupervisorSpec{MaxRestarts: -1}, "at most -1", nil},
+		{"window", SupervisorSpec{Within: -1}, "within -1ns", nil},
+		{"no New", SupervisorSpec{Children: []Child{{ID: "a"}}}, `child "a": no New`, nil},
+		{"restart", SupervisorSpec{Children: []Child{plainChild("a", 3)}}, `child "a": unknown restart 3`, nil},
+		{"stop within", SupervisorSpec{Children: []Child{late}}, `child "late": stop within`, nil},
+		{"its id", SupervisorSpec{ID: "taken"}, "already registered", ErrAlreadyRegistered},
+		{"a child's id", SupervisorSpec{Children: []Child{plainChild("plain", 0)}}, `child "plain"`, ErrAlreadyRegistered},
+		{"one id twice", SupervisorSpec{Children: []Child{plainChild("a", 0), plainChild("a", 0)}}, `child "a"`, ErrAlreadyRegistered},
+		{"init", SupervisorSpec{Children: []Child{plainChild("a", 0), plainChild("b", 0), failing}}, `child "failing"`, errOwn},
+		{"new", SupervisorSpec{Children: []Child{panicking}}, `child "panicking": new: panic`, errOwn},
+	} {
+		v, err := s.StartSupervisor(t.Context(), c.spec)
+		if v != nil || err == nil || !strings.Contains(err.Error(), c.want) || c.is != nil && !errors.Is(err, c.is) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+	if n := s.Telemetry().Agents; n != 1 {
+		t.Errorf("%d agents", n)
+	}
+	if err := s.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := d.take(), "started a, started b, start_failed failing, stopping b, stopped b, stopping a, stopped a"; !strings.Contains(got, want) {
+		t.Errorf("told %s, without %s", got, want)
+	}
+	if _, err := s.StartSupervisor(t.Context(), SupervisorSpec{}); !errors.Is(err, ErrSystemStopped) {
+		t.Errorf("after stop: %v", err)
+	}
+}
+
+func TestChildrenComeAndGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, Options{})
+		v := startSupervisor(t, s, SupervisorSpec{Strategy: OneForAll})
+		for _, id := range []string{"a", "b"} {
+			if got, err := v.StartChild(t.Context(), plainChild(id, Permanent)); got != id || err != nil {
+				t.Fatal(got, err)
+			}
+		}
+		id, err := v.StartChild(t.Context(), plainChild("", Permanent))
+		if err != nil || !strings.HasPrefix(id, "agent_") {
+			t.Errorf("%q, %v", id, err)
+		}
+		if _, err := v.StartChild(t.Context(), plainChild("a", Permanent)); !errors.Is(err, ErrAlreadyRegistered) {
+			t.Errorf("a second a: %v", err)
+		}
+		if _, err := v.StartChild(t.Context(), Child{ID: "x"}); err == nil {
+			t.Error("a child without New")
+		}
+		for _, id := range []string{"a", id, "absent"} {
+			if err := v.StopChild(t.Context(), id); err != nil {
+				t.Error(err)
+			}
+		}
+		if _, err := v.StartChild(t.Context(), plainChild("a", Permanent)); err != nil {
+			t.Error(err)
+		}
+		end(t, s, v, "a", "crash")
+		synctest.Wait()
+		if got := roll(v); got != "b1 a1" {
+			t.Errorf("got %s", got)
+		}
+	})
+}
+
+// A transient child that has left is started again with its siblings, as in OTP;
+// one that was stopped is not.
+func TestStoppedChildrenStayStopped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, Options{})
+		v := startSupervisor(t, s, SupervisorSpec{Strategy: OneForAll, Children: []Child{
+			plainChild("a", Permanent), plainChild("left", Transient), plainChild("stopped", Transient), plainChild("both", Transient),
+		}})
+		for id, way := range map[string]string{"left": "leave", "both": "leave", "stopped": "StopAgent"} {
+			end(t, s, v, id, way)
+			synctest.Wait()
+		}
+		end(t, s, v, "both", "StopAgent")
+		synctest.Wait()
+		if got := roll(v); got != "a0 left0†" {
+			t.Errorf("before: %s", got)
+		}
+		end(t, s, v, "a", "crash")
+		synctest.Wait()
+		if got := roll(v); got != "a1 left1" {
+			t.Errorf("after: %s", got)
+		}
+	})
+}
+
+// StopAgent holds for a child that is not there because it is being restarted,
+// and for one that waits for its turn.
+func TestStopAgentBetweenTwoLives(t *testing.T) {
+	for _, stopped := range []string{"a", "b"} {
+		synctest.Test(t, func(t *testing.T) {
+			s := start(t, Options{})
+			began, hold := make(chan struct{}, 10), make(chan struct{})
+			lives := map[string]int{}
+			child := func(id string) Child {
+				return scriptedChild(id, Permanent, func() *scripted {
+					lives[id]++
+					return &scripted{init: func(*Agent) error {
+						if lives["a"] > 1 {
+							began <- struct{}{}
+							<-hold
+						}
+						return nil
+					}}
+				})
+			}
+			v := startSupervisor(t, s, SupervisorSpec{Strategy: OneForAll, Children: []Child{child("a"), child("b")}})
+			end(t, s, v, "a", "kill")
+			<-began
+			end(t, s, v, stopped, "StopAgent")
+			close(hold)
+			synctest.Wait()
+			left := map[string]string{"a": "b1", "b": "a1"}[stopped]
+			if _, ok := s.Registry().Lookup(stopped); ok || roll(v) != left || lives["b"] == 2 && stopped == "b" {
+				t.Errorf("%s was stopped: %s, in lives %v", stopped, roll(v), lives)
+			}
+		})
+	}
+}
+
+// stubborn is a child whose agent does not come to its end before hold is
+// closed.
+func stubborn(id string, within time.Duration, hold chan struct{}) Child {
+	c := scriptedChild(id, Permanent, func() *scripted {
+		return &scripted{terminate: func(*Agent) { <-hold }}
+	})
+	c.StopWithin = within
+	return c
+}
+
+func TestShutdownInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := Start(Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		startAgent(t, s, Spec{ID: "plain", Behaviour: adder{}})
+		older := startSupervisor(t, s, SupervisorSpec{ID: "older", Children: []Child{plainChild("a", 0), plainChild("b", 0)}})
+		newer := startSupervisor(t, s, SupervisorSpec{ID: "newer", Children: []Child{plainChild("c", 0), plainChild("d", 0)}})
+		d := keepChronicle(t, s)
+		if err := s.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		want := "stopping d, stopped d, stopping c, stopped c, stopping b, stopped b, stopping a, stopped a, stopping plain, stopped plain"
+		if got := d.take(); got != want {
+			t.Errorf("%s, want\n%s", got, want)
+		}
+		for _, v := range []*Supervisor{older, newer} {
+			<-v.Done()
+			if v.Err() != nil {
+				t.Error(v.Err())
+			}
+		}
+		if n := s.Goroutines(); n != 0 {
+			t.Errorf("%d goroutines", n)
+		}
+	})
+}
+
+// A child that does not stop in time is killed, and the others get their own
+// time.
+func TestChildThatDoesNotStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, Options{})
+		hold := make(chan struct{})
+		defer close(hold)
+		v := startSupervisor(t, s, SupervisorSpec{Children: []Child{
+			plainChild("a", Permanent), stubborn("b", 0, hold), stubborn("c", time.Second, hold), stubborn("d", time.Hour, hold),
+		}})
+		asked := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := v.StopChild(ctx, "d"); !errors.Is(err, ErrKilled) || time.Since(asked) != time.Minute {
+			t.Errorf("stop child: %v after %v", err, time.Since(asked))
+		}
+		d := keepChronicle(t, s)
+		asked = time.Now()
+		if err := v.Stop(t.Context()); !errors.Is(err, ErrKilled) || !strings.Contains(err.Error(), "2 children") {
+			t.Errorf("stop: %v", err)
+		}
+		if took := time.Since(asked); took != 6*time.Second {
+			t.Errorf("it took %v", took)
+		}
+		synctest.Wait()
+		if got, want := d.take(), "stopping c, stopped c, stopping b, stopped b, stopping a, stopped a"; got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	})
+}
+
+// System.Stop keeps its deadline whatever the children's.
+func TestStopDeadlineWithSupervisors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := Start(Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		hold := make(chan struct{})
+		v := startSupervisor(t, s, SupervisorSpec{Children: []Child{stubborn("a", time.Hour, hold), plainChild("b", Permanent)}})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		asked := time.Now()
+		if err := s.Stop(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(asked) != time.Second {
+			t.Errorf("%v after %v", err, time.Since(asked))
+		}
+		<-v.Done()
+		close(hold)
+		synctest.Wait()
+		if n := s.Goroutines(); n != 0 || s.Telemetry().Agents != 0 {
+			t.Errorf("%d goroutines, %d agents", n, s.Telemetry().Agents)
+		}
+	})
+}
+
+// A system that stops while a child is being restarted waits for that, and
+// restarts nothing more.
+func TestStopWhileRestarting(t *testing.T) {
+	for _, heeds := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			s, err := Start(Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			began, hold := make(chan struct{}, 10), make(chan struct{})
+			lives := 0
+			v := startSupervisor(t, s, SupervisorSpec{Strategy: OneForAll, Children: []Child{
+				scriptedChild("a", Permanent, func() *scripted {
+					lives++
+					return &scripted{init: func(self *Agent) error {
+						if lives == 1 {
+							return nil
+						}
+						began <- struct{}{}
+						select {
+						case <-hold:
+						case <-self.System().ctx.Done():
+						}
+						return nil
+					}}
+				}),
+				plainChild("b", Permanent),
+			}})
+			end(t, s, v, "a", "kill")
+			<-began
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			stopped := make(chan error)
+			go func() { stopped <- s.Stop(ctx) }()
+			synctest.Wait()
+			if !heeds {
+				close(hold)
+			}
+			if err := <-stopped; (err != nil) != heeds {
+				t.Error(err)
+			}
+			<-v.Done()
+			synctest.Wait()
+			if n := s.Goroutines(); n != 0 || s.Telemetry().Agents != 0 || lives != 2 || v.Err() != nil {
+				t.Errorf("%d goroutines, %d agents, %d lives, %v", n, s.Telemetry().Agents, lives, v.Err())
+			}
+		})
+	}
+}
+
+// A supervisor whose turn to stop has not come yet restarts nothing, and does not
+// take that for failures.
+func TestNoRestartsDuringStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := Start(Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		hold := make(chan struct{})
+		older := startSupervisor(t, s, SupervisorSpec{MaxRestarts: 1, Children: []Child{
+			plainChild("a", Permanent), plainChild("c", Permanent),
+		}})
+		startSupervisor(t, s, SupervisorSpec{Children: []Child{stubborn("b", time.Hour, hold)}})
+		stopped := make(chan error)
+		go func() { stopped <- s.Stop(context.Background()) }()
+		synctest.Wait()
+		end(t, s, nil, "a", "crash")
+		end(t, s, nil, "c", "crash")
+		synctest.Wait()
+		if got := roll(older); got != "a0† c0†" || older.Err() != nil {
+			t.Errorf("%s, %v", got, older.Err())
+		}
+		close(hold)
+		if err := <-stopped; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A child that ends while its sibling is being restarted is seen to afterwards.
+func TestCrashDuringRestartOfASibling(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, Options{})
+		lives := 0
+		v := startSupervisor(t, s, SupervisorSpec{Strategy: OneForAll, Children: []Child{
+			plainChild("a", Permanent),
+			scriptedChild("b", Permanent, func() *scripted {
+				lives++
+				return &scripted{init: func(self *Agent) error {
+					if lives == 2 {
+						_, err := self.System().Execute(context.Background(), "a", "crash", nil)
+						if !errors.Is(err, errOwn) {
+							t.Error(err)
+						}
+					}
+					return nil
+				}}
+			}),
+			plainChild("c", Permanent),
+		}})
+		end(t, s, v, "b", "kill")
+		synctest.Wait()
+		if got := roll(v); got != "a2 b2 c2" {
+			t.Errorf("got %s", got)
+		}
+	})
+}
+
+// A child that crashes while its sibling waits for it holds nobody up, whoever
+// runs it.
+func TestCrashWhileASiblingWaits(t *testing.T) {
+	for _, inline := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			s := start(t, Options{})
+			v := startSupervisor(t, s, SupervisorSpec{Strategy: OneForAll, Children: []Child{
+				plainChild("a", Permanent),
+				scriptedChild("b", Permanent, func() *scripted {
+					return &scripted{action: func(_ context.Context, self *Agent, _ string, _ any) (any, error) {
+						ctx, cancel := context.Background(), func() {}
+						if !inline {
+							ctx, cancel = context.WithCancel(ctx)
+						}
+						defer cancel()
+						return self.System().Execute(ctx, "a", "crash", nil)
+					}}
+				}),
+			}})
+			began := time.Now()
+			if _, err := s.Execute(t.Context(), "b", "ask", nil); !errors.Is(err, errOwn) {
+				t.Error(err)
+			}
+			synctest.Wait()
+			if got := roll(v); got != "a1 b1" || time.Since(began) != 0 {
+				t.Errorf("%s after %v", got, time.Since(began))
+			}
+		})
+	}
+}
+
+// A child that crashes as soon as it lives takes nobody else's turn.
+func TestCrashLoopStarvesNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, Options{History: -1})
+		looping := scriptedChild("loop", Permanent, func() *scripted {
+			return &scripted{
+				init:   func(self *Agent) error { return self.System().Tell(context.Background(), "pusher", "push", nil) },
+				action: func(context.Context, *Agent, string, any) (any, error) { panic(errOwn) },
+			}
+		})
+		startAgent(t, s, Spec{ID: "pusher", Behaviour: &scripted{action: func(ctx context.Context, self *Agent, _ string, _ any) (any, error) {
+			_ = self.System().Tell(ctx, "loop", "crash", nil) // it may not be there yet
+			self.System().KillAgent("loop")
+			return nil, nil
+		}}})
+		v := startSupervisor(t, s, SupervisorSpec{MaxRestarts: 1 << 30, Children: []Child{looping, plainChild("b", Permanent)}})
+		for n := range 100 {
+			id, err := v.StartChild(t.Context(), plainChild(fmt.Sprint("c", n), Permanent))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := v.StopChild(t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Execute(t.Context(), "b", "x", nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := v.StopChild(t.Context(), "loop"); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// The rate of starts is for who asks for them. A supervisor's restarts have their
+// intensity.
+func TestRestartsKeepToNoRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, Options{Rates: map[Operation]Rate{OperationStartAgent: {PerSecond: 1, Burst: 1}}})
+		v := startSupervisor(t, s, SupervisorSpec{Children: []Child{plainChild("a", Permanent)}})
+		if _, err := v.StartChild(t.Context(), plainChild("b", Permanent)); !errors.Is(err, ErrRateLimited) {
+			t.Error(err)
+		}
+		end(t, s, v, "a", "crash")
+		synctest.Wait()
+		if got := roll(v); got != "a1" {
+			t.Error(got)
+		}
+	})
+}
+
+// A callback that ends its goroutine, as FailNow does, is a start that failed.
+func TestSupervisorOutlivesItsGoroutine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, Options{})
+		lives := 0
+		v := startSupervisor(t, s, SupervisorSpec{Children: []Child{{ID: "a", New: func() Spec {
+			if lives++; lives == 2 {
+				goruntime.Goexit()
+			}
+			return plainChild("", 0).New()
+		}}}})
+		end(t, s, v, "a", "crash")
+		synctest.Wait()
+		if got := roll(v); got != "a1" || lives != 3 {
+			t.Errorf("%s in %d lives", got, lives)
+		}
+	})
+}
+
+// A supervisedModel says what a supervisor is to do, as simply as possible.
+type supervisedModel struct {
+	strategy Strategy
+	limit    int
+	within   time.Duration
+	children []*modelChild
+	restarts []time.Time
+	over     bool
+	told     []string
+}
+
+type modelChild struct {
+	id    string
+	kind  RestartPolicy
+	alive bool
+}
+
+func (m *supervisedModel) tell(what string, c *modelChild) { m.told = append(m.told, what+" "+c.id) }
+
+func (m *supervisedModel) stop(c *modelChild) {
+	if c.alive {
+		m.tell("stopping", c)
+		m.tell("stopped", c)
+	}
+	c.alive = false
+}
+
+func (m *supervisedModel) drop(gone func(*modelChild) bool) {
+	m.children = slices.DeleteFunc(m.children, gone)
+}
+
+func (m *supervisedModel) end(c *modelChild, way string, now time.Time) {
+	switch way {
+	case "StopAgent", "StopChild":
+		m.stop(c)
+		m.drop(func(x *modelChild) bool { return x == c })
+		return
+	case "leave":
+		m.stop(c)
+	case "crash":
+		m.tell("crashed", c)
+	case "kill":
+		m.tell("stopped", c)
+	}
+	c.alive = false
+	switch {
+	case c.kind == Temporary:
+		m.drop(func(x *modelChild) bool { return x == c })
+		return
+	case c.kind == Transient && way == "leave":
+		return
+	}
+	m.restarts = append(m.restarts, now)
+	recent := 0
+	for _, at := range m.restarts {
+		if now.Sub(at) <= m.within {
+			recent++
+		}
+	}
+	if m.over = recent > m.limit; m.over {
+		for _, x := range slices.Backward(m.children) {
+			m.stop(x)
+		}
+		m.children = nil
+		m.told = append(m.told, "gave_up boss")
+		return
+	}
+	tied := m.children
+	switch from := slices.Index(m.children, c); m.strategy {
+	case OneForOne:
+		tied = tied[from : from+1]
+	case RestForOne:
+		tied = tied[from:]
+	}
+	for _, x := range slices.Backward(tied) {
+		m.stop(x)
+	}
+	for _, x := range tied {
+		if x.kind != Temporary {
+			m.tell("started", x)
+			m.tell("restarted", x)
+			x.alive = true
+		}
+	}
+	m.drop(func(x *modelChild) bool { return x.kind == Temporary && !x.alive })
+}
+
+// A modelStep is what happens to a supervisor at one moment of the test of its
+// model.
+type modelStep struct {
+	pause time.Duration
+	add   bool
+	kind  RestartPolicy // of the child that is added
+	child int           // which of those alive ends otherwise
+	way   string        // how
+}
+
+// Whatever happens to its children, one after the other, a supervisor does what
+// the model says, in the model's order.
+func TestSupervisorIsLikeItsModel(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		// All is drawn before because rapid does not run in a bubble.
+		m := &supervisedModel{
+			strategy: Strategy(rapid.IntRange(0, 2).Draw(r, "strategy")),
+			limit:    rapid.IntRange(1, 12).Draw(r, "limit"), within: 10 * time.Second,
+		}
+		steps := rapid.SliceOfN(rapid.Custom(func(r *rapid.T) modelStep {
+			return modelStep{
+				pause: time.Duration(rapid.IntRange(0, 3).Draw(r, "seconds")) * time.Second,
+				add:   rapid.IntRange(0, 3).Draw(r, "add") == 0,
+				kind:  RestartPolicy(rapid.IntRange(0, 2).Draw(r, "kind")),
+				child: rapid.IntRange(0, 100).Draw(r, "child"),
+				way:   rapid.SampledFrom([]string{"crash", "kill", "leave", "StopAgent", "StopChild"}).Draw(r, "way"),
+			}
+		}), 1, 40).Draw(r, "steps")
+		var wrong string
+		synctest.Test(t, func(t *testing.T) { wrong = compareWithModel(t, m, steps) })
+		if wrong != "" {
+			r.Fatal(wrong)
+		}
+	})
+}
+
+// compareWithModel returns what a supervisor does otherwise than its model.
+func compareWithModel(t *testing.T, m *supervisedModel, steps []modelStep) (wrong string) {
+	s, err := Start(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		err := s.Stop(context.Background())
+		if tel := s.Telemetry(); err != nil || s.Goroutines() != 0 || tel.Agents != 0 || tel.Subscriptions != 0 {
+			wrong += fmt.Sprintf(" stop: %v, left %d goroutines, %+v", err, s.Goroutines(), tel)
+		}
+	}()
+	v := startSupervisor(t, s, SupervisorSpec{ID: "boss", Strategy: m.strategy, MaxRestarts: m.limit, Within: m.within})
+	d := keepChronicle(t, s)
+	for n, step := range steps {
+		time.Sleep(step.pause)
+		alive := slices.DeleteFunc(slices.Clone(m.children), func(c *modelChild) bool { return !c.alive })
+		if len(alive) < 2 || step.add {
+			c := &modelChild{id: fmt.Sprint("c", n), kind: step.kind, alive: true}
+			if _, err := v.StartChild(t.Context(), plainChild(c.id, c.kind)); err != nil {
+				return err.Error()
+			}
+			m.children = append(m.children, c)
+			m.tell("started", c)
+		} else {
+			c := alive[step.child%len(alive)]
+			end(t, s, v, c.id, step.way)
+			m.end(c, step.way, time.Now())
+		}
+		synctest.Wait()
+		if got, want := d.take(), strings.Join(m.told, ", "); got != want {
+			return fmt.Sprintf("step %d: told %s\nwant %s", n, got, want)
+		}
+		m.told = nil
+		var got, want []string
+		for _, c := range v.Children() {
+			got = append(got, fmt.Sprint(c.ID, c.Alive))
+		}
+		for _, c := range m.children {
+			want = append(want, fmt.Sprint(c.id, c.alive))
+		}
+		if !slices.Equal(got, want) || (v.Err() != nil) != m.over {
+			return fmt.Sprintf("step %d: has %v, %v\nwant %v, over: %v", n, got, v.Err(), want, m.over)
+		}
+		if m.over {
+			break
+		}
+	}
+	return ""
+}
+
+// Whatever happens to its children at the same time, those that were not stopped
+// live in the end, and the others do not.
+func TestSupervisorAmongMany(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s, err := Start(Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		const n = 8
+		var children []Child
+		for i := range n {
+			children = append(children, plainChild(fmt.Sprint("c", i), RestartPolicy(i%2)))
+		}
+		v, err := s.StartSupervisor(context.Background(), SupervisorSpec{
+			Strategy: Strategy(rapid.IntRange(0, 2).Draw(t, "strategy")), MaxRestarts: 1 << 30, Children: children,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ways := rapid.SliceOfN(rapid.SampledFrom([]string{"crash", "kill", "restart", "StopAgent", "StopChild"}), 10, 100).Draw(t, "ways")
+		stopAtOnce := rapid.Bool().Draw(t, "stop at once")
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		var wg sync.WaitGroup
+		for from := range 4 {
+			wg.Go(func() {
+				for i := from; i < len(ways); i += 4 {
+					id := fmt.Sprint("c", i%n)
+					stopped := i%n >= n/2 // only these are ever stopped for good
+					var err error
+					switch way := ways[i]; {
+					case way == "StopAgent" && stopped:
+						err = s.StopAgent(ctx, id)
+					case way == "StopChild" && stopped:
+						err = v.StopChild(ctx, id)
+					case way == "kill":
+						s.KillAgent(id)
+					case way == "restart":
+						_ = s.RestartAgent(ctx, id) // it may not be there
+					default:
+						_, _ = s.Execute(ctx, id, "crash", nil)
+					}
+					if err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		if !stopAtOnce {
+			wg.Wait()
+			for id := range n / 2 {
+				for {
+					if _, err := s.Execute(ctx, fmt.Sprint("c", id), "x", nil); err == nil {
+						break
+					}
+					if ctx.Err() != nil {
+						t.Fatalf("c%d does not live: %v", id, v.Children())
+					}
+					time.Sleep(time.Millisecond)
+				}
+			}
+			stopped := map[string]bool{}
+			for i, way := range ways {
+				if i%n >= n/2 && strings.HasPrefix(way, "Stop") {
+					stopped[fmt.Sprint("c", i%n)] = true
+				}
+			}
+			for id := range stopped {
+				if err := v.StopChild(ctx, id); err != nil { // its turn comes after all that is going on
+					t.Error(err)
+				}
+				if _, ok := s.Registry().Lookup(id); ok {
+					t.Errorf("%s lives", id)
+				}
+			}
+		}
+		if err := s.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+		wg.Wait()
+		tel := s.Telemetry()
+		if n := s.Goroutines(); n != 0 || tel.Agents != 0 || tel.MailboxDepth != 0 || tel.AgentsStarted != tel.AgentsStopped+tel.AgentsCrashed {
+			t.Errorf("left: %d goroutines, %+v", n, tel)
+		}
+	})
+}

@@ -1,0 +1,352 @@
+package stress
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"mabeam-top/internal/probes"
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress/profile"
+	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/stream"
+)
+
+const (
+	// stopWithin is how long a system may take to stop after its repetition.
+	stopWithin = 10 * time.Second
+	// abandonWithin is how long it may take when the run was interrupted.
+	abandonWithin = 500 * time.Millisecond
+)
+
+// A rig is where repetitions are carried out, one at a time: in this process
+// (a bench), or in one of their own (a child).
+type rig interface {
+	// run carries a job out and tells what goes on meanwhile. There is an
+	// outcome for each part of the job. The error says that the repetition did
+	// not come to its end; what is known of it is in the outcomes all the same.
+	run(ctx context.Context, j job, w watcher) ([]outcome, profile.Part, error)
+	// command does what a viewer asks of the load. It does not wait.
+	command(c stream.Command)
+	// close ends the rig and waits until nothing of it is left. The error says
+	// what is left all the same.
+	close() error
+}
+
+// A watcher is told what goes on while a job is carried out, by several
+// goroutines at once.
+type watcher interface {
+	// pass passes an event on, which happened at that time. Measured says of a
+	// sample that it was taken in the measured part.
+	pass(at time.Time, e stream.Event, measured bool)
+	// driving says that a part begins or ends a load, for these of its metrics;
+	// none means all.
+	driving(at time.Time, part int, on bool, metrics []string)
+}
+
+// A job is one repetition of steps of a group, side by side on a fresh system.
+type job struct {
+	// Scenario, Group and Step are places in the plan.
+	Scenario int `json:"scenario"`
+	Group    int `json:"group"`
+	// Number is that of the repetition, from 1; 0 is the warm-up.
+	Number   int           `json:"number"`
+	Parts    []part        `json:"parts"`
+	Profiles profile.Files `json:"profiles"`
+}
+
+// A part is a step's part of a job.
+type part struct {
+	Step int `json:"step"`
+	// Elapsed is the step's own time before this repetition.
+	Elapsed time.Duration `json:"elapsed"`
+	// Limit is when a warm-up by time ends; 0 means that it does not.
+	Limit time.Duration `json:"limit"`
+
+	// aborted ends when a threshold ends the step's loads.
+	aborted context.Context
+}
+
+// An outcome is what a repetition says of one step, at its end or so far.
+type outcome struct {
+	Results    map[string]sample `json:"results"`
+	Operations report.Operations `json:"operations"`
+	Errors     []report.Error    `json:"errors"`
+	// Lagging says why the repetition is inconclusive.
+	Lagging string `json:"lagging"`
+	// Steered says that its loads were held, or had another rate than planned.
+	Steered bool `json:"steered,omitempty"`
+	// Failure says why the measurement came to nothing. It is empty if the
+	// repetition was cut off.
+	Failure string `json:"failure"`
+}
+
+// A bench carries repetitions out in this process. The system, the probes and
+// the loads belong to it.
+type bench struct {
+	plan    Plan
+	sampler *probes.Sampler
+	system  atomic.Pointer[mabeam.System] // what the probes read
+	load    loadSource
+	// lacking is what each step is told that this process could not be made
+	// to be; empty for nothing.
+	lacking string
+	// steerable says that a viewer may disturb the loads.
+	steerable bool
+	helm      *helm
+	inspect   atomic.Pointer[stream.Inspect] // what a viewer wants to see
+
+	jobMu   sync.Mutex // guards what a command needs of the running job
+	parts   []*partRun
+	watcher watcher
+}
+
+// newBench returns a bench for the plan's repetitions, which takes samples at
+// an interval; 0 means 100 ms. Steerable says that a viewer may disturb the loads
+// by hand. It fails only if the probes cannot be read.
+func newBench(plan Plan, interval time.Duration, steerable bool) (*bench, error) {
+	process, err := probes.Process()
+	if err != nil {
+		return nil, fmt.Errorf("read this process's probes: %w", err)
+	}
+	b := &bench{plan: plan, helm: newHelm(), steerable: steerable}
+	b.sampler = probes.New(cmp.Or(interval, defaultInterval),
+		probes.GoMetrics(), process, probes.HostLoad(), probes.System(b.system.Load), &b.load)
+	return b, nil
+}
+
+// close implements rig.
+func (b *bench) close() error { return nil }
+
+// run implements rig.
+func (b *bench) run(ctx context.Context, j job, w watcher) (_ []outcome, _ profile.Part, err error) {
+	// What the last repetition left behind is not this one's.
+	runtime.GC()
+	scenario := &b.plan.Scenarios[j.Scenario]
+	options, err := scenario.System.options()
+	var system *mabeam.System
+	if err == nil {
+		system, err = mabeam.Start(options)
+	}
+	if err != nil {
+		return make([]outcome, len(j.Parts)), profile.Part{}, fmt.Errorf("start the system: %w", err)
+	}
+	defer func() {
+		within := stopWithin
+		if ctx.Err() != nil {
+			within = abandonWithin
+		}
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
+		defer cancel()
+		if stopErr := system.Stop(stopping); stopErr != nil && ctx.Err() == nil {
+			err = fmt.Errorf("stop the system: %w", stopErr)
+		}
+	}()
+	b.system.Store(system)
+	defer b.system.Store(nil)
+	parts := make([]*partRun, len(j.Parts))
+	for i := range parts {
+		parts[i] = newPartRun(b, j, i, scenario.Seed, system, options, w)
+	}
+	b.load.watch(parts)
+	defer b.load.watch(nil)
+	b.attend(parts, w)
+	defer b.attend(nil, nil)
+
+	var recorder profile.Recorder
+	var measured atomic.Bool
+	var lookMu sync.Mutex
+	var look looking
+	defer look.close()
+	sample := func(at time.Time, values map[string]float64) {
+		lookMu.Lock() // the last sample of a repetition is taken by another goroutine
+		defer lookMu.Unlock()
+		// While the load is held there is nothing to measure.
+		w.pass(at, stream.Event{Type: stream.SampleTaken, Sample: values, Inspection: b.look(&look, at)}, measured.Load() && !b.helm.clock.isStill())
+	}
+	sampling, stopSampling := context.WithCancel(context.WithoutCancel(ctx))
+	var samples, loads sync.WaitGroup
+	samples.Go(func() { _ = b.sampler.Run(sampling, sample) }) // it ends only when told to
+	if j.Number > 0 {
+		recorder.Begin(j.Profiles)
+		measured.Store(true)
+	}
+	sample(b.sampler.Sample())
+	for _, p := range parts {
+		loads.Go(func() { p.run(ctx) })
+	}
+	loads.Wait()
+	sample(b.sampler.Sample())
+	measured.Store(false)
+	var profiled profile.Part
+	if j.Number > 0 {
+		profiled = recorder.End()
+	}
+	stopSampling()
+	samples.Wait()
+	outcomes := make([]outcome, len(parts))
+	for i, p := range parts {
+		outcomes[i] = p.env.outcome()
+		outcomes[i].Failure, outcomes[i].Steered = p.failure, p.env.gate.wasSteered()
+	}
+	return outcomes, profiled, nil
+}
+
+// attend says which parts commands are for from now on, and who is told.
+func (b *bench) attend(parts []*partRun, w watcher) {
+	b.jobMu.Lock()
+	b.parts, b.watcher = parts, w
+	b.jobMu.Unlock()
+	var gates []*gate
+	for _, p := range parts {
+		gates = append(gates, p.env.gate)
+	}
+	b.helm.take(gates)
+}
+
+// A partRun is a step's part of a job while it is carried out.
+type partRun struct {
+	env     *Env
+	limit   time.Duration
+	failure string
+}
+
+func newPartRun(b *bench, j job, i int, seed uint64, system *mabeam.System, options mabeam.Options, w watcher) *partRun {
+	own := j.Parts[i]
+	step := &b.plan.Scenarios[j.Scenario].Groups[j.Group][own.Step]
+	seed = repetitionSeed(seed, step.Name, j.Number)
+	env := &Env{
+		Params: step.Params, Rand: rand.New(rand.NewPCG(seed, uint64(j.Number))),
+		measurement: step.Measurement, system: system, options: options,
+		watch: func(other *mabeam.System) { b.system.Store(other) },
+		began: time.Now().Add(-own.Elapsed), aborted: own.aborted, results: map[string]sample{},
+		gate: newGate(b.helm),
+	}
+	env.driving = func(bool, []string) {}
+	if j.Number == 0 {
+		env.warmup = step.Warmup
+	} else {
+		env.driving = func(on bool, metrics []string) { w.driving(time.Now(), i, on, metrics) }
+		injected := func(kind, hit string, byHand bool) {
+			w.pass(time.Now(), stream.Event{Type: stream.FaultInjected, Fault: &stream.Fault{Step: step.Name, Fault: kind, Target: hit, ByHand: byHand}}, true)
+		}
+		env.faults = newFaults(step.Faults, b.steerable, &env.gate.clock, seed, system, injected, env.Finding)
+	}
+	if b.lacking != "" {
+		env.Finding(b.lacking, 1)
+	}
+	return &partRun{env: env, limit: own.Limit}
+}
+
+// run carries the part out.
+func (p *partRun) run(ctx context.Context) {
+	limited, stop := ctx, func() {}
+	if p.limit > 0 {
+		limited, stop = context.WithTimeout(ctx, p.limit)
+	}
+	defer stop()
+	err := p.measure(limited)
+	p.env.faults.tellRest()
+	if err != nil && limited.Err() == nil {
+		p.failure = err.Error()
+	}
+}
+
+// measure calls the measurement; a panic in it is its error.
+func (p *partRun) measure(ctx context.Context) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("measurement %s panicked: %v\n%s", p.env.measurement.Name, v, debug.Stack())
+		}
+	}()
+	return p.env.measurement.Run(ctx, p.env)
+}
+
+// progress is what the running repetition says so far.
+func (b *bench) progress() []outcome {
+	b.load.mu.Lock()
+	envs := slices.Clone(b.load.envs)
+	b.load.mu.Unlock()
+	outcomes := make([]outcome, len(envs))
+	for i, e := range envs {
+		outcomes[i] = e.progress()
+	}
+	return outcomes
+}
+
+// options are the runtime's options for a system of this kind.
+func (s SystemSpec) options() (mabeam.Options, error) {
+	policy, err := mabeam.ParseQueuePolicy(s.BusPolicy)
+	return mabeam.Options{MaxAgents: s.MaxAgents, Mailbox: s.Mailbox, BusQueue: s.Mailbox, BusPolicy: policy}, err
+}
+
+// A loadSource supplies the probes that the loads of the running steps feed.
+type loadSource struct {
+	mu   sync.Mutex
+	envs []*Env
+	last report.Operations
+	at   time.Time
+}
+
+// watch says which steps' loads are told from now on.
+func (l *loadSource) watch(parts []*partRun) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.envs = nil
+	for _, p := range parts {
+		l.envs = append(l.envs, p.env)
+	}
+	l.at = time.Time{}
+}
+
+// Read tells what the loads did since the last reading. Between repetitions
+// there is nothing to tell.
+func (l *loadSource) Read(now time.Time, put func(string, float64)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.envs) == 0 {
+		return
+	}
+	var total report.Operations
+	var inflight int64
+	var lag time.Duration
+	recent := NewHistogram()
+	for _, e := range l.envs {
+		t := e.counters.totals()
+		total.Attempted += e.asked(now)
+		total.Succeeded += t.Succeeded
+		total.Failed += t.Failed
+		inflight += e.counters.inflight.Load()
+		lag = max(lag, time.Duration(e.counters.lag.Swap(0)))
+		e.mu.Lock()
+		recorders := slices.Clone(e.recorders)
+		e.mu.Unlock()
+		for _, rec := range recorders {
+			rec.Recent(recent.Merge)
+		}
+	}
+	put("inflight", float64(inflight))
+	put("generator_lag_ms", Milliseconds(lag))
+	if recent.Count() > 0 {
+		put("action_p50_ms", Milliseconds(recent.Quantile(0.5)))
+		put("action_p95_ms", Milliseconds(recent.Quantile(0.95)))
+		put("action_p99_ms", Milliseconds(recent.Quantile(0.99)))
+	}
+	if since := now.Sub(l.at); !l.at.IsZero() {
+		if since < time.Millisecond {
+			return // too short for a rate; the next reading covers it
+		}
+		// A load that was broken off had asked for more than it gets.
+		put("offered_per_second", PerSecond(max(total.Attempted-l.last.Attempted, 0), since))
+		put("completed_per_second", PerSecond(total.Succeeded-l.last.Succeeded, since))
+		put("failed_per_second", PerSecond(total.Failed-l.last.Failed, since))
+	}
+	l.last, l.at = total, now
+}

@@ -1,0 +1,438 @@
+package stress
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"runtime"
+	"runtime/metrics"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/stream"
+)
+
+// idle is an agent that answers at once.
+type idle struct{ mabeam.Defaults }
+
+func (idle) HandleAction(context.Context, *mabeam.Agent, string, any) (any, error) { return nil, nil }
+
+// startIdle starts agents that faults can hit.
+func startIdle(t *testing.T, env *Env, n int) []string {
+	t.Helper()
+	ids := make([]string, n)
+	for i := range ids {
+		id, err := env.System().StartAgent(t.Context(), env.Agent(mabeam.Spec{Type: "idle", Behaviour: idle{}}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids[i] = id
+	}
+	return ids
+}
+
+// pass is a load of one operation every 10 ms.
+func pass(t *testing.T, env *Env, d time.Duration, op func(ctx context.Context) error) {
+	t.Helper()
+	_, err := env.Drive(t.Context(), Load{Workers: 1, For: d}, func(ctx context.Context, _ Op) error {
+		if !Sleep(ctx, 10*time.Millisecond) {
+			return ctx.Err()
+		}
+		return op(ctx)
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func nothing(context.Context) error { return nil }
+
+// runFaults runs a step with faults, and returns its result and its faults as
+// they came, with their times since the step's beginning.
+func runFaults(t *testing.T, step string, run func(env *Env)) (report.Step, []stream.Event) {
+	t.Helper()
+	cat := Catalogue{{
+		Name: "hit", Summary: "What do faults hit?", Targets: []Target{Agents, Subscribers, Components},
+		Metrics: []Metric{{Name: "done", Unit: "bool"}},
+		Run: func(_ context.Context, env *Env) error {
+			run(env)
+			env.Bool("done", true)
+			return nil
+		},
+	}}
+	events, r := collect(t.Context(), t, Engine{}.Source(planOf(t, cat, scenarioOf("  - measure: hit\n"+step))))
+	began := 0.0
+	var faults []stream.Event
+	for _, e := range events {
+		switch {
+		case e.Type == stream.RepetitionStarted:
+			began = e.T
+		case e.Fault != nil:
+			e.T -= began
+			faults = append(faults, e)
+		}
+	}
+	return r.Scenarios[0].Steps[0], faults
+}
+
+// Half of the agents are killed, or panic: exactly those are gone.
+func TestFaultsEndAgents(t *testing.T) {
+	for kind, crashed := range map[string]int64{"kill_agents": 0, "panic_agents": 5} {
+		synctest.Test(t, func(t *testing.T) {
+			var ids, left []string
+			var tel mabeam.Telemetry
+			step, faults := runFaults(t, "    warmup: 20ms\n    faults: [{"+kind+": 5, from: 100ms}]", func(env *Env) {
+				ids, left = startIdle(t, env, 10), nil
+				pass(t, env, time.Second, nothing)
+				for _, r := range env.System().Registry().All() {
+					left = append(left, r.ID)
+				}
+				tel = env.System().Telemetry()
+			})
+			if len(left) != 5 || tel.AgentsCrashed != crashed {
+				t.Errorf("%s: %d agents are left, %d have crashed", kind, len(left), tel.AgentsCrashed)
+			}
+			hit := map[string]bool{}
+			for _, e := range faults {
+				hit[e.Fault.Target] = true
+				if e.Fault.Step != "hit" || e.Fault.Fault != kind || math.Abs(e.T-0.1) > 1e-9 || e.Fault.ByHand ||
+					!slices.Contains(ids, e.Fault.Target) || slices.Contains(left, e.Fault.Target) {
+					t.Errorf("%s: at %v %+v", kind, e.T, e.Fault)
+				}
+			}
+			if len(hit) != 5 || !slices.Equal(step.Faults, []report.Fault{{Fault: kind, Injected: 5}}) {
+				t.Errorf("%s: %d different targets, told %v", kind, len(hit), step.Faults)
+			}
+		})
+	}
+}
+
+// The clock of faults is the load's: it stands still between two loads.
+func TestFaultsHaveARate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, faults := runFaults(t, "    faults: [{kill_agents: 10/s, from: 200ms, until: 600ms}]", func(env *Env) {
+			startIdle(t, env, 10)
+			pass(t, env, 350*time.Millisecond, nothing)
+			time.Sleep(time.Second)
+			pass(t, env, 350*time.Millisecond, nothing)
+		})
+		var at []string
+		for _, e := range faults {
+			at = append(at, fmt.Sprintf("%.3f", e.T))
+		}
+		if !slices.Equal(at, []string{"0.200", "0.300", "1.400", "1.500"}) {
+			t.Errorf("injected at %v", at)
+		}
+	})
+}
+
+func TestFaultsAreDrawnFromTheSeed(t *testing.T) {
+	hit := func(name string) (which []int) {
+		synctest.Test(t, func(t *testing.T) {
+			var ids []string
+			_, faults := runFaults(t, "    name: "+name+"\n    faults: [{kill_agents: 100/s, until: 100ms}]", func(env *Env) {
+				ids = startIdle(t, env, 100)
+				pass(t, env, 200*time.Millisecond, nothing)
+			})
+			for _, e := range faults {
+				which = append(which, slices.Index(ids, e.Fault.Target))
+			}
+		})
+		return which
+	}
+	first, again, other := hit("a"), hit("a"), hit("b") // each step has a seed of its own
+	if len(first) != 10 || !slices.Equal(first, again) || slices.Equal(first, other) {
+		t.Errorf("one seed: %v and %v; another: %v", first, again, other)
+	}
+}
+
+// Three of ten subscribers stand still for 200 ms, and the others do not.
+func TestStalledSubscribers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var longest [10]time.Duration
+		step, _ := runFaults(t, "    faults: [{stall_subscribers: 3, from: 100ms, for: 200ms}]", func(env *Env) {
+			for i := range longest {
+				if _, err := env.System().Bus().Subscribe("e", env.Subscriber(i, func(_ context.Context, e mabeam.Event) {
+					mu.Lock()
+					defer mu.Unlock()
+					longest[i] = max(longest[i], time.Since(e.Timestamp))
+				}), mabeam.SubscribeOptions{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			pass(t, env, time.Second, func(ctx context.Context) error {
+				return env.System().Bus().Publish(ctx, mabeam.Event{Type: "e"})
+			})
+		})
+		stalled := 0
+		for i, d := range longest {
+			// The first event that waits comes up to 10 ms after the stall begins.
+			if d >= 190*time.Millisecond && d <= 200*time.Millisecond {
+				stalled++
+			} else if d != 0 {
+				t.Errorf("subscriber %d waited %v", i+1, d)
+			}
+		}
+		if stalled != 3 || !slices.Equal(step.Faults, []report.Fault{{Fault: "stall_subscribers", Injected: 3}}) {
+			t.Errorf("%d subscribers stood still, told %v", stalled, step.Faults)
+		}
+	})
+}
+
+// Two of four agents take 5 ms longer for half a second.
+func TestSlowActions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := map[string]int{}
+		var slowest, last time.Duration
+		_, faults := runFaults(t, "    faults: [{slow_actions: 2, by: 5ms, for: 500ms}]", func(env *Env) {
+			ids := startIdle(t, env, 4)
+			pass(t, env, time.Second, func(ctx context.Context) (err error) {
+				for _, id := range ids {
+					asked := time.Now()
+					_, failed := env.System().Execute(ctx, id, "any", nil)
+					err = errors.Join(err, failed)
+					if last = time.Since(asked); last > 0 {
+						slow[id]++
+						slowest = max(slowest, last)
+					}
+				}
+				return err
+			})
+		})
+		// Each turn takes 20 ms while two are slow.
+		if len(slow) != 2 || slowest != 5*time.Millisecond || last != 0 {
+			t.Errorf("slow %v, at most %v, at last %v", slow, slowest, last)
+		}
+		for _, e := range faults {
+			if n := slow[e.Fault.Target]; n < 24 || n > 25 {
+				t.Errorf("%s was slow %d times", e.Fault.Target, n)
+			}
+		}
+	})
+}
+
+// What would last for an hour is over with the load.
+func TestFaultsAreUndone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		runFaults(t, "    faults: [{slow_actions: 1, by: 30s, for: 1h}, {stall_subscribers: 1, for: 1h}]", func(env *Env) {
+			id := startIdle(t, env, 1)[0]
+			done := make(chan struct{})
+			if _, err := env.System().Bus().Subscribe("e", env.Subscriber(0, func(context.Context, mabeam.Event) { close(done) }), mabeam.SubscribeOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			began := time.Now()
+			published := false
+			pass(t, env, 100*time.Millisecond, func(ctx context.Context) error {
+				if published {
+					return nil
+				}
+				published = true
+				return errors.Join(env.System().Tell(ctx, id, "any", nil), env.System().Bus().Publish(ctx, mabeam.Event{Type: "e"}))
+			})
+			_, err := env.System().Execute(t.Context(), id, "any", nil)
+			<-done
+			if took := time.Since(began); took != 100*time.Millisecond || err != nil {
+				t.Errorf("took %v: %v", took, err)
+			}
+		})
+	})
+}
+
+// What cannot be injected is told.
+func TestFaultsThatMiss(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		step, faults := runFaults(t, "    repeat: 2\n    faults: [{kill_agents: 5}, {garbage: 10/s, from: 950ms, until: 1150ms}, {hog_cpu: 3, from: 2s}]", func(env *Env) {
+			startIdle(t, env, 3)
+			pass(t, env, time.Second, nothing)
+		})
+		want := []report.Fault{{Fault: "kill_agents", Injected: 6}, {Fault: "garbage", Injected: 2}, {Fault: "hog_cpu", Injected: 0}}
+		if !slices.Equal(step.Faults, want) || len(faults) != 8 {
+			t.Errorf("told %v and %d events", step.Faults, len(faults))
+		}
+		told := map[string]int64{}
+		for _, e := range step.Errors {
+			told[e.Message] = e.Count
+		}
+		if told["kill_agents was not injected: nothing was left to hit"] != 4 ||
+			told["garbage was not injected: the load ended before"] != 2 ||
+			told["hog_cpu was not injected: the load ended before"] != 6 || len(told) != 3 {
+			t.Errorf("errors %v", told)
+		}
+	})
+}
+
+// A supervised agent that was killed comes back, and can be killed again.
+func TestFaultsHitTheRestarted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		step, faults := runFaults(t, "    faults: [{kill_agents: 10/s, until: 300ms}]", func(env *Env) {
+			v, err := env.System().StartSupervisor(t.Context(), mabeam.SupervisorSpec{MaxRestarts: 10, Children: []mabeam.Child{
+				{ID: "cat", New: func() mabeam.Spec { return env.Agent(mabeam.Spec{Type: "idle", Behaviour: idle{}}) }},
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			pass(t, env, time.Second, nothing)
+			if n := len(v.Children()); n != 1 || env.System().Registry().Count() != 1 {
+				t.Errorf("%d children", n)
+			}
+		})
+		if len(faults) != 3 || len(step.Errors) != 0 {
+			t.Errorf("%d faults, errors %v", len(faults), step.Errors)
+		}
+	})
+}
+
+// The process gets the garbage that was asked for, and a goroutine that is busy
+// for as long as the load.
+func TestFaultsOfTheProcess(t *testing.T) {
+	allocated := func() uint64 {
+		s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+		metrics.Read(s)
+		return s[0].Value.Uint64()
+	}
+	const each = 8 << 20
+	step, _ := runFaults(t, "    faults: [{garbage: 4, size: 8MiB}, {hog_cpu: 2, for: 1h}]", func(env *Env) {
+		before, goroutines := allocated(), runtime.NumGoroutine()
+		_, err := env.Drive(t.Context(), Load{Workers: 1, Operations: 1}, func(ctx context.Context, _ Op) error {
+			for allocated()-before < 4*each || runtime.NumGoroutine() < goroutines+2 {
+				if !Sleep(ctx, time.Millisecond) {
+					return ctx.Err()
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	if want := []report.Fault{{Fault: "garbage", Injected: 4}, {Fault: "hog_cpu", Injected: 2}}; !slices.Equal(step.Faults, want) {
+		t.Errorf("told %v, errors %v", step.Faults, step.Errors)
+	}
+}
+
+func TestInjectionPlanned(t *testing.T) {
+	for _, c := range []struct {
+		often any
+		from  time.Duration
+		until any
+		want  int
+		known bool
+	}{
+		{5, time.Second, nil, 5, true},
+		{10.0, time.Second, 4 * time.Second, 30, true},
+		{1000.0, time.Duration(0), 24 * time.Hour, 86_400_000, true},
+		{0.001, time.Duration(0), time.Second, 1, true},
+		{10.0, time.Second, nil, 0, false},
+	} {
+		i := Injection{Kind: "garbage", Params: Params{"garbage": c.often, "from": c.from, "until": c.until}}
+		if n, ok := i.planned(); n != c.want || ok != c.known {
+			t.Errorf("%v from %v until %v: %d, %v", c.often, c.from, c.until, n, ok)
+		}
+	}
+}
+
+// A component crashes and is begun anew: the event that waits for a busy
+// subscriber is lost, the child of a supervisor lives anew, and a registry that
+// crashes is as right as before. Any draws all three, and passes over what has
+// nothing to lose.
+func TestCrashedComponents(t *testing.T) {
+	for component, lost := range map[string][3]int64{ // restarts of components, of agents, and events
+		"event_bus": {1, 0, 1}, "registry": {1, 0, 0}, "agents": {1, 1, 0}, "any": {12, 0, 1},
+	} {
+		t.Run(component, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				fault := "{crash_component: " + component + ", from: 100ms}"
+				if component == "any" {
+					fault = "{crash_component: 12, from: 100ms}"
+				}
+				var tel mabeam.Telemetry
+				step, events := runFaults(t, "    faults: ["+fault+"]", func(env *Env) {
+					system := env.System()
+					if component == "any" { // what does the work is another system
+						var err error
+						if system, err = mabeam.Start(mabeam.Options{}); err != nil {
+							t.Fatal(err)
+						}
+						env.Watch(system)
+						defer system.Stop(context.Background())
+					}
+					if component != "any" {
+						if _, err := system.StartSupervisor(t.Context(), mabeam.SupervisorSpec{Children: []mabeam.Child{
+							{ID: "cat", New: func() mabeam.Spec { return env.Agent(mabeam.Spec{Type: "idle", Behaviour: idle{}}) }},
+						}}); err != nil {
+							t.Fatal(err)
+						}
+					}
+					busy := make(chan struct{})
+					if _, err := system.Bus().Subscribe("e", func(context.Context, mabeam.Event) { <-busy }, mabeam.SubscribeOptions{}); err != nil {
+						t.Fatal(err)
+					}
+					for range 2 {
+						if err := system.Bus().Publish(t.Context(), mabeam.Event{Type: "e"}); err != nil {
+							t.Fatal(err)
+						}
+						synctest.Wait() // it has taken up the first one only
+					}
+					pass(t, env, time.Second, nothing)
+					close(busy)
+					synctest.Wait()
+					tel = system.Telemetry()
+					if system.Registry().Count() != len(system.Registry().All()) {
+						t.Error("the registry is not what it was")
+					}
+				})
+				if got := [3]int64{tel.ComponentsRestarted, tel.AgentsRestarted, tel.EventsDropped}; got != lost {
+					t.Errorf("components and agents restarted, events lost: %v, want %v", got, lost)
+				}
+				hit := map[string]int{}
+				for _, e := range events {
+					hit[e.Fault.Target]++
+				}
+				if len(events) != int(lost[0]) || step.Faults[0] != (report.Fault{Fault: "crash_component", Injected: lost[0]}) || len(step.Errors) > 0 {
+					t.Errorf("%v hit, told %v, errors %v", hit, step.Faults, step.Errors)
+				}
+				if component == "any" && (len(hit) != 2 || hit["agents"] > 0) || component != "any" && hit[component] != 1 {
+					t.Errorf("hit %v", hit)
+				}
+			})
+		})
+	}
+}
+
+// A crash that would hit nothing is told as one that did not take place.
+func TestCrashOfNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		step, _ := runFaults(t, "    faults: [{crash_component: agents}]", func(env *Env) { pass(t, env, time.Second, nothing) })
+		if step.Faults[0].Injected != 0 || len(step.Errors) != 1 || step.Errors[0].Message != "crash_component was not injected: nothing was left to hit" {
+			t.Errorf("told %v, errors %v", step.Faults, step.Errors)
+		}
+	})
+}
+
+// Every component that a crash costs something can be asked for.
+func TestEveryComponentCanCrash(t *testing.T) {
+	system, err := mabeam.Start(mabeam.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer system.Stop(t.Context())
+	if _, err := system.StartSupervisor(t.Context(), mabeam.SupervisorSpec{}); err != nil {
+		t.Fatal(err)
+	}
+	var can []string
+	for _, c := range system.Startup() {
+		if system.CrashComponent(c.Component) == nil {
+			can = append(can, c.Component)
+		}
+	}
+	if !slices.Equal(can, crashable) {
+		t.Errorf("%v can be asked for, %v can crash", crashable, can)
+	}
+}

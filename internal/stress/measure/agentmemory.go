@@ -1,0 +1,353 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"strings"
+	"sync"
+	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/report"
+)
+
+const (
+	// leftShare is the share of what agents held that may stay behind without
+	// counting as a leak: tables and stacks that have grown once more.
+	leftShare = 0.05
+	// settleLives is how many agents live and end before memory is measured,
+	// so that histories and pools are as full as they stay.
+	settleLives = 1000
+)
+
+func agentMemory() *stress.Measurement {
+	return &stress.Measurement{
+		Name:      "agent-memory",
+		Summary:   "What do agents of each type hold, does that grow while they work, and does all of it come back?",
+		Component: "agent_memory",
+		Alone:     true,
+		Params: []stress.Param{
+			{
+				Name: "configs", Kind: stress.List, Doc: "What agents there are, and how many of each.",
+				Default: []stress.Params{{"agent_type": "demo", "count": 1000}, {"agent_type": "complex", "count": 100}},
+				Fields: []stress.Param{
+					{Name: "agent_type", Kind: stress.Text, Default: "demo", Choices: agentTypes, Doc: "What the agents are."},
+					{Name: "count", Kind: stress.Int, Default: 1000, Min: 1, Max: 10_000_000, Doc: "How many."},
+				},
+			},
+			{Name: "monitor_duration", Kind: stress.Duration, Default: 5 * time.Second, Min: 0.1, Max: 3600, Doc: "How long the agents work while their memory is read."},
+			{Name: "measurement_interval", Kind: stress.Duration, Default: 100 * time.Millisecond, Min: 0.01, Max: 600, Doc: "Time between two readings, each after two collections."},
+			{Name: "actions_per_second", Kind: stress.Int, Default: 1000, Min: 0, Max: 1_000_000, Doc: "Actions that the agents carry out meanwhile, in turn: increment of a demo agent, work of a complex one; 0 leaves them idle."},
+		},
+		Metrics: []stress.Metric{
+			{Name: "memory_per_agent", Unit: "bytes", Better: report.Lower, Keyed: true, Doc: "With .TYPE: growth of live heap and stacks by the agents of that type, idle, after two collections, per agent; by itself that of all types together. Where agents hold less than 128 KiB, as memory changes by that much by itself, it is that of more of them on a system of their own."},
+			{Name: "average_memory", Unit: "bytes", Better: report.Lower, Doc: "Mean over all readings while the agents work of live heap and stacks beyond what there is without them, per agent."},
+			{Name: "memory_growth_rate", Unit: "ratio", Better: report.Lower, Doc: "Theil–Sen slope of the live memory that was read while the agents worked × run length / median; negative if it fell."},
+			{Name: "memory_leaks", Unit: "count", Better: report.Lower, Doc: "Kinds of things that there are more of than before, at most a second after all agents were stopped: goroutines, registrations, subscriptions, and heap (more than 5 % of what the agents held, at least 128 KiB). Before is after the same agents had lived once already. Each is named in the errors, with how many, and heap with where it was allocated if that is known."},
+			{Name: "gc_reclaimed_ratio", Unit: "ratio", Better: report.Higher, Doc: "Bytes freed / bytes allocated from the first reading to the last; not above 1."},
+			{Name: "gc_pause_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "gc_pause_p99_ms", Doc: "Time that each collection stopped the process, those that the readings ask for included; of more than 256 between two readings the last 256."},
+			{Name: "total_samples", Unit: "count", Better: report.Neither, Doc: "Readings of memory while the agents worked."},
+		},
+		Estimate: func(p stress.Params) time.Duration {
+			estimate := 200*time.Millisecond + p.Duration("monitor_duration")
+			for _, c := range p.List("configs") {
+				estimate += time.Duration(c.Int("count")) * 20 * time.Microsecond
+			}
+			return estimate
+		},
+		Check: func(p stress.Params) error {
+			if p.Duration("monitor_duration") < 3*p.Duration("measurement_interval") {
+				return errors.New("monitor_duration must be at least three times measurement_interval: fewer readings show no growth")
+			}
+			if len(p.List("configs")) == 0 {
+				return errors.New("configs is empty: there are no agents to measure")
+			}
+			return nil
+		},
+		Targets: []stress.Target{stress.Components},
+		Run:     func(ctx context.Context, env *stress.Env) error { return measureAgentMemory(ctx, env, agentSpec) },
+	}
+}
+
+// workOf is the action by which an agent of a type works.
+var workOf = map[string]string{"demo": "increment", "complex": "work"}
+
+// A workforce is the agents whose memory is measured.
+type workforce struct {
+	ids   []string
+	types []string // of each
+	// By type, how much live memory grew with the agents, and how many these are.
+	grown map[string]float64
+	count map[string]int64
+}
+
+func measureAgentMemory(ctx context.Context, env *stress.Env, spec func(agentType string) mabeam.Spec) error {
+	system, p := env.System(), env.Params
+	if err := settleMemory(ctx, system); err != nil {
+		return err
+	}
+	// All agents live twice. The first time shows what they hold, with the
+	// tables that grow for them; as those stay grown, only what is more after
+	// the second time than after the first has leaked.
+	start := liveBytes()
+	agents, err := startWorkforce(ctx, env, spec, start)
+	if err != nil {
+		return err
+	}
+	if err := agents.tell(ctx, env, spec); err != nil {
+		return err
+	}
+	if err := agents.rehearse(ctx, system); err != nil {
+		return err
+	}
+	kept := liveBytes() - start // by the tables
+	actions := env.Count(int(float64(p.Int("actions_per_second")) * p.Duration("monitor_duration").Seconds()))
+	recorder := stress.NewRecorder()
+	load := env.Prepare(stress.Load{Workers: 1, Operations: actions, For: p.Duration("monitor_duration"), Recorder: recorder})
+	shard := recorder.Shard()
+	monitor := newMemoryMonitor(int(p.Duration("monitor_duration")/p.Duration("measurement_interval")) + 2)
+	sites := heapBySite()
+	before, empty := countHeld(system), liveBytes()
+
+	if agents, err = startWorkforce(ctx, env, spec, empty); err != nil {
+		return err
+	}
+	monitoring, stop := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { monitor.run(monitoring, p.Duration("measurement_interval")) })
+	defer wg.Wait()
+	defer stop()
+	if err := agents.work(ctx, env, load, shard, actions); err != nil {
+		return err
+	}
+	stop()
+	wg.Wait()
+	held := monitor.readings[len(monitor.readings)-1] - empty
+	monitor.tell(env, empty-kept, len(agents.ids))
+
+	if err := system.StopAgents(ctx, agents.ids, 0); err != nil {
+		return fmt.Errorf("stop the agents: %w", err)
+	}
+	kinds := 0
+	for _, l := range tellLeaks(ctx, env, before) {
+		kinds += int(min(l.n, 1))
+	}
+	if left := liveBytes() - empty; left > memoryNoise && left > leftShare*held {
+		kinds++
+		env.Finding(fmt.Sprintf("leaked heap: %s more than before although all agents were stopped%s",
+			report.Quantity(left, "bytes"), grownMost(sites)), 1)
+	}
+	env.Value("memory_leaks", float64(kinds))
+	return nil
+}
+
+// settleMemory has agents of all types live and work.
+func settleMemory(ctx context.Context, system *mabeam.System) error {
+	for i := range settleLives {
+		agentType := agentTypes[i%len(agentTypes)]
+		id, err := system.StartAgent(ctx, agentSpec(agentType))
+		if err == nil {
+			_, err = system.Execute(ctx, id, workOf[agentType], nil)
+		}
+		if err == nil {
+			err = system.StopAgent(ctx, id)
+		}
+		if err != nil {
+			return fmt.Errorf("settle: %w", err)
+		}
+	}
+	return nil
+}
+
+// startWorkforce starts the agents type by type. At is the live memory before.
+func startWorkforce(ctx context.Context, env *stress.Env, spec func(string) mabeam.Spec, at float64) (*workforce, error) {
+	w := &workforce{grown: map[string]float64{}, count: map[string]int64{}}
+	for _, c := range env.Params.List("configs") { // a type may be there twice
+		agentType, n := c.Text("agent_type"), c.Int("count")
+		for i := range n {
+			id, err := env.System().StartAgent(ctx, spec(agentType))
+			if err != nil {
+				env.Operations(int64(len(w.ids)), 1, 0)
+				return nil, fmt.Errorf("start agent %d of %d of type %s: %w", i+1, n, agentType, err)
+			}
+			w.ids, w.types = append(w.ids, id), append(w.types, agentType)
+		}
+		now := liveBytes()
+		w.grown[agentType] += now - at
+		w.count[agentType] += int64(n)
+		at = now
+	}
+	env.Operations(int64(len(w.ids)), 0, 0)
+	return w, nil
+}
+
+// tell reports what the agents hold.
+func (w *workforce) tell(ctx context.Context, env *stress.Env, spec func(agentType string) mabeam.Spec) error {
+	var grown float64
+	for agentType, n := range w.count {
+		alike := func(int) mabeam.Spec { return spec(agentType) }
+		if err := tellMemoryPerAgent(ctx, env, "memory_per_agent."+agentType, w.grown[agentType], n, alike); err != nil {
+			return err
+		}
+		grown += w.grown[agentType]
+	}
+	inTurn := func(n int) mabeam.Spec { return spec(w.types[n%len(w.types)]) }
+	return tellMemoryPerAgent(ctx, env, "memory_per_agent", grown, int64(len(w.ids)), inTurn)
+}
+
+// rehearse has each agent work once and end.
+func (w *workforce) rehearse(ctx context.Context, system *mabeam.System) error {
+	for i, id := range w.ids {
+		if _, err := system.Execute(ctx, id, workOf[w.types[i]], nil); err != nil {
+			return fmt.Errorf("have agents work once: %w", err)
+		}
+	}
+	if err := system.StopAgents(ctx, w.ids, 0); err != nil {
+		return fmt.Errorf("stop the agents: %w", err)
+	}
+	return nil
+}
+
+// work has the agents work in turn, evenly over the time of the load. It is a
+// closed load all the same: what counts is that they work, and the collections
+// that the readings ask for make some actions late, which are made up for.
+func (w *workforce) work(ctx context.Context, env *stress.Env, load *stress.Driver, shard *stress.Shard, actions int) error {
+	length := env.Params.Duration("monitor_duration")
+	if actions == 0 {
+		if !stress.Sleep(ctx, length) {
+			return ctx.Err()
+		}
+		return nil
+	}
+	interval := float64(time.Second) / float64(env.Params.Int("actions_per_second"))
+	start := time.Now()
+	driven, err := load.Drive(ctx, func(ctx context.Context, op stress.Op) error {
+		due := start.Add(time.Duration(float64(op.N) * interval))
+		if wait := time.Until(due); wait > 0 && !stress.Sleep(ctx, wait) {
+			return ctx.Err()
+		}
+		i := op.N % len(w.ids)
+		began := time.Now()
+		_, err := env.System().Execute(ctx, w.ids[i], workOf[w.types[i]], nil)
+		shard.Record(time.Since(began))
+		return err
+	})
+	if err == nil && !env.Aborted() && float64(driven.Attempted) < 0.9*float64(actions) {
+		env.Finding("actions that were due (actions_per_second) and not asked for: the machine, or the agents, are too slow", int64(actions)-driven.Attempted)
+	}
+	return err
+}
+
+// A memoryMonitor reads memory while agents work.
+type memoryMonitor struct {
+	// These belong to run until it has returned.
+	readings         []float64
+	pauses           *stress.Histogram
+	collections      int64      // that have been taken into pauses
+	allocated, freed [2]float64 // at the first and the last reading
+	stats            debug.GCStats
+}
+
+// newMemoryMonitor makes a monitor that needs no more memory for n readings.
+func newMemoryMonitor(n int) *memoryMonitor {
+	m := &memoryMonitor{readings: make([]float64, 0, n), pauses: stress.NewHistogram()}
+	debug.ReadGCStats(&m.stats) // makes room for the pauses
+	return m
+}
+
+// run reads at once, after each interval, and once more when ctx has ended.
+func (m *memoryMonitor) run(ctx context.Context, interval time.Duration) {
+	debug.ReadGCStats(&m.stats)
+	m.collections = m.stats.NumGC
+	m.read()
+	for next := time.Now().Add(interval); stress.Sleep(ctx, time.Until(next)); next = next.Add(interval) {
+		m.read()
+	}
+}
+
+// read takes one reading.
+func (m *memoryMonitor) read() {
+	m.readings = append(m.readings, liveBytes())
+	bytes := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}, {Name: "/gc/heap/frees:bytes"}}
+	metrics.Read(bytes)
+	last := 1
+	if len(m.readings) == 1 {
+		last = 0
+	}
+	m.allocated[last], m.freed[last] = float64(bytes[0].Value.Uint64()), float64(bytes[1].Value.Uint64())
+	debug.ReadGCStats(&m.stats)
+	fresh := min(m.stats.NumGC-m.collections, int64(len(m.stats.Pause)))
+	for _, pause := range m.stats.Pause[:fresh] { // the newest come first
+		m.pauses.Record(pause)
+	}
+	m.collections = m.stats.NumGC
+}
+
+// tell reports what was read. Without is the live memory without the agents.
+func (m *memoryMonitor) tell(env *stress.Env, without float64, agents int) {
+	env.Value("total_samples", float64(len(m.readings)))
+	env.Value("average_memory", (sum(m.readings)/float64(len(m.readings))-without)/float64(agents))
+	env.Latency("gc_pause_ms", m.pauses)
+	if len(m.readings) < 3 {
+		why := "memory was read less than three times"
+		env.Unmeasured("memory_growth_rate", why)
+		env.Unmeasured("gc_reclaimed_ratio", why)
+		return
+	}
+	env.Value("memory_growth_rate", growthRate(m.readings))
+	if allocated := m.allocated[1] - m.allocated[0]; allocated > 0 {
+		env.Value("gc_reclaimed_ratio", min((m.freed[1]-m.freed[0])/allocated, 1))
+	}
+}
+
+// heapBySite is the live heap by the function that allocated it, as far as the
+// profiler has sampled it.
+func heapBySite() map[string]int64 {
+	var records []runtime.MemProfileRecord
+	for n, ok := runtime.MemProfile(nil, false); !ok; {
+		records = make([]runtime.MemProfileRecord, n+50) // some may come meanwhile
+		if n, ok = runtime.MemProfile(records, false); ok {
+			records = records[:n]
+		}
+	}
+	sites := map[string]int64{}
+	for _, r := range records {
+		sites[allocatedIn(r.Stack())] += r.InUseBytes()
+	}
+	return sites
+}
+
+// allocatedIn is the innermost function of a stack that is not the Go
+// runtime's.
+func allocatedIn(stack []uintptr) string {
+	frames := runtime.CallersFrames(stack)
+	for {
+		f, more := frames.Next()
+		if !strings.HasPrefix(f.Function, "runtime.") || !more {
+			return f.Function
+		}
+	}
+}
+
+// grownMost names the site whose live heap has grown most since; empty if the
+// profiler has seen none.
+func grownMost(before map[string]int64) string {
+	best, most := "", int64(0)
+	for site, n := range heapBySite() {
+		if site == "" {
+			continue // the stack has not been kept
+		}
+		if n -= before[site]; n > most || n == most && n > 0 && site < best {
+			best, most = site, n
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return ", most of it allocated in " + best
+}

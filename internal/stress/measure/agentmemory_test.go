@@ -1,0 +1,181 @@
+package measure
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress"
+)
+
+// keeper is an agent that holds memory, and with each action takes some and
+// keeps a part of it.
+type keeper struct {
+	mabeam.Defaults
+	held        [][]byte
+	takes, part int
+}
+
+func (k *keeper) HandleAction(context.Context, *mabeam.Agent, string, any) (any, error) {
+	for i := range k.takes {
+		b := make([]byte, 16<<10)
+		if i < k.part {
+			k.held = append(k.held, b)
+		}
+	}
+	return nil, nil
+}
+
+// memoryOf measures the memory of agents of a known behaviour.
+func memoryOf(behaviour func(env *stress.Env) mabeam.Behaviour) stress.Catalogue {
+	return with("agent-memory", func(ctx context.Context, env *stress.Env) error {
+		return measureAgentMemory(ctx, env, func(string) mabeam.Spec {
+			return mabeam.Spec{Type: "known", Behaviour: behaviour(env)}
+		})
+	})
+}
+
+// Agents that hold exactly 1 MiB show that.
+func TestMemoryOfOneMebibyteAgents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cat := memoryOf(func(*stress.Env) mabeam.Behaviour { return &keeper{held: [][]byte{make([]byte, 1<<20)}, takes: 1} })
+		s := onlyStep(t, cat, "", "{measure: agent-memory, with: {configs: [{agent_type: demo, count: 20}, {agent_type: complex, count: 10}], monitor_duration: 1s}}")
+		for _, metric := range []string{"memory_per_agent", "memory_per_agent.demo", "memory_per_agent.complex"} {
+			within(t, metric, value(t, s, metric), 1<<20, 0.03)
+		}
+		// A reading at once and after each tenth of a second; the last may
+		// fall together with the end.
+		if v := value(t, s, "total_samples"); v < 10 || v > 11 {
+			t.Errorf("%v samples", v)
+		}
+		// Each of 30 agents started twice, and 1,000 actions.
+		if s.Operations.Succeeded != 1060 || s.Operations.Failed != 0 {
+			t.Errorf("%+v", s.Operations)
+		}
+		if d := s.Metrics["gc_pause_ms"].Distribution; d.Count < 20 || d.Max <= 0 {
+			t.Errorf("%+v, want two collections a reading at least", d)
+		}
+	})
+}
+
+// Many agents that hold the same all the time show no growth and no leak, and
+// what they leave as garbage is reclaimed.
+func TestMemoryOfAgentsThatDoNotGrow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cat := memoryOf(func(*stress.Env) mabeam.Behaviour { return &keeper{held: [][]byte{make([]byte, 16<<10)}, takes: 1} })
+		s := onlyStep(t, cat, "", "{measure: agent-memory, with: {configs: [{count: 4000}], monitor_duration: 1s}}")
+		// What the runtime adds to each is well below 1 KiB; a few agents more
+		// may not be gone yet.
+		within(t, "average_memory", value(t, s, "average_memory"), 16.75*1024, 0.08)
+		if v := value(t, s, "memory_growth_rate"); math.Abs(v) > 0.05 {
+			t.Errorf("memory_growth_rate %v of agents that do not grow", v)
+		}
+		if v := value(t, s, "memory_leaks"); v != 0 {
+			t.Errorf("%v leaks: %+v", v, s.Errors)
+		}
+		within(t, "gc_reclaimed_ratio", value(t, s, "gc_reclaimed_ratio"), 1, 0.1)
+	})
+}
+
+// Agents that keep half of what they take grow by a known amount.
+func TestMemoryOfGrowingAgents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cat := memoryOf(func(*stress.Env) mabeam.Behaviour {
+			return &keeper{held: [][]byte{make([]byte, 96<<10)}, takes: 2, part: 1}
+		})
+		s := onlyStep(t, cat, "", "{measure: agent-memory, with: {configs: [{count: 1024}], monitor_duration: 2s, actions_per_second: 1536}}")
+		// 96 MiB at first and 3,072 times 16 KiB more at the end, besides the
+		// few MiB of the process itself.
+		within(t, "memory_growth_rate", value(t, s, "memory_growth_rate"), 48.0/(96+24), 0.15)
+		within(t, "gc_reclaimed_ratio", value(t, s, "gc_reclaimed_ratio"), 0.5, 0.05)
+	})
+}
+
+// hoard is heap that nobody gives back.
+var hoard [][]byte
+
+// leaving is an agent that does something when it starts.
+type leaving struct {
+	mabeam.Defaults
+	behind func()
+}
+
+func (l leaving) Init(context.Context, *mabeam.Agent) error {
+	l.behind()
+	return nil
+}
+
+func (leaving) HandleAction(context.Context, *mabeam.Agent, string, any) (any, error) {
+	return nil, nil
+}
+
+// What a runtime leaks with each cycle of an agent's life is caught by name.
+func TestMemoryLeaksAreCaughtByName(t *testing.T) {
+	var leaked atomic.Int64
+	release := make(chan struct{})
+	defer close(release)
+	defer func() { hoard = nil }()
+	for kind, leak := range map[string]func(s *mabeam.System){
+		"none": func(*mabeam.System) {},
+		"subscriptions": func(s *mabeam.System) {
+			_, _ = s.Bus().Subscribe("leak", func(context.Context, mabeam.Event) {}, mabeam.SubscribeOptions{})
+		},
+		"registrations": func(s *mabeam.System) {
+			_ = s.Registry().Register(mabeam.Record{ID: fmt.Sprint("leak-", leaked.Add(1))})
+		},
+		"goroutines": func(*mabeam.System) { go func() { <-release }() },
+		"heap":       func(*mabeam.System) { hoardMemory() },
+	} {
+		t.Run(kind, func(t *testing.T) {
+			cat := memoryOf(func(env *stress.Env) mabeam.Behaviour {
+				return leaving{behind: func() { leak(env.System()) }}
+			})
+			s := onlyStep(t, cat, "", "{measure: agent-memory, with: {configs: [{count: 40}], monitor_duration: 100ms, measurement_interval: 20ms}}")
+			leaks, told := value(t, s, "memory_leaks"), fmt.Sprint(s.Errors)
+			if kind == "none" {
+				if leaks != 0 {
+					t.Errorf("%v leaks where there is none: %s", leaks, told)
+				}
+				return
+			}
+			if leaks != 1 || !strings.Contains(told, "leaked "+kind) {
+				t.Errorf("%v leaks, told %s", leaks, told)
+			}
+			if kind == "heap" && !strings.Contains(told, "most of it allocated in mabeam-top/internal/stress/measure.hoardMemory") {
+				t.Errorf("does not say where: %s", told)
+			}
+			for _, e := range s.Errors {
+				if strings.HasPrefix(e.Message, "leaked "+kind) && kind != "heap" && e.Count != 40 {
+					t.Errorf("%d leaked %s, want 40", e.Count, kind)
+				}
+			}
+		})
+	}
+}
+
+//go:noinline
+func hoardMemory() { hoard = append(hoard, make([]byte, 1<<20)) }
+
+// Parameters that make no sense together are told before anything runs.
+func TestMemoryThatCannotBeMonitored(t *testing.T) {
+	configs := []stress.Params{{"agent_type": "demo", "count": 1}}
+	for _, c := range []struct {
+		p    stress.Params
+		want string
+	}{
+		{stress.Params{"monitor_duration": time.Second, "measurement_interval": 300 * time.Millisecond, "configs": configs}, ""},
+		{stress.Params{"monitor_duration": time.Second, "measurement_interval": 400 * time.Millisecond, "configs": configs}, "at least three times"},
+		{stress.Params{"monitor_duration": time.Second, "measurement_interval": time.Millisecond, "configs": []stress.Params{}}, "configs is empty"},
+	} {
+		err := agentMemory().Check(c.p)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v: %v, want %q", c.p, err, c.want)
+		}
+	}
+}

@@ -1,0 +1,227 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/report"
+)
+
+// carrying returns the catalogue with the capacity of other work.
+func carrying(open func(ctx context.Context, env *stress.Env) (probe, error)) stress.Catalogue {
+	return with("capacity", func(ctx context.Context, env *stress.Env) error {
+		return measureCapacity(ctx, env, carrier{of: "test", open: open})
+	})
+}
+
+// working carries out operations, one of which is one unit of work.
+func working(env *stress.Env, op func(ctx context.Context, op stress.Op) error) probe {
+	return func(ctx context.Context, stage stress.Stage) (probed, error) {
+		driven, err := env.Drive(ctx, stress.Load{Workers: capacityWorkers, Stages: []stress.Stage{stage}, MayLag: true}, op)
+		return probed{latency: driven.Latency, due: driven.Attempted, done: driven.Succeeded, lagged: driven.Lagged()}, err
+	}
+}
+
+// queueing is work that waits until the work before it is done, and then takes
+// some time: the times are computed, and nobody waits.
+func queueing(takes func() time.Duration) func(ctx context.Context, env *stress.Env) (probe, error) {
+	return func(_ context.Context, env *stress.Env) (probe, error) {
+		return func(_ context.Context, stage stress.Stage) (probed, error) {
+			n, free, latency := int(stage.Rate*stage.For.Seconds()), time.Duration(0), stress.NewHistogram()
+			for i := range n {
+				due := time.Duration(float64(i) / stage.Rate * float64(time.Second))
+				free = max(free, due) + takes()
+				latency.Record(free - due)
+			}
+			env.Operations(int64(n), 0, 0)
+			return probed{latency: latency, due: int64(n), done: int64(n)}, nil
+		}, nil
+	}
+}
+
+const capacityStep = "{measure: capacity, with: {start: 100/s, step: 100/s, probe_duration: 500ms}}"
+
+// What takes a millisecond can be done a thousand times a second, whatever the
+// search begins with. In half a second, 2 % more make the last one 10 ms late.
+func TestCapacityOfAServer(t *testing.T) {
+	for _, start := range []string{"10/s", "700/s", "1000/s", "20000/s"} {
+		cat := carrying(queueing(func() time.Duration { return time.Millisecond }))
+		s := onlyStep(t, cat, "", "{measure: capacity, with: {start: "+start+", step: 100/s, probe_duration: 500ms}}")
+		if v := value(t, s, "capacity_per_second"); v < 950 || v > 1022 {
+			t.Errorf("from %s: capacity %v of a thousand a second", start, v)
+		}
+		d := s.Metrics["knee_latency_ms"].Distribution
+		if d.P99 > 10 || d.Min < 0.99 || s.Verdict != report.Pass {
+			t.Errorf("from %s: at the knee %+v, verdict %s, %+v", start, d, s.Verdict, s.Errors)
+		}
+		if v := value(t, s, "probes_tried"); v < 10 || v > maxCapacityProbes {
+			t.Errorf("from %s: %v probes", start, v)
+		}
+	}
+}
+
+// The same of a server that operations really wait for.
+func TestCapacityByTheClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cat := carrying(func(_ context.Context, env *stress.Env) (probe, error) {
+			turn := make(chan struct{}, 1)
+			return working(env, func(context.Context, stress.Op) error {
+				turn <- struct{}{}
+				defer func() { <-turn }()
+				time.Sleep(10 * time.Millisecond)
+				return nil
+			}), nil
+		})
+		s := onlyStep(t, cat, "timeout: 600s", "{measure: capacity, with: {start: 40/s, step: 40/s, precision: 10%, probe_duration: 1s, latency_limit: 50ms}}")
+		if v := value(t, s, "capacity_per_second"); v < 88 || v > 106 {
+			t.Errorf("capacity %v of a hundred a second", v)
+		}
+	})
+}
+
+// A server that stalls once a second, at random, has the same capacity in each
+// of several runs, within 15 %.
+func TestCapacityIsTheSameAgain(t *testing.T) {
+	least, most := math.Inf(1), 0.0
+	for seed := range uint64(10) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		s := onlyStep(t, carrying(queueing(func() time.Duration {
+			if random.IntN(100000) == 0 {
+				return 20 * time.Millisecond
+			}
+			return 10 * time.Microsecond
+		})), "", "{measure: capacity, with: {start: 10000/s, step: 10000/s}}")
+		v := value(t, s, "capacity_per_second")
+		least, most = min(least, v), max(most, v)
+	}
+	if most > 1.15*least {
+		t.Errorf("between %v and %v in ten runs", least, most)
+	}
+}
+
+// What takes no time, but is refused when it comes sooner than 500 µs after
+// the last, is limited by its success.
+func TestCapacityWithinSuccess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cat := carrying(func(_ context.Context, env *stress.Env) (probe, error) {
+			var last time.Time
+			return working(env, func(_ context.Context, op stress.Op) error {
+				if op.Due.Sub(last) < 500*time.Microsecond {
+					return errors.New("too soon")
+				}
+				last = op.Due
+				return nil
+			}), nil
+		})
+		s := onlyStep(t, cat, "timeout: 600s", capacityStep)
+		if v := value(t, s, "capacity_per_second"); v < 1900 || v > 2000 {
+			t.Errorf("capacity %v of 2,000 a second", v)
+		}
+	})
+}
+
+// Work that is never done in time has no capacity to tell.
+func TestNoCapacity(t *testing.T) {
+	s := onlyStep(t, carrying(queueing(func() time.Duration { return time.Second })), "", capacityStep)
+	if m := s.Metrics["capacity_per_second"]; m.Value != nil || len(s.Errors) == 0 {
+		t.Errorf("%+v, %+v", m, s.Errors)
+	}
+}
+
+// A machine that lets a rate through only the first time it is offered has not
+// been measured.
+func TestCapacityOfABusyMachine(t *testing.T) {
+	cat := carrying(func(_ context.Context, env *stress.Env) (probe, error) {
+		offered := map[float64]int{}
+		return func(_ context.Context, stage stress.Stage) (probed, error) {
+			env.Operations(1, 0, 0)
+			latency := stress.NewHistogram()
+			latency.Record(time.Millisecond)
+			if offered[stage.Rate]++; offered[stage.Rate] > 1 || stage.Rate > 1000 {
+				latency.Record(time.Second)
+			}
+			return probed{latency: latency, due: 1, done: 1}, nil
+		}, nil
+	})
+	s := onlyStep(t, cat, "", capacityStep)
+	if s.Verdict != report.Inconclusive || len(s.Errors) == 0 || !strings.Contains(s.Errors[0].Message, "held again") {
+		t.Errorf("%s, %+v", s.Verdict, s.Errors)
+	}
+}
+
+// Every capacity there is is found to the precision asked for, from wherever
+// the search begins.
+func TestSearch(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		number := func(name string, least, most float64) float64 {
+			return math.Exp(rapid.Float64Range(math.Log(least), math.Log(most)).Draw(t, name))
+		}
+		truth := number("capacity", 1, 1e6)
+		s := search{start: number("start", 1, 1e7), step: number("step", 1, 1e7), precision: number("precision", 0.005, 1), most: 1e7}
+		rates := 0
+		got, err := s.run(func(rate float64, _ int) (bool, error) {
+			rates++
+			return rate <= truth, nil
+		}, func() bool { return rates > 80 })
+		if err != nil || got > truth || got < truth/(1+s.precision)*(1-1e-9) {
+			t.Fatalf("found %v of %v after %d rates, %v", got, truth, rates, err)
+		}
+	})
+}
+
+// Events that subscribers get are what is counted, and nothing is left on the
+// bus.
+func TestCapacityOfEvents(t *testing.T) {
+	cat := with("capacity", func(ctx context.Context, env *stress.Env) error {
+		offer, err := carryEvents(ctx, env)
+		if err != nil {
+			return err
+		}
+		got, err := offer(ctx, stress.Stage{Rate: 1000, For: 100 * time.Millisecond})
+		if err != nil {
+			return err
+		}
+		if got.due != 300 || got.done != 300 || got.latency.Count() != 300 {
+			t.Errorf("%d of %d deliveries done, %d timed; 300 were due", got.done, got.due, got.latency.Count())
+		}
+		if n := env.System().Telemetry().Subscriptions; n != 0 {
+			t.Errorf("%d subscriptions are left", n)
+		}
+		env.Value("probes_tried", 1)
+		return nil
+	})
+	onlyStep(t, cat, "", "{measure: capacity, with: {subscribers: 3}}")
+}
+
+// The mixed work of system-load, of which every operation is answered.
+func TestCapacityOfLoad(t *testing.T) {
+	cat := with("capacity", func(ctx context.Context, env *stress.Env) error {
+		offer, err := carryLoad(ctx, env)
+		if err != nil {
+			return err
+		}
+		got, err := offer(ctx, stress.Stage{Rate: 1000, For: 100 * time.Millisecond})
+		if err != nil {
+			return err
+		}
+		if got.due != 100 || got.done != 100 || got.latency.Count() != 100 {
+			t.Errorf("%d of %d operations done, %d timed; 100 were due", got.done, got.due, got.latency.Count())
+		}
+		agents := env.System().Telemetry()
+		if agents.Agents != 50 || agents.Subscriptions != 50 { // each agent has one
+			t.Errorf("%d agents, %d subscriptions", agents.Agents, agents.Subscriptions)
+		}
+		env.Value("probes_tried", 1)
+		return nil
+	})
+	onlyStep(t, cat, "", "{measure: capacity, with: {of: system-load, agents: 50}}")
+}

@@ -1,0 +1,212 @@
+package measure
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/stress/verdict"
+)
+
+// The experiment takes minutes and is about this machine as much as about the
+// program, so that it runs only if it is asked for:
+//
+//	go test ./internal/stress/measure -run Experiment -experiment -v -timeout 1h
+var (
+	experiment     = flag.Bool("experiment", false, "find out how far comparisons of runs can be trusted, which takes a quarter of an hour")
+	experimentKeep = flag.String("experiment-keep", "", "the folder to keep the experiment's reports in; none: they are not kept")
+)
+
+// comparisons is how many are made of each kind.
+const comparisons = 10
+
+// busyAction is like agent-action, but each operation can be made longer by a
+// known share of what it took: a slow-down of 15 % is one of 15 %, whatever part
+// of the time is the runtime's, the action's, or the machine's.
+func busyAction() *stress.Measurement {
+	return &stress.Measurement{
+		Name: "busy-action", Summary: "How fast are actions of a known amount of work?",
+		Params: []stress.Param{
+			{Name: "rounds", Kind: stress.Int, Default: 1, Min: 1, Max: 1_000_000, Doc: "What each action works."},
+			{Name: "calls", Kind: stress.Int, Default: 1, Min: 1, Max: 1000, Doc: "Actions of an operation."},
+			{Name: "operations", Kind: stress.Int, Default: 1000, Min: 1, Max: 100_000_000, Doc: "How many."},
+			{Name: "slower", Kind: stress.Ratio, Default: 0.0, Min: 0, Max: 10, Doc: "By what share of its time each operation is made longer."},
+		},
+		Metrics: []stress.Metric{
+			{Name: "operations_per_second", Unit: "1/s", Better: report.Higher, Doc: "Rate."},
+			{Name: "execution_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time of one."},
+		},
+		Run: func(ctx context.Context, env *stress.Env) error {
+			id, err := env.System().StartAgent(ctx, mabeam.Spec{Type: "busy", Behaviour: busy{rounds: env.Params.Int("rounds")}})
+			if err != nil {
+				return err
+			}
+			calls, longer := env.Params.Int("calls"), 1+env.Params.Float("slower")
+			driven, err := env.Drive(ctx, stress.Load{Workers: 1, Operations: env.Params.Int("operations")}, func(ctx context.Context, _ stress.Op) error {
+				began := time.Now()
+				for range calls {
+					if _, err := env.System().Execute(ctx, id, "work", nil); err != nil {
+						return err
+					}
+				}
+				until := time.Duration(float64(time.Since(began)) * longer)
+				spins := 0
+				for time.Since(began) < until {
+					spins++
+				}
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+			env.Value("operations_per_second", driven.PerSecond())
+			env.Latency("execution_time_ms", driven.Latency)
+			return nil
+		},
+	}
+}
+
+// busy works for as many rounds of a generator of random numbers.
+type busy struct {
+	mabeam.Defaults
+	rounds int
+}
+
+func (b busy) HandleAction(context.Context, *mabeam.Agent, string, any) (any, error) {
+	x := uint64(88172645463325252)
+	for range b.rounds {
+		x ^= x << 13
+		x ^= x >> 7
+		x ^= x << 17
+	}
+	return x, nil
+}
+
+// slowdown is a scenario of which a part can be made slower: actions that take
+// much longer than what the runtime does for them, and such that do not. The
+// last step is the same always.
+func slowdown(slower string) string {
+	return fmt.Sprintf(`
+name: slowdown
+title: Slowdown
+steps:
+  - {measure: busy-action, name: long, repeat: 10, with: {rounds: 20000, operations: 30000, slower: %[1]s}}
+  - {measure: busy-action, name: short, repeat: 10, with: {rounds: 1, calls: 50, operations: 30000, slower: %[1]s}}
+  - {measure: registry-operations, name: control, repeat: 10, baseline: none, with: {lookup: 1000000, register: 100000, unregister: 100000}}
+`, slower)
+}
+
+func TestExperiment(t *testing.T) {
+	if !*experiment {
+		t.Skip("it takes a quarter of an hour; -experiment asks for it")
+	}
+	gate, err := os.ReadFile("../../../scenarios/release-gate.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Run("unchanged", func(t *testing.T) {
+		alarms := 0
+		for i := range comparisons {
+			c := compareRuns(t, fmt.Sprintf("unchanged-%02d", i+1), string(gate), string(gate))
+			if c.Detected {
+				alarms++
+			}
+			t.Logf("comparison %d: %s", i+1, told(c))
+		}
+		t.Logf("%d of %d comparisons of the same build found a regression", alarms, comparisons)
+	})
+	t.Run("slower", func(t *testing.T) {
+		found, sizes := map[string]int{}, map[string][]float64{}
+		steps := []string{"long", "short", "control"}
+		for i := range comparisons {
+			c := compareRuns(t, fmt.Sprintf("slower-%02d", i+1), slowdown("0%"), slowdown("15%"))
+			for _, step := range steps {
+				if slices.ContainsFunc(c.Metrics, func(m report.RegressionMetric) bool {
+					return m.Step == step && m.Verdict == verdict.Regressed
+				}) {
+					found[step]++
+				}
+			}
+			for _, m := range c.Metrics {
+				if m.DeltaPercent != nil {
+					key := m.Step + " " + m.Metric
+					sizes[key] = append(sizes[key], *m.DeltaPercent)
+				}
+			}
+			t.Logf("comparison %d: %s", i+1, told(c))
+		}
+		for _, step := range steps {
+			t.Logf("%s: found in %d of %d", step, found[step], comparisons)
+		}
+		for _, key := range []string{"long execution_time_ms", "short execution_time_ms", "control lookup_time_ms"} {
+			t.Logf("%s differed by %+.1f %% (median of the comparisons; from %+.1f %% to %+.1f %%)", key,
+				stress.Median(sizes[key]), slices.Min(sizes[key]), slices.Max(sizes[key]))
+		}
+	})
+}
+
+// told lists what regressed.
+func told(r report.Regression) string {
+	var found []string
+	for _, m := range r.Metrics {
+		if m.Verdict == verdict.Regressed {
+			found = append(found, fmt.Sprintf("%s %s %+.0f %% (p = %.4f; %s)", m.Step, m.Metric, *m.DeltaPercent, *m.PValue, m.Note))
+		}
+	}
+	if len(found) == 0 {
+		return "nothing"
+	}
+	return strings.Join(found, ", ")
+}
+
+// compareRuns runs two scenarios one after the other, as two calls of the
+// program would, and compares them.
+func compareRuns(t *testing.T, name, before, now string) report.Regression {
+	t.Helper()
+	c, _, err := verdict.Compare(runOnce(t, name+"-before", before), runOnce(t, name+"-now", now), "before", verdict.Rule{Force: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func runOnce(t *testing.T, name, source string) (r report.Report) {
+	t.Helper()
+	scenarios, err := stress.Parse(append(Catalogue(), busyAction()), verdict.Builtin().Components(), stress.Document{File: "experiment.yaml", Source: []byte(source)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine := stress.Engine{Baselines: verdict.Builtin()}
+	err = engine.Source(stress.Plan{Scenarios: scenarios}).Run(t.Context(), func(e stream.Event) {
+		if e.Type == stream.RunFinished {
+			r = *e.Report
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Verdict != report.Pass {
+		t.Fatalf("the run's verdict is %s", r.Verdict)
+	}
+	if *experimentKeep != "" {
+		data, err := json.Marshal(r)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(*experimentKeep, name+".json"), data, 0o666)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return r
+}

@@ -1,0 +1,124 @@
+package measure
+
+import (
+	"context"
+	"math"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"testing"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/report"
+)
+
+// holding returns the catalogue with memory-efficiency starting agents of
+// which the n-th holds so much.
+func holding(held func(n int) []byte) stress.Catalogue {
+	return with("memory-efficiency", func(ctx context.Context, env *stress.Env) error {
+		return measureMemoryEfficiency(ctx, env, func(n int) mabeam.Spec {
+			return mabeam.Spec{Type: "holder", Behaviour: &holder{held: held(n)}}
+		})
+	})
+}
+
+// Agents of 64 KiB each.
+func TestMemoryOfKnownAgents(t *testing.T) {
+	s := onlyStep(t, holding(func(int) []byte { return make([]byte, 64<<10) }), "", "{measure: memory-efficiency, with: {agent_counts: [20, 100, 400]}}")
+	within(t, "max_memory_per_agent_mb", value(t, s, "max_memory_per_agent_mb"), 0.065536, 0.1)
+	within(t, "max_memory_per_agent_mb.400", value(t, s, "max_memory_per_agent_mb.400"), 0.065536, 0.03)
+	within(t, "memory_efficiency_ratio", value(t, s, "memory_efficiency_ratio"), 1, 0.03)
+	within(t, "memory_scaling_exponent", value(t, s, "memory_scaling_exponent"), 1, 0.05)
+	within(t, "cleanup_effectiveness", value(t, s, "cleanup_effectiveness"), 1, 0.03)
+	if word, n := s.Metrics["memory_scaling"].Value, value(t, s, "max_tested_agents"); word != "linear" || n != 400 {
+		t.Errorf("called %v, with up to %v agents", word, n)
+	}
+	if s.Operations != (report.Operations{Attempted: 800, Succeeded: 800}) {
+		t.Errorf("%+v", s.Operations)
+	}
+}
+
+// Each agent holds more than the one before it: the sum grows with the square.
+func TestMemoryThatGrowsWithTheSquare(t *testing.T) {
+	s := onlyStep(t, holding(func(n int) []byte { return make([]byte, 1000*(n+1)) }), "", "{measure: memory-efficiency, with: {agent_counts: [30, 90, 270]}}")
+	within(t, "memory_scaling_exponent", value(t, s, "memory_scaling_exponent"), 2, 0.1)
+	if word := s.Metrics["memory_scaling"].Value; word != "superlinear" {
+		t.Errorf("called %v", word)
+	}
+}
+
+// Half of what the agents held is held by somebody else when they have gone.
+func TestMemoryThatIsNotGivenBack(t *testing.T) {
+	var leaked [][]byte
+	s := onlyStep(t, holding(func(n int) []byte {
+		b := make([]byte, 64<<10)
+		if n%2 == 0 {
+			leaked = append(leaked, b)
+		}
+		return b
+	}), "", "{measure: memory-efficiency, with: {agent_counts: [50, 200]}}")
+	within(t, "cleanup_effectiveness", value(t, s, "cleanup_effectiveness"), 0.5, 0.05)
+	runtime.KeepAlive(leaked)
+}
+
+// Of sixteen objects side by side one stays, so that what is in use is mostly
+// gaps, also when the agents have gone and what they held has not.
+func TestMemoryFullOfGaps(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // only the measurement collects
+	var kept, rest [][]byte
+	s := onlyStep(t, holding(func(int) []byte {
+		rest = make([][]byte, 0, 3200)
+		for i := range 3200 {
+			if b := make([]byte, 512); i%16 == 0 {
+				kept = append(kept, b)
+			} else {
+				rest = append(rest, b)
+			}
+		}
+		return nil
+	}), "", "{measure: memory-efficiency, with: {agent_counts: [1, 20]}}")
+	if v := value(t, s, "memory_efficiency_ratio"); v < 0.03 || v > 0.2 {
+		t.Errorf("memory_efficiency_ratio %v, want about a sixteenth", v)
+	}
+	if v := value(t, s, "fragmentation_ratio"); v < 0.5 || v > 1 {
+		t.Errorf("fragmentation_ratio %v", v)
+	}
+	runtime.KeepAlive(kept)
+	runtime.KeepAlive(rest)
+}
+
+// The figures of made-up readings.
+func TestFootprint(t *testing.T) {
+	before, most := footprint{live: 100, inUse: 150}, footprint{live: 900, inUse: 1150}
+	after := footprint{live: 300, held: 800, idle: 200}
+	for name, c := range map[string]struct{ got, want float64 }{
+		"efficiency":    {most.efficiency(before), 0.8},
+		"cleaned":       {after.cleaned(before, most), 0.75},
+		"fragmentation": {after.fragmentation(), 0.25},
+	} {
+		if math.Abs(c.got-c.want) > 1e-9 {
+			t.Errorf("%s: %v, want %v", name, c.got, c.want)
+		}
+	}
+}
+
+// What was not started was not tested, and what is too little to be seen is
+// not told as a figure.
+func TestMemoryThatCannotBeSeen(t *testing.T) {
+	s := onlyStep(t, Catalogue(), "system: {max_agents: 50}", "{measure: memory-efficiency, with: {agent_counts: [10, 40, 100, 200]}}")
+	if v := value(t, s, "max_tested_agents"); v != 40 {
+		t.Errorf("tested up to %v agents, where 50 are allowed", v)
+	}
+	if s.Operations.Failed != 50 {
+		t.Errorf("%+v, want 50 of 100 refused", s.Operations)
+	}
+	for name := range s.Metrics {
+		if strings.HasPrefix(name, "max_memory_per_agent_mb") || strings.HasPrefix(name, "memory_") || name == "cleanup_effectiveness" {
+			t.Errorf("%s is told of forty small agents", name)
+		}
+	}
+	if len(s.Errors) != 3 {
+		t.Errorf("told %+v", s.Errors)
+	}
+}

@@ -1,0 +1,190 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/report"
+)
+
+// pressed is what memory-pressure says of other agents, or of garbage that is
+// let go otherwise, in this process and with a clock of its own.
+func pressed(t *testing.T, parameters string, behave func() mabeam.Behaviour, letGo func([]*block)) (s report.Step) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		cat := with("memory-pressure", func(ctx context.Context, env *stress.Env) error {
+			return measureMemoryPressure(ctx, env, behave, letGo)
+		})
+		cat.Find("memory-pressure").OwnProcess = nil
+		s = onlyStep(t, cat, "", "{measure: memory-pressure, with: {memory_limit: 64MB, duration: 2s, agents: 50"+parameters+"}}")
+	})
+	return s
+}
+
+func newHoarder() mabeam.Behaviour { return &hoarder{} }
+
+func letAllGo(garbage []*block) { clear(garbage) }
+
+// A slowHoarder takes longer for its work if it holds more than a number of
+// blocks, and does not let go of what it is told to if it is a miser.
+type slowHoarder struct {
+	hoarder
+	calm, pressed time.Duration
+	blocks        int
+	miser         bool
+}
+
+// HandleAction implements mabeam.Behaviour.
+func (h *slowHoarder) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
+	switch {
+	case action == "work" && len(h.held) > h.blocks:
+		time.Sleep(h.pressed)
+	case action == "work":
+		time.Sleep(h.calm)
+	case h.miser && params.(int) < len(h.held):
+		return nil, nil
+	}
+	return h.hoarder.HandleAction(ctx, self, action, params)
+}
+
+// Of 64 MB, a tenth on 50 agents is some 15 blocks each: below 30 is calm.
+const calmBlocks = 30
+
+// Actions that take twice as long under pressure have half the throughput and
+// twice the latency; those that take the same, neither. And without pressure
+// nothing changes, whatever pressure does.
+func TestPressureRatios(t *testing.T) {
+	for _, c := range []struct {
+		parameters          string
+		calm, pressed       time.Duration
+		throughput, latency float64
+	}{
+		{"", time.Millisecond, 2 * time.Millisecond, 0.5, 2},
+		{"", time.Millisecond, time.Millisecond, 1, 1},
+		{", pressure: 10%", time.Millisecond, 2 * time.Millisecond, 1, 1},
+	} {
+		s := pressed(t, c.parameters, func() mabeam.Behaviour {
+			return &slowHoarder{calm: c.calm, pressed: c.pressed, blocks: calmBlocks}
+		}, letAllGo)
+		within(t, "throughput"+c.parameters, value(t, s, "throughput_ratio"), c.throughput, 0.03)
+		within(t, "latency"+c.parameters, value(t, s, "latency_ratio"), c.latency, 0.03)
+		if s.Metrics["survived"].Value != true || value(t, s, "allocation_failures") != 0 || s.Verdict != report.Pass {
+			t.Errorf("%s: %+v, %+v", s.Verdict, s.Metrics, s.Errors)
+		}
+	}
+}
+
+// An agent holds exactly what it is told to, and the pressure is what was asked
+// for.
+func TestPressureIsWhatIsAskedFor(t *testing.T) {
+	cat := with("memory-pressure", func(ctx context.Context, env *stress.Env) error {
+		t1 := &pressureTest{env: env, system: env.System(), behave: newHoarder}
+		ids, err := startEach(ctx, env.System(), 7, t1.spec)
+		if err != nil {
+			return err
+		}
+		t1.ids = ids
+		without := collectTwice()
+		const blocks = 16 << 20 / holdBlock
+		if _, err := env.System().Execute(ctx, ids[3], "hold", blocks); err != nil {
+			return err
+		}
+		within(t, "16 MiB", float64(collectTwice()-without), 16<<20, 0.01)
+		if _, err := env.System().Execute(ctx, ids[3], "hold", 0); err != nil {
+			return err
+		}
+		for _, share := range []float64{0.1, 0.9, 0.5} {
+			if _, err := t1.hold(ctx, share, without); err != nil {
+				return err
+			}
+			within(t, fmt.Sprintf("%.0f %% of the limit", 100*share), float64(collectTwice()), share*64e6, 0.02)
+		}
+		env.Bool("survived", true)
+		return nil
+	})
+	cat.Find("memory-pressure").OwnProcess = nil
+	if s := onlyStep(t, cat, "", "{measure: memory-pressure, baseline: none, with: {memory_limit: 64MB}}"); s.Verdict != report.Pass {
+		t.Errorf("%s, %+v", s.Verdict, s.Errors)
+	}
+}
+
+// A collection frees what nobody holds.
+func TestCollectionsAreHeldAgainstTheGarbage(t *testing.T) {
+	within(t, "garbage", collectGarbage(1000, letAllGo), 1, 0.03)
+	within(t, "garbage of which half is held", collectGarbage(1000, func(garbage []*block) { clear(garbage[:500]) }), 0.5, 0.05)
+	if v := collectGarbage(1000, func([]*block) {}); v > 0.03 {
+		t.Errorf("garbage that is all held: %v", v)
+	}
+}
+
+// Beyond the runtime's limit agents are refused. The process goes on, as only
+// its own limits would end it.
+func TestRefusedForWantOfMemory(t *testing.T) {
+	s := pressed(t, ", pressure: 120%", func() mabeam.Behaviour {
+		return &slowHoarder{calm: time.Millisecond, pressed: time.Millisecond}
+	}, letAllGo)
+	// 4 workers for 2 s, 63 of 64 operations of 1 ms: 127 starts, give or take
+	// one, and none of those before the pressure.
+	within(t, "refused", value(t, s, "allocation_failures"), 127, 0.01)
+	if o := s.Operations; o.Dropped < 126 || o.Failed > 0 || s.Metrics["survived"].Value != true {
+		t.Errorf("%+v, %+v", o, s.Metrics)
+	}
+}
+
+// Memory that is not let go is no recovery, and that is no pass.
+func TestNoRecoveryFromPressure(t *testing.T) {
+	s := pressed(t, "", func() mabeam.Behaviour {
+		return &slowHoarder{calm: time.Millisecond, pressed: time.Millisecond, miser: true}
+	}, letAllGo)
+	if m, ok := s.Metrics["recovery_time_ms"]; !ok || m.Value != nil || s.Verdict != report.Fail || !strings.Contains(fmt.Sprint(s.Errors), "was not free again within 10s") {
+		t.Errorf("%s, %+v, %+v", s.Verdict, m, s.Errors)
+	}
+}
+
+// In a process of its own: what its limit allows is survived, and what it does
+// not is not, which is a result.
+func TestPressureOnAProcess(t *testing.T) {
+	// The race detector takes several times as much besides.
+	s := onlyStep(t, Catalogue(), "", "{measure: memory-pressure, with: {memory_limit: 64MB, hard_limit: 1000%, pressure: 85%, duration: 400ms}}")
+	if s.Metrics["survived"].Value != true || !s.Isolated || s.Verdict == report.Broken {
+		t.Fatalf("%s, %+v, %+v", s.Verdict, s.Metrics, s.Errors)
+	}
+	if peak := value(t, s, "peak_memory_mb"); peak < 0.85*64 || peak > hardShare*64 && !raceDetector {
+		t.Errorf("the peak was %v MB", peak)
+	}
+	within(t, "effectiveness", value(t, s, "gc_effectiveness"), 1, 0.1)
+
+	if runtime.GOOS != "linux" {
+		return // there is no hard limit
+	}
+	s = onlyStep(t, Catalogue(), "", "{measure: memory-pressure, with: {memory_limit: 64MB, pressure: 500%, duration: 400ms}}")
+	if s.Metrics["survived"].Value != false || s.Verdict != report.Fail || !strings.Contains(fmt.Sprint(s.Errors), "out of memory") {
+		t.Errorf("%s, %+v, %+v", s.Verdict, s.Metrics, s.Errors)
+	}
+	if peak := value(t, s, "peak_memory_mb"); peak < hardShare*64-10 || peak > hardShare*64+200 {
+		t.Errorf("the peak was %v MB", peak)
+	}
+	if o := s.Operations; o.Attempted != o.Succeeded+o.Failed || o.Failed != 1 || o.Succeeded < 100 {
+		t.Errorf("%+v", o)
+	}
+	s = onlyStep(t, Catalogue(), "", "{measure: memory-pressure, baseline: none, thresholds: {survived: '== false'}, with: {memory_limit: 64MB, pressure: 500%, duration: 400ms}}")
+	if s.Verdict != report.Pass {
+		t.Errorf("%s, %+v", s.Verdict, s.Errors)
+	}
+}
+
+// A process that ends by itself did not end because of the pressure.
+func TestDeathThatIsNoResult(t *testing.T) {
+	d := &stress.Death{Cause: "exit status 7"}
+	if err := diedOfPressure(nil, d); !errors.Is(err, d) {
+		t.Errorf("%v", err)
+	}
+}

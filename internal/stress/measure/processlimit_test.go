@@ -1,0 +1,202 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"math"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/report"
+)
+
+// limited returns the catalogue with process-limit asking a system that
+// differs from ours.
+func limited(wrap func(asked) asked) stress.Catalogue {
+	return with("process-limit", func(ctx context.Context, env *stress.Env) error {
+		return measureProcessLimit(ctx, env, wrap)
+	})
+}
+
+const limitStep = "{measure: process-limit, with: {limit: 200, limit_percentage: 80%, overshoot: 25%, operations: 5000}}"
+
+// Our system takes 200 agents, refuses 50, and all else goes on.
+func TestLimitOfAgents(t *testing.T) {
+	s := onlyStep(t, Catalogue(), "", limitStep)
+	for metric, want := range map[string]float64{"rejected": 50, "graceful_degradation_score": 1, "leaked_goroutines": 0} {
+		if v := value(t, s, metric); v != want {
+			t.Errorf("%s is %v, want %v", metric, v, want)
+		}
+	}
+	if s.Metrics["limit_reached"].Value != true || s.Metrics["recovery_successful"].Value != true || len(s.Errors) > 0 {
+		t.Errorf("%+v, errors %+v", s.Metrics, s.Errors)
+	}
+	// 160 at once, the 5,000, 50 that were started again, and 200 stopped.
+	if s.Operations != (report.Operations{Attempted: 5410, Succeeded: 5410}) {
+		t.Errorf("%+v", s.Operations)
+	}
+}
+
+// A system that has no limit, and one that refuses too early, are caught.
+func TestLimitThatIsNotKept(t *testing.T) {
+	none := limited(func(a asked) asked {
+		start := a.start
+		a.start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
+			id, err := start(ctx, spec)
+			if errors.Is(err, mabeam.ErrLimitReached) {
+				return "one too many", nil
+			}
+			return id, err
+		}
+		return a
+	})
+	early := limited(func(a asked) asked {
+		start, started := a.start, 0
+		a.start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
+			if started++; started > 190 {
+				return "", mabeam.ErrLimitReached
+			}
+			return start(ctx, spec)
+		}
+		return a
+	})
+	for told, cat := range map[string]stress.Catalogue{"beyond": none, "below": early} {
+		t.Run(told, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := onlyStep(t, cat, "", strings.Replace(limitStep, "}}", ", concurrency: 1}}", 1))
+				if s.Metrics["limit_reached"].Value != false || s.Metrics["recovery_successful"].Value != false {
+					t.Errorf("%+v", s.Metrics)
+				}
+				if len(s.Errors) == 0 || !strings.Contains(s.Errors[0].Message, told+" the limit") {
+					t.Errorf("told %+v", s.Errors)
+				}
+			})
+		})
+	}
+}
+
+// At its limit a system fails every second action, or every event, or finds
+// nobody any more: a third of the operations each.
+func TestDegradationAtTheLimit(t *testing.T) {
+	for name, c := range map[string]struct {
+		score float64
+		wrap  func(a asked, atLimit *atomic.Bool) asked
+	}{
+		"actions": {1 - 1.0/6, func(a asked, atLimit *atomic.Bool) asked {
+			act, n := a.act, 0
+			a.act = func(ctx context.Context, id, action string, params any) (any, error) {
+				if n++; atLimit.Load() && n%2 == 0 {
+					return nil, mabeam.ErrTimeout
+				}
+				return act(ctx, id, action, params)
+			}
+			return a
+		}},
+		"events": {1 - 1.0/3, func(a asked, atLimit *atomic.Bool) asked {
+			publish := a.publish
+			a.publish = func(ctx context.Context, e mabeam.Event) error {
+				if atLimit.Load() {
+					return nil // it is gone, and nobody says so
+				}
+				return publish(ctx, e)
+			}
+			return a
+		}},
+		"lookups": {1 - 1.0/3, func(a asked, atLimit *atomic.Bool) asked {
+			lookup := a.lookup
+			a.lookup = func(id string) (*mabeam.Record, bool) {
+				if atLimit.Load() {
+					return nil, false
+				}
+				return lookup(id)
+			}
+			return a
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := onlyStep(t, limited(func(a asked) asked {
+					var atLimit atomic.Bool
+					start, recovering := a.start, false
+					a.start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
+						id, err := start(ctx, spec)
+						// From the first refusal on, until one is started again.
+						full := errors.Is(err, mabeam.ErrLimitReached)
+						recovering = recovering || atLimit.Load() && !full
+						atLimit.Store(full && !recovering)
+						return id, err
+					}
+					return c.wrap(a, &atLimit)
+				}), "", strings.Replace(limitStep, "}}", ", concurrency: 1}}", 1))
+				if v := value(t, s, "graceful_degradation_score"); math.Abs(v-c.score) > 0.005 {
+					t.Errorf("score %v, want %v; %+v", v, c.score, s.Errors)
+				}
+				if len(s.Errors) == 0 {
+					t.Error("nothing is told")
+				}
+				if s.Metrics["recovery_successful"].Value != true {
+					t.Errorf("not recovered: %+v", s.Errors)
+				}
+			})
+		})
+	}
+}
+
+// A system that notices only after 50 ms, or never, that there is room again.
+func TestRecoveryFromTheLimit(t *testing.T) {
+	for name, late := range map[string]time.Duration{"soon": 50 * time.Millisecond, "never": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := onlyStep(t, limited(func(a asked) asked {
+					start, full := a.start, time.Time{}
+					a.start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
+						if !full.IsZero() && time.Since(full) < late {
+							return "", mabeam.ErrLimitReached
+						}
+						id, err := start(ctx, spec)
+						if errors.Is(err, mabeam.ErrLimitReached) && full.IsZero() {
+							full = time.Now()
+						}
+						return id, err
+					}
+					return a
+				}), "", strings.Replace(limitStep, "}}", ", concurrency: 1}}", 1))
+				recovered := s.Metrics["recovery_successful"].Value == true
+				if recovered != (name == "soon") {
+					t.Fatalf("recovered %v; %+v", recovered, s.Errors)
+				}
+				if recovered {
+					within(t, "recovery_time_ms", value(t, s, "recovery_time_ms"), 50, 0.03) // it was full a moment before it was stopped
+				} else if m := s.Metrics["recovery_time_ms"]; m.Value != nil || m.Status != report.StatusFail {
+					t.Errorf("recovery_time_ms %+v", m)
+				}
+			})
+		})
+	}
+}
+
+// A goroutine that each refusal leaves behind is found.
+func TestRefusalsThatLeak(t *testing.T) {
+	release := make(chan struct{})
+	defer close(release)
+	s := onlyStep(t, limited(func(a asked) asked {
+		start := a.start
+		a.start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
+			id, err := start(ctx, spec)
+			if err != nil {
+				go func() { <-release }()
+			}
+			return id, err
+		}
+		return a
+	}), "", limitStep)
+	// 50 in the overshoot, one after the recovery.
+	if v := value(t, s, "leaked_goroutines"); math.Abs(v-51) > 2 {
+		t.Errorf("leaked_goroutines is %v, want 51", v)
+	}
+}

@@ -1,0 +1,180 @@
+package measure
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/report"
+)
+
+// asking returns the catalogue with registry-scalability asking another
+// registry.
+func asking(registryOf func(*mabeam.Registry) registry) stress.Catalogue {
+	return with("registry-scalability", func(ctx context.Context, env *stress.Env) error {
+		return measureRegistryScalability(ctx, env, registryOf(env.System().Registry()))
+	})
+}
+
+// slow is a registry whose lookups, registrations and unregistrations take a
+// known time among so many agents, once it is filled.
+type slow struct {
+	*mabeam.Registry
+	takes func(agents int) time.Duration
+}
+
+func (s slow) wait() { time.Sleep(s.takes(s.Count())) }
+
+func (s slow) Lookup(id string) (*mabeam.Record, bool) {
+	s.wait()
+	return s.Registry.Lookup(id)
+}
+
+// A registry whose time is a known function of the agents in it.
+func TestRegistryScales(t *testing.T) {
+	for name, c := range map[string]struct {
+		takes       func(n int) time.Duration
+		factor      float64
+		degradation float64
+		word        string
+		verdict     report.Verdict
+	}{
+		"constant":  {func(int) time.Duration { return time.Millisecond }, 1, 0, "constant", report.Pass},
+		"linear":    {func(n int) time.Duration { return time.Duration(n) * 10 * time.Microsecond }, 2, 0.5, "linear", report.Fail},
+		"quadratic": {func(n int) time.Duration { return time.Duration(n*n) * time.Microsecond }, 4, 0.75, "superlinear", report.Fail},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cat := asking(func(r *mabeam.Registry) registry { return slow{r, c.takes} })
+				s := onlyStep(t, cat, "timeout: 600s", "{measure: registry-scalability, with: {agent_counts: [160, 20], operations: 2000, concurrency: 4}}")
+				within(t, "scaling_factor", value(t, s, "scaling_factor"), c.factor, 0.02)
+				// Four fifths of the operations are lookups, half of them while the
+				// caller's own entry is there too.
+				lookups := 0.8 * stress.Milliseconds(c.takes(20)+c.takes(21)) / 2
+				within(t, "operation_time_ms.20", value(t, s, "operation_time_ms.20"), lookups, 0.01)
+				if v := value(t, s, "performance_degradation"); v < c.degradation-0.03 || v > c.degradation+0.03 {
+					t.Errorf("performance_degradation %v, want %v", v, c.degradation)
+				}
+				if word := s.Metrics["operation_scaling"].Value; word != c.word {
+					t.Errorf("called %v, want %s", word, c.word)
+				}
+				if status := s.Metrics["scaling_factor"].Status; (status == report.StatusFail) != (c.verdict == report.Fail) {
+					t.Errorf("scaling_factor is %s", status)
+				}
+				if s.Metrics["consistent"].Value != true {
+					t.Errorf("%+v", s.Errors)
+				}
+			})
+		})
+	}
+}
+
+// forgetful is a registry that errs in one way.
+type forgetful struct {
+	*mabeam.Registry
+	kind string
+}
+
+func (f forgetful) ByType(agentType string) []*mabeam.Record {
+	found := f.Registry.ByType(agentType)
+	if f.kind == "misses" && len(found) > 0 {
+		return slices.DeleteFunc(found, func(r *mabeam.Record) bool { return r.ID == "entry-8" })
+	}
+	return found
+}
+
+func (f forgetful) ByNode(node string) []*mabeam.Record {
+	found := f.Registry.ByNode(node)
+	if f.kind == "twice" && len(found) > 0 {
+		return append(found, found[0])
+	}
+	return found
+}
+
+func (f forgetful) All() []*mabeam.Record {
+	found := f.Registry.All()
+	if f.kind == "ghost" {
+		return append(found, &mabeam.Record{ID: "ghost"})
+	}
+	return found
+}
+
+func (f forgetful) Update(id string, change func(*mabeam.Record) error) error {
+	if f.kind == "stale" {
+		return nil // as if it had been done
+	}
+	return f.Registry.Update(id, change)
+}
+
+func (f forgetful) Unregister(id string) bool {
+	if f.kind == "stays" && strings.HasPrefix(id, "entry-1") {
+		return true
+	}
+	return f.Registry.Unregister(id)
+}
+
+// A registry that errs is caught, by what it does wrong.
+func TestInconsistenciesAreFound(t *testing.T) {
+	for kind, want := range map[string]string{
+		"misses": "the listing by type misses entries",
+		"twice":  "the listing by node has entries twice",
+		"ghost":  "the listing of all has entries that do not belong there",
+		"stale":  "a lookup does not show the change before it",
+		"stays":  "the count differs from the entries registered",
+		"":       "",
+	} {
+		t.Run(kind, func(t *testing.T) {
+			cat := asking(func(r *mabeam.Registry) registry { return forgetful{r, kind} })
+			s := onlyStep(t, cat, "", "{measure: registry-scalability, with: {agent_counts: [10, 40], operations: 100}}")
+			told := slices.ContainsFunc(s.Errors, func(e report.Error) bool { return e.Message == "inconsistent registry: "+want })
+			consistent, n := s.Metrics["consistent"].Value == true, value(t, s, "inconsistencies")
+			if right := kind == ""; consistent != right || (n == 0) != right || told == right {
+				t.Errorf("consistent %v, %v inconsistencies, told %+v", consistent, n, s.Errors)
+			}
+		})
+	}
+}
+
+// exact is a registry that keeps a copy of each record, and besides it so many
+// bytes.
+type exact struct {
+	*mabeam.Registry
+	kept *[]any
+	more int
+}
+
+func (e exact) Register(r mabeam.Record) error {
+	if strings.HasPrefix(r.ID, "entry-") {
+		own := r
+		own.Capabilities, own.Metadata = slices.Clone(r.Capabilities), maps.Clone(r.Metadata)
+		*e.kept = append(*e.kept, &own, make([]byte, e.more))
+		r = mabeam.Record{ID: r.ID} // so that it is there
+	}
+	return e.Registry.Register(r)
+}
+
+// Of two registries one keeps 4 KiB more for each registration: that is what
+// memory_per_registration shows, and memory_efficiency falls by as much.
+func TestMemoryPerRegistration(t *testing.T) {
+	measured := func(more int) (perRegistration, efficiency float64) {
+		cat := asking(func(r *mabeam.Registry) registry {
+			kept := make([]any, 0, 2*2000)
+			return exact{r, &kept, more}
+		})
+		s := onlyStep(t, cat, "", "{measure: registry-scalability, with: {agent_counts: [20, 2000], operations: 100}}")
+		return value(t, s, "memory_per_registration"), value(t, s, "memory_efficiency")
+	}
+	lean, good := measured(0)
+	fat, bad := measured(4 << 10)
+	within(t, "what it keeps more", fat-lean, 4<<10, 0.05)
+	within(t, "memory_efficiency", bad, good*lean/fat, 0.1)
+	if good > 1 || good < 0.4 {
+		t.Errorf("memory_efficiency of a registry that keeps copies, and each id: %v", good)
+	}
+}

@@ -1,0 +1,382 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/report"
+)
+
+const (
+	// sandboxParts is into how many parts the sandboxes are divided, at most:
+	// memory is read between them.
+	sandboxParts = 12
+	// memoryRounds is how often the memory of a sandbox is measured, and
+	// memorySandboxes how many sandboxes share each of these: a single one is
+	// too small, and the median of the rounds leaves out the odd one in which
+	// the process itself took a page.
+	memoryRounds    = 5
+	memorySandboxes = 10
+)
+
+func sandboxLifecycle() *stress.Measurement {
+	return &stress.Measurement{
+		Name:    "sandbox-lifecycle",
+		Summary: "How fast are whole systems started and stopped side by side, what does each take, and does any notice another?",
+		Alone:   true,
+		Params: []stress.Param{
+			{Name: "sandboxes", Kind: stress.Int, Default: 50, Min: 1, Max: 1_000_000, Doc: "Whole systems to start, try and stop."},
+			{Name: "agents", Kind: stress.Int, Default: 10, Min: 1, Max: 100_000, Doc: "Agents in each, under a supervisor, with the same ids in all sandboxes."},
+			{Name: "concurrency", Kind: stress.Int, Default: 4, Min: 1, Max: 1000, Doc: "Sandboxes that are there at once, besides one that is there all the time."},
+		},
+		Metrics: []stress.Metric{
+			{Name: "sandboxes_per_second", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", Doc: "Sandboxes that were started, tried and stopped / time spent on them."},
+			{Name: "creation_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time to start a system, its supervisor and all its agents."},
+			{Name: "destruction_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time to stop all that again."},
+			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Doc: "Sandboxes that were started, tried and stopped without an error / sandboxes."},
+			{Name: "memory_per_sandbox", Unit: "bytes", Better: report.Lower, Keyed: true, Doc: "Growth of live heap and stacks by a sandbox, after two collections: the median of 5 rounds of 10 sandboxes each. With .services what the system takes without anything in it, with .supervisor what an empty supervisor adds, with .agents what all its agents add."},
+			{Name: "isolation_violations", Unit: "count", Better: report.Lower, Doc: "Events, agents, changes of state, ends and restarts of agents that a sandbox saw and that were not its own; every second sandbox has an agent killed and restarted for that."},
+			{Name: "leaked_goroutines", Unit: "count", Better: report.Lower, Doc: "Goroutines more than before, at most a second after the last sandbox was stopped."},
+			{Name: "memory_stable", Unit: "bool", Better: report.Higher, Doc: "Whether live memory, read up to 13 times between sandboxes after two collections, grew by less than 10 % (Theil–Sen slope × run length / median), and no goroutine leaked."},
+		},
+		Estimate: func(p stress.Params) time.Duration {
+			return 200*time.Millisecond + time.Duration(p.Int("sandboxes")+memoryRounds*memorySandboxes)*(time.Millisecond+time.Duration(p.Int("agents"))*10*time.Microsecond)
+		},
+		Run: func(ctx context.Context, env *stress.Env) error {
+			return measureSandboxes(ctx, env, mabeam.DemoSpec, nil)
+		},
+	}
+}
+
+// A sandbox is one whole system with its agents, which has nothing to do with
+// any other. Its agents have the ids that those of all sandboxes have.
+type sandbox struct {
+	number     int
+	system     *mabeam.System
+	supervisor *mabeam.Supervisor
+	agents     int
+	strange    atomic.Int64 // events of other sandboxes that it saw
+	heard      chan struct{}
+}
+
+// name is the node of the sandbox, which its records have.
+func (s *sandbox) name() string { return fmt.Sprintf("sandbox-%d", s.number) }
+
+// agentID is the id of the n-th agent of each sandbox.
+func agentID(n int) string { return fmt.Sprintf("agent-%d", n) }
+
+// startSandbox starts everything of a sandbox. If anything fails, nothing is
+// left of it.
+func startSandbox(ctx context.Context, env *stress.Env, number int, spec func() mabeam.Spec) (*sandbox, error) {
+	s := &sandbox{number: number, agents: env.Params.Int("agents"), heard: make(chan struct{}, 1)}
+	options := env.Options()
+	options.Node = s.name()
+	var err error
+	if s.system, err = mabeam.Start(options); err != nil {
+		return nil, fmt.Errorf("start a sandbox: %w", err)
+	}
+	if err = s.populate(ctx, spec); err != nil {
+		return nil, errors.Join(err, stopSystem(ctx, s.system))
+	}
+	return s, nil
+}
+
+func (s *sandbox) populate(ctx context.Context, spec func() mabeam.Spec) error {
+	if err := s.supervise(ctx); err != nil {
+		return err
+	}
+	return s.addAgents(ctx, spec)
+}
+
+func (s *sandbox) supervise(ctx context.Context) (err error) {
+	if s.supervisor, err = s.system.StartSupervisor(ctx, mabeam.SupervisorSpec{ID: "sandbox"}); err != nil {
+		return fmt.Errorf("start the supervisor of a sandbox: %w", err)
+	}
+	return nil
+}
+
+func (s *sandbox) addAgents(ctx context.Context, spec func() mabeam.Spec) error {
+	for i := range s.agents {
+		if _, err := s.supervisor.StartChild(ctx, mabeam.Child{ID: agentID(i), New: spec}); err != nil {
+			return fmt.Errorf("start agent %d of %d of a sandbox: %w", i+1, s.agents, err)
+		}
+	}
+	return nil
+}
+
+// listen has the sandbox hear all events of its bus. Each sandbox publishes
+// its number, so that it knows its own.
+func (s *sandbox) listen() error {
+	_, err := s.system.Bus().SubscribePattern("sandbox.*", func(_ context.Context, e mabeam.Event) {
+		if e.Data != s.number {
+			s.strange.Add(1)
+			return
+		}
+		select {
+		case s.heard <- struct{}{}:
+		default:
+		}
+	}, mabeam.SubscribeOptions{})
+	return err
+}
+
+// try uses the sandbox: it changes the state of an agent, if its number is odd
+// kills another and waits until that lives again, and publishes.
+func (s *sandbox) try(ctx context.Context) error {
+	if _, err := s.system.Execute(ctx, agentID(0), "increment", mabeam.Params{"amount": s.number}); err != nil {
+		return err
+	}
+	if s.kills() > 0 {
+		last := agentID(s.agents - 1)
+		s.system.KillAgent(last)
+		if !s.awaitRestart(ctx, last) {
+			return fmt.Errorf("an agent that was killed did not live again within %v", settleWithin)
+		}
+	}
+	if err := s.system.Bus().Publish(ctx, mabeam.Event{Type: "sandbox.mark", Data: s.number}); err != nil {
+		return err
+	}
+	select {
+	case <-s.heard:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// kills is how many of the sandbox's agents are killed. That of the only agent
+// would take the state along that is looked at.
+func (s *sandbox) kills() int64 {
+	if s.agents == 1 {
+		return 0
+	}
+	return int64(s.number % 2)
+}
+
+func (s *sandbox) awaitRestart(ctx context.Context, id string) bool {
+	for range int(settleWithin / time.Millisecond) {
+		if _, err := s.system.Ref(id); err == nil {
+			return true
+		}
+		if !stress.Sleep(ctx, time.Millisecond) {
+			return false
+		}
+	}
+	return false
+}
+
+// A violation is something of another sandbox that a sandbox saw, how often.
+type violation struct {
+	what  string
+	times int64
+}
+
+// violations tells what the sandbox sees that is not its own.
+func (s *sandbox) violations() []violation {
+	t := s.system.Telemetry()
+	var agents, changes int64
+	for _, r := range s.system.Registry().All() {
+		if r.Node != s.name() {
+			agents++
+		}
+	}
+	for i := range s.agents {
+		want := 0
+		if i == 0 {
+			want = s.number
+		}
+		info, err := s.system.Agent(agentID(i))
+		if state, ok := info.State.(mabeam.DemoState); err == nil && ok && state.Counter != want {
+			changes++
+		}
+	}
+	return []violation{
+		{"events", s.strange.Load()},
+		{"agents", agents},
+		{"changes of state", changes},
+		{"ends of agents", max(t.AgentsCrashed+t.AgentsStopped-s.kills(), 0)},
+		{"restarts", max(t.AgentsRestarted-s.kills(), 0)},
+	}
+}
+
+func measureSandboxes(ctx context.Context, env *stress.Env, spec func() mabeam.Spec, meddle func(s *sandbox)) error {
+	sandboxes := env.Count(env.Params.Int("sandboxes"))
+	before := runtime.NumGoroutine() - env.System().Goroutines()
+	if err := measureSandboxMemory(ctx, env, spec); err != nil {
+		return err
+	}
+	lives := &sandboxLives{env: env, spec: spec, meddle: meddle, creation: stress.NewRecorder(), destruction: stress.NewRecorder()}
+	// It is there all the time, and has to hear of none of the others.
+	resident, err := lives.start(ctx, sandboxes, lives.creation.Shard())
+	if err != nil {
+		return err
+	}
+	total, memory, err := lives.drive(ctx, sandboxes)
+	if err == nil {
+		lives.check(resident)
+	}
+	if err := errors.Join(err, stopSystem(ctx, resident.system)); err != nil {
+		return err
+	}
+	var leaked int
+	settle(ctx, func() bool {
+		leaked = max(runtime.NumGoroutine()-env.System().Goroutines()-before, 0)
+		return leaked > 0
+	})
+	if leaked > 0 {
+		env.Finding("leaked goroutines: they are still there after their sandboxes were stopped", int64(leaked))
+	}
+	env.Value("sandboxes_per_second", total.PerSecond())
+	env.Latency("creation_time_ms", lives.creation.Total())
+	env.Latency("destruction_time_ms", lives.destruction.Total())
+	env.Value("success_rate", ratio(total.Succeeded, total.Attempted))
+	env.Value("isolation_violations", float64(lives.violations))
+	env.Value("leaked_goroutines", float64(leaked))
+	if len(memory) < 3 {
+		env.Unmeasured("memory_stable", "that takes at least two sandboxes, to read live memory three times")
+	} else {
+		env.Bool("memory_stable", math.Abs(growthRate(memory)) < stableGrowth && leaked == 0)
+	}
+	return nil
+}
+
+// sandboxLives starts, tries and stops sandboxes.
+type sandboxLives struct {
+	env                   *stress.Env
+	spec                  func() mabeam.Spec
+	meddle                func(*sandbox) // disturbs a sandbox that is ready; may be nil
+	creation, destruction *stress.Recorder
+
+	mu         sync.Mutex
+	violations int64
+}
+
+// drive carries out the life of each sandbox, and reads live memory in
+// between.
+func (l *sandboxLives) drive(ctx context.Context, sandboxes int) (total stress.Driven, memory []float64, err error) {
+	workers := l.env.Params.Int("concurrency")
+	created, destroyed := make([]*stress.Shard, workers), make([]*stress.Shard, workers)
+	for i := range workers {
+		created[i], destroyed[i] = l.creation.Shard(), l.destruction.Shard()
+	}
+	memory = append(memory, liveBytes())
+	parts := min(sandboxParts, sandboxes)
+	for part := range parts {
+		from := sandboxes * part / parts
+		n := sandboxes*(part+1)/parts - from
+		driven, err := l.env.Drive(ctx, stress.Load{Workers: min(workers, n), Operations: n}, func(ctx context.Context, op stress.Op) error {
+			s, err := l.start(ctx, from+op.N, created[op.Worker])
+			if err != nil {
+				return err
+			}
+			l.check(s)
+			began := time.Now()
+			err = stopSystem(ctx, s.system)
+			destroyed[op.Worker].Record(time.Since(began))
+			return err
+		})
+		if err != nil {
+			return total, memory, err
+		}
+		total.Add(driven)
+		memory = append(memory, liveBytes())
+	}
+	return total, memory, nil
+}
+
+// start starts a sandbox and uses it.
+func (l *sandboxLives) start(ctx context.Context, number int, created *stress.Shard) (*sandbox, error) {
+	began := time.Now()
+	s, err := startSandbox(ctx, l.env, number, l.spec)
+	if err != nil {
+		return nil, err
+	}
+	created.Record(time.Since(began))
+	err = s.listen()
+	if err == nil {
+		err = s.try(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, stopSystem(ctx, s.system))
+	}
+	if l.meddle != nil {
+		l.meddle(s)
+	}
+	return s, nil
+}
+
+// check counts what a sandbox saw of others.
+func (l *sandboxLives) check(s *sandbox) {
+	for _, v := range s.violations() {
+		if v.times > 0 {
+			l.env.Finding("isolation violated: a sandbox saw "+v.what+" that were not its own", v.times)
+			l.mu.Lock()
+			l.violations += v.times
+			l.mu.Unlock()
+		}
+	}
+}
+
+// measureSandboxMemory measures what the parts of a sandbox take, in the order
+// in which they start.
+func measureSandboxMemory(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) error {
+	var services, supervisors, agents, all []float64
+	for range memoryRounds {
+		grown, err := growStages(ctx, env, spec)
+		if err != nil {
+			return err
+		}
+		services, supervisors, agents = append(services, grown[0]), append(supervisors, grown[1]), append(agents, grown[2])
+		all = append(all, sum(grown[:]))
+	}
+	env.Value("memory_per_sandbox", stress.Median(all))
+	env.Value("memory_per_sandbox.services", stress.Median(services))
+	env.Value("memory_per_sandbox.supervisor", stress.Median(supervisors))
+	env.Value("memory_per_sandbox.agents", stress.Median(agents))
+	return nil
+}
+
+// growStages starts some sandboxes, all of them stage by stage, and returns by
+// how much live memory grew per sandbox with each stage.
+func growStages(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) (grown [3]float64, err error) {
+	some := make([]*sandbox, 0, memorySandboxes)
+	defer func() {
+		for _, s := range some {
+			err = errors.Join(err, stopSystem(ctx, s.system))
+		}
+	}()
+	at := liveBytes()
+	stage := func(i int) {
+		now := liveBytes()
+		grown[i], at = (now-at)/memorySandboxes, now
+	}
+	for i := range memorySandboxes {
+		s := &sandbox{number: i, agents: env.Params.Int("agents")}
+		if s.system, err = mabeam.Start(env.Options()); err != nil {
+			return grown, fmt.Errorf("start a sandbox: %w", err)
+		}
+		some = append(some, s)
+	}
+	stage(0)
+	for _, s := range some {
+		if err := s.supervise(ctx); err != nil {
+			return grown, err
+		}
+	}
+	stage(1)
+	for _, s := range some {
+		if err := s.addAgents(ctx, spec); err != nil {
+			return grown, err
+		}
+	}
+	stage(2)
+	return grown, nil
+}

@@ -1,0 +1,77 @@
+package measure
+
+import (
+	"math"
+	"slices"
+)
+
+// A sized is what was measured at one size, such as the time of an operation
+// among so many agents.
+type sized struct {
+	size  int
+	value float64
+}
+
+// ascending returns the different sizes from the smallest to the largest.
+func ascending(sizes []int) []int {
+	sorted := slices.Sorted(slices.Values(sizes))
+	return slices.Compact(sorted)
+}
+
+// perDoubling is by what factor a value grows with each doubling of the size:
+// the geometric mean from the first to the last. It says false if there are no
+// two sizes, or a value is not positive. The values are in ascending order.
+func perDoubling(values []sized) (factor float64, ok bool) {
+	if len(values) < 2 {
+		return 0, false
+	}
+	first, last := values[0], values[len(values)-1]
+	if first.size == last.size || first.value <= 0 || last.value <= 0 {
+		return 0, false
+	}
+	doublings := math.Log2(float64(last.size) / float64(first.size))
+	return math.Pow(last.value/first.value, 1/doublings), true
+}
+
+// exponent is the e in value ~ size^e that fits best: the slope of a straight
+// line through the logarithms, by least squares. It says false if there are no
+// two sizes with positive values.
+func exponent(values []sized) (e float64, ok bool) {
+	var xs, ys []float64
+	for _, v := range values {
+		if v.size > 0 && v.value > 0 {
+			xs, ys = append(xs, math.Log(float64(v.size))), append(ys, math.Log(v.value))
+		}
+	}
+	x, y := mean(xs), mean(ys)
+	var covariance, variance float64
+	for i := range xs {
+		covariance += (xs[i] - x) * (ys[i] - y)
+		variance += (xs[i] - x) * (xs[i] - x)
+	}
+	if variance == 0 {
+		return 0, false
+	}
+	return covariance / variance, true
+}
+
+// mean is the arithmetic mean; 0 of none.
+func mean(values []float64) (sum float64) {
+	for _, v := range values {
+		sum += v / float64(len(values))
+	}
+	return sum
+}
+
+// scalingWord says in a word what an exponent means.
+func scalingWord(e float64) string {
+	switch {
+	case e < 0.15:
+		return "constant"
+	case e < 0.85:
+		return "logarithmic"
+	case e <= 1.15:
+		return "linear"
+	}
+	return "superlinear"
+}

@@ -1,0 +1,62 @@
+package measure
+
+import (
+	"math"
+	"slices"
+	"testing"
+)
+
+// Values that are known functions of the size.
+func TestScaling(t *testing.T) {
+	for name, c := range map[string]struct {
+		f      func(n float64) float64
+		factor float64
+		e      float64
+		word   string
+	}{
+		"constant":    {func(float64) float64 { return 7 }, 1, 0, "constant"},
+		"falling":     {func(n float64) float64 { return 1 / n }, 0.5, -1, "constant"},
+		"square root": {math.Sqrt, math.Sqrt2, 0.5, "logarithmic"},
+		"linear":      {func(n float64) float64 { return 3 * n }, 2, 1, "linear"},
+		"quadratic":   {func(n float64) float64 { return n * n }, 4, 2, "superlinear"},
+	} {
+		var values []sized
+		for _, n := range ascending([]int{100, 10, 1000, 10}) {
+			values = append(values, sized{n, c.f(float64(n))})
+		}
+		factor, ok := perDoubling(values)
+		if !ok || math.Abs(factor-c.factor) > 1e-9 {
+			t.Errorf("%s: factor %v with each doubling, %v", name, factor, ok)
+		}
+		e, ok := exponent(values)
+		if !ok || math.Abs(e-c.e) > 1e-9 || scalingWord(e) != c.word {
+			t.Errorf("%s: exponent %v (%s), %v", name, e, scalingWord(e), ok)
+		}
+	}
+}
+
+// A logarithm is neither constant nor linear.
+func TestLogarithmIsCalledSo(t *testing.T) {
+	var values []sized
+	for _, n := range []int{10, 100, 1000, 10000} {
+		values = append(values, sized{n, math.Log(float64(n))})
+	}
+	if e, ok := exponent(values); !ok || scalingWord(e) != "logarithmic" {
+		t.Errorf("exponent %v, %v", e, ok)
+	}
+}
+
+// Without two sizes nothing can be said.
+func TestScalingNeedsTwoSizes(t *testing.T) {
+	for _, values := range [][]sized{nil, {{10, 1}}, {{10, 1}, {10, 2}}, {{10, 0}, {20, 1}}} {
+		if f, ok := perDoubling(values); ok {
+			t.Errorf("%v: factor %v", values, f)
+		}
+		if e, ok := exponent(values); ok {
+			t.Errorf("%v: exponent %v", values, e)
+		}
+	}
+	if got := ascending([]int{3, 1, 3, 2}); !slices.Equal(got, []int{1, 2, 3}) {
+		t.Errorf("%v", got)
+	}
+}

@@ -1,0 +1,197 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/report"
+)
+
+// aging is an agent that answers 1,000 requests a second at first, and from
+// some moment on a share less.
+type aging struct {
+	mabeam.Defaults
+	since  time.Time
+	after  time.Duration
+	slower float64
+}
+
+func (a *aging) HandleAction(context.Context, *mabeam.Agent, string, any) (any, error) {
+	took := time.Millisecond
+	if time.Since(a.since) >= a.after {
+		took = time.Duration(float64(took) / (1 - a.slower))
+	}
+	time.Sleep(took)
+	return nil, nil
+}
+
+// A system that has slowed down by 30 % after half of the run shows that, and
+// one that has not, or that still keeps up, shows none.
+func TestLoadThatSlowsDown(t *testing.T) {
+	for _, c := range []struct{ slower, rate, want float64 }{
+		{0.3, 1000, 0.3}, {0.5, 1000, 0.5}, {0, 1000, 0}, {0.3, 500, 0},
+	} {
+		t.Run(fmt.Sprint(c), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cat := with("system-load", func(ctx context.Context, env *stress.Env) error {
+					start := time.Now()
+					return measureLoad(ctx, env, func() mabeam.Spec {
+						return mabeam.Spec{Type: "aging", Behaviour: &aging{since: start, after: 5 * time.Second, slower: c.slower}}
+					})
+				})
+				s := onlyStep(t, cat, "", fmt.Sprintf("{measure: system-load, with: {agents: 1, rate: %v/s, duration: 10s, mix: {ping: 1}}}", c.rate))
+				if got := value(t, s, "performance_degradation"); math.Abs(got-c.want) > 0.03 {
+					t.Errorf("performance_degradation %v, want %v ± 0.03", got, c.want)
+				}
+				stable := 1.0
+				if c.want > 0 {
+					stable = 0.5 // from the middle on, less than 90 % is carried
+				}
+				if got := value(t, s, "stability_score"); math.Abs(got-stable) > 0.03 {
+					t.Errorf("stability_score %v, want %v", got, stable)
+				}
+				within(t, "offered_rate", value(t, s, "offered_rate"), c.rate, 0.001)
+			})
+		})
+	}
+}
+
+// What the load was is exactly what was asked for, and its mix is by weight.
+func TestLoadIsAsAskedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var actions atomic.Int64
+		cat := with("system-load", func(ctx context.Context, env *stress.Env) error {
+			err := measureLoad(ctx, env, mabeam.DemoSpec)
+			actions.Store(env.System().Telemetry().ActionsDone)
+			return err
+		})
+		s := onlyStep(t, cat, "", "{measure: system-load, with: {agents: 100, rate: 5000/s, duration: 2s, mix: {ping: 30, increment: 30, publish: 40}}}")
+		if s.Operations != (report.Operations{Attempted: 10000, Succeeded: 10000}) {
+			t.Errorf("%+v", s.Operations)
+		}
+		within(t, "actions in the mix", float64(actions.Load()), 6000, 0.05)
+		within(t, "offered_rate", value(t, s, "offered_rate"), 5000, 0.001)
+		within(t, "load_capacity_operations_per_sec", value(t, s, "load_capacity_operations_per_sec"), 5000, 0.001)
+		for metric, want := range map[string]float64{
+			"load_balance": 1, "stability_score": 1, "performance_degradation": 0, "max_concurrent_agents": 100, "latency_ms": 0,
+		} {
+			if v := value(t, s, metric); math.Abs(v-want) > 1e-9 {
+				t.Errorf("%s = %v, want %v", metric, v, want)
+			}
+		}
+		if len(s.Errors) > 0 {
+			t.Errorf("%+v", s.Errors)
+		}
+	})
+}
+
+// broken fails every action.
+type broken struct{ mabeam.Defaults }
+
+func (broken) HandleAction(context.Context, *mabeam.Agent, string, any) (any, error) {
+	return nil, errOnPurpose
+}
+
+var errOnPurpose = errors.New("fails on purpose")
+
+// Every fourth agent fails all that it is asked: the others do three quarters
+// of the work, and no window is without errors.
+func TestUnevenLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cat := with("system-load", func(ctx context.Context, env *stress.Env) error {
+			n := 0
+			return measureLoad(ctx, env, func() mabeam.Spec {
+				if n++; n%4 == 0 {
+					return mabeam.Spec{Type: "broken", Behaviour: broken{}}
+				}
+				return mabeam.DemoSpec()
+			})
+		})
+		s := onlyStep(t, cat, "", "{measure: system-load, with: {agents: 8, rate: 1000/s, duration: 1s, mix: {ping: 1}}}")
+		within(t, "load_balance", value(t, s, "load_balance"), 0.75, 1e-9)
+		within(t, "load_capacity_operations_per_sec", value(t, s, "load_capacity_operations_per_sec"), 750, 0.001)
+		if v := value(t, s, "stability_score"); v != 0 || s.Operations.Failed != 250 {
+			t.Errorf("stability score %v, %+v", v, s.Operations)
+		}
+	})
+}
+
+// A limit on agents shows as fewer agents, and as an error that says so.
+func TestLoadOnFewerAgents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := onlyStep(t, Catalogue(), "system: {max_agents: 50}", "{measure: system-load, with: {agents: 100, rate: 1000/s, duration: 1s}}")
+		if v := value(t, s, "max_concurrent_agents"); v != 50 || s.Verdict != report.Fail {
+			t.Errorf("%v agents, %s", v, s.Verdict)
+		}
+		if told := fmt.Sprint(s.Errors); !strings.Contains(told, "only 50 of 100 agents were started") {
+			t.Errorf("told %s", told)
+		}
+	})
+}
+
+// While something else takes every processor, the generator cannot deliver the
+// load, and no figure counts. A machine that is busy besides makes that no
+// less true.
+func TestLoadOfAStarvedGenerator(t *testing.T) {
+	var stop atomic.Bool
+	var wg sync.WaitGroup
+	for range 2 * runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for turns := 0; !stop.Load(); {
+				turns++
+			}
+		})
+	}
+	s := onlyStep(t, Catalogue(), "", "{measure: system-load, with: {agents: 10, rate: 1000/s, duration: 400ms}}")
+	stop.Store(true)
+	wg.Wait()
+	if s.Verdict != report.Inconclusive || !strings.Contains(fmt.Sprint(s.Errors), "the load was not delivered") {
+		t.Errorf("%s, %+v, %+v", s.Verdict, s.Errors, s.Operations)
+	}
+}
+
+func TestFairness(t *testing.T) {
+	for _, c := range []struct {
+		shares []int64
+		want   float64
+	}{
+		{nil, 0}, {[]int64{0, 0}, 0}, {[]int64{5, 5, 5}, 1}, {[]int64{9, 0, 0}, 1.0 / 3}, {[]int64{2, 1}, 0.9},
+	} {
+		shares := make([]atomic.Int64, len(c.shares))
+		for i, n := range c.shares {
+			shares[i].Store(n)
+		}
+		if got := fairness(shares); math.Abs(got-c.want) > 1e-9 {
+			t.Errorf("%v: %v, want %v", c.shares, got, c.want)
+		}
+	}
+}
+
+// Parameters that make no sense together are told before anything runs.
+func TestLoadThatCannotBeAsked(t *testing.T) {
+	mix := stress.Params{"ping": 1, "increment": 0, "publish": 0}
+	for _, c := range []struct {
+		p    stress.Params
+		want string
+	}{
+		{stress.Params{"rate": 1000.0, "duration": time.Second, "mix": mix}, ""},
+		{stress.Params{"rate": 1000.0, "duration": time.Second, "mix": stress.Params{"ping": 0, "increment": 0, "publish": 0}}, "mix has no weight"},
+		{stress.Params{"rate": 10.0, "duration": 3 * time.Second, "mix": mix}, "has to last 4s"},
+	} {
+		err := systemLoad().Check(c.p)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v: %v, want %q", c.p, err, c.want)
+		}
+	}
+}

@@ -1,0 +1,223 @@
+package stress
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/stream"
+)
+
+const (
+	// leastRate and mostRate bound by what the rates of open loads can be
+	// multiplied by hand.
+	leastRate, mostRate = 0.01, 100.0
+	// inspectEvery is the least time between two looks at the system's inside.
+	inspectEvery = 250 * time.Millisecond
+	// mostShown bounds how many agents and subscriptions one look tells.
+	mostShown = 200
+)
+
+// Command implements stream.Steerable.
+func (r *run) Command(c stream.Command) error {
+	if err := r.check(c); err != nil {
+		return err
+	}
+	r.steerMu.Lock()
+	defer r.steerMu.Unlock()
+	if r.over {
+		return stream.ErrNotSteerable
+	}
+	switch c.Do {
+	case stream.Stop:
+		r.stop()
+		return nil
+	case stream.SetPaused:
+		if r.paused.Paused != c.Paused {
+			text := "the load goes on"
+			if c.Paused {
+				text = "the load is held"
+			}
+			r.logByHand(text)
+		}
+		r.paused = c
+		r.clock.set(c.Paused, time.Now())
+	case stream.SetRate:
+		if r.rate.Rate != c.Rate {
+			r.logByHand("the rate is " + report.Percent(c.Rate) + " of what was planned")
+		}
+		r.rate = c
+	case stream.SetInspection:
+		r.inspection = c
+	}
+	if r.rig != nil {
+		r.rig.command(c)
+	} else if c.Do == stream.InjectFault {
+		return errors.New("no load runs that a fault could be injected into")
+	}
+	return nil
+}
+
+// check says what is wrong with a command.
+func (r *run) check(c stream.Command) error {
+	switch c.Do {
+	case stream.Stop, stream.SetPaused, stream.SetInspection:
+		return nil
+	case stream.SetRate:
+		if c.Rate >= leastRate && c.Rate <= mostRate {
+			return nil
+		}
+		return fmt.Errorf("the rate can be %v to %v times what was planned, not %v", leastRate, mostRate, c.Rate)
+	case stream.InjectFault:
+		_, err := parseFault(nil, c.Fault)
+		return err
+	}
+	return fmt.Errorf("unknown command %q", c.Do)
+}
+
+// settings are the commands that a rig has to be given which was not there when
+// they came; the lock is held.
+func (r *run) settings() []stream.Command {
+	var all []stream.Command
+	for _, c := range []stream.Command{r.paused, r.rate, r.inspection} {
+		if c.Do != "" {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// use says which rig carries out repetitions from now on; nil is none.
+func (r *run) use(where rig) {
+	r.steerMu.Lock()
+	defer r.steerMu.Unlock()
+	r.rig = where
+	if where != nil {
+		for _, c := range r.settings() {
+			where.command(c)
+		}
+	}
+}
+
+// end refuses all commands from now on.
+func (r *run) end() {
+	r.steerMu.Lock()
+	defer r.steerMu.Unlock()
+	r.over = true
+}
+
+func (r *run) logByHand(message string) {
+	r.emit(stream.Event{Type: stream.Logged, Log: &stream.Log{Level: "info", Message: message, ByHand: true}})
+}
+
+// parseFault reads a fault as the faults of a scenario have it. Of which
+// measurement it is says what it can hit; nil is any.
+func parseFault(m *Measurement, text string) (Injection, error) {
+	r := &reader{faultList: faultList{file: "fault"}}
+	nodes := r.documents([]byte("{" + text + "}"))
+	var one Injection
+	if len(nodes) == 1 && len(r.faults) == 0 {
+		one, _ = r.injection(m, nodes[0])
+	}
+	if len(r.faults) > 0 {
+		return one, errors.New(r.faults[0].Message)
+	}
+	if one.Kind == "" {
+		return one, errors.New("expected a fault such as kill_agents: 10")
+	}
+	return one, nil
+}
+
+// command implements rig.
+func (b *bench) command(c stream.Command) {
+	switch c.Do {
+	case stream.SetPaused:
+		b.helm.hold(c.Paused)
+	case stream.SetRate:
+		b.helm.setRate(c.Rate)
+	case stream.SetInspection:
+		b.inspect.Store(&c.Inspect)
+	case stream.InjectFault:
+		b.injectNow(c.Fault)
+	}
+}
+
+// injectNow injects a fault into the first of the running steps that it can hit.
+func (b *bench) injectNow(text string) {
+	b.jobMu.Lock()
+	parts, w := b.parts, b.watcher
+	b.jobMu.Unlock()
+	err := errors.New("no load runs that it could be injected into")
+	for _, p := range parts {
+		var one Injection
+		if one, err = parseFault(p.env.measurement, text); err == nil {
+			if err = p.env.faults.now(one); err == nil {
+				return
+			}
+		}
+	}
+	if w != nil {
+		w.pass(time.Now(), stream.Event{Type: stream.Logged, Log: &stream.Log{
+			Level: "warn", Message: fmt.Sprintf("the fault %s was not injected: %v", text, err),
+		}}, false)
+	}
+}
+
+// now injects a fault at once, and goes on with it as long as its load runs.
+func (f *faults) now(one Injection) error {
+	if f == nil {
+		return errors.New("this run cannot be disturbed by hand")
+	}
+	f.handMu.Lock()
+	defer f.handMu.Unlock()
+	if f.loading == nil {
+		return errors.New("no load runs just now")
+	}
+	f.byHand++
+	hand := &runningFault{Injection: one, kind: one.kind(), draw: f.handDraw(), byHand: true}
+	ctx := f.loading
+	f.wg.Go(func() { f.run(ctx, hand, f.clock.now()) })
+	return nil
+}
+
+// looking takes looks at the inside of the system with the samples, as long as a
+// viewer asks for it.
+type looking struct {
+	inspector *inspection
+	at        time.Time
+}
+
+// look returns what was asked for, or nil if nothing was or it is too soon.
+func (b *bench) look(l *looking, now time.Time) *stream.Inspection {
+	asked := b.inspect.Load()
+	if asked == nil || *asked == (stream.Inspect{}) {
+		l.close()
+		return nil
+	}
+	system := b.system.Load()
+	if system == nil || now.Sub(l.at) < inspectEvery {
+		return nil
+	}
+	l.at = now
+	if l.inspector == nil || l.inspector.system != system {
+		l.close()
+		l.inspector = newInspection(system)
+	}
+	return l.inspector.look(*asked, now)
+}
+
+// close ends the inspection.
+func (l *looking) close() {
+	if l.inspector != nil {
+		l.inspector.Close()
+		l.inspector = nil
+	}
+}
+
+// withinPlan is the context of what may take so long by the run's clock, which
+// stands still while the load is held.
+func (r *run) withinPlan(ctx context.Context, d time.Duration, cause error) (context.Context, context.CancelFunc) {
+	return r.clock.withTimeout(ctx, d, cause)
+}

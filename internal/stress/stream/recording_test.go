@@ -1,0 +1,158 @@
+package stream
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"mabeam-top/internal/stress/report"
+)
+
+const (
+	startLine = `{"t":0,"type":"run_started","run":{"schema":"mabeam-top/events/v1","id":"r"}}`
+	endLine   = `{"t":9,"type":"run_finished","report":{"schema":"mabeam-top/report/v1","id":"r","verdict":"pass"}}`
+)
+
+func TestReadRecording(t *testing.T) {
+	for name, c := range map[string]struct {
+		lines  string
+		events int
+		broken string
+		err    string
+	}{
+		"whole":                         {startLine + "\n" + okLine + "\n" + endLine + "\n", 3, "", ""},
+		"nothing":                       {"", 0, "", "it is empty"},
+		"empty lines":                   {"\n\n", 0, "", "it is empty"},
+		"not a recording":               {"hello\n", 0, "", "line 1: not an event: invalid character 'h' looking for beginning of value"},
+		"cut in its first line":         {startLine[:30], 0, "", "line 1: unexpected EOF"},
+		"without its beginning":         {okLine + "\n" + endLine + "\n", 0, "", "line 1: it does not begin with a run_started, but with a log"},
+		"without its end":               {startLine + "\n" + okLine + "\n", 2, "it ends before its run has finished", ""},
+		"cut in a line":                 {startLine + "\n" + okLine + "\n" + endLine[:40], 2, "line 3: unexpected EOF", ""},
+		"corrupt in the middle":         {startLine + "\n" + okLine + "\n\x00\x01\n" + endLine + "\n", 2, "line 3: not an event: invalid character '\\x00' looking for beginning of value", ""},
+		"corrupt after its end":         {startLine + "\n" + endLine + "\n\x00\n", 2, "", ""},
+		"another run after its end":     {startLine + "\n" + endLine + "\n" + startLine + "\n", 2, "", ""},
+		"another run before it has one": {startLine + "\n" + okLine + "\n" + startLine + "\n", 2, "line 3: another run begins before this one has finished", ""},
+		"of another schema":             {`{"t":0,"type":"run_started","run":{"schema":"x"}}`, 0, "", `line 1: a stream of schema "x", but only "mabeam-top/events/v1" is understood`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, err := ReadRecording(strings.NewReader(c.lines))
+			if fmt.Sprint(err) != c.err && (err != nil || c.err != "") {
+				t.Fatalf("error %v, want %q", err, c.err)
+			}
+			if err != nil {
+				return
+			}
+			if len(r.Events) != c.events || r.Broken == nil && c.broken != "" || r.Broken != nil && r.Broken.Error() != c.broken {
+				t.Errorf("%d events, broken %v; want %d, %q", len(r.Events), r.Broken, c.events, c.broken)
+			}
+			got := r.Report()
+			if whole := c.broken == ""; whole != (got.Verdict == report.Pass) {
+				t.Errorf("report %s: %v", got.Verdict, got.Recommendations)
+			}
+		})
+	}
+}
+
+// Times never go back, and what is no time is that of the event before.
+func TestRecordingTimes(t *testing.T) {
+	r, err := ReadRecording(strings.NewReader(strings.Join([]string{
+		startLine,
+		`{"t":2,"type":"sample","sample":{"a":1}}`,
+		`{"t":1,"type":"sample","sample":{"a":1}}`,
+		`{"t":1e300,"type":"sample","sample":{"a":1}}`,
+		`{"t":3,"type":"sample","sample":{"a":1}}`,
+	}, "\n")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var times []float64
+	for _, e := range r.Events {
+		times = append(times, e.T)
+	}
+	if got := fmt.Sprint(times, r.Length()); got != "[0 2 2 2 3] 3" {
+		t.Errorf("times and length are %s", got)
+	}
+}
+
+// A long recording is thinned evenly; nothing but samples is left out.
+func TestRecordingIsBounded(t *testing.T) {
+	var lines bytes.Buffer
+	lines.WriteString(startLine + "\n")
+	const samples, most = 1000, 64
+	for i := range samples {
+		fmt.Fprintf(&lines, `{"t":%d,"type":"sample","sample":{"n":%d}}`+"\n", i, i)
+		if i%100 == 0 {
+			fmt.Fprintf(&lines, `{"t":%d,"type":"log","log":{"level":"info","message":"%d"}}`+"\n", i, i)
+		}
+	}
+	r, err := readRecording(&lines, most)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, logs, gap, last := 0, 0, 0.0, -1.0
+	for _, e := range r.Events {
+		switch e.Type {
+		case SampleTaken:
+			kept++
+			gap = max(gap, e.T-last)
+			last = e.T
+		case Logged:
+			logs++
+		}
+	}
+	if kept > most || kept < most/2 || logs != 10 || kept+r.Thinned != samples {
+		t.Errorf("%d samples and %d logs are kept, %d left out", kept, logs, r.Thinned)
+	}
+	if gap > 2*samples/(most/2) || last < samples-2*samples/(most/2) {
+		t.Errorf("the widest gap is %v, and the last sample at %v", gap, last)
+	}
+	if c := r.Course(); len(c.Times) != kept || c.Thinned != r.Thinned {
+		t.Errorf("the course has %d samples, %d left out", len(c.Times), c.Thinned)
+	}
+}
+
+// What a Writer wrote, a Recording has.
+func TestRecordingOfAWriter(t *testing.T) {
+	var file bytes.Buffer
+	w := NewWriter(&file)
+	run := recorded(10)
+	for _, e := range run.Events {
+		w.Emit(context.Background(), e)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := ReadRecording(&file)
+	if err != nil || r.Broken != nil {
+		t.Fatal(err, r.Broken)
+	}
+	want, err := json.Marshal(run.Events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := json.Marshal(r.Events); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%v: read\n%s\nwritten\n%s", err, got, want)
+	}
+}
+
+// recorded is a run of so many seconds, with a sample every tenth of one.
+func recorded(seconds int) *Recording {
+	r := &Recording{Events: []Event{
+		{Type: RunStarted, Run: &Run{Schema: Schema, ID: "r", EstimateSeconds: float64(seconds)}},
+		{Type: ScenarioStarted, Scenario: &Scenario{Name: "s", Steps: []string{"storm"}}},
+		{Type: StepStarted, Step: &Step{Name: "storm", Repeat: 1}},
+		{Type: RepetitionStarted, Repetition: &Repetition{Step: "storm", Number: 1, Of: 1}},
+	}}
+	for i := 1; i <= 10*seconds; i++ {
+		t := float64(i) / 10
+		r.Events = append(r.Events, Event{T: t, Type: SampleTaken, Sample: map[string]float64{"goroutines": t}})
+		if i%100 == 50 {
+			r.Events = append(r.Events, Event{T: t, Type: FaultInjected, Fault: &Fault{Step: "storm", Fault: "kill_agents"}})
+		}
+	}
+	r.Events = append(r.Events, Event{T: float64(seconds), Type: RunFinished, Report: &report.Report{Schema: report.Schema, ID: "r", Verdict: report.Pass}})
+	return r
+}

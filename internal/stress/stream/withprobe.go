@@ -1,0 +1,116 @@
+package stream
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"mabeam-top/internal/stress/report"
+)
+
+// WithProbe returns the source with one more probe in its samples and reports:
+// one that is read on this side of the stream, of whoever looks at a run, and
+// not of the process that runs it. The probe is read whenever a sample comes;
+// false means that it cannot be read now. A step's summary of it is of all the
+// time from the step's start to its end.
+func WithProbe(source Source, name string, read func(now time.Time) (value float64, ok bool)) Source {
+	return &withProbe{Source: source, name: name, read: read}
+}
+
+type withProbe struct {
+	Source
+	name string
+	read func(time.Time) (float64, bool)
+}
+
+// Run implements Source.
+func (w *withProbe) Run(ctx context.Context, emit func(Event)) error {
+	running := map[string]*Probes{} // by step
+	finished := map[stepKey]report.Probe{}
+	scenario := ""
+	return w.Source.Run(ctx, func(e Event) {
+		switch e.Type {
+		case ScenarioStarted:
+			if e.Scenario != nil {
+				scenario = e.Scenario.Name
+			}
+			clear(running)
+		case StepStarted:
+			if e.Step != nil {
+				running[e.Step.Name] = &Probes{}
+			}
+		case SampleTaken:
+			if value, ok := w.read(time.Now()); ok {
+				sample := maps.Clone(e.Sample) // others may hold it
+				if sample == nil {
+					sample = map[string]float64{}
+				}
+				sample[w.name] = value
+				e.Sample = sample
+				for _, p := range running {
+					p.Add(map[string]float64{w.name: value})
+				}
+			}
+		case StepFinished:
+			if e.StepResult == nil {
+				break
+			}
+			if p := running[e.StepResult.Name]; p != nil {
+				if summary, ok := p.Summary()[w.name]; ok {
+					finished[stepKey{scenario, e.StepResult.Name}] = summary
+				}
+				delete(running, e.StepResult.Name)
+			}
+			result := w.step(scenario, *e.StepResult, finished)
+			e.StepResult = &result
+		case ScenarioFinished:
+			if e.ScenarioResult != nil {
+				result := w.scenario(*e.ScenarioResult, finished)
+				e.ScenarioResult = &result
+			}
+		case RunFinished:
+			if e.Report != nil {
+				result := *e.Report
+				result.Scenarios = make([]report.Scenario, len(e.Report.Scenarios))
+				for i, s := range e.Report.Scenarios {
+					result.Scenarios[i] = w.scenario(s, finished)
+				}
+				e.Report = &result
+			}
+		}
+		emit(e)
+	})
+}
+
+// Command implements Steerable.
+func (w *withProbe) Command(c Command) error {
+	if s, ok := w.Source.(Steerable); ok {
+		return s.Command(c)
+	}
+	return ErrNotSteerable
+}
+
+type stepKey struct{ scenario, step string }
+
+func (w *withProbe) scenario(s report.Scenario, finished map[stepKey]report.Probe) report.Scenario {
+	steps := make([]report.Step, len(s.Steps))
+	for i, step := range s.Steps {
+		steps[i] = w.step(s.Name, step, finished)
+	}
+	s.Steps = steps
+	return s
+}
+
+func (w *withProbe) step(scenario string, s report.Step, finished map[stepKey]report.Probe) report.Step {
+	summary, ok := finished[stepKey{scenario, s.Name}]
+	if !ok {
+		return s
+	}
+	probes := maps.Clone(s.Probes)
+	if probes == nil {
+		probes = map[string]report.Probe{}
+	}
+	probes[w.name] = summary
+	s.Probes = probes
+	return s
+}

@@ -1,0 +1,85 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"testing"
+	"time"
+
+	"mabeam-top/internal/stress/report"
+)
+
+// fixed is a source of events that were made before.
+type fixed []Event
+
+func (f fixed) Run(_ context.Context, emit func(Event)) error {
+	for _, e := range f {
+		emit(e)
+	}
+	return nil
+}
+
+func TestWithProbe(t *testing.T) {
+	calm, storm := report.Step{Name: "calm", Probes: map[string]report.Probe{"agents": {Last: 3}}}, report.Step{Name: "storm"}
+	whole := report.Scenario{Name: "weather", Steps: []report.Step{calm, storm}}
+	events := fixed{
+		{Type: RunStarted, Run: &Run{}},
+		{Type: SampleTaken, Sample: map[string]float64{"agents": 1}}, // 1: before any step
+		{Type: ScenarioStarted, Scenario: &Scenario{Name: "weather"}},
+		{Type: StepStarted, Step: &Step{Name: "calm"}},
+		{Type: SampleTaken, Sample: map[string]float64{"agents": 2}}, // 2
+		{Type: StepStarted, Step: &Step{Name: "storm"}},              // they take turns
+		{Type: SampleTaken}, // 3: nothing else could be read
+		{Type: StepFinished, StepResult: &calm},
+		{Type: SampleTaken, Sample: map[string]float64{"agents": 3}}, // 4: not to be read
+		{Type: SampleTaken, Sample: map[string]float64{"agents": 3}}, // 5
+		{Type: StepFinished, StepResult: &storm},
+		{Type: ScenarioFinished, ScenarioResult: &whole},
+		{Type: RunFinished, Report: &report.Report{Scenarios: []report.Scenario{whole}}},
+	}
+	n := 0.0
+	source := WithProbe(events, "mine", func(time.Time) (float64, bool) {
+		n++
+		return n, n != 4
+	})
+	want := map[string]report.Probe{"calm": {Min: 2, Mean: 2.5, Max: 3, Last: 3}, "storm": {Min: 3, Mean: 4, Max: 5, Last: 5}}
+	check := func(where string, steps ...report.Step) {
+		t.Helper()
+		for _, s := range steps {
+			if s.Probes["mine"] != want[s.Name] {
+				t.Errorf("%s: %s has %v, want %v", where, s.Name, s.Probes["mine"], want[s.Name])
+			}
+		}
+	}
+	var samples []map[string]float64
+	err := source.Run(t.Context(), func(e Event) {
+		switch e.Type {
+		case SampleTaken:
+			samples = append(samples, e.Sample)
+		case StepFinished:
+			check("the step", *e.StepResult)
+		case ScenarioFinished:
+			check("the scenario", e.ScenarioResult.Steps...)
+		case RunFinished:
+			check("the report", e.Report.Scenarios[0].Steps...)
+			if e.Report.Scenarios[0].Steps[0].Probes["agents"].Last != 3 {
+				t.Error("the report lost another probe")
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []map[string]float64{{"agents": 1, "mine": 1}, {"agents": 2, "mine": 2}, {"mine": 3}, {"agents": 3}, {"agents": 3, "mine": 5}} {
+		if !maps.Equal(samples[i], want) {
+			t.Errorf("sample %d is %v, want %v", i+1, samples[i], want)
+		}
+	}
+	if len(events[1].Sample) != 1 || len(calm.Probes) != 1 || storm.Probes != nil {
+		t.Error("what the source holds was changed")
+	}
+	if err := source.(Steerable).Command(Command{Do: Stop}); !errors.Is(err, ErrNotSteerable) {
+		t.Errorf("a source that takes no commands: %v", err)
+	}
+}

@@ -1,0 +1,248 @@
+package ui
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	tea "github.com/charmbracelet/bubbletea"
+	"github.com/charmbracelet/x/ansi"
+
+	"mabeam-top/internal/stress/report"
+)
+
+// comparison is the screen of two runs held against each other.
+type comparison struct {
+	now, before report.Report
+	held        report.Report
+	// from is the screen that one came from.
+	from screen
+	// rows are cached for a width.
+	rows   []string
+	width  int
+	offset int
+}
+
+func newComparison(now, before, held report.Report) comparison {
+	return comparison{now: now, before: before, held: held}
+}
+
+func (c *comparison) scroll(by, height int) {
+	c.offset = min(max(c.offset+by, 0), max(len(c.rows)-height, 0))
+}
+
+func (c *comparison) layOut(s *styles, width, height int) {
+	if c.width != width || c.rows == nil {
+		c.rows, c.width = c.write(s, width), width
+	}
+	c.scroll(0, height)
+}
+
+func (c comparison) view(height int) []string {
+	return c.rows[min(c.offset, len(c.rows)):min(c.offset+height, len(c.rows))]
+}
+
+func (m model) compareActions() []action {
+	out := scrolls(func(m model) int { return max(m.bodyHeight()-2, 1) }, func(m *model, by int) { m.comparison.scroll(by, m.bodyHeight()) })
+	return append(out, action{keyBack, func(m model) (model, tea.Cmd) {
+		m.screen = m.comparison.from
+		return m, nil
+	}})
+}
+
+// regressionOrder is the order of the verdicts on metrics, the worst first.
+var regressionOrder = []string{"regressed", "improved", "unknown", "same"}
+
+func regressionWord(r report.Regression) string {
+	if r.Detected {
+		return "REGRESSED"
+	}
+	return "SAME"
+}
+
+// regressionText says what a comparison found, in one line.
+func regressionText(r report.Regression) string {
+	n := map[string]int{}
+	for _, m := range r.Metrics {
+		n[m.Verdict]++
+	}
+	text := fmt.Sprintf("%d of %d metrics worse than in %s, %d better, %d the same", n["regressed"], len(r.Metrics), clean(r.Baseline), n["improved"], n["same"])
+	if n["unknown"] > 0 {
+		text += fmt.Sprintf(", %d cannot be told", n["unknown"])
+	}
+	return text
+}
+
+func (c comparison) write(s *styles, width int) []string {
+	r := c.held.Regression
+	var rows []string
+	add := func(row string) { rows = append(rows, s.cut(row, width)) }
+	paragraph := func(bullet, text string) {
+		for _, row := range s.bulleted(bullet, text, width-4) {
+			add(" " + row)
+		}
+	}
+	add("")
+	paragraph(s.word(regressionWord(*r)), s.strong.on(regressionText(*r)))
+	add("")
+	for _, side := range []struct {
+		name string
+		r    report.Report
+	}{{"before", c.before}, {"now", c.now}} {
+		add("   " + s.muted.on(s.pad(side.name, 7)) + " " + s.word(strings.ToUpper(string(side.r.Verdict))) + "  " + titleOf(&side.r) + s.muted.on("  "+stamp(side.r.StartedAt)))
+	}
+	// What the comparison added to what the report said before.
+	if more := c.held.Recommendations[min(len(c.now.Recommendations), len(c.held.Recommendations)):]; len(more) > 0 {
+		add("")
+		for _, text := range more {
+			paragraph("  "+s.warn.on("!"), clean(text))
+		}
+	}
+	add("")
+	rows = append(rows, s.comparisonTable(r.Metrics, unitsOf(c.before, c.now), width)...)
+	for _, sc := range c.held.Scenarios {
+		for _, step := range sc.Steps {
+			for _, text := range addedBy(c.now, sc.Name, step) {
+				paragraph("  "+s.accent.on("Look at:"), clean(text))
+			}
+		}
+	}
+	add("")
+	for _, row := range s.wrap(fmt.Sprintf("A metric is worse or better if its median differs by more than %s and, with four repetitions or more on each side, chance would do that in less than %s of cases.", report.Percent(r.Threshold), report.Percent(r.Alpha)), width-6) {
+		add("   " + s.muted.on(row))
+	}
+	return rows
+}
+
+// addedBy are the recommendations of a step that the comparison added.
+func addedBy(now report.Report, scenario string, step report.Step) []string {
+	for _, sc := range now.Scenarios {
+		if sc.Name != scenario {
+			continue
+		}
+		for _, before := range sc.Steps {
+			if before.Name == step.Name {
+				return step.Recommendations[min(len(before.Recommendations), len(step.Recommendations)):]
+			}
+		}
+	}
+	return nil
+}
+
+// unitsOf returns the units of the metrics of reports, by where they stand.
+func unitsOf(reports ...report.Report) map[[3]string]string {
+	units := map[[3]string]string{}
+	for _, r := range reports {
+		for _, sc := range r.Scenarios {
+			for _, step := range sc.Steps {
+				for name, m := range step.Metrics {
+					units[[3]string{sc.Name, step.Name, name}] = m.Unit
+				}
+			}
+		}
+	}
+	return units
+}
+
+// comparisonTable draws a heading and a row for each metric, the worst first.
+func (s *styles) comparisonTable(metrics []report.RegressionMetric, units map[[3]string]string, width int) []string {
+	list := slices.Clone(metrics)
+	slices.SortStableFunc(list, func(a, b report.RegressionMetric) int {
+		size := func(m report.RegressionMetric) float64 {
+			if m.DeltaPercent == nil {
+				return 0
+			}
+			return math.Abs(*m.DeltaPercent)
+		}
+		return cmp.Or(cmp.Compare(slices.Index(regressionOrder, a.Verdict), slices.Index(regressionOrder, b.Verdict)), cmp.Compare(size(b), size(a)))
+	})
+	several := slices.ContainsFunc(list, func(m report.RegressionMetric) bool {
+		return m.Scenario != list[0].Scenario || m.Step != list[0].Step
+	})
+	name := func(m report.RegressionMetric) string {
+		if !several {
+			return clean(m.Metric)
+		}
+		return clean(m.Step) + " " + s.chevron + " " + clean(m.Metric)
+	}
+	const word, value, delta, p = 9, 11, 9, 9
+	names := 12
+	for _, m := range list {
+		names = max(names, ansi.StringWidth(name(m)))
+	}
+	room := width - 3 - word - 1 - delta - 1 - min(names, 26)
+	take := func(columns int) bool {
+		if room < columns {
+			return false
+		}
+		room -= columns
+		return true
+	}
+	withValues := take(2 * (value + 1))
+	withP := take(p + 1)
+	withBar := take(barWidth + 2)
+	names = min(names, 26+max(room, 0))
+	room -= names - min(names, 26)
+	line := func(verdict, name, was, is, change, chance, bar, note string) []string {
+		row := "   " + s.pad(verdict, word) + " " + s.pad(name, names)
+		if withValues {
+			row += " " + s.padLeft(was, value) + " " + s.padLeft(is, value)
+		}
+		row += " " + s.padLeft(change, delta)
+		if withP {
+			row += " " + s.padLeft(chance, p)
+		}
+		if withBar {
+			row += "  " + s.pad(bar, barWidth)
+		}
+		if note == "" {
+			return []string{row}
+		}
+		if ansi.StringWidth(note)+2 <= room {
+			return []string{row + "  " + s.muted.on(note)}
+		}
+		rows := []string{row}
+		for _, more := range s.wrap(note, width-3-word-1) {
+			rows = append(rows, spaces(3+word+1)+s.muted.on(more))
+		}
+		return rows
+	}
+	rows := line("", "metric", "before", "now", "change", "p", "", "")
+	rows[0] = s.muted.on(ansi.Strip(rows[0]))
+	for _, m := range list {
+		unit := units[[3]string{m.Scenario, m.Step, m.Metric}]
+		change, chance, bar := "", "", ""
+		if m.DeltaPercent != nil {
+			share := *m.DeltaPercent / 100
+			change = moved(share)
+			status := report.StatusPass
+			better := math.Abs(share)
+			if m.Verdict == "regressed" {
+				status, better = report.StatusFail, -better
+			} else if m.Verdict != "improved" {
+				better = share
+			}
+			bar = s.deviationBar(better, status)
+		}
+		if m.PValue != nil {
+			chance = fmt.Sprintf("%.3f", *m.PValue)
+			if *m.PValue < 0.001 {
+				chance = "< 0.001"
+			}
+		}
+		rows = append(rows, line(s.word(strings.ToUpper(m.Verdict)), name(m), comparedValue(m.Old, unit), comparedValue(m.New, unit), change, chance, bar, clean(m.Note))...)
+	}
+	return rows
+}
+
+func comparedValue(v *float64, unit string) string {
+	switch {
+	case v == nil:
+		return "none"
+	case unit == "bool":
+		return report.Metric{Value: *v != 0}.Text()
+	}
+	return report.Quantity(*v, unit)
+}

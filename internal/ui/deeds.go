@@ -1,0 +1,273 @@
+package ui
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"mabeam-top/internal/stress/report"
+)
+
+// work does something that may take long, such as reading files, outside of
+// Update, and then what came of it.
+func work(do func() then) tea.Cmd { return func() tea.Msg { return do() } }
+
+// told is a then that only tells something.
+func told(format string, args ...any) then {
+	return func(m model) (model, tea.Cmd) {
+		m.notice = notice{text: fmt.Sprintf(format, args...)}
+		return m, nil
+	}
+}
+
+// failed is a then that tells what could not be done.
+func failed(err error) then {
+	return func(m model) (model, tea.Cmd) {
+		message, _, _ := strings.Cut(err.Error(), "\n")
+		m.notice = notice{text: message, bad: true}
+		return m, nil
+	}
+}
+
+// formatNotes say what the formats are for.
+var formatNotes = map[report.Format]string{
+	report.FormatText:     "for people, in a terminal or a mail",
+	report.FormatJSON:     "for scripts, and to compare with later",
+	report.FormatJUnit:    "for CI systems, as XML",
+	report.FormatMarkdown: "for a pull request",
+	report.FormatHTML:     "for a browser, with charts over time",
+	report.FormatCSV:      "for a spreadsheet, every sample",
+}
+
+// chooseFormat begins an export.
+func (m model) chooseFormat() (model, tea.Cmd) {
+	var choices []choice
+	formats := report.Formats()
+	for _, name := range formats {
+		choices = append(choices, choice{name, formatNotes[report.Format(name)]})
+	}
+	m.dialog = choose("Export the report as", choices, func(m model, n int) (model, tea.Cmd) {
+		return m.nameExport(report.Format(formats[n]), exportName(m.report.result)+report.Endings()[n]), nil
+	})
+	return m, nil
+}
+
+// exportName is what an exported report is called if nobody says otherwise.
+func exportName(r *report.Report) string {
+	name := "report"
+	if len(r.Scenarios) == 1 {
+		name = r.Scenarios[0].Name
+	}
+	name = strings.Map(func(c rune) rune {
+		if c == filepath.Separator || c == '/' {
+			return '-'
+		}
+		return c
+	}, clean(name))
+	if !r.StartedAt.IsZero() {
+		name += "-" + r.StartedAt.Local().Format("20060102-150405")
+	}
+	return name
+}
+
+func (m model) nameExport(f report.Format, path string) model {
+	m.dialog = prompt(fmt.Sprintf("Export as %s to the file", f), path, func(path string) (string, error) {
+		if path == "" {
+			return "", errors.New("a name is needed")
+		}
+		return "", nil
+	}, func(m model, path string) (model, tea.Cmd) { return m, m.export(f, path, false) })
+	return m
+}
+
+// export writes the report to a file, whole or not at all. A file that is there
+// is only replaced if that was said.
+func (m model) export(f report.Format, path string, replace bool) tea.Cmd {
+	r, course, ascii := *m.report.result, m.report.course, m.styles.ascii
+	return work(func() then {
+		full, err := absolute(path)
+		if err != nil {
+			return failed(err)
+		}
+		info, err := os.Stat(full)
+		if err == nil && info.Mode().IsRegular() && !replace {
+			return func(m model) (model, tea.Cmd) {
+				m.dialog = ask(full+" is there already. Replace it?", "replace? y/n", func(m model) (model, tea.Cmd) {
+					return m, m.export(f, path, true)
+				})
+				return m, nil
+			}
+		}
+		err = report.WriteFile(full, func(w io.Writer) error { return f.Write(w, r, course, report.TextOptions{ASCII: ascii}) })
+		if err != nil {
+			var inPath *fs.PathError
+			if errors.As(err, &inPath) { // the name was given just now
+				err = fmt.Errorf("%s cannot be written: %w", path, inPath.Err)
+			}
+			return func(m model) (model, tea.Cmd) { return failed(err)(m.nameExport(f, path)) }
+		}
+		return told("the report is in %s", full)
+	})
+}
+
+// absolute is where a file is that was named in the UI.
+func absolute(path string) (string, error) {
+	if rest, ok := strings.CutPrefix(path, "~"+string(filepath.Separator)); ok {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return "", fmt.Errorf("find the home folder: %w", err)
+		}
+		path = filepath.Join(home, rest)
+	}
+	full, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("find %s: %w", path, err)
+	}
+	return full, nil
+}
+
+// nameBaseline begins to save the report as a baseline.
+func (m model) nameBaseline() (model, tea.Cmd) {
+	store, r := *m.cfg.Store, *m.report.result
+	return m, work(func() then {
+		names, err := store.Baselines()
+		if err != nil {
+			return failed(err)
+		}
+		suggested := "baseline"
+		if len(r.Scenarios) == 1 {
+			suggested = r.Scenarios[0].Name
+		}
+		return func(m model) (model, tea.Cmd) {
+			m.dialog = prompt("Save the report as the baseline", suggested, func(name string) (string, error) {
+				if slices.Contains(names, name) {
+					return "replaces the baseline of that name", report.CheckBaselineName(name)
+				}
+				return "", report.CheckBaselineName(name)
+			}, func(m model, name string) (model, tea.Cmd) {
+				return m, work(func() then {
+					if _, err := store.SaveBaseline(name, r); err != nil {
+						return failed(err)
+					}
+					return told("saved as the baseline %s: --baseline %s compares a run with it", name, name)
+				})
+			})
+			return m, nil
+		}
+	})
+}
+
+// chooseEarlier asks what a report is to be compared with: a baseline, or an
+// earlier run of the same scenarios.
+func (m model) chooseEarlier(now report.Report) (model, tea.Cmd) {
+	store := *m.cfg.Store
+	return m, work(func() then {
+		names, err := store.Baselines()
+		if err != nil {
+			return failed(err)
+		}
+		runs, _, err := store.List() // one that cannot be read cannot be compared with
+		if err != nil {
+			return failed(err)
+		}
+		var choices []choice
+		var load []func() (string, report.Report, error)
+		for _, name := range names {
+			choices = append(choices, choice{name, "baseline"})
+			load = append(load, func() (string, report.Report, error) {
+				r, err := store.Baseline(name)
+				return name, r, err
+			})
+		}
+		last := true
+		for _, run := range runs {
+			if run.ID == now.ID || !sharesScenario(run, now) {
+				continue
+			}
+			word := ""
+			if last && run.StartedAt.Before(now.StartedAt) {
+				word, last = "the last before, ", false
+			}
+			choices = append(choices, choice{stamp(run.StartedAt), word + strings.ToUpper(string(run.Verdict)) + ", " + scenarioNames(run)})
+			load = append(load, func() (string, report.Report, error) {
+				r, err := report.Load(run.Path)
+				return "the run of " + stamp(run.StartedAt), r, err
+			})
+		}
+		if len(choices) == 0 {
+			return failed(errors.New("there is nothing to compare with: no baseline is saved, and no other run has these scenarios"))
+		}
+		return func(m model) (model, tea.Cmd) {
+			m.dialog = choose("Compare with", choices, func(m model, n int) (model, tea.Cmd) {
+				return m, m.compare(now, load[n], false)
+			})
+			// The one just before is what one most often wants.
+			if i := slices.IndexFunc(choices, func(c choice) bool { return strings.HasPrefix(c.note, "the last before") }); i >= 0 {
+				m.dialog.cursor = i
+			}
+			return m, nil
+		}
+	})
+}
+
+func sharesScenario(run report.Run, r report.Report) bool {
+	return slices.ContainsFunc(run.Scenarios, func(s report.RunScenario) bool {
+		return slices.ContainsFunc(r.Scenarios, func(other report.Scenario) bool { return other.Name == s.Name })
+	})
+}
+
+func scenarioNames(run report.Run) string {
+	names := make([]string, len(run.Scenarios))
+	for i, s := range run.Scenarios {
+		names[i] = s.Name
+	}
+	return cmp.Or(strings.Join(names, ", "), "nothing was run")
+}
+
+// stamp writes when a run began, in the time of whoever reads it.
+func stamp(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
+
+// compare compares a report with an earlier one and shows the result.
+func (m model) compare(now report.Report, load func() (string, report.Report, error), force bool) tea.Cmd {
+	compare := m.cfg.Compare
+	return work(func() then {
+		name, before, err := load()
+		if errors.Is(err, fs.ErrNotExist) {
+			return failed(fmt.Errorf("%s is not there any more", name))
+		} else if err != nil {
+			return failed(err)
+		}
+		held, err := compare(now, before, name, force)
+		switch {
+		case errors.Is(err, ErrDifferent) && !force:
+			return func(m model) (model, tea.Cmd) {
+				m.dialog = ask(firstLine(err)+". Compare them all the same?", "compare all the same? y/n", func(m model) (model, tea.Cmd) {
+					return m, m.compare(now, load, true)
+				})
+				return m, nil
+			}
+		case err != nil:
+			return failed(err)
+		}
+		return func(m model) (model, tea.Cmd) {
+			m.comparison = newComparison(now, before, held)
+			m.comparison.from = m.screen
+			m.screen = compareScreen
+			return m, nil
+		}
+	})
+}
+
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
+}

@@ -1,0 +1,172 @@
+package ui
+
+import (
+	"slices"
+	"strings"
+
+	tea "github.com/charmbracelet/bubbletea"
+	"github.com/charmbracelet/x/ansi"
+)
+
+// A dialog is a box over the screen that takes all keys until it is answered:
+// a question, a choice, or a text to be written.
+type dialog struct {
+	title string
+	// text is what is asked, or what to know before one answers.
+	text string
+	// short is what a terminal of one line shows of it.
+	short string
+	// ofRun says that the question is no more once the run has ended.
+	ofRun bool
+	// choices are what can be chosen; none in a question or a prompt.
+	choices []choice
+	cursor  int
+	// field is the text of a prompt; nil in all else.
+	field *field
+	// check tells what is wrong with a prompt's text, or what it would do.
+	check func(text string) (note string, err error)
+	// answered is called with the number of the choice or the text.
+	answered func(m model, number int, text string) (model, tea.Cmd)
+}
+
+// A choice is one line of a dialog.
+type choice struct {
+	name, note string
+}
+
+// ask is a dialog that is answered with yes or no.
+func ask(text, short string, yes func(model) (model, tea.Cmd)) *dialog {
+	return &dialog{text: text, short: short, answered: func(m model, _ int, _ string) (model, tea.Cmd) { return yes(m) }}
+}
+
+// choose is a dialog in which one of several things is chosen.
+func choose(title string, choices []choice, chosen func(m model, number int) (model, tea.Cmd)) *dialog {
+	return &dialog{title: title, choices: choices, answered: func(m model, number int, _ string) (model, tea.Cmd) { return chosen(m, number) }}
+}
+
+// prompt is a dialog in which a text is written. While check has an error, it
+// cannot be answered.
+func prompt(title, text string, check func(string) (string, error), written func(m model, text string) (model, tea.Cmd)) *dialog {
+	f := newField(text)
+	return &dialog{title: title, field: &f, check: check, answered: func(m model, _ int, text string) (model, tea.Cmd) { return written(m, text) }}
+}
+
+// answer closes the dialog and does what it was about.
+func (m model) answer() (model, tea.Cmd) {
+	d := m.dialog
+	text := ""
+	if d.field != nil {
+		text = strings.TrimSpace(d.field.String())
+		if _, err := d.check(text); err != nil {
+			return m, nil
+		}
+	}
+	m.dialog = nil
+	return d.answered(m, d.cursor, text)
+}
+
+// dialogActions are the keys of the dialog.
+func (m model) dialogActions() []action {
+	leave := func(m *model) { m.dialog = nil }
+	switch {
+	case m.dialog.field != nil:
+		return []action{{keyWritten, model.answer}, act(keyCancel, leave)}
+	case len(m.dialog.choices) > 0:
+		return append(scrolls(func(m model) int { return max(m.bodyHeight()-6, 1) }, (*model).moveChoice),
+			action{keyChoose, model.answer}, act(keyCancel, leave))
+	default:
+		return []action{{keyYes, model.answer}, act(keyNo, leave)}
+	}
+}
+
+func (m *model) moveChoice(by int) {
+	d := *m.dialog
+	d.cursor = min(max(d.cursor+by, 0), len(d.choices)-1)
+	m.dialog = &d
+}
+
+// typeInDialog takes a key into a prompt.
+func (m *model) typeInDialog(msg tea.KeyMsg) {
+	d := *m.dialog
+	f := *d.field
+	f.press(msg)
+	d.field = &f
+	m.dialog = &d
+}
+
+// view draws the box, for a screen of that size.
+func (d *dialog) view(s *styles, width, height int) []string {
+	inner := min(width-6, 64)
+	var rows []string
+	add := func(row string) { rows = append(rows, "  "+row) }
+	for _, line := range s.wrap(clean(d.text), inner) {
+		add(s.strong.on(line))
+	}
+	switch {
+	case d.field != nil:
+		add(d.field.view(s, inner))
+		add(s.faint.on(strings.Repeat(s.horizontal, inner)))
+		note, err := d.check(strings.TrimSpace(d.field.String()))
+		said := s.wrap(clean(note), inner)
+		if err != nil {
+			said = s.wrap("! "+clean(err.Error()), inner)
+		}
+		for i := range 3 { // as many rows whatever it says, so that the box stands still
+			line := ""
+			if i < len(said) {
+				line = said[i]
+			}
+			if err != nil {
+				line = s.fail.on(line)
+			} else {
+				line = s.muted.on(line)
+			}
+			add(line)
+		}
+		add(s.keyHint(keyWritten) + "   " + s.keyHint(keyCancel))
+	case len(d.choices) > 0:
+		names := 0
+		for _, c := range d.choices {
+			names = max(names, ansi.StringWidth(c.name))
+		}
+		names = min(names, inner*2/3)
+		room := max(min(len(d.choices), height-7-len(rows)), 1)
+		top := min(max(d.cursor-room/2, 0), len(d.choices)-room)
+		for i, c := range d.choices[top : top+room] {
+			cursor, name := " ", s.pad(clean(c.name), names)
+			if top+i == d.cursor {
+				cursor, name = s.cursor.on(s.cursorMark), s.cursor.on(name)
+			}
+			add(s.pad(cursor+" "+name+"  "+s.muted.on(clean(c.note)), inner))
+		}
+		add("")
+		add(s.keyHint(keyChoose) + "   " + s.keyHint(keyCancel))
+	default:
+		add("")
+		add(s.keyHint(keyYes) + "   " + s.keyHint(keyNo))
+	}
+	wide := 0
+	for _, row := range rows {
+		wide = max(wide, ansi.StringWidth(row))
+	}
+	rows = slices.Concat([]string{""}, rows, []string{""})
+	title := ""
+	if d.title != "" {
+		title = s.strong.on(d.title)
+		wide = max(wide, ansi.StringWidth(d.title)+4)
+	}
+	return s.panel(title, "", rows, min(wide+4, width), len(rows)+2, true)
+}
+
+// line is what a terminal of one line shows of the dialog.
+func (d *dialog) line(s *styles, width int) string {
+	switch {
+	case d.field != nil:
+		title := clean(d.title) + ": "
+		return title + d.field.view(s, max(width-ansi.StringWidth(title), 4))
+	case len(d.choices) > 0:
+		return clean(d.title) + ": " + s.cursorMark + " " + clean(d.choices[d.cursor].name)
+	default:
+		return clean(d.short)
+	}
+}

@@ -1,0 +1,96 @@
+package ui
+
+import (
+	"slices"
+
+	tea "github.com/charmbracelet/bubbletea"
+	"github.com/charmbracelet/x/ansi"
+)
+
+// maxField bounds what can be typed or pasted into a field, in characters.
+const maxField = 4096
+
+// A field is one line of text that is being written.
+type field struct {
+	text []rune
+	// at is the place of the cursor, in characters.
+	at int
+}
+
+func newField(text string) field {
+	runes := []rune(clean(text))
+	return field{runes, len(runes)}
+}
+
+func (f field) String() string { return string(f.text) }
+
+// press takes a key in, if it is one for a field. The text is never changed in place, because copies of the field share it.
+func (f *field) press(msg tea.KeyMsg) {
+	switch msg.Type {
+	case tea.KeyRunes, tea.KeySpace:
+		if msg.Alt {
+			return
+		}
+		typed := []rune(clean(string(msg.Runes)))
+		typed = typed[:min(len(typed), max(maxField-len(f.text), 0))]
+		f.text = slices.Concat(f.text[:f.at], typed, f.text[f.at:])
+		f.at += len(typed)
+	case tea.KeyBackspace:
+		f.remove(f.at-1, f.at)
+	case tea.KeyDelete:
+		f.remove(f.at, f.at+1)
+	case tea.KeyCtrlU:
+		f.remove(0, f.at)
+	case tea.KeyCtrlK:
+		f.remove(f.at, len(f.text))
+	case tea.KeyCtrlW:
+		from := f.at
+		for from > 0 && f.text[from-1] == ' ' {
+			from--
+		}
+		for from > 0 && f.text[from-1] != ' ' {
+			from--
+		}
+		f.remove(from, f.at)
+	case tea.KeyLeft, tea.KeyCtrlB:
+		f.at = max(f.at-1, 0)
+	case tea.KeyRight, tea.KeyCtrlF:
+		f.at = min(f.at+1, len(f.text))
+	case tea.KeyHome, tea.KeyCtrlA:
+		f.at = 0
+	case tea.KeyEnd, tea.KeyCtrlE:
+		f.at = len(f.text)
+	}
+}
+
+func (f *field) remove(from, to int) {
+	from, to = max(from, 0), min(to, len(f.text))
+	if from >= to {
+		return
+	}
+	f.text = slices.Concat(f.text[:from], f.text[to:])
+	f.at = from
+}
+
+// view draws the field in exactly a width, its cursor always in sight.
+func (f field) view(s *styles, width int) string {
+	if width < 1 {
+		return ""
+	}
+	cursor := " "
+	after := ""
+	if f.at < len(f.text) {
+		cursor, after = string(f.text[f.at]), string(f.text[f.at+1:])
+	}
+	before := string(f.text[:f.at])
+	room := max(width-ansi.StringWidth(cursor), 0)
+	if w := ansi.StringWidth(before); w > room {
+		before = ansi.TruncateLeft(before, w-room+1, s.ellipsis)
+	}
+	text := before + s.caret.on(cursor)
+	if s.colorless {
+		// The cursor is the only thing that no word tells.
+		text = before + s.caretMark + cursor
+	}
+	return s.pad(text+after, width)
+}

@@ -1,0 +1,169 @@
+package ui
+
+import (
+	"math"
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"mabeam-top/internal/stress/report"
+)
+
+// A band is the operations between two quantiles of a distribution.
+type band struct {
+	from, to float64
+	// share is how many of all operations lie in it.
+	share float64
+}
+
+// A tickMark is a value below a histogram that is pointed at.
+type tickMark struct {
+	value float64
+	label string
+	limit bool
+}
+
+// bandsOf returns what a report knows of a distribution: how many operations
+// lie between each two of its quantiles. Values of 0 cannot be drawn on a
+// logarithmic scale: they count as a tenth of the least other one.
+func bandsOf(d report.Distribution) []band {
+	edges := []float64{d.Min, d.P50, d.P90, d.P95, d.P99, d.P999, d.Max}
+	shares := []float64{0.5, 0.4, 0.05, 0.04, 0.009, 0.001}
+	least := math.Inf(1)
+	for _, v := range edges {
+		if v > 0 {
+			least = min(least, v)
+		}
+	}
+	if math.IsInf(least, 1) || math.IsInf(d.Max, 0) || math.IsNaN(d.Max) {
+		return nil
+	}
+	last := least
+	if d.Min <= 0 {
+		last = least / 10
+	}
+	var bands []band
+	for i, share := range shares {
+		// Quantiles of merged histograms may be rounded past each other.
+		to := max(edges[i+1], last)
+		bands = append(bands, band{last, to, share})
+		last = to
+	}
+	return bands
+}
+
+// histogram draws a distribution over a logarithmic scale: a column is as high
+// as the share of all operations that lie there, taken as even between two
+// quantiles. It is height rows of columns, a row with the quantiles' places and
+// one with their names.
+func (s *styles) histogram(d report.Distribution, limits []tickMark, width, height int) []string {
+	bands := bandsOf(d)
+	if len(bands) == 0 || width < 8 || height < 1 {
+		return nil
+	}
+	low, high := bands[0].from, bands[len(bands)-1].to
+	if high <= low*1.01 { // all the same: it still needs some width to be seen
+		low, high = low/1.5, high*1.5
+	}
+	place := func(v float64) float64 { return math.Log(v/low) / math.Log(high/low) * float64(width) }
+	mass := make([]float64, width)
+	for _, b := range bands {
+		from, to := place(b.from), place(b.to)
+		if to-from < 1 { // narrower than a column: it is all in one
+			mass[min(max(int((from+to)/2), 0), width-1)] += b.share
+			continue
+		}
+		for col := int(from); col < min(int(math.Ceil(to)), width); col++ {
+			inside := min(to, float64(col+1)) - max(from, float64(col))
+			mass[max(col, 0)] += b.share * max(inside, 0) / (to - from)
+		}
+	}
+	highest := 0.0
+	for _, m := range mass {
+		highest = max(highest, m)
+	}
+	levels := len(s.sparks)
+	var rows []string
+	for row := range height {
+		var line strings.Builder
+		for _, m := range mass {
+			// What is there at all can be seen.
+			level := int(math.Ceil(m/highest*float64(height*levels))) - (height-1-row)*levels
+			switch {
+			case m <= 0 || level <= 0:
+				line.WriteByte(' ')
+			default:
+				line.WriteRune(s.sparks[min(level, levels)-1])
+			}
+		}
+		rows = append(rows, s.spark.on(line.String()))
+	}
+	marks := []tickMark{{d.P50, "p50", false}, {d.P99, "p99", false}, {d.P90, "p90", false}, {d.P999, "p99.9", false}, {d.P95, "p95", false}}
+	for i := range limits {
+		limits[i].limit = true
+	}
+	return append(rows, s.ticks(append(limits, marks...), place, width)...)
+}
+
+// ticks draws an axis with the places of the marks and, as far as there is room,
+// their names below: those first that come first.
+func (s *styles) ticks(marks []tickMark, place func(float64) float64, width int) []string {
+	axis, names := make([]cell, width), make([]cell, width)
+	for i := range axis {
+		axis[i] = cell{r: []rune(s.horizontal)[0], paint: s.faint}
+	}
+	for _, m := range marks {
+		col := int(place(m.value))
+		if m.value <= 0 || col < 0 || col > width {
+			continue
+		}
+		col = min(col, width-1)
+		look, r := s.muted, s.axisMark
+		if m.limit {
+			look, r = s.limit, s.limitMark
+		}
+		if axis[col].r != s.limitMark {
+			axis[col] = cell{r: r, paint: look}
+		}
+		label := []rune(narrow(m.label))
+		left := min(max(col-len(label)/2, 0), width-len(label))
+		if left < 0 || taken(names, left-1, left+len(label)+1) {
+			continue
+		}
+		for i, r := range label {
+			names[left+i] = cell{r: r, paint: look}
+		}
+	}
+	return render([][]cell{axis, names}, []string{"", ""})
+}
+
+// taken says whether any cell of that part of a row is in use.
+func taken(row []cell, from, to int) bool {
+	for _, c := range row[max(from, 0):min(to, len(row))] {
+		if c.r != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// quantiles are the numbers of a distribution, in as many rows as they need.
+func (s *styles) quantiles(d report.Distribution, unit string, width int) []string {
+	var rows []string
+	row := ""
+	for _, q := range []struct {
+		name  string
+		value float64
+	}{{"min", d.Min}, {"p50", d.P50}, {"p90", d.P90}, {"p95", d.P95}, {"p99", d.P99}, {"p99.9", d.P999}, {"max", d.Max}, {"mean", d.Mean}} {
+		item := s.muted.on(q.name) + " " + s.strong.on(report.Quantity(q.value, unit))
+		if row != "" && ansi.StringWidth(row)+2+ansi.StringWidth(item) > width {
+			rows = append(rows, row)
+			row = ""
+		}
+		if row != "" {
+			row += "  "
+		}
+		row += item
+	}
+	return append(rows, row)
+}

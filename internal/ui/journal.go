@@ -1,0 +1,240 @@
+package ui
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mabeam-top/internal/stress/stream"
+)
+
+// journalSize is how many of the latest lints are remembered.
+const journalSize = 200
+
+// A noted lint is one with its time, which ended unless it still holds.
+type noted struct {
+	lint
+	until float64
+	ended bool
+}
+
+// lintBook remembers the lints of a run: a lint is of one moment, but who looks
+// later wants to know that there was one, and when.
+type lintBook struct {
+	// now are the lints that hold, and all those that held, in the order in
+	// which they were seen.
+	now []lint
+	all []noted
+}
+
+// note takes in the lints of a snapshot that is at a time. The text of one that
+// goes on is that of its latest.
+func (b *lintBook) note(lints []lint, t float64) {
+	b.now = lints
+	all := slices.Clone(b.all)
+	for i := range all {
+		if !all[i].ended && !slices.ContainsFunc(lints, func(l lint) bool { return l.about == all[i].about }) {
+			all[i].ended = true
+		}
+	}
+	for _, l := range lints {
+		i := slices.IndexFunc(all, func(n noted) bool { return !n.ended && n.about == l.about })
+		if i < 0 {
+			all = append(all, noted{lint: l, until: t})
+			continue
+		}
+		l.since = min(l.since, all[i].since)
+		all[i].lint, all[i].until = l, t
+	}
+	b.all = all[max(len(all)-journalSize, 0):]
+}
+
+// An entry is one line of the journal.
+type entry struct {
+	t          float64
+	kind, text string
+}
+
+// The kinds of entries that are not levels of the log.
+const (
+	entryLint  = "lint"
+	entryFault = "fault"
+	entryHand  = "hand"
+	entryMark  = "mark"
+	entryStep  = "step"
+)
+
+// entries are all that happened in a run, in the order of time: what was
+// logged, the faults, the steps, the lints, and what the reader marked.
+func (l *live) entries() []entry {
+	var out []entry
+	// What ends comes before what begins at the same time.
+	for _, step := range l.shown.Steps {
+		if step.Result != nil {
+			out = append(out, entry{step.FinishedAt, entryStep, clean(step.Step.Name) + " ends: " + strings.ToUpper(string(step.Result.Verdict))})
+		}
+	}
+	for _, line := range l.shown.Log {
+		kind := line.Level
+		if line.ByHand {
+			kind = entryHand
+		}
+		out = append(out, entry{line.T, kind, clean(line.Message)})
+	}
+	out = append(out, faultEntries(l.shown.Marks)...)
+	for _, m := range l.shown.Marks {
+		switch m.Type {
+		case stream.StepStarted:
+			out = append(out, entry{m.T, entryStep, clean(m.Text) + " begins"})
+		case stream.RepetitionStarted:
+			out = append(out, entry{m.T, entryStep, clean(m.Text)})
+		}
+	}
+	for _, m := range l.marks {
+		out = append(out, entry{m.t, entryMark, "mark " + m.text()})
+	}
+	for _, n := range l.lints.all {
+		if n.since > l.shown.T {
+			continue // seen after the screen was frozen
+		}
+		text := n.text
+		if n.ended {
+			text += ", until " + tenths(n.until)
+		}
+		out = append(out, entry{n.since, entryLint, text})
+	}
+	slices.SortStableFunc(out, func(a, b entry) int { return cmp.Compare(a.t, b.t) })
+	return out
+}
+
+// faultEntries tells of faults, those of one kind that follow each other soon in
+// one entry.
+func faultEntries(marks []stream.Mark) []entry {
+	const soon = 2 // seconds
+	type run struct {
+		first, last stream.Mark
+		count       int
+	}
+	var runs []run
+	for _, m := range marks {
+		if m.Type != stream.FaultInjected {
+			continue
+		}
+		i := slices.IndexFunc(runs, func(r run) bool {
+			return r.first.Text == m.Text && r.first.ByHand == m.ByHand && m.T-r.last.T < soon
+		})
+		if i < 0 {
+			runs = append(runs, run{m, m, m.Count})
+			continue
+		}
+		runs[i].last = m
+		runs[i].count += m.Count
+	}
+	out := make([]entry, len(runs))
+	for i, r := range runs {
+		text := clean(r.first.Text)
+		if r.count > 1 {
+			text += fmt.Sprintf(", %d times", r.count)
+		}
+		if r.last.T > r.first.T {
+			text += ", until " + tenths(r.last.T)
+		}
+		if r.first.ByHand {
+			text += ", by hand"
+		}
+		out[i] = entry{r.first.T, entryFault, text}
+	}
+	return out
+}
+
+// journal is what is shown of the entries.
+type journal struct {
+	filter filter
+	// troubleOnly leaves out what is no trouble.
+	troubleOnly bool
+	scroll      scroller
+}
+
+func (j *journal) rows(entries []entry) []entry {
+	var out []entry
+	for _, e := range entries {
+		trouble := e.kind == "warn" || e.kind == "error" || e.kind == entryLint || e.kind == entryFault
+		if (trouble || !j.troubleOnly) && j.filter.matches(e.kind, e.text) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// drawLog draws what happened, the newest last. Where it is all that is on the
+// screen, long lines are wrapped.
+func (l *live) drawLog(s *styles, width, height int, focused bool) []string {
+	entries := l.log.rows(l.entries())
+	var rows []string
+	for _, e := range entries {
+		rows = append(rows, s.entryRows(e, width-2, l.tab == logTab)...)
+	}
+	notes := l.log.filter.note(s)
+	if l.log.troubleOnly {
+		notes = strings.TrimSpace(notes + s.muted.on("  trouble only"))
+	}
+	room := max(height-2, 0)
+	offset := l.log.scroll.show(len(rows), room, len(rows))
+	if below := len(rows) - offset - room; below > 0 {
+		notes = strings.TrimSpace(notes + s.muted.on(fmt.Sprintf("  %s %d more", s.below, below)))
+	} else {
+		l.log.scroll.held = false // at its end it follows the run again
+	}
+	if len(rows) == 0 {
+		text := "nothing has happened so far"
+		if !l.log.filter.empty() || l.log.troubleOnly {
+			text = "nothing of that kind has happened so far"
+		}
+		return s.panel(s.strong.on("Log"), notes, s.said(text, width-2), width, height, focused)
+	}
+	return s.panel(s.strong.on("Log"), notes, rows[offset:min(offset+room, len(rows))], width, height, focused)
+}
+
+func (s *styles) entryRows(e entry, width int, wrapped bool) []string {
+	const timeWidth, kindWidth = 8, 5
+	paint := s.muted
+	switch e.kind {
+	case "error":
+		paint = s.fail
+	case "warn", entryFault, entryLint:
+		paint = s.warn
+	case entryHand, entryMark:
+		paint = s.accent
+	}
+	kind := e.kind
+	if kind == "info" {
+		kind = ""
+	}
+	head := s.muted.on(s.padLeft(tenths(e.t), timeWidth)) + "  " + paint.on(s.pad(kind, kindWidth)) + "  "
+	room := width - textWidth(head)
+	if !wrapped || room < 10 {
+		return []string{head + e.text}
+	}
+	lines := s.wrap(e.text, room)
+	if len(lines) == 0 {
+		return []string{head}
+	}
+	for i, line := range lines {
+		lines[i] = head + line
+		head = spaces(timeWidth + 2 + kindWidth + 2)
+	}
+	return lines
+}
+
+func (s *styles) logText(line stream.LogLine) string {
+	text := clean(line.Message)
+	switch line.Level {
+	case "error":
+		return s.fail.on("error") + " " + text
+	case "warn":
+		return s.warn.on("warn") + " " + text
+	default:
+		return text
+	}
+}

@@ -1,0 +1,297 @@
+package ui
+
+import (
+	"maps"
+	"math"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"mabeam-top/internal/stress/stream"
+)
+
+// healthy is a sample of a run that has no trouble, at a time.
+func healthy(t float64) map[string]float64 {
+	wave := math.Sin(t)
+	return map[string]float64{
+		"offered_per_second": 20000, "completed_per_second": 20000 + 300*wave, "failed_per_second": 0, "inflight": 12,
+		"action_p50_ms": 0.1, "action_p95_ms": 0.9, "action_p99_ms": 3 + 0.5*wave, "generator_lag_ms": 0.3,
+		"heap_bytes": 30e6 + 8e6*wave, "heap_live_bytes": 18e6 + 1e5*math.Floor(t/2), "goroutines": 200 + 10*wave, "agents": 1000,
+		"events_published_per_second": 20000, "events_delivered_per_second": 200000, "events_dropped": 7, "agents_crashed": 2,
+		"mailbox_depth": 40 + 30*wave, "gc_cpu_ratio": 0.02, "sched_latency_p99_ms": 0.2, "alloc_bytes_per_second": 5e6, "host_cpu_percent": 70,
+	}
+}
+
+// lintRun is a run of 30 s, of which change alters the samples, and after which
+// more may happen.
+func lintRun(change func(t float64, sample map[string]float64), more ...stream.Event) *stream.Timeline {
+	var tl stream.Timeline
+	tl.Add(stream.Event{Type: stream.RunStarted, Run: &stream.Run{}})
+	tl.Add(stream.Event{Type: stream.StepStarted, Step: &stream.Step{Name: "storm", Limits: []stream.Limit{
+		{Metric: "latency_ms.p99", Source: "threshold", Op: "<", Value: 5, Unit: "ms", Probe: "action_p99_ms"},
+		{Metric: "sustained_event_rate", Source: "baseline", Op: ">=", Value: 8000, Unit: "1/s", Tolerance: 0.2, Probe: "completed_per_second"},
+	}}})
+	tl.Add(stream.Event{Type: stream.RepetitionStarted, Repetition: &stream.Repetition{Step: "storm", Number: 1, Of: 1}})
+	fault := false
+	for i := 1; i <= 300; i++ {
+		t := float64(i) / 10
+		sample := healthy(t)
+		if change != nil {
+			change(t, sample)
+		}
+		if _, ok := sample["fault"]; ok && !fault {
+			fault = true
+			tl.Add(stream.Event{T: t, Type: stream.FaultInjected, Fault: &stream.Fault{Step: "storm", Fault: "stall_subscribers"}})
+		}
+		delete(sample, "fault")
+		tl.Add(stream.Event{T: t, Type: stream.SampleTaken, Sample: sample})
+	}
+	for _, e := range more {
+		e.T = 30
+		tl.Add(e)
+	}
+	return &tl
+}
+
+func inside(in stream.Inspection) stream.Event {
+	return stream.Event{Type: stream.SampleTaken, Sample: healthy(30), Inspection: &in}
+}
+
+func TestLints(t *testing.T) {
+	// from changes a probe from a time on.
+	from := func(start float64, probe string, value func(age float64) float64) func(float64, map[string]float64) {
+		return func(t float64, sample map[string]float64) {
+			if t >= start {
+				sample[probe] = value(t - start)
+			}
+		}
+	}
+	// growing changes a probe from a time on, before which it stands still.
+	growing := func(start float64, probe string, value func(age float64) float64) func(float64, map[string]float64) {
+		return func(t float64, sample map[string]float64) { sample[probe] = value(max(t-start, 0)) }
+	}
+	always := func(v float64) func(float64) float64 { return func(float64) float64 { return v } }
+	for _, test := range []struct {
+		name   string
+		change func(float64, map[string]float64)
+		more   []stream.Event
+		want   []string
+		// since is when the first began.
+		since float64
+	}{
+		{name: "a healthy run has nothing to tell"},
+		{
+			name: "a healthy inside has nothing to tell",
+			more: []stream.Event{inside(stream.Inspection{
+				Agents:        []stream.AgentState{{ID: "a_1", Mailbox: 20, MailboxCapacity: 1024, BusySeconds: 1}, {ID: "a_2", MailboxCapacity: 1024, BusySeconds: 9}},
+				Subscriptions: []stream.SubscriptionState{{Subscriber: "sub_1", Queued: 3900, Capacity: 4096, FullSeconds: 0.4}},
+			})},
+		},
+		{name: "a limit that is missed", change: from(27, "action_p99_ms", always(8.4)), want: []string{"latency_ms.p99 is 8.4 ms for 3 s, and should be < 5 ms"}, since: 27},
+		{name: "a spike is no lint", change: from(29.2, "action_p99_ms", always(8.4))},
+		{
+			name: "what a fault led to", since: 27,
+			change: func(t float64, sample map[string]float64) {
+				if t >= 26.5 {
+					sample["fault"] = 1
+				}
+				if t >= 27 {
+					sample["action_p99_ms"] = 12
+				}
+			},
+			want: []string{"latency_ms.p99 is 12 ms for 3 s, and should be < 5 ms; it began 0.5 s after stall_subscribers"},
+		},
+		{
+			name: "a fault long before is not held against it", since: 27,
+			change: func(t float64, sample map[string]float64) {
+				if t >= 20 {
+					sample["fault"] = 1
+				}
+				if t >= 27 {
+					sample["action_p99_ms"] = 12
+				}
+			},
+			want: []string{"latency_ms.p99 is 12 ms for 3 s, and should be < 5 ms"},
+		},
+		{name: "within the tolerance of a baseline", change: func(_ float64, s map[string]float64) { s["offered_per_second"], s["completed_per_second"] = 6500, 6500 }},
+		{
+			name:   "beyond the tolerance of a baseline",
+			change: func(_ float64, s map[string]float64) { s["offered_per_second"], s["completed_per_second"] = 6000, 6000 },
+			want:   []string{"sustained_event_rate is 6k/s for 20 s, and should be >= 8k/s"}, since: 10,
+		},
+		{
+			name: "mailboxes that grow", change: growing(23, "mailbox_depth", func(age float64) float64 { return 50 + 200*age }),
+			want: []string{"mailboxes grow for 7 s: 1,360 messages wait, from 50"}, since: 23,
+		},
+		{name: "mailboxes that were deep", change: from(20, "mailbox_depth", func(age float64) float64 { return 2000 - 150*age })},
+		{
+			name: "goroutines that rise", change: growing(20, "goroutines", func(age float64) float64 { return 200 + 20*age }),
+			want: []string{"goroutines rise for 10 s: 391, from 200"}, since: 20,
+		},
+		{
+			name: "a heap that is not collected", change: growing(20, "heap_live_bytes", func(age float64) float64 { return 18e6 + 2e6*math.Floor(age) }),
+			want: []string{"what the garbage collector leaves rises for 10 s: 36.2 MB, from 18 MB"}, since: 20,
+		},
+		{
+			name: "the generator is too slow", change: from(26, "generator_lag_ms", always(40)),
+			want: []string{"load not delivered: its generator is 40 ms behind its own schedule for 4 s; this machine is too slow for it"}, since: 26,
+		},
+		{
+			name: "what is offered is not completed", change: from(25, "completed_per_second", always(12000)),
+			want: []string{"12.0k/s of 20.0k/s are completed: 12 operations are under way"}, since: 27,
+		},
+		{name: "operations fail", change: from(26, "failed_per_second", always(120)), want: []string{"operations fail: 120/s for 4 s"}, since: 26},
+		{
+			name: "events are dropped", change: from(27, "events_dropped", func(age float64) float64 { return 7 + 10*math.Floor(10*age+1e-9) }),
+			want: []string{"the bus drops events: 300 in the last 3 s"}, since: 27,
+		},
+		{name: "events were dropped once", change: from(20, "events_dropped", always(5000))},
+		{name: "a fresh system counts anew", change: from(29.5, "events_dropped", always(0))},
+		{
+			name: "agents crash", change: from(28, "agents_crashed", func(age float64) float64 { return 2 + math.Floor(age*5+1e-9) }),
+			want: []string{"agents crash: 10 in the last 1.9 s"},
+		},
+		{
+			name: "the collector takes too much", change: from(24, "gc_cpu_ratio", always(0.23)),
+			want: []string{"the garbage collector takes 23.0 % of the processors for 6 s: 5.00 MB/s is allocated"}, since: 24,
+		},
+		{
+			name: "too few processors", change: from(24, "sched_latency_p99_ms", always(14)),
+			want: []string{"goroutines wait 14 ms (p99) for a processor for 6 s: the machine is 70 % busy"}, since: 24,
+		},
+		{
+			name: "a slow subscriber", since: 27.9,
+			more: []stream.Event{inside(stream.Inspection{Subscriptions: []stream.SubscriptionState{
+				{Subscriber: "sub_17", Queued: 3940, Capacity: 4096, FullSeconds: 2.1, Blocks: true},
+				{Subscriber: "sub_18", Queued: 4096, Capacity: 4096, FullSeconds: 1.5, Dropped: 1200},
+			}})},
+			want: []string{
+				"slow subscriber sub_17: queue 96 % full for 2.1 s, holds back publishers",
+				"slow subscriber sub_18: queue 100 % full for 1.5 s, 1,200 events dropped so far",
+			},
+		},
+		{
+			name: "agents that cannot keep up", since: 30,
+			more: []stream.Event{inside(stream.Inspection{Agents: []stream.AgentState{
+				{ID: "a_1", Mailbox: 980, MailboxCapacity: 1024}, {ID: "a_2", Mailbox: 118, MailboxCapacity: 1024, BusySeconds: 4.2},
+			}})},
+			want: []string{"agent a_1: mailbox 95 % full, 980 messages wait", "agent a_2 was never idle for 4.2 s, and 118 messages wait"},
+		},
+		{
+			name: "many of a kind are summed up", since: 27.9,
+			more: []stream.Event{inside(stream.Inspection{Subscriptions: []stream.SubscriptionState{
+				{Subscriber: "s1", Queued: 1, Capacity: 1, FullSeconds: 2.1},
+				{Subscriber: "s2", Queued: 1, Capacity: 1, FullSeconds: 2.1},
+				{Subscriber: "s3", Queued: 1, Capacity: 1, FullSeconds: 2.1},
+				{Subscriber: "s4", Queued: 1, Capacity: 1, FullSeconds: 2.1},
+			}})},
+			want: []string{"s1", "s2", "s3: queue 100 % full for 2.1 s (and 1 more like that)"},
+		},
+		{
+			name:   "an old look inside tells nothing of now",
+			change: func(float64, map[string]float64) {},
+			more: []stream.Event{
+				inside(stream.Inspection{Subscriptions: []stream.SubscriptionState{{Subscriber: "s1", Queued: 1, Capacity: 1, FullSeconds: 2.1}}}),
+				{Type: stream.Logged},
+			},
+			want: []string{"s1"}, since: 27.9,
+		},
+	} {
+		got := lintsOf(lintRun(test.change, test.more...).Snapshot())
+		var texts []string
+		for _, l := range got {
+			texts = append(texts, l.text)
+		}
+		if len(got) != len(test.want) {
+			t.Errorf("%s: %q, want %q", test.name, texts, test.want)
+			continue
+		}
+		for i, want := range test.want {
+			if exact := strings.Contains(want, " "); exact && !strings.HasPrefix(got[i].text, want) && !strings.HasSuffix(got[i].text, want) || !strings.Contains(got[i].text, want) {
+				t.Errorf("%s: %q, want %q", test.name, got[i].text, want)
+			}
+		}
+		if test.since > 0 && math.Abs(got[0].since-test.since) > 0.11 {
+			t.Errorf("%s: began at %v, want %v", test.name, got[0].since, test.since)
+		}
+	}
+}
+
+// Lints are of now: once a run has ended there is nothing to mend, and what was
+// seen inside long ago says nothing.
+func TestLintsAreOfNow(t *testing.T) {
+	slow := inside(stream.Inspection{Subscriptions: []stream.SubscriptionState{{Subscriber: "s1", Queued: 1, Capacity: 1, FullSeconds: 2.1}}})
+	tl := lintRun(nil, slow)
+	if n := len(lintsOf(tl.Snapshot())); n != 1 {
+		t.Fatalf("%d lints to begin with", n)
+	}
+	later := healthy(33)
+	tl.Add(stream.Event{T: 33, Type: stream.SampleTaken, Sample: later})
+	if got := lintsOf(tl.Snapshot()); len(got) > 0 {
+		t.Errorf("three seconds later: %v", got)
+	}
+	tl = lintRun(nil, slow)
+	tl.Add(stream.Event{T: 30, Type: stream.RunFinished, Report: finalReport()})
+	if got := lintsOf(tl.Snapshot()); len(got) > 0 {
+		t.Errorf("after the end: %v", got)
+	}
+}
+
+// Whatever a run tells, lints take it.
+func TestAnyLints(t *testing.T) {
+	probes := []string{}
+	for name := range maps.Keys(healthy(0)) {
+		probes = append(probes, name)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		probe := rapid.SampledFrom(probes).Draw(t, "probe")
+		values := rapid.SliceOfN(rapid.Float64(), 300, 300).Draw(t, "values")
+		gap := rapid.IntRange(1, 40).Draw(t, "every nth is there")
+		tl := lintRun(func(at float64, sample map[string]float64) {
+			i := int(at*10+0.5) - 1
+			sample[probe] = values[i]
+			if i%gap != 0 {
+				delete(sample, probe)
+			}
+		}, inside(stream.Inspection{
+			Agents:        []stream.AgentState{{ID: rapid.String().Draw(t, "id"), Mailbox: rapid.Int().Draw(t, "mailbox"), MailboxCapacity: rapid.Int().Draw(t, "room"), BusySeconds: rapid.Float64().Draw(t, "busy")}},
+			Subscriptions: []stream.SubscriptionState{{Subscriber: rapid.String().Draw(t, "id"), Queued: rapid.Int().Draw(t, "queued"), Capacity: rapid.Int().Draw(t, "room"), FullSeconds: rapid.Float64().Draw(t, "full")}},
+		}))
+		for _, l := range lintsOf(tl.Snapshot()) {
+			if l.text == "" || l.about == "" || strings.ContainsAny(l.text, "\n\x1b") {
+				t.Fatalf("%+v", l)
+			}
+		}
+	})
+}
+
+func TestLintBook(t *testing.T) {
+	var b lintBook
+	slow := lint{"subscriber s1", 3, "slow for 2 s"}
+	b.note([]lint{slow}, 5)
+	slow.since, slow.text = 3.1, "slow for 4 s"
+	b.note([]lint{slow, {"backlog", 6, "grows"}}, 7)
+	b.note([]lint{{"backlog", 6, "grows more"}}, 9)
+	b.note(nil, 11)
+	b.note([]lint{{"subscriber s1", 12, "slow again"}}, 13)
+	want := []noted{
+		{lint{"subscriber s1", 3, "slow for 4 s"}, 7, true},
+		{lint{"backlog", 6, "grows more"}, 9, true},
+		{lint{"subscriber s1", 12, "slow again"}, 13, false},
+	}
+	if len(b.all) != len(want) || len(b.now) != 1 {
+		t.Fatalf("%+v", b)
+	}
+	for i, n := range b.all {
+		if n != want[i] {
+			t.Errorf("%+v, want %+v", n, want[i])
+		}
+	}
+	for i := range 3 * journalSize {
+		b.note([]lint{{string(rune('a' + i%2)), float64(i), "x"}}, float64(i))
+	}
+	if len(b.all) != journalSize {
+		t.Errorf("%d lints are remembered", len(b.all))
+	}
+}

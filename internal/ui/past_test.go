@@ -1,0 +1,660 @@
+package ui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/stream"
+)
+
+// pastStore has four runs: three of the event storm, ever slower, of which the
+// newest has a recording, and one of something else; and a recording whose
+// program died.
+func pastStore(t *testing.T) *report.Store {
+	t.Helper()
+	store := &report.Store{Dir: filepath.Join(t.TempDir(), "runs")}
+	for i, rate := range []float64{19800, 18800, 15800} {
+		r := finalReport()
+		r.ID = fmt.Sprintf("storm%d", i)
+		r.StartedAt = r.StartedAt.Add(time.Duration(i) * time.Hour)
+		r.Scenarios[0].StartedAt = r.StartedAt
+		m := r.Scenarios[0].Steps[1].Metrics["sustained_event_rate"]
+		m.Value, m.Samples = rate, []float64{rate - 100, rate, rate, rate + 100}
+		r.Scenarios[0].Steps[1].Metrics["sustained_event_rate"] = m
+		r.Scenarios[0].Steps[1].Params = map[string]any{"rate": "20000/s", "duration": "5s", "subscribers": 50.0, "policy": "block"}
+		keep(t, store, r)
+	}
+	other := finalReport()
+	other.ID, other.Verdict, other.Score, other.Grade = "other", report.Pass, 1.1, report.Excellent
+	other.StartedAt = other.StartedAt.Add(90 * time.Minute)
+	other.Scenarios = other.Scenarios[:1]
+	other.Scenarios[0].Name, other.Scenarios[0].Title, other.Scenarios[0].Steps = "agent-creation", "Agent creation", other.Scenarios[0].Steps[:1]
+	keep(t, store, other)
+	record(t, store, "storm2", finalReport().StartedAt.Add(2*time.Hour), script())
+	record(t, store, "died", finalReport().StartedAt.Add(3*time.Hour), script()[:200])
+	return store
+}
+
+func keep(t *testing.T, store *report.Store, r *report.Report) {
+	t.Helper()
+	if _, err := store.Save(*r); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func record(t *testing.T, store *report.Store, id string, at time.Time, events []stream.Event) {
+	t.Helper()
+	file, err := store.CreateRecording(at, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := stream.NewWriter(file)
+	for _, e := range events {
+		w.Emit(context.Background(), e)
+		w.Flush(context.Background()) // a full queue would drop samples
+	}
+	if err := errors.Join(w.Close(), file.Commit()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// fakeCompare compares one metric, and refuses runs of other scenarios unless
+// it is forced.
+func fakeCompare(now, before report.Report, name string, force bool) (report.Report, error) {
+	if now.Scenarios[0].Name != before.Scenarios[0].Name && !force {
+		return now, fmt.Errorf("%w: they are of other scenarios", ErrDifferent)
+	}
+	now.Regression = &report.Regression{Baseline: name, Threshold: 0.1, Alpha: 0.05, Detected: true, Percentage: 20.2, Metrics: []report.RegressionMetric{
+		{Scenario: "event-storm", Step: "storm", Metric: "stability_score", Old: ptr(0.99), New: ptr(0.99), DeltaPercent: ptr(0.0), PValue: ptr(1.0), Verdict: "same"},
+		{Scenario: "event-storm", Step: "storm", Metric: "sustained_event_rate", Old: ptr(19800.0), New: ptr(15800.0), DeltaPercent: ptr(-20.2), PValue: ptr(0.0004), Verdict: "regressed"},
+		{Scenario: "event-storm", Step: "storm", Metric: "burst_event_rate", Old: ptr(17800.0), New: ptr(21000.0), DeltaPercent: ptr(18.0), Verdict: "improved", Note: "too few samples for significance"},
+		{Scenario: "event-storm", Step: "throughput", Metric: "deliveries_per_second", New: ptr(149500.0), Verdict: "unknown", Note: "not in the earlier report"},
+	}}
+	now.Recommendations = append(append([]string(nil), now.Recommendations...), "compared with "+name+": the seed differs: 42 before, 43 now")
+	return now, nil
+}
+
+// pastStage is the UI with past runs, on the report of a run that just ended.
+func pastStage(t *testing.T, width, height int) *stage {
+	t.Helper()
+	st := newStage(t, Config{Store: pastStore(t), Compare: fakeCompare, Start: []string{"event-storm"}}).feed(1000).size(width, height)
+	st.end(nil)
+	return st
+}
+
+// runsStage is the same on the screen of past runs.
+func runsStage(t *testing.T, width, height int) *stage {
+	st := pastStage(t, width, height)
+	st.act("esc", "r")
+	return st
+}
+
+var goldenSizes = [][2]int{{200, 60}, {120, 40}, {80, 24}, {60, 20}, {39, 9}}
+
+func TestPastScreens(t *testing.T) {
+	for name, show := range map[string]func(t *testing.T, width, height int) *stage{
+		"reportdone": pastStage,
+		"runs": func(t *testing.T, width, height int) *stage {
+			st := runsStage(t, width, height)
+			st.act("j")
+			return st
+		},
+		"comparison": func(t *testing.T, width, height int) *stage {
+			st := runsStage(t, width, height)
+			st.act("G", " ", "g", "j", " ", "c")
+			return st
+		},
+		"form": func(t *testing.T, width, height int) *stage {
+			st := newStage(t, Config{}).size(width, height)
+			st.act("e", "down", "down", "down", "ctrl+u", "fast")
+			return st
+		},
+		"export": func(t *testing.T, width, height int) *stage {
+			st := pastStage(t, width, height)
+			st.act("x", "j", "j")
+			return st
+		},
+		"baseline": func(t *testing.T, width, height int) *stage {
+			st := pastStage(t, width, height)
+			st.act("b", "/")
+			return st
+		},
+	} {
+		for _, size := range goldenSizes {
+			t.Run(fmt.Sprintf("%s-%dx%d", name, size[0], size[1]), func(t *testing.T) {
+				golden(t, filepath.Base(t.Name()), show(t, size[0], size[1]).m.View())
+			})
+		}
+	}
+	for _, size := range goldenSizes {
+		t.Run(fmt.Sprintf("replay-%dx%d", size[0], size[1]), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				st := replayStage(t, size[0], size[1])
+				golden(t, filepath.Base(t.Name()), st.m.View())
+				st.leave()
+			})
+		})
+	}
+}
+
+func TestExport(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for i, format := range report.Formats() {
+		st := pastStage(t, 120, 40)
+		st.act("x")
+		for range i {
+			st.act("j")
+		}
+		st.act("enter")
+		st.shows(t, "Export as "+format)
+		st.act("ctrl+u", "out"+report.Endings()[i], "enter")
+		path, err := filepath.Abs("out" + report.Endings()[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		st.shows(t, "the report is in "+path)
+		text, err := os.ReadFile(path)
+		if err != nil || !strings.Contains(string(text), "sustained_event_rate") {
+			t.Errorf("%s: %v, %.100s", format, err, text)
+		}
+	}
+	// The course of the run is there for the formats that draw it.
+	if text, err := os.ReadFile("out.csv"); err != nil || !strings.Contains(string(text), "probe,heap_bytes") {
+		t.Errorf("no samples: %v", err)
+	}
+	left, err := os.ReadDir(".")
+	if err != nil || len(left) != len(report.Formats()) {
+		t.Errorf("left in the folder: %v, %v", left, err)
+	}
+}
+
+func TestExportReplacesOnlyIfTold(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("mine.txt", []byte("mine"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	mine := func() string {
+		text, err := os.ReadFile("mine.txt")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	st := pastStage(t, 120, 40)
+	st.act("x", "enter", "ctrl+u", "mine.txt", "enter")
+	st.shows(t, "mine.txt", "Replace it?")
+	st.act("n")
+	if mine() != "mine" {
+		t.Error("replaced though the answer was no")
+	}
+	st.act("x", "enter", "ctrl+u", "mine.txt", "enter", "y")
+	st.shows(t, "the report is in")
+	if !strings.HasPrefix(mine(), "FAIL") {
+		t.Errorf("not replaced: %.40s", mine())
+	}
+}
+
+// What cannot be written is told, and can be tried again under another name.
+func TestExportThatFails(t *testing.T) {
+	t.Chdir(t.TempDir())
+	st := pastStage(t, 120, 40)
+	st.act("x", "enter", "ctrl+u", "no/such/folder.txt", "enter")
+	st.shows(t, "no such file or directory", "Export as text", "no/such/folder.txt")
+	st.act("ctrl+u", "enter")
+	st.shows(t, "! a name is needed")
+	st.act("ok.txt", "enter")
+	st.shows(t, "the report is in")
+	st.act("x", "esc")
+	if st.m.dialog != nil {
+		t.Error("escape does not cancel")
+	}
+}
+
+func TestSaveBaseline(t *testing.T) {
+	st := pastStage(t, 120, 40)
+	st.act("b")
+	st.shows(t, "Save the report as the baseline", "event-storm")
+	st.act("ctrl+u", "last")
+	st.shows(t, `"last" means the newest run`)
+	st.act("enter")
+	if st.m.dialog == nil {
+		t.Fatal("a name was taken that is none")
+	}
+	st.act("ctrl+u", "v1", "enter")
+	st.shows(t, "saved as the baseline v1: --baseline v1")
+	r, err := st.m.cfg.Store.Baseline("v1")
+	if err != nil || r.ID != "r1" {
+		t.Errorf("the baseline is %s, %v", r.ID, err)
+	}
+	st.act("b", "ctrl+u", "v1")
+	st.shows(t, "replaces the baseline of that name")
+}
+
+// A run that was not measured to its end is no baseline.
+func TestNoBaselineOfAPartialRun(t *testing.T) {
+	st := newStage(t, Config{Store: pastStore(t), Start: []string{"event-storm"}}).feed(12).size(120, 40)
+	st.end(errChildDied)
+	for _, a := range st.m.actions() {
+		if a.key.Help().Desc == keyBaseline.Help().Desc {
+			t.Error("it could be saved as a baseline")
+		}
+	}
+}
+
+func TestCompareReport(t *testing.T) {
+	st := pastStage(t, 120, 40)
+	if _, err := st.m.cfg.Store.SaveBaseline("v1", *finalReport()); err != nil {
+		t.Fatal(err)
+	}
+	st.act("c")
+	st.shows(t, "Compare with", "v1", "baseline", "2026-03-01 14:00:00")
+	if strings.Contains(st.m.View(), "agent-creation") {
+		t.Error("a run of other scenarios is offered")
+	}
+	st.act("g", "enter")
+	st.shows(t, "REGRESSED 1 of 4 metrics worse than in v1", "< 0.001", "IMPROVED", "too few samples", "SAME")
+	view := st.m.View()
+	st.act("j", "k")
+	if st.m.View() != view {
+		t.Error("j and k do not scroll there and back")
+	}
+	st.act("esc")
+	if st.m.screen != reportScreen {
+		t.Error("escape does not go back to the report")
+	}
+}
+
+func TestRunAgain(t *testing.T) {
+	st := newStage(t, Config{Store: pastStore(t)}).size(120, 40)
+	st.act("e", "down", "down", "down", "ctrl+u", "30000/s", "enter")
+	st.feed(1000).end(nil)
+	st.act("R")
+	if st.m.screen != liveScreen || len(st.orders) != 2 || fmt.Sprint(st.orders[0]) != fmt.Sprint(st.orders[1]) ||
+		st.orders[1].Settings["event-storm"]["storm.rate"] != "30000/s" {
+		t.Errorf("ran %v", st.orders)
+	}
+}
+
+func TestRunsKeys(t *testing.T) {
+	t.Run("from the menu, at the newest run of its scenario", func(t *testing.T) {
+		st := newStage(t, Config{Store: pastStore(t)}).size(120, 40)
+		st.act("j", "j", "r")
+		if got := st.m.runs.under().ID; got != "other" {
+			t.Errorf("at %s", got)
+		}
+		st.act("esc")
+		if st.m.screen != menuScreen {
+			t.Error("escape does not lead to the menu")
+		}
+	})
+	t.Run("all that there is, the newest first", func(t *testing.T) {
+		st := runsStage(t, 120, 40)
+		var got []string
+		for _, p := range st.m.runs.all {
+			got = append(got, p.ID+"/"+filepath.Ext(p.Recording))
+		}
+		if fmt.Sprint(got) != "[/.jsonl storm2/.jsonl other/ storm1/ storm0/]" {
+			t.Errorf("there are %v", got)
+		}
+		st.shows(t, "UNFINISHED", "5 past runs")
+	})
+	t.Run("filter", func(t *testing.T) {
+		st := runsStage(t, 120, 40)
+		st.act("/", "creation")
+		st.shows(t, "1 of 5 past runs")
+		st.act("enter", "esc")
+		st.shows(t, "5 past runs")
+		if st.m.runs.under().ID != "other" {
+			t.Error("the cursor did not stay where it was")
+		}
+		st.act("/", "zzz")
+		st.shows(t, "no past run matches the filter")
+		st.act("esc", "g")
+		st.shows(t, "5 past runs")
+	})
+	t.Run("a report of the store", func(t *testing.T) {
+		st := runsStage(t, 120, 40)
+		st.act("G", "enter")
+		if st.m.screen != reportScreen || st.m.report.result.ID != "storm0" {
+			t.Fatalf("on screen %v", st.m.screen)
+		}
+		st.act("esc")
+		if st.m.screen != runsScreen || st.m.runs.under().ID != "storm0" {
+			t.Error("escape does not go back to where one was")
+		}
+		// Only what differs from the scenario is set when it runs again.
+		st.act("enter", "R")
+		if got := fmt.Sprint(st.orders[len(st.orders)-1]); got != "{[event-storm] map[event-storm:map[storm.subscribers:50]]}" {
+			t.Errorf("again would be %s", got)
+		}
+	})
+	t.Run("marks", func(t *testing.T) {
+		st := runsStage(t, 120, 40)
+		st.act("g", "j", " ", "j", " ", "j", " ")
+		st.shows(t, "2 marked: c compares them")
+		if strings.Join(st.m.runs.marked, " ") == "" || strings.Contains(st.m.runs.marked[0], "storm2") {
+			t.Errorf("marked are %v", st.m.runs.marked)
+		}
+		st.act(" ")
+		st.shows(t, "1 marked")
+		st.act("esc")
+		if len(st.m.runs.marked) > 0 {
+			t.Error("escape does not unmark")
+		}
+	})
+	t.Run("two marked are compared, the older first", func(t *testing.T) {
+		st := runsStage(t, 120, 40)
+		st.act("G", " ", "g", "j", " ", "c")
+		if st.m.screen != compareScreen || st.m.comparison.before.ID != "storm0" || st.m.comparison.now.ID != "storm2" {
+			t.Fatalf("compared %s with %s", st.m.comparison.now.ID, st.m.comparison.before.ID)
+		}
+		st.act("esc")
+		if st.m.screen != runsScreen {
+			t.Error("escape does not go back")
+		}
+	})
+	t.Run("runs that differ are compared only if forced", func(t *testing.T) {
+		st := runsStage(t, 120, 40)
+		st.act("G", " ", "k", "k", " ", "c")
+		st.shows(t, "they are of other", "Compare them all the same?")
+		st.act("n")
+		if st.m.screen != runsScreen {
+			t.Error("compared though the answer was no")
+		}
+		st.act("c", "y")
+		if st.m.screen != compareScreen {
+			t.Error("not compared")
+		}
+	})
+	t.Run("one is compared with a choice", func(t *testing.T) {
+		st := runsStage(t, 120, 40)
+		st.act("g", "j", "c")
+		st.shows(t, "Compare with", "the last before")
+		st.act("enter")
+		if st.m.screen != compareScreen || st.m.comparison.before.ID != "storm1" {
+			t.Errorf("compared with %s", st.m.comparison.before.ID)
+		}
+	})
+	t.Run("metrics", func(t *testing.T) {
+		st := runsStage(t, 120, 40)
+		st.act("g", "j")
+		first := st.m.runs.metric
+		st.act("tab")
+		second := st.m.runs.metric
+		st.act("shift+tab")
+		if first == second || st.m.runs.metric != first {
+			t.Errorf("went from %v to %v and back to %v", first, second, st.m.runs.metric)
+		}
+		for st.m.runs.metric.metric != "sustained_event_rate" {
+			st.act("tab")
+		}
+		st.shows(t, "sustained_event_rate  storm", "3 runs", "15.8k/s")
+		// The metric stays while one goes through the runs that have it.
+		st.act("G")
+		if st.m.runs.metric.metric != "sustained_event_rate" {
+			t.Error("the metric changed")
+		}
+	})
+	t.Run("delete asks", func(t *testing.T) {
+		st := runsStage(t, 120, 40)
+		recording := st.m.runs.all[1].Recording
+		st.act("g", "j", "d")
+		st.shows(t, "Delete the report and the recording of event-storm, 2026-03-01")
+		st.act("n")
+		if _, err := os.Stat(recording); err != nil {
+			t.Fatal("deleted though the answer was no")
+		}
+		st.act("d", "y")
+		st.shows(t, "4 past runs", "deleted the report and the recording")
+		if _, err := os.Stat(recording); !errors.Is(err, os.ErrNotExist) {
+			t.Error("the recording is still there")
+		}
+		st.act("g", "d")
+		st.shows(t, "Delete the recording of")
+		st.act("y")
+		st.shows(t, "3 past runs")
+	})
+	t.Run("what another process has deleted", func(t *testing.T) {
+		st := runsStage(t, 120, 40)
+		p := st.m.runs.all[1]
+		if err := st.m.cfg.Store.Delete(p.Path, p.Recording); err != nil {
+			t.Fatal(err)
+		}
+		st.act("g", "j", "enter")
+		st.shows(t, "! load report")
+		st.act("p")
+		st.shows(t, "! replay: open")
+	})
+	t.Run("nothing was run so far", func(t *testing.T) {
+		st := newStage(t, Config{Store: &report.Store{Dir: filepath.Join(t.TempDir(), "runs")}}).size(120, 40)
+		st.act("r")
+		st.shows(t, "nothing was run so far")
+		st.act("j", " ", "d", "enter", "c", "p", "tab", "esc")
+		if st.m.screen != menuScreen {
+			t.Error("escape does not lead to the menu")
+		}
+	})
+}
+
+func TestFormKeys(t *testing.T) {
+	form := func(t *testing.T) *stage {
+		st := newStage(t, Config{}).size(120, 40)
+		st.act("e")
+		return st
+	}
+	t.Run("a value is checked as it is written", func(t *testing.T) {
+		st := form(t)
+		st.act("down", "down", "down", "ctrl+u", "2")
+		st.shows(t, `! expected a rate such as 10000/s, not "2"`, "1 cannot be used")
+		st.act("5/s")
+		st.shows(t, "was 20000/s", "1 changed")
+		if strings.Contains(st.m.View(), "!") {
+			t.Errorf("still wrong:\n%s", st.m.View())
+		}
+	})
+	t.Run("what is wrong cannot be started", func(t *testing.T) {
+		st := form(t)
+		st.act("tab", "tab", "tab", "x", "up", "up", "up", "enter")
+		if len(st.orders) > 0 || st.m.form.cursor != 3 {
+			t.Errorf("started %v, at field %d", st.orders, st.m.form.cursor)
+		}
+	})
+	t.Run("what is wrong together", func(t *testing.T) {
+		st := form(t)
+		st.act("pgdown", "up", "ctrl+u", "2000")
+		st.shows(t, "! 2000 subscribers are more than the mailboxes hold")
+	})
+	t.Run("as it was", func(t *testing.T) {
+		st := form(t)
+		st.act("pgdown", "pgup", "ctrl+u", "9m", "ctrl+r")
+		st.shows(t, "0 changed", "60s")
+	})
+	t.Run("kept and started from the menu", func(t *testing.T) {
+		st := form(t)
+		st.act("ctrl+u", "9m", "esc")
+		st.shows(t, "Event storm changed")
+		st.act("enter")
+		if len(st.orders) != 1 || st.orders[0].Settings["event-storm"]["timeout"] != "9m" {
+			t.Errorf("started %v", st.orders)
+		}
+	})
+	t.Run("what is wrong is not kept", func(t *testing.T) {
+		st := form(t)
+		st.act("down", "down", "down", "ctrl+u", "esc", "enter")
+		if len(st.orders) != 1 || len(st.orders[0].Settings) > 0 {
+			t.Errorf("started %v", st.orders)
+		}
+	})
+	t.Run("letters that are keys elsewhere", func(t *testing.T) {
+		st := form(t)
+		st.act("ctrl+u", "q?tR")
+		if got := st.m.form.fields[0].String(); got != "q?tR" {
+			t.Errorf("the field has %q", got)
+		}
+	})
+	t.Run("its choices are told", func(t *testing.T) {
+		st := form(t)
+		st.act("pgdown")
+		st.shows(t, "What a full queue does. One of block, drop.")
+	})
+}
+
+// A replayed stage is one whose replay runs in a bubble.
+func replayStage(t *testing.T, width, height int) *stage {
+	t.Helper()
+	st := runsStage(t, width, height)
+	st.act("g", "j", "p")
+	st.press("g") // doing the work has taken a tick
+	st.wait(20 * time.Second)
+	return st
+}
+
+// wait lets time pass, and the UI look.
+func (st *stage) wait(d time.Duration) {
+	st.t.Helper()
+	time.Sleep(d)
+	synctest.Wait()
+	st.tick()
+}
+
+// leave ends the replay, so that its goroutine is gone.
+func (st *stage) leave() {
+	st.run.cancel()
+	<-st.run.done
+}
+
+func TestReplayKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := replayStage(t, 120, 40)
+		defer st.leave()
+		at := func(want float64) {
+			t.Helper()
+			synctest.Wait()
+			st.tick()
+			// A sample every tenth of a second, and this one may be on its way.
+			if got := st.m.live.latest.T; got > want+1e-6 || got < want-0.2 {
+				t.Errorf("the screen shows %v, want %v", got, want)
+			}
+		}
+		at(20)
+		st.shows(t, "REPLAY ×1", "/ 0:36", "0:20")
+		st.press("p")
+		st.wait(time.Minute)
+		at(20)
+		st.shows(t, "HELD")
+		st.press("right", "right")
+		at(30)
+		st.press("left")
+		at(25)
+		st.press("]", "]", " ")
+		st.shows(t, "REPLAY ×4")
+		st.wait(2 * time.Second)
+		at(33)
+		for range 10 {
+			st.press("[")
+		}
+		st.shows(t, "×0.25")
+		for range 10 {
+			st.press("]")
+		}
+		st.shows(t, "×16")
+		st.press("G")
+		at(36)
+		st.wait(time.Second)
+		st.shows(t, "END ×16", "FAIL")
+		st.press("g")
+		at(0)
+		st.press("p", "k")
+		st.shows(t, "this is a recording: what happened cannot be changed")
+		st.press("r")
+		if st.m.screen != reportScreen || st.m.report.result.Verdict != report.Fail || len(st.m.report.course.Times) == 0 {
+			t.Error("r does not show the report")
+		}
+		st.press("tab")
+		if st.m.screen != liveScreen {
+			t.Error("tab does not go back to the replay")
+		}
+		// Escape first goes back within the screen.
+		st.press("e")
+		st.press("esc")
+		if st.m.screen != liveScreen {
+			t.Fatal("escape left the replay")
+		}
+		st.act("esc")
+		if st.m.screen != runsScreen || st.m.running {
+			t.Error("escape does not leave the replay")
+		}
+		st.act("esc")
+		if quits(st.press("q")) == false {
+			t.Error("q does not quit")
+		}
+	})
+}
+
+// A recording that breaks off is played as far as it goes, and that is told.
+func TestReplayThatBreaksOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := runsStage(t, 120, 40)
+		st.act("g", "p")
+		defer st.leave()
+		st.shows(t, "! the recording breaks off: it ends before its run has finished")
+		st.wait(time.Hour)
+		st.shows(t, "END")
+		st.press("r")
+		st.shows(t, "ERROR", "the recording breaks off")
+	})
+}
+
+// A replay starts with the program, too.
+func TestReplayOfTheConfig(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newStage(t, Config{Replay: &stream.Recording{Events: script()}, ReplayName: "run.jsonl"}).size(120, 40)
+		defer st.leave()
+		st.wait(5 * time.Second)
+		st.shows(t, "Event storm", "REPLAY")
+		if !quits(st.press("q")) {
+			t.Error("q asks, though nothing would be lost")
+		}
+	})
+}
+
+// What was measured when: the report says at what time of the run a limit was
+// missed most, and what was done to the system then.
+func TestWorstMoment(t *testing.T) {
+	var keeper stream.CourseKeeper
+	for _, e := range script() {
+		keeper.Add(e)
+	}
+	course := keeper.Course()
+	step, ok := course.Step("event-storm", "storm")
+	if !ok {
+		t.Fatal("no such step")
+	}
+	c := stepCourse{CourseStep: step, course: &course, known: true}
+	got := c.worst(report.Threshold{Metric: "latency_ms.p99", Condition: "< 5"})
+	// The storms begin two seconds into each repetition of five seconds.
+	var at int
+	if _, err := fmt.Sscanf(got, "worst at 0:%d, with kill_agents", &at); err != nil {
+		t.Fatalf("%q: %v", got, err)
+	}
+	if since := at - int(step.Repetitions[1].At); since < 0 || since%5 < 1 || since%5 > 3 {
+		t.Errorf("%q is not in a storm", got)
+	}
+	if got := c.worst(report.Threshold{Metric: "events_processed", OK: true}); got != "" {
+		t.Errorf("a metric without a probe: %q", got)
+	}
+	if got := c.worst(report.Threshold{Metric: "latency_ms.p99", WindowSeconds: ptr(1.0), WorstAtSeconds: ptr(0.5)}); !strings.HasPrefix(got, "worst at "+report.Clock(step.From+0.5)) {
+		t.Errorf("half a second into the step: %q", got)
+	}
+	if got := (stepCourse{}).worst(report.Threshold{WorstAtSeconds: ptr(14.0)}); got != "worst 14 s into the step" {
+		t.Errorf("without a course: %q", got)
+	}
+}

@@ -1,0 +1,179 @@
+package ui
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	tea "github.com/charmbracelet/bubbletea"
+	"github.com/charmbracelet/x/ansi"
+
+	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/stream"
+)
+
+// speeds are those that a replay can have.
+var speeds = []float64{0.25, 0.5, 1, 2, 4, 8, 16}
+
+// seekBy is how far the arrows go in a replay, in seconds.
+const seekBy = 5
+
+// loadReplay reads a recording and shows it.
+func (m model) loadReplay(path string) (model, tea.Cmd) {
+	m.notice = notice{text: "reading " + path}
+	return m, work(func() then {
+		r, err := loadRecording(path)
+		if err != nil {
+			return failed(err)
+		}
+		played := replayed(r, filepath.Base(path))
+		return func(m model) (model, tea.Cmd) { return m.play(played) }
+	})
+}
+
+func loadRecording(path string) (*stream.Recording, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("replay: %w", err)
+	}
+	r, err := stream.ReadRecording(file)
+	if err := errors.Join(err, file.Close()); err != nil {
+		return nil, fmt.Errorf("replay %s: %w", path, err)
+	}
+	return r, nil
+}
+
+// play shows a recording in the live screen.
+func (m model) play(r *run) (model, tea.Cmd) {
+	recording := r.recording
+	m, cmd := m.follow(r)
+	m.notice = notice{}
+	if recording.Broken != nil {
+		m.notice = notice{text: "the recording breaks off: " + recording.Broken.Error(), bad: true}
+	} else if recording.Thinned > 0 {
+		m.notice = notice{text: fmt.Sprintf("the recording is long: %s samples are left out, evenly", report.Quantity(float64(recording.Thinned), count))}
+	}
+	return m, cmd
+}
+
+// replayActions are the keys of the live screen in a replay: some of them mean
+// something else than in a run.
+func (m model) replayActions() []action {
+	own, live := m.replayKeys(), m.liveActions()
+	taken := map[string]bool{}
+	for _, a := range own {
+		for _, k := range a.key.Keys() {
+			taken[k] = true
+		}
+	}
+	escapes := false
+	for _, a := range live {
+		keys := a.key.Keys()
+		escapes = escapes || slices.Contains(keys, "esc")
+		if !slices.ContainsFunc(keys, func(k string) bool { return taken[k] }) {
+			own = append(own, a)
+		}
+	}
+	if !escapes { // else it goes back within the screen first
+		own = slices.Insert(own, 1, action{keyBack, model.leaveReplay})
+	}
+	return own
+}
+
+func (m model) replayKeys() []action {
+	p := m.run.replay.Playback()
+	hold := keyHold
+	if p.Held {
+		hold = keyGoOn
+	}
+	return []action{
+		act(hold, func(m *model) { m.steerReplay(stream.Command{Do: stream.SetSpeed, Speed: p.Speed, Paused: !p.Held}) }),
+		act(keyReplaySlower, func(m *model) { m.changeSpeed(-1) }),
+		act(keyReplayFaster, func(m *model) { m.changeSpeed(1) }),
+		act(keySeekBack, func(m *model) { m.seek(-seekBy) }),
+		act(keySeekOn, func(m *model) { m.seek(seekBy) }),
+		act(keySeekStart, func(m *model) { m.steerReplay(stream.Command{Do: stream.Seek}) }),
+		act(keySeekEnd, func(m *model) { m.steerReplay(stream.Command{Do: stream.Seek, To: p.Length}) }),
+		act(keyResult, func(m *model) {
+			data := reportView{result: m.run.report, course: m.run.recording.Course(), charts: true}
+			*m = m.showReport(data)
+		}),
+	}
+}
+
+func (m *model) seek(by float64) {
+	m.steerReplay(stream.Command{Do: stream.Seek, To: m.run.replay.Playback().At + by})
+}
+
+func (m *model) changeSpeed(by int) {
+	p := m.run.replay.Playback()
+	at := 0
+	for i, s := range speeds {
+		if s <= p.Speed {
+			at = i
+		}
+	}
+	speed := speeds[min(max(at+by, 0), len(speeds)-1)]
+	m.steerReplay(stream.Command{Do: stream.SetSpeed, Speed: speed, Paused: p.Held})
+}
+
+func (m *model) steerReplay(c stream.Command) {
+	if err := m.run.command(c); err != nil {
+		m.notice = notice{text: err.Error(), bad: true}
+	}
+}
+
+// leaveReplay ends the replay and goes back to where it was begun.
+func (m model) leaveReplay() (model, tea.Cmd) {
+	m.run.stop()
+	m.running = false
+	m.tag++ // its ticks are of no use any more
+	return m.goHome()
+}
+
+// replayState is the word for what a replay is doing.
+func (s *styles) replayState(p stream.Playback) string {
+	speed := fmt.Sprintf("%s%g", s.times, p.Speed)
+	switch {
+	case p.Held:
+		return s.badge.on(" HELD ") + " " + s.muted.on(speed)
+	case p.Ended:
+		return s.muted.on(s.dot + " END " + speed)
+	default:
+		return s.accent.on(s.dot+" REPLAY ") + s.strong.on(speed)
+	}
+}
+
+// replayBar shows where in the recording one is, with its faults and steps.
+func (m model) replayBar() string {
+	s, p := m.styles, m.run.replay.Playback()
+	left, right := " "+report.Clock(p.At)+" ", " "+report.Clock(p.Length)+" "
+	width := m.width - ansi.StringWidth(left) - ansi.StringWidth(right)
+	if width < 10 || !(p.Length > 0) {
+		return left + "/" + right
+	}
+	cells := make([]cell, width)
+	done := int(p.At / p.Length * float64(width-1))
+	for i := range cells {
+		cells[i] = cell{r: []rune(s.barEmpty)[0], paint: s.faint}
+		if i < done {
+			cells[i] = cell{r: []rune(s.barFull)[0], paint: s.accent}
+		}
+	}
+	for _, e := range m.run.recording.Events {
+		c := &cells[min(max(int(e.T/p.Length*float64(width-1)), 0), width-1)]
+		switch {
+		case e.Type == stream.FaultInjected:
+			*c = cell{r: s.fault, paint: s.warn}
+		case e.Type == stream.StepStarted && c.r != s.fault:
+			*c = cell{r: []rune(s.vertical)[0], paint: s.muted}
+		case e.Type == stream.RepetitionStarted && c.r != s.fault && string(c.r) != s.vertical:
+			*c = cell{r: s.repetition, paint: s.muted}
+		}
+	}
+	cells[done] = cell{r: []rune(s.dot)[0], paint: s.strong}
+	return s.muted.on(left) + strings.Join(render([][]cell{cells}, []string{""}), "") + s.muted.on(right)
+}

@@ -1,0 +1,458 @@
+package ui
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/stream"
+)
+
+// A pastRun is one line of the screen of past runs.
+type pastRun struct {
+	report.Run
+	// names are those of its scenarios.
+	names string
+	// figures are what it measured.
+	figures map[metricKey]figureOfRun
+	// bytes is the size of the recording of a run without a report.
+	bytes int64
+}
+
+// id tells one line from another.
+func (p pastRun) id() string { return p.Path + p.Recording }
+
+// stray says that there is only a recording, and no report.
+func (p pastRun) stray() bool { return p.Path == "" }
+
+// runs is the screen of past runs.
+type runs struct {
+	all []pastRun
+	// shown are the entries that match the filter: indices of all.
+	shown  []int
+	cursor int
+	// marked are ids, in the order in which they were marked: two at most.
+	marked []string
+	filter filter
+	// metric is the one whose trend is drawn.
+	metric metricKey
+	loaded bool
+	// seek is the scenario whose newest run the cursor goes to when the list
+	// has been read.
+	seek string
+}
+
+// openRuns goes to the past runs, and reads them.
+func (m model) openRuns() (model, tea.Cmd) {
+	m.screen = runsScreen
+	if m.cfg.Store == nil {
+		m.runs.loaded = true
+		return m, nil
+	}
+	store := *m.cfg.Store
+	return m, work(func() then {
+		all, warnings, err := readRuns(store)
+		if err != nil {
+			return failed(err)
+		}
+		return func(m model) (model, tea.Cmd) {
+			m.runs.setData(all)
+			if len(warnings) > 0 {
+				m.notice = notice{text: fmt.Sprintf("%d past runs cannot be read; the first: %v", len(warnings), warnings[0]), bad: true}
+			}
+			return m, nil
+		}
+	})
+}
+
+// readRuns reads all that is stored, the newest first.
+func readRuns(store report.Store) (all []pastRun, warnings []error, err error) {
+	list, warnings, err := store.List()
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, run := range list {
+		r, err := report.Load(run.Path)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // another process has removed it
+		} else if err != nil {
+			warnings = append(warnings, err)
+			continue
+		}
+		all = append(all, pastRun{Run: run, names: scenarioNames(run), figures: figuresOf(r)})
+	}
+	strays, err := store.Strays()
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, file := range strays {
+		p := pastRun{Run: report.Run{StartedAt: file.StartedAt, Recording: file.Path}, names: "a recording without a report", bytes: file.Bytes}
+		if run := firstEvent(file.Path); run != nil {
+			p.names = strings.Join(run.Scenarios, ", ")
+			for _, name := range run.Scenarios {
+				p.Scenarios = append(p.Scenarios, report.RunScenario{Name: name})
+			}
+		}
+		all = append(all, p)
+	}
+	slices.SortStableFunc(all, func(a, b pastRun) int { return b.StartedAt.Compare(a.StartedAt) })
+	return all, warnings, nil
+}
+
+// firstEvent returns what a recording begins with; nil if it cannot be read.
+func firstEvent(path string) *stream.Run {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	e, err := stream.NewReader(file).Read()
+	if err := errors.Join(err, file.Close()); err != nil {
+		return nil
+	}
+	return e.Run
+}
+
+// setData takes the list, and keeps the cursor where it was.
+func (r *runs) setData(all []pastRun) {
+	id := ""
+	if len(r.shown) > 0 {
+		id = r.under().id()
+	}
+	r.all, r.loaded = all, true
+	r.applyFilter(id)
+	r.marked = slices.DeleteFunc(slices.Clone(r.marked), func(id string) bool {
+		return !slices.ContainsFunc(all, func(p pastRun) bool { return p.id() == id })
+	})
+	if r.seek != "" {
+		for i, index := range r.shown {
+			if slices.ContainsFunc(all[index].Scenarios, func(s report.RunScenario) bool { return s.Name == r.seek }) {
+				r.cursor = i
+				break
+			}
+		}
+		r.seek = ""
+	}
+	r.chooseMetric(0)
+}
+
+// applyFilter shows what matches the filter, with the cursor on that entry if
+// it does.
+func (r *runs) applyFilter(id string) {
+	old := r.cursor
+	r.shown, r.cursor = nil, 0
+	for i, p := range r.all {
+		if r.filter.matches(p.words()...) {
+			if p.id() == id {
+				r.cursor = len(r.shown)
+			}
+			r.shown = append(r.shown, i)
+		}
+	}
+	if r.cursor == 0 && id != "" && len(r.shown) > 0 && r.all[r.shown[0]].id() != id {
+		r.cursor = min(old, len(r.shown)-1) // it is gone: its neighbour
+	}
+}
+
+// words are what a filter looks through.
+func (p pastRun) words() []string {
+	words := []string{p.names, string(p.Verdict), p.StartedAt.Local().Format("2006-01-02 15:04")}
+	for _, s := range p.Scenarios {
+		words = append(words, s.Title)
+	}
+	if p.Recording != "" {
+		words = append(words, "recording")
+	}
+	return words
+}
+
+// under is the run under the cursor; there must be one.
+func (r *runs) under() pastRun { return r.all[r.shown[r.cursor]] }
+
+func (r *runs) move(by int) {
+	r.cursor = min(max(r.cursor+by, 0), max(len(r.shown)-1, 0))
+	r.chooseMetric(0)
+}
+
+// mark marks the run under the cursor, or takes its mark away. Of more than two
+// the one marked first loses its mark.
+func (r *runs) mark() {
+	id := r.under().id()
+	if i := slices.Index(r.marked, id); i >= 0 {
+		r.marked = slices.Delete(slices.Clone(r.marked), i, i+1)
+		return
+	}
+	r.marked = append(slices.Clone(r.marked), id)
+	r.marked = r.marked[max(len(r.marked)-2, 0):]
+}
+
+// pair returns the two that are marked, the older first.
+func (r *runs) pair() (before, now pastRun, ok bool) {
+	var found []pastRun
+	for _, p := range r.all { // the newest first
+		if slices.Contains(r.marked, p.id()) && !p.stray() {
+			found = append(found, p)
+		}
+	}
+	if len(found) != 2 {
+		return pastRun{}, pastRun{}, false
+	}
+	return found[1], found[0], true
+}
+
+func (m model) runsActions() []action {
+	if m.runs.filter.typing {
+		return []action{
+			act(keyAccept, func(m *model) { m.runs.filter.typing = false }),
+			act(keyClear, func(m *model) {
+				m.runs.filter.typing = false
+				m.clearRunsFilter()
+			}),
+		}
+	}
+	out := scrolls(func(m model) int { return max(m.bodyHeight()/2, 1) }, func(m *model, by int) { m.runs.move(by) })
+	if len(m.runs.shown) > 0 {
+		p := m.runs.under()
+		if !p.stray() {
+			out = append(out, action{keyOpen, func(m model) (model, tea.Cmd) { return m, m.openReport(m.runs.under()) }})
+		}
+		if p.Recording != "" {
+			out = append(out, action{keyReplay, func(m model) (model, tea.Cmd) {
+				m.home = runsScreen
+				return m.loadReplay(m.runs.under().Recording)
+			}})
+		}
+		out = append(out, act(keyMark, func(m *model) { m.runs.mark() }))
+		if m.cfg.Compare != nil && !p.stray() {
+			out = append(out, action{keyCompare, model.compareRuns})
+		}
+		if len(m.runs.metrics()) > 1 {
+			out = append(out, act(keyNextMetric, func(m *model) { m.runs.chooseMetric(1) }), act(keyPreviousMetric, func(m *model) { m.runs.chooseMetric(-1) }))
+		}
+		out = append(out, action{keyDelete, model.askToDelete})
+	}
+	out = append(out, act(keyFilter, func(m *model) { m.runs.filter.typing = true }))
+	switch {
+	case !m.runs.filter.empty():
+		return append(out, act(keyClear, (*model).clearRunsFilter))
+	case len(m.runs.marked) > 0:
+		return append(out, act(keyUnmark, func(m *model) { m.runs.marked = nil }))
+	}
+	return append(out, act(keyMenu, func(m *model) { m.screen = menuScreen }))
+}
+
+func (m *model) clearRunsFilter() {
+	id := ""
+	if len(m.runs.shown) > 0 {
+		id = m.runs.under().id()
+	}
+	m.runs.filter = filter{}
+	m.runs.applyFilter(id)
+	m.runs.chooseMetric(0)
+}
+
+func (m *model) typeInRunsFilter(msg tea.KeyMsg) {
+	id := ""
+	if len(m.runs.shown) > 0 {
+		id = m.runs.under().id()
+	}
+	m.runs.filter.text.press(msg)
+	m.runs.applyFilter(id)
+	m.runs.chooseMetric(0)
+}
+
+// openReport reads the report of a past run and shows it.
+func (m model) openReport(p pastRun) tea.Cmd {
+	return work(func() then {
+		r, err := report.Load(p.Path)
+		if err != nil {
+			return failed(err)
+		}
+		return func(m model) (model, tea.Cmd) {
+			m.home = runsScreen
+			return m.showReport(reportView{result: &r, order: m.menu.orderOf(r), recording: p.Recording}), nil
+		}
+	})
+}
+
+// compareRuns compares the two that are marked, or asks what the one under the
+// cursor is to be compared with.
+func (m model) compareRuns() (model, tea.Cmd) {
+	before, now, ok := m.runs.pair()
+	if !ok {
+		now = m.runs.under()
+	}
+	return m, work(func() then {
+		r, err := report.Load(now.Path)
+		if err != nil {
+			return failed(err)
+		}
+		return func(m model) (model, tea.Cmd) {
+			if !ok {
+				return m.chooseEarlier(r)
+			}
+			return m, m.compare(r, func() (string, report.Report, error) {
+				earlier, err := report.Load(before.Path)
+				return "the run of " + stamp(before.StartedAt), earlier, err
+			}, false)
+		}
+	})
+}
+
+// askToDelete asks before a past run is removed.
+func (m model) askToDelete() (model, tea.Cmd) {
+	p := m.runs.under()
+	what := "the report"
+	switch {
+	case p.stray():
+		what = "the recording"
+	case p.Recording != "":
+		what = "the report and the recording"
+	}
+	store := *m.cfg.Store
+	m.dialog = ask(fmt.Sprintf("Delete %s of %s, %s?", what, p.names, stamp(p.StartedAt)), "delete? y/n", func(m model) (model, tea.Cmd) {
+		return m, work(func() then {
+			if err := store.Delete(p.Path, p.Recording); err != nil {
+				return failed(err)
+			}
+			return func(m model) (model, tea.Cmd) {
+				m, cmd := m.openRuns()
+				m.notice = notice{text: "deleted " + what + " of " + stamp(p.StartedAt)}
+				return m, cmd
+			}
+		})
+	})
+	return m, nil
+}
+
+// orderOf is what would run a report's scenarios again with its parameters, as
+// far as they differ from those of the menu.
+func (m menu) orderOf(r report.Report) Order {
+	o := Order{Settings: map[string]Settings{}}
+	for _, sc := range r.Scenarios {
+		o.Scenarios = append(o.Scenarios, sc.Name)
+		settings := Settings{}
+		repeat := 0
+		for _, step := range sc.Steps {
+			for name, v := range step.Params {
+				settings[step.Name+"."+name] = notation(v)
+			}
+			n := repetitions(step)
+			if repeat > 0 && n != repeat {
+				repeat = -1 // they differ: that is the scenario's business
+			} else if repeat == 0 {
+				repeat = n
+			}
+		}
+		if repeat > 0 {
+			settings["repeat"] = fmt.Sprint(repeat)
+		}
+		settings["seed"] = fmt.Sprint(r.Seed)
+		for _, f := range m.fieldsOf(sc.Name) {
+			if v, ok := settings[f.Name]; ok && strings.ReplaceAll(v, " ", "") == strings.ReplaceAll(f.Value, " ", "") {
+				delete(settings, f.Name)
+			}
+		}
+		o.Settings[sc.Name] = settings
+	}
+	return o
+}
+
+// notation writes a parameter of a report as a scenario file would.
+func notation(v any) string {
+	if s, ok := v.(string); ok && s != "" && !strings.ContainsAny(s, ":#{}[],&*!|>'\"%@`") {
+		return s
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	return string(text)
+}
+
+// summary says what there is.
+func (r runs) summary() string {
+	text := fmt.Sprintf("%d past runs", len(r.all))
+	if !r.filter.empty() {
+		text = fmt.Sprintf("%d of %d past runs", len(r.shown), len(r.all))
+	}
+	if n := len(r.marked); n == 1 {
+		text += "   1 marked"
+	} else if n > 1 {
+		text += fmt.Sprintf("   %d marked: c compares them", n)
+	}
+	return text
+}
+
+// view draws the list and the trend of one metric.
+func (r *runs) view(s *styles, width, height int) []string {
+	list := func(width, height int) []string {
+		return s.panel(s.strong.on("Past runs"), r.filter.note(s), r.list(s, width-2, height-2), width, height, true)
+	}
+	switch {
+	case width < 60 || height < 14:
+		return r.list(s, width, height)
+	case width < 110:
+		top := max(min(len(r.shown)+2, height*45/100), 6)
+		return slices.Concat(list(width, top), r.trendPanel(s, width, height-top))
+	}
+	left := min(max(width*45/100, 58), 84)
+	trend := r.trendPanel(s, width-left, max(height*45/100, 12))
+	return beside(list(left, height), slices.Concat(trend, r.metricsPanel(s, width-left, height-len(trend))))
+}
+
+// list draws the runs, with the cursor always in sight.
+func (r *runs) list(s *styles, width, height int) []string {
+	if height < 1 {
+		return nil
+	}
+	if len(r.shown) == 0 {
+		text := "no past run matches the filter"
+		switch {
+		case !r.loaded:
+			text = "reading the past runs"
+		case len(r.all) == 0:
+			text = "nothing was run so far"
+		}
+		return []string{" " + s.muted.on(text)}
+	}
+	top := min(max(r.cursor-height/2, 0), max(len(r.shown)-height, 0))
+	var rows []string
+	for i, index := range r.shown[top:min(top+height, len(r.shown))] {
+		rows = append(rows, r.entry(s, r.all[index], top+i == r.cursor, width))
+	}
+	return rows
+}
+
+func (r *runs) entry(s *styles, p pastRun, under bool, width int) string {
+	cursor, name := " ", clean(p.names)
+	if under {
+		cursor, name = s.cursor.on(s.cursorMark), s.cursor.on(name)
+	}
+	mark := " "
+	if slices.Contains(r.marked, p.id()) {
+		mark = s.accent.on(s.marked)
+	}
+	verdict := s.word(strings.ToUpper(string(p.Verdict)))
+	if p.stray() {
+		verdict = s.muted.on("UNFINISHED")
+	}
+	recording := "   "
+	if p.Recording != "" {
+		recording = s.muted.on("rec")
+	}
+	when := p.StartedAt.Local().Format("01-02 15:04")
+	if p.StartedAt.Local().Year() != r.all[0].StartedAt.Local().Year() {
+		when = p.StartedAt.Local().Format("2006-01-02 ")
+	}
+	right := s.padLeft(s.muted.on(report.Clock(p.DurationSeconds)), 7) + " " + recording + " "
+	if width < 46 {
+		right = ""
+	}
+	return s.ends(" "+cursor+" "+mark+" "+s.muted.on(when)+"  "+s.pad(verdict, 12)+" "+name+" ", right, width)
+}

@@ -1,0 +1,71 @@
+package ui
+
+// A theme is a choice of colours, for a dark and for a light background.
+type theme struct {
+	name        string
+	dark, light palette
+}
+
+// palette holds the colours of one background. What passed has the accent, which
+// is also the first line of a chart.
+type palette struct {
+	muted, faint, accent, warn, fail, limit, spark, on string
+	lines, fills                                       [maxLines]string
+}
+
+// themes are in the order in which a key goes through them.
+var themes = []theme{
+	{
+		name: "teal",
+		dark: palette{
+			muted: "#8b949e", faint: "#484f58", accent: "#3fd0b6", warn: "#e3b341", fail: "#ff6b6b", limit: "#b3a06a", spark: "#2c8577", on: "#0d1117",
+			lines: [...]string{"#3fd0b6", "#7aa7ff", "#e0a86b", "#c9a0e8"},
+			fills: [...]string{"#1d574e", "#2c4066", "#5c4630", "#503f5e"},
+		},
+		light: palette{
+			muted: "#57606a", faint: "#b3bac2", accent: "#0b7a6b", warn: "#8a5a00", fail: "#c4232b", limit: "#8a7330", spark: "#4da396", on: "#ffffff",
+			lines: [...]string{"#0b7a6b", "#2458c5", "#a8570d", "#7a3fa0"},
+			fills: [...]string{"#a9d8d0", "#bccdf0", "#ecd0b0", "#dcc6ea"},
+		},
+	},
+	{
+		// For those who do not see red, green or blue as others do: blue for
+		// what passed, yellow for what is near its limit and vermilion for what
+		// failed stay apart, in hue or in lightness, whichever of them is
+		// missing.
+		name: "colorblind",
+		dark: palette{
+			muted: "#9aa0a6", faint: "#4d5156", accent: "#56b4e9", warn: "#f0e442", fail: "#ff7a2e", limit: "#b8a878", spark: "#3a7da3", on: "#0d1117",
+			lines: [...]string{"#56b4e9", "#e69f00", "#f4f0e6", "#cc79a7"},
+			fills: [...]string{"#24506b", "#5e4305", "#4a4845", "#5a374b"},
+		},
+		light: palette{
+			muted: "#555b61", faint: "#b5bac0", accent: "#00619e", warn: "#806a00", fail: "#7a1500", limit: "#80703c", spark: "#5c9cc4", on: "#ffffff",
+			lines: [...]string{"#00619e", "#b85c00", "#2b2b2b", "#96407a"},
+			fills: [...]string{"#b3d4ea", "#f0d3b0", "#cfcfcf", "#e5c6d8"},
+		},
+	},
+	{
+		// The terminal's own sixteen colours: whoever chose them likes them.
+		name: "terminal",
+		dark: palette{
+			muted: "7", faint: "8", accent: "14", warn: "11", fail: "9", limit: "3", spark: "6", on: "0",
+			lines: [...]string{"14", "12", "11", "13"},
+			fills: [...]string{"6", "4", "3", "5"},
+		},
+		light: palette{
+			muted: "8", faint: "7", accent: "6", warn: "3", fail: "1", limit: "3", spark: "6", on: "15",
+			lines: [...]string{"6", "4", "3", "5"},
+			fills: [...]string{"14", "12", "11", "13"},
+		},
+	},
+}
+
+// Themes returns the names of the themes, the default first.
+func Themes() []string {
+	names := make([]string, len(themes))
+	for i, t := range themes {
+		names[i] = t.name
+	}
+	return names
+}

@@ -1,0 +1,201 @@
+package ui
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/stream"
+)
+
+// A metricKey is where a metric stands in a report.
+type metricKey struct{ scenario, step, metric string }
+
+// A figureOfRun is what one run measured of a metric.
+type figureOfRun struct {
+	value    float64
+	unit     string
+	better   report.Better
+	status   report.Status
+	baseline *float64
+}
+
+// figuresOf returns the numbers of a report that can be drawn.
+func figuresOf(r report.Report) map[metricKey]figureOfRun {
+	figures := map[metricKey]figureOfRun{}
+	for _, sc := range r.Scenarios {
+		for _, step := range sc.Steps {
+			for name, m := range step.Metrics {
+				if v, ok := m.Value.(float64); ok {
+					figures[metricKey{sc.Name, step.Name, name}] = figureOfRun{v, m.Unit, m.Better, m.Status, m.Baseline}
+				}
+			}
+		}
+	}
+	return figures
+}
+
+// statusOrder is the order of the statuses, the worst first.
+var statusOrder = []report.Status{report.StatusFail, report.StatusWarn, report.StatusPass, report.StatusExceed, report.StatusInfo}
+
+// metrics returns those of the run under the cursor, the worst first.
+func (r *runs) metrics() []metricKey {
+	if len(r.shown) == 0 {
+		return nil
+	}
+	figures := r.under().figures
+	return slices.SortedFunc(maps.Keys(figures), func(a, b metricKey) int {
+		rank := func(k metricKey) int { return slices.Index(statusOrder, figures[k].status) }
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), strings.Compare(a.scenario, b.scenario), strings.Compare(a.step, b.step), strings.Compare(a.metric, b.metric))
+	})
+}
+
+// chooseMetric goes on by so many metrics. One that the run under the cursor
+// does not have gives way to its first.
+func (r *runs) chooseMetric(by int) {
+	all := r.metrics()
+	if len(all) == 0 {
+		return
+	}
+	if i := slices.Index(all, r.metric); i < 0 {
+		r.metric = all[0]
+	} else {
+		r.metric = all[(i+by+len(all))%len(all)]
+	}
+}
+
+// A trend is a metric over the runs that have it, the oldest first.
+type trend struct {
+	points []stream.Point
+	runs   []pastRun
+}
+
+// trendOf follows a metric through all runs, whatever the filter shows.
+func (r *runs) trendOf(key metricKey) trend {
+	var t trend
+	for _, p := range slices.Backward(r.all) {
+		if f, ok := p.figures[key]; ok {
+			t.points = append(t.points, stream.Point{T: float64(len(t.points)), V: f.value})
+			t.runs = append(t.runs, p)
+		}
+	}
+	return t
+}
+
+// trendPanel draws the chosen metric over the runs.
+func (r *runs) trendPanel(s *styles, width, height int) []string {
+	figure, ok := figureOfRun{}, false
+	if len(r.shown) > 0 {
+		figure, ok = r.under().figures[r.metric]
+	}
+	if !ok {
+		text := ""
+		if len(r.shown) > 0 {
+			text = "no figures: only a recording is left"
+			if !r.under().stray() {
+				text = "this run measured nothing"
+			}
+		}
+		return s.panel(s.strong.on("Trend"), "", []string{"", " " + s.muted.on(text)}, width, height, false)
+	}
+	t := r.trendOf(r.metric)
+	p := plot{unit: figure.unit, series: []series{{points: drawable(slices.Clone(t.points))}}, empty: "no figures"}
+	if figure.baseline != nil {
+		p.limits = []limitLine{{value: *figure.baseline, label: "baseline " + report.Quantity(*figure.baseline, figure.unit)}}
+	}
+	at := span{-0.5, float64(len(t.points)) - 0.5}
+	notes := s.muted.on(fmt.Sprintf("%d runs", len(t.points)))
+	if len(t.points) == 1 {
+		notes = s.muted.on("1 run")
+	}
+	title := s.strong.on(clean(r.metric.metric)) + s.muted.on("  "+clean(r.metric.step))
+	rows := p.draw(s, at, nil, width-2, height-2)
+	return s.panelOn(title, notes, rows, r.trendAxis(s, t, at, width), width, height, false)
+}
+
+// trendAxis is the lower border of a trend: when the first and the last run
+// were, and which is under the cursor or marked.
+func (r *runs) trendAxis(s *styles, t trend, at span, width int) string {
+	cols := width - 2 - gutter
+	if cols < 12 {
+		return s.bottom(width, false)
+	}
+	border := s.border(false)
+	cells := slices.Repeat([]cell{{r: []rune(s.horizontal)[0], paint: border}}, width)
+	cells[0].r, cells[width-1].r = []rune(s.bottomLeft)[0], []rune(s.bottomRight)[0]
+	for i, p := range t.runs {
+		var look cell
+		switch {
+		case p.id() == r.under().id():
+			look = cell{r: []rune(s.underMark)[0], paint: s.cursor, layer: lineLayer}
+		case slices.Contains(r.marked, p.id()):
+			look = cell{r: []rune(s.marked)[0], paint: s.accent, layer: lineLayer}
+		default:
+			continue
+		}
+		if col := at.column(float64(i), cols); col >= 0 {
+			cells[1+gutter+col] = look
+		}
+	}
+	// Half a number would tell a wrong time.
+	write := func(col int, text string) {
+		if slices.ContainsFunc(cells[col:col+len(text)], func(c cell) bool { return c.layer == lineLayer }) {
+			return
+		}
+		for i, c := range text {
+			cells[col+i] = cell{r: c, paint: s.muted}
+		}
+	}
+	const layout = " 01-02 15:04 "
+	if cols >= 2*len(layout)+4 && len(t.runs) > 1 {
+		write(1+gutter, t.runs[0].StartedAt.Local().Format(layout))
+		write(width-2-len(layout), t.runs[len(t.runs)-1].StartedAt.Local().Format(layout))
+	}
+	return render([][]cell{cells}, []string{""})[0]
+}
+
+// metricsPanel lists the metrics of the run under the cursor, each with its way
+// through the runs and how it compares with the run before.
+func (r *runs) metricsPanel(s *styles, width, height int) []string {
+	all := r.metrics()
+	room := max(height-2, 0)
+	top := min(max(slices.Index(all, r.metric)-room/2, 0), max(len(all)-room, 0))
+	var rows []string
+	for _, key := range all[top:min(top+room, len(all))] {
+		rows = append(rows, r.metricRow(s, key, width-2))
+	}
+	notes := ""
+	if len(all) > room {
+		notes = s.muted.on(s.up + " more")
+	}
+	return s.panel(s.strong.on("Metrics"), notes, rows, width, height, false)
+}
+
+func (r *runs) metricRow(s *styles, key metricKey, width int) string {
+	const value, changeWidth = 11, 9
+	spark := 14
+	if width < 72 {
+		spark = 6
+	}
+	p := r.under()
+	figure, t := p.figures[key], r.trendOf(key)
+	cursor, name := " ", clean(key.metric)
+	if key == r.metric {
+		cursor, name = s.cursor.on(s.cursorMark), s.cursor.on(name)
+	}
+	change := ""
+	if i := slices.IndexFunc(t.runs, func(other pastRun) bool { return other.id() == p.id() }); i > 0 && t.points[i-1].V != 0 {
+		change = moved((figure.value - t.points[i-1].V) / t.points[i-1].V)
+	}
+	points := t.points[max(len(t.points)-spark, 0):]
+	at := span{points[0].T - 0.01, points[0].T + float64(spark) - 1}
+	right := s.padLeft(report.Quantity(figure.value, figure.unit), value) + s.padLeft(s.muted.on(change), changeWidth) +
+		"  " + s.pad(s.word(strings.ToUpper(string(figure.status))), 6) + " " + s.spark.on(s.sparkline(drawable(slices.Clone(points)), at, spark)) + " "
+	if width < 60 {
+		right = s.padLeft(report.Quantity(figure.value, figure.unit), value) + s.padLeft(s.muted.on(change), changeWidth) + " "
+	}
+	return s.ends(" "+cursor+" "+name+" ", right, width)
+}

@@ -1,0 +1,83 @@
+package ui
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// verdictTable is the table of what the run is held against.
+type verdictTable struct {
+	// all are its rows in the order of the run.
+	all        []verdictRow
+	worstFirst bool
+	filter     filter
+	scroll     scroller
+}
+
+// rows are those that match the filter, in order.
+func (t *verdictTable) rows() []verdictRow {
+	var out []verdictRow
+	for _, r := range t.all {
+		if t.filter.matches(r.word, r.step, r.metric) {
+			out = append(out, r)
+		}
+	}
+	if t.worstFirst {
+		slices.SortStableFunc(out, func(a, b verdictRow) int { return cmp.Compare(a.urgency(), b.urgency()) })
+	}
+	return out
+}
+
+// urgency sorts rows: what failed comes first, and of what is as bad that which
+// is farthest off.
+func (r verdictRow) urgency() float64 {
+	words := []string{"ERROR", "FAIL", "INCONCLUSIVE", "INTERRUPTED", "NONE", "WARN", wordRuns, wordWaits, "PASS", "EXCEED"}
+	rank := slices.Index(words, r.word)
+	if rank < 0 {
+		rank = len(words)
+	}
+	off := 0.0
+	if r.deviation != nil {
+		off = min(max(*r.deviation, -1), 1) / 4
+	}
+	return float64(rank) + off
+}
+
+// drawVerdicts draws the table, in a panel of that size.
+func (l *live) drawVerdicts(s *styles, width, height int, focused bool) []string {
+	t := &l.verdicts
+	room := max(height-2, 0)
+	heading := room >= 6
+	if heading {
+		room--
+	}
+	shown := t.rows()
+	// By itself it keeps the running step in sight.
+	best := len(shown)
+	if running := slices.IndexFunc(shown, func(r verdictRow) bool { return r.word == wordRuns }); t.worstFirst {
+		best = 0
+	} else if running >= 0 {
+		best = running - room/3
+	}
+	offset := t.scroll.show(len(shown), room, best)
+	rows := s.verdictTable(shown, width-2)
+	rows = append(rows[:1:1], rows[1+offset:min(1+offset+room, len(rows))]...)
+	if !heading {
+		rows = rows[1:]
+	}
+	switch {
+	case len(t.all) == 0:
+		rows = s.said("waiting for the first step", width-2)
+	case len(shown) == 0:
+		rows = s.said("no verdict matches the filter", width-2)
+	}
+	notes := tallyOf(t.all).text(s)
+	if t.worstFirst {
+		notes += s.muted.on("  worst first")
+	}
+	if offset > 0 || offset+room < len(shown) {
+		notes += s.muted.on(" " + s.up + " more")
+	}
+	return s.panel(s.strong.on("Verdicts"), strings.TrimSpace(t.filter.note(s)+"  "+notes), rows, width, height, focused)
+}
