@@ -33,8 +33,9 @@ type rig interface {
 	// outcome for each part of the job. The error says that the repetition did
 	// not come to its end; what is known of it is in the outcomes all the same.
 	run(ctx context.Context, j job, w watcher) ([]outcome, profile.Part, error)
-	// command does what a viewer asks of the load. It does not wait.
-	command(c stream.Command)
+	// command does what a viewer asks of the load. It does not wait. The error
+	// says why it is not done; what a process of its own cannot do, it logs.
+	command(c stream.Command) error
 	// close ends the rig and waits until nothing of it is left. The error says
 	// what is left all the same.
 	close() error
@@ -103,9 +104,8 @@ type bench struct {
 	helm      *helm
 	inspect   atomic.Pointer[stream.Inspect] // what a viewer wants to see
 
-	jobMu   sync.Mutex // guards what a command needs of the running job
-	parts   []*partRun
-	watcher watcher
+	jobMu sync.Mutex // guards parts
+	parts []*partRun // of the running job, for commands
 }
 
 // newBench returns a bench for the plan's repetitions, which takes samples at
@@ -157,8 +157,8 @@ func (b *bench) run(ctx context.Context, j job, w watcher) (_ []outcome, _ profi
 	}
 	b.load.watch(parts)
 	defer b.load.watch(nil)
-	b.attend(parts, w)
-	defer b.attend(nil, nil)
+	b.attend(parts)
+	defer b.attend(nil)
 
 	var recorder profile.Recorder
 	var measured atomic.Bool
@@ -199,10 +199,10 @@ func (b *bench) run(ctx context.Context, j job, w watcher) (_ []outcome, _ profi
 	return outcomes, profiled, nil
 }
 
-// attend says which parts commands are for from now on, and who is told.
-func (b *bench) attend(parts []*partRun, w watcher) {
+// attend says which parts commands are for from now on.
+func (b *bench) attend(parts []*partRun) {
 	b.jobMu.Lock()
-	b.parts, b.watcher = parts, w
+	b.parts = parts
 	b.jobMu.Unlock()
 	var gates []*gate
 	for _, p := range parts {

@@ -54,8 +54,11 @@ type instruction struct {
 }
 
 // A message is a line of a child's output. The first of a job has nothing but
-// its time.
+// its number and time.
 type message struct {
+	// Job counts the jobs of the process, from 1; 0 is before the first. An
+	// event may come late, after its job has ended.
+	Job int `json:"job"`
 	// At is the time since the job began.
 	At time.Duration `json:"at"`
 	// Event is a sample, a fault or a log, to be passed on; of a sample,
@@ -83,15 +86,17 @@ type done struct {
 	Failure string `json:"failure,omitempty"`
 }
 
-// check says what is wrong with a message of a job with so many parts.
-func (m message) check(parts int) error {
+// check says what is wrong with a message of a process that is at that job, with
+// so many parts.
+func (m message) check(job, parts int) error {
 	switch {
-	case m.Event != nil && m.Event.Sample == nil && m.Event.Fault == nil && m.Event.Log == nil:
-		return fmt.Errorf("it tells an event of type %q, which is not its to tell", m.Event.Type)
-	case m.Driving != nil && (m.Driving.Part < 0 || m.Driving.Part >= parts),
+	case m.Job != job && m.Event == nil,
+		m.Driving != nil && (m.Driving.Part < 0 || m.Driving.Part >= parts),
 		m.Progress != nil && len(m.Progress) != parts,
 		m.Done != nil && len(m.Done.Outcomes) != parts:
 		return errors.New("it does not speak of the job that it was given")
+	case m.Event != nil && m.Event.Sample == nil && m.Event.Fault == nil && m.Event.Log == nil:
+		return fmt.Errorf("it tells an event of type %q, which is not its to tell", m.Event.Type)
 	}
 	return nil
 }
@@ -104,6 +109,7 @@ type child struct {
 	limits  Limits
 	order   order
 	process *process // nil if there is none now
+	jobs    int      // that the process was given
 
 	mu sync.Mutex // guards what follows
 	// asked is the latest command of each kind, for the next process too.
@@ -132,6 +138,7 @@ func (c *child) run(ctx context.Context, j job, w watcher) (outcomes []outcome, 
 		c.listen(c.process)
 	}
 	p := c.process
+	c.jobs++
 	var why string // it was killed
 	if !p.send(instruction{Job: &j}) {
 		why = "it did not take what it was told"
@@ -156,13 +163,17 @@ func (c *child) run(ctx context.Context, j job, w watcher) (outcomes []outcome, 
 			}
 			silence.Reset(silentAfter)
 			heard = time.Now()
-			if began.IsZero() {
-				began = time.Now().Add(-m.At)
-			}
-			if err := m.check(len(j.Parts)); err != nil {
+			if err := m.check(c.jobs, len(j.Parts)); err != nil {
 				why = err.Error()
 				p.kill()
 				continue
+			}
+			if m.Job != c.jobs {
+				w.pass(heard, *m.Event, false)
+				continue
+			}
+			if began.IsZero() {
+				began = heard.Add(-m.At)
 			}
 			m.tell(began, w)
 			if m.Progress != nil {
@@ -210,6 +221,7 @@ func (c *child) start(w watcher) (err error) {
 	case c.limits.Hard > 0:
 		w.pass(time.Now(), logged("info", "the process of its own may hold %s, kept by a control group", report.Quantity(float64(c.limits.Hard), "bytes")), false)
 	}
+	c.jobs = 0
 	c.process.send(o)
 	return nil
 }
@@ -230,23 +242,26 @@ func (m message) tell(began time.Time, w watcher) {
 	}
 }
 
-// command implements rig. A process that does not take it has died or hangs,
-// which shows by itself.
-func (c *child) command(asked stream.Command) {
+// command implements rig.
+func (c *child) command(asked stream.Command) error {
+	once := asked.Do == stream.InjectFault
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if asked.Do != stream.InjectFault { // which is done once
+	switch {
+	case !once && c.asked[asked.Do] == asked:
+		return nil
+	case c.listener == nil && once:
+		return errNoLoad
+	case c.listener != nil && !c.listener.send(instruction{Command: &asked}):
+		return errors.New("the process that runs the load does not take it: it has ended, or hangs")
+	}
+	if !once {
 		if c.asked == nil {
 			c.asked = map[stream.Do]stream.Command{}
 		}
-		if c.asked[asked.Do] == asked {
-			return
-		}
 		c.asked[asked.Do] = asked
 	}
-	if c.listener != nil {
-		c.listener.send(instruction{Command: &asked})
-	}
+	return nil
 }
 
 // listen says which process takes commands from now on, and tells it what was

@@ -3,6 +3,7 @@ package stress
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -375,6 +376,56 @@ func TestChildAborts(t *testing.T) {
 	}
 	if rate := step.Metrics["rate"]; rate.Value == nil || rate.Value.(float64) > 500 {
 		t.Errorf("what was measured until then is %+v", rate)
+	}
+}
+
+// What a process of its own cannot do of what it was asked by hand, it tells;
+// what is asked of it when it cannot take it is refused at once.
+func TestFaultByHandInAChild(t *testing.T) {
+	t.Setenv(childMode, "1")
+	engine := isolated(t)
+	engine.Steerable = true
+	plan := planOf(t, probing(nil), scenarioOf("  - {measure: probe, repeat: 2, with: {operations: 1000}}\n"))
+	source := engine.Source(plan)
+	run := source.(stream.Steerable)
+	fault := stream.Command{Do: stream.InjectFault, Fault: "stall_subscribers: 1"}
+	if err := run.Command(fault); !errors.Is(err, errNoLoad) {
+		t.Errorf("before the run: %v", err)
+	}
+	told, asked := 0, 0
+	err := source.Run(t.Context(), func(e stream.Event) {
+		if e.Type == stream.SampleTaken && asked == 0 {
+			asked++
+			if err := run.Command(fault); err != nil {
+				t.Errorf("while the load runs: %v", err)
+			}
+		}
+		if e.Log != nil && strings.HasPrefix(e.Log.Message, "the fault stall_subscribers: 1 was not injected: ") {
+			told++
+		}
+	})
+	if err != nil || told != 1 {
+		t.Errorf("told %d times, %v", told, err)
+	}
+}
+
+// An event that comes after its job is told with the next, and nothing else of
+// it is taken.
+func TestLateMessages(t *testing.T) {
+	late := logged("warn", "late")
+	for _, test := range []struct {
+		message message
+		fine    bool
+	}{
+		{message{Job: 2, Done: &done{Outcomes: make([]outcome, 1)}}, true},
+		{message{Job: 1, Done: &done{Outcomes: make([]outcome, 1)}}, false},
+		{message{Job: 1, Event: &late}, true},
+		{message{Job: 2, Done: &done{}}, false},
+		{message{Job: 1}, false},
+	} {
+		if err := test.message.check(2, 1); (err == nil) != test.fine {
+			t.Errorf("%+v: %v", test.message, err)
+		}
 	}
 }
 

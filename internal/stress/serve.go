@@ -54,7 +54,7 @@ func ServeChild(ctx context.Context, cat Catalogue, components []string, in io.R
 	go func() { // ends with its input, which is the process's own
 		defer stop()
 		defer close(jobs)
-		listen(ctx, lines, jobs, b.command)
+		listen(ctx, lines, jobs, s.command)
 	}()
 	for j := range jobs {
 		if err := s.serve(j); err != nil {
@@ -127,19 +127,24 @@ func listen(ctx context.Context, lines *bufio.Reader, jobs chan<- servedJob, com
 // A server carries out the jobs of a child and tells its parent what goes on.
 type server struct {
 	bench *bench
-	began time.Time     // of the running job
 	first *stream.Event // is told with the first job; nil is nothing
 
-	mu  sync.Mutex // one message at a time
-	out *json.Encoder
-	err error // of the first that could not be written
+	mu    sync.Mutex // one message at a time; guards what follows
+	out   *json.Encoder
+	err   error     // of the first that could not be written
+	job   int       // the number of the running job, or of the last
+	began time.Time // when that began
 }
 
 // serve carries out a job. The error says that the parent could not be told.
 func (s *server) serve(j servedJob) error {
 	defer j.stop()
-	s.began = time.Now()
-	s.write(s.began, message{Event: s.first})
+	now := time.Now()
+	s.mu.Lock()
+	s.job++
+	s.began = now
+	s.mu.Unlock()
+	s.write(now, message{Event: s.first})
 	s.first = nil
 	outcomes, profiled, err := s.bench.run(j.ctx, j.job, s)
 	d := &done{Outcomes: outcomes, Profiled: profiled}
@@ -171,9 +176,16 @@ func (s *server) limit(o order) {
 func (s *server) write(at time.Time, m message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m.At = at.Sub(s.began)
+	m.Job, m.At = s.job, at.Sub(s.began)
 	if s.err == nil {
 		s.err = s.out.Encode(m)
+	}
+}
+
+// command does what a viewer asks of the load, or logs why not.
+func (s *server) command(c stream.Command) {
+	if err := s.bench.command(c); err != nil {
+		s.pass(time.Now(), logged("warn", "%v", err), false)
 	}
 }
 

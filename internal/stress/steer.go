@@ -20,6 +20,9 @@ const (
 	mostShown = 200
 )
 
+// errNoLoad says that a fault came between loads.
+var errNoLoad = errors.New("no load runs just now that a fault could be injected into")
+
 // Command implements stream.Steerable.
 func (r *run) Command(c stream.Command) error {
 	if err := r.check(c); err != nil {
@@ -30,10 +33,18 @@ func (r *run) Command(c stream.Command) error {
 	if r.over {
 		return stream.ErrNotSteerable
 	}
-	switch c.Do {
-	case stream.Stop:
+	switch {
+	case c.Do == stream.Stop:
 		r.stop()
 		return nil
+	case r.rig != nil:
+		if err := r.rig.command(c); err != nil {
+			return err
+		}
+	case c.Do == stream.InjectFault:
+		return errNoLoad
+	}
+	switch c.Do {
 	case stream.SetPaused:
 		if r.paused.Paused != c.Paused {
 			text := "the load goes on"
@@ -51,11 +62,6 @@ func (r *run) Command(c stream.Command) error {
 		r.rate = c
 	case stream.SetInspection:
 		r.inspection = c
-	}
-	if r.rig != nil {
-		r.rig.command(c)
-	} else if c.Do == stream.InjectFault {
-		return errors.New("no load runs that a fault could be injected into")
 	}
 	return nil
 }
@@ -96,7 +102,7 @@ func (r *run) use(where rig) {
 	r.rig = where
 	if where != nil {
 		for _, c := range r.settings() {
-			where.command(c)
+			_ = where.command(c) // a setting is refused only by a process that has died or hangs, which shows by itself
 		}
 	}
 }
@@ -131,7 +137,7 @@ func parseFault(m *Measurement, text string) (Injection, error) {
 }
 
 // command implements rig.
-func (b *bench) command(c stream.Command) {
+func (b *bench) command(c stream.Command) error {
 	switch c.Do {
 	case stream.SetPaused:
 		b.helm.hold(c.Paused)
@@ -140,29 +146,26 @@ func (b *bench) command(c stream.Command) {
 	case stream.SetInspection:
 		b.inspect.Store(&c.Inspect)
 	case stream.InjectFault:
-		b.injectNow(c.Fault)
+		return b.injectNow(c.Fault)
 	}
+	return nil
 }
 
 // injectNow injects a fault into the first of the running steps that it can hit.
-func (b *bench) injectNow(text string) {
+func (b *bench) injectNow(text string) error {
 	b.jobMu.Lock()
-	parts, w := b.parts, b.watcher
+	parts := b.parts
 	b.jobMu.Unlock()
-	err := errors.New("no load runs that it could be injected into")
+	err := errNoLoad
 	for _, p := range parts {
 		var one Injection
 		if one, err = parseFault(p.env.measurement, text); err == nil {
 			if err = p.env.faults.now(one); err == nil {
-				return
+				return nil
 			}
 		}
 	}
-	if w != nil {
-		w.pass(time.Now(), stream.Event{Type: stream.Logged, Log: &stream.Log{
-			Level: "warn", Message: fmt.Sprintf("the fault %s was not injected: %v", text, err),
-		}}, false)
-	}
+	return fmt.Errorf("the fault %s was not injected: %w", text, err)
 }
 
 // now injects a fault at once, and goes on with it as long as its load runs.
@@ -173,7 +176,7 @@ func (f *faults) now(one Injection) error {
 	f.handMu.Lock()
 	defer f.handMu.Unlock()
 	if f.loading == nil {
-		return errors.New("no load runs just now")
+		return errNoLoad
 	}
 	f.byHand++
 	hand := &runningFault{Injection: one, kind: one.kind(), draw: f.handDraw(), byHand: true}
