@@ -80,7 +80,7 @@ func (a *app) tell(err error) {
 	switch err := err.(type) { //nolint:errorlint // it is taken apart, layer by layer
 	case failure:
 		a.tell(err.error)
-	case stress.Faults:
+	case stress.Problems:
 		for _, fault := range err {
 			prefix := ""
 			if fault.Line == 0 {
@@ -139,17 +139,17 @@ func (a *app) checkIsolation(plan stress.Plan) error {
 	if a.flags.isolate != never {
 		return nil
 	}
-	var faults []error
+	var problems []error
 	for _, s := range plan.Scenarios {
 		for _, group := range s.Groups {
 			for _, step := range group {
 				if step.NeedsProcess() {
-					faults = append(faults, fmt.Errorf("--isolate never: the step %s of %s needs a process of its own, as %s limits it, or may end it; leave the scenario out, or the flag", step.Name, s.Name, step.Measurement.Name))
+					problems = append(problems, fmt.Errorf("--isolate never: the step %s of %s needs a process of its own, as %s limits it, or may end it; leave the scenario out, or the flag", step.Name, s.Name, step.Measurement.Name))
 				}
 			}
 		}
 	}
-	return errors.Join(faults...)
+	return errors.Join(problems...)
 }
 
 // catalogue is all that can be measured.

@@ -139,41 +139,41 @@ type settings struct {
 // settings checks the flags. The error joins everything that is wrong.
 func (f *flags) settings() (settings, error) {
 	var s settings
-	var faults []error
+	var problems []error
 	wrong := func(flag, expected, got string) {
-		faults = append(faults, fmt.Errorf("--%s: expected %s, not %q", flag, expected, got))
+		problems = append(problems, fmt.Errorf("--%s: expected %s, not %q", flag, expected, got))
 	}
 	if f.json && f.events {
-		faults = append(faults, errors.New("--json and --events both write to standard output; choose one (--events ends with the report)"))
+		problems = append(problems, errors.New("--json and --events both write to standard output; choose one (--events ends with the report)"))
 	}
 	var err error
 	s.overrides, err = overrides(f.sets, map[string]string{"repeat": f.repeat, "seed": f.seed, "timeout": f.timeout, "tolerance": f.tolerance})
 	if err != nil {
-		faults = append(faults, err)
+		problems = append(problems, err)
 	}
 	if !slices.Contains(whens, f.isolate) {
 		wrong("isolate", "auto, always or never", f.isolate)
 	}
 	if s.fps, err = f.looks(); err != nil {
-		faults = append(faults, err)
+		problems = append(problems, err)
 	}
 	if f.saveBaseline != "" {
 		if err := report.CheckBaselineName(f.saveBaseline); err != nil {
-			faults = append(faults, fmt.Errorf("--save-baseline: %w", err))
+			problems = append(problems, fmt.Errorf("--save-baseline: %w", err))
 		}
 	}
 	if f.failOnRegression && f.baseline == "" {
-		faults = append(faults, errors.New("--fail-on-regression needs a --baseline to compare with"))
+		problems = append(problems, errors.New("--fail-on-regression needs a --baseline to compare with"))
 	}
 	for i, path := range f.outputs {
 		_, known := report.FormatOf(path)
 		switch {
 		case !known:
-			faults = append(faults, fmt.Errorf("--output %s: the format is told by the ending, which is none of %s", path, strings.Join(report.Endings(), ", ")))
+			problems = append(problems, fmt.Errorf("--output %s: the format is told by the ending, which is none of %s", path, strings.Join(report.Endings(), ", ")))
 		case slices.Contains(f.outputs[:i], path):
-			faults = append(faults, fmt.Errorf("--output %s: it is there twice", path))
+			problems = append(problems, fmt.Errorf("--output %s: it is there twice", path))
 		case !isFolder(filepath.Dir(path)):
-			faults = append(faults, fmt.Errorf("--output %s: there is no folder %s", path, filepath.Dir(path)))
+			problems = append(problems, fmt.Errorf("--output %s: there is no folder %s", path, filepath.Dir(path)))
 		}
 	}
 	written := slices.Clone(f.outputs)
@@ -183,22 +183,22 @@ func (f *flags) settings() (settings, error) {
 		switch {
 		case file.path == "":
 		case slices.Contains(written, file.path):
-			faults = append(faults, fmt.Errorf("--%s %s: another flag writes to it too", file.flag, file.path))
+			problems = append(problems, fmt.Errorf("--%s %s: another flag writes to it too", file.flag, file.path))
 		case !isFolder(filepath.Dir(file.path)):
-			faults = append(faults, fmt.Errorf("--%s %s: there is no folder %s", file.flag, file.path, filepath.Dir(file.path)))
+			problems = append(problems, fmt.Errorf("--%s %s: there is no folder %s", file.flag, file.path, filepath.Dir(file.path)))
 		}
 		written = append(written, file.path)
 	}
-	return s, errors.Join(faults...)
+	return s, errors.Join(problems...)
 }
 
 // overrides reads the flags that change every scenario; an empty one changes
-// nothing. What cannot be read is a stress.Fault of the flag.
+// nothing. What cannot be read is a stress.Problem of the flag.
 func overrides(sets []string, flags map[string]string) (stress.Overrides, error) {
 	o := stress.Overrides{Set: sets}
-	var faults stress.Faults
+	var problems stress.Problems
 	wrong := func(flag, expected string) {
-		faults = append(faults, stress.Fault{File: "--" + flag, Message: fmt.Sprintf("expected %s, not %q", expected, flags[flag])})
+		problems = append(problems, stress.Problem{File: "--" + flag, Message: fmt.Sprintf("expected %s, not %q", expected, flags[flag])})
 	}
 	if text := flags["repeat"]; text != "" {
 		n, err := strconv.Atoi(text)
@@ -228,8 +228,8 @@ func overrides(sets []string, flags map[string]string) (stress.Overrides, error)
 			wrong("tolerance", "a share such as 20% or 0.2")
 		}
 	}
-	if len(faults) > 0 {
-		return stress.Overrides{}, faults
+	if len(problems) > 0 {
+		return stress.Overrides{}, problems
 	}
 	return o, nil
 }
@@ -245,14 +245,14 @@ func (f *flags) checkColor() error {
 // looks checks the flags of how the UI looks, and returns how often a second it
 // is drawn.
 func (f *flags) looks() (fps int, err error) {
-	faults := []error{f.checkColor()}
+	problems := []error{f.checkColor()}
 	if !slices.Contains(ui.Themes(), f.theme) {
-		faults = append(faults, fmt.Errorf("--theme: expected one of %s, not %q", strings.Join(ui.Themes(), ", "), f.theme))
+		problems = append(problems, fmt.Errorf("--theme: expected one of %s, not %q", strings.Join(ui.Themes(), ", "), f.theme))
 	}
 	if fps, err = strconv.Atoi(f.fps); err != nil || fps < 1 || fps > 60 {
-		faults = append(faults, fmt.Errorf("--fps: expected a whole number from 1 to 60, not %q", f.fps))
+		problems = append(problems, fmt.Errorf("--fps: expected a whole number from 1 to 60, not %q", f.fps))
 	}
-	return fps, errors.Join(faults...)
+	return fps, errors.Join(problems...)
 }
 
 // given returns the flags that were given, as words of a command line.

@@ -224,10 +224,10 @@ type runner struct {
 // Check implements ui.Runner.
 func (r *runner) Check(scenario string, settings ui.Settings) map[string]error {
 	_, err := r.planOf(ui.Order{Scenarios: []string{scenario}, Settings: map[string]ui.Settings{scenario: settings}})
-	var faults stress.Faults
+	var problems stress.Problems
 	switch {
-	case errors.As(err, &faults):
-		return faults.ByKey()
+	case errors.As(err, &problems):
+		return problems.ByKey()
 	case err != nil:
 		return map[string]error{"": err}
 	}

@@ -22,13 +22,13 @@ const MaxSource = 256 << 10
 
 // A Document is the text of one scenario file.
 type Document struct {
-	// File is the name that faults and reports tell.
+	// File is the name that problems and reports tell.
 	File   string
 	Source []byte
 }
 
-// A Fault is one thing that is wrong with a scenario file or an override.
-type Fault struct {
+// A Problem is one thing that is wrong with a scenario file or an override.
+type Problem struct {
 	// File is the file's name, or for an override the flag as it was given.
 	File string
 	// Line and Column count from 1, a column in characters; both are 0 for
@@ -39,43 +39,43 @@ type Fault struct {
 }
 
 // String returns FILE:LINE:COLUMN: MESSAGE.
-func (f Fault) String() string {
-	if f.Line == 0 {
-		return f.File + ": " + f.Message
+func (p Problem) String() string {
+	if p.Line == 0 {
+		return p.File + ": " + p.Message
 	}
-	return fmt.Sprintf("%s:%d:%d: %s", f.File, f.Line, f.Column, f.Message)
+	return fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.Message)
 }
 
-// Faults are all that is wrong, in the order of the files and then of the
+// Problems are all that is wrong, in the order of the files and then of the
 // positions in them. As an error it is never empty.
-type Faults []Fault
+type Problems []Problem
 
-// Error returns one fault a line.
-func (f Faults) Error() string {
-	lines := make([]string, len(f))
-	for i, fault := range f {
-		lines[i] = fault.String()
+// Error returns one problem a line.
+func (p Problems) Error() string {
+	lines := make([]string, len(p))
+	for i, problem := range p {
+		lines[i] = problem.String()
 	}
 	return strings.Join(lines, "\n")
 }
 
-// A faultList collects what is wrong with one file, so that reading goes on
-// after a fault and all of them are told at once.
-type faultList struct {
-	file   string
-	faults Faults
+// A problemList collects what is wrong with one file, so that reading goes on
+// after a problem and all of them are told at once.
+type problemList struct {
+	file     string
+	problems Problems
 }
 
-func (l *faultList) add(at position, format string, args ...any) {
-	l.faults = append(l.faults, Fault{File: l.file, Line: at.line, Column: at.column, Message: fmt.Sprintf(format, args...)})
+func (l *problemList) add(at position, format string, args ...any) {
+	l.problems = append(l.problems, Problem{File: l.file, Line: at.line, Column: at.column, Message: fmt.Sprintf(format, args...)})
 }
 
-// sorted returns the faults in the order of their positions.
-func (l *faultList) sorted() Faults {
-	slices.SortStableFunc(l.faults, func(a, b Fault) int {
+// sorted returns the problems in the order of their positions.
+func (l *problemList) sorted() Problems {
+	slices.SortStableFunc(l.problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
-	return l.faults
+	return l.problems
 }
 
 // A position in a file counts lines and columns from 1.
@@ -85,7 +85,7 @@ type position struct{ line, column int }
 type shape int
 
 const (
-	// broken is a value whose fault was already told.
+	// broken is a value whose problem was already told.
 	broken shape = iota
 	empty
 	text
@@ -152,7 +152,7 @@ func place(source []byte, at int) (line, column int) {
 
 // documents reads the YAML documents of a source; those with nothing in them
 // are left out.
-func (l *faultList) documents(source []byte) []*node {
+func (l *problemList) documents(source []byte) []*node {
 	source = bytes.TrimPrefix(source, []byte("\ufeff"))
 	if len(source) > MaxSource {
 		l.add(position{1, 1}, "a scenario file has at most %d bytes, and this one has more: split it", MaxSource)
@@ -197,12 +197,12 @@ func invalidUTF8(source []byte) int {
 	return -1
 }
 
-// unparsable tells the one fault at which the YAML parser gave up.
-func (l *faultList) unparsable(err error) {
+// unparsable tells the one problem at which the YAML parser gave up.
+func (l *problemList) unparsable(err error) {
 	at, message := position{1, 1}, err.Error()
-	var fault yaml.Error
-	if errors.As(err, &fault) {
-		at, message = positionOf(fault.GetToken()), fault.GetMessage()
+	var problem yaml.Error
+	if errors.As(err, &problem) {
+		at, message = positionOf(problem.GetToken()), problem.GetMessage()
 	}
 	if strings.HasPrefix(message, "invalid header option") {
 		message += `; a text that begins with > or | must be in quotes, such as ">= 5"`
@@ -219,7 +219,7 @@ func positionOf(t *token.Token) position {
 
 // node converts the parser's tree, and refuses those parts of YAML that a
 // scenario file has no use for.
-func (l *faultList) node(from ast.Node) *node {
+func (l *problemList) node(from ast.Node) *node {
 	n := &node{position: positionOf(from.GetToken())}
 	switch from := from.(type) {
 	case *ast.MappingNode:
@@ -269,7 +269,7 @@ func (l *faultList) node(from ast.Node) *node {
 	return n
 }
 
-func (l *faultList) entry(from *ast.MappingValueNode) (entry, bool) {
+func (l *problemList) entry(from *ast.MappingValueNode) (entry, bool) {
 	at := positionOf(from.Key.GetToken())
 	switch key := from.Key.(type) {
 	case *ast.MergeKeyNode:
@@ -328,7 +328,7 @@ func shorten(s string) string {
 // keys returns the entries of a mapping by key, and tells those that are
 // unknown or there twice. The noun names the mapping in a message, such as
 // "a step".
-func (l *faultList) keys(n *node, noun string, known []string) map[string]entry {
+func (l *problemList) keys(n *node, noun string, known []string) map[string]entry {
 	found := make(map[string]entry, len(n.entries))
 	for _, e := range n.entries {
 		first, again := found[e.key]

@@ -67,8 +67,8 @@ func Encode(p Params, params []Param) map[string]any {
 }
 
 // value reads a node as a parameter of its kind. It returns false after it
-// told a fault, or where a fault was told before.
-func (l *faultList) value(p Param, n *node) (any, bool) {
+// told a problem, or where a problem was told before.
+func (l *problemList) value(p Param, n *node) (any, bool) {
 	switch n.shape {
 	case broken:
 		return nil, false
@@ -220,7 +220,7 @@ func names(params []Param) []string {
 }
 
 // allowed holds a scalar of the right kind against the parameter's limits.
-func (l *faultList) allowed(p Param, v any, n *node) bool {
+func (l *problemList) allowed(p Param, v any, n *node) bool {
 	if s, ok := v.(string); ok {
 		switch i := strings.IndexFunc(s, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }); {
 		case i >= 0:
@@ -279,8 +279,8 @@ func amountText(k Kind, limit float64) string {
 
 // table reads a mapping of parameters and fills in the defaults of those that
 // it leaves out. The owner is whose parameters they are.
-func (l *faultList) table(n *node, owner string, params []Param) (Params, bool) {
-	before := len(l.faults)
+func (l *problemList) table(n *node, owner string, params []Param) (Params, bool) {
+	before := len(l.problems)
 	values := Params{}
 	given := l.keys(n, owner, names(params))
 	for _, p := range params {
@@ -298,16 +298,16 @@ func (l *faultList) table(n *node, owner string, params []Param) (Params, bool) 
 			values[p.Name] = v
 		}
 	}
-	return values, len(l.faults) == before
+	return values, len(l.problems) == before
 }
 
 // list reads a list of the parameter's kind.
-func (l *faultList) list(p Param, n *node) (any, bool) {
+func (l *problemList) list(p Param, n *node) (any, bool) {
 	if len(n.items) == 0 && (p.Default == nil || reflect.ValueOf(p.Default).Len() > 0) {
 		l.add(n.position, "%s: the list is empty; expected %s", p.Name, expectation(p))
 		return nil, false
 	}
-	before := len(l.faults)
+	before := len(l.problems)
 	var list any
 	switch p.Kind {
 	case Ints:
@@ -335,7 +335,7 @@ func (l *faultList) list(p Param, n *node) (any, bool) {
 		p.Kind, p.Fields = Table, stageParams
 		list = readAll(n, func(item *node) (Stage, bool) { return l.stage(p, item) })
 	}
-	return list, len(l.faults) == before
+	return list, len(l.problems) == before
 }
 
 func readAll[T any](n *node, read func(*node) (T, bool)) []T {
@@ -348,7 +348,7 @@ func readAll[T any](n *node, read func(*node) (T, bool)) []T {
 	return all
 }
 
-func (l *faultList) stage(p Param, n *node) (Stage, bool) {
+func (l *problemList) stage(p Param, n *node) (Stage, bool) {
 	v, ok := l.value(p, n)
 	if !ok {
 		return Stage{}, false
@@ -362,7 +362,7 @@ func (l *faultList) stage(p Param, n *node) (Stage, bool) {
 }
 
 // free reads a value that no parameter describes.
-func (l *faultList) free(n *node) (any, bool) {
+func (l *problemList) free(n *node) (any, bool) {
 	switch n.shape {
 	case broken:
 		return nil, false
@@ -384,10 +384,10 @@ func (l *faultList) free(n *node) (any, bool) {
 	case text:
 		return n.text, true
 	case sequence:
-		before := len(l.faults)
-		return readAll(n, l.free), len(l.faults) == before
+		before := len(l.problems)
+		return readAll(n, l.free), len(l.problems) == before
 	default:
-		before := len(l.faults)
+		before := len(l.problems)
 		keys := make([]string, len(n.entries))
 		for i, e := range n.entries {
 			keys[i] = e.key
@@ -398,7 +398,7 @@ func (l *faultList) free(n *node) (any, bool) {
 				values[key] = v
 			}
 		}
-		return values, len(l.faults) == before
+		return values, len(l.problems) == before
 	}
 }
 

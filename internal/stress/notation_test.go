@@ -38,14 +38,14 @@ func TestNotationRoundTrip(t *testing.T) {
 		p := Param{Name: "p", Kind: kind, Fields: fields}
 		want := values[kind].Draw(t, "value")
 		shown := flow(encode(p, want))
-		l := &faultList{}
+		l := &problemList{}
 		documents := l.documents([]byte("p: " + shown))
-		if len(l.faults) > 0 {
-			t.Fatalf("%s is no YAML: %v", shown, l.faults)
+		if len(l.problems) > 0 {
+			t.Fatalf("%s is no YAML: %v", shown, l.problems)
 		}
 		got, ok := l.value(p, documents[0].entries[0].value)
 		if !ok || !reflect.DeepEqual(got, want) {
-			t.Fatalf("%#v shows as %s, which reads as %#v (%v)", want, shown, got, l.faults)
+			t.Fatalf("%#v shows as %s, which reads as %#v (%v)", want, shown, got, l.problems)
 		}
 	})
 }

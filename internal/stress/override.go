@@ -25,41 +25,41 @@ type Overrides struct {
 }
 
 // NewPlan applies the overrides to the scenarios, which it does not change.
-// The error, if any, is of type Faults and tells every override that is of no
+// The error, if any, is of type Problems and tells every override that is of no
 // use: one that fits no step, or whose value is not allowed.
 func NewPlan(scenarios []Scenario, o Overrides) (Plan, error) {
 	plan := Plan{Scenarios: make([]Scenario, len(scenarios))}
 	for i, s := range scenarios {
 		plan.Scenarios[i] = s.clone()
 	}
-	var faults Faults
+	var problems Problems
 	changed := make(map[*Step]bool)
 	for _, set := range o.Set {
-		l := &faultList{file: "--set " + set}
+		l := &problemList{file: "--set " + set}
 		if strings.ContainsFunc(set, unicode.IsControl) {
-			l.file = "--set " + strconv.Quote(set) // a fault is told on one line
+			l.file = "--set " + strconv.Quote(set) // a problem is told on one line
 		}
 		for _, step := range l.set(plan, set) {
 			changed[step] = true
 		}
-		faults = append(faults, l.faults...)
+		problems = append(problems, l.problems...)
 	}
-	l := &faultList{}
+	l := &problemList{}
 	l.applyScalars(plan, o)
-	faults = append(faults, l.faults...)
-	if len(faults) == 0 {
-		faults = append(faults, recheck(plan, changed)...)
+	problems = append(problems, l.problems...)
+	if len(problems) == 0 {
+		problems = append(problems, recheck(plan, changed)...)
 	}
-	if len(faults) > 0 {
-		return Plan{}, faults
+	if len(problems) > 0 {
+		return Plan{}, problems
 	}
 	return plan, nil
 }
 
 // recheck asks the measurements whether the parameters of the changed steps
 // still fit together.
-func recheck(plan Plan, changed map[*Step]bool) Faults {
-	var l faultList
+func recheck(plan Plan, changed map[*Step]bool) Problems {
+	var l problemList
 	for _, step := range plan.steps() {
 		if changed[step] && step.Measurement.Check != nil {
 			if err := step.Measurement.Check(step.Params); err != nil {
@@ -68,11 +68,11 @@ func recheck(plan Plan, changed map[*Step]bool) Faults {
 			}
 		}
 	}
-	return l.faults
+	return l.problems
 }
 
 // applyScalars applies the overrides that are not parameters.
-func (l *faultList) applyScalars(plan Plan, o Overrides) {
+func (l *problemList) applyScalars(plan Plan, o Overrides) {
 	for i := range plan.Scenarios {
 		s := &plan.Scenarios[i]
 		if o.Seed != nil {
@@ -103,13 +103,13 @@ func (l *faultList) applyScalars(plan Plan, o Overrides) {
 
 // flag holds the value of a flag against the limits of the key that it
 // overrides.
-func (l *faultList) flag(p Param, v any) {
+func (l *problemList) flag(p Param, v any) {
 	l.file = "--" + p.Name
 	l.allowed(p, v, &node{text: flow(encode(p, v))})
 }
 
 // set applies one --set and returns the steps that it changed.
-func (l *faultList) set(plan Plan, set string) []*Step {
+func (l *problemList) set(plan Plan, set string) []*Step {
 	target, source, ok := strings.Cut(set, "=")
 	if !ok || target == "" {
 		l.add(position{}, "expected STEP.PARAM=VALUE or PARAM=VALUE")
@@ -150,32 +150,32 @@ func (l *faultList) set(plan Plan, set string) []*Step {
 
 // setParam sets one parameter of one step. What several steps refuse for the
 // same reason is told once.
-func (l *faultList) setParam(step *Step, p Param, n *node) {
+func (l *problemList) setParam(step *Step, p Param, n *node) {
 	if p.Default == nil && n.text == none {
 		delete(step.Params, p.Name)
 		return
 	}
-	refused := &faultList{}
+	refused := &problemList{}
 	if v, ok := refused.value(p, n); ok {
 		step.Params[p.Name] = v
 	}
-	for _, fault := range refused.faults {
-		fault = Fault{File: l.file, Message: fault.Message}
-		if !slices.Contains(l.faults, fault) {
-			l.faults = append(l.faults, fault)
+	for _, problem := range refused.problems {
+		problem = Problem{File: l.file, Message: problem.Message}
+		if !slices.Contains(l.problems, problem) {
+			l.problems = append(l.problems, problem)
 		}
 	}
 }
 
-// overrideNode reads the value of a --set; nil after a fault.
-func (l *faultList) overrideNode(source string) *node {
-	inner := &faultList{}
+// overrideNode reads the value of a --set; nil after a problem.
+func (l *problemList) overrideNode(source string) *node {
+	inner := &problemList{}
 	documents := inner.documents([]byte(source))
-	for _, fault := range inner.faults {
-		l.add(position{}, "%s", fault.Message)
+	for _, problem := range inner.problems {
+		l.add(position{}, "%s", problem.Message)
 	}
 	switch {
-	case len(inner.faults) > 0:
+	case len(inner.problems) > 0:
 		return nil
 	case len(documents) == 0:
 		return &node{shape: empty}

@@ -56,16 +56,16 @@ var (
 
 // Parse reads scenario files. Each of their YAML documents is a scenario, with
 // every default filled in. The components are the names of the baseline
-// table. The error, if any, is of type Faults and tells everything that is
+// table. The error, if any, is of type Problems and tells everything that is
 // wrong with any of the documents; there are no scenarios then.
 func Parse(cat Catalogue, components []string, documents ...Document) ([]Scenario, error) {
 	var scenarios []Scenario
-	var faults Faults
+	var problems Problems
 	defined := make(map[string]string)
 	for _, document := range documents {
-		r := &reader{faultList: faultList{file: document.File}, catalogue: cat, components: components}
+		r := &reader{problemList: problemList{file: document.File}, catalogue: cat, components: components}
 		found := r.documents(document.Source)
-		if len(found) == 0 && len(r.faults) == 0 {
+		if len(found) == 0 && len(r.problems) == 0 {
 			r.add(position{1, 1}, "the file is empty; expected a scenario with name, title and steps")
 		}
 		for _, n := range found {
@@ -77,17 +77,17 @@ func Parse(cat Catalogue, components []string, documents ...Document) ([]Scenari
 			}
 			scenarios = append(scenarios, scenario)
 		}
-		faults = append(faults, r.sorted()...)
+		problems = append(problems, r.sorted()...)
 	}
-	if len(faults) > 0 {
-		return nil, faults
+	if len(problems) > 0 {
+		return nil, problems
 	}
 	return scenarios, nil
 }
 
 // A reader turns the nodes of one file into scenarios.
 type reader struct {
-	faultList
+	problemList
 	catalogue  Catalogue
 	components []string
 	// steps holds where each step name of the current scenario was given.

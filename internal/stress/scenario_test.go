@@ -111,32 +111,32 @@ func golden(t *testing.T, path, got string) {
 	}
 }
 
-// The faults of every bad file are told all at once, each where it is.
+// The problems of every bad file are told all at once, each where it is.
 func TestParseFaults(t *testing.T) {
 	for _, path := range fixtures(t, "bad") {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			scenarios, err := parseFile(t, path)
-			var faults Faults
-			if !errors.As(err, &faults) || scenarios != nil {
-				t.Fatalf("Parse = %v, %v; want no scenarios and faults", scenarios, err)
+			var problems Problems
+			if !errors.As(err, &problems) || scenarios != nil {
+				t.Fatalf("Parse = %v, %v; want no scenarios and problems", scenarios, err)
 			}
-			golden(t, strings.TrimSuffix(path, ".yaml")+".faults", err.Error()+"\n")
+			golden(t, strings.TrimSuffix(path, ".yaml")+".problems", err.Error()+"\n")
 		})
 	}
 }
 
 func TestParseFaultsOfContract(t *testing.T) {
 	_, err := parseFile(t, "testdata/bad/contract.yaml")
-	var faults Faults
-	if !errors.As(err, &faults) || len(faults) != 3 {
-		t.Fatalf("got %v, want 3 faults", err)
+	var problems Problems
+	if !errors.As(err, &problems) || len(problems) != 3 {
+		t.Fatalf("got %v, want 3 problems", err)
 	}
 	for i, want := range []struct {
 		line int
 		word string
 	}{{5, "agents"}, {6, "repeets"}, {7, "no-such-thing"}} {
-		if faults[i].Line != want.line || !strings.Contains(faults[i].Message, want.word) {
-			t.Errorf("fault %d is %v, want one on line %d that names %s", i, faults[i], want.line, want.word)
+		if problems[i].Line != want.line || !strings.Contains(problems[i].Message, want.word) {
+			t.Errorf("problem %d is %v, want one on line %d that names %s", i, problems[i], want.line, want.word)
 		}
 	}
 }

@@ -26,19 +26,19 @@ func Select(scenarios []Scenario, names, tags []string) ([]Scenario, error) {
 		}
 		return found
 	}
-	var faults []error
+	var problems []error
 	for _, name := range names {
 		if !take(func(s Scenario) bool { return s.Name == name }) {
-			faults = append(faults, fmt.Errorf("unknown scenario %q%s", shorten(name), didYouMean(name, scenarioNames(scenarios))))
+			problems = append(problems, fmt.Errorf("unknown scenario %q%s", shorten(name), didYouMean(name, scenarioNames(scenarios))))
 		}
 	}
 	for _, tag := range tags {
 		if !take(func(s Scenario) bool { return slices.Contains(s.Tags, tag) }) {
-			faults = append(faults, fmt.Errorf("no scenario has the tag %q%s", shorten(tag), didYouMean(tag, Tags(scenarios))))
+			problems = append(problems, fmt.Errorf("no scenario has the tag %q%s", shorten(tag), didYouMean(tag, Tags(scenarios))))
 		}
 	}
-	if len(faults) > 0 {
-		return nil, errors.Join(faults...)
+	if len(problems) > 0 {
+		return nil, errors.Join(problems...)
 	}
 	return selected, nil
 }

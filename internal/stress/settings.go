@@ -59,19 +59,19 @@ func Settings(s Scenario) []Setting {
 	return settings
 }
 
-// ByKey sorts faults of overrides by what they are about: the key of a Setting,
+// ByKey sorts problems of overrides by what they are about: the key of a Setting,
 // or "" for what is about several together.
-func (f Faults) ByKey() map[string]error {
+func (p Problems) ByKey() map[string]error {
 	byKey := map[string]error{}
-	for _, fault := range f {
+	for _, problem := range p {
 		key := ""
-		if set, ok := strings.CutPrefix(fault.File, "--set "); ok {
+		if set, ok := strings.CutPrefix(problem.File, "--set "); ok {
 			key, _, _ = strings.Cut(set, "=")
-		} else if flag, ok := strings.CutPrefix(fault.File, "--"); ok && flag != "set" {
+		} else if flag, ok := strings.CutPrefix(problem.File, "--"); ok && flag != "set" {
 			key = flag
 		}
 		if byKey[key] == nil {
-			byKey[key] = messageError(strings.TrimPrefix(fault.Message, lastPart(key)+": "))
+			byKey[key] = messageError(strings.TrimPrefix(problem.Message, lastPart(key)+": "))
 		}
 	}
 	return byKey
@@ -80,7 +80,7 @@ func (f Faults) ByKey() map[string]error {
 // lastPart is the name in the key of a setting.
 func lastPart(key string) string { return key[strings.LastIndexByte(key, '.')+1:] }
 
-// A messageError is a fault without its place, for where the place is plain.
+// A messageError is a problem without its place, for where the place is plain.
 type messageError string
 
 func (m messageError) Error() string { return string(m) }

@@ -45,11 +45,11 @@ func TestFaultsByKey(t *testing.T) {
 	s := overridableScenarios(t)[0]
 	repeat := 0
 	_, err := NewPlan([]Scenario{s}, Overrides{Set: []string{"storm.rate=fast", "storm.rate=5", "nothing=1"}, Repeat: &repeat})
-	var faults Faults
-	if !errors.As(err, &faults) {
+	var problems Problems
+	if !errors.As(err, &problems) {
 		t.Fatal(err)
 	}
-	got := faults.ByKey()
+	got := problems.ByKey()
 	for key, want := range map[string]string{
 		"storm.rate": `expected a rate such as 10000/s, not the text "fast"`,
 		"nothing":    "no step has a parameter",
@@ -60,6 +60,6 @@ func TestFaultsByKey(t *testing.T) {
 		}
 	}
 	if len(got) != 3 {
-		t.Errorf("faults of %v", got)
+		t.Errorf("problems of %v", got)
 	}
 }

@@ -74,13 +74,13 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, source []byte) {
 		scenarios, err := Parse(testCatalogue, testComponents, Document{File: "fuzz.yaml", Source: source})
 		if err != nil {
-			var faults Faults
-			if !errors.As(err, &faults) || len(faults) == 0 {
-				t.Fatalf("the error is a %T with %d faults", err, len(faults))
+			var problems Problems
+			if !errors.As(err, &problems) || len(problems) == 0 {
+				t.Fatalf("the error is a %T with %d problems", err, len(problems))
 			}
-			for _, fault := range faults {
-				if fault.Line < 1 || fault.Column < 1 || fault.Message == "" {
-					t.Errorf("the fault is %+v", fault)
+			for _, problem := range problems {
+				if problem.Line < 1 || problem.Column < 1 || problem.Message == "" {
+					t.Errorf("the problem is %+v", problem)
 				}
 			}
 			return

@@ -121,14 +121,14 @@ func (r *run) logByHand(message string) {
 // parseFault reads a fault as the faults of a scenario have it. Of which
 // measurement it is says what it can hit; nil is any.
 func parseFault(m *Measurement, text string) (Injection, error) {
-	r := &reader{faultList: faultList{file: "fault"}}
+	r := &reader{problemList: problemList{file: "fault"}}
 	nodes := r.documents([]byte("{" + text + "}"))
 	var one Injection
-	if len(nodes) == 1 && len(r.faults) == 0 {
+	if len(nodes) == 1 && len(r.problems) == 0 {
 		one, _ = r.injection(m, nodes[0])
 	}
-	if len(r.faults) > 0 {
-		return one, errors.New(r.faults[0].Message)
+	if len(r.problems) > 0 {
+		return one, errors.New(r.problems[0].Message)
 	}
 	if one.Kind == "" {
 		return one, errors.New("expected a fault such as kill_agents: 10")
