@@ -53,7 +53,7 @@ func (m model) compareActions() []action {
 }
 
 // regressionOrder is the order of the verdicts on metrics, the worst first.
-var regressionOrder = []string{"regressed", "improved", "unknown", "same"}
+var regressionOrder = []report.Change{report.Regressed, report.Improved, report.Unknown, report.Same}
 
 func regressionWord(r report.Regression) string {
 	if r.Detected {
@@ -64,13 +64,13 @@ func regressionWord(r report.Regression) string {
 
 // regressionText says what a comparison found, in one line.
 func regressionText(r report.Regression) string {
-	n := map[string]int{}
+	n := map[report.Change]int{}
 	for _, m := range r.Metrics {
 		n[m.Verdict]++
 	}
-	text := fmt.Sprintf("%d of %d metrics worse than in %s, %d better, %d the same", n["regressed"], len(r.Metrics), clean(r.Baseline), n["improved"], n["same"])
-	if n["unknown"] > 0 {
-		text += fmt.Sprintf(", %d cannot be told", n["unknown"])
+	text := fmt.Sprintf("%d of %d metrics worse than in %s, %d better, %d the same", n[report.Regressed], len(r.Metrics), clean(r.Baseline), n[report.Improved], n[report.Same])
+	if n[report.Unknown] > 0 {
+		text += fmt.Sprintf(", %d cannot be told", n[report.Unknown])
 	}
 	return text
 }
@@ -219,9 +219,9 @@ func (s *styles) comparisonTable(metrics []report.RegressionMetric, units map[[3
 			change = moved(share)
 			status := report.StatusPass
 			better := math.Abs(share)
-			if m.Verdict == "regressed" {
+			if m.Verdict == report.Regressed {
 				status, better = report.StatusFail, -better
-			} else if m.Verdict != "improved" {
+			} else if m.Verdict != report.Improved {
 				better = share
 			}
 			bar = s.deviationBar(better, status)
@@ -232,7 +232,7 @@ func (s *styles) comparisonTable(metrics []report.RegressionMetric, units map[[3
 				chance = "< 0.001"
 			}
 		}
-		rows = append(rows, line(s.word(strings.ToUpper(m.Verdict)), name(m), comparedValue(m.Old, unit), comparedValue(m.New, unit), change, chance, bar, clean(m.Note))...)
+		rows = append(rows, line(s.word(strings.ToUpper(string(m.Verdict))), name(m), comparedValue(m.Old, unit), comparedValue(m.New, unit), change, chance, bar, clean(m.Note))...)
 	}
 	return rows
 }

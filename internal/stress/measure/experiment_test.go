@@ -133,7 +133,7 @@ func TestExperiment(t *testing.T) {
 			c := compareRuns(t, fmt.Sprintf("slower-%02d", i+1), slowdown("0%"), slowdown("15%"))
 			for _, step := range steps {
 				if slices.ContainsFunc(c.Metrics, func(m report.RegressionMetric) bool {
-					return m.Step == step && m.Verdict == verdict.Regressed
+					return m.Step == step && m.Verdict == report.Regressed
 				}) {
 					found[step]++
 				}
@@ -160,7 +160,7 @@ func TestExperiment(t *testing.T) {
 func told(r report.Regression) string {
 	var found []string
 	for _, m := range r.Metrics {
-		if m.Verdict == verdict.Regressed {
+		if m.Verdict == report.Regressed {
 			found = append(found, fmt.Sprintf("%s %s %+.0f %% (p = %.4f; %s)", m.Step, m.Metric, *m.DeltaPercent, *m.PValue, m.Note))
 		}
 	}

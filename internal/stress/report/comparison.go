@@ -44,7 +44,7 @@ func ComparisonText(w io.Writer, r Report, o TextOptions) error {
 
 func hasRegressed(r Regression, scenario, step string) bool {
 	return slices.ContainsFunc(r.Metrics, func(m RegressionMetric) bool {
-		return m.Verdict == "regressed" && m.Scenario == scenario && m.Step == step
+		return m.Verdict == Regressed && m.Scenario == scenario && m.Step == step
 	})
 }
 
@@ -59,11 +59,11 @@ func (p *page) regression(r Report) {
 // Metrics of one step about which the same is to be said share a line.
 func (p *page) comparison(r Report) {
 	units := unitsOf(r)
-	counts := map[string]int{}
+	counts := map[Change]int{}
 	for _, m := range r.Regression.Metrics {
 		counts[m.Verdict]++
 	}
-	for _, verdict := range []string{"regressed", "improved", "unknown"} {
+	for _, verdict := range worthTelling {
 		told := map[RegressionMetric]bool{}
 		for i, m := range r.Regression.Metrics {
 			said := shared(m)
@@ -115,11 +115,11 @@ func unitsOf(r Report) map[[3]string]string {
 }
 
 func regressionSummary(r Regression) string {
-	counts := map[string]int{}
+	counts := map[Change]int{}
 	var worst *RegressionMetric
 	for i, m := range r.Metrics {
 		counts[m.Verdict]++
-		if m.Verdict == "regressed" && (worst == nil || m.DeltaPercent == nil ||
+		if m.Verdict == Regressed && (worst == nil || m.DeltaPercent == nil ||
 			worst.DeltaPercent != nil && abs(*m.DeltaPercent) > abs(*worst.DeltaPercent)) {
 			worst = &r.Metrics[i]
 		}
@@ -131,7 +131,7 @@ func regressionSummary(r Regression) string {
 	if len(r.Metrics) == 1 {
 		metrics = "metric"
 	}
-	text := fmt.Sprintf("%d of %d %s worse than in %s", counts["regressed"], len(r.Metrics), metrics, r.Baseline)
+	text := fmt.Sprintf("%d of %d %s worse than in %s", counts[Regressed], len(r.Metrics), metrics, r.Baseline)
 	if worst.DeltaPercent != nil {
 		text += fmt.Sprintf(", most of all %s › %s: %s by %s", worst.Scenario, worst.Step, worst.Metric, Percent(*worst.DeltaPercent/100))
 	}
@@ -169,9 +169,9 @@ func regressionLine(m RegressionMetric, unit string) string {
 // change is by how much a metric differs, as what its verdict makes of it.
 func change(m RegressionMetric) string {
 	switch size := Percent(*m.DeltaPercent / 100); {
-	case m.Verdict == "regressed":
+	case m.Verdict == Regressed:
 		return size + " worse"
-	case m.Verdict == "improved":
+	case m.Verdict == Improved:
 		return size + " better"
 	case *m.DeltaPercent < 0:
 		return size + " less"

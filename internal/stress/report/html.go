@@ -191,10 +191,10 @@ func paramsOf(step Step) []htmlFact {
 func regressionOf(whole Report) *htmlRegression {
 	r, units := *whole.Regression, unitsOf(whole)
 	one := &htmlRegression{Summary: regressionSummary(r), Detected: r.Detected}
-	for _, verdict := range []string{"regressed", "improved", "unknown"} {
+	for _, change := range worthTelling {
 		for _, m := range r.Metrics {
-			if m.Verdict == verdict {
-				one.Lines = append(one.Lines, htmlFact{verdict, regressionLine(m, units[metricKey(m)])})
+			if m.Verdict == change {
+				one.Lines = append(one.Lines, htmlFact{string(change), regressionLine(m, units[metricKey(m)])})
 			}
 		}
 	}

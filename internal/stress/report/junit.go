@@ -261,9 +261,9 @@ func regressionSuite(whole Report) junitSuite {
 	for _, m := range r.Metrics {
 		c := junitCase{Class: "regression." + xmlLine(m.Scenario) + "." + xmlLine(m.Step), Name: xmlLine(m.Metric)}
 		switch m.Verdict {
-		case "regressed":
+		case Regressed:
 			c.Failure = problem("regression", regressionLine(m, units[metricKey(m)]))
-		case "unknown":
+		case Unknown:
 			c.Skipped = problem("", regressionLine(m, units[metricKey(m)]))
 		default:
 			c.Output = output(regressionLine(m, units[metricKey(m)]))

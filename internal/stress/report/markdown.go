@@ -83,7 +83,11 @@ func mdVerdict(v string) string {
 }
 
 func (m *markdown) answer(r Report) {
-	m.line("### %s: %s\n", mdVerdict(string(r.Verdict)), md(summary(r)))
+	word := mdVerdict(string(r.Verdict))
+	if r.regressed() {
+		word += ", ❌ REGRESSED"
+	}
+	m.line("### %s: %s\n", word, md(summary(r)))
 	m.line("score %s, grade %s, took %s\n", md(digits(r.Score, 3)), md(string(r.Grade)), md(Quantity(r.DurationSeconds, "s")))
 	problems := problemsOf(r)
 	for _, line := range problems[:min(len(problems), mostProblems)] {
@@ -191,7 +195,7 @@ func (m *markdown) regression(whole Report) {
 	r, units := *whole.Regression, unitsOf(whole)
 	m.line("#### %s\n", md(regressionSummary(r)))
 	same := 0
-	for _, verdict := range []string{"regressed", "improved", "unknown"} {
+	for _, verdict := range worthTelling {
 		for _, one := range r.Metrics {
 			if one.Verdict == verdict {
 				m.line("- %s", md(regressionLine(one, units[metricKey(one)])))
@@ -199,7 +203,7 @@ func (m *markdown) regression(whole Report) {
 		}
 	}
 	for _, one := range r.Metrics {
-		if one.Verdict == "same" {
+		if one.Verdict == Same {
 			same++
 		}
 	}

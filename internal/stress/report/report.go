@@ -183,9 +183,15 @@ type Probe struct {
 
 // Regression is the comparison with an earlier report.
 type Regression struct {
-	Baseline   string             `json:"baseline"`
-	Threshold  float64            `json:"threshold"`
-	Alpha      float64            `json:"alpha"`
+	// Baseline is the earlier report's name or file.
+	Baseline string `json:"baseline"`
+	// Threshold is by which share of the old value the new one has to differ
+	// (0.1 is 10 %), and Alpha how likely by chance the difference may be at
+	// most, from 0 to 1.
+	Threshold float64 `json:"threshold"`
+	Alpha     float64 `json:"alpha"`
+	// Detected says that a metric regressed. Percentage is by how much the
+	// worst of them got worse, in percent of its old value; 0 if none did.
 	Detected   bool               `json:"detected"`
 	Percentage float64            `json:"percentage"`
 	Metrics    []RegressionMetric `json:"metrics"`
@@ -193,16 +199,37 @@ type Regression struct {
 
 // A RegressionMetric compares one metric of two reports.
 type RegressionMetric struct {
-	Scenario     string   `json:"scenario"`
-	Step         string   `json:"step"`
-	Metric       string   `json:"metric"`
-	Old          *float64 `json:"old"`
-	New          *float64 `json:"new"`
+	Scenario string `json:"scenario"`
+	Step     string `json:"step"`
+	Metric   string `json:"metric"`
+	// Old and New are the medians over the repetitions, in the metric's unit;
+	// nil if there is none, or the metric is no number.
+	Old *float64 `json:"old"`
+	New *float64 `json:"new"`
+	// DeltaPercent is New against Old, in percent of Old; nil if either is
+	// missing, or Old is 0.
 	DeltaPercent *float64 `json:"delta_percent"`
-	PValue       *float64 `json:"p_value"`
-	Verdict      string   `json:"verdict"`
-	Note         string   `json:"note"`
+	// PValue is how likely by chance the difference is (Mann–Whitney U, from 0
+	// to 1); nil if there are too few samples to tell.
+	PValue  *float64 `json:"p_value"`
+	Verdict Change   `json:"verdict"`
+	// Note says what the verdict rests on, or why there is none.
+	Note string `json:"note"`
 }
+
+// A Change is the verdict on one metric of two reports.
+type Change string
+
+// The changes.
+const (
+	Regressed Change = "regressed"
+	Improved  Change = "improved"
+	Same      Change = "same"
+	Unknown   Change = "unknown" // it cannot be told; the note says why
+)
+
+// worthTelling are the changes to tell one by one, in that order.
+var worthTelling = []Change{Regressed, Improved, Unknown}
 
 // A Verdict is the outcome of a step, a scenario or a run.
 type Verdict string

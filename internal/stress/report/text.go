@@ -65,6 +65,9 @@ const mostProblems = 10
 // on.
 func (p *page) answer(r Report) {
 	word := strings.ToUpper(string(r.Verdict))
+	if r.regressed() {
+		word += ", REGRESSED" // which may be what the exit code tells
+	}
 	p.hang(span{verdictStyle(r.Verdict), word + "  "}, bold, summary(r))
 	p.wrap(dim, "", fmt.Sprintf("score %s, grade %s, took %s", digits(r.Score, 3), r.Grade, Quantity(r.DurationSeconds, "s")))
 	problems := problemsOf(r)
@@ -74,16 +77,24 @@ func (p *page) answer(r Report) {
 	if more := len(problems) - mostProblems; more > 0 {
 		p.wrap(plain, "  - ", fmt.Sprintf("… and %d more below", more))
 	}
-	if r.Regression != nil && r.Regression.Detected {
-		p.wrap(plain, "  - ", regressionSummary(*r.Regression))
-	}
 	for _, line := range r.Recommendations {
 		p.wrap(plain, "  - ", line)
 	}
 }
 
-// summary says in one line how much went wrong.
+func (r Report) regressed() bool { return r.Regression != nil && r.Regression.Detected }
+
+// summary says in one line how much went wrong, and how much got worse.
 func summary(r Report) string {
+	text := checksSummary(r)
+	if r.regressed() {
+		text += "; " + regressionSummary(*r.Regression)
+	}
+	return text
+}
+
+// checksSummary says in one line how much went wrong.
+func checksSummary(r Report) string {
 	steps, checks := 0, 0
 	verdicts := map[Verdict]int{}
 	statuses := map[Status]int{}

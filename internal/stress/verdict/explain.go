@@ -40,7 +40,7 @@ func HoldReport(now, before report.Report, name string, rule Rule) (report.Repor
 func (p pair) explain(r report.Regression, cpusBefore, cpusNow int) []string {
 	var told []string
 	for _, m := range r.Metrics {
-		if m.Verdict != Regressed || m.Scenario != p.scenario || m.Step != p.step {
+		if m.Verdict != report.Regressed || m.Scenario != p.scenario || m.Step != p.step {
 			continue
 		}
 		by := "worse"

@@ -37,14 +37,6 @@ const (
 	clearOf  = 2
 )
 
-// The verdicts on one metric of two reports.
-const (
-	Regressed = "regressed"
-	Improved  = "improved"
-	Same      = "same"
-	Unknown   = "unknown" // it cannot be told; the note says why
-)
-
 // tooFew is the note of a verdict by the threshold alone.
 const tooFew = "too few samples for significance"
 
@@ -91,7 +83,7 @@ func Compare(before, now report.Report, name string, rule Rule) (result report.R
 		result.Metrics = append(result.Metrics, p.compare(rule)...)
 	}
 	for _, m := range result.Metrics {
-		if m.Verdict != Regressed {
+		if m.Verdict != report.Regressed {
 			continue
 		}
 		result.Detected = true
@@ -295,7 +287,7 @@ func (p pair) compare(rule Rule) []report.RegressionMetric {
 	}
 	var all []report.RegressionMetric
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		m := report.RegressionMetric{Verdict: Unknown}
+		m := report.RegressionMetric{Verdict: report.Unknown}
 		a, inOld := metricOf(p.before, name)
 		b, inNew := metricOf(p.now, name)
 		switch {
@@ -308,7 +300,7 @@ func (p pair) compare(rule Rule) []report.RegressionMetric {
 		default:
 			m = compareMetric(a, b, isExtreme(name, p.now), rule)
 			if why := p.unreliable(); why != "" {
-				m.Verdict, m.Note = Unknown, why
+				m.Verdict, m.Note = report.Unknown, why
 			}
 		}
 		m.Scenario, m.Step, m.Metric = p.scenario, p.step, name
@@ -367,7 +359,7 @@ func samplesOf(m report.Metric) []float64 {
 
 // compareMetric compares a metric that both reports have in the same unit.
 func compareMetric(before, now report.Metric, extreme bool, rule Rule) report.RegressionMetric {
-	m := report.RegressionMetric{Verdict: Unknown}
+	m := report.RegressionMetric{Verdict: report.Unknown}
 	a, b := samplesOf(before), samplesOf(now)
 	if len(a) == 0 || len(b) == 0 {
 		return textual(before, now)
@@ -396,19 +388,19 @@ func compareMetric(before, now report.Metric, extreme bool, rule Rule) report.Re
 	spread := spreads(a, b)
 	switch {
 	case math.Abs(effect) <= rule.Threshold:
-		m.Verdict = Same
+		m.Verdict = report.Same
 	case better != report.Higher && better != report.Lower:
 		m.Note = joined("it differs, and neither direction is better", spread)
 	case extreme:
 		m.Note = "it is one extreme value, whatever the repetitions: its difference may be chance"
 	case !few && p >= rule.Alpha:
-		m.Verdict, m.Note = Same, joined("it differs, but no more than by chance", spread)
+		m.Verdict, m.Note = report.Same, joined("it differs, but no more than by chance", spread)
 	case !few && p >= rule.Alpha/surelyBy && math.Abs(is-was) <= clearOf*max(middleHalf(a), middleHalf(b)):
 		m.Note = joined("its repetitions differ too much among themselves to tell", spread)
 	default:
-		m.Verdict = Improved
+		m.Verdict = report.Improved
 		if worse {
-			m.Verdict = Regressed
+			m.Verdict = report.Regressed
 		}
 		if few {
 			m.Note = tooFew
@@ -439,15 +431,15 @@ func chance(a, b []float64, alpha float64) float64 {
 func textual(before, now report.Metric) report.RegressionMetric {
 	switch {
 	case before.Value == nil && now.Value == nil:
-		return report.RegressionMetric{Verdict: Unknown, Note: "measured in neither report"}
+		return report.RegressionMetric{Verdict: report.Unknown, Note: "measured in neither report"}
 	case before.Value == nil:
-		return report.RegressionMetric{Verdict: Unknown, New: valueOf(now), Note: "not measured in the old report"}
+		return report.RegressionMetric{Verdict: report.Unknown, New: valueOf(now), Note: "not measured in the old report"}
 	case now.Value == nil:
-		return report.RegressionMetric{Verdict: Unknown, Old: valueOf(before), Note: "not measured in the new report"}
+		return report.RegressionMetric{Verdict: report.Unknown, Old: valueOf(before), Note: "not measured in the new report"}
 	case before.Value == now.Value:
-		return report.RegressionMetric{Verdict: Same}
+		return report.RegressionMetric{Verdict: report.Same}
 	}
-	return report.RegressionMetric{Verdict: Unknown, Note: fmt.Sprintf("was %s, is %s", before.Text(), now.Text())}
+	return report.RegressionMetric{Verdict: report.Unknown, Note: fmt.Sprintf("was %s, is %s", before.Text(), now.Text())}
 }
 
 // relative is by what share of the old value the new one differs. From 0 there

@@ -46,7 +46,7 @@ func compareOne(t *testing.T, before, now report.Metric) report.RegressionMetric
 		t.Fatalf("%v, %+v", err, r.Metrics)
 	}
 	m := r.Metrics[0]
-	if r.Detected != (m.Verdict == Regressed) {
+	if r.Detected != (m.Verdict == report.Regressed) {
 		t.Errorf("detected is %v, the verdict %s", r.Detected, m.Verdict)
 	}
 	return m
@@ -58,36 +58,36 @@ func TestCompareMetric(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		before, now report.Metric
-		verdict     string
+		verdict     report.Change
 		note        string // a part of it
 		delta       float64
 		tested      bool
 	}{
-		"a slow-down of 15 %":             {repeated(report.Lower, around(100, 10)...), repeated(report.Lower, around(115, 10)...), Regressed, "spread", 15, true},
-		"a rate that fell":                {repeated(report.Higher, around(100, 10)...), repeated(report.Higher, around(80, 10)...), Regressed, "", -20, true},
-		"faster":                          {repeated(report.Lower, around(100, 10)...), repeated(report.Lower, around(80, 10)...), Improved, "", -20, true},
-		"a rate that rose":                {repeated(report.Higher, around(100, 4)...), repeated(report.Higher, around(150, 4)...), Improved, "", 50, true},
-		"9 % is not enough":               {repeated(report.Lower, around(100, 10)...), repeated(report.Lower, around(109, 10)...), Same, "", 9, true},
-		"four samples are enough":         {repeated(report.Lower, around(100, 4)...), repeated(report.Lower, around(120, 4)...), Regressed, "", 20, true},
-		"three are not":                   {repeated(report.Lower, 99, 100, 101), repeated(report.Lower, around(120, 10)...), Regressed, tooFew, 20, false},
-		"one is not":                      {repeated(report.Lower, 100), repeated(report.Lower, 111), Regressed, tooFew, 11, false},
-		"few, and the same":               {repeated(report.Lower, 100), repeated(report.Lower, 109), Same, "", 9, false},
-		"few, and better":                 {repeated(report.Higher, 100), repeated(report.Higher, 130), Improved, tooFew, 30, false},
-		"by chance":                       {repeated(report.Lower, 80, 95, 100, 130, 150), repeated(report.Lower, 85, 100, 120, 125, 160), Same, "by chance", 20, true},
-		"surely, in spite of its spread":  {repeated(report.Lower, 60, 70, 80, 100, 101, 120, 125, 126, 130, 140), repeated(report.Lower, 125, 135, 140, 150, 152, 170, 180, 185, 190, 210), Regressed, "spread", 100 * (161.0/110.5 - 1), true},
-		"significant, but lost in spread": {repeated(report.Lower, 60, 70, 80, 100, 101, 120, 125, 126, 130, 140), repeated(report.Lower, 105, 115, 120, 130, 132, 150, 160, 165, 170, 190), Unknown, "differ too much", 100 * (141.0/110.5 - 1), true},
-		"the same all along":              {repeated(report.Lower, 5, 5, 5, 5), repeated(report.Lower, 5, 5, 5, 5), Same, "", 0, true},
-		"from 0 on, worse":                {repeated(report.Lower, 0, 0, 0, 0), repeated(report.Lower, 3, 3, 3, 3), Regressed, "from 0", math.NaN(), true},
-		"to 0, better":                    {repeated(report.Lower, 3, 3, 3, 3), repeated(report.Lower, 0, 0, 0, 0), Improved, "", -100, true},
-		"0 is 0":                          {repeated(report.Lower, 0, 0, 0, 0), repeated(report.Lower, 0, 0, 0, 0), Same, "", 0, true},
-		"below 0, worse":                  {repeated(report.Higher, -10), repeated(report.Higher, -20), Regressed, tooFew, -100, false},
-		"neither direction is better":     {repeated(report.Neither, around(100, 5)...), repeated(report.Neither, around(200, 5)...), Unknown, "neither", 100, true},
-		"a text that changed":             {text("linear", "text"), text("superlinear", "text"), Unknown, "was linear, is superlinear", math.NaN(), false},
-		"a text":                          {text("linear", "text"), text("linear", "text"), Same, "", math.NaN(), false},
-		"yes became no":                   {text(true, "bool"), text(false, "bool"), Regressed, tooFew, -100, false},
-		"not measured any more":           {repeated(report.Lower, 1, 2, 3, 4), repeated(report.Lower), Unknown, "not measured in the new report", math.NaN(), false},
-		"never measured":                  {repeated(report.Lower), repeated(report.Lower), Unknown, "in neither", math.NaN(), false},
-		"another unit":                    {text(1.0, "s"), text(1.0, "ms"), Unknown, "in s before, in ms now", math.NaN(), false},
+		"a slow-down of 15 %":             {repeated(report.Lower, around(100, 10)...), repeated(report.Lower, around(115, 10)...), report.Regressed, "spread", 15, true},
+		"a rate that fell":                {repeated(report.Higher, around(100, 10)...), repeated(report.Higher, around(80, 10)...), report.Regressed, "", -20, true},
+		"faster":                          {repeated(report.Lower, around(100, 10)...), repeated(report.Lower, around(80, 10)...), report.Improved, "", -20, true},
+		"a rate that rose":                {repeated(report.Higher, around(100, 4)...), repeated(report.Higher, around(150, 4)...), report.Improved, "", 50, true},
+		"9 % is not enough":               {repeated(report.Lower, around(100, 10)...), repeated(report.Lower, around(109, 10)...), report.Same, "", 9, true},
+		"four samples are enough":         {repeated(report.Lower, around(100, 4)...), repeated(report.Lower, around(120, 4)...), report.Regressed, "", 20, true},
+		"three are not":                   {repeated(report.Lower, 99, 100, 101), repeated(report.Lower, around(120, 10)...), report.Regressed, tooFew, 20, false},
+		"one is not":                      {repeated(report.Lower, 100), repeated(report.Lower, 111), report.Regressed, tooFew, 11, false},
+		"few, and the same":               {repeated(report.Lower, 100), repeated(report.Lower, 109), report.Same, "", 9, false},
+		"few, and better":                 {repeated(report.Higher, 100), repeated(report.Higher, 130), report.Improved, tooFew, 30, false},
+		"by chance":                       {repeated(report.Lower, 80, 95, 100, 130, 150), repeated(report.Lower, 85, 100, 120, 125, 160), report.Same, "by chance", 20, true},
+		"surely, in spite of its spread":  {repeated(report.Lower, 60, 70, 80, 100, 101, 120, 125, 126, 130, 140), repeated(report.Lower, 125, 135, 140, 150, 152, 170, 180, 185, 190, 210), report.Regressed, "spread", 100 * (161.0/110.5 - 1), true},
+		"significant, but lost in spread": {repeated(report.Lower, 60, 70, 80, 100, 101, 120, 125, 126, 130, 140), repeated(report.Lower, 105, 115, 120, 130, 132, 150, 160, 165, 170, 190), report.Unknown, "differ too much", 100 * (141.0/110.5 - 1), true},
+		"the same all along":              {repeated(report.Lower, 5, 5, 5, 5), repeated(report.Lower, 5, 5, 5, 5), report.Same, "", 0, true},
+		"from 0 on, worse":                {repeated(report.Lower, 0, 0, 0, 0), repeated(report.Lower, 3, 3, 3, 3), report.Regressed, "from 0", math.NaN(), true},
+		"to 0, better":                    {repeated(report.Lower, 3, 3, 3, 3), repeated(report.Lower, 0, 0, 0, 0), report.Improved, "", -100, true},
+		"0 is 0":                          {repeated(report.Lower, 0, 0, 0, 0), repeated(report.Lower, 0, 0, 0, 0), report.Same, "", 0, true},
+		"below 0, worse":                  {repeated(report.Higher, -10), repeated(report.Higher, -20), report.Regressed, tooFew, -100, false},
+		"neither direction is better":     {repeated(report.Neither, around(100, 5)...), repeated(report.Neither, around(200, 5)...), report.Unknown, "neither", 100, true},
+		"a text that changed":             {text("linear", "text"), text("superlinear", "text"), report.Unknown, "was linear, is superlinear", math.NaN(), false},
+		"a text":                          {text("linear", "text"), text("linear", "text"), report.Same, "", math.NaN(), false},
+		"yes became no":                   {text(true, "bool"), text(false, "bool"), report.Regressed, tooFew, -100, false},
+		"not measured any more":           {repeated(report.Lower, 1, 2, 3, 4), repeated(report.Lower), report.Unknown, "not measured in the new report", math.NaN(), false},
+		"never measured":                  {repeated(report.Lower), repeated(report.Lower), report.Unknown, "in neither", math.NaN(), false},
+		"another unit":                    {text(1.0, "s"), text(1.0, "ms"), report.Unknown, "in s before, in ms now", math.NaN(), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := compareOne(t, c.before, c.now)
@@ -129,7 +129,7 @@ func TestCompareLeavesMaximaAlone(t *testing.T) {
 		return map[string]report.Metric{"m": m, "m.max": {Value: greatest, Unit: "ms", Better: report.Lower}}
 	}
 	r, _, err := Compare(reportOf(metrics(2)), reportOf(metrics(50)), "old", Rule{})
-	if err != nil || r.Detected || r.Metrics[1].Metric != "m.max" || r.Metrics[1].Verdict != Unknown {
+	if err != nil || r.Detected || r.Metrics[1].Metric != "m.max" || r.Metrics[1].Verdict != report.Unknown {
 		t.Errorf("%v, %+v", err, r)
 	}
 }
@@ -144,7 +144,7 @@ func TestCompareListsWhatOnlyOneHas(t *testing.T) {
 	}
 	var got []string
 	for _, m := range r.Metrics {
-		got = append(got, strings.Join([]string{m.Scenario, m.Step, m.Metric, m.Verdict, m.Note}, " "))
+		got = append(got, strings.Join([]string{m.Scenario, m.Step, m.Metric, string(m.Verdict), m.Note}, " "))
 	}
 	want := []string{
 		"s a both same ", "s a come unknown only in the new report", "s a gone unknown only in the old report",
@@ -160,7 +160,7 @@ func TestCompareUnreliableSteps(t *testing.T) {
 		before, now := one(repeated(report.Lower, around(1, 5)...)), one(repeated(report.Lower, around(2, 5)...))
 		before.Scenarios[0].Steps[0].Verdict = v
 		r, _, err := Compare(before, now, "old", Rule{})
-		if err != nil || r.Detected || r.Metrics[0].Verdict != Unknown || !strings.Contains(r.Metrics[0].Note, string(v)+" in the old report") {
+		if err != nil || r.Detected || r.Metrics[0].Verdict != report.Unknown || !strings.Contains(r.Metrics[0].Note, string(v)+" in the old report") {
 			t.Errorf("%s: %v, %+v", v, err, r.Metrics)
 		}
 	}
@@ -303,7 +303,7 @@ func TestCompareWithItself(t *testing.T) {
 			t.Fatalf("%v, %v, %+v", err, warnings, c)
 		}
 		for _, m := range c.Metrics {
-			if m.Verdict != Same && m.Note != "measured in neither report" || m.DeltaPercent != nil && *m.DeltaPercent != 0 {
+			if m.Verdict != report.Same && m.Note != "measured in neither report" || m.DeltaPercent != nil && *m.DeltaPercent != 0 {
 				t.Fatalf("%+v", m)
 			}
 		}
@@ -328,7 +328,7 @@ func TestCompareSwapped(t *testing.T) {
 		}
 		for i, a := range there.Metrics {
 			b := back.Metrics[i]
-			if a.Verdict == Regressed && b.Verdict == Regressed || a.Verdict == Improved && b.Verdict == Improved {
+			if a.Verdict == report.Regressed && b.Verdict == report.Regressed || a.Verdict == report.Improved && b.Verdict == report.Improved {
 				t.Fatalf("%s both ways: %+v", a.Verdict, a)
 			}
 			if (a.DeltaPercent == nil) != (b.DeltaPercent == nil) {
