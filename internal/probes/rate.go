@@ -4,8 +4,8 @@ import "time"
 
 // shortestSpan is the least time that a rate is told over. A reading taken
 // sooner after another (a last one at a repetition's end) would say more about
-// the grain of the counter than about the load.
-const shortestSpan = time.Millisecond
+// the grain of the counter, and about the load's end, than about the load.
+const shortestSpan = 20 * time.Millisecond
 
 // A rate turns readings of a counter into its growth per second. The zero
 // value is ready for the first reading.

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 	"unsafe"
+	"weak"
 )
 
 const (
@@ -97,15 +98,16 @@ type SubscriptionView struct {
 // an eye on the busiest of those it has come across, and reads these afresh each
 // time: an agent that becomes busy among very many is found when the round gets
 // to it. Nothing is kept for it on the way of a message while there is none; while
-// there is one, each agent counts its own actions. Several goroutines may use
-// it.
+// there is one, each agent counts its own actions. It keeps nothing
+// alive: what has stopped is collected as if nobody had looked. Several
+// goroutines may use it.
 type Inspector struct {
 	system *System
 
 	mu         sync.Mutex
 	part, slot int // where the round goes on
-	tracked    map[*Agent]*trackedAgent
-	seen       map[*Subscription]*trackedSubscription
+	tracked    map[weak.Pointer[Agent]]*trackedAgent
+	seen       map[weak.Pointer[Subscription]]*trackedSubscription
 	numbered   int
 }
 
@@ -125,7 +127,7 @@ type trackedSubscription struct {
 // Inspect returns an inspector of the system. Close ends it.
 func (s *System) Inspect() *Inspector {
 	s.inspectors.Add(1)
-	return &Inspector{system: s, tracked: map[*Agent]*trackedAgent{}, seen: map[*Subscription]*trackedSubscription{}}
+	return &Inspector{system: s, tracked: map[weak.Pointer[Agent]]*trackedAgent{}, seen: map[weak.Pointer[Subscription]]*trackedSubscription{}}
 }
 
 // Close ends the inspection: agents count by themselves no longer.
@@ -138,9 +140,10 @@ func (i *Inspector) Agents(n int, by AgentOrder) (views []AgentView, total int) 
 	defer i.mu.Unlock()
 	now := time.Now()
 	i.goRound(max(n, trackedAtLeast), by)
-	for a, t := range i.tracked {
-		if a.ended.Load() {
-			delete(i.tracked, a)
+	for known, t := range i.tracked {
+		a := known.Value()
+		if a == nil || a.ended.Load() {
+			delete(i.tracked, known)
 			continue
 		}
 		t.read(a, now)
@@ -176,15 +179,17 @@ func (i *Inspector) goRound(keep int, by AgentOrder) {
 		return all[:min(keep, len(all))]
 	}
 	best := make([]found, 0, 8*keep)
-	for a := range i.tracked {
-		best = append(best, found{a, a.glance(by)})
+	for known := range i.tracked {
+		if a := known.Value(); a != nil {
+			best = append(best, found{a, a.glance(by)})
+		}
 	}
 	for looked := 0; looked < placesPerLook; {
 		slots := *table.parts[i.part].slots.Load()
 		for ; i.slot < len(slots) && looked < placesPerLook; i.slot++ {
 			looked++
 			e := slots[i.slot].value.Load()
-			if e == nil || e == table.dead || e.agent == nil || i.tracked[e.agent] != nil {
+			if e == nil || e == table.dead || e.agent == nil || i.tracked[weak.Make(e.agent)] != nil {
 				continue
 			}
 			if len(best) == cap(best) {
@@ -200,10 +205,11 @@ func (i *Inspector) goRound(keep int, by AgentOrder) {
 			break // once around
 		}
 	}
-	next := make(map[*Agent]*trackedAgent, keep)
+	next := make(map[weak.Pointer[Agent]]*trackedAgent, keep)
 	for _, f := range busiest(best) {
-		if next[f.agent] = i.tracked[f.agent]; next[f.agent] == nil {
-			next[f.agent] = &trackedAgent{}
+		known := weak.Make(f.agent)
+		if next[known] = i.tracked[known]; next[known] == nil {
+			next[known] = &trackedAgent{}
 		}
 	}
 	i.tracked = next
@@ -277,10 +283,10 @@ func (i *Inspector) Agent(id string) (report AgentReport, ok bool) {
 	}
 	now, record := time.Now(), a.Record()
 	i.mu.Lock()
-	t := i.tracked[a]
+	t := i.tracked[weak.Make(a)]
 	if t == nil {
 		t = &trackedAgent{}
-		i.tracked[a] = t
+		i.tracked[weak.Make(a)] = t
 	}
 	if now.Sub(t.at) > time.Millisecond { // else it was read at this look
 		t.read(a, now)
@@ -340,7 +346,8 @@ func (i *Inspector) Subscriptions(n int) (views []SubscriptionView, total int) {
 	members := bus.membersLocked()
 	bus.mu.Unlock()
 	for _, s := range members {
-		t := i.seen[s]
+		known := weak.Make(s)
+		t := i.seen[known]
 		if t == nil {
 			t = &trackedSubscription{}
 			if s.agent != nil {
@@ -349,7 +356,7 @@ func (i *Inspector) Subscriptions(n int) (views []SubscriptionView, total int) {
 				i.numbered++
 				t.name = fmt.Sprintf("sub_%d", i.numbered)
 			}
-			i.seen[s] = t
+			i.seen[known] = t
 		}
 		if t.round { // it is there once for each topic that it matches
 			continue
@@ -375,9 +382,9 @@ func (i *Inspector) Subscriptions(n int) (views []SubscriptionView, total int) {
 		}
 		views = append(views, view)
 	}
-	for s, t := range i.seen {
+	for known, t := range i.seen {
 		if !t.round {
-			delete(i.seen, s)
+			delete(i.seen, known)
 		}
 		t.round = false
 	}

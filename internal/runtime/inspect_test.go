@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"fmt"
+	goruntime "runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -91,6 +92,40 @@ func TestInspectorFindsTheBusiest(t *testing.T) {
 		}
 		close(release)
 	})
+}
+
+// What has stopped is collected although somebody has looked at it.
+func TestInspectorKeepsNothingAlive(t *testing.T) {
+	s := start(t, Options{})
+	collected := make(chan struct{})
+	func() {
+		state := new([1 << 16]byte)
+		goruntime.AddCleanup(state, func(struct{}) { close(collected) }, struct{}{})
+		if _, err := s.StartAgent(t.Context(), Spec{ID: "a", Type: "t", Behaviour: &scripted{}, State: state}); err != nil {
+			t.Fatal(err)
+		}
+	}()
+	i := s.Inspect()
+	defer i.Close()
+	if _, total := i.Agents(5, ByMemory); total != 1 {
+		t.Fatalf("%d agents", total)
+	}
+	if _, ok := i.Agent("a"); !ok {
+		t.Fatal("it is not found")
+	}
+	if err := s.StopAgent(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.After(30 * time.Second); ; {
+		goruntime.GC()
+		select {
+		case <-collected:
+			return
+		case <-deadline:
+			t.Fatal("its state is held")
+		case <-time.After(time.Millisecond):
+		}
+	}
 }
 
 // A table that is gone through in many looks hides nobody for longer than one

@@ -177,8 +177,12 @@ type generator struct {
 	pace pace
 	wait waiter
 	// freeSince is since when a worker has been free at any time; zero if the
-	// last one that was inside left none behind.
-	freeSince time.Time
+	// last one that was inside left none behind, which was at noneSince.
+	freeSince, noneSince time.Time
+	// What gathered while no worker was free is caught up with until then at the
+	// latest. Of what was due before behind, only the time since then is the
+	// generator's.
+	catchUp, behind time.Time
 }
 
 func newGenerator(gate *gate, counters *loadCounters) *generator {
@@ -211,11 +215,14 @@ func (g *generator) claim(ctx context.Context, free time.Time) (n int, due time.
 	g.door <- struct{}{}
 	g.ready.Add(-1)
 	if g.freeSince.IsZero() {
-		g.freeSince = free
+		g.freeSince, g.behind, g.catchUp = free, free, free
+		if !g.noneSince.IsZero() {
+			g.catchUp = free.Add(free.Sub(g.noneSince))
+		}
 	}
 	defer func() {
 		if g.ready.Load() == 0 {
-			g.freeSince = time.Time{}
+			g.freeSince, g.noneSince = time.Time{}, time.Now()
 		}
 		<-g.door
 	}()
@@ -240,10 +247,15 @@ func (g *generator) claim(ctx context.Context, free time.Time) (n int, due time.
 	g.next++
 	g.counters.offered.Add(1)
 	// While no worker was free, the system under test kept them all: the
-	// generator is late by itself only for the time since.
+	// generator is late by itself only for the time since. To begin what gathered
+	// meanwhile, one after the other, takes its time too, for which it has as long
+	// again.
 	since := due
-	if g.freeSince.After(due) {
-		since = g.freeSince
+	if g.behind.After(due) {
+		since = g.behind
+		if now.Before(g.catchUp) {
+			g.behind = now
+		}
 	}
 	lag := now.Sub(since)
 	// Only who is inside raises it; the probes set it back to 0.

@@ -255,6 +255,42 @@ func TestGeneratorTellsItsLag(t *testing.T) {
 	})
 }
 
+// To begin what gathered while the system kept all workers takes time. It is the
+// system's, as long as the generator begins one operation after the other, and
+// no longer than the workers were kept.
+func TestGeneratorCatchesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		var c loadCounters
+		passed := newGate(newHelm())
+		passed.begin(t.Context(), Load{Stages: []Stage{{Rate: 1000, For: time.Second}}})
+		g := newGenerator(passed, &c)
+		claim := func(free time.Time) {
+			if _, _, ok := g.claim(t.Context(), free); !ok {
+				t.Fatal("nothing to claim")
+			}
+		}
+		claim(start)
+		time.Sleep(50 * time.Millisecond) // the worker is kept
+		free := time.Now()
+		g.ready.Add(1) // and others wait from now on
+		for range 60 { // which takes 48 ms, in which 48 more are due
+			claim(free)
+			time.Sleep(800 * time.Microsecond)
+		}
+		if late := c.late.Load(); late != 0 {
+			t.Errorf("%d late while it catches up", late)
+		}
+		for range 10 {
+			claim(free)
+			time.Sleep(3 * time.Millisecond) // the generator itself is slow
+		}
+		if late := c.late.Load(); late < 8 {
+			t.Errorf("%d late of a generator that is slow for longer than the workers were kept", late)
+		}
+	})
+}
+
 func TestLoadStopsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for name, l := range map[string]Load{

@@ -41,6 +41,10 @@ const (
 	// busySeconds is for how long an agent may be found at work at every look
 	// while messages wait for it.
 	busySeconds = 2
+	// longWait is for how many seconds the latest message of such an agent has to
+	// wait, at the rate at which it works, to be worth telling: one that a load
+	// keeps at work all the time is not slow.
+	longWait = 0.05
 	// steadySeconds is how long something that is measured at every sample has
 	// to last.
 	steadySeconds = 1.5
@@ -232,7 +236,7 @@ func (r recent) agents() []lint {
 		switch full := part(a.Mailbox, a.MailboxCapacity); {
 		case full >= fullQueue:
 			out = append(out, lint{"agent " + a.ID, r.InspectedAt, fmt.Sprintf("agent %s: mailbox %d %% full, %s messages wait", clean(a.ID), int(100*full), report.Quantity(float64(a.Mailbox), count))})
-		case a.BusySeconds >= busySeconds && a.Mailbox > 0:
+		case a.BusySeconds >= busySeconds && float64(a.Mailbox) >= longWait*a.ActionsPerSecond && a.Mailbox > 0:
 			since := r.InspectedAt - a.BusySeconds
 			out = append(out, lint{"agent " + a.ID, since, fmt.Sprintf("agent %s was never idle for %s, and %s messages wait", clean(a.ID), seconds(a.BusySeconds), report.Quantity(float64(a.Mailbox), count)) + r.cause(since)})
 		}
