@@ -215,9 +215,9 @@ func (g *generator) claim(ctx context.Context, free time.Time) (n int, due time.
 	g.door <- struct{}{}
 	g.ready.Add(-1)
 	if g.freeSince.IsZero() {
-		g.freeSince, g.behind, g.catchUp = free, free, free
-		if !g.noneSince.IsZero() {
-			g.catchUp = free.Add(free.Sub(g.noneSince))
+		g.freeSince, g.behind = free, free
+		if again := free.Add(free.Sub(g.noneSince)); !g.noneSince.IsZero() && again.After(g.catchUp) {
+			g.catchUp = again
 		}
 	}
 	defer func() {
