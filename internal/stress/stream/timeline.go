@@ -13,8 +13,8 @@ import (
 // The sizes of what a Timeline remembers. A run that goes on for hours takes
 // no more memory than one of a few minutes.
 const (
-	// historySize is how many samples are kept: at ten a second, two minutes
-	// at full resolution and everything before them ever more coarsely.
+	// historySize is how many samples are kept: at ten a second, the latest one
+	// to two minutes at full resolution and everything before ever more coarsely.
 	historySize = 1200
 	marksSize   = 512
 	logSize     = 200
@@ -103,8 +103,8 @@ type Snapshot struct {
 	Steps []StepState
 	// Group is the group of the step that began or repeated last.
 	Group int
-	// Samples is the history, oldest first: dense for the latest two minutes
-	// or so, the sparser the longer ago.
+	// Samples is the history, oldest first: dense for the latest one to two
+	// minutes, the sparser the longer ago.
 	Samples []Sample
 	// Inspection is the latest, and InspectedAt its time in seconds since the
 	// start of the run; nil while there was none.

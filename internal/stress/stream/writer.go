@@ -48,7 +48,8 @@ type queued struct {
 	flushed chan<- struct{} // if set, there is no event: what came before is to be written out
 }
 
-// NewWriter returns a Writer to w, which Close must end.
+// NewWriter returns a Writer to w. Its goroutine begins here, because a Writer
+// that is not read from must not hold whoever emits; Close must end it.
 func NewWriter(w io.Writer) *Writer { return newWriter(w, queueLength) }
 
 func newWriter(out io.Writer, length int) *Writer {
