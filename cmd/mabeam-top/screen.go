@@ -64,7 +64,7 @@ func (a *app) show(s showing) error {
 	runner := &runner{app: a, engine: engine, plan: s.plan, earlier: s.earlier, listeners: listeners}
 	config := ui.Config{
 		Scenarios: a.menu(s.plan.Scenarios), Runner: runner, Compare: compareInUI, FPS: s.fps,
-		Start: s.start, Replay: s.recording, ReplayName: s.recordingName, Faults: faultsByHand(),
+		Start: s.start, Replay: s.recording, ReplayName: s.recordingName, Faults: faultsByHand(), CheckFault: stress.CheckFault,
 		ASCII: a.ascii(), Color: a.flags.color, Theme: a.flags.theme, JobControl: true, ScreenReader: a.flags.screenReader, Input: a.stdin, Output: a.stdout,
 	}
 	if store, err := report.DefaultStore(); err == nil { // if not, save will tell

@@ -23,7 +23,8 @@ type storedRecording struct {
 	file    *report.File
 	out     *stream.Writer
 	written atomic.Int64
-	skipped int
+	skipped int // samples since the last that was taken
+	leftOut int // samples in all
 	err     error
 }
 
@@ -37,9 +38,15 @@ func (r *storedRecording) add(e stream.Event) {
 	}
 	if e.Type == stream.SampleTaken {
 		if r.skipped++; r.skipped < r.every() {
+			r.leftOut++
 			return
 		}
 		r.skipped = 0
+	}
+	if e.Type == stream.RunFinished && r.leftOut > 0 {
+		r.out.Emit(context.Background(), stream.Event{T: e.T, Type: stream.Logged, Log: &stream.Log{
+			Level: "info", Message: fmt.Sprintf("this recording leaves %d samples out, so that it takes no more than %s", r.leftOut, report.Quantity(recordingRoom, "bytes")),
+		}})
 	}
 	// Also after a signal: a recording without its end is none.
 	r.out.Emit(context.Background(), e)

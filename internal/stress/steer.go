@@ -77,8 +77,7 @@ func (r *run) check(c stream.Command) error {
 		}
 		return fmt.Errorf("the rate can be %v to %v times what was planned, not %v", leastRate, mostRate, c.Rate)
 	case stream.InjectFault:
-		_, err := parseFault(nil, c.Fault)
-		return err
+		return CheckFault(c.Fault)
 	}
 	return fmt.Errorf("unknown command %q", c.Do)
 }
@@ -116,6 +115,13 @@ func (r *run) end() {
 
 func (r *run) logByHand(message string) {
 	r.emit(stream.Event{Type: stream.Logged, Log: &stream.Log{Level: "info", Message: message, ByHand: true}})
+}
+
+// CheckFault says what is wrong with a fault that is to be injected by hand,
+// whatever runs; nil if nothing is.
+func CheckFault(text string) error {
+	_, err := parseFault(nil, text)
+	return err
 }
 
 // parseFault reads a fault as the faults of a scenario have it. Of which

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/stream"
+)
+
+// A recording that is running full takes fewer samples, and says how many it
+// left out.
+func TestStoredRecordingTellsWhatItLeavesOut(t *testing.T) {
+	state := t.TempDir()
+	t.Setenv("XDG_STATE_HOME", state)
+	var r storedRecording
+	r.add(stream.Event{Type: stream.RunStarted, Run: &stream.Run{Schema: stream.Schema, ID: "run1", StartedAt: time.Unix(1e9, 0)}})
+	r.written.Store(recordingRoom*5/8 + 1) // past half of it, for a while
+	for i := range 8 {
+		r.add(stream.Event{T: float64(i), Type: stream.SampleTaken, Sample: map[string]float64{"goroutines": 1}})
+	}
+	r.add(stream.Event{T: 8, Type: stream.RunFinished, Report: &report.Report{}})
+	if err := r.close(); err != nil {
+		t.Fatal(err)
+	}
+	var paths []string
+	err := filepath.WalkDir(state, func(path string, entry os.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			paths = append(paths, path)
+		}
+		return err
+	})
+	if err != nil || len(paths) != 1 {
+		t.Fatalf("kept %v, %v", paths, err)
+	}
+	file, err := os.Open(paths[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	recording, err := stream.ReadRecording(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if recording.Broken != nil {
+		t.Error(recording.Broken)
+	}
+	samples, told := 0, false
+	for _, e := range recording.Events {
+		if e.Type == stream.SampleTaken {
+			samples++
+		}
+		told = told || e.Log != nil && strings.Contains(e.Log.Message, "leaves 4 samples out")
+	}
+	if samples != 4 || !told {
+		t.Errorf("%d samples of 8, and it is told: %v", samples, told)
+	}
+}
