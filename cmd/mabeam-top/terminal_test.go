@@ -1,0 +1,473 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/stream"
+)
+
+// handRuns are scenarios with so little load that any machine has time for what
+// is done by hand meanwhile: one that ends by itself, one that outlasts every
+// test, one that outlasts being suspended, and one that is over at once. None is
+// judged, as how fast this machine is has nothing to do with the screen.
+const handRuns = `
+name: by-hand
+title: By hand
+tags: [hand]
+steps:
+  - measure: system-load
+    name: open
+    with: {agents: 20, rate: 50/s, duration: 8s}
+    baseline: none
+---
+name: ages
+title: Ages
+tags: [hand]
+timeout: 10m
+steps:
+  - measure: system-load
+    name: open
+    with: {agents: 20, rate: 50/s, duration: 5m}
+    baseline: none
+---
+name: gap
+title: Gap
+tags: [hand]
+steps:
+  - measure: system-load
+    name: open
+    with: {agents: 20, rate: 50/s, duration: 3s}
+    baseline: none
+---
+name: moment
+title: Moment
+tags: [hand]
+steps:
+  - measure: registry-operations
+    with: {lookup: 10, register: 10, unregister: 10, agents: 1, concurrency: 1}
+    baseline: none
+`
+
+// running is the header of a live screen.
+const running = `● RUN +(\d+:\d+)`
+
+// pastReports are the reports of the runs that the program kept, the newest
+// first.
+func (p *pane) pastReports() []report.Report {
+	p.t.Helper()
+	store := report.Store{Dir: filepath.Join(p.folder, "mabeam-top", "runs")}
+	runs, warnings, err := store.List()
+	if err != nil || len(warnings) > 0 {
+		p.t.Fatalf("past runs: %v, %v", err, warnings)
+	}
+	var all []report.Report
+	for _, run := range runs {
+		r, err := report.Load(run.Path)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+// From the menu to the end, all that a person does with a run.
+func TestWholeWay(t *testing.T) {
+	t.Parallel()
+	p := newPane(t, 120, 40)
+
+	// What is compared with later runs meanwhile, so that it takes no time.
+	earlier := exec.Command("mabeam-top", "--headless", "--quiet", "-f", filepath.Join(p.folder, "hand.yaml"), "by-hand")
+	earlier.Env = append(os.Environ(), "XDG_STATE_HOME="+p.folder)
+	if err := earlier.Start(); err != nil {
+		t.Fatal(err)
+	}
+
+	p.run("mabeam-top --scenarios .")
+	p.untilTop(`mabeam-top +\d+ scenarios`)
+	p.keys("/")
+	p.write("by-hand")
+	p.untilTop("1 of [0-9]+ scenarios")
+	p.keys("Enter", "Enter")
+	p.untilTop("By hand › open.*" + running)
+
+	p.keys("f")
+	frozen := p.untilTop(`FROZEN at (\d+:\d+)`).match(`FROZEN at (\d+:\d+) +` + running)
+	s := p.await("that the run goes on", func(s sight) bool {
+		now := s.match(running)
+		return now != nil && now[1] > frozen[2]
+	})
+	if now := s.match(`FROZEN at (\d+:\d+)`); now == nil || now[1] != frozen[1] {
+		t.Errorf("it was frozen at %s, and later at %v", frozen[1], now)
+	}
+	p.keys("f")
+	p.await("what it did before it was frozen", func(s sight) bool { return !s.has("FROZEN") })
+
+	// While the load is held its end cannot come too soon for what follows.
+	p.keys("p")
+	p.untilTop("PAUSED")
+	shown := func(s sight) string {
+		if m := s.match(`(last|\d+:\d+ to) .*`); m != nil {
+			return strings.TrimSpace(m[0])
+		}
+		return ""
+	}
+	before := shown(p.look())
+	p.keys("+")
+	p.await("less time than "+before, func(s sight) bool { return shown(s) != before })
+	p.keys("]")
+	p.untilTop("load 110 %")
+	p.keys("p")
+	p.untilTop("load 110 %.*" + running)
+
+	p.keys("k")
+	p.until("Inject a fault now")
+	p.keys("Enter")
+	p.until("kill_agents: 10")
+	p.keys("Enter", "6")
+	p.until("kill_agents.*by hand")
+	p.until("the rate is 110 % of what was planned")
+	p.keys("1")
+
+	p.untilTop("Report +By hand")
+	p.until("steered by hand")
+	p.keys("x")
+	p.until("Export the report as")
+	p.keys("Down")
+	p.until("▸ json")
+	p.keys("Enter")
+	p.until("Export as json to the file")
+	p.keys("C-u")
+	p.write("exported.json")
+	p.keys("Enter")
+	p.until("the report is in .*exported.json")
+	exported, err := report.Load(filepath.Join(p.folder, "exported.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := exported.Scenarios[0].Steps[0]
+	if !step.Steered || len(step.Faults) != 1 || step.Faults[0] != (report.Fault{Fault: "kill_agents", Injected: 10}) {
+		t.Errorf("exported: steered %v, faults %+v", step.Steered, step.Faults)
+	}
+
+	if err := earlier.Wait(); err != nil && earlier.ProcessState.ExitCode() == exitUnusable {
+		t.Fatal(err)
+	}
+	p.keys("c")
+	p.until("Compare with")
+	p.until("the last before")
+	p.keys("Enter")
+	p.untilTop("Comparison +with the run of")
+	p.keys("Escape")
+	p.untilTop("Report +By hand")
+	p.keys("Escape")
+	p.untilTop("scenarios")
+
+	p.keys("r")
+	p.untilTop("2 past runs")
+	p.until("▸ .*rec")
+	p.keys("p")
+	p.untilTop("By hand.*REPLAY")
+	p.keys("G", "6")
+	p.untilTop("● END")
+	p.until("kill_agents.*by hand")
+	p.keys("Escape")
+	p.untilTop("2 past runs")
+	p.keys("q")
+	p.ends(exitCode(exported.Verdict, nil))
+}
+
+// Whatever the size of the terminal, and when it changes, each row fits and the
+// load goes on.
+func TestResize(t *testing.T) {
+	t.Parallel()
+	p := newPane(t, 120, 40)
+	p.run("mabeam-top --scenarios .")
+	p.untilTop("scenarios")
+	const live = `mabeam-top +Ages.*●`
+	sizes := [][2]int{{200, 60}, {80, 24}, {60, 20}, {39, 9}, {20, 5}, {120, 40}}
+	for _, c := range []struct {
+		name string
+		// begin goes there, from where the one before was; shows is what tells
+		// that one is.
+		begin func()
+		shows string
+		// top is in the first row whatever is below it, and small in that of a
+		// terminal that is shown no more.
+		top, small string
+	}{
+		{"menu", func() {}, "Scenarios", `scenarios`, `^MENU `},
+		{"form", func() { p.keys("/"); p.write("ages"); p.keys("Enter", "e") }, `Ages +parameters`, `Ages +parameters`, `: `},
+		{"live", func() { p.keys("Escape"); p.untilTop("1 of"); p.keys("Enter") }, running, live, `^RUN `},
+		{"agents", func() { p.keys("2") }, "╭▸ Busiest agents", live, `^RUN `},
+		{"log", func() { p.keys("6") }, "╭▸ Log", live, `^RUN `},
+		{"help", func() { p.keys("?") }, "close help", live, `^RUN `},
+		{"question", func() { p.keys("?"); p.until("╭▸ Log"); p.keys("q") }, `Stop it and quit\?`, live, `^stop\?`},
+		{"frozen", func() { p.keys("n", "1", "f") }, "FROZEN", "FROZEN", `^FROZEN `},
+		{"report", func() { p.keys("f", "C-c") }, "Report", "Report", `^INTERRUPTED `},
+		{"past runs", func() { p.keys("Escape"); p.untilTop("scenarios"); p.keys("r") }, "1 past runs", "1 past runs", `^RUNS `},
+	} {
+		c.begin()
+		p.until(c.shows)
+		for _, size := range sizes {
+			p.resize(size[0], size[1])
+			p.await(fmt.Sprintf("%s in %d×%d", c.name, size[0], size[1]), func(s sight) bool { return s.fits(size, c.top, c.small) })
+		}
+		draw := rand.New(rand.NewPCG(1, 2))
+		for range 10 {
+			p.resize(1+draw.IntN(150), 1+draw.IntN(50))
+		}
+		p.resize(120, 40)
+		p.await(c.name+" in 120×40", func(s sight) bool { return s.fits([2]int{120, 40}, c.top, c.small) })
+	}
+	p.keys("q")
+	p.ends(exitInterrupted)
+}
+
+// fits says whether what is shown is a whole screen of that size: a row that
+// was too wide would have gone on in the next, and the footer be gone or a frame
+// be broken.
+func (s sight) fits(size [2]int, top, small string) bool {
+	if len(s) != size[1] {
+		return false
+	}
+	if size[0] < 40 || size[1] < 10 {
+		return sight{s.top()}.has(small) && strings.TrimSpace(strings.Join(s[1:], "")) == ""
+	}
+	for _, row := range s {
+		if framed(row, strings.HasPrefix) && (!framed(row, strings.HasSuffix) || ansi.StringWidth(row) != size[0]) {
+			return false
+		}
+	}
+	return sight{s.top()}.has(top) && strings.TrimSpace(s[len(s)-1]) != ""
+}
+
+// framed says whether a row begins or ends with a piece of a panel's frame.
+func framed(row string, at func(row, piece string) bool) bool {
+	return slices.ContainsFunc([]string{"│", "╭", "╮", "╰", "╯"}, func(piece string) bool { return at(row, piece) })
+}
+
+// However the program ends, the terminal is as it was and the exit code says
+// why; what was measured until then is kept.
+func TestTerminalGivenBack(t *testing.T) {
+	t.Parallel()
+	send := func(signals ...syscall.Signal) func(*pane) {
+		return func(p *pane) {
+			program := p.program()
+			for _, s := range signals {
+				if err := program.SendSignal(s); err != nil {
+					p.t.Fatal(err)
+				}
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		width, height int
+		// do ends a program that shows a load.
+		do   func(*pane)
+		code int
+		// kept is the verdict of what was measured; empty for one that had no
+		// time to keep anything.
+		kept report.Verdict
+	}{
+		"q": {120, 40, func(p *pane) {
+			p.keys("q")
+			p.until("Stop it and quit")
+			p.keys("y")
+		}, 130, report.Interrupted},
+		"q where there is one row": {20, 5, func(p *pane) {
+			p.keys("q")
+			p.until(`^stop\?`)
+			p.keys("y")
+		}, 130, report.Interrupted},
+		"ctrl+c once": {120, 40, func(p *pane) {
+			p.keys("C-c")
+			p.untilTop("Report")
+			p.until("INTERRUPTED +Ages")
+			p.keys("q")
+		}, 130, report.Interrupted},
+		"ctrl+c twice": {80, 24, func(p *pane) { p.keys("C-c", "C-c") }, 130, report.Interrupted},
+		"interrupted":  {120, 40, send(syscall.SIGINT), 130, report.Interrupted},
+		"terminated":   {120, 40, send(syscall.SIGTERM), 143, report.Interrupted},
+		"hung up":      {60, 20, send(syscall.SIGHUP), 143, report.Interrupted},
+		"terminated twice": {120, 40, func(p *pane) {
+			// Sent at once, two of the same kind may arrive as one.
+			send(syscall.SIGHUP, syscall.SIGTERM)(p)
+		}, 143, ""},
+		"asked for its stacks": {120, 40, send(syscall.SIGQUIT), 2, ""},
+		"its child killed": {120, 40, func(p *pane) {
+			if err := p.child(p.program().Pid).Kill(); err != nil {
+				p.t.Fatal(err)
+			}
+			p.untilTop("Report")
+			p.until("the process that it ran in died")
+			p.keys("q")
+		}, 3, report.Broken},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPane(t, c.width, c.height)
+			p.run("mabeam-top -f hand.yaml --isolate always ages")
+			p.until(`RUN +0:0[1-9]`)
+			c.do(p)
+			p.ends(c.code)
+			if c.kept == "" {
+				return
+			}
+			past := p.pastReports()
+			if len(past) != 1 || past[0].Verdict != c.kept {
+				t.Fatalf("past runs: %+v, want one that is %s", past, c.kept)
+			}
+			if ops := past[0].Scenarios[0].Steps[0].Operations; ops.Attempted == 0 {
+				t.Errorf("nothing is kept of what was measured: %+v", ops)
+			}
+		})
+	}
+}
+
+// A program that does nothing ends well.
+func TestQuitWithoutRun(t *testing.T) {
+	t.Parallel()
+	p := newPane(t, 80, 24)
+	for _, key := range []string{"q", "C-c"} {
+		p.run("mabeam-top")
+		p.untilTop("scenarios")
+		p.keys(key)
+		p.ends(exitOK)
+	}
+}
+
+// A window that is closed takes the program and its child along, and what was
+// measured is kept all the same.
+func TestTerminalClosed(t *testing.T) {
+	t.Parallel()
+	p := newPane(t, 120, 40)
+	p.run("mabeam-top -f hand.yaml --isolate always ages")
+	p.until(`RUN +0:0[1-9]`)
+	p.close()
+	if past := p.pastReports(); len(past) != 1 || past[0].Verdict != report.Interrupted {
+		t.Errorf("past runs: %+v", past)
+	}
+}
+
+// While the program is suspended the terminal is the shell's, and the load is
+// held: the gap is marked, and no figure has it.
+func TestSuspend(t *testing.T) {
+	t.Parallel()
+	for name, suspend := range map[string]func(*pane){
+		"ctrl+z": func(p *pane) { p.keys("C-z") },
+		"by a signal": func(p *pane) {
+			if err := p.program().SendSignal(syscall.SIGTSTP); err != nil {
+				p.t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPane(t, 120, 40)
+			p.run("mabeam-top -f hand.yaml --record run.jsonl gap")
+			p.until(`RUN +0:01`)
+			suspend(p)
+			p.end() // the shell goes on with its line
+			p.givenBack()
+			// Longer than the load itself, so that it would be over.
+			const gap = 4
+			p.run(fmt.Sprintf("sleep %d; fg", gap))
+			p.untilTop("mabeam-top.*Gap")
+			p.until("was suspended for")
+			if got := p.tells("screen #{alternate_on}, mouse #{mouse_any_flag}"); got != "screen 1, mouse 1" {
+				t.Errorf("the terminal is taken back with %s", got)
+			}
+			p.untilTop("Report +Gap")
+			p.keys("q")
+			past := p.pastReports()
+			p.ends(exitCode(past[0].Verdict, nil))
+
+			step := past[0].Scenarios[0].Steps[0]
+			if ops := step.Operations; ops.Attempted != 50*3 {
+				t.Errorf("operations %+v, want 150: what came in the gap is in no figure", ops)
+			}
+			if most := step.Metrics["latency_ms"].Distribution.Max; !(most < gap*1000/2) {
+				t.Errorf("a latency of %v ms", most)
+			}
+			file, err := os.Open(filepath.Join(p.folder, "run.jsonl"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer file.Close()
+			recording, err := stream.ReadRecording(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			marks := map[string]float64{}
+			for _, e := range recording.Events {
+				if e.Type == stream.Logged && e.Log.ByHand {
+					marks[e.Log.Message] = e.T
+				}
+			}
+			if held, on := marks["the load is held"], marks["the load goes on"]; len(marks) != 2 || on-held < gap {
+				t.Errorf("marks: %v", marks)
+			}
+		})
+	}
+}
+
+// Terminals that cannot show all there is get what they can, and what is none is
+// refused with a word.
+func TestPlainTerminal(t *testing.T) {
+	t.Parallel()
+	colored := regexp.MustCompile(`\x1b\[[0-9;]*[34][0-8][;m]`)
+	for name, c := range map[string]struct {
+		env            []string
+		ascii, colored bool
+	}{
+		"dumb":      {[]string{"TERM=dumb"}, true, false},
+		"no colour": {[]string{"NO_COLOR=1"}, false, false},
+		"no UTF-8":  {[]string{"LC_ALL=C"}, true, true},
+		"no locale": {[]string{"LC_ALL="}, false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPane(t, 80, 24, c.env...)
+			p.run("mabeam-top -f hand.yaml ages")
+			p.until(`RUN +0:0[1-9]`)
+			shown := p.do("capture-pane", "-p", "-e")
+			if ascii := !strings.ContainsFunc(shown, func(r rune) bool { return r > 126 }); ascii != c.ascii {
+				t.Errorf("nothing but ASCII: %v, want %v:\n%s", ascii, c.ascii, shown)
+			}
+			if colored := colored.MatchString(shown); colored != c.colored {
+				t.Errorf("colours: %v, want %v:\n%q", colored, c.colored, shown)
+			}
+			p.keys("C-c")
+			p.until("INTERRUPTED")
+			p.keys("q")
+			p.ends(exitInterrupted)
+		})
+	}
+
+	t.Run("none", func(t *testing.T) {
+		t.Parallel()
+		p := newPane(t, 120, 40)
+		for _, redirected := range []string{"</dev/null", ">out"} {
+			p.clear()
+			p.run("mabeam-top -f hand.yaml ages " + redirected)
+			p.until("the terminal UI needs a terminal on standard input and output; add --headless")
+			p.ends(exitUnusable)
+		}
+		p.run("mabeam-top -f hand.yaml --headless moment </dev/null >out 2>&1 && cat out")
+		p.until("(?m)^PASS|^INFO")
+		p.ends(exitOK)
+	})
+}
