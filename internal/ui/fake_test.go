@@ -53,7 +53,9 @@ type fakeSource struct {
 var errChildDied = errors.New("the child process died: signal: killed")
 
 func (f fakeSource) Run(ctx context.Context, emit func(stream.Event)) error {
-	last := 0.0
+	// Its samples come between the turns of who looks, and what is typed comes
+	// after both: of two things at the same time either may be first.
+	last, passed := 0.0, 0.05
 	for _, e := range script() {
 		if f.dieAt > 0 && e.T >= f.dieAt {
 			return errChildDied
@@ -67,9 +69,9 @@ func (f fakeSource) Run(ctx context.Context, emit func(stream.Event)) error {
 			r.Verdict = report.Interrupted
 			emit(stream.Event{T: last, Type: stream.RunFinished, Report: r})
 			return context.Cause(ctx)
-		case <-time.After(time.Duration((e.T - last) * float64(time.Second))):
+		case <-time.After(time.Duration((e.T - passed) * float64(time.Second))):
 		}
-		last = e.T
+		last, passed = e.T, max(e.T, passed)
 		emit(e)
 	}
 	return nil

@@ -84,7 +84,7 @@ func TestLints(t *testing.T) {
 		{
 			name: "a healthy inside has nothing to tell",
 			more: []stream.Event{inside(stream.Inspection{
-				Agents:        []stream.AgentState{{ID: "a_1", Mailbox: 20, MailboxCapacity: 1024, BusySeconds: 1}, {ID: "a_2", MailboxCapacity: 1024, BusySeconds: 9}},
+				Agents:        []stream.AgentState{{ID: "a_1", Mailbox: 20, MailboxCapacity: 1024, BusySeconds: 1}, {ID: "a_2", MailboxCapacity: 1024, BusySeconds: 9}, {ID: "a_3", Mailbox: 3, MailboxCapacity: 1024, BusySeconds: 9, ActionsPerSecond: 1551}},
 				Subscriptions: []stream.SubscriptionState{{Subscriber: "sub_1", Queued: 3900, Capacity: 4096, FullSeconds: 0.4}},
 			})},
 		},

@@ -451,6 +451,7 @@ func play(ctx context.Context, t *testing.T, cfg Config, keys map[time.Duration]
 	in, typist := io.Pipe()
 	var out bytes.Buffer
 	go func() {
+		time.Sleep(30 * time.Millisecond) // as fakeSource says
 		for at := time.Duration(0); at < 2*time.Minute && len(keys) > 0; at += 100 * time.Millisecond {
 			if k, ok := keys[at]; ok {
 				if _, err := io.WriteString(typist, k); err != nil {
