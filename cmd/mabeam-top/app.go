@@ -141,11 +141,9 @@ func (a *app) checkIsolation(plan stress.Plan) error {
 	}
 	var problems []error
 	for _, s := range plan.Scenarios {
-		for _, group := range s.Groups {
-			for _, step := range group {
-				if step.NeedsProcess() {
-					problems = append(problems, fmt.Errorf("--isolate never: the step %s of %s needs a process of its own, as %s limits it, or may end it; leave the scenario out, or the flag", step.Name, s.Name, step.Measurement.Name))
-				}
+		for _, step := range s.Steps() {
+			if step.NeedsProcess() {
+				problems = append(problems, fmt.Errorf("--isolate never: the step %s of %s needs a process of its own, as %s limits it, or may end it; leave the scenario out, or the flag", step.Name, s.Name, step.Measurement.Name))
 			}
 		}
 	}

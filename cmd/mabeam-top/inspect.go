@@ -83,11 +83,9 @@ func (a *app) listTable(all []stress.Scenario) error {
 // measurementsOf returns what a scenario measures, in its order, each once.
 func measurementsOf(s stress.Scenario) []string {
 	var names []string
-	for _, group := range s.Groups {
-		for _, step := range group {
-			if !slices.Contains(names, step.Measurement.Name) {
-				names = append(names, step.Measurement.Name)
-			}
+	for _, step := range s.Steps() {
+		if !slices.Contains(names, step.Measurement.Name) {
+			names = append(names, step.Measurement.Name)
 		}
 	}
 	return names

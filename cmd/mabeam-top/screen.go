@@ -336,12 +336,7 @@ func (k kept) Run(ctx context.Context, emit func(stream.Event)) error {
 }
 
 // Command implements stream.Steerable.
-func (k kept) Command(c stream.Command) error {
-	if s, ok := k.source.(stream.Steerable); ok {
-		return s.Command(c)
-	}
-	return stream.ErrNotSteerable
-}
+func (k kept) Command(c stream.Command) error { return stream.Steer(k.source, c) }
 
 // compareInUI compares two reports for the UI.
 func compareInUI(now, before report.Report, name string, force bool) (report.Report, error) {

@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -98,7 +97,7 @@ func TestScreenCost(t *testing.T) {
 	}
 	for _, step := range []string{"saturated", "idle"} {
 		t.Logf("the screen's process took %.2f %% of the machine while %s (median of %d runs; most %.2f %%)",
-			100*stress.Median(overheads[step]), step, len(overheads[step]), 100*slices.Max(overheads[step]))
+			100*report.Median(overheads[step]), step, len(overheads[step]), 100*slices.Max(overheads[step]))
 	}
 }
 

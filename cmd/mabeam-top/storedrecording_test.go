@@ -36,12 +36,7 @@ func TestStoredRecordingTellsWhatItLeavesOut(t *testing.T) {
 	if err != nil || len(paths) != 1 {
 		t.Fatalf("kept %v, %v", paths, err)
 	}
-	file, err := os.Open(paths[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	recording, err := stream.ReadRecording(file)
+	recording, err := readRecordingFile(paths[0])
 	if err != nil {
 		t.Fatal(err)
 	}

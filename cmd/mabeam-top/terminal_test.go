@@ -419,12 +419,7 @@ func TestSuspend(t *testing.T) {
 			if most := step.Metrics["latency_ms"].Distribution.Max; !(most < gap*1000/2) {
 				t.Errorf("a latency of %v ms", most)
 			}
-			file, err := os.Open(filepath.Join(p.folder, "run.jsonl"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer file.Close()
-			recording, err := stream.ReadRecording(file)
+			recording, err := readRecordingFile(filepath.Join(p.folder, "run.jsonl"))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -2,10 +2,10 @@ package probes
 
 import "time"
 
-// shortestSpan is the least time that a rate is told over. A reading taken
+// ShortestSpan is the least time that a rate is told over. A reading taken
 // sooner after another (a last one at a repetition's end) would say more about
 // the grain of the counter, and about the load's end, than about the load.
-const shortestSpan = 20 * time.Millisecond
+const ShortestSpan = 20 * time.Millisecond
 
 // A rate turns readings of a counter into its growth per second. The zero
 // value is ready for the first reading.
@@ -21,7 +21,7 @@ type rate struct {
 func (r *rate) next(now time.Time, value float64) (perSecond float64, ok bool) {
 	since := now.Sub(r.at)
 	first := r.at.IsZero() || value < r.value
-	if !first && since < shortestSpan {
+	if !first && since < ShortestSpan {
 		return 0, false
 	}
 	grown := value - r.value

@@ -24,9 +24,6 @@ const (
 	stopWithin = 10 * time.Second
 	// abandonWithin is how long it may take when the run was interrupted.
 	abandonWithin = 500 * time.Millisecond
-	// shortestSpan is the least time that the rates of a load are told over, as
-	// those of the other probes are.
-	shortestSpan = 20 * time.Millisecond
 )
 
 // A rig is where repetitions are carried out, one at a time: in this process
@@ -343,7 +340,7 @@ func (l *loadSource) Read(now time.Time, put func(string, float64)) {
 		put("action_p99_ms", Milliseconds(recent.Quantile(0.99)))
 	}
 	if since := now.Sub(l.at); !l.at.IsZero() {
-		if since < shortestSpan {
+		if since < probes.ShortestSpan {
 			return // too short for a rate; the next reading covers it
 		}
 		// A load that was broken off had asked for more than it gets.

@@ -22,13 +22,11 @@ func (e Earlier) Check(plan Plan) error {
 	var planned report.Report
 	for _, s := range plan.Scenarios {
 		scenario := report.Scenario{Name: s.Name}
-		for _, group := range s.Groups {
-			for _, step := range group {
-				scenario.Steps = append(scenario.Steps, report.Step{
-					Name: step.Name, Measurement: step.Measurement.Name,
-					Params: Encode(step.Params, step.Measurement.Params),
-				})
-			}
+		for _, step := range s.Steps() {
+			scenario.Steps = append(scenario.Steps, report.Step{
+				Name: step.Name, Measurement: step.Measurement.Name,
+				Params: Encode(step.Params, step.Measurement.Params),
+			})
 		}
 		planned.Scenarios = append(planned.Scenarios, scenario)
 	}
@@ -48,12 +46,7 @@ type comparedSource struct {
 }
 
 // Command implements stream.Steerable.
-func (c comparedSource) Command(asked stream.Command) error {
-	if s, ok := c.source.(stream.Steerable); ok {
-		return s.Command(asked)
-	}
-	return stream.ErrNotSteerable
-}
+func (c comparedSource) Command(asked stream.Command) error { return stream.Steer(c.source, asked) }
 
 // Run implements stream.Source.
 func (c comparedSource) Run(ctx context.Context, emit func(stream.Event)) error {

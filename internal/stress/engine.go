@@ -167,10 +167,8 @@ func (r *run) scenario(ctx context.Context, number int) (result report.Scenario,
 	s, began := &r.plan.Scenarios[number], time.Now()
 	result = report.Scenario{Name: s.Name, Title: s.Title, Tags: s.Tags, StartedAt: began, File: s.File}
 	var names []string
-	for _, g := range s.Groups {
-		for _, step := range g {
-			names = append(names, step.Name)
-		}
+	for _, step := range s.Steps() {
+		names = append(names, step.Name)
 	}
 	r.emit(stream.Event{Type: stream.ScenarioStarted, Scenario: &stream.Scenario{
 		Name: s.Name, Title: s.Title, Description: s.Description, Tags: s.Tags, File: s.File,

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -60,7 +59,7 @@ type sample struct {
 // MarshalJSON implements json.Marshaler. JSON has no way to write a number that
 // is not finite; it is no measurement either.
 func (s sample) MarshalJSON() ([]byte, error) {
-	if v, ok := s.Value.(float64); ok && (math.IsNaN(v) || math.IsInf(v, 0)) {
+	if v, ok := s.Value.(float64); ok && !report.Finite(v) {
 		s.Value = nil
 	}
 	type plain sample

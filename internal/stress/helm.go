@@ -103,15 +103,22 @@ func (h *helm) settle(now time.Time) {
 // called, and returns, with the lock held.
 func (h *helm) await(ctx context.Context) bool {
 	for h.held.Load() && ctx.Err() == nil {
-		opened := h.opened
-		h.mu.Unlock()
-		select {
-		case <-opened:
-		case <-ctx.Done():
-		}
-		h.mu.Lock()
+		h.rest(ctx)
 	}
 	return ctx.Err() == nil
+}
+
+// rest waits until the loads are let go, which opened tells afterwards, or ctx
+// ends. It is called, and returns, with the lock held.
+func (h *helm) rest(ctx context.Context) (opened <-chan struct{}) {
+	opened = h.opened
+	h.mu.Unlock()
+	defer h.mu.Lock()
+	select {
+	case <-opened:
+	case <-ctx.Done():
+	}
+	return opened
 }
 
 // A gate is what the operations of a step's loads pass. While the loads are held
@@ -213,13 +220,7 @@ func (g *gate) park(ctx context.Context) {
 		g.load.working--
 		g.load.parked++
 		g.settle(time.Now())
-		opened := h.opened
-		h.mu.Unlock()
-		select {
-		case <-opened:
-		case <-ctx.Done():
-		}
-		h.mu.Lock()
+		opened := h.rest(ctx)
 		select {
 		case <-opened: // hold has counted the worker as working
 		default:

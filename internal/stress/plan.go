@@ -1,6 +1,7 @@
 package stress
 
 import (
+	"slices"
 	"time"
 
 	"mabeam-top/internal/stress/verdict"
@@ -95,6 +96,9 @@ func (s Step) Estimate() time.Duration {
 	}
 	return estimate
 }
+
+// Steps are the steps of all groups, in their order.
+func (s Scenario) Steps() []Step { return slices.Concat(s.Groups...) }
 
 // Estimate is how long the scenario takes, roughly: its groups one after the
 // other, each as long as its longest step.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -338,7 +337,7 @@ func summarize(m Metric, samples []sample) report.Metric {
 	for _, s := range samples {
 		switch v := s.Value.(type) {
 		case float64:
-			if !math.IsNaN(v) && !math.IsInf(v, 0) {
+			if report.Finite(v) {
 				result.Samples = append(result.Samples, v)
 			}
 		case bool:
@@ -355,7 +354,7 @@ func summarize(m Metric, samples []sample) report.Metric {
 		}
 	}
 	if len(result.Samples) > 0 {
-		result.Value = Median(result.Samples)
+		result.Value = report.Median(result.Samples)
 	}
 	if len(texts) > 0 {
 		result.Value = mostFrequent(texts)
@@ -364,17 +363,6 @@ func summarize(m Metric, samples []sample) report.Metric {
 		result.Distribution = merged.Distribution()
 	}
 	return result
-}
-
-// Median is the middle of the values, or the mean of the two middle ones; 0 of
-// none.
-func Median(values []float64) float64 {
-	if len(values) == 0 {
-		return 0
-	}
-	sorted := slices.Sorted(slices.Values(values))
-	n := len(sorted)
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
 
 // mostFrequent is the text that occurs most often; of several the first in

@@ -19,29 +19,11 @@ type comparison struct {
 	held        report.Report
 	// from is the screen that one came from.
 	from screen
-	// rows are cached for a width.
-	rows   []string
-	width  int
-	offset int
+	pager
 }
 
 func newComparison(now, before, held report.Report) comparison {
 	return comparison{now: now, before: before, held: held}
-}
-
-func (c *comparison) scroll(by, height int) {
-	c.offset = min(max(c.offset+by, 0), max(len(c.rows)-height, 0))
-}
-
-func (c *comparison) layOut(s *styles, width, height int) {
-	if c.width != width || c.rows == nil {
-		c.rows, c.width = c.write(s, width), width
-	}
-	c.scroll(0, height)
-}
-
-func (c comparison) view(height int) []string {
-	return c.rows[min(c.offset, len(c.rows)):min(c.offset+height, len(c.rows))]
 }
 
 func (m model) compareActions() []action {

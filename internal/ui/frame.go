@@ -79,13 +79,13 @@ func (m *model) body() []string {
 	case formScreen:
 		return m.form.view(s, m.width, height)
 	case compareScreen:
-		m.comparison.layOut(s, m.width, height)
-		return m.comparison.view(height)
+		m.comparison.layOut(m.width, height, func() []string { return m.comparison.write(s, m.width) })
+		return m.comparison.shown(height)
 	case runsScreen:
 		return m.runs.view(s, m.width, height)
 	case reportScreen:
-		m.report.layOut(s, m.width, height)
-		return m.report.view(height)
+		m.report.layOut(m.width, height, func() []string { return m.report.write(s, m.width) })
+		return m.report.shown(height)
 	}
 	return m.live.view(s, m.width, height, m.size() == fullSize)
 }

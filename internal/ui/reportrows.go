@@ -387,7 +387,6 @@ func (w *reportWriter) spread(m report.Metric) string {
 	if m.Tolerance != nil && *m.Tolerance > 0 {
 		tolerance = *m.Tolerance
 	}
-	low, high := slices.Min(m.Samples), slices.Max(m.Samples)
 	var chart strings.Builder
 	n := min(len(m.Samples), most)
 	for i := range n {
@@ -400,7 +399,7 @@ func (w *reportWriter) spread(m report.Metric) string {
 		chart.WriteRune(w.sparks[min(max(int(math.Round(at*float64(last))), 0), last)])
 	}
 	text := w.spark.on(chart.String())
-	if share := max(high-middle, middle-low) / math.Abs(middle); !math.IsInf(share, 0) && !math.IsNaN(share) {
+	if share, ok := m.Spread(); ok {
 		text += w.muted.on(" ±" + roughly(share))
 	}
 	return text

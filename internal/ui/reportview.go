@@ -22,10 +22,7 @@ type reportView struct {
 	// recording is the file of a past run's recording; empty if there is none,
 	// or none is known.
 	recording string
-	// rows are cached for a width.
-	rows   []string
-	width  int
-	offset int
+	pager
 }
 
 // setData takes the result of a run that ended.
@@ -34,23 +31,6 @@ func (r *reportView) setData(data reportView) {
 	if r.result == nil { // it told nothing
 		r.result = &report.Report{Verdict: report.Broken}
 	}
-}
-
-func (r *reportView) scroll(by, height int) {
-	r.offset = min(max(r.offset+by, 0), max(len(r.rows)-height, 0))
-}
-
-// layOut writes the rows for a width, if it has changed.
-func (r *reportView) layOut(s *styles, width, height int) {
-	if r.width != width || r.rows == nil {
-		r.rows, r.width = r.write(s, width), width
-	}
-	r.scroll(0, height)
-}
-
-// view draws the part that is scrolled to; layOut comes before it.
-func (r reportView) view(height int) []string {
-	return r.rows[min(r.offset, len(r.rows)):min(r.offset+height, len(r.rows))]
 }
 
 func (r reportView) write(s *styles, width int) []string {

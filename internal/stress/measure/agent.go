@@ -208,6 +208,13 @@ func stopSystem(ctx context.Context, s *mabeam.System) error {
 	return nil
 }
 
+// stopWatched ends a system of a measurement's own that the probes were reading:
+// they read that of the repetition again. What stays is added to err.
+func stopWatched(ctx context.Context, env *stress.Env, s *mabeam.System, err *error) {
+	env.Watch(env.System())
+	*err = errors.Join(*err, stopSystem(ctx, s))
+}
+
 func agentAction() *stress.Measurement {
 	return &stress.Measurement{
 		Name:      "agent-action",

@@ -12,6 +12,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/report"
 )
 
 // Catalogue returns all measurements.
@@ -108,11 +109,11 @@ func growthRate(readings []float64) float64 {
 			slopes = append(slopes, (readings[j]-readings[i])/float64(j-i))
 		}
 	}
-	middle := stress.Median(readings)
+	middle := report.Median(readings)
 	if len(slopes) == 0 || middle == 0 {
 		return 0
 	}
-	return stress.Median(slopes) * float64(len(readings)-1) / middle
+	return report.Median(slopes) * float64(len(readings)-1) / middle
 }
 
 // stableGrowth is the growth rate below which memory counts as stable.

@@ -189,10 +189,7 @@ func exhaust(ctx context.Context, env *stress.Env, name string, behave func() ma
 		return o, err
 	}
 	env.Watch(x.system)
-	defer func() {
-		env.Watch(env.System())
-		err = errors.Join(err, stopSystem(ctx, x.system))
-	}()
+	defer stopWatched(ctx, env, x.system, &err)
 	if err := x.start(ctx); err != nil {
 		return o, err
 	}

@@ -151,7 +151,7 @@ func TestExperiment(t *testing.T) {
 		}
 		for _, key := range []string{"long execution_time_ms", "short execution_time_ms", "control lookup_time_ms"} {
 			t.Logf("%s differed by %+.1f %% (median of the comparisons; from %+.1f %% to %+.1f %%)", key,
-				stress.Median(sizes[key]), slices.Min(sizes[key]), slices.Max(sizes[key]))
+				report.Median(sizes[key]), slices.Min(sizes[key]), slices.Max(sizes[key]))
 		}
 	})
 }

@@ -181,10 +181,7 @@ func measureMemoryPressure(ctx context.Context, env *stress.Env, behave func() m
 		return fmt.Errorf("start the system: %w", err)
 	}
 	env.Watch(system)
-	defer func() {
-		env.Watch(env.System())
-		err = errors.Join(err, stopSystem(ctx, system))
-	}()
+	defer stopWatched(ctx, env, system, &err)
 	t := &pressureTest{env: env, system: system, behave: behave, work: int(p.Size("allocation"))}
 	if t.ids, err = startEach(ctx, system, p.Int("agents"), t.spec); err != nil {
 		return err

@@ -125,10 +125,7 @@ func measureProcessLimit(ctx context.Context, env *stress.Env, wrap func(asked) 
 		return fmt.Errorf("start the system: %w", err)
 	}
 	env.Watch(system)
-	defer func() {
-		env.Watch(env.System())
-		err = errors.Join(err, stopSystem(ctx, system))
-	}()
+	defer stopWatched(ctx, env, system, &err)
 	t := &limitTest{env: env, system: system, ask: asked{
 		start: system.StartAgent, lookup: system.Registry().Lookup, act: system.Execute, publish: system.Bus().Publish,
 	}}

@@ -200,7 +200,7 @@ func timeRegistry(ctx context.Context, env *stress.Env, reg registry, present []
 			}
 		}
 	}
-	return time.Duration(stress.Median(means)), stress.Median(rates), failed, nil
+	return time.Duration(report.Median(means)), report.Median(rates), failed, nil
 }
 
 // A registryMix is a load of lookups, registrations and unregistrations. Each

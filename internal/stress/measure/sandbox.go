@@ -337,10 +337,10 @@ func measureSandboxMemory(ctx context.Context, env *stress.Env, spec func() mabe
 		services, supervisors, agents = append(services, grown[0]), append(supervisors, grown[1]), append(agents, grown[2])
 		all = append(all, sum(grown[:]))
 	}
-	env.Value("memory_per_sandbox", stress.Median(all))
-	env.Value("memory_per_sandbox.services", stress.Median(services))
-	env.Value("memory_per_sandbox.supervisor", stress.Median(supervisors))
-	env.Value("memory_per_sandbox.agents", stress.Median(agents))
+	env.Value("memory_per_sandbox", report.Median(all))
+	env.Value("memory_per_sandbox.services", report.Median(services))
+	env.Value("memory_per_sandbox.supervisor", report.Median(supervisors))
+	env.Value("memory_per_sandbox.agents", report.Median(agents))
 	return nil
 }
 

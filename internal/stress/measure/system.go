@@ -69,10 +69,7 @@ func measureStartup(ctx context.Context, env *stress.Env, onStart func(component
 	}
 	startup.Record(time.Since(start))
 	env.Watch(system)
-	defer func() {
-		env.Watch(env.System())
-		err = errors.Join(err, stopSystem(ctx, system))
-	}()
+	defer stopWatched(ctx, env, system, &err)
 	if err := becomeReady(ctx, env, system); err != nil {
 		env.Operations(0, 1, 0)
 		return err

@@ -77,8 +77,8 @@ func (s Store) Baseline(name string) (Report, error) {
 
 // Baselines returns the names of the saved baselines, sorted.
 func (s Store) Baselines() ([]string, error) {
-	entries, err := os.ReadDir(s.baselines())
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	entries, err := readFolder(s.baselines())
+	if err != nil {
 		return nil, fmt.Errorf("list baselines: %w", err)
 	}
 	var names []string

@@ -103,7 +103,7 @@ func draw(spec chartSpec, c Course, step CourseStep, first, last int) (chart, bo
 	times := c.Times[first:last]
 	var limits []CourseLimit
 	for _, l := range step.Limits {
-		if slices.Contains(spec.probes, l.Probe) && finite(l.Value) {
+		if slices.Contains(spec.probes, l.Probe) && Finite(l.Value) {
 			limits = append(limits, l)
 		}
 	}
@@ -122,7 +122,7 @@ func draw(spec chartSpec, c Course, step CourseStep, first, last int) (chart, bo
 			s.values = all[first:last]
 		}
 		for _, v := range s.values {
-			if finite(v) {
+			if Finite(v) {
 				s.sum, s.n, s.max = s.sum+v, s.n+1, max(s.max, v)
 			}
 		}
@@ -202,8 +202,6 @@ func chartQuantity(v float64, unit string) string {
 	return Quantity(v, unit)
 }
 
-func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
-
 func place(v float64) string { return strconv.FormatFloat(v, 'f', 2, 64) }
 
 // path is a line through the readings. Of readings that are closer than the
@@ -223,7 +221,7 @@ func path(times, values []float64, x, y func(float64) float64) string {
 	for from := 0; from < len(values); from += bucket {
 		low, high := -1, -1
 		for i := from; i < min(from+bucket, len(values)); i++ {
-			if !finite(values[i]) {
+			if !Finite(values[i]) {
 				continue
 			}
 			if low < 0 || values[i] < values[low] {
@@ -256,7 +254,7 @@ type dots struct {
 
 // dotsOf returns nothing for fewer than two repetitions.
 func dotsOf(m Metric) *dots {
-	if len(m.Samples) < 2 || slices.ContainsFunc(m.Samples, func(v float64) bool { return !finite(v) }) {
+	if len(m.Samples) < 2 || slices.ContainsFunc(m.Samples, func(v float64) bool { return !Finite(v) }) {
 		return nil
 	}
 	low, high := slices.Min(m.Samples), slices.Max(m.Samples)

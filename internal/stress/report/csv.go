@@ -138,7 +138,7 @@ func (t csvTable) course(c Course) {
 
 // number writes a number with all of its digits; nothing for one that is none.
 func number(v float64) string {
-	if !finite(v) {
+	if !Finite(v) {
 		return ""
 	}
 	return strconv.FormatFloat(v, 'g', -1, 64)

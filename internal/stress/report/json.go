@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"reflect"
 	"strconv"
 	"strings"
@@ -163,7 +162,7 @@ func OrEmptyTable[V any](m map[string]V) map[string]V {
 func notFinite(v reflect.Value, where string) string {
 	switch v.Kind() {
 	case reflect.Float64, reflect.Float32:
-		if math.IsNaN(v.Float()) || math.IsInf(v.Float(), 0) {
+		if !Finite(v.Float()) {
 			return where
 		}
 	case reflect.Pointer, reflect.Interface:

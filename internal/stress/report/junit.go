@@ -126,7 +126,7 @@ func output(lines ...string) *junitText {
 
 // seconds writes a duration for attributes, which know nothing but decimals.
 func seconds(v float64) string {
-	if !finite(v) {
+	if !Finite(v) {
 		v = 0
 	}
 	return strconv.FormatFloat(max(v, 0), 'f', 3, 64)

@@ -12,7 +12,7 @@ import (
 // value that is nearly but not quite 1 does not become 1: a success rate of
 // 0.99998 stays that. What is not finite is "not a number".
 func Quantity(v float64, unit string) string {
-	if !finite(v) {
+	if !Finite(v) {
 		return "not a number"
 	}
 	switch unit {

@@ -71,8 +71,8 @@ func (s Store) PruneRecordings() error {
 // recorded returns the recordings, the newest first; none if the folder is not
 // there.
 func (s Store) recorded() ([]RecordingFile, error) {
-	entries, err := os.ReadDir(s.recordings())
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	entries, err := readFolder(s.recordings())
+	if err != nil {
 		return nil, fmt.Errorf("list recordings: %w", err)
 	}
 	var files []RecordingFile

@@ -120,11 +120,21 @@ func (s Store) prune() error {
 	return errors.Join(faults...)
 }
 
+// readFolder returns what is in a folder of the store; nothing if it is not
+// there.
+func readFolder(path string) ([]fs.DirEntry, error) {
+	entries, err := os.ReadDir(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return entries, err
+}
+
 // names returns the names of the store's files, the newest first; none if the
 // folder is not there.
 func (s Store) names() ([]string, error) {
-	entries, err := os.ReadDir(s.Dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	entries, err := readFolder(s.Dir)
+	if err != nil {
 		return nil, fmt.Errorf("list past runs: %w", err)
 	}
 	var names []string

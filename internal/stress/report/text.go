@@ -224,7 +224,7 @@ func checksOf(step Step) []check {
 }
 
 func metricCheck(name string, m Metric) check {
-	c := check{status: m.Status, name: name, value: m.Text(), spread: spread(m)}
+	c := check{status: m.Status, name: name, value: m.Text(), spread: spreadText(m)}
 	if m.Baseline != nil {
 		c.kind, c.against = "baseline", Quantity(*m.Baseline, m.Unit)
 		c.difference = difference(m)
@@ -272,18 +272,17 @@ func thresholdCheck(t Threshold, metrics map[string]Metric) check {
 	return c
 }
 
-// spread is how far the repetitions lie from their median: by what share the
+// spreadText is how far the repetitions lie from their median: by what share the
 // farthest does, or between what values if the median is 0.
-func spread(m Metric) string {
-	middle, ok := m.Value.(float64)
-	if !ok || len(m.Samples) < 2 {
+func spreadText(m Metric) string {
+	if _, ok := m.Value.(float64); !ok || len(m.Samples) < 2 {
 		return ""
 	}
 	low, high := slices.Min(m.Samples), slices.Max(m.Samples)
 	if low == high {
 		return "±0 %"
 	}
-	if share := max(high-middle, middle-low) / math.Abs(middle); !math.IsInf(share, 0) {
+	if share, ok := m.Spread(); ok {
 		return "±" + Percent(share)
 	}
 	return Quantity(low, m.Unit) + "–" + Quantity(high, m.Unit)

@@ -52,7 +52,7 @@ func (c *Collector) Add(e Event) {
 	if c.finished != nil {
 		return
 	}
-	if finite(e.T) {
+	if report.Finite(e.T) {
 		c.now = max(c.now, e.T)
 	}
 	switch {

@@ -299,7 +299,7 @@ func TestProbesMean(t *testing.T) {
 		if got.Min != slices.Min(values) || got.Max != slices.Max(values) || got.Last != values[len(values)-1] {
 			t.Fatalf("%+v of %v", got, values)
 		}
-		if !finite(got.Mean) || got.Mean < got.Min || got.Mean > got.Max || math.Abs(got.Mean/2-mean/2) > 1e-12*largest {
+		if !report.Finite(got.Mean) || got.Mean < got.Min || got.Mean > got.Max || math.Abs(got.Mean/2-mean/2) > 1e-12*largest {
 			t.Fatalf("mean %v, want %v", got.Mean, mean)
 		}
 	})

@@ -59,3 +59,12 @@ var ErrNotSteerable = errors.New("this run cannot be steered")
 type Steerable interface {
 	Command(Command) error
 }
+
+// Steer gives a command to a source, if it takes any. It is for a source that
+// wraps another.
+func Steer(source Source, c Command) error {
+	if s, ok := source.(Steerable); ok {
+		return s.Command(c)
+	}
+	return ErrNotSteerable
+}

@@ -33,7 +33,7 @@ func (k *CourseKeeper) Add(e Event) {
 	if e.Type == RunStarted && e.Run != nil {
 		*k = CourseKeeper{size: k.size}
 	}
-	if finite(e.T) && e.T <= lastTime {
+	if report.Finite(e.T) && e.T <= lastTime {
 		k.now = max(k.now, e.T)
 	}
 	switch {
@@ -70,7 +70,7 @@ func (k *CourseKeeper) Course() report.Course {
 func courseLimits(limits []Limit) []report.CourseLimit {
 	var shown []report.CourseLimit
 	for _, l := range limits {
-		if v := l.Value * l.ProbeScale; l.Probe != "" && finite(v) {
+		if v := l.Value * l.ProbeScale; l.Probe != "" && report.Finite(v) {
 			shown = append(shown, report.CourseLimit{Metric: l.Metric, Source: l.Source, Op: l.Op, Probe: l.Probe, Value: v})
 		}
 	}
@@ -128,7 +128,7 @@ func (k *CourseKeeper) sample(values map[string]float64) {
 	c.Times = append(c.Times, k.now)
 	for name, readings := range c.Probes {
 		v, ok := values[name]
-		if !ok || !finite(v) {
+		if !ok || !report.Finite(v) {
 			v = math.NaN()
 		}
 		c.Probes[name] = append(readings, v)

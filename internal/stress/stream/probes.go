@@ -22,7 +22,7 @@ func (p *Probes) Add(sample map[string]float64) {
 		p.probes = make(map[string]*running, len(sample))
 	}
 	for name, v := range sample {
-		if !finite(v) {
+		if !report.Finite(v) {
 			continue
 		}
 		r := p.probes[name]

@@ -51,7 +51,7 @@ type Progress struct {
 
 // Add takes the next event in.
 func (p *Progress) Add(e Event) {
-	if finite(e.T) {
+	if report.Finite(e.T) {
 		p.now = max(p.now, e.T)
 	}
 	switch {
@@ -71,7 +71,7 @@ func (p *Progress) Add(e Event) {
 		}
 	case e.Type == SampleTaken:
 		p.completed, p.measured = e.Sample["completed_per_second"]
-		p.measured = p.measured && finite(p.completed) && p.completed > 0
+		p.measured = p.measured && report.Finite(p.completed) && p.completed > 0
 		p.tell()
 	case e.Type == Logged && e.Log != nil && e.Log.Level != "info":
 		first, _, _ := strings.Cut(e.Log.Message, "\n") // the rest, such as a stack, is in the report
@@ -164,7 +164,7 @@ func (p *Progress) bar() string {
 // end is when the run is expected to end, and never sooner than now; 0 if
 // nobody knows.
 func (p *Progress) end() float64 {
-	if p.estimate <= 0 || !finite(p.estimate) {
+	if p.estimate <= 0 || !report.Finite(p.estimate) {
 		return 0
 	}
 	return max(p.estimate, p.now)

@@ -61,7 +61,7 @@ func readRecording(in io.Reader, most int) (*Recording, error) {
 		case e.Type == RunFinished:
 			r.Broken = nil
 		}
-		if finite(e.T) && e.T <= lastTime {
+		if report.Finite(e.T) && e.T <= lastTime {
 			last = max(last, e.T)
 		}
 		e.T = last

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"mabeam-top/internal/stress/report"
 )
 
 // The bounds of a replay's speed.
@@ -82,7 +84,7 @@ func (r *Replay) Command(c Command) error {
 	at := r.position(time.Now())
 	switch c.Do {
 	case Seek:
-		if !finite(c.To) {
+		if !report.Finite(c.To) {
 			return fmt.Errorf("seek: %v is no time", c.To)
 		}
 		at = min(max(c.To, 0), r.recording.Length())

@@ -2,7 +2,6 @@ package stream
 
 import (
 	"maps"
-	"math"
 	"slices"
 	"strconv"
 	"sync"
@@ -135,7 +134,7 @@ func (t *Timeline) Add(e Event) {
 		*s = Snapshot{Events: s.Events}
 	}
 	s.Events++
-	if finite(e.T) && e.T <= lastTime {
+	if report.Finite(e.T) && e.T <= lastTime {
 		s.T = max(s.T, e.T)
 	}
 	switch e.Type {
@@ -252,12 +251,12 @@ func (t *Timeline) sample(values map[string]float64) {
 		return
 	}
 	for name, v := range values {
-		if !finite(v) {
+		if !report.Finite(v) {
 			// Only a faulty producer sends one; a copy is paid for then alone.
 			values = maps.Clone(values)
 			delete(values, name)
 			for name, v := range values {
-				if !finite(v) {
+				if !report.Finite(v) {
 					delete(values, name)
 				}
 			}
@@ -350,5 +349,3 @@ func (s *Snapshot) Points(probe string, from float64) []Point {
 	}
 	return out
 }
-
-func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

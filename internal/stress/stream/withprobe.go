@@ -83,12 +83,7 @@ func (w *withProbe) Run(ctx context.Context, emit func(Event)) error {
 }
 
 // Command implements Steerable.
-func (w *withProbe) Command(c Command) error {
-	if s, ok := w.Source.(Steerable); ok {
-		return s.Command(c)
-	}
-	return ErrNotSteerable
-}
+func (w *withProbe) Command(c Command) error { return Steer(w.Source, c) }
 
 type stepKey struct{ scenario, step string }
 

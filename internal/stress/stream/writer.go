@@ -11,6 +11,8 @@ import (
 	"maps"
 	"sync"
 	"sync/atomic"
+
+	"mabeam-top/internal/stress/report"
 )
 
 // queueLength is how many events a Writer holds for a reader that does not
@@ -190,9 +192,9 @@ func (w *Writer) write(e Event) {
 // write: they were not measured, and what was not measured is absent.
 func onlyFinite(sample map[string]float64) map[string]float64 {
 	for _, v := range sample {
-		if !finite(v) {
+		if !report.Finite(v) {
 			sample = maps.Clone(sample) // others read it too
-			maps.DeleteFunc(sample, func(_ string, v float64) bool { return !finite(v) })
+			maps.DeleteFunc(sample, func(_ string, v float64) bool { return !report.Finite(v) })
 			return sample
 		}
 	}

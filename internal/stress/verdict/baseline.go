@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -63,7 +62,7 @@ func ParseBaselines(data []byte) (Baselines, error) {
 			switch {
 			case entry.Value == nil:
 				faults = append(faults, fmt.Errorf("parse baselines: %s.%s has no value", component, metric))
-			case !finite(*entry.Value) || *entry.Value < 0:
+			case !report.Finite(*entry.Value) || *entry.Value < 0:
 				// A negative baseline would turn the sign of every deviation.
 				faults = append(faults, fmt.Errorf("parse baselines: %s.%s: value %v is negative or not finite", component, metric, *entry.Value))
 			case entry.Better != report.Higher && entry.Better != report.Lower:
@@ -108,5 +107,3 @@ func (b Baselines) Metrics(component string) []string {
 func maximumOf(metric string) (string, bool) {
 	return strings.CutSuffix(metric, ".max")
 }
-
-func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

@@ -115,10 +115,10 @@ func HoldMetric(m report.Metric, b Baseline, tolerance float64) report.Metric {
 	m.Better = b.Better
 	m.Baseline, m.Tolerance, m.Deviation = &b.Value, &tolerance, nil
 	m.Status = report.StatusFail
-	if v, ok := m.Value.(float64); ok && finite(v) {
+	if v, ok := m.Value.(float64); ok && report.Finite(v) {
 		var deviation float64
 		deviation, m.Status = Status(v, b, tolerance)
-		if finite(deviation) {
+		if report.Finite(deviation) {
 			m.Deviation = &deviation
 		}
 	}
@@ -182,14 +182,14 @@ func Lookup(metrics map[string]report.Metric, name string) (float64, bool) {
 		"min": d.Min, "mean": d.Mean, "stddev": d.Stddev, "p50": d.P50, "p90": d.P90,
 		"p95": d.P95, "p99": d.P99, "p999": d.P999, "max": d.Max,
 	}[stat]
-	return v, ok && finite(v)
+	return v, ok && report.Finite(v)
 }
 
 // number returns a metric's value as a number, and false if it is not one.
 func number(value any) (float64, bool) {
 	switch v := value.(type) {
 	case float64:
-		return v, finite(v)
+		return v, report.Finite(v)
 	case bool:
 		if v {
 			return 1, true

@@ -349,7 +349,7 @@ func valueOf(m report.Metric) *float64 {
 // samplesOf are the finite samples of a metric, sorted; its value stands for
 // them if it has none.
 func samplesOf(m report.Metric) []float64 {
-	samples := slices.DeleteFunc(slices.Clone(m.Samples), func(v float64) bool { return !finite(v) })
+	samples := slices.DeleteFunc(slices.Clone(m.Samples), func(v float64) bool { return !report.Finite(v) })
 	if v := valueOf(m); len(samples) == 0 && v != nil {
 		samples = append(samples, *v)
 	}
@@ -364,7 +364,7 @@ func compareMetric(before, now report.Metric, extreme bool, rule Rule) report.Re
 	if len(a) == 0 || len(b) == 0 {
 		return textual(before, now)
 	}
-	was, is := median(a), median(b)
+	was, is := report.Median(a), report.Median(b)
 	m.Old, m.New = &was, &is
 	effect, known := relative(was, is)
 	if known {
@@ -421,7 +421,7 @@ func chance(a, b []float64, alpha float64) float64 {
 	thresholds := &benchmath.Thresholds{CompareAlpha: alpha}
 	first, second := benchmath.NewSample(a, thresholds), benchmath.NewSample(b, thresholds)
 	p := max(benchmath.AssumeNothing.Compare(first, second).P, benchmath.AssumeNothing.Compare(second, first).P)
-	if !finite(p) {
+	if !report.Finite(p) {
 		return 1
 	}
 	return min(p, 1)
@@ -449,14 +449,7 @@ func relative(was, is float64) (effect float64, known bool) {
 		return 0, true
 	}
 	effect = (is - was) / math.Abs(was)
-	return effect, finite(effect) && finite(100*effect)
-}
-
-// median is the middle of sorted values.
-func median(sorted []float64) float64 {
-	n := len(sorted)
-	// Halved before they are added: the sum may be more than any number is.
-	return sorted[(n-1)/2]/2 + sorted[n/2]/2
+	return effect, report.Finite(effect) && report.Finite(100*effect)
 }
 
 // middleHalf is the range of the middle half of sorted values, which a few odd
@@ -475,9 +468,9 @@ func middleHalf(sorted []float64) float64 {
 // spreads says how far the samples of both sides lie from their medians.
 func spreads(before, now []float64) string {
 	spread := func(sorted []float64) string {
-		middle := median(sorted)
+		middle := report.Median(sorted)
 		share := max(sorted[len(sorted)-1]-middle, middle-sorted[0]) / math.Abs(middle)
-		if len(sorted) < 2 || !finite(share) {
+		if len(sorted) < 2 || !report.Finite(share) {
 			return ""
 		}
 		return "±" + report.Percent(share)

@@ -16,7 +16,7 @@ import (
 func repeated(better report.Better, samples ...float64) report.Metric {
 	m := report.Metric{Unit: "ms", Better: better, Samples: samples, Status: report.StatusInfo}
 	if len(samples) > 0 {
-		m.Value = median(slices.Sorted(slices.Values(samples)))
+		m.Value = report.Median(samples)
 	}
 	return m
 }

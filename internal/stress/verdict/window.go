@@ -2,6 +2,8 @@ package verdict
 
 import (
 	"math"
+
+	"mabeam-top/internal/stress/report"
 )
 
 // A Point is one reading of a probe.
@@ -51,7 +53,7 @@ func (t Threshold) Latest(s Series) (Window, bool) {
 	}
 	mean, count := 0.0, 0.0
 	for i := n - 1; i >= 0 && s.Points[i].At > start+slack; i-- {
-		if v := s.Points[i].Value; finite(v) {
+		if v := s.Points[i].Value; report.Finite(v) {
 			count++
 			mean += v/count - mean/count
 		}
