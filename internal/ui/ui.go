@@ -108,7 +108,7 @@ func show(ctx context.Context, cfg Config, size tea.WindowSizeMsg) (*report.Repo
 // draw is the UI on a screen. It returns when its user leaves or ctx ends.
 func draw(ctx context.Context, cfg Config, size tea.WindowSizeMsg, start func(*run)) error {
 	options := []tea.ProgramOption{
-		tea.WithContext(ctx), tea.WithAltScreen(), tea.WithMouseCellMotion(),
+		tea.WithAltScreen(), tea.WithMouseCellMotion(),
 		// Signals end ctx: that is the caller's business.
 		tea.WithoutSignalHandler(),
 		// How often is looked for something to write, and so how soon a key
@@ -128,6 +128,9 @@ func draw(ctx context.Context, cfg Config, size tea.WindowSizeMsg, start func(*r
 	sized, _ := first.Update(size)
 	var died error
 	program := tea.NewProgram(guard{sized, &died}, options...)
+	// Not by tea.WithContext, with which the program would close its input while
+	// it is still being read.
+	defer context.AfterFunc(ctx, program.Quit)()
 	if first.stops != nil {
 		end := first.stops.watch(func() { program.Send(suspendMsg{}) })
 		defer end()
