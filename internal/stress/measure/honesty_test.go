@@ -29,9 +29,9 @@ func with(name string, run func(context.Context, *stress.Env) error) stress.Cata
 	return cat
 }
 
-func onlyStep(t *testing.T, cat stress.Catalogue, header, step string) report.Step {
+func onlyStep(t *testing.T, cat stress.Catalogue, header, step string, heard ...func(stream.Event)) report.Step {
 	t.Helper()
-	r := runDocument(t, cat, "name: s\ntitle: S\n"+header+"\nsteps:\n  - "+step+"\n")
+	r := runDocument(t, cat, "name: s\ntitle: S\n"+header+"\nsteps:\n  - "+step+"\n", heard...)
 	return r.Scenarios[0].Steps[0]
 }
 

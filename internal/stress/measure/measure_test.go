@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 }
 
 // runDocument runs a scenario file against a catalogue and returns its report.
-func runDocument(t *testing.T, cat stress.Catalogue, source string) report.Report {
+func runDocument(t *testing.T, cat stress.Catalogue, source string, heard ...func(stream.Event)) report.Report {
 	t.Helper()
 	baselines := verdict.Builtin()
 	scenarios, err := stress.Parse(cat, baselines.Components(), stress.Document{File: "test.yaml", Source: []byte(source)})
@@ -39,6 +39,9 @@ func runDocument(t *testing.T, cat stress.Catalogue, source string) report.Repor
 	err = stress.Engine{Baselines: baselines, Child: []string{os.Args[0], childArgument}}.Source(stress.Plan{Scenarios: scenarios}).Run(context.Background(), func(e stream.Event) {
 		if e.Report != nil {
 			result = e.Report
+		}
+		for _, hear := range heard {
+			hear(e)
 		}
 	})
 	if err != nil {
