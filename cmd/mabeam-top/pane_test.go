@@ -42,7 +42,8 @@ type pane struct {
 }
 
 // newPane starts a shell in a terminal of that size. The environment is that of a
-// terminal that can show all there is, but for what is given.
+// terminal that can show all there is, but for what is given; nothing of that of the
+// tests is in it, where CI=true, say, would take the colours.
 func newPane(t *testing.T, width, height int, env ...string) *pane {
 	t.Helper()
 	if testing.Short() {
@@ -68,7 +69,7 @@ func newPane(t *testing.T, width, height int, env ...string) *pane {
 		os.RemoveAll(folder)
 	})
 	shell := slices.Concat([]string{
-		"env", "-u", "LC_CTYPE", "-u", "LANG", "-u", "NO_COLOR", "-u", "ENV", "-u", "TMUX", "LC_ALL=C.UTF-8", "TERM=xterm-256color",
+		"env", "-i", "PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir(), "LC_ALL=C.UTF-8", "TERM=xterm-256color",
 		"PS1=" + prompt + " ", "HOME=" + p.folder, "XDG_STATE_HOME=" + p.folder, "GORACE=atexit_sleep_ms=0",
 	}, env, []string{"sh", "-i"})
 	p.do(append([]string{"-f", os.DevNull, "new-session", "-d", "-x", strconv.Itoa(width), "-y", strconv.Itoa(height), "-c", p.folder, "--"}, shell...)...)
