@@ -33,6 +33,7 @@ type Bus struct {
 	recent             topicCache
 	sequence           atomic.Uint64 // of the newest event: as many were published
 	delivered, dropped counter
+	firstDrop          atomic.Pointer[time.Time]
 	subscriptions      atomic.Int64
 
 	mu       sync.Mutex // guards what follows, and changes of topics
@@ -120,10 +121,28 @@ func (b *Bus) publish(ctx context.Context, t *topic, patience time.Duration, e *
 		}
 	}
 	if missed > 0 {
-		b.dropped.add(int64(missed))
+		b.drop(uint64(missed))
 		return fmt.Errorf("publish %q: %d subscribers had no room: %w", e.Type, missed, err)
 	}
 	return err
+}
+
+// drop counts deliveries that will never be made.
+func (b *Bus) drop(n uint64) {
+	if b.firstDrop.Load() == nil {
+		now := time.Now()
+		b.firstDrop.CompareAndSwap(nil, &now)
+	}
+	b.dropped.add(int64(n))
+}
+
+// FirstDrop is when the first delivery was dropped, of any subscription; false if
+// none was.
+func (b *Bus) FirstDrop() (at time.Time, ok bool) {
+	if first := b.firstDrop.Load(); first != nil {
+		return *first, true
+	}
+	return time.Time{}, false
 }
 
 // enqueue gives an event to a subscription with a queue of its own.
@@ -274,6 +293,10 @@ func (b *Bus) subscribe(s *Subscription, o SubscribeOptions) (*Subscription, err
 	}
 	s.bus = b
 	s.parkedAt = -1
+	if o.Name != "" {
+		name := o.Name // a copy, so that no subscription without one allocates the options
+		s.name = &name
+	}
 	policy := b.policy
 	if o.Policy != nil {
 		policy = *o.Policy

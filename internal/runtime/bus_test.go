@@ -180,6 +180,28 @@ func TestBusPolicies(t *testing.T) {
 	}
 }
 
+// The bus knows when a delivery was dropped first, and only that.
+func TestFirstDrop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, Options{})
+		newest := DropNewest
+		hold := make(chan struct{})
+		if _, err := s.Bus().Subscribe("x", func(context.Context, Event) { <-hold }, SubscribeOptions{Policy: &newest, Queue: 1}); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		for i := range 4 { // one is handled, one waits
+			if at, ok := s.Bus().FirstDrop(); ok != (i == 3) || ok && at.Sub(began) != 2*time.Second {
+				t.Errorf("before event %d: %v, %v", i, at.Sub(began), ok)
+			}
+			publishAll(t, s, "x", []int{i})
+			synctest.Wait()
+			time.Sleep(time.Second)
+		}
+		close(hold)
+	})
+}
+
 // A publisher waits for a blocking subscriber, and leaves when its context
 // ends; the missed delivery is counted.
 func TestBusBlocks(t *testing.T) {

@@ -82,7 +82,8 @@ type AgentReport struct {
 
 // A SubscriptionView is what an Inspector sees of a subscription.
 type SubscriptionView struct {
-	// Subscriber is the agent's id, or sub_ and a number of the inspector's own.
+	// Subscriber is the agent's id, or the name it was given, or sub_ and a number
+	// of the inspector's own.
 	Subscriber string
 	Pattern    string
 	Policy     QueuePolicy
@@ -350,9 +351,12 @@ func (i *Inspector) Subscriptions(n int) (views []SubscriptionView, total int) {
 		t := i.seen[known]
 		if t == nil {
 			t = &trackedSubscription{}
-			if s.agent != nil {
+			switch {
+			case s.agent != nil:
 				t.name = s.agent.ID()
-			} else {
+			case s.name != nil:
+				t.name = *s.name
+			default:
 				i.numbered++
 				t.name = fmt.Sprintf("sub_%d", i.numbered)
 			}

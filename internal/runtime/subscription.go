@@ -42,6 +42,9 @@ func ParseQueuePolicy(name string) (QueuePolicy, error) {
 // SubscribeOptions say how a subscription queues. The zero value uses the
 // bus's policy and queue length.
 type SubscribeOptions struct {
+	// Name is what the subscriber is called where somebody looks into the bus;
+	// without one an Inspector numbers it.
+	Name string
 	// Policy is the policy for a full queue; nil takes that of the bus.
 	Policy *QueuePolicy
 	// Queue is the length of the queue; 0 takes that of the bus. A blocking
@@ -70,6 +73,7 @@ type Subscription struct {
 	life    atomic.Uint32
 	agent   *Agent
 	handler func(context.Context, Event)
+	name    *string // nil for none; that of an agent is its id
 
 	// A blocking subscription reads the log from its cursor on; any other has
 	// a queue, and no log.
@@ -169,7 +173,7 @@ func (s *Subscription) drop(n uint64) {
 		return
 	}
 	s.dropped.Add(n)
-	s.bus.dropped.add(int64(n))
+	s.bus.drop(n)
 }
 
 // wake makes the subscription run because there is an event.

@@ -363,7 +363,7 @@ func (w jobWatcher) pass(at time.Time, e stream.Event, measured bool) {
 		case e.Type == stream.SampleTaken && measured:
 			s.sample(at, e.Sample)
 		case e.Type == stream.FaultInjected && e.Fault != nil && e.Fault.Step == s.step.Name:
-			s.injected(*e.Fault)
+			s.injected(at, *e.Fault)
 		}
 	}
 	w.parent.emitAt(at, e)

@@ -311,8 +311,16 @@ func (e *Env) Finding(message string, count int64) {
 	e.tell(message, count)
 }
 
-func (e *Env) tell(message string, count int64) {
-	at := time.Since(e.began).Seconds()
+// FindingSince is Finding for what is known to have happened first before it is
+// told.
+func (e *Env) FindingSince(first time.Time, message string, count int64) {
+	e.tellAt(first, message, count)
+}
+
+func (e *Env) tell(message string, count int64) { e.tellAt(time.Now(), message, count) }
+
+func (e *Env) tellAt(first time.Time, message string, count int64) {
+	at := max(first.Sub(e.began).Seconds(), 0)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	addError(&e.errors, report.Error{Message: message, Count: count, FirstAtSeconds: at})

@@ -46,8 +46,8 @@ type faultKind struct {
 	// word is the parameter of kind Text whose choices may stand in the place of
 	// the number, for one; empty for none.
 	word string
-	// inject does it once, and tells what it hit; false means that nothing was
-	// left to hit. What lasts is undone at the latest when ctx ends.
+	// inject does it once, and tells what it hit, nothing if that is the process;
+	// false means that nothing was left to hit. What lasts is undone at the latest when ctx ends.
 	inject func(ctx context.Context, f *faults, p Params, draw *rand.Rand) (hit string, ok bool)
 }
 

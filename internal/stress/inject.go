@@ -229,7 +229,7 @@ func makeGarbage(ctx context.Context, _ *faults, p Params, _ *rand.Rand) (string
 		// A size that the compiler does not know is never on the stack.
 		runtime.KeepAlive(make([]byte, min(left, garbagePiece)))
 	}
-	return formatSize(p.Size("size")), true
+	return "", true
 }
 
 func hogCPU(ctx context.Context, f *faults, p Params, _ *rand.Rand) (string, bool) {
@@ -246,7 +246,7 @@ func hogCPU(ctx context.Context, f *faults, p Params, _ *rand.Rand) (string, boo
 			}
 		}
 	})
-	return "a processor", true
+	return "", true
 }
 
 // A target is one agent or subscriber that faults can hit.
@@ -382,6 +382,10 @@ func (e *Env) Ended(id string) bool {
 	return hit || e.faults.supervisors.Load() > 0
 }
 
+// SubscriberName is what the subscriber of that number, counted from 0, is called
+// wherever it is told of: by faults, on the bus, in a report.
+func SubscriberName(n int) string { return fmt.Sprintf("subscriber-%d", n+1) }
+
 // Subscriber returns the handler of a subscriber that the step's faults can
 // hit, with its number. Without faults it is the handler as it is.
 func (e *Env) Subscriber(n int, handler func(context.Context, mabeam.Event)) func(context.Context, mabeam.Event) {
@@ -389,7 +393,7 @@ func (e *Env) Subscriber(n int, handler func(context.Context, mabeam.Event)) fun
 		return handler
 	}
 	t := &target{at: -1}
-	e.faults.subscribers.add(t, fmt.Sprintf("subscriber %d", n+1))
+	e.faults.subscribers.add(t, SubscriberName(n))
 	return func(ctx context.Context, event mabeam.Event) {
 		t.wait(ctx)
 		handler(ctx, event)

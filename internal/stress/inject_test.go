@@ -2,9 +2,12 @@ package stress
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"reflect"
 	"runtime"
 	"runtime/metrics"
 	"slices"
@@ -81,6 +84,67 @@ func runFaults(t *testing.T, step string, run func(env *Env)) (report.Step, []st
 	return r.Scenarios[0].Steps[0], faults
 }
 
+// injected is how often each fault was injected.
+func injected(step report.Step) map[string]int64 {
+	counts := map[string]int64{}
+	for _, f := range step.Faults {
+		counts[f.Fault] = f.Injected
+	}
+	return counts
+}
+
+// The report tells when a fault was injected and whom it hit, with the names by
+// which the system knows them, and nobody for one that hits the process.
+func TestFaultsTellWhomTheyHit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ids, views []string
+		step, events := runFaults(t, "    repeat: 2\n    faults: [{slow_actions: 1/s, for: 10ms}, {stall_subscribers: 2, from: 500ms, for: 100ms}, {garbage: 3, from: 1s}]", func(env *Env) {
+			ids, views = append(ids, startIdle(t, env, 1)...), nil
+			for i := range 2 {
+				handle := env.Subscriber(i, func(context.Context, mabeam.Event) {})
+				if _, err := env.System().Bus().Subscribe("e", handle, mabeam.SubscribeOptions{Name: SubscriberName(i)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			pass(t, env, 2500*time.Millisecond, nothing)
+			look := env.System().Inspect()
+			defer look.Close()
+			subscriptions, _ := look.Subscriptions(10)
+			for _, s := range subscriptions {
+				views = append(views, s.Subscriber)
+			}
+		})
+		at := func(s float64) *float64 { return &s }
+		first := events[slices.IndexFunc(events, func(e stream.Event) bool { return e.Fault.Fault == "stall_subscribers" })].Fault.Target
+		second := map[string]string{"subscriber-1": "subscriber-2", "subscriber-2": "subscriber-1"}[first]
+		want := []report.Fault{
+			{Fault: "slow_actions", Injected: 6, FirstAtSeconds: at(0), LastAtSeconds: at(4.5), Hit: []report.Hit{
+				{Name: ids[0], Count: 3}, {Name: ids[1], Count: 3, FirstAtSeconds: 2.5},
+			}},
+			{Fault: "stall_subscribers", Injected: 4, FirstAtSeconds: at(0.5), LastAtSeconds: at(3), Hit: []report.Hit{
+				{Name: first, Count: 2, FirstAtSeconds: 0.5}, {Name: second, Count: 2, FirstAtSeconds: 0.5},
+			}},
+			{Fault: "garbage", Injected: 6, FirstAtSeconds: at(1), LastAtSeconds: at(3.5)},
+		}
+		if !reflect.DeepEqual(step.Faults, want) {
+			t.Errorf("told %v, want %v", asJSON(t, step.Faults), asJSON(t, want))
+		}
+		slices.Sort(views)
+		if !slices.Equal(views, []string{"subscriber-1", "subscriber-2"}) {
+			t.Errorf("on the bus they are called %v", views)
+		}
+	})
+}
+
+func asJSON(t *testing.T, v any) string {
+	t.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
 // Half of the agents are killed, or panic: exactly those are gone.
 func TestFaultsEndAgents(t *testing.T) {
 	for kind, crashed := range map[string]int64{"kill_agents": 0, "panic_agents": 5} {
@@ -106,7 +170,7 @@ func TestFaultsEndAgents(t *testing.T) {
 					t.Errorf("%s: at %v %+v", kind, e.T, e.Fault)
 				}
 			}
-			if len(hit) != 5 || !slices.Equal(step.Faults, []report.Fault{{Fault: kind, Injected: 5}}) {
+			if len(hit) != 5 || !maps.Equal(injected(step), map[string]int64{kind: 5}) {
 				t.Errorf("%s: %d different targets, told %v", kind, len(hit), step.Faults)
 			}
 		})
@@ -180,7 +244,7 @@ func TestStalledSubscribers(t *testing.T) {
 				t.Errorf("subscriber %d waited %v", i+1, d)
 			}
 		}
-		if stalled != 3 || !slices.Equal(step.Faults, []report.Fault{{Fault: "stall_subscribers", Injected: 3}}) {
+		if stalled != 3 || !maps.Equal(injected(step), map[string]int64{"stall_subscribers": 3}) {
 			t.Errorf("%d subscribers stood still, told %v", stalled, step.Faults)
 		}
 	})
@@ -252,8 +316,8 @@ func TestFaultsThatMiss(t *testing.T) {
 			startIdle(t, env, 3)
 			pass(t, env, time.Second, nothing)
 		})
-		want := []report.Fault{{Fault: "kill_agents", Injected: 6}, {Fault: "garbage", Injected: 2}, {Fault: "hog_cpu", Injected: 0}}
-		if !slices.Equal(step.Faults, want) || len(faults) != 8 {
+		want := map[string]int64{"kill_agents": 6, "garbage": 2, "hog_cpu": 0}
+		if !maps.Equal(injected(step), want) || len(faults) != 8 {
 			t.Errorf("told %v and %d events", step.Faults, len(faults))
 		}
 		told := map[string]int64{}
@@ -312,7 +376,7 @@ func TestFaultsOfTheProcess(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if want := []report.Fault{{Fault: "garbage", Injected: 4}, {Fault: "hog_cpu", Injected: 2}}; !slices.Equal(step.Faults, want) {
+	if want := map[string]int64{"garbage": 4, "hog_cpu": 2}; !maps.Equal(injected(step), want) {
 		t.Errorf("told %v, errors %v", step.Faults, step.Errors)
 	}
 }
@@ -395,7 +459,7 @@ func TestCrashedComponents(t *testing.T) {
 				for _, e := range events {
 					hit[e.Fault.Target]++
 				}
-				if len(events) != int(lost[0]) || step.Faults[0] != (report.Fault{Fault: "crash_component", Injected: lost[0]}) || len(step.Errors) > 0 {
+				if len(events) != int(lost[0]) || injected(step)["crash_component"] != lost[0] || len(step.Errors) > 0 {
 					t.Errorf("%v hit, told %v, errors %v", hit, step.Faults, step.Errors)
 				}
 				if component == "any" && (len(hit) != 2 || hit["agents"] > 0) || component != "any" && hit[component] != 1 {

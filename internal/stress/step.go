@@ -144,19 +144,11 @@ func (s *stepRun) begin(n, at int, seed uint64) part {
 }
 
 // injected counts a fault.
-func (s *stepRun) injected(f stream.Fault) {
+func (s *stepRun) injected(at time.Time, f stream.Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	kind := f.Fault
 	s.steered = s.steered || f.ByHand
-	if f.ByHand && !slices.ContainsFunc(s.faults, func(known report.Fault) bool { return known.Fault == kind }) {
-		s.faults = append(s.faults, report.Fault{Fault: kind})
-	}
-	for i := range s.faults {
-		if s.faults[i].Fault == kind {
-			s.faults[i].Injected++
-		}
-	}
+	s.faults = report.AddFault(s.faults, f.Fault, at.Sub(s.began).Seconds(), f.Target)
 }
 
 // driving notes that a load begins or ends. Thresholds with a window look at

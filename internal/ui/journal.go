@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
 
@@ -108,34 +109,48 @@ func (l *live) entries() []entry {
 	return out
 }
 
-// faultEntries tells of faults, those of one kind that follow each other soon in
-// one entry.
+// faultEntries tells of faults, those of one kind that follow each other soon, in
+// the same repetition, in one entry.
 func faultEntries(marks []stream.Mark) []entry {
 	const soon = 2 // seconds
 	type run struct {
 		first, last stream.Mark
 		count       int
+		hit         []string
 	}
 	var runs []run
+	begun := 0 // the runs before this one are of a repetition that is over
 	for _, m := range marks {
-		if m.Type != stream.FaultInjected {
+		switch m.Type {
+		case stream.StepStarted, stream.RepetitionStarted:
+			begun = len(runs)
+			continue
+		case stream.FaultInjected:
+		default:
 			continue
 		}
-		i := slices.IndexFunc(runs, func(r run) bool {
+		i := begun + slices.IndexFunc(runs[begun:], func(r run) bool {
 			return r.first.Text == m.Text && r.first.ByHand == m.ByHand && m.T-r.last.T < soon
 		})
-		if i < 0 {
-			runs = append(runs, run{m, m, m.Count})
-			continue
+		if i < begun {
+			i = len(runs)
+			runs = append(runs, run{first: m})
 		}
-		runs[i].last = m
-		runs[i].count += m.Count
+		r := &runs[i]
+		r.last = m
+		r.count += m.Count
+		for _, name := range m.Hit {
+			r.hit = report.AddHit(r.hit, name)
+		}
 	}
 	out := make([]entry, len(runs))
 	for i, r := range runs {
 		text := clean(r.first.Text)
 		if r.count > 1 {
 			text += fmt.Sprintf(", %d times", r.count)
+		}
+		if hit := report.HitText(r.hit, r.count); hit != "" {
+			text += ": " + clean(hit)
 		}
 		if r.last.T > r.first.T {
 			text += ", until " + tenths(r.last.T)

@@ -420,7 +420,7 @@ func (w *reportWriter) more(step report.Step, width int) []string {
 			report.Quantity(float64(o.Failed), count), report.Quantity(float64(o.Dropped), count)), width-4))...)
 	}
 	for _, f := range step.Faults {
-		rows = append(rows, "   "+w.warn.on(string(w.fault))+w.muted.on(" fault ")+clean(f.Fault)+w.muted.on(fmt.Sprintf("  injected %s times", report.Quantity(float64(f.Injected), count))))
+		rows = append(rows, w.indented(w.bulleted(w.warn.on(string(w.fault))+w.muted.on(" fault"), clean(f.Text()), width-4))...)
 	}
 	for _, e := range step.Errors {
 		when := "at " + report.Clock(e.FirstAtSeconds)

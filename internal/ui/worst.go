@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -81,6 +80,7 @@ func (c stepCourse) measured(t float64) bool {
 func (c stepCourse) moment(at float64, word string) string {
 	text := word + " at " + report.Clock(at)
 	counts := map[string]int{}
+	hit := map[string][]string{}
 	var names []string
 	for _, f := range c.course.Faults {
 		if f.At < at-around || f.At > at+1 || f.Step != "" && f.Step != c.Step {
@@ -90,9 +90,12 @@ func (c stepCourse) moment(at float64, word string) string {
 			names = append(names, f.Fault)
 		}
 		counts[f.Fault] += f.Count
+		for _, name := range f.Hit {
+			hit[f.Fault] = report.AddHit(hit[f.Fault], name)
+		}
 	}
 	for i, name := range names {
-		names[i] = fmt.Sprintf("%s ×%d", clean(name), counts[name])
+		names[i] = clean(report.CourseFault{Fault: name, Count: counts[name], Hit: hit[name]}.Text())
 	}
 	if len(names) > 0 {
 		text += ", with " + strings.Join(names, ", ")

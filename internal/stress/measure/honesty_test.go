@@ -191,9 +191,12 @@ func TestDropsAreCountedExactly(t *testing.T) {
 				if dropped, made := value(t, s, "dropped"), value(t, s, "events_processed"); dropped != 399 || made != 1100-399 {
 					t.Errorf("%v dropped and %v processed of 1,100, want 399 dropped", dropped, made)
 				}
-				if told := s.Errors[len(s.Errors)-1]; told.Count != 399 {
+				told := s.Errors[len(s.Errors)-1]
+				if told.Count != 399 {
 					t.Errorf("told %+v, want 399 dropped", s.Errors)
 				}
+				// Event 0 hangs, 1 to 100 wait, 101 is the first without room.
+				within(t, "time of the first drop", told.FirstAtSeconds, 0.101, 0.01)
 				within(t, "propagation", value(t, s, "processed_ratio"), 701.0/1100, 1e-9)
 			})
 		})

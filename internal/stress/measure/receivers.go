@@ -124,7 +124,7 @@ func (a audience) subscribe(system *mabeam.System) (receivers, error) {
 		if a.pattern {
 			join = system.Bus().SubscribePattern
 		}
-		s, err := join(a.topic, a.handler(i, r), mabeam.SubscribeOptions{})
+		s, err := join(a.topic, a.handler(i, r), mabeam.SubscribeOptions{Name: stress.SubscriberName(i)})
 		if err != nil {
 			return nil, fmt.Errorf("subscriber %d of %d: %w", i+1, len(all), err)
 		}
@@ -146,7 +146,7 @@ func (a audience) subscribeTargets(ctx context.Context, env *stress.Env) (receiv
 	for i := range all {
 		r := &receiver{shard: a.recorder.Shard(), mortal: true}
 		all[i] = r
-		children[i] = mabeam.Child{ID: fmt.Sprintf("subscriber-%d", i+1), New: func() mabeam.Spec {
+		children[i] = mabeam.Child{ID: stress.SubscriberName(i), New: func() mabeam.Spec {
 			return env.Agent(mabeam.Spec{Type: "subscriber", Behaviour: &listener{audience: a, receiver: r, handle: a.handler(i, r)}})
 		}}
 	}
@@ -292,7 +292,8 @@ func (all receivers) tellLost(env *stress.Env, expected int64) {
 		if env.Hits(stress.Agents) || env.Hits(stress.Components) {
 			why += ", or a fault hit the subscriber or the bus"
 		}
-		env.Finding("deliveries dropped by the bus because "+why, dropped)
+		first, _ := env.System().Bus().FirstDrop()
+		env.FindingSince(first, "deliveries dropped by the bus because "+why, dropped)
 	}
 	switch missing := expected - made - dropped; {
 	case missing <= 0:

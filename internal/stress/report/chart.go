@@ -169,7 +169,7 @@ func draw(spec chartSpec, c Course, step CourseStep, first, last int) (chart, bo
 	}
 	for _, f := range c.Faults {
 		if f.in(step) {
-			drawn.Faults = append(drawn.Faults, chartMark{X: place(x(f.At)), Text: fmt.Sprintf("%s ×%d at %s", f.Fault, f.Count, Quantity(f.At-step.From, "s"))})
+			drawn.Faults = append(drawn.Faults, chartMark{X: place(x(f.At)), Text: fmt.Sprintf("%s at %s", f.Text(), Quantity(f.At-step.From, "s"))})
 		}
 	}
 	for i, r := range step.Repetitions {

@@ -1,5 +1,7 @@
 package report
 
+import "fmt"
+
 // A Course is how a run went over time, as far as its event stream told: what
 // the probes read, and when what was done. A stored report has none, so that
 // the zero value means that nothing is known. It is data to draw and to list,
@@ -61,6 +63,17 @@ type CourseFault struct {
 	// At is in seconds since the start of the run.
 	At    float64
 	Count int
+	// Hit are the first of those that it hit, each once; empty for the process.
+	Hit []string
+}
+
+// Text tells what was injected and whom it hit, but not when.
+func (f CourseFault) Text() string {
+	text := fmt.Sprintf("%s ×%d", f.Fault, f.Count)
+	if hit := HitText(f.Hit, f.Count); hit != "" {
+		text += " (" + hit + ")"
+	}
+	return text
 }
 
 // in says whether the fault was injected into the step.

@@ -126,8 +126,13 @@ func storm() Step {
 		},
 		Operations: Operations{Attempted: 500_000, Succeeded: 495_200, Failed: 10, Dropped: 4790},
 		Errors:     []Error{{Message: "publish: mailbox of sub_17 is full", Count: 4790, FirstAtSeconds: 3.21}, {Message: "agent a_0042 crashed", Count: 10, FirstAtSeconds: 1.04}},
-		Faults:     []Fault{{Fault: "kill_agents 10/s", Injected: 40}, {Fault: "stall_subscribers 3 for 200ms", Injected: 1}},
-		Probes:     probes(),
+		Faults: []Fault{
+			{Fault: "kill_agents", Injected: 40, FirstAtSeconds: ptr(1.02), LastAtSeconds: ptr(27.4), Hit: []Hit{{"a_0042", 1, 1.02}, {"a_0007", 3, 1.31}}},
+			{Fault: "stall_subscribers", Injected: 1, FirstAtSeconds: ptr(14.2), LastAtSeconds: ptr(14.2), Hit: []Hit{{"subscriber-3", 1, 14.2}}},
+			{Fault: "garbage", Injected: 12, FirstAtSeconds: ptr(0.5), LastAtSeconds: ptr(6.0)},
+			{Fault: "hog_cpu"},
+		},
+		Probes: probes(),
 		Recommendations: []string{
 			"latency_ms.p99 is 8.4 ms, limit < 5 ms",
 			"burst_event_rate is 10.3k/s, 31 % below the baseline of 15k/s (20 % allowed); its best repetition was within at 13.2k/s, so repeat more often to tell chance from cause",

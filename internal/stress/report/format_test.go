@@ -53,7 +53,7 @@ func course() Course {
 			{"generosity", "threshold", "<", "cpu_percent", 100_000},
 		},
 	}}
-	c.Faults = []CourseFault{{"storm", "stall_subscribers 3 for 200ms", 14.2, 1}, {"storm", "kill_agents 10/s", 15, 40}}
+	c.Faults = []CourseFault{{"storm", "stall_subscribers", 14.2, 1, []string{"subscriber-3"}}, {"storm", "kill_agents", 15, 40, []string{"a_0042", "a_0007"}}}
 	return c
 }
 
@@ -75,7 +75,7 @@ func hostile() Report {
 		},
 		Thresholds:      []Threshold{{Metric: name, Condition: name}, {Metric: "not_a_number", Condition: "< 1", Actual: ptr(math.NaN())}},
 		Errors:          []Error{{Message: name, Count: math.MaxInt64, FirstAtSeconds: math.Inf(1)}, {Message: "panic: x\ngoroutine 1 [running]:\n\tmain.go:1", Count: 1}},
-		Faults:          []Fault{{name, -1}},
+		Faults:          []Fault{{Fault: name, Injected: -1, FirstAtSeconds: ptr(math.NaN()), LastAtSeconds: ptr(math.Inf(1)), Hit: []Hit{{Name: name, Count: -1}}}},
 		Probes:          map[string]Probe{name: {Min: math.NaN()}, "cpu_percent": {Max: math.Inf(1)}},
 		Recommendations: []string{name},
 	}
@@ -309,7 +309,7 @@ func TestHTMLCharts(t *testing.T) {
 	}
 	for _, want := range []string{
 		"threshold latency_ms.p99 < 5 ms", "baseline sustained_event_rate >= 8k/s", "threshold generosity < 100000 % lies far above the chart",
-		"kill_agents 10/s ×40 at 14.8 s", "action_p99_ms: mean 1.43 ms, most 7 ms", "goroutines: mean 200, most 200",
+		"kill_agents ×40 (a_0042, a_0007 and 38 more) at 14.8 s", "action_p99_ms: mean 1.43 ms, most 7 ms", "goroutines: mean 200, most 200",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not told", want)

@@ -161,7 +161,7 @@ func marksOf(c Course, step CourseStep) string {
 	var told []string
 	for _, f := range c.Faults {
 		if f.in(step) {
-			told = append(told, fmt.Sprintf("%s ×%d at %s", f.Fault, f.Count, Quantity(f.At-step.From, "s")))
+			told = append(told, fmt.Sprintf("%s at %s", f.Text(), Quantity(f.At-step.From, "s")))
 		}
 	}
 	if more := len(told) - mostMarks; more > 0 {

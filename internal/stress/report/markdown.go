@@ -175,7 +175,7 @@ func (m *markdown) remarks(s Scenario) {
 			lines = append(lines, fmt.Sprintf("%s: %s× %s (first at %s)", md(step.Name), md(count(float64(e.Count))), md(firstLine(e.Message)), md(Quantity(e.FirstAtSeconds, "s"))))
 		}
 		for _, f := range step.Faults {
-			lines = append(lines, fmt.Sprintf("%s: injected %s ×%s", md(step.Name), md(f.Fault), md(count(float64(f.Injected)))))
+			lines = append(lines, fmt.Sprintf("%s: injected %s", md(step.Name), md(f.Text())))
 		}
 		for _, line := range step.Recommendations {
 			lines = append(lines, md(step.Name)+": "+md(line))

@@ -167,12 +167,6 @@ type Error struct {
 	FirstAtSeconds float64 `json:"first_at_seconds"`
 }
 
-// A Fault is a disturbance injected on purpose, and how often it was.
-type Fault struct {
-	Fault    string `json:"fault"`
-	Injected int64  `json:"injected"`
-}
-
 // A Probe summarises one probe over the measured part of a step.
 type Probe struct {
 	Min  float64 `json:"min"`

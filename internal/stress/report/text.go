@@ -309,12 +309,8 @@ func (p *page) step(s Step, columns columns) {
 	if text := peaks(s.Probes); text != "" {
 		p.field("peaks", text)
 	}
-	if len(s.Faults) > 0 {
-		var told []string
-		for _, f := range s.Faults {
-			told = append(told, fmt.Sprintf("%s ×%s", f.Fault, count(float64(f.Injected))))
-		}
-		p.field("faults", strings.Join(told, ", "))
+	for _, f := range s.Faults {
+		p.field("fault", f.Text())
 	}
 	for _, e := range s.Errors {
 		p.field("error", fmt.Sprintf("%s× %s (first at %s)", count(float64(e.Count)), e.Message, Quantity(e.FirstAtSeconds, "s")))

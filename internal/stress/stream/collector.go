@@ -87,7 +87,7 @@ func (s *openScenario) add(e Event, now float64) {
 		}
 	case e.Type == FaultInjected && e.Fault != nil:
 		for _, o := range s.named(e.Fault.Step) {
-			o.fault(*e.Fault)
+			o.fault(now, *e.Fault)
 		}
 	case e.Type == Logged && e.Log != nil && e.Log.ByHand:
 		// What was done to the load was done to all that was measured then.
@@ -123,15 +123,9 @@ func (s *openScenario) named(name string) []*openStep {
 	return nil
 }
 
-func (o *openStep) fault(f Fault) {
+func (o *openStep) fault(now float64, f Fault) {
 	o.steered = o.steered || f.ByHand
-	for i := range o.faults {
-		if o.faults[i].Fault == f.Fault {
-			o.faults[i].Injected++
-			return
-		}
-	}
-	o.faults = append(o.faults, report.Fault{Fault: f.Fault, Injected: 1})
+	o.faults = report.AddFault(o.faults, f.Fault, now-o.began, f.Target)
 }
 
 // closeScenario puts away a scenario whose end was never told.

@@ -118,8 +118,12 @@ func TestCollectorOfADeadChild(t *testing.T) {
 	if want := "killed (exit status 137), 1.6 s after the step began, before its first repetition"; len(lookups.Errors) != 1 || !strings.HasSuffix(lookups.Errors[0].Message, want) {
 		t.Errorf("errors of the other step %+v", lookups.Errors)
 	}
-	if want := []report.Fault{{Fault: "kill_agents", Injected: 2}, {Fault: "stall", Injected: 1}}; !slices.Equal(load.Faults, want) {
-		t.Errorf("faults %v", load.Faults)
+	var told []string
+	for _, f := range load.Faults {
+		told = append(told, f.Text())
+	}
+	if want := []string{"kill_agents ×2 from 700 ms to 800 ms: a_1, a_2", "stall ×1 at 900 ms"}; !slices.Equal(told, want) {
+		t.Errorf("faults %q, want %q", told, want)
 	}
 	// Neither what came before the first repetition nor the warm-up counts.
 	if want := (report.Probe{Min: 10, Mean: 20, Max: 30, Last: 30}); load.Probes["agents"] != want || len(load.Probes) != 2 {

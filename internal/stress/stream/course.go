@@ -93,6 +93,7 @@ func (k *CourseKeeper) fault(f Fault) {
 	for i := len(faults) - 1; i >= 0 && k.now-faults[i].At < markGap; i-- {
 		if faults[i].Fault == f.Fault && faults[i].Step == f.Step {
 			faults[i].Count++
+			faults[i].Hit = report.AddHit(faults[i].Hit, f.Target)
 			return
 		}
 	}
@@ -100,7 +101,7 @@ func (k *CourseKeeper) fault(f Fault) {
 		k.course.FaultsLeftOut++
 		return
 	}
-	k.course.Faults = append(faults, report.CourseFault{Step: f.Step, Fault: f.Fault, At: k.now, Count: 1})
+	k.course.Faults = append(faults, report.CourseFault{Step: f.Step, Fault: f.Fault, At: k.now, Count: 1, Hit: report.AddHit(nil, f.Target)})
 }
 
 func (k *CourseKeeper) sample(values map[string]float64) {

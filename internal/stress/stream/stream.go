@@ -136,7 +136,7 @@ type Repetition struct {
 type Fault struct {
 	Step  string `json:"step"`
 	Fault string `json:"fault"`
-	// Target is what it hit, such as an agent's id.
+	// Target is what it hit, such as an agent's id; empty for the process.
 	Target string `json:"target"`
 	// ByHand is true if a person asked for it, false if the scenario did.
 	ByHand bool `json:"by_hand"`

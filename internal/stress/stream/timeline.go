@@ -63,6 +63,9 @@ type Mark struct {
 	// Count is how often it happened at about that time: the same fault again
 	// within markGap is counted here instead of marked anew.
 	Count int
+	// Hit are the first of those that the fault hit, each once; empty for the
+	// process.
+	Hit []string
 }
 
 // A LogLine is a message and when it came.
@@ -168,7 +171,7 @@ func (t *Timeline) Add(e Event) {
 		if e.Fault.ByHand {
 			s.ByHand++
 		}
-		t.mark(e.Type, e.Fault.Fault, e.Fault.ByHand)
+		t.fault(*e.Fault)
 	case Logged:
 		if e.Log == nil {
 			return
@@ -269,14 +272,22 @@ func (t *Timeline) sample(values map[string]float64) {
 	t.now.Samples = append(t.now.Samples, Sample{T: t.now.T, Values: values})
 }
 
-func (t *Timeline) mark(kind Type, text string, byHand bool) {
+// fault marks a fault. The same one again within markGap is counted there.
+func (t *Timeline) fault(f Fault) {
 	s := &t.now
-	if last := len(s.Marks) - 1; last >= 0 && kind == FaultInjected {
-		if m := &s.Marks[last]; m.Type == kind && m.Text == text && m.ByHand == byHand && s.T-m.T < markGap {
+	if last := len(s.Marks) - 1; last >= 0 {
+		if m := &s.Marks[last]; m.Type == FaultInjected && m.Text == f.Fault && m.ByHand == f.ByHand && s.T-m.T < markGap {
 			m.Count++
+			m.Hit = report.AddHit(slices.Clip(m.Hit), f.Target)
 			return
 		}
 	}
+	t.mark(FaultInjected, f.Fault, f.ByHand)
+	s.Marks[len(s.Marks)-1].Hit = report.AddHit(nil, f.Target)
+}
+
+func (t *Timeline) mark(kind Type, text string, byHand bool) {
+	s := &t.now
 	if len(s.Marks) == marksSize {
 		s.Marks = slices.Delete(s.Marks, 0, 1)
 		s.MarksDropped++

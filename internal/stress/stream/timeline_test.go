@@ -37,8 +37,8 @@ func TestTimelineFollowsARun(t *testing.T) {
 		Event{T: 0.3, Type: RepetitionStarted, Repetition: &Repetition{Step: "storm", Number: 0, Of: 2}},
 		Event{T: 0.4, Type: RepetitionStarted, Repetition: &Repetition{Step: "storm", Number: 1, Of: 2}},
 		sampleAt(0.5, 7),
-		Event{T: 0.6, Type: FaultInjected, Fault: &Fault{Step: "storm", Fault: "kill_agents"}},
-		Event{T: 0.65, Type: FaultInjected, Fault: &Fault{Step: "storm", Fault: "kill_agents"}},
+		Event{T: 0.6, Type: FaultInjected, Fault: &Fault{Step: "storm", Fault: "kill_agents", Target: "a_1"}},
+		Event{T: 0.65, Type: FaultInjected, Fault: &Fault{Step: "storm", Fault: "kill_agents", Target: "a_2"}},
 		Event{T: 0.9, Type: FaultInjected, Fault: &Fault{Step: "storm", Fault: "kill_agents"}},
 		Event{T: 0.95, Type: Logged, Log: &Log{Level: "warn", Message: "slow"}},
 		Event{T: 1, Type: StepFinished, StepResult: result},
@@ -56,12 +56,12 @@ func TestTimelineFollowsARun(t *testing.T) {
 		t.Errorf("active: %+v", active)
 	}
 	wantMarks := []Mark{
-		{0.2, StepStarted, "storm", false, 1},
-		{0.3, RepetitionStarted, "warm-up", false, 1},
-		{0.4, RepetitionStarted, "repetition 1", false, 1},
-		{0.6, FaultInjected, "kill_agents", false, 2},
-		{0.9, FaultInjected, "kill_agents", false, 1},
-		{1.1, StepStarted, "calm", false, 1},
+		{0.2, StepStarted, "storm", false, 1, nil},
+		{0.3, RepetitionStarted, "warm-up", false, 1, nil},
+		{0.4, RepetitionStarted, "repetition 1", false, 1, nil},
+		{0.6, FaultInjected, "kill_agents", false, 2, []string{"a_1", "a_2"}},
+		{0.9, FaultInjected, "kill_agents", false, 1, nil},
+		{1.1, StepStarted, "calm", false, 1, nil},
 	}
 	if !reflect.DeepEqual(s.Marks, wantMarks) {
 		t.Errorf("marks:\n got %v\nwant %v", s.Marks, wantMarks)
@@ -269,9 +269,9 @@ func TestTimelineOfWhatIsDoneByHand(t *testing.T) {
 	}
 	s := line.Snapshot()
 	want := []Mark{
-		{1, Logged, "rate 110 %", true, 1},
-		{1.2, FaultInjected, "garbage", true, 1},
-		{1.2, FaultInjected, "garbage", false, 1}, // told apart from what a person did
+		{1, Logged, "rate 110 %", true, 1, nil},
+		{1.2, FaultInjected, "garbage", true, 1, nil},
+		{1.2, FaultInjected, "garbage", false, 1, nil}, // told apart from what a person did
 	}
 	if !reflect.DeepEqual(s.Marks, want) {
 		t.Errorf("marks:\n got %v\nwant %v", s.Marks, want)
