@@ -146,17 +146,17 @@ func faultEntries(marks []stream.Mark) []entry {
 	out := make([]entry, len(runs))
 	for i, r := range runs {
 		text := clean(r.first.Text)
+		if r.first.ByHand {
+			text += " by hand"
+		}
 		if r.count > 1 {
 			text += fmt.Sprintf(", %d times", r.count)
-		}
-		if hit := report.HitText(r.hit, r.count); hit != "" {
-			text += ": " + clean(hit)
 		}
 		if r.last.T > r.first.T {
 			text += ", until " + tenths(r.last.T)
 		}
-		if r.first.ByHand {
-			text += ", by hand"
+		if hit := report.HitText(r.hit, r.count); hit != "" {
+			text += ": " + clean(hit)
 		}
 		out[i] = entry{r.first.T, entryFault, text}
 	}

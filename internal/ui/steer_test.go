@@ -110,7 +110,7 @@ func TestSteering(t *testing.T) {
 			t.Errorf("not marked:\n%s", v)
 		}
 		st.press("6")
-		if v := st.m.View(); !strings.Contains(v, "hand   rate set to 110 %") || !strings.Contains(v, "fault  kill_agents, by hand") {
+		if v := st.m.View(); !strings.Contains(v, "hand   rate set to 110 %") || !strings.Contains(v, "fault  kill_agents by hand") {
 			t.Errorf("not in the log:\n%s", v)
 		}
 	})
