@@ -123,6 +123,7 @@ func (r *run) Run(ctx context.Context, emit func(stream.Event)) error {
 	r.close(r.shared)
 
 	result.DurationSeconds = time.Since(r.start).Seconds()
+	result.Recommendations = append(result.Recommendations, verdict.RecommendRun(result)...)
 	result.Conclude()
 	if ctx.Err() != nil {
 		result.Verdict = report.Interrupted

@@ -208,7 +208,7 @@ func (d *Driver) Drive(ctx context.Context, op func(context.Context, Op) error) 
 	e.driven.Add(driven.Operations)
 	e.mu.Unlock()
 	if driven.Lagged() && !d.load.MayLag {
-		e.Inconclusive(fmt.Sprintf("the load was not delivered: the generator itself started more than %.0f %% of the operations late; the machine is too slow, or too busy, to ask this question", 100*lateShare))
+		e.Inconclusive(fmt.Sprintf("the load was not delivered: the generator itself started more than %.0f %% of the operations late; the machine is too slow, or too busy, to ask this question, so ask for a lower rate, or free some of its CPU", 100*lateShare))
 	}
 	return driven, ctx.Err()
 }

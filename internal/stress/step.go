@@ -36,6 +36,7 @@ type stepRun struct {
 	operation report.Operations
 	errors    []report.Error
 	verdict   report.Verdict // inconclusive or error, as soon as that is known
+	lagging   string         // why it is inconclusive
 
 	mu      sync.Mutex // guards what the sampler touches
 	probes  stream.Probes
@@ -219,7 +220,7 @@ func (s *stepRun) take(ctx context.Context, o outcome, err error) {
 		s.broken(err)
 		return
 	case o.Lagging != "":
-		s.verdict = report.Inconclusive
+		s.verdict, s.lagging = report.Inconclusive, o.Lagging
 		s.addError(errors.New(o.Lagging))
 	}
 	for name, one := range o.Results {
@@ -316,6 +317,7 @@ func (s *stepRun) finish(ctx context.Context, waited bool) report.Step {
 	return verdict.Judge(result, verdict.Against{
 		Baselines: s.parent.engine.Baselines, Tolerance: s.step.Tolerance,
 		Thresholds: s.step.Thresholds, Series: s.series,
+		Inconclusive: s.lagging, CPUs: s.parent.engine.Host.CPUs,
 	})
 }
 

@@ -79,10 +79,7 @@ func finishedRows(step *stream.Step, result *report.Step) []verdictRow {
 	var out []verdictRow
 	switch result.Verdict {
 	case report.Broken, report.Inconclusive, report.Interrupted:
-		// The metrics alone would not tell.
-		if len(result.Errors) > 0 {
-			whole.metric = clean(result.Errors[0].Message)
-		}
+		whole.metric = clean(result.Reason()) // the metrics alone would not tell
 		out = append(out, whole)
 	default:
 		if len(step.Limits) == 0 {

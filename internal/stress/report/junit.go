@@ -193,16 +193,10 @@ func stepCases(s Scenario, step Step) []junitCase {
 	for _, e := range step.Errors {
 		told = append(told, fmt.Sprintf("%s× %s (first at %s)", count(float64(e.Count)), e.Message, Quantity(e.FirstAtSeconds, "s")))
 	}
-	told = append(told, step.Recommendations...)
+	told = append(told, step.advice()...)
 	switch step.Verdict {
-	case Inconclusive:
-		measured.Error = problem(string(step.Verdict), strings.Join(append([]string{"the load could not be delivered as scheduled, so the figures say nothing about the system"}, told...), "\n"))
-	case Broken, Interrupted:
-		message := string(step.Verdict)
-		if len(step.Errors) > 0 {
-			message = step.Errors[len(step.Errors)-1].Message
-		}
-		measured.Error = problem(string(step.Verdict), strings.Join(append([]string{message}, told...), "\n"))
+	case Inconclusive, Broken, Interrupted:
+		measured.Error = problem(string(step.Verdict), strings.Join(append([]string{step.Reason()}, told...), "\n"))
 	default:
 		measured.Output = output(told...)
 	}

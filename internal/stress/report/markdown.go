@@ -177,7 +177,7 @@ func (m *markdown) remarks(s Scenario) {
 		for _, f := range step.Faults {
 			lines = append(lines, fmt.Sprintf("%s: injected %s", md(step.Name), md(f.Text())))
 		}
-		for _, line := range step.Recommendations {
+		for _, line := range step.advice() {
 			lines = append(lines, md(step.Name)+": "+md(line))
 		}
 	}

@@ -32,6 +32,28 @@ func Worst(verdicts ...Verdict) Verdict {
 // so that its figures say something: pass, warn or fail.
 func (v Verdict) Whole() bool { return v == Pass || v == Warn || v == Fail }
 
+// Reason says why the step says nothing about the system under test, or not all;
+// empty if it was measured to its end.
+func (s Step) Reason() string {
+	switch {
+	case s.Verdict.Whole():
+		return ""
+	case s.Verdict == Inconclusive && len(s.Recommendations) > 0:
+		return s.Recommendations[0] // it always comes first
+	case s.Verdict != Inconclusive && len(s.Errors) > 0:
+		return s.Errors[len(s.Errors)-1].Message
+	}
+	return string(s.Verdict)
+}
+
+// advice are the step's recommendations without its Reason.
+func (s Step) advice() []string {
+	if s.Verdict == Inconclusive && len(s.Recommendations) > 0 {
+		return s.Recommendations[1:]
+	}
+	return s.Recommendations
+}
+
 // points is what a metric's status is worth in a score.
 var points = map[Status]float64{StatusExceed: 1.2, StatusPass: 1.0, StatusWarn: 0.8, StatusFail: 0.5}
 

@@ -125,7 +125,7 @@ func checksSummary(r Report) string {
 	tell(verdicts[Interrupted], steps, "step", "steps", "interrupted")
 	tell(verdicts[Broken], steps, "step", "steps", "could not be measured")
 	tell(statuses[StatusFail], checks, "check", "checks", "failed")
-	tell(verdicts[Inconclusive], steps, "step", "steps", "did not get the load that was asked for")
+	tell(verdicts[Inconclusive], steps, "step", "steps", "without a conclusion")
 	tell(statuses[StatusWarn], checks, "check", "checks", "came close to failing")
 	switch {
 	case len(facts) > 0:
@@ -150,13 +150,9 @@ func problemsOf(r Report) []string {
 			where := s.Name + " › " + step.Name
 			switch step.Verdict {
 			case Broken, Interrupted:
-				line := where + ": " + string(step.Verdict)
-				if len(step.Errors) > 0 {
-					line = where + ": " + firstLine(step.Errors[len(step.Errors)-1].Message)
-				}
-				broken = append(broken, line)
+				broken = append(broken, where+": "+firstLine(step.Reason()))
 			case Inconclusive:
-				broken = append(broken, where+": the load could not be delivered as scheduled, so its figures say nothing about the system")
+				broken = append(broken, where+": "+step.Reason())
 				continue
 			}
 			for _, c := range checksOf(step) {
@@ -315,7 +311,7 @@ func (p *page) step(s Step, columns columns) {
 	for _, e := range s.Errors {
 		p.field("error", fmt.Sprintf("%s× %s (first at %s)", count(float64(e.Count)), e.Message, Quantity(e.FirstAtSeconds, "s")))
 	}
-	for _, line := range s.Recommendations {
+	for _, line := range s.advice() {
 		p.field("look at", line)
 	}
 }
@@ -352,7 +348,8 @@ func operations(o Operations) string {
 func peaks(probes map[string]Probe) string {
 	var told []string
 	for _, c := range []struct{ probe, label, unit string }{
-		{"cpu_percent", "CPU", "%"},
+		{"host_cpu_percent", "the machine's CPU", "%"},
+		{"cpu_percent", "own CPU", "%"},
 		{"heap_bytes", "heap", "bytes"},
 		{"rss_bytes", "resident", "bytes"},
 		{"goroutines", "goroutines", "count"},

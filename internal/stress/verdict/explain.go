@@ -60,7 +60,7 @@ func (p pair) explain(r report.Regression, cpusBefore, cpusNow int) []string {
 // causes says which probes moved in the worse direction, and where to look.
 func (p pair) causes(cpusBefore, cpusNow int) string {
 	if was, ok := foreignCPU(p.before.Probes, cpusBefore); ok {
-		if is, ok := foreignCPU(p.now.Probes, cpusNow); ok && is > was+0.1 {
+		if is, ok := foreignCPU(p.now.Probes, cpusNow); ok && is > was+foreignShare {
 			return fmt.Sprintf("other programs took %s of the machine before and %s now: run it again without them before you believe any of this",
 				report.Percent(was), report.Percent(is))
 		}

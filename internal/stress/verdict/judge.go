@@ -17,6 +17,10 @@ type Against struct {
 	// Series are what the probes of windowed thresholds showed, by the
 	// threshold's metric and in its unit, one series a repetition.
 	Series map[string][]Series
+	// Inconclusive is why the step is, if it is.
+	Inconclusive string
+	// CPUs is how many the machine has; 0 if that is not known.
+	CPUs int
 }
 
 // Judge returns the step with its metrics' statuses, its thresholds, verdict,
@@ -43,7 +47,7 @@ func Judge(step report.Step, against Against) report.Step {
 		}
 	}
 	step.Score = report.ScoreOf(step.Metrics, step.Verdict)
-	step.Recommendations = Recommend(step)
+	step.Recommendations = recommend(step, against)
 	return step
 }
 

@@ -5,19 +5,21 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"mabeam-top/internal/stress/report"
 )
 
-// Recommend says what to look at in a judged step: each metric and threshold
-// that failed or came near it, by how much and at what limit, what the probes
-// showed meanwhile and where to look next, and what the measurement itself
-// lacked. A step with nothing to say about gets none.
-func Recommend(step report.Step) []string {
+// recommend says what to look at in a judged step: why it says nothing about the
+// system, if that is so, always first; then each metric and threshold that failed or
+// came near it, by how much and at what limit, what the probes showed meanwhile and
+// where to look next, and what the measurement itself lacked. A step with nothing to
+// say about gets none.
+func recommend(step report.Step, against Against) []string {
 	told := []string{}
 	switch step.Verdict {
 	case report.Inconclusive:
-		told = append(told, "the load could not be delivered as scheduled, so the figures say nothing about the system: ask for a lower rate, or use a machine with more free CPU")
+		told = append(told, against.Inconclusive)
 	case report.Broken:
 		told = append(told, "the step could not be measured to its end: see its errors")
 	case report.Interrupted:
@@ -37,6 +39,9 @@ func Recommend(step report.Step) []string {
 		}
 	}
 	if step.Verdict == report.Fail || step.Verdict == report.Warn {
+		if taken, ok := disturbed(step, against.CPUs); ok {
+			told = append(told, fmt.Sprintf("meanwhile other programs took %s of the machine: run it again without them before you believe any of this", report.Percent(taken)))
+		}
 		if text := circumstances(step.Probes); text != "" {
 			told = append(told, "meanwhile "+text)
 		}
@@ -97,4 +102,35 @@ func metricAdvice(name string, m report.Metric) string {
 		text += fmt.Sprintf("; its best repetition was within at %s, so repeat more often to tell chance from cause", report.Quantity(best, m.Unit))
 	}
 	return text
+}
+
+// foreignShare is what share of the machine other programs may take before figures
+// are doubted.
+const foreignShare = 0.1
+
+// disturbed says whether other programs took so much of the machine while the step
+// ran that its figures are to be doubted, and how much.
+func disturbed(step report.Step, cpus int) (taken float64, ok bool) {
+	taken, ok = foreignCPU(step.Probes, cpus)
+	return taken, ok && taken > foreignShare
+}
+
+// RecommendRun says of a whole run what no step says: that what failed may be the
+// fault of other programs.
+func RecommendRun(r report.Report) []string {
+	var names []string
+	most := 0.0
+	for _, s := range r.Scenarios {
+		for _, step := range s.Steps {
+			if taken, ok := disturbed(step, r.Host.CPUs); ok && step.Verdict == report.Fail {
+				names = append(names, s.Name+" › "+step.Name)
+				most = max(most, taken)
+			}
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("other programs took up to %s of the machine while these failed, so run them again without those before you believe it: %s",
+		report.Percent(most), strings.Join(names, ", "))}
 }

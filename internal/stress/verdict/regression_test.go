@@ -273,12 +273,46 @@ func TestRecommendTellsCircumstances(t *testing.T) {
 	want := "meanwhile host_cpu_percent was 99 %: the machine had no CPU left to give, so use a lower load or a larger machine; " +
 		"gc_cpu_ratio was 0.3: the collector takes CPU from the work, so look at what allocates in a heap profile (alloc_space); " +
 		"events_dropped was 1,000: events are dropped, so look at the subscribers' queues"
-	if got := Recommend(step); !slices.Equal(got, []string{want}) {
+	if got := recommend(step, Against{}); !slices.Equal(got, []string{want}) {
 		t.Errorf("%q, want %q", got, want)
 	}
 	step.Verdict = report.Pass
-	if got := Recommend(step); len(got) > 0 {
+	if got := recommend(step, Against{}); len(got) > 0 {
 		t.Errorf("a step that passed: %q", got)
+	}
+}
+
+// Where other programs took the machine from a step that failed, the step and the
+// run say so; what the step itself took is no disturbance.
+func TestRecommendDoubtsABusyMachine(t *testing.T) {
+	probes := func(host, own float64) map[string]report.Probe {
+		return map[string]report.Probe{"host_cpu_percent": {Mean: host}, "cpu_percent": {Mean: own}}
+	}
+	for _, c := range []struct {
+		name    string
+		verdict report.Verdict
+		probes  map[string]report.Probe
+		want    string
+	}{
+		{"others took half", report.Fail, probes(90, 80), "meanwhile other programs took 50 % of the machine: run it again without them before you believe any of this"},
+		{"it took all itself", report.Fail, probes(94, 185), ""},
+		{"who knows", report.Fail, map[string]report.Probe{"cpu_percent": {Mean: 80}}, ""},
+		{"it passed all the same", report.Pass, probes(90, 80), ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			step := report.Step{Name: "load", Verdict: c.verdict, Probes: c.probes}
+			if got := strings.Join(recommend(step, Against{CPUs: 2}), "; "); got != c.want {
+				t.Errorf("the step says %q, want %q", got, c.want)
+			}
+			run := report.Report{Host: report.Host{CPUs: 2}, Scenarios: []report.Scenario{{Name: "storm", Steps: []report.Step{step}}}}
+			want := ""
+			if c.want != "" {
+				want = "other programs took up to 50 % of the machine while these failed, so run them again without those before you believe it: storm › load"
+			}
+			if got := strings.Join(RecommendRun(run), "; "); got != want {
+				t.Errorf("the run says %q, want %q", got, want)
+			}
+		})
 	}
 }
 
