@@ -153,12 +153,12 @@ func (m *markdown) steps(s Scenario) {
 	}
 	if rest > 0 {
 		m.details(fmt.Sprintf("%d more metrics, held against nothing", rest), func() {
-			m.line("| step | metric | value | spread |")
-			m.line("| --- | --- | ---: | --- |")
+			m.line("| step | metric | value | spread | distribution |")
+			m.line("| --- | --- | ---: | --- | --- |")
 			for _, step := range s.Steps {
 				for _, c := range checksOf(step) {
 					if c.status == StatusInfo {
-						m.line("| %s | %s | %s | %s |", md(step.Name), md(c.name), md(c.value), md(c.spread))
+						m.line("| %s | %s | %s | %s | %s |", md(step.Name), md(c.name), md(c.value), md(c.spread), md(c.detail))
 					}
 				}
 			}

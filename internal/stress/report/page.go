@@ -278,6 +278,7 @@ func (c columns) total() int {
 // table writes a step's checks, those without a judgement last and dimmed.
 func (p *page) table(checks []check, c columns) {
 	p.row(c, dim, dim, check{name: "METRIC", value: "VALUE", against: "AGAINST", difference: "DIFFERENCE", spread: "SPREAD"}, "STATUS")
+	told := map[string]bool{} // a metric and its thresholds have one distribution
 	for _, check := range checks {
 		word, rest := strings.ToUpper(string(check.status)), plain
 		if check.status == StatusInfo {
@@ -288,7 +289,8 @@ func (p *page) table(checks []check, c columns) {
 		if check.note != "" {
 			p.wrap(dim, indent+"  ", check.note)
 		}
-		if check.detail != "" {
+		if check.detail != "" && !told[check.detail] {
+			told[check.detail] = true
 			p.wrap(dim, indent+"  ", check.detail)
 		}
 	}

@@ -194,7 +194,8 @@ type check struct {
 	spread     string
 	// note says when a windowed threshold was at its worst.
 	note string
-	// detail is the metric's distribution, told where something is wrong.
+	// detail is the metric's distribution; that of a threshold is told only where
+	// it is missed.
 	detail string
 }
 
@@ -220,13 +221,10 @@ func checksOf(step Step) []check {
 }
 
 func metricCheck(name string, m Metric) check {
-	c := check{status: m.Status, name: name, value: m.Text(), spread: spreadText(m)}
+	c := check{status: m.Status, name: name, value: m.Text(), spread: spreadText(m), detail: distribution(m)}
 	if m.Baseline != nil {
 		c.kind, c.against = "baseline", Quantity(*m.Baseline, m.Unit)
 		c.difference = difference(m)
-	}
-	if m.Status == StatusFail || m.Status == StatusWarn {
-		c.detail = distribution(m)
 	}
 	return c
 }
@@ -290,7 +288,7 @@ func distribution(m Metric) string {
 		return ""
 	}
 	q := func(v float64) string { return Quantity(v, m.Unit) }
-	return fmt.Sprintf("p50 %s, p95 %s, p99 %s, max %s of %s", q(d.P50), q(d.P95), q(d.P99), q(d.Max), count(float64(d.Count)))
+	return fmt.Sprintf("p50 %s, p95 %s, p99 %s, p99.9 %s, max %s of %s", q(d.P50), q(d.P95), q(d.P99), q(d.P999), q(d.Max), count(float64(d.Count)))
 }
 
 // step writes one step: its table, then what it counted.
