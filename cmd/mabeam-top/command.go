@@ -52,6 +52,9 @@ func (a *app) rootCommand() *cobra.Command {
 		Example: examples,
 		Version: fmt.Sprintf("%s (commit %s, %s)", t.Version, t.Commit, t.Go),
 		Args:    cobra.ArbitraryArgs,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return emptyFlags(cmd.Flags())
+		},
 		RunE: func(cmd *cobra.Command, names []string) error {
 			a.given = given(cmd.Flags())
 			return a.runScenarios(names)

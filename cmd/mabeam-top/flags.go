@@ -275,6 +275,27 @@ func given(set *pflag.FlagSet) []string {
 	return words
 }
 
+// emptyFlags tells of the flags that were given without a text, as by a script
+// whose variable is not set. Each would else be taken as not given.
+func emptyFlags(set *pflag.FlagSet) error {
+	var problems []error
+	set.Visit(func(flag *pflag.Flag) {
+		values := []string{flag.Value.String()}
+		if several, ok := flag.Value.(pflag.SliceValue); ok {
+			values = several.GetSlice()
+		}
+		if slices.Contains(values, "") {
+			problems = append(problems, needsValue(flag))
+		}
+	})
+	return errors.Join(problems...)
+}
+
+func needsValue(flag *pflag.Flag) error {
+	placeholder, _ := pflag.UnquoteUsage(flag)
+	return fmt.Errorf("--%s needs a value: --%[1]s %s", flag.Name, placeholder)
+}
+
 func isFolder(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.IsDir()
@@ -291,8 +312,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	case errors.As(err, &unknown):
 		return fmt.Errorf("unknown flag -%s; see %s --help", unknown.GetSpecifiedName(), cmd.CommandPath())
 	case errors.As(err, &valueless):
-		placeholder, _ := pflag.UnquoteUsage(valueless.GetFlag())
-		return fmt.Errorf("--%s needs a value: --%[1]s %s", valueless.GetFlag().Name, placeholder)
+		return needsValue(valueless.GetFlag())
 	case errors.As(err, &invalid):
 		return fmt.Errorf("--%s: expected true or false, not %q", invalid.GetFlag().Name, invalid.GetValue())
 	}

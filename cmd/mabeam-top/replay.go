@@ -40,7 +40,7 @@ nothing can be read is refused.`,
 // replay shows a recording.
 func (a *app) replay(name string) error {
 	fps, err := a.flags.looks()
-	faults := []error{err, a.checkTerminal()}
+	faults := []error{err, a.checkTerminal("mabeam-top report reads a recording without it")}
 	path, err := recordingOf(name)
 	var recording *stream.Recording
 	if err == nil {
@@ -95,6 +95,9 @@ func readRecordingFile(path string) (*stream.Recording, error) {
 	}
 	r, err := stream.ReadRecording(file)
 	if err := errors.Join(err, file.Close()); err != nil {
+		if _, other := report.Load(path); other == nil {
+			return nil, fmt.Errorf("read recording %s: it is a report, which mabeam-top report %s reads", path, report.ShellWord(path))
+		}
 		return nil, fmt.Errorf("read recording %s: %w", path, err)
 	}
 	return r, nil

@@ -20,7 +20,7 @@ func (a *app) runScenarios(names []string) error {
 	settings, err := a.flags.settings()
 	faults := []error{err}
 	if !headless {
-		faults = append(faults, a.checkTerminal())
+		faults = append(faults, a.checkTerminal("add --headless to run without it"))
 	}
 	all, err := a.load()
 	var selected []stress.Scenario
@@ -75,14 +75,15 @@ func (a *app) runScenarios(names []string) error {
 	return a.show(s)
 }
 
-// checkTerminal refuses the UI where it cannot be shown.
-func (a *app) checkTerminal() error {
+// checkTerminal refuses the UI where it cannot be shown, and says what there is
+// instead.
+func (a *app) checkTerminal(instead string) error {
 	_, in := terminal(a.stdin)
 	_, out := terminal(a.stdout)
 	if in && out {
 		return nil
 	}
-	return errors.New("the terminal UI needs a terminal on standard input and output; add --headless to run without it")
+	return fmt.Errorf("the terminal UI needs a terminal on standard input and output; %s", instead)
 }
 
 // headless runs a plan and prints its report or its events.
