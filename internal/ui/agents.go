@@ -97,7 +97,7 @@ func (s *styles) agentRow(a stream.AgentState) row {
 
 // drawAgents draws the table of the busiest agents.
 func (l *live) drawAgents(s *styles, width, height int, focused bool) []string {
-	in, t := l.shown.Inspection, &l.agents
+	in, t := l.inspected(), &l.agents
 	title, notes := "Busiest agents", ""
 	agents := t.rows(in)
 	if in != nil && in.AgentsTotal > 0 {
@@ -128,15 +128,22 @@ func orderName(by stream.AgentOrder) string {
 	return clean(string(by))
 }
 
-// staleNote says how old an inspection is that is not of about now.
+// staleNote says of when an inspection is: where that is not the newest moment on the
+// screen, and where this is in the past.
 func (l *live) staleNote(s *styles) string {
-	if in := l.shown.Inspection; in != nil && l.shown.T-l.shown.InspectedAt > stale {
-		return s.warn.on("  as of " + report.Clock(l.shown.InspectedAt))
+	in, ok := l.shown.InspectedAt(l.span().to)
+	switch {
+	case !ok:
+		return ""
+	case l.span().to-in.T > stale:
+		return s.warn.on("  as of " + report.Clock(in.T))
+	case l.zoom.away:
+		return s.accent.on("  at " + report.Clock(in.T))
 	}
 	return ""
 }
 
-// stale is after how many seconds an inspection is no longer of about now.
+// stale is after how many seconds an inspection is no longer of a moment.
 const stale = 2
 
 // noInspection says why a table of the system's inside is empty. some says that
@@ -145,8 +152,10 @@ func (l *live) noInspection(some bool, f filter, what string) string {
 	switch {
 	case some && !f.empty():
 		return "none of these " + what + " matches the filter"
-	case l.shown.Inspection != nil:
+	case l.inspected() != nil:
 		return "no " + what + " in this step"
+	case len(l.shown.Inspections) > 0:
+		return "nobody looked inside before " + report.Clock(l.shown.Inspections[0].T)
 	case l.steerable && !l.blind:
 		return "waiting for the first look inside"
 	default:
@@ -167,10 +176,13 @@ func (s *styles) said(text string, width int) []string {
 func (l *live) drawAgent(s *styles, width, height int, focused bool) []string {
 	t := &l.agents
 	title := s.strong.on("Agent " + clean(t.detail))
-	in := l.shown.Inspection
-	if in == nil || in.Agent == nil || in.Agent.Summary.ID != t.detail {
+	in, _ := l.shown.InspectedAt(l.span().to)
+	if in.Inspection == nil || in.Agent == nil || in.Agent.Summary.ID != t.detail {
 		text := "waiting for a look inside"
-		if in != nil && in.Agent == nil && l.shown.InspectedAt > t.openedAt+stale {
+		switch {
+		case l.zoom.away:
+			text = "nobody looked at this agent then"
+		case in.Inspection != nil && in.Agent == nil && in.T > t.openedAt+stale:
 			text = "there is no such agent any more"
 		}
 		return s.panel(title, l.staleNote(s), s.said(text, width-2), width, height, focused)

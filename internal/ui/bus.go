@@ -85,7 +85,7 @@ func (s *styles) subscriptionRow(sub stream.SubscriptionState) row {
 
 // drawBus draws the table of subscriptions.
 func (l *live) drawBus(s *styles, width, height int, focused bool) []string {
-	in, t := l.shown.Inspection, &l.bus
+	in, t := l.inspected(), &l.bus
 	subs := t.rows(in)
 	notes := ""
 	if in != nil && in.SubscriptionsTotal > 0 {

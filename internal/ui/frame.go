@@ -129,13 +129,15 @@ func (m model) header() string {
 		frozen + state + "  " + elapsed + "  " + m.progress(10) + "  " + tally,
 		frozen + state + "  " + elapsed + "  " + tally,
 		frozen + state + "  " + elapsed,
-		frozen + state + "  " + report.Clock(m.live.latest.T),
 	} {
 		if textWidth(left)+textWidth(right)+3 <= m.width {
 			return s.ends(left+" ", right+" ", m.width)
 		}
 	}
-	return s.ends(left+" ", frozen+state+" ", m.width)
+	// The title is what may be cut: where one is and how long it has taken is not
+	// said elsewhere.
+	right := frozen + state + "  " + report.Clock(m.live.latest.T)
+	return s.ends(s.cut(left, max(m.width-textWidth(right)-3, 0))+" ", right+" ", m.width)
 }
 
 // tabs is the row of the live screen's tabs, with the time that is shown.
@@ -253,12 +255,17 @@ func (m model) status() string {
 	return s.cut(m.trouble(), m.width)
 }
 
-// trouble is the most urgent of what is to be told of the run: a lint that
-// holds, or else the latest that was logged of trouble or of what was done by
-// hand.
+// trouble is the most urgent of what is to be told of the run at the newest moment on
+// the screen: a lint that held then, or else the latest that was logged of trouble
+// or of what was done by hand.
 func (m model) trouble() string {
 	s, l := m.styles, &m.live
-	if now := l.lints.now; len(now) > 0 && m.running {
+	at := l.span().to
+	now := l.lints.at(at)
+	if !l.zoom.away && !l.frozen {
+		now = l.lints.now
+	}
+	if len(now) > 0 && (m.running || l.zoom.away) {
 		text := " " + s.warn.on("lint") + " " + now[0].text
 		if len(now) > 1 {
 			more := s.muted.on(fmt.Sprintf("  +%d in tab 6", len(now)-1))
@@ -266,8 +273,8 @@ func (m model) trouble() string {
 		}
 		return text
 	}
-	for _, line := range slices.Backward(l.latest.Log) {
-		if line.Level != "info" || line.ByHand {
+	for _, line := range slices.Backward(l.shown.Log) {
+		if line.T <= at && (line.Level != "info" || line.ByHand) {
 			return " " + s.muted.on(report.Clock(line.T)) + " " + s.logText(line)
 		}
 	}

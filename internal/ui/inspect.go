@@ -9,29 +9,25 @@ const (
 	fewInspected  = 20
 )
 
-// inspection is what of the system's inside the screen shows now, and so what
-// the run is to tell of it. Nothing is asked for that nobody sees.
+// inspection is what the run is to tell of the system's inside: what the screen
+// shows now, and a few of the busiest in any case, so that who looks back sees them.
 func (m *model) inspection() stream.Inspect {
 	l := &m.live
 	if m.screen != liveScreen || m.size() == lineSize {
 		return stream.Inspect{}
 	}
-	in := stream.Inspect{}
+	in := stream.Inspect{Agents: fewInspected, Subscriptions: fewInspected}
 	for _, a := range l.areas {
 		switch {
 		case a.panel == agentsPanel && l.tab == agentsTab:
 			in.Agents = manyInspected
-		case a.panel == agentsPanel:
-			in.Agents, in.Subscriptions = fewInspected, fewInspected
 		case a.panel == busPanel:
 			in.Subscriptions = manyInspected
 		case a.panel == detailPanel:
 			in.Agent = l.agents.detail
 		}
 	}
-	if in.Agents > 0 {
-		in.By = l.agents.by
-	}
+	in.By = l.agents.by
 	return in
 }
 

@@ -51,6 +51,17 @@ func (b *lintBook) note(lints []lint, t float64) {
 	b.all = all[max(len(all)-journalSize, 0):]
 }
 
+// at returns the lints that held at a time.
+func (b *lintBook) at(t float64) []lint {
+	var held []lint
+	for _, n := range b.all {
+		if n.since <= t && (t <= n.until || !n.ended) {
+			held = append(held, n.lint)
+		}
+	}
+	return held
+}
+
 // An entry is one line of the journal.
 type entry struct {
 	t          float64
@@ -187,17 +198,21 @@ func (j *journal) rows(entries []entry) []entry {
 func (l *live) drawLog(s *styles, width, height int, focused bool) []string {
 	entries := l.log.rows(l.entries())
 	var rows []string
+	by := 0 // the rows of what had happened by the newest moment that the charts show
 	for _, e := range entries {
 		rows = append(rows, s.entryRows(e, width-2, l.tab == logTab)...)
+		if e.t <= l.span().to {
+			by = len(rows)
+		}
 	}
 	notes := l.log.filter.note(s)
 	if l.log.troubleOnly {
 		notes = strings.TrimSpace(notes + s.muted.on("  trouble only"))
 	}
 	room := max(height-2, 0)
-	offset := l.log.scroll.show(len(rows), room, len(rows))
+	offset := l.log.scroll.show(len(rows), room, by-room)
 	if below := len(rows) - offset - room; below > 0 {
-		notes = strings.TrimSpace(notes + s.muted.on(fmt.Sprintf("  %s %d more", s.below, below)))
+		notes = strings.TrimSpace(notes + s.muted.on(fmt.Sprintf("  %s %d later", s.below, below)))
 	} else {
 		l.log.scroll.held = false // at its end it follows the run again
 	}

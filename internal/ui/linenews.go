@@ -60,7 +60,7 @@ func (l *lineMode) tellNews() {
 	if s.Report == nil && s.T-l.told.t >= l.every.Seconds() {
 		l.tellFigures(figures[:10])
 	}
-	if l.awaited != nil && s.Inspection != nil && s.InspectedAt > l.told.asked {
+	if in, ok := s.InspectedAt(s.T); ok && l.awaited != nil && in.T > l.told.asked {
 		l.awaited()
 	}
 }

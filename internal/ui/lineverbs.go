@@ -200,7 +200,7 @@ func (l *lineMode) verdictsNow(string) error {
 // there. What is recorded was looked at then.
 func (l *lineMode) await(want stream.Inspect, tell func()) error {
 	if l.run.replay != nil {
-		if l.live.latest.Inspection == nil {
+		if l.live.inspected() == nil {
 			return errors.New("this recording does not tell of the inside")
 		}
 		tell()
@@ -233,7 +233,7 @@ func (l *lineMode) agentsNow(by string) error {
 		return fmt.Errorf("agents are told by mailbox, rate or memory, not by %s", by)
 	}
 	return l.await(stream.Inspect{Agents: mostRows, By: order}, func() {
-		in := l.live.latest.Inspection
+		in := l.live.inspected()
 		l.say("The busiest of %s agents by %s:", report.Quantity(float64(in.AgentsTotal), count), orderName(in.By))
 		for _, a := range in.Agents[:min(len(in.Agents), mostRows)] {
 			text := fmt.Sprintf("%s, %s, %s: %d of %d in its mailbox, %s", a.ID, a.Type, a.Lifecycle, a.Mailbox, a.MailboxCapacity, reading(a.ActionsPerSecond, perSecond))
@@ -253,7 +253,7 @@ func (l *lineMode) inspectAgent(id string) error {
 		return errors.New("which agent? agents reads the busiest")
 	}
 	return l.await(stream.Inspect{Agent: id}, func() {
-		a := l.live.latest.Inspection.Agent
+		a := l.live.inspected().Agent
 		if a == nil || a.Summary.ID != id {
 			l.say("There is no agent %s now.", id)
 			return
@@ -271,7 +271,7 @@ func (l *lineMode) inspectAgent(id string) error {
 func (l *lineMode) busNow(string) error {
 	return l.await(stream.Inspect{Subscriptions: mostRows}, func() {
 		table := subscriptionTable{}
-		rows := table.rows(l.live.latest.Inspection)
+		rows := table.rows(l.live.inspected())
 		if len(rows) == 0 {
 			l.say("There are no subscriptions in this step.")
 		}

@@ -195,17 +195,15 @@ func (r recent) cause(t float64) string {
 	return ""
 }
 
-// inside is the latest look inside; nil if it is not of about now.
-func (r recent) inside() *stream.Inspection {
-	if r.Inspection == nil || r.T-r.InspectedAt > stale {
-		return nil
-	}
-	return r.Inspection
+// inside is the latest look inside; false if it is not of about now.
+func (r recent) inside() (stream.Inspected, bool) {
+	in, ok := r.InspectedAt(r.T)
+	return in, ok && r.T-in.T <= stale
 }
 
 func (r recent) subscriptions() []lint {
-	in := r.inside()
-	if in == nil {
+	in, ok := r.inside()
+	if !ok {
 		return nil
 	}
 	var out []lint
@@ -220,24 +218,24 @@ func (r recent) subscriptions() []lint {
 		case sub.Dropped > 0:
 			text += fmt.Sprintf(", %s events dropped so far", report.Quantity(float64(sub.Dropped), count))
 		}
-		since := r.InspectedAt - sub.FullSeconds
+		since := in.T - sub.FullSeconds
 		out = append(out, lint{"subscriber " + sub.Subscriber + sub.Pattern, since, text + r.cause(since)})
 	}
 	return most(out, 3)
 }
 
 func (r recent) agents() []lint {
-	in := r.inside()
-	if in == nil {
+	in, ok := r.inside()
+	if !ok {
 		return nil
 	}
 	var out []lint
 	for _, a := range in.Agents {
 		switch full := part(a.Mailbox, a.MailboxCapacity); {
 		case full >= fullQueue:
-			out = append(out, lint{"agent " + a.ID, r.InspectedAt, fmt.Sprintf("agent %s: mailbox %d %% full, %s messages wait", clean(a.ID), int(100*full), report.Quantity(float64(a.Mailbox), count))})
+			out = append(out, lint{"agent " + a.ID, in.T, fmt.Sprintf("agent %s: mailbox %d %% full, %s messages wait", clean(a.ID), int(100*full), report.Quantity(float64(a.Mailbox), count))})
 		case a.BusySeconds >= busySeconds && float64(a.Mailbox) >= longWait*a.ActionsPerSecond && a.Mailbox > 0:
-			since := r.InspectedAt - a.BusySeconds
+			since := in.T - a.BusySeconds
 			out = append(out, lint{"agent " + a.ID, since, fmt.Sprintf("agent %s was never idle for %s, and %s messages wait", clean(a.ID), seconds(a.BusySeconds), report.Quantity(float64(a.Mailbox), count)) + r.cause(since)})
 		}
 	}

@@ -88,6 +88,13 @@ func (l *live) freeze(frozen bool) {
 // span is the part of the run that the charts show.
 func (l *live) span() span { return l.zoom.span(l.shown.T) }
 
+// inspected is the look inside that was the latest at the newest moment that the
+// charts show, so that all on the screen is of one time; nil if there was none.
+func (l *live) inspected() *stream.Inspection {
+	in, _ := l.shown.InspectedAt(l.span().to)
+	return in.Inspection
+}
+
 // focus is the panel that keys go to.
 func (l *live) focus() panel {
 	if p := l.list[l.tab]; p != noPanel {
@@ -176,7 +183,7 @@ func (l *live) rowsOf(p panel) int {
 func (l *live) scroll(list panel, by int) {
 	switch list {
 	case agentsPanel:
-		l.agents.move(l.agents.rows(l.shown.Inspection), by)
+		l.agents.move(l.agents.rows(l.inspected()), by)
 	case detailPanel:
 		l.agents.detailScroll.move(by)
 	case busPanel:
@@ -231,7 +238,7 @@ func (l *live) typing() *filter {
 
 // openAgent shows the agent under the cursor in detail, on its tab.
 func (l *live) openAgent() {
-	l.agents.open(l.agents.rows(l.shown.Inspection), l.latest.T)
+	l.agents.open(l.agents.rows(l.inspected()), l.latest.T)
 	if l.agents.detail != "" {
 		l.open(agentsTab)
 		l.setFocus(detailPanel)

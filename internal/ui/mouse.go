@@ -64,7 +64,7 @@ func (l *live) click(a area, row int) {
 		l.expanded = again && !l.expanded
 	case a.panel == agentsPanel:
 		const heading = 2 // the border and the titles
-		rows := l.agents.rows(l.shown.Inspection)
+		rows := l.agents.rows(l.inspected())
 		i := max(l.agents.offset, 0) + row - heading
 		if row < heading || i >= len(rows) {
 			break

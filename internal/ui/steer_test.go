@@ -172,9 +172,11 @@ func pressSteering(m model, k string) (model, error) {
 	return m, errors.New("no such key")
 }
 
-// The inside of the system is asked for while it is seen, and only then.
+// The inside of the system is asked for while a run is seen, and only then.
 func TestInspection(t *testing.T) {
-	many := func(by stream.AgentOrder) stream.Inspect { return stream.Inspect{Agents: manyInspected, By: by} }
+	many := func(by stream.AgentOrder) stream.Inspect {
+		return stream.Inspect{Agents: manyInspected, By: by, Subscriptions: fewInspected}
+	}
 	overview := stream.Inspect{Agents: fewInspected, By: stream.ByMailbox, Subscriptions: fewInspected}
 	for _, test := range []struct {
 		name string
@@ -187,17 +189,17 @@ func TestInspection(t *testing.T) {
 		{"sorted", func(st *stage) { st.press("2", "s", "s") }, []stream.Inspect{overview, many(stream.ByMailbox), many(stream.ByRate), many(stream.ByMemory)}},
 		{"one agent", func(st *stage) { st.press("2", "j", "enter") }, []stream.Inspect{
 			overview, many(stream.ByMailbox),
-			{Agents: manyInspected, By: stream.ByMailbox, Agent: "a_0007"},
+			{Agents: manyInspected, By: stream.ByMailbox, Agent: "a_0007", Subscriptions: fewInspected},
 		}},
 		{"and back", func(st *stage) { st.press("2", "enter", "esc") }, []stream.Inspect{
 			overview, many(stream.ByMailbox),
-			{Agents: manyInspected, By: stream.ByMailbox, Agent: "a_0042"},
+			{Agents: manyInspected, By: stream.ByMailbox, Agent: "a_0042", Subscriptions: fewInspected},
 			many(stream.ByMailbox),
 		}},
-		{"the bus's tab", func(st *stage) { st.press("3") }, []stream.Inspect{overview, {Subscriptions: manyInspected}}},
-		{"a tab without", func(st *stage) { st.press("4", "5", "6") }, []stream.Inspect{overview, {}}},
-		{"a small terminal has no agents", func(st *stage) { st.size(80, 24) }, []stream.Inspect{overview, {}}},
-		{"but on their tab", func(st *stage) { st.size(60, 20).press("2") }, []stream.Inspect{overview, {}, many(stream.ByMailbox)}},
+		{"the bus's tab", func(st *stage) { st.press("3") }, []stream.Inspect{overview, {Agents: fewInspected, By: stream.ByMailbox, Subscriptions: manyInspected}}},
+		{"a tab without", func(st *stage) { st.press("4", "5", "6") }, []stream.Inspect{overview}},
+		{"a small terminal shows none, but may look back", func(st *stage) { st.size(80, 24) }, []stream.Inspect{overview}},
+		{"and has a tab", func(st *stage) { st.size(60, 20).press("2") }, []stream.Inspect{overview, many(stream.ByMailbox)}},
 		{"a terminal of one line", func(st *stage) { st.size(30, 8) }, []stream.Inspect{overview, {}}},
 		{"nothing once it is stopped", func(st *stage) { st.press("ctrl+c", "2") }, []stream.Inspect{overview}},
 	} {
@@ -217,7 +219,7 @@ func TestInspection(t *testing.T) {
 		st, h := steered(t)
 		h.err = errors.New("no look inside")
 		st.press("2")
-		st.m.live.shown.Inspection = nil
+		st.m.live.shown.Inspections = nil
 		st.press("j")
 		if v := st.m.View(); !strings.Contains(v, "this run does not tell of its agents") {
 			t.Errorf("not told:\n%s", v)

@@ -3,6 +3,7 @@ package stream
 import (
 	"maps"
 	"slices"
+	"sort"
 	"strconv"
 	"sync"
 
@@ -12,11 +13,17 @@ import (
 // The sizes of what a Timeline remembers. A run that goes on for hours takes
 // no more memory than one of a few minutes.
 const (
-	// historySize is how many samples are kept: at ten a second, the latest one
-	// to two minutes at full resolution and everything before ever more coarsely.
-	historySize = 1200
-	marksSize   = 512
-	logSize     = 200
+	// historySize is how many samples are kept: at ten a second, those of the
+	// latest two minutes at least, and of all time before a quarter to a half of
+	// them, evenly.
+	historySize = 2400
+	// inspectionsSize is how many looks inside are kept: at four a second, those of
+	// the latest minute at least, and of all time before as above. Of each that is
+	// not the latest, inspectedKept agents and subscriptions stay.
+	inspectionsSize = 480
+	inspectedKept   = 20
+	marksSize       = 512
+	logSize         = 200
 	// markGap is in seconds.
 	markGap = 0.1
 	// lastTime is in seconds: no run lasts thirty years, so that a later time
@@ -46,6 +53,14 @@ type Point struct {
 	// T is in seconds since the start of the run.
 	T float64
 	V float64
+}
+
+// Inspected is a look inside the system, and when it was taken.
+type Inspected struct {
+	// T is in seconds since the start of the run.
+	T float64
+	// Inspection is shared with the event it came with: nobody changes it.
+	*Inspection
 }
 
 // A Mark is a moment worth pointing at in a chart.
@@ -105,13 +120,11 @@ type Snapshot struct {
 	Steps []StepState
 	// Group is the group of the step that began or repeated last.
 	Group int
-	// Samples is the history, oldest first: dense for the latest one to two
-	// minutes, the sparser the longer ago.
+	// Samples is the history, oldest first: all of the latest minutes, and of the
+	// time before what is left when each span of it keeps its worst.
 	Samples []Sample
-	// Inspection is the latest, and InspectedAt its time in seconds since the
-	// start of the run; nil while there was none.
-	Inspection  *Inspection
-	InspectedAt float64
+	// Inspections are the looks inside, oldest first, kept as Samples are.
+	Inspections []Inspected
 	// Marks and Log hold the latest; MarksDropped and LogDropped count the
 	// older ones that were forgotten.
 	Marks                    []Mark
@@ -158,7 +171,7 @@ func (t *Timeline) Add(e Event) {
 	case SampleTaken:
 		t.sample(e.Sample)
 		if e.Inspection != nil {
-			s.Inspection, s.InspectedAt = e.Inspection, s.T
+			t.inspection(e.Inspection)
 		}
 	case FaultInjected:
 		if e.Fault == nil {
@@ -203,6 +216,7 @@ func (t *Timeline) Snapshot() *Snapshot {
 	s := t.now
 	s.Steps = slices.Clone(s.Steps)
 	s.Samples = slices.Clone(s.Samples)
+	s.Inspections = slices.Clone(s.Inspections)
 	s.Marks = slices.Clone(s.Marks)
 	s.Log = slices.Clone(s.Log)
 	s.Faults = maps.Clone(s.Faults)
@@ -267,7 +281,8 @@ func (t *Timeline) sample(values map[string]float64) {
 		}
 	}
 	if len(t.now.Samples) == historySize {
-		t.now.Samples = thin(t.now.Samples)
+		const worst = "action_p99_ms"
+		t.now.Samples = thin(t.now.Samples, func(s Sample) float64 { return s.T }, func(a, b Sample) bool { return a.Values[worst] > b.Values[worst] })
 	}
 	t.now.Samples = append(t.now.Samples, Sample{T: t.now.T, Values: values})
 }
@@ -295,21 +310,36 @@ func (t *Timeline) mark(kind Type, text string, byHand bool) {
 	s.Marks = append(s.Marks, Mark{T: s.T, Type: kind, Text: text, ByHand: byHand, Count: 1})
 }
 
-// thin removes one of every two samples of the older half, in place: that with
-// the better latency, so that however coarse the past becomes, its worst moments
-// stay. It keeps the first, so that the history reaches back to the start, and
-// the order. Since the older half holds what was thinned before, resolution
-// falls with age.
-func thin(history []Sample) []Sample {
-	const worst = "action_p99_ms"
+func (t *Timeline) inspection(in *Inspection) {
+	s := &t.now
+	if last := len(s.Inspections) - 1; last >= 0 {
+		s.Inspections[last].Inspection = s.Inspections[last].cut(inspectedKept)
+	}
+	if len(s.Inspections) == inspectionsSize {
+		s.Inspections = thin(s.Inspections, func(in Inspected) float64 { return in.T }, func(a, b Inspected) bool { return a.fullest() > b.fullest() })
+	}
+	s.Inspections = append(s.Inspections, Inspected{s.T, in})
+}
+
+// thin makes the older half of a history sparser, in place: its time is cut into
+// equal spans, half as many as there are elements, and of each span only the worst
+// stays, or the newer of equals. So however long a run, all of its past is there,
+// and its worst moments. The first always stays, so that the history reaches back to
+// the start, and so does the order.
+func thin[T any](history []T, at func(T) float64, worse func(a, b T) bool) []T {
 	half := len(history) / 2
+	from := at(history[0])
+	span := max((at(history[half])-from)/float64(half/2), 1e-9)
 	kept := history[:1]
-	for i := 1; i < half; i += 2 {
-		keep := history[i]
-		if i+1 < half && history[i+1].Values[worst] >= keep.Values[worst] {
-			keep = history[i+1]
+	newest := -1 // the span of the last that was kept; the first is in none
+	for _, next := range history[1:half] {
+		number := int((at(next) - from) / span)
+		switch last := len(kept) - 1; {
+		case number != newest:
+			kept, newest = append(kept, next), number
+		case !worse(kept[last], next):
+			kept[last] = next
 		}
-		kept = append(kept, keep)
 	}
 	kept = append(kept, history[half:]...)
 	clear(history[len(kept):])
@@ -327,6 +357,16 @@ func (s *Snapshot) Active() []StepState {
 		}
 	}
 	return out
+}
+
+// InspectedAt returns the look inside that was the latest at a time; false if none
+// had been taken.
+func (s *Snapshot) InspectedAt(t float64) (Inspected, bool) {
+	i := sort.Search(len(s.Inspections), func(i int) bool { return s.Inspections[i].T > t })
+	if i == 0 {
+		return Inspected{}, false
+	}
+	return s.Inspections[i-1], true
 }
 
 // Latest returns the newest reading of a probe, and false if the newest sample

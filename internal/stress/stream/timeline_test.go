@@ -194,16 +194,17 @@ func TestTimelineBounded(t *testing.T) {
 		if s.Samples[0].T != 0 || s.Samples[len(s.Samples)-1].T != float64(n-1)/10 {
 			t.Fatalf("reaches from %v to %v", s.Samples[0].T, s.Samples[len(s.Samples)-1].T)
 		}
-		gap := math.Inf(1)
+		// Of the past, spans of equal length, a quarter as many as samples fit, keep
+		// one each of those that are left of the time before. Some spans have none of
+		// these, and two neighbours may be at the far ends of theirs.
+		most := 5*s.T/(historySize/4) + 0.11
 		for i := 1; i < len(s.Samples); i++ {
-			d := s.Samples[i].T - s.Samples[i-1].T
-			if d <= 0 {
+			switch d := s.Samples[i].T - s.Samples[i-1].T; {
+			case d <= 0:
 				t.Fatalf("out of order at %d", i)
+			case d > most:
+				t.Fatalf("between samples %d and %d of a run of %.1f s are %.1f s, more than %.1f", i-1, i, s.T, d, most)
 			}
-			if d > gap+0.11 {
-				t.Fatalf("sample %d is %.1f s after the one before it, though older gaps are %.1f s", i, d, gap)
-			}
-			gap = d
 		}
 		if recent := s.Points("goroutines", s.T-historySize/20+0.05); len(recent) != min(n, historySize/2) {
 			t.Fatalf("%d recent points of %d samples", len(recent), n)
@@ -276,8 +277,8 @@ func TestTimelineOfWhatIsDoneByHand(t *testing.T) {
 	if !reflect.DeepEqual(s.Marks, want) {
 		t.Errorf("marks:\n got %v\nwant %v", s.Marks, want)
 	}
-	if s.Inspection != look || s.InspectedAt != 1.3 {
-		t.Errorf("inspection %v at %v, want that of 1.3 s", s.Inspection, s.InspectedAt)
+	if in, ok := s.InspectedAt(s.T); !ok || in.Inspection != look || in.T != 1.3 {
+		t.Errorf("inspection %v at %v, want that of 1.3 s", in.Inspection, in.T)
 	}
 }
 
@@ -313,5 +314,46 @@ func TestFoldsBeginAnew(t *testing.T) {
 	}
 	if !reflect.DeepEqual(keeper.Course(), course.Course()) {
 		t.Errorf("the course is %+v", keeper.Course())
+	}
+}
+
+// Who looks back finds the look inside of that time: of an hour ago one of about
+// then, with the worst of them all, and no more memory than of a few minutes.
+func TestInspectionsOfThePast(t *testing.T) {
+	var tl Timeline
+	const looks, worst = 4 * 3600, 1234 // four a second for an hour
+	for i := range looks {
+		in := &Inspection{Agents: make([]AgentState, 200), Subscriptions: make([]SubscriptionState, 200)}
+		for j := range in.Agents {
+			in.Agents[j] = AgentState{ID: fmt.Sprint(i), Mailbox: 10, MailboxCapacity: 1000}
+		}
+		if i == worst {
+			in.Subscriptions[0] = SubscriptionState{Subscriber: "slow", Queued: 990, Capacity: 1000}
+		}
+		tl.Add(Event{T: 10 + float64(i)/4, Type: SampleTaken, Sample: map[string]float64{"agents": 200}, Inspection: in})
+	}
+	s := tl.Snapshot()
+	if n := len(s.Inspections); n > inspectionsSize || n < inspectionsSize/2 {
+		t.Errorf("%d looks are kept", n)
+	}
+	if _, ok := s.InspectedAt(9.9); ok {
+		t.Error("there is one of before the first")
+	}
+	const end = 10 + float64(looks-1)/4
+	for _, at := range []float64{10, 11, 600, 1800, end - 60, end, end + 5} {
+		in, ok := s.InspectedAt(at)
+		if age := at - in.T; !ok || age < 0 || age > 5*looks/4/(inspectionsSize/4) {
+			t.Errorf("at %v there is one of %v, %v", at, in.T, ok)
+			continue
+		}
+		if want := fmt.Sprint(int((in.T - 10) * 4)); in.Agents[0].ID != want {
+			t.Errorf("that of %v is look %s, want %s", in.T, in.Agents[0].ID, want)
+		}
+		if n := len(in.Agents); at < end && n != inspectedKept || at >= end && n != 200 {
+			t.Errorf("that of %v has %d agents", in.T, n)
+		}
+	}
+	if !slices.ContainsFunc(s.Inspections, func(in Inspected) bool { return in.Subscriptions[0].Subscriber == "slow" }) {
+		t.Error("the worst moment is forgotten")
 	}
 }
