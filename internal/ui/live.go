@@ -270,6 +270,10 @@ func (l *live) draw(s *styles, a area) []string {
 	case figuresPanel:
 		return l.drawFigures(s, figures, 2, a.width, a.rows)
 	case agentsPanel:
+		// Beside the charts, who listens is of more use than a table of no agents.
+		if in := l.inspected(); l.tab == overviewTab && in != nil && in.AgentsTotal == 0 && in.SubscriptionsTotal > 0 {
+			return l.drawBus(s, a.width, a.rows, focused)
+		}
 		return l.drawAgents(s, a.width, a.rows, focused)
 	case detailPanel:
 		return l.drawAgent(s, a.width, a.rows, focused)

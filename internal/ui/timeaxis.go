@@ -150,10 +150,17 @@ func (s *styles) timeAxis(at span, marks []axisMark, held bool, width int, focus
 		numbers(14, true)
 	}
 	for _, m := range marks {
-		text := []rune(narrow(m.text))
-		if col := at.column(m.t, cols); m.text != "" && kinds[col] == m.kind && blank(col+1, col+1+len(text)+1) {
-			_, p := s.markOf(m.kind)
-			write(col+1, string(text), p)
+		col := at.column(m.t, cols)
+		if m.text == "" || col < 0 || kinds[col] != m.kind {
+			continue
+		}
+		short, _, _ := strings.Cut(m.text, "_") // what is done, as kill of kill_agents
+		for _, text := range []string{narrow(m.text), narrow(short)} {
+			if blank(col+1, col+1+len([]rune(text))+1) {
+				_, p := s.markOf(m.kind)
+				write(col+1, text, p)
+				break
+			}
 		}
 	}
 	return render([][]cell{cells}, []string{""})[0]
