@@ -461,3 +461,28 @@ func TestWarmupLastsItsTime(t *testing.T) {
 		}
 	})
 }
+
+// A step that breaks tells in which repetition, because the figures that it has are
+// of those before.
+func TestBrokenInARepetition(t *testing.T) {
+	runs := 0
+	cat := Catalogue{{
+		Name: "fragile", Summary: "Does it hold?", Metrics: []Metric{{Name: "number", Unit: "count"}},
+		Run: func(_ context.Context, env *Env) error {
+			if runs++; runs == 2 {
+				return errors.New("no more")
+			}
+			env.Value("number", 7)
+			env.Operations(1, 0, 0)
+			return nil
+		},
+	}}
+	_, r := collect(t.Context(), t, Engine{}.Source(planOf(t, cat, scenarioOf("  - {measure: fragile, repeat: 3}\n"))))
+	step := r.Scenarios[0].Steps[0]
+	if len(step.Errors) != 1 || step.Errors[0].Message != "no more, in repetition 2 of 3" || step.Verdict != report.Broken {
+		t.Errorf("%s, errors %+v", step.Verdict, step.Errors)
+	}
+	if m := step.Metrics["number"]; m.Value != 7.0 || len(m.Samples) != 1 || runs != 2 {
+		t.Errorf("measured %+v in %d repetitions", m, runs)
+	}
+}

@@ -217,6 +217,9 @@ func (s *stepRun) take(ctx context.Context, o outcome, err error) {
 		}
 		return
 	case err != nil:
+		if s.step.Repeat > 1 { // the figures are of those before
+			err = fmt.Errorf("%w, in repetition %d of %d", err, s.number, s.step.Repeat)
+		}
 		s.broken(err)
 		return
 	case o.Lagging != "":
