@@ -85,7 +85,7 @@ func capacity() *stress.Measurement {
 		},
 		Metrics: []stress.Metric{
 			{Name: "capacity_per_second", Unit: "1/s", Better: report.Higher, Doc: "The highest rate that was held, and held again in three of five more tries: the 99th percentile of the latency was within latency_limit and the share of success at least success_rate. The load's generator takes its part of the processors, and if it is late that counts as latency, so the system by itself can do more rather than less."},
-			{Name: "knee_latency_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Latency at that rate: beyond it, it grows without bound."},
+			{Name: "knee_latency_ms", Unit: "ms", Better: report.Neither, Distribution: true, Doc: "Latency at that rate: beyond it, it grows without bound. It says where the limit bites, and is no better where it is lower: a system that holds a higher rate may show more."},
 			{Name: "probes_tried", Unit: "count", Better: report.Neither, Doc: "How often a rate was offered; one that was not held twice, the lowest of these up to four times more, because a hiccup of the machine looks the same, and the one told up to five times more."},
 		},
 		Estimate: func(p stress.Params) time.Duration { return 25 * (p.Duration("probe_duration") + 100*time.Millisecond) },
