@@ -26,7 +26,7 @@ func TestBuiltin(t *testing.T) {
 			t.Errorf("%s takes %v, about, and may take only %v", s.Name, s.Estimate(), s.Timeout)
 		}
 	}
-	for tag, most := range map[string]time.Duration{defaultTag: 2 * time.Minute, "smoke": 30 * time.Second} {
+	for tag, most := range map[string]time.Duration{defaultTag: 3 * time.Minute, "smoke": 30 * time.Second} {
 		tagged, err := stress.Select(all, nil, []string{tag})
 		if err != nil {
 			t.Fatal(err)

@@ -27,7 +27,7 @@ func (a *app) reportCommand() *cobra.Command {
 		Long: `Prints what a run came to. RUN is a file, written by --output as JSON or by
 --record; or - for one on standard input; or the id of a past run, or as much of
 its beginning as no other has; or last. A recording also knows the course of its
-run, which html draws and csv lists. One that broke off is told as far as it goes.`,
+run, which html draws and csv lists; of the runs of the UI one is kept. One that broke off is told as far as it goes.`,
 		Example: `  mabeam-top report last
   mabeam-top report run.jsonl --format html > run.html
   mabeam-top --json --tag smoke | mabeam-top report - --format junit > smoke.xml`,
@@ -36,7 +36,7 @@ run, which html draws and csv lists. One that broke off is told as far as it goe
 			if !slices.Contains(report.Formats(), format) {
 				return fmt.Errorf("--format: expected one of %s, not %q", strings.Join(report.Formats(), ", "), format)
 			}
-			r, c, err := a.loadRun(args[0])
+			r, c, err := a.loadRun(args[0], report.Format(format).NeedsCourse())
 			if err != nil {
 				return err
 			}
@@ -73,17 +73,32 @@ func completeRuns(_ *cobra.Command, named []string, _ string) ([]cobra.Completio
 	return offered, cobra.ShellCompDirectiveDefault
 }
 
-// loadRun reads a run by what its user calls it.
-func (a *app) loadRun(name string) (report.Report, report.Course, error) {
+// loadRun reads a run by what its user calls it. Of a past run withCourse asks for
+// its course too, if a recording is kept.
+func (a *app) loadRun(name string, withCourse bool) (report.Report, report.Course, error) {
 	if name == "-" {
 		return a.readRun(stdinName, a.stdin)
 	}
-	path := name
-	if _, err := os.Stat(path); name == lastRun || errors.Is(err, os.ErrNotExist) {
-		if path, err = pastRun(name); err != nil {
-			return report.Report{}, report.Course{}, err
-		}
+	if _, err := os.Stat(name); name != lastRun && !errors.Is(err, os.ErrNotExist) {
+		return a.readRunFile(name)
 	}
+	run, err := pastRun(name)
+	if err != nil {
+		return report.Report{}, report.Course{}, err
+	}
+	r, c, err := a.readRunFile(run.Path)
+	if err == nil && withCourse && run.Recording != "" {
+		recording, err := stream.LoadRecording(run.Recording)
+		if err != nil {
+			a.warn(fmt.Errorf("there are no charts over time: %w", err))
+			return r, c, nil
+		}
+		c = recording.Course()
+	}
+	return r, c, err
+}
+
+func (a *app) readRunFile(path string) (report.Report, report.Course, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return report.Report{}, report.Course{}, fmt.Errorf("read run: %w", err)
@@ -92,26 +107,26 @@ func (a *app) loadRun(name string) (report.Report, report.Course, error) {
 	return r, c, errors.Join(err, file.Close())
 }
 
-// pastRun returns the file of a past run.
-func pastRun(name string) (string, error) {
+// pastRun returns the past run that a name means.
+func pastRun(name string) (report.Run, error) {
 	store, err := report.DefaultStore()
 	if err != nil {
-		return "", err
+		return report.Run{}, err
 	}
 	runs, _, err := store.List() // one that cannot be read has no id
 	if err != nil {
-		return "", err
+		return report.Run{}, err
 	}
 	if name == lastRun {
 		if len(runs) == 0 {
-			return "", fmt.Errorf("there is no past run in %s", store.Dir)
+			return report.Run{}, fmt.Errorf("there is no past run in %s", store.Dir)
 		}
-		return runs[0].Path, nil
+		return runs[0], nil
 	}
 	var found []report.Run
 	for _, run := range runs {
 		if run.ID == name {
-			return run.Path, nil
+			return run, nil
 		}
 		if strings.HasPrefix(run.ID, name) {
 			found = append(found, run)
@@ -119,11 +134,11 @@ func pastRun(name string) (string, error) {
 	}
 	switch {
 	case len(found) == 0:
-		return "", fmt.Errorf("there is no file %s, and no past run has that id", name)
+		return report.Run{}, fmt.Errorf("there is no file %s, and no past run has that id", name)
 	case len(found) > 1:
-		return "", fmt.Errorf("%d past runs have an id that begins with %s; write more of it, such as %s", len(found), name, found[0].ID)
+		return report.Run{}, fmt.Errorf("%d past runs have an id that begins with %s; write more of it, such as %s", len(found), name, found[0].ID)
 	}
-	return found[0].Path, nil
+	return found[0], nil
 }
 
 // readRun reads a report or a recording. Its first line tells which: every line

@@ -68,37 +68,21 @@ func recordingOf(name string) (string, error) {
 	if _, err := os.Stat(name); err == nil && name != lastRun {
 		return name, nil
 	}
-	path, err := pastRun(name)
-	if err != nil {
-		return "", err
-	}
-	store, err := report.DefaultStore()
-	if err != nil {
-		return "", err
-	}
-	runs, _, err := store.List() // the run was found in it just now
-	if err != nil {
-		return "", err
-	}
-	for _, run := range runs {
-		if run.Path == path && run.Recording != "" {
-			return run.Recording, nil
-		}
+	run, err := pastRun(name)
+	if err != nil || run.Recording != "" {
+		return run.Recording, err
 	}
 	return "", fmt.Errorf("of the run %s no recording is kept; --record FILE makes one of any run", name)
 }
 
+// readRecordingFile reads a recording, and says so of a file that is something else
+// of ours.
 func readRecordingFile(path string) (*stream.Recording, error) {
-	file, err := os.Open(path)
+	r, err := stream.LoadRecording(path)
 	if err != nil {
-		return nil, fmt.Errorf("read recording: %w", err)
-	}
-	r, err := stream.ReadRecording(file)
-	if err := errors.Join(err, file.Close()); err != nil {
 		if _, other := report.Load(path); other == nil {
 			return nil, fmt.Errorf("read recording %s: it is a report, which mabeam-top report %s reads", path, report.ShellWord(path))
 		}
-		return nil, fmt.Errorf("read recording %s: %w", path, err)
 	}
-	return r, nil
+	return r, err
 }

@@ -111,7 +111,14 @@ type Driven struct {
 	// too late, though the system under test had left it room.
 	Late int64
 	report.Operations
+
+	offered turns
 }
+
+// DueBy is how many operations of an open load were due until a time since its
+// start, by the clock of Env.Now. It is what was asked for, unless a hand changed the
+// rate meanwhile. Of several loads it is that of the first.
+func (d Driven) DueBy(at time.Duration) float64 { return d.offered.by(at) }
 
 // Add adds a load that was carried out after this one.
 func (d *Driven) Add(next Driven) {
@@ -203,6 +210,7 @@ func (d *Driver) Drive(ctx context.Context, op func(context.Context, Op) error) 
 		driven.Latency = d.recorder.Total()
 	}
 	driven.Late = e.counters.late.Load() - lateBefore
+	driven.offered = e.gate.offered()
 	e.mu.Lock()
 	e.operation.Add(driven.Operations)
 	e.driven.Add(driven.Operations)
@@ -212,6 +220,9 @@ func (d *Driver) Drive(ctx context.Context, op func(context.Context, Op) error) 
 	}
 	return driven, ctx.Err()
 }
+
+// Due is how many operations of all loads so far were due by now.
+func (e *Env) Due() int64 { return e.asked(time.Now()) }
 
 // asked is how many operations were due by now: those that have begun, and those
 // of an open load for which there was no worker yet.

@@ -67,7 +67,9 @@ func (h *helm) setRate(rate float64) (changed bool) {
 	h.rate = rate
 	h.turn(func(g *gate, now time.Time) {
 		if g.load.follows() {
-			g.load.tempo = g.load.tempo.turn(g.clock.at(now).Sub(g.load.begun), rate)
+			at := g.clock.at(now).Sub(g.load.begun)
+			g.load.tempo = g.load.tempo.turn(at, rate)
+			g.turns.add(at, g.load.tempo)
 			g.steered = true
 		}
 	})
@@ -133,6 +135,7 @@ type gate struct {
 
 	// Guarded by helm.mu.
 	load    *passage // the load that runs; nil if there is none
+	turns   turns    // the tempos of that, or of the load before; none of a closed one
 	waits   bool     // a load is to begin
 	steered bool     // a load was held, or had another rate than planned
 }
@@ -185,7 +188,10 @@ func (g *gate) begin(ctx context.Context, l Load) bool {
 			p.tempo = p.tempo.turn(0, h.rate)
 			g.steered = true
 		}
-		g.load = p
+		g.load, g.turns = p, nil
+		if p.tempo != nil {
+			g.turns.add(0, p.tempo)
+		}
 	}
 	g.settle(now)
 	return ok
@@ -200,6 +206,13 @@ func (g *gate) due(now time.Time) int64 {
 		return 0
 	}
 	return int64(g.load.tempo.by(g.clock.at(now).Sub(g.load.begun)))
+}
+
+// offered tells what was due when of the latest load that is over.
+func (g *gate) offered() turns {
+	g.helm.mu.Lock()
+	defer g.helm.mu.Unlock()
+	return g.turns
 }
 
 // end notes that the load has ended.

@@ -70,6 +70,13 @@ type Metric struct {
 	// multiplied with to be in the probe's unit, such as the subscribers of
 	// each event; empty for none.
 	ProbePer string
+	// CappedBy is the parameter above which the metric cannot come, whatever the
+	// system does: a rate, a number, or the greatest of numbers. Empty for none.
+	CappedBy string
+	// Late says that the load which it is of comes after others of the same
+	// repetition, so that its limits are drawn and told of only in the end: the
+	// probe would be held against them before it begins.
+	Late bool
 	// Doc says in one sentence what it means and how it is measured.
 	Doc string
 }

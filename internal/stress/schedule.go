@@ -2,6 +2,7 @@ package stress
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -114,6 +115,31 @@ func (t *tempo) due(n int) (at, interval time.Duration) {
 	}
 	at, interval = t.schedule.due(t.planned + (float64(n)-t.before)/t.factor)
 	return at, time.Duration(float64(interval) / t.factor)
+}
+
+// turns are the tempos that a load has had, each from a time on.
+type turns []turned
+
+type turned struct {
+	at    time.Duration
+	tempo tempo
+}
+
+// add notes a tempo, without those before it, which are there already.
+func (ts *turns) add(at time.Duration, t *tempo) {
+	alone := *t
+	alone.earlier = nil
+	*ts = append(*ts, turned{at, alone})
+}
+
+// by is how many operations were due until a time.
+func (ts turns) by(at time.Duration) float64 {
+	for _, t := range slices.Backward(ts) {
+		if t.at <= at {
+			return t.tempo.by(at)
+		}
+	}
+	return 0
 }
 
 // forget lets go of what is needed only for operations before n.

@@ -66,6 +66,9 @@ func newStepRun(r *run, step *Step, group int, isolated bool) *stepRun {
 		EstimateSeconds: step.Estimate().Seconds(), Isolated: isolated,
 		Limits: step.Limits(r.engine.Baselines),
 	}})
+	for _, text := range step.unreachable(r.engine.Baselines) {
+		r.log("warn", step.Name+": "+text)
+	}
 	return s
 }
 
@@ -95,7 +98,7 @@ func (s *Step) Limits(baselines verdict.Baselines) []stream.Limit {
 // shown adds to a limit what shows its metric while it is measured.
 func (s *Step) shown(l stream.Limit, m Metric) stream.Limit {
 	l.Unit = m.Unit
-	if probe := m.shownBy(l.Metric); probe != "" {
+	if probe := m.shownBy(l.Metric); probe != "" && !m.Late {
 		l.Probe, l.ProbeScale = probe, m.scale(s.Params)
 	}
 	return l
@@ -317,11 +320,13 @@ func (s *stepRun) finish(ctx context.Context, waited bool) report.Step {
 		Verdict: s.verdict, DurationSeconds: time.Since(s.began).Seconds(), Isolated: s.isolated, Steered: s.steered,
 		Metrics: metrics, Operations: s.operation, Errors: s.errors, Faults: s.faults, Probes: s.probes.Summary(),
 	}
-	return verdict.Judge(result, verdict.Against{
+	result = verdict.Judge(result, verdict.Against{
 		Baselines: s.parent.engine.Baselines, Tolerance: s.step.Tolerance,
 		Thresholds: s.step.Thresholds, Series: s.series,
 		Inconclusive: s.lagging, CPUs: s.parent.engine.Host.CPUs,
 	})
+	result.Recommendations = append(result.Recommendations, s.step.unreachable(s.parent.engine.Baselines)...)
+	return result
 }
 
 // summarize makes a metric of what the repetitions said: the median of the

@@ -92,7 +92,7 @@ func (m model) nameExport(f report.Format, path string) model {
 // export writes the report to a file, whole or not at all. A file that is there
 // is only replaced if that was said.
 func (m model) export(f report.Format, path string, replace bool) tea.Cmd {
-	r, course, ascii := *m.report.result, m.report.course, m.styles.ascii
+	view, ascii := m.report, m.styles.ascii
 	return work(func() then {
 		full, err := absolute(path)
 		if err != nil {
@@ -107,7 +107,13 @@ func (m model) export(f report.Format, path string, replace bool) tea.Cmd {
 				return m, nil
 			}
 		}
-		err = report.WriteFile(full, func(w io.Writer) error { return f.Write(w, r, course, report.TextOptions{ASCII: ascii}) })
+		course, err := view.courseFor(f)
+		if err != nil {
+			return failed(err)
+		}
+		err = report.WriteFile(full, func(w io.Writer) error {
+			return f.Write(w, *view.result, course, report.TextOptions{ASCII: ascii})
+		})
 		if err != nil {
 			var inPath *fs.PathError
 			if errors.As(err, &inPath) { // the name was given just now

@@ -342,8 +342,11 @@ func (m model) oneLine() string {
 	l := m.live
 	tally := l.tally()
 	verdicts := fmt.Sprintf("%d/%d ok", tally.pass+tally.warn, tally.judged()+tally.open)
+	if tally.judged() == 0 {
+		verdicts = fmt.Sprintf("%d open", tally.open)
+	}
 	if m.screen == reportScreen {
-		return s.word(m.verdict()) + " " + verdicts
+		return wholeWords(m.width, s.word(m.verdict()), verdicts)
 	}
 	word := strings.Trim(ansi.Strip(m.state()), s.dot+s.paused+" ")
 	if l.frozen {
@@ -353,6 +356,20 @@ func (m model) oneLine() string {
 	if v, ok := l.latest.Latest("events_published_per_second"); ok && v > 0 {
 		what, rate = "evt/s", reading(v, perSecond)
 	}
-	return fmt.Sprintf("%s %s %s %s p99 %s %s", word, report.Clock(l.latest.T), what,
-		strings.TrimSuffix(rate, "/s"), strings.ReplaceAll(l.value(figures[1]), " ", ""), verdicts)
+	return wholeWords(m.width, word, report.Clock(l.latest.T), what+" "+strings.TrimSuffix(rate, "/s"),
+		"p99 "+strings.ReplaceAll(l.value(figures[1]), " ", ""), verdicts)
+}
+
+// wholeWords joins the texts that have room, in their order: a figure that is cut
+// reads as another one.
+func wholeWords(width int, texts ...string) string {
+	line := ""
+	for _, text := range texts {
+		longer := strings.TrimLeft(line+" "+text, " ")
+		if line != "" && textWidth(longer) > width {
+			break
+		}
+		line = longer
+	}
+	return line
 }

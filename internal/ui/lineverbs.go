@@ -352,7 +352,11 @@ func (l *lineMode) export(path string) error {
 		return fmt.Errorf("%s is there already; give another name", full)
 	}
 	r := l.report
-	if err := report.WriteFile(full, func(w io.Writer) error { return f.Write(w, *r.result, r.course, l.textOptions()) }); err != nil {
+	course, err := r.courseFor(f)
+	if err != nil {
+		return err
+	}
+	if err := report.WriteFile(full, func(w io.Writer) error { return f.Write(w, *r.result, course, l.textOptions()) }); err != nil {
 		return err
 	}
 	l.say("The report is in %s.", full)
@@ -472,7 +476,7 @@ func (l *lineMode) openPast(args string) error {
 	if err != nil {
 		return err
 	}
-	l.report = reportView{result: &r}
+	l.report = reportView{result: &r, recording: l.past[i].Recording}
 	l.tellReport()
 	return nil
 }
@@ -486,7 +490,7 @@ func (l *lineMode) replayPast(args string) error {
 	if path == "" {
 		return errors.New("of this run no recording is kept")
 	}
-	r, err := loadRecording(path)
+	r, err := stream.LoadRecording(path)
 	if err != nil {
 		return err
 	}

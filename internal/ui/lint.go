@@ -24,8 +24,11 @@ type lint struct {
 // What has to be seen before it is told. A healthy run passes all of this: a
 // short burst is no lint.
 const (
-	// lintWindow is how far back is looked, in seconds.
-	lintWindow = 20
+	// lintWindow is how far back is looked, in seconds, but never to before
+	// settleSeconds after the running repetition began: until then a system is
+	// started, and filled with agents.
+	lintWindow    = 20
+	settleSeconds = 1
 	// A trend goes up from second to second for that many of them, and by a
 	// share of where it began.
 	leastTrend = 4
@@ -66,8 +69,18 @@ func lintsOf(s *stream.Snapshot) []lint {
 	if s.Report != nil || len(s.Samples) == 0 {
 		return nil
 	}
-	r := recent{s, s.Since(s.T - lintWindow)}
+	r := recent{s, s.Since(max(s.T-lintWindow, settled(s)))}
 	return slices.Concat(r.limits(), r.subscriptions(), r.agents(), r.generator(), r.delivery(), r.failures(), r.trends(), r.runtime())
+}
+
+// settled is when the running repetition had begun in earnest.
+func settled(s *stream.Snapshot) float64 {
+	for _, m := range slices.Backward(s.Marks) {
+		if m.Type == stream.RepetitionStarted || m.Type == stream.StepStarted {
+			return m.T + settleSeconds
+		}
+	}
+	return 0
 }
 
 // recent is the latest part of a snapshot.
@@ -276,7 +289,7 @@ func (r recent) delivery() []lint {
 		return nil
 	}
 	text := fmt.Sprintf("%s of %s are completed", reading(completed/n, perSecond), reading(offered/n, perSecond))
-	if v, ok := r.Latest("inflight"); ok {
+	if v, ok := r.Latest("inflight"); ok && v > 0 {
 		text += fmt.Sprintf(": %s operations are under way", report.Quantity(v, count))
 	}
 	return []lint{{"delivery", since, text + r.cause(since)}}

@@ -295,3 +295,28 @@ func TestLintBook(t *testing.T) {
 		t.Errorf("%d lints are remembered", len(b.all))
 	}
 }
+
+// What a repetition begins with, and what the one before it ended with, is no trouble
+// of the load that runs.
+func TestLintsLookAtTheRunningRepetition(t *testing.T) {
+	slow := func(_ float64, sample map[string]float64) {
+		sample["gc_cpu_ratio"], sample["sched_latency_p99_ms"], sample["action_p99_ms"] = 0.4, 50, 80
+	}
+	begun := stream.Event{Type: stream.RepetitionStarted, Repetition: &stream.Repetition{Step: "storm", Number: 2, Of: 2}}
+	tl := lintRun(slow, begun)
+	if got := lintsOf(lintRun(slow).Snapshot()); len(got) != 3 {
+		t.Fatalf("before: %+v", got)
+	}
+	for i := 1; i <= 40; i++ {
+		at := 30 + float64(i)/10
+		sample := healthy(at)
+		slow(at, sample)
+		tl.Add(stream.Event{T: at, Type: stream.SampleTaken, Sample: sample})
+		if got := lintsOf(tl.Snapshot()); len(got) > 0 && at < 30+settleSeconds+steadySeconds {
+			t.Errorf("%.1f s after the repetition began: %+v", at-30, got)
+		}
+	}
+	if got := lintsOf(tl.Snapshot()); len(got) != 3 || got[0].since < 30+settleSeconds {
+		t.Errorf("of what lasts in the repetition too: %+v", got)
+	}
+}

@@ -431,7 +431,7 @@ func TestRunsKeys(t *testing.T) {
 		st.act("g", "j", "enter")
 		st.shows(t, "! load report")
 		st.act("p")
-		st.shows(t, "! replay: open")
+		st.shows(t, "! read recording: open")
 	})
 	t.Run("nothing was run so far", func(t *testing.T) {
 		st := newStage(t, Config{Store: &report.Store{Dir: filepath.Join(t.TempDir(), "runs")}}).size(120, 40)

@@ -1,9 +1,7 @@
 package ui
 
 import (
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -25,25 +23,13 @@ const seekBy = 5
 func (m model) loadReplay(path string) (model, tea.Cmd) {
 	m.notice = notice{text: "reading " + path}
 	return m, work(func() then {
-		r, err := loadRecording(path)
+		r, err := stream.LoadRecording(path)
 		if err != nil {
 			return failed(err)
 		}
 		played := replayed(r, filepath.Base(path))
 		return func(m model) (model, tea.Cmd) { return m.play(played) }
 	})
-}
-
-func loadRecording(path string) (*stream.Recording, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("replay: %w", err)
-	}
-	r, err := stream.ReadRecording(file)
-	if err := errors.Join(err, file.Close()); err != nil {
-		return nil, fmt.Errorf("replay %s: %w", path, err)
-	}
-	return r, nil
 }
 
 // play shows a recording in the live screen.

@@ -6,12 +6,14 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/stream"
 )
 
 // reportView is the screen of a run's result.
 type reportView struct {
 	result *report.Report
-	// course is how the run went; the zero value for a stored report.
+	// course is how the run went; the zero value for a stored report, whose
+	// recording may know.
 	course report.Course
 	// err is why the run broke off; nil if it did not.
 	err error
@@ -23,6 +25,18 @@ type reportView struct {
 	// or none is known.
 	recording string
 	pager
+}
+
+// courseFor is how the run went, for a format that tells more with it.
+func (r reportView) courseFor(f report.Format) (report.Course, error) {
+	if len(r.course.Times) > 0 || r.recording == "" || !f.NeedsCourse() {
+		return r.course, nil
+	}
+	recording, err := stream.LoadRecording(r.recording)
+	if err != nil {
+		return report.Course{}, err
+	}
+	return recording.Course(), nil
 }
 
 // setData takes the result of a run that ended.

@@ -24,8 +24,8 @@ const (
 	// often of these it has to be held. If it is not, it was found by luck, and a
 	// rate lower by the precision is offered in its place, stepsDown times: if
 	// none of them is held, the machine was busy with something else, and decided
-	// more than the system did.
-	againTries, againHeld, stepsDown = 5, 3, 4
+	// more than the system did. Then all is searched anew, searches times in all.
+	againTries, againHeld, stepsDown, searches = 5, 3, 4, 2
 	// maxCapacityProbes ends a search that a machine with many hiccups keeps
 	// from ending.
 	maxCapacityProbes = 60
@@ -128,48 +128,51 @@ func measureCapacity(ctx context.Context, env *stress.Env, c carrier) error {
 		start: p.Float("start"), step: p.Float("step"), precision: p.Float("precision"),
 		most: min(1e7, maxStressEvents/p.Duration("probe_duration").Seconds()),
 	}
-	highest, err := s.run(func(rate float64, tries int) (bool, error) {
-		for range tries {
-			one, held, err := try(rate)
-			if held {
-				best = one
+	highest, settled := 0.0, false
+	for range searches {
+		began := probes
+		highest, err = s.run(func(rate float64, tries int) (bool, error) {
+			for range tries {
+				one, held, err := try(rate)
+				if held {
+					best = one
+				}
+				if held || err != nil {
+					return held, err
+				}
 			}
-			if held || err != nil {
+			return false, nil
+		}, func() bool { return probes-began >= maxCapacityProbes })
+		for range 1 + stepsDown {
+			if highest == 0 || settled || err != nil {
+				break
+			}
+			if settled, err = heldAgain(func() (held bool, err error) {
+				one, held, err := try(highest)
+				if held {
+					best = one
+				}
 				return held, err
+			}); !settled {
+				highest *= 1 - s.precision
 			}
 		}
-		return false, nil
-	}, func() bool { return probes >= maxCapacityProbes })
-	if err != nil {
-		return err
-	}
-	if highest == 0 {
-		env.Value("probes_tried", float64(probes))
-		if failed.lagged {
-			env.Inconclusive("not even a small rate was delivered: the generator itself was late; the machine is too slow, or too busy, to ask this question")
-			return nil
+		if err != nil {
+			return err
 		}
-		env.Unmeasured("capacity_per_second", fmt.Sprintf("not even %d/s was held", leastCapacity))
-		return nil
-	}
-	settled := false
-	for range 1 + stepsDown {
-		if settled, err = heldAgain(func() (held bool, err error) {
-			one, held, err := try(highest)
-			if held {
-				best = one
-			}
-			return held, err
-		}); settled || err != nil {
+		if settled || highest == 0 {
 			break
 		}
-		highest *= 1 - s.precision
-	}
-	if err != nil {
-		return err
 	}
 	env.Value("probes_tried", float64(probes))
-	if !settled {
+	switch {
+	case highest == 0 && failed.lagged:
+		env.Inconclusive("not even a small rate was delivered: the generator itself was late; the machine is too slow, or too busy, to ask this question")
+		return nil
+	case highest == 0:
+		env.Unmeasured("capacity_per_second", fmt.Sprintf("not even %d/s was held", leastCapacity))
+		return nil
+	case !settled:
 		env.Inconclusive("no rate near the highest that was held once was held again; the machine is too busy with other things to ask this question")
 		return nil
 	}

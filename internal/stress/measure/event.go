@@ -110,8 +110,8 @@ func eventStress() *stress.Measurement {
 		Metrics: []stress.Metric{
 			{Name: "events_processed", Unit: "count", Better: report.Higher, Doc: "Events of both phases that were handled, as deliveries / subscribers."},
 			{Name: "processed_ratio", Unit: "ratio", Better: report.Higher, Doc: "events_processed / events due."},
-			{Name: "sustained_event_rate", Unit: "1/s", Better: report.Higher, Probe: "events_delivered_per_second", ProbePer: "subscribers", Doc: "Events of the first phase that were handled by its end / its length."},
-			{Name: "burst_event_rate", Unit: "1/s", Better: report.Higher, Probe: "events_delivered_per_second", ProbePer: "subscribers", Doc: "Events of the burst that were handled by its end / its length."},
+			{Name: "sustained_event_rate", Unit: "1/s", Better: report.Higher, Probe: "events_delivered_per_second", ProbePer: "subscribers", CappedBy: "rate", Doc: "Events of the first phase that were handled by its end / its length."},
+			{Name: "burst_event_rate", Unit: "1/s", Better: report.Higher, Probe: "events_delivered_per_second", ProbePer: "subscribers", CappedBy: "burst", Late: true, Doc: "Events of the burst that were handled by its end / its length."},
 			{Name: "dropped", Unit: "count", Better: report.Lower, Probe: "events_dropped", Doc: "Deliveries that the bus dropped."},
 			{Name: "backlog_max", Unit: "count", Better: report.Lower, Doc: "Most deliveries that were due and not made at one moment, looked at every 10 ms."},
 			{Name: "system_stable", Unit: "bool", Better: report.Higher, Doc: "Whether stability_score is at least 0.95, no subscriber was lost, and the backlog was gone within 1 s of the load's end."},
@@ -158,7 +158,7 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 	for i, phase := range phases {
 		room[i] = parcelsOf(phase)
 	}
-	watch := &watcher{all: all, now: env.Now}
+	watch := &watcher{all: all, now: env.Now, due: env.Due}
 	watching, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() { watch.run(watching) })
@@ -234,6 +234,7 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 type watcher struct {
 	all              receivers
 	now              func() time.Time // while the load is held it stands still
+	due              func() int64     // events so far
 	accepted, failed atomic.Int64     // events
 	rate             atomic.Int64     // that is due now, per second; 0 when there is no load
 
@@ -263,12 +264,13 @@ func (w *watcher) run(ctx context.Context) {
 	windowStart, memoryRead := w.now(), w.now()
 	windowRate := int64(0)
 	var before handled
+	var dueBefore int64
 	for stress.Sleep(ctx, lookEvery) {
-		accepted, now, seen := w.accepted.Load(), w.now(), w.handled()
+		accepted, now, due, seen := w.accepted.Load(), w.now(), w.due(), w.handled()
 		w.backlog = max(w.backlog, w.all.backlog(accepted*int64(len(w.all))))
 		rate := w.rate.Load()
 		if rate != windowRate { // a phase has begun or ended: not a whole window
-			windowRate, windowStart, before = rate, now, seen
+			windowRate, windowStart, dueBefore, before = rate, now, due, seen
 			continue
 		}
 		if rate == 0 {
@@ -276,14 +278,15 @@ func (w *watcher) run(ctx context.Context) {
 		}
 		window := loadWindow(float64(rate))
 		if took := now.Sub(windowStart); took >= window {
-			due := float64(rate) * took.Seconds() * float64(len(w.all))
+			// Counted, because a hand may have changed the rate.
+			deliveries := float64((due - dueBefore) * int64(len(w.all)))
 			bad := seen.dropped - before.dropped + (seen.failed-before.failed)*int64(len(w.all))
 			windows := int(took / window) // of a process that was stopped, many at once
 			w.windows += windows
-			if float64(seen.made-before.made) >= 0.9*due && float64(bad) < 0.01*due {
+			if float64(seen.made-before.made) >= 0.9*deliveries && (bad == 0 || float64(bad) < 0.01*deliveries) {
 				w.stable += windows
 			}
-			windowStart, before = now, seen
+			windowStart, dueBefore, before = now, due, seen
 		}
 		// Not at the start: the history and the log of the type fill first.
 		if now.Sub(memoryRead) >= memoryEvery {

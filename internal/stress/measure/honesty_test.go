@@ -471,11 +471,7 @@ func TestHeldForAMinute(t *testing.T) {
 			handler(ctx, e)
 		}
 	}
-	for _, test := range []struct {
-		step    string
-		run     func(context.Context, *stress.Env) error
-		metrics map[string]float64
-	}{
+	for _, test := range []steeredTest{
 		{
 			"{measure: event-throughput, with: {events: 2000, subscribers: 1}}",
 			func(ctx context.Context, env *stress.Env) error { return measureThroughput(ctx, env, slow) },
@@ -497,48 +493,84 @@ func TestHeldForAMinute(t *testing.T) {
 			map[string]float64{"load_capacity_operations_per_sec": 200, "stability_score": 1, "offered_rate": 200},
 		},
 	} {
-		t.Run(test.step, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				cat := Catalogue()
-				if test.run != nil {
-					name, _, _ := strings.Cut(strings.TrimPrefix(test.step, "{measure: "), ",")
-					cat = with(name, test.run)
-				}
-				baselines := verdict.Builtin()
-				scenarios, err := stress.Parse(cat, baselines.Components(), stress.Document{File: "held.yaml", Source: []byte("name: s\ntitle: S\nsystem: {mailbox: 16}\nsteps:\n  - " + test.step + "\n")})
-				if err != nil {
-					t.Fatal(err)
-				}
-				source := stress.Engine{Baselines: baselines, Steerable: true}.Source(stress.Plan{Scenarios: scenarios})
-				var wg sync.WaitGroup
-				wg.Go(func() {
-					time.Sleep(1200 * time.Millisecond)
-					for _, paused := range []bool{true, false} {
-						if err := source.(stream.Steerable).Command(stream.Command{Do: stream.SetPaused, Paused: paused}); err != nil {
-							t.Error(err)
-						}
-						time.Sleep(time.Minute)
-					}
-				})
-				began, took := time.Now(), time.Duration(0)
-				var s report.Step
-				if err := source.Run(t.Context(), func(e stream.Event) {
-					if e.Type == stream.RunFinished {
-						s, took = e.Report.Scenarios[0].Steps[0], time.Since(began)
-					}
-				}); err != nil {
-					t.Fatal(err)
-				}
-				wg.Wait()
-				if took < time.Minute || !s.Steered {
-					t.Fatalf("it was not held: %v, steered %v", took, s.Steered)
-				}
-				for name, want := range test.metrics {
-					within(t, name, value(t, s, name), want, 0.03)
-				}
-			})
+		test.run(t, func(steer func(stream.Command)) {
+			time.Sleep(1200 * time.Millisecond)
+			for _, paused := range []bool{true, false} {
+				steer(stream.Command{Do: stream.SetPaused, Paused: paused})
+				time.Sleep(time.Minute)
+			}
 		})
 	}
+}
+
+// Who lowers the rate by hand lowers what is due: that less is done then is neither
+// instability nor degradation of the system.
+func TestRateLoweredByHand(t *testing.T) {
+	for _, test := range []steeredTest{
+		{
+			"{measure: event-stress, with: {rate: 1000/s, duration: 4s, burst: 1000/s, burst_duration: 1s, subscribers: 2}}",
+			nil,
+			map[string]float64{"stability_score": 1, "sustained_event_rate": 0.5 * (1000 + 400)},
+		},
+		{
+			"{measure: system-load, with: {agents: 10, rate: 1000/s, duration: 4s}}",
+			nil,
+			map[string]float64{"stability_score": 1, "performance_degradation": 0, "offered_rate": 0.5 * (1000 + 400)},
+		},
+	} {
+		test.run(t, func(steer func(stream.Command)) {
+			time.Sleep(2 * time.Second)
+			steer(stream.Command{Do: stream.SetRate, Rate: 0.4})
+		})
+	}
+}
+
+// A steeredTest is a step and what it should measure while somebody steers it.
+type steeredTest struct {
+	step    string
+	measure func(context.Context, *stress.Env) error // instead of its own; may be nil
+	metrics map[string]float64
+}
+
+func (test steeredTest) run(t *testing.T, hand func(steer func(stream.Command))) {
+	t.Run(test.step, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			cat := Catalogue()
+			if test.measure != nil {
+				name, _, _ := strings.Cut(strings.TrimPrefix(test.step, "{measure: "), ",")
+				cat = with(name, test.measure)
+			}
+			baselines := verdict.Builtin()
+			scenarios, err := stress.Parse(cat, baselines.Components(), stress.Document{File: "held.yaml", Source: []byte("name: s\ntitle: S\nsystem: {mailbox: 16}\nsteps:\n  - " + test.step + "\n")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			source := stress.Engine{Baselines: baselines, Steerable: true}.Source(stress.Plan{Scenarios: scenarios})
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				hand(func(c stream.Command) {
+					if err := source.(stream.Steerable).Command(c); err != nil {
+						t.Error(err)
+					}
+				})
+			})
+			var s report.Step
+			if err := source.Run(t.Context(), func(e stream.Event) {
+				if e.Type == stream.RunFinished {
+					s = e.Report.Scenarios[0].Steps[0]
+				}
+			}); err != nil {
+				t.Fatal(err)
+			}
+			wg.Wait()
+			if !s.Steered {
+				t.Fatal("it was not steered")
+			}
+			for name, want := range test.metrics {
+				within(t, name, value(t, s, name), want, 0.03)
+			}
+		})
+	})
 }
 
 // A threshold that ends the first of several loads leaves a step that failed,

@@ -30,7 +30,7 @@ func eventPropagation() *stress.Measurement {
 			{Name: "subscriber_scaling", Unit: "text", Better: report.Neither, Doc: "How the time until all have the event grows with the subscribers, by the exponent of a log–log fit: constant, logarithmic (less than linear), linear, or superlinear. Linear means that each subscriber costs the same."},
 			{Name: "pattern_matching_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time to publish the first event of a type, which is matched against all patterns, one of which it matches; with that of making the type known."},
 			{Name: "subscriber_cleanup_time_ms", Unit: "ms", Better: report.Lower, Doc: "Time to unsubscribe the most subscribers, one after the other."},
-			{Name: "max_subscribers_tested", Unit: "count", Better: report.Higher, Doc: "The most subscribers of which every one got every event."},
+			{Name: "max_subscribers_tested", Unit: "count", Better: report.Higher, CappedBy: "subscriber_counts", Doc: "The most subscribers of which every one got every event."},
 		},
 		Estimate: func(p stress.Params) time.Duration {
 			deliveries := p.Int("patterns") / 4

@@ -51,7 +51,7 @@ func registryScalability() *stress.Measurement {
 			{Name: "operation_scaling", Unit: "text", Better: report.Neither, Doc: "How that time grows with the agents, by the exponent of a log–log fit: constant, logarithmic (less than linear), linear, or superlinear."},
 			{Name: "operation_time_ms", Unit: "ms", Better: report.Lower, Keyed: true, Doc: "That time itself, of ten operations timed together / ten, among the most agents; with .COUNT among that many."},
 			{Name: "performance_degradation", Unit: "ratio", Better: report.Lower, Doc: "By what share the rate of many callers at once falls with each doubling of the agents, as geometric mean from the fewest to the most; not below 0."},
-			{Name: "max_tested_agents", Unit: "count", Better: report.Higher, Doc: "The most agents among which every operation succeeded."},
+			{Name: "max_tested_agents", Unit: "count", Better: report.Higher, CappedBy: "agent_counts", Doc: "The most agents among which every operation succeeded."},
 			{Name: "memory_per_registration", Unit: "bytes", Better: report.Lower, Doc: "Growth of live heap and stacks from the empty registry to the most agents, each after two collections, per registration."},
 			{Name: "memory_efficiency", Unit: "ratio", Better: report.Higher, Doc: "Live heap that copies of the same records take by themselves / that growth of the registry."},
 			{Name: "consistent", Unit: "bool", Better: report.Higher, Doc: "Whether there were no inconsistencies."},

@@ -75,3 +75,10 @@ func scalingWord(e float64) string {
 	}
 	return "superlinear"
 }
+
+func sum(values []float64) (total float64) {
+	for _, v := range values {
+		total += v
+	}
+	return total
+}

@@ -38,10 +38,10 @@ func systemLoad() *stress.Measurement {
 		},
 		Metrics: []stress.Metric{
 			{Name: "offered_rate", Unit: "1/s", Better: report.Neither, Probe: "offered_per_second", Doc: "Operations that were due / length of the load."},
-			{Name: "load_capacity_operations_per_sec", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", Doc: "Operations that succeeded / time until the last of them had ended; of a system that keeps up it is offered_rate, and what it could do beyond that is what the measurement capacity asks."},
+			{Name: "load_capacity_operations_per_sec", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", CappedBy: "rate", Doc: "Operations that succeeded / time until the last of them had ended; of a system that keeps up it is offered_rate, and what it could do beyond that is what the measurement capacity asks."},
 			{Name: "performance_degradation", Unit: "ratio", Better: report.Lower, Doc: "1 − operations that succeeded in the last quarter of the load / in the first; not below 0. A system that keeps up has none, even if it gets slower: see latency_ms."},
 			{Name: "stability_score", Unit: "ratio", Better: report.Higher, Doc: "Share of the windows of 100 ms (longer if fewer than 10 operations are due in that) in which at least 90 % of the operations due succeeded and errors were under 1 %."},
-			{Name: "max_concurrent_agents", Unit: "count", Better: report.Higher, Probe: "agents", Doc: "Agents alive side by side when the load began: those asked for, unless a limit refused some."},
+			{Name: "max_concurrent_agents", Unit: "count", Better: report.Higher, Probe: "agents", CappedBy: "agents", Doc: "Agents alive side by side when the load began: those asked for, unless a limit refused some."},
 			{Name: "load_balance", Unit: "ratio", Better: report.Higher, Doc: "Jain's fairness index of operations that succeeded per agent: 1 is the same for each, 1 / agents all for one."},
 			{Name: "latency_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time from when an operation was due to its answer; of an event, to when the bus had taken it."},
 		},
@@ -160,7 +160,7 @@ func measureLoad(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) 
 	if env.Aborted() {
 		offeredFor = min(driven.Took, length)
 	}
-	w.evaluate(env, rate, offeredFor)
+	w.evaluate(env, driven, offeredFor)
 	env.Value("offered_rate", stress.PerSecond(driven.Attempted, offeredFor))
 	env.Value("load_capacity_operations_per_sec", stress.PerSecond(driven.Succeeded, max(driven.Took, offeredFor)))
 	env.Value("max_concurrent_agents", float64(len(w.ids)))
@@ -233,8 +233,9 @@ func (w *workload) count(op stress.Op, err error) {
 	}
 }
 
-// evaluate reports what the windows say of the load's length.
-func (w *workload) evaluate(env *stress.Env, rate float64, length time.Duration) {
+// evaluate reports what the windows say of the load's length, each held against what
+// was due in it: a hand may have changed the rate, which is not the system's fault.
+func (w *workload) evaluate(env *stress.Env, driven stress.Driven, length time.Duration) {
 	windows := w.windows[:min(int(length/w.window), len(w.windows))]
 	if len(windows) < 4 {
 		why := fmt.Sprintf("the load lasted less than four windows of %v", w.window)
@@ -242,26 +243,28 @@ func (w *workload) evaluate(env *stress.Env, rate float64, length time.Duration)
 		env.Unmeasured("stability_score", why)
 		return
 	}
-	due := rate * w.window.Seconds()
+	due := make([]float64, len(windows))
 	stable := int64(0)
-	rates := make([]float64, len(windows))
 	for i := range windows {
+		from := time.Duration(i) * w.window
+		due[i] = driven.DueBy(from+w.window) - driven.DueBy(from)
 		succeeded, failed := float64(windows[i].succeeded.Load()), float64(windows[i].failed.Load())
-		rates[i] = succeeded
-		if succeeded >= 0.9*due && failed < 0.01*(succeeded+failed) {
+		if succeeded >= 0.9*due[i] && failed < 0.01*(succeeded+failed) {
 			stable++
 		}
 	}
-	quarter := len(rates) / 4
-	env.Value("performance_degradation", degradation(sum(rates[:quarter]), sum(rates[len(rates)-quarter:])))
-	env.Value("stability_score", ratio(stable, int64(len(windows))))
-}
-
-func sum(values []float64) (total float64) {
-	for _, v := range values {
-		total += v
+	// carried is the share of what was due in some windows that succeeded in them:
+	// two shares compare as the throughputs do where the same was due.
+	carried := func(from, to int) float64 {
+		succeeded := int64(0)
+		for i := from; i < to; i++ {
+			succeeded += windows[i].succeeded.Load()
+		}
+		return float64(succeeded) / max(sum(due[from:to]), 1e-9)
 	}
-	return total
+	n := len(windows)
+	env.Value("performance_degradation", degradation(carried(0, n/4), carried(n-n/4, n)))
+	env.Value("stability_score", ratio(stable, int64(n)))
 }
 
 // tellEnded tells how many of the agents are not there any more.

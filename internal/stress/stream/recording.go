@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"mabeam-top/internal/stress/report"
 )
@@ -26,6 +27,19 @@ type Recording struct {
 
 // errNoEnd is what a recording lacks that can be read but ends too early.
 var errNoEnd = errors.New("it ends before its run has finished")
+
+// LoadRecording is ReadRecording of a file.
+func LoadRecording(path string) (*Recording, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read recording: %w", err)
+	}
+	r, err := ReadRecording(file)
+	if err := errors.Join(err, file.Close()); err != nil {
+		return nil, fmt.Errorf("read recording %s: %w", path, err)
+	}
+	return r, nil
+}
 
 // ReadRecording reads a recording as far as it goes: what comes after a line
 // that cannot be read is left out, because nobody could tell what it is about.

@@ -1,0 +1,43 @@
+package stress
+
+import (
+	"fmt"
+	"slices"
+
+	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/verdict"
+)
+
+// unreachable tells of the baselines that the step fails whatever the system does,
+// because less is asked of it than they want. That is what the arithmetic of
+// baselines says, and no fault of the system: who reads the verdict has to know.
+func (s *Step) unreachable(baselines verdict.Baselines) []string {
+	var told []string
+	for _, name := range baselines.Metrics(s.Component) {
+		m, err := s.Measurement.metric(name)
+		if err != nil || m.CappedBy == "" {
+			continue
+		}
+		b, _ := baselines.Find(s.Component, name)
+		most, text := m.cap(s.Params)
+		if b.Better == report.Higher && most < b.Value*(1-s.Tolerance) {
+			told = append(told, fmt.Sprintf("%s cannot meet its baseline of %s, as %s is %s: ask for more, or give the step baseline: none and thresholds of its own",
+				name, report.Quantity(b.Value, m.Unit), m.CappedBy, text))
+		}
+	}
+	return told
+}
+
+// cap is the most that the metric can be, and how the parameter says that.
+func (m Metric) cap(p Params) (most float64, text string) {
+	switch v := p[m.CappedBy].(type) {
+	case int:
+		return float64(v), report.Quantity(float64(v), "count")
+	case []int:
+		most = float64(slices.Max(v))
+		return most, report.Quantity(most, "count") + " at most"
+	default:
+		most = p.Float(m.CappedBy)
+		return most, report.Quantity(most, "1/s")
+	}
+}

@@ -1,0 +1,68 @@
+package stress
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/verdict"
+)
+
+// A step that asks for less than its baselines want fails, as always, but it says
+// that the system had no chance; so does the log when it begins.
+func TestUnreachableBaselines(t *testing.T) {
+	cat := Catalogue{{
+		Name: "event-stress", Component: "event_stress", Summary: "What rate holds?",
+		Params: []Param{
+			{Name: "rate", Kind: Rate, Default: 10000.0, Min: 1, Max: 1e6},
+			{Name: "bursts", Kind: Ints, Default: []int{20000}, Min: 1, Max: 1e6},
+		},
+		Metrics: []Metric{
+			{Name: "sustained_event_rate", Unit: "1/s", CappedBy: "rate"},
+			{Name: "burst_event_rate", Unit: "1/s", CappedBy: "bursts"},
+			{Name: "stability_score", Unit: "ratio"},
+		},
+		Run: func(_ context.Context, env *Env) error {
+			env.Operations(1, 0, 0)
+			env.Value("sustained_event_rate", env.Params.Float("rate"))
+			env.Value("burst_event_rate", 20000)
+			env.Value("stability_score", 1)
+			return nil
+		},
+	}}
+	const (
+		rate  = "sustained_event_rate cannot meet its baseline of 8k/s, as rate is 1k/s: ask for more, or give the step baseline: none and thresholds of its own"
+		burst = "burst_event_rate cannot meet its baseline of 15k/s, as bursts is 11,000 at most: ask for more, or give the step baseline: none and thresholds of its own"
+	)
+	for _, c := range []struct {
+		name, step string
+		verdict    report.Verdict
+		want       []string
+	}{
+		{"as asked", "{measure: event-stress}", report.Pass, nil},
+		{"within the tolerance", "{measure: event-stress, with: {rate: 6500/s}}", report.Warn, nil},
+		{"too low", "{measure: event-stress, with: {rate: 1000/s, bursts: [10, 11000]}}", report.Fail, []string{burst, rate}},
+		{"held against nothing", "{measure: event-stress, baseline: none, with: {rate: 1000/s}}", report.Pass, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			events, r := collect(t.Context(), t, Engine{Baselines: verdict.Builtin()}.Source(planOf(t, cat, scenarioOf("  - "+c.step+"\n"))))
+			step := r.Scenarios[0].Steps[0]
+			var told, logged []string
+			for _, text := range step.Recommendations {
+				if strings.Contains(text, "cannot meet") {
+					told = append(told, text)
+				}
+			}
+			for _, e := range events {
+				if e.Log != nil && e.Log.Level == "warn" {
+					logged = append(logged, strings.TrimPrefix(e.Log.Message, "event-stress: "))
+				}
+			}
+			want := strings.Join(c.want, "\n")
+			if step.Verdict != c.verdict || strings.Join(told, "\n") != want || strings.Join(logged, "\n") != want {
+				t.Errorf("%s, told %q, logged %q, want %s and %q", step.Verdict, told, logged, c.verdict, c.want)
+			}
+		})
+	}
+}
