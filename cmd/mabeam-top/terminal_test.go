@@ -105,7 +105,7 @@ func TestWholeWay(t *testing.T) {
 	if _, err := stream.NewReader(events).Read(); err != nil {
 		t.Fatal(err)
 	}
-	over := make(chan error)
+	over := make(chan error, 1)
 	go func() {
 		_, err := io.Copy(io.Discard, events)
 		_ = earlier.Wait() // its verdict is this machine's business
@@ -332,6 +332,12 @@ func TestTerminalGivenBack(t *testing.T) {
 			p.until("the process that it ran in died")
 			p.keys("q")
 		}, 3, report.Broken},
+		"terminated while suspended": {120, 40, func(p *pane) {
+			p.keys("C-z")
+			p.end()
+			send(syscall.SIGTERM)(p) // it hears of it when it goes on
+			p.run("fg")
+		}, 143, report.Interrupted},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -364,18 +370,36 @@ func TestQuitWithoutRun(t *testing.T) {
 		p.keys(key)
 		p.ends(exitOK)
 	}
+	p.run("mabeam-top")
+	p.untilTop("scenarios")
+	p.keys("C-z")
+	p.end()
+	p.givenBack()
+	p.run("fg")
+	p.until("was suspended for")
+	p.keys("q")
+	p.ends(exitOK)
 }
 
 // A window that is closed takes the program and its child along, and what was
 // measured is kept all the same.
 func TestTerminalClosed(t *testing.T) {
 	t.Parallel()
-	p := newPane(t, 120, 40)
-	p.run("mabeam-top -f hand.yaml --isolate always ages")
-	p.until(`RUN +0:0[1-9]`)
-	p.close()
-	if past := p.pastReports(); len(past) != 1 || past[0].Verdict != report.Interrupted {
-		t.Errorf("past runs: %+v", past)
+	for name, before := range map[string]func(*pane){
+		"running":   func(*pane) {},
+		"suspended": func(p *pane) { p.keys("C-z"); p.end() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPane(t, 120, 40)
+			p.run("mabeam-top -f hand.yaml --isolate always ages")
+			p.until(`RUN +0:0[1-9]`)
+			before(p)
+			p.close()
+			if past := p.pastReports(); len(past) != 1 || past[0].Verdict != report.Interrupted {
+				t.Errorf("past runs: %+v", past)
+			}
+		})
 	}
 }
 
@@ -436,6 +460,18 @@ func TestSuspend(t *testing.T) {
 	}
 }
 
+// Where no shell could let the program go on, it does not stop.
+func TestSuspendWithoutShell(t *testing.T) {
+	t.Parallel()
+	p := newPane(t, 120, 40)
+	p.run("exec mabeam-top")
+	p.untilTop("scenarios")
+	p.keys("C-z")
+	p.until("no shell with job control")
+	p.keys("?")
+	p.until("close help")
+}
+
 // Terminals that cannot show all there is get what they can, and what is none is
 // refused with a word.
 func TestPlainTerminal(t *testing.T) {
@@ -468,6 +504,22 @@ func TestPlainTerminal(t *testing.T) {
 			p.ends(exitInterrupted)
 		})
 	}
+
+	t.Run("read aloud", func(t *testing.T) {
+		t.Parallel()
+		p := newPane(t, 80, 24, "TERM=dumb")
+		p.run("mabeam-top -f hand.yaml --screen-reader ages")
+		p.until("open begins")
+		p.write("status")
+		p.keys("Enter")
+		p.until(`completed [\d.]+/s`)
+		if got := p.tells("screen #{alternate_on}, mouse #{mouse_any_flag}"); got != "screen 0, mouse 0" {
+			t.Errorf("it has taken %s", got)
+		}
+		p.keys("C-c")
+		p.until("INTERRUPTED")
+		p.ends(exitInterrupted)
+	})
 
 	t.Run("none", func(t *testing.T) {
 		t.Parallel()
