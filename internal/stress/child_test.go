@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -61,6 +62,10 @@ func die(ctx context.Context, mode string) error {
 		os.Exit(7)
 	case "kill":
 		return signalSelf("-KILL")
+	case "kill third":
+		if repetitions.Add(1) == 3 {
+			return signalSelf("-KILL")
+		}
 	case "panic elsewhere":
 		go func() { panic("planned panic in another goroutine") }()
 		<-ctx.Done()
@@ -77,6 +82,9 @@ func die(ctx context.Context, mode string) error {
 	}
 	return nil
 }
+
+// repetitions counts those that this process has carried out to die in the third.
+var repetitions atomic.Int64
 
 // The limits of a process of its own.
 const (
@@ -211,6 +219,21 @@ func TestChildDies(t *testing.T) {
 				t.Errorf("it is not one stream: %v", kinds)
 			}
 		})
+	}
+}
+
+// What the repetitions before the death said is the step's, and is told as being of
+// so many of them; the steps beside it lose nothing.
+func TestChildDiesInALaterRepetition(t *testing.T) {
+	plan := planOf(t, probing(nil), scenarioOf("  - {measure: probe, name: deadly, repeat: 4, with: {mode: kill third}}\n  - {measure: probe, name: beside, repeat: 4}\n"),
+		"name: next\ntitle: Next\nsteps:\n  - {measure: probe}\n")
+	_, r := collect(context.Background(), t, servedBy(t, "1").Source(plan))
+	deadly, beside := r.Scenarios[0].Steps[0], r.Scenarios[0].Steps[1]
+	if deadly.Verdict != report.Broken || len(deadly.Metrics["rate"].Samples) != 2 || deadly.Repetitions == nil || *deadly.Repetitions != (report.Repetitions{Finished: 2, Planned: 4}) {
+		t.Errorf("deadly: %s, %+v of %+v", deadly.Verdict, deadly.Metrics["rate"], deadly.Repetitions)
+	}
+	if beside.Verdict != report.Pass || len(beside.Metrics["rate"].Samples) != 4 || beside.Repetitions != nil || r.Scenarios[1].Verdict != report.Pass {
+		t.Errorf("beside: %s, %+v of %+v; next: %s", beside.Verdict, beside.Metrics["rate"], beside.Repetitions, r.Scenarios[1].Verdict)
 	}
 }
 

@@ -324,6 +324,33 @@ func TestEngineTellsWhatWentWrong(t *testing.T) {
 	}
 }
 
+// Of a step that is interrupted the repetitions that were finished are told, and
+// how many these are; one that was cut off is not among them.
+func TestEngineCancelledInALaterRepetition(t *testing.T) {
+	for finished := range 3 {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			plan := planOf(t, probing(nil), scenarioOf("  - {measure: probe, repeat: 4, with: {duration: 1s}}\n"))
+			var r report.Report
+			if err := (Engine{}).Source(plan).Run(ctx, func(e stream.Event) {
+				if e.Type == stream.RepetitionStarted && e.Repetition.Number == finished+1 {
+					time.AfterFunc(500*time.Millisecond, cancel)
+				}
+				if e.Report != nil {
+					r = *e.Report
+				}
+			}); err != nil {
+				t.Fatal(err)
+			}
+			step := r.Scenarios[0].Steps[0]
+			if step.Verdict != report.Interrupted || len(step.Metrics["rate"].Samples) != finished || step.Repetitions == nil || *step.Repetitions != (report.Repetitions{Finished: finished, Planned: 4}) {
+				t.Errorf("%s, %+v of %+v", step.Verdict, step.Metrics["rate"], step.Repetitions)
+			}
+		})
+	}
+}
+
 // Whenever a run is cancelled, it ends within a second, with all that was
 // finished, and with nothing left behind (synctest would tell).
 func TestEngineCancelled(t *testing.T) {

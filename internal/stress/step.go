@@ -28,6 +28,7 @@ type stepRun struct {
 	isolated bool
 	warm     time.Time // when its warm-up by time ends
 	number   int       // of the running repetition
+	finished int       // repetitions that said something
 	aborted  context.Context
 	abort    context.CancelFunc // ends aborted
 
@@ -229,6 +230,7 @@ func (s *stepRun) take(ctx context.Context, o outcome, err error) {
 		s.verdict, s.lagging = report.Inconclusive, o.Lagging
 		s.addError(errors.New(o.Lagging))
 	}
+	s.finished++
 	for name, one := range o.Results {
 		s.samples[name] = append(s.samples[name], one)
 	}
@@ -319,6 +321,9 @@ func (s *stepRun) finish(ctx context.Context, waited bool) report.Step {
 		Params:  Encode(s.step.Params, s.step.Measurement.Params),
 		Verdict: s.verdict, DurationSeconds: time.Since(s.began).Seconds(), Isolated: s.isolated, Steered: s.steered,
 		Metrics: metrics, Operations: s.operation, Errors: s.errors, Faults: s.faults, Probes: s.probes.Summary(),
+	}
+	if s.finished < s.step.Repeat {
+		result.Repetitions = &report.Repetitions{Finished: s.finished, Planned: s.step.Repeat}
 	}
 	result = verdict.Judge(result, verdict.Against{
 		Baselines: s.parent.engine.Baselines, Tolerance: s.step.Tolerance,

@@ -16,7 +16,7 @@ var csvHeader = []string{"scenario", "step", "kind", "name", "stat", "repetition
 
 // CSV writes what was measured as one value a row, for spreadsheets and
 // scripts. The column kind is metric, probe, or step, and stat says what the value is:
-// value (of a metric, or of what is told of a step: that it was steered by hand), sample (of one repetition, or of a probe at one time), or
+// value (of a metric, or of what is told of a step: that it was steered by hand, or how many of its repetitions finished), sample (of one repetition, or of a probe at one time), or
 // a statistic such as p99, min or last. Cells that have no meaning in a row are
 // empty, as is the value of what was not measured. A text that a spreadsheet
 // would take for a formula has an apostrophe before it.
@@ -60,6 +60,13 @@ func inert(s string) string {
 func (t csvTable) step(scenario string, step Step) {
 	if step.Steered {
 		t.row(csvRow{scenario: scenario, step: step.Name, kind: "step", name: "steered", stat: "value", value: "true", unit: "bool"})
+	}
+	if r := step.Repetitions; r != nil {
+		row := csvRow{scenario: scenario, step: step.Name, kind: "step", stat: "value", unit: "count"}
+		row.name, row.value = "repetitions_finished", strconv.Itoa(r.Finished)
+		t.row(row)
+		row.name, row.value = "repetitions_planned", strconv.Itoa(r.Planned)
+		t.row(row)
 	}
 	for _, name := range slices.Sorted(maps.Keys(step.Metrics)) {
 		m := step.Metrics[name]

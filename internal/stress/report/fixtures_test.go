@@ -168,8 +168,13 @@ func childDied() Report {
 
 func interrupted() Report {
 	s := Step{
-		Name: "storm", Measurement: "event-stress", Component: "event_stress", Verdict: Interrupted, DurationSeconds: 4.8,
-		Errors: []Error{{Message: "interrupted, 4.8 s after the step began, in repetition 1 of 5", Count: 1, FirstAtSeconds: 4.8}},
+		Name: "storm", Measurement: "event-stress", Component: "event_stress", Verdict: Interrupted, DurationSeconds: 14.8,
+		Repetitions: &Repetitions{Finished: 2, Planned: 5},
+		Metrics: map[string]Metric{
+			"sustained_event_rate": judged("1/s", Higher, 8000, 0.25, StatusExceed, 10000, 9990, 10010),
+			"dropped":              told("count", 0.0, 0, 0),
+		},
+		Errors: []Error{{Message: "interrupted in repetition 3 of 5", Count: 1, FirstAtSeconds: 14.8}},
 		Probes: probes(),
 	}
 	r := run(scenario("agent-creation", "Agent creation", creation()), scenario("event-storm", "Event storm", s))

@@ -184,6 +184,27 @@ func TestFormatsTellWhatWasSteered(t *testing.T) {
 	}
 }
 
+// A step whose metrics are not of all its repetitions says so in each format, and
+// no other does.
+func TestFormatsTellHowManyRepetitions(t *testing.T) {
+	says := map[Format]string{
+		FormatText: "2 of 5 repetitions", FormatMarkdown: "2 of 5 repetitions", FormatHTML: "metrics of 2 of 5 repetitions",
+		FormatJUnit: "metrics of 2 of 5 repetitions", FormatCSV: "storm,step,repetitions_finished,value,,,2,count", FormatJSON: `"planned": 5`,
+	}
+	for _, f := range formats {
+		for _, partial := range []bool{true, false} {
+			step := storm()
+			if partial {
+				step.Repetitions = &Repetitions{Finished: 2, Planned: 5}
+			}
+			out := string(written(t, f.format, run(scenario("event-storm", "Event storm", step)), Course{}))
+			if said := says[f.format]; said == "" || strings.Contains(out, said) != partial {
+				t.Errorf("%s, partial %v: %q is not told as it should be in\n%s", f.format, partial, said, out)
+			}
+		}
+	}
+}
+
 func TestJUnitIsValid(t *testing.T) {
 	for name, r := range everything() {
 		t.Run(name, func(t *testing.T) {

@@ -129,6 +129,9 @@ type htmlRegression struct {
 func stepOf(s Scenario, step Step, c Course, id string) htmlStep {
 	one := htmlStep{Step: step, ID: id, Took: Quantity(step.DurationSeconds, "s"), Peaks: peaks(step.Probes), Params: paramsOf(step)}
 	one.Facts = stepFacts(step)
+	if step.partial() {
+		one.Facts = append(one.Facts, "metrics of "+step.Repetitions.Text())
+	}
 	for _, k := range checksOf(step) {
 		row := htmlCheck{
 			Status: k.status, Name: k.name, Value: k.value, Kind: k.kind, Against: k.against, Difference: k.difference, Spread: k.spread,

@@ -190,6 +190,9 @@ func stepCases(s Scenario, step Step) []junitCase {
 	if step.Steered {
 		told = append(told, steeredByHand)
 	}
+	if step.partial() {
+		told = append(told, "metrics of "+step.Repetitions.Text())
+	}
 	for _, e := range step.Errors {
 		told = append(told, fmt.Sprintf("%s× %s (first at %s)", count(float64(e.Count)), e.Message, Quantity(e.FirstAtSeconds, "s")))
 	}

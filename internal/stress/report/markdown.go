@@ -150,6 +150,9 @@ func (m *markdown) steps(s Scenario) {
 		if step.Steered {
 			m.line("%s was %s while it was measured.\n", md(step.Name), steeredByHand)
 		}
+		if step.partial() {
+			m.line("The metrics of %s are of %s.\n", md(step.Name), step.Repetitions.Text())
+		}
 	}
 	if rest > 0 {
 		m.details(fmt.Sprintf("%d more metrics, held against nothing", rest), func() {

@@ -3,7 +3,10 @@
 // judges a metric; it only sums up judgements.
 package report
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Schema names the version of the JSON report. It changes when a reader of
 // the report would have to.
@@ -76,12 +79,15 @@ type Step struct {
 	Component string `json:"component"`
 	// Params holds every parameter in the notation of a scenario file,
 	// defaults included.
-	Params          map[string]any    `json:"params"`
-	Steered         bool              `json:"steered"`
-	Verdict         Verdict           `json:"verdict"`
-	Score           float64           `json:"score"`
-	DurationSeconds float64           `json:"duration_seconds"`
-	Isolated        bool              `json:"isolated"`
+	Params          map[string]any `json:"params"`
+	Steered         bool           `json:"steered"`
+	Verdict         Verdict        `json:"verdict"`
+	Score           float64        `json:"score"`
+	DurationSeconds float64        `json:"duration_seconds"`
+	Isolated        bool           `json:"isolated"`
+	// Repetitions says how many of its repetitions the metrics are of, if they
+	// are not of all; nil if they are.
+	Repetitions     *Repetitions      `json:"repetitions,omitempty"`
 	Metrics         map[string]Metric `json:"metrics"`
 	Thresholds      []Threshold       `json:"thresholds"`
 	Operations      Operations        `json:"operations"`
@@ -90,6 +96,23 @@ type Step struct {
 	Probes          map[string]Probe  `json:"probes"`
 	Recommendations []string          `json:"recommendations"`
 }
+
+// Repetitions says of how many repetitions a step's metrics are, and of how many
+// they should be. One that an interruption or a death cut off is not among the
+// finished ones; one that a threshold stopped is.
+type Repetitions struct {
+	Finished int `json:"finished"`
+	Planned  int `json:"planned"`
+}
+
+// Text tells it in a line.
+func (r Repetitions) Text() string {
+	return fmt.Sprintf("%d of %d repetitions", r.Finished, r.Planned)
+}
+
+// partial says that the step has metrics, and not of all its repetitions. One
+// without any says by itself that there are none.
+func (s Step) partial() bool { return s.Repetitions != nil && s.Repetitions.Finished > 0 }
 
 // A Metric is one measured quantity and its judgement.
 type Metric struct {

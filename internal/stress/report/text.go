@@ -294,6 +294,9 @@ func distribution(m Metric) string {
 // step writes one step: its table, then what it counted.
 func (p *page) step(s Step, columns columns) {
 	p.heading(plain, "  "+named(s.Name, strings.Join(stepFacts(s), ", ")), s.Verdict, s.Score, s.DurationSeconds)
+	if s.partial() { // not in the heading, of which a narrow page cuts the end
+		p.field("metrics", "of "+s.Repetitions.Text())
+	}
 	if checks := checksOf(s); len(checks) > 0 {
 		p.table(checks, columns)
 	}
@@ -327,7 +330,7 @@ func stepFacts(s Step) []string {
 	for _, m := range s.Metrics {
 		repetitions = max(repetitions, len(m.Samples))
 	}
-	if repetitions > 1 {
+	if repetitions > 1 && !s.partial() {
 		facts = append(facts, strconv.Itoa(repetitions)+" repetitions")
 	}
 	if s.Isolated {

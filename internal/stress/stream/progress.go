@@ -236,10 +236,9 @@ func (p *Progress) outcome(s report.Step) string {
 			}
 		}
 	case report.Broken, report.Inconclusive:
-		if len(s.Errors) > 0 {
-			first, _, _ := strings.Cut(s.Errors[0].Message, "\n")
-			reasons = append(reasons, report.Clean(first))
-		}
+		// Not the first error: one that was there before is not why.
+		first, _, _ := strings.Cut(s.Reason(), "\n")
+		reasons = append(reasons, report.Clean(first))
 	}
 	if len(reasons) > 0 {
 		text += ": " + strings.Join(reasons, ", ")

@@ -28,7 +28,7 @@ func watchedRun() []Event {
 			"success_rate":      {Value: 1.0, Unit: "ratio", Status: report.StatusPass},
 		},
 	}
-	broken := report.Step{Name: "calm", Verdict: report.Broken, DurationSeconds: 0.6, Errors: []report.Error{{Message: "agent\x1b[2J crashed\nstack", Count: 1}}}
+	broken := report.Step{Name: "calm", Verdict: report.Broken, DurationSeconds: 0.6, Errors: []report.Error{{Message: "was there before", Count: 1}, {Message: "agent\x1b[2J crashed\nstack", Count: 1}}}
 	events := []Event{
 		{T: 0, Type: RunStarted, Run: &Run{Scenarios: []string{"storm", "calm"}, EstimateSeconds: 12}},
 		{T: 0, Type: ScenarioStarted, Scenario: &Scenario{Name: "storm", EstimateSeconds: 10}},

@@ -341,6 +341,23 @@ func TestRecommend(t *testing.T) {
 	}
 }
 
+func TestRecommendTellsWhatIsPartial(t *testing.T) {
+	for _, c := range []struct {
+		verdict     report.Verdict
+		repetitions *report.Repetitions
+		want        string
+	}{
+		{report.Interrupted, nil, "the step was interrupted: what it measured is partial"},
+		{report.Interrupted, &report.Repetitions{Finished: 2, Planned: 4}, "the step was interrupted: what it measured is partial (its metrics are of 2 of 4 repetitions)"},
+		{report.Broken, &report.Repetitions{Planned: 4}, "the step could not be measured to its end: see its errors"},
+	} {
+		step := Judge(report.Step{Verdict: c.verdict, Repetitions: c.repetitions}, Against{})
+		if got := strings.Join(step.Recommendations, "\n"); got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+}
+
 func TestRecommendWindow(t *testing.T) {
 	step := Judge(measured("", map[string]report.Metric{"rate": metric(100.0, "1/s")}), Against{
 		Thresholds: []Threshold{{Metric: "rate", Condition: Condition{">=", 90}, Window: time.Second}},

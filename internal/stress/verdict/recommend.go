@@ -21,9 +21,9 @@ func recommend(step report.Step, against Against) []string {
 	case report.Inconclusive:
 		told = append(told, against.Inconclusive)
 	case report.Broken:
-		told = append(told, "the step could not be measured to its end: see its errors")
+		told = append(told, "the step could not be measured to its end: see its errors"+partial(step))
 	case report.Interrupted:
-		told = append(told, "the step was interrupted: what it measured is partial")
+		told = append(told, "the step was interrupted: what it measured is partial"+partial(step))
 	}
 	for _, t := range step.Thresholds {
 		if !t.OK {
@@ -50,6 +50,14 @@ func recommend(step report.Step, against Against) []string {
 		told = append(told, fmt.Sprintf("%s of %s operations were dropped before they were carried out", report.Quantity(float64(o.Dropped), "count"), report.Quantity(float64(o.Attempted), "count")))
 	}
 	return told
+}
+
+// partial says what the metrics are of, of a step that was not measured to its end.
+func partial(step report.Step) string {
+	if step.Repetitions == nil || step.Repetitions.Finished == 0 {
+		return ""
+	}
+	return " (its metrics are of " + step.Repetitions.Text() + ")"
 }
 
 // thresholdAdvice says how a threshold was missed.
