@@ -113,54 +113,36 @@ func measureCapacity(ctx context.Context, env *stress.Env, c carrier) error {
 	if err != nil {
 		return fmt.Errorf("get ready for %s: %w", c.of, err)
 	}
-	probes, failed := 0, probed{}
-	try := func(rate float64) (one probed, held bool, err error) {
+	probes := 0
+	var best, failed probed // the latest that was held, and that was not
+	try := func(rate float64) (held bool, err error) {
 		runtime.GC() // what the last probe left behind is not this one's
 		probes++
-		one, err = offer(ctx, stress.Stage{Rate: rate, For: p.Duration("probe_duration")})
-		if held = err == nil && one.within(p); !held {
+		one, err := offer(ctx, stress.Stage{Rate: rate, For: p.Duration("probe_duration")})
+		if held = err == nil && one.within(p); held {
+			best = one
+		} else {
 			failed = one
 		}
-		return one, held, err
+		return held, err
 	}
-	var best probed // at the highest rate held
 	s := search{
 		start: p.Float("start"), step: p.Float("step"), precision: p.Float("precision"),
 		most: min(1e7, maxStressEvents/p.Duration("probe_duration").Seconds()),
 	}
 	highest, settled := 0.0, false
 	for range searches {
-		began := probes
-		highest, err = s.run(func(rate float64, tries int) (bool, error) {
-			for range tries {
-				one, held, err := try(rate)
-				if held {
-					best = one
-				}
-				if held || err != nil {
-					return held, err
-				}
-			}
-			return false, nil
-		}, func() bool { return probes-began >= maxCapacityProbes })
-		for range 1 + stepsDown {
-			if highest == 0 || settled || err != nil {
-				break
-			}
-			if settled, err = heldAgain(func() (held bool, err error) {
-				one, held, err := try(highest)
-				if held {
-					best = one
-				}
-				return held, err
-			}); !settled {
-				highest *= 1 - s.precision
-			}
-		}
-		if err != nil {
+		last := probes + maxCapacityProbes
+		if highest, err = s.run(try, func() bool { return probes >= last }); err != nil {
 			return err
 		}
-		if settled || highest == 0 {
+		if highest == 0 {
+			break
+		}
+		if highest, settled, err = s.settle(highest, try); err != nil {
+			return err
+		}
+		if settled {
 			break
 		}
 	}
@@ -179,6 +161,18 @@ func measureCapacity(ctx context.Context, env *stress.Env, c carrier) error {
 	env.Value("capacity_per_second", highest)
 	env.Latency("knee_latency_ms", best.latency)
 	return nil
+}
+
+// settle offers a rate again and again, and lower ones if it was held by luck. It
+// says whether one was held again.
+func (s search) settle(rate float64, try func(rate float64) (bool, error)) (settledAt float64, settled bool, err error) {
+	for range 1 + stepsDown {
+		if settled, err = heldAgain(func() (bool, error) { return try(rate) }); settled || err != nil {
+			return rate, settled, err
+		}
+		rate *= 1 - s.precision
+	}
+	return rate, false, nil
 }
 
 // heldAgain says whether a rate is held againHeld times of againTries. It tries
@@ -212,14 +206,18 @@ type search struct {
 	precision   float64
 }
 
-// run asks held of one rate after the other, each to be tried so often before
-// it counts as not held, until enough says that it has to end. It returns 0 if
-// no rate was held.
-func (s search) run(held func(rate float64, tries int) (bool, error), enough func() bool) (highest float64, err error) {
+// run tries one rate after the other, each several times before it counts as not
+// held, until enough says that it has to end. It returns 0 if no rate was held.
+func (s search) run(try func(rate float64) (held bool, err error), enough func() bool) (highest float64, err error) {
 	low, high := 0.0, math.Inf(1) // the highest rate held, and the lowest that is not
 	rate, step, tries := s.start, s.step, capacityTries
 	for !enough() {
-		ok, err := held(rate, tries)
+		var ok bool
+		for range tries {
+			if ok, err = try(rate); ok || err != nil {
+				break
+			}
+		}
 		switch {
 		case err != nil:
 			return 0, err

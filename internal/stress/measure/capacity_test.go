@@ -168,12 +168,12 @@ func TestSearch(t *testing.T) {
 		truth := number("capacity", 1, 1e6)
 		s := search{start: number("start", 1, 1e7), step: number("step", 1, 1e7), precision: number("precision", 0.005, 1), most: 1e7}
 		rates := 0
-		got, err := s.run(func(rate float64, _ int) (bool, error) {
+		got, err := s.run(func(rate float64) (bool, error) {
 			rates++
 			return rate <= truth, nil
-		}, func() bool { return rates > 80 })
+		}, func() bool { return rates > 300 })
 		if err != nil || got > truth || got < truth/(1+s.precision)*(1-1e-9) {
-			t.Fatalf("found %v of %v after %d rates, %v", got, truth, rates, err)
+			t.Fatalf("found %v of %v after %d tries, %v", got, truth, rates, err)
 		}
 	})
 }
