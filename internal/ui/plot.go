@@ -96,8 +96,8 @@ func (p plot) draw(s *styles, at span, times []upright, width, height int) []str
 	traces := make([]trace, len(p.series))
 	for i, line := range p.series {
 		traces[i] = newTrace(line.points, at, a, c.across, c.down)
-		if line.filled && !s.ascii && !s.colorless {
-			c.overlay(cells, c.shade(traces[i], line.look), line.look.fill, shadeLayer)
+		if line.filled && !s.ascii && !s.colorless && line.look.fill != line.look.line {
+			c.overlay(cells, c.shade(traces[i]), line.look.fill, shadeLayer)
 		}
 	}
 	for i, line := range slices.Backward(p.series) {
@@ -323,17 +323,12 @@ func (c dotCanvas) ink(line []stroke, pattern int) [][]rune {
 	return grid.BraillePatterns()
 }
 
-// shade returns sparse dots in braille for what is under a line; still sparser
-// where their colour is that of the line.
-func (c dotCanvas) shade(t trace, l look) [][]rune {
-	every := 2
-	if l.fill == l.line {
-		every = 4
-	}
+// shade returns dots in braille for what is under a line.
+func (c dotCanvas) shade(t trace) [][]rune {
 	grid := graph.NewBrailleGrid(c.cols, c.rows, 0, 1, 0, 1)
 	for x, stroke := range t.line {
 		for dot := range stroke.low {
-			if stroke != noStroke && (x+dot)%every == 0 && (every == 2 || dot%2 == 0) {
+			if stroke != noStroke {
 				grid.Set(canvas.Point{X: x, Y: c.down - 1 - dot})
 			}
 		}
