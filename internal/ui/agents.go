@@ -153,7 +153,7 @@ func (l *live) noInspection(some bool, f filter, what string) string {
 	case some && !f.empty():
 		return "none of these " + what + " matches the filter"
 	case l.inspected() != nil:
-		return "no " + what + " in this step"
+		return "no " + what + " at this moment"
 	case len(l.shown.Inspections) > 0:
 		return "nobody looked inside before " + report.Clock(l.shown.Inspections[0].T)
 	case l.steerable && !l.blind:
