@@ -294,12 +294,13 @@ func (w *reportWriter) reportRows(sc report.Scenario, step report.Step) []report
 
 // tableOf draws rows in columns.
 func (w *reportWriter) tableOf(list []reportRow, width int) []string {
-	const word, value, share = 6, 11, 10
-	names, against, spread := 12, 0, 0
+	const word, value = 6, 11
+	names, against, share, spread := 12, 0, 9, 0
 	for _, r := range list {
 		spread = max(spread, ansi.StringWidth(r.spread))
 		names = max(names, ansi.StringWidth(r.name))
 		against = max(against, ansi.StringWidth(r.against))
+		share = max(share, ansi.StringWidth(r.share))
 	}
 	// What there is no room for is left out, the least important first.
 	room := width - 3 - word - 1 - value - 1 - min(names, 24)
@@ -311,7 +312,7 @@ func (w *reportWriter) tableOf(list []reportRow, width int) []string {
 		return true
 	}
 	withAgainst := take(against + 2)
-	withShare := take(share + 1)
+	withShare := take(share + 2)
 	withBar := take(barWidth + 2)
 	withSpread := spread > 0 && take(spread+2)
 	names = min(names, 24+max(room, 0))
@@ -323,7 +324,7 @@ func (w *reportWriter) tableOf(list []reportRow, width int) []string {
 			row += "  " + w.muted.on(w.pad(r.against, against))
 		}
 		if withShare {
-			row += " " + w.padLeft(r.share, share)
+			row += "  " + w.padLeft(r.share, share)
 		}
 		if withBar {
 			row += "  " + w.pad(r.bar, barWidth)
