@@ -87,10 +87,18 @@ func (k *CourseKeeper) update(name string, change func(*report.CourseStep)) {
 	}
 }
 
-// fault marks a fault. The same one again within markGap is counted there.
+// fault marks a fault. The same one again within markGap is counted there, unless
+// another repetition has begun since.
 func (k *CourseKeeper) fault(f Fault) {
 	faults := k.course.Faults
-	for i := len(faults) - 1; i >= 0 && k.now-faults[i].At < markGap; i-- {
+	begun := 0.0
+	k.update(f.Step, func(s *report.CourseStep) {
+		begun = s.From
+		if n := len(s.Repetitions); n > 0 {
+			begun = s.Repetitions[n-1].At
+		}
+	})
+	for i := len(faults) - 1; i >= 0 && k.now-faults[i].At < markGap && faults[i].At >= begun; i-- {
 		if faults[i].Fault == f.Fault && faults[i].Step == f.Step {
 			faults[i].Count++
 			faults[i].Hit = report.AddHit(faults[i].Hit, f.Target)

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"testing"
@@ -54,6 +55,32 @@ func TestCourseKeeper(t *testing.T) {
 	}
 	if len(c.Faults) != 2 || c.Faults[0].Count != 2 || c.Faults[1].Count != 1 {
 		t.Errorf("faults %v", c.Faults)
+	}
+}
+
+// Faults that follow each other closely are not one if another repetition, or another
+// step, has begun in between.
+func TestCourseKeeperKeepsFaultsOfRepetitionsApart(t *testing.T) {
+	var k CourseKeeper
+	fault := func(at float64, step string) {
+		k.Add(Event{T: at, Type: FaultInjected, Fault: &Fault{Step: step, Fault: "kill_agents"}})
+	}
+	k.Add(Event{T: 0, Type: StepStarted, Step: &Step{Name: "one"}})
+	k.Add(Event{T: 0, Type: StepStarted, Step: &Step{Name: "two"}})
+	k.Add(Event{T: 1, Type: RepetitionStarted, Repetition: &Repetition{Step: "one", Number: 1}})
+	fault(1.01, "one")
+	fault(1.02, "two") // beside it
+	fault(1.03, "one")
+	k.Add(Event{T: 1.04, Type: RepetitionStarted, Repetition: &Repetition{Step: "one", Number: 2}})
+	fault(1.05, "one")
+	fault(1.06, "one")
+	fault(1.07, "two")
+	var got []string
+	for _, f := range k.Course().Faults {
+		got = append(got, fmt.Sprintf("%s %v ×%d", f.Step, f.At, f.Count))
+	}
+	if want := []string{"one 1.01 ×2", "two 1.02 ×2", "one 1.05 ×2"}; !slices.Equal(got, want) {
+		t.Errorf("faults %v, want %v", got, want)
 	}
 }
 
