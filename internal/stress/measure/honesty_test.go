@@ -188,6 +188,10 @@ func TestDropsAreCountedExactly(t *testing.T) {
 				})
 				s := onlyStep(t, cat, "system: {mailbox: 100, bus_policy: "+policy+"}",
 					"{measure: event-stress, with: {rate: 1000/s, duration: 1s, burst: 1000/s, burst_duration: 100ms, subscribers: 1}}")
+				// Operations are events, all of which the bus took.
+				if s.Operations != (report.Operations{Attempted: 1100, Succeeded: 1100}) {
+					t.Errorf("operations %+v", s.Operations)
+				}
 				if dropped, made := value(t, s, "dropped"), value(t, s, "events_processed"); dropped != 399 || made != 1100-399 {
 					t.Errorf("%v dropped and %v processed of 1,100, want 399 dropped", dropped, made)
 				}
