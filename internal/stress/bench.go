@@ -47,9 +47,17 @@ type watcher interface {
 	// pass passes an event on, which happened at that time. Measured says of a
 	// sample that it was taken in the measured part.
 	pass(at time.Time, e stream.Event, measured bool)
-	// driving says that a part begins or ends a load, for these of its metrics;
-	// none means all.
-	driving(at time.Time, part int, on bool, metrics []string)
+	// driving says that a part begins or ends a load.
+	driving(at time.Time, part int, l loadEvent)
+}
+
+// A loadEvent says that a load begins, and which, or ends.
+type loadEvent struct {
+	On bool `json:"on"`
+	// Metrics are what it is for; none means all.
+	Metrics []string `json:"metrics,omitempty"`
+	// Follows says that it has a rate that can be changed by hand.
+	Follows bool `json:"follows,omitempty"`
 }
 
 // A job is one repetition of steps of a group, side by side on a fresh system.
@@ -229,11 +237,11 @@ func newPartRun(b *bench, j job, i int, seed uint64, system *mabeam.System, opti
 		began: time.Now().Add(-own.Elapsed), aborted: own.aborted, results: map[string]sample{},
 		gate: newGate(b.helm),
 	}
-	env.driving = func(bool, []string) {}
+	env.driving = func(loadEvent) {}
 	if j.Number == 0 {
 		env.warmup = step.Warmup
 	} else {
-		env.driving = func(on bool, metrics []string) { w.driving(time.Now(), i, on, metrics) }
+		env.driving = func(l loadEvent) { w.driving(time.Now(), i, l) }
 		injected := func(kind, hit string, byHand bool) {
 			w.pass(time.Now(), stream.Event{Type: stream.FaultInjected, Fault: &stream.Fault{Step: step.Name, Fault: kind, Target: hit, ByHand: byHand}}, true)
 		}

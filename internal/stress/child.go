@@ -74,9 +74,8 @@ type message struct {
 }
 
 type drivingPart struct {
-	Part    int      `json:"part"`
-	On      bool     `json:"on"`
-	Metrics []string `json:"metrics,omitempty"`
+	Part int `json:"part"`
+	loadEvent
 }
 
 type done struct {
@@ -238,7 +237,7 @@ func (m message) tell(began time.Time, w watcher) {
 		w.pass(at, *m.Event, m.Measured)
 	}
 	if m.Driving != nil {
-		w.driving(at, m.Driving.Part, m.Driving.On, m.Driving.Metrics)
+		w.driving(at, m.Driving.Part, m.Driving.loadEvent)
 	}
 }
 

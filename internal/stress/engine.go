@@ -64,6 +64,7 @@ type run struct {
 	clock   clock      // stands still while the load is held
 	steerMu sync.Mutex // guards what follows
 	rig     rig        // that carries out a repetition; nil if none does
+	taking  []*stepRun // that it carries out
 	stop    context.CancelFunc
 	over    bool
 	// These are the latest of their kind; without Do there was none.
@@ -336,9 +337,9 @@ func (g *groupRun) repetition(ctx context.Context) {
 		where = g.parent.newChild(g.limits)
 		defer g.parent.close(where)
 	}
-	g.parent.use(where)
+	g.parent.use(where, taking)
 	outcomes, profiled, err := where.run(ctx, j, jobWatcher{g.parent, taking})
-	g.parent.use(nil)
+	g.parent.use(nil, nil)
 	if j.Number > 0 {
 		g.parent.profiles.Add(profiled)
 	}
@@ -371,6 +372,6 @@ func (w jobWatcher) pass(at time.Time, e stream.Event, measured bool) {
 }
 
 // driving implements watcher.
-func (w jobWatcher) driving(at time.Time, part int, on bool, metrics []string) {
-	w.steps[part].driving(at, on, metrics)
+func (w jobWatcher) driving(at time.Time, part int, l loadEvent) {
+	w.steps[part].driving(at, l)
 }

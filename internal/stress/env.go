@@ -33,7 +33,7 @@ type Env struct {
 	warmup      Warmup               // of a warm-up only: where it ends
 	began       time.Time
 	aborted     context.Context // ends when a threshold ends the loads
-	driving     func(on bool, metrics []string)
+	driving     func(loadEvent)
 	faults      *faults // nil if the step has none, and none can be injected by hand
 	gate        *gate   // what its loads pass
 
@@ -190,8 +190,8 @@ func (d *Driver) Drive(ctx context.Context, op func(context.Context, Op) error) 
 	loading, stop := context.WithCancel(ctx)
 	defer stop()
 	defer context.AfterFunc(e.aborted, stop)()
-	e.driving(true, d.load.Metrics)
-	defer e.driving(false, nil)
+	e.driving(loadEvent{On: true, Metrics: d.load.Metrics, Follows: d.load.follows()})
+	defer e.driving(loadEvent{})
 	e.earlier.Store(before.Attempted)
 	if e.Aborted() || !e.gate.begin(loading, d.load) {
 		return Driven{Latency: NewHistogram()}, ctx.Err()
@@ -275,6 +275,9 @@ func (e *Env) Inconclusive(why string) {
 	defer e.mu.Unlock()
 	e.lagging = why
 }
+
+// follows says whether the load has a rate that can be changed by hand.
+func (l Load) follows() bool { return len(l.Stages) > 0 && !l.Steady }
 
 // upTo shortens a load to a number of operations.
 func (l Load) upTo(operations int) Load {

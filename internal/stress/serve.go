@@ -199,6 +199,6 @@ func (s *server) pass(at time.Time, e stream.Event, measured bool) {
 }
 
 // driving implements watcher.
-func (s *server) driving(at time.Time, part int, on bool, metrics []string) {
-	s.write(at, message{Driving: &drivingPart{Part: part, On: on, Metrics: metrics}})
+func (s *server) driving(at time.Time, part int, l loadEvent) {
+	s.write(at, message{Driving: &drivingPart{part, l}})
 }

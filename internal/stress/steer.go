@@ -60,6 +60,9 @@ func (r *run) Command(c stream.Command) error {
 			r.logByHand("the rate is " + report.Percent(c.Rate) + " of what was planned")
 		}
 		r.rate = c
+		for _, s := range r.taking {
+			s.setRate(c.Rate, time.Now())
+		}
 	case stream.SetInspection:
 		r.inspection = c
 	}
@@ -94,11 +97,17 @@ func (r *run) settings() []stream.Command {
 	return all
 }
 
-// use says which rig carries out repetitions from now on; nil is none.
-func (r *run) use(where rig) {
+// use says which rig carries out a repetition of which steps from now on; nil is
+// none.
+func (r *run) use(where rig, taking []*stepRun) {
 	r.steerMu.Lock()
 	defer r.steerMu.Unlock()
-	r.rig = where
+	r.rig, r.taking = where, taking
+	if r.rate.Do != "" {
+		for _, s := range taking {
+			s.setRate(r.rate.Rate, time.Now())
+		}
+	}
 	if where != nil {
 		for _, c := range r.settings() {
 			_ = where.command(c) // a setting is refused only by a process that has died or hangs, which shows by itself

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
 
@@ -95,6 +96,49 @@ func TestRateIsMultipliedFromThenOn(t *testing.T) {
 			t.Errorf("%d operations, steered %v", n, step.Steered)
 		}
 	})
+}
+
+// Windows in which a hand has changed the rate say nothing about the system, and stop
+// nothing; if no other is left of a threshold, there is no verdict on it. What is not
+// done per second is held all the same.
+func TestWindowsLeaveOutARateSetByHand(t *testing.T) {
+	set := func(t *testing.T, s stream.Steerable, at time.Duration, rate float64) {
+		time.Sleep(at)
+		obey(t, s, stream.Command{Do: stream.SetRate, Rate: rate})
+	}
+	for _, c := range []struct {
+		name, threshold string
+		by              func(t *testing.T, s stream.Steerable)
+		verdict         report.Verdict
+		says            string
+	}{
+		{"lowered and put back", "rate: {is: '>= 98', window: 1s, abort: true}", func(t *testing.T, s stream.Steerable) {
+			set(t, s, 3*time.Second, 0.3)
+			set(t, s, 3050*time.Millisecond, 1) // within an interval of samples
+		}, report.Pass, ""},
+		{"raised", "rate: {is: '<= 102', window: 1s}", func(t *testing.T, s stream.Steerable) { set(t, s, 5*time.Second, 2) }, report.Pass, ""},
+		{"the start is left out once", "rate: {is: '>= 98', window: 1s, after: 4s}", func(t *testing.T, s stream.Steerable) {
+			set(t, s, 2*time.Second, 0.3)
+			set(t, s, 5*time.Second, 1)
+		}, report.Pass, ""},
+		{
+			"nothing is left", "rate: {is: '>= 98', window: 1s}", func(t *testing.T, s stream.Steerable) { set(t, s, 500*time.Millisecond, 0.3) },
+			report.Inconclusive, "the rate was changed by hand, and of rate no whole window is left",
+		},
+		{"it fails before", "rate: {is: '>= 200', window: 1s}", func(t *testing.T, s stream.Steerable) { set(t, s, 3*time.Second, 0.3) }, report.Fail, ""},
+		{"it is no rate", "time_ms: {is: '< 1', window: 1s}", func(t *testing.T, s stream.Steerable) { set(t, s, 500*time.Millisecond, 0.3) }, report.Fail, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				source := strings.Replace(openLoad, "operations: 10}}", "operations: 10}, thresholds: {"+c.threshold+"}}", 1)
+				events := steered(t, source, func(s stream.Steerable) { c.by(t, s) })
+				step := events[len(events)-1].Report.Scenarios[0].Steps[0]
+				if step.Verdict != c.verdict || !step.Steered || !strings.Contains(step.Reason(), c.says) {
+					t.Errorf("%s, %q, want %s; %+v, errors %+v", step.Verdict, step.Reason(), c.verdict, step.Thresholds, step.Errors)
+				}
+			})
+		})
+	}
 }
 
 func TestFaultsAndLooksByHand(t *testing.T) {

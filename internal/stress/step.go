@@ -43,16 +43,22 @@ type stepRun struct {
 	probes  stream.Probes
 	series  map[string][]verdict.Series
 	faults  []report.Fault
-	driven  bool     // a load is running
-	metrics []string // that it is for; none means all
+	load    loadEvent // that runs
+	loaded  time.Time // when it began
 	sampled time.Time
+	// rate is what the rate of the loads that follow is multiplied by since
+	// turned. Readings of which it was not 1 are leftOut of windows, and of
+	// lowered it was below.
+	rate             float64
+	turned           time.Time
+	leftOut, lowered bool
 }
 
 func newStepRun(r *run, step *Step, group int, isolated bool) *stepRun {
 	aborted, abort := context.WithCancel(context.Background())
 	s := &stepRun{
 		parent: r, step: step, began: time.Now(), isolated: isolated,
-		aborted: aborted, abort: abort,
+		aborted: aborted, abort: abort, rate: 1,
 		samples: map[string][]sample{}, series: map[string][]verdict.Series{},
 	}
 	for _, planned := range step.Faults {
@@ -158,26 +164,47 @@ func (s *stepRun) injected(at time.Time, f stream.Fault) {
 
 // driving notes that a load begins or ends. Thresholds with a window look at
 // each load by itself.
-func (s *stepRun) driving(at time.Time, on bool, metrics []string) {
+func (s *stepRun) driving(at time.Time, l loadEvent) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.driven, s.metrics = on, metrics
-	if !on {
-		return
+	s.load = l
+	if l.On {
+		s.loaded, s.sampled = at, time.Time{}
+		s.beginSeries(at)
 	}
-	s.sampled = time.Time{}
-	start := at.Sub(s.began).Seconds()
+}
+
+// beginSeries begins new series for the thresholds that are watched on the load
+// that runs, of which no window reaches back to before at; the lock is held.
+func (s *stepRun) beginSeries(at time.Time) {
 	for _, t := range s.step.Thresholds {
 		if s.watches(t) {
-			s.series[t.Metric] = append(s.series[t.Metric], verdict.Series{Start: start})
+			start := at.Add(-t.After) // which counts from the load's start
+			if start.Before(s.loaded) {
+				start = s.loaded
+			}
+			s.series[t.Metric] = append(s.series[t.Metric], verdict.Series{Start: start.Sub(s.began).Seconds()})
 		}
+	}
+}
+
+// setRate notes that the rate of the loads was multiplied by hand.
+func (s *stepRun) setRate(rate float64, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.rate == rate {
+		return
+	}
+	s.rate, s.turned = rate, at
+	if s.load.Follows {
+		s.beginSeries(at)
 	}
 }
 
 // watches says whether a threshold is to be held against the load that runs.
 func (s *stepRun) watches(t verdict.Threshold) bool {
 	base, _, _ := strings.Cut(t.Metric, ".")
-	return t.Window > 0 && s.driven && (len(s.metrics) == 0 || slices.Contains(s.metrics, base))
+	return t.Window > 0 && s.load.On && (len(s.load.Metrics) == 0 || slices.Contains(s.load.Metrics, base))
 }
 
 // repetitionSeed gives each repetition of each step randomness of its own that
@@ -272,12 +299,19 @@ func (s *stepRun) sample(at time.Time, values map[string]float64) {
 	s.probes.Add(values)
 	// The first sample after the load's begin tells of the time before it too.
 	whole := !s.sampled.IsZero()
+	// What is done per second at another rate than planned is the hand's doing.
+	byHand := s.load.Follows && (s.rate != 1 || whole && !s.sampled.After(s.turned))
+	s.lowered = s.lowered || byHand && s.rate < 1
 	s.sampled = at
 	for _, t := range s.step.Thresholds {
 		series := s.series[t.Metric]
 		m, _ := s.step.Measurement.metric(t.Metric)
 		value, ok := values[m.shownBy(t.Metric)]
 		if !whole || !ok || !s.watches(t) {
+			continue
+		}
+		if byHand && m.Unit == "1/s" {
+			s.leftOut = true
 			continue
 		}
 		now := &series[len(series)-1]
@@ -316,6 +350,10 @@ func (s *stepRun) finish(ctx context.Context, waited bool) report.Step {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if why := s.withoutWindow(); why != "" && s.verdict == "" {
+		s.verdict, s.lagging = report.Inconclusive, why
+		s.addError(errors.New(why))
+	}
 	result := report.Step{
 		Name: s.step.Name, Measurement: s.step.Measurement.Name, Component: s.step.Component,
 		Params:  Encode(s.step.Params, s.step.Measurement.Params),
@@ -331,7 +369,28 @@ func (s *stepRun) finish(ctx context.Context, waited bool) report.Step {
 		Inconclusive: s.lagging, CPUs: s.parent.engine.Host.CPUs,
 	})
 	result.Recommendations = append(result.Recommendations, s.step.unreachable(s.parent.engine.Baselines)...)
+	if s.lowered {
+		result.Recommendations = append(result.Recommendations, s.step.heldBack(result.Metrics)...)
+	}
 	return result
+}
+
+// withoutWindow says of which threshold no window is left, because the rate was
+// changed by hand; empty if there is none. The lock is held.
+func (s *stepRun) withoutWindow() string {
+	if !s.leftOut {
+		return ""
+	}
+	for _, t := range s.step.Thresholds {
+		m, _ := s.step.Measurement.metric(t.Metric)
+		if t.Window == 0 || m.Unit != "1/s" {
+			continue
+		}
+		if _, ok := t.Worst(s.series[t.Metric]...); !ok {
+			return fmt.Sprintf("the rate was changed by hand, and of %s no whole window is left in which it was as planned, so nothing can be said of that threshold", t.Metric)
+		}
+	}
+	return ""
 }
 
 // summarize makes a metric of what the repetitions said: the median of the

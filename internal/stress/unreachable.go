@@ -28,6 +28,19 @@ func (s *Step) unreachable(baselines verdict.Baselines) []string {
 	return told
 }
 
+// heldBack tells of the metrics that missed their baselines and cannot be more than
+// a rate that somebody has lowered by hand.
+func (s *Step) heldBack(metrics map[string]report.Metric) []string {
+	var told []string
+	for _, m := range s.Measurement.Metrics {
+		_, isRate := s.Params[m.CappedBy].(float64)
+		if status := metrics[m.Name].Status; isRate && (status == report.StatusFail || status == report.StatusWarn) {
+			told = append(told, fmt.Sprintf("%s cannot be more than %s, which was lowered by hand, so that it does not say what the system can do", m.Name, m.CappedBy))
+		}
+	}
+	return told
+}
+
 // cap is the most that the metric can be, and how the parameter says that.
 func (m Metric) cap(p Params) (most float64, text string) {
 	switch v := p[m.CappedBy].(type) {
