@@ -41,6 +41,9 @@ type Measurement struct {
 	// process: those that it passes through Env.Agent and Env.Subscriber, and
 	// Components if the load is for a system that faults can find.
 	Targets []Target
+	// LoadLength is how long the loads last that faults are injected into, all
+	// together, where the parameters say that; 0, or nil, if they do not.
+	LoadLength func(Params) time.Duration
 	// Check tells what is wrong with parameters that are each valid but do
 	// not fit together; nil if nothing can be.
 	Check func(Params) error

@@ -59,11 +59,18 @@ var (
 // table. The error, if any, is of type Problems and tells everything that is
 // wrong with any of the documents; there are no scenarios then.
 func Parse(cat Catalogue, components []string, documents ...Document) ([]Scenario, error) {
+	return reader{catalogue: cat, components: components}.parse(documents)
+}
+
+// parse reads each of the documents with a reader like this one.
+func (like reader) parse(documents []Document) ([]Scenario, error) {
 	var scenarios []Scenario
 	var problems Problems
 	defined := make(map[string]string)
 	for _, document := range documents {
-		r := &reader{problemList: problemList{file: document.File}, catalogue: cat, components: components}
+		one := like
+		one.file = document.File
+		r := &one
 		found := r.documents(document.Source)
 		if len(found) == 0 && len(r.problems) == 0 {
 			r.add(position{1, 1}, "the file is empty; expected a scenario with name, title and steps")
@@ -90,6 +97,9 @@ type reader struct {
 	problemList
 	catalogue  Catalogue
 	components []string
+	// overridden says that parameters may be other ones than their author gave, so
+	// that what fitted together need not do so any more.
+	overridden bool
 	// steps holds where each step name of the current scenario was given.
 	steps map[string]position
 }
@@ -310,7 +320,11 @@ func (r *reader) with(m *Measurement, keys map[string]entry) Params {
 	if ok && m.Check != nil {
 		if err := m.Check(params); err != nil {
 			r.add(at, "with: %v", err)
+			ok = false
 		}
+	}
+	if ok {
+		r.faultsInTime(m, params, keys)
 	}
 	return params
 }

@@ -71,7 +71,8 @@ var testCatalogue = Catalogue{
 			{Name: "success_rate_windowed", Unit: "ratio", Probe: "success"},
 			{Name: "scaling", Unit: "text"},
 		},
-		Estimate: func(p Params) time.Duration { return p.Duration("wait") },
+		Estimate:   func(p Params) time.Duration { return p.Duration("wait") },
+		LoadLength: func(p Params) time.Duration { return p.Duration("wait") },
 	},
 }
 

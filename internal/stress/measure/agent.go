@@ -254,6 +254,9 @@ func agentAction() *stress.Measurement {
 			}
 			return total
 		},
+		LoadLength: func(p stress.Params) time.Duration {
+			return loadTime(p, 0) * time.Duration(len(p.List("scenarios")))
+		},
 		Targets: []stress.Target{stress.Agents, stress.Components},
 		Check:   stress.CheckLoad,
 		Run:     measureActions,

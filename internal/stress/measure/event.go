@@ -131,8 +131,9 @@ func eventStress() *stress.Measurement {
 			}
 			return nil
 		},
-		Targets: []stress.Target{stress.Subscribers, stress.Agents, stress.Components},
-		Run:     func(ctx context.Context, env *stress.Env) error { return measureStress(ctx, env, env.Subscriber) },
+		LoadLength: func(p stress.Params) time.Duration { return p.Duration("duration") + p.Duration("burst_duration") },
+		Targets:    []stress.Target{stress.Subscribers, stress.Agents, stress.Components},
+		Run:        func(ctx context.Context, env *stress.Env) error { return measureStress(ctx, env, env.Subscriber) },
 	}
 }
 

@@ -57,8 +57,9 @@ func systemLoad() *stress.Measurement {
 			}
 			return nil
 		},
-		Targets: []stress.Target{stress.Agents, stress.Subscribers, stress.Components},
-		Run:     func(ctx context.Context, env *stress.Env) error { return measureLoad(ctx, env, mabeam.DemoSpec) },
+		LoadLength: func(p stress.Params) time.Duration { return p.Duration("duration") },
+		Targets:    []stress.Target{stress.Agents, stress.Subscribers, stress.Components},
+		Run:        func(ctx context.Context, env *stress.Env) error { return measureLoad(ctx, env, mabeam.DemoSpec) },
 	}
 }
 
