@@ -15,6 +15,7 @@ import (
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/stress/verdict"
 )
 
 // listed is a scenario as list --json tells it.
@@ -121,7 +122,8 @@ func (a *app) checkCommand() *cobra.Command {
 		Short: "Tell all that is wrong with scenario files",
 		Long: `Reads scenario files (- is standard input) as a run would, together with the
 built-in ones, and tells everything that is wrong with them, each as
-FILE:LINE:COLUMN: MESSAGE on standard error. The exit code is 2 if anything is.`,
+FILE:LINE:COLUMN: MESSAGE on standard error. The exit code is 2 if anything is.
+A baseline that a step's parameters put out of reach is told too, but is no mistake.`,
 		Example:               `  mabeam-top check mine.yaml`,
 		DisableFlagsInUseLine: true,
 		Args: func(cmd *cobra.Command, files []string) error {
@@ -140,6 +142,9 @@ FILE:LINE:COLUMN: MESSAGE on standard error. The exit code is 2 if anything is.`
 			for _, s := range all {
 				if slices.ContainsFunc(documents, func(d stress.Document) bool { return d.File == s.File }) {
 					fmt.Fprintf(&text, "%s: %s is valid\n", s.File, s.Name)
+					for _, warning := range s.Warnings(verdict.Builtin()) {
+						a.warn(fmt.Errorf("%s: %s", s.File, warning))
+					}
 				}
 			}
 			return a.print([]byte(text.String()))

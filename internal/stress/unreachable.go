@@ -8,6 +8,18 @@ import (
 	"mabeam-top/internal/stress/verdict"
 )
 
+// Warnings tells of the baselines that steps of the scenario fail whatever the system
+// does.
+func (s Scenario) Warnings(baselines verdict.Baselines) []string {
+	var told []string
+	for _, step := range s.Steps() {
+		for _, text := range step.unreachable(baselines) {
+			told = append(told, step.Name+": "+text)
+		}
+	}
+	return told
+}
+
 // unreachable tells of the baselines that the step fails whatever the system does,
 // because less is asked of it than they want. That is what the arithmetic of
 // baselines says, and no fault of the system: who reads the verdict has to know.
