@@ -59,11 +59,11 @@ var (
 // table. The error, if any, is of type Problems and tells everything that is
 // wrong with any of the documents; there are no scenarios then.
 func Parse(cat Catalogue, components []string, documents ...Document) ([]Scenario, error) {
-	return reader{catalogue: cat, components: components}.parse(documents)
+	return parse(reader{catalogue: cat, components: components}, documents)
 }
 
 // parse reads each of the documents with a reader like this one.
-func (like reader) parse(documents []Document) ([]Scenario, error) {
+func parse(like reader, documents []Document) ([]Scenario, error) {
 	var scenarios []Scenario
 	var problems Problems
 	defined := make(map[string]string)

@@ -77,7 +77,7 @@ func readOrder(cat Catalogue, components []string, lines *bufio.Reader) (o order
 	for _, d := range o.Documents {
 		documents = append(documents, Document{File: d.File, Source: []byte(d.Source)})
 	}
-	scenarios, err := reader{catalogue: cat, components: components, overridden: true}.parse(documents)
+	scenarios, err := parse(reader{catalogue: cat, components: components, overridden: true}, documents)
 	return o, Plan{Scenarios: scenarios}, err
 }
 

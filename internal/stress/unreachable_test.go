@@ -13,8 +13,10 @@ import (
 // something else does not.
 func TestHeldBackByHand(t *testing.T) {
 	metrics := []Metric{
-		{Name: "event_rate", Unit: "1/s", CappedBy: "rate"}, {Name: "burst_rate", Unit: "1/s", CappedBy: "burst"},
-		{Name: "agents", Unit: "count", CappedBy: "number"}, {Name: "score", Unit: "ratio"},
+		{Name: "event_rate", Unit: "1/s", CappedBy: "rate"},
+		{Name: "burst_rate", Unit: "1/s", CappedBy: "burst"},
+		{Name: "agents", Unit: "count", CappedBy: "number"},
+		{Name: "score", Unit: "ratio"},
 	}
 	step := Step{Measurement: &Measurement{Name: "events", Metrics: metrics}, Params: Params{"rate": 1000.0, "burst": 2000.0, "number": 10}}
 	got := step.heldBack(map[string]report.Metric{
