@@ -77,6 +77,7 @@ func TestPage(t *testing.T) {
 		{T: 3, Type: stream.FaultInjected, Fault: &stream.Fault{Fault: "kill_agents 10/s"}},
 		{T: 4, Type: stream.SampleTaken, Sample: map[string]float64{
 			"goroutines": 7, "gc_pause_p99_ms": 2.5, "cpu_percent": 150, "completed_per_second": 1e6, "nan": math.NaN(), "not a name": 1,
+			"agents_crashed": 1, "agents_restarted": 2, "events_dropped": 3, "gc_cycles": 4, "mutex_wait_seconds": 0.5,
 		}},
 	} {
 		p.Add(e)
@@ -99,6 +100,12 @@ func TestPage(t *testing.T) {
 		`mabeam_gc_pause_p99_seconds 0.0025`,
 		`mabeam_cpu_ratio 1.5`,
 		`mabeam_completed_per_second 1e+06`,
+		`mabeam_agents_crashed_total 1.0`,
+		`mabeam_agents_restarted_total 2.0`,
+		`mabeam_events_dropped_total 3.0`,
+		`mabeam_gc_cycles_total 4.0`,
+		`mabeam_mutex_wait_seconds_total 0.5`,
+		`# TYPE mabeam_gc_cycles counter`,
 		`# TYPE mabeam_goroutines gauge`,
 		`# TYPE mabeam_faults_injected counter`,
 		`# EOF`,
@@ -115,6 +122,12 @@ func TestPage(t *testing.T) {
 	}
 	if body, kind := get(t, p.URL(), "text/plain"); !strings.HasPrefix(kind, "text/plain") || strings.Contains(body, "# EOF") {
 		t.Errorf("asked for plain text: %s\n%s", kind, body)
+	}
+
+	// A fresh system begins to count anew.
+	p.Add(stream.Event{T: 5, Type: stream.SampleTaken, Sample: map[string]float64{"agents_crashed": 0}})
+	if body, _ := get(t, p.URL(), ""); !strings.Contains(body, "\nmabeam_agents_crashed_total 0.0\n") {
+		t.Errorf("of the next system there is\n%s", body)
 	}
 
 	// The next run begins anew.
