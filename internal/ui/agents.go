@@ -80,7 +80,7 @@ var agentColumns = []column{
 	{title: "busy for", width: 8, right: true, rank: 3},
 }
 
-func (s *styles) agentRow(a stream.AgentState) row {
+func (s *styles) agentRow(a stream.AgentState, struck map[string]bool) row {
 	full := part(a.Mailbox, a.MailboxCapacity)
 	memory, busy := "-", "-"
 	if a.MemoryBytes > 0 {
@@ -90,7 +90,7 @@ func (s *styles) agentRow(a stream.AgentState) row {
 		busy = seconds(a.BusySeconds)
 	}
 	return row{
-		clean(a.ID), s.muted.on(clean(a.Type)), clean(a.Lifecycle), report.Quantity(float64(a.Mailbox), count), s.fillBar(full, 12),
+		s.named(a.ID, struck), s.muted.on(clean(a.Type)), clean(a.Lifecycle), report.Quantity(float64(a.Mailbox), count), s.fillBar(full, 12),
 		strconv.Itoa(int(100*full)) + " %", reading(a.ActionsPerSecond, perSecond), memory, busy,
 	}
 }
@@ -111,9 +111,9 @@ func (l *live) drawAgents(s *styles, width, height int, focused bool) []string {
 	cursor := t.cursor(agents)
 	t.offset = min(max(t.offset, cursor-room+1), cursor, max(len(agents)-room, 0))
 	offset := max(t.offset, 0)
-	rows := make([]row, 0, room)
+	rows, struck := make([]row, 0, room), l.struck()
 	for _, a := range agents[offset:min(offset+room, len(agents))] {
-		rows = append(rows, s.agentRow(a))
+		rows = append(rows, s.agentRow(a, struck))
 	}
 	if !focused {
 		cursor = offset - 1

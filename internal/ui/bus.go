@@ -68,7 +68,7 @@ var subscriptionColumns = []column{
 	{title: "delivered", width: 9, right: true, rank: 1},
 }
 
-func (s *styles) subscriptionRow(sub stream.SubscriptionState) row {
+func (s *styles) subscriptionRow(sub stream.SubscriptionState, struck map[string]bool) row {
 	full := part(sub.Queued, sub.Capacity)
 	long, dropped := "-", report.Quantity(float64(sub.Dropped), count)
 	if sub.FullSeconds > 0 {
@@ -78,7 +78,7 @@ func (s *styles) subscriptionRow(sub stream.SubscriptionState) row {
 		dropped = s.fail.on(dropped)
 	}
 	return row{
-		clean(sub.Subscriber), clean(sub.Pattern), s.muted.on(clean(sub.Policy)), report.Quantity(float64(sub.Queued), count), s.fillBar(full, 16),
+		s.named(sub.Subscriber, struck), clean(sub.Pattern), s.muted.on(clean(sub.Policy)), report.Quantity(float64(sub.Queued), count), s.fillBar(full, 16),
 		strconv.Itoa(int(100*full)) + " %", long, dropped, report.Quantity(float64(sub.Delivered), count),
 	}
 }
@@ -98,9 +98,9 @@ func (l *live) drawBus(s *styles, width, height int, focused bool) []string {
 	}
 	room := max(height-3, 0)
 	offset := t.scroll.show(len(subs), room, 0)
-	rows := make([]row, 0, room)
+	rows, struck := make([]row, 0, room), l.struck()
 	for _, sub := range subs[offset:min(offset+room, len(subs))] {
-		rows = append(rows, s.subscriptionRow(sub))
+		rows = append(rows, s.subscriptionRow(sub, struck))
 	}
 	return s.panel(title, notes, s.table(subscriptionColumns, rows, -1, width-2), width, height, focused)
 }

@@ -95,6 +95,36 @@ func (l *live) inspected() *stream.Inspection {
 	return in.Inspection
 }
 
+// struckSeconds is for how long a fault is shown beside whom it hit.
+const struckSeconds = 3
+
+// struck are those that a fault hit shortly before the newest moment that the charts
+// show.
+func (l *live) struck() map[string]bool {
+	to := l.span().to
+	names := map[string]bool{}
+	for _, m := range slices.Backward(l.shown.Marks) {
+		switch {
+		case m.T > to:
+		case m.T < to-struckSeconds:
+			return names
+		default:
+			for _, name := range m.Hit {
+				names[name] = true
+			}
+		}
+	}
+	return names
+}
+
+// named is a name of the system's inside, with a mark if a fault has just hit it.
+func (s *styles) named(name string, struck map[string]bool) string {
+	if struck[name] {
+		return clean(name) + " " + s.warn.on(string(s.fault))
+	}
+	return clean(name)
+}
+
 // focus is the panel that keys go to.
 func (l *live) focus() panel {
 	if p := l.list[l.tab]; p != noPanel {

@@ -2,8 +2,10 @@ package ui
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -338,5 +340,25 @@ func TestMemoryIsFlat(t *testing.T) {
 	}
 	if v := st.m.View(); !strings.Contains(v, " 30:00 ") && !strings.Contains(v, " 0:00 ") {
 		t.Errorf("no hour on the axis:\n%s", v)
+	}
+}
+
+// Who looks back sees beside whom a fault had just hit then, and not what came later.
+func TestStruck(t *testing.T) {
+	var tl stream.Timeline
+	for _, hit := range []struct {
+		at     float64
+		target string
+	}{{10, "a_1"}, {20, "a_2"}, {30, ""}} {
+		tl.Add(stream.Event{T: hit.at, Type: stream.FaultInjected, Fault: &stream.Fault{Fault: "slow_actions", Target: hit.target}})
+	}
+	l := newLive()
+	l.setData(tl.Snapshot())
+	for at, want := range map[float64]string{9: "", 10: "a_1", 12.9: "a_1", 13.1: "", 21: "a_2", 30: ""} {
+		l.zoom = zoom{length: 5, away: true, end: at}
+		got := slices.Collect(maps.Keys(l.struck()))
+		if strings.Join(got, " ") != want {
+			t.Errorf("at %v: %v, want %q", at, got, want)
+		}
 	}
 }
