@@ -257,7 +257,7 @@ func newPartRun(b *bench, j job, i int, seed uint64, system *mabeam.System, opti
 func (p *partRun) run(ctx context.Context) {
 	limited, stop := ctx, func() {}
 	if p.limit > 0 {
-		limited, stop = context.WithTimeout(ctx, p.limit)
+		limited, stop = p.env.gate.clock.withTimeout(ctx, p.limit, context.DeadlineExceeded)
 	}
 	defer stop()
 	err := p.measure(limited)

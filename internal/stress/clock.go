@@ -86,8 +86,10 @@ func (c *clock) after(d time.Duration, f func()) (cancel func()) {
 	defer c.mu.Unlock()
 	a := &alarm{due: c.now().Add(d)}
 	a.timer = time.AfterFunc(d, func() {
-		c.forget(a)
-		f()
+		// It may go off twice, if the clock is stopped and started just then.
+		if c.forget(a) {
+			f()
+		}
 	})
 	if c.isStill() {
 		a.timer.Stop()
@@ -102,10 +104,13 @@ func (c *clock) after(d time.Duration, f func()) (cancel func()) {
 	}
 }
 
-func (c *clock) forget(a *alarm) {
+// forget says whether the alarm was still expected.
+func (c *clock) forget(a *alarm) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	_, expected := c.alarms[a]
 	delete(c.alarms, a)
+	return expected
 }
 
 // sleep waits until the clock has gone on for so long, or says false when ctx

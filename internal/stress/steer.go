@@ -30,10 +30,10 @@ func (r *run) Command(c stream.Command) error {
 	}
 	r.steerMu.Lock()
 	defer r.steerMu.Unlock()
-	if r.over {
-		return stream.ErrNotSteerable
-	}
+	begun := r.stop != nil
 	switch {
+	case r.over, !begun && (c.Do == stream.Stop || c.Do == stream.SetPaused || c.Do == stream.SetRate):
+		return stream.ErrNotSteerable // before it runs, nobody could be told of it
 	case c.Do == stream.Stop:
 		r.stop()
 		return nil
@@ -52,6 +52,11 @@ func (r *run) Command(c stream.Command) error {
 				text = "the load is held"
 			}
 			r.logByHand(text)
+			for _, s := range r.taking {
+				if !c.Paused {
+					s.resume(time.Now())
+				}
+			}
 		}
 		r.paused = c
 		r.clock.set(c.Paused, time.Now())

@@ -240,3 +240,39 @@ func TestUnsteeredLoad(t *testing.T) {
 		}
 	})
 }
+
+// The time in which a load is held is in no window of a threshold, though it ends in
+// the middle of an interval of samples, and in no warm-up.
+func TestHoldIsInNoWindowAndNoWarmUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := strings.Replace(openLoad, "operations: 10}}", "operations: 10}, warmup: 2s, thresholds: {rate: {is: '>= 98', window: 1s, abort: true}}}", 1)
+		events := steered(t, source, func(s stream.Steerable) {
+			for _, at := range []time.Duration{time.Second, 5 * time.Second} { // in the warm-up, and after it
+				time.Sleep(at)
+				obey(t, s, stream.Command{Do: stream.SetPaused, Paused: true})
+				time.Sleep(30*time.Second + 50*time.Millisecond)
+				obey(t, s, stream.Command{Do: stream.SetPaused, Paused: false})
+			}
+		})
+		step := events[len(events)-1].Report.Scenarios[0].Steps[0]
+		if step.Verdict != report.Pass || !step.Steered || len(step.Thresholds) != 1 {
+			t.Errorf("%s: %+v, errors %+v", step.Verdict, step.Thresholds, step.Errors)
+		}
+		for _, e := range events {
+			if e.Type == stream.RepetitionStarted && e.Repetition.Number == 1 && e.T < 32 {
+				t.Errorf("warm after %v s, of which 30 were held", e.T)
+			}
+		}
+	})
+}
+
+// Before it runs, a run takes only what it is to tell; nothing breaks.
+func TestCommandsBeforeTheRun(t *testing.T) {
+	s := Engine{Steerable: true}.Source(planOf(t, probing(nil), openLoad)).(stream.Steerable)
+	for _, c := range []stream.Command{{Do: stream.Stop}, {Do: stream.SetPaused, Paused: true}, {Do: stream.SetRate, Rate: 2}} {
+		if err := s.Command(c); !errors.Is(err, stream.ErrNotSteerable) {
+			t.Errorf("%s: %v", c.Do, err)
+		}
+	}
+	obey(t, s, stream.Command{Do: stream.SetInspection, Inspect: stream.Inspect{Agents: 3}})
+}

@@ -26,7 +26,7 @@ type stepRun struct {
 	began time.Time
 
 	isolated bool
-	warm     time.Time // when its warm-up by time ends
+	warm     time.Time // when its warm-up by time ends, by the run's clock
 	number   int       // of the running repetition
 	finished int       // repetitions that said something
 	aborted  context.Context
@@ -52,6 +52,7 @@ type stepRun struct {
 	rate             float64
 	turned           time.Time
 	leftOut, lowered bool
+	resumed          time.Time // when the load was let go that was held
 }
 
 func newStepRun(r *run, step *Step, group int, isolated bool) *stepRun {
@@ -131,7 +132,7 @@ func (s *stepRun) takes(n int) bool {
 // isCold says whether its warm-up by time is not over. A load that is shorter
 // than that is carried out again.
 func (s *stepRun) isCold() bool {
-	return s.step.Warmup.For > 0 && s.verdict != report.Broken && time.Now().Before(s.warm)
+	return s.step.Warmup.For > 0 && s.verdict != report.Broken && s.parent.clock.now().Before(s.warm)
 }
 
 // isAborted says whether a threshold has stopped the step.
@@ -144,9 +145,9 @@ func (s *stepRun) begin(n, at int, seed uint64) part {
 	p := part{Step: at, Elapsed: time.Since(s.began), aborted: s.aborted}
 	if n == 0 && s.step.Warmup.For > 0 {
 		if s.warm.IsZero() {
-			s.warm = time.Now().Add(s.step.Warmup.For)
+			s.warm = s.parent.clock.now().Add(s.step.Warmup.For)
 		}
-		p.Limit = max(time.Until(s.warm), 1)
+		p.Limit = max(s.warm.Sub(s.parent.clock.now()), 1)
 	}
 	s.parent.emit(stream.Event{Type: stream.RepetitionStarted, Repetition: &stream.Repetition{
 		Step: s.step.Name, Number: n, Of: s.step.Repeat, Seed: repetitionSeed(seed, s.step.Name, n),
@@ -197,6 +198,17 @@ func (s *stepRun) setRate(rate float64, at time.Time) {
 	}
 	s.rate, s.turned = rate, at
 	if s.load.Follows {
+		s.beginSeries(at)
+	}
+}
+
+// resume notes that the load was let go: no window reaches back into the time in
+// which it was held.
+func (s *stepRun) resume(at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.resumed = at
+	if s.load.On {
 		s.beginSeries(at)
 	}
 }
@@ -297,8 +309,9 @@ func (s *stepRun) sample(at time.Time, values map[string]float64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.probes.Add(values)
-	// The first sample after the load's begin tells of the time before it too.
-	whole := !s.sampled.IsZero()
+	// The first sample after the load's begin tells of the time before it too, and so
+	// does the first after it was held.
+	whole := !s.sampled.IsZero() && !s.sampled.Before(s.resumed)
 	// What is done per second at another rate than planned is the hand's doing.
 	byHand := s.load.Follows && (s.rate != 1 || whole && !s.sampled.After(s.turned))
 	s.lowered = s.lowered || byHand && s.rate < 1

@@ -23,16 +23,19 @@ func TestRatesOver(t *testing.T) {
 	for i := range 31 {
 		points = append(points, stream.Point{T: float64(i) / 10, V: math.Floor(float64(i) / 5)})
 	}
-	for _, p := range ratesOver(points, 1) {
+	told := ratesOver(points, 1)
+	if len(told) != 21 {
+		t.Errorf("of 3 s there are %d rates over the second before, want 21", len(told))
+	}
+	for _, p := range told {
 		if p.T < 1 || math.Abs(p.V-2) > 0.01 {
 			t.Errorf("two a second are told as %v at %v", p.V, p.T)
 		}
 	}
 	// A fresh system counts anew; what is not yet known is not told.
-	for _, p := range ratesOver([]stream.Point{{T: 0, V: 10}, {T: 1, V: 12}, {T: 1.5, V: 1}, {T: 2.5, V: 3}}, 1) {
-		if p.V != 2 {
-			t.Errorf("%v at %v", p.V, p.T)
-		}
+	got := ratesOver([]stream.Point{{T: 0, V: 10}, {T: 1, V: 12}, {T: 1.5, V: 1}, {T: 2.5, V: 3}}, 1)
+	if want := []stream.Point{{T: 1, V: 2}, {T: 2.5, V: 2}}; !reflect.DeepEqual(got, want) {
+		t.Errorf("with a fresh system between: %v, want %v", got, want)
 	}
 }
 
