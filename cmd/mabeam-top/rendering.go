@@ -16,9 +16,6 @@ import (
 	"mabeam-top/internal/stress/stream"
 )
 
-// lastRun names the newest of the past runs.
-const lastRun = "last"
-
 func (a *app) reportCommand() *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
@@ -54,7 +51,7 @@ func completeRuns(_ *cobra.Command, named []string, _ string) ([]cobra.Completio
 	if len(named) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	offered := []cobra.Completion{cobra.CompletionWithDesc(lastRun, "the newest of the past runs")}
+	offered := []cobra.Completion{cobra.CompletionWithDesc(report.LastRun, "the newest of the past runs")}
 	store, err := report.DefaultStore()
 	if err != nil {
 		return offered, cobra.ShellCompDirectiveDefault
@@ -79,7 +76,7 @@ func (a *app) loadRun(name string, withCourse bool) (report.Report, report.Cours
 	if name == "-" {
 		return a.readRun(stdinName, a.stdin)
 	}
-	if _, err := os.Stat(name); name != lastRun && !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(name); name != report.LastRun && !errors.Is(err, os.ErrNotExist) {
 		return a.readRunFile(name)
 	}
 	run, err := pastRun(name)
@@ -117,7 +114,7 @@ func pastRun(name string) (report.Run, error) {
 	if err != nil {
 		return report.Run{}, err
 	}
-	if name == lastRun {
+	if name == report.LastRun {
 		if len(runs) == 0 {
 			return report.Run{}, fmt.Errorf("there is no past run in %s", store.Dir)
 		}

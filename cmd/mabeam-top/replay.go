@@ -65,7 +65,7 @@ func (a *app) replay(name string) error {
 
 // recordingOf returns the file that a recording's name means.
 func recordingOf(name string) (string, error) {
-	if _, err := os.Stat(name); err == nil && name != lastRun {
+	if _, err := os.Stat(name); err == nil && name != report.LastRun {
 		return name, nil
 	}
 	run, err := pastRun(name)

@@ -1,7 +1,6 @@
 package stress
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -62,7 +61,7 @@ type loadEvent struct {
 
 // A job is one repetition of steps of a group, side by side on a fresh system.
 type job struct {
-	// Scenario, Group and Step are places in the plan.
+	// Scenario and Group are places in the plan.
 	Scenario int `json:"scenario"`
 	Group    int `json:"group"`
 	// Number is that of the repetition, from 1; 0 is the warm-up.
@@ -88,8 +87,8 @@ type outcome struct {
 	Results    map[string]sample `json:"results"`
 	Operations report.Operations `json:"operations"`
 	Errors     []report.Error    `json:"errors"`
-	// Lagging says why the repetition is inconclusive.
-	Lagging string `json:"lagging"`
+	// Inconclusive says why the repetition is inconclusive.
+	Inconclusive string `json:"inconclusive"`
 	// Steered says that its loads were held, or had another rate than planned.
 	Steered bool `json:"steered,omitempty"`
 	// Failure says why the measurement came to nothing. It is empty if the
@@ -116,16 +115,15 @@ type bench struct {
 	parts []*partRun // of the running job, for commands
 }
 
-// newBench returns a bench for the plan's repetitions, which takes samples at
-// an interval; 0 means 100 ms. Steerable says that a viewer may disturb the loads
-// by hand. It fails only if the probes cannot be read.
-func newBench(plan Plan, interval time.Duration, steerable bool) (*bench, error) {
+// newBench returns a bench for the plan's repetitions. Steerable says that a viewer
+// may disturb the loads by hand. It fails only if the probes cannot be read.
+func newBench(plan Plan, steerable bool) (*bench, error) {
 	process, err := probes.Process()
 	if err != nil {
 		return nil, fmt.Errorf("read this process's probes: %w", err)
 	}
 	b := &bench{plan: plan, helm: newHelm(), steerable: steerable}
-	b.sampler = probes.New(cmp.Or(interval, defaultInterval),
+	b.sampler = probes.New(sampleInterval,
 		probes.GoMetrics(), process, probes.HostLoad(), probes.System(b.system.Load), &b.load)
 	return b, nil
 }

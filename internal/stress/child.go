@@ -29,7 +29,6 @@ type order struct {
 	// Documents are the scenarios of the plan, with every default and override
 	// filled in.
 	Documents []orderDocument `json:"documents"`
-	Interval  time.Duration   `json:"interval"`
 	// Hard is a limit on its memory, in bytes, that it has to keep by itself,
 	// and NoGroup says why no control group does; 0 is none.
 	Hard      int64  `json:"hard,omitempty"`
@@ -53,8 +52,8 @@ type instruction struct {
 	Command *stream.Command `json:"command,omitempty"`
 }
 
-// A message is a line of a child's output. The first of a job has nothing but
-// its number and time.
+// A message is a line of a child's output. The first of a job says that it has begun:
+// it has its number and time, and an event at most.
 type message struct {
 	// Job counts the jobs of the process, from 1; 0 is before the first. An
 	// event may come late, after its job has ended.
@@ -120,7 +119,7 @@ type child struct {
 // newChild returns a rig for the plan's repetitions, within limits. The process
 // is started with the first of them.
 func (r *run) newChild(limits Limits) *child {
-	c := &child{argv: r.engine.Child, limits: limits, order: order{Interval: r.engine.Interval, Steerable: r.engine.Steerable}}
+	c := &child{argv: r.engine.Child, limits: limits, order: order{Steerable: r.engine.Steerable}}
 	for _, s := range r.plan.Scenarios {
 		c.order.Documents = append(c.order.Documents, orderDocument{File: s.File, Source: string(Show(s))})
 	}

@@ -16,8 +16,8 @@ import (
 	"mabeam-top/internal/stress/verdict"
 )
 
-// defaultInterval is the time between two samples.
-const defaultInterval = 100 * time.Millisecond
+// sampleInterval is the time between two samples.
+const sampleInterval = 100 * time.Millisecond
 
 // An Engine says where, by whom and for whom plans are run.
 type Engine struct {
@@ -26,8 +26,6 @@ type Engine struct {
 	// Command is the command line that the report tells.
 	Command   []string
 	Baselines verdict.Baselines
-	// Interval is the time between two samples; 0 means 100 ms.
-	Interval time.Duration
 	// Profiles are written of the measured parts.
 	Profiles profile.Files
 	// Child is the program, with its arguments, that calls ServeChild: what
@@ -86,7 +84,7 @@ func (r *run) Run(ctx context.Context, emit func(stream.Event)) error {
 	if r.engine.Isolate {
 		r.shared = r.newChild(Limits{})
 	} else {
-		b, err := newBench(r.plan, r.engine.Interval, r.engine.Steerable)
+		b, err := newBench(r.plan, r.engine.Steerable)
 		if err != nil {
 			return err
 		}

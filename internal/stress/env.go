@@ -40,13 +40,13 @@ type Env struct {
 	counters loadCounters
 	earlier  atomic.Int64 // operations of the loads before the one that runs
 
-	mu        sync.Mutex
-	recorders []*Recorder
-	results   map[string]sample
-	errors    []report.Error
-	operation report.Operations
-	driven    report.Operations // those of operation that the counters count too
-	lagging   string            // why the repetition is inconclusive
+	mu           sync.Mutex
+	recorders    []*Recorder
+	results      map[string]sample
+	errors       []report.Error
+	operations   report.Operations
+	driven       report.Operations // those of operations that the counters count too
+	inconclusive string            // why the repetition is inconclusive
 }
 
 // A sample is what one repetition says of one metric: a number, text or bool,
@@ -212,7 +212,7 @@ func (d *Driver) Drive(ctx context.Context, op func(context.Context, Op) error) 
 	driven.Late = e.counters.late.Load() - lateBefore
 	driven.offered = e.gate.offered()
 	e.mu.Lock()
-	e.operation.Add(driven.Operations)
+	e.operations.Add(driven.Operations)
 	e.driven.Add(driven.Operations)
 	e.mu.Unlock()
 	if driven.Lagged() && !d.load.MayLag {
@@ -250,7 +250,7 @@ func (e *Env) Rehearse(ctx context.Context, l Load, op func(context.Context, Op)
 func (e *Env) outcome() outcome {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return outcome{Results: maps.Clone(e.results), Operations: e.operation, Errors: slices.Clone(e.errors), Lagging: e.lagging}
+	return outcome{Results: maps.Clone(e.results), Operations: e.operations, Errors: slices.Clone(e.errors), Inconclusive: e.inconclusive}
 }
 
 // progress is what the repetition says so far. Operations that are under way
@@ -273,7 +273,7 @@ func (e *Env) progress() outcome {
 func (e *Env) Inconclusive(why string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.lagging = why
+	e.inconclusive = why
 }
 
 // follows says whether the load has a rate that can be changed by hand.
@@ -302,7 +302,7 @@ func (c *loadCounters) totals() report.Operations {
 func (e *Env) Operations(succeeded, failed, dropped int64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.operation.Add(report.Operations{
+	e.operations.Add(report.Operations{
 		Attempted: succeeded + failed + dropped, Succeeded: succeeded, Failed: failed, Dropped: dropped,
 	})
 }

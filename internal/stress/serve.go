@@ -29,7 +29,7 @@ func ServeChild(ctx context.Context, cat Catalogue, components []string, in io.R
 	if err != nil {
 		return fmt.Errorf("read the plan: %w", err)
 	}
-	b, err := newBench(plan, o.Interval, o.Steerable)
+	b, err := newBench(plan, o.Steerable)
 	if err != nil {
 		return err
 	}

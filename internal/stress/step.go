@@ -32,12 +32,12 @@ type stepRun struct {
 	aborted  context.Context
 	abort    context.CancelFunc // ends aborted
 
-	steered   bool // by hand
-	samples   map[string][]sample
-	operation report.Operations
-	errors    []report.Error
-	verdict   report.Verdict // inconclusive or error, as soon as that is known
-	lagging   string         // why it is inconclusive
+	steered      bool // by hand
+	samples      map[string][]sample
+	operations   report.Operations
+	errors       []report.Error
+	verdict      report.Verdict // inconclusive or error, as soon as that is known
+	inconclusive string         // why it is inconclusive
 
 	mu      sync.Mutex // guards what the sampler touches
 	probes  stream.Probes
@@ -246,7 +246,7 @@ func (s *stepRun) take(ctx context.Context, o outcome, err error) {
 	if errors.As(err, &death) && ctx.Err() == nil {
 		o, err = s.died(o, death)
 	}
-	s.operation.Add(o.Operations)
+	s.operations.Add(o.Operations)
 	for _, told := range o.Errors {
 		addError(&s.errors, told)
 	}
@@ -265,9 +265,9 @@ func (s *stepRun) take(ctx context.Context, o outcome, err error) {
 		}
 		s.broken(err)
 		return
-	case o.Lagging != "":
-		s.verdict, s.lagging = report.Inconclusive, o.Lagging
-		s.addError(errors.New(o.Lagging))
+	case o.Inconclusive != "":
+		s.verdict, s.inconclusive = report.Inconclusive, o.Inconclusive
+		s.addError(errors.New(o.Inconclusive))
 	}
 	s.finished++
 	for name, one := range o.Results {
@@ -282,7 +282,7 @@ func (s *stepRun) died(o outcome, death *Death) (outcome, error) {
 	}
 	env := &Env{
 		Params: s.step.Params, measurement: s.step.Measurement, began: s.began,
-		results: o.Results, errors: o.Errors, operation: o.Operations, lagging: o.Lagging,
+		results: o.Results, errors: o.Errors, operations: o.Operations, inconclusive: o.Inconclusive,
 	}
 	if env.results == nil {
 		env.results = map[string]sample{}
@@ -364,14 +364,14 @@ func (s *stepRun) finish(ctx context.Context, waited bool) report.Step {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if why := s.withoutWindow(); why != "" && s.verdict == "" {
-		s.verdict, s.lagging = report.Inconclusive, why
+		s.verdict, s.inconclusive = report.Inconclusive, why
 		s.addError(errors.New(why))
 	}
 	result := report.Step{
 		Name: s.step.Name, Measurement: s.step.Measurement.Name, Component: s.step.Component,
 		Params:  Encode(s.step.Params, s.step.Measurement.Params),
 		Verdict: s.verdict, DurationSeconds: time.Since(s.began).Seconds(), Isolated: s.isolated, Steered: s.steered,
-		Metrics: metrics, Operations: s.operation, Errors: s.errors, Faults: s.faults, Probes: s.probes.Summary(),
+		Metrics: metrics, Operations: s.operations, Errors: s.errors, Faults: s.faults, Probes: s.probes.Summary(),
 	}
 	if s.finished < s.step.Repeat {
 		result.Repetitions = &report.Repetitions{Finished: s.finished, Planned: s.step.Repeat}
@@ -379,7 +379,7 @@ func (s *stepRun) finish(ctx context.Context, waited bool) report.Step {
 	result = verdict.Judge(result, verdict.Against{
 		Baselines: s.parent.engine.Baselines, Tolerance: s.step.Tolerance,
 		Thresholds: s.step.Thresholds, Series: s.series,
-		Inconclusive: s.lagging, CPUs: s.parent.engine.Host.CPUs,
+		Inconclusive: s.inconclusive, CPUs: s.parent.engine.Host.CPUs,
 	})
 	result.Recommendations = append(result.Recommendations, s.step.unreachable(s.parent.engine.Baselines)...)
 	if s.lowered {

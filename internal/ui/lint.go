@@ -178,11 +178,11 @@ func beyond(l stream.Limit, v float64) bool {
 	slack := math.Abs(l.Value) * l.Tolerance
 	switch l.Op {
 	case "<":
-		return v >= l.Value+slack && v > l.Value-1e-12
+		return v >= l.Value+slack
 	case "<=":
 		return v > l.Value+slack
 	case ">":
-		return v <= l.Value-slack && v < l.Value+1e-12
+		return v <= l.Value-slack
 	case ">=":
 		return v < l.Value-slack
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // speeds are those that a replay can have.
-var speeds = []float64{0.25, 0.5, 1, 2, 4, 8, 16}
+var speeds = []float64{stream.MinSpeed, 0.5, 1, 2, 4, 8, stream.MaxSpeed}
 
 // seekBy is how far the arrows go in a replay, in seconds.
 const seekBy = 5

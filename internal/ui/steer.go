@@ -20,8 +20,9 @@ type FaultKind struct {
 	Example string
 }
 
-// The bounds of the factor that the rates of a load can be given, and the step
-// from one to the next: a tenth of what the scenario asks for.
+// The bounds of the factor that the rates of a load can be given by a key, and the
+// step from one to the next: a tenth of what the scenario asks for. They are narrower
+// than those of a command, so that every step on the way is one of these.
 const (
 	minRate, maxRate = 0.1, 10.0
 	rateStep         = 0.1

@@ -24,7 +24,7 @@ type Store struct {
 	// means 200.
 	Keep int
 	// KeepRecordings is how many recordings are kept, and KeepBytes how many
-	// bytes they may take together; beyond that KeepRecording removes the
+	// bytes they may take together; beyond that PruneRecordings removes the
 	// oldest. 0 means 20, and 256 MB.
 	KeepRecordings int
 	KeepBytes      int64
@@ -200,7 +200,7 @@ func Load(path string) (Report, error) {
 }
 
 // Last returns, for each scenario by its name, how it did in the newest of
-// the runs that had it. The runs are in the order that List gives.
+// the runs that had it.
 func Last(runs []Run) map[string]RunScenario {
 	last := map[string]RunScenario{}
 	for _, run := range runs {
