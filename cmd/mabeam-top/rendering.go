@@ -163,27 +163,14 @@ func (a *app) readRun(name string, in io.Reader) (report.Report, report.Course, 
 // readRecording reads a recording as far as it goes. If it breaks off, that is
 // told, and the report says so too.
 func (a *app) readRecording(name string, in io.Reader) (report.Report, report.Course, error) {
-	var collector stream.Collector
-	var keeper stream.CourseKeeper
-	events, finished := 0, false
-	for reader := stream.NewReader(in); ; events++ {
-		e, err := reader.Read()
-		switch {
-		case err != nil && events == 0:
-			return report.Report{}, report.Course{}, fmt.Errorf("read recording %s: %w", name, err)
-		case err != nil && !errors.Is(err, io.EOF) && !finished:
-			a.warn(fmt.Errorf("the recording %s cannot be read to its end: %w", name, err))
-			return collector.Finish(fmt.Errorf("the recording breaks off: %w", err)), keeper.Course(), nil
-		case err != nil:
-			if !finished {
-				a.warn(fmt.Errorf("the recording %s has no end", name))
-			}
-			return collector.Finish(nil), keeper.Course(), nil
-		}
-		finished = finished || e.Type == stream.RunFinished
-		collector.Add(e)
-		keeper.Add(e)
+	recording, err := stream.ReadRecording(in)
+	if err != nil {
+		return report.Report{}, report.Course{}, fmt.Errorf("read recording %s: %w", name, err)
 	}
+	if recording.Broken != nil {
+		a.warn(fmt.Errorf("the recording %s cannot be read to its end: %w", name, recording.Broken))
+	}
+	return recording.Report(), recording.Course(), nil
 }
 
 // printReport prints a report on standard output.
