@@ -18,7 +18,8 @@ func TestAlarmGoesOffOnce(t *testing.T) {
 	})
 	c.mu.Lock() // it goes off, and has to wait
 	var a *alarm
-	for a = range c.alarms {
+	for one := range c.alarms {
+		a = one
 	}
 	for a.timer.Stop() { // it has not gone off yet
 		a.timer.Reset(0)
