@@ -98,7 +98,7 @@ func (a *app) regressionCode(r report.Report) int {
 	switch {
 	case !a.flags.failOnRegression:
 		return exitOK
-	case r.Regression == nil:
+	case r.Regression == nil, !r.Regression.Told():
 		return exitUnmeasured
 	case r.Regression.Detected:
 		return exitFailed

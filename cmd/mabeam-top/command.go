@@ -39,8 +39,8 @@ const exitCodes = `  0    every verdict is pass or warn
   2    unusable arguments or scenario file; nothing ran
   3    something could not be measured (error, timeout, inconclusive), or the
        report could not be written
-  130  interrupted (SIGINT), 143 terminated (SIGTERM): what was measured until
-       then is reported; a second signal ends at once`
+  130  interrupted (SIGINT), 143 terminated (SIGTERM): what the repetitions that
+       had finished measured is reported; a second signal ends at once`
 
 // rootCommand is the command line.
 func (a *app) rootCommand() *cobra.Command {

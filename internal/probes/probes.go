@@ -61,7 +61,7 @@ var Probes = []Probe{
 	{"action_p50_ms", "ms", Gauge, "Median latency of the load's operations since the previous sample."},
 	{"action_p95_ms", "ms", Gauge, "95th percentile of the latency of the load's operations since the previous sample."},
 	{"action_p99_ms", "ms", Gauge, "99th percentile of the latency of the load's operations since the previous sample."},
-	{"events_published_per_second", "1/s", Gauge, "Events published per second."},
+	{"events_published_per_second", "1/s", Gauge, "Events published on the bus per second: those of the load, and what agents and the system tell besides, as the start of an agent."},
 	{"events_delivered_per_second", "1/s", Gauge, "Deliveries of events to subscriptions per second."},
 	{"events_dropped", "count", Counter, "Deliveries of events dropped since the system started."},
 	{"subscriptions", "count", Gauge, "Subscriptions to events."},

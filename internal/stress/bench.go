@@ -244,6 +244,11 @@ func newPartRun(b *bench, j job, i int, seed uint64, system *mabeam.System, opti
 			w.pass(time.Now(), stream.Event{Type: stream.FaultInjected, Fault: &stream.Fault{Step: step.Name, Fault: kind, Target: hit, ByHand: byHand}}, true)
 		}
 		env.faults = newFaults(step.Faults, b.steerable, &env.gate.clock, seed, system, injected, env.Finding)
+		if env.faults != nil {
+			env.faults.refused = func(message string) {
+				w.pass(time.Now(), stream.Event{Type: stream.Logged, Log: &stream.Log{Level: "warn", Message: step.Name + ": " + message, ByHand: true}}, true)
+			}
+		}
 	}
 	if b.lacking != "" {
 		env.Finding(b.lacking, 1)

@@ -49,6 +49,7 @@ func TestAlarms(t *testing.T) {
 		c.set(false, time.Now())
 		cancel()
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if len(at) != 1 || at[0] != 63*time.Second {
 			t.Errorf("went off at %v", at)
 		}

@@ -281,7 +281,9 @@ func (g *groupRun) next(ctx context.Context) {
 		g.finish(ctx)
 		return
 	}
-	g.paused = time.Now()
+	if ctx.Err() == nil {
+		g.paused = time.Now()
+	}
 }
 
 // goesOn says whether a step has another repetition: not if all are done,

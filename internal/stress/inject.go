@@ -38,6 +38,8 @@ type faults struct {
 	clock  *clock                        // stands still while the load is held
 	told   func(kind, hit string, byHand bool)
 	missed func(message string, count int64)
+	// refused tells who asked for a fault by hand that it did not come.
+	refused func(message string)
 
 	running             []*runningFault
 	agents, subscribers targets
@@ -59,8 +61,9 @@ type runningFault struct {
 	kind faultKind
 	draw *rand.Rand // of its own, so that its choices do not hang on others'
 	next int
-	// byHand says that a person asked for it.
-	byHand bool
+	// byHand says that a person asked for it, and refused that this person was told
+	// of nothing to hit.
+	byHand, refused bool
 }
 
 // newFaults returns nil if there are none, and none can come by hand.
@@ -115,6 +118,10 @@ func (f *faults) run(ctx context.Context, one *runningFault, start time.Time) {
 			f.told(one.Kind, hit, one.byHand)
 		} else {
 			f.missed(one.missed("nothing was left to hit"), 1)
+			if one.byHand && !one.refused {
+				one.refused = true // once: a rate would fill the log
+				f.refused(one.missed("nothing was left to hit"))
+			}
 		}
 	}
 }

@@ -276,3 +276,50 @@ func TestCommandsBeforeTheRun(t *testing.T) {
 	}
 	obey(t, s, stream.Command{Do: stream.SetInspection, Inspect: stream.Inspect{Agents: 3}})
 }
+
+// Who asks by hand for a fault that hits nothing is told at once, and once.
+func TestFaultByHandThatHitsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cat := Catalogue{{
+			Name: "empty", Summary: "Is anybody there?", Targets: []Target{Agents}, Metrics: []Metric{{Name: "done", Unit: "bool"}},
+			Run: func(ctx context.Context, env *Env) error {
+				pass(t, env, 3*time.Second, nothing)
+				env.Bool("done", true)
+				return ctx.Err()
+			},
+		}}
+		source := Engine{Steerable: true}.Source(planOf(t, cat, scenarioOf("  - {measure: empty}\n")))
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			time.Sleep(time.Second)
+			obey(t, source.(stream.Steerable), stream.Command{Do: stream.InjectFault, Fault: "kill_agents: 3"})
+		})
+		events, r := collect(t.Context(), t, source)
+		wg.Wait()
+		var told []string
+		for _, e := range events {
+			if e.Log != nil && e.Log.ByHand && e.Log.Level == "warn" {
+				told = append(told, e.Log.Message)
+			}
+		}
+		if len(told) != 1 || told[0] != "empty: kill_agents was not injected: nothing was left to hit" {
+			t.Errorf("told %q", told)
+		}
+		if errs := r.Scenarios[0].Steps[0].Errors; len(errs) != 1 || errs[0].Count != 3 {
+			t.Errorf("errors %+v", errs)
+		}
+	})
+}
+
+// A repetition that was cut off is the one that the step was interrupted in.
+func TestInterruptedInTheFirstRepetition(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		_, r := collect(ctx, t, Engine{}.Source(planOf(t, probing(nil), scenarioOf("  - {measure: probe, repeat: 3, with: {rate: 100/s, duration: 5s}}\n"))))
+		errs := r.Scenarios[0].Steps[0].Errors
+		if last := errs[len(errs)-1]; last.Message != "interrupted in repetition 1 of 3" {
+			t.Errorf("errors %+v", errs)
+		}
+	})
+}

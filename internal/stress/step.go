@@ -380,8 +380,8 @@ func (s *stepRun) finish(ctx context.Context, waited bool) report.Step {
 		Baselines: s.parent.engine.Baselines, Tolerance: s.step.Tolerance,
 		Thresholds: s.step.Thresholds, Series: s.series,
 		Inconclusive: s.inconclusive, CPUs: s.parent.engine.Host.CPUs,
+		Known: s.step.unreachable(s.parent.engine.Baselines),
 	})
-	result.Recommendations = append(result.Recommendations, s.step.unreachable(s.parent.engine.Baselines)...)
 	if s.lowered {
 		result.Recommendations = append(result.Recommendations, s.step.heldBack(result.Metrics)...)
 	}

@@ -69,7 +69,7 @@ func (t *agentTable) open(rows []stream.AgentState, now float64) {
 }
 
 var agentColumns = []column{
-	{title: "agent", width: 10},
+	{title: "agent", width: 17},
 	{title: "type", width: 12, rank: 5},
 	{title: "state", width: 12, rank: 3},
 	{title: "mailbox", width: 7, right: true},
@@ -180,7 +180,7 @@ func (l *live) drawAgent(s *styles, width, height int, focused bool) []string {
 	if in.Inspection == nil || in.Agent == nil || in.Agent.Summary.ID != t.detail {
 		text := "waiting for a look inside"
 		switch {
-		case l.zoom.away:
+		case l.zoom.away, l.frozen, l.shown.Report != nil:
 			text = "nobody looked at this agent then"
 		case in.Inspection != nil && in.Agent == nil && in.T > t.openedAt+stale:
 			text = "there is no such agent any more"

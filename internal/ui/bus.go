@@ -57,7 +57,7 @@ func (t *subscriptionTable) rows(in *stream.Inspection) []stream.SubscriptionSta
 }
 
 var subscriptionColumns = []column{
-	{title: "subscriber", width: 10},
+	{title: "subscriber", width: 14},
 	{title: "listens to", width: 20, rank: 4},
 	{title: "policy", width: 8, rank: 5},
 	{title: "queued", width: 8, right: true, rank: 2},

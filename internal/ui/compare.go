@@ -37,13 +37,6 @@ func (m model) compareActions() []action {
 // regressionOrder is the order of the verdicts on metrics, the worst first.
 var regressionOrder = []report.Change{report.Regressed, report.Improved, report.Unknown, report.Same}
 
-func regressionWord(r report.Regression) string {
-	if r.Detected {
-		return "REGRESSED"
-	}
-	return "SAME"
-}
-
 // regressionText says what a comparison found, in one line.
 func regressionText(r report.Regression) string {
 	n := map[report.Change]int{}
@@ -67,7 +60,7 @@ func (c comparison) write(s *styles, width int) []string {
 		}
 	}
 	add("")
-	paragraph(s.word(regressionWord(*r)), s.strong.on(regressionText(*r)))
+	paragraph(s.word(r.Word()), s.strong.on(regressionText(*r)))
 	add("")
 	for _, side := range []struct {
 		name string

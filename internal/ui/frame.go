@@ -332,7 +332,7 @@ func (m model) oneLine() string {
 		p := m.form.scenario.Fields[m.form.cursor]
 		return clean(p.Param) + ": " + m.form.fields[m.form.cursor].view(s, max(m.width-len(p.Param)-2, 4))
 	case m.screen == compareScreen:
-		return s.word(regressionWord(*m.comparison.held.Regression)) + " " + regressionText(*m.comparison.held.Regression)
+		return s.word(m.comparison.held.Regression.Word()) + " " + regressionText(*m.comparison.held.Regression)
 	case m.screen == runsScreen && len(m.runs.shown) > 0:
 		p := m.runs.under()
 		return "RUNS " + p.StartedAt.Local().Format("01-02 15:04") + " " + s.word(strings.ToUpper(string(p.Verdict))) + " " + clean(p.names)

@@ -84,7 +84,7 @@ func TestLineModePast(t *testing.T) {
 				cfg := Config{
 					ScreenReader: true, Runner: fakeRunner{}, Store: &store, Start: []string{"event-storm"},
 					Compare: func(now, _ report.Report, name string, _ bool) (report.Report, error) {
-						now.Regression = &report.Regression{Baseline: name}
+						now.Regression = &report.Regression{Baseline: name, Metrics: []report.RegressionMetric{{Metric: "rate", Verdict: report.Same}}}
 						return now, nil
 					},
 				}

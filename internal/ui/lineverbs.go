@@ -196,6 +196,9 @@ func (l *lineMode) verdictsNow(string) error {
 	return nil
 }
 
+// lookSeconds is the time between two looks inside, and a little more.
+const lookSeconds = 0.3
+
 // await asks for a look inside, and tells what came of it as soon as it is
 // there. What is recorded was looked at then.
 func (l *lineMode) await(want stream.Inspect, tell func()) error {
@@ -209,7 +212,8 @@ func (l *lineMode) await(want stream.Inspect, tell func()) error {
 	if err := l.run.command(stream.Command{Do: stream.SetInspection, Inspect: want}); err != nil {
 		return err
 	}
-	l.told.asked = l.live.latest.T
+	// A rate takes two looks, so that the first is not told.
+	l.told.asked = l.live.latest.T + lookSeconds
 	l.awaited = func() {
 		l.awaited = nil
 		tell()

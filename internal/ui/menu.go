@@ -417,7 +417,9 @@ func (s *styles) wrap(text string, width int) []string {
 	if text == "" || width < 1 {
 		return nil
 	}
-	return strings.Split(ansi.Wrap(text, width, ""), "\n")
+	// A line may not be broken at a hyphen: it would be in the middle of a flag.
+	const hyphen, whole = "-", "\u2011"
+	return strings.Split(strings.ReplaceAll(ansi.Wrap(strings.ReplaceAll(text, hyphen, whole), width, ""), whole, hyphen), "\n")
 }
 
 func (m model) menuActions() []action {

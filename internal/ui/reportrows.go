@@ -68,7 +68,7 @@ func (w *reportWriter) summary() {
 	}
 	if c := r.Regression; c != nil {
 		w.add("")
-		w.paragraph(w.word(regressionWord(*c)), regressionText(*c)+w.muted.on("  (c tells more)"))
+		w.paragraph(w.word(c.Word()), regressionText(*c)+w.muted.on("  (c tells more)"))
 	}
 	w.problems()
 	if len(r.Recommendations) > 0 || r.Verdict != report.Pass {

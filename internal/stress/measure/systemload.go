@@ -277,7 +277,7 @@ func (w *workload) tellEnded(env *stress.Env) {
 		}
 	}
 	if ended > 0 {
-		env.Finding(fmt.Sprintf("of %d agents some were gone at the load's end", len(w.ids)), ended)
+		env.Finding(fmt.Sprintf("agents, of %d, that were gone at the load's end", len(w.ids)), ended)
 	}
 }
 

@@ -7,6 +7,29 @@ import (
 	"strings"
 )
 
+// The words of a comparison.
+const (
+	wordRegressed = "REGRESSED"
+	wordSame      = "SAME"
+	wordUnknown   = "UNKNOWN"
+)
+
+// Word is what the comparison comes to.
+func (r Regression) Word() string {
+	switch {
+	case r.Detected:
+		return wordRegressed
+	case r.Told():
+		return wordSame
+	}
+	return wordUnknown
+}
+
+// Told says whether the comparison could tell of any metric at all.
+func (r Regression) Told() bool {
+	return slices.ContainsFunc(r.Metrics, func(m RegressionMetric) bool { return m.Verdict != Unknown })
+}
+
 // ComparisonText writes only what the report's comparison with an earlier one
 // found, for a person: what became worse first, and what to look at.
 func ComparisonText(w io.Writer, r Report, o TextOptions) error {
@@ -14,11 +37,9 @@ func ComparisonText(w io.Writer, r Report, o TextOptions) error {
 		return fmt.Errorf("write comparison as text: the report has none")
 	}
 	p := newPage(o)
-	word, s := "SAME", green
-	if r.Regression.Detected {
-		word, s = "REGRESSED", red
-	}
-	p.hang(span{s, word + "  "}, bold, regressionSummary(*r.Regression))
+	style := map[string]style{wordSame: green, wordRegressed: red, wordUnknown: yellow}
+	word := r.Regression.Word()
+	p.hang(span{style[word], word + "  "}, bold, regressionSummary(*r.Regression))
 	for _, line := range r.Recommendations {
 		p.wrap(plain, "  - ", line)
 	}
@@ -123,6 +144,9 @@ func regressionSummary(r Regression) string {
 			worst.DeltaPercent != nil && abs(*m.DeltaPercent) > abs(*worst.DeltaPercent)) {
 			worst = &r.Metrics[i]
 		}
+	}
+	if worst == nil && !r.Told() {
+		return "nothing could be compared with " + r.Baseline
 	}
 	if worst == nil {
 		return "no regression against " + r.Baseline

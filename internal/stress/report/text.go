@@ -350,7 +350,7 @@ func peaks(probes map[string]Probe) string {
 	var told []string
 	for _, c := range []struct{ probe, label, unit string }{
 		{"host_cpu_percent", "the machine's CPU", "%"},
-		{"cpu_percent", "own CPU", "%"},
+		{"cpu_percent", "own CPU", "% of one"},
 		{"heap_bytes", "heap", "bytes"},
 		{"rss_bytes", "resident", "bytes"},
 		{"goroutines", "goroutines", "count"},
@@ -360,6 +360,8 @@ func peaks(probes map[string]Probe) string {
 		probe, ok := probes[c.probe]
 		switch {
 		case !ok:
+		case c.unit == "% of one":
+			told = append(told, c.label+" "+digits3(round3(probe.Max))+" % of one processor")
 		case c.unit == "%":
 			told = append(told, c.label+" "+digits3(round3(probe.Max))+" %")
 		default:

@@ -162,3 +162,20 @@ func TestPercent(t *testing.T) {
 		}
 	}
 }
+
+// A comparison that could tell of nothing is not one in which all is the same.
+func TestWordOfAComparison(t *testing.T) {
+	for _, c := range []struct {
+		r             Regression
+		word, summary string
+	}{
+		{Regression{Baseline: "v1", Metrics: []RegressionMetric{{Verdict: Same}, {Verdict: Unknown}}}, "SAME", "no regression against v1"},
+		{Regression{Baseline: "v1", Metrics: []RegressionMetric{{Verdict: Unknown}, {Verdict: Unknown}}}, "UNKNOWN", "nothing could be compared with v1"},
+		{Regression{Baseline: "v1"}, "UNKNOWN", "nothing could be compared with v1"},
+		{Regression{Baseline: "v1", Detected: true, Metrics: []RegressionMetric{{Verdict: Regressed}}}, "REGRESSED", "1 of 1 metric worse than in v1"},
+	} {
+		if word, summary := c.r.Word(), regressionSummary(c.r); word != c.word || summary != c.summary {
+			t.Errorf("%+v: %s, %q, want %s, %q", c.r, word, summary, c.word, c.summary)
+		}
+	}
+}

@@ -114,6 +114,9 @@ type symptom struct {
 	// it against; 0 if it never is.
 	high float64
 	look string
+	// shows says whether the probe is about what the step measures, where that is not
+	// always so.
+	shows func(report.Step) bool
 	// counter says that the probe only grows, so that its most counts instead
 	// of its mean: that would depend on when it grew.
 	counter bool
@@ -130,28 +133,45 @@ func (s symptom) value(p report.Probe) float64 {
 // symptoms are in the order in which they are believed: what explains more
 // comes first.
 var symptoms = []symptom{
-	{"gc_cpu_ratio", "ratio", 0.01, 0.1, "the collector takes CPU from the work, so look at what allocates in a heap profile (alloc_space)", false},
-	{"gc_pause_p99_ms", "ms", 0.1, 5, "the collector stops the program for long, so look at what is live and how many goroutines there are", false},
-	{"sched_latency_p99_ms", "ms", 0.1, 1, "goroutines wait for a processor, so look at how many are runnable, and at an execution trace", false},
-	{"mailbox_depth_max", "count", 10, 500, "messages queue up, so look at which agents cannot keep up", false},
-	{"events_dropped", "count", 1, 1, "events are dropped, so look at the subscribers' queues", true},
-	{"actions_failed_per_second", "1/s", 1, 1, "actions fail, so look at the step's errors first", false},
-	{"goroutines", "count", 10, 0, "there are more goroutines, so look at a goroutine profile", false},
-	{"heap_live_bytes", "bytes", 1 << 20, 0, "more memory is live, so look at a heap profile (inuse_space)", false},
-	{"threads", "count", 2, 0, "there are more threads, so look for calls that block in the operating system", false},
+	{"gc_cpu_ratio", "ratio", 0.01, 0.1, "the collector takes CPU from the work, so look at what allocates in a heap profile (alloc_space)", busy, false},
+	{"gc_pause_p99_ms", "ms", 0.1, 5, "the collector stops the program for long, so look at what is live and how many goroutines there are", nil, false},
+	{"sched_latency_p99_ms", "ms", 0.1, 1, "goroutines wait for a processor, so look at how many are runnable, and at an execution trace", nil, false},
+	{"mailbox_depth_max", "count", 10, 500, "messages queue up, so look at which agents cannot keep up", nil, false},
+	{"events_dropped", "count", 1, 1, "events are dropped, so look at the subscribers' queues", nil, true},
+	{"actions_failed_per_second", "1/s", 1, 1, "actions fail, so look at the step's errors first", failed, false},
+	{"goroutines", "count", 10, 0, "there are more goroutines, so look at a goroutine profile", nil, false},
+	{"heap_live_bytes", "bytes", 1 << 20, 0, "more memory is live, so look at a heap profile (inuse_space)", nil, false},
+	{"threads", "count", 2, 0, "there are more threads, so look for calls that block in the operating system", nil, false},
 }
+
+// busy says whether the step kept half a processor at work: what the collector takes
+// of less takes nothing from anybody.
+func busy(step report.Step) bool { return step.Probes["cpu_percent"].Mean >= 50 }
+
+// failed says whether operations of the load failed: measurements provoke others on
+// purpose.
+func failed(step report.Step) bool { return step.Operations.Failed > 0 }
 
 // mostSymptoms is how many of them are told.
 const mostSymptoms = 3
 
 // circumstances says what the probes of a step that did badly showed that is
 // remarkable by itself, and where to look; "" if nothing was.
-func circumstances(probes map[string]report.Probe) string {
+func circumstances(step report.Step) string {
 	var texts []string
+	probes := step.Probes
+	for _, f := range step.Faults {
+		if f.Injected > 0 {
+			texts = append(texts, f.Text()+" was done to it on purpose")
+		}
+	}
 	if host, ok := probes["host_cpu_percent"]; ok && host.Mean > 95 {
 		texts = append(texts, fmt.Sprintf("host_cpu_percent was %s: the machine had no CPU left to give, so use a lower load or a larger machine", report.Percent(host.Mean/100)))
 	}
 	for _, s := range symptoms {
+		if s.shows != nil && !s.shows(step) {
+			continue
+		}
 		if p, ok := probes[s.probe]; ok && s.high > 0 && s.value(p) >= s.high {
 			texts = append(texts, fmt.Sprintf("%s was %s: %s", s.probe, report.Quantity(s.value(p), s.unit), s.look))
 		}

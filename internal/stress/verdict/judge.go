@@ -19,6 +19,9 @@ type Against struct {
 	Series map[string][]Series
 	// Inconclusive is why the step is, if it is.
 	Inconclusive string
+	// Known is what explains a failure and was known before; it is told before all
+	// that the figures suggest.
+	Known []string
 	// CPUs is how many the machine has; 0 if that is not known.
 	CPUs int
 }

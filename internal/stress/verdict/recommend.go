@@ -25,6 +25,7 @@ func recommend(step report.Step, against Against) []string {
 	case report.Interrupted:
 		told = append(told, "the step was interrupted: what it measured is partial"+partial(step))
 	}
+	told = append(told, against.Known...)
 	for _, t := range step.Thresholds {
 		if !t.OK {
 			told = append(told, thresholdAdvice(t, step.Metrics))
@@ -42,9 +43,12 @@ func recommend(step report.Step, against Against) []string {
 		if taken, ok := disturbed(step, against.CPUs); ok {
 			told = append(told, fmt.Sprintf("meanwhile other programs took %s of the machine: run it again without them before you believe any of this", report.Percent(taken)))
 		}
-		if text := circumstances(step.Probes); text != "" {
+		if text := circumstances(step); text != "" {
 			told = append(told, "meanwhile "+text)
 		}
+	}
+	if o := step.Operations; float64(o.Failed) > failedShare*float64(o.Attempted) {
+		told = append(told, fmt.Sprintf("%s of %s operations failed, and their times are among those told: who is refused at once makes them shorter", report.Quantity(float64(o.Failed), "count"), report.Quantity(float64(o.Attempted), "count")))
 	}
 	if o := step.Operations; o.Dropped > 0 {
 		told = append(told, fmt.Sprintf("%s of %s operations were dropped before they were carried out", report.Quantity(float64(o.Dropped), "count"), report.Quantity(float64(o.Attempted), "count")))
@@ -111,6 +115,10 @@ func metricAdvice(name string, m report.Metric) string {
 	}
 	return text
 }
+
+// failedShare is what share of the operations may fail before their times count for
+// something.
+const failedShare = 0.01
 
 // foreignShare is what share of the machine other programs may take before figures
 // are doubted.

@@ -269,6 +269,7 @@ func TestRecommendTellsCircumstances(t *testing.T) {
 	step := report.Step{Verdict: report.Fail, Probes: map[string]report.Probe{
 		"gc_cpu_ratio": {Mean: 0.3}, "sched_latency_p99_ms": {Mean: 0.01}, "goroutines": {Mean: 1e6}, "host_cpu_percent": {Mean: 99},
 		"events_dropped": {Mean: 500, Max: 1000}, // a counter
+		"cpu_percent":    {Mean: 180}, "actions_failed_per_second": {Mean: 40},
 	}}
 	want := "meanwhile host_cpu_percent was 99 %: the machine had no CPU left to give, so use a lower load or a larger machine; " +
 		"gc_cpu_ratio was 0.3: the collector takes CPU from the work, so look at what allocates in a heap profile (alloc_space); " +
@@ -276,7 +277,21 @@ func TestRecommendTellsCircumstances(t *testing.T) {
 	if got := recommend(step, Against{}); !slices.Equal(got, []string{want}) {
 		t.Errorf("%q, want %q", got, want)
 	}
-	step.Verdict = report.Pass
+	// Actions that fail are those that the measurement provokes, unless the load has
+	// some; a collector takes nothing from who does next to nothing; and what was done
+	// on purpose comes before all that may have come of it.
+	step.Probes = map[string]report.Probe{"gc_cpu_ratio": {Mean: 0.3}, "cpu_percent": {Mean: 3}, "actions_failed_per_second": {Mean: 40}}
+	if got := recommend(step, Against{}); len(got) > 0 {
+		t.Errorf("a step that was nearly idle: %q", got)
+	}
+	step.Operations = report.Operations{Attempted: 100, Succeeded: 60, Failed: 40}
+	step.Faults = report.AddFault([]report.Fault{{Fault: "hog_cpu"}}, "kill_agents", 1.5, "a_1")
+	want = "meanwhile kill_agents ×1 at 1.5 s: a_1 was done to it on purpose; actions_failed_per_second was 40/s: actions fail, so look at the step's errors first | " +
+		"40 of 100 operations failed, and their times are among those told: who is refused at once makes them shorter"
+	if got := strings.Join(recommend(step, Against{}), " | "); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	step.Verdict, step.Operations = report.Pass, report.Operations{}
 	if got := recommend(step, Against{}); len(got) > 0 {
 		t.Errorf("a step that passed: %q", got)
 	}
