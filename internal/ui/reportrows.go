@@ -276,8 +276,7 @@ type reportRow struct {
 
 // reportRows returns a row for each threshold and metric, the worst first.
 func (w *reportWriter) reportRows(sc report.Scenario, step report.Step) []reportRow {
-	at, known := w.view.course.Step(sc.Name, step.Name)
-	course := stepCourse{CourseStep: at, course: &w.view.course, known: known}
+	course := w.view.course.StepCourse(sc.Name, step.Name)
 	var list []reportRow
 	for _, t := range step.Thresholds {
 		list = append(list, w.threshold(t, step, course))
@@ -346,7 +345,7 @@ func (w *reportWriter) tableOf(list []reportRow, width int) []string {
 	return rows
 }
 
-func (w *reportWriter) threshold(t report.Threshold, step report.Step, course stepCourse) reportRow {
+func (w *reportWriter) threshold(t report.Threshold, step report.Step, course report.StepCourse) reportRow {
 	m, _, _ := report.Find(step.Metrics, t.Metric)
 	row := reportRow{word: "PASS", name: clean(t.Metric), value: "not measured", against: "limit " + report.InUnit(clean(t.Condition), m.Unit), share: t.OverOrUnder()}
 	if !t.OK {
@@ -355,11 +354,11 @@ func (w *reportWriter) threshold(t report.Threshold, step report.Step, course st
 	if t.Actual != nil {
 		row.value = report.Quantity(*t.Actual, m.Unit)
 	}
-	row.notes = course.worst(t)
+	row.notes = course.Worst(t)
 	return row
 }
 
-func (w *reportWriter) metric(name string, m report.Metric, course stepCourse) reportRow {
+func (w *reportWriter) metric(name string, m report.Metric, course report.StepCourse) reportRow {
 	row := reportRow{word: strings.ToUpper(string(m.Status)), name: clean(name), value: clean(m.Text())}
 	if m.Baseline != nil {
 		row.against = "baseline " + report.Quantity(*m.Baseline, m.Unit)
@@ -370,7 +369,7 @@ func (w *reportWriter) metric(name string, m report.Metric, course stepCourse) r
 	}
 	row.spread = w.spread(m)
 	if m.Status == report.StatusFail {
-		row.notes = course.worstOfBaseline(name)
+		row.notes = course.WorstOfBaseline(name)
 	}
 	return row
 }

@@ -132,10 +132,11 @@ func stepOf(s Scenario, step Step, c Course, id string) htmlStep {
 	if step.partial() {
 		one.Facts = append(one.Facts, "metrics of "+step.Repetitions.Text())
 	}
+	worst := worstOf(step, c.StepCourse(s.Name, step.Name))
 	for _, k := range checksOf(step) {
 		row := htmlCheck{
 			Status: k.status, Name: k.name, Value: k.value, Kind: k.kind, Against: k.against, Difference: k.difference, Spread: k.spread,
-			Remarks: strings.Trim(k.note+"; "+k.detail, "; "), Void: step.Verdict == Inconclusive,
+			Remarks: joined(k.note, worst[k.name+k.against], k.detail), Void: step.Verdict == Inconclusive,
 		}
 		if k.kind != "limit" {
 			row.Dots = dotsOf(step.Metrics[k.name])
@@ -155,6 +156,31 @@ func stepOf(s Scenario, step Step, c Course, id string) htmlStep {
 	}
 	one.Open = step.Verdict != Pass || len(step.Faults) > 0
 	return one
+}
+
+// worstOf says when each failed check was at its worst, and what was done to the
+// system then, by the check's name and what it was held against.
+func worstOf(step Step, course StepCourse) map[string]string {
+	worst := map[string]string{}
+	if !course.known {
+		return worst
+	}
+	for _, t := range step.Thresholds {
+		if k := thresholdCheck(t, step.Metrics); !t.OK && t.Actual != nil {
+			worst[k.name+k.against] = course.Worst(t)
+		}
+	}
+	for name, m := range step.Metrics {
+		if k := metricCheck(name, m); m.Status == StatusFail && m.Value != nil {
+			worst[k.name+k.against] = course.WorstOfBaseline(name)
+		}
+	}
+	return worst
+}
+
+// joined are the texts that say something.
+func joined(texts ...string) string {
+	return strings.Join(slices.DeleteFunc(texts, func(text string) bool { return text == "" }), "; ")
 }
 
 // mostMarks is how many fault marks are told in words.

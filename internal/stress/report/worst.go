@@ -1,46 +1,50 @@
-package ui
+package report
 
 import (
 	"math"
 	"slices"
 	"strings"
-
-	"mabeam-top/internal/stress/report"
 )
 
-// A stepCourse is how a step went over time.
-type stepCourse struct {
-	report.CourseStep
-	course *report.Course
+// A StepCourse is how a step went over time.
+type StepCourse struct {
+	CourseStep
+	course *Course
 	// known says that it is known at all: a stored report does not tell.
 	known bool
+}
+
+// StepCourse returns how a step of a scenario went.
+func (c *Course) StepCourse(scenario, step string) StepCourse {
+	found, known := c.Step(scenario, step)
+	return StepCourse{CourseStep: found, course: c, known: known}
 }
 
 // around is how long before a bad moment a fault may have been that explains it,
 // in seconds.
 const around = 2.0
 
-// worst says when a threshold was at its worst, and what was done to the system
+// Worst says when a threshold was at its worst, and what was done to the system
 // just before.
-func (c stepCourse) worst(t report.Threshold) string {
+func (c StepCourse) Worst(t Threshold) string {
 	switch {
 	case t.WorstAtSeconds != nil && c.known:
 		return c.moment(c.From+*t.WorstAtSeconds, "worst")
 	case t.WorstAtSeconds != nil:
-		return "worst " + report.Quantity(*t.WorstAtSeconds, "s") + " into the step"
+		return "worst " + Quantity(*t.WorstAtSeconds, "s") + " into the step"
 	}
 	return c.worstOf(t.Metric, "threshold", t.OK)
 }
 
-// worstOfBaseline is worst for a metric that failed its baseline.
-func (c stepCourse) worstOfBaseline(metric string) string {
+// WorstOfBaseline is Worst for a metric that failed its baseline.
+func (c StepCourse) WorstOfBaseline(metric string) string {
 	return c.worstOf(metric, "baseline", false)
 }
 
 // worstOf looks for the worst reading of the probe that shows a metric. While
 // all is well only a limit that was crossed for a moment is worth a word.
-func (c stepCourse) worstOf(metric, source string, ok bool) string {
-	i := slices.IndexFunc(c.Limits, func(l report.CourseLimit) bool { return l.Metric == metric && l.Source == source })
+func (c StepCourse) worstOf(metric, source string, ok bool) string {
+	i := slices.IndexFunc(c.Limits, func(l CourseLimit) bool { return l.Metric == metric && l.Source == source })
 	if !c.known || i < 0 {
 		return ""
 	}
@@ -66,19 +70,14 @@ func (c stepCourse) worstOf(metric, source string, ok bool) string {
 }
 
 // measured says whether a time is in a repetition and not in a warm-up.
-func (c stepCourse) measured(t float64) bool {
-	number := 0
-	for _, r := range c.Repetitions {
-		if r.At <= t {
-			number = r.Number
-		}
-	}
+func (c StepCourse) measured(t float64) bool {
+	number, _ := c.repetition(t)
 	return number > 0
 }
 
 // moment tells a time of the run, and the faults just before it.
-func (c stepCourse) moment(at float64, word string) string {
-	text := word + " at " + report.Clock(at)
+func (c StepCourse) moment(at float64, word string) string {
+	text := word + " at " + Clock(at)
 	counts := map[string]int{}
 	hit := map[string][]string{}
 	var names []string
@@ -91,11 +90,11 @@ func (c stepCourse) moment(at float64, word string) string {
 		}
 		counts[f.Fault] += f.Count
 		for _, name := range f.Hit {
-			hit[f.Fault] = report.AddHit(hit[f.Fault], name)
+			hit[f.Fault] = AddHit(hit[f.Fault], name)
 		}
 	}
 	for i, name := range names {
-		names[i] = clean(report.CourseFault{Fault: name, Count: counts[name], Hit: hit[name]}.Text())
+		names[i] = Clean(CourseFault{Fault: name, Count: counts[name], Hit: hit[name]}.Text())
 	}
 	if len(names) > 0 {
 		text += ", with " + strings.Join(names, ", ")
