@@ -21,7 +21,10 @@ func TestPeakMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if before < 1<<20 || after < held || after < before {
+	// The kernel counts pages for each processor apart and adds them up now and then,
+	// so that two readings of one peak differ by some.
+	const inexact = 1 << 20
+	if before < 1<<20 || after < held || after < before-inexact {
 		t.Errorf("the peak was %d, and is %d after 64 MiB were held", before, after)
 	}
 }
