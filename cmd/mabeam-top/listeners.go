@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"mabeam-top/internal/openmetrics"
+	"mabeam-top/internal/probes"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
@@ -47,7 +48,7 @@ func (a *app) listen() (*listeners, error) {
 
 // serve begins to serve the metrics page, until close is called.
 func (l *listeners) serve(a *app) error {
-	page, err := openmetrics.Listen(context.Background(), a.flags.metrics)
+	page, err := openmetrics.Listen(context.Background(), a.flags.metrics, probes.Counters())
 	if err != nil {
 		return fmt.Errorf("--metrics: %w", err)
 	}

@@ -24,7 +24,8 @@ func (a *app) reportCommand() *cobra.Command {
 		Long: `Prints what a run came to. RUN is a file, written by --output as JSON or by
 --record; or - for one on standard input; or the id of a past run, or as much of
 its beginning as no other has; or last. A recording also knows the course of its
-run, which html draws and csv lists; of the runs of the UI one is kept. One that broke off is told as far as it goes.`,
+run, which html draws and csv lists; of the runs of the UI one is kept. One that
+broke off is told as far as it goes.`,
 		Example: `  mabeam-top report last
   mabeam-top report run.jsonl --format html > run.html
   mabeam-top --json --tag smoke | mabeam-top report - --format junit > smoke.xml`,

@@ -25,12 +25,16 @@ func (collector) Describe(chan<- *prometheus.Desc) {}
 // Collect implements prometheus.Collector.
 func (c collector) Collect(out chan<- prometheus.Metric) {
 	s := c.page.timeline.Load().Snapshot()
-	teller{out}.tell(s)
+	teller{out, c.page.counters}.tell(s)
 }
 
 // teller writes metrics. Names and texts are put right before, so that none of
 // them is refused.
-type teller struct{ out chan<- prometheus.Metric }
+type teller struct {
+	out chan<- prometheus.Metric
+	// counters are the names of the probes that are counters.
+	counters []string
+}
 
 func (t teller) gauge(name, help string, value float64, labels ...label) {
 	t.metric(prometheus.GaugeValue, name, help, value, labels)
@@ -110,18 +114,13 @@ func (t teller) verdicts(name, help string, counts map[report.Verdict]int) {
 // probeName is what a probe's name must be to be told.
 var probeName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
-// counters are the probes that only grow, until what they count in is replaced by a
-// fresh one: a system with each repetition, a process with each that dies. A reader of
-// counters takes one that falls for one that has begun anew.
-var counters = []string{"agents_crashed", "agents_restarted", "events_dropped", "gc_cycles", "mutex_wait_seconds"}
-
 func (t teller) probes(sample map[string]float64) {
 	for _, probe := range slices.Sorted(maps.Keys(sample)) {
 		if !probeName.MatchString(probe) {
 			continue
 		}
 		name, scale := baseUnit(probe)
-		if slices.Contains(counters, probe) {
+		if slices.Contains(t.counters, probe) {
 			t.metric(prometheus.CounterValue, name+"_total", "What the probe "+probe+" has counted.", sample[probe]*scale, nil)
 			continue
 		}

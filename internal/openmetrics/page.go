@@ -30,13 +30,17 @@ const openMetricsType = "application/openmetrics-text; version=1.0.0"
 // be added while it serves.
 type Page struct {
 	listener net.Listener
+	counters []string
 	timeline atomic.Pointer[stream.Timeline]
 }
 
 // Listen takes the address, so that one which is in use is known at once: PORT,
 // :PORT or HOST:PORT. Without a host nobody but this machine can ask. Port 0 is
-// any that is free. Run serves, and must be called.
-func Listen(ctx context.Context, address string) (*Page, error) {
+// any that is free. Counters are the names of the probes that only grow, until what
+// they count in is replaced by a fresh one: a system with each repetition, a process
+// with each that dies. A reader of counters takes one that falls for one that has begun
+// anew. Run serves, and must be called.
+func Listen(ctx context.Context, address string, counters []string) (*Page, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		host, port = "", address
@@ -50,7 +54,7 @@ func Listen(ctx context.Context, address string) (*Page, error) {
 	if err != nil {
 		return nil, fmt.Errorf("serve metrics: %w", err)
 	}
-	p := &Page{listener: listener}
+	p := &Page{listener: listener, counters: counters}
 	p.timeline.Store(&stream.Timeline{})
 	return p, nil
 }

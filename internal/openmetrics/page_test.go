@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"mabeam-top/internal/probes"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
@@ -21,7 +22,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // serve starts a page on any port, until the test ends.
 func serve(t *testing.T) *Page {
 	t.Helper()
-	p, err := Listen(t.Context(), ":0")
+	p, err := Listen(t.Context(), ":0", probes.Counters())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +153,7 @@ func TestListenRefuses(t *testing.T) {
 		"a:b:c":       "expected PORT",
 		"192.0.2.1:0": "cannot assign",
 	} {
-		if other, err := Listen(t.Context(), address); err == nil || !strings.Contains(err.Error(), want) {
+		if other, err := Listen(t.Context(), address, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, %v", address, other, err)
 		}
 	}

@@ -75,3 +75,15 @@ var Probes = []Probe{
 	{"inflight", "count", Gauge, "Operations of the load begun and not yet ended."},
 	{"generator_lag_ms", "ms", Gauge, "Most by which the load generator itself, with a worker free, began an operation too late since the previous sample."},
 }
+
+// Counters are the names of the probes whose values only grow, until what they count
+// starts anew.
+func Counters() []string {
+	var names []string
+	for _, p := range Probes {
+		if p.Kind == Counter {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}

@@ -310,30 +310,24 @@ func (e *Env) Operations(succeeded, failed, dropped int64) {
 // Failed counts an error by its message. Ids and figures in messages are cut
 // out, so that the same error of many agents is one.
 func (e *Env) Failed(err error) {
-	e.tell(withoutIDs(err.Error()), 1)
+	e.Finding(withoutIDs(err.Error()), 1)
 }
 
 // Unmeasured tells why a metric has no value.
 func (e *Env) Unmeasured(metric, why string) {
 	e.put(metric, sample{})
-	e.tell(metric+" was not measured: "+why, 1)
+	e.Finding(metric+" was not measured: "+why, 1)
 }
 
 // Finding tells something that is wrong with the system under test, count
 // times.
 func (e *Env) Finding(message string, count int64) {
-	e.tell(message, count)
+	e.FindingSince(time.Now(), message, count)
 }
 
 // FindingSince is Finding for what is known to have happened first before it is
 // told.
 func (e *Env) FindingSince(first time.Time, message string, count int64) {
-	e.tellAt(first, message, count)
-}
-
-func (e *Env) tell(message string, count int64) { e.tellAt(time.Now(), message, count) }
-
-func (e *Env) tellAt(first time.Time, message string, count int64) {
 	at := max(first.Sub(e.began).Seconds(), 0)
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -117,10 +117,11 @@ func (f *faults) run(ctx context.Context, one *runningFault, start time.Time) {
 		if hit, ok := one.kind.inject(ctx, f, one.Params, one.draw); ok {
 			f.told(one.Kind, hit, one.byHand)
 		} else {
-			f.missed(one.missed("nothing was left to hit"), 1)
+			why := one.missed("nothing was left to hit")
+			f.missed(why, 1)
 			if one.byHand && !one.refused {
 				one.refused = true // once: a rate would fill the log
-				f.refused(one.missed("nothing was left to hit"))
+				f.refused(why)
 			}
 		}
 	}

@@ -47,13 +47,11 @@ func (r *run) Command(c stream.Command) error {
 	switch c.Do {
 	case stream.SetPaused:
 		if r.paused.Paused != c.Paused {
-			text := "the load goes on"
 			if c.Paused {
-				text = "the load is held"
-			}
-			r.logByHand(text)
-			for _, s := range r.taking {
-				if !c.Paused {
+				r.logByHand("the load is held")
+			} else {
+				r.logByHand("the load goes on")
+				for _, s := range r.taking {
 					s.resume(time.Now())
 				}
 			}

@@ -129,14 +129,14 @@ type htmlRegression struct {
 func stepOf(s Scenario, step Step, c Course, id string) htmlStep {
 	one := htmlStep{Step: step, ID: id, Took: Quantity(step.DurationSeconds, "s"), Peaks: peaks(step.Probes), Params: paramsOf(step)}
 	one.Facts = stepFacts(step)
-	if step.partial() {
+	if step.Partial() {
 		one.Facts = append(one.Facts, "metrics of "+step.Repetitions.Text())
 	}
-	worst := worstOf(step, c.StepCourse(s.Name, step.Name))
+	went := c.StepCourse(s.Name, step.Name)
 	for _, k := range checksOf(step) {
 		row := htmlCheck{
 			Status: k.status, Name: k.name, Value: k.value, Kind: k.kind, Against: k.against, Difference: k.difference, Spread: k.spread,
-			Remarks: joined(k.note, worst[k.name+k.against], k.detail), Void: step.Verdict == Inconclusive,
+			Remarks: joined(k.note, k.worst(step, went), k.detail), Void: step.Verdict == Inconclusive,
 		}
 		if k.kind != "limit" {
 			row.Dots = dotsOf(step.Metrics[k.name])
@@ -150,32 +150,26 @@ func stepOf(s Scenario, step Step, c Course, id string) htmlStep {
 	if o := step.Operations; o.Attempted > 0 {
 		one.Counted = operations(o)
 	}
-	if course, ok := c.Step(s.Name, step.Name); ok {
-		one.Charts = chartsOf(c, course)
-		one.Marks = marksOf(c, course)
+	if went.known {
+		one.Charts = chartsOf(c, went.CourseStep)
+		one.Marks = marksOf(c, went.CourseStep)
 	}
 	one.Open = step.Verdict != Pass || len(step.Faults) > 0
 	return one
 }
 
-// worstOf says when each failed check was at its worst, and what was done to the
-// system then, by the check's name and what it was held against.
-func worstOf(step Step, course StepCourse) map[string]string {
-	worst := map[string]string{}
-	if !course.known {
-		return worst
+// worst says when a failed check was at its worst, and what was done to the system
+// then.
+func (k check) worst(step Step, course StepCourse) string {
+	switch {
+	case !course.known || k.status != StatusFail:
+		return ""
+	case k.threshold != nil && k.threshold.Actual != nil:
+		return course.Worst(*k.threshold)
+	case k.threshold == nil && step.Metrics[k.name].Value != nil:
+		return course.WorstOfBaseline(k.name)
 	}
-	for _, t := range step.Thresholds {
-		if k := thresholdCheck(t, step.Metrics); !t.OK && t.Actual != nil {
-			worst[k.name+k.against] = course.Worst(t)
-		}
-	}
-	for name, m := range step.Metrics {
-		if k := metricCheck(name, m); m.Status == StatusFail && m.Value != nil {
-			worst[k.name+k.against] = course.WorstOfBaseline(name)
-		}
-	}
-	return worst
+	return ""
 }
 
 // joined are the texts that say something.

@@ -190,7 +190,7 @@ func stepCases(s Scenario, step Step) []junitCase {
 	if step.Steered {
 		told = append(told, steeredByHand)
 	}
-	if step.partial() {
+	if step.Partial() {
 		told = append(told, "metrics of "+step.Repetitions.Text())
 	}
 	for _, e := range step.Errors {

@@ -150,7 +150,7 @@ func (m *markdown) steps(s Scenario) {
 		if step.Steered {
 			m.line("%s was %s while it was measured.\n", md(step.Name), steeredByHand)
 		}
-		if step.partial() {
+		if step.Partial() {
 			m.line("The metrics of %s are of %s.\n", md(step.Name), step.Repetitions.Text())
 		}
 	}

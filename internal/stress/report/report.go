@@ -110,9 +110,9 @@ func (r Repetitions) Text() string {
 	return fmt.Sprintf("%d of %d repetitions", r.Finished, r.Planned)
 }
 
-// partial says that the step has metrics, and not of all its repetitions. One
+// Partial says that the step has metrics, and not of all its repetitions. One
 // without any says by itself that there are none.
-func (s Step) partial() bool { return s.Repetitions != nil && s.Repetitions.Finished > 0 }
+func (s Step) Partial() bool { return s.Repetitions != nil && s.Repetitions.Finished > 0 }
 
 // A Metric is one measured quantity and its judgement.
 type Metric struct {

@@ -192,6 +192,8 @@ type check struct {
 	against    string
 	difference string
 	spread     string
+	// threshold is the one that it is of; nil for a metric.
+	threshold *Threshold
 	// note says when a windowed threshold was at its worst.
 	note string
 	// detail is the metric's distribution; that of a threshold is told only where
@@ -244,7 +246,7 @@ func difference(m Metric) string {
 func thresholdCheck(t Threshold, metrics map[string]Metric) check {
 	m, _, _ := Find(metrics, t.Metric)
 	unit := m.Unit
-	c := check{status: StatusPass, name: t.Metric, value: "not measured", kind: "limit", against: InUnit(t.Condition, unit)}
+	c := check{threshold: &t, status: StatusPass, name: t.Metric, value: "not measured", kind: "limit", against: InUnit(t.Condition, unit)}
 	if !t.OK {
 		c.status = StatusFail
 		c.detail = distribution(m)
@@ -294,7 +296,7 @@ func distribution(m Metric) string {
 // step writes one step: its table, then what it counted.
 func (p *page) step(s Step, columns columns) {
 	p.heading(plain, "  "+named(s.Name, strings.Join(stepFacts(s), ", ")), s.Verdict, s.Score, s.DurationSeconds)
-	if s.partial() { // not in the heading, of which a narrow page cuts the end
+	if s.Partial() { // not in the heading, of which a narrow page cuts the end
 		p.field("metrics", "of "+s.Repetitions.Text())
 	}
 	if checks := checksOf(s); len(checks) > 0 {
@@ -330,7 +332,7 @@ func stepFacts(s Step) []string {
 	for _, m := range s.Metrics {
 		repetitions = max(repetitions, len(m.Samples))
 	}
-	if repetitions > 1 && !s.partial() {
+	if repetitions > 1 && !s.Partial() {
 		facts = append(facts, strconv.Itoa(repetitions)+" repetitions")
 	}
 	if s.Isolated {
@@ -350,7 +352,7 @@ func peaks(probes map[string]Probe) string {
 	var told []string
 	for _, c := range []struct{ probe, label, unit string }{
 		{"host_cpu_percent", "the machine's CPU", "%"},
-		{"cpu_percent", "own CPU", "% of one"},
+		{"cpu_percent", "own CPU", "% of one processor"},
 		{"heap_bytes", "heap", "bytes"},
 		{"rss_bytes", "resident", "bytes"},
 		{"goroutines", "goroutines", "count"},
@@ -360,10 +362,8 @@ func peaks(probes map[string]Probe) string {
 		probe, ok := probes[c.probe]
 		switch {
 		case !ok:
-		case c.unit == "% of one":
-			told = append(told, c.label+" "+digits3(round3(probe.Max))+" % of one processor")
-		case c.unit == "%":
-			told = append(told, c.label+" "+digits3(round3(probe.Max))+" %")
+		case strings.HasPrefix(c.unit, "%"):
+			told = append(told, c.label+" "+digits3(round3(probe.Max))+" "+c.unit)
 		default:
 			told = append(told, c.label+" "+Quantity(probe.Max, c.unit))
 		}

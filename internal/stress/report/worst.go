@@ -29,7 +29,7 @@ const around = 2.0
 func (c StepCourse) Worst(t Threshold) string {
 	switch {
 	case t.WorstAtSeconds != nil && c.known:
-		return c.moment(c.From+*t.WorstAtSeconds, "worst")
+		return c.moment(c.From + *t.WorstAtSeconds)
 	case t.WorstAtSeconds != nil:
 		return "worst " + Quantity(*t.WorstAtSeconds, "s") + " into the step"
 	}
@@ -66,7 +66,7 @@ func (c StepCourse) worstOf(metric, source string, ok bool) string {
 	if at < 0 || ok && worst <= 0 {
 		return ""
 	}
-	return c.moment(at, "worst")
+	return c.moment(at)
 }
 
 // measured says whether a time is in a repetition and not in a warm-up.
@@ -75,9 +75,9 @@ func (c StepCourse) measured(t float64) bool {
 	return number > 0
 }
 
-// moment tells a time of the run, and the faults just before it.
-func (c StepCourse) moment(at float64, word string) string {
-	text := word + " at " + Clock(at)
+// moment tells the worst time of the run, and the faults just before it.
+func (c StepCourse) moment(at float64) string {
+	text := "worst at " + Clock(at)
 	counts := map[string]int{}
 	hit := map[string][]string{}
 	var names []string

@@ -58,7 +58,7 @@ func recommend(step report.Step, against Against) []string {
 
 // partial says what the metrics are of, of a step that was not measured to its end.
 func partial(step report.Step) string {
-	if step.Repetitions == nil || step.Repetitions.Finished == 0 {
+	if !step.Partial() {
 		return ""
 	}
 	return " (its metrics are of " + step.Repetitions.Text() + ")"
