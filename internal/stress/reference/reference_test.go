@@ -1,0 +1,188 @@
+package reference
+
+import (
+	"bytes"
+	"math"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+	"unsafe"
+)
+
+// A batch of twice the units takes twice as long: nothing was optimized away,
+// and a fixed cost does not dominate. The lateness of a timer is not in this
+// test, see TestTimerCountsLateness.
+func TestWorkGrowsWithItsUnits(t *testing.T) {
+	prepare()
+	for _, w := range workloads {
+		if w.Work == Timer {
+			continue
+		}
+		t.Run(string(w.Work), func(t *testing.T) {
+			var ratios []float64
+			// Other processes can disturb any attempt, but not for ever.
+			for range 20 {
+				single, double := math.Inf(1), math.Inf(1)
+				for range 20 {
+					single = min(single, float64(w.run(w.size)))
+					double = min(double, float64(w.run(2*w.size)))
+				}
+				ratio := double / single
+				if ratio > 1.7 && ratio < 2.3 {
+					return
+				}
+				ratios = append(ratios, ratio)
+			}
+			t.Errorf("twice the units take %.2f times as long in 20 attempts, want 1.7 to 2.3 in one of them", ratios)
+		})
+	}
+}
+
+func TestAllocationAllocatesEachNode(t *testing.T) {
+	if size := unsafe.Sizeof(node{}); size != 256 && unsafe.Sizeof(uintptr(0)) == 8 {
+		t.Errorf("a node has %d bytes, want 256", size)
+	}
+	const n = 3000
+	if got := testing.AllocsPerRun(5, func() { allocate(n) }); got < n || got > n+10 {
+		t.Errorf("allocate(%d) allocates %.0f objects", n, got)
+	}
+	if i := slices.IndexFunc(ring[:], func(n *node) bool { return n != nil }); i >= 0 {
+		t.Errorf("slot %d of the ring keeps a node after the batch", i)
+	}
+}
+
+// Only the ring keeps nodes alive, although nodes point to each other.
+func TestAllocationLeavesNothingBehind(t *testing.T) {
+	allocate(len(ring))
+	before := liveHeap()
+	allocate(100_000)
+	if grown := int64(liveHeap()) - int64(before); grown > 64<<10 {
+		t.Errorf("the live heap grew by %d bytes", grown)
+	}
+}
+
+func TestHandOverMakesEachRoundTrip(t *testing.T) {
+	for _, n := range []int{1, 10, 1000} {
+		if _, last := handOver(n); last != n {
+			t.Errorf("handOver(%d): the partner answered %d times", n, last)
+		}
+	}
+}
+
+func TestMapLockLooksUpAndReplaces(t *testing.T) {
+	const n = 100_000
+	m := newLockedMap()
+	m.operate(n)
+	if m.misses > 0 {
+		t.Errorf("%d lookups found nothing or another key's value", m.misses)
+	}
+	if m.lookups != n*8/10 || m.replaced != n*2/10 {
+		t.Errorf("%d lookups and %d replacements, want 80 %% and 20 %% of %d", m.lookups, m.replaced, n)
+	}
+	if len(m.entries) != tableSize {
+		t.Errorf("the map has %d entries, want %d", len(m.entries), tableSize)
+	}
+	var replacements, touched int
+	for _, v := range slices.Concat(m.values[0], m.values[1]) {
+		replacements += v.replacements
+		if v.replacements > 0 {
+			touched++
+		}
+	}
+	if replacements != m.replaced {
+		t.Errorf("the values tell of %d replacements, want %d", replacements, m.replaced)
+	}
+	// 20,000 draws of 20,000 values reach 1-1/e of them.
+	if touched < tableSize {
+		t.Errorf("replacements reached %d of %d values: the keys are not spread", touched, 2*tableSize)
+	}
+}
+
+func TestBandwidthCopiesTheBlock(t *testing.T) {
+	prepare()
+	clear(target[:])
+	copied = 0
+	copyBlock(3)
+	if !bytes.Equal(target[:3*mebibyte], source[:3*mebibyte]) {
+		t.Error("the first 3 MiB were not copied")
+	}
+	if target[3*mebibyte+1] != 0 {
+		t.Error("more than 3 MiB were copied")
+	}
+	copyBlock(5)
+	if !bytes.Equal(target[:], source[:]) {
+		t.Error("the next batch did not copy the rest of the block")
+	}
+}
+
+func TestTimerCountsLateness(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		if late := oversleep(3, time.Sleep); late != 0 {
+			t.Errorf("sleeps that end on time are %v late", late)
+		}
+		late := oversleep(3, func(d time.Duration) { time.Sleep(d + 70*time.Microsecond) })
+		if late != 210*time.Microsecond {
+			t.Errorf("three sleeps of 70µs too much are %v late, want 210µs", late)
+		}
+	})
+}
+
+func TestComputationCarriesOutEachStep(t *testing.T) {
+	hashed = 1
+	compute(100)
+	want := uint64(1)
+	for range 100 * 64 {
+		want = scramble(want)
+	}
+	if hashed != want {
+		t.Errorf("after 100 units the hash is %x, want %x", hashed, want)
+	}
+}
+
+func TestMeasureHasAFigureForEachWork(t *testing.T) {
+	figures := Measure()
+	figures[EntryMemory] = EntryBytes()
+	for _, d := range Works() {
+		figure, ok := figures[d.Work]
+		if !ok || figure <= 0 || math.IsInf(figure, 0) || math.IsNaN(figure) {
+			t.Errorf("%s: figure %v (measured: %v)", d.Work, figure, ok)
+		}
+		if !strings.HasSuffix(d.Doc, ".") || d.Unit == "" {
+			t.Errorf("%s: unit %q, doc %q", d.Work, d.Unit, d.Doc)
+		}
+	}
+	if len(figures) != len(Works()) {
+		t.Errorf("%d figures for %d works", len(figures), len(Works()))
+	}
+}
+
+func TestMeasureLeavesNothingBehind(t *testing.T) {
+	Measure()
+	goroutines, heap := runtime.NumGoroutine(), liveHeap()
+	for range 5 {
+		Measure()
+	}
+	if now := runtime.NumGoroutine(); now > goroutines {
+		t.Errorf("%d goroutines before, %d after", goroutines, now)
+	}
+	if grown := int64(liveHeap()) - int64(heap); grown > 64<<10 {
+		t.Errorf("the live heap grew by %d bytes", grown)
+	}
+}
+
+func TestMedian(t *testing.T) {
+	got := Median([]Figures{
+		{Timer: 3, HandOver: 10},
+		{Timer: 1},
+		{Timer: 200, HandOver: 20},
+	})
+	if got[Timer] != 3 || got[HandOver] != 15 || len(got) != 2 {
+		t.Errorf("medians %v, want timer 3 and hand_over 15", got)
+	}
+	if got := Median(nil); len(got) != 0 {
+		t.Errorf("medians of no rounds: %v", got)
+	}
+}

@@ -1,0 +1,246 @@
+package reference
+
+import (
+	"strconv"
+	"sync"
+	"time"
+)
+
+// workloads lists the works that a round measures, in the order of a round.
+var workloads = []workload{
+	{
+		Description: Description{
+			Work: Allocation,
+			Unit: "ns",
+			Doc:  "Time to allocate an object of 256 bytes with two pointers and to link it into a ring of 512, in ns per object.",
+		},
+		size: 1000,
+		run:  allocate,
+	},
+	{
+		Description: Description{
+			Work: HandOver,
+			Unit: "ns",
+			Doc:  "Time to hand a value to another goroutine and back over unbuffered channels, in ns per round trip.",
+		},
+		size: 500,
+		run:  func(n int) time.Duration { took, _ := handOver(n); return took },
+	},
+	{
+		Description: Description{
+			Work: MapLock,
+			Unit: "ns",
+			Doc:  "Time of an operation on a map of 10,000 string keys behind a sync.RWMutex, of which 80 % are lookups and 20 % are replacements, in ns per operation.",
+		},
+		size: 4000,
+		run:  func(n int) time.Duration { return table.operate(n) },
+	},
+	{
+		Description: Description{
+			Work: Bandwidth,
+			Unit: "ns",
+			Doc:  "Time to copy 1 MiB of a block of 8 MiB, in ns per MiB.",
+		},
+		size: 2,
+		run:  copyBlock,
+	},
+	{
+		Description: Description{
+			Work: Timer,
+			Unit: "ns",
+			Doc:  "Time by which a sleep of 100 µs ends too late, in ns.",
+		},
+		size: 1,
+		run:  func(n int) time.Duration { return oversleep(n, time.Sleep) },
+	},
+	{
+		Description: Description{
+			Work: Computation,
+			Unit: "ns",
+			Doc:  "Time of 64 steps of an integer hash that depend on each other, in ns.",
+		},
+		size: 2000,
+		run:  compute,
+	},
+}
+
+// prepare makes what the works need and keep, so that no batch includes that.
+var prepare = sync.OnceFunc(func() {
+	table = newLockedMap()
+	for i := range source {
+		source[i] = byte(i) // pages that were never written share one page of zeros
+	}
+	copyBlock(blockSize / mebibyte)
+})
+
+// A node is an object that Allocation allocates.
+type node struct {
+	next, peer *node
+	payload    [240]byte
+}
+
+// ring keeps the newest nodes alive. A node points to newer ones only, so that
+// nothing but the ring keeps a node alive.
+var ring [512]*node
+
+func allocate(n int) time.Duration {
+	began := time.Now()
+	previous := new(node)
+	for i := range n {
+		slot := i % len(ring)
+		fresh := new(node)
+		previous.next = fresh
+		if oldest := ring[slot]; oldest != nil {
+			oldest.peer = fresh
+		}
+		ring[slot] = fresh
+		previous = fresh
+	}
+	took := time.Since(began)
+	clear(ring[:])
+	return took
+}
+
+// handOver also returns the last answer, which counts the round trips.
+func handOver(n int) (took time.Duration, last int) {
+	there, back := make(chan int), make(chan int)
+	var partner sync.WaitGroup
+	partner.Go(func() {
+		for v := range there {
+			back <- v + 1
+		}
+	})
+	there <- 0 // the partner runs before the clock starts
+	last = <-back - 1
+	began := time.Now()
+	for range n {
+		there <- last
+		last = <-back
+	}
+	took = time.Since(began)
+	close(there)
+	partner.Wait()
+	return took, last
+}
+
+const tableSize = 10_000
+
+// table stays, because filling it takes longer than a round.
+var table *lockedMap
+
+// A lockedMap is a table as most programs would write it.
+type lockedMap struct {
+	mu      sync.RWMutex
+	entries map[string]*entryValue
+	keys    []string
+	// values has two for each key, of which the map holds one.
+	values [2][]entryValue
+
+	state                     uint64
+	lookups, misses, replaced int
+}
+
+type entryValue struct{ key, replacements int }
+
+func newLockedMap() *lockedMap {
+	m := &lockedMap{entries: make(map[string]*entryValue, tableSize), keys: make([]string, tableSize), state: 1}
+	for i := range m.values {
+		m.values[i] = make([]entryValue, tableSize)
+	}
+	for i := range m.keys {
+		m.keys[i] = "reference-" + strconv.Itoa(i)
+		m.entries[m.keys[i]] = &m.values[0][i]
+	}
+	return m
+}
+
+func (m *lockedMap) operate(n int) time.Duration {
+	began := time.Now()
+	for i := range n {
+		m.state = scramble(m.state)
+		key := int(m.state % tableSize)
+		if i%5 == 4 {
+			m.replace(key)
+		} else {
+			m.lookup(key)
+		}
+	}
+	return time.Since(began)
+}
+
+func (m *lockedMap) lookup(key int) {
+	m.mu.RLock()
+	found := m.entries[m.keys[key]]
+	m.mu.RUnlock()
+	m.lookups++
+	if found == nil || found.key != 0 && found.key != key {
+		m.misses++
+	}
+}
+
+func (m *lockedMap) replace(key int) {
+	m.replaced++
+	value := &m.values[m.replaced%2][key]
+	value.key = key
+	value.replacements++
+	m.mu.Lock()
+	m.entries[m.keys[key]] = value
+	m.mu.Unlock()
+}
+
+const (
+	mebibyte  = 1 << 20
+	blockSize = 8 * mebibyte
+)
+
+// The blocks are variables of the program and not on the heap: 16 MiB of live
+// heap would make the collector run less often than it does without this
+// package.
+var (
+	source, target [blockSize]byte
+	copied         int // where the next copy begins
+)
+
+func copyBlock(n int) time.Duration {
+	began := time.Now()
+	for range n {
+		copy(target[copied:copied+mebibyte], source[copied:])
+		copied = (copied + mebibyte) % blockSize
+	}
+	return time.Since(began)
+}
+
+// oversleep returns by how much n sleeps ended too late, in total.
+func oversleep(n int, sleep func(time.Duration)) time.Duration {
+	const asked = 100 * time.Microsecond
+	began := time.Now()
+	for range n {
+		sleep(asked)
+	}
+	return time.Since(began) - time.Duration(n)*asked
+}
+
+// hashed keeps the compiler from leaving the computation out.
+var hashed uint64 = 1
+
+func compute(n int) time.Duration {
+	began := time.Now()
+	h := hashed
+	for range n {
+		for range 64 {
+			h = scramble(h)
+		}
+	}
+	hashed = h
+	return time.Since(began)
+}
+
+// scramble is a step of a xorshift generator (Marsaglia 2003): each depends on
+// the one before, so that it takes the time of the instructions and not of how
+// many of them a processor executes at once.
+func scramble(h uint64) uint64 {
+	h ^= h << 13
+	h ^= h >> 7
+	h ^= h << 17
+	return h
+}
