@@ -14,6 +14,7 @@ import (
 	"mabeam-top/internal/probes"
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress/profile"
+	"mabeam-top/internal/stress/reference"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
@@ -87,6 +88,8 @@ type outcome struct {
 	Results    map[string]sample `json:"results"`
 	Operations report.Operations `json:"operations"`
 	Errors     []report.Error    `json:"errors"`
+	// Reference are the rounds of reference works around the repetition.
+	Reference []reference.Figures `json:"reference,omitempty"`
 	// Inconclusive says why the repetition is inconclusive.
 	Inconclusive string `json:"inconclusive"`
 	// Steered says that its loads were held, or had another rate than planned.
@@ -135,6 +138,8 @@ func (b *bench) close() error { return nil }
 func (b *bench) run(ctx context.Context, j job, w watcher) (_ []outcome, _ profile.Part, err error) {
 	// What the last repetition left behind is not this one's.
 	runtime.GC()
+	figures := []reference.Figures{measureReference()}
+	goroutines := runtime.NumGoroutine()
 	scenario := &b.plan.Scenarios[j.Scenario]
 	options, err := scenario.System.options()
 	var system *mabeam.System
@@ -144,15 +149,23 @@ func (b *bench) run(ctx context.Context, j job, w watcher) (_ []outcome, _ profi
 	if err != nil {
 		return make([]outcome, len(j.Parts)), profile.Part{}, fmt.Errorf("start the system: %w", err)
 	}
-	defer func() {
+	stopped := false
+	stop := func() error {
 		within := stopWithin
 		if ctx.Err() != nil {
 			within = abandonWithin
 		}
 		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
 		defer cancel()
-		if stopErr := system.Stop(stopping); stopErr != nil && ctx.Err() == nil {
-			err = fmt.Errorf("stop the system: %w", stopErr)
+		stopped = true
+		if err := system.Stop(stopping); err != nil && ctx.Err() == nil {
+			return fmt.Errorf("stop the system: %w", err)
+		}
+		return nil
+	}
+	defer func() { // if something below panics; else it has stopped already
+		if !stopped {
+			_ = stop()
 		}
 	}()
 	b.system.Store(system)
@@ -197,12 +210,43 @@ func (b *bench) run(ctx context.Context, j job, w watcher) (_ []outcome, _ profi
 	}
 	stopSampling()
 	samples.Wait()
+	look.close()
+	if err = stop(); err == nil && ctx.Err() == nil {
+		tellLeftBehind(ctx, parts, goroutines)
+	}
+	figures = append(figures, measureReference())
 	outcomes := make([]outcome, len(parts))
 	for i, p := range parts {
 		outcomes[i] = p.env.outcome()
-		outcomes[i].Failure, outcomes[i].Steered = p.failure, p.env.gate.wasSteered()
+		outcomes[i].Failure, outcomes[i].Steered, outcomes[i].Reference = p.failure, p.env.gate.wasSteered(), figures
 	}
-	return outcomes, profiled, nil
+	return outcomes, profiled, err
+}
+
+// measureReference carries out a round of reference works in this process.
+func measureReference() reference.Figures {
+	figures := reference.Measure()
+	figures[reference.EntryMemory] = reference.EntryBytes() // measured once
+	return figures
+}
+
+// leftWithin is how long goroutines of a system that has stopped may take to be gone.
+const leftWithin = time.Second
+
+// tellLeftBehind tells of goroutines that are there after the repetition's system has
+// stopped and were not before it started. What keeps them, a system that counts its
+// own goroutines cannot hide.
+func tellLeftBehind(ctx context.Context, parts []*partRun, before int) {
+	left := runtime.NumGoroutine() - before
+	for deadline := time.Now().Add(leftWithin); left > 0 && time.Now().Before(deadline) && Sleep(ctx, time.Millisecond); {
+		left = runtime.NumGoroutine() - before
+	}
+	if left <= 0 {
+		return
+	}
+	for _, p := range parts {
+		p.env.Finding("goroutines are still there after the system was stopped that were not before it started", int64(left))
+	}
 }
 
 // attend says which parts commands are for from now on.
@@ -243,7 +287,7 @@ func newPartRun(b *bench, j job, i int, seed uint64, system *mabeam.System, opti
 		injected := func(kind, hit string, byHand bool) {
 			w.pass(time.Now(), stream.Event{Type: stream.FaultInjected, Fault: &stream.Fault{Step: step.Name, Fault: kind, Target: hit, ByHand: byHand}}, true)
 		}
-		env.faults = newFaults(step.Faults, b.steerable, &env.gate.clock, seed, system, injected, env.Finding)
+		env.faults = newFaults(step.Faults, b.steerable, &env.gate.clock, seed, system, injected, env.Note)
 		if env.faults != nil {
 			env.faults.refused = func(message string) {
 				w.pass(time.Now(), stream.Event{Type: stream.Logged, Log: &stream.Log{Level: "warn", Message: step.Name + ": " + message, ByHand: true}}, true)
@@ -251,7 +295,7 @@ func newPartRun(b *bench, j job, i int, seed uint64, system *mabeam.System, opti
 		}
 	}
 	if b.lacking != "" {
-		env.Finding(b.lacking, 1)
+		env.Note(b.lacking, 1)
 	}
 	return &partRun{env: env, limit: own.Limit}
 }

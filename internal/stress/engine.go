@@ -108,7 +108,8 @@ func (r *run) Run(ctx context.Context, emit func(stream.Event)) error {
 		Schema: stream.Schema, ID: r.id, StartedAt: r.start, Command: r.engine.Command, Seed: seed,
 		Tool: r.engine.Tool, Host: r.engine.Host, Scenarios: names, EstimateSeconds: r.plan.Estimate().Seconds(),
 	}})
-	r.log("info", fmt.Sprintf("recording one operation costs %d ns here; it is part of every latency told", RecordingCost().Nanoseconds()))
+	result.MeasurementOverheadNS = float64(RecordingCost().Nanoseconds())
+	r.log("info", fmt.Sprintf("recording one operation costs %.0f ns here; it is part of every latency", result.MeasurementOverheadNS))
 
 	for i := range r.plan.Scenarios {
 		if ctx.Err() != nil {
@@ -125,8 +126,7 @@ func (r *run) Run(ctx context.Context, emit func(stream.Event)) error {
 	result.Recommendations = append(result.Recommendations, verdict.RecommendRun(result)...)
 	result.Conclude()
 	if ctx.Err() != nil {
-		result.Verdict = report.Interrupted
-		result.Grade = report.GradeOf(result.Score, result.Verdict)
+		result.SetVerdict(report.Interrupted)
 	}
 	r.emit(stream.Event{Type: stream.RunFinished, Report: &result})
 	return r.profiles.Write()
@@ -249,7 +249,7 @@ func newGroupRun(r *run, scenario, group int) *groupRun {
 		}
 	}
 	for i := range steps {
-		g.steps[i] = newStepRun(r, &steps[i], group+1, g.alone || r.engine.Isolate)
+		g.steps[i] = newStepRun(r, &steps[i], group+1, g.alone || r.engine.Isolate, len(steps) > 1)
 		g.repeat = max(g.repeat, steps[i].Repeat)
 		if (steps[i].Warmup != Warmup{}) {
 			g.number = 0

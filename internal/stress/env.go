@@ -14,6 +14,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/verdict"
 )
 
 // maxErrorKinds is how many different error messages of a step are told apart.
@@ -46,14 +47,16 @@ type Env struct {
 	errors       []report.Error
 	operations   report.Operations
 	driven       report.Operations // those of operations that the counters count too
-	inconclusive string            // why the repetition is inconclusive
+	findings     int64
+	inconclusive string // why the repetition is inconclusive
 }
 
 // A sample is what one repetition says of one metric: a number, text or bool,
-// or the distribution whose mean is the number.
+// the distribution whose mean is the number, or what it adds to an estimate.
 type sample struct {
-	Value     any        `json:"value"`
-	Histogram *Histogram `json:"histogram,omitempty"`
+	Value     any               `json:"value"`
+	Histogram *Histogram        `json:"histogram,omitempty"`
+	Estimate  *verdict.Estimate `json:"estimate,omitempty"`
 }
 
 // MarshalJSON implements json.Marshaler. JSON has no way to write a number that
@@ -250,7 +253,12 @@ func (e *Env) Rehearse(ctx context.Context, l Load, op func(context.Context, Op)
 func (e *Env) outcome() outcome {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return outcome{Results: maps.Clone(e.results), Operations: e.operations, Errors: slices.Clone(e.errors), Inconclusive: e.inconclusive}
+	results := maps.Clone(e.results)
+	if results == nil {
+		results = map[string]sample{}
+	}
+	results[verdict.FindingsMetric] = sample{Value: float64(e.findings)}
+	return outcome{Results: results, Operations: e.operations, Errors: slices.Clone(e.errors), Inconclusive: e.inconclusive}
 }
 
 // progress is what the repetition says so far. Operations that are under way
@@ -307,38 +315,51 @@ func (e *Env) Operations(succeeded, failed, dropped int64) {
 	})
 }
 
-// Failed counts an error by its message. Ids and figures in messages are cut
-// out, so that the same error of many agents is one.
+// Failed counts an operation's error by its message. Ids and figures in messages are
+// cut out, so that the same error of many agents is one.
 func (e *Env) Failed(err error) {
-	e.Finding(withoutIDs(err.Error()), 1)
+	e.told(report.OperationFailed, time.Now(), withoutIDs(err.Error()), 1)
 }
 
 // Unmeasured tells why a metric has no value.
 func (e *Env) Unmeasured(metric, why string) {
 	e.put(metric, sample{})
-	e.Finding(metric+" was not measured: "+why, 1)
+	e.told(report.Unmeasured, time.Now(), metric+" was not measured: "+why, 1)
 }
 
-// Finding tells something that is wrong with the system under test, count
-// times.
+// Finding tells something that is wrong with the system under test, count times. It
+// fails the step, unless the scenario has a threshold on findings. What a metric with
+// a condition of its own says already is told by Detail.
 func (e *Env) Finding(message string, count int64) {
-	e.FindingSince(time.Now(), message, count)
+	e.told(report.Finding, time.Now(), message, count)
 }
 
-// FindingSince is Finding for what is known to have happened first before it is
-// told.
-func (e *Env) FindingSince(first time.Time, message string, count int64) {
+// Detail tells what is behind a metric that fails by itself, count times.
+func (e *Env) Detail(message string, count int64) { e.DetailSince(time.Now(), message, count) }
+
+// DetailSince is Detail for what is known to have happened first before it is told.
+func (e *Env) DetailSince(first time.Time, message string, count int64) {
+	e.told(report.Detail, first, message, count)
+}
+
+// Note tells something worth knowing that is not wrong.
+func (e *Env) Note(message string, count int64) { e.told(report.Note, time.Now(), message, count) }
+
+func (e *Env) told(kind report.ErrorKind, first time.Time, message string, count int64) {
 	at := max(first.Sub(e.began).Seconds(), 0)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	addError(&e.errors, report.Error{Message: message, Count: count, FirstAtSeconds: at})
+	if kind == report.Finding {
+		e.findings += count
+	}
+	addError(&e.errors, report.Error{Message: message, Count: count, FirstAtSeconds: at, Kind: kind})
 }
 
 // addError counts an error with those of the same message.
 func addError(errors *[]report.Error, next report.Error) {
 	i := slices.IndexFunc(*errors, func(known report.Error) bool { return known.Message == next.Message })
 	if i < 0 && len(*errors) >= maxErrorKinds {
-		next.Message = "other errors"
+		next.Message, next.Kind = "other errors", report.OperationFailed
 		i = slices.IndexFunc(*errors, func(known report.Error) bool { return known.Message == next.Message })
 	}
 	if i < 0 {
@@ -388,6 +409,39 @@ func (e *Env) Latency(metric string, h *Histogram) {
 		return
 	}
 	e.put(metric, sample{Value: h.sum / float64(h.count) / 1e6, Histogram: h})
+}
+
+// Growth reports by what share a quantity grew over the load, of readings at equal
+// distances.
+func (e *Env) Growth(metric string, readings []float64) {
+	e.estimate(metric, verdict.Estimate{Readings: readings})
+}
+
+// Decline reports by what share readings at the end are less than those at the
+// beginning.
+func (e *Env) Decline(metric string, first, last []float64) {
+	e.estimate(metric, verdict.Estimate{First: first, Last: last})
+}
+
+// Share reports in which share of the cases something held.
+func (e *Env) Share(metric string, part, of int64) {
+	e.estimate(metric, verdict.Estimate{Part: part, Of: of})
+}
+
+// Exponent reports the e of value ~ size^e, of pairs of sizes and values. There are
+// two sizes at least, and several values of each.
+func (e *Env) Exponent(metric string, sizes, values []float64) {
+	e.estimate(metric, verdict.Estimate{Sizes: sizes, Values: values})
+}
+
+// estimate reports what the repetition adds to an estimate; its own value is that of
+// the repetition alone.
+func (e *Env) estimate(metric string, one verdict.Estimate) {
+	s := sample{Estimate: &one}
+	if v, _, ok := verdict.Pool([]verdict.Estimate{one}); ok {
+		s.Value = v
+	}
+	e.put(metric, s)
 }
 
 func (e *Env) put(metric string, s sample) {

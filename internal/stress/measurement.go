@@ -76,6 +76,24 @@ type Metric struct {
 	// CappedBy is the parameter above which the metric cannot come, whatever the
 	// system does: a rate, a number, or the greatest of numbers. Empty for none.
 	CappedBy string
+	// Must is the condition that the metric meets in every system that does its job,
+	// in the notation of a threshold ("== 0"); empty for none. It is always judged,
+	// a metric without a value fails it, and only a threshold of the scenario on the
+	// same metric takes its place.
+	Must string
+	// Expected says whether Must is asked with these parameters, where that depends
+	// on them: a failure that was asked for is no fault. Nil is always.
+	Expected func(Params) bool
+	// Given says whether the metric is reported with these parameters; nil if it
+	// always is. One that is not reported although it is given has no value.
+	Given func(Params) bool
+	// Fold says what the repetitions come to together.
+	Fold Fold
+	// Unclipped says that an estimate may be below 0 though lower is better; others
+	// are told as 0 then.
+	Unclipped bool
+	// Bound makes a bool of an estimate besides what the repetitions say of it.
+	Bound *Bound
 	// Late says that the load which it is of comes after others of the same
 	// repetition, so that its limits are drawn and told of only in the end: the
 	// probe would be held against them before it begins.
@@ -117,4 +135,13 @@ func (m Metric) shownBy(name string) string {
 		return latencyProbes[stat]
 	}
 	return ""
+}
+
+// FloorsOf is the component of the baseline table whose floors the measurement is held
+// against.
+func (m *Measurement) FloorsOf() string {
+	if m.Component != "" {
+		return m.Component
+	}
+	return strings.ReplaceAll(m.Name, "-", "_")
 }

@@ -29,8 +29,8 @@ func ScenarioSchema(cat Catalogue) []byte {
 		branches[i] = schema{
 			"if": schema{"required": []string{"measure"}, "properties": schema{"measure": schema{"const": m.Name}}},
 			"then": schema{"properties": schema{
-				"with":       reference("with." + m.Name),
-				"thresholds": reference("thresholds." + m.Name),
+				"with":       definitionOf("with." + m.Name),
+				"thresholds": definitionOf("thresholds." + m.Name),
 			}},
 		}
 	}
@@ -48,7 +48,7 @@ func ScenarioSchema(cat Catalogue) []byte {
 	step["allOf"] = branches
 	definitions["step"] = step
 
-	steps := schema{"type": "array", "minItems": 1, "items": reference("step")}
+	steps := schema{"type": "array", "minItems": 1, "items": definitionOf("step")}
 	scenario := objectSchema(schema{
 		"name":        nameSchema(nameParam),
 		"title":       schema{"type": "string", "minLength": 1, "description": titleParam.Doc},
@@ -63,7 +63,7 @@ func ScenarioSchema(cat Catalogue) []byte {
 		"steps": schema{"type": "array", "minItems": 1, "items": schema{
 			"if":   schema{"required": []string{"parallel"}},
 			"then": objectSchema(schema{"parallel": steps}),
-			"else": reference("step"),
+			"else": definitionOf("step"),
 		}},
 	}, "name", "title", "steps")
 	scenario["$schema"] = "https://json-schema.org/draft/2020-12/schema"
@@ -80,7 +80,7 @@ func ScenarioSchema(cat Catalogue) []byte {
 	return []byte(out.String())
 }
 
-func reference(definition string) schema { return schema{"$ref": "#/$defs/" + definition} }
+func definitionOf(definition string) schema { return schema{"$ref": "#/$defs/" + definition} }
 
 func objectSchema(properties schema, required ...string) schema {
 	s := schema{"type": "object", "properties": properties, "additionalProperties": false}
@@ -188,7 +188,7 @@ func bounded(s schema, p Param) schema {
 // thresholdsSchema offers every name that a threshold can be set on.
 func thresholdsSchema(m *Measurement) schema {
 	windowed := objectSchema(schema{
-		"is":     reference("condition"),
+		"is":     definitionOf("condition"),
 		"window": kindSchema(windowParam),
 		"after":  paramSchema(afterParam),
 		"abort":  paramSchema(abortParam),
@@ -198,7 +198,7 @@ func thresholdsSchema(m *Measurement) schema {
 		if metric.Unit == "text" {
 			continue
 		}
-		threshold := schema{"description": metric.Doc, "oneOf": []any{reference("condition"), windowed}}
+		threshold := schema{"description": metric.Doc, "oneOf": []any{definitionOf("condition"), windowed}}
 		properties[metric.Name] = threshold
 		if metric.Distribution {
 			for _, statistic := range statistics {

@@ -1,16 +1,17 @@
 package stress
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"mabeam-top/internal/stress/reference"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 	"mabeam-top/internal/stress/verdict"
@@ -28,12 +29,14 @@ type stepRun struct {
 	isolated bool
 	warm     time.Time // when its warm-up by time ends, by the run's clock
 	number   int       // of the running repetition
-	finished int       // repetitions that said something
 	aborted  context.Context
 	abort    context.CancelFunc // ends aborted
 
 	steered      bool // by hand
-	samples      map[string][]sample
+	beside       bool // other steps run at the same time
+	samples      map[string]samplesOf
+	done         []int // the repetitions that finished
+	reference    []reference.Figures
 	operations   report.Operations
 	errors       []report.Error
 	verdict      report.Verdict // inconclusive or error, as soon as that is known
@@ -55,12 +58,12 @@ type stepRun struct {
 	resumed          time.Time // when the load was let go that was held
 }
 
-func newStepRun(r *run, step *Step, group int, isolated bool) *stepRun {
+func newStepRun(r *run, step *Step, group int, isolated, beside bool) *stepRun {
 	aborted, abort := context.WithCancel(context.Background())
 	s := &stepRun{
-		parent: r, step: step, began: time.Now(), isolated: isolated,
+		parent: r, step: step, began: time.Now(), isolated: isolated, beside: beside,
 		aborted: aborted, abort: abort, rate: 1,
-		samples: map[string][]sample{}, series: map[string][]verdict.Series{},
+		samples: map[string]samplesOf{}, series: map[string][]verdict.Series{},
 	}
 	for _, planned := range step.Faults {
 		// One that was planned and never injected is told as 0.
@@ -269,9 +272,11 @@ func (s *stepRun) take(ctx context.Context, o outcome, err error) {
 		s.verdict, s.inconclusive = report.Inconclusive, o.Inconclusive
 		s.addError(errors.New(o.Inconclusive))
 	}
-	s.finished++
+	s.done = append(s.done, s.number)
+	s.reference = append(s.reference, o.Reference...)
 	for name, one := range o.Results {
-		s.samples[name] = append(s.samples[name], one)
+		of := s.samples[name]
+		s.samples[name] = samplesOf{append(of.repetitions, s.number), append(of.samples, one)}
 	}
 }
 
@@ -352,18 +357,10 @@ func (s *stepRun) finish(ctx context.Context, waited bool) report.Step {
 	default:
 		s.broken(fmt.Errorf("%w, %s", cause, reached))
 	}
-	metrics := map[string]report.Metric{}
-	for name, samples := range s.samples {
-		base, _, _ := strings.Cut(name, ".")
-		for _, m := range s.step.Measurement.Metrics {
-			if m.Name == base {
-				metrics[name] = summarize(m, samples)
-			}
-		}
-	}
+	metrics := s.foldAll()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if why := s.withoutWindow(); why != "" && s.verdict == "" {
+	if why := cmp.Or(s.withoutWindow(), s.neverInjected()); why != "" && s.verdict == "" {
 		s.verdict, s.inconclusive = report.Inconclusive, why
 		s.addError(errors.New(why))
 	}
@@ -373,11 +370,18 @@ func (s *stepRun) finish(ctx context.Context, waited bool) report.Step {
 		Verdict: s.verdict, DurationSeconds: time.Since(s.began).Seconds(), Isolated: s.isolated, Steered: s.steered,
 		Metrics: metrics, Operations: s.operations, Errors: s.errors, Faults: s.faults, Probes: s.probes.Summary(),
 	}
-	if s.finished < s.step.Repeat {
-		result.Repetitions = &report.Repetitions{Finished: s.finished, Planned: s.step.Repeat}
+	if len(s.reference) > 0 {
+		result.Reference = map[string]float64{}
+		for work, figure := range reference.Median(s.reference) {
+			result.Reference[string(work)] = figure
+		}
+	}
+	if len(s.done) < s.step.Repeat {
+		result.Repetitions = &report.Repetitions{Finished: len(s.done), Planned: s.step.Repeat}
 	}
 	result = verdict.Judge(result, verdict.Against{
 		Baselines: s.parent.engine.Baselines, Tolerance: s.step.Tolerance,
+		Exact: s.step.exact(), Declared: s.step.declared(), Floors: s.floors(),
 		Thresholds: s.step.Thresholds, Series: s.series,
 		Inconclusive: s.inconclusive, CPUs: s.parent.engine.Host.CPUs,
 		Known: s.step.unreachable(s.parent.engine.Baselines),
@@ -386,6 +390,28 @@ func (s *stepRun) finish(ctx context.Context, waited bool) report.Step {
 		result.Recommendations = append(result.Recommendations, s.step.heldBack(result.Metrics)...)
 	}
 	return result
+}
+
+// floors is the component whose floors the step is held against. They are those of
+// the measurement by itself: not beside other steps, not under faults, and not with a
+// load that a hand has changed.
+func (s *stepRun) floors() string {
+	if s.beside || len(s.step.Faults) > 0 || s.steered {
+		return ""
+	}
+	return s.step.Measurement.FloorsOf()
+}
+
+// neverInjected says which of the planned faults was never injected; empty if all
+// were. Without it, nothing is known of how the system takes it. The lock is held.
+func (s *stepRun) neverInjected() string {
+	for _, planned := range s.step.Faults {
+		i := slices.IndexFunc(s.faults, func(f report.Fault) bool { return f.Fault == planned.Kind })
+		if i < 0 || s.faults[i].Injected == 0 {
+			return fmt.Sprintf("the fault %s was planned and never injected, so nothing is known of how the system takes it", planned.Kind)
+		}
+	}
+	return ""
 }
 
 // withoutWindow says of which threshold no window is left, because the rate was
@@ -404,58 +430,4 @@ func (s *stepRun) withoutWindow() string {
 		}
 	}
 	return ""
-}
-
-// summarize makes a metric of what the repetitions said: the median of the
-// numbers, the worst of yes and no, and the most frequent text.
-func summarize(m Metric, samples []sample) report.Metric {
-	result := report.Metric{Unit: m.Unit, Better: m.Better}
-	var merged *Histogram
-	var texts []string
-	yes := true
-	for _, s := range samples {
-		switch v := s.Value.(type) {
-		case float64:
-			if report.Finite(v) {
-				result.Samples = append(result.Samples, v)
-			}
-		case bool:
-			yes = yes && v
-			result.Value = yes
-		case string:
-			texts = append(texts, v)
-		}
-		if s.Histogram != nil {
-			if merged == nil {
-				merged = NewHistogram()
-			}
-			merged.Merge(s.Histogram)
-		}
-	}
-	if len(result.Samples) > 0 {
-		result.Value = report.Median(result.Samples)
-	}
-	if len(texts) > 0 {
-		result.Value = mostFrequent(texts)
-	}
-	if merged != nil {
-		result.Distribution = merged.Distribution()
-	}
-	return result
-}
-
-// mostFrequent is the text that occurs most often; of several the first in
-// the alphabet.
-func mostFrequent(texts []string) string {
-	counts := map[string]int{}
-	for _, t := range texts {
-		counts[t]++
-	}
-	best := ""
-	for _, t := range slices.Sorted(maps.Keys(counts)) {
-		if best == "" || counts[t] > counts[best] {
-			best = t
-		}
-	}
-	return best
 }

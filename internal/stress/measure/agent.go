@@ -516,7 +516,7 @@ func tellLeaks(ctx context.Context, env *stress.Env, before held) []leak {
 	}
 	for _, l := range leaks {
 		if l.n > 0 {
-			env.Finding("leaked "+l.kind+": what agents held is still there after they were stopped", l.n)
+			env.Detail("leaked "+l.kind+": what agents held is still there after they were stopped", l.n)
 		}
 	}
 	return leaks

@@ -139,7 +139,7 @@ func measureAgentMemory(ctx context.Context, env *stress.Env, spec func(agentTyp
 	}
 	if left := liveBytes() - empty; left > memoryNoise && left > leftShare*held {
 		kinds++
-		env.Finding(fmt.Sprintf("leaked heap: %s more than before although all agents were stopped%s",
+		env.Detail(fmt.Sprintf("leaked heap: %s more than before although all agents were stopped%s",
 			report.Quantity(left, "bytes"), grownMost(sites)), 1)
 	}
 	env.Value("memory_leaks", float64(kinds))
@@ -238,7 +238,7 @@ func (w *workforce) work(ctx context.Context, env *stress.Env, load *stress.Driv
 		return err
 	})
 	if err == nil && !env.Aborted() && float64(driven.Attempted) < 0.9*float64(actions) {
-		env.Finding("actions that were due (actions_per_second) and not asked for: the machine, or the agents, are too slow", int64(actions)-driven.Attempted)
+		env.Note("actions that were due (actions_per_second) and not asked for: the machine, or the agents, are too slow", int64(actions)-driven.Attempted)
 	}
 	return err
 }

@@ -343,7 +343,7 @@ func (t *team) fail(ctx context.Context, env *stress.Env) ([]string, error) {
 func (t *team) tellAbsences(env *stress.Env) {
 	for _, id := range t.ids {
 		if a := t.absent[id]; a != nil {
-			env.Finding(fmt.Sprintf("%s did not answer: %s", t.name(id), a.why), a.times)
+			env.Detail(fmt.Sprintf("%s did not answer: %s", t.name(id), a.why), a.times)
 		}
 	}
 }
@@ -423,7 +423,7 @@ func tellCost(env *stress.Env, failed []string, well, failing stress.Driven) {
 		how = "silent"
 	}
 	const was = "%s (before: %s)"
-	env.Finding(fmt.Sprintf("%s on purpose by fail_agents: %s. What it cost: success rate "+was+", throughput "+was+", median latency "+was,
+	env.Note(fmt.Sprintf("%s on purpose by fail_agents: %s. What it cost: success rate "+was+", throughput "+was+", median latency "+was,
 		how, strings.Join(failed, ", "),
 		report.Quantity(after, "ratio"), report.Quantity(before, "ratio"),
 		report.Quantity(failing.PerSecond(), "1/s"), report.Quantity(well.PerSecond(), "1/s"),

@@ -146,7 +146,7 @@ func measureExhaustion(ctx context.Context, env *stress.Env, behave func() mabea
 		worst.restarts += o.restarts
 	}
 	if worst.wrong > 0 {
-		env.Finding("agents whose state is not what they had acknowledged", worst.wrong)
+		env.Detail("agents whose state is not what they had acknowledged", worst.wrong)
 	}
 	env.Value("recovery_time_ms", stress.Milliseconds(worst.recovery))
 	if worst.survivors > 0 {

@@ -104,7 +104,7 @@ func measureMemoryEfficiency(ctx context.Context, env *stress.Env, spec func(n i
 		}
 		started = n
 		if driven.Attempted > driven.Succeeded {
-			env.Finding(fmt.Sprintf("agents that did not start; more than %d were not tried", n), driven.Attempted-driven.Succeeded)
+			env.Detail(fmt.Sprintf("agents that did not start; more than %d were not tried", n), driven.Attempted-driven.Succeeded)
 			break
 		}
 		tested, most = n, readFootprint()
@@ -141,7 +141,10 @@ func measureMemoryEfficiency(ctx context.Context, env *stress.Env, spec func(n i
 // tellMemoryGrowth reports how memory grew, in all and for each agent.
 func tellMemoryGrowth(env *stress.Env, grown, each []sized, efficiency float64) {
 	if len(grown) == 0 {
-		env.Finding(fmt.Sprintf("memory was not measured: no number of agents holds more than the %d KiB that this process's memory changes by itself; ask for more agents", memoryNoise>>10), 1)
+		why := fmt.Sprintf("no number of agents holds more than the %d KiB that this process's memory changes by itself; ask for more agents", memoryNoise>>10)
+		for _, metric := range []string{"memory_efficiency_ratio", "max_memory_per_agent_mb", "memory_scaling_exponent", "memory_scaling", "cleanup_effectiveness"} {
+			env.Unmeasured(metric, why)
+		}
 		return
 	}
 	env.Value("memory_efficiency_ratio", efficiency)
@@ -153,7 +156,9 @@ func tellMemoryGrowth(env *stress.Env, grown, each []sized, efficiency float64) 
 	env.Value("max_memory_per_agent_mb", worst)
 	e, ok := exponent(grown)
 	if !ok {
-		env.Finding(fmt.Sprintf("how memory scales was not measured: that takes two numbers of agents that hold more than the %d KiB that this process's memory changes by itself", memoryNoise>>10), 1)
+		why := fmt.Sprintf("that takes two numbers of agents that hold more than the %d KiB that this process's memory changes by itself", memoryNoise>>10)
+		env.Unmeasured("memory_scaling_exponent", why)
+		env.Unmeasured("memory_scaling", why)
 		return
 	}
 	env.Value("memory_scaling_exponent", e)

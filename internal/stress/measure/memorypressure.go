@@ -81,7 +81,7 @@ func diedOfPressure(env *stress.Env, d *stress.Death) error {
 		return d
 	}
 	env.Operations(0, 1, 0) // what it was at
-	env.Finding(d.Error(), 1)
+	env.Detail(d.Error(), 1)
 	env.Bool("survived", false)
 	env.Value("memory_limit_mb", float64(env.Params.Size("memory_limit"))/1e6)
 	if d.PeakBytes > 0 {

@@ -186,21 +186,21 @@ func (t *limitTest) overshoot(ctx context.Context) error {
 	}
 	settle(ctx, func() bool { return t.heard.Load() < t.published.Load() })
 	if lost := t.published.Load() - t.heard.Load(); lost > 0 {
-		t.env.Finding("events at the limit that did not reach their agent", lost)
+		t.env.Detail("events at the limit that did not reach their agent", lost)
 	}
 	limit := int64(p.Int("limit"))
 	switch over := t.started.Load() - limit; {
 	case over > 0:
-		t.env.Finding("agents were started beyond the limit", over)
+		t.env.Detail("agents were started beyond the limit", over)
 	case over < 0:
-		t.env.Finding("agents were refused below the limit", -over)
+		t.env.Detail("agents were refused below the limit", -over)
 	}
 	t.env.Bool("limit_reached", t.started.Load() == limit && t.rejected.Load() == int64(beyond(p)))
 	t.env.Value("rejected", float64(t.rejected.Load()))
 	if tried := t.tried.Load(); tried > 0 {
 		t.env.Value("graceful_degradation_score", ratio(t.succeeded.Load()+t.heard.Load(), tried))
 	} else {
-		t.env.Finding("graceful_degradation_score was not measured: nothing was refused, or nothing was asked of running agents from then on", 1)
+		t.env.Unmeasured("graceful_degradation_score", "nothing was refused, or nothing was asked of running agents from then on")
 	}
 	return nil
 }
@@ -279,9 +279,9 @@ func (t *limitTest) makeRoom(ctx context.Context) error {
 	refused := errors.Is(err, mabeam.ErrLimitReached)
 	switch {
 	case again < room:
-		t.env.Finding(fmt.Sprintf("after %d agents had stopped, only %d could be started within %v; the last attempt: %v", room, again, recoverWithin, failure), 1)
+		t.env.Detail(fmt.Sprintf("after %d agents had stopped, only %d could be started within %v; the last attempt: %v", room, again, recoverWithin, failure), 1)
 	case !refused:
-		t.env.Finding("after the recovery, an agent beyond the limit was not refused", 1)
+		t.env.Detail("after the recovery, an agent beyond the limit was not refused", 1)
 	}
 	t.env.Operations(int64(again), int64(room-again), 0)
 	t.env.Bool("recovery_successful", again == room && refused)
@@ -317,7 +317,7 @@ func (t *limitTest) cleanUp(ctx context.Context, before held) error {
 	leaked := max(now.goroutines-before.goroutines, 0)
 	t.env.Value("leaked_goroutines", float64(leaked))
 	if leaked > 0 {
-		t.env.Finding("leaked goroutines: they are still there after all agents were stopped", leaked)
+		t.env.Detail("leaked goroutines: they are still there after all agents were stopped", leaked)
 	}
 	return nil
 }

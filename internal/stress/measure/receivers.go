@@ -293,13 +293,13 @@ func (all receivers) tellLost(env *stress.Env, expected int64) {
 			why += ", or a fault hit the subscriber or the bus"
 		}
 		first, _ := env.System().Bus().FirstDrop()
-		env.FindingSince(first, "deliveries dropped by the bus because "+why, dropped)
+		env.DetailSince(first, "deliveries dropped by the bus because "+why, dropped)
 	}
 	switch missing := expected - made - dropped; {
 	case missing <= 0:
 	case all.mortal():
-		env.Finding("deliveries not made because the subscriber was just being restarted", missing)
+		env.Note("deliveries not made because the subscriber was just being restarted", missing)
 	default:
-		env.Finding("deliveries lost: neither made nor counted as dropped", missing)
+		env.Detail("deliveries lost: neither made nor counted as dropped", missing)
 	}
 }

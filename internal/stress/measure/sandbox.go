@@ -232,7 +232,7 @@ func measureSandboxes(ctx context.Context, env *stress.Env, spec func() mabeam.S
 		return leaked > 0
 	})
 	if leaked > 0 {
-		env.Finding("leaked goroutines: they are still there after their sandboxes were stopped", int64(leaked))
+		env.Detail("leaked goroutines: they are still there after their sandboxes were stopped", int64(leaked))
 	}
 	env.Value("sandboxes_per_second", total.PerSecond())
 	env.Latency("creation_time_ms", lives.creation.Total())
@@ -317,7 +317,7 @@ func (l *sandboxLives) start(ctx context.Context, number int, created *stress.Sh
 func (l *sandboxLives) check(s *sandbox) {
 	for _, v := range s.violations() {
 		if v.times > 0 {
-			l.env.Finding("isolation violated: a sandbox saw "+v.what+" that were not its own", v.times)
+			l.env.Detail("isolation violated: a sandbox saw "+v.what+" that were not its own", v.times)
 			l.mu.Lock()
 			l.violations += v.times
 			l.mu.Unlock()

@@ -148,11 +148,11 @@ func measureRecovery(ctx context.Context, env *stress.Env, component string) err
 	})
 	switch {
 	case !errors.Is(failure, errComponent):
-		env.Finding(fmt.Sprintf("the start did not fail with %s: %v", component, failure), 1)
+		env.Detail(fmt.Sprintf("the start did not fail with %s: %v", component, failure), 1)
 	case err != nil:
-		env.Finding(fmt.Sprintf("the system could not be started again: %v", err), 1)
+		env.Detail(fmt.Sprintf("the system could not be started again: %v", err), 1)
 	case left > 0:
-		env.Finding("goroutines were left behind by a start that failed", int64(left))
+		env.Detail("goroutines were left behind by a start that failed", int64(left))
 	}
 	env.Bool("startup_failure_recovered", errors.Is(failure, errComponent) && err == nil && left <= 0)
 	env.Value("startup_failure_recovery_ms", stress.Milliseconds(took))

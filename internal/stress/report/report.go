@@ -15,20 +15,23 @@ const Schema = "mabeam-top/report/v1"
 // A Report is the result of one run: every scenario that was asked for, with
 // what was measured and how it was judged.
 type Report struct {
-	Schema          string      `json:"schema"`
-	ID              string      `json:"id"`
-	StartedAt       time.Time   `json:"started_at"`
-	DurationSeconds float64     `json:"duration_seconds"`
-	Tool            Tool        `json:"tool"`
-	Command         []string    `json:"command"`
-	Seed            uint64      `json:"seed"`
-	Host            Host        `json:"host"`
-	Verdict         Verdict     `json:"verdict"`
-	Score           float64     `json:"score"`
-	Grade           Grade       `json:"grade"`
-	Scenarios       []Scenario  `json:"scenarios"`
-	Regression      *Regression `json:"regression,omitempty"`
-	Recommendations []string    `json:"recommendations"`
+	Schema          string    `json:"schema"`
+	ID              string    `json:"id"`
+	StartedAt       time.Time `json:"started_at"`
+	DurationSeconds float64   `json:"duration_seconds"`
+	Tool            Tool      `json:"tool"`
+	Command         []string  `json:"command"`
+	Seed            uint64    `json:"seed"`
+	Host            Host      `json:"host"`
+	// MeasurementOverheadNS is what recording one operation costs on this machine,
+	// in nanoseconds; it is part of every latency. 0 if it was not measured.
+	MeasurementOverheadNS float64     `json:"measurement_overhead_ns"`
+	Verdict               Verdict     `json:"verdict"`
+	Score                 float64     `json:"score"`
+	Grade                 Grade       `json:"grade"`
+	Scenarios             []Scenario  `json:"scenarios"`
+	Regression            *Regression `json:"regression,omitempty"`
+	Recommendations       []string    `json:"recommendations"`
 }
 
 // Tool says which build of the program measured.
@@ -87,14 +90,17 @@ type Step struct {
 	Isolated        bool           `json:"isolated"`
 	// Repetitions says how many of its repetitions the metrics are of, if they
 	// are not of all; nil if they are.
-	Repetitions     *Repetitions      `json:"repetitions,omitempty"`
-	Metrics         map[string]Metric `json:"metrics"`
-	Thresholds      []Threshold       `json:"thresholds"`
-	Operations      Operations        `json:"operations"`
-	Errors          []Error           `json:"errors"`
-	Faults          []Fault           `json:"faults"`
-	Probes          map[string]Probe  `json:"probes"`
-	Recommendations []string          `json:"recommendations"`
+	Repetitions *Repetitions      `json:"repetitions,omitempty"`
+	Metrics     map[string]Metric `json:"metrics"`
+	Thresholds  []Threshold       `json:"thresholds"`
+	Operations  Operations        `json:"operations"`
+	Errors      []Error           `json:"errors"`
+	Faults      []Fault           `json:"faults"`
+	Probes      map[string]Probe  `json:"probes"`
+	// Reference holds what the reference works cost around the step's repetitions:
+	// the median, in nanoseconds a unit or in bytes. Floors are shares of it.
+	Reference       map[string]float64 `json:"reference,omitempty"`
+	Recommendations []string           `json:"recommendations"`
 }
 
 // Repetitions says of how many repetitions a step's metrics are, and of how many
@@ -116,9 +122,11 @@ func (s Step) Partial() bool { return s.Repetitions != nil && s.Repetitions.Fini
 
 // A Metric is one measured quantity and its judgement.
 type Metric struct {
-	// Value is the median of the samples: a float64, a string (text) or a
-	// bool; nil when it could not be measured, and then the step's errors say
-	// why. For NAME.max it is the maximum of the merged distribution.
+	// Value is what the repetitions come to together: a float64, a string (text)
+	// or a bool. Figures are the median of the samples, counts of what went wrong
+	// their sum or the worst of them, and estimates are pooled. It is nil when it
+	// could not be measured in every repetition, and then the step's errors say
+	// why. For NAME.STAT it is that statistic of the merged distribution.
 	Value any `json:"value"`
 	// Unit is one of ms, s, bytes, MB, 1/s, ratio, count, exponent, bool, text.
 	Unit   string `json:"unit"`
@@ -132,7 +140,41 @@ type Metric struct {
 	// Deviation is (value − baseline)/baseline, its sign turned so that more
 	// is better.
 	Deviation *float64 `json:"deviation,omitempty"`
-	Status    Status   `json:"status"`
+	// Must is the condition that the metric meets in every system that does its
+	// job; empty for none.
+	Must string `json:"must,omitempty"`
+	// Floor is the least, or where lower is better the most, that this machine
+	// allows for; nil for none.
+	Floor *Floor `json:"floor,omitempty"`
+	// OfBest is how near the metric comes to the best figure that was kept for this
+	// kind of machine: 1 is as good, 0.5 half as good; nil if none was kept.
+	OfBest *float64 `json:"of_best,omitempty"`
+	// Interval holds an estimate between two bounds; nil for what is counted or
+	// timed exactly.
+	Interval *Interval `json:"interval,omitempty"`
+	// MissingIn are the repetitions, counted from 1, in which it was not measured.
+	MissingIn []int `json:"missing_in,omitempty"`
+	// Undecided says why the metric neither passed nor failed what it is held
+	// against; empty if it did. Its status is then that of the value alone.
+	Undecided string `json:"undecided,omitempty"`
+	Status    Status `json:"status"`
+}
+
+// A Floor is a limit relative to a reference work on the same machine in the same
+// run.
+type Floor struct {
+	// Value is the limit, in the metric's unit.
+	Value float64 `json:"value"`
+	// Of names the reference work, and Share is the share of its rate, or of its
+	// time or size where lower is better, that makes Value.
+	Of    string  `json:"of"`
+	Share float64 `json:"share"`
+}
+
+// An Interval is where an estimate lies with a confidence of 99 %.
+type Interval struct {
+	Low  float64 `json:"low"`
+	High float64 `json:"high"`
 }
 
 // A Distribution summarises the single operations of all repetitions, in the
@@ -148,6 +190,20 @@ type Distribution struct {
 	P99    float64 `json:"p99"`
 	P999   float64 `json:"p999"`
 	Max    float64 `json:"max"`
+}
+
+// needed is how many operations a percentile takes: ten beyond it.
+var needed = map[string]int64{"p50": 20, "p90": 100, "p95": 200, "p99": 1000, "p999": 10_000}
+
+// Stat returns a statistic by its name (min, mean, stddev, p50, p90, p95, p99, p999,
+// max). It says false for another name, and for a percentile that there are too few
+// operations for: of those the worst is told, which is max.
+func (d Distribution) Stat(name string) (float64, bool) {
+	v, ok := map[string]float64{
+		"min": d.Min, "mean": d.Mean, "stddev": d.Stddev, "p50": d.P50, "p90": d.P90,
+		"p95": d.P95, "p99": d.P99, "p999": d.P999, "max": d.Max,
+	}[name]
+	return v, ok && d.Count > 0 && d.Count >= needed[name] && Finite(v)
 }
 
 // A Threshold is a condition that the scenario set on a metric.
@@ -183,12 +239,26 @@ func (o *Operations) Add(more Operations) {
 	o.Dropped += more.Dropped
 }
 
-// An Error is a kind of failure seen during a step.
+// An Error is one thing that the step has to tell besides its metrics, and how
+// often it happened.
 type Error struct {
-	Message        string  `json:"message"`
-	Count          int64   `json:"count"`
-	FirstAtSeconds float64 `json:"first_at_seconds"`
+	Message        string    `json:"message"`
+	Count          int64     `json:"count"`
+	FirstAtSeconds float64   `json:"first_at_seconds"`
+	Kind           ErrorKind `json:"kind,omitempty"`
 }
+
+// An ErrorKind says what an Error is about.
+type ErrorKind string
+
+// The kinds of errors.
+const (
+	OperationFailed ErrorKind = ""           // of the load, or the step itself
+	Finding         ErrorKind = "finding"    // wrong with the system under test, which fails by it
+	Detail          ErrorKind = "detail"     // what is behind a metric that fails by itself
+	Unmeasured      ErrorKind = "unmeasured" // a metric has no value, and why
+	Note            ErrorKind = "note"       // worth knowing, and not wrong
+)
 
 // A Probe summarises one probe over the measured part of a step.
 type Probe struct {

@@ -55,12 +55,11 @@ func (s Step) advice() []string {
 }
 
 // points is what a metric's status is worth in a score.
-var points = map[Status]float64{StatusExceed: 1.2, StatusPass: 1.0, StatusWarn: 0.8, StatusFail: 0.5}
+var points = map[Status]float64{StatusExceed: 1, StatusPass: 1, StatusWarn: 0.8, StatusFail: 0}
 
-// ScoreOf returns the mean worth of the metrics that have a baseline: exceed
-// 1.2, pass 1.0, warn 0.8, fail 0.5. A step in which nothing was held against
-// a baseline has the worth of its verdict instead: 1.0, 0.8 or 0.5 for pass,
-// warn or fail, and 0 for the others, in which nothing was found out.
+// ScoreOf returns the mean worth of the metrics that are held against anything:
+// exceed and pass 1, warn 0.8, fail 0. A step in which nothing was has the worth of
+// its verdict instead: that is 0 for one in which nothing was found out.
 func ScoreOf(metrics map[string]Metric, verdict Verdict) float64 {
 	counts := map[Status]int{}
 	scored := 0
@@ -76,8 +75,8 @@ func ScoreOf(metrics map[string]Metric, verdict Verdict) float64 {
 	// Summed by status, so that the order of the map cannot show in the last
 	// digit.
 	sum := 0.0
-	for _, s := range []Status{StatusExceed, StatusPass, StatusWarn, StatusFail} {
-		sum += float64(counts[s]) * points[s]
+	for _, status := range []Status{StatusExceed, StatusPass, StatusWarn} {
+		sum += float64(counts[status]) * points[status]
 	}
 	return mean(sum, scored)
 }
@@ -89,26 +88,27 @@ func mean(sum float64, n int) float64 {
 	return math.Round(sum/float64(max(1, n))*1e9) / 1e9
 }
 
-// GradeOf puts a score in words. A failed, inconclusive or interrupted run is
-// never better than acceptable, and one that could not be measured never
-// better than poor, however well the rest of it did.
-func GradeOf(score float64, verdict Verdict) Grade {
-	grades := []Grade{Excellent, Good, Acceptable, Poor, Critical}
-	at := len(grades) - 1
-	for i, least := range []float64{1.0, 0.8, 0.6, 0.4} {
-		if score >= least {
-			at = i
-			break
-		}
+// leastPoor is the share of what is held against something that has to pass for a
+// failed run to be poor rather than critical.
+const leastPoor = 0.8
+
+// GradeOf puts a run in words. One that failed is poor, or critical where less than
+// leastPoor of it passed; a warning makes it acceptable; where all passed it is good,
+// or excellent if besides every metric of speed and memory is near the best figure
+// that was kept for this kind of machine. One that says nothing, or not all, is never
+// better than acceptable.
+func GradeOf(score float64, verdict Verdict, nearBest bool) Grade {
+	switch {
+	case verdict == Pass && nearBest:
+		return Excellent
+	case verdict == Pass:
+		return Good
+	case verdict == Warn, verdict == Inconclusive, verdict == Interrupted:
+		return Acceptable
+	case score >= leastPoor:
+		return Poor
 	}
-	switch verdict {
-	case Pass, Warn:
-	case Fail, Inconclusive, Interrupted:
-		at = max(at, 2)
-	default:
-		at = max(at, 3)
-	}
-	return grades[at]
+	return Critical
 }
 
 // Conclude sets the scenario's verdict to its worst step's and its score to
@@ -125,6 +125,30 @@ func (s *Scenario) Conclude() {
 	s.Score = mean(sum, len(s.Steps))
 }
 
+// nearlyBest is by what share a metric may be worse than the best figure kept and
+// still count as near it.
+const nearlyBest = 0.2
+
+// nearBest says whether every metric of speed and memory is near the best figure
+// kept. A run that has nothing to be held against is not.
+func (r Report) nearBest() bool {
+	held := false
+	for _, s := range r.Scenarios {
+		for _, step := range s.Steps {
+			for _, m := range step.Metrics {
+				if m.OfBest == nil {
+					continue
+				}
+				held = true
+				if *m.OfBest < 1-nearlyBest {
+					return false
+				}
+			}
+		}
+	}
+	return held
+}
+
 // Conclude sets the run's verdict to its worst scenario's, its score to the
 // mean of its scenarios' scores, and its grade. It leaves the scenarios as
 // they are. A run without scenarios has the verdict error and the score 0.
@@ -135,7 +159,12 @@ func (r *Report) Conclude() {
 		verdicts[i] = s.Verdict
 		sum += s.Score
 	}
-	r.Verdict = Worst(verdicts...)
 	r.Score = mean(sum, len(r.Scenarios))
-	r.Grade = GradeOf(r.Score, r.Verdict)
+	r.SetVerdict(Worst(verdicts...))
+}
+
+// SetVerdict sets the verdict, and the grade that goes with it and the score.
+func (r *Report) SetVerdict(v Verdict) {
+	r.Verdict = v
+	r.Grade = GradeOf(r.Score, v, r.nearBest())
 }

@@ -54,28 +54,23 @@ func TestGradeOf(t *testing.T) {
 	for _, c := range []struct {
 		score   float64
 		verdict Verdict
+		near    bool
 		want    Grade
 	}{
-		{1.2, Pass, Excellent},
-		{1, Pass, Excellent},
-		{0.999, Warn, Good},
-		{0.8, Warn, Good},
-		{0.79, Pass, Acceptable},
-		{0.6, Pass, Acceptable},
-		{0.59, Pass, Poor},
-		{0.4, Pass, Poor},
-		{0.39, Pass, Critical},
-		{0, Pass, Critical},
-		{1.2, Fail, Acceptable},
-		{0.5, Fail, Poor},
-		{1.2, Inconclusive, Acceptable},
-		{1.2, Interrupted, Acceptable},
-		{1.2, Broken, Poor},
-		{0, Broken, Critical},
-		{math.NaN(), Pass, Critical},
+		{1, Pass, true, Excellent},
+		{1, Pass, false, Good},
+		{0.99, Warn, true, Acceptable},
+		{1, Inconclusive, true, Acceptable},
+		{1, Interrupted, true, Acceptable},
+		{0.95, Fail, true, Poor},
+		{0.8, Fail, false, Poor},
+		{0.79, Fail, true, Critical},
+		{0.9, Broken, true, Poor},
+		{0, Broken, false, Critical},
+		{math.NaN(), Fail, false, Critical},
 	} {
-		if got := GradeOf(c.score, c.verdict); got != c.want {
-			t.Errorf("%v and %s is %s, want %s", c.score, c.verdict, got, c.want)
+		if got := GradeOf(c.score, c.verdict, c.near); got != c.want {
+			t.Errorf("%v, %s, near the best %v is %s, want %s", c.score, c.verdict, c.near, got, c.want)
 		}
 	}
 }

@@ -284,13 +284,19 @@ func spreadText(m Metric) string {
 	return Quantity(low, m.Unit) + "–" + Quantity(high, m.Unit)
 }
 
+// distribution tells the percentiles that there are operations enough for.
 func distribution(m Metric) string {
 	d := m.Distribution
 	if d == nil || d.Count == 0 {
 		return ""
 	}
-	q := func(v float64) string { return Quantity(v, m.Unit) }
-	return fmt.Sprintf("p50 %s, p95 %s, p99 %s, p99.9 %s, max %s of %s", q(d.P50), q(d.P95), q(d.P99), q(d.P999), q(d.Max), count(float64(d.Count)))
+	var told []string
+	for _, stat := range []struct{ name, label string }{{"p50", "p50"}, {"p95", "p95"}, {"p99", "p99"}, {"p999", "p99.9"}, {"max", "max"}} {
+		if v, ok := d.Stat(stat.name); ok {
+			told = append(told, stat.label+" "+Quantity(v, m.Unit))
+		}
+	}
+	return strings.Join(told, ", ") + " of " + count(float64(d.Count))
 }
 
 // step writes one step: its table, then what it counted.

@@ -196,11 +196,11 @@ func (c *Collector) conclude(why cause) report.Report {
 		r.Recommendations = append([]string{fmt.Sprintf("the run ended early, %.1f s after its start: %s", c.now, why.text)}, r.Recommendations...)
 	}
 	r.Conclude()
-	r.Verdict = report.Worst(r.Verdict, why.verdict)
 	if len(r.Scenarios) == 0 {
-		r.Verdict = why.verdict
+		r.SetVerdict(why.verdict)
+	} else {
+		r.SetVerdict(report.Worst(r.Verdict, why.verdict))
 	}
-	r.Grade = report.GradeOf(r.Score, r.Verdict)
 	return r
 }
 

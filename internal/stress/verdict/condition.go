@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+
+	"mabeam-top/internal/stress/report"
 )
 
 // ConditionPattern is the regular expression of a condition: an operator and a
@@ -41,4 +43,17 @@ func ParseCondition(text string) (Condition, error) {
 // String returns the condition as ParseCondition reads it.
 func (c Condition) String() string {
 	return c.Op + " " + strconv.FormatFloat(c.Limit, 'f', -1, 64)
+}
+
+// text is String in the notation of a metric of that unit.
+func (c Condition) text(unit string) string {
+	if unit == "bool" && (c.Limit == 0 || c.Limit == 1) {
+		return fmt.Sprintf("%s %t", c.Op, c.Limit == 1)
+	}
+	return c.String()
+}
+
+// between says whether the condition is true of a part of the interval only.
+func (c Condition) between(i report.Interval) bool {
+	return c.Holds(i.Low) != c.Holds(i.High)
 }

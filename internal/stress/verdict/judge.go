@@ -1,7 +1,9 @@
 package verdict
 
 import (
+	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 
 	"mabeam-top/internal/stress/report"
@@ -12,7 +14,15 @@ import (
 type Against struct {
 	Baselines Baselines
 	// Tolerance is the share of a baseline by which it may be missed.
-	Tolerance  float64
+	Tolerance float64
+	// Exact are the conditions that metrics meet in every system that does its job,
+	// by the metric's name. A threshold on the same metric takes the place of one.
+	Exact map[string]Condition
+	// Declared are all metrics that the measurement has to report; those of them
+	// that a step lacks are filled in without a value.
+	Declared map[string]report.Metric
+	// Floors is the component whose floors the step is held against; empty for none.
+	Floors     string
 	Thresholds []Threshold
 	// Series are what the probes of windowed thresholds showed, by the
 	// threshold's metric and in its unit, one series a repetition.
@@ -29,24 +39,28 @@ type Against struct {
 // Judge returns the step with its metrics' statuses, its thresholds, verdict,
 // score and recommendations filled in; the step given is not changed.
 //
-// A verdict that the step already has is kept if it is inconclusive, error or
-// interrupted: then the metrics do not tell what they seem to tell. So does a
-// step in which nothing was measured or attempted become an error, or one
-// whose operations do not add up; its errors say which. Any other verdict is
-// that of the worst metric or threshold.
+// A verdict that the step already has is kept if it is error or interrupted: then
+// the metrics do not tell what they seem to tell. One that is inconclusive stays so.
+// A step in which nothing was measured or attempted becomes an error, and so does one
+// whose operations do not add up; its errors say which. A step of which nothing was
+// held against anything, or of which something neither passed nor failed, is
+// inconclusive unless something else failed. Any other verdict is that of the worst
+// metric or threshold.
 func Judge(step report.Step, against Against) report.Step {
-	step.Metrics = judgeMetrics(step.Metrics, step.Component, against.Baselines, against.Tolerance)
 	step.Thresholds = make([]report.Threshold, len(against.Thresholds))
+	step.Metrics = judgeMetrics(step, against)
 	for i, t := range against.Thresholds {
 		step.Thresholds[i] = HoldThreshold(t, step.Metrics, against.Series[t.Metric])
 	}
 	switch step.Verdict {
-	case report.Inconclusive, report.Broken, report.Interrupted:
+	case report.Broken, report.Interrupted, report.Inconclusive:
 	default:
 		step.Verdict = worstOf(step)
 		if why := unmeasured(step); why != "" {
 			step.Verdict = report.Broken
 			step.Errors = append(step.Errors[:len(step.Errors):len(step.Errors)], report.Error{Message: why, Count: 1})
+		} else if why := undecided(step, against); why != "" && step.Verdict != report.Fail {
+			step.Verdict, against.Inconclusive = report.Inconclusive, why
 		}
 	}
 	step.Score = report.ScoreOf(step.Metrics, step.Verdict)
@@ -54,14 +68,16 @@ func Judge(step report.Step, against Against) report.Step {
 	return step
 }
 
-// worstOf returns the verdict of the worst metric or threshold.
+// worstOf returns the verdict of the worst metric or threshold. What is undecided
+// is left out.
 func worstOf(step report.Step) report.Verdict {
 	worst := report.Pass
 	for _, m := range step.Metrics {
-		switch m.Status {
-		case report.StatusFail:
+		switch {
+		case m.Undecided != "":
+		case m.Status == report.StatusFail:
 			worst = report.Worst(worst, report.Fail)
-		case report.StatusWarn:
+		case m.Status == report.StatusWarn:
 			worst = report.Worst(worst, report.Warn)
 		}
 	}
@@ -72,6 +88,27 @@ func worstOf(step report.Step) report.Verdict {
 	}
 	return worst
 }
+
+// undecided says why the step neither passed nor failed, or returns "".
+func undecided(step report.Step, against Against) string {
+	judged := len(step.Thresholds) > 0
+	for _, name := range slices.Sorted(maps.Keys(step.Metrics)) {
+		m := step.Metrics[name]
+		if m.Undecided != "" {
+			return name + " " + m.Undecided
+		}
+		// That the measurement found nothing wrong says nothing of what it is about.
+		judged = judged || m.Status != report.StatusInfo && name != FindingsMetric
+	}
+	if !judged {
+		return "nothing that was measured is held against anything: give the step thresholds, or a baseline"
+	}
+	return ""
+}
+
+// FindingsMetric is the metric that every measurement has: how much of what it found
+// is wrong with the system besides what other metrics say.
+const FindingsMetric = "findings"
 
 // unmeasured says why a step that ran to its end still says nothing, or
 // returns "".
@@ -90,30 +127,100 @@ func unmeasured(step report.Step) string {
 	return ""
 }
 
-// judgeMetrics returns the metrics held against the component's baselines,
-// with one more metric NAME.max for each baseline of that name, if NAME has a
-// distribution. A baseline of which nothing was reported is left out.
-func judgeMetrics(metrics map[string]report.Metric, component string, baselines Baselines, tolerance float64) map[string]report.Metric {
-	judged := make(map[string]report.Metric, len(metrics))
-	maps.Copy(judged, metrics)
-	for _, name := range baselines.Metrics(component) {
-		whole, isMax := maximumOf(name)
-		if _, there := judged[name]; there || !isMax {
-			continue
+// judgeMetrics returns the metrics held against the component's baselines, what they
+// must be, and what this machine allows for. One that is declared and missing is there
+// without a value. A baseline NAME.max is held at the highest percentile of NAME that
+// there are operations enough for: of a million operations the single worst tells of
+// the machine.
+func judgeMetrics(step report.Step, against Against) map[string]report.Metric {
+	judged := maps.Clone(against.Declared)
+	if judged == nil {
+		judged = map[string]report.Metric{}
+	}
+	maps.Copy(judged, step.Metrics)
+	baselines := map[string]Baseline{}
+	for _, name := range against.Baselines.Metrics(step.Component) {
+		b, _ := against.Baselines.Find(step.Component, name)
+		if whole, isMax := MaximumOf(name); isMax {
+			name = heldMaximum(judged, whole)
 		}
-		if m := judged[whole]; m.Distribution != nil && m.Distribution.Count > 0 {
-			judged[name] = report.Metric{Value: m.Distribution.Max, Unit: m.Unit, Better: m.Better}
-		}
+		baselines[name] = b
 	}
 	for name, m := range judged {
-		if b, ok := baselines.Find(component, name); ok {
-			judged[name] = HoldMetric(m, b, tolerance)
-			continue
+		m.Baseline, m.Tolerance, m.Deviation, m.Floor, m.Undecided, m.Must = nil, nil, nil, nil, "", ""
+		m.Status = report.StatusInfo
+		if b, ok := baselines[name]; ok {
+			m = HoldMetric(m, b, against.Tolerance)
 		}
-		m.Baseline, m.Tolerance, m.Deviation, m.Status = nil, nil, nil, report.StatusInfo
+		if f, better, ok := against.Baselines.floorOf(against.Floors, name, step.Params); ok && !relaxed(name, against) {
+			m = holdFloor(m, f.limit(m.Unit, step.Reference), better)
+		}
+		m = doubt(m, step, against.CPUs)
+		if c, ok := against.Exact[name]; ok && !relaxed(name, against) {
+			m = holdExact(m, c)
+		}
 		judged[name] = m
 	}
 	return judged
+}
+
+// heldMaximum adds the maximum of NAME to the metrics, and the percentile that is
+// held in its place, whose name it returns; empty if there are too few operations, or
+// NAME has no distribution.
+func heldMaximum(metrics map[string]report.Metric, name string) string {
+	m := metrics[name]
+	if m.Distribution == nil || m.Distribution.Count == 0 {
+		return ""
+	}
+	metrics[name+".max"] = report.Metric{Value: m.Distribution.Max, Unit: m.Unit, Better: m.Better}
+	for _, stat := range []string{"p999", "p99", "p95", "p90", "p50"} {
+		if v, ok := m.Distribution.Stat(stat); ok {
+			metrics[name+"."+stat] = report.Metric{Value: v, Unit: m.Unit, Better: m.Better}
+			return name + "." + stat
+		}
+	}
+	return ""
+}
+
+// relaxed says whether a threshold of the scenario is set on the metric, which takes
+// the place of what the catalogue asks.
+func relaxed(name string, against Against) bool {
+	return slices.ContainsFunc(against.Thresholds, func(t Threshold) bool { return t.Metric == name })
+}
+
+// holdExact holds the metric against what it must be. One without a value fails.
+func holdExact(m report.Metric, c Condition) report.Metric {
+	m.Must = c.text(m.Unit)
+	v, ok := number(m.Value)
+	met := ok && c.Holds(v)
+	switch {
+	case m.Interval != nil && c.between(*m.Interval):
+		m.Undecided = fmt.Sprintf("is between %s and %s, and must be %s: more repetitions tell which",
+			report.Quantity(m.Interval.Low, m.Unit), report.Quantity(m.Interval.High, m.Unit), m.Must)
+	case met && m.Status == report.StatusInfo:
+		m.Status = report.StatusPass
+	}
+	if !met {
+		m.Status = report.StatusFail
+	}
+	return m
+}
+
+// holdFloor holds the metric against a floor; nil is one whose reference work was not
+// measured, which is never a pass.
+func holdFloor(m report.Metric, f *report.Floor, better report.Better) report.Metric {
+	if f == nil {
+		return m
+	}
+	m.Floor, m.Better = f, better
+	v, ok := number(m.Value)
+	switch met := ok && (better == report.Higher && v >= f.Value || better == report.Lower && v <= f.Value); {
+	case !met:
+		m.Status = report.StatusFail
+	case m.Status == report.StatusInfo:
+		m.Status = report.StatusPass
+	}
+	return m
 }
 
 // HoldMetric returns the metric with its baseline, tolerance, deviation and
@@ -181,15 +288,10 @@ func Lookup(metrics map[string]report.Metric, name string) (float64, bool) {
 	if ok && stat == "" {
 		return number(m.Value)
 	}
-	d := m.Distribution
-	if d == nil || d.Count <= 0 {
+	if m.Distribution == nil {
 		return 0, false
 	}
-	v, ok := map[string]float64{
-		"min": d.Min, "mean": d.Mean, "stddev": d.Stddev, "p50": d.P50, "p90": d.P90,
-		"p95": d.P95, "p99": d.P99, "p999": d.P999, "max": d.Max,
-	}[stat]
-	return v, ok && report.Finite(v)
+	return m.Distribution.Stat(stat)
 }
 
 // number returns a metric's value as a number, and false if it is not one.

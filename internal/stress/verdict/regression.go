@@ -320,7 +320,7 @@ func metricOf(s *report.Step, name string) (report.Metric, bool) {
 // isExtreme says whether the metric is the greatest of all operations: a
 // single value, however often the step was repeated.
 func isExtreme(name string, s *report.Step) bool {
-	whole, ok := maximumOf(name)
+	whole, ok := MaximumOf(name)
 	return ok && s.Metrics[whole].Distribution != nil
 }
 

@@ -1,0 +1,59 @@
+package verdict
+
+import (
+	"fmt"
+
+	"mabeam-top/internal/stress/report"
+)
+
+// mostByOthers is by what factor a figure may have been made worse by other programs
+// that took processors away: more than that they cannot do, even with every wake-up
+// late.
+const mostByOthers = 4
+
+// doubt says of a metric that missed its baseline or floor why it may have: because
+// the limit is within its noise, or because other programs took so much of the machine
+// that they can have done it. A metric that missed by more than that has failed.
+func doubt(m report.Metric, step report.Step, cpus int) report.Metric {
+	limit, ok := failsAt(m)
+	if !ok {
+		return m
+	}
+	if i := m.Interval; i != nil && i.Low < limit && limit < i.High {
+		m.Undecided = fmt.Sprintf("is between %s and %s, and fails at %s: more repetitions tell which",
+			report.Quantity(i.Low, m.Unit), report.Quantity(i.High, m.Unit), report.Quantity(limit, m.Unit))
+		return m
+	}
+	v, isNumber := number(m.Value)
+	taken, disturbed := disturbed(step, cpus)
+	if m.Status != report.StatusFail || !isNumber || !disturbed {
+		return m
+	}
+	if m.Better == report.Higher && v*mostByOthers >= limit || m.Better == report.Lower && v <= limit*mostByOthers {
+		m.Undecided = fmt.Sprintf("is %s, beyond its limit of %s, while other programs took %s of the machine: run it again without them",
+			report.Quantity(v, m.Unit), report.Quantity(limit, m.Unit), report.Percent(taken))
+	}
+	return m
+}
+
+// failsAt is the limit beyond which the metric fails: that of its baseline with the
+// tolerance, or its floor if that is the tighter one. It says false for a metric that
+// has neither.
+func failsAt(m report.Metric) (limit float64, ok bool) {
+	tighter := func(v float64) {
+		if !ok || m.Better == report.Higher && v > limit || m.Better == report.Lower && v < limit {
+			limit, ok = v, true
+		}
+	}
+	if m.Baseline != nil {
+		share := 1 - *m.Tolerance
+		if m.Better == report.Lower {
+			share = 1 + *m.Tolerance
+		}
+		tighter(*m.Baseline * share)
+	}
+	if m.Floor != nil {
+		tighter(m.Floor.Value)
+	}
+	return limit, ok
+}

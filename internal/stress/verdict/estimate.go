@@ -1,0 +1,176 @@
+package verdict
+
+import (
+	"math"
+	"slices"
+
+	"github.com/aclements/go-moremath/stats"
+
+	"mabeam-top/internal/stress/report"
+)
+
+// An Estimate is what one repetition contributes to a quantity that noise moves: a
+// slope, a change, a share, an exponent. One of its fields is set. The repetitions
+// are pooled before anything is judged: an estimate that is far off in one of them
+// by chance decides nothing, and a small effect that all of them have is found.
+type Estimate struct {
+	// Readings are equally spaced in time: their growth is asked for.
+	Readings []float64 `json:"readings,omitempty"`
+	// First and Last are readings from the beginning and from the end: the share
+	// by which the later ones are less is asked for.
+	First []float64 `json:"first,omitempty"`
+	Last  []float64 `json:"last,omitempty"`
+	// Of is how many cases there were, and Part in how many of them something
+	// held: the share is asked for.
+	Part int64 `json:"part,omitempty"`
+	Of   int64 `json:"of,omitempty"`
+	// Sizes and Values go together, with at least two sizes and several values of
+	// each: the exponent e of value ~ size^e is asked for.
+	Sizes  []float64 `json:"sizes,omitempty"`
+	Values []float64 `json:"values,omitempty"`
+}
+
+// confidence is how sure an interval holds the quantity: a catalogue has about ten
+// estimates, and one of 200 healthy runs may fail.
+const confidence = 0.99
+
+// Pool returns the quantity that the repetitions estimate together, with its
+// interval. It says false where they are too few, or too short, to tell.
+func Pool(estimates []Estimate) (value float64, interval report.Interval, ok bool) {
+	if len(estimates) == 0 {
+		return 0, interval, false
+	}
+	switch first := estimates[0]; {
+	case len(first.Readings) > 0:
+		value, interval, ok = poolGrowth(estimates)
+	case len(first.First) > 0:
+		value, interval, ok = poolChange(estimates)
+	case len(first.Sizes) > 0:
+		value, interval, ok = poolExponent(estimates)
+	default:
+		value, interval, ok = poolShare(estimates)
+	}
+	if !report.Finite(value) || !report.Finite(interval.Low) || !report.Finite(interval.High) {
+		return 0, report.Interval{}, false
+	}
+	return value, interval, ok
+}
+
+// leastReadings is how many readings show growth.
+const leastReadings = 3
+
+// poolGrowth is the median of the slopes between all pairs of readings (Theil–Sen)
+// of the same repetition, as the growth over one repetition's length and a share of
+// its median. The bounds are those of Sen (1968), with the variances of Kendall's S
+// added up over the repetitions as in the seasonal and regional tests of Hirsch and
+// others.
+func poolGrowth(estimates []Estimate) (float64, report.Interval, bool) {
+	var slopes []float64
+	variance := 0.0
+	for _, e := range estimates {
+		n := float64(len(e.Readings))
+		middle := report.Median(e.Readings)
+		if n < leastReadings || middle <= 0 {
+			return 0, report.Interval{}, false
+		}
+		for i := range e.Readings {
+			for j := i + 1; j < len(e.Readings); j++ {
+				slopes = append(slopes, (e.Readings[j]-e.Readings[i])/float64(j-i)*(n-1)/middle)
+			}
+		}
+		variance += n * (n - 1) * (2*n + 5) / 18
+	}
+	slices.Sort(slopes)
+	n := float64(len(slopes))
+	reach := stats.StdNormal.InvCDF((1+confidence)/2) * math.Sqrt(variance)
+	at := func(rank float64) float64 { return slopes[int(min(max(rank, 0), n-1))] }
+	return report.Median(slopes), report.Interval{Low: at((n-reach)/2 - 1), High: at(math.Ceil((n + reach) / 2))}, true
+}
+
+// poolChange is 1 − last/first, of the geometric means over the repetitions. Its
+// bounds go by how the readings of a repetition differ among themselves, or by how
+// the repetitions do, whichever is more.
+func poolChange(estimates []Estimate) (float64, report.Interval, bool) {
+	var changes []float64 // logarithms
+	variance := 0.0
+	for _, e := range estimates {
+		first, last := logs(e.First), logs(e.Last)
+		if len(first) < 2 || len(last) < 2 {
+			return 0, report.Interval{}, false
+		}
+		changes = append(changes, stats.Mean(last)-stats.Mean(first))
+		variance += stats.Variance(first)/float64(len(first)) + stats.Variance(last)/float64(len(last))
+	}
+	k := float64(len(changes))
+	middle := stats.Mean(changes)
+	reach := quantile(float64(len(estimates)*(len(estimates[0].First)+len(estimates[0].Last)-2))) * math.Sqrt(variance) / k
+	if k >= 3 {
+		reach = max(reach, quantile(k-1)*stats.StdDev(changes)/math.Sqrt(k))
+	}
+	return 1 - math.Exp(middle), report.Interval{Low: 1 - math.Exp(middle+reach), High: 1 - math.Exp(middle-reach)}, true
+}
+
+// logs are the logarithms of what is positive.
+func logs(values []float64) (all []float64) {
+	for _, v := range values {
+		if v > 0 {
+			all = append(all, math.Log(v))
+		}
+	}
+	return all
+}
+
+// quantile is that of Student's t for the bounds of an interval.
+func quantile(freedom float64) float64 {
+	return stats.InvCDF(stats.TDist{V: freedom})((1 + confidence) / 2)
+}
+
+// poolShare is the share of all cases in which something held, between the bounds
+// of Wilson's interval.
+func poolShare(estimates []Estimate) (float64, report.Interval, bool) {
+	var part, of float64
+	for _, e := range estimates {
+		part += float64(e.Part)
+		of += float64(e.Of)
+	}
+	if of == 0 {
+		return 0, report.Interval{}, false
+	}
+	z := stats.StdNormal.InvCDF((1 + confidence) / 2)
+	p := part / of
+	middle := (p + z*z/(2*of)) / (1 + z*z/of)
+	reach := z / (1 + z*z/of) * math.Sqrt(p*(1-p)/of+z*z/(4*of*of))
+	return p, report.Interval{Low: max(middle-reach, 0), High: min(middle+reach, 1)}, true
+}
+
+// poolExponent is the slope of a straight line through the logarithms, by least
+// squares, each repetition having a height of its own.
+func poolExponent(estimates []Estimate) (float64, report.Interval, bool) {
+	var xs, ys []float64 // without their repetition's mean
+	freedom := -1.0
+	for _, e := range estimates {
+		x, y := logs(e.Sizes), logs(e.Values)
+		if len(x) != len(y) || len(x) < 2 {
+			return 0, report.Interval{}, false
+		}
+		meanX, meanY := stats.Mean(x), stats.Mean(y)
+		for i := range x {
+			xs, ys = append(xs, x[i]-meanX), append(ys, y[i]-meanY)
+		}
+		freedom += float64(len(x) - 1)
+	}
+	var covariance, variance, left float64
+	for i := range xs {
+		covariance += xs[i] * ys[i]
+		variance += xs[i] * xs[i]
+	}
+	if variance == 0 || freedom < 1 {
+		return 0, report.Interval{}, false // one size, or one value of each of two
+	}
+	e := covariance / variance
+	for i := range xs {
+		left += (ys[i] - e*xs[i]) * (ys[i] - e*xs[i])
+	}
+	reach := quantile(freedom) * math.Sqrt(left/freedom/variance)
+	return e, report.Interval{Low: e - reach, High: e + reach}, true
+}

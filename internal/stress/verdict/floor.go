@@ -1,0 +1,101 @@
+package verdict
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"mabeam-top/internal/stress/report"
+)
+
+// A floor is what a metric of speed or memory has to reach on this machine: a share
+// of what a reference work took in the same run. A machine's speed changes threefold
+// from one day to the next, and the share hardly does, so that a floor can be near.
+// What a metric comes to depends on what was asked, so that a floor is for steps
+// with certain parameters only.
+type floor struct {
+	of    string
+	share float64
+	at    map[string]string // parameters, as JSON
+}
+
+// A writtenFloor is a floor as it stands in the file.
+type writtenFloor struct {
+	Of    string         `yaml:"of"`
+	Share float64        `yaml:"share"`
+	At    map[string]any `yaml:"at"`
+}
+
+// read checks the floor. The error continues a sentence that names the row.
+func (w writtenFloor) read() (floor, error) {
+	f := floor{of: w.Of, share: w.Share, at: map[string]string{}}
+	if w.Of == "" || !report.Finite(w.Share) || w.Share <= 0 {
+		return floor{}, fmt.Errorf(": a floor needs a reference work and a share above 0, not %q and %v", w.Of, w.Share)
+	}
+	for name, value := range w.At {
+		text, err := json.Marshal(value)
+		if err != nil {
+			return floor{}, fmt.Errorf(": the parameter %s of a floor: %w", name, err)
+		}
+		f.at[name] = string(text)
+	}
+	return f, nil
+}
+
+// fits says whether the floor is for a step with these parameters.
+func (f floor) fits(params map[string]any) bool {
+	for name, want := range f.at {
+		value, ok := params[name]
+		if !ok {
+			return false
+		}
+		if text, err := json.Marshal(value); err != nil || string(text) != want {
+			return false
+		}
+	}
+	return true
+}
+
+// limit is the floor of a metric in its unit, or nil if the reference work was not
+// measured. Reference works are told in nanoseconds, or in bytes.
+func (f floor) limit(unit string, reference map[string]float64) *report.Floor {
+	cost, ok := reference[f.of]
+	if !ok || cost <= 0 {
+		return nil
+	}
+	value := f.share * cost
+	switch unit {
+	case "1/s":
+		value = f.share * 1e9 / cost
+	case "ms":
+		value = f.share * cost / 1e6
+	case "MB":
+		value = f.share * cost / 1e6
+	}
+	return &report.Floor{Value: value, Of: f.of, Share: f.share}
+}
+
+// floorOf returns the floor of a component's metric in a step with these parameters,
+// and false if there is none.
+func (b Baselines) floorOf(component, metric string, params map[string]any) (floor, report.Better, bool) {
+	r := b.components[component][metric]
+	i := slices.IndexFunc(r.floors, func(f floor) bool { return f.fits(params) })
+	if i < 0 {
+		return floor{}, r.better, false
+	}
+	return r.floors[i], r.better, true
+}
+
+// Works are the reference works that any floor is a share of, sorted.
+func (b Baselines) Works() []string {
+	var works []string
+	for _, rows := range b.components {
+		for _, r := range rows {
+			for _, f := range r.floors {
+				works = append(works, f.of)
+			}
+		}
+	}
+	slices.Sort(works)
+	return slices.Compact(works)
+}
