@@ -69,6 +69,8 @@ type job struct {
 	Number   int           `json:"number"`
 	Parts    []part        `json:"parts"`
 	Profiles profile.Files `json:"profiles"`
+	// Reference says that reference works are to be measured around the repetition.
+	Reference bool `json:"reference,omitempty"`
 }
 
 // A part is a step's part of a job.
@@ -138,7 +140,10 @@ func (b *bench) close() error { return nil }
 func (b *bench) run(ctx context.Context, j job, w watcher) (_ []outcome, _ profile.Part, err error) {
 	// What the last repetition left behind is not this one's.
 	runtime.GC()
-	figures := []reference.Figures{measureReference()}
+	var figures []reference.Figures
+	if j.Reference {
+		figures = append(figures, measureReference())
+	}
 	goroutines := runtime.NumGoroutine()
 	scenario := &b.plan.Scenarios[j.Scenario]
 	options, err := scenario.System.options()
@@ -214,7 +219,9 @@ func (b *bench) run(ctx context.Context, j job, w watcher) (_ []outcome, _ profi
 	if err = stop(); err == nil && ctx.Err() == nil {
 		tellLeftBehind(ctx, parts, goroutines)
 	}
-	figures = append(figures, measureReference())
+	if j.Reference {
+		figures = append(figures, measureReference())
+	}
 	outcomes := make([]outcome, len(parts))
 	for i, p := range parts {
 		outcomes[i] = p.env.outcome()

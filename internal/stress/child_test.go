@@ -507,7 +507,7 @@ func TestChildWithoutParent(t *testing.T) {
 	if err := <-served; err != nil {
 		t.Error(err)
 	}
-	if last.Done == nil || last.Done.Outcomes[0].Failure != "" || len(last.Done.Outcomes[0].Results) != 0 {
+	if last.Done == nil || last.Done.Outcomes[0].Failure != "" || len(last.Done.Outcomes[0].Results) != 1 {
 		t.Errorf("the last message is %+v", last)
 	}
 }

@@ -322,6 +322,7 @@ func (g *groupRun) finish(ctx context.Context) {
 // says of each step.
 func (g *groupRun) repetition(ctx context.Context) {
 	j := job{Scenario: g.scenario, Group: g.group, Number: g.number}
+	j.Reference = j.Number > 0 && len(g.parent.engine.Baselines.Works()) > 0
 	var taking []*stepRun
 	for i, step := range g.steps {
 		if step.takes(j.Number) {

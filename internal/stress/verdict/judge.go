@@ -146,6 +146,9 @@ func judgeMetrics(step report.Step, against Against) map[string]report.Metric {
 		}
 		baselines[name] = b
 	}
+	for _, name := range against.Baselines.Rows(against.Floors) {
+		addStatistic(judged, name)
+	}
 	for name, m := range judged {
 		m.Baseline, m.Tolerance, m.Deviation, m.Floor, m.Undecided, m.Must = nil, nil, nil, nil, "", ""
 		m.Status = report.StatusInfo
@@ -164,6 +167,17 @@ func judgeMetrics(step report.Step, against Against) map[string]report.Metric {
 	return judged
 }
 
+// addStatistic adds NAME.STAT to the metrics if NAME has that statistic.
+func addStatistic(metrics map[string]report.Metric, name string) {
+	m, stat, ok := report.Find(metrics, name)
+	if !ok || stat == "" || m.Distribution == nil {
+		return
+	}
+	if v, ok := m.Distribution.Stat(stat); ok {
+		metrics[name] = report.Metric{Value: v, Unit: m.Unit, Better: m.Better}
+	}
+}
+
 // heldMaximum adds the maximum of NAME to the metrics, and the percentile that is
 // held in its place, whose name it returns; empty if there are too few operations, or
 // NAME has no distribution.
@@ -172,10 +186,9 @@ func heldMaximum(metrics map[string]report.Metric, name string) string {
 	if m.Distribution == nil || m.Distribution.Count == 0 {
 		return ""
 	}
-	metrics[name+".max"] = report.Metric{Value: m.Distribution.Max, Unit: m.Unit, Better: m.Better}
+	addStatistic(metrics, name+".max")
 	for _, stat := range []string{"p999", "p99", "p95", "p90", "p50"} {
-		if v, ok := m.Distribution.Stat(stat); ok {
-			metrics[name+"."+stat] = report.Metric{Value: v, Unit: m.Unit, Better: m.Better}
+		if addStatistic(metrics, name+"."+stat); metrics[name+"."+stat].Value != nil {
 			return name + "." + stat
 		}
 	}
