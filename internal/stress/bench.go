@@ -385,7 +385,7 @@ func (l *loadSource) Read(now time.Time, put func(string, float64)) {
 		total.Attempted += e.asked(now)
 		total.Succeeded += t.Succeeded
 		total.Failed += t.Failed
-		inflight += e.counters.inflight.Load()
+		inflight += e.counters.inflight()
 		lag = max(lag, time.Duration(e.counters.lag.Swap(0)))
 		e.mu.Lock()
 		recorders := slices.Clone(e.recorders)

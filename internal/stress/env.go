@@ -151,7 +151,7 @@ type Driver struct {
 	env      *Env
 	load     Load
 	recorder *Recorder
-	shards   []*Shard
+	workers  []worker
 }
 
 // Prepare gets a load ready.
@@ -159,13 +159,11 @@ func (e *Env) Prepare(l Load) *Driver {
 	if e.warmup.Operations > 0 {
 		l = l.upTo(e.warmup.Operations)
 	}
-	d := &Driver{env: e, load: l, recorder: l.Recorder, shards: make([]*Shard, l.Workers)}
+	d := &Driver{env: e, load: l, recorder: l.Recorder}
 	if d.recorder == nil {
 		d.recorder = NewRecorder()
-		for i := range d.shards {
-			d.shards[i] = d.recorder.Shard()
-		}
 	}
+	d.workers = newWorkers(l, d.recorder)
 	return d
 }
 
@@ -201,7 +199,7 @@ func (d *Driver) Drive(ctx context.Context, op func(context.Context, Op) error) 
 	}
 	start := e.gate.clock.now()
 	calm := e.faults.during(loading)
-	d.load.drive(loading, op, d.shards, &e.counters, e.gate, e.Failed)
+	d.load.drive(loading, op, d.workers, &e.counters, e.gate, e.Failed)
 	took := e.gate.clock.now().Sub(start)
 	calm()
 	after := e.counters.totals()
@@ -230,7 +228,7 @@ func (e *Env) Due() int64 { return e.asked(time.Now()) }
 // asked is how many operations were due by now: those that have begun, and those
 // of an open load for which there was no worker yet.
 func (e *Env) asked(now time.Time) int64 {
-	begun := e.counters.offered.Load()
+	begun := e.counters.totals().Attempted
 	return max(begun, e.earlier.Load()+e.gate.due(now))
 }
 
@@ -242,7 +240,7 @@ func (e *Env) Rehearse(ctx context.Context, l Load, op func(context.Context, Op)
 	var failed atomic.Pointer[error]
 	gate := newGate(newHelm()) // nobody holds it
 	gate.begin(ctx, l)
-	l.drive(ctx, op, make([]*Shard, l.Workers), &counters, gate, func(err error) { failed.CompareAndSwap(nil, &err) })
+	l.drive(ctx, op, newWorkers(l, nil), &counters, gate, func(err error) { failed.CompareAndSwap(nil, &err) })
 	if err := failed.Load(); err != nil {
 		return *err
 	}
@@ -298,12 +296,6 @@ func (l Load) upTo(operations int) Load {
 		l.Operations = operations
 	}
 	return l
-}
-
-func (c *loadCounters) totals() report.Operations {
-	return report.Operations{
-		Attempted: c.offered.Load(), Succeeded: c.succeeded.Load(), Failed: c.failed.Load(), Dropped: c.dropped.Load(),
-	}
 }
 
 // Operations adds to what the step attempted, besides what Drive did.
