@@ -48,7 +48,8 @@ type Env struct {
 	operations   report.Operations
 	driven       report.Operations // those of operations that the counters count too
 	findings     int64
-	inconclusive string // why the repetition is inconclusive
+	supplied     map[string]func() int64 // what is counted of its own, by probe
+	inconclusive string                  // why the repetition is inconclusive
 }
 
 // A sample is what one repetition says of one metric: a number, text or bool,

@@ -100,6 +100,8 @@ type reader struct {
 	// overridden says that parameters may be other ones than their author gave, so
 	// that what fitted together need not do so any more.
 	overridden bool
+	// beside says that the step that is read runs beside others.
+	beside bool
 	// steps holds where each step name of the current scenario was given.
 	steps map[string]position
 }
@@ -209,6 +211,7 @@ func (r *reader) groups(n *node) []Group {
 			e := r.keys(item, "a parallel group", []string{"parallel"})["parallel"]
 			var group Group
 			members := r.stepList("parallel", e.value)
+			r.beside = len(members) > 1
 			for _, member := range members {
 				step := r.step(member)
 				if m := step.Measurement; m != nil && m.Alone && len(members) > 1 {
@@ -216,6 +219,7 @@ func (r *reader) groups(n *node) []Group {
 				}
 				group = append(group, step)
 			}
+			r.beside = false
 			groups = append(groups, group)
 			continue
 		}
@@ -407,7 +411,11 @@ func (r *reader) threshold(metric Metric, given entry) verdict.Threshold {
 			r.add(e.position, "%s: %s needs a window; add for example \"window: 1s\"", given.key, key)
 		}
 	}
-	if windowed && metric.shownBy(given.key) == "" {
+	probe := metric.shownBy(given.key)
+	if windowed && r.beside && probe != "" && metric.Probe != medianLatency && !slices.Contains(ownProbes, probe) {
+		r.add(window.position, "%s: beside other steps it cannot be told whose it is; leave the window out", given.key)
+	}
+	if windowed && probe == "" {
 		r.add(window.position, "%s: it cannot be watched while the step runs; leave the window out", given.key)
 	}
 	return t
