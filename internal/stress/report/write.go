@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"syscall"
 	"unicode/utf8"
 )
 
@@ -135,6 +136,36 @@ func create(path string, called func(name string) string) (*File, error) {
 		return nil, cannotCreate(folder, err)
 	}
 	return &File{file: file, temporary: temporary, path: path}, nil
+}
+
+// CheckWritable says why WriteFile and CreateFile could not write the file, as far
+// as that can be known before. It leaves nothing behind, and a file that is there
+// as it is.
+func CheckWritable(path string) error {
+	info, err := os.Stat(path)
+	if failed, ok := errors.AsType[*fs.PathError](err); ok && !errors.Is(err, fs.ErrNotExist) {
+		return failed.Err // such as that the name is too long
+	}
+	if err == nil && !info.IsDir() && !info.Mode().IsRegular() {
+		return checkDevice(path, info)
+	}
+	f, err := create(path, func(name string) string { return "." + unique(name) + temporaryEnding })
+	if err != nil {
+		return err
+	}
+	return f.Discard()
+}
+
+// checkDevice is CheckWritable for what is not a plain file.
+func checkDevice(path string, info fs.FileInfo) error {
+	if info.Mode()&fs.ModeNamedPipe != 0 {
+		return nil // its reader would see its end when it is closed again
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	return file.Close()
 }
 
 // cannotCreate says in which folder no file can be created. The temporary name is

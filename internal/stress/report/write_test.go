@@ -279,3 +279,53 @@ func TestFullDisk(t *testing.T) {
 		t.Error("the device was removed")
 	}
 }
+
+// What cannot be written is known before, and asking leaves nothing behind.
+func TestCheckWritable(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "report.json")
+	if err := CheckWritable(path); err != nil {
+		t.Error(err)
+	}
+	if entries, err := os.ReadDir(folder); err != nil || len(entries) > 0 {
+		t.Errorf("left are %v, %v", entries, err)
+	}
+	if err := WriteFile(path, writes("good")); err != nil {
+		t.Fatal(err)
+	}
+	if err := CheckWritable(path); err != nil {
+		t.Error(err)
+	}
+	if err := CheckWritable(os.DevNull); err != nil {
+		t.Error(err)
+	}
+	only(t, folder, "report.json", "good")
+	for _, c := range []struct{ path, want string }{
+		{folder, "is a folder"},
+		{filepath.Join(folder, "none", "x"), "create a file in " + filepath.Join(folder, "none") + ": "},
+		{filepath.Join(path, "x"), "not a directory"},
+		{filepath.Join(folder, strings.Repeat("x", 300)), "file name too long"},
+	} {
+		if err := CheckWritable(c.path); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want %q", c.path, err, c.want)
+		}
+	}
+	only(t, folder, "report.json", "good")
+}
+
+// A reader of a pipe must not see its end before anything was written.
+func TestCheckWritableLeavesPipesAlone(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	path := fmt.Sprintf("/dev/fd/%d", w.Fd())
+	if _, err := os.Stat(path); err != nil {
+		t.Skip(err)
+	}
+	if err := CheckWritable(path); err != nil {
+		t.Error(err)
+	}
+}
