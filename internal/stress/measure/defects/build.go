@@ -137,7 +137,7 @@ func fingerprint(root string) ([]byte, error) {
 			switch {
 			case err != nil:
 				return err
-			case entry.IsDir() && entry.Name() == "testdata":
+			case entry.IsDir() && (entry.Name() == "testdata" || entry.Name() == "defects"):
 				return filepath.SkipDir
 			case entry.IsDir(), strings.HasSuffix(path, "_test.go"):
 				return nil

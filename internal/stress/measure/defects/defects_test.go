@@ -110,7 +110,8 @@ func TestParseDefectNamesWhatIsWrong(t *testing.T) {
 
 func TestJudge(t *testing.T) {
 	d := defect{name: "d", expected: []check{{"s", "t", "leaked_goroutines"}, {"s", "t", "latency_ms"}}}
-	noise := failure{check: check{"s", "t", "execution_time_ms.max"}}
+	other := failure{check: check{"s", "t", "success_rate"}}
+	single := failure{check: check{"s", "t", "latency_ms.max"}}
 	named := failure{check: check{"s", "t", "latency_ms.p99"}}
 	inSmoke := failure{check: check{"smoke", "x", "leaked_goroutines"}}
 	stopped := failure{check: check{"s", "t", "error"}}
@@ -122,8 +123,9 @@ func TestJudge(t *testing.T) {
 		smoke    bool
 		want     outcome
 	}{
-		{"expected statistic", d, "fail", []failure{noise, named}, false, caught},
-		{"another metric", d, "fail", []failure{noise}, false, elsewhere},
+		{"expected statistic", d, "fail", []failure{other, named}, false, caught},
+		{"another metric", d, "fail", []failure{other}, false, elsewhere},
+		{"a single maximum", d, "fail", []failure{single}, false, noise},
 		{"smoke's step", d, "fail", []failure{inSmoke}, true, caught},
 		{"smoke's step in another scenario", d, "fail", []failure{inSmoke}, false, elsewhere},
 		{"nothing failed", d, "warn", nil, false, missed},
@@ -132,7 +134,7 @@ func TestJudge(t *testing.T) {
 		{"named although another step broke", d, "error", []failure{stopped, named}, false, caught},
 		{"healthy", defect{name: healthy}, "pass", nil, false, sound},
 		{"healthy on a busy machine", defect{name: healthy}, "inconclusive", nil, false, sound},
-		{"healthy fails", defect{name: healthy}, "fail", []failure{noise}, false, elsewhere},
+		{"healthy fails", defect{name: healthy}, "fail", []failure{single}, false, unsound},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := result{defect: c.of, verdict: c.verdict, failures: c.failures}

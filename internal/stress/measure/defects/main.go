@@ -62,14 +62,16 @@ func parseCall(args []string, out io.Writer) (call, error) {
 	return c, nil
 }
 
-func main() {
-	c, err := parseCall(os.Args[1:], os.Stderr)
-	if errors.Is(err, flag.ErrHelp) {
-		return
-	}
-	if err != nil {
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) (exit int) {
+	c, err := parseCall(args, os.Stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
 		fmt.Fprintln(os.Stderr, "defects:", err)
-		os.Exit(2)
+		return 2
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -78,8 +80,9 @@ func main() {
 		fmt.Fprintln(os.Stderr, "defects:", err)
 	}
 	if err != nil || !ok {
-		os.Exit(1) //nolint:gocritic // stop only lets signals through again
+		return 1
 	}
+	return 0
 }
 
 // run tries the defects and writes a row for each. It says whether all is as it

@@ -63,12 +63,14 @@ type outcome string
 const (
 	caught       outcome = "caught"           // by a check that is expected to
 	elsewhere    outcome = "caught elsewhere" // by other checks only
+	noise        outcome = "noise"            // only single maxima failed, as they do of a healthy build
 	missed       outcome = "missed"           // pass or warn
 	inconclusive outcome = "inconclusive"
 	broken       outcome = "error"   // something could not be measured, and no check failed
 	timedOut     outcome = "timeout" // the program did not end within -timeout
 	failed       outcome = "failed"  // it was not built, or said nothing
 	sound        outcome = "sound"   // the healthy build did not fail
+	unsound      outcome = "unsound" // it did
 )
 
 // A result is what became of one build.
@@ -139,17 +141,21 @@ func (r *result) judge(smoke bool) {
 	if len(r.failures) > 0 && expected(r.failures[0]) {
 		r.matched = &r.failures[0]
 	}
-	named := slices.ContainsFunc(r.failures, func(f failure) bool { return f.metric != "error" })
+	named := slices.ContainsFunc(r.failures, func(f failure) bool { return f.metric != "error" && !f.single() })
 	passed := r.verdict == "pass" || r.verdict == "warn"
 	switch {
-	case r.defect.name == healthy && (passed || r.verdict == "inconclusive" && !named):
+	case r.defect.name == healthy && (passed || r.verdict == "inconclusive"):
 		r.outcome = sound
+	case r.defect.name == healthy:
+		r.outcome = unsound
 	case r.matched != nil:
 		r.outcome = caught
 	case named:
 		r.outcome = elsewhere
 	case passed:
 		r.outcome = missed
+	case r.verdict == "fail":
+		r.outcome = noise
 	case r.verdict == "inconclusive":
 		r.outcome = inconclusive
 	default:
@@ -157,13 +163,17 @@ func (r *result) judge(smoke bool) {
 	}
 }
 
+// single says whether the check is a single maximum, which one hiccup of the
+// machine decides.
+func (c check) single() bool { return strings.HasSuffix(c.metric, ".max") }
+
 // matches says whether a failed check is this one. An expected metric stands for
-// all its statistics and keys.
+// all its statistics and keys, but for its single maximum.
 func (c check) matches(f check, anywhere bool) bool {
 	if !anywhere && (c.scenario != f.scenario || c.step != f.step) {
 		return false
 	}
-	return f.metric == c.metric || strings.HasPrefix(f.metric, c.metric+".")
+	return f.metric == c.metric || strings.HasPrefix(f.metric, c.metric+".") && !f.single()
 }
 
 // ok says whether the outcome is as it should be.
@@ -224,9 +234,14 @@ func (s stepReport) failures() (all []failure) {
 		return all
 	}
 	for _, e := range s.Errors {
-		all = append(all, failure{check: check{metric: what}, detail: fmt.Sprintf("%s (%d)", e.Message, e.Count)})
+		all = append(all, failure{check: check{metric: what}, detail: fmt.Sprintf("%s (%d)", firstLine(e.Message), e.Count)})
 	}
 	return all
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
 }
 
 // detail is the value and what it was held against.
