@@ -34,9 +34,11 @@ func recommend(step report.Step, against Against) []string {
 	names := slices.Sorted(maps.Keys(step.Metrics))
 	for _, status := range []report.Status{report.StatusFail, report.StatusWarn} {
 		for _, name := range names {
-			if m := step.Metrics[name]; m.Status == status {
-				told = append(told, metricAdvice(name, m))
+			m := step.Metrics[name]
+			if m.Status != status || m.Undecided != "" {
+				continue
 			}
+			told = append(told, metricAdvice(step, name))
 		}
 	}
 	if step.Verdict == report.Fail || step.Verdict == report.Warn {
@@ -82,26 +84,43 @@ func thresholdAdvice(t report.Threshold, metrics map[string]report.Metric) strin
 	return text
 }
 
-// metricAdvice says how a baseline was missed, and whether the repetitions
-// differ so much among themselves that the miss may be chance.
-func metricAdvice(name string, m report.Metric) string {
+// metricAdvice says by what a metric failed or came near failing, why it was not
+// measured, and whether the repetitions differ so much among themselves that a missed
+// baseline may be chance.
+func metricAdvice(step report.Step, name string) string {
+	m := step.Metrics[name]
+	by, _ := m.Shown()
 	if m.Value == nil {
-		return fmt.Sprintf("%s was not measured, which counts as failed against its baseline of %s", name, report.Quantity(*m.Baseline, m.Unit))
-	}
-	text := fmt.Sprintf("%s is %s, baseline %s", name, m.Text(), report.Quantity(*m.Baseline, m.Unit))
-	if m.Deviation != nil {
-		side := "below"
-		if m.Better == report.Lower {
-			side = "above"
+		text := name + " was not measured"
+		if why := step.Remark(name); why != "" {
+			text += " (" + why + ")"
 		}
-		text = fmt.Sprintf("%s is %s, %s %s the baseline of %s", name, m.Text(), report.Percent(*m.Deviation), side, report.Quantity(*m.Baseline, m.Unit))
+		return text + ", which counts as failed: " + by.Text()
 	}
+	text := name + " is " + m.Text()
+	switch {
+	case by.Kind == report.KindMust:
+		text += ", but " + by.Text()
+		if why := step.Remark(name); why != "" {
+			text += ": " + why
+		}
+		return text
+	case by.Kind == report.KindFloor:
+		return fmt.Sprintf("%s, %s than the floor of this machine: %s, %s", text, by.Difference, by.Against, by.Basis)
+	case m.Deviation == nil:
+		return text + ", " + by.Text()
+	}
+	side := "below"
+	if m.Better == report.Lower {
+		side = "above"
+	}
+	text = fmt.Sprintf("%s, %s %s the baseline of %s", text, report.Percent(*m.Deviation), side, by.Against)
 	if m.Status == report.StatusWarn {
 		text += fmt.Sprintf(", close to the %s at which it fails", report.Percent(*m.Tolerance))
 	} else {
 		text += fmt.Sprintf(" (%s allowed)", report.Percent(*m.Tolerance))
 	}
-	if len(m.Samples) < 2 {
+	if len(m.Samples) < 2 || m.Interval != nil {
 		return text
 	}
 	best, limit := slices.Max(m.Samples), *m.Baseline*(1-*m.Tolerance)
