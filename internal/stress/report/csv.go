@@ -16,8 +16,10 @@ var csvHeader = []string{"scenario", "step", "kind", "name", "stat", "repetition
 
 // CSV writes what was measured as one value a row, for spreadsheets and
 // scripts. The column kind is metric, probe, or step, and stat says what the value is:
-// value (of a metric, or of what is told of a step: that it was steered by hand, or how many of its repetitions finished), sample (of one repetition, or of a probe at one time), or
-// a statistic such as p99, min or last. Cells that have no meaning in a row are
+// value (of a metric, or of what is told of a step: that it was steered by hand, or how
+// many of its repetitions finished), sample (of one repetition, or of a probe at one
+// time), interval_low and interval_high (of an estimate), floor, or a statistic such as
+// p99, min or last. Cells that have no meaning in a row are
 // empty, as is the value of what was not measured. A text that a spreadsheet
 // would take for a formula has an apostrophe before it.
 func CSV(w io.Writer, r Report, c Course) error {
@@ -85,6 +87,16 @@ func (t csvTable) step(scenario string, step Step) {
 			t.row(row)
 		}
 		row.repetition = ""
+		if i := m.Interval; i != nil {
+			row.stat, row.value = "interval_low", number(i.Low)
+			t.row(row)
+			row.stat, row.value = "interval_high", number(i.High)
+			t.row(row)
+		}
+		if f := m.Floor; f != nil {
+			row.stat, row.value = "floor", number(f.Value)
+			t.row(row)
+		}
 		if d := m.Distribution; d != nil {
 			for _, s := range []struct {
 				stat string

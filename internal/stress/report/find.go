@@ -26,8 +26,12 @@ func InUnit(condition, unit string) string {
 	case "1/s":
 		return condition + "/s"
 	case "bool":
-		if operator, limit, ok := strings.Cut(condition, " "); ok && (limit == "0" || limit == "1") {
-			return operator + " " + Metric{Value: limit == "1"}.Text()
+		operator, limit, _ := strings.Cut(condition, " ")
+		switch limit {
+		case "1", "true":
+			return operator + " yes"
+		case "0", "false":
+			return operator + " no"
 		}
 	}
 	return condition

@@ -17,6 +17,8 @@ func fixtures() map[string]Report {
 		"empty":        empty(),
 		"odd":          odd(),
 		"regression":   regressed(),
+		"exact":        broken(),
+		"undecided":    undecided(),
 	}
 }
 
@@ -234,4 +236,65 @@ func regressed() Report {
 		},
 	}
 	return r
+}
+
+// exact is a metric that has to meet a condition.
+func exact(unit, must string, value any, status Status, samples ...float64) Metric {
+	return Metric{Value: value, Unit: unit, Better: Lower, Samples: samples, Must: must, Status: status}
+}
+
+// delivery is a step with everything that a metric can be held against.
+func delivery() Step {
+	rate := judged("1/s", Higher, 10000, 0.9, StatusFail, 19_000, 18_800, 19_000, 19_100)
+	rate.Floor = &Floor{Value: 240_000, Of: "hand_over", Share: 0.05}
+	memory := told("bytes", 4100.0, 4090, 4100, 4120)
+	memory.Better, memory.Floor, memory.OfBest, memory.Status = Lower, &Floor{Value: 9600, Of: "entry_bytes", Share: 12}, ptr(0.97), StatusPass
+	success := judged("ratio", Higher, 0.99, 0.01, StatusFail, 0.99998, 0.99998, 1, 1)
+	success.Must = "== 1"
+	recovery := judged("ms", Lower, 1000, 0, StatusFail, 0, 12, 14)
+	recovery.Value, recovery.Deviation, recovery.MissingIn = nil, nil, []int{3}
+	growth := told("ratio", 0.004, -0.01, 0.004, 0.02)
+	growth.Interval, growth.Status, growth.Must = &Interval{Low: -0.01, High: 0.02}, StatusPass, "< 0.1"
+	return Step{
+		Name: "delivery", Measurement: "event-throughput", Component: "event_system",
+		Params: map[string]any{"events": 100_000, "subscribers": 10}, Verdict: Fail, DurationSeconds: 2.2,
+		Metrics: map[string]Metric{
+			"events_per_second":   rate,
+			"memory_per_event":    memory,
+			"success_rate":        success,
+			"recovery_time_ms":    recovery,
+			"memory_growth_rate":  growth,
+			"lost":                exact("count", "== 0", 3.0, StatusFail, 0, 3, 0),
+			"duplicated":          exact("count", "== 0", 0.0, StatusPass, 0, 0, 0),
+			"ordering_violations": exact("count", "== 0", 0.0, StatusPass, 0, 0, 0),
+			"listing_right":       exact("bool", "== true", true, StatusPass, 1, 1, 1),
+			"recovered":           exact("bool", "== true", nil, StatusFail),
+			"findings":            exact("count", "== 0", 4.0, StatusFail, 0, 3, 1),
+		},
+		Operations: Operations{Attempted: 300_000, Succeeded: 299_997, Failed: 3},
+		Errors: []Error{
+			{Message: "one processor was taken by another program for 40 ms", Count: 1, FirstAtSeconds: 0.2, Kind: Note},
+			{Message: "recovery_time_ms was not measured: no agent could be started again", Count: 1, FirstAtSeconds: 2.1, Kind: Unmeasured},
+			{Message: "subscriber-4 never got event 99,998", Count: 3, FirstAtSeconds: 1.2, Kind: Detail},
+			{Message: "publish: the bus is closed", Count: 3, FirstAtSeconds: 1.4},
+			{Message: "a subscription was listed after it was cancelled", Count: 3, FirstAtSeconds: 1.5, Kind: Finding},
+			{Message: "the history held 1,025 events, and its limit is 1,024", Count: 1, FirstAtSeconds: 1.9, Kind: Finding},
+		},
+		Probes: probes(),
+	}
+}
+
+func broken() Report {
+	return run(scenario("events", "Events", delivery()))
+}
+
+func undecided() Report {
+	s := creation()
+	growth := judged("ratio", Lower, 0.05, -0.24, StatusFail, 0.062, 0.01, 0.062, 0.09)
+	growth.Interval = &Interval{Low: -0.01, High: 0.13}
+	growth.Undecided = "is between -0.01 and 0.13, and fails at 0.06: more repetitions tell which"
+	s.Metrics["memory_growth_rate"] = growth
+	s.Verdict = Inconclusive
+	s.Recommendations = []string{"memory_growth_rate " + growth.Undecided, "other programs took 30 % of the machine"}
+	return run(scenario("agent-creation", "Agent creation", s))
 }

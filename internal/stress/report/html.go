@@ -26,7 +26,7 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 // nothing from outside gets there.
 func class(v any) string {
 	s := fmt.Sprint(v)
-	if slices.Contains([]string{"pass", "exceed", "warn", "inconclusive", "fail", "error", "interrupted", "info"}, s) {
+	if slices.Contains([]string{"pass", "exceed", "warn", "inconclusive", "fail", "error", "interrupted", "info", "undecided"}, s) {
 		return s
 	}
 	return "error"
@@ -98,21 +98,28 @@ type htmlStep struct {
 	Took    string
 	Facts   []string
 	Judged  []htmlCheck
+	Exact   []htmlCheck // conditions that hold
 	Rest    []htmlCheck
 	Charts  []chart
 	Counted string
 	Peaks   string
 	Params  []htmlFact
+	// Why says why the step is inconclusive; empty if it is not.
+	Why string
+	// Advice is what else to look at.
+	Advice []string
 	// Marks tell what the fault marks in the charts are.
 	Marks string
 	// Open says whether the charts are shown at once: there is something to see.
 	Open bool
 }
 
+// ExactConditions says how many of them hold.
+func (s htmlStep) ExactConditions() string { return ExactConditions(len(s.Exact)) }
+
 type htmlCheck struct {
-	Status                                                  Status
-	Name, Value, Kind, Against, Difference, Spread, Remarks string
-	Dots                                                    *dots
+	Status, Name, Value, Kind, Against, Difference, Spread, Remarks string
+	Dots                                                            *dots
 	// Void says that it is not about the system.
 	Void bool
 }
@@ -128,22 +135,28 @@ type htmlRegression struct {
 
 func stepOf(s Scenario, step Step, c Course, id string) htmlStep {
 	one := htmlStep{Step: step, ID: id, Took: Quantity(step.DurationSeconds, "s"), Peaks: peaks(step.Probes), Params: paramsOf(step)}
-	one.Facts = stepFacts(step)
+	one.Facts, one.Advice = stepFacts(step), step.advice()
+	if step.Verdict == Inconclusive {
+		one.Why = step.Reason()
+	}
 	if step.Partial() {
 		one.Facts = append(one.Facts, "metrics of "+step.Repetitions.Text())
 	}
 	went := c.StepCourse(s.Name, step.Name)
 	for _, k := range checksOf(step) {
 		row := htmlCheck{
-			Status: k.status, Name: k.name, Value: k.value, Kind: k.kind, Against: k.against, Difference: k.difference, Spread: k.spread,
-			Remarks: joined(k.note, k.worst(step, went), k.detail), Void: step.Verdict == Inconclusive,
+			Status: k.word(), Name: k.name, Value: k.value, Kind: string(k.kind), Against: k.against, Difference: k.difference, Spread: k.spread,
+			Remarks: joined(k.note, k.moreAgainst(), k.worst(step, went), k.detail), Void: step.Verdict == Inconclusive,
 		}
-		if k.kind != "limit" {
+		if k.kind != KindLimit {
 			row.Dots = dotsOf(step.Metrics[k.name])
 		}
-		if k.status == StatusInfo {
+		switch {
+		case k.word() == string(StatusInfo):
 			one.Rest = append(one.Rest, row)
-		} else {
+		case k.exact():
+			one.Exact = append(one.Exact, row)
+		default:
 			one.Judged = append(one.Judged, row)
 		}
 	}
@@ -156,6 +169,16 @@ func stepOf(s Scenario, step Step, c Course, id string) htmlStep {
 	}
 	one.Open = step.Verdict != Pass || len(step.Faults) > 0
 	return one
+}
+
+// moreAgainst says what the check is held against besides what its row tells, and what
+// a floor is a share of.
+func (k check) moreAgainst() string {
+	others := ""
+	if k.others != "" {
+		others = "also held against " + k.others
+	}
+	return joined(k.basis, others)
 }
 
 // worst says when a failed check was at its worst, and what was done to the system

@@ -12,10 +12,12 @@ import (
 // JUnit writes the report as the XML that CI systems read. Each scenario is a
 // suite. Each step is a case called "measured", which is an error if the step
 // could not be measured, was interrupted, or did not get the load that was
-// asked for; and each of its metrics with a baseline and each of its thresholds
-// is a case, which fails with the figures. What an inconclusive step found is
-// skipped, because it is not about the system. A warning passes, and is told in
-// the case's output. Metrics that are held against nothing are no cases.
+// asked for; and each of its metrics that is held against anything and each of
+// its thresholds is a case, which fails with the figures, and with the reason if
+// it was not measured. What an inconclusive step found is skipped, because it is
+// not about the system, and so is what is undecided. A warning passes, and is
+// told in the case's output, as notes are in that of the step's case. Metrics
+// that are held against nothing are no cases.
 func JUnit(w io.Writer, r Report) error {
 	all := junitSuites{Name: "mabeam-top", Time: seconds(r.DurationSeconds)}
 	for _, s := range r.Scenarios {
@@ -193,8 +195,8 @@ func stepCases(s Scenario, step Step) []junitCase {
 	if step.Partial() {
 		told = append(told, "metrics of "+step.Repetitions.Text())
 	}
-	for _, e := range step.Errors {
-		told = append(told, fmt.Sprintf("%s× %s (first at %s)", count(float64(e.Count)), e.Message, Quantity(e.FirstAtSeconds, "s")))
+	for _, e := range step.SortedErrors() {
+		told = append(told, e.Label()+": "+e.Text())
 	}
 	told = append(told, step.advice()...)
 	switch step.Verdict {
@@ -210,19 +212,28 @@ func stepCases(s Scenario, step Step) []junitCase {
 			continue
 		}
 		one := junitCase{Class: class, Name: xmlLine(c.name)}
-		if c.kind == "limit" {
+		if c.kind == KindLimit {
 			one.Name = xmlLine(c.name + " " + c.against)
 		}
 		text := c.figures()
+		if c.name == FindingsMetric && c.status == StatusFail {
+			for _, e := range step.Errors {
+				if e.Kind == Finding {
+					text += "\n" + e.Text()
+				}
+			}
+		}
 		if c.detail != "" {
 			text += "\n" + c.detail
 		}
 		switch {
 		case step.Verdict == Inconclusive:
 			one.Skipped = problem("", "inconclusive: "+text)
+		case c.undecided:
+			one.Skipped = problem("", "undecided: "+text)
 		case c.status == StatusFail:
 			failed = true
-			one.Failure = problem(c.kind, text)
+			one.Failure = problem(string(c.kind), text)
 		case c.status == StatusWarn:
 			one.Output = output("WARN " + text)
 		}
@@ -236,9 +247,15 @@ func stepCases(s Scenario, step Step) []junitCase {
 
 // figures tell a check in one line.
 func (c check) figures() string {
+	if c.value == (Metric{}).Text() {
+		return c.name + " was " + strings.TrimPrefix(c.problem(), c.name+" ")
+	}
 	text := c.name + " is " + c.value
 	if c.against != "" {
-		text += ", " + c.kind + " " + c.against
+		text += ", " + c.standard()
+	}
+	if c.others != "" {
+		text += ", " + c.others
 	}
 	if c.difference != "" {
 		text += ", " + c.difference

@@ -77,7 +77,7 @@ func mdCode(s string) string {
 // mdVerdict shows a verdict so that it is found while scrolling.
 func mdVerdict(v string) string {
 	sign := map[string]string{
-		"pass": "✅", "exceed": "✅", "warn": "⚠️", "fail": "❌", "inconclusive": "❓", "error": "💥", "interrupted": "✋",
+		"pass": "✅", "exceed": "✅", "warn": "⚠️", "fail": "❌", "inconclusive": "❓", "undecided": "❓", "error": "💥", "interrupted": "✋",
 	}[v]
 	return strings.TrimSpace(sign + " " + strings.ToUpper(md(v)))
 }
@@ -128,9 +128,15 @@ func (m *markdown) steps(s Scenario) {
 	}
 	for _, step := range s.Steps {
 		checks := checksOf(step)
-		judged := slices.DeleteFunc(checks, func(c check) bool { return c.status == StatusInfo })
-		rest += len(checks) - len(judged)
-		if measured := step.Verdict == Pass || step.Verdict == Warn || step.Verdict == Fail; !measured || len(judged) == 0 {
+		judged := slices.DeleteFunc(collapse(checks), func(c check) bool { return c.word() == string(StatusInfo) })
+		for _, c := range checks {
+			if c.word() == string(StatusInfo) {
+				rest++
+			}
+		}
+		if step.Verdict == Inconclusive {
+			m.line("| %s | %s | %s | | | | |", mdVerdict(string(step.Verdict)), md(step.Name), md(step.Reason()))
+		} else if measured := step.Verdict == Pass || step.Verdict == Warn || step.Verdict == Fail; !measured || len(judged) == 0 {
 			m.line("| %s | %s | | | | | |", mdVerdict(string(step.Verdict)), md(step.Name))
 		}
 		for _, c := range judged {
@@ -138,11 +144,18 @@ func (m *markdown) steps(s Scenario) {
 			if c.note != "" {
 				difference = strings.TrimPrefix(difference+", "+c.note, ", ")
 			}
-			status := mdVerdict(string(c.status))
-			if step.Verdict == Inconclusive {
-				status = "(" + string(c.status) + ")" // it is not about the system
+			if more := c.moreAgainst(); more != "" {
+				difference = strings.TrimPrefix(difference+"; "+more, "; ")
 			}
-			m.line("| %s | %s | %s | %s | %s | %s | %s |", status, md(step.Name), md(c.name), md(c.value), md(c.against), md(difference), md(c.spread))
+			status := mdVerdict(c.word())
+			if step.Verdict == Inconclusive {
+				status = "(" + c.word() + ")" // it is not about the system
+			}
+			against := c.against
+			if c.kind == KindMust {
+				against = c.standard()
+			}
+			m.line("| %s | %s | %s | %s | %s | %s | %s |", status, md(step.Name), md(c.name), md(c.value), md(against), md(difference), md(c.spread))
 		}
 	}
 	m.line("")
@@ -160,7 +173,7 @@ func (m *markdown) steps(s Scenario) {
 			m.line("| --- | --- | ---: | --- | --- |")
 			for _, step := range s.Steps {
 				for _, c := range checksOf(step) {
-					if c.status == StatusInfo {
+					if c.word() == string(StatusInfo) {
 						m.line("| %s | %s | %s | %s | %s |", md(step.Name), md(c.name), md(c.value), md(c.spread), md(c.detail))
 					}
 				}
@@ -174,8 +187,9 @@ func (m *markdown) steps(s Scenario) {
 func (m *markdown) remarks(s Scenario) {
 	var lines []string
 	for _, step := range s.Steps {
-		for _, e := range step.Errors {
-			lines = append(lines, fmt.Sprintf("%s: %s× %s (first at %s)", md(step.Name), md(count(float64(e.Count))), md(firstLine(e.Message)), md(Quantity(e.FirstAtSeconds, "s"))))
+		for _, e := range step.SortedErrors() {
+			e.Message = firstLine(e.Message)
+			lines = append(lines, fmt.Sprintf("%s: %s: %s", md(step.Name), e.Label(), md(e.Text())))
 		}
 		for _, f := range step.Faults {
 			lines = append(lines, fmt.Sprintf("%s: injected %s", md(step.Name), md(f.Text())))

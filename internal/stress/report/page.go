@@ -199,7 +199,7 @@ var (
 	units     = map[string]bool{"ns": true, "µs": true, "us": true, "ms": true, "s": true, "min": true, "h": true, "%": true, "B": true, "kB": true, "MB": true, "GB": true, "TB": true}
 )
 
-const labelWidth = 12
+const labelWidth = 13
 
 // field writes a labelled text under a step or at the end.
 func (p *page) field(label, text string) {
@@ -231,7 +231,11 @@ func columnsFor(r Report, p *page) columns {
 	c := columns{status: len("STATUS"), name: len("METRIC"), value: len("VALUE"), against: len("AGAINST"), difference: len("DIFFERENCE")}
 	for _, s := range r.Scenarios {
 		for _, step := range s.Steps {
-			for _, check := range checksOf(step) {
+			for _, check := range collapse(checksOf(step)) {
+				c.status = max(c.status, len(check.word()))
+				if check.value == "" {
+					continue // it stands alone
+				}
 				c.name = max(c.name, p.columns(p.clean(check.name)))
 				// A long text is cut; it has no place to align with.
 				c.value = max(c.value, min(14, p.columns(p.clean(check.value))))
@@ -280,20 +284,45 @@ func (p *page) table(checks []check, c columns) {
 	p.row(c, dim, dim, check{name: "METRIC", value: "VALUE", against: "AGAINST", difference: "DIFFERENCE", spread: "SPREAD"}, "STATUS")
 	told := map[string]bool{} // a metric and its thresholds have one distribution
 	for _, check := range checks {
-		word, rest := strings.ToUpper(string(check.status)), plain
-		if check.status == StatusInfo {
+		word, look, rest := strings.ToUpper(check.word()), statusStyle(check.status), plain
+		switch {
+		case check.undecided:
+			look = yellow
+		case check.status == StatusInfo:
 			word, rest = "info", dim
 		}
-		p.row(c, statusStyle(check.status), rest, check, word)
+		if check.value == "" {
+			p.line(span{plain, "  "}, span{look, p.pad(word, c.status, false)}, span{rest, " " + check.name})
+			continue
+		}
+		p.row(c, look, rest, check, word)
 		indent := strings.Repeat(" ", 2+c.status+1)
-		if check.note != "" {
-			p.wrap(dim, indent+"  ", check.note)
+		for _, text := range []string{check.note, check.reason(c.against == 0)} {
+			if text != "" {
+				p.wrap(dim, indent+"  ", text)
+			}
 		}
 		if check.detail != "" && !told[check.detail] {
 			told[check.detail] = true
 			p.wrap(dim, indent+"  ", check.detail)
 		}
 	}
+}
+
+// reason says of a check that did badly what it is held against, as far as its row
+// does not. Narrow says that the row has no column for that.
+func (c check) reason(narrow bool) string {
+	if c.word() != string(StatusFail) && c.word() != string(StatusWarn) {
+		return ""
+	}
+	var parts []string
+	if narrow || c.basis != "" {
+		parts = append(parts, c.standard())
+	}
+	if c.others != "" {
+		parts = append(parts, "also held against "+c.others)
+	}
+	return strings.Join(parts, "; ")
 }
 
 func (p *page) row(c columns, first, rest style, check check, word string) {

@@ -1,6 +1,9 @@
 package report
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // This file sums up judgements that were made elsewhere: of metrics into a
 // step's score, of steps into a scenario, of scenarios into a run. It lives
@@ -41,6 +44,11 @@ func (s Step) Reason() string {
 	case s.Verdict == Inconclusive && len(s.Recommendations) > 0:
 		return s.Recommendations[0] // it always comes first
 	case s.Verdict != Inconclusive && len(s.Errors) > 0:
+		for _, e := range slices.Backward(s.Errors) {
+			if e.Kind == OperationFailed {
+				return e.Message
+			}
+		}
 		return s.Errors[len(s.Errors)-1].Message
 	}
 	return string(s.Verdict)

@@ -34,12 +34,12 @@ func TestScoreOf(t *testing.T) {
 		verdict Verdict
 		want    float64
 	}{
-		"one of each":            {with(StatusExceed, StatusPass, StatusWarn, StatusFail, StatusInfo), Fail, 0.875},
-		"info does not count":    {with(StatusExceed, StatusInfo, StatusInfo), Pass, 1.2},
+		"one of each":            {with(StatusExceed, StatusPass, StatusWarn, StatusFail, StatusInfo), Fail, 0.7},
+		"info does not count":    {with(StatusExceed, StatusInfo, StatusInfo), Pass, 1},
 		"what was judged counts": {with(StatusPass), Broken, 1},
 		"nothing judged, pass":   {with(StatusInfo), Pass, 1},
 		"nothing judged, warn":   {nil, Warn, 0.8},
-		"nothing judged, fail":   {nil, Fail, 0.5},
+		"nothing judged, fail":   {nil, Fail, 0},
 		"nothing found out":      {nil, Inconclusive, 0},
 		"not measured":           {nil, Broken, 0},
 		"interrupted":            {nil, Interrupted, 0},
@@ -76,14 +76,14 @@ func TestGradeOf(t *testing.T) {
 }
 
 func TestConclude(t *testing.T) {
-	s := Scenario{Steps: []Step{{Verdict: Pass, Score: 1.2}, {Verdict: Fail, Score: 0.5}}}
+	s := Scenario{Steps: []Step{{Verdict: Pass, Score: 1}, {Verdict: Fail, Score: 0.7}}}
 	s.Conclude()
 	if s.Verdict != Fail || math.Abs(s.Score-0.85) > 1e-12 {
 		t.Errorf("scenario %s, %v", s.Verdict, s.Score)
 	}
-	r := Report{Scenarios: []Scenario{s, {Verdict: Inconclusive, Score: 1.15}}}
+	r := Report{Scenarios: []Scenario{s, {Verdict: Inconclusive, Score: 0.95}}}
 	r.Conclude()
-	if r.Verdict != Fail || math.Abs(r.Score-1) > 1e-12 || r.Grade != Acceptable {
+	if r.Verdict != Fail || math.Abs(r.Score-0.9) > 1e-12 || r.Grade != Poor {
 		t.Errorf("run %s, %v, %s", r.Verdict, r.Score, r.Grade)
 	}
 	var nothing Scenario
@@ -117,13 +117,13 @@ func TestABetterStepNeverMakesItWorse(t *testing.T) {
 	order := []Verdict{Interrupted, Broken, Fail, Inconclusive, Warn, Pass}
 	rapid.Check(t, func(t *rapid.T) {
 		steps := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Step {
-			return Step{Verdict: rapid.SampledFrom(order).Draw(t, "verdict"), Score: rapid.Float64Range(0, 1.2).Draw(t, "score")}
+			return Step{Verdict: rapid.SampledFrom(order).Draw(t, "verdict"), Score: rapid.Float64Range(0, 1).Draw(t, "score")}
 		}), 1, 8).Draw(t, "steps")
 		before := Scenario{Steps: steps}
 		before.Conclude()
 		better := append([]Step(nil), steps...)
 		i := rapid.IntRange(0, len(steps)-1).Draw(t, "which")
-		better[i].Verdict, better[i].Score = Pass, 1.2
+		better[i].Verdict, better[i].Score = Pass, 1
 		after := Scenario{Steps: better}
 		after.Conclude()
 		if rank[after.Verdict] > rank[before.Verdict] || after.Score < before.Score-1e-9 {

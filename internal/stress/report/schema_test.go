@@ -98,7 +98,7 @@ func TestSchemaHasEveryField(t *testing.T) {
 	records := map[string]any{
 		"report": Report{}, "tool": Tool{}, "host": Host{}, "scenario": Scenario{}, "step": Step{}, "metric": Metric{},
 		"distribution": Distribution{}, "threshold": Threshold{}, "operations": Operations{}, "error": Error{},
-		"fault": Fault{}, "hit": Hit{}, "repetitions": Repetitions{}, "probe": Probe{}, "regression": Regression{}, "regression_metric": RegressionMetric{},
+		"fault": Fault{}, "hit": Hit{}, "repetitions": Repetitions{}, "probe": Probe{}, "floor": Floor{}, "interval": Interval{}, "regression": Regression{}, "regression_metric": RegressionMetric{},
 	}
 	for name, record := range records {
 		var fields, always []string

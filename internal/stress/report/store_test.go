@@ -58,7 +58,7 @@ func TestStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := runs[0]
-	if first.Path != path || first.Verdict != Pass || first.Grade != Excellent || len(first.Scenarios) != 1 || first.Scenarios[0].Title != "Agent creation" {
+	if first.Path != path || first.Verdict != Pass || first.Grade != Good || len(first.Scenarios) != 1 || first.Scenarios[0].Title != "Agent creation" {
 		t.Errorf("newest run %+v", first)
 	}
 	loaded, err := Load(path)

@@ -97,7 +97,7 @@ func summary(r Report) string {
 func checksSummary(r Report) string {
 	steps, checks := 0, 0
 	verdicts := map[Verdict]int{}
-	statuses := map[Status]int{}
+	statuses := map[string]int{}
 	for _, s := range r.Scenarios {
 		for _, step := range s.Steps {
 			steps++
@@ -108,7 +108,7 @@ func checksSummary(r Report) string {
 			for _, c := range checksOf(step) {
 				if c.status != StatusInfo {
 					checks++
-					statuses[c.status]++
+					statuses[c.word()]++
 				}
 			}
 		}
@@ -124,9 +124,10 @@ func checksSummary(r Report) string {
 	}
 	tell(verdicts[Interrupted], steps, "step", "steps", "interrupted")
 	tell(verdicts[Broken], steps, "step", "steps", "could not be measured")
-	tell(statuses[StatusFail], checks, "check", "checks", "failed")
+	tell(statuses[string(StatusFail)], checks, "check", "checks", "failed")
 	tell(verdicts[Inconclusive], steps, "step", "steps", "without a conclusion")
-	tell(statuses[StatusWarn], checks, "check", "checks", "came close to failing")
+	tell(statuses[wordUndecided], checks, "check", "checks", "undecided")
+	tell(statuses[string(StatusWarn)], checks, "check", "checks", "came close to failing")
 	switch {
 	case len(facts) > 0:
 		return strings.Join(facts, ", ")
@@ -156,23 +157,32 @@ func problemsOf(r Report) []string {
 				continue
 			}
 			for _, c := range checksOf(step) {
-				line := where + ": " + c.name + " " + c.value + ", " + c.kind + " " + c.against
-				if c.difference != "" {
-					line += ", " + c.difference
-				}
-				if c.note != "" {
-					line += ", " + c.note
-				}
-				switch c.status {
-				case StatusFail:
-					failed = append(failed, line)
-				case StatusWarn:
-					warned = append(warned, line)
+				switch c.word() { // of a failed step, what is undecided is no problem of its own
+				case string(StatusFail):
+					failed = append(failed, where+": "+c.problem())
+				case string(StatusWarn):
+					warned = append(warned, where+": "+c.problem())
 				}
 			}
 		}
 	}
 	return slices.Concat(broken, failed, warned)
+}
+
+// problem says in a line what is wrong with a check.
+func (c check) problem() string {
+	text := c.name + " " + c.value
+	if c.value == (Metric{}).Text() && c.note != "" {
+		return text + " " + c.note + "; " + c.standard()
+	}
+	text += ", " + c.standard()
+	if c.difference != "" {
+		text += ", " + c.difference
+	}
+	if c.note != "" {
+		text += ", " + c.note
+	}
+	return text
 }
 
 // firstLine leaves out what follows, such as the stack of a panic.
@@ -186,34 +196,92 @@ type check struct {
 	status Status
 	name   string
 	value  string
-	// kind is "baseline" or "limit"; empty for a metric that is held against
+	// kind is what it is held against; empty for a metric that is held against
 	// nothing.
-	kind       string
+	kind       StandardKind
 	against    string
+	basis      string // of a floor
 	difference string
 	spread     string
 	// threshold is the one that it is of; nil for a metric.
 	threshold *Threshold
-	// note says when a windowed threshold was at its worst.
+	// note says what the value does not: when a windowed threshold was at its worst,
+	// what was found, why it was not measured, or why it is undecided.
 	note string
+	// others are what the metric is held against besides.
+	others string
+	// undecided says that it neither passed nor failed.
+	undecided bool
 	// detail is the metric's distribution; that of a threshold is told only where
 	// it is missed.
 	detail string
 }
 
-// checksOf lists a step's thresholds and metrics: failed, warned, passed,
+// wordUndecided is the status of a check that neither passed nor failed.
+const wordUndecided = "undecided"
+
+// word is the check's status in lower case.
+func (c check) word() string {
+	if c.undecided {
+		return wordUndecided
+	}
+	return string(c.status)
+}
+
+// standard is what the check is held against, as the part of a sentence.
+func (c check) standard() string {
+	return Standard{Kind: c.kind, Against: c.against, Basis: c.basis}.Text()
+}
+
+// exact says whether it is a condition that holds and that nothing is to be said of:
+// there are many of these.
+func (c check) exact() bool {
+	return c.kind == KindMust && c.status == StatusPass && !c.undecided
+}
+
+// collapse leaves the conditions that hold out of the checks, and says how many there
+// are in one check before those that are held against nothing.
+func collapse(checks []check) []check {
+	var rest []check
+	n := 0
+	for _, c := range checks {
+		if c.exact() {
+			n++
+			continue
+		}
+		rest = append(rest, c)
+	}
+	if n == 0 {
+		return rest
+	}
+	at := slices.IndexFunc(rest, func(c check) bool { return c.word() == string(StatusInfo) })
+	if at < 0 {
+		at = len(rest)
+	}
+	return slices.Insert(rest, at, check{status: StatusPass, name: ExactConditions(n)})
+}
+
+// ExactConditions says in words that so many conditions hold.
+func ExactConditions(n int) string {
+	if n == 1 {
+		return "1 exact condition holds"
+	}
+	return fmt.Sprintf("%d exact conditions hold", n)
+}
+
+// checksOf lists a step's thresholds and metrics: failed, undecided, warned, passed,
 // exceeded, then those not judged.
 func checksOf(step Step) []check {
 	var checks []check
 	for _, t := range step.Thresholds {
-		checks = append(checks, thresholdCheck(t, step.Metrics))
+		checks = append(checks, thresholdCheck(t, step))
 	}
 	for _, name := range slices.Sorted(maps.Keys(step.Metrics)) {
-		checks = append(checks, metricCheck(name, step.Metrics[name]))
+		checks = append(checks, metricCheck(name, step))
 	}
-	order := []Status{StatusFail, StatusWarn, StatusPass, StatusExceed}
+	order := []string{string(StatusFail), wordUndecided, string(StatusWarn), string(StatusPass), string(StatusExceed)}
 	place := func(c check) int {
-		if i := slices.Index(order, c.status); i >= 0 {
+		if i := slices.Index(order, c.word()); i >= 0 {
 			return i
 		}
 		return len(order)
@@ -222,36 +290,38 @@ func checksOf(step Step) []check {
 	return checks
 }
 
-func metricCheck(name string, m Metric) check {
-	c := check{status: m.Status, name: name, value: m.Text(), spread: spreadText(m), detail: distribution(m)}
-	if m.Baseline != nil {
-		c.kind, c.against = "baseline", Quantity(*m.Baseline, m.Unit)
-		c.difference = difference(m)
+func metricCheck(name string, step Step) check {
+	m := step.Metrics[name]
+	c := check{
+		status: m.Status, name: name, value: m.Text(), spread: spreadText(m), detail: distribution(m),
+		note: step.Remark(name), undecided: m.Undecided != "",
 	}
+	shown, ok := m.Shown()
+	if !ok {
+		return c
+	}
+	c.kind, c.against, c.basis, c.difference = shown.Kind, shown.Against, shown.Basis, shown.Difference
+	var others []string
+	for _, s := range m.Standards() {
+		if s.Kind != shown.Kind {
+			others = append(others, s.Text())
+		}
+	}
+	c.others = strings.Join(others, ", ")
 	return c
 }
 
-func difference(m Metric) string {
-	switch {
-	case m.Deviation == nil:
-		return ""
-	case *m.Deviation > 0:
-		return Percent(*m.Deviation) + " better"
-	case *m.Deviation < 0:
-		return Percent(*m.Deviation) + " worse"
-	}
-	return "the same"
-}
-
-func thresholdCheck(t Threshold, metrics map[string]Metric) check {
-	m, _, _ := Find(metrics, t.Metric)
+func thresholdCheck(t Threshold, step Step) check {
+	m, _, _ := Find(step.Metrics, t.Metric)
 	unit := m.Unit
-	c := check{threshold: &t, status: StatusPass, name: t.Metric, value: "not measured", kind: "limit", against: InUnit(t.Condition, unit)}
+	c := check{threshold: &t, status: StatusPass, name: t.Metric, value: "not measured", kind: KindLimit, against: InUnit(t.Condition, unit)}
 	if !t.OK {
 		c.status = StatusFail
 		c.detail = distribution(m)
 	}
-	if t.Actual != nil {
+	if t.Actual == nil {
+		c.note = step.missing(t.Metric)
+	} else {
 		c.value = Metric{Value: *t.Actual, Unit: unit}.Text()
 		if unit == "bool" {
 			c.value = Metric{Value: *t.Actual != 0}.Text()
@@ -305,7 +375,16 @@ func (p *page) step(s Step, columns columns) {
 	if s.Partial() { // not in the heading, of which a narrow page cuts the end
 		p.field("metrics", "of "+s.Repetitions.Text())
 	}
-	if checks := checksOf(s); len(checks) > 0 {
+	if s.Verdict == Inconclusive {
+		p.field("why", s.Reason())
+	}
+	checks := collapse(checksOf(s))
+	for i, c := range checks {
+		if c.undecided && s.Reason() == c.name+" "+c.note {
+			checks[i].note = "" // said above
+		}
+	}
+	if len(checks) > 0 {
 		p.table(checks, columns)
 	}
 	if o := s.Operations; o.Attempted > 0 {
@@ -317,8 +396,8 @@ func (p *page) step(s Step, columns columns) {
 	for _, f := range s.Faults {
 		p.field("fault", f.Text())
 	}
-	for _, e := range s.Errors {
-		p.field("error", fmt.Sprintf("%s× %s (first at %s)", count(float64(e.Count)), e.Message, Quantity(e.FirstAtSeconds, "s")))
+	for _, e := range s.SortedErrors() {
+		p.field(e.Label(), e.Text())
 	}
 	for _, line := range s.advice() {
 		p.field("look at", line)
@@ -334,11 +413,7 @@ func stepFacts(s Step) []string {
 	if s.Steered { // first: a narrow page cuts the rest
 		facts = append(facts, steeredByHand)
 	}
-	repetitions := 0
-	for _, m := range s.Metrics {
-		repetitions = max(repetitions, len(m.Samples))
-	}
-	if repetitions > 1 && !s.Partial() {
+	if repetitions := s.RepetitionCount(); repetitions > 1 && !s.Partial() {
 		facts = append(facts, strconv.Itoa(repetitions)+" repetitions")
 	}
 	if s.Isolated {

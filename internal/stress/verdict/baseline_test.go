@@ -46,7 +46,7 @@ func TestBuiltinBaselines(t *testing.T) {
 func TestParseBaselinesRefuses(t *testing.T) {
 	for name, c := range map[string]struct{ yaml, want string }{
 		"unknown key":    {"a: {m: {value: 1, better: lower, unit: ms}}", "unit"},
-		"no value":       {"a: {m: {better: lower}}", "a.m has no value"},
+		"no value":       {"a: {m: {better: lower}}", "a.m has neither value nor floors"},
 		"no direction":   {"a: {m: {value: 1}}", `better is ""`},
 		"none direction": {"a: {m: {value: 1, better: none}}", `better is "none"`},
 		"negative":       {"a: {m: {value: -1, better: lower}}", "negative"},
@@ -54,6 +54,9 @@ func TestParseBaselinesRefuses(t *testing.T) {
 		"not a number":   {"a: {m: {value: fast, better: lower}}", "fast"},
 		"twice":          {"a: {m: {value: 1, better: lower}, m: {value: 2, better: lower}}", "m"},
 		"not a table":    {"- a", "parse baselines"},
+		"floor of none":  {"a: {m: {better: lower, floors: [{share: 2}]}}", "needs a reference work"},
+		"floor of 0":     {"a: {m: {better: lower, floors: [{of: allocation, share: 0}]}}", "share above 0"},
+		"floor unknown":  {"a: {m: {better: lower, floors: [{of: allocation, share: 1, when: 3}]}}", "when"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := ParseBaselines([]byte(c.yaml))

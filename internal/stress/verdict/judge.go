@@ -108,7 +108,7 @@ func undecided(step report.Step, against Against) string {
 
 // FindingsMetric is the metric that every measurement has: how much of what it found
 // is wrong with the system besides what other metrics say.
-const FindingsMetric = "findings"
+const FindingsMetric = report.FindingsMetric
 
 // unmeasured says why a step that ran to its end still says nothing, or
 // returns "".
@@ -156,7 +156,7 @@ func judgeMetrics(step report.Step, against Against) map[string]report.Metric {
 			m = HoldMetric(m, b, against.Tolerance)
 		}
 		if f, better, ok := against.Baselines.floorOf(against.Floors, name, step.Params); ok && !relaxed(name, against) {
-			m = holdFloor(m, f.limit(m.Unit, step.Reference), better)
+			m = holdFloor(m, f, step.Reference, better)
 		}
 		m = doubt(m, step, against.CPUs)
 		if c, ok := against.Exact[name]; ok && !relaxed(name, against) {
@@ -205,29 +205,33 @@ func relaxed(name string, against Against) bool {
 func holdExact(m report.Metric, c Condition) report.Metric {
 	m.Must = c.text(m.Unit)
 	v, ok := number(m.Value)
-	met := ok && c.Holds(v)
-	switch {
-	case m.Interval != nil && c.between(*m.Interval):
-		m.Undecided = fmt.Sprintf("is between %s and %s, and must be %s: more repetitions tell which",
-			report.Quantity(m.Interval.Low, m.Unit), report.Quantity(m.Interval.High, m.Unit), m.Must)
-	case met && m.Status == report.StatusInfo:
+	switch met := ok && c.Holds(v); {
+	case !met:
+		// Whatever explains a missed baseline or floor explains nothing of this.
+		m.Status, m.Undecided = report.StatusFail, ""
+	case m.Status == report.StatusInfo:
 		m.Status = report.StatusPass
 	}
-	if !met {
-		m.Status = report.StatusFail
+	if ok && m.Interval != nil && c.between(*m.Interval) {
+		m.Undecided = fmt.Sprintf("is between %s and %s, and must be %s: more repetitions tell which",
+			report.Quantity(m.Interval.Low, m.Unit), report.Quantity(m.Interval.High, m.Unit), report.InUnit(m.Must, m.Unit))
 	}
 	return m
 }
 
-// holdFloor holds the metric against a floor; nil is one whose reference work was not
-// measured, which is never a pass.
-func holdFloor(m report.Metric, f *report.Floor, better report.Better) report.Metric {
-	if f == nil {
+// holdFloor holds the metric against a floor. If its reference work was not measured,
+// the metric is undecided: no data is never a pass.
+func holdFloor(m report.Metric, f floor, reference map[string]float64, better report.Better) report.Metric {
+	limit := f.limit(m.Unit, reference)
+	if limit == nil {
+		if m.Status != report.StatusFail {
+			m.Undecided = fmt.Sprintf("has a floor, and the reference work %s was not measured", f.of)
+		}
 		return m
 	}
-	m.Floor, m.Better = f, better
+	m.Floor, m.Better = limit, better
 	v, ok := number(m.Value)
-	switch met := ok && (better == report.Higher && v >= f.Value || better == report.Lower && v <= f.Value); {
+	switch met := ok && (better == report.Higher && v >= limit.Value || better == report.Lower && v <= limit.Value); {
 	case !met:
 		m.Status = report.StatusFail
 	case m.Status == report.StatusInfo:

@@ -34,9 +34,11 @@ func recommend(step report.Step, against Against) []string {
 	names := slices.Sorted(maps.Keys(step.Metrics))
 	for _, status := range []report.Status{report.StatusFail, report.StatusWarn} {
 		for _, name := range names {
-			if m := step.Metrics[name]; m.Status == status {
-				told = append(told, metricAdvice(name, m))
+			m := step.Metrics[name]
+			if m.Status != status || m.Undecided != "" {
+				continue
 			}
+			told = append(told, metricAdvice(step, name))
 		}
 	}
 	if step.Verdict == report.Fail || step.Verdict == report.Warn {
@@ -82,43 +84,50 @@ func thresholdAdvice(t report.Threshold, metrics map[string]report.Metric) strin
 	return text
 }
 
-// metricAdvice says how a metric missed what it is held against: its condition, its
-// floor or its baseline, and of a baseline whether the repetitions differ so much among
-// themselves that the miss may be chance.
-func metricAdvice(name string, m report.Metric) string {
-	limit := ""
-	switch {
-	case m.Must != "":
-		limit = "it must be " + m.Must
-	case m.Baseline != nil && (m.Value == nil || m.Deviation == nil):
-		limit = "baseline " + report.Quantity(*m.Baseline, m.Unit)
-	case m.Floor != nil:
-		limit = fmt.Sprintf("the limit on this machine is %s", report.Quantity(m.Floor.Value, m.Unit))
+// metricAdvice says by what a metric failed or came near failing, why it was not
+// measured, and whether the repetitions differ so much among themselves that a missed
+// baseline may be chance.
+func metricAdvice(step report.Step, name string) string {
+	m := step.Metrics[name]
+	by, _ := m.Shown()
+	if m.Value == nil {
+		text := name + " was not measured"
+		if why := step.Remark(name); why != "" {
+			text += " (" + why + ")"
+		}
+		return text + ", which counts as failed: " + by.Text()
 	}
+	text := name + " is " + m.Text()
 	switch {
-	case m.Value == nil:
-		return fmt.Sprintf("%s was not measured, which counts as failed: %s", name, limit)
-	case m.Must != "", m.Deviation == nil:
-		return fmt.Sprintf("%s is %s, and %s", name, m.Text(), limit)
+	case by.Kind == report.KindMust:
+		text += ", but " + by.Text()
+		if why := step.Remark(name); why != "" {
+			text += ": " + why
+		}
+		return text
+	case by.Kind == report.KindFloor:
+		return fmt.Sprintf("%s, %s than the floor of this machine: %s, %s", text, by.Difference, by.Against, by.Basis)
+	case m.Deviation == nil:
+		return text + ", " + by.Text()
 	}
 	side := "below"
 	if m.Better == report.Lower {
 		side = "above"
 	}
-	text := fmt.Sprintf("%s is %s, %s %s the baseline of %s", name, m.Text(), report.Percent(*m.Deviation), side, report.Quantity(*m.Baseline, m.Unit))
+	text = fmt.Sprintf("%s, %s %s the baseline of %s", text, report.Percent(*m.Deviation), side, by.Against)
 	if m.Status == report.StatusWarn {
 		text += fmt.Sprintf(", close to the %s at which it fails", report.Percent(*m.Tolerance))
 	} else {
 		text += fmt.Sprintf(" (%s allowed)", report.Percent(*m.Tolerance))
 	}
-	if len(m.Samples) < 2 {
+	if len(m.Samples) < 2 || m.Interval != nil {
 		return text
 	}
-	best, atWorst := slices.Max(m.Samples), *m.Baseline*(1-*m.Tolerance)
-	inside := best >= atWorst
+	best, limit := slices.Max(m.Samples), *m.Baseline*(1-*m.Tolerance)
+	inside := best >= limit
 	if m.Better == report.Lower {
-		best, atWorst = slices.Min(m.Samples), *m.Baseline*(1+*m.Tolerance)
-		inside = best <= atWorst
+		best, limit = slices.Min(m.Samples), *m.Baseline*(1+*m.Tolerance)
+		inside = best <= limit
 	}
 	if m.Status == report.StatusFail && inside && !math.IsNaN(best) {
 		text += fmt.Sprintf("; its best repetition was within at %s, so repeat more often to tell chance from cause", report.Quantity(best, m.Unit))
