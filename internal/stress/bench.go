@@ -274,7 +274,7 @@ func newPartRun(b *bench, j job, i int, seed uint64, system *mabeam.System, opti
 	seed = repetitionSeed(seed, step.Name, j.Number)
 	env := &Env{
 		Params: step.Params, Rand: rand.New(rand.NewPCG(seed, uint64(j.Number))),
-		measurement: step.Measurement, system: system, options: options,
+		measurement: step.Measurement, system: system, options: options, shared: len(j.Parts) > 1,
 		watch: func(other *mabeam.System) { b.system.Store(other) },
 		began: time.Now().Add(-own.Elapsed), aborted: own.aborted, results: map[string]sample{},
 		gate: newGate(b.helm),

@@ -30,6 +30,7 @@ type Env struct {
 	measurement *Measurement
 	system      *mabeam.System
 	options     mabeam.Options
+	shared      bool                 // other steps use the system at the same time
 	watch       func(*mabeam.System) // has the probes read another system
 	warmup      Warmup               // of a warm-up only: where it ends
 	began       time.Time
@@ -74,6 +75,9 @@ func (e *Env) System() *mabeam.System { return e.system }
 
 // Options are what the scenario says about the system.
 func (e *Env) Options() mabeam.Options { return e.options }
+
+// SharesSystem says whether other steps use the same system at the same time.
+func (e *Env) SharesSystem() bool { return e.shared }
 
 // Watch has the probes read another system than that of the repetition, and
 // faults hit it.

@@ -44,6 +44,7 @@ func systemLoad() *stress.Measurement {
 			{Name: "max_concurrent_agents", Unit: "count", Better: report.Higher, Probe: "agents", CappedBy: "agents", Doc: "Agents alive side by side when the load began: those asked for, unless a limit refused some."},
 			{Name: "load_balance", Unit: "ratio", Better: report.Higher, Doc: "Jain's fairness index of operations that succeeded per agent: 1 is the same for each, 1 / agents all for one."},
 			{Name: "latency_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time from when an operation was due to its answer; of an event, to when the bus had taken it."},
+			telemetryMismatches(),
 		},
 		Estimate: func(p stress.Params) time.Duration {
 			return 100*time.Millisecond + p.Duration("duration") + time.Duration(p.Int("agents"))*5*time.Microsecond
