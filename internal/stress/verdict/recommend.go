@@ -82,20 +82,30 @@ func thresholdAdvice(t report.Threshold, metrics map[string]report.Metric) strin
 	return text
 }
 
-// metricAdvice says how a baseline was missed, and whether the repetitions
-// differ so much among themselves that the miss may be chance.
+// metricAdvice says how a metric missed what it is held against: its condition, its
+// floor or its baseline, and of a baseline whether the repetitions differ so much among
+// themselves that the miss may be chance.
 func metricAdvice(name string, m report.Metric) string {
-	if m.Value == nil {
-		return fmt.Sprintf("%s was not measured, which counts as failed against its baseline of %s", name, report.Quantity(*m.Baseline, m.Unit))
+	limit := ""
+	switch {
+	case m.Must != "":
+		limit = "it must be " + m.Must
+	case m.Baseline != nil && (m.Value == nil || m.Deviation == nil):
+		limit = "baseline " + report.Quantity(*m.Baseline, m.Unit)
+	case m.Floor != nil:
+		limit = fmt.Sprintf("the limit on this machine is %s", report.Quantity(m.Floor.Value, m.Unit))
 	}
-	text := fmt.Sprintf("%s is %s, baseline %s", name, m.Text(), report.Quantity(*m.Baseline, m.Unit))
-	if m.Deviation != nil {
-		side := "below"
-		if m.Better == report.Lower {
-			side = "above"
-		}
-		text = fmt.Sprintf("%s is %s, %s %s the baseline of %s", name, m.Text(), report.Percent(*m.Deviation), side, report.Quantity(*m.Baseline, m.Unit))
+	switch {
+	case m.Value == nil:
+		return fmt.Sprintf("%s was not measured, which counts as failed: %s", name, limit)
+	case m.Must != "", m.Deviation == nil:
+		return fmt.Sprintf("%s is %s, and %s", name, m.Text(), limit)
 	}
+	side := "below"
+	if m.Better == report.Lower {
+		side = "above"
+	}
+	text := fmt.Sprintf("%s is %s, %s %s the baseline of %s", name, m.Text(), report.Percent(*m.Deviation), side, report.Quantity(*m.Baseline, m.Unit))
 	if m.Status == report.StatusWarn {
 		text += fmt.Sprintf(", close to the %s at which it fails", report.Percent(*m.Tolerance))
 	} else {
@@ -104,11 +114,11 @@ func metricAdvice(name string, m report.Metric) string {
 	if len(m.Samples) < 2 {
 		return text
 	}
-	best, limit := slices.Max(m.Samples), *m.Baseline*(1-*m.Tolerance)
-	inside := best >= limit
+	best, atWorst := slices.Max(m.Samples), *m.Baseline*(1-*m.Tolerance)
+	inside := best >= atWorst
 	if m.Better == report.Lower {
-		best, limit = slices.Min(m.Samples), *m.Baseline*(1+*m.Tolerance)
-		inside = best <= limit
+		best, atWorst = slices.Min(m.Samples), *m.Baseline*(1+*m.Tolerance)
+		inside = best <= atWorst
 	}
 	if m.Status == report.StatusFail && inside && !math.IsNaN(best) {
 		text += fmt.Sprintf("; its best repetition was within at %s, so repeat more often to tell chance from cause", report.Quantity(best, m.Unit))
