@@ -414,6 +414,12 @@ func (e *Env) Growth(metric string, readings []float64) {
 	e.estimate(metric, verdict.Estimate{Readings: readings})
 }
 
+// GrowthPerOperation reports by how much a quantity grew with each operation, of
+// readings between any two of which as many operations lie.
+func (e *Env) GrowthPerOperation(metric string, readings []float64, operations float64) {
+	e.estimate(metric, verdict.Estimate{Readings: readings, Per: operations})
+}
+
 // Decline reports by what share readings at the end are less than those at the
 // beginning.
 func (e *Env) Decline(metric string, first, last []float64) {
