@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"mabeam-top/internal/stress/report"
 )
@@ -155,7 +156,7 @@ func judgeMetrics(step report.Step, against Against) map[string]report.Metric {
 		if b, ok := baselines[name]; ok {
 			m = HoldMetric(m, b, against.Tolerance)
 		}
-		if f, better, ok := against.Baselines.floorOf(against.Floors, name, step.Params); ok && !relaxed(name, against) {
+		if f, better, ok := against.Baselines.floorOf(against.Floors, name, step.Params); ok && !relaxed(name, against) && repeated(judged, name) >= leastRepetitions {
 			m = holdFloor(m, f, step.Reference, better)
 		}
 		m = doubt(m, step, against.CPUs)
@@ -165,6 +166,15 @@ func judgeMetrics(step report.Step, against Against) map[string]report.Metric {
 		judged[name] = m
 	}
 	return judged
+}
+
+// repeated is of how many repetitions a metric is; for NAME.STAT that of NAME.
+func repeated(metrics map[string]report.Metric, name string) int {
+	m := metrics[name]
+	if whole, _, ok := strings.Cut(name, "."); ok && len(m.Samples) == 0 {
+		m = metrics[whole]
+	}
+	return len(m.Samples) + len(m.MissingIn)
 }
 
 // addStatistic adds NAME.STAT to the metrics if NAME has that statistic.
