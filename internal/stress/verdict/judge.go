@@ -156,7 +156,7 @@ func judgeMetrics(step report.Step, against Against) map[string]report.Metric {
 		if b, ok := baselines[name]; ok {
 			m = HoldMetric(m, b, against.Tolerance)
 		}
-		if f, better, ok := against.Baselines.floorOf(against.Floors, name, step.Params); ok && !relaxed(name, against) && repeated(judged, name) >= leastRepetitions {
+		if f, better, ok := against.Baselines.floorOf(against.Floors, name, step.Params); ok && !relaxed(name, against) && samplesCount(judged, name) >= leastRepetitions {
 			m = holdFloor(m, f, step.Reference, better)
 		}
 		m = doubt(m, step, against.CPUs)
@@ -168,8 +168,8 @@ func judgeMetrics(step report.Step, against Against) map[string]report.Metric {
 	return judged
 }
 
-// repeated is of how many repetitions a metric is; for NAME.STAT that of NAME.
-func repeated(metrics map[string]report.Metric, name string) int {
+// samplesCount is of how many repetitions a metric is; for NAME.STAT that of NAME.
+func samplesCount(metrics map[string]report.Metric, name string) int {
 	m := metrics[name]
 	if whole, _, ok := strings.Cut(name, "."); ok && len(m.Samples) == 0 {
 		m = metrics[whole]
