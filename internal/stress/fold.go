@@ -200,8 +200,8 @@ func (s *Step) declared() map[string]report.Metric {
 }
 
 // exact are the conditions that the step's metrics have to meet, by name.
-func (s *Step) exact() map[string]verdict.Condition {
-	conditions := map[string]verdict.Condition{}
+func (s *Step) exact() map[string]verdict.Exact {
+	conditions := map[string]verdict.Exact{}
 	for _, m := range append([]Metric{findings}, s.Measurement.Metrics...) {
 		given := m.Given == nil || m.Given(s.Params)
 		if m.Must == "" || !given || m.Expected != nil && !m.Expected(s.Params) {
@@ -211,7 +211,7 @@ func (s *Step) exact() map[string]verdict.Condition {
 		if err != nil {
 			panic(err) // the catalogue is part of the program, and a test reads it
 		}
-		conditions[m.Name] = c
+		conditions[m.Name] = verdict.Exact{Condition: c, Timed: m.Timed}
 	}
 	return conditions
 }

@@ -18,7 +18,7 @@ type Against struct {
 	Tolerance float64
 	// Exact are the conditions that metrics meet in every system that does its job,
 	// by the metric's name. A threshold on the same metric takes the place of one.
-	Exact map[string]Condition
+	Exact map[string]Exact
 	// Declared are all metrics that the measurement has to report; those of them
 	// that a step lacks are filled in without a value.
 	Declared map[string]report.Metric
@@ -35,6 +35,14 @@ type Against struct {
 	Known []string
 	// CPUs is how many the machine has; 0 if that is not known.
 	CPUs int
+}
+
+// An Exact is what a metric must be.
+type Exact struct {
+	Condition Condition
+	// Timed says that time decides whether it is met: other programs that take the
+	// processors can make it fail.
+	Timed bool
 }
 
 // Judge returns the step with its metrics' statuses, its thresholds, verdict,
@@ -161,7 +169,10 @@ func judgeMetrics(step report.Step, against Against) map[string]report.Metric {
 		}
 		m = doubt(m, step, against.CPUs)
 		if c, ok := against.Exact[name]; ok && !relaxed(name, against) {
-			m = holdExact(m, c)
+			m = holdExact(m, c.Condition)
+			if taken, ok := disturbed(step, against.CPUs); ok && c.Timed && m.Status == report.StatusFail {
+				m.Undecided = fmt.Sprintf("is not as it must be, %s, while other programs took %s of the machine: run it again without them", report.InUnit(m.Must, m.Unit), report.Percent(taken))
+			}
 		}
 		judged[name] = m
 	}
