@@ -77,7 +77,7 @@ func readOrder(cat Catalogue, components []string, lines *bufio.Reader) (o order
 	for _, d := range o.Documents {
 		documents = append(documents, Document{File: d.File, Source: []byte(d.Source)})
 	}
-	scenarios, err := parse(reader{catalogue: cat, components: components, overridden: true}, documents)
+	scenarios, err := parse(reader{catalogue: cat, components: components, trusted: true}, documents)
 	return o, Plan{Scenarios: scenarios}, err
 }
 

@@ -190,6 +190,26 @@ func (c Condition) Holds(v float64) bool {
 	return false
 }
 
+// Possible says whether the condition can hold for any value from least to most,
+// either of which may be infinite.
+func (c Condition) Possible(least, most float64) bool {
+	switch c.Op {
+	case "<":
+		return least < c.Limit
+	case "<=":
+		return least <= c.Limit
+	case ">":
+		return most > c.Limit
+	case ">=":
+		return most >= c.Limit
+	case "==":
+		return least <= c.Limit && c.Limit <= most
+	case "!=":
+		return least != most || least != c.Limit
+	}
+	return false
+}
+
 // badness orders values by how far they are on the wrong side of the limit:
 // more is worse.
 func (c Condition) badness(v float64) float64 {

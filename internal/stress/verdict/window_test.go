@@ -148,3 +148,36 @@ func TestWindowWeighsByTime(t *testing.T) {
 		t.Errorf("%v, %v; want 200", w.Value, ok)
 	}
 }
+
+func TestPossible(t *testing.T) {
+	infinite := math.Inf(1)
+	for _, c := range []struct {
+		condition   string
+		least, most float64
+		want        bool
+	}{
+		{"< 0", 0, infinite, false},
+		{"<= 0", 0, infinite, true},
+		{"< 0.1", 0, infinite, true},
+		{"> 1", 0, 1, false},
+		{">= 1", 0, 1, true},
+		{"> 1e300", 0, infinite, true},
+		{"== 2", 0, 1, false},
+		{"== -1", 0, infinite, false},
+		{"== 0.5", 0, 1, true},
+		{"!= 5", 0, 1, true},
+		{"!= 5", 5, 5, false},
+		{"< -1e300", -infinite, infinite, true},
+	} {
+		condition, err := ParseCondition(c.condition)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := condition.Possible(c.least, c.most); got != c.want {
+			t.Errorf("%s, from %v to %v: %v, want %v", c.condition, c.least, c.most, got, c.want)
+		}
+	}
+	if (Condition{Op: "~", Limit: 1}).Possible(0, 1) {
+		t.Error("an unknown operator can hold")
+	}
+}
