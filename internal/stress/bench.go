@@ -331,6 +331,7 @@ func (l *loadSource) Read(now time.Time, put func(string, float64)) {
 	recent := NewHistogram()
 	for _, e := range l.envs {
 		t := e.counters.totals()
+		e.lateness.sample(e.counters.late.Load(), t.Attempted)
 		total.Attempted += e.asked(now)
 		total.Succeeded += t.Succeeded
 		total.Failed += t.Failed

@@ -313,12 +313,12 @@ func RecordingCost() time.Duration {
 	return max(recordingCost(1), recordingCost(runtime.GOMAXPROCS(0)))
 }
 
-// recordingCost measures it with that many workers. It takes the best of several
+// recordingCost measures it with that many workers. It takes the best of many short
 // rounds, because in the others something else took the processors.
 func recordingCost(workers int) time.Duration {
 	const (
-		rounds     = 5
-		operations = 10_000 // of each worker
+		rounds     = 50
+		operations = 1000 // of each worker
 	)
 	best := time.Duration(math.MaxInt64)
 	for range rounds {
