@@ -27,8 +27,7 @@ func ReadProcessorTimes() (ProcessorTimes, error) {
 	if err != nil || len(host) != 1 {
 		return ProcessorTimes{}, fmt.Errorf("read the processor times of the machine: %w", err)
 	}
-	own := ownProcess{process: &process.Process{Pid: int32(os.Getpid())}}
-	seconds, err := own.cpuSeconds()
+	seconds, err := OwnProcessorSeconds()
 	if err != nil {
 		return ProcessorTimes{}, err
 	}
@@ -36,6 +35,12 @@ func ReadProcessorTimes() (ProcessorTimes, error) {
 	// Guests are within user and nice. Waiting for a disk is idle.
 	busy := h.User + h.System + h.Nice + h.Irq + h.Softirq
 	return ProcessorTimes{Own: seconds, Busy: busy, Stolen: h.Steal, Total: busy + h.Steal + h.Idle + h.Iowait}, nil
+}
+
+// OwnProcessorSeconds returns the CPU time that this process has used.
+func OwnProcessorSeconds() (float64, error) {
+	own := ownProcess{process: &process.Process{Pid: int32(os.Getpid())}}
+	return own.cpuSeconds()
 }
 
 // Sub returns the times since an earlier reading.

@@ -192,17 +192,17 @@ var generatorCost = sync.OnceValue(func() float64 {
 		load := Load{Workers: openWorkers, Stages: []Stage{{Rate: 1e9, For: operations * time.Nanosecond}}}
 		var counters loadCounters
 		gate, workers := newGate(newHelm()), newWorkers(load, NewRecorder())
-		before, err := probes.ReadProcessorTimes()
+		before, err := probes.OwnProcessorSeconds()
 		if err != nil {
 			return 0
 		}
 		gate.begin(context.Background(), load)
 		load.drive(context.Background(), func(context.Context, Op) error { return nil }, workers, &counters, gate, func(error) {})
-		after, err := probes.ReadProcessorTimes()
+		after, err := probes.OwnProcessorSeconds()
 		if err != nil {
 			return 0
 		}
-		best = min(best, (after.Own-before.Own)/operations)
+		best = min(best, (after-before)/operations)
 	}
 	return best
 })
