@@ -40,6 +40,7 @@ type Env struct {
 	gate        *gate   // what its loads pass
 
 	counters loadCounters
+	lateness lateness
 	earlier  atomic.Int64 // operations of the loads before the one that runs
 
 	mu           sync.Mutex
@@ -115,9 +116,12 @@ type Driven struct {
 	// Latency is of every operation that ended, failed ones too; nil of a load
 	// with a Recorder, which has it.
 	Latency *Histogram
-	// Late is how many operations of an open load the generator itself started
-	// too late, though the system under test had left it room.
+	// Late is how many operations of an open load the generator began late,
+	// although a worker was free.
 	Late int64
+	// Blame says who kept the generator from its schedule; nobody unless the load
+	// Lagged.
+	Blame Blame
 	report.Operations
 
 	offered turns
@@ -136,12 +140,21 @@ func (d *Driven) Add(next Driven) {
 	d.Took += next.Took
 	d.Latency.Merge(next.Latency)
 	d.Late += next.Late
+	if d.Blame.Culprit == NoCulprit || next.Undelivered() {
+		d.Blame = next.Blame
+	}
 	d.Operations.Add(next.Operations)
 }
 
-// Lagged says whether so many operations were started too late that the load
-// was another one than was asked for.
+// Lagged says whether the generator began so many operations late that the load
+// was another one than was asked for. Blame says why.
 func (d Driven) Lagged() bool { return float64(d.Late) > lateShare*float64(d.Attempted) }
+
+// Undelivered says whether the load was another one than was asked for through
+// no fault of the system under test, so that the figures say nothing about it.
+func (d Driven) Undelivered() bool {
+	return d.Blame.Culprit == OthersCulprit || d.Blame.Culprit == GeneratorCulprit
+}
 
 // PerSecond is the rate of operations that succeeded.
 func (d Driven) PerSecond() float64 { return PerSecond(d.Succeeded, d.Took) }
@@ -203,6 +216,10 @@ func (d *Driver) Drive(ctx context.Context, op func(context.Context, Op) error) 
 		return Driven{Latency: NewHistogram()}, ctx.Err()
 	}
 	start := e.gate.clock.now()
+	if len(d.load.Stages) > 0 {
+		e.lateness.begin(lateBefore, before.Attempted)
+		defer e.lateness.end()
+	}
 	calm := e.faults.during(loading)
 	d.load.drive(loading, op, d.workers, &e.counters, e.gate, e.Failed)
 	took := e.gate.clock.now().Sub(start)
@@ -216,13 +233,17 @@ func (d *Driver) Drive(ctx context.Context, op func(context.Context, Op) error) 
 		driven.Latency = d.recorder.Total()
 	}
 	driven.Late = e.counters.late.Load() - lateBefore
+	e.lateness.sample(lateBefore+driven.Late, after.Attempted)
+	if driven.Lagged() {
+		driven.Blame = e.lateness.blame(float64(driven.Late) / float64(driven.Attempted))
+	}
 	driven.offered = e.gate.offered()
 	e.mu.Lock()
 	e.operations.Add(driven.Operations)
 	e.driven.Add(driven.Operations)
 	e.mu.Unlock()
-	if driven.Lagged() && !d.load.MayLag {
-		e.Inconclusive(fmt.Sprintf("the load was not delivered: the generator itself started more than %.0f %% of the operations late; the machine is too slow, or too busy, to ask this question, so ask for a lower rate, or free some of its CPU", 100*lateShare))
+	if driven.Undelivered() && !d.load.MayLag {
+		e.Inconclusive(driven.Blame.String())
 	}
 	return driven, ctx.Err()
 }

@@ -2,7 +2,6 @@ package stress
 
 import (
 	"context"
-	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -21,7 +20,7 @@ type generator struct {
 	// These are of who is inside.
 	next int
 	pace pace
-	wait waiter
+	wait *waiter
 	// freeSince is since when a worker has been free at any time; zero if the
 	// last one that was inside left none behind, which was at noneSince.
 	freeSince, noneSince time.Time
@@ -32,7 +31,7 @@ type generator struct {
 }
 
 func newGenerator(op operation, gate *gate, counters *loadCounters) *generator {
-	return &generator{operation: op, start: time.Now(), gate: gate, counters: counters, door: make(chan struct{}, 1)}
+	return &generator{operation: op, start: time.Now(), gate: gate, counters: counters, door: make(chan struct{}, 1), wait: newWaiter()}
 }
 
 // work carries out operations until none is left, or ctx ends.
@@ -74,11 +73,10 @@ func (g *generator) claim(ctx context.Context, w *worker, free time.Time) (n int
 		}
 		<-g.door
 	}()
-	due, interval, ok := g.await(ctx)
+	due, now, interval, ok := g.await(ctx)
 	if !ok {
 		return 0, time.Time{}, false
 	}
-	now := time.Now()
 	if now.Sub(g.pace.origin) > g.pace.elapsed+drainFor {
 		// These were never begun: the system was too slow, unless a worker was
 		// free in time.
@@ -114,91 +112,26 @@ func (g *generator) claim(ctx context.Context, w *worker, free time.Time) (n int
 	return n, due, true
 }
 
-// await waits until the next operation is due, for who is inside, and tells when
-// that was and the interval to the one after it. It says false when there is
-// none left, or ctx has ended.
-func (g *generator) await(ctx context.Context) (due time.Time, interval time.Duration, ok bool) {
+// await waits until the next operation is due, for the worker that is inside. It
+// returns when that was, the time now, and the interval to the operation after it;
+// false if there is none left, or ctx has ended.
+func (g *generator) await(ctx context.Context) (due, now time.Time, interval time.Duration, ok bool) {
 	for {
 		if g.pace.tempo == nil || g.pace.turn != g.gate.helm.turns.Load() {
 			if g.pace, ok = g.gate.pace(ctx, g.next); !ok {
-				return time.Time{}, 0, false
+				return
 			}
 		}
 		if g.next >= g.pace.count() {
-			return time.Time{}, 0, false
+			return due, now, 0, false
 		}
 		at, interval := g.pace.due(g.next)
-		due := g.pace.origin.Add(at)
-		if !g.wait.until(ctx, due, g.pace.turned) {
-			return time.Time{}, 0, false
+		due = g.pace.origin.Add(at)
+		if now, ok = g.wait.until(ctx, due, g.pace.turned); !ok {
+			return due, now, 0, false
 		}
 		if g.pace.turn == g.gate.helm.turns.Load() {
-			return due, interval, true
+			return due, now, interval, true
 		}
 	}
-}
-
-// A waiter waits for points in time. Sleep ends too late, by a tenth of a
-// millisecond on one machine and by five on a virtual one whose processors have
-// to be woken: a waiter learns by how much, and yields for that long instead of
-// sleeping. It is for one goroutine at a time.
-type waiter struct {
-	margin time.Duration // how long before the time it stops to sleep
-}
-
-// until returns at the given time, or before when turned is closed, or says
-// false when ctx ends before. It does not yield where the clock stands still
-// meanwhile, as a coarse or synthetic one does.
-func (w *waiter) until(ctx context.Context, at time.Time, turned <-chan struct{}) bool {
-	var last time.Time
-	for ctx.Err() == nil {
-		select {
-		case <-turned:
-			return true
-		default:
-		}
-		w.margin = max(w.margin, leastMargin)
-		now := time.Now()
-		wait := at.Sub(now)
-		switch {
-		case wait <= 0:
-			return true
-		case wait > w.margin:
-			if sleepUnless(ctx, wait-w.margin, turned) {
-				w.learn(time.Since(now) - (wait - w.margin))
-			}
-		case now.Equal(last):
-			sleepUnless(ctx, wait, turned)
-		default:
-			last = now
-			runtime.Gosched()
-		}
-	}
-	return false
-}
-
-// learn takes note that a sleep ended too late by so much. The margin grows at
-// once, because a late operation is worse than some idling, and shrinks slowly.
-func (w *waiter) learn(late time.Duration) {
-	if late > w.margin/2 {
-		w.margin = min(2*late, mostMargin)
-		return
-	}
-	w.margin -= (w.margin - leastMargin) / 64
-}
-
-// Sleep waits, or says false when ctx ends before.
-func Sleep(ctx context.Context, d time.Duration) bool { return sleepUnless(ctx, d, nil) }
-
-// sleepUnless waits, or says false when ctx ends or turned is closed before.
-func sleepUnless(ctx context.Context, d time.Duration, turned <-chan struct{}) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-turned:
-	case <-ctx.Done():
-	}
-	return false
 }

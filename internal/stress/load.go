@@ -71,9 +71,6 @@ const (
 	lagFloor = 2 * time.Millisecond
 	// lateShare is the share of the operations that may be late.
 	lateShare = 0.01
-	// leastMargin and mostMargin bound how long before an operation is due the
-	// generator stops to sleep, and yields instead.
-	leastMargin, mostMargin = 100 * time.Microsecond, 10 * time.Millisecond
 	// drainFor is how long, after an open load's end, operations that were
 	// due in time may still be started.
 	drainFor = time.Second
@@ -89,7 +86,9 @@ func (l Load) drive(ctx context.Context, op operation, workers []worker, counter
 	}
 	var work func(context.Context, *worker)
 	if len(l.Stages) > 0 {
-		work = newGenerator(op, gate, counters).work
+		g := newGenerator(op, gate, counters)
+		defer g.wait.close()
+		work = g.work
 	} else {
 		work = (&closedLoad{Load: l, operation: op, gate: gate, start: gate.clock.now()}).work
 	}

@@ -385,51 +385,33 @@ func TestLoadStopsWithItsContext(t *testing.T) {
 	})
 }
 
-// A waiter stops to sleep so long before the time that a sleep which ends too
-// late, as on a virtual machine, still ends in time.
-func TestWaiterLearnsHowLateSleepsEnd(t *testing.T) {
-	var w waiter
-	sleep := func(late time.Duration) {
-		w.margin = max(w.margin, leastMargin)
-		w.learn(late)
-	}
-	sleep(40 * time.Microsecond)
-	if w.margin != leastMargin {
-		t.Errorf("sleeps are in time, and the margin is %v", w.margin)
-	}
-	sleep(1500 * time.Microsecond)
-	if w.margin != 3*time.Millisecond {
-		t.Errorf("a sleep was 1.5 ms late, and the margin is %v", w.margin)
-	}
-	sleep(time.Second)
-	if w.margin != mostMargin {
-		t.Errorf("a sleep was 1 s late, and the margin is %v", w.margin)
-	}
-	n := 0
-	for ; w.margin > 2*leastMargin; n++ {
-		if n > 1000 {
-			t.Fatalf("after %d sleeps in time the margin is %v", n, w.margin)
-		}
-		sleep(leastMargin / 10)
-	}
-	if n < 100 {
-		t.Errorf("%d sleeps in time were enough to forget a late one", n)
-	}
-}
-
 func TestWaiterKeepsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := waiter{margin: 5 * time.Millisecond}
+		w := newWaiter()
+		defer w.close()
 		for _, wait := range []time.Duration{0, -time.Second, time.Microsecond, time.Millisecond, time.Hour} {
 			at := time.Now().Add(wait)
-			if !w.until(t.Context(), at, nil) || time.Now().Before(at) || time.Since(at) > max(-wait, 0) {
+			if now, ok := w.until(t.Context(), at, nil); !ok || now != time.Now() || now.Before(at) || now.Sub(at) > max(-wait, 0) {
 				t.Errorf("waited for %v until %v after it", wait, time.Since(at))
 			}
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if began := time.Now(); w.until(ctx, began.Add(time.Hour), nil) || time.Since(began) != time.Second {
+		began := time.Now()
+		if _, ok := w.until(ctx, began.Add(time.Hour), nil); ok || time.Since(began) != time.Second {
 			t.Errorf("its context ended after 1 s, and it waited for %v", time.Since(began))
+		}
+		// A change of the rate ends the wait.
+		turned := make(chan struct{})
+		time.AfterFunc(time.Minute, func() { close(turned) })
+		began = time.Now()
+		if now, ok := w.until(t.Context(), began.Add(time.Hour), turned); !ok || now.Sub(began) != time.Minute {
+			t.Errorf("the rate changed after 1 min, and it waited for %v", now.Sub(began))
+		}
+		// What was set for the wait that ended early does not end the next one.
+		at := time.Now().Add(2 * time.Hour)
+		if now, ok := w.until(t.Context(), at, nil); !ok || now != at {
+			t.Errorf("waited until %v after the time", now.Sub(at))
 		}
 	})
 }

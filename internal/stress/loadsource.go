@@ -163,6 +163,7 @@ func (w *watchedLoad) read(now time.Time) *Histogram {
 		r.Recent(recent.Merge)
 	}
 	total := e.counters.totals()
+	e.lateness.sample(e.counters.late.Load(), total.Attempted)
 	underWay := e.counters.inflight() > 0 || e.asked(now) > total.Succeeded+total.Failed+total.Dropped
 	if recent.Count() > 0 || !underWay || w.ended.IsZero() {
 		w.ended = now
