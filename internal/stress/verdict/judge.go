@@ -129,13 +129,14 @@ func unmeasured(step report.Step) string {
 
 // judgeMetrics returns the metrics held against the component's baselines, what they
 // must be, and what this machine allows for. One that is declared and missing is there
-// without a value. A baseline NAME.max is held at the highest percentile of NAME that
+// without a value, unless the step was cut off: its verdict says why it lacks some. A
+// baseline NAME.max is held at the highest percentile of NAME that
 // there are operations enough for: of a million operations the single worst tells of
 // the machine.
 func judgeMetrics(step report.Step, against Against) map[string]report.Metric {
-	judged := maps.Clone(against.Declared)
-	if judged == nil {
-		judged = map[string]report.Metric{}
+	judged := map[string]report.Metric{}
+	if step.Verdict != report.Broken && step.Verdict != report.Interrupted {
+		maps.Copy(judged, against.Declared)
 	}
 	maps.Copy(judged, step.Metrics)
 	baselines := map[string]Baseline{}
