@@ -165,6 +165,10 @@ func judgeMetrics(step report.Step, against Against) map[string]report.Metric {
 	return judged
 }
 
+// heldStatistics are the percentiles that a baseline NAME.max is held at, the highest
+// first.
+var heldStatistics = []string{"p999", "p99", "p95", "p90", "p50"}
+
 // heldMaximum adds the maximum of NAME to the metrics, and the percentile that is
 // held in its place, whose name it returns; empty if there are too few operations, or
 // NAME has no distribution.
@@ -174,7 +178,7 @@ func heldMaximum(metrics map[string]report.Metric, name string) string {
 		return ""
 	}
 	metrics[name+".max"] = report.Metric{Value: m.Distribution.Max, Unit: m.Unit, Better: m.Better}
-	for _, stat := range []string{"p999", "p99", "p95", "p90", "p50"} {
+	for _, stat := range heldStatistics {
 		if v, ok := m.Distribution.Stat(stat); ok {
 			metrics[name+"."+stat] = report.Metric{Value: v, Unit: m.Unit, Better: m.Better}
 			return name + "." + stat
