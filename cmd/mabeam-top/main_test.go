@@ -156,6 +156,7 @@ steps:
     name: moment
     with: {lookup: 10, register: 10, unregister: 10, agents: 1, concurrency: 1}
     baseline: none
+    thresholds: {concurrent_operations_per_sec: "> 0"}
     repeat: 60
 ---
 name: long
@@ -166,6 +167,7 @@ steps:
     name: ages
     with: {rate: 100/s, duration: 5m, burst: 100/s, subscribers: 1}
     baseline: none
+    thresholds: {events_processed: "> 0"}
 `
 
 // A program is one that is running.

@@ -34,6 +34,7 @@ steps:
     name: open
     with: {agents: 20, rate: 50/s, duration: 8s}
     baseline: none
+    thresholds: {offered_rate: "> 0"}
 ---
 name: ages
 title: Ages
@@ -44,6 +45,7 @@ steps:
     name: open
     with: {agents: 20, rate: 50/s, duration: 5m}
     baseline: none
+    thresholds: {offered_rate: "> 0"}
 ---
 name: gap
 title: Gap
@@ -53,6 +55,7 @@ steps:
     name: open
     with: {agents: 20, rate: 50/s, duration: 3s}
     baseline: none
+    thresholds: {offered_rate: "> 0"}
 ---
 name: moment
 title: Moment
@@ -61,6 +64,7 @@ steps:
   - measure: registry-operations
     with: {lookup: 10, register: 10, unregister: 10, agents: 1, concurrency: 1}
     baseline: none
+    thresholds: {concurrent_operations_per_sec: "> 0"}
 `
 
 // running is the header of a live screen.

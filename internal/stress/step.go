@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -83,7 +84,8 @@ func newStepRun(r *run, step *Step, group int, isolated, beside bool) *stepRun {
 	return s
 }
 
-// Limits are the baselines and thresholds that the step is held against.
+// Limits are the baselines, thresholds and exact conditions that the step is held
+// against. Floors are not among them: they are known only with the reference works.
 func (s *Step) Limits(baselines verdict.Baselines) []stream.Limit {
 	var limits []stream.Limit
 	for _, name := range baselines.Metrics(s.Component) {
@@ -92,7 +94,7 @@ func (s *Step) Limits(baselines verdict.Baselines) []stream.Limit {
 			continue // of another measurement that shares the component
 		}
 		b, _ := baselines.Find(s.Component, name)
-		l := stream.Limit{Metric: name, Source: "baseline", Op: "<=", Value: b.Value, Tolerance: s.Tolerance}
+		l := stream.Limit{Metric: name, Source: stream.SourceBaseline, Op: "<=", Value: b.Value, Tolerance: s.Tolerance}
 		if b.Better == report.Higher {
 			l.Op = ">="
 		}
@@ -100,8 +102,16 @@ func (s *Step) Limits(baselines verdict.Baselines) []stream.Limit {
 	}
 	for _, t := range s.Thresholds {
 		m, _ := s.Measurement.metric(t.Metric) // checked when the scenario was read
-		l := stream.Limit{Metric: t.Metric, Source: "threshold", Op: t.Condition.Op, Value: t.Condition.Limit}
+		l := stream.Limit{Metric: t.Metric, Source: stream.SourceThreshold, Op: t.Condition.Op, Value: t.Condition.Limit}
 		limits = append(limits, s.shown(l, m))
+	}
+	exact := s.exact()
+	for _, name := range slices.Sorted(maps.Keys(exact)) {
+		if slices.ContainsFunc(s.Thresholds, func(t verdict.Threshold) bool { return t.Metric == name }) {
+			continue // which takes its place
+		}
+		m, _ := s.Measurement.described(name)
+		limits = append(limits, stream.Limit{Metric: name, Source: stream.SourceMust, Op: exact[name].Op, Value: exact[name].Limit, Unit: m.Unit})
 	}
 	return limits
 }

@@ -362,7 +362,7 @@ func (l *live) stepsAt(t float64) []stream.StepState {
 // several.
 func limitLabel(name string, l stream.Limit, several bool) string {
 	switch {
-	case l.Source == "threshold":
+	case l.Source == stream.SourceThreshold:
 		return name + " " + limitText(l)
 	case several:
 		return clean(l.Metric) + " " + report.Quantity(l.Value, l.Unit)

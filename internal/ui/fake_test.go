@@ -144,6 +144,10 @@ func script() []stream.Event {
 		{Metric: "stability_score", Source: "baseline", Op: ">=", Value: 0.95, Unit: "ratio", Tolerance: 0.2},
 		{Metric: "latency_ms.p99", Source: "threshold", Op: "<", Value: 5, Unit: "ms", Probe: "action_p99_ms"},
 		{Metric: "events_processed", Source: "threshold", Op: ">=", Value: 95000, Unit: "count"},
+		{Metric: "duplicated", Source: "must", Op: "==", Value: 0, Unit: "count"},
+		{Metric: "findings", Source: "must", Op: "==", Value: 0, Unit: "count"},
+		{Metric: "ordering_violations", Source: "must", Op: "==", Value: 0, Unit: "count"},
+		{Metric: "recovered", Source: "must", Op: "==", Value: 1, Unit: "bool"},
 	}}})
 	for n := 0; n <= 4; n++ {
 		repetition("storm", n, 4, 5, 20000, n > 0)
@@ -196,11 +200,14 @@ func finalReport() *report.Report {
 	info := func(value any, unit string, samples ...float64) report.Metric {
 		return report.Metric{Value: value, Unit: unit, Samples: samples, Status: report.StatusInfo}
 	}
+	exact := func(value any, status report.Status, samples ...float64) report.Metric {
+		return report.Metric{Value: value, Unit: "count", Better: report.Lower, Samples: samples, Must: "== 0", Status: status}
+	}
 	return &report.Report{
-		Schema: report.Schema, ID: "r1", StartedAt: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), Command: []string{"mabeam-top"}, Seed: 42, DurationSeconds: 36.2, Verdict: report.Fail, Score: 0.97, Grade: report.Acceptable,
+		Schema: report.Schema, ID: "r1", StartedAt: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), Command: []string{"mabeam-top"}, Seed: 42, DurationSeconds: 36.2, Verdict: report.Fail, Score: 0.72, Grade: report.Critical,
 		Recommendations: []string{"latency_ms.p99 rose when 3 subscribers stalled: look at sub_17, whose queue was full for 4.2 s"},
 		Scenarios: []report.Scenario{{
-			Name: "event-storm", Title: "Event storm", Verdict: report.Fail, Score: 0.97, DurationSeconds: 36.2,
+			Name: "event-storm", Title: "Event storm", Verdict: report.Fail, Score: 0.72, DurationSeconds: 36.2,
 			StartedAt: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),
 			Steps: []report.Step{
 				{
@@ -224,15 +231,25 @@ func finalReport() *report.Report {
 							Value: 0.31, Unit: "ms", Samples: []float64{0.3, 0.31, 0.33, 0.31}, Status: report.StatusInfo,
 							Distribution: &report.Distribution{Count: 398700, Min: 0.02, Mean: 0.31, Stddev: 0.4, P50: 0.12, P90: 0.7, P95: 0.9, P99: 8.4, P999: 11, Max: 14.2},
 						},
-						"events_processed": info(98800.0, "count", 98700, 98800, 98900, 98800),
+						"events_processed":     info(98800.0, "count", 98700, 98800, 98900, 98800),
+						"duplicated":           exact(2.0, report.StatusFail, 0, 0, 2, 0),
+						"ordering_violations":  exact(0.0, report.StatusPass, 0, 0, 0, 0),
+						"findings":             exact(0.0, report.StatusPass, 0, 0, 0, 0),
+						"recovered":            {Unit: "bool", Must: "== true", Status: report.StatusFail, MissingIn: []int{3}, Samples: []float64{1, 1, 1}},
+						"deliveries_per_agent": {Value: 52_000.0, Unit: "1/s", Better: report.Higher, Samples: []float64{51_000, 52_000, 52_000, 53_000}, Floor: &report.Floor{Value: 40_000, Of: "hand_over", Share: 0.04}, Status: report.StatusPass},
 					},
 					Thresholds: []report.Threshold{
 						{Metric: "latency_ms.p99", Condition: "< 5", Actual: ptr(8.4), WindowSeconds: ptr(1.0), WorstAtSeconds: ptr(14.0)},
 						{Metric: "events_processed", Condition: ">= 95000", Actual: ptr(98800.0), OK: true},
 					},
 					Operations: report.Operations{Attempted: 400000, Succeeded: 398700, Failed: 900, Dropped: 400},
-					Errors:     []report.Error{{Message: "publish: queue of sub_17 is full", Count: 900, FirstAtSeconds: 14.1}},
-					Faults:     []report.Fault{{Fault: "kill_agents", Injected: 48}},
+					Errors: []report.Error{
+						{Message: "publish: queue of sub_17 is full", Count: 900, FirstAtSeconds: 14.1},
+						{Message: "sub_03 got event 40,112 twice", Count: 2, FirstAtSeconds: 18.2, Kind: report.Detail},
+						{Message: "recovered was not measured: no agent could be started again", Count: 1, FirstAtSeconds: 24.8, Kind: report.Unmeasured},
+						{Message: "the sampler was 12 ms late", Count: 3, FirstAtSeconds: 2, Kind: report.Note},
+					},
+					Faults: []report.Fault{{Fault: "kill_agents", Injected: 48}},
 				},
 				{Name: "cool-down", Measurement: "event-throughput", Verdict: report.Pass, DurationSeconds: 2, Metrics: map[string]report.Metric{
 					"events_per_second": info(498.0, "1/s"),
@@ -247,6 +264,8 @@ var fakeLimits = []stream.Limit{
 	{Metric: "average_latency_ms", Source: "baseline", Op: "<=", Value: 0.5, Unit: "ms"},
 	{Metric: "sustained_event_rate", Source: "baseline", Op: ">=", Value: 8000, Unit: "1/s"},
 	{Metric: "latency_ms.p99", Source: "threshold", Op: "<", Value: 5, Unit: "ms"},
+	{Metric: "duplicated", Source: "must", Op: "==", Value: 0, Unit: "count"},
+	{Metric: "recovered", Source: "must", Op: "==", Value: 1, Unit: "bool"},
 }
 
 func fakeScenarios() []Scenario {

@@ -126,8 +126,16 @@ func (l *lineMode) about(name string) error {
 	l.say("%s: %s. %s", s.Name, s.Title, s.Description)
 	for _, step := range s.Steps {
 		text := "Step " + step.Name + ": " + strings.Join(append([]string{step.Measurement}, step.Notes...), ", ") + "."
+		var exact []string
 		for _, limit := range step.Limits {
+			if limit.Source == stream.SourceMust {
+				exact = append(exact, limit.Metric+" "+shouldBe(limit))
+				continue
+			}
 			text += " " + limit.Metric + " " + limit.Source + " " + shouldBe(limit) + "."
+		}
+		if n := len(exact); n > 0 {
+			text += " " + exactText(n) + ": " + strings.Join(exact, ", ") + "."
 		}
 		l.say("%s", text)
 	}

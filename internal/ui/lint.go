@@ -190,6 +190,9 @@ func beyond(l stream.Limit, v float64) bool {
 }
 
 func shouldBe(l stream.Limit) string {
+	if l.Unit == "bool" && (l.Value == 0 || l.Value == 1) {
+		return clean(l.Op) + " " + report.Metric{Value: l.Value == 1}.Text()
+	}
 	return clean(l.Op) + " " + report.Quantity(l.Value, l.Unit)
 }
 

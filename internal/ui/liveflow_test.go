@@ -65,7 +65,7 @@ func TestLiveFlow(t *testing.T) {
 		if got := source.steering(); !reflect.DeepEqual(got, want) {
 			t.Errorf("asked for %+v, want %+v", got, want)
 		}
-		for _, shown := range []string{"FROZEN at 0:0", "PAUSED", "load 110 %", "Inject a fault now", "Agent a_0007", "trouble only", "highest at", "metrics failed"} {
+		for _, shown := range []string{"FROZEN at 0:0", "PAUSED", "load 110 %", "Inject a fault now", "Agent a_0007", "trouble only", "highest at", "checks failed"} {
 			if !strings.Contains(out, shown) {
 				t.Errorf("%q was never shown", shown)
 			}

@@ -33,7 +33,7 @@ func pastStore(t *testing.T) *report.Store {
 		keep(t, store, r)
 	}
 	other := finalReport()
-	other.ID, other.Verdict, other.Score, other.Grade = "other", report.Pass, 1.1, report.Excellent
+	other.ID, other.Verdict, other.Score, other.Grade = "other", report.Pass, 1, report.Excellent
 	other.StartedAt = other.StartedAt.Add(90 * time.Minute)
 	other.Scenarios = other.Scenarios[:1]
 	other.Scenarios[0].Name, other.Scenarios[0].Title, other.Scenarios[0].Steps = "agent-creation", "Agent creation", other.Scenarios[0].Steps[:1]

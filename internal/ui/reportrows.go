@@ -106,8 +106,8 @@ func (w *reportWriter) problems() {
 			}
 			if !step.Verdict.Whole() {
 				text := w.word(strings.ToUpper(string(step.Verdict))) + " " + name
-				if len(step.Errors) > 0 {
-					message, _, _ := strings.Cut(step.Errors[len(step.Errors)-1].Message, "\n")
+				if why := step.Reason(); why != string(step.Verdict) {
+					message, _, _ := strings.Cut(why, "\n")
 					text += ": " + clean(message)
 				}
 				broken = append(broken, text)
@@ -150,20 +150,25 @@ func titleOf(r *report.Report) string {
 
 // counts says how much of what was held against something failed.
 func (w *reportWriter) counts() string {
-	all, failed, warned := judged(w.view.result)
+	all, failed, undecided, warned := judged(w.view.result)
 	if all == 0 {
 		return "nothing was judged"
 	}
-	noun := "metrics"
+	noun := "checks"
 	if all == 1 {
-		noun = "metric"
+		noun = "check"
 	}
 	text := fmt.Sprintf("%d of %d %s failed", failed, all, noun)
 	switch {
+	case failed == 0 && undecided > 0:
+		text = fmt.Sprintf("%d of %d %s undecided", undecided, all, noun)
 	case failed == 0 && all == 1:
-		text = "the only metric passed"
+		text = "the only check passed"
 	case failed == 0:
-		text = fmt.Sprintf("all %d metrics passed", all)
+		text = fmt.Sprintf("all %d checks passed", all)
+	}
+	if failed > 0 && undecided > 0 {
+		text += fmt.Sprintf(", %d undecided", undecided)
 	}
 	if warned > 0 {
 		text += fmt.Sprintf(", %d near", warned)
@@ -172,16 +177,18 @@ func (w *reportWriter) counts() string {
 }
 
 // judged counts what was held against something.
-func judged(r *report.Report) (all, failed, warned int) {
+func judged(r *report.Report) (all, failed, undecided, warned int) {
 	for _, sc := range r.Scenarios {
 		for _, step := range sc.Steps {
 			for _, m := range step.Metrics {
-				switch m.Status {
-				case report.StatusFail:
+				switch {
+				case m.Undecided != "":
+					undecided++
+				case m.Status == report.StatusFail:
 					failed++
-				case report.StatusWarn:
+				case m.Status == report.StatusWarn:
 					warned++
-				case report.StatusInfo:
+				case m.Status == report.StatusInfo:
 					continue
 				}
 				all++
@@ -194,7 +201,7 @@ func judged(r *report.Report) (all, failed, warned int) {
 			}
 		}
 	}
-	return all, failed, warned
+	return all, failed, undecided, warned
 }
 
 // again is a command for the same run that also says where its time goes. A run
@@ -225,7 +232,7 @@ func (w *reportWriter) again() string {
 func (w *reportWriter) step(sc report.Scenario, step report.Step) {
 	w.add("")
 	info := clean(step.Measurement)
-	if n := repetitions(step); n > 1 {
+	if n := step.RepetitionCount(); n > 1 {
 		info += fmt.Sprintf("  %d repetitions", n)
 	}
 	if step.Steered {
@@ -234,6 +241,9 @@ func (w *reportWriter) step(sc report.Scenario, step report.Step) {
 	info += "  " + report.Clock(step.DurationSeconds)
 	title := w.word(strings.ToUpper(string(step.Verdict))) + " " + w.strong.on(clean(sc.Name)+" "+w.chevron+" "+clean(step.Name))
 	w.add(w.rule(w.horizontal, w.horizontal, title, w.muted.on(info), w.width, false))
+	if step.Verdict == report.Inconclusive {
+		w.paragraph(w.warn.on("Why:"), clean(step.Reason()))
+	}
 	if w.width < wideReport {
 		for _, row := range slices.Concat(w.tableOf(w.reportRows(sc, step), w.width), w.more(step, w.width)) {
 			w.add(row)
@@ -257,15 +267,6 @@ func (w *reportWriter) step(sc report.Scenario, step report.Step) {
 // wideReport is from how many columns on a report has two columns.
 const wideReport = 150
 
-// repetitions is how often a step was measured, as far as its metrics tell.
-func repetitions(s report.Step) int {
-	n := 0
-	for _, m := range s.Metrics {
-		n = max(n, len(m.Samples))
-	}
-	return n
-}
-
 // A reportRow is one metric or threshold of a step.
 type reportRow struct {
 	word, name, value, against, share string
@@ -281,10 +282,19 @@ func (w *reportWriter) reportRows(sc report.Scenario, step report.Step) []report
 	for _, t := range step.Thresholds {
 		list = append(list, w.threshold(t, step, course))
 	}
+	exact := 0
 	for _, name := range slices.Sorted(maps.Keys(step.Metrics)) {
-		list = append(list, w.metric(name, step.Metrics[name], course))
+		row := w.metric(name, step, course)
+		if m := step.Metrics[name]; row.word == "PASS" && m.Must != "" && m.Baseline == nil && m.Floor == nil {
+			exact++
+			continue
+		}
+		list = append(list, row)
 	}
-	order := []string{"FAIL", "WARN", "PASS", "EXCEED", "INFO"}
+	if exact > 0 {
+		list = append(list, reportRow{word: "PASS", name: report.ExactConditions(exact)})
+	}
+	order := []string{"FAIL", wordUndecided, "WARN", "PASS", "EXCEED", "INFO"}
 	slices.SortStableFunc(list, func(a, b reportRow) int {
 		return cmp.Compare(slices.Index(order, a.word), slices.Index(order, b.word))
 	})
@@ -293,11 +303,15 @@ func (w *reportWriter) reportRows(sc report.Scenario, step report.Step) []report
 
 // tableOf draws rows in columns.
 func (w *reportWriter) tableOf(list []reportRow, width int) []string {
-	const word, value = 6, 11
+	word, value := 6, 11
 	names, against, share, spread := 12, 0, 9, 0
 	for _, r := range list {
+		word = max(word, len(r.word))
+		value = max(value, min(ansi.StringWidth(r.value), 12))
 		spread = max(spread, ansi.StringWidth(r.spread))
-		names = max(names, ansi.StringWidth(r.name))
+		if r.value != "" {
+			names = max(names, ansi.StringWidth(r.name))
+		}
 		against = max(against, ansi.StringWidth(r.against))
 		share = max(share, ansi.StringWidth(r.share))
 	}
@@ -318,6 +332,10 @@ func (w *reportWriter) tableOf(list []reportRow, width int) []string {
 	room -= names - min(names, 24)
 	var rows []string
 	for _, r := range list {
+		if r.value == "" { // it stands alone
+			rows = append(rows, "   "+w.pad(w.word(r.word), word)+" "+r.name)
+			continue
+		}
 		row := "   " + w.pad(w.word(r.word), word) + " " + w.pad(r.name, names) + " " + w.padLeft(r.value, value)
 		if withAgainst {
 			row += "  " + w.muted.on(w.pad(r.against, against))
@@ -355,22 +373,38 @@ func (w *reportWriter) threshold(t report.Threshold, step report.Step, course re
 		row.value = report.Quantity(*t.Actual, m.Unit)
 	}
 	row.notes = course.Worst(t)
+	if t.Actual == nil {
+		row.notes = clean(step.Remark(t.Metric))
+	}
 	return row
 }
 
-func (w *reportWriter) metric(name string, m report.Metric, course report.StepCourse) reportRow {
-	row := reportRow{word: strings.ToUpper(string(m.Status)), name: clean(name), value: clean(m.Text())}
-	if m.Baseline != nil {
-		row.against = "baseline " + report.Quantity(*m.Baseline, m.Unit)
+func (w *reportWriter) metric(name string, step report.Step, course report.StepCourse) reportRow {
+	m := step.Metrics[name]
+	row := reportRow{word: statusWord(m), name: clean(name), value: clean(m.Text()), spread: w.spread(m)}
+	notes := []string{clean(step.Remark(name))}
+	shown, held := m.Shown()
+	if held {
+		row.against = string(shown.Kind) + " " + clean(shown.Against)
 	}
-	if m.Deviation != nil {
+	if held && row.word != "PASS" && row.word != "EXCEED" {
+		for _, s := range m.Standards() {
+			switch {
+			case s.Kind != shown.Kind:
+				notes = append(notes, "also held against "+clean(s.Text()))
+			case s.Basis != "":
+				notes = append(notes, clean(s.Basis))
+			}
+		}
+	}
+	if shown.Kind == report.KindBaseline && m.Deviation != nil {
 		row.share = signed(*m.Deviation)
 		row.bar = w.deviationBar(*m.Deviation, m.Status)
 	}
-	row.spread = w.spread(m)
-	if m.Status == report.StatusFail {
-		row.notes = course.WorstOfBaseline(name)
+	if row.word == "FAIL" && shown.Kind == report.KindBaseline {
+		notes = append(notes, course.WorstOfBaseline(name))
 	}
+	row.notes = strings.Join(slices.DeleteFunc(notes, func(text string) bool { return text == "" }), "; ")
 	return row
 }
 
@@ -422,15 +456,25 @@ func (w *reportWriter) more(step report.Step, width int) []string {
 	for _, f := range step.Faults {
 		rows = append(rows, w.indented(w.bulleted(w.warn.on(string(w.fault))+w.muted.on(" fault"), clean(f.Text()), width-4))...)
 	}
-	for _, e := range step.Errors {
+	for _, e := range step.SortedErrors() {
 		when := "at " + report.Clock(e.FirstAtSeconds)
 		if e.Count > 1 {
 			when = fmt.Sprintf("%s times, first %s", report.Quantity(float64(e.Count), count), when)
 		}
 		message, _, _ := strings.Cut(e.Message, "\n")
-		rows = append(rows, w.indented(w.bulleted(w.fail.on("!"), clean(message)+w.muted.on(" ("+when+")"), width-4))...)
+		bullet := w.fail.on("!")
+		switch e.Kind {
+		case report.Finding, report.Unmeasured:
+			bullet = w.fail.on("! " + e.Label() + ":")
+		case report.Detail, report.Note:
+			bullet = w.muted.on(e.Label() + ":")
+		}
+		rows = append(rows, w.indented(w.bulleted(bullet, clean(message)+w.muted.on(" ("+when+")"), width-4))...)
 	}
-	for _, text := range step.Recommendations {
+	for i, text := range step.Recommendations {
+		if i == 0 && step.Verdict == report.Inconclusive {
+			continue // its first line says it
+		}
 		rows = append(rows, w.indented(w.bulleted(w.accent.on("Look at:"), clean(text), width-4))...)
 	}
 	return rows

@@ -342,7 +342,7 @@ func (m menu) orderOf(r report.Report) Order {
 			for name, v := range step.Params {
 				settings[step.Name+"."+name] = notation(v)
 			}
-			n := repetitions(step)
+			n := step.RepetitionCount()
 			if repeat > 0 && n != repeat {
 				repeat = -1 // they differ: that is the scenario's business
 			} else if repeat == 0 {

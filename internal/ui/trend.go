@@ -16,11 +16,14 @@ type metricKey struct{ scenario, step, metric string }
 
 // A figureOfRun is what one run measured of a metric.
 type figureOfRun struct {
-	value    float64
-	unit     string
-	better   report.Better
-	status   report.Status
+	value  float64
+	unit   string
+	better report.Better
+	status report.Status
+	// word is the status in capitals.
+	word     string
 	baseline *float64
+	floor    *report.Floor
 }
 
 // figuresOf returns the numbers of a report that can be drawn.
@@ -30,7 +33,7 @@ func figuresOf(r report.Report) map[metricKey]figureOfRun {
 		for _, step := range sc.Steps {
 			for name, m := range step.Metrics {
 				if v, ok := m.Value.(float64); ok {
-					figures[metricKey{sc.Name, step.Name, name}] = figureOfRun{v, m.Unit, m.Better, m.Status, m.Baseline}
+					figures[metricKey{sc.Name, step.Name, name}] = figureOfRun{v, m.Unit, m.Better, m.Status, statusWord(m), m.Baseline, m.Floor}
 				}
 			}
 		}
@@ -105,6 +108,9 @@ func (r *runs) trendPanel(s *styles, width, height int) []string {
 	p := plot{unit: figure.unit, series: []series{{points: drawable(slices.Clone(t.points))}}, empty: "no figures"}
 	if figure.baseline != nil {
 		p.limits = []limitLine{{value: *figure.baseline, label: "baseline " + report.Quantity(*figure.baseline, figure.unit)}}
+	}
+	if f := figure.floor; f != nil {
+		p.limits = append(p.limits, limitLine{value: f.Value, label: "floor " + report.Quantity(f.Value, figure.unit)})
 	}
 	at := span{-0.5, float64(len(t.points)) - 0.5}
 	notes := s.muted.on(fmt.Sprintf("%d runs", len(t.points)))
@@ -193,7 +199,7 @@ func (r *runs) metricRow(s *styles, key metricKey, width int) string {
 	points := t.points[max(len(t.points)-spark, 0):]
 	at := span{points[0].T - 0.01, points[0].T + float64(spark) - 1}
 	right := s.padLeft(report.Quantity(figure.value, figure.unit), value) + s.padLeft(s.muted.on(change), changeWidth) +
-		"  " + s.pad(s.word(strings.ToUpper(string(figure.status))), 6) + " " + s.spark.on(s.sparkline(drawable(slices.Clone(points)), at, spark)) + " "
+		"  " + s.pad(s.word(figure.word), len(wordUndecided)) + " " + s.spark.on(s.sparkline(drawable(slices.Clone(points)), at, spark)) + " "
 	if width < 60 {
 		right = s.padLeft(report.Quantity(figure.value, figure.unit), value) + s.padLeft(s.muted.on(change), changeWidth) + " "
 	}

@@ -487,7 +487,7 @@ func TestWholeProgram(t *testing.T) {
 		// shown is what must have been on the screen.
 		shown string
 	}{
-		{name: "to the end", keys: map[time.Duration]string{40 * time.Second: "q"}, verdict: report.Fail, shown: "2 of 8 metrics failed"},
+		{name: "to the end", keys: map[time.Duration]string{40 * time.Second: "q"}, verdict: report.Fail, shown: "4 of 13 checks failed"},
 		{name: "quit while it runs", keys: map[time.Duration]string{5 * time.Second: "q", 6 * time.Second: "y"}, verdict: report.Interrupted, shown: "Stop it and quit?"},
 		{name: "ctrl+c twice", keys: map[time.Duration]string{5 * time.Second: "\x03", 6 * time.Second: "\x03"}, verdict: report.Interrupted, shown: "INTERRUPTED"},
 		{name: "ended from outside", stop: 5 * time.Second, verdict: report.Interrupted, err: cause, shown: "RUN"},

@@ -32,7 +32,7 @@ func (t *verdictTable) rows() []verdictRow {
 // urgency sorts rows: what failed comes first, and of what is as bad that which
 // is farthest off.
 func (r verdictRow) urgency() float64 {
-	words := []string{"ERROR", "FAIL", "INCONCLUSIVE", "INTERRUPTED", "NONE", "WARN", wordRuns, wordWaits, "PASS", "EXCEED"}
+	words := []string{"ERROR", "FAIL", "INCONCLUSIVE", wordUndecided, "INTERRUPTED", "NONE", "WARN", wordRuns, wordWaits, "PASS", "EXCEED"}
 	rank := slices.Index(words, r.word)
 	if rank < 0 {
 		rank = len(words)

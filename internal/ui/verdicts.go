@@ -3,7 +3,9 @@ package ui
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
@@ -23,6 +25,8 @@ const (
 type verdictRow struct {
 	// word is a verdict or a status in capitals, or one of those above.
 	word, step, metric string
+	// exact is how many exact conditions the row stands for; 0 for any other row.
+	exact int
 	// value is what was measured or, live, what is being.
 	value, limit string
 	// deviation is that from a baseline; nil where there is none.
@@ -63,45 +67,128 @@ func runningRows(s *stream.Snapshot, step stream.StepState) []verdictRow {
 		return []verdictRow{{word: word, step: name}}
 	}
 	var out []verdictRow
+	exact := 0
 	for _, l := range step.Step.Limits {
+		if l.Source == stream.SourceMust {
+			exact++
+			continue
+		}
 		row := verdictRow{word: word, step: name, metric: clean(l.Metric), limit: limitText(l)}
 		if v, ok := s.Latest(l.Probe); ok && s.Report == nil {
 			row.value = "now " + report.Quantity(v/cmp.Or(l.ProbeScale, 1), l.Unit)
 		}
 		out = append(out, row)
 	}
+	if exact > 0 {
+		out = append(out, verdictRow{word: word, step: name, metric: exactText(exact), exact: exact})
+	}
 	return out
+}
+
+// exactText names conditions that are judged when the step ends.
+func exactText(n int) string {
+	if n == 1 {
+		return "1 exact condition"
+	}
+	return fmt.Sprintf("%d exact conditions", n)
 }
 
 func finishedRows(step *stream.Step, result *report.Step) []verdictRow {
 	name := clean(step.Name)
 	whole := verdictRow{word: strings.ToUpper(string(result.Verdict)), step: name}
 	var out []verdictRow
-	switch result.Verdict {
-	case report.Broken, report.Inconclusive, report.Interrupted:
+	if !result.Verdict.Whole() {
 		whole.metric = clean(result.Reason()) // the metrics alone would not tell
 		out = append(out, whole)
-	default:
-		if len(step.Limits) == 0 {
-			return []verdictRow{whole}
+	}
+	told := map[string]bool{}
+	exact := 0
+	metric := func(of string, m report.Metric) {
+		told[of] = true
+		row := metricRow(name, of, m)
+		if m.Must != "" && m.Baseline == nil && m.Floor == nil && row.word == "PASS" {
+			exact++
+			return
 		}
+		out = append(out, row)
 	}
 	for _, l := range step.Limits {
 		row := verdictRow{word: "NONE", step: name, metric: clean(l.Metric), limit: limitText(l), value: "not measured"}
-		if l.Source == "threshold" {
+		if l.Source == stream.SourceThreshold {
 			for _, t := range result.Thresholds {
 				if t.Metric == l.Metric {
 					row.word, row.value = thresholdText(t, l.Unit)
 				}
 			}
-		} else if m, ok := result.Metrics[l.Metric]; ok {
-			row.word, row.value = strings.ToUpper(string(m.Status)), clean(m.Text())
-			row.deviation, row.status = m.Deviation, m.Status
+			out = append(out, row)
+			continue
 		}
-		out = append(out, row)
+		of := l.Metric
+		if _, ok := result.Metrics[of]; l.Source == stream.SourceMust && !ok {
+			continue // of a step that was cut off, which its first row says
+		}
+		if l.Source == stream.SourceBaseline {
+			of = heldAs(of, result.Metrics)
+		}
+		if m, ok := result.Metrics[of]; !ok || m.Status == report.StatusInfo {
+			out = append(out, row) // such as a maximum of too few operations
+		} else if !told[of] {
+			metric(of, m)
+		}
+	}
+	for _, of := range slices.Sorted(maps.Keys(result.Metrics)) {
+		if _, held := result.Metrics[of].Shown(); held && !told[of] { // a floor, which was not known before
+			metric(of, result.Metrics[of])
+		}
+	}
+	if exact > 0 {
+		out = append(out, verdictRow{word: "PASS", step: name, metric: report.ExactConditions(exact), exact: exact})
+	}
+	if len(out) == 0 {
+		out = append(out, whole)
 	}
 	return out
 }
+
+// heldAs is the metric that a baseline was held against: NAME.max is held at the
+// highest percentile that there are operations enough for.
+func heldAs(name string, metrics map[string]report.Metric) string {
+	base, isMax := strings.CutSuffix(name, ".max")
+	if !isMax || metrics[name].Baseline != nil {
+		return name
+	}
+	for _, stat := range []string{"p999", "p99", "p95", "p90", "p50"} {
+		if metrics[base+"."+stat].Baseline != nil {
+			return base + "." + stat
+		}
+	}
+	return name
+}
+
+// metricRow is the row of a metric that was judged.
+func metricRow(step, name string, m report.Metric) verdictRow {
+	row := verdictRow{word: statusWord(m), step: step, metric: clean(name), value: clean(m.Text()), status: m.Status}
+	shown, ok := m.Shown()
+	switch {
+	case !ok:
+	case shown.Kind == report.KindBaseline:
+		row.limit, row.deviation = "vs "+clean(shown.Against), m.Deviation
+	default:
+		row.limit = clean(shown.Against)
+	}
+	return row
+}
+
+// statusWord is a metric's status in capitals.
+func statusWord(m report.Metric) string {
+	if m.Undecided != "" {
+		return wordUndecided
+	}
+	return strings.ToUpper(string(m.Status))
+}
+
+// wordUndecided is the status of a metric that neither passed nor failed.
+const wordUndecided = "UNDECIDED"
 
 func thresholdText(t report.Threshold, unit string) (word, value string) {
 	word, value = "PASS", "not measured"
@@ -116,33 +203,36 @@ func thresholdText(t report.Threshold, unit string) (word, value string) {
 
 // limitText is a limit as the table tells it.
 func limitText(l stream.Limit) string {
-	if l.Source == "threshold" {
-		return clean(l.Op) + " " + report.Quantity(l.Value, l.Unit)
+	if l.Source == stream.SourceBaseline {
+		return "vs " + report.Quantity(l.Value, l.Unit)
 	}
-	return "vs " + report.Quantity(l.Value, l.Unit)
+	return shouldBe(l)
 }
 
 // A tally counts verdict rows.
-type tally struct{ pass, warn, fail, open int }
+type tally struct{ pass, warn, fail, undecided, open int }
 
 func tallyOf(rows []verdictRow) tally {
 	var t tally
 	for _, r := range rows {
+		n := max(r.exact, 1)
 		switch r.word {
 		case "PASS", "EXCEED":
-			t.pass++
+			t.pass += n
+		case wordUndecided:
+			t.undecided++
 		case "WARN", "INCONCLUSIVE":
 			t.warn++
 		case "FAIL", "ERROR":
 			t.fail++
 		case wordRuns, wordWaits:
-			t.open++
+			t.open += n
 		}
 	}
 	return t
 }
 
-func (t tally) judged() int { return t.pass + t.warn + t.fail }
+func (t tally) judged() int { return t.pass + t.warn + t.fail + t.undecided }
 
 // text writes a tally with a word for each number.
 func (t tally) text(s *styles) string {
@@ -151,7 +241,7 @@ func (t tally) text(s *styles) string {
 		n     int
 		word  string
 		paint paint
-	}{{t.fail, "FAIL", s.fail}, {t.warn, "WARN", s.warn}, {t.pass, "PASS", s.pass}} {
+	}{{t.fail, "FAIL", s.fail}, {t.undecided, wordUndecided, s.warn}, {t.warn, "WARN", s.warn}, {t.pass, "PASS", s.pass}} {
 		if p.n > 0 {
 			parts = append(parts, p.paint.on(fmt.Sprintf("%d %s", p.n, p.word)))
 		}
@@ -167,7 +257,7 @@ func (s *styles) word(word string) string {
 	switch word {
 	case "PASS", "EXCEED":
 		return s.pass.on(word)
-	case "WARN", "INCONCLUSIVE", "INTERRUPTED":
+	case "WARN", "INCONCLUSIVE", "INTERRUPTED", wordUndecided:
 		return s.warn.on(word)
 	case "FAIL", "ERROR":
 		return s.fail.on(word)
@@ -182,11 +272,13 @@ func (s *styles) word(word string) string {
 // for is left out, the least important first: the bar, the step, the limit and
 // the deviation.
 func (s *styles) verdictTable(rows []verdictRow, width int) []string {
-	const wordWidth, valueWidth, deviationWidth = 7, 12, 9
+	const valueWidth, deviationWidth = 12, 9
+	wordWidth := 7
 	stepWidth, metricWidth, limitWidth, several := 0, len("metric"), len("against"), false
 	for _, r := range rows {
 		stepWidth = max(stepWidth, min(textWidth(r.step), 22)+2)
-		if r.limit != "" {
+		if r.limit != "" || r.exact > 0 {
+			wordWidth = max(wordWidth, len(r.word))
 			metricWidth = max(metricWidth, textWidth(r.metric))
 			limitWidth = max(limitWidth, textWidth(r.limit))
 		}
@@ -235,7 +327,7 @@ func (s *styles) verdictTable(rows []verdictRow, width int) []string {
 	}
 	out := []string{s.muted.on(ansi.Strip(line("verdict", "step", "metric", "measured", heading, "", "against")))}
 	for _, r := range rows {
-		if r.limit == "" {
+		if r.limit == "" && r.exact == 0 {
 			// What is told of the step as a whole needs no columns.
 			text := r.step
 			if r.metric != "" {

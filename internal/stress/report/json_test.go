@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"math"
 	"reflect"
 	"strings"
@@ -154,4 +155,26 @@ func FuzzRead(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// TestReadOldReport reads a report as it was written before there were conditions,
+// floors and kinds of errors, when a score was up to 1.2.
+func TestReadOldReport(t *testing.T) {
+	r, err := Load("testdata/old-report.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := r.Scenarios[0].Steps[0]
+	m := step.Metrics["agents_per_second"]
+	if r.Score <= 1 || m.Status != StatusExceed || m.Must != "" || m.Floor != nil {
+		t.Errorf("score %v, metric %+v", r.Score, m)
+	}
+	if shown, ok := m.Shown(); !ok || shown.Kind != KindBaseline || shown.Status != StatusExceed {
+		t.Errorf("it is held against %+v", shown)
+	}
+	for _, f := range formats {
+		if err := f.format.Write(io.Discard, r, Course{}, TextOptions{}); err != nil {
+			t.Errorf("%s: %v", f.format, err)
+		}
+	}
 }

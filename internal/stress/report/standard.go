@@ -50,7 +50,7 @@ func (m Metric) Standards() []Standard {
 	var all []Standard
 	v, ok := m.number()
 	if m.Must != "" {
-		all = append(all, Standard{Kind: KindMust, Against: InUnit(m.Must, m.Unit), Status: passIf(ok && meets(v, m.Must))})
+		all = append(all, Standard{Kind: KindMust, Against: InUnit(m.Must, m.Unit), Status: passIf(m.Meets(m.Must))})
 	}
 	if f := m.Floor; f != nil {
 		operator, met := ">=", v >= f.Value
@@ -98,6 +98,13 @@ func (m Metric) Shown() (Standard, bool) {
 		return all[i], true
 	}
 	return all[0], true
+}
+
+// Meets says whether the metric's value meets a condition such as "== 0"; one without
+// a number does not.
+func (m Metric) Meets(condition string) bool {
+	v, ok := m.number()
+	return ok && meets(v, condition)
 }
 
 func passIf(ok bool) Status {

@@ -98,23 +98,30 @@ type Step struct {
 	Repeat          int            `json:"repeat"`
 	EstimateSeconds float64        `json:"estimate_seconds"`
 	Isolated        bool           `json:"isolated"`
-	// Limits are the baselines and thresholds that the step will be held
-	// against.
+	// Limits are what the step will be held against, as far as that is known before:
+	// a floor depends on reference works that are measured with the step.
 	Limits []Limit `json:"limits"`
 }
 
-// A Limit is a baseline or a threshold of one metric.
+// The sources of limits.
+const (
+	SourceBaseline  = "baseline"
+	SourceThreshold = "threshold"
+	SourceMust      = "must" // a condition that every working system meets
+)
+
+// A Limit is what one metric is held against.
 type Limit struct {
 	// Metric is a metric's name, or NAME.STAT.
 	Metric string `json:"metric"`
-	// Source is "baseline" or "threshold".
+	// Source is "baseline", "threshold" or "must".
 	Source string `json:"source"`
 	// Op is one of < <= > >= == !=: the metric should be Op Value.
 	Op    string  `json:"op"`
 	Value float64 `json:"value"`
 	Unit  string  `json:"unit"`
 	// Tolerance is the share of Value by which a baseline may be missed; 0
-	// for a threshold.
+	// for any other limit.
 	Tolerance float64 `json:"tolerance,omitempty"`
 	// Probe names the probe that shows the metric live, with ProbeScale
 	// telling by what to multiply Value to be in the probe's unit; empty if

@@ -66,9 +66,11 @@ const leastReadings = 3
 // of the same repetition, as the growth over one repetition's length and a share of
 // its median, or as the growth with each operation. The bounds are those of Sen (1968), with the variances of Kendall's S
 // added up over the repetitions as in the seasonal and regional tests of Hirsch and
-// others.
+// others. Of so few readings that no ranks are that sure, they are those of a straight
+// line with normal errors, if these are wider.
 func poolGrowth(estimates []Estimate) (float64, report.Interval, bool) {
 	var slopes []float64
+	var line straightLine
 	variance := 0.0
 	for _, e := range estimates {
 		n := float64(len(e.Readings))
@@ -86,31 +88,54 @@ func poolGrowth(estimates []Estimate) (float64, report.Interval, bool) {
 			}
 		}
 		variance += n * (n - 1) * (2*n + 5) / 18
+		places, shares := make([]float64, len(e.Readings)), make([]float64, len(e.Readings))
+		for i, v := range e.Readings {
+			places[i], shares[i] = float64(i)/(n-1), v/middle
+		}
+		line.add(places, shares)
 	}
 	slices.Sort(slopes)
 	n := float64(len(slopes))
 	reach := stats.StdNormal.InvCDF((1+confidence)/2) * math.Sqrt(variance)
 	at := func(rank float64) float64 { return slopes[int(min(max(rank, 0), n-1))] }
-	return report.Median(slopes), report.Interval{Low: at((n-reach)/2 - 1), High: at(math.Ceil((n + reach) / 2))}, true
-}
-
-// poolChange is 1 − last/first, of the geometric means over the repetitions. Its
-// bounds go by how the readings of a repetition differ among themselves, or by how
-// the repetitions do, whichever is more.
-func poolChange(estimates []Estimate) (float64, report.Interval, bool) {
-	var changes []float64 // logarithms
-	variance := 0.0
-	for _, e := range estimates {
-		first, last := logs(e.First), logs(e.Last)
-		if len(first) < 2 || len(last) < 2 {
+	value := report.Median(slopes)
+	interval := report.Interval{Low: at((n-reach)/2 - 1), High: at(math.Ceil((n + reach) / 2))}
+	if reach >= n {
+		_, around, ok := line.slope()
+		if !ok {
 			return 0, report.Interval{}, false
 		}
-		changes = append(changes, stats.Mean(last)-stats.Mean(first))
-		variance += stats.Variance(first)/float64(len(first)) + stats.Variance(last)/float64(len(last))
+		interval.Low, interval.High = min(interval.Low, value-around), max(interval.High, value+around)
+	}
+	return value, interval, true
+}
+
+// poolChange is 1 − last/first, of the means of each repetition's readings and the
+// geometric mean over the repetitions. Its bounds go by how the readings of a
+// repetition differ among themselves, or by how the repetitions do, whichever is more.
+// A reading of 0 counts as what it is: a rate that came to nothing has declined by all
+// of it.
+func poolChange(estimates []Estimate) (float64, report.Interval, bool) {
+	var changes []float64 // logarithms
+	variance, freedom := 0.0, 0.0
+	for _, e := range estimates {
+		if len(e.First) < 2 || len(e.Last) < 2 {
+			return 0, report.Interval{}, false
+		}
+		first, last := stats.Mean(e.First), stats.Mean(e.Last)
+		if first <= 0 || last < 0 {
+			return 0, report.Interval{}, false
+		}
+		if last == 0 {
+			return 1, report.Interval{Low: 1, High: 1}, true
+		}
+		changes = append(changes, math.Log(last/first))
+		variance += stats.Variance(e.First)/(float64(len(e.First))*first*first) + stats.Variance(e.Last)/(float64(len(e.Last))*last*last)
+		freedom += float64(len(e.First) + len(e.Last) - 2)
 	}
 	k := float64(len(changes))
 	middle := stats.Mean(changes)
-	reach := quantile(float64(len(estimates)*(len(estimates[0].First)+len(estimates[0].Last)-2))) * math.Sqrt(variance) / k
+	reach := quantile(freedom) * math.Sqrt(variance) / k
 	if k >= 3 {
 		reach = max(reach, quantile(k-1)*stats.StdDev(changes)/math.Sqrt(k))
 	}
@@ -143,41 +168,64 @@ func poolShare(estimates []Estimate) (float64, report.Interval, bool) {
 	if of == 0 {
 		return 0, report.Interval{}, false
 	}
-	z := stats.StdNormal.InvCDF((1 + confidence) / 2)
+	return part / of, wilson(part, of, stats.StdNormal.InvCDF((1+confidence)/2)), true
+}
+
+// wilson is the score interval of Wilson (1927) for a share, z being the quantile of
+// the normal distribution.
+func wilson(part, of, z float64) report.Interval {
 	p := part / of
 	middle := (p + z*z/(2*of)) / (1 + z*z/of)
 	reach := z / (1 + z*z/of) * math.Sqrt(p*(1-p)/of+z*z/(4*of*of))
-	return p, report.Interval{Low: max(middle-reach, 0), High: min(middle+reach, 1)}, true
+	return report.Interval{Low: max(middle-reach, 0), High: min(middle+reach, 1)}
 }
 
-// poolExponent is the slope of a straight line through the logarithms, by least
-// squares, each repetition having a height of its own.
+// poolExponent is the slope of a straight line through the logarithms.
 func poolExponent(estimates []Estimate) (float64, report.Interval, bool) {
-	var xs, ys []float64 // without their repetition's mean
-	freedom := -1.0
+	var line straightLine
 	for _, e := range estimates {
 		x, y := logs(e.Sizes), logs(e.Values)
 		if len(x) != len(y) || len(x) < 2 {
 			return 0, report.Interval{}, false
 		}
-		meanX, meanY := stats.Mean(x), stats.Mean(y)
-		for i := range x {
-			xs, ys = append(xs, x[i]-meanX), append(ys, y[i]-meanY)
-		}
-		freedom += float64(len(x) - 1)
+		line.add(x, y)
 	}
+	e, reach, ok := line.slope()
+	return e, report.Interval{Low: e - reach, High: e + reach}, ok
+}
+
+// A straightLine is fitted to the points of several repetitions by least squares, each
+// repetition having a height of its own.
+type straightLine struct {
+	xs, ys  []float64 // without their repetition's mean
+	heights int
+}
+
+// add adds the points of a repetition.
+func (l *straightLine) add(x, y []float64) {
+	meanX, meanY := stats.Mean(x), stats.Mean(y)
+	for i := range x {
+		l.xs, l.ys = append(l.xs, x[i]-meanX), append(l.ys, y[i]-meanY)
+	}
+	l.heights++
+}
+
+// slope returns the line's slope and how far the bounds of its interval are from it.
+// It says false where the points do not tell: of one size, or if there are no more of
+// them than the line has parameters.
+func (l *straightLine) slope() (slope, reach float64, ok bool) {
+	freedom := float64(len(l.xs) - l.heights - 1)
 	var covariance, variance, left float64
-	for i := range xs {
-		covariance += xs[i] * ys[i]
-		variance += xs[i] * xs[i]
+	for i := range l.xs {
+		covariance += l.xs[i] * l.ys[i]
+		variance += l.xs[i] * l.xs[i]
 	}
 	if variance == 0 || freedom < 1 {
-		return 0, report.Interval{}, false // one size, or one value of each of two
+		return 0, 0, false
 	}
-	e := covariance / variance
-	for i := range xs {
-		left += (ys[i] - e*xs[i]) * (ys[i] - e*xs[i])
+	slope = covariance / variance
+	for i := range l.xs {
+		left += (l.ys[i] - slope*l.xs[i]) * (l.ys[i] - slope*l.xs[i])
 	}
-	reach := quantile(freedom) * math.Sqrt(left/freedom/variance)
-	return e, report.Interval{Low: e - reach, High: e + reach}, true
+	return slope, quantile(freedom) * math.Sqrt(left/freedom/variance), true
 }

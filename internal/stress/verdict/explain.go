@@ -47,9 +47,19 @@ func (p pair) explain(r report.Regression, cpusBefore, cpusNow int) []string {
 		if m.DeltaPercent != nil {
 			by = report.Percent(*m.DeltaPercent/100) + " worse"
 		}
-		unit := p.now.Metrics[m.Metric].Unit
-		told = append(told, fmt.Sprintf("%s is %s than in %s: %s before, %s now", m.Metric, by, r.Baseline,
-			report.Quantity(*m.Old, unit), report.Quantity(*m.New, unit)))
+		before, now := p.before.Metrics[m.Metric], p.now.Metrics[m.Metric]
+		if now.Value == nil {
+			told = append(told, fmt.Sprintf("%s was %s in %s and is not measured now", m.Metric, before.Text(), r.Baseline))
+			continue
+		}
+		text := func(v *float64) string {
+			value := report.Metric{Value: *v, Unit: now.Unit}
+			if now.Unit == "bool" {
+				value.Value = *v != 0
+			}
+			return value.Text()
+		}
+		told = append(told, fmt.Sprintf("%s is %s than in %s: %s before, %s now", m.Metric, by, r.Baseline, text(m.Old), text(m.New)))
 	}
 	if len(told) == 0 {
 		return nil

@@ -138,13 +138,14 @@ func unmeasured(step report.Step) string {
 
 // judgeMetrics returns the metrics held against the component's baselines, what they
 // must be, and what this machine allows for. One that is declared and missing is there
-// without a value. A baseline NAME.max is held at the highest percentile of NAME that
+// without a value, unless the step was cut off: its verdict says why it lacks some. A
+// baseline NAME.max is held at the highest percentile of NAME that
 // there are operations enough for: of a million operations the single worst tells of
 // the machine.
 func judgeMetrics(step report.Step, against Against) map[string]report.Metric {
-	judged := maps.Clone(against.Declared)
-	if judged == nil {
-		judged = map[string]report.Metric{}
+	judged := map[string]report.Metric{}
+	if step.Verdict != report.Broken && step.Verdict != report.Interrupted {
+		maps.Copy(judged, against.Declared)
 	}
 	maps.Copy(judged, step.Metrics)
 	baselines := map[string]Baseline{}
@@ -199,6 +200,10 @@ func addStatistic(metrics map[string]report.Metric, name string) {
 	}
 }
 
+// heldStatistics are the percentiles that a baseline NAME.max is held at, the highest
+// first.
+var heldStatistics = []string{"p999", "p99", "p95", "p90", "p50"}
+
 // heldMaximum adds the maximum of NAME to the metrics, and the percentile that is
 // held in its place, whose name it returns; empty if there are too few operations, or
 // NAME has no distribution.
@@ -208,7 +213,7 @@ func heldMaximum(metrics map[string]report.Metric, name string) string {
 		return ""
 	}
 	addStatistic(metrics, name+".max")
-	for _, stat := range []string{"p999", "p99", "p95", "p90", "p50"} {
+	for _, stat := range heldStatistics {
 		if addStatistic(metrics, name+"."+stat); metrics[name+"."+stat].Value != nil {
 			return name + "." + stat
 		}

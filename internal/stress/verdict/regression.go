@@ -201,7 +201,7 @@ func (p pair) differences() []string {
 	}
 	var told []string
 	where := p.scenario + " › " + p.step
-	a, b := repetitions(*p.before), repetitions(*p.now)
+	a, b := p.before.RepetitionCount(), p.now.RepetitionCount()
 	if a != b && a > 0 && b > 0 {
 		told = append(told, fmt.Sprintf("%s: %d repetitions before, %d now", where, a, b))
 	}
@@ -213,15 +213,6 @@ func (p pair) differences() []string {
 		told = append(told, where+": somebody steered it by hand while it was measured")
 	}
 	return told
-}
-
-// repetitions is how often a step was measured, as far as its metrics tell.
-func repetitions(s report.Step) int {
-	n := 0
-	for _, m := range s.Metrics {
-		n = max(n, len(m.Samples))
-	}
-	return n
 }
 
 // differentParams says which parameters of a step differ; "" if none does.
@@ -293,12 +284,16 @@ func (p pair) compare(rule Rule) []report.RegressionMetric {
 		switch {
 		case !inOld:
 			m.New, m.Note = valueOf(b), "only in the new report"
+		case p.vanished(name):
+			m.Verdict, m.Old = report.Regressed, valueOf(a)
+			m.Note = joined("it was measured before and is not now", p.now.Remark(name))
 		case !inNew:
 			m.Old, m.Note = valueOf(a), "only in the old report"
 		case a.Unit != b.Unit:
 			m.Old, m.New, m.Note = valueOf(a), valueOf(b), fmt.Sprintf("in %s before, in %s now", a.Unit, b.Unit)
 		default:
 			m = compareMetric(a, b, isExtreme(name, p.now), rule)
+			m = compareExact(m, a, b)
 			if why := p.unreliable(); why != "" {
 				m.Verdict, m.Note = report.Unknown, why
 			}
@@ -317,11 +312,72 @@ func metricOf(s *report.Step, name string) (report.Metric, bool) {
 	return m, ok
 }
 
-// isExtreme says whether the metric is the greatest of all operations: a
-// single value, however often the step was repeated.
+// isExtreme says whether the metric is a percentile or the maximum of all operations:
+// a single value, however often the step was repeated.
 func isExtreme(name string, s *report.Step) bool {
-	whole, ok := MaximumOf(name)
+	whole, ok := statisticOf(name)
 	return ok && s.Metrics[whole].Distribution != nil
+}
+
+// statisticOf returns NAME for the name of a metric that is a statistic of NAME, such
+// as NAME.max or NAME.p999.
+func statisticOf(name string) (string, bool) {
+	dot := strings.LastIndexByte(name, '.')
+	if dot < 0 || !slices.Contains(heldStatistics, name[dot+1:]) && name[dot+1:] != "max" {
+		return "", false
+	}
+	return name[:dot], true
+}
+
+// vanished says whether a metric that is held against something has no value although
+// it had one in the old report, and the new step was measured to its end. A percentile
+// that there are too few operations for has not vanished.
+func (p pair) vanished(name string) bool {
+	if p.before == nil || p.now == nil || p.unreliable() != "" {
+		return false
+	}
+	before, now := p.before.Metrics[name], p.now.Metrics[name]
+	_, held := before.Shown()
+	if !held {
+		_, held = now.Shown()
+	}
+	return held && before.Value != nil && now.Value == nil && !isExtreme(name, p.now)
+}
+
+// compareExact corrects the comparison of a metric that has to meet a condition: one
+// that is broken now and held before is a regression, whatever the medians are. An
+// undecided metric, and an estimate whose intervals overlap, tell of no change.
+func compareExact(m report.RegressionMetric, before, now report.Metric) report.RegressionMetric {
+	if before.Undecided != "" || now.Undecided != "" {
+		m.Verdict, m.Note = report.Unknown, "it is undecided in one of the reports"
+		return m
+	}
+	if a, b := before.Interval, now.Interval; a != nil && b != nil && a.Low <= b.High && b.Low <= a.High && m.Verdict != report.Unknown {
+		m.Verdict, m.Note = report.Same, "within the interval of the estimate"
+	}
+	if now.Must == "" || before.Value == nil || now.Value == nil {
+		return m
+	}
+	held, holds := before.Meets(now.Must), now.Meets(now.Must)
+	if held != holds {
+		// The median of counts of which most are 0 would hide it.
+		m.Old, m.New, m.DeltaPercent = valueOf(before), valueOf(now), nil
+		m.PValue = nil
+		if m.Old != nil && m.New != nil {
+			if effect, known := relative(*m.Old, *m.New); known {
+				percent := 100 * effect
+				m.DeltaPercent = &percent
+			}
+		}
+	}
+	must := report.Standard{Kind: report.KindMust, Against: report.InUnit(now.Must, now.Unit)}.Text()
+	switch {
+	case held && !holds:
+		m.Verdict, m.Note = report.Regressed, "it "+must+", which held before"
+	case !held && holds:
+		m.Verdict, m.Note = report.Improved, "it "+must+", which did not hold before"
+	}
+	return m
 }
 
 // unreliable says why the figures of one of the sides say nothing, or "".
