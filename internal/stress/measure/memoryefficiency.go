@@ -27,9 +27,9 @@ func memoryEfficiency() *stress.Measurement {
 		Metrics: []stress.Metric{
 			{Name: "memory_efficiency_ratio", Unit: "ratio", Better: report.Higher, Doc: "Growth of live heap and stacks from no agents to the most / growth of heap and stacks in use, with the gaps between live objects; both after two collections."},
 			{Name: "memory_scaling", Unit: "text", Better: report.Neither, Doc: "What the interval of memory_scaling_exponent means: constant, logarithmic (less than linear), linear, or superlinear; two of them if it reaches across their border. Linear means that each agent costs the same."},
-			{Name: "memory_scaling_exponent", Unit: "exponent", Better: report.Lower, Must: "<= 1.15", Unclipped: true, Doc: "The e of live memory ~ agents^e between the two largest numbers of agents, each measured three times; numbers whose agents hold less than 128 KiB are left out, as memory changes by that much by itself."},
+			{Name: "memory_scaling_exponent", Unit: "exponent", Better: report.Lower, Must: "<= 1.15", Unclipped: true, Doc: "The e of live memory ~ agents^e between the two largest numbers of agents, each measured on three fresh systems; numbers whose agents hold less than 128 KiB are left out, as memory changes by that much by itself."},
 			{Name: "max_memory_per_agent_mb", Unit: "MB", Better: report.Lower, Keyed: true, Doc: "The most live memory per agent at any number of agents, in 1e6 bytes; with .COUNT at that number. Numbers whose agents hold less than 128 KiB are left out."},
-			{Name: "memory_growth_rate", Unit: "ratio", Better: report.Lower, Unclipped: true, Doc: "Theil–Sen slope of live memory at the most agents, read before and after each of 12 rounds in which a tenth of them is stopped and started anew, × all rounds / median."},
+			{Name: "memory_growth_rate", Unit: "ratio", Better: report.Lower, Unclipped: true, Doc: "Theil–Sen slope of live memory at the most agents, read before and after each of 12 rounds in which a tenth of them is stopped and started anew, × all rounds / median. Rounds in which each agent was replaced once come before: the registry keeps places of agents that have ended until it has as many as it keeps."},
 			{
 				Name: "left_per_agent_bytes", Unit: "bytes", Better: report.Lower, Must: "< 16",
 				Given: func(p stress.Params) bool { return slices.Max(p.Ints("agent_counts")) >= agentsForMemory },
@@ -95,10 +95,12 @@ func (f footprint) cleaned(before, most footprint) float64 {
 func (f footprint) fragmentation() float64 { return f.idle / f.held }
 
 const (
-	// memoryRepeats is how often the two largest numbers of agents are measured.
-	memoryRepeats = 3
+	// memorySystems is on how many systems the two largest numbers of agents are
+	// measured, and emptied how often all agents are started and stopped on the first
+	// of them.
+	memorySystems, emptied = 3, 3
 	// churnRounds is how often a part of the agents is stopped and started anew, and
-	// churnShare which part: one of so many.
+	// churnShare which part: one of so many. As many rounds come before.
 	churnRounds, churnShare = 12, 10
 	// agentsForMemory is how many agents it takes to tell 64 bytes that each of them
 	// leaves behind from what memory changes by itself.
@@ -108,6 +110,7 @@ const (
 // A crowd is the agents of a memory-efficiency measurement.
 type crowd struct {
 	env     *stress.Env
+	system  *mabeam.System
 	spec    func(n int) mabeam.Spec
 	ids     []string // of those that live
 	starts  int64
@@ -116,7 +119,7 @@ type crowd struct {
 
 func measureMemoryEfficiency(ctx context.Context, env *stress.Env, spec func(n int) mabeam.Spec) error {
 	counts := ascending(env.Params.Ints("agent_counts"))
-	c := &crowd{env: env, spec: spec, ids: make([]string, 0, counts[len(counts)-1])}
+	c := &crowd{env: env, system: env.System(), spec: spec, ids: make([]string, 0, counts[len(counts)-1])}
 	telemetry := newWitness(env, env.System())
 	before := readFootprint()
 	first, err := c.grow(ctx, before, counts)
@@ -130,14 +133,12 @@ func measureMemoryEfficiency(ctx context.Context, env *stress.Env, spec func(n i
 	after := readFootprint()
 	grown, empty := first.grown, []float64{after.live}
 	most := counts[len(counts)-1]
-	for repeat := 1; repeat < memoryRepeats && first.tested == most; repeat++ {
-		again, err := c.grow(ctx, readFootprint(), counts[max(len(counts)-2, 0):])
-		if err != nil {
+	for round := 1; round < emptied && first.tested == most; round++ {
+		if _, err := c.start(ctx, most); err != nil {
 			return err
 		}
-		grown = append(grown, again.grown...)
-		if repeat == 1 {
-			if err := c.churn(ctx, again); err != nil {
+		if round == 1 {
+			if err := c.churn(ctx, first); err != nil {
 				return err
 			}
 		}
@@ -145,6 +146,15 @@ func measureMemoryEfficiency(ctx context.Context, env *stress.Env, spec func(n i
 			return err
 		}
 		empty = append(empty, liveBytes())
+	}
+	for range memorySystems - 1 {
+		if first.tested == most {
+			again, err := c.growAnew(ctx, counts[max(len(counts)-2, 0):])
+			if err != nil {
+				return err
+			}
+			grown = append(grown, again.grown...)
+		}
 	}
 	runtime.KeepAlive(c.ids) // the list itself is there in every reading
 	first.tell(env, before, grown)
@@ -199,6 +209,18 @@ func (c *crowd) grow(ctx context.Context, before footprint, counts []int) (growt
 	return g, nil
 }
 
+// growAnew is grow on a system of its own.
+func (c *crowd) growAnew(ctx context.Context, counts []int) (g growth, err error) {
+	system, err := mabeam.Start(c.env.Options())
+	if err != nil {
+		return g, fmt.Errorf("start another system: %w", err)
+	}
+	c.env.Watch(system)
+	defer stopWatched(ctx, c.env, system, &err)
+	another := &crowd{env: c.env, system: system, spec: c.spec, ids: make([]string, 0, counts[len(counts)-1])}
+	return another.grow(ctx, readFootprint(), counts)
+}
+
 // agentStartTime is about how long it takes to start an agent, or to stop one.
 const agentStartTime = 5 * time.Microsecond
 
@@ -207,7 +229,7 @@ func (c *crowd) start(ctx context.Context, n int) (stress.Driven, error) {
 	from := len(c.ids)
 	load := stress.Load{Workers: 1, Operations: n, For: patience(time.Duration(n) * agentStartTime)}
 	driven, err := c.env.Drive(ctx, load, func(ctx context.Context, op stress.Op) error {
-		id, err := c.env.System().StartAgent(ctx, c.spec(from+op.N))
+		id, err := c.system.StartAgent(ctx, c.spec(from+op.N))
 		if err == nil {
 			c.ids = append(c.ids, id)
 		}
@@ -222,7 +244,7 @@ func (c *crowd) stop(ctx context.Context, n int) error {
 	driven, err := c.env.Drive(ctx, stress.Load{Workers: 1, Operations: n}, func(ctx context.Context, op stress.Op) error {
 		id := c.ids[op.N]
 		c.ids[op.N] = "" // it would be held by nobody else
-		return c.env.System().StopAgent(ctx, id)
+		return c.system.StopAgent(ctx, id)
 	})
 	if failed := driven.Failed; failed > 0 {
 		c.env.Finding("agents that did not stop", failed)
@@ -242,15 +264,17 @@ func (c *crowd) churn(ctx context.Context, g growth) error {
 		c.env.Unmeasured("memory_growth_rate", fmt.Sprintf("no number of agents holds more than the %d KiB that this process's memory changes by itself; ask for more agents", memoryNoise>>10))
 		return nil
 	}
-	readings := append(make([]float64, 0, churnRounds+1), g.most.live)
-	for range churnRounds {
+	readings := make([]float64, 0, churnRounds+1)
+	for round := range 2*churnRounds + 1 {
 		if err := c.stop(ctx, n); err != nil {
 			return err
 		}
 		if _, err := c.start(ctx, n); err != nil {
 			return err
 		}
-		readings = append(readings, liveBytes())
+		if round >= churnRounds {
+			readings = append(readings, liveBytes())
+		}
 	}
 	c.env.Growth("memory_growth_rate", readings)
 	return nil

@@ -34,8 +34,9 @@ func TestMemoryOfKnownAgents(t *testing.T) {
 	if word, n := s.Metrics["memory_scaling"].Value, value(t, s, "max_tested_agents"); word != "linear" || n != 400 {
 		t.Errorf("called %v, with up to %v agents", word, n)
 	}
-	// All agents three times, and a tenth of them in each of twelve rounds.
-	if n := int64(2 * (3*400 + 12*40)); s.Operations != (report.Operations{Attempted: n, Succeeded: n}) {
+	// All agents are started and stopped three times, started on two systems more, and a
+	// tenth of them is replaced 25 times.
+	if n := int64(2*(3*400+25*40) + 2*400); s.Operations != (report.Operations{Attempted: n, Succeeded: n}) {
 		t.Errorf("%+v", s.Operations)
 	}
 }
