@@ -18,6 +18,8 @@ const (
 	// sandboxParts is into how many parts the sandboxes are divided, at most:
 	// memory is read between them.
 	sandboxParts = 12
+	// leastParts is how many of them show whether memory grows.
+	leastParts = 3
 	// mostRestart is how long a restart may take in the mean, in milliseconds: a
 	// thousand times as long as it does, and several times as long as a busy machine
 	// makes it.
@@ -292,11 +294,14 @@ func (l *sandboxLives) drive(ctx context.Context, sandboxes int) (total stress.D
 	}
 	memory = append(memory, liveBytes())
 	parts := min(sandboxParts, sandboxes)
-	expected := time.Duration(sandboxes) * sandboxTime(l.env.Params)
+	within := patience(time.Duration(sandboxes) * sandboxTime(l.env.Params))
 	for part := range parts {
+		if part >= leastParts && total.Took > within {
+			break // so slow that all of them would take longer than the scenario has time for
+		}
 		from := sandboxes * part / parts
 		n := sandboxes*(part+1)/parts - from
-		driven, err := l.env.Drive(ctx, stress.Load{Workers: min(workers, n), Operations: n, For: patience(expected) / time.Duration(parts)}, func(ctx context.Context, op stress.Op) error {
+		driven, err := l.env.Drive(ctx, stress.Load{Workers: min(workers, n), Operations: n, For: within / time.Duration(parts)}, func(ctx context.Context, op stress.Op) error {
 			s, err := l.start(ctx, from+op.N, created[op.Worker])
 			if err != nil {
 				return err

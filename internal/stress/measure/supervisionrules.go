@@ -119,6 +119,10 @@ func checkSupervision(ctx context.Context, env *stress.Env) error {
 			checkOneForOne, checkOneForAll, checkRestForOne, checkTransient, checkTemporary, checkUnwanted, checkIntensity,
 		} {
 			f, err := rule(ctx, o, broken)
+			if ctx.Err() != nil {
+				broken.add(1, fmt.Sprintf("not all rules could be checked within %v", observersWithin))
+				return nil
+			}
 			if err != nil {
 				return err
 			}
