@@ -453,19 +453,22 @@ func (e *Env) Share(metric string, part, of int64) {
 }
 
 // Exponent reports the e of value ~ size^e, of pairs of sizes and values. There are
-// two sizes at least, and several values of each.
-func (e *Env) Exponent(metric string, sizes, values []float64) {
-	e.estimate(metric, verdict.Estimate{Sizes: sizes, Values: values})
+// two sizes at least, and several values of each. It returns what this repetition alone
+// says of e, if it does.
+func (e *Env) Exponent(metric string, sizes, values []float64) (report.Interval, bool) {
+	return e.estimate(metric, verdict.Estimate{Sizes: sizes, Values: values})
 }
 
 // estimate reports what the repetition adds to an estimate; its own value is that of
-// the repetition alone.
-func (e *Env) estimate(metric string, one verdict.Estimate) {
+// the repetition alone, with the interval that it returns.
+func (e *Env) estimate(metric string, one verdict.Estimate) (report.Interval, bool) {
 	s := sample{Estimate: &one}
-	if v, _, ok := verdict.Pool([]verdict.Estimate{one}); ok {
+	v, interval, ok := verdict.Pool([]verdict.Estimate{one})
+	if ok {
 		s.Value = v
 	}
 	e.put(metric, s)
+	return interval, ok
 }
 
 func (e *Env) put(metric string, s sample) {

@@ -3,6 +3,7 @@ package measure
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
@@ -32,7 +33,7 @@ func checkLives(ctx context.Context, env *stress.Env) error {
 				checkSuspension, checkCapacity, checkStop, checkKill, checkPanic, checkRestart, checkState, checkErrors,
 			} {
 				if ctx.Err() != nil {
-					broken.add(1, "the rounds were not over within ten seconds")
+					broken.add(1, fmt.Sprintf("the rounds were not over within %v", observersWithin))
 					return nil
 				}
 				rule(ctx, o, broken)

@@ -38,7 +38,7 @@ func checkTells(ctx context.Context, env *stress.Env) error {
 			senders.Go(func() {
 				for n := range partOf(probes, sender, tellSenders) {
 					err := o.system.Tell(ctx, o.ids[0], "note", [2]int{sender, n})
-					lost.expect(err == nil, "an agent did not accept an action although it had room, or made some within ten seconds")
+					lost.expect(err == nil, "an agent did not accept an action, and made no room for it in time")
 					if n%8 == 0 {
 						_ = o.system.Signal(mabeam.Signal{Type: "between"}, o.ids[0]) // it may have no room
 					}
