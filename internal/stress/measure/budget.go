@@ -6,9 +6,13 @@ import (
 	"mabeam-top/internal/stress"
 )
 
-// leastLoad is how long a load may take at least, however much of the budget the loads
-// before it have used.
-const leastLoad = 20 * time.Millisecond
+const (
+	// leastLoad is how long a load may take at least, however much of the budget the
+	// loads before it have used.
+	leastLoad = 20 * time.Millisecond
+	// leastBudget is enough for short loads on a machine that others keep busy.
+	leastBudget = 3 * time.Second
+)
 
 // A budget bounds how long the loads of one repetition take together. Of a system that
 // is a hundred times slower than expected, fewer operations are measured, and the
@@ -21,7 +25,7 @@ type budget struct {
 // newBudget returns the budget of loads that a healthy system completes in the
 // expected time.
 func newBudget(env *stress.Env, expected time.Duration) budget {
-	return budget{env, env.Now().Add(patience(expected))}
+	return budget{env, env.Now().Add(max(patience(expected), leastBudget))}
 }
 
 // bound returns the load, bounded by what is left of the budget.

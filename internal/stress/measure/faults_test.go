@@ -128,7 +128,7 @@ func TestDataOfSurvivors(t *testing.T) {
 									self.SetState(self.State().(int64) - 1)
 								}
 							}}
-						})
+						}, nil)
 					})
 					s = onlyStep(t, cat, "", "measure: exhaustion-recovery\n    baseline: none\n    faults: ["+c.faults+"]\n"+
 						"    with: {scenarios: [agents], agents: 30, operations: 900}", func(e stream.Event) {
