@@ -102,6 +102,9 @@ func (e *Env) Count(n int) int {
 // What a measurement times itself while a load runs, it has to time by this.
 func (e *Env) Now() time.Time { return e.gate.clock.now() }
 
+// At is what the clock of Now showed at a moment since the load was let go last.
+func (e *Env) At(t time.Time) time.Time { return e.gate.clock.at(t) }
+
 // Aborted says whether a threshold has ended the loads of the step.
 func (e *Env) Aborted() bool { return e.aborted.Err() != nil }
 
@@ -433,19 +436,22 @@ func (e *Env) Share(metric string, part, of int64) {
 }
 
 // Exponent reports the e of value ~ size^e, of pairs of sizes and values. There are
-// two sizes at least, and several values of each.
-func (e *Env) Exponent(metric string, sizes, values []float64) {
-	e.estimate(metric, verdict.Estimate{Sizes: sizes, Values: values})
+// two sizes at least, and several values of each. It returns between which bounds this
+// repetition alone has it, and false if it does not tell.
+func (e *Env) Exponent(metric string, sizes, values []float64) (report.Interval, bool) {
+	return e.estimate(metric, verdict.Estimate{Sizes: sizes, Values: values})
 }
 
 // estimate reports what the repetition adds to an estimate; its own value is that of
 // the repetition alone.
-func (e *Env) estimate(metric string, one verdict.Estimate) {
+func (e *Env) estimate(metric string, one verdict.Estimate) (report.Interval, bool) {
 	s := sample{Estimate: &one}
-	if v, _, ok := verdict.Pool([]verdict.Estimate{one}); ok {
+	v, interval, ok := verdict.Pool([]verdict.Estimate{one})
+	if ok {
 		s.Value = v
 	}
 	e.put(metric, s)
+	return interval, ok
 }
 
 func (e *Env) put(metric string, s sample) {

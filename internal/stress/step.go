@@ -381,7 +381,7 @@ func (s *stepRun) finish(ctx context.Context, waited bool) report.Step {
 	}
 	result = verdict.Judge(result, verdict.Against{
 		Baselines: s.parent.engine.Baselines, Tolerance: s.step.Tolerance,
-		Exact: s.step.exact(), Declared: s.step.declared(), Floors: s.floors(),
+		Exact: s.step.exact(), Declared: s.step.declared(), Timed: s.step.timed(), Floors: s.floors(),
 		Thresholds: s.step.Thresholds, Series: s.series,
 		Inconclusive: s.inconclusive, CPUs: s.parent.engine.Host.CPUs,
 		Known: s.step.unreachable(s.parent.engine.Baselines),

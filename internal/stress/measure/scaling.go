@@ -3,6 +3,8 @@ package measure
 import (
 	"math"
 	"slices"
+
+	"mabeam-top/internal/stress/report"
 )
 
 // A sized is what was measured at one size, such as the time of an operation
@@ -61,6 +63,15 @@ func mean(values []float64) (sum float64) {
 		sum += v / float64(len(values))
 	}
 	return sum
+}
+
+// scalingWords says in a word what an exponent between two bounds means.
+func scalingWords(i report.Interval) string {
+	low, high := scalingWord(i.Low), scalingWord(i.High)
+	if low != high {
+		return "undecided: " + low + " to " + high
+	}
+	return low
 }
 
 // scalingWord says in a word what an exponent means.

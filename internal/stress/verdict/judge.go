@@ -27,6 +27,9 @@ type Against struct {
 	// Series are what the probes of windowed thresholds showed, by the
 	// threshold's metric and in its unit, one series a repetition.
 	Series map[string][]Series
+	// Timed are the bools that other programs can make false, as they depend on how
+	// fast the machine was.
+	Timed []string
 	// Inconclusive is why the step is, if it is.
 	Inconclusive string
 	// Known is what explains a failure and was known before; it is told before all
@@ -147,7 +150,10 @@ func judgeMetrics(step report.Step, against Against) map[string]report.Metric {
 		baselines[name] = b
 	}
 	for name, m := range judged {
-		m.Baseline, m.Tolerance, m.Deviation, m.Floor, m.Undecided, m.Must = nil, nil, nil, nil, "", ""
+		m.Baseline, m.Tolerance, m.Deviation, m.Floor, m.Must = nil, nil, nil, nil, ""
+		if m.Unit != "bool" { // that of a bool comes from the estimate that it depends on
+			m.Undecided = ""
+		}
 		m.Status = report.StatusInfo
 		if b, ok := baselines[name]; ok {
 			m = HoldMetric(m, b, against.Tolerance)
@@ -158,6 +164,9 @@ func judgeMetrics(step report.Step, against Against) map[string]report.Metric {
 		m = doubt(m, step, against.CPUs)
 		if c, ok := against.Exact[name]; ok && !relaxed(name, against) {
 			m = holdExact(m, c)
+		}
+		if slices.Contains(against.Timed, name) {
+			m = doubtTimed(m, step, against.CPUs)
 		}
 		judged[name] = m
 	}
