@@ -43,7 +43,8 @@ type Against struct {
 // score and recommendations filled in; the step given is not changed.
 //
 // A verdict that the step already has is kept if it is error or interrupted: then
-// the metrics do not tell what they seem to tell. One that is inconclusive stays so.
+// the metrics do not tell what they seem to tell. One that is inconclusive stays so,
+// unless something was counted that must never happen.
 // A step in which nothing was measured or attempted becomes an error, and so does one
 // whose operations do not add up; its errors say which. A step of which nothing was
 // held against anything, or of which something neither passed nor failed, is
@@ -56,7 +57,11 @@ func Judge(step report.Step, against Against) report.Step {
 		step.Thresholds[i] = HoldThreshold(t, step.Metrics, against.Series[t.Metric])
 	}
 	switch step.Verdict {
-	case report.Broken, report.Interrupted, report.Inconclusive:
+	case report.Broken, report.Interrupted:
+	case report.Inconclusive:
+		if countedWrong(step) {
+			step.Verdict = report.Fail
+		}
 	default:
 		step.Verdict = worstOf(step)
 		if why := unmeasured(step); why != "" {
@@ -69,6 +74,17 @@ func Judge(step report.Step, against Against) report.Step {
 	step.Score = report.ScoreOf(step.Metrics, step.Verdict)
 	step.Recommendations = recommend(step, against)
 	return step
+}
+
+// countedWrong says whether the measurement counted something that must never happen,
+// such as a lost event. That is so however busy the machine was.
+func countedWrong(step report.Step) bool {
+	for _, m := range step.Metrics {
+		if v, ok := number(m.Value); ok && v > 0 && m.Must == "== 0" && m.Status == report.StatusFail {
+			return true
+		}
+	}
+	return false
 }
 
 // worstOf returns the verdict of the worst metric or threshold. What is undecided
