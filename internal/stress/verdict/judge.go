@@ -167,7 +167,8 @@ func judgeMetrics(step report.Step, against Against) map[string]report.Metric {
 	}
 	for name, m := range judged {
 		m.Baseline, m.Tolerance, m.Deviation, m.Floor, m.Must = nil, nil, nil, nil, ""
-		if m.Unit != "bool" { // that of a bool comes from the estimate that it depends on
+		// That of a bool comes from the estimate that it depends on.
+		if m.Unit != "bool" || relaxed(name, against) {
 			m.Undecided = ""
 		}
 		m.Status = report.StatusInfo
@@ -181,7 +182,7 @@ func judgeMetrics(step report.Step, against Against) map[string]report.Metric {
 		if c, ok := against.Exact[name]; ok && !relaxed(name, against) {
 			m = holdExact(m, c)
 		}
-		if slices.Contains(against.Timed, name) {
+		if slices.Contains(against.Timed, name) && !relaxed(name, against) {
 			m = doubtTimed(m, step, against.CPUs)
 		}
 		judged[name] = m
