@@ -104,6 +104,9 @@ func (e *Env) Count(n int) int {
 // What a measurement times itself while a load runs, it has to time by this.
 func (e *Env) Now() time.Time { return e.gate.clock.now() }
 
+// At is what the clock of Now showed at a moment since the load was let go last.
+func (e *Env) At(t time.Time) time.Time { return e.gate.clock.at(t) }
+
 // Aborted says whether a threshold has ended the loads of the step.
 func (e *Env) Aborted() bool { return e.aborted.Err() != nil }
 
@@ -453,14 +456,14 @@ func (e *Env) Share(metric string, part, of int64) {
 }
 
 // Exponent reports the e of value ~ size^e, of pairs of sizes and values. There are
-// two sizes at least, and several values of each. It returns what this repetition alone
-// says of e, if it does.
+// two sizes at least, and several values of each. It returns between which bounds this
+// repetition alone has it, and false if it does not tell.
 func (e *Env) Exponent(metric string, sizes, values []float64) (report.Interval, bool) {
 	return e.estimate(metric, verdict.Estimate{Sizes: sizes, Values: values})
 }
 
 // estimate reports what the repetition adds to an estimate; its own value is that of
-// the repetition alone, with the interval that it returns.
+// the repetition alone.
 func (e *Env) estimate(metric string, one verdict.Estimate) (report.Interval, bool) {
 	s := sample{Estimate: &one}
 	v, interval, ok := verdict.Pool([]verdict.Estimate{one})

@@ -25,10 +25,11 @@ const (
 )
 
 // A Bound says that a bool is yes only while an estimate is within Limit of 0, as far
-// as its interval tells.
+// as its interval tells, or, if Least is given, at least that. One below Least whose
+// interval reaches it is undecided.
 type Bound struct {
-	Metric string
-	Limit  float64
+	Metric       string
+	Limit, Least float64
 }
 
 // samplesOf are what the repetitions said of a metric, with their numbers.
@@ -178,11 +179,16 @@ func (b Bound) hold(m, estimate report.Metric) report.Metric {
 		return m
 	}
 	i := *estimate.Interval
-	inside := func(v float64) bool { return v > -b.Limit && v < b.Limit }
+	inside, limit := func(v float64) bool { return v > -b.Limit && v < b.Limit }, b.Limit
+	unsure := inside(i.Low) != inside(i.High)
+	if b.Least > 0 {
+		inside, limit = func(v float64) bool { return v >= b.Least }, b.Least
+		unsure = !inside(v) && inside(i.High)
+	}
 	m.Value = said && inside(v)
-	if said && inside(i.Low) != inside(i.High) {
+	if said && unsure {
 		m.Undecided = fmt.Sprintf("depends on whether %s is beyond %s, and that is between %s and %s: more repetitions tell",
-			b.Metric, report.Quantity(b.Limit, estimate.Unit), report.Quantity(i.Low, estimate.Unit), report.Quantity(i.High, estimate.Unit))
+			b.Metric, report.Quantity(limit, estimate.Unit), report.Quantity(i.Low, estimate.Unit), report.Quantity(i.High, estimate.Unit))
 	}
 	return m
 }
@@ -214,4 +220,14 @@ func (s *Step) exact() map[string]verdict.Exact {
 		conditions[m.Name] = verdict.Exact{Condition: c, Timed: m.Timed}
 	}
 	return conditions
+}
+
+// timed are the metrics that are true only while an estimate of speed is large enough.
+func (s *Step) timed() (names []string) {
+	for _, m := range s.Measurement.Metrics {
+		if m.Bound != nil && m.Bound.Least > 0 {
+			names = append(names, m.Name)
+		}
+	}
+	return names
 }

@@ -111,7 +111,7 @@ func (s *Step) Limits(baselines verdict.Baselines) []stream.Limit {
 			continue // which takes its place
 		}
 		m, _ := s.Measurement.described(name)
-		limits = append(limits, stream.Limit{Metric: name, Source: stream.SourceMust, Op: exact[name].Op, Value: exact[name].Limit, Unit: m.Unit})
+		limits = append(limits, stream.Limit{Metric: name, Source: stream.SourceMust, Op: exact[name].Condition.Op, Value: exact[name].Condition.Limit, Unit: m.Unit})
 	}
 	return limits
 }
@@ -407,7 +407,7 @@ func (s *stepRun) finish(ctx context.Context, waited bool) report.Step {
 	}
 	result = verdict.Judge(result, verdict.Against{
 		Baselines: s.parent.engine.Baselines, Tolerance: s.step.Tolerance,
-		Exact: s.step.exact(), Declared: s.step.declared(), Floors: s.floors(),
+		Exact: s.step.exact(), Declared: s.step.declared(), Timed: s.step.timed(), Floors: s.floors(),
 		Thresholds: s.step.Thresholds, Series: s.series,
 		Inconclusive: s.inconclusive, CPUs: s.parent.engine.Host.CPUs,
 		Known: s.step.unreachable(s.parent.engine.Baselines),

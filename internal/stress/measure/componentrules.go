@@ -11,7 +11,7 @@ import (
 	"mabeam-top/internal/stress"
 )
 
-// probedOperation is an operation whose rate checkGuards sets.
+// probedOperation is an operation whose rate checkRefusals sets.
 const probedOperation = mabeam.UserOperation + "probe"
 
 // checkComponents uses each component of a system that has just started once, and
@@ -51,9 +51,9 @@ func checkComponents(ctx context.Context, system *mabeam.System, broken *violati
 	broken.expect(o.stop(ctx, id) == nil && b.terminates.Load() == 1, "agents: an agent did not stop")
 }
 
-// checkGuards uses the components that refuse, on a system of their own which has
+// checkRefusals uses the components that refuse, on a system of their own which has
 // limits to keep.
-func checkGuards(ctx context.Context, broken *violations) error {
+func checkRefusals(ctx context.Context, broken *violations) error {
 	system, err := mabeam.Start(mabeam.Options{
 		MaxAgents: 1, Rates: map[mabeam.Operation]mabeam.Rate{probedOperation: {PerSecond: 0.001, Burst: 1}},
 		Breaker: &mabeam.BreakerOptions{Failures: 2, OpenFor: time.Minute},

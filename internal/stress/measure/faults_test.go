@@ -34,7 +34,7 @@ func TestKilledAgentsOfALoad(t *testing.T) {
 		if s.Operations != (report.Operations{Attempted: 2000, Succeeded: 1900, Failed: 100}) {
 			t.Errorf("%+v", s.Operations)
 		}
-		if n := timesTold(s, "agents, of 100, that were gone"); n != 10 {
+		if n := timesTold(s, "agents, of 100, that faults ended"); n != 10 {
 			t.Errorf("%d agents told as gone, errors %+v", n, s.Errors)
 		}
 		// Half of the windows had 10 % errors.

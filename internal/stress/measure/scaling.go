@@ -65,6 +65,15 @@ func mean(values []float64) (sum float64) {
 	return sum
 }
 
+// scalingWords says in a word what an exponent between two bounds means.
+func scalingWords(i report.Interval) string {
+	low, high := scalingWord(i.Low), scalingWord(i.High)
+	if low != high {
+		return "undecided: " + low + " to " + high
+	}
+	return low
+}
+
 // scalingWord says in a word what an exponent means.
 func scalingWord(e float64) string {
 	switch {

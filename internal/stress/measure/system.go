@@ -100,7 +100,7 @@ func measureStartup(ctx context.Context, env *stress.Env, onStart func(component
 	telemetry.report()
 	broken, wrong := newViolations(env, "components_not_working"), newViolations(env, "component_times_wrong")
 	checkComponents(ctx, system, broken)
-	if err := checkGuards(ctx, broken); err != nil {
+	if err := checkRefusals(ctx, broken); err != nil {
 		return err
 	}
 	broken.report()

@@ -11,15 +11,15 @@ import (
 )
 
 // conditions are those of metrics, by name, in the notation of a scenario file.
-func conditions(t *testing.T, texts map[string]string) map[string]Condition {
+func conditions(t *testing.T, texts map[string]string) map[string]Exact {
 	t.Helper()
-	all := map[string]Condition{}
+	all := map[string]Exact{}
 	for name, text := range texts {
 		c, err := ParseCondition(text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		all[name] = c
+		all[name] = Exact{Condition: c}
 	}
 	return all
 }
@@ -336,7 +336,7 @@ func TestJudgeProperties(t *testing.T) {
 		}
 		grow(func() { against.Baselines, step.Component = b, "c" })
 		grow(func() { against.Floors = "c" })
-		grow(func() { against.Exact = map[string]Condition{"m": {"<", 11.2}} })
+		grow(func() { against.Exact = map[string]Exact{"m": {Condition: Condition{"<", 11.2}}} })
 		if !held {
 			t.Fatal("nothing was tried")
 		}

@@ -28,6 +28,9 @@ type Against struct {
 	// Series are what the probes of windowed thresholds showed, by the
 	// threshold's metric and in its unit, one series a repetition.
 	Series map[string][]Series
+	// Timed are the bools that other programs can make false, as they depend on how
+	// fast the machine was.
+	Timed []string
 	// Inconclusive is why the step is, if it is.
 	Inconclusive string
 	// Known is what explains a failure and was known before; it is told before all
@@ -49,7 +52,8 @@ type Exact struct {
 // score and recommendations filled in; the step given is not changed.
 //
 // A verdict that the step already has is kept if it is error or interrupted: then
-// the metrics do not tell what they seem to tell. One that is inconclusive stays so.
+// the metrics do not tell what they seem to tell. One that is inconclusive stays so,
+// unless something was counted that must never happen.
 // A step in which nothing was measured or attempted becomes an error, and so does one
 // whose operations do not add up; its errors say which. A step of which nothing was
 // held against anything, or of which something neither passed nor failed, is
@@ -62,7 +66,11 @@ func Judge(step report.Step, against Against) report.Step {
 		step.Thresholds[i] = HoldThreshold(t, step.Metrics, against.Series[t.Metric])
 	}
 	switch step.Verdict {
-	case report.Broken, report.Interrupted, report.Inconclusive:
+	case report.Broken, report.Interrupted:
+	case report.Inconclusive:
+		if countedWrong(step) {
+			step.Verdict = report.Fail
+		}
 	default:
 		step.Verdict = worstOf(step)
 		if why := unmeasured(step); why != "" {
@@ -75,6 +83,17 @@ func Judge(step report.Step, against Against) report.Step {
 	step.Score = report.ScoreOf(step.Metrics, step.Verdict)
 	step.Recommendations = recommend(step, against)
 	return step
+}
+
+// countedWrong says whether the measurement counted something that must never happen,
+// such as a lost event. That is so however busy the machine was.
+func countedWrong(step report.Step) bool {
+	for _, m := range step.Metrics {
+		if v, ok := number(m.Value); ok && v > 0 && m.Must == "== 0" && m.Status == report.StatusFail {
+			return true
+		}
+	}
+	return false
 }
 
 // worstOf returns the verdict of the worst metric or threshold. What is undecided
@@ -160,7 +179,11 @@ func judgeMetrics(step report.Step, against Against) map[string]report.Metric {
 		addStatistic(judged, name)
 	}
 	for name, m := range judged {
-		m.Baseline, m.Tolerance, m.Deviation, m.Floor, m.Undecided, m.Must = nil, nil, nil, nil, "", ""
+		m.Baseline, m.Tolerance, m.Deviation, m.Floor, m.Must = nil, nil, nil, nil, ""
+		// That of a bool comes from the estimate that it depends on.
+		if m.Unit != "bool" || relaxed(name, against) {
+			m.Undecided = ""
+		}
 		m.Status = report.StatusInfo
 		if b, ok := baselines[name]; ok {
 			m = HoldMetric(m, b, against.Tolerance)
@@ -174,6 +197,9 @@ func judgeMetrics(step report.Step, against Against) map[string]report.Metric {
 			if taken, ok := disturbed(step, against.CPUs); ok && c.Timed && m.Status == report.StatusFail {
 				m.Undecided = fmt.Sprintf("is not as it must be, %s, while other programs took %s of the machine: run it again without them", report.InUnit(m.Must, m.Unit), report.Percent(taken))
 			}
+		}
+		if slices.Contains(against.Timed, name) && !relaxed(name, against) {
+			m = doubtTimed(m, step, against.CPUs)
 		}
 		judged[name] = m
 	}
