@@ -149,7 +149,7 @@ func TestLimitOnMemoryThatIsNotKept(t *testing.T) {
 		env.Operations(1, 0, 0)
 		return nil
 	})
-	if v := value(t, onlyStep(t, cat, "", "{measure: exhaustion-recovery}"), "limits_broken"); v != 2 {
+	if v := value(t, onlyStep(t, cat, "", "{measure: exhaustion-recovery, with: {scenarios: [agents]}}"), "limits_broken"); v != 2 {
 		t.Errorf("%v limits broken, want 2", v)
 	}
 }
