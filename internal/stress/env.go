@@ -104,7 +104,7 @@ func (e *Env) Count(n int) int {
 // What a measurement times itself while a load runs, it has to time by this.
 func (e *Env) Now() time.Time { return e.gate.clock.now() }
 
-// At is what the clock of Now showed at a moment since the load was let go last.
+// At is what the clock of Now showed at a moment since the load was resumed last.
 func (e *Env) At(t time.Time) time.Time { return e.gate.clock.at(t) }
 
 // Aborted says whether a threshold has ended the loads of the step.

@@ -83,8 +83,8 @@ func (w *loadWindows) total() int64 {
 	return done
 }
 
-// A dueBy is how much was due by a time since the load's start. A hand may have
-// changed the rate, which is not the system's fault.
+// A dueBy is how much was due by a time since the load's start. The rate may have
+// been changed by hand, which is not the system's fault.
 type dueBy func(time.Duration) float64
 
 // between is how much was due between the starts of two slices.
