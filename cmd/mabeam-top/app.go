@@ -118,8 +118,12 @@ func (a *app) engine(isolate bool) (stress.Engine, error) {
 	if err != nil {
 		a.warn(err)
 	}
+	best, err := loadBest()
+	if err != nil {
+		a.warn(err)
+	}
 	e := stress.Engine{
-		Tool: tool(), Host: report.Host(host), Baselines: verdict.Builtin(),
+		Tool: tool(), Host: report.Host(host), Baselines: verdict.Builtin(), Best: best,
 		Command:  append([]string{"mabeam-top"}, a.args...),
 		Profiles: a.flags.profiles, Isolate: isolate,
 	}

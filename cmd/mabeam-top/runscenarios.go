@@ -241,14 +241,42 @@ func (a *app) textOptions() report.TextOptions {
 	return options
 }
 
-// save puts the report to those of past runs.
+// save puts the report to those of past runs, and its figures to the best ones if they
+// are.
 func save(r report.Report) error {
 	store, err := report.DefaultStore()
 	if err == nil {
 		_, err = store.Save(r)
 	}
 	if err != nil {
-		return fmt.Errorf("the run is not kept among past runs: %w", err)
+		err = fmt.Errorf("the run is not kept among past runs: %w", err)
+	}
+	return errors.Join(err, keepBest(r))
+}
+
+// loadBest reads the best figures kept. Its error is a warning.
+func loadBest() (report.Best, error) {
+	path, err := report.DefaultBestFile()
+	if err != nil {
+		return report.Best{}, err
+	}
+	return report.LoadBest(path)
+}
+
+// keepBest keeps what of a run that passed is better than ever. What others have kept
+// meanwhile is read first; a broken file is replaced.
+func keepBest(r report.Report) error {
+	path, err := report.DefaultBestFile()
+	if err != nil || r.Verdict != report.Pass {
+		return nil //nolint:nilerr // without a folder the run is not kept either, which is told
+	}
+	best, _ := report.LoadBest(path) //nolint:errcheck // told when the run began
+	best, better := best.With(r)
+	if !better {
+		return nil
+	}
+	if err := best.Save(path); err != nil {
+		return fmt.Errorf("the best figures are not kept: %w", err)
 	}
 	return nil
 }

@@ -303,6 +303,9 @@ func (r *runner) Start(o ui.Order) (stream.Source, error) {
 	}
 	engine := r.engine
 	engine.Command = r.commandOf(o)
+	if best, err := loadBest(); err == nil { // else it was told in the beginning
+		engine.Best = best
+	}
 	source := engine.Source(plan)
 	if engine.Isolate {
 		// In one process the screen's part cannot be told from the load's.

@@ -26,6 +26,8 @@ type Engine struct {
 	// Command is the command line that the report tells.
 	Command   []string
 	Baselines verdict.Baselines
+	// Best are the best figures kept, which the grade goes by.
+	Best report.Best
 	// Profiles are written of the measured parts.
 	Profiles profile.Files
 	// Child is the program, with its arguments, that calls ServeChild: what
@@ -250,6 +252,7 @@ func newGroupRun(r *run, scenario, group int) *groupRun {
 	}
 	for i := range steps {
 		g.steps[i] = newStepRun(r, &steps[i], group+1, g.alone || r.engine.Isolate, len(steps) > 1)
+		g.steps[i].scenario = r.plan.Scenarios[scenario].Name
 		g.repeat = max(g.repeat, steps[i].Repeat)
 		if (steps[i].Warmup != Warmup{}) {
 			g.number = 0

@@ -21,8 +21,9 @@ import (
 // A stepRun is one step while it is carried out: what its repetitions said so
 // far.
 type stepRun struct {
-	parent *run
-	step   *Step
+	parent   *run
+	scenario string
+	step     *Step
 	// began is when it began, later by the time in which others had their
 	// turn: time since then is the step's own.
 	began time.Time
@@ -407,8 +408,9 @@ func (s *stepRun) finish(ctx context.Context, waited bool) report.Step {
 	}
 	result = verdict.Judge(result, verdict.Against{
 		Baselines: s.parent.engine.Baselines, Tolerance: s.step.Tolerance,
-		Exact: s.step.exact(), Declared: s.step.declared(), Timed: s.step.timed(), Floors: s.floors(),
+		Exact: s.step.exact(), Declared: s.step.declared(), Floors: s.floors(),
 		Thresholds: s.step.Thresholds, Series: s.series,
+		Best:         s.parent.engine.Best.Of(s.parent.engine.Host, s.scenario, result),
 		Inconclusive: s.inconclusive, CPUs: s.parent.engine.Host.CPUs,
 		Known: s.step.unreachable(s.parent.engine.Baselines),
 	})

@@ -241,7 +241,7 @@ func (l *lineMode) tellReport() {
 
 // textOptions are those of reports: without colours.
 func (l *lineMode) textOptions() report.TextOptions {
-	return report.TextOptions{Width: 100, ASCII: l.cfg.ASCII}
+	return report.TextOptions{Width: 80, ASCII: l.cfg.ASCII}
 }
 
 // interrupted ends a run that a signal ends, and tells what it came to.

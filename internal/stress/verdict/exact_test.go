@@ -365,3 +365,31 @@ func TestConditionText(t *testing.T) {
 		}
 	}
 }
+
+// TestNearTheBest says how near a metric comes to the best figure kept.
+func TestNearTheBest(t *testing.T) {
+	b := tableOf(t, floors)
+	for name, c := range map[string]struct {
+		value  any
+		floors string
+		best   map[string]float64
+		want   float64 // 0 for none
+	}{
+		"as good":        {500_000.0, "c", map[string]float64{"rate": 2}, 1},
+		"half as good":   {500_000.0, "c", map[string]float64{"rate": 4}, 0.5},
+		"better":         {500_000.0, "c", map[string]float64{"rate": 1}, 2},
+		"none kept":      {500_000.0, "c", nil, 0},
+		"no floor":       {500_000.0, "", map[string]float64{"rate": 2}, 0},
+		"not measured":   {nil, "c", map[string]float64{"rate": 2}, 0},
+		"of another":     {500_000.0, "c", map[string]float64{"time_ms": 2}, 0},
+		"not a figure":   {0.0, "c", map[string]float64{"rate": 2}, 0},
+		"nothing at all": {500_000.0, "c", map[string]float64{"rate": 0}, 0},
+	} {
+		step := measured("c", map[string]report.Metric{"rate": metric(c.value, "1/s")})
+		step.Params, step.Reference = map[string]any{"agents": 10}, map[string]float64{"hand_over": 200}
+		m := Judge(step, Against{Baselines: b, Tolerance: 0.2, Floors: c.floors, Best: c.best}).Metrics["rate"]
+		if (m.OfBest == nil) != (c.want == 0) || m.OfBest != nil && math.Abs(*m.OfBest-c.want) > 1e-12 {
+			t.Errorf("%s: %v, want %v", name, m.OfBest, c.want)
+		}
+	}
+}

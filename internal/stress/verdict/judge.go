@@ -23,14 +23,14 @@ type Against struct {
 	// that a step lacks are filled in without a value.
 	Declared map[string]report.Metric
 	// Floors is the component whose floors the step is held against; empty for none.
-	Floors     string
+	Floors string
+	// Best are the best figures kept, by the metric's name: how many times better than
+	// its floor each was.
+	Best       map[string]float64
 	Thresholds []Threshold
 	// Series are what the probes of windowed thresholds showed, by the
 	// threshold's metric and in its unit, one series a repetition.
 	Series map[string][]Series
-	// Timed are the bools that other programs can make false, as they depend on how
-	// fast the machine was.
-	Timed []string
 	// Inconclusive is why the step is, if it is.
 	Inconclusive string
 	// Known is what explains a failure and was known before; it is told before all
@@ -184,22 +184,20 @@ func judgeMetrics(step report.Step, against Against) map[string]report.Metric {
 		if m.Unit != "bool" || relaxed(name, against) {
 			m.Undecided = ""
 		}
-		m.Status = report.StatusInfo
+		m.Status, m.OfBest = report.StatusInfo, nil
 		if b, ok := baselines[name]; ok {
 			m = HoldMetric(m, b, against.Tolerance)
 		}
 		if f, better, ok := against.Baselines.floorOf(against.Floors, name, step.Params); ok && !relaxed(name, against) && samplesCount(judged, name) >= leastRepetitions {
 			m = holdFloor(m, f, step.Reference, better)
 		}
+		m = near(m, against.Best[name])
 		m = doubt(m, step, against.CPUs)
 		if c, ok := against.Exact[name]; ok && !relaxed(name, against) {
 			m = holdExact(m, c.Condition)
-			if taken, ok := disturbed(step, against.CPUs); ok && c.Timed && m.Status == report.StatusFail {
-				m.Undecided = fmt.Sprintf("is not as it must be, %s, while other programs took %s of the machine: run it again without them", report.InUnit(m.Must, m.Unit), report.Percent(taken))
+			if c.Timed {
+				m = doubtTimed(m, step, against.CPUs)
 			}
-		}
-		if slices.Contains(against.Timed, name) && !relaxed(name, against) {
-			m = doubtTimed(m, step, against.CPUs)
 		}
 		judged[name] = m
 	}
@@ -288,6 +286,16 @@ func holdFloor(m report.Metric, f floor, reference map[string]float64, better re
 		m.Status = report.StatusFail
 	case m.Status == report.StatusInfo:
 		m.Status = report.StatusPass
+	}
+	return m
+}
+
+// near says of a metric with a floor how near it comes to the best figure kept; 0 is
+// none.
+func near(m report.Metric, best float64) report.Metric {
+	if over, ok := m.OverFloor(); ok && best > 0 {
+		share := over / best
+		m.OfBest = &share
 	}
 	return m
 }
