@@ -74,6 +74,9 @@ const (
 	// drainFor is how long, after an open load's end, operations that were
 	// due in time may still be started.
 	drainFor = time.Second
+	// mostAges is how many different ages are recorded of operations that were
+	// never begun. Of more, neighbours count as the first of them.
+	mostAges = 100_000
 )
 
 // drive carries the load out, which has begun to pass the gate, and returns when
@@ -82,7 +85,7 @@ func (l Load) drive(ctx context.Context, op operation, workers []worker, counter
 	defer gate.end()
 	for i := range workers {
 		w := &workers[i]
-		w.cell, w.fail, w.base = &counters.cells[i%counterCells], fail, time.Now()
+		w.cell, w.fail = &counters.cells[i%counterCells], fail
 	}
 	var work func(context.Context, *worker)
 	if len(l.Stages) > 0 {
