@@ -304,6 +304,8 @@ type loadSource struct {
 	envs []*Env
 	last report.Operations
 	at   time.Time
+	// intervals are those of the last reading, one for each of envs.
+	intervals []interval
 }
 
 // watch says which steps' loads are told from now on.
@@ -314,7 +316,7 @@ func (l *loadSource) watch(parts []*partRun) {
 	for _, p := range parts {
 		l.envs = append(l.envs, p.env)
 	}
-	l.at = time.Time{}
+	l.at, l.intervals = time.Time{}, nil
 }
 
 // Read tells what the loads did since the last reading. Between repetitions
@@ -329,6 +331,7 @@ func (l *loadSource) Read(now time.Time, put func(string, float64)) {
 	var inflight int64
 	var lag time.Duration
 	recent := NewHistogram()
+	l.intervals = nil
 	for _, e := range l.envs {
 		t := e.counters.totals()
 		e.lateness.sample(e.counters.late.Load(), t.Attempted)
@@ -337,12 +340,9 @@ func (l *loadSource) Read(now time.Time, put func(string, float64)) {
 		total.Failed += t.Failed
 		inflight += e.counters.inflight()
 		lag = max(lag, time.Duration(e.counters.lag.Swap(0)))
-		e.mu.Lock()
-		recorders := slices.Clone(e.recorders)
-		e.mu.Unlock()
-		for _, rec := range recorders {
-			rec.Recent(recent.Merge)
-		}
+		i := e.interval(now)
+		recent.Merge(i.Latency)
+		l.intervals = append(l.intervals, i)
 	}
 	put("inflight", float64(inflight))
 	put("generator_lag_ms", Milliseconds(lag))

@@ -42,7 +42,10 @@ type Env struct {
 	earlier  atomic.Int64 // operations of the loads before the one that runs
 
 	mu           sync.Mutex
-	recorders    []*Recorder
+	recorders    []*Recorder       // of the load that runs
+	workers      []worker          // of the load that runs
+	ended        *Histogram        // of loads that ended since the last sample
+	sampled      report.Operations // in all, at the last sample
 	results      map[string]sample
 	errors       []report.Error
 	operations   report.Operations
@@ -105,8 +108,9 @@ type Driven struct {
 	// Took is from the start of the first operation to the end of the last;
 	// pauses between loads are not in it.
 	Took time.Duration
-	// Latency is of every operation that ended, failed ones too; nil of a load
-	// with a Recorder, which has it.
+	// Latency is of every operation that ended, failed ones too, and of every one
+	// that was due and never begun, for as long as it had been due when it was
+	// given up. It is nil of a load with a Recorder, which has it.
 	Latency *Histogram
 	// Late is how many operations of an open load the generator began late,
 	// although a worker was free.
@@ -174,6 +178,11 @@ func (e *Env) Prepare(l Load) *Driver {
 		d.recorder = NewRecorder()
 	}
 	d.workers = newWorkers(l, d.recorder)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.ended == nil {
+		e.ended = NewHistogram()
+	}
 	return d
 }
 
@@ -189,14 +198,7 @@ func (e *Env) Drive(ctx context.Context, l Load, op func(context.Context, Op) er
 // when ctx has ended.
 func (d *Driver) Drive(ctx context.Context, op func(context.Context, Op) error) (Driven, error) {
 	e := d.env
-	e.mu.Lock()
-	e.recorders = append(e.recorders, d.recorder)
-	e.mu.Unlock()
-	defer func() {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		e.recorders = slices.DeleteFunc(e.recorders, func(r *Recorder) bool { return r == d.recorder })
-	}()
+	defer e.attach(d)()
 	before, lateBefore := e.counters.totals(), e.counters.late.Load()
 	loading, stop := context.WithCancel(ctx)
 	defer stop()

@@ -208,6 +208,18 @@ func (g *gate) due(now time.Time) int64 {
 	return int64(g.load.tempo.by(g.clock.at(now).Sub(g.load.begun)))
 }
 
+// waiting returns for how long the first operation has been due that has not
+// begun, if so many have; 0 if none is due, or the load is no open one.
+func (g *gate) waiting(now time.Time, begun int) time.Duration {
+	g.helm.mu.Lock()
+	defer g.helm.mu.Unlock()
+	if g.load == nil || g.load.tempo == nil || begun >= g.load.tempo.count() {
+		return 0
+	}
+	at, _ := g.load.tempo.due(begun)
+	return max(g.clock.at(now).Sub(g.load.begun)-at, 0)
+}
+
 // offered tells what was due when of the latest load that is over.
 func (g *gate) offered() turns {
 	g.helm.mu.Lock()
