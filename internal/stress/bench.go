@@ -233,7 +233,7 @@ func newPartRun(b *bench, j job, i int, seed uint64, system *mabeam.System, opti
 		measurement: step.Measurement, system: system, options: options,
 		watch: func(other *mabeam.System) { b.system.Store(other) },
 		began: time.Now().Add(-own.Elapsed), aborted: own.aborted, results: map[string]sample{},
-		gate: newGate(b.helm),
+		gate: newGate(b.helm), ended: NewHistogram(), recent: NewHistogram(),
 	}
 	env.driving = func(loadEvent) {}
 	if j.Number == 0 {

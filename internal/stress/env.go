@@ -45,6 +45,7 @@ type Env struct {
 	recorders    []*Recorder       // of the load that runs
 	workers      []worker          // of the load that runs
 	ended        *Histogram        // of loads that ended since the last sample
+	recent       *Histogram        // of the last interval
 	sampled      report.Operations // in all, at the last sample
 	results      map[string]sample
 	errors       []report.Error
@@ -178,11 +179,6 @@ func (e *Env) Prepare(l Load) *Driver {
 		d.recorder = NewRecorder()
 	}
 	d.workers = newWorkers(l, d.recorder)
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.ended == nil {
-		e.ended = NewHistogram()
-	}
 	return d
 }
 

@@ -1,6 +1,7 @@
 package stress
 
 import (
+	"slices"
 	"time"
 
 	"mabeam-top/internal/stress/report"
@@ -9,7 +10,7 @@ import (
 // An interval is what the loads of one step did between two samples of the probes.
 type interval struct {
 	// Latency is of the operations that ended in it, and of those that were given
-	// up in it. A histogram belongs to whoever asked for the interval.
+	// up in it. It is valid until the next call of Env.interval.
 	Latency *Histogram
 	// Operations are those that ended in it; Attempted are those that became due.
 	// Of a load that was broken off more can have become due than were attempted
@@ -28,7 +29,8 @@ type interval struct {
 func (e *Env) interval(now time.Time) interval {
 	totals := e.counters.totals()
 	totals.Attempted = e.asked(now)
-	i := interval{Latency: NewHistogram(), Inflight: e.counters.inflight(), Oldest: e.oldest(now)}
+	i := interval{Latency: e.recent, Inflight: e.counters.inflight(), Oldest: e.oldest(now)}
+	i.Latency.Reset()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	i.Operations = report.Operations{
@@ -36,10 +38,8 @@ func (e *Env) interval(now time.Time) interval {
 		Failed: totals.Failed - e.sampled.Failed, Dropped: totals.Dropped - e.sampled.Dropped,
 	}
 	e.sampled = totals
-	if e.ended != nil {
-		i.Latency.Merge(e.ended)
-		e.ended.Reset()
-	}
+	i.Latency.Merge(e.ended)
+	e.ended.Reset()
 	for _, r := range e.recorders {
 		r.Recent(i.Latency.Merge)
 	}
@@ -71,13 +71,8 @@ func (e *Env) attach(d *Driver) (detach func()) {
 	return func() {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		for i, r := range e.recorders {
-			if r == d.recorder {
-				r.Recent(e.ended.Merge)
-				e.recorders = append(e.recorders[:i:i], e.recorders[i+1:]...)
-				break
-			}
-		}
+		d.recorder.Recent(e.ended.Merge)
+		e.recorders = slices.DeleteFunc(e.recorders, func(r *Recorder) bool { return r == d.recorder })
 		e.workers = nil
 	}
 }

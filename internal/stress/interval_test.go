@@ -9,7 +9,10 @@ import (
 
 // measuring returns an environment whose loads nobody holds.
 func measuring() *Env {
-	return &Env{gate: newGate(newHelm()), aborted: context.Background(), driving: func(loadEvent) {}, results: map[string]sample{}}
+	return &Env{
+		gate: newGate(newHelm()), aborted: context.Background(), driving: func(loadEvent) {}, results: map[string]sample{},
+		ended: NewHistogram(), recent: NewHistogram(),
+	}
 }
 
 // In a stall nothing ends, and each interval says for how long something has been
