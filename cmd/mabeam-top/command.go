@@ -40,7 +40,8 @@ const exitCodes = `  0    every verdict is pass or warn
   3    something could not be measured (error, timeout, inconclusive), or the
        report could not be written
   130  interrupted (SIGINT), 143 terminated (SIGTERM): what the repetitions that
-       had finished measured is reported; a second signal ends at once`
+       had finished measured is reported; a second signal, 0.25 s later or more,
+       ends at once`
 
 // rootCommand is the command line.
 func (a *app) rootCommand() *cobra.Command {
@@ -202,6 +203,7 @@ func (a *app) childCommand() *cobra.Command {
 		Hidden: true,
 		Args:   noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			leaveSignalsToParent()
 			if err := stress.ServeChild(cmd.Context(), catalogue(), verdict.Builtin().Components(), a.stdin, a.stdout); err != nil {
 				return failure{err}
 			}

@@ -158,38 +158,88 @@ func (f *flags) settings() (settings, error) {
 		problems = append(problems, err)
 	}
 	if f.saveBaseline != "" {
-		if err := report.CheckBaselineName(f.saveBaseline); err != nil {
+		if err := checkSaveBaseline(f.saveBaseline); err != nil {
 			problems = append(problems, fmt.Errorf("--save-baseline: %w", err))
 		}
 	}
 	if f.failOnRegression && f.baseline == "" {
 		problems = append(problems, errors.New("--fail-on-regression needs a --baseline to compare with"))
 	}
-	for i, path := range f.outputs {
-		_, known := report.FormatOf(path)
-		switch {
-		case !known:
-			problems = append(problems, fmt.Errorf("--output %s: the format is told by the ending, which is none of %s", path, strings.Join(report.Endings(), ", ")))
-		case slices.Contains(f.outputs[:i], path):
-			problems = append(problems, fmt.Errorf("--output %s: it is there twice", path))
-		case !isFolder(filepath.Dir(path)):
-			problems = append(problems, fmt.Errorf("--output %s: there is no folder %s", path, filepath.Dir(path)))
-		}
-	}
-	written := slices.Clone(f.outputs)
-	for _, file := range []struct{ flag, path string }{
-		{"record", f.record}, {"cpuprofile", f.profiles.CPU}, {"memprofile", f.profiles.Memory}, {"trace", f.profiles.Trace},
-	} {
-		switch {
-		case file.path == "":
-		case slices.Contains(written, file.path):
-			problems = append(problems, fmt.Errorf("--%s %s: another flag writes to it too", file.flag, file.path))
-		case !isFolder(filepath.Dir(file.path)):
-			problems = append(problems, fmt.Errorf("--%s %s: there is no folder %s", file.flag, file.path, filepath.Dir(file.path)))
-		}
-		written = append(written, file.path)
-	}
+	problems = append(problems, f.checkFiles()...)
 	return s, errors.Join(problems...)
+}
+
+// checkFiles checks that the files which the flags name can be written, so that
+// no run is made whose results would be lost. It leaves no file behind, and
+// those that are there as they are.
+func (f *flags) checkFiles() []error {
+	type file struct{ flag, path string }
+	var files []file
+	for _, path := range f.outputs {
+		files = append(files, file{"output", path})
+	}
+	files = append(files, file{"record", f.record}, file{"cpuprofile", f.profiles.CPU}, file{"memprofile", f.profiles.Memory}, file{"trace", f.profiles.Trace})
+	var problems []error
+	writers := make(map[string]string)
+	for _, file := range files {
+		if file.path == "" {
+			continue
+		}
+		place := placeOf(file.path)
+		if err := checkFile(file.flag, file.path, writers[place]); err != nil {
+			problems = append(problems, fmt.Errorf("--%s %s: %w", file.flag, file.path, err))
+		}
+		writers[place] = file.flag
+	}
+	return problems
+}
+
+// checkFile checks one of them; other is the flag before it that writes to the
+// same place, and empty if none does.
+func checkFile(flag, path, other string) error {
+	_, known := report.FormatOf(path)
+	switch {
+	case flag == "output" && !known:
+		return fmt.Errorf("the format is told by the ending, which is none of %s", strings.Join(report.Endings(), ", "))
+	case other == flag:
+		return errors.New("it is there twice")
+	case other != "":
+		return errors.New("another flag writes to it too")
+	case !isFolder(filepath.Dir(path)):
+		return fmt.Errorf("there is no folder %s", filepath.Dir(path))
+	}
+	if err := report.CheckWritable(path); err != nil {
+		return fmt.Errorf("cannot be written: %w", err)
+	}
+	return nil
+}
+
+// placeOf returns the same text for two paths that lead to the same file, whether
+// it is there yet or not.
+func placeOf(path string) string {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return path
+	}
+	if target, err := filepath.EvalSymlinks(absolute); err == nil {
+		return target
+	}
+	if folder, err := filepath.EvalSymlinks(filepath.Dir(absolute)); err == nil {
+		return filepath.Join(folder, filepath.Base(absolute))
+	}
+	return absolute
+}
+
+// checkSaveBaseline checks that a baseline can be saved under the name.
+func checkSaveBaseline(name string) error {
+	if err := report.CheckBaselineName(name); err != nil {
+		return err
+	}
+	store, err := report.DefaultStore()
+	if err != nil {
+		return err
+	}
+	return store.CheckSaveBaseline(name)
 }
 
 // overrides reads the flags that change every scenario; an empty one changes

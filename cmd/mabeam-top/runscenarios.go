@@ -96,12 +96,13 @@ func (a *app) headless(plan stress.Plan, earlier *stress.Earlier) error {
 	if earlier != nil {
 		source = stress.Compared(source, *earlier)
 	}
+	// Before anything is begun that a signal would leave half done.
+	ctx, signals := watchSignals(context.Background(), nil)
+	defer signals.stop()
 	listeners, err := a.listen()
 	if err != nil {
 		return err
 	}
-	ctx, signals := watchSignals(context.Background(), nil)
-	defer signals.stop()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 

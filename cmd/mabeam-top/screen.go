@@ -47,6 +47,9 @@ type showing struct {
 
 // show shows the UI until its user quits.
 func (a *app) show(s showing) error {
+	// Before anything is begun that a signal would leave half done.
+	ctx, signals := watchSignals(context.Background(), a.restorer())
+	defer signals.stop()
 	listeners, err := a.listen()
 	if err != nil {
 		return err
@@ -70,8 +73,6 @@ func (a *app) show(s showing) error {
 	if store, err := report.DefaultStore(); err == nil { // if not, save will tell
 		config.Store = &store
 	}
-	ctx, signals := watchSignals(context.Background(), a.restorer())
-	defer signals.stop()
 	result, err := ui.Run(ctx, config)
 	for _, warning := range runner.warnings {
 		a.warn(warning)

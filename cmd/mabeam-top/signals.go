@@ -6,7 +6,15 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+	"time"
+
+	"mabeam-top/internal/stress/report"
 )
+
+// sameWish is how long after the first signal another one is taken for the same
+// wish to stop. A wrapper such as GNU timeout signals the process and then its
+// group, so that one wish arrives twice.
+const sameWish = 250 * time.Millisecond
 
 // signals ends a context with the first signal that asks the program to stop,
 // so that what was measured until then can still be told, and the program with
@@ -15,6 +23,8 @@ type signals struct {
 	received chan os.Signal
 	done     chan struct{}
 	wg       sync.WaitGroup
+	// exit ends the program at once.
+	exit func(code int)
 
 	mu    sync.Mutex
 	first os.Signal
@@ -25,14 +35,24 @@ type signals struct {
 // once, it is also done when the program is asked to quit (SIGQUIT), which ends it
 // with the stacks of all that it was doing.
 func watchSignals(parent context.Context, atOnce func()) (context.Context, *signals) {
-	ctx, cancel := context.WithCancel(parent)
-	s := &signals{received: make(chan os.Signal, 2), done: make(chan struct{})}
+	s := newSignals(os.Exit)
 	signal.Notify(s.received, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	if atOnce != nil {
 		signal.Notify(s.received, syscall.SIGQUIT)
 	} else {
 		atOnce = func() {}
 	}
+	return s.watch(parent, atOnce), s
+}
+
+func newSignals(exit func(code int)) *signals {
+	return &signals{received: make(chan os.Signal, 2), done: make(chan struct{}), exit: exit}
+}
+
+// watch handles the signals that are received, and returns a context that ends
+// with the first one.
+func (s *signals) watch(parent context.Context, atOnce func()) context.Context {
+	ctx, cancel := context.WithCancel(parent)
 	s.wg.Go(func() {
 		defer cancel()
 		select {
@@ -45,15 +65,46 @@ func watchSignals(parent context.Context, atOnce func()) (context.Context, *sign
 			return
 		}
 		cancel()
+		if !s.ignoreRepeats(atOnce) {
+			return
+		}
 		select {
 		case sig := <-s.received:
 			dump(sig, atOnce)
 			atOnce()
-			os.Exit(signalCode(sig))
+			report.RemoveUnfinished()
+			s.exit(signalCode(sig))
 		case <-s.done:
 		}
 	})
-	return ctx, s
+	return ctx
+}
+
+// ignoreRepeats takes in what is received within sameWish of the first signal. It
+// returns false if the listening ends meanwhile.
+func (s *signals) ignoreRepeats(atOnce func()) bool {
+	over := time.NewTimer(sameWish)
+	defer over.Stop()
+	for {
+		select {
+		case sig := <-s.received:
+			dump(sig, atOnce)
+		case <-over.C:
+			// On a busy machine this goroutine may be late, and what came in
+			// time still waits.
+			for {
+				select {
+				case sig := <-s.received:
+					dump(sig, atOnce)
+					continue
+				default:
+					return true
+				}
+			}
+		case <-s.done:
+			return false
+		}
+	}
 }
 
 // dump ends the program with its stacks if the signal asks for that.
@@ -66,6 +117,16 @@ func dump(sig os.Signal, atOnce func()) {
 	if p, err := os.FindProcess(os.Getpid()); err == nil && p.Signal(sig) == nil {
 		select {} // until the runtime has heard of it
 	}
+}
+
+// leaveSignalsToParent lets a child process live on when a signal asks it to stop
+// that was sent to it as well as to its parent, such as by a service manager
+// that stops all processes of a service. The parent tells the child what to do,
+// and wants its results first; if the parent is gone, the child ends with its
+// input.
+func leaveSignalsToParent() {
+	// Received and dropped, instead of signal.Ignore: that would be inherited.
+	signal.Notify(make(chan os.Signal, 1), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 }
 
 // stop ends the listening: from then on a signal does what it does by itself.

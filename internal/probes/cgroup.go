@@ -21,7 +21,8 @@ type ControlGroup struct {
 	// Version is 1 or 2.
 	Version int
 	// Path is its folder, and Mount the topmost folder of its tree that can be
-	// seen.
+	// seen. Path is Mount or below it: a group above the mount counts as the
+	// mount.
 	Path, Mount string
 }
 
@@ -46,15 +47,22 @@ func ControlGroups(root fs.FS) ([]ControlGroup, error) {
 		if !ok {
 			continue
 		}
-		// Within a container the group's path may be told as the host sees
-		// it, while the mount shows only what lies below its root.
-		below, ok := strings.CutPrefix(group, strings.TrimSuffix(m.root, "/"))
-		if !ok {
-			below = "/"
-		}
-		found = append(found, ControlGroup{Version: m.version, Path: path.Join(m.point, below), Mount: path.Clean(m.point)})
+		found = append(found, ControlGroup{Version: m.version, Path: path.Join(m.point, m.below(group)), Mount: path.Clean(m.point)})
 	}
 	return found, nil
+}
+
+// folders returns the folders of the group and of those above it, up to the
+// mount. It ends at the root of the file system at the latest, whatever the
+// paths are.
+func (g ControlGroup) folders() []string {
+	var all []string
+	for dir := g.Path; ; dir = path.Dir(dir) {
+		all = append(all, dir)
+		if dir == g.Mount || dir == path.Dir(dir) {
+			return all
+		}
+	}
 }
 
 // cgroupMemoryLimit returns the memory limit in bytes that this process's
@@ -72,15 +80,12 @@ func cgroupMemoryLimit(root fs.FS) (uint64, error) {
 		if g.Version == 1 {
 			file = "memory.limit_in_bytes"
 		}
-		for dir := g.Path; ; dir = path.Dir(dir) {
+		for _, dir := range g.folders() {
 			l, err := readLimit(root, path.Join(dir, file))
 			if err != nil {
 				return 0, err
 			}
 			limit = min(limit, l)
-			if dir == g.Mount {
-				break
-			}
 		}
 	}
 	return limit, nil
@@ -115,6 +120,20 @@ type cgroupMount struct {
 	version int
 	// root is the group that is mounted, and point where.
 	root, point string
+}
+
+// below returns the path of a group below the mount, and "/", which is the mount
+// itself, for a group that the mount does not show. In a container the kernel
+// may report the group as the host sees it, while the mount shows only what is
+// below its root. In a control group namespace it reports a group outside of the
+// namespace as a path that begins with "/..".
+func (m cgroupMount) below(group string) string {
+	rest, ok := strings.CutPrefix(group, strings.TrimSuffix(m.root, "/"))
+	outside := !ok || rest != "" && rest[0] != '/' && group[0] == '/'
+	if outside || slices.Contains(strings.Split(rest, "/"), "..") {
+		return "/"
+	}
+	return rest
 }
 
 // cgroupMounts picks them from the text of /proc/self/mountinfo, whose lines

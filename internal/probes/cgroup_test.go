@@ -2,6 +2,7 @@ package probes
 
 import (
 	"math"
+	"slices"
 	"testing"
 	"testing/fstest"
 )
@@ -67,6 +68,51 @@ func TestCgroupMemoryLimit(t *testing.T) {
 			"proc/self/mountinfo":                        "35 31 0:32 /docker/abc /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n",
 			"sys/fs/cgroup/memory/memory.limit_in_bytes": "1000000\n",
 		}, 1000000},
+		"v1, a mount whose root only begins like the group": {map[string]string{
+			"proc/self/cgroup":                               "4:memory:/docker/abcdef\n",
+			"proc/self/mountinfo":                            "35 31 0:32 /docker/abc /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n",
+			"sys/fs/cgroup/memory/memory.limit_in_bytes":     "1000000\n",
+			"sys/fs/cgroup/memorydef/memory.limit_in_bytes":  "2000\n",
+			"sys/fs/cgroup/memory/def/memory.limit_in_bytes": "2000\n",
+		}, 1000000},
+		"v2, the group above the namespace": {map[string]string{
+			"proc/self/cgroup":         "0::/..\n",
+			"proc/self/mountinfo":      v2,
+			"sys/fs/cgroup/memory.max": "1000000\n",
+			"sys/fs/memory.max":        "2000\n",
+		}, 1000000},
+		"v2, a group beside the namespace": {map[string]string{
+			"proc/self/cgroup":                      "0::/../user.slice/x\n",
+			"proc/self/mountinfo":                   v2,
+			"sys/fs/cgroup/memory.max":              "1000000\n",
+			"sys/fs/user.slice/x/memory.max":        "2000\n",
+			"sys/fs/cgroup/user.slice/x/memory.max": "2000\n",
+		}, 1000000},
+		"v2, a group that leaves the mount further down": {map[string]string{
+			"proc/self/cgroup":         "0::/a/../../..\n",
+			"proc/self/mountinfo":      v2,
+			"sys/fs/cgroup/memory.max": "1000000\n",
+		}, 1000000},
+		"v2, a mount of the group above the namespace": {map[string]string{
+			"proc/self/cgroup":           "0::/../x\n",
+			"proc/self/mountinfo":        "30 23 0:26 /.. /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
+			"sys/fs/cgroup/x/memory.max": "1000000\n",
+		}, 1000000},
+		"v2, an empty group": {map[string]string{
+			"proc/self/cgroup":         "0::\n",
+			"proc/self/mountinfo":      v2,
+			"sys/fs/cgroup/memory.max": "1000000\n",
+		}, 1000000},
+		"v2, a relative group": {map[string]string{
+			"proc/self/cgroup":           "0::x\n",
+			"proc/self/mountinfo":        v2,
+			"sys/fs/cgroup/x/memory.max": "1000000\n",
+		}, 1000000},
+		"v2, a relative mount": {map[string]string{
+			"proc/self/cgroup":    "0::/../x\n",
+			"proc/self/mountinfo": "30 23 0:26 / . rw - cgroup2 cgroup2 rw\n",
+			"memory.max":          "1000000\n",
+		}, 1000000},
 		"both versions, the lesser counts": {map[string]string{
 			"proc/self/cgroup":                             "4:memory:/a\n0::/b\n",
 			"proc/self/mountinfo":                          v1 + "41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n",
@@ -94,5 +140,24 @@ func TestCgroupMemoryLimit(t *testing.T) {
 				t.Errorf("limit %d, error %v; want %d", got, err, c.want)
 			}
 		})
+	}
+}
+
+// Walking up ends, whatever the paths are.
+func TestControlGroupFolders(t *testing.T) {
+	for _, c := range []struct {
+		path, mount string
+		want        []string
+	}{
+		{"/m/a/b", "/m", []string{"/m/a/b", "/m/a", "/m"}},
+		{"/m", "/m", []string{"/m"}},
+		{"/a", "/m", []string{"/a", "/"}},
+		{"/", "/m", []string{"/"}},
+		{"a/b", "/m", []string{"a/b", "a", "."}},
+		{"", "/m", []string{"", "."}},
+	} {
+		if got := (ControlGroup{Path: c.path, Mount: c.mount}).folders(); !slices.Equal(got, c.want) {
+			t.Errorf("from %q up to %q: %q, want %q", c.path, c.mount, got, c.want)
+		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"runtime/debug"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,6 +48,8 @@ type watcher interface {
 	pass(at time.Time, e stream.Event, measured bool)
 	// driving says that a part begins or ends a load.
 	driving(at time.Time, part int, l loadEvent)
+	// took says what a part's own load has done since the sample before.
+	took(at time.Time, part int, i interval)
 }
 
 // A loadEvent says that a load begins, and which, or ends.
@@ -69,6 +70,8 @@ type job struct {
 	Number   int           `json:"number"`
 	Parts    []part        `json:"parts"`
 	Profiles profile.Files `json:"profiles"`
+	// Reference says that reference works are to be measured around the repetition.
+	Reference bool `json:"reference,omitempty"`
 }
 
 // A part is a step's part of a job.
@@ -138,7 +141,10 @@ func (b *bench) close() error { return nil }
 func (b *bench) run(ctx context.Context, j job, w watcher) (_ []outcome, _ profile.Part, err error) {
 	// What the last repetition left behind is not this one's.
 	runtime.GC()
-	figures := []reference.Figures{measureReference()}
+	var figures []reference.Figures
+	if j.Reference {
+		figures = append(figures, measureReference())
+	}
 	goroutines := runtime.NumGoroutine()
 	scenario := &b.plan.Scenarios[j.Scenario]
 	options, err := scenario.System.options()
@@ -188,7 +194,13 @@ func (b *bench) run(ctx context.Context, j job, w watcher) (_ []outcome, _ profi
 		lookMu.Lock() // the last sample of a repetition is taken by another goroutine
 		defer lookMu.Unlock()
 		// While the load is held there is nothing to measure.
-		w.pass(at, stream.Event{Type: stream.SampleTaken, Sample: values, Inspection: b.look(&look, at)}, measured.Load() && !b.helm.clock.isStill())
+		counts := measured.Load() && !b.helm.clock.isStill()
+		for i, one := range b.load.taken() {
+			if counts {
+				w.took(at, i, one.with(values))
+			}
+		}
+		w.pass(at, stream.Event{Type: stream.SampleTaken, Sample: values, Inspection: b.look(&look, at)}, counts)
 	}
 	sampling, stopSampling := context.WithCancel(context.WithoutCancel(ctx))
 	var samples, loads sync.WaitGroup
@@ -214,7 +226,9 @@ func (b *bench) run(ctx context.Context, j job, w watcher) (_ []outcome, _ profi
 	if err = stop(); err == nil && ctx.Err() == nil {
 		tellLeftBehind(ctx, parts, goroutines)
 	}
-	figures = append(figures, measureReference())
+	if j.Reference {
+		figures = append(figures, measureReference())
+	}
 	outcomes := make([]outcome, len(parts))
 	for i, p := range parts {
 		outcomes[i] = p.env.outcome()
@@ -274,7 +288,7 @@ func newPartRun(b *bench, j job, i int, seed uint64, system *mabeam.System, opti
 	seed = repetitionSeed(seed, step.Name, j.Number)
 	env := &Env{
 		Params: step.Params, Rand: rand.New(rand.NewPCG(seed, uint64(j.Number))),
-		measurement: step.Measurement, system: system, options: options,
+		measurement: step.Measurement, system: system, options: options, shared: len(j.Parts) > 1,
 		watch: func(other *mabeam.System) { b.system.Store(other) },
 		began: time.Now().Add(-own.Elapsed), aborted: own.aborted, results: map[string]sample{},
 		gate: newGate(b.helm),
@@ -324,84 +338,8 @@ func (p *partRun) measure(ctx context.Context) (err error) {
 	return p.env.measurement.Run(ctx, p.env)
 }
 
-// progress is what the running repetition says so far.
-func (b *bench) progress() []outcome {
-	b.load.mu.Lock()
-	envs := slices.Clone(b.load.envs)
-	b.load.mu.Unlock()
-	outcomes := make([]outcome, len(envs))
-	for i, e := range envs {
-		outcomes[i] = e.progress()
-	}
-	return outcomes
-}
-
 // options are the runtime's options for a system of this kind.
 func (s SystemSpec) options() (mabeam.Options, error) {
 	policy, err := mabeam.ParseQueuePolicy(s.BusPolicy)
 	return mabeam.Options{MaxAgents: s.MaxAgents, Mailbox: s.Mailbox, BusQueue: s.Mailbox, BusPolicy: policy}, err
-}
-
-// A loadSource supplies the probes that the loads of the running steps feed.
-type loadSource struct {
-	mu   sync.Mutex
-	envs []*Env
-	last report.Operations
-	at   time.Time
-}
-
-// watch says which steps' loads are told from now on.
-func (l *loadSource) watch(parts []*partRun) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.envs = nil
-	for _, p := range parts {
-		l.envs = append(l.envs, p.env)
-	}
-	l.at = time.Time{}
-}
-
-// Read tells what the loads did since the last reading. Between repetitions
-// there is nothing to tell.
-func (l *loadSource) Read(now time.Time, put func(string, float64)) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.envs) == 0 {
-		return
-	}
-	var total report.Operations
-	var inflight int64
-	var lag time.Duration
-	recent := NewHistogram()
-	for _, e := range l.envs {
-		t := e.counters.totals()
-		total.Attempted += e.asked(now)
-		total.Succeeded += t.Succeeded
-		total.Failed += t.Failed
-		inflight += e.counters.inflight.Load()
-		lag = max(lag, time.Duration(e.counters.lag.Swap(0)))
-		e.mu.Lock()
-		recorders := slices.Clone(e.recorders)
-		e.mu.Unlock()
-		for _, rec := range recorders {
-			rec.Recent(recent.Merge)
-		}
-	}
-	put("inflight", float64(inflight))
-	put("generator_lag_ms", Milliseconds(lag))
-	if recent.Count() > 0 {
-		put("action_p50_ms", Milliseconds(recent.Quantile(0.5)))
-		put("action_p95_ms", Milliseconds(recent.Quantile(0.95)))
-		put("action_p99_ms", Milliseconds(recent.Quantile(0.99)))
-	}
-	if since := now.Sub(l.at); !l.at.IsZero() {
-		if since < probes.ShortestSpan {
-			return // too short for a rate; the next reading covers it
-		}
-		// A load that was broken off had asked for more than it gets.
-		put("offered_per_second", PerSecond(max(total.Attempted-l.last.Attempted, 0), since))
-		put("completed_per_second", PerSecond(total.Succeeded-l.last.Succeeded, since))
-		put("failed_per_second", PerSecond(total.Failed-l.last.Failed, since))
-	}
-	l.last, l.at = total, now
 }

@@ -68,6 +68,7 @@ type message struct {
 	// all is lost if the child dies.
 	Progress []outcome    `json:"progress,omitempty"`
 	Driving  *drivingPart `json:"driving,omitempty"`
+	Took     *tookPart    `json:"took,omitempty"`
 	// Done is what the job says at its end.
 	Done *done `json:"done,omitempty"`
 }
@@ -75,6 +76,11 @@ type message struct {
 type drivingPart struct {
 	Part int `json:"part"`
 	loadEvent
+}
+
+type tookPart struct {
+	Part int `json:"part"`
+	interval
 }
 
 type done struct {
@@ -90,6 +96,7 @@ func (m message) check(job, parts int) error {
 	switch {
 	case m.Job != job && m.Event == nil,
 		m.Driving != nil && (m.Driving.Part < 0 || m.Driving.Part >= parts),
+		m.Took != nil && (m.Took.Part < 0 || m.Took.Part >= parts),
 		m.Progress != nil && len(m.Progress) != parts,
 		m.Done != nil && len(m.Done.Outcomes) != parts:
 		return errors.New("it does not speak of the job that it was given")
@@ -237,6 +244,9 @@ func (m message) tell(began time.Time, w watcher) {
 	}
 	if m.Driving != nil {
 		w.driving(at, m.Driving.Part, m.Driving.loadEvent)
+	}
+	if m.Took != nil {
+		w.took(at, m.Took.Part, m.Took.interval)
 	}
 }
 

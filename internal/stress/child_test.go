@@ -1,6 +1,7 @@
 package stress
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -507,7 +508,7 @@ func TestChildWithoutParent(t *testing.T) {
 	if err := <-served; err != nil {
 		t.Error(err)
 	}
-	if last.Done == nil || last.Done.Outcomes[0].Failure != "" || len(last.Done.Outcomes[0].Results) != 0 {
+	if last.Done == nil || last.Done.Outcomes[0].Failure != "" || len(last.Done.Outcomes[0].Results) != 1 {
 		t.Errorf("the last message is %+v", last)
 	}
 }
@@ -535,5 +536,56 @@ func TestHistogramAsJSON(t *testing.T) {
 	}
 	if err := json.Unmarshal([]byte(`{"buckets": {"-1": 1}}`), NewHistogram()); err == nil {
 		t.Error("a bucket that there is not was taken")
+	}
+}
+
+// longScenario is one of so many small steps. It is much larger with all defaults
+// filled in.
+func longScenario(steps int) string {
+	var source strings.Builder
+	source.WriteString("name: s\ntitle: S\nsteps:\n")
+	for i := range steps {
+		fmt.Fprintf(&source, "  - {measure: probe, name: step-%d}\n", i)
+	}
+	return source.String()
+}
+
+// What this program writes for a child is not held against the limits on files that
+// others have written.
+func TestChildTakesALargePlan(t *testing.T) {
+	cat := probing(nil)
+	plan := planOf(t, cat, longScenario(2000))
+	source := Show(plan.Scenarios[0])
+	if len(longScenario(2000)) > MaxSource || len(source) < MaxSource {
+		t.Fatalf("the file has %d bytes, and with all defaults %d", len(longScenario(2000)), len(source))
+	}
+	line, err := json.Marshal(order{Documents: []orderDocument{{File: plan.Scenarios[0].File, Source: string(source)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, got, err := readOrder(cat, verdict.Builtin().Components(), bufio.NewReader(strings.NewReader(string(line)+"\n")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got.Scenarios[0].Groups, plan.Scenarios[0].Groups) {
+		t.Error("the child has another plan")
+	}
+}
+
+// Nor is a deep value, which a file may have in lines, and a plan in brackets.
+func TestChildTakesADeepPlan(t *testing.T) {
+	var source strings.Builder
+	source.WriteString("name: s\ntitle: S\nsteps:\n  - measure: kinds\n    with:\n      params:\n")
+	for i := range maxNesting + 10 {
+		source.WriteString(strings.Repeat(" ", 8+i) + "a:\n")
+	}
+	source.WriteString(strings.Repeat(" ", 8+maxNesting+10) + "b: 1\n")
+	plan := planOf(t, testCatalogue, source.String())
+	line, err := json.Marshal(order{Documents: []orderDocument{{File: plan.Scenarios[0].File, Source: string(Show(plan.Scenarios[0]))}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := readOrder(testCatalogue, testComponents, bufio.NewReader(strings.NewReader(string(line)+"\n"))); err != nil {
+		t.Error(err)
 	}
 }

@@ -168,6 +168,11 @@ func (l *problemList) documents(source []byte) []*node {
 		l.add(position{line, column}, "the file is not UTF-8 text from here on; save it as UTF-8")
 		return nil
 	}
+	return l.parsed(source)
+}
+
+// parsed is documents without the limits on what others have written.
+func (l *problemList) parsed(source []byte) []*node {
 	// Duplicate keys are allowed here and told later, all of them.
 	file, err := parser.ParseBytes(source, 0, parser.AllowDuplicateMapKey())
 	if err != nil {

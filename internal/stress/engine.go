@@ -325,6 +325,7 @@ func (g *groupRun) finish(ctx context.Context) {
 // says of each step.
 func (g *groupRun) repetition(ctx context.Context) {
 	j := job{Scenario: g.scenario, Group: g.group, Number: g.number}
+	j.Reference = j.Number > 0 && len(g.parent.engine.Baselines.Works()) > 0
 	var taking []*stepRun
 	for i, step := range g.steps {
 		if step.takes(j.Number) {
@@ -366,13 +367,16 @@ func (w jobWatcher) pass(at time.Time, e stream.Event, measured bool) {
 	for _, s := range w.steps {
 		switch {
 		case e.Type == stream.SampleTaken && measured:
-			s.sample(at, e.Sample)
+			s.sample(e.Sample)
 		case e.Type == stream.FaultInjected && e.Fault != nil && e.Fault.Step == s.step.Name:
 			s.injected(at, *e.Fault)
 		}
 	}
 	w.parent.emitAt(at, e)
 }
+
+// took implements watcher.
+func (w jobWatcher) took(at time.Time, part int, i interval) { w.steps[part].took(at, i) }
 
 // driving implements watcher.
 func (w jobWatcher) driving(at time.Time, part int, l loadEvent) {

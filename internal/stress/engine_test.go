@@ -28,10 +28,10 @@ func probing(seen func(*Env)) Catalogue {
 		Metrics: []Metric{
 			{Name: "time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms"},
 			{Name: "repetition", Unit: "count", Better: report.Neither},
-			{Name: "rate", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second"},
+			{Name: "rate", Unit: "1/s", Better: report.Higher, Must: ">= 0", Probe: "completed_per_second"},
 			{Name: "kind", Unit: "text"},
 			{Name: "fine", Unit: "bool"},
-			{Name: "missing", Unit: "count", Better: report.Neither},
+			{Name: "missing", Unit: "count", Better: report.Neither, Given: func(p Params) bool { return p.Text("mode") == "missing" }},
 		},
 		Check: CheckLoad,
 		OwnProcess: func(p Params) (Limits, bool) {
@@ -145,7 +145,7 @@ func scenarioOf(steps string) string {
 func TestEngineMeasures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		plan := planOf(t, probing(nil), scenarioOf(
-			"  - {measure: probe, name: a, repeat: 3, with: {operations: 100}, thresholds: {time_ms.p99: '< 2.1', time_ms.max: '< 1'}}\n"+
+			"  - {measure: probe, name: a, repeat: 3, with: {operations: 100}, thresholds: {time_ms.p95: '< 2.1', time_ms.max: '< 1'}}\n"+
 				"  - {measure: probe, name: b, with: {mode: errors}}\n"))
 		_, r := collect(context.Background(), t, Engine{Baselines: verdict.Builtin()}.Source(plan))
 		a, b := r.Scenarios[0].Steps[0], r.Scenarios[0].Steps[1]
@@ -494,7 +494,7 @@ func TestWarmupLastsItsTime(t *testing.T) {
 func TestBrokenInARepetition(t *testing.T) {
 	runs := 0
 	cat := Catalogue{{
-		Name: "fragile", Summary: "Does it hold?", Metrics: []Metric{{Name: "number", Unit: "count"}},
+		Name: "fragile", Summary: "Does it hold?", Metrics: []Metric{{Name: "number", Unit: "count", Must: ">= 0"}},
 		Run: func(_ context.Context, env *Env) error {
 			if runs++; runs == 2 {
 				return errors.New("no more")

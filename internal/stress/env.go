@@ -30,6 +30,7 @@ type Env struct {
 	measurement *Measurement
 	system      *mabeam.System
 	options     mabeam.Options
+	shared      bool                 // other steps use the system at the same time
 	watch       func(*mabeam.System) // has the probes read another system
 	warmup      Warmup               // of a warm-up only: where it ends
 	began       time.Time
@@ -39,6 +40,7 @@ type Env struct {
 	gate        *gate   // what its loads pass
 
 	counters loadCounters
+	lateness lateness
 	earlier  atomic.Int64 // operations of the loads before the one that runs
 
 	mu           sync.Mutex
@@ -48,7 +50,8 @@ type Env struct {
 	operations   report.Operations
 	driven       report.Operations // those of operations that the counters count too
 	findings     int64
-	inconclusive string // why the repetition is inconclusive
+	supplied     map[string]func() int64 // what is counted of its own, by probe
+	inconclusive string                  // why the repetition is inconclusive
 }
 
 // A sample is what one repetition says of one metric: a number, text or bool,
@@ -75,6 +78,9 @@ func (e *Env) System() *mabeam.System { return e.system }
 // Options are what the scenario says about the system.
 func (e *Env) Options() mabeam.Options { return e.options }
 
+// SharesSystem says whether other steps use the same system at the same time.
+func (e *Env) SharesSystem() bool { return e.shared }
+
 // Watch has the probes read another system than that of the repetition, and
 // faults hit it.
 func (e *Env) Watch(s *mabeam.System) {
@@ -98,6 +104,9 @@ func (e *Env) Count(n int) int {
 // What a measurement times itself while a load runs, it has to time by this.
 func (e *Env) Now() time.Time { return e.gate.clock.now() }
 
+// At is what the clock of Now showed at a moment since the load was resumed last.
+func (e *Env) At(t time.Time) time.Time { return e.gate.clock.at(t) }
+
 // Aborted says whether a threshold has ended the loads of the step.
 func (e *Env) Aborted() bool { return e.aborted.Err() != nil }
 
@@ -110,9 +119,12 @@ type Driven struct {
 	// Latency is of every operation that ended, failed ones too; nil of a load
 	// with a Recorder, which has it.
 	Latency *Histogram
-	// Late is how many operations of an open load the generator itself started
-	// too late, though the system under test had left it room.
+	// Late is how many operations of an open load the generator began late,
+	// although a worker was free.
 	Late int64
+	// Blame says who kept the generator from its schedule; nobody unless the load
+	// Lagged.
+	Blame Blame
 	report.Operations
 
 	offered turns
@@ -131,12 +143,21 @@ func (d *Driven) Add(next Driven) {
 	d.Took += next.Took
 	d.Latency.Merge(next.Latency)
 	d.Late += next.Late
+	if d.Blame.Culprit == NoCulprit || next.Undelivered() {
+		d.Blame = next.Blame
+	}
 	d.Operations.Add(next.Operations)
 }
 
-// Lagged says whether so many operations were started too late that the load
-// was another one than was asked for.
+// Lagged says whether the generator began so many operations late that the load
+// was another one than was asked for. Blame says why.
 func (d Driven) Lagged() bool { return float64(d.Late) > lateShare*float64(d.Attempted) }
+
+// Undelivered says whether the load was another one than was asked for through
+// no fault of the system under test, so that the figures say nothing about it.
+func (d Driven) Undelivered() bool {
+	return d.Blame.Culprit == OthersCulprit || d.Blame.Culprit == GeneratorCulprit
+}
 
 // PerSecond is the rate of operations that succeeded.
 func (d Driven) PerSecond() float64 { return PerSecond(d.Succeeded, d.Took) }
@@ -151,7 +172,7 @@ type Driver struct {
 	env      *Env
 	load     Load
 	recorder *Recorder
-	shards   []*Shard
+	workers  []worker
 }
 
 // Prepare gets a load ready.
@@ -159,13 +180,11 @@ func (e *Env) Prepare(l Load) *Driver {
 	if e.warmup.Operations > 0 {
 		l = l.upTo(e.warmup.Operations)
 	}
-	d := &Driver{env: e, load: l, recorder: l.Recorder, shards: make([]*Shard, l.Workers)}
+	d := &Driver{env: e, load: l, recorder: l.Recorder}
 	if d.recorder == nil {
 		d.recorder = NewRecorder()
-		for i := range d.shards {
-			d.shards[i] = d.recorder.Shard()
-		}
 	}
+	d.workers = newWorkers(l, d.recorder)
 	return d
 }
 
@@ -200,8 +219,12 @@ func (d *Driver) Drive(ctx context.Context, op func(context.Context, Op) error) 
 		return Driven{Latency: NewHistogram()}, ctx.Err()
 	}
 	start := e.gate.clock.now()
+	if len(d.load.Stages) > 0 {
+		e.lateness.begin(lateBefore, before.Attempted)
+		defer e.lateness.end()
+	}
 	calm := e.faults.during(loading)
-	d.load.drive(loading, op, d.shards, &e.counters, e.gate, e.Failed)
+	d.load.drive(loading, op, d.workers, &e.counters, e.gate, e.Failed)
 	took := e.gate.clock.now().Sub(start)
 	calm()
 	after := e.counters.totals()
@@ -213,13 +236,17 @@ func (d *Driver) Drive(ctx context.Context, op func(context.Context, Op) error) 
 		driven.Latency = d.recorder.Total()
 	}
 	driven.Late = e.counters.late.Load() - lateBefore
+	e.lateness.sample(lateBefore+driven.Late, after.Attempted)
+	if driven.Lagged() {
+		driven.Blame = e.lateness.blame(float64(driven.Late) / float64(driven.Attempted))
+	}
 	driven.offered = e.gate.offered()
 	e.mu.Lock()
 	e.operations.Add(driven.Operations)
 	e.driven.Add(driven.Operations)
 	e.mu.Unlock()
-	if driven.Lagged() && !d.load.MayLag {
-		e.Inconclusive(fmt.Sprintf("the load was not delivered: the generator itself started more than %.0f %% of the operations late; the machine is too slow, or too busy, to ask this question, so ask for a lower rate, or free some of its CPU", 100*lateShare))
+	if driven.Undelivered() && !d.load.MayLag {
+		e.Inconclusive(driven.Blame.String())
 	}
 	return driven, ctx.Err()
 }
@@ -230,7 +257,7 @@ func (e *Env) Due() int64 { return e.asked(time.Now()) }
 // asked is how many operations were due by now: those that have begun, and those
 // of an open load for which there was no worker yet.
 func (e *Env) asked(now time.Time) int64 {
-	begun := e.counters.offered.Load()
+	begun := e.counters.totals().Attempted
 	return max(begun, e.earlier.Load()+e.gate.due(now))
 }
 
@@ -242,7 +269,7 @@ func (e *Env) Rehearse(ctx context.Context, l Load, op func(context.Context, Op)
 	var failed atomic.Pointer[error]
 	gate := newGate(newHelm()) // nobody holds it
 	gate.begin(ctx, l)
-	l.drive(ctx, op, make([]*Shard, l.Workers), &counters, gate, func(err error) { failed.CompareAndSwap(nil, &err) })
+	l.drive(ctx, op, newWorkers(l, nil), &counters, gate, func(err error) { failed.CompareAndSwap(nil, &err) })
 	if err := failed.Load(); err != nil {
 		return *err
 	}
@@ -298,12 +325,6 @@ func (l Load) upTo(operations int) Load {
 		l.Operations = operations
 	}
 	return l
-}
-
-func (c *loadCounters) totals() report.Operations {
-	return report.Operations{
-		Attempted: c.offered.Load(), Succeeded: c.succeeded.Load(), Failed: c.failed.Load(), Dropped: c.dropped.Load(),
-	}
 }
 
 // Operations adds to what the step attempted, besides what Drive did.
@@ -417,6 +438,12 @@ func (e *Env) Growth(metric string, readings []float64) {
 	e.estimate(metric, verdict.Estimate{Readings: readings})
 }
 
+// GrowthPerOperation reports by how much a quantity grew with each operation, of
+// readings between any two of which as many operations lie.
+func (e *Env) GrowthPerOperation(metric string, readings []float64, operations float64) {
+	e.estimate(metric, verdict.Estimate{Readings: readings, Per: operations})
+}
+
 // Decline reports by what share readings at the end are less than those at the
 // beginning.
 func (e *Env) Decline(metric string, first, last []float64) {
@@ -429,19 +456,22 @@ func (e *Env) Share(metric string, part, of int64) {
 }
 
 // Exponent reports the e of value ~ size^e, of pairs of sizes and values. There are
-// two sizes at least, and several values of each.
-func (e *Env) Exponent(metric string, sizes, values []float64) {
-	e.estimate(metric, verdict.Estimate{Sizes: sizes, Values: values})
+// two sizes at least, and several values of each. It returns between which bounds this
+// repetition alone has it, and false if it does not tell.
+func (e *Env) Exponent(metric string, sizes, values []float64) (report.Interval, bool) {
+	return e.estimate(metric, verdict.Estimate{Sizes: sizes, Values: values})
 }
 
 // estimate reports what the repetition adds to an estimate; its own value is that of
 // the repetition alone.
-func (e *Env) estimate(metric string, one verdict.Estimate) {
+func (e *Env) estimate(metric string, one verdict.Estimate) (report.Interval, bool) {
 	s := sample{Estimate: &one}
-	if v, _, ok := verdict.Pool([]verdict.Estimate{one}); ok {
+	v, interval, ok := verdict.Pool([]verdict.Estimate{one})
+	if ok {
 		s.Value = v
 	}
 	e.put(metric, s)
+	return interval, ok
 }
 
 func (e *Env) put(metric string, s sample) {

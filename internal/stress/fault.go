@@ -139,8 +139,14 @@ func (i Injection) due(n int) (at time.Duration, ok bool) {
 	}
 }
 
+// A givenFault is a fault of a file, and where it is said when it begins.
+type givenFault struct {
+	Injection
+	from position
+}
+
 // injections reads the faults of a step.
-func (r *reader) injections(m *Measurement, keys map[string]entry) []Injection {
+func (r *reader) injections(m *Measurement, keys map[string]entry) []givenFault {
 	e, ok := keys["faults"]
 	if !ok || e.value.shape == broken {
 		return nil
@@ -148,11 +154,19 @@ func (r *reader) injections(m *Measurement, keys map[string]entry) []Injection {
 	if len(e.value.items) == 0 {
 		r.add(e.value.position, "faults: expected a list of faults such as [{kill_agents: 10/s}], not %s", e.value.describe())
 	}
-	var all []Injection
+	var all []givenFault
 	for _, item := range e.value.items {
-		if i, ok := r.injection(m, item); ok {
-			all = append(all, i)
+		i, ok := r.injection(m, item)
+		if !ok {
+			continue
 		}
+		given := givenFault{Injection: i, from: item.position}
+		for _, key := range item.entries {
+			if key.key == faultFrom.Name {
+				given.from = key.value.position
+			}
+		}
+		all = append(all, given)
 	}
 	return all
 }

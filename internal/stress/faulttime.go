@@ -1,30 +1,44 @@
 package stress
 
 import (
+	"fmt"
 	"time"
 
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/verdict"
 )
 
-// faultsInTime tells of the faults of a step that begin when its load is over: they
-// would never be injected. Of a load that ends with its operations nobody knows when
-// that is.
-func (r *reader) faultsInTime(m *Measurement, params Params, keys map[string]entry) {
-	e, given := keys["faults"]
-	if r.overridden || !given || m.LoadLength == nil {
-		return
+// loadLength returns how long the loads of the step last, all together; 0 if they
+// end with their operations, so that nobody knows when that is.
+func (s *Step) loadLength() time.Duration {
+	if s.Measurement.LoadLength == nil {
+		return 0
 	}
-	length := m.LoadLength(params)
-	for _, fault := range e.value.items {
-		for _, key := range fault.entries {
-			if key.key != faultFrom.Name {
-				continue
-			}
-			v, _ := parseScalar(Duration, key.value)
-			if from, ok := v.(time.Duration); ok && length > 0 && from >= length {
-				r.add(key.value.position, "faults: it is to begin at %s, but the load ends after %s, so nothing would be injected; let it begin earlier, or the load last longer",
-					report.Quantity(from.Seconds(), "s"), report.Quantity(length.Seconds(), "s"))
-			}
-		}
-	}
+	return s.Measurement.LoadLength(s.Params)
 }
+
+// tooLate says why a fault would never be injected: its load is over before it
+// begins. It returns "" if that is not so.
+func (s *Step) tooLate(i Injection) string {
+	length, from := s.loadLength(), i.Params.Duration(faultFrom.Name)
+	if length <= 0 || from < length {
+		return ""
+	}
+	return fmt.Sprintf("it is to begin at %s, but the load ends after %s, so nothing would be injected; let it begin earlier, or the load last longer",
+		seconds(from), seconds(length))
+}
+
+// noWindow says why a threshold with a window would never be evaluated: the load is
+// over before the first window is full. It returns "" if that is not so.
+func (s *Step) noWindow(t verdict.Threshold) string {
+	length := s.loadLength()
+	// A window ends with a sample, and the last sample comes up to one interval
+	// before the load's end.
+	if length <= 0 || t.Window <= 0 || t.After+t.Window <= length-sampleInterval {
+		return ""
+	}
+	return fmt.Sprintf("the first window ends after %s, but the load ends after %s, and its last sample comes up to %s before that, so the condition would not be evaluated; make window and after shorter, or the load longer",
+		seconds(t.After+t.Window), seconds(length), seconds(sampleInterval))
+}
+
+func seconds(d time.Duration) string { return report.Quantity(d.Seconds(), "s") }

@@ -25,10 +25,11 @@ const (
 )
 
 // A Bound says that a bool is yes only while an estimate is within Limit of 0, as far
-// as its interval tells.
+// as its interval tells, or, if Least is given, at least that. One below Least whose
+// interval reaches it is undecided.
 type Bound struct {
-	Metric string
-	Limit  float64
+	Metric       string
+	Limit, Least float64
 }
 
 // samplesOf are what the repetitions said of a metric, with their numbers.
@@ -178,11 +179,16 @@ func (b Bound) hold(m, estimate report.Metric) report.Metric {
 		return m
 	}
 	i := *estimate.Interval
-	inside := func(v float64) bool { return v > -b.Limit && v < b.Limit }
+	inside, limit := func(v float64) bool { return v > -b.Limit && v < b.Limit }, b.Limit
+	unsure := inside(i.Low) != inside(i.High)
+	if b.Least > 0 {
+		inside, limit = func(v float64) bool { return v >= b.Least }, b.Least
+		unsure = !inside(v) && inside(i.High)
+	}
 	m.Value = said && inside(v)
-	if said && inside(i.Low) != inside(i.High) {
+	if said && unsure {
 		m.Undecided = fmt.Sprintf("depends on whether %s is beyond %s, and that is between %s and %s: more repetitions tell",
-			b.Metric, report.Quantity(b.Limit, estimate.Unit), report.Quantity(i.Low, estimate.Unit), report.Quantity(i.High, estimate.Unit))
+			b.Metric, report.Quantity(limit, estimate.Unit), report.Quantity(i.Low, estimate.Unit), report.Quantity(i.High, estimate.Unit))
 	}
 	return m
 }
@@ -200,8 +206,8 @@ func (s *Step) declared() map[string]report.Metric {
 }
 
 // exact are the conditions that the step's metrics have to meet, by name.
-func (s *Step) exact() map[string]verdict.Condition {
-	conditions := map[string]verdict.Condition{}
+func (s *Step) exact() map[string]verdict.Exact {
+	conditions := map[string]verdict.Exact{}
 	for _, m := range append([]Metric{findings}, s.Measurement.Metrics...) {
 		given := m.Given == nil || m.Given(s.Params)
 		if m.Must == "" || !given || m.Expected != nil && !m.Expected(s.Params) {
@@ -211,7 +217,17 @@ func (s *Step) exact() map[string]verdict.Condition {
 		if err != nil {
 			panic(err) // the catalogue is part of the program, and a test reads it
 		}
-		conditions[m.Name] = c
+		conditions[m.Name] = verdict.Exact{Condition: c, Timed: m.Timed}
 	}
 	return conditions
+}
+
+// timed are the metrics that are true only while an estimate of speed is large enough.
+func (s *Step) timed() (names []string) {
+	for _, m := range s.Measurement.Metrics {
+		if m.Bound != nil && m.Bound.Least > 0 {
+			names = append(names, m.Name)
+		}
+	}
+	return names
 }

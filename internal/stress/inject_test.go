@@ -62,7 +62,7 @@ func runFaults(t *testing.T, step string, run func(env *Env)) (report.Step, []st
 	t.Helper()
 	cat := Catalogue{{
 		Name: "hit", Summary: "What do faults hit?", Targets: []Target{Agents, Subscribers, Components},
-		Metrics: []Metric{{Name: "done", Unit: "bool"}},
+		Metrics: []Metric{{Name: "done", Unit: "bool", Must: "== true"}},
 		Run: func(_ context.Context, env *Env) error {
 			run(env)
 			env.Bool("done", true)
@@ -326,8 +326,12 @@ func TestFaultsThatMiss(t *testing.T) {
 		}
 		if told["kill_agents was not injected: nothing was left to hit"] != 4 ||
 			told["garbage was not injected: the load ended before"] != 2 ||
-			told["hog_cpu was not injected: the load ended before"] != 6 || len(told) != 3 {
+			told["hog_cpu was not injected: the load ended before"] != 6 ||
+			told["the fault hog_cpu was planned and never injected, so nothing is known of how the system takes it"] != 1 || len(told) != 4 {
 			t.Errorf("errors %v", told)
+		}
+		if step.Verdict != report.Inconclusive {
+			t.Errorf("a fault was never injected, and the verdict is %s", step.Verdict)
 		}
 	})
 }
@@ -474,7 +478,7 @@ func TestCrashedComponents(t *testing.T) {
 func TestCrashOfNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		step, _ := runFaults(t, "    faults: [{crash_component: agents}]", func(env *Env) { pass(t, env, time.Second, nothing) })
-		if step.Faults[0].Injected != 0 || len(step.Errors) != 1 || step.Errors[0].Message != "crash_component was not injected: nothing was left to hit" {
+		if step.Faults[0].Injected != 0 || len(step.Errors) != 2 || step.Errors[0].Message != "crash_component was not injected: nothing was left to hit" || step.Verdict != report.Inconclusive {
 			t.Errorf("told %v, errors %v", step.Faults, step.Errors)
 		}
 	})

@@ -87,13 +87,9 @@ func driveAll(ctx context.Context, l Load, op operation) (*Histogram, *loadCount
 	var mu sync.Mutex
 	var errs []error
 	recorder := NewRecorder()
-	shards := make([]*Shard, l.Workers)
-	for i := range shards {
-		shards[i] = recorder.Shard()
-	}
 	gate := newGate(newHelm())
 	gate.begin(ctx, l)
-	l.drive(ctx, op, shards, &counters, gate, func(err error) {
+	l.drive(ctx, op, newWorkers(l, recorder), &counters, gate, func(err error) {
 		mu.Lock()
 		defer mu.Unlock()
 		errs = append(errs, err)
@@ -120,8 +116,8 @@ func TestClosedLoadCounts(t *testing.T) {
 		}
 	}
 	got := c.totals()
-	if got.Attempted != 100 || got.Succeeded != 80 || got.Failed != 10 || got.Dropped != 10 || c.inflight.Load() != 0 {
-		t.Errorf("counted %+v, %d under way", got, c.inflight.Load())
+	if got.Attempted != 100 || got.Succeeded != 80 || got.Failed != 10 || got.Dropped != 10 || c.inflight() != 0 {
+		t.Errorf("counted %+v, %d under way", got, c.inflight())
 	}
 	if h.Count() != 100 || len(errs) != 10 {
 		t.Errorf("%d recorded, %d errors", h.Count(), len(errs))
@@ -134,11 +130,81 @@ func TestClosedLoadForATime(t *testing.T) {
 			time.Sleep(2 * time.Millisecond)
 			return nil
 		})
-		if n := c.succeeded.Load(); n != 4*500 {
+		if n := c.totals().Succeeded; n != 4*500 {
 			t.Errorf("%d operations of 2 ms by 4 workers in 1 s", n)
 		}
 		if h.Mean() != 2*time.Millisecond || h.max != 2*time.Millisecond {
 			t.Errorf("an operation of exactly 2 ms was measured as %v (max %v)", h.Mean(), h.max)
+		}
+	})
+}
+
+// Workers that claim operations in batches keep no other from what it could carry
+// out: 4 workers end 100 operations of 2 ms at the earliest time, and each of
+// them has its operations in order, also where fast ones come before slow ones.
+func TestClosedLoadSharesItsOperations(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		last := make([]int, 4)
+		_, c, _ := driveAll(t.Context(), Load{Workers: 4, Operations: 10_100}, func(_ context.Context, op Op) error {
+			if op.N < last[op.Worker] {
+				t.Errorf("worker %d carries out %d after %d", op.Worker, op.N, last[op.Worker])
+			}
+			last[op.Worker] = op.N
+			if op.N >= 10_000 {
+				time.Sleep(2 * time.Millisecond)
+			} else {
+				time.Sleep(time.Microsecond)
+			}
+			return nil
+		})
+		if n := c.totals().Succeeded; n != 10_100 {
+			t.Errorf("%d operations", n)
+		}
+		// Of the last 100 each worker has claimed half of its share at most when
+		// the first slow one comes.
+		if took := time.Since(began); took > 2500*time.Microsecond+54*time.Millisecond {
+			t.Errorf("took %v", took)
+		}
+		began = time.Now()
+		driveAll(t.Context(), Load{Workers: 4, Operations: 100}, func(context.Context, Op) error {
+			time.Sleep(2 * time.Millisecond)
+			return nil
+		})
+		if took := time.Since(began); took != 50*time.Millisecond {
+			t.Errorf("4 workers took %v for 100 operations of 2 ms", took)
+		}
+	})
+}
+
+// Whoever reads the counters and latencies of a load sees what its workers have
+// done up to a tenth of a millisecond ago, and each operation once.
+func TestLoadIsPublishedWhileItRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		recorder, counters, gate := NewRecorder(), &loadCounters{}, newGate(newHelm())
+		load := Load{Workers: 2, For: 100 * time.Millisecond}
+		workers := newWorkers(load, recorder)
+		gate.begin(t.Context(), load)
+		go load.drive(t.Context(), func(context.Context, Op) error {
+			time.Sleep(10 * time.Microsecond)
+			return nil
+		}, workers, counters, gate, func(error) {})
+		var recorded int64
+		for ms := int64(1); ms <= 100; ms++ {
+			time.Sleep(time.Millisecond)
+			recorder.Recent(func(h *Histogram) { recorded += h.Count() })
+			got := counters.totals()
+			if done := ms * 200; got.Succeeded > done || got.Succeeded < done-2*11 || recorded > done || recorded < done-2*11 {
+				t.Fatalf("after %d ms %d counted and %d recorded, want %d", ms, got.Succeeded, recorded, done)
+			}
+			if got.Attempted != got.Succeeded+counters.inflight() {
+				t.Errorf("%+v do not add up", got)
+			}
+		}
+		synctest.Wait()
+		recorder.Recent(func(h *Histogram) { recorded += h.Count() })
+		if got := counters.totals(); got.Succeeded != 20_000 || got.Attempted != 20_000 || recorded != 20_000 {
+			t.Errorf("counted %+v, recorded %d, want 20,000", got, recorded)
 		}
 	})
 }
@@ -157,7 +223,7 @@ func TestOpenLoadCountsFromDue(t *testing.T) {
 				}
 				return nil
 			})
-		if n := c.succeeded.Load(); n != 2000 {
+		if n := c.totals().Succeeded; n != 2000 {
 			t.Fatalf("%d of 2,000 operations", n)
 		}
 		if h.max != 200*time.Millisecond {
@@ -189,8 +255,8 @@ func TestGeneratorIsNotBlamedForAStall(t *testing.T) {
 				}
 				return nil
 			})
-		if h.max != 200*time.Millisecond || c.succeeded.Load() != 1000 {
-			t.Errorf("max %v of %d operations, want 200 ms of 1,000", h.max, c.succeeded.Load())
+		if h.max != 200*time.Millisecond || c.totals().Succeeded != 1000 {
+			t.Errorf("max %v of %d operations, want 200 ms of 1,000", h.max, c.totals().Succeeded)
 		}
 		if c.late.Load() != 0 || c.lag.Load() != 0 {
 			t.Errorf("the generator takes the blame for %d, by %v", c.late.Load(), time.Duration(c.lag.Load()))
@@ -224,33 +290,34 @@ func TestGeneratorTellsItsLag(t *testing.T) {
 		var c loadCounters
 		passed := newGate(newHelm())
 		passed.begin(t.Context(), Load{Stages: []Stage{{Rate: 100, For: time.Second}}})
-		g := newGenerator(passed, &c)
+		g := newGenerator(nil, passed, &c)
+		w := &worker{cell: &c.cells[0]}
 		time.Sleep(3 * time.Millisecond)
-		if _, due, ok := g.claim(t.Context(), start.Add(-time.Second)); !ok || due != start {
+		if _, due, ok := g.claim(t.Context(), w, start.Add(-time.Second)); !ok || due != start {
 			t.Fatalf("claimed %v, %v", due, ok)
 		}
 		if c.lag.Load() != int64(3*time.Millisecond) || c.late.Load() != 1 {
 			t.Errorf("3 ms late with an interval of 10 ms: lag %v, %d late", time.Duration(c.lag.Load()), c.late.Load())
 		}
 		time.Sleep(8 * time.Millisecond) // the next was due 1 ms ago
-		if _, _, ok := g.claim(t.Context(), start); !ok || c.late.Load() != 1 {
+		if _, _, ok := g.claim(t.Context(), w, start); !ok || c.late.Load() != 1 {
 			t.Errorf("1 ms late with an interval of 10 ms: %d late", c.late.Load())
 		}
 		time.Sleep(20 * time.Millisecond)
 		g.ready.Add(1) // another one comes free at the same moment, and waits
-		if _, _, ok := g.claim(t.Context(), time.Now()); !ok || c.late.Load() != 1 {
+		if _, _, ok := g.claim(t.Context(), w, time.Now()); !ok || c.late.Load() != 1 {
 			t.Errorf("all workers were busy until now: %d late", c.late.Load())
 		}
 		// That one has been free since then: the system under test has not kept
 		// them all.
 		time.Sleep(20 * time.Millisecond)
-		if _, _, ok := g.claim(t.Context(), time.Now()); !ok || c.late.Load() != 2 {
+		if _, _, ok := g.claim(t.Context(), w, time.Now()); !ok || c.late.Load() != 2 {
 			t.Errorf("20 ms late with a free worker: %d late", c.late.Load())
 		}
 		// What it never begins, although a worker was free, is dropped by it.
 		time.Sleep(10 * time.Second)
-		if _, _, ok := g.claim(t.Context(), start); ok || c.late.Load() != 2+96 || c.dropped.Load() != 96 {
-			t.Errorf("%d late and %d dropped, want all 96 that were left besides 2", c.late.Load(), c.dropped.Load())
+		if _, _, ok := g.claim(t.Context(), w, start); ok || c.late.Load() != 2+96 || c.totals().Dropped != 96 {
+			t.Errorf("%d late and %d dropped, want all 96 that were left besides 2", c.late.Load(), c.totals().Dropped)
 		}
 	})
 }
@@ -264,9 +331,10 @@ func TestGeneratorCatchesUp(t *testing.T) {
 		var c loadCounters
 		passed := newGate(newHelm())
 		passed.begin(t.Context(), Load{Stages: []Stage{{Rate: 1000, For: time.Second}}})
-		g := newGenerator(passed, &c)
+		g := newGenerator(nil, passed, &c)
+		w := &worker{cell: &c.cells[0]}
 		claim := func(free time.Time) {
-			if _, _, ok := g.claim(t.Context(), free); !ok {
+			if _, _, ok := g.claim(t.Context(), w, free); !ok {
 				t.Fatal("nothing to claim")
 			}
 		}
@@ -310,58 +378,40 @@ func TestLoadStopsWithItsContext(t *testing.T) {
 			}
 			// Those that were cut off are not the system's failures.
 			got := c.totals()
-			if got.Failed != 0 || len(errs) != 0 || got.Attempted != got.Succeeded || c.inflight.Load() != 0 {
-				t.Errorf("%s: counted %+v, %d under way, errors %v", name, got, c.inflight.Load(), errs)
+			if got.Failed != 0 || len(errs) != 0 || got.Attempted != got.Succeeded || c.inflight() != 0 {
+				t.Errorf("%s: counted %+v, %d under way, errors %v", name, got, c.inflight(), errs)
 			}
 		}
 	})
 }
 
-// A waiter stops to sleep so long before the time that a sleep which ends too
-// late, as on a virtual machine, still ends in time.
-func TestWaiterLearnsHowLateSleepsEnd(t *testing.T) {
-	var w waiter
-	sleep := func(late time.Duration) {
-		w.margin = max(w.margin, leastMargin)
-		w.learn(late)
-	}
-	sleep(40 * time.Microsecond)
-	if w.margin != leastMargin {
-		t.Errorf("sleeps are in time, and the margin is %v", w.margin)
-	}
-	sleep(1500 * time.Microsecond)
-	if w.margin != 3*time.Millisecond {
-		t.Errorf("a sleep was 1.5 ms late, and the margin is %v", w.margin)
-	}
-	sleep(time.Second)
-	if w.margin != mostMargin {
-		t.Errorf("a sleep was 1 s late, and the margin is %v", w.margin)
-	}
-	n := 0
-	for ; w.margin > 2*leastMargin; n++ {
-		if n > 1000 {
-			t.Fatalf("after %d sleeps in time the margin is %v", n, w.margin)
-		}
-		sleep(leastMargin / 10)
-	}
-	if n < 100 {
-		t.Errorf("%d sleeps in time were enough to forget a late one", n)
-	}
-}
-
 func TestWaiterKeepsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := waiter{margin: 5 * time.Millisecond}
+		w := newWaiter()
+		defer w.close()
 		for _, wait := range []time.Duration{0, -time.Second, time.Microsecond, time.Millisecond, time.Hour} {
 			at := time.Now().Add(wait)
-			if !w.until(t.Context(), at, nil) || time.Now().Before(at) || time.Since(at) > max(-wait, 0) {
+			if now, ok := w.until(t.Context(), at, nil); !ok || now != time.Now() || now.Before(at) || now.Sub(at) > max(-wait, 0) {
 				t.Errorf("waited for %v until %v after it", wait, time.Since(at))
 			}
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if began := time.Now(); w.until(ctx, began.Add(time.Hour), nil) || time.Since(began) != time.Second {
+		began := time.Now()
+		if _, ok := w.until(ctx, began.Add(time.Hour), nil); ok || time.Since(began) != time.Second {
 			t.Errorf("its context ended after 1 s, and it waited for %v", time.Since(began))
+		}
+		// A change of the rate ends the wait.
+		turned := make(chan struct{})
+		time.AfterFunc(time.Minute, func() { close(turned) })
+		began = time.Now()
+		if now, ok := w.until(t.Context(), began.Add(time.Hour), turned); !ok || now.Sub(began) != time.Minute {
+			t.Errorf("the rate changed after 1 min, and it waited for %v", now.Sub(began))
+		}
+		// What was set for the wait that ended early does not end the next one.
+		at := time.Now().Add(2 * time.Hour)
+		if now, ok := w.until(t.Context(), at, nil); !ok || now != at {
+			t.Errorf("waited until %v after the time", now.Sub(at))
 		}
 	})
 }

@@ -84,6 +84,9 @@ type Metric struct {
 	// Expected says whether Must is asked with these parameters, where that depends
 	// on them: a failure that was asked for is no fault. Nil is always.
 	Expected func(Params) bool
+	// Timed says that time decides whether Must is met, because something is given up
+	// after some time: where other programs took the processors it is undecided.
+	Timed bool
 	// Given says whether the metric is reported with these parameters; nil if it
 	// always is. One that is not reported although it is given has no value.
 	Given func(Params) bool

@@ -56,19 +56,46 @@ func NewPlan(scenarios []Scenario, o Overrides) (Plan, error) {
 	return plan, nil
 }
 
-// recheck asks the measurements whether the parameters of the changed steps
-// still fit together.
+// recheck makes the checks again that a file's steps passed with other parameters
+// than the changed steps have now: whether the parameters fit together, and
+// whether the load lasts long enough for the faults and thresholds.
 func recheck(plan Plan, changed map[*Step]bool) Problems {
-	var l problemList
-	for _, step := range plan.steps() {
-		if changed[step] && step.Measurement.Check != nil {
-			if err := step.Measurement.Check(step.Params); err != nil {
-				l.file = "--set"
-				l.add(position{}, "step %s: %v", step.Name, err)
+	l := problemList{file: "--set"}
+	for _, s := range plan.Scenarios {
+		for _, group := range s.Groups {
+			for i := range group {
+				if !changed[&group[i]] {
+					continue
+				}
+				where := "step " + group[i].Name
+				if len(plan.Scenarios) > 1 {
+					where += " of " + s.Name
+				}
+				l.recheck(where, &group[i])
 			}
 		}
 	}
 	return l.problems
+}
+
+// recheck checks one step.
+func (l *problemList) recheck(where string, s *Step) {
+	if s.Measurement.Check != nil {
+		if err := s.Measurement.Check(s.Params); err != nil {
+			l.add(position{}, "%s: %v", where, err)
+			return
+		}
+	}
+	for _, fault := range s.Faults {
+		if why := s.tooLate(fault); why != "" {
+			l.add(position{}, "%s: the fault %s: %s", where, fault.Kind, why)
+		}
+	}
+	for _, t := range s.Thresholds {
+		if why := s.noWindow(t); why != "" {
+			l.add(position{}, "%s: the threshold on %s: %s", where, t.Metric, why)
+		}
+	}
 }
 
 // applyScalars applies the overrides that are not parameters.

@@ -1,7 +1,9 @@
 package stress
 
 import (
+	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 )
@@ -104,6 +106,47 @@ func TestNewPlanChecksSteps(t *testing.T) {
 	const want = "--set: step few: concurrency 6 is more than the 5 agents"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// Each check that a file has passed is made again with the parameters that it has
+// now, in the notation of the command line.
+func TestNewPlanChecksLoads(t *testing.T) {
+	const source = `{name: o, title: O, steps: [
+	{measure: kinds, name: faulty, with: {wait: 3s}, faults: [{kill_agents: 5, from: 2s}, {garbage: 1/s}]},
+	{parallel: [{measure: kinds, name: watched, with: {wait: 3s}, thresholds: {latency_ms.p50: {is: "< 5", window: 1s, after: 1s}}}, {measure: agent-creation}]}]}`
+	scenarios, err := Parse(testCatalogue, testComponents, Document{File: "o.yaml", Source: []byte(source)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const (
+		late     = "the fault kill_agents: it is to begin at 2 s, but the load ends after %s, so nothing would be injected; let it begin earlier, or the load last longer"
+		unfilled = "the threshold on latency_ms.p50: the first window ends after 2 s, but the load ends after %s, and its last sample comes up to 100 ms before that, so the condition would not be evaluated; make window and after shorter, or the load longer"
+	)
+	for _, c := range []struct {
+		set  []string
+		want []string
+	}{
+		{[]string{"wait=10s"}, nil},
+		{[]string{"wait=2100ms"}, nil},
+		{[]string{"count=5"}, nil},
+		{[]string{"wait=500ms"}, []string{"--set: step faulty: " + fmt.Sprintf(late, "500 ms"), "--set: step watched: " + fmt.Sprintf(unfilled, "500 ms")}},
+		{[]string{"faulty.wait=2s"}, []string{"--set: step faulty: " + fmt.Sprintf(late, "2 s")}},
+		{[]string{"watched.wait=2s"}, []string{"--set: step watched: " + fmt.Sprintf(unfilled, "2 s")}},
+		{[]string{"wait=500ms", "wait=3s"}, nil},
+	} {
+		_, err := NewPlan(scenarios, Overrides{Set: c.set})
+		if want := strings.Join(c.want, "\n"); (err != nil || want != "") && (err == nil || err.Error() != want) {
+			t.Errorf("%q: got\n%v\nwant\n%s", c.set, err, want)
+		}
+	}
+	again, err := Parse(testCatalogue, testComponents, Document{File: "p.yaml", Source: []byte(strings.Replace(source, "{name: o", "{name: p", 1))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = NewPlan(append(scenarios, again...), Overrides{Set: []string{"faulty.wait=1s"}})
+	if err == nil || !strings.Contains(err.Error(), "--set: step faulty of o: ") || !strings.Contains(err.Error(), "--set: step faulty of p: ") {
+		t.Errorf("of two scenarios: %v", err)
 	}
 }
 

@@ -5,27 +5,52 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/bits"
+	"runtime"
 	"sync"
 	"time"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
-
+	"mabeam-top/internal/probes"
 	"mabeam-top/internal/stress/report"
 )
 
-// The range and precision of a histogram: from a nanosecond to an hour, in
-// buckets of which each is at most 1 % wide. Mean, standard deviation, minimum
-// and maximum are kept apart and exact.
+// A histogram has buckets for 1 ns to 1 h. Durations below exactBuckets ns have a
+// bucket each; above, each power of two is divided into exactBuckets/2 buckets, so
+// that a bucket is less than 1 % wide. This is the layout of an HdrHistogram with
+// two significant digits.
 const (
-	histogramLowest  = int64(time.Nanosecond)
 	histogramHighest = int64(time.Hour)
-	histogramDigits  = 2
+	exactBits        = 8
+	exactBuckets     = 1 << exactBits
 )
 
-// A Histogram is a distribution of durations. It is not safe for several
-// goroutines.
+// histogramBuckets is the number of buckets of a histogram.
+var histogramBuckets = bucketOf(histogramHighest) + 1
+
+// bucketOf returns the bucket of a duration in nanoseconds.
+func bucketOf(ns int64) int {
+	if ns < exactBuckets {
+		return int(ns)
+	}
+	shift := bits.Len64(uint64(ns)) - exactBits
+	return shift*exactBuckets/2 + int(ns>>shift)
+}
+
+// bucketEnd returns the longest duration of a bucket.
+func bucketEnd(bucket int) time.Duration {
+	if bucket < exactBuckets {
+		return time.Duration(bucket)
+	}
+	shift := bucket/(exactBuckets/2) - 1
+	first := int64(bucket-shift*exactBuckets/2) << shift
+	return time.Duration(first + 1<<shift - 1)
+}
+
+// A Histogram is a distribution of durations. Count, mean, standard deviation,
+// minimum and maximum are exact; quantiles are within 1 %. It is not safe for
+// concurrent use.
 type Histogram struct {
-	buckets  *hdrhistogram.Histogram
+	buckets  []int64
 	count    int64
 	sum      float64 // ns
 	squares  float64 // ns²
@@ -34,27 +59,33 @@ type Histogram struct {
 
 // NewHistogram returns an empty histogram.
 func NewHistogram() *Histogram {
-	return &Histogram{buckets: hdrhistogram.New(histogramLowest, histogramHighest, histogramDigits)}
+	return &Histogram{buckets: make([]int64, histogramBuckets)}
 }
 
-// Record adds one duration. One that is out of the histogram's range counts as
-// the end of the range that it is beyond, but for minimum, maximum and mean.
-func (h *Histogram) Record(d time.Duration) {
+// Record adds one duration. One outside of 0 to 1 h goes to the first or last
+// bucket.
+func (h *Histogram) Record(d time.Duration) { h.recordTimes(d, 1) }
+
+// recordTimes adds a duration n times; n must be positive.
+func (h *Histogram) recordTimes(d time.Duration, n int64) {
 	if h.count == 0 || d < h.min {
 		h.min = d
 	}
 	h.max = max(h.max, d)
-	h.count++
-	h.sum += float64(d)
-	h.squares += float64(d) * float64(d)
-	// The value is within the range, so this cannot fail.
-	_ = h.buckets.RecordValue(min(max(int64(d), histogramLowest), histogramHighest))
+	h.count += n
+	h.sum += float64(n) * float64(d)
+	h.squares += float64(n) * float64(d) * float64(d)
+	h.buckets[bucketOf(min(max(int64(d), 0), histogramHighest))] += n
 }
 
-// Merge adds all that another histogram holds.
+// Merge adds all durations of another histogram.
 func (h *Histogram) Merge(other *Histogram) {
 	if other.count == 0 {
 		return
+	}
+	first, last := other.span()
+	for i, n := range other.buckets[first : last+1] {
+		h.buckets[first+i] += n
 	}
 	if h.count == 0 || other.min < h.min {
 		h.min = other.min
@@ -63,7 +94,13 @@ func (h *Histogram) Merge(other *Histogram) {
 	h.count += other.count
 	h.sum += other.sum
 	h.squares += other.squares
-	h.buckets.Merge(other.buckets) // of the same range, so nothing is dropped
+}
+
+// span returns the first and the last bucket that can hold anything, which keeps
+// Merge and Reset of a narrow distribution cheap.
+func (h *Histogram) span() (first, last int) {
+	within := func(d time.Duration) int { return bucketOf(min(max(int64(d), 0), histogramHighest)) }
+	return within(h.min), within(h.max)
 }
 
 // Reset empties the histogram.
@@ -71,15 +108,15 @@ func (h *Histogram) Reset() {
 	if h.count == 0 {
 		return
 	}
-	buckets := h.buckets
-	buckets.Reset()
-	*h = Histogram{buckets: buckets}
+	first, last := h.span()
+	clear(h.buckets[first : last+1])
+	*h = Histogram{buckets: h.buckets}
 }
 
-// Count is how many durations were recorded.
+// Count returns the number of recorded durations.
 func (h *Histogram) Count() int64 { return h.count }
 
-// Mean is the exact mean; 0 if nothing was recorded.
+// Mean returns the exact mean; 0 if nothing was recorded.
 func (h *Histogram) Mean() time.Duration {
 	if h.count == 0 {
 		return 0
@@ -87,10 +124,20 @@ func (h *Histogram) Mean() time.Duration {
 	return time.Duration(h.sum / float64(h.count))
 }
 
-// Quantile is the duration that a share q of all did not exceed, within 1 %.
+// Quantile returns the duration that a share q of all did not exceed, within 1 %;
+// 0 if nothing was recorded.
 func (h *Histogram) Quantile(q float64) time.Duration {
-	d := time.Duration(h.buckets.ValueAtQuantile(q * 100))
-	return min(max(d, h.min), h.max) // a bucket may reach beyond what was seen
+	if h.count == 0 {
+		return 0
+	}
+	rank := max(int64(q*float64(h.count)+0.5), 1)
+	first, last := h.span()
+	for bucket := first; bucket < last; bucket++ {
+		if rank -= h.buckets[bucket]; rank <= 0 {
+			return min(max(bucketEnd(bucket), h.min), h.max) // the bucket may end beyond what was recorded
+		}
+	}
+	return h.max
 }
 
 // Distribution is the histogram in milliseconds; nil if nothing was recorded.
@@ -122,7 +169,7 @@ type written struct {
 // MarshalJSON implements json.Marshaler.
 func (h *Histogram) MarshalJSON() ([]byte, error) {
 	w := written{h.count, h.sum, h.squares, h.min, h.max, map[int]int64{}}
-	for i, n := range h.buckets.Export().Counts {
+	for i, n := range h.buckets {
 		if n > 0 {
 			w.Buckets[i] = n
 		}
@@ -136,14 +183,14 @@ func (h *Histogram) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &w); err != nil {
 		return err
 	}
-	snapshot := NewHistogram().buckets.Export()
+	read := Histogram{NewHistogram().buckets, w.Count, w.Sum, w.Squares, w.Min, w.Max}
 	for i, n := range w.Buckets {
-		if i < 0 || i >= len(snapshot.Counts) {
+		if i < 0 || i >= len(read.buckets) {
 			return fmt.Errorf("a histogram has no bucket %d", i)
 		}
-		snapshot.Counts[i] = n
+		read.buckets[i] = n
 	}
-	*h = Histogram{hdrhistogram.Import(snapshot), w.Count, w.Sum, w.Squares, w.Min, w.Max}
+	*h = read
 	return nil
 }
 
@@ -154,27 +201,30 @@ func Milliseconds(d time.Duration) float64 { return float64(d) / 1e6 }
 const maxShards = 64
 
 // A Recorder collects durations from many workers. Each of the first maxShards
-// records into a shard of its own, so that no two wait for each other; further
-// ones share. The shards are merged ten times a second, when the probes are
-// sampled.
+// workers records into a shard of its own, so that none waits for another;
+// further ones share. The shards are merged ten times a second, when the probes
+// are sampled.
 type Recorder struct {
 	mu     sync.Mutex
 	shards []*Shard
 	given  int // how often a shard was asked for
 	total  *Histogram
 	recent *Histogram // since the last call of Recent
+	spare  *Histogram // empty
 }
 
 // NewRecorder returns an empty recorder.
 func NewRecorder() *Recorder {
-	return &Recorder{total: NewHistogram(), recent: NewHistogram()}
+	return &Recorder{total: NewHistogram(), recent: NewHistogram(), spare: NewHistogram()}
 }
 
 // A Shard is one worker's part of a recorder.
 type Shard struct {
-	// mu is seldom contended: taking it costs an operation a few nanoseconds.
+	// mu is seldom contended: who collects only exchanges the histogram.
 	mu   sync.Mutex
 	hist *Histogram
+
+	_ [128 - 2*8]byte // keeps shards from sharing cache lines
 }
 
 // Shard returns the shard for one more worker.
@@ -197,23 +247,44 @@ func (s *Shard) Record(d time.Duration) {
 	s.mu.Unlock()
 }
 
-// record is Record for a load whose operations may record for themselves; then
-// there is no shard.
-func (s *Shard) record(d time.Duration) {
-	if s != nil {
-		s.Record(d)
+// recordAll adds several durations.
+func (s *Shard) recordAll(ds []time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range ds {
+		s.hist.Record(d)
 	}
+}
+
+// recordTimes adds one duration n times.
+func (s *Shard) recordTimes(d time.Duration, n int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hist.recordTimes(d, n)
+}
+
+// take exchanges what the shard holds for an empty histogram. It returns nil, and
+// does not take the empty one, if the shard holds nothing.
+func (s *Shard) take(empty *Histogram) (full *Histogram) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.hist.count == 0 {
+		return nil
+	}
+	full, s.hist = s.hist, empty
+	return full
 }
 
 // collect moves what the shards hold into the recorder's histograms; the
 // caller holds the lock.
 func (r *Recorder) collect() {
 	for _, s := range r.shards {
-		s.mu.Lock()
-		r.total.Merge(s.hist)
-		r.recent.Merge(s.hist)
-		s.hist.Reset()
-		s.mu.Unlock()
+		if full := s.take(r.spare); full != nil {
+			r.total.Merge(full)
+			r.recent.Merge(full)
+			full.Reset()
+			r.spare = full
+		}
 	}
 }
 
@@ -225,7 +296,7 @@ func (r *Recorder) Total() *Histogram {
 	return r.total
 }
 
-// Recent calls f with what was recorded since it was called last. F must not
+// Recent calls f with what was recorded since the last call of Recent. F must not
 // keep the histogram.
 func (r *Recorder) Recent(f func(*Histogram)) {
 	r.mu.Lock()
@@ -235,15 +306,38 @@ func (r *Recorder) Recent(f func(*Histogram)) {
 	r.recent.Reset()
 }
 
-// RecordingCost measures what recording an operation costs: the time of one
-// that does nothing, in a load of one worker.
+// RecordingCost measures what recording adds to an operation: the time that a
+// worker of a closed load needs for an operation that does nothing, which is one
+// reading of the clock, the counters and the histogram. It returns the worse of
+// one worker and of one per processor.
 func RecordingCost() time.Duration {
-	const n = 20_000
-	var counters loadCounters
-	shards := []*Shard{NewRecorder().Shard()}
-	load, gate := Load{Workers: 1, Operations: n}, newGate(newHelm())
-	start := time.Now()
-	gate.begin(context.Background(), load)
-	load.drive(context.Background(), func(context.Context, Op) error { return nil }, shards, &counters, gate, func(error) {})
-	return time.Since(start) / n
+	return max(recordingCost(1), recordingCost(runtime.GOMAXPROCS(0)))
+}
+
+// recordingCost measures it with that many workers. It takes the best of several
+// rounds, and CPU time where the system counts that finely enough, because
+// something else may take the processors meanwhile.
+func recordingCost(workers int) time.Duration {
+	const (
+		rounds     = 5
+		operations = 10_000 // of each worker
+	)
+	best := time.Duration(math.MaxInt64)
+	for range rounds {
+		var counters loadCounters
+		load, gate := Load{Workers: workers, Operations: workers * operations}, newGate(newHelm())
+		ready := newWorkers(load, NewRecorder())
+		ctx, cancel := context.WithCancel(context.Background()) // as the loads of a run have
+		gate.begin(ctx, load)
+		start := time.Now()
+		before, errBefore := probes.OwnProcessorSeconds()
+		load.drive(ctx, func(context.Context, Op) error { return nil }, ready, &counters, gate, func(error) {})
+		after, errAfter := probes.OwnProcessorSeconds()
+		best = min(best, time.Since(start)/operations)
+		if errBefore == nil && errAfter == nil && after > before {
+			best = min(best, time.Duration((after-before)/float64(workers*operations)*1e9))
+		}
+		cancel()
+	}
+	return best
 }

@@ -32,7 +32,7 @@ var (
 	baselineParam  = Param{Name: "baseline", Kind: Text, Doc: "The component of the baseline table that the step is held against, or none; by default the measurement's."}
 	toleranceParam = Param{Name: "tolerance", Kind: Ratio, Default: 0.2, Min: 0, Max: 10, Doc: "The share by which a baseline may be missed."}
 
-	windowParam = Param{Name: "window", Kind: Duration, Min: 1e-9, Doc: "The length of the windows in each of which the condition must hold."}
+	windowParam = Param{Name: "window", Kind: Duration, Min: sampleInterval.Seconds(), Doc: "The length of the windows in each of which the condition must hold: at least 100ms, the time between two samples."}
 	afterParam  = Param{Name: "after", Kind: Duration, Default: time.Duration(0), Doc: "How much of the step's start is left out of the windows."}
 	abortParam  = Param{Name: "abort", Kind: Bool, Default: false, Doc: "Whether the step is stopped at the first window that fails."}
 )
@@ -71,7 +71,11 @@ func parse(like reader, documents []Document) ([]Scenario, error) {
 		one := like
 		one.file = document.File
 		r := &one
-		found := r.documents(document.Source)
+		read := r.documents
+		if r.trusted {
+			read = r.parsed
+		}
+		found := read(document.Source)
 		if len(found) == 0 && len(r.problems) == 0 {
 			r.add(position{1, 1}, "the file is empty; expected a scenario with name, title and steps")
 		}
@@ -97,9 +101,12 @@ type reader struct {
 	problemList
 	catalogue  Catalogue
 	components []string
-	// overridden says that parameters may be other ones than their author gave, so
-	// that what fitted together need not do so any more.
-	overridden bool
+	// beside says that the step that is read runs beside others.
+	beside bool
+	// trusted says that this program has written the documents, of a plan that it
+	// has checked. With every default filled in they may be larger than a file may
+	// be.
+	trusted bool
 	// steps holds where each step name of the current scenario was given.
 	steps map[string]position
 }
@@ -209,6 +216,7 @@ func (r *reader) groups(n *node) []Group {
 			e := r.keys(item, "a parallel group", []string{"parallel"})["parallel"]
 			var group Group
 			members := r.stepList("parallel", e.value)
+			r.beside = len(members) > 1
 			for _, member := range members {
 				step := r.step(member)
 				if m := step.Measurement; m != nil && m.Alone && len(members) > 1 {
@@ -216,6 +224,7 @@ func (r *reader) groups(n *node) []Group {
 				}
 				group = append(group, step)
 			}
+			r.beside = false
 			groups = append(groups, group)
 			continue
 		}
@@ -273,13 +282,39 @@ func (r *reader) step(n *node) Step {
 	s.Tolerance = read[float64](r, keys, toleranceParam)
 	s.Warmup = r.warmup(keys)
 	s.Measurement = r.measurement(keys)
-	s.Faults = r.injections(s.Measurement, keys)
-	if s.Measurement != nil {
-		s.Params = r.with(s.Measurement, keys)
-		s.Component = r.baseline(s.Measurement, keys)
-		s.Thresholds = r.thresholds(s.Measurement, keys)
+	faults := r.injections(s.Measurement, keys)
+	for _, f := range faults {
+		s.Faults = append(s.Faults, f.Injection)
+	}
+	if s.Measurement == nil {
+		return s
+	}
+	fit := false
+	s.Params, fit = r.with(s.Measurement, keys)
+	s.Component = r.baseline(s.Measurement, keys)
+	thresholds := r.thresholds(s.Measurement, keys)
+	for _, t := range thresholds {
+		s.Thresholds = append(s.Thresholds, t.Threshold)
+	}
+	if fit && !r.trusted {
+		r.inTime(s, faults, thresholds)
 	}
 	return s
+}
+
+// inTime tells of the faults and thresholds for which the load of a step does not
+// last long enough.
+func (r *reader) inTime(s Step, faults []givenFault, thresholds []givenThreshold) {
+	for _, f := range faults {
+		if why := s.tooLate(f.Injection); why != "" {
+			r.add(f.from, "faults: %s", why)
+		}
+	}
+	for _, t := range thresholds {
+		if why := s.noWindow(t.Threshold); why != "" {
+			r.add(t.window, "%s: %s", t.Metric, why)
+		}
+	}
 }
 
 // measurement returns nil if the step names none that is known.
@@ -303,8 +338,8 @@ func (r *reader) measurement(keys map[string]entry) *Measurement {
 	return m
 }
 
-// with reads the parameters of a measurement.
-func (r *reader) with(m *Measurement, keys map[string]entry) Params {
+// with reads the parameters of a measurement, and returns false after a problem.
+func (r *reader) with(m *Measurement, keys map[string]entry) (Params, bool) {
 	e, given := keys["with"]
 	at := e.at(keys["measure"].value)
 	block := &node{shape: mapping, position: at}
@@ -313,7 +348,7 @@ func (r *reader) with(m *Measurement, keys map[string]entry) Params {
 			if block.shape != broken {
 				r.add(at, "with: expected a mapping of parameters such as {NAME: VALUE}, not %s", block.describe())
 			}
-			return nil
+			return nil, false
 		}
 	}
 	params, ok := r.table(block, m.Name, m.Params)
@@ -323,10 +358,7 @@ func (r *reader) with(m *Measurement, keys map[string]entry) Params {
 			ok = false
 		}
 	}
-	if ok {
-		r.faultsInTime(m, params, keys)
-	}
-	return params
+	return params, ok
 }
 
 // warmup reads a duration or a count of operations.
@@ -361,7 +393,13 @@ func (r *reader) baseline(m *Measurement, keys map[string]entry) string {
 	return component
 }
 
-func (r *reader) thresholds(m *Measurement, keys map[string]entry) []verdict.Threshold {
+// A givenThreshold is a threshold of a file, and where its window is given.
+type givenThreshold struct {
+	verdict.Threshold
+	window position
+}
+
+func (r *reader) thresholds(m *Measurement, keys map[string]entry) []givenThreshold {
 	e, ok := keys["thresholds"]
 	if !ok || !r.isMapping(e.value, `a mapping of thresholds such as {METRIC: "< 5"}`) {
 		return nil
@@ -371,7 +409,7 @@ func (r *reader) thresholds(m *Measurement, keys map[string]entry) []verdict.Thr
 		metrics[i] = metric.key
 	}
 	kept := r.keys(e.value, "thresholds", metrics)
-	var thresholds []verdict.Threshold
+	var thresholds []givenThreshold
 	for _, given := range e.value.entries {
 		if kept[given.key].position != given.position {
 			continue // there twice, which was told
@@ -387,8 +425,8 @@ func (r *reader) thresholds(m *Measurement, keys map[string]entry) []verdict.Thr
 }
 
 // threshold reads a condition, or one with a window.
-func (r *reader) threshold(metric Metric, given entry) verdict.Threshold {
-	t := verdict.Threshold{Metric: given.key}
+func (r *reader) threshold(metric Metric, given entry) givenThreshold {
+	t := givenThreshold{Threshold: verdict.Threshold{Metric: given.key}}
 	if given.value.shape != mapping {
 		t.Condition = r.condition(metric, given.key, given.value)
 		return t
@@ -402,12 +440,19 @@ func (r *reader) threshold(metric Metric, given entry) verdict.Threshold {
 	t.After = read[time.Duration](r, keys, afterParam)
 	t.Abort = read[bool](r, keys, abortParam)
 	window, windowed := keys["window"]
+	if windowed {
+		t.window = window.value.position
+	}
 	for _, key := range []string{"after", "abort"} {
 		if e, ok := keys[key]; ok && !windowed {
 			r.add(e.position, "%s: %s needs a window; add for example \"window: 1s\"", given.key, key)
 		}
 	}
-	if windowed && metric.shownBy(given.key) == "" {
+	probe := metric.shownBy(given.key)
+	if windowed && r.beside && probe != "" && metric.Probe != medianLatency && !slices.Contains(ownProbes, probe) {
+		r.add(window.position, "%s: beside other steps it cannot be told whose it is; leave the window out", given.key)
+	}
+	if windowed && probe == "" {
 		r.add(window.position, "%s: it cannot be watched while the step runs; leave the window out", given.key)
 	}
 	return t
@@ -427,6 +472,10 @@ func (r *reader) condition(metric Metric, name string, n *node) verdict.Conditio
 		r.add(n.position, "%s: %v%s", name, err, unitHint(metric))
 	case strings.Contains(n.text, "%") && metric.Unit != "ratio":
 		r.add(n.position, "%s: %q is a share%s; write the limit without the %%", name, n.text, unitHint(metric))
+	default:
+		if why := metric.never(condition); why != "" {
+			r.add(n.position, "%s: %q can never hold: %s", name, n.text, why)
+		}
 	}
 	return condition
 }

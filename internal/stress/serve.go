@@ -77,7 +77,7 @@ func readOrder(cat Catalogue, components []string, lines *bufio.Reader) (o order
 	for _, d := range o.Documents {
 		documents = append(documents, Document{File: d.File, Source: []byte(d.Source)})
 	}
-	scenarios, err := parse(reader{catalogue: cat, components: components, overridden: true}, documents)
+	scenarios, err := parse(reader{catalogue: cat, components: components, trusted: true}, documents)
 	return o, Plan{Scenarios: scenarios}, err
 }
 
@@ -193,9 +193,14 @@ func (s *server) command(c stream.Command) {
 func (s *server) pass(at time.Time, e stream.Event, measured bool) {
 	m := message{Event: &e, Measured: measured}
 	if e.Type == stream.SampleTaken && measured {
-		m.Progress = s.bench.progress()
+		m.Progress = s.bench.load.progress()
 	}
 	s.write(at, m)
+}
+
+// took implements watcher.
+func (s *server) took(at time.Time, part int, i interval) {
+	s.write(at, message{Took: &tookPart{part, i}})
 }
 
 // driving implements watcher.

@@ -281,7 +281,7 @@ func TestCommandsBeforeTheRun(t *testing.T) {
 func TestFaultByHandThatHitsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cat := Catalogue{{
-			Name: "empty", Summary: "Is anybody there?", Targets: []Target{Agents}, Metrics: []Metric{{Name: "done", Unit: "bool"}},
+			Name: "empty", Summary: "Is anybody there?", Targets: []Target{Agents}, Metrics: []Metric{{Name: "done", Unit: "bool", Must: "== true"}},
 			Run: func(ctx context.Context, env *Env) error {
 				pass(t, env, 3*time.Second, nothing)
 				env.Bool("done", true)

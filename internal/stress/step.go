@@ -112,7 +112,7 @@ func (s *Step) Limits(baselines verdict.Baselines) []stream.Limit {
 			continue // which takes its place
 		}
 		m, _ := s.Measurement.described(name)
-		limits = append(limits, stream.Limit{Metric: name, Source: stream.SourceMust, Op: exact[name].Op, Value: exact[name].Limit, Unit: m.Unit})
+		limits = append(limits, stream.Limit{Metric: name, Source: stream.SourceMust, Op: exact[name].Condition.Op, Value: exact[name].Condition.Limit, Unit: m.Unit})
 	}
 	return limits
 }
@@ -319,12 +319,18 @@ func (s *stepRun) addError(err error) {
 	addError(&s.errors, report.Error{Message: withoutIDs(err.Error()), Count: 1, FirstAtSeconds: time.Since(s.began).Seconds()})
 }
 
-// sample takes a sample into the step's probes, and stops the repetition if a
-// threshold asks for that.
-func (s *stepRun) sample(at time.Time, values map[string]float64) {
+// sample takes a sample into the step's probes.
+func (s *stepRun) sample(values map[string]float64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.probes.Add(values)
+}
+
+// took holds what the step's load did since the sample before against thresholds with
+// a window, and stops the repetition if one of them asks for that.
+func (s *stepRun) took(at time.Time, i interval) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	// The first sample after the load's begin tells of the time before it too, and so
 	// does the first after it was held.
 	whole := !s.sampled.IsZero() && !s.sampled.Before(s.resumed)
@@ -335,7 +341,7 @@ func (s *stepRun) sample(at time.Time, values map[string]float64) {
 	for _, t := range s.step.Thresholds {
 		series := s.series[t.Metric]
 		m, _ := s.step.Measurement.metric(t.Metric)
-		value, ok := values[m.shownBy(t.Metric)]
+		point, ok := i.point(m, t)
 		if !whole || !ok || !s.watches(t) {
 			continue
 		}
@@ -343,12 +349,22 @@ func (s *stepRun) sample(at time.Time, values map[string]float64) {
 			s.leftOut = true
 			continue
 		}
+		point.At, point.Value = at.Sub(s.began).Seconds(), point.Value/m.scale(s.step.Params)
 		now := &series[len(series)-1]
-		now.Points = append(now.Points, verdict.Point{At: at.Sub(s.began).Seconds(), Value: value / m.scale(s.step.Params)})
+		now.Points = append(now.Points, point)
 		if w, full := t.Latest(*now); full && !w.OK && t.Abort {
 			s.abort()
 		}
 	}
+}
+
+// point is what an interval says of the metric of a threshold.
+func (i interval) point(m Metric, t verdict.Threshold) (verdict.Point, bool) {
+	if m.Probe == medianLatency {
+		return verdict.Point{Value: i.WaitedMS, Latencies: i.Latencies}, true
+	}
+	value, ok := i.Values[m.shownBy(t.Metric)]
+	return verdict.Point{Value: value}, ok
 }
 
 // finish sums the repetitions up and judges them. If ctx has ended, waited says
@@ -392,7 +408,7 @@ func (s *stepRun) finish(ctx context.Context, waited bool) report.Step {
 	}
 	result = verdict.Judge(result, verdict.Against{
 		Baselines: s.parent.engine.Baselines, Tolerance: s.step.Tolerance,
-		Exact: s.step.exact(), Declared: s.step.declared(), Floors: s.floors(),
+		Exact: s.step.exact(), Declared: s.step.declared(), Timed: s.step.timed(), Floors: s.floors(),
 		Thresholds: s.step.Thresholds, Series: s.series,
 		Best:         s.parent.engine.Best.Of(s.parent.engine.Host, s.scenario, result),
 		Inconclusive: s.inconclusive, CPUs: s.parent.engine.Host.CPUs,

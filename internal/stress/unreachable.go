@@ -2,14 +2,15 @@ package stress
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/verdict"
 )
 
-// Warnings tells of the baselines that steps of the scenario fail whatever the system
-// does.
+// Warnings tells of the baselines and thresholds that steps of the scenario fail
+// whatever the system does.
 func (s Scenario) Warnings(baselines verdict.Baselines) []string {
 	var told []string
 	for _, step := range s.Steps() {
@@ -20,8 +21,8 @@ func (s Scenario) Warnings(baselines verdict.Baselines) []string {
 	return told
 }
 
-// unreachable tells of the baselines that the step fails whatever the system does,
-// because less is asked of it than they want. That is what the arithmetic of
+// unreachable tells of the baselines and thresholds that the step fails whatever the
+// system does, because less is asked of it than they want. That is what the arithmetic of
 // baselines says, and no fault of the system: who reads the verdict has to know.
 func (s *Step) unreachable(baselines verdict.Baselines) []string {
 	var told []string
@@ -35,6 +36,16 @@ func (s *Step) unreachable(baselines verdict.Baselines) []string {
 		if b.Better == report.Higher && most < b.Value*(1-s.Tolerance) {
 			told = append(told, fmt.Sprintf("%s cannot meet its baseline of %s, as %s is %s: ask for more, or give the step baseline: none and thresholds of its own",
 				name, report.Quantity(b.Value, m.Unit), m.CappedBy, text))
+		}
+	}
+	for _, t := range s.Thresholds {
+		m, err := s.Measurement.metric(t.Metric)
+		if err != nil || m.CappedBy == "" || m.Name != t.Metric {
+			continue
+		}
+		if most, text := m.cap(s.Params); !t.Condition.Possible(math.Inf(-1), most) {
+			told = append(told, fmt.Sprintf("%s cannot be %s, as %s is %s: ask for more, or change the threshold",
+				t.Metric, t.Condition, m.CappedBy, text))
 		}
 	}
 	return told

@@ -63,7 +63,7 @@ func TestUnreachableBaselines(t *testing.T) {
 		{"as asked", "{measure: event-stress}", report.Pass, nil},
 		{"within the tolerance", "{measure: event-stress, with: {rate: 6500/s}}", report.Warn, nil},
 		{"too low", "{measure: event-stress, with: {rate: 1000/s, bursts: [10, 11000]}}", report.Fail, []string{burst, rate}},
-		{"held against nothing", "{measure: event-stress, baseline: none, with: {rate: 1000/s}}", report.Pass, nil},
+		{"held against nothing", "{measure: event-stress, baseline: none, with: {rate: 1000/s}, thresholds: {stability_score: '== 1'}}", report.Pass, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			events, r := collect(t.Context(), t, Engine{Baselines: verdict.Builtin()}.Source(planOf(t, cat, scenarioOf("  - "+c.step+"\n"))))

@@ -42,15 +42,23 @@ func agentMemory() *stress.Measurement {
 			},
 			{Name: "monitor_duration", Kind: stress.Duration, Default: 5 * time.Second, Min: 0.1, Max: 3600, Doc: "How long the agents work while their memory is read."},
 			{Name: "measurement_interval", Kind: stress.Duration, Default: 100 * time.Millisecond, Min: 0.01, Max: 600, Doc: "Time between two readings, each after two collections."},
+			{Name: "growth_actions", Kind: stress.Int, Default: 120_000, Min: 0, Max: 1_000_000_000, Doc: "Actions of one agent, as fast as they go, to see whether each of them leaves memory behind; 0 for none."},
 			{Name: "actions_per_second", Kind: stress.Int, Default: 1000, Min: 0, Max: 1_000_000, Doc: "Actions that the agents carry out meanwhile, in turn: increment of a demo agent, work of a complex one; 0 leaves them idle."},
 		},
 		Metrics: []stress.Metric{
 			{Name: "memory_per_agent", Unit: "bytes", Better: report.Lower, Keyed: true, Doc: "With .TYPE: growth of live heap and stacks by the agents of that type, idle, after two collections, per agent; by itself that of all types together. Where agents hold less than 128 KiB, as memory changes by that much by itself, it is that of more of them on a system of their own."},
 			{Name: "average_memory", Unit: "bytes", Better: report.Lower, Doc: "Mean over all readings while the agents work of live heap and stacks beyond what there is without them, per agent."},
-			{Name: "memory_growth_rate", Unit: "ratio", Better: report.Lower, Doc: "Theil–Sen slope of the live memory that was read while the agents worked × run length / median; negative if it fell."},
-			{Name: "memory_leaks", Unit: "count", Better: report.Lower, Doc: "Kinds of things that there are more of than before, at most a second after all agents were stopped: goroutines, registrations, subscriptions, and heap (more than 5 % of what the agents held, at least 128 KiB). Before is after the same agents had lived once already. Each is named in the errors, with how many, and heap with where it was allocated if that is known."},
-			{Name: "gc_reclaimed_ratio", Unit: "ratio", Better: report.Higher, Doc: "Bytes freed / bytes allocated from the first reading to the last; not above 1."},
-			{Name: "gc_pause_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "gc_pause_p99_ms", Doc: "Time that each collection stopped the process, those that the readings ask for included; of more than 256 between two readings the last 256."},
+			{Name: "memory_growth_rate", Unit: "ratio", Better: report.Lower, Unclipped: true, Doc: "Theil–Sen slope of the live memory that was read while the agents worked × run length / median; negative if it fell."},
+			{
+				Name: "memory_growth_per_action_bytes", Unit: "bytes", Better: report.Lower, Must: "< 16",
+				Given: func(p stress.Params) bool { return p.Int("growth_actions") >= actionsForMemory },
+				Doc:   "Theil–Sen slope of live memory, read 13 times during growth_actions / actions between two readings: what each action leaves behind. Reported for at least 12,000 actions; fewer say nothing.",
+			},
+			{Name: "memory_leaks", Unit: "count", Better: report.Lower, Must: "== 0", Fold: stress.Sum, Doc: "Kinds of things that there are more of than before, at most a second after all agents were stopped: goroutines, registrations, subscriptions, and heap (more than 5 % of what the agents held, at least 128 KiB). Before is after the same agents had lived once already. Each is named in the errors, with how many, and heap with where it was allocated if that is known."},
+			never("wrong_results", "Actions with a result that they cannot have, and those that succeeded and are not in the state of their agent."),
+			telemetryMismatches(),
+			{Name: "gc_reclaimed_ratio", Unit: "ratio", Better: report.Higher, Doc: "Bytes freed / bytes allocated from the first reading to the last; not above 1. It is of the Go runtime, and not judged."},
+			{Name: "gc_pause_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "gc_pause_p99_ms", Doc: "Time that each collection stopped the process, those that the readings ask for included; of more than 256 between two readings the last 256. It is of the Go runtime, and not judged."},
 			{Name: "total_samples", Unit: "count", Better: report.Neither, Doc: "Readings of memory while the agents worked."},
 		},
 		Estimate: func(p stress.Params) time.Duration {
@@ -91,6 +99,10 @@ func measureAgentMemory(ctx context.Context, env *stress.Env, spec func(agentTyp
 	if err := settleMemory(ctx, system); err != nil {
 		return err
 	}
+	wrong := newViolations(env, "wrong_results")
+	if err := measureActionGrowth(ctx, env, mabeam.DemoSpec, wrong); err != nil {
+		return err
+	}
 	// All agents live twice. The first time shows what they hold, with the
 	// tables that grow for them; as those stay grown, only what is more after
 	// the second time than after the first has leaked.
@@ -112,7 +124,7 @@ func measureAgentMemory(ctx context.Context, env *stress.Env, spec func(agentTyp
 	shard := recorder.Shard()
 	monitor := newMemoryMonitor(int(p.Duration("monitor_duration")/p.Duration("measurement_interval")) + 2)
 	sites := heapBySite()
-	before, empty := countHeld(system), liveBytes()
+	before, telemetry, empty := countHeld(system), newWitness(env, system), liveBytes()
 
 	if agents, err = startWorkforce(ctx, env, spec, empty); err != nil {
 		return err
@@ -122,7 +134,8 @@ func measureAgentMemory(ctx context.Context, env *stress.Env, spec func(agentTyp
 	wg.Go(func() { monitor.run(monitoring, p.Duration("measurement_interval")) })
 	defer wg.Wait()
 	defer stop()
-	if err := agents.work(ctx, env, load, shard, actions); err != nil {
+	done, err := agents.work(ctx, env, load, shard, actions, wrong)
+	if err != nil {
 		return err
 	}
 	stop()
@@ -143,6 +156,12 @@ func measureAgentMemory(ctx context.Context, env *stress.Env, spec func(agentTyp
 			report.Quantity(left, "bytes"), grownMost(sites)), 1)
 	}
 	env.Value("memory_leaks", float64(kinds))
+	telemetry.expect(ctx, map[string]int64{
+		"AgentsStarted": int64(len(agents.ids)), "AgentsStopped": int64(len(agents.ids)), "AgentsCrashed": 0, "AgentsRestarted": 0,
+		"Agents": 0, "ActionsDone": done, "ActionsFailed": 0,
+	})
+	telemetry.report()
+	wrong.report()
 	return nil
 }
 
@@ -213,18 +232,26 @@ func (w *workforce) rehearse(ctx context.Context, system *mabeam.System) error {
 	return nil
 }
 
-// work has the agents work in turn, evenly over the time of the load. It is a
-// closed load all the same: what counts is that they work, and the collections
-// that the readings ask for make some actions late, which are made up for.
-func (w *workforce) work(ctx context.Context, env *stress.Env, load *stress.Driver, shard *stress.Shard, actions int) error {
+// work has the agents work in turn, evenly over the time of the load, looks at the
+// results, and returns how many actions succeeded. It is a closed load all the same:
+// what counts is that they work, and the collections that the readings ask for make
+// some actions late, which are made up for.
+func (w *workforce) work(ctx context.Context, env *stress.Env, load *stress.Driver, shard *stress.Shard, actions int, wrong *violations) (done int64, err error) {
 	length := env.Params.Duration("monitor_duration")
 	if actions == 0 {
 		if !stress.Sleep(ctx, length) {
-			return ctx.Err()
+			return 0, ctx.Err()
 		}
-		return nil
+		return 0, nil
 	}
 	interval := float64(time.Second) / float64(env.Params.Int("actions_per_second"))
+	expected := map[string]expectation{}
+	for i, id := range w.ids { // known of the demo and the complex agent only
+		if r, ok := env.System().Registry().Lookup(id); ok && r.Type == w.types[i] {
+			expected[r.Type] = expectationOf(r.Type, workOf[r.Type], nil)
+		}
+	}
+	ended := map[string]*answers{"demo": {}, "complex": {}}
 	start := time.Now()
 	driven, err := load.Drive(ctx, func(ctx context.Context, op stress.Op) error {
 		due := start.Add(time.Duration(float64(op.N) * interval))
@@ -232,15 +259,30 @@ func (w *workforce) work(ctx context.Context, env *stress.Env, load *stress.Driv
 			return ctx.Err()
 		}
 		i := op.N % len(w.ids)
-		began := time.Now()
-		_, err := env.System().Execute(ctx, w.ids[i], workOf[w.types[i]], nil)
+		agentType, began := w.types[i], time.Now()
+		result, err := env.System().Execute(ctx, w.ids[i], workOf[agentType], nil)
 		shard.Record(time.Since(began))
-		return err
+		return ended[agentType].take(expected[agentType], result, err)
 	})
 	if err == nil && !env.Aborted() && float64(driven.Attempted) < 0.9*float64(actions) {
 		env.Note("actions that were due (actions_per_second) and not asked for: the machine, or the agents, are too slow", int64(actions)-driven.Attempted)
 	}
-	return err
+	for agentType, total := range ended {
+		wrong.add(total.wrong, errNonsense.Error())
+		checkStates(ctx, env, wrong, expected[agentType], w.of(agentType), *total, driven.Failed)
+		done += total.done + total.wrong
+	}
+	return done, err
+}
+
+// of are the ids of the agents of a type.
+func (w *workforce) of(agentType string) (ids []string) {
+	for i, id := range w.ids {
+		if w.types[i] == agentType {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // A memoryMonitor reads memory while agents work.
@@ -294,12 +336,12 @@ func (m *memoryMonitor) tell(env *stress.Env, without float64, agents int) {
 	env.Value("average_memory", (sum(m.readings)/float64(len(m.readings))-without)/float64(agents))
 	env.Latency("gc_pause_ms", m.pauses)
 	if len(m.readings) < 3 {
-		why := "memory was read less than three times"
+		why := "memory was read fewer than three times"
 		env.Unmeasured("memory_growth_rate", why)
 		env.Unmeasured("gc_reclaimed_ratio", why)
 		return
 	}
-	env.Value("memory_growth_rate", growthRate(m.readings))
+	env.Growth("memory_growth_rate", m.readings)
 	if allocated := m.allocated[1] - m.allocated[0]; allocated > 0 {
 		env.Value("gc_reclaimed_ratio", min((m.freed[1]-m.freed[0])/allocated, 1))
 	}

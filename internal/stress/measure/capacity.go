@@ -2,11 +2,11 @@ package measure
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"runtime"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
@@ -19,13 +19,13 @@ const (
 	// confirmTries how often the lowest of these at the search's end: a hiccup
 	// of the machine makes a rate fail that is held, but nothing makes one seem
 	// held, for longer than a moment, that is not.
-	capacityTries, confirmTries = 2, 4
+	capacityTries, confirmTries = 1, 3
 	// againTries is how often the rate found is offered again, and againHeld how
 	// often of these it has to be held. If it is not, it was found by luck, and a
 	// rate lower by the precision is offered in its place, stepsDown times: if
 	// none of them is held, the machine was busy with something else, and decided
 	// more than the system did. Then all is searched anew, searches times in all.
-	againTries, againHeld, stepsDown, searches = 5, 3, 4, 2
+	againTries, againHeld, stepsDown, searches = 3, 2, 4, 2
 	// maxCapacityProbes ends a search that a machine with many hiccups keeps
 	// from ending.
 	maxCapacityProbes = 60
@@ -61,7 +61,16 @@ type probed struct {
 	due, done int64
 	// lagged says that the generator itself could not deliver the work.
 	lagged bool
+	// lost, duplicates and disorder count deliveries, and mismatches is of the
+	// telemetry. A rate at which there are any is not one that was not held: the
+	// system does not do its job.
+	lost, duplicates, disorder, mismatches int64
 }
+
+// isWrong says whether the system did something that no rate allows.
+func (r probed) isWrong() bool { return r.lost+r.duplicates+r.disorder+r.mismatches > 0 }
+
+var errWrong = errors.New("deliveries were lost, made twice, out of order, or counted wrongly")
 
 func capacity() *stress.Measurement {
 	of := make([]string, len(carriers))
@@ -83,12 +92,14 @@ func capacity() *stress.Measurement {
 			{Name: "agents", Kind: stress.Int, Default: 1000, Min: 1, Max: 10_000_000, Doc: "Of system-load: the agents that the work is for."},
 			mixParam(),
 		},
-		Metrics: []stress.Metric{
-			{Name: "capacity_per_second", Unit: "1/s", Better: report.Higher, Doc: "The highest rate that was held, and held again in three of five more tries: the 99th percentile of the latency was within latency_limit and the share of success at least success_rate. The load's generator takes its part of the processors, and if it is late that counts as latency, so the system by itself can do more rather than less."},
-			{Name: "knee_latency_ms", Unit: "ms", Better: report.Neither, Distribution: true, Doc: "Latency at that rate: beyond it, it grows without bound. It says where the limit bites, and is no better where it is lower: a system that holds a higher rate may show more."},
-			{Name: "probes_tried", Unit: "count", Better: report.Neither, Doc: "How often a rate was offered; one that was not held twice, the lowest of these up to four times more, because a hiccup of the machine looks the same, and the one told up to five times more."},
-		},
-		Estimate: func(p stress.Params) time.Duration { return 25 * (p.Duration("probe_duration") + 100*time.Millisecond) },
+		Metrics: append([]stress.Metric{
+			{Name: "capacity_per_second", Unit: "1/s", Better: report.Higher, Doc: "The highest rate that was held, and held again in two of three more tries: the 99th percentile of the latency was within latency_limit and the share of success at least success_rate. If capacity_limited_by is generator, it is at least that. The load generator takes its part of the processors, so the system by itself can do more rather than less."},
+			{Name: "capacity_found", Unit: "bool", Better: report.Higher, Must: "== true", Doc: "Whether any rate was held."},
+			{Name: "capacity_limited_by", Unit: "text", Better: report.Neither, Doc: "What kept a higher rate from being held: system, or generator if the load generator was late."},
+			{Name: "knee_latency_ms", Unit: "ms", Better: report.Neither, Distribution: true, Doc: "Latency at that rate: beyond it, it grows without bound. It shows where the limit bites, and is no better where it is lower: a system that holds a higher rate may show more."},
+			{Name: "probes_tried", Unit: "count", Better: report.Neither, Doc: "How often a rate was offered."},
+		}, deliveryMetrics(nil)...),
+		Estimate: func(p stress.Params) time.Duration { return 20 * (p.Duration("probe_duration") + 100*time.Millisecond) },
 		Check: func(p stress.Params) error {
 			if events := p.Float("start") * p.Duration("probe_duration").Seconds(); events > maxStressEvents {
 				return fmt.Errorf("%.0f events in the first probe are more than %d; lower start or probe_duration", events, maxStressEvents)
@@ -115,16 +126,24 @@ func measureCapacity(ctx context.Context, env *stress.Env, c carrier) error {
 	}
 	probes := 0
 	var best, failed probed // the latest that was held, and that was not
+	var wrong probed        // ends the search
 	try := func(rate float64) (held bool, err error) {
 		runtime.GC() // what the last probe left behind is not this one's
 		probes++
 		one, err := offer(ctx, stress.Stage{Rate: rate, For: p.Duration("probe_duration")})
-		if held = err == nil && one.within(p); held {
+		if err != nil {
+			return false, err
+		}
+		if one.isWrong() {
+			wrong = one
+			return false, errWrong
+		}
+		if held = one.within(p); held {
 			best = one
 		} else {
 			failed = one
 		}
-		return held, err
+		return held, nil
 	}
 	s := search{
 		start: p.Float("start"), step: p.Float("step"), precision: p.Float("precision"),
@@ -133,21 +152,26 @@ func measureCapacity(ctx context.Context, env *stress.Env, c carrier) error {
 	highest, settled := 0.0, false
 	for range searches {
 		last := probes + maxCapacityProbes
-		if highest, err = s.run(try, func() bool { return probes >= last }); err != nil {
-			return err
-		}
-		if highest == 0 {
+		if highest, err = s.run(try, func() bool { return probes >= last }); err != nil || highest == 0 {
 			break
 		}
-		if highest, settled, err = s.settle(highest, try); err != nil {
-			return err
-		}
-		if settled {
+		if highest, settled, err = s.settle(highest, try); err != nil || settled {
 			break
 		}
 	}
+	if err != nil && !errors.Is(err, errWrong) {
+		return err
+	}
 	env.Value("probes_tried", float64(probes))
+	env.Value("lost", float64(wrong.lost))
+	env.Value("duplicates", float64(wrong.duplicates))
+	env.Value("ordering_violations", float64(wrong.disorder))
+	env.Value("telemetry_mismatches", float64(wrong.mismatches))
+	env.Bool("capacity_found", err == nil && settled)
 	switch {
+	case err != nil:
+		env.Unmeasured("capacity_per_second", err.Error())
+		return nil
 	case highest == 0 && failed.lagged:
 		env.Inconclusive("not even a small rate was delivered: the generator itself was late; the machine is too slow, or too busy, to ask this question")
 		return nil
@@ -160,6 +184,11 @@ func measureCapacity(ctx context.Context, env *stress.Env, c carrier) error {
 	}
 	env.Value("capacity_per_second", highest)
 	env.Latency("knee_latency_ms", best.latency)
+	env.Text("capacity_limited_by", "system")
+	if failed.lagged || failed.latency == nil {
+		env.Text("capacity_limited_by", "generator")
+		env.Note(fmt.Sprintf("the capacity is at least %s: at a higher rate the load generator was late", report.Quantity(highest, "1/s")), 1)
+	}
 	return nil
 }
 
@@ -252,34 +281,62 @@ func (s search) run(try func(rate float64) (held bool, err error), enough func()
 // carryEvents offers events to publish, as event-stress does. They are done
 // when every subscriber has handled them.
 func carryEvents(_ context.Context, env *stress.Env) (probe, error) {
-	system, subscribers := env.System(), env.Params.Int("subscribers")
 	return func(ctx context.Context, stage stress.Stage) (probed, error) {
 		recorder := stress.NewRecorder()
-		all, err := audience{
-			subscribers: subscribers, publishers: capacityWorkers, topic: "capacity.event", recorder: recorder,
-		}.subscribe(system)
+		group, err := openGroup(env, recorder)
 		if err != nil {
 			return probed{}, err
 		}
-		room := parcelsOf(stage)
+		room := payloadsOf(stage)
 		driven, err := env.Drive(ctx, stress.Load{
 			Workers: capacityWorkers, Stages: []stress.Stage{stage}, Recorder: recorder, Steady: true, MayLag: true,
 		}, func(ctx context.Context, op stress.Op) error {
-			parcel := room.of(op.N)
-			*parcel = publisherParcel(op)
-			return system.Bus().Publish(ctx, mabeam.Event{Type: "capacity.event", Data: parcel, Timestamp: op.Due})
+			one := room.of(op.N)
+			*one = group.from.payload(op)
+			return env.System().Bus().Publish(ctx, mabeam.Event{Type: group.eventType, Data: one, Timestamp: op.Due})
 		})
 		if err != nil {
 			return probed{}, err
 		}
-		if _, err := all.await(ctx, driven.Succeeded*int64(len(all))); err != nil {
-			return probed{}, err
-		}
-		all.unsubscribe()
-		return probed{
-			latency: recorder.Total(), lagged: driven.Lagged(),
-			due: driven.Attempted * int64(len(all)), done: all.delivered(),
-		}, nil
+		result, err := group.close(ctx, env, published{driven.Succeeded, driven.Failed}, 0)
+		result.latency, result.lagged = recorder.Total(), driven.Lagged()
+		result.due, result.done = driven.Attempted*int64(len(group.all)), group.all.distinct()
+		return result, err
+	}, nil
+}
+
+// A probeGroup is the subscribers of a probe and who publishes to them.
+type probeGroup struct {
+	all       receivers
+	from      publishers
+	eventType string
+	witness   *witness
+}
+
+// openGroup subscribes the subscribers of a probe.
+func openGroup(env *stress.Env, recorder *stress.Recorder) (*probeGroup, error) {
+	g := &probeGroup{from: make(publishers, capacityWorkers), eventType: loadEvent}
+	var err error
+	g.all, err = subscriberGroup{
+		subscribers: env.Params.Int("subscribers"), publishers: capacityWorkers, topic: g.eventType, recorder: recorder,
+	}.subscribe(env.System())
+	g.witness = newWitness(env, env.System())
+	return g, err
+}
+
+// close waits for the deliveries, unsubscribes and says what was wrong with them.
+// Other is how many events agents published besides.
+func (g *probeGroup) close(ctx context.Context, env *stress.Env, sent published, other int64) (probed, error) {
+	if _, _, err := g.all.await(ctx, sent.accepted); err != nil {
+		return probed{}, err
+	}
+	g.all.witnessed(ctx, g.witness, sent, other)
+	if _, err := g.all.dismiss(ctx, env, g.witness, g.from, g.eventType); err != nil {
+		return probed{}, err
+	}
+	return probed{
+		lost: g.all.lost(sent.accepted, sent.failed), duplicates: g.all.duplicates(), disorder: g.all.disorder(),
+		mismatches: int64(g.witness.mismatches),
 	}, nil
 }
 
@@ -292,28 +349,18 @@ func carryLoad(ctx context.Context, env *stress.Env) (probe, error) {
 		return nil, err
 	}
 	return func(ctx context.Context, stage stress.Stage) (probed, error) {
-		all, err := audience{
-			subscribers: env.Params.Int("subscribers"), publishers: capacityWorkers, topic: "load.event", recorder: stress.NewRecorder(),
-		}.subscribe(w.system)
+		group, err := openGroup(env, stress.NewRecorder())
 		if err != nil {
 			return probed{}, err
 		}
-		var published atomic.Int64
-		driven, err := env.Drive(ctx, stress.Load{Workers: capacityWorkers, Stages: []stress.Stage{stage}, Steady: true, MayLag: true},
-			func(ctx context.Context, op stress.Op) error {
-				kind, err := w.carryOut(ctx, op)
-				if kind == "publish" && err == nil {
-					published.Add(1)
-				}
-				return err
-			})
+		w.from = group.from
+		sent, unsent, actions := w.sent.Load(), w.unsent.Load(), w.actions.Load()
+		driven, err := env.Drive(ctx, stress.Load{Workers: capacityWorkers, Stages: []stress.Stage{stage}, Steady: true, MayLag: true}, w.carryOut)
 		if err != nil {
 			return probed{}, err
 		}
-		if _, err := all.await(ctx, published.Load()*int64(len(all))); err != nil {
-			return probed{}, err
-		}
-		all.unsubscribe()
-		return probed{latency: driven.Latency, lagged: driven.Lagged(), due: driven.Attempted, done: driven.Succeeded}, nil
+		result, err := group.close(ctx, env, published{w.sent.Load() - sent, w.unsent.Load() - unsent}, w.actions.Load()-actions)
+		result.latency, result.lagged, result.due, result.done = driven.Latency, driven.Lagged(), driven.Attempted, driven.Succeeded
+		return result, err
 	}, nil
 }

@@ -3,7 +3,8 @@ package measure
 import (
 	"context"
 	"fmt"
-	"math"
+	"runtime"
+	"runtime/metrics"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -32,14 +33,13 @@ func eventThroughput() *stress.Measurement {
 			{Name: "publishers", Kind: stress.Int, Default: 1, Min: 1, Max: 10_000, Doc: "Publishers at the same time."},
 			{Name: "patterns", Kind: stress.Bool, Default: false, Doc: "Whether to subscribe to a pattern that matches 16 event types, instead of one type."},
 		},
-		Metrics: []stress.Metric{
+		Metrics: append([]stress.Metric{
 			{Name: "events_per_second", Unit: "1/s", Better: report.Higher, Probe: "events_delivered_per_second", ProbePer: "subscribers", Doc: "Events published / time until the last one was handled by its last subscriber."},
 			{Name: "deliveries_per_second", Unit: "1/s", Better: report.Higher, Probe: "events_delivered_per_second", Doc: "Deliveries made / the same time."},
 			{Name: "average_latency_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time from publishing to being handled, of every 16th event at every subscriber; under full load it is mostly waiting in the queue."},
-			{Name: "propagation_efficiency", Unit: "ratio", Better: report.Higher, Doc: "Deliveries made / deliveries due."},
-			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Doc: "Events that the bus accepted / events published."},
-			{Name: "ordering_violations", Unit: "count", Better: report.Lower, Doc: "Deliveries of an event after a later one of the same publisher."},
-		},
+			{Name: "propagation_efficiency", Unit: "ratio", Better: report.Higher, Must: "== 1", Fold: stress.Worst, Doc: "Deliveries made / deliveries due; above 1 if some were made twice. With a bus policy that drops events, give the step a threshold on it."},
+			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Fold: stress.Worst, Doc: "Events that the bus accepted / events published."},
+		}, deliveryMetrics(nil)...),
 		Estimate: func(p stress.Params) time.Duration {
 			return 100*time.Millisecond + time.Duration(p.Int("events"))*(300+time.Duration(p.Int("subscribers"))*20)
 		},
@@ -52,46 +52,53 @@ func measureThroughput(ctx context.Context, env *stress.Env, wrap handlerWrap) e
 	p, system := env.Params, env.System()
 	recorder := stress.NewRecorder()
 	types := []string{"perf.event"}
-	from := audience{
+	group := subscriberGroup{
 		subscribers: p.Int("subscribers"), publishers: p.Int("publishers"), topic: types[0], recorder: recorder, wrap: wrap,
 	}
-	if from.pattern = p.Bool("patterns"); from.pattern {
-		from.topic, types = "perf.*", make([]string, 16)
+	if group.pattern = p.Bool("patterns"); group.pattern {
+		group.topic, types = "perf.*", make([]string, 16)
 		for i := range types {
 			types[i] = "perf." + strconv.Itoa(i)
 		}
 	}
-	all, err := from.subscribeTargets(ctx, env)
+	all, err := group.subscribeTargets(ctx, env)
 	if err != nil {
 		return err
 	}
 	events := env.Count(p.Int("events"))
-	parcels := make([]parcel, events)
-	driven, err := env.Drive(ctx, stress.Load{Workers: p.Int("publishers"), Operations: events, Recorder: recorder},
+	data, from := make(payloads, events), make(publishers, p.Int("publishers"))
+	w := newWitness(env, system)
+	driven, err := env.Drive(ctx, stress.Load{Workers: len(from), Operations: events, Recorder: recorder},
 		func(ctx context.Context, op stress.Op) error {
-			parcel := &parcels[op.N]
-			*parcel = publisherParcel(op)
-			parcel.timed = op.N%latencyEvery == 0
-			return system.Bus().Publish(ctx, mabeam.Event{Type: types[op.N%len(types)], Data: parcel, Timestamp: op.Due})
+			one := &data[op.N]
+			*one = from.payload(op)
+			one.timed = op.N%latencyEvery == 0
+			return system.Bus().Publish(ctx, mabeam.Event{Type: types[op.N%len(types)], Data: one, Timestamp: op.Due})
 		})
 	if err != nil {
 		return err
 	}
-	published := time.Now()
-	due := driven.Succeeded * int64(len(all))
-	end, err := all.await(ctx, due)
+	sent := published{driven.Succeeded, driven.Failed}
+	ended := time.Now()
+	end, _, err := all.await(ctx, sent.accepted)
 	if err != nil {
 		return err
 	}
-	// The load's own time leaves out that in which it was held.
-	took, made := driven.Took+max(end.Sub(published), 0), all.delivered()
+	// The load's own time leaves out that in which it was paused.
+	took := driven.Took + max(end.Sub(ended), 0)
+	all.witnessed(ctx, w, sent, 0)
+	made := all.delivered()
 	env.Value("events_per_second", stress.PerSecond(driven.Succeeded, took))
 	env.Value("deliveries_per_second", stress.PerSecond(made, took))
 	env.Latency("average_latency_ms", recorder.Total())
-	env.Value("propagation_efficiency", ratio(made, due))
+	env.Value("propagation_efficiency", ratio(made, sent.accepted*int64(len(all))))
 	env.Value("success_rate", ratio(driven.Succeeded, driven.Attempted))
-	env.Value("ordering_violations", float64(all.disorder()))
-	all.tellLost(env, due)
+	all.ended(env)
+	all.reportDeliveries(env, sent)
+	if _, err := all.dismiss(ctx, env, w, from, types[0]); err != nil {
+		return err
+	}
+	w.report()
 	return nil
 }
 
@@ -107,19 +114,20 @@ func eventStress() *stress.Measurement {
 			{Name: "burst_duration", Kind: stress.Duration, Default: time.Second, Max: 600, Doc: "How long the burst lasts; 0s leaves it out."},
 			{Name: "subscribers", Kind: stress.Int, Default: 10, Min: 1, Max: 100_000, Doc: "Subscribers, each of which gets every event."},
 		},
-		Metrics: []stress.Metric{
-			{Name: "events_processed", Unit: "count", Better: report.Higher, Doc: "Events of both phases that were handled, as deliveries / subscribers."},
-			{Name: "processed_ratio", Unit: "ratio", Better: report.Higher, Doc: "events_processed / events due."},
+		Metrics: append([]stress.Metric{
+			{Name: "events_processed", Unit: "count", Better: report.Higher, Doc: "Events of both phases that were handled, as deliveries / subscribers, duplicates not counted."},
+			{Name: "processed_ratio", Unit: "ratio", Better: report.Higher, Must: "== 1", Fold: stress.Worst, Doc: "events_processed / events due. With a bus policy that drops events, give the step thresholds on it and on dropped."},
 			{Name: "sustained_event_rate", Unit: "1/s", Better: report.Higher, Probe: "events_delivered_per_second", ProbePer: "subscribers", CappedBy: "rate", Doc: "Events of the first phase that were handled by its end / its length."},
-			{Name: "burst_event_rate", Unit: "1/s", Better: report.Higher, Probe: "events_delivered_per_second", ProbePer: "subscribers", CappedBy: "burst", Late: true, Doc: "Events of the burst that were handled by its end / its length."},
-			{Name: "dropped", Unit: "count", Better: report.Lower, Probe: "events_dropped", Doc: "Deliveries that the bus dropped."},
+			{Name: "burst_event_rate", Unit: "1/s", Better: report.Higher, Probe: "events_delivered_per_second", ProbePer: "subscribers", CappedBy: "burst", Late: true, Given: hasBurst, Doc: "Events of the burst that were handled by its end / its length."},
+			{Name: "dropped", Unit: "count", Better: report.Lower, Must: "== 0", Fold: stress.Sum, Probe: "events_dropped", Doc: "Deliveries that the bus dropped."},
 			{Name: "backlog_max", Unit: "count", Better: report.Lower, Doc: "Most deliveries that were due and not made at one moment, looked at every 10 ms."},
-			{Name: "system_stable", Unit: "bool", Better: report.Higher, Doc: "Whether stability_score is at least 0.95, no subscriber was lost, and the backlog was gone within 1 s of the load's end."},
-			{Name: "stability_score", Unit: "ratio", Better: report.Higher, Doc: "Share of the windows of 100 ms (longer if fewer than 10 events are due in that) in which at least 90 % of the rate due was handled and less than 1 % dropped or failed."},
-			{Name: "memory_usage_stable", Unit: "bool", Better: report.Higher, Doc: "Whether live memory, read after each second of the load, grew by less than 10 %, and no subscription was lost or left."},
-			{Name: "recovery_time_ms", Unit: "ms", Better: report.Lower, Doc: "Time from the load's end until nothing was waiting any more."},
+			{Name: "system_stable", Unit: "bool", Better: report.Higher, Must: "== true", Given: hasWindow, Bound: &stress.Bound{Metric: "stability_score", Least: 0.95}, Doc: "Whether stability_score is at least 0.95, no agent crashed and no subscription ended by itself, and no event was waiting 1 s after the load's end."},
+			{Name: "stability_score", Unit: "ratio", Better: report.Higher, Given: hasWindow, Doc: "Share of the windows of 100 ms (longer if fewer than 10 events are due in that) in which at least 90 % of the deliveries due were made and less than 1 % were dropped or failed. Each delivery counts in the window in which it ended."},
+			{Name: "memory_growth_rate", Unit: "ratio", Better: report.Lower, Unclipped: true, Doc: "1 − live heap before the load / after it, of three readings each, with nothing under way. No collection is forced during the load."},
+			{Name: "memory_usage_stable", Unit: "bool", Better: report.Higher, Must: "== true", Bound: &stress.Bound{Metric: "memory_growth_rate", Limit: stableGrowth}, Doc: "Whether memory_growth_rate is between -10 % and 10 %, and no subscription was left after all had unsubscribed."},
+			{Name: "recovery_time_ms", Unit: "ms", Better: report.Lower, Doc: "Time from the load's end until no event was waiting any more; without a value if events were still missing after 5 s without a delivery."},
 			{Name: "latency_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time from when an event was due to when it was handled, of every event at every subscriber."},
-		},
+		}, deliveryMetrics(nil)...),
 		Estimate: func(p stress.Params) time.Duration {
 			return 200*time.Millisecond + p.Duration("duration") + p.Duration("burst_duration")
 		},
@@ -137,6 +145,13 @@ func eventStress() *stress.Measurement {
 	}
 }
 
+func hasBurst(p stress.Params) bool { return p.Duration("burst_duration") > 0 }
+
+// hasWindow says whether a phase is as long as a window.
+func hasWindow(p stress.Params) bool {
+	return p.Duration("duration") >= loadWindow(p.Float("rate")) || p.Duration("burst_duration") >= loadWindow(p.Float("burst"))
+}
+
 func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error {
 	p, system := env.Params, env.System()
 	recorder := stress.NewRecorder()
@@ -148,170 +163,173 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 	// An open load has many workers, so that a publisher that has to wait does
 	// not hold up the others; each is a publisher of its own.
 	const workers = 64
-	all, err := audience{
-		subscribers: p.Int("subscribers"), publishers: workers, topic: "stress.event", recorder: recorder, wrap: wrap,
-	}.subscribeTargets(ctx, env)
+	const eventType = "stress.event"
+	if err := fillLog(ctx, env, eventType); err != nil {
+		return err
+	}
+	group := subscriberGroup{
+		subscribers: p.Int("subscribers"), publishers: workers, topic: eventType, recorder: recorder, wrap: wrap,
+	}
+	// All memory that the measuring takes is there before any is read.
+	var room [maxPhases]payloads
+	for i, phase := range phases {
+		room[i] = payloadsOf(phase)
+		group.windows[i] = newLoadWindows(env, phase)
+	}
+	from := make(publishers, workers)
+	all, err := group.subscribeTargets(ctx, env)
 	if err != nil {
 		return err
 	}
-	// All memory that the measuring takes is there before any is read.
-	var room [maxPhases]parcels
-	for i, phase := range phases {
-		room[i] = parcelsOf(phase)
-	}
-	watch := &watcher{all: all, now: env.Now, due: env.Due}
+	memory := liveHeap()
+	w := newWitness(env, system)
+	watch := &backlogWatch{all: all}
 	watching, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() { watch.run(watching) })
 	defer wg.Wait()
 	defer stop()
 
-	var due, accepted int64
+	var sent published
+	var due, stable, windows int64
 	for i, phase := range phases {
 		if phase.For == 0 {
 			continue
 		}
-		watch.rate.Store(int64(phase.Rate))
+		window := group.windows[i]
+		window.begin()
 		driven, err := env.Drive(ctx, stress.Load{
 			Workers: workers, Stages: []stress.Stage{phase}, Recorder: recorder, Metrics: []string{metrics[i], "latency_ms", "dropped"},
 		}, func(ctx context.Context, op stress.Op) error {
-			parcel := room[i].of(op.N)
-			*parcel = publisherParcel(op)
-			parcel.phase = i
-			err := system.Bus().Publish(ctx, mabeam.Event{Type: "stress.event", Data: parcel, Timestamp: op.Due})
-			watch.count(err)
+			one := room[i].of(op.N)
+			*one = from.payload(op)
+			one.phase = i
+			err := system.Bus().Publish(ctx, mabeam.Event{Type: eventType, Data: one, Timestamp: op.Due})
+			if err == nil {
+				watch.accepted.Add(1)
+			} else {
+				window.count(op.Worker, time.Now(), 0, int64(len(all)))
+			}
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		length := driven.Took
-		if !env.Aborted() {
-			length = max(length, phase.For)
-		}
-		env.Value(metrics[i], stress.PerSecond(all.deliveredOf(i), length)/float64(len(all)))
 		due += driven.Attempted
-		accepted += driven.Succeeded
+		sent.accepted += driven.Succeeded
+		sent.failed += driven.Failed
+		length := phase.For
+		if env.Aborted() {
+			length = min(driven.Took, length)
+		} else if err := sleepUntil(ctx, env, window.start.Add(length)); err != nil {
+			return err // the last event is due before the phase's end
+		}
+		env.Value(metrics[i], stress.PerSecond(window.total(), length)/float64(len(all)))
+		s, of := window.stable(length, func(at time.Duration) float64 { return driven.DueBy(at) * float64(len(all)) })
+		stable, windows = stable+s, windows+of
 		if env.Aborted() {
 			break // what did not run is not measured
 		}
 	}
-	watch.rate.Store(0)
 	ended := time.Now()
-	empty, err := all.await(ctx, accepted*int64(len(all)))
+	empty, delivered, err := all.await(ctx, sent.accepted)
 	if err != nil {
 		return err
 	}
 	stop()
 	wg.Wait()
 
-	made := all.delivered()
 	recovery := max(empty.Sub(ended), 0)
-	lost := all.lost(env)
-	env.Value("events_processed", float64(made)/float64(len(all)))
-	env.Value("processed_ratio", float64(made)/float64(max(due, 1)*int64(len(all))))
+	crashed := system.Telemetry().AgentsCrashed - w.before.AgentsCrashed
+	all.witnessed(ctx, w, sent, 0)
+	memoryAfter := liveHeap()
+	runtime.KeepAlive(room) // it was there before, too
+	env.Value("events_processed", float64(all.distinct())/float64(len(all)))
+	env.Value("processed_ratio", ratio(all.distinct(), max(due, 1)*int64(len(all))))
 	env.Value("dropped", float64(all.dropped()))
-	env.Value("backlog_max", float64(watch.backlog))
-	if score, ok := watch.score(); ok {
-		env.Bool("system_stable", score >= 0.95 && lost == 0 && recovery < time.Second)
-		env.Value("stability_score", score)
+	env.Value("backlog_max", float64(watch.most))
+	if delivered {
+		env.Value("recovery_time_ms", stress.Milliseconds(recovery))
+	} else {
+		env.Unmeasured("recovery_time_ms", fmt.Sprintf("events were still missing after %v without a delivery", stalledAfter))
+	}
+	endedItself := all.ended(env)
+	if env.Hits(stress.Agents) { // what faults have ended is no instability
+		crashed, endedItself = 0, 0
+	}
+	if windows > 0 {
+		env.Bool("system_stable", delivered && recovery < time.Second && endedItself == 0 && crashed == 0)
+		env.Share("stability_score", stable, windows)
 	} else {
 		why := "the load was shorter than a window in which ten events are due"
 		env.Unmeasured("system_stable", why)
 		env.Unmeasured("stability_score", why)
 	}
-	if growth, ok := watch.growth(); ok {
-		env.Bool("memory_usage_stable", math.Abs(growth) < stableGrowth && lost == 0)
-	} else {
-		env.Unmeasured("memory_usage_stable", "the load was too short to read live memory three times")
-	}
-	env.Value("recovery_time_ms", stress.Milliseconds(recovery))
 	env.Latency("latency_ms", recorder.Total())
-	all.tellLost(env, accepted*int64(len(all)))
+	all.reportDeliveries(env, sent)
+	gone, err := all.dismiss(ctx, env, w, from, eventType)
+	if err != nil {
+		return err
+	}
+	w.report()
+	env.Decline("memory_growth_rate", memoryAfter, memory)
+	env.Bool("memory_usage_stable", gone)
 	return nil
 }
 
-// A watcher looks at the receivers while a load runs.
-type watcher struct {
-	all              receivers
-	now              func() time.Time // while the load is held it stands still
-	due              func() int64     // events so far
-	accepted, failed atomic.Int64     // events
-	rate             atomic.Int64     // that is due now, per second; 0 when there is no load
-
-	// These belong to run until it has returned.
-	windows, stable int
-	backlog         int64
-	memory          []float64
-}
-
-// count notes that an event was published, or was not.
-func (w *watcher) count(err error) {
-	if err != nil {
-		w.failed.Add(1)
-	} else {
-		w.accepted.Add(1)
+// sleepUntil waits until the clock of the load shows a time.
+func sleepUntil(ctx context.Context, env *stress.Env, at time.Time) error {
+	for left := at.Sub(env.Now()); left > 0; left = at.Sub(env.Now()) {
+		if !stress.Sleep(ctx, left) {
+			return ctx.Err()
+		}
 	}
+	return nil
 }
 
-const (
-	lookEvery   = 10 * time.Millisecond
-	windowFor   = 100 * time.Millisecond
-	memoryEvery = time.Second
-)
+// mostFilled bounds how long it takes to fill the history.
+const mostFilled = 1 << 20
+
+// fillLog publishes as many events as the bus keeps, before anybody has subscribed to
+// their type: what it keeps of them is no growth then.
+func fillLog(ctx context.Context, env *stress.Env, eventType string) error {
+	options := env.Options()
+	for range min(max(options.History, options.BusQueue, defaultLog)+1, mostFilled) {
+		if err := env.System().Bus().Publish(ctx, mabeam.Event{Type: eventType}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// defaultLog is how many events the bus keeps at most if the options do not say.
+const defaultLog = 1024
+
+// liveHeap are three readings of the live heap one after the other. Goroutine stacks
+// are not in them: how many rest is the scheduler's choice.
+func liveHeap() (readings []float64) {
+	for range 3 {
+		liveBytes()
+		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+		metrics.Read(live)
+		readings = append(readings, float64(live[0].Value.Uint64()))
+	}
+	return readings
+}
+
+// lookEvery is how often the backlog is looked at.
+const lookEvery = 10 * time.Millisecond
+
+// A backlogWatch looks at the backlog while a load runs.
+type backlogWatch struct {
+	all      receivers
+	accepted atomic.Int64 // events
+	most     int64        // belongs to run until it has returned
+}
 
 // run looks until ctx ends.
-func (w *watcher) run(ctx context.Context) {
-	windowStart, memoryRead := w.now(), w.now()
-	windowRate := int64(0)
-	var before handled
-	var dueBefore int64
+func (w *backlogWatch) run(ctx context.Context) {
 	for stress.Sleep(ctx, lookEvery) {
-		accepted, now, due, seen := w.accepted.Load(), w.now(), w.due(), w.handled()
-		w.backlog = max(w.backlog, w.all.backlog(accepted*int64(len(w.all))))
-		rate := w.rate.Load()
-		if rate != windowRate { // a phase has begun or ended: not a whole window
-			windowRate, windowStart, dueBefore, before = rate, now, due, seen
-			continue
-		}
-		if rate == 0 {
-			continue
-		}
-		window := loadWindow(float64(rate))
-		if took := now.Sub(windowStart); took >= window {
-			// Counted, because a hand may have changed the rate.
-			deliveries := float64((due - dueBefore) * int64(len(w.all)))
-			bad := seen.dropped - before.dropped + (seen.failed-before.failed)*int64(len(w.all))
-			windows := int(took / window) // of a process that was stopped, many at once
-			w.windows += windows
-			if float64(seen.made-before.made) >= 0.9*deliveries && (bad == 0 || float64(bad) < 0.01*deliveries) {
-				w.stable += windows
-			}
-			windowStart, dueBefore, before = now, due, seen
-		}
-		// Not at the start: the history and the log of the type fill first.
-		if now.Sub(memoryRead) >= memoryEvery {
-			memoryRead = now
-			w.memory = append(w.memory, liveBytes())
-		}
+		w.most = max(w.most, w.all.backlog(w.accepted.Load()))
 	}
-}
-
-// handled is what has become of the deliveries so far, and how many events
-// failed to be published.
-type handled struct{ made, dropped, failed int64 }
-
-func (w *watcher) handled() handled {
-	return handled{made: w.all.delivered(), dropped: w.all.dropped(), failed: w.failed.Load()}
-}
-
-// score is the share of the windows in which the load was carried; false if there
-// was none.
-func (w *watcher) score() (float64, bool) {
-	return ratio(int64(w.stable), int64(w.windows)), w.windows > 0
-}
-
-// growth is how much live memory grew; false if there were too few readings.
-func (w *watcher) growth() (float64, bool) {
-	return growthRate(w.memory), len(w.memory) >= 3
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
-	"runtime"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -19,9 +17,12 @@ import (
 const (
 	// exhaustionPatience is how long a system may take to recover before it counts
 	// as one that does not.
-	exhaustionPatience = 10 * time.Second
+	exhaustionPatience = 5 * time.Second
 	// recoverEvery is how often it is asked whether it has.
 	recoverEvery = 100 * time.Microsecond
+	// workParts is into how many loads the work before and after is divided, whose rates
+	// are compared.
+	workParts = 5
 	// spareAgents is how many agents there is room for besides the survivors.
 	spareAgents = 100
 	// fullMailbox is the capacity of the mailboxes that are filled.
@@ -48,26 +49,32 @@ func exhaustionRecovery() *stress.Measurement {
 				Doc:     "What is used up, one after the other, each on a system of its own.",
 			},
 			{Name: "agents", Kind: stress.Int, Default: 50, Min: 1, Max: 10_000, Doc: "Agents that live through it, under a supervisor; their data is checked."},
-			{Name: "operations", Kind: stress.Int, Default: 50_000, Min: 1, Max: 100_000_000, Doc: "Actions of these agents before it, and as many after it, to compare the throughput."},
+			{Name: "operations", Kind: stress.Int, Default: 50_000, Min: 1, Max: 100_000_000, Doc: "Actions of these agents before it, and as many after it, to compare the throughput; and as many of those of a fresh system."},
 		},
 		Metrics: []stress.Metric{
 			{Name: "recovery_time_ms", Unit: "ms", Better: report.Lower, Keyed: true, Doc: "Time from the resource being let go until it can be had again and every surviving agent answers; the worst, and with .SCENARIO that of one."},
-			{Name: "data_consistent", Unit: "bool", Better: report.Higher, Doc: "Whether the state of every surviving agent is exactly what it has acknowledged; those that faults have ended have not survived."},
-			{Name: "performance_restored", Unit: "ratio", Better: report.Higher, Doc: "Throughput after the recovery / before; the worst of the scenarios."},
-			{Name: "component_restarts", Unit: "count", Better: report.Lower, Doc: "Agents that their supervisor had to restart, and components of the system that crashed and were begun anew."},
+			{Name: "data_consistent", Unit: "bool", Better: report.Higher, Must: "== true", Doc: "Whether the state of every surviving agent is exactly what it has acknowledged; those that faults have ended have not survived."},
+			{Name: "survivors", Unit: "ratio", Better: report.Higher, Must: "== 1", Fold: stress.Worst, Doc: "Agents that answered in the end / agents that no fault has ended."},
+			{Name: "performance_restored", Unit: "ratio", Better: report.Higher, Keyed: true, Doc: "Throughput after the recovery / before, of the medians of five loads each; the worst of the scenarios, and with .SCENARIO that of one."},
+			{Name: "performance_lost", Unit: "ratio", Better: report.Lower, Must: "< 0.6", Doc: "By what share the throughput of a recovered system is lower than that of a fresh one, which does the same work in turn with it; the worst of the scenarios. An estimate over all repetitions."},
+			{Name: "component_restarts", Unit: "count", Better: report.Lower, Must: "== 0", Fold: stress.Sum, Doc: "Agents that their supervisor had to restart, and components of the system that crashed and were begun anew."},
+			never("limits_broken", "How often a limit was not kept exactly: more or fewer agents than there was room for, agents refused though there was memory or started though there was none, or a full mailbox that took more. The errors tell which."),
+			telemetryMismatches(),
 		},
-		Estimate: func(p stress.Params) time.Duration {
-			return time.Duration(len(p.Texts("scenarios"))) * (150*time.Millisecond + time.Duration(2*p.Int("operations"))*2*time.Microsecond)
-		},
-		Targets: []stress.Target{stress.Agents, stress.Components},
+		Estimate: exhaustionEstimate,
+		Targets:  []stress.Target{stress.Agents, stress.Components},
 		// How many files may be open is a matter of the whole process.
 		OwnProcess: func(p stress.Params) (stress.Limits, bool) {
 			return stress.Limits{}, slices.Contains(p.Texts("scenarios"), "files")
 		},
 		Run: func(ctx context.Context, env *stress.Env) error {
-			return measureExhaustion(ctx, env, func() mabeam.Behaviour { return ledger{} })
+			return measureExhaustion(ctx, env, func() mabeam.Behaviour { return ledger{} }, nil)
 		},
 	}
+}
+
+func exhaustionEstimate(p stress.Params) time.Duration {
+	return time.Duration(len(p.Texts("scenarios"))) * (150*time.Millisecond + time.Duration(3*p.Int("operations"))*2*time.Microsecond)
 }
 
 // A ledger is an agent whose state is how often it was asked to add.
@@ -112,8 +119,17 @@ type exhaustion struct {
 	env    *stress.Env
 	system *mabeam.System
 	behave func() mabeam.Behaviour
-	ids    []string
-	acked  []atomic.Int64 // what each agent has acknowledged
+	wrap   func(startFunc) startFunc
+	loads  budget
+	limits *violations
+	// isFresh says that nothing is used up on its system.
+	isFresh bool
+	ids     []string
+	acked   []atomic.Int64 // what each agent has acknowledged
+
+	// What was counted, for the telemetry.
+	started, refused, done atomic.Int64
+	mismatches             int
 }
 
 // An exhausted resource can be let go, and had again after that.
@@ -122,16 +138,35 @@ type exhausted struct {
 	usable  func(context.Context) error
 }
 
-// errNoRecovery tells that a system did not recover.
-var errNoRecovery = fmt.Errorf("there was no recovery within %v", exhaustionPatience)
+var (
+	// errNoRecovery tells that a system did not recover.
+	errNoRecovery = fmt.Errorf("there was no recovery within %v", exhaustionPatience)
+	// errUnlimited tells that a limit of the system refused nothing.
+	errUnlimited = errors.New("the limit refused nothing")
+)
 
-func measureExhaustion(ctx context.Context, env *stress.Env, behave func() mabeam.Behaviour) error {
-	worst := outcome{restored: math.Inf(1)}
+// A startFunc starts an agent.
+type startFunc = func(context.Context, mabeam.Spec) (string, error)
+
+// measureExhaustion puts wrap, if given, around how agents are started until a limit
+// refuses them.
+func measureExhaustion(ctx context.Context, env *stress.Env, behave func() mabeam.Behaviour, wrap func(startFunc) startFunc) error {
+	limits, loads := newViolations(env, "limits_broken"), newBudget(env, exhaustionEstimate(env.Params))
+	worst := outcome{restored: math.Inf(1), lost: math.Inf(-1)}
+	defer limits.report()
 	for _, name := range env.Params.Texts("scenarios") {
-		o, err := exhaust(ctx, env, name, behave)
-		if errors.Is(err, errNoRecovery) {
-			for _, metric := range []string{"recovery_time_ms." + name, "recovery_time_ms", "data_consistent", "performance_restored", "component_restarts"} {
-				env.Unmeasured(metric, fmt.Sprintf("%s were used up, and %v", name, err))
+		x := &exhaustion{env: env, behave: behave, wrap: wrap, loads: loads, limits: limits}
+		o, err := x.exhaust(ctx, name)
+		if errors.Is(err, errUnlimited) {
+			limits.add(1, fmt.Sprintf("%s could not be used up: %v", name, err))
+		}
+		if errors.Is(err, errNoRecovery) || errors.Is(err, errUnlimited) {
+			why := fmt.Sprintf("%s were to be used up: %v", name, err)
+			for _, metric := range []string{
+				"recovery_time_ms." + name, "recovery_time_ms", "data_consistent", "survivors",
+				"performance_restored", "performance_lost", "component_restarts", "telemetry_mismatches",
+			} {
+				env.Unmeasured(metric, why)
 			}
 			return nil
 		}
@@ -139,43 +174,20 @@ func measureExhaustion(ctx context.Context, env *stress.Env, behave func() mabea
 			return fmt.Errorf("use up all %s: %w", name, err)
 		}
 		env.Value("recovery_time_ms."+name, stress.Milliseconds(o.recovery))
-		worst.recovery = max(worst.recovery, o.recovery)
-		worst.restored = min(worst.restored, o.restored)
-		worst.wrong += o.wrong
-		worst.survivors += o.survivors
-		worst.restarts += o.restarts
+		env.Value("performance_restored."+name, o.restored)
+		worst.add(o)
 	}
-	if worst.wrong > 0 {
-		env.Detail("agents whose state is not what they had acknowledged", worst.wrong)
-	}
-	env.Value("recovery_time_ms", stress.Milliseconds(worst.recovery))
-	if worst.survivors > 0 {
-		env.Bool("data_consistent", worst.wrong == 0)
-	} else {
-		env.Unmeasured("data_consistent", "no agent survived the faults")
-	}
-	env.Value("performance_restored", worst.restored)
-	env.Value("component_restarts", float64(worst.restarts))
+	worst.report(env)
 	return nil
 }
 
-// An outcome is what one scenario says, or all of them at their worst.
-type outcome struct {
-	recovery  time.Duration
-	restored  float64 // throughput after / before
-	survivors int64   // agents that no fault has ended
-	wrong     int64   // of them, those with a state that is not what they acknowledged
-	restarts  int64   // of agents and components
-}
-
-// exhaust carries one scenario out on a system of its own.
-func exhaust(ctx context.Context, env *stress.Env, name string, behave func() mabeam.Behaviour) (o outcome, err error) {
-	x := &exhaustion{env: env, behave: behave}
-	options := env.Options()
+// exhaust carries the scenario out on a system of its own.
+func (x *exhaustion) exhaust(ctx context.Context, name string) (o outcome, err error) {
+	options := x.env.Options()
 	use := x.agents
 	switch name {
 	case "agents":
-		options.MaxAgents = env.Params.Int("agents") + spareAgents
+		options.MaxAgents = x.env.Params.Int("agents") + spareAgents
 	case "mailboxes":
 		options.Mailbox, use = fullMailbox, x.mailboxes
 	case "memory":
@@ -188,14 +200,17 @@ func exhaust(ctx context.Context, env *stress.Env, name string, behave func() ma
 	if x.system, err = mabeam.Start(options); err != nil {
 		return o, err
 	}
-	env.Watch(x.system)
-	defer stopWatched(ctx, env, x.system, &err)
+	x.env.Watch(x.system)
+	defer stopWatched(ctx, x.env, x.system, &err)
+	w := newWitness(x.env, x.system)
 	if err := x.start(ctx); err != nil {
 		return o, err
 	}
-	before, err := x.work(ctx)
-	if err != nil {
-		return o, err
+	var before []float64
+	for part := range workParts {
+		if err := x.work(ctx, part, &before); err != nil {
+			return o, err
+		}
 	}
 	up, err := use(ctx)
 	if err != nil {
@@ -204,14 +219,17 @@ func exhaust(ctx context.Context, env *stress.Env, name string, behave func() ma
 	if o.recovery, err = x.recover(ctx, up); err != nil {
 		return o, err
 	}
-	after, err := x.work(ctx)
-	if err != nil {
+	if err := x.compare(ctx, &o); err != nil {
 		return o, err
 	}
 	t := x.system.Telemetry()
-	o.restored, o.restarts = after/max(before, 1e-9), t.AgentsRestarted+t.ComponentsRestarted
-	o.survivors, o.wrong, err = x.audit(ctx)
-	return o, err
+	o.restored, o.restarts = report.Median(o.after)/max(report.Median(before), 1e-9), t.AgentsRestarted+t.ComponentsRestarted
+	if err := x.audit(ctx, &o); err != nil {
+		return o, err
+	}
+	w.expect(ctx, map[string]int64{"AgentsStarted": x.started.Load(), "LimitReached": x.refused.Load(), "ActionsDone": x.done.Load()})
+	o.mismatches = w.mismatches
+	return o, nil
 }
 
 // start starts the agents that live through it.
@@ -223,31 +241,54 @@ func (x *exhaustion) start(ctx context.Context) error {
 	x.ids = make([]string, x.env.Params.Int("agents"))
 	x.acked = make([]atomic.Int64, len(x.ids))
 	for i := range x.ids {
-		if x.ids[i], err = v.StartChild(ctx, mabeam.Child{New: func() mabeam.Spec { return x.env.Agent(x.spec()) }}); err != nil {
+		if x.ids[i], err = v.StartChild(ctx, mabeam.Child{New: x.target}); err != nil {
 			return fmt.Errorf("start agent %d of %d: %w", i+1, len(x.ids), err)
 		}
+		x.started.Add(1)
 	}
 	return nil
 }
 
 func (x *exhaustion) spec() mabeam.Spec { return mabeam.Spec{Type: "ledger", Behaviour: x.behave()} }
 
-// work has the agents do as much as they can, and returns how many actions a
-// second they did.
-func (x *exhaustion) work(ctx context.Context) (float64, error) {
-	driven, err := x.env.Drive(ctx, stress.Load{Workers: 1, Operations: x.env.Params.Int("operations")},
+// target is the spec of an agent that faults can hit, unless its system is fresh.
+func (x *exhaustion) target() mabeam.Spec {
+	if x.isFresh {
+		return x.spec()
+	}
+	return x.env.Agent(x.spec())
+}
+
+// work has the agents do a part of the work as fast as they can, and adds how many
+// actions a second that were.
+func (x *exhaustion) work(ctx context.Context, part int, rates *[]float64) error {
+	n := partOf(x.env.Count(x.env.Params.Int("operations")), part, workParts)
+	if n == 0 {
+		return nil
+	}
+	driven, err := x.env.Drive(ctx, x.loads.bound(stress.Load{Workers: 1, Operations: n}),
 		func(_ context.Context, op stress.Op) error { return x.add(op.N % len(x.ids)) })
-	return driven.PerSecond(), err
+	*rates = append(*rates, driven.PerSecond())
+	return err
 }
 
 // add has an agent add one. It is not given up half-way, so that what was not
 // acknowledged was not done either.
 func (x *exhaustion) add(i int) error {
-	_, err := x.system.Execute(context.Background(), x.ids[i], "add", nil)
+	_, err := x.ask(context.Background(), x.ids[i], "add")
 	if err == nil {
 		x.acked[i].Add(1)
 	}
 	return err
+}
+
+// ask asks an agent for an action, and counts it if it was done.
+func (x *exhaustion) ask(ctx context.Context, id, action string) (any, error) {
+	result, err := x.system.Execute(ctx, id, action, nil)
+	if err == nil {
+		x.done.Add(1)
+	}
+	return result, err
 }
 
 // workOnce has each agent add one while the resource is used up.
@@ -282,7 +323,7 @@ func (x *exhaustion) recover(ctx context.Context, up exhausted) (time.Duration, 
 	works := succeed(func() error { return up.usable(limited) })
 	for _, id := range x.ids {
 		works = works && succeed(func() error {
-			_, err := x.system.Execute(limited, id, "get", nil)
+			_, err := x.ask(limited, id, "get")
 			return err
 		})
 	}
@@ -296,206 +337,26 @@ func (x *exhaustion) recover(ctx context.Context, up exhausted) (time.Duration, 
 	return took, nil
 }
 
-// audit counts the agents that no fault has ended, and those of them whose state
-// is not what they have acknowledged.
-func (x *exhaustion) audit(ctx context.Context) (survivors, wrong int64, err error) {
+// audit counts the agents that no fault has ended, those of them that still answer, and
+// those of these whose state is not what they have acknowledged.
+func (x *exhaustion) audit(ctx context.Context, o *outcome) error {
 	for i, id := range x.ids {
 		if x.env.Ended(id) {
 			continue
 		}
-		survivors++
-		got, err := x.system.Execute(ctx, id, "get", nil)
-		if err != nil {
-			return survivors, wrong, fmt.Errorf("ask agent %d for its state: %w", i+1, err)
-		}
-		if got != x.acked[i].Load() {
-			wrong++
-		}
-	}
-	return survivors, wrong, nil
-}
-
-// startStop is how to see that agents can be started again.
-func (x *exhaustion) startStop(ctx context.Context) error {
-	id, err := x.system.StartAgent(ctx, x.spec())
-	if err != nil {
-		return err
-	}
-	return x.system.StopAgent(ctx, id)
-}
-
-// agents starts agents until the system takes no more.
-func (x *exhaustion) agents(ctx context.Context) (exhausted, error) {
-	var extra []string
-	for range 2 * spareAgents {
-		id, err := x.system.StartAgent(ctx, x.spec())
-		if errors.Is(err, mabeam.ErrLimitReached) {
-			x.workOnce()
-			return exhausted{
-				release: func(ctx context.Context) error { return x.system.StopAgents(ctx, extra, runtime.GOMAXPROCS(0)) },
-				usable:  x.startStop,
-			}, nil
-		}
-		if err != nil {
-			return exhausted{}, err
-		}
-		extra = append(extra, id)
-	}
-	return exhausted{}, errors.New("the limit on agents refused none")
-}
-
-// memory holds memory until the system takes no more agents.
-func (x *exhaustion) memory(ctx context.Context) (exhausted, error) {
-	const piece = 1 << 20
-	var held [][]byte
-	for range 4 * spareMemory / piece {
-		err := x.startStop(ctx)
-		if errors.Is(err, mabeam.ErrLimitReached) {
-			x.workOnce()
-			return exhausted{
-				release: func(context.Context) error {
-					clear(held)
-					return nil
-				},
-				usable: x.startStop,
-			}, nil
-		}
-		if err != nil {
-			return exhausted{}, err
-		}
-		held = append(held, make([]byte, piece))
-	}
-	return exhausted{}, errors.New("the limit on memory refused no agent")
-}
-
-// heapBytes is the memory of the objects on the heap after a collection.
-func heapBytes() int64 {
-	runtime.GC()
-	return readBytes(heapObjects)
-}
-
-// mailboxes makes every agent hang, and fills its mailbox with work. What a
-// mailbox has accepted is acknowledged.
-func (x *exhaustion) mailboxes(ctx context.Context) (exhausted, error) {
-	h := &hang{over: make(chan struct{})}
-	err := x.hangAll(ctx, h, x.ids)
-	for i := 0; i < len(x.ids) && err == nil; i++ {
-		err = x.fill(ctx, i)
-	}
-	if err != nil {
-		close(h.over)
-		return exhausted{}, err
-	}
-	return exhausted{
-		release: func(context.Context) error {
-			close(h.over)
-			return nil
-		},
-		usable: func(context.Context) error { return nil }, // it is when all answer
-	}, nil
-}
-
-// fill tells an agent to add until it takes no more.
-func (x *exhaustion) fill(ctx context.Context, i int) error {
-	for range 4 * fullMailbox {
-		limited, cancel := context.WithTimeout(ctx, time.Millisecond)
-		err := x.system.Tell(limited, x.ids[i], "add", nil)
-		cancel()
+		o.agents++
+		got, err := x.ask(ctx, id, "get")
 		switch {
-		case err == nil:
-			x.acked[i].Add(1)
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case errors.Is(err, mabeam.ErrTimeout):
-			_, err := x.system.Execute(ctx, x.ids[i], "get", nil)
-			if !errors.Is(err, mabeam.ErrMailboxFull) {
-				return errors.Join(errors.New("a full mailbox refused nothing"), err)
-			}
-			return nil
-		default:
-			return err
+		case err != nil:
+			x.env.Failed(fmt.Errorf("ask an agent for its state: %w", err))
+			continue
 		}
-	}
-	return errors.New("a mailbox took four times its capacity")
-}
-
-// hangAll makes agents hang, and returns when they do.
-func (x *exhaustion) hangAll(ctx context.Context, h *hang, ids []string) error {
-	for _, id := range ids {
-		if err := x.system.Tell(ctx, id, "hang", h); err != nil {
-			return err
-		}
-	}
-	for began := time.Now(); h.entered.Load() < int64(len(ids)); {
-		if time.Since(began) > exhaustionPatience {
-			return fmt.Errorf("only %d of %d agents hang after %v", h.entered.Load(), len(ids), exhaustionPatience)
-		}
-		if !stress.Sleep(ctx, recoverEvery) {
-			return ctx.Err()
+		o.survivors++
+		if got != x.acked[i].Load() {
+			o.wrong++
 		}
 	}
 	return nil
-}
-
-// goroutines makes more agents hang than the system runs at once without
-// waiting, each on a goroutine.
-func (x *exhaustion) goroutines(ctx context.Context) (exhausted, error) {
-	ids, err := startEach(ctx, x.system, heldGoroutines, x.spec)
-	if err != nil {
-		return exhausted{}, err
-	}
-	h := &hang{over: make(chan struct{})}
-	if err := x.hangAll(ctx, h, ids); err != nil {
-		close(h.over)
-		return exhausted{}, err
-	}
-	x.workOnce()
-	return exhausted{
-		release: func(context.Context) error {
-			close(h.over)
-			return nil
-		},
-		usable: func(ctx context.Context) error {
-			_, err := x.system.Gather(ctx, ids, "get", nil)
-			return err
-		},
-	}, nil
-}
-
-// files opens files until the process may open no more.
-func (x *exhaustion) files(ctx context.Context) (exhausted, error) {
-	restore, err := limitFiles(spareFiles)
-	if err != nil {
-		return exhausted{}, err
-	}
-	var open []*os.File
-	for range 4 * spareFiles {
-		f, err := os.Open(os.DevNull)
-		if err == nil {
-			open = append(open, f)
-			continue
-		}
-		if !isTooManyFiles(err) || ctx.Err() != nil {
-			return exhausted{}, errors.Join(err, closeAll(open), restore())
-		}
-		x.workOnce()
-		return exhausted{
-			release: func(context.Context) error { return errors.Join(closeAll(open), restore()) },
-			usable: func(context.Context) error {
-				f, err := os.Open(os.DevNull)
-				if err != nil {
-					return err
-				}
-				return f.Close()
-			},
-		}, nil
-	}
-	return exhausted{}, errors.Join(errors.New("the limit on files refused none"), closeAll(open), restore())
-}
-
-func closeAll(files []*os.File) (err error) {
-	for _, f := range files {
-		err = errors.Join(err, f.Close())
-	}
-	return err
 }

@@ -2,6 +2,7 @@ package measure
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -34,7 +35,7 @@ func exhaustWith(t *testing.T, resource string, do func(add int, self *mabeam.Ag
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		cat := with("exhaustion-recovery", func(ctx context.Context, env *stress.Env) error {
-			return measureExhaustion(ctx, env, func() mabeam.Behaviour { return brokenLedger{adds: new(int), do: do} })
+			return measureExhaustion(ctx, env, func() mabeam.Behaviour { return brokenLedger{adds: new(int), do: do} }, nil)
 		})
 		s = onlyStep(t, cat, "", "{measure: exhaustion-recovery, baseline: none, with: {scenarios: ["+resource+"], agents: 2, operations: 100}}")
 	})
@@ -66,7 +67,7 @@ func TestCrashesAreRestartsAndLoseData(t *testing.T) {
 	if s.Metrics["data_consistent"].Value != false || value(t, s, "component_restarts") != 2 {
 		t.Errorf("%+v, errors %+v", s.Metrics, s.Errors)
 	}
-	if s.Operations != (report.Operations{Attempted: 202, Succeeded: 200, Failed: 2}) {
+	if s.Operations != (report.Operations{Attempted: 302, Succeeded: 300, Failed: 2}) {
 		t.Errorf("%+v", s.Operations)
 	}
 }
@@ -83,6 +84,105 @@ func TestRecoveryOfMailboxes(t *testing.T) {
 		t.Errorf("%+v, errors %+v", s.Metrics, s.Errors)
 	}
 	within(t, "performance restored", value(t, s, "performance_restored"), 0.5, 0.01)
+	within(t, "performance lost", value(t, s, "performance_lost"), 0.5, 0.01)
 	within(t, "recovery", value(t, s, "recovery_time_ms.mailboxes"), fullMailbox-1, 0.01)
 	within(t, "worst recovery", value(t, s, "recovery_time_ms"), fullMailbox-1, 0.01)
+}
+
+// A limit that lets one agent more start, or one less, is not kept exactly, and one that
+// refuses nothing fails instead of breaking the step.
+func TestLimitsThatAreNotKeptExactly(t *testing.T) {
+	for name, c := range map[string]struct {
+		wrap   func() func(startFunc) startFunc
+		broken float64
+		told   string
+	}{
+		"kept": {func() func(startFunc) startFunc { return nil }, 0, ""},
+		"one more": {func() func(startFunc) startFunc {
+			over := false
+			return func(start startFunc) startFunc {
+				return func(ctx context.Context, spec mabeam.Spec) (string, error) {
+					id, err := start(ctx, spec)
+					if errors.Is(err, mabeam.ErrLimitReached) && !over {
+						over = true
+						return id, nil
+					}
+					return id, err
+				}
+			}
+		}, 1, "101 agents were started where there was room for 100"},
+		"never": {func() func(startFunc) startFunc {
+			return func(start startFunc) startFunc {
+				return func(ctx context.Context, spec mabeam.Spec) (string, error) {
+					id, err := start(ctx, spec)
+					if errors.Is(err, mabeam.ErrLimitReached) {
+						return id, nil
+					}
+					return id, err
+				}
+			}
+		}, 1, "agents could not be used up: the limit refused nothing"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cat := with("exhaustion-recovery", func(ctx context.Context, env *stress.Env) error {
+				return measureExhaustion(ctx, env, func() mabeam.Behaviour { return ledger{} }, c.wrap())
+			})
+			s := onlyStep(t, cat, "", "{measure: exhaustion-recovery, baseline: none, with: {scenarios: [agents], agents: 2, operations: 1000}}")
+			if v := value(t, s, "limits_broken"); v != c.broken || s.Verdict == report.Broken || (s.Metrics["limits_broken"].Status == report.StatusFail) != (c.broken > 0) {
+				t.Errorf("%v limits broken, %s; %+v", v, s.Verdict, s.Errors)
+			}
+			if c.told != "" && timesTold(s, c.told) != 1 {
+				t.Errorf("told %+v", s.Errors)
+			}
+		})
+	}
+}
+
+// Memory that is refused too early, or too late, is found.
+func TestLimitOnMemoryThatIsNotKept(t *testing.T) {
+	cat := with("exhaustion-recovery", func(_ context.Context, env *stress.Env) error {
+		x := &exhaustion{limits: newViolations(env, "limits_broken")}
+		x.memoryIsUsedUp(spareMemory)
+		x.memoryIsUsedUp(spareMemory * 3 / 4)
+		x.memoryIsUsedUp(spareMemory * 5 / 4)
+		x.limits.report()
+		env.Operations(1, 0, 0)
+		return nil
+	})
+	if v := value(t, onlyStep(t, cat, "", "{measure: exhaustion-recovery, with: {scenarios: [agents]}}"), "limits_broken"); v != 2 {
+		t.Errorf("%v limits broken, want 2", v)
+	}
+}
+
+// A mute ledger answers what it holds only a few times.
+type muteLedger struct {
+	ledger
+	gets *int
+}
+
+// HandleAction implements mabeam.Behaviour.
+func (l muteLedger) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
+	if action == "get" {
+		if *l.gets++; *l.gets > 1 {
+			return nil, mabeam.ErrTimeout
+		}
+	}
+	return l.ledger.HandleAction(ctx, self, action, params)
+}
+
+// An agent that does not answer in the end has not survived, and that fails.
+func TestSurvivorsAreAsked(t *testing.T) {
+	cat := with("exhaustion-recovery", func(ctx context.Context, env *stress.Env) error {
+		n := 0
+		return measureExhaustion(ctx, env, func() mabeam.Behaviour {
+			if n++; n == 1 {
+				return muteLedger{gets: new(int)}
+			}
+			return ledger{}
+		}, nil)
+	})
+	s := onlyStep(t, cat, "", "{measure: exhaustion-recovery, baseline: none, with: {scenarios: [agents], agents: 4, operations: 1000}}")
+	if m := s.Metrics["survivors"]; m.Value != 0.75 || m.Status != report.StatusFail {
+		t.Errorf("%+v; %+v", m, s.Errors)
+	}
 }

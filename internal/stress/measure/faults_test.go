@@ -34,7 +34,7 @@ func TestKilledAgentsOfALoad(t *testing.T) {
 		if s.Operations != (report.Operations{Attempted: 2000, Succeeded: 1900, Failed: 100}) {
 			t.Errorf("%+v", s.Operations)
 		}
-		if n := timesTold(s, "agents, of 100, that were gone"); n != 10 {
+		if n := timesTold(s, "agents, of 100, that faults ended"); n != 10 {
 			t.Errorf("%d agents told as gone, errors %+v", n, s.Errors)
 		}
 		// Half of the windows had 10 % errors.
@@ -128,7 +128,7 @@ func TestDataOfSurvivors(t *testing.T) {
 									self.SetState(self.State().(int64) - 1)
 								}
 							}}
-						})
+						}, nil)
 					})
 					s = onlyStep(t, cat, "", "measure: exhaustion-recovery\n    baseline: none\n    faults: ["+c.faults+"]\n"+
 						"    with: {scenarios: [agents], agents: 30, operations: 900}", func(e stream.Event) {

@@ -134,7 +134,7 @@ func stalling(n int, d time.Duration) handlerWrap {
 func TestStallOfASubscriber(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cat := with("event-stress", func(ctx context.Context, env *stress.Env) error {
-			return measureStress(ctx, env, stalling(500, 200*time.Millisecond))
+			return measureStress(ctx, env, stalling(501, 200*time.Millisecond))
 		})
 		s := onlyStep(t, cat, "", "{measure: event-stress, with: {rate: 1000/s, duration: 2s, burst: 1000/s, burst_duration: 100ms, subscribers: 1}}")
 		if s.Verdict == report.Inconclusive {
@@ -149,10 +149,9 @@ func TestStallOfASubscriber(t *testing.T) {
 		if v := value(t, s, "events_processed"); v != 2100 {
 			t.Errorf("%v events processed", v)
 		}
-		// During two of the twenty windows and some nothing was handled.
-		if v := value(t, s, "stability_score"); v > 0.95 || v < 0.8 {
-			t.Errorf("stability score %v", v)
-		}
+		// During two of 21 windows nothing was handled; that all of it was handled in
+		// the third makes no window good.
+		within(t, "stability_score", value(t, s, "stability_score"), 19.0/21, 1e-9)
 		if s.Metrics["system_stable"].Value != false {
 			t.Errorf("called stable, with a stability score of %v", value(t, s, "stability_score"))
 		}
@@ -223,8 +222,12 @@ func TestLostDeliveriesAreNotHidden(t *testing.T) {
 		})
 		s := onlyStep(t, cat, "", "{measure: event-throughput, with: {events: 1000, subscribers: 3}}")
 		within(t, "propagation_efficiency", value(t, s, "propagation_efficiency"), 0.9, 1e-9)
-		if len(s.Errors) != 1 || s.Errors[0].Count != 300 {
-			t.Errorf("told %+v, want 300 lost", s.Errors)
+		if value(t, s, "lost") != 300 || timesTold(s, "deliveries lost") != 300 || s.Verdict != report.Fail {
+			t.Errorf("%s, told %+v, want 300 lost", s.Verdict, s.Errors)
+		}
+		// The bus has counted them as delivered.
+		if v := value(t, s, "telemetry_mismatches"); v != 2 {
+			t.Errorf("%v mismatches, %+v", v, s.Errors)
 		}
 	})
 }
@@ -307,16 +310,16 @@ func TestDegradation(t *testing.T) {
 			n := 0
 			return measureLifecycle(ctx, env, func() mabeam.Spec {
 				n++
-				time.Sleep(time.Millisecond)
-				if n > 900 { // the last quarter takes 10/7 of the time
-					time.Sleep(3 * time.Millisecond / 7)
+				time.Sleep(50 * time.Microsecond)
+				if n > 9000 { // the last quarter takes 10/7 of the time
+					time.Sleep(150 * time.Microsecond / 7)
 				}
 				return mabeam.DemoSpec()
 			})
 		})
-		s := onlyStep(t, cat, "", "{measure: agent-lifecycle, with: {cycles: 1200, settle_cycles: 0}}")
+		s := onlyStep(t, cat, "", "{measure: agent-lifecycle, with: {cycles: 12000, settle_cycles: 0}}")
 		within(t, "performance_degradation", value(t, s, "performance_degradation"), 0.3, 0.1)
-		within(t, "cycle_time_ms p50", s.Metrics["cycle_time_ms"].Distribution.P50, 1, 0.02)
+		within(t, "cycle_time_ms p50", s.Metrics["cycle_time_ms"].Distribution.P50, 0.05, 0.02)
 	})
 }
 
@@ -460,7 +463,7 @@ func TestStabilityOfSlowLoads(t *testing.T) {
 			t.Error("there was no burst, but its rate is told")
 		}
 		s = onlyStep(t, Catalogue(), "", "{measure: event-stress, baseline: none, with: {rate: 7/s, duration: 1s, burst_duration: 0s}}")
-		if s.Metrics["stability_score"].Value != nil || s.Metrics["system_stable"].Value != nil || len(s.Errors) != 3 {
+		if s.Metrics["stability_score"].Value != nil || s.Metrics["system_stable"].Value != nil || len(s.Errors) != 2 {
 			t.Errorf("%+v, errors %+v", s.Metrics, s.Errors)
 		}
 	})
@@ -571,6 +574,9 @@ func (test steeredTest) run(t *testing.T, hand func(steer func(stream.Command)))
 				t.Fatal("it was not steered")
 			}
 			for name, want := range test.metrics {
+				if want == 0 {
+					want, s.Metrics[name] = 1, report.Metric{Value: 1 + value(t, s, name)}
+				}
 				within(t, name, value(t, s, name), want, 0.03)
 			}
 		})

@@ -26,15 +26,22 @@ func memoryEfficiency() *stress.Measurement {
 		},
 		Metrics: []stress.Metric{
 			{Name: "memory_efficiency_ratio", Unit: "ratio", Better: report.Higher, Doc: "Growth of live heap and stacks from no agents to the most / growth of heap and stacks in use, with the gaps between live objects; both after two collections."},
-			{Name: "memory_scaling", Unit: "text", Better: report.Neither, Doc: "What memory_scaling_exponent means: constant, logarithmic (less than linear), linear, or superlinear. Linear means that each agent costs the same."},
-			{Name: "memory_scaling_exponent", Unit: "exponent", Better: report.Lower, Doc: "Exponent of a log–log fit of live memory over the number of agents; numbers whose agents hold less than 128 KiB are left out, as memory changes by that much by itself."},
+			{Name: "memory_scaling", Unit: "text", Better: report.Neither, Doc: "What the interval of memory_scaling_exponent means: constant, logarithmic (less than linear), linear, or superlinear; two of them if it reaches across their border. Linear means that each agent costs the same."},
+			{Name: "memory_scaling_exponent", Unit: "exponent", Better: report.Lower, Must: "<= 1.15", Unclipped: true, Doc: "The e of live memory ~ agents^e between the two largest numbers of agents, each measured on three fresh systems; numbers whose agents hold less than 128 KiB are left out, as memory changes by that much by itself."},
 			{Name: "max_memory_per_agent_mb", Unit: "MB", Better: report.Lower, Keyed: true, Doc: "The most live memory per agent at any number of agents, in 1e6 bytes; with .COUNT at that number. Numbers whose agents hold less than 128 KiB are left out."},
-			{Name: "cleanup_effectiveness", Unit: "ratio", Better: report.Higher, Doc: "Share of the growth of live memory that is gone after all agents have stopped, and two collections."},
-			{Name: "fragmentation_ratio", Unit: "ratio", Better: report.Lower, Doc: "Heap that is held but not in use then / heap held. What was given back to the operating system is not held; right after the clean-up little was."},
+			{Name: "memory_growth_rate", Unit: "ratio", Better: report.Lower, Unclipped: true, Doc: "Theil–Sen slope of live memory at the most agents, read before and after each of 12 rounds in which a tenth of them is stopped and started anew, × all rounds / median. Rounds in which each agent was replaced once come before: the registry keeps places of agents that have ended until it has as many as it keeps."},
+			{
+				Name: "left_per_agent_bytes", Unit: "bytes", Better: report.Lower, Must: "< 16",
+				Given: func(p stress.Params) bool { return slices.Max(p.Ints("agent_counts")) >= agentsForMemory },
+				Doc:   "By how much live memory without agents is more each time that the most agents have been started and stopped once more, per agent: the first time tables grow that stay. Reported for at least 10,000 agents; fewer say nothing.",
+			},
+			{Name: "cleanup_effectiveness", Unit: "ratio", Better: report.Higher, Must: ">= 0.8", Doc: "Share of the growth of live memory that is gone after all agents have stopped for the first time, and two collections. What stays are the tables that have grown: a pointer or two for each agent, which is a tenth of what an agent takes that holds nothing."},
+			{Name: "fragmentation_ratio", Unit: "ratio", Better: report.Lower, Doc: "Heap that is held but not in use then / heap held. What was given back to the operating system is not held; right after the clean-up little was. It is of the Go runtime, and not judged."},
 			{Name: "max_tested_agents", Unit: "count", Better: report.Higher, Doc: "The most agents of which every one was started."},
+			telemetryMismatches(),
 		},
 		Estimate: func(p stress.Params) time.Duration {
-			return 200*time.Millisecond + time.Duration(slices.Max(p.Ints("agent_counts")))*8*time.Microsecond
+			return 200*time.Millisecond + time.Duration(slices.Max(p.Ints("agent_counts")))*50*time.Microsecond
 		},
 		Targets: []stress.Target{stress.Components},
 		Run: func(ctx context.Context, env *stress.Env) error {
@@ -87,80 +94,224 @@ func (f footprint) cleaned(before, most footprint) float64 {
 // fragmentation is which share of the heap that is held is not in use.
 func (f footprint) fragmentation() float64 { return f.idle / f.held }
 
+const (
+	// memorySystems is on how many systems the two largest numbers of agents are
+	// measured, and emptied how often all agents are started and stopped on the first
+	// of them.
+	memorySystems, emptied = 3, 3
+	// churnRounds is how often a part of the agents is stopped and started anew, and
+	// churnShare which part: one of so many. As many rounds come before.
+	churnRounds, churnShare = 12, 10
+	// agentsForMemory is how many agents it takes to tell 64 bytes that each of them
+	// leaves behind from what memory changes by itself.
+	agentsForMemory = 10_000
+)
+
+// A crowd is the agents of a memory-efficiency measurement.
+type crowd struct {
+	env     *stress.Env
+	system  *mabeam.System
+	spec    func(n int) mabeam.Spec
+	ids     []string // of those that live
+	starts  int64
+	stopped int64
+}
+
 func measureMemoryEfficiency(ctx context.Context, env *stress.Env, spec func(n int) mabeam.Spec) error {
 	counts := ascending(env.Params.Ints("agent_counts"))
-	ids := make([]string, counts[len(counts)-1])
-	started, tested := 0, 0
-	var grown, each []sized
+	c := &crowd{env: env, system: env.System(), spec: spec, ids: make([]string, 0, counts[len(counts)-1])}
+	telemetry := newWitness(env, env.System())
 	before := readFootprint()
-	most := before
-	for _, n := range counts {
-		driven, err := env.Drive(ctx, stress.Load{Workers: 1, Operations: n - started}, func(ctx context.Context, op stress.Op) (err error) {
-			ids[started+op.N], err = env.System().StartAgent(ctx, spec(started+op.N))
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		started = n
-		if driven.Attempted > driven.Succeeded {
-			env.Detail(fmt.Sprintf("agents that did not start; more than %d were not tried", n), driven.Attempted-driven.Succeeded)
-			break
-		}
-		tested, most = n, readFootprint()
-		// Less would be a figure of something else.
-		if growth := most.live - before.live; growth >= memoryNoise {
-			grown, each = append(grown, sized{n, growth}), append(each, sized{n, growth / float64(n) / 1e6})
-		}
-	}
-	env.Value("max_tested_agents", float64(tested))
-	if tested > 0 {
-		tellMemoryGrowth(env, grown, each, most.efficiency(before))
-	}
-
-	stopped, err := env.Drive(ctx, stress.Load{Workers: 1, Operations: started}, func(ctx context.Context, op stress.Op) error {
-		id := ids[op.N]
-		ids[op.N] = "" // it would be held by nobody else
-		return env.System().StopAgent(ctx, id)
-	})
+	first, err := c.grow(ctx, before, counts)
 	if err != nil {
 		return err
 	}
-	runtime.KeepAlive(ids) // the list itself is there in every reading
-	if left := int64(started) - stopped.Succeeded; left > 0 {
-		env.Finding("agents that did not stop", left)
+	env.Value("max_tested_agents", float64(first.tested))
+	if err := c.stop(ctx, len(c.ids)); err != nil {
+		return err
 	}
 	after := readFootprint()
-	if len(grown) > 0 {
-		env.Value("cleanup_effectiveness", after.cleaned(before, most))
+	grown, empty := first.grown, []float64{after.live}
+	most := counts[len(counts)-1]
+	for round := 1; round < emptied && first.tested == most; round++ {
+		if _, err := c.start(ctx, most); err != nil {
+			return err
+		}
+		if round == 1 {
+			if err := c.churn(ctx, first); err != nil {
+				return err
+			}
+		}
+		if err := c.stop(ctx, len(c.ids)); err != nil {
+			return err
+		}
+		empty = append(empty, liveBytes())
+	}
+	for range memorySystems - 1 {
+		if first.tested == most {
+			again, err := c.growAnew(ctx, counts[max(len(counts)-2, 0):])
+			if err != nil {
+				return err
+			}
+			grown = append(grown, again.grown...)
+		}
+	}
+	runtime.KeepAlive(c.ids) // the list itself is there in every reading
+	first.tell(env, before, grown)
+	if len(first.grown) > 0 {
+		env.Value("cleanup_effectiveness", after.cleaned(before, first.most))
+	}
+	switch {
+	case first.tested < most:
+		for _, metric := range []string{"left_per_agent_bytes", "memory_growth_rate"} {
+			env.Unmeasured(metric, fmt.Sprintf("the most agents were to be %d, and they did not all start", most))
+		}
+	case most >= agentsForMemory:
+		env.GrowthPerOperation("left_per_agent_bytes", empty, float64(most))
 	}
 	env.Value("fragmentation_ratio", after.fragmentation())
+	telemetry.expect(ctx, map[string]int64{
+		"AgentsStarted": c.starts, "AgentsStopped": c.stopped, "AgentsCrashed": 0, "AgentsRestarted": 0, "Agents": 0, "Subscriptions": 0,
+	})
+	telemetry.report()
 	return nil
 }
 
-// tellMemoryGrowth reports how memory grew, in all and for each agent.
-func tellMemoryGrowth(env *stress.Env, grown, each []sized, efficiency float64) {
-	if len(grown) == 0 {
+// A growth is what was read as a crowd grew.
+type growth struct {
+	tested int       // the most agents of which every one was started
+	most   footprint // with so many
+	grown  []sized   // live memory more than without agents; less than memoryNoise is left out
+}
+
+// grow starts agents up to each of the counts, and reads the memory at each.
+func (c *crowd) grow(ctx context.Context, before footprint, counts []int) (growth, error) {
+	g := growth{most: before}
+	for _, n := range counts {
+		driven, err := c.start(ctx, n-len(c.ids))
+		if err != nil {
+			return g, err
+		}
+		if len(c.ids) < n {
+			if limit := c.env.Options().MaxAgents; limit == 0 || limit >= n {
+				c.env.Finding(fmt.Sprintf("not all of %d agents were started; more were not tried", n), 1)
+			} else {
+				c.env.Detail(fmt.Sprintf("agents that did not start; more than %d were not tried", n), driven.Attempted-driven.Succeeded)
+			}
+			return g, nil
+		}
+		g.tested, g.most = n, readFootprint()
+		// Less would be a figure of something else.
+		if more := g.most.live - before.live; more >= memoryNoise {
+			g.grown = append(g.grown, sized{n, more})
+		}
+	}
+	return g, nil
+}
+
+// growAnew is grow on a system of its own.
+func (c *crowd) growAnew(ctx context.Context, counts []int) (g growth, err error) {
+	system, err := mabeam.Start(c.env.Options())
+	if err != nil {
+		return g, fmt.Errorf("start another system: %w", err)
+	}
+	c.env.Watch(system)
+	defer stopWatched(ctx, c.env, system, &err)
+	another := &crowd{env: c.env, system: system, spec: c.spec, ids: make([]string, 0, counts[len(counts)-1])}
+	return another.grow(ctx, readFootprint(), counts)
+}
+
+// agentStartTime is about how long it takes to start an agent, or to stop one.
+const agentStartTime = 5 * time.Microsecond
+
+// start starts n more agents.
+func (c *crowd) start(ctx context.Context, n int) (stress.Driven, error) {
+	from := len(c.ids)
+	load := stress.Load{Workers: 1, Operations: n, For: patience(time.Duration(n) * agentStartTime)}
+	driven, err := c.env.Drive(ctx, load, func(ctx context.Context, op stress.Op) error {
+		id, err := c.system.StartAgent(ctx, c.spec(from+op.N))
+		if err == nil {
+			c.ids = append(c.ids, id)
+		}
+		return err
+	})
+	c.starts += driven.Succeeded
+	return driven, err
+}
+
+// stop stops the n agents that were started first.
+func (c *crowd) stop(ctx context.Context, n int) error {
+	driven, err := c.env.Drive(ctx, stress.Load{Workers: 1, Operations: n}, func(ctx context.Context, op stress.Op) error {
+		id := c.ids[op.N]
+		c.ids[op.N] = "" // it would be held by nobody else
+		return c.system.StopAgent(ctx, id)
+	})
+	if failed := driven.Failed; failed > 0 {
+		c.env.Finding("agents that did not stop", failed)
+	}
+	c.stopped += driven.Succeeded
+	left := copy(c.ids, c.ids[driven.Attempted:])
+	clear(c.ids[left:])
+	c.ids = c.ids[:left]
+	return err
+}
+
+// churn stops and starts a part of the agents in each of several rounds, and reports by
+// how much memory grows with that.
+func (c *crowd) churn(ctx context.Context, g growth) error {
+	n := g.tested / churnShare
+	if n == 0 || len(g.grown) == 0 || g.grown[len(g.grown)-1].size != g.tested {
+		c.env.Unmeasured("memory_growth_rate", fmt.Sprintf("no number of agents holds more than the %d KiB that this process's memory changes by itself; ask for more agents", memoryNoise>>10))
+		return nil
+	}
+	readings := make([]float64, 0, churnRounds+1)
+	for round := range 2*churnRounds + 1 {
+		if err := c.stop(ctx, n); err != nil {
+			return err
+		}
+		if _, err := c.start(ctx, n); err != nil {
+			return err
+		}
+		if round >= churnRounds {
+			readings = append(readings, liveBytes())
+		}
+	}
+	c.env.Growth("memory_growth_rate", readings)
+	return nil
+}
+
+// tell reports how memory grew, in all and for each agent. Grown are the readings of all
+// repeats.
+func (g growth) tell(env *stress.Env, before footprint, grown []sized) {
+	if len(g.grown) == 0 {
 		why := fmt.Sprintf("no number of agents holds more than the %d KiB that this process's memory changes by itself; ask for more agents", memoryNoise>>10)
 		for _, metric := range []string{"memory_efficiency_ratio", "max_memory_per_agent_mb", "memory_scaling_exponent", "memory_scaling", "cleanup_effectiveness"} {
 			env.Unmeasured(metric, why)
 		}
 		return
 	}
-	env.Value("memory_efficiency_ratio", efficiency)
+	env.Value("memory_efficiency_ratio", g.most.efficiency(before))
 	worst := 0.0
-	for _, v := range each {
-		worst = max(worst, v.value)
-		env.Value("max_memory_per_agent_mb."+strconv.Itoa(v.size), v.value)
+	for _, v := range g.grown {
+		each := v.value / float64(v.size) / 1e6
+		worst = max(worst, each)
+		env.Value("max_memory_per_agent_mb."+strconv.Itoa(v.size), each)
 	}
 	env.Value("max_memory_per_agent_mb", worst)
-	e, ok := exponent(grown)
-	if !ok {
+	if len(g.grown) < 2 {
 		why := fmt.Sprintf("that takes two numbers of agents that hold more than the %d KiB that this process's memory changes by itself", memoryNoise>>10)
 		env.Unmeasured("memory_scaling_exponent", why)
 		env.Unmeasured("memory_scaling", why)
 		return
 	}
-	env.Value("memory_scaling_exponent", e)
-	env.Text("memory_scaling", scalingWord(e))
+	var sizes, values []float64
+	least := g.grown[len(g.grown)-2].size // the last but one
+	for _, v := range grown {
+		if v.size >= least {
+			sizes, values = append(sizes, float64(v.size)), append(values, v.value)
+		}
+	}
+	if interval, ok := env.Exponent("memory_scaling_exponent", sizes, values); ok {
+		env.Text("memory_scaling", scalingText(interval))
+	}
 }

@@ -34,7 +34,9 @@ func TestMemoryOfKnownAgents(t *testing.T) {
 	if word, n := s.Metrics["memory_scaling"].Value, value(t, s, "max_tested_agents"); word != "linear" || n != 400 {
 		t.Errorf("called %v, with up to %v agents", word, n)
 	}
-	if s.Operations != (report.Operations{Attempted: 800, Succeeded: 800}) {
+	// All agents are started and stopped three times, started on two systems more, and a
+	// tenth of them is replaced 25 times.
+	if n := int64(2*(3*400+25*40) + 2*400); s.Operations != (report.Operations{Attempted: n, Succeeded: n}) {
 		t.Errorf("%+v", s.Operations)
 	}
 }
@@ -113,12 +115,12 @@ func TestMemoryThatCannotBeSeen(t *testing.T) {
 	if s.Operations.Failed != 50 {
 		t.Errorf("%+v, want 50 of 100 refused", s.Operations)
 	}
-	for name := range s.Metrics {
-		if strings.HasPrefix(name, "max_memory_per_agent_mb") || strings.HasPrefix(name, "memory_") || name == "cleanup_effectiveness" {
+	for name, m := range s.Metrics {
+		if m.Value != nil && (strings.Contains(name, "memory_") || name == "cleanup_effectiveness") {
 			t.Errorf("%s is told of forty small agents", name)
 		}
 	}
-	if len(s.Errors) != 3 {
-		t.Errorf("told %+v", s.Errors)
+	if s.Verdict != report.Fail {
+		t.Errorf("what was not measured is a %s", s.Verdict)
 	}
 }

@@ -32,7 +32,10 @@ const (
 	startEvery = 64
 	// pressurePatience is how long the memory may take to be free again before
 	// that counts as no recovery.
-	pressurePatience = 10 * time.Second
+	pressurePatience = 5 * time.Second
+	// roomyPressure is the share of memory_limit up to which pressure leaves room for new
+	// agents.
+	roomyPressure = 0.95
 )
 
 func memoryPressure() *stress.Measurement {
@@ -54,11 +57,13 @@ func memoryPressure() *stress.Measurement {
 		Metrics: []stress.Metric{
 			{Name: "memory_limit_mb", Unit: "MB", Better: report.Neither, Doc: "memory_limit, in 1e6 bytes."},
 			{Name: "peak_memory_mb", Unit: "MB", Better: report.Lower, Doc: "The most physical memory that the process held, as the kernel counts it, in 1e6 bytes: what is no heap, such as the program itself, is in it."},
-			{Name: "gc_effectiveness", Unit: "ratio", Better: report.Higher, Doc: "Bytes that a collection under pressure freed / bytes that were garbage then: an amount that was made for it, when there was no other."},
-			{Name: "throughput_ratio", Unit: "ratio", Better: report.Higher, Doc: "Operations per second under pressure / before it, of the same load."},
+			{Name: "gc_effectiveness", Unit: "ratio", Better: report.Higher, Doc: "Bytes that a collection under pressure freed / bytes that were garbage then: an amount that was made for it, when there was no other. It is a figure of Go's collector, not of the runtime under test, and is not judged."},
+			{Name: "throughput_ratio", Unit: "ratio", Better: report.Higher, Doc: "Operations per second under pressure / before it, of the same load. Most of what it loses goes to Go's collector."},
 			{Name: "latency_ratio", Unit: "ratio", Better: report.Lower, Doc: "99th percentile of their latency under pressure / before it. Their mean is the inverse of throughput_ratio, as the load is closed."},
-			{Name: "allocation_failures", Unit: "count", Better: report.Lower, Doc: "Agents that the runtime refused for want of memory (ErrLimitReached), before and under pressure; they count as dropped. An allocation in Go itself cannot fail: the process ends instead."},
-			{Name: "survived", Unit: "bool", Better: report.Higher, Doc: "Whether the process outlived the pressure. If it ran out of memory or a signal ended it, what is known until then is told, and that is a result."},
+			{Name: "allocation_failures", Unit: "count", Better: report.Lower, Must: "== 0", Fold: stress.Sum, Expected: leavesRoom, Doc: "Agents that the runtime refused for want of memory (ErrLimitReached), before and under pressure; they count as dropped. An allocation in Go itself cannot fail: the process ends instead. It must be 0 while pressure is at most 95 %."},
+			{Name: "survived", Unit: "bool", Better: report.Higher, Must: "== true", Doc: "Whether the process outlived the pressure. If it ran out of memory or a signal ended it, what is known until then is told, and that is a result."},
+			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Fold: stress.Worst, Expected: isSurvivable, Doc: "Operations before and under pressure that succeeded / those that were not dropped."},
+			pressureMismatches(),
 			{Name: "recovery_time_ms", Unit: "ms", Better: report.Lower, Doc: "Time from the pressure being let go, while agents go on working, until a collection found no more live memory than before it, an agent could be started, and all agents answered. No collection is asked for."},
 		},
 		Estimate: func(p stress.Params) time.Duration {
@@ -73,6 +78,20 @@ func memoryPressure() *stress.Measurement {
 			return measureMemoryPressure(ctx, env, func() mabeam.Behaviour { return &hoarder{} }, func(garbage []*block) { clear(garbage) })
 		},
 	}
+}
+
+// leavesRoom says whether the pressure leaves room for new agents.
+func leavesRoom(p stress.Params) bool { return p.Float("pressure") <= roomyPressure }
+
+// isSurvivable says whether the pressure is less than what ends the process.
+func isSurvivable(p stress.Params) bool { return p.Float("pressure") < p.Float("hard_limit") }
+
+// pressureMismatches describes what a witness reports, which a process that was to end
+// does not live to report.
+func pressureMismatches() stress.Metric {
+	m := telemetryMismatches()
+	m.Expected = isSurvivable
+	return m
 }
 
 // diedOfPressure tells what is known of a process that did not survive.
@@ -169,6 +188,7 @@ type pressureTest struct {
 	ids     []string
 	work    any          // the parameter of each action
 	refused atomic.Int64 // agents, for want of memory
+	started atomic.Int64
 }
 
 // measureMemoryPressure lets garbage go with letGo.
@@ -183,9 +203,11 @@ func measureMemoryPressure(ctx context.Context, env *stress.Env, behave func() m
 	env.Watch(system)
 	defer stopWatched(ctx, env, system, &err)
 	t := &pressureTest{env: env, system: system, behave: behave, work: int(p.Size("allocation"))}
+	w := newWitness(env, system)
 	if t.ids, err = startEach(ctx, system, p.Int("agents"), t.spec); err != nil {
 		return err
 	}
+	t.started.Add(int64(len(t.ids)))
 
 	calm, err := t.hold(ctx, calmShare, collectTwice())
 	if err != nil {
@@ -221,6 +243,8 @@ func measureMemoryPressure(ctx context.Context, env *stress.Env, behave func() m
 		env.Value("peak_memory_mb", float64(peak)/1e6)
 	}
 	env.Bool("survived", true)
+	w.expect(ctx, map[string]int64{"AgentsStarted": t.started.Load(), "LimitReached": t.refused.Load()})
+	w.report()
 	return nil
 }
 
@@ -276,11 +300,14 @@ func (t *pressureTest) startStop(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	t.started.Add(1)
 	return t.system.StopAgent(ctx, id)
 }
 
 // compare reports how the load went under pressure, held against before.
 func (t *pressureTest) compare(before, under stress.Driven) {
+	began := before.Succeeded + before.Failed + under.Succeeded + under.Failed
+	t.env.Value("success_rate", ratio(before.Succeeded+under.Succeeded, began))
 	if before.Succeeded == 0 || under.Succeeded == 0 {
 		for _, metric := range []string{"throughput_ratio", "latency_ratio"} {
 			t.env.Unmeasured(metric, fmt.Sprintf("%d operations succeeded before the pressure and %d under it", before.Succeeded, under.Succeeded))

@@ -40,6 +40,7 @@ type slowHoarder struct {
 	calm, pressed time.Duration
 	blocks        int
 	miser         bool
+	failing       bool // under pressure
 }
 
 // HandleAction implements mabeam.Behaviour.
@@ -47,6 +48,9 @@ func (h *slowHoarder) HandleAction(ctx context.Context, self *mabeam.Agent, acti
 	switch {
 	case action == "work" && len(h.held) > h.blocks:
 		time.Sleep(h.pressed)
+		if h.failing {
+			return nil, errRefused
+		}
 	case action == "work":
 		time.Sleep(h.calm)
 	case h.miser && params.(int) < len(h.held):
@@ -111,7 +115,7 @@ func TestPressureIsWhatIsAskedFor(t *testing.T) {
 		return nil
 	})
 	cat.Find("memory-pressure").OwnProcess = nil
-	if s := onlyStep(t, cat, "", "{measure: memory-pressure, baseline: none, with: {memory_limit: 64MB}}"); s.Verdict != report.Pass {
+	if s := onlyStep(t, cat, "", "{measure: memory-pressure, baseline: none, with: {memory_limit: 64MB}}"); s.Metrics["survived"].Value != true {
 		t.Errorf("%s, %+v", s.Verdict, s.Errors)
 	}
 }
@@ -139,12 +143,30 @@ func TestRefusedForWantOfMemory(t *testing.T) {
 	}
 }
 
+// What is refused although there is room, and work that fails under pressure, fails.
+func TestRefusedThoughThereIsRoom(t *testing.T) {
+	s := pressed(t, ", pressure: 60%", func() mabeam.Behaviour {
+		return &slowHoarder{calm: time.Millisecond, pressed: time.Millisecond, blocks: calmBlocks, failing: true}
+	}, letAllGo)
+	if m := s.Metrics["success_rate"]; m.Status != report.StatusFail {
+		t.Errorf("success_rate %+v", m)
+	}
+	if m := s.Metrics["allocation_failures"]; m.Must != "== 0" || m.Status != report.StatusPass {
+		t.Errorf("allocation_failures %+v", m)
+	}
+	for pressure, must := range map[float64]bool{0.9: true, 1.2: false} {
+		if leavesRoom(stress.Params{"pressure": pressure}) != must {
+			t.Errorf("a pressure of %v leaves room: %v", pressure, !must)
+		}
+	}
+}
+
 // Memory that is not let go is no recovery, and that is no pass.
 func TestNoRecoveryFromPressure(t *testing.T) {
 	s := pressed(t, "", func() mabeam.Behaviour {
 		return &slowHoarder{calm: time.Millisecond, pressed: time.Millisecond, miser: true}
 	}, letAllGo)
-	if m, ok := s.Metrics["recovery_time_ms"]; !ok || m.Value != nil || s.Verdict != report.Fail || !strings.Contains(fmt.Sprint(s.Errors), "was not free again within 10s") {
+	if m, ok := s.Metrics["recovery_time_ms"]; !ok || m.Value != nil || s.Verdict != report.Fail || !strings.Contains(fmt.Sprint(s.Errors), "was not free again within 5s") {
 		t.Errorf("%s, %+v, %+v", s.Verdict, m, s.Errors)
 	}
 }

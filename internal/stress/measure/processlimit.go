@@ -17,7 +17,7 @@ import (
 const (
 	// recoverWithin is how long there may be no room for a new agent, after
 	// some have stopped, before that counts as not recovered.
-	recoverWithin = 10 * time.Second
+	recoverWithin = 5 * time.Second
 	// retryEvery is the time between two attempts to start an agent then.
 	retryEvery = 100 * time.Microsecond
 )
@@ -25,7 +25,7 @@ const (
 func processLimit() *stress.Measurement {
 	return &stress.Measurement{
 		Name:      "process-limit",
-		Summary:   "At the limit on agents, are new ones refused and nothing else, and is there room again when some have stopped?",
+		Summary:   "At the limit on agents, are new ones refused and nothing else, is there room again when some have ended, and do rates, circuits, mailboxes and deadlines keep their rules?",
 		Component: "resource_limits",
 		Alone:     true,
 		Params: []stress.Param{
@@ -36,15 +36,19 @@ func processLimit() *stress.Measurement {
 			{Name: "concurrency", Kind: stress.Int, Default: 4, Min: 1, Max: 10_000, Doc: "Operations under way at once."},
 		},
 		Metrics: []stress.Metric{
-			{Name: "limit_reached", Unit: "bool", Better: report.Higher, Doc: "Whether exactly as many agents as the limit allows were started, and the rest refused with the error that tells the limit."},
+			{Name: "limit_reached", Unit: "bool", Better: report.Higher, Must: "== true", Doc: "Whether exactly as many agents as the limit allows were started, and the rest refused with the error that tells the limit."},
 			{Name: "rejected", Unit: "count", Better: report.Neither, Doc: "Starts that were refused with that error. They count as succeeded operations: it is what the limit is for."},
-			{Name: "graceful_degradation_score", Unit: "ratio", Better: report.Higher, Doc: "Share of the lookups, actions and events on running agents that succeeded from the first refusal on; an event has succeeded when its agent got it."},
-			{Name: "recovery_successful", Unit: "bool", Better: report.Higher, Doc: "Whether after some agents were stopped just as many could be started, every one of them answered, and the next was refused again."},
-			{Name: "recovery_time_ms", Unit: "ms", Better: report.Lower, Doc: "Time from when they were stopped until a new agent was started and had answered an action."},
-			{Name: "leaked_goroutines", Unit: "count", Better: report.Lower, Doc: "Goroutines more than before the first start, but for those that the system keeps to run agents, at most a second after all agents were stopped."},
+			{Name: "graceful_degradation_score", Unit: "ratio", Better: report.Higher, Must: "== 1", Fold: stress.Worst, Doc: "Share of the lookups, actions and events on running agents that succeeded with the right result from the first refusal on; an event has succeeded when its agent got it."},
+			{Name: "recovery_successful", Unit: "bool", Better: report.Higher, Must: "== true", Doc: "Whether after some agents were stopped, after some were killed, and after some crashed, just as many could be started each time, every one of them answered, and the next was refused again."},
+			{Name: "recovery_time_ms", Unit: "ms", Better: report.Lower, Keyed: true, Doc: "Time from when agents were ended until a new agent was started and had answered an action; the worst, and with .stop, .kill and .crash that of one way to end them. StopAgent returns when there is room; after a kill and a crash it comes later."},
+			never("leaked_goroutines", "Goroutines more than before the first start, but for those that the system keeps to run agents, at most a second after all agents were stopped."),
+			never("leaked_registrations", "Registrations more than before the first start, after all agents were stopped."),
+			never("leaked_subscriptions", "Subscriptions more than before the first start, after all agents were stopped."),
+			never("guard_rules_broken", "How often another guard broke its rule: a rate that admits more or less than its tokens, a circuit that opens, refuses, tries or closes at another time than it should, a mailbox that takes more or less than its capacity, a caller who is told too early or too late that its deadline has passed, or a refusal with another error. The errors tell which."),
+			telemetryMismatches(),
 		},
 		Estimate: func(p stress.Params) time.Duration {
-			return 100*time.Millisecond + time.Duration(p.Int("operations"))*2*time.Microsecond + time.Duration(p.Int("limit"))*10*time.Microsecond
+			return limitEstimate(p) + guardsEstimate
 		},
 		Check: func(p stress.Params) error {
 			if starts := startsNearLimit(p); starts > p.Int("operations") {
@@ -53,8 +57,14 @@ func processLimit() *stress.Measurement {
 			return nil
 		},
 		Targets: []stress.Target{stress.Components},
-		Run:     func(ctx context.Context, env *stress.Env) error { return measureProcessLimit(ctx, env, nil) },
+		Run: func(ctx context.Context, env *stress.Env) error {
+			return errors.Join(measureProcessLimit(ctx, env, nil), checkGuards(ctx, env, nil))
+		},
 	}
+}
+
+func limitEstimate(p stress.Params) time.Duration {
+	return 100*time.Millisecond + time.Duration(p.Int("operations"))*2*time.Microsecond + time.Duration(p.Int("limit"))*10*time.Microsecond
 }
 
 // atOnce is how many agents are started before the rest.
@@ -73,6 +83,7 @@ func startsNearLimit(p stress.Params) int { return p.Int("limit") - atOnce(p) + 
 // asked is what is asked of a system at its limit.
 type asked struct {
 	start   func(context.Context, mabeam.Spec) (string, error)
+	kill    func(id string)
 	lookup  func(id string) (*mabeam.Record, bool)
 	act     func(ctx context.Context, id, action string, params any) (any, error)
 	publish func(context.Context, mabeam.Event) error
@@ -91,8 +102,13 @@ func (r *resident) Init(_ context.Context, self *mabeam.Agent) error {
 	return err
 }
 
-func (r *resident) HandleAction(context.Context, *mabeam.Agent, string, any) (any, error) {
-	return "here", nil
+// HandleAction implements mabeam.Behaviour: here is answered with the agent's id, and
+// crash with a panic.
+func (r *resident) HandleAction(_ context.Context, self *mabeam.Agent, action string, _ any) (any, error) {
+	if action == "crash" {
+		panic("asked for")
+	}
+	return self.ID(), nil
 }
 
 // HandleEvent counts the events that were published at the limit.
@@ -111,7 +127,12 @@ type limitTest struct {
 	heard  atomic.Int64 // events at the limit
 	born   atomic.Int64 // agents that were to be started
 
-	started, rejected atomic.Int64
+	loads budget
+	held  held // before the first start
+
+	started, rejected atomic.Int64 // in the overshoot
+	// What was counted in the whole repetition, for the telemetry.
+	all, refused, stopped, crashed atomic.Int64
 	// Operations on running agents from the first refusal on.
 	tried, succeeded, published atomic.Int64
 }
@@ -126,46 +147,83 @@ func measureProcessLimit(ctx context.Context, env *stress.Env, wrap func(asked) 
 	}
 	env.Watch(system)
 	defer stopWatched(ctx, env, system, &err)
-	t := &limitTest{env: env, system: system, ask: asked{
-		start: system.StartAgent, lookup: system.Registry().Lookup, act: system.Execute, publish: system.Bus().Publish,
+	t := &limitTest{env: env, system: system, loads: newBudget(env, limitEstimate(env.Params)), ask: asked{
+		start: system.StartAgent, kill: system.KillAgent,
+		lookup: system.Registry().Lookup, act: system.Execute, publish: system.Bus().Publish,
 	}}
 	if wrap != nil {
 		t.ask = wrap(t.ask)
 	}
-	before := countHeld(system)
-	if err := t.fill(ctx); err != nil {
+	w := newWitness(env, system)
+	t.held = countHeld(system)
+	full, err := t.fill(ctx)
+	if err != nil {
 		return err
 	}
-	if err := t.overshoot(ctx); err != nil {
+	if full {
+		if err := t.overshoot(ctx); err != nil {
+			return err
+		}
+		if err := t.recover(ctx); err != nil {
+			return err
+		}
+	}
+	if err := t.cleanUp(ctx); err != nil {
 		return err
 	}
-	if err := t.makeRoom(ctx); err != nil {
-		return err
-	}
-	return t.cleanUp(ctx, before)
+	w.expect(ctx, map[string]int64{
+		"AgentsStarted": t.all.Load(), "AgentsStopped": t.stopped.Load(), "AgentsCrashed": t.crashed.Load(),
+		"LimitReached": t.refused.Load(), "Agents": 0,
+	})
+	w.report()
+	return nil
 }
 
 // start starts one more agent.
 func (t *limitTest) start(ctx context.Context) (string, error) {
 	event := "limit." + strconv.FormatInt(t.born.Add(1), 10)
-	return t.ask.start(ctx, mabeam.Spec{Type: "resident", Behaviour: &resident{event: event, heard: &t.heard}})
+	id, err := t.ask.start(ctx, mabeam.Spec{Type: "resident", Behaviour: &resident{event: event, heard: &t.heard}})
+	switch {
+	case err == nil:
+		t.all.Add(1)
+	case errors.Is(err, mabeam.ErrLimitReached):
+		t.refused.Add(1)
+	}
+	return id, err
 }
 
-// fill starts the agents that the others are started beside.
-func (t *limitTest) fill(ctx context.Context) error {
+// here asks an agent whether it is there.
+func (t *limitTest) here(ctx context.Context, id string) error {
+	got, err := t.ask.act(ctx, id, "here", nil)
+	if err == nil && got != id {
+		return errWrongAnswer
+	}
+	return err
+}
+
+// fill starts the agents that the others are started beside. It says false, and why, if
+// not all of them could be started.
+func (t *limitTest) fill(ctx context.Context) (full bool, err error) {
 	t.ids = make([]string, atOnce(t.env.Params))
-	driven, err := t.env.Drive(ctx, stress.Load{Workers: 1, Operations: len(t.ids)}, func(ctx context.Context, op stress.Op) (err error) {
+	driven, err := t.env.Drive(ctx, t.loads.bound(stress.Load{Workers: 1, Operations: len(t.ids)}), func(ctx context.Context, op stress.Op) (err error) {
 		t.ids[op.N], err = t.start(ctx)
 		return err
 	})
 	if err != nil {
-		return err
-	}
-	if missing := int64(len(t.ids)) - driven.Succeeded; missing > 0 {
-		return fmt.Errorf("%d of %d agents did not start, though the limit is %d", missing, len(t.ids), t.env.Params.Int("limit"))
+		return false, err
 	}
 	t.started.Add(driven.Succeeded)
-	return nil
+	if missing := int64(len(t.ids)) - driven.Succeeded; missing > 0 {
+		why := fmt.Sprintf("%d of %d agents did not start, though the limit is %d", missing, len(t.ids), t.env.Params.Int("limit"))
+		t.env.Detail(why, 1)
+		t.env.Bool("limit_reached", false)
+		t.env.Bool("recovery_successful", false)
+		for _, metric := range []string{"rejected", "graceful_degradation_score", "recovery_time_ms"} {
+			t.env.Unmeasured(metric, why)
+		}
+		return false, nil
+	}
+	return true, nil
 }
 
 // overshoot starts agents up to the limit and beyond while others work, and
@@ -174,7 +232,7 @@ func (t *limitTest) overshoot(ctx context.Context) error {
 	p := t.env.Params
 	starts := startsNearLimit(p)
 	operations := max(t.env.Count(p.Int("operations")), starts)
-	_, err := t.env.Drive(ctx, stress.Load{Workers: p.Int("concurrency"), Operations: operations}, func(ctx context.Context, op stress.Op) error {
+	_, err := t.env.Drive(ctx, t.loads.bound(stress.Load{Workers: p.Int("concurrency"), Operations: operations}), func(ctx context.Context, op stress.Op) error {
 		// Evenly among the others, beginning with the first.
 		if op.N*starts%operations < starts {
 			return t.startBeyond(ctx)
@@ -183,6 +241,15 @@ func (t *limitTest) overshoot(ctx context.Context) error {
 	})
 	if err != nil {
 		return err
+	}
+	// Of a system that was too slow, the rest is asked for without the other work.
+	if left := starts - int(t.born.Load()) + len(t.ids); left > 0 {
+		_, err := t.env.Drive(ctx, stress.Load{Workers: 1, Operations: left, For: recoverWithin}, func(ctx context.Context, _ stress.Op) error {
+			return t.startBeyond(ctx)
+		})
+		if err != nil {
+			return err
+		}
 	}
 	settle(ctx, func() bool { return t.heard.Load() < t.published.Load() })
 	if lost := t.published.Load() - t.heard.Load(); lost > 0 {
@@ -225,11 +292,15 @@ func (t *limitTest) work(ctx context.Context, n int) (err error) {
 	event := false
 	switch n % 3 {
 	case 0:
-		if _, ok := t.ask.lookup(t.ids[i]); !ok {
+		r, ok := t.ask.lookup(t.ids[i])
+		switch {
+		case !ok:
 			err = errNotThere
+		case r.ID != t.ids[i]:
+			err = errOtherRecord
 		}
 	case 1:
-		_, err = t.ask.act(ctx, t.ids[i], "here", nil)
+		err = t.here(ctx, t.ids[i])
 	default:
 		event = true
 		err = t.ask.publish(ctx, mabeam.Event{Type: "limit." + strconv.Itoa(i+1), Data: atLimit})
@@ -246,78 +317,4 @@ func (t *limitTest) work(ctx context.Context, n int) (err error) {
 		t.succeeded.Add(1)
 	}
 	return err
-}
-
-// makeRoom stops some agents and reports how soon others can take their place.
-func (t *limitTest) makeRoom(ctx context.Context) error {
-	room := min(beyond(t.env.Params), len(t.ids))
-	for _, id := range t.ids[:room] {
-		if err := t.system.StopAgent(ctx, id); err != nil {
-			return fmt.Errorf("make room: %w", err)
-		}
-	}
-	stopped := time.Now()
-	again, first := 0, time.Duration(0)
-	var failure error
-	for again < room && time.Since(stopped) < recoverWithin {
-		id, err := t.start(ctx)
-		if err == nil {
-			_, err = t.ask.act(ctx, id, "here", nil)
-		}
-		if err == nil {
-			if again++; again == 1 {
-				first = time.Since(stopped)
-			}
-			continue
-		}
-		failure = err
-		if !stress.Sleep(ctx, retryEvery) {
-			return ctx.Err()
-		}
-	}
-	_, err := t.start(ctx)
-	refused := errors.Is(err, mabeam.ErrLimitReached)
-	switch {
-	case again < room:
-		t.env.Detail(fmt.Sprintf("after %d agents had stopped, only %d could be started within %v; the last attempt: %v", room, again, recoverWithin, failure), 1)
-	case !refused:
-		t.env.Detail("after the recovery, an agent beyond the limit was not refused", 1)
-	}
-	t.env.Operations(int64(again), int64(room-again), 0)
-	t.env.Bool("recovery_successful", again == room && refused)
-	if again > 0 {
-		t.env.Value("recovery_time_ms", stress.Milliseconds(first))
-	} else {
-		t.env.Unmeasured("recovery_time_ms", "no agent could be started again")
-	}
-	return nil
-}
-
-// cleanUp stops all agents and reports what they have left behind.
-func (t *limitTest) cleanUp(ctx context.Context, before held) error {
-	left := t.system.Registry().All()
-	_, err := t.env.Drive(ctx, stress.Load{Workers: 1, Operations: max(len(left), 1)}, func(ctx context.Context, op stress.Op) error {
-		if op.N >= len(left) {
-			return nil // none was left
-		}
-		return t.system.StopAgent(ctx, left[op.N].ID)
-	})
-	if err != nil {
-		return err
-	}
-	var now held
-	settle(ctx, func() bool {
-		now = countHeld(t.system)
-		return now.goroutines > before.goroutines
-	})
-	if now.registrations > before.registrations || now.subscriptions > before.subscriptions {
-		t.env.Finding("registrations and subscriptions of stopped agents are still there",
-			now.registrations-before.registrations+now.subscriptions-before.subscriptions)
-	}
-	leaked := max(now.goroutines-before.goroutines, 0)
-	t.env.Value("leaked_goroutines", float64(leaked))
-	if leaked > 0 {
-		t.env.Detail("leaked goroutines: they are still there after all agents were stopped", leaked)
-	}
-	return nil
 }

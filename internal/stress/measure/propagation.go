@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 func eventPropagation() *stress.Measurement {
 	return &stress.Measurement{
 		Name:      "event-propagation",
-		Summary:   "How long until an event has reached all its subscribers, and how does that grow with their number?",
+		Summary:   "How long until an event has reached all its subscribers, how does that grow with their number, and does the bus keep its rules?",
 		Component: "event_propagation",
 		Params: []stress.Param{
 			{Name: "subscriber_counts", Kind: stress.Ints, Default: []int{1, 10, 100, 1000}, Min: 1, Max: 1_000_000, Doc: "Numbers of subscribers to try, from the smallest to the largest. How it scales takes two different ones."},
@@ -26,18 +27,26 @@ func eventPropagation() *stress.Measurement {
 		Metrics: []stress.Metric{
 			{Name: "propagation_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time from publishing one event to when the last of the most subscribers is called with it, with nothing else on the bus."},
 			{Name: "propagation_time_per_subscriber_ms", Unit: "ms", Better: report.Lower, Keyed: true, Doc: "Median of that time / subscribers, at the most subscribers; with .COUNT at that many."},
-			{Name: "subscribers_scaling_factor", Unit: "ratio", Better: report.Lower, Doc: "By what factor the median time per subscriber grows with each doubling of the subscribers, as geometric mean from the fewest to the most: 1 is constant, 2 linear. Below 1, more subscribers share what an event costs anyway."},
-			{Name: "subscriber_scaling", Unit: "text", Better: report.Neither, Doc: "How the time until all have the event grows with the subscribers, by the exponent of a log–log fit: constant, logarithmic (less than linear), linear, or superlinear. Linear means that each subscriber costs the same."},
-			{Name: "pattern_matching_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time to publish the first event of a type, which is matched against all patterns, one of which it matches; with that of making the type known."},
+			{Name: "subscribers_scaling_factor", Unit: "ratio", Better: report.Lower, Given: hasTwoSizes, Doc: "By what factor the median time per subscriber grows with each doubling of the subscribers, as geometric mean from the fewest to the most: 1 is constant, 2 linear. Below 1, more subscribers share what an event costs anyway."},
+			{Name: "subscriber_scaling_exponent", Unit: "exponent", Better: report.Lower, Must: subscriberScalingLimit, Given: hasTwoSizes, Doc: "The e of time ~ subscribers^e between the two largest subscriber_counts, of the medians of ten batches of events at each: 1 is linear."},
+			{Name: "subscriber_scaling", Unit: "text", Better: report.Neither, Given: hasTwoSizes, Doc: "subscriber_scaling_exponent in a word: constant, logarithmic (less than linear), linear, or superlinear; undecided if its interval does not tell."},
+			{Name: "pattern_matching_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Given: hasPatterns, Doc: "Time to publish the first event of a type, which is matched against all patterns, one of which it matches; with that of making the type known."},
+			{Name: "pattern_scaling_exponent", Unit: "exponent", Better: report.Lower, Must: patternScalingLimit, Given: hasSeveralPatterns, Doc: "The e of time ~ patterns^e for an event of a known type that matches none of them, between one pattern and all, of ten batches of events at each: 0 is constant."},
+			{Name: "pattern_mismatches", Unit: "count", Better: report.Lower, Must: "== 0", Fold: stress.Sum, Doc: "Events that reached a pattern that does not match their type, or did not reach one that does, or came twice."},
+			{Name: "bus_rules_broken", Unit: "count", Better: report.Lower, Must: "== 0", Fold: stress.Sum, Doc: "Rules of the bus that do not hold: what each queue policy keeps, in which order, and how many drops it counts; that a publisher waits for a subscriber that blocks; that the history is bounded and in order; that nothing comes after Unsubscribe. The errors name each."},
+			{Name: "lost", Unit: "count", Better: report.Lower, Must: "== 0", Fold: stress.Sum, Doc: "Deliveries that were not made, of events that the bus accepted."},
+			{Name: "duplicates", Unit: "count", Better: report.Lower, Must: "== 0", Fold: stress.Sum, Doc: "Deliveries of an event that the same subscriber had received before."},
+			telemetryMismatches(),
 			{Name: "subscriber_cleanup_time_ms", Unit: "ms", Better: report.Lower, Doc: "Time to unsubscribe the most subscribers, one after the other."},
-			{Name: "max_subscribers_tested", Unit: "count", Better: report.Higher, CappedBy: "subscriber_counts", Doc: "The most subscribers of which every one got every event."},
+			{Name: "max_subscribers_tested", Unit: "count", Better: report.Higher, Fold: stress.Worst, CappedBy: "subscriber_counts", Doc: "The most subscribers of which every one got every event."},
+			{Name: "all_sizes_tested", Unit: "bool", Better: report.Higher, Must: "== true", Doc: "Whether that is the largest of subscriber_counts."},
 		},
 		Estimate: func(p stress.Params) time.Duration {
 			deliveries := p.Int("patterns") / 4
 			for _, n := range p.Ints("subscriber_counts") {
 				deliveries += n + 50
 			}
-			return 100*time.Millisecond + time.Duration(p.Int("events")*deliveries)*70
+			return 150*time.Millisecond + time.Duration(p.Int("events")*deliveries)*70
 		},
 		Targets: []stress.Target{stress.Components},
 		Run: func(ctx context.Context, env *stress.Env) error {
@@ -48,64 +57,132 @@ func eventPropagation() *stress.Measurement {
 	}
 }
 
+// The limits of the exponents. A bus in which each subscriber costs the same has one
+// of 1 at most, and less where the event itself costs something.
+const (
+	subscriberScalingLimit = "<= 1.25"
+	patternScalingLimit    = "<= 0.2"
+)
+
+func hasTwoSizes(p stress.Params) bool { return len(ascending(p.Ints("subscriber_counts"))) > 1 }
+
+func hasPatterns(p stress.Params) bool { return p.Int("patterns") > 0 }
+
+func hasSeveralPatterns(p stress.Params) bool { return p.Int("patterns") > 1 }
+
 // A publisher publishes an event on a bus with that many subscribers, or
 // patterns.
 type publisher func(ctx context.Context, subscribers int, e mabeam.Event) error
 
 func measurePropagation(ctx context.Context, env *stress.Env, publish publisher) error {
-	var totals, each []sized
+	checkRules(ctx, env)
+	w := newWitness(env, env.System())
+	counts := ascending(env.Params.Ints("subscriber_counts"))
+	var each []sized
+	var batches scalingBatches
+	var lost, duplicates int64
 	most, tested := propagated{}, 0
-	for _, n := range ascending(env.Params.Ints("subscriber_counts")) {
-		one, err := propagate(ctx, env, n, publish)
+	for _, n := range counts {
+		one, err := propagate(ctx, env, w, n, publish)
 		if err != nil {
 			return err
 		}
+		lost, duplicates = lost+one.lost, duplicates+one.duplicates
 		if one.failed > 0 || env.Aborted() {
 			break // more of them would not do better
 		}
 		most, tested = one, n
-		median := stress.Milliseconds(one.took.Quantile(0.5))
-		totals, each = append(totals, sized{n, median}), append(each, sized{n, median / float64(n)})
-		env.Value("propagation_time_per_subscriber_ms."+strconv.Itoa(n), median/float64(n))
+		each = append(each, sized{n, stress.Milliseconds(one.took.Quantile(0.5)) / float64(n)})
+		batches.add(n, one.batches)
+		env.Value("propagation_time_per_subscriber_ms."+strconv.Itoa(n), each[len(each)-1].value)
 	}
+	env.Value("lost", float64(lost))
+	env.Value("duplicates", float64(duplicates))
 	env.Value("max_subscribers_tested", float64(tested))
+	env.Bool("all_sizes_tested", tested == counts[len(counts)-1])
+	why := "no event reached all its subscribers"
 	if tested > 0 {
 		env.Latency("propagation_time_ms", most.took)
 		env.Value("propagation_time_per_subscriber_ms", each[len(each)-1].value)
 		env.Value("subscriber_cleanup_time_ms", stress.Milliseconds(most.cleanup))
-	}
-	factor, ok := perDoubling(each)
-	e, fits := exponent(totals)
-	if ok && fits {
-		env.Value("subscribers_scaling_factor", factor)
-		env.Text("subscriber_scaling", scalingWord(e))
+		why = "that takes two different subscriber_counts at which all events arrive"
 	} else {
-		why := "that takes two different subscriber_counts at which all events arrive"
-		env.Unmeasured("subscribers_scaling_factor", why)
-		env.Unmeasured("subscriber_scaling", why)
+		for _, metric := range []string{"propagation_time_ms", "propagation_time_per_subscriber_ms", "subscriber_cleanup_time_ms"} {
+			env.Unmeasured(metric, why)
+		}
 	}
-	return matchPatterns(ctx, env, publish)
+	if factor, ok := perDoubling(each); ok {
+		env.Value("subscribers_scaling_factor", factor)
+	} else {
+		env.Unmeasured("subscribers_scaling_factor", why)
+	}
+	batches.report(env, why)
+	if err := matchPatterns(ctx, env, publish); err != nil {
+		return err
+	}
+	w.report()
+	return nil
+}
+
+// batchesPerSize is how many values the exponent has of each size.
+const batchesPerSize = 10
+
+// scalingBatches are the values of the two largest sizes.
+type scalingBatches struct{ sizes, values []float64 }
+
+func (b *scalingBatches) add(size int, values []float64) {
+	if len(b.sizes) > 0 { // what is kept is the largest so far
+		keep := len(b.sizes) - 1
+		for keep > 0 && b.sizes[keep-1] == b.sizes[len(b.sizes)-1] {
+			keep--
+		}
+		b.sizes, b.values = b.sizes[keep:], b.values[keep:]
+	}
+	for _, v := range values {
+		b.sizes, b.values = append(b.sizes, float64(size)), append(b.values, v)
+	}
+}
+
+// report reports how the time scales, or why it is not known.
+func (b *scalingBatches) report(env *stress.Env, why string) {
+	if len(b.sizes) > 0 && b.sizes[0] != b.sizes[len(b.sizes)-1] {
+		if interval, ok := env.Exponent("subscriber_scaling_exponent", b.sizes, b.values); ok {
+			env.Text("subscriber_scaling", scalingWords(interval))
+			return
+		}
+		why = "that takes several events at each of two different subscriber_counts"
+	}
+	env.Unmeasured("subscriber_scaling_exponent", why)
+	env.Unmeasured("subscriber_scaling", why)
 }
 
 // propagated is what became of the events for one number of subscribers.
 type propagated struct {
-	took    *stress.Histogram
-	failed  int64
-	cleanup time.Duration
+	took                     *stress.Histogram
+	batches                  []float64 // the shortest time of each, in ms
+	failed, lost, duplicates int64
+	cleanup                  time.Duration
 }
 
 var errNotDelivered = errors.New("an event did not reach all its subscribers")
 
 // propagate publishes one event after the other to n subscribers.
-func propagate(ctx context.Context, env *stress.Env, n int, publish publisher) (propagated, error) {
+func propagate(ctx context.Context, env *stress.Env, w *witness, n int, publish publisher) (propagated, error) {
+	const eventType = "propagation.event"
 	system, recorder := env.System(), stress.NewRecorder()
-	shard := recorder.Shard()
-	before := system.Telemetry().Subscriptions
-	var left atomic.Int64 // subscribers that have not got the event yet
+	shard, batch := recorder.Shard(), stress.NewHistogram()
+	var left, duplicates atomic.Int64 // left is of subscribers that have not got the event yet
 	reached := make(chan time.Time, 1)
 	subscriptions := make([]*mabeam.Subscription, n)
+	got := make([]int, n) // the number of the latest event
 	for i := range subscriptions {
-		s, err := system.Bus().Subscribe("propagation.event", func(context.Context, mabeam.Event) {
+		s, err := system.Bus().Subscribe(eventType, func(_ context.Context, e mabeam.Event) {
+			number := e.Data.(int)
+			if number <= got[i] {
+				duplicates.Add(1)
+				return
+			}
+			got[i] = number
 			if left.Add(-1) == 0 {
 				reached <- time.Now()
 			}
@@ -115,29 +192,40 @@ func propagate(ctx context.Context, env *stress.Env, n int, publish publisher) (
 		}
 		subscriptions[i] = s
 	}
+	w.expect(ctx, map[string]int64{"Subscriptions": int64(n)})
 	stalled := time.NewTimer(stalledAfter)
 	defer stalled.Stop()
-	missing := false
+	var result propagated
+	accepted, missing := int64(0), false
+	events := env.Count(env.Params.Int("events"))
 	driven, err := env.Drive(ctx, stress.Load{
-		Workers: 1, Operations: env.Count(env.Params.Int("events")), Recorder: recorder,
+		Workers: 1, Operations: events, Recorder: recorder,
 		Metrics: []string{"propagation_time_ms"},
-	}, func(ctx context.Context, _ stress.Op) error {
+	}, func(ctx context.Context, op stress.Op) error {
 		if missing {
 			return errNotDelivered // who waits for the last event would take the next for it
 		}
 		left.Store(int64(n))
 		stalled.Reset(stalledAfter)
 		published := time.Now()
-		if err := publish(ctx, n, mabeam.Event{Type: "propagation.event", Timestamp: published}); err != nil {
+		if err := publish(ctx, n, mabeam.Event{Type: eventType, Data: op.N + 1, Timestamp: published}); err != nil {
 			missing = true
 			return err
 		}
+		accepted++
 		select {
 		case end := <-reached:
-			shard.Record(end.Sub(published))
+			took := end.Sub(published)
+			shard.Record(took)
+			batch.Record(took)
+			if (op.N+1)*batchesPerSize/events > op.N*batchesPerSize/events {
+				result.batches = append(result.batches, stress.Milliseconds(batch.Quantile(0)))
+				batch.Reset()
+			}
 			return nil
 		case <-stalled.C:
 			missing = true
+			result.lost += left.Load()
 			return errNotDelivered
 		case <-ctx.Done():
 			return ctx.Err()
@@ -146,27 +234,42 @@ func propagate(ctx context.Context, env *stress.Env, n int, publish publisher) (
 	if err != nil {
 		return propagated{}, err
 	}
+	w.expect(ctx, map[string]int64{"EventsPublished": accepted, "EventsDelivered": accepted*int64(n) - result.lost, "EventsDropped": 0})
 	cleaning := time.Now()
 	for _, s := range subscriptions {
 		s.Unsubscribe()
 	}
-	cleanup := time.Since(cleaning)
-	if stayed := system.Telemetry().Subscriptions - before; stayed > 0 {
-		env.Finding("subscriptions that were ended are still there", stayed)
-	}
-	return propagated{took: recorder.Total(), failed: driven.Failed, cleanup: cleanup}, nil
+	result.cleanup = time.Since(cleaning)
+	w.expect(ctx, map[string]int64{"Subscriptions": int64(-n)})
+	result.took, result.failed, result.duplicates = recorder.Total(), driven.Failed, duplicates.Load()
+	return result, nil
 }
 
-// matchPatterns publishes event types that the bus has not seen before.
+// matchPatterns publishes event types that the bus has not seen before, and then
+// some that it knows.
 func matchPatterns(ctx context.Context, env *stress.Env, publish publisher) error {
+	mismatches := checkPatterns(ctx, env)
+	defer func() { env.Value("pattern_mismatches", float64(mismatches)) }()
 	patterns := env.Params.Int("patterns")
 	if patterns == 0 {
 		return nil
 	}
-	var got atomic.Int64
+	bus := env.System().Bus()
+	known := "known.event"
+	one, err := publishKnown(ctx, publish, 1, known) // nothing is subscribed to it
+	if err != nil {
+		return err
+	}
+	var wrong atomic.Int64
+	got := make([]atomic.Int64, patterns)
 	for i := range patterns {
-		_, err := env.System().Bus().SubscribePattern("matching."+strconv.Itoa(i)+".*", func(context.Context, mabeam.Event) {
-			got.Add(1)
+		prefix := "matching." + strconv.Itoa(i) + "."
+		_, err := bus.SubscribePattern(prefix+"*", func(_ context.Context, e mabeam.Event) {
+			if !strings.HasPrefix(e.Type, prefix) {
+				wrong.Add(1)
+				return
+			}
+			got[i].Add(1)
 		}, mabeam.SubscribeOptions{})
 		if err != nil {
 			return fmt.Errorf("pattern %d of %d: %w", i+1, patterns, err)
@@ -176,17 +279,59 @@ func matchPatterns(ctx context.Context, env *stress.Env, publish publisher) erro
 	for i := range types {
 		types[i] = "matching." + strconv.Itoa(i%patterns) + "." + strconv.Itoa(i)
 	}
+	accepted := make([]int64, patterns)
 	driven, err := env.Drive(ctx, stress.Load{Workers: 1, Operations: len(types), Metrics: []string{"pattern_matching_time_ms"}},
 		func(ctx context.Context, op stress.Op) error {
-			return publish(ctx, patterns, mabeam.Event{Type: types[op.N]})
+			err := publish(ctx, patterns, mabeam.Event{Type: types[op.N]})
+			if err == nil {
+				accepted[op.N%patterns]++
+			}
+			return err
 		})
 	if err != nil {
 		return err
 	}
 	env.Latency("pattern_matching_time_ms", driven.Latency)
-	settle(ctx, func() bool { return got.Load() < driven.Succeeded })
-	if wrong := got.Load() - driven.Succeeded; wrong != 0 {
-		env.Finding(fmt.Sprintf("patterns got %d events, of %d that match one each", got.Load(), driven.Succeeded), max(wrong, -wrong))
+	off := func() (n int64) {
+		for i := range got {
+			difference := got[i].Load() - accepted[i]
+			n += max(difference, -difference)
+		}
+		return n + wrong.Load()
 	}
+	settle(ctx, func() bool { return off() > 0 })
+	if n := off(); n > 0 {
+		env.Detail(fmt.Sprintf("events that reached a pattern wrongly, or did not reach it, of %d that match one each", driven.Succeeded), n)
+		mismatches += n
+	}
+	if patterns == 1 {
+		return nil
+	}
+	all, err := publishKnown(ctx, publish, patterns, known)
+	if err != nil {
+		return err
+	}
+	var batches scalingBatches
+	batches.add(1, one)
+	batches.add(patterns, all)
+	env.Exponent("pattern_scaling_exponent", batches.sizes, batches.values)
 	return nil
+}
+
+// publishKnown publishes batches of events of a type that the bus knows, and returns
+// what an event took in each.
+func publishKnown(ctx context.Context, publish publisher, patterns int, eventType string) (values []float64, err error) {
+	const perBatch = 200
+	for i := range batchesPerSize + 1 {
+		start := time.Now()
+		for range perBatch {
+			if err := publish(ctx, patterns, mabeam.Event{Type: eventType, Timestamp: start}); err != nil {
+				return nil, err
+			}
+		}
+		if i > 0 { // the first makes the type known
+			values = append(values, stress.Milliseconds(time.Since(start))/perBatch)
+		}
+	}
+	return values, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
@@ -15,7 +16,7 @@ import (
 func registryOperations() *stress.Measurement {
 	return &stress.Measurement{
 		Name:      "registry-operations",
-		Summary:   "What do lookups, registrations and unregistrations cost, one by one and many at once?",
+		Summary:   "What do lookups, registrations and unregistrations cost, one by one and many at once, and are their results right?",
 		Component: "registry",
 		Params: []stress.Param{
 			{Name: "lookup", Kind: stress.Int, Default: 100000, Min: 1, Max: 1_000_000_000, Doc: "Lookups."},
@@ -29,11 +30,11 @@ func registryOperations() *stress.Measurement {
 			{Name: "register_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time of one registration with its indices, with that of recording it."},
 			{Name: "unregister_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time of one unregistration, with that of recording it."},
 			{Name: "concurrent_operations_per_sec", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", Doc: "Operations per second of a mix (80 % lookups, 10 % registrations, 10 % unregistrations) from all at once."},
+			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Fold: stress.Worst, Doc: "Operations of all four loads that succeeded / operations."},
+			never("wrong_results", "Lookups that returned another record than the one asked for, and after the loads: a wrong count, and entries that a listing (all, by type, by capability, by node) missed, had twice, or had wrongly. The errors tell which."),
+			telemetryMismatches(),
 		},
-		Estimate: func(p stress.Params) time.Duration {
-			n := 2*p.Int("lookup") + 4*p.Int("register") + 4*p.Int("unregister") + p.Int("agents")
-			return 100*time.Millisecond + time.Duration(n)*300
-		},
+		Estimate: registryEstimate,
 		Check: func(p stress.Params) error {
 			if p.Int("unregister") > p.Int("register") {
 				return fmt.Errorf("%d entries cannot be unregistered when %d are registered", p.Int("unregister"), p.Int("register"))
@@ -41,50 +42,84 @@ func registryOperations() *stress.Measurement {
 			return nil
 		},
 		Targets: []stress.Target{stress.Components},
-		Run:     measureRegistry,
+		Run: func(ctx context.Context, env *stress.Env) error {
+			return measureRegistry(ctx, env, env.System().Registry())
+		},
 	}
 }
 
-func measureRegistry(ctx context.Context, env *stress.Env) error {
-	p, registry := env.Params, env.System().Registry()
-	lookups, registers, unregisters := env.Count(p.Int("lookup")), env.Count(p.Int("register")), env.Count(p.Int("unregister"))
+func registryEstimate(p stress.Params) time.Duration {
+	n := 2*p.Int("lookup") + 4*p.Int("register") + 4*p.Int("unregister") + p.Int("agents")
+	return 100*time.Millisecond + time.Duration(n)*300
+}
+
+// A registry is the part of the runtime's registry that is measured, so that tests can
+// replace it by one whose answers are known.
+type registry interface {
+	Register(mabeam.Record) error
+	Lookup(id string) (*mabeam.Record, bool)
+	Update(id string, change func(*mabeam.Record) error) error
+	Unregister(id string) bool
+	All() []*mabeam.Record
+	ByType(agentType string) []*mabeam.Record
+	ByCapability(capability string) []*mabeam.Record
+	ByNode(node string) []*mabeam.Record
+	Count() int
+}
+
+func measureRegistry(ctx context.Context, env *stress.Env, reg registry) error {
+	p, loads := env.Params, newBudget(env, registryEstimate(env.Params))
+	w, countBefore := newWitness(env, env.System()), reg.Count()
 	present := registryRecords("entry", p.Int("agents"))
 	for i := range present {
-		if err := registry.Register(present[i]); err != nil {
+		if err := reg.Register(present[i]); err != nil {
 			return err
 		}
 	}
-	mix := newRegistryMix(registry, p.Int("concurrency"), present, env.Rand.Perm(len(present)))
-	fresh := registryRecords("fresh", registers)
-	register := func(n int) error { return registry.Register(fresh[n]) }
-	unregister := func(n int) error {
-		if !registry.Unregister(fresh[n].ID) {
-			return errNotThere
-		}
-		return nil
+	mix := newRegistryMix(reg, p.Int("concurrency"), present, env.Rand.Perm(len(present)))
+	fresh := registryRecords("fresh", env.Count(p.Int("register")))
+	var total stress.Driven
+	drive := func(metric string, l stress.Load, op func(context.Context, stress.Op) error) (stress.Driven, error) {
+		l.Metrics = []string{metric}
+		driven, err := env.Drive(ctx, loads.bound(l), op)
+		total.Add(driven)
+		return driven, err
 	}
-
-	for _, part := range []struct {
-		metric string
-		n      int
-		op     func(n int) error
-	}{
-		{"lookup_time_ms", lookups, mix.lookup},
-		{"register_time_ms", registers, register},
-		{"unregister_time_ms", unregisters, unregister},
-	} {
-		driven, err := env.Drive(ctx, stress.Load{Workers: 1, Operations: part.n, Metrics: []string{part.metric}},
-			func(_ context.Context, op stress.Op) error { return part.op(op.N) })
-		if err != nil {
-			return err
-		}
-		env.Latency(part.metric, driven.Latency)
+	one := func(metric string, n int, op func(n int) error) (done int, err error) {
+		driven, err := drive(metric, stress.Load{Workers: 1, Operations: n},
+			func(_ context.Context, op1 stress.Op) error { return op(op1.N) })
+		env.Latency(metric, driven.Latency)
+		return int(driven.Attempted), err
 	}
-	driven, err := env.Drive(ctx, stress.Load{Workers: p.Int("concurrency"), Operations: lookups, Metrics: []string{"concurrent_operations_per_sec"}}, mix.operate)
+	if _, err := one("lookup_time_ms", env.Count(p.Int("lookup")), mix.lookup); err != nil {
+		return err
+	}
+	registered, err := one("register_time_ms", len(fresh), func(n int) error { return reg.Register(fresh[n]) })
 	if err != nil {
 		return err
 	}
-	env.Value("concurrent_operations_per_sec", driven.PerSecond())
+	gone, err := one("unregister_time_ms", min(env.Count(p.Int("unregister")), max(registered, 1)), func(n int) error { return unregister(reg, fresh[n].ID) })
+	if err != nil {
+		return err
+	}
+	many, err := drive("concurrent_operations_per_sec", stress.Load{Workers: p.Int("concurrency"), Operations: env.Count(p.Int("lookup"))}, mix.operate)
+	if err != nil {
+		return err
+	}
+	env.Value("concurrent_operations_per_sec", many.PerSecond())
+	env.Value("success_rate", ratio(total.Succeeded, total.Attempted))
+	w.expect(ctx, map[string]int64{"RegistryOperations": int64(len(present)) + total.Attempted})
+	w.report()
+
+	c := &census{env: env, registry: reg, entries: present, present: len(present), shared: env.SharesSystem(), others: countBefore}
+	c.count(len(present) + registered - gone + mix.left())
+	mix.cleanUp()
+	for i := gone; i < registered; i++ {
+		reg.Unregister(fresh[i].ID)
+	}
+	c.atRest()
+	c.find("a lookup returns another record than the one asked for", int(mix.wrong.Load()))
+	env.Value("wrong_results", float64(c.wrong.Load()))
 	return nil
 }
 
@@ -101,4 +136,89 @@ func registryRecords(prefix string, n int) []mabeam.Record {
 	return records
 }
 
-var errNotThere = errors.New("no entry of that id")
+var (
+	errNotThere    = errors.New("no entry of that id")
+	errOtherRecord = errors.New("a lookup returns another record than the one asked for")
+)
+
+// unregister takes an entry out that must be there.
+func unregister(reg registry, id string) error {
+	if !reg.Unregister(id) {
+		return errNotThere
+	}
+	return nil
+}
+
+// A registryMix is a load of lookups, registrations and unregistrations. Each
+// worker registers and unregisters an entry of its own, so that every
+// operation must succeed.
+type registryMix struct {
+	registry registry
+	present  []mabeam.Record
+	order    []int // of lookups: one that no cache foresees
+	own      []mabeam.Record
+	there    []bool       // each touched by its worker only
+	wrong    atomic.Int64 // lookups that returned another record
+}
+
+func newRegistryMix(reg registry, workers int, present []mabeam.Record, order []int) *registryMix {
+	return &registryMix{
+		registry: reg, present: present, order: order,
+		own: registryRecords("worker", workers), there: make([]bool, workers),
+	}
+}
+
+// lookup looks an entry up that is there.
+func (m *registryMix) lookup(n int) error {
+	want := &m.present[m.order[n%len(m.order)]]
+	r, ok := m.registry.Lookup(want.ID)
+	if !ok {
+		return errNotThere
+	}
+	if r.ID != want.ID || r.Type != want.Type {
+		m.wrong.Add(1)
+		return errOtherRecord
+	}
+	return nil
+}
+
+// operate carries out one operation of the mix.
+func (m *registryMix) operate(_ context.Context, op stress.Op) error {
+	if op.N%5 != 0 {
+		return m.lookup(op.N)
+	}
+	w := op.Worker
+	if m.there[w] = !m.there[w]; m.there[w] {
+		return m.registry.Register(m.own[w])
+	}
+	return unregister(m.registry, m.own[w].ID)
+}
+
+// operateBatch carries out scalabilityBatch operations of the mix.
+func (m *registryMix) operateBatch(ctx context.Context, op stress.Op) error {
+	for k := range scalabilityBatch {
+		if err := m.operate(ctx, stress.Op{Worker: op.Worker, N: op.N*scalabilityBatch + k}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// left is how many entries the workers have left.
+func (m *registryMix) left() (n int) {
+	for _, there := range m.there {
+		if there {
+			n++
+		}
+	}
+	return n
+}
+
+// cleanUp takes out what the workers have left.
+func (m *registryMix) cleanUp() {
+	for w, there := range m.there {
+		if there {
+			m.registry.Unregister(m.own[w].ID)
+		}
+	}
+}

@@ -42,12 +42,13 @@ func TestRegistryScales(t *testing.T) {
 		takes       func(n int) time.Duration
 		factor      float64
 		degradation float64
+		exponent    float64
 		word        string
 		verdict     report.Verdict
 	}{
-		"constant":  {func(int) time.Duration { return time.Millisecond }, 1, 0, "constant", report.Pass},
-		"linear":    {func(n int) time.Duration { return time.Duration(n) * 10 * time.Microsecond }, 2, 0.5, "linear", report.Fail},
-		"quadratic": {func(n int) time.Duration { return time.Duration(n*n) * time.Microsecond }, 4, 0.75, "superlinear", report.Fail},
+		"constant":  {func(int) time.Duration { return time.Millisecond }, 1, 0, 0, "constant", report.Pass},
+		"linear":    {func(n int) time.Duration { return time.Duration(n) * 10 * time.Microsecond }, 2, 0.5, 1, "linear", report.Fail},
+		"quadratic": {func(n int) time.Duration { return time.Duration(n*n) * time.Microsecond }, 4, 0.75, 2, "superlinear", report.Fail},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -64,8 +65,13 @@ func TestRegistryScales(t *testing.T) {
 				if word := s.Metrics["operation_scaling"].Value; word != c.word {
 					t.Errorf("called %v, want %s", word, c.word)
 				}
-				if status := s.Metrics["scaling_factor"].Status; (status == report.StatusFail) != (c.verdict == report.Fail) {
-					t.Errorf("scaling_factor is %s", status)
+				if e := value(t, s, "operation_scaling_exponent"); e < c.exponent-0.05 || e > c.exponent+0.05 {
+					t.Errorf("exponent %v, want %v", e, c.exponent)
+				}
+				for _, metric := range []string{"scaling_factor", "operation_scaling_exponent"} {
+					if status := s.Metrics[metric].Status; (status == report.StatusFail) != (c.verdict == report.Fail) {
+						t.Errorf("%s is %s", metric, status)
+					}
 				}
 				if s.Metrics["consistent"].Value != true {
 					t.Errorf("%+v", s.Errors)
@@ -73,6 +79,63 @@ func TestRegistryScales(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A walker is a registry whose listing by type walks all its entries, or visits those
+// that it returns once for each of them.
+type walker struct {
+	*mabeam.Registry
+	quadratic bool
+}
+
+func (w walker) ByType(agentType string) []*mabeam.Record {
+	found := w.Registry.ByType(agentType)
+	visits := w.Count()
+	if w.quadratic {
+		visits = len(found) * len(found)
+	}
+	time.Sleep(time.Duration(visits) * time.Microsecond)
+	return found
+}
+
+// A listing of one entry that walks all of them, and a listing whose time grows with
+// the square of its entries, are caught.
+func TestListingsThatScaleBadly(t *testing.T) {
+	for metric, quadratic := range map[string]bool{"small_listing_exponent": false, "listing_exponent": true} {
+		t.Run(metric, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cat := asking(func(r *mabeam.Registry) registry { return walker{r, quadratic} })
+				s := onlyStep(t, cat, "timeout: 600s", "{measure: registry-scalability, with: {agent_counts: [40, 400], operations: 100}}")
+				if m := s.Metrics[metric]; m.Status != report.StatusFail || m.Undecided != "" {
+					t.Errorf("%s is %v, %s", metric, m.Value, m.Status)
+				}
+				if m := s.Metrics["operation_scaling_exponent"]; m.Value != nil && m.Status == report.StatusFail {
+					t.Errorf("operations are blamed: %v", m.Value)
+				}
+			})
+		})
+	}
+}
+
+// A registry that is a thousand times too slow is measured at fewer agents, and fails.
+func TestRegistryThatIsTooSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		cat := asking(func(r *mabeam.Registry) registry {
+			return slowToFill{slow{r, func(int) time.Duration { return 10 * time.Millisecond }}}
+		})
+		s := onlyStep(t, cat, "", "{measure: registry-scalability, with: {agent_counts: [10, 1000], operations: 1000}}")
+		if took := time.Since(began); took > 30*time.Second || s.Verdict != report.Fail || s.Metrics["all_sizes_tested"].Value != false {
+			t.Errorf("%s after %v, all sizes tested: %v; %+v", s.Verdict, took, s.Metrics["all_sizes_tested"].Value, s.Errors)
+		}
+	})
+}
+
+type slowToFill struct{ slow }
+
+func (s slowToFill) Register(r mabeam.Record) error {
+	s.wait()
+	return s.Registry.Register(r)
 }
 
 // forgetful is a registry that errs in one way.
@@ -109,7 +172,28 @@ func (f forgetful) Update(id string, change func(*mabeam.Record) error) error {
 	if f.kind == "stale" {
 		return nil // as if it had been done
 	}
+	if f.kind == "changed" { // although the change was refused
+		_ = f.Registry.Update(id, func(r *mabeam.Record) error {
+			_ = change(r)
+			return nil
+		})
+	}
 	return f.Registry.Update(id, change)
+}
+
+func (f forgetful) ByCapability(capability string) []*mabeam.Record {
+	found := f.Registry.ByCapability(capability)
+	if f.kind == "unmoved" && capability == moved {
+		return nil
+	}
+	return found
+}
+
+func (f forgetful) Lookup(id string) (*mabeam.Record, bool) {
+	if f.kind == "other" && id == "entry-7" {
+		return f.Registry.Lookup("entry-6")
+	}
+	return f.Registry.Lookup(id)
 }
 
 func (f forgetful) Unregister(id string) bool {
@@ -122,12 +206,15 @@ func (f forgetful) Unregister(id string) bool {
 // A registry that errs is caught, by what it does wrong.
 func TestInconsistenciesAreFound(t *testing.T) {
 	for kind, want := range map[string]string{
-		"misses": "the listing by type misses entries",
-		"twice":  "the listing by node has entries twice",
-		"ghost":  "the listing of all has entries that do not belong there",
-		"stale":  "a lookup does not show the change before it",
-		"stays":  "the count differs from the entries registered",
-		"":       "",
+		"misses":  "the listing by type misses entries",
+		"twice":   "the listing by node has entries twice",
+		"ghost":   "the listing of all has entries that do not belong there",
+		"stale":   "a lookup does not show the change before it",
+		"changed": "a change that failed changes the entry",
+		"unmoved": "the listing by capability does not show the change before it",
+		"other":   "lookups do not find what was registered",
+		"stays":   "the count differs from the entries registered",
+		"":        "",
 	} {
 		t.Run(kind, func(t *testing.T) {
 			cat := asking(func(r *mabeam.Registry) registry { return forgetful{r, kind} })

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -19,12 +18,12 @@ const (
 	// sandboxParts is into how many parts the sandboxes are divided, at most:
 	// memory is read between them.
 	sandboxParts = 12
-	// memoryRounds is how often the memory of a sandbox is measured, and
-	// memorySandboxes how many sandboxes share each of these: a single one is
-	// too small, and the median of the rounds leaves out the odd one in which
-	// the process itself took a page.
-	memoryRounds    = 5
-	memorySandboxes = 10
+	// leastParts is how many of them show whether memory grows.
+	leastParts = 3
+	// mostRestart is how long a restart may take in the mean, in milliseconds: a
+	// thousand times as long as it does, and several times as long as a busy machine
+	// makes it.
+	mostRestart = "< 50"
 )
 
 func sandboxLifecycle() *stress.Measurement {
@@ -41,19 +40,35 @@ func sandboxLifecycle() *stress.Measurement {
 			{Name: "sandboxes_per_second", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", Doc: "Sandboxes that were started, tried and stopped / time spent on them."},
 			{Name: "creation_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time to start a system, its supervisor and all its agents."},
 			{Name: "destruction_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time to stop all that again."},
-			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Doc: "Sandboxes that were started, tried and stopped without an error / sandboxes."},
+			{Name: "restart_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Must: mostRestart, Given: func(p stress.Params) bool { return p.Int("agents") > 1 && p.Int("sandboxes") > 1 }, Doc: "Time from killing an agent, in every second sandbox, until its supervisor has it live again."},
+			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Fold: stress.Worst, Doc: "Sandboxes that were started, tried and stopped without an error / sandboxes."},
 			{Name: "memory_per_sandbox", Unit: "bytes", Better: report.Lower, Keyed: true, Doc: "Growth of live heap and stacks by a sandbox, after two collections: the median of 5 rounds of 10 sandboxes each. With .services what the system takes without anything in it, with .supervisor what an empty supervisor adds, with .agents what all its agents add."},
-			{Name: "isolation_violations", Unit: "count", Better: report.Lower, Doc: "Events, agents, changes of state, ends and restarts of agents that a sandbox saw and that were not its own; every second sandbox has an agent killed and restarted for that."},
-			{Name: "leaked_goroutines", Unit: "count", Better: report.Lower, Doc: "Goroutines more than before, at most a second after the last sandbox was stopped."},
-			{Name: "memory_stable", Unit: "bool", Better: report.Higher, Doc: "Whether live memory, read up to 13 times between sandboxes after two collections, grew by less than 10 % (Theil–Sen slope × run length / median), and no goroutine leaked."},
+			never("isolation_violations", "Events, agents, changes of state, ends and restarts of agents that a sandbox saw and that were not its own; every second sandbox has an agent killed and restarted for that."),
+			never("supervision_rules_broken", "Documented rules of supervision that did not hold on a system of their own: who is restarted with whom, after which ends, how often until the supervisor gives up, what stays registered, and in which order children stop. The errors name each."),
+			never("leaked_goroutines", "Goroutines more than before, at most a second after the last sandbox was stopped."),
+			{Name: "memory_growth_rate", Unit: "ratio", Better: report.Lower, Unclipped: true, Given: readsMemory, Doc: "Theil–Sen slope of live memory, read up to 13 times between sandboxes after two collections, × run length / median."},
+			{
+				Name: "memory_stable", Unit: "bool", Better: report.Higher, Must: "== true", Given: readsMemory,
+				Bound: &stress.Bound{Metric: "memory_growth_rate", Limit: stableGrowth},
+				Doc:   "Whether memory_growth_rate is below 10 % either way, and no goroutine leaked.",
+			},
+			telemetryMismatches(),
 		},
 		Estimate: func(p stress.Params) time.Duration {
-			return 200*time.Millisecond + time.Duration(p.Int("sandboxes")+memoryRounds*memorySandboxes)*(time.Millisecond+time.Duration(p.Int("agents"))*10*time.Microsecond)
+			return 300*time.Millisecond + time.Duration(p.Int("sandboxes")+memoryRounds*memorySandboxes)*sandboxTime(p)
 		},
 		Run: func(ctx context.Context, env *stress.Env) error {
 			return measureSandboxes(ctx, env, mabeam.DemoSpec, nil)
 		},
 	}
+}
+
+// readsMemory says whether there are sandboxes enough to read live memory three times.
+func readsMemory(p stress.Params) bool { return p.Int("sandboxes") > 1 }
+
+// sandboxTime is about how long a sandbox takes.
+func sandboxTime(p stress.Params) time.Duration {
+	return time.Millisecond + time.Duration(p.Int("agents"))*10*time.Microsecond
 }
 
 // A sandbox is one whole system with its agents, which has nothing to do with
@@ -63,7 +78,8 @@ type sandbox struct {
 	system     *mabeam.System
 	supervisor *mabeam.Supervisor
 	agents     int
-	strange    atomic.Int64 // events of other sandboxes that it saw
+	strange    atomic.Int64  // events of other sandboxes that it saw
+	restarted  time.Duration // how long the agent that was killed was not there; 0 if none was
 	heard      chan struct{}
 }
 
@@ -135,11 +151,12 @@ func (s *sandbox) try(ctx context.Context) error {
 		return err
 	}
 	if s.kills() > 0 {
-		last := agentID(s.agents - 1)
+		last, began := agentID(s.agents-1), time.Now()
 		s.system.KillAgent(last)
 		if !s.awaitRestart(ctx, last) {
 			return fmt.Errorf("an agent that was killed did not live again within %v", settleWithin)
 		}
+		s.restarted = max(time.Since(began), 1)
 	}
 	if err := s.system.Bus().Publish(ctx, mabeam.Event{Type: "sandbox.mark", Data: s.number}); err != nil {
 		return err
@@ -161,16 +178,19 @@ func (s *sandbox) kills() int64 {
 	return int64(s.number % 2)
 }
 
+// awaitRestart waits until an agent is there that was killed, for settleWithin at most.
 func (s *sandbox) awaitRestart(ctx context.Context, id string) bool {
-	for range int(settleWithin / time.Millisecond) {
+	for looks, end := 0, time.Now().Add(settleWithin); ; looks++ {
 		if _, err := s.system.Ref(id); err == nil {
 			return true
 		}
-		if !stress.Sleep(ctx, time.Millisecond) {
+		switch { // to sleep takes longer than most restarts
+		case looks < 100:
+			runtime.Gosched()
+		case time.Now().After(end) || !stress.Sleep(ctx, 100*time.Microsecond):
 			return false
 		}
 	}
-	return false
 }
 
 // A violation is something of another sandbox that a sandbox saw, how often.
@@ -209,11 +229,12 @@ func (s *sandbox) violations() []violation {
 
 func measureSandboxes(ctx context.Context, env *stress.Env, spec func() mabeam.Spec, meddle func(s *sandbox)) error {
 	sandboxes := env.Count(env.Params.Int("sandboxes"))
-	before := runtime.NumGoroutine() - env.System().Goroutines()
+	before := countHeld(env.System()).goroutines
 	if err := measureSandboxMemory(ctx, env, spec); err != nil {
 		return err
 	}
-	lives := &sandboxLives{env: env, spec: spec, meddle: meddle, creation: stress.NewRecorder(), destruction: stress.NewRecorder()}
+	lives := &sandboxLives{env: env, spec: spec, meddle: meddle, creation: stress.NewRecorder(), destruction: stress.NewRecorder(), restarts: stress.NewRecorder()}
+	lives.restart = lives.restarts.Shard()
 	// It is there all the time, and has to hear of none of the others.
 	resident, err := lives.start(ctx, sandboxes, lives.creation.Shard())
 	if err != nil {
@@ -226,26 +247,27 @@ func measureSandboxes(ctx context.Context, env *stress.Env, spec func() mabeam.S
 	if err := errors.Join(err, stopSystem(ctx, resident.system)); err != nil {
 		return err
 	}
-	var leaked int
+	var leaked int64
 	settle(ctx, func() bool {
-		leaked = max(runtime.NumGoroutine()-env.System().Goroutines()-before, 0)
+		leaked = max(countHeld(env.System()).goroutines-before, 0)
 		return leaked > 0
 	})
 	if leaked > 0 {
-		env.Detail("leaked goroutines: they are still there after their sandboxes were stopped", int64(leaked))
+		env.Detail("leaked goroutines: they are still there after their sandboxes were stopped", leaked)
 	}
 	env.Value("sandboxes_per_second", total.PerSecond())
 	env.Latency("creation_time_ms", lives.creation.Total())
 	env.Latency("destruction_time_ms", lives.destruction.Total())
 	env.Value("success_rate", ratio(total.Succeeded, total.Attempted))
+	env.Latency("restart_time_ms", lives.restarts.Total())
 	env.Value("isolation_violations", float64(lives.violations))
 	env.Value("leaked_goroutines", float64(leaked))
-	if len(memory) < 3 {
-		env.Unmeasured("memory_stable", "that takes at least two sandboxes, to read live memory three times")
-	} else {
-		env.Bool("memory_stable", math.Abs(growthRate(memory)) < stableGrowth && leaked == 0)
+	env.Value("telemetry_mismatches", float64(lives.mismatches))
+	if readsMemory(env.Params) {
+		env.Growth("memory_growth_rate", memory)
+		env.Bool("memory_stable", leaked == 0)
 	}
-	return nil
+	return checkSupervision(ctx, env)
 }
 
 // sandboxLives starts, tries and stops sandboxes.
@@ -254,9 +276,12 @@ type sandboxLives struct {
 	spec                  func() mabeam.Spec
 	meddle                func(*sandbox) // disturbs a sandbox that is ready; may be nil
 	creation, destruction *stress.Recorder
+	restarts              *stress.Recorder
 
-	mu         sync.Mutex
+	mu         sync.Mutex // guards what follows
+	restart    *stress.Shard
 	violations int64
+	mismatches int // of telemetry
 }
 
 // drive carries out the life of each sandbox, and reads live memory in
@@ -269,10 +294,14 @@ func (l *sandboxLives) drive(ctx context.Context, sandboxes int) (total stress.D
 	}
 	memory = append(memory, liveBytes())
 	parts := min(sandboxParts, sandboxes)
+	within := patience(time.Duration(sandboxes) * sandboxTime(l.env.Params))
 	for part := range parts {
+		if part >= leastParts && total.Took > within {
+			break // so slow that all of them would take longer than the scenario has time for
+		}
 		from := sandboxes * part / parts
 		n := sandboxes*(part+1)/parts - from
-		driven, err := l.env.Drive(ctx, stress.Load{Workers: min(workers, n), Operations: n}, func(ctx context.Context, op stress.Op) error {
+		driven, err := l.env.Drive(ctx, stress.Load{Workers: min(workers, n), Operations: n, For: within / time.Duration(parts)}, func(ctx context.Context, op stress.Op) error {
 			s, err := l.start(ctx, from+op.N, created[op.Worker])
 			if err != nil {
 				return err
@@ -300,6 +329,7 @@ func (l *sandboxLives) start(ctx context.Context, number int, created *stress.Sh
 		return nil, err
 	}
 	created.Record(time.Since(began))
+	telemetry := newWitness(l.env, s.system)
 	err = s.listen()
 	if err == nil {
 		err = s.try(ctx)
@@ -307,10 +337,26 @@ func (l *sandboxLives) start(ctx context.Context, number int, created *stress.Sh
 	if err != nil {
 		return nil, errors.Join(err, stopSystem(ctx, s.system))
 	}
+	l.count(ctx, s, telemetry)
 	if l.meddle != nil {
 		l.meddle(s)
 	}
 	return s, nil
+}
+
+// count compares the telemetry of a sandbox with what was done in it, and notes how long
+// a restart took.
+func (l *sandboxLives) count(ctx context.Context, s *sandbox, telemetry *witness) {
+	telemetry.expect(ctx, map[string]int64{
+		"AgentsStarted": s.kills(), "AgentsStopped": s.kills(), "AgentsRestarted": s.kills(), "AgentsCrashed": 0, "Agents": 0,
+		"ActionsDone": 1, "ActionsFailed": 0,
+	})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.mismatches += telemetry.mismatches
+	if s.restarted > 0 {
+		l.restart.Record(s.restarted)
+	}
 }
 
 // check counts what a sandbox saw of others.
@@ -323,60 +369,4 @@ func (l *sandboxLives) check(s *sandbox) {
 			l.mu.Unlock()
 		}
 	}
-}
-
-// measureSandboxMemory measures what the parts of a sandbox take, in the order
-// in which they start.
-func measureSandboxMemory(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) error {
-	var services, supervisors, agents, all []float64
-	for range memoryRounds {
-		grown, err := growStages(ctx, env, spec)
-		if err != nil {
-			return err
-		}
-		services, supervisors, agents = append(services, grown[0]), append(supervisors, grown[1]), append(agents, grown[2])
-		all = append(all, sum(grown[:]))
-	}
-	env.Value("memory_per_sandbox", report.Median(all))
-	env.Value("memory_per_sandbox.services", report.Median(services))
-	env.Value("memory_per_sandbox.supervisor", report.Median(supervisors))
-	env.Value("memory_per_sandbox.agents", report.Median(agents))
-	return nil
-}
-
-// growStages starts some sandboxes, all of them stage by stage, and returns by
-// how much live memory grew per sandbox with each stage.
-func growStages(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) (grown [3]float64, err error) {
-	some := make([]*sandbox, 0, memorySandboxes)
-	defer func() {
-		for _, s := range some {
-			err = errors.Join(err, stopSystem(ctx, s.system))
-		}
-	}()
-	at := liveBytes()
-	stage := func(i int) {
-		now := liveBytes()
-		grown[i], at = (now-at)/memorySandboxes, now
-	}
-	for i := range memorySandboxes {
-		s := &sandbox{number: i, agents: env.Params.Int("agents")}
-		if s.system, err = mabeam.Start(env.Options()); err != nil {
-			return grown, fmt.Errorf("start a sandbox: %w", err)
-		}
-		some = append(some, s)
-	}
-	stage(0)
-	for _, s := range some {
-		if err := s.supervise(ctx); err != nil {
-			return grown, err
-		}
-	}
-	stage(1)
-	for _, s := range some {
-		if err := s.addAgents(ctx, spec); err != nil {
-			return grown, err
-		}
-	}
-	stage(2)
-	return grown, nil
 }

@@ -3,6 +3,8 @@ package measure
 import (
 	"math"
 	"slices"
+
+	"mabeam-top/internal/stress/report"
 )
 
 // A sized is what was measured at one size, such as the time of an operation
@@ -63,6 +65,15 @@ func mean(values []float64) (sum float64) {
 	return sum
 }
 
+// scalingWords says in a word what an exponent between two bounds means.
+func scalingWords(i report.Interval) string {
+	low, high := scalingWord(i.Low), scalingWord(i.High)
+	if low != high {
+		return "undecided: " + low + " to " + high
+	}
+	return low
+}
+
 // scalingWord says in a word what an exponent means.
 func scalingWord(e float64) string {
 	switch {
@@ -74,6 +85,15 @@ func scalingWord(e float64) string {
 		return "linear"
 	}
 	return "superlinear"
+}
+
+// scalingText says in words what an exponent means that is somewhere in an interval.
+func scalingText(i report.Interval) string {
+	low, high := scalingWord(i.Low), scalingWord(i.High)
+	if low == high {
+		return low
+	}
+	return low + " to " + high
 }
 
 func sum(values []float64) (total float64) {

@@ -39,8 +39,11 @@ func systemStartup() *stress.Measurement {
 			{Name: "component_initialization_ms", Unit: "ms", Better: report.Lower, Keyed: true, Doc: "Time spent in the components themselves; with .PART that of one."},
 			{Name: "ready_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time from the start until all agents and subscribers are there, the last agent has answered, and every subscriber has had an event."},
 			{Name: "memory_overhead_mb", Unit: "MB", Better: report.Lower, Doc: "Growth of live heap and stacks from before the start to readiness, each after two collections, in 1e6 bytes."},
-			{Name: "startup_failure_recovered", Unit: "bool", Better: report.Higher, Doc: "Whether a start that failed named its component, left no goroutine behind, and could be repeated; reported with fail_component."},
-			{Name: "startup_failure_recovery_ms", Unit: "ms", Better: report.Lower, Doc: "Time from the failure to the end of the start that was repeated."},
+			never("components_not_working", "Components that did not do their work once the system was ready: each is used once; limits, rates and circuits on a system of their own. The errors name each."),
+			never("component_times_wrong", "Times of components, by what the system says, that its start by the clock has no room for, or that leave out a delay of 2 ms put into the start of each; on a system of its own."),
+			telemetryMismatches(),
+			{Name: "startup_failure_recovered", Unit: "bool", Better: report.Higher, Must: "== true", Given: failsComponent, Doc: "Whether a start that failed named its component, left no goroutine behind, and could be repeated; reported with fail_component."},
+			{Name: "startup_failure_recovery_ms", Unit: "ms", Better: report.Lower, Given: failsComponent, Doc: "Time from the failure to the end of the start that was repeated."},
 		},
 		Estimate: func(p stress.Params) time.Duration {
 			return 100*time.Millisecond + time.Duration(p.Int("agents")+p.Int("event_subscribers"))*5*time.Microsecond
@@ -49,11 +52,14 @@ func systemStartup() *stress.Measurement {
 	}
 }
 
+// failsComponent says whether a start is made to fail.
+func failsComponent(p stress.Params) bool { return p.Text("fail_component") != noComponent }
+
 // measureStartup calls onStart, if given, before each component starts; for
 // those of one group at once.
 func measureStartup(ctx context.Context, env *stress.Env, onStart func(component string) error) (err error) {
-	if component := env.Params.Text("fail_component"); component != noComponent {
-		if err := measureRecovery(ctx, env, component); err != nil {
+	if failsComponent(env.Params) {
+		if err := measureRecovery(ctx, env, env.Params.Text("fail_component")); err != nil {
 			return err
 		}
 	}
@@ -67,7 +73,8 @@ func measureStartup(ctx context.Context, env *stress.Env, onStart func(component
 		env.Operations(0, 1, 0)
 		return fmt.Errorf("start the system: %w", err)
 	}
-	startup.Record(time.Since(start))
+	whole := time.Since(start)
+	startup.Record(whole)
 	env.Watch(system)
 	defer stopWatched(ctx, env, system, &err)
 	if err := becomeReady(ctx, env, system); err != nil {
@@ -86,6 +93,22 @@ func measureStartup(ctx context.Context, env *stress.Env, onStart func(component
 		env.Value("component_initialization_ms."+c.Component, stress.Milliseconds(c.Took))
 	}
 	env.Value("component_initialization_ms", stress.Milliseconds(inside))
+	agents, telemetry := int64(env.Params.Int("agents")), &witness{env: env, system: system} // from the start
+	telemetry.expect(ctx, map[string]int64{
+		"AgentsStarted": agents, "Agents": agents, "AgentsStopped": 0, "AgentsCrashed": 0, "AgentsRestarted": 0, "ActionsDone": 1, "ActionsFailed": 0,
+	})
+	telemetry.report()
+	broken, wrong := newViolations(env, "components_not_working"), newViolations(env, "component_times_wrong")
+	checkComponents(ctx, system, broken)
+	if err := checkRefusals(ctx, broken); err != nil {
+		return err
+	}
+	broken.report()
+	wrong.expect(fitInto(system.Startup(), whole), "the groups of components, which start one after the other, took longer than the whole start by what the system reports")
+	if err := checkStartTimes(ctx, env, wrong); err != nil {
+		return err
+	}
+	wrong.report()
 	return nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"sync/atomic"
 	"time"
 
@@ -15,11 +14,6 @@ import (
 
 // loadWorkers is how many operations of system-load may be under way at once.
 const loadWorkers = 64
-
-// operationsPerWindow is how many operations are due in a window of
-// system-load at least: of fewer, one that ends just beyond the border would
-// decide.
-const operationsPerWindow = 10
 
 // mixKinds are the kinds of operations of system-load.
 var mixKinds = []string{"ping", "increment", "publish"}
@@ -36,15 +30,18 @@ func systemLoad() *stress.Measurement {
 			mixParam(),
 			{Name: "subscribers", Kind: stress.Int, Default: 10, Min: 1, Max: 100_000, Doc: "Subscribers, each of which gets every event that is published."},
 		},
-		Metrics: []stress.Metric{
+		Metrics: append([]stress.Metric{
 			{Name: "offered_rate", Unit: "1/s", Better: report.Neither, Probe: "offered_per_second", Doc: "Operations that were due / length of the load."},
 			{Name: "load_capacity_operations_per_sec", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", CappedBy: "rate", Doc: "Operations that succeeded / time until the last of them had ended; of a system that keeps up it is offered_rate, and what it could do beyond that is what the measurement capacity asks."},
-			{Name: "performance_degradation", Unit: "ratio", Better: report.Lower, Doc: "1 − operations that succeeded in the last quarter of the load / in the first; not below 0. A system that keeps up has none, even if it gets slower: see latency_ms."},
-			{Name: "stability_score", Unit: "ratio", Better: report.Higher, Doc: "Share of the windows of 100 ms (longer if fewer than 10 operations are due in that) in which at least 90 % of the operations due succeeded and errors were under 1 %."},
-			{Name: "max_concurrent_agents", Unit: "count", Better: report.Higher, Probe: "agents", CappedBy: "agents", Doc: "Agents alive side by side when the load began: those asked for, unless a limit refused some."},
-			{Name: "load_balance", Unit: "ratio", Better: report.Higher, Doc: "Jain's fairness index of operations that succeeded per agent: 1 is the same for each, 1 / agents all for one."},
+			{Name: "performance_degradation", Unit: "ratio", Better: report.Lower, Doc: "1 − operations that succeeded in the last quarter of the load / in the first, each as a share of what was due. A system that keeps up has none, even if it gets slower: see latency_ms."},
+			{Name: "stability_score", Unit: "ratio", Better: report.Higher, Doc: "Share of the windows of 100 ms (longer if fewer than 10 operations are due in that) in which at least 90 % of the operations due succeeded and errors were under 1 %. Each operation counts in the window in which it ended."},
+			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Fold: stress.Worst, Doc: "Operations that succeeded / operations due."},
+			{Name: "max_concurrent_agents", Unit: "count", Better: report.Higher, Fold: stress.Worst, Probe: "agents", CappedBy: "agents", Doc: "Agents of the load that the registry listed in the middle of it, and that answered an action."},
+			{Name: "all_agents_alive", Unit: "bool", Better: report.Higher, Must: "== true", Doc: "Whether max_concurrent_agents is the number of agents asked for."},
+			{Name: "load_balance", Unit: "ratio", Better: report.Higher, Must: ">= 0.99", Fold: stress.Worst, Doc: "Jain's fairness index of the share of its operations that succeeded with each agent: 1 is the same for each, 1 / agents all for one."},
+			{Name: "wrong_results", Unit: "count", Better: report.Lower, Must: "== 0", Fold: stress.Sum, Doc: "Answers that are not what the agent has to answer: a ping with something else than pong, or an agent whose counter, or whose answers to increment, do not match the increments that it acknowledged."},
 			{Name: "latency_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time from when an operation was due to its answer; of an event, to when the bus had taken it."},
-		},
+		}, deliveryMetrics(nil)...),
 		Estimate: func(p stress.Params) time.Duration {
 			return 100*time.Millisecond + p.Duration("duration") + time.Duration(p.Int("agents"))*5*time.Microsecond
 		},
@@ -96,109 +93,155 @@ func mixWeights(p stress.Params) (weights []int, total int) {
 	return weights, total
 }
 
-// loadWindow is the length of a window at a rate.
-func loadWindow(rate float64) time.Duration {
-	return max(windowFor, time.Duration(math.Ceil(operationsPerWindow/rate*float64(time.Second))))
-}
-
 // A workload is what the operations of system-load share.
 type workload struct {
 	system  *mabeam.System
-	ids     []string
+	agents  []loadAgent
 	weights []int
 	total   int
 	seed    uint64
+	from    publishers
 
-	done    []atomic.Int64   // operations that succeeded, by agent
-	now     func() time.Time // while the load is held it stands still
-	start   time.Time
-	window  time.Duration
-	windows []windowCount
+	sent, unsent atomic.Int64 // events that the bus accepted, and did not
+	actions      atomic.Int64 // that succeeded
+	wrongPings   atomic.Int64
 }
 
-// A windowCount counts the operations that ended in a window.
-type windowCount struct{ succeeded, failed atomic.Int64 }
+// A loadAgent is one of the agents, and what it did.
+type loadAgent struct {
+	id   string
+	done atomic.Int64 // operations that succeeded
+	// acknowledged counts increments that succeeded, and sum adds up the answers to
+	// them: if each counted once, they were 1, 2, 3 and so on, in any order. Of failed
+	// ones it is not known whether they counted.
+	acknowledged, sum, failed atomic.Int64
+}
 
 func measureLoad(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) error {
 	p := env.Params
 	rate, length := p.Float("rate"), p.Duration("duration")
-	w := &workload{system: env.System(), seed: env.Rand.Uint64(), window: loadWindow(rate)}
-	w.weights, w.total = mixWeights(p)
-	w.windows = make([]windowCount, int(length/w.window))
-	if err := w.populate(ctx, env, spec); err != nil {
+	load := &workload{system: env.System(), seed: env.Rand.Uint64(), from: make(publishers, loadWorkers)}
+	load.weights, load.total = mixWeights(p)
+	stage := stress.Stage{Rate: rate, For: length}
+	windows := newLoadWindows(env, stage)
+	w := newWitness(env, load.system)
+	if err := load.populate(ctx, env, spec); err != nil {
 		return err
 	}
-	w.done = make([]atomic.Int64, len(w.ids))
-	subscribers, err := audience{
-		subscribers: p.Int("subscribers"), publishers: loadWorkers, topic: "load.event", recorder: stress.NewRecorder(), wrap: env.Subscriber,
-	}.subscribe(w.system)
+	w.expect(ctx, map[string]int64{"AgentsStarted": int64(len(load.agents)), "Agents": int64(len(load.agents))})
+	all, err := subscriberGroup{
+		subscribers: p.Int("subscribers"), publishers: loadWorkers, topic: loadEvent, recorder: stress.NewRecorder(), wrap: env.Subscriber,
+	}.subscribe(load.system)
 	if err != nil {
 		return err
 	}
-	var published atomic.Int64
-	load := env.Prepare(stress.Load{Workers: loadWorkers, Stages: []stress.Stage{{Rate: rate, For: length}}})
-	w.now = env.Now
-	w.start = w.now()
-	driven, err := load.Drive(ctx, func(ctx context.Context, op stress.Op) error {
-		kind, err := w.carryOut(ctx, op)
-		w.count(op, err)
-		if kind == "publish" && err == nil {
-			published.Add(1)
+	w.expect(ctx, map[string]int64{"Subscriptions": int64(len(all))})
+	ready := env.Prepare(stress.Load{Workers: loadWorkers, Stages: []stress.Stage{stage}})
+	looking, stop := context.WithCancel(ctx)
+	defer stop()
+	listed := make(chan map[string]bool, 1)
+	go func() { listed <- load.lookAt(looking, env, length/2) }()
+	windows.begin()
+	driven, err := ready.Drive(ctx, func(ctx context.Context, op stress.Op) error {
+		err := load.carryOut(ctx, op)
+		done, failed := int64(1), int64(0)
+		if err != nil {
+			done, failed = 0, 1
 		}
+		windows.count(op.Worker, time.Now(), done, failed)
 		return err
 	})
+	stop() // who has not looked by now looks at the load's end
+	alive := <-listed
 	if err != nil {
 		return err
 	}
-	due := published.Load() * int64(len(subscribers))
-	if _, err := subscribers.await(ctx, due); err != nil {
+	sent := published{load.sent.Load(), load.unsent.Load()}
+	if _, _, err := all.await(ctx, sent.accepted); err != nil {
 		return err
 	}
-	subscribers.lost(env)
-	subscribers.tellLost(env, due)
-	w.tellEnded(env)
+	if !env.Aborted() { // each action of a demo agent publishes an event
+		all.witnessed(ctx, w, sent, load.actions.Load())
+	}
+	all.ended(env)
+	all.reportDeliveries(env, sent)
+	load.reportEnded(env)
+	load.reportResults(ctx, env)
+	load.reportAlive(ctx, env, alive)
+	w.before = load.system.Telemetry() // what was asked since is not the load's
+	if _, err := all.dismiss(ctx, env, w, load.from, loadEvent); err != nil {
+		return err
+	}
+	w.report()
 	offeredFor := length
 	if env.Aborted() {
 		offeredFor = min(driven.Took, length)
 	}
-	w.evaluate(env, driven, offeredFor)
+	evaluate(env, windows, driven, offeredFor)
 	env.Value("offered_rate", stress.PerSecond(driven.Attempted, offeredFor))
 	env.Value("load_capacity_operations_per_sec", stress.PerSecond(driven.Succeeded, max(driven.Took, offeredFor)))
-	env.Value("max_concurrent_agents", float64(len(w.ids)))
-	env.Value("load_balance", fairness(w.done))
+	env.Value("success_rate", ratio(driven.Succeeded, driven.Attempted))
+	env.Value("load_balance", load.balance(driven.Attempted))
 	env.Latency("latency_ms", driven.Latency)
 	return nil
 }
+
+// loadEvent is the type of the events that are published.
+const loadEvent = "load.event"
 
 // populate starts the agents. If a limit refuses some, it goes on with those
 // that there are.
 func (w *workload) populate(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) error {
 	wanted := env.Params.Int("agents")
+	w.agents = make([]loadAgent, wanted)
 	for i := range wanted {
 		id, err := w.system.StartAgent(ctx, env.Agent(spec()))
 		switch {
 		case errors.Is(err, mabeam.ErrLimitReached) && i > 0:
-			env.Finding(fmt.Sprintf("only %d of %d agents were started: %v", i, wanted, err), 1)
+			env.Detail(fmt.Sprintf("only %d of %d agents were started: %v", i, wanted, err), 1)
+			w.agents = w.agents[:i]
 			return nil
 		case err != nil:
 			return fmt.Errorf("start agent %d of %d: %w", i+1, wanted, err)
 		}
-		w.ids = append(w.ids, id)
+		w.agents[i].id = id
 	}
 	return nil
 }
 
-// carryOut carries out one operation, and says what it was.
-func (w *workload) carryOut(ctx context.Context, op stress.Op) (kind string, err error) {
-	id := w.ids[op.N%len(w.ids)]
-	kind = w.kind(op.N)
+// carryOut carries out one operation.
+func (w *workload) carryOut(ctx context.Context, op stress.Op) error {
+	a := &w.agents[op.N%len(w.agents)]
+	kind := w.kind(op.N)
 	if kind == "publish" {
-		return kind, w.system.Bus().Publish(ctx, mabeam.Event{
-			Type: "load.event", Source: id, Data: &parcel{publisher: op.Worker, n: op.N, due: op.Due},
-		})
+		one := w.from.payload(op)
+		one.timed = false
+		err := w.system.Bus().Publish(ctx, mabeam.Event{Type: loadEvent, Source: a.id, Data: &one})
+		if err != nil {
+			w.unsent.Add(1)
+			return err
+		}
+		w.sent.Add(1)
+		a.done.Add(1)
+		return nil
 	}
-	_, err = w.system.Execute(ctx, id, kind, nil)
-	return kind, err
+	answer, err := w.system.Execute(ctx, a.id, kind, nil)
+	switch {
+	case err != nil && kind == "increment":
+		a.failed.Add(1)
+		return err
+	case err != nil:
+		return err
+	case kind == "ping" && answer != "pong":
+		w.wrongPings.Add(1)
+	case kind == "increment":
+		counter, _ := answer.(int)
+		a.acknowledged.Add(1)
+		a.sum.Add(int64(counter))
+	}
+	w.actions.Add(1)
+	a.done.Add(1)
+	return nil
 }
 
 // kind is what operation n is: random, the same for the same seed, and
@@ -218,74 +261,125 @@ func (w *workload) kind(n int) string {
 	panic("weights do not add up")
 }
 
-// count notes what became of an operation in the window in which it ended.
-// What ends after the load is in none.
-func (w *workload) count(op stress.Op, err error) {
-	if err == nil {
-		w.done[op.N%len(w.ids)].Add(1)
-	}
-	i := int(w.now().Sub(w.start) / w.window)
-	switch {
-	case i >= len(w.windows):
-	case err == nil:
-		w.windows[i].succeeded.Add(1)
-	default:
-		w.windows[i].failed.Add(1)
-	}
-}
-
-// evaluate reports what the windows say of the load's length, each held against what
-// was due in it: a hand may have changed the rate, which is not the system's fault.
-func (w *workload) evaluate(env *stress.Env, driven stress.Driven, length time.Duration) {
-	windows := w.windows[:min(int(length/w.window), len(w.windows))]
-	if len(windows) < 4 {
+// evaluate reports what the windows say of the load's length.
+func evaluate(env *stress.Env, w *loadWindows, driven stress.Driven, length time.Duration) {
+	stable, of := w.stable(length, driven.DueBy)
+	if of < 4 {
 		why := fmt.Sprintf("the load lasted less than four windows of %v", w.window)
 		env.Unmeasured("performance_degradation", why)
 		env.Unmeasured("stability_score", why)
 		return
 	}
-	due := make([]float64, len(windows))
-	stable := int64(0)
-	for i := range windows {
-		from := time.Duration(i) * w.window
-		due[i] = driven.DueBy(from+w.window) - driven.DueBy(from)
-		succeeded, failed := float64(windows[i].succeeded.Load()), float64(windows[i].failed.Load())
-		if succeeded >= 0.9*due[i] && failed < 0.01*(succeeded+failed) {
-			stable++
-		}
-	}
-	// carried is the share of what was due in some windows that succeeded in them:
-	// two shares compare as the throughputs do where the same was due.
-	carried := func(from, to int) float64 {
-		succeeded := int64(0)
-		for i := from; i < to; i++ {
-			succeeded += windows[i].succeeded.Load()
-		}
-		return float64(succeeded) / max(sum(due[from:to]), 1e-9)
-	}
-	n := len(windows)
-	env.Value("performance_degradation", degradation(carried(0, n/4), carried(n-n/4, n)))
-	env.Value("stability_score", ratio(stable, int64(n)))
+	first, last := w.quarters(length, driven.DueBy)
+	env.Decline("performance_degradation", first, last)
+	env.Share("stability_score", stable, of)
 }
 
-// tellEnded tells how many of the agents are not there any more.
-func (w *workload) tellEnded(env *stress.Env) {
-	ended := int64(0)
-	for _, id := range w.ids {
-		if _, ok := w.system.Registry().Lookup(id); !ok {
+// lookAt returns the ids that the registry lists after that much of the load, or at
+// its end if that comes before.
+func (w *workload) lookAt(ctx context.Context, env *stress.Env, after time.Duration) map[string]bool {
+	_ = sleepUntil(ctx, env, env.Now().Add(after))
+	records := w.system.Registry().All()
+	ids := make(map[string]bool, len(records))
+	for _, r := range records {
+		ids[r.ID] = true
+	}
+	return ids
+}
+
+// reportAlive reports how many agents were listed and answer. One that no action was
+// for is asked now.
+func (w *workload) reportAlive(ctx context.Context, env *stress.Env, listed map[string]bool) {
+	alive := 0
+	for i := range w.agents {
+		a := &w.agents[i]
+		if !listed[a.id] {
+			continue
+		}
+		if a.done.Load() == 0 {
+			if _, err := w.system.Execute(ctx, a.id, "ping", nil); err != nil {
+				continue
+			}
+		}
+		alive++
+	}
+	env.Value("max_concurrent_agents", float64(alive))
+	env.Bool("all_agents_alive", alive == env.Params.Int("agents"))
+}
+
+// reportResults reports how many answers were wrong. What a fault ended is not asked
+// for its counter.
+func (w *workload) reportResults(ctx context.Context, env *stress.Env) {
+	wrong := w.wrongPings.Load()
+	if wrong > 0 {
+		env.Detail("pings that were not answered with pong", wrong)
+	}
+	for i := range w.agents {
+		a := &w.agents[i]
+		n, failed := a.acknowledged.Load(), a.failed.Load()
+		if n == 0 || env.Ended(a.id) {
+			continue
+		}
+		if failed == 0 && a.sum.Load() != n*(n+1)/2 {
+			env.Detail("agents whose answers to increment are not 1, 2, 3 and so on", 1)
+			wrong++
+		}
+		answer, err := w.system.Execute(ctx, a.id, "get_state", nil)
+		if err != nil {
+			continue // that it has ended is told by itself
+		}
+		state, _ := answer.(mabeam.DemoState)
+		if counter := int64(state.Counter); counter < n || counter > n+failed {
+			env.Detail("agents whose counter is not the number of increments acknowledged", 1)
+			wrong++
+		}
+	}
+	env.Value("wrong_results", float64(wrong))
+}
+
+// reportEnded reports how many of the agents have ended. Those that a fault has ended
+// are not the system's failure.
+func (w *workload) reportEnded(env *stress.Env) {
+	ended, byFault := int64(0), int64(0)
+	for i := range w.agents {
+		if _, ok := w.system.Registry().Lookup(w.agents[i].id); ok {
+			continue
+		}
+		if env.Ended(w.agents[i].id) {
+			byFault++
+		} else {
 			ended++
 		}
 	}
+	if byFault > 0 {
+		env.Note(fmt.Sprintf("agents, of %d, that faults ended", len(w.agents)), byFault)
+	}
 	if ended > 0 {
-		env.Finding(fmt.Sprintf("agents, of %d, that were gone at the load's end", len(w.ids)), ended)
+		env.Finding(fmt.Sprintf("agents, of %d, that were gone at the load's end", len(w.agents)), ended)
 	}
 }
 
+// balance is the fairness of the share of its operations that each agent carried out,
+// of so many in turn: of few, some agents have one more than others.
+func (w *workload) balance(attempted int64) float64 {
+	n := int64(len(w.agents))
+	var shares []float64
+	for i := range w.agents {
+		due := attempted / n
+		if int64(i) < attempted%n {
+			due++
+		}
+		if due > 0 {
+			shares = append(shares, float64(w.agents[i].done.Load())/float64(due))
+		}
+	}
+	return fairness(shares)
+}
+
 // fairness is Jain's index of how evenly something is spread; 0 of nothing.
-func fairness(shares []atomic.Int64) float64 {
+func fairness(shares []float64) float64 {
 	var total, squares float64
-	for i := range shares {
-		x := float64(shares[i].Load())
+	for _, x := range shares {
 		total += x
 		squares += x * x
 	}

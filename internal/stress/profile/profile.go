@@ -5,6 +5,7 @@ package profile
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -30,6 +31,10 @@ type Files struct {
 	// Trace is an execution trace, for go tool trace, of the first repetition:
 	// traces are large, and several are not one.
 	Trace string `json:"trace,omitempty"`
+	// TracePartial is what the trace's file is called until it is whole. A
+	// Collection sets it, so that it can remove what a process leaves that
+	// dies while it writes the trace.
+	TracePartial string `json:"trace_partial,omitempty"`
 }
 
 // A Recorder records profiles while a measured part runs, in the process that
@@ -64,7 +69,7 @@ func (r *Recorder) Begin(wanted Files) {
 	if wanted.Trace != "" {
 		r.part.Traced = true
 		var err error
-		if r.traceNow, err = startTrace(wanted.Trace); err != nil {
+		if r.traceNow, err = startTrace(wanted); err != nil {
 			r.failed(fmt.Errorf("trace: %w", err))
 		}
 	}
@@ -115,15 +120,20 @@ type Collection struct {
 	Files Files
 
 	cpu, memory *profile.Profile
-	traced      bool // a part was
+	traced      bool   // a part was
+	partial     string // what the trace's file of the next part is called until it is whole
 	faults      []error
 }
 
 // Wanted is what is wanted of the next part.
 func (c *Collection) Wanted() Files {
 	wanted := c.Files
-	if c.traced {
+	switch {
+	case c.traced:
 		wanted.Trace = ""
+	case wanted.Trace != "":
+		c.partial = report.PartialName(wanted.Trace)
+		wanted.TracePartial = c.partial
 	}
 	return wanted
 }
@@ -134,8 +144,8 @@ func (c *Collection) Add(part Part) {
 	switch {
 	case part.Traced:
 		c.traced = true
-	case c.Files.Trace != "" && !c.traced:
-		if err := report.RemovePartial(c.Files.Trace); err != nil {
+	case c.partial != "" && !c.traced:
+		if err := report.RemovePartial(c.Files.Trace, c.partial); err != nil {
 			c.failed(err)
 		}
 	}
@@ -225,8 +235,8 @@ type traceFile struct {
 	err error // of the first write that failed; the runtime does not tell
 }
 
-func startTrace(path string) (*traceFile, error) {
-	file, err := report.CreateFile(path)
+func startTrace(wanted Files) (*traceFile, error) {
+	file, err := report.CreateFileAs(wanted.Trace, cmp.Or(wanted.TracePartial, report.PartialName(wanted.Trace)))
 	if err != nil {
 		return nil, err
 	}

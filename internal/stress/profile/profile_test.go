@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/pprof/profile"
+
+	"mabeam-top/internal/stress/report"
 )
 
 // kept keeps what the test allocates in use.
@@ -151,15 +153,24 @@ func TestRecorderTellsFaults(t *testing.T) {
 func TestDiedWhileTraced(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "trace")
 	c := Collection{Files: Files{Trace: path}}
-	if c.Wanted().Trace != path {
+	wanted := c.Wanted()
+	if wanted.Trace != path {
 		t.Fatal("no trace is wanted of the first part")
 	}
-	if err := os.WriteFile(path+".partial", []byte("go 1."), 0o666); err != nil {
+	left := filepath.Join(filepath.Dir(path), wanted.TracePartial)
+	if err := os.WriteFile(left, []byte("go 1."), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	other, err := report.CreateFile(path) // of another run
+	if err != nil {
 		t.Fatal(err)
 	}
 	c.Add(Part{})
-	if _, err := os.Stat(path + ".partial"); !os.IsNotExist(err) {
+	if _, err := os.Stat(left); !os.IsNotExist(err) {
 		t.Errorf("the beginning of a trace is still there: %v", err)
+	}
+	if err := other.Commit(); err != nil {
+		t.Errorf("the trace of another run was removed: %v", err)
 	}
 	if c.Wanted().Trace != path {
 		t.Error("no trace is wanted of the second part")

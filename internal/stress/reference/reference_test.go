@@ -72,6 +72,18 @@ func TestHandOverMakesEachRoundTrip(t *testing.T) {
 	}
 }
 
+func TestGoroutineStartRunsEach(t *testing.T) {
+	if _, ran := startGoroutines(1000); ran != 1000 {
+		t.Errorf("of 1000 goroutines %d ran", ran)
+	}
+}
+
+func TestFanOutIsAnsweredByAll(t *testing.T) {
+	if _, answered := fanOut(100); answered != 800 {
+		t.Errorf("100 values for 8 goroutines were answered %d times", answered)
+	}
+}
+
 func TestMapLockLooksUpAndReplaces(t *testing.T) {
 	const n = 100_000
 	m := newLockedMap()
@@ -170,6 +182,12 @@ func TestMeasureLeavesNothingBehind(t *testing.T) {
 	}
 	if grown := int64(liveHeap()) - int64(heap); grown > 64<<10 {
 		t.Errorf("the live heap grew by %d bytes", grown)
+	}
+}
+
+func TestTrimmedMeanLeavesOutTheSlowest(t *testing.T) {
+	if got := trimmedMean([]float64{2, 900, 4, 3}); got != 3 {
+		t.Errorf("trimmed mean of 2, 900, 4, 3 is %v, want 3", got)
 	}
 }
 

@@ -57,6 +57,28 @@ func (s Store) SaveBaseline(name string, r Report) (string, error) {
 	return path, WriteFile(path, func(w io.Writer) error { return JSON(w, r) })
 }
 
+// CheckSaveBaseline says why SaveBaseline could not save a report under the name,
+// as far as that can be known before. It leaves nothing behind.
+func (s Store) CheckSaveBaseline(name string) error {
+	if err := CheckBaselineName(name); err != nil {
+		return err
+	}
+	file := filepath.Join(s.baselines(), name+".json")
+	path := file
+	// A folder that is not there is made, so what counts is the one above it.
+	for {
+		folder := filepath.Dir(path)
+		if _, err := os.Lstat(folder); !errors.Is(err, fs.ErrNotExist) || folder == path {
+			break
+		}
+		path = folder
+	}
+	if err := CheckWritable(path); err != nil {
+		return fmt.Errorf("%s cannot be written: %w", file, err)
+	}
+	return nil
+}
+
 // Baseline returns the report that was saved under the name. If none was, the
 // error wraps ErrNoBaseline and says which there are.
 func (s Store) Baseline(name string) (Report, error) {

@@ -12,13 +12,11 @@ import (
 	"time"
 )
 
-const (
-	recordingEnding = ".jsonl"
-	// partialEnding is what the name of a file ends in that is being written.
-	partialEnding = ".partial"
-)
+const recordingEnding = ".jsonl"
 
-var recordedName = regexp.MustCompile(`^\d{8}T\d{6}\.\d{3}Z-[A-Za-z0-9_-]+\.jsonl(\.partial)?$`)
+// recordedName is that of a recording, or of one that is not whole: NAME.*.partial,
+// and NAME.partial of earlier versions.
+var recordedName = regexp.MustCompile(`^\d{8}T\d{6}\.\d{3}Z-[A-Za-z0-9_-]+\.jsonl((\.[0-9a-z]+)?\.partial)?$`)
 
 // A RecordingFile is a recording in the store.
 type RecordingFile struct {
@@ -92,7 +90,8 @@ func (s Store) recorded() ([]RecordingFile, error) {
 }
 
 // Strays returns the recordings of which there is no report, the newest first:
-// of runs whose program died, or that still go on.
+// of runs whose program died, or that still go on. One with nothing in it is
+// left out.
 func (s Store) Strays() ([]RecordingFile, error) {
 	files, err := s.recorded()
 	if err != nil {
@@ -101,7 +100,7 @@ func (s Store) Strays() ([]RecordingFile, error) {
 	return slices.DeleteFunc(files, func(f RecordingFile) bool {
 		name, _, _ := strings.Cut(filepath.Base(f.Path), recordingEnding)
 		_, err := os.Stat(filepath.Join(s.Dir, name+".json"))
-		return err == nil
+		return err == nil || f.Bytes == 0
 	}), nil
 }
 

@@ -3,6 +3,7 @@ package report
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -80,11 +81,19 @@ func TestStrays(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Discard()
+	if _, err := f.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	empty, err := s.CreateRecording(at("", 4).StartedAt, "empty")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer empty.Discard()
 	got, err := s.Strays()
 	if err != nil || len(got) != 2 {
 		t.Fatal(err, got)
 	}
-	if !strings.HasSuffix(got[0].Path, "-killed.jsonl.partial") || !strings.HasSuffix(got[1].Path, "-stray.jsonl") || got[1].Bytes != 20 ||
+	if !regexp.MustCompile(`-killed\.jsonl\.\w+\.partial$`).MatchString(got[0].Path) || !strings.HasSuffix(got[1].Path, "-stray.jsonl") || got[1].Bytes != 20 ||
 		!got[1].StartedAt.Equal(at("", 2).StartedAt.Truncate(time.Millisecond)) {
 		t.Errorf("strays are %+v", got)
 	}

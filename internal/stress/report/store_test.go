@@ -148,3 +148,38 @@ func TestDefaultStore(t *testing.T) {
 		}
 	}
 }
+
+// What a killed program left in the folder goes when it is old, and nothing else.
+func TestSaveSweeps(t *testing.T) {
+	s := Store{Dir: filepath.Join(t.TempDir(), "runs")}
+	save(t, s, at("a", 1))
+	old := time.Now().Add(-2 * sweepAfter)
+	for _, name := range []string{".old.json.x1.tmp", ".new.json.x2.tmp", "old.tmp", ".old"} {
+		path := filepath.Join(s.Dir, name)
+		if err := os.WriteFile(path, nil, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(name, "old") {
+			if err := os.Chtimes(path, old, old); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	save(t, s, at("b", 2))
+	if got := ids(t, s); got != "b a" {
+		t.Errorf("the runs are %q", got)
+	}
+	entries, err := os.ReadDir(s.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, e := range entries {
+		if filepath.Ext(e.Name()) != ".json" {
+			left = append(left, e.Name())
+		}
+	}
+	if got := strings.Join(left, " "); got != ".new.json.x2.tmp .old old.tmp" {
+		t.Errorf("left are %s", got)
+	}
+}

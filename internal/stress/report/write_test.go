@@ -2,11 +2,15 @@ package report
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"unicode/utf8"
 )
 
 func writes(text string) func(io.Writer) error {
@@ -117,7 +121,7 @@ func TestCreateFile(t *testing.T) {
 		if _, err := io.WriteString(f, content); err != nil {
 			t.Fatal(err)
 		}
-		if partial, err := os.ReadFile(path + ".partial"); err != nil || string(partial) != content {
+		if partial, err := os.ReadFile(partialOf(t, path)); err != nil || string(partial) != content {
 			t.Errorf("until then there is %q, %v", partial, err)
 		}
 		if err := f.Commit(); err != nil {
@@ -141,6 +145,118 @@ func TestCreateFile(t *testing.T) {
 	}
 }
 
+// partialOf returns what the file is called until it is whole.
+func partialOf(t *testing.T, path string) string {
+	t.Helper()
+	found, err := filepath.Glob(path + ".*.partial")
+	if err != nil || len(found) != 1 {
+		t.Fatalf("partial files of %s: %q, %v", path, found, err)
+	}
+	return found[0]
+}
+
+// Writers of one file at the same time do not mix: the last one to end wins, and
+// each leaves a whole file.
+func TestSeveralWriters(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "run.jsonl")
+	var files []*File
+	for range 2 {
+		f, err := CreateFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, f)
+	}
+	for _, part := range []string{"begin ", "end"} { // in turn
+		for i, f := range files {
+			if _, err := fmt.Fprint(f, i, part); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for i, f := range files {
+		if err := f.Commit(); err != nil {
+			t.Errorf("writer %d: %v", i, err)
+		}
+		want := fmt.Sprint(i, "begin ", i, "end")
+		if got, err := os.ReadFile(path); err != nil || string(got) != want {
+			t.Errorf("after writer %d: %q, %v; want %q", i, got, err, want)
+		}
+	}
+	only(t, folder, "run.jsonl", "1begin 1end")
+
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			if err := WriteFile(path, writes(strings.Repeat(strconv.Itoa(i), 10_000))); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	got, err := os.ReadFile(path)
+	if err != nil || len(got) != 10_000 || strings.Trim(string(got), string(got[:1])) != "" {
+		t.Errorf("at once: %d bytes, %v", len(got), err)
+	}
+	only(t, folder, "run.jsonl", string(got))
+}
+
+// A name that a file may have is not too long with what makes it unique.
+func TestLongName(t *testing.T) {
+	for _, name := range []string{strings.Repeat("x", 250) + ".json", strings.Repeat("ü", 122) + ".json"} {
+		folder := t.TempDir()
+		if err := WriteFile(filepath.Join(folder, name), writes("whole")); err != nil {
+			t.Fatal(err)
+		}
+		f, err := CreateFile(filepath.Join(folder, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if base := filepath.Base(f.temporary); !utf8.ValidString(base) || !strings.HasPrefix(base, name[:longestName-1]) {
+			t.Errorf("the temporary name is %q", base)
+		}
+		if err := f.Discard(); err != nil {
+			t.Error(err)
+		}
+		only(t, folder, name, "whole")
+	}
+}
+
+// A program that ends at once leaves no empty file, and of what it was about to
+// write at once nothing. A recording is of use without its end.
+func TestRemoveUnfinished(t *testing.T) {
+	folder := t.TempDir()
+	if err := WriteFile(filepath.Join(folder, "done.json"), writes("done")); err != nil {
+		t.Fatal(err)
+	}
+	begin := func(name, content string) *File {
+		f, err := CreateFile(filepath.Join(folder, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = f.Discard() }) // it may be gone
+		if _, err := io.WriteString(f, content); err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	begin("empty.jsonl", "")
+	kept := filepath.Base(begin("begun.jsonl", "a line").temporary)
+	err := WriteFile(filepath.Join(folder, "report.json"), func(w io.Writer) error {
+		_, err := io.WriteString(w, strings.Repeat("half", 10_000))
+		RemoveUnfinished()
+		return err
+	})
+	if err == nil {
+		t.Error("a file that was removed was put in its place")
+	}
+	entries, err := os.ReadDir(folder)
+	if err != nil || len(entries) != 2 || entries[0].Name() != kept || entries[1].Name() != "done.json" {
+		t.Errorf("left are %v, %v; want %s and done.json", entries, err, kept)
+	}
+}
+
 func TestFullDisk(t *testing.T) {
 	const full = "/dev/full"
 	if _, err := os.Stat(full); err != nil {
@@ -161,5 +277,55 @@ func TestFullDisk(t *testing.T) {
 	}
 	if _, err := os.Stat(full); err != nil {
 		t.Error("the device was removed")
+	}
+}
+
+// What cannot be written is known before, and asking leaves nothing behind.
+func TestCheckWritable(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "report.json")
+	if err := CheckWritable(path); err != nil {
+		t.Error(err)
+	}
+	if entries, err := os.ReadDir(folder); err != nil || len(entries) > 0 {
+		t.Errorf("left are %v, %v", entries, err)
+	}
+	if err := WriteFile(path, writes("good")); err != nil {
+		t.Fatal(err)
+	}
+	if err := CheckWritable(path); err != nil {
+		t.Error(err)
+	}
+	if err := CheckWritable(os.DevNull); err != nil {
+		t.Error(err)
+	}
+	only(t, folder, "report.json", "good")
+	for _, c := range []struct{ path, want string }{
+		{folder, "is a folder"},
+		{filepath.Join(folder, "none", "x"), "create a file in " + filepath.Join(folder, "none") + ": "},
+		{filepath.Join(path, "x"), "not a directory"},
+		{filepath.Join(folder, strings.Repeat("x", 300)), "file name too long"},
+	} {
+		if err := CheckWritable(c.path); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want %q", c.path, err, c.want)
+		}
+	}
+	only(t, folder, "report.json", "good")
+}
+
+// A reader of a pipe must not see its end before anything was written.
+func TestCheckWritableLeavesPipesAlone(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	path := fmt.Sprintf("/dev/fd/%d", w.Fd())
+	if _, err := os.Stat(path); err != nil {
+		t.Skip(err)
+	}
+	if err := CheckWritable(path); err != nil {
+		t.Error(err)
 	}
 }

@@ -71,9 +71,9 @@ func TestReader(t *testing.T) {
 		},
 		"too long": {
 			okLine + "\n" + strings.Repeat("x", 500) + "\n" + okLine + "\n",
-			"ok|line 2: longer than 64 MiB|ok|EOF",
+			"ok|line 2: longer than 512 MiB|ok|EOF",
 		},
-		"too long, and no line end": {strings.Repeat("x", 500), "line 1: longer than 64 MiB|EOF"},
+		"too long, and no line end": {strings.Repeat("x", 500), "line 1: longer than 512 MiB|EOF"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for kind, text := range map[string]io.Reader{
@@ -315,4 +315,17 @@ func FuzzReader(f *testing.F) {
 			t.Errorf("written\n%sthen\n%s", once, again)
 		}
 	})
+}
+
+// The report of a run of very many steps is a line that a recording may have.
+func TestReadsALargeReport(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes some 100 MB")
+	}
+	const size = 65 << 20
+	line := `{"t": 1, "type": "log", "log": {"level": "info", "message": "` + strings.Repeat("x", size) + `"}}` + "\n"
+	e, err := NewReader(strings.NewReader(line)).Read()
+	if err != nil || len(e.Log.Message) != size {
+		t.Errorf("read %+.100v, %v", e, err)
+	}
 }

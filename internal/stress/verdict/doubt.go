@@ -36,6 +36,15 @@ func doubt(m report.Metric, step report.Step, cpus int) report.Metric {
 	return m
 }
 
+// doubtTimed says of a bool that depends on how fast the machine was, and is false,
+// that other programs may have made it so.
+func doubtTimed(m report.Metric, step report.Step, cpus int) report.Metric {
+	if taken, disturbed := disturbed(step, cpus); m.Value == false && disturbed {
+		m.Undecided = fmt.Sprintf("is no, while other programs took %s of the machine: run it again without them", report.Percent(taken))
+	}
+	return m
+}
+
 // failsAt is the limit beyond which the metric fails: that of its baseline with the
 // tolerance, or its floor if that is the tighter one. It says false for a metric that
 // has neither.

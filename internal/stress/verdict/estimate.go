@@ -14,8 +14,11 @@ import (
 // are pooled before anything is judged: an estimate that is far off in one of them
 // by chance decides nothing, and a small effect that all of them have is found.
 type Estimate struct {
-	// Readings are equally spaced in time: their growth is asked for.
+	// Readings are equally spaced in time: their growth is asked for. If Per is set,
+	// as many operations lie between two readings, and the growth with each operation
+	// is asked for instead.
 	Readings []float64 `json:"readings,omitempty"`
+	Per      float64   `json:"per,omitempty"`
 	// First and Last are readings from the beginning and from the end: the share
 	// by which the later ones are less is asked for.
 	First []float64 `json:"first,omitempty"`
@@ -61,10 +64,10 @@ const leastReadings = 3
 
 // poolGrowth is the median of the slopes between all pairs of readings (Theil–Sen)
 // of the same repetition, as the growth over one repetition's length and a share of
-// its median. The bounds are those of Sen (1968), with the variances of Kendall's S
-// added up over the repetitions as in the seasonal and regional tests of Hirsch and
-// others. Of so few readings that no ranks are that sure, they are those of a straight
-// line with normal errors, if these are wider.
+// its median, or as the growth with each operation. The bounds are those of Sen (1968),
+// with the variances of Kendall's S added up over the repetitions as in the seasonal and
+// regional tests of Hirsch and others. Of so few readings that no ranks are that sure,
+// they are those of a straight line with normal errors, if these are wider.
 func poolGrowth(estimates []Estimate) (float64, report.Interval, bool) {
 	var slopes []float64
 	var line straightLine
@@ -75,17 +78,21 @@ func poolGrowth(estimates []Estimate) (float64, report.Interval, bool) {
 		if n < leastReadings || middle <= 0 {
 			return 0, report.Interval{}, false
 		}
+		scale := (n - 1) / middle
+		if e.Per > 0 {
+			scale = 1 / e.Per
+		}
 		for i := range e.Readings {
 			for j := i + 1; j < len(e.Readings); j++ {
-				slopes = append(slopes, (e.Readings[j]-e.Readings[i])/float64(j-i)*(n-1)/middle)
+				slopes = append(slopes, (e.Readings[j]-e.Readings[i])/float64(j-i)*scale)
 			}
 		}
 		variance += n * (n - 1) * (2*n + 5) / 18
-		places, shares := make([]float64, len(e.Readings)), make([]float64, len(e.Readings))
+		places, scaled := make([]float64, len(e.Readings)), make([]float64, len(e.Readings))
 		for i, v := range e.Readings {
-			places[i], shares[i] = float64(i)/(n-1), v/middle
+			places[i], scaled[i] = float64(i), v*scale
 		}
-		line.add(places, shares)
+		line.add(places, scaled)
 	}
 	slices.Sort(slopes)
 	n := float64(len(slopes))

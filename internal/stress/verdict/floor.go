@@ -16,19 +16,23 @@ import (
 type floor struct {
 	of    string
 	share float64
-	at    map[string]string // parameters, as JSON
+	at    map[string]string  // parameters, as JSON
+	from  map[string]float64 // the least of others
 }
 
 // A writtenFloor is a floor as it stands in the file.
 type writtenFloor struct {
-	Of    string         `yaml:"of"`
-	Share float64        `yaml:"share"`
-	At    map[string]any `yaml:"at"`
+	Of    string  `yaml:"of"`
+	Share float64 `yaml:"share"`
+	// At holds parameters that a step must have, and From others that it must have
+	// at least so much of: with less, a figure is of the start rather than the work.
+	At   map[string]any     `yaml:"at"`
+	From map[string]float64 `yaml:"from"`
 }
 
 // read checks the floor. The error continues a sentence that names the row.
 func (w writtenFloor) read() (floor, error) {
-	f := floor{of: w.Of, share: w.Share, at: map[string]string{}}
+	f := floor{of: w.Of, share: w.Share, at: map[string]string{}, from: w.From}
 	if w.Of == "" || !report.Finite(w.Share) || w.Share <= 0 {
 		return floor{}, fmt.Errorf(": a floor needs a reference work and a share above 0, not %q and %v", w.Of, w.Share)
 	}
@@ -53,6 +57,13 @@ func (f floor) fits(params map[string]any) bool {
 			return false
 		}
 	}
+	for name, least := range f.from {
+		text, _ := json.Marshal(params[name])
+		var value float64
+		if json.Unmarshal(text, &value) != nil || value < least {
+			return false
+		}
+	}
 	return true
 }
 
@@ -74,6 +85,10 @@ func (f floor) limit(unit string, reference map[string]float64) *report.Floor {
 	}
 	return &report.Floor{Value: value, Of: f.of, Share: f.share}
 }
+
+// leastRepetitions is how many repetitions a floor takes: one of them may have met with
+// anything.
+const leastRepetitions = 3
 
 // floorOf returns the floor of a component's metric in a step with these parameters,
 // and false if there is none.

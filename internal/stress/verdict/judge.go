@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"mabeam-top/internal/stress/report"
 )
@@ -17,7 +18,7 @@ type Against struct {
 	Tolerance float64
 	// Exact are the conditions that metrics meet in every system that does its job,
 	// by the metric's name. A threshold on the same metric takes the place of one.
-	Exact map[string]Condition
+	Exact map[string]Exact
 	// Declared are all metrics that the measurement has to report; those of them
 	// that a step lacks are filled in without a value.
 	Declared map[string]report.Metric
@@ -30,6 +31,9 @@ type Against struct {
 	// Series are what the probes of windowed thresholds showed, by the
 	// threshold's metric and in its unit, one series a repetition.
 	Series map[string][]Series
+	// Timed are the bools that other programs can make false, as they depend on how
+	// fast the machine was.
+	Timed []string
 	// Inconclusive is why the step is, if it is.
 	Inconclusive string
 	// Known is what explains a failure and was known before; it is told before all
@@ -39,11 +43,20 @@ type Against struct {
 	CPUs int
 }
 
+// An Exact is what a metric must be.
+type Exact struct {
+	Condition Condition
+	// Timed says that time decides whether it is met: other programs that take the
+	// processors can make it fail.
+	Timed bool
+}
+
 // Judge returns the step with its metrics' statuses, its thresholds, verdict,
 // score and recommendations filled in; the step given is not changed.
 //
 // A verdict that the step already has is kept if it is error or interrupted: then
-// the metrics do not tell what they seem to tell. One that is inconclusive stays so.
+// the metrics do not tell what they seem to tell. One that is inconclusive stays so,
+// unless something was counted that must never happen.
 // A step in which nothing was measured or attempted becomes an error, and so does one
 // whose operations do not add up; its errors say which. A step of which nothing was
 // held against anything, or of which something neither passed nor failed, is
@@ -56,7 +69,11 @@ func Judge(step report.Step, against Against) report.Step {
 		step.Thresholds[i] = HoldThreshold(t, step.Metrics, against.Series[t.Metric])
 	}
 	switch step.Verdict {
-	case report.Broken, report.Interrupted, report.Inconclusive:
+	case report.Broken, report.Interrupted:
+	case report.Inconclusive:
+		if countedWrong(step) {
+			step.Verdict = report.Fail
+		}
 	default:
 		step.Verdict = worstOf(step)
 		if why := unmeasured(step); why != "" {
@@ -69,6 +86,17 @@ func Judge(step report.Step, against Against) report.Step {
 	step.Score = report.ScoreOf(step.Metrics, step.Verdict)
 	step.Recommendations = recommend(step, against)
 	return step
+}
+
+// countedWrong says whether the measurement counted something that must never happen,
+// such as a lost event. That is so however busy the machine was.
+func countedWrong(step report.Step) bool {
+	for _, m := range step.Metrics {
+		if v, ok := number(m.Value); ok && v > 0 && m.Must == "== 0" && m.Status == report.StatusFail && m.Undecided == "" {
+			return true
+		}
+	}
+	return false
 }
 
 // worstOf returns the verdict of the worst metric or threshold. What is undecided
@@ -150,23 +178,56 @@ func judgeMetrics(step report.Step, against Against) map[string]report.Metric {
 		}
 		baselines[name] = b
 	}
+	for _, name := range against.Baselines.Rows(against.Floors) {
+		addStatistic(judged, name)
+	}
 	for name, m := range judged {
-		m.Baseline, m.Tolerance, m.Deviation, m.Floor, m.Undecided, m.Must = nil, nil, nil, nil, "", ""
-		m.Status, m.OfBest = report.StatusInfo, nil
+		m.Baseline, m.Tolerance, m.Deviation, m.Floor, m.Must, m.OfBest = nil, nil, nil, nil, "", nil
+		// That of a bool comes from the estimate that it depends on.
+		if m.Unit != "bool" || relaxed(name, against) {
+			m.Undecided = ""
+		}
+		m.Status = report.StatusInfo
 		if b, ok := baselines[name]; ok {
 			m = HoldMetric(m, b, against.Tolerance)
 		}
-		if f, better, ok := against.Baselines.floorOf(against.Floors, name, step.Params); ok && !relaxed(name, against) {
+		if f, better, ok := against.Baselines.floorOf(against.Floors, name, step.Params); ok && !relaxed(name, against) && samplesCount(judged, name) >= leastRepetitions {
 			m = holdFloor(m, f, step.Reference, better)
 		}
 		m = near(m, against.Best[name])
 		m = doubt(m, step, against.CPUs)
 		if c, ok := against.Exact[name]; ok && !relaxed(name, against) {
-			m = holdExact(m, c)
+			m = holdExact(m, c.Condition)
+			if taken, ok := disturbed(step, against.CPUs); ok && c.Timed && m.Status == report.StatusFail {
+				m.Undecided = fmt.Sprintf("is not as it must be, %s, while other programs took %s of the machine: run it again without them", report.InUnit(m.Must, m.Unit), report.Percent(taken))
+			}
+		}
+		if slices.Contains(against.Timed, name) && !relaxed(name, against) {
+			m = doubtTimed(m, step, against.CPUs)
 		}
 		judged[name] = m
 	}
 	return judged
+}
+
+// samplesCount is of how many repetitions a metric is; for NAME.STAT that of NAME.
+func samplesCount(metrics map[string]report.Metric, name string) int {
+	m := metrics[name]
+	if whole, _, ok := strings.Cut(name, "."); ok && len(m.Samples) == 0 {
+		m = metrics[whole]
+	}
+	return len(m.Samples) + len(m.MissingIn)
+}
+
+// addStatistic adds NAME.STAT to the metrics if NAME has that statistic.
+func addStatistic(metrics map[string]report.Metric, name string) {
+	m, stat, ok := report.Find(metrics, name)
+	if !ok || stat == "" || m.Distribution == nil {
+		return
+	}
+	if v, ok := m.Distribution.Stat(stat); ok {
+		metrics[name] = report.Metric{Value: v, Unit: m.Unit, Better: m.Better}
+	}
 }
 
 // heldStatistics are the percentiles that a baseline NAME.max is held at, the highest
@@ -181,10 +242,9 @@ func heldMaximum(metrics map[string]report.Metric, name string) string {
 	if m.Distribution == nil || m.Distribution.Count == 0 {
 		return ""
 	}
-	metrics[name+".max"] = report.Metric{Value: m.Distribution.Max, Unit: m.Unit, Better: m.Better}
+	addStatistic(metrics, name+".max")
 	for _, stat := range heldStatistics {
-		if v, ok := m.Distribution.Stat(stat); ok {
-			metrics[name+"."+stat] = report.Metric{Value: v, Unit: m.Unit, Better: m.Better}
+		if addStatistic(metrics, name+"."+stat); metrics[name+"."+stat].Value != nil {
 			return name + "." + stat
 		}
 	}
@@ -204,7 +264,10 @@ func holdExact(m report.Metric, c Condition) report.Metric {
 	switch met := ok && c.Holds(v); {
 	case !met:
 		// Whatever explains a missed baseline or floor explains nothing of this.
-		m.Status, m.Undecided = report.StatusFail, ""
+		m.Status = report.StatusFail
+		if m.Unit != "bool" { // of which it is the estimate that it depends on
+			m.Undecided = ""
+		}
 	case m.Status == report.StatusInfo:
 		m.Status = report.StatusPass
 	}

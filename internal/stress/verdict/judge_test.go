@@ -391,7 +391,7 @@ func TestRecommendTellsWhatIsPartial(t *testing.T) {
 func TestRecommendWindow(t *testing.T) {
 	step := Judge(measured("", map[string]report.Metric{"rate": metric(100.0, "1/s")}), Against{
 		Thresholds: []Threshold{{Metric: "rate", Condition: Condition{">=", 90}, Window: time.Second}},
-		Series:     map[string][]Series{"rate": {{Start: 2, Points: []Point{{3, 100}, {4, 20}, {5, 100}}}}},
+		Series:     map[string][]Series{"rate": {{Start: 2, Points: []Point{{At: 3, Value: 100}, {At: 4, Value: 20}, {At: 5, Value: 100}}}}},
 	})
 	if got, want := strings.Join(step.Recommendations, "\n"), "rate is 20/s, limit >= 90/s, in the worst window of 1 s, from 3 s on"; got != want {
 		t.Errorf("got %q, want %q", got, want)

@@ -1,18 +1,38 @@
 package verdict
 
 import (
+	"maps"
 	"math"
+	"slices"
+	"strings"
 
 	"mabeam-top/internal/stress/report"
 )
 
-// A Point is one reading of a probe.
+// A Point is what became of the load since the point before.
 type Point struct {
-	// At is in seconds since the start of the step; the reading stands for
-	// the time since the point before.
+	// At is in seconds since the start of the step.
 	At float64
-	// Value is in the unit of the metric that the threshold is set on.
+	// Value is the reading of a probe, in the unit of the metric that the threshold
+	// is set on. Where Latencies are asked for and none ended, it is how long the
+	// oldest operation under way had waited by then.
 	Value float64
+	// Latencies are those of the operations that ended; nil for a threshold on
+	// anything else.
+	Latencies *Latencies
+}
+
+// Latencies are the durations of some operations, in milliseconds.
+type Latencies struct {
+	// Buckets are in ascending order.
+	Buckets []Bucket `json:"buckets"`
+	Sum     float64  `json:"sum"`
+}
+
+// A Bucket is how many of the durations are about Value.
+type Bucket struct {
+	Value float64 `json:"value"`
+	Count int64   `json:"count"`
 }
 
 // A Series is what a probe showed during one repetition.
@@ -24,7 +44,7 @@ type Series struct {
 	Points []Point
 }
 
-// A Window is the mean of a probe over one window of time.
+// A Window is what was so in one window of time.
 type Window struct {
 	// Start is in seconds since the start of the step.
 	Start float64
@@ -51,17 +71,84 @@ func (t Threshold) Latest(s Series) (Window, bool) {
 	if start < s.Start+t.After.Seconds()-slack {
 		return Window{}, false
 	}
-	mean, count := 0.0, 0.0
-	for i := n - 1; i >= 0 && s.Points[i].At > start+slack; i-- {
-		if v := s.Points[i].Value; report.Finite(v) {
-			count++
-			mean += v/count - mean/count
-		}
+	first := n
+	for first > 0 && s.Points[first-1].At > start+slack {
+		first--
 	}
-	if count == 0 {
+	value, ok := mean(s, first)
+	if s.Points[n-1].Latencies != nil {
+		value, ok = latency(t.Statistic(), s.Points[first:])
+	}
+	if !ok {
 		return Window{}, false
 	}
-	return Window{Start: start, Value: mean, OK: t.Condition.Holds(mean)}, true
+	return Window{Start: start, Value: value, OK: t.Condition.Holds(value)}, true
+}
+
+// mean is that of a probe over the points from first on, each for as long as it
+// stands for.
+func mean(s Series, first int) (float64, bool) {
+	total, length := 0.0, 0.0
+	for i := first; i < len(s.Points); i++ {
+		before := s.Start
+		if i > 0 {
+			before = s.Points[i-1].At
+		}
+		if v := s.Points[i].Value; report.Finite(v) {
+			took := max(s.Points[i].At-before, 1e-9)
+			length += took
+			total += (v - total) * (took / length)
+		}
+	}
+	return total, length > 0
+}
+
+// latency is a statistic of all operations that ended in a window. If none did, they
+// have waited as long as the oldest of them.
+func latency(stat string, points []Point) (float64, bool) {
+	counts := map[float64]int64{}
+	var all Latencies
+	n, waited := int64(0), 0.0
+	for _, p := range points {
+		waited = max(waited, p.Value)
+		if p.Latencies == nil {
+			continue
+		}
+		all.Sum += p.Latencies.Sum
+		for _, b := range p.Latencies.Buckets {
+			counts[b.Value] += b.Count
+			n += b.Count
+		}
+	}
+	if n == 0 {
+		return waited, waited > 0
+	}
+	values := slices.Sorted(maps.Keys(counts))
+	q, isQuantile := quantiles[stat]
+	switch {
+	case stat == "min":
+		return values[0], true
+	case stat == "max":
+		return values[len(values)-1], true
+	case !isQuantile:
+		return all.Sum / float64(n), true
+	}
+	rank := int64(math.Ceil(q * float64(n)))
+	for _, v := range values {
+		if rank -= counts[v]; rank <= 0 {
+			return v, true
+		}
+	}
+	return values[len(values)-1], true
+}
+
+// quantiles are the shares of operations that a statistic's value is not exceeded by.
+var quantiles = map[string]float64{"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
+
+// Statistic is the STAT of a threshold on NAME.STAT; empty for one on NAME.
+func (t Threshold) Statistic() string {
+	_, stat, _ := strings.Cut(t.Metric, ".")
+	return stat
 }
 
 // Worst returns the window of all the series that is furthest on the wrong
@@ -99,6 +186,26 @@ func (c Condition) Holds(v float64) bool {
 		return v == c.Limit
 	case "!=":
 		return v != c.Limit
+	}
+	return false
+}
+
+// Possible says whether the condition can hold for any value from least to most,
+// either of which may be infinite.
+func (c Condition) Possible(least, most float64) bool {
+	switch c.Op {
+	case "<":
+		return least < c.Limit
+	case "<=":
+		return least <= c.Limit
+	case ">":
+		return most > c.Limit
+	case ">=":
+		return most >= c.Limit
+	case "==":
+		return least <= c.Limit && c.Limit <= most
+	case "!=":
+		return least != most || least != c.Limit
 	}
 	return false
 }

@@ -101,3 +101,83 @@ func TestHolds(t *testing.T) {
 		}
 	}
 }
+
+// latencies are n operations of so many milliseconds.
+func latencies(n int64, ms float64) *Latencies {
+	if n == 0 {
+		return &Latencies{}
+	}
+	return &Latencies{Buckets: []Bucket{{ms, n}}, Sum: float64(n) * ms}
+}
+
+// The percentile of a window is that of all its operations, not the mean of those of
+// its parts, and a window in which nothing ended is as long as the wait in it.
+func TestWindowOfLatencies(t *testing.T) {
+	quick, slow := Point{Latencies: latencies(900, 1)}, Point{Latencies: latencies(100, 150)}
+	for name, c := range map[string]struct {
+		metric string
+		points []Point
+		want   float64
+	}{
+		"a stall among quick ones":  {"latency_ms.p99", []Point{quick, quick, quick, slow}, 150},
+		"half of the time":          {"latency_ms.p50", []Point{quick, quick, quick, slow}, 1},
+		"the mean of all":           {"latency_ms", []Point{quick, slow}, 15.9},
+		"the longest":               {"latency_ms.max", []Point{quick, slow}, 150},
+		"nothing ended":             {"latency_ms.p99", []Point{{Value: 100, Latencies: latencies(0, 0)}, {Value: 200, Latencies: latencies(0, 0)}}, 200},
+		"nothing ended, for a part": {"latency_ms.p99", []Point{{Value: 100, Latencies: latencies(0, 0)}, quick}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := Series{Points: c.points}
+			for i := range s.Points {
+				s.Points[i].At = float64(i+1) / 10
+			}
+			threshold := Threshold{Metric: c.metric, Condition: Condition{"<", 5}, Window: time.Duration(len(c.points)) * 100 * time.Millisecond}
+			w, ok := threshold.Latest(s)
+			if !ok || math.Abs(w.Value-c.want) > 1e-9 {
+				t.Errorf("%v, %v; want %v", w.Value, ok, c.want)
+			}
+		})
+	}
+}
+
+// A reading counts for as long as it stands for: a sampler that was late once took one
+// that stands for more.
+func TestWindowWeighsByTime(t *testing.T) {
+	s := Series{Points: []Point{{At: 0.1, Value: 1000}, {At: 0.9, Value: 0}, {At: 1, Value: 1000}}}
+	if w, ok := (Threshold{Metric: "rate", Window: time.Second}).Latest(s); !ok || math.Abs(w.Value-200) > 1e-9 {
+		t.Errorf("%v, %v; want 200", w.Value, ok)
+	}
+}
+
+func TestPossible(t *testing.T) {
+	infinite := math.Inf(1)
+	for _, c := range []struct {
+		condition   string
+		least, most float64
+		want        bool
+	}{
+		{"< 0", 0, infinite, false},
+		{"<= 0", 0, infinite, true},
+		{"< 0.1", 0, infinite, true},
+		{"> 1", 0, 1, false},
+		{">= 1", 0, 1, true},
+		{"> 1e300", 0, infinite, true},
+		{"== 2", 0, 1, false},
+		{"== -1", 0, infinite, false},
+		{"== 0.5", 0, 1, true},
+		{"!= 5", 0, 1, true},
+		{"!= 5", 5, 5, false},
+		{"< -1e300", -infinite, infinite, true},
+	} {
+		condition, err := ParseCondition(c.condition)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := condition.Possible(c.least, c.most); got != c.want {
+			t.Errorf("%s, from %v to %v: %v, want %v", c.condition, c.least, c.most, got, c.want)
+		}
+	}
+	if (Condition{Op: "~", Limit: 1}).Possible(0, 1) {
+		t.Error("an unknown operator can hold")
+	}
+}

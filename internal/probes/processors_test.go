@@ -1,0 +1,27 @@
+package probes
+
+import (
+	"testing"
+	"time"
+)
+
+// What this process uses is seen as its own, and as use of the machine.
+func TestProcessorTimes(t *testing.T) {
+	before, err := ReadProcessorTimes()
+	if err != nil {
+		t.Skip(err)
+	}
+	for began := time.Now(); ; {
+		now, err := ReadProcessorTimes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := now.Sub(before)
+		if d.Own >= 0.2 && d.Busy >= d.Own/2 && d.Total >= d.Busy+d.Stolen {
+			return
+		}
+		if time.Since(began) > 30*time.Second {
+			t.Fatalf("after 30 s of work the difference is %+v", d)
+		}
+	}
+}

@@ -1,0 +1,105 @@
+package stress
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+)
+
+// A closedLoad is a closed load that is carried out.
+type closedLoad struct {
+	Load
+	op        operation
+	operation operation
+	gate      *gate
+	start     time.Time // by the gate's clock
+
+	_ [128]byte // next is written by all workers, the rest is only read
+	// next is the number of the next operation that no worker has claimed.
+	next atomic.Int64
+	_    [120]byte
+}
+
+// claim returns the numbers of up to n operations, from first to before end. There
+// are none if the load has no operation left. Towards the end it returns fewer, so
+// that no worker is left with many when the others have none, should they suddenly
+// become slow.
+func (c *closedLoad) claim(n int) (first, end int) {
+	if c.Operations > 0 {
+		left := c.Operations - int(c.next.Load())
+		n = max(min(n, left/(2*c.Workers)), 1)
+	}
+	end = int(c.next.Add(int64(n)))
+	first = end - n
+	if c.Operations > 0 {
+		end = min(end, c.Operations)
+	}
+	return first, end
+}
+
+// deadline returns when the load ends that has a time to last. It stays the same
+// while the worker that calls it is not parked, because until then the gate's
+// clock goes.
+func (c *closedLoad) deadline(now time.Time) time.Time {
+	return now.Add(c.For - c.gate.clock.at(now).Sub(c.start))
+}
+
+// work carries out operations until none is left, the time is over, or ctx ends.
+//
+// Fast operations are claimed and published in batches. A worker whose last
+// batch was slow claims one at a time, so that no worker keeps others from
+// operations that they could carry out.
+func (c *closedLoad) work(ctx context.Context, w *worker) {
+	defer c.gate.leave()
+	defer w.rest()
+	began := time.Now()
+	deadline := c.deadline(began)
+	for size := 1; ; {
+		n, end := c.claim(size)
+		if n >= end {
+			return
+		}
+		fast := true
+		for ; n < end; n++ {
+			if c.gate.helm.held.Load() {
+				w.rest()
+				c.gate.park(ctx)
+				began = time.Now()
+				deadline = c.deadline(began)
+			}
+			if ctx.Err() != nil || c.For > 0 && !began.Before(deadline) {
+				return
+			}
+			if !w.running {
+				w.begin(began)
+			}
+			err := c.operation(ctx, Op{Worker: w.id, N: n, Due: began})
+			// An operation begins when the one before has ended: one reading of
+			// the clock for both. Since reads only the monotonic clock, at half
+			// the cost of Now.
+			took := time.Since(began)
+			if interrupted(ctx, err) {
+				return
+			}
+			began = began.Add(took)
+			w.end(took, err)
+			if err != nil {
+				began = time.Now() // counting an error takes its time
+			}
+			if w.isFull() {
+				fast = fast && w.elapsed < batchFor
+				w.publish()
+				w.since.Store(int64(began.Sub(w.base)) + 1)
+			}
+		}
+		size = nextBatch(size, fast)
+	}
+}
+
+// nextBatch returns how many operations a worker claims after it claimed size.
+func nextBatch(size int, fast bool) int {
+	if !fast {
+		return 1
+	}
+	return min(2*size, batchSize)
+}

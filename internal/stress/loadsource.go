@@ -1,0 +1,212 @@
+package stress
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"mabeam-top/internal/probes"
+	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/verdict"
+)
+
+// A loadSource supplies the probes that the loads of the running steps feed: all of
+// them together for who looks at the run, and each by itself for what the step is
+// held against.
+type loadSource struct {
+	mu    sync.Mutex
+	loads []*watchedLoad
+}
+
+// A watchedLoad is what is read of one step's loads.
+type watchedLoad struct {
+	env  *Env
+	last report.Operations
+	at   time.Time // of that reading
+	own  map[string]int64
+	// ended is when an operation was last seen to have ended, or a load begun.
+	ended time.Time
+	took  interval // since the sample before
+}
+
+// An interval is what a step's own load did between two samples.
+type interval struct {
+	// Values are probes.
+	Values map[string]float64 `json:"values"`
+	// Latencies are of the operations that ended.
+	Latencies *verdict.Latencies `json:"latencies"`
+	// WaitedMS is how long, at its end, nothing had ended though something was under
+	// way.
+	WaitedMS float64 `json:"waited_ms"`
+}
+
+// Probes that a step has of its own, also beside other steps.
+const (
+	offeredRate   = "offered_per_second"
+	completedRate = "completed_per_second"
+	failedRate    = "failed_per_second"
+	// These it has if its measurement supplies them.
+	DeliveredRate = "events_delivered_per_second"
+	EventsDropped = "events_dropped"
+)
+
+// ownProbes are all of those.
+var ownProbes = []string{offeredRate, completedRate, failedRate, DeliveredRate, EventsDropped}
+
+// Supply has thresholds with a window look at what the measurement counts itself, in
+// place of the system's count, which has that of other steps in it too. Read returns
+// what there was since the repetition began.
+func (e *Env) Supply(probe string, read func() int64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.supplied == nil {
+		e.supplied = map[string]func() int64{}
+	}
+	e.supplied[probe] = read
+}
+
+// with fills in what other probes showed of the whole system.
+func (i interval) with(values map[string]float64) interval {
+	whole := make(map[string]float64, len(values))
+	for probe, v := range values {
+		if !slices.Contains(ownProbes, probe) {
+			whole[probe] = v
+		}
+	}
+	for _, probe := range []string{DeliveredRate, EventsDropped} {
+		if v, ok := values[probe]; ok {
+			whole[probe] = v // unless the step has its own
+		}
+	}
+	for probe, v := range i.Values {
+		whole[probe] = v
+	}
+	i.Values = whole
+	return i
+}
+
+// watch says which steps' loads are told from now on.
+func (l *loadSource) watch(parts []*partRun) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.loads = nil
+	for _, p := range parts {
+		l.loads = append(l.loads, &watchedLoad{env: p.env})
+	}
+}
+
+// taken returns what each step's load did between the last two readings.
+func (l *loadSource) taken() []interval {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var all []interval
+	for _, w := range l.loads {
+		all = append(all, w.took)
+	}
+	return all
+}
+
+// progress is what the running repetition says so far of each step.
+func (l *loadSource) progress() []outcome {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	outcomes := make([]outcome, len(l.loads))
+	for i, w := range l.loads {
+		outcomes[i] = w.env.progress()
+	}
+	return outcomes
+}
+
+// Read tells what the loads did since the last reading. Between repetitions
+// there is nothing to tell.
+func (l *loadSource) Read(now time.Time, put func(string, float64)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.loads) == 0 {
+		return
+	}
+	var inflight int64
+	var lag time.Duration
+	rates := map[string]float64{}
+	all := NewHistogram()
+	for _, w := range l.loads {
+		recent := w.read(now)
+		all.Merge(recent)
+		inflight += w.env.counters.inflight()
+		lag = max(lag, time.Duration(w.env.counters.lag.Swap(0)))
+		for _, rate := range []string{offeredRate, completedRate, failedRate} {
+			if v, ok := w.took.Values[rate]; ok {
+				rates[rate] += v
+			}
+		}
+	}
+	put("inflight", float64(inflight))
+	put("generator_lag_ms", Milliseconds(lag))
+	if all.Count() > 0 {
+		put("action_p50_ms", Milliseconds(all.Quantile(0.5)))
+		put("action_p95_ms", Milliseconds(all.Quantile(0.95)))
+		put("action_p99_ms", Milliseconds(all.Quantile(0.99)))
+	}
+	for rate, v := range rates {
+		put(rate, v)
+	}
+}
+
+// read takes a reading of one step, and returns the latencies since the last.
+func (w *watchedLoad) read(now time.Time) *Histogram {
+	e := w.env
+	recent := NewHistogram()
+	e.mu.Lock()
+	recorders, supplied := slices.Clone(e.recorders), e.supplied
+	e.mu.Unlock()
+	for _, r := range recorders {
+		r.Recent(recent.Merge)
+	}
+	total := e.counters.totals()
+	e.lateness.sample(e.counters.late.Load(), total.Attempted)
+	underWay := e.counters.inflight() > 0 || e.asked(now) > total.Succeeded+total.Failed+total.Dropped
+	if recent.Count() > 0 || !underWay || w.ended.IsZero() {
+		w.ended = now
+	}
+	w.took = interval{Values: map[string]float64{}, Latencies: recent.latencies(), WaitedMS: Milliseconds(now.Sub(w.ended))}
+	total.Attempted = e.asked(now)
+	since := now.Sub(w.at)
+	if !w.at.IsZero() && since < probes.ShortestSpan {
+		return recent // too short for a rate; the next reading covers it
+	}
+	own := map[string]int64{}
+	for probe, count := range supplied {
+		own[probe] = count()
+	}
+	if !w.at.IsZero() {
+		// A load that was broken off had asked for more than it gets.
+		w.took.Values[offeredRate] = PerSecond(max(total.Attempted-w.last.Attempted, 0), since)
+		w.took.Values[completedRate] = PerSecond(total.Succeeded-w.last.Succeeded, since)
+		w.took.Values[failedRate] = PerSecond(total.Failed-w.last.Failed, since)
+	}
+	for probe, n := range own {
+		switch {
+		case probe == EventsDropped:
+			w.took.Values[probe] = float64(n)
+		case !w.at.IsZero():
+			w.took.Values[probe] = PerSecond(n-w.own[probe], since)
+		}
+	}
+	w.last, w.at, w.own = total, now, own
+	return recent
+}
+
+// latencies are the histogram's buckets, in milliseconds.
+func (h *Histogram) latencies() *verdict.Latencies {
+	all := &verdict.Latencies{Sum: h.sum / 1e6}
+	if h.count == 0 {
+		return all
+	}
+	first, last := h.span()
+	for i, n := range h.buckets[first : last+1] {
+		if n > 0 {
+			all.Buckets = append(all.Buckets, verdict.Bucket{Value: Milliseconds(min(max(bucketEnd(first+i), h.min), h.max)), Count: n})
+		}
+	}
+	return all
+}

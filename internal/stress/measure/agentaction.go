@@ -1,0 +1,189 @@
+package measure
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/report"
+)
+
+// mostLate is how late callers may be told in the median, in milliseconds. On a busy
+// machine it is about 5.
+const mostLate = "<= 20"
+
+func agentAction() *stress.Measurement {
+	withProbes := func(name string) func(stress.Params) bool {
+		return func(p stress.Params) bool { return p.Int(name) > 0 }
+	}
+	metrics := []stress.Metric{
+		{Name: "total_actions", Unit: "count", Better: report.Neither, Doc: "Actions asked for."},
+		{Name: "successful_actions", Unit: "count", Better: report.Higher, Doc: "Actions that gave a result."},
+		{Name: "actions_per_second", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", Doc: "successful_actions / duration of the load."},
+		{Name: "execution_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time from asking (in an open load: from when it was due) to the answer, with that of recording it."},
+		{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Fold: stress.Worst, Doc: "successful_actions / total_actions."},
+		never("wrong_results", "Actions with a result that they cannot have, those of the load that succeeded and are not in the state of their agent, and probes of errors and deadlines with another result than documented."),
+		{
+			Name: "timeouts", Unit: "count", Better: report.Lower, Must: "== 0", Fold: stress.Sum,
+			Expected: func(p stress.Params) bool { return !p.Has("timeout") },
+			Doc:      "Actions of the load whose deadline passed: that of the parameter timeout, or, without one, that for which an agent may leave a caller waiting.",
+		},
+		{Name: "timeout_accuracy_ms", Unit: "ms", Better: report.Lower, Distribution: true, Given: withProbes("timeout_probes"), Doc: "How much later than its deadline the caller of a hanging action was told. Every second action does not heed its context."},
+		{Name: "timeout_lateness_ms", Unit: "ms", Better: report.Lower, Must: mostLate, Given: withProbes("timeout_probes"), Doc: "The median of timeout_accuracy_ms of a repetition, which single pauses of the machine do not sway."},
+		{Name: "error_handling_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Given: withProbes("error_probes"), Doc: "Time from asking for an action that fails to its error."},
+		telemetryMismatches(),
+	}
+	for _, rules := range [][]stress.Metric{signalMetrics(), messageMetrics(), lifeMetrics()} {
+		metrics = append(metrics, rules...)
+	}
+	return &stress.Measurement{
+		Name:      "agent-action",
+		Summary:   "How fast do agents carry out actions, and how do errors and timeouts behave?",
+		Component: "agent_action",
+		Params: append(stress.LoadParams(),
+			stress.Param{
+				Name: "scenarios", Kind: stress.List, Doc: "What is asked of which agents, one after the other.",
+				Default: []stress.Params{{"agent_type": "demo", "action": "ping", "agents": 1, "action_count": 10000}},
+				Fields: []stress.Param{
+					{Name: "agent_type", Kind: stress.Text, Default: "demo", Choices: agentTypes, Doc: "What the agents are."},
+					{Name: "action", Kind: stress.Text, Default: "ping", Doc: "The action to ask for."},
+					{Name: "params", Kind: stress.Map, Doc: "The action's parameters."},
+					{Name: "agents", Kind: stress.Int, Default: 1, Min: 1, Max: 1_000_000, Doc: "Agents that are asked in turn."},
+					{Name: "action_count", Kind: stress.Int, Default: 10000, Min: 1, Max: 1_000_000_000, Doc: "Actions to ask for, if the load has no duration."},
+				},
+			},
+			stress.Param{Name: "timeout", Kind: stress.Duration, Min: 1e-6, Max: -1, Doc: "Gives each action of the load this deadline."},
+			stress.Param{Name: "error_probes", Kind: stress.Int, Default: 1000, Min: 0, Max: 1_000_000, Doc: "Failing actions asked for after the load, to see what an error costs."},
+			stress.Param{Name: "timeout_probes", Kind: stress.Int, Default: 20, Min: 0, Max: 1000, Doc: "Hanging actions asked for after the load, to see how exactly a deadline is kept."},
+			stress.Param{Name: "probe_timeout", Kind: stress.Duration, Default: 10 * time.Millisecond, Min: 1e-6, Max: 60, Doc: "The deadline of a hanging action."},
+			stress.Param{Name: "signal_probes", Kind: stress.Int, Default: 1000, Min: 0, Max: 1_000_000, Doc: "Signals sent on a system of their own, to see that each arrives once and in order."},
+			stress.Param{Name: "tell_probes", Kind: stress.Int, Default: 1000, Min: 0, Max: 1_000_000, Doc: "Actions told on a system of their own, to see that each is carried out once and in order."},
+			stress.Param{Name: "reply_probes", Kind: stress.Int, Default: 1000, Min: 0, Max: 1_000_000, Doc: "Messages sent on a system of their own, half with Request and half with Send, to see that each gets its own reply."},
+			stress.Param{Name: "life_probes", Kind: stress.Int, Default: 5, Min: 0, Max: 10_000, Doc: "Rounds on a system of their own in which agents are suspended, filled, stopped, killed, restarted and made to panic, to see that each does what is documented."},
+		),
+		Metrics: metrics,
+		Estimate: func(p stress.Params) time.Duration {
+			total := 200*time.Millisecond + time.Duration(p.Int("timeout_probes"))*p.Duration("probe_timeout")
+			for _, s := range p.List("scenarios") {
+				total += loadTime(p, time.Duration(s.Int("action_count"))*2*time.Microsecond)
+			}
+			return total
+		},
+		LoadLength: func(p stress.Params) time.Duration {
+			return loadTime(p, 0) * time.Duration(len(p.List("scenarios")))
+		},
+		Targets: []stress.Target{stress.Agents, stress.Components},
+		Check:   stress.CheckLoad,
+		Run: func(ctx context.Context, env *stress.Env) error {
+			return measureActions(ctx, env, func(_ int, spec mabeam.Spec) mabeam.Spec { return spec })
+		},
+	}
+}
+
+// loadTime is how long the load of LoadParams lasts; a closed one without a
+// duration as long as its operations take.
+func loadTime(p stress.Params, operations time.Duration) time.Duration {
+	if p.Has("duration") {
+		return p.Duration("duration")
+	}
+	if stages := p.Stages("stages"); len(stages) > 0 {
+		var total time.Duration
+		for _, s := range stages {
+			total += s.For
+		}
+		return total
+	}
+	return operations
+}
+
+// measureActions asks agents for actions; wrap may put something in front of the
+// behaviour of the n-th agent.
+func measureActions(ctx context.Context, env *stress.Env, wrap func(n int, spec mabeam.Spec) mabeam.Spec) error {
+	var total stress.Driven
+	var ended answers
+	wrong, telemetry := newViolations(env, "wrong_results"), newWitness(env, env.System())
+	agents := 0
+	for _, s := range env.Params.List("scenarios") {
+		ids, err := startEach(ctx, env.System(), s.Int("agents"), func() mabeam.Spec {
+			agents++
+			return env.Agent(wrap(agents-1, agentSpec(s.Text("agent_type"))))
+		})
+		if err != nil {
+			return err
+		}
+		driven, answered, err := askAgents(ctx, env, ids, s, wrong)
+		if err != nil {
+			return err
+		}
+		total.Add(driven)
+		ended = sumAnswers([]answers{ended, answered})
+	}
+	env.Value("total_actions", float64(total.Attempted))
+	env.Value("successful_actions", float64(total.Succeeded))
+	env.Value("actions_per_second", total.PerSecond())
+	env.Latency("execution_time_ms", total.Latency)
+	env.Value("success_rate", ratio(total.Succeeded, total.Attempted))
+	env.Value("timeouts", float64(ended.missed))
+	if total.Failed == 0 && !env.Aborted() { // those that were refused, or given up, count in several ways
+		telemetry.expect(ctx, map[string]int64{
+			"ActionsDone": total.Succeeded, "ActionsFailed": 0, "RepliesLate": 0,
+			"AgentsStarted": int64(agents), "AgentsStopped": 0, "AgentsCrashed": 0, "AgentsRestarted": 0,
+		})
+	}
+	telemetry.report()
+	for _, probe := range []func(context.Context, *stress.Env, *violations) error{probeErrors, probeTimeouts} {
+		if err := probe(ctx, env, wrong); err != nil {
+			return err
+		}
+	}
+	wrong.report()
+	for _, check := range []func(context.Context, *stress.Env) error{checkSignals, checkTells, checkReplies, checkLives} {
+		if err := check(ctx, env); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// actionPatience is how long a closed load without a duration may take at least.
+const actionPatience = 5 * time.Second
+
+// actionTime is about how long an action takes.
+func actionTime(action string, params mabeam.Params) time.Duration {
+	if action == "sleep" {
+		d, _ := time.ParseDuration(fmt.Sprint(params["for"]))
+		return d
+	}
+	return 2 * time.Microsecond
+}
+
+// askAgents drives the load of one scenario.
+func askAgents(ctx context.Context, env *stress.Env, ids []string, s stress.Params, wrong *violations) (stress.Driven, answers, error) {
+	system, action, params := env.System(), s.Text("action"), mabeam.Params(s.Map("params"))
+	load := stress.LoadOf(env.Params, s.Int("action_count"))
+	if load.Operations > 0 {
+		load.For = max(patience(time.Duration(load.Operations)*actionTime(action, params)), actionPatience)
+	}
+	expected := expectationOf(s.Text("agent_type"), action, s.Map("params"))
+	ended := make([]answers, load.Workers) // each touched by its worker only
+	ask := func(ctx context.Context, op stress.Op) error {
+		result, err := system.Execute(ctx, ids[op.N%len(ids)], action, params)
+		return ended[op.Worker].take(expected, result, err)
+	}
+	carryOut := ask
+	if env.Params.Has("timeout") {
+		timeout := env.Params.Duration("timeout")
+		carryOut = func(ctx context.Context, op stress.Op) error {
+			limited, cancel := context.WithTimeout(ctx, timeout)
+			defer cancel()
+			return ask(limited, op)
+		}
+	}
+	driven, err := env.Drive(ctx, load, carryOut)
+	total := sumAnswers(ended)
+	wrong.add(total.wrong, errNonsense.Error())
+	checkStates(ctx, env, wrong, expected, ids, total, driven.Failed)
+	return driven, total, err
+}

@@ -1,0 +1,246 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/report"
+)
+
+func agentCreation() *stress.Measurement {
+	return &stress.Measurement{
+		Name:      "agent-creation",
+		Summary:   "How fast are agents started and registered, and what does an idle one cost?",
+		Component: "agent_creation",
+		Alone:     true,
+		Params: []stress.Param{
+			{Name: "agents", Kind: stress.Int, Default: 1000, Min: 1, Max: 10_000_000, Doc: "Agents to start."},
+			{Name: "concurrency", Kind: stress.Int, Default: 1, Min: 1, Max: 10_000, Doc: "Agents being started at once."},
+			{Name: "agent_type", Kind: stress.Text, Default: "demo", Choices: agentTypes, Doc: "What the agents are."},
+			{Name: "fail_every", Kind: stress.Int, Default: 0, Min: 0, Max: -1, Doc: "Makes the Init of every n-th agent fail; 0 for none."},
+			{Name: "compare_parallel", Kind: stress.Bool, Default: true, Doc: "Whether to start as many agents again on a second system with one starter per processor, to see what that gains."},
+		},
+		Metrics: append([]stress.Metric{
+			{Name: "total_count", Unit: "count", Better: report.Neither, Doc: "Starts that were attempted."},
+			{Name: "success_count", Unit: "count", Better: report.Higher, Doc: "Agents that were started, as the registry counts them."},
+			{
+				Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Fold: stress.Worst,
+				Expected: func(p stress.Params) bool { return p.Int("fail_every") == 0 },
+				Doc:      "success_count / total_count.",
+			},
+			never("wrong_results", "Starts and stops with another result than expected: an agent whose Init fails starts, another one does not, or one does not stop."),
+			never("registration_errors", "Differences between the registry and the agents that live: by id, type, capability and node, after the starts and after the stops."),
+			{Name: "duration_ms", Unit: "ms", Better: report.Lower, Doc: "Time from the first start to the last agent being ready."},
+			{Name: "agents_per_second", Unit: "1/s", Better: report.Higher, Probe: "agents_started_per_second", Doc: "success_count / duration."},
+			{Name: "creation_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time of one start, until the agent is registered and ready."},
+			{Name: "memory_per_agent", Unit: "bytes", Better: report.Lower, Doc: "Growth of live heap and stacks from before to after the starts, each after two collections, per agent; if all of them hold less than 128 KiB, as memory changes by that much by itself, that of more of them on a system of their own."},
+			{Name: "parallel_speedup", Unit: "ratio", Better: report.Higher, Given: comparesParallel, Doc: "Rate with one starter per processor / rate measured; not reported if there is no such comparison to make."},
+			{Name: "cleanup_time_ms", Unit: "ms", Better: report.Lower, Doc: "Time to stop all agents gracefully."},
+			{Name: "stops_per_second", Unit: "1/s", Better: report.Higher, Probe: "agents_stopped_per_second", Doc: "Agents stopped per second meanwhile."},
+			telemetryMismatches(),
+		}, leakMetrics()...),
+		Estimate: func(p stress.Params) time.Duration {
+			return 100*time.Millisecond + time.Duration(p.Int("agents"))*5*time.Microsecond
+		},
+		Targets: []stress.Target{stress.Components},
+		Run: func(ctx context.Context, env *stress.Env) error {
+			p := env.Params
+			return measureCreation(ctx, env, func(n int) mabeam.Spec {
+				if every := p.Int("fail_every"); every > 0 && (n+1)%every == 0 {
+					return mabeam.Spec{Type: "failing", Behaviour: failingInit{}}
+				}
+				return agentSpec(p.Text("agent_type"))
+			})
+		},
+	}
+}
+
+// comparesParallel says whether there is another concurrency to compare with.
+func comparesParallel(p stress.Params) bool {
+	return p.Bool("compare_parallel") && p.Int("concurrency") != runtime.GOMAXPROCS(0)
+}
+
+// failingInit is an agent that does not start.
+type failingInit struct{ mabeam.Defaults }
+
+var errInit = errors.New("init fails on purpose")
+
+func (failingInit) Init(context.Context, *mabeam.Agent) error { return errInit }
+
+func (failingInit) HandleAction(context.Context, *mabeam.Agent, string, any) (any, error) {
+	return nil, mabeam.ErrUnknownAction
+}
+
+// A startOutcome is what became of one agent that was to be started.
+type startOutcome struct {
+	id    string
+	wrong bool // the start had another result than its Init
+}
+
+func measureCreation(ctx context.Context, env *stress.Env, spec func(n int) mabeam.Spec) error {
+	system := env.System()
+	agents, workers := env.Count(env.Params.Int("agents")), env.Params.Int("concurrency")
+	outcomes := make([]startOutcome, agents)
+	expected := time.Duration(agents) * 5 * time.Microsecond
+	load := env.Prepare(stress.Load{Workers: workers, Operations: agents, For: patience(expected), Metrics: []string{"agents_per_second", "creation_time_ms"}})
+	held, telemetry := countHeld(system), newWitness(env, system)
+
+	before := liveBytes()
+	created, err := load.Drive(ctx, func(ctx context.Context, op stress.Op) (err error) {
+		s, o := spec(op.N), &outcomes[op.N]
+		o.id, err = system.StartAgent(ctx, s)
+		_, fails := s.Behaviour.(failingInit)
+		o.wrong = fails != errors.Is(err, errInit) || !fails && err != nil
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	grown := liveBytes() - before
+	registered := int64(system.Registry().Count())
+	wrong, listings := newViolations(env, "wrong_results"), newViolations(env, "registration_errors")
+	living := population{}
+	for n, o := range outcomes {
+		if o.id != "" {
+			living[o.id] = spec(n)
+		}
+		wrong.expect(!o.wrong, "an agent whose Init fails was started, or another one was not")
+	}
+	living.check(listings, system)
+
+	failedStops := make([]int64, workers)
+	stopped, err := env.Drive(ctx, stress.Load{Workers: workers, Operations: agents, For: patience(expected), Metrics: []string{"stops_per_second"}}, func(ctx context.Context, op stress.Op) error {
+		if outcomes[op.N].id == "" {
+			return nil // it did not start
+		}
+		err := system.StopAgent(ctx, outcomes[op.N].id)
+		if err != nil {
+			failedStops[op.Worker]++
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, n := range failedStops {
+		wrong.add(n, "an agent did not stop")
+	}
+	env.Value("total_count", float64(created.Attempted))
+	env.Value("success_count", float64(registered))
+	env.Value("success_rate", ratio(registered, created.Attempted))
+	env.Value("duration_ms", stress.Milliseconds(created.Took))
+	env.Value("agents_per_second", created.PerSecond())
+	env.Latency("creation_time_ms", created.Latency)
+	if registered > 0 {
+		env.Value("cleanup_time_ms", stress.Milliseconds(stopped.Took))
+		env.Value("stops_per_second", stress.PerSecond(min(registered, stopped.Succeeded), stopped.Took))
+	}
+	if stopped.Attempted < int64(agents) { // the stops took too long, but the others have to end as well
+		for _, o := range outcomes[stopped.Attempted:] {
+			if err := system.StopAgent(ctx, o.id); o.id != "" && err != nil {
+				return err
+			}
+		}
+	}
+	living.gone(listings, system)
+	reportLeaks(ctx, env, held)
+	telemetry.expect(ctx, map[string]int64{
+		"AgentsStarted": created.Succeeded, "AgentsStopped": created.Succeeded, "AgentsCrashed": 0, "AgentsRestarted": 0, "Agents": 0,
+	})
+	telemetry.report()
+	wrong.report()
+	listings.report()
+	if err := tellMemoryPerAgent(ctx, env, "memory_per_agent", grown, registered, spec); err != nil {
+		return err
+	}
+	if comparesParallel(env.Params) {
+		return compareParallel(ctx, env, created.PerSecond(), spec)
+	}
+	return nil
+}
+
+// tellMemoryPerAgent reports by how much memory grew with each of n agents. If
+// that is less than memory changes by itself, the figure is that of more agents
+// that are like them.
+func tellMemoryPerAgent(ctx context.Context, env *stress.Env, metric string, grown float64, n int64, spec func(n int) mabeam.Spec) error {
+	if grown >= memoryNoise {
+		env.Value(metric, grown/float64(n))
+		return nil
+	}
+	each, err := memoryOfMany(ctx, env, spec)
+	switch {
+	case err != nil:
+		return err
+	case each > 0:
+		env.Value(metric, each)
+	case n > 0:
+		env.Unmeasured(metric, fmt.Sprintf("even many more agents hold less than the %d KiB that this process's memory changes by itself", memoryNoise>>10))
+	}
+	return nil
+}
+
+// fewAgents is how many agents memoryOfMany starts first, and manyAgents how many
+// at most.
+const fewAgents, manyAgents = 500, 200_000
+
+// memoryOfMany returns how much memory an idle agent takes, of so many on a
+// system of their own that they hold several times what memory changes by
+// itself; 0 if no number does.
+func memoryOfMany(ctx context.Context, env *stress.Env, spec func(n int) mabeam.Spec) (each float64, err error) {
+	options := env.Options()
+	options.MaxAgents = 0
+	system, err := mabeam.Start(options)
+	if err != nil {
+		return 0, fmt.Errorf("start a system for more agents: %w", err)
+	}
+	defer func() { err = errors.Join(err, stopSystem(ctx, system)) }()
+	empty, tried := liveBytes(), 0
+	for until := fewAgents; until <= manyAgents; until *= 2 {
+		for ; tried < until; tried++ {
+			if _, err := system.StartAgent(ctx, spec(tried)); err != nil && ctx.Err() != nil {
+				return 0, ctx.Err()
+			}
+		}
+		started := system.Registry().Count()
+		if started == 0 {
+			break // none of them does
+		}
+		if grown := liveBytes() - empty; grown >= 4*memoryNoise {
+			return grown / float64(started), nil
+		}
+	}
+	return 0, nil
+}
+
+// compareParallel starts as many agents again on a fresh system, with one
+// starter per processor.
+func compareParallel(ctx context.Context, env *stress.Env, rate float64, spec func(n int) mabeam.Spec) error {
+	if rate == 0 {
+		env.Unmeasured("parallel_speedup", "no agent was started, so there is no rate to compare with")
+		return nil
+	}
+	second, err := mabeam.Start(env.Options())
+	if err != nil {
+		return fmt.Errorf("start the second system: %w", err)
+	}
+	env.Watch(second)
+	agents := env.Count(env.Params.Int("agents"))
+	created, driveErr := env.Drive(ctx, stress.Load{
+		Workers: runtime.GOMAXPROCS(0), Operations: agents, For: patience(time.Duration(agents) * 5 * time.Microsecond),
+		Metrics: []string{"parallel_speedup"},
+	}, func(ctx context.Context, op stress.Op) error {
+		_, err := second.StartAgent(ctx, spec(op.N))
+		return err
+	})
+	env.Watch(env.System())
+	if err := errors.Join(driveErr, stopSystem(ctx, second)); err != nil {
+		return err
+	}
+	env.Value("parallel_speedup", created.PerSecond()/rate)
+	return nil
+}

@@ -1,0 +1,223 @@
+package measure
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/report"
+)
+
+const (
+	// lifecycleParts is into how many equal parts the cycles are divided: memory
+	// is read between them, and the rates of the first and last quarters are
+	// compared.
+	lifecycleParts = 12
+	// pacesPerPart is how many rates are read of each part.
+	pacesPerPart = 8
+	// cyclesForMemory is how many cycles it takes to tell 64 bytes that each of
+	// them leaves behind from what memory changes by itself.
+	cyclesForMemory = 10_000
+	// cycleTime is about how long a cycle takes.
+	cycleTime = 8 * time.Microsecond
+)
+
+func agentLifecycle() *stress.Measurement {
+	return &stress.Measurement{
+		Name:      "agent-lifecycle",
+		Summary:   "How fast are agents started and stopped again, and does anything stay behind?",
+		Component: "agent_lifecycle",
+		Alone:     true,
+		Params: []stress.Param{
+			{Name: "cycles", Kind: stress.Int, Default: 1000, Min: lifecycleParts, Max: 1_000_000_000, Doc: "Agents to start and stop."},
+			{Name: "concurrency", Kind: stress.Int, Default: 1, Min: 1, Max: 10_000, Doc: "Cycles under way at once."},
+			{Name: "agent_type", Kind: stress.Text, Default: "demo", Choices: agentTypes, Doc: "What the agents are."},
+			{Name: "settle_cycles", Kind: stress.Int, Default: 2000, Min: 0, Max: 1_000_000_000, Doc: "Cycles before the measured ones, until histories and pools are as full as they stay."},
+		},
+		Metrics: append([]stress.Metric{
+			{Name: "cycles_per_second", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", Doc: "Cycles that succeeded / time spent on cycles."},
+			{Name: "cycle_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time to start an agent and stop it gracefully."},
+			{Name: "start_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time to start an agent."},
+			{Name: "stop_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time to stop an idle agent gracefully."},
+			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Fold: stress.Worst, Doc: "Cycles that succeeded / cycles."},
+			{
+				Name: "memory_stable", Unit: "bool", Better: report.Higher, Must: "== true",
+				Bound: &stress.Bound{Metric: "memory_growth_rate", Limit: stableGrowth},
+				Doc:   "Whether memory_growth_rate is below 10 % either way and nothing leaked.",
+			},
+			{Name: "memory_growth_rate", Unit: "ratio", Better: report.Lower, Unclipped: true, Doc: "Theil–Sen slope of live memory, read 13 times after two collections, × run length / median."},
+			{
+				Name: "memory_growth_per_cycle_bytes", Unit: "bytes", Better: report.Lower, Must: "< 16",
+				Given: func(p stress.Params) bool { return p.Int("cycles") >= cyclesForMemory },
+				Doc:   "Theil–Sen slope of the same readings / cycles between two of them: what each agent leaves behind. Reported for at least 10,000 cycles; fewer say nothing.",
+			},
+			{Name: "performance_degradation", Unit: "ratio", Better: report.Lower, Must: "<= 0.4", Given: func(p stress.Params) bool { return p.Int("cycles") >= cyclesForMemory }, Doc: "1 − rate of the last quarter / of the first; 0 if it is not below. Reported for at least 10,000 cycles; the rates of fewer are noise."},
+			never("registration_errors", "Differences between the registry and the agents that live, while 60 agents of several types and capabilities are started, stopped and killed after the cycles: by id, type, capability, node, and in the list of all."),
+			telemetryMismatches(),
+		}, leakMetrics()...),
+		Estimate: func(p stress.Params) time.Duration {
+			return 200*time.Millisecond + time.Duration(p.Int("cycles"))*cycleTime
+		},
+		Targets: []stress.Target{stress.Components},
+		Run: func(ctx context.Context, env *stress.Env) error {
+			return measureLifecycle(ctx, env, func() mabeam.Spec { return agentSpec(env.Params.Text("agent_type")) })
+		},
+	}
+}
+
+// lifecycles starts and stops agents, and times both.
+type lifecycles struct {
+	env           *stress.Env
+	spec          func() mabeam.Spec
+	starts, stops []*stress.Shard // by worker
+	pace          pace
+}
+
+func (l *lifecycles) cycle(ctx context.Context, op stress.Op) error {
+	system, began := l.env.System(), time.Now()
+	l.pace.mark(op.N, l.env.Now)
+	id, err := system.StartAgent(ctx, l.spec())
+	if err != nil {
+		return err
+	}
+	started := time.Now()
+	l.starts[op.Worker].Record(started.Sub(began))
+	err = system.StopAgent(ctx, id)
+	l.stops[op.Worker].Record(time.Since(started))
+	return err
+}
+
+// A pace notes when each stride-th operation of a load began.
+type pace struct {
+	mu     sync.Mutex
+	stride int
+	at     []time.Time
+}
+
+func (p *pace) mark(n int, now func() time.Time) {
+	if n%p.stride != 0 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.at = append(p.at, now())
+}
+
+// begin prepares for a load of n operations.
+func (p *pace) begin(n int) { p.stride, p.at = max(n/pacesPerPart, 1), p.at[:0] }
+
+// rates are the operations per second between the marks.
+func (p *pace) rates() []float64 {
+	var rates []float64
+	for i := range len(p.at) - 1 {
+		rates = append(rates, stress.PerSecond(int64(p.stride), p.at[i+1].Sub(p.at[i])))
+	}
+	return rates
+}
+
+// shards returns n shards of a recorder.
+func shards(r *stress.Recorder, n int) []*stress.Shard {
+	all := make([]*stress.Shard, n)
+	for i := range all {
+		all[i] = r.Shard()
+	}
+	return all
+}
+
+func measureLifecycle(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) error {
+	workers := env.Params.Int("concurrency")
+	starts, stops, settling := stress.NewRecorder(), stress.NewRecorder(), stress.NewRecorder()
+	lives := &lifecycles{env: env, spec: spec, starts: shards(settling, workers), stops: shards(settling, workers)}
+	if err := lives.settle(ctx); err != nil {
+		return err
+	}
+	lives.starts, lives.stops = shards(starts, workers), shards(stops, workers)
+	before, telemetry := countHeld(env.System()), newWitness(env, env.System())
+	total, paces, memory, err := lives.drive(ctx)
+	if err != nil {
+		return err
+	}
+	leaked := reportLeaks(ctx, env, before)
+	telemetry.expect(ctx, map[string]int64{
+		"AgentsStarted": total.Succeeded, "AgentsStopped": total.Succeeded, "AgentsCrashed": 0, "AgentsRestarted": 0, "Agents": 0,
+	})
+	telemetry.report()
+	env.Value("cycles_per_second", total.PerSecond())
+	env.Latency("cycle_time_ms", total.Latency)
+	env.Latency("start_time_ms", starts.Total())
+	env.Latency("stop_time_ms", stops.Total())
+	env.Value("success_rate", ratio(total.Succeeded, total.Attempted))
+	env.Growth("memory_growth_rate", memory)
+	env.Bool("memory_stable", !leaked)
+	if env.Params.Int("cycles") >= cyclesForMemory {
+		env.GrowthPerOperation("memory_growth_per_cycle_bytes", memory, float64(total.Attempted)/lifecycleParts)
+		const quarter = lifecycleParts / 4
+		first, last := slices.Concat(paces[:quarter]...), slices.Concat(paces[lifecycleParts-quarter:]...)
+		if len(first) < 2 || len(last) < 2 {
+			env.Unmeasured("performance_degradation", "the cycles took so long that too few were completed in time")
+		} else {
+			env.Decline("performance_degradation", first, last)
+		}
+	}
+	listings := newViolations(env, "registration_errors")
+	if err := checkListings(ctx, env, listings, spec); err != nil {
+		return err
+	}
+	listings.report()
+	return nil
+}
+
+// settle carries out cycles that are not measured, in the way of those that are.
+func (l *lifecycles) settle(ctx context.Context) error {
+	cycles, workers := l.env.Params.Int("settle_cycles"), l.env.Params.Int("concurrency")
+	for part := range lifecycleParts {
+		if n := partOf(cycles, part, lifecycleParts); n > 0 {
+			l.pace.begin(n)
+			load := stress.Load{Workers: min(workers, n), Operations: n, For: patience(time.Duration(cycles)*cycleTime) / lifecycleParts}
+			if err := l.env.Rehearse(ctx, load, l.cycle); err != nil {
+				return fmt.Errorf("settle: %w", err)
+			}
+			liveBytes()
+		}
+	}
+	return nil
+}
+
+// drive carries out the cycles part by part, and returns the rates within each part
+// and the live memory before the first and after each.
+func (l *lifecycles) drive(ctx context.Context) (total stress.Driven, paces [][]float64, memory []float64, err error) {
+	env, workers := l.env, l.env.Params.Int("concurrency")
+	cycles := max(env.Count(env.Params.Int("cycles")), lifecycleParts)
+	within := patience(time.Duration(cycles)*cycleTime) / lifecycleParts
+	total.Latency = stress.NewHistogram() // before memory is read
+	memory = append(make([]float64, 0, lifecycleParts+1), liveBytes())
+	for part := range lifecycleParts {
+		n := partOf(cycles, part, lifecycleParts)
+		l.pace.begin(n)
+		driven, err := env.Drive(ctx, stress.Load{Workers: min(workers, n), Operations: n, For: within}, l.cycle)
+		if err != nil {
+			return total, paces, memory, err
+		}
+		total.Add(driven)
+		paces = append(paces, l.pace.rates())
+		memory = append(memory, liveBytes())
+	}
+	return total, paces, memory, nil
+}
+
+// degradation is by what share the throughput of the last quarter is below that
+// of the first; 0 if it is not.
+func degradation(first, last float64) float64 {
+	if first == 0 {
+		return 0
+	}
+	return max(1-last/first, 0)
+}
+
+// partOf is the size of a part of n things that are divided into parts that
+// differ by at most one.
+func partOf(n, part, parts int) int { return n*(part+1)/parts - n*part/parts }

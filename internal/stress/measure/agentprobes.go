@@ -1,0 +1,85 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress"
+)
+
+// probeErrors measures what an action costs that fails.
+func probeErrors(ctx context.Context, env *stress.Env, wrong *violations) error {
+	n := env.Params.Int("error_probes")
+	if n == 0 {
+		return nil
+	}
+	ids, err := startAgents(ctx, env.System(), "demo", 1)
+	if err != nil {
+		return err
+	}
+	took := stress.NewHistogram()
+	for end := time.Now().Add(patience(0)); n > 0 && (took.Count() == 0 || time.Now().Before(end)); n-- {
+		asked := time.Now()
+		_, err := env.System().Execute(ctx, ids[0], "simulate_error", nil)
+		took.Record(time.Since(asked))
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		wrong.expect(errors.Is(err, mabeam.ErrSimulated), "simulate_error did not return its error")
+	}
+	env.Latency("error_handling_time_ms", took)
+	return nil
+}
+
+// probeTimeouts measures how exactly deadlines are kept, with actions that would take
+// a hundred times as long. Every second one does not heed its context.
+func probeTimeouts(ctx context.Context, env *stress.Env, wrong *violations) error {
+	n, timeout := env.Params.Int("timeout_probes"), env.Params.Duration("probe_timeout")
+	if n == 0 {
+		return nil
+	}
+	ids, err := startAgents(ctx, env.System(), "complex", 1)
+	if err != nil {
+		return err
+	}
+	stuck, err := env.System().StartAgent(ctx, mabeam.Spec{Type: "observer", Behaviour: &observer{}})
+	if err != nil {
+		return fmt.Errorf("start the agent that gets stuck: %w", err)
+	}
+	late := stress.NewHistogram()
+	for i := range n {
+		id, action, params, release := ids[0], "sleep", any(mabeam.Params{"for": (100 * timeout).String()}), func() {}
+		if i%2 == 1 {
+			h := &blocker{make(chan struct{}), make(chan struct{})}
+			id, action, params = stuck, "block", h
+			// A system that waits for the action, whatever the deadline, must not wait for ever.
+			released := time.AfterFunc(timeout+settleWithin, func() { close(h.release) })
+			release = func() {
+				if released.Stop() {
+					close(h.release)
+				}
+			}
+		}
+		limited, cancel := context.WithTimeout(ctx, timeout)
+		_, err := env.System().Execute(limited, id, action, params)
+		deadline, _ := limited.Deadline()
+		lateness := time.Since(deadline)
+		cancel()
+		release()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		wrong.expect(errors.Is(err, mabeam.ErrTimeout), "an action that takes much longer than its deadline did not return ErrTimeout")
+		wrong.expect(lateness >= 0, "an action returned before its deadline, and the agent had not answered")
+		late.Record(max(lateness, 0))
+		if lateness > settleWithin {
+			break // more of them would take longer than the scenario has time for
+		}
+	}
+	env.Latency("timeout_accuracy_ms", late)
+	env.Value("timeout_lateness_ms", stress.Milliseconds(late.Quantile(0.5)))
+	return nil
+}

@@ -1,0 +1,109 @@
+package measure
+
+import (
+	"context"
+	"errors"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress"
+)
+
+// An expectation is what is known of the results of an action.
+type expectation struct {
+	// right says whether a result is one that the action has; nil if nothing is known.
+	right func(result any) bool
+	// counted is how many such actions the agent's state shows; nil if it does not.
+	counted func(state any) int64
+}
+
+// expectationOf returns what is known of an action of the demo or the complex agent.
+func expectationOf(agentType, action string, params map[string]any) expectation {
+	is := func(want any) func(any) bool { return func(result any) bool { return result == want } }
+	switch agentType + " " + action {
+	case "demo ping", "complex ping":
+		return expectation{right: is("pong")}
+	case "demo increment":
+		amount, given := 1, true
+		if value, ok := params["amount"]; ok {
+			amount, given = value.(int)
+		}
+		if !given || amount <= 0 {
+			break
+		}
+		return expectation{
+			right: func(result any) bool { n, ok := result.(int); return ok && n >= amount && n%amount == 0 },
+			counted: func(state any) int64 {
+				s, _ := state.(mabeam.DemoState)
+				return int64(s.Counter / amount)
+			},
+		}
+	case "complex work":
+		return expectation{
+			right: func(result any) bool { n, ok := result.(int); return ok && n > 0 },
+			counted: func(state any) int64 {
+				s, _ := state.(mabeam.ComplexState)
+				return int64(s.Rounds)
+			},
+		}
+	case "demo get_state":
+		return expectation{right: func(result any) bool { _, ok := result.(mabeam.DemoState); return ok }}
+	case "complex get_state":
+		return expectation{right: func(result any) bool { _, ok := result.(mabeam.ComplexState); return ok }}
+	case "complex sleep":
+		return expectation{right: is(nil)}
+	}
+	return expectation{}
+}
+
+// errNonsense is the error of an action that succeeded with a result it cannot have.
+var errNonsense = errors.New("the action succeeded with a wrong result")
+
+// answers looks at what a load's actions return. Each worker has one of its own.
+type answers struct{ done, wrong, missed int64 }
+
+// take counts the end of an action, and returns its error.
+func (a *answers) take(e expectation, result any, err error) error {
+	switch {
+	case errors.Is(err, mabeam.ErrTimeout):
+		a.missed++
+	case err != nil:
+	case e.right != nil && !e.right(result):
+		a.wrong++
+		return errNonsense
+	default:
+		a.done++
+	}
+	return err
+}
+
+// sumAnswers adds up those of all workers.
+func sumAnswers(workers []answers) (total answers) {
+	for _, a := range workers {
+		total.done += a.done
+		total.wrong += a.wrong
+		total.missed += a.missed
+	}
+	return total
+}
+
+// checkStates compares what the agents' states show with the actions that succeeded.
+// Those whose caller gave up may have been carried out, or not.
+func checkStates(ctx context.Context, env *stress.Env, wrong *violations, e expectation, ids []string, total answers, failed int64) {
+	if e.counted == nil || env.Hits(stress.Agents) {
+		return // an agent that a fault has ended took its state along
+	}
+	var shown int64
+	for _, id := range ids {
+		info, err := env.System().Agent(id)
+		if !wrong.expect(err == nil, "an agent that nobody ended is not there any more") {
+			return
+		}
+		shown += e.counted(info.State)
+	}
+	if ctx.Err() != nil || env.Aborted() {
+		return // actions that were cut off are in no count
+	}
+	least, most := total.done+total.wrong, total.done+total.wrong+failed
+	wrong.add(least-shown, "actions that succeeded are not in the state of their agent")
+	wrong.add(shown-most, "the states of the agents show more actions than were asked for")
+}

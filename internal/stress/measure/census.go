@@ -1,0 +1,296 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress"
+)
+
+// A census compares what a registry returns with what was registered: the first
+// `present` of the entries, and what workers register and take out meanwhile.
+type census struct {
+	env      *stress.Env
+	registry registry
+	entries  []mabeam.Record
+	present  int
+	// Shared says that others use the registry too. Their entries are ignored.
+	shared bool
+	others int // entries that were there before
+	wrong  atomic.Int64
+}
+
+// find records n things that are wrong.
+func (c *census) find(what string, n int) {
+	if n > 0 {
+		c.wrong.Add(int64(n))
+		c.env.Detail("inconsistent registry: "+what, int64(n))
+	}
+}
+
+// expect records that something is wrong unless ok is true.
+func (c *census) expect(ok bool, what string) {
+	if !ok {
+		c.find(what, 1)
+	}
+}
+
+// A listing is one way to list entries, and which of them belong in it.
+type listing struct {
+	name  string
+	list  func() []*mabeam.Record
+	holds func(*mabeam.Record) bool
+}
+
+// moved is the type, capability and node of entries that were changed.
+const moved = "moved"
+
+// listings are all that the entries can be in.
+func (c *census) listings() []listing {
+	all := []listing{{"the listing of all", c.registry.All, func(*mabeam.Record) bool { return true }}}
+	types := []string{moved}
+	for i := range recordTypes {
+		types = append(types, "type-"+strconv.Itoa(i))
+	}
+	for _, t := range types {
+		all = append(all, listing{"the listing by type", func() []*mabeam.Record { return c.registry.ByType(t) }, func(r *mabeam.Record) bool { return r.Type == t }})
+	}
+	for _, capability := range []string{moved, mabeam.DemoSpec().Capabilities[0]} {
+		all = append(all, listing{
+			"the listing by capability", func() []*mabeam.Record { return c.registry.ByCapability(capability) },
+			func(r *mabeam.Record) bool { return slices.Contains(r.Capabilities, capability) },
+		})
+	}
+	for _, node := range []string{moved, "local"} {
+		all = append(all, listing{"the listing by node", func() []*mabeam.Record { return c.registry.ByNode(node) }, func(r *mabeam.Record) bool { return r.Node == node }})
+	}
+	return all
+}
+
+// check compares a listing with the entries that belong in it. There may be up to
+// that many entries of workers, each once.
+func (c *census) check(l listing, workers int) {
+	seen, others := make([]bool, c.present), map[string]bool{}
+	twice, strange := 0, 0
+	for _, r := range l.list() {
+		number, isEntry := strings.CutPrefix(r.ID, "entry-")
+		i, err := strconv.Atoi(number)
+		switch {
+		case !l.holds(r), isEntry && (err != nil || i >= c.present || !l.holds(&c.entries[i])):
+			strange++
+		case isEntry && seen[i], others[r.ID]:
+			twice++
+		case isEntry:
+			seen[i] = true
+		case !c.shared || strings.HasPrefix(r.ID, "worker-") || strings.HasPrefix(r.ID, "fresh-"):
+			others[r.ID] = true
+		}
+	}
+	missing := 0
+	for i, there := range seen {
+		if !there && l.holds(&c.entries[i]) {
+			missing++
+		}
+	}
+	c.find(l.name+" misses entries", missing)
+	c.find(l.name+" has entries twice", twice)
+	allowed := workers
+	if !c.shared {
+		allowed += c.others
+	}
+	c.find(l.name+" has entries that do not belong there", strange+max(len(others)-allowed, 0))
+}
+
+// count compares the count with the number of entries that there are. Where others use
+// the registry too, it is not known.
+func (c *census) count(want int) {
+	if n := c.registry.Count() - c.others; n != want && !c.shared {
+		c.find("the count differs from the entries registered", max(n-want, want-n))
+	}
+}
+
+// atRest checks everything while no worker changes the registry.
+func (c *census) atRest() {
+	for _, l := range c.listings() {
+		c.check(l, 0)
+	}
+	c.count(c.present)
+	wrong := 0
+	for i := range c.entries[:c.present] {
+		r, ok := c.registry.Lookup(c.entries[i].ID)
+		if !ok || !same(r, &c.entries[i]) {
+			wrong++
+		}
+	}
+	c.find("lookups do not find what was registered", wrong)
+	_, found := c.registry.Lookup("entry-nobody")
+	c.expect(!found, "a lookup finds what was never registered")
+}
+
+// same says whether a record is what was registered.
+func same(r, want *mabeam.Record) bool {
+	return r.ID == want.ID && r.Type == want.Type && r.Node == want.Node && slices.Equal(r.Capabilities, want.Capabilities)
+}
+
+const (
+	// churnOperations is how many operations change the registry while its
+	// listings are checked, at each size, and listEvery which of them are those
+	// checks.
+	churnOperations = 2000
+	listEvery       = 100
+	// movedEntries is how many entries are moved to another type, capability and
+	// node, and back, at each size.
+	movedEntries = 16
+)
+
+// churn checks the listings while workers register, change and unregister
+// entries of their own.
+func (c *census) churn(ctx context.Context, loads budget) error {
+	workers := c.env.Params.Int("concurrency")
+	own, all := registryRecords("worker", workers), c.listings()
+	step := make([]int, workers) // of each worker's cycle
+	_, err := c.env.Drive(ctx, loads.bound(stress.Load{Workers: workers, Operations: churnOperations}), func(_ context.Context, op stress.Op) error {
+		if op.N%listEvery == 0 {
+			c.check(all[op.N/listEvery%len(all)], workers)
+			return nil
+		}
+		w := op.Worker
+		step[w]++
+		return c.change(own[w], step[w]%3)
+	})
+	for w := range own {
+		if step[w]%3 != 0 {
+			c.registry.Unregister(own[w].ID)
+		}
+	}
+	return err
+}
+
+// change is one step of a worker's cycle: to register its entry (1), to give it
+// another type, capability and node (2), and to take it out (0). What it did must show
+// at once, and everywhere.
+func (c *census) change(own mabeam.Record, step int) error {
+	switch step {
+	case 1:
+		if err := c.registry.Register(own); err != nil {
+			c.find("an entry that was taken out cannot be registered again", 1)
+			return err
+		}
+	case 2:
+		if err := c.move(&own); err != nil {
+			return err
+		}
+	default:
+		if !c.registry.Unregister(own.ID) {
+			c.find("an entry that was registered cannot be taken out", 1)
+			return errNotThere
+		}
+	}
+	r, ok := c.registry.Lookup(own.ID)
+	if ok != (step != 0) || ok && !same(r, &own) {
+		c.find("a lookup does not show the change before it", 1)
+		return errStale
+	}
+	for name, records := range map[string][]*mabeam.Record{
+		"type": c.registry.ByType(moved), "capability": c.registry.ByCapability(moved), "node": c.registry.ByNode(moved),
+	} {
+		listed := slices.ContainsFunc(records, func(r *mabeam.Record) bool { return r.ID == own.ID })
+		if listed != (step == 2) {
+			c.find("the listing by "+name+" does not show the change before it", 1)
+			return errStale
+		}
+	}
+	return nil
+}
+
+var errStale = errors.New("the registry does not show the last change")
+
+// move gives an entry another type, capability and node.
+func (c *census) move(r *mabeam.Record) error {
+	r.Type, r.Capabilities, r.Node = moved, []string{moved}, moved
+	return c.update(*r)
+}
+
+// update changes an entry to what it should be.
+func (c *census) update(to mabeam.Record) error {
+	err := c.registry.Update(to.ID, func(r *mabeam.Record) error {
+		r.Type, r.Capabilities, r.Node = to.Type, to.Capabilities, to.Node
+		return nil
+	})
+	if err != nil {
+		c.find("an entry that was registered cannot be changed", 1)
+	}
+	return err
+}
+
+// moveSome moves some of the entries and back. What was read before stays as it was.
+func (c *census) moveSome() {
+	every := max(c.present/movedEntries, 1)
+	var were []mabeam.Record
+	var read []*mabeam.Record
+	for i := 0; i < c.present; i += every {
+		r, _ := c.registry.Lookup(c.entries[i].ID)
+		were, read = append(were, c.entries[i]), append(read, r)
+		_ = c.move(&c.entries[i])
+	}
+	c.atRest()
+	for k, was := range were {
+		c.expect(read[k] == nil || same(read[k], &was), "a record that was read before a change shows it")
+		c.entries[k*every] = was
+		_ = c.update(was)
+	}
+	c.atRest()
+}
+
+// errRefused is the error of a change that must not happen.
+var errRefused = errors.New("refused on purpose")
+
+// rules checks what the registry promises of one entry.
+func (c *census) rules() {
+	own := mabeam.Record{ID: "worker-rules", Type: "rules", Node: "local", Capabilities: []string{"rules"}, Metadata: map[string]any{"key": 1}}
+	shows := func(what string) {
+		r, ok := c.registry.Lookup(own.ID)
+		c.expect(ok && r.ID == own.ID && r.Type == "rules" && slices.Equal(r.Capabilities, []string{"rules"}) && r.Metadata["key"] == 1, what)
+	}
+	c.expect(c.registry.Register(own) == nil, "an entry cannot be registered")
+	own.Capabilities[0], own.Metadata["key"] = "other", 2
+	shows("the registry keeps no copy of what was registered")
+	c.expect(errors.Is(c.registry.Register(own), mabeam.ErrAlreadyRegistered), "an id can be registered twice")
+	shows("a registration that was refused changes the entry")
+	err := c.registry.Update(own.ID, func(r *mabeam.Record) error {
+		r.Type, r.Capabilities = "other", nil
+		return errRefused
+	})
+	c.expect(errors.Is(err, errRefused), "the error of a change is not returned")
+	shows("a change that failed changes the entry")
+	err = c.registry.Update(own.ID, func(r *mabeam.Record) error {
+		r.ID = "worker-other"
+		return nil
+	})
+	c.expect(err == nil, "an entry that was registered cannot be changed")
+	shows("a change can change the id")
+	err = c.registry.Update("entry-nobody", func(*mabeam.Record) error { return nil })
+	c.expect(errors.Is(err, mabeam.ErrUnknownAgent), "an entry that is not there can be changed")
+	c.expect(c.registry.Unregister(own.ID) && !c.registry.Unregister(own.ID), "an entry can be taken out never, or twice")
+	_, found := c.registry.Lookup(own.ID)
+	c.expect(!found && len(c.registry.ByType("rules"))+len(c.registry.ByType("other"))+len(c.registry.ByCapability("rules")) == 0,
+		"an entry that was taken out is still found")
+}
+
+// empty takes all entries out and checks that nothing has stayed.
+func (c *census) empty() {
+	kept := 0
+	for i := range c.entries[:c.present] {
+		if !c.registry.Unregister(c.entries[i].ID) {
+			kept++
+		}
+	}
+	c.find("entries cannot be taken out", kept)
+	c.present = 0
+	c.atRest()
+}

@@ -1,0 +1,128 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress"
+)
+
+// probedOperation is an operation whose rate checkRefusals sets.
+const probedOperation = mabeam.UserOperation + "probe"
+
+// checkComponents uses each component of a system that has just started once, and
+// counts those that do not do their work.
+func checkComponents(ctx context.Context, system *mabeam.System, broken *violations) {
+	o := &observation{system: system}
+	registry, bus := system.Registry(), system.Bus()
+	err := registry.Register(mabeam.Record{ID: "probe", Type: "probe"})
+	_, found := registry.Lookup("probe")
+	broken.expect(err == nil && found && len(registry.ByType("probe")) == 1 && registry.Unregister("probe") && len(registry.ByType("probe")) == 0,
+		"registry: a record could not be registered, found, listed and taken out again")
+
+	id, b, err := o.add(ctx)
+	if errors.Is(err, mabeam.ErrLimitReached) {
+		return // the scenario allows for no more agents than there are
+	}
+	if !broken.expect(err == nil, "agents: an agent did not start") {
+		return
+	}
+	limited, cancel := context.WithTimeout(ctx, settleWithin)
+	defer cancel()
+	err = system.Tell(limited, id, "note", 1)
+	broken.expect(err == nil && o.sync(ctx, id) && len(b.takeNotes()) == 1, "scheduler: an agent did not carry out what it was told")
+	err = system.Signal(mabeam.Signal{Type: "probe"}, id)
+	broken.expect(err == nil && o.sync(ctx, id) && len(b.takeSignals()) == 1, "signals: an agent did not get a signal once")
+	reply, err := system.Request(limited, mabeam.Message{Type: "note", Target: id, Data: "probe"})
+	broken.expect(err == nil && reply.Data == "probe", "messages: a request did not get its reply")
+
+	var heard atomic.Int64
+	s, err := bus.Subscribe("startup.probe", func(context.Context, mabeam.Event) { heard.Add(1) }, mabeam.SubscribeOptions{})
+	if broken.expect(err == nil, "event_bus: nobody can subscribe") {
+		err = bus.Publish(limited, mabeam.Event{Type: "startup.probe"})
+		settle(ctx, func() bool { return heard.Load() == 0 })
+		broken.expect(err == nil && heard.Load() == 1, "event_bus: a subscriber did not get an event once")
+		s.Unsubscribe()
+	}
+	broken.expect(o.stop(ctx, id) == nil && b.terminates.Load() == 1, "agents: an agent did not stop")
+}
+
+// checkRefusals uses the components that refuse, on a system of their own which has
+// limits to keep.
+func checkRefusals(ctx context.Context, broken *violations) error {
+	system, err := mabeam.Start(mabeam.Options{
+		MaxAgents: 1, Rates: map[mabeam.Operation]mabeam.Rate{probedOperation: {PerSecond: 0.001, Burst: 1}},
+		Breaker: &mabeam.BreakerOptions{Failures: 2, OpenFor: time.Minute},
+	})
+	if err != nil {
+		return err
+	}
+	_, first := system.StartAgent(ctx, mabeam.DemoSpec())
+	_, second := system.StartAgent(ctx, mabeam.DemoSpec())
+	broken.expect(first == nil && errors.Is(second, mabeam.ErrLimitReached), "limits: the second agent, where one is allowed, was not the one that was refused")
+	first, second = system.Limiter().Allow(probedOperation), system.Limiter().Allow(probedOperation)
+	broken.expect(first == nil && errors.Is(second, mabeam.ErrRateLimited), "rate_limiter: the second operation, where one is allowed, was not the one that was refused")
+	for range 2 {
+		_ = system.Breaker().Do(ctx, "probe", func(context.Context) error { return errObserved })
+	}
+	err = system.Breaker().Do(ctx, "probe", func(context.Context) error { return nil })
+	broken.expect(errors.Is(err, mabeam.ErrCircuitOpen), "circuit_breaker: a circuit did not open after as many failures as it takes")
+	t := system.Telemetry()
+	broken.expect(t.Agents == 1 && t.AgentsStarted == 1 && t.LimitReached == 1 && t.RateLimited == 1 && t.CircuitRefused == 1, "telemetry: what was started and refused is not counted")
+	return stopSystem(ctx, system)
+}
+
+// A startDelayer delays the start of each component.
+type startDelayer struct {
+	mu      sync.Mutex
+	delayed map[string]bool
+}
+
+// onStart is called before each component starts.
+func (c *startDelayer) onStart(component string) error {
+	c.mu.Lock()
+	c.delayed[component] = true
+	c.mu.Unlock()
+	time.Sleep(startDelay)
+	return nil
+}
+
+// startDelay is by how much checkStartTimes makes each component slower.
+const startDelay = 2 * time.Millisecond
+
+// checkStartTimes starts a system whose components all take at least startDelay, and
+// compares the times that it reports with the clock.
+func checkStartTimes(ctx context.Context, env *stress.Env, wrong *violations) error {
+	clock := &startDelayer{delayed: map[string]bool{}}
+	options := env.Options()
+	options.OnStart = clock.onStart
+	began := time.Now()
+	system, err := mabeam.Start(options)
+	whole := time.Since(began)
+	if err != nil {
+		return err
+	}
+	parts := system.Startup()
+	for _, c := range parts {
+		wrong.expect(clock.delayed[c.Component] && c.Took >= startDelay, "a component's start took longer than the system reports")
+	}
+	wrong.expect(fitInto(parts, whole), "the groups of components, which start one after the other, took longer than the whole start by what the system reports")
+	return stopSystem(ctx, system)
+}
+
+// fitInto says whether the slowest components of the groups, which start one after the
+// other, fit into the time that the whole start took.
+func fitInto(parts []mabeam.ComponentStart, whole time.Duration) bool {
+	slowest := map[string]time.Duration{}
+	for _, c := range parts {
+		slowest[c.Group] = max(slowest[c.Group], c.Took)
+	}
+	for _, took := range slowest {
+		whole -= took
+	}
+	return whole >= 0
+}

@@ -1,0 +1,154 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+)
+
+const (
+	// waitsFor is how long callers wait whose answer does not come.
+	waitsFor = 10 * time.Millisecond
+	// toldWithin is how much later a caller may be told, in the best of
+	// deadlineTries: what a busy machine delays is not always late.
+	toldWithin    = 30 * time.Millisecond
+	deadlineTries = 8
+)
+
+// A limit is what ends the waiting of a call.
+type limit int
+
+const (
+	byDeadline limit = iota // of its context
+	byCancel                // of its context
+	byItself                // a timeout that is not of its context
+)
+
+// A wait is a call that does not get what it waits for.
+type wait struct {
+	name string
+	by   limit
+	want error
+	call func(ctx context.Context) error
+}
+
+// deadlines checks that whoever waits is told when the time is over: not before it,
+// soon after it, and with the error that tells so.
+func (t *guardTest) deadlines(ctx context.Context) error {
+	options := func(o *mabeam.Options) {
+		o.Mailbox, o.BusQueue, o.WaitTimeout, o.BusPolicy = 64, 4, waitsFor, mabeam.Block
+	}
+	return t.with(ctx, options, func(s *mabeam.System, g guarded) error {
+		over := make(chan struct{})
+		defer close(over)
+		hanging := &guardAgent{}
+		full, err := g.start(ctx, mabeam.Spec{Type: "guarded", Behaviour: hanging})
+		if err != nil {
+			return err
+		}
+		silent, err := g.start(ctx, mabeam.Spec{Type: "guarded", Behaviour: &guardAgent{}})
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(g.tell(ctx, full, "hang", over), s.SuspendAgent(silent)); err != nil {
+			return err
+		}
+		defer func() { _ = s.ResumeAgent(silent) }()
+		sub, err := s.Bus().Subscribe("guard", func(context.Context, mabeam.Event) { <-over }, mabeam.SubscribeOptions{})
+		if err != nil {
+			return err
+		}
+		defer sub.Unsubscribe()
+		for _, w := range waits(s, g, full, silent) {
+			if err := t.keepsDeadline(ctx, w); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// waits are calls that wait in vain: for room in the mailbox of the agent full, which
+// hangs, for room in the queue of a subscriber that does too, and for an answer of the
+// agent silent, which is suspended.
+func waits(s *mabeam.System, g guarded, full, silent string) []wait {
+	execute := func(ctx context.Context) error {
+		_, err := g.execute(ctx, silent, "work", nil)
+		return err
+	}
+	return []wait{
+		{"Execute", byDeadline, mabeam.ErrTimeout, execute},
+		{"Execute", byCancel, context.Canceled, execute},
+		{"Execute without a deadline", byItself, mabeam.ErrTimeout, execute},
+		{"Tell", byDeadline, mabeam.ErrTimeout, func(ctx context.Context) (err error) {
+			for err == nil { // until there is no room
+				err = g.tell(ctx, full, "work", nil)
+			}
+			return err
+		}},
+		{"Publish", byDeadline, context.DeadlineExceeded, func(ctx context.Context) (err error) {
+			for err == nil {
+				err = g.publish(ctx, mabeam.Event{Type: "guard"})
+			}
+			return err
+		}},
+		{"Request", byItself, mabeam.ErrTimeout, func(ctx context.Context) error {
+			_, err := s.Request(ctx, mabeam.Message{Type: "work", Target: silent, Timeout: waitsFor})
+			return err
+		}},
+		{"Gather", byDeadline, mabeam.ErrTimeout, func(ctx context.Context) error {
+			answers, err := s.Gather(ctx, []string{silent}, "work", nil)
+			if err == nil {
+				err = answers[0].Err
+			}
+			return err
+		}},
+		{"Barrier", byDeadline, mabeam.ErrBarrierBroken, func(ctx context.Context) error {
+			_, err := s.Barrier(ctx, []string{silent}, nil)
+			return err
+		}},
+	}
+}
+
+// keepsDeadline checks one call.
+func (t *guardTest) keepsDeadline(ctx context.Context, w wait) error {
+	for range deadlineTries {
+		waiting, cancel := context.WithCancel(ctx)
+		var end atomic.Pointer[time.Time] // when the waiting has to end
+		at := time.Now().Add(waitsFor)
+		switch w.by {
+		case byDeadline:
+			waiting, cancel = context.WithDeadline(ctx, at)
+			end.Store(&at)
+		case byItself: // the context of a scenario has a deadline
+			waiting = context.WithoutCancel(ctx)
+			end.Store(&at)
+		case byCancel:
+			time.AfterFunc(waitsFor, func() {
+				now := time.Now()
+				end.Store(&now)
+				cancel()
+			})
+		}
+		err := w.call(waiting)
+		told := time.Now()
+		cancel()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		t.rules.expect(errors.Is(err, w.want), fmt.Sprintf("%s that waits in vain says: %v", w.name, err))
+		due := end.Load()
+		if !t.rules.expect(due != nil && !told.Before(*due), w.name+" is given up before its time is over") {
+			return nil
+		}
+		if told.Sub(*due) < toldWithin {
+			return nil
+		}
+	}
+	t.rules.add(1, fmt.Sprintf("%s is told more than %v after its time is over, in each of %d tries", w.name, toldWithin, deadlineTries))
+	return nil
+}

@@ -1,0 +1,270 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A testReport is what is read of the program's JSON report.
+type testReport struct {
+	Verdict   string `json:"verdict"`
+	Scenarios []struct {
+		Name  string       `json:"name"`
+		Steps []stepReport `json:"steps"`
+	} `json:"scenarios"`
+}
+
+type stepReport struct {
+	Name       string                  `json:"name"`
+	Verdict    string                  `json:"verdict"`
+	Metrics    map[string]metricReport `json:"metrics"`
+	Thresholds []thresholdReport       `json:"thresholds"`
+	Errors     []struct {
+		Message string `json:"message"`
+		Count   int64  `json:"count"`
+	} `json:"errors"`
+}
+
+type metricReport struct {
+	Value    any       `json:"value"`
+	Samples  []float64 `json:"samples"`
+	Status   string    `json:"status"`
+	Must     any       `json:"must"`
+	Floor    *float64  `json:"floor"`
+	Baseline *float64  `json:"baseline"`
+}
+
+type thresholdReport struct {
+	Metric    string   `json:"metric"`
+	Condition string   `json:"condition"`
+	Actual    *float64 `json:"actual"`
+	OK        bool     `json:"ok"`
+}
+
+// A failure is a check that failed.
+type failure struct {
+	check
+	detail      string // the value and what it was held against
+	repetitions int    // of the step
+}
+
+// An outcome says what became of a defect.
+type outcome string
+
+const (
+	caught       outcome = "caught"           // by a check that is expected to
+	elsewhere    outcome = "caught elsewhere" // by other checks only
+	noise        outcome = "noise"            // only single maxima failed, as they do of a healthy build
+	missed       outcome = "missed"           // pass or warn
+	inconclusive outcome = "inconclusive"
+	broken       outcome = "error"   // something could not be measured, and no check failed
+	timedOut     outcome = "timeout" // the program did not end within -timeout
+	failed       outcome = "failed"  // it was not built, or said nothing
+	sound        outcome = "sound"   // the healthy build did not fail
+	unsound      outcome = "unsound" // it did
+)
+
+// A result is what became of one build.
+type result struct {
+	defect   defect
+	verdict  string
+	exit     int
+	outcome  outcome
+	failures []failure // the expected ones first
+	matched  *failure  // the first that was expected; nil if there is none
+	took     time.Duration
+	err      error
+}
+
+// measure runs the program with the arguments and judges the report. With smoke,
+// the scenario and the step of the expected checks do not matter.
+func measure(ctx context.Context, d defect, binary, state string, args []string, smoke bool, timeout time.Duration) result {
+	limited, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	program := exec.CommandContext(limited, binary, append([]string{"--json", "--quiet", "--isolate", "auto"}, args...)...)
+	program.Env = append(os.Environ(), "XDG_STATE_HOME="+state)
+	// An interrupted run still reports what it has measured.
+	program.Cancel = func() error { return program.Process.Signal(os.Interrupt) }
+	program.WaitDelay = 10 * time.Second
+	var complaints strings.Builder
+	program.Stderr = &complaints
+
+	r := result{defect: d}
+	began := time.Now()
+	output, err := program.Output()
+	r.took, r.exit = time.Since(began), program.ProcessState.ExitCode()
+	if ctx.Err() != nil {
+		r.outcome, r.err = failed, ctx.Err()
+		return r
+	}
+	var read testReport
+	if jsonErr := json.Unmarshal(output, &read); jsonErr != nil {
+		r.outcome = failed
+		if limited.Err() != nil {
+			r.outcome = timedOut
+		}
+		r.err = fmt.Errorf("no report: %w\n%s", errors.Join(err, jsonErr), complaints.String())
+		return r
+	}
+	r.verdict = read.Verdict
+	r.failures = read.failures()
+	r.judge(smoke)
+	if limited.Err() != nil && r.outcome != caught {
+		r.outcome = timedOut
+	}
+	return r
+}
+
+// judge finds the expected failures, and the outcome.
+func (r *result) judge(smoke bool) {
+	expected := func(f failure) bool {
+		return slices.ContainsFunc(r.defect.expected, func(c check) bool { return c.matches(f.check, smoke) })
+	}
+	slices.SortStableFunc(r.failures, func(x, y failure) int {
+		rank := func(f failure) int {
+			if expected(f) {
+				return 0
+			}
+			return 1
+		}
+		return cmp.Compare(rank(x), rank(y))
+	})
+	if len(r.failures) > 0 && expected(r.failures[0]) {
+		r.matched = &r.failures[0]
+	}
+	named := slices.ContainsFunc(r.failures, func(f failure) bool { return f.metric != "error" && !f.single() })
+	passed := r.verdict == "pass" || r.verdict == "warn"
+	switch {
+	case r.defect.name == healthy && (passed || r.verdict == "inconclusive"):
+		r.outcome = sound
+	case r.defect.name == healthy:
+		r.outcome = unsound
+	case r.matched != nil:
+		r.outcome = caught
+	case named:
+		r.outcome = elsewhere
+	case passed:
+		r.outcome = missed
+	case r.verdict == "fail":
+		r.outcome = noise
+	case r.verdict == "inconclusive":
+		r.outcome = inconclusive
+	default:
+		r.outcome = broken
+	}
+}
+
+// single says whether the check is a single maximum, which one hiccup of the
+// machine decides.
+func (c check) single() bool { return strings.HasSuffix(c.metric, ".max") }
+
+// matches says whether a failed check is this one. An expected metric stands for
+// all its statistics and keys, but for its single maximum.
+func (c check) matches(f check, anywhere bool) bool {
+	if !anywhere && (c.scenario != f.scenario || c.step != f.step) {
+		return false
+	}
+	return f.metric == c.metric || strings.HasPrefix(f.metric, c.metric+".") && !f.single()
+}
+
+// ok says whether the outcome is as it should be.
+func (r result) ok(smoke bool) bool {
+	switch {
+	case r.defect.name == healthy:
+		return r.outcome == sound
+	case r.outcome == caught || r.outcome == elsewhere:
+		return true
+	case r.outcome == missed:
+		return r.defect.uncaught != "" || smoke && !r.defect.smoke
+	}
+	return false
+}
+
+// failures lists what failed.
+func (r testReport) failures() (all []failure) {
+	for _, scenario := range r.Scenarios {
+		for _, step := range scenario.Steps {
+			for _, f := range step.failures() {
+				f.scenario, f.step, f.repetitions = scenario.Name, step.Name, step.repetitions()
+				all = append(all, f)
+			}
+		}
+	}
+	return all
+}
+
+// repetitions is of how many repetitions the step's metrics are.
+func (s stepReport) repetitions() (n int) {
+	for _, m := range s.Metrics {
+		n = max(n, len(m.Samples))
+	}
+	return n
+}
+
+func (s stepReport) failures() (all []failure) {
+	for _, t := range s.Thresholds {
+		if !t.OK {
+			value := any(nil)
+			if t.Actual != nil {
+				value = *t.Actual
+			}
+			all = append(all, failure{check: check{metric: t.Metric}, detail: fmt.Sprintf("%s, threshold %s", quantity(value), t.Condition)})
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Metrics)) {
+		m := s.Metrics[name]
+		if m.Status == "fail" && !slices.ContainsFunc(all, func(f failure) bool { return f.metric == name }) {
+			all = append(all, failure{check: check{metric: name}, detail: m.detail()})
+		}
+	}
+	what := "finding"
+	switch {
+	case s.Verdict == "error":
+		what = "error"
+	case s.Verdict != "fail" || len(all) > 0:
+		return all
+	}
+	for _, e := range s.Errors {
+		all = append(all, failure{check: check{metric: what}, detail: fmt.Sprintf("%s (%d)", firstLine(e.Message), e.Count)})
+	}
+	return all
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
+}
+
+// detail is the value and what it was held against.
+func (m metricReport) detail() string {
+	text := quantity(m.Value)
+	if m.Must != nil {
+		text += fmt.Sprintf(", must %v", m.Must)
+	}
+	if m.Floor != nil {
+		text += ", floor " + quantity(*m.Floor)
+	}
+	if m.Baseline != nil {
+		text += ", baseline " + quantity(*m.Baseline)
+	}
+	return text
+}
+
+func quantity(value any) string {
+	switch v := value.(type) {
+	case nil:
+		return "not measured"
+	case float64:
+		return fmt.Sprintf("%.4g", v)
+	}
+	return fmt.Sprint(value)
+}

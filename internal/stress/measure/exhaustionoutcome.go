@@ -1,0 +1,83 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/report"
+)
+
+// An outcome is what one scenario says, or all of them together.
+type outcome struct {
+	recovery   time.Duration
+	restored   float64   // throughput after / before
+	lost       float64   // 1 − throughput after / that of a fresh system
+	after      []float64 // throughput of each part
+	fresh      []float64
+	agents     int64 // that no fault has ended
+	survivors  int64 // of them, those that answered in the end
+	wrong      int64 // of these, those with a state that is not what they acknowledged
+	restarts   int64 // of agents and components
+	mismatches int
+}
+
+// add makes it the worst, or the sum, of it and another.
+func (o *outcome) add(next outcome) {
+	o.recovery = max(o.recovery, next.recovery)
+	o.restored = min(o.restored, next.restored)
+	if next.lost > o.lost {
+		o.lost, o.after, o.fresh = next.lost, next.after, next.fresh
+	}
+	o.wrong += next.wrong
+	o.agents += next.agents
+	o.survivors += next.survivors
+	o.restarts += next.restarts
+	o.mismatches += next.mismatches
+}
+
+func (o *outcome) report(env *stress.Env) {
+	if o.wrong > 0 {
+		env.Detail("agents whose state is not what they had acknowledged", o.wrong)
+	}
+	if died := o.agents - o.survivors; died > 0 {
+		env.Detail("agents did not live through it, though no fault had ended them", died)
+	}
+	env.Value("recovery_time_ms", stress.Milliseconds(o.recovery))
+	if o.survivors > 0 {
+		env.Bool("data_consistent", o.wrong == 0)
+	} else {
+		env.Unmeasured("data_consistent", "no agent survived")
+	}
+	if o.agents > 0 {
+		env.Value("survivors", ratio(o.survivors, o.agents))
+	} else {
+		env.Unmeasured("survivors", "faults have ended all agents")
+	}
+	env.Value("performance_restored", o.restored)
+	env.Decline("performance_lost", o.fresh, o.after)
+	env.Value("component_restarts", float64(o.restarts))
+	env.Value("telemetry_mismatches", float64(o.mismatches))
+}
+
+// compare has the agents do as much as they can, in turn with those of a fresh system.
+func (x *exhaustion) compare(ctx context.Context, o *outcome) (err error) {
+	fresh := &exhaustion{env: x.env, behave: x.behave, loads: x.loads, isFresh: true}
+	if fresh.system, err = mabeam.Start(x.env.Options()); err != nil {
+		return fmt.Errorf("start a fresh system: %w", err)
+	}
+	defer func() { err = errors.Join(err, stopSystem(ctx, fresh.system)) }()
+	if err := fresh.start(ctx); err != nil {
+		return err
+	}
+	for part := range workParts {
+		if err := errors.Join(fresh.work(ctx, part, &o.fresh), x.work(ctx, part, &o.after)); err != nil {
+			return err
+		}
+	}
+	o.lost = 1 - report.Median(o.after)/max(report.Median(o.fresh), 1e-9)
+	return nil
+}

@@ -1,0 +1,236 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress"
+)
+
+// startStop is how to see that agents can be started again.
+func (x *exhaustion) startStop(ctx context.Context) error {
+	id, err := x.startOne(ctx)
+	if err != nil {
+		return err
+	}
+	return x.system.StopAgent(ctx, id)
+}
+
+// startOne starts one more agent, and counts that.
+func (x *exhaustion) startOne(ctx context.Context) (string, error) {
+	start := x.system.StartAgent
+	if x.wrap != nil {
+		start = x.wrap(start)
+	}
+	id, err := start(ctx, x.spec())
+	switch {
+	case err == nil:
+		x.started.Add(1)
+	case errors.Is(err, mabeam.ErrLimitReached):
+		x.refused.Add(1)
+	}
+	return id, err
+}
+
+// agents starts agents until the system takes no more.
+func (x *exhaustion) agents(ctx context.Context) (exhausted, error) {
+	var extra []string
+	for range 2 * spareAgents {
+		id, err := x.startOne(ctx)
+		if errors.Is(err, mabeam.ErrLimitReached) {
+			x.limits.expect(len(extra) == spareAgents, fmt.Sprintf("%d agents were started where there was room for %d", len(extra), spareAgents))
+			x.workOnce()
+			return exhausted{
+				release: func(ctx context.Context) error { return x.system.StopAgents(ctx, extra, runtime.GOMAXPROCS(0)) },
+				usable:  x.startStop,
+			}, nil
+		}
+		if err != nil {
+			return exhausted{}, err
+		}
+		extra = append(extra, id)
+	}
+	return exhausted{}, errors.Join(errUnlimited, x.system.StopAgents(ctx, extra, runtime.GOMAXPROCS(0)))
+}
+
+// memory holds memory until the system takes no more agents.
+func (x *exhaustion) memory(ctx context.Context) (exhausted, error) {
+	const piece = 1 << 20
+	var held [][]byte
+	for range 4 * spareMemory / piece {
+		err := x.startStop(ctx)
+		if errors.Is(err, mabeam.ErrLimitReached) {
+			x.memoryIsUsedUp(len(held) * piece)
+			x.workOnce()
+			return exhausted{
+				release: func(context.Context) error {
+					clear(held)
+					return nil
+				},
+				usable: x.startStop,
+			}, nil
+		}
+		if err != nil {
+			return exhausted{}, err
+		}
+		held = append(held, make([]byte, piece))
+		// The system reads the memory once a millisecond at most.
+		if !stress.Sleep(ctx, 2*time.Millisecond) {
+			return exhausted{}, ctx.Err()
+		}
+	}
+	return exhausted{}, errUnlimited
+}
+
+// memorySlack is by how much the heap changes by itself meanwhile.
+const memorySlack = 6 << 20
+
+// memoryIsUsedUp checks, when an agent was refused for want of memory, that so many
+// bytes are what there was room for.
+func (x *exhaustion) memoryIsUsedUp(held int) {
+	x.limits.expect(held >= spareMemory-memorySlack, fmt.Sprintf("agents were refused with more than %d MiB of memory left", memorySlack>>20))
+	x.limits.expect(held <= spareMemory+memorySlack, fmt.Sprintf("agents were started beyond the limit on memory by more than %d MiB", memorySlack>>20))
+}
+
+// heapBytes is the memory of the objects on the heap after a collection.
+func heapBytes() int64 {
+	runtime.GC()
+	return readBytes(heapObjects)
+}
+
+// mailboxes makes every agent hang, and fills its mailbox with work. What a
+// mailbox has accepted is acknowledged.
+func (x *exhaustion) mailboxes(ctx context.Context) (exhausted, error) {
+	h := &hang{over: make(chan struct{})}
+	err := x.hangAll(ctx, h, x.ids)
+	for i := 0; i < len(x.ids) && err == nil; i++ {
+		err = x.fill(ctx, i)
+	}
+	if err != nil {
+		close(h.over)
+		return exhausted{}, err
+	}
+	return exhausted{
+		release: func(context.Context) error {
+			close(h.over)
+			return nil
+		},
+		usable: func(context.Context) error { return nil }, // it is when all answer
+	}, nil
+}
+
+// fill tells an agent to add until it takes no more.
+func (x *exhaustion) fill(ctx context.Context, i int) error {
+	for range 4 * fullMailbox {
+		limited, cancel := context.WithTimeout(ctx, time.Millisecond)
+		err := x.system.Tell(limited, x.ids[i], "add", nil)
+		cancel()
+		switch {
+		case err == nil:
+			x.acked[i].Add(1)
+			x.done.Add(1) // in the end
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, mabeam.ErrTimeout):
+			_, err := x.ask(ctx, x.ids[i], "get")
+			x.limits.expect(errors.Is(err, mabeam.ErrMailboxFull), "a full mailbox refuses a call with another error than ErrMailboxFull")
+			return nil
+		default:
+			return err
+		}
+	}
+	return errUnlimited
+}
+
+// hangAll makes agents hang, and returns when they do.
+func (x *exhaustion) hangAll(ctx context.Context, h *hang, ids []string) error {
+	for _, id := range ids {
+		if err := x.system.Tell(ctx, id, "hang", h); err != nil {
+			return err
+		}
+		x.done.Add(1) // in the end
+	}
+	for began := time.Now(); h.entered.Load() < int64(len(ids)); {
+		if time.Since(began) > exhaustionPatience {
+			return fmt.Errorf("only %d of %d agents hang after %v", h.entered.Load(), len(ids), exhaustionPatience)
+		}
+		if !stress.Sleep(ctx, recoverEvery) {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// goroutines makes more agents hang than the system runs at once without
+// waiting, each on a goroutine.
+func (x *exhaustion) goroutines(ctx context.Context) (exhausted, error) {
+	ids, err := startEach(ctx, x.system, heldGoroutines, x.spec)
+	if err != nil {
+		return exhausted{}, err
+	}
+	x.started.Add(heldGoroutines)
+	h := &hang{over: make(chan struct{})}
+	if err := x.hangAll(ctx, h, ids); err != nil {
+		close(h.over)
+		return exhausted{}, err
+	}
+	x.workOnce()
+	return exhausted{
+		release: func(context.Context) error {
+			close(h.over)
+			return nil
+		},
+		usable: func(ctx context.Context) error {
+			answers, err := x.system.Gather(ctx, ids, "get", nil)
+			missing := answers.Missing()
+			x.done.Add(int64(len(answers) - len(missing)))
+			if err == nil && len(missing) > 0 {
+				err = missing[0].Err
+			}
+			return err
+		},
+	}, nil
+}
+
+// files opens files until the process may open no more.
+func (x *exhaustion) files(ctx context.Context) (exhausted, error) {
+	restore, err := limitFiles(spareFiles)
+	if err != nil {
+		return exhausted{}, err
+	}
+	var open []*os.File
+	for range 4 * spareFiles {
+		f, err := os.Open(os.DevNull)
+		if err == nil {
+			open = append(open, f)
+			continue
+		}
+		if !isTooManyFiles(err) || ctx.Err() != nil {
+			return exhausted{}, errors.Join(err, closeAll(open), restore())
+		}
+		x.workOnce()
+		return exhausted{
+			release: func(context.Context) error { return errors.Join(closeAll(open), restore()) },
+			usable: func(context.Context) error {
+				f, err := os.Open(os.DevNull)
+				if err != nil {
+					return err
+				}
+				return f.Close()
+			},
+		}, nil
+	}
+	return exhausted{}, errors.Join(errors.New("the limit on files refused none"), closeAll(open), restore())
+}
+
+func closeAll(files []*os.File) (err error) {
+	for _, f := range files {
+		err = errors.Join(err, f.Close())
+	}
+	return err
+}

@@ -1,0 +1,113 @@
+package measure
+
+import (
+	"context"
+	"testing"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/report"
+)
+
+// crumbs are what agents leave behind.
+var crumbs [][]byte
+
+// dropCrumb keeps 64 bytes for ever.
+func dropCrumb() { crumbs = append(crumbs, make([]byte, 64)) }
+
+// about 64 bytes, and the list of them.
+const crumb = 64 + 24
+
+// bytesEach checks that a metric is about so many bytes, and whether it passed.
+func bytesEach(t *testing.T, s report.Step, metric string, want float64) {
+	t.Helper()
+	status := report.StatusPass
+	if want > 0 {
+		status = report.StatusFail
+	}
+	v, m := value(t, s, metric), s.Metrics[metric]
+	if v < want-12 || v > 1.6*want+12 || m.Status != status || m.Undecided != "" {
+		t.Errorf("%s is %v (%s, undecided %q), want about %v", metric, v, m.Status, m.Undecided, want)
+	}
+}
+
+// 64 bytes that each cycle of an agent's life leaves behind are seen, and nothing is
+// where there is nothing.
+func TestMemoryThatEachCycleLeaves(t *testing.T) {
+	defer func() { crumbs = nil }()
+	for _, want := range []float64{0, crumb} {
+		cat := with("agent-lifecycle", func(ctx context.Context, env *stress.Env) error {
+			return measureLifecycle(ctx, env, func() mabeam.Spec {
+				if want > 0 {
+					dropCrumb()
+				}
+				return mabeam.DemoSpec()
+			})
+		})
+		bytesEach(t, onlyStep(t, cat, "", "{measure: agent-lifecycle, baseline: none, with: {cycles: 20000}}"), "memory_growth_per_cycle_bytes", want)
+	}
+}
+
+// dropping is an agent that leaves 64 bytes behind with each action.
+type dropping struct{ mabeam.Behaviour }
+
+func (d dropping) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
+	dropCrumb()
+	return d.Behaviour.HandleAction(ctx, self, action, params)
+}
+
+func TestMemoryThatEachActionLeaves(t *testing.T) {
+	defer func() { crumbs = nil }()
+	for _, want := range []float64{0, crumb} {
+		cat := with("agent-memory", func(ctx context.Context, env *stress.Env) error {
+			env.Operations(1, 0, 0)
+			wrong := newViolations(env, "wrong_results")
+			err := measureActionGrowth(ctx, env, func() mabeam.Spec {
+				spec := mabeam.DemoSpec()
+				if want > 0 {
+					spec.Behaviour = dropping{spec.Behaviour}
+				}
+				return spec
+			}, wrong)
+			wrong.report()
+			return err
+		})
+		s := onlyStep(t, cat, "", "{measure: agent-memory, baseline: none, with: {growth_actions: 36000}}")
+		bytesEach(t, s, "memory_growth_per_action_bytes", want)
+		if v := value(t, s, "wrong_results"); v != 0 {
+			t.Errorf("%v wrong results: %+v", v, s.Errors)
+		}
+	}
+}
+
+// 64 bytes that each agent leaves behind are seen when all have stopped once more.
+func TestMemoryThatEachAgentLeaves(t *testing.T) {
+	defer func() { crumbs = nil }()
+	for _, want := range []float64{0, crumb} {
+		cat := with("memory-efficiency", func(ctx context.Context, env *stress.Env) error {
+			return measureMemoryEfficiency(ctx, env, func(int) mabeam.Spec {
+				if want > 0 {
+					dropCrumb()
+				}
+				return mabeam.DemoSpec()
+			})
+		})
+		s := onlyStep(t, cat, "", "{measure: memory-efficiency, baseline: none, with: {agent_counts: [1000, 10000]}}")
+		m := s.Metrics["left_per_agent_bytes"]
+		if v := value(t, s, "left_per_agent_bytes"); (m.Status == report.StatusFail) != (want > 0) || v < want-16 {
+			t.Errorf("left_per_agent_bytes is %v (%s, undecided %q), want %v", v, m.Status, m.Undecided, want)
+		}
+	}
+}
+
+// A part of the agents is replaced again and again, and each leaves a kilobyte behind.
+func TestMemoryThatGrowsAsAgentsAreReplaced(t *testing.T) {
+	defer func() { crumbs = nil }()
+	s := onlyStep(t, holding(func(int) []byte {
+		crumbs = append(crumbs, make([]byte, 1<<10))
+		return make([]byte, 16<<10)
+	}), "", "{measure: memory-efficiency, with: {agent_counts: [100, 1000]}}")
+	if m := s.Metrics["memory_growth_rate"]; value(t, s, "memory_growth_rate") < 0.04 || m.Status == report.StatusExceed {
+		t.Errorf("memory_growth_rate is %v (%s)", m.Value, m.Status)
+	}
+}

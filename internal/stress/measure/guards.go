@@ -1,0 +1,265 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress"
+)
+
+// guardsEstimate is how long the checks of the guards take.
+const guardsEstimate = 600 * time.Millisecond
+
+// A guarded is what the guards are in front of, so that tests can replace it by guards
+// that break a rule.
+type guarded struct {
+	allow   func(mabeam.Operation) error
+	start   func(context.Context, mabeam.Spec) (string, error)
+	execute func(ctx context.Context, id, action string, params any) (any, error)
+	tell    func(ctx context.Context, id, action string, params any) error
+	signal  func(mabeam.Signal) error
+	publish func(context.Context, mabeam.Event) error
+	do      func(ctx context.Context, target string, f func(context.Context) error) error
+}
+
+// A guardTest checks the rules of the guards, each on a system of its own.
+type guardTest struct {
+	env   *stress.Env
+	rules *violations
+	wrap  func(guarded) guarded
+}
+
+// checkGuards reports how often a rule was broken. Wrap, if given, replaces what the
+// guards are in front of.
+func checkGuards(ctx context.Context, env *stress.Env, wrap func(guarded) guarded) error {
+	t := &guardTest{env: env, rules: newViolations(env, "guard_rules_broken"), wrap: wrap}
+	for _, check := range []func(context.Context) error{t.rate, t.refusals, t.turns, t.circuit, t.mailbox, t.deadlines} {
+		if err := check(ctx); err != nil {
+			return fmt.Errorf("guards: %w", err)
+		}
+	}
+	t.rules.report()
+	return nil
+}
+
+// with carries a check out on a system with these options besides the scenario's.
+func (t *guardTest) with(ctx context.Context, change func(*mabeam.Options), check func(*mabeam.System, guarded) error) (err error) {
+	options := t.env.Options()
+	change(&options)
+	s, err := mabeam.Start(options)
+	if err != nil {
+		return fmt.Errorf("start the system: %w", err)
+	}
+	defer func() { err = errors.Join(err, stopSystem(ctx, s)) }()
+	g := guarded{
+		allow: s.Limiter().Allow, start: s.StartAgent, execute: s.Execute, tell: s.Tell,
+		signal: func(signal mabeam.Signal) error { return s.Signal(signal) }, publish: s.Bus().Publish, do: s.Breaker().Do,
+	}
+	if t.wrap != nil {
+		g = t.wrap(g)
+	}
+	return check(s, g)
+}
+
+// guardOperation is an operation of the measurement's own.
+const guardOperation = mabeam.UserOperation + "guard"
+
+// rate checks that an operation goes on exactly as often as its rate has tokens: as
+// many as it holds at first, and those that it gets until the last attempt, give or
+// take one.
+func (t *guardTest) rate(ctx context.Context) error {
+	const (
+		perSecond, burst = 500, 50
+		lasts            = 100 * time.Millisecond
+		full             = burst * time.Second / perSecond // when an empty bucket is
+	)
+	rates := map[mabeam.Operation]mabeam.Rate{guardOperation: {PerSecond: perSecond, Burst: burst}}
+	return t.with(ctx, func(o *mabeam.Options) { o.Rates = rates }, func(s *mabeam.System, g guarded) error {
+		began := time.Now()
+		asked, longest := began, time.Duration(0)
+		admitted, refused := 0, int64(0)
+		for time.Since(began) < lasts {
+			longest = max(longest, time.Since(asked))
+			asked = time.Now()
+			for {
+				err := g.allow(guardOperation)
+				if err != nil {
+					refused++
+					t.rules.expect(errors.Is(err, mabeam.ErrRateLimited), "an operation over its rate is refused with another error than ErrRateLimited")
+					break
+				}
+				if admitted++; admitted > 10*burst {
+					break
+				}
+			}
+			if !stress.Sleep(ctx, time.Millisecond) {
+				return ctx.Err()
+			}
+		}
+		most := burst + perSecond*time.Since(began).Seconds() + 1
+		least := burst + perSecond*asked.Sub(began).Seconds() - 1
+		t.rules.expect(float64(admitted) <= most, fmt.Sprintf("a rate of %d/s with a burst of %d admits more than its tokens", perSecond, burst))
+		t.rules.expect(float64(admitted) >= math.Floor(least) || longest >= full, fmt.Sprintf("a rate of %d/s with a burst of %d admits less than its tokens", perSecond, burst))
+		t.rules.expect(s.Telemetry().RateLimited == refused, "the telemetry's RateLimited differs from what was refused")
+		return nil
+	})
+}
+
+// refusals checks that what may refuse is admitted up to the burst and refused beyond
+// it with the error that tells so.
+func (t *guardTest) refusals(ctx context.Context) error {
+	const burst, attempts = 6, 10
+	slowly := mabeam.Rate{PerSecond: 0.001, Burst: burst}
+	rates := map[mabeam.Operation]mabeam.Rate{mabeam.OperationAction: slowly, mabeam.OperationSignal: slowly, mabeam.OperationStartAgent: slowly}
+	return t.with(ctx, func(o *mabeam.Options) { o.Rates = rates }, func(_ *mabeam.System, g guarded) error {
+		var last string
+		for _, kind := range []struct {
+			name string
+			try  func() error
+		}{
+			{"starts", func() error {
+				id, err := g.start(ctx, mabeam.Spec{Type: "guarded", Behaviour: &guardAgent{}})
+				if err == nil {
+					last = id
+				}
+				return err
+			}},
+			{"actions", func() error {
+				_, err := g.execute(ctx, last, "work", nil)
+				return err
+			}},
+			{"signals", func() error { return g.signal(mabeam.Signal{Type: "guard", Target: last}) }},
+		} {
+			admitted := 0
+			for range attempts {
+				switch err := kind.try(); {
+				case err == nil:
+					admitted++
+				case !errors.Is(err, mabeam.ErrRateLimited):
+					t.rules.add(1, kind.name+" over their rate are refused with another error than ErrRateLimited")
+				}
+			}
+			t.rules.expect(admitted == burst, fmt.Sprintf("%d of %d %s go on, of a rate with a burst of %d", admitted, attempts, kind.name, burst))
+		}
+		return nil
+	})
+}
+
+// turns checks that what waits for its turn is neither refused nor admitted early.
+func (t *guardTest) turns(ctx context.Context) error {
+	const perSecond, burst, attempts = 500, 5, 15
+	rates := map[mabeam.Operation]mabeam.Rate{mabeam.OperationPublish: {PerSecond: perSecond, Burst: burst}}
+	return t.with(ctx, func(o *mabeam.Options) { o.Rates = rates }, func(_ *mabeam.System, g guarded) error {
+		began := time.Now()
+		for range attempts {
+			err := g.publish(ctx, mabeam.Event{Type: "guard"})
+			t.rules.expect(err == nil, "an event over its rate is refused instead of waiting")
+		}
+		t.rules.expect(time.Since(began) >= (attempts-burst-1)*time.Second/perSecond, "events over their rate do not wait for their turn")
+		return ctx.Err()
+	})
+}
+
+// circuit checks when a circuit opens, refuses, tries and closes.
+func (t *guardTest) circuit(ctx context.Context) error {
+	// A machine that stands still for as long as the circuit is open has missed that.
+	for openFor := 50 * time.Millisecond; ; openFor *= 4 {
+		var late bool
+		options := &mabeam.BreakerOptions{Failures: circuitFailures, OpenFor: openFor, Trials: circuitTrials}
+		err := t.with(ctx, func(o *mabeam.Options) { o.Breaker = options }, func(s *mabeam.System, g guarded) (err error) {
+			c := &circuitTest{guardTest: t, system: s, guarded: g, openFor: openFor}
+			late, err = c.run(ctx)
+			return err
+		})
+		if err != nil || !late {
+			return err
+		}
+		if openFor > time.Second {
+			t.env.Inconclusive("the machine stands still so long that nothing can be said of the circuit breaker")
+			return nil
+		}
+	}
+}
+
+// mailbox checks that a mailbox takes exactly its capacity, and that all of it is done
+// once, in order.
+func (t *guardTest) mailbox(ctx context.Context) error {
+	const capacity = 16
+	return t.with(ctx, func(o *mabeam.Options) { o.Mailbox = capacity }, func(s *mabeam.System, g guarded) error {
+		a := &guardAgent{}
+		id, err := g.start(ctx, mabeam.Spec{Type: "guarded", Behaviour: a})
+		if err != nil {
+			return err
+		}
+		if err := s.SuspendAgent(id); err != nil {
+			return err
+		}
+		accepted := 0
+		for n := range 2 * capacity {
+			limited, cancel := context.WithTimeout(ctx, 2*time.Millisecond)
+			err := g.tell(limited, id, "work", n)
+			cancel()
+			if err != nil {
+				t.rules.expect(errors.Is(err, mabeam.ErrTimeout), "who tells a full mailbox gets another error than ErrTimeout")
+				break
+			}
+			accepted++
+		}
+		t.rules.expect(accepted == capacity, fmt.Sprintf("a mailbox of %d takes %d", capacity, accepted))
+		_, err = g.execute(ctx, id, "work", -1)
+		t.rules.expect(errors.Is(err, mabeam.ErrMailboxFull), "a full mailbox refuses a call with another error than ErrMailboxFull")
+		if err := s.ResumeAgent(id); err != nil {
+			return err
+		}
+		settle(ctx, func() bool { return len(a.work()) < accepted })
+		inOrder := len(a.work()) == accepted
+		for i, n := range a.work() {
+			inOrder = inOrder && n == i
+		}
+		t.rules.expect(inOrder, "what a full mailbox has accepted is not done once and in order")
+		return nil
+	})
+}
+
+// A guardAgent notes its work, and hangs until the channel that it is given is closed,
+// whatever its context says.
+type guardAgent struct {
+	mabeam.Defaults
+	entered atomic.Int64
+
+	mu   sync.Mutex
+	done []int
+}
+
+// HandleAction implements mabeam.Behaviour.
+func (a *guardAgent) HandleAction(_ context.Context, _ *mabeam.Agent, action string, params any) (any, error) {
+	switch action {
+	case "work":
+		if n, ok := params.(int); ok {
+			a.mu.Lock()
+			a.done = append(a.done, n)
+			a.mu.Unlock()
+		}
+		return nil, nil
+	case "fail":
+		return nil, errRefused
+	case "hang":
+		a.entered.Add(1)
+		<-params.(chan struct{})
+		return nil, nil
+	}
+	return nil, mabeam.ErrUnknownAction
+}
+
+// work is what it has done.
+func (a *guardAgent) work() []int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return append([]int(nil), a.done...)
+}

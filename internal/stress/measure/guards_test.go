@@ -1,0 +1,204 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/report"
+)
+
+// guarding returns the catalogue with process-limit checking the guards only.
+func guarding(wrap func(guarded) guarded) stress.Catalogue {
+	return with("process-limit", func(ctx context.Context, env *stress.Env) error {
+		env.Operations(1, 0, 0)
+		return checkGuards(ctx, env, wrap)
+	})
+}
+
+// wrapDo replaces how calls of a target are guarded; refused says whether the circuit
+// did. It is for several callers.
+func wrapDo(change func(f func(context.Context) error, refused bool, err error) error) func(guarded) guarded {
+	return func(g guarded) guarded {
+		do := g.do
+		g.do = func(ctx context.Context, target string, f func(context.Context) error) error {
+			err := do(ctx, target, f)
+			return change(f, errors.Is(err, mabeam.ErrCircuitOpen), err)
+		}
+		return g
+	}
+}
+
+// Each guard that breaks one rule is caught, and told by that rule.
+func TestGuardsThatBreakTheirRules(t *testing.T) {
+	for name, c := range map[string]struct {
+		told string
+		wrap func(guarded) guarded
+	}{
+		"right": {"", nil},
+		"a fifth too many": {"admits more than its tokens", func(g guarded) guarded {
+			allow, admitted, extra := g.allow, 0, 0
+			g.allow = func(kind mabeam.Operation) error {
+				err := allow(kind)
+				if err == nil {
+					admitted++
+				} else if extra < admitted/5 {
+					extra++
+					return nil
+				}
+				return err
+			}
+			return g
+		}},
+		"a tenth too few": {"admits less than its tokens", func(g guarded) guarded {
+			allow, n := g.allow, 0
+			g.allow = func(kind mabeam.Operation) error {
+				err := allow(kind)
+				if n++; err == nil && n%10 == 0 {
+					return mabeam.ErrRateLimited
+				}
+				return err
+			}
+			return g
+		}},
+		"another error": {"refused with another error than ErrRateLimited", func(g guarded) guarded {
+			allow := g.allow
+			g.allow = func(kind mabeam.Operation) error {
+				if allow(kind) != nil {
+					return mabeam.ErrLimitReached
+				}
+				return nil
+			}
+			return g
+		}},
+		"one start too many": {"7 of 10 starts go on", func(g guarded) guarded {
+			start, over := g.start, false
+			g.start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
+				id, err := start(ctx, spec)
+				if errors.Is(err, mabeam.ErrRateLimited) && !over {
+					over = true
+					return id, nil
+				}
+				return id, err
+			}
+			return g
+		}},
+		"events that do not wait": {"do not wait for their turn", func(g guarded) guarded {
+			publish := g.publish
+			g.publish = func(ctx context.Context, e mabeam.Event) error {
+				limited, cancel := context.WithTimeout(ctx, time.Nanosecond)
+				defer cancel()
+				if err := publish(limited, e); errors.Is(err, mabeam.ErrRateLimited) {
+					return nil
+				}
+				return publish(ctx, e)
+			}
+			return g
+		}},
+		"a circuit that opens late": {"is not refused with ErrCircuitOpen", func() func(guarded) guarded {
+			once := true
+			return wrapDo(func(f func(context.Context) error, refused bool, err error) error {
+				if refused && once {
+					once = false
+					return f(context.Background())
+				}
+				return err
+			})
+		}()},
+		"a circuit that never closes": {"a circuit whose trials succeeded is not closed", func(g guarded) guarded {
+			do, mu, open, trials := g.do, sync.Mutex{}, false, 0
+			g.do = func(ctx context.Context, target string, f func(context.Context) error) error {
+				mu.Lock()
+				never := trials == circuitTrials
+				mu.Unlock()
+				if never {
+					return mabeam.ErrCircuitOpen
+				}
+				err := do(ctx, target, f)
+				mu.Lock()
+				defer mu.Unlock()
+				open = open || errors.Is(err, mabeam.ErrCircuitOpen)
+				if open && err == nil {
+					trials++
+				}
+				return err
+			}
+			return g
+		}},
+		"a half-open circuit that lets all through": {"of 2 calls on trial 5 are let through", func(g guarded) guarded {
+			do, opened, mu := g.do, time.Time{}, sync.Mutex{}
+			g.do = func(ctx context.Context, target string, f func(context.Context) error) error {
+				err := do(ctx, target, f)
+				if !errors.Is(err, mabeam.ErrCircuitOpen) {
+					return err
+				}
+				mu.Lock()
+				if opened.IsZero() {
+					opened = time.Now()
+				}
+				tried := time.Since(opened) >= 50*time.Millisecond && time.Since(opened) < 60*time.Millisecond
+				mu.Unlock()
+				if tried {
+					return f(ctx)
+				}
+				return err
+			}
+			return g
+		}},
+		"a mailbox that takes one more": {"a mailbox of 16 takes 17", func(g guarded) guarded {
+			tell, once := g.tell, true
+			g.tell = func(ctx context.Context, id, action string, params any) error {
+				err := tell(ctx, id, action, params)
+				if n, ok := params.(int); ok && n == 16 && once {
+					once = false
+					return nil
+				}
+				return err
+			}
+			return g
+		}},
+		"a deadline that is told 51 ms late": {"Execute is told more than 30ms after its time is over", func(g guarded) guarded {
+			execute := g.execute
+			g.execute = func(ctx context.Context, id, action string, params any) (any, error) {
+				got, err := execute(ctx, id, action, params)
+				if errors.Is(err, mabeam.ErrTimeout) {
+					time.Sleep(51 * time.Millisecond)
+				}
+				return got, err
+			}
+			return g
+		}},
+		"a deadline that is not waited for": {"Tell is given up before its time is over", func(g guarded) guarded {
+			tell := g.tell
+			g.tell = func(ctx context.Context, id, action string, params any) error {
+				limited, cancel := context.WithTimeout(ctx, time.Millisecond)
+				defer cancel()
+				return tell(limited, id, action, params)
+			}
+			return g
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := onlyStep(t, guarding(c.wrap), "", "{measure: process-limit, baseline: none}")
+				m := s.Metrics["guard_rules_broken"]
+				if (m.Status == report.StatusFail) != (c.told != "") {
+					t.Errorf("%v rules broken, %s; %+v", m.Value, m.Status, s.Errors)
+				}
+				told := slices.ContainsFunc(s.Errors, func(e report.Error) bool {
+					return strings.Contains(e.Message, "guard_rules_broken: ") && strings.Contains(e.Message, c.told)
+				})
+				if c.told != "" && !told {
+					t.Errorf("told %+v, want %q", s.Errors, c.told)
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,73 @@
+package measure
+
+import (
+	"context"
+	"runtime"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress"
+)
+
+// restingGoroutines is how many goroutines a system at rest keeps for later work at
+// most, as the runtime documents.
+const restingGoroutines = 64
+
+// held is what agents hold of a system and of the process.
+type held struct{ goroutines, registrations, subscriptions int64 }
+
+// countHeld counts what is held while no agent works. Goroutines that the system
+// keeps for later work are not counted, but no more of them than it documents: a
+// system that keeps every goroutine leaks, whatever it says.
+func countHeld(system *mabeam.System) held {
+	return held{
+		goroutines:    int64(runtime.NumGoroutine() - min(system.Goroutines(), restingGoroutines)),
+		registrations: int64(system.Registry().Count()),
+		subscriptions: system.Telemetry().Subscriptions,
+	}
+}
+
+// leakMetrics describe what reportLeaks reports.
+func leakMetrics() []stress.Metric {
+	return []stress.Metric{
+		never("leaked_goroutines", "Goroutines more than before, at most a second after the last agent has ended; up to 64 that the system keeps for later work are not counted."),
+		never("leaked_registrations", "Registrations more than before, after the last agent has ended."),
+		never("leaked_subscriptions", "Subscriptions more than before, after the last agent has ended."),
+	}
+}
+
+// reportLeaks reports the metrics of leakMetrics and returns whether anything leaked.
+func reportLeaks(ctx context.Context, env *stress.Env, before held) (leaked bool) {
+	for _, l := range tellLeaks(ctx, env, before) {
+		env.Value("leaked_"+l.kind, float64(l.n))
+		leaked = leaked || l.n > 0
+	}
+	return leaked
+}
+
+// A leak is a kind of things of which there are more than before; n is 0 if
+// there are not.
+type leak struct {
+	kind string
+	n    int64
+}
+
+// tellLeaks returns by kind what is held now and was not before, at most
+// settleWithin after it should be gone, and explains it in the errors.
+func tellLeaks(ctx context.Context, env *stress.Env, before held) []leak {
+	var now held
+	settle(ctx, func() bool {
+		now = countHeld(env.System())
+		return now.goroutines > before.goroutines
+	})
+	leaks := []leak{
+		{"goroutines", max(now.goroutines-before.goroutines, 0)},
+		{"registrations", max(now.registrations-before.registrations, 0)},
+		{"subscriptions", max(now.subscriptions-before.subscriptions, 0)},
+	}
+	for _, l := range leaks {
+		if l.n > 0 {
+			env.Detail("leaked "+l.kind+": what agents held is still there after they were stopped", l.n)
+		}
+	}
+	return leaks
+}

@@ -1,0 +1,119 @@
+package measure
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress"
+)
+
+// listingAgents is how many agents checkListings works with.
+const listingAgents = 60
+
+// A population is the agents of a system that live as far as a measurement knows,
+// with the specs that they were started with.
+type population map[string]mabeam.Spec
+
+// check counts every way in which the system's registry shows something else than the
+// living agents: by id, by type, by capability, by node, or in the list of all.
+func (p population) check(v *violations, system *mabeam.System) {
+	registry := system.Registry()
+	types, capabilities := map[string][]string{}, map[string][]string{}
+	ids := make([]string, 0, len(p))
+	for id, spec := range p {
+		ids = append(ids, id)
+		types[spec.Type] = append(types[spec.Type], id)
+		for _, c := range spec.Capabilities {
+			capabilities[c] = append(capabilities[c], id)
+		}
+		record, ok := registry.Lookup(id)
+		v.expect(ok && record.ID == id && record.Type == spec.Type && slices.Equal(record.Capabilities, spec.Capabilities) && record.Node == system.Node(),
+			"an agent that was started is not registered with its id, type, capabilities and node")
+	}
+	compare := func(listing string, records []*mabeam.Record, want []string) {
+		missing, strange := compareListing(records, want)
+		v.add(missing, "living agents are missing in the listing "+listing)
+		v.add(strange, "entries of the listing "+listing+" are not of living agents, or are there twice")
+	}
+	for t, want := range types {
+		compare("by type", registry.ByType(t), want)
+	}
+	for c, want := range capabilities {
+		compare("by capability", registry.ByCapability(c), want)
+	}
+	compare("by node", registry.ByNode(system.Node()), ids)
+	compare("of all", registry.All(), ids)
+	v.expect(registry.Count() == len(p), "the number of registrations is not that of the living agents")
+}
+
+// gone counts every way in which the system still finds agents that have ended, of
+// which none of the same type or capability lives.
+func (p population) gone(v *violations, system *mabeam.System) {
+	registry := system.Registry()
+	for id, spec := range p {
+		_, registered := registry.Lookup(id)
+		_, err := system.Ref(id)
+		v.expect(!registered && err != nil, "an agent that has ended is still found by its id")
+		v.add(int64(len(registry.ByType(spec.Type))), "agents that have ended are still listed by type")
+		for _, c := range spec.Capabilities {
+			v.add(int64(len(registry.ByCapability(c))), "agents that have ended are still listed by capability")
+		}
+	}
+}
+
+// compareListing counts which of the wanted ids are missing in a listing, and which
+// of its entries are not wanted or there more than once.
+func compareListing(records []*mabeam.Record, want []string) (missing, strange int64) {
+	left := make(map[string]bool, len(want))
+	for _, id := range want {
+		left[id] = true
+	}
+	for _, r := range records {
+		if !left[r.ID] {
+			strange++
+		}
+		delete(left, r.ID)
+	}
+	return int64(len(left)), strange
+}
+
+// checkListings starts and ends agents of several types and capabilities on the
+// repetition's system, which has no others, and holds its listings against them.
+func checkListings(ctx context.Context, env *stress.Env, v *violations, spec func() mabeam.Spec) error {
+	system := env.System()
+	living, ended := population{}, population{}
+	order := make([]string, 0, listingAgents)
+	for i := range listingAgents {
+		s := spec()
+		s.Type = fmt.Sprintf("listed-%d", i%3)
+		s.Capabilities = []string{"listed", fmt.Sprintf("listed-%d", i%4)}
+		id, err := system.StartAgent(ctx, s)
+		if err != nil {
+			return fmt.Errorf("start agent %d of %d to be listed: %w", i+1, listingAgents, err)
+		}
+		living[id] = s
+		order = append(order, id)
+	}
+	living.check(v, system)
+	env.Rand.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+	for i, id := range order {
+		switch i % 3 {
+		case 0:
+			system.KillAgent(id)
+		default:
+			if err := system.StopAgent(ctx, id); err != nil {
+				return fmt.Errorf("stop a listed agent: %w", err)
+			}
+		}
+		ended[id] = living[id]
+		delete(living, id)
+		if i == len(order)/2 {
+			living.check(v, system)
+		}
+	}
+	living.check(v, system)
+	ended.gone(v, system)
+	return nil
+}

@@ -1,0 +1,188 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress"
+)
+
+func messageMetrics() []stress.Metric {
+	told := func(p stress.Params) bool { return p.Int("tell_probes") > 0 }
+	replied := func(p stress.Params) bool { return p.Int("reply_probes") > 0 }
+	lost := never("tells_lost", "Actions of tell_probes, told by four senders at once through a small mailbox, that were not carried out exactly once.")
+	order := never("tells_out_of_order", "Actions of tell_probes that were carried out after one that the same sender told later.")
+	overlaps := never("overlaps", "Callbacks of an agent that ran while another one of the same agent did, as actions and signals came from several senders at once.")
+	wrong := never("replies_wrong", "Messages of reply_probes whose reply is missing, comes twice, belongs to another message, or has another error than documented: Request and Send, to agents that are there and not, and replies that come too late.")
+	lost.Given, order.Given, overlaps.Given, wrong.Given = told, told, told, replied
+	return []stress.Metric{lost, order, overlaps, wrong}
+}
+
+// tellSenders is how many tell an agent at once.
+const tellSenders = 4
+
+// checkTells has several senders tell one agent, with signals in between.
+func checkTells(ctx context.Context, env *stress.Env) error {
+	probes := env.Params.Int("tell_probes")
+	if probes == 0 {
+		return nil
+	}
+	lost, disorder, overlaps := newViolations(env, "tells_lost"), newViolations(env, "tells_out_of_order"), newViolations(env, "overlaps")
+	err := observed(ctx, 1, func(ctx context.Context, o *observation) error {
+		var senders sync.WaitGroup
+		for sender := range tellSenders {
+			senders.Go(func() {
+				for n := range partOf(probes, sender, tellSenders) {
+					err := o.system.Tell(ctx, o.ids[0], "note", [2]int{sender, n})
+					lost.expect(err == nil, "an agent did not accept an action, and made no room for it in time")
+					if n%8 == 0 {
+						_ = o.system.Signal(mabeam.Signal{Type: "between"}, o.ids[0]) // it may have no room
+					}
+				}
+			})
+		}
+		senders.Wait()
+		lost.expect(o.sync(ctx, o.ids[0]), "an agent that was told actions did not answer")
+		got := make([][]int, tellSenders)
+		for _, note := range o.observers[0].takeNotes() {
+			from := note.([2]int)
+			got[from[0]] = append(got[from[0]], from[1])
+		}
+		for sender := range tellSenders {
+			missing, displaced := compareSequence(got[sender], upTo(partOf(probes, sender, tellSenders)))
+			lost.add(missing, "actions that were accepted were not carried out exactly once")
+			disorder.add(displaced, "actions of one sender were carried out in another order than they were told in")
+		}
+		overlaps.add(o.overlaps(), "an agent was called while another callback of it ran")
+		return nil
+	})
+	lost.report()
+	disorder.report()
+	overlaps.report()
+	return err
+}
+
+// upTo are the numbers from 0 to n-1.
+func upTo(n int) []int {
+	numbers := make([]int, n)
+	for i := range numbers {
+		numbers[i] = i
+	}
+	return numbers
+}
+
+const (
+	// replyCallers is how many send messages at once.
+	replyCallers = 8
+	// replyBatch is how many replies of Send are under way at most: as many as an
+	// agent has room for are not refused.
+	replyBatch = 32
+	// lateReplies is how many replies come too late.
+	lateReplies = 10
+)
+
+// checkReplies sends messages and looks at the replies.
+func checkReplies(ctx context.Context, env *stress.Env) error {
+	probes := env.Params.Int("reply_probes")
+	if probes == 0 {
+		return nil
+	}
+	wrong := newViolations(env, "replies_wrong")
+	err := observed(ctx, 3, func(ctx context.Context, o *observation) error {
+		var callers sync.WaitGroup
+		for caller := range replyCallers {
+			callers.Go(func() {
+				for n := range partOf(probes/2, caller, replyCallers) {
+					checkRequest(ctx, o, o.ids[n%2], [2]int{caller, n}, wrong)
+				}
+			})
+		}
+		callers.Wait()
+		for sent := 0; sent < probes/2 && ctx.Err() == nil; sent += replyBatch {
+			checkSends(ctx, o, sent, min(replyBatch, probes/2-sent), wrong)
+		}
+		checkRefusedMessages(ctx, o, wrong)
+		checkLateReplies(ctx, o, wrong)
+		return nil
+	})
+	wrong.report()
+	return err
+}
+
+// checkRequest sends a request to an echo and compares the reply with it.
+func checkRequest(ctx context.Context, o *observation, id string, data any, wrong *violations) {
+	m := mabeam.Message{Type: "note", Source: "caller", Target: id, Data: data, CorrelationID: fmt.Sprint(data), Timeout: settleWithin}
+	reply, err := o.system.Request(ctx, m)
+	wrong.expect(err == nil && reply.Data == data && reply.CorrelationID == m.CorrelationID && reply.Source == id && reply.Type == m.Type,
+		"the reply to a request is missing, or is not its own")
+}
+
+// checkSends sends n messages whose replies come to the last observer as signals.
+func checkSends(ctx context.Context, o *observation, from, n int, wrong *violations) {
+	inbox, at := o.ids[2], o.observers[2]
+	at.takeSignals()
+	for i := from; i < from+n; i++ {
+		err := o.system.Send(mabeam.Message{Type: "note", Source: "caller", Target: o.ids[i%2], ReplyTo: inbox, Data: i, Timeout: settleWithin})
+		wrong.expect(err == nil, "a message was refused though there was room for it")
+	}
+	o.sync(ctx, o.ids[0])
+	o.sync(ctx, o.ids[1])
+	o.sync(ctx, inbox)
+	seen := map[any]bool{}
+	for _, s := range at.takeSignals() {
+		reply, ok := s.Data.(mabeam.Reply)
+		i, isInt := reply.Data.(int)
+		wrong.expect(ok && isInt && s.Type == mabeam.SignalMessageReply && reply.Err == nil && reply.Source == o.ids[i%2] && i >= from && i < from+n && !seen[i],
+			"a reply to a message of Send is not its own, or came twice")
+		seen[i] = true
+	}
+	wrong.add(int64(n-len(seen)), "messages of Send got no reply")
+}
+
+// checkRefusedMessages sends messages that fail, each with its own error, and at once.
+func checkRefusedMessages(ctx context.Context, o *observation, wrong *violations) {
+	began := time.Now()
+	_, err := o.system.Request(ctx, mabeam.Message{Type: "note", Target: "nobody"})
+	wrong.expect(errors.Is(err, mabeam.ErrUnknownAgent) && time.Since(began) < settleWithin, "a request to an agent that is not there did not return ErrUnknownAgent at once")
+	err = o.system.Send(mabeam.Message{Type: "note", Target: "nobody", ReplyTo: o.ids[2]})
+	wrong.expect(errors.Is(err, mabeam.ErrUnknownAgent), "a message to an agent that is not there did not return ErrUnknownAgent")
+	_, err = o.system.Request(ctx, mabeam.Message{Type: "fail", Target: o.ids[0], Timeout: settleWithin})
+	wrong.expect(errors.Is(err, errObserved), "a request did not return the error of its action")
+	o.observers[2].takeSignals()
+	err = o.system.Send(mabeam.Message{Type: "fail", Target: o.ids[0], ReplyTo: o.ids[2], Timeout: settleWithin})
+	o.sync(ctx, o.ids[0])
+	o.sync(ctx, o.ids[2])
+	replies := o.observers[2].takeSignals()
+	wrong.expect(err == nil && len(replies) == 1 && errors.Is(replyError(replies[0]), errObserved), "the reply to a message whose action fails is not the error of the action")
+}
+
+// replyError is the error in a signal that brings a reply.
+func replyError(s mabeam.Signal) error {
+	reply, _ := s.Data.(mabeam.Reply)
+	return reply.Err
+}
+
+// checkLateReplies has callers give up before the agent answers: its answers are
+// counted, and nobody else gets them.
+func checkLateReplies(ctx context.Context, o *observation, wrong *violations) {
+	id, before := o.ids[0], o.system.Telemetry().RepliesLate
+	release, ok := o.block(ctx, id)
+	defer release()
+	if !wrong.expect(ok, "an agent did not begin an action that it was told") {
+		return
+	}
+	for i := range lateReplies {
+		_, err := o.system.Request(ctx, mabeam.Message{Type: "note", Target: id, Data: -i, Timeout: time.Millisecond})
+		wrong.expect(errors.Is(err, mabeam.ErrTimeout), "a request to an agent that is busy did not return ErrTimeout after its timeout")
+	}
+	release()
+	for i := range 2 * lateReplies {
+		checkRequest(ctx, o, id, i, wrong)
+	}
+	settle(ctx, func() bool { return o.system.Telemetry().RepliesLate-before < lateReplies })
+	wrong.expect(o.system.Telemetry().RepliesLate-before == lateReplies, "the telemetry does not count each reply that came too late, once")
+}

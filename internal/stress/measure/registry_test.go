@@ -1,0 +1,72 @@
+package measure
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+	"testing"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/report"
+)
+
+// A wrongRegistry errs in one way, with every twentieth lookup or always.
+type wrongRegistry struct {
+	*mabeam.Registry
+	kind string
+	n    *atomic.Int64
+}
+
+func (w wrongRegistry) Lookup(id string) (*mabeam.Record, bool) {
+	if w.n.Add(1)%20 != 0 {
+		return w.Registry.Lookup(id)
+	}
+	switch w.kind {
+	case "finds nothing":
+		return nil, false
+	case "finds another":
+		return w.Registry.Lookup("entry-0")
+	}
+	return w.Registry.Lookup(id)
+}
+
+func (w wrongRegistry) ByNode(node string) []*mabeam.Record {
+	found := w.Registry.ByNode(node)
+	if w.kind == "loses one" && len(found) > 0 {
+		return slices.Delete(found, 0, 1)
+	}
+	return found
+}
+
+func (w wrongRegistry) Count() int {
+	n := w.Registry.Count()
+	if w.kind == "counts one more" && n > 0 {
+		n++
+	}
+	return n
+}
+
+// What a registry returns wrongly fails, however seldom that is.
+func TestWrongResultsOfTheRegistry(t *testing.T) {
+	for kind, fails := range map[string][]string{
+		"right":           nil,
+		"finds nothing":   {"success_rate", "wrong_results", "telemetry_mismatches"},
+		"finds another":   {"success_rate", "wrong_results"},
+		"loses one":       {"wrong_results"},
+		"counts one more": {"wrong_results"},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			cat := with("registry-operations", func(ctx context.Context, env *stress.Env) error {
+				return measureRegistry(ctx, env, wrongRegistry{env.System().Registry(), kind, new(atomic.Int64)})
+			})
+			s := onlyStep(t, cat, "", "{measure: registry-operations, baseline: none, with: {lookup: 1000, register: 100, unregister: 60, agents: 50}}")
+			for _, metric := range []string{"success_rate", "wrong_results", "telemetry_mismatches"} {
+				failed := s.Metrics[metric].Status == report.StatusFail
+				if failed != slices.Contains(fails, metric) {
+					t.Errorf("%s is %v, %s; %+v", metric, s.Metrics[metric].Value, s.Metrics[metric].Status, s.Errors)
+				}
+			}
+		})
+	}
+}

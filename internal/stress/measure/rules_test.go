@@ -1,0 +1,254 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/report"
+)
+
+// failed checks that a metric has a value and failed its condition.
+func failed(t *testing.T, s report.Step, metric string, want float64) {
+	t.Helper()
+	m := s.Metrics[metric]
+	if v, ok := m.Value.(float64); !ok || v != want || m.Status != report.StatusFail || s.Verdict != report.Fail {
+		t.Errorf("%s is %v (%s), want %v to fail; the step's verdict is %s, errors %+v", metric, m.Value, m.Status, want, s.Verdict, s.Errors)
+	}
+}
+
+// unreliable is a demo agent whose every tenth answer is wrong, or, if it is forgetful, whose every
+// tenth increment is lost.
+type unreliable struct {
+	mabeam.Behaviour
+	asked     int
+	forgetful bool
+}
+
+func (l *unreliable) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
+	if l.asked++; l.asked%10 != 0 {
+		return l.Behaviour.HandleAction(ctx, self, action, params)
+	}
+	if l.forgetful {
+		return l.asked, nil
+	}
+	return "pang", nil
+}
+
+// liars measures actions of agents that lie.
+func liars(forgetful bool) stress.Catalogue {
+	return with("agent-action", func(ctx context.Context, env *stress.Env) error {
+		return measureActions(ctx, env, func(_ int, spec mabeam.Spec) mabeam.Spec {
+			spec.Behaviour = &unreliable{Behaviour: spec.Behaviour, forgetful: forgetful}
+			return spec
+		})
+	})
+}
+
+func TestWrongResultsFail(t *testing.T) {
+	for action, forgetful := range map[string]bool{"ping": false, "increment": true} {
+		s := onlyStep(t, liars(forgetful), "", "{measure: agent-action, baseline: none, with: {scenarios: [{action: "+action+", action_count: 1000, agents: 2}], error_probes: 0, timeout_probes: 0, signal_probes: 0, tell_probes: 0, reply_probes: 0, life_probes: 0}}")
+		failed(t, s, "wrong_results", 100)
+	}
+}
+
+// An agent that does not start although nobody wants it to fail is a wrong result.
+func TestWrongStartsFail(t *testing.T) {
+	cat := with("agent-creation", func(ctx context.Context, env *stress.Env) error {
+		n := 0
+		return measureCreation(ctx, env, func(int) mabeam.Spec {
+			spec := mabeam.DemoSpec()
+			if n++; n == 500 {
+				spec.Behaviour = failing{spec.Behaviour}
+			}
+			return spec
+		})
+	})
+	s := onlyStep(t, cat, "", "{measure: agent-creation, baseline: none, with: {agents: 1000, fail_every: 2000, compare_parallel: false}}")
+	if v := value(t, s, "wrong_results"); v != 0 { // it fails with the error that is expected of it, but is no failingInit
+		failed(t, s, "wrong_results", v)
+	} else {
+		t.Error("a start that failed without reason is no wrong result")
+	}
+}
+
+func TestCompareSequence(t *testing.T) {
+	for _, c := range []struct {
+		got, due       []int
+		lost, disorder int64
+	}{
+		{nil, nil, 0, 0},
+		{[]int{1, 2, 3}, []int{1, 2, 3}, 0, 0},
+		{[]int{1, 3}, []int{1, 2, 3}, 1, 0},
+		{[]int{1, 2, 2, 3}, []int{1, 2, 3}, 1, 0},
+		{[]int{1, 9, 2, 3}, []int{1, 2, 3}, 1, 0},
+		{[]int{2, 1, 3}, []int{1, 2, 3}, 0, 1},
+		{nil, []int{1, 2, 3}, 3, 0},
+	} {
+		if lost, disorder := compareSequence(c.got, c.due); lost != c.lost || disorder != c.disorder {
+			t.Errorf("%v of %v: %d lost and %d out of order, want %d and %d", c.got, c.due, lost, disorder, c.lost, c.disorder)
+		}
+	}
+}
+
+// Signals are due by priority, and in the order of sending within one.
+func TestCompareSignals(t *testing.T) {
+	signal := func(n int, p mabeam.Priority) mabeam.Signal { return mabeam.Signal{Data: n, Priority: p} }
+	sent := []mabeam.Signal{signal(0, mabeam.Low), signal(1, mabeam.Normal), signal(2, mabeam.High), signal(3, mabeam.High)}
+	if lost, disorder := compareSignals([]mabeam.Signal{sent[2], sent[3], sent[1], sent[0]}, sent); lost != 0 || disorder != 0 {
+		t.Errorf("by priority: %d lost, %d out of order", lost, disorder)
+	}
+	if lost, disorder := compareSignals(sent, sent); lost != 0 || disorder == 0 {
+		t.Errorf("as sent: %d lost, %d out of order", lost, disorder)
+	}
+}
+
+func TestCompareListing(t *testing.T) {
+	a, b := &mabeam.Record{ID: "a"}, &mabeam.Record{ID: "b"}
+	for _, c := range []struct {
+		listed           []*mabeam.Record
+		missing, strange int64
+	}{
+		{[]*mabeam.Record{a, b}, 0, 0},
+		{[]*mabeam.Record{a}, 1, 0},
+		{[]*mabeam.Record{a, b, b}, 0, 1},
+		{[]*mabeam.Record{a, {ID: "c"}}, 1, 1},
+	} {
+		if missing, strange := compareListing(c.listed, []string{"a", "b"}); missing != c.missing || strange != c.strange {
+			t.Errorf("%d entries: %d missing and %d strange, want %d and %d", len(c.listed), missing, strange, c.missing, c.strange)
+		}
+	}
+}
+
+// A registration that no agent belongs to, and one that is not there, are seen.
+func TestWrongListingsFail(t *testing.T) {
+	cat := with("agent-lifecycle", func(ctx context.Context, env *stress.Env) error {
+		v := newViolations(env, "registration_errors")
+		living := population{"gone": {Type: "t", Capabilities: []string{"c"}}}
+		if err := env.System().Registry().Register(mabeam.Record{ID: "stranger", Type: "t", Capabilities: []string{"c"}}); err != nil {
+			return err
+		}
+		living.check(v, env.System())
+		v.report()
+		env.Operations(1, 0, 0)
+		return nil
+	})
+	// One lookup, and one missing and one strange entry by type, by capability, by node
+	// (missing only: the stranger has none), and in the list of all.
+	failed(t, onlyStep(t, cat, "", "{measure: agent-lifecycle, baseline: none}"), "registration_errors", 1+2+2+1+2)
+}
+
+// A family whose children did not have the lives that a rule asks for breaks it.
+func TestWrongLivesFail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cat := with("sandbox-lifecycle", func(ctx context.Context, env *stress.Env) error {
+			broken := newViolations(env, "supervision_rules_broken")
+			err := observed(ctx, 1, func(ctx context.Context, o *observation) error {
+				f, err := startFamily(ctx, o, broken, "f", mabeam.SupervisorSpec{})
+				if err != nil {
+					return err
+				}
+				o.system.KillAgent(f.ids[1])
+				f.expectLives(ctx, "right", 1, 2, 1)
+				f.expectLives(ctx, "wrong", 1, 2, 2)
+				f.expectLives(ctx, "wrong", 1, 1, 1)
+				return nil
+			})
+			broken.report()
+			env.Operations(1, 0, 0)
+			return err
+		})
+		failed(t, onlyStep(t, cat, "", "{measure: sandbox-lifecycle}"), "supervision_rules_broken", 2)
+	})
+}
+
+// slowAgain is an agent whose second life takes long to begin.
+type slowAgain struct {
+	mabeam.Behaviour
+	lives map[life]int
+}
+
+// A life is an agent's id in a system.
+type life struct {
+	system *mabeam.System
+	id     string
+}
+
+func (s slowAgain) Init(ctx context.Context, self *mabeam.Agent) error {
+	of := life{self.System(), self.ID()}
+	if s.lives[of]++; s.lives[of] > 1 {
+		time.Sleep(500 * time.Millisecond)
+	}
+	return s.Behaviour.Init(ctx, self)
+}
+
+// Restarts that come half a second late fail as such, and not as a timeout.
+func TestLateRestartsFail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lives := map[life]int{}
+		cat := sandboxesOf(func(b mabeam.Behaviour) mabeam.Behaviour { return slowAgain{b, lives} }, nil)
+		s := onlyStep(t, cat, "", "{measure: sandbox-lifecycle, with: {sandboxes: 12, agents: 3, concurrency: 1}}")
+		within(t, "restart_time_ms", value(t, s, "restart_time_ms"), 500, 0.02)
+		if s.Verdict != report.Fail || s.Metrics["restart_time_ms"].Status != report.StatusFail {
+			t.Errorf("%s, %+v", s.Verdict, s.Metrics["restart_time_ms"])
+		}
+	})
+}
+
+// What takes longer, one group after the other, than the whole start is not true.
+func TestStartTimesFitInto(t *testing.T) {
+	parts := []mabeam.ComponentStart{{Component: "a", Group: "1", Took: 3}, {Component: "b", Group: "1", Took: 4}, {Component: "c", Group: "2", Took: 5}}
+	if !fitInto(parts, 9) || fitInto(parts, 8) {
+		t.Error("4 + 5 fit into 9 and not into 8")
+	}
+}
+
+// Rules count each violation once and explain it.
+func TestViolations(t *testing.T) {
+	cat := with("agent-creation", func(_ context.Context, env *stress.Env) error {
+		v := newViolations(env, "wrong_results")
+		v.add(0, "none")
+		v.expect(true, "none")
+		v.expect(false, "one")
+		v.add(2, "two")
+		v.report()
+		env.Operations(1, 0, 0)
+		return nil
+	})
+	s := onlyStep(t, cat, "", "{measure: agent-creation, baseline: none, repeat: 2}")
+	failed(t, s, "wrong_results", 6)
+	if slices.ContainsFunc(s.Errors, func(e report.Error) bool { return e.Message == "wrong_results: none" }) || len(s.Errors) != 2 {
+		t.Errorf("%+v", s.Errors)
+	}
+}
+
+// The results of actions that cannot be theirs, and those that nothing is known of.
+func TestExpectations(t *testing.T) {
+	for _, c := range []struct {
+		agent, action string
+		params        map[string]any
+		result        any
+		right         bool
+	}{
+		{"demo", "ping", nil, "pong", true},
+		{"demo", "ping", nil, nil, false},
+		{"demo", "increment", map[string]any{"amount": 3}, 6, true},
+		{"demo", "increment", map[string]any{"amount": 3}, 7, false},
+		{"demo", "increment", nil, 0, false},
+		{"complex", "work", nil, 1, true},
+		{"complex", "sleep", nil, "?", false},
+		{"demo", "get_state", nil, mabeam.DemoState{}, true},
+		{"demo", "anything", nil, "?", true},
+	} {
+		e := expectationOf(c.agent, c.action, c.params)
+		var a answers
+		if err := a.take(e, c.result, nil); errors.Is(err, errNonsense) == c.right {
+			t.Errorf("%s of %s is %v: %v", c.action, c.agent, c.result, err)
+		}
+	}
+}

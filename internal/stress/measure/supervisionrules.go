@@ -1,0 +1,259 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress"
+)
+
+// familySize is how many children a family has.
+const familySize = 3
+
+// A family is a supervisor with three children, a, b and c, which counts their lives.
+type family struct {
+	o      *observation
+	broken *violations
+	v      *mabeam.Supervisor
+	ids    [familySize]string
+	lives  [familySize]atomic.Int64
+
+	mu       sync.Mutex
+	stopping []int // the children whose Terminate ran, in that order
+}
+
+// A sibling is a child of a family.
+type sibling struct {
+	observer
+	family *family
+	place  int
+}
+
+func (m *sibling) Terminate(ctx context.Context, self *mabeam.Agent) {
+	m.family.mu.Lock()
+	m.family.stopping = append(m.family.stopping, m.place)
+	m.family.mu.Unlock()
+	m.observer.Terminate(ctx, self)
+}
+
+// HandleAction is that of an observer, and stop, which ends the agent normally.
+func (m *sibling) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
+	if action == "stop" {
+		self.Stop()
+		return nil, nil
+	}
+	return m.observer.HandleAction(ctx, self, action, params)
+}
+
+// startFamily starts a supervisor whose children have the given restart policies.
+func startFamily(ctx context.Context, o *observation, broken *violations, name string, spec mabeam.SupervisorSpec, restart ...mabeam.RestartPolicy) (*family, error) {
+	f := &family{o: o, broken: broken}
+	spec.ID = name
+	for i := range familySize {
+		f.ids[i] = fmt.Sprintf("%s-%c", name, 'a'+i)
+		child := mabeam.Child{ID: f.ids[i], New: func() mabeam.Spec {
+			f.lives[i].Add(1)
+			return mabeam.Spec{Type: "member", Behaviour: &sibling{family: f, place: i}, Capabilities: []string{"member"}}
+		}}
+		if i < len(restart) {
+			child.Restart = restart[i]
+		}
+		spec.Children = append(spec.Children, child)
+	}
+	var err error
+	f.v, err = o.system.StartSupervisor(ctx, spec)
+	return f, err
+}
+
+// expectLives waits until the children have had so many lives and the last of each is
+// there, and checks that it stays so.
+func (f *family) expectLives(ctx context.Context, rule string, want ...int64) {
+	settle(ctx, func() bool { return !f.lived(want) })
+	pause(ctx)
+	f.broken.expect(f.lived(want), rule)
+}
+
+// lived says whether the children had so many lives, and all that their supervisor has
+// are registered as they were at first.
+func (f *family) lived(want []int64) bool {
+	children := f.v.Children()
+	for i, id := range f.ids {
+		if f.lives[i].Load() != want[i] {
+			return false
+		}
+		at := slices.IndexFunc(children, func(c mabeam.ChildInfo) bool { return c.ID == id })
+		if at < 0 || !children[at].Alive {
+			continue
+		}
+		r, ok := f.o.system.Registry().Lookup(id)
+		if children[at].Restarts != int(want[i]-1) || !ok || r.Type != "member" || r.ParentID != f.v.ID() || !slices.Equal(r.Capabilities, []string{"member"}) {
+			return false
+		}
+	}
+	return true
+}
+
+// alive is how many children the supervisor has that live.
+func (f *family) alive() (n int) {
+	for _, c := range f.v.Children() {
+		if c.Alive {
+			n++
+		}
+	}
+	return n
+}
+
+// checkSupervision holds the documented rules of supervision against supervisors.
+func checkSupervision(ctx context.Context, env *stress.Env) error {
+	broken := newViolations(env, "supervision_rules_broken")
+	err := observed(ctx, 1, func(ctx context.Context, o *observation) error {
+		before := o.system.Telemetry()
+		var restarts, ends int64
+		for _, rule := range []func(context.Context, *observation, *violations) (*family, error){
+			checkOneForOne, checkOneForAll, checkRestForOne, checkTransient, checkTemporary, checkUnwanted, checkIntensity,
+		} {
+			f, err := rule(ctx, o, broken)
+			if ctx.Err() != nil {
+				broken.add(1, fmt.Sprintf("not all rules could be checked within %v", observersWithin))
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			f.checkStop(ctx)
+			for i := range f.lives {
+				restarts += f.lives[i].Load() - 1
+				ends += f.lives[i].Load()
+			}
+		}
+		settle(ctx, func() bool { return o.system.Telemetry().AgentsRestarted-before.AgentsRestarted != restarts })
+		now := o.system.Telemetry()
+		broken.expect(now.AgentsRestarted-before.AgentsRestarted == restarts && now.AgentsStarted-before.AgentsStarted == ends &&
+			now.AgentsStopped+now.AgentsCrashed-before.AgentsStopped-before.AgentsCrashed == ends, "the telemetry does not count the children's starts, ends and restarts")
+		return nil
+	})
+	broken.report()
+	return err
+}
+
+// checkStop stops the supervisor: the children that live end, the newest first.
+func (f *family) checkStop(ctx context.Context) {
+	f.mu.Lock()
+	f.stopping = nil
+	f.mu.Unlock()
+	living := f.alive()
+	limited, cancel := context.WithTimeout(ctx, settleWithin)
+	defer cancel()
+	f.broken.expect(f.v.Stop(limited) == nil, "a supervisor did not stop")
+	f.mu.Lock()
+	order := slices.Clone(f.stopping)
+	f.mu.Unlock()
+	f.broken.expect(len(order) == living && slices.IsSortedFunc(order, func(a, b int) int { return b - a }), "a supervisor that stopped did not stop its children, each once and the newest first")
+	for _, id := range f.ids {
+		_, err := f.o.system.Ref(id)
+		f.broken.expect(err != nil, "a child is still there after its supervisor has stopped")
+	}
+}
+
+func checkOneForOne(ctx context.Context, o *observation, broken *violations) (*family, error) {
+	f, err := startFamily(ctx, o, broken, "one-for-one", mabeam.SupervisorSpec{})
+	if err != nil {
+		return nil, err
+	}
+	o.system.KillAgent(f.ids[1])
+	f.expectLives(ctx, "one-for-one did not restart just the child that was killed", 1, 2, 1)
+	_, _ = o.ask(ctx, f.ids[0], "panic", nil)
+	f.expectLives(ctx, "one-for-one did not restart just the child that panicked", 2, 2, 1)
+	_, _ = o.ask(ctx, f.ids[2], "stop", nil)
+	f.expectLives(ctx, "a permanent child that stopped itself was not restarted", 2, 2, 2)
+	return f, nil
+}
+
+func checkOneForAll(ctx context.Context, o *observation, broken *violations) (*family, error) {
+	f, err := startFamily(ctx, o, broken, "one-for-all", mabeam.SupervisorSpec{Strategy: mabeam.OneForAll})
+	if err != nil {
+		return nil, err
+	}
+	o.system.KillAgent(f.ids[1])
+	f.expectLives(ctx, "one-for-all did not restart each child once", 2, 2, 2)
+	return f, nil
+}
+
+func checkRestForOne(ctx context.Context, o *observation, broken *violations) (*family, error) {
+	f, err := startFamily(ctx, o, broken, "rest-for-one", mabeam.SupervisorSpec{Strategy: mabeam.RestForOne})
+	if err != nil {
+		return nil, err
+	}
+	o.system.KillAgent(f.ids[1])
+	f.expectLives(ctx, "rest-for-one did not restart the child and those started after it", 1, 2, 2)
+	return f, nil
+}
+
+func checkTransient(ctx context.Context, o *observation, broken *violations) (*family, error) {
+	f, err := startFamily(ctx, o, broken, "transient", mabeam.SupervisorSpec{}, mabeam.Transient, mabeam.Transient)
+	if err != nil {
+		return nil, err
+	}
+	_, _ = o.ask(ctx, f.ids[0], "stop", nil)
+	o.system.KillAgent(f.ids[1])
+	o.system.KillAgent(f.ids[2]) // once it lives again, the ends before it were seen to
+	f.expectLives(ctx, "of transient children not just the one that was killed was restarted", 1, 2, 2)
+	return f, nil
+}
+
+func checkTemporary(ctx context.Context, o *observation, broken *violations) (*family, error) {
+	f, err := startFamily(ctx, o, broken, "temporary", mabeam.SupervisorSpec{}, mabeam.Temporary)
+	if err != nil {
+		return nil, err
+	}
+	o.system.KillAgent(f.ids[0])
+	o.system.KillAgent(f.ids[2])
+	f.expectLives(ctx, "a temporary child was restarted", 1, 1, 2)
+	broken.expect(len(f.v.Children()) == familySize-1, "a supervisor has not forgotten a temporary child that has ended")
+	return f, nil
+}
+
+// checkUnwanted stops a child by its id, which is not restarted.
+func checkUnwanted(ctx context.Context, o *observation, broken *violations) (*family, error) {
+	f, err := startFamily(ctx, o, broken, "unwanted", mabeam.SupervisorSpec{})
+	if err != nil {
+		return nil, err
+	}
+	broken.expect(o.stop(ctx, f.ids[0]) == nil, "a child did not stop")
+	o.system.KillAgent(f.ids[2])
+	f.expectLives(ctx, "a child that StopAgent has ended was restarted", 1, 1, 2)
+	broken.expect(len(f.v.Children()) == familySize-1, "a supervisor has not forgotten a child that StopAgent has ended")
+	return f, nil
+}
+
+// checkIntensity kills a child as often as its supervisor restarts it, and once more.
+func checkIntensity(ctx context.Context, o *observation, broken *violations) (*family, error) {
+	const limit = 3
+	f, err := startFamily(ctx, o, broken, "intensity", mabeam.SupervisorSpec{MaxRestarts: limit, Within: time.Minute})
+	if err != nil {
+		return nil, err
+	}
+	for i := int64(1); i <= limit; i++ {
+		o.system.KillAgent(f.ids[1])
+		f.expectLives(ctx, "a supervisor did not restart a child as often as it may", 1, 1+i, 1)
+	}
+	o.system.KillAgent(f.ids[1])
+	limited, cancel := context.WithTimeout(ctx, settleWithin)
+	defer cancel()
+	select {
+	case <-f.v.Done():
+	case <-limited.Done():
+	}
+	broken.expect(errors.Is(f.v.Err(), mabeam.ErrGaveUp) && f.lives[1].Load() == 1+limit, "a supervisor did not give up when it had to restart once more than it may")
+	for _, id := range f.ids {
+		_, err := o.system.Ref(id)
+		broken.expect(err != nil, "a child is still there after its supervisor has given up")
+	}
+	return f, nil
+}

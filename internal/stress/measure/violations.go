@@ -1,0 +1,59 @@
+package measure
+
+import (
+	"sync"
+	"time"
+
+	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/report"
+)
+
+// never describes a metric that counts what must not happen in any system.
+func never(name, doc string) stress.Metric {
+	return stress.Metric{Name: name, Unit: "count", Better: report.Lower, Must: "== 0", Fold: stress.Sum, Doc: doc}
+}
+
+// violations counts how often the rule of one metric was broken. Several goroutines
+// may use it.
+type violations struct {
+	env    *stress.Env
+	metric string
+
+	mu sync.Mutex
+	n  int64
+}
+
+func newViolations(env *stress.Env, metric string) *violations {
+	return &violations{env: env, metric: metric}
+}
+
+// add counts n violations and explains them in the errors; 0 or less is none.
+func (v *violations) add(n int64, detail string) {
+	if n <= 0 {
+		return
+	}
+	v.mu.Lock()
+	v.n += n
+	v.mu.Unlock()
+	v.env.Detail(v.metric+": "+detail, n)
+}
+
+// expect counts a violation unless ok is true, and returns ok.
+func (v *violations) expect(ok bool, detail string) bool {
+	if !ok {
+		v.add(1, detail)
+	}
+	return ok
+}
+
+// report reports the metric.
+func (v *violations) report() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.env.Value(v.metric, float64(v.n))
+}
+
+// patience is how long a load may take whose operations a healthy system completes
+// in the expected time. A much slower system then completes fewer of them, which
+// shows in its rates, instead of running into the scenario's timeout.
+func patience(expected time.Duration) time.Duration { return max(4*expected, time.Second) }

@@ -1,0 +1,44 @@
+package measure
+
+import (
+	"context"
+	"testing"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress"
+)
+
+// The telemetry is compared with what was counted: one agent that is expected and
+// was not started is told with both numbers.
+func TestWitness(t *testing.T) {
+	for name, test := range map[string]struct {
+		started, expected int64
+		mismatches        float64
+	}{
+		"as counted": {3, 3, 0},
+		"one less":   {2, 3, 2}, // AgentsStarted and the gauge
+	} {
+		t.Run(name, func(t *testing.T) {
+			cat := with("system-load", func(ctx context.Context, env *stress.Env) error {
+				w := newWitness(env, env.System())
+				for range test.started {
+					if _, err := env.System().StartAgent(ctx, mabeam.DemoSpec()); err != nil {
+						return err
+					}
+				}
+				w.expect(ctx, map[string]int64{"AgentsStarted": test.expected, "Agents": test.expected})
+				w.expect(ctx, map[string]int64{"AgentsStarted": 0}) // since the last look
+				w.report()
+				env.Operations(1, 0, 0)
+				return nil
+			})
+			s := onlyStep(t, cat, "", "{measure: system-load}")
+			if v := value(t, s, "telemetry_mismatches"); v != test.mismatches {
+				t.Errorf("%v mismatches, want %v: %+v", v, test.mismatches, s.Errors)
+			}
+			if test.mismatches > 0 && timesTold(s, "AgentsStarted changed by 2; counted were 3") != 1 {
+				t.Errorf("told %+v", s.Errors)
+			}
+		})
+	}
+}

@@ -1,0 +1,101 @@
+package stress
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/verdict"
+)
+
+// worked is a measurement whose operations take some time each.
+func worked(run func(ctx context.Context, env *Env) error) Catalogue {
+	return Catalogue{{
+		Name: "work", Summary: "How long does it take?",
+		Params: []Param{{Name: "takes", Kind: Duration, Default: time.Millisecond}},
+		Metrics: []Metric{
+			{Name: "rate", Unit: "1/s", Better: report.Higher, Must: ">= 0", Probe: "completed_per_second"},
+			{Name: "time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms"},
+			{Name: "alive", Unit: "count", Probe: "agents"},
+		},
+		Run: run,
+	}}
+}
+
+// A window in a parallel group is of the step's own operations: a fast neighbour does
+// not make a slow step fast.
+func TestWindowsBesideOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cat := worked(func(ctx context.Context, env *Env) error {
+			driven, err := env.Drive(ctx, Load{Workers: 1, For: 3 * time.Second}, func(ctx context.Context, _ Op) error {
+				Sleep(ctx, env.Params.Duration("takes"))
+				return nil
+			})
+			env.Value("rate", driven.PerSecond())
+			env.Latency("time_ms", driven.Latency)
+			env.Value("alive", 0)
+			return err
+		})
+		_, r := collect(context.Background(), t, Engine{Baselines: verdict.Baselines{}}.Source(planOf(t, cat, scenarioOf(`  - parallel:
+      - {measure: work, name: slow, with: {takes: 10ms}, thresholds: {rate: {is: '>= 500', window: 1s}, time_ms.p99: {is: '< 5', window: 1s}}}
+      - {measure: work, name: fast, with: {takes: 1ms}, thresholds: {rate: {is: '>= 500', window: 1s}, time_ms.p99: {is: '< 5', window: 1s}}}
+`))))
+		slow, fast := r.Scenarios[0].Steps[0], r.Scenarios[0].Steps[1]
+		for _, held := range slow.Thresholds {
+			if held.OK || held.Actual == nil || *held.Actual > 110 || *held.Actual < 9 {
+				t.Errorf("slow: %s is %v in the worst window, ok %v", held.Metric, value(held.Actual), held.OK)
+			}
+		}
+		for _, held := range fast.Thresholds {
+			if !held.OK {
+				t.Errorf("fast: %s is %v in the worst window", held.Metric, value(held.Actual))
+			}
+		}
+	})
+}
+
+func value(v *float64) any {
+	if v == nil {
+		return nil
+	}
+	return *v
+}
+
+// A stall is in the windows that it lies in, also in those in which nothing ended.
+func TestWindowsOfAStall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cat := worked(func(ctx context.Context, env *Env) error {
+			driven, err := env.Drive(ctx, Load{Workers: 1, For: 4 * time.Second}, func(ctx context.Context, op Op) error {
+				if op.N == 1000 {
+					Sleep(ctx, 900*time.Millisecond)
+				}
+				Sleep(ctx, time.Millisecond)
+				return nil
+			})
+			env.Value("rate", driven.PerSecond())
+			env.Latency("time_ms", driven.Latency)
+			env.Value("alive", 0)
+			return err
+		})
+		_, r := collect(context.Background(), t, Engine{Baselines: verdict.Baselines{}}.Source(planOf(t, cat,
+			scenarioOf("  - {measure: work, thresholds: {time_ms.p50: {is: '< 5', window: 300ms}, rate: {is: '> 500', window: 300ms}}}\n"))))
+		for _, held := range r.Scenarios[0].Steps[0].Thresholds {
+			if want := map[string]float64{"time_ms.p50": 800, "rate": 0}[held.Metric]; held.OK || held.Actual == nil || *held.Actual < want || *held.Actual > want+110 {
+				t.Errorf("%s is %v in the worst window, ok %v; want about %v", held.Metric, value(held.Actual), held.OK, want)
+			}
+		}
+	})
+}
+
+// What cannot be told apart from what other steps do cannot have a window beside them.
+func TestWindowsThatCannotBe(t *testing.T) {
+	_, err := Parse(worked(nil), nil, Document{File: "f", Source: []byte(scenarioOf(`  - parallel:
+      - {measure: work, name: a, thresholds: {alive: {is: '> 5', window: 1s}}}
+      - {measure: work, name: b}
+`))})
+	if err == nil || err.Error() != "f:6:66: alive: beside other steps it cannot be told whose it is; leave the window out" {
+		t.Errorf("got %v", err)
+	}
+}
