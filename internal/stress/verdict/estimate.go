@@ -64,10 +64,10 @@ const leastReadings = 3
 
 // poolGrowth is the median of the slopes between all pairs of readings (Theil–Sen)
 // of the same repetition, as the growth over one repetition's length and a share of
-// its median, or as the growth with each operation. The bounds are those of Sen (1968), with the variances of Kendall's S
-// added up over the repetitions as in the seasonal and regional tests of Hirsch and
-// others. Of so few readings that no ranks are that sure, they are those of a straight
-// line with normal errors, if these are wider.
+// its median, or as the growth with each operation. The bounds are those of Sen (1968),
+// with the variances of Kendall's S added up over the repetitions as in the seasonal and
+// regional tests of Hirsch and others. Of so few readings that no ranks are that sure,
+// they are those of a straight line with normal errors, if these are wider.
 func poolGrowth(estimates []Estimate) (float64, report.Interval, bool) {
 	var slopes []float64
 	var line straightLine
@@ -88,11 +88,11 @@ func poolGrowth(estimates []Estimate) (float64, report.Interval, bool) {
 			}
 		}
 		variance += n * (n - 1) * (2*n + 5) / 18
-		places, shares := make([]float64, len(e.Readings)), make([]float64, len(e.Readings))
+		places, scaled := make([]float64, len(e.Readings)), make([]float64, len(e.Readings))
 		for i, v := range e.Readings {
-			places[i], shares[i] = float64(i)/(n-1), v/middle
+			places[i], scaled[i] = float64(i), v*scale
 		}
-		line.add(places, shares)
+		line.add(places, scaled)
 	}
 	slices.Sort(slopes)
 	n := float64(len(slopes))

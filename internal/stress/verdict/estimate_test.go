@@ -165,6 +165,7 @@ func TestPoolExactly(t *testing.T) {
 		want      float64
 	}{
 		"a line":              {[]Estimate{{Readings: []float64{90, 95, 100, 105, 110}}}, 0.2},
+		"bytes an operation":  {[]Estimate{{Readings: []float64{1e6, 1.064e6, 1.128e6}, Per: 1000}, {Readings: []float64{5e6, 5.064e6, 5.128e6}, Per: 1000}}, 64},
 		"no growth":           {[]Estimate{{Readings: []float64{7, 7, 7}}}, 0},
 		"a third less":        {[]Estimate{{First: []float64{30, 30}, Last: []float64{20, 20}}}, 1.0 / 3},
 		"nothing in the end":  {[]Estimate{{First: []float64{30, 30}, Last: []float64{0, 0}}}, 1},

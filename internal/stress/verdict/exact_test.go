@@ -167,6 +167,7 @@ c:
   time_ms: {better: lower, floors: [{of: timer, share: 20, at: {agents: 10, mode: fast}}]}
   memory: {better: lower, floors: [{of: entry_bytes, share: 3}]}
   memory_mb: {better: lower, floors: [{of: entry_bytes, share: 1e6}]}
+  enough: {better: higher, floors: [{of: timer, share: 1, at: {mode: fast}, from: {agents: 100}}]}
   ratio:  {better: lower, floors: [{of: allocation, share: 2}]}
 `
 
@@ -189,6 +190,11 @@ func TestFloors(t *testing.T) {
 		"bytes":                                {"memory", "bytes", nil, 480},
 		"megabytes":                            {"memory_mb", "MB", nil, 160},
 		"any other unit is that of the work":   {"ratio", "ratio", nil, 50},
+		"at least so many":                     {"enough", "1/s", map[string]any{"agents": 100, "mode": "fast"}, 1e6},
+		"more than that":                       {"enough", "1/s", map[string]any{"agents": 1e6, "mode": "fast"}, 1e6},
+		"fewer":                                {"enough", "1/s", map[string]any{"agents": 99, "mode": "fast"}, 0},
+		"not a number":                         {"enough", "1/s", map[string]any{"agents": "many", "mode": "fast"}, 0},
+		"not there":                            {"enough", "1/s", map[string]any{"mode": "fast"}, 0},
 		"no such metric":                       {"nothing", "ms", nil, 0},
 	} {
 		f, _, ok := b.floorOf("c", c.metric, c.params)
@@ -241,7 +247,7 @@ func TestJudgeFloor(t *testing.T) {
 		"a busy machine passes": {250_001.0, "c", map[string]float64{"hand_over": 200}, busy, nil, report.StatusExceed, report.Pass, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			step := measured("c", map[string]report.Metric{"rate": metric(c.value, "1/s")})
+			step := measured("c", map[string]report.Metric{"rate": ofThree(c.value)})
 			step.Params, step.Reference, step.Probes = map[string]any{"agents": 10}, c.reference, c.probes
 			got := Judge(step, Against{Baselines: b, Tolerance: 0.2, Floors: c.floors, Thresholds: c.thresholds, CPUs: 2})
 			m := got.Metrics["rate"]
@@ -249,6 +255,35 @@ func TestJudgeFloor(t *testing.T) {
 				t.Errorf("%s, %+v", got.Verdict, m)
 			}
 		})
+	}
+}
+
+// ofThree is a rate of three repetitions, which a floor takes.
+func ofThree(value any) report.Metric {
+	m := metric(value, "1/s")
+	if v, ok := value.(float64); ok {
+		m.Samples = []float64{v, v, v}
+	} else {
+		m.Samples, m.MissingIn = []float64{1, 1}, []int{3}
+	}
+	return m
+}
+
+// TestFloorTakesRepetitions holds no metric against a floor of which there are fewer
+// repetitions than tell.
+func TestFloorTakesRepetitions(t *testing.T) {
+	b := tableOf(t, floors)
+	for n := range 5 {
+		m := metric(200.0, "1/s") // the baseline is far below the floor
+		for range n {
+			m.Samples = append(m.Samples, 200)
+		}
+		step := measured("c", map[string]report.Metric{"rate": m})
+		step.Reference = map[string]float64{"hand_over": 200}
+		got := Judge(step, Against{Baselines: b, Tolerance: 0.2, Floors: "c"}).Metrics["rate"]
+		if (got.Floor != nil) != (n >= leastRepetitions) {
+			t.Errorf("%d repetitions: %+v", n, got)
+		}
 	}
 }
 
@@ -385,11 +420,58 @@ func TestNearTheBest(t *testing.T) {
 		"not a figure":   {0.0, "c", map[string]float64{"rate": 2}, 0},
 		"nothing at all": {500_000.0, "c", map[string]float64{"rate": 0}, 0},
 	} {
-		step := measured("c", map[string]report.Metric{"rate": metric(c.value, "1/s")})
+		step := measured("c", map[string]report.Metric{"rate": ofThree(c.value)})
 		step.Params, step.Reference = map[string]any{"agents": 10}, map[string]float64{"hand_over": 200}
 		m := Judge(step, Against{Baselines: b, Tolerance: 0.2, Floors: c.floors, Best: c.best}).Metrics["rate"]
 		if (m.OfBest == nil) != (c.want == 0) || m.OfBest != nil && math.Abs(*m.OfBest-c.want) > 1e-12 {
 			t.Errorf("%s: %v, want %v", name, m.OfBest, c.want)
+		}
+	}
+}
+
+// TestJudgeTimed judges conditions that time decides: where other programs took the
+// processors, one that is not met is undecided, and what was counted by itself is not.
+func TestJudgeTimed(t *testing.T) {
+	busy := map[string]report.Probe{"host_cpu_percent": {Mean: 100}, "cpu_percent": {Mean: 100}}
+	for name, c := range map[string]struct {
+		late, lost float64
+		probes     map[string]report.Probe
+		before     report.Verdict
+		want       report.Verdict
+	}{
+		"met, busy":                    {0, 0, busy, "", report.Pass},
+		"late on a quiet machine":      {3, 0, nil, "", report.Fail},
+		"late on a busy machine":       {3, 0, busy, "", report.Inconclusive},
+		"lost on a busy machine":       {0, 1, busy, "", report.Fail},
+		"late, and the load was too":   {3, 0, busy, report.Inconclusive, report.Inconclusive},
+		"lost, though the load lagged": {0, 1, busy, report.Inconclusive, report.Fail},
+	} {
+		step := measured("", map[string]report.Metric{"late": {Value: c.late, Unit: "count"}, "lost": {Value: c.lost, Unit: "count"}})
+		step.Probes, step.Verdict = c.probes, c.before
+		exact := conditions(t, map[string]string{"late": "== 0", "lost": "== 0"})
+		exact["late"] = Exact{Condition: exact["late"].Condition, Timed: true}
+		if got := Judge(step, Against{Exact: exact, CPUs: 2}); got.Verdict != c.want {
+			t.Errorf("%s: %s, %+v", name, got.Verdict, got.Metrics["late"])
+		}
+	}
+}
+
+// TestUndecidedBool keeps what is told of a bool that depends on an estimate: it is
+// neither yes nor no within its noise, whether it must be yes or not.
+func TestUndecidedBool(t *testing.T) {
+	for _, said := range []bool{true, false} {
+		stable := report.Metric{Value: said, Unit: "bool", Undecided: "depends on whether growth is beyond 0.1"}
+		for name, exact := range map[string]map[string]Exact{"held": conditions(t, map[string]string{"stable": "== true"}), "not held": nil} {
+			got := Judge(measured("", map[string]report.Metric{"stable": stable, "other": metric(1.0, "ratio")}), Against{
+				Exact: exact, Thresholds: []Threshold{{Metric: "other", Condition: Condition{"==", 1}}},
+			})
+			if m := got.Metrics["stable"]; m.Undecided != stable.Undecided || got.Verdict != report.Inconclusive {
+				t.Errorf("%v, %s: %s, %+v", said, name, got.Verdict, m)
+			}
+		}
+		got := Judge(measured("", map[string]report.Metric{"stable": stable}), Against{Thresholds: []Threshold{{Metric: "stable", Condition: Condition{"==", 0}}}})
+		if m := got.Metrics["stable"]; m.Undecided != "" {
+			t.Errorf("relaxed: %+v", m)
 		}
 	}
 }

@@ -89,7 +89,7 @@ func Judge(step report.Step, against Against) report.Step {
 // such as a lost event. That is so however busy the machine was.
 func countedWrong(step report.Step) bool {
 	for _, m := range step.Metrics {
-		if v, ok := number(m.Value); ok && v > 0 && m.Must == "== 0" && m.Status == report.StatusFail {
+		if v, ok := number(m.Value); ok && v > 0 && m.Must == "== 0" && m.Status == report.StatusFail && m.Undecided == "" {
 			return true
 		}
 	}
@@ -179,12 +179,12 @@ func judgeMetrics(step report.Step, against Against) map[string]report.Metric {
 		addStatistic(judged, name)
 	}
 	for name, m := range judged {
-		m.Baseline, m.Tolerance, m.Deviation, m.Floor, m.Must = nil, nil, nil, nil, ""
+		m.Baseline, m.Tolerance, m.Deviation, m.Floor, m.Must, m.OfBest = nil, nil, nil, nil, "", nil
 		// That of a bool comes from the estimate that it depends on.
 		if m.Unit != "bool" || relaxed(name, against) {
 			m.Undecided = ""
 		}
-		m.Status, m.OfBest = report.StatusInfo, nil
+		m.Status = report.StatusInfo
 		if b, ok := baselines[name]; ok {
 			m = HoldMetric(m, b, against.Tolerance)
 		}
@@ -258,7 +258,10 @@ func holdExact(m report.Metric, c Condition) report.Metric {
 	switch met := ok && c.Holds(v); {
 	case !met:
 		// Whatever explains a missed baseline or floor explains nothing of this.
-		m.Status, m.Undecided = report.StatusFail, ""
+		m.Status = report.StatusFail
+		if m.Unit != "bool" { // of which it is the estimate that it depends on
+			m.Undecided = ""
+		}
 	case m.Status == report.StatusInfo:
 		m.Status = report.StatusPass
 	}
