@@ -243,6 +243,9 @@ func (d *Driver) Drive(ctx context.Context, op func(context.Context, Op) error) 
 	e.operations.Add(driven.Operations)
 	e.driven.Add(driven.Operations)
 	e.mu.Unlock()
+	if driven.Blame.Culprit == SystemCulprit && !d.load.MayLag {
+		e.Note("the load generator was late because of the system under test: "+driven.Blame.String(), 1)
+	}
 	if driven.Undelivered() && !d.load.MayLag {
 		e.Inconclusive(driven.Blame.String())
 	}

@@ -299,7 +299,7 @@ func carryEvents(_ context.Context, env *stress.Env) (probe, error) {
 			return probed{}, err
 		}
 		result, err := group.close(ctx, env, published{driven.Succeeded, driven.Failed}, 0)
-		result.latency, result.lagged = recorder.Total(), driven.Lagged()
+		result.latency, result.lagged = recorder.Total(), driven.Undelivered()
 		result.due, result.done = driven.Attempted*int64(len(group.all)), group.all.distinct()
 		return result, err
 	}, nil
@@ -360,7 +360,7 @@ func carryLoad(ctx context.Context, env *stress.Env) (probe, error) {
 			return probed{}, err
 		}
 		result, err := group.close(ctx, env, published{w.sent.Load() - sent, w.unsent.Load() - unsent}, w.actions.Load()-actions)
-		result.latency, result.lagged, result.due, result.done = driven.Latency, driven.Lagged(), driven.Attempted, driven.Succeeded
+		result.latency, result.lagged, result.due, result.done = driven.Latency, driven.Undelivered(), driven.Attempted, driven.Succeeded
 		return result, err
 	}, nil
 }

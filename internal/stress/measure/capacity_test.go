@@ -27,7 +27,7 @@ func carrying(open func(ctx context.Context, env *stress.Env) (probe, error)) st
 func working(env *stress.Env, op func(ctx context.Context, op stress.Op) error) probe {
 	return func(ctx context.Context, stage stress.Stage) (probed, error) {
 		driven, err := env.Drive(ctx, stress.Load{Workers: capacityWorkers, Stages: []stress.Stage{stage}, MayLag: true}, op)
-		return probed{latency: driven.Latency, due: driven.Attempted, done: driven.Succeeded, lagged: driven.Lagged()}, err
+		return probed{latency: driven.Latency, due: driven.Attempted, done: driven.Succeeded, lagged: driven.Undelivered()}, err
 	}
 }
 

@@ -65,6 +65,7 @@ func measureThroughput(ctx context.Context, env *stress.Env, wrap handlerWrap) e
 	if err != nil {
 		return err
 	}
+	all.supply(env)
 	events := env.Count(p.Int("events"))
 	data, from := make(payloads, events), make(publishers, p.Int("publishers"))
 	w := newWitness(env, system)
@@ -181,6 +182,7 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 	if err != nil {
 		return err
 	}
+	all.supply(env)
 	memory := liveHeap()
 	w := newWitness(env, system)
 	watch := &backlogWatch{all: all}

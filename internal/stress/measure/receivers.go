@@ -295,6 +295,13 @@ func (all receivers) disorder() int64 {
 	return all.total(func(r *receiver) int64 { return r.disorder.Load() })
 }
 
+// supply has windows look at the deliveries to these subscribers, and not at those of
+// other steps.
+func (all receivers) supply(env *stress.Env) {
+	env.Supply(stress.DeliveredRate, all.delivered)
+	env.Supply(stress.EventsDropped, all.dropped)
+}
+
 // dropped is how many deliveries the bus says that it dropped.
 func (all receivers) dropped() int64 { return all.total((*receiver).dropped) }
 
