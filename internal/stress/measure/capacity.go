@@ -26,9 +26,9 @@ const (
 	// none of them is held, the machine was busy with something else, and decided
 	// more than the system did. Then all is searched anew, searches times in all.
 	againTries, againHeld, stepsDown, searches = 3, 2, 4, 2
-	// maxCapacityProbes ends a search that a machine with many hiccups keeps
-	// from ending.
-	maxCapacityProbes = 60
+	// maxCapacityProbes ends the searches of a repetition that a machine with many
+	// hiccups keeps from ending.
+	maxCapacityProbes = 40
 	// leastCapacity is the rate below which the search gives up, per second.
 	leastCapacity = 1
 	// capacityWorkers is how many operations may be under way at once.
@@ -151,8 +151,10 @@ func measureCapacity(ctx context.Context, env *stress.Env, c carrier) error {
 	}
 	highest, settled := 0.0, false
 	for range searches {
-		last := probes + maxCapacityProbes
-		if highest, err = s.run(try, func() bool { return probes >= last }); err != nil || highest == 0 {
+		if probes >= maxCapacityProbes {
+			break
+		}
+		if highest, err = s.run(try, func() bool { return probes >= maxCapacityProbes }); err != nil || highest == 0 {
 			break
 		}
 		if highest, settled, err = s.settle(highest, try); err != nil || settled {
