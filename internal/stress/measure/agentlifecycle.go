@@ -56,7 +56,7 @@ func agentLifecycle() *stress.Measurement {
 				Doc:   "Theil–Sen slope of the same readings / cycles between two of them: what each agent leaves behind. Reported for at least 10,000 cycles; fewer say nothing.",
 			},
 			{Name: "performance_degradation", Unit: "ratio", Better: report.Lower, Must: "<= 0.3", Given: func(p stress.Params) bool { return p.Int("cycles") >= cyclesForMemory }, Doc: "1 − rate of the last quarter / of the first, of three parts each; 0 if it is not below. The rate of a part is the median of 32 within it, so that other programs do not sway it. Reported for at least 10,000 cycles; the rates of fewer are noise."},
-			never("registration_errors", "Differences between the registry and the agents that live, while 60 agents of several types and capabilities are started, stopped and killed after the cycles: by id, type, capability, node, and in the list of all."),
+			never("registration_errors", "Differences between the registry and the agents that live, while 150 agents of several types and capabilities are started, stopped and killed after the cycles: by id, type, capability, node, and in the list of all."),
 			telemetryMismatches(),
 		}, leakMetrics()...),
 		Estimate: func(p stress.Params) time.Duration {

@@ -53,15 +53,9 @@ func probeTimeouts(ctx context.Context, env *stress.Env, wrong *violations) erro
 	for i := range n {
 		id, action, params, release := ids[0], "sleep", any(mabeam.Params{"for": (100 * timeout).String()}), func() {}
 		if i%2 == 1 {
-			h := &blocker{make(chan struct{}), make(chan struct{})}
+			h := newBlocker(timeout + settleWithin)
 			id, action, params = stuck, "block", h
-			// A system that waits for the action, whatever the deadline, must not wait for ever.
-			released := time.AfterFunc(timeout+settleWithin, func() { close(h.release) })
-			release = func() {
-				if released.Stop() {
-					close(h.release)
-				}
-			}
+			release = func() { close(h.release) }
 		}
 		limited, cancel := context.WithTimeout(ctx, timeout)
 		_, err := env.System().Execute(limited, id, action, params)

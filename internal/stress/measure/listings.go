@@ -10,7 +10,7 @@ import (
 )
 
 // listingAgents is how many agents checkListings works with.
-const listingAgents = 60
+const listingAgents = 150
 
 // A population is the agents of a system that live as far as a measurement knows,
 // with the specs that they were started with.

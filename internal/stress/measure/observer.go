@@ -28,8 +28,16 @@ type observer struct {
 // errObserved is what the action fail returns.
 var errObserved = errors.New("fails on purpose")
 
-// A blocker keeps an observer busy.
-type blocker struct{ entered, release chan struct{} }
+// A blocker keeps an observer busy until it is released, and no longer than within: a
+// caller may wait for it although its deadline has passed.
+type blocker struct {
+	entered, release chan struct{}
+	within           time.Duration
+}
+
+func newBlocker(within time.Duration) *blocker {
+	return &blocker{entered: make(chan struct{}), release: make(chan struct{}), within: within}
+}
 
 // enter notices callbacks that run at once; the caller defers what it returns.
 func (o *observer) enter() (leave func()) {
@@ -69,7 +77,12 @@ func (o *observer) HandleAction(_ context.Context, _ *mabeam.Agent, action strin
 	case "block":
 		h := params.(*blocker)
 		close(h.entered)
-		<-h.release
+		end := time.NewTimer(h.within)
+		defer end.Stop()
+		select {
+		case <-h.release:
+		case <-end.C:
+		}
 		return nil, nil
 	case "fail":
 		return nil, errObserved
@@ -147,7 +160,7 @@ func (o *observation) ask(ctx context.Context, id, action string, params any) (a
 // block keeps an observer busy until release is called. It says false if the observer
 // does not begin.
 func (o *observation) block(ctx context.Context, id string) (release func(), ok bool) {
-	h := &blocker{make(chan struct{}), make(chan struct{})}
+	h := newBlocker(2 * settleWithin)
 	release = sync.OnceFunc(func() { close(h.release) })
 	limited, cancel := context.WithTimeout(ctx, settleWithin)
 	defer cancel()
