@@ -217,17 +217,7 @@ func (s *Step) exact() map[string]verdict.Exact {
 		if err != nil {
 			panic(err) // the catalogue is part of the program, and a test reads it
 		}
-		conditions[m.Name] = verdict.Exact{Condition: c, Timed: m.Timed}
+		conditions[m.Name] = verdict.Exact{Condition: c, Timed: m.Timed || m.Bound != nil && m.Bound.Least > 0}
 	}
 	return conditions
-}
-
-// timed are the metrics that are true only while an estimate of speed is large enough.
-func (s *Step) timed() (names []string) {
-	for _, m := range s.Measurement.Metrics {
-		if m.Bound != nil && m.Bound.Least > 0 {
-			names = append(names, m.Name)
-		}
-	}
-	return names
 }

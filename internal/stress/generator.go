@@ -80,9 +80,7 @@ func (g *generator) claim(ctx context.Context, w *worker, free time.Time) (n int
 	if now.Sub(g.pace.origin) > g.pace.elapsed+drainFor {
 		// These were never begun: the system was too slow, unless a worker was
 		// free in time.
-		left := int64(g.pace.count() - g.next)
-		g.next = g.pace.count()
-		w.cell.dropped.Add(left)
+		left := g.miss(w, now)
 		if g.freeSince.Before(due) {
 			g.counters.late.Add(left)
 		}
@@ -110,6 +108,24 @@ func (g *generator) claim(ctx context.Context, w *worker, free time.Time) (n int
 		g.counters.late.Add(1)
 	}
 	return n, due, true
+}
+
+// miss gives up the operations that are left, and returns how many they are. They
+// count as dropped, and in the latencies for as long as they have been due: without
+// them the latencies of a load that collapses would end where the load was given up.
+func (g *generator) miss(w *worker, now time.Time) (left int64) {
+	count := g.pace.count()
+	left = int64(count - g.next)
+	w.cell.dropped.Add(left)
+	step := 1 + int(left)/mostAges
+	for ; g.next < count; g.next += step {
+		if w.missed != nil {
+			at, _ := g.pace.due(g.next)
+			w.missed.recordTimes(now.Sub(g.pace.origin.Add(at)), int64(min(step, count-g.next)))
+		}
+	}
+	g.next = count
+	return left
 }
 
 // await waits until the next operation is due, for the worker that is inside. It

@@ -264,11 +264,11 @@ func TestGeneratorIsNotBlamedForAStall(t *testing.T) {
 	})
 }
 
-// What could not be begun because every worker was stuck is counted as
-// dropped.
+// What could not be begun because every worker was stuck is counted as dropped, and
+// in the latencies for as long as it had been due.
 func TestOpenLoadCountsWhatWasNeverBegun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, c, _ := driveAll(context.Background(), Load{Workers: 10, Stages: []Stage{{Rate: 100, For: time.Second}}},
+		h, c, _ := driveAll(context.Background(), Load{Workers: 10, Stages: []Stage{{Rate: 100, For: time.Second}}},
 			func(context.Context, Op) error {
 				time.Sleep(10 * time.Second)
 				return nil
@@ -279,6 +279,15 @@ func TestOpenLoadCountsWhatWasNeverBegun(t *testing.T) {
 		}
 		if c.late.Load() != 0 {
 			t.Errorf("the generator takes the blame for %d", c.late.Load())
+		}
+		// Ten took 10 s. The others were due at 100 to 990 ms, and were given up
+		// when the first worker was free, at 10 s.
+		mean := (10*10*time.Second + 90*10*time.Second - 90*545*time.Millisecond) / 100
+		if h.Count() != 100 || h.min != 9010*time.Millisecond || h.max != 10*time.Second || (h.Mean()-mean).Abs() > time.Microsecond {
+			t.Errorf("%d latencies from %v to %v, mean %v, want 100 with mean %v", h.Count(), h.min, h.max, h.Mean(), mean)
+		}
+		if p50, want := h.Quantile(0.5), 9500*time.Millisecond; (p50 - want).Abs() > want/100 {
+			t.Errorf("p50 %v, want %v", p50, want)
 		}
 	})
 }

@@ -50,12 +50,12 @@ type worker struct {
 func newWorkers(l Load, r *Recorder) []worker {
 	workers := make([]worker, l.Workers)
 	var missed *Shard
-	if r != nil && l.Recorder != nil {
+	if r != nil && l.Recorder != nil && len(l.Stages) > 0 {
 		missed = r.Shard()
 	}
 	for i := range workers {
 		w := &workers[i]
-		w.id, w.missed = i, missed
+		w.id, w.missed, w.base = i, missed, time.Now()
 		if r != nil && l.Recorder == nil {
 			w.shard = r.Shard()
 			w.missed = w.shard

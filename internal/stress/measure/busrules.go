@@ -27,7 +27,8 @@ func checkRules(ctx context.Context, env *stress.Env) {
 	}
 	check("a publisher waits for a subscriber of policy block, in order, and what it gives up is counted", checkBlocking(ctx, env))
 	check("nothing comes after Unsubscribe", checkUnsubscribe(ctx, bus))
-	if exact { // others publish at the same time
+	if exact { // others publish, and allocate, at the same time
+		check("nothing is kept of a subscription that has ended", checkForgotten(bus))
 		check("the history has the newest events, in order, and no more than it keeps", checkHistory(ctx, env))
 	}
 	env.Value("bus_rules_broken", float64(broken))
@@ -253,6 +254,56 @@ func checkUnsubscribe(ctx context.Context, bus *mabeam.Bus) error {
 		}
 		if !received(i, want) {
 			return fmt.Errorf("subscriber %d received %v, want 0 to %d", i+1, got[i].received(), want-1)
+		}
+	}
+	return nil
+}
+
+// checkForgotten ends many subscriptions: to different patterns, one after the other to
+// a pattern that matches a known type, and many at once to that type. What is kept of
+// one is more than a hundred bytes.
+func checkForgotten(bus *mabeam.Bus) error {
+	const eventType, subscriptions, most = "rule.forgotten", 1000, 100_000 + memoryNoise
+	ignore := func(context.Context, mabeam.Event) {}
+	var open []*mabeam.Subscription
+	subscribe := func(join func(string, func(context.Context, mabeam.Event), mabeam.SubscribeOptions) (*mabeam.Subscription, error), topic string) error {
+		s, err := join(topic, ignore, mabeam.SubscribeOptions{})
+		if err == nil {
+			open = append(open, s)
+		}
+		return err
+	}
+	unsubscribe := func() {
+		for _, s := range open {
+			s.Unsubscribe()
+		}
+		clear(open)
+		open = open[:0]
+	}
+	for _, kind := range []struct {
+		name      string
+		subscribe func(i int) error
+	}{
+		{"one type", func(int) error { return subscribe(bus.Subscribe, eventType) }},
+		{"different patterns", func(i int) error { return subscribe(bus.SubscribePattern, fmt.Sprintf("%s.%d.*", eventType, i)) }},
+		{"a pattern, one after the other", func(int) error {
+			unsubscribe()
+			return subscribe(bus.SubscribePattern, eventType+"*")
+		}},
+	} {
+		kept := 0.0
+		for range 2 { // the first time fills what is kept for reuse
+			before := liveBytes()
+			for i := range subscriptions {
+				if err := kind.subscribe(i); err != nil {
+					return err
+				}
+			}
+			unsubscribe()
+			kept = liveBytes() - before
+		}
+		if kept > most {
+			return fmt.Errorf("%d subscriptions to %s left %.0f bytes", subscriptions, kind.name, kept)
 		}
 	}
 	return nil

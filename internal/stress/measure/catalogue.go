@@ -81,11 +81,6 @@ func startAgents(ctx context.Context, system *mabeam.System, agentType string, n
 	return startEach(ctx, system, n, func() mabeam.Spec { return agentSpec(agentType) })
 }
 
-// startTargets starts n agents of a type that the step's faults can hit.
-func startTargets(ctx context.Context, env *stress.Env, agentType string, n int) ([]string, error) {
-	return startEach(ctx, env.System(), n, func() mabeam.Spec { return env.Agent(agentSpec(agentType)) })
-}
-
 func startEach(ctx context.Context, system *mabeam.System, n int, spec func() mabeam.Spec) ([]string, error) {
 	ids := make([]string, n)
 	for i := range ids {

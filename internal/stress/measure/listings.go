@@ -85,13 +85,17 @@ func checkListings(ctx context.Context, env *stress.Env, v *violations, spec fun
 	system := env.System()
 	living, ended := population{}, population{}
 	order := make([]string, 0, listingAgents)
-	for i := range listingAgents {
+	n := listingAgents
+	if limit := env.Options().MaxAgents; limit > 0 {
+		n = min(n, limit)
+	}
+	for i := range n {
 		s := spec()
 		s.Type = fmt.Sprintf("listed-%d", i%3)
 		s.Capabilities = []string{"listed", fmt.Sprintf("listed-%d", i%4)}
 		id, err := system.StartAgent(ctx, s)
 		if err != nil {
-			return fmt.Errorf("start agent %d of %d to be listed: %w", i+1, listingAgents, err)
+			return fmt.Errorf("start agent %d of %d to be listed: %w", i+1, n, err)
 		}
 		living[id] = s
 		order = append(order, id)

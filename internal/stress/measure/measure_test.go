@@ -56,7 +56,7 @@ title: Smoke
 steps:
   - {measure: agent-creation, with: {agents: 1000}, repeat: 2}
   - {measure: agent-action}
-  - {measure: agent-lifecycle, with: {cycles: 5000}}
+  - {measure: agent-lifecycle, with: {cycles: 12000}}
   - {measure: system-startup, with: {fail_component: event_bus}}
   - {measure: memory-efficiency}
   - {measure: event-throughput}

@@ -25,7 +25,7 @@ func messageMetrics() []stress.Metric {
 // tellSenders is how many tell an agent at once.
 const tellSenders = 4
 
-// checkTells has several senders tell one agent, with signals in between.
+// checkTells has several senders tell one agent, with signals and calls in between.
 func checkTells(ctx context.Context, env *stress.Env) error {
 	probes := env.Params.Int("tell_probes")
 	if probes == 0 {
@@ -45,6 +45,12 @@ func checkTells(ctx context.Context, env *stress.Env) error {
 				}
 			})
 		}
+		senders.Go(func() { // and one who waits for answers
+			for range probes / tellSenders {
+				_, _ = o.system.Execute(ctx, o.ids[0], "sync", nil)                        // through the mailbox, if that has room
+				_, _ = o.system.Execute(context.WithoutCancel(ctx), o.ids[0], "sync", nil) // or at once, if the agent is idle
+			}
+		})
 		senders.Wait()
 		lost.expect(o.sync(ctx, o.ids[0]), "an agent that was told actions did not answer")
 		got := make([][]int, tellSenders)

@@ -36,11 +36,11 @@ func doubt(m report.Metric, step report.Step, cpus int) report.Metric {
 	return m
 }
 
-// doubtTimed says of a bool that depends on how fast the machine was, and is false,
-// that other programs may have made it so.
+// doubtTimed says of a metric that is not as it must be, and depends on how fast the
+// machine was, that other programs may have made it so.
 func doubtTimed(m report.Metric, step report.Step, cpus int) report.Metric {
-	if taken, disturbed := disturbed(step, cpus); m.Value == false && disturbed {
-		m.Undecided = fmt.Sprintf("is no, while other programs took %s of the machine: run it again without them", report.Percent(taken))
+	if taken, disturbed := disturbed(step, cpus); m.Status == report.StatusFail && disturbed {
+		m.Undecided = fmt.Sprintf("is %s, while other programs took %s of the machine: run it again without them", m.Text(), report.Percent(taken))
 	}
 	return m
 }

@@ -31,9 +31,6 @@ type Against struct {
 	// Series are what the probes of windowed thresholds showed, by the
 	// threshold's metric and in its unit, one series a repetition.
 	Series map[string][]Series
-	// Timed are the bools that other programs can make false, as they depend on how
-	// fast the machine was.
-	Timed []string
 	// Inconclusive is why the step is, if it is.
 	Inconclusive string
 	// Known is what explains a failure and was known before; it is told before all
@@ -198,12 +195,9 @@ func judgeMetrics(step report.Step, against Against) map[string]report.Metric {
 		m = doubt(m, step, against.CPUs)
 		if c, ok := against.Exact[name]; ok && !relaxed(name, against) {
 			m = holdExact(m, c.Condition)
-			if taken, ok := disturbed(step, against.CPUs); ok && c.Timed && m.Status == report.StatusFail {
-				m.Undecided = fmt.Sprintf("is not as it must be, %s, while other programs took %s of the machine: run it again without them", report.InUnit(m.Must, m.Unit), report.Percent(taken))
+			if c.Timed {
+				m = doubtTimed(m, step, against.CPUs)
 			}
-		}
-		if slices.Contains(against.Timed, name) && !relaxed(name, against) {
-			m = doubtTimed(m, step, against.CPUs)
 		}
 		judged[name] = m
 	}

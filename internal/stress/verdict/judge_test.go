@@ -122,7 +122,11 @@ func measured(component string, metrics map[string]report.Metric) report.Step {
 }
 
 func metric(value any, unit string) report.Metric {
-	return report.Metric{Value: value, Unit: unit, Better: report.Higher}
+	m := report.Metric{Value: value, Unit: unit, Better: report.Higher}
+	if v, ok := value.(float64); ok {
+		m.Samples = []float64{v, v, v}
+	}
+	return m
 }
 
 func TestJudge(t *testing.T) {

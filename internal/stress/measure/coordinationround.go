@@ -1,0 +1,252 @@
+package measure
+
+import (
+	"context"
+	"errors"
+
+	mabeam "mabeam-top/internal/runtime"
+)
+
+// A coordinator is the part of the runtime that lets agents coordinate, so that tests
+// can replace it by one whose results are wrong.
+type coordinator interface {
+	Request(context.Context, mabeam.Message) (mabeam.Message, error)
+	Gather(ctx context.Context, ids []string, action string, params any) (mabeam.Answers, error)
+	Pipeline(ctx context.Context, ids []string, action string, params any) (any, error)
+	Barrier(ctx context.Context, ids []string, params any) (mabeam.BarrierResult, error)
+	Vote(ctx context.Context, members []string, proposal any) (mabeam.VoteResult, error)
+	Elect(ctx context.Context, candidates []string, params any) (mabeam.ElectionResult, error)
+	Auction(ctx context.Context, bidders []string, lot any) (mabeam.AuctionResult, error)
+	RunScript(ctx context.Context, ids []string, steps []mabeam.Step, mode mabeam.ScriptMode) ([]mabeam.StepResult, error)
+}
+
+// A wrongResult is an error that says what is wrong with the result of an operation.
+type wrongResult string
+
+func (w wrongResult) Error() string { return string(w) }
+
+const (
+	errWrongAnswer = wrongResult("an answer is wrong")
+	errWrongAgents = wrongResult("the answers are not one of each agent, in their order")
+	errDeadAnswer  = wrongResult("an agent that has failed is said to have answered")
+	errWrongCount  = wrongResult("the votes, or the winner, are not what the agents voted for")
+	errWrongWinner = wrongResult("another agent won than the best of those that answered, or for another price")
+	errEarly       = wrongResult("agents were released before all had arrived")
+	errNotReleased = wrongResult("not each agent arrived and was released once")
+)
+
+var (
+	errIncomplete = errors.New("not all agents answered")
+	errNoMajority = errors.New("no majority, although most agents are well and vote for the same")
+	errNobody     = errors.New("nobody answered")
+)
+
+// round carries out one operation, and returns who did not answer. An error
+// says that the operation failed.
+func (t *team) round(ctx context.Context, kind string, n int) (mabeam.Answers, error) {
+	switch kind {
+	case "simple":
+		return t.request(ctx, n)
+	case "complex":
+		return t.runScript(ctx)
+	case "fan-out":
+		answers, err := t.system.Gather(ctx, t.ids, actionEcho, n)
+		if err != nil {
+			return nil, err
+		}
+		missing, err := check(t, answers, func(rank int) int { return echo(rank, n) })
+		if err == nil && len(missing) > 0 {
+			err = errIncomplete
+		}
+		return missing, err
+	case "pipeline":
+		return t.pipeline(ctx, n)
+	case "barrier":
+		return t.barrier(ctx)
+	case "vote":
+		return t.vote(ctx, n)
+	case "election":
+		result, err := t.system.Elect(ctx, t.ids, n)
+		if err != nil {
+			return nil, err
+		}
+		return t.mustWin(n, result.Candidates, result.Leader, result.Priority)
+	case "auction":
+		result, err := t.system.Auction(ctx, t.ids, n)
+		if err != nil {
+			return nil, err
+		}
+		return t.mustWin(n, result.Bids, result.Winner, result.Price)
+	}
+	panic("unknown type " + kind) // parameters were checked
+}
+
+// check returns who did not answer, and what is wrong with the answers of a team.
+func check[T comparable](t *team, answers mabeam.Answers, want func(rank int) T) (missing mabeam.Answers, err error) {
+	if len(answers) != len(t.ids) {
+		return nil, errWrongAgents
+	}
+	for i, a := range answers {
+		got, ok := a.Value.(T)
+		switch {
+		case a.Agent != t.ids[i]:
+			err = errWrongAgents
+		case a.Err != nil:
+			missing = append(missing, a)
+		case t.failed[a.Agent]:
+			err = errDeadAnswer
+		case !ok || got != want(i+1):
+			err = errWrongAnswer
+		}
+	}
+	return missing, err
+}
+
+// mustWin checks that the highest of the answers won, and of equal ones that of the
+// smallest id.
+func (t *team) mustWin(n int, answers mabeam.Answers, winner string, prize float64) (mabeam.Answers, error) {
+	missing, err := check(t, answers, func(rank int) int { return price(rank, n) })
+	if err != nil {
+		return missing, err
+	}
+	best, most := "", 0
+	for i, a := range answers {
+		p := price(i+1, n)
+		if a.Err == nil && (best == "" || p > most || p == most && a.Agent < best) {
+			best, most = a.Agent, p
+		}
+	}
+	switch {
+	case best != winner || best != "" && float64(most) != prize:
+		return missing, errWrongWinner
+	case best == "":
+		return missing, errNobody
+	}
+	return missing, nil
+}
+
+// vote has the team vote, and counts the ballots itself.
+func (t *team) vote(ctx context.Context, n int) (mabeam.Answers, error) {
+	p := proposal{n, len(t.ids), t.noes}
+	result, err := t.system.Vote(ctx, t.ids, p)
+	if err != nil {
+		return nil, err
+	}
+	missing, err := check(t, result.Ballots, func(rank int) string { return ballot(rank, p) })
+	if err != nil {
+		return missing, err
+	}
+	votes := map[string]int{}
+	for i, b := range result.Ballots {
+		if b.Err == nil {
+			votes[ballot(i+1, p)]++
+		}
+	}
+	var winner any
+	won := 0
+	for choice, n := range votes {
+		if 2*n > len(t.ids) {
+			winner, won = choice, n
+		}
+	}
+	switch {
+	case result.Winner != winner || result.Votes != won || result.Decided() != (won > 0):
+		return missing, errWrongCount
+	case winner != "yes":
+		return missing, errNoMajority
+	}
+	return missing, nil
+}
+
+// barrier has the team meet, and checks what its members saw of that.
+func (t *team) barrier(ctx context.Context) (mabeam.Answers, error) {
+	g := &gathering{agents: int64(len(t.ids))}
+	result, err := t.system.Barrier(ctx, t.ids, g)
+	arrived, released := g.arrived.Load(), g.released.Load()
+	missing := result.Arrived.Missing()
+	switch {
+	case g.early.Load() > 0 || len(missing) > 0 && released > 0:
+		return missing, errEarly
+	case len(missing) > 0:
+		return missing, err
+	case err != nil:
+		return result.Told.Missing(), err
+	case arrived != g.agents || released != g.agents || len(result.Arrived) != len(t.ids) || len(result.Told) != len(t.ids):
+		return nil, errNotReleased
+	}
+	for i, id := range t.ids {
+		if result.Arrived[i].Agent != id || result.Told[i].Agent != id {
+			return nil, errWrongAgents
+		}
+		if t.failed[id] {
+			return nil, errDeadAnswer
+		}
+	}
+	return nil, nil
+}
+
+// request has an agent, another one each time, ask the next one.
+func (t *team) request(ctx context.Context, n int) (mabeam.Answers, error) {
+	from, to := t.ids[n%len(t.ids)], t.ids[(n+1)%len(t.ids)]
+	reply, err := t.system.Request(ctx, mabeam.Message{Type: actionEcho, Source: from, Target: to, Data: n, Timeout: t.timeout})
+	switch {
+	case err != nil:
+		return mabeam.Answers{{Agent: to, Err: err}}, err
+	case t.failed[to]:
+		return nil, errDeadAnswer
+	case reply.Data != echo((n+1)%len(t.ids)+1, n) || reply.Source != to || reply.Target != from:
+		return nil, errWrongAnswer
+	}
+	return nil, nil
+}
+
+// runScript runs the script and looks at each result itself.
+func (t *team) runScript(ctx context.Context) (mabeam.Answers, error) {
+	results, err := t.system.RunScript(ctx, t.ids, t.script, mabeam.SideBySide)
+	if err != nil {
+		return nil, err
+	}
+	if len(results) != len(t.script) {
+		return nil, errWrongAgents
+	}
+	var missing mabeam.Answers
+	for i, r := range results {
+		var mismatch *mabeam.MismatchError
+		switch {
+		case r.Agent != t.ids[t.script[i].Agent]:
+			return missing, errWrongAgents
+		case errors.As(r.Err, &mismatch):
+			return missing, errWrongAnswer
+		case errors.Is(r.Err, mabeam.ErrSkipped):
+		case r.Err != nil:
+			missing, err = append(missing, mabeam.Answer{Agent: r.Agent, Err: r.Err}), errIncomplete
+		case t.failed[r.Agent]:
+			return missing, errDeadAnswer
+		case r.Got != t.script[i].Expected:
+			return missing, errWrongAnswer
+		}
+	}
+	return missing, err
+}
+
+// pipeline has the agents fold their ranks into a number, in their order.
+func (t *team) pipeline(ctx context.Context, n int) (mabeam.Answers, error) {
+	result, err := t.system.Pipeline(ctx, t.ids, actionFold, n)
+	var stopped *mabeam.StageError
+	switch {
+	case errors.As(err, &stopped):
+		return mabeam.Answers{{Agent: t.ids[stopped.Stage], Err: stopped.Err}}, err
+	case err != nil:
+		return nil, err
+	case len(t.failed) > 0:
+		return nil, errDeadAnswer
+	}
+	want := n
+	for i := range t.ids {
+		want = fold(i+1, want)
+	}
+	if result != want {
+		return nil, errWrongAnswer
+	}
+	return nil, nil
+}

@@ -1,0 +1,252 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+
+	mabeam "mabeam-top/internal/runtime"
+)
+
+// nobody is the id of an agent that is not there.
+const nobody = "nobody"
+
+// A coordinationTest checks the rules of coordination that a load of well agents does
+// not meet: ties, abstentions, dead agents, and the replacement of a leader.
+type coordinationTest struct {
+	runtime *mabeam.System
+	system  coordinator
+	rules   *violations
+}
+
+// checkCoordination adds each broken rule to the violations.
+func checkCoordination(ctx context.Context, runtime *mabeam.System, system coordinator, rules *violations) error {
+	t := &coordinationTest{runtime, system, rules}
+	for _, check := range []func(context.Context) error{
+		t.votes, t.auctions, t.elections, t.gathers, t.barriers, t.pipelines, t.scripts, t.leaders,
+	} {
+		limited, cancel := context.WithTimeout(ctx, mabeam.CoordinationTimeout)
+		err := check(limited)
+		cancel()
+		if err != nil {
+			return fmt.Errorf("check the rules of coordination: %w", err)
+		}
+	}
+	return nil
+}
+
+// An answering agent has an answer to each action that it knows, and counts what it is
+// asked for.
+type answering struct {
+	mabeam.Defaults
+	answers map[string]any
+	asked   *atomic.Int64
+}
+
+// HandleAction implements mabeam.Behaviour.
+func (a answering) HandleAction(_ context.Context, _ *mabeam.Agent, action string, _ any) (any, error) {
+	answer, known := a.answers[action]
+	if !known {
+		return nil, mabeam.ErrUnknownAction
+	}
+	a.asked.Add(1)
+	return answer, nil
+}
+
+// start starts agents with an answer each to an action. They are to be stopped.
+func (t *coordinationTest) start(ctx context.Context, action string, answers ...any) (ids []string, stop func(), err error) {
+	stop = func() {
+		for _, id := range ids {
+			t.runtime.KillAgent(id)
+		}
+	}
+	for _, answer := range answers {
+		id, err := t.runtime.StartAgent(ctx, mabeam.Spec{Type: "answering", Behaviour: answering{answers: map[string]any{action: answer}, asked: new(atomic.Int64)}})
+		if err != nil {
+			stop()
+			return nil, nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, stop, nil
+}
+
+func (t *coordinationTest) votes(ctx context.Context) error {
+	for _, c := range []struct {
+		what    string
+		ballots []any
+		winner  any
+		votes   int
+	}{
+		{"a tie", []any{"yes", "no", "yes", "no"}, nil, 0},
+		{"half of all, as one abstains,", []any{"yes", "yes", nil, "no"}, nil, 0},
+		{"more than half of all", []any{"no", "yes", "yes", "yes"}, "yes", 3},
+	} {
+		ids, stop, err := t.start(ctx, mabeam.ActionVote, c.ballots...)
+		if err != nil {
+			return err
+		}
+		result, err := t.system.Vote(ctx, ids, nil)
+		t.rules.expect(err == nil && result.Winner == c.winner && result.Votes == c.votes && result.Decided() == (c.winner != nil),
+			fmt.Sprintf("vote: %s is not told as %v with %d votes", c.what, c.winner, c.votes))
+		for i, b := range result.Ballots {
+			t.rules.expect(errors.Is(b.Err, mabeam.ErrDeclined) == (c.ballots[i] == nil), "vote: who abstains is not told as that")
+		}
+		_, err = t.system.Vote(ctx, []string{ids[0], ids[0]}, nil)
+		t.rules.expect(errors.Is(err, mabeam.ErrBadCoordination), "vote: an agent may vote twice")
+		stop()
+	}
+	ids, stop, err := t.start(ctx, mabeam.ActionVote, "yes", "yes")
+	if err != nil {
+		return err
+	}
+	defer stop()
+	result, err := t.system.Vote(ctx, append(ids, nobody, nobody+"-else"), nil)
+	t.rules.expect(err == nil && !result.Decided() && len(result.Ballots.Missing()) == 2, "vote: the ballots of dead agents are counted")
+	return nil
+}
+
+// best checks who is the highest of some that answer, of whom two are equal.
+func (t *coordinationTest) best(ctx context.Context, kind, action string, hold func(ids []string) (winner string, highest float64, answers mabeam.Answers, err error)) error {
+	ids, stop, err := t.start(ctx, action, 5, 7, 7.0, nil, "none")
+	if err != nil {
+		return err
+	}
+	defer stop()
+	winner, highest, answers, err := hold(append(ids, nobody))
+	t.rules.expect(err == nil && winner == min(ids[1], ids[2]) && highest == 7, kind+": of two equals that are the highest, the one of the smaller id does not win")
+	if t.rules.expect(len(answers) == 6, kind+": the answers are not one of each agent") {
+		t.rules.expect(errors.Is(answers[3].Err, mabeam.ErrDeclined), kind+": who does not take part is not told as that")
+		t.rules.expect(errors.Is(answers[4].Err, mabeam.ErrBadAnswer), kind+": an answer that is no number is not told as that")
+		t.rules.expect(errors.Is(answers[5].Err, mabeam.ErrUnknownAgent), kind+": who is dead is not told as that")
+	}
+	winner, _, _, err = hold([]string{ids[3], nobody})
+	t.rules.expect(err == nil && winner == "", kind+": somebody wins where nobody takes part")
+	return nil
+}
+
+func (t *coordinationTest) auctions(ctx context.Context) error {
+	return t.best(ctx, "auction", mabeam.ActionBid, func(ids []string) (string, float64, mabeam.Answers, error) {
+		r, err := t.system.Auction(ctx, ids, nil)
+		return r.Winner, r.Price, r.Bids, err
+	})
+}
+
+func (t *coordinationTest) elections(ctx context.Context) error {
+	return t.best(ctx, "election", mabeam.ActionStand, func(ids []string) (string, float64, mabeam.Answers, error) {
+		r, err := t.system.Elect(ctx, ids, nil)
+		return r.Leader, r.Priority, r.Candidates, err
+	})
+}
+
+func (t *coordinationTest) gathers(ctx context.Context) error {
+	ids, stop, err := t.start(ctx, actionEcho, 1, 2)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	answers, err := t.system.Gather(ctx, []string{ids[0], nobody, ids[1]}, actionEcho, nil)
+	t.rules.expect(err == nil && len(answers) == 3 && answers[0].Value == 1 && errors.Is(answers[1].Err, mabeam.ErrUnknownAgent) && answers[2].Value == 2,
+		"fan-out: where one agent is dead, the answers of the others, or its own, are wrong")
+	return nil
+}
+
+// barriers checks that of a barrier to which one does not come nobody is released.
+func (t *coordinationTest) barriers(ctx context.Context) error {
+	var released, broken atomic.Int64
+	var ids []string
+	defer func() {
+		for _, id := range ids {
+			t.runtime.KillAgent(id)
+		}
+	}()
+	for range 3 {
+		id, err := t.runtime.StartAgent(ctx, mabeam.Spec{Type: "answering", Behaviour: atBarrier{released: &released, broken: &broken}})
+		if err != nil {
+			return err
+		}
+		ids = append(ids, id)
+	}
+	result, err := t.system.Barrier(ctx, slices.Concat(ids, []string{nobody}), nil)
+	t.rules.expect(errors.Is(err, mabeam.ErrBarrierBroken) && len(result.Arrived.Missing()) == 1, "barrier: it holds though one is dead")
+	settle(ctx, func() bool { return broken.Load() < int64(len(ids)) })
+	t.rules.expect(released.Load() == 0, "barrier: agents are released though one is dead")
+	t.rules.expect(broken.Load() == int64(len(ids)), "barrier: not all who arrived are told that it broke")
+	return nil
+}
+
+// atBarrier is an agent that arrives, and counts what it is told then.
+type atBarrier struct {
+	mabeam.Defaults
+	released, broken *atomic.Int64
+}
+
+// HandleAction implements mabeam.Behaviour.
+func (a atBarrier) HandleAction(_ context.Context, _ *mabeam.Agent, action string, _ any) (any, error) {
+	switch action {
+	case mabeam.ActionRelease:
+		a.released.Add(1)
+	case mabeam.ActionBreak:
+		a.broken.Add(1)
+	}
+	return nil, nil
+}
+
+func (t *coordinationTest) pipelines(ctx context.Context) error {
+	ids, stop, err := t.start(ctx, actionEcho, 1, 2)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	_, err = t.system.Pipeline(ctx, []string{ids[0], nobody, ids[1]}, actionEcho, nil)
+	var stopped *mabeam.StageError
+	t.rules.expect(errors.As(err, &stopped) && stopped.Stage == 1 && errors.Is(err, mabeam.ErrUnknownAgent), "pipeline: that the second agent is dead is not told")
+	return nil
+}
+
+// scripts checks that a result that is not the expected one is told, skips the further
+// steps of its agent, and leaves the others alone.
+func (t *coordinationTest) scripts(ctx context.Context) error {
+	ids, stop, err := t.start(ctx, actionEcho, 1, 2)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	steps := []mabeam.Step{
+		{Agent: 0, Action: actionEcho, Expected: 99}, {Agent: 0, Action: actionEcho, Expected: 1},
+		{Agent: 1, Action: actionEcho, Expected: 2}, {Agent: 1, Action: actionEcho, Expected: 2},
+	}
+	results, err := t.system.RunScript(ctx, ids, steps, mabeam.SideBySide)
+	var mismatch *mabeam.MismatchError
+	t.rules.expect(err == nil && len(results) == len(steps) && errors.As(results[0].Err, &mismatch) && errors.Is(results[1].Err, mabeam.ErrSkipped) &&
+		results[2].Err == nil && results[3].Err == nil, "script: a result that is not the expected one is not told, or changes the steps of others")
+	return nil
+}
+
+// leaders checks that a leader that ends is replaced by the best of those left.
+func (t *coordinationTest) leaders(ctx context.Context) error {
+	ids, stop, err := t.start(ctx, mabeam.ActionStand, 1, 3, 2)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	election, err := t.runtime.StartElection(ctx, ids, mabeam.ElectionOptions{})
+	if err != nil {
+		return err
+	}
+	defer election.Close()
+	for _, best := range []string{ids[1], ids[2], ids[0]} {
+		settle(ctx, func() bool { return election.Leader() != best })
+		if !t.rules.expect(election.Leader() == best, "election: when the leader ends, the best of those left does not lead") {
+			return nil
+		}
+		t.runtime.KillAgent(best)
+		t.rules.expect(election.Leader() != best, "election: a leader that was killed leads on")
+	}
+	settle(ctx, func() bool { return election.Leader() != "" })
+	t.rules.expect(election.Leader() == "", "election: somebody leads though nobody is left")
+	election.Close()
+	return nil
+}

@@ -1,0 +1,277 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress"
+)
+
+const (
+	actionEcho  = "echo"        // its own mark on its params, a number
+	actionFold  = "fold"        // its params, a number, with its rank folded in
+	actionTwice = "double"      // twice its params, a number
+	actionHush  = "fall_silent" // answers nothing from now on
+)
+
+// A member is an agent of a team. It answers all that coordinations ask for, so that
+// each answer tells who gave it and to what.
+type member struct {
+	mabeam.Defaults
+	rank   int
+	silent bool
+}
+
+// HandleAction implements mabeam.Behaviour.
+func (m *member) HandleAction(ctx context.Context, _ *mabeam.Agent, action string, params any) (any, error) {
+	// Nobody waits for the answer to a break, so that would hang forever.
+	if m.silent && action != mabeam.ActionBreak {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	switch action {
+	case actionEcho:
+		return echo(m.rank, params.(int)), nil
+	case actionFold:
+		return fold(m.rank, params.(int)), nil
+	case actionTwice:
+		return 2 * params.(int), nil
+	case actionHush:
+		m.silent = true
+		return nil, nil
+	case mabeam.ActionVote:
+		return ballot(m.rank, params.(proposal)), nil
+	case mabeam.ActionBid, mabeam.ActionStand:
+		return price(m.rank, params.(int)), nil
+	case mabeam.ActionArrive, mabeam.ActionRelease, mabeam.ActionBreak:
+		params, _ := params.(*gathering)
+		params.note(action)
+		return nil, nil
+	}
+	return nil, mabeam.ErrUnknownAction
+}
+
+// echo is what the agent of a rank answers to n.
+func echo(rank, n int) int { return rank<<32 | n&(1<<32-1) }
+
+// fold is what the agent of a rank makes of n. The order in which several do it shows.
+func fold(rank, n int) int { return 31*n + rank }
+
+// price is the bid, and the priority, of the agent of a rank in the n-th round.
+func price(rank, n int) int { return (7919*rank + 31*n) % 1009 }
+
+// A proposal is what a team of so many agents votes on, of whom some vote no: others in
+// each round.
+type proposal struct{ round, agents, noes int }
+
+// ballot is how the agent of a rank votes.
+func ballot(rank int, p proposal) string {
+	if (rank+p.round)%p.agents < p.noes {
+		return "no"
+	}
+	return "yes"
+}
+
+// A gathering is what the members at a barrier have seen of it.
+type gathering struct {
+	agents                   int64
+	arrived, released, early atomic.Int64
+}
+
+// note notes what a member is asked for.
+func (g *gathering) note(action string) {
+	switch {
+	case g == nil:
+	case action == mabeam.ActionArrive:
+		g.arrived.Add(1)
+	case action == mabeam.ActionRelease:
+		g.released.Add(1)
+		if g.arrived.Load() != g.agents {
+			g.early.Add(1)
+		}
+	}
+}
+
+// A lease is a context with a deadline that several operations use. To make one for each
+// of them would take a twentieth of the time of the fastest.
+type lease struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	made   time.Time
+}
+
+// leasedFor is the share of the timeout for which a context is used again. An
+// operation's deadline comes earlier by as much.
+const leasedFor = 0.01
+
+// at returns a context for an operation that begins then.
+func (l *lease) at(ctx context.Context, begins time.Time, timeout time.Duration) context.Context {
+	if l.ctx == nil || l.ctx.Err() != nil || begins.Sub(l.made) > time.Duration(leasedFor*float64(timeout)) {
+		l.end()
+		l.made = begins
+		l.ctx, l.cancel = context.WithTimeout(ctx, timeout)
+	}
+	return l.ctx
+}
+
+func (l *lease) end() {
+	if l.cancel != nil {
+		l.cancel()
+	}
+}
+
+// A team is a number of agents that coordinate. The rank of each is its place, from 1.
+type team struct {
+	system  coordinator
+	runtime *mabeam.System
+	wrong   *violations
+	ids     []string
+	script  []mabeam.Step
+	noes    int // how many vote no
+	timeout time.Duration
+	done    atomic.Int64 // operations that were begun
+	rounds  atomic.Int64 // coordinations among them
+	failed  map[string]bool
+
+	mu     sync.Mutex
+	absent map[string]*absence // by id
+}
+
+// An absence is how often an agent did not answer, and why the first time.
+type absence struct {
+	times int64
+	why   string
+}
+
+// newTeam starts a team. The ranks of its members are in the order of ids.
+func newTeam(ctx context.Context, env *stress.Env, system coordinator, wrong *violations, behaviour func(rank int) mabeam.Behaviour) (*team, error) {
+	t := &team{
+		system: system, runtime: env.System(), wrong: wrong, ids: make([]string, env.Params.Int("agents")),
+		timeout: env.Params.Duration("timeout"), absent: map[string]*absence{}, failed: map[string]bool{},
+	}
+	if env.Params.Int("fail_agents") == 0 {
+		t.noes = (len(t.ids) - 1) / 4
+	}
+	for i := range t.ids {
+		id, err := t.runtime.StartAgent(ctx, env.Agent(mabeam.Spec{Type: "member", Behaviour: behaviour(i + 1)}))
+		if err != nil {
+			return nil, fmt.Errorf("start agent %d of %d of a team: %w", i+1, len(t.ids), err)
+		}
+		t.ids[i] = id
+		t.script = append(t.script,
+			mabeam.Step{Agent: i, Action: actionTwice, Params: i + 1, Expected: 2 * (i + 1)},
+			mabeam.Step{Agent: i, Action: actionTwice, Params: 2 * (i + 1), Expected: 4 * (i + 1)})
+	}
+	return t, nil
+}
+
+// coordinate carries out the team's next operation, of a type, until limited ends. The
+// error says who did not answer if that made it fail.
+func (t *team) coordinate(ctx, limited context.Context, kind string) error {
+	n := int(t.done.Add(1)) - 1
+	if kind == "mixed" {
+		kind = coordinationTypes[n%len(coordinationTypes)]
+	}
+	if kind != "simple" {
+		t.rounds.Add(1)
+	}
+	missing, err := t.round(limited, kind, n)
+	var wrong wrongResult
+	if errors.As(err, &wrong) && ctx.Err() == nil {
+		t.wrong.add(1, kind+": "+string(wrong))
+	}
+	if len(missing) == 0 || ctx.Err() != nil {
+		return err
+	}
+	t.note(missing)
+	if err == nil {
+		return nil // it did without them
+	}
+	if wrong != "" {
+		return err
+	}
+	return t.missingError(kind, missing)
+}
+
+// note counts who did not answer.
+func (t *team) note(missing mabeam.Answers) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, m := range missing {
+		known := t.absent[m.Agent]
+		if known == nil {
+			known = &absence{why: reason(m.Err)}
+			t.absent[m.Agent] = known
+		}
+		known.times++
+	}
+}
+
+// reason is why an agent did not answer, without the agent and the action.
+func reason(err error) string {
+	var action *mabeam.ActionError
+	if errors.As(err, &action) {
+		err = action.Err
+	}
+	return err.Error()
+}
+
+// namedMissing is how many agents an error names at most.
+const namedMissing = 5
+
+// missingError says who kept an operation from succeeding.
+func (t *team) missingError(kind string, missing mabeam.Answers) error {
+	names := make([]string, 0, namedMissing+1)
+	for i, m := range missing {
+		if i == namedMissing {
+			names = append(names, fmt.Sprintf("and %d more", len(missing)-i))
+			break
+		}
+		names = append(names, fmt.Sprintf("%s (%s)", t.name(m.Agent), reason(m.Err)))
+	}
+	return fmt.Errorf("%s failed, because of the %d agents these did not answer: %s", kind, len(t.ids), strings.Join(names, ", "))
+}
+
+// name tells an agent by its place, which is the same in every repetition.
+func (t *team) name(id string) string {
+	return fmt.Sprintf("agent %d", slices.Index(t.ids, id)+1)
+}
+
+// fail makes some agents of the team fail, and returns their names. They are
+// spread evenly over the team, the same in every repetition.
+func (t *team) fail(ctx context.Context, env *stress.Env) ([]string, error) {
+	n, failing := len(t.ids), env.Params.Int("fail_agents")
+	names := make([]string, failing)
+	for i := range failing {
+		id := t.ids[(2*i+1)*n/(2*failing)]
+		t.failed[id] = true
+		names[i] = t.name(id)
+		if env.Params.Text("failure") == killedAgents {
+			t.runtime.KillAgent(id)
+		} else if _, err := t.runtime.Execute(ctx, id, actionHush, nil); err != nil && !errors.Is(err, mabeam.ErrUnknownAgent) {
+			return nil, fmt.Errorf("make %s fall silent: %w", names[i], err)
+		}
+	}
+	return names, nil
+}
+
+// tellAbsences tells how often each agent did not answer, and returns how many answers
+// are missing of agents that were well.
+func (t *team) tellAbsences(env *stress.Env) (missing int64) {
+	for _, id := range t.ids {
+		if a := t.absent[id]; a != nil {
+			env.Detail(fmt.Sprintf("%s did not answer: %s", t.name(id), a.why), a.times)
+			if !t.failed[id] && !env.Ended(id) {
+				missing += a.times
+			}
+		}
+	}
+	return missing
+}

@@ -1,0 +1,159 @@
+package stress
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/verdict"
+)
+
+// Failed counts an operation's error by its message. Ids and figures in messages are
+// cut out, so that the same error of many agents is one.
+func (e *Env) Failed(err error) {
+	e.told(report.OperationFailed, time.Now(), withoutIDs(err.Error()), 1)
+}
+
+// Unmeasured tells why a metric has no value.
+func (e *Env) Unmeasured(metric, why string) {
+	e.put(metric, sample{})
+	e.told(report.Unmeasured, time.Now(), metric+" was not measured: "+why, 1)
+}
+
+// Finding tells something that is wrong with the system under test, count times. It
+// fails the step, unless the scenario has a threshold on findings. What a metric with
+// a condition of its own says already is told by Detail.
+func (e *Env) Finding(message string, count int64) {
+	e.told(report.Finding, time.Now(), message, count)
+}
+
+// Detail tells what is behind a metric that fails by itself, count times.
+func (e *Env) Detail(message string, count int64) { e.DetailSince(time.Now(), message, count) }
+
+// DetailSince is Detail for what is known to have happened first before it is told.
+func (e *Env) DetailSince(first time.Time, message string, count int64) {
+	e.told(report.Detail, first, message, count)
+}
+
+// Note tells something worth knowing that is not wrong.
+func (e *Env) Note(message string, count int64) { e.told(report.Note, time.Now(), message, count) }
+
+func (e *Env) told(kind report.ErrorKind, first time.Time, message string, count int64) {
+	at := max(first.Sub(e.began).Seconds(), 0)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if kind == report.Finding {
+		e.findings += count
+	}
+	addError(&e.errors, report.Error{Message: message, Count: count, FirstAtSeconds: at, Kind: kind})
+}
+
+// addError counts an error with those of the same message.
+func addError(errors *[]report.Error, next report.Error) {
+	i := slices.IndexFunc(*errors, func(known report.Error) bool { return known.Message == next.Message })
+	if i < 0 && len(*errors) >= maxErrorKinds {
+		next.Message, next.Kind = "other errors", report.OperationFailed
+		i = slices.IndexFunc(*errors, func(known report.Error) bool { return known.Message == next.Message })
+	}
+	if i < 0 {
+		*errors = append(*errors, next)
+		return
+	}
+	(*errors)[i].Count += next.Count
+	(*errors)[i].FirstAtSeconds = min((*errors)[i].FirstAtSeconds, next.FirstAtSeconds)
+}
+
+// withoutIDs puts a star in the place of each generated id.
+func withoutIDs(message string) string {
+	for _, prefix := range []string{"agent_", "event_"} {
+		from := 0
+		for {
+			i := strings.Index(message[from:], prefix)
+			if i < 0 {
+				break
+			}
+			i += from + len(prefix)
+			end := i
+			for end < len(message) && (message[end] == '_' || message[end] >= '0' && message[end] <= '9' || message[end] >= 'a' && message[end] <= 'z') {
+				end++
+			}
+			if strings.ContainsAny(message[i:end], "0123456789") {
+				message = message[:i] + "*" + message[end:]
+			}
+			from = i
+		}
+	}
+	return message
+}
+
+// Value reports a number.
+func (e *Env) Value(metric string, v float64) { e.put(metric, sample{Value: v}) }
+
+// Text reports a text.
+func (e *Env) Text(metric, v string) { e.put(metric, sample{Value: v}) }
+
+// Bool reports yes or no.
+func (e *Env) Bool(metric string, v bool) { e.put(metric, sample{Value: v}) }
+
+// Latency reports a distribution of durations, in milliseconds; its mean is
+// the metric's value. An empty one is not reported.
+func (e *Env) Latency(metric string, h *Histogram) {
+	if h.Count() == 0 {
+		return
+	}
+	e.put(metric, sample{Value: h.sum / float64(h.count) / 1e6, Histogram: h})
+}
+
+// Growth reports by what share a quantity grew over the load, of readings at equal
+// distances.
+func (e *Env) Growth(metric string, readings []float64) {
+	e.estimate(metric, verdict.Estimate{Readings: readings})
+}
+
+// GrowthPerOperation reports by how much a quantity grew with each operation, of
+// readings between any two of which as many operations lie.
+func (e *Env) GrowthPerOperation(metric string, readings []float64, operations float64) {
+	e.estimate(metric, verdict.Estimate{Readings: readings, Per: operations})
+}
+
+// Decline reports by what share readings at the end are less than those at the
+// beginning.
+func (e *Env) Decline(metric string, first, last []float64) {
+	e.estimate(metric, verdict.Estimate{First: first, Last: last})
+}
+
+// Share reports in which share of the cases something held.
+func (e *Env) Share(metric string, part, of int64) {
+	e.estimate(metric, verdict.Estimate{Part: part, Of: of})
+}
+
+// Exponent reports the e of value ~ size^e, of pairs of sizes and values. There are
+// two sizes at least, and several values of each. It returns between which bounds this
+// repetition alone has it, and false if it does not tell.
+func (e *Env) Exponent(metric string, sizes, values []float64) (report.Interval, bool) {
+	return e.estimate(metric, verdict.Estimate{Sizes: sizes, Values: values})
+}
+
+// estimate reports what the repetition adds to an estimate; its own value is that of
+// the repetition alone.
+func (e *Env) estimate(metric string, one verdict.Estimate) (report.Interval, bool) {
+	s := sample{Estimate: &one}
+	v, interval, ok := verdict.Pool([]verdict.Estimate{one})
+	if ok {
+		s.Value = v
+	}
+	e.put(metric, s)
+	return interval, ok
+}
+
+func (e *Env) put(metric string, s sample) {
+	base, _, _ := strings.Cut(metric, ".")
+	if !slices.ContainsFunc(e.measurement.Metrics, func(m Metric) bool { return m.Name == base }) {
+		panic(fmt.Sprintf("%s reports %s, a metric that it did not declare", e.measurement.Name, metric))
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.results[metric] = s
+}
