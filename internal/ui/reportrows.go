@@ -158,6 +158,9 @@ func titleOf(r *report.Report) string {
 // counts says how much of what was held against something failed.
 func (w *reportWriter) counts() string {
 	all, failed, undecided, warned := judged(w.view.result)
+	if all == 0 && w.view.result.Verdict == report.Inconclusive {
+		return "no conclusion"
+	}
 	if all == 0 {
 		return "nothing was judged"
 	}
@@ -183,10 +186,14 @@ func (w *reportWriter) counts() string {
 	return text
 }
 
-// judged counts what was held against something.
+// judged counts what was held against something. Whatever the checks of an inconclusive
+// step say, it is not about the system.
 func judged(r *report.Report) (all, failed, undecided, warned int) {
 	for _, sc := range r.Scenarios {
 		for _, step := range sc.Steps {
+			if step.Verdict == report.Inconclusive {
+				continue
+			}
 			for _, m := range step.Metrics {
 				switch {
 				case m.Undecided != "":
