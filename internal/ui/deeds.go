@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -115,9 +116,8 @@ func (m model) export(f report.Format, path string, replace bool) tea.Cmd {
 			return f.Write(w, *view.result, course, report.TextOptions{ASCII: ascii})
 		})
 		if err != nil {
-			var inPath *fs.PathError
-			if errors.As(err, &inPath) { // the name was given just now
-				err = fmt.Errorf("%s cannot be written: %w", path, inPath.Err)
+			if cause, ok := errors.AsType[syscall.Errno](err); ok { // the name was given just now
+				err = fmt.Errorf("%s cannot be written: %w", path, cause)
 			}
 			return func(m model) (model, tea.Cmd) { return failed(err)(m.nameExport(f, path)) }
 		}

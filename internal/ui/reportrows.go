@@ -96,7 +96,7 @@ const mostProblems = 10
 func (w *reportWriter) problems() {
 	var rows []reportRow
 	steps := 0
-	var broken []string
+	var broken, inconclusive []string
 	for _, sc := range w.view.result.Scenarios {
 		for _, step := range sc.Steps {
 			steps++
@@ -110,7 +110,11 @@ func (w *reportWriter) problems() {
 					message, _, _ := strings.Cut(why, "\n")
 					text += ": " + clean(message)
 				}
-				broken = append(broken, text)
+				if step.Verdict == report.Inconclusive {
+					inconclusive = append(inconclusive, text)
+				} else {
+					broken = append(broken, text)
+				}
 			}
 			for _, row := range w.reportRows(sc, step) {
 				if row.word == "FAIL" {
@@ -120,17 +124,20 @@ func (w *reportWriter) problems() {
 			}
 		}
 	}
-	if steps < 2 || len(rows)+len(broken) == 0 {
+	if steps < 2 || len(rows)+len(broken)+len(inconclusive) == 0 {
 		return
 	}
 	w.add("")
 	for _, text := range broken[:min(len(broken), mostProblems)] {
 		w.paragraph(w.fail.on("!"), text)
 	}
-	left := len(broken) + len(rows) - mostProblems
+	left := len(broken) + len(rows) + len(inconclusive) - mostProblems
 	rows = rows[:min(len(rows), max(mostProblems-len(broken), 0))]
 	for _, row := range w.tableOf(rows, w.width) {
 		w.add(row)
+	}
+	for _, text := range inconclusive[:min(len(inconclusive), max(mostProblems-len(broken)-len(rows), 0))] {
+		w.paragraph(w.warn.on("!"), text)
 	}
 	if left > 0 {
 		w.add("   " + w.muted.on(fmt.Sprintf("%s and %d more below", w.ellipsis, left)))
@@ -151,6 +158,9 @@ func titleOf(r *report.Report) string {
 // counts says how much of what was held against something failed.
 func (w *reportWriter) counts() string {
 	all, failed, undecided, warned := judged(w.view.result)
+	if all == 0 && w.view.result.Verdict == report.Inconclusive {
+		return "no conclusion"
+	}
 	if all == 0 {
 		return "nothing was judged"
 	}
@@ -176,10 +186,14 @@ func (w *reportWriter) counts() string {
 	return text
 }
 
-// judged counts what was held against something.
+// judged counts what was held against something. Whatever the checks of an inconclusive
+// step say, it is not about the system.
 func judged(r *report.Report) (all, failed, undecided, warned int) {
 	for _, sc := range r.Scenarios {
 		for _, step := range sc.Steps {
+			if step.Verdict == report.Inconclusive {
+				continue
+			}
 			for _, m := range step.Metrics {
 				switch {
 				case m.Undecided != "":
@@ -285,6 +299,11 @@ func (w *reportWriter) reportRows(sc report.Scenario, step report.Step) []report
 	exact := 0
 	for _, name := range slices.Sorted(maps.Keys(step.Metrics)) {
 		row := w.metric(name, step, course)
+		of := slices.IndexFunc(step.Thresholds, func(t report.Threshold) bool { return t.Metric == name && t.WindowSeconds == nil })
+		if of >= 0 && row.word == "INFO" {
+			list[of].spread = row.spread // its threshold has the row
+			continue
+		}
 		if m := step.Metrics[name]; row.word == "PASS" && m.Must != "" && m.Baseline == nil && m.Floor == nil {
 			exact++
 			continue

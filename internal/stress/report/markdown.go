@@ -128,12 +128,9 @@ func (m *markdown) steps(s Scenario) {
 	}
 	for _, step := range s.Steps {
 		checks := checksOf(step)
-		judged := slices.DeleteFunc(collapse(checks), func(c check) bool { return c.word() == string(StatusInfo) })
-		for _, c := range checks {
-			if c.word() == string(StatusInfo) {
-				rest++
-			}
-		}
+		collapsed := collapse(checks)
+		judged := slices.DeleteFunc(slices.Clone(collapsed), func(c check) bool { return c.word() == string(StatusInfo) })
+		rest += len(collapsed) - len(judged)
 		if step.Verdict == Inconclusive {
 			m.line("| %s | %s | %s | | | | |", mdVerdict(string(step.Verdict)), md(step.Name), md(step.Reason()))
 		} else if measured := step.Verdict == Pass || step.Verdict == Warn || step.Verdict == Fail; !measured || len(judged) == 0 {
@@ -172,7 +169,7 @@ func (m *markdown) steps(s Scenario) {
 			m.line("| step | metric | value | spread | distribution |")
 			m.line("| --- | --- | ---: | --- | --- |")
 			for _, step := range s.Steps {
-				for _, c := range checksOf(step) {
+				for _, c := range collapse(checksOf(step)) {
 					if c.word() == string(StatusInfo) {
 						m.line("| %s | %s | %s | %s | %s |", md(step.Name), md(c.name), md(c.value), md(c.spread), md(c.detail))
 					}

@@ -145,7 +145,7 @@ func checksSummary(r Report) string {
 
 // problemsOf lists what is wrong, the worst first.
 func problemsOf(r Report) []string {
-	var broken, failed, warned []string
+	var broken, failed, inconclusive, warned []string
 	for _, s := range r.Scenarios {
 		for _, step := range s.Steps {
 			where := s.Name + " › " + step.Name
@@ -153,7 +153,7 @@ func problemsOf(r Report) []string {
 			case Broken, Interrupted:
 				broken = append(broken, where+": "+firstLine(step.Reason()))
 			case Inconclusive:
-				broken = append(broken, where+": "+step.Reason())
+				inconclusive = append(inconclusive, where+": "+step.Reason())
 				continue
 			}
 			for _, c := range checksOf(step) {
@@ -166,7 +166,7 @@ func problemsOf(r Report) []string {
 			}
 		}
 	}
-	return slices.Concat(broken, failed, warned)
+	return slices.Concat(broken, failed, inconclusive, warned)
 }
 
 // problem says in a line what is wrong with a check.
@@ -240,13 +240,19 @@ func (c check) exact() bool {
 }
 
 // collapse leaves the conditions that hold out of the checks, and says how many there
-// are in one check before those that are held against nothing.
+// are in one check before those that are held against nothing. A metric that is held
+// against nothing but a threshold is only in the threshold's row.
 func collapse(checks []check) []check {
 	var rest []check
 	n := 0
 	for _, c := range checks {
 		if c.exact() {
 			n++
+			continue
+		}
+		if at := slices.IndexFunc(rest, func(other check) bool { return other.threshold != nil && other.threshold.WindowSeconds == nil && other.name == c.name }); at >= 0 && c.word() == string(StatusInfo) {
+			rest[at].spread = cmp.Or(rest[at].spread, c.spread)
+			rest[at].detail = cmp.Or(rest[at].detail, c.detail)
 			continue
 		}
 		rest = append(rest, c)
