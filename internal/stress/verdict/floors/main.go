@@ -45,6 +45,10 @@ func main() {
 	_ = out.Flush()
 }
 
+// unlike are the works that are like nothing that the runtime does: a ratio to them
+// is steady by chance only.
+var unlike = []string{"timer", "computation", "bandwidth"}
+
 // A key names a metric of a step.
 type key struct {
 	step, metric string
@@ -98,7 +102,7 @@ func add(all map[key]map[string]*ratio, k key, m report.Metric, reference map[st
 	for name, v := range values {
 		for work, cost := range reference {
 			isBytes := work == "entry_bytes"
-			if v <= 0 || isBytes != (m.Unit == "bytes" || m.Unit == "MB") {
+			if v <= 0 || isBytes != (m.Unit == "bytes" || m.Unit == "MB") || slices.Contains(unlike, work) {
 				continue
 			}
 			var of float64
