@@ -50,24 +50,30 @@ type listing struct {
 // moved is the type, capability and node of entries that were changed.
 const moved = "moved"
 
+func (c *census) byType(t string) listing {
+	return listing{"the listing by type", func() []*mabeam.Record { return c.registry.ByType(t) }, func(r *mabeam.Record) bool { return r.Type == t }}
+}
+
+func (c *census) byCapability(capability string) listing {
+	return listing{
+		"the listing by capability", func() []*mabeam.Record { return c.registry.ByCapability(capability) },
+		func(r *mabeam.Record) bool { return slices.Contains(r.Capabilities, capability) },
+	}
+}
+
+func (c *census) byNode(node string) listing {
+	return listing{"the listing by node", func() []*mabeam.Record { return c.registry.ByNode(node) }, func(r *mabeam.Record) bool { return r.Node == node }}
+}
+
 // listings are all that the entries can be in.
 func (c *census) listings() []listing {
-	all := []listing{{"the listing of all", c.registry.All, func(*mabeam.Record) bool { return true }}}
-	types := []string{moved}
+	all := []listing{
+		{"the listing of all", c.registry.All, func(*mabeam.Record) bool { return true }},
+		c.byType(moved), c.byCapability(moved), c.byNode(moved),
+		c.byCapability(mabeam.DemoSpec().Capabilities[0]), c.byNode("local"),
+	}
 	for i := range recordTypes {
-		types = append(types, "type-"+strconv.Itoa(i))
-	}
-	for _, t := range types {
-		all = append(all, listing{"the listing by type", func() []*mabeam.Record { return c.registry.ByType(t) }, func(r *mabeam.Record) bool { return r.Type == t }})
-	}
-	for _, capability := range []string{moved, mabeam.DemoSpec().Capabilities[0]} {
-		all = append(all, listing{
-			"the listing by capability", func() []*mabeam.Record { return c.registry.ByCapability(capability) },
-			func(r *mabeam.Record) bool { return slices.Contains(r.Capabilities, capability) },
-		})
-	}
-	for _, node := range []string{moved, "local"} {
-		all = append(all, listing{"the listing by node", func() []*mabeam.Record { return c.registry.ByNode(node) }, func(r *mabeam.Record) bool { return r.Node == node }})
+		all = append(all, c.byType("type-"+strconv.Itoa(i)))
 	}
 	return all
 }
@@ -143,8 +149,7 @@ const (
 	// checks.
 	churnOperations = 2000
 	listEvery       = 100
-	// movedEntries is how many entries are moved to another type, capability and
-	// node, and back, at each size.
+	// movedEntries is how many entries are moved, and back, at each size.
 	movedEntries = 16
 )
 
@@ -161,7 +166,7 @@ func (c *census) churn(ctx context.Context, loads budget) error {
 		}
 		w := op.Worker
 		step[w]++
-		return c.change(own[w], step[w]%3)
+		return c.change(own[w], step[w]%3, step[w]/3)
 	})
 	for w := range own {
 		if step[w]%3 != 0 {
@@ -171,10 +176,9 @@ func (c *census) churn(ctx context.Context, loads budget) error {
 	return err
 }
 
-// change is one step of a worker's cycle: to register its entry (1), to give it
-// another type, capability and node (2), and to take it out (0). What it did must show
-// at once, and everywhere.
-func (c *census) change(own mabeam.Record, step int) error {
+// change is one step of a worker's n-th cycle: to register its entry (1), to move it (2),
+// and to take it out (0). What it did must show at once, and everywhere.
+func (c *census) change(own mabeam.Record, step, n int) error {
 	switch step {
 	case 1:
 		if err := c.registry.Register(own); err != nil {
@@ -182,7 +186,7 @@ func (c *census) change(own mabeam.Record, step int) error {
 			return err
 		}
 	case 2:
-		if err := c.move(&own); err != nil {
+		if err := c.move(&own, n); err != nil {
 			return err
 		}
 	default:
@@ -196,12 +200,10 @@ func (c *census) change(own mabeam.Record, step int) error {
 		c.find("a lookup does not show the change before it", 1)
 		return errStale
 	}
-	for name, records := range map[string][]*mabeam.Record{
-		"type": c.registry.ByType(moved), "capability": c.registry.ByCapability(moved), "node": c.registry.ByNode(moved),
-	} {
-		listed := slices.ContainsFunc(records, func(r *mabeam.Record) bool { return r.ID == own.ID })
-		if listed != (step == 2) {
-			c.find("the listing by "+name+" does not show the change before it", 1)
+	for _, l := range []listing{c.byType(moved), c.byCapability(moved), c.byNode(moved)} {
+		listed := slices.ContainsFunc(l.list(), func(r *mabeam.Record) bool { return r.ID == own.ID })
+		if listed != l.holds(&own) {
+			c.find(l.name+" does not show the change before it", 1)
 			return errStale
 		}
 	}
@@ -210,9 +212,18 @@ func (c *census) change(own mabeam.Record, step int) error {
 
 var errStale = errors.New("the registry does not show the last change")
 
-// move gives an entry another type, capability and node.
-func (c *census) move(r *mabeam.Record) error {
-	r.Type, r.Capabilities, r.Node = moved, []string{moved}, moved
+// move gives an entry another type, another capability, another node, or all three, by
+// its number: an index may be forgotten where only what it is of has changed.
+func (c *census) move(r *mabeam.Record, n int) error {
+	if n%4 == 0 || n%4 == 1 {
+		r.Type = moved
+	}
+	if n%4 == 0 || n%4 == 2 {
+		r.Capabilities = []string{moved}
+	}
+	if n%4 == 0 || n%4 == 3 {
+		r.Node = moved
+	}
 	return c.update(*r)
 }
 
@@ -236,7 +247,7 @@ func (c *census) moveSome() {
 	for i := 0; i < c.present; i += every {
 		r, _ := c.registry.Lookup(c.entries[i].ID)
 		were, read = append(were, c.entries[i]), append(read, r)
-		_ = c.move(&c.entries[i])
+		_ = c.move(&c.entries[i], len(were))
 	}
 	c.atRest()
 	for k, was := range were {

@@ -123,6 +123,10 @@ func measureRegistry(ctx context.Context, env *stress.Env, reg registry) error {
 	return nil
 }
 
+// recordTypes is how many types the records of registryRecords have. All but the first
+// are those of one record in rareType each.
+const recordTypes, rareType = 4, 40
+
 // registryRecords makes n records of agents of four types, as a demo agent's
 // would be.
 func registryRecords(prefix string, n int) []mabeam.Record {
@@ -130,10 +134,18 @@ func registryRecords(prefix string, n int) []mabeam.Record {
 	records := make([]mabeam.Record, n)
 	for i := range records {
 		records[i] = mabeam.Record{
-			ID: prefix + "-" + strconv.Itoa(i), Type: "type-" + strconv.Itoa(i%recordTypes), Node: "local", Capabilities: capabilities,
+			ID: prefix + "-" + strconv.Itoa(i), Type: recordType(i), Node: "local", Capabilities: capabilities,
 		}
 	}
 	return records
+}
+
+// recordType is the type of the record of a number.
+func recordType(i int) string {
+	if k := i % rareType; k < recordTypes {
+		return "type-" + strconv.Itoa(k)
+	}
+	return "type-0"
 }
 
 var (
