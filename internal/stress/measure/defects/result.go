@@ -81,6 +81,7 @@ type result struct {
 	outcome  outcome
 	failures []failure // the expected ones first
 	matched  *failure  // the first that was expected; nil if there is none
+	reported []string  // what the report has of each expected check
 	took     time.Duration
 	err      error
 }
@@ -117,6 +118,9 @@ func measure(ctx context.Context, d defect, binary, state string, args []string,
 	}
 	r.verdict = read.Verdict
 	r.failures = read.failures()
+	for _, c := range d.expected {
+		r.reported = append(r.reported, read.value(c))
+	}
 	r.judge(smoke)
 	if limited.Err() != nil && r.outcome != caught {
 		r.outcome = timedOut
@@ -189,6 +193,18 @@ func (r result) ok(smoke bool) bool {
 	return false
 }
 
+// value is what the report has of a check.
+func (r testReport) value(c check) string {
+	for _, scenario := range r.Scenarios {
+		for _, step := range scenario.Steps {
+			if m, ok := step.Metrics[c.metric]; ok && scenario.Name == c.scenario && step.Name == c.step {
+				return quantity(m.Value) + ", " + m.Status
+			}
+		}
+	}
+	return "not in the report"
+}
+
 // failures lists what failed.
 func (r testReport) failures() (all []failure) {
 	for _, scenario := range r.Scenarios {
@@ -212,7 +228,10 @@ func (s stepReport) repetitions() (n int) {
 
 func (s stepReport) failures() (all []failure) {
 	for _, t := range s.Thresholds {
-		if !t.OK {
+		switch {
+		case t.OK:
+		case t.Actual == nil && s.Verdict == "error": // that nothing was measured is the error's
+		default:
 			value := any(nil)
 			if t.Actual != nil {
 				value = *t.Actual
@@ -222,7 +241,7 @@ func (s stepReport) failures() (all []failure) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Metrics)) {
 		m := s.Metrics[name]
-		if m.Status == "fail" && !slices.ContainsFunc(all, func(f failure) bool { return f.metric == name }) {
+		if m.Status == "fail" && (m.Value != nil || s.Verdict != "error") && !slices.ContainsFunc(all, func(f failure) bool { return f.metric == name }) {
 			all = append(all, failure{check: check{metric: name}, detail: m.detail()})
 		}
 	}

@@ -70,8 +70,12 @@ func (t *table) write(r result) {
 		fmt.Fprintf(t.out, "  %c %s: %s\n", mark, f.check, f.detail)
 	}
 	if r.matched == nil && r.outcome != sound {
-		for _, c := range r.defect.expected {
-			fmt.Fprintf(t.out, "  ? %s: expected to fail\n", c)
+		for i, c := range r.defect.expected {
+			value := "no report"
+			if i < len(r.reported) {
+				value = r.reported[i]
+			}
+			fmt.Fprintf(t.out, "  ? %s: expected to fail; %s\n", c, value)
 		}
 	}
 	if r.err != nil {
