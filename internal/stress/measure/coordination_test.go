@@ -157,7 +157,8 @@ func (w wrongCoordinator) Gather(ctx context.Context, ids []string, action strin
 	case w.kind == "an answer of a dead agent":
 		for i := range a {
 			if a[i].Err != nil {
-				a[i].Value, a[i].Err = echo(i+1, params.(int)), nil
+				n, _ := params.(int) // a ping has none
+				a[i].Value, a[i].Err = echo(i+1, n), nil
 			}
 		}
 	}

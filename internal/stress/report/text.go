@@ -250,7 +250,9 @@ func collapse(checks []check) []check {
 			n++
 			continue
 		}
-		if at := slices.IndexFunc(rest, func(other check) bool { return other.threshold != nil && other.threshold.WindowSeconds == nil && other.name == c.name }); at >= 0 && c.word() == string(StatusInfo) {
+		if at := slices.IndexFunc(rest, func(other check) bool {
+			return other.threshold != nil && other.threshold.WindowSeconds == nil && other.name == c.name
+		}); at >= 0 && c.word() == string(StatusInfo) {
 			rest[at].spread = cmp.Or(rest[at].spread, c.spread)
 			rest[at].detail = cmp.Or(rest[at].detail, c.detail)
 			continue
