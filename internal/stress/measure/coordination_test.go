@@ -249,13 +249,13 @@ func TestWrongCoordinationIsFound(t *testing.T) {
 		"a stage is left out":         {"pipeline", string(errWrongAnswer), 0},
 		"stages out of order":         {"pipeline", string(errWrongAnswer), 0},
 		"an early release":            {"barrier", string(errEarly), 0},
-		"a broken barrier that holds": {"simple", "barrier: it holds though one is dead", 0},
+		"a broken barrier that holds": {"simple", "barrier: it is not broken though one agent is dead", 0},
 		"a vote too many":             {"vote", string(errWrongCount), 0},
-		"a tie is decided":            {"simple", "vote: a tie is not told", 0},
+		"a tie is decided":            {"simple", "vote: a tie does not result in", 0},
 		"a dead agent votes yes":      {"vote", string(errDeadAnswer), 1},
 		"the last leads":              {"election", string(errWrongWinner), 0},
 		"another price":               {"auction", string(errWrongWinner), 0},
-		"mismatches are not told":     {"simple", "script: a result that is not the expected one", 0},
+		"mismatches are not told":     {"simple", "script: an unexpected result is not reported", 0},
 	} {
 		t.Run(kind, func(t *testing.T) {
 			cat := with("coordination", func(ctx context.Context, env *stress.Env) error {

@@ -81,7 +81,7 @@ func (t *coordinationTest) votes(ctx context.Context) error {
 		votes   int
 	}{
 		{"a tie", []any{"yes", "no", "yes", "no"}, nil, 0},
-		{"half of all, as one abstains,", []any{"yes", "yes", nil, "no"}, nil, 0},
+		{"half of all agents", []any{"yes", "yes", nil, "no"}, nil, 0},
 		{"more than half of all", []any{"no", "yes", "yes", "yes"}, "yes", 3},
 	} {
 		ids, stop, err := t.start(ctx, mabeam.ActionVote, c.ballots...)
@@ -90,9 +90,9 @@ func (t *coordinationTest) votes(ctx context.Context) error {
 		}
 		result, err := t.system.Vote(ctx, ids, nil)
 		t.rules.expect(err == nil && result.Winner == c.winner && result.Votes == c.votes && result.Decided() == (c.winner != nil),
-			fmt.Sprintf("vote: %s is not told as %v with %d votes", c.what, c.winner, c.votes))
+			fmt.Sprintf("vote: %s does not result in %v with %d votes", c.what, c.winner, c.votes))
 		for i, b := range result.Ballots {
-			t.rules.expect(errors.Is(b.Err, mabeam.ErrDeclined) == (c.ballots[i] == nil), "vote: who abstains is not told as that")
+			t.rules.expect(errors.Is(b.Err, mabeam.ErrDeclined) == (c.ballots[i] == nil), "vote: an abstention is not reported as ErrDeclined")
 		}
 		_, err = t.system.Vote(ctx, []string{ids[0], ids[0]}, nil)
 		t.rules.expect(errors.Is(err, mabeam.ErrBadCoordination), "vote: an agent may vote twice")
@@ -116,14 +116,14 @@ func (t *coordinationTest) best(ctx context.Context, kind, action string, hold f
 	}
 	defer stop()
 	winner, highest, answers, err := hold(append(ids, nobody))
-	t.rules.expect(err == nil && winner == min(ids[1], ids[2]) && highest == 7, kind+": of two equals that are the highest, the one of the smaller id does not win")
+	t.rules.expect(err == nil && winner == min(ids[1], ids[2]) && highest == 7, kind+": of two equal highest answers, that of the smaller id does not win")
 	if t.rules.expect(len(answers) == 6, kind+": the answers are not one of each agent") {
-		t.rules.expect(errors.Is(answers[3].Err, mabeam.ErrDeclined), kind+": who does not take part is not told as that")
-		t.rules.expect(errors.Is(answers[4].Err, mabeam.ErrBadAnswer), kind+": an answer that is no number is not told as that")
-		t.rules.expect(errors.Is(answers[5].Err, mabeam.ErrUnknownAgent), kind+": who is dead is not told as that")
+		t.rules.expect(errors.Is(answers[3].Err, mabeam.ErrDeclined), kind+": an agent that declines is not reported as ErrDeclined")
+		t.rules.expect(errors.Is(answers[4].Err, mabeam.ErrBadAnswer), kind+": an answer that is no number is not reported as ErrBadAnswer")
+		t.rules.expect(errors.Is(answers[5].Err, mabeam.ErrUnknownAgent), kind+": a dead agent is not reported as ErrUnknownAgent")
 	}
 	winner, _, _, err = hold([]string{ids[3], nobody})
-	t.rules.expect(err == nil && winner == "", kind+": somebody wins where nobody takes part")
+	t.rules.expect(err == nil && winner == "", kind+": there is a winner where no agent takes part")
 	return nil
 }
 
@@ -170,10 +170,10 @@ func (t *coordinationTest) barriers(ctx context.Context) error {
 		ids = append(ids, id)
 	}
 	result, err := t.system.Barrier(ctx, slices.Concat(ids, []string{nobody}), nil)
-	t.rules.expect(errors.Is(err, mabeam.ErrBarrierBroken) && len(result.Arrived.Missing()) == 1, "barrier: it holds though one is dead")
+	t.rules.expect(errors.Is(err, mabeam.ErrBarrierBroken) && len(result.Arrived.Missing()) == 1, "barrier: it is not broken though one agent is dead")
 	settle(ctx, func() bool { return broken.Load() < int64(len(ids)) })
-	t.rules.expect(released.Load() == 0, "barrier: agents are released though one is dead")
-	t.rules.expect(broken.Load() == int64(len(ids)), "barrier: not all who arrived are told that it broke")
+	t.rules.expect(released.Load() == 0, "barrier: agents are released though one agent is dead")
+	t.rules.expect(broken.Load() == int64(len(ids)), "barrier: not all agents that arrived are told that it broke")
 	return nil
 }
 
@@ -202,12 +202,12 @@ func (t *coordinationTest) pipelines(ctx context.Context) error {
 	defer stop()
 	_, err = t.system.Pipeline(ctx, []string{ids[0], nobody, ids[1]}, actionEcho, nil)
 	var stopped *mabeam.StageError
-	t.rules.expect(errors.As(err, &stopped) && stopped.Stage == 1 && errors.Is(err, mabeam.ErrUnknownAgent), "pipeline: that the second agent is dead is not told")
+	t.rules.expect(errors.As(err, &stopped) && stopped.Stage == 1 && errors.Is(err, mabeam.ErrUnknownAgent), "pipeline: the error does not name the dead stage")
 	return nil
 }
 
-// scripts checks that a result that is not the expected one is told, skips the further
-// steps of its agent, and leaves the others alone.
+// scripts checks that an unexpected result is reported, skips the further steps of its
+// agent, and does not affect other agents.
 func (t *coordinationTest) scripts(ctx context.Context) error {
 	ids, stop, err := t.start(ctx, actionEcho, 1, 2)
 	if err != nil {
@@ -221,7 +221,7 @@ func (t *coordinationTest) scripts(ctx context.Context) error {
 	results, err := t.system.RunScript(ctx, ids, steps, mabeam.SideBySide)
 	var mismatch *mabeam.MismatchError
 	t.rules.expect(err == nil && len(results) == len(steps) && errors.As(results[0].Err, &mismatch) && errors.Is(results[1].Err, mabeam.ErrSkipped) &&
-		results[2].Err == nil && results[3].Err == nil, "script: a result that is not the expected one is not told, or changes the steps of others")
+		results[2].Err == nil && results[3].Err == nil, "script: an unexpected result is not reported, or affects the steps of other agents")
 	return nil
 }
 
@@ -239,14 +239,14 @@ func (t *coordinationTest) leaders(ctx context.Context) error {
 	defer election.Close()
 	for _, best := range []string{ids[1], ids[2], ids[0]} {
 		settle(ctx, func() bool { return election.Leader() != best })
-		if !t.rules.expect(election.Leader() == best, "election: when the leader ends, the best of those left does not lead") {
+		if !t.rules.expect(election.Leader() == best, "election: after the leader has ended, the best remaining candidate does not lead") {
 			return nil
 		}
 		t.runtime.KillAgent(best)
-		t.rules.expect(election.Leader() != best, "election: a leader that was killed leads on")
+		t.rules.expect(election.Leader() != best, "election: a killed agent is still the leader")
 	}
 	settle(ctx, func() bool { return election.Leader() != "" })
-	t.rules.expect(election.Leader() == "", "election: somebody leads though nobody is left")
+	t.rules.expect(election.Leader() == "", "election: there is a leader though no candidate is left")
 	election.Close()
 	return nil
 }

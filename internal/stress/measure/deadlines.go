@@ -11,10 +11,10 @@ import (
 )
 
 const (
-	// waitsFor is how long callers wait whose answer does not come.
+	// waitsFor is how long calls wait that get no answer.
 	waitsFor = 10 * time.Millisecond
-	// toldWithin is how much later a caller may be told, in the best of
-	// deadlineTries: what a busy machine delays is not always late.
+	// toldWithin is how much later a call may return, in the best of deadlineTries:
+	// a busy machine delays some of them, the runtime under test all.
 	toldWithin    = 30 * time.Millisecond
 	deadlineTries = 8
 )
@@ -36,8 +36,8 @@ type wait struct {
 	call func(ctx context.Context) error
 }
 
-// deadlines checks that whoever waits is told when the time is over: not before it,
-// soon after it, and with the error that tells so.
+// deadlines checks that a waiting call returns when its time is over: not before, soon
+// after, and with the documented error.
 func (t *guardTest) deadlines(ctx context.Context) error {
 	options := func(o *mabeam.Options) {
 		o.Mailbox, o.BusQueue, o.WaitTimeout, o.BusPolicy = 64, 4, waitsFor, mabeam.Block
@@ -140,15 +140,15 @@ func (t *guardTest) keepsDeadline(ctx context.Context, w wait) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		t.rules.expect(errors.Is(err, w.want), fmt.Sprintf("%s that waits in vain says: %v", w.name, err))
+		t.rules.expect(errors.Is(err, w.want), fmt.Sprintf("%s returns the wrong error when its time is over: %v", w.name, err))
 		due := end.Load()
-		if !t.rules.expect(due != nil && !told.Before(*due), w.name+" is given up before its time is over") {
+		if !t.rules.expect(due != nil && !told.Before(*due), w.name+" returns before its time is over") {
 			return nil
 		}
 		if told.Sub(*due) < toldWithin {
 			return nil
 		}
 	}
-	t.rules.add(1, fmt.Sprintf("%s is told more than %v after its time is over, in each of %d tries", w.name, toldWithin, deadlineTries))
+	t.rules.add(1, fmt.Sprintf("%s returns more than %v after its time is over, in each of %d tries", w.name, toldWithin, deadlineTries))
 	return nil
 }

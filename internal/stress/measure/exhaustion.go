@@ -58,7 +58,7 @@ func exhaustionRecovery() *stress.Measurement {
 			{Name: "performance_restored", Unit: "ratio", Better: report.Higher, Keyed: true, Doc: "Throughput after the recovery / before, of the medians of sixteen loads each; the worst of the scenarios, and with .SCENARIO that of one."},
 			{Name: "performance_lost", Unit: "ratio", Better: report.Lower, Must: "< 0.6", Expected: isComparable, Doc: "By what share the throughput of a recovered system is lower than that of a fresh one, which does the same work in turn with it; the worst of the scenarios. An estimate over all repetitions; it is judged with 20,000 operations and more."},
 			{Name: "component_restarts", Unit: "count", Better: report.Lower, Must: "== 0", Fold: stress.Sum, Doc: "Agents that their supervisor had to restart, and components of the system that crashed and were begun anew."},
-			never("limits_broken", "How often a limit was not kept exactly: more or fewer agents than there was room for, agents refused though there was memory or started though there was none, or a full mailbox that took more. The errors tell which."),
+			never("limits_broken", "Violations of the limits: more or fewer agents than there was room for, agents refused though memory was left or started though none was, or a full mailbox that accepted more. The errors name each."),
 			telemetryMismatches(),
 		},
 		Estimate: exhaustionEstimate,

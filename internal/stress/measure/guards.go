@@ -16,8 +16,8 @@ import (
 // guardsEstimate is how long the checks of the guards take.
 const guardsEstimate = 600 * time.Millisecond
 
-// A guarded is what the guards are in front of, so that tests can replace it by guards
-// that break a rule.
+// A guarded has the calls that guards limit, so that tests can replace them by ones that
+// break a rule.
 type guarded struct {
 	allow   func(mabeam.Operation) error
 	start   func(context.Context, mabeam.Spec) (string, error)
@@ -35,8 +35,8 @@ type guardTest struct {
 	wrap  func(guarded) guarded
 }
 
-// checkGuards reports how often a rule was broken. Wrap, if given, replaces what the
-// guards are in front of.
+// checkGuards reports how often a rule was broken. Wrap, if given, replaces the
+// guarded calls.
 func checkGuards(ctx context.Context, env *stress.Env, wrap func(guarded) guarded) error {
 	t := &guardTest{env: env, rules: newViolations(env, "guard_rules_broken"), wrap: wrap}
 	for _, check := range []func(context.Context) error{t.rate, t.refusals, t.turns, t.circuit, t.mailbox, t.deadlines} {
@@ -70,9 +70,8 @@ func (t *guardTest) with(ctx context.Context, change func(*mabeam.Options), chec
 // guardOperation is an operation of the measurement's own.
 const guardOperation = mabeam.UserOperation + "guard"
 
-// rate checks that an operation goes on exactly as often as its rate has tokens: as
-// many as it holds at first, and those that it gets until the last attempt, give or
-// take one.
+// rate checks that a rate admits exactly as many operations as it has tokens: those of
+// the burst, and those added until the last attempt, within one token.
 func (t *guardTest) rate(ctx context.Context) error {
 	const (
 		perSecond, burst = 500, 50
@@ -111,8 +110,8 @@ func (t *guardTest) rate(ctx context.Context) error {
 	})
 }
 
-// refusals checks that what may refuse is admitted up to the burst and refused beyond
-// it with the error that tells so.
+// refusals checks that starts, actions and signals are admitted up to the burst and
+// then refused with ErrRateLimited.
 func (t *guardTest) refusals(ctx context.Context) error {
 	const burst, attempts = 6, 10
 	slowly := mabeam.Rate{PerSecond: 0.001, Burst: burst}
@@ -145,13 +144,13 @@ func (t *guardTest) refusals(ctx context.Context) error {
 					t.rules.add(1, kind.name+" over their rate are refused with another error than ErrRateLimited")
 				}
 			}
-			t.rules.expect(admitted == burst, fmt.Sprintf("%d of %d %s go on, of a rate with a burst of %d", admitted, attempts, kind.name, burst))
+			t.rules.expect(admitted == burst, fmt.Sprintf("%d of %d %s are admitted at a rate with a burst of %d", admitted, attempts, kind.name, burst))
 		}
 		return nil
 	})
 }
 
-// turns checks that what waits for its turn is neither refused nor admitted early.
+// turns checks that publishing over the rate waits for a token.
 func (t *guardTest) turns(ctx context.Context) error {
 	const perSecond, burst, attempts = 500, 5, 15
 	rates := map[mabeam.Operation]mabeam.Rate{mabeam.OperationPublish: {PerSecond: perSecond, Burst: burst}}
@@ -166,9 +165,9 @@ func (t *guardTest) turns(ctx context.Context) error {
 	})
 }
 
-// circuit checks when a circuit opens, refuses, tries and closes.
+// circuit checks when a circuit opens, refuses, admits trials and closes.
 func (t *guardTest) circuit(ctx context.Context) error {
-	// A machine that stands still for as long as the circuit is open has missed that.
+	// If the machine stalls for as long as the circuit is open, the check says nothing.
 	for openFor := 50 * time.Millisecond; ; openFor *= 4 {
 		var late bool
 		options := &mabeam.BreakerOptions{Failures: circuitFailures, OpenFor: openFor, Trials: circuitTrials}
@@ -181,14 +180,14 @@ func (t *guardTest) circuit(ctx context.Context) error {
 			return err
 		}
 		if openFor > time.Second {
-			t.env.Inconclusive("the machine stands still so long that nothing can be said of the circuit breaker")
+			t.env.Inconclusive("the machine stalls for so long that the circuit breaker cannot be checked")
 			return nil
 		}
 	}
 }
 
-// mailbox checks that a mailbox takes exactly its capacity, and that all of it is done
-// once, in order.
+// mailbox checks that a mailbox accepts exactly its capacity, and that the agent handles
+// all of it once and in order.
 func (t *guardTest) mailbox(ctx context.Context) error {
 	const capacity = 16
 	return t.with(ctx, func(o *mabeam.Options) { o.Mailbox = capacity }, func(s *mabeam.System, g guarded) error {
@@ -206,7 +205,7 @@ func (t *guardTest) mailbox(ctx context.Context) error {
 			err := g.tell(limited, id, "work", n)
 			cancel()
 			if err != nil {
-				t.rules.expect(errors.Is(err, mabeam.ErrTimeout), "who tells a full mailbox gets another error than ErrTimeout")
+				t.rules.expect(errors.Is(err, mabeam.ErrTimeout), "Tell to a full mailbox returns another error than ErrTimeout")
 				break
 			}
 			accepted++
@@ -222,7 +221,7 @@ func (t *guardTest) mailbox(ctx context.Context) error {
 		for i, n := range a.work() {
 			inOrder = inOrder && n == i
 		}
-		t.rules.expect(inOrder, "what a full mailbox has accepted is not done once and in order")
+		t.rules.expect(inOrder, "messages accepted by a full mailbox are not handled once and in order")
 		return nil
 	})
 }

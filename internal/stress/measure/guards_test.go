@@ -78,7 +78,7 @@ func TestGuardsThatBreakTheirRules(t *testing.T) {
 			}
 			return g
 		}},
-		"one start too many": {"7 of 10 starts go on", func(g guarded) guarded {
+		"one start too many": {"7 of 10 starts are admitted", func(g guarded) guarded {
 			start, over := g.start, false
 			g.start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
 				id, err := start(ctx, spec)
@@ -164,7 +164,7 @@ func TestGuardsThatBreakTheirRules(t *testing.T) {
 			}
 			return g
 		}},
-		"a deadline that is told 51 ms late": {"Execute is told more than 30ms after its time is over", func(g guarded) guarded {
+		"a deadline that is told 51 ms late": {"Execute returns more than 30ms after its time is over", func(g guarded) guarded {
 			execute := g.execute
 			g.execute = func(ctx context.Context, id, action string, params any) (any, error) {
 				got, err := execute(ctx, id, action, params)
@@ -175,7 +175,7 @@ func TestGuardsThatBreakTheirRules(t *testing.T) {
 			}
 			return g
 		}},
-		"a deadline that is not waited for": {"Tell is given up before its time is over", func(g guarded) guarded {
+		"a deadline that is not waited for": {"Tell returns before its time is over", func(g guarded) guarded {
 			tell := g.tell
 			g.tell = func(ctx context.Context, id, action string, params any) error {
 				limited, cancel := context.WithTimeout(ctx, time.Millisecond)

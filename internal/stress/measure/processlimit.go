@@ -44,7 +44,7 @@ func processLimit() *stress.Measurement {
 			never("leaked_goroutines", "Goroutines more than before the first start, but for those that the system keeps to run agents, at most a second after all agents were stopped."),
 			never("leaked_registrations", "Registrations more than before the first start, after all agents were stopped."),
 			never("leaked_subscriptions", "Subscriptions more than before the first start, after all agents were stopped."),
-			never("guard_rules_broken", "How often another guard broke its rule: a rate that admits more or less than its tokens, a circuit that opens, refuses, tries or closes at another time than it should, a mailbox that takes more or less than its capacity, a caller who is told too early or too late that its deadline has passed, or a refusal with another error. The errors tell which."),
+			never("guard_rules_broken", "Violations of the rules of the other guards: a rate that admits more or fewer operations than it has tokens, a circuit that opens, refuses, admits trials or closes at the wrong time, a mailbox that accepts more or less than its capacity, a call that returns before or long after its deadline, or a refusal with the wrong error. The errors name each."),
 			telemetryMismatches(),
 		},
 		Estimate: func(p stress.Params) time.Duration {
