@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,6 +61,9 @@ func TestDefectsNameBuiltInScenarios(t *testing.T) {
 		for _, c := range d.expected {
 			if _, ok := texts[c.scenario]; !ok {
 				t.Errorf("%s: caught-by: there is no scenario %q", d.name, c.scenario)
+			}
+			if !slices.Contains(d.scenarios, c.scenario) {
+				t.Errorf("%s: caught-by: %q is not among its scenarios", d.name, c.scenario)
 			}
 		}
 		if d.sentence[len(d.sentence)-1] != '.' {
