@@ -114,6 +114,9 @@ func (a *app) print(text []byte) error {
 
 // engine is what runs plans on this machine, for this command line.
 func (a *app) engine(isolate bool) (stress.Engine, error) {
+	if err := stress.CheckTable(catalogue(), verdict.Builtin()); err != nil {
+		return stress.Engine{}, err
+	}
 	host, err := probes.ReadHost()
 	if err != nil {
 		a.warn(err)

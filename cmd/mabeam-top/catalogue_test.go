@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/verdict"
 )
 
 // The catalogue that the program carries is valid, and its two tags cover all
@@ -42,6 +43,30 @@ func TestBuiltin(t *testing.T) {
 		}
 		if took := (stress.Plan{Scenarios: tagged}).Estimate(); took > most {
 			t.Errorf("the tag %s takes %v, about; it should take %v at most", tag, took, most)
+		}
+	}
+}
+
+// Every floor holds a step of the catalogue, so that none is there for nothing.
+func TestFloorsAreUsed(t *testing.T) {
+	table := verdict.Builtin()
+	if err := stress.CheckTable(catalogue(), table); err != nil {
+		t.Fatal(err)
+	}
+	scenarios, err := parse(builtin())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range table.Table() {
+		used := len(row.Works) == 0
+		for _, s := range scenarios {
+			for _, step := range s.Steps() {
+				used = used || step.Measurement.FloorsOf() == row.Component &&
+					table.HasFloor(row.Component, row.Metric, stress.Encode(step.Params, step.Measurement.Params))
+			}
+		}
+		if !used {
+			t.Errorf("no step of the catalogue is held against a floor of %s.%s", row.Component, row.Metric)
 		}
 	}
 }

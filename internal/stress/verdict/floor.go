@@ -3,6 +3,7 @@ package verdict
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 
 	"mabeam-top/internal/stress/report"
@@ -101,6 +102,12 @@ func (b Baselines) floorOf(component, metric string, params map[string]any) (flo
 	return r.floors[i], r.better, true
 }
 
+// HasFloor says whether a component's metric has a floor for steps with these parameters.
+func (b Baselines) HasFloor(component, metric string, params map[string]any) bool {
+	_, _, ok := b.floorOf(component, metric, params)
+	return ok
+}
+
 // Works are the reference works that any floor is a share of, sorted.
 func (b Baselines) Works() []string {
 	var works []string
@@ -113,4 +120,29 @@ func (b Baselines) Works() []string {
 	}
 	slices.Sort(works)
 	return slices.Compact(works)
+}
+
+// A Row tells what a row of the table names: who checks that all of it exists needs
+// no more.
+type Row struct {
+	Component, Metric string
+	// Works are the reference works of its floors, and Params what these ask of steps.
+	Works, Params []string
+}
+
+// Table returns all rows, in the order of their names.
+func (b Baselines) Table() []Row {
+	var rows []Row
+	for _, component := range b.Components() {
+		for _, metric := range b.Rows(component) {
+			one := Row{Component: component, Metric: metric}
+			for _, f := range b.components[component][metric].floors {
+				one.Works = append(one.Works, f.of)
+				one.Params = append(one.Params, slices.Sorted(maps.Keys(f.at))...)
+				one.Params = append(one.Params, slices.Sorted(maps.Keys(f.from))...)
+			}
+			rows = append(rows, one)
+		}
+	}
+	return rows
 }
