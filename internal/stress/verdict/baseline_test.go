@@ -11,8 +11,8 @@ import (
 func TestBuiltinBaselines(t *testing.T) {
 	b := Builtin()
 	want := []string{
-		"agent_action", "agent_creation", "agent_lifecycle", "agent_memory", "event_propagation", "event_stress",
-		"event_system", "registry", "registry_scalability", "resource_limits", "system_coordination", "system_load",
+		"agent_action", "agent_creation", "agent_lifecycle", "agent_memory", "capacity", "event_propagation", "event_stress",
+		"event_system", "registry", "registry_scalability", "resource_limits", "sandbox_lifecycle", "system_coordination", "system_load",
 		"system_memory", "system_startup",
 	}
 	if got := b.Components(); !slices.Equal(got, want) {
