@@ -1,0 +1,84 @@
+package measure
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/report"
+)
+
+const (
+	// agingRounds is how many rounds of cycles the old and the fresh system get in
+	// turn, agingCycles how many cycles a round has, and agingGroup how many rounds
+	// count as one reading: the median of them, as a machine that changes its speed in
+	// the middle of a round would decide otherwise.
+	agingRounds, agingCycles, agingGroup = 96, 50, 8
+	// agingPatience bounds the time that a slow system may take for that.
+	agingPatience = 3 * time.Second
+)
+
+// agingSlowdown describes the metric that reportAging reports.
+func agingSlowdown(given func(stress.Params) bool) stress.Metric {
+	return stress.Metric{
+		Name: "aging_slowdown", Unit: "ratio", Better: report.Lower, Must: "<= 0.2", Given: given,
+		Doc: "1 − rate of cycles of the system after all of them / of a fresh system, both in turn, so that a machine that changes its speed changes both; 0 if it is not slower. Reported for at least 10,000 cycles.",
+	}
+}
+
+// reportAging compares the system, which has seen many cycles, with a fresh one.
+func reportAging(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) (err error) {
+	fresh, err := mabeam.Start(env.Options())
+	if err != nil {
+		return fmt.Errorf("start a fresh system: %w", err)
+	}
+	defer func() {
+		if stopErr := stopSystem(ctx, fresh); err == nil {
+			err = stopErr
+		}
+	}()
+	both := [2]*mabeam.System{fresh, env.System()}
+	if _, err := timeCycles(ctx, fresh, spec, 4*agingCycles); err != nil { // its pools fill
+		return err
+	}
+	var ratios []float64
+	began := env.Now()
+	for round := range agingRounds {
+		var took [2]time.Duration
+		for i := range both {
+			which := (i + round) % 2 // each is first by turns
+			if took[which], err = timeCycles(ctx, both[which], spec, agingCycles); err != nil {
+				return err
+			}
+		}
+		ratios = append(ratios, float64(took[0])/float64(max(took[1], 1)))
+		if env.Now().Sub(began) > agingPatience {
+			break
+		}
+	}
+	env.Operations(int64(2*len(ratios)*agingCycles), 0, 0)
+	var readings, same []float64
+	for from := 0; from < len(ratios); from += agingGroup {
+		readings = append(readings, report.Median(ratios[from:min(from+agingGroup, len(ratios))]))
+		same = append(same, 1)
+	}
+	env.Decline("aging_slowdown", same, readings)
+	return nil
+}
+
+// timeCycles times cycles of one agent after the other.
+func timeCycles(ctx context.Context, system *mabeam.System, spec func() mabeam.Spec, n int) (time.Duration, error) {
+	began := time.Now()
+	for range n {
+		id, err := system.StartAgent(ctx, spec())
+		if err == nil {
+			err = system.StopAgent(ctx, id)
+		}
+		if err != nil {
+			return 0, fmt.Errorf("compare with a fresh system: %w", err)
+		}
+	}
+	return time.Since(began), nil
+}
