@@ -195,9 +195,11 @@ func (b *bench) run(ctx context.Context, j job, w watcher) (_ []outcome, _ profi
 		defer lookMu.Unlock()
 		// While the load is held there is nothing to measure.
 		counts := measured.Load() && !b.helm.clock.isStill()
-		for i, one := range b.load.taken() {
-			if counts {
-				w.took(at, i, one.with(values))
+		for i, intervals := range b.load.take() {
+			for _, one := range intervals {
+				if counts {
+					w.took(one.at, i, one.with(values))
+				}
 			}
 		}
 		w.pass(at, stream.Event{Type: stream.SampleTaken, Sample: values, Inspection: b.look(&look, at)}, counts)

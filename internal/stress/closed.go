@@ -9,7 +9,6 @@ import (
 // A closedLoad is a closed load that is carried out.
 type closedLoad struct {
 	Load
-	op        operation
 	operation operation
 	gate      *gate
 	start     time.Time // by the gate's clock
@@ -71,7 +70,7 @@ func (c *closedLoad) work(ctx context.Context, w *worker) {
 				return
 			}
 			if !w.running {
-				w.begin(began)
+				w.begin()
 			}
 			err := c.operation(ctx, Op{Worker: w.id, N: n, Due: began})
 			// An operation begins when the one before has ended: one reading of
@@ -89,7 +88,6 @@ func (c *closedLoad) work(ctx context.Context, w *worker) {
 			if w.isFull() {
 				fast = fast && w.elapsed < batchFor
 				w.publish()
-				w.since.Store(int64(began.Sub(w.base)) + 1)
 			}
 		}
 		size = nextBatch(size, fast)

@@ -104,9 +104,9 @@ func (of samplesOf) fold(m Metric, finished []int) report.Metric {
 		}
 	}
 	slices.Sort(result.MissingIn)
-	result.Distribution = merged.Distribution()
 	switch {
 	case len(result.MissingIn) > 0:
+		return result // nor is there a distribution: its percentiles would be judged
 	case len(estimates) > 0:
 		if value, interval, ok := verdict.Pool(estimates); ok {
 			result.Value, result.Interval = m.clip(value), &interval
@@ -114,6 +114,7 @@ func (of samplesOf) fold(m Metric, finished []int) report.Metric {
 	default:
 		result.Value = foldValues(m, values, result.Samples)
 	}
+	result.Distribution = merged.Distribution()
 	return result
 }
 

@@ -43,7 +43,7 @@ func (g *generator) work(ctx context.Context, w *worker) {
 		if !ok {
 			return
 		}
-		w.begin(due)
+		w.begin()
 		err := g.operation(ctx, Op{Worker: w.id, N: n, Due: due})
 		took := time.Since(due)
 		if interrupted(ctx, err) {

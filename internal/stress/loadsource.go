@@ -26,7 +26,7 @@ type watchedLoad struct {
 	own  map[string]int64
 	// ended is when an operation was last seen to have ended, or a load begun.
 	ended time.Time
-	took  interval // since the sample before
+	took  []interval // that nobody has taken yet
 }
 
 // An interval is what a step's own load did between two samples.
@@ -38,6 +38,8 @@ type interval struct {
 	// WaitedMS is how long, at its end, nothing had ended though something was under
 	// way.
 	WaitedMS float64 `json:"waited_ms"`
+
+	at time.Time // of its end
 }
 
 // Probes that a step has of its own, also beside other steps.
@@ -95,13 +97,15 @@ func (l *loadSource) watch(parts []*partRun) {
 	}
 }
 
-// taken returns what each step's load did between the last two readings.
-func (l *loadSource) taken() []interval {
+// take returns what each step's load did between readings, once: two samples may be
+// taken at about the same time.
+func (l *loadSource) take() [][]interval {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var all []interval
+	var all [][]interval
 	for _, w := range l.loads {
 		all = append(all, w.took)
+		w.took = nil
 	}
 	return all
 }
@@ -130,12 +134,12 @@ func (l *loadSource) Read(now time.Time, put func(string, float64)) {
 	rates := map[string]float64{}
 	all := NewHistogram()
 	for _, w := range l.loads {
-		recent := w.read(now)
+		took, recent := w.read(now)
 		all.Merge(recent)
 		inflight += w.env.counters.inflight()
 		lag = max(lag, time.Duration(w.env.counters.lag.Swap(0)))
 		for _, rate := range []string{offeredRate, completedRate, failedRate} {
-			if v, ok := w.took.Values[rate]; ok {
+			if v, ok := took.Values[rate]; ok {
 				rates[rate] += v
 			}
 		}
@@ -152,8 +156,9 @@ func (l *loadSource) Read(now time.Time, put func(string, float64)) {
 	}
 }
 
-// read takes a reading of one step, and returns the latencies since the last.
-func (w *watchedLoad) read(now time.Time) *Histogram {
+// read takes a reading of one step, and returns what was since the last, and the
+// latencies of that.
+func (w *watchedLoad) read(now time.Time) (interval, *Histogram) {
 	e := w.env
 	recent := NewHistogram()
 	e.mu.Lock()
@@ -168,11 +173,12 @@ func (w *watchedLoad) read(now time.Time) *Histogram {
 	if recent.Count() > 0 || !underWay || w.ended.IsZero() {
 		w.ended = now
 	}
-	w.took = interval{Values: map[string]float64{}, Latencies: recent.latencies(), WaitedMS: Milliseconds(now.Sub(w.ended))}
+	took := interval{Values: map[string]float64{}, Latencies: recent.latencies(), WaitedMS: Milliseconds(now.Sub(w.ended)), at: now}
+	defer func() { w.took = append(w.took, took) }()
 	total.Attempted = e.asked(now)
 	since := now.Sub(w.at)
 	if !w.at.IsZero() && since < probes.ShortestSpan {
-		return recent // too short for a rate; the next reading covers it
+		return took, recent // too short for a rate; the next reading covers it
 	}
 	own := map[string]int64{}
 	for probe, count := range supplied {
@@ -180,20 +186,20 @@ func (w *watchedLoad) read(now time.Time) *Histogram {
 	}
 	if !w.at.IsZero() {
 		// A load that was broken off had asked for more than it gets.
-		w.took.Values[offeredRate] = PerSecond(max(total.Attempted-w.last.Attempted, 0), since)
-		w.took.Values[completedRate] = PerSecond(total.Succeeded-w.last.Succeeded, since)
-		w.took.Values[failedRate] = PerSecond(total.Failed-w.last.Failed, since)
+		took.Values[offeredRate] = PerSecond(max(total.Attempted-w.last.Attempted, 0), since)
+		took.Values[completedRate] = PerSecond(total.Succeeded-w.last.Succeeded, since)
+		took.Values[failedRate] = PerSecond(total.Failed-w.last.Failed, since)
 	}
 	for probe, n := range own {
 		switch {
 		case probe == EventsDropped:
-			w.took.Values[probe] = float64(n)
+			took.Values[probe] = float64(n)
 		case !w.at.IsZero():
-			w.took.Values[probe] = PerSecond(n-w.own[probe], since)
+			took.Values[probe] = PerSecond(n-w.own[probe], since)
 		}
 	}
 	w.last, w.at, w.own = total, now, own
-	return recent
+	return took, recent
 }
 
 // latencies are the histogram's buckets, in milliseconds.

@@ -3,7 +3,6 @@ package stress
 import (
 	"context"
 	"errors"
-	"sync/atomic"
 	"time"
 )
 
@@ -35,12 +34,6 @@ type worker struct {
 	elapsed   time.Duration // since it published last
 	running   bool          // the operation under way is counted
 
-	// since is when the operation under way began or was due, in nanoseconds
-	// since base, plus one; 0 if there is none. Of a batch it may be that of the
-	// operation with which the batch began.
-	since atomic.Int64
-	base  time.Time
-
 	_ [128]byte // keeps the workers of an array from sharing cache lines
 }
 
@@ -55,7 +48,7 @@ func newWorkers(l Load, r *Recorder) []worker {
 	}
 	for i := range workers {
 		w := &workers[i]
-		w.id, w.missed, w.base = i, missed, time.Now()
+		w.id, w.missed = i, missed
 		if r != nil && l.Recorder == nil {
 			w.shard = r.Shard()
 			w.missed = w.shard
@@ -64,11 +57,10 @@ func newWorkers(l Load, r *Recorder) []worker {
 	return workers
 }
 
-// begin counts an operation that begins, or was due, at that time.
-func (w *worker) begin(at time.Time) {
+// begin counts an operation that begins.
+func (w *worker) begin() {
 	w.running = true
 	w.cell.inflight.Add(1)
-	w.since.Store(int64(at.Sub(w.base)) + 1)
 }
 
 // end records how an operation ended, and how long it took. The caller publishes
@@ -111,18 +103,8 @@ func (w *worker) rest() {
 	w.publish()
 	if w.running {
 		w.running = false
-		w.since.Store(0)
 		w.cell.inflight.Add(-1)
 	}
-}
-
-// age returns how long the operation under way has been due; 0 if there is none.
-func (w *worker) age(now time.Time) time.Duration {
-	since := w.since.Load()
-	if since == 0 {
-		return 0
-	}
-	return now.Sub(w.base) - time.Duration(since-1)
 }
 
 // interrupted reports whether an operation failed because its load was stopped.

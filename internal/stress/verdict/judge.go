@@ -68,7 +68,7 @@ func Judge(step report.Step, against Against) report.Step {
 	switch step.Verdict {
 	case report.Broken, report.Interrupted:
 	case report.Inconclusive:
-		if countedWrong(step) {
+		if countedWrong(step, against) {
 			step.Verdict = report.Fail
 		}
 	default:
@@ -86,10 +86,19 @@ func Judge(step report.Step, against Against) report.Step {
 }
 
 // countedWrong says whether the measurement counted something that must never happen,
-// such as a lost event. That is so however busy the machine was.
-func countedWrong(step report.Step) bool {
-	for _, m := range step.Metrics {
-		if v, ok := number(m.Value); ok && v > 0 && m.Must == "== 0" && m.Status == report.StatusFail && m.Undecided == "" {
+// such as a lost event, or something that has to hold exactly does not. That is so
+// however busy the machine was; what time decides is left out.
+func countedWrong(step report.Step, against Against) bool {
+	for name, m := range step.Metrics {
+		v, ok := number(m.Value)
+		exact := m.Must == "== 0" && v > 0 || m.Must == "== true" && v == 0
+		if ok && exact && m.Interval == nil && m.Undecided == "" && !against.Exact[name].Timed {
+			return true
+		}
+	}
+	for i, t := range against.Thresholds {
+		held := step.Thresholds[i]
+		if t.Condition == (Condition{Op: "==", Limit: 0}) && t.Window == 0 && held.Actual != nil && *held.Actual > 0 && step.Metrics[t.Metric].Unit == "count" {
 			return true
 		}
 	}

@@ -1,9 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,43 +12,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"mabeam-top/internal/stress/report"
 )
-
-// A testReport is what is read of the program's JSON report.
-type testReport struct {
-	Verdict   string `json:"verdict"`
-	Scenarios []struct {
-		Name  string       `json:"name"`
-		Steps []stepReport `json:"steps"`
-	} `json:"scenarios"`
-}
-
-type stepReport struct {
-	Name       string                  `json:"name"`
-	Verdict    string                  `json:"verdict"`
-	Metrics    map[string]metricReport `json:"metrics"`
-	Thresholds []thresholdReport       `json:"thresholds"`
-	Errors     []struct {
-		Message string `json:"message"`
-		Count   int64  `json:"count"`
-	} `json:"errors"`
-}
-
-type metricReport struct {
-	Value    any       `json:"value"`
-	Samples  []float64 `json:"samples"`
-	Status   string    `json:"status"`
-	Must     any       `json:"must"`
-	Floor    *float64  `json:"floor"`
-	Baseline *float64  `json:"baseline"`
-}
-
-type thresholdReport struct {
-	Metric    string   `json:"metric"`
-	Condition string   `json:"condition"`
-	Actual    *float64 `json:"actual"`
-	OK        bool     `json:"ok"`
-}
 
 // A failure is a check that failed.
 type failure struct {
@@ -107,19 +73,19 @@ func measure(ctx context.Context, d defect, binary, state string, args []string,
 		r.outcome, r.err = failed, ctx.Err()
 		return r
 	}
-	var read testReport
-	if jsonErr := json.Unmarshal(output, &read); jsonErr != nil {
+	read, readErr := report.Read(bytes.NewReader(output))
+	if readErr != nil {
 		r.outcome = failed
 		if limited.Err() != nil {
 			r.outcome = timedOut
 		}
-		r.err = fmt.Errorf("no report: %w\n%s", errors.Join(err, jsonErr), complaints.String())
+		r.err = fmt.Errorf("no report: %w\n%s", errors.Join(err, readErr), complaints.String())
 		return r
 	}
-	r.verdict = read.Verdict
-	r.failures = read.failures()
+	r.verdict = string(read.Verdict)
+	r.failures = failuresOf(read)
 	for _, c := range d.expected {
-		r.reported = append(r.reported, read.value(c))
+		r.reported = append(r.reported, valueOf(read, c))
 	}
 	r.judge(smoke)
 	if limited.Err() != nil && r.outcome != caught {
@@ -193,24 +159,24 @@ func (r result) ok(smoke bool) bool {
 	return false
 }
 
-// value is what the report has of a check.
-func (r testReport) value(c check) string {
+// valueOf is what the report has of a check.
+func valueOf(r report.Report, c check) string {
 	for _, scenario := range r.Scenarios {
 		for _, step := range scenario.Steps {
 			if m, ok := step.Metrics[c.metric]; ok && scenario.Name == c.scenario && step.Name == c.step {
-				return quantity(m.Value) + ", " + m.Status
+				return quantity(m.Value) + ", " + string(m.Status)
 			}
 		}
 	}
 	return "not in the report"
 }
 
-// failures lists what failed.
-func (r testReport) failures() (all []failure) {
+// failuresOf lists what failed. What is undecided has not.
+func failuresOf(r report.Report) (all []failure) {
 	for _, scenario := range r.Scenarios {
 		for _, step := range scenario.Steps {
-			for _, f := range step.failures() {
-				f.scenario, f.step, f.repetitions = scenario.Name, step.Name, step.repetitions()
+			for _, f := range failuresIn(step) {
+				f.scenario, f.step, f.repetitions = scenario.Name, step.Name, repetitionsOf(step)
 				all = append(all, f)
 			}
 		}
@@ -218,42 +184,40 @@ func (r testReport) failures() (all []failure) {
 	return all
 }
 
-// repetitions is of how many repetitions the step's metrics are.
-func (s stepReport) repetitions() (n int) {
+// repetitionsOf is of how many repetitions the step's metrics are.
+func repetitionsOf(s report.Step) (n int) {
 	for _, m := range s.Metrics {
 		n = max(n, len(m.Samples))
 	}
 	return n
 }
 
-func (s stepReport) failures() (all []failure) {
-	for _, t := range s.Thresholds {
-		switch {
-		case t.OK:
-		case t.Actual == nil && s.Verdict == "error": // that nothing was measured is the error's
-		default:
-			value := any(nil)
-			if t.Actual != nil {
-				value = *t.Actual
+func failuresIn(s report.Step) (all []failure) {
+	if s.Verdict == report.Broken {
+		for _, e := range s.Errors {
+			if e.Kind == report.OperationFailed {
+				all = append(all, failure{check: check{metric: "error"}, detail: fmt.Sprintf("%s (%d)", firstLine(e.Message), e.Count)})
 			}
-			all = append(all, failure{check: check{metric: t.Metric}, detail: fmt.Sprintf("%s, threshold %s", quantity(value), t.Condition)})
 		}
+	}
+	if s.Verdict != report.Fail {
+		return all
+	}
+	for _, t := range s.Thresholds {
+		if t.OK {
+			continue
+		}
+		value := any(nil)
+		if t.Actual != nil {
+			value = *t.Actual
+		}
+		all = append(all, failure{check: check{metric: t.Metric}, detail: fmt.Sprintf("%s, threshold %s", quantity(value), t.Condition)})
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Metrics)) {
 		m := s.Metrics[name]
-		if m.Status == "fail" && (m.Value != nil || s.Verdict != "error") && !slices.ContainsFunc(all, func(f failure) bool { return f.metric == name }) {
-			all = append(all, failure{check: check{metric: name}, detail: m.detail()})
+		if m.Status == report.StatusFail && m.Undecided == "" && !slices.ContainsFunc(all, func(f failure) bool { return f.metric == name }) {
+			all = append(all, failure{check: check{metric: name}, detail: detailOf(m)})
 		}
-	}
-	what := "finding"
-	switch {
-	case s.Verdict == "error":
-		what = "error"
-	case s.Verdict != "fail" || len(all) > 0:
-		return all
-	}
-	for _, e := range s.Errors {
-		all = append(all, failure{check: check{metric: what}, detail: fmt.Sprintf("%s (%d)", firstLine(e.Message), e.Count)})
 	}
 	return all
 }
@@ -263,14 +227,14 @@ func firstLine(text string) string {
 	return line
 }
 
-// detail is the value and what it was held against.
-func (m metricReport) detail() string {
+// detailOf is the value and what it was held against.
+func detailOf(m report.Metric) string {
 	text := quantity(m.Value)
-	if m.Must != nil {
-		text += fmt.Sprintf(", must %v", m.Must)
+	if m.Must != "" {
+		text += ", must be " + m.Must
 	}
 	if m.Floor != nil {
-		text += ", floor " + quantity(*m.Floor)
+		text += ", floor " + quantity(m.Floor.Value)
 	}
 	if m.Baseline != nil {
 		text += ", baseline " + quantity(*m.Baseline)
