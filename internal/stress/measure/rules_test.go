@@ -77,6 +77,32 @@ func TestWrongStartsFail(t *testing.T) {
 	}
 }
 
+// slowToStop is a demo agent that takes a while to stop.
+type slowToStop struct{ mabeam.Behaviour }
+
+func (slowToStop) Terminate(context.Context, *mabeam.Agent) { time.Sleep(200 * time.Millisecond) }
+
+// Agents that get slow to stop, so that several callers are cut off in the middle of what
+// they have claimed, are all stopped in the end.
+func TestAllAgentsStopAfterSlowStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := onlyStep(t, with("agent-creation", func(ctx context.Context, env *stress.Env) error {
+			return measureCreation(ctx, env, func(n int) mabeam.Spec {
+				spec := mabeam.DemoSpec()
+				if n >= 1000 {
+					spec.Behaviour = slowToStop{spec.Behaviour}
+				}
+				return spec
+			})
+		}), "timeout: 600s", "{measure: agent-creation, baseline: none, with: {agents: 2000, concurrency: 4, compare_parallel: false}}")
+		for _, metric := range []string{"leaked_registrations", "registration_errors", "telemetry_mismatches", "wrong_results"} {
+			if v := value(t, s, metric); v != 0 {
+				t.Errorf("%s is %v; %+v", metric, v, s.Errors)
+			}
+		}
+	})
+}
+
 func TestCompareSequence(t *testing.T) {
 	for _, c := range []struct {
 		got, due       []int
