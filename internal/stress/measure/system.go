@@ -157,8 +157,13 @@ func measureRecovery(ctx context.Context, env *stress.Env, component string) err
 		}
 		return nil
 	}
-	_, failure := mabeam.Start(options)
+	unexpected, failure := mabeam.Start(options)
 	failed := time.Now()
+	if failure == nil {
+		if err := stopSystem(ctx, unexpected); err != nil {
+			return err
+		}
+	}
 	again, err := mabeam.Start(env.Options())
 	took := time.Since(failed)
 	if err == nil {
