@@ -234,6 +234,54 @@ func TestStartTimesFitInto(t *testing.T) {
 	}
 }
 
+// A component whose start is not reported is missed, and so is one that is reported twice.
+func TestUnreportedComponents(t *testing.T) {
+	if missing := unreported(nil); !slices.Equal(missing, components) {
+		t.Errorf("of a system that reports nothing, %v are missing", missing)
+	}
+	var parts []mabeam.ComponentStart
+	for _, name := range components[1:] {
+		parts = append(parts, mabeam.ComponentStart{Component: name})
+	}
+	parts = append(parts, parts[0])
+	if missing := unreported(parts); !slices.Equal(missing, components[:2]) {
+		t.Errorf("missing are %v, want %v", missing, components[:2])
+	}
+	cat := with("system-startup", func(_ context.Context, env *stress.Env) error {
+		reportComponentTimes(env, nil)
+		env.Operations(1, 0, 0)
+		return nil
+	})
+	s := onlyStep(t, cat, "", "{measure: system-startup, baseline: none}")
+	if m := s.Metrics["component_initialization_ms"]; m.Value != nil || timesTold(s, "component_initialization_ms was not measured") != 1 {
+		t.Errorf("component_initialization_ms is %v; %+v", m.Value, s.Errors)
+	}
+}
+
+// Where the limits leave no room for an agent, the components are checked on a system
+// that has room.
+func TestComponentsOfAFullSystem(t *testing.T) {
+	s := onlyStep(t, Catalogue(), "system: {max_agents: 5}", "{measure: system-startup, baseline: none, with: {agents: 5}}")
+	if v := value(t, s, "components_not_working"); v != 0 {
+		t.Errorf("%v components do not work: %+v", v, s.Errors)
+	}
+	for limit, room := range map[int]bool{1: false, 2: true} {
+		system, err := mabeam.Start(mabeam.Options{MaxAgents: limit})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := system.StartAgent(t.Context(), mabeam.DemoSpec()); err != nil {
+			t.Error(err)
+		}
+		if got := checkComponents(t.Context(), system, newViolations(nil, "")); got != room {
+			t.Errorf("with a limit of %d there is room: %v", limit, got)
+		}
+		if err := system.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // Rules count each violation once and explain it.
 func TestViolations(t *testing.T) {
 	cat := with("agent-creation", func(_ context.Context, env *stress.Env) error {
