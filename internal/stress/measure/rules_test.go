@@ -57,6 +57,44 @@ func TestWrongResultsFail(t *testing.T) {
 	}
 }
 
+// meddler is a demo agent whose fifth action fails, and meddles with the system.
+type meddler struct {
+	mabeam.Behaviour
+	asked  int
+	meddle func()
+}
+
+func (m *meddler) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
+	if m.asked++; m.asked == 5 {
+		m.meddle()
+		return nil, errObserved
+	}
+	return m.Behaviour.HandleAction(ctx, self, action, params)
+}
+
+// The telemetry is compared with what was counted although an action failed.
+func TestTelemetryOfFailedActions(t *testing.T) {
+	for mismatches, meddle := range map[float64]func(*mabeam.System){
+		0: func(*mabeam.System) {},
+		1: func(s *mabeam.System) { _, _ = s.StartAgent(context.Background(), mabeam.DemoSpec()) },
+		2: func(s *mabeam.System) { // it counts more failed actions than there were, and an agent
+			id, _ := s.StartAgent(context.Background(), mabeam.DemoSpec())
+			_, _ = s.Execute(context.Background(), id, "simulate_error", nil)
+		},
+	} {
+		cat := with("agent-action", func(ctx context.Context, env *stress.Env) error {
+			return measureActions(ctx, env, func(_ int, spec mabeam.Spec) mabeam.Spec {
+				spec.Behaviour = &meddler{Behaviour: spec.Behaviour, meddle: func() { meddle(env.System()) }}
+				return spec
+			})
+		})
+		s := onlyStep(t, cat, "", "{measure: agent-action, baseline: none, with: {scenarios: [{action_count: 1000}], error_probes: 0, timeout_probes: 0, signal_probes: 0, tell_probes: 0, reply_probes: 0, life_probes: 0}}")
+		if v := value(t, s, "telemetry_mismatches"); v != mismatches || s.Operations.Failed != 1 {
+			t.Errorf("%v mismatches, want %v; %+v", v, mismatches, s.Errors)
+		}
+	}
+}
+
 // An agent that does not start although nobody wants it to fail is a wrong result.
 func TestWrongStartsFail(t *testing.T) {
 	cat := with("agent-creation", func(ctx context.Context, env *stress.Env) error {
