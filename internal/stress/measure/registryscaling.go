@@ -51,7 +51,7 @@ func registryScalability() *stress.Measurement {
 			{Name: "operation_time_ms", Unit: "ms", Better: report.Lower, Keyed: true, Doc: "That time itself, of ten operations timed together / ten, among the most agents; with .COUNT among that many."},
 			{Name: "performance_degradation", Unit: "ratio", Better: report.Lower, Given: hasTwoCounts, Doc: "By what share the rate of many callers at once falls with each doubling of the agents, as geometric mean from the fewest to the most; not below 0. An estimate over all repetitions."},
 			{Name: "max_tested_agents", Unit: "count", Better: report.Higher, CappedBy: "agent_counts", Doc: "The most agents among which every operation succeeded."},
-			{Name: "all_sizes_tested", Unit: "bool", Better: report.Higher, Must: "== true", Doc: "Whether all agent_counts were reached, and every operation succeeded among each of them."},
+			{Name: "all_sizes_tested", Unit: "bool", Better: report.Higher, Must: "== true", Timed: true, Doc: "Whether all agent_counts were reached, and every operation succeeded among each of them."},
 			{Name: "memory_per_registration", Unit: "bytes", Better: report.Lower, Doc: "Growth of live heap and stacks from the empty registry to the most agents, each after two collections, per registration."},
 			{Name: "memory_efficiency", Unit: "ratio", Better: report.Higher, Doc: "Live heap that copies of the same records take by themselves / that growth of the registry."},
 			{Name: "consistent", Unit: "bool", Better: report.Higher, Must: "== true", Doc: "Whether there were no inconsistencies."},
