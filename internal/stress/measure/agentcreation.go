@@ -115,10 +115,12 @@ func measureCreation(ctx context.Context, env *stress.Env, spec func(n int) mabe
 
 	failedStops := make([]int64, workers)
 	stopped, err := env.Drive(ctx, stress.Load{Workers: workers, Operations: agents, For: patience(expected), Metrics: []string{"stops_per_second"}}, func(ctx context.Context, op stress.Op) error {
-		if outcomes[op.N].id == "" {
+		id := outcomes[op.N].id
+		if id == "" {
 			return nil // it did not start
 		}
-		err := system.StopAgent(ctx, outcomes[op.N].id)
+		outcomes[op.N].id = ""
+		err := system.StopAgent(ctx, id)
 		if err != nil {
 			failedStops[op.Worker]++
 		}
@@ -140,11 +142,12 @@ func measureCreation(ctx context.Context, env *stress.Env, spec func(n int) mabe
 		env.Value("cleanup_time_ms", stress.Milliseconds(stopped.Took))
 		env.Value("stops_per_second", stress.PerSecond(min(registered, stopped.Succeeded), stopped.Took))
 	}
-	if stopped.Attempted < int64(agents) { // the stops took too long, but the others have to end as well
-		for _, o := range outcomes[stopped.Attempted:] {
-			if err := system.StopAgent(ctx, o.id); o.id != "" && err != nil {
-				return err
-			}
+	for _, o := range outcomes { // if the stops took too long, the others have to end as well
+		if o.id == "" {
+			continue
+		}
+		if err := system.StopAgent(ctx, o.id); err != nil {
+			return err
 		}
 	}
 	living.gone(listings, system)

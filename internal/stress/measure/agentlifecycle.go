@@ -224,15 +224,6 @@ func (l *lifecycles) drive(ctx context.Context) (total stress.Driven, rates, mem
 	return total, rates, memory, nil
 }
 
-// degradation is by what share the throughput of the last quarter is below that
-// of the first; 0 if it is not.
-func degradation(first, last float64) float64 {
-	if first == 0 {
-		return 0
-	}
-	return max(1-last/first, 0)
-}
-
 // partOf is the size of a part of n things that are divided into parts that
 // differ by at most one.
 func partOf(n, part, parts int) int { return n*(part+1)/parts - n*part/parts }

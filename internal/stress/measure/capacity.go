@@ -94,7 +94,7 @@ func capacity() *stress.Measurement {
 		},
 		Metrics: append([]stress.Metric{
 			{Name: "capacity_per_second", Unit: "1/s", Better: report.Higher, Doc: "The highest rate that was held, and held again in two of three more tries: the 99th percentile of the latency was within latency_limit and the share of success at least success_rate. If capacity_limited_by is generator, it is at least that. The load generator takes its part of the processors, so the system by itself can do more rather than less."},
-			{Name: "capacity_found", Unit: "bool", Better: report.Higher, Must: "== true", Doc: "Whether any rate was held."},
+			{Name: "capacity_found", Unit: "bool", Better: report.Higher, Must: "== true", Timed: true, Doc: "Whether any rate was held."},
 			{Name: "capacity_limited_by", Unit: "text", Better: report.Neither, Doc: "What kept a higher rate from being held: system, or generator if the load generator was late."},
 			{Name: "knee_latency_ms", Unit: "ms", Better: report.Neither, Distribution: true, Doc: "Latency at that rate: beyond it, it grows without bound. It shows where the limit bites, and is no better where it is lower: a system that holds a higher rate may show more."},
 			{Name: "probes_tried", Unit: "count", Better: report.Neither, Doc: "How often a rate was offered."},

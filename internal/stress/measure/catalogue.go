@@ -12,7 +12,6 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
-	"mabeam-top/internal/stress/report"
 )
 
 // Catalogue returns all measurements.
@@ -91,24 +90,6 @@ func startEach(ctx context.Context, system *mabeam.System, n int, spec func() ma
 		ids[i] = id
 	}
 	return ids, nil
-}
-
-// growthRate is how much a series of equally spaced readings grew over its
-// whole length, as a share of their median: the median of the slopes between
-// all pairs (Theil–Sen), which a few odd readings cannot sway. It is 0 for
-// fewer than two readings.
-func growthRate(readings []float64) float64 {
-	var slopes []float64
-	for i := range readings {
-		for j := i + 1; j < len(readings); j++ {
-			slopes = append(slopes, (readings[j]-readings[i])/float64(j-i))
-		}
-	}
-	middle := report.Median(readings)
-	if len(slopes) == 0 || middle == 0 {
-		return 0
-	}
-	return report.Median(slopes) * float64(len(readings)-1) / middle
 }
 
 // stableGrowth is the growth rate below which memory counts as stable.

@@ -3,6 +3,7 @@ package measure
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,8 +16,9 @@ import (
 const probedOperation = mabeam.UserOperation + "probe"
 
 // checkComponents uses each component of a system that has just started once, and
-// counts those that do not do their work.
-func checkComponents(ctx context.Context, system *mabeam.System, broken *violations) {
+// counts those that do not do their work. It returns false, after the registry only, if
+// the limits leave no room for an agent.
+func checkComponents(ctx context.Context, system *mabeam.System, broken *violations) (room bool) {
 	o := &observation{system: system}
 	registry, bus := system.Registry(), system.Bus()
 	err := registry.Register(mabeam.Record{ID: "probe", Type: "probe"})
@@ -26,10 +28,10 @@ func checkComponents(ctx context.Context, system *mabeam.System, broken *violati
 
 	id, b, err := o.add(ctx)
 	if errors.Is(err, mabeam.ErrLimitReached) {
-		return // the scenario allows for no more agents than there are
+		return false
 	}
 	if !broken.expect(err == nil, "agents: an agent did not start") {
-		return
+		return true
 	}
 	limited, cancel := context.WithTimeout(ctx, settleWithin)
 	defer cancel()
@@ -49,6 +51,20 @@ func checkComponents(ctx context.Context, system *mabeam.System, broken *violati
 		s.Unsubscribe()
 	}
 	broken.expect(o.stop(ctx, id) == nil && b.terminates.Load() == 1, "agents: an agent did not stop")
+	return true
+}
+
+// checkComponentsWithoutLimits is checkComponents on a system of its own that has room
+// for an agent, and otherwise the scenario's options.
+func checkComponentsWithoutLimits(ctx context.Context, env *stress.Env, broken *violations) error {
+	options := env.Options()
+	options.MaxAgents, options.MemoryLimit = 0, 0
+	system, err := mabeam.Start(options)
+	if err != nil {
+		return fmt.Errorf("start a system without limits: %w", err)
+	}
+	broken.expect(checkComponents(ctx, system, broken), "limits: an agent was refused although there is no limit")
+	return stopSystem(ctx, system)
 }
 
 // checkRefusals uses the components that refuse, on a system of their own which has
@@ -110,8 +126,31 @@ func checkStartTimes(ctx context.Context, env *stress.Env, wrong *violations) er
 	for _, c := range parts {
 		wrong.expect(clock.delayed[c.Component] && c.Took >= startDelay, "a component's start took longer than the system reports")
 	}
+	for _, name := range unreported(parts) {
+		wrong.add(1, "the system does not report once how long this component took to start: "+name)
+	}
 	wrong.expect(fitInto(parts, whole), "the groups of components, which start one after the other, took longer than the whole start by what the system reports")
 	return stopSystem(ctx, system)
+}
+
+// components are the parts of a system, in the order in which they start.
+var components = []string{
+	"registry", "scheduler", "event_bus", "signals", "messages", "agents",
+	"limits", "rate_limiter", "circuit_breaker", "telemetry",
+}
+
+// unreported returns the components that are not in the list exactly once.
+func unreported(parts []mabeam.ComponentStart) (missing []string) {
+	times := map[string]int{}
+	for _, c := range parts {
+		times[c.Component]++
+	}
+	for _, name := range components {
+		if times[name] != 1 {
+			missing = append(missing, name)
+		}
+	}
+	return missing
 }
 
 // fitInto says whether the slowest components of the groups, which start one after the

@@ -84,17 +84,11 @@ func waits(s *mabeam.System, g guarded, full, silent string) []wait {
 		{"Execute", byDeadline, mabeam.ErrTimeout, execute},
 		{"Execute", byCancel, context.Canceled, execute},
 		{"Execute without a deadline", byItself, mabeam.ErrTimeout, execute},
-		{"Tell", byDeadline, mabeam.ErrTimeout, func(ctx context.Context) (err error) {
-			for err == nil { // until there is no room
-				err = g.tell(ctx, full, "work", nil)
-			}
-			return err
+		{"Tell", byDeadline, mabeam.ErrTimeout, func(ctx context.Context) error {
+			return untilFull(func() error { return g.tell(ctx, full, "work", nil) })
 		}},
-		{"Publish", byDeadline, context.DeadlineExceeded, func(ctx context.Context) (err error) {
-			for err == nil {
-				err = g.publish(ctx, mabeam.Event{Type: "guard"})
-			}
-			return err
+		{"Publish", byDeadline, context.DeadlineExceeded, func(ctx context.Context) error {
+			return untilFull(func() error { return g.publish(ctx, mabeam.Event{Type: "guard"}) })
 		}},
 		{"Request", byItself, mabeam.ErrTimeout, func(ctx context.Context) error {
 			_, err := s.Request(ctx, mabeam.Message{Type: "work", Target: silent, Timeout: waitsFor})
@@ -114,10 +108,28 @@ func waits(s *mabeam.System, g guarded, full, silent string) []wait {
 	}
 }
 
+// errNeverFull tells that a queue with a capacity took much more than that.
+var errNeverFull = fmt.Errorf("%d calls found room", mostAccepted)
+
+// mostAccepted is how many calls untilFull makes at most: more than the queues of the
+// system of deadlines have room for in all tries.
+const mostAccepted = 1000
+
+// untilFull repeats a call until it finds no room, and returns its error.
+func untilFull(call func() error) error {
+	for range mostAccepted {
+		if err := call(); err != nil {
+			return err
+		}
+	}
+	return errNeverFull
+}
+
 // keepsDeadline checks one call.
 func (t *guardTest) keepsDeadline(ctx context.Context, w wait) error {
 	for range deadlineTries {
-		waiting, cancel := context.WithCancel(ctx)
+		var waiting context.Context
+		cancel := func() {}
 		var end atomic.Pointer[time.Time] // when the waiting has to end
 		at := time.Now().Add(waitsFor)
 		switch w.by {
@@ -128,6 +140,7 @@ func (t *guardTest) keepsDeadline(ctx context.Context, w wait) error {
 			waiting = context.WithoutCancel(ctx)
 			end.Store(&at)
 		case byCancel:
+			waiting, cancel = context.WithCancel(ctx)
 			time.AfterFunc(waitsFor, func() {
 				now := time.Now()
 				end.Store(&now)

@@ -54,11 +54,11 @@ func exhaustionRecovery() *stress.Measurement {
 		Metrics: []stress.Metric{
 			{Name: "recovery_time_ms", Unit: "ms", Better: report.Lower, Keyed: true, Doc: "Time from the resource being let go until it can be had again and every surviving agent answers; the worst, and with .SCENARIO that of one."},
 			{Name: "data_consistent", Unit: "bool", Better: report.Higher, Must: "== true", Doc: "Whether the state of every surviving agent is exactly what it has acknowledged; those that faults have ended have not survived."},
-			{Name: "survivors", Unit: "ratio", Better: report.Higher, Must: "== 1", Fold: stress.Worst, Doc: "Agents that answered in the end / agents that no fault has ended."},
+			{Name: "survivors", Unit: "ratio", Better: report.Higher, Must: "== 1", Timed: true, Fold: stress.Worst, Doc: "Agents that answered in the end / agents that no fault has ended."},
 			{Name: "performance_restored", Unit: "ratio", Better: report.Higher, Keyed: true, Doc: "Throughput after the recovery / before, of the medians of sixteen loads each; the worst of the scenarios, and with .SCENARIO that of one."},
 			{Name: "performance_lost", Unit: "ratio", Better: report.Lower, Must: "< 0.6", Expected: isComparable, Doc: "By what share the throughput of a recovered system is lower than that of a fresh one, which does the same work in turn with it; the worst of the scenarios. An estimate over all repetitions; it is judged with 20,000 operations and more."},
 			{Name: "component_restarts", Unit: "count", Better: report.Lower, Must: "== 0", Fold: stress.Sum, Doc: "Agents that their supervisor had to restart, and components of the system that crashed and were begun anew."},
-			never("limits_broken", "Violations of the limits: more or fewer agents than there was room for, agents refused though memory was left or started though none was, or a full mailbox that accepted more. The errors name each."),
+			timed(never("limits_broken", "Violations of the limits: more or fewer agents than there was room for, agents refused though memory was left or started though none was, or a full mailbox that accepted more. The errors name each.")),
 			telemetryMismatches(),
 		},
 		Estimate: exhaustionEstimate,

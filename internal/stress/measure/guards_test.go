@@ -175,6 +175,16 @@ func TestGuardsThatBreakTheirRules(t *testing.T) {
 			}
 			return g
 		}},
+		"mailboxes that are never full": {"1000 calls found room", func(g guarded) guarded {
+			tell := g.tell
+			g.tell = func(ctx context.Context, id, action string, params any) error {
+				if params == nil {
+					return nil
+				}
+				return tell(ctx, id, action, params)
+			}
+			return g
+		}},
 		"a deadline that is not waited for": {"Tell returns before its time is over", func(g guarded) guarded {
 			tell := g.tell
 			g.tell = func(ctx context.Context, id, action string, params any) error {

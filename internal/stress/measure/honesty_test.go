@@ -383,24 +383,6 @@ func TestRegistryOperationsCount(t *testing.T) {
 	}
 }
 
-func TestGrowthRate(t *testing.T) {
-	for _, c := range []struct {
-		readings []float64
-		want     float64
-	}{
-		{nil, 0},
-		{[]float64{5}, 0},
-		{[]float64{100, 100, 100}, 0},
-		{[]float64{100, 110, 120}, 20.0 / 110},
-		{[]float64{120, 110, 100}, -20.0 / 110},
-		{[]float64{100, 100, 500, 100, 100}, 0}, // one odd reading sways nothing
-	} {
-		if got := growthRate(c.readings); math.Abs(got-c.want) > 1e-9 {
-			t.Errorf("%v: %v, want %v", c.readings, got, c.want)
-		}
-	}
-}
-
 // Half of the agents of a load are killed as it begins: about half of the
 // actions fail from then on, and each subscriber that stands still delays what
 // it gets.

@@ -108,12 +108,12 @@ func TestFootprint(t *testing.T) {
 // What was not started was not tested, and what is too little to be seen is
 // not told as a figure.
 func TestMemoryThatCannotBeSeen(t *testing.T) {
-	s := onlyStep(t, Catalogue(), "system: {max_agents: 50}", "{measure: memory-efficiency, with: {agent_counts: [10, 40, 100, 200]}}")
+	s := onlyStep(t, Catalogue(), "system: {max_agents: 50}", "{measure: memory-efficiency, with: {agent_counts: [10, 40, 200, 400]}}")
 	if v := value(t, s, "max_tested_agents"); v != 40 {
 		t.Errorf("tested up to %v agents, where 50 are allowed", v)
 	}
-	if s.Operations.Failed != 50 {
-		t.Errorf("%+v, want 50 of 100 refused", s.Operations)
+	if s.Operations.Failed != 150 {
+		t.Errorf("%+v, want 150 of 160 refused", s.Operations)
 	}
 	for name, m := range s.Metrics {
 		if m.Value != nil && (strings.Contains(name, "memory_") || name == "cleanup_effectiveness") {
@@ -122,5 +122,20 @@ func TestMemoryThatCannotBeSeen(t *testing.T) {
 	}
 	if s.Verdict != report.Fail {
 		t.Errorf("what was not measured is a %s", s.Verdict)
+	}
+}
+
+// Parameters with which an exponent cannot be measured fail no healthy system.
+func TestOneNumberOfAgents(t *testing.T) {
+	for _, step := range []string{
+		"{measure: memory-efficiency, baseline: none, with: {agent_counts: [1000]}}",
+		"{measure: memory-efficiency, baseline: none, with: {agent_counts: [10]}}",
+		"{measure: memory-efficiency, baseline: none, with: {agent_counts: [200, 4000]}}",
+		"{measure: registry-scalability, baseline: none, with: {agent_counts: [1000], operations: 2000}}",
+	} {
+		s := onlyStep(t, Catalogue(), "", step)
+		if s.Verdict == report.Fail || s.Verdict == report.Broken {
+			t.Errorf("%s: %s, %+v", step, s.Verdict, s.Errors)
+		}
 	}
 }

@@ -38,13 +38,13 @@ func processLimit() *stress.Measurement {
 		Metrics: []stress.Metric{
 			{Name: "limit_reached", Unit: "bool", Better: report.Higher, Must: "== true", Doc: "Whether exactly as many agents as the limit allows were started, and the rest refused with the error that tells the limit."},
 			{Name: "rejected", Unit: "count", Better: report.Neither, Doc: "Starts that were refused with that error. They count as succeeded operations: it is what the limit is for."},
-			{Name: "graceful_degradation_score", Unit: "ratio", Better: report.Higher, Must: "== 1", Fold: stress.Worst, Doc: "Share of the lookups, actions and events on running agents that succeeded with the right result from the first refusal on; an event has succeeded when its agent got it."},
-			{Name: "recovery_successful", Unit: "bool", Better: report.Higher, Must: "== true", Doc: "Whether after some agents were stopped, after some were killed, and after some crashed, just as many could be started each time, every one of them answered, and the next was refused again."},
+			{Name: "graceful_degradation_score", Unit: "ratio", Better: report.Higher, Must: "== 1", Fold: stress.Worst, Doc: "Share of the lookups, actions and events on running agents that succeeded with the right result from the first refusal on; an event has succeeded when its agent got it; one that comes again is a finding."},
+			{Name: "recovery_successful", Unit: "bool", Better: report.Higher, Must: "== true", Timed: true, Doc: "Whether after some agents were stopped, after some were killed, and after some crashed, just as many could be started each time, every one of them answered, and the next was refused again."},
 			{Name: "recovery_time_ms", Unit: "ms", Better: report.Lower, Keyed: true, Doc: "Time from when agents were ended until a new agent was started and had answered an action; the worst, and with .stop, .kill and .crash that of one way to end them. StopAgent returns when there is room; after a kill and a crash it comes later."},
 			never("leaked_goroutines", "Goroutines more than before the first start, but for those that the system keeps to run agents, at most a second after all agents were stopped."),
 			never("leaked_registrations", "Registrations more than before the first start, after all agents were stopped."),
 			never("leaked_subscriptions", "Subscriptions more than before the first start, after all agents were stopped."),
-			never("guard_rules_broken", "Violations of the rules of the other guards: a rate that admits more or fewer operations than it has tokens, a circuit that opens, refuses, admits trials or closes at the wrong time, a mailbox that accepts more or less than its capacity, a call that returns before or long after its deadline, or a refusal with the wrong error. The errors name each."),
+			timed(never("guard_rules_broken", "Violations of the rules of the other guards: a rate that admits more or fewer operations than it has tokens, a circuit that opens, refuses, admits trials or closes at the wrong time, a mailbox that accepts more or less than its capacity, a call that returns before or long after its deadline, or a refusal with the wrong error. The errors name each.")),
 			telemetryMismatches(),
 		},
 		Estimate: func(p stress.Params) time.Duration {
@@ -89,12 +89,29 @@ type asked struct {
 	publish func(context.Context, mabeam.Event) error
 }
 
+// A numbered is the data of an event at the limit: its number among those of the same
+// resident, so that an event that comes twice does not stand in for a lost one.
+type numbered int
+
 // A resident is an agent that answers an action, and counts the events of its
 // own.
 type resident struct {
 	mabeam.Defaults
 	event string
-	heard *atomic.Int64
+	heard *atomic.Int64 // different events at the limit
+	extra *atomic.Int64 // those that came again, or were another resident's
+	seen  []uint64      // a bit for each number
+}
+
+// note marks a number as seen and says whether it was not before.
+func (r *resident) note(n numbered) bool {
+	word, bit := int(n)/64, uint64(1)<<(n%64)
+	if missing := word + 1 - len(r.seen); missing > 0 {
+		r.seen = append(r.seen, make([]uint64, missing)...)
+	}
+	isNew := r.seen[word]&bit == 0
+	r.seen[word] |= bit
+	return isNew
 }
 
 func (r *resident) Init(_ context.Context, self *mabeam.Agent) error {
@@ -113,8 +130,12 @@ func (r *resident) HandleAction(_ context.Context, self *mabeam.Agent, action st
 
 // HandleEvent counts the events that were published at the limit.
 func (r *resident) HandleEvent(_ context.Context, _ *mabeam.Agent, e mabeam.Event) {
-	if atLimit, _ := e.Data.(bool); atLimit {
+	switch n, atLimit := e.Data.(numbered); {
+	case !atLimit:
+	case e.Type == r.event && r.note(n):
 		r.heard.Add(1)
+	default:
+		r.extra.Add(1)
 	}
 }
 
@@ -124,7 +145,8 @@ type limitTest struct {
 	system *mabeam.System
 	ask    asked
 	ids    []string     // of the agents started at once
-	heard  atomic.Int64 // events at the limit
+	heard  atomic.Int64 // different events at the limit
+	extra  atomic.Int64 // those that came again, or to another agent
 	born   atomic.Int64 // agents that were to be started
 
 	loads budget
@@ -171,6 +193,9 @@ func measureProcessLimit(ctx context.Context, env *stress.Env, wrap func(asked) 
 	if err := t.cleanUp(ctx); err != nil {
 		return err
 	}
+	if extra := t.extra.Load(); extra > 0 {
+		env.Finding("events at the limit that reached their agent again, or another agent", extra)
+	}
 	w.expect(ctx, map[string]int64{
 		"AgentsStarted": t.all.Load(), "AgentsStopped": t.stopped.Load(), "AgentsCrashed": t.crashed.Load(),
 		"LimitReached": t.refused.Load(), "Agents": 0,
@@ -182,7 +207,7 @@ func measureProcessLimit(ctx context.Context, env *stress.Env, wrap func(asked) 
 // start starts one more agent.
 func (t *limitTest) start(ctx context.Context) (string, error) {
 	event := "limit." + strconv.FormatInt(t.born.Add(1), 10)
-	id, err := t.ask.start(ctx, mabeam.Spec{Type: "resident", Behaviour: &resident{event: event, heard: &t.heard}})
+	id, err := t.ask.start(ctx, mabeam.Spec{Type: "resident", Behaviour: &resident{event: event, heard: &t.heard, extra: &t.extra}})
 	switch {
 	case err == nil:
 		t.all.Add(1)
@@ -303,7 +328,11 @@ func (t *limitTest) work(ctx context.Context, n int) (err error) {
 		err = t.here(ctx, t.ids[i])
 	default:
 		event = true
-		err = t.ask.publish(ctx, mabeam.Event{Type: "limit." + strconv.Itoa(i+1), Data: atLimit})
+		e := mabeam.Event{Type: "limit." + strconv.Itoa(i+1)}
+		if atLimit {
+			e.Data = numbered(n / 3 / len(t.ids))
+		}
+		err = t.ask.publish(ctx, e)
 	}
 	if !atLimit {
 		return err

@@ -129,6 +129,19 @@ func TestDegradationAtTheLimit(t *testing.T) {
 			}
 			return a
 		}},
+		"events, of which others come twice": {1 - 1.0/6, func(a asked, atLimit *atomic.Bool) asked {
+			publish, n := a.publish, 0
+			a.publish = func(ctx context.Context, e mabeam.Event) error {
+				if !atLimit.Load() {
+					return publish(ctx, e)
+				}
+				if n++; n%2 == 0 {
+					return nil // it is gone
+				}
+				return errors.Join(publish(ctx, e), publish(ctx, e))
+			}
+			return a
+		}},
 		"others' answers": {1 - 1.0/3, func(a asked, atLimit *atomic.Bool) asked {
 			act := a.act
 			a.act = func(ctx context.Context, id, action string, params any) (any, error) {
@@ -174,6 +187,9 @@ func TestDegradationAtTheLimit(t *testing.T) {
 				}
 				if s.Metrics["recovery_successful"].Value != true {
 					t.Errorf("not recovered: %+v", s.Errors)
+				}
+				if again := timesTold(s, "reached their agent again") > 0; again != strings.Contains(name, "twice") {
+					t.Errorf("events that came again: %v; %+v", again, s.Errors)
 				}
 			})
 		})

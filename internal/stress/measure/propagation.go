@@ -39,7 +39,7 @@ func eventPropagation() *stress.Measurement {
 			telemetryMismatches(),
 			{Name: "subscriber_cleanup_time_ms", Unit: "ms", Better: report.Lower, Doc: "Time to unsubscribe the most subscribers, one after the other."},
 			{Name: "max_subscribers_tested", Unit: "count", Better: report.Higher, Fold: stress.Worst, CappedBy: "subscriber_counts", Doc: "The most subscribers of which every one got every event."},
-			{Name: "all_sizes_tested", Unit: "bool", Better: report.Higher, Must: "== true", Doc: "Whether that is the largest of subscriber_counts."},
+			{Name: "all_sizes_tested", Unit: "bool", Better: report.Higher, Must: "== true", Timed: true, Doc: "Whether that is the largest of subscriber_counts."},
 		},
 		Estimate: func(p stress.Params) time.Duration {
 			deliveries := p.Int("patterns") / 4

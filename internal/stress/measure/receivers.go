@@ -457,7 +457,7 @@ func (all receivers) witnessed(ctx context.Context, w *witness, p published, oth
 		counted := func() int64 { return all.total(func(r *receiver) int64 { return int64(r.lives()[0].Delivered()) }) }
 		settle(ctx, func() bool { return all.waiting() > 0 || counted() != all.delivered() })
 		if got, made := counted(), all.delivered(); got != made {
-			w.differ("the deliveries of the subscriptions", got, made)
+			w.differ("the deliveries of the subscriptions", got, bounds{made, made})
 		}
 	}
 	w.expect(ctx, map[string]int64{

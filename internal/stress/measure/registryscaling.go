@@ -43,15 +43,15 @@ func registryScalability() *stress.Measurement {
 			{Name: "metadata", Kind: stress.Int, Default: 4, Min: 0, Max: 1000, Doc: "Entries of metadata in each record. The less a record holds, the more of the memory is the registry's own."},
 		},
 		Metrics: []stress.Metric{
-			{Name: "scaling_factor", Unit: "ratio", Better: report.Lower, Doc: "By what factor one caller's mean time per operation grows with each doubling of the agents, as geometric mean from the fewest to the most: 1 is constant, 2 linear."},
-			{Name: "operation_scaling_exponent", Unit: "exponent", Better: report.Lower, Unclipped: true, Must: "< 0.7", Doc: "The e in median time of one caller's operation ~ agents^e, between the two largest numbers of agents: about 0 with an index, about 1 if an operation looks at every entry. Caches that no longer suffice account for up to 0.5."},
-			{Name: "operation_scaling", Unit: "text", Better: report.Neither, Doc: "What that exponent means: constant, logarithmic (less than linear), linear, or superlinear."},
-			{Name: "small_listing_exponent", Unit: "exponent", Better: report.Lower, Unclipped: true, Must: "< 0.7", Doc: "The e in median time ~ agents^e of listing one entry by its type, between the two largest numbers of agents: about 0 with an index, about 1 if a listing looks at every entry."},
-			{Name: "listing_exponent", Unit: "exponent", Better: report.Lower, Unclipped: true, Must: "< 1.5", Doc: "The e in time of a listing by type ~ its entries^e, among the most agents, of a type of a fortieth of them and one of most of them, in turn: about 1; 2 is quadratic."},
+			{Name: "scaling_factor", Unit: "ratio", Better: report.Lower, Given: hasTwoCounts, Doc: "By what factor one caller's mean time per operation grows with each doubling of the agents, as geometric mean from the fewest to the most: 1 is constant, 2 linear."},
+			{Name: "operation_scaling_exponent", Unit: "exponent", Better: report.Lower, Unclipped: true, Must: "< 0.7", Given: hasTwoCounts, Doc: "The e in median time of one caller's operation ~ agents^e, between the two largest numbers of agents: about 0 with an index, about 1 if an operation looks at every entry. Caches that no longer suffice account for up to 0.5."},
+			{Name: "operation_scaling", Unit: "text", Better: report.Neither, Given: hasTwoCounts, Doc: "What the interval of operation_scaling_exponent means: constant, logarithmic (less than linear), linear, or superlinear; two of them if it reaches across their border."},
+			{Name: "small_listing_exponent", Unit: "exponent", Better: report.Lower, Unclipped: true, Must: "< 0.7", Given: hasTwoCounts, Doc: "The e in median time ~ agents^e of listing one entry by its type, between the two largest numbers of agents: about 0 with an index, about 1 if a listing looks at every entry."},
+			{Name: "listing_exponent", Unit: "exponent", Better: report.Lower, Unclipped: true, Must: "< 1.5", Given: hasTwoCounts, Doc: "The e in time of a listing by type ~ its entries^e, among the most agents, of a type of a fortieth of them and one of most of them, in turn: about 1; 2 is quadratic."},
 			{Name: "operation_time_ms", Unit: "ms", Better: report.Lower, Keyed: true, Doc: "That time itself, of ten operations timed together / ten, among the most agents; with .COUNT among that many."},
-			{Name: "performance_degradation", Unit: "ratio", Better: report.Lower, Doc: "By what share the rate of many callers at once falls with each doubling of the agents, as geometric mean from the fewest to the most; not below 0. An estimate over all repetitions."},
+			{Name: "performance_degradation", Unit: "ratio", Better: report.Lower, Given: hasTwoCounts, Doc: "By what share the rate of many callers at once falls with each doubling of the agents, as geometric mean from the fewest to the most; not below 0. An estimate over all repetitions."},
 			{Name: "max_tested_agents", Unit: "count", Better: report.Higher, CappedBy: "agent_counts", Doc: "The most agents among which every operation succeeded."},
-			{Name: "all_sizes_tested", Unit: "bool", Better: report.Higher, Must: "== true", Doc: "Whether all agent_counts were reached, and every operation succeeded among each of them."},
+			{Name: "all_sizes_tested", Unit: "bool", Better: report.Higher, Must: "== true", Timed: true, Doc: "Whether all agent_counts were reached, and every operation succeeded among each of them."},
 			{Name: "memory_per_registration", Unit: "bytes", Better: report.Lower, Doc: "Growth of live heap and stacks from the empty registry to the most agents, each after two collections, per registration."},
 			{Name: "memory_efficiency", Unit: "ratio", Better: report.Higher, Doc: "Live heap that copies of the same records take by themselves / that growth of the registry."},
 			{Name: "consistent", Unit: "bool", Better: report.Higher, Must: "== true", Doc: "Whether there were no inconsistencies."},
@@ -148,7 +148,9 @@ func reportRegistryScaling(env *stress.Env, sizes []registryAt) {
 		for _, metric := range []string{
 			"scaling_factor", "operation_scaling_exponent", "operation_scaling", "small_listing_exponent", "listing_exponent", "performance_degradation",
 		} {
-			env.Unmeasured(metric, "that takes two different agent_counts")
+			if hasTwoCounts(env.Params) {
+				env.Unmeasured(metric, "that takes two different agent_counts, and fewer were reached")
+			}
 		}
 		if len(sizes) == 0 {
 			env.Unmeasured("operation_time_ms", "no number of agents was reached")
@@ -166,23 +168,22 @@ func reportRegistryScaling(env *stress.Env, sizes []registryAt) {
 		env.Unmeasured("scaling_factor", "operations took no time")
 	}
 	before := sizes[len(sizes)-2]
-	grow := func(metric string, values func(registryAt) []float64) {
+	grow := func(metric string, values func(registryAt) []float64) (report.Interval, bool) {
 		var at, took []float64
 		for _, s := range []registryAt{before, last} {
 			for _, v := range values(s) {
 				at, took = append(at, float64(s.agents)), append(took, v)
 			}
 		}
-		env.Exponent(metric, at, took)
+		return tellExponent(env, metric, at, took)
 	}
-	grow("operation_scaling_exponent", func(s registryAt) []float64 { return s.medians })
-	grow("small_listing_exponent", func(s registryAt) []float64 { return s.small })
-	env.Exponent("listing_exponent", last.entries, last.large)
-	if e, ok := exponent([]sized{{before.agents, report.Median(before.medians)}, {last.agents, report.Median(last.medians)}}); ok {
-		env.Text("operation_scaling", scalingWord(e))
+	if interval, ok := grow("operation_scaling_exponent", func(s registryAt) []float64 { return s.medians }); ok {
+		env.Text("operation_scaling", scalingText(interval))
 	} else {
-		env.Unmeasured("operation_scaling", "operations took no time")
+		env.Unmeasured("operation_scaling", "operation_scaling_exponent is not known")
 	}
+	grow("small_listing_exponent", func(s registryAt) []float64 { return s.small })
+	tellExponent(env, "listing_exponent", last.entries, last.large)
 	// The share lost with each doubling is that of the root of the rates.
 	doublings := math.Log2(float64(last.agents) / float64(first.agents))
 	root := func(rates []float64) (roots []float64) {
@@ -193,6 +194,18 @@ func reportRegistryScaling(env *stress.Env, sizes []registryAt) {
 	}
 	env.Decline("performance_degradation", root(first.rates), root(last.rates))
 }
+
+// tellExponent reports an exponent, or why it is not known.
+func tellExponent(env *stress.Env, metric string, sizes, values []float64) (report.Interval, bool) {
+	interval, ok := env.Exponent(metric, sizes, values)
+	if !ok {
+		env.Unmeasured(metric, "that takes several times at each of two different sizes, all of them longer than the clock can tell")
+	}
+	return interval, ok
+}
+
+// hasTwoCounts says whether there are two different agent_counts to compare.
+func hasTwoCounts(p stress.Params) bool { return len(ascending(p.Ints("agent_counts"))) > 1 }
 
 // withMetadata returns the record with that many entries of metadata.
 func withMetadata(r mabeam.Record, i, entries int) mabeam.Record {

@@ -57,6 +57,44 @@ func TestWrongResultsFail(t *testing.T) {
 	}
 }
 
+// meddler is a demo agent whose fifth action fails, and meddles with the system.
+type meddler struct {
+	mabeam.Behaviour
+	asked  int
+	meddle func()
+}
+
+func (m *meddler) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
+	if m.asked++; m.asked == 5 {
+		m.meddle()
+		return nil, errObserved
+	}
+	return m.Behaviour.HandleAction(ctx, self, action, params)
+}
+
+// The telemetry is compared with what was counted although an action failed.
+func TestTelemetryOfFailedActions(t *testing.T) {
+	for mismatches, meddle := range map[float64]func(*mabeam.System){
+		0: func(*mabeam.System) {},
+		1: func(s *mabeam.System) { _, _ = s.StartAgent(context.Background(), mabeam.DemoSpec()) },
+		2: func(s *mabeam.System) { // it counts more failed actions than there were, and an agent
+			id, _ := s.StartAgent(context.Background(), mabeam.DemoSpec())
+			_, _ = s.Execute(context.Background(), id, "simulate_error", nil)
+		},
+	} {
+		cat := with("agent-action", func(ctx context.Context, env *stress.Env) error {
+			return measureActions(ctx, env, func(_ int, spec mabeam.Spec) mabeam.Spec {
+				spec.Behaviour = &meddler{Behaviour: spec.Behaviour, meddle: func() { meddle(env.System()) }}
+				return spec
+			})
+		})
+		s := onlyStep(t, cat, "", "{measure: agent-action, baseline: none, with: {scenarios: [{action_count: 1000}], error_probes: 0, timeout_probes: 0, signal_probes: 0, tell_probes: 0, reply_probes: 0, life_probes: 0}}")
+		if v := value(t, s, "telemetry_mismatches"); v != mismatches || s.Operations.Failed != 1 {
+			t.Errorf("%v mismatches, want %v; %+v", v, mismatches, s.Errors)
+		}
+	}
+}
+
 // An agent that does not start although nobody wants it to fail is a wrong result.
 func TestWrongStartsFail(t *testing.T) {
 	cat := with("agent-creation", func(ctx context.Context, env *stress.Env) error {
@@ -75,6 +113,32 @@ func TestWrongStartsFail(t *testing.T) {
 	} else {
 		t.Error("a start that failed without reason is no wrong result")
 	}
+}
+
+// slowToStop is a demo agent that takes a while to stop.
+type slowToStop struct{ mabeam.Behaviour }
+
+func (slowToStop) Terminate(context.Context, *mabeam.Agent) { time.Sleep(200 * time.Millisecond) }
+
+// Agents that get slow to stop, so that several callers are cut off in the middle of what
+// they have claimed, are all stopped in the end.
+func TestAllAgentsStopAfterSlowStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := onlyStep(t, with("agent-creation", func(ctx context.Context, env *stress.Env) error {
+			return measureCreation(ctx, env, func(n int) mabeam.Spec {
+				spec := mabeam.DemoSpec()
+				if n >= 1000 {
+					spec.Behaviour = slowToStop{spec.Behaviour}
+				}
+				return spec
+			})
+		}), "timeout: 600s", "{measure: agent-creation, baseline: none, with: {agents: 2000, concurrency: 4, compare_parallel: false}}")
+		for _, metric := range []string{"leaked_registrations", "registration_errors", "telemetry_mismatches", "wrong_results"} {
+			if v := value(t, s, metric); v != 0 {
+				t.Errorf("%s is %v; %+v", metric, v, s.Errors)
+			}
+		}
+	})
 }
 
 func TestCompareSequence(t *testing.T) {
@@ -205,6 +269,54 @@ func TestStartTimesFitInto(t *testing.T) {
 	parts := []mabeam.ComponentStart{{Component: "a", Group: "1", Took: 3}, {Component: "b", Group: "1", Took: 4}, {Component: "c", Group: "2", Took: 5}}
 	if !fitInto(parts, 9) || fitInto(parts, 8) {
 		t.Error("4 + 5 fit into 9 and not into 8")
+	}
+}
+
+// A component whose start is not reported is missed, and so is one that is reported twice.
+func TestUnreportedComponents(t *testing.T) {
+	if missing := unreported(nil); !slices.Equal(missing, components) {
+		t.Errorf("of a system that reports nothing, %v are missing", missing)
+	}
+	var parts []mabeam.ComponentStart
+	for _, name := range components[1:] {
+		parts = append(parts, mabeam.ComponentStart{Component: name})
+	}
+	parts = append(parts, parts[0])
+	if missing := unreported(parts); !slices.Equal(missing, components[:2]) {
+		t.Errorf("missing are %v, want %v", missing, components[:2])
+	}
+	cat := with("system-startup", func(_ context.Context, env *stress.Env) error {
+		reportComponentTimes(env, nil)
+		env.Operations(1, 0, 0)
+		return nil
+	})
+	s := onlyStep(t, cat, "", "{measure: system-startup, baseline: none}")
+	if m := s.Metrics["component_initialization_ms"]; m.Value != nil || timesTold(s, "component_initialization_ms was not measured") != 1 {
+		t.Errorf("component_initialization_ms is %v; %+v", m.Value, s.Errors)
+	}
+}
+
+// Where the limits leave no room for an agent, the components are checked on a system
+// that has room.
+func TestComponentsOfAFullSystem(t *testing.T) {
+	s := onlyStep(t, Catalogue(), "system: {max_agents: 5}", "{measure: system-startup, baseline: none, with: {agents: 5}}")
+	if v := value(t, s, "components_not_working"); v != 0 {
+		t.Errorf("%v components do not work: %+v", v, s.Errors)
+	}
+	for limit, room := range map[int]bool{1: false, 2: true} {
+		system, err := mabeam.Start(mabeam.Options{MaxAgents: limit})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := system.StartAgent(t.Context(), mabeam.DemoSpec()); err != nil {
+			t.Error(err)
+		}
+		if got := checkComponents(t.Context(), system, newViolations(nil, "")); got != room {
+			t.Errorf("with a limit of %d there is room: %v", limit, got)
+		}
+		if err := system.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -35,36 +35,6 @@ func perDoubling(values []sized) (factor float64, ok bool) {
 	return math.Pow(last.value/first.value, 1/doublings), true
 }
 
-// exponent is the e in value ~ size^e that fits best: the slope of a straight
-// line through the logarithms, by least squares. It says false if there are no
-// two sizes with positive values.
-func exponent(values []sized) (e float64, ok bool) {
-	var xs, ys []float64
-	for _, v := range values {
-		if v.size > 0 && v.value > 0 {
-			xs, ys = append(xs, math.Log(float64(v.size))), append(ys, math.Log(v.value))
-		}
-	}
-	x, y := mean(xs), mean(ys)
-	var covariance, variance float64
-	for i := range xs {
-		covariance += (xs[i] - x) * (ys[i] - y)
-		variance += (xs[i] - x) * (xs[i] - x)
-	}
-	if variance == 0 {
-		return 0, false
-	}
-	return covariance / variance, true
-}
-
-// mean is the arithmetic mean; 0 of none.
-func mean(values []float64) (sum float64) {
-	for _, v := range values {
-		sum += v / float64(len(values))
-	}
-	return sum
-}
-
 // scalingWords says in a word what an exponent between two bounds means.
 func scalingWords(i report.Interval) string {
 	low, high := scalingWord(i.Low), scalingWord(i.High)

@@ -13,6 +13,12 @@ func never(name, doc string) stress.Metric {
 	return stress.Metric{Name: name, Unit: "count", Better: report.Lower, Must: "== 0", Fold: stress.Sum, Doc: doc}
 }
 
+// timed returns the metric with Timed set.
+func timed(m stress.Metric) stress.Metric {
+	m.Timed = true
+	return m
+}
+
 // violations counts how often the rule of one metric was broken. Several goroutines
 // may use it.
 type violations struct {

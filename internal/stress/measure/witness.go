@@ -45,14 +45,34 @@ var gauges = []string{"Agents", "Subscriptions", "MailboxDepth"}
 // the counters also count what the measurement cannot know of. Then a counter must
 // have grown by at least the expected change, and gauges are not compared.
 func (w *witness) expect(ctx context.Context, expected map[string]int64) {
+	exact := map[string]bounds{}
+	for counter, n := range expected {
+		exact[counter] = bounds{n, n}
+	}
+	w.expectBetween(ctx, exact)
+}
+
+// bounds are the least and the most that a counter may change by.
+type bounds struct{ least, most int64 }
+
+// String implements fmt.Stringer.
+func (b bounds) String() string {
+	if b.least == b.most {
+		return fmt.Sprint(b.least)
+	}
+	return fmt.Sprintf("%d to %d", b.least, b.most)
+}
+
+// expectBetween is expect for counters of which the measurement knows bounds.
+func (w *witness) expectBetween(ctx context.Context, expected map[string]bounds) {
 	disturbed := w.env.SharesSystem() || w.env.Hits(stress.Agents) || w.env.Hits(stress.Components)
 	var now mabeam.Telemetry
 	differs := func(counter string) bool {
 		got, want := w.change(counter, now), expected[counter]
 		if disturbed {
-			return got < want && !slices.Contains(gauges, counter)
+			return got < want.least && !slices.Contains(gauges, counter)
 		}
-		return got != want
+		return got < want.least || got > want.most
 	}
 	counters := slices.Sorted(maps.Keys(expected))
 	settle(ctx, func() bool {
@@ -74,9 +94,9 @@ func (w *witness) change(counter string, now mabeam.Telemetry) int64 {
 }
 
 // differ records a number of the runtime that is not what was counted.
-func (w *witness) differ(what string, got, want int64) {
+func (w *witness) differ(what string, got int64, want bounds) {
 	w.mismatches++
-	w.env.Detail(fmt.Sprintf("%s changed by %d; counted were %d", what, got, want), 1)
+	w.env.Detail(fmt.Sprintf("%s changed by %d; counted were %v", what, got, want), 1)
 }
 
 // report reports the metric telemetry_mismatches.
