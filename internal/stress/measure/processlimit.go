@@ -46,6 +46,7 @@ func processLimit() *stress.Measurement {
 			never("leaked_subscriptions", "Subscriptions more than before the first start, after all agents were stopped."),
 			timed(never("guard_rules_broken", "Violations of the rules of the other guards: a rate that admits more or fewer operations than it has tokens, a circuit that opens, refuses, admits trials or closes at the wrong time, a mailbox that accepts more or less than its capacity, a call that returns before or long after its deadline, or a refusal with the wrong error. The errors name each.")),
 			telemetryMismatches(),
+			operationsNotBegun(),
 		},
 		Estimate: func(p stress.Params) time.Duration {
 			return limitEstimate(p) + guardsEstimate
@@ -176,6 +177,7 @@ func measureProcessLimit(ctx context.Context, env *stress.Env, wrap func(asked) 
 	if wrap != nil {
 		t.ask = wrap(t.ask)
 	}
+	defer t.loads.report()
 	w := newWitness(env, system)
 	t.held = countHeld(system)
 	full, err := t.fill(ctx)
@@ -230,7 +232,7 @@ func (t *limitTest) here(ctx context.Context, id string) error {
 // not all of them could be started.
 func (t *limitTest) fill(ctx context.Context) (full bool, err error) {
 	t.ids = make([]string, atOnce(t.env.Params))
-	driven, err := t.env.Drive(ctx, t.loads.bound(stress.Load{Workers: 1, Operations: len(t.ids)}), func(ctx context.Context, op stress.Op) (err error) {
+	driven, err := t.loads.drive(ctx, stress.Load{Workers: 1, Operations: len(t.ids)}, func(ctx context.Context, op stress.Op) (err error) {
 		t.ids[op.N], err = t.start(ctx)
 		return err
 	})
@@ -257,7 +259,7 @@ func (t *limitTest) overshoot(ctx context.Context) error {
 	p := t.env.Params
 	starts := startsNearLimit(p)
 	operations := max(t.env.Count(p.Int("operations")), starts)
-	_, err := t.env.Drive(ctx, t.loads.bound(stress.Load{Workers: p.Int("concurrency"), Operations: operations}), func(ctx context.Context, op stress.Op) error {
+	_, err := t.loads.drive(ctx, stress.Load{Workers: p.Int("concurrency"), Operations: operations}, func(ctx context.Context, op stress.Op) error {
 		// Evenly among the others, beginning with the first.
 		if op.N*starts%operations < starts {
 			return t.startBeyond(ctx)
