@@ -1,6 +1,8 @@
 package measure
 
 import (
+	"context"
+	"sync/atomic"
 	"time"
 
 	"mabeam-top/internal/stress"
@@ -18,20 +20,50 @@ const (
 // is a hundred times slower than expected, fewer operations are measured, and the
 // repetition does not run into the timeout of its scenario.
 type budget struct {
-	env   *stress.Env
-	until time.Time
+	env      *stress.Env
+	until    time.Time
+	notBegun *atomic.Int64
+}
+
+// operationsNotBegun describes the metric that a budget reports.
+func operationsNotBegun() stress.Metric {
+	return timed(never("operations_not_begun", "Operations of the loads that were not begun in four times the time that a healthy system takes for all of them, 3 s at least. With faults they are told, and not counted."))
 }
 
 // newBudget returns the budget of loads that a healthy system completes in the
 // expected time.
 func newBudget(env *stress.Env, expected time.Duration) budget {
-	return budget{env, env.Now().Add(max(patience(expected), leastBudget))}
+	return budget{env, env.Now().Add(max(patience(expected), leastBudget)), new(atomic.Int64)}
 }
 
 // bound returns the load, bounded by what is left of the budget.
 func (b budget) bound(l stress.Load) stress.Load {
 	l.For = max(b.until.Sub(b.env.Now()), leastLoad)
 	return l
+}
+
+// drive carries out the load within what is left of the budget, and counts the operations
+// for which that was not enough.
+func (b budget) drive(ctx context.Context, l stress.Load, op func(context.Context, stress.Op) error) (stress.Driven, error) {
+	driven, err := b.env.Drive(ctx, b.bound(l), op)
+	if left := int64(l.Operations) - driven.Attempted; err == nil && left > 0 && !b.env.Aborted() {
+		b.notBegun.Add(left)
+	}
+	return driven, err
+}
+
+// report reports operations_not_begun.
+func (b budget) report() {
+	n := b.notBegun.Load()
+	const what = "operations were not begun in the time that all of them are allowed"
+	switch faulty := b.env.Hits(stress.Agents) || b.env.Hits(stress.Components); {
+	case n > 0 && faulty:
+		b.env.Note(what, n)
+		n = 0
+	case n > 0:
+		b.env.Detail(what, n)
+	}
+	b.env.Value("operations_not_begun", float64(n))
 }
 
 // isSpent says whether nothing is left.

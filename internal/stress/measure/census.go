@@ -159,7 +159,7 @@ func (c *census) churn(ctx context.Context, loads budget) error {
 	workers := c.env.Params.Int("concurrency")
 	own, all := registryRecords("worker", workers), c.listings()
 	step := make([]int, workers) // of each worker's cycle
-	_, err := c.env.Drive(ctx, loads.bound(stress.Load{Workers: workers, Operations: churnOperations}), func(_ context.Context, op stress.Op) error {
+	_, err := loads.drive(ctx, stress.Load{Workers: workers, Operations: churnOperations}, func(_ context.Context, op stress.Op) error {
 		if op.N%listEvery == 0 {
 			c.check(all[op.N/listEvery%len(all)], workers)
 			return nil

@@ -12,9 +12,6 @@ import (
 	"mabeam-top/internal/stress"
 )
 
-// probedOperation is an operation whose rate checkRefusals sets.
-const probedOperation = mabeam.UserOperation + "probe"
-
 // checkComponents uses each component of a system that has just started once, and
 // counts those that do not do their work. It returns false, after the registry only, if
 // the limits leave no room for an agent.
@@ -67,29 +64,20 @@ func checkComponentsWithoutLimits(ctx context.Context, env *stress.Env, broken *
 	return stopSystem(ctx, system)
 }
 
-// checkRefusals uses the components that refuse, on a system of their own which has
+// checkRefusals uses the components that refuse, on systems of their own which have
 // limits to keep.
-func checkRefusals(ctx context.Context, broken *violations) error {
-	system, err := mabeam.Start(mabeam.Options{
-		MaxAgents: 1, Rates: map[mabeam.Operation]mabeam.Rate{probedOperation: {PerSecond: 0.001, Burst: 1}},
-		Breaker: &mabeam.BreakerOptions{Failures: 2, OpenFor: time.Minute},
+func checkRefusals(ctx context.Context, env *stress.Env, broken *violations) error {
+	guards := &guardTest{env: env, rules: broken}
+	oneAgent := func(o *mabeam.Options) { o.MaxAgents = 1 }
+	err := guards.with(ctx, oneAgent, func(s *mabeam.System, g guarded) error {
+		_, first := g.start(ctx, mabeam.DemoSpec())
+		_, second := g.start(ctx, mabeam.DemoSpec())
+		broken.expect(first == nil && errors.Is(second, mabeam.ErrLimitReached), "limits: the second agent, where one is allowed, was not the one that was refused")
+		t := s.Telemetry()
+		broken.expect(t.Agents == 1 && t.AgentsStarted == 1 && t.LimitReached == 1, "telemetry: what was started and refused is not counted")
+		return nil
 	})
-	if err != nil {
-		return err
-	}
-	_, first := system.StartAgent(ctx, mabeam.DemoSpec())
-	_, second := system.StartAgent(ctx, mabeam.DemoSpec())
-	broken.expect(first == nil && errors.Is(second, mabeam.ErrLimitReached), "limits: the second agent, where one is allowed, was not the one that was refused")
-	first, second = system.Limiter().Allow(probedOperation), system.Limiter().Allow(probedOperation)
-	broken.expect(first == nil && errors.Is(second, mabeam.ErrRateLimited), "rate_limiter: the second operation, where one is allowed, was not the one that was refused")
-	for range 2 {
-		_ = system.Breaker().Do(ctx, "probe", func(context.Context) error { return errObserved })
-	}
-	err = system.Breaker().Do(ctx, "probe", func(context.Context) error { return nil })
-	broken.expect(errors.Is(err, mabeam.ErrCircuitOpen), "circuit_breaker: a circuit did not open after as many failures as it takes")
-	t := system.Telemetry()
-	broken.expect(t.Agents == 1 && t.AgentsStarted == 1 && t.LimitReached == 1 && t.RateLimited == 1 && t.CircuitRefused == 1, "telemetry: what was started and refused is not counted")
-	return stopSystem(ctx, system)
+	return errors.Join(err, guards.refusals(ctx), guards.circuit(ctx))
 }
 
 // A startDelayer delays the start of each component.

@@ -28,6 +28,8 @@ const (
 )
 
 func coordination() *stress.Measurement {
+	wellBegun := operationsNotBegun() // with agents that fail, operations wait for their deadline
+	wellBegun.Expected = func(p stress.Params) bool { return p.Int("fail_agents") == 0 }
 	return &stress.Measurement{
 		Name:      "coordination",
 		Summary:   "How fast do agents agree with each other, does more of that fit side by side, and what does a dead agent cost?",
@@ -61,6 +63,7 @@ func coordination() *stress.Measurement {
 			never("wrong_results", "Operations whose result was wrong, by type: a missing, doubled, swapped or wrong answer, a release before all had arrived, a ballot, bid or priority of a dead agent, a wrong count, price or winner; and broken rules of ties, abstentions, dead agents and the replacement of a leader, which are checked once. The errors tell which."),
 			timed(never("answers_missing", "Answers that operations did not get from agents that were well.")),
 			telemetryMismatches(),
+			wellBegun,
 		},
 		Estimate: coordinationEstimate,
 		Check: func(p stress.Params) error {
@@ -104,6 +107,7 @@ var coordinationTypes = []string{"simple", "complex", "fan-out", "pipeline", "ba
 
 func measureCoordination(ctx context.Context, env *stress.Env, system coordinator, behaviour func(rank int) mabeam.Behaviour) error {
 	p, loads := env.Params, newBudget(env, coordinationEstimate(env.Params))
+	defer loads.report()
 	wrong, w := newViolations(env, "wrong_results"), newWitness(env, env.System())
 	teams := make([]*team, scaledTeams)
 	for i := range teams {
@@ -121,7 +125,7 @@ func measureCoordination(ctx context.Context, env *stress.Env, system coordinato
 				leases[i].end()
 			}
 		}()
-		return env.Drive(ctx, loads.bound(stress.Load{Workers: workers, Operations: operations, Metrics: metrics}),
+		return loads.drive(ctx, stress.Load{Workers: workers, Operations: operations, Metrics: metrics},
 			func(ctx context.Context, op stress.Op) error {
 				limited := leases[op.Worker].at(ctx, op.Due, p.Duration("timeout"))
 				return of[op.Worker%len(of)].coordinate(ctx, limited, p.Text("type"))

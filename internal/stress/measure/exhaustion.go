@@ -60,6 +60,7 @@ func exhaustionRecovery() *stress.Measurement {
 			{Name: "component_restarts", Unit: "count", Better: report.Lower, Must: "== 0", Fold: stress.Sum, Doc: "Agents that their supervisor had to restart, and components of the system that crashed and were begun anew."},
 			timed(never("limits_broken", "Violations of the limits: more or fewer agents than there was room for, agents refused though memory was left or started though none was, or a full mailbox that accepted more. The errors name each.")),
 			telemetryMismatches(),
+			operationsNotBegun(),
 		},
 		Estimate: exhaustionEstimate,
 		Targets:  []stress.Target{stress.Agents, stress.Components},
@@ -158,6 +159,7 @@ func measureExhaustion(ctx context.Context, env *stress.Env, behave func() mabea
 	limits, loads := newViolations(env, "limits_broken"), newBudget(env, exhaustionEstimate(env.Params))
 	worst := outcome{restored: math.Inf(1), lost: math.Inf(-1)}
 	defer limits.report()
+	defer loads.report()
 	for _, name := range env.Params.Texts("scenarios") {
 		x := &exhaustion{env: env, behave: behave, wrap: wrap, loads: loads, limits: limits}
 		o, err := x.exhaust(ctx, name)
@@ -270,7 +272,7 @@ func (x *exhaustion) work(ctx context.Context, part int, rates *[]float64) error
 	if n == 0 {
 		return nil
 	}
-	driven, err := x.env.Drive(ctx, x.loads.bound(stress.Load{Workers: 1, Operations: n}),
+	driven, err := x.loads.drive(ctx, stress.Load{Workers: 1, Operations: n},
 		func(context.Context, stress.Op) error {
 			x.turn++
 			return x.add(x.turn % len(x.ids))

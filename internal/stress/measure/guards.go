@@ -48,9 +48,11 @@ func checkGuards(ctx context.Context, env *stress.Env, wrap func(guarded) guarde
 	return nil
 }
 
-// with carries a check out on a system with these options besides the scenario's.
+// with carries a check out on a system with these options besides the scenario's, of
+// which the guards are left out.
 func (t *guardTest) with(ctx context.Context, change func(*mabeam.Options), check func(*mabeam.System, guarded) error) (err error) {
 	options := t.env.Options()
+	options.MaxAgents, options.MemoryLimit, options.Rates, options.Breaker = 0, 0, nil, nil
 	change(&options)
 	s, err := mabeam.Start(options)
 	if err != nil {

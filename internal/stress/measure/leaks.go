@@ -13,13 +13,17 @@ import (
 const restingGoroutines = 64
 
 // held is what agents hold of a system and of the process.
-type held struct{ goroutines, registrations, subscriptions int64 }
+type held struct {
+	system                                   *mabeam.System
+	goroutines, registrations, subscriptions int64
+}
 
 // countHeld counts what is held while no agent works. Goroutines that the system
 // keeps for later work are not counted, but no more of them than it documents: a
 // system that keeps every goroutine leaks, whatever it says.
 func countHeld(system *mabeam.System) held {
 	return held{
+		system:        system,
 		goroutines:    int64(runtime.NumGoroutine() - min(system.Goroutines(), restingGoroutines)),
 		registrations: int64(system.Registry().Count()),
 		subscriptions: system.Telemetry().Subscriptions,
@@ -56,7 +60,7 @@ type leak struct {
 func tellLeaks(ctx context.Context, env *stress.Env, before held) []leak {
 	var now held
 	settle(ctx, func() bool {
-		now = countHeld(env.System())
+		now = countHeld(before.system)
 		return now.goroutines > before.goroutines
 	})
 	leaks := []leak{

@@ -121,25 +121,11 @@ func (t *limitTest) cleanUp(ctx context.Context) error {
 		return err
 	}
 	if int(driven.Attempted) < len(left) {
-		for _, kind := range []string{"goroutines", "registrations", "subscriptions"} {
-			t.env.Unmeasured("leaked_"+kind, fmt.Sprintf("only %d of %d agents could be stopped within %v", driven.Attempted, len(left), recoverWithin))
+		for _, m := range leakMetrics() {
+			t.env.Unmeasured(m.Name, fmt.Sprintf("only %d of %d agents could be stopped within %v", driven.Attempted, len(left), recoverWithin))
 		}
 		return nil
 	}
-	var now held
-	settle(ctx, func() bool {
-		now = countHeld(t.system)
-		return now.goroutines > t.held.goroutines
-	})
-	for _, l := range []leak{
-		{"goroutines", max(now.goroutines-t.held.goroutines, 0)},
-		{"registrations", max(now.registrations-t.held.registrations, 0)},
-		{"subscriptions", max(now.subscriptions-t.held.subscriptions, 0)},
-	} {
-		t.env.Value("leaked_"+l.kind, float64(l.n))
-		if l.n > 0 {
-			t.env.Detail("leaked "+l.kind+": they are still there after all agents were stopped", l.n)
-		}
-	}
+	reportLeaks(ctx, t.env, t.held)
 	return nil
 }

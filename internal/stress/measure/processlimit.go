@@ -35,18 +35,16 @@ func processLimit() *stress.Measurement {
 			{Name: "operations", Kind: stress.Int, Default: 100000, Min: 10, Max: 1_000_000_000, Doc: "Operations in all from limit_percentage on, the starts evenly among them: a third each of the others looks up a running agent, asks it for an action, or publishes an event to it."},
 			{Name: "concurrency", Kind: stress.Int, Default: 4, Min: 1, Max: 10_000, Doc: "Operations under way at once."},
 		},
-		Metrics: []stress.Metric{
+		Metrics: append([]stress.Metric{
 			{Name: "limit_reached", Unit: "bool", Better: report.Higher, Must: "== true", Doc: "Whether exactly as many agents as the limit allows were started, and the rest refused with the error that tells the limit."},
 			{Name: "rejected", Unit: "count", Better: report.Neither, Doc: "Starts that were refused with that error. They count as succeeded operations: it is what the limit is for."},
 			{Name: "graceful_degradation_score", Unit: "ratio", Better: report.Higher, Must: "== 1", Fold: stress.Worst, Doc: "Share of the lookups, actions and events on running agents that succeeded with the right result from the first refusal on; an event has succeeded when its agent got it; one that comes again is a finding."},
 			{Name: "recovery_successful", Unit: "bool", Better: report.Higher, Must: "== true", Timed: true, Doc: "Whether after some agents were stopped, after some were killed, and after some crashed, just as many could be started each time, every one of them answered, and the next was refused again."},
 			{Name: "recovery_time_ms", Unit: "ms", Better: report.Lower, Keyed: true, Doc: "Time from when agents were ended until a new agent was started and had answered an action; the worst, and with .stop, .kill and .crash that of one way to end them. StopAgent returns when there is room; after a kill and a crash it comes later."},
-			never("leaked_goroutines", "Goroutines more than before the first start, but for those that the system keeps to run agents, at most a second after all agents were stopped."),
-			never("leaked_registrations", "Registrations more than before the first start, after all agents were stopped."),
-			never("leaked_subscriptions", "Subscriptions more than before the first start, after all agents were stopped."),
 			timed(never("guard_rules_broken", "Violations of the rules of the other guards: a rate that admits more or fewer operations than it has tokens, a circuit that opens, refuses, admits trials or closes at the wrong time, a mailbox that accepts more or less than its capacity, a call that returns before or long after its deadline, or a refusal with the wrong error. The errors name each.")),
 			telemetryMismatches(),
-		},
+			operationsNotBegun(),
+		}, leakMetrics()...),
 		Estimate: func(p stress.Params) time.Duration {
 			return limitEstimate(p) + guardsEstimate
 		},
@@ -176,6 +174,7 @@ func measureProcessLimit(ctx context.Context, env *stress.Env, wrap func(asked) 
 	if wrap != nil {
 		t.ask = wrap(t.ask)
 	}
+	defer t.loads.report()
 	w := newWitness(env, system)
 	t.held = countHeld(system)
 	full, err := t.fill(ctx)
@@ -230,7 +229,7 @@ func (t *limitTest) here(ctx context.Context, id string) error {
 // not all of them could be started.
 func (t *limitTest) fill(ctx context.Context) (full bool, err error) {
 	t.ids = make([]string, atOnce(t.env.Params))
-	driven, err := t.env.Drive(ctx, t.loads.bound(stress.Load{Workers: 1, Operations: len(t.ids)}), func(ctx context.Context, op stress.Op) (err error) {
+	driven, err := t.loads.drive(ctx, stress.Load{Workers: 1, Operations: len(t.ids)}, func(ctx context.Context, op stress.Op) (err error) {
 		t.ids[op.N], err = t.start(ctx)
 		return err
 	})
@@ -257,7 +256,7 @@ func (t *limitTest) overshoot(ctx context.Context) error {
 	p := t.env.Params
 	starts := startsNearLimit(p)
 	operations := max(t.env.Count(p.Int("operations")), starts)
-	_, err := t.env.Drive(ctx, t.loads.bound(stress.Load{Workers: p.Int("concurrency"), Operations: operations}), func(ctx context.Context, op stress.Op) error {
+	_, err := t.loads.drive(ctx, stress.Load{Workers: p.Int("concurrency"), Operations: operations}, func(ctx context.Context, op stress.Op) error {
 		// Evenly among the others, beginning with the first.
 		if op.N*starts%operations < starts {
 			return t.startBeyond(ctx)

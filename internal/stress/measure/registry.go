@@ -33,6 +33,7 @@ func registryOperations() *stress.Measurement {
 			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Fold: stress.Worst, Doc: "Operations of all four loads that succeeded / operations."},
 			never("wrong_results", "Lookups that returned another record than the one asked for, and after the loads: a wrong count, and entries that a listing (all, by type, by capability, by node) missed, had twice, or had wrongly. The errors tell which."),
 			telemetryMismatches(),
+			operationsNotBegun(),
 		},
 		Estimate: registryEstimate,
 		Check: func(p stress.Params) error {
@@ -69,6 +70,7 @@ type registry interface {
 
 func measureRegistry(ctx context.Context, env *stress.Env, reg registry) error {
 	p, loads := env.Params, newBudget(env, registryEstimate(env.Params))
+	defer loads.report()
 	w, countBefore := newWitness(env, env.System()), reg.Count()
 	present := registryRecords("entry", p.Int("agents"))
 	for i := range present {
@@ -81,7 +83,7 @@ func measureRegistry(ctx context.Context, env *stress.Env, reg registry) error {
 	var total stress.Driven
 	drive := func(metric string, l stress.Load, op func(context.Context, stress.Op) error) (stress.Driven, error) {
 		l.Metrics = []string{metric}
-		driven, err := env.Drive(ctx, loads.bound(l), op)
+		driven, err := loads.drive(ctx, l, op)
 		total.Add(driven)
 		return driven, err
 	}

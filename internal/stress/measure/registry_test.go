@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
@@ -69,4 +71,19 @@ func TestWrongResultsOfTheRegistry(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A registry that is so slow that most of what was asked of it was not even begun fails,
+// although all that was begun succeeded.
+func TestOperationsNotBegun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cat := with("registry-operations", func(ctx context.Context, env *stress.Env) error {
+			return measureRegistry(ctx, env, slow{env.System().Registry(), func(int) time.Duration { return 50 * time.Millisecond }})
+		})
+		s := onlyStep(t, cat, "", "{measure: registry-operations, baseline: none, with: {lookup: 1000, register: 200, unregister: 100, agents: 50, concurrency: 1}}")
+		// Of the 3 s, 60 lookups are made in the first load, and nearly nothing is left for the others.
+		if v := value(t, s, "operations_not_begun"); v < 1000 || s.Metrics["operations_not_begun"].Status != report.StatusFail || value(t, s, "success_rate") != 1 {
+			t.Errorf("%v operations were not begun; %s, %+v", v, s.Verdict, s.Errors)
+		}
+	})
 }

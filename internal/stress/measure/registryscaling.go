@@ -54,6 +54,7 @@ func registryScalability() *stress.Measurement {
 			{Name: "all_sizes_tested", Unit: "bool", Better: report.Higher, Must: "== true", Timed: true, Doc: "Whether all agent_counts were reached, and every operation succeeded among each of them."},
 			{Name: "memory_per_registration", Unit: "bytes", Better: report.Lower, Doc: "Growth of live heap and stacks from the empty registry to the most agents, each after two collections, per registration."},
 			{Name: "memory_efficiency", Unit: "ratio", Better: report.Higher, Doc: "Live heap that copies of the same records take by themselves / that growth of the registry."},
+			operationsNotBegun(),
 			{Name: "consistent", Unit: "bool", Better: report.Higher, Must: "== true", Doc: "Whether there were no inconsistencies."},
 			never("inconsistencies", "Entries that a listing (all, by type, by capability, by node) missed, had twice, or had wrongly, while others registered, changed and took out entries, and at rest, also after entries got another type, capability and node; wrong results of lookup and count; broken rules of registering, changing and taking out; and what was still there after unregistering. The errors tell which."),
 		},
@@ -87,6 +88,7 @@ type registryAt struct {
 
 func measureRegistryScalability(ctx context.Context, env *stress.Env, reg registry) error {
 	p, loads := env.Params, newBudget(env, scalabilityEstimate(env.Params))
+	defer loads.report()
 	counts := ascending(p.Ints("agent_counts"))
 	most := counts[len(counts)-1]
 	all := registryRecords("entry", most)
@@ -254,7 +256,7 @@ func timeRegistry(ctx context.Context, env *stress.Env, loads budget, reg regist
 	for range scalabilityParts {
 		for _, workers := range []int{1, many} {
 			mix := newRegistryMix(reg, workers, present, order)
-			driven, err := env.Drive(ctx, loads.bound(stress.Load{Workers: workers, Operations: batches}), mix.operateBatch)
+			driven, err := loads.drive(ctx, stress.Load{Workers: workers, Operations: batches}, mix.operateBatch)
 			if err != nil {
 				return at, err
 			}

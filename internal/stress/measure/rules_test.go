@@ -296,6 +296,14 @@ func TestUnreportedComponents(t *testing.T) {
 	}
 }
 
+// The limits and rates of a scenario are not taken for those that the guards are to keep.
+func TestGuardsOfALimitedSystem(t *testing.T) {
+	s := onlyStep(t, guarding(nil), "system: {max_agents: 1}", "{measure: process-limit, baseline: none}")
+	if v := value(t, s, "guard_rules_broken"); v != 0 {
+		t.Errorf("%v rules are broken: %+v", v, s.Errors)
+	}
+}
+
 // Where the limits leave no room for an agent, the components are checked on a system
 // that has room.
 func TestComponentsOfAFullSystem(t *testing.T) {

@@ -44,7 +44,7 @@ func systemStartup() *stress.Measurement {
 			{Name: "startup_failure_recovery_ms", Unit: "ms", Better: report.Lower, Given: failsComponent, Doc: "Time from the failure to the end of the start that was repeated."},
 		},
 		Estimate: func(p stress.Params) time.Duration {
-			return 100*time.Millisecond + time.Duration(p.Int("agents")+p.Int("event_subscribers"))*5*time.Microsecond
+			return 200*time.Millisecond + time.Duration(p.Int("agents")+p.Int("event_subscribers"))*5*time.Microsecond
 		},
 		Run: func(ctx context.Context, env *stress.Env) error { return measureStartup(ctx, env, nil) },
 	}
@@ -97,7 +97,7 @@ func measureStartup(ctx context.Context, env *stress.Env, onStart func(component
 			return err
 		}
 	}
-	if err := checkRefusals(ctx, broken); err != nil {
+	if err := checkRefusals(ctx, env, broken); err != nil {
 		return err
 	}
 	broken.report()
