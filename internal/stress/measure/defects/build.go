@@ -93,7 +93,7 @@ func (d defect) compile(ctx context.Context, root string) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(work)
+	defer func() { _ = os.RemoveAll(work) }()
 	flags, err := d.overlay(ctx, root, work)
 	if err != nil {
 		return err
@@ -111,7 +111,7 @@ func (d defect) build(ctx context.Context, root, binary string) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(work)
+	defer func() { _ = os.RemoveAll(work) }()
 	flags, err := d.overlay(ctx, root, work)
 	if err != nil {
 		return err
@@ -143,8 +143,8 @@ func fingerprint(root string) ([]byte, error) {
 				return nil
 			}
 			content, err := os.ReadFile(path)
-			fmt.Fprintf(sum, "%s %d\n", path, len(content))
-			sum.Write(content)
+			_, _ = fmt.Fprintf(sum, "%s %d\n", path, len(content)) // a hash takes everything
+			_, _ = sum.Write(content)
 			return err
 		})
 		if err != nil {

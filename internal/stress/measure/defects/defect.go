@@ -35,7 +35,7 @@ const healthy = "healthy"
 // A check is one metric of one step of a scenario.
 type check struct {
 	scenario, step string
-	// metric is a metric, a statistic of one (NAME.p99), finding for a finding of
+	// metric is a metric, a statistic of one (NAME.p99, NAME.p999), finding for a finding of
 	// the step, or error for a step that ends with the verdict error.
 	metric string
 }

@@ -49,7 +49,7 @@ func parseCall(args []string, out io.Writer) (call, error) {
 	flags.StringVar(&c.keep, "keep", "", "keep the binaries in this `folder`, and use those that are there")
 	flags.DurationVar(&c.timeout, "timeout", 10*time.Minute, "interrupt a run that takes longer")
 	flags.Usage = func() {
-		fmt.Fprintf(out, "Usage: go run ./internal/stress/measure/defects [flags] [NAME ...]\n\nNAME is a patch in %s, or healthy; without one all are tried.\n\n", folder)
+		_, _ = fmt.Fprintf(out, "Usage: go run ./internal/stress/measure/defects [flags] [NAME ...]\n\nNAME is a patch in %s, or healthy; without one all are tried.\n\n", folder)
 		flags.PrintDefaults()
 	}
 	if err := flags.Parse(args); err != nil {
@@ -107,7 +107,7 @@ func (c call) run(ctx context.Context, out io.Writer) (ok bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	defer os.RemoveAll(work)
+	defer func() { _ = os.RemoveAll(work) }()
 	t := trial{call: c, root: root, state: filepath.Join(work, "state"), binaries: work}
 	if c.keep != "" {
 		if t.binaries, err = filepath.Abs(c.keep); err != nil {
@@ -141,12 +141,12 @@ func checkAll(ctx context.Context, root string, defects []defect, out io.Writer)
 			if ctx.Err() != nil || errors.Is(err, errNoGit) {
 				return false, err
 			}
-			fmt.Fprintf(out, "%s: %v\n", d.name, err)
+			_, _ = fmt.Fprintf(out, "%s: %v\n", d.name, err)
 			ok = false
 		}
 	}
 	if ok {
-		fmt.Fprintf(out, "%d builds compile\n", len(defects))
+		_, _ = fmt.Fprintf(out, "%d builds compile\n", len(defects))
 	}
 	return ok, nil
 }
@@ -166,7 +166,7 @@ func (t trial) try(ctx context.Context, d defect) (result, *result) {
 		return result{defect: d, outcome: failed, err: err}, nil
 	}
 	if t.keep == "" {
-		defer os.Remove(binary)
+		defer func() { _ = os.Remove(binary) }()
 	}
 	args := d.scenarios
 	switch {

@@ -20,11 +20,14 @@ type table struct {
 func newTable(out io.Writer, c call) *table {
 	t := &table{out: out, call: c}
 	if c.markdown {
-		fmt.Fprintln(out, "| defect | | caught by | repetitions | `--tag smoke` |")
-		fmt.Fprintln(out, "| --- | --- | --- | --- | --- |")
+		t.printf("| defect | | caught by | repetitions | `--tag smoke` |\n")
+		t.printf("| --- | --- | --- | --- | --- |\n")
 	}
 	return t
 }
+
+// printf writes to who reads the table. That cannot fail in a way that matters.
+func (t *table) printf(format string, args ...any) { _, _ = fmt.Fprintf(t.out, format, args...) }
 
 // add writes a row. It says whether the result is as it should be.
 func (t *table) add(r result, smoke *result) (ok bool) {
@@ -57,17 +60,17 @@ func (t *table) add(r result, smoke *result) (ok bool) {
 
 // write writes a row of text.
 func (t *table) write(r result) {
-	fmt.Fprintf(t.out, "%-34s %-16s verdict %-12s exit %d  %5.1f s\n", r.defect.name, r.outcome, r.verdict, r.exit, r.took.Seconds())
+	t.printf("%-34s %-16s verdict %-12s exit %d  %5.1f s\n", r.defect.name, r.outcome, r.verdict, r.exit, r.took.Seconds())
 	for i, f := range r.failures {
 		if i == shownFailures {
-			fmt.Fprintf(t.out, "    and %d more\n", len(r.failures)-i)
+			t.printf("    and %d more\n", len(r.failures)-i)
 			break
 		}
 		mark := ' '
 		if r.matched != nil && i == 0 {
 			mark = '*'
 		}
-		fmt.Fprintf(t.out, "  %c %s: %s\n", mark, f.check, f.detail)
+		t.printf("  %c %s: %s\n", mark, f.check, f.detail)
 	}
 	if r.matched == nil && r.outcome != sound {
 		for i, c := range r.defect.expected {
@@ -75,11 +78,11 @@ func (t *table) write(r result) {
 			if i < len(r.reported) {
 				value = r.reported[i]
 			}
-			fmt.Fprintf(t.out, "  ? %s: expected to fail; %s\n", c, value)
+			t.printf("  ? %s: expected to fail; %s\n", c, value)
 		}
 	}
 	if r.err != nil {
-		fmt.Fprintf(t.out, "    %v\n", r.err)
+		t.printf("    %v\n", r.err)
 	}
 }
 
@@ -105,7 +108,7 @@ func (t *table) writeMarkdown(r result, smoke *result) {
 	for i := range cells {
 		cells[i] = strings.ReplaceAll(cells[i], "|", "\\|")
 	}
-	fmt.Fprintf(t.out, "| %s |\n", strings.Join(cells, " | "))
+	t.printf("| %s |\n", strings.Join(cells, " | "))
 }
 
 // place is the scenario of a check, and its step if that has another name.
@@ -128,5 +131,5 @@ func (t *table) end() {
 	if t.call.markdown {
 		text = "\n" + text + "."
 	}
-	fmt.Fprintln(t.out, text)
+	t.printf("%s\n", text)
 }
