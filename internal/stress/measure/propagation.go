@@ -38,6 +38,7 @@ func eventPropagation() *stress.Measurement {
 			{Name: "duplicates", Unit: "count", Better: report.Lower, Must: "== 0", Fold: stress.Sum, Doc: "Deliveries of an event that the same subscriber had received before."},
 			telemetryMismatches(),
 			{Name: "subscriber_cleanup_time_ms", Unit: "ms", Better: report.Lower, Doc: "Time to unsubscribe the most subscribers, one after the other."},
+			{Name: "memory_per_subscription", Unit: "bytes", Better: report.Lower, Doc: "Growth of live heap and stacks by the most subscribers, idle, each with its handler, after two collections, per subscriber. Not reported if all of them hold less than 128 KiB."},
 			{Name: "max_subscribers_tested", Unit: "count", Better: report.Higher, Fold: stress.Worst, CappedBy: "subscriber_counts", Doc: "The most subscribers of which every one got every event."},
 			{Name: "all_sizes_tested", Unit: "bool", Better: report.Higher, Must: "== true", Timed: true, Doc: "Whether that is the largest of subscriber_counts."},
 		},
@@ -84,7 +85,7 @@ func measurePropagation(ctx context.Context, env *stress.Env, publish publisher)
 	var lost, duplicates int64
 	most, tested := propagated{}, 0
 	for _, n := range counts {
-		one, err := propagate(ctx, env, w, n, publish)
+		one, err := propagate(ctx, env, w, n, n == counts[len(counts)-1], publish)
 		if err != nil {
 			return err
 		}
@@ -101,6 +102,11 @@ func measurePropagation(ctx context.Context, env *stress.Env, publish publisher)
 	env.Value("duplicates", float64(duplicates))
 	env.Value("max_subscribers_tested", float64(tested))
 	env.Bool("all_sizes_tested", tested == counts[len(counts)-1])
+	if most.memory >= memoryNoise {
+		env.Value("memory_per_subscription", most.memory/float64(tested))
+	} else {
+		env.Unmeasured("memory_per_subscription", fmt.Sprintf("the most subscribers hold less than the %d KiB that this process's memory changes by itself, or were not reached", memoryNoise>>10))
+	}
 	why := "no event reached all its subscribers"
 	if tested > 0 {
 		env.Latency("propagation_time_ms", most.took)
@@ -163,12 +169,15 @@ type propagated struct {
 	batches                  []float64 // the shortest time of each, in ms
 	failed, lost, duplicates int64
 	cleanup                  time.Duration
+	memory                   float64 // bytes that the subscriptions take
 }
 
 var errNotDelivered = errors.New("an event did not reach all its subscribers")
 
 // propagate publishes one event after the other to n subscribers.
-func propagate(ctx context.Context, env *stress.Env, w *witness, n int, publish publisher) (propagated, error) {
+//
+// With weigh, it also reads how much memory each of them takes.
+func propagate(ctx context.Context, env *stress.Env, w *witness, n int, weigh bool, publish publisher) (propagated, error) {
 	const eventType = "propagation.event"
 	system, recorder := env.System(), stress.NewRecorder()
 	shard, batch := recorder.Shard(), stress.NewHistogram()
@@ -176,6 +185,11 @@ func propagate(ctx context.Context, env *stress.Env, w *witness, n int, publish 
 	reached := make(chan time.Time, 1)
 	subscriptions := make([]*mabeam.Subscription, n)
 	got := make([]int, n) // the number of the latest event
+	var result propagated
+	empty := 0.0
+	if weigh {
+		empty = liveBytes()
+	}
 	for i := range subscriptions {
 		s, err := system.Bus().Subscribe(eventType, func(_ context.Context, e mabeam.Event) {
 			number := e.Data.(int)
@@ -193,10 +207,12 @@ func propagate(ctx context.Context, env *stress.Env, w *witness, n int, publish 
 		}
 		subscriptions[i] = s
 	}
+	if weigh {
+		result.memory = liveBytes() - empty
+	}
 	w.expect(ctx, map[string]int64{"Subscriptions": int64(n)})
 	stalled := time.NewTimer(stalledAfter)
 	defer stalled.Stop()
-	var result propagated
 	accepted, missing := int64(0), false
 	events := env.Count(env.Params.Int("events"))
 	driven, err := env.Drive(ctx, stress.Load{

@@ -1,0 +1,124 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+)
+
+// checkEnds holds what is left when something ends early: the events of an agent that
+// is stopped, the goroutines of calls that ran out of time, and the agents of a batch of
+// which some do not start.
+func checkEnds(ctx context.Context, o *observation, broken *violations) {
+	checkEventsAtStop(ctx, o, broken)
+	checkAbandonedCalls(ctx, o, broken)
+	checkBatch(ctx, o, broken)
+}
+
+// A hearer is an agent that counts the events it gets, and is busy while it is told to.
+type hearer struct {
+	mabeam.Defaults
+	heard atomic.Int64
+}
+
+func (h *hearer) Init(_ context.Context, self *mabeam.Agent) error {
+	_, err := self.Subscribe("ends.event")
+	return err
+}
+
+func (h *hearer) HandleAction(_ context.Context, _ *mabeam.Agent, _ string, params any) (any, error) {
+	b := params.(*blocker)
+	close(b.entered)
+	<-b.release
+	return nil, nil
+}
+
+func (h *hearer) HandleEvent(context.Context, *mabeam.Agent, mabeam.Event) { h.heard.Add(1) }
+
+// checkEventsAtStop stops an agent that is busy while events wait for it: a graceful stop
+// lets it handle them.
+func checkEventsAtStop(ctx context.Context, o *observation, broken *violations) {
+	h, b := &hearer{}, newBlocker(settleWithin)
+	id, err := o.system.StartAgent(ctx, mabeam.Spec{Type: "hearer", Behaviour: h})
+	if !broken.expect(err == nil, "an agent that subscribes did not start") {
+		return
+	}
+	broken.expect(o.system.Tell(ctx, id, "block", b) == nil, "an agent did not accept an action although it had room")
+	select {
+	case <-b.entered:
+	case <-time.After(settleWithin):
+	}
+	for range lifeWaiting {
+		broken.expect(o.system.Bus().Publish(ctx, mabeam.Event{Type: "ends.event"}) == nil, "an event was not published")
+	}
+	stopped := make(chan error, 1)
+	go func() { stopped <- o.stop(ctx, id) }() // ends within settleWithin
+	settle(ctx, func() bool {
+		info, err := o.system.Agent(id)
+		return err == nil && info.Lifecycle != mabeam.Terminating
+	})
+	close(b.release)
+	broken.expect(<-stopped == nil, "an agent did not stop")
+	broken.expect(h.heard.Load() == lifeWaiting, "an agent that was stopped did not handle all events that waited for it")
+}
+
+// abandonedCalls is how many calls run out of time.
+const abandonedCalls = 50
+
+// checkAbandonedCalls has calls run out of time that wait for a busy agent, which may
+// keep no goroutine once the agent has gone on. Half of them allows for what the process
+// does besides.
+func checkAbandonedCalls(ctx context.Context, o *observation, broken *violations) {
+	release, ok := o.block(ctx, o.ids[0])
+	defer release()
+	if !broken.expect(ok, "an agent did not begin an action that it was told") {
+		return
+	}
+	before := goroutinesOf(o.system)
+	for range abandonedCalls {
+		limited, cancel := context.WithTimeout(ctx, 100*time.Microsecond)
+		_, err := o.system.Execute(limited, o.ids[0], "note", nil)
+		cancel()
+		broken.expect(errors.Is(err, mabeam.ErrTimeout) || errors.Is(err, mabeam.ErrMailboxFull), "a call of a busy agent did not end with its deadline")
+	}
+	release()
+	var left int
+	settle(ctx, func() bool {
+		left = goroutinesOf(o.system) - before
+		return left >= abandonedCalls/2
+	})
+	broken.expect(left < abandonedCalls/2, "calls that ran out of time left goroutines behind")
+}
+
+// goroutinesOf counts the process's goroutines without those that the system may keep.
+func goroutinesOf(system *mabeam.System) int {
+	return runtime.NumGoroutine() - min(system.Goroutines(), restingGoroutines)
+}
+
+// checkBatch starts agents in a batch of which every second one fails: each failure is
+// reported, and the others live.
+func checkBatch(ctx context.Context, o *observation, broken *violations) {
+	specs := make([]mabeam.Spec, 8)
+	for i := range specs {
+		specs[i] = mabeam.Spec{Type: "batch", Behaviour: &observer{}}
+		if i%2 == 1 {
+			specs[i].Behaviour = failingInit{}
+		}
+	}
+	ids, err := o.system.StartAgents(ctx, specs, 2)
+	var failures *mabeam.BatchError
+	broken.expect(errors.As(err, &failures) && len(failures.Failures) == len(specs)/2, "a batch of starts did not report each failure")
+	var started []string
+	for i, id := range ids {
+		broken.expect((id == "") == (i%2 == 1), "a batch of starts returned an id for an agent that did not start, or none for one that did")
+		if id != "" {
+			started = append(started, id)
+		}
+	}
+	broken.expect(len(started) == len(specs)/2 && len(o.system.Registry().ByType("batch")) == len(started), "a batch of starts did not start the agents that can be")
+	broken.expect(o.system.StopAgents(ctx, started, 2) == nil && len(o.system.Registry().ByType("batch")) == 0, "a batch of stops did not stop all agents")
+}
