@@ -57,6 +57,8 @@ type loadEvent struct {
 	On bool `json:"on"`
 	// Metrics are what it is for; none means all.
 	Metrics []string `json:"metrics,omitempty"`
+	// Draining says that no operation begins any more, and some are still under way.
+	Draining bool `json:"draining,omitempty"`
 	// Follows says that it has a rate that can be changed by hand.
 	Follows bool `json:"follows,omitempty"`
 }
@@ -204,6 +206,17 @@ func (b *bench) run(ctx context.Context, j job, w watcher) (_ []outcome, _ profi
 		}
 		w.pass(at, stream.Event{Type: stream.SampleTaken, Sample: values, Inspection: b.look(&look, at)}, counts)
 	}
+	if j.Number > 0 {
+		for i, p := range parts {
+			p.env.flush = func() {
+				lookMu.Lock() // in the order of time
+				defer lookMu.Unlock()
+				for _, one := range b.load.flush(i) {
+					w.took(one.at, i, one)
+				}
+			}
+		}
+	}
 	sampling, stopSampling := context.WithCancel(context.WithoutCancel(ctx))
 	var samples, loads sync.WaitGroup
 	samples.Go(func() { _ = b.sampler.Run(sampling, sample) }) // it ends only when told to
@@ -298,7 +311,7 @@ func newPartRun(b *bench, j job, i int, seed uint64, system *mabeam.System, opti
 		began: time.Now().Add(-own.Elapsed), aborted: own.aborted, results: map[string]sample{},
 		gate: newGate(b.helm),
 	}
-	env.driving = func(loadEvent) {}
+	env.driving, env.flush = func(loadEvent) {}, func() {}
 	if j.Number == 0 {
 		env.warmup = step.Warmup
 	} else {

@@ -34,6 +34,7 @@ type Env struct {
 	began       time.Time
 	aborted     context.Context // ends when a threshold ends the loads
 	driving     func(loadEvent)
+	flush       func()  // has windows see what was up to now
 	faults      *faults // nil if the step has none, and none can be injected by hand
 	gate        *gate   // what its loads pass
 
@@ -198,20 +199,25 @@ func (e *Env) Drive(ctx context.Context, l Load, op func(context.Context, Op) er
 // when ctx has ended.
 func (d *Driver) Drive(ctx context.Context, op func(context.Context, Op) error) (Driven, error) {
 	e := d.env
+	e.flush() // what was before is not this load's
 	e.mu.Lock()
-	e.recorders = append(e.recorders, d.recorder)
+	if !slices.Contains(e.recorders, d.recorder) {
+		e.recorders = append(e.recorders, d.recorder)
+	}
 	e.mu.Unlock()
-	defer func() {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		e.recorders = slices.DeleteFunc(e.recorders, func(r *Recorder) bool { return r == d.recorder })
-	}()
 	before, lateBefore := e.counters.totals(), e.counters.late.Load()
 	loading, stop := context.WithCancel(ctx)
 	defer stop()
 	defer context.AfterFunc(e.aborted, stop)()
 	e.driving(loadEvent{On: true, Metrics: d.load.Metrics, Follows: d.load.follows()})
-	defer e.driving(loadEvent{})
+	defer func() {
+		e.flush() // up to here
+		if d.load.Recorder == nil {
+			e.Drained()
+			return
+		}
+		e.driving(loadEvent{Draining: true, Metrics: d.load.Metrics})
+	}()
 	e.earlier.Store(before.Attempted)
 	if e.Aborted() || !e.gate.begin(loading, d.load) {
 		return Driven{Latency: NewHistogram()}, ctx.Err()
@@ -250,6 +256,17 @@ func (d *Driver) Drive(ctx context.Context, op func(context.Context, Op) error) 
 		e.Inconclusive(driven.Blame.String())
 	}
 	return driven, ctx.Err()
+}
+
+// Drained says that nothing of the loads is under way any more. A measurement whose
+// operations record for themselves calls it when the last of them has; windows reach
+// to then.
+func (e *Env) Drained() {
+	e.flush()
+	e.driving(loadEvent{})
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.recorders = nil
 }
 
 // Due is how many operations of all loads so far were due by now.

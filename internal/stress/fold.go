@@ -206,12 +206,13 @@ func (s *Step) declared() map[string]report.Metric {
 	return metrics
 }
 
-// exact are the conditions that the step's metrics have to meet, by name.
-func (s *Step) exact() map[string]verdict.Exact {
+// exact are the conditions that the step's metrics have to meet, by name. Beside says
+// that other steps run at the same time.
+func (s *Step) exact(beside bool) map[string]verdict.Exact {
 	conditions := map[string]verdict.Exact{}
 	for _, m := range append([]Metric{findings}, s.Measurement.Metrics...) {
 		given := m.Given == nil || m.Given(s.Params)
-		if m.Must == "" || !given || m.Expected != nil && !m.Expected(s.Params) {
+		if m.Must == "" || !given || m.Expected != nil && !m.Expected(s.Params) || m.OfProcess && beside {
 			continue
 		}
 		c, err := verdict.ParseCondition(m.Must)

@@ -123,7 +123,7 @@ func TestExact(t *testing.T) {
 		{Name: "free", Unit: "count"},
 	}}}
 	var names []string
-	for name := range step.exact() {
+	for name := range step.exact(false) {
 		names = append(names, name)
 	}
 	slices.Sort(names)

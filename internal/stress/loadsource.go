@@ -27,6 +27,8 @@ type watchedLoad struct {
 	// ended is when an operation was last seen to have ended, or a load begun.
 	ended time.Time
 	took  []interval // that nobody has taken yet
+	// flushed are latencies that a flush has read, for the probes.
+	flushed *Histogram
 }
 
 // An interval is what a step's own load did between two samples.
@@ -93,7 +95,7 @@ func (l *loadSource) watch(parts []*partRun) {
 	defer l.mu.Unlock()
 	l.loads = nil
 	for _, p := range parts {
-		l.loads = append(l.loads, &watchedLoad{env: p.env})
+		l.loads = append(l.loads, &watchedLoad{env: p.env, flushed: NewHistogram()})
 	}
 }
 
@@ -108,6 +110,21 @@ func (l *loadSource) take() [][]interval {
 		w.took = nil
 	}
 	return all
+}
+
+// flush takes a reading of one step, and returns what nobody has taken yet.
+func (l *loadSource) flush(i int) []interval {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if i >= len(l.loads) {
+		return nil // the repetition is over
+	}
+	w := l.loads[i]
+	_, recent := w.read(time.Now())
+	w.flushed.Merge(recent)
+	took := w.took
+	w.took = nil
+	return took
 }
 
 // progress is what the running repetition says so far of each step.
@@ -136,6 +153,8 @@ func (l *loadSource) Read(now time.Time, put func(string, float64)) {
 	for _, w := range l.loads {
 		took, recent := w.read(now)
 		all.Merge(recent)
+		all.Merge(w.flushed)
+		w.flushed.Reset()
 		inflight += w.env.counters.inflight()
 		lag = max(lag, time.Duration(w.env.counters.lag.Swap(0)))
 		for _, rate := range []string{offeredRate, completedRate, failedRate} {

@@ -90,6 +90,9 @@ type Metric struct {
 	// Given says whether the metric is reported with these parameters; nil if it
 	// always is. One that is not reported although it is given has no value.
 	Given func(Params) bool
+	// OfProcess says that the metric counts what the whole process holds, so that Must
+	// is not asked beside other steps.
+	OfProcess bool
 	// Fold says what the repetitions come to together.
 	Fold Fold
 	// Unclipped says that an estimate may be below 0 though lower is better; others

@@ -105,7 +105,7 @@ func (s *Step) Limits(baselines verdict.Baselines) []stream.Limit {
 		l := stream.Limit{Metric: t.Metric, Source: stream.SourceThreshold, Op: t.Condition.Op, Value: t.Condition.Limit}
 		limits = append(limits, s.shown(l, m))
 	}
-	exact := s.exact()
+	exact := s.exact(false)
 	for _, name := range slices.Sorted(maps.Keys(exact)) {
 		if slices.ContainsFunc(s.Thresholds, func(t verdict.Threshold) bool { return t.Metric == name }) {
 			continue // which takes its place
@@ -312,7 +312,7 @@ func (s *stepRun) finish(ctx context.Context, waited bool) report.Step {
 	}
 	result = verdict.Judge(result, verdict.Against{
 		Baselines: s.parent.engine.Baselines, Tolerance: s.step.Tolerance,
-		Exact: s.step.exact(), Declared: s.step.declared(), Floors: s.floors(),
+		Exact: s.step.exact(s.beside), Declared: s.step.declared(), Floors: s.floors(),
 		Thresholds: s.step.Thresholds, Series: s.series,
 		Best:         s.parent.engine.Best.Of(s.parent.engine.Host, s.scenario, result),
 		Inconclusive: s.inconclusive, CPUs: s.parent.engine.Host.CPUs,

@@ -62,7 +62,9 @@ func (s *stepRun) resume(at time.Time) {
 // watches says whether a threshold is to be held against the load that runs.
 func (s *stepRun) watches(t verdict.Threshold) bool {
 	base, _, _ := strings.Cut(t.Metric, ".")
-	return t.Window > 0 && s.load.On && (len(s.load.Metrics) == 0 || slices.Contains(s.load.Metrics, base))
+	m, _ := s.step.Measurement.metric(t.Metric)
+	running := s.load.On || s.load.Draining && m.Probe == medianLatency
+	return t.Window > 0 && running && (len(s.load.Metrics) == 0 || slices.Contains(s.load.Metrics, base))
 }
 
 // took holds what the step's load did since the sample before against thresholds with
@@ -81,7 +83,8 @@ func (s *stepRun) took(at time.Time, i interval) {
 		series := s.series[t.Metric]
 		m, _ := s.step.Measurement.metric(t.Metric)
 		point, ok := i.point(m, t)
-		if !whole || !ok || !s.watches(t) {
+		isLatency := point.Latencies != nil // of the load alone, whenever it began
+		if !whole && !isLatency || !ok || !s.watches(t) {
 			continue
 		}
 		if byHand && m.Unit == "1/s" {

@@ -99,3 +99,30 @@ func TestWindowsThatCannotBe(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// An operation at the very beginning of a load and one at its very end are in windows
+// too: the worst window is never better than the whole.
+func TestWindowsReachFromEndToEnd(t *testing.T) {
+	for name, slow := range map[string]int{"first": 0, "last": 1999} {
+		synctest.Test(t, func(t *testing.T) {
+			cat := worked(func(ctx context.Context, env *Env) error {
+				driven, err := env.Drive(ctx, Load{Workers: 1, Operations: 2000}, func(ctx context.Context, op Op) error {
+					if op.N == slow {
+						Sleep(ctx, 60*time.Millisecond)
+					}
+					Sleep(ctx, time.Millisecond)
+					return nil
+				})
+				env.Value("rate", driven.PerSecond())
+				env.Latency("time_ms", driven.Latency)
+				env.Value("alive", 0)
+				return err
+			})
+			_, r := collect(context.Background(), t, Engine{Baselines: verdict.Baselines{}}.Source(planOf(t, cat,
+				scenarioOf("  - {measure: work, thresholds: {time_ms: {is: '< 1.1', window: 500ms}}}\n"))))
+			if held := r.Scenarios[0].Steps[0].Thresholds[0]; held.OK || held.Actual == nil || *held.Actual < 1.1 {
+				t.Errorf("the %s operation took 61 ms, and the worst window has %v", name, value(held.Actual))
+			}
+		})
+	}
+}

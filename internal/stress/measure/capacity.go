@@ -94,7 +94,7 @@ func capacity() *stress.Measurement {
 		},
 		Metrics: append([]stress.Metric{
 			{Name: "capacity_per_second", Unit: "1/s", Better: report.Higher, Doc: "The highest rate that was held, and held again in two of three more tries: the 99th percentile of the latency was within latency_limit and the share of success at least success_rate. If capacity_limited_by is generator, it is at least that. The load generator takes its part of the processors, so the system by itself can do more rather than less."},
-			{Name: "capacity_found", Unit: "bool", Better: report.Higher, Must: "== true", Timed: true, Doc: "Whether any rate was held."},
+			{Name: "capacity_found", Unit: "bool", Better: report.Higher, Must: "== true", Doc: "Whether any rate was held."},
 			{Name: "capacity_limited_by", Unit: "text", Better: report.Neither, Doc: "What kept a higher rate from being held: system, or generator if the load generator was late."},
 			{Name: "knee_latency_ms", Unit: "ms", Better: report.Neither, Distribution: true, Doc: "Latency at that rate: beyond it, it grows without bound. It shows where the limit bites, and is no better where it is lower: a system that holds a higher rate may show more."},
 			{Name: "probes_tried", Unit: "count", Better: report.Neither, Doc: "How often a rate was offered."},
@@ -169,21 +169,23 @@ func measureCapacity(ctx context.Context, env *stress.Env, c carrier) error {
 	env.Value("duplicates", float64(wrong.duplicates))
 	env.Value("ordering_violations", float64(wrong.disorder))
 	env.Value("telemetry_mismatches", float64(wrong.mismatches))
-	env.Bool("capacity_found", err == nil && settled)
 	switch {
 	case err != nil:
+		env.Bool("capacity_found", false)
 		env.Unmeasured("capacity_per_second", err.Error())
 		return nil
 	case highest == 0 && failed.lagged:
 		env.Inconclusive("not even a small rate was delivered: the generator itself was late; the machine is too slow, or too busy, to ask this question")
 		return nil
 	case highest == 0:
+		env.Bool("capacity_found", false)
 		env.Unmeasured("capacity_per_second", fmt.Sprintf("not even %d/s was held", leastCapacity))
 		return nil
 	case !settled:
 		env.Inconclusive("no rate near the highest that was held once was held again; the machine is too busy with other things to ask this question")
 		return nil
 	}
+	env.Bool("capacity_found", true)
 	env.Value("capacity_per_second", highest)
 	env.Latency("knee_latency_ms", best.latency)
 	env.Text("capacity_limited_by", "system")

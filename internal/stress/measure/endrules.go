@@ -39,6 +39,9 @@ func (h *hearer) HandleAction(_ context.Context, _ *mabeam.Agent, _ string, para
 
 func (h *hearer) HandleEvent(context.Context, *mabeam.Agent, mabeam.Event) { h.heard.Add(1) }
 
+// eventsAtStop is how many events wait: more than an agent handles in one go.
+const eventsAtStop = 500
+
 // checkEventsAtStop stops an agent that is busy while events wait for it: a graceful stop
 // lets it handle them.
 func checkEventsAtStop(ctx context.Context, o *observation, broken *violations) {
@@ -52,7 +55,7 @@ func checkEventsAtStop(ctx context.Context, o *observation, broken *violations) 
 	case <-b.entered:
 	case <-time.After(settleWithin):
 	}
-	for range lifeWaiting {
+	for range eventsAtStop {
 		broken.expect(o.system.Bus().Publish(ctx, mabeam.Event{Type: "ends.event"}) == nil, "an event was not published")
 	}
 	stopped := make(chan error, 1)
@@ -63,7 +66,7 @@ func checkEventsAtStop(ctx context.Context, o *observation, broken *violations) 
 	})
 	close(b.release)
 	broken.expect(<-stopped == nil, "an agent did not stop")
-	broken.expect(h.heard.Load() == lifeWaiting, "an agent that was stopped did not handle all events that waited for it")
+	broken.expect(h.heard.Load() == eventsAtStop, "an agent that was stopped did not handle all events that waited for it")
 }
 
 // abandonedCalls is how many calls run out of time.

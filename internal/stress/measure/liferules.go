@@ -11,7 +11,7 @@ import (
 )
 
 func lifeMetrics() []stress.Metric {
-	broken := timed(never("agent_rules_broken", "Rules of an agent's life and mailbox that did not hold in life_probes rounds: what waits while it is suspended, the capacity of its mailbox, who runs Init and Terminate how often, what a stop, a kill and a panic leave, the state's version, the kinds of errors, events that wait at a stop, goroutines of calls that ran out of time, and batches of which some do not start. The errors name each."))
+	broken := never("agent_rules_broken", "Rules of an agent's life and mailbox that did not hold in life_probes rounds: what waits while it is suspended, the capacity of its mailbox, who runs Init and Terminate how often, what a stop, a kill and a panic leave, the state's version, the kinds of errors, events that wait at a stop, goroutines of calls that ran out of time, and batches of which some do not start. The errors name each.")
 	broken.Given = func(p stress.Params) bool { return p.Int("life_probes") > 0 }
 	return []stress.Metric{broken}
 }

@@ -26,8 +26,8 @@ func memoryEfficiency() *stress.Measurement {
 		},
 		Metrics: []stress.Metric{
 			{Name: "memory_efficiency_ratio", Unit: "ratio", Better: report.Higher, Doc: "Growth of live heap and stacks from no agents to the most / growth of heap and stacks in use, with the gaps between live objects; both after two collections."},
-			{Name: "memory_scaling", Unit: "text", Better: report.Neither, Given: showsScaling, Doc: "What the interval of memory_scaling_exponent means: constant, logarithmic (less than linear), linear, or superlinear; two of them if it reaches across their border. Linear means that each agent costs the same."},
-			{Name: "memory_scaling_exponent", Unit: "exponent", Better: report.Lower, Must: "<= 1.15", Unclipped: true, Given: showsScaling, Doc: "The e of live memory ~ agents^e between the two largest numbers of agents, each measured on three fresh systems; numbers whose agents hold less than 128 KiB are left out, as memory changes by that much by itself. It is judged if the smaller one is at least 200."},
+			{Name: "memory_scaling", Unit: "text", Better: report.Neither, Doc: "What the interval of memory_scaling_exponent means: constant, logarithmic (less than linear), linear, or superlinear; two of them if it reaches across their border. Linear means that each agent costs the same."},
+			{Name: "memory_scaling_exponent", Unit: "exponent", Better: report.Lower, Must: "<= 1.15", Unclipped: true, Doc: "The e of live memory ~ agents^e between the two largest numbers of agents, each measured on three fresh systems; numbers whose agents hold less than 128 KiB are left out, as memory changes by that much by itself. Numbers that are too small for it fail: ask for more agents."},
 			{Name: "max_memory_per_agent_mb", Unit: "MB", Better: report.Lower, Keyed: true, Doc: "The most live memory per agent at any number of agents, in 1e6 bytes; with .COUNT at that number. Numbers whose agents hold less than 128 KiB are left out."},
 			{Name: "memory_growth_rate", Unit: "ratio", Better: report.Lower, Unclipped: true, Doc: "Theil–Sen slope of live memory at the most agents, read before and after each of 12 rounds in which a tenth of them is stopped and started anew, × all rounds / median. Rounds in which each agent was replaced once come before: the registry keeps places of agents that have ended until it has as many as it keeps."},
 			{
@@ -51,8 +51,6 @@ func memoryEfficiency() *stress.Measurement {
 }
 
 const (
-	// agentsToSee is how many agents of each agent_type hold more than memoryNoise.
-	agentsToSee = 200
 	// agentsForCleanup is how many hold much more than what stays of the first agents of
 	// a system, whoever they are: of a thousand that is half.
 	agentsForCleanup = 4000
@@ -61,12 +59,6 @@ const (
 // outweighsRest says whether the most agents are enough for cleanup_effectiveness.
 func outweighsRest(p stress.Params) bool {
 	return slices.Max(p.Ints("agent_counts")) >= agentsForCleanup
-}
-
-// showsScaling says whether two different numbers of agents hold enough to be seen.
-func showsScaling(p stress.Params) bool {
-	counts := ascending(p.Ints("agent_counts"))
-	return len(counts) > 1 && counts[len(counts)-2] >= agentsToSee
 }
 
 // A footprint is a reading of the process's memory, in bytes.

@@ -125,16 +125,16 @@ func TestMemoryThatCannotBeSeen(t *testing.T) {
 	}
 }
 
-// Parameters with which an exponent cannot be measured fail no healthy system.
+// How something scales cannot be told of one number of agents, or of too few: that is
+// never a pass.
 func TestOneNumberOfAgents(t *testing.T) {
 	for _, step := range []string{
 		"{measure: memory-efficiency, baseline: none, with: {agent_counts: [1000]}}",
 		"{measure: memory-efficiency, baseline: none, with: {agent_counts: [10]}}",
-		"{measure: memory-efficiency, baseline: none, with: {agent_counts: [200, 4000]}}",
 		"{measure: registry-scalability, baseline: none, with: {agent_counts: [1000], operations: 2000}}",
 	} {
 		s := onlyStep(t, Catalogue(), "", step)
-		if s.Verdict == report.Fail || s.Verdict == report.Broken {
+		if s.Verdict != report.Fail {
 			t.Errorf("%s: %s, %+v", step, s.Verdict, s.Errors)
 		}
 	}

@@ -14,10 +14,10 @@ import (
 func messageMetrics() []stress.Metric {
 	told := func(p stress.Params) bool { return p.Int("tell_probes") > 0 }
 	replied := func(p stress.Params) bool { return p.Int("reply_probes") > 0 }
-	lost := timed(never("tells_lost", "Actions of tell_probes, told by four senders at once through a small mailbox, that were not carried out exactly once."))
+	lost := never("tells_lost", "Actions of tell_probes, told by four senders at once through a small mailbox, that were not carried out exactly once.")
 	order := never("tells_out_of_order", "Actions of tell_probes that were carried out after one that the same sender told later.")
 	overlaps := never("overlaps", "Callbacks of an agent that ran while another one of the same agent did, as actions and signals came from several senders at once.")
-	wrong := timed(never("replies_wrong", "Messages of reply_probes whose reply is missing, comes twice, belongs to another message, or has another error than documented: Request and Send, to agents that are there and not, and replies that come too late."))
+	wrong := never("replies_wrong", "Messages of reply_probes whose reply is missing, comes twice, belongs to another message, or has another error than documented: Request and Send, to agents that are there and not, and replies that come too late.")
 	lost.Given, order.Given, overlaps.Given, wrong.Given = told, told, told, replied
 	return []stress.Metric{lost, order, overlaps, wrong}
 }

@@ -46,18 +46,18 @@ func TestConditionsThatCanNeverHold(t *testing.T) {
 // slowness can cause is not.
 func TestWhatTimeDecides(t *testing.T) {
 	for metric, want := range map[string]bool{
-		"agent-action timeouts": true, "agent-action timeout_lateness_ms": true, "agent-action success_rate": true, "agent-action signals_lost": true,
-		"agent-action tells_lost": true, "agent-action replies_wrong": true, "agent-action agent_rules_broken": true,
+		"agent-action timeouts": true, "agent-action timeout_lateness_ms": true, "agent-action success_rate": true, "agent-action signals_lost": false,
+		"agent-action tells_lost": false, "agent-action replies_wrong": false, "agent-action agent_rules_broken": false,
 		"agent-action wrong_results": false, "agent-action overlaps": false, "agent-action signals_out_of_order": false, "agent-action tells_out_of_order": false,
-		"sandbox-lifecycle restart_time_ms": true, "sandbox-lifecycle supervision_rules_broken": true, "sandbox-lifecycle isolation_violations": false,
+		"sandbox-lifecycle restart_time_ms": true, "sandbox-lifecycle supervision_rules_broken": false, "sandbox-lifecycle isolation_violations": false,
 		"process-limit guard_rules_broken": true, "process-limit recovery_successful": true, "process-limit leaked_registrations": false,
 		"event-propagation all_sizes_tested": true, "event-propagation lost": false, "event-propagation duplicates": false,
 		"event-throughput ordering_violations": false, "event-stress dropped": false,
 		"registry-scalability all_sizes_tested": true, "registry-scalability inconsistencies": false,
 		"exhaustion-recovery survivors": true, "exhaustion-recovery limits_broken": true, "exhaustion-recovery data_consistent": false,
-		"system-startup components_not_working": true, "system-startup component_times_wrong": false,
+		"system-startup components_not_working": false, "system-startup component_times_wrong": false,
 		"coordination success_rate": true, "coordination answers_missing": true, "coordination wrong_results": false,
-		"system-load success_rate": true, "system-load wrong_results": false, "capacity capacity_found": true,
+		"system-load success_rate": true, "system-load wrong_results": false, "capacity capacity_found": false,
 	} {
 		measurement, name, _ := strings.Cut(metric, " ")
 		known := false

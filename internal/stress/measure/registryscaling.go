@@ -43,13 +43,13 @@ func registryScalability() *stress.Measurement {
 			{Name: "metadata", Kind: stress.Int, Default: 4, Min: 0, Max: 1000, Doc: "Entries of metadata in each record. The less a record holds, the more of the memory is the registry's own."},
 		},
 		Metrics: []stress.Metric{
-			{Name: "scaling_factor", Unit: "ratio", Better: report.Lower, Given: hasTwoCounts, Doc: "By what factor one caller's mean time per operation grows with each doubling of the agents, as geometric mean from the fewest to the most: 1 is constant, 2 linear."},
-			{Name: "operation_scaling_exponent", Unit: "exponent", Better: report.Lower, Unclipped: true, Must: "< 0.7", Given: hasTwoCounts, Doc: "The e in median time of one caller's operation ~ agents^e, between the two largest numbers of agents: about 0 with an index, about 1 if an operation looks at every entry. Caches that no longer suffice account for up to 0.5."},
-			{Name: "operation_scaling", Unit: "text", Better: report.Neither, Given: hasTwoCounts, Doc: "What the interval of operation_scaling_exponent means: constant, logarithmic (less than linear), linear, or superlinear; two of them if it reaches across their border."},
-			{Name: "small_listing_exponent", Unit: "exponent", Better: report.Lower, Unclipped: true, Must: "< 0.7", Given: hasTwoCounts, Doc: "The e in median time ~ agents^e of listing one entry by its type, between the two largest numbers of agents: about 0 with an index, about 1 if a listing looks at every entry."},
-			{Name: "listing_exponent", Unit: "exponent", Better: report.Lower, Unclipped: true, Must: "< 1.5", Given: hasTwoCounts, Doc: "The e in time of a listing by type ~ its entries^e, among the most agents, of a type of a fortieth of them and one of most of them, in turn: about 1; 2 is quadratic."},
+			{Name: "scaling_factor", Unit: "ratio", Better: report.Lower, Doc: "By what factor one caller's mean time per operation grows with each doubling of the agents, as geometric mean from the fewest to the most: 1 is constant, 2 linear."},
+			{Name: "operation_scaling_exponent", Unit: "exponent", Better: report.Lower, Unclipped: true, Must: "< 0.7", Doc: "The e in median time of one caller's operation ~ agents^e, between the two largest numbers of agents: about 0 with an index, about 1 if an operation looks at every entry. Caches that no longer suffice account for up to 0.5."},
+			{Name: "operation_scaling", Unit: "text", Better: report.Neither, Doc: "What the interval of operation_scaling_exponent means: constant, logarithmic (less than linear), linear, or superlinear; two of them if it reaches across their border."},
+			{Name: "small_listing_exponent", Unit: "exponent", Better: report.Lower, Unclipped: true, Must: "< 0.7", Doc: "The e in median time ~ agents^e of listing one entry by its type, between the two largest numbers of agents: about 0 with an index, about 1 if a listing looks at every entry."},
+			{Name: "listing_exponent", Unit: "exponent", Better: report.Lower, Unclipped: true, Must: "< 1.5", Doc: "The e in time of a listing by type ~ its entries^e, among the most agents, of a type of a fortieth of them and one of most of them, in turn: about 1; 2 is quadratic."},
 			{Name: "operation_time_ms", Unit: "ms", Better: report.Lower, Keyed: true, Doc: "That time itself, of ten operations timed together / ten, among the most agents; with .COUNT among that many."},
-			{Name: "performance_degradation", Unit: "ratio", Better: report.Lower, Given: hasTwoCounts, Doc: "By what share the rate of many callers at once falls with each doubling of the agents, as geometric mean from the fewest to the most; not below 0. An estimate over all repetitions."},
+			{Name: "performance_degradation", Unit: "ratio", Better: report.Lower, Doc: "By what share the rate of many callers at once falls with each doubling of the agents, as geometric mean from the fewest to the most; not below 0. An estimate over all repetitions."},
 			{Name: "max_tested_agents", Unit: "count", Better: report.Higher, CappedBy: "agent_counts", Doc: "The most agents among which every operation succeeded."},
 			{Name: "all_sizes_tested", Unit: "bool", Better: report.Higher, Must: "== true", Timed: true, Doc: "Whether all agent_counts were reached, and every operation succeeded among each of them."},
 			{Name: "memory_per_registration", Unit: "bytes", Better: report.Lower, Doc: "Growth of live heap and stacks from the empty registry to the most agents, each after two collections, per registration."},
@@ -150,9 +150,7 @@ func reportRegistryScaling(env *stress.Env, sizes []registryAt) {
 		for _, metric := range []string{
 			"scaling_factor", "operation_scaling_exponent", "operation_scaling", "small_listing_exponent", "listing_exponent", "performance_degradation",
 		} {
-			if hasTwoCounts(env.Params) {
-				env.Unmeasured(metric, "that takes two different agent_counts, and fewer were reached")
-			}
+			env.Unmeasured(metric, "that takes two different agent_counts that are reached")
 		}
 		if len(sizes) == 0 {
 			env.Unmeasured("operation_time_ms", "no number of agents was reached")
@@ -205,9 +203,6 @@ func tellExponent(env *stress.Env, metric string, sizes, values []float64) (repo
 	}
 	return interval, ok
 }
-
-// hasTwoCounts says whether there are two different agent_counts to compare.
-func hasTwoCounts(p stress.Params) bool { return len(ascending(p.Ints("agent_counts"))) > 1 }
 
 // withMetadata returns the record with that many entries of metadata.
 func withMetadata(r mabeam.Record, i, entries int) mabeam.Record {

@@ -12,7 +12,7 @@ import (
 
 func signalMetrics() []stress.Metric {
 	given := func(p stress.Params) bool { return p.Int("signal_probes") > 0 }
-	lost := timed(never("signals_lost", "Signals of signal_probes that an agent did not get exactly once: those to one agent, to several, and to all, while the agents are busy."))
+	lost := never("signals_lost", "Signals of signal_probes that an agent did not get exactly once: those to one agent, to several, and to all, while the agents are busy.")
 	order := never("signals_out_of_order", "Signals that an agent got before one that has a higher priority, or the same one and was sent earlier, though both waited.")
 	lost.Given, order.Given = given, given
 	return []stress.Metric{lost, order}

@@ -82,7 +82,26 @@ func Judge(step report.Step, against Against) report.Step {
 	}
 	step.Score = report.ScoreOf(step.Metrics, step.Verdict)
 	step.Recommendations = recommend(step, against)
+	if why := withoutFloors(step, against); why != "" {
+		step.Recommendations = append(step.Recommendations, why)
+	}
 	return step
+}
+
+// withoutFloors says that the step has floors which it was not held against, for too
+// few repetitions; empty if that is not so.
+func withoutFloors(step report.Step, against Against) string {
+	n := 0
+	for _, name := range against.Baselines.Rows(against.Floors) {
+		_, isThere := step.Metrics[name]
+		if isThere && against.Baselines.HasFloor(against.Floors, name, step.Params) && samplesCount(step.Metrics, name) < leastRepetitions {
+			n++
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d floors of speed and memory were not held: they take %d repetitions", n, leastRepetitions)
 }
 
 // countedWrong says whether the measurement counted something that must never happen,
