@@ -270,7 +270,7 @@ func keepBest(r report.Report) error {
 	if err != nil || r.Verdict != report.Pass {
 		return nil //nolint:nilerr // without a folder the run is not kept either, which is told
 	}
-	best, _ := report.LoadBest(path) //nolint:errcheck // told when the run began
+	best, _ := report.LoadBest(path) // what is wrong with it was told when the run began
 	best, better := best.With(r)
 	if !better {
 		return nil

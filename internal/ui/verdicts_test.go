@@ -38,8 +38,11 @@ func TestFinishedRows(t *testing.T) {
 		"one is lost, one missing": {report.Fail, map[string]report.Metric{
 			"time_ms": held, "duplicated": exact(0.0, report.StatusPass), "lost": exact(3.0, report.StatusFail), "recovered": exact(nil, report.StatusFail),
 		}, []string{"PASS time_ms 8 ms vs 10 ms", "NONE time_ms.max not measured vs 10 ms", "FAIL lost 3 == 0", "FAIL recovered not measured == 0", "PASS 1 exact condition holds"}},
-		"undecided": {report.Inconclusive, map[string]report.Metric{"time_ms": unsure, "duplicated": exact(0.0, report.StatusPass)},
-			[]string{"INCONCLUSIVE why", "UNDECIDED time_ms 8 ms vs 10 ms", "NONE time_ms.max not measured vs 10 ms", "PASS 1 exact condition holds"}},
+		"undecided": {
+			report.Inconclusive,
+			map[string]report.Metric{"time_ms": unsure, "duplicated": exact(0.0, report.StatusPass)},
+			[]string{"INCONCLUSIVE why", "UNDECIDED time_ms 8 ms vs 10 ms", "NONE time_ms.max not measured vs 10 ms", "PASS 1 exact condition holds"},
+		},
 		"cut off": {report.Broken, nil, []string{"ERROR why", "NONE time_ms not measured vs 10 ms", "NONE time_ms.max not measured vs 10 ms"}},
 	} {
 		result := &report.Step{Verdict: c.verdict, Metrics: c.metrics, Recommendations: []string{"why"}, Errors: []report.Error{{Message: "why"}}}

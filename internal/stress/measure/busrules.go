@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,9 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 )
+
+// errNotEnded stands for the error of a subscription that goes on.
+var errNotEnded = errors.New("it has not ended")
 
 // checkRules reports bus_rules_broken. Each rule takes a few milliseconds.
 func checkRules(ctx context.Context, env *stress.Env) {
@@ -140,7 +144,7 @@ func checkPolicy(ctx context.Context, env *stress.Env, policy mabeam.QueuePolicy
 		return fmt.Errorf("of events 0 to %d, with room for %d: received %v, want %v; dropped %d, want %d; the telemetry counts %d dropped and %d delivered",
 			published-1, queue, got, want, s.Dropped(), dropped, now.EventsDropped-before.EventsDropped, now.EventsDelivered-before.EventsDelivered)
 	case ended != (policy == mabeam.Disconnect):
-		return fmt.Errorf("the subscription's error is %v", s.Err())
+		return fmt.Errorf("the subscription ended as it should not: %w", cmp.Or(s.Err(), errNotEnded))
 	case policy != mabeam.Disconnect && early != over:
 		return fmt.Errorf("%d drops were counted at once, want %d", early, over)
 	}
@@ -398,7 +402,7 @@ func checkPatterns(ctx context.Context, env *stress.Env) (wrong int64) {
 	}
 	// mistakes clears what was received, and says of how many types it is not what it
 	// should be.
-	mistakes := func(r *reader, ended, clear bool) (n int64) {
+	mistakes := func(r *reader, ended, empty bool) (n int64) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		seen := 0
@@ -411,7 +415,7 @@ func checkPatterns(ctx context.Context, env *stress.Env) (wrong int64) {
 			seen += got
 			if difference := int64(got - want); difference != 0 {
 				n += max(difference, -difference)
-				if clear {
+				if empty {
 					env.Detail(fmt.Sprintf("the pattern %q received %d events of type %q, want %d", r.pattern, got, eventType, want), 1)
 				}
 			}
@@ -420,7 +424,7 @@ func checkPatterns(ctx context.Context, env *stress.Env) (wrong int64) {
 		for _, got := range r.got {
 			all += got
 		}
-		if clear {
+		if empty {
 			r.got = map[string]int{}
 		}
 		return n + int64(all-seen) // of types that nobody published

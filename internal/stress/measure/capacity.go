@@ -98,7 +98,7 @@ func capacity() *stress.Measurement {
 			{Name: "capacity_limited_by", Unit: "text", Better: report.Neither, Doc: "What kept a higher rate from being held: system, or generator if the load generator was late."},
 			{Name: "knee_latency_ms", Unit: "ms", Better: report.Neither, Distribution: true, Doc: "Latency at that rate: beyond it, it grows without bound. It shows where the limit bites, and is no better where it is lower: a system that holds a higher rate may show more."},
 			{Name: "probes_tried", Unit: "count", Better: report.Neither, Doc: "How often a rate was offered."},
-		}, deliveryMetrics(nil)...),
+		}, deliveryMetrics()...),
 		Estimate: func(p stress.Params) time.Duration { return 20 * (p.Duration("probe_duration") + 100*time.Millisecond) },
 		Check: func(p stress.Params) error {
 			if events := p.Float("start") * p.Duration("probe_duration").Seconds(); events > maxStressEvents {

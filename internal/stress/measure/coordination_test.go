@@ -281,8 +281,14 @@ func TestSuccessIsExpectedWhereTheOthersSuffice(t *testing.T) {
 		failing  int
 		expected bool
 	}{
-		{"vote", 1, true}, {"vote", 2, true}, {"vote", 3, false}, {"election", 4, true}, {"auction", 4, true},
-		{"fan-out", 0, true}, {"fan-out", 1, false}, {"mixed", 1, false},
+		{"vote", 1, true},
+		{"vote", 2, true},
+		{"vote", 3, false},
+		{"election", 4, true},
+		{"auction", 4, true},
+		{"fan-out", 0, true},
+		{"fan-out", 1, false},
+		{"mixed", 1, false},
 	} {
 		if got := doesWithout(stress.Params{"type": c.kind, "agents": 5, "fail_agents": c.failing}); got != c.expected {
 			t.Errorf("%s with %d of 5 failing: %v", c.kind, c.failing, got)

@@ -215,8 +215,10 @@ func (t *coordinationTest) scripts(ctx context.Context) error {
 	}
 	defer stop()
 	steps := []mabeam.Step{
-		{Agent: 0, Action: actionEcho, Expected: 99}, {Agent: 0, Action: actionEcho, Expected: 1},
-		{Agent: 1, Action: actionEcho, Expected: 2}, {Agent: 1, Action: actionEcho, Expected: 2},
+		{Agent: 0, Action: actionEcho, Expected: 99},
+		{Agent: 0, Action: actionEcho, Expected: 1},
+		{Agent: 1, Action: actionEcho, Expected: 2},
+		{Agent: 1, Action: actionEcho, Expected: 2},
 	}
 	results, err := t.system.RunScript(ctx, ids, steps, mabeam.SideBySide)
 	var mismatch *mabeam.MismatchError

@@ -39,7 +39,7 @@ func eventThroughput() *stress.Measurement {
 			{Name: "average_latency_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time from publishing to being handled, of every 16th event at every subscriber; under full load it is mostly waiting in the queue."},
 			{Name: "propagation_efficiency", Unit: "ratio", Better: report.Higher, Must: "== 1", Fold: stress.Worst, Doc: "Deliveries made / deliveries due; above 1 if some were made twice. With a bus policy that drops events, give the step a threshold on it."},
 			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Fold: stress.Worst, Doc: "Events that the bus accepted / events published."},
-		}, deliveryMetrics(nil)...),
+		}, deliveryMetrics()...),
 		Estimate: func(p stress.Params) time.Duration {
 			return 100*time.Millisecond + time.Duration(p.Int("events"))*(300+time.Duration(p.Int("subscribers"))*20)
 		},
@@ -129,7 +129,7 @@ func eventStress() *stress.Measurement {
 			{Name: "memory_usage_stable", Unit: "bool", Better: report.Higher, Must: "== true", OfProcess: true, Bound: &stress.Bound{Metric: "memory_growth_rate", Limit: stableGrowth}, Doc: "Whether memory_growth_rate is between -10 % and 10 %, and no subscription was left after all had unsubscribed."},
 			{Name: "recovery_time_ms", Unit: "ms", Better: report.Lower, Doc: "Time from the load's end until no event was waiting any more; without a value if events were still missing after 5 s without a delivery."},
 			{Name: "latency_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time from when an event was due to when it was handled, of every event at every subscriber."},
-		}, deliveryMetrics(nil)...),
+		}, deliveryMetrics()...),
 		Estimate: func(p stress.Params) time.Duration {
 			return 200*time.Millisecond + p.Duration("duration") + p.Duration("burst_duration")
 		},

@@ -211,13 +211,13 @@ func TestWrongResultsOfALoad(t *testing.T) {
 			}
 			return answer
 		}, 1000},
-		"forgets": {func(action string, self *mabeam.Agent, answer any) any {
+		"forgets": {func(_ string, self *mabeam.Agent, answer any) any {
 			if n, ok := answer.(int); ok && n%3 == 0 {
 				self.SetState(mabeam.DemoState{Counter: n - 1})
 			}
 			return answer
 		}, 20},
-		"wrong answer": {func(action string, _ *mabeam.Agent, answer any) any {
+		"wrong answer": {func(_ string, _ *mabeam.Agent, answer any) any {
 			if n, ok := answer.(int); ok && n == 2 {
 				return 1
 			}

@@ -134,7 +134,6 @@ type exhaustion struct {
 
 	// What was counted, for the telemetry.
 	started, refused, done atomic.Int64
-	mismatches             int
 }
 
 // An exhausted resource can be let go, and had again after that.

@@ -374,8 +374,8 @@ func (all receivers) lost(accepted, failed int64) int64 {
 }
 
 // deliveryMetrics are the metrics of what became of each delivery, besides how many
-// were made. Given is nil, or says with which parameters there are events.
-func deliveryMetrics(given func(stress.Params) bool) []stress.Metric {
+// were made.
+func deliveryMetrics() []stress.Metric {
 	metrics := []stress.Metric{
 		{Name: "lost", Doc: "Deliveries of accepted events that were neither made nor counted as dropped."},
 		{Name: "duplicates", Doc: "Deliveries of an event that the same subscriber had received before."},
@@ -383,7 +383,7 @@ func deliveryMetrics(given func(stress.Params) bool) []stress.Metric {
 	}
 	for i := range metrics {
 		m := &metrics[i]
-		m.Unit, m.Better, m.Must, m.Fold, m.Given = "count", report.Lower, "== 0", stress.Sum, given
+		m.Unit, m.Better, m.Must, m.Fold = "count", report.Lower, "== 0", stress.Sum
 	}
 	return append(metrics, telemetryMismatches())
 }

@@ -191,7 +191,7 @@ func TestCompareListing(t *testing.T) {
 
 // A registration that no agent belongs to, and one that is not there, are seen.
 func TestWrongListingsFail(t *testing.T) {
-	cat := with("agent-lifecycle", func(ctx context.Context, env *stress.Env) error {
+	cat := with("agent-lifecycle", func(_ context.Context, env *stress.Env) error {
 		v := newViolations(env, "registration_errors")
 		living := population{"gone": {Type: "t", Capabilities: []string{"c"}}}
 		if err := env.System().Registry().Register(mabeam.Record{ID: "stranger", Type: "t", Capabilities: []string{"c"}}); err != nil {

@@ -41,7 +41,7 @@ func systemLoad() *stress.Measurement {
 			{Name: "load_balance", Unit: "ratio", Better: report.Higher, Must: ">= 0.99", Timed: true, Fold: stress.Worst, Doc: "Jain's fairness index of the share of its operations that succeeded with each agent: 1 is the same for each, 1 / agents all for one."},
 			{Name: "wrong_results", Unit: "count", Better: report.Lower, Must: "== 0", Fold: stress.Sum, Doc: "Answers that are not what the agent has to answer: a ping with something else than pong, or an agent whose counter, or whose answers to increment, do not match the increments that it acknowledged."},
 			{Name: "latency_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time from when an operation was due to its answer; of an event, to when the bus had taken it."},
-		}, deliveryMetrics(nil)...),
+		}, deliveryMetrics()...),
 		Estimate: func(p stress.Params) time.Duration {
 			return 100*time.Millisecond + p.Duration("duration") + time.Duration(p.Int("agents"))*5*time.Microsecond
 		},

@@ -30,7 +30,7 @@ const entryCount = 2000
 func EntryBytes() float64 { return entryBytes() }
 
 var entryBytes = sync.OnceValue(func() float64 {
-	return liveBytes(entryCount, fillEntries)
+	return liveBytes(fillEntries)
 })
 
 // fillEntries returns a map of n entries.
@@ -44,6 +44,7 @@ func fillEntries(n int) any {
 			kind:         "reference",
 			node:         "node",
 			capabilities: []string{"first", "second"},
+			parent:       "",
 			metadata:     map[string]any{"name": "reference", "number": i},
 			created:      now,
 			updated:      now,
@@ -52,10 +53,11 @@ func fillEntries(n int) any {
 	return entries
 }
 
-// liveBytes returns how much live heap fill(n) takes, divided by n. Other
+// liveBytes returns how much live heap fill(entryCount) takes, divided by that. Other
 // goroutines may allocate meanwhile, so it is the median of several
 // measurements.
-func liveBytes(n int, fill func(n int) any) float64 {
+func liveBytes(fill func(n int) any) float64 {
+	const n = entryCount
 	sample := make([]float64, 5)
 	for i := range sample {
 		before := liveHeap()

@@ -11,7 +11,7 @@ import (
 func TestLiveBytesOfAKnownRecord(t *testing.T) {
 	type record struct {
 		self *record
-		data [1000]byte
+		_    [1000]byte
 	}
 	const size = 1024 // the size class of a record
 	fill := func(copies int) func(n int) any {
@@ -26,7 +26,7 @@ func TestLiveBytesOfAKnownRecord(t *testing.T) {
 	}
 	for _, copies := range []int{1, 2} {
 		want := float64(copies) * (size + float64(unsafe.Sizeof(uintptr(0))))
-		if got := liveBytes(entryCount, fill(copies)); math.Abs(got/want-1) > 0.1 {
+		if got := liveBytes(fill(copies)); math.Abs(got/want-1) > 0.1 {
 			t.Errorf("%d records of %d bytes an entry: measured %.0f bytes, want %.0f", copies, size, got, want)
 		}
 	}
@@ -35,7 +35,7 @@ func TestLiveBytesOfAKnownRecord(t *testing.T) {
 // What a fill only allocates and does not keep is not live.
 func TestLiveBytesLeavesGarbageOut(t *testing.T) {
 	var dropped *[4096]byte
-	got := liveBytes(entryCount, func(n int) any {
+	got := liveBytes(func(n int) any {
 		for range n {
 			dropped = new([4096]byte)
 		}
@@ -70,7 +70,7 @@ func TestEntryBytesOfItsParts(t *testing.T) {
 	if again := EntryBytes(); again != EntryBytes() {
 		t.Errorf("another call returns %.0f bytes", again)
 	}
-	single, double := liveBytes(entryCount, fillEntries), liveBytes(entryCount, func(n int) any { return fillEntries(2 * n) })
+	single, double := liveBytes(fillEntries), liveBytes(func(n int) any { return fillEntries(2 * n) })
 	if math.Abs(double/single-2) > 0.2 {
 		t.Errorf("two entries take %.0f bytes and one %.0f", double, single)
 	}

@@ -109,7 +109,7 @@ var prepare = sync.OnceFunc(func() {
 // A node is an object that Allocation allocates.
 type node struct {
 	next, peer *node
-	payload    [240]byte
+	_          [240]byte
 }
 
 // ring keeps the newest nodes alive. A node points to newer ones only, so that

@@ -58,10 +58,23 @@ func TestMeets(t *testing.T) {
 		condition string
 		want      bool
 	}{
-		{0.0, "== 0", true}, {0.1, "== 0", false}, {nil, "== 0", false}, {"0", "== 0", false},
-		{true, "== true", true}, {false, "== true", false}, {false, "== false", true}, {true, "== 1", true},
-		{1.0, "< 2", true}, {2.0, "< 2", false}, {2.0, "<= 2", true}, {3.0, "> 2", true}, {2.0, ">= 2", true}, {2.0, "!= 2", false},
-		{1.0, "about 1", false}, {1.0, "== one", false}, {1.0, "", false},
+		{0.0, "== 0", true},
+		{0.1, "== 0", false},
+		{nil, "== 0", false},
+		{"0", "== 0", false},
+		{true, "== true", true},
+		{false, "== true", false},
+		{false, "== false", true},
+		{true, "== 1", true},
+		{1.0, "< 2", true},
+		{2.0, "< 2", false},
+		{2.0, "<= 2", true},
+		{3.0, "> 2", true},
+		{2.0, ">= 2", true},
+		{2.0, "!= 2", false},
+		{1.0, "about 1", false},
+		{1.0, "== one", false},
+		{1.0, "", false},
 	} {
 		if got := (Metric{Value: c.value}).Meets(c.condition); got != c.want {
 			t.Errorf("%v %s: %v", c.value, c.condition, got)

@@ -84,19 +84,23 @@ func TestJudgeExact(t *testing.T) {
 		"in the noise, beyond": {between("growth", 0.15, 0.05, 0.25), nil, report.Inconclusive, "growth", report.StatusFail, true, "more repetitions tell which"},
 		"relaxed by a threshold": {
 			set("lost", 3.0),
-			[]Threshold{{Metric: "lost", Condition: Condition{"<", 5}}}, report.Pass, "lost", report.StatusInfo, false, "",
+			[]Threshold{{Metric: "lost", Condition: Condition{"<", 5}}},
+			report.Pass, "lost", report.StatusInfo, false, "",
 		},
 		"relaxed, and still too many": {
 			set("lost", 7.0),
-			[]Threshold{{Metric: "lost", Condition: Condition{"<", 5}}}, report.Fail, "lost", report.StatusInfo, false, "lost is 7, limit < 5",
+			[]Threshold{{Metric: "lost", Condition: Condition{"<", 5}}},
+			report.Fail, "lost", report.StatusInfo, false, "lost is 7, limit < 5",
 		},
 		"relaxed, and missing": {
 			set("lost", nil),
-			[]Threshold{{Metric: "lost", Condition: Condition{"<", 5}}}, report.Fail, "lost", report.StatusInfo, false, "lost was not measured",
+			[]Threshold{{Metric: "lost", Condition: Condition{"<", 5}}},
+			report.Fail, "lost", report.StatusInfo, false, "lost was not measured",
 		},
 		"a threshold on another relaxes nothing": {
 			set("lost", 1.0),
-			[]Threshold{{Metric: "rate", Condition: Condition{">", 5}}}, report.Fail, "lost", report.StatusFail, false, "",
+			[]Threshold{{Metric: "rate", Condition: Condition{">", 5}}},
+			report.Fail, "lost", report.StatusFail, false, "",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -76,7 +76,7 @@ func Judge(step report.Step, against Against) report.Step {
 		if why := unmeasured(step); why != "" {
 			step.Verdict = report.Broken
 			step.Errors = append(step.Errors[:len(step.Errors):len(step.Errors)], report.Error{Message: why, Count: 1})
-		} else if why := undecided(step, against); why != "" && step.Verdict != report.Fail {
+		} else if why := undecided(step); why != "" && step.Verdict != report.Fail {
 			step.Verdict, against.Inconclusive = report.Inconclusive, why
 		}
 	}
@@ -146,7 +146,7 @@ func worstOf(step report.Step) report.Verdict {
 }
 
 // undecided says why the step neither passed nor failed, or returns "".
-func undecided(step report.Step, against Against) string {
+func undecided(step report.Step) string {
 	judged := len(step.Thresholds) > 0
 	for _, name := range slices.Sorted(maps.Keys(step.Metrics)) {
 		m := step.Metrics[name]

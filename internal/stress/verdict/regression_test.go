@@ -468,11 +468,13 @@ func TestCompareWhatIsNotThere(t *testing.T) {
 		"new":               {nil, map[string]report.Metric{"lost": exact}, false, "lost", report.Unknown},
 		"a percentile of fewer operations": {
 			map[string]report.Metric{"t": distribution, "t.p999": p999},
-			map[string]report.Metric{"t": distribution}, false, "t.p999", report.Unknown,
+			map[string]report.Metric{"t": distribution},
+			false, "t.p999", report.Unknown,
 		},
 		"a percentile that is one value": {
 			map[string]report.Metric{"t": distribution, "t.p999": p999},
-			map[string]report.Metric{"t": distribution, "t.p999": repeated(report.Lower, 40)}, false, "t.p999", report.Unknown,
+			map[string]report.Metric{"t": distribution, "t.p999": repeated(report.Lower, 40)},
+			false, "t.p999", report.Unknown,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
