@@ -92,12 +92,12 @@ func (s *styles) over(rows, box []string, width int) []string {
 	return out
 }
 
-// fit makes rows a frame: never more of them than the height, none wider than
-// the width.
+// fit makes rows a frame: as many as the height, none wider than the width. The
+// empty ones count: what an earlier frame left below, drawn before the program
+// heard that the terminal had shrunk, is only erased by rows that cover it.
 func (s *styles) fit(rows []string, width, height int) string {
-	rows = rows[:min(len(rows), height)]
-	out := make([]string, len(rows))
-	for i, row := range rows {
+	out := make([]string, height)
+	for i, row := range rows[:min(len(rows), height)] {
 		if s.ascii {
 			row = toASCII(row)
 		}

@@ -178,11 +178,15 @@ func keyMsg(k string) tea.KeyMsg {
 	return tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune(k)}
 }
 
-// checkFrame holds for every frame: it fits the terminal.
+// checkFrame holds for every frame: it covers the terminal, and no more.
 func (st *stage) checkFrame() {
 	st.t.Helper()
 	lines := strings.Split(st.m.View(), "\n")
-	if len(lines) > max(st.m.height, 1) {
+	want := max(st.m.height, 1)
+	if st.m.width < 1 {
+		want = 1
+	}
+	if len(lines) != want {
 		st.t.Fatalf("%d lines in a terminal of %d×%d", len(lines), st.m.width, st.m.height)
 	}
 	for _, line := range lines {
