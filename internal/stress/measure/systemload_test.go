@@ -140,9 +140,9 @@ func TestLoadOnFewerAgents(t *testing.T) {
 	})
 }
 
-// While something else takes every processor, the generator cannot deliver the
-// load, and no figure counts. A machine that is busy besides makes that no
-// less true.
+// While this process takes every processor, the load is late, and that is the
+// system's own doing: a step that is late for it does not pass. On a machine that
+// is busy besides, nobody can tell, and no figure counts.
 func TestLoadOfAStarvedGenerator(t *testing.T) {
 	var stop atomic.Bool
 	var wg sync.WaitGroup
@@ -156,7 +156,10 @@ func TestLoadOfAStarvedGenerator(t *testing.T) {
 	s := onlyStep(t, Catalogue(), "", "{measure: system-load, with: {agents: 10, rate: 1000/s, duration: 400ms}}")
 	stop.Store(true)
 	wg.Wait()
-	if s.Verdict != report.Inconclusive || !strings.Contains(fmt.Sprint(s.Errors), "the load was not delivered") {
+	told := fmt.Sprint(s.Errors)
+	own := s.Verdict == report.Fail && strings.Contains(told, "late because of the system under test")
+	others := s.Verdict == report.Inconclusive && strings.Contains(told, "the load was not delivered")
+	if own == others {
 		t.Errorf("%s, %+v, %+v", s.Verdict, s.Errors, s.Operations)
 	}
 }
