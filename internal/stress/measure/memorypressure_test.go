@@ -194,7 +194,8 @@ func TestPressureOnAProcess(t *testing.T) {
 	if peak := value(t, s, "peak_memory_mb"); peak < hardShare*64-10 || peak > hardShare*64+200 {
 		t.Errorf("the peak was %v MB", peak)
 	}
-	if o := s.Operations; o.Attempted != o.Succeeded+o.Failed || o.Failed != 1 || o.Succeeded < 100 {
+	// With the race detector it can be dead before it has told of any operation.
+	if o := s.Operations; o.Attempted != o.Succeeded+o.Failed || o.Failed != 1 || o.Succeeded < 100 && !raceDetector {
 		t.Errorf("%+v", o)
 	}
 	s = onlyStep(t, Catalogue(), "", "{measure: memory-pressure, baseline: none, thresholds: {survived: '== false'}, with: {memory_limit: 64MB, pressure: 500%, duration: 400ms}}")
