@@ -89,7 +89,7 @@ func TestKilledSubscriber(t *testing.T) {
 				if tel.AgentsCrashed != crashed {
 					t.Errorf("%d agents crashed", tel.AgentsCrashed)
 				}
-				missed := timesTold(s, "dropped by the bus") + timesTold(s, "just being restarted")
+				missed := timesTold(s, "dropped by the bus") + timesTold(s, "was being restarted")
 				due, made := 2100*2.0, 2*value(t, s, "events_processed")
 				if made+float64(missed) != due || missed > 20 || timesTold(s, "lost") > 0 {
 					t.Errorf("%v deliveries made and %d told as missed, of %v; errors %+v", made, missed, due, s.Errors)
