@@ -302,7 +302,7 @@ func (e *Env) outcome() outcome {
 	if results == nil {
 		results = map[string]sample{}
 	}
-	results[verdict.FindingsMetric] = sample{Value: float64(e.findings)}
+	results[report.FindingsMetric] = sample{Value: float64(e.findings)}
 	return outcome{Results: results, Operations: e.operations, Errors: slices.Clone(e.errors), Inconclusive: e.inconclusive}
 }
 

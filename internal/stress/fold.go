@@ -59,7 +59,7 @@ func (s *stepRun) foldAll() map[string]report.Metric {
 // described returns the metric that a name NAME or NAME.KEY is of.
 func (m *Measurement) described(name string) (Metric, bool) {
 	base, _, _ := strings.Cut(name, ".")
-	if base == verdict.FindingsMetric {
+	if base == report.FindingsMetric {
 		return findings, true
 	}
 	i := slices.IndexFunc(m.Metrics, func(metric Metric) bool { return metric.Name == base })
@@ -71,7 +71,7 @@ func (m *Measurement) described(name string) (Metric, bool) {
 
 // findings is a metric of every measurement.
 var findings = Metric{
-	Name: verdict.FindingsMetric, Unit: "count", Better: report.Lower, Must: "== 0", Fold: Sum,
+	Name: report.FindingsMetric, Unit: "count", Better: report.Lower, Must: "== 0", Fold: Sum,
 	Doc: "How often the measurement found something wrong with the system that no other metric tells; each is named in the errors.",
 }
 
@@ -198,21 +198,24 @@ func (b Bound) hold(m, estimate report.Metric) report.Metric {
 // values.
 func (s *Step) declared() map[string]report.Metric {
 	metrics := map[string]report.Metric{}
-	for _, m := range append([]Metric{findings}, s.Measurement.Metrics...) {
-		if m.Given == nil || m.Given(s.Params) {
-			metrics[m.Name] = report.Metric{Unit: m.Unit, Better: m.Better}
-		}
+	for _, m := range s.given() {
+		metrics[m.Name] = report.Metric{Unit: m.Unit, Better: m.Better}
 	}
 	return metrics
+}
+
+// given are the metrics that the step has with its parameters.
+func (s *Step) given() []Metric {
+	all := append([]Metric{findings}, s.Measurement.Metrics...)
+	return slices.DeleteFunc(all, func(m Metric) bool { return m.Given != nil && !m.Given(s.Params) })
 }
 
 // exact are the conditions that the step's metrics have to meet, by name. Beside says
 // that other steps run at the same time.
 func (s *Step) exact(beside bool) map[string]verdict.Exact {
 	conditions := map[string]verdict.Exact{}
-	for _, m := range append([]Metric{findings}, s.Measurement.Metrics...) {
-		given := m.Given == nil || m.Given(s.Params)
-		if m.Must == "" || !given || m.Expected != nil && !m.Expected(s.Params) || m.OfProcess && beside {
+	for _, m := range s.given() {
+		if m.Must == "" || m.Expected != nil && !m.Expected(s.Params) || m.OfProcess && beside {
 			continue
 		}
 		c, err := verdict.ParseCondition(m.Must)

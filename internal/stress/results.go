@@ -19,7 +19,7 @@ func (e *Env) Failed(err error) {
 // Unmeasured tells why a metric has no value.
 func (e *Env) Unmeasured(metric, why string) {
 	e.put(metric, sample{})
-	e.told(report.Unmeasured, time.Now(), metric+" was not measured: "+why, 1)
+	e.told(report.Unmeasured, time.Now(), report.NotMeasured(metric, why), 1)
 }
 
 // Finding tells something that is wrong with the system under test, count times. It

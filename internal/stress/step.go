@@ -246,7 +246,7 @@ func (s *stepRun) died(o outcome, death *Death) (outcome, error) {
 	if env.results == nil {
 		env.results = map[string]sample{}
 	}
-	found, _ := env.results[verdict.FindingsMetric].Value.(float64)
+	found, _ := env.results[report.FindingsMetric].Value.(float64)
 	env.findings = int64(found) // before it died
 	if err := s.step.Measurement.Died(env, death); err != nil {
 		return o, err

@@ -171,6 +171,19 @@ type Floor struct {
 	Share float64 `json:"share"`
 }
 
+// ReferenceIn returns the figure of a reference work, which is in nanoseconds or in
+// bytes, in the unit of a metric: a share of it is a Floor. A time becomes the rate of
+// operations that take as long.
+func ReferenceIn(unit string, figure float64) float64 {
+	switch unit {
+	case "1/s":
+		return 1e9 / figure
+	case "ms", "MB":
+		return figure / 1e6
+	}
+	return figure
+}
+
 // An Interval is where an estimate lies with a confidence of 99 %.
 type Interval struct {
 	Low  float64 `json:"low"`

@@ -48,7 +48,7 @@ func (s Standard) Text() string {
 // condition comes before a floor and a floor before a baseline.
 func (m Metric) Standards() []Standard {
 	var all []Standard
-	v, ok := m.number()
+	v, ok := Number(m.Value)
 	if m.Must != "" {
 		all = append(all, Standard{Kind: KindMust, Against: InUnit(m.Must, m.Unit), Status: passIf(m.Meets(m.Must))})
 	}
@@ -103,7 +103,7 @@ func (m Metric) Shown() (Standard, bool) {
 // Meets says whether the metric's value meets a condition such as "== 0"; one without
 // a number does not.
 func (m Metric) Meets(condition string) bool {
-	v, ok := m.number()
+	v, ok := Number(m.Value)
 	return ok && meets(v, condition)
 }
 
@@ -114,9 +114,10 @@ func passIf(ok bool) Status {
 	return StatusFail
 }
 
-// number is the metric's value as a number, a bool being 1 or 0.
-func (m Metric) number() (float64, bool) {
-	switch v := m.Value.(type) {
+// Number returns a metric's value as a number, a bool being 1 or 0, and false if it is
+// not one.
+func Number(value any) (float64, bool) {
+	switch v := value.(type) {
 	case float64:
 		return v, Finite(v)
 	case bool:
@@ -140,6 +141,15 @@ func meets(v float64, condition string) bool {
 		limit, err = 0, nil
 	}
 	if err != nil {
+		return false
+	}
+	return Holds(v, operator, limit)
+}
+
+// Holds says whether a condition such as "< 5" is true of a value. Nothing is true of
+// a value that is not a number, and nothing of an unknown operator.
+func Holds(v float64, operator string, limit float64) bool {
+	if math.IsNaN(v) {
 		return false
 	}
 	switch operator {
@@ -178,6 +188,12 @@ func (m Metric) baselineStatus(v float64, ok bool) Status {
 	if m.Deviation != nil {
 		deviation = *m.Deviation
 	}
+	return StatusOf(deviation, tolerance)
+}
+
+// StatusOf says what a deviation from a baseline, more being better, means within the
+// tolerance t: above t exceed, below −t fail, below −t/2 warn, else pass.
+func StatusOf(deviation, tolerance float64) Status {
 	switch {
 	case deviation > tolerance:
 		return StatusExceed
@@ -271,6 +287,10 @@ func (s Step) missing(name string) string {
 // wasNot is between the name of a metric and why it has no value, in the message of
 // an error of the kind Unmeasured.
 const wasNot = " was not measured: "
+
+// NotMeasured is the message of an error of the kind Unmeasured: a metric has no value,
+// and why.
+func NotMeasured(metric, why string) string { return metric + wasNot + why }
 
 // unmeasured are the reasons why a metric has no value.
 func (s Step) unmeasured(name string) []string {

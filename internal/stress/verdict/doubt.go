@@ -24,7 +24,7 @@ func doubt(m report.Metric, step report.Step, cpus int) report.Metric {
 			report.Quantity(i.Low, m.Unit), report.Quantity(i.High, m.Unit), report.Quantity(limit, m.Unit))
 		return m
 	}
-	v, isNumber := number(m.Value)
+	v, isNumber := report.Number(m.Value)
 	taken, disturbed := disturbed(step, cpus)
 	isMemory := m.Unit == "bytes" || m.Unit == "MB" // which nobody's processors change
 	if m.Status != report.StatusFail || !isNumber || !disturbed || isMemory {

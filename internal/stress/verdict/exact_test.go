@@ -38,10 +38,10 @@ func tableOf(t *testing.T, text string) Baselines {
 func TestJudgeExact(t *testing.T) {
 	declared := map[string]report.Metric{
 		"lost": {Unit: "count", Better: report.Lower}, "recovered": {Unit: "bool"}, "growth": {Unit: "ratio", Better: report.Lower},
-		FindingsMetric: {Unit: "count", Better: report.Lower}, "rate": {Unit: "1/s", Better: report.Higher},
+		report.FindingsMetric: {Unit: "count", Better: report.Lower}, "rate": {Unit: "1/s", Better: report.Higher},
 	}
-	exact := map[string]string{"lost": "== 0", "recovered": "== true", "growth": "< 0.1", FindingsMetric: "== 0"}
-	good := map[string]any{"lost": 0.0, "recovered": true, "growth": 0.01, FindingsMetric: 0.0, "rate": 100.0}
+	exact := map[string]string{"lost": "== 0", "recovered": "== true", "growth": "< 0.1", report.FindingsMetric: "== 0"}
+	good := map[string]any{"lost": 0.0, "recovered": true, "growth": 0.01, report.FindingsMetric: 0.0, "rate": 100.0}
 	type change func(map[string]report.Metric)
 	set := func(name string, value any) change {
 		return func(m map[string]report.Metric) {
@@ -69,7 +69,7 @@ func TestJudgeExact(t *testing.T) {
 		"all is well":         {set("rate", 100.0), nil, report.Pass, "lost", report.StatusPass, false, ""},
 		"one is lost":         {set("lost", 1.0), nil, report.Fail, "lost", report.StatusFail, false, "lost is 1, but must be == 0"},
 		"no instead of yes":   {set("recovered", false), nil, report.Fail, "recovered", report.StatusFail, false, "recovered is no, but must be == yes"},
-		"something was found": {set(FindingsMetric, 2.0), nil, report.Fail, FindingsMetric, report.StatusFail, false, "findings is 2, but must be == 0"},
+		"something was found": {set(report.FindingsMetric, 2.0), nil, report.Fail, report.FindingsMetric, report.StatusFail, false, "findings is 2, but must be == 0"},
 		"no value":            {set("lost", nil), nil, report.Fail, "lost", report.StatusFail, false, "lost was not measured, which counts as failed: must be == 0"},
 		"a value that is none": {
 			set("lost", math.NaN()), nil, report.Fail, "lost", report.StatusFail, false, "must be == 0",
@@ -128,9 +128,9 @@ func TestJudgeExact(t *testing.T) {
 // TestJudgeNothing judges steps of which nothing that they are about is held against
 // anything.
 func TestJudgeNothing(t *testing.T) {
-	exact := conditions(t, map[string]string{FindingsMetric: "== 0"})
+	exact := conditions(t, map[string]string{report.FindingsMetric: "== 0"})
 	found := func(n float64) report.Step {
-		return measured("", map[string]report.Metric{FindingsMetric: {Value: n, Unit: "count"}, "rate": metric(5.0, "1/s")})
+		return measured("", map[string]report.Metric{report.FindingsMetric: {Value: n, Unit: "count"}, "rate": metric(5.0, "1/s")})
 	}
 	for name, c := range map[string]struct {
 		step    report.Step

@@ -69,22 +69,13 @@ func (f floor) fits(params map[string]any) bool {
 }
 
 // limit is the floor of a metric in its unit, or nil if the reference work was not
-// measured. Reference works are told in nanoseconds, or in bytes.
+// measured.
 func (f floor) limit(unit string, reference map[string]float64) *report.Floor {
 	cost, ok := reference[f.of]
 	if !ok || cost <= 0 {
 		return nil
 	}
-	value := f.share * cost
-	switch unit {
-	case "1/s":
-		value = f.share * 1e9 / cost
-	case "ms":
-		value = f.share * cost / 1e6
-	case "MB":
-		value = f.share * cost / 1e6
-	}
-	return &report.Floor{Value: value, Of: f.of, Share: f.share}
+	return &report.Floor{Value: f.share * report.ReferenceIn(unit, cost), Of: f.of, Share: f.share}
 }
 
 // leastRepetitions is how many repetitions a floor takes: one of them may have met with

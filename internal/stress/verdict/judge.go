@@ -109,7 +109,7 @@ func withoutFloors(step report.Step, against Against) string {
 // however busy the machine was; what time decides is left out.
 func countedWrong(step report.Step, against Against) bool {
 	for name, m := range step.Metrics {
-		v, ok := number(m.Value)
+		v, ok := report.Number(m.Value)
 		exact := m.Must == "== 0" && v > 0 || m.Must == "== true" && v == 0
 		if ok && exact && m.Interval == nil && m.Undecided == "" && !against.Exact[name].Timed {
 			return true
@@ -154,17 +154,13 @@ func undecided(step report.Step) string {
 			return name + " " + m.Undecided
 		}
 		// That the measurement found nothing wrong says nothing of what it is about.
-		judged = judged || m.Status != report.StatusInfo && name != FindingsMetric
+		judged = judged || m.Status != report.StatusInfo && name != report.FindingsMetric
 	}
 	if !judged {
 		return "nothing that was measured is held against anything: give the step thresholds, or a baseline"
 	}
 	return ""
 }
-
-// FindingsMetric is the metric that every measurement has: how much of what it found
-// is wrong with the system besides what other metrics say.
-const FindingsMetric = report.FindingsMetric
 
 // unmeasured says why a step that ran to its end still says nothing, or
 // returns "".
@@ -282,7 +278,7 @@ func relaxed(name string, against Against) bool {
 // holdExact holds the metric against what it must be. One without a value fails.
 func holdExact(m report.Metric, c Condition) report.Metric {
 	m.Must = c.text(m.Unit)
-	v, ok := number(m.Value)
+	v, ok := report.Number(m.Value)
 	switch met := ok && c.Holds(v); {
 	case !met:
 		// Whatever explains a missed baseline or floor explains nothing of this.
@@ -311,7 +307,7 @@ func holdFloor(m report.Metric, f floor, reference map[string]float64, better re
 		return m
 	}
 	m.Floor, m.Better = limit, better
-	v, ok := number(m.Value)
+	v, ok := report.Number(m.Value)
 	switch met := ok && (better == report.Higher && v >= limit.Value || better == report.Lower && v <= limit.Value); {
 	case !met:
 		m.Status = report.StatusFail
@@ -349,8 +345,7 @@ func HoldMetric(m report.Metric, b Baseline, tolerance float64) report.Metric {
 
 // Status holds a finite value against a baseline and returns its deviation,
 // (actual − baseline)/baseline with the sign turned so that more is better,
-// and what that means within the tolerance t: above t exceed, below −t fail,
-// below −t/2 warn, else pass. From a baseline of 0 there is no such share:
+// and what that means within the tolerance. From a baseline of 0 there is no such share:
 // what equals it deviates by 0, what is better or worse by an infinite amount.
 func Status(actual float64, b Baseline, tolerance float64) (deviation float64, status report.Status) {
 	if difference := actual - b.Value; difference != 0 { // 0/0 is not a number
@@ -359,15 +354,7 @@ func Status(actual float64, b Baseline, tolerance float64) (deviation float64, s
 			deviation = -deviation
 		}
 	}
-	switch {
-	case deviation > tolerance:
-		return deviation, report.StatusExceed
-	case deviation < -tolerance:
-		return deviation, report.StatusFail
-	case deviation < -tolerance/2:
-		return deviation, report.StatusWarn
-	}
-	return deviation, report.StatusPass
+	return deviation, report.StatusOf(deviation, tolerance)
 }
 
 // HoldThreshold evaluates a threshold over a step's metrics, or over what a
@@ -394,24 +381,10 @@ func HoldThreshold(t Threshold, metrics map[string]report.Metric, series []Serie
 func Lookup(metrics map[string]report.Metric, name string) (float64, bool) {
 	m, stat, ok := report.Find(metrics, name)
 	if ok && stat == "" {
-		return number(m.Value)
+		return report.Number(m.Value)
 	}
 	if m.Distribution == nil {
 		return 0, false
 	}
 	return m.Distribution.Stat(stat)
-}
-
-// number returns a metric's value as a number, and false if it is not one.
-func number(value any) (float64, bool) {
-	switch v := value.(type) {
-	case float64:
-		return v, report.Finite(v)
-	case bool:
-		if v {
-			return 1, true
-		}
-		return 0, true
-	}
-	return 0, false
 }

@@ -396,7 +396,7 @@ func (p pair) unreliable() string {
 
 // valueOf is a metric's number, yes counting 1 and no 0; nil if it has none.
 func valueOf(m report.Metric) *float64 {
-	if v, ok := number(m.Value); ok {
+	if v, ok := report.Number(m.Value); ok {
 		return &v
 	}
 	return nil

@@ -167,28 +167,8 @@ func (t Threshold) Worst(series ...Series) (Window, bool) {
 	return worst, found
 }
 
-// Holds says whether the condition is true of a value. Nothing is true of a
-// value that is not a number, and nothing of an unknown operator.
-func (c Condition) Holds(v float64) bool {
-	if math.IsNaN(v) {
-		return false
-	}
-	switch c.Op {
-	case "<":
-		return v < c.Limit
-	case "<=":
-		return v <= c.Limit
-	case ">":
-		return v > c.Limit
-	case ">=":
-		return v >= c.Limit
-	case "==":
-		return v == c.Limit
-	case "!=":
-		return v != c.Limit
-	}
-	return false
-}
+// Holds says whether the condition is true of a value.
+func (c Condition) Holds(v float64) bool { return report.Holds(v, c.Op, c.Limit) }
 
 // Possible says whether the condition can hold for any value from least to most,
 // either of which may be infinite.

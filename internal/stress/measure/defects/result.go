@@ -176,20 +176,12 @@ func failuresOf(r report.Report) (all []failure) {
 	for _, scenario := range r.Scenarios {
 		for _, step := range scenario.Steps {
 			for _, f := range failuresIn(step) {
-				f.scenario, f.step, f.repetitions = scenario.Name, step.Name, repetitionsOf(step)
+				f.scenario, f.step, f.repetitions = scenario.Name, step.Name, step.RepetitionCount()
 				all = append(all, f)
 			}
 		}
 	}
 	return all
-}
-
-// repetitionsOf is of how many repetitions the step's metrics are.
-func repetitionsOf(s report.Step) (n int) {
-	for _, m := range s.Metrics {
-		n = max(n, len(m.Samples))
-	}
-	return n
 }
 
 func failuresIn(s report.Step) (all []failure) {

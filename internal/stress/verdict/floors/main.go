@@ -102,18 +102,7 @@ func add(all map[key]map[string]*ratio, k key, m report.Metric, reference map[st
 	for name, v := range values {
 		for work, cost := range reference {
 			isBytes := work == "entry_bytes"
-			if v <= 0 || isBytes != (m.Unit == "bytes" || m.Unit == "MB") || slices.Contains(unlike, work) {
-				continue
-			}
-			var of float64
-			switch m.Unit {
-			case "1/s":
-				of = v * cost / 1e9
-			case "ms", "MB":
-				of = v * 1e6 / cost
-			case "bytes":
-				of = v / cost
-			default:
+			if v <= 0 || isBytes != (m.Unit == "bytes" || m.Unit == "MB") || !isBytes && m.Unit != "1/s" && m.Unit != "ms" || slices.Contains(unlike, work) {
 				continue
 			}
 			to := key{k.step, name, k.better}
@@ -123,7 +112,7 @@ func add(all map[key]map[string]*ratio, k key, m report.Metric, reference map[st
 			if all[to][work] == nil {
 				all[to][work] = &ratio{work: work}
 			}
-			all[to][work].values = append(all[to][work].values, of)
+			all[to][work].values = append(all[to][work].values, v/report.ReferenceIn(m.Unit, cost))
 		}
 	}
 }
