@@ -266,13 +266,14 @@ const leftWithin = time.Second
 // stopped and were not before it started. What keeps them, a system that counts its
 // own goroutines cannot hide.
 func tellLeftBehind(ctx context.Context, parts []*partRun, before int) {
-	left := runtime.NumGoroutine() - before
-	for deadline := time.Now().Add(leftWithin); left > 0 && time.Now().Before(deadline) && Sleep(ctx, time.Millisecond); {
+	left := 0
+	Settle(ctx, leftWithin, func() bool {
 		for range 100 {
 			runtime.Gosched() // where the clock is synthetic, it is all that lets them end
 		}
 		left = runtime.NumGoroutine() - before
-	}
+		return left > 0
+	})
 	if left <= 0 {
 		return
 	}

@@ -1,7 +1,6 @@
 package stress
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"runtime"
@@ -189,20 +188,11 @@ var generatorCost = sync.OnceValue(func() float64 {
 	const operations = 20_000
 	best := math.Inf(1)
 	for range 3 {
-		load := Load{Workers: openWorkers, Stages: []Stage{{Rate: 1e9, For: operations * time.Nanosecond}}}
-		var counters loadCounters
-		gate, workers := newGate(newHelm()), newWorkers(load, NewRecorder())
-		before, err := probes.OwnProcessorSeconds()
+		_, seconds, err := driveNothing(Load{Workers: openWorkers, Stages: []Stage{{Rate: 1e9, For: operations * time.Nanosecond}}}, NewRecorder(), new(loadCounters))
 		if err != nil {
 			return 0
 		}
-		gate.begin(context.Background(), load)
-		load.drive(context.Background(), func(context.Context, Op) error { return nil }, workers, &counters, gate, func(error) {})
-		after, err := probes.OwnProcessorSeconds()
-		if err != nil {
-			return 0
-		}
-		best = min(best, (after-before)/operations)
+		best = min(best, seconds/operations)
 	}
 	return best
 })

@@ -3,6 +3,7 @@ package stress
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"math/bits"
@@ -324,20 +325,25 @@ func recordingCost(workers int) time.Duration {
 	)
 	best := time.Duration(math.MaxInt64)
 	for range rounds {
-		var counters loadCounters
-		load, gate := Load{Workers: workers, Operations: workers * operations}, newGate(newHelm())
-		ready := newWorkers(load, NewRecorder())
-		ctx, cancel := context.WithCancel(context.Background()) // as the loads of a run have
-		gate.begin(ctx, load)
-		start := time.Now()
-		before, errBefore := probes.OwnProcessorSeconds()
-		load.drive(ctx, func(context.Context, Op) error { return nil }, ready, &counters, gate, func(error) {})
-		after, errAfter := probes.OwnProcessorSeconds()
-		best = min(best, time.Since(start)/operations)
-		if errBefore == nil && errAfter == nil && after > before {
-			best = min(best, time.Duration((after-before)/float64(workers*operations)*1e9))
+		took, seconds, err := driveNothing(Load{Workers: workers, Operations: workers * operations}, NewRecorder(), new(loadCounters))
+		best = min(best, took/operations)
+		if err == nil && seconds > 0 {
+			best = min(best, time.Duration(seconds/float64(workers*operations)*1e9))
 		}
-		cancel()
 	}
 	return best
+}
+
+// driveNothing carries out a load whose operations do nothing. It returns how long that
+// took, and how many seconds of CPU time, or why that cannot be read.
+func driveNothing(l Load, recorder *Recorder, counters *loadCounters) (took time.Duration, seconds float64, err error) {
+	gate, workers := newGate(newHelm()), newWorkers(l, recorder)
+	ctx, cancel := context.WithCancel(context.Background()) // as the loads of a run have
+	defer cancel()
+	gate.begin(ctx, l)
+	start := time.Now()
+	before, errBefore := probes.OwnProcessorSeconds()
+	l.drive(ctx, func(context.Context, Op) error { return nil }, workers, counters, gate, func(error) {})
+	after, errAfter := probes.OwnProcessorSeconds()
+	return time.Since(start), after - before, errors.Join(errBefore, errAfter)
 }

@@ -50,6 +50,16 @@ func (w *waiter) until(ctx context.Context, at time.Time, turned <-chan struct{}
 	return time.Now(), ctx.Err() == nil
 }
 
+// Settle looks every millisecond, for as long as within, whether anything is left to
+// wait for. It also returns when ctx has ended.
+func Settle(ctx context.Context, within time.Duration, left func() bool) {
+	for deadline := time.Now().Add(within); left() && time.Now().Before(deadline); {
+		if !Sleep(ctx, time.Millisecond) {
+			return
+		}
+	}
+}
+
 // Sleep waits for a duration. It returns false if ctx ended before.
 func Sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
