@@ -2,6 +2,7 @@ package measure
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -34,11 +35,7 @@ func reportAging(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) 
 	if err != nil {
 		return fmt.Errorf("start a fresh system: %w", err)
 	}
-	defer func() {
-		if stopErr := stopSystem(ctx, fresh); err == nil {
-			err = stopErr
-		}
-	}()
+	defer func() { err = errors.Join(err, stopSystem(ctx, fresh)) }()
 	both := [2]*mabeam.System{fresh, env.System()}
 	if _, err := timeCycles(ctx, fresh, spec, 4*agingCycles); err != nil { // its pools fill
 		return err

@@ -6,8 +6,6 @@ package measure
 import (
 	"context"
 	"fmt"
-	"runtime"
-	"runtime/metrics"
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
@@ -35,36 +33,12 @@ func agentSpec(agentType string) mabeam.Spec {
 	return mabeam.DemoSpec()
 }
 
-// liveBytes is the memory in live heap objects and goroutine stacks, after two
-// collections: the first may leave behind what finalizers and pools still
-// held.
-func liveBytes() float64 {
-	runtime.GC()
-	runtime.GC()
-	samples := []metrics.Sample{
-		{Name: "/gc/heap/live:bytes"},
-		{Name: "/memory/classes/heap/stacks:bytes"},
-	}
-	metrics.Read(samples)
-	return float64(samples[0].Value.Uint64()) + float64(samples[1].Value.Uint64())
-}
-
-// memoryNoise is by how many bytes live memory differs between two readings
-// of a process that does nothing else, at most.
-const memoryNoise = 128 << 10
-
 // settleWithin is how long goroutines that were told to end may take to be
 // gone before they count as leaked.
 const settleWithin = time.Second
 
 // settle waits until there is nothing left to wait for, or settleWithin is over.
-func settle(ctx context.Context, left func() bool) {
-	for deadline := time.Now().Add(settleWithin); left() && time.Now().Before(deadline); {
-		if !stress.Sleep(ctx, time.Millisecond) {
-			return
-		}
-	}
-}
+func settle(ctx context.Context, left func() bool) { stress.Settle(ctx, settleWithin, left) }
 
 // ratio is part/whole; 0 of nothing.
 func ratio(part, whole int64) float64 {
@@ -91,6 +65,3 @@ func startEach(ctx context.Context, system *mabeam.System, n int, spec func() ma
 	}
 	return ids, nil
 }
-
-// stableGrowth is the growth rate below which memory counts as stable.
-const stableGrowth = 0.1

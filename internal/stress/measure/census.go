@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
@@ -15,29 +14,20 @@ import (
 // A census compares what a registry returns with what was registered: the first
 // `present` of the entries, and what workers register and take out meanwhile.
 type census struct {
-	env      *stress.Env
+	*violations
 	registry registry
 	entries  []mabeam.Record
 	present  int
 	// Shared says that others use the registry too. Their entries are ignored.
 	shared bool
 	others int // entries that were there before
-	wrong  atomic.Int64
 }
 
-// find records n things that are wrong.
-func (c *census) find(what string, n int) {
-	if n > 0 {
-		c.wrong.Add(int64(n))
-		c.env.Detail("inconsistent registry: "+what, int64(n))
-	}
-}
-
-// expect records that something is wrong unless ok is true.
-func (c *census) expect(ok bool, what string) {
-	if !ok {
-		c.find(what, 1)
-	}
+// newCensus returns one whose violations a metric counts.
+func newCensus(env *stress.Env, metric string, reg registry, entries []mabeam.Record) *census {
+	broken := newViolations(env, metric)
+	broken.label = "inconsistent registry"
+	return &census{violations: broken, registry: reg, entries: entries}
 }
 
 // A listing is one way to list entries, and which of them belong in it.
@@ -103,20 +93,20 @@ func (c *census) check(l listing, workers int) {
 			missing++
 		}
 	}
-	c.find(l.name+" misses entries", missing)
-	c.find(l.name+" has entries twice", twice)
+	c.add(int64(missing), l.name+" misses entries")
+	c.add(int64(twice), l.name+" has entries twice")
 	allowed := workers
 	if !c.shared {
 		allowed += c.others
 	}
-	c.find(l.name+" has entries that do not belong there", strange+max(len(others)-allowed, 0))
+	c.add(int64(strange+max(len(others)-allowed, 0)), l.name+" has entries that do not belong there")
 }
 
 // count compares the count with the number of entries that there are. Where others use
 // the registry too, it is not known.
 func (c *census) count(want int) {
 	if n := c.registry.Count() - c.others; n != want && !c.shared {
-		c.find("the count differs from the entries registered", max(n-want, want-n))
+		c.add(int64(max(n-want, want-n)), "the count differs from the entries registered")
 	}
 }
 
@@ -133,7 +123,7 @@ func (c *census) atRest() {
 			wrong++
 		}
 	}
-	c.find("lookups do not find what was registered", wrong)
+	c.add(int64(wrong), "lookups do not find what was registered")
 	_, found := c.registry.Lookup("entry-nobody")
 	c.expect(!found, "a lookup finds what was never registered")
 }
@@ -182,7 +172,7 @@ func (c *census) change(own mabeam.Record, step, n int) error {
 	switch step {
 	case 1:
 		if err := c.registry.Register(own); err != nil {
-			c.find("an entry that was taken out cannot be registered again", 1)
+			c.add(1, "an entry that was taken out cannot be registered again")
 			return err
 		}
 	case 2:
@@ -191,19 +181,19 @@ func (c *census) change(own mabeam.Record, step, n int) error {
 		}
 	default:
 		if !c.registry.Unregister(own.ID) {
-			c.find("an entry that was registered cannot be taken out", 1)
+			c.add(1, "an entry that was registered cannot be taken out")
 			return errNotThere
 		}
 	}
 	r, ok := c.registry.Lookup(own.ID)
 	if ok != (step != 0) || ok && !same(r, &own) {
-		c.find("a lookup does not show the change before it", 1)
+		c.add(1, "a lookup does not show the change before it")
 		return errStale
 	}
 	for _, l := range []listing{c.byType(moved), c.byCapability(moved), c.byNode(moved)} {
 		listed := slices.ContainsFunc(l.list(), func(r *mabeam.Record) bool { return r.ID == own.ID })
 		if listed != l.holds(&own) {
-			c.find(l.name+" does not show the change before it", 1)
+			c.add(1, l.name+" does not show the change before it")
 			return errStale
 		}
 	}
@@ -234,7 +224,7 @@ func (c *census) update(to mabeam.Record) error {
 		return nil
 	})
 	if err != nil {
-		c.find("an entry that was registered cannot be changed", 1)
+		c.add(1, "an entry that was registered cannot be changed")
 	}
 	return err
 }
@@ -301,7 +291,7 @@ func (c *census) empty() {
 			kept++
 		}
 	}
-	c.find("entries cannot be taken out", kept)
+	c.add(int64(kept), "entries cannot be taken out")
 	c.present = 0
 	c.atRest()
 }

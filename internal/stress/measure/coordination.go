@@ -140,7 +140,7 @@ func measureCoordination(ctx context.Context, env *stress.Env, system coordinato
 	var one, several stress.Driven
 	parts := min(coordinationParts, operations)
 	for part := range parts {
-		n := operations*(part+1)/parts - operations*part/parts
+		n := partOf(operations, part, parts)
 		driven, err := drive(ctx, teams[:1], n, ofOne)
 		if err != nil {
 			return err
@@ -193,13 +193,9 @@ func tellCost(env *stress.Env, failed []string, well, failing stress.Driven) {
 		return
 	}
 	env.Value("failure_impact", 1-after/before)
-	how := "killed"
-	if env.Params.Text("failure") == silentAgents {
-		how = "silent"
-	}
 	const was = "%s (before: %s)"
 	env.Note(fmt.Sprintf("%s on purpose by fail_agents: %s. What it cost: success rate "+was+", throughput "+was+", median latency "+was,
-		how, strings.Join(failed, ", "),
+		env.Params.Text("failure"), strings.Join(failed, ", "),
 		report.Quantity(after, "ratio"), report.Quantity(before, "ratio"),
 		report.Quantity(failing.PerSecond(), "1/s"), report.Quantity(well.PerSecond(), "1/s"),
 		report.Quantity(stress.Milliseconds(failing.Latency.Quantile(0.5)), "ms"), report.Quantity(stress.Milliseconds(well.Latency.Quantile(0.5)), "ms")), 1)

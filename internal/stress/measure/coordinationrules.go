@@ -37,33 +37,39 @@ func checkCoordination(ctx context.Context, runtime *mabeam.System, system coord
 	return nil
 }
 
-// An answering agent has an answer to each action that it knows, and counts what it is
-// asked for.
+// An answering agent has an answer to one action.
 type answering struct {
 	mabeam.Defaults
-	answers map[string]any
-	asked   *atomic.Int64
+	action string
+	answer any
 }
 
 // HandleAction implements mabeam.Behaviour.
 func (a answering) HandleAction(_ context.Context, _ *mabeam.Agent, action string, _ any) (any, error) {
-	answer, known := a.answers[action]
-	if !known {
+	if action != a.action {
 		return nil, mabeam.ErrUnknownAction
 	}
-	a.asked.Add(1)
-	return answer, nil
+	return a.answer, nil
 }
 
 // start starts agents with an answer each to an action. They are to be stopped.
 func (t *coordinationTest) start(ctx context.Context, action string, answers ...any) (ids []string, stop func(), err error) {
+	agents := make([]mabeam.Behaviour, len(answers))
+	for i, answer := range answers {
+		agents[i] = answering{action: action, answer: answer}
+	}
+	return t.startEach(ctx, agents)
+}
+
+// startEach starts an agent of each behaviour. They are to be stopped.
+func (t *coordinationTest) startEach(ctx context.Context, agents []mabeam.Behaviour) (ids []string, stop func(), err error) {
 	stop = func() {
 		for _, id := range ids {
 			t.runtime.KillAgent(id)
 		}
 	}
-	for _, answer := range answers {
-		id, err := t.runtime.StartAgent(ctx, mabeam.Spec{Type: "answering", Behaviour: answering{answers: map[string]any{action: answer}, asked: new(atomic.Int64)}})
+	for _, behaviour := range agents {
+		id, err := t.runtime.StartAgent(ctx, mabeam.Spec{Type: "answering", Behaviour: behaviour})
 		if err != nil {
 			stop()
 			return nil, nil, err
@@ -156,19 +162,12 @@ func (t *coordinationTest) gathers(ctx context.Context) error {
 // barriers checks that of a barrier to which one does not come nobody is released.
 func (t *coordinationTest) barriers(ctx context.Context) error {
 	var released, broken atomic.Int64
-	var ids []string
-	defer func() {
-		for _, id := range ids {
-			t.runtime.KillAgent(id)
-		}
-	}()
-	for range 3 {
-		id, err := t.runtime.StartAgent(ctx, mabeam.Spec{Type: "answering", Behaviour: atBarrier{released: &released, broken: &broken}})
-		if err != nil {
-			return err
-		}
-		ids = append(ids, id)
+	arriving := atBarrier{released: &released, broken: &broken}
+	ids, stop, err := t.startEach(ctx, []mabeam.Behaviour{arriving, arriving, arriving})
+	if err != nil {
+		return err
 	}
+	defer stop()
 	result, err := t.system.Barrier(ctx, slices.Concat(ids, []string{nobody}), nil)
 	t.rules.expect(errors.Is(err, mabeam.ErrBarrierBroken) && len(result.Arrived.Missing()) == 1, "barrier: it is not broken though one agent is dead")
 	settle(ctx, func() bool { return broken.Load() < int64(len(ids)) })

@@ -3,7 +3,6 @@ package measure
 import (
 	"context"
 	"errors"
-	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -58,12 +57,7 @@ func checkEventsAtStop(ctx context.Context, o *observation, broken *violations) 
 	for range eventsAtStop {
 		broken.expect(o.system.Bus().Publish(ctx, mabeam.Event{Type: "ends.event"}) == nil, "an event was not published")
 	}
-	stopped := make(chan error, 1)
-	go func() { stopped <- o.stop(ctx, id) }() // ends within settleWithin
-	settle(ctx, func() bool {
-		info, err := o.system.Agent(id)
-		return err == nil && info.Lifecycle != mabeam.Terminating
-	})
+	stopped := o.beginStop(ctx, id)
 	close(b.release)
 	broken.expect(<-stopped == nil, "an agent did not stop")
 	broken.expect(h.heard.Load() == eventsAtStop, "an agent that was stopped did not handle all events that waited for it")
@@ -95,11 +89,6 @@ func checkAbandonedCalls(ctx context.Context, o *observation, broken *violations
 		return left >= abandonedCalls/2
 	})
 	broken.expect(left < abandonedCalls/2, "calls that ran out of time left goroutines behind")
-}
-
-// goroutinesOf counts the process's goroutines without those that the system may keep.
-func goroutinesOf(system *mabeam.System) int {
-	return runtime.NumGoroutine() - min(system.Goroutines(), restingGoroutines)
 }
 
 // checkBatch starts agents in a batch of which every second one fails: each failure is

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"runtime/metrics"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -308,18 +307,6 @@ func fillLog(ctx context.Context, env *stress.Env, eventType string) error {
 
 // defaultLog is how many events the bus keeps at most if the options do not say.
 const defaultLog = 1024
-
-// liveHeap are three readings of the live heap one after the other. Goroutine stacks
-// are not in them: how many rest is the scheduler's choice.
-func liveHeap() (readings []float64) {
-	for range 3 {
-		liveBytes()
-		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-		metrics.Read(live)
-		readings = append(readings, float64(live[0].Value.Uint64()))
-	}
-	return readings
-}
 
 // lookEvery is how often the backlog is looked at.
 const lookEvery = 10 * time.Millisecond

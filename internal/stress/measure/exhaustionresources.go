@@ -97,12 +97,6 @@ func (x *exhaustion) memoryIsUsedUp(held int) {
 	x.limits.expect(held <= spareMemory+memorySlack, fmt.Sprintf("agents were started beyond the limit on memory by more than %d MiB", memorySlack>>20))
 }
 
-// heapBytes is the memory of the objects on the heap after a collection.
-func heapBytes() int64 {
-	runtime.GC()
-	return readBytes(heapObjects)
-}
-
 // mailboxes makes every agent hang, and fills its mailbox with work. What a
 // mailbox has accepted is acknowledged.
 func (x *exhaustion) mailboxes(ctx context.Context) (exhausted, error) {

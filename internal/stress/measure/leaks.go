@@ -18,13 +18,18 @@ type held struct {
 	goroutines, registrations, subscriptions int64
 }
 
-// countHeld counts what is held while no agent works. Goroutines that the system
-// keeps for later work are not counted, but no more of them than it documents: a
-// system that keeps every goroutine leaks, whatever it says.
+// goroutinesOf counts the process's goroutines while no agent works, without those that
+// the system keeps for later work, but no more of them than it documents: a system that
+// keeps every goroutine leaks, whatever it says.
+func goroutinesOf(system *mabeam.System) int {
+	return runtime.NumGoroutine() - min(system.Goroutines(), restingGoroutines)
+}
+
+// countHeld counts what is held while no agent works.
 func countHeld(system *mabeam.System) held {
 	return held{
 		system:        system,
-		goroutines:    int64(runtime.NumGoroutine() - min(system.Goroutines(), restingGoroutines)),
+		goroutines:    int64(goroutinesOf(system)),
 		registrations: int64(system.Registry().Count()),
 		subscriptions: system.Telemetry().Subscriptions,
 	}

@@ -64,6 +64,26 @@ func (o *observation) stop(ctx context.Context, id string) error {
 	return o.system.StopAgent(limited, id)
 }
 
+// beginStop begins to stop an agent that is busy, and returns when it has begun. What
+// the channel gives is the result, within settleWithin.
+func (o *observation) beginStop(ctx context.Context, id string) <-chan error {
+	stopped := make(chan error, 1)
+	go func() { stopped <- o.stop(ctx, id) }()
+	settle(ctx, func() bool {
+		info, err := o.system.Agent(id)
+		return err == nil && info.Lifecycle != mabeam.Terminating
+	})
+	return stopped
+}
+
+// suspend suspends an agent that has nothing to do. One that has just started, or
+// answered, may still be busy for a moment.
+func (o *observation) suspend(ctx context.Context, id string, broken *violations) {
+	var err error
+	settle(ctx, func() bool { err = o.system.SuspendAgent(id); return err != nil })
+	broken.expect(err == nil, "an agent that has nothing to do could not be suspended")
+}
+
 // fill tells an agent n actions, which it must accept without waiting.
 func (o *observation) fill(ctx context.Context, id string, n int, broken *violations) {
 	for i := range n {
@@ -87,10 +107,7 @@ func checkSuspension(ctx context.Context, o *observation, broken *violations) {
 	id, b := o.fresh(ctx, broken)
 	var transition *mabeam.TransitionError
 	broken.expect(errors.As(o.system.ResumeAgent(id), &transition), "to resume an agent that is not suspended did not return a TransitionError")
-	// An agent that has just started, or answered, may still be busy for a moment.
-	var err error
-	settle(ctx, func() bool { err = o.system.SuspendAgent(id); return err != nil })
-	broken.expect(err == nil, "an agent that has nothing to do could not be suspended")
+	o.suspend(ctx, id, broken)
 	broken.expect(errors.As(o.system.SuspendAgent(id), &transition), "to suspend an agent again did not return a TransitionError")
 	o.fill(ctx, id, lifeWaiting, broken)
 	broken.expect(o.system.Signal(mabeam.Signal{Type: "waits"}, id) == nil, "a suspended agent did not accept a signal")
@@ -106,11 +123,9 @@ func checkSuspension(ctx context.Context, o *observation, broken *violations) {
 
 func checkCapacity(ctx context.Context, o *observation, broken *violations) {
 	id, b := o.fresh(ctx, broken)
-	var err error
-	settle(ctx, func() bool { err = o.system.SuspendAgent(id); return err != nil })
-	broken.expect(err == nil, "an agent that has nothing to do could not be suspended")
+	o.suspend(ctx, id, broken)
 	o.fill(ctx, id, observerMailbox, broken)
-	_, err = o.ask(ctx, id, "note", -1)
+	_, err := o.ask(ctx, id, "note", -1)
 	broken.expect(errors.Is(err, mabeam.ErrMailboxFull), "an action more than there is room for was not refused with ErrMailboxFull")
 	limited, cancel := context.WithTimeout(ctx, time.Millisecond)
 	err = o.system.Tell(limited, id, "note", -1)
@@ -128,12 +143,7 @@ func checkStop(ctx context.Context, o *observation, broken *violations) {
 	defer release()
 	broken.expect(ok, "an agent did not begin an action that it was told")
 	o.fill(ctx, id, lifeWaiting, broken)
-	stopped := make(chan error, 1)
-	go func() { stopped <- o.stop(ctx, id) }()
-	settle(ctx, func() bool {
-		info, err := o.system.Agent(id)
-		return err == nil && info.Lifecycle != mabeam.Terminating
-	})
+	stopped := o.beginStop(ctx, id)
 	_, err := o.ask(ctx, id, "note", -1)
 	broken.expect(errors.Is(err, mabeam.ErrStopping), "an agent that stops did not refuse an action with ErrStopping")
 	release()

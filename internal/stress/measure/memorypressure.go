@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"runtime/metrics"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -110,27 +109,6 @@ func diedOfPressure(env *stress.Env, d *stress.Death) error {
 	}
 	env.Unmeasured("recovery_time_ms", "the process did not survive the pressure")
 	return nil
-}
-
-// collectTwice returns the bytes that live on the heap: the first collection may
-// leave behind what finalizers and pools still held.
-func collectTwice() int64 {
-	runtime.GC()
-	return heapBytes()
-}
-
-// Metrics of the Go runtime: the bytes of the objects on the heap, dead ones
-// that were not swept too, and those that the last collection found alive.
-const (
-	heapObjects = "/memory/classes/heap/objects:bytes"
-	heapLive    = "/gc/heap/live:bytes"
-)
-
-// readBytes reads one of them.
-func readBytes(metric string) int64 {
-	s := [1]metrics.Sample{{Name: metric}}
-	metrics.Read(s[:])
-	return int64(s[0].Value.Uint64())
 }
 
 // holdBlock is what held memory consists of: as large as one of the Go

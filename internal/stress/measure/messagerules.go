@@ -59,7 +59,7 @@ func checkTells(ctx context.Context, env *stress.Env) error {
 			got[from[0]] = append(got[from[0]], from[1])
 		}
 		for sender := range tellSenders {
-			missing, displaced := compareSequence(got[sender], upTo(partOf(probes, sender, tellSenders)))
+			missing, displaced := compareSequence(got[sender], numbers(0, partOf(probes, sender, tellSenders)))
 			lost.add(missing, "actions that were accepted were not carried out exactly once")
 			disorder.add(displaced, "actions of one sender were carried out in another order than they were told in")
 		}
@@ -70,15 +70,6 @@ func checkTells(ctx context.Context, env *stress.Env) error {
 	disorder.report()
 	overlaps.report()
 	return err
-}
-
-// upTo are the numbers from 0 to n-1.
-func upTo(n int) []int {
-	numbers := make([]int, n)
-	for i := range numbers {
-		numbers[i] = i
-	}
-	return numbers
 }
 
 const (

@@ -10,7 +10,6 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
-	"mabeam-top/internal/stress/report"
 )
 
 // stalledAfter is how long no event may be delivered before those that are
@@ -376,16 +375,12 @@ func (all receivers) lost(accepted, failed int64) int64 {
 // deliveryMetrics are the metrics of what became of each delivery, besides how many
 // were made.
 func deliveryMetrics() []stress.Metric {
-	metrics := []stress.Metric{
-		{Name: "lost", Doc: "Deliveries of accepted events that were neither made nor counted as dropped."},
-		{Name: "duplicates", Doc: "Deliveries of an event that the same subscriber had received before."},
-		{Name: "ordering_violations", Doc: "Deliveries of an event after a later one of the same publisher."},
+	return []stress.Metric{
+		never("lost", "Deliveries of accepted events that were neither made nor counted as dropped."),
+		never("duplicates", "Deliveries of an event that the same subscriber had received before."),
+		never("ordering_violations", "Deliveries of an event after a later one of the same publisher."),
+		telemetryMismatches(),
 	}
-	for i := range metrics {
-		m := &metrics[i]
-		m.Unit, m.Better, m.Must, m.Fold = "count", report.Lower, "== 0", stress.Sum
-	}
-	return append(metrics, telemetryMismatches())
 }
 
 // published is what became of the events of a load.

@@ -119,15 +119,16 @@ func measureRegistry(ctx context.Context, env *stress.Env, reg registry) error {
 	w.expect(ctx, map[string]int64{"RegistryOperations": int64(len(present)) + total.Attempted + mix.bulk})
 	w.report()
 
-	c := &census{env: env, registry: reg, entries: present, present: len(present), shared: env.SharesSystem(), others: countBefore}
+	c := newCensus(env, "wrong_results", reg, present)
+	c.present, c.shared, c.others = len(present), env.SharesSystem(), countBefore
 	c.count(len(present) + registered - gone + mix.left())
 	mix.cleanUp()
 	for i := gone; i < registered; i++ {
 		reg.Unregister(fresh[i].ID)
 	}
 	c.atRest()
-	c.find("a lookup returns another record than the one asked for", int(mix.wrong.Load()))
-	env.Value("wrong_results", float64(c.wrong.Load()))
+	c.add(mix.wrong.Load(), errOtherRecord.Error())
+	c.report()
 	return nil
 }
 

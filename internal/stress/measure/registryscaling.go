@@ -94,7 +94,7 @@ func measureRegistryScalability(ctx context.Context, env *stress.Env, reg regist
 	all := registryRecords("entry", most)
 	entries := func(i int) mabeam.Record { return withMetadata(all[i], i, p.Int("metadata")) }
 	alone := copiesBytes(most, entries)
-	c := &census{env: env, registry: reg, entries: all}
+	c := newCensus(env, "inconsistencies", reg, all)
 	c.rules()
 
 	var sizes []registryAt
@@ -139,8 +139,8 @@ func measureRegistryScalability(ctx context.Context, env *stress.Env, reg regist
 		env.Unmeasured("memory_efficiency", "the most agents were not reached")
 	}
 	reportRegistryScaling(env, sizes)
-	env.Bool("consistent", c.wrong.Load() == 0)
-	env.Value("inconsistencies", float64(c.wrong.Load()))
+	env.Bool("consistent", c.none())
+	c.report()
 	return nil
 }
 

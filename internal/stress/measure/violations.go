@@ -24,13 +24,14 @@ func timed(m stress.Metric) stress.Metric {
 type violations struct {
 	env    *stress.Env
 	metric string
+	label  string // before each detail
 
 	mu sync.Mutex
 	n  int64
 }
 
 func newViolations(env *stress.Env, metric string) *violations {
-	return &violations{env: env, metric: metric}
+	return &violations{env: env, metric: metric, label: metric}
 }
 
 // add counts n violations and explains them in the errors; 0 or less is none.
@@ -41,7 +42,7 @@ func (v *violations) add(n int64, detail string) {
 	v.mu.Lock()
 	v.n += n
 	v.mu.Unlock()
-	v.env.Detail(v.metric+": "+detail, n)
+	v.env.Detail(v.label+": "+detail, n)
 }
 
 // expect counts a violation unless ok is true, and returns ok.
@@ -50,6 +51,13 @@ func (v *violations) expect(ok bool, detail string) bool {
 		v.add(1, detail)
 	}
 	return ok
+}
+
+// none says whether there have been none so far.
+func (v *violations) none() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.n == 0
 }
 
 // report reports the metric.

@@ -1,0 +1,62 @@
+package measure
+
+import (
+	"runtime"
+	"runtime/metrics"
+)
+
+// Metrics of the Go runtime.
+const (
+	// heapObjects is the bytes of the objects on the heap, dead ones that were not
+	// swept too.
+	heapObjects = "/memory/classes/heap/objects:bytes"
+	// heapLive is the bytes of those that the last collection found alive.
+	heapLive = "/gc/heap/live:bytes"
+	// stackBytes is the bytes of the stacks of goroutines.
+	stackBytes = "/memory/classes/heap/stacks:bytes"
+)
+
+// readBytes reads one of them.
+func readBytes(metric string) int64 {
+	s := [1]metrics.Sample{{Name: metric}}
+	metrics.Read(s[:])
+	return int64(s[0].Value.Uint64())
+}
+
+// heapBytes is the memory of the objects on the heap after a collection.
+func heapBytes() int64 {
+	runtime.GC()
+	return readBytes(heapObjects)
+}
+
+// collectTwice returns the bytes that live on the heap: the first collection may
+// leave behind what finalizers and pools still held.
+func collectTwice() int64 {
+	runtime.GC()
+	return heapBytes()
+}
+
+// liveBytes is the memory in live heap objects and goroutine stacks, after two
+// collections.
+func liveBytes() float64 {
+	collectTwice()
+	return float64(readBytes(heapLive) + readBytes(stackBytes))
+}
+
+// liveHeap are three readings of the live heap one after the other, each after two
+// collections. Goroutine stacks are not in them: how many rest is the scheduler's
+// choice.
+func liveHeap() (readings []float64) {
+	for range 3 {
+		collectTwice()
+		readings = append(readings, float64(readBytes(heapLive)))
+	}
+	return readings
+}
+
+// memoryNoise is by how many bytes live memory differs between two readings
+// of a process that does nothing else, at most.
+const memoryNoise = 128 << 10
+
+// stableGrowth is the growth rate below which memory counts as stable.
+const stableGrowth = 0.1
