@@ -313,15 +313,21 @@ func (p *program) lastEvent(t *testing.T, in io.Reader, s os.Signal) (report.Rep
 // nobody reads its events.
 func TestSignalTwice(t *testing.T) {
 	t.Parallel()
+	endAtOnce(t, syscall.SIGINT)
+}
+
+// endAtOnce ends the program, whose events nobody reads, with a signal and a second one.
+func endAtOnce(t *testing.T, first syscall.Signal, args ...string) {
+	t.Helper()
 	unread, stdout, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer unread.Close()
 	defer stdout.Close()
-	p := start(t, stdout, "--events")
+	p := start(t, stdout, append([]string{"--events"}, args...)...)
 	p.until(t, inAges)
-	p.signal(t, syscall.SIGINT)
+	p.signal(t, first)
 	p.until(t, "INTERRUPTED  long/ages")
 	time.Sleep(sameWish + 100*time.Millisecond) // what comes earlier is the same wish
 	p.signal(t, syscall.SIGTERM)

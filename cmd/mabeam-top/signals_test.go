@@ -122,21 +122,9 @@ func TestWrapperSignalsTwice(t *testing.T) {
 // A program that a second signal ends at once leaves no empty file.
 func TestSecondSignalLeavesNoEmptyFile(t *testing.T) {
 	t.Parallel()
-	unread, stdout, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unread.Close()
-	defer stdout.Close()
 	folder := t.TempDir()
-	p := start(t, stdout, "--events", "-o", filepath.Join(folder, "report.html"), "--record", filepath.Join(folder, "run.jsonl"))
-	p.until(t, inAges)
-	p.signal(t, syscall.SIGTERM)
-	p.until(t, "INTERRUPTED  long/ages")
-	time.Sleep(sameWish + 100*time.Millisecond) // what comes earlier is the same wish
-	p.signal(t, syscall.SIGTERM)
-	p.ends(t, 143)
-	err = filepath.WalkDir(folder, func(path string, d os.DirEntry, err error) error {
+	endAtOnce(t, syscall.SIGTERM, "-o", filepath.Join(folder, "report.html"), "--record", filepath.Join(folder, "run.jsonl"))
+	err := filepath.WalkDir(folder, func(path string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
