@@ -103,12 +103,3 @@ func BenchmarkRecord(b *testing.B) {
 		shard.Record(1234)
 	}
 }
-
-func BenchmarkRecordWithClock(b *testing.B) {
-	shard := NewRecorder().Shard()
-	b.ReportAllocs()
-	for b.Loop() {
-		start := time.Now()
-		shard.Record(time.Since(start))
-	}
-}

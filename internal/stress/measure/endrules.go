@@ -39,7 +39,7 @@ func (h *hearer) HandleAction(_ context.Context, _ *mabeam.Agent, _ string, para
 func (h *hearer) HandleEvent(context.Context, *mabeam.Agent, mabeam.Event) { h.heard.Add(1) }
 
 // eventsAtStop is how many events wait: more than an agent handles in one go.
-const eventsAtStop = 500
+const eventsAtStop = 800
 
 // checkEventsAtStop stops an agent that is busy while events wait for it: a graceful stop
 // lets it handle them.
