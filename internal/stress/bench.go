@@ -167,7 +167,7 @@ func (b *bench) run(ctx context.Context, j job, w watcher) (_ []outcome, _ profi
 		defer cancel()
 		stopped = true
 		if err := system.Stop(stopping); err != nil && ctx.Err() == nil {
-			return fmt.Errorf("stop the system: %w", err)
+			return fmt.Errorf("the system did not stop: %w", err)
 		}
 		return nil
 	}
@@ -238,7 +238,11 @@ func (b *bench) run(ctx context.Context, j job, w watcher) (_ []outcome, _ profi
 	stopSampling()
 	samples.Wait()
 	look.close()
-	if err = stop(); err == nil && ctx.Err() == nil {
+	if failure := stop(); failure != nil {
+		for _, p := range parts {
+			p.env.Finding(failure.Error(), 1)
+		}
+	} else if ctx.Err() == nil {
 		tellLeftBehind(ctx, parts, goroutines)
 	}
 	if j.Reference {
@@ -249,7 +253,7 @@ func (b *bench) run(ctx context.Context, j job, w watcher) (_ []outcome, _ profi
 		outcomes[i] = p.env.outcome()
 		outcomes[i].Failure, outcomes[i].Steered, outcomes[i].Reference = p.failure, p.env.gate.wasSteered(), figures
 	}
-	return outcomes, profiled, err
+	return outcomes, profiled, nil
 }
 
 // measureReference carries out a round of reference works in this process.

@@ -194,14 +194,14 @@ const fewAgents, manyAgents = 500, 200_000
 // memoryOfMany returns how much memory an idle agent takes, of so many on a
 // system of their own that they hold several times what memory changes by
 // itself; 0 if no number does.
-func memoryOfMany(ctx context.Context, env *stress.Env, spec func(n int) mabeam.Spec) (each float64, err error) {
+func memoryOfMany(ctx context.Context, env *stress.Env, spec func(n int) mabeam.Spec) (each float64, _ error) {
 	options := env.Options()
 	options.MaxAgents = 0
 	system, err := mabeam.Start(options)
 	if err != nil {
 		return 0, fmt.Errorf("start a system for more agents: %w", err)
 	}
-	defer func() { err = errors.Join(err, stopSystem(ctx, system)) }()
+	defer stopSystem(ctx, env, system)
 	empty, tried := liveBytes(), 0
 	for until := fewAgents; until <= manyAgents; until *= 2 {
 		for ; tried < until; tried++ {
@@ -233,7 +233,7 @@ func compareParallel(ctx context.Context, env *stress.Env, rate float64, spec fu
 	}
 	env.Watch(second)
 	agents := env.Count(env.Params.Int("agents"))
-	created, driveErr := env.Drive(ctx, stress.Load{
+	created, err := env.Drive(ctx, stress.Load{
 		Workers: runtime.GOMAXPROCS(0), Operations: agents, For: patience(time.Duration(agents) * 5 * time.Microsecond),
 		Metrics: []string{"parallel_speedup"},
 	}, func(ctx context.Context, op stress.Op) error {
@@ -241,7 +241,8 @@ func compareParallel(ctx context.Context, env *stress.Env, rate float64, spec fu
 		return err
 	})
 	env.Watch(env.System())
-	if err := errors.Join(driveErr, stopSystem(ctx, second)); err != nil {
+	stopSystem(ctx, env, second)
+	if err != nil {
 		return err
 	}
 	env.Value("parallel_speedup", created.PerSecond()/rate)

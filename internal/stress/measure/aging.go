@@ -2,7 +2,6 @@ package measure
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -30,12 +29,12 @@ func agingSlowdown(given func(stress.Params) bool) stress.Metric {
 }
 
 // reportAging compares the system, which has seen many cycles, with a fresh one.
-func reportAging(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) (err error) {
+func reportAging(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) error {
 	fresh, err := mabeam.Start(env.Options())
 	if err != nil {
 		return fmt.Errorf("start a fresh system: %w", err)
 	}
-	defer func() { err = errors.Join(err, stopSystem(ctx, fresh)) }()
+	defer stopSystem(ctx, env, fresh)
 	both := [2]*mabeam.System{fresh, env.System()}
 	if _, err := timeCycles(ctx, fresh, spec, 4*agingCycles); err != nil { // its pools fill
 		return err

@@ -27,14 +27,19 @@ func checkRules(ctx context.Context, env *stress.Env) {
 	}
 	bus, exact := env.System().Bus(), !env.SharesSystem()
 	for _, policy := range []mabeam.QueuePolicy{mabeam.DropOldest, mabeam.DropNewest, mabeam.Disconnect} {
-		check(fmt.Sprintf("a full queue of policy %v keeps what it should and counts the rest", policy), checkPolicy(ctx, env, policy, exact))
+		check(fmt.Sprintf("a full queue of policy %v keeps what it should and counts the rest", policy), checkPolicy(ctx, env, policy, bus.Subscribe, exact))
+		check(fmt.Sprintf("a full queue of policy %v does so for a pattern too", policy), checkPolicy(ctx, env, policy, bus.SubscribePattern, exact))
 	}
 	check("a publisher waits for a subscriber of policy block, in order, and what it gives up is counted", checkBlocking(ctx, env))
 	check("nothing comes after Unsubscribe", checkUnsubscribe(ctx, bus))
+	check("a handler that panics ends its own subscription, and no other", checkHandlerPanic(ctx, bus))
+	check("subscriptions that make no sense are refused", checkRefusedSubscriptions(bus))
 	if exact { // others publish, and allocate, at the same time
 		check("nothing is kept of a subscription that has ended", checkForgotten(bus))
 		check("the history has the newest events, in order, and no more than it keeps", checkHistory(ctx, env))
 	}
+	check("subscribers get events of more types than are kept in mind", checkManyTypes(ctx, env))
+	check("a bus that crashes loses what waits, counts it, and goes on", checkBusCrash(ctx, env))
 	env.Value("bus_rules_broken", float64(broken))
 }
 
@@ -96,16 +101,19 @@ func numbers(first, end int) (all []int) {
 	return all
 }
 
+// A joining is Subscribe or SubscribePattern of a bus.
+type joining func(topic string, handle func(context.Context, mabeam.Event), o mabeam.SubscribeOptions) (*mabeam.Subscription, error)
+
 // checkPolicy stalls a subscriber with a queue of a few events and publishes some
 // more than that has room for. If nobody else uses the bus, the telemetry has to count
 // what the subscription does.
-func checkPolicy(ctx context.Context, env *stress.Env, policy mabeam.QueuePolicy, exact bool) error {
+func checkPolicy(ctx context.Context, env *stress.Env, policy mabeam.QueuePolicy, join joining, exact bool) error {
 	const queue, over = 8, 5
 	const published = 1 + queue + over
 	bus, eventType := env.System().Bus(), "rule."+policy.String()
 	before := env.System().Telemetry()
 	reader := newStalledReader()
-	s, err := bus.Subscribe(eventType, reader.handle, mabeam.SubscribeOptions{Policy: &policy, Queue: queue})
+	s, err := join(eventType, reader.handle, mabeam.SubscribeOptions{Policy: &policy, Queue: queue})
 	if err != nil {
 		return err
 	}
@@ -129,7 +137,8 @@ func checkPolicy(ctx context.Context, env *stress.Env, policy mabeam.QueuePolicy
 	case mabeam.Disconnect:
 		want, dropped = []int{0}, queue+1 // what was queued never comes; later events are not due
 	}
-	early := s.Dropped()
+	early, waiting := s.Dropped(), s.Waiting()
+	_, isTold := bus.FirstDrop()
 	close(reader.release)
 	var got []int
 	var now mabeam.Telemetry
@@ -147,6 +156,10 @@ func checkPolicy(ctx context.Context, env *stress.Env, policy mabeam.QueuePolicy
 		return fmt.Errorf("the subscription ended as it should not: %w", cmp.Or(s.Err(), errNotEnded))
 	case policy != mabeam.Disconnect && early != over:
 		return fmt.Errorf("%d drops were counted at once, want %d", early, over)
+	case policy != mabeam.Disconnect && waiting != queue:
+		return fmt.Errorf("%d events were waiting, want %d", waiting, queue)
+	case !isTold:
+		return errors.New("the bus does not tell when it dropped the first event")
 	}
 	return nil
 }
@@ -270,7 +283,7 @@ func checkForgotten(bus *mabeam.Bus) error {
 	const eventType, subscriptions, most = "rule.forgotten", 1000, 100_000 + memoryNoise
 	ignore := func(context.Context, mabeam.Event) {}
 	var open []*mabeam.Subscription
-	subscribe := func(join func(string, func(context.Context, mabeam.Event), mabeam.SubscribeOptions) (*mabeam.Subscription, error), topic string) error {
+	subscribe := func(join joining, topic string) error {
 		s, err := join(topic, ignore, mabeam.SubscribeOptions{})
 		if err == nil {
 			open = append(open, s)

@@ -3,7 +3,6 @@ package measure
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,19 +48,6 @@ func checkComponents(ctx context.Context, system *mabeam.System, broken *violati
 	}
 	broken.expect(o.stop(ctx, id) == nil && b.terminates.Load() == 1, "agents: an agent did not stop")
 	return true
-}
-
-// checkComponentsWithoutLimits is checkComponents on a system of its own that has room
-// for an agent, and otherwise the scenario's options.
-func checkComponentsWithoutLimits(ctx context.Context, env *stress.Env, broken *violations) error {
-	options := env.Options()
-	options.MaxAgents, options.MemoryLimit = 0, 0
-	system, err := mabeam.Start(options)
-	if err != nil {
-		return fmt.Errorf("start a system without limits: %w", err)
-	}
-	broken.expect(checkComponents(ctx, system, broken), "limits: an agent was refused although there is no limit")
-	return stopSystem(ctx, system)
 }
 
 // checkRefusals uses the components that refuse, on systems of their own which have
@@ -118,7 +104,8 @@ func checkStartTimes(ctx context.Context, env *stress.Env, wrong *violations) er
 		wrong.add(1, "the system does not report once how long this component took to start: "+name)
 	}
 	wrong.expect(fitInto(parts, whole), "the groups of components, which start one after the other, took longer than the whole start by what the system reports")
-	return stopSystem(ctx, system)
+	stopSystem(ctx, env, system)
+	return nil
 }
 
 // components are the parts of a system, in the order in which they start.

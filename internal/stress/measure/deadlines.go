@@ -162,6 +162,6 @@ func (t *guardTest) keepsDeadline(ctx context.Context, w wait) error {
 			return nil
 		}
 	}
-	t.rules.add(1, fmt.Sprintf("%s returns more than %v after its time is over, in each of %d tries", w.name, toldWithin, deadlineTries))
+	t.late.add(1, fmt.Sprintf("%s returns more than %v after its time is over, in each of %d tries", w.name, toldWithin, deadlineTries))
 	return nil
 }

@@ -16,6 +16,7 @@ func checkEnds(ctx context.Context, o *observation, broken *violations) {
 	checkEventsAtStop(ctx, o, broken)
 	checkAbandonedCalls(ctx, o, broken)
 	checkBatch(ctx, o, broken)
+	checkPanickingStart(ctx, o, broken)
 }
 
 // A hearer is an agent that counts the events it gets, and is busy while it is told to.
@@ -89,6 +90,8 @@ func checkAbandonedCalls(ctx context.Context, o *observation, broken *violations
 		return left >= abandonedCalls/2
 	})
 	broken.expect(left < abandonedCalls/2, "calls that ran out of time left goroutines behind")
+	o.sync(ctx, o.ids[0]) // what nobody waits for any more is carried out all the same
+	o.observers[0].takeNotes()
 }
 
 // checkBatch starts agents in a batch of which every second one fails: each failure is
@@ -113,4 +116,20 @@ func checkBatch(ctx context.Context, o *observation, broken *violations) {
 	}
 	broken.expect(len(started) == len(specs)/2 && len(o.system.Registry().ByType("batch")) == len(started), "a batch of starts did not start the agents that can be")
 	broken.expect(o.system.StopAgents(ctx, started, 2) == nil && len(o.system.Registry().ByType("batch")) == 0, "a batch of stops did not stop all agents")
+}
+
+// A stillborn is an agent whose Init panics.
+type stillborn struct{ observer }
+
+func (*stillborn) Init(context.Context, *mabeam.Agent) error { panic("panics on purpose") }
+
+// checkPanickingStart starts an agent whose Init panics, of which nothing may be left.
+func checkPanickingStart(ctx context.Context, o *observation, broken *violations) {
+	before := o.system.Telemetry()
+	_, err := o.system.StartAgent(ctx, mabeam.Spec{ID: "stillborn", Type: "fresh", Behaviour: &stillborn{}, Capabilities: []string{"fresh"}})
+	var panicked *mabeam.PanicError
+	broken.expect(errors.As(err, &panicked), "to start an agent whose Init panics did not return a PanicError")
+	o.ended("stillborn", broken)
+	now := o.system.Telemetry()
+	broken.expect(now.AgentsStarted == before.AgentsStarted && now.Agents == before.Agents, "the telemetry counts an agent whose Init panicked")
 }

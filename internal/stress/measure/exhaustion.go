@@ -206,7 +206,7 @@ func (x *exhaustion) exhaust(ctx context.Context, name string) (o outcome, err e
 		return o, err
 	}
 	x.env.Watch(x.system)
-	defer stopWatched(ctx, x.env, x.system, &err)
+	defer stopWatched(ctx, x.env, x.system)
 	w := newWitness(x.env, x.system)
 	if err := x.start(ctx); err != nil {
 		return o, err

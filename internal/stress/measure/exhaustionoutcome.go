@@ -69,7 +69,7 @@ func (x *exhaustion) compare(ctx context.Context, o *outcome) (err error) {
 	if fresh.system, err = mabeam.Start(x.env.Options()); err != nil {
 		return fmt.Errorf("start a fresh system: %w", err)
 	}
-	defer func() { err = errors.Join(err, stopSystem(ctx, fresh.system)) }()
+	defer stopSystem(ctx, x.env, fresh.system)
 	if err := fresh.start(ctx); err != nil {
 		return err
 	}

@@ -33,41 +33,36 @@ type guarded struct {
 type guardTest struct {
 	env   *stress.Env
 	rules *violations
+	late  *violations // of the deadlines
 	wrap  func(guarded) guarded
 }
 
-// checkGuards reports how often a rule was broken. Wrap, if given, replaces the
+// checkGuards reports how often a rule was broken, and a call returned late. Wrap, if given, replaces the
 // guarded calls.
 func checkGuards(ctx context.Context, env *stress.Env, wrap func(guarded) guarded) error {
-	t := &guardTest{env: env, rules: newViolations(env, "guard_rules_broken"), wrap: wrap}
+	t := &guardTest{env: env, rules: newViolations(env, "guard_rules_broken"), late: newViolations(env, "deadlines_missed"), wrap: wrap}
 	for _, check := range []func(context.Context) error{t.rate, t.refusals, t.turns, t.circuit, t.mailbox, t.deadlines} {
 		if err := check(ctx); err != nil {
 			return fmt.Errorf("guards: %w", err)
 		}
 	}
 	t.rules.report()
+	t.late.report()
 	return nil
 }
 
-// with carries a check out on a system with these options besides the scenario's, of
-// which the guards are left out.
-func (t *guardTest) with(ctx context.Context, change func(*mabeam.Options), check func(*mabeam.System, guarded) error) (err error) {
-	options := t.env.Options()
-	options.MaxAgents, options.MemoryLimit, options.Rates, options.Breaker = 0, 0, nil, nil
-	change(&options)
-	s, err := mabeam.Start(options)
-	if err != nil {
-		return fmt.Errorf("start the system: %w", err)
-	}
-	defer func() { err = errors.Join(err, stopSystem(ctx, s)) }()
-	g := guarded{
-		allow: s.Limiter().Allow, start: s.StartAgent, execute: s.Execute, tell: s.Tell,
-		signal: func(signal mabeam.Signal) error { return s.Signal(signal) }, publish: s.Bus().Publish, do: s.Breaker().Do,
-	}
-	if t.wrap != nil {
-		g = t.wrap(g)
-	}
-	return check(s, g)
+// with carries a check out on a system with these options.
+func (t *guardTest) with(ctx context.Context, change func(*mabeam.Options), check func(*mabeam.System, guarded) error) error {
+	return onOwnSystem(ctx, t.env, change, func(s *mabeam.System) error {
+		g := guarded{
+			allow: s.Limiter().Allow, start: s.StartAgent, execute: s.Execute, tell: s.Tell,
+			signal: func(signal mabeam.Signal) error { return s.Signal(signal) }, publish: s.Bus().Publish, do: s.Breaker().Do,
+		}
+		if t.wrap != nil {
+			g = t.wrap(g)
+		}
+		return check(s, g)
+	})
 }
 
 // guardOperation is an operation of the measurement's own.
@@ -153,17 +148,28 @@ func (t *guardTest) refusals(ctx context.Context) error {
 	})
 }
 
-// turns checks that publishing over the rate waits for a token.
+// turns checks that publishing over the rate waits for a token, as does who asks for
+// one, unless it would come too late.
 func (t *guardTest) turns(ctx context.Context) error {
 	const perSecond, burst, attempts = 500, 5, 15
-	rates := map[mabeam.Operation]mabeam.Rate{mabeam.OperationPublish: {PerSecond: perSecond, Burst: burst}}
-	return t.with(ctx, func(o *mabeam.Options) { o.Rates = rates }, func(_ *mabeam.System, g guarded) error {
-		began := time.Now()
-		for range attempts {
-			err := g.publish(ctx, mabeam.Event{Type: "guard"})
-			t.rules.expect(err == nil, "an event over its rate is refused instead of waiting")
+	rate := mabeam.Rate{PerSecond: perSecond, Burst: burst}
+	const rare = guardOperation + "_rare"
+	rates := map[mabeam.Operation]mabeam.Rate{mabeam.OperationPublish: rate, guardOperation: rate, rare: {PerSecond: 0.001, Burst: 1}}
+	return t.with(ctx, func(o *mabeam.Options) { o.Rates = rates }, func(s *mabeam.System, g guarded) error {
+		for name, attempt := range map[string]func() error{
+			"events":     func() error { return g.publish(ctx, mabeam.Event{Type: "guard"}) },
+			"operations": func() error { return s.Limiter().Wait(ctx, guardOperation) },
+		} {
+			began := time.Now()
+			for range attempts {
+				t.rules.expect(attempt() == nil, name+" over their rate are refused instead of waiting")
+			}
+			t.rules.expect(time.Since(began) >= (attempts-burst-1)*time.Second/perSecond, name+" over their rate do not wait for their turn")
 		}
-		t.rules.expect(time.Since(began) >= (attempts-burst-1)*time.Second/perSecond, "events over their rate do not wait for their turn")
+		limited, cancel := context.WithTimeout(ctx, settleWithin)
+		defer cancel()
+		first, second := s.Limiter().Wait(limited, rare), s.Limiter().Wait(limited, rare)
+		t.rules.expect(first == nil && errors.Is(second, mabeam.ErrRateLimited), "an operation whose turn comes after its deadline is not refused with ErrRateLimited")
 		return ctx.Err()
 	})
 }

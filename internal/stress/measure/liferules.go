@@ -11,7 +11,7 @@ import (
 )
 
 func lifeMetrics() []stress.Metric {
-	broken := never("agent_rules_broken", "Rules of an agent's life and mailbox that did not hold in life_probes rounds: what waits while it is suspended, the capacity of its mailbox, who runs Init and Terminate how often, what a stop, a kill and a panic leave, the state's version, the kinds of errors, events that wait at a stop, goroutines of calls that ran out of time, and batches of which some do not start. The errors name each.")
+	broken := never("agent_rules_broken", "Rules of an agent's life and mailbox that did not hold in life_probes rounds: what waits while it is suspended, the capacity of its mailbox, who runs Init and Terminate how often, what a stop, a kill and a panic leave, the state's version, the kinds of errors, events that wait at a stop, goroutines of calls that ran out of time, batches of which some do not start, agents that ask each other in a ring, callers of an agent that panics, the events that tell of actions, subscriptions of agents, and what an inspector shows. The errors name each.")
 	broken.Given = func(p stress.Params) bool { return p.Int("life_probes") > 0 }
 	return []stress.Metric{broken}
 }
@@ -26,7 +26,7 @@ func checkLives(ctx context.Context, env *stress.Env) error {
 		return nil
 	}
 	broken := newViolations(env, "agent_rules_broken")
-	err := observed(ctx, 1, func(ctx context.Context, o *observation) error {
+	err := observed(ctx, env, 1, func(ctx context.Context, o *observation) error {
 		for range rounds {
 			before := o.system.Telemetry()
 			for _, rule := range []func(context.Context, *observation, *violations){
@@ -43,6 +43,7 @@ func checkLives(ctx context.Context, env *stress.Env) error {
 				now.AgentsRestarted-before.AgentsRestarted == 1 && now.Agents == before.Agents, "the telemetry does not count the agents that were started, stopped, crashed and restarted")
 		}
 		checkEnds(ctx, o, broken)
+		checkCalls(ctx, o, broken)
 		return nil
 	})
 	broken.report()

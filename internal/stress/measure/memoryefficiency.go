@@ -227,7 +227,7 @@ func (c *crowd) growAnew(ctx context.Context, counts []int) (g growth, err error
 		return g, fmt.Errorf("start another system: %w", err)
 	}
 	c.env.Watch(system)
-	defer stopWatched(ctx, c.env, system, &err)
+	defer stopWatched(ctx, c.env, system)
 	another := &crowd{env: c.env, system: system, spec: c.spec, ids: make([]string, 0, counts[len(counts)-1])}
 	return another.grow(ctx, readFootprint(), counts)
 }

@@ -179,7 +179,7 @@ func measureMemoryPressure(ctx context.Context, env *stress.Env, behave func() m
 		return fmt.Errorf("start the system: %w", err)
 	}
 	env.Watch(system)
-	defer stopWatched(ctx, env, system, &err)
+	defer stopWatched(ctx, env, system)
 	t := &pressureTest{env: env, system: system, behave: behave, work: int(p.Size("allocation"))}
 	w := newWitness(env, system)
 	if t.ids, err = startEach(ctx, system, p.Int("agents"), t.spec); err != nil {

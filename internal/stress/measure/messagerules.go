@@ -32,7 +32,7 @@ func checkTells(ctx context.Context, env *stress.Env) error {
 		return nil
 	}
 	lost, disorder, overlaps := newViolations(env, "tells_lost"), newViolations(env, "tells_out_of_order"), newViolations(env, "overlaps")
-	err := observed(ctx, 1, func(ctx context.Context, o *observation) error {
+	err := observed(ctx, env, 1, func(ctx context.Context, o *observation) error {
 		var senders sync.WaitGroup
 		for sender := range tellSenders {
 			senders.Go(func() {
@@ -89,7 +89,7 @@ func checkReplies(ctx context.Context, env *stress.Env) error {
 		return nil
 	}
 	wrong := newViolations(env, "replies_wrong")
-	err := observed(ctx, 3, func(ctx context.Context, o *observation) error {
+	err := observed(ctx, env, 3, func(ctx context.Context, o *observation) error {
 		var callers sync.WaitGroup
 		for caller := range replyCallers {
 			callers.Go(func() {
@@ -104,6 +104,8 @@ func checkReplies(ctx context.Context, env *stress.Env) error {
 		}
 		checkRefusedMessages(ctx, o, wrong)
 		checkLateReplies(ctx, o, wrong)
+		checkExpired(ctx, o, wrong)
+		checkMessageOf(ctx, o, wrong)
 		return nil
 	})
 	wrong.report()
@@ -182,4 +184,60 @@ func checkLateReplies(ctx context.Context, o *observation, wrong *violations) {
 	}
 	settle(ctx, func() bool { return o.system.Telemetry().RepliesLate-before < lateReplies })
 	wrong.expect(o.system.Telemetry().RepliesLate-before == lateReplies, "the telemetry does not count each reply that came too late, once")
+}
+
+// checkExpired sends messages to an agent that does not answer in time: each is answered
+// once, with ErrTimeout, and its own answer goes to nobody.
+func checkExpired(ctx context.Context, o *observation, wrong *violations) {
+	inbox, before := o.observers[2], o.system.Telemetry().RepliesLate
+	release, ok := o.block(ctx, o.ids[0])
+	defer release()
+	if !wrong.expect(ok, "an agent did not begin an action that it was told") {
+		return
+	}
+	inbox.takeSignals()
+	for i := range lateReplies {
+		err := o.system.Send(mabeam.Message{Type: "note", Target: o.ids[0], ReplyTo: o.ids[2], Data: i, Timeout: time.Millisecond})
+		wrong.expect(err == nil, "a message was refused though there was room for it")
+	}
+	var got []mabeam.Signal
+	expired := func() int {
+		got = append(got, inbox.takeSignals()...)
+		return len(got)
+	}
+	settle(ctx, func() bool { return expired() < lateReplies })
+	release()
+	o.sync(ctx, o.ids[0])
+	pause(ctx)
+	wrong.expect(expired() == lateReplies, "messages of Send that ran out of time did not get one reply each")
+	for _, s := range got {
+		wrong.expect(errors.Is(replyError(s), mabeam.ErrTimeout), "the reply to a message of Send that ran out of time is not ErrTimeout")
+	}
+	settle(ctx, func() bool { return o.system.Telemetry().RepliesLate-before < lateReplies })
+	wrong.expect(o.system.Telemetry().RepliesLate-before == lateReplies, "the telemetry does not count each reply to a message of Send that came too late, once")
+}
+
+// A reader is an agent that answers with the message that its action came in.
+type reader struct{ mabeam.Defaults }
+
+func (reader) HandleAction(ctx context.Context, _ *mabeam.Agent, _ string, _ any) (any, error) {
+	m, ok := mabeam.MessageOf(ctx)
+	if !ok {
+		return nil, nil
+	}
+	return m, nil
+}
+
+// checkMessageOf looks at what the agent that carries out a message is told of it.
+func checkMessageOf(ctx context.Context, o *observation, wrong *violations) {
+	id, err := o.system.StartAgent(ctx, mabeam.Spec{Type: "reader", Behaviour: reader{}})
+	wrong.expect(err == nil, "an agent did not start")
+	sent := mabeam.Message{Type: "read", Source: o.ids[1], Target: id, Data: 7, CorrelationID: "of the message", Metadata: map[string]any{"key": "value"}, Timeout: settleWithin}
+	reply, err := o.system.Request(ctx, sent)
+	got, ok := reply.Data.(mabeam.Message)
+	wrong.expect(err == nil && ok && got.ID != "" && got.Type == sent.Type && got.Source == sent.Source && got.Target == id && got.ReplyTo == sent.Source && got.Data == sent.Data &&
+		got.CorrelationID == sent.CorrelationID && got.Metadata["key"] == "value" && !got.Timestamp.IsZero(), "an agent is not told the message that it carries out as it was sent")
+	answer, err := o.ask(ctx, id, "read", nil)
+	wrong.expect(err == nil && answer == nil, "an agent is told of a message although its action did not come in one")
+	wrong.expect(o.stop(ctx, id) == nil, "an agent did not stop")
 }

@@ -50,7 +50,7 @@ func TestWhatTimeDecides(t *testing.T) {
 		"agent-action tells_lost": false, "agent-action replies_wrong": false, "agent-action agent_rules_broken": false,
 		"agent-action wrong_results": false, "agent-action overlaps": false, "agent-action signals_out_of_order": false, "agent-action tells_out_of_order": false,
 		"sandbox-lifecycle restart_time_ms": true, "sandbox-lifecycle supervision_rules_broken": false, "sandbox-lifecycle isolation_violations": false,
-		"process-limit guard_rules_broken": true, "process-limit recovery_successful": true, "process-limit leaked_registrations": false,
+		"process-limit guard_rules_broken": false, "process-limit deadlines_missed": true, "process-limit recovery_successful": true, "process-limit leaked_registrations": false,
 		"event-propagation all_sizes_tested": true, "event-propagation lost": false, "event-propagation duplicates": false,
 		"event-throughput ordering_violations": false, "event-stress dropped": false,
 		"registry-scalability all_sizes_tested": true, "registry-scalability inconsistencies": false,

@@ -126,7 +126,7 @@ type observation struct {
 }
 
 // observe starts a system with n observers.
-func observe(ctx context.Context, n int) (*observation, error) {
+func observe(ctx context.Context, env *stress.Env, n int) (*observation, error) {
 	system, err := mabeam.Start(mabeam.Options{Mailbox: observerMailbox})
 	if err != nil {
 		return nil, err
@@ -134,7 +134,8 @@ func observe(ctx context.Context, n int) (*observation, error) {
 	o := &observation{system: system}
 	for range n {
 		if _, _, err := o.add(ctx); err != nil {
-			return nil, errors.Join(err, stopSystem(ctx, system))
+			stopSystem(ctx, env, system)
+			return nil, err
 		}
 	}
 	return o, nil
@@ -213,12 +214,12 @@ func (o *observation) overlaps() (n int64) {
 }
 
 // observed carries out a check with n observers on a system of their own.
-func observed(ctx context.Context, n int, check func(ctx context.Context, o *observation) error) (err error) {
-	o, err := observe(ctx, n)
+func observed(ctx context.Context, env *stress.Env, n int, check func(ctx context.Context, o *observation) error) error {
+	o, err := observe(ctx, env, n)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, stopSystem(ctx, o.system)) }()
+	defer stopSystem(ctx, env, o.system)
 	limited, cancel := context.WithTimeout(ctx, observersWithin)
 	defer cancel()
 	if err := check(limited, o); err != nil {

@@ -212,7 +212,7 @@ func TestWrongLivesFail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cat := with("sandbox-lifecycle", func(ctx context.Context, env *stress.Env) error {
 			broken := newViolations(env, "supervision_rules_broken")
-			err := observed(ctx, 1, func(ctx context.Context, o *observation) error {
+			err := observed(ctx, env, 1, func(ctx context.Context, o *observation) error {
 				f, err := startFamily(ctx, o, broken, "f", mabeam.SupervisorSpec{})
 				if err != nil {
 					return err

@@ -2,7 +2,6 @@ package measure
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"sync"
@@ -100,7 +99,8 @@ func startSandbox(ctx context.Context, env *stress.Env, number int, spec func() 
 		return nil, fmt.Errorf("start a sandbox: %w", err)
 	}
 	if err = s.populate(ctx, spec); err != nil {
-		return nil, errors.Join(err, stopSystem(ctx, s.system))
+		stopSystem(ctx, env, s.system)
+		return nil, err
 	}
 	return s, nil
 }
@@ -244,7 +244,8 @@ func measureSandboxes(ctx context.Context, env *stress.Env, spec func() mabeam.S
 	if err == nil {
 		lives.check(resident)
 	}
-	if err := errors.Join(err, stopSystem(ctx, resident.system)); err != nil {
+	stopSystem(ctx, env, resident.system)
+	if err != nil {
 		return err
 	}
 	var leaked int64
@@ -308,7 +309,7 @@ func (l *sandboxLives) drive(ctx context.Context, sandboxes int) (total stress.D
 			}
 			l.check(s)
 			began := time.Now()
-			err = stopSystem(ctx, s.system)
+			stopSystem(ctx, l.env, s.system)
 			destroyed[op.Worker].Record(time.Since(began))
 			return err
 		})
@@ -335,7 +336,8 @@ func (l *sandboxLives) start(ctx context.Context, number int, created *stress.Sh
 		err = s.try(ctx)
 	}
 	if err != nil {
-		return nil, errors.Join(err, stopSystem(ctx, s.system))
+		stopSystem(ctx, l.env, s.system)
+		return nil, err
 	}
 	l.count(ctx, s, telemetry)
 	if l.meddle != nil {

@@ -2,7 +2,6 @@ package measure
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	mabeam "mabeam-top/internal/runtime"
@@ -41,7 +40,7 @@ func growStages(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) (
 	some := make([]*sandbox, 0, memorySandboxes)
 	defer func() {
 		for _, s := range some {
-			err = errors.Join(err, stopSystem(ctx, s.system))
+			stopSystem(ctx, env, s.system)
 		}
 	}()
 	at := liveBytes()

@@ -31,7 +31,7 @@ func checkSignals(ctx context.Context, env *stress.Env) error {
 		return nil
 	}
 	lost, disorder := newViolations(env, "signals_lost"), newViolations(env, "signals_out_of_order")
-	err := observed(ctx, 3, func(ctx context.Context, o *observation) error {
+	err := observed(ctx, env, 3, func(ctx context.Context, o *observation) error {
 		before := o.system.Telemetry()
 		var accepted int64
 		for sent := 0; sent < probes && ctx.Err() == nil; {

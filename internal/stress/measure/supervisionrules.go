@@ -112,11 +112,11 @@ func (f *family) alive() (n int) {
 // checkSupervision holds the documented rules of supervision against supervisors.
 func checkSupervision(ctx context.Context, env *stress.Env) error {
 	broken := newViolations(env, "supervision_rules_broken")
-	err := observed(ctx, 1, func(ctx context.Context, o *observation) error {
+	err := observed(ctx, env, 1, func(ctx context.Context, o *observation) error {
 		before := o.system.Telemetry()
 		var restarts, ends int64
 		for _, rule := range []func(context.Context, *observation, *violations) (*family, error){
-			checkOneForOne, checkOneForAll, checkRestForOne, checkTransient, checkTemporary, checkUnwanted, checkIntensity,
+			checkOneForOne, checkOneForAll, checkRestForOne, checkTransient, checkTemporary, checkUnwanted, checkDismissed, checkCrashedSupervisor, checkIntensity,
 		} {
 			f, err := rule(ctx, o, broken)
 			if ctx.Err() != nil {
@@ -136,6 +136,8 @@ func checkSupervision(ctx context.Context, env *stress.Env) error {
 		now := o.system.Telemetry()
 		broken.expect(now.AgentsRestarted-before.AgentsRestarted == restarts && now.AgentsStarted-before.AgentsStarted == ends &&
 			now.AgentsStopped+now.AgentsCrashed-before.AgentsStopped-before.AgentsCrashed == ends, "the telemetry does not count the children's starts, ends and restarts")
+		checkStuckChild(ctx, o, broken)
+		checkFailingLives(ctx, o, broken)
 		return nil
 	})
 	broken.report()

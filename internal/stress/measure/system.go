@@ -37,7 +37,7 @@ func systemStartup() *stress.Measurement {
 			{Name: "component_initialization_ms", Unit: "ms", Better: report.Lower, Keyed: true, Doc: "Time spent in the components themselves; with .PART that of one."},
 			{Name: "ready_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time from the start until all agents and subscribers are there, the last agent has answered, and every subscriber has had an event."},
 			{Name: "memory_overhead_mb", Unit: "MB", Better: report.Lower, Doc: "Growth of live heap and stacks from before the start to readiness, each after two collections, in 1e6 bytes."},
-			never("components_not_working", "Components that did not do their work once the system was ready: each is used once; limits, rates and circuits on a system of their own. The errors name each."),
+			never("components_not_working", "Components that did not do their work once the system was ready: each is used once; limits, rates, circuits, a registry that crashes, and a system that has stopped, on systems of their own. The errors name each."),
 			never("component_times_wrong", "Times of components, by what the system says, that its start by the clock has no room for, or that leave out a delay of 2 ms put into the start of each, or that are missing; on a system of its own."),
 			telemetryMismatches(),
 			{Name: "startup_failure_recovered", Unit: "bool", Better: report.Higher, Must: "== true", Given: failsComponent, Doc: "Whether a start that failed named its component, left no goroutine behind, and could be repeated; reported with fail_component."},
@@ -74,7 +74,7 @@ func measureStartup(ctx context.Context, env *stress.Env, onStart func(component
 	whole := time.Since(start)
 	startup.Record(whole)
 	env.Watch(system)
-	defer stopWatched(ctx, env, system, &err)
+	defer stopWatched(ctx, env, system)
 	if err := becomeReady(ctx, env, system); err != nil {
 		env.Operations(0, 1, 0)
 		return err
@@ -93,11 +93,21 @@ func measureStartup(ctx context.Context, env *stress.Env, onStart func(component
 	telemetry.report()
 	broken, wrong := newViolations(env, "components_not_working"), newViolations(env, "component_times_wrong")
 	if !checkComponents(ctx, system, broken) { // the scenario allows for no more agents than there are
-		if err := checkComponentsWithoutLimits(ctx, env, broken); err != nil {
+		err := onOwnSystem(ctx, env, nil, func(s *mabeam.System) error {
+			broken.expect(checkComponents(ctx, s, broken), "limits: an agent was refused although there is no limit")
+			return nil
+		})
+		if err != nil {
 			return err
 		}
 	}
 	if err := checkRefusals(ctx, env, broken); err != nil {
+		return err
+	}
+	if err := checkRegistryCrash(ctx, env, broken); err != nil {
+		return err
+	}
+	if err := checkSystemEnd(ctx, env, broken); err != nil {
 		return err
 	}
 	broken.report()
@@ -172,14 +182,12 @@ func measureRecovery(ctx context.Context, env *stress.Env, component string) err
 	unexpected, failure := mabeam.Start(options)
 	failed := time.Now()
 	if failure == nil {
-		if err := stopSystem(ctx, unexpected); err != nil {
-			return err
-		}
+		stopSystem(ctx, env, unexpected)
 	}
 	again, err := mabeam.Start(env.Options())
 	took := time.Since(failed)
 	if err == nil {
-		err = stopSystem(ctx, again)
+		stopSystem(ctx, env, again)
 	}
 	var left int
 	settle(ctx, func() bool {

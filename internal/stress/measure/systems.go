@@ -2,7 +2,6 @@ package measure
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -13,24 +12,48 @@ import (
 // stopSystemWithin is how long a measurement's own system may take to stop.
 const stopSystemWithin = 10 * time.Second
 
-// stopSystem stops a system that a measurement has started, soon if ctx has
-// ended.
-func stopSystem(ctx context.Context, s *mabeam.System) error {
+// stopSystem stops a system that a measurement has started, soon if ctx has ended. One
+// that does not stop is a finding.
+func stopSystem(ctx context.Context, env *stress.Env, s *mabeam.System) {
 	within := stopSystemWithin
 	if ctx.Err() != nil {
 		within = 300 * time.Millisecond
 	}
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
 	defer cancel()
-	if err := s.Stop(stopping); err != nil {
-		return fmt.Errorf("stop the system: %w", err)
+	if err := s.Stop(stopping); err != nil && ctx.Err() == nil {
+		env.Finding("a system did not stop: "+err.Error(), 1)
 	}
-	return nil
 }
 
 // stopWatched ends a system of a measurement's own that the probes were reading:
-// they read that of the repetition again. What stays is added to err.
-func stopWatched(ctx context.Context, env *stress.Env, s *mabeam.System, err *error) {
+// they read that of the repetition again.
+func stopWatched(ctx context.Context, env *stress.Env, s *mabeam.System) {
 	env.Watch(env.System())
-	*err = errors.Join(*err, stopSystem(ctx, s))
+	stopSystem(ctx, env, s)
+}
+
+// startOwn starts a system of a check's own, with the scenario's options but for limits,
+// rates and circuits, which change may set.
+func startOwn(env *stress.Env, change func(*mabeam.Options)) (*mabeam.System, error) {
+	options := env.Options()
+	options.MaxAgents, options.MemoryLimit, options.Rates, options.Breaker = 0, 0, nil, nil
+	if change != nil {
+		change(&options)
+	}
+	s, err := mabeam.Start(options)
+	if err != nil {
+		return nil, fmt.Errorf("start a system of the check's own: %w", err)
+	}
+	return s, nil
+}
+
+// onOwnSystem carries a check out on a system that startOwn starts.
+func onOwnSystem(ctx context.Context, env *stress.Env, change func(*mabeam.Options), check func(*mabeam.System) error) error {
+	s, err := startOwn(env, change)
+	if err != nil {
+		return err
+	}
+	defer stopSystem(ctx, env, s)
+	return check(s)
 }

@@ -1,0 +1,170 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync/atomic"
+
+	mabeam "mabeam-top/internal/runtime"
+)
+
+// checkCalls holds what is told of actions: to agents that ask each other in a ring, to
+// callers of an agent that dies, to who listens to events, and to who inspects.
+func checkCalls(ctx context.Context, o *observation, broken *violations) {
+	checkRing(ctx, o, broken)
+	checkCrashWithCallers(ctx, o, broken)
+	checkActionEvents(ctx, o, broken)
+	checkAgentSubscriptions(ctx, o, broken)
+	checkInspection(ctx, o, broken)
+}
+
+// An asker is an agent that passes a question on to the first of the agents that it is
+// given, with the others of them; the last one answers with its own id.
+type asker struct{ mabeam.Defaults }
+
+func (asker) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
+	next := params.([]string)
+	if len(next) == 0 {
+		return self.ID(), nil
+	}
+	return self.Execute(ctx, next[0], action, next[1:])
+}
+
+// checkRing has agents ask each other in a row, which ends, and in a ring, which cannot.
+func checkRing(ctx context.Context, o *observation, broken *violations) {
+	ids := make([]string, 3)
+	for i := range ids {
+		var err error
+		ids[i], err = o.system.StartAgent(ctx, mabeam.Spec{Type: "asker", Behaviour: asker{}})
+		broken.expect(err == nil, "an agent did not start")
+	}
+	for range 2 { // the second time after a ring was found
+		answer, err := o.ask(ctx, ids[0], "pass", ids[1:])
+		broken.expect(err == nil && answer == ids[2], "the last of three agents that ask each other did not answer the first one's caller")
+		_, err = o.ask(ctx, ids[0], "pass", []string{ids[1], ids[2], ids[0]})
+		var ring *mabeam.DeadlockError
+		broken.expect(errors.As(err, &ring) && len(ring.Ring) == len(ids) && !slices.ContainsFunc(ids, func(id string) bool { return !slices.Contains(ring.Ring, id) }),
+			"agents that wait for each other in a ring were not told with a DeadlockError that names them all")
+	}
+	for _, id := range ids {
+		broken.expect(o.stop(ctx, id) == nil, "an agent did not stop")
+	}
+}
+
+// checkCrashWithCallers has an agent panic while actions, and a caller, wait for it.
+func checkCrashWithCallers(ctx context.Context, o *observation, broken *violations) {
+	id, b := o.fresh(ctx, broken)
+	before := o.system.Telemetry()
+	release, ok := o.block(ctx, id)
+	defer release()
+	broken.expect(ok && o.system.Tell(ctx, id, "panic", nil) == nil, "an agent did not accept an action although it had room")
+	o.fill(ctx, id, lifeWaiting, broken)
+	waiting := make(chan error, 1)
+	go func() { _, err := o.ask(ctx, id, "note", 0); waiting <- err }()
+	settle(ctx, func() bool { info, err := o.system.Agent(id); return err == nil && info.Mailbox < lifeWaiting+3 })
+	release()
+	broken.expect(errors.Is(<-waiting, mabeam.ErrCrashed), "an action that waited for an agent that panicked was not refused with ErrCrashed")
+	o.ended(id, broken)
+	broken.expect(len(b.takeNotes()) == 0 && b.terminates.Load() == 0, "an agent that has panicked did something, or its Terminate ran")
+	const failed = 1 + lifeWaiting + 1 // the panic, what was told, what was asked
+	miscounts := func() bool {
+		now := o.system.Telemetry()
+		return now.ActionsFailed-before.ActionsFailed != failed || now.ActionsDone-before.ActionsDone != 1 || now.MailboxDepth != before.MailboxDepth
+	}
+	settle(ctx, miscounts)
+	broken.expect(!miscounts(), "the telemetry does not count the actions that an agent which panicked has done, failed and left")
+}
+
+// checkActionEvents compares the events that tell of actions with the actions.
+func checkActionEvents(ctx context.Context, o *observation, broken *violations) {
+	const done, failed = 7, 3
+	var heard [2]atomic.Int64
+	for i, eventType := range []string{mabeam.EventActionExecuted, mabeam.EventActionFailed} {
+		s, err := o.system.Bus().Subscribe(eventType, func(_ context.Context, e mabeam.Event) {
+			data, ok := e.Data.(mabeam.ActionData)
+			if ok && e.Source == o.ids[0] && data.AgentID == o.ids[0] && data.Action == []string{"note", "fail"}[i] && (data.Error == "") == (i == 0) {
+				heard[i].Add(1)
+			}
+		}, mabeam.SubscribeOptions{})
+		if !broken.expect(err == nil, "nobody could subscribe to the events that tell of actions") {
+			return
+		}
+		defer s.Unsubscribe()
+	}
+	for i := range done + failed {
+		action := "note"
+		if i >= done {
+			action = "fail"
+		}
+		_, _ = o.ask(ctx, o.ids[0], action, i)
+	}
+	o.observers[0].takeNotes()
+	settle(ctx, func() bool { return heard[0].Load() < done || heard[1].Load() < failed })
+	broken.expect(heard[0].Load() == done && heard[1].Load() == failed, "the events that tell of actions done and failed are not one for each action")
+}
+
+// A doubleListener is an agent that subscribes to a type and to a pattern.
+type doubleListener struct {
+	observer
+	byType *mabeam.Subscription
+	heard  atomic.Int64
+}
+
+func (l *doubleListener) Init(_ context.Context, self *mabeam.Agent) (err error) {
+	if l.byType, err = self.Subscribe("calls.event"); err != nil {
+		return err
+	}
+	_, err = self.SubscribePattern("calls.*")
+	return err
+}
+
+func (l *doubleListener) HandleEvent(context.Context, *mabeam.Agent, mabeam.Event) { l.heard.Add(1) }
+
+// checkAgentSubscriptions ends the subscriptions of an agent one after the other.
+func checkAgentSubscriptions(ctx context.Context, o *observation, broken *violations) {
+	l, before := &doubleListener{}, o.system.Telemetry().Subscriptions
+	id, err := o.system.StartAgent(ctx, mabeam.Spec{Type: "listener", Behaviour: l})
+	if !broken.expect(err == nil, "an agent that subscribes did not start") {
+		return
+	}
+	hears := func(n int64) bool {
+		l.heard.Store(0)
+		broken.expect(o.system.Bus().Publish(ctx, mabeam.Event{Type: "calls.event"}) == nil, "an event was not published")
+		settle(ctx, func() bool { return l.heard.Load() < n })
+		pause(ctx)
+		return l.heard.Load() == n
+	}
+	info, err := o.system.Agent(id)
+	broken.expect(err == nil && slices.Equal(slices.Sorted(slices.Values(info.Subscriptions)), []string{"calls.*", "calls.event"}), "an agent does not show what it has subscribed to")
+	broken.expect(hears(2), "an agent did not handle an event once for each of its subscriptions that match it")
+	l.byType.Unsubscribe()
+	broken.expect(hears(1), "an agent that has ended one of two subscriptions did not handle an event just for the other one")
+	broken.expect(o.stop(ctx, id) == nil && hears(0), "an agent that has stopped handled an event")
+	broken.expect(o.system.Telemetry().Subscriptions == before, "the telemetry counts subscriptions that have ended")
+}
+
+// checkInspection looks at a busy agent as who watches the system does.
+func checkInspection(ctx context.Context, o *observation, broken *violations) {
+	inspector := o.system.Inspect()
+	defer inspector.Close()
+	id, _ := o.fresh(ctx, broken)
+	_, _ = o.ask(ctx, id, "note", 0)
+	release, ok := o.block(ctx, id)
+	defer release()
+	broken.expect(ok, "an agent did not begin an action that it was told")
+	o.fill(ctx, id, lifeWaiting, broken)
+	views, total := inspector.Agents(1, mabeam.ByMailbox)
+	if broken.expect(len(views) == 1 && total == 1+len(o.ids), "an inspector does not show as many agents as it is asked for, or not how many there are") {
+		v := views[0]
+		broken.expect(v.ID == id && v.Type == "fresh" && v.Lifecycle == mabeam.Busy && v.Mailbox == lifeWaiting+1 && v.MailboxCapacity == observerMailbox && v.MemoryBytes > 0,
+			"an inspector does not show the busiest agent as it is")
+	}
+	release()
+	o.sync(ctx, id)
+	r, found := inspector.Agent(id)
+	broken.expect(found && r.ActionsDone == lifeWaiting+2 && slices.Equal(r.Capabilities, []string{"fresh"}), "an inspector does not show what an agent has done")
+	broken.expect(o.stop(ctx, id) == nil, "an agent did not stop")
+	_, found = inspector.Agent(id)
+	broken.expect(!found, "an inspector shows an agent that has stopped")
+}

@@ -1,0 +1,109 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+)
+
+// checkDismissed stops a child by way of its supervisor, which does not restart it.
+func checkDismissed(ctx context.Context, o *observation, broken *violations) (*family, error) {
+	f, err := startFamily(ctx, o, broken, "dismissed", mabeam.SupervisorSpec{Strategy: mabeam.OneForAll})
+	if err != nil {
+		return nil, err
+	}
+	limited, cancel := context.WithTimeout(ctx, settleWithin)
+	defer cancel()
+	_, err = f.v.StartChild(limited, mabeam.Child{ID: f.ids[0], New: func() mabeam.Spec { return mabeam.Spec{Type: "member", Behaviour: &observer{}} }})
+	broken.expect(errors.Is(err, mabeam.ErrAlreadyRegistered), "a second child with the same id was not refused with ErrAlreadyRegistered")
+	broken.expect(f.v.StopChild(limited, f.ids[1]) == nil, "a supervisor did not stop a child")
+	_, err = o.system.Ref(f.ids[1])
+	broken.expect(err != nil, "a child is still there after its supervisor has stopped it")
+	broken.expect(f.v.StopChild(limited, f.ids[1]) == nil, "to stop a child that is not there returned an error")
+	o.system.KillAgent(f.ids[0])
+	f.expectLives(ctx, "a child that its supervisor has stopped was restarted, or another one was not", 2, 1, 2)
+	broken.expect(len(f.v.Children()) == familySize-1, "a supervisor has not forgotten a child that it has stopped")
+	return f, nil
+}
+
+// checkCrashedSupervisor has the supervisors crash: the children begin new lives, and are
+// supervised as before.
+func checkCrashedSupervisor(ctx context.Context, o *observation, broken *violations) (*family, error) {
+	f, err := startFamily(ctx, o, broken, "crashed", mabeam.SupervisorSpec{MaxRestarts: 1}, mabeam.Permanent, mabeam.Temporary)
+	if err != nil {
+		return nil, err
+	}
+	before := o.system.Telemetry().ComponentsRestarted
+	broken.expect(o.system.CrashComponent("agents") == nil, "the supervisors could not be made to crash")
+	f.expectLives(ctx, "of the children of a supervisor that crashed not all but the temporary one began new lives", 2, 1, 2)
+	broken.expect(o.system.Telemetry().ComponentsRestarted-before == 1, "the telemetry does not count a supervisor that crashed and began anew, once")
+	o.system.KillAgent(f.ids[2])
+	f.expectLives(ctx, "a supervisor that had crashed did not restart the child that was killed", 2, 1, 3)
+	return f, nil
+}
+
+// checkStuckChild stops a child that does not heed it, after as long as it may take.
+func checkStuckChild(ctx context.Context, o *observation, broken *violations) {
+	const within = 5 * time.Millisecond
+	var live atomic.Pointer[observer]
+	v, err := o.system.StartSupervisor(ctx, mabeam.SupervisorSpec{ID: "patient", Children: []mabeam.Child{{ID: "stuck", StopWithin: within, New: func() mabeam.Spec {
+		live.Store(&observer{})
+		return mabeam.Spec{Type: "stuck", Behaviour: live.Load()}
+	}}}})
+	if !broken.expect(err == nil, "a supervisor did not start") {
+		return
+	}
+	release, ok := o.block(ctx, "stuck")
+	defer release()
+	broken.expect(ok, "an agent did not begin an action that it was told")
+	limited, cancel := context.WithTimeout(ctx, settleWithin)
+	defer cancel()
+	began := time.Now()
+	err = v.StopChild(limited, "stuck")
+	broken.expect(errors.Is(err, mabeam.ErrKilled) && time.Since(began) >= within, "a child that did not stop in its time was not killed, or killed before")
+	_, err = o.system.Ref("stuck")
+	broken.expect(err != nil && live.Load().terminates.Load() == 0 && len(v.Children()) == 0, "a child that was killed is still there, or its Terminate ran")
+	broken.expect(v.Stop(limited) == nil, "a supervisor did not stop")
+}
+
+// A lateStarter is an agent whose Init may fail.
+type lateStarter struct {
+	observer
+	fails bool
+}
+
+func (l *lateStarter) Init(ctx context.Context, self *mabeam.Agent) error {
+	if l.fails {
+		return errObserved
+	}
+	return l.observer.Init(ctx, self)
+}
+
+// checkFailingLives kills a child whose next lives do not start: its supervisor tries
+// again, as often as it may.
+func checkFailingLives(ctx context.Context, o *observation, broken *violations) {
+	const succeeds = 4 // the life that does
+	var lives atomic.Int64
+	v, err := o.system.StartSupervisor(ctx, mabeam.SupervisorSpec{ID: "persistent", MaxRestarts: succeeds, Children: []mabeam.Child{{ID: "late", New: func() mabeam.Spec {
+		n := lives.Add(1)
+		return mabeam.Spec{Type: "late", Behaviour: &lateStarter{fails: n != 1 && n < succeeds}}
+	}}}})
+	if !broken.expect(err == nil, "a supervisor did not start") {
+		return
+	}
+	o.system.KillAgent("late")
+	isThere := func() bool {
+		alive := slices.ContainsFunc(v.Children(), func(c mabeam.ChildInfo) bool { return c.ID == "late" && c.Alive })
+		return alive && lives.Load() == succeeds && len(o.system.Registry().ByType("late")) == 1
+	}
+	settle(ctx, func() bool { return !isThere() })
+	pause(ctx)
+	broken.expect(isThere(), "a supervisor did not try a child again whose start had failed, until it started")
+	limited, cancel := context.WithTimeout(ctx, settleWithin)
+	defer cancel()
+	broken.expect(v.Stop(limited) == nil && len(o.system.Registry().ByType("late")) == 0, "a supervisor did not stop its child")
+}
