@@ -139,6 +139,7 @@ func checkAgentSubscriptions(ctx context.Context, o *observation, broken *violat
 	broken.expect(err == nil && slices.Equal(slices.Sorted(slices.Values(info.Subscriptions)), []string{"calls.*", "calls.event"}), "an agent does not show what it has subscribed to")
 	broken.expect(hears(2), "an agent did not handle an event once for each of its subscriptions that match it")
 	l.byType.Unsubscribe()
+	pause(ctx)
 	broken.expect(hears(1), "an agent that has ended one of two subscriptions did not handle an event just for the other one")
 	broken.expect(o.stop(ctx, id) == nil && hears(0), "an agent that has stopped handled an event")
 	broken.expect(o.system.Telemetry().Subscriptions == before, "the telemetry counts subscriptions that have ended")
