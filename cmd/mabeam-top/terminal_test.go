@@ -53,7 +53,7 @@ tags: [hand]
 steps:
   - measure: system-load
     name: open
-    with: {agents: 20, rate: 50/s, duration: 3s}
+    with: {agents: 20, rate: 50/s, duration: 7s}
     baseline: none
     thresholds: {offered_rate: "> 0"}
 ---
@@ -423,12 +423,12 @@ func TestSuspend(t *testing.T) {
 			t.Parallel()
 			p := newPane(t, 120, 40)
 			p.run("mabeam-top -f hand.yaml --record run.jsonl gap")
-			p.until(`RUN +0:01`)
+			p.until(`RUN +0:0[1-6]`)
 			suspend(p)
 			p.end() // the shell goes on with its line
 			p.givenBack()
 			// Longer than the load itself, so that it would be over.
-			const gap = 4
+			const gap = 8
 			p.run(fmt.Sprintf("sleep %d; fg", gap))
 			p.untilTop("mabeam-top.*Gap")
 			p.until("was suspended for")
@@ -441,8 +441,8 @@ func TestSuspend(t *testing.T) {
 			p.ends(exitCode(past[0].Verdict, nil))
 
 			step := past[0].Scenarios[0].Steps[0]
-			if ops := step.Operations; ops.Attempted != 50*3 {
-				t.Errorf("operations %+v, want 150: what came in the gap is in no figure", ops)
+			if ops := step.Operations; ops.Attempted != 50*7 {
+				t.Errorf("operations %+v, want 350: what came in the gap is in no figure", ops)
 			}
 			if most := step.Metrics["latency_ms"].Distribution.Max; !(most < gap*1000/2) {
 				t.Errorf("a latency of %v ms", most)
