@@ -148,19 +148,13 @@ func checkBusCrash(ctx context.Context, env *stress.Env) error {
 			return err
 		}
 		settle(ctx, func() bool { return len(readers[1].received()) == 0 || len(readers[2].received()) == 0 })
-		publish := func(first, end int) (err error) {
-			for i := first; i < end && err == nil; i++ {
-				err = bus.Publish(ctx, mabeam.Event{Type: eventType, Data: i})
-			}
-			return err
-		}
-		if err := publish(1, 1+waiting); err != nil {
+		if err := publishNumbers(ctx, bus, eventType, 1, 1+waiting); err != nil {
 			return err
 		}
 		if err := system.CrashComponent("event_bus"); err != nil {
 			return err
 		}
-		if err := publish(1+waiting, 1+waiting+after); err != nil {
+		if err := publishNumbers(ctx, bus, eventType, 1+waiting, 1+waiting+after); err != nil {
 			return err
 		}
 		release()

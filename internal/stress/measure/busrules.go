@@ -104,6 +104,16 @@ func numbers(first, end int) (all []int) {
 // A joining is Subscribe or SubscribePattern of a bus.
 type joining func(topic string, handle func(context.Context, mabeam.Event), o mabeam.SubscribeOptions) (*mabeam.Subscription, error)
 
+// publishNumbers publishes the numbers from first up to, and without, end.
+func publishNumbers(ctx context.Context, bus *mabeam.Bus, eventType string, first, end int) error {
+	for i := first; i < end; i++ {
+		if err := bus.Publish(ctx, mabeam.Event{Type: eventType, Data: i}); err != nil {
+			return fmt.Errorf("event %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
 // checkPolicy stalls a subscriber with a queue of a few events and publishes some
 // more than that has room for. If nobody else uses the bus, the telemetry has to count
 // what the subscription does.
@@ -121,10 +131,8 @@ func checkPolicy(ctx context.Context, env *stress.Env, policy mabeam.QueuePolicy
 	if err := reader.stall(ctx, bus, eventType); err != nil {
 		return err
 	}
-	for i := 1; i < published; i++ {
-		if err := bus.Publish(ctx, mabeam.Event{Type: eventType, Data: i}); err != nil {
-			return fmt.Errorf("event %d: %w", i, err)
-		}
+	if err := publishNumbers(ctx, bus, eventType, 1, published); err != nil {
+		return err
 	}
 	// Event 0 is with the handler, so that the queue is full after event 8.
 	var want []int
@@ -244,23 +252,15 @@ func checkUnsubscribe(ctx context.Context, bus *mabeam.Bus) error {
 		defer s.Unsubscribe()
 		subscriptions = append(subscriptions, s)
 	}
-	publish := func(first, end int) error {
-		for i := first; i < end; i++ {
-			if err := bus.Publish(ctx, mabeam.Event{Type: eventType, Data: i}); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
 	received := func(i, n int) bool { return slices.Equal(got[i].received(), numbers(0, n)) }
 	const before, after = 5, 10
-	if err := publish(0, before); err != nil {
+	if err := publishNumbers(ctx, bus, eventType, 0, before); err != nil {
 		return err
 	}
 	settle(ctx, func() bool { return !received(0, before) || !received(1, before) })
 	subscriptions[0].Unsubscribe()
 	subscriptions[1].Unsubscribe()
-	if err := publish(before, after); err != nil {
+	if err := publishNumbers(ctx, bus, eventType, before, after); err != nil {
 		return err
 	}
 	settle(ctx, func() bool { return !received(2, after) || !received(3, after) })

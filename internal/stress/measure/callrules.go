@@ -78,67 +78,52 @@ func checkCrashWithCallers(ctx context.Context, o *observation, broken *violatio
 
 // checkActionEvents compares the events that tell of actions with the actions.
 func checkActionEvents(ctx context.Context, o *observation, broken *violations) {
-	const done, failed = 7, 3
-	var heard [2]atomic.Int64
-	for i, eventType := range []string{mabeam.EventActionExecuted, mabeam.EventActionFailed} {
-		s, err := o.system.Bus().Subscribe(eventType, func(_ context.Context, e mabeam.Event) {
+	for _, kind := range []struct {
+		eventType, action string
+		times             int64
+		fails             bool
+	}{
+		{mabeam.EventActionExecuted, "note", 7, false},
+		{mabeam.EventActionFailed, "fail", 3, true},
+	} {
+		var heard atomic.Int64
+		s, err := o.system.Bus().Subscribe(kind.eventType, func(_ context.Context, e mabeam.Event) {
 			data, ok := e.Data.(mabeam.ActionData)
-			if ok && e.Source == o.ids[0] && data.AgentID == o.ids[0] && data.Action == []string{"note", "fail"}[i] && (data.Error == "") == (i == 0) {
-				heard[i].Add(1)
+			if ok && e.Source == o.ids[0] && data.AgentID == o.ids[0] && data.Action == kind.action && (data.Error != "") == kind.fails {
+				heard.Add(1)
 			}
 		}, mabeam.SubscribeOptions{})
 		if !broken.expect(err == nil, "nobody could subscribe to the events that tell of actions") {
 			return
 		}
-		defer s.Unsubscribe()
-	}
-	for i := range done + failed {
-		action := "note"
-		if i >= done {
-			action = "fail"
+		for i := range kind.times {
+			_, _ = o.ask(ctx, o.ids[0], kind.action, i)
 		}
-		_, _ = o.ask(ctx, o.ids[0], action, i)
+		settle(ctx, func() bool { return heard.Load() < kind.times })
+		broken.expect(heard.Load() == kind.times, "the events that tell of actions done and failed are not one for each action")
+		s.Unsubscribe()
 	}
 	o.observers[0].takeNotes()
-	settle(ctx, func() bool { return heard[0].Load() < done || heard[1].Load() < failed })
-	broken.expect(heard[0].Load() == done && heard[1].Load() == failed, "the events that tell of actions done and failed are not one for each action")
 }
-
-// A doubleListener is an agent that subscribes to a type and to a pattern.
-type doubleListener struct {
-	observer
-	byType *mabeam.Subscription
-	heard  atomic.Int64
-}
-
-func (l *doubleListener) Init(_ context.Context, self *mabeam.Agent) (err error) {
-	if l.byType, err = self.Subscribe("calls.event"); err != nil {
-		return err
-	}
-	_, err = self.SubscribePattern("calls.*")
-	return err
-}
-
-func (l *doubleListener) HandleEvent(context.Context, *mabeam.Agent, mabeam.Event) { l.heard.Add(1) }
 
 // checkAgentSubscriptions ends the subscriptions of an agent one after the other.
 func checkAgentSubscriptions(ctx context.Context, o *observation, broken *violations) {
-	l, before := &doubleListener{}, o.system.Telemetry().Subscriptions
-	id, err := o.system.StartAgent(ctx, mabeam.Spec{Type: "listener", Behaviour: l})
+	h, before := &hearer{pattern: "heard.*"}, o.system.Telemetry().Subscriptions
+	id, err := o.system.StartAgent(ctx, mabeam.Spec{Type: "hearer", Behaviour: h})
 	if !broken.expect(err == nil, "an agent that subscribes did not start") {
 		return
 	}
 	hears := func(n int64) bool {
-		l.heard.Store(0)
-		broken.expect(o.system.Bus().Publish(ctx, mabeam.Event{Type: "calls.event"}) == nil, "an event was not published")
-		settle(ctx, func() bool { return l.heard.Load() < n })
+		h.heard.Store(0)
+		broken.expect(o.system.Bus().Publish(ctx, mabeam.Event{Type: heardType}) == nil, "an event was not published")
+		settle(ctx, func() bool { return h.heard.Load() < n })
 		pause(ctx)
-		return l.heard.Load() == n
+		return h.heard.Load() == n
 	}
 	info, err := o.system.Agent(id)
-	broken.expect(err == nil && slices.Equal(slices.Sorted(slices.Values(info.Subscriptions)), []string{"calls.*", "calls.event"}), "an agent does not show what it has subscribed to")
+	broken.expect(err == nil && slices.Equal(slices.Sorted(slices.Values(info.Subscriptions)), []string{"heard.*", heardType}), "an agent does not show what it has subscribed to")
 	broken.expect(hears(2), "an agent did not handle an event once for each of its subscriptions that match it")
-	l.byType.Unsubscribe()
+	h.byType.Unsubscribe()
 	pause(ctx)
 	broken.expect(hears(1), "an agent that has ended one of two subscriptions did not handle an event just for the other one")
 	broken.expect(o.stop(ctx, id) == nil && hears(0), "an agent that has stopped handled an event")

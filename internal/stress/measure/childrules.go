@@ -49,10 +49,9 @@ func checkCrashedSupervisor(ctx context.Context, o *observation, broken *violati
 // checkStuckChild stops a child that does not heed it, after as long as it may take.
 func checkStuckChild(ctx context.Context, o *observation, broken *violations) {
 	const within = 5 * time.Millisecond
-	var live atomic.Pointer[observer]
+	stuck := &observer{} // it has one life
 	v, err := o.system.StartSupervisor(ctx, mabeam.SupervisorSpec{ID: "patient", Children: []mabeam.Child{{ID: "stuck", StopWithin: within, New: func() mabeam.Spec {
-		live.Store(&observer{})
-		return mabeam.Spec{Type: "stuck", Behaviour: live.Load()}
+		return mabeam.Spec{Type: "stuck", Behaviour: stuck}
 	}}}})
 	if !broken.expect(err == nil, "a supervisor did not start") {
 		return
@@ -66,21 +65,8 @@ func checkStuckChild(ctx context.Context, o *observation, broken *violations) {
 	err = v.StopChild(limited, "stuck")
 	broken.expect(errors.Is(err, mabeam.ErrKilled) && time.Since(began) >= within, "a child that did not stop in its time was not killed, or killed before")
 	_, err = o.system.Ref("stuck")
-	broken.expect(err != nil && live.Load().terminates.Load() == 0 && len(v.Children()) == 0, "a child that was killed is still there, or its Terminate ran")
+	broken.expect(err != nil && stuck.terminates.Load() == 0 && len(v.Children()) == 0, "a child that was killed is still there, or its Terminate ran")
 	broken.expect(v.Stop(limited) == nil, "a supervisor did not stop")
-}
-
-// A lateStarter is an agent whose Init may fail.
-type lateStarter struct {
-	observer
-	fails bool
-}
-
-func (l *lateStarter) Init(ctx context.Context, self *mabeam.Agent) error {
-	if l.fails {
-		return errObserved
-	}
-	return l.observer.Init(ctx, self)
 }
 
 // checkFailingLives kills a child whose next lives do not start: its supervisor tries
@@ -89,8 +75,10 @@ func checkFailingLives(ctx context.Context, o *observation, broken *violations) 
 	const succeeds = 4 // the life that does
 	var lives atomic.Int64
 	v, err := o.system.StartSupervisor(ctx, mabeam.SupervisorSpec{ID: "persistent", MaxRestarts: succeeds, Children: []mabeam.Child{{ID: "late", New: func() mabeam.Spec {
-		n := lives.Add(1)
-		return mabeam.Spec{Type: "late", Behaviour: &lateStarter{fails: n != 1 && n < succeeds}}
+		if n := lives.Add(1); n != 1 && n < succeeds {
+			return mabeam.Spec{Type: "late", Behaviour: failingInit{}}
+		}
+		return mabeam.Spec{Type: "late", Behaviour: &observer{}}
 	}}}})
 	if !broken.expect(err == nil, "a supervisor did not start") {
 		return

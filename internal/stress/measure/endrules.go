@@ -10,8 +10,8 @@ import (
 )
 
 // checkEnds holds what is left when something ends early: the events of an agent that
-// is stopped, the goroutines of calls that ran out of time, and the agents of a batch of
-// which some do not start.
+// is stopped, the goroutines of calls that ran out of time, the agents of a batch of
+// which some do not start, and one whose start panics.
 func checkEnds(ctx context.Context, o *observation, broken *violations) {
 	checkEventsAtStop(ctx, o, broken)
 	checkAbandonedCalls(ctx, o, broken)
@@ -19,22 +19,24 @@ func checkEnds(ctx context.Context, o *observation, broken *violations) {
 	checkPanickingStart(ctx, o, broken)
 }
 
-// A hearer is an agent that counts the events it gets, and is busy while it is told to.
+// A hearer is an observer that subscribes to a type of event, and to a pattern if it has
+// one, and counts the events it gets.
 type hearer struct {
-	mabeam.Defaults
-	heard atomic.Int64
+	observer
+	pattern string
+	byType  *mabeam.Subscription
+	heard   atomic.Int64
 }
 
-func (h *hearer) Init(_ context.Context, self *mabeam.Agent) error {
-	_, err := self.Subscribe("ends.event")
+// heardType is what hearers subscribe to.
+const heardType = "heard.event"
+
+func (h *hearer) Init(_ context.Context, self *mabeam.Agent) (err error) {
+	h.byType, err = self.Subscribe(heardType)
+	if err == nil && h.pattern != "" {
+		_, err = self.SubscribePattern(h.pattern)
+	}
 	return err
-}
-
-func (h *hearer) HandleAction(_ context.Context, _ *mabeam.Agent, _ string, params any) (any, error) {
-	b := params.(*blocker)
-	close(b.entered)
-	<-b.release
-	return nil, nil
 }
 
 func (h *hearer) HandleEvent(context.Context, *mabeam.Agent, mabeam.Event) { h.heard.Add(1) }
@@ -45,21 +47,19 @@ const eventsAtStop = 800
 // checkEventsAtStop stops an agent that is busy while events wait for it: a graceful stop
 // lets it handle them.
 func checkEventsAtStop(ctx context.Context, o *observation, broken *violations) {
-	h, b := &hearer{}, newBlocker(settleWithin)
+	h := &hearer{}
 	id, err := o.system.StartAgent(ctx, mabeam.Spec{Type: "hearer", Behaviour: h})
 	if !broken.expect(err == nil, "an agent that subscribes did not start") {
 		return
 	}
-	broken.expect(o.system.Tell(ctx, id, "block", b) == nil, "an agent did not accept an action although it had room")
-	select {
-	case <-b.entered:
-	case <-time.After(settleWithin):
-	}
+	release, ok := o.block(ctx, id)
+	defer release()
+	broken.expect(ok, "an agent did not begin an action that it was told")
 	for range eventsAtStop {
-		broken.expect(o.system.Bus().Publish(ctx, mabeam.Event{Type: "ends.event"}) == nil, "an event was not published")
+		broken.expect(o.system.Bus().Publish(ctx, mabeam.Event{Type: heardType}) == nil, "an event was not published")
 	}
 	stopped := o.beginStop(ctx, id)
-	close(b.release)
+	release()
 	broken.expect(<-stopped == nil, "an agent did not stop")
 	broken.expect(h.heard.Load() == eventsAtStop, "an agent that was stopped did not handle all events that waited for it")
 }

@@ -37,8 +37,8 @@ type guardTest struct {
 	wrap  func(guarded) guarded
 }
 
-// checkGuards reports how often a rule was broken, and a call returned late. Wrap, if given, replaces the
-// guarded calls.
+// checkGuards reports how often a rule was broken, and a call returned late. Wrap, if
+// given, replaces the guarded calls.
 func checkGuards(ctx context.Context, env *stress.Env, wrap func(guarded) guarded) error {
 	t := &guardTest{env: env, rules: newViolations(env, "guard_rules_broken"), late: newViolations(env, "deadlines_missed"), wrap: wrap}
 	for _, check := range []func(context.Context) error{t.rate, t.refusals, t.turns, t.circuit, t.mailbox, t.deadlines} {

@@ -182,8 +182,14 @@ func checkLateReplies(ctx context.Context, o *observation, wrong *violations) {
 	for i := range 2 * lateReplies {
 		checkRequest(ctx, o, id, i, wrong)
 	}
-	settle(ctx, func() bool { return o.system.Telemetry().RepliesLate-before < lateReplies })
-	wrong.expect(o.system.Telemetry().RepliesLate-before == lateReplies, "the telemetry does not count each reply that came too late, once")
+	expectLate(ctx, o, before, wrong)
+}
+
+// expectLate waits until lateReplies more replies than before are counted as late.
+func expectLate(ctx context.Context, o *observation, before int64, wrong *violations) {
+	late := func() int64 { return o.system.Telemetry().RepliesLate - before }
+	settle(ctx, func() bool { return late() < lateReplies })
+	wrong.expect(late() == lateReplies, "the telemetry does not count each reply that came too late, once")
 }
 
 // checkExpired sends messages to an agent that does not answer in time: each is answered
@@ -213,8 +219,7 @@ func checkExpired(ctx context.Context, o *observation, wrong *violations) {
 	for _, s := range got {
 		wrong.expect(errors.Is(replyError(s), mabeam.ErrTimeout), "the reply to a message of Send that ran out of time is not ErrTimeout")
 	}
-	settle(ctx, func() bool { return o.system.Telemetry().RepliesLate-before < lateReplies })
-	wrong.expect(o.system.Telemetry().RepliesLate-before == lateReplies, "the telemetry does not count each reply to a message of Send that came too late, once")
+	expectLate(ctx, o, before, wrong)
 }
 
 // A reader is an agent that answers with the message that its action came in.

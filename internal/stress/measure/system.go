@@ -101,14 +101,10 @@ func measureStartup(ctx context.Context, env *stress.Env, onStart func(component
 			return err
 		}
 	}
-	if err := checkRefusals(ctx, env, broken); err != nil {
-		return err
-	}
-	if err := checkRegistryCrash(ctx, env, broken); err != nil {
-		return err
-	}
-	if err := checkSystemEnd(ctx, env, broken); err != nil {
-		return err
+	for _, check := range []func(context.Context, *stress.Env, *violations) error{checkRefusals, checkRegistryCrash, checkSystemEnd} {
+		if err := check(ctx, env, broken); err != nil {
+			return err
+		}
 	}
 	broken.report()
 	wrong.expect(fitInto(system.Startup(), whole), "the groups of components, which start one after the other, took longer than the whole start by what the system reports")
