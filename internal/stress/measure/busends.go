@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -12,13 +13,22 @@ import (
 	"mabeam-top/internal/stress"
 )
 
-// checkHandlerPanic has one of two subscribers panic at the first of three events.
+// checkHandlerPanic has a subscriber end its goroutine, and then one panic. Where nobody
+// guards handlers the first shows it; a panic would end this program, and its report.
 func checkHandlerPanic(ctx context.Context, bus *mabeam.Bus) error {
+	if err := checkHandlerEnd(ctx, bus, runtime.Goexit); err != nil {
+		return fmt.Errorf("where it ends its goroutine: %w", err)
+	}
+	return checkHandlerEnd(ctx, bus, func() { panic("panics on purpose") })
+}
+
+// checkHandlerEnd has one of two subscribers end at the first of three events.
+func checkHandlerEnd(ctx context.Context, bus *mabeam.Bus, end func()) error {
 	const eventType, published = "rule.panic", 3
 	var calls, heard atomic.Int64
 	panics, err := bus.Subscribe(eventType, func(context.Context, mabeam.Event) {
 		calls.Add(1)
-		panic("panics on purpose")
+		end()
 	}, mabeam.SubscribeOptions{})
 	if err != nil {
 		return err
