@@ -97,6 +97,9 @@ type outcome struct {
 	Reference []reference.Figures `json:"reference,omitempty"`
 	// Inconclusive says why the repetition is inconclusive.
 	Inconclusive string `json:"inconclusive"`
+	// Disturbed says that it is because other programs, or other machines on the same
+	// host, kept the load from being delivered.
+	Disturbed bool `json:"disturbed,omitempty"`
 	// Steered says that its loads were held, or had another rate than planned.
 	Steered bool `json:"steered,omitempty"`
 	// Failure says why the measurement came to nothing. It is empty if the
@@ -251,7 +254,8 @@ func (b *bench) run(ctx context.Context, j job, w watcher) (_ []outcome, _ profi
 	outcomes := make([]outcome, len(parts))
 	for i, p := range parts {
 		outcomes[i] = p.env.outcome()
-		outcomes[i].Failure, outcomes[i].Steered, outcomes[i].Reference = p.failure, p.env.gate.wasSteered(), figures
+		outcomes[i].Failure, outcomes[i].Steered = p.failure, p.env.gate.wasSteered()
+		outcomes[i].Reference = append(outcomes[i].Reference, figures...)
 	}
 	return outcomes, profiled, nil
 }

@@ -61,12 +61,14 @@ type run struct {
 	emitTo func(stream.Event)
 	last   float64 // T of the newest event
 
-	clock   clock      // stands still while the load is held
-	steerMu sync.Mutex // guards what follows
-	rig     rig        // that carries out a repetition; nil if none does
-	taking  []*stepRun // that it carries out
-	stop    context.CancelFunc
-	over    bool
+	clock clock // stands still while the load is held
+	// againUntil is when half of the running scenario's time is over.
+	againUntil time.Time
+	steerMu    sync.Mutex // guards what follows
+	rig        rig        // that carries out a repetition; nil if none does
+	taking     []*stepRun // that it carries out
+	stop       context.CancelFunc
+	over       bool
 	// These are the latest of their kind; without Do there was none.
 	paused, rate, inspection stream.Command
 }
@@ -176,6 +178,7 @@ func (r *run) scenario(ctx context.Context, number int) (result report.Scenario,
 		Name: s.Name, Title: s.Title, Description: s.Description, Tags: s.Tags, File: s.File,
 		StartedAt: began, Steps: names, EstimateSeconds: s.Estimate().Seconds(),
 	}})
+	r.againUntil = r.clock.now().Add(s.Timeout / 2)
 	limited, cancel := r.withinPlan(ctx, s.Timeout, fmt.Errorf("scenario timeout of %v", s.Timeout))
 	defer cancel()
 	result.Steps = r.groups(limited, number)
@@ -277,8 +280,9 @@ func (g *groupRun) next(ctx context.Context) {
 		g.number = 1
 	}
 	if ctx.Err() == nil && g.goesOn() {
-		g.repetition(ctx)
-		g.number++
+		if g.repetition(ctx) {
+			g.number++
+		}
 	}
 	if !g.goesOn() {
 		g.finish(ctx)
@@ -322,8 +326,8 @@ func (g *groupRun) finish(ctx context.Context) {
 }
 
 // repetition carries out the repetition whose turn it is, and takes in what it
-// says of each step.
-func (g *groupRun) repetition(ctx context.Context) {
+// says of each step. It returns false if the same one is to be carried out again.
+func (g *groupRun) repetition(ctx context.Context) (taken bool) {
 	j := job{Scenario: g.scenario, Group: g.group, Number: g.number}
 	j.Reference = j.Number > 0 && len(g.parent.engine.Baselines.Works()) > 0
 	var taking []*stepRun
@@ -351,9 +355,13 @@ func (g *groupRun) repetition(ctx context.Context) {
 	if errors.As(err, &death) && ctx.Err() == nil {
 		g.parent.log("error", fmt.Sprintf("%s, repetition %d: %v", taking[0].step.Name, g.number, death))
 	}
+	if err == nil && ctx.Err() == nil && taking[0].asksAgain(outcomes[0]) {
+		return false
+	}
 	for i, step := range taking {
 		step.take(ctx, outcomes[i], err)
 	}
+	return true
 }
 
 // A jobWatcher passes on what goes on in a job, and tells its steps.

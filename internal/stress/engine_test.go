@@ -402,6 +402,62 @@ func TestUndeliveredLoadIsInconclusive(t *testing.T) {
 	})
 }
 
+// A repetition whose load others kept from being delivered is carried out again, three of
+// a step at most, and nothing of it is kept; but one in which something was wrong is kept.
+func TestDisturbedRepetitions(t *testing.T) {
+	const plain = "{measure: probe, repeat: 2, thresholds: {rate: '>= 1'}}"
+	for name, test := range map[string]struct {
+		step      string
+		each      time.Duration // that an operation takes
+		disturbed int           // how many repetitions are, the first ones
+		wrong     bool          // so is the first one
+		ran       int
+		again     int64
+		samples   int
+		verdict   report.Verdict
+	}{
+		"none":         {plain, 0, 0, false, 2, 0, 2, report.Pass},
+		"one":          {plain, 0, 1, false, 3, 1, 2, report.Pass},
+		"three":        {plain, 0, 3, false, 5, 3, 2, report.Pass},
+		"all":          {plain, 0, 99, false, 5, 3, 2, report.Inconclusive},
+		"wrong":        {plain, 0, 1, true, 2, 0, 2, report.Fail},
+		"with windows": {"{measure: probe, repeat: 2, thresholds: {rate: {is: '>= 1', window: 1s}}}", 0, 1, false, 2, 0, 2, report.Inconclusive},
+		"just in time": {"{measure: probe, thresholds: {rate: '>= 1'}}", 2900 * time.Millisecond, 1, false, 2, 1, 1, report.Pass},
+		"no more time": {"{measure: probe, thresholds: {rate: '>= 1'}}", 3100 * time.Millisecond, 1, false, 1, 0, 1, report.Inconclusive},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cat := probing(nil)
+				ran := 0
+				cat[0].Run = func(ctx context.Context, env *Env) error {
+					ran++
+					env.Value("rate", float64(ran))
+					if ran <= test.disturbed {
+						env.Inconclusive("the load was not delivered")
+						env.disturbed = true
+						if test.wrong {
+							env.Finding("lost", 1)
+						}
+					}
+					_, err := env.Drive(ctx, Load{Workers: 1, Operations: 10}, func(context.Context, Op) error { Sleep(ctx, test.each); return nil })
+					return err
+				}
+				_, r := collect(context.Background(), t, Engine{}.Source(planOf(t, cat, scenarioOf("  - "+test.step+"\n"))))
+				step := r.Scenarios[0].Steps[0]
+				again := int64(0)
+				for _, e := range step.Errors {
+					if e.Kind == report.Note && strings.Contains(e.Message, "again") {
+						again += e.Count
+					}
+				}
+				if ran != test.ran || again != test.again || len(step.Metrics["rate"].Samples) != test.samples || step.Verdict != test.verdict || step.Operations.Attempted != int64(10*test.samples) {
+					t.Errorf("%d ran, %d again, samples %v, %s, %+v, %+v", ran, again, step.Metrics["rate"].Samples, step.Verdict, step.Operations, step.Errors)
+				}
+			})
+		})
+	}
+}
+
 // A measurement that looks for the load which cannot be delivered is told that
 // this one was not, and judges by itself.
 func TestLoadThatMayLag(t *testing.T) {

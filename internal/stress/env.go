@@ -11,6 +11,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress/reference"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/verdict"
 )
@@ -50,6 +51,8 @@ type Env struct {
 	driven       report.Operations // those of operations that the counters count too
 	findings     int64
 	supplied     map[string]func() int64 // what is counted of its own, by probe
+	reference    reference.Figures       // that it measured itself
+	disturbed    bool                    // others kept its load from being delivered
 	inconclusive string                  // why the repetition is inconclusive
 }
 
@@ -254,6 +257,11 @@ func (d *Driver) Drive(ctx context.Context, op func(context.Context, Op) error) 
 	}
 	if driven.Undelivered() && !d.load.MayLag {
 		e.Inconclusive(driven.Blame.String())
+		if driven.Blame.Culprit == OthersCulprit {
+			e.mu.Lock()
+			e.disturbed = true
+			e.mu.Unlock()
+		}
 	}
 	return driven, ctx.Err()
 }
@@ -303,7 +311,10 @@ func (e *Env) outcome() outcome {
 		results = map[string]sample{}
 	}
 	results[report.FindingsMetric] = sample{Value: float64(e.findings)}
-	return outcome{Results: results, Operations: e.operations, Errors: slices.Clone(e.errors), Inconclusive: e.inconclusive}
+	return outcome{
+		Results: results, Operations: e.operations, Errors: slices.Clone(e.errors), Inconclusive: e.inconclusive,
+		Disturbed: e.disturbed, Reference: []reference.Figures{maps.Clone(e.reference)},
+	}
 }
 
 // progress is what the repetition says so far. Operations that are under way

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"mabeam-top/internal/stress/reference"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/verdict"
 )
@@ -134,6 +135,17 @@ func (e *Env) Share(metric string, part, of int64) {
 // repetition alone has it, and false if it does not tell.
 func (e *Env) Exponent(metric string, sizes, values []float64) (report.Interval, bool) {
 	return e.estimate(metric, verdict.Estimate{Sizes: sizes, Values: values})
+}
+
+// Reference reports the figure of a reference work that the measurement carried out
+// itself, in turns with what is to be compared with it.
+func (e *Env) Reference(work reference.Work, figure float64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.reference == nil {
+		e.reference = reference.Figures{}
+	}
+	e.reference[work] = figure
 }
 
 // estimate reports what the repetition adds to an estimate; its own value is that of

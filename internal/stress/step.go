@@ -33,6 +33,7 @@ type stepRun struct {
 	aborted  context.Context
 	abort    context.CancelFunc // ends aborted
 
+	again        int  // how many repetitions were carried out again
 	steered      bool // by hand
 	beside       bool // other steps run at the same time
 	samples      map[string]samplesOf
@@ -232,6 +233,47 @@ func (s *stepRun) take(ctx context.Context, o outcome, err error) {
 		of := s.samples[name]
 		s.samples[name] = samplesOf{append(of.repetitions, s.number), append(of.samples, one)}
 	}
+}
+
+// mostAgain is how many repetitions of a step are carried out again at most: on a machine
+// that is busy all the time there is no answer.
+const mostAgain = 3
+
+// asksAgain says whether a repetition is to be carried out again, and tells so: other
+// programs kept its load from being delivered, and nothing that can be told all the same
+// was wrong. Nothing else of it is kept.
+func (s *stepRun) asksAgain(o outcome) bool {
+	if !o.Disturbed || s.again >= mostAgain || s.number == 0 || !s.canAskAgain() || o.Failure != "" || o.Steered ||
+		o.Operations.Succeeded < o.Operations.Attempted || !s.keepsConditions(o) {
+		return false
+	}
+	s.again++
+	s.parent.log("warn", fmt.Sprintf("%s: repetition %d of %d is carried out again: %s", s.step.Name, s.number, s.step.Repeat, o.Inconclusive))
+	addError(&s.errors, report.Error{
+		Message: "repetitions that were carried out again, because other programs kept their load from being delivered", Count: 1,
+		FirstAtSeconds: time.Since(s.began).Seconds(), Kind: report.Note,
+	})
+	return true
+}
+
+// canAskAgain says whether there is time for another one, and what a repetition did can be
+// left out altogether: no other step has its figures from it, no fault was counted, and no
+// window is judged by itself.
+func (s *stepRun) canAskAgain() bool {
+	return s.parent.clock.now().Before(s.parent.againUntil) && !s.beside && len(s.step.Faults) == 0 && !s.isAborted() &&
+		!slices.ContainsFunc(s.step.Thresholds, func(t verdict.Threshold) bool { return t.Window > 0 })
+}
+
+// keepsConditions says whether a repetition meets all exact conditions that can be told of
+// it by itself, whatever the machine did.
+func (s *stepRun) keepsConditions(o outcome) bool {
+	for name, must := range s.step.exact(s.beside) {
+		one := o.Results[name]
+		if v, ok := report.Number(one.Value); one.Estimate == nil && !must.Timed && (!ok || !must.Condition.Holds(v)) {
+			return false
+		}
+	}
+	return true
 }
 
 // died makes an outcome of a death and of what the repetition had said by then.

@@ -10,6 +10,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/reference"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -97,8 +98,10 @@ func measureRegistry(ctx context.Context, env *stress.Env, reg registry) error {
 	if _, err := one("lookup_time_ms", env.Count(p.Int("lookup")), mix.lookup); err != nil {
 		return err
 	}
-	if batch := mix.timeLookups(env.Count(p.Int("lookup")) / bulkLookups); batch > 0 {
-		env.Value("bulk_lookup_time_ms", stress.Milliseconds(batch)/bulkLookups)
+	if batches := env.Count(p.Int("lookup")) / bulkLookups; batches > 0 {
+		lookup, mapLookup := mix.timeLookups(batches)
+		env.Value("bulk_lookup_time_ms", lookup/1e6)
+		env.Reference(reference.MapLookup, mapLookup)
 	} else {
 		env.Unmeasured("bulk_lookup_time_ms", "that takes 100 lookups")
 	}
@@ -186,19 +189,29 @@ type registryMix struct {
 // bulkLookups is how many lookups are timed together.
 const bulkLookups = 100
 
-// timeLookups times lookups, so many at once, and returns the median time of a batch; 0
-// if there is not a whole one.
-func (m *registryMix) timeLookups(batches int) time.Duration {
-	took := make([]float64, 0, batches)
-	for range batches {
-		began := time.Now()
-		for range bulkLookups {
-			_, _ = m.registry.Lookup(m.present[m.order[int(m.bulk)%len(m.order)]].ID)
-			m.bulk++
-		}
-		took = append(took, float64(time.Since(began)))
+// timeLookups times lookups, so many at once, in turns with those of a plain map. It
+// returns the nanoseconds of one of either, in the median of the batches.
+func (m *registryMix) timeLookups(batches int) (lookup, mapLookup float64) {
+	ids := make([]string, len(m.order))
+	for i, at := range m.order {
+		ids[i] = m.present[at].ID
 	}
-	return time.Duration(report.Median(took))
+	plain := reference.NewLookupMap(ids)
+	lookups, mapLookups := make([]float64, batches), make([]float64, batches)
+	for batch := range batches {
+		from := batch * bulkLookups
+		began := time.Now()
+		for i := range bulkLookups {
+			_, _ = m.registry.Lookup(ids[(from+i)%len(ids)])
+		}
+		between := time.Now()
+		for i := range bulkLookups {
+			_, _ = plain.Lookup(ids[(from+i)%len(ids)])
+		}
+		lookups[batch], mapLookups[batch] = float64(between.Sub(began)), float64(time.Since(between))
+	}
+	m.bulk += int64(batches) * bulkLookups
+	return report.Median(lookups) / bulkLookups, report.Median(mapLookups) / bulkLookups
 }
 
 func newRegistryMix(reg registry, workers int, present []mabeam.Record, order []int) *registryMix {

@@ -87,3 +87,18 @@ func TestOperationsNotBegun(t *testing.T) {
 		}
 	})
 }
+
+// Lookups that are timed together take what each of them takes, and those of a plain map,
+// in turns with them, are not among them.
+func TestLookupsTimedTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cat := with("registry-operations", func(ctx context.Context, env *stress.Env) error {
+			return measureRegistry(ctx, env, slow{env.System().Registry(), func(int) time.Duration { return 10 * time.Microsecond }})
+		})
+		s := onlyStep(t, cat, "", "{measure: registry-operations, baseline: none, with: {lookup: 1000, register: 100, unregister: 100, agents: 50}}")
+		within(t, "bulk_lookup_time_ms", value(t, s, "bulk_lookup_time_ms"), 0.01, 1e-6)
+		if plain, ok := s.Reference["map_lookup"]; plain != 0 || !ok {
+			t.Errorf("a lookup in a plain map takes %v ns where no time passes (%v)", plain, ok)
+		}
+	})
+}

