@@ -284,6 +284,9 @@ func (g *groupRun) next(ctx context.Context) {
 			g.number++
 		}
 	}
+	if ctx.Err() == nil && !g.goesOn() && g.steps[0].extend() {
+		g.repeat = g.steps[0].repeat
+	}
 	if !g.goesOn() {
 		g.finish(ctx)
 		return

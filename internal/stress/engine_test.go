@@ -458,6 +458,42 @@ func TestDisturbedRepetitions(t *testing.T) {
 	}
 }
 
+// A step of which a metric is undecided gets as many repetitions again, once.
+func TestUndecidedSteps(t *testing.T) {
+	for name, test := range map[string]struct {
+		step    string
+		held    int64 // of 100 in each repetition, where half must
+		samples int
+		verdict report.Verdict
+	}{
+		"decided":            {"repeat: 3", 80, 3, report.Pass},
+		"failed":             {"repeat: 3", 20, 3, report.Fail},
+		"decided by more":    {"repeat: 3", 57, 6, report.Pass},
+		"failed by more":     {"repeat: 3", 43, 6, report.Fail},
+		"never decided":      {"repeat: 3", 50, 6, report.Inconclusive},
+		"too few to ask for": {"repeat: 2", 57, 2, report.Inconclusive},
+		"another one failed": {"repeat: 3, thresholds: {rate: '< 1'}", 57, 3, report.Fail},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cat := probing(nil)
+				cat[0].Metrics = append(cat[0].Metrics, Metric{Name: "held", Unit: "ratio", Better: report.Higher, Must: ">= 0.5"})
+				cat[0].Run = func(_ context.Context, env *Env) error {
+					env.Operations(1, 0, 0)
+					env.Value("rate", 1)
+					env.Share("held", test.held, 100)
+					return nil
+				}
+				_, r := collect(context.Background(), t, Engine{}.Source(planOf(t, cat, scenarioOf("  - {measure: probe, "+test.step+"}\n"))))
+				step := r.Scenarios[0].Steps[0]
+				if len(step.Metrics["rate"].Samples) != test.samples || step.Verdict != test.verdict || step.Operations.Attempted != int64(test.samples) || step.Repetitions != nil {
+					t.Errorf("samples %v, %s, %+v, %+v", step.Metrics["rate"].Samples, step.Verdict, step.Metrics["held"], step.Errors)
+				}
+			})
+		})
+	}
+}
+
 // A measurement that looks for the load which cannot be delivered is told that
 // this one was not, and judges by itself.
 func TestLoadThatMayLag(t *testing.T) {

@@ -30,6 +30,7 @@ type stepRun struct {
 	isolated bool
 	warm     time.Time // when its warm-up by time ends, by the run's clock
 	number   int       // of the running repetition
+	repeat   int       // how many repetitions it is to have
 	aborted  context.Context
 	abort    context.CancelFunc // ends aborted
 
@@ -64,7 +65,7 @@ func newStepRun(r *run, step *Step, group int, isolated, beside bool) *stepRun {
 	aborted, abort := context.WithCancel(context.Background())
 	s := &stepRun{
 		parent: r, step: step, began: time.Now(), isolated: isolated, beside: beside,
-		aborted: aborted, abort: abort, rate: 1,
+		aborted: aborted, abort: abort, rate: 1, repeat: step.Repeat,
 		samples: map[string]samplesOf{}, series: map[string][]verdict.Series{},
 	}
 	for _, planned := range step.Faults {
@@ -140,7 +141,7 @@ func (s *stepRun) takes(n int) bool {
 	if n == 0 {
 		return s.step.Warmup != Warmup{} && (s.warm.IsZero() || s.isCold())
 	}
-	return n <= s.step.Repeat && s.verdict != report.Broken && !s.isAborted()
+	return n <= s.repeat && s.verdict != report.Broken && !s.isAborted()
 }
 
 // isCold says whether its warm-up by time is not over. A load that is shorter
@@ -164,7 +165,7 @@ func (s *stepRun) begin(n, at int, seed uint64) part {
 		p.Limit = max(s.warm.Sub(s.parent.clock.now()), 1)
 	}
 	s.parent.emit(stream.Event{Type: stream.RepetitionStarted, Repetition: &stream.Repetition{
-		Step: s.step.Name, Number: n, Of: s.step.Repeat, Seed: repetitionSeed(seed, s.step.Name, n),
+		Step: s.step.Name, Number: n, Of: s.repeat, Seed: repetitionSeed(seed, s.step.Name, n),
 	}})
 	return p
 }
@@ -218,8 +219,8 @@ func (s *stepRun) take(ctx context.Context, o outcome, err error) {
 		}
 		return
 	case err != nil:
-		if s.step.Repeat > 1 { // the figures are of those before
-			err = fmt.Errorf("%w, in repetition %d of %d", err, s.number, s.step.Repeat)
+		if s.repeat > 1 { // the figures are of those before
+			err = fmt.Errorf("%w, in repetition %d of %d", err, s.number, s.repeat)
 		}
 		s.broken(err)
 		return
@@ -248,7 +249,7 @@ func (s *stepRun) asksAgain(o outcome) bool {
 		return false
 	}
 	s.again++
-	s.parent.log("warn", fmt.Sprintf("%s: repetition %d of %d is carried out again: %s", s.step.Name, s.number, s.step.Repeat, o.Inconclusive))
+	s.parent.log("warn", fmt.Sprintf("%s: repetition %d of %d is carried out again: %s", s.step.Name, s.number, s.repeat, o.Inconclusive))
 	addError(&s.errors, report.Error{
 		Message: "repetitions that were carried out again, because other programs kept their load from being delivered", Count: 1,
 		FirstAtSeconds: time.Since(s.began).Seconds(), Kind: report.Note,
@@ -260,8 +261,32 @@ func (s *stepRun) asksAgain(o outcome) bool {
 // left out altogether: no other step has its figures from it, no fault was counted, and no
 // window is judged by itself.
 func (s *stepRun) canAskAgain() bool {
-	return s.parent.clock.now().Before(s.parent.againUntil) && !s.beside && len(s.step.Faults) == 0 && !s.isAborted() &&
+	return s.parent.clock.now().Before(s.parent.againUntil) && !s.beside && !s.steered && len(s.step.Faults) == 0 && !s.isAborted() &&
 		!slices.ContainsFunc(s.step.Thresholds, func(t verdict.Threshold) bool { return t.Window > 0 })
+}
+
+// leastToExtend is how many repetitions a step has of which more can be asked for. With
+// fewer, little was to be decided.
+const leastToExtend = 3
+
+// extend gives a step that has all its repetitions as many again, once, if a metric is
+// undecided and none has failed: too near to a limit for its noise, or missed while other
+// programs took the processors.
+func (s *stepRun) extend() (extended bool) {
+	if s.repeat > s.step.Repeat || s.repeat < leastToExtend || s.verdict != "" || !s.canAskAgain() {
+		return false
+	}
+	s.mu.Lock()
+	result := s.judge()
+	s.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(result.Metrics)) {
+		if why := result.Metrics[name].Undecided; why != "" && result.Verdict == report.Inconclusive {
+			s.repeat *= 2
+			s.parent.log("warn", fmt.Sprintf("%s: %d more repetitions are carried out: %s %s", s.step.Name, s.step.Repeat, name, why))
+			return true
+		}
+	}
+	return false
 }
 
 // keepsConditions says whether a repetition meets all exact conditions that can be told of
@@ -317,9 +342,9 @@ func (s *stepRun) sample(values map[string]float64) {
 // whether that was while others had their turn.
 func (s *stepRun) finish(ctx context.Context, waited bool) report.Step {
 	defer s.abort()
-	reached := fmt.Sprintf("in repetition %d of %d", s.number, s.step.Repeat)
+	reached := fmt.Sprintf("in repetition %d of %d", s.number, s.repeat)
 	if waited {
-		reached = fmt.Sprintf("after repetition %d of %d", s.number, s.step.Repeat)
+		reached = fmt.Sprintf("after repetition %d of %d", s.number, s.repeat)
 	}
 	cause := context.Cause(ctx)
 	switch {
@@ -330,13 +355,22 @@ func (s *stepRun) finish(ctx context.Context, waited bool) report.Step {
 	default:
 		s.broken(fmt.Errorf("%w, %s", cause, reached))
 	}
-	metrics := s.foldAll()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if why := cmp.Or(s.withoutWindow(), s.neverInjected()); why != "" && s.verdict == "" {
 		s.verdict, s.inconclusive = report.Inconclusive, why
 		s.addError(errors.New(why))
 	}
+	result := s.judge()
+	if s.lowered {
+		result.Recommendations = append(result.Recommendations, s.step.heldBack(result.Metrics)...)
+	}
+	return result
+}
+
+// judge judges what the finished repetitions said. The lock is held.
+func (s *stepRun) judge() report.Step {
+	metrics := s.foldAll()
 	result := report.Step{
 		Name: s.step.Name, Measurement: s.step.Measurement.Name, Component: s.step.Component,
 		Params:  Encode(s.step.Params, s.step.Measurement.Params),
@@ -349,10 +383,10 @@ func (s *stepRun) finish(ctx context.Context, waited bool) report.Step {
 			result.Reference[string(work)] = figure
 		}
 	}
-	if len(s.done) < s.step.Repeat {
-		result.Repetitions = &report.Repetitions{Finished: len(s.done), Planned: s.step.Repeat}
+	if len(s.done) < s.repeat {
+		result.Repetitions = &report.Repetitions{Finished: len(s.done), Planned: s.repeat}
 	}
-	result = verdict.Judge(result, verdict.Against{
+	return verdict.Judge(result, verdict.Against{
 		Baselines: s.parent.engine.Baselines, Tolerance: s.step.Tolerance,
 		Exact: s.step.exact(s.beside), Declared: s.step.declared(), Floors: s.floors(),
 		Thresholds: s.step.Thresholds, Series: s.series,
@@ -360,10 +394,6 @@ func (s *stepRun) finish(ctx context.Context, waited bool) report.Step {
 		Inconclusive: s.inconclusive, CPUs: s.parent.engine.Host.CPUs,
 		Known: s.step.unreachable(s.parent.engine.Baselines),
 	})
-	if s.lowered {
-		result.Recommendations = append(result.Recommendations, s.step.heldBack(result.Metrics)...)
-	}
-	return result
 }
 
 // floors is the component whose floors the step is held against. They are those of
