@@ -97,8 +97,7 @@ type outcome struct {
 	Reference []reference.Figures `json:"reference,omitempty"`
 	// Inconclusive says why the repetition is inconclusive.
 	Inconclusive string `json:"inconclusive"`
-	// Disturbed says that it is because other programs, or other machines on the same
-	// host, kept the load from being delivered.
+	// Disturbed says that it is because the machine was busy with other things.
 	Disturbed bool `json:"disturbed,omitempty"`
 	// Steered says that its loads were held, or had another rate than planned.
 	Steered bool `json:"steered,omitempty"`

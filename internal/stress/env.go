@@ -52,7 +52,7 @@ type Env struct {
 	findings     int64
 	supplied     map[string]func() int64 // what is counted of its own, by probe
 	reference    reference.Figures       // that it measured itself
-	disturbed    bool                    // others kept its load from being delivered
+	disturbed    bool                    // the machine was busy with other things
 	inconclusive string                  // why the repetition is inconclusive
 }
 
@@ -256,12 +256,7 @@ func (d *Driver) Drive(ctx context.Context, op func(context.Context, Op) error) 
 		e.Note("the load generator was late because of the system under test: "+driven.Blame.String(), 1)
 	}
 	if driven.Undelivered() && !d.load.MayLag {
-		e.Inconclusive(driven.Blame.String())
-		if driven.Blame.Culprit == OthersCulprit {
-			e.mu.Lock()
-			e.disturbed = true
-			e.mu.Unlock()
-		}
+		e.inconclude(driven.Blame.String(), driven.Blame.Culprit == OthersCulprit)
 	}
 	return driven, ctx.Err()
 }
@@ -331,13 +326,17 @@ func (e *Env) progress() outcome {
 	return o
 }
 
-// Inconclusive says that the figures tell nothing about the system under test,
-// and why. Drive does so if the generator could not deliver a load that may not
-// lag.
-func (e *Env) Inconclusive(why string) {
+// Inconclusive says that the figures tell nothing about the system under test, because the
+// machine was busy with other things, and how that showed. Drive does so if the generator
+// could not deliver a load that may not lag.
+func (e *Env) Inconclusive(why string) { e.inconclude(why, true) }
+
+// inconclude is Inconclusive; if the machine was not disturbed, another try would tell no
+// more.
+func (e *Env) inconclude(why string, disturbed bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.inconclusive = why
+	e.inconclusive, e.disturbed = why, disturbed
 }
 
 // follows says whether the load has a rate that can be changed by hand.

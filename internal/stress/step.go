@@ -240,9 +240,9 @@ func (s *stepRun) take(ctx context.Context, o outcome, err error) {
 // that is busy all the time there is no answer.
 const mostAgain = 3
 
-// asksAgain says whether a repetition is to be carried out again, and tells so: other
-// programs kept its load from being delivered, and nothing that can be told all the same
-// was wrong. Nothing else of it is kept.
+// asksAgain says whether a repetition is to be carried out again, and tells so: the machine
+// was busy with other things, and nothing that can be told all the same was wrong. Nothing
+// else of it is kept.
 func (s *stepRun) asksAgain(o outcome) bool {
 	if !o.Disturbed || s.again >= mostAgain || s.number == 0 || !s.canAskAgain() || o.Failure != "" || o.Steered ||
 		o.Operations.Succeeded < o.Operations.Attempted || !s.keepsConditions(o) {
@@ -251,7 +251,7 @@ func (s *stepRun) asksAgain(o outcome) bool {
 	s.again++
 	s.parent.log("warn", fmt.Sprintf("%s: repetition %d of %d is carried out again: %s", s.step.Name, s.number, s.repeat, o.Inconclusive))
 	addError(&s.errors, report.Error{
-		Message: "repetitions that were carried out again, because other programs kept their load from being delivered", Count: 1,
+		Message: "repetitions that were carried out again, because the machine was busy with other things", Count: 1,
 		FirstAtSeconds: time.Since(s.began).Seconds(), Kind: report.Note,
 	})
 	return true
@@ -294,7 +294,7 @@ func (s *stepRun) extend() (extended bool) {
 func (s *stepRun) keepsConditions(o outcome) bool {
 	for name, must := range s.step.exact(s.beside) {
 		one := o.Results[name]
-		if v, ok := report.Number(one.Value); one.Estimate == nil && !must.Timed && (!ok || !must.Condition.Holds(v)) {
+		if v, ok := report.Number(one.Value); ok && one.Estimate == nil && !must.Timed && !must.Condition.Holds(v) {
 			return false
 		}
 	}
