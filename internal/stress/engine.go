@@ -239,10 +239,10 @@ type groupRun struct {
 	limits Limits
 	steps  []*stepRun
 	// number is of the next repetition; 0 is the warm-up.
-	number, repeat int
-	paused         time.Time // when its latest repetition ended
-	finished       bool
-	results        []report.Step
+	number   int
+	paused   time.Time // when its latest repetition ended
+	finished bool
+	results  []report.Step
 }
 
 func newGroupRun(r *run, scenario, group int) *groupRun {
@@ -256,7 +256,6 @@ func newGroupRun(r *run, scenario, group int) *groupRun {
 	for i := range steps {
 		g.steps[i] = newStepRun(r, &steps[i], group+1, g.alone || r.engine.Isolate, len(steps) > 1)
 		g.steps[i].scenario = r.plan.Scenarios[scenario].Name
-		g.repeat = max(g.repeat, steps[i].Repeat)
 		if (steps[i].Warmup != Warmup{}) {
 			g.number = 0
 		}
@@ -284,8 +283,8 @@ func (g *groupRun) next(ctx context.Context) {
 			g.number++
 		}
 	}
-	if ctx.Err() == nil && !g.goesOn() && g.steps[0].extend() {
-		g.repeat = g.steps[0].repeat
+	if ctx.Err() == nil && !g.goesOn() {
+		g.steps[0].extend()
 	}
 	if !g.goesOn() {
 		g.finish(ctx)
@@ -299,7 +298,7 @@ func (g *groupRun) next(ctx context.Context) {
 // goesOn says whether a step has another repetition: not if all are done,
 // broken or stopped.
 func (g *groupRun) goesOn() bool {
-	return g.number <= g.repeat && slices.ContainsFunc(g.steps, func(s *stepRun) bool { return s.takes(g.number) })
+	return slices.ContainsFunc(g.steps, func(s *stepRun) bool { return s.takes(g.number) })
 }
 
 // resume takes the time in which others had their turn out of the steps' own.

@@ -51,7 +51,7 @@ type Env struct {
 	driven       report.Operations // those of operations that the counters count too
 	findings     int64
 	supplied     map[string]func() int64 // what is counted of its own, by probe
-	reference    reference.Figures       // that it measured itself
+	reference    []reference.Figures     // that it measured itself
 	disturbed    bool                    // the machine was busy with other things
 	inconclusive string                  // why the repetition is inconclusive
 }
@@ -308,7 +308,7 @@ func (e *Env) outcome() outcome {
 	results[report.FindingsMetric] = sample{Value: float64(e.findings)}
 	return outcome{
 		Results: results, Operations: e.operations, Errors: slices.Clone(e.errors), Inconclusive: e.inconclusive,
-		Disturbed: e.disturbed, Reference: []reference.Figures{maps.Clone(e.reference)},
+		Disturbed: e.disturbed, Reference: slices.Clone(e.reference),
 	}
 }
 

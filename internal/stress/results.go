@@ -142,10 +142,7 @@ func (e *Env) Exponent(metric string, sizes, values []float64) (report.Interval,
 func (e *Env) Reference(work reference.Work, figure float64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.reference == nil {
-		e.reference = reference.Figures{}
-	}
-	e.reference[work] = figure
+	e.reference = append(e.reference, reference.Figures{work: figure})
 }
 
 // estimate reports what the repetition adds to an estimate; its own value is that of

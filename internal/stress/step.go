@@ -250,10 +250,7 @@ func (s *stepRun) asksAgain(o outcome) bool {
 	}
 	s.again++
 	s.parent.log("warn", fmt.Sprintf("%s: repetition %d of %d is carried out again: %s", s.step.Name, s.number, s.repeat, o.Inconclusive))
-	addError(&s.errors, report.Error{
-		Message: "repetitions that were carried out again, because the machine was busy with other things", Count: 1,
-		FirstAtSeconds: time.Since(s.began).Seconds(), Kind: report.Note,
-	})
+	s.told(report.Note, "repetitions that were carried out again, because the machine was busy with other things")
 	return true
 }
 
@@ -272,21 +269,17 @@ const leastToExtend = 3
 // extend gives a step that has all its repetitions as many again, once, if a metric is
 // undecided and none has failed: too near to a limit for its noise, or missed while other
 // programs took the processors.
-func (s *stepRun) extend() (extended bool) {
+func (s *stepRun) extend() {
 	if s.repeat > s.step.Repeat || s.repeat < leastToExtend || s.verdict != "" || !s.canAskAgain() {
-		return false
+		return
 	}
 	s.mu.Lock()
 	result := s.judge()
 	s.mu.Unlock()
-	for _, name := range slices.Sorted(maps.Keys(result.Metrics)) {
-		if why := result.Metrics[name].Undecided; why != "" && result.Verdict == report.Inconclusive {
-			s.repeat *= 2
-			s.parent.log("warn", fmt.Sprintf("%s: %d more repetitions are carried out: %s %s", s.step.Name, s.step.Repeat, name, why))
-			return true
-		}
+	if why := verdict.Undecided(result.Metrics); why != "" && result.Verdict == report.Inconclusive {
+		s.repeat *= 2
+		s.parent.log("warn", fmt.Sprintf("%s: %d more repetitions are carried out: %s", s.step.Name, s.step.Repeat, why))
 	}
-	return false
 }
 
 // keepsConditions says whether a repetition meets all exact conditions that can be told of
@@ -327,8 +320,10 @@ func (s *stepRun) broken(err error) {
 	s.addError(err)
 }
 
-func (s *stepRun) addError(err error) {
-	addError(&s.errors, report.Error{Message: withoutIDs(err.Error()), Count: 1, FirstAtSeconds: time.Since(s.began).Seconds()})
+func (s *stepRun) addError(err error) { s.told("", withoutIDs(err.Error())) }
+
+func (s *stepRun) told(kind report.ErrorKind, message string) {
+	addError(&s.errors, report.Error{Message: message, Count: 1, FirstAtSeconds: time.Since(s.began).Seconds(), Kind: kind})
 }
 
 // sample takes a sample into the step's probes.

@@ -101,9 +101,6 @@ func numbers(first, end int) (all []int) {
 	return all
 }
 
-// A joining is Subscribe or SubscribePattern of a bus.
-type joining func(topic string, handle func(context.Context, mabeam.Event), o mabeam.SubscribeOptions) (*mabeam.Subscription, error)
-
 // publishNumbers publishes the numbers from first up to, and without, end.
 func publishNumbers(ctx context.Context, bus *mabeam.Bus, eventType string, first, end int) error {
 	for i := first; i < end; i++ {
@@ -113,6 +110,9 @@ func publishNumbers(ctx context.Context, bus *mabeam.Bus, eventType string, firs
 	}
 	return nil
 }
+
+// A joining is Subscribe or SubscribePattern of a bus.
+type joining func(topic string, handle func(context.Context, mabeam.Event), o mabeam.SubscribeOptions) (*mabeam.Subscription, error)
 
 // checkPolicy stalls a subscriber with a queue of a few events and publishes some
 // more than that has room for. If nobody else uses the bus, the telemetry has to count

@@ -147,17 +147,27 @@ func worstOf(step report.Step) report.Verdict {
 
 // undecided says why the step neither passed nor failed, or returns "".
 func undecided(step report.Step) string {
+	if why := Undecided(step.Metrics); why != "" {
+		return why
+	}
 	judged := len(step.Thresholds) > 0
-	for _, name := range slices.Sorted(maps.Keys(step.Metrics)) {
-		m := step.Metrics[name]
-		if m.Undecided != "" {
-			return name + " " + m.Undecided
-		}
+	for name, m := range step.Metrics {
 		// That the measurement found nothing wrong says nothing of what it is about.
 		judged = judged || m.Status != report.StatusInfo && name != report.FindingsMetric
 	}
 	if !judged {
 		return "nothing that was measured is held against anything: give the step thresholds, or a baseline"
+	}
+	return ""
+}
+
+// Undecided names the first metric that neither passed nor failed, and says why, or
+// returns "".
+func Undecided(metrics map[string]report.Metric) string {
+	for _, name := range slices.Sorted(maps.Keys(metrics)) {
+		if why := metrics[name].Undecided; why != "" {
+			return name + " " + why
+		}
 	}
 	return ""
 }
