@@ -205,19 +205,20 @@ func start(t *testing.T, stdout io.Writer, args ...string) *program {
 	return p
 }
 
-// inAges is what progress says every 5 s once the second scenario is running.
-const inAges = "  long/ages"
+// inAges is what progress says every 5 s once the second scenario has done something.
+const inAges = "  long/ages  .*[1-9].* ops/s"
 
-// until reads standard error up to a line that has the text.
-func (p *program) until(t *testing.T, text string) {
+// until reads standard error up to a line that matches.
+func (p *program) until(t *testing.T, expression string) {
 	t.Helper()
+	line := regexp.MustCompile(expression)
 	for p.stderr.Scan() {
 		p.told.WriteString(p.stderr.Text() + "\n")
-		if strings.Contains(p.stderr.Text(), text) {
+		if line.Match(p.stderr.Bytes()) {
 			return
 		}
 	}
-	t.Fatalf("it never said %q, but\n%s", text, p.told.String())
+	t.Fatalf("it never said %q, but\n%s", expression, p.told.String())
 }
 
 func (p *program) signal(t *testing.T, s os.Signal) {

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// growthParts is how many parts growth_actions are divided into: memory is read
+	// growthParts is how many parts the operations are divided into: memory is read
 	// between them.
 	growthParts = 12
 	// actionsForMemory is how many actions it takes to tell 64 bytes that each of them
@@ -31,9 +31,8 @@ func measureActionGrowth(ctx context.Context, env *stress.Env, spec func() mabea
 		return fmt.Errorf("start the agent of growth_actions: %w", err)
 	}
 	patient := context.WithoutCancel(ctx) // an idle agent works for such a caller on its goroutine
-	carried := 0
-	ask := func(ctx context.Context, _ stress.Op) (err error) {
-		switch carried % 3 {
+	carried, err := measureGrowth(ctx, env, "memory_growth_per_action_bytes", actions, 1, func(ctx context.Context, n int) (err error) {
+		switch n % 3 {
 		case 0:
 			_, err = system.Execute(patient, id, "increment", nil)
 		case 1:
@@ -41,16 +40,10 @@ func measureActionGrowth(ctx context.Context, env *stress.Env, spec func() mabea
 		case 2:
 			err = system.Tell(ctx, id, "increment", nil)
 		}
-		carried++
 		return err
-	}
-	part := stress.Load{Workers: 1, Operations: actions / growthParts, For: patience(time.Duration(actions)*2*time.Microsecond) / growthParts}
-	readings := make([]float64, 0, growthParts+1)
-	for range growthParts + 1 { // the first fills histories and pools
-		if err := env.Rehearse(ctx, part, ask); err != nil {
-			return fmt.Errorf("growth_actions: %w", err)
-		}
-		readings = append(readings, liveBytes())
+	})
+	if err != nil {
+		return err
 	}
 	if _, err := system.Execute(ctx, id, "get_state", nil); err != nil { // after all that was told
 		return fmt.Errorf("ask the agent of growth_actions: %w", err)
@@ -58,6 +51,52 @@ func measureActionGrowth(ctx context.Context, env *stress.Env, spec func() mabea
 	info, err := system.Agent(id)
 	state, _ := info.State.(mabeam.DemoState)
 	wrong.expect(err == nil && state.Counter == carried, "the counter of an agent is not the number of increments that it carried out")
-	env.GrowthPerOperation("memory_growth_per_action_bytes", readings, float64(carried)/(growthParts+1))
 	return system.StopAgent(ctx, id)
+}
+
+// measureCallGrowth measures whether calls leave memory behind, of which each operation
+// is one of each kind. Change, if given, may replace some of them.
+func measureCallGrowth(ctx context.Context, env *stress.Env, change func(*callers)) error {
+	rounds := env.Params.Int("growth_calls")
+	if rounds < actionsForMemory {
+		return nil
+	}
+	return onOwnSystem(ctx, env, withoutOptions, func(system *mabeam.System) error {
+		c, err := newCallers(ctx, system)
+		if err != nil {
+			return fmt.Errorf("start the agents of growth_calls: %w", err)
+		}
+		if change != nil {
+			change(c)
+		}
+		kinds := len(c.calls)
+		_, err = measureGrowth(ctx, env, "memory_growth_per_call_bytes", rounds*kinds, kinds, func(ctx context.Context, n int) error {
+			if n%(callBlock*kinds) == 0 {
+				if err := c.sync(ctx); err != nil {
+					return err
+				}
+			}
+			return c.calls[n%kinds].do(ctx)
+		})
+		return err
+	})
+}
+
+// measureGrowth carries operations out as fast as they go, in parts, and reports what
+// so many of them leave behind. It returns how many were carried out.
+func measureGrowth(ctx context.Context, env *stress.Env, metric string, operations, per int, op func(ctx context.Context, n int) error) (carried int, err error) {
+	part := stress.Load{Workers: 1, Operations: operations / growthParts, For: patience(time.Duration(operations)*2*time.Microsecond) / growthParts}
+	readings := make([]float64, 0, growthParts+1)
+	for range growthParts + 1 { // the first fills histories and pools
+		err := env.Rehearse(ctx, part, func(ctx context.Context, _ stress.Op) error {
+			carried++
+			return op(ctx, carried-1)
+		})
+		if err != nil {
+			return carried, fmt.Errorf("%s: %w", metric, err)
+		}
+		readings = append(readings, liveBytes())
+	}
+	env.GrowthPerOperation(metric, readings, float64(carried)/float64(per)/(growthParts+1))
+	return carried, nil
 }

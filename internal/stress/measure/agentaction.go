@@ -35,7 +35,7 @@ func agentAction() *stress.Measurement {
 		{Name: "error_handling_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Given: withProbes("error_probes"), Doc: "Time from asking for an action that fails to its error."},
 		telemetryMismatches(),
 	}
-	for _, rules := range [][]stress.Metric{signalMetrics(), messageMetrics(), lifeMetrics()} {
+	for _, rules := range [][]stress.Metric{signalMetrics(), messageMetrics(), lifeMetrics(), callMetrics()} {
 		metrics = append(metrics, rules...)
 	}
 	return &stress.Measurement{
@@ -62,6 +62,7 @@ func agentAction() *stress.Measurement {
 			stress.Param{Name: "tell_probes", Kind: stress.Int, Default: 1000, Min: 0, Max: 1_000_000, Doc: "Actions told on a system of their own, to see that each is carried out once and in order."},
 			stress.Param{Name: "reply_probes", Kind: stress.Int, Default: 1000, Min: 0, Max: 1_000_000, Doc: "Messages sent on a system of their own, half with Request and half with Send, to see that each gets its own reply."},
 			stress.Param{Name: "life_probes", Kind: stress.Int, Default: 5, Min: 0, Max: 10_000, Doc: "Rounds on a system of their own in which agents are suspended, filled, stopped, killed, restarted and made to panic, to see that each does what is documented."},
+			stress.Param{Name: "call_probes", Kind: stress.Int, Default: 2000, Min: 0, Max: 10_000_000, Doc: "Calls of each other kind than actions, on a system of their own, to see what they take; less than 20 for none."},
 		),
 		Metrics: metrics,
 		Estimate: func(p stress.Params) time.Duration {
@@ -136,7 +137,7 @@ func measureActions(ctx context.Context, env *stress.Env, wrap func(n int, spec 
 	}
 	telemetry.expectBetween(ctx, expected)
 	telemetry.report()
-	for _, probe := range []func(context.Context, *stress.Env, *violations) error{probeErrors, probeTimeouts} {
+	for _, probe := range []func(context.Context, *stress.Env, *violations) error{probeErrors, probeTimeouts, checkCallTimes} {
 		if err := probe(ctx, env, wrong); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -45,7 +46,7 @@ func memoryOf(behaviour func(env *stress.Env) mabeam.Behaviour) stress.Catalogue
 func TestMemoryOfOneMebibyteAgents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cat := memoryOf(func(*stress.Env) mabeam.Behaviour { return &keeper{held: [][]byte{make([]byte, 1<<20)}, takes: 1} })
-		s := onlyStep(t, cat, "", "{measure: agent-memory, with: {configs: [{agent_type: demo, count: 20}, {agent_type: complex, count: 10}], monitor_duration: 1s}}")
+		s := onlyStep(t, cat, "", "{measure: agent-memory, with: {growth_actions: 0, growth_calls: 0, configs: [{agent_type: demo, count: 20}, {agent_type: complex, count: 10}], monitor_duration: 1s}}")
 		for _, metric := range []string{"memory_per_agent", "memory_per_agent.demo", "memory_per_agent.complex"} {
 			within(t, metric, value(t, s, metric), 1<<20, 0.03)
 		}
@@ -69,7 +70,7 @@ func TestMemoryOfOneMebibyteAgents(t *testing.T) {
 func TestMemoryOfAgentsThatDoNotGrow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cat := memoryOf(func(*stress.Env) mabeam.Behaviour { return &keeper{held: [][]byte{make([]byte, 16<<10)}, takes: 1} })
-		s := onlyStep(t, cat, "", "{measure: agent-memory, with: {configs: [{count: 4000}], monitor_duration: 1s}}")
+		s := onlyStep(t, cat, "", "{measure: agent-memory, with: {growth_actions: 0, growth_calls: 0, configs: [{count: 4000}], monitor_duration: 1s}}")
 		// What the runtime adds to each is well below 1 KiB; a few agents more
 		// may not be gone yet.
 		within(t, "average_memory", value(t, s, "average_memory"), 16.75*1024, 0.08)
@@ -89,7 +90,7 @@ func TestMemoryOfGrowingAgents(t *testing.T) {
 		cat := memoryOf(func(*stress.Env) mabeam.Behaviour {
 			return &keeper{held: [][]byte{make([]byte, 96<<10)}, takes: 2, part: 1}
 		})
-		s := onlyStep(t, cat, "", "{measure: agent-memory, with: {configs: [{count: 1024}], monitor_duration: 2s, actions_per_second: 1536}}")
+		s := onlyStep(t, cat, "", "{measure: agent-memory, with: {growth_actions: 0, growth_calls: 0, configs: [{count: 1024}], monitor_duration: 2s, actions_per_second: 1536}}")
 		// 96 MiB at first and 3,072 times 16 KiB more at the end, besides the
 		// few MiB of the process itself.
 		within(t, "memory_growth_rate", value(t, s, "memory_growth_rate"), 48.0/(96+24), 0.15)
@@ -129,14 +130,14 @@ func TestMemoryLeaksAreCaughtByName(t *testing.T) {
 		"registrations": func(s *mabeam.System) {
 			_ = s.Registry().Register(mabeam.Record{ID: fmt.Sprint("leak-", leaked.Add(1))})
 		},
-		"goroutines": func(*mabeam.System) { go func() { <-release }() },
+		"goroutines": func(*mabeam.System) { go waitDeep(release) },
 		"heap":       func(*mabeam.System) { hoardMemory() },
 	} {
 		t.Run(kind, func(t *testing.T) {
 			cat := memoryOf(func(env *stress.Env) mabeam.Behaviour {
 				return leaving{behind: func() { leak(env.System()) }}
 			})
-			s := onlyStep(t, cat, "", "{measure: agent-memory, with: {configs: [{count: 40}], monitor_duration: 100ms, measurement_interval: 20ms}}")
+			s := onlyStep(t, cat, "", "{measure: agent-memory, with: {growth_actions: 0, growth_calls: 0, configs: [{count: 40}], monitor_duration: 100ms, measurement_interval: 20ms}}")
 			leaks, told := value(t, s, "memory_leaks"), fmt.Sprint(s.Errors)
 			if kind == "none" {
 				if leaks != 0 {
@@ -157,6 +158,13 @@ func TestMemoryLeaksAreCaughtByName(t *testing.T) {
 			}
 		})
 	}
+}
+
+// waitDeep waits with 16 KiB on its stack.
+func waitDeep(release <-chan struct{}) {
+	var stack [16 << 10]byte
+	<-release
+	runtime.KeepAlive(&stack)
 }
 
 //go:noinline

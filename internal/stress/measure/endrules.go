@@ -26,6 +26,7 @@ type hearer struct {
 	pattern string
 	byType  *mabeam.Subscription
 	heard   atomic.Int64
+	last    atomic.Pointer[mabeam.Event]
 }
 
 // heardType is what hearers subscribe to.
@@ -39,7 +40,10 @@ func (h *hearer) Init(_ context.Context, self *mabeam.Agent) (err error) {
 	return err
 }
 
-func (h *hearer) HandleEvent(context.Context, *mabeam.Agent, mabeam.Event) { h.heard.Add(1) }
+func (h *hearer) HandleEvent(_ context.Context, _ *mabeam.Agent, e mabeam.Event) {
+	h.last.Store(&e)
+	h.heard.Add(1)
+}
 
 // eventsAtStop is how many events wait: more than an agent handles in one go.
 const eventsAtStop = 800

@@ -80,6 +80,28 @@ func TestMemoryThatEachActionLeaves(t *testing.T) {
 	}
 }
 
+// 64 bytes that each call of one kind leaves behind are seen, among those of all others.
+func TestMemoryThatEachCallLeaves(t *testing.T) {
+	defer func() { crumbs = nil }()
+	for _, want := range []float64{0, crumb} {
+		cat := with("agent-memory", func(ctx context.Context, env *stress.Env) error {
+			env.Operations(1, 0, 0)
+			return measureCallGrowth(ctx, env, func(c *callers) {
+				last := &c.calls[len(c.calls)-1]
+				do := last.do
+				last.do = func(ctx context.Context) error {
+					if want > 0 {
+						dropCrumb()
+					}
+					return do(ctx)
+				}
+			})
+		})
+		s := onlyStep(t, cat, "", "{measure: agent-memory, baseline: none, with: {growth_calls: 12000}}")
+		bytesEach(t, s, "memory_growth_per_call_bytes", want)
+	}
+}
+
 // 64 bytes that each agent leaves behind are seen when all have stopped once more.
 func TestMemoryThatEachAgentLeaves(t *testing.T) {
 	defer func() { crumbs = nil }()

@@ -114,7 +114,7 @@ func (t *guardTest) refusals(ctx context.Context) error {
 	const burst, attempts = 6, 10
 	slowly := mabeam.Rate{PerSecond: 0.001, Burst: burst}
 	rates := map[mabeam.Operation]mabeam.Rate{mabeam.OperationAction: slowly, mabeam.OperationSignal: slowly, mabeam.OperationStartAgent: slowly}
-	return t.with(ctx, func(o *mabeam.Options) { o.Rates = rates }, func(_ *mabeam.System, g guarded) error {
+	return t.with(ctx, func(o *mabeam.Options) { o.Rates = rates }, func(system *mabeam.System, g guarded) error {
 		var last string
 		for _, kind := range []struct {
 			name string
@@ -144,6 +144,13 @@ func (t *guardTest) refusals(ctx context.Context) error {
 			}
 			t.rules.expect(admitted == burst, fmt.Sprintf("%d of %d %s are admitted at a rate with a burst of %d", admitted, attempts, kind.name, burst))
 		}
+		// All other ways to ask for an action keep to its rate too.
+		_, requested := system.Request(ctx, mabeam.Message{Type: "work", Target: last})
+		sent := system.Send(mabeam.Message{Type: "work", Target: last})
+		answers, err := system.Gather(ctx, []string{last}, "work", nil)
+		refused := errors.Is(requested, mabeam.ErrRateLimited) && errors.Is(sent, mabeam.ErrRateLimited) &&
+			err == nil && len(answers) == 1 && errors.Is(answers[0].Err, mabeam.ErrRateLimited)
+		t.rules.expect(refused, "a request, a message or a question of a coordination over the rate of actions is not refused with ErrRateLimited")
 		return nil
 	})
 }

@@ -11,7 +11,7 @@ import (
 )
 
 func lifeMetrics() []stress.Metric {
-	broken := never("agent_rules_broken", "Rules of an agent's life and mailbox that did not hold in life_probes rounds: what waits while it is suspended, the capacity of its mailbox, who runs Init and Terminate how often, what a stop, a kill and a panic leave, the state's version, the kinds of errors, events that wait at a stop, goroutines of calls that ran out of time, batches of which some do not start, agents that ask each other in a ring, callers of an agent that panics, the events that tell of actions, subscriptions of agents, and what an inspector shows. The errors name each.")
+	broken := never("agent_rules_broken", "Rules of an agent's life and mailbox that did not hold in life_probes rounds: what waits while it is suspended, the capacity of its mailbox, who runs Init and Terminate how often, what a stop, a kill and a panic leave, the state's version, the kinds of errors, events that wait at a stop, goroutines of calls that ran out of time, batches of which some do not start, agents that ask each other in a ring, callers of an agent that panics, the events that tell of actions, registrations, subscriptions, events and signals of agents, and what an inspector shows. The errors name each.")
 	broken.Given = func(p stress.Params) bool { return p.Int("life_probes") > 0 }
 	return []stress.Metric{broken}
 }
@@ -52,9 +52,14 @@ func checkLives(ctx context.Context, env *stress.Env) error {
 
 // fresh starts an observer that the caller ends.
 func (o *observation) fresh(ctx context.Context, broken *violations) (string, *observer) {
-	b := &observer{}
-	id, err := o.system.StartAgent(ctx, mabeam.Spec{Type: "fresh", Behaviour: b, Capabilities: []string{"fresh"}})
+	b, began := &observer{}, time.Now()
+	id, err := o.system.StartAgent(ctx, mabeam.Spec{
+		Type: "fresh", Behaviour: b, Capabilities: []string{"fresh"}, ParentID: "parent", Metadata: map[string]any{"key": "value"},
+	})
 	broken.expect(err == nil && b.inits.Load() == 1, "an agent did not start, or its Init did not run exactly once")
+	r, found := o.system.Registry().Lookup(id)
+	broken.expect(found && r.ParentID == "parent" && len(r.Metadata) == 1 && r.Metadata["key"] == "value" && !r.CreatedAt.Before(began) && !r.CreatedAt.After(time.Now()),
+		"an agent that was started is not registered with its parent, its metadata and the time of its start")
 	return id, b
 }
 

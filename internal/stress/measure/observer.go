@@ -14,7 +14,8 @@ import (
 
 // An observer is an agent that records what the runtime calls it for. Its actions are
 // note, which records its parameters and returns them, block, which keeps the agent
-// busy until a *blocker is released whatever becomes of the caller, fail and panic.
+// busy until a *blocker is released whatever becomes of the caller, publish and signal,
+// which pass an event or a signal on, fail and panic.
 type observer struct {
 	mabeam.Defaults
 	inside, overlaps  atomic.Int64
@@ -66,7 +67,7 @@ func (o *observer) HandleSignal(_ context.Context, _ *mabeam.Agent, s mabeam.Sig
 	o.signals = append(o.signals, s)
 }
 
-func (o *observer) HandleAction(_ context.Context, _ *mabeam.Agent, action string, params any) (any, error) {
+func (o *observer) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
 	defer o.enter()()
 	switch action {
 	case "note":
@@ -84,6 +85,11 @@ func (o *observer) HandleAction(_ context.Context, _ *mabeam.Agent, action strin
 		case <-end.C:
 		}
 		return nil, nil
+	case "publish":
+		e := params.(mabeam.Event)
+		return nil, self.Publish(ctx, e.Type, e.Data)
+	case "signal":
+		return nil, self.Signal(params.(mabeam.Signal))
 	case "fail":
 		return nil, errObserved
 	case "panic":

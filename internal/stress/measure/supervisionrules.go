@@ -138,7 +138,7 @@ func checkSupervision(ctx context.Context, env *stress.Env) error {
 			now.AgentsStopped+now.AgentsCrashed-before.AgentsStopped-before.AgentsCrashed == ends, "the telemetry does not count the children's starts, ends and restarts")
 		checkStuckChild(ctx, o, broken)
 		checkFailingLives(ctx, o, broken)
-		return nil
+		return checkWindow(ctx, o, broken)
 	})
 	broken.report()
 	return err
@@ -258,4 +258,50 @@ func checkIntensity(ctx context.Context, o *observation, broken *violations) (*f
 		broken.expect(err != nil, "a child is still there after its supervisor has given up")
 	}
 	return f, nil
+}
+
+// checkWindow kills a child after the restarts before have ceased to count, and then once
+// more than allowed late in the time in which they do.
+func checkWindow(ctx context.Context, o *observation, broken *violations) error {
+	const limit = 2
+	// Where the machine stalls for as long as that time, the check says nothing.
+	for within := 50 * time.Millisecond; within < time.Second; within *= 4 {
+		f, err := startFamily(ctx, o, broken, fmt.Sprint("window-", within), mabeam.SupervisorSpec{MaxRestarts: limit, Within: within})
+		if err != nil {
+			return err
+		}
+		kill := func() {
+			lives := f.lives[1].Load()
+			o.system.KillAgent(f.ids[1])
+			settle(ctx, func() bool { return (f.lives[1].Load() == lives || f.alive() < familySize) && !f.hasGivenUp() })
+		}
+		for range limit {
+			kill()
+		}
+		stress.Sleep(ctx, within+time.Millisecond)
+		began := time.Now()
+		for range limit {
+			kill()
+			broken.expect(!f.hasGivenUp(), "a supervisor gave up because of restarts that were older than its time")
+		}
+		stress.Sleep(ctx, within*7/10-time.Since(began))
+		kill()
+		decided := f.hasGivenUp() || time.Since(began) < within
+		broken.expect(f.hasGivenUp() || !decided, "a supervisor did not count restarts as long as it should")
+		f.checkStop(ctx)
+		if decided {
+			return nil
+		}
+	}
+	return nil
+}
+
+// hasGivenUp says whether the supervisor has ended.
+func (f *family) hasGivenUp() bool {
+	select {
+	case <-f.v.Done():
+		return true
+	default:
+		return false
+	}
 }

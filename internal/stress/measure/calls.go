@@ -1,0 +1,176 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/report"
+)
+
+const (
+	// callBlock is how many calls of one kind are timed together.
+	callBlock = 20
+	// callPatience bounds the time that slow calls may take.
+	callPatience = 2 * time.Second
+	// callListed is how many entries a listing has.
+	callListed = 100
+)
+
+// errAnswered is a call that should have failed.
+var errAnswered = errors.New("an agent that is not there has answered")
+
+// A call is one kind of call of the runtime that no load measures by itself. What is
+// begun with it is ended with it, so that a thousand calls leave as much as one.
+type call struct {
+	name string
+	do   func(ctx context.Context) error
+}
+
+// callers are the agents that calls are about.
+type callers struct {
+	system               *mabeam.System
+	busy, inbox, resting string // ids; nobody but the calls asks resting for anything
+	calls                []call
+}
+
+// newCallers starts the agents.
+func newCallers(ctx context.Context, system *mabeam.System) (*callers, error) {
+	ids, err := startEach(ctx, system, 3, mabeam.DemoSpec)
+	if err != nil {
+		return nil, err
+	}
+	c := &callers{system: system, busy: ids[0], inbox: ids[1], resting: ids[2]}
+	for i := range callListed {
+		if err := system.Registry().Register(mabeam.Record{ID: fmt.Sprint("listed-", i), Type: "listed"}); err != nil {
+			return nil, err
+		}
+	}
+	bus, registry, ignore := system.Bus(), system.Registry(), func(context.Context, mabeam.Event) {}
+	if _, err := bus.Subscribe("call.heard", ignore, mabeam.SubscribeOptions{}); err != nil {
+		return nil, err
+	}
+	c.calls = []call{
+		{"tell", func(ctx context.Context) error { return system.Tell(ctx, c.busy, "ping", nil) }},
+		{"signal", func(context.Context) error { return system.Signal(mabeam.Signal{Type: "call"}, c.busy) }},
+		{"request", func(ctx context.Context) error {
+			_, err := system.Request(ctx, mabeam.Message{Type: "ping", Target: c.busy})
+			return err
+		}},
+		{"send", func(context.Context) error {
+			return system.Send(mabeam.Message{Type: "ping", Target: c.busy, ReplyTo: c.inbox})
+		}},
+		{"publish", func(ctx context.Context) error { return bus.Publish(ctx, mabeam.Event{Type: "call.heard"}) }},
+		{"subscribe", func(context.Context) error {
+			s, err := bus.Subscribe("call.subscribed", ignore, mabeam.SubscribeOptions{})
+			if err == nil {
+				s.Unsubscribe()
+			}
+			return err
+		}},
+		{"register", func(context.Context) error {
+			err := registry.Register(mabeam.Record{ID: "call", Type: "call"})
+			if err == nil && !registry.Unregister("call") {
+				err = errNotThere
+			}
+			return err
+		}},
+		{"update", func(context.Context) error {
+			return registry.Update(c.resting, func(*mabeam.Record) error { return nil })
+		}},
+		{"list", func(context.Context) error {
+			if len(registry.ByType("listed")) != callListed {
+				return errNotThere
+			}
+			return nil
+		}},
+		{"suspend", func(context.Context) error {
+			if err := system.SuspendAgent(c.resting); err != nil {
+				return err
+			}
+			return system.ResumeAgent(c.resting)
+		}},
+		{"inspect", func(context.Context) error { _, err := system.Agent(c.resting); return err }},
+		{"restart", func(ctx context.Context) error { return system.RestartAgent(ctx, c.inbox) }},
+		{"refuse", func(ctx context.Context) error {
+			if _, err := system.Execute(ctx, "nobody", "ping", nil); !errors.Is(err, mabeam.ErrUnknownAgent) {
+				return errAnswered
+			}
+			return nil
+		}},
+	}
+	return c, nil
+}
+
+// sync waits until the agents have done all that was asked of them so far.
+func (c *callers) sync(ctx context.Context) error {
+	for _, id := range []string{c.busy, c.inbox} { // the inbox gets what the other one sends
+		if _, err := c.system.Execute(ctx, id, "ping", nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// withoutOptions leaves a system all the room that it has without options.
+func withoutOptions(o *mabeam.Options) { *o = mabeam.Options{} }
+
+// callMetrics describe what checkCallTimes reports.
+func callMetrics() []stress.Metric {
+	return []stress.Metric{{
+		Name: "call_time_ms", Unit: "ms", Better: report.Lower, Keyed: true, Given: withCalls,
+		Doc: "With .KIND: time of one call of that kind, of 20 timed together / 20, in the median of call_probes calls on a system of their own: tell, signal and send until they have returned, request with its reply, publish to one subscriber, subscribe with unsubscribe, register with unregister, update of a record, list of 100 by their type, suspend with resume, inspect, which is System.Agent, restart, and refuse, an action of an agent that is not there. By itself the sum of them.",
+	}}
+}
+
+func withCalls(p stress.Params) bool { return p.Int("call_probes") >= callBlock }
+
+// checkCallTimes times calls of each kind, in turn.
+func checkCallTimes(ctx context.Context, env *stress.Env, wrong *violations) error {
+	if !withCalls(env.Params) {
+		return nil
+	}
+	return onOwnSystem(ctx, env, withoutOptions, func(system *mabeam.System) error {
+		c, err := newCallers(ctx, system)
+		if err != nil {
+			return fmt.Errorf("start the agents of call_probes: %w", err)
+		}
+		return timeCalls(ctx, env, c, wrong)
+	})
+}
+
+func timeCalls(ctx context.Context, env *stress.Env, c *callers, wrong *violations) error {
+	limited, cancel := context.WithTimeout(ctx, 2*callPatience) // of calls that hang
+	defer cancel()
+	took, began := make([][]float64, len(c.calls)), time.Now()
+	for range env.Params.Int("call_probes") / callBlock {
+		for i, kind := range c.calls {
+			if err := c.sync(limited); err != nil {
+				return fmt.Errorf("call_probes: %w", err)
+			}
+			start := time.Now()
+			var errs []error
+			for range callBlock {
+				errs = append(errs, kind.do(limited))
+			}
+			took[i] = append(took[i], float64(time.Since(start))/callBlock)
+			if err := errors.Join(errs...); err != nil && ctx.Err() == nil {
+				wrong.add(1, fmt.Sprintf("calls of kind %s failed: %v", kind.name, err))
+			}
+		}
+		if time.Since(began) > callPatience {
+			break
+		}
+	}
+	total := 0.0
+	for i, kind := range c.calls {
+		one := report.Median(took[i]) / 1e6
+		env.Value("call_time_ms."+kind.name, one)
+		total += one
+	}
+	env.Value("call_time_ms", total)
+	return nil
+}

@@ -1,0 +1,46 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"mabeam-top/internal/stress"
+)
+
+// Calls of a known time take that, each kind by itself, and one that fails is a wrong
+// result.
+func TestTimesOfCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cat := with("agent-action", func(ctx context.Context, env *stress.Env) error {
+			env.Operations(1, 0, 0)
+			wrong := newViolations(env, "wrong_results")
+			c, err := newCallers(ctx, env.System())
+			if err != nil {
+				return err
+			}
+			c.calls = []call{
+				{"fast", func(context.Context) error { time.Sleep(time.Millisecond); return nil }},
+				{"slow", func(context.Context) error { time.Sleep(3 * time.Millisecond); return errors.New("fails") }},
+			}
+			err = timeCalls(ctx, env, c, wrong)
+			wrong.report()
+			return err
+		})
+		s := onlyStep(t, cat, "", "{measure: agent-action, baseline: none, with: {call_probes: 100}}")
+		for metric, want := range map[string]float64{"call_time_ms.fast": 1, "call_time_ms.slow": 3, "call_time_ms": 4} {
+			within(t, metric, value(t, s, metric), want, 1e-9)
+		}
+		failed(t, s, "wrong_results", 100/callBlock)
+	})
+}
+
+// Each call does what it says, and leaves nothing for the next one to fail at.
+func TestCallsOfEachKind(t *testing.T) {
+	s := onlyStep(t, Catalogue(), "", "{measure: agent-action, baseline: none, with: {scenarios: [{action_count: 10}], call_probes: 200}}")
+	if v := value(t, s, "wrong_results"); v != 0 || value(t, s, "call_time_ms.restart") <= value(t, s, "call_time_ms.suspend") {
+		t.Errorf("%v wrong results; %+v", v, s.Errors)
+	}
+}
