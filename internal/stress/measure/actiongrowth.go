@@ -31,7 +31,7 @@ func measureActionGrowth(ctx context.Context, env *stress.Env, spec func() mabea
 		return fmt.Errorf("start the agent of growth_actions: %w", err)
 	}
 	patient := context.WithoutCancel(ctx) // an idle agent works for such a caller on its goroutine
-	carried, err := measureGrowth(ctx, env, "memory_growth_per_action_bytes", actions, 1, func(ctx context.Context, n int) (err error) {
+	carried, err := measureGrowth(ctx, env, "memory_growth_per_action_bytes", actions, 1, 2*time.Microsecond, func(ctx context.Context, n int) (err error) {
 		switch n % 3 {
 		case 0:
 			_, err = system.Execute(patient, id, "increment", nil)
@@ -70,7 +70,7 @@ func measureCallGrowth(ctx context.Context, env *stress.Env, change func(*caller
 			change(c)
 		}
 		kinds := len(c.calls)
-		_, err = measureGrowth(ctx, env, "memory_growth_per_call_bytes", rounds*kinds, kinds, func(ctx context.Context, n int) error {
+		_, err = measureGrowth(ctx, env, "memory_growth_per_call_bytes", rounds*kinds, kinds, 5*time.Microsecond, func(ctx context.Context, n int) error {
 			if n%(callBlock*kinds) == 0 {
 				if err := c.sync(ctx); err != nil {
 					return err
@@ -82,10 +82,11 @@ func measureCallGrowth(ctx context.Context, env *stress.Env, change func(*caller
 	})
 }
 
-// measureGrowth carries operations out as fast as they go, in parts, and reports what
-// so many of them leave behind. It returns how many were carried out.
-func measureGrowth(ctx context.Context, env *stress.Env, metric string, operations, per int, op func(ctx context.Context, n int) error) (carried int, err error) {
-	part := stress.Load{Workers: 1, Operations: operations / growthParts, For: patience(time.Duration(operations)*2*time.Microsecond) / growthParts}
+// measureGrowth carries operations out as fast as they go, each of which takes about a
+// known time, in parts, and reports what so many of them leave behind as metric. It
+// returns how many were carried out.
+func measureGrowth(ctx context.Context, env *stress.Env, metric string, operations, per int, each time.Duration, op func(ctx context.Context, n int) error) (carried int, err error) {
+	part := stress.Load{Workers: 1, Operations: operations / growthParts, For: patience(time.Duration(operations)*each) / growthParts}
 	readings := make([]float64, 0, growthParts+1)
 	for range growthParts + 1 { // the first fills histories and pools
 		err := env.Rehearse(ctx, part, func(ctx context.Context, _ stress.Op) error {

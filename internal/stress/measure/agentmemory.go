@@ -44,7 +44,7 @@ func agentMemory() *stress.Measurement {
 			{Name: "monitor_duration", Kind: stress.Duration, Default: 5 * time.Second, Min: 0.1, Max: 3600, Doc: "How long the agents work while their memory is read."},
 			{Name: "measurement_interval", Kind: stress.Duration, Default: 100 * time.Millisecond, Min: 0.01, Max: 600, Doc: "Time between two readings, each after two collections."},
 			{Name: "growth_actions", Kind: stress.Int, Default: 120_000, Min: 0, Max: 1_000_000_000, Doc: "Actions of one agent, as fast as they go, to see whether each of them leaves memory behind; 0 for none."},
-			{Name: "growth_calls", Kind: stress.Int, Default: 24_000, Min: 0, Max: 1_000_000_000, Doc: "Calls of each kind (tell, signal, request, send, publish, subscribe, register, update, list, suspend, inspect, restart and refuse), as fast as they go, to see whether they leave memory behind; 0 for none."},
+			{Name: "growth_calls", Kind: stress.Int, Default: 24_000, Min: 0, Max: 1_000_000_000, Doc: "Calls of each kind of call_time_ms of agent-action, as fast as they go, to see whether they leave memory behind; 0 for none."},
 			{Name: "actions_per_second", Kind: stress.Int, Default: 1000, Min: 0, Max: 1_000_000, Doc: "Actions that the agents carry out meanwhile, in turn: increment of a demo agent, work of a complex one; 0 leaves them idle."},
 		},
 		Metrics: []stress.Metric{

@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,6 +96,15 @@ func newCallers(ctx context.Context, system *mabeam.System) (*callers, error) {
 		}},
 		{"inspect", func(context.Context) error { _, err := system.Agent(c.resting); return err }},
 		{"restart", func(ctx context.Context) error { return system.RestartAgent(ctx, c.inbox) }},
+		{"gather", func(ctx context.Context) error {
+			answers, err := system.Gather(ctx, []string{c.busy, c.inbox}, "ping", nil)
+			for _, a := range answers {
+				err = cmp.Or(err, a.Err)
+			}
+			return err
+		}},
+		{"history", func(context.Context) error { bus.History(10); return nil }},
+		{"telemetry", func(context.Context) error { system.Telemetry(); return nil }},
 		{"refuse", func(ctx context.Context) error {
 			if _, err := system.Execute(ctx, "nobody", "ping", nil); !errors.Is(err, mabeam.ErrUnknownAgent) {
 				return errAnswered
@@ -122,7 +132,7 @@ func withoutOptions(o *mabeam.Options) { *o = mabeam.Options{} }
 func callMetrics() []stress.Metric {
 	return []stress.Metric{{
 		Name: "call_time_ms", Unit: "ms", Better: report.Lower, Keyed: true, Given: withCalls,
-		Doc: "With .KIND: time of one call of that kind, of 20 timed together / 20, in the median of call_probes calls on a system of their own: tell, signal and send until they have returned, request with its reply, publish to one subscriber, subscribe with unsubscribe, register with unregister, update of a record, list of 100 by their type, suspend with resume, inspect, which is System.Agent, restart, and refuse, an action of an agent that is not there. By itself the sum of them.",
+		Doc: "With .KIND: time of one call of that kind, of 20 timed together / 20, in the median of call_probes calls on a system of their own: tell, signal and send until they have returned, request with its reply, publish to one subscriber, subscribe with unsubscribe, register with unregister, update of a record, list of 100 by their type, suspend with resume, inspect, which is System.Agent, restart, gather from two agents, history of ten events, telemetry, and refuse, an action of an agent that is not there. By itself the sum of them.",
 	}}
 }
 

@@ -267,6 +267,9 @@ func checkWindow(ctx context.Context, o *observation, broken *violations) error 
 	// Where the machine stalls for as long as that time, the check says nothing.
 	for within := 50 * time.Millisecond; within < time.Second; within *= 4 {
 		f, err := startFamily(ctx, o, broken, fmt.Sprint("window-", within), mabeam.SupervisorSpec{MaxRestarts: limit, Within: within})
+		if ctx.Err() != nil {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -290,7 +293,7 @@ func checkWindow(ctx context.Context, o *observation, broken *violations) error 
 		broken.expect(f.hasGivenUp() || !decided, "a supervisor did not count restarts as long as it should")
 		f.checkStop(ctx)
 		if decided {
-			return nil
+			break
 		}
 	}
 	return nil
