@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// growthParts is how many parts the operations are divided into: memory is read
+	// growthParts is how many parts the rounds are divided into: memory is read
 	// between them.
 	growthParts = 12
 	// actionsForMemory is how many actions it takes to tell 64 bytes that each of them
@@ -54,38 +54,33 @@ func measureActionGrowth(ctx context.Context, env *stress.Env, spec func() mabea
 	return system.StopAgent(ctx, id)
 }
 
-// measureCallGrowth measures whether calls leave memory behind, of which each operation
-// is one of each kind. Change, if given, may replace some of them.
-func measureCallGrowth(ctx context.Context, env *stress.Env, change func(*callers)) error {
-	rounds := env.Params.Int("growth_calls")
-	if rounds < actionsForMemory {
+// measureCallGrowth measures whether calls leave memory behind.
+func measureCallGrowth(ctx context.Context, env *stress.Env) error {
+	if env.Params.Int("growth_calls") < actionsForMemory {
 		return nil
 	}
-	return onOwnSystem(ctx, env, withoutOptions, func(system *mabeam.System) error {
-		c, err := newCallers(ctx, system)
-		if err != nil {
-			return fmt.Errorf("start the agents of growth_calls: %w", err)
-		}
-		if change != nil {
-			change(c)
-		}
-		kinds := len(c.calls)
-		_, err = measureGrowth(ctx, env, "memory_growth_per_call_bytes", rounds*kinds, kinds, 5*time.Microsecond, func(ctx context.Context, n int) error {
-			if n%(callBlock*kinds) == 0 {
-				if err := c.sync(ctx); err != nil {
-					return err
-				}
-			}
-			return c.calls[n%kinds].do(ctx)
-		})
-		return err
-	})
+	return withCallers(ctx, env, func(c *callers) error { return growCalls(ctx, env, c) })
 }
 
-// measureGrowth carries operations out as fast as they go, each of which takes about a
-// known time, in parts, and reports what so many of them leave behind as metric. It
-// returns how many were carried out.
-func measureGrowth(ctx context.Context, env *stress.Env, metric string, operations, per int, each time.Duration, op func(ctx context.Context, n int) error) (carried int, err error) {
+// growCalls is measureCallGrowth with callers. A round is one call of each kind.
+func growCalls(ctx context.Context, env *stress.Env, c *callers) error {
+	kinds := len(c.calls)
+	_, err := measureGrowth(ctx, env, "memory_growth_per_call_bytes", env.Params.Int("growth_calls"), kinds, 5*time.Microsecond, func(ctx context.Context, n int) error {
+		if n%(callBlock*kinds) == 0 {
+			if err := c.sync(ctx); err != nil {
+				return err
+			}
+		}
+		return c.calls[n%kinds].do(ctx)
+	})
+	return err
+}
+
+// measureGrowth carries out rounds of so many operations, each of which takes about a
+// known time, as fast as they go, and reports what a round leaves behind as metric. It
+// returns how many operations were carried out.
+func measureGrowth(ctx context.Context, env *stress.Env, metric string, rounds, perRound int, each time.Duration, op func(ctx context.Context, n int) error) (carried int, err error) {
+	operations := rounds * perRound
 	part := stress.Load{Workers: 1, Operations: operations / growthParts, For: patience(time.Duration(operations)*each) / growthParts}
 	readings := make([]float64, 0, growthParts+1)
 	for range growthParts + 1 { // the first fills histories and pools
@@ -98,6 +93,6 @@ func measureGrowth(ctx context.Context, env *stress.Env, metric string, operatio
 		}
 		readings = append(readings, liveBytes())
 	}
-	env.GrowthPerOperation(metric, readings, float64(carried)/float64(per)/(growthParts+1))
+	env.GrowthPerOperation(metric, readings, float64(carried)/float64(perRound)/(growthParts+1))
 	return carried, nil
 }

@@ -110,7 +110,7 @@ func measureAgentMemory(ctx context.Context, env *stress.Env, spec func(agentTyp
 	if err := measureActionGrowth(ctx, env, mabeam.DemoSpec, wrong); err != nil {
 		return err
 	}
-	if err := measureCallGrowth(ctx, env, nil); err != nil {
+	if err := measureCallGrowth(ctx, env); err != nil {
 		return err
 	}
 	// All agents live twice. The first time shows what they hold, with the

@@ -21,8 +21,10 @@ const (
 	callListed = 100
 )
 
-// errAnswered is a call that should have failed.
-var errAnswered = errors.New("an agent that is not there has answered")
+var (
+	errListing  = errors.New("a listing does not have as many entries as were registered")
+	errAnswered = errors.New("an agent that is not there has answered")
+)
 
 // A call is one kind of call of the runtime that no load measures by itself. What is
 // begun with it is ended with it, so that a thousand calls leave as much as one.
@@ -36,6 +38,18 @@ type callers struct {
 	system               *mabeam.System
 	busy, inbox, resting string // ids; nobody but the calls asks resting for anything
 	calls                []call
+}
+
+// withCallers carries a check out with callers on a system of their own, which has all
+// the room that there is without options.
+func withCallers(ctx context.Context, env *stress.Env, check func(*callers) error) error {
+	return onOwnSystem(ctx, env, func(o *mabeam.Options) { *o = mabeam.Options{} }, func(system *mabeam.System) error {
+		c, err := newCallers(ctx, system)
+		if err != nil {
+			return fmt.Errorf("start the agents that calls are about: %w", err)
+		}
+		return check(c)
+	})
 }
 
 // newCallers starts the agents.
@@ -74,8 +88,8 @@ func newCallers(ctx context.Context, system *mabeam.System) (*callers, error) {
 		}},
 		{"register", func(context.Context) error {
 			err := registry.Register(mabeam.Record{ID: "call", Type: "call"})
-			if err == nil && !registry.Unregister("call") {
-				err = errNotThere
+			if err == nil {
+				err = unregister(registry, "call")
 			}
 			return err
 		}},
@@ -84,7 +98,7 @@ func newCallers(ctx context.Context, system *mabeam.System) (*callers, error) {
 		}},
 		{"list", func(context.Context) error {
 			if len(registry.ByType("listed")) != callListed {
-				return errNotThere
+				return errListing
 			}
 			return nil
 		}},
@@ -125,9 +139,6 @@ func (c *callers) sync(ctx context.Context) error {
 	return nil
 }
 
-// withoutOptions leaves a system all the room that it has without options.
-func withoutOptions(o *mabeam.Options) { *o = mabeam.Options{} }
-
 // callMetrics describe what checkCallTimes reports.
 func callMetrics() []stress.Metric {
 	return []stress.Metric{{
@@ -143,13 +154,7 @@ func checkCallTimes(ctx context.Context, env *stress.Env, wrong *violations) err
 	if !withCalls(env.Params) {
 		return nil
 	}
-	return onOwnSystem(ctx, env, withoutOptions, func(system *mabeam.System) error {
-		c, err := newCallers(ctx, system)
-		if err != nil {
-			return fmt.Errorf("start the agents of call_probes: %w", err)
-		}
-		return timeCalls(ctx, env, c, wrong)
-	})
+	return withCallers(ctx, env, func(c *callers) error { return timeCalls(ctx, env, c, wrong) })
 }
 
 func timeCalls(ctx context.Context, env *stress.Env, c *callers, wrong *violations) error {
@@ -161,13 +166,13 @@ func timeCalls(ctx context.Context, env *stress.Env, c *callers, wrong *violatio
 			if err := c.sync(limited); err != nil {
 				return fmt.Errorf("call_probes: %w", err)
 			}
+			var err error
 			start := time.Now()
-			var errs []error
 			for range callBlock {
-				errs = append(errs, kind.do(limited))
+				err = cmp.Or(err, kind.do(limited))
 			}
 			took[i] = append(took[i], float64(time.Since(start))/callBlock)
-			if err := errors.Join(errs...); err != nil && ctx.Err() == nil {
+			if err != nil && ctx.Err() == nil {
 				wrong.add(1, fmt.Sprintf("calls of kind %s failed: %v", kind.name, err))
 			}
 		}

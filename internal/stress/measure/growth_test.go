@@ -86,7 +86,7 @@ func TestMemoryThatEachCallLeaves(t *testing.T) {
 	for _, want := range []float64{0, crumb} {
 		cat := with("agent-memory", func(ctx context.Context, env *stress.Env) error {
 			env.Operations(1, 0, 0)
-			return measureCallGrowth(ctx, env, func(c *callers) {
+			return withCallers(ctx, env, func(c *callers) error {
 				last := &c.calls[len(c.calls)-1]
 				do := last.do
 				last.do = func(ctx context.Context) error {
@@ -95,6 +95,7 @@ func TestMemoryThatEachCallLeaves(t *testing.T) {
 					}
 					return do(ctx)
 				}
+				return growCalls(ctx, env, c)
 			})
 		})
 		s := onlyStep(t, cat, "", "{measure: agent-memory, baseline: none, with: {growth_calls: 12000}}")

@@ -50,6 +50,9 @@ func checkLives(ctx context.Context, env *stress.Env) error {
 	return err
 }
 
+// isSince says whether a moment lies between an earlier one and now.
+func isSince(at, began time.Time) bool { return !at.Before(began) && !at.After(time.Now()) }
+
 // fresh starts an observer that the caller ends.
 func (o *observation) fresh(ctx context.Context, broken *violations) (string, *observer) {
 	b, began := &observer{}, time.Now()
@@ -58,7 +61,7 @@ func (o *observation) fresh(ctx context.Context, broken *violations) (string, *o
 	})
 	broken.expect(err == nil && b.inits.Load() == 1, "an agent did not start, or its Init did not run exactly once")
 	r, found := o.system.Registry().Lookup(id)
-	broken.expect(found && r.ParentID == "parent" && len(r.Metadata) == 1 && r.Metadata["key"] == "value" && !r.CreatedAt.Before(began) && !r.CreatedAt.After(time.Now()),
+	broken.expect(found && r.ParentID == "parent" && len(r.Metadata) == 1 && r.Metadata["key"] == "value" && isSince(r.CreatedAt, began),
 		"an agent that was started is not registered with its parent, its metadata and the time of its start")
 	return id, b
 }
@@ -68,6 +71,13 @@ func (o *observation) stop(ctx context.Context, id string) error {
 	limited, cancel := context.WithTimeout(ctx, settleWithin)
 	defer cancel()
 	return o.system.StopAgent(limited, id)
+}
+
+// restart restarts an agent within settleWithin.
+func (o *observation) restart(ctx context.Context, id string) error {
+	limited, cancel := context.WithTimeout(ctx, settleWithin)
+	defer cancel()
+	return o.system.RestartAgent(limited, id)
 }
 
 // beginStop begins to stop an agent that is busy, and returns when it has begun. What
@@ -199,9 +209,7 @@ func checkRestart(ctx context.Context, o *observation, broken *violations) {
 	_, err = o.ask(ctx, id, "increment", mabeam.Params{"amount": 3})
 	broken.expect(err == nil, "an agent did not carry out an action")
 	before, _ := o.system.Agent(id)
-	limited, cancel := context.WithTimeout(ctx, settleWithin)
-	defer cancel()
-	broken.expect(o.system.RestartAgent(limited, id) == nil, "an agent could not be restarted")
+	broken.expect(o.restart(ctx, id) == nil, "an agent could not be restarted")
 	after, err := o.system.Agent(id)
 	state, _ := after.State.(mabeam.DemoState)
 	broken.expect(err == nil && state.Counter == 3 && after.Version == before.Version && after.Type == before.Type && len(after.Capabilities) == len(before.Capabilities) && len(after.Subscriptions) == 1,

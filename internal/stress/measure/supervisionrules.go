@@ -246,12 +246,7 @@ func checkIntensity(ctx context.Context, o *observation, broken *violations) (*f
 		f.expectLives(ctx, "a supervisor did not restart a child as often as it may", 1, 1+i, 1)
 	}
 	o.system.KillAgent(f.ids[1])
-	limited, cancel := context.WithTimeout(ctx, settleWithin)
-	defer cancel()
-	select {
-	case <-f.v.Done():
-	case <-limited.Done():
-	}
+	settle(ctx, func() bool { return !f.hasGivenUp() })
 	broken.expect(errors.Is(f.v.Err(), mabeam.ErrGaveUp) && f.lives[1].Load() == 1+limit, "a supervisor did not give up when it had to restart once more than it may")
 	for _, id := range f.ids {
 		_, err := o.system.Ref(id)
@@ -293,7 +288,7 @@ func checkWindow(ctx context.Context, o *observation, broken *violations) error 
 		broken.expect(f.hasGivenUp() || !decided, "a supervisor did not count restarts as long as it should")
 		f.checkStop(ctx)
 		if decided {
-			break
+			return nil
 		}
 	}
 	return nil
