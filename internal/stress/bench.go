@@ -149,7 +149,7 @@ func (b *bench) run(ctx context.Context, j job, w watcher) (_ []outcome, _ profi
 	if j.Reference {
 		figures = append(figures, measureReference())
 	}
-	goroutines := runtime.NumGoroutine()
+	goroutines := Goroutines()
 	scenario := &b.plan.Scenarios[j.Scenario]
 	options, err := scenario.System.options()
 	var system *mabeam.System
@@ -275,10 +275,7 @@ const leftWithin = time.Second
 func tellLeftBehind(ctx context.Context, parts []*partRun, before int) {
 	left := 0
 	Settle(ctx, leftWithin, func() bool {
-		for range 100 {
-			runtime.Gosched() // where the clock is synthetic, it is all that lets them end
-		}
-		left = runtime.NumGoroutine() - before
+		left = Goroutines() - before
 		return left > 0
 	})
 	if left <= 0 {

@@ -2,6 +2,7 @@ package stress
 
 import (
 	"context"
+	"runtime"
 	"time"
 )
 
@@ -48,6 +49,16 @@ func (w *waiter) until(ctx context.Context, at time.Time, turned <-chan struct{}
 	case <-ctx.Done():
 	}
 	return time.Now(), ctx.Err() == nil
+}
+
+// Goroutines counts the process's goroutines, without those that have ended. The Go
+// runtime alone counts a goroutine for a moment after others find that it has ended: long if
+// its thread loses its processor there, and any time where the clock is synthetic.
+// Stopping the world waits for that moment.
+func Goroutines() int {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return runtime.NumGoroutine()
 }
 
 // Settle looks every millisecond, for as long as within, whether anything is left to

@@ -2,7 +2,6 @@ package measure
 
 import (
 	"context"
-	"runtime"
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
@@ -22,7 +21,7 @@ type held struct {
 // the system keeps for later work, but no more of them than it documents: a system that
 // keeps every goroutine leaks, whatever it says.
 func goroutinesOf(system *mabeam.System) int {
-	return runtime.NumGoroutine() - min(system.Goroutines(), restingGoroutines)
+	return stress.Goroutines() - min(system.Goroutines(), restingGoroutines)
 }
 
 // countHeld counts what is held while no agent works.

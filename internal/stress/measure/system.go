@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -167,7 +166,7 @@ var errComponent = errors.New("component fails on purpose")
 
 // measureRecovery makes a component's start fail and starts again.
 func measureRecovery(ctx context.Context, env *stress.Env, component string) error {
-	goroutines := runtime.NumGoroutine()
+	goroutines := stress.Goroutines()
 	options := env.Options()
 	options.OnStart = func(c string) error {
 		if c == component {
@@ -187,7 +186,7 @@ func measureRecovery(ctx context.Context, env *stress.Env, component string) err
 	}
 	var left int
 	settle(ctx, func() bool {
-		left = runtime.NumGoroutine() - goroutines
+		left = stress.Goroutines() - goroutines
 		return left > 0
 	})
 	switch {
