@@ -13,16 +13,26 @@ const (
 	// growthParts is how many parts the rounds are divided into: memory is read
 	// between them.
 	growthParts = 12
-	// actionsForMemory is how many actions it takes to tell 64 bytes that each of them
+	// roundsForMemory is how many rounds it takes to tell 64 bytes that each of them
 	// leaves behind from what memory changes by itself.
-	actionsForMemory = 12_000
+	roundsForMemory = 12_000
+	// growthActionTime is about how long an action takes, and growthCallsTime one call of
+	// each kind.
+	growthActionTime = 2 * time.Microsecond
+	growthCallsTime  = 40 * time.Microsecond
 )
+
+// growthTime is about how long it takes to see whether actions and calls leave memory
+// behind.
+func growthTime(p stress.Params) time.Duration {
+	return time.Duration(p.Int("growth_actions"))*growthActionTime + time.Duration(p.Int("growth_calls"))*growthCallsTime
+}
 
 // measureActionGrowth has one agent carry out actions as fast as they go, in all ways
 // in which it can be asked, and measures whether each of them leaves memory behind.
 func measureActionGrowth(ctx context.Context, env *stress.Env, spec func() mabeam.Spec, wrong *violations) error {
 	actions := env.Params.Int("growth_actions")
-	if actions < actionsForMemory {
+	if actions < roundsForMemory {
 		return nil
 	}
 	system := env.System()
@@ -31,7 +41,7 @@ func measureActionGrowth(ctx context.Context, env *stress.Env, spec func() mabea
 		return fmt.Errorf("start the agent of growth_actions: %w", err)
 	}
 	patient := context.WithoutCancel(ctx) // an idle agent works for such a caller on its goroutine
-	carried, err := measureGrowth(ctx, env, "memory_growth_per_action_bytes", actions, 1, 2*time.Microsecond, func(ctx context.Context, n int) (err error) {
+	carried, err := measureGrowth(ctx, env, "memory_growth_per_action_bytes", actions, 1, growthActionTime, func(ctx context.Context, n int) (err error) {
 		switch n % 3 {
 		case 0:
 			_, err = system.Execute(patient, id, "increment", nil)
@@ -43,7 +53,7 @@ func measureActionGrowth(ctx context.Context, env *stress.Env, spec func() mabea
 		return err
 	})
 	if err != nil {
-		return err
+		return wrong.blame(ctx, err)
 	}
 	if _, err := system.Execute(ctx, id, "get_state", nil); err != nil { // after all that was told
 		return fmt.Errorf("ask the agent of growth_actions: %w", err)
@@ -55,17 +65,17 @@ func measureActionGrowth(ctx context.Context, env *stress.Env, spec func() mabea
 }
 
 // measureCallGrowth measures whether calls leave memory behind.
-func measureCallGrowth(ctx context.Context, env *stress.Env) error {
-	if env.Params.Int("growth_calls") < actionsForMemory {
+func measureCallGrowth(ctx context.Context, env *stress.Env, wrong *violations) error {
+	if env.Params.Int("growth_calls") < roundsForMemory {
 		return nil
 	}
-	return withCallers(ctx, env, func(c *callers) error { return growCalls(ctx, env, c) })
+	return withCallers(ctx, env, func(c *callers) error { return wrong.blame(ctx, growCalls(ctx, env, c)) })
 }
 
 // growCalls is measureCallGrowth with callers. A round is one call of each kind.
 func growCalls(ctx context.Context, env *stress.Env, c *callers) error {
 	kinds := len(c.calls)
-	_, err := measureGrowth(ctx, env, "memory_growth_per_call_bytes", env.Params.Int("growth_calls"), kinds, 5*time.Microsecond, func(ctx context.Context, n int) error {
+	_, err := measureGrowth(ctx, env, "memory_growth_per_call_bytes", env.Params.Int("growth_calls"), kinds, growthCallsTime, func(ctx context.Context, n int) error {
 		if n%(callBlock*kinds) == 0 {
 			if err := c.sync(ctx); err != nil {
 				return err
@@ -76,15 +86,17 @@ func growCalls(ctx context.Context, env *stress.Env, c *callers) error {
 	return err
 }
 
-// measureGrowth carries out rounds of so many operations, each of which takes about a
-// known time, as fast as they go, and reports what a round leaves behind as metric. It
-// returns how many operations were carried out.
+// measureGrowth carries out rounds of so many operations, each round in about a known
+// time, as fast as they go, and reports what a round leaves behind as metric. It returns
+// how many operations were carried out. An error tells that one failed, or that they took
+// far longer: of fewer of them memory says nothing.
 func measureGrowth(ctx context.Context, env *stress.Env, metric string, rounds, perRound int, each time.Duration, op func(ctx context.Context, n int) error) (carried int, err error) {
-	operations := rounds * perRound
-	part := stress.Load{Workers: 1, Operations: operations / growthParts, For: patience(time.Duration(operations)*each) / growthParts}
+	limited, cancel := context.WithTimeout(ctx, 4*patience(time.Duration(rounds)*each))
+	defer cancel()
+	part := stress.Load{Workers: 1, Operations: rounds * perRound / growthParts}
 	readings := make([]float64, 0, growthParts+1)
 	for range growthParts + 1 { // the first fills histories and pools
-		err := env.Rehearse(ctx, part, func(ctx context.Context, _ stress.Op) error {
+		err := env.Rehearse(limited, part, func(ctx context.Context, _ stress.Op) error {
 			carried++
 			return op(ctx, carried-1)
 		})

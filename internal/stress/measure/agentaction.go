@@ -24,7 +24,7 @@ func agentAction() *stress.Measurement {
 		{Name: "actions_per_second", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", Doc: "successful_actions / duration of the load."},
 		{Name: "execution_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time from asking (in an open load: from when it was due) to the answer, with that of recording it."},
 		{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Timed: true, Fold: stress.Worst, Doc: "successful_actions / total_actions."},
-		never("wrong_results", "Actions with a result that they cannot have, those of the load that succeeded and are not in the state of their agent, and probes of errors and deadlines with another result than documented."),
+		never("wrong_results", "Actions with a result that they cannot have, those of the load that succeeded and are not in the state of their agent, probes of errors and deadlines with another result than documented, and calls of call_probes that failed."),
 		{
 			Name: "timeouts", Unit: "count", Better: report.Lower, Must: "== 0", Timed: true, Fold: stress.Sum,
 			Expected: func(p stress.Params) bool { return !p.Has("timeout") },
@@ -66,7 +66,7 @@ func agentAction() *stress.Measurement {
 		),
 		Metrics: metrics,
 		Estimate: func(p stress.Params) time.Duration {
-			total := 200*time.Millisecond + time.Duration(p.Int("timeout_probes"))*p.Duration("probe_timeout")
+			total := 200*time.Millisecond + time.Duration(p.Int("timeout_probes"))*p.Duration("probe_timeout") + time.Duration(p.Int("call_probes"))*growthCallsTime
 			for _, s := range p.List("scenarios") {
 				total += loadTime(p, time.Duration(s.Int("action_count"))*2*time.Microsecond)
 			}

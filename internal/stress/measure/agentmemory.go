@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -43,8 +42,8 @@ func agentMemory() *stress.Measurement {
 			},
 			{Name: "monitor_duration", Kind: stress.Duration, Default: 5 * time.Second, Min: 0.1, Max: 3600, Doc: "How long the agents work while their memory is read."},
 			{Name: "measurement_interval", Kind: stress.Duration, Default: 100 * time.Millisecond, Min: 0.01, Max: 600, Doc: "Time between two readings, each after two collections."},
-			{Name: "growth_actions", Kind: stress.Int, Default: 120_000, Min: 0, Max: 1_000_000_000, Doc: "Actions of one agent, as fast as they go, to see whether each of them leaves memory behind; 0 for none."},
-			{Name: "growth_calls", Kind: stress.Int, Default: 24_000, Min: 0, Max: 1_000_000_000, Doc: "Calls of each kind of call_time_ms of agent-action, as fast as they go, to see whether they leave memory behind; 0 for none."},
+			{Name: "growth_actions", Kind: stress.Int, Default: 120_000, Min: 0, Max: 1_000_000_000, Doc: "Actions of one agent, as fast as they go, to see whether each of them leaves memory behind; less than 12,000 for none."},
+			{Name: "growth_calls", Kind: stress.Int, Default: 24_000, Min: 0, Max: 1_000_000_000, Doc: "Calls of each kind of call_time_ms of agent-action, as fast as they go, to see whether they leave memory behind; less than 12,000 for none."},
 			{Name: "actions_per_second", Kind: stress.Int, Default: 1000, Min: 0, Max: 1_000_000, Doc: "Actions that the agents carry out meanwhile, in turn: increment of a demo agent, work of a complex one; 0 leaves them idle."},
 		},
 		Metrics: []stress.Metric{
@@ -53,23 +52,23 @@ func agentMemory() *stress.Measurement {
 			{Name: "memory_growth_rate", Unit: "ratio", Better: report.Lower, Unclipped: true, Doc: "Theil–Sen slope of the live memory that was read while the agents worked × run length / median; negative if it fell."},
 			{
 				Name: "memory_growth_per_action_bytes", Unit: "bytes", Better: report.Lower, Must: "< 16",
-				Given: func(p stress.Params) bool { return p.Int("growth_actions") >= actionsForMemory },
-				Doc:   "Theil–Sen slope of live memory, read 13 times during growth_actions / actions between two readings: what each action leaves behind. Reported for at least 12,000 actions; fewer say nothing.",
+				Given: func(p stress.Params) bool { return p.Int("growth_actions") >= roundsForMemory },
+				Doc:   "Theil–Sen slope of live memory, read 13 times during growth_actions / actions between two readings: what each action leaves behind.",
 			},
 			{
 				Name: "memory_growth_per_call_bytes", Unit: "bytes", Better: report.Lower, Must: "< 16",
-				Given: func(p stress.Params) bool { return p.Int("growth_calls") >= actionsForMemory },
-				Doc:   "Theil–Sen slope of live memory, read 13 times during growth_calls / calls of each kind between two readings: what one call of each kind, all of them together, leaves behind. Reported for at least 12,000; fewer say nothing.",
+				Given: func(p stress.Params) bool { return p.Int("growth_calls") >= roundsForMemory },
+				Doc:   "Theil–Sen slope of live memory, read 13 times during growth_calls / calls of each kind between two readings: what one call of each kind, all of them together, leaves behind.",
 			},
-			{Name: "memory_leaks", Unit: "count", Better: report.Lower, Must: "== 0", Fold: stress.Sum, Doc: "Kinds of things that there are more of than before, at most a second after all agents were stopped: goroutines, registrations, subscriptions, and heap (more than 5 % of what the agents held, at least 128 KiB). Before is after the same agents had lived once already. Each is named in the errors, with how many, and heap with where it was allocated if that is known."},
-			never("wrong_results", "Actions with a result that they cannot have, and those that succeeded and are not in the state of their agent."),
+			{Name: "memory_leaks", Unit: "count", Better: report.Lower, Must: "== 0", Fold: stress.Sum, Doc: "Kinds of things that there are more of than before, at most two seconds after all agents were stopped: goroutines, registrations, subscriptions, and heap (more than 5 % of what the agents held, at least 128 KiB). Before is after the same agents had lived once already. Each is named in the errors, with how many, and heap with where it was allocated if that is known."},
+			never("wrong_results", "Actions with a result that they cannot have, those that succeeded and are not in the state of their agent, and actions and calls of growth_actions and growth_calls that failed or took far longer than they may."),
 			telemetryMismatches(),
 			{Name: "gc_reclaimed_ratio", Unit: "ratio", Better: report.Higher, Doc: "Bytes freed / bytes allocated from the first reading to the last; not above 1. It is of the Go runtime, and not judged."},
 			{Name: "gc_pause_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "gc_pause_p99_ms", Doc: "Time that each collection stopped the process, those that the readings ask for included; of more than 256 between two readings the last 256. It is of the Go runtime, and not judged."},
 			{Name: "total_samples", Unit: "count", Better: report.Neither, Doc: "Readings of memory while the agents worked."},
 		},
 		Estimate: func(p stress.Params) time.Duration {
-			estimate := 200*time.Millisecond + p.Duration("monitor_duration")
+			estimate := 200*time.Millisecond + p.Duration("monitor_duration") + growthTime(p)
 			for _, c := range p.List("configs") {
 				estimate += time.Duration(c.Int("count")) * 20 * time.Microsecond
 			}
@@ -110,7 +109,7 @@ func measureAgentMemory(ctx context.Context, env *stress.Env, spec func(agentTyp
 	if err := measureActionGrowth(ctx, env, mabeam.DemoSpec, wrong); err != nil {
 		return err
 	}
-	if err := measureCallGrowth(ctx, env); err != nil {
+	if err := measureCallGrowth(ctx, env, wrong); err != nil {
 		return err
 	}
 	// All agents live twice. The first time shows what they hold, with the
@@ -135,7 +134,7 @@ func measureAgentMemory(ctx context.Context, env *stress.Env, spec func(agentTyp
 	monitor := newMemoryMonitor(int(p.Duration("monitor_duration")/p.Duration("measurement_interval")) + 2)
 	sites := heapBySite()
 	before, telemetry, empty := countHeld(system), newWitness(env, system), liveBytes()
-	emptyHeap := slices.Min(liveHeap()) // a goroutine that leaked counts as that, not by its stack too
+	emptyHeap := leastHeap() // a goroutine that leaked counts as that, not by its stack too
 
 	if agents, err = startWorkforce(ctx, env, spec, empty); err != nil {
 		return err
@@ -163,7 +162,7 @@ func measureAgentMemory(ctx context.Context, env *stress.Env, spec func(agentTyp
 	}
 	left, allowed := 0.0, max(memoryNoise, leftShare*held)
 	settle(ctx, func() bool { // what the program itself holds for a moment has time to go
-		left = slices.Min(liveHeap()) - emptyHeap
+		left = leastHeap() - emptyHeap
 		return left > allowed
 	})
 	if left > allowed {

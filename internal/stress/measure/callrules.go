@@ -17,6 +17,7 @@ func checkCalls(ctx context.Context, o *observation, broken *violations) {
 	checkCrashWithCallers(ctx, o, broken)
 	checkActionEvents(ctx, o, broken)
 	checkAgentSubscriptions(ctx, o, broken)
+	broken.expect(o.signalled(ctx), "a signal that an agent sent does not have its type, data, source, id and time")
 	checkInspection(ctx, o, broken)
 }
 
@@ -107,7 +108,8 @@ func checkActionEvents(ctx context.Context, o *observation, broken *violations) 
 	o.observers[0].takeNotes()
 }
 
-// checkAgentSubscriptions ends the subscriptions of an agent one after the other.
+// checkAgentSubscriptions has an agent hear events that others and agents publish, and
+// ends its subscriptions one after the other.
 func checkAgentSubscriptions(ctx context.Context, o *observation, broken *violations) {
 	h, before := &hearer{pattern: "heard.*"}, o.system.Telemetry().Subscriptions
 	id, err := o.system.StartAgent(ctx, mabeam.Spec{Type: "hearer", Behaviour: h})
@@ -126,7 +128,6 @@ func checkAgentSubscriptions(ctx context.Context, o *observation, broken *violat
 	broken.expect(hears(2), "an agent did not handle an event once for each of its subscriptions that match it")
 	broken.expect(o.restart(ctx, id) == nil && hears(2), "an agent that was restarted did not handle an event once for each of its subscriptions that match it")
 	broken.expect(o.published(ctx, h), "an event that an agent published does not have its type, data, source, id and time")
-	broken.expect(o.signalled(ctx), "a signal that an agent sent does not have its type, data, source, id and time")
 	h.byType.Unsubscribe()
 	pause(ctx)
 	broken.expect(hears(1), "an agent that has ended one of two subscriptions did not handle an event just for the other one")

@@ -26,14 +26,14 @@ var (
 	errAnswered = errors.New("an agent that is not there has answered")
 )
 
-// A call is one kind of call of the runtime that no load measures by itself. What is
-// begun with it is ended with it, so that a thousand calls leave as much as one.
+// A call is one kind of call of the runtime that is timed by itself. It undoes what it
+// changes, so that a thousand calls leave as much as one.
 type call struct {
 	name string
 	do   func(ctx context.Context) error
 }
 
-// callers are the agents that calls are about.
+// callers are the agents, entries and subscriptions that calls are about, and the calls.
 type callers struct {
 	system               *mabeam.System
 	busy, inbox, resting string // ids; nobody but the calls asks resting for anything
@@ -52,7 +52,7 @@ func withCallers(ctx context.Context, env *stress.Env, check func(*callers) erro
 	})
 }
 
-// newCallers starts the agents.
+// newCallers starts the agents, registers the entries and subscribes.
 func newCallers(ctx context.Context, system *mabeam.System) (*callers, error) {
 	ids, err := startEach(ctx, system, 3, mabeam.DemoSpec)
 	if err != nil {
@@ -164,7 +164,7 @@ func timeCalls(ctx context.Context, env *stress.Env, c *callers, wrong *violatio
 	for range env.Params.Int("call_probes") / callBlock {
 		for i, kind := range c.calls {
 			if err := c.sync(limited); err != nil {
-				return fmt.Errorf("call_probes: %w", err)
+				return wrong.blame(ctx, fmt.Errorf("agents did not finish what calls asked of them: %w", err))
 			}
 			var err error
 			start := time.Now()

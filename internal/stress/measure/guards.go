@@ -144,7 +144,11 @@ func (t *guardTest) refusals(ctx context.Context) error {
 			}
 			t.rules.expect(admitted == burst, fmt.Sprintf("%d of %d %s are admitted at a rate with a burst of %d", admitted, attempts, kind.name, burst))
 		}
-		// All other ways to ask for an action keep to its rate too.
+		// Other ways to ask for an action keep to its rate too; Tell waits for its turn,
+		// unless it comes too late.
+		limited, cancel := context.WithTimeout(ctx, settleWithin)
+		defer cancel()
+		t.rules.expect(errors.Is(g.tell(limited, last, "work", nil), mabeam.ErrRateLimited), "an action that is told, and whose turn comes after its deadline, is not refused with ErrRateLimited")
 		_, requested := system.Request(ctx, mabeam.Message{Type: "work", Target: last})
 		sent := system.Send(mabeam.Message{Type: "work", Target: last})
 		answers, err := system.Gather(ctx, []string{last}, "work", nil)

@@ -4,6 +4,7 @@ import (
 	"math"
 	"runtime"
 	"runtime/metrics"
+	"slices"
 )
 
 // Metrics of the Go runtime.
@@ -59,6 +60,9 @@ func liveHeap() (readings []float64) {
 	}
 	return readings
 }
+
+// leastHeap is the least of three readings, as liveBytes is.
+func leastHeap() float64 { return slices.Min(liveHeap()) }
 
 // memoryNoise is by how many bytes live memory differs between two readings
 // of a process that does nothing else, at most.

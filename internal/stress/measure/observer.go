@@ -121,7 +121,7 @@ const observerMailbox = 64
 
 // observersWithin bounds all that is asked of one system of observers, so that a
 // system which loses what it accepted costs some time and no more. A healthy one takes
-// a hundredth of it.
+// a small part of it.
 const observersWithin = 4 * time.Second
 
 // observation is a system with observers, to hold exact rules against.

@@ -43,7 +43,7 @@ func sandboxLifecycle() *stress.Measurement {
 			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Timed: true, Fold: stress.Worst, Doc: "Sandboxes that were started, tried and stopped without an error / sandboxes."},
 			{Name: "memory_per_sandbox", Unit: "bytes", Better: report.Lower, Keyed: true, Doc: "Growth of live heap and stacks by a sandbox, after two collections: the median of 5 rounds of 10 sandboxes each. With .services what the system takes without anything in it, with .supervisor what an empty supervisor adds, with .agents what all its agents add."},
 			never("isolation_violations", "Events, agents, changes of state, ends and restarts of agents that a sandbox saw and that were not its own; every second sandbox has an agent killed and restarted for that."),
-			never("supervision_rules_broken", "Documented rules of supervision that did not hold on a system of their own: who is restarted with whom, after which ends, how often until the supervisor gives up, what stays registered, and in which order children stop. The errors name each."),
+			never("supervision_rules_broken", "Documented rules of supervision that did not hold on a system of their own: who is restarted with whom, after which ends, how often and within what time until the supervisor gives up, what stays registered, and in which order children stop. The errors name each."),
 			never("leaked_goroutines", "Goroutines more than before, at most a second after the last sandbox was stopped."),
 			{Name: "memory_growth_rate", Unit: "ratio", Better: report.Lower, Unclipped: true, Given: readsMemory, Doc: "Theil–Sen slope of live memory, read up to 13 times between sandboxes after two collections, × run length / median."},
 			{

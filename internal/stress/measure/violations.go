@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -51,6 +52,16 @@ func (v *violations) expect(ok bool, detail string) bool {
 		v.add(1, detail)
 	}
 	return ok
+}
+
+// blame counts an error that the system should not have returned. If there is none, or
+// ctx has ended, it returns what there is instead.
+func (v *violations) blame(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	v.add(1, err.Error())
+	return nil
 }
 
 // none says whether there have been none so far.

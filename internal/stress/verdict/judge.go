@@ -76,7 +76,7 @@ func Judge(step report.Step, against Against) report.Step {
 		if why := unmeasured(step); why != "" {
 			step.Verdict = report.Broken
 			step.Errors = append(step.Errors[:len(step.Errors):len(step.Errors)], report.Error{Message: why, Count: 1})
-		} else if why := undecided(step); why != "" && step.Verdict != report.Fail {
+		} else if why := whyInconclusive(step); why != "" && step.Verdict != report.Fail {
 			step.Verdict, against.Inconclusive = report.Inconclusive, why
 		}
 	}
@@ -145,8 +145,8 @@ func worstOf(step report.Step) report.Verdict {
 	return worst
 }
 
-// undecided says why the step neither passed nor failed, or returns "".
-func undecided(step report.Step) string {
+// whyInconclusive says why the step neither passed nor failed, or returns "".
+func whyInconclusive(step report.Step) string {
 	if why := Undecided(step.Metrics); why != "" {
 		return why
 	}
