@@ -10,6 +10,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/reference"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -32,9 +33,9 @@ func systemStartup() *stress.Measurement {
 			},
 		},
 		Metrics: []stress.Metric{
-			{Name: "startup_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time to start all components of an empty system."},
+			{Name: "startup_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time to start all components of an empty system, of up to 21 one after the other: as many as are ready within 200 ms, and one more."},
 			{Name: "component_initialization_ms", Unit: "ms", Better: report.Lower, Keyed: true, Doc: "Time spent in the components themselves; with .PART that of one."},
-			{Name: "ready_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time from the start until all agents and subscribers are there, the last agent has answered, and every subscriber has had an event."},
+			{Name: "ready_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time of the same systems from the start until all agents and subscribers are there, the last agent has answered, and every subscriber has had an event."},
 			{Name: "memory_overhead_mb", Unit: "MB", Better: report.Lower, Doc: "Growth of live heap and stacks from before the start to readiness, each after two collections, in 1e6 bytes."},
 			never("components_not_working", "Components that did not do their work once the system was ready: each is used once; limits, rates, circuits, a registry that crashes, and a system that has stopped, on systems of their own. The errors name each."),
 			never("component_times_wrong", "Times of components, by what the system says, that its start by the clock has no room for, or that leave out a delay of 2 ms put into the start of each, or that are missing; on a system of its own."),
@@ -52,6 +53,14 @@ func systemStartup() *stress.Measurement {
 // failsComponent says whether a start is made to fail.
 func failsComponent(p stress.Params) bool { return p.Text("fail_component") != noComponent }
 
+const (
+	// startsBefore is how many systems are brought up before the one that is used: a single
+	// start takes as long as the machine needs just then to wake its other processors.
+	startsBefore = 20
+	// startsWithin is how long they may take: each of them can have many agents.
+	startsWithin = 200 * time.Millisecond
+)
+
 // measureStartup calls onStart, if given, before each component starts; for
 // those of one group at once.
 func measureStartup(ctx context.Context, env *stress.Env, onStart func(component string) error) (err error) {
@@ -60,29 +69,28 @@ func measureStartup(ctx context.Context, env *stress.Env, onStart func(component
 			return err
 		}
 	}
-	startup, ready := stress.NewHistogram(), stress.NewHistogram()
 	options := env.Options()
 	options.OnStart = onStart
-	before := liveBytes()
-	start := time.Now()
-	system, err := mabeam.Start(options)
-	if err != nil {
-		env.Operations(0, 1, 0)
-		return fmt.Errorf("start the system: %w", err)
+	times, groups := &startTimes{stress.NewHistogram(), stress.NewHistogram()}, []float64{}
+	for began := time.Now(); len(groups) < startsBefore && time.Since(began) < startsWithin; {
+		groups = append(groups, reference.StartGroups())
+		system, _, err := times.bringUp(ctx, env, options)
+		if err != nil {
+			return err
+		}
+		stopSystem(ctx, env, system)
 	}
-	whole := time.Since(start)
-	startup.Record(whole)
-	env.Watch(system)
-	defer stopWatched(ctx, env, system)
-	if err := becomeReady(ctx, env, system); err != nil {
-		env.Operations(0, 1, 0)
+	env.Reference(reference.GroupStart, report.Median(groups))
+	before := liveBytes()
+	system, whole, err := times.bringUp(ctx, env, options)
+	if err != nil {
 		return err
 	}
-	ready.Record(time.Since(start))
-	env.Operations(1, 0, 0)
+	env.Watch(system)
+	defer stopWatched(ctx, env, system)
 
-	env.Latency("startup_time_ms", startup)
-	env.Latency("ready_time_ms", ready)
+	env.Latency("startup_time_ms", times.startup)
+	env.Latency("ready_time_ms", times.ready)
 	env.Value("memory_overhead_mb", (liveBytes()-before)/1e6)
 	reportComponentTimes(env, system.Startup())
 	agents, telemetry := int64(env.Params.Int("agents")), &witness{env: env, system: system} // from the start
@@ -112,6 +120,29 @@ func measureStartup(ctx context.Context, env *stress.Env, onStart func(component
 	}
 	wrong.report()
 	return nil
+}
+
+// startTimes are how long systems took to start, and to be ready.
+type startTimes struct{ startup, ready *stress.Histogram }
+
+// bringUp starts a system, and returns it once it is ready, with how long its start took.
+func (t *startTimes) bringUp(ctx context.Context, env *stress.Env, options mabeam.Options) (*mabeam.System, time.Duration, error) {
+	began := time.Now()
+	system, err := mabeam.Start(options)
+	if err != nil {
+		env.Operations(0, 1, 0)
+		return nil, 0, fmt.Errorf("start the system: %w", err)
+	}
+	whole := time.Since(began)
+	if err := becomeReady(ctx, env, system); err != nil {
+		env.Operations(0, 1, 0)
+		stopSystem(ctx, env, system)
+		return nil, 0, err
+	}
+	t.startup.Record(whole)
+	t.ready.Record(time.Since(began))
+	env.Operations(1, 0, 0)
+	return system, whole, nil
 }
 
 // reportComponentTimes reports the times of the components, and their sum if there is one

@@ -158,6 +158,7 @@ func TestMeasureHasAFigureForEachWork(t *testing.T) {
 	figures := Measure()
 	figures[EntryMemory] = EntryBytes()
 	figures[MapLookup] = 1 // measured by those who time lookups
+	figures[GroupStart] = StartGroups()
 	for _, d := range Works() {
 		figure, ok := figures[d.Work]
 		if !ok || figure <= 0 || math.IsInf(figure, 0) || math.IsNaN(figure) {
