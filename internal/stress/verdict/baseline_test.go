@@ -55,6 +55,7 @@ func TestParseBaselinesRefuses(t *testing.T) {
 		"twice":          {"a: {m: {value: 1, better: lower}, m: {value: 2, better: lower}}", "m"},
 		"not a table":    {"- a", "parse baselines"},
 		"floor of none":  {"a: {m: {better: lower, floors: [{share: 2}]}}", "needs a reference work"},
+		"other share":    {"a: {m: {better: lower, floors: [{of: allocation, share: 1, or: {timer: -1}}]}}", "share above 0, not \"timer\""},
 		"floor of 0":     {"a: {m: {better: lower, floors: [{of: allocation, share: 0}]}}", "share above 0"},
 		"floor unknown":  {"a: {m: {better: lower, floors: [{of: allocation, share: 1, when: 3}]}}", "when"},
 	} {

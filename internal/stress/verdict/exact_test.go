@@ -173,6 +173,8 @@ c:
   memory_mb: {better: lower, floors: [{of: entry_bytes, share: 1e6}]}
   enough: {better: higher, floors: [{of: timer, share: 1, at: {mode: fast}, from: {agents: 100}}]}
   ratio:  {better: lower, floors: [{of: allocation, share: 2}]}
+  longest: {better: lower, floors: [{of: allocation, share: 2, or: {hand_over: 0.1, timer: 0.3}}]}
+  least:   {better: higher, floors: [{of: timer, share: 0.3, or: {allocation: 0.02}}]}
 `
 
 // TestFloors computes floors in the units of their metrics, by the step's parameters.
@@ -199,22 +201,24 @@ func TestFloors(t *testing.T) {
 		"fewer":                                {"enough", "1/s", map[string]any{"agents": 99, "mode": "fast"}, 0},
 		"not a number":                         {"enough", "1/s", map[string]any{"agents": "many", "mode": "fast"}, 0},
 		"not there":                            {"enough", "1/s", map[string]any{"mode": "fast"}, 0},
+		"the longest of several times":         {"longest", "ms", nil, 300e-6},
+		"the least of several rates":           {"least", "1/s", nil, 0.3e6},
 		"no such metric":                       {"nothing", "ms", nil, 0},
 	} {
-		f, _, ok := b.floorOf("c", c.metric, c.params)
+		f, better, ok := b.floorOf("c", c.metric, c.params)
 		if !ok {
 			if c.want != 0 {
 				t.Errorf("%s: there is none", name)
 			}
 			continue
 		}
-		if got := f.limit(c.unit, reference); got == nil || math.Abs(got.Value-c.want) > 1e-9*c.want {
+		if got := f.limit(c.unit, better, reference); got == nil || math.Abs(got.Value-c.want) > 1e-9*c.want {
 			t.Errorf("%s: %+v, want %v", name, got, c.want)
 		}
 	}
-	f, _, _ := b.floorOf("c", "rate", nil)
+	f, better, _ := b.floorOf("c", "rate", nil)
 	for _, none := range []map[string]float64{nil, {"timer": 1}, {"hand_over": 0}, {"hand_over": -1}} {
-		if got := f.limit("1/s", none); got != nil {
+		if got := f.limit("1/s", better, none); got != nil {
 			t.Errorf("of %v it is %+v", none, got)
 		}
 	}

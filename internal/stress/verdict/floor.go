@@ -15,16 +15,24 @@ import (
 // What a metric comes to depends on what was asked, so that a floor is for steps
 // with certain parameters only.
 type floor struct {
-	of    string
-	share float64
-	at    map[string]string  // parameters, as JSON
-	from  map[string]float64 // the least of others
+	shares []share            // the most lenient of them is the limit
+	at     map[string]string  // parameters, as JSON
+	from   map[string]float64 // the least of others
+}
+
+// A share is that of a reference work.
+type share struct {
+	of string
+	n  float64
 }
 
 // A writtenFloor is a floor as it stands in the file.
 type writtenFloor struct {
 	Of    string  `yaml:"of"`
 	Share float64 `yaml:"share"`
+	// Or holds shares of other works: processors of different types differ in what one
+	// work costs beside another, and a metric fails only if it is beyond all of them.
+	Or map[string]float64 `yaml:"or"`
 	// At holds parameters that a step must have, and From others that it must have
 	// at least so much of: with less, a figure is of the start rather than the work.
 	At   map[string]any     `yaml:"at"`
@@ -33,9 +41,14 @@ type writtenFloor struct {
 
 // read checks the floor. The error continues a sentence that names the row.
 func (w writtenFloor) read() (floor, error) {
-	f := floor{of: w.Of, share: w.Share, at: map[string]string{}, from: w.From}
-	if w.Of == "" || !report.Finite(w.Share) || w.Share <= 0 {
-		return floor{}, fmt.Errorf(": a floor needs a reference work and a share above 0, not %q and %v", w.Of, w.Share)
+	f := floor{shares: []share{{w.Of, w.Share}}, at: map[string]string{}, from: w.From}
+	for _, of := range slices.Sorted(maps.Keys(w.Or)) {
+		f.shares = append(f.shares, share{of, w.Or[of]})
+	}
+	for _, s := range f.shares {
+		if s.of == "" || !report.Finite(s.n) || s.n <= 0 {
+			return floor{}, fmt.Errorf(": a floor needs a reference work and a share above 0, not %q and %v", s.of, s.n)
+		}
 	}
 	for name, value := range w.At {
 		text, err := json.Marshal(value)
@@ -68,14 +81,30 @@ func (f floor) fits(params map[string]any) bool {
 	return true
 }
 
-// limit is the floor of a metric in its unit, or nil if the reference work was not
+// limit is the floor of a metric in its unit, or nil if a reference work was not
 // measured.
-func (f floor) limit(unit string, reference map[string]float64) *report.Floor {
-	cost, ok := reference[f.of]
-	if !ok || cost <= 0 {
-		return nil
+func (f floor) limit(unit string, better report.Better, reference map[string]float64) *report.Floor {
+	var limit *report.Floor
+	for _, s := range f.shares {
+		cost, ok := reference[s.of]
+		if !ok || cost <= 0 {
+			return nil
+		}
+		value := s.n * report.ReferenceIn(unit, cost)
+		if limit == nil || better == report.Lower && value > limit.Value || better == report.Higher && value < limit.Value {
+			limit = &report.Floor{Value: value, Of: s.of, Share: s.n}
+		}
 	}
-	return &report.Floor{Value: f.share * report.ReferenceIn(unit, cost), Of: f.of, Share: f.share}
+	return limit
+}
+
+// works are the reference works that it is a share of.
+func (f floor) works() []string {
+	var works []string
+	for _, s := range f.shares {
+		works = append(works, s.of)
+	}
+	return works
 }
 
 // leastRepetitions is how many repetitions a floor takes: one of them may have met with
@@ -105,7 +134,7 @@ func (b Baselines) Works() []string {
 	for _, rows := range b.components {
 		for _, r := range rows {
 			for _, f := range r.floors {
-				works = append(works, f.of)
+				works = append(works, f.works()...)
 			}
 		}
 	}
@@ -128,7 +157,7 @@ func (b Baselines) Table() []Row {
 		for _, metric := range b.Rows(component) {
 			one := Row{Component: component, Metric: metric}
 			for _, f := range b.components[component][metric].floors {
-				one.Works = append(one.Works, f.of)
+				one.Works = append(one.Works, f.works()...)
 				one.Params = append(one.Params, slices.Sorted(maps.Keys(f.at))...)
 				one.Params = append(one.Params, slices.Sorted(maps.Keys(f.from))...)
 			}

@@ -309,10 +309,10 @@ func holdExact(m report.Metric, c Condition) report.Metric {
 // holdFloor holds the metric against a floor. If its reference work was not measured,
 // the metric is undecided: no data is never a pass.
 func holdFloor(m report.Metric, f floor, reference map[string]float64, better report.Better) report.Metric {
-	limit := f.limit(m.Unit, reference)
+	limit := f.limit(m.Unit, better, reference)
 	if limit == nil {
 		if m.Status != report.StatusFail {
-			m.Undecided = fmt.Sprintf("has a floor, and the reference work %s was not measured", f.of)
+			m.Undecided = fmt.Sprintf("has a floor, and the reference work %s was not measured", strings.Join(f.works(), " or "))
 		}
 		return m
 	}
