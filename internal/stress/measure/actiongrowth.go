@@ -16,16 +16,14 @@ const (
 	// roundsForMemory is how many rounds it takes to tell 64 bytes that each of them
 	// leaves behind from what memory changes by itself.
 	roundsForMemory = 12_000
-	// growthActionTime is about how long an action takes, and growthCallsTime one call of
-	// each kind.
+	// growthActionTime is about how long an action takes.
 	growthActionTime = 2 * time.Microsecond
-	growthCallsTime  = 40 * time.Microsecond
 )
 
 // growthTime is about how long it takes to see whether actions and calls leave memory
 // behind.
 func growthTime(p stress.Params) time.Duration {
-	return time.Duration(p.Int("growth_actions"))*growthActionTime + time.Duration(p.Int("growth_calls"))*growthCallsTime
+	return time.Duration(p.Int("growth_actions"))*growthActionTime + time.Duration(p.Int("growth_calls"))*callsTime
 }
 
 // measureActionGrowth has one agent carry out actions as fast as they go, in all ways
@@ -75,7 +73,7 @@ func measureCallGrowth(ctx context.Context, env *stress.Env, wrong *violations) 
 // growCalls is measureCallGrowth with callers. A round is one call of each kind.
 func growCalls(ctx context.Context, env *stress.Env, c *callers) error {
 	kinds := len(c.calls)
-	_, err := measureGrowth(ctx, env, "memory_growth_per_call_bytes", env.Params.Int("growth_calls"), kinds, growthCallsTime, func(ctx context.Context, n int) error {
+	_, err := measureGrowth(ctx, env, "memory_growth_per_call_bytes", env.Params.Int("growth_calls"), kinds, callsTime, func(ctx context.Context, n int) error {
 		if n%(callBlock*kinds) == 0 {
 			if err := c.sync(ctx); err != nil {
 				return err

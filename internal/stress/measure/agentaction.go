@@ -66,7 +66,7 @@ func agentAction() *stress.Measurement {
 		),
 		Metrics: metrics,
 		Estimate: func(p stress.Params) time.Duration {
-			total := 200*time.Millisecond + time.Duration(p.Int("timeout_probes"))*p.Duration("probe_timeout") + time.Duration(p.Int("call_probes"))*growthCallsTime
+			total := 200*time.Millisecond + time.Duration(p.Int("timeout_probes"))*p.Duration("probe_timeout") + time.Duration(p.Int("call_probes"))*callsTime
 			for _, s := range p.List("scenarios") {
 				total += loadTime(p, time.Duration(s.Int("action_count"))*2*time.Microsecond)
 			}

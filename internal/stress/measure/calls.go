@@ -15,6 +15,8 @@ import (
 const (
 	// callBlock is how many calls of one kind are timed together.
 	callBlock = 20
+	// callsTime is about how long one call of each kind takes.
+	callsTime = 40 * time.Microsecond
 	// callPatience bounds the time that slow calls may take.
 	callPatience = 2 * time.Second
 	// callListed is how many entries a listing has.

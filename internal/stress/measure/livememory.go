@@ -1,7 +1,6 @@
 package measure
 
 import (
-	"math"
 	"runtime"
 	"runtime/metrics"
 	"slices"
@@ -38,28 +37,27 @@ func collectTwice() int64 {
 	return heapBytes()
 }
 
-// liveBytes is the memory in live heap objects and goroutine stacks, after two
-// collections. It is the least of three readings: what the probes hold while they are
-// being read is in some of them.
-func liveBytes() float64 {
-	least := math.Inf(1)
-	for range 3 {
+// readLive takes three readings of the sum of some metrics one after the other, each
+// after two collections.
+func readLive(metrics ...string) []float64 {
+	readings := make([]float64, 3)
+	for i := range readings {
 		collectTwice()
-		least = min(least, float64(readBytes(heapLive)+readBytes(stackBytes)))
-	}
-	return least
-}
-
-// liveHeap are three readings of the live heap one after the other, each after two
-// collections. Goroutine stacks are not in them: how many rest is the scheduler's
-// choice.
-func liveHeap() (readings []float64) {
-	for range 3 {
-		collectTwice()
-		readings = append(readings, float64(readBytes(heapLive)))
+		for _, m := range metrics {
+			readings[i] += float64(readBytes(m))
+		}
 	}
 	return readings
 }
+
+// liveBytes is the memory in live heap objects and goroutine stacks, after two
+// collections. It is the least of three readings: what the probes hold while they are
+// being read is in some of them.
+func liveBytes() float64 { return slices.Min(readLive(heapLive, stackBytes)) }
+
+// liveHeap are three readings of the live heap. Goroutine stacks are not in them: how
+// many rest is the scheduler's choice.
+func liveHeap() []float64 { return readLive(heapLive) }
 
 // leastHeap is the least of three readings, as liveBytes is.
 func leastHeap() float64 { return slices.Min(liveHeap()) }

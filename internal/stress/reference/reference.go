@@ -80,8 +80,9 @@ const batches = 5
 var measuring sync.Mutex
 
 // Measure measures every work once and returns the figures, except EntryMemory, and
-// MapLookup and GroupStart, which those measure who compare something with them. It takes about 12 ms on an idle machine. Call it after a collection: then the
-// allocator reuses memory, and no collection runs at the same time.
+// MapLookup and GroupStart, which those measure who compare something with them. It
+// takes about 12 ms on an idle machine. Call it after a collection: then the allocator
+// reuses memory, and no collection runs at the same time.
 //
 // It allocates about 0.5 MB of garbage. The first call also allocates a table of
 // about 1 MB that stays for the life of the process. Concurrent calls take turns.
