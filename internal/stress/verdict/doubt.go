@@ -3,6 +3,8 @@ package verdict
 import (
 	"fmt"
 
+	"github.com/aclements/go-moremath/stats"
+
 	"mabeam-top/internal/stress/report"
 )
 
@@ -25,6 +27,13 @@ func doubt(m report.Metric, step report.Step, cpus int) report.Metric {
 		return m
 	}
 	v, isNumber := report.Number(m.Value)
+	if m.Status == report.StatusFail && missesFloorOnly(m, v) {
+		if low, high := medianBetween(m.Samples); low < limit && limit < high {
+			m.Undecided = fmt.Sprintf("is %s in the median of %d repetitions, some of which hold its floor of %s: more repetitions tell which count",
+				report.Quantity(v, m.Unit), len(m.Samples), report.Quantity(limit, m.Unit))
+			return m
+		}
+	}
 	taken, disturbed := disturbed(step, cpus)
 	isMemory := m.Unit == "bytes" || m.Unit == "MB" // which nobody's processors change
 	if m.Status != report.StatusFail || !isNumber || !disturbed || isMemory {
@@ -35,6 +44,29 @@ func doubt(m report.Metric, step report.Step, cpus int) report.Metric {
 			report.Quantity(v, m.Unit), report.Quantity(limit, m.Unit), report.Percent(taken))
 	}
 	return m
+}
+
+// missesFloorOnly says whether the metric, the median of its repetitions, holds its
+// baseline, which is the same on every machine and far away, if it has one.
+func missesFloorOnly(m report.Metric, median float64) bool {
+	if m.Floor == nil || len(m.Samples) < leastRepetitions || median != report.Median(m.Samples) {
+		return false
+	}
+	m.Floor = nil
+	limit, ok := failsAt(m)
+	return !ok || m.Better == report.Higher && median >= limit || m.Better == report.Lower && median <= limit
+}
+
+// medianBetween returns the values between which the median of all repetitions that there
+// could be lies, judging by some: with 95 % confidence, or as near to that as so few can
+// tell. Of five these are the least and the most, of ten the second from either end. A
+// machine has modes in which the same build is thrice as slow for a few repetitions; a
+// build that is thrice as slow is so in all.
+func medianBetween(samples []float64) (low, high float64) {
+	all := stats.Sample{Xs: samples}
+	_, low, high = stats.QuantileCI(len(samples), 0.5, 0.95).SampleCI(all)
+	least, most := all.Bounds()
+	return max(low, least), min(high, most)
 }
 
 // doubtTimed says of a metric that is not as it must be, and depends on how fast the
