@@ -267,8 +267,7 @@ func (s *stepRun) canAskAgain() bool {
 const leastToExtend = 3
 
 // extend gives a step that has all its repetitions as many again, once, if a metric is
-// undecided and none has failed: too near to a limit for its noise, or missed while other
-// programs took the processors.
+// undecided and none has failed.
 func (s *stepRun) extend() {
 	if s.repeat > s.step.Repeat || s.repeat < leastToExtend || s.verdict != "" || !s.canAskAgain() {
 		return

@@ -8,14 +8,22 @@ import (
 	"mabeam-top/internal/stress/report"
 )
 
-// mostByOthers is by what factor a figure may have been made worse by other programs
-// that took processors away: more than that they cannot do, even with every wake-up
-// late.
-const mostByOthers = 4
+const (
+	// mostByOthers is by what factor a figure may have been made worse by other
+	// programs that took processors away: more than that they cannot do, even with
+	// every wake-up late.
+	mostByOthers = 4
+	// mostByMode is how many times its floor a figure may be in a mode of the machine
+	// that lasts for a few repetitions. In the worst one seen it took 2.8 times as long
+	// as in the others, and reached its floor.
+	mostByMode = 2
+)
 
-// doubt says of a metric that missed its baseline or floor why it may have: because
-// the limit is within its noise, or because other programs took so much of the machine
-// that they can have done it. A metric that missed by more than that has failed.
+// doubt says of a metric that missed its baseline or floor why that may not be the
+// system's doing: the limit is within its noise, the repetitions disagree about its floor,
+// or other programs took so much of the machine that they can have done it. A metric that
+// missed by more than these can do has failed, and so has one of memory, which they do not
+// change.
 func doubt(m report.Metric, step report.Step, cpus int) report.Metric {
 	limit, ok := failsAt(m)
 	if !ok {
@@ -27,46 +35,55 @@ func doubt(m report.Metric, step report.Step, cpus int) report.Metric {
 		return m
 	}
 	v, isNumber := report.Number(m.Value)
-	if m.Status == report.StatusFail && missesFloorOnly(m, v) {
-		if low, high := medianBetween(m.Samples); low < limit && limit < high {
-			m.Undecided = fmt.Sprintf("is %s in the median of %d repetitions, some of which hold its floor of %s: more repetitions tell which count",
-				report.Quantity(v, m.Unit), len(m.Samples), report.Quantity(limit, m.Unit))
-			return m
-		}
-	}
-	taken, disturbed := disturbed(step, cpus)
-	isMemory := m.Unit == "bytes" || m.Unit == "MB" // which nobody's processors change
-	if m.Status != report.StatusFail || !isNumber || !disturbed || isMemory {
+	isMemory := m.Unit == "bytes" || m.Unit == "MB"
+	if m.Status != report.StatusFail || !isNumber || isMemory {
 		return m
 	}
-	if m.Better == report.Higher && v*mostByOthers >= limit || m.Better == report.Lower && v <= limit*mostByOthers {
+	misses := func(factor float64) bool {
+		return m.Better == report.Higher && v*factor < limit || m.Better == report.Lower && v > limit*factor
+	}
+	if held := holdingFloor(m); held >= disagreeing(len(m.Samples)) && !misses(mostByMode) && isMedian(m) && holdsBaseline(m) {
+		m.Undecided = fmt.Sprintf("is %s, the median of %d repetitions, and misses its floor of %s, but %d of them hold it: run it with more repetitions",
+			report.Quantity(v, m.Unit), len(m.Samples), report.Quantity(limit, m.Unit), held)
+		return m
+	}
+	if taken, disturbed := disturbed(step, cpus); disturbed && !misses(mostByOthers) {
 		m.Undecided = fmt.Sprintf("is %s, beyond its limit of %s, while other programs took %s of the machine: run it again without them",
 			report.Quantity(v, m.Unit), report.Quantity(limit, m.Unit), report.Percent(taken))
 	}
 	return m
 }
 
-// missesFloorOnly says whether the metric, the median of its repetitions, holds its
-// baseline, which is the same on every machine and far away, if it has one.
-func missesFloorOnly(m report.Metric, median float64) bool {
-	if m.Floor == nil || len(m.Samples) < leastRepetitions || median != report.Median(m.Samples) {
-		return false
+// holdingFloor is how many repetitions hold the metric's floor; 0 if it has none.
+func holdingFloor(m report.Metric) (n int) {
+	for _, v := range m.Samples {
+		if m.Floor != nil && (m.Better == report.Higher && v >= m.Floor.Value || m.Better == report.Lower && v <= m.Floor.Value) {
+			n++
+		}
 	}
-	m.Floor = nil
-	limit, ok := failsAt(m)
-	return !ok || m.Better == report.Higher && median >= limit || m.Better == report.Lower && median <= limit
+	return n
 }
 
-// medianBetween returns the values between which the median of all repetitions that there
-// could be lies, judging by some: with 95 % confidence, or as near to that as so few can
-// tell. Of five these are the least and the most, of ten the second from either end. A
-// machine has modes in which the same build is thrice as slow for a few repetitions; a
-// build that is thrice as slow is so in all.
-func medianBetween(samples []float64) (low, high float64) {
-	all := stats.Sample{Xs: samples}
-	_, low, high = stats.QuantileCI(len(samples), 0.5, 0.95).SampleCI(all)
-	least, most := all.Bounds()
-	return max(low, least), min(high, most)
+// disagreeing is how many repetitions on the other side of a limit leave the side of the
+// median open, with 95 % confidence or as near to that as so few repetitions allow.
+func disagreeing(repetitions int) int {
+	ci := stats.QuantileCI(repetitions, 0.5, 0.95)
+	return max(1, min(ci.LoOrder, repetitions+1-ci.HiOrder))
+}
+
+// isMedian says whether the metric is the median of its repetitions, of all of them and
+// of no fewer than tell.
+func isMedian(m report.Metric) bool {
+	v, ok := report.Number(m.Value)
+	return ok && len(m.MissingIn) == 0 && len(m.Samples) >= leastRepetitions && v == report.Median(m.Samples)
+}
+
+// holdsBaseline says whether the metric holds its baseline, or has none.
+func holdsBaseline(m report.Metric) bool {
+	m.Floor = nil
+	limit, ok := failsAt(m)
+	v, _ := report.Number(m.Value)
+	return !ok || m.Better == report.Higher && v >= limit || m.Better == report.Lower && v <= limit
 }
 
 // doubtTimed says of a metric that is not as it must be, and depends on how fast the

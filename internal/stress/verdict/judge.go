@@ -229,7 +229,7 @@ func judgeMetrics(step report.Step, against Against) map[string]report.Metric {
 		m = doubt(m, step, against.CPUs)
 		if c, ok := against.Exact[name]; ok && !relaxed(name, against) {
 			m = holdExact(m, c.Condition)
-			if c.Timed {
+			if v, ok := report.Number(m.Value); c.Timed && !(ok && c.Condition.Holds(v)) {
 				m = doubtTimed(m, step, against.CPUs)
 			}
 		}
