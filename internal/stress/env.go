@@ -289,7 +289,9 @@ func (e *Env) Rehearse(ctx context.Context, l Load, op func(context.Context, Op)
 	var counters loadCounters
 	var failed atomic.Pointer[error]
 	gate := newGate(newHelm()) // nobody holds it
-	gate.begin(ctx, l)
+	if !gate.begin(ctx, l) {
+		return ctx.Err()
+	}
 	l.drive(ctx, op, newWorkers(l, nil), &counters, gate, func(err error) { failed.CompareAndSwap(nil, &err) })
 	if err := failed.Load(); err != nil {
 		return *err

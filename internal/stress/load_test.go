@@ -438,6 +438,12 @@ func TestRehearsal(t *testing.T) {
 		if err := env.Rehearse(t.Context(), load, func(context.Context, Op) error { return errOdd }); !errors.Is(err, errOdd) {
 			t.Errorf("error %v", err)
 		}
+		// A run that is interrupted may come to it with a context that has ended.
+		ended, end := context.WithCancel(t.Context())
+		end()
+		if err := env.Rehearse(ended, load, func(context.Context, Op) error { done.Add(1); return nil }); !errors.Is(err, context.Canceled) {
+			t.Errorf("after the end: %v", err)
+		}
 	})
 	if done.Load() != 10 || step.Operations.Attempted != 0 || len(faults) != 0 {
 		t.Errorf("%d done, told %+v and %d faults", done.Load(), step.Operations, len(faults))
