@@ -80,7 +80,7 @@ const batches = 5
 var measuring sync.Mutex
 
 // Measure measures every work once and returns the figures, except EntryMemory, and
-// MapLookup and GroupStart, which those measure who compare something with them. It
+// MapLookup and GroupStart: whoever compares something with these two measures them. It
 // takes about 12 ms on an idle machine. Call it after a collection: then the allocator
 // reuses memory, and no collection runs at the same time.
 //

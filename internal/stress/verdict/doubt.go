@@ -39,15 +39,15 @@ func doubt(m report.Metric, step report.Step, cpus int) report.Metric {
 	if m.Status != report.StatusFail || !isNumber || isMemory {
 		return m
 	}
-	misses := func(factor float64) bool {
-		return m.Better == report.Higher && v*factor < limit || m.Better == report.Lower && v > limit*factor
+	excusedBy := func(factor float64) bool {
+		return m.Better == report.Higher && v*factor >= limit || m.Better == report.Lower && v <= limit*factor
 	}
-	if held := holdingFloor(m); held >= disagreeing(len(m.Samples)) && !misses(mostByMode) && isMedian(m) && holdsBaseline(m) {
+	if held := holdingFloor(m); held >= disagreeing(len(m.Samples)) && excusedBy(mostByMode) && isMedian(m, v) && holdsBaseline(m, v) {
 		m.Undecided = fmt.Sprintf("is %s, the median of %d repetitions, and misses its floor of %s, but %d of them hold it: run it with more repetitions",
 			report.Quantity(v, m.Unit), len(m.Samples), report.Quantity(limit, m.Unit), held)
 		return m
 	}
-	if taken, disturbed := disturbed(step, cpus); disturbed && !misses(mostByOthers) {
+	if taken, disturbed := disturbed(step, cpus); disturbed && excusedBy(mostByOthers) {
 		m.Undecided = fmt.Sprintf("is %s, beyond its limit of %s, while other programs took %s of the machine: run it again without them",
 			report.Quantity(v, m.Unit), report.Quantity(limit, m.Unit), report.Percent(taken))
 	}
@@ -57,7 +57,7 @@ func doubt(m report.Metric, step report.Step, cpus int) report.Metric {
 // holdingFloor is how many repetitions hold the metric's floor; 0 if it has none.
 func holdingFloor(m report.Metric) (n int) {
 	for _, v := range m.Samples {
-		if m.Floor != nil && (m.Better == report.Higher && v >= m.Floor.Value || m.Better == report.Lower && v <= m.Floor.Value) {
+		if m.Floor != nil && holdsFloor(v, m.Floor, m.Better) {
 			n++
 		}
 	}
@@ -71,25 +71,25 @@ func disagreeing(repetitions int) int {
 	return max(1, min(ci.LoOrder, repetitions+1-ci.HiOrder))
 }
 
-// isMedian says whether the metric is the median of its repetitions, of all of them and
-// of no fewer than tell.
-func isMedian(m report.Metric) bool {
-	v, ok := report.Number(m.Value)
-	return ok && len(m.MissingIn) == 0 && len(m.Samples) >= leastRepetitions && v == report.Median(m.Samples)
+// isMedian says whether the metric's value is the median of its repetitions, of all of
+// them and of no fewer than tell.
+func isMedian(m report.Metric, value float64) bool {
+	return len(m.MissingIn) == 0 && len(m.Samples) >= leastRepetitions && value == report.Median(m.Samples)
 }
 
-// holdsBaseline says whether the metric holds its baseline, or has none.
-func holdsBaseline(m report.Metric) bool {
-	m.Floor = nil
-	limit, ok := failsAt(m)
-	v, _ := report.Number(m.Value)
-	return !ok || m.Better == report.Higher && v >= limit || m.Better == report.Lower && v <= limit
+// holdsBaseline says whether the metric's value holds its baseline, or there is none.
+func holdsBaseline(m report.Metric, value float64) bool {
+	if m.Baseline == nil {
+		return true
+	}
+	_, status := Status(value, Baseline{Value: *m.Baseline, Better: m.Better}, *m.Tolerance)
+	return status != report.StatusFail
 }
 
 // doubtTimed says of a metric that is not as it must be, and depends on how fast the
 // machine was, that other programs may have made it so.
 func doubtTimed(m report.Metric, step report.Step, cpus int) report.Metric {
-	if taken, disturbed := disturbed(step, cpus); m.Status == report.StatusFail && disturbed {
+	if taken, disturbed := disturbed(step, cpus); disturbed {
 		m.Undecided = fmt.Sprintf("is %s, while other programs took %s of the machine: run it again without them", m.Text(), report.Percent(taken))
 	}
 	return m

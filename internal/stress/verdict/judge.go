@@ -228,8 +228,8 @@ func judgeMetrics(step report.Step, against Against) map[string]report.Metric {
 		m = near(m, against.Best[name])
 		m = doubt(m, step, against.CPUs)
 		if c, ok := against.Exact[name]; ok && !relaxed(name, against) {
-			m = holdExact(m, c.Condition)
-			if v, ok := report.Number(m.Value); c.Timed && !(ok && c.Condition.Holds(v)) {
+			var met bool
+			if m, met = holdExact(m, c.Condition); c.Timed && !met {
 				m = doubtTimed(m, step, against.CPUs)
 			}
 		}
@@ -285,11 +285,13 @@ func relaxed(name string, against Against) bool {
 	return slices.ContainsFunc(against.Thresholds, func(t Threshold) bool { return t.Metric == name })
 }
 
-// holdExact holds the metric against what it must be. One without a value fails.
-func holdExact(m report.Metric, c Condition) report.Metric {
+// holdExact holds the metric against what it must be, and says whether it is. One
+// without a value is not, and fails.
+func holdExact(m report.Metric, c Condition) (held report.Metric, met bool) {
 	m.Must = c.text(m.Unit)
 	v, ok := report.Number(m.Value)
-	switch met := ok && c.Holds(v); {
+	met = ok && c.Holds(v)
+	switch {
 	case !met:
 		// Whatever explains a missed baseline or floor explains nothing of this.
 		m.Status = report.StatusFail
@@ -303,7 +305,7 @@ func holdExact(m report.Metric, c Condition) report.Metric {
 		m.Undecided = fmt.Sprintf("is between %s and %s, and must be %s: more repetitions tell which",
 			report.Quantity(m.Interval.Low, m.Unit), report.Quantity(m.Interval.High, m.Unit), report.InUnit(m.Must, m.Unit))
 	}
-	return m
+	return m, met
 }
 
 // holdFloor holds the metric against a floor. If its reference work was not measured,
@@ -318,13 +320,18 @@ func holdFloor(m report.Metric, f floor, reference map[string]float64, better re
 	}
 	m.Floor, m.Better = limit, better
 	v, ok := report.Number(m.Value)
-	switch met := ok && (better == report.Higher && v >= limit.Value || better == report.Lower && v <= limit.Value); {
-	case !met:
+	switch {
+	case !ok || !holdsFloor(v, limit, better):
 		m.Status = report.StatusFail
 	case m.Status == report.StatusInfo:
 		m.Status = report.StatusPass
 	}
 	return m
+}
+
+// holdsFloor says whether a figure is no worse than a floor.
+func holdsFloor(v float64, f *report.Floor, better report.Better) bool {
+	return better == report.Higher && v >= f.Value || better == report.Lower && v <= f.Value
 }
 
 // near says of a metric with a floor how near it comes to the best figure kept; 0 is
