@@ -64,12 +64,14 @@ func (m model) suspend(whole bool) (model, tea.Cmd) {
 	}
 	m, held, resume := m.hold()
 	began := time.Now()
+	back := then(func(m model) (model, tea.Cmd) {
+		m.notice = notice{text: "was suspended for " + report.Quantity(time.Since(began).Seconds(), "s")}
+		return resume(m), nil
+	})
 	return m, tea.Exec(suspension{m.stops, whole, held}, func(error) tea.Msg {
-		return then(func(m model) (model, tea.Cmd) {
-			m.notice = notice{text: "was suspended for " + report.Quantity(time.Since(began).Seconds(), "s")}
-			// Bubble Tea forgets the mouse when it takes the terminal back.
-			return resume(m), tea.EnableMouseCellMotion
-		})
+		// Bubble Tea forgets the mouse when it takes the terminal back. It comes
+		// first, so that the terminal is as it was once the screen says so.
+		return tea.Sequence(tea.EnableMouseCellMotion, func() tea.Msg { return back })()
 	})
 }
 
