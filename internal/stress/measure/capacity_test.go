@@ -81,7 +81,7 @@ func TestCapacityByTheClock(t *testing.T) {
 				return nil
 			}), nil
 		})
-		s := onlyStep(t, cat, "timeout: 600s", "{measure: capacity, with: {start: 40/s, step: 40/s, precision: 10%, probe_duration: 1s, latency_limit: 50ms}}")
+		s := onlyStep(t, cat, "", "{measure: capacity, with: {start: 40/s, step: 40/s, precision: 10%, probe_duration: 1s, latency_limit: 50ms}}")
 		if v := value(t, s, "capacity_per_second"); v < 88 || v > 106 {
 			t.Errorf("capacity %v of a hundred a second", v)
 		}
@@ -122,7 +122,7 @@ func TestCapacityWithinSuccess(t *testing.T) {
 				return nil
 			}), nil
 		})
-		s := onlyStep(t, cat, "timeout: 600s", capacityStep)
+		s := onlyStep(t, cat, "", capacityStep)
 		if v := value(t, s, "capacity_per_second"); v < 1900 || v > 2000 {
 			t.Errorf("capacity %v of 2,000 a second", v)
 		}

@@ -54,7 +54,7 @@ func TestRegistryScales(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				cat := asking(func(r *mabeam.Registry) registry { return slow{r, c.takes} })
-				s := onlyStep(t, cat, "timeout: 600s", "{measure: registry-scalability, with: {agent_counts: [160, 20], operations: 2000, concurrency: 4}}")
+				s := onlyStep(t, cat, "", "{measure: registry-scalability, with: {agent_counts: [160, 20], operations: 2000, concurrency: 4}}")
 				within(t, "scaling_factor", value(t, s, "scaling_factor"), c.factor, 0.02)
 				// Four fifths of the operations are lookups, half of them while the
 				// caller's own entry is there too.
@@ -106,7 +106,7 @@ func TestListingsThatScaleBadly(t *testing.T) {
 		t.Run(metric, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				cat := asking(func(r *mabeam.Registry) registry { return walker{r, quadratic} })
-				s := onlyStep(t, cat, "timeout: 600s", "{measure: registry-scalability, with: {agent_counts: [40, 400], operations: 100}}")
+				s := onlyStep(t, cat, "", "{measure: registry-scalability, with: {agent_counts: [40, 400], operations: 100}}")
 				if m := s.Metrics[metric]; m.Status != report.StatusFail || m.Undecided != "" {
 					t.Errorf("%s is %v, %s", metric, m.Value, m.Status)
 				}

@@ -132,7 +132,7 @@ func TestAllAgentsStopAfterSlowStops(t *testing.T) {
 				}
 				return spec
 			})
-		}), "timeout: 600s", "{measure: agent-creation, baseline: none, with: {agents: 2000, concurrency: 4, compare_parallel: false}}")
+		}), "", "{measure: agent-creation, baseline: none, with: {agents: 2000, concurrency: 4, compare_parallel: false}}")
 		for _, metric := range []string{"leaked_registrations", "registration_errors", "telemetry_mismatches", "wrong_results"} {
 			if v := value(t, s, metric); v != 0 {
 				t.Errorf("%s is %v; %+v", metric, v, s.Errors)
