@@ -24,7 +24,7 @@ const (
 
 var circuitStateNames = []string{"closed", "open", "half-open"}
 
-func (s CircuitState) String() string { return circuitStateNames[s] }
+func (s CircuitState) String() string { return nameOf(circuitStateNames, int(s)) }
 
 // BreakerOptions say when a breaker opens a target's circuit. The zero value is
 // usable.

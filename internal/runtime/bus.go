@@ -23,9 +23,11 @@ type Bus struct {
 	scheduler *scheduler
 	policy    QueuePolicy
 	length    int
-	history   int
-	origin    EventID // the system's part of event ids
-	rate      *bucket // of Publish; nil if there is none
+	// waitTimeout is how long those wait for room who have no deadline.
+	waitTimeout time.Duration
+	history     *history // nil if none is kept
+	origin      EventID  // the system's part of event ids
+	rate        *bucket  // of Publish; nil if there is none
 
 	topics  *table[topic]
 	stopped atomic.Bool
@@ -69,7 +71,7 @@ type patternLog struct {
 func newBus(ctx context.Context, s *scheduler, o Options) *Bus {
 	return &Bus{
 		ctx: ctx, scheduler: s,
-		policy: o.BusPolicy, length: o.BusQueue, history: max(o.History, 0),
+		policy: o.BusPolicy, length: o.BusQueue, waitTimeout: o.WaitTimeout, history: newHistory(o.History),
 		origin:   EventID(lastSystem.Add(1)) << eventSequenceBits,
 		topics:   newTable[topic](),
 		patterns: make(map[string]*patternLog),
@@ -79,52 +81,63 @@ func newBus(ctx context.Context, s *scheduler, o Options) *Bus {
 
 // Publish sends an event to all who subscribed to its type or to a pattern
 // that matches it. It waits for subscribers that block while their queue is
-// full, until ctx ends, for ever if it never does; those who then did not get
-// the event are counted as having dropped it, and the error says so. An agent
-// uses Agent.Publish instead. If there is a rate for publishing, it first waits
-// for its turn, as Limiter.Wait does.
+// full, until ctx ends, or for Options.WaitTimeout in all if it has no deadline or is that
+// of an agent's callback: the subscriber that has no room may be waiting for this agent,
+// or be the agent itself. All others have the event meanwhile; those who then did not get
+// it are counted as having dropped it, and the error says so. If there is a rate for
+// publishing, it first waits for its turn, as Limiter.Wait does. ErrBadPattern tells that
+// nobody could subscribe to the type: it is empty or too long.
 func (b *Bus) Publish(ctx context.Context, e Event) error {
-	return b.publishFor(ctx, 0, &e)
+	return b.publishFor(&patience{ctx: ctx, limit: b.waitTimeout}, &e)
 }
 
-// publishFor is Publish for one who, if ctx has no deadline, has some patience;
-// 0 is without limit.
-func (b *Bus) publishFor(ctx context.Context, patience time.Duration, e *Event) error {
+func (b *Bus) publishFor(p *patience, e *Event) error {
 	if b.stopped.Load() {
 		return ErrSystemStopped
 	}
-	if err := b.rate.wait(ctx); err != nil {
+	if p.ctx.Err() != nil {
+		return fmt.Errorf("publish %q: %w", e.Type, callError(p.ctx))
+	}
+	if err := b.rate.wait(p.ctx); err != nil {
 		return fmt.Errorf("publish %q: %w", e.Type, err)
 	}
-	return b.publish(ctx, b.topic(e.Type), patience, e)
+	t := b.recent.get(e.Type)
+	if t == nil {
+		if err := checkPattern(e.Type); err != nil {
+			return fmt.Errorf("publish %q: %w", e.Type, err)
+		}
+		t = b.topic(e.Type)
+	}
+	return b.publish(p, t, e)
 }
 
 // publish is publishFor for a topic that is known. No rate holds.
-func (b *Bus) publish(ctx context.Context, t *topic, patience time.Duration, e *Event) error {
+func (b *Bus) publish(p *patience, t *topic, e *Event) error {
 	e.ID = b.origin | EventID(b.sequence.Add(1))
 	if e.Timestamp.IsZero() {
 		e.Timestamp = time.Now()
 	}
-	missed, err := t.log.append(ctx, patience, e)
-	if err == nil {
-		missed = 0
+	if b.history != nil {
+		b.history.put(e)
+	}
+	missed := 0
+	if t.log.audience.Load() > 0 {
+		missed = t.log.append(p, e)
 	}
 	if o := t.others.Load(); o != nil {
-		for _, l := range o.logs {
-			n, e2 := l.append(ctx, patience, e)
-			if e2 != nil {
-				missed, err = missed+n, e2
-			}
-		}
 		for _, s := range o.queued {
 			b.enqueue(s, e)
 		}
+		for _, l := range o.logs {
+			missed += l.append(p, e)
+		}
 	}
+	p.end()
 	if missed > 0 {
 		b.drop(uint64(missed))
-		return fmt.Errorf("publish %q: %d subscribers had no room: %w", e.Type, missed, err)
+		return fmt.Errorf("publish %q: %d subscribers had no room: %w", e.Type, missed, p.err())
 	}
-	return err
+	return nil
 }
 
 // drop counts deliveries that will never be made.
@@ -160,7 +173,7 @@ func (b *Bus) enqueue(s *Subscription, e *Event) {
 }
 
 // wants says whether an event of the topic would be kept, or reach anybody.
-func (b *Bus) wants(t *topic) bool { return b.history > 0 || t.wanted() }
+func (b *Bus) wants(t *topic) bool { return b.history != nil || t.wanted() }
 
 // wanted says whether anybody would get an event of this topic.
 func (t *topic) wanted() bool {
@@ -191,7 +204,7 @@ func (b *Bus) topicLocked(name string) *topic {
 	if len(b.names) >= b.sweepAt {
 		b.sweep()
 	}
-	t := &topic{name: name, log: newLog(b.length, b.history)}
+	t := &topic{name: name, log: newLog(b.length)}
 	for pattern, p := range b.patterns {
 		if !matches(pattern, name) {
 			continue
@@ -219,14 +232,11 @@ func (t *topic) isSubscribed() bool {
 		o != nil && slices.ContainsFunc(o.queued, func(s *Subscription) bool { return s.exact })
 }
 
-// sweep forgets the topics that nobody subscribed to and whose events have all
-// left the history: publishers that make up a type for each event shall not
-// fill the memory. A publisher that has just looked such a topic up may find
-// its event missing in the history.
+// sweep forgets the topics that nobody subscribed to: publishers that make up a type
+// for each event shall not fill the memory.
 func (b *Bus) sweep() {
-	newest := b.sequence.Load()
 	b.names = slices.DeleteFunc(b.names, func(t *topic) bool {
-		if t.pinned || t.isSubscribed() || int64(newest-t.log.newest()) < int64(b.history) {
+		if t.pinned || t.isSubscribed() {
 			return false
 		}
 		b.topics.remove(t.name)
@@ -339,7 +349,7 @@ func (b *Bus) joinPattern(s *Subscription) {
 	defer b.mu.Unlock()
 	p := b.patterns[s.pattern]
 	if p == nil {
-		p = &patternLog{log: newLog(b.length, 0)}
+		p = &patternLog{log: newLog(b.length)}
 		b.patterns[s.pattern] = p
 	}
 	if s.queue == nil {
@@ -397,20 +407,15 @@ func (b *Bus) remove(s *Subscription) {
 }
 
 // History returns up to limit of the newest events of all types, oldest first;
-// limit <= 0 returns all that are kept.
+// limit <= 0 returns all that are kept. One that is just being published may be missing.
 func (b *Bus) History(limit int) []Event {
-	if limit <= 0 || limit > b.history {
-		limit = b.history
+	if b.history == nil {
+		return nil
 	}
-	b.mu.Lock()
-	topics := slices.Clone(b.names)
-	b.mu.Unlock()
-	var events []Event
-	for _, t := range topics {
-		events = append(events, t.log.recent(limit)...)
+	if limit <= 0 {
+		limit = b.history.kept
 	}
-	slices.SortFunc(events, func(x, y Event) int { return cmp.Compare(x.ID, y.ID) })
-	return events[max(len(events)-limit, 0):]
+	return b.history.newest(b.sequence.Load(), limit)
 }
 
 // beginAnew forgets what a crash of the bus loses: the events that subscribers
@@ -419,6 +424,9 @@ func (b *Bus) History(limit int) []Event {
 func (b *Bus) beginAnew() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.history != nil {
+		b.history.lose(b.sequence.Load())
+	}
 	for _, t := range b.names {
 		t.log.lose()
 	}

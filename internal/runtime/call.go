@@ -23,6 +23,10 @@ type call struct {
 	hasNoDeadline bool
 	begun         atomic.Bool
 	turn          *time.Timer
+	// asker is the agent that waits for the answer, and wait says so; nil for who is
+	// no agent.
+	asker *Agent
+	wait  *wait
 	// deliver takes the answer instead, for a caller that does not wait.
 	deliver func(result any, err error)
 }
@@ -33,9 +37,10 @@ func newCallPool(s *System) *sync.Pool {
 	return &sync.Pool{New: func() any { return &call{system: s, answer: make(chan struct{}, 1)} }}
 }
 
-func (s *System) newCall(ctx context.Context, params any) *call {
+// newCall returns a call on behalf of an agent that waits for its answer, or of nobody.
+func (s *System) newCall(ctx context.Context, params any, asker *Agent, w *wait) *call {
 	c := s.calls.Get().(*call)
-	c.ctx, c.params = ctx, params
+	c.ctx, c.params, c.asker, c.wait = ctx, params, asker, w
 	_, has := ctx.Deadline()
 	c.hasNoDeadline = !has
 	c.refs.Store(2)
@@ -49,21 +54,43 @@ func (c *call) begin() {
 	}
 }
 
-// reply gives the answer to the caller, who may have left.
+// reply gives the answer to the caller, who may have left. The call is the agent's no
+// longer.
 func (c *call) reply(result any, err error) {
+	c.give(result, err)
+	c.letGo()
+}
+
+// give gives the answer to the caller on behalf of the agent, which still holds the
+// call.
+func (c *call) give(result any, err error) {
+	if c.wait != nil {
+		c.asker.endWait(c.wait) // before it can ask anew
+	}
 	if c.deliver != nil {
 		c.deliver(result, err)
 		return
 	}
 	c.result, c.err = result, err
 	c.answer <- struct{}{}
-	c.release()
 }
 
-// wait returns the answer, or an error as soon as the caller's context ends. A
+// letGo ends the agent's hold of the call.
+func (c *call) letGo() {
+	if c.deliver == nil {
+		c.release()
+	}
+}
+
+// await returns the answer, or an error as soon as the caller's context ends. A
 // caller without a deadline waits for its turn for Options.WaitTimeout, and
 // from then on as long as it takes.
-func (c *call) wait() (any, error) {
+func (c *call) await() (any, error) {
+	select {
+	case <-c.answer: // it counts even if the deadline has passed meanwhile
+		return c.collect()
+	default:
+	}
 	if c.hasNoDeadline {
 		return c.waitTurn()
 	}
@@ -75,7 +102,7 @@ func (c *call) wait() (any, error) {
 	}
 }
 
-// waitTurn is wait for a caller without a deadline.
+// waitTurn is await for a caller without a deadline.
 func (c *call) waitTurn() (any, error) {
 	if c.turn == nil {
 		c.turn = time.NewTimer(c.system.options.WaitTimeout)
@@ -102,6 +129,9 @@ func (c *call) waitTurn() (any, error) {
 
 // leave gives the call up.
 func (c *call) leave(why error) (any, error) {
+	if c.wait != nil {
+		c.asker.endWait(c.wait)
+	}
 	c.release()
 	return nil, why
 }
@@ -121,7 +151,7 @@ func (c *call) release() {
 		c.system.repliesLate.add(1)
 	default:
 	}
-	c.ctx, c.params, c.result, c.err = nil, nil, nil, nil
+	c.ctx, c.params, c.result, c.err, c.asker, c.wait = nil, nil, nil, nil, nil, nil
 	c.begun.Store(false)
 	c.system.calls.Put(c)
 }
@@ -129,7 +159,7 @@ func (c *call) release() {
 // refused takes back a call that never reached a mailbox.
 func (c *call) refused() {
 	c.refs.Store(1)
-	c.release()
+	_, _ = c.leave(nil)
 }
 
 // withPatience gives a context without a deadline one.

@@ -26,7 +26,7 @@ const (
 
 var restartNames = []string{"permanent", "transient", "temporary"}
 
-func (r RestartPolicy) String() string { return restartNames[r] }
+func (r RestartPolicy) String() string { return nameOf(restartNames, int(r)) }
 
 // A Child describes an agent that a supervisor starts, and starts again.
 type Child struct {
@@ -88,14 +88,38 @@ type child struct {
 	due      bool   // it is to be started again
 	why      string // it is due
 	restarts int
+	hasPlace bool // under the limit on agents; of who has the turn
+}
+
+// takePlace takes a place under the limit on agents for what was there before, if the
+// child has given up its own.
+func (c *child) takePlace() {
+	if !c.hasPlace {
+		c.hasPlace = true
+		c.supervisor.system.limits.enterAnyway()
+	}
+}
+
+// leavePlace gives the child's place back: it has ended, and is not to live again by
+// itself.
+func (c *child) leavePlace() {
+	if c.hasPlace {
+		c.hasPlace = false
+		c.supervisor.system.limits.leave()
+	}
 }
 
 // ended tells the supervisor that a life of its child has ended. It is called
 // by whoever ended it, so it must not wait for anything.
-func (c *child) ended(life *Agent, reason error, why string) {
-	abnormal := !errors.Is(reason, ErrStopping)
-	if !abnormal {
-		why = "it stopped itself"
+func (c *child) ended(life *Agent) {
+	err := life.err()
+	abnormal, why := isAbnormal(err), "it stopped itself"
+	var ended *endError
+	switch {
+	case errors.As(err, &ended):
+		why = ended.failure.Error()
+	case abnormal:
+		why = "killed"
 	}
 	v := c.supervisor
 	v.mu.Lock()

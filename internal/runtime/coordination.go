@@ -77,6 +77,7 @@ func (a Answers) Missing() Answers {
 // A round is one coordination under way.
 type round struct {
 	system *System
+	asker  *Agent          // whose callback coordinates; nil if none does
 	ctx    context.Context // has a deadline
 	cancel context.CancelFunc
 }
@@ -93,7 +94,7 @@ func (s *System) begin(ctx context.Context, ids []string, timeout time.Duration)
 	if ctx.Err() != nil {
 		return nil, callError(ctx)
 	}
-	r := &round{system: s}
+	r := &round{system: s, asker: callbackOf(ctx)}
 	r.ctx, r.cancel = withPatience(ctx, timeout)
 	return r, nil
 }
@@ -168,23 +169,16 @@ func (r *round) call(id, action string, params any) (*call, error) {
 	if err := r.system.actionRate.take(); err != nil {
 		return nil, err
 	}
-	c := r.system.newCall(r.ctx, params)
-	if err := a.send(action, c); err != nil {
+	w, err := r.asker.waitFor(a)
+	if err != nil {
+		return nil, err
+	}
+	c := r.system.newCall(r.ctx, params, r.asker, w)
+	if err := a.sendAwaited(action, c); err != nil {
 		c.refused()
 		return nil, err
 	}
 	return c, nil
-}
-
-// await is wait for one of several calls. An answer that is there counts even
-// if the deadline has passed while another one was waited for.
-func (c *call) await() (any, error) {
-	select {
-	case <-c.answer:
-		return c.collect()
-	default:
-		return c.wait()
-	}
 }
 
 // highest returns the position of the highest number among the answers, or -1

@@ -58,7 +58,7 @@ func (s *System) CrashComponent(name string) error {
 // restarted counts and tells that a component has begun anew.
 func (s *System) restarted(c ComponentData) {
 	s.componentsRestarted.add(1)
-	s.announce(s.ctx, EventComponentRestarted, c.SupervisorID, c)
+	s.announce(EventComponentRestarted, c.SupervisorID, c)
 }
 
 // crash has all supervisors begin anew, each when it has its turn.

@@ -138,7 +138,7 @@ func (s *System) StartElection(ctx context.Context, candidates []string, o Elect
 // Leader is the id of the leader; empty if there is none just now, and after
 // Close. An agent that has ended is never named.
 func (e *Election) Leader() string {
-	if a := e.leader.Load(); a != nil && !a.ended.Load() {
+	if a := e.leader.Load(); a != nil && !a.isOver() {
 		return a.ID()
 	}
 	return ""
@@ -227,7 +227,7 @@ func (e *Election) hold(ctx context.Context) error {
 		}
 		// It may have ended since it answered, or even live again: that is the
 		// same leader to all who know it by its id.
-		if a := e.system.registry.agent(winner); a != nil && !a.ended.Load() {
+		if a := e.system.registry.agent(winner); a != nil && !a.isOver() {
 			e.install(a)
 			return nil
 		}
@@ -252,7 +252,7 @@ func (e *Election) leaveVacant() {
 
 // announce publishes who leads now.
 func (e *Election) announce(eventType, leader string) {
-	e.system.announce(e.system.ctx, eventType, leader, LeaderData{Leader: leader, Previous: e.previous, Term: e.term})
+	e.system.announce(eventType, leader, LeaderData{Leader: leader, Previous: e.previous, Term: e.term})
 }
 
 // elections are those that a system has to end when it stops. The zero value is

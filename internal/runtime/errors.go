@@ -22,6 +22,9 @@ var (
 	ErrMailboxFull = errors.New("mailbox full")
 	// ErrStopping tells that the agent was asked to stop, and accepts no more.
 	ErrStopping = errors.New("agent is stopping")
+	// ErrRestarting is the reason for Terminate when RestartAgent has the agent begin
+	// anew.
+	ErrRestarting = errors.New("agent begins anew")
 	// ErrKilled tells that the agent was killed before it came to what was
 	// asked of it.
 	ErrKilled = errors.New("agent was killed")

@@ -4,31 +4,44 @@ import (
 	"context"
 )
 
-// executeGuarded is Ref.Execute within the rate of actions and the agent's
-// circuit. The agent is nil if there is none of that id.
-func (s *System) executeGuarded(ctx context.Context, id string, a *Agent, action string, params any) (result any, err error) {
-	err = s.actionRate.take()
-	if err == nil {
-		attempt := func(ctx context.Context) (err error) {
-			if a == nil {
-				return ErrUnknownAgent
-			}
-			result, err = a.execute(ctx, action, params)
-			return err
-		}
-		switch {
-		case s.breaker == nil:
-			err = attempt(ctx)
-		case ctx.Err() != nil: // the agent is not to blame
-			err = callError(ctx)
-		default:
-			err = s.breaker.do(ctx, id, attempt, func(err error) verdict { return judgeAgent(ctx, err) })
-		}
+// execute has an agent carry out an action on behalf of another one, or of who is
+// none. The agent is nil if there is none of that id.
+func (s *System) execute(ctx context.Context, asker *Agent, id string, a *Agent, action string, params any) (result any, err error) {
+	switch {
+	case s.actionRate != nil || s.breaker != nil:
+		result, err = s.executeGuarded(ctx, asker, id, a, action, params)
+	case a == nil:
+		err = ErrUnknownAgent
+	default:
+		result, err = a.execute(ctx, asker, action, params)
 	}
 	if err != nil {
 		return nil, &ActionError{Agent: id, Action: action, Err: err}
 	}
 	return result, nil
+}
+
+// executeGuarded is execute within the rate of actions and the agent's circuit.
+func (s *System) executeGuarded(ctx context.Context, asker *Agent, id string, a *Agent, action string, params any) (result any, err error) {
+	if err := s.actionRate.take(); err != nil {
+		return nil, err
+	}
+	attempt := func(ctx context.Context) (err error) {
+		if a == nil {
+			return ErrUnknownAgent
+		}
+		result, err = a.execute(ctx, asker, action, params)
+		return err
+	}
+	switch {
+	case s.breaker == nil:
+		err = attempt(ctx)
+	case ctx.Err() != nil: // the agent is not to blame
+		err = callError(ctx)
+	default:
+		err = s.breaker.do(ctx, id, attempt, func(err error) verdict { return judgeAgent(ctx, err) })
+	}
+	return result, err
 }
 
 // judgeAgent says what the end of an action tells about whether its agent
@@ -56,7 +69,7 @@ func judgeAgent(ctx context.Context, err error) verdict {
 }
 
 // announceCircuit publishes what became of a circuit.
-func (s *System) announceCircuit(ctx context.Context, c CircuitChange) {
+func (s *System) announceCircuit(c CircuitChange) {
 	eventType := EventCircuitClosed
 	switch c.State {
 	case CircuitOpen:
@@ -64,5 +77,5 @@ func (s *System) announceCircuit(ctx context.Context, c CircuitChange) {
 	case CircuitHalfOpen:
 		eventType = EventCircuitHalfOpen
 	}
-	s.announce(ctx, eventType, c.Target, c)
+	s.announce(eventType, c.Target, c)
 }

@@ -36,6 +36,9 @@ type EventID uint64
 // the system.
 const eventSequenceBits = 48
 
+// number counts the events of a system.
+func (id EventID) number() uint64 { return uint64(id) & (1<<eventSequenceBits - 1) }
+
 // String returns the id with its prefix, unique across nodes.
 func (id EventID) String() string {
 	return "event_" + processToken + "_" + strconv.FormatUint(uint64(id), 36)

@@ -143,7 +143,7 @@ func (i *Inspector) Agents(n int, by AgentOrder) (views []AgentView, total int) 
 	i.goRound(max(n, trackedAtLeast), by)
 	for known, t := range i.tracked {
 		a := known.Value()
-		if a == nil || a.ended.Load() {
+		if a == nil || a.isOver() {
 			delete(i.tracked, known)
 			continue
 		}
@@ -244,7 +244,7 @@ func (a *Agent) memoryBytes() int64 {
 	if q := a.mailbox.queue; q != nil {
 		size += int64(cap(q.messages)) * int64(unsafe.Sizeof(message{}))
 	}
-	state := a.state
+	state := a.data
 	a.mailbox.mu.Unlock()
 	if sized, ok := state.(Sized); ok {
 		size += sized.MemoryBytes()
@@ -295,7 +295,7 @@ func (i *Inspector) Agent(id string) (report AgentReport, ok bool) {
 	report.AgentView = t.view
 	i.mu.Unlock()
 	a.mailbox.mu.Lock()
-	state, version, changed, subs := a.state, a.version, a.changedAt(), a.subs
+	state, version, changed, subs := a.data, a.version, a.changedAt(), a.subs
 	a.mailbox.mu.Unlock()
 	if changed.IsZero() {
 		changed = record.CreatedAt

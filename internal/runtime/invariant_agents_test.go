@@ -142,7 +142,7 @@ func (w *witness) HandleEvent(_ context.Context, _ *Agent, e Event) {
 	}
 }
 
-func (w *witness) Terminate(context.Context, *Agent) {
+func (w *witness) Terminate(context.Context, *Agent, error) {
 	defer w.enter("Terminate")()
 	w.over = true
 }

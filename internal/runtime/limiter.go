@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/time/rate"
 )
@@ -88,7 +89,7 @@ func newLimiter(ctx context.Context, rates map[Operation]Rate) *Limiter {
 	l := &Limiter{ctx: ctx, buckets: make(map[Operation]*bucket, len(rates))}
 	for kind, r := range rates {
 		r.Burst = max(r.Burst, 1)
-		l.buckets[kind] = &bucket{limiter: l, kind: kind, rate: r, tokens: rate.NewLimiter(rate.Limit(r.PerSecond), r.Burst)}
+		l.buckets[kind] = &bucket{limiter: l, kind: kind, rate: r, tokens: rate.NewLimiter(rate.Limit(r.PerSecond), r.Burst), first: make(chan struct{}, 1)}
 	}
 	return l
 }
@@ -120,6 +121,11 @@ type bucket struct {
 	kind    Operation
 	rate    Rate
 	tokens  *rate.Limiter
+	// first is held, by having put a value into it, by the first of those who wait.
+	// It alone has a token reserved: one that is given up after others were reserved
+	// would be lost.
+	first   chan struct{}
+	waiting atomic.Int64
 }
 
 // take is Limiter.Allow.
@@ -131,36 +137,59 @@ func (b *bucket) take() error {
 }
 
 func (b *bucket) takeNow() error {
-	if b.tokens.Allow() {
+	if b.allow() {
 		return nil
 	}
 	return b.refuse(nil)
 }
 
+// allow takes a token if there is one and nobody waits for it.
+func (b *bucket) allow() bool { return b.waiting.Load() == 0 && b.tokens.Allow() }
+
 // wait is Limiter.Wait.
 func (b *bucket) wait(ctx context.Context) error {
-	if b == nil {
+	if b == nil || b.allow() {
 		return nil
 	}
 	return b.waitForTurn(ctx)
 }
 
 func (b *bucket) waitForTurn(ctx context.Context) error {
-	if b.tokens.Allow() { // there is none left over while others wait
-		return nil
+	turns := b.waiting.Add(1)
+	defer b.waiting.Add(-1)
+	if b.isTooLate(ctx, turns) {
+		return b.refuse(errTooLate)
 	}
-	turn, cancel := context.WithCancel(ctx)
+	waits, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(b.limiter.ctx, cancel)()
-	switch err := b.tokens.Wait(turn); {
+	err := errTooLate
+	select {
+	case b.first <- struct{}{}:
+		err = b.tokens.Wait(waits)
+		<-b.first
+	case <-waits.Done():
+	}
+	switch {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
 		return b.refuse(callError(ctx))
-	case turn.Err() != nil:
+	case waits.Err() != nil:
 		return ErrSystemStopped
 	}
 	return b.refuse(errTooLate)
+}
+
+// isTooLate says whether the deadline of one who waits, with so many turns to go, is
+// known to be before its turn.
+func (b *bucket) isTooLate(ctx context.Context, turns int64) bool {
+	deadline, has := ctx.Deadline()
+	if !has {
+		return false
+	}
+	seconds := (float64(turns) - max(b.tokens.Tokens(), 0)) / b.rate.PerSecond
+	return time.Until(deadline).Seconds() < seconds
 }
 
 var errTooLate = errors.New("the caller's deadline is before its turn")

@@ -146,3 +146,57 @@ func TestStopEndsWaitingForATurn(t *testing.T) {
 		wg.Wait()
 	})
 }
+
+// Those who give up waiting take nothing from those who come after them.
+func TestWaitersWhoGiveUpCostNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const own Operation = UserOperation + "mail"
+		s := start(t, rates(own))
+		for s.Limiter().Allow(own) == nil { // until the bucket is empty
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var waiting sync.WaitGroup
+		for range 1000 {
+			waiting.Go(func() {
+				if err := s.Limiter().Wait(ctx, own); !errors.Is(err, context.Canceled) || !errors.Is(err, ErrRateLimited) {
+					t.Errorf("%v", err)
+				}
+			})
+		}
+		synctest.Wait()
+		cancel()
+		waiting.Wait()
+		began, allowed := time.Now(), 0
+		for time.Since(began) < 3*time.Second {
+			if s.Limiter().Allow(own) == nil {
+				allowed++
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if allowed < 29 || allowed > 31 {
+			t.Errorf("%d were allowed in 3 s at 10 a second", allowed)
+		}
+	})
+}
+
+// Whose deadline is before its turn is refused at once, however many wait before it.
+func TestDeadlineBeforeTheTurnIsRefusedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const own Operation = UserOperation + "mail"
+		s := start(t, rates(own))
+		for s.Limiter().Allow(own) == nil {
+		}
+		var waiting sync.WaitGroup
+		for range 20 {
+			waiting.Go(func() { _ = s.Limiter().Wait(t.Context(), own) })
+		}
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		if err := s.Limiter().Wait(ctx, own); !errors.Is(err, ErrRateLimited) || time.Since(began) != 0 {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+		waiting.Wait()
+	})
+}

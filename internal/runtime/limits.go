@@ -11,8 +11,14 @@ import (
 
 // The limits bound what a system takes on: agents, and the memory of the
 // process. That on the messages of one mailbox is kept by the mailbox.
+//
+// An agent has a place from before its Init until its end. That of a supervisor's child
+// is its supervisor's, who has it from the child's start until there is to be no further
+// life: a restart needs no room. A callback that goes on after its agent's end has one
+// until it returns.
 type limits struct {
 	agents  int64        // 0: none
+	places  atomic.Int64 // those that are taken, if there is a limit on agents
 	memory  *memoryLimit // nil: none
 	refused atomic.Int64 // agents that were not started for want of room
 }
@@ -25,8 +31,8 @@ func newLimits(o Options) *limits {
 	return l
 }
 
-// enter counts a new agent among alive, or says which limit it meets.
-func (l *limits) enter(alive *atomic.Int64) error {
+// enter takes a place for a new agent, or says which limit it meets.
+func (l *limits) enter() error {
 	if l.memory != nil {
 		if err := l.memory.check(); err != nil {
 			l.refused.Add(1)
@@ -34,20 +40,33 @@ func (l *limits) enter(alive *atomic.Int64) error {
 		}
 	}
 	if l.agents == 0 {
-		alive.Add(1)
 		return nil
 	}
 	// Adding one and taking it back if it is too many could make another
 	// agent meet the limit that has room.
 	for {
-		n := alive.Load()
+		n := l.places.Load()
 		if n >= l.agents {
 			l.refused.Add(1)
 			return fmt.Errorf("%w: agents: %d of %d", ErrLimitReached, n, l.agents)
 		}
-		if alive.CompareAndSwap(n, n+1) {
+		if l.places.CompareAndSwap(n, n+1) {
 			return nil
 		}
+	}
+}
+
+// enterAnyway takes a place for what is there already.
+func (l *limits) enterAnyway() {
+	if l.agents != 0 {
+		l.places.Add(1)
+	}
+}
+
+// leave gives a place back.
+func (l *limits) leave() {
+	if l.agents != 0 {
+		l.places.Add(-1)
 	}
 }
 

@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"errors"
+	"fmt"
 	goruntime "runtime"
 	"strings"
 	"sync"
@@ -152,4 +153,111 @@ func TestNoLimitOnMemory(t *testing.T) {
 	if s := start(t, Options{}); s.limits.memory != nil {
 		t.Error("the memory is read although there is no limit on it")
 	}
+}
+
+// A restart is never refused by a limit: it has the place of the life before, which
+// nobody else can take meanwhile.
+func TestRestartHasItsPlace(t *testing.T) {
+	for _, limit := range []string{"agents", "memory"} {
+		t.Run(limit, func(t *testing.T) {
+			const children, crashes = 5, 9
+			s := start(t, Options{MaxAgents: children})
+			spec := SupervisorSpec{}
+			for i := range children {
+				spec.Children = append(spec.Children, Child{ID: fmt.Sprint(i), New: func() Spec {
+					return Spec{Behaviour: &scripted{action: func(context.Context, *Agent, string, any) (any, error) { panic("on purpose") }}}
+				}})
+			}
+			v, err := s.StartSupervisor(t.Context(), spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if limit == "memory" {
+				s.limits.memory = newMemoryLimit(1, heapInUse, func() {})
+			}
+			stop := make(chan struct{})
+			var others sync.WaitGroup
+			others.Go(func() { // somebody who wants any place that there is
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					if id, err := s.StartAgent(context.Background(), Spec{Behaviour: adder{}}); err == nil {
+						t.Errorf("%s took a child's place", id)
+						return
+					}
+				}
+			})
+			for range crashes {
+				life, err := s.Ref("0")
+				for err != nil {
+					life, err = s.Ref("0")
+				}
+				_, _ = life.Execute(t.Context(), "crash", nil)
+				<-life.Done()
+			}
+			for s.Telemetry().AgentsRestarted < crashes {
+				select {
+				case <-v.Done():
+					t.Fatalf("after %d restarts: %v", s.Telemetry().AgentsRestarted, v.Err())
+				default:
+					goruntime.Gosched()
+				}
+			}
+			close(stop)
+			others.Wait()
+			for _, c := range v.Children() {
+				if !c.Alive {
+					t.Errorf("%s does not live", c.ID)
+				}
+			}
+			if err := v.Stop(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if n := s.limits.places.Load(); n != 0 {
+				t.Errorf("%d places are taken", n)
+			}
+		})
+	}
+}
+
+// Places are given back by children that are not to live again.
+func TestPlacesOfChildrenThatEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, Options{MaxAgents: 3})
+		child := func(id string, r RestartPolicy) Child {
+			return Child{ID: id, Restart: r, New: func() Spec { return Spec{Behaviour: adder{}} }}
+		}
+		v, err := s.StartSupervisor(t.Context(), SupervisorSpec{Children: []Child{
+			child("transient", Transient), child("temporary", Temporary), child("permanent", Permanent),
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range []string{"transient", "temporary"} {
+			ref, err := s.Ref(id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ref.agent.Stop()
+		}
+		if err := s.StopAgent(t.Context(), "permanent"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if n := s.limits.places.Load(); n != 0 {
+			t.Errorf("%d places are taken", n)
+		}
+		for range 3 {
+			startAgent(t, s, Spec{Behaviour: adder{}})
+		}
+		if err := v.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if n := s.limits.places.Load(); n != 3 {
+			t.Errorf("%d places are taken by 3 agents", n)
+		}
+	})
 }

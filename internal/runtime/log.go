@@ -1,27 +1,31 @@
 package runtime
 
 import (
-	"context"
-	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// minLogSlots is how many events a log has room for at first.
-const minLogSlots = 16
+const (
+	// minLogSlots is how many events a log has room for at first.
+	minLogSlots = 16
+	// setApartAfter is how long publishers, and with them all other readers, wait for
+	// a reader that is a whole queue behind before it is set apart.
+	setApartAfter = 5 * time.Millisecond
+)
 
 // A log is a bounded ring of events that several subscriptions read, each from
 // its own position. It grows while readers lag, up to the length of their
-// queues, or while history wants it, and never shrinks. Publishers append under
+// queues, and is let go when none is left. Publishers append under
 // a lock; readers take none until they have read all there is.
 //
 // Positions count events since the log was made. A slot is overwritten only
-// after every reader has passed it, so readers use events in place.
+// after every reader has passed it, so readers use events in place. A reader that
+// does not move on is set apart, so that it holds up nobody but the publishers that
+// wait for it.
 type log struct {
 	queue int // how far a reader may lag before publishers wait
-	keep  int // the slots that hold the history, which all have read
 	// step is how many events a reader may be ahead of what it tells.
 	step uint64
 
@@ -30,17 +34,15 @@ type log struct {
 	// ring is replaced, never resized: a reader may go on with the one it has.
 	ring atomic.Pointer[[]Event]
 
-	audience atomic.Int32 // len(readers)
+	audience atomic.Int32 // the readers, those set apart too
 
 	mu sync.Mutex
 	// low is a position that every reader is known to have reached.
 	low uint64
-	// lost is the position before which the history is lost.
-	lost uint64
-	// full is the distance from low at which to look closer, and growAt the
-	// head at which the ring is too short for the history.
-	full, growAt uint64
-	readers      []*Subscription
+	// full is the distance from low at which to look closer.
+	full    uint64
+	readers []*Subscription
+	apart   []*Subscription
 	// parked are the readers that have read everything and want to be woken.
 	parked []*Subscription
 	// room is closed when a reader moved on after publishers had to wait; nil
@@ -49,16 +51,9 @@ type log struct {
 	waiting atomic.Bool // room is not nil
 }
 
-func newLog(queue, history int) *log {
-	l := &log{queue: queue, keep: 1, step: uint64(min(max(queue/16, 1), 64))}
-	for l.keep < history {
-		l.keep *= 2
-	}
-	slots := 1
-	for slots < min(minLogSlots, max(queue, history)) {
-		slots *= 2
-	}
-	l.use(make([]Event, slots))
+func newLog(queue int) *log {
+	l := &log{queue: queue, step: uint64(min(max(queue/16, 1), 64))}
+	l.use(nil)
 	return l
 }
 
@@ -66,38 +61,44 @@ func newLog(queue, history int) *log {
 func (l *log) use(ring []Event) {
 	l.ring.Store(&ring)
 	l.full = uint64(min(len(ring), l.queue))
-	l.growAt = math.MaxUint64
-	if len(ring) < l.keep {
-		l.growAt = uint64(len(ring))
-	}
 }
 
-// append adds an event and wakes who waits for one. It waits while the slowest
-// reader is a whole queue behind, until ctx ends, or for as long as patience says
-// if that is not 0 and ctx has no deadline. It returns the number of
-// readers at that moment; with an error, that many did not get the event.
-func (l *log) append(ctx context.Context, patience time.Duration, e *Event) (readers int, err error) {
+// append adds an event for all readers, and wakes who waits for one. It waits while one
+// of them is a whole queue behind, as long as the publisher's patience lasts; all others
+// have the event by then. It returns how many did not get it.
+func (l *log) append(p *patience, e *Event) (missed int) {
 	l.mu.Lock()
-	ring := *l.ring.Load()
-	head := l.head.Load()
-	if head-l.low >= l.full || head == l.growAt {
-		if ring, err = l.makeRoom(ctx, patience); err != nil {
-			readers = len(l.readers)
-			for _, s := range l.readers {
-				s.dropped.Add(1)
-			}
-			l.mu.Unlock()
-			return readers, err
-		}
+	if len(l.readers) == 0 && len(l.apart) == 0 {
+		l.mu.Unlock()
+		return 0
+	}
+	ring, head := *l.ring.Load(), l.head.Load()
+	if head-l.low >= l.full {
+		ring = l.makeRoom(p)
 		head = l.head.Load()
 	}
-	ring[head&uint64(len(ring)-1)] = *e
-	l.head.Store(head + 1)
-	readers = len(l.readers)
+	if len(l.readers) > 0 {
+		ring[head&uint64(len(ring)-1)] = *e
+		l.head.Store(head + 1)
+	}
+	var late []*Subscription
+	if len(l.apart) > 0 {
+		late = l.appendApart(p, e)
+	}
+	l.wakeParked()
+	if len(late) > 0 {
+		return l.appendLate(p, e, late)
+	}
+	return 0
+}
+
+// wakeParked wakes those that wait for an event. It is called with the lock held, and
+// returns without.
+func (l *log) wakeParked() {
 	parked := l.parked
 	if len(parked) == 0 {
 		l.mu.Unlock()
-		return readers, nil
+		return
 	}
 	l.parked = nil
 	l.mu.Unlock()
@@ -110,57 +111,83 @@ func (l *log) append(ctx context.Context, patience time.Duration, e *Event) (rea
 		l.parked = parked[:0] // the next to park need no new list
 	}
 	l.mu.Unlock()
-	return readers, nil
 }
 
 // makeRoom returns a ring with a free slot at head: the present one if readers
 // have moved on, else a larger one up to the bound. It waits while the slowest
-// reader is a whole queue behind. It is called and returns with the lock held.
-func (l *log) makeRoom(ctx context.Context, patience time.Duration) ([]Event, error) {
+// reader is a whole queue behind, and sets those apart that are when others have
+// waited long enough for them, or patience is over. It is called and returns with the
+// lock held.
+func (l *log) makeRoom(p *patience) []Event {
+	var began time.Time
 	for {
 		head, ring := l.head.Load(), *l.ring.Load()
-		l.low = head
-		for _, s := range l.readers {
-			l.low = min(l.low, s.reached())
-		}
-		if lag := head - l.low; lag < uint64(l.queue) {
-			if lag < uint64(len(ring)) && (len(ring) >= l.keep || head < uint64(len(ring))) {
-				return ring, nil
+		behind := l.look()
+		if behind == 0 {
+			if head-l.low < uint64(len(ring)) {
+				return ring
 			}
-			return l.grow(l.longer(len(ring))), nil
+			return l.grow(l.longer(len(ring)))
 		}
-		if l.room == nil {
-			l.room = make(chan struct{})
-			l.waiting.Store(true)
-			// A reader that moved on before it could see that flag is caught
-			// by looking once more.
+		othersWait := behind < len(l.readers)
+		if p.isOver() || othersWait && !began.IsZero() && time.Since(began) >= setApartAfter {
+			l.setApart()
 			continue
 		}
-		room := l.room
-		l.mu.Unlock()
-		if patience > 0 {
-			limited, cancel := withPatience(ctx, patience)
-			defer cancel()
-			ctx, patience = limited, 0 // it runs from the first wait on
+		if began.IsZero() {
+			began = time.Now()
 		}
-		var err error
-		select {
-		case <-room:
-		case <-ctx.Done():
-			err = callError(ctx)
+		if !l.beginWait() {
+			continue
 		}
-		l.mu.Lock()
-		if err != nil {
-			return nil, err
+		within := setApartAfter
+		if !othersWait {
+			within = 0 // without limit
 		}
+		l.waitForRoom(p, within)
 	}
+}
+
+// look finds out how far the slowest reader has come, and returns how many are a whole
+// queue behind.
+func (l *log) look() (behind int) {
+	head := l.head.Load()
+	l.low = head
+	for _, s := range l.readers {
+		reached := s.reached()
+		if head-reached >= uint64(l.queue) {
+			behind++
+		}
+		l.low = min(l.low, reached)
+	}
+	return behind
+}
+
+// beginWait has readers tell when they move on. It says false if that is new to them:
+// one that moved on before it could know is found by looking once more.
+func (l *log) beginWait() bool {
+	if l.room != nil {
+		return true
+	}
+	l.room = make(chan struct{})
+	l.waiting.Store(true)
+	return false
+}
+
+// waitForRoom waits until a reader has moved on, or patience is over, or for some time if
+// that is not 0. It is called and returns with the lock held.
+func (l *log) waitForRoom(p *patience, within time.Duration) {
+	room := l.room
+	l.mu.Unlock()
+	p.wait(room, within)
+	l.mu.Lock()
 }
 
 // longer is how many slots a ring gets that is too short: four times as many, so
 // that events are copied less often, up to what it may need.
 func (l *log) longer(slots int) int {
 	for range 2 {
-		if slots < max(l.keep, l.queue) {
+		if slots < l.queue {
 			slots *= 2
 		}
 	}
@@ -171,7 +198,7 @@ func (l *log) longer(slots int) int {
 func (l *log) grow(slots int) []Event {
 	old, head := *l.ring.Load(), l.head.Load()
 	ring := make([]Event, slots)
-	oldest := head - min(head, uint64(len(old)))
+	oldest := max(l.low, head-min(head, uint64(len(old))))
 	for p := oldest; p < head; p++ {
 		ring[p&uint64(slots-1)] = old[p&uint64(len(old)-1)]
 	}
@@ -202,13 +229,38 @@ func (l *log) signal() {
 // parked.
 func (l *log) join(s *Subscription) {
 	l.mu.Lock()
-	s.cursor.Store(l.head.Load())
-	s.pos = int32(len(l.readers))
-	l.readers = append(l.readers, s)
+	defer l.mu.Unlock()
+	l.enter(s)
 	l.parked = append(l.parked, s)
 	s.parkedAt = int32(len(l.parked) - 1)
 	l.audience.Add(1)
-	l.mu.Unlock()
+}
+
+// enter puts a reader that has read everything among the others.
+func (l *log) enter(s *Subscription) {
+	if len(*l.ring.Load()) == 0 {
+		slots := 1
+		for slots < min(minLogSlots, l.queue) {
+			slots *= 2
+		}
+		l.use(make([]Event, slots))
+		l.low = l.head.Load()
+	}
+	s.cursor.Store(l.head.Load())
+	s.pos = int32(len(l.readers))
+	l.readers = append(l.readers, s)
+}
+
+// drop takes a reader out of the others.
+func (l *log) drop(s *Subscription) {
+	last := len(l.readers) - 1
+	l.readers[s.pos] = l.readers[last]
+	l.readers[s.pos].pos = s.pos
+	l.readers[last] = nil
+	l.readers = l.readers[:last]
+	if cap(l.readers) > 64 && last < cap(l.readers)/4 {
+		l.readers = slices.Clone(l.readers)
+	}
 }
 
 // park waits for the next event on behalf of s. It says false when there is
@@ -216,6 +268,17 @@ func (l *log) join(s *Subscription) {
 func (l *log) park(s *Subscription) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if a := s.apart.Load(); a != nil && !s.closed() {
+		switch {
+		case s.Waiting() > 0:
+			return false
+		case a.publishers > 0:
+			return a.queue.park()
+		}
+		s.apart.Store(nil)
+		l.forgetApart(s)
+		l.enter(s)
+	}
 	if s.cursor.Load() != l.head.Load() || s.closed() {
 		return false
 	}
@@ -229,15 +292,12 @@ func (l *log) park(s *Subscription) bool {
 func (l *log) leave(s *Subscription) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s.left = l.head.Load()
 	l.audience.Add(-1)
-	last := len(l.readers) - 1
-	l.readers[s.pos] = l.readers[last]
-	l.readers[s.pos].pos = s.pos
-	l.readers[last] = nil
-	l.readers = l.readers[:last]
-	if cap(l.readers) > 64 && last < cap(l.readers)/4 {
-		l.readers = slices.Clone(l.readers)
+	if s.apart.Load() != nil {
+		l.forgetApart(s)
+	} else {
+		s.left = l.head.Load()
+		l.drop(s)
 	}
 	if i := int(s.parkedAt); i >= 0 && i < len(l.parked) && l.parked[i] == s {
 		end := len(l.parked) - 1
@@ -246,7 +306,11 @@ func (l *log) leave(s *Subscription) {
 		l.parked[end] = nil
 		l.parked = l.parked[:end]
 	}
-	if s.busy.Load() {
+	switch {
+	case len(l.readers) == 0:
+		l.use(nil)
+	case s.busy.Load() && s.apart.Load() == nil:
+		l.look()
 		l.grow(len(*l.ring.Load()))
 	}
 	l.signal()
@@ -261,38 +325,21 @@ func (l *log) lose() {
 	for _, s := range l.readers {
 		s.lost.Store(head) // before the ring is replaced: see drainLog
 	}
-	l.lost = head
-	l.use(make([]Event, len(*l.ring.Load())))
+	for _, s := range l.apart {
+		a := s.apart.Load()
+		s.lost.Store(a.end)
+		s.drop(a.queue.lose())
+	}
+	if len(l.readers) > 0 {
+		l.use(make([]Event, len(*l.ring.Load())))
+		l.low = head
+	}
 	l.signal()
-}
-
-// newest is the sequence number of the newest event; 0 if there was none.
-func (l *log) newest() uint64 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	head, ring := l.head.Load(), *l.ring.Load()
-	if head == 0 {
-		return 0
-	}
-	return uint64(ring[(head-1)&uint64(len(ring)-1)].ID) & (1<<eventSequenceBits - 1)
-}
-
-// recent returns up to limit of the newest events, oldest first.
-func (l *log) recent(limit int) []Event {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	ring, head := *l.ring.Load(), l.head.Load()
-	n := min(head-l.lost, uint64(len(ring)), uint64(limit))
-	events := make([]Event, 0, n)
-	for p := head - n; p < head; p++ {
-		events = append(events, ring[p&uint64(len(ring)-1)])
-	}
-	return events
 }
 
 // members lists the readers.
 func (l *log) members() []*Subscription {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.Clone(l.readers)
+	return slices.Concat(l.readers, l.apart)
 }

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -14,8 +15,8 @@ import (
 type message struct {
 	action string
 	// params are the action's, or a *call that has them, for whom somebody
-	// waits, or what the runtime itself asks: *pendingEvents, *restartRequest or
-	// stopRequest.
+	// waits, or what the runtime itself asks: *pendingEvents, *ownAnswer,
+	// *restartRequest or stopRequest.
 	params any
 }
 
@@ -58,6 +59,40 @@ type batch struct {
 	// messages, and countAt how many there must be to count again: each of the
 	// first 16, and from then on a sixteenth of them at once.
 	counted, countAt int
+	// awaited says that somebody waits for some of them.
+	awaited bool
+	// answers says who answers those that somebody waits for: see answering.
+	answers answering
+}
+
+// Answering settles who answers the messages of a batch that somebody waits for: the
+// agent's runner, one after the other, or who ends the agent meanwhile, all at once. It
+// is 0 at first, n+1 while the runner carries out message n, -(n+1) when it has done so,
+// and lowest once the end has come.
+type answering struct{ at atomic.Int64 }
+
+const lowest = math.MinInt64
+
+// begin says whether the message is the runner's to carry out.
+func (w *answering) begin(n int) bool {
+	at := w.at.Load()
+	return at != lowest && w.at.CompareAndSwap(at, int64(n+1))
+}
+
+// done says whether the message is the runner's to answer.
+func (w *answering) done(n int) bool { return w.at.CompareAndSwap(int64(n+1), -int64(n+1)) }
+
+// takeOver returns the messages whose answers are left to give, and whether the first of
+// them is at work; false if they were taken over before.
+func (b *batch) takeOver() (rest []message, atWork, ok bool) {
+	switch at := b.answers.at.Swap(lowest); {
+	case at == lowest:
+		return nil, false, false
+	case at > 0:
+		return b.messages[at-1:], true, true
+	default:
+		return b.messages[-at:], false, true
+	}
 }
 
 // batches holds the queues that no mailbox needs now. It is shared by all
@@ -78,7 +113,7 @@ func (m *mailbox) depth() int {
 
 // offer appends a message if there is room. It returns how much the system's
 // gauge of queued messages is behind; if it is, depth is how many there are.
-func (m *mailbox) offer(action string, params any, capacity int) (uncounted, depth int, err error) {
+func (m *mailbox) offer(action string, params any, awaited bool, capacity int) (uncounted, depth int, err error) {
 	m.mu.Lock()
 	if m.free <= 0 {
 		if err = m.look(capacity); err != nil {
@@ -93,6 +128,9 @@ func (m *mailbox) offer(action string, params any, capacity int) (uncounted, dep
 	}
 	slot := b.next()
 	slot.action, slot.params = action, params
+	if awaited {
+		b.awaited = true
+	}
 	if len(b.messages) >= b.countAt {
 		uncounted, depth = b.count(), m.depth()
 	}
@@ -199,12 +237,34 @@ func (m *mailbox) take() (b *batch, uncounted int) {
 }
 
 // handled notes that n messages of those taken are done, and wakes senders who
-// wait for room when there is enough of it to be worth their while.
-func (m *mailbox) handled(n int, capacity int) {
-	left := m.unhandled.Add(-int32(n))
-	if m.full.Load() && (left == 0 || int(left) <= capacity/2) {
+// wait for room when there is enough of it to be worth their while. It returns how many
+// of them were still counted as unhandled: none after forgetTaken.
+func (m *mailbox) handled(n int, capacity int) (counted int) {
+	left := int(m.unhandled.Add(-int32(n)))
+	if m.full.Load() && left <= capacity/2 {
 		m.wakeSenders()
 	}
+	return min(max(left+n, 0), n)
+}
+
+// forgetTaken counts the messages that were taken as handled, whatever becomes of
+// them, and returns how many these are.
+func (m *mailbox) forgetTaken() int { return int(max(m.unhandled.Swap(0), 0)) }
+
+// putBack makes messages of a batch that was taken, which are not handled, the next to
+// be taken.
+func (m *mailbox) putBack(messages []message, awaited bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.unhandled.Add(-int32(len(messages)))
+	b := m.queue
+	if b == nil {
+		b = m.begin()
+	}
+	b.messages = slices.Insert(b.messages, 0, messages...)
+	// They are in the system's gauge already.
+	b.counted, b.countAt = b.counted+len(messages), b.countAt+len(messages)
+	b.awaited = b.awaited || awaited
 }
 
 // wakeSenders wakes those who wait for room.
@@ -230,6 +290,10 @@ func (b *batch) release() {
 	}
 	clear(b.messages)
 	b.messages = b.messages[:0]
+	if b.awaited {
+		b.awaited = false
+		b.answers.at.Store(0)
+	}
 	batches.Put(b)
 }
 

@@ -87,7 +87,7 @@ func (b *scripted) HandleEvent(_ context.Context, self *Agent, e Event) {
 	}
 }
 
-func (b *scripted) Terminate(_ context.Context, self *Agent) {
+func (b *scripted) Terminate(_ context.Context, self *Agent, _ error) {
 	if b.terminate != nil {
 		b.terminate(self)
 	}

@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"context"
-	"sync/atomic"
 	"time"
 )
 
@@ -66,22 +65,20 @@ func (s *System) Request(ctx context.Context, m Message) (Message, error) {
 // room, and a late one are dropped and counted.
 func (s *System) Send(m Message) error {
 	s.address(&m)
-	a := s.registry.agent(m.Target)
-	if a == nil {
-		return &ActionError{Agent: m.Target, Action: m.Type, Err: ErrUnknownAgent}
-	}
-	if err := s.actionRate.take(); err != nil {
-		return &ActionError{Agent: m.Target, Action: m.Type, Err: err}
-	}
 	ctx, cancel := context.WithTimeout(withMessage(s.ctx, &m), m.Timeout)
-	p := &pendingReply{system: s, request: m}
-	expires := context.AfterFunc(ctx, p.expire)
-	p.forget = func() { expires(); cancel() }
-	if err := a.send(m.Type, &call{system: s, ctx: ctx, params: m.Data, deliver: p.deliver}); err != nil {
-		p.forget()
-		return &ActionError{Agent: m.Target, Action: m.Type, Err: err}
+	return s.ask(ctx, cancel, m.Target, m.Type, m.Data, func(result any, err error) { s.tellReply(&m, result, err) })
+}
+
+// tellReply tells the reply to a message of Send.
+func (s *System) tellReply(m *Message, result any, err error) {
+	reply := Reply{Message: m.reply(result)}
+	if err != nil {
+		reply.Err = &ActionError{Agent: m.Target, Action: m.Type, Err: err}
 	}
-	return nil
+	err = s.signal(Signal{Type: SignalMessageReply, Source: m.Target, Target: m.ReplyTo, Data: reply}, []string{m.ReplyTo})
+	if err != nil {
+		s.repliesLate.add(1)
+	}
 }
 
 // address fills in what the system knows about a message.
@@ -106,45 +103,6 @@ func (m *Message) reply(result any) Message {
 	return Message{
 		ID: newID("message_", &lastMessage), Type: m.Type, Source: m.Target, Target: m.ReplyTo,
 		Data: result, CorrelationID: m.CorrelationID, Timestamp: time.Now(),
-	}
-}
-
-// A pendingReply is a message of Send whose reply has not been told.
-type pendingReply struct {
-	system  *System
-	request Message
-	forget  func() // its timeout
-	told    atomic.Bool
-}
-
-// deliver tells the agent's answer.
-func (p *pendingReply) deliver(result any, err error) {
-	first := p.told.CompareAndSwap(false, true)
-	p.forget()
-	if !first {
-		p.system.repliesLate.add(1)
-		return
-	}
-	p.tell(result, err)
-}
-
-// expire tells that there was no answer in time.
-func (p *pendingReply) expire() {
-	if p.told.CompareAndSwap(false, true) {
-		p.tell(nil, ErrTimeout)
-	}
-}
-
-func (p *pendingReply) tell(result any, err error) {
-	reply := Reply{Message: p.request.reply(result)}
-	if err != nil {
-		reply.Err = &ActionError{Agent: p.request.Target, Action: p.request.Type, Err: err}
-	}
-	err = p.system.signal(Signal{
-		Type: SignalMessageReply, Source: p.request.Target, Target: p.request.ReplyTo, Data: reply,
-	}, []string{p.request.ReplyTo})
-	if err != nil {
-		p.system.repliesLate.add(1)
 	}
 }
 

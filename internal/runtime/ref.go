@@ -25,27 +25,37 @@ func (a *Agent) Ref() Ref { return Ref{a} }
 // ID is the agent's id.
 func (r Ref) ID() string { return r.agent.ID() }
 
+// Done is closed when this life has ended: the agent is gone from the registry, and
+// nobody waits for it any longer.
+func (r Ref) Done() <-chan struct{} { return r.agent.done() }
+
+// Err is why this life has ended: ErrStopping if it was asked to, ErrKilled, or an
+// ErrCrashed that wraps the *PanicError of its callback; nil while it has not.
+func (r Ref) Err() error { return r.agent.err() }
+
 // Execute has the agent carry out an action and returns its result, or an
 // *ActionError that says why there is none. It waits for the result until ctx
-// ends. The action is carried out all the same, with that ended context, also
-// if it has not begun, and its result is thrown away. Without a deadline it waits for the agent to take the call up as
-// long as Options.WaitTimeout says. An agent uses Agent.Execute instead, which
-// knows who waits for whom. Over the rate of actions it is refused with
+// ends, or until the agent does, whatever the agent is at. An action that is given up so
+// is carried out all the same, with a context that has ended, also
+// if it has not begun, and its result is thrown away. Without a deadline it waits for the
+// agent to take the call up as long as Options.WaitTimeout says.
+//
+// With the context of a callback, or one made of it, the call is that agent's: where the
+// other one waits for it already, directly or by way of more, it fails at once with a
+// *DeadlockError. Over the rate of actions it is refused with
 // ErrRateLimited, and with Options.Breaker while the agent's circuit is open
 // with ErrCircuitOpen.
+//
+// A context that cannot end, such as context.Background, cannot be waited for either: an
+// idle agent carries out the action on the caller's own goroutine, and then nothing but
+// the action's return ends the call.
 func (r Ref) Execute(ctx context.Context, action string, params any) (any, error) {
-	if s := r.agent.system; s.actionRate != nil || s.breaker != nil {
-		return s.executeGuarded(ctx, r.ID(), r.agent, action, params)
-	}
-	result, err := r.agent.execute(ctx, action, params)
-	if err != nil {
-		return nil, &ActionError{Agent: r.ID(), Action: action, Err: err}
-	}
-	return result, nil
+	return r.agent.system.execute(ctx, nil, r.ID(), r.agent, action, params)
 }
 
 // Tell leaves an action in the agent's mailbox and does not wait for its
-// result. It waits for room in the mailbox until ctx ends, and before that, if
+// result. It waits for room in the mailbox until ctx ends, or for Options.WaitTimeout
+// if it has no deadline, and before that, if
 // there is a rate of actions, for its turn, as Limiter.Wait does.
 func (r Ref) Tell(ctx context.Context, action string, params any) error {
 	err := r.agent.system.actionRate.wait(ctx)

@@ -78,8 +78,10 @@ func (r *Registry) Register(record Record) error {
 	if record.UpdatedAt.IsZero() {
 		record.UpdatedAt = record.CreatedAt
 	}
+	own := record.clone()
+	own.Capabilities = distinct(own.Capabilities)
 	e := &entry{}
-	e.record.Store(record.clone())
+	e.record.Store(own)
 	return r.enter(e)
 }
 
@@ -89,8 +91,19 @@ func (r *Registry) share(capabilities []string) []string {
 	if last := r.shared.Load(); last != nil && slices.Equal(*last, capabilities) {
 		return *last
 	}
-	own := slices.Clone(capabilities)
+	own := distinct(capabilities)
 	r.shared.Store(&own)
+	return own
+}
+
+// distinct copies a list without what is in it once more.
+func distinct(list []string) []string {
+	var own []string
+	for _, s := range list {
+		if !slices.Contains(own, s) {
+			own = append(own, s)
+		}
+	}
 	return own
 }
 
@@ -144,7 +157,7 @@ func (r *Registry) Update(id string, change func(*Record) error) error {
 		return fmt.Errorf("update %q: %w", id, err)
 	}
 	next = next.clone() // change may have put in what others hold on to
-	next.ID = id
+	next.ID, next.Capabilities = id, distinct(next.Capabilities)
 	next.UpdatedAt = time.Now()
 	r.unindex(e)
 	e.record.Store(next)
@@ -193,9 +206,7 @@ func (r *Registry) index(e *entry) {
 
 // unindex takes e out of all lists.
 func (r *Registry) unindex(e *entry) {
-	// From the last to the first, so that a capability named twice is taken
-	// out in the order that its positions were given in.
-	for i, list := range slices.Backward(e.shape.lists) {
+	for i, list := range e.shape.lists {
 		list.remove(e.positions[i])
 	}
 	e.shape = nil

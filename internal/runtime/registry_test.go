@@ -83,18 +83,13 @@ func TestRegistryAgrees(t *testing.T) {
 					}
 				}
 				for _, x := range types {
-					sameIDs(t, "type "+x, r.ByType(x), model, func(m Record) int { return count(m.Type == x) })
+					sameIDs(t, "type "+x, r.ByType(x), model, func(m Record) bool { return m.Type == x })
 				}
 				for _, x := range nodes {
-					sameIDs(t, "node "+x, r.ByNode(x), model, func(m Record) int { return count(m.Node == x) })
+					sameIDs(t, "node "+x, r.ByNode(x), model, func(m Record) bool { return m.Node == x })
 				}
 				for _, x := range capabilities {
-					sameIDs(t, "capability "+x, r.ByCapability(x), model, func(m Record) (n int) {
-						for _, c := range m.Capabilities {
-							n += count(c == x)
-						}
-						return n
-					})
+					sameIDs(t, "capability "+x, r.ByCapability(x), model, func(m Record) bool { return slices.Contains(m.Capabilities, x) })
 				}
 			},
 		})
@@ -108,13 +103,13 @@ func count(is bool) int {
 	return 0
 }
 
-func sameIDs(t *rapid.T, what string, got []*Record, model map[string]Record, times func(Record) int) {
+func sameIDs(t *rapid.T, what string, got []*Record, model map[string]Record, is func(Record) bool) {
 	var gotIDs, want []string
 	for _, record := range got {
 		gotIDs = append(gotIDs, record.ID)
 	}
 	for id, record := range model {
-		for range times(record) {
+		if is(record) {
 			want = append(want, id)
 		}
 	}
@@ -141,5 +136,42 @@ func TestUpdateKeepsACopy(t *testing.T) {
 	}
 	if x, y := r.ByCapability("x"), r.ByCapability("y"); len(x) != 1 || x[0].ID != "a" || len(y) != 1 || y[0].ID != "b" {
 		t.Errorf("x: %v, y: %v", x, y)
+	}
+}
+
+// A capability that is named twice is one: the agent is listed once.
+func TestCapabilityNamedTwice(t *testing.T) {
+	s := start(t, Options{})
+	id := startAgent(t, s, Spec{Capabilities: []string{"x", "y", "x"}, Behaviour: adder{}})
+	if err := s.Registry().Register(Record{ID: "r", Capabilities: []string{"x", "x"}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Registry().Update(id, func(r *Record) error { r.Capabilities = append(r.Capabilities, "y"); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	for capability, want := range map[string]int{"x": 2, "y": 1} {
+		if got := s.Registry().ByCapability(capability); len(got) != want {
+			t.Errorf("%d records have %q, want %d", len(got), capability, want)
+		}
+	}
+	s.Registry().Unregister("r")
+}
+
+// What Agent tells is the caller's to change.
+func TestInfoIsACopy(t *testing.T) {
+	s := start(t, Options{})
+	spec := Spec{Capabilities: []string{"z", "a"}, Metadata: map[string]any{"k": 1}, Behaviour: adder{}}
+	first, second := startAgent(t, s, spec), startAgent(t, s, spec)
+	info, err := s.Agent(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(info.Capabilities)
+	info.Metadata["k"] = 2
+	for _, id := range []string{first, second} {
+		r, _ := s.Registry().Lookup(id)
+		if !slices.Equal(r.Capabilities, []string{"z", "a"}) || r.Metadata["k"] != 1 {
+			t.Errorf("the registry says %v, %v", r.Capabilities, r.Metadata)
+		}
 	}
 }

@@ -6,7 +6,18 @@ import (
 )
 
 // A restartRequest asks an agent to begin anew.
-type restartRequest struct{ done chan error }
+type restartRequest struct {
+	done chan error
+	// asker is the agent that waits for that, and wait says so.
+	asker *Agent
+	wait  *wait
+}
+
+// answer tells who waits what became of the request.
+func (r *restartRequest) answer(err error) {
+	r.asker.endWait(r.wait)
+	r.done <- err
+}
 
 // RestartAgent has an agent terminate and begin anew, behind the work accepted
 // so far: its Terminate runs, its subscriptions end, and its Init runs again. It
@@ -23,10 +34,11 @@ type restartRequest struct{ done chan error }
 //
 // ErrUnknownAgent tells that there is no such agent, a *TransitionError that it
 // is suspended: it must be resumed first, and ErrMailboxFull that there is no
-// room for the wish. ErrStopping, ErrKilled or ErrCrashed
-// tell that the agent ended before its turn came. An agent that restarts itself
-// waits for itself until ctx ends. If ctx ends before the restart, it takes
-// place all the same.
+// room for the wish. ErrStopping, ErrKilled or ErrCrashed tell that the agent ended
+// before it had begun anew. If ctx ends before, or Options.WaitTimeout has passed if it
+// has no deadline, the agent is restarted all the same; so it is where a callback asks
+// for it that the agent itself waits for, directly or by way of more: the error is a
+// *DeadlockError then.
 func (s *System) RestartAgent(ctx context.Context, id string) error {
 	a := s.registry.agent(id)
 	if a == nil {
@@ -35,12 +47,22 @@ func (s *System) RestartAgent(ctx context.Context, id string) error {
 	if a.Lifecycle() == Suspended {
 		return &TransitionError{Agent: id, From: Suspended, To: Initializing}
 	}
-	r := &restartRequest{done: make(chan error, 1)} // nobody waits for a caller who has left
-	var err error
-	if err = a.send("", r); err == nil {
+	r := &restartRequest{done: make(chan error, 1), asker: callbackOf(ctx)} // nobody waits for a caller who has left
+	var deadlock error
+	r.wait, deadlock = r.asker.waitFor(a)
+	err := a.sendAwaited("", r)
+	switch {
+	case err != nil:
+		r.asker.endWait(r.wait)
+	case deadlock != nil:
+		err = deadlock
+	default:
+		ctx, cancel := withPatience(ctx, s.options.WaitTimeout)
+		defer cancel()
 		select {
 		case err = <-r.done:
 		case <-ctx.Done():
+			r.asker.endWait(r.wait)
 			err = callError(ctx)
 		}
 	}
@@ -50,22 +72,26 @@ func (s *System) RestartAgent(ctx context.Context, id string) error {
 	return nil
 }
 
-// restart carries out a request to begin anew, and answers it.
-func (a *Agent) restart(r *restartRequest) {
+// restart carries out a request to begin anew, which is a message of a batch, and
+// answers it.
+func (a *Agent) restart(b *batch, i int, r *restartRequest) {
 	var err error
 	finished := false
 	defer func() {
 		if !finished { // a callback has panicked, or ended the goroutine
 			err = newPanicError(recover())
 		}
+		mine := b.answers.done(i) // before a crash, which would answer it too
 		if err != nil {
 			a.crash(err) // if it lives
 		}
-		r.done <- err
+		if mine {
+			r.answer(err)
+		}
 	}()
 	if err = a.beginAnew(); err == nil {
 		a.system.agentsRestarted.add(1)
-		a.system.announceLifecycle(a.system.ctx, EventAgentRestarted, a, "", nil)
+		a.system.announceLifecycle(EventAgentRestarted, a, "", nil)
 	}
 	finished = true
 }
@@ -74,26 +100,29 @@ func (a *Agent) restart(r *restartRequest) {
 // agent has to end if it has not.
 func (a *Agent) beginAnew() error {
 	a.drainSubscriptions()
-	if a.ended.Load() {
+	if a.isOver() {
 		return a.mailbox.reason()
 	}
-	a.behaviour.Terminate(a.system.ctx, a)
+	a.terminated = true
+	a.behaviour.Terminate(a.callback(), a, ErrRestarting)
 
 	a.mailbox.mu.Lock()
-	subs := a.subs
-	a.subs = nil
-	state, version, changed := a.state, a.version, a.changed
+	subs, bonds := a.subs, a.bonds
+	a.subs, a.bonds = nil, nil
+	data, version, changed := a.data, a.version, a.changed
 	a.mailbox.mu.Unlock()
 	for _, s := range subs {
 		s.end(nil)
 	}
-	if err := a.behaviour.Init(a.system.ctx, a); err != nil {
+	a.keepWatched(bonds)
+	if err := a.behaviour.Init(a.callback(), a); err != nil {
 		return fmt.Errorf("init: %w", err)
 	}
+	a.terminated = false
 	a.mailbox.mu.Lock()
 	defer a.mailbox.mu.Unlock()
-	a.state, a.version, a.changed = state, version, changed
-	if a.ended.Load() { // killed meanwhile
+	a.data, a.version, a.changed = data, version, changed
+	if a.isOver() { // killed meanwhile
 		return a.mailbox.closed
 	}
 	return nil

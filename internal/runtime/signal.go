@@ -3,6 +3,7 @@ package runtime
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -118,6 +119,16 @@ func (a *Agent) signal(signal *Signal) error {
 	return nil
 }
 
+// signalAnyway puts a signal of the runtime's own into the mailbox, unless the agent has
+// ended or stops.
+func (a *Agent) signalAnyway(signal *Signal) {
+	signal.ID, signal.Timestamp = newID("signal_", &lastSignal), time.Now()
+	if a.mailbox.offerSignal(signal, math.MaxInt) == nil {
+		a.system.signals.sent.add(1)
+		a.wake()
+	}
+}
+
 func (m *mailbox) offerSignal(signal *Signal, capacity int) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -128,7 +139,7 @@ func (m *mailbox) offerSignal(signal *Signal, capacity int) error {
 		m.signals = &signalQueue{}
 	}
 	q := m.signals
-	if q.n == capacity {
+	if q.n >= capacity {
 		return ErrMailboxFull
 	}
 	of := &q.waiting[signal.Priority-Low]
@@ -166,7 +177,7 @@ func (m *mailbox) nextSignal() (Signal, bool) {
 
 // handleSignals handles the signals that wait.
 func (a *Agent) handleSignals() {
-	for !a.ended.Load() {
+	for a.mayGoOn() {
 		signal, ok := a.mailbox.nextSignal()
 		if !ok {
 			return
@@ -186,9 +197,9 @@ func (a *Agent) handleSignal(signal Signal) {
 		panicked := recover()
 		a.crash(newPanicError(panicked))
 		if panicked == nil { // nobody goes on after this
-			a.refuseWaiting()
+			a.comeBack()
 		}
 	}()
-	a.behaviour.HandleSignal(a.system.ctx, a, signal)
+	a.behaviour.HandleSignal(a.callback(), a, signal)
 	finished = true
 }

@@ -26,7 +26,7 @@ func (s *System) StartAgent(ctx context.Context, spec Spec) (string, error) {
 }
 
 // startAgent is StartAgent for the child of a supervisor too, which keeps to no
-// rate; child is nil if it has none.
+// rate, and whose place the supervisor has; child is nil if it has none.
 func (s *System) startAgent(ctx context.Context, spec Spec, child *child) (*Agent, error) {
 	switch {
 	case s.stopping.Load():
@@ -36,36 +36,45 @@ func (s *System) startAgent(ctx context.Context, spec Spec, child *child) (*Agen
 	case spec.Behaviour == nil:
 		return nil, fmt.Errorf("start agent %q: no behaviour", spec.ID)
 	}
-	if err := s.limits.enter(&s.alive); err != nil {
-		return nil, fmt.Errorf("start agent: %w", err)
+	if child == nil {
+		if err := s.limits.enter(); err != nil {
+			return nil, fmt.Errorf("start agent: %w", err)
+		}
 	}
+	s.alive.Add(1)
 	a := s.newAgent(spec)
 	a.child = child
 	record := a.Record()
 	finished := false
 	defer func() {
 		if !finished { // a callback has ended the goroutine
-			a.startFailed(ctx, &PanicError{})
+			a.startFailed(&PanicError{})
 		}
 	}()
 	err := a.start(ctx)
 	finished = true
 	if err != nil {
-		a.startFailed(ctx, err)
+		a.startFailed(err)
 		return nil, fmt.Errorf("start agent %q: %w", record.ID, err)
 	}
 	s.agentsStarted.add(1)
 	// Before it is ready, so that it does not end before it is told to have
 	// started. What comes meanwhile waits in its mailbox.
-	s.announceLifecycle(ctx, EventAgentStarted, a, "", nil)
-	a.yield()
+	s.announceLifecycle(EventAgentStarted, a, "", nil)
+	before, alive := a.state.enter(idle, 0, func(s state) bool { return s.phase() == initializing })
+	if alive && before.wants(stopWanted) {
+		a.announceStopping()
+	}
+	if alive && !a.mailbox.empty() {
+		a.wake()
+	}
 	return a, nil
 }
 
 func (s *System) newAgent(spec Spec) *Agent {
 	born := &newborn{}
 	a, record := &born.Agent, &born.record
-	a.system, a.behaviour, a.state = s, spec.Behaviour, spec.State
+	a.system, a.behaviour, a.data = s, spec.Behaviour, spec.State
 	*record = Record{
 		ID: spec.ID, Type: spec.Type, Capabilities: s.registry.share(spec.Capabilities), Node: s.options.Node,
 		ParentID: spec.ParentID, Metadata: maps.Clone(spec.Metadata), CreatedAt: time.Now(),
@@ -98,36 +107,57 @@ func (a *Agent) start(ctx context.Context) error {
 		return fmt.Errorf("init: %w", err)
 	}
 	if err := a.system.registry.enter(&a.entry); err != nil {
-		a.callTerminate()
+		a.undoInit(err)
 		return err
 	}
 	if a.system.stopping.Load() {
 		// The system may have listed its agents before this one was among them.
 		a.system.registry.leave(&a.entry)
-		a.callTerminate()
+		a.undoInit(ErrSystemStopped)
 		return ErrSystemStopped
 	}
 	return nil
 }
 
+// callInit calls the behaviour's Init; a panic in it is an error.
+func (a *Agent) callInit(ctx context.Context) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = newPanicError(v)
+		}
+	}()
+	return a.behaviour.Init(a.callbackFor(ctx), a)
+}
+
+// undoInit undoes an Init whose agent did not start after all. A panic in
+// it changes nothing about that.
+func (a *Agent) undoInit(reason error) {
+	defer func() { _ = recover() }()
+	a.behaviour.Terminate(a.callback(), a, reason)
+}
+
 // startFailed undoes the start of an agent and tells why it failed.
-func (a *Agent) startFailed(ctx context.Context, reason error) {
-	a.abandon()
-	a.system.announceLifecycle(ctx, EventAgentStartFailed, a, reason.Error(), nil)
+func (a *Agent) startFailed(reason error) {
+	a.abandon(reason)
+	a.system.announceLifecycle(EventAgentStartFailed, a, reason.Error(), nil)
 }
 
 // abandon undoes what an agent that did not start has left behind.
-func (a *Agent) abandon() {
-	subs, first := a.closeFor(ErrStopping)
+func (a *Agent) abandon(reason error) {
+	subs, bonds, first := a.closeFor(ErrStopping, nil)
 	if !first { // it was killed as soon as it was registered, and that was counted
 		a.system.agentsStarted.add(1)
-		a.refuseWaiting()
 		return
 	}
 	for _, s := range subs {
 		s.end(nil)
 	}
-	a.refuseWaiting()
+	a.answerAll()
+	a.endLife(reason)
+	bonds.leave(a.ID(), reason)
 	a.system.alive.Add(-1)
+	if a.child == nil {
+		a.system.limits.leave()
+	}
 	a.closeGone()
 }

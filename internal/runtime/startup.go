@@ -65,7 +65,7 @@ func (s *System) groups() []group {
 			{name: "agents", start: s.prepareAgents, stop: s.stopAgents, crash: s.supervisors.crash},
 		}},
 		{"resources", []component{
-			{name: "limits", start: func() { s.limits = newLimits(s.options) }},
+			{name: "limits", start: func() { s.limits = newLimits(s.options); s.abandoned.limits = s.limits }},
 			// While the system stops, the work that it has accepted still has
 			// rates to keep; who waits in vain is let go with the system's
 			// context.
@@ -82,7 +82,8 @@ func (s *System) groups() []group {
 func (s *System) prepareAgents() {
 	s.executed = s.bus.topic(EventActionExecuted)
 	s.failed = s.bus.topic(EventActionFailed)
-	s.executed.pinned, s.failed.pinned = true, true
+	s.deadLetters.topic = s.bus.topic(EventDeadLetter)
+	s.executed.pinned, s.failed.pinned, s.deadLetters.topic.pinned = true, true, true
 }
 
 // startLimiter makes the rates known to those who have to keep them.
@@ -103,7 +104,7 @@ func (s *System) startBreaker() {
 	}
 	hear := o.OnChange
 	o.OnChange = func(ctx context.Context, c CircuitChange) {
-		s.announceCircuit(ctx, c)
+		s.announceCircuit(c)
 		if hear != nil {
 			hear(ctx, c)
 		}

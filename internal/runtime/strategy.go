@@ -23,7 +23,7 @@ const (
 
 var strategyNames = []string{"one-for-one", "one-for-all", "rest-for-one"}
 
-func (s Strategy) String() string { return strategyNames[s] }
+func (s Strategy) String() string { return nameOf(strategyNames, int(s)) }
 
 // tied lists the children that are restarted with one of them, in their order.
 func (v *Supervisor) tied(c *child) []*child {

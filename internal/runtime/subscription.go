@@ -27,7 +27,7 @@ var policyNames = []string{"block", "drop-oldest", "drop-newest", "disconnect"}
 
 func (p QueuePolicy) known() bool { return p >= Block && p <= Disconnect }
 
-func (p QueuePolicy) String() string { return policyNames[p] }
+func (p QueuePolicy) String() string { return nameOf(policyNames, int(p)) }
 
 // ParseQueuePolicy reads a policy by its name.
 func ParseQueuePolicy(name string) (QueuePolicy, error) {
@@ -75,9 +75,10 @@ type Subscription struct {
 	handler func(context.Context, Event)
 	name    *string // nil for none; that of an agent is its id
 
-	// A blocking subscription reads the log from its cursor on; any other has
-	// a queue, and no log.
+	// A blocking subscription reads the log from its cursor on, unless it is set
+	// apart; any other has a queue, and no log.
 	log      *log
+	apart    atomic.Pointer[apart]
 	cursor   atomic.Uint64
 	lost     atomic.Uint64 // the events before this position were lost
 	left     uint64        // the head when it left the log
@@ -114,6 +115,9 @@ func (s *Subscription) Waiting() int {
 	if s.closed() {
 		return 0
 	}
+	if a := s.apart.Load(); a != nil {
+		return int(a.end-min(s.reached(), a.end)) + a.queue.depth()
+	}
 	reached := s.reached() // before the head, which only grows
 	return int(s.log.head.Load() - reached)
 }
@@ -148,7 +152,7 @@ func (s *Subscription) end(reason error) {
 		s.err.Store(&kept)
 	}
 	s.bus.remove(s)
-	if s.agent != nil && !s.agent.ended.Load() {
+	if s.agent != nil && !s.agent.isOver() {
 		s.agent.forget(s)
 	}
 	s.life.Store(subscriptionRemoved)
@@ -161,9 +165,13 @@ func (s *Subscription) retire() {
 	if !s.busy.CompareAndSwap(false, true) {
 		return
 	}
-	if s.queue != nil {
+	a := s.apart.Load()
+	switch {
+	case s.queue != nil:
 		s.drop(s.queue.close())
-	} else {
+	case a != nil:
+		s.drop(a.end - s.cursor.Load() + a.queue.close())
+	default:
 		s.drop(s.left - s.cursor.Load())
 	}
 }
@@ -212,10 +220,10 @@ func (s *Subscription) park() bool {
 	return s.log.park(s)
 }
 
-// over says whether nothing more is to be delivered. An agent that has ended
+// mayGoOn says whether one more event may be delivered. An agent that has ended
 // gets nothing even before its subscriptions are ended one by one.
-func (s *Subscription) over() bool {
-	return s.closed() || s.agent != nil && s.agent.ended.Load()
+func (s *Subscription) mayGoOn() bool {
+	return !s.closed() && (s.agent == nil || s.agent.mayGoOn())
 }
 
 // drain calls the handler for the events that wait, up to a batch of them, and
@@ -237,7 +245,7 @@ func (s *Subscription) drain(ctx context.Context) (more bool) {
 		}
 	}()
 	if s.queue != nil {
-		more = s.drainQueue(ctx)
+		more = s.drainQueue(ctx, s.queue)
 	} else {
 		more = s.drainLog(ctx)
 	}
@@ -256,22 +264,32 @@ func (s *Subscription) fail(reason error) {
 
 // drainLog is drain for a subscription that reads a log.
 func (s *Subscription) drainLog(ctx context.Context) (more bool) {
-	cursor, head := s.cursor.Load(), s.log.head.Load()
-	// The order matters: log.leave gives a subscription that is busy this ring
-	// for itself after closing it, so if closed is still false below, this is
-	// a ring in which nothing unread is overwritten. log.lose gives it the ring
-	// after saying what is lost, so the same holds for what is not.
+	head := s.log.head.Load()
+	// The order matters: who takes the ring away from a subscription, because it
+	// leaves or is set apart or all is lost, says so before, and leaves it this ring. So
+	// if neither is said below, this is a ring in which nothing unread is overwritten.
 	ring := *s.log.ring.Load()
+	if a := s.apart.Load(); a != nil {
+		return s.drainApart(ctx, a)
+	}
+	s.drainRing(ctx, ring, head)
+	return s.Waiting() > 0
+}
+
+// drainRing handles the events of a ring up to a position, a batch of them at most, and
+// says whether there are more.
+func (s *Subscription) drainRing(ctx context.Context, ring []Event, end uint64) (more bool) {
+	cursor := s.cursor.Load()
 	if lost := s.lost.Load(); lost > cursor {
 		s.drop(lost - cursor)
 		cursor = lost
 		s.cursor.Store(cursor)
 	}
-	end := min(head, cursor+deliveryBatch)
+	upTo := min(end, cursor+deliveryBatch)
 	mask := uint64(len(ring) - 1)
 	told, step := cursor, s.log.step
 	defer func() { s.advance(told, cursor) }()
-	for cursor < end && !s.over() {
+	for cursor < upTo && s.mayGoOn() {
 		if s.agent != nil && s.agent.mailbox.signalled.Load() {
 			s.agent.handleSignals()
 			continue // one of them may have ended the agent
@@ -286,7 +304,7 @@ func (s *Subscription) drainLog(ctx context.Context) (more bool) {
 			told = cursor
 		}
 	}
-	return cursor < s.log.head.Load()
+	return cursor < end
 }
 
 // advance notes that the events in between were delivered, and may be
@@ -301,19 +319,22 @@ func (s *Subscription) advance(from, to uint64) {
 }
 
 // drainQueue is drain for a subscription with a queue of its own.
-func (s *Subscription) drainQueue(ctx context.Context) (more bool) {
+func (s *Subscription) drainQueue(ctx context.Context, q *queue) (more bool) {
 	for range deliveryBatch {
 		if s.agent != nil && s.agent.mailbox.signalled.Load() {
 			s.agent.handleSignals()
 		}
-		if s.over() {
-			return false
+		if !s.mayGoOn() {
+			return true
 		}
-		e, ok := s.queue.pop()
+		e, ok := q.pop()
 		if !ok {
 			return false
 		}
 		s.count(1) // here, so that one that the handler panics at counts too
+		if s.log != nil {
+			s.log.moved()
+		}
 		s.deliver(ctx, &e)
 	}
 	return true

@@ -89,6 +89,9 @@ func (v *Supervisor) attend(n notice) {
 		c.agent, c.why = nil, n.why
 		c.due = c.Restart == Permanent || c.Restart == Transient && n.abnormal
 		v.mu.Unlock()
+		if !c.due {
+			c.leavePlace()
+		}
 	}
 	switch {
 	case c.unwanted.Load() || c.Restart == Temporary:
@@ -181,7 +184,7 @@ func (v *Supervisor) again(c *child) (started bool) {
 	a := c.agent
 	v.mu.Unlock()
 	s.agentsRestarted.add(1)
-	s.announceLifecycle(s.ctx, EventAgentRestarted, a, why, nil)
+	s.announceLifecycle(EventAgentRestarted, a, why, nil)
 	if c.unwanted.Load() { // StopAgent did not find it while it was not there
 		v.halt(s.ctx, c)
 		v.forget(c)

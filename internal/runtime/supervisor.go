@@ -145,7 +145,7 @@ func (v *Supervisor) Children() []ChildInfo {
 	defer v.mu.Unlock()
 	var infos []ChildInfo
 	for _, c := range v.inOrder() {
-		alive := c.agent != nil && !c.agent.ended.Load()
+		alive := c.agent != nil && !c.agent.isOver()
 		infos = append(infos, ChildInfo{ID: c.ID, Restarts: c.restarts, Alive: alive})
 	}
 	return infos
@@ -260,11 +260,17 @@ func (v *Supervisor) add(ctx context.Context, spec Child) (id string, err error)
 	}
 	v.last++
 	c := &child{Child: spec, supervisor: v, position: v.last}
-	// A restart has no rate to keep: too many are the intensity's concern.
+	// A restart has no rate to keep, too many are the intensity's concern, and no
+	// limit: it has the place of the life before.
 	if err = v.system.startRate.take(); err == nil {
-		err = v.begin(ctx, c)
+		err = v.system.limits.enter()
 	}
 	if err != nil {
+		return "", fmt.Errorf("child %q: %w", spec.ID, err)
+	}
+	c.hasPlace = true
+	if err = v.begin(ctx, c); err != nil {
+		c.leavePlace()
 		return "", fmt.Errorf("child %q: %w", spec.ID, err)
 	}
 	v.mu.Lock()
@@ -281,6 +287,7 @@ func (v *Supervisor) begin(ctx context.Context, c *child) error {
 	}
 	spec.ID = c.ID
 	spec.ParentID = cmp.Or(spec.ParentID, v.spec.ID)
+	c.takePlace()
 	a, err := v.system.startAgent(ctx, spec, c)
 	if err != nil {
 		return err
@@ -303,7 +310,7 @@ func (v *Supervisor) halt(ctx context.Context, c *child) (killed bool) {
 	v.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, c.StopWithin)
 	defer cancel()
-	if a.stop(ctx) == nil {
+	if a.stop(ctx, 0) == nil {
 		return false
 	}
 	a.kill()
@@ -318,6 +325,7 @@ func (v *Supervisor) forget(c *child) {
 	if v.children[c.ID] == c {
 		delete(v.children, c.ID)
 	}
+	c.leavePlace()
 	if !c.due {
 		return
 	}
@@ -362,13 +370,18 @@ func (v *Supervisor) finish(gaveUp *SupervisorGaveUpData) {
 	if gaveUp != nil {
 		err = fmt.Errorf("supervisor %q: %w after %d restarts within %v, now of %q: %s",
 			v.spec.ID, ErrGaveUp, gaveUp.Restarts, gaveUp.Within, gaveUp.ChildID, gaveUp.Reason)
-		v.system.announce(v.system.ctx, EventSupervisorGaveUp, v.spec.ID, *gaveUp)
 	}
 	v.system.supervisors.remove(v)
 	v.mu.Lock()
+	for _, c := range v.children {
+		c.leavePlace()
+	}
 	clear(v.children)
 	v.notices, v.scheduled, v.killed, v.err = nil, true, killed, err
 	v.mu.Unlock()
+	if gaveUp != nil { // once it is over, but before those who wait for that go on
+		v.system.announce(EventSupervisorGaveUp, v.spec.ID, *gaveUp)
+	}
 	close(v.done)
 }
 

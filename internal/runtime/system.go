@@ -27,15 +27,19 @@ type System struct {
 	calls     *sync.Pool
 	signals   *signals
 
-	limits   *limits
-	limiter  *Limiter
-	circuits *Breaker
+	limits *limits
+	// abandoned are the callbacks that go on after their agents' ends.
+	abandoned abandonedHandlers
+	limiter   *Limiter
+	circuits  *Breaker
 	// startRate and actionRate are nil if there is none, and breaker is if it
 	// does not guard the agents: what is not used costs a look.
 	startRate, actionRate *bucket
 	breaker               *Breaker
 
 	supervisors supervisors
+
+	deadLetters deadLetters
 
 	// executed and failed are the topics of the actions' events, kept here so
 	// that an action need not look them up.
@@ -92,7 +96,7 @@ func (s *System) stopAgents(ctx context.Context) error {
 	}
 	var left int
 	for _, a := range agents {
-		if a.stop(ctx) != nil {
+		if a.stop(ctx, 0) != nil {
 			a.kill()
 			left++
 		}
@@ -105,10 +109,11 @@ func (s *System) stopAgents(ctx context.Context) error {
 
 // StopAgent stops an agent after the work accepted so far; its Terminate has
 // run, and its subscriptions and registration are gone when StopAgent returns.
-// Stopping an agent that is not there is no error. If ctx ends before, the
-// agent still stops, and the error is that of ctx. A supervisor's child that is
-// stopped so is not restarted, and its supervisor forgets it. An agent that
-// stops itself so waits for itself: it uses Agent.Stop.
+// Stopping an agent that is not there is no error. If ctx ends before, or
+// Options.WaitTimeout has passed if it has no deadline, the agent still stops; so it does
+// where a callback stops an agent that waits for it, or the callback's own: the error is
+// a *DeadlockError then, and Agent.Stop is what to use. A supervisor's child that is
+// stopped so is not restarted, and its supervisor forgets it.
 func (s *System) StopAgent(ctx context.Context, id string) error {
 	a := s.registry.agent(id)
 	if a == nil || a.child != nil {
@@ -117,24 +122,26 @@ func (s *System) StopAgent(ctx context.Context, id string) error {
 	if a == nil {
 		return nil
 	}
-	if err := a.stop(ctx); err != nil {
+	if err := a.stopFor(ctx); err != nil {
 		return fmt.Errorf("stop agent %q: %w", id, err)
 	}
 	return nil
 }
 
 // KillAgent ends an agent at once, without its Terminate: its registration and
-// subscriptions are gone when KillAgent returns, what waited in its mailbox is
-// refused with ErrKilled, and what it is just doing goes on unheeded. For the
-// supervisor of a child that is an abnormal end, like a crash.
+// subscriptions are gone when KillAgent returns, and everybody who waited for an answer
+// has ErrKilled. The contexts of its callbacks end; one that does not heed that goes on
+// unheeded, see AbandonedHandlers. For the supervisor of a child that is an abnormal end,
+// like a crash.
 func (s *System) KillAgent(id string) {
 	if a := s.registry.agent(id); a != nil {
 		a.kill()
 	}
 }
 
-// SuspendAgent makes a ready agent leave its work waiting until ResumeAgent. A
-// *TransitionError tells that the agent is not ready.
+// SuspendAgent makes an agent leave its work waiting until ResumeAgent: at once if it is
+// ready, and as soon as it has finished what it is at if it is busy. A *TransitionError
+// tells that it is suspended already, or stops.
 func (s *System) SuspendAgent(id string) error {
 	a := s.registry.agent(id)
 	if a == nil {
@@ -143,8 +150,8 @@ func (s *System) SuspendAgent(id string) error {
 	return a.suspend()
 }
 
-// ResumeAgent makes a suspended agent ready. A *TransitionError tells that the
-// agent is not suspended.
+// ResumeAgent makes a suspended agent ready, or takes the wish back that it be
+// suspended. A *TransitionError tells that there is neither.
 func (s *System) ResumeAgent(id string) error {
 	a := s.registry.agent(id)
 	if a == nil {
@@ -155,11 +162,7 @@ func (s *System) ResumeAgent(id string) error {
 
 // Execute is Ref.Execute of the living agent of an id.
 func (s *System) Execute(ctx context.Context, id, action string, params any) (any, error) {
-	a := s.registry.agent(id)
-	if a == nil {
-		return s.executeGuarded(ctx, id, nil, action, params)
-	}
-	return Ref{a}.Execute(ctx, action, params)
+	return s.execute(ctx, nil, id, s.registry.agent(id), action, params)
 }
 
 // Tell is Ref.Tell of the living agent of an id.
@@ -190,10 +193,10 @@ func (s *System) Agent(id string) (Info, error) {
 	if a == nil {
 		return Info{}, fmt.Errorf("agent %q: %w", id, ErrUnknownAgent)
 	}
-	info := Info{Record: *a.Record(), Lifecycle: a.Lifecycle()}
+	info := Info{Record: *a.Record().clone(), Lifecycle: a.Lifecycle()}
 	a.mailbox.mu.Lock()
 	defer a.mailbox.mu.Unlock()
-	info.State, info.Version, info.Mailbox = a.state, a.version, a.mailbox.depth()
+	info.State, info.Version, info.Mailbox = a.data, a.version, a.mailbox.depth()
 	if changed := a.changedAt(); changed.After(info.UpdatedAt) {
 		info.UpdatedAt = changed
 	}
@@ -204,21 +207,21 @@ func (s *System) Agent(id string) (Info, error) {
 }
 
 // announce publishes an event of the runtime's own, which keeps to no rate and
-// is made only if somebody wants it. It waits for room for Options.WaitTimeout
-// at most; that there was none is counted by the bus.
-func (s *System) announce(ctx context.Context, eventType, source string, data any) {
+// is made only if somebody wants it. It waits for nobody: a subscriber that has no room
+// loses what has waited longest, which is counted.
+func (s *System) announce(eventType, source string, data any) {
 	if t := s.bus.topic(eventType); s.bus.wants(t) {
-		s.publishOwn(ctx, t, source, data)
+		s.publishOwn(t, source, data)
 	}
 }
 
-func (s *System) publishOwn(ctx context.Context, t *topic, source string, data any) {
-	_ = s.bus.publish(ctx, t, s.options.WaitTimeout, &Event{Type: t.name, Source: source, Data: data})
+func (s *System) publishOwn(t *topic, source string, data any) {
+	_ = s.bus.publish(&patience{ctx: s.ctx, none: true}, t, &Event{Type: t.name, Source: source, Data: data})
 }
 
 // announceLifecycle publishes what became of an agent. If there is to be another
 // event with the same data, that is kept in made.
-func (s *System) announceLifecycle(ctx context.Context, eventType string, a *Agent, reason string, made *any) {
+func (s *System) announceLifecycle(eventType string, a *Agent, reason string, made *any) {
 	t := s.bus.topic(eventType)
 	if !s.bus.wants(t) {
 		return
@@ -234,7 +237,7 @@ func (s *System) announceLifecycle(ctx context.Context, eventType string, a *Age
 	if made != nil {
 		*made = data
 	}
-	s.publishOwn(ctx, t, r.ID, data)
+	s.publishOwn(t, r.ID, data)
 }
 
 // Goroutines is how many goroutines the system has: those that run agents and
@@ -259,6 +262,7 @@ func (s *System) TakeMailboxDepthMax() int64 { return s.deepest.Swap(0) }
 func (s *System) Telemetry() Telemetry {
 	return Telemetry{
 		Agents:              s.alive.Load(),
+		HandlersAbandoned:   s.abandoned.count(),
 		AgentsStarted:       s.agentsStarted.load(),
 		AgentsStopped:       s.agentsStopped.load(),
 		AgentsCrashed:       s.agentsCrashed.load(),

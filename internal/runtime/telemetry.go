@@ -8,6 +8,9 @@ import "time"
 type Telemetry struct {
 	// Agents is how many agents are alive now.
 	Agents int64
+	// HandlersAbandoned is how many callbacks go on now although their agents have
+	// ended.
+	HandlersAbandoned int64
 	// Counters of agents since the start. Started counts only those whose
 	// Init succeeded, and stopped those that were killed too. Restarted counts the lives that supervisors have begun
 	// anew, which are among the started ones too, and what RestartAgent did.

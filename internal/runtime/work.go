@@ -2,56 +2,77 @@ package runtime
 
 import (
 	"context"
-	"errors"
 	goruntime "runtime"
 	"time"
 )
 
-// execute carries out an action for a caller who waits.
-func (a *Agent) execute(ctx context.Context, action string, params any) (any, error) {
-	if ctx.Done() == nil && a.status.CompareAndSwap(statusIdle, statusScheduled) {
-		// Nobody else can touch the agent now, and the caller could not leave
-		// before the answer anyway. But what already waits goes first: the
-		// caller may have sent it.
-		if !a.closing.Load() && a.mailbox.empty() {
-			return a.actInline(ctx, action, params)
+// execute carries out an action for a caller who waits: an agent, or nobody that is
+// one.
+func (a *Agent) execute(ctx context.Context, asker *Agent, action string, params any) (any, error) {
+	var w *wait
+	if asker == nil {
+		asker = callbackOf(ctx)
+	}
+	if asker != nil {
+		var err error
+		if w, err = asker.waitFor(a); err != nil {
+			return nil, err
+		}
+	}
+	// Nobody else can touch an agent that its caller has taken, and who cannot give up
+	// could not leave before the answer anyway. But what already waits goes first: the
+	// caller may have sent it.
+	if ctx.Done() == nil && a.state.move(idle, running) {
+		if a.mailbox.empty() {
+			result, err := a.actInline(ctx, action, params)
+			asker.endWait(w)
+			return result, err
 		}
 		a.yield()
 	}
-	if err := ctx.Err(); err != nil {
+	if ctx.Err() != nil {
+		asker.endWait(w)
 		return nil, callError(ctx)
 	}
-	c := a.system.newCall(ctx, params)
-	if err := a.send(action, c); err != nil {
+	c := a.system.newCall(ctx, params, asker, w)
+	if err := a.sendAwaited(action, c); err != nil {
 		c.refused()
 		return nil, err
 	}
-	return c.wait()
+	return c.await()
 }
 
-// tell leaves an action in the mailbox, waiting for room until ctx ends.
+// tell leaves an action in the mailbox. It waits for room until ctx ends, or, if it
+// has no deadline, for Options.WaitTimeout.
 func (a *Agent) tell(ctx context.Context, action string, params any) error {
+	err := a.send(action, params)
+	if err != ErrMailboxFull { //nolint:errorlint // as it is
+		return err
+	}
+	ctx, cancel := withPatience(ctx, a.system.options.WaitTimeout)
+	defer cancel()
 	for {
-		err := a.send(action, params)
-		if err == nil || !errors.Is(err, ErrMailboxFull) {
+		if err := a.mailbox.wait(ctx, a.system.mailboxCapacity); err != nil {
 			return err
 		}
-		if err := a.waitForRoom(ctx); err != nil {
+		if err = a.send(action, params); err != ErrMailboxFull { //nolint:errorlint // as it is
 			return err
 		}
 	}
 }
 
-// waitForRoom returns when there may be room in the mailbox.
-func (a *Agent) waitForRoom(ctx context.Context) error {
-	ctx, cancel := withPatience(ctx, a.system.options.WaitTimeout)
-	defer cancel()
-	return a.mailbox.wait(ctx, a.system.mailboxCapacity)
+// send puts an action that nobody waits for into the mailbox if there is room.
+func (a *Agent) send(action string, params any) error {
+	return a.put(action, params, false)
 }
 
-// send puts an action into the mailbox if there is room.
-func (a *Agent) send(action string, params any) error {
-	uncounted, depth, err := a.mailbox.offer(action, params, a.system.mailboxCapacity)
+// sendAwaited puts a *call or a *restartRequest into the mailbox if there is room.
+func (a *Agent) sendAwaited(action string, request any) error {
+	return a.put(action, request, true)
+}
+
+func (a *Agent) put(action string, params any, awaited bool) error {
+	uncounted, depth, err := a.mailbox.offer(action, params, awaited, a.system.mailboxCapacity)
 	if err != nil {
 		return err
 	}
@@ -66,7 +87,7 @@ func (a *Agent) send(action string, params any) error {
 // has ended: nobody would take it.
 func (a *Agent) push(request any) {
 	a.mailbox.mu.Lock()
-	if a.ended.Load() {
+	if a.isOver() {
 		a.mailbox.mu.Unlock()
 		return
 	}
@@ -79,22 +100,51 @@ func (a *Agent) push(request any) {
 // wake makes the agent run because there is work.
 func (a *Agent) wake() {
 	// Most senders find it running: a look is cheaper than the attempt.
-	if a.status.Load() == statusIdle && a.status.CompareAndSwap(statusIdle, statusScheduled) {
+	s := a.state.load()
+	if s == idle && a.state.move(idle, scheduled) {
+		a.system.scheduler.schedule(a)
+		return
+	}
+	if s.phase() != idle {
+		return
+	}
+	if _, moved := a.state.enter(scheduled, 0, isIdle); moved {
 		a.system.scheduler.schedule(a)
 	}
 }
 
+func isIdle(s state) bool { return s.phase() == idle }
+
 // yield gives the agent back after running it, and has it run elsewhere if
 // work has come meanwhile.
 func (a *Agent) yield() {
-	if a.ended.Load() {
-		a.refuseWaiting()
-		return
-	}
-	a.status.Store(statusIdle)
-	if !a.mailbox.empty() {
+	if a.giveBack() && !a.mailbox.empty() {
 		a.wake()
 	}
+}
+
+// giveBack makes the agent nobody's. It says whether it is idle then.
+func (a *Agent) giveBack() bool {
+	for {
+		s := a.state.load()
+		switch {
+		case s.phase() == over:
+			a.comeBack()
+			return false
+		case s.wants(suspendWanted) && !s.wants(stopWanted):
+			if a.state.move(s, suspended) {
+				return false
+			}
+		case a.state.move(s, idle|s&stopWanted):
+			return true
+		}
+	}
+}
+
+// mayGoOn says whether its runner may call the behaviour once more.
+func (a *Agent) mayGoOn() bool {
+	s := a.state.load()
+	return s == running || s.phase() == running && (s.wants(stopWanted) || !s.wants(suspendWanted))
 }
 
 // polls is how often an agent or a sender that has nothing to do lets others
@@ -104,33 +154,60 @@ const polls = 2
 
 // run handles what waits in the mailbox.
 func (a *Agent) run() (more bool) {
+	if !a.state.move(scheduled, running) && !a.takeUp() {
+		return false
+	}
 	if a.mailbox.signalled.Load() {
 		a.handleSignals()
 	}
-	b, uncounted := a.mailbox.take()
-	if b != nil {
+	if b, uncounted := a.takeBatch(); b != nil {
 		a.system.queued.add(int64(uncounted))
 		if len(b.messages) < a.system.countEvery {
-			a.handleAll(b.messages)
+			a.handleAll(b)
 		} else {
-			a.handleTimed(b.messages)
+			a.handleTimed(b)
 		}
-		b.release()
+		if !b.awaited || a.taken.CompareAndSwap(b, nil) { // else who has ended the agent may still read it
+			b.release()
+		}
 	}
-	if a.ended.Load() {
-		if !a.mailbox.empty() {
-			a.refuseWaiting()
+	if a.mayGoOn() {
+		for range polls {
+			if !a.mailbox.empty() {
+				return true
+			}
+			goruntime.Gosched()
 		}
+	}
+	if !a.giveBack() || a.mailbox.empty() {
 		return false
 	}
-	for range polls {
-		if !a.mailbox.empty() {
-			return true
-		}
-		goruntime.Gosched()
+	_, more = a.state.enter(running, 0, isIdle)
+	return more
+}
+
+// takeUp is the beginning of run for an agent that something is wanted of, or that has
+// been run before. It says whether there is anything to run.
+func (a *Agent) takeUp() bool {
+	before, moved := a.state.enter(running, 0, func(s state) bool { return s.phase() == scheduled })
+	if !moved && before.phase() != running {
+		a.comeBack()
+		return false
 	}
-	a.status.Store(statusIdle)
-	return !a.mailbox.empty() && a.status.CompareAndSwap(statusIdle, statusScheduled)
+	return true
+}
+
+// takeBatch takes what waits, and shows it to who ends the agent if somebody waits for
+// some of it.
+func (a *Agent) takeBatch() (b *batch, uncounted int) {
+	if !a.mayGoOn() {
+		return nil, 0
+	}
+	b, uncounted = a.mailbox.take()
+	if b != nil && b.awaited {
+		a.taken.Store(b)
+	}
+	return b, uncounted
 }
 
 // maxUncounted is the most actions that nobody waits for which are not counted
@@ -147,8 +224,9 @@ func (t *tally) flush(a *Agent) {
 		a.countDone(t.done)
 	}
 	if t.handled > 0 {
-		a.system.queued.add(-int64(t.handled))
-		a.mailbox.handled(t.handled, a.system.mailboxCapacity)
+		// First the room, then the gauge: who ends the agent takes what is left of both.
+		counted := a.mailbox.handled(t.handled, a.system.mailboxCapacity)
+		a.system.queued.add(-int64(counted))
 	}
 	t.handled, t.done = 0, 0
 }
@@ -158,16 +236,17 @@ func (t *tally) flush(a *Agent) {
 const slowAction = 100 * time.Microsecond
 
 // handleTimed is handleAll, and notes whether the agent's actions are slow.
-func (a *Agent) handleTimed(messages []message) {
+func (a *Agent) handleTimed(b *batch) {
+	n := len(b.messages)
 	began := time.Now()
-	a.handleAll(messages)
-	if slow := time.Since(began) > time.Duration(len(messages))*slowAction; slow != a.slow {
+	a.handleAll(b)
+	if slow := time.Since(began) > time.Duration(n)*slowAction; slow != a.slow {
 		a.slow = slow
 	}
 }
 
-// handleAll does the work of a batch.
-func (a *Agent) handleAll(messages []message) {
+// handleAll does the work of a batch, as long as the agent may go on.
+func (a *Agent) handleAll(b *batch) {
 	var (
 		t     tally
 		i     int
@@ -176,84 +255,139 @@ func (a *Agent) handleAll(messages []message) {
 	// One guard for the whole batch costs less than one for each action, and
 	// after a panic there is nothing left to do but to refuse.
 	defer func() {
-		if i < len(messages) {
-			a.breakOff(messages[i:], begun, &t, recover())
+		if i < len(b.messages) {
+			a.breakOff(b, i, begun, &t, recover())
 		}
 	}()
-	for ; i < len(messages); i++ {
+	for ; i < len(b.messages); i++ {
+		begun = false
 		if a.mailbox.signalled.Load() {
-			begun = false
 			t.flush(a)
 			a.handleSignals()
 		}
-		m := &messages[i]
+		if !a.mayGoOn() {
+			t.flush(a)
+			a.putAside(b, i)
+			break
+		}
+		m := &b.messages[i]
 		t.handled++
 		begun = true
-		if a.ended.Load() {
-			a.refuse(m)
-			continue
-		}
 		switch p := m.params.(type) {
 		default:
-			if _, err := a.act(a.system.ctx, m.action, p); err == nil {
+			if err := a.act(a.callback(), m.action, p); err == nil {
 				t.done++
 			}
 			if a.slow || t.handled >= a.system.countEvery {
 				t.flush(a)
 			}
 		case *call:
-			p.begin()
-			result, err := a.act(p.ctx, m.action, p.params)
-			if err == nil {
-				t.done++
-			}
-			// There is room for another one before the caller hears of this
-			// one: the mailbox shall not be full of what is done.
-			t.flush(a)
-			p.reply(result, err)
+			a.answer(b, i, p, &t)
 		case *pendingEvents:
 			t.flush(a)
-			if s := (*Subscription)(p); s.drain(a.system.ctx) || !s.park() {
+			if s := (*Subscription)(p); s.drain(a.callback()) || !s.park() {
 				a.push(p)
 			}
+		case *ownAnswer:
+			t.flush(a)
+			a.handleAnswer((*Asked)(p))
 		case *restartRequest:
 			t.flush(a)
-			a.restart(p)
+			if b.answers.begin(i) {
+				a.restart(b, i, p)
+			}
 		case stopRequest:
 			t.flush(a)
 			a.finish()
 		}
 	}
+	i = len(b.messages)
 	t.flush(a)
 }
 
-// breakOff ends the agent because the first message, if begun, panicked or ended
-// the goroutine, and refuses the others.
-func (a *Agent) breakOff(messages []message, begun bool, t *tally, panicked any) {
-	if begun {
-		a.breakOffAt(&messages[0], t, panicked)
-		messages = messages[1:]
+// answer carries out an action that somebody waits for. Whoever ends the agent meanwhile
+// has answered it, and counted it as failed.
+func (a *Agent) answer(b *batch, i int, c *call, t *tally) {
+	if !b.answers.begin(i) {
+		return
 	}
-	for i := range messages {
-		t.handled++
-		a.refuse(&messages[i])
+	c.begin()
+	result, err := a.behaviour.HandleAction(a.callbackFor(c.ctx), a, b.messages[i].action, c.params)
+	if !b.answers.done(i) {
+		c.letGo()
+		return
+	}
+	a.tellAction(b.messages[i].action, err)
+	if err == nil {
+		t.done++
+	}
+	// There is room for another one before the caller hears of this one: the mailbox
+	// shall not be full of what is done.
+	t.flush(a)
+	c.reply(result, err)
+}
+
+// putAside does away with what is left of a batch, from one message on: an agent that is
+// to be suspended finds it in its mailbox again, and one that is over refuses it.
+func (a *Agent) putAside(b *batch, from int) {
+	if !a.isOver() && (!b.awaited || a.taken.CompareAndSwap(b, nil)) {
+		a.mailbox.putBack(b.messages[from:], b.awaited)
+		return
+	}
+	a.refuseRest(b, from)
+}
+
+// refuseRest refuses what is left of a batch, unless it is answered already.
+func (a *Agent) refuseRest(b *batch, from int) {
+	mine := false
+	if b.awaited {
+		_, _, mine = b.takeOver()
+	}
+	t := tally{handled: len(b.messages) - from}
+	for i := from; i < len(b.messages); i++ {
+		if m := &b.messages[i]; mine || !m.isAwaited() {
+			a.refuse(m)
+		}
 	}
 	t.flush(a)
+}
+
+// breakOff ends the agent because a message of a batch, if begun, panicked or ended
+// the goroutine, and refuses what comes after it.
+func (a *Agent) breakOff(b *batch, i int, begun bool, t *tally, panicked any) {
+	if begun {
+		a.breakOffAt(b, i, t, panicked)
+		i++
+	}
+	t.flush(a)
+	a.refuseRest(b, i)
 	if panicked == nil { // nobody goes on after this
-		a.refuseWaiting()
+		a.comeBack()
 	}
 }
 
 // breakOffAt ends the agent because of one message.
-func (a *Agent) breakOffAt(first *message, t *tally, panicked any) {
-	switch p := first.params.(type) {
+func (a *Agent) breakOffAt(b *batch, i int, t *tally, panicked any) {
+	switch m := &b.messages[i]; p := m.params.(type) {
 	default:
-		_ = a.actionPanicked(a.system.ctx, first.action, panicked) // nobody waits for it
+		_ = a.actionPanicked(m.action, panicked) // nobody waits for it
 		t.flush(a)
 	case *call:
-		err := a.actionPanicked(p.ctx, first.action, panicked)
+		mine := b.answers.done(i) // before the end, which would answer it with another reason
+		err := newPanicError(panicked)
+		if mine {
+			a.tellAction(m.action, err)
+		}
+		a.crash(err)
 		t.flush(a)
-		p.reply(nil, err)
+		if mine {
+			p.reply(nil, err)
+		} else {
+			p.letGo()
+		}
+	case *ownAnswer:
+		a.crash(newPanicError(panicked))
+		t.flush(a)
 	case *pendingEvents, *restartRequest, stopRequest:
 		// HandleEvent, Init or Terminate has ended the goroutine, and who called
 		// it the agent.
@@ -267,34 +401,77 @@ func (a *Agent) drainSubscriptions() {
 	subs := a.subs
 	a.mailbox.mu.Unlock()
 	for _, s := range subs {
-		for left := s.Waiting(); left > 0 && s.drain(a.system.ctx); {
+		for left := s.Waiting(); left > 0 && s.drain(a.callback()); {
 			left -= deliveryBatch
 		}
 	}
 }
 
+// isAwaited says whether somebody waits for an answer to the message.
+func (m *message) isAwaited() bool {
+	switch m.params.(type) {
+	case *call, *restartRequest:
+		return true
+	}
+	return false
+}
+
 // refuse answers a message that will not be handled.
 func (a *Agent) refuse(m *message) {
+	reason := a.mailbox.reason()
 	switch p := m.params.(type) {
-	case *restartRequest:
-		p.done <- a.mailbox.reason()
-		return
 	case *pendingEvents, stopRequest:
-		return
-	}
-	a.system.actionsFailed.add(1)
-	if c, ok := m.params.(*call); ok {
-		c.reply(nil, a.mailbox.reason())
+	case *restartRequest:
+		p.answer(reason)
+	case *ownAnswer:
+		a.system.deadLetter("answer", p.Action, a.ID(), deadReason(reason))
+	case *call:
+		a.system.actionsFailed.add(1)
+		p.reply(nil, reason)
+	default:
+		a.system.actionsFailed.add(1)
+		a.system.deadLetter("action", m.action, a.ID(), deadReason(reason))
 	}
 }
 
-// refuseWaiting empties the mailbox of an agent that has ended.
+// answerAll answers everybody who waits for an agent that is over: for what is at work,
+// for what was taken out of its mailbox with that, and for what is still there.
+func (a *Agent) answerAll() {
+	if b := a.taken.Swap(nil); b != nil {
+		rest, atWork, _ := b.takeOver()
+		for i := range rest {
+			switch m := &rest[i]; {
+			case i == 0 && atWork:
+				a.refuseAtWork(m)
+			case m.isAwaited():
+				a.refuse(m)
+			}
+		}
+	}
+	a.refuseWaiting()
+	a.system.queued.add(-int64(a.mailbox.forgetTaken()))
+}
+
+// refuseAtWork answers a message that is being carried out. The runner lets go of it.
+func (a *Agent) refuseAtWork(m *message) {
+	switch p := m.params.(type) {
+	case *restartRequest:
+		p.answer(a.mailbox.reason())
+	case *call:
+		a.system.actionsFailed.add(1)
+		p.give(nil, a.mailbox.reason())
+	}
+}
+
+// refuseWaiting empties the mailbox of an agent that is over.
 func (a *Agent) refuseWaiting() {
 	for {
-		if _, ok := a.mailbox.nextSignal(); !ok {
+		signal, ok := a.mailbox.nextSignal()
+		if !ok {
 			break
 		}
 		a.system.signals.dropped.add(1)
+		a.system.deadLetter("signal", signal.Type, a.ID(), deadReason(a.mailbox.reason()))
 	}
 	b, uncounted := a.mailbox.take()
 	if b == nil {
@@ -310,14 +487,10 @@ func (a *Agent) refuseWaiting() {
 
 // act carries out one action. One that succeeds is counted by the caller, and
 // a panic is the caller's to handle.
-func (a *Agent) act(ctx context.Context, action string, params any) (any, error) {
-	result, err := a.behaviour.HandleAction(ctx, a, action, params)
-	if err != nil {
-		a.actionFailed(ctx, action, err)
-	} else if t := a.system.executed; t.wanted() {
-		a.announceAction(ctx, t, action, nil)
-	}
-	return result, err
+func (a *Agent) act(ctx context.Context, action string, params any) error {
+	_, err := a.behaviour.HandleAction(ctx, a, action, params)
+	a.tellAction(action, err)
+	return err
 }
 
 // actInline carries out one action on the goroutine of its caller, who has
@@ -326,12 +499,13 @@ func (a *Agent) actInline(ctx context.Context, action string, params any) (resul
 	finished := false
 	defer func() {
 		if !finished {
-			err = a.actionPanicked(ctx, action, recover())
+			err = a.actionPanicked(action, recover())
 		}
 		a.yield()
 	}()
-	result, err = a.act(ctx, action, params)
+	result, err = a.behaviour.HandleAction(a.callbackFor(ctx), a, action, params)
 	finished = true
+	a.tellAction(action, err)
 	if err == nil {
 		a.countDone(1)
 	}
@@ -346,30 +520,32 @@ func (a *Agent) countDone(n int) {
 	}
 }
 
-// actionFailed counts and tells that an action failed.
-func (a *Agent) actionFailed(ctx context.Context, action string, err error) {
-	a.system.actionsFailed.add(1)
-	if t := a.system.failed; t.wanted() {
-		a.announceAction(ctx, t, action, err)
+// tellAction counts an action that failed, and publishes what became of it.
+func (a *Agent) tellAction(action string, err error) {
+	t := a.system.executed
+	if err != nil {
+		a.system.actionsFailed.add(1)
+		t = a.system.failed
+	}
+	if t.wanted() {
+		a.announceAction(t, action, err)
 	}
 }
 
 // actionPanicked ends the agent whose action panicked, or ended its goroutine
 // if it did not.
-func (a *Agent) actionPanicked(ctx context.Context, action string, panicked any) error {
+func (a *Agent) actionPanicked(action string, panicked any) error {
 	err := newPanicError(panicked)
-	a.actionFailed(ctx, action, err)
+	a.tellAction(action, err)
 	a.crash(err)
 	return err
 }
 
 // announceAction publishes what became of an action.
-func (a *Agent) announceAction(ctx context.Context, t *topic, action string, err error) {
+func (a *Agent) announceAction(t *topic, action string, err error) {
 	data := ActionData{AgentID: a.ID(), Action: action}
 	if err != nil {
 		data.Error = err.Error()
 	}
-	// That nobody has room for the news is counted by the bus and no failure
-	// of the action.
-	_ = a.system.bus.publish(ctx, t, a.system.options.WaitTimeout, &Event{Type: t.name, Source: data.AgentID, Data: data})
+	a.system.publishOwn(t, data.AgentID, data)
 }

@@ -440,7 +440,7 @@ func (b *targetAgent) HandleSignal(ctx context.Context, self *mabeam.Agent, sign
 }
 
 // Terminate implements mabeam.Behaviour.
-func (b *targetAgent) Terminate(ctx context.Context, self *mabeam.Agent) {
+func (b *targetAgent) Terminate(ctx context.Context, self *mabeam.Agent, reason error) {
 	b.faults.agents.remove(b.target)
-	b.Behaviour.Terminate(ctx, self)
+	b.Behaviour.Terminate(ctx, self, reason)
 }

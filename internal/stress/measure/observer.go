@@ -55,7 +55,7 @@ func (o *observer) Init(context.Context, *mabeam.Agent) error {
 	return nil
 }
 
-func (o *observer) Terminate(context.Context, *mabeam.Agent) {
+func (o *observer) Terminate(context.Context, *mabeam.Agent, error) {
 	defer o.enter()()
 	o.terminates.Add(1)
 }

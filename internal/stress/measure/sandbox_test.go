@@ -100,9 +100,9 @@ func (u unhurried) Init(ctx context.Context, self *mabeam.Agent) error {
 	return u.Behaviour.Init(ctx, self)
 }
 
-func (u unhurried) Terminate(ctx context.Context, self *mabeam.Agent) {
+func (u unhurried) Terminate(ctx context.Context, self *mabeam.Agent, reason error) {
 	time.Sleep(2 * time.Millisecond)
-	u.Behaviour.Terminate(ctx, self)
+	u.Behaviour.Terminate(ctx, self, reason)
 }
 
 func TestSandboxTimes(t *testing.T) {

@@ -35,11 +35,11 @@ type sibling struct {
 	place  int
 }
 
-func (m *sibling) Terminate(ctx context.Context, self *mabeam.Agent) {
+func (m *sibling) Terminate(ctx context.Context, self *mabeam.Agent, reason error) {
 	m.family.mu.Lock()
 	m.family.stopping = append(m.family.stopping, m.place)
 	m.family.mu.Unlock()
-	m.observer.Terminate(ctx, self)
+	m.observer.Terminate(ctx, self, reason)
 }
 
 // HandleAction is that of an observer, and stop, which ends the agent normally.

@@ -1,0 +1,120 @@
+package runtime
+
+import (
+	"context"
+	"slices"
+)
+
+// An apart is a reader of a log that was a whole queue behind when others waited. It is
+// left the ring with what it has not read, and has a queue of its own for what comes
+// afterwards, until it has caught up. The two together are no longer than the queue of a
+// log.
+type apart struct {
+	ring  []Event
+	end   uint64 // the position after the last event of the ring that is for it
+	queue *queue
+	// publishers is how many wait for it, guarded by log.mu. As long as there are any
+	// it stays apart, or it would miss what they have for it.
+	publishers int
+}
+
+// setApart sets those apart that are a whole queue behind. The caller holds the lock.
+func (l *log) setApart() {
+	ring, head := *l.ring.Load(), l.head.Load()
+	for _, s := range slices.Clone(l.readers) {
+		if head-s.reached() < uint64(l.queue) {
+			continue
+		}
+		// Before the ring is replaced: see drainLog.
+		s.apart.Store(&apart{ring: ring, end: head, queue: newQueue(Block, l.queue)})
+		l.drop(s)
+		l.apart = append(l.apart, s)
+	}
+	l.look()
+	if len(l.readers) > 0 {
+		l.grow(len(ring))
+	} else {
+		l.use(nil)
+	}
+	l.signal()
+}
+
+// forgetApart takes a reader out of those set apart. The caller holds the lock.
+func (l *log) forgetApart(s *Subscription) {
+	l.apart = slices.DeleteFunc(l.apart, func(x *Subscription) bool { return x == s })
+}
+
+// appendApart adds an event for those set apart. It returns those that have no room for
+// it, for which it is to be waited. The caller holds the lock.
+func (l *log) appendApart(p *patience, e *Event) (late []*Subscription) {
+	for _, s := range l.apart {
+		a := s.apart.Load()
+		if s.Waiting() >= l.queue {
+			if !p.none {
+				a.publishers++
+				late = append(late, s)
+				continue
+			}
+			s.dropOldest(a)
+		}
+		l.push(s, a, e)
+	}
+	return late
+}
+
+// push adds an event to the queue of one that is set apart and has room. The caller holds
+// the lock.
+func (l *log) push(s *Subscription, a *apart, e *Event) {
+	if wake, _, _ := a.queue.push(e); wake {
+		s.parkedAt = int32(len(l.parked))
+		l.parked = append(l.parked, s)
+	}
+}
+
+// dropOldest makes room by one event of those that wait for a reader. The caller holds
+// log.mu.
+func (s *Subscription) dropOldest(a *apart) {
+	if reached := s.reached(); reached < a.end {
+		s.lost.Store(reached + 1) // the reader counts it
+		return
+	}
+	if _, ok := a.queue.pop(); ok {
+		s.drop(1)
+	}
+}
+
+// appendLate adds an event for those set apart that had no room, one after the other,
+// when they have, or patience is over. It returns how many did not get it.
+func (l *log) appendLate(p *patience, e *Event, late []*Subscription) (missed int) {
+	l.mu.Lock()
+	for _, s := range late {
+		a := s.apart.Load()
+		for !s.closed() && s.Waiting() >= l.queue && !p.isOver() {
+			if l.beginWait() {
+				l.waitForRoom(p, 0)
+			}
+		}
+		a.publishers--
+		switch {
+		case s.closed():
+		case s.Waiting() < l.queue:
+			l.push(s, a, e)
+		default:
+			s.dropped.Add(1)
+			missed++
+		}
+	}
+	l.wakeParked()
+	return missed
+}
+
+// drainApart is drain for a reader that is set apart.
+func (s *Subscription) drainApart(ctx context.Context, a *apart) (more bool) {
+	if s.drainRing(ctx, a.ring, a.end) {
+		return true
+	}
+	if !s.mayGoOn() {
+		return true
+	}
+	return s.drainQueue(ctx, a.queue)
+}

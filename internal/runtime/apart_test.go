@@ -1,0 +1,256 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// A subscriber that hangs costs those who share its log nothing: they have every event,
+// within a few milliseconds. It misses those for which the publisher's patience ended, and
+// has all others, in order, when it goes on.
+func TestStuckSubscriberCostsOthersNothing(t *testing.T) {
+	for _, pattern := range []bool{false, true} {
+		for _, agent := range []bool{false, true} {
+			t.Run(fmt.Sprintf("pattern %v, agent %v", pattern, agent), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { stuckSubscriber(t, pattern, agent) })
+			})
+		}
+	}
+}
+
+func stuckSubscriber(t *testing.T, pattern, agent bool) {
+	const queue, missed, patience = 8, 5, 100 * time.Millisecond
+	s := start(t, Options{BusQueue: queue, WaitTimeout: patience})
+	release := make(chan struct{})
+	goOn := sync.OnceFunc(func() { close(release) })
+	t.Cleanup(goOn)
+	var mu sync.Mutex
+	var late []int
+	slow := func(e Event) {
+		<-release
+		mu.Lock()
+		defer mu.Unlock()
+		late = append(late, e.Data.(int))
+	}
+	healthy := map[int]time.Time{}
+	subscribe := func(handler func(context.Context, Event)) *Subscription {
+		subscribe := s.Bus().Subscribe
+		name := "e.x"
+		if pattern {
+			subscribe, name = s.Bus().SubscribePattern, "e.*"
+		}
+		sub, err := subscribe(name, handler, SubscribeOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sub
+	}
+	var sub *Subscription
+	if agent {
+		startAgent(t, s, Spec{Behaviour: &scripted{
+			init: func(self *Agent) (err error) {
+				if pattern {
+					sub, err = self.SubscribePattern("e.*")
+				} else {
+					sub, err = self.Subscribe("e.x")
+				}
+				return err
+			},
+			event: func(_ *Agent, e Event) { slow(e) },
+		}})
+	} else {
+		sub = subscribe(func(_ context.Context, e Event) { slow(e) })
+	}
+	subscribe(func(_ context.Context, e Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		healthy[e.Data.(int)] = time.Now()
+	})
+	published := 0
+	publish := func() error {
+		published++
+		return s.Bus().Publish(t.Context(), Event{Type: "e.x", Data: published})
+	}
+	for range queue { // the first of them is at work
+		if err := publish(); err != nil {
+			t.Fatalf("event %d: %v", published, err)
+		}
+		synctest.Wait()
+	}
+	want := []int{}
+	for i := range queue {
+		want = append(want, i+1)
+	}
+	for range missed {
+		began := time.Now()
+		err := publish()
+		if took := time.Since(began); !errors.Is(err, ErrTimeout) || took != patience {
+			t.Errorf("event %d: %v after %v", published, err, took)
+		}
+		mu.Lock()
+		if had := healthy[published].Sub(began); had > setApartAfter {
+			t.Errorf("the healthy one had event %d after %v", published, had)
+		}
+		mu.Unlock()
+	}
+	if w, d := sub.Waiting(), sub.Dropped(); w > queue || d != missed {
+		t.Errorf("%d wait and %d were dropped for the stuck one", w, d)
+	}
+	goOn()
+	synctest.Wait()
+	for range 3 * queue { // it has caught up, and shares the log again
+		if err := publish(); err != nil {
+			t.Errorf("event %d: %v", published, err)
+		}
+		want = append(want, published)
+		synctest.Wait()
+	}
+	if fmt.Sprint(late) != fmt.Sprint(want) {
+		t.Errorf("the stuck one got %v, want %v", late, want)
+	}
+	if len(healthy) != published {
+		t.Errorf("the healthy one got %d of %d", len(healthy), published)
+	}
+	if int(sub.Delivered()+sub.Dropped()) != published {
+		t.Errorf("%d delivered and %d dropped, of %d", sub.Delivered(), sub.Dropped(), published)
+	}
+	if sub.apart.Load() != nil {
+		t.Error("it is still set apart")
+	}
+}
+
+// The runtime's own events wait for nobody: what it tells of takes no longer because a
+// subscriber hangs, which loses what has waited longest.
+func TestOwnEventsWaitForNobody(t *testing.T) {
+	for _, agent := range []bool{false, true} {
+		t.Run(fmt.Sprint("agent ", agent), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const queue, agents = 4, 20
+				s := start(t, Options{BusQueue: queue})
+				release := make(chan struct{})
+				goOn := sync.OnceFunc(func() { close(release) })
+				t.Cleanup(goOn)
+				var got []Event
+				slow := func(e Event) {
+					<-release
+					got = append(got, e)
+				}
+				var sub *Subscription
+				var err error
+				if agent {
+					startAgent(t, s, Spec{ID: "listener", Behaviour: &scripted{
+						init: func(self *Agent) error {
+							sub, err = self.SubscribePattern("agent_lifecycle.*")
+							return err
+						},
+						event: func(_ *Agent, e Event) { slow(e) },
+					}})
+				} else if sub, err = s.Bus().SubscribePattern("agent_lifecycle.*", func(_ context.Context, e Event) { slow(e) }, SubscribeOptions{}); err != nil {
+					t.Fatal(err)
+				}
+				before := s.Bus().sequence.Load()
+				lives := make(chan struct{}, agents)
+				began := time.Now()
+				v, err := s.StartSupervisor(t.Context(), SupervisorSpec{MaxRestarts: agents})
+				if err != nil {
+					t.Fatal(err)
+				}
+				for i := range agents {
+					id := fmt.Sprint(i)
+					startAgent(t, s, Spec{ID: id, Behaviour: adder{}})
+					s.KillAgent(id)
+				}
+				if _, err := v.StartChild(t.Context(), Child{ID: "child", New: func() Spec {
+					return Spec{Behaviour: &scripted{init: func(*Agent) error { lives <- struct{}{}; return nil }}}
+				}}); err != nil {
+					t.Fatal(err)
+				}
+				for range agents {
+					<-lives
+					synctest.Wait()
+					s.KillAgent("child")
+				}
+				<-lives
+				if took := time.Since(began); took != 0 {
+					t.Errorf("it took %v", took)
+				}
+				synctest.Wait()
+				if w := sub.Waiting(); w > queue {
+					t.Errorf("%d wait in a queue of %d", w, queue)
+				}
+				goOn()
+				synctest.Wait()
+				published := s.Bus().sequence.Load() - before
+				if sub.Delivered()+sub.Dropped() < published || sub.Dropped() == 0 {
+					t.Errorf("%d delivered and %d dropped, of %d", sub.Delivered(), sub.Dropped(), published)
+				}
+				if last := got[len(got)-1]; last.ID.number() != s.Bus().sequence.Load() {
+					t.Errorf("the newest that it got is %v, of %d", last.ID.number(), s.Bus().sequence.Load())
+				}
+			})
+		})
+	}
+}
+
+// An agent that publishes waits for Options.WaitTimeout in all, however many logs are
+// full, and whatever deadline its caller has. A plain handler that publishes to its own
+// type does not wait for itself for ever.
+func TestPublisherIsPatientOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const patience = 100 * time.Millisecond
+		s := start(t, Options{BusQueue: 1, WaitTimeout: patience})
+		release := make(chan struct{})
+		for _, pattern := range []string{"*", "e*", "e.*", "*x", "e*x", "*.x", "e.x*", "*e*", "*.*", "*e.x"} {
+			if _, err := s.Bus().SubscribePattern(pattern, func(_ context.Context, e Event) {
+				if e.Type == "e.x" {
+					<-release
+				}
+			}, SubscribeOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		id := startAgent(t, s, Spec{Behaviour: &scripted{
+			action: func(ctx context.Context, self *Agent, _ string, _ any) (any, error) {
+				began := time.Now()
+				err := self.Publish(ctx, "e.x", nil)
+				return time.Since(began), err
+			},
+		}})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		if _, err := s.Execute(ctx, id, "publish", nil); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		began := time.Now()
+		if _, err := s.Execute(ctx, id, "publish", nil); !errors.Is(err, ErrTimeout) || time.Since(began) != patience {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+		close(release)
+		synctest.Wait()
+
+		errs := make(chan error, 1)
+		sub, err := s.Bus().Subscribe("own", func(ctx context.Context, e Event) {
+			var err error
+			for err == nil {
+				err = s.Bus().Publish(ctx, Event{Type: "own", Data: false})
+			}
+			errs <- err
+		}, SubscribeOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Bus().Publish(t.Context(), Event{Type: "own"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-errs; !errors.Is(err, ErrTimeout) {
+			t.Errorf("%v", err)
+		}
+		sub.Unsubscribe()
+	})
+}

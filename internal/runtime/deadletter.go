@@ -1,0 +1,77 @@
+package runtime
+
+import "sync/atomic"
+
+// EventDeadLetter tells of something that was accepted and could then not be delivered.
+// It is published only while somebody subscribes to it.
+const EventDeadLetter = "dead_letter"
+
+// A DeadLetterReason says why something could not be delivered.
+type DeadLetterReason int
+
+// The reasons.
+const (
+	// DeadStopped, DeadKilled and DeadCrashed: its agent ended before its turn came.
+	DeadStopped DeadLetterReason = iota
+	DeadKilled
+	DeadCrashed
+	// DeadUnknown: there is no agent of the id.
+	DeadUnknown
+	// DeadNoRoom: the agent had as much waiting as it takes.
+	DeadNoRoom
+	// DeadUnwanted: its agent has no handler for it.
+	DeadUnwanted
+	// DeadLate: who has asked had given up.
+	DeadLate
+
+	deadLetterReasons = iota
+)
+
+var deadLetterReasonNames = []string{"stopped", "killed", "crashed", "unknown agent", "no room", "unwanted", "late"}
+
+func (r DeadLetterReason) String() string { return nameOf(deadLetterReasonNames, int(r)) }
+
+// A DeadLetter is the data of EventDeadLetter.
+type DeadLetter struct {
+	// Kind is what it was: "action", "signal", "answer", "reply" or "timer".
+	Kind string
+	// Name is the action, or the type of the signal or message.
+	Name string
+	// To is the id of whom it was for.
+	To     string
+	Reason DeadLetterReason
+}
+
+// deadLetters are those of a system.
+type deadLetters struct {
+	counts [deadLetterReasons]atomic.Int64
+	topic  *topic
+}
+
+// DeadLetters is how much was accepted and could then not be delivered, for a reason.
+func (s *System) DeadLetters(reason DeadLetterReason) int64 {
+	return s.deadLetters.counts[reason].Load()
+}
+
+// deadLetter counts and tells one.
+func (s *System) deadLetter(kind, name, to string, reason DeadLetterReason) {
+	s.deadLetters.counts[reason].Add(1)
+	if t := s.deadLetters.topic; t.wanted() {
+		s.publishOwn(t, to, DeadLetter{Kind: kind, Name: name, To: to, Reason: reason})
+	}
+}
+
+// deadReason is the reason for what is refused because of an error.
+func deadReason(err error) DeadLetterReason {
+	switch err { //nolint:errorlint // the runtime's own, as they are
+	case ErrKilled:
+		return DeadKilled
+	case ErrCrashed:
+		return DeadCrashed
+	case ErrUnknownAgent:
+		return DeadUnknown
+	case ErrMailboxFull:
+		return DeadNoRoom
+	}
+	return DeadStopped
+}

@@ -1,0 +1,325 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Stop asks the agent to stop after the work accepted so far, and does not
+// wait: an agent that stops itself must go on to do so. Its supervisor, if it
+// has one, takes that for a normal end.
+func (a *Agent) Stop() {
+	if claimed, idle := a.beginStop(); claimed {
+		a.scheduleStop(idle)
+	}
+}
+
+// stop asks the agent to stop after the work accepted so far, and waits until
+// it has, or until ctx ends; with a ctx without a deadline for as long as patience says,
+// where 0 is without limit.
+func (a *Agent) stop(ctx context.Context, patience time.Duration) error {
+	switch claimed, idle := a.beginStop(); {
+	case !claimed:
+	case ctx.Done() != nil:
+		a.scheduleStop(idle)
+	case idle:
+		// The caller waits anyway, so it may as well do the rest.
+		if a.finish() {
+			return nil
+		}
+	default:
+		for more := true; more; {
+			more = a.run()
+		}
+	}
+	gone := a.done()
+	select {
+	case <-gone: // it matters more than a ctx that has ended too
+		return nil
+	default:
+	}
+	if patience > 0 {
+		limited, cancel := withPatience(ctx, patience)
+		defer cancel()
+		ctx = limited
+	}
+	select {
+	case <-gone:
+		return nil
+	case <-ctx.Done():
+		return callError(ctx)
+	}
+}
+
+// stopFor is stop for whoever has asked for it, an agent's callback perhaps.
+func (a *Agent) stopFor(ctx context.Context) error {
+	asker := callbackOf(ctx)
+	w, err := asker.waitFor(a)
+	if err != nil {
+		a.Stop()
+		return err
+	}
+	defer asker.endWait(w)
+	return a.stop(ctx, a.system.options.WaitTimeout)
+}
+
+// beginStop closes the mailbox. It says whether the agent was not running, and
+// is now the caller's to run, and whether it was idle: then the caller has to
+// see to its end. Otherwise the wish to stop is the mailbox's last message.
+func (a *Agent) beginStop() (claimed, isIdle bool) {
+	before := a.state.want(stopWanted)
+	if before.wants(stopWanted) || before.phase() == over {
+		return false, false
+	}
+	if before.phase() != initializing { // else it is told when it has started
+		a.announceStopping()
+	}
+	a.mailbox.mu.Lock()
+	if a.isOver() { // killed or crashed meanwhile: nobody would take it
+		a.mailbox.mu.Unlock()
+		return false, false
+	}
+	a.mailbox.closeLocked(ErrStopping)
+	claimed = a.claim()
+	if claimed && a.mailbox.empty() {
+		a.mailbox.mu.Unlock()
+		return true, true
+	}
+	uncounted := a.mailbox.append(stopRequest{})
+	a.mailbox.mu.Unlock()
+	a.system.queued.add(int64(uncounted))
+	return claimed || a.claim(), false
+}
+
+func (a *Agent) announceStopping() {
+	a.system.announceLifecycle(EventAgentStopping, a, "", &a.stopNews)
+}
+
+// claim makes an agent that nobody runs, suspended ones too, the caller's to
+// run.
+func (a *Agent) claim() bool {
+	_, claimed := a.state.enter(running, 0, func(s state) bool { return s.phase() == idle || s.phase() == suspended })
+	return claimed
+}
+
+// scheduleStop has an agent that is the caller's to run stop on a worker.
+func (a *Agent) scheduleStop(isIdle bool) {
+	if isIdle {
+		a.push(stopRequest{})
+	}
+	a.system.scheduler.schedule(a)
+}
+
+// finish is the end of a graceful stop, unless the agent has come to another one
+// meanwhile, which it says. The agent is not its runner's any longer.
+func (a *Agent) finish() (stopped bool) {
+	a.drainSubscriptions()
+	if !a.isOver() { // its last events may have cost it its life
+		stopped = a.terminate(ErrStopping) && a.end(ErrStopping, nil)
+	}
+	a.comeBack()
+	return stopped
+}
+
+// terminate calls the behaviour's Terminate while the agent lives; a panic in it is a
+// crash. It says whether there was none.
+func (a *Agent) terminate(reason error) (finished bool) {
+	a.terminated = true
+	defer func() {
+		if !finished {
+			a.crash(newPanicError(recover()))
+		}
+	}()
+	a.behaviour.Terminate(a.callback(), a, reason)
+	return true
+}
+
+// crash ends the agent because a callback panicked, or could not be carried out.
+func (a *Agent) crash(failure error) { a.end(ErrCrashed, failure) }
+
+// kill ends the agent at once. What waits for it is refused, and what it is just doing
+// goes on unheeded.
+func (a *Agent) kill() {
+	if !a.end(ErrKilled, nil) {
+		<-a.done() // somebody else is taking it down, and runs no code of its own
+	}
+}
+
+// end takes the agent out of the system, for a reason: ErrStopping, ErrKilled or
+// ErrCrashed, with what that came of. It does so once; it says whether this was the
+// time. It runs no code of the agent's and waits for nobody. When it returns,
+//
+//   - no event, lookup or action finds the agent any more;
+//   - everybody who waited for an answer has it, with the reason;
+//   - what its callbacks do has been told to end;
+//   - that it has ended has been told, last to its supervisor.
+func (a *Agent) end(reason, failure error) bool {
+	subs, bonds, first := a.closeFor(reason, failure)
+	if !first {
+		return false
+	}
+	s := a.system
+	for _, sub := range subs {
+		sub.end(nil)
+	}
+	s.registry.leave(&a.entry)
+	s.alive.Add(-1)
+	if a.child == nil {
+		s.limits.leave() // else its supervisor has the place
+	}
+	a.answerAll()
+	err := a.err()
+	a.endLife(err)
+	a.tellEnd(reason, failure)
+	a.closeGone()
+	bonds.leave(a.ID(), err)
+	if reason == ErrCrashed && !a.terminated { //nolint:errorlint // the reason as it is
+		s.scheduler.schedule(&lastWork{agent: a})
+	} else {
+		a.tellSupervisor()
+	}
+	return true
+}
+
+// tellEnd counts and publishes the end.
+func (a *Agent) tellEnd(reason, failure error) {
+	switch reason {
+	case ErrCrashed:
+		a.system.agentsCrashed.add(1)
+		a.system.announceLifecycle(EventAgentCrashed, a, failure.Error(), nil)
+	case ErrKilled:
+		a.system.agentsStopped.add(1)
+		why := "killed"
+		if failure != nil {
+			why += ": " + failure.Error()
+		}
+		a.system.announceLifecycle(EventAgentStopped, a, why, nil)
+	default:
+		a.system.agentsStopped.add(1)
+		a.system.announceLifecycle(EventAgentStopped, a, "", &a.stopNews)
+	}
+}
+
+// isAbnormal says whether an end is one that was not asked for.
+func isAbnormal(reason error) bool { return !errors.Is(reason, ErrStopping) }
+
+// closeFor marks the agent as over and closes its mailbox, at once: whoever
+// sees the one must see the other, or a message could be accepted that nobody
+// answers. It returns the subscriptions and monitors that are to be ended, and false if
+// the agent had ended before.
+func (a *Agent) closeFor(reason, failure error) (subs []*Subscription, bonds *bonds, first bool) {
+	a.mailbox.mu.Lock()
+	defer a.mailbox.mu.Unlock()
+	for {
+		before, next := a.state.load(), over|stopWanted
+		if before.phase() == over {
+			return nil, nil, false
+		}
+		if reason == ErrKilled && before.phase() == running { //nolint:errorlint // the reason as it is
+			next |= abandoned
+		}
+		if a.state.move(before, next) {
+			break
+		}
+	}
+	if a.state.load().wants(abandoned) {
+		a.system.abandoned.add(a)
+	}
+	a.mailbox.closeLocked(reason)
+	a.failure = failure
+	subs, a.subs = a.subs, nil
+	bonds, a.bonds = a.bonds, nil
+	return subs, bonds, true
+}
+
+// comeBack is the last thing that the runner of an agent that is over does.
+func (a *Agent) comeBack() {
+	if a.state.load().wants(abandoned) {
+		a.system.abandoned.remove(a)
+	}
+}
+
+// closeGone lets go of those who wait for the agent's end.
+func (a *Agent) closeGone() {
+	a.mailbox.mu.Lock()
+	defer a.mailbox.mu.Unlock()
+	if a.gone == nil {
+		a.gone = closedChannel
+	} else {
+		close(a.gone)
+	}
+}
+
+var closedChannel = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+// done is closed when the agent has ended.
+func (a *Agent) done() <-chan struct{} {
+	a.mailbox.mu.Lock()
+	defer a.mailbox.mu.Unlock()
+	if a.gone == nil {
+		a.gone = make(chan struct{})
+	}
+	return a.gone
+}
+
+// err is why the life is over; nil while it is not.
+func (a *Agent) err() error {
+	a.mailbox.mu.Lock()
+	defer a.mailbox.mu.Unlock()
+	switch {
+	case !a.isOver():
+		return nil
+	case a.failure != nil:
+		return &endError{a.mailbox.closed, a.failure}
+	}
+	return a.mailbox.closed
+}
+
+// An endError is an ErrCrashed or ErrKilled, and what it came of.
+type endError struct{ reason, failure error }
+
+func (e *endError) Error() string   { return fmt.Sprintf("%v: %v", e.reason, e.failure) }
+func (e *endError) Unwrap() []error { return []error{e.reason, e.failure} }
+
+// tellSupervisor tells the agent's supervisor, if it has one, of the end.
+func (a *Agent) tellSupervisor() {
+	if a.child != nil {
+		a.child.ended(a)
+	}
+}
+
+// lastWork is the Terminate of an agent that has crashed. It is on a goroutine of its
+// own because the one that the agent crashed on may be its caller's, or end.
+type lastWork struct{ agent *Agent }
+
+// run calls Terminate. The supervisor is told afterwards, so that the next life finds
+// what this one held free; or when the time is up, so that it does not wait in vain.
+func (l *lastWork) run() (more bool) {
+	a := l.agent
+	ctx, cancel := context.WithTimeout(a.system.ctx, a.system.options.WaitTimeout)
+	defer cancel()
+	tell := sync.OnceFunc(a.tellSupervisor)
+	defer tell()
+	defer func() { _ = recover() }() // it has crashed already
+	noted := make(chan struct{})
+	inTime := context.AfterFunc(ctx, func() {
+		a.system.abandoned.add(a)
+		close(noted)
+		tell()
+	})
+	defer func() {
+		if !inTime() {
+			<-noted
+			a.system.abandoned.remove(a)
+		}
+	}()
+	a.behaviour.Terminate(ctx, a, a.err())
+	return false
+}

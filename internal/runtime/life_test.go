@@ -1,0 +1,400 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// A stuck agent's actions hang until they are released, whatever becomes of their
+// contexts.
+type stuck struct {
+	Defaults
+	release chan struct{}
+}
+
+func (b *stuck) HandleAction(context.Context, *Agent, string, any) (any, error) {
+	<-b.release
+	return "late", nil
+}
+
+// callers call an agent with a deadline, and note what each gets and when.
+type callers struct {
+	wg   sync.WaitGroup
+	mu   sync.Mutex
+	errs []error
+	last time.Time
+}
+
+func (c *callers) call(s *System, id string) {
+	c.wg.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
+		defer cancel()
+		_, err := s.Execute(ctx, id, "hang", nil)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.errs, c.last = append(c.errs, err), time.Now()
+	})
+}
+
+// However an agent ends whose handler hangs, all who wait for it are told so at once:
+// for what is at work, for what was taken out of the mailbox with that, and for what came
+// afterwards.
+func TestEndAnswersEverybodyAtOnce(t *testing.T) {
+	ends := map[string]struct {
+		end  func(t *testing.T, s *System, v *Supervisor) error
+		took time.Duration // until the agent is killed
+		want error         // of the end
+	}{
+		"kill": {
+			end: func(_ *testing.T, s *System, _ *Supervisor) error { s.KillAgent("a"); return nil },
+		},
+		"stop of the child": {
+			end:  func(t *testing.T, _ *System, v *Supervisor) error { return v.StopChild(t.Context(), "a") },
+			took: time.Second, want: ErrKilled,
+		},
+		"stop of the supervisor": {
+			end:  func(t *testing.T, _ *System, v *Supervisor) error { return v.Stop(t.Context()) },
+			took: time.Second, want: ErrKilled,
+		},
+		"stop of the system": {
+			end: func(t *testing.T, s *System, _ *Supervisor) error {
+				ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+				defer cancel()
+				return s.Stop(ctx)
+			},
+			took: 300 * time.Millisecond, want: ErrTimeout,
+		},
+	}
+	for name, c := range ends {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, err := Start(Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				b := &stuck{release: make(chan struct{})}
+				v, err := s.StartSupervisor(t.Context(), SupervisorSpec{Children: []Child{{
+					ID: "a", Restart: Temporary, StopWithin: time.Second,
+					New: func() Spec { return Spec{Behaviour: b} },
+				}}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				var waiting callers
+				// Three that are taken out of the mailbox together, and two that come
+				// when the first of these is at work.
+				if err := s.SuspendAgent("a"); err != nil {
+					t.Fatal(err)
+				}
+				for range 3 {
+					waiting.call(s, "a")
+				}
+				synctest.Wait()
+				if err := s.ResumeAgent("a"); err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+				for range 2 {
+					waiting.call(s, "a")
+				}
+				synctest.Wait()
+
+				began := time.Now()
+				if err := c.end(t, s, v); !errors.Is(err, c.want) {
+					t.Errorf("the end: %v, want %v", err, c.want)
+				}
+				waiting.wg.Wait()
+				if took := waiting.last.Sub(began); took != c.took {
+					t.Errorf("the last of those who waited was told after %v, want %v", took, c.took)
+				}
+				for _, err := range waiting.errs {
+					if !errors.Is(err, ErrKilled) {
+						t.Errorf("one who waited was told %v", err)
+					}
+				}
+				tel := s.Telemetry()
+				if tel.MailboxDepth != 0 || tel.ActionsFailed != 5 || tel.ActionsDone != 0 || tel.HandlersAbandoned != 1 {
+					t.Errorf("%d in mailboxes, %d failed, %d done, %d abandoned", tel.MailboxDepth, tel.ActionsFailed, tel.ActionsDone, tel.HandlersAbandoned)
+				}
+				if list := s.AbandonedHandlers(); len(list) != 1 || list[0].AgentID != "a" {
+					t.Errorf("abandoned: %+v", list)
+				}
+
+				close(b.release)
+				synctest.Wait()
+				tel = s.Telemetry()
+				if tel.MailboxDepth != 0 || tel.ActionsFailed != 5 || tel.ActionsDone != 0 || tel.HandlersAbandoned != 0 {
+					t.Errorf("afterwards %d in mailboxes, %d failed, %d done, %d abandoned", tel.MailboxDepth, tel.ActionsFailed, tel.ActionsDone, tel.HandlersAbandoned)
+				}
+				if err := s.Stop(t.Context()); name != "stop of the system" && err != nil {
+					t.Error(err)
+				}
+				if n := s.Goroutines(); n != 0 {
+					t.Errorf("%d goroutines left", n)
+				}
+			})
+		})
+	}
+}
+
+// A handler that goes on after its agent's end has a place under the limit on agents
+// until it returns.
+func TestAbandonedHandlerHasAPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, Options{MaxAgents: 1})
+		b := &stuck{release: make(chan struct{})}
+		id := startAgent(t, s, Spec{Behaviour: b})
+		if err := s.Tell(t.Context(), id, "hang", nil); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		s.KillAgent(id)
+		refused(t, s, "agents: 1 of 1")
+		close(b.release)
+		synctest.Wait()
+		startAgent(t, s, Spec{Behaviour: adder{}})
+	})
+}
+
+// Every callback's context, and what was begun with it, ends with the agent's life, and
+// not before. So does the context of the life itself.
+func TestContextEndsWithTheLife(t *testing.T) {
+	ends := map[string]struct {
+		end   func(s *System)
+		cause error
+	}{
+		"kill":  {func(s *System) { s.KillAgent("a") }, ErrKilled},
+		"stop":  {func(s *System) { _ = s.StopAgent(context.Background(), "a") }, ErrStopping},
+		"crash": {func(s *System) { _ = s.Tell(context.Background(), "a", "crash", nil) }, ErrCrashed},
+	}
+	for how, c := range ends {
+		t.Run(how, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := start(t, Options{})
+				var mu sync.Mutex
+				contexts := map[string]context.Context{}
+				keep := func(callback string, ctx context.Context) {
+					mu.Lock()
+					defer mu.Unlock()
+					contexts[callback] = ctx
+					within, cancel := context.WithCancel(ctx)
+					t.Cleanup(cancel)
+					contexts["made of that of "+callback] = within
+				}
+				startAgent(t, s, Spec{ID: "a", Behaviour: &contextKeeper{keep: keep}})
+				deadline, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				for name, ctx := range map[string]context.Context{"inline": context.Background(), "deadline": deadline} {
+					if _, err := s.Execute(ctx, "a", name, nil); err != nil {
+						t.Fatal(err)
+					}
+				}
+				err := errors.Join(s.Tell(t.Context(), "a", "tell", nil), s.Signal(Signal{Type: "s"}, "a"), s.Bus().Publish(t.Context(), Event{Type: "e"}))
+				if err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+				if len(contexts) != 2*7 {
+					t.Errorf("%d contexts", len(contexts))
+				}
+				for callback, ctx := range contexts {
+					select {
+					case <-ctx.Done():
+						t.Errorf("that of %s ended before", callback)
+					default:
+					}
+					if ctx.Err() != nil {
+						t.Errorf("that of %s: %v before", callback, ctx.Err())
+					}
+				}
+				c.end(s)
+				synctest.Wait()
+				for callback, ctx := range contexts {
+					select {
+					case <-ctx.Done():
+					default:
+						t.Errorf("that of %s goes on", callback)
+					}
+					if !errors.Is(ctx.Err(), context.Canceled) {
+						t.Errorf("that of %s: %v", callback, ctx.Err())
+					}
+				}
+				if cause := context.Cause(contexts["life"]); !errors.Is(cause, c.cause) {
+					t.Errorf("the cause is %v, want %v", cause, c.cause)
+				}
+			})
+		})
+	}
+}
+
+// A contextKeeper keeps the contexts of its callbacks.
+type contextKeeper struct {
+	Defaults
+	keep func(callback string, ctx context.Context)
+}
+
+func (b *contextKeeper) Init(ctx context.Context, self *Agent) error {
+	b.keep("life", self.Context())
+	b.keep("init", ctx)
+	_, err := self.Subscribe("e")
+	return err
+}
+
+func (b *contextKeeper) HandleAction(ctx context.Context, _ *Agent, action string, _ any) (any, error) {
+	if action == "crash" {
+		panic("on purpose")
+	}
+	b.keep(action, ctx)
+	return nil, nil
+}
+
+func (b *contextKeeper) HandleSignal(ctx context.Context, _ *Agent, _ Signal) { b.keep("signal", ctx) }
+
+func (b *contextKeeper) HandleEvent(ctx context.Context, _ *Agent, _ Event) { b.keep("event", ctx) }
+
+// The context of an action ends with its caller's too, and has its values.
+func TestContextEndsWithTheCaller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		type key struct{}
+		s := start(t, Options{})
+		ended := make(chan error, 1)
+		id := startAgent(t, s, Spec{Behaviour: &scripted{
+			action: func(ctx context.Context, _ *Agent, _ string, _ any) (any, error) {
+				<-ctx.Done()
+				ended <- fmt.Errorf("%v: %w", ctx.Value(key{}), ctx.Err())
+				return nil, nil
+			},
+		}})
+		ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), key{}, "value"), time.Second)
+		defer cancel()
+		if _, err := s.Execute(ctx, id, "wait", nil); !errors.Is(err, ErrTimeout) {
+			t.Errorf("%v", err)
+		}
+		if err := <-ended; !errors.Is(err, context.DeadlineExceeded) || err.Error() != "value: context deadline exceeded" {
+			t.Errorf("the action saw %v", err)
+		}
+	})
+}
+
+// Terminate runs after every end but a kill, once, and is told why.
+func TestTerminateIsToldWhy(t *testing.T) {
+	ends := map[string]struct {
+		end  func(s *System)
+		want []error
+	}{
+		"stop":    {func(s *System) { _ = s.StopAgent(context.Background(), "a") }, []error{ErrStopping}},
+		"kill":    {func(s *System) { s.KillAgent("a") }, nil},
+		"panic":   {func(s *System) { _, _ = s.Execute(context.Background(), "a", "crash", nil) }, []error{ErrCrashed}},
+		"restart": {func(s *System) { _ = s.RestartAgent(context.Background(), "a") }, []error{ErrRestarting}},
+	}
+	for how, c := range ends {
+		t.Run(how, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := start(t, Options{})
+				b := &terminated{}
+				startAgent(t, s, Spec{ID: "a", Behaviour: b})
+				c.end(s)
+				synctest.Wait()
+				if len(b.reasons) != len(c.want) {
+					t.Fatalf("%v, want %v", b.reasons, c.want)
+				}
+				for i, reason := range b.reasons {
+					if !errors.Is(reason, c.want[i]) {
+						t.Errorf("%v, want %v", reason, c.want[i])
+					}
+				}
+				var panicked *PanicError
+				if how == "panic" && (!errors.As(b.reasons[0], &panicked) || panicked.Value != "on purpose") {
+					t.Errorf("%v does not tell the panic", b.reasons[0])
+				}
+			})
+		})
+	}
+}
+
+// terminated notes why it is.
+type terminated struct {
+	Defaults
+	reasons []error
+}
+
+func (*terminated) HandleAction(context.Context, *Agent, string, any) (any, error) {
+	panic("on purpose")
+}
+
+func (b *terminated) Terminate(_ context.Context, _ *Agent, reason error) {
+	b.reasons = append(b.reasons, reason)
+}
+
+// The next life of a child begins when the Terminate of the one that crashed is done, or
+// when its time is up.
+func TestNextLifeWaitsForTerminate(t *testing.T) {
+	for _, c := range []struct{ takes, want time.Duration }{{time.Second, time.Second}, {time.Hour, 3 * time.Second}} {
+		t.Run(fmt.Sprint(c.takes), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := start(t, Options{WaitTimeout: 3 * time.Second})
+				var began time.Time
+				lives := 0
+				_, err := s.StartSupervisor(t.Context(), SupervisorSpec{Children: []Child{{ID: "a", New: func() Spec {
+					return Spec{Behaviour: &scripted{
+						init:      func(*Agent) error { lives++; began = time.Now(); return nil },
+						action:    func(context.Context, *Agent, string, any) (any, error) { panic("on purpose") },
+						terminate: func(*Agent) { time.Sleep(c.takes) },
+					}}
+				}}}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				crashed := time.Now()
+				_, err = s.Execute(t.Context(), "a", "crash", nil)
+				if waited := time.Since(crashed); waited != 0 {
+					t.Errorf("the caller waited %v", waited)
+				}
+				if err == nil {
+					t.Error("no panic")
+				}
+				time.Sleep(10 * time.Second)
+				if lives != 2 || began.Sub(crashed) != c.want {
+					t.Errorf("life %d began %v after the crash, want %v", lives, began.Sub(crashed), c.want)
+				}
+				if n := s.Telemetry().HandlersAbandoned; (n == 1) != (c.takes > c.want) {
+					t.Errorf("%d handlers abandoned", n)
+				}
+				time.Sleep(c.takes)
+				if n := s.Telemetry().HandlersAbandoned; n != 0 {
+					t.Errorf("%d handlers abandoned at the end", n)
+				}
+			})
+		})
+	}
+}
+
+// A reference tells when its life has ended, and why.
+func TestRefTellsTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, Options{})
+		id := startAgent(t, s, Spec{Behaviour: adder{}})
+		ref, err := s.Ref(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-ref.Done():
+			t.Error("it has not ended")
+		default:
+		}
+		if ref.Err() != nil {
+			t.Errorf("%v before the end", ref.Err())
+		}
+		s.KillAgent(id)
+		<-ref.Done()
+		if !errors.Is(ref.Err(), ErrKilled) {
+			t.Errorf("%v", ref.Err())
+		}
+	})
+}

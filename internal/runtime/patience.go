@@ -1,0 +1,66 @@
+package runtime
+
+import (
+	"context"
+	"time"
+)
+
+// A patience is how long a publisher waits for room in all, from the first time that it
+// has to: until its context ends, and if that has no deadline, or the publisher is an
+// agent, no longer than the limit.
+type patience struct {
+	ctx   context.Context
+	limit time.Duration
+	agent bool
+	none  bool // it does not wait at all, and others lose what is oldest for it
+
+	// limited is ctx with the limit; nil before the first wait.
+	limited context.Context
+	cancel  context.CancelFunc
+}
+
+// ofAgent is the patience of an agent that publishes.
+func (b *Bus) ofAgent(ctx context.Context) *patience {
+	return &patience{ctx: ctx, limit: b.waitTimeout, agent: true}
+}
+
+// isOver says whether there is to be no further wait.
+func (p *patience) isOver() bool {
+	return p.none || p.limited != nil && p.limited.Err() != nil || p.ctx.Err() != nil
+}
+
+// wait waits for room, as long as there is patience, or within a time if that is not 0.
+func (p *patience) wait(room <-chan struct{}, within time.Duration) {
+	if p.limited == nil {
+		p.limited, p.cancel = p.ctx, func() {}
+		if _, has := p.ctx.Deadline(); !has || p.agent || callbackOf(p.ctx) != nil {
+			p.limited, p.cancel = context.WithTimeout(p.ctx, p.limit)
+		}
+	}
+	var late <-chan time.Time
+	if within > 0 {
+		timer := time.NewTimer(within)
+		defer timer.Stop()
+		late = timer.C
+	}
+	select {
+	case <-room:
+	case <-late:
+	case <-p.limited.Done():
+	}
+}
+
+// err is why patience is over.
+func (p *patience) err() error {
+	if p.limited == nil {
+		return callError(p.ctx)
+	}
+	return callError(p.limited)
+}
+
+// end gives back what the waits have taken. An error of the limit stays.
+func (p *patience) end() {
+	if p.cancel != nil {
+		p.cancel()
+	}
+}

@@ -1,0 +1,100 @@
+package runtime
+
+import (
+	"sync"
+	"time"
+)
+
+// A Timer sends an action to an agent, once or again and again. It ends with the agent
+// that has made it. It is a timer of Go's, and takes no goroutine while it waits.
+type Timer struct {
+	maker      *Agent
+	id, action string
+	params     any
+	every      time.Duration // 0: once
+
+	mu    sync.Mutex
+	timer *time.Timer
+	due   time.Time
+	over  bool
+}
+
+// SendAfter has an agent be told, after some time, to carry out an action; an empty id is
+// this agent itself. If it is not there then, or has no room, that is a dead letter.
+func (a *Agent) SendAfter(d time.Duration, id, action string, params any) *Timer {
+	return a.startTimer(d, 0, id, action, params)
+}
+
+// Every is SendAfter again and again: the nth time n periods from now, however long the
+// agent takes. Times that have passed before they could be told are left out. A period
+// must be above 0.
+func (a *Agent) Every(period time.Duration, id, action string, params any) *Timer {
+	if period <= 0 {
+		panic("mabeam: a timer's period must be above 0")
+	}
+	return a.startTimer(period, period, id, action, params)
+}
+
+func (a *Agent) startTimer(d, every time.Duration, id, action string, params any) *Timer {
+	if id == "" {
+		id = a.ID()
+	}
+	t := &Timer{maker: a, id: id, action: action, params: params, every: every, due: time.Now().Add(d)}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !a.bind(func(b *bonds) { b.timers[t] = struct{}{} }) {
+		t.over = true
+		return t
+	}
+	t.timer = time.AfterFunc(d, t.fire)
+	return t
+}
+
+// Cancel ends the timer. It says false if it had ended before.
+func (t *Timer) Cancel() bool {
+	if !t.stop() {
+		return false
+	}
+	t.maker.unbind(func(b *bonds) { delete(b.timers, t) })
+	return true
+}
+
+// stop is Cancel for who knows of no such timer any longer.
+func (t *Timer) stop() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.over {
+		return false
+	}
+	t.over = true
+	t.timer.Stop()
+	return true
+}
+
+// fire sends the action, and has the timer wait for the next time.
+func (t *Timer) fire() {
+	t.mu.Lock()
+	if t.over {
+		t.mu.Unlock()
+		return
+	}
+	if t.every > 0 {
+		now := time.Now()
+		missed := now.Sub(t.due) / t.every // the machine slept, perhaps
+		t.due = t.due.Add((missed + 1) * t.every)
+		t.timer.Reset(t.due.Sub(now))
+	}
+	t.over = t.every == 0
+	t.mu.Unlock()
+	if t.every == 0 {
+		t.maker.unbind(func(b *bonds) { delete(b.timers, t) })
+	}
+	s := t.maker.system
+	err := ErrUnknownAgent
+	if a := s.registry.agent(t.id); a != nil {
+		err = a.send(t.action, t.params)
+	}
+	if err != nil {
+		s.deadLetter("timer", t.action, t.id, deadReason(err))
+	}
+}
