@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"cmp"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -19,37 +20,51 @@ type AbandonedHandler struct {
 // abandonedHandlers are those of a system. Each counts against the limit on agents
 // until it returns. The zero value is ready to use.
 type abandonedHandlers struct {
-	limits *limits
+	mu sync.Mutex
+	of map[*Agent]abandonment
+}
 
-	mu    sync.Mutex
-	since map[*Agent]time.Time
+type abandonment struct {
+	since time.Time
+	log   *time.Timer // tells the logger, once it goes on for long; nil if there is none
 }
 
 func (h *abandonedHandlers) add(a *Agent) {
-	h.limits.enterAnyway()
+	s := a.system
+	s.limits.enterAnyway()
+	made := abandonment{since: time.Now()}
+	if s.options.Logger != nil {
+		made.log = time.AfterFunc(s.options.WaitTimeout, func() {
+			s.log(slog.LevelWarn, "callback goes on after its agent's end", "agent", a.ID(), "type", a.Record().Type, "ended", made.since)
+		})
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.since == nil {
-		h.since = make(map[*Agent]time.Time)
+	if h.of == nil {
+		h.of = make(map[*Agent]abandonment)
 	}
-	h.since[a] = time.Now()
+	h.of[a] = made
 }
 
 // remove notes that a handler has come back, if it was abandoned.
 func (h *abandonedHandlers) remove(a *Agent) {
 	h.mu.Lock()
-	_, was := h.since[a]
-	delete(h.since, a)
+	made, was := h.of[a]
+	delete(h.of, a)
 	h.mu.Unlock()
-	if was {
-		h.limits.leave()
+	if !was {
+		return
+	}
+	a.system.limits.leave()
+	if made.log != nil {
+		made.log.Stop()
 	}
 }
 
 func (h *abandonedHandlers) count() int64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return int64(len(h.since))
+	return int64(len(h.of))
 }
 
 // AbandonedHandlers lists the callbacks that go on although their agents have ended,
@@ -58,9 +73,9 @@ func (s *System) AbandonedHandlers() []AbandonedHandler {
 	h := &s.abandoned
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	list := make([]AbandonedHandler, 0, len(h.since))
-	for a, since := range h.since {
-		list = append(list, AbandonedHandler{AgentID: a.ID(), AgentType: a.Record().Type, Since: since})
+	list := make([]AbandonedHandler, 0, len(h.of))
+	for a, made := range h.of {
+		list = append(list, AbandonedHandler{AgentID: a.ID(), AgentType: a.Record().Type, Since: made.since})
 	}
 	slices.SortFunc(list, func(x, y AbandonedHandler) int {
 		return cmp.Or(x.Since.Compare(y.Since), strings.Compare(x.AgentID, y.AgentID))

@@ -127,13 +127,13 @@ func (a *Agent) endQuestion() { a.unbind(func(b *bonds) { b.asking-- }) }
 // An ownAnswer is the message that brings an agent the answer to its question.
 type ownAnswer Asked
 
-// handleAnswer calls the behaviour for the answer to a question.
-func (a *Agent) handleAnswer(asked *Asked) {
-	if h, ok := a.behaviour.(AnswerHandler); ok {
-		h.HandleAnswer(a.callback(), a, *asked)
+// handleAnswer gives the answer to a question to a behaviour, if that wants it.
+func handleAnswer(ctx context.Context, b Behaviour, self *Agent, answer Asked) {
+	if h, ok := b.(AnswerHandler); ok {
+		h.HandleAnswer(ctx, self, answer)
 		return
 	}
-	a.system.deadLetter("answer", asked.Action, a.ID(), DeadUnwanted)
+	self.system.deadLetter("answer", answer.Action, self.ID(), DeadUnwanted)
 }
 
 // deadlineOf is when a question has to be answered.

@@ -189,6 +189,7 @@ func (a *Agent) tellEnd(reason, failure error) {
 	switch reason {
 	case ErrCrashed:
 		a.system.agentsCrashed.add(1)
+		a.system.logCrash(a, failure)
 		a.system.announceLifecycle(EventAgentCrashed, a, failure.Error(), nil)
 	case ErrKilled:
 		a.system.agentsStopped.add(1)

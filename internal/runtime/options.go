@@ -3,6 +3,7 @@ package runtime
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 )
 
@@ -53,6 +54,13 @@ type Options struct {
 	// History is how many of the newest events are kept; 0 means 1,000, and a
 	// negative number turns history off.
 	History int
+	// Around is called around each callback of each agent; nil is nobody.
+	Around Interceptor
+	// Logger is told what the runtime itself does that a person may want to know of:
+	// callbacks that panic, with their stacks, supervisors that give up, agents that
+	// are refused or do not start, callbacks that do not heed their agent's end. Nil is
+	// nobody.
+	Logger *slog.Logger
 	// OnStart is called before each component starts, with its name; an error
 	// makes the start of that component fail, and so does a panic. It is how a
 	// fault is injected. It may be called for several components at once:

@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 	"time"
 )
@@ -38,6 +39,7 @@ func (s *System) startAgent(ctx context.Context, spec Spec, child *child) (*Agen
 	}
 	if child == nil {
 		if err := s.limits.enter(); err != nil {
+			s.log(slog.LevelWarn, "agent refused", "agent", spec.ID, "type", spec.Type, "error", err)
 			return nil, fmt.Errorf("start agent: %w", err)
 		}
 	}
@@ -75,6 +77,9 @@ func (s *System) newAgent(spec Spec) *Agent {
 	born := &newborn{}
 	a, record := &born.Agent, &born.record
 	a.system, a.behaviour, a.data = s, spec.Behaviour, spec.State
+	if s.options.Around != nil {
+		a.behaviour = intercepted{spec.Behaviour, s.options.Around}
+	}
 	*record = Record{
 		ID: spec.ID, Type: spec.Type, Capabilities: s.registry.share(spec.Capabilities), Node: s.options.Node,
 		ParentID: spec.ParentID, Metadata: maps.Clone(spec.Metadata), CreatedAt: time.Now(),
@@ -138,6 +143,7 @@ func (a *Agent) undoInit(reason error) {
 
 // startFailed undoes the start of an agent and tells why it failed.
 func (a *Agent) startFailed(reason error) {
+	a.system.log(slog.LevelWarn, "agent did not start", "agent", a.ID(), "type", a.Record().Type, "error", reason)
 	a.abandon(reason)
 	a.system.announceLifecycle(EventAgentStartFailed, a, reason.Error(), nil)
 }

@@ -65,7 +65,7 @@ func (s *System) groups() []group {
 			{name: "agents", start: s.prepareAgents, stop: s.stopAgents, crash: s.supervisors.crash},
 		}},
 		{"resources", []component{
-			{name: "limits", start: func() { s.limits = newLimits(s.options); s.abandoned.limits = s.limits }},
+			{name: "limits", start: func() { s.limits = newLimits(s.options) }},
 			// While the system stops, the work that it has accepted still has
 			// rates to keep; who waits in vain is let go with the system's
 			// context.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -379,6 +380,9 @@ func (v *Supervisor) finish(gaveUp *SupervisorGaveUpData) {
 	clear(v.children)
 	v.notices, v.scheduled, v.killed, v.err = nil, true, killed, err
 	v.mu.Unlock()
+	if err != nil {
+		v.system.log(slog.LevelError, "supervisor gave up", "supervisor", v.spec.ID, "error", err)
+	}
 	if gaveUp != nil { // once it is over, but before those who wait for that go on
 		v.system.announce(EventSupervisorGaveUp, v.spec.ID, *gaveUp)
 	}

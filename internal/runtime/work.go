@@ -290,7 +290,7 @@ func (a *Agent) handleAll(b *batch) {
 			}
 		case *ownAnswer:
 			t.flush(a)
-			a.handleAnswer((*Asked)(p))
+			handleAnswer(a.callback(), a.behaviour, a, Asked(*p))
 		case *restartRequest:
 			t.flush(a)
 			if b.answers.begin(i) {
