@@ -84,7 +84,8 @@ func newBus(ctx context.Context, s *scheduler, o Options) *Bus {
 // full, until ctx ends, or for Options.WaitTimeout in all if it has no deadline or is that
 // of an agent's callback: the subscriber that has no room may be waiting for this agent,
 // or be the agent itself. All others have the event meanwhile; those who then did not get
-// it are counted as having dropped it, and the error says so. If there is a rate for
+// it are counted as having dropped it, and the error is a *MissedError. Any other error
+// tells that nobody got it. If there is a rate for
 // publishing, it first waits for its turn, as Limiter.Wait does. ErrBadPattern tells that
 // nobody could subscribe to the type: it is empty or too long.
 func (b *Bus) Publish(ctx context.Context, e Event) error {
@@ -135,10 +136,24 @@ func (b *Bus) publish(p *patience, t *topic, e *Event) error {
 	p.end()
 	if missed > 0 {
 		b.drop(uint64(missed))
-		return fmt.Errorf("publish %q: %d subscribers had no room: %w", e.Type, missed, p.err())
+		return &MissedError{Type: e.Type, Subscribers: missed, Err: p.err()}
 	}
 	return nil
 }
+
+// A MissedError tells that an event was published, and that subscribers missed it who had
+// no room for it in time.
+type MissedError struct {
+	Type        string // of the event
+	Subscribers int    // how many missed it
+	Err         error  // ErrTimeout or context.Canceled
+}
+
+func (e *MissedError) Error() string {
+	return fmt.Sprintf("publish %q: %d subscribers had no room: %v", e.Type, e.Subscribers, e.Err)
+}
+
+func (e *MissedError) Unwrap() error { return e.Err }
 
 // drop counts deliveries that will never be made.
 func (b *Bus) drop(n uint64) {

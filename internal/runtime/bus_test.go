@@ -204,7 +204,9 @@ func TestFirstDrop(t *testing.T) {
 
 // A publisher waits for a blocking subscriber, and leaves when its context
 // ends; the missed delivery is counted.
-func TestBusBlocks(t *testing.T) {
+func TestBusBlocks(t *testing.T) { synctest.Test(t, busBlocks) }
+
+func busBlocks(t *testing.T) {
 	s := start(t, Options{BusQueue: 16, History: -1})
 	b := &inbox{hold: make(chan struct{}), began: make(chan struct{}, 100)}
 	if _, err := s.Bus().Subscribe("x", b.handle, SubscribeOptions{}); err != nil {
@@ -217,6 +219,7 @@ func TestBusBlocks(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	result := make(chan error)
 	go func() { result <- s.Bus().Publish(ctx, Event{Type: "x", Data: 99}) }()
+	synctest.Wait()
 	cancel()
 	if err := <-result; !errors.Is(err, context.Canceled) {
 		t.Errorf("publish to a full queue: %v", err)

@@ -20,6 +20,8 @@ type call struct {
 	refs atomic.Int32
 	// begun says that the agent has taken the call up, and turn is how long a
 	// caller without a deadline waits for that; made when needed.
+	// callback is the context that the agent's callback has.
+	callback      context.Context
 	hasNoDeadline bool
 	begun         atomic.Bool
 	turn          *time.Timer
@@ -48,7 +50,8 @@ func (s *System) newCall(ctx context.Context, params any, asker *Agent, w *wait)
 }
 
 // begin notes that the agent takes the call up.
-func (c *call) begin() {
+func (c *call) begin(a *Agent) {
+	c.callback = a.callbackFor(c.ctx)
 	if c.hasNoDeadline {
 		c.begun.Store(true)
 	}
@@ -75,8 +78,9 @@ func (c *call) give(result any, err error) {
 	c.answer <- struct{}{}
 }
 
-// letGo ends the agent's hold of the call.
+// letGo ends the agent's hold of the call, and the callback's context.
 func (c *call) letGo() {
+	endCallback(c.callback)
 	if c.deliver == nil {
 		c.release()
 	}
@@ -151,7 +155,7 @@ func (c *call) release() {
 		c.system.repliesLate.add(1)
 	default:
 	}
-	c.ctx, c.params, c.result, c.err, c.asker, c.wait = nil, nil, nil, nil, nil, nil
+	c.ctx, c.callback, c.params, c.result, c.err, c.asker, c.wait = nil, nil, nil, nil, nil, nil, nil
 	c.begun.Store(false)
 	c.system.calls.Put(c)
 }

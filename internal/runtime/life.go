@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"context"
-	goruntime "runtime"
 	"sync/atomic"
 	"time"
 )
@@ -104,7 +103,7 @@ func callbackOf(ctx context.Context) *Agent {
 func (a *Agent) callback() context.Context { return callbackContext{(*lifeContext)(a)} }
 
 // callbackFor is the context of a callback that somebody waits for, who has given
-// ctx: it has its values, and ends with it and with the agent's life.
+// ctx: it has its values, and ends with it, with the agent's life, and with endCallback.
 func (a *Agent) callbackFor(ctx context.Context) context.Context {
 	if ctx == context.Background() {
 		return a.callback()
@@ -112,13 +111,20 @@ func (a *Agent) callbackFor(ctx context.Context) context.Context {
 	return &callContext{Context: ctx, agent: a}
 }
 
+// endCallback ends the context of a callback that is over, if somebody waited for it:
+// nothing of it is left with the caller's context or the agent's life.
+func endCallback(ctx context.Context) {
+	if c, ok := ctx.(*callContext); ok {
+		c.end()
+	}
+}
+
 // A callContext is the context of a callback that somebody waits for. What it takes to
-// end with two others is made when somebody asks for its end, and given back when nobody
-// has the context any longer: a goroutine that the callback has begun may still have it
-// after the callback's return.
+// end with two others is made when somebody asks for its end.
 type callContext struct {
 	context.Context // the caller's
 	agent           *Agent
+	over            atomic.Bool
 	made            atomic.Pointer[callLife]
 }
 
@@ -141,7 +147,9 @@ func (c *callContext) Done() <-chan struct{} {
 		made.end()
 		return c.made.Load().Done()
 	}
-	goruntime.AddCleanup(c, (*callLife).end, made)
+	if c.over.Load() { // end may have come before it could see this
+		made.end()
+	}
 	return made.Done()
 }
 
@@ -152,6 +160,9 @@ func (c *callContext) Err() error {
 	}
 	if err := c.Context.Err(); err != nil {
 		return err
+	}
+	if c.over.Load() {
+		return context.Canceled
 	}
 	return (*lifeContext)(c.agent).Err()
 }
@@ -165,6 +176,13 @@ func (c *callContext) Value(key any) any {
 		return made.Value(key) // that is how contexts find out that one ends with another
 	}
 	return c.Context.Value(key)
+}
+
+func (c *callContext) end() {
+	c.over.Store(true)
+	if made := c.made.Load(); made != nil {
+		made.end()
+	}
 }
 
 func (l *callLife) end() {

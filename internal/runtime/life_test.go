@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -162,7 +164,8 @@ func TestAbandonedHandlerHasAPlace(t *testing.T) {
 }
 
 // Every callback's context, and what was begun with it, ends with the agent's life, and
-// not before. So does the context of the life itself.
+// not before, but for that of an action that somebody waited for: it ends with the
+// action. So does the context of the life itself.
 func TestContextEndsWithTheLife(t *testing.T) {
 	ends := map[string]struct {
 		end   func(s *System)
@@ -203,13 +206,14 @@ func TestContextEndsWithTheLife(t *testing.T) {
 					t.Errorf("%d contexts", len(contexts))
 				}
 				for callback, ctx := range contexts {
+					ended := false
 					select {
 					case <-ctx.Done():
-						t.Errorf("that of %s ended before", callback)
+						ended = true
 					default:
 					}
-					if ctx.Err() != nil {
-						t.Errorf("that of %s: %v before", callback, ctx.Err())
+					if want := strings.HasSuffix(callback, "deadline"); ended != want || (ctx.Err() != nil) != want {
+						t.Errorf("that of %s ended before: %v, %v, want %v", callback, ended, ctx.Err(), want)
 					}
 				}
 				c.end(s)
@@ -338,13 +342,17 @@ func TestNextLifeWaitsForTerminate(t *testing.T) {
 		t.Run(fmt.Sprint(c.takes), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := start(t, Options{WaitTimeout: 3 * time.Second})
-				var began time.Time
-				lives := 0
+				var began atomic.Value
+				var lives atomic.Int32
 				_, err := s.StartSupervisor(t.Context(), SupervisorSpec{Children: []Child{{ID: "a", New: func() Spec {
 					return Spec{Behaviour: &scripted{
-						init:      func(*Agent) error { lives++; began = time.Now(); return nil },
-						action:    func(context.Context, *Agent, string, any) (any, error) { panic("on purpose") },
-						terminate: func(*Agent) { time.Sleep(c.takes) },
+						init:   func(*Agent) error { lives.Add(1); began.Store(time.Now()); return nil },
+						action: func(context.Context, *Agent, string, any) (any, error) { panic("on purpose") },
+						terminate: func(*Agent) {
+							if lives.Load() == 1 {
+								time.Sleep(c.takes)
+							}
+						},
 					}}
 				}}}})
 				if err != nil {
@@ -359,13 +367,15 @@ func TestNextLifeWaitsForTerminate(t *testing.T) {
 					t.Error("no panic")
 				}
 				time.Sleep(10 * time.Second)
-				if lives != 2 || began.Sub(crashed) != c.want {
-					t.Errorf("life %d began %v after the crash, want %v", lives, began.Sub(crashed), c.want)
+				synctest.Wait()
+				if after := began.Load().(time.Time).Sub(crashed); lives.Load() != 2 || after != c.want {
+					t.Errorf("life %d began %v after the crash, want %v", lives.Load(), after, c.want)
 				}
 				if n := s.Telemetry().HandlersAbandoned; (n == 1) != (c.takes > c.want) {
 					t.Errorf("%d handlers abandoned", n)
 				}
 				time.Sleep(c.takes)
+				synctest.Wait()
 				if n := s.Telemetry().HandlersAbandoned; n != 0 {
 					t.Errorf("%d handlers abandoned at the end", n)
 				}
@@ -397,4 +407,56 @@ func TestRefTellsTheEnd(t *testing.T) {
 			t.Errorf("%v", ref.Err())
 		}
 	})
+}
+
+// A countingContext knows how many wait for its end.
+type countingContext struct {
+	context.Context
+	waiting atomic.Int64
+}
+
+// Value hides that it is a context of the standard library, which would be told itself.
+func (c *countingContext) Value(any) any { return nil }
+
+// AfterFunc is how the standard library waits for the end of any other context.
+func (c *countingContext) AfterFunc(f func()) (stop func() bool) {
+	c.waiting.Add(1)
+	forget := context.AfterFunc(c.Context, f)
+	return func() bool {
+		c.waiting.Add(-1)
+		return forget()
+	}
+}
+
+// What an action's context takes to end with its caller's is given back when the action
+// returns, or panics: a caller's context may last for long.
+func TestCallbackContextLeavesNothing(t *testing.T) {
+	forever, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	caller := &countingContext{Context: forever}
+	s := start(t, Options{})
+	most := int64(0)
+	b := &scripted{action: func(ctx context.Context, _ *Agent, action string, _ any) (any, error) {
+		select {
+		case <-ctx.Done():
+		default:
+		}
+		most = max(most, caller.waiting.Load())
+		if action == "panic" {
+			panic("on purpose")
+		}
+		return nil, nil
+	}}
+	startAgent(t, s, Spec{ID: "a", Behaviour: b})
+	for range 3 {
+		if _, err := s.Execute(caller, "a", "do", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Execute(caller, "a", "panic", nil); err == nil {
+		t.Error("no panic")
+	}
+	if most != 1 || caller.waiting.Load() != 0 {
+		t.Errorf("%d waited for the end of the caller's context at once, %d still do", most, caller.waiting.Load())
+	}
 }

@@ -63,14 +63,30 @@ func (s *System) startAgent(ctx context.Context, spec Spec, child *child) (*Agen
 	// Before it is ready, so that it does not end before it is told to have
 	// started. What comes meanwhile waits in its mailbox.
 	s.announceLifecycle(EventAgentStarted, a, "", nil)
-	before, alive := a.state.enter(idle, 0, func(s state) bool { return s.phase() == initializing })
-	if alive && before.wants(stopWanted) {
-		a.announceStopping()
+	a.beReady()
+	return a, nil
+}
+
+// beReady lets an agent that has started be found idle, unless it was killed meanwhile.
+// That it was asked to stop is told only now, after it was told to have started.
+func (a *Agent) beReady() {
+	told := false
+	for {
+		s := a.state.load()
+		if s.phase() == over {
+			return
+		}
+		if s.wants(stopWanted) && !told {
+			a.announceStopping()
+			told = true
+		}
+		if a.state.move(s, s&^phases|idle) {
+			break
+		}
 	}
-	if alive && !a.mailbox.empty() {
+	if !a.mailbox.empty() {
 		a.wake()
 	}
-	return a, nil
 }
 
 func (s *System) newAgent(spec Spec) *Agent {
@@ -126,12 +142,14 @@ func (a *Agent) start(ctx context.Context) error {
 
 // callInit calls the behaviour's Init; a panic in it is an error.
 func (a *Agent) callInit(ctx context.Context) (err error) {
+	ctx = a.callbackFor(ctx)
+	defer endCallback(ctx)
 	defer func() {
 		if v := recover(); v != nil {
 			err = newPanicError(v)
 		}
 	}()
-	return a.behaviour.Init(a.callbackFor(ctx), a)
+	return a.behaviour.Init(ctx, a)
 }
 
 // undoInit undoes an Init whose agent did not start after all. A panic in

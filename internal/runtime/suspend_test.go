@@ -43,6 +43,7 @@ func TestBusyAgentIsSuspended(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(1500 * time.Millisecond) // the second of five
+		synctest.Wait()
 		if err := s.SuspendAgent(id); err != nil {
 			t.Fatalf("while busy: %v", err)
 		}
@@ -57,6 +58,7 @@ func TestBusyAgentIsSuspended(t *testing.T) {
 			t.Errorf("%v while it finishes", l)
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if now := info(); now.Lifecycle != Suspended || done != 2 || now.Mailbox < 3 {
 			t.Errorf("%v, %d done, %d wait", now.Lifecycle, done, now.Mailbox)
 		}
@@ -67,6 +69,7 @@ func TestBusyAgentIsSuspended(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if now := info(); now.Lifecycle != Ready || done != 7 || now.Mailbox != 0 {
 			t.Errorf("%v, %d done, %d wait", now.Lifecycle, done, now.Mailbox)
 		}
@@ -106,6 +109,7 @@ func TestWishToSuspendIsTakenBack(t *testing.T) {
 					t.Fatal(err)
 				}
 				time.Sleep(time.Minute)
+				synctest.Wait()
 				if done != 2 {
 					t.Errorf("%d done, want 2", done)
 				}

@@ -45,6 +45,9 @@ func (a *Agent) execute(ctx context.Context, asker *Agent, action string, params
 // tell leaves an action in the mailbox. It waits for room until ctx ends, or, if it
 // has no deadline, for Options.WaitTimeout.
 func (a *Agent) tell(ctx context.Context, action string, params any) error {
+	if ctx.Err() != nil {
+		return callError(ctx)
+	}
 	err := a.send(action, params)
 	if err != ErrMailboxFull { //nolint:errorlint // as it is
 		return err
@@ -311,8 +314,8 @@ func (a *Agent) answer(b *batch, i int, c *call, t *tally) {
 	if !b.answers.begin(i) {
 		return
 	}
-	c.begin()
-	result, err := a.behaviour.HandleAction(a.callbackFor(c.ctx), a, b.messages[i].action, c.params)
+	c.begin(a)
+	result, err := a.behaviour.HandleAction(c.callback, a, b.messages[i].action, c.params)
 	if !b.answers.done(i) {
 		c.letGo()
 		return
@@ -496,14 +499,16 @@ func (a *Agent) act(ctx context.Context, action string, params any) error {
 // actInline carries out one action on the goroutine of its caller, who has
 // taken the agent, and gives the agent back.
 func (a *Agent) actInline(ctx context.Context, action string, params any) (result any, err error) {
+	ctx = a.callbackFor(ctx)
 	finished := false
 	defer func() {
 		if !finished {
 			err = a.actionPanicked(action, recover())
 		}
+		endCallback(ctx)
 		a.yield()
 	}()
-	result, err = a.behaviour.HandleAction(a.callbackFor(ctx), a, action, params)
+	result, err = a.behaviour.HandleAction(ctx, a, action, params)
 	finished = true
 	a.tellAction(action, err)
 	if err == nil {

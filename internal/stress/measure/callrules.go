@@ -68,7 +68,8 @@ func checkCrashWithCallers(ctx context.Context, o *observation, broken *violatio
 	release()
 	broken.expect(errors.Is(<-waiting, mabeam.ErrCrashed), "an action that waited for an agent that panicked was not refused with ErrCrashed")
 	o.ended(id, broken)
-	broken.expect(len(b.takeNotes()) == 0 && b.terminates.Load() == 0, "an agent that has panicked did something, or its Terminate ran")
+	settle(ctx, func() bool { return b.terminates.Load() == 0 })
+	broken.expect(len(b.takeNotes()) == 0 && b.terminates.Load() == 1, "an agent that has panicked did something, or its Terminate did not run exactly once")
 	const failed = 1 + lifeWaiting + 1 // the panic, what was told, what was asked
 	miscounts := func() bool {
 		now := o.system.Telemetry()

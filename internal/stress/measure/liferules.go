@@ -198,7 +198,8 @@ func checkPanic(ctx context.Context, o *observation, broken *violations) {
 	broken.expect(errors.As(err, &panicked), "an action that panics did not return a PanicError")
 	settle(ctx, func() bool { _, err := o.system.Ref(id); return err == nil })
 	o.ended(id, broken)
-	broken.expect(b.terminates.Load() == 0, "Terminate ran after a panic")
+	settle(ctx, func() bool { return b.terminates.Load() == 0 })
+	broken.expect(b.terminates.Load() == 1, "Terminate did not run exactly once after a panic")
 	_, err = o.ask(ctx, o.ids[0], "note", 0)
 	broken.expect(err == nil && len(o.observers[0].takeNotes()) == 1, "an agent does not answer any more after another one panicked")
 }

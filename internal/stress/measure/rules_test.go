@@ -118,7 +118,9 @@ func TestWrongStartsFail(t *testing.T) {
 // slowToStop is a demo agent that takes a while to stop.
 type slowToStop struct{ mabeam.Behaviour }
 
-func (slowToStop) Terminate(context.Context, *mabeam.Agent, error) { time.Sleep(200 * time.Millisecond) }
+func (slowToStop) Terminate(context.Context, *mabeam.Agent, error) {
+	time.Sleep(200 * time.Millisecond)
+}
 
 // Agents that get slow to stop, so that several callers are cut off in the middle of what
 // they have claimed, are all stopped in the end.
