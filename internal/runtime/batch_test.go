@@ -1,10 +1,10 @@
-package runtime
+package mabeam
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	goruntime "runtime"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -80,7 +80,7 @@ func TestStartAgentsTellsEachFailure(t *testing.T) {
 
 // No more than asked for start at once, and no fewer.
 func TestStartAgentsSideBySide(t *testing.T) {
-	for concurrency, want := range map[int]int32{1: 1, 3: 3, 0: int32(goruntime.GOMAXPROCS(0))} {
+	for concurrency, want := range map[int]int32{1: 1, 3: 3, 0: int32(runtime.GOMAXPROCS(0))} {
 		synctest.Test(t, func(t *testing.T) {
 			s := start(t, Options{})
 			var now, most atomic.Int32
@@ -136,7 +136,7 @@ func TestBatchEndsWithItsContext(t *testing.T) {
 func TestBatchSurvivesTheEndOfAGoroutine(t *testing.T) {
 	s := start(t, Options{})
 	specs := []Spec{
-		{ID: "a", Behaviour: &scripted{init: func(*Agent) error { goruntime.Goexit(); return nil }}},
+		{ID: "a", Behaviour: &scripted{init: func(*Agent) error { runtime.Goexit(); return nil }}},
 		{ID: "b", Behaviour: &scripted{}},
 		{ID: "c", Behaviour: &scripted{}},
 	}

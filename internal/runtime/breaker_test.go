@@ -1,10 +1,10 @@
-package runtime
+package mabeam
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	goruntime "runtime"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -212,7 +212,7 @@ func TestBreakerDo(t *testing.T) {
 		"timeout":    {func(context.Context) error { return ErrTimeout }, CircuitOpen},
 		"cancelled":  {func(context.Context) error { return context.Canceled }, CircuitClosed},
 		"panic":      {func(context.Context) error { panic(errOwn) }, CircuitOpen},
-		"goroutine ": {func(context.Context) error { goruntime.Goexit(); return nil }, CircuitOpen},
+		"goroutine ": {func(context.Context) error { runtime.Goexit(); return nil }, CircuitOpen},
 	} {
 		b, err := NewBreaker(BreakerOptions{Failures: 1})
 		if err != nil {

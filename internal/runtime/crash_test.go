@@ -1,10 +1,10 @@
-package runtime
+package mabeam
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	goruntime "runtime"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -289,7 +289,7 @@ func TestCrashOfASupervisorWhoseChildFails(t *testing.T) {
 					return &scripted{init: func(*Agent) error {
 						if starts++; starts == 2 {
 							if way != "error" {
-								goruntime.Goexit()
+								runtime.Goexit()
 							}
 							return errOwn
 						}

@@ -1,4 +1,4 @@
-// Package runtime is MABEAM, a multi-agent runtime after Elixir's OTP: agents
+// Package mabeam is MABEAM, a multi-agent runtime after Elixir's OTP: agents
 // with bounded mailboxes, a registry with indices, an event bus, signals and
 // messages, supervision, coordination, limits and telemetry. A System has it
 // all; any number of them live side by side.
@@ -90,4 +90,4 @@
 // wait and who is refused is the same for all: Tell and Publish, which wait for
 // room in a queue, wait for their turn too; StartAgent and Execute, which do
 // not, are refused. What is not configured costs a look at a nil pointer.
-package runtime
+package mabeam

@@ -1,4 +1,4 @@
-package runtime_test
+package mabeam_test
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package runtime
+package mabeam
 
 import (
 	"crypto/rand"

@@ -1,9 +1,9 @@
-package runtime
+package mabeam
 
 import (
 	"context"
 	"fmt"
-	goruntime "runtime"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -100,7 +100,7 @@ func TestInspectorKeepsNothingAlive(t *testing.T) {
 	collected := make(chan struct{})
 	func() {
 		state := new([1 << 16]byte)
-		goruntime.AddCleanup(state, func(struct{}) { close(collected) }, struct{}{})
+		runtime.AddCleanup(state, func(struct{}) { close(collected) }, struct{}{})
 		if _, err := s.StartAgent(t.Context(), Spec{ID: "a", Type: "t", Behaviour: &scripted{}, State: state}); err != nil {
 			t.Fatal(err)
 		}
@@ -117,7 +117,7 @@ func TestInspectorKeepsNothingAlive(t *testing.T) {
 		t.Fatal(err)
 	}
 	for deadline := time.After(30 * time.Second); ; {
-		goruntime.GC()
+		runtime.GC()
 		select {
 		case <-collected:
 			return

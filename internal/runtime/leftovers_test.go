@@ -1,10 +1,10 @@
-package runtime
+package mabeam
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	goruntime "runtime"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -317,7 +317,7 @@ func TestRestingWorkersHoldNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 3 {
-		goruntime.GC()
+		runtime.GC()
 	}
 	left := 0
 	for _, p := range held {

@@ -1,10 +1,10 @@
-package runtime
+package mabeam
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	goruntime "runtime"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -75,7 +75,7 @@ var ballast []byte
 func TestLimitOnMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const size = 64 << 20
-		goruntime.GC()
+		runtime.GC()
 		s := start(t, Options{MemoryLimit: heapInUse() + size/2})
 		id := startAgent(t, s, DemoSpec())
 
@@ -203,7 +203,7 @@ func TestRestartHasItsPlace(t *testing.T) {
 				case <-v.Done():
 					t.Fatalf("after %d restarts: %v", s.Telemetry().AgentsRestarted, v.Err())
 				default:
-					goruntime.Gosched()
+					runtime.Gosched()
 				}
 			}
 			close(stop)

@@ -1,8 +1,8 @@
-package runtime
+package mabeam
 
 import (
 	"context"
-	goruntime "runtime"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -29,8 +29,8 @@ func BenchmarkMillion(b *testing.B) {
 		started := time.Since(start)
 		b.StopTimer()
 		live := (peerLiveBytes() - before) / n
-		var m goruntime.MemStats
-		goruntime.ReadMemStats(&m)
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
 		b.StartTimer()
 		start = time.Now()
 		for _, id := range ids {

@@ -1,6 +1,6 @@
 //go:build !race
 
-package runtime
+package mabeam
 
 // raceDetector says that the race detector is on, which allocates by itself.
 const raceDetector = false

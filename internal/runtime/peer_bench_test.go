@@ -1,10 +1,10 @@
-package runtime
+package mabeam
 
 import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	goruntime "runtime"
+	"runtime"
 	"runtime/metrics"
 	"slices"
 	"strconv"
@@ -71,7 +71,7 @@ const (
 func peerSystem(b *testing.B) (*System, func()) {
 	b.Helper()
 	b.StopTimer()
-	goruntime.GC()
+	runtime.GC()
 	s, err := Start(Options{BusQueue: 4096})
 	if err != nil {
 		b.Fatal(err)
@@ -90,8 +90,8 @@ func reportRate(b *testing.B, n int, took time.Duration, unit string) {
 }
 
 func peerLiveBytes() float64 {
-	goruntime.GC()
-	goruntime.GC()
+	runtime.GC()
+	runtime.GC()
 	s := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}}
 	metrics.Read(s)
 	return float64(s[0].Value.Uint64() + s[1].Value.Uint64())

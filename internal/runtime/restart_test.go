@@ -1,10 +1,10 @@
-package runtime
+package mabeam
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	goruntime "runtime"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -118,7 +118,7 @@ func TestRestartAgentThatFails(t *testing.T) {
 							case "terminate panics":
 								panic(errOwn)
 							case "terminate exits": // as FailNow does
-								goruntime.Goexit()
+								runtime.Goexit()
 							}
 						},
 						event: func(*Agent, Event) {

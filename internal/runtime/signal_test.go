@@ -1,9 +1,9 @@
-package runtime
+package mabeam
 
 import (
 	"context"
 	"errors"
-	goruntime "runtime"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -145,7 +145,7 @@ func TestSignalEndsTheGoroutine(t *testing.T) {
 			action: func(_ context.Context, self *Agent, _ string, _ any) (any, error) {
 				return nil, self.Signal(Signal{Type: "exit"}, self.ID())
 			},
-			signal: func(*Agent, Signal) { goruntime.Goexit() },
+			signal: func(*Agent, Signal) { runtime.Goexit() },
 		}})
 		if err := s.SuspendAgent(id); err != nil {
 			t.Fatal(err)

@@ -1,11 +1,11 @@
-package runtime
+package mabeam
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"math"
-	goruntime "runtime"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -106,7 +106,7 @@ func TestStartFailureStopsWhatHadStarted(t *testing.T) {
 		slow := part("slow")
 		slow.start = func() { time.Sleep(time.Second); note("slow is ready") }
 		left := part("left")
-		left.start = goruntime.Goexit
+		left.start = runtime.Goexit
 		s := &System{ctx: t.Context(), cancel: func() {}}
 		err := s.bringUp([]group{
 			{"one", []component{part("a"), part("b")}},

@@ -1,10 +1,10 @@
-package runtime
+package mabeam
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	goruntime "runtime"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -888,7 +888,7 @@ func TestSupervisorOutlivesItsGoroutine(t *testing.T) {
 		lives := 0
 		v := startSupervisor(t, s, SupervisorSpec{Children: []Child{{ID: "a", New: func() Spec {
 			if lives++; lives == 2 {
-				goruntime.Goexit()
+				runtime.Goexit()
 			}
 			return plainChild("", 0).New()
 		}}}})

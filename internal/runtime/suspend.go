@@ -1,4 +1,4 @@
-package runtime
+package mabeam
 
 // suspend makes the agent wait with its work until it is resumed, once it has finished
 // what it is at.

@@ -1,8 +1,8 @@
-package runtime
+package mabeam
 
 import (
 	"context"
-	goruntime "runtime"
+	"runtime"
 	"time"
 )
 
@@ -179,7 +179,7 @@ func (a *Agent) run() (more bool) {
 			if !a.mailbox.empty() {
 				return true
 			}
-			goruntime.Gosched()
+			runtime.Gosched()
 		}
 	}
 	if !a.giveBack() || a.mailbox.empty() {
