@@ -98,7 +98,7 @@ type Agent struct {
 	entry
 	system    *System
 	behaviour Behaviour
-	child     *child // what its supervisor knows of it; nil if it has none
+	place     *Place // what its owner has; nil if it has none
 	// stopNews is the data of the two events of a graceful stop.
 	stopNews any
 

@@ -156,20 +156,14 @@ func TestOwnEventsWaitForNobody(t *testing.T) {
 				before := s.Bus().sequence.Load()
 				lives := make(chan struct{}, agents)
 				began := time.Now()
-				v, err := s.StartSupervisor(t.Context(), SupervisorSpec{MaxRestarts: agents})
-				if err != nil {
-					t.Fatal(err)
-				}
 				for i := range agents {
 					id := fmt.Sprint(i)
 					startAgent(t, s, Spec{ID: id, Behaviour: adder{}})
 					s.KillAgent(id)
 				}
-				if _, err := v.StartChild(t.Context(), Child{ID: "child", New: func() Spec {
+				revive(t, s, "child", func() Spec {
 					return Spec{Behaviour: &scripted{init: func(*Agent) error { lives <- struct{}{}; return nil }}}
-				}}); err != nil {
-					t.Fatal(err)
-				}
+				})
 				for range agents {
 					<-lives
 					synctest.Wait()

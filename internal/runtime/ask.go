@@ -61,7 +61,7 @@ func (q *question) deliver(result any, err error) {
 // expire is the end of its time.
 func (q *question) expire(ctx context.Context) {
 	if q.answered.CompareAndSwap(false, true) {
-		q.take(nil, callError(ctx))
+		q.take(nil, CallError(ctx))
 	}
 }
 
@@ -227,7 +227,7 @@ func (f *Future) Await(ctx context.Context) (any, error) {
 		select {
 		case <-f.done:
 		case <-ctx.Done():
-			return nil, callError(ctx)
+			return nil, CallError(ctx)
 		}
 	}
 	return f.value, f.err

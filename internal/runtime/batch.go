@@ -106,7 +106,7 @@ func forEach(ctx context.Context, n, concurrency int, id func(int) string, do fu
 		}()
 		for i = int(next.Add(1) - 1); i < n; i = int(next.Add(1) - 1) {
 			if ctx.Err() != nil {
-				errs[i] = fmt.Errorf("not begun: %w", callError(ctx))
+				errs[i] = fmt.Errorf("not begun: %w", CallError(ctx))
 				continue
 			}
 			errs[i] = do(i)

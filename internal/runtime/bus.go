@@ -97,7 +97,7 @@ func (b *Bus) publishFor(p *patience, e *Event) error {
 		return ErrSystemStopped
 	}
 	if p.ctx.Err() != nil {
-		return fmt.Errorf("publish %q: %w", e.Type, callError(p.ctx))
+		return fmt.Errorf("publish %q: %w", e.Type, CallError(p.ctx))
 	}
 	if err := b.rate.wait(p.ctx); err != nil {
 		return fmt.Errorf("publish %q: %w", e.Type, err)

@@ -102,7 +102,7 @@ func (c *call) await() (any, error) {
 	case <-c.answer:
 		return c.collect()
 	case <-c.ctx.Done():
-		return c.leave(callError(c.ctx))
+		return c.leave(CallError(c.ctx))
 	}
 }
 
@@ -121,7 +121,7 @@ func (c *call) waitTurn() (any, error) {
 			return c.collect()
 		case <-c.ctx.Done():
 			c.turn.Stop()
-			return c.leave(callError(c.ctx))
+			return c.leave(CallError(c.ctx))
 		case <-turn:
 			if !c.begun.Load() {
 				return c.leave(ErrTimeout)

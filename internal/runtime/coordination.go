@@ -92,7 +92,7 @@ func (s *System) begin(ctx context.Context, ids []string, timeout time.Duration)
 		return nil, ErrSystemStopped
 	}
 	if ctx.Err() != nil {
-		return nil, callError(ctx)
+		return nil, CallError(ctx)
 	}
 	r := &round{system: s, asker: callbackOf(ctx)}
 	r.ctx, r.cancel = withPatience(ctx, timeout)

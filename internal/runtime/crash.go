@@ -55,25 +55,22 @@ func (s *System) CrashComponent(name string) error {
 	return fmt.Errorf("crash component %q: there is no such component", name)
 }
 
-// restarted counts and tells that a component has begun anew.
-func (s *System) restarted(c ComponentData) {
+// ComponentRestarted counts and tells that a component has crashed and begun anew.
+func (s *System) ComponentRestarted(c ComponentData) {
 	s.componentsRestarted.add(1)
-	s.announce(EventComponentRestarted, c.SupervisorID, c)
+	s.Announce(EventComponentRestarted, c.SupervisorID, c)
 }
 
-// crash has all supervisors begin anew, each when it has its turn.
-func (l *supervisors) crash() error {
-	crashed := false
-	for _, v := range l.all() {
-		v.mu.Lock()
-		if !v.stopping {
-			v.notifyLocked(notice{crashed: true})
-			crashed = true
+// A Crasher is a service that can crash and begin anew.
+type Crasher interface{ Crash() error }
+
+// crashServices has all services crash that can.
+func (s *System) crashServices() error {
+	err := fmt.Errorf("no supervisor: %w", ErrNothingToCrash)
+	for _, v := range s.Services() {
+		if c, ok := v.(Crasher); ok {
+			err = c.Crash()
 		}
-		v.mu.Unlock()
 	}
-	if !crashed {
-		return fmt.Errorf("no supervisor: %w", ErrNothingToCrash)
-	}
-	return nil
+	return err
 }

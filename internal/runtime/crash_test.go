@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -25,7 +23,6 @@ func crash(t testing.TB, s *System, component string) {
 // so instead of being counted.
 func TestCrashOfEachComponent(t *testing.T) {
 	s := start(t, Options{})
-	startSupervisor(t, s, SupervisorSpec{})
 	var crashed []string
 	for _, c := range s.Startup() {
 		switch err := s.CrashComponent(c.Component); {
@@ -35,7 +32,7 @@ func TestCrashOfEachComponent(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if want := []string{"registry", "event_bus", "agents"}; !slices.Equal(crashed, want) {
+	if want := []string{"registry", "event_bus"}; !slices.Equal(crashed, want) {
 		t.Errorf("%v crashed, want %v", crashed, want)
 	}
 	if err := s.CrashComponent("bus"); err == nil || errors.Is(err, ErrNothingToCrash) {
@@ -234,75 +231,5 @@ func TestCrashOfTheRegistry(t *testing.T) {
 	}
 	if n := s.Telemetry().ComponentsRestarted; n != 200 {
 		t.Errorf("%d restarts counted", n)
-	}
-}
-
-// A supervisor that crashes takes its children along, the newest first, and
-// begins anew with all but the temporary ones, whatever its strategy. It may
-// restart them as often as if it had never done so.
-func TestCrashOfSupervisors(t *testing.T) {
-	for _, strategy := range []Strategy{OneForOne, OneForAll, RestForOne} {
-		t.Run(strategy.String(), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := start(t, Options{})
-				free := startAgent(t, s, Spec{Behaviour: &scripted{}})
-				v := startSupervisor(t, s, SupervisorSpec{ID: "v", Strategy: strategy, MaxRestarts: 1, Children: []Child{
-					plainChild("a", Permanent), plainChild("b", Transient), plainChild("c", Temporary), plainChild("d", Permanent),
-				}})
-				told := keepChronicle(t, s)
-				crash(t, s, "agents")
-				synctest.Wait()
-				want := "stopped d, stopped c, stopped b, stopped a, started a, restarted a, started b, restarted b, started d, restarted d, restarted v"
-				if got := told.take(); got != want {
-					t.Errorf("told\n%s\nwant\n%s", got, want)
-				}
-				end(t, s, v, "d", "crash") // as often as it may
-				synctest.Wait()
-				for range 3 {
-					crash(t, s, "agents")
-					synctest.Wait()
-				}
-				end(t, s, v, "d", "crash")
-				synctest.Wait()
-				if got := roll(v); v.Err() != nil || !strings.HasSuffix(got, "d6") || strings.Contains(got, "†") {
-					t.Errorf("children %s, error %v", got, v.Err())
-				}
-				if _, err := s.Ref(free); err != nil {
-					t.Errorf("an agent without a supervisor: %v", err)
-				}
-				if n := s.Telemetry().ComponentsRestarted; n != 4 {
-					t.Errorf("%d restarts counted", n)
-				}
-			})
-		})
-	}
-}
-
-// A child that does not start again is tried again; the others live.
-func TestCrashOfASupervisorWhoseChildFails(t *testing.T) {
-	for _, way := range []string{"error", "goroutine ends"} {
-		t.Run(way, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := start(t, Options{})
-				starts := 0
-				moody := scriptedChild("moody", Permanent, func() *scripted {
-					return &scripted{init: func(*Agent) error {
-						if starts++; starts == 2 {
-							if way != "error" {
-								runtime.Goexit()
-							}
-							return errOwn
-						}
-						return nil
-					}}
-				})
-				v := startSupervisor(t, s, SupervisorSpec{Children: []Child{moody, plainChild("b", Permanent)}})
-				crash(t, s, "agents")
-				synctest.Wait()
-				if got := roll(v); got != "moody1 b1" {
-					t.Errorf("children %s", got)
-				}
-			})
-		})
 	}
 }

@@ -252,7 +252,7 @@ func (e *Election) leaveVacant() {
 
 // announce publishes who leads now.
 func (e *Election) announce(eventType, leader string) {
-	e.system.announce(eventType, leader, LeaderData{Leader: leader, Previous: e.previous, Term: e.term})
+	e.system.Announce(eventType, leader, LeaderData{Leader: leader, Previous: e.previous, Term: e.term})
 }
 
 // elections are those that a system has to end when it stops. The zero value is

@@ -50,7 +50,7 @@ func (a *Agent) stop(ctx context.Context, patience time.Duration) error {
 	case <-gone:
 		return nil
 	case <-ctx.Done():
-		return callError(ctx)
+		return CallError(ctx)
 	}
 }
 
@@ -155,10 +155,10 @@ func (a *Agent) kill() {
 //   - no event, lookup or action finds the agent any more;
 //   - everybody who waited for an answer has it, with the reason;
 //   - what its callbacks do has been told to end;
-//   - that it has ended has been told, last to its supervisor.
+//   - that it has ended has been told, last to the owner of its place.
 func (a *Agent) end(reason, failure error) bool {
-	subs, bonds, first := a.closeFor(reason, failure)
-	if !first {
+	subs, bonds, before := a.closeFor(reason, failure)
+	if before == over {
 		return false
 	}
 	s := a.system
@@ -167,19 +167,23 @@ func (a *Agent) end(reason, failure error) bool {
 	}
 	s.registry.leave(&a.entry)
 	s.alive.Add(-1)
-	if a.child == nil {
-		s.limits.leave() // else its supervisor has the place
+	if a.place == nil {
+		s.limits.leave() // else its owner has the room
 	}
 	a.answerAll()
 	err := a.err()
 	a.endLife(err)
-	a.tellEnd(reason, failure)
+	if before != initializing { // else who starts it tells so, after telling that it started
+		a.tellEnd(reason, failure)
+	}
 	a.closeGone()
 	bonds.leave(a.ID(), err)
-	if reason == ErrCrashed && !a.terminated { //nolint:errorlint // the reason as it is
+	switch {
+	case before == initializing:
+	case reason == ErrCrashed && !a.terminated: //nolint:errorlint // the reason as it is
 		s.scheduler.schedule(&lastWork{agent: a})
-	} else {
-		a.tellSupervisor()
+	default:
+		a.tellOwner()
 	}
 	return true
 }
@@ -209,20 +213,21 @@ func isAbnormal(reason error) bool { return !errors.Is(reason, ErrStopping) }
 
 // closeFor marks the agent as over and closes its mailbox, at once: whoever
 // sees the one must see the other, or a message could be accepted that nobody
-// answers. It returns the subscriptions and monitors that are to be ended, and false if
-// the agent had ended before.
-func (a *Agent) closeFor(reason, failure error) (subs []*Subscription, bonds *bonds, first bool) {
+// answers. It returns the subscriptions and bonds that are to be ended, and the phase
+// that the agent was in.
+func (a *Agent) closeFor(reason, failure error) (subs []*Subscription, bonds *bonds, before state) {
 	a.mailbox.mu.Lock()
 	defer a.mailbox.mu.Unlock()
 	for {
-		before, next := a.state.load(), over|stopWanted
-		if before.phase() == over {
-			return nil, nil, false
+		was, next := a.state.load(), over|stopWanted
+		before = was.phase()
+		if before == over {
+			return nil, nil, over
 		}
-		if reason == ErrKilled && before.phase() == running { //nolint:errorlint // the reason as it is
+		if reason == ErrKilled && (before == running || before == initializing) { //nolint:errorlint // the reason as it is
 			next |= abandoned
 		}
-		if a.state.move(before, next) {
+		if a.state.move(was, next) {
 			break
 		}
 	}
@@ -233,7 +238,7 @@ func (a *Agent) closeFor(reason, failure error) (subs []*Subscription, bonds *bo
 	a.failure = failure
 	subs, a.subs = a.subs, nil
 	bonds, a.bonds = a.bonds, nil
-	return subs, bonds, true
+	return subs, bonds, before
 }
 
 // comeBack is the last thing that the runner of an agent that is over does.
@@ -289,10 +294,13 @@ type endError struct{ reason, failure error }
 func (e *endError) Error() string   { return fmt.Sprintf("%v: %v", e.reason, e.failure) }
 func (e *endError) Unwrap() []error { return []error{e.reason, e.failure} }
 
-// tellSupervisor tells the agent's supervisor, if it has one, of the end.
-func (a *Agent) tellSupervisor() {
-	if a.child != nil {
-		a.child.ended(a)
+// Failure is what the end came of.
+func (e *endError) Failure() error { return e.failure }
+
+// tellOwner tells the owner of the agent's place, if it has one, of the end.
+func (a *Agent) tellOwner() {
+	if a.place != nil {
+		a.place.owner.Ended(a.place, Ref{a})
 	}
 }
 
@@ -300,13 +308,13 @@ func (a *Agent) tellSupervisor() {
 // own because the one that the agent crashed on may be its caller's, or end.
 type lastWork struct{ agent *Agent }
 
-// run calls Terminate. The supervisor is told afterwards, so that the next life finds
+// run calls Terminate. The owner of its place is told afterwards, so that the next life finds
 // what this one held free; or when the time is up, so that it does not wait in vain.
 func (l *lastWork) run() (more bool) {
 	a := l.agent
 	ctx, cancel := context.WithTimeout(a.system.ctx, a.system.options.WaitTimeout)
 	defer cancel()
-	tell := sync.OnceFunc(a.tellSupervisor)
+	tell := sync.OnceFunc(a.tellOwner)
 	defer tell()
 	defer func() { _ = recover() }() // it has crashed already
 	noted := make(chan struct{})

@@ -39,10 +39,6 @@ var (
 	ErrCircuitOpen = errors.New("circuit is open")
 	// ErrSystemStopped tells that the system stops, or has stopped.
 	ErrSystemStopped = errors.New("system is stopped")
-	// ErrSupervisorStopped tells that the supervisor stops, or is over.
-	ErrSupervisorStopped = errors.New("supervisor is stopped")
-	// ErrGaveUp tells that a supervisor would have had to restart too often.
-	ErrGaveUp = errors.New("supervisor gave up")
 	// ErrBadPattern tells that a pattern or event type is empty or too long.
 	ErrBadPattern = errors.New("bad pattern")
 	// ErrTimeout is the end of a caller's deadline, or of Options.WaitTimeout,
@@ -102,8 +98,9 @@ func (e *TransitionError) Error() string {
 	return fmt.Sprintf("agent %q cannot go from %v to %v", e.Agent, e.From, e.To)
 }
 
-// callError turns the end of a caller's context into the runtime's error.
-func callError(ctx context.Context) error {
+// CallError is the runtime's error for the end of a context: ErrTimeout or
+// context.Canceled.
+func CallError(ctx context.Context) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return ErrTimeout
 	}

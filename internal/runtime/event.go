@@ -37,8 +37,6 @@ const (
 	EventCircuitOpened   = "circuit_breaker.opened"
 	EventCircuitHalfOpen = "circuit_breaker.half_open"
 	EventCircuitClosed   = "circuit_breaker.closed"
-	// The one of supervisors.
-	EventSupervisorGaveUp = "supervisor.gave_up"
 	// A component has crashed and begun anew. It has a ComponentData.
 	EventComponentRestarted = "component.restarted"
 )

@@ -135,56 +135,6 @@ func ExampleSystem_Tell() {
 	// state 10 version 5
 }
 
-// A child that crashes is started again by its supervisor.
-func ExampleSystem_StartSupervisor() {
-	ctx := context.Background()
-	system := start(mabeam.Options{})
-	defer system.Stop(ctx)
-	restarted := make(chan mabeam.LifecycleData)
-	system.Bus().Subscribe(mabeam.EventAgentRestarted, func(_ context.Context, e mabeam.Event) {
-		restarted <- e.Data.(mabeam.LifecycleData)
-	}, mabeam.SubscribeOptions{})
-	system.StartSupervisor(ctx, mabeam.SupervisorSpec{Children: []mabeam.Child{
-		{ID: "divider", New: func() mabeam.Spec { return mabeam.Spec{Behaviour: divider{}} }},
-	}})
-
-	_, err := system.Execute(ctx, "divider", "divide", 0)
-	fmt.Println(err)
-	fmt.Println("restarted:", (<-restarted).Reason)
-	fmt.Println(system.Execute(ctx, "divider", "divide", 4))
-	// Output:
-	// action "divide" of agent "divider": panic: runtime error: integer divide by zero
-	// restarted: panic: runtime error: integer divide by zero
-	// 25 <nil>
-}
-
-// A supervisor gives up when restarts do not help.
-func ExampleSupervisor_Err() {
-	ctx := context.Background()
-	system := start(mabeam.Options{})
-	defer system.Stop(ctx)
-	lives := 0
-	supervisor, err := system.StartSupervisor(ctx, mabeam.SupervisorSpec{
-		ID: "arithmetic", MaxRestarts: 3,
-		Children: []mabeam.Child{{ID: "divider", New: func() mabeam.Spec {
-			if lives++; lives > 1 {
-				panic("no more dividers")
-			}
-			return mabeam.Spec{Behaviour: divider{}}
-		}}},
-	})
-	if err != nil {
-		log.Fatal(err)
-	}
-	system.KillAgent("divider")
-	<-supervisor.Done()
-	fmt.Println(supervisor.Err())
-	fmt.Println("attempts:", lives-1)
-	// Output:
-	// supervisor "arithmetic": supervisor gave up after 3 restarts within 1m0s, now of "divider": new: panic: no more dividers
-	// attempts: 3
-}
-
 // Signals that wait are handled by priority. The agent is suspended meanwhile,
 // so that they do wait.
 func ExampleSystem_Signal() {

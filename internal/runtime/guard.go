@@ -37,7 +37,7 @@ func (s *System) executeGuarded(ctx context.Context, asker *Agent, id string, a 
 	case s.breaker == nil:
 		err = attempt(ctx)
 	case ctx.Err() != nil: // the agent is not to blame
-		err = callError(ctx)
+		err = CallError(ctx)
 	default:
 		err = s.breaker.do(ctx, id, attempt, func(err error) verdict { return judgeAgent(ctx, err) })
 	}
@@ -77,5 +77,5 @@ func (s *System) announceCircuit(c CircuitChange) {
 	case CircuitHalfOpen:
 		eventType = EventCircuitHalfOpen
 	}
-	s.announce(eventType, c.Target, c)
+	s.Announce(eventType, c.Target, c)
 }

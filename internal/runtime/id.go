@@ -16,7 +16,7 @@ var processToken = func() string {
 	return hex.EncodeToString(b[:])
 }()
 
-var lastAgent, lastSignal, lastMessage, lastSupervisor, lastSystem atomic.Uint64
+var lastAgent, lastSignal, lastMessage, lastOther, lastSystem atomic.Uint64
 
 // newID returns an id that nothing of this or another node has: its kind, the
 // process, and a count.
@@ -46,3 +46,7 @@ func (id EventID) String() string {
 
 // MarshalText writes the id as String does.
 func (id EventID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
+// NewID returns an id that nothing else has, of this or another node, for what is built on
+// the runtime; kind is its prefix, such as "supervisor_".
+func NewID(kind string) string { return newID(kind, &lastOther) }

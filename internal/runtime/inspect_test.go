@@ -206,7 +206,7 @@ func TestDescribe(t *testing.T) {
 		{nil, "none"},
 		{DemoState{Counter: 3}, "{Counter:3 Messages:[]}"},
 		{make([]byte, 1<<20), "[]uint8 of 1048576 entries"},
-		{sized(2 << 20), "runtime.sized of 2097152 bytes"},
+		{sized(2 << 20), "mabeam.sized of 2097152 bytes"},
 		{terrible{}, "%!v(PANIC"},
 	} {
 		if got := describe(c.state); !strings.HasPrefix(got, c.want) {

@@ -255,7 +255,7 @@ func (r *planRun) start(agent int) {
 	_, err := r.s.StartAgent(context.Background(), Spec{ID: id, Type: "even", Behaviour: &witness{run: r}})
 	if err == nil {
 		r.started.Add(1)
-	} else if !errors.Is(err, ErrAlreadyRegistered) {
+	} else if !errors.Is(err, ErrAlreadyRegistered) && !errors.Is(err, ErrKilled) {
 		r.fault("start: %v", err)
 	}
 }

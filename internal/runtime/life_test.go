@@ -48,23 +48,29 @@ func (c *callers) call(s *System, id string) {
 // afterwards.
 func TestEndAnswersEverybodyAtOnce(t *testing.T) {
 	ends := map[string]struct {
-		end  func(t *testing.T, s *System, v *Supervisor) error
+		end  func(t *testing.T, s *System) error
 		took time.Duration // until the agent is killed
 		want error         // of the end
 	}{
 		"kill": {
-			end: func(_ *testing.T, s *System, _ *Supervisor) error { s.KillAgent("a"); return nil },
+			end: func(_ *testing.T, s *System) error { s.KillAgent("a"); return nil },
 		},
-		"stop of the child": {
-			end:  func(t *testing.T, _ *System, v *Supervisor) error { return v.StopChild(t.Context(), "a") },
-			took: time.Second, want: ErrKilled,
-		},
-		"stop of the supervisor": {
-			end:  func(t *testing.T, _ *System, v *Supervisor) error { return v.Stop(t.Context()) },
-			took: time.Second, want: ErrKilled,
+		"stop, and kill when the time is up": {
+			end: func(t *testing.T, s *System) error {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				life, err := s.Ref("a")
+				if err != nil {
+					return err
+				}
+				err = life.Stop(ctx)
+				life.Kill()
+				return err
+			},
+			took: time.Second, want: ErrTimeout,
 		},
 		"stop of the system": {
-			end: func(t *testing.T, s *System, _ *Supervisor) error {
+			end: func(t *testing.T, s *System) error {
 				ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 				defer cancel()
 				return s.Stop(ctx)
@@ -80,13 +86,7 @@ func TestEndAnswersEverybodyAtOnce(t *testing.T) {
 					t.Fatal(err)
 				}
 				b := &stuck{release: make(chan struct{})}
-				v, err := s.StartSupervisor(t.Context(), SupervisorSpec{Children: []Child{{
-					ID: "a", Restart: Temporary, StopWithin: time.Second,
-					New: func() Spec { return Spec{Behaviour: b} },
-				}}})
-				if err != nil {
-					t.Fatal(err)
-				}
+				startAgent(t, s, Spec{ID: "a", Behaviour: b})
 				var waiting callers
 				// Three that are taken out of the mailbox together, and two that come
 				// when the first of these is at work.
@@ -107,7 +107,7 @@ func TestEndAnswersEverybodyAtOnce(t *testing.T) {
 				synctest.Wait()
 
 				began := time.Now()
-				if err := c.end(t, s, v); !errors.Is(err, c.want) {
+				if err := c.end(t, s); !errors.Is(err, c.want) {
 					t.Errorf("the end: %v, want %v", err, c.want)
 				}
 				waiting.wg.Wait()
@@ -333,55 +333,6 @@ func (*terminated) HandleAction(context.Context, *Agent, string, any) (any, erro
 
 func (b *terminated) Terminate(_ context.Context, _ *Agent, reason error) {
 	b.reasons = append(b.reasons, reason)
-}
-
-// The next life of a child begins when the Terminate of the one that crashed is done, or
-// when its time is up.
-func TestNextLifeWaitsForTerminate(t *testing.T) {
-	for _, c := range []struct{ takes, want time.Duration }{{time.Second, time.Second}, {time.Hour, 3 * time.Second}} {
-		t.Run(fmt.Sprint(c.takes), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := start(t, Options{WaitTimeout: 3 * time.Second})
-				var began atomic.Value
-				var lives atomic.Int32
-				_, err := s.StartSupervisor(t.Context(), SupervisorSpec{Children: []Child{{ID: "a", New: func() Spec {
-					return Spec{Behaviour: &scripted{
-						init:   func(*Agent) error { lives.Add(1); began.Store(time.Now()); return nil },
-						action: func(context.Context, *Agent, string, any) (any, error) { panic("on purpose") },
-						terminate: func(*Agent) {
-							if lives.Load() == 1 {
-								time.Sleep(c.takes)
-							}
-						},
-					}}
-				}}}})
-				if err != nil {
-					t.Fatal(err)
-				}
-				crashed := time.Now()
-				_, err = s.Execute(t.Context(), "a", "crash", nil)
-				if waited := time.Since(crashed); waited != 0 {
-					t.Errorf("the caller waited %v", waited)
-				}
-				if err == nil {
-					t.Error("no panic")
-				}
-				time.Sleep(10 * time.Second)
-				synctest.Wait()
-				if after := began.Load().(time.Time).Sub(crashed); lives.Load() != 2 || after != c.want {
-					t.Errorf("life %d began %v after the crash, want %v", lives.Load(), after, c.want)
-				}
-				if n := s.Telemetry().HandlersAbandoned; (n == 1) != (c.takes > c.want) {
-					t.Errorf("%d handlers abandoned", n)
-				}
-				time.Sleep(c.takes)
-				synctest.Wait()
-				if n := s.Telemetry().HandlersAbandoned; n != 0 {
-					t.Errorf("%d handlers abandoned at the end", n)
-				}
-			})
-		})
-	}
 }
 
 // A reference tells when its life has ended, and why.

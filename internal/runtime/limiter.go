@@ -174,7 +174,7 @@ func (b *bucket) waitForTurn(ctx context.Context) error {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
-		return b.refuse(callError(ctx))
+		return b.refuse(CallError(ctx))
 	case waits.Err() != nil:
 		return ErrSystemStopped
 	}

@@ -162,15 +162,11 @@ func TestRestartHasItsPlace(t *testing.T) {
 		t.Run(limit, func(t *testing.T) {
 			const children, crashes = 5, 9
 			s := start(t, Options{MaxAgents: children})
-			spec := SupervisorSpec{}
-			for i := range children {
-				spec.Children = append(spec.Children, Child{ID: fmt.Sprint(i), New: func() Spec {
-					return Spec{Behaviour: &scripted{action: func(context.Context, *Agent, string, any) (any, error) { panic("on purpose") }}}
-				}})
+			crashing := func() Spec {
+				return Spec{Behaviour: &scripted{action: func(context.Context, *Agent, string, any) (any, error) { panic("on purpose") }}}
 			}
-			v, err := s.StartSupervisor(t.Context(), spec)
-			if err != nil {
-				t.Fatal(err)
+			for i := range children {
+				revive(t, s, fmt.Sprint(i), crashing)
 			}
 			if limit == "memory" {
 				s.limits.memory = newMemoryLimit(1, heapInUse, func() {})
@@ -199,65 +195,13 @@ func TestRestartHasItsPlace(t *testing.T) {
 				<-life.Done()
 			}
 			for s.Telemetry().AgentsRestarted < crashes {
-				select {
-				case <-v.Done():
-					t.Fatalf("after %d restarts: %v", s.Telemetry().AgentsRestarted, v.Err())
-				default:
-					runtime.Gosched()
-				}
+				runtime.Gosched()
 			}
 			close(stop)
 			others.Wait()
-			for _, c := range v.Children() {
-				if !c.Alive {
-					t.Errorf("%s does not live", c.ID)
-				}
-			}
-			if err := v.Stop(t.Context()); err != nil {
-				t.Error(err)
-			}
-			if n := s.limits.places.Load(); n != 0 {
-				t.Errorf("%d places are taken", n)
+			if n, places := s.Telemetry().Agents, s.limits.places.Load(); n != children || places != children {
+				t.Errorf("%d agents live, and %d places are taken", n, places)
 			}
 		})
 	}
-}
-
-// Places are given back by children that are not to live again.
-func TestPlacesOfChildrenThatEnd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := start(t, Options{MaxAgents: 3})
-		child := func(id string, r RestartPolicy) Child {
-			return Child{ID: id, Restart: r, New: func() Spec { return Spec{Behaviour: adder{}} }}
-		}
-		v, err := s.StartSupervisor(t.Context(), SupervisorSpec{Children: []Child{
-			child("transient", Transient), child("temporary", Temporary), child("permanent", Permanent),
-		}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, id := range []string{"transient", "temporary"} {
-			ref, err := s.Ref(id)
-			if err != nil {
-				t.Fatal(err)
-			}
-			ref.agent.Stop()
-		}
-		if err := s.StopAgent(t.Context(), "permanent"); err != nil {
-			t.Fatal(err)
-		}
-		synctest.Wait()
-		if n := s.limits.places.Load(); n != 0 {
-			t.Errorf("%d places are taken", n)
-		}
-		for range 3 {
-			startAgent(t, s, Spec{Behaviour: adder{}})
-		}
-		if err := v.Stop(t.Context()); err != nil {
-			t.Error(err)
-		}
-		if n := s.limits.places.Load(); n != 3 {
-			t.Errorf("%d places are taken by 3 agents", n)
-		}
-	})
 }

@@ -6,6 +6,15 @@ import (
 	"log/slog"
 )
 
+// Logger is where what is built on the system tells what a person may want to know of: that
+// of the options, or one that nobody hears.
+func (s *System) Logger() *slog.Logger {
+	if s.options.Logger == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return s.options.Logger.With("node", s.options.Node)
+}
+
 // log tells the options' logger, if there is one.
 func (s *System) log(level slog.Level, message string, attributes ...any) {
 	if l := s.options.Logger; l != nil {

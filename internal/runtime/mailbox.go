@@ -217,7 +217,7 @@ func (m *mailbox) wait(ctx context.Context, capacity int) error {
 	case <-again.C:
 		return nil
 	case <-ctx.Done():
-		return callError(ctx)
+		return CallError(ctx)
 	}
 }
 

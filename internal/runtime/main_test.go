@@ -3,6 +3,8 @@ package mabeam
 import (
 	"context"
 	"fmt"
+	"strings"
+	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -91,4 +93,38 @@ func (b *scripted) Terminate(_ context.Context, self *Agent, _ error) {
 	if b.terminate != nil {
 		b.terminate(self)
 	}
+}
+
+// A chronicle notes what becomes of agents and supervisors.
+type chronicle struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func keepChronicle(t testing.TB, s *System) *chronicle {
+	t.Helper()
+	d := &chronicle{}
+	note := func(_ context.Context, e Event) {
+		_, what, ok := strings.Cut(e.Type, ".")
+		if !ok { // an action's
+			return
+		}
+		d.mu.Lock()
+		d.lines = append(d.lines, what+" "+e.Source)
+		d.mu.Unlock()
+	}
+	// One subscription, for there is no order between two.
+	if _, err := s.Bus().SubscribePattern("*", note, SubscribeOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// take returns what was noted since it was called last.
+func (d *chronicle) take() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	lines := d.lines
+	d.lines = nil
+	return strings.Join(lines, ", ")
 }

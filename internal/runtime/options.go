@@ -61,6 +61,9 @@ type Options struct {
 	// are refused or do not start, callbacks that do not heed their agent's end. Nil is
 	// nobody.
 	Logger *slog.Logger
+	// OnRootFailure is what the system does when a supervisor gives up that has none
+	// above it.
+	OnRootFailure RootFailure
 	// OnStart is called before each component starts, with its name; an error
 	// makes the start of that component fail, and so does a panic. It is how a
 	// fault is injected. It may be called for several components at once:

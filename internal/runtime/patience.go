@@ -53,9 +53,9 @@ func (p *patience) wait(room <-chan struct{}, within time.Duration) {
 // err is why patience is over.
 func (p *patience) err() error {
 	if p.limited == nil {
-		return callError(p.ctx)
+		return CallError(p.ctx)
 	}
-	return callError(p.limited)
+	return CallError(p.limited)
 }
 
 // end gives back what the waits have taken. An error of the limit stays.

@@ -33,6 +33,18 @@ func (r Ref) Done() <-chan struct{} { return r.agent.done() }
 // ErrCrashed that wraps the *PanicError of its callback; nil while it has not.
 func (r Ref) Err() error { return r.agent.err() }
 
+// Stop asks this life to stop after the work accepted so far, as StopAgent does, but for
+// that it leaves to the owner of the agent's place whether there is to be another one.
+func (r Ref) Stop(ctx context.Context) error {
+	if err := r.agent.stopFor(ctx); err != nil {
+		return fmt.Errorf("stop agent %q: %w", r.ID(), err)
+	}
+	return nil
+}
+
+// Kill ends this life at once, as KillAgent does.
+func (r Ref) Kill() { r.agent.kill() }
+
 // Execute has the agent carry out an action and returns its result, or an
 // *ActionError that says why there is none. It waits for the result until ctx
 // ends, or until the agent does, whatever the agent is at. An action that is given up so

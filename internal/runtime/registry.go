@@ -54,6 +54,8 @@ type Registry struct {
 	shared atomic.Pointer[[]string]
 
 	mu           sync.Mutex
+	held         map[string]*Place // the ids that only the agents of a place may have
+	holds        atomic.Int64      // how many these are
 	byType       index
 	byCapability index
 	byNode       index
@@ -61,8 +63,8 @@ type Registry struct {
 
 func newRegistry() *Registry {
 	return &Registry{
-		entries: newTable[entry](),
-		byType:  index{}, byCapability: index{}, byNode: index{},
+		entries: newTable[entry](), held: make(map[string]*Place),
+		byType: index{}, byCapability: index{}, byNode: index{},
 	}
 }
 
@@ -113,12 +115,57 @@ func (r *Registry) enter(e *entry) error {
 	id := e.record.Load().ID
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.entries.add(id, e) {
+	if p := r.held[id]; p != nil && p != e.place() || !r.entries.add(id, e) {
 		return fmt.Errorf("register %q: %w", id, ErrAlreadyRegistered)
 	}
 	r.index(e)
 	r.count.Add(1)
 	return nil
+}
+
+// place is that of the entry's agent; nil if it has none.
+func (e *entry) place() *Place {
+	if e.agent == nil {
+		return nil
+	}
+	return e.agent.place
+}
+
+// hold keeps an id for the agents of a place, or says that it is taken.
+func (r *Registry) hold(p *Place) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.held[p.id] != nil || r.entries.get(p.id) != nil {
+		return ErrAlreadyRegistered
+	}
+	r.held[p.id] = p
+	r.holds.Add(1)
+	return nil
+}
+
+// letGo lets others have the id of a place.
+func (r *Registry) letGo(p *Place) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.held[p.id] == p {
+		delete(r.held, p.id)
+		r.holds.Add(-1)
+	}
+}
+
+// placeOf returns the place that has an id; nil if there is none.
+func (r *Registry) placeOf(id string) *Place {
+	if r.holds.Load() == 0 {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.held[id]
+}
+
+// isFree says whether an agent could have an id, of a place if that is not nil.
+func (r *Registry) isFree(id string, p *Place) bool {
+	return r.entries.get(id) == nil && (p != nil || r.placeOf(id) == nil)
 }
 
 // Lookup returns the record of an id. It must not be changed.

@@ -63,7 +63,7 @@ func (s *System) RestartAgent(ctx context.Context, id string) error {
 		case err = <-r.done:
 		case <-ctx.Done():
 			r.asker.endWait(r.wait)
-			err = callError(ctx)
+			err = CallError(ctx)
 		}
 	}
 	if err != nil {

@@ -89,14 +89,14 @@ func TestRestartAgentThatFails(t *testing.T) {
 				s := start(t, Options{})
 				hold := make(chan struct{})
 				lives := 0
-				child := scriptedChild("a", Permanent, func() *scripted {
+				spec := func() Spec {
 					lives++
 					now := ""
 					if lives == 1 {
 						now = fault
 					}
 					inits := 0
-					return &scripted{
+					return Spec{Behaviour: &scripted{
 						init: func(self *Agent) error {
 							if inits++; inits == 2 {
 								switch now {
@@ -126,15 +126,15 @@ func TestRestartAgentThatFails(t *testing.T) {
 								panic(errOwn)
 							}
 						},
-					}
-				})
-				var v *Supervisor
+					}}
+				}
+				var again *reviver
 				if supervised {
-					v = startSupervisor(t, s, SupervisorSpec{Children: []Child{child}})
+					again = revive(t, s, "a", spec)
 				} else {
-					spec := child.New()
-					spec.ID = "a"
-					startAgent(t, s, spec)
+					one := spec()
+					one.ID = "a"
+					startAgent(t, s, one)
 				}
 				want := errOwn
 				if err := s.Tell(t.Context(), "a", "wait", nil); err != nil {
@@ -153,7 +153,7 @@ func TestRestartAgentThatFails(t *testing.T) {
 				}
 				synctest.Wait()
 				tel := s.Telemetry()
-				if supervised && roll(v) != "a1" || !supervised && (tel.Agents != 0 || tel.Subscriptions != 0) || tel.AgentsCrashed != 1 {
+				if supervised && again.begun.Load() != 1 || !supervised && (tel.Agents != 0 || tel.Subscriptions != 0) || tel.AgentsCrashed != 1 {
 					t.Errorf("%s, supervised %v: %+v", fault, supervised, tel)
 				}
 			})
@@ -198,27 +198,6 @@ func TestRestartAgentSaysWhy(t *testing.T) {
 		}
 		if n := s.Telemetry().AgentsRestarted; n != 0 {
 			t.Errorf("%d restarts", n)
-		}
-	})
-}
-
-// Restarts do not count against the supervisor's intensity, and it knows of
-// none.
-func TestRestartAgentIsNoFailure(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := start(t, Options{})
-		v := startSupervisor(t, s, SupervisorSpec{MaxRestarts: 1, Strategy: OneForAll, Children: []Child{
-			plainChild("a", Permanent), plainChild("b", Permanent),
-		}})
-		for range 5 {
-			if err := s.RestartAgent(t.Context(), "a"); err != nil {
-				t.Error(err)
-			}
-		}
-		end(t, s, v, "a", "crash")
-		synctest.Wait()
-		if got := roll(v); got != "a1 b1" || v.Err() != nil {
-			t.Errorf("%s, %v", got, v.Err())
 		}
 	})
 }

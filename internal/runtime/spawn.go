@@ -11,10 +11,11 @@ import (
 // StartAgent starts an agent and returns its id once Init is done and the
 // agent is registered and ready. ErrAlreadyRegistered tells that its id is
 // taken, ErrLimitReached that there is no room, ErrRateLimited that too many were
-// started of late. It takes as long as Init takes.
+// started of late, ErrKilled that it was killed before it was ready. It takes as long as
+// Init takes.
 //
 // The agent has no supervisor: however it ends, nothing is restarted. For one
-// that has, see StartSupervisor.
+// that has, see package supervision.
 func (s *System) StartAgent(ctx context.Context, spec Spec) (string, error) {
 	if err := s.startRate.take(); err != nil {
 		return "", fmt.Errorf("start agent: %w", err)
@@ -26,26 +27,26 @@ func (s *System) StartAgent(ctx context.Context, spec Spec) (string, error) {
 	return a.ID(), nil
 }
 
-// startAgent is StartAgent for the child of a supervisor too, which keeps to no
-// rate, and whose place the supervisor has; child is nil if it has none.
-func (s *System) startAgent(ctx context.Context, spec Spec, child *child) (*Agent, error) {
+// startAgent is StartAgent, and Place.Start if it has a place: then it keeps to no rate,
+// and has its room.
+func (s *System) startAgent(ctx context.Context, spec Spec, place *Place) (*Agent, error) {
 	switch {
 	case s.stopping.Load():
 		return nil, fmt.Errorf("start agent: %w", ErrSystemStopped)
 	case ctx.Err() != nil:
-		return nil, fmt.Errorf("start agent %q: %w", spec.ID, callError(ctx))
+		return nil, fmt.Errorf("start agent %q: %w", spec.ID, CallError(ctx))
 	case spec.Behaviour == nil:
 		return nil, fmt.Errorf("start agent %q: no behaviour", spec.ID)
 	}
-	if child == nil {
-		if err := s.limits.enter(); err != nil {
-			s.log(slog.LevelWarn, "agent refused", "agent", spec.ID, "type", spec.Type, "error", err)
+	if place == nil {
+		if err := s.admit(spec.ID); err != nil {
 			return nil, fmt.Errorf("start agent: %w", err)
 		}
 	}
 	s.alive.Add(1)
 	a := s.newAgent(spec)
-	a.child = child
+	a.place = place
+	place.beginsWith(a)
 	record := a.Record()
 	finished := false
 	defer func() {
@@ -67,13 +68,16 @@ func (s *System) startAgent(ctx context.Context, spec Spec, child *child) (*Agen
 	return a, nil
 }
 
-// beReady lets an agent that has started be found idle, unless it was killed meanwhile.
-// That it was asked to stop is told only now, after it was told to have started.
+// beReady lets an agent that has started be found idle. That it was killed meanwhile, or
+// asked to stop, is told only now, after it was told to have started.
 func (a *Agent) beReady() {
 	told := false
 	for {
 		s := a.state.load()
 		if s.phase() == over {
+			a.comeBack()
+			a.tellEnd(ErrKilled, a.failure)
+			a.tellOwner()
 			return
 		}
 		if s.wants(stopWanted) && !told {
@@ -87,6 +91,15 @@ func (a *Agent) beReady() {
 	if !a.mailbox.empty() {
 		a.wake()
 	}
+}
+
+// admit takes room for a new agent, or says which limit it meets.
+func (s *System) admit(id string) error {
+	err := s.limits.enter()
+	if err != nil {
+		s.log(slog.LevelWarn, "agent refused", "agent", id, "error", err)
+	}
+	return err
 }
 
 func (s *System) newAgent(spec Spec) *Agent {
@@ -121,18 +134,25 @@ type newborn struct {
 
 // start runs Init and registers the agent.
 func (a *Agent) start(ctx context.Context) error {
-	if a.system.registry.entries.get(a.ID()) != nil {
+	if !a.system.registry.isFree(a.ID(), a.place) {
 		return ErrAlreadyRegistered // before Init does anything that would have to be undone
 	}
 	if err := a.callInit(ctx); err != nil {
 		return fmt.Errorf("init: %w", err)
 	}
+	if a.isOver() {
+		a.undoInit(a.err())
+		return a.err()
+	}
 	if err := a.system.registry.enter(&a.entry); err != nil {
 		a.undoInit(err)
 		return err
 	}
-	if a.system.stopping.Load() {
-		// The system may have listed its agents before this one was among them.
+	switch {
+	case a.isOver(): // who has killed it could not take it out
+		a.system.registry.leave(&a.entry)
+		return a.err()
+	case a.system.stopping.Load(): // it may have listed its agents before this one was among them
 		a.system.registry.leave(&a.entry)
 		a.undoInit(ErrSystemStopped)
 		return ErrSystemStopped
@@ -142,6 +162,10 @@ func (a *Agent) start(ctx context.Context) error {
 
 // callInit calls the behaviour's Init; a panic in it is an error.
 func (a *Agent) callInit(ctx context.Context) (err error) {
+	if starter := callbackOf(ctx); starter != nil {
+		w, _ := starter.waitFor(a) // nobody waits for anybody yet
+		defer starter.endWait(w)
+	}
 	ctx = a.callbackFor(ctx)
 	defer endCallback(ctx)
 	defer func() {
@@ -168,9 +192,9 @@ func (a *Agent) startFailed(reason error) {
 
 // abandon undoes what an agent that did not start has left behind.
 func (a *Agent) abandon(reason error) {
-	subs, bonds, first := a.closeFor(ErrStopping, nil)
-	if !first { // it was killed as soon as it was registered, and that was counted
-		a.system.agentsStarted.add(1)
+	subs, bonds, before := a.closeFor(ErrStopping, nil)
+	if before == over { // it was killed meanwhile
+		a.comeBack()
 		return
 	}
 	for _, s := range subs {
@@ -180,7 +204,7 @@ func (a *Agent) abandon(reason error) {
 	a.endLife(reason)
 	bonds.leave(a.ID(), reason)
 	a.system.alive.Add(-1)
-	if a.child == nil {
+	if a.place == nil {
 		a.system.limits.leave()
 	}
 	a.closeGone()

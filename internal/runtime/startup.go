@@ -40,7 +40,7 @@ func (s *System) groups() []group {
 				name: "registry", start: func() { s.registry = newRegistry() },
 				crash: func() error {
 					s.registry.beginAnew()
-					s.restarted(ComponentData{Component: "registry"})
+					s.ComponentRestarted(ComponentData{Component: "registry"})
 					return nil
 				},
 			},
@@ -53,7 +53,7 @@ func (s *System) groups() []group {
 				stop:  func(ctx context.Context) error { return s.bus.stop(ctx) },
 				crash: func() error {
 					s.bus.beginAnew()
-					s.restarted(ComponentData{Component: "event_bus"})
+					s.ComponentRestarted(ComponentData{Component: "event_bus"})
 					return nil
 				},
 			},
@@ -62,7 +62,7 @@ func (s *System) groups() []group {
 			{name: "messages", start: func() { s.calls = newCallPool(s) }},
 		}},
 		{"agents", []component{
-			{name: "agents", start: s.prepareAgents, stop: s.stopAgents, crash: s.supervisors.crash},
+			{name: "agents", start: s.prepareAgents, stop: s.stopAgents, crash: s.crashServices},
 		}},
 		{"resources", []component{
 			{name: "limits", start: func() { s.limits = newLimits(s.options) }},
@@ -130,6 +130,7 @@ func Start(o Options) (*System, error) {
 	o = o.withDefaults()
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &System{options: o, began: time.Now(), mailboxCapacity: o.Mailbox, countEvery: min(maxUncounted, 1+o.Mailbox/64), ctx: ctx, cancel: cancel, stopped: make(chan struct{})}
+	s.running, s.endRunning = context.WithCancel(ctx)
 	s.hurried, s.hurry = context.WithCancel(context.Background())
 	if err := s.bringUp(s.groups()); err != nil {
 		cancel()
@@ -208,7 +209,7 @@ func (s *System) Stop(ctx context.Context) error {
 			return s.stopErr
 		case <-ctx.Done():
 			s.hurry()
-			return fmt.Errorf("stop: %w", callError(ctx))
+			return fmt.Errorf("stop: %w", CallError(ctx))
 		}
 	}
 	defer close(s.stopped)
@@ -217,6 +218,7 @@ func (s *System) Stop(ctx context.Context) error {
 	defer context.AfterFunc(s.hurried, cancel)()
 	// Whatever still waits for something when ctx ends waits for it in vain.
 	defer context.AfterFunc(ctx, s.cancel)()
+	s.endRunning()
 	s.elections.stop()
 	s.stopErr = s.stopParts(ctx)
 	s.cancel()

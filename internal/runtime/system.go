@@ -37,7 +37,10 @@ type System struct {
 	startRate, actionRate *bucket
 	breaker               *Breaker
 
-	supervisors supervisors
+	services   services
+	failure    atomic.Pointer[error] // what RootFailed was told last
+	running    context.Context       // ends when Stop begins, by endRunning
+	endRunning context.CancelFunc
 
 	deadLetters deadLetters
 
@@ -77,6 +80,10 @@ func (s *System) Registry() *Registry { return s.registry }
 // Bus carries the system's events.
 func (s *System) Bus() *Bus { return s.bus }
 
+// Context ends when the system has stopped, or is forced down because it did not stop in
+// time.
+func (s *System) Context() context.Context { return s.ctx }
+
 // Limiter keeps operations to their rates, also those that the runtime does not
 // know.
 func (s *System) Limiter() *Limiter { return s.limiter }
@@ -86,10 +93,10 @@ func (s *System) Limiter() *Limiter { return s.limiter }
 // without, it has the options' defaults.
 func (s *System) Breaker() *Breaker { return s.circuits }
 
-// stopAgents stops every agent gracefully, those of supervisors first, and kills
+// stopAgents stops every agent gracefully, the services that work with them first, and kills
 // those that have not stopped when ctx ends.
 func (s *System) stopAgents(ctx context.Context) error {
-	err := s.supervisors.stop(ctx)
+	err := s.stopServices(ctx)
 	agents := s.registry.agents()
 	for _, a := range agents {
 		a.Stop()
@@ -102,7 +109,7 @@ func (s *System) stopAgents(ctx context.Context) error {
 		}
 	}
 	if left > 0 {
-		err = errors.Join(err, fmt.Errorf("%d agents did not stop in time and were killed: %w", left, callError(ctx)))
+		err = errors.Join(err, fmt.Errorf("%d agents did not stop in time and were killed: %w", left, CallError(ctx)))
 	}
 	return err
 }
@@ -116,7 +123,7 @@ func (s *System) stopAgents(ctx context.Context) error {
 // stopped so is not restarted, and its supervisor forgets it.
 func (s *System) StopAgent(ctx context.Context, id string) error {
 	a := s.registry.agent(id)
-	if a == nil || a.child != nil {
+	if a == nil || a.place != nil {
 		a = s.dismiss(id, a)
 	}
 	if a == nil {
@@ -206,10 +213,10 @@ func (s *System) Agent(id string) (Info, error) {
 	return info, nil
 }
 
-// announce publishes an event of the runtime's own, which keeps to no rate and
-// is made only if somebody wants it. It waits for nobody: a subscriber that has no room
-// loses what has waited longest, which is counted.
-func (s *System) announce(eventType, source string, data any) {
+// Announce publishes an event that tells of the runtime itself, or of what is built on it:
+// it keeps to no rate, is made only if somebody wants it, and waits for nobody. A
+// subscriber that has no room loses what has waited longest, which is counted.
+func (s *System) Announce(eventType, source string, data any) {
 	if t := s.bus.topic(eventType); s.bus.wants(t) {
 		s.publishOwn(t, source, data)
 	}

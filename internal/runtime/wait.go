@@ -53,6 +53,19 @@ func (a *Agent) waitFor(other *Agent) (*wait, error) {
 	return w, nil
 }
 
+// WaitFor notes that the agent whose callback ctx belongs to waits for the life r, until end
+// is called: for what is waited for by other means than the runtime's own calls. A
+// *DeadlockError tells that it would never come, because that agent waits for this one
+// already, directly or by way of more. Of a ctx that is no callback's nothing is noted.
+func WaitFor(ctx context.Context, r Ref) (end func(), err error) {
+	asker := callbackOf(ctx)
+	w, err := asker.waitFor(r.agent)
+	if err != nil {
+		return nil, err
+	}
+	return func() { asker.endWait(w) }, nil
+}
+
 // endWait notes that what was waited for is there, or not waited for any longer; nil
 // is no wait.
 func (a *Agent) endWait(w *wait) {
@@ -118,3 +131,6 @@ func (a *Agent) pathFrom(path []*wait, seen map[*Agent]bool) []*wait {
 func (a *Agent) Execute(ctx context.Context, id, action string, params any) (any, error) {
 	return a.system.execute(ctx, a, id, a.system.registry.agent(id), action, params)
 }
+
+// InCallback says whether ctx is that of an agent's callback, or was made of it.
+func InCallback(ctx context.Context) bool { return callbackOf(ctx) != nil }

@@ -32,7 +32,7 @@ func (a *Agent) execute(ctx context.Context, asker *Agent, action string, params
 	}
 	if ctx.Err() != nil {
 		asker.endWait(w)
-		return nil, callError(ctx)
+		return nil, CallError(ctx)
 	}
 	c := a.system.newCall(ctx, params, asker, w)
 	if err := a.sendAwaited(action, c); err != nil {
@@ -46,7 +46,7 @@ func (a *Agent) execute(ctx context.Context, asker *Agent, action string, params
 // has no deadline, for Options.WaitTimeout.
 func (a *Agent) tell(ctx context.Context, action string, params any) error {
 	if ctx.Err() != nil {
-		return callError(ctx)
+		return CallError(ctx)
 	}
 	err := a.send(action, params)
 	if err != ErrMailboxFull { //nolint:errorlint // as it is

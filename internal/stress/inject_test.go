@@ -17,6 +17,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/supervision"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
@@ -351,7 +352,7 @@ func TestFaultsThatMiss(t *testing.T) {
 func TestFaultsHitTheRestarted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		step, faults := runFaults(t, "    faults: [{kill_agents: 10/s, until: 300ms}]", func(env *Env) {
-			v, err := env.System().StartSupervisor(t.Context(), mabeam.SupervisorSpec{MaxRestarts: 10, Children: []mabeam.Child{
+			v, err := supervision.Start(t.Context(), env.System(), supervision.Spec{Intensity: &supervision.Intensity{Restarts: 10}, Children: []supervision.Child{
 				{ID: "cat", New: func() mabeam.Spec { return env.Agent(mabeam.Spec{Type: "idle", Behaviour: idle{}}) }},
 			}})
 			if err != nil {
@@ -443,7 +444,7 @@ func TestCrashedComponents(t *testing.T) {
 						defer system.Stop(context.Background())
 					}
 					if component != "any" {
-						if _, err := system.StartSupervisor(t.Context(), mabeam.SupervisorSpec{Children: []mabeam.Child{
+						if _, err := supervision.Start(t.Context(), system, supervision.Spec{Children: []supervision.Child{
 							{ID: "cat", New: func() mabeam.Spec { return env.Agent(mabeam.Spec{Type: "idle", Behaviour: idle{}}) }},
 						}}); err != nil {
 							t.Fatal(err)
@@ -502,7 +503,7 @@ func TestEveryComponentCanCrash(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer system.Stop(t.Context())
-	if _, err := system.StartSupervisor(t.Context(), mabeam.SupervisorSpec{}); err != nil {
+	if _, err := supervision.Start(t.Context(), system, supervision.Spec{}); err != nil {
 		t.Fatal(err)
 	}
 	var can []string

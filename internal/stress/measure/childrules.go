@@ -8,17 +8,18 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/supervision"
 )
 
 // checkDismissed stops a child by way of its supervisor, which does not restart it.
 func checkDismissed(ctx context.Context, o *observation, broken *violations) (*family, error) {
-	f, err := startFamily(ctx, o, broken, "dismissed", mabeam.SupervisorSpec{Strategy: mabeam.OneForAll})
+	f, err := startFamily(ctx, o, broken, "dismissed", supervision.Spec{Strategy: supervision.OneForAll})
 	if err != nil {
 		return nil, err
 	}
 	limited, cancel := context.WithTimeout(ctx, settleWithin)
 	defer cancel()
-	_, err = f.v.StartChild(limited, mabeam.Child{ID: f.ids[0], New: func() mabeam.Spec { return mabeam.Spec{Type: "member", Behaviour: &observer{}} }})
+	_, err = f.v.StartChild(limited, supervision.Child{ID: f.ids[0], New: func() mabeam.Spec { return mabeam.Spec{Type: "member", Behaviour: &observer{}} }})
 	broken.expect(errors.Is(err, mabeam.ErrAlreadyRegistered), "a second child with the same id was not refused with ErrAlreadyRegistered")
 	broken.expect(f.v.StopChild(limited, f.ids[1]) == nil, "a supervisor did not stop a child")
 	_, err = o.system.Ref(f.ids[1])
@@ -33,7 +34,7 @@ func checkDismissed(ctx context.Context, o *observation, broken *violations) (*f
 // checkCrashedSupervisor has the supervisors crash: the children begin new lives, and are
 // supervised as before.
 func checkCrashedSupervisor(ctx context.Context, o *observation, broken *violations) (*family, error) {
-	f, err := startFamily(ctx, o, broken, "crashed", mabeam.SupervisorSpec{MaxRestarts: 1}, mabeam.Permanent, mabeam.Temporary)
+	f, err := startFamily(ctx, o, broken, "crashed", supervision.Spec{Intensity: &supervision.Intensity{Restarts: 1}}, supervision.Permanent, supervision.Temporary)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +51,7 @@ func checkCrashedSupervisor(ctx context.Context, o *observation, broken *violati
 func checkStuckChild(ctx context.Context, o *observation, broken *violations) {
 	const within = 5 * time.Millisecond
 	stuck := &observer{} // it has one life
-	v, err := o.system.StartSupervisor(ctx, mabeam.SupervisorSpec{ID: "patient", Children: []mabeam.Child{{ID: "stuck", StopWithin: within, New: func() mabeam.Spec {
+	v, err := supervision.Start(ctx, o.system, supervision.Spec{ID: "patient", Children: []supervision.Child{{ID: "stuck", StopWithin: within, New: func() mabeam.Spec {
 		return mabeam.Spec{Type: "stuck", Behaviour: stuck}
 	}}}})
 	if !broken.expect(err == nil, "a supervisor did not start") {
@@ -74,7 +75,7 @@ func checkStuckChild(ctx context.Context, o *observation, broken *violations) {
 func checkFailingLives(ctx context.Context, o *observation, broken *violations) {
 	const succeeds = 4 // the life that does
 	var lives atomic.Int64
-	v, err := o.system.StartSupervisor(ctx, mabeam.SupervisorSpec{ID: "persistent", MaxRestarts: succeeds, Children: []mabeam.Child{{ID: "late", New: func() mabeam.Spec {
+	v, err := supervision.Start(ctx, o.system, supervision.Spec{ID: "persistent", Intensity: &supervision.Intensity{Restarts: succeeds}, Children: []supervision.Child{{ID: "late", New: func() mabeam.Spec {
 		if n := lives.Add(1); n != 1 && n < succeeds {
 			return mabeam.Spec{Type: "late", Behaviour: failingInit{}}
 		}
@@ -85,7 +86,7 @@ func checkFailingLives(ctx context.Context, o *observation, broken *violations) 
 	}
 	o.system.KillAgent("late")
 	isThere := func() bool {
-		alive := slices.ContainsFunc(v.Children(), func(c mabeam.ChildInfo) bool { return c.ID == "late" && c.Alive })
+		alive := slices.ContainsFunc(v.Children(), func(c supervision.ChildInfo) bool { return c.ID == "late" && c.Alive })
 		return alive && lives.Load() == succeeds && len(o.system.Registry().ByType("late")) == 1
 	}
 	settle(ctx, func() bool { return !isThere() })

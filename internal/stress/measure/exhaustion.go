@@ -10,6 +10,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/supervision"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
 )
@@ -239,14 +240,14 @@ func (x *exhaustion) exhaust(ctx context.Context, name string) (o outcome, err e
 
 // start starts the agents that live through it.
 func (x *exhaustion) start(ctx context.Context) error {
-	v, err := x.system.StartSupervisor(ctx, mabeam.SupervisorSpec{MaxRestarts: 1 << 20})
+	v, err := supervision.Start(ctx, x.system, supervision.Spec{Intensity: &supervision.Intensity{Restarts: 1 << 20}})
 	if err != nil {
 		return err
 	}
 	x.ids = make([]string, x.env.Params.Int("agents"))
 	x.acked = make([]atomic.Int64, len(x.ids))
 	for i := range x.ids {
-		if x.ids[i], err = v.StartChild(ctx, mabeam.Child{New: x.target}); err != nil {
+		if x.ids[i], err = v.StartChild(ctx, supervision.Child{New: x.target}); err != nil {
 			return fmt.Errorf("start agent %d of %d: %w", i+1, len(x.ids), err)
 		}
 		x.started.Add(1)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/supervision"
 	"mabeam-top/internal/stress"
 )
 
@@ -214,15 +215,15 @@ func (g subscriberGroup) subscribeTargets(ctx context.Context, env *stress.Env) 
 		return g.subscribe(env.System())
 	}
 	all := make(receivers, g.subscribers)
-	children := make([]mabeam.Child, len(all))
+	children := make([]supervision.Child, len(all))
 	for i := range all {
 		r := &receiver{number: i, shard: g.recorder.Shard(), restarts: true}
 		all[i] = r
-		children[i] = mabeam.Child{ID: stress.SubscriberName(i), New: func() mabeam.Spec {
+		children[i] = supervision.Child{ID: stress.SubscriberName(i), New: func() mabeam.Spec {
 			return env.Agent(mabeam.Spec{Type: "subscriber", Behaviour: &listener{group: g, receiver: r, handle: g.handler(r)}})
 		}}
 	}
-	_, err := env.System().StartSupervisor(ctx, mabeam.SupervisorSpec{MaxRestarts: 1 << 20, Children: children})
+	_, err := supervision.Start(ctx, env.System(), supervision.Spec{Intensity: &supervision.Intensity{Restarts: 1 << 20}, Children: children})
 	if err != nil {
 		return nil, fmt.Errorf("start the subscribers: %w", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/supervision"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
 )
@@ -215,7 +216,7 @@ func TestWrongLivesFail(t *testing.T) {
 		cat := with("sandbox-lifecycle", func(ctx context.Context, env *stress.Env) error {
 			broken := newViolations(env, "supervision_rules_broken")
 			err := observed(ctx, env, 1, func(ctx context.Context, o *observation) error {
-				f, err := startFamily(ctx, o, broken, "f", mabeam.SupervisorSpec{})
+				f, err := startFamily(ctx, o, broken, "f", supervision.Spec{})
 				if err != nil {
 					return err
 				}

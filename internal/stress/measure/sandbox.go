@@ -9,6 +9,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/supervision"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
 )
@@ -75,7 +76,7 @@ func sandboxTime(p stress.Params) time.Duration {
 type sandbox struct {
 	number     int
 	system     *mabeam.System
-	supervisor *mabeam.Supervisor
+	supervisor *supervision.Supervisor
 	agents     int
 	strange    atomic.Int64  // events of other sandboxes that it saw
 	restarted  time.Duration // how long the agent that was killed was not there; 0 if none was
@@ -113,7 +114,7 @@ func (s *sandbox) populate(ctx context.Context, spec func() mabeam.Spec) error {
 }
 
 func (s *sandbox) supervise(ctx context.Context) (err error) {
-	if s.supervisor, err = s.system.StartSupervisor(ctx, mabeam.SupervisorSpec{ID: "sandbox"}); err != nil {
+	if s.supervisor, err = supervision.Start(ctx, s.system, supervision.Spec{ID: "sandbox"}); err != nil {
 		return fmt.Errorf("start the supervisor of a sandbox: %w", err)
 	}
 	return nil
@@ -121,7 +122,7 @@ func (s *sandbox) supervise(ctx context.Context) (err error) {
 
 func (s *sandbox) addAgents(ctx context.Context, spec func() mabeam.Spec) error {
 	for i := range s.agents {
-		if _, err := s.supervisor.StartChild(ctx, mabeam.Child{ID: agentID(i), New: spec}); err != nil {
+		if _, err := s.supervisor.StartChild(ctx, supervision.Child{ID: agentID(i), New: spec}); err != nil {
 			return fmt.Errorf("start agent %d of %d of a sandbox: %w", i+1, s.agents, err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/supervision"
 	"mabeam-top/internal/stress"
 )
 
@@ -20,7 +21,7 @@ const familySize = 3
 type family struct {
 	o      *observation
 	broken *violations
-	v      *mabeam.Supervisor
+	v      *supervision.Supervisor
 	ids    [familySize]string
 	lives  [familySize]atomic.Int64
 
@@ -52,12 +53,12 @@ func (m *sibling) HandleAction(ctx context.Context, self *mabeam.Agent, action s
 }
 
 // startFamily starts a supervisor whose children have the given restart policies.
-func startFamily(ctx context.Context, o *observation, broken *violations, name string, spec mabeam.SupervisorSpec, restart ...mabeam.RestartPolicy) (*family, error) {
+func startFamily(ctx context.Context, o *observation, broken *violations, name string, spec supervision.Spec, restart ...supervision.RestartPolicy) (*family, error) {
 	f := &family{o: o, broken: broken}
 	spec.ID = name
 	for i := range familySize {
 		f.ids[i] = fmt.Sprintf("%s-%c", name, 'a'+i)
-		child := mabeam.Child{ID: f.ids[i], New: func() mabeam.Spec {
+		child := supervision.Child{ID: f.ids[i], New: func() mabeam.Spec {
 			f.lives[i].Add(1)
 			return mabeam.Spec{Type: "member", Behaviour: &sibling{family: f, place: i}, Capabilities: []string{"member"}}
 		}}
@@ -67,7 +68,7 @@ func startFamily(ctx context.Context, o *observation, broken *violations, name s
 		spec.Children = append(spec.Children, child)
 	}
 	var err error
-	f.v, err = o.system.StartSupervisor(ctx, spec)
+	f.v, err = supervision.Start(ctx, o.system, spec)
 	return f, err
 }
 
@@ -87,7 +88,7 @@ func (f *family) lived(want []int64) bool {
 		if f.lives[i].Load() != want[i] {
 			return false
 		}
-		at := slices.IndexFunc(children, func(c mabeam.ChildInfo) bool { return c.ID == id })
+		at := slices.IndexFunc(children, func(c supervision.ChildInfo) bool { return c.ID == id })
 		if at < 0 || !children[at].Alive {
 			continue
 		}
@@ -173,7 +174,7 @@ func (f *family) checkStop(ctx context.Context) {
 }
 
 func checkOneForOne(ctx context.Context, o *observation, broken *violations) (*family, error) {
-	f, err := startFamily(ctx, o, broken, "one-for-one", mabeam.SupervisorSpec{})
+	f, err := startFamily(ctx, o, broken, "one-for-one", supervision.Spec{})
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +188,7 @@ func checkOneForOne(ctx context.Context, o *observation, broken *violations) (*f
 }
 
 func checkOneForAll(ctx context.Context, o *observation, broken *violations) (*family, error) {
-	f, err := startFamily(ctx, o, broken, "one-for-all", mabeam.SupervisorSpec{Strategy: mabeam.OneForAll})
+	f, err := startFamily(ctx, o, broken, "one-for-all", supervision.Spec{Strategy: supervision.OneForAll})
 	if err != nil {
 		return nil, err
 	}
@@ -197,7 +198,7 @@ func checkOneForAll(ctx context.Context, o *observation, broken *violations) (*f
 }
 
 func checkRestForOne(ctx context.Context, o *observation, broken *violations) (*family, error) {
-	f, err := startFamily(ctx, o, broken, "rest-for-one", mabeam.SupervisorSpec{Strategy: mabeam.RestForOne})
+	f, err := startFamily(ctx, o, broken, "rest-for-one", supervision.Spec{Strategy: supervision.RestForOne})
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +208,7 @@ func checkRestForOne(ctx context.Context, o *observation, broken *violations) (*
 }
 
 func checkTransient(ctx context.Context, o *observation, broken *violations) (*family, error) {
-	f, err := startFamily(ctx, o, broken, "transient", mabeam.SupervisorSpec{}, mabeam.Transient, mabeam.Transient)
+	f, err := startFamily(ctx, o, broken, "transient", supervision.Spec{}, supervision.Transient, supervision.Transient)
 	if err != nil {
 		return nil, err
 	}
@@ -219,7 +220,7 @@ func checkTransient(ctx context.Context, o *observation, broken *violations) (*f
 }
 
 func checkTemporary(ctx context.Context, o *observation, broken *violations) (*family, error) {
-	f, err := startFamily(ctx, o, broken, "temporary", mabeam.SupervisorSpec{}, mabeam.Temporary)
+	f, err := startFamily(ctx, o, broken, "temporary", supervision.Spec{}, supervision.Temporary)
 	if err != nil {
 		return nil, err
 	}
@@ -232,7 +233,7 @@ func checkTemporary(ctx context.Context, o *observation, broken *violations) (*f
 
 // checkUnwanted stops a child by its id, which is not restarted.
 func checkUnwanted(ctx context.Context, o *observation, broken *violations) (*family, error) {
-	f, err := startFamily(ctx, o, broken, "unwanted", mabeam.SupervisorSpec{})
+	f, err := startFamily(ctx, o, broken, "unwanted", supervision.Spec{})
 	if err != nil {
 		return nil, err
 	}
@@ -246,7 +247,7 @@ func checkUnwanted(ctx context.Context, o *observation, broken *violations) (*fa
 // checkIntensity kills a child as often as its supervisor restarts it, and once more.
 func checkIntensity(ctx context.Context, o *observation, broken *violations) (*family, error) {
 	const limit = 3
-	f, err := startFamily(ctx, o, broken, "intensity", mabeam.SupervisorSpec{MaxRestarts: limit, Within: time.Minute})
+	f, err := startFamily(ctx, o, broken, "intensity", supervision.Spec{Intensity: &supervision.Intensity{Restarts: limit, Within: time.Minute}})
 	if err != nil {
 		return nil, err
 	}
@@ -256,7 +257,7 @@ func checkIntensity(ctx context.Context, o *observation, broken *violations) (*f
 	}
 	o.system.KillAgent(f.ids[1])
 	settle(ctx, func() bool { return !f.hasGivenUp() })
-	broken.expect(errors.Is(f.v.Err(), mabeam.ErrGaveUp) && f.lives[1].Load() == 1+limit, "a supervisor did not give up when it had to restart once more than it may")
+	broken.expect(errors.Is(f.v.Err(), supervision.ErrGaveUp) && f.lives[1].Load() == 1+limit, "a supervisor did not give up when it had to restart once more than it may")
 	for _, id := range f.ids {
 		_, err := o.system.Ref(id)
 		broken.expect(err != nil, "a child is still there after its supervisor has given up")
@@ -270,7 +271,7 @@ func checkWindow(ctx context.Context, env *stress.Env, o *observation, broken *v
 	const limit = 2
 	// Where the machine stalls for as long as that time, the check says nothing.
 	for within := 50 * time.Millisecond; within < time.Second; within *= 4 {
-		f, err := startFamily(ctx, o, broken, fmt.Sprint("window-", within), mabeam.SupervisorSpec{MaxRestarts: limit, Within: within})
+		f, err := startFamily(ctx, o, broken, fmt.Sprint("window-", within), supervision.Spec{Intensity: &supervision.Intensity{Restarts: limit, Within: within}})
 		if err != nil {
 			broken.add(1, err.Error())
 			return

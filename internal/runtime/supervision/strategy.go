@@ -1,7 +1,8 @@
-package mabeam
+package supervision
 
 import (
 	"slices"
+	"strconv"
 )
 
 // A Strategy says which children a supervisor restarts when one of them has to
@@ -25,14 +26,24 @@ var strategyNames = []string{"one-for-one", "one-for-all", "rest-for-one"}
 
 func (s Strategy) String() string { return nameOf(strategyNames, int(s)) }
 
-// tied lists the children that are restarted with one of them, in their order.
+// nameOf is how a value is told whose names are a list; one that has none is told as a
+// number.
+func nameOf(names []string, value int) string {
+	if value < 0 || value >= len(names) {
+		return strconv.Itoa(value)
+	}
+	return names[value]
+}
+
+// tied lists the children that are restarted with one of them, in their order. The caller
+// holds mu.
 func (v *Supervisor) tied(c *child) []*child {
-	if v.spec.Strategy == OneForOne {
+	switch v.spec.Strategy {
+	case OneForAll:
+		return v.children
+	case RestForOne:
+		return v.children[slices.Index(v.children, c):]
+	default:
 		return []*child{c}
 	}
-	all := v.inOrder()
-	if v.spec.Strategy == RestForOne {
-		all = all[slices.Index(all, c):]
-	}
-	return all
 }

@@ -1,4 +1,4 @@
-package mabeam
+package supervision
 
 import (
 	"context"
@@ -13,12 +13,15 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/mabeamtest"
 )
 
 // plainChild is a child that ends in the way that its action says.
 func plainChild(id string, restart RestartPolicy) Child {
 	return scriptedChild(id, restart, func() *scripted {
-		return &scripted{action: func(_ context.Context, self *Agent, action string, _ any) (any, error) {
+		return &scripted{action: func(_ context.Context, self *mabeam.Agent, action string, _ any) (any, error) {
 			switch action {
 			case "crash":
 				panic(errOwn)
@@ -31,12 +34,12 @@ func plainChild(id string, restart RestartPolicy) Child {
 }
 
 func scriptedChild(id string, restart RestartPolicy, behaviour func() *scripted) Child {
-	return Child{ID: id, Restart: restart, New: func() Spec { return Spec{Behaviour: behaviour()} }}
+	return Child{ID: id, Restart: restart, New: func() mabeam.Spec { return mabeam.Spec{Behaviour: behaviour()} }}
 }
 
-func startSupervisor(t testing.TB, s *System, spec SupervisorSpec) *Supervisor {
+func startSupervisor(t testing.TB, s *mabeam.System, spec Spec) *Supervisor {
 	t.Helper()
-	v, err := s.StartSupervisor(t.Context(), spec)
+	v, err := Start(t.Context(), s, spec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,10 +66,10 @@ type chronicle struct {
 	lines []string
 }
 
-func keepChronicle(t testing.TB, s *System) *chronicle {
+func keepChronicle(t testing.TB, s *mabeam.System) *chronicle {
 	t.Helper()
 	d := &chronicle{}
-	note := func(_ context.Context, e Event) {
+	note := func(_ context.Context, e mabeam.Event) {
 		_, what, ok := strings.Cut(e.Type, ".")
 		if !ok { // an action's
 			return
@@ -76,7 +79,7 @@ func keepChronicle(t testing.TB, s *System) *chronicle {
 		d.mu.Unlock()
 	}
 	// One subscription, for there is no order between two.
-	if _, err := s.Bus().SubscribePattern("*", note, SubscribeOptions{}); err != nil {
+	if _, err := s.Bus().SubscribePattern("*", note, mabeam.SubscribeOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	return d
@@ -92,7 +95,7 @@ func (d *chronicle) take() string {
 }
 
 // end ends an agent in one of the ways there are.
-func end(t testing.TB, s *System, v *Supervisor, id, way string) {
+func end(t testing.TB, s *mabeam.System, v *Supervisor, id, way string) {
 	t.Helper()
 	var err error
 	switch way {
@@ -128,8 +131,8 @@ func TestWhoIsRestarted(t *testing.T) {
 				name := fmt.Sprintf("%v/%v/%s", strategy, RestartPolicy(restart), c.way)
 				t.Run(name, func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
-						s := start(t, Options{})
-						v := startSupervisor(t, s, SupervisorSpec{Strategy: strategy, Children: []Child{
+						s := mabeamtest.Start(t, mabeam.Options{})
+						v := startSupervisor(t, s, Spec{Strategy: strategy, Children: []Child{
 							plainChild("a", Permanent), plainChild("b", RestartPolicy(restart)), plainChild("c", Permanent),
 						}})
 						end(t, s, v, "b", c.way)
@@ -168,8 +171,8 @@ func TestRestartInOrder(t *testing.T) {
 			"started b, restarted b, started c, restarted c",
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			s := start(t, Options{})
-			startSupervisor(t, s, SupervisorSpec{Strategy: strategy, Children: []Child{
+			s := mabeamtest.Start(t, mabeam.Options{})
+			startSupervisor(t, s, Spec{Strategy: strategy, Children: []Child{
 				plainChild("a", Permanent), plainChild("b", Permanent), plainChild("c", Transient), plainChild("d", Temporary),
 			}})
 			d := keepChronicle(t, s)
@@ -179,7 +182,7 @@ func TestRestartInOrder(t *testing.T) {
 				t.Errorf("%v:\n%s, want\n%s", strategy, got, want)
 			}
 			for _, e := range s.Bus().History(0) {
-				if e.Type == EventAgentRestarted && !strings.Contains(e.Data.(LifecycleData).Reason, errOwn.Error()) {
+				if e.Type == mabeam.EventAgentRestarted && !strings.Contains(e.Data.(mabeam.LifecycleData).Reason, errOwn.Error()) {
 					t.Errorf("%v: %+v", strategy, e.Data)
 				}
 			}
@@ -190,13 +193,13 @@ func TestRestartInOrder(t *testing.T) {
 // A new life is the work of New: nothing of the last one is left but the id.
 func TestNewLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, Options{})
+		s := mabeamtest.Start(t, mabeam.Options{})
 		lives := 0
-		v := startSupervisor(t, s, SupervisorSpec{ID: "boss", Children: []Child{{ID: "a", New: func() Spec {
+		v := startSupervisor(t, s, Spec{ID: "boss", Children: []Child{{ID: "a", New: func() mabeam.Spec {
 			lives++
-			return Spec{ID: "other", Type: fmt.Sprint("life", lives), State: lives, Behaviour: &scripted{
-				init:   func(self *Agent) error { _, err := self.Subscribe(fmt.Sprint("x", lives)); return err },
-				action: func(context.Context, *Agent, string, any) (any, error) { panic(errOwn) },
+			return mabeam.Spec{ID: "other", Type: fmt.Sprint("life", lives), State: lives, Behaviour: &scripted{
+				init:   func(self *mabeam.Agent) error { _, err := self.Subscribe(fmt.Sprint("x", lives)); return err },
+				action: func(context.Context, *mabeam.Agent, string, any) (any, error) { panic(errOwn) },
 			}}
 		}}}})
 		end(t, s, v, "a", "crash")
@@ -225,7 +228,7 @@ func TestIntensity(t *testing.T) {
 		{"the window moves on", []int{0, 30, 59, 61, 91, 120, 122}, 3, 0},
 		{"but not from the first", []int{0, 30, 59, 61, 62}, 3, 5},
 	} {
-		i := intensity{limit: c.limit, within: time.Minute}
+		i := window{Intensity: Intensity{c.limit, time.Minute}}
 		stops := 0
 		for n, at := range c.at {
 			if !i.allows(time.Unix(int64(at), 0)) {
@@ -255,8 +258,8 @@ func TestIntensityOfASupervisor(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := start(t, Options{})
-				v := startSupervisor(t, s, SupervisorSpec{Children: []Child{plainChild("a", Permanent)}})
+				s := mabeamtest.Start(t, mabeam.Options{})
+				v := startSupervisor(t, s, Spec{Children: []Child{plainChild("a", Permanent)}})
 				for n := range c.crash {
 					if n > 0 {
 						time.Sleep(c.pause)
@@ -281,8 +284,8 @@ func TestIntensityOfASupervisor(t *testing.T) {
 
 func TestGivingUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, Options{})
-		v := startSupervisor(t, s, SupervisorSpec{ID: "boss", MaxRestarts: 1, Within: time.Second, Children: []Child{
+		s := mabeamtest.Start(t, mabeam.Options{})
+		v := startSupervisor(t, s, Spec{ID: "boss", Intensity: &Intensity{Restarts: 1, Within: time.Second}, Children: []Child{
 			plainChild("a", Permanent), plainChild("b", Temporary), plainChild("c", Permanent),
 		}})
 		d := keepChronicle(t, s)
@@ -300,8 +303,8 @@ func TestGivingUp(t *testing.T) {
 			t.Errorf("%s, want\n%s", got, want)
 		}
 		history := s.Bus().History(1)
-		data := SupervisorGaveUpData{SupervisorID: "boss", ChildID: "a", Reason: "killed", Restarts: 1, Within: time.Second}
-		if e := history[0]; e.Type != EventSupervisorGaveUp || e.Data != data {
+		data := GaveUpData{SupervisorID: "boss", ChildID: "a", Reason: "killed", Restarts: 1, Within: time.Second}
+		if e := history[0]; e.Type != EventGaveUp || e.Data != data {
 			t.Errorf("told %+v", e)
 		}
 		if err := v.Err(); !errors.Is(err, ErrGaveUp) || !strings.Contains(err.Error(), `"a": killed`) {
@@ -310,13 +313,13 @@ func TestGivingUp(t *testing.T) {
 		if n := len(v.Children()); n != 0 || s.Telemetry().Agents != 0 {
 			t.Errorf("%d children and %d agents are left", n, s.Telemetry().Agents)
 		}
-		if _, err := v.StartChild(t.Context(), plainChild("d", Permanent)); !errors.Is(err, ErrSupervisorStopped) {
+		if _, err := v.StartChild(t.Context(), plainChild("d", Permanent)); !errors.Is(err, ErrStopped) {
 			t.Errorf("start a child: %v", err)
 		}
 		if err := errors.Join(v.StopChild(t.Context(), "a"), v.Stop(t.Context())); err != nil {
 			t.Error(err)
 		}
-		startSupervisor(t, s, SupervisorSpec{ID: "boss"}) // its id is free again
+		startSupervisor(t, s, Spec{ID: "boss"}) // its id is free again
 	})
 }
 
@@ -325,9 +328,9 @@ func TestPanicsCostOneLife(t *testing.T) {
 	for _, where := range []string{"new", "init", "action", "event", "signal", "terminate"} {
 		t.Run(where, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := start(t, Options{})
+				s := mabeamtest.Start(t, mabeam.Options{})
 				lives := 0
-				v := startSupervisor(t, s, SupervisorSpec{Children: []Child{plainChild("a", Permanent), {ID: "b", Restart: Transient, New: func() Spec {
+				v := startSupervisor(t, s, Spec{Children: []Child{plainChild("a", Permanent), {ID: "b", Restart: Transient, New: func() mabeam.Spec {
 					lives++
 					faulty := func(now string) {
 						// The first life is faulty in a way that shows while it lives, the second
@@ -339,31 +342,33 @@ func TestPanicsCostOneLife(t *testing.T) {
 					if lives > 1 {
 						faulty("new")
 					}
-					return Spec{Behaviour: &scripted{
-						init: func(self *Agent) error {
+					return mabeam.Spec{Behaviour: &scripted{
+						init: func(self *mabeam.Agent) error {
 							if lives > 1 {
 								faulty("init")
 							}
 							_, err := self.Subscribe("x")
 							return err
 						},
-						action: func(_ context.Context, self *Agent, action string, _ any) (any, error) {
+						action: func(_ context.Context, self *mabeam.Agent, action string, _ any) (any, error) {
 							if action == "leave" {
 								self.Stop()
 								return nil, nil
 							}
 							panic(errOwn)
 						},
-						event:     func(*Agent, Event) { faulty("event") },
-						signal:    func(*Agent, Signal) { faulty("signal") },
-						terminate: func(*Agent) { faulty("terminate") },
+						event:     func(*mabeam.Agent, mabeam.Event) { faulty("event") },
+						signal:    func(*mabeam.Agent, mabeam.Signal) { faulty("signal") },
+						terminate: func(*mabeam.Agent) { faulty("terminate") },
 					}}
 				}}}})
 				switch where {
 				case "event":
-					publishAll(t, s, "x", []int{1})
+					if err := s.Bus().Publish(t.Context(), mabeam.Event{Type: "x"}); err != nil {
+						t.Fatal(err)
+					}
 				case "signal":
-					if err := s.Signal(Signal{Type: "x"}, "b"); err != nil {
+					if err := s.Signal(mabeam.Signal{Type: "x"}, "b"); err != nil {
 						t.Fatal(err)
 					}
 				case "terminate":
@@ -387,12 +392,12 @@ func TestPanicsCostOneLife(t *testing.T) {
 func TestRestartThatFails(t *testing.T) {
 	for failures, want := range map[int]string{3: "a0 b1", 4: ""} {
 		synctest.Test(t, func(t *testing.T) {
-			s := start(t, Options{})
+			s := mabeamtest.Start(t, mabeam.Options{})
 			inits := 0
-			v := startSupervisor(t, s, SupervisorSpec{MaxRestarts: 4, Children: []Child{
+			v := startSupervisor(t, s, Spec{Intensity: &Intensity{Restarts: 4}, Children: []Child{
 				plainChild("a", Permanent),
 				scriptedChild("b", Permanent, func() *scripted {
-					return &scripted{init: func(*Agent) error {
+					return &scripted{init: func(*mabeam.Agent) error {
 						inits++
 						if inits > 1 && inits <= 1+failures {
 							return errOwn
@@ -417,14 +422,14 @@ func TestRestartThatFails(t *testing.T) {
 // wait for it; if it is then stopped for good, they wait no longer.
 func TestRestartTogetherThatFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, Options{})
+		s := mabeamtest.Start(t, mabeam.Options{})
 		lives, hold := 0, make(chan struct{})
 		began := make(chan struct{}, 10)
-		v := startSupervisor(t, s, SupervisorSpec{Strategy: RestForOne, Children: []Child{
+		v := startSupervisor(t, s, Spec{Strategy: RestForOne, Children: []Child{
 			plainChild("a", Permanent),
 			scriptedChild("b", Permanent, func() *scripted {
 				lives++
-				return &scripted{init: func(*Agent) error {
+				return &scripted{init: func(*mabeam.Agent) error {
 					if lives == 1 {
 						return nil
 					}
@@ -456,35 +461,35 @@ func TestRestartTogetherThatFails(t *testing.T) {
 }
 
 func TestStartSupervisorRefuses(t *testing.T) {
-	s := start(t, Options{})
-	startSupervisor(t, s, SupervisorSpec{ID: "taken"})
-	startAgent(t, s, Spec{ID: "plain", Behaviour: adder{}})
+	s := mabeamtest.Start(t, mabeam.Options{})
+	startSupervisor(t, s, Spec{ID: "taken"})
+	mabeamtest.StartAgent(t, s, mabeam.Spec{ID: "plain", Behaviour: plain{}})
 	failing := scriptedChild("failing", Permanent, func() *scripted {
-		return &scripted{init: func(*Agent) error { return errOwn }}
+		return &scripted{init: func(*mabeam.Agent) error { return errOwn }}
 	})
-	panicking := Child{ID: "panicking", New: func() Spec { panic(errOwn) }}
+	panicking := Child{ID: "panicking", New: func() mabeam.Spec { panic(errOwn) }}
 	late := plainChild("late", Permanent)
 	late.StopWithin = -1
 	d := keepChronicle(t, s)
 	for _, c := range []struct {
 		name string
-		spec SupervisorSpec
+		spec Spec
 		want string
 		is   error
 	}{
-		{"strategy", SupervisorSpec{Strategy: 3}, "unknown strategy 3", nil},
-		{"restarts", SupervisorSpec{MaxRestarts: -1}, "at most -1", nil},
-		{"window", SupervisorSpec{Within: -1}, "within -1ns", nil},
-		{"no New", SupervisorSpec{Children: []Child{{ID: "a"}}}, `child "a": no New`, nil},
-		{"restart", SupervisorSpec{Children: []Child{plainChild("a", 3)}}, `child "a": unknown restart 3`, nil},
-		{"stop within", SupervisorSpec{Children: []Child{late}}, `child "late": stop within`, nil},
-		{"its id", SupervisorSpec{ID: "taken"}, "already registered", ErrAlreadyRegistered},
-		{"a child's id", SupervisorSpec{Children: []Child{plainChild("plain", 0)}}, `child "plain"`, ErrAlreadyRegistered},
-		{"one id twice", SupervisorSpec{Children: []Child{plainChild("a", 0), plainChild("a", 0)}}, `child "a"`, ErrAlreadyRegistered},
-		{"init", SupervisorSpec{Children: []Child{plainChild("a", 0), plainChild("b", 0), failing}}, `child "failing"`, errOwn},
-		{"new", SupervisorSpec{Children: []Child{panicking}}, `child "panicking": new: panic`, errOwn},
+		{"strategy", Spec{Strategy: 3}, "unknown strategy 3", nil},
+		{"restarts", Spec{Intensity: &Intensity{Restarts: -1}}, "at most -1", nil},
+		{"window", Spec{Intensity: &Intensity{Within: -1}}, "within -1ns", nil},
+		{"no New", Spec{Children: []Child{{ID: "a"}}}, `child "a": neither New nor Supervisor`, nil},
+		{"restart", Spec{Children: []Child{plainChild("a", 3)}}, `child "a": unknown restart 3`, nil},
+		{"stop within", Spec{Children: []Child{late}}, `child "late": stop within`, nil},
+		{"its id", Spec{ID: "taken"}, "already registered", mabeam.ErrAlreadyRegistered},
+		{"a child's id", Spec{Children: []Child{plainChild("plain", 0)}}, `child "plain"`, mabeam.ErrAlreadyRegistered},
+		{"one id twice", Spec{Children: []Child{plainChild("a", 0), plainChild("a", 0)}}, `child "a"`, mabeam.ErrAlreadyRegistered},
+		{"init", Spec{Children: []Child{plainChild("a", 0), plainChild("b", 0), failing}}, `child "failing"`, errOwn},
+		{"new", Spec{Children: []Child{panicking}}, `child "panicking": new: panic`, errOwn},
 	} {
-		v, err := s.StartSupervisor(t.Context(), c.spec)
+		v, err := Start(t.Context(), s, c.spec)
 		if v != nil || err == nil || !strings.Contains(err.Error(), c.want) || c.is != nil && !errors.Is(err, c.is) {
 			t.Errorf("%s: %v", c.name, err)
 		}
@@ -498,15 +503,15 @@ func TestStartSupervisorRefuses(t *testing.T) {
 	if got, want := d.take(), "started a, started b, start_failed failing, stopping b, stopped b, stopping a, stopped a"; !strings.Contains(got, want) {
 		t.Errorf("told %s, without %s", got, want)
 	}
-	if _, err := s.StartSupervisor(t.Context(), SupervisorSpec{}); !errors.Is(err, ErrSystemStopped) {
+	if _, err := Start(t.Context(), s, Spec{}); !errors.Is(err, mabeam.ErrSystemStopped) {
 		t.Errorf("after stop: %v", err)
 	}
 }
 
 func TestChildrenComeAndGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, Options{})
-		v := startSupervisor(t, s, SupervisorSpec{Strategy: OneForAll})
+		s := mabeamtest.Start(t, mabeam.Options{})
+		v := startSupervisor(t, s, Spec{Strategy: OneForAll})
 		for _, id := range []string{"a", "b"} {
 			if got, err := v.StartChild(t.Context(), plainChild(id, Permanent)); got != id || err != nil {
 				t.Fatal(got, err)
@@ -516,7 +521,7 @@ func TestChildrenComeAndGo(t *testing.T) {
 		if err != nil || !strings.HasPrefix(id, "agent_") {
 			t.Errorf("%q, %v", id, err)
 		}
-		if _, err := v.StartChild(t.Context(), plainChild("a", Permanent)); !errors.Is(err, ErrAlreadyRegistered) {
+		if _, err := v.StartChild(t.Context(), plainChild("a", Permanent)); !errors.Is(err, mabeam.ErrAlreadyRegistered) {
 			t.Errorf("a second a: %v", err)
 		}
 		if _, err := v.StartChild(t.Context(), Child{ID: "x"}); err == nil {
@@ -542,8 +547,8 @@ func TestChildrenComeAndGo(t *testing.T) {
 // one that was stopped is not.
 func TestStoppedChildrenStayStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, Options{})
-		v := startSupervisor(t, s, SupervisorSpec{Strategy: OneForAll, Children: []Child{
+		s := mabeamtest.Start(t, mabeam.Options{})
+		v := startSupervisor(t, s, Spec{Strategy: OneForAll, Children: []Child{
 			plainChild("a", Permanent), plainChild("left", Transient), plainChild("stopped", Transient), plainChild("both", Transient),
 		}})
 		for id, way := range map[string]string{"left": "leave", "both": "leave", "stopped": "StopAgent"} {
@@ -568,13 +573,13 @@ func TestStoppedChildrenStayStopped(t *testing.T) {
 func TestStopAgentBetweenTwoLives(t *testing.T) {
 	for _, stopped := range []string{"a", "b"} {
 		synctest.Test(t, func(t *testing.T) {
-			s := start(t, Options{})
+			s := mabeamtest.Start(t, mabeam.Options{})
 			began, hold := make(chan struct{}, 10), make(chan struct{})
 			lives := map[string]int{}
 			child := func(id string) Child {
 				return scriptedChild(id, Permanent, func() *scripted {
 					lives[id]++
-					return &scripted{init: func(*Agent) error {
+					return &scripted{init: func(*mabeam.Agent) error {
 						if lives["a"] > 1 {
 							began <- struct{}{}
 							<-hold
@@ -583,7 +588,7 @@ func TestStopAgentBetweenTwoLives(t *testing.T) {
 					}}
 				})
 			}
-			v := startSupervisor(t, s, SupervisorSpec{Strategy: OneForAll, Children: []Child{child("a"), child("b")}})
+			v := startSupervisor(t, s, Spec{Strategy: OneForAll, Children: []Child{child("a"), child("b")}})
 			end(t, s, v, "a", "kill")
 			<-began
 			end(t, s, v, stopped, "StopAgent")
@@ -601,7 +606,7 @@ func TestStopAgentBetweenTwoLives(t *testing.T) {
 // closed.
 func stubborn(id string, within time.Duration, hold chan struct{}) Child {
 	c := scriptedChild(id, Permanent, func() *scripted {
-		return &scripted{terminate: func(*Agent) { <-hold }}
+		return &scripted{terminate: func(*mabeam.Agent) { <-hold }}
 	})
 	c.StopWithin = within
 	return c
@@ -609,13 +614,13 @@ func stubborn(id string, within time.Duration, hold chan struct{}) Child {
 
 func TestShutdownInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, err := Start(Options{})
+		s, err := mabeam.Start(mabeam.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		startAgent(t, s, Spec{ID: "plain", Behaviour: adder{}})
-		older := startSupervisor(t, s, SupervisorSpec{ID: "older", Children: []Child{plainChild("a", 0), plainChild("b", 0)}})
-		newer := startSupervisor(t, s, SupervisorSpec{ID: "newer", Children: []Child{plainChild("c", 0), plainChild("d", 0)}})
+		mabeamtest.StartAgent(t, s, mabeam.Spec{ID: "plain", Behaviour: plain{}})
+		older := startSupervisor(t, s, Spec{ID: "older", Children: []Child{plainChild("a", 0), plainChild("b", 0)}})
+		newer := startSupervisor(t, s, Spec{ID: "newer", Children: []Child{plainChild("c", 0), plainChild("d", 0)}})
 		d := keepChronicle(t, s)
 		if err := s.Stop(t.Context()); err != nil {
 			t.Fatal(err)
@@ -640,21 +645,21 @@ func TestShutdownInOrder(t *testing.T) {
 // time.
 func TestChildThatDoesNotStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, Options{})
+		s := mabeamtest.Start(t, mabeam.Options{})
 		hold := make(chan struct{})
 		defer close(hold)
-		v := startSupervisor(t, s, SupervisorSpec{Children: []Child{
+		v := startSupervisor(t, s, Spec{Children: []Child{
 			plainChild("a", Permanent), stubborn("b", 0, hold), stubborn("c", time.Second, hold), stubborn("d", time.Hour, hold),
 		}})
 		asked := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if err := v.StopChild(ctx, "d"); !errors.Is(err, ErrKilled) || time.Since(asked) != time.Minute {
+		if err := v.StopChild(ctx, "d"); !errors.Is(err, mabeam.ErrKilled) || time.Since(asked) != time.Minute {
 			t.Errorf("stop child: %v after %v", err, time.Since(asked))
 		}
 		d := keepChronicle(t, s)
 		asked = time.Now()
-		if err := v.Stop(t.Context()); !errors.Is(err, ErrKilled) || !strings.Contains(err.Error(), "2 children") {
+		if err := v.Stop(t.Context()); !errors.Is(err, mabeam.ErrKilled) || !strings.Contains(err.Error(), "2 children") {
 			t.Errorf("stop: %v", err)
 		}
 		if took := time.Since(asked); took != 6*time.Second {
@@ -667,15 +672,15 @@ func TestChildThatDoesNotStop(t *testing.T) {
 	})
 }
 
-// System.Stop keeps its deadline whatever the children's.
+// mabeam.System.Stop keeps its deadline whatever the children's.
 func TestStopDeadlineWithSupervisors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, err := Start(Options{})
+		s, err := mabeam.Start(mabeam.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		hold := make(chan struct{})
-		v := startSupervisor(t, s, SupervisorSpec{Children: []Child{stubborn("a", time.Hour, hold), plainChild("b", Permanent)}})
+		v := startSupervisor(t, s, Spec{Children: []Child{stubborn("a", time.Hour, hold), plainChild("b", Permanent)}})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		asked := time.Now()
@@ -696,23 +701,23 @@ func TestStopDeadlineWithSupervisors(t *testing.T) {
 func TestStopWhileRestarting(t *testing.T) {
 	for _, heeds := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
-			s, err := Start(Options{})
+			s, err := mabeam.Start(mabeam.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
 			began, hold := make(chan struct{}, 10), make(chan struct{})
 			lives := 0
-			v := startSupervisor(t, s, SupervisorSpec{Strategy: OneForAll, Children: []Child{
+			v := startSupervisor(t, s, Spec{Strategy: OneForAll, Children: []Child{
 				scriptedChild("a", Permanent, func() *scripted {
 					lives++
-					return &scripted{init: func(self *Agent) error {
+					return &scripted{init: func(self *mabeam.Agent) error {
 						if lives == 1 {
 							return nil
 						}
 						began <- struct{}{}
 						select {
 						case <-hold:
-						case <-self.System().ctx.Done():
+						case <-self.System().Context().Done():
 						}
 						return nil
 					}}
@@ -745,15 +750,15 @@ func TestStopWhileRestarting(t *testing.T) {
 // take that for failures.
 func TestNoRestartsDuringStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, err := Start(Options{})
+		s, err := mabeam.Start(mabeam.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		hold := make(chan struct{})
-		older := startSupervisor(t, s, SupervisorSpec{MaxRestarts: 1, Children: []Child{
+		older := startSupervisor(t, s, Spec{Intensity: &Intensity{Restarts: 1}, Children: []Child{
 			plainChild("a", Permanent), plainChild("c", Permanent),
 		}})
-		startSupervisor(t, s, SupervisorSpec{Children: []Child{stubborn("b", time.Hour, hold)}})
+		startSupervisor(t, s, Spec{Children: []Child{stubborn("b", time.Hour, hold)}})
 		stopped := make(chan error)
 		go func() { stopped <- s.Stop(context.Background()) }()
 		synctest.Wait()
@@ -773,13 +778,13 @@ func TestNoRestartsDuringStop(t *testing.T) {
 // A child that ends while its sibling is being restarted is seen to afterwards.
 func TestCrashDuringRestartOfASibling(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, Options{})
+		s := mabeamtest.Start(t, mabeam.Options{})
 		lives := 0
-		v := startSupervisor(t, s, SupervisorSpec{Strategy: OneForAll, Children: []Child{
+		v := startSupervisor(t, s, Spec{Strategy: OneForAll, Children: []Child{
 			plainChild("a", Permanent),
 			scriptedChild("b", Permanent, func() *scripted {
 				lives++
-				return &scripted{init: func(self *Agent) error {
+				return &scripted{init: func(self *mabeam.Agent) error {
 					if lives == 2 {
 						_, err := self.System().Execute(context.Background(), "a", "crash", nil)
 						if !errors.Is(err, errOwn) {
@@ -804,11 +809,11 @@ func TestCrashDuringRestartOfASibling(t *testing.T) {
 func TestCrashWhileASiblingWaits(t *testing.T) {
 	for _, inline := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
-			s := start(t, Options{})
-			v := startSupervisor(t, s, SupervisorSpec{Strategy: OneForAll, Children: []Child{
+			s := mabeamtest.Start(t, mabeam.Options{})
+			v := startSupervisor(t, s, Spec{Strategy: OneForAll, Children: []Child{
 				plainChild("a", Permanent),
 				scriptedChild("b", Permanent, func() *scripted {
-					return &scripted{action: func(_ context.Context, self *Agent, _ string, _ any) (any, error) {
+					return &scripted{action: func(_ context.Context, self *mabeam.Agent, _ string, _ any) (any, error) {
 						ctx, cancel := context.Background(), func() {}
 						if !inline {
 							ctx, cancel = context.WithCancel(ctx)
@@ -833,19 +838,19 @@ func TestCrashWhileASiblingWaits(t *testing.T) {
 // A child that crashes as soon as it lives takes nobody else's turn.
 func TestCrashLoopStarvesNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, Options{History: -1})
+		s := mabeamtest.Start(t, mabeam.Options{History: -1})
 		looping := scriptedChild("loop", Permanent, func() *scripted {
 			return &scripted{
-				init:   func(self *Agent) error { return self.System().Tell(context.Background(), "pusher", "push", nil) },
-				action: func(context.Context, *Agent, string, any) (any, error) { panic(errOwn) },
+				init:   func(self *mabeam.Agent) error { return self.System().Tell(context.Background(), "pusher", "push", nil) },
+				action: func(context.Context, *mabeam.Agent, string, any) (any, error) { panic(errOwn) },
 			}
 		})
-		startAgent(t, s, Spec{ID: "pusher", Behaviour: &scripted{action: func(ctx context.Context, self *Agent, _ string, _ any) (any, error) {
+		mabeamtest.StartAgent(t, s, mabeam.Spec{ID: "pusher", Behaviour: &scripted{action: func(ctx context.Context, self *mabeam.Agent, _ string, _ any) (any, error) {
 			_ = self.System().Tell(ctx, "loop", "crash", nil) // it may not be there yet
 			self.System().KillAgent("loop")
 			return nil, nil
 		}}})
-		v := startSupervisor(t, s, SupervisorSpec{MaxRestarts: 1 << 30, Children: []Child{looping, plainChild("b", Permanent)}})
+		v := startSupervisor(t, s, Spec{Intensity: &Intensity{Restarts: 1 << 30}, Children: []Child{looping, plainChild("b", Permanent)}})
 		for n := range 100 {
 			id, err := v.StartChild(t.Context(), plainChild(fmt.Sprint("c", n), Permanent))
 			if err != nil {
@@ -868,9 +873,9 @@ func TestCrashLoopStarvesNobody(t *testing.T) {
 // intensity.
 func TestRestartsKeepToNoRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, Options{Rates: map[Operation]Rate{OperationStartAgent: {PerSecond: 1, Burst: 1}}})
-		v := startSupervisor(t, s, SupervisorSpec{Children: []Child{plainChild("a", Permanent)}})
-		if _, err := v.StartChild(t.Context(), plainChild("b", Permanent)); !errors.Is(err, ErrRateLimited) {
+		s := mabeamtest.Start(t, mabeam.Options{Rates: map[mabeam.Operation]mabeam.Rate{mabeam.OperationStartAgent: {PerSecond: 1, Burst: 1}}})
+		v := startSupervisor(t, s, Spec{Children: []Child{plainChild("a", Permanent)}})
+		if _, err := v.StartChild(t.Context(), plainChild("b", Permanent)); !errors.Is(err, mabeam.ErrRateLimited) {
 			t.Error(err)
 		}
 		end(t, s, v, "a", "crash")
@@ -884,9 +889,9 @@ func TestRestartsKeepToNoRate(t *testing.T) {
 // A callback that ends its goroutine, as FailNow does, is a start that failed.
 func TestSupervisorOutlivesItsGoroutine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, Options{})
+		s := mabeamtest.Start(t, mabeam.Options{})
 		lives := 0
-		v := startSupervisor(t, s, SupervisorSpec{Children: []Child{{ID: "a", New: func() Spec {
+		v := startSupervisor(t, s, Spec{Children: []Child{{ID: "a", New: func() mabeam.Spec {
 			if lives++; lives == 2 {
 				runtime.Goexit()
 			}
@@ -1025,7 +1030,7 @@ func TestSupervisorIsLikeItsModel(t *testing.T) {
 
 // compareWithModel returns what a supervisor does otherwise than its model.
 func compareWithModel(t *testing.T, m *supervisedModel, steps []modelStep) (wrong string) {
-	s, err := Start(Options{})
+	s, err := mabeam.Start(mabeam.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -1035,7 +1040,7 @@ func compareWithModel(t *testing.T, m *supervisedModel, steps []modelStep) (wron
 			wrong += fmt.Sprintf(" stop: %v, left %d goroutines, %+v", err, s.Goroutines(), tel)
 		}
 	}()
-	v := startSupervisor(t, s, SupervisorSpec{ID: "boss", Strategy: m.strategy, MaxRestarts: m.limit, Within: m.within})
+	v := startSupervisor(t, s, Spec{ID: "boss", Strategy: m.strategy, Intensity: &Intensity{m.limit, m.within}})
 	d := keepChronicle(t, s)
 	for n, step := range steps {
 		time.Sleep(step.pause)
@@ -1078,7 +1083,7 @@ func compareWithModel(t *testing.T, m *supervisedModel, steps []modelStep) (wron
 // live in the end, and the others do not.
 func TestSupervisorAmongMany(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s, err := Start(Options{})
+		s, err := mabeam.Start(mabeam.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -1087,8 +1092,8 @@ func TestSupervisorAmongMany(t *testing.T) {
 		for i := range n {
 			children = append(children, plainChild(fmt.Sprint("c", i), RestartPolicy(i%2)))
 		}
-		v, err := s.StartSupervisor(context.Background(), SupervisorSpec{
-			Strategy: Strategy(rapid.IntRange(0, 2).Draw(t, "strategy")), MaxRestarts: 1 << 30, Children: children,
+		v, err := Start(context.Background(), s, Spec{
+			Strategy: Strategy(rapid.IntRange(0, 2).Draw(t, "strategy")), Intensity: &Intensity{Restarts: 1 << 30}, Children: children,
 		})
 		if err != nil {
 			t.Fatal(err)

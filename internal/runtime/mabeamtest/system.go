@@ -1,0 +1,110 @@
+// Package mabeamtest helps to test agents and what is built of them: systems that clean up
+// after themselves, behaviours written in place, and probes that tell what reached them. For
+// all that waits, begin the test with synctest.Test of the standard library: time passes at
+// once then, and synctest.Wait returns when nothing more is to come.
+package mabeamtest
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	mabeam "mabeam-top/internal/runtime"
+)
+
+// Start brings up a system that is stopped when the test ends, which fails if that takes
+// force or leaves anything behind.
+func Start(t testing.TB, o mabeam.Options) *mabeam.System {
+	t.Helper()
+	s, err := mabeam.Start(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Stop(context.Background()); err != nil {
+			t.Errorf("stop: %v", err)
+		}
+		if err := Leftovers(s); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// StartAgent starts an agent that must start, and returns its id.
+func StartAgent(t testing.TB, s *mabeam.System, spec mabeam.Spec) string {
+	t.Helper()
+	id, err := s.StartAgent(context.Background(), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// Leftovers says what a system has left behind that was stopped: agents, messages,
+// subscriptions, goroutines, or lives that were not counted to their end.
+func Leftovers(s *mabeam.System) error {
+	tel := s.Telemetry()
+	if n := s.Registry().Count() + len(s.Registry().All()) + len(s.Registry().ByNode(s.Node())); n != 0 ||
+		tel.Agents != 0 || tel.Subscriptions != 0 || tel.MailboxDepth != 0 || tel.HandlersAbandoned != 0 || s.Goroutines() != 0 {
+		return fmt.Errorf("left after stop: %d registrations, %d goroutines, %+v", n, s.Goroutines(), tel)
+	}
+	if tel.AgentsStarted != tel.AgentsStopped+tel.AgentsCrashed {
+		return fmt.Errorf("%d agents were started, %d stopped and %d crashed", tel.AgentsStarted, tel.AgentsStopped, tel.AgentsCrashed)
+	}
+	return nil
+}
+
+// A Script is a behaviour that calls a function for each callback that is set.
+type Script struct {
+	OnInit      func(ctx context.Context, self *mabeam.Agent) error
+	OnAction    func(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error)
+	OnSignal    func(ctx context.Context, self *mabeam.Agent, signal mabeam.Signal)
+	OnEvent     func(ctx context.Context, self *mabeam.Agent, event mabeam.Event)
+	OnAnswer    func(ctx context.Context, self *mabeam.Agent, answer mabeam.Asked)
+	OnTerminate func(ctx context.Context, self *mabeam.Agent, reason error)
+}
+
+// Init calls OnInit.
+func (b *Script) Init(ctx context.Context, self *mabeam.Agent) error {
+	if b.OnInit == nil {
+		return nil
+	}
+	return b.OnInit(ctx, self)
+}
+
+// HandleAction calls OnAction. Without it no action is known.
+func (b *Script) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
+	if b.OnAction == nil {
+		return nil, mabeam.ErrUnknownAction
+	}
+	return b.OnAction(ctx, self, action, params)
+}
+
+// HandleSignal calls OnSignal.
+func (b *Script) HandleSignal(ctx context.Context, self *mabeam.Agent, signal mabeam.Signal) {
+	if b.OnSignal != nil {
+		b.OnSignal(ctx, self, signal)
+	}
+}
+
+// HandleEvent calls OnEvent.
+func (b *Script) HandleEvent(ctx context.Context, self *mabeam.Agent, event mabeam.Event) {
+	if b.OnEvent != nil {
+		b.OnEvent(ctx, self, event)
+	}
+}
+
+// HandleAnswer calls OnAnswer.
+func (b *Script) HandleAnswer(ctx context.Context, self *mabeam.Agent, answer mabeam.Asked) {
+	if b.OnAnswer != nil {
+		b.OnAnswer(ctx, self, answer)
+	}
+}
+
+// Terminate calls OnTerminate.
+func (b *Script) Terminate(ctx context.Context, self *mabeam.Agent, reason error) {
+	if b.OnTerminate != nil {
+		b.OnTerminate(ctx, self, reason)
+	}
+}

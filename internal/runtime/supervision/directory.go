@@ -1,0 +1,141 @@
+package supervision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+)
+
+// A directory knows the supervisors of a system, and stops them with it.
+type directory struct {
+	system *mabeam.System
+
+	mu    sync.Mutex
+	roots []*Supervisor // in the order of their start
+	byID  map[string]*Supervisor
+}
+
+type directoryKey struct{}
+
+func directoryOf(system *mabeam.System) (*directory, error) {
+	s, err := system.Service(directoryKey{}, func() mabeam.Service {
+		return &directory{system: system, byID: map[string]*Supervisor{}}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.(*directory), nil
+}
+
+// add enters a supervisor, unless its id is taken or the system stops.
+func (d *directory) add(v *Supervisor) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case d.system.Running().Err() != nil:
+		return mabeam.ErrSystemStopped
+	case d.byID[v.spec.ID] != nil:
+		return mabeam.ErrAlreadyRegistered
+	}
+	d.byID[v.spec.ID] = v
+	if v.parent == nil {
+		d.roots = append(d.roots, v)
+	}
+	return nil
+}
+
+func (d *directory) remove(v *Supervisor) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.byID[v.spec.ID] == v {
+		delete(d.byID, v.spec.ID)
+	}
+	d.roots = slices.DeleteFunc(d.roots, func(x *Supervisor) bool { return x == v })
+}
+
+func (d *directory) all() []*Supervisor {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.roots)
+}
+
+// Stop stops all supervisors, the newest first.
+func (d *directory) Stop(ctx context.Context) error {
+	var errs []error
+	for _, v := range slices.Backward(d.all()) {
+		errs = append(errs, v.Stop(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// Crash has all supervisors that have none above them crash, and begin anew.
+func (d *directory) Crash() error {
+	all := d.all()
+	if len(all) == 0 {
+		return fmt.Errorf("no supervisor: %w", mabeam.ErrNothingToCrash)
+	}
+	for _, v := range all {
+		v.crash()
+	}
+	return nil
+}
+
+// A Node is a supervisor with what is below it, at one moment.
+type Node struct {
+	ID       string
+	Strategy Strategy
+	// Restarts is how many of the Allowed restarts there were of late: with one more
+	// than allowed Within the time it gives up.
+	Restarts, Allowed int
+	Within            time.Duration
+	Children          []NodeChild
+}
+
+// A NodeChild is a child in a tree of supervisors.
+type NodeChild struct {
+	ChildInfo
+	Restart RestartPolicy
+	// Why is why it was restarted last, or is about to be; empty if it never was.
+	Why string
+	// Below is what is below the child if it is a supervisor that lives.
+	Below *Node
+}
+
+// Tree tells of all supervisors of a system, those that have none above them in the order
+// of their start.
+func Tree(system *mabeam.System) []Node {
+	d, err := directoryOf(system)
+	if err != nil {
+		return nil
+	}
+	var nodes []Node
+	for _, v := range d.all() {
+		nodes = append(nodes, v.node())
+	}
+	return nodes
+}
+
+func (v *Supervisor) node() Node {
+	v.mu.Lock()
+	v.restarts.forget(time.Now())
+	n := Node{
+		ID: v.spec.ID, Strategy: v.spec.Strategy, Restarts: len(v.restarts.times),
+		Allowed: v.restarts.Restarts, Within: v.restarts.Within,
+	}
+	for _, c := range v.children {
+		n.Children = append(n.Children, NodeChild{ChildInfo: c.info(), Restart: c.Restart, Why: c.why})
+	}
+	v.mu.Unlock()
+	for i := range n.Children {
+		if below := n.Children[i].Supervisor; below != nil {
+			node := below.node()
+			n.Children[i].Below = &node
+		}
+	}
+	return n
+}

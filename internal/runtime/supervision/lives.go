@@ -1,0 +1,281 @@
+package supervision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+)
+
+// errEnded is what comes of a start whose callback has ended the goroutine.
+var errEnded error = &mabeam.PanicError{}
+
+// add starts a new child.
+func (v *Supervisor) add(ctx context.Context, spec Child) (id string, err error) {
+	c := &child{Child: spec, supervisor: v}
+	if spec.Supervisor == nil {
+		if c.place, err = v.system.Hold(spec.ID, v); err != nil {
+			return "", fmt.Errorf("child %q: %w", spec.ID, err)
+		}
+		c.ID = c.place.ID()
+	}
+	v.mu.Lock()
+	if v.phase != running {
+		v.mu.Unlock()
+		c.leave()
+		return "", fmt.Errorf("child %q: %w", c.name(), ErrStopped)
+	}
+	v.children = append(v.children, c)
+	v.beginStart(ctx, c)
+	settled := c.settled
+	v.mu.Unlock()
+	<-settled
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if c.failed != nil {
+		v.forget(c)
+		v.advance()
+		return "", fmt.Errorf("child %q: %w", c.name(), c.failed)
+	}
+	return c.name(), nil
+}
+
+// beginStart lets a life of a child that is down begin. The caller holds mu.
+func (v *Supervisor) beginStart(ctx context.Context, c *child) {
+	c.stage, c.due, c.early, c.settled = starting, false, nil, make(chan struct{})
+	c.attempt++
+	attempt, why := c.attempt, c.why
+	ctx, c.giveUp = context.WithCancelCause(ctx)
+	within := context.CancelFunc(func() {})
+	if c.StartWithin > 0 {
+		ctx, within = context.WithTimeout(ctx, c.StartWithin)
+	}
+	heeds := func() bool { return true }
+	if c.place != nil {
+		heeds = context.AfterFunc(ctx, func() { v.giveStartUp(c, attempt, mabeam.CallError(ctx)) })
+	}
+	giveUp := c.giveUp
+	v.system.Go(func() {
+		var l life
+		err := errEnded
+		defer func() {
+			heeds()
+			v.endStart(c, attempt, l, err)
+			within()
+			giveUp(nil)
+		}()
+		l, err = c.begin(ctx, why)
+	})
+}
+
+// giveStartUp ends a start of an agent that takes too long.
+func (v *Supervisor) giveStartUp(c *child, attempt int, why error) {
+	v.mu.Lock()
+	if c.attempt != attempt || c.stage != starting {
+		v.mu.Unlock()
+		return
+	}
+	c.attempt++ // so that what comes of the start is no longer of interest
+	attempt = c.attempt
+	v.mu.Unlock()
+	c.place.Kill()
+	v.endStart(c, attempt, nil, why)
+}
+
+// endStart notes what came of a start.
+func (v *Supervisor) endStart(c *child, attempt int, l life, err error) {
+	v.mu.Lock()
+	if c.attempt != attempt {
+		v.mu.Unlock()
+		if l != nil {
+			l.kill()
+		}
+		return
+	}
+	defer v.mu.Unlock()
+	defer close(c.settled)
+	first := c.began.IsZero()
+	switch {
+	case err == nil:
+		if !first {
+			c.restarts++
+		}
+		c.stage, c.life, c.began = up, l, time.Now()
+		c.mustStop = c.mustStop || c.unwanted // nobody found it while it was not there
+		if c.early == l {
+			v.endedLocked(c, c.earlyErr)
+			return
+		}
+		v.advance()
+	case first: // who has asked for the child is told, and there is none
+		c.stage, c.failed = down, err
+	default:
+		c.stage, c.why = down, err.Error()
+		v.restart(c)
+	}
+}
+
+// halt ends a child's present life, if there is one: in good order if that takes no longer
+// than it may, and than ctx. It says whether the child had to be killed; an error tells
+// that the child still ends by itself, because whoever waits here is what it waits for.
+func (v *Supervisor) halt(ctx context.Context, c *child) (killed bool, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(v.patience, cancel)()
+	if within := c.stopWithin(); within > 0 {
+		ctx, cancel = context.WithTimeout(ctx, within)
+		defer cancel()
+	}
+	for {
+		v.mu.Lock()
+		stage, settled := c.stage, c.settled
+		switch stage {
+		case down:
+			c.mustStop = false
+			v.endedFor(c)
+			v.advance()
+			v.mu.Unlock()
+			return killed, nil
+		case up:
+			c.stage, c.settled = stopping, make(chan struct{})
+			v.mu.Unlock()
+			killed, err = v.stopLife(ctx, c)
+			if err != nil {
+				return false, err
+			}
+		case starting:
+			giveUp := c.giveUp
+			v.mu.Unlock()
+			select {
+			case <-settled:
+			case <-ctx.Done():
+				giveUp(mabeam.ErrKilled)
+				<-settled
+				killed = true
+			}
+		default:
+			v.mu.Unlock()
+			<-settled // whoever stops it does so within a time
+		}
+	}
+}
+
+// stopLife stops the life of a child that was up.
+func (v *Supervisor) stopLife(ctx context.Context, c *child) (killed bool, err error) {
+	l := c.life
+	if c.abrupt {
+		l.kill()
+	} else {
+		err = l.stop(ctx)
+	}
+	var deadlock *mabeam.DeadlockError
+	if errors.As(err, &deadlock) {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		defer close(c.settled)
+		c.stage = up
+		if !l.isAlive() { // of which nobody took notice meanwhile
+			v.endedLocked(c, mabeam.ErrStopping)
+		}
+		return false, err
+	}
+	if err != nil {
+		killed = l.kill()
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	defer close(c.settled)
+	c.stage, c.life, c.abrupt = down, nil, false
+	if killed && v.phase == ending {
+		v.killed++
+	}
+	return killed, nil
+}
+
+// stopThose stops the children that must, the newest first, one after the other.
+func (v *Supervisor) stopThose() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for {
+		i := lastIndex(v.children, func(c *child) bool { return c.mustStop })
+		if i < 0 {
+			break
+		}
+		c := v.children[i]
+		v.mu.Unlock()
+		_, _ = v.halt(context.Background(), c) // who is killed is counted
+		v.mu.Lock()
+	}
+	v.stops = false
+	v.advance()
+}
+
+func lastIndex(list []*child, is func(*child) bool) int {
+	for i := range slices.Backward(list) {
+		if is(list[i]) {
+			return i
+		}
+	}
+	return -1
+}
+
+// Ended implements mabeam.Owner.
+func (v *Supervisor) Ended(p *mabeam.Place, life mabeam.Ref) {
+	if c := v.childIn(p); c != nil {
+		v.lifeEnded(c, agentLife{life}, life.Err())
+	}
+}
+
+// Dismissed implements mabeam.Owner.
+func (v *Supervisor) Dismissed(p *mabeam.Place) {
+	c := v.childIn(p)
+	if c == nil {
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	c.dismiss()
+	v.endedFor(c)
+	v.advance()
+}
+
+// childIn returns the child that has a place.
+func (v *Supervisor) childIn(p *mabeam.Place) *child {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	i := slices.IndexFunc(v.children, func(c *child) bool { return c.place == p })
+	if i < 0 {
+		return nil
+	}
+	return v.children[i]
+}
+
+// lifeEnded hears that a life of a child has ended, and why.
+func (v *Supervisor) lifeEnded(c *child, l life, err error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	switch {
+	case c.stage == starting:
+		c.early, c.earlyErr = l, err
+	case c.stage == up && c.life == l:
+		v.endedLocked(c, err)
+	}
+}
+
+// endedFor forgets a child that is down if it is not to live again. The caller holds mu.
+func (v *Supervisor) endedFor(c *child) {
+	if c.unwanted && c.stage == down {
+		v.forget(c)
+	}
+}
+
+// forget drops a child that is down. The caller holds mu.
+func (v *Supervisor) forget(c *child) {
+	if i := slices.Index(v.children, c); i >= 0 {
+		v.children = slices.Concat(v.children[:i], v.children[i+1:])
+		c.leave()
+	}
+}
