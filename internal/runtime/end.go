@@ -288,6 +288,13 @@ func (a *Agent) err() error {
 	return a.mailbox.closed
 }
 
+// endFailure is what the agent crashed of, or was killed for; nil if nothing is known.
+func (a *Agent) endFailure() error {
+	a.mailbox.mu.Lock()
+	defer a.mailbox.mu.Unlock()
+	return a.failure
+}
+
 // An endError is an ErrCrashed or ErrKilled, and what it came of.
 type endError struct{ reason, failure error }
 

@@ -76,7 +76,8 @@ func (a *Agent) beReady() {
 		s := a.state.load()
 		if s.phase() == over {
 			a.comeBack()
-			a.tellEnd(ErrKilled, a.failure)
+			<-a.done() // who has killed it runs no code of its own
+			a.tellEnd(ErrKilled, a.endFailure())
 			a.tellOwner()
 			return
 		}

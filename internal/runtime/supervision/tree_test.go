@@ -124,6 +124,7 @@ func TestBackoff(t *testing.T) {
 		time.Sleep(time.Minute)
 		end(t, s, v, "a", "kill")
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		want := []time.Duration{0, 1, 3, 7, 12, 61}
 		for i := range want {
 			want[i] *= time.Second
