@@ -13,8 +13,9 @@ import (
 //
 // The context of a callback is the agent's own, as Agent.Context is: it ends with
 // this life of the agent. That of an action that somebody waits for has the caller's
-// values, and ends too when the caller gives up or the action returns; so does that of
-// Init for who starts the agent. What is to go on after that takes Agent.Context. A call
+// values, and ends too when the caller gives up, and at any time after the action's
+// return; so does that of Init for who starts the agent. What is to go on takes
+// Agent.Context. A call
 // that is made with a callback's context is known to be the agent's: if it would close a
 // ring of agents that wait for each other it fails with a *DeadlockError.
 type Behaviour interface {

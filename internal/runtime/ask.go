@@ -176,7 +176,7 @@ type Future struct {
 	err   error
 
 	mu    sync.Mutex
-	waits map[*wait]*Agent // of the agents that wait for it
+	waits []*wait // of the agents that wait for it
 }
 
 // Ask asks an agent to carry out an action, and returns at once. The answer, or an
@@ -200,8 +200,8 @@ func (s *System) Ask(ctx context.Context, id, action string, params any) *Future
 func (f *Future) answer(value any, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for w, asker := range f.waits {
-		asker.endWait(w) // before it can ask anew
+	for _, w := range f.waits {
+		w.end() // before the asker can ask anew
 	}
 	f.value, f.err = value, err
 	close(f.done)
@@ -219,7 +219,7 @@ func (f *Future) Await(ctx context.Context) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer asker.endWait(w)
+		defer w.end()
 	}
 	select {
 	case <-f.done:
@@ -246,9 +246,6 @@ func (f *Future) waitOf(asker *Agent) (*wait, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f.waits == nil {
-		f.waits = map[*wait]*Agent{}
-	}
-	f.waits[w] = asker
+	f.waits = append(f.waits, w)
 	return w, nil
 }

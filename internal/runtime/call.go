@@ -5,12 +5,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 )
 
 // A call is an action that somebody waits for.
 type call struct {
 	system *System
-	ctx    context.Context
 	params any           // of the action
 	answer chan struct{} // gets one value when result and err are set
 	result any
@@ -20,17 +20,22 @@ type call struct {
 	refs atomic.Int32
 	// begun says that the agent has taken the call up, and turn is how long a
 	// caller without a deadline waits for that; made when needed.
-	// callback is the context that the agent's callback has.
-	callback      context.Context
-	hasNoDeadline bool
-	begun         atomic.Bool
-	turn          *time.Timer
-	// asker is the agent that waits for the answer, and wait says so; nil for who is
-	// no agent.
-	asker *Agent
-	wait  *wait
+	begun atomic.Bool
+	turn  *time.Timer
+	// wait says that the asker waits for the answer; nil for who is no agent.
+	wait *wait
 	// deliver takes the answer instead, for a caller that does not wait.
 	deliver func(result any, err error)
+
+	// ctx is the caller's, and what follows is known of it: whether it has a deadline,
+	// the agent whose callback it is, and the context that was made of it for the
+	// callback of the agent that was called. They are kept for the next call, which
+	// mostly is from and to the same.
+	ctx           context.Context
+	hasNoDeadline bool
+	asker         *Agent
+	callback      context.Context
+	made          *callContext
 }
 
 // newCallPool returns a pool of a system's calls. Each system has its own, so
@@ -39,22 +44,53 @@ func newCallPool(s *System) *sync.Pool {
 	return &sync.Pool{New: func() any { return &call{system: s, answer: make(chan struct{}, 1)} }}
 }
 
-// newCall returns a call on behalf of an agent that waits for its answer, or of nobody.
-func (s *System) newCall(ctx context.Context, params any, asker *Agent, w *wait) *call {
+// newCall returns a call.
+func (s *System) newCall(ctx context.Context, params any) *call {
 	c := s.calls.Get().(*call)
-	c.ctx, c.params, c.asker, c.wait = ctx, params, asker, w
-	_, has := ctx.Deadline()
-	c.hasNoDeadline = !has
+	c.params = params
 	c.refs.Store(2)
+	if !isSame(c.ctx, ctx) {
+		_, has := ctx.Deadline()
+		c.ctx, c.hasNoDeadline, c.asker, c.made = ctx, !has, callbackOf(ctx), nil
+	}
 	return c
+}
+
+// isSame says whether two contexts are one and the same. It does not compare what is in
+// them, which may be what cannot be compared.
+func isSame(x, y context.Context) bool {
+	return *(*[2]uintptr)(unsafe.Pointer(&x)) == *(*[2]uintptr)(unsafe.Pointer(&y))
 }
 
 // begin notes that the agent takes the call up.
 func (c *call) begin(a *Agent) {
-	c.callback = a.callbackFor(c.ctx)
 	if c.hasNoDeadline {
 		c.begun.Store(true)
 	}
+	switch made := c.made; {
+	case c.ctx == context.Background():
+		c.callback = a.callback()
+	case made != nil && made.agent == a && made.made.Load() == nil:
+		c.callback = made
+	default:
+		c.made = &callContext{Context: c.ctx, agent: a}
+		c.callback = c.made
+	}
+}
+
+// send puts the call into an agent's mailbox, on behalf of the agent whose callback asks, if
+// one does. It notes who waits for whom. After an error the call is the caller's no longer.
+func (c *call) send(a, asker *Agent, action string) (err error) {
+	if asker == nil {
+		asker = c.asker
+	}
+	if c.wait, err = asker.waitFor(a); err == nil {
+		err = a.sendAwaited(action, c)
+	}
+	if err != nil {
+		c.refused()
+	}
+	return err
 }
 
 // reply gives the answer to the caller, who may have left. The call is the agent's no
@@ -67,9 +103,7 @@ func (c *call) reply(result any, err error) {
 // give gives the answer to the caller on behalf of the agent, which still holds the
 // call.
 func (c *call) give(result any, err error) {
-	if c.wait != nil {
-		c.asker.endWait(c.wait) // before it can ask anew
-	}
+	c.wait.end() // before the asker can ask anew
 	if c.deliver != nil {
 		c.deliver(result, err)
 		return
@@ -78,11 +112,21 @@ func (c *call) give(result any, err error) {
 	c.answer <- struct{}{}
 }
 
-// letGo ends the agent's hold of the call, and the callback's context.
+// letGo ends the agent's hold of the call. One whose answer who has ended the agent has given
+// is never let go: that one may still be at it.
 func (c *call) letGo() {
-	endCallback(c.callback)
+	c.endCallback()
 	if c.deliver == nil {
 		c.release()
+	}
+}
+
+// endCallback ends the context of the callback if somebody has asked when it ends. One that
+// nobody has can serve the next call.
+func (c *call) endCallback() {
+	if c.made != nil && c.made.made.Load() != nil {
+		c.made.end()
+		c.made = nil
 	}
 }
 
@@ -133,9 +177,7 @@ func (c *call) waitTurn() (any, error) {
 
 // leave gives the call up.
 func (c *call) leave(why error) (any, error) {
-	if c.wait != nil {
-		c.asker.endWait(c.wait)
-	}
+	c.wait.end()
 	c.release()
 	return nil, why
 }
@@ -155,7 +197,7 @@ func (c *call) release() {
 		c.system.repliesLate.add(1)
 	default:
 	}
-	c.ctx, c.callback, c.params, c.result, c.err, c.asker, c.wait = nil, nil, nil, nil, nil, nil, nil
+	c.params, c.result, c.err, c.wait = nil, nil, nil, nil
 	c.begun.Store(false)
 	c.system.calls.Put(c)
 }

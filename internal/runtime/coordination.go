@@ -77,7 +77,6 @@ func (a Answers) Missing() Answers {
 // A round is one coordination under way.
 type round struct {
 	system *System
-	asker  *Agent          // whose callback coordinates; nil if none does
 	ctx    context.Context // has a deadline
 	cancel context.CancelFunc
 }
@@ -94,7 +93,7 @@ func (s *System) begin(ctx context.Context, ids []string, timeout time.Duration)
 	if ctx.Err() != nil {
 		return nil, CallError(ctx)
 	}
-	r := &round{system: s, asker: callbackOf(ctx)}
+	r := &round{system: s}
 	r.ctx, r.cancel = withPatience(ctx, timeout)
 	return r, nil
 }
@@ -169,13 +168,8 @@ func (r *round) call(id, action string, params any) (*call, error) {
 	if err := r.system.actionRate.take(); err != nil {
 		return nil, err
 	}
-	w, err := r.asker.waitFor(a)
-	if err != nil {
-		return nil, err
-	}
-	c := r.system.newCall(r.ctx, params, r.asker, w)
-	if err := a.sendAwaited(action, c); err != nil {
-		c.refused()
+	c := r.system.newCall(r.ctx, params)
+	if err := c.send(a, nil, action); err != nil {
 		return nil, err
 	}
 	return c, nil

@@ -56,13 +56,12 @@ func (a *Agent) stop(ctx context.Context, patience time.Duration) error {
 
 // stopFor is stop for whoever has asked for it, an agent's callback perhaps.
 func (a *Agent) stopFor(ctx context.Context) error {
-	asker := callbackOf(ctx)
-	w, err := asker.waitFor(a)
+	w, err := callbackOf(ctx).waitFor(a)
 	if err != nil {
 		a.Stop()
 		return err
 	}
-	defer asker.endWait(w)
+	defer w.end()
 	return a.stop(ctx, a.system.options.WaitTimeout)
 }
 

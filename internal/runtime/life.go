@@ -124,7 +124,6 @@ func endCallback(ctx context.Context) {
 type callContext struct {
 	context.Context // the caller's
 	agent           *Agent
-	over            atomic.Bool
 	made            atomic.Pointer[callLife]
 }
 
@@ -135,6 +134,13 @@ type callLife struct {
 	forget func() bool // the agent's life
 }
 
+// overLife is that of each context whose callback was over before somebody asked for its end.
+var overLife = func() *callLife {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return &callLife{ctx, cancel, func() bool { return false }}
+}()
+
 // Done implements context.Context.
 func (c *callContext) Done() <-chan struct{} {
 	if made := c.made.Load(); made != nil {
@@ -143,14 +149,10 @@ func (c *callContext) Done() <-chan struct{} {
 	made := &callLife{}
 	made.Context, made.cancel = context.WithCancel(c.Context)
 	made.forget = context.AfterFunc((*lifeContext)(c.agent).made(), made.cancel)
-	if !c.made.CompareAndSwap(nil, made) { // another goroutine was faster
-		made.end()
-		return c.made.Load().Done()
-	}
-	if c.over.Load() { // end may have come before it could see this
+	if !c.made.CompareAndSwap(nil, made) { // another goroutine was faster, or the callback is over
 		made.end()
 	}
-	return made.Done()
+	return c.made.Load().Done()
 }
 
 // Err implements context.Context.
@@ -161,9 +163,6 @@ func (c *callContext) Err() error {
 	if err := c.Context.Err(); err != nil {
 		return err
 	}
-	if c.over.Load() {
-		return context.Canceled
-	}
 	return (*lifeContext)(c.agent).Err()
 }
 
@@ -172,16 +171,16 @@ func (c *callContext) Value(key any) any {
 	if key == (callbackKey{}) {
 		return c.agent
 	}
-	if made := c.made.Load(); made != nil {
+	if made := c.made.Load(); made != nil && made != overLife {
 		return made.Value(key) // that is how contexts find out that one ends with another
 	}
 	return c.Context.Value(key)
 }
 
+// end gives back what it takes to end with the others, and ends it.
 func (c *callContext) end() {
-	c.over.Store(true)
-	if made := c.made.Load(); made != nil {
-		made.end()
+	if !c.made.CompareAndSwap(nil, overLife) {
+		c.made.Load().end()
 	}
 }
 

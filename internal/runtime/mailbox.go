@@ -59,41 +59,25 @@ type batch struct {
 	// messages, and countAt how many there must be to count again: each of the
 	// first 16, and from then on a sixteenth of them at once.
 	counted, countAt int
-	// awaited says that somebody waits for some of them.
-	awaited bool
-	// answers says who answers those that somebody waits for: see answering.
-	answers answering
+	// awaited says that somebody waits for some of them, whose answers who ends the
+	// agent gives if the runner has not: those from the position answered on, which is
+	// lowest once they have been taken over.
+	awaited  bool
+	answered atomic.Int32
+	// own says that its runner alone has it, of those that somebody waits for.
+	own bool
 }
 
-// Answering settles who answers the messages of a batch that somebody waits for: the
-// agent's runner, one after the other, or who ends the agent meanwhile, all at once. It
-// is 0 at first, n+1 while the runner carries out message n, -(n+1) when it has done so,
-// and lowest once the end has come.
-type answering struct{ at atomic.Int64 }
+const lowest = math.MinInt32
 
-const lowest = math.MinInt64
-
-// begin says whether the message is the runner's to carry out.
-func (w *answering) begin(n int) bool {
-	at := w.at.Load()
-	return at != lowest && w.at.CompareAndSwap(at, int64(n+1))
+// claim says whether a message is the runner's to answer.
+func (b *batch) claim(i int) bool {
+	at := b.answered.Load()
+	return at != lowest && b.answered.CompareAndSwap(at, int32(i+1))
 }
 
-// done says whether the message is the runner's to answer.
-func (w *answering) done(n int) bool { return w.at.CompareAndSwap(int64(n+1), -int64(n+1)) }
-
-// takeOver returns the messages whose answers are left to give, and whether the first of
-// them is at work; false if they were taken over before.
-func (b *batch) takeOver() (rest []message, atWork, ok bool) {
-	switch at := b.answers.at.Swap(lowest); {
-	case at == lowest:
-		return nil, false, false
-	case at > 0:
-		return b.messages[at-1:], true, true
-	default:
-		return b.messages[-at:], false, true
-	}
-}
+// takeOver returns the messages whose answers are left to give.
+func (b *batch) takeOver() []message { return b.messages[b.answered.Swap(lowest):] }
 
 // batches holds the queues that no mailbox needs now. It is shared by all
 // systems because memory is.
@@ -244,7 +228,10 @@ func (m *mailbox) handled(n int, capacity int) (counted int) {
 	if m.full.Load() && left <= capacity/2 {
 		m.wakeSenders()
 	}
-	return min(max(left+n, 0), n)
+	if left < 0 {
+		return max(left+n, 0)
+	}
+	return n
 }
 
 // forgetTaken counts the messages that were taken as handled, whatever becomes of
@@ -291,8 +278,8 @@ func (b *batch) release() {
 	clear(b.messages)
 	b.messages = b.messages[:0]
 	if b.awaited {
-		b.awaited = false
-		b.answers.at.Store(0)
+		b.awaited, b.own = false, false
+		b.answered.Store(0)
 	}
 	batches.Put(b)
 }

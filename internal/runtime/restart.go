@@ -8,14 +8,12 @@ import (
 // A restartRequest asks an agent to begin anew.
 type restartRequest struct {
 	done chan error
-	// asker is the agent that waits for that, and wait says so.
-	asker *Agent
-	wait  *wait
+	wait *wait // of the agent that waits for that; nil for who is none
 }
 
 // answer tells who waits what became of the request.
 func (r *restartRequest) answer(err error) {
-	r.asker.endWait(r.wait)
+	r.wait.end()
 	r.done <- err
 }
 
@@ -47,13 +45,13 @@ func (s *System) RestartAgent(ctx context.Context, id string) error {
 	if a.Lifecycle() == Suspended {
 		return &TransitionError{Agent: id, From: Suspended, To: Initializing}
 	}
-	r := &restartRequest{done: make(chan error, 1), asker: callbackOf(ctx)} // nobody waits for a caller who has left
+	r := &restartRequest{done: make(chan error, 1)} // nobody waits for a caller who has left
 	var deadlock error
-	r.wait, deadlock = r.asker.waitFor(a)
+	r.wait, deadlock = callbackOf(ctx).waitFor(a)
 	err := a.sendAwaited("", r)
 	switch {
 	case err != nil:
-		r.asker.endWait(r.wait)
+		r.wait.end()
 	case deadlock != nil:
 		err = deadlock
 	default:
@@ -62,7 +60,7 @@ func (s *System) RestartAgent(ctx context.Context, id string) error {
 		select {
 		case err = <-r.done:
 		case <-ctx.Done():
-			r.asker.endWait(r.wait)
+			r.wait.end()
 			err = CallError(ctx)
 		}
 	}
@@ -81,7 +79,7 @@ func (a *Agent) restart(b *batch, i int, r *restartRequest) {
 		if !finished { // a callback has panicked, or ended the goroutine
 			err = newPanicError(recover())
 		}
-		mine := b.answers.done(i) // before a crash, which would answer it too
+		mine := a.mayAnswer(b, i) // before a crash, which would answer it too
 		if err != nil {
 			a.crash(err) // if it lives
 		}

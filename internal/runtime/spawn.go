@@ -165,7 +165,7 @@ func (a *Agent) start(ctx context.Context) error {
 func (a *Agent) callInit(ctx context.Context) (err error) {
 	if starter := callbackOf(ctx); starter != nil {
 		w, _ := starter.waitFor(a) // nobody waits for anybody yet
-		defer starter.endWait(w)
+		defer w.end()
 	}
 	ctx = a.callbackFor(ctx)
 	defer endCallback(ctx)

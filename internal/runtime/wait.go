@@ -24,19 +24,19 @@ func (e *DeadlockError) Error() string {
 // the other notes before it does: an agent that has been answered, and asks back, is
 // never taken for one that is still waited for.
 type wait struct {
-	target *Agent
-	next   *wait // what the same agent waits for besides
-	over   atomic.Bool
+	asker, target *Agent
+	next          *wait // what the same agent waits for besides
+	over          atomic.Bool
 }
 
-// waitFor notes that the agent waits for another from now on, until endWait. A
+// waitFor notes that the agent waits for another from now on, until the wait ends. A
 // *DeadlockError tells that the other one waits for this one already, directly or by
 // way of more. There is no wait of who is no agent.
 func (a *Agent) waitFor(other *Agent) (*wait, error) {
 	if a == nil {
 		return nil, nil
 	}
-	w := &wait{target: other}
+	w := &wait{asker: a, target: other}
 	for {
 		head := a.waits.Load()
 		w.next = head
@@ -47,7 +47,7 @@ func (a *Agent) waitFor(other *Agent) (*wait, error) {
 	// First tell, then look: of two that close a ring at the same time, at least
 	// one sees the other.
 	if ring := a.ringBy(w); ring != nil {
-		a.endWait(w)
+		w.end()
 		return nil, &DeadlockError{ring}
 	}
 	return w, nil
@@ -58,27 +58,29 @@ func (a *Agent) waitFor(other *Agent) (*wait, error) {
 // *DeadlockError tells that it would never come, because that agent waits for this one
 // already, directly or by way of more. Of a ctx that is no callback's nothing is noted.
 func WaitFor(ctx context.Context, r Ref) (end func(), err error) {
-	asker := callbackOf(ctx)
-	w, err := asker.waitFor(r.agent)
+	w, err := callbackOf(ctx).waitFor(r.agent)
 	if err != nil {
 		return nil, err
 	}
-	return func() { asker.endWait(w) }, nil
+	return w.end, nil
 }
 
-// endWait notes that what was waited for is there, or not waited for any longer; nil
-// is no wait.
-func (a *Agent) endWait(w *wait) {
-	if w == nil || w.over.Swap(true) {
-		return
+// end notes that what was waited for is there, or not waited for any longer; nil is no wait.
+func (w *wait) end() {
+	if w != nil && !w.over.Swap(true) {
+		w.leave()
 	}
+}
+
+// leave takes a wait that is over off the list of its asker.
+func (w *wait) leave() {
 	for {
-		head := a.waits.Load()
+		head := w.asker.waits.Load()
 		left := head
 		for left != nil && left.over.Load() {
 			left = left.next
 		}
-		if head == left || a.waits.CompareAndSwap(head, left) {
+		if head == left || w.asker.waits.CompareAndSwap(head, left) {
 			return
 		}
 	}

@@ -9,37 +9,41 @@ import (
 // execute carries out an action for a caller who waits: an agent, or nobody that is
 // one.
 func (a *Agent) execute(ctx context.Context, asker *Agent, action string, params any) (any, error) {
-	var w *wait
-	if asker == nil {
-		asker = callbackOf(ctx)
-	}
-	if asker != nil {
-		var err error
-		if w, err = asker.waitFor(a); err != nil {
-			return nil, err
-		}
-	}
 	// Nobody else can touch an agent that its caller has taken, and who cannot give up
 	// could not leave before the answer anyway. But what already waits goes first: the
 	// caller may have sent it.
 	if ctx.Done() == nil && a.state.move(idle, running) {
 		if a.mailbox.empty() {
-			result, err := a.actInline(ctx, action, params)
-			asker.endWait(w)
-			return result, err
+			return a.executeInline(ctx, asker, action, params)
 		}
 		a.yield()
 	}
 	if ctx.Err() != nil {
-		asker.endWait(w)
 		return nil, CallError(ctx)
 	}
-	c := a.system.newCall(ctx, params, asker, w)
-	if err := a.sendAwaited(action, c); err != nil {
-		c.refused()
+	c := a.system.newCall(ctx, params)
+	if err := c.send(a, asker, action); err != nil {
 		return nil, err
 	}
 	return c.await()
+}
+
+// executeInline carries out an action on the goroutine of its caller, who has taken the
+// agent.
+func (a *Agent) executeInline(ctx context.Context, asker *Agent, action string, params any) (any, error) {
+	if asker == nil {
+		asker = callbackOf(ctx)
+	}
+	if asker == nil {
+		return a.actInline(ctx, action, params)
+	}
+	w, err := asker.waitFor(a)
+	if err != nil {
+		a.yield()
+		return nil, err
+	}
+	defer w.end()
+	return a.actInline(ctx, action, params)
 }
 
 // tell leaves an action in the mailbox. It waits for room until ctx ends, or, if it
@@ -100,17 +104,15 @@ func (a *Agent) push(request any) {
 	a.wake()
 }
 
-// wake makes the agent run because there is work.
+// wake makes the agent run because there is work. Most senders find it running.
 func (a *Agent) wake() {
-	// Most senders find it running: a look is cheaper than the attempt.
-	s := a.state.load()
-	if s == idle && a.state.move(idle, scheduled) {
-		a.system.scheduler.schedule(a)
-		return
+	if a.state.load().phase() == idle {
+		a.schedule()
 	}
-	if s.phase() != idle {
-		return
-	}
+}
+
+// schedule makes the agent run if it still is idle.
+func (a *Agent) schedule() {
 	if _, moved := a.state.enter(scheduled, 0, isIdle); moved {
 		a.system.scheduler.schedule(a)
 	}
@@ -157,7 +159,8 @@ const polls = 2
 
 // run handles what waits in the mailbox.
 func (a *Agent) run() (more bool) {
-	if !a.state.move(scheduled, running) && !a.takeUp() {
+	// One that has been run just before, and had more to do, is still running.
+	if s := a.state.load(); s != running && !(s == scheduled && a.state.move(s, running)) && !a.takeUp() {
 		return false
 	}
 	if a.mailbox.signalled.Load() {
@@ -170,7 +173,7 @@ func (a *Agent) run() (more bool) {
 		} else {
 			a.handleTimed(b)
 		}
-		if !b.awaited || a.taken.CompareAndSwap(b, nil) { // else who has ended the agent may still read it
+		if !b.awaited || a.takeBack(b) { // else who has ended the agent may still read it
 			b.release()
 		}
 	}
@@ -211,6 +214,22 @@ func (a *Agent) takeBatch() (b *batch, uncounted int) {
 		a.taken.Store(b)
 	}
 	return b, uncounted
+}
+
+// mayAnswer says whether a message of a batch is the runner's to answer, and nobody else's.
+// With the last one the batch is its own again.
+func (a *Agent) mayAnswer(b *batch, i int) bool {
+	if i == len(b.messages)-1 {
+		return a.takeBack(b)
+	}
+	return b.claim(i)
+}
+
+// takeBack makes a batch the runner's own again. It says false if who has ended the agent
+// has taken it over.
+func (a *Agent) takeBack(b *batch) bool {
+	b.own = b.own || a.taken.CompareAndSwap(b, nil)
+	return b.own
 }
 
 // maxUncounted is the most actions that nobody waits for which are not counted
@@ -296,9 +315,7 @@ func (a *Agent) handleAll(b *batch) {
 			handleAnswer(a.callback(), a.behaviour, a, Asked(*p))
 		case *restartRequest:
 			t.flush(a)
-			if b.answers.begin(i) {
-				a.restart(b, i, p)
-			}
+			a.restart(b, i, p)
 		case stopRequest:
 			t.flush(a)
 			a.finish()
@@ -311,13 +328,10 @@ func (a *Agent) handleAll(b *batch) {
 // answer carries out an action that somebody waits for. Whoever ends the agent meanwhile
 // has answered it, and counted it as failed.
 func (a *Agent) answer(b *batch, i int, c *call, t *tally) {
-	if !b.answers.begin(i) {
-		return
-	}
 	c.begin(a)
 	result, err := a.behaviour.HandleAction(c.callback, a, b.messages[i].action, c.params)
-	if !b.answers.done(i) {
-		c.letGo()
+	if !a.mayAnswer(b, i) {
+		c.endCallback()
 		return
 	}
 	a.tellAction(b.messages[i].action, err)
@@ -333,7 +347,7 @@ func (a *Agent) answer(b *batch, i int, c *call, t *tally) {
 // putAside does away with what is left of a batch, from one message on: an agent that is
 // to be suspended finds it in its mailbox again, and one that is over refuses it.
 func (a *Agent) putAside(b *batch, from int) {
-	if !a.isOver() && (!b.awaited || a.taken.CompareAndSwap(b, nil)) {
+	if !a.isOver() && (!b.awaited || a.takeBack(b)) {
 		a.mailbox.putBack(b.messages[from:], b.awaited)
 		return
 	}
@@ -342,10 +356,7 @@ func (a *Agent) putAside(b *batch, from int) {
 
 // refuseRest refuses what is left of a batch, unless it is answered already.
 func (a *Agent) refuseRest(b *batch, from int) {
-	mine := false
-	if b.awaited {
-		_, _, mine = b.takeOver()
-	}
+	mine := b.awaited && a.takeBack(b)
 	t := tally{handled: len(b.messages) - from}
 	for i := from; i < len(b.messages); i++ {
 		if m := &b.messages[i]; mine || !m.isAwaited() {
@@ -376,7 +387,7 @@ func (a *Agent) breakOffAt(b *batch, i int, t *tally, panicked any) {
 		_ = a.actionPanicked(m.action, panicked) // nobody waits for it
 		t.flush(a)
 	case *call:
-		mine := b.answers.done(i) // before the end, which would answer it with another reason
+		mine := a.mayAnswer(b, i) // before the end, which would answer it with another reason
 		err := newPanicError(panicked)
 		if mine {
 			a.tellAction(m.action, err)
@@ -386,7 +397,7 @@ func (a *Agent) breakOffAt(b *batch, i int, t *tally, panicked any) {
 		if mine {
 			p.reply(nil, err)
 		} else {
-			p.letGo()
+			p.endCallback()
 		}
 	case *ownAnswer:
 		a.crash(newPanicError(panicked))
@@ -441,22 +452,18 @@ func (a *Agent) refuse(m *message) {
 // for what was taken out of its mailbox with that, and for what is still there.
 func (a *Agent) answerAll() {
 	if b := a.taken.Swap(nil); b != nil {
-		rest, atWork, _ := b.takeOver()
+		rest := b.takeOver()
 		for i := range rest {
-			switch m := &rest[i]; {
-			case i == 0 && atWork:
-				a.refuseAtWork(m)
-			case m.isAwaited():
-				a.refuse(m)
-			}
+			a.refuseTaken(&rest[i])
 		}
 	}
 	a.refuseWaiting()
 	a.system.queued.add(-int64(a.mailbox.forgetTaken()))
 }
 
-// refuseAtWork answers a message that is being carried out. The runner lets go of it.
-func (a *Agent) refuseAtWork(m *message) {
+// refuseTaken answers a message that its runner has, if somebody waits for it. The runner may
+// be at it, so that it is not used again.
+func (a *Agent) refuseTaken(m *message) {
 	switch p := m.params.(type) {
 	case *restartRequest:
 		p.answer(a.mailbox.reason())
