@@ -30,11 +30,8 @@ func (l *log) setApart() {
 		l.drop(s)
 		l.apart = append(l.apart, s)
 	}
-	l.look()
-	if len(l.readers) > 0 {
+	if l.look(); len(l.readers) > 0 {
 		l.grow(len(ring))
-	} else {
-		l.use(nil)
 	}
 	l.signal()
 }

@@ -183,8 +183,8 @@ func TestOwnEventsWaitForNobody(t *testing.T) {
 				if sub.Delivered()+sub.Dropped() < published || sub.Dropped() == 0 {
 					t.Errorf("%d delivered and %d dropped, of %d", sub.Delivered(), sub.Dropped(), published)
 				}
-				if last := got[len(got)-1]; last.ID.number() != s.Bus().sequence.Load() {
-					t.Errorf("the newest that it got is %v, of %d", last.ID.number(), s.Bus().sequence.Load())
+				if last := got[len(got)-1]; last.ID != s.Bus().ids.of(s.Bus().sequence.Load()) {
+					t.Errorf("the newest that it got is %v, of %d", last.ID, s.Bus().sequence.Load())
 				}
 			})
 		})

@@ -26,8 +26,8 @@ type Bus struct {
 	// waitTimeout is how long those wait for room who have no deadline.
 	waitTimeout time.Duration
 	history     *history // nil if none is kept
-	origin      EventID  // the system's part of event ids
-	rate        *bucket  // of Publish; nil if there is none
+	ids         eventIDs
+	rate        *bucket // of Publish; nil if there is none
 
 	topics  *table[topic]
 	stopped atomic.Bool
@@ -72,7 +72,6 @@ func newBus(ctx context.Context, s *scheduler, o Options) *Bus {
 	return &Bus{
 		ctx: ctx, scheduler: s,
 		policy: o.BusPolicy, length: o.BusQueue, waitTimeout: o.WaitTimeout, history: newHistory(o.History),
-		origin:   EventID(lastSystem.Add(1)) << eventSequenceBits,
 		topics:   newTable[topic](),
 		patterns: make(map[string]*patternLog),
 		sweepAt:  minSweep,
@@ -114,12 +113,13 @@ func (b *Bus) publishFor(p *patience, e *Event) error {
 
 // publish is publishFor for a topic that is known. No rate holds.
 func (b *Bus) publish(p *patience, t *topic, e *Event) error {
-	e.ID = b.origin | EventID(b.sequence.Add(1))
+	number := b.sequence.Add(1)
+	e.ID = b.ids.of(number)
 	if e.Timestamp.IsZero() {
 		e.Timestamp = time.Now()
 	}
 	if b.history != nil {
-		b.history.put(e)
+		b.history.put(number, e)
 	}
 	missed := 0
 	if t.log.audience.Load() > 0 {

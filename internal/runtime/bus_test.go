@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -578,4 +580,34 @@ func TestAgentDoesNotWaitForItself(t *testing.T) {
 			t.Errorf("it ended with %v", failed)
 		}
 	})
+}
+
+// Subscribers that leave after their first event cost the bus little memory, and none that
+// stays.
+func TestOnceOnlySubscribersAreCheap(t *testing.T) {
+	const subscribers, most = 5_000, 30 << 20
+	s := start(t, Options{})
+	var stays atomic.Int64
+	if _, err := s.Bus().Subscribe("x", func(context.Context, Event) { stays.Add(1) }, SubscribeOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range subscribers {
+		left := make(chan struct{})
+		var sub *Subscription
+		var err error
+		sub, err = s.Bus().Subscribe("x", func(context.Context, Event) { sub.Unsubscribe(); close(left) }, SubscribeOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Bus().Publish(t.Context(), Event{Type: "x"}); err != nil {
+			t.Fatal(err)
+		}
+		<-left
+	}
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; took > most {
+		t.Errorf("%d subscribers took %d bytes, more than %d", subscribers, took, most)
+	}
 }

@@ -21,8 +21,9 @@ type history struct {
 const historyPage = 64
 
 type historySlot struct {
-	mu    sync.Mutex
-	event Event
+	mu     sync.Mutex
+	number uint64 // of the event; 0 is none
+	event  Event
 }
 
 // newHistory returns a history of that many events; nil if there are to be none.
@@ -51,16 +52,15 @@ func (h *history) page(number uint64) *atomic.Pointer[[historyPage]historySlot] 
 }
 
 // put keeps an event instead of the one that has its slot, unless that is newer.
-func (h *history) put(e *Event) {
-	number := e.ID.number()
+func (h *history) put(number uint64, e *Event) {
 	s := h.slot(number)
 	if s == nil {
 		h.page(number).CompareAndSwap(nil, new([historyPage]historySlot))
 		s = h.slot(number)
 	}
 	s.mu.Lock()
-	if s.event.ID < e.ID {
-		s.event = *e
+	if s.number < number {
+		s.number, s.event = number, *e
 	}
 	s.mu.Unlock()
 }
@@ -76,7 +76,7 @@ func (h *history) newest(number uint64, limit int) []Event {
 			continue
 		}
 		s.mu.Lock()
-		if s.event.ID.number() == n {
+		if s.number == n {
 			events = append(events, s.event)
 		}
 		s.mu.Unlock()
@@ -95,7 +95,7 @@ func (h *history) lose(number uint64) {
 		for j := range page {
 			s := &page[j]
 			s.mu.Lock()
-			if s.event.ID.number() <= number {
+			if s.number <= number {
 				s.event = Event{} // what it holds may be freed
 			}
 			s.mu.Unlock()

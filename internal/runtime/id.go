@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"strconv"
+	"sync"
 	"sync/atomic"
 )
 
@@ -16,7 +17,7 @@ var processToken = func() string {
 	return hex.EncodeToString(b[:])
 }()
 
-var lastAgent, lastSignal, lastMessage, lastOther, lastSystem atomic.Uint64
+var lastAgent, lastSignal, lastMessage, lastOther atomic.Uint64
 
 // newID returns an id that nothing of this or another node has: its kind, the
 // process, and a count.
@@ -32,12 +33,49 @@ func newID(prefix string, last *atomic.Uint64) string {
 // system that were published one after the other have rising ids.
 type EventID uint64
 
-// eventSequenceBits is how much of an EventID counts events; the rest tells
-// the system.
-const eventSequenceBits = 48
+// idBlockBits is how much of an EventID counts the events of a block. A system takes the
+// next block of the process when it has used one up, so that no two events share an id
+// before 2^64 have been published, or 2^32 systems have been started.
+const idBlockBits = 32
 
-// number counts the events of a system.
-func (id EventID) number() uint64 { return uint64(id) & (1<<eventSequenceBits - 1) }
+// lastIDBlock is the block that a system of this process has taken last.
+var lastIDBlock atomic.Uint64
+
+// eventIDs gives the events of a system their ids.
+type eventIDs struct {
+	newest atomic.Pointer[idBlock]
+
+	mu     sync.Mutex
+	blocks []*idBlock // all that the system has had
+}
+
+// An idBlock is a block of event ids.
+type idBlock struct {
+	index uint64  // of the system's blocks
+	ids   EventID // without the count
+}
+
+// of returns the id of the system's nth event.
+func (x *eventIDs) of(n uint64) EventID {
+	index := n >> idBlockBits
+	b := x.newest.Load()
+	if b == nil || b.index != index {
+		b = x.block(index)
+	}
+	return b.ids | EventID(n&(1<<idBlockBits-1))
+}
+
+// block returns one of the system's blocks, which is taken if it is new.
+func (x *eventIDs) block(index uint64) *idBlock {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for uint64(len(x.blocks)) <= index {
+		b := &idBlock{uint64(len(x.blocks)), EventID(lastIDBlock.Add(1)) << idBlockBits}
+		x.blocks = append(x.blocks, b)
+		x.newest.Store(b)
+	}
+	return x.blocks[index]
+}
 
 // String returns the id with its prefix, unique across nodes.
 func (id EventID) String() string {

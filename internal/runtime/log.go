@@ -129,6 +129,12 @@ func (l *log) makeRoom(p *patience) []Event {
 			}
 			return l.grow(l.longer(len(ring)))
 		}
+		if l.dropClosed() {
+			if len(l.readers) == 0 {
+				return nil
+			}
+			continue
+		}
 		othersWait := behind < len(l.readers)
 		if p.isOver() || othersWait && !began.IsZero() && time.Since(began) >= setApartAfter {
 			l.setApart()
@@ -251,8 +257,11 @@ func (l *log) enter(s *Subscription) {
 	l.readers = append(l.readers, s)
 }
 
-// drop takes a reader out of the others.
+// drop takes a reader out of the others, if it is there.
 func (l *log) drop(s *Subscription) {
+	if int(s.pos) >= len(l.readers) || l.readers[s.pos] != s {
+		return
+	}
 	last := len(l.readers) - 1
 	l.readers[s.pos] = l.readers[last]
 	l.readers[s.pos].pos = s.pos
@@ -260,6 +269,9 @@ func (l *log) drop(s *Subscription) {
 	l.readers = l.readers[:last]
 	if cap(l.readers) > 64 && last < cap(l.readers)/4 {
 		l.readers = slices.Clone(l.readers)
+	}
+	if last == 0 {
+		l.use(nil)
 	}
 }
 
@@ -287,16 +299,17 @@ func (l *log) park(s *Subscription) bool {
 	return true
 }
 
-// leave takes a reader out that was closed before. If it may be reading just
-// now, it is left the ring for itself, so that publishers need not wait for it.
+// leave takes a reader out that was closed before. One that may be reading just now
+// stays among the others until it has come back, or stands in their way.
 func (l *log) leave(s *Subscription) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.audience.Add(-1)
-	if s.apart.Load() != nil {
+	s.left = l.head.Load()
+	switch {
+	case s.apart.Load() != nil:
 		l.forgetApart(s)
-	} else {
-		s.left = l.head.Load()
+	case !s.busy.Load():
 		l.drop(s)
 	}
 	if i := int(s.parkedAt); i >= 0 && i < len(l.parked) && l.parked[i] == s {
@@ -306,14 +319,32 @@ func (l *log) leave(s *Subscription) {
 		l.parked[end] = nil
 		l.parked = l.parked[:end]
 	}
-	switch {
-	case len(l.readers) == 0:
-		l.use(nil)
-	case s.busy.Load() && s.apart.Load() == nil:
+	l.signal()
+}
+
+// comeBack takes a reader that has left out of the others, if it is there.
+func (l *log) comeBack(s *Subscription) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.drop(s)
+	l.signal()
+}
+
+// dropClosed takes the readers out that have left and are a whole queue behind, and leaves
+// them the ring. It says whether there were any.
+func (l *log) dropClosed() bool {
+	head, some := l.head.Load(), false
+	for _, s := range slices.Clone(l.readers) {
+		if s.closed() && head-s.reached() >= uint64(l.queue) {
+			l.drop(s)
+			some = true
+		}
+	}
+	if some && len(l.readers) > 0 {
 		l.look()
 		l.grow(len(*l.ring.Load()))
 	}
-	l.signal()
+	return some
 }
 
 // lose forgets all events. A reader that is busy goes on with the batch that it
@@ -323,7 +354,9 @@ func (l *log) lose() {
 	defer l.mu.Unlock()
 	head := l.head.Load()
 	for _, s := range l.readers {
-		s.lost.Store(head) // before the ring is replaced: see drainLog
+		if !s.closed() {
+			s.lost.Store(head) // before the ring is replaced: see drainLog
+		}
 	}
 	for _, s := range l.apart {
 		a := s.apart.Load()

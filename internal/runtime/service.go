@@ -105,7 +105,7 @@ func (s *System) RootFailed(id string, why error) {
 		return
 	}
 	s.log(slog.LevelError, "system stops because a supervisor gave up", "supervisor", id)
-	go func() { // Stop waits for the goroutines of the system; this one is over when Done is closed
+	go func() { // over when Done is closed
 		ctx, cancel := context.WithTimeout(context.Background(), s.options.WaitTimeout)
 		defer cancel()
 		_ = s.Stop(ctx) // whoever stops it once more gets the error

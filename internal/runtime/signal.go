@@ -18,8 +18,8 @@ const (
 )
 
 // A Signal is sent to one agent, several or all; nobody answers it. It goes
-// ahead of the actions and events that wait, and ahead of signals of a lower
-// priority.
+// ahead of the actions and events that wait, but for one of them after each 64 signals, and
+// ahead of signals of a lower priority.
 type Signal struct {
 	// ID is given by the system, one for all who get the signal.
 	ID string
@@ -175,9 +175,13 @@ func (m *mailbox) nextSignal() (Signal, bool) {
 	return signal, true
 }
 
-// handleSignals handles the signals that wait.
+// signalsAtOnce is how many signals go ahead of the next message, lest a flood of them keep
+// it waiting for ever.
+const signalsAtOnce = 64
+
+// handleSignals handles the signals that wait, up to signalsAtOnce of them.
 func (a *Agent) handleSignals() {
-	for a.mayGoOn() {
+	for n := 0; n < signalsAtOnce && a.mayGoOn(); n++ {
 		signal, ok := a.mailbox.nextSignal()
 		if !ok {
 			return

@@ -200,9 +200,13 @@ func (s *System) Startup() []ComponentStart { return slices.Clone(s.startup) }
 // no goroutine of the system is left. If ctx ends before, handlers' contexts
 // end, agents are killed, and the error tells what was still running. Stopping
 // again waits for the first and returns the same; if its ctx ends before, it has
-// the first one go on as if that one's had. A callback must not wait for it: it
-// would wait for itself.
+// the first one go on as if that one's had. In a callback, which Stop would wait for, it
+// returns a *DeadlockError at once, and the system stops all the same.
 func (s *System) Stop(ctx context.Context) error {
+	if a := callbackOf(ctx); a != nil && a.system == s {
+		go func() { _ = s.Stop(context.WithoutCancel(s.ctx)) }() // over when Done is closed
+		return fmt.Errorf("stop: %w", &DeadlockError{Ring: []string{a.ID()}})
+	}
 	if !s.stopping.CompareAndSwap(false, true) {
 		select {
 		case <-s.stopped:

@@ -165,6 +165,9 @@ func (s *Subscription) retire() {
 	if !s.busy.CompareAndSwap(false, true) {
 		return
 	}
+	if s.log != nil {
+		s.log.comeBack(s)
+	}
 	a := s.apart.Load()
 	switch {
 	case s.queue != nil:

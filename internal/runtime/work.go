@@ -11,10 +11,11 @@ import (
 func (a *Agent) execute(ctx context.Context, asker *Agent, action string, params any) (any, error) {
 	// Nobody else can touch an agent that its caller has taken, and who cannot give up
 	// could not leave before the answer anyway. But what already waits goes first: the
-	// caller may have sent it.
-	if ctx.Done() == nil && a.state.move(idle, running) {
+	// caller may have sent it. Agents have theirs handed over, so that none shares the
+	// fate of another's goroutine.
+	if ctx.Done() == nil && asker == nil && callbackOf(ctx) == nil && a.state.move(idle, running) {
 		if a.mailbox.empty() {
-			return a.executeInline(ctx, asker, action, params)
+			return a.actInline(ctx, action, params)
 		}
 		a.yield()
 	}
@@ -26,24 +27,6 @@ func (a *Agent) execute(ctx context.Context, asker *Agent, action string, params
 		return nil, err
 	}
 	return c.await()
-}
-
-// executeInline carries out an action on the goroutine of its caller, who has taken the
-// agent.
-func (a *Agent) executeInline(ctx context.Context, asker *Agent, action string, params any) (any, error) {
-	if asker == nil {
-		asker = callbackOf(ctx)
-	}
-	if asker == nil {
-		return a.actInline(ctx, action, params)
-	}
-	w, err := asker.waitFor(a)
-	if err != nil {
-		a.yield()
-		return nil, err
-	}
-	defer w.end()
-	return a.actInline(ctx, action, params)
 }
 
 // tell leaves an action in the mailbox. It waits for room until ctx ends, or, if it
