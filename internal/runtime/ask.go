@@ -33,7 +33,7 @@ func (s *System) askAgent(ctx context.Context, cancel context.CancelFunc, id, ac
 	if a == nil {
 		return ErrUnknownAgent
 	}
-	if err := s.actionRate.take(); err != nil {
+	if err := s.actionRate.Allow(); err != nil {
 		return err
 	}
 	q := &question{system: s, take: take}

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"mabeam-top/internal/runtime/guard"
 )
 
 // ErrDisconnected tells that a subscription of policy Disconnect had a full
@@ -27,7 +29,7 @@ type Bus struct {
 	waitTimeout time.Duration
 	history     *history // nil if none is kept
 	ids         eventIDs
-	rate        *bucket // of Publish; nil if there is none
+	rate        *guard.Bucket // of Publish; nil if there is none
 
 	topics  *table[topic]
 	stopped atomic.Bool
@@ -85,7 +87,7 @@ func newBus(ctx context.Context, s *scheduler, o Options) *Bus {
 // or be the agent itself. All others have the event meanwhile; those who then did not get
 // it are counted as having dropped it, and the error is a *MissedError. Any other error
 // tells that nobody got it. If there is a rate for
-// publishing, it first waits for its turn, as Limiter.Wait does. ErrBadPattern tells that
+// publishing, it first waits for its turn, as guard.Bucket.Wait does. ErrBadPattern tells that
 // nobody could subscribe to the type: it is empty or too long.
 func (b *Bus) Publish(ctx context.Context, e Event) error {
 	return b.publishFor(&patience{ctx: ctx, limit: b.waitTimeout}, &e)
@@ -98,7 +100,7 @@ func (b *Bus) publishFor(p *patience, e *Event) error {
 	if p.ctx.Err() != nil {
 		return fmt.Errorf("publish %q: %w", e.Type, CallError(p.ctx))
 	}
-	if err := b.rate.wait(p.ctx); err != nil {
+	if err := awaitTurn(p.ctx, b.rate); err != nil {
 		return fmt.Errorf("publish %q: %w", e.Type, err)
 	}
 	t := b.recent.get(e.Type)

@@ -165,7 +165,7 @@ func (r *round) call(id, action string, params any) (*call, error) {
 	if a == nil {
 		return nil, ErrUnknownAgent
 	}
-	if err := r.system.actionRate.take(); err != nil {
+	if err := r.system.actionRate.Allow(); err != nil {
 		return nil, err
 	}
 	c := r.system.newCall(r.ctx, params)

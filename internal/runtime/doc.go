@@ -89,5 +89,7 @@
 // action, an event. What has been let in is never cut short by them. Who may
 // wait and who is refused is the same for all: Tell and Publish, which wait for
 // room in a queue, wait for their turn too; StartAgent and Execute, which do
-// not, are refused. What is not configured costs a look at a nil pointer.
+// not, are refused. What is not configured costs a look at a nil pointer. Package
+// guard has the rates, the circuits and the limit on memory; the runtime counts
+// the agents, for only it knows their lives.
 package mabeam

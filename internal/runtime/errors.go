@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+
+	"mabeam-top/internal/runtime/guard"
 )
 
 // Errors that say why the runtime refused or gave up. They arrive wrapped: test
@@ -31,12 +33,14 @@ var (
 	// ErrCrashed tells that a callback of the agent panicked before it came to
 	// what was asked of it. Who asked for just that gets the *PanicError.
 	ErrCrashed = errors.New("agent crashed")
-	// ErrLimitReached tells that a limit of the system refuses a new agent.
-	ErrLimitReached = errors.New("limit reached")
+	// ErrLimitReached tells that a limit of the system refuses a new agent. It,
+	// ErrRateLimited and ErrCircuitOpen are those of package guard: who only calls
+	// agents need not import it.
+	ErrLimitReached = guard.ErrLimitReached
 	// ErrRateLimited tells that an operation is over its rate.
-	ErrRateLimited = errors.New("rate limited")
+	ErrRateLimited = guard.ErrRateLimited
 	// ErrCircuitOpen tells that a target has failed too often of late.
-	ErrCircuitOpen = errors.New("circuit is open")
+	ErrCircuitOpen = guard.ErrCircuitOpen
 	// ErrSystemStopped tells that the system stops, or has stopped.
 	ErrSystemStopped = errors.New("system is stopped")
 	// ErrBadPattern tells that a pattern or event type is empty or too long.

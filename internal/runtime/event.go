@@ -32,7 +32,7 @@ const (
 	// them.
 	EventActionExecuted = "action_executed"
 	EventActionFailed   = "action_failed"
-	// Those of the system's circuit breaker have a CircuitChange as their
+	// Those of the system's circuit breaker have a guard.StateChange as their
 	// data.
 	EventCircuitOpened   = "circuit_breaker.opened"
 	EventCircuitHalfOpen = "circuit_breaker.half_open"

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/guard"
 )
 
 // start starts a system for an example.
@@ -370,8 +371,8 @@ func ExampleOptions_limit() {
 // that of an operation of one's own.
 func ExampleOptions_rate() {
 	ctx := context.Background()
-	const mails = mabeam.UserOperation + "mails"
-	system := start(mabeam.Options{Rates: map[mabeam.Operation]mabeam.Rate{
+	const mails = guard.UserPrefix + "mails"
+	system := start(mabeam.Options{Rates: map[guard.Operation]guard.Rate{
 		mabeam.OperationAction: {PerSecond: 0.001, Burst: 2},
 		mails:                  {PerSecond: 0.001},
 	}})
@@ -394,7 +395,7 @@ func ExampleOptions_rate() {
 // After failures in a row, calls of an agent fail at once for a while.
 func ExampleOptions_breaker() {
 	ctx := context.Background()
-	system := start(mabeam.Options{Breaker: &mabeam.BreakerOptions{Failures: 2}})
+	system := start(mabeam.Options{Breaker: &guard.BreakerOptions{Failures: 2}})
 	defer system.Stop(ctx)
 
 	for range 3 {

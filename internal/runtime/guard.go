@@ -2,6 +2,8 @@ package mabeam
 
 import (
 	"context"
+
+	"mabeam-top/internal/runtime/guard"
 )
 
 // execute has an agent carry out an action on behalf of another one, or of who is
@@ -23,7 +25,7 @@ func (s *System) execute(ctx context.Context, asker *Agent, id string, a *Agent,
 
 // executeGuarded is execute within the rate of actions and the agent's circuit.
 func (s *System) executeGuarded(ctx context.Context, asker *Agent, id string, a *Agent, action string, params any) (result any, err error) {
-	if err := s.actionRate.take(); err != nil {
+	if err := s.actionRate.Allow(); err != nil {
 		return nil, err
 	}
 	attempt := func(ctx context.Context) (err error) {
@@ -39,7 +41,7 @@ func (s *System) executeGuarded(ctx context.Context, asker *Agent, id string, a 
 	case ctx.Err() != nil: // the agent is not to blame
 		err = CallError(ctx)
 	default:
-		err = s.breaker.do(ctx, id, attempt, func(err error) verdict { return judgeAgent(ctx, err) })
+		err = s.breaker.DoJudged(ctx, id, attempt, judgeAgent)
 	}
 	return result, err
 }
@@ -47,34 +49,34 @@ func (s *System) executeGuarded(ctx context.Context, asker *Agent, id string, a 
 // judgeAgent says what the end of an action tells about whether its agent
 // works. An agent that fails at what it was asked does, whatever its error
 // wraps; the runtime's own reasons come as they are.
-func judgeAgent(ctx context.Context, err error) verdict {
+func judgeAgent(ctx context.Context, err error) guard.Verdict {
 	if err == nil {
-		return success
+		return guard.Success
 	}
 	for _, reason := range []error{ErrMailboxFull, ErrUnknownAgent, ErrStopping, ErrKilled, ErrCrashed, ErrTimeout} {
 		if err == reason { //nolint:errorlint // one that is wrapped is the action's own
-			return failure
+			return guard.Failure
 		}
 	}
 	switch ctx.Err() {
 	case context.DeadlineExceeded: // the agent was too slow, whatever it says
-		return failure
+		return guard.Failure
 	case context.Canceled:
-		return inconclusive
+		return guard.Inconclusive
 	}
 	if _, ok := err.(*PanicError); ok { //nolint:errorlint // one that is wrapped is another agent's
-		return failure
+		return guard.Failure
 	}
-	return success
+	return guard.Success
 }
 
 // announceCircuit publishes what became of a circuit.
-func (s *System) announceCircuit(c CircuitChange) {
+func (s *System) announceCircuit(c guard.StateChange) {
 	eventType := EventCircuitClosed
 	switch c.State {
-	case CircuitOpen:
+	case guard.Open:
 		eventType = EventCircuitOpened
-	case CircuitHalfOpen:
+	case guard.HalfOpen:
 		eventType = EventCircuitHalfOpen
 	}
 	s.Announce(eventType, c.Target, c)

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"mabeam-top/internal/runtime/guard"
 )
 
 // A request gets its reply, a timeout or "no such agent".
@@ -129,7 +131,7 @@ func TestSendToNobody(t *testing.T) {
 // Replies take part in no rate: they are promised.
 func TestRepliesKeepToNoRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, Options{Rates: map[Operation]Rate{OperationSignal: {PerSecond: 0.001, Burst: 1}}})
+		s := start(t, Options{Rates: map[guard.Operation]guard.Rate{OperationSignal: {PerSecond: 0.001, Burst: 1}}})
 		startAgent(t, s, Spec{ID: "server", Behaviour: &scripted{
 			action: func(context.Context, *Agent, string, any) (any, error) { return nil, nil },
 		}})

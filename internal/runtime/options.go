@@ -1,10 +1,13 @@
 package mabeam
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"time"
+
+	"mabeam-top/internal/runtime/guard"
 )
 
 // Options say how a system is started. The zero value is usable.
@@ -34,8 +37,9 @@ type Options struct {
 	// mailbox, and an agent that publishes for room in subscribers' queues. So
 	// no ring of agents waits for ever. 0 means 5 s.
 	WaitTimeout time.Duration
-	// Rates are the rates of operations; one that is not named has none.
-	Rates map[Operation]Rate
+	// Rates are the rates of operations: those of the runtime, such as
+	// OperationAction, and the users' own. One that is not named has none.
+	Rates map[guard.Operation]guard.Rate
 	// Breaker makes Execute guard each agent with a circuit of its id: after a
 	// number of failures in a row, calls fail at once with ErrCircuitOpen for a
 	// while. Failures are those of an agent that does not work: the caller's
@@ -45,7 +49,7 @@ type Options struct {
 	// another one has its circuit. Tell is not guarded: it does not learn what
 	// becomes of its action. The changes of circuits are published as
 	// circuit_breaker events. Nil guards nothing.
-	Breaker *BreakerOptions
+	Breaker *guard.BreakerOptions
 	// BusPolicy is what the bus does for a subscriber whose queue is full.
 	BusPolicy QueuePolicy
 	// BusQueue is the length of a subscription's queue in events; 0 means
@@ -82,13 +86,15 @@ func (o Options) check() error {
 		atMost("capacity of mailboxes", o.Mailbox, maxQueue),
 		atMost("queue of the bus", o.BusQueue, maxQueue),
 		atMost("history", o.History, maxQueue),
-		checkRates(o.Rates),
+	}
+	if _, err := newLimiter(context.Background(), o.Rates); err != nil {
+		errs = append(errs, err)
 	}
 	if !o.BusPolicy.known() {
 		errs = append(errs, fmt.Errorf("policy of the bus: there is none of number %d", int(o.BusPolicy)))
 	}
 	if o.Breaker != nil {
-		if err := o.Breaker.check(); err != nil {
+		if _, err := guard.NewBreaker(*o.Breaker); err != nil {
 			errs = append(errs, fmt.Errorf("circuit breaker: %w", err))
 		}
 	}

@@ -41,7 +41,7 @@ func (s *System) Hold(id string, owner Owner) (*Place, error) {
 	if s.stopping.Load() {
 		return nil, ErrSystemStopped
 	}
-	err := s.startRate.take()
+	err := s.startRate.Allow()
 	if err == nil {
 		err = s.admit(id)
 	}

@@ -68,9 +68,9 @@ func (r Ref) Execute(ctx context.Context, action string, params any) (any, error
 // Tell leaves an action in the agent's mailbox and does not wait for its
 // result. It waits for room in the mailbox until ctx ends, or for Options.WaitTimeout
 // if it has no deadline, and before that, if
-// there is a rate of actions, for its turn, as Limiter.Wait does.
+// there is a rate of actions, for its turn, as guard.Bucket.Wait does.
 func (r Ref) Tell(ctx context.Context, action string, params any) error {
-	err := r.agent.system.actionRate.wait(ctx)
+	err := awaitTurn(ctx, r.agent.system.actionRate)
 	if err == nil {
 		err = r.agent.tell(ctx, action, params)
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"mabeam-top/internal/runtime/guard"
 )
 
 // A Priority orders the signals that wait for one agent.
@@ -41,7 +43,7 @@ type Signal struct {
 // signals are what a system keeps of its signals as a whole.
 type signals struct {
 	sent, handled, dropped counter
-	rate                   *bucket // nil if there is none
+	rate                   *guard.Bucket // nil if there is none
 }
 
 // A signalQueue holds the signals that wait for one agent, by priority from
@@ -66,7 +68,7 @@ func (s *System) Signal(signal Signal, ids ...string) error {
 	if signal.Priority < Low || signal.Priority > High {
 		return fmt.Errorf("signal %q: there is no priority %d", signal.Type, signal.Priority)
 	}
-	if err := s.signals.rate.take(); err != nil {
+	if err := s.signals.rate.Allow(); err != nil {
 		return fmt.Errorf("signal %q: %w", signal.Type, err)
 	}
 	return s.signal(signal, ids)

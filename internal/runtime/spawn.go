@@ -17,7 +17,7 @@ import (
 // The agent has no supervisor: however it ends, nothing is restarted. For one
 // that has, see package supervision.
 func (s *System) StartAgent(ctx context.Context, spec Spec) (string, error) {
-	if err := s.startRate.take(); err != nil {
+	if err := s.startRate.Allow(); err != nil {
 		return "", fmt.Errorf("start agent: %w", err)
 	}
 	a, err := s.startAgent(ctx, spec, nil)

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"mabeam-top/internal/runtime/guard"
 )
 
 // A component is one part of a system.
@@ -88,28 +90,28 @@ func (s *System) prepareAgents() {
 
 // startLimiter makes the rates known to those who have to keep them.
 func (s *System) startLimiter() {
-	s.limiter = newLimiter(s.ctx, s.options.Rates)
-	s.startRate = s.limiter.buckets[OperationStartAgent]
-	s.actionRate = s.limiter.buckets[OperationAction]
-	s.signals.rate = s.limiter.buckets[OperationSignal]
-	s.bus.rate = s.limiter.buckets[OperationPublish]
+	s.limiter, _ = newLimiter(s.ctx, s.options.Rates) // the options have been checked
+	s.startRate = s.limiter.Bucket(OperationStartAgent)
+	s.actionRate = s.limiter.Bucket(OperationAction)
+	s.signals.rate = s.limiter.Bucket(OperationSignal)
+	s.bus.rate = s.limiter.Bucket(OperationPublish)
 }
 
 // startBreaker makes the breaker that tells the bus, and has it guard the
 // agents if the options want that.
 func (s *System) startBreaker() {
-	var o BreakerOptions
+	var o guard.BreakerOptions
 	if s.options.Breaker != nil {
 		o = *s.options.Breaker
 	}
 	hear := o.OnChange
-	o.OnChange = func(ctx context.Context, c CircuitChange) {
+	o.OnChange = func(ctx context.Context, c guard.StateChange) {
 		s.announceCircuit(c)
 		if hear != nil {
 			hear(ctx, c)
 		}
 	}
-	s.circuits = newBreaker(o)
+	s.circuits, _ = guard.NewBreaker(o) // the options have been checked
 	if s.options.Breaker != nil {
 		s.breaker = s.circuits
 	}
@@ -128,7 +130,8 @@ func Start(o Options) (*System, error) {
 		return nil, fmt.Errorf("start: %w", err)
 	}
 	o = o.withDefaults()
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, end := context.WithCancelCause(context.Background())
+	cancel := func() { end(ErrSystemStopped) }
 	s := &System{options: o, began: time.Now(), mailboxCapacity: o.Mailbox, countEvery: min(maxUncounted, 1+o.Mailbox/64), ctx: ctx, cancel: cancel, stopped: make(chan struct{})}
 	s.running, s.endRunning = context.WithCancel(ctx)
 	s.hurried, s.hurry = context.WithCancel(context.Background())

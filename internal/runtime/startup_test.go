@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"mabeam-top/internal/runtime/guard"
 )
 
 var errSecond = errors.New("second")
@@ -134,15 +136,15 @@ func TestBadOptions(t *testing.T) {
 		"capacity of mailboxes: -1":        {Mailbox: -1},
 		"queue of the bus: -1":             {BusQueue: -1},
 		"policy of the bus":                {BusPolicy: Disconnect + 1},
-		`"publsh": unknown operation`:      {Rates: map[Operation]Rate{"publsh": {PerSecond: 1}}},
-		`"user.": unknown operation`:       {Rates: map[Operation]Rate{UserOperation: {PerSecond: 1}}},
-		`"publish": 0 a second`:            {Rates: map[Operation]Rate{OperationPublish: {}}},
-		`"signal": NaN a second`:           {Rates: map[Operation]Rate{OperationSignal: {PerSecond: math.NaN()}}},
-		`"action": +Inf a second`:          {Rates: map[Operation]Rate{OperationAction: {PerSecond: math.Inf(1)}}},
-		`"start_agent": a burst of -1`:     {Rates: map[Operation]Rate{OperationStartAgent: {PerSecond: 1, Burst: -1}}},
-		"circuit breaker: failures: -1":    {Breaker: &BreakerOptions{Failures: -1}},
-		"circuit breaker: open for: -1ns":  {Breaker: &BreakerOptions{OpenFor: -1}},
-		"circuit breaker: trials: -1, wan": {Breaker: &BreakerOptions{Trials: -1}},
+		`"publsh": unknown operation`:      {Rates: map[guard.Operation]guard.Rate{"publsh": {PerSecond: 1}}},
+		`"user.": unknown operation`:       {Rates: map[guard.Operation]guard.Rate{guard.UserPrefix: {PerSecond: 1}}},
+		`"publish": 0 a second`:            {Rates: map[guard.Operation]guard.Rate{OperationPublish: {}}},
+		`"signal": NaN a second`:           {Rates: map[guard.Operation]guard.Rate{OperationSignal: {PerSecond: math.NaN()}}},
+		`"action": +Inf a second`:          {Rates: map[guard.Operation]guard.Rate{OperationAction: {PerSecond: math.Inf(1)}}},
+		`"start_agent": a burst of -1`:     {Rates: map[guard.Operation]guard.Rate{OperationStartAgent: {PerSecond: 1, Burst: -1}}},
+		"circuit breaker: failures: -1":    {Breaker: &guard.BreakerOptions{Failures: -1}},
+		"circuit breaker: open for: -1ns":  {Breaker: &guard.BreakerOptions{OpenFor: -1}},
+		"circuit breaker: trials: -1, wan": {Breaker: &guard.BreakerOptions{Trials: -1}},
 	} {
 		o.OnStart = func(c string) error { t.Errorf("%s: %s began to start", name, c); return nil }
 		if _, err := Start(o); err == nil || !strings.Contains(err.Error(), name) {

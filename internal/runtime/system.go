@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"mabeam-top/internal/runtime/guard"
 )
 
 // A System is one running MABEAM. Any number of systems live side by side.
@@ -30,12 +32,12 @@ type System struct {
 	limits *limits
 	// abandoned are the callbacks that go on after their agents' ends.
 	abandoned abandonedHandlers
-	limiter   *Limiter
-	circuits  *Breaker
+	limiter   *guard.Limiter
+	circuits  *guard.Breaker
 	// startRate and actionRate are nil if there is none, and breaker is if it
 	// does not guard the agents: what is not used costs a look.
-	startRate, actionRate *bucket
-	breaker               *Breaker
+	startRate, actionRate *guard.Bucket
+	breaker               *guard.Breaker
 
 	services   services
 	failure    atomic.Pointer[error] // what RootFailed was told last
@@ -84,14 +86,14 @@ func (s *System) Bus() *Bus { return s.bus }
 // time.
 func (s *System) Context() context.Context { return s.ctx }
 
-// Limiter keeps operations to their rates, also those that the runtime does not
-// know.
-func (s *System) Limiter() *Limiter { return s.limiter }
+// Limiter keeps the runtime's operations, and the users' own, to the rates of the
+// options. When the system has stopped, all who wait in it get ErrSystemStopped.
+func (s *System) Limiter() *guard.Limiter { return s.limiter }
 
-// Breaker guards calls of any targets, and tells of their circuits on the bus.
-// With Options.Breaker it is the one that guards the agents, each under its id;
-// without, it has the options' defaults.
-func (s *System) Breaker() *Breaker { return s.circuits }
+// Breaker guards the calls of any targets, and publishes the changes of their
+// circuits on the bus. With Options.Breaker it is the one that guards the agents,
+// each under its id; without, it has the defaults of guard.BreakerOptions.
+func (s *System) Breaker() *guard.Breaker { return s.circuits }
 
 // stopAgents stops every agent gracefully, the services that work with them first, and kills
 // those that have not stopped when ctx ends.
@@ -288,8 +290,8 @@ func (s *System) Telemetry() Telemetry {
 		MailboxDepth:        max(s.queued.load(), 0), // its stripes are not read at one moment
 		RegistryOperations:  s.registry.ops.load(),
 		LimitReached:        s.limits.refused.Load(),
-		RateLimited:         s.limiter.refused.Load(),
-		CircuitRefused:      s.circuits.refused.Load(),
+		RateLimited:         s.limiter.Refused(),
+		CircuitRefused:      s.circuits.Refused(),
 		Uptime:              time.Since(s.ready),
 		CoordinationRounds:  s.coordinationRounds.load(),
 	}

@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/guard"
 	"mabeam-top/internal/runtime/mabeamtest"
 )
 
@@ -873,7 +874,7 @@ func TestCrashLoopStarvesNobody(t *testing.T) {
 // intensity.
 func TestRestartsKeepToNoRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := mabeamtest.Start(t, mabeam.Options{Rates: map[mabeam.Operation]mabeam.Rate{mabeam.OperationStartAgent: {PerSecond: 1, Burst: 1}}})
+		s := mabeamtest.Start(t, mabeam.Options{Rates: map[guard.Operation]guard.Rate{mabeam.OperationStartAgent: {PerSecond: 1, Burst: 1}}})
 		v := startSupervisor(t, s, Spec{Children: []Child{plainChild("a", Permanent)}})
 		if _, err := v.StartChild(t.Context(), plainChild("b", Permanent)); !errors.Is(err, mabeam.ErrRateLimited) {
 			t.Error(err)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/guard"
 	"mabeam-top/internal/stress"
 )
 
@@ -58,7 +59,7 @@ func (c *circuitTest) run(ctx context.Context) (late bool, err error) {
 		}
 		c.refused += 3 - wrong
 		c.rules.add(wrong, fmt.Sprintf("after %d failures in a row%s a call is not refused with ErrCircuitOpen", circuitFailures, when))
-		c.rules.expect(c.system.Breaker().State(target) == mabeam.CircuitOpen, "a circuit that refuses calls does not show as open")
+		c.rules.expect(c.system.Breaker().State(target) == guard.Open, "a circuit that refuses calls does not show as open")
 		return true
 	}
 
@@ -75,7 +76,7 @@ func (c *circuitTest) run(ctx context.Context) (late bool, err error) {
 	if !c.trials(ctx, target) {
 		return true, nil
 	}
-	c.rules.expect(c.system.Breaker().State(target) == mabeam.CircuitClosed, "a circuit whose trials succeeded does not show as closed")
+	c.rules.expect(c.system.Breaker().State(target) == guard.Closed, "a circuit whose trials succeeded does not show as closed")
 	calls(3, succeed, "a circuit whose trials succeeded is not closed")
 	if !open(" after it was closed") {
 		return true, nil

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/guard"
 	"mabeam-top/internal/stress"
 )
 
@@ -20,7 +21,7 @@ const guardsEstimate = 600 * time.Millisecond
 // A guarded has the calls that guards limit, so that tests can replace them by ones that
 // break a rule.
 type guarded struct {
-	allow   func(mabeam.Operation) error
+	allow   func(guard.Operation) error
 	start   func(context.Context, mabeam.Spec) (string, error)
 	execute func(ctx context.Context, id, action string, params any) (any, error)
 	tell    func(ctx context.Context, id, action string, params any) error
@@ -66,7 +67,7 @@ func (t *guardTest) with(ctx context.Context, change func(*mabeam.Options), chec
 }
 
 // guardOperation is an operation of the measurement's own.
-const guardOperation = mabeam.UserOperation + "guard"
+const guardOperation = guard.UserPrefix + "guard"
 
 // rate checks that a rate admits exactly as many operations as it has tokens: those of
 // the burst, and those added until the last attempt, within one token.
@@ -76,7 +77,7 @@ func (t *guardTest) rate(ctx context.Context) error {
 		lasts            = 100 * time.Millisecond
 		full             = burst * time.Second / perSecond // when an empty bucket is
 	)
-	rates := map[mabeam.Operation]mabeam.Rate{guardOperation: {PerSecond: perSecond, Burst: burst}}
+	rates := map[guard.Operation]guard.Rate{guardOperation: {PerSecond: perSecond, Burst: burst}}
 	return t.with(ctx, func(o *mabeam.Options) { o.Rates = rates }, func(s *mabeam.System, g guarded) error {
 		began := time.Now()
 		asked, longest := began, time.Duration(0)
@@ -112,8 +113,8 @@ func (t *guardTest) rate(ctx context.Context) error {
 // then refused with ErrRateLimited.
 func (t *guardTest) refusals(ctx context.Context) error {
 	const burst, attempts = 6, 10
-	slowly := mabeam.Rate{PerSecond: 0.001, Burst: burst}
-	rates := map[mabeam.Operation]mabeam.Rate{mabeam.OperationAction: slowly, mabeam.OperationSignal: slowly, mabeam.OperationStartAgent: slowly}
+	slowly := guard.Rate{PerSecond: 0.001, Burst: burst}
+	rates := map[guard.Operation]guard.Rate{mabeam.OperationAction: slowly, mabeam.OperationSignal: slowly, mabeam.OperationStartAgent: slowly}
 	return t.with(ctx, func(o *mabeam.Options) { o.Rates = rates }, func(system *mabeam.System, g guarded) error {
 		var last string
 		for _, kind := range []struct {
@@ -163,9 +164,9 @@ func (t *guardTest) refusals(ctx context.Context) error {
 // one, unless it would come too late.
 func (t *guardTest) turns(ctx context.Context) error {
 	const perSecond, burst, attempts = 500, 5, 15
-	rate := mabeam.Rate{PerSecond: perSecond, Burst: burst}
+	rate := guard.Rate{PerSecond: perSecond, Burst: burst}
 	const rare = guardOperation + "_rare"
-	rates := map[mabeam.Operation]mabeam.Rate{mabeam.OperationPublish: rate, guardOperation: rate, rare: {PerSecond: 0.001, Burst: 1}}
+	rates := map[guard.Operation]guard.Rate{mabeam.OperationPublish: rate, guardOperation: rate, rare: {PerSecond: 0.001, Burst: 1}}
 	return t.with(ctx, func(o *mabeam.Options) { o.Rates = rates }, func(s *mabeam.System, g guarded) error {
 		for name, attempt := range map[string]func() error{
 			"events":     func() error { return g.publish(ctx, mabeam.Event{Type: "guard"}) },
@@ -190,7 +191,7 @@ func (t *guardTest) circuit(ctx context.Context) error {
 	// If the machine stalls for as long as the circuit is open, the check says nothing.
 	for openFor := 50 * time.Millisecond; ; openFor *= 4 {
 		var late bool
-		options := &mabeam.BreakerOptions{Failures: circuitFailures, OpenFor: openFor, Trials: circuitTrials}
+		options := &guard.BreakerOptions{Failures: circuitFailures, OpenFor: openFor, Trials: circuitTrials}
 		err := t.with(ctx, func(o *mabeam.Options) { o.Breaker = options }, func(s *mabeam.System, g guarded) (err error) {
 			c := &circuitTest{guardTest: t, system: s, guarded: g, openFor: openFor}
 			late, err = c.run(ctx)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/guard"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
 )
@@ -45,7 +46,7 @@ func TestGuardsThatBreakTheirRules(t *testing.T) {
 		"right": {"", nil},
 		"a fifth too many": {"admits more than its tokens", func(g guarded) guarded {
 			allow, admitted, extra := g.allow, 0, 0
-			g.allow = func(kind mabeam.Operation) error {
+			g.allow = func(kind guard.Operation) error {
 				err := allow(kind)
 				if err == nil {
 					admitted++
@@ -59,7 +60,7 @@ func TestGuardsThatBreakTheirRules(t *testing.T) {
 		}},
 		"a tenth too few": {"admits less than its tokens", func(g guarded) guarded {
 			allow, n := g.allow, 0
-			g.allow = func(kind mabeam.Operation) error {
+			g.allow = func(kind guard.Operation) error {
 				err := allow(kind)
 				if n++; err == nil && n%10 == 0 {
 					return mabeam.ErrRateLimited
@@ -70,7 +71,7 @@ func TestGuardsThatBreakTheirRules(t *testing.T) {
 		}},
 		"another error": {"refused with another error than ErrRateLimited", func(g guarded) guarded {
 			allow := g.allow
-			g.allow = func(kind mabeam.Operation) error {
+			g.allow = func(kind guard.Operation) error {
 				if allow(kind) != nil {
 					return mabeam.ErrLimitReached
 				}

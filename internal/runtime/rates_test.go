@@ -8,13 +8,15 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"mabeam-top/internal/runtime/guard"
 )
 
 // tenASecond lets three go at once, and one every 100 ms.
-var tenASecond = Rate{PerSecond: 10, Burst: 3}
+var tenASecond = guard.Rate{PerSecond: 10, Burst: 3}
 
-func rates(kinds ...Operation) Options {
-	o := Options{Rates: map[Operation]Rate{}}
+func rates(kinds ...guard.Operation) Options {
+	o := Options{Rates: map[guard.Operation]guard.Rate{}}
 	for _, kind := range kinds {
 		o.Rates[kind] = tenASecond
 	}
@@ -24,8 +26,8 @@ func rates(kinds ...Operation) Options {
 // Those that refuse do so beyond the burst, count it, and let one more go when
 // there is a token again.
 func TestOverTheRateRefuses(t *testing.T) {
-	const own Operation = UserOperation + "mail"
-	for kind, do := range map[Operation]func(s *System, id string) error{
+	const own guard.Operation = guard.UserPrefix + "mail"
+	for kind, do := range map[guard.Operation]func(s *System, id string) error{
 		OperationStartAgent: func(s *System, _ string) error {
 			_, err := s.StartAgent(context.Background(), DemoSpec())
 			return err
@@ -64,8 +66,8 @@ func TestOverTheRateRefuses(t *testing.T) {
 
 // Those that wait get their turns one by one.
 func TestOverTheRateWaits(t *testing.T) {
-	const own Operation = UserOperation + "mail"
-	for kind, do := range map[Operation]func(ctx context.Context, s *System, id string) error{
+	const own guard.Operation = guard.UserPrefix + "mail"
+	for kind, do := range map[guard.Operation]func(ctx context.Context, s *System, id string) error{
 		OperationAction:  func(ctx context.Context, s *System, id string) error { return s.Tell(ctx, id, "ping", nil) },
 		OperationPublish: func(ctx context.Context, s *System, _ string) error { return s.Bus().Publish(ctx, Event{Type: "x"}) },
 		own:              func(ctx context.Context, s *System, _ string) error { return s.Limiter().Wait(ctx, own) },
@@ -128,7 +130,7 @@ func TestNoRate(t *testing.T) {
 // When the system has stopped, nobody waits for a turn any more.
 func TestStopEndsWaitingForATurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := Options{Rates: map[Operation]Rate{"user.x": {PerSecond: 1e-6}}}
+		o := Options{Rates: map[guard.Operation]guard.Rate{"user.x": {PerSecond: 1e-6}}}
 		s := start(t, o)
 		if err := s.Limiter().Allow("user.x"); err != nil {
 			t.Fatal(err)
@@ -147,56 +149,58 @@ func TestStopEndsWaitingForATurn(t *testing.T) {
 	})
 }
 
-// Those who give up waiting take nothing from those who come after them.
-func TestWaitersWhoGiveUpCostNothing(t *testing.T) {
+// Tells that are given up while they wait for their turns cost those who come after
+// them nothing.
+func TestTellsThatAreGivenUpLeaveNoDebt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const own Operation = UserOperation + "mail"
-		s := start(t, rates(own))
-		for s.Limiter().Allow(own) == nil { // until the bucket is empty
+		s := start(t, Options{Rates: map[guard.Operation]guard.Rate{OperationAction: {PerSecond: 100}}})
+		id := startAgent(t, s, DemoSpec())
+		if _, err := s.Execute(t.Context(), id, "ping", nil); err != nil { // there is no token left
+			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		var waiting sync.WaitGroup
+		var telling sync.WaitGroup
 		for range 1000 {
-			waiting.Go(func() {
-				if err := s.Limiter().Wait(ctx, own); !errors.Is(err, context.Canceled) || !errors.Is(err, ErrRateLimited) {
-					t.Errorf("%v", err)
+			telling.Go(func() {
+				if err := s.Tell(ctx, id, "ping", nil); !errors.Is(err, ErrRateLimited) || !errors.Is(err, context.Canceled) {
+					t.Errorf("given up: %v", err)
 				}
 			})
 		}
 		synctest.Wait()
 		cancel()
-		waiting.Wait()
-		began, allowed := time.Now(), 0
-		for time.Since(began) < 3*time.Second {
-			if s.Limiter().Allow(own) == nil {
-				allowed++
-			}
-			time.Sleep(time.Millisecond)
+		telling.Wait()
+		if _, err := s.Execute(t.Context(), id, "ping", nil); !errors.Is(err, ErrRateLimited) {
+			t.Errorf("before its turn: %v", err)
 		}
-		if allowed < 29 || allowed > 31 {
-			t.Errorf("%d were allowed in 3 s at 10 a second", allowed)
+		time.Sleep(10 * time.Millisecond)
+		if _, err := s.Execute(t.Context(), id, "ping", nil); err != nil {
+			t.Errorf("after one turn: %v", err)
 		}
 	})
 }
 
-// Whose deadline is before its turn is refused at once, however many wait before it.
-func TestDeadlineBeforeTheTurnIsRefusedAtOnce(t *testing.T) {
+// A call whose context has ended before takes no token, and gets the error that it gets
+// without a rate.
+func TestLateTellsTakeNoToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const own Operation = UserOperation + "mail"
-		s := start(t, rates(own))
-		for s.Limiter().Allow(own) == nil {
-		}
-		var waiting sync.WaitGroup
-		for range 20 {
-			waiting.Go(func() { _ = s.Limiter().Wait(t.Context(), own) })
-		}
-		synctest.Wait()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		s := start(t, rates(OperationAction, OperationPublish))
+		id := startAgent(t, s, DemoSpec())
+		late, cancel := context.WithDeadline(t.Context(), time.Now())
 		defer cancel()
-		began := time.Now()
-		if err := s.Limiter().Wait(ctx, own); !errors.Is(err, ErrRateLimited) || time.Since(began) != 0 {
-			t.Errorf("%v after %v", err, time.Since(began))
+		for range 10 {
+			if err := s.Tell(late, id, "ping", nil); !errors.Is(err, ErrTimeout) || errors.Is(err, ErrRateLimited) {
+				t.Errorf("tell: %v", err)
+			}
+			if err := s.Bus().Publish(late, Event{Type: "x"}); !errors.Is(err, ErrTimeout) || errors.Is(err, ErrRateLimited) {
+				t.Errorf("publish: %v", err)
+			}
 		}
-		waiting.Wait()
+		if _, err := s.Execute(t.Context(), id, "ping", nil); err != nil {
+			t.Error(err)
+		}
+		if n := s.Telemetry().RateLimited; n != 0 {
+			t.Errorf("%d counted as refused by a rate", n)
+		}
 	})
 }
