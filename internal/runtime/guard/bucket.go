@@ -18,8 +18,9 @@ type Bucket struct {
 	rate    Rate
 	tokens  *rate.Limiter
 	// waiting is how many wait for a token, in the order in which they came. The
-	// first of them holds the only place in the channel first, and it alone has a
-	// token reserved: one that is given up after others were reserved would be lost.
+	// first of them holds the only place in the channel first, and takes the next
+	// token when it is there. Nobody reserves one beforehand: there is nothing
+	// to give back when a wait is given up.
 	waiting atomic.Int64
 	first   chan struct{}
 }
@@ -79,39 +80,46 @@ func (b *Bucket) wait(ctx context.Context) error {
 func (b *Bucket) queue(ctx context.Context) error {
 	turns := b.waiting.Add(1)
 	defer b.waiting.Add(-1)
-	if b.isTooLate(ctx, turns) {
+	if deadline, has := ctx.Deadline(); has && time.Until(deadline) < b.until(turns) {
 		return b.refuse(errTooLate)
 	}
-	waits, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(b.limiter.ctx, cancel)()
-	err := errTooLate
 	select {
 	case b.first <- struct{}{}:
-		err = b.tokens.Wait(waits)
-		<-b.first
-	case <-waits.Done():
-	}
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
+		defer func() { <-b.first }()
+		return b.takeNext(ctx)
+	case <-ctx.Done():
 		return b.refuse(ctx.Err())
-	case waits.Err() != nil:
+	case <-b.limiter.ctx.Done():
 		return context.Cause(b.limiter.ctx)
 	}
-	return b.refuse(errTooLate)
 }
 
-// isTooLate reports whether the deadline of one who waits, with so many turns to go, is
-// before its turn.
-func (b *Bucket) isTooLate(ctx context.Context, turns int64) bool {
-	deadline, has := ctx.Deadline()
-	if !has {
-		return false
+// takeNext waits for the next token and takes it. The caller is first.
+func (b *Bucket) takeNext(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if b.tokens.Allow() {
+			return nil
+		}
+		next := time.NewTimer(b.until(1))
+		select {
+		case <-next.C:
+		case <-ctx.Done():
+			next.Stop()
+		case <-b.limiter.ctx.Done():
+			next.Stop()
+			return context.Cause(b.limiter.ctx)
+		}
 	}
-	seconds := (float64(turns) - max(b.tokens.Tokens(), 0)) / b.rate.PerSecond
-	return time.Until(deadline).Seconds() < seconds
+	return b.refuse(ctx.Err())
+}
+
+// longest is the longest wait for a token: no rate is so low that it overflows.
+const longest = 100 * 365 * 24 * time.Hour
+
+// until is the time until the bucket would have had n tokens to give.
+func (b *Bucket) until(n int64) time.Duration {
+	seconds := (float64(n) - b.tokens.Tokens()) / b.rate.PerSecond
+	return time.Duration(min(seconds, longest.Seconds()) * float64(time.Second))
 }
 
 var errTooLate = fmt.Errorf("the deadline is before its turn: %w", context.DeadlineExceeded)

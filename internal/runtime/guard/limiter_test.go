@@ -161,6 +161,38 @@ func TestTurnsComeInOrder(t *testing.T) {
 	})
 }
 
+// Whoever has a deadline before its turn is refused at once, and nobody else is: the
+// time since the last token counts.
+func TestDeadlineAndTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newEmpty(t)
+		began := time.Now()
+		var waiting sync.WaitGroup
+		for range 5 {
+			waiting.Go(func() {
+				if err := l.Wait(t.Context(), mail); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		time.Sleep(40 * time.Millisecond)
+		// The sixth turn is 600 ms after the beginning.
+		for _, deadline := range []time.Duration{50, 590} {
+			ctx, cancel := context.WithDeadline(t.Context(), began.Add(deadline*time.Millisecond))
+			if err := l.Wait(ctx, mail); !limiting(err, context.DeadlineExceeded) || ctx.Err() != nil {
+				t.Errorf("deadline after %d ms: %v, %v", deadline, err, time.Since(began))
+			}
+			cancel()
+		}
+		ctx, cancel := context.WithDeadline(t.Context(), began.Add(610*time.Millisecond))
+		defer cancel()
+		if err := l.Wait(ctx, mail); err != nil || time.Since(began).Round(time.Millisecond) != 600*time.Millisecond {
+			t.Errorf("in time: %v after %v", err, time.Since(began))
+		}
+		waiting.Wait()
+	})
+}
+
 // A token that has come belongs to those who wait, not to one who does not.
 func TestAllowDoesNotOvertake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
