@@ -70,13 +70,14 @@ func (o BreakerOptions) withDefaults() BreakerOptions {
 type Breaker struct {
 	options     BreakerOptions
 	forgetAfter time.Duration
-	// circuits are those of the targets that failed: string → *circuit. They are
-	// added and deleted under mu. Most calls only find that there is none.
-	circuits sync.Map
+	// circuits are those of the targets that failed, by target, and failing is how
+	// many there are. Both change under mu only, and are read without it: most
+	// calls find that there is no circuit.
+	circuits sync.Map // string → *circuit
+	failing  atomic.Int64
 	refused  atomic.Int64
 
 	mu        sync.Mutex // guards what follows, and what is in a circuit
-	failing   int        // how many circuits there are
 	lastTrial uint64
 	swept     time.Time
 }
@@ -254,6 +255,9 @@ func (b *Breaker) reportTrial(c *circuit, now time.Time, v Verdict, changes *[]S
 
 // circuit returns the circuit of a target, or nil if the target did not fail.
 func (b *Breaker) circuit(target string) *circuit {
+	if b.failing.Load() == 0 {
+		return nil // as it nearly always is
+	}
 	c, ok := b.circuits.Load(target)
 	if !ok {
 		return nil
@@ -278,12 +282,12 @@ func (b *Breaker) remember(target string, now time.Time, changes *[]StateChange)
 	if now.Sub(b.swept) >= b.forgetAfter {
 		b.sweep(now, changes)
 	}
-	if b.failing >= maxFailing {
+	if b.failing.Load() >= maxFailing {
 		return nil
 	}
 	c := &circuit{target: target}
 	b.circuits.Store(target, c)
-	b.failing++
+	b.failing.Add(1)
 	return c
 }
 
@@ -308,7 +312,7 @@ func (b *Breaker) isStale(c *circuit, now time.Time) bool {
 // forget deletes a circuit.
 func (b *Breaker) forget(c *circuit) {
 	b.circuits.Delete(c.target)
-	b.failing--
+	b.failing.Add(-1)
 }
 
 // notify reports changes. The mutex is free: OnChange may use the Breaker.

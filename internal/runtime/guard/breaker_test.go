@@ -189,8 +189,8 @@ func compareBreaker(o BreakerOptions, steps []breakerStep) (problem string) {
 				failing++
 			}
 		}
-		if b.failing > failing {
-			return fmt.Sprintf("step %d: %d targets are known, %d have failed", i, b.failing, failing)
+		if int(b.failing.Load()) > failing {
+			return fmt.Sprintf("step %d: %d targets are known, %d have failed", i, int(b.failing.Load()), failing)
 		}
 	}
 	// Those that are forgotten at the same time are told in any order.
@@ -261,13 +261,13 @@ func TestBreakerForgets(t *testing.T) {
 		for i := range maxFailing + 10 {
 			_ = b.Do(t.Context(), fmt.Sprint(i), fail)
 		}
-		if err := b.Do(t.Context(), "one too many", fail); !errors.Is(err, errOwn) || b.failing != maxFailing {
-			t.Errorf("%d targets are known, and one more: %v", b.failing, err)
+		if err := b.Do(t.Context(), "one too many", fail); !errors.Is(err, errOwn) || int(b.failing.Load()) != maxFailing {
+			t.Errorf("%d targets are known, and one more: %v", int(b.failing.Load()), err)
 		}
 		time.Sleep(b.forgetAfter)
 		_ = b.Do(t.Context(), "new", fail)
-		if b.failing != 1 || closed != maxFailing || b.State("new") != Open || b.State("1") != Closed {
-			t.Errorf("%d targets are known, and %d were closed", b.failing, closed)
+		if int(b.failing.Load()) != 1 || closed != maxFailing || b.State("new") != Open || b.State("1") != Closed {
+			t.Errorf("%d targets are known, and %d were closed", int(b.failing.Load()), closed)
 		}
 	})
 }
@@ -301,7 +301,7 @@ func TestBreakerSideBySide(t *testing.T) {
 			_ = b.Do(context.Background(), fmt.Sprint(i), func(context.Context) error { return nil })
 		}
 	}
-	if b.failing != 0 {
-		t.Errorf("%d targets are known, all have recovered", b.failing)
+	if int(b.failing.Load()) != 0 {
+		t.Errorf("%d targets are known, all have recovered", int(b.failing.Load()))
 	}
 }
