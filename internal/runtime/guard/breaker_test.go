@@ -272,6 +272,41 @@ func TestBreakerForgets(t *testing.T) {
 	})
 }
 
+// A circuit is remembered for twice the time that it is open, if that is longer than
+// ten minutes.
+func TestLongOpenCircuit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, err := NewBreaker(BreakerOptions{Failures: 1, OpenFor: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = b.Do(t.Context(), "x", func(context.Context) error { return errOwn })
+		time.Sleep(time.Hour - 1)
+		if err := b.Do(t.Context(), "x", func(context.Context) error { return nil }); !errors.Is(err, ErrCircuitOpen) {
+			t.Errorf("before its time: %v", err)
+		}
+		if n := b.Refused(); n != 1 {
+			t.Errorf("%d counted as refused, want 1", n)
+		}
+		time.Sleep(time.Hour)
+		if state := b.State("x"); state != Open {
+			t.Errorf("before it is forgotten: %v", state)
+		}
+		time.Sleep(time.Nanosecond)
+		if state := b.State("x"); state != Closed {
+			t.Errorf("then: %v", state)
+		}
+	})
+}
+
+func TestStateString(t *testing.T) {
+	for state, want := range map[State]string{Closed: "closed", Open: "open", HalfOpen: "half-open", -1: "-1", 3: "3"} {
+		if got := state.String(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 // Who is told of a change may use the breaker, and many calls at once leave it
 // whole.
 func TestBreakerSideBySide(t *testing.T) {

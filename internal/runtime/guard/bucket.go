@@ -89,12 +89,12 @@ func (b *Bucket) queue(ctx context.Context) error {
 		return b.takeNext(ctx)
 	case <-ctx.Done():
 		return b.refuse(ctx.Err())
-	case <-b.limiter.ctx.Done():
-		return context.Cause(b.limiter.ctx)
 	}
 }
 
-// takeNext waits for the next token and takes it. The caller is first.
+// takeNext waits for the next token and takes it. The caller is first. When the
+// limiter's context ends, it leaves, and so does each of those behind it when it is
+// first.
 func (b *Bucket) takeNext(ctx context.Context) error {
 	for ctx.Err() == nil {
 		if b.tokens.Allow() {

@@ -53,7 +53,7 @@ func TestMemoryIsReadSeldomAndCollectedMoreSeldom(t *testing.T) {
 		h.takes = time.Second
 		check("what was dead is collected", false, 8, 2)
 		h.dead = 50
-		time.Sleep(collectShare*time.Second - 1)
+		time.Sleep(4*time.Second - 1)
 		check("a long collection", true, 9, 2)
 		time.Sleep(readEvery)
 		check("after a long pause", false, 11, 3)
