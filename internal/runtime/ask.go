@@ -10,16 +10,21 @@ import (
 // A question is an action that is asked for without waiting. Its answer is taken once: the
 // agent's, or that its time is over.
 type question struct {
-	system   *System
-	take     func(result any, err error)
-	forget   func() // its time
-	answered atomic.Bool
+	system        *System
+	asked, action string
+	take          takeAnswer
+	forget        func() // its time
+	answered      atomic.Bool
 }
+
+// takeAnswer gets an answer, or why there is none. It says false if there is nobody any
+// longer to have it.
+type takeAnswer func(result any, err error) bool
 
 // ask leaves an action in an agent's mailbox, to be carried out with a context until that
 // ends, and returns. The answer, or why there is none, is given to take when there is
 // one. An error tells that the action was not accepted, so that there will be none.
-func (s *System) ask(ctx context.Context, cancel context.CancelFunc, id, action string, params any, take func(result any, err error)) error {
+func (s *System) ask(ctx context.Context, cancel context.CancelFunc, id, action string, params any, take takeAnswer) error {
 	err := s.askAgent(ctx, cancel, id, action, params, take)
 	if err != nil {
 		cancel()
@@ -28,7 +33,7 @@ func (s *System) ask(ctx context.Context, cancel context.CancelFunc, id, action 
 	return nil
 }
 
-func (s *System) askAgent(ctx context.Context, cancel context.CancelFunc, id, action string, params any, take func(result any, err error)) error {
+func (s *System) askAgent(ctx context.Context, cancel context.CancelFunc, id, action string, params any, take takeAnswer) error {
 	a := s.registry.agent(id)
 	if a == nil {
 		return ErrUnknownAgent
@@ -36,7 +41,7 @@ func (s *System) askAgent(ctx context.Context, cancel context.CancelFunc, id, ac
 	if err := s.actionRate.Allow(); err != nil {
 		return err
 	}
-	q := &question{system: s, take: take}
+	q := &question{system: s, asked: id, action: action, take: take}
 	expires := context.AfterFunc(ctx, func() { q.expire(ctx) })
 	q.forget = func() { expires(); cancel() }
 	err := a.sendAwaited(action, &call{system: s, ctx: ctx, params: params, deliver: q.deliver})
@@ -51,11 +56,9 @@ func (s *System) askAgent(ctx context.Context, cancel context.CancelFunc, id, ac
 func (q *question) deliver(result any, err error) {
 	first := q.answered.CompareAndSwap(false, true)
 	q.forget()
-	if !first {
-		q.system.repliesLate.add(1)
-		return
+	if !first || !q.take(result, err) {
+		q.system.lateAnswer(q.action, q.asked)
 	}
-	q.take(result, err)
 }
 
 // expire is the end of its time.
@@ -93,13 +96,13 @@ func (a *Agent) Ask(ctx context.Context, id, action string, params, about any) e
 	}
 	asked := &Asked{Answer: Answer{Agent: id}, Action: action, About: about}
 	limited, cancel := context.WithDeadline(valuesOf(ctx, a), deadlineOf(ctx))
-	err := a.system.ask(limited, cancel, id, action, params, func(result any, err error) {
+	err := a.system.ask(limited, cancel, id, action, params, func(result any, err error) bool {
 		a.endQuestion()
 		asked.Value = result
 		if err != nil {
 			asked.Err = &ActionError{Agent: id, Action: action, Err: err}
 		}
-		a.push((*ownAnswer)(asked))
+		return a.push((*ownAnswer)(asked))
 	})
 	if err != nil {
 		a.endQuestion()
@@ -133,7 +136,7 @@ func handleAnswer(ctx context.Context, b Behaviour, self *Agent, answer Asked) {
 		h.HandleAnswer(ctx, self, answer)
 		return
 	}
-	self.system.deadLetter("answer", answer.Action, self.ID(), DeadUnwanted)
+	self.system.deadLetter(DeadLetter{Kind: "answer", Name: answer.Action, To: self.ID(), Reason: DeadUnwanted})
 }
 
 // deadlineOf is when a question has to be answered.
@@ -185,11 +188,12 @@ type Future struct {
 func (s *System) Ask(ctx context.Context, id, action string, params any) *Future {
 	f := &Future{asked: s.registry.agent(id), done: make(chan struct{})}
 	limited, cancel := context.WithDeadline(ctx, deadlineOf(ctx))
-	err := s.ask(limited, cancel, id, action, params, func(result any, err error) {
+	err := s.ask(limited, cancel, id, action, params, func(result any, err error) bool {
 		if err != nil {
 			err = &ActionError{Agent: id, Action: action, Err: err}
 		}
 		f.answer(result, err)
+		return true
 	})
 	if err != nil {
 		f.answer(nil, err)

@@ -93,11 +93,11 @@ func (c *call) send(a, asker *Agent, action string) (err error) {
 	return err
 }
 
-// reply gives the answer to the caller, who may have left. The call is the agent's no
-// longer.
-func (c *call) reply(result any, err error) {
+// reply gives the answer to the caller. It says whether that one had left. The call is the
+// agent's no longer.
+func (c *call) reply(result any, err error) (late bool) {
 	c.give(result, err)
-	c.letGo()
+	return c.letGo()
 }
 
 // give gives the answer to the caller on behalf of the agent, which still holds the
@@ -114,11 +114,9 @@ func (c *call) give(result any, err error) {
 
 // letGo ends the agent's hold of the call. One whose answer who has ended the agent has given
 // is never let go: that one may still be at it.
-func (c *call) letGo() {
+func (c *call) letGo() (late bool) {
 	c.endCallback()
-	if c.deliver == nil {
-		c.release()
-	}
+	return c.deliver == nil && c.release()
 }
 
 // endCallback ends the context of the callback if somebody has asked when it ends. One that
@@ -188,18 +186,21 @@ func (c *call) collect() (any, error) {
 	return result, err
 }
 
-func (c *call) release() {
+// release is the end of one of the two holds of the call. It says whether the answer was for
+// nobody any longer, because the caller had left.
+func (c *call) release() (late bool) {
 	if c.refs.Add(-1) > 0 {
-		return
+		return false
 	}
 	select {
-	case <-c.answer: // the agent answered after the caller had left
-		c.system.repliesLate.add(1)
+	case <-c.answer:
+		late = true
 	default:
 	}
 	c.params, c.result, c.err, c.wait = nil, nil, nil, nil
 	c.begun.Store(false)
 	c.system.calls.Put(c)
+	return late
 }
 
 // refused takes back a call that never reached a mailbox.

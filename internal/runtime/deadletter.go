@@ -37,9 +37,10 @@ type DeadLetter struct {
 	Kind string
 	// Name is the action, or the type of the signal or message.
 	Name string
-	// To is the id of whom it was for.
-	To     string
-	Reason DeadLetterReason
+	// From is the id of the agent that it was from, and To of that it was for; empty if
+	// that is not known, or was no agent.
+	From, To string
+	Reason   DeadLetterReason
 }
 
 // deadLetters are those of a system.
@@ -54,11 +55,17 @@ func (s *System) DeadLetters(reason DeadLetterReason) int64 {
 }
 
 // deadLetter counts and tells one.
-func (s *System) deadLetter(kind, name, to string, reason DeadLetterReason) {
-	s.deadLetters.counts[reason].Add(1)
+func (s *System) deadLetter(d DeadLetter) {
+	s.deadLetters.counts[d.Reason].Add(1)
 	if t := s.deadLetters.topic; t.wanted() {
-		s.publishOwn(t, to, DeadLetter{Kind: kind, Name: name, To: to, Reason: reason})
+		s.publishOwn(t, d.To, d)
 	}
+}
+
+// lateAnswer counts the answer of an agent to who had given up.
+func (s *System) lateAnswer(action, from string) {
+	s.repliesLate.add(1)
+	s.deadLetter(DeadLetter{Kind: "answer", Name: action, From: from, Reason: DeadLate})
 }
 
 // deadReason is the reason for what is refused because of an error.

@@ -66,7 +66,7 @@ func (s *System) Request(ctx context.Context, m Message) (Message, error) {
 func (s *System) Send(m Message) error {
 	s.address(&m)
 	ctx, cancel := context.WithTimeout(withMessage(s.ctx, &m), m.Timeout)
-	return s.ask(ctx, cancel, m.Target, m.Type, m.Data, func(result any, err error) { s.tellReply(&m, result, err) })
+	return s.ask(ctx, cancel, m.Target, m.Type, m.Data, func(result any, err error) bool { s.tellReply(&m, result, err); return true })
 }
 
 // tellReply tells the reply to a message of Send.
@@ -75,10 +75,21 @@ func (s *System) tellReply(m *Message, result any, err error) {
 	if err != nil {
 		reply.Err = &ActionError{Agent: m.Target, Action: m.Type, Err: err}
 	}
-	err = s.signal(Signal{Type: SignalMessageReply, Source: m.Target, Target: m.ReplyTo, Data: reply}, []string{m.ReplyTo})
-	if err != nil {
-		s.repliesLate.add(1)
+	to := s.registry.agent(m.ReplyTo)
+	if to == nil {
+		s.lostReply(m, DeadUnknown)
+		return
 	}
+	signal := Signal{ID: newID("signal_", &lastSignal), Type: SignalMessageReply, Source: m.Target, Target: m.ReplyTo, Data: reply, Timestamp: time.Now()}
+	if err := to.signal(&signal); err != nil {
+		s.lostReply(m, deadReason(err))
+	}
+}
+
+// lostReply counts a reply that nobody gets.
+func (s *System) lostReply(m *Message, reason DeadLetterReason) {
+	s.repliesLate.add(1)
+	s.deadLetter(DeadLetter{Kind: "reply", Name: m.Type, From: m.Target, To: m.ReplyTo, Reason: reason})
 }
 
 // address fills in what the system knows about a message.

@@ -95,6 +95,6 @@ func (t *Timer) fire() {
 		err = a.send(t.action, t.params)
 	}
 	if err != nil {
-		s.deadLetter("timer", t.action, t.id, deadReason(err))
+		s.deadLetter(DeadLetter{Kind: "timer", Name: t.action, To: t.id, Reason: deadReason(err)})
 	}
 }

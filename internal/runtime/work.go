@@ -73,18 +73,19 @@ func (a *Agent) put(action string, params any, awaited bool) error {
 	return nil
 }
 
-// push puts a message of the runtime's own into the mailbox, unless the agent
+// push puts a message of the runtime's own into the mailbox. It says false if the agent
 // has ended: nobody would take it.
-func (a *Agent) push(request any) {
+func (a *Agent) push(request any) bool {
 	a.mailbox.mu.Lock()
 	if a.isOver() {
 		a.mailbox.mu.Unlock()
-		return
+		return false
 	}
 	uncounted := a.mailbox.append(request)
 	a.mailbox.mu.Unlock()
 	a.system.queued.add(int64(uncounted))
 	a.wake()
+	return true
 }
 
 // wake makes the agent run because there is work. Most senders find it running.
@@ -324,7 +325,9 @@ func (a *Agent) answer(b *batch, i int, c *call, t *tally) {
 	// There is room for another one before the caller hears of this one: the mailbox
 	// shall not be full of what is done.
 	t.flush(a)
-	c.reply(result, err)
+	if c.reply(result, err) {
+		a.system.lateAnswer(b.messages[i].action, a.ID())
+	}
 }
 
 // putAside does away with what is left of a batch, from one message on: an agent that is
@@ -421,13 +424,13 @@ func (a *Agent) refuse(m *message) {
 	case *restartRequest:
 		p.answer(reason)
 	case *ownAnswer:
-		a.system.deadLetter("answer", p.Action, a.ID(), deadReason(reason))
+		a.system.deadLetter(DeadLetter{Kind: "answer", Name: p.Action, To: a.ID(), Reason: deadReason(reason)})
 	case *call:
 		a.system.actionsFailed.add(1)
 		p.reply(nil, reason)
 	default:
 		a.system.actionsFailed.add(1)
-		a.system.deadLetter("action", m.action, a.ID(), deadReason(reason))
+		a.system.deadLetter(DeadLetter{Kind: "action", Name: m.action, To: a.ID(), Reason: deadReason(reason)})
 	}
 }
 
@@ -464,7 +467,7 @@ func (a *Agent) refuseWaiting() {
 			break
 		}
 		a.system.signals.dropped.add(1)
-		a.system.deadLetter("signal", signal.Type, a.ID(), deadReason(a.mailbox.reason()))
+		a.system.deadLetter(DeadLetter{Kind: "signal", Name: signal.Type, To: a.ID(), Reason: deadReason(a.mailbox.reason())})
 	}
 	b, uncounted := a.mailbox.take()
 	if b == nil {
