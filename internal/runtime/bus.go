@@ -22,7 +22,7 @@ var ErrDisconnected = errors.New("disconnected: queue full")
 // Between two subscriptions of one subscriber there is no order.
 type Bus struct {
 	ctx       context.Context // what handlers get; ends when the system is forced down
-	scheduler *scheduler
+	scheduler scheduler
 	policy    QueuePolicy
 	length    int
 	// waitTimeout is how long those wait for room who have no deadline.
@@ -70,7 +70,7 @@ type patternLog struct {
 	queued  []*Subscription
 }
 
-func newBus(ctx context.Context, s *scheduler, o Options) *Bus {
+func newBus(ctx context.Context, s scheduler, o Options) *Bus {
 	return &Bus{
 		ctx: ctx, scheduler: s,
 		policy: o.BusPolicy, length: o.BusQueue, waitTimeout: o.WaitTimeout, history: newHistory(o.History),

@@ -73,6 +73,9 @@ type Options struct {
 	// fault is injected. It may be called for several components at once:
 	// those of one group start side by side.
 	OnStart func(component string) error
+
+	// newScheduler makes the scheduler of the system; a test may put another one there.
+	newScheduler func() scheduler
 }
 
 // check says all that is wrong with the options.
@@ -136,6 +139,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.History == 0 {
 		o.History = 1000
+	}
+	if o.newScheduler == nil {
+		o.newScheduler = func() scheduler { return newPool() }
 	}
 	return o
 }

@@ -16,17 +16,31 @@ const (
 	stallAfter = time.Millisecond
 )
 
-// A runnable is something with work: an agent, a subscription or a supervisor.
+// A runnable is something with work: an agent, a subscription, or a job of a service.
 type runnable interface {
 	// run handles one batch and says whether there is more to do.
 	run() (more bool)
 }
 
-// A scheduler puts runnables on goroutines. Each gets one at once while there
+// A scheduler has runnables run, each by one goroutine at a time. It is all that the
+// runtime knows of who runs what when, so that a test can decide that by itself.
+type scheduler interface {
+	// schedule makes r run soon, on another goroutine; after stop, never: what
+	// wakes up then has ended.
+	schedule(r runnable)
+	// goroutines is how many there are, resting ones too.
+	goroutines() int
+	// wait returns when nothing runs any more, or ctx ends.
+	wait(ctx context.Context) error
+	// stop is wait, and lets all goroutines go.
+	stop(ctx context.Context) error
+}
+
+// A pool is the scheduler of a system. Each runnable gets a goroutine at once while there
 // are few; beyond maxRunners they queue, and a runner that is done takes the
 // next. Handlers that wait for others in the queue cannot starve them: a queue
 // that stands still gets more runners.
-type scheduler struct {
+type pool struct {
 	workers sync.WaitGroup // all goroutines, resting ones too
 
 	mu      sync.Mutex
@@ -47,55 +61,53 @@ type worker struct{ next chan runnable }
 // maxResting is how many goroutines are kept for later.
 const maxResting = 64
 
-func newScheduler() *scheduler { return &scheduler{limit: maxRunners} }
+func newPool() *pool { return &pool{limit: maxRunners} }
 
-// schedule makes r run soon, on another goroutine; after stop, never: what
-// wakes up then has ended.
-func (s *scheduler) schedule(r runnable) {
-	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
+func (p *pool) schedule(r runnable) {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
 		return
 	}
-	if n := len(s.resting); n > 0 {
-		w := s.resting[n-1]
-		s.resting = s.resting[:n-1]
-		s.runners++
-		s.mu.Unlock()
+	if n := len(p.resting); n > 0 {
+		w := p.resting[n-1]
+		p.resting = p.resting[:n-1]
+		p.runners++
+		p.mu.Unlock()
 		w.next <- r // it has room, and the worker waits
 		return
 	}
-	if s.runners < s.limit {
-		s.runners++
-		s.mu.Unlock()
-		s.begin(r)
+	if p.runners < p.limit {
+		p.runners++
+		p.mu.Unlock()
+		p.begin(r)
 		return
 	}
-	s.queue = append(s.queue, r)
-	if !s.watched {
-		s.watched = true
-		moved := s.moved
-		time.AfterFunc(stallAfter, func() { s.watch(moved) })
+	p.queue = append(p.queue, r)
+	if !p.watched {
+		p.watched = true
+		moved := p.moved
+		time.AfterFunc(stallAfter, func() { p.watch(moved) })
 	}
-	s.mu.Unlock()
+	p.mu.Unlock()
 }
 
 // begin starts a worker with something to run.
-func (s *scheduler) begin(r runnable) {
-	s.workers.Go(func() {
+func (p *pool) begin(r runnable) {
+	p.workers.Go(func() {
 		w := &worker{next: make(chan runnable, 1)}
 		running := true
 		defer func() {
 			if running { // a handler has ended the goroutine
-				s.rest(nil)
+				p.rest(nil)
 			}
 		}()
 		for ok := true; ok; r, ok = <-w.next {
 			running = true
-			s.work(r)
+			p.work(r)
 			r = nil // while it rests, what it ran may end and go
 			running = false
-			if !s.rest(w) {
+			if !p.rest(w) {
 				return
 			}
 		}
@@ -104,91 +116,89 @@ func (s *scheduler) begin(r runnable) {
 
 // rest lays a worker that is done by for later; nil is one that cannot be used
 // again. It says false if there are enough.
-func (s *scheduler) rest(w *worker) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.runners--
-	if s.runners == 0 && s.idle != nil {
-		close(s.idle)
-		s.idle = nil
+func (p *pool) rest(w *worker) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.runners--
+	if p.runners == 0 && p.idle != nil {
+		close(p.idle)
+		p.idle = nil
 	}
-	if w == nil || s.closed || len(s.resting) >= maxResting {
+	if w == nil || p.closed || len(p.resting) >= maxResting {
 		return false
 	}
-	s.resting = append(s.resting, w)
+	p.resting = append(p.resting, w)
 	return true
 }
 
 // watch runs every stallAfter while there is a queue, and adds runners when
 // none was taken from it since.
-func (s *scheduler) watch(seen uint64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.queue) == 0 {
-		s.watched = false
-		s.limit = maxRunners
+func (p *pool) watch(seen uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.queue) == 0 {
+		p.watched = false
+		p.limit = maxRunners
 		return
 	}
-	if s.moved == seen {
-		s.limit = s.runners + maxRunners
-		for s.runners < s.limit && len(s.queue) > 0 {
-			s.runners++
-			s.begin(s.next())
+	if p.moved == seen {
+		p.limit = p.runners + maxRunners
+		for p.runners < p.limit && len(p.queue) > 0 {
+			p.runners++
+			p.begin(p.next())
 		}
 	}
-	moved := s.moved
-	time.AfterFunc(stallAfter, func() { s.watch(moved) })
+	moved := p.moved
+	time.AfterFunc(stallAfter, func() { p.watch(moved) })
 }
 
 // next takes the first of the queue; the caller holds the lock.
-func (s *scheduler) next() runnable {
-	r := s.queue[0]
-	s.queue[0] = nil
-	s.queue = s.queue[1:]
-	s.moved++
+func (p *pool) next() runnable {
+	r := p.queue[0]
+	p.queue[0] = nil
+	p.queue = p.queue[1:]
+	p.moved++
 	return r
 }
 
 // work runs r, and then whatever waits.
-func (s *scheduler) work(r runnable) {
+func (p *pool) work(r runnable) {
 	for {
 		more := r.run()
-		s.mu.Lock()
+		p.mu.Lock()
 		if more {
-			if len(s.queue) == 0 {
-				s.mu.Unlock()
+			if len(p.queue) == 0 {
+				p.mu.Unlock()
 				continue
 			}
-			s.queue = append(s.queue, r) // give way to those that wait
+			p.queue = append(p.queue, r) // give way to those that wait
 		}
-		if len(s.queue) == 0 || s.runners > s.limit {
-			s.mu.Unlock()
+		if len(p.queue) == 0 || p.runners > p.limit {
+			p.mu.Unlock()
 			return
 		}
-		r = s.next()
-		s.mu.Unlock()
+		r = p.next()
+		p.mu.Unlock()
 	}
 }
 
-// goroutines is how many there are, resting ones too.
-func (s *scheduler) goroutines() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.runners + len(s.resting)
+func (p *pool) goroutines() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.runners + len(p.resting)
 }
 
-// wait returns when nothing runs any more.
-func (s *scheduler) wait(ctx context.Context) error {
-	s.mu.Lock()
-	if s.runners == 0 {
-		s.mu.Unlock()
+func (p *pool) wait(ctx context.Context) error {
+	p.mu.Lock()
+	if p.runners == 0 {
+		p.mu.Unlock()
 		return nil
 	}
-	if s.idle == nil {
-		s.idle = make(chan struct{})
+	if p.idle == nil {
+		p.idle = make(chan struct{})
 	}
-	idle := s.idle
-	s.mu.Unlock()
+	idle := p.idle
+	p.mu.Unlock()
 	select {
 	case <-idle:
 		return nil
@@ -197,19 +207,18 @@ func (s *scheduler) wait(ctx context.Context) error {
 	}
 }
 
-// stop waits until nothing runs any more, and lets all goroutines go.
-func (s *scheduler) stop(ctx context.Context) error {
-	err := s.wait(ctx)
-	s.mu.Lock()
-	s.closed = true
-	resting := s.resting
-	s.resting = nil
-	s.mu.Unlock()
+func (p *pool) stop(ctx context.Context) error {
+	err := p.wait(ctx)
+	p.mu.Lock()
+	p.closed = true
+	resting := p.resting
+	p.resting = nil
+	p.mu.Unlock()
 	for _, w := range resting {
 		close(w.next)
 	}
 	if err == nil {
-		s.workers.Wait()
+		p.workers.Wait()
 	}
 	return err
 }

@@ -46,7 +46,7 @@ func (s *System) groups() []group {
 					return nil
 				},
 			},
-			{name: "scheduler", start: func() { s.scheduler = newScheduler() }, stop: s.stopScheduler},
+			{name: "scheduler", start: func() { s.scheduler = s.options.newScheduler() }, stop: s.stopScheduler},
 		}},
 		{"communication", []component{
 			{

@@ -21,7 +21,7 @@ type System struct {
 
 	registry  *Registry
 	bus       *Bus
-	scheduler *scheduler
+	scheduler scheduler
 	startup   []ComponentStart
 	parts     []component
 	began     time.Time
