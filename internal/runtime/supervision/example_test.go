@@ -74,3 +74,35 @@ func ExampleSupervisor_Err() {
 	// supervisor "arithmetic": supervisor gave up after 3 restarts within 1m0s, now of "divider": new: panic: no more dividers
 	// attempts: 3
 }
+
+// A supervisor that gives up is a child that has ended to the one above, which begins it
+// anew with all that is below it.
+func ExampleChild_supervisor() {
+	ctx := context.Background()
+	system := start(mabeam.Options{})
+	defer system.Stop(ctx)
+	top, err := supervision.Start(ctx, system, supervision.Spec{ID: "top", Children: []supervision.Child{
+		{Supervisor: &supervision.Spec{
+			ID: "arithmetic", Intensity: &supervision.Intensity{}, // one that restarts nothing
+			Children: []supervision.Child{{ID: "divider", New: func() mabeam.Spec { return mabeam.Spec{Behaviour: divider{}} }}},
+		}},
+	}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	gaveUp := make(chan supervision.GaveUpData, 1)
+	system.Bus().Subscribe(supervision.EventGaveUp, func(_ context.Context, e mabeam.Event) {
+		gaveUp <- e.Data.(supervision.GaveUpData)
+	}, mabeam.SubscribeOptions{})
+	started := make(chan string, 1)
+	system.Bus().Subscribe(mabeam.EventAgentStarted, func(_ context.Context, e mabeam.Event) { started <- e.Source }, mabeam.SubscribeOptions{})
+
+	system.Execute(ctx, "divider", "divide", 0)
+	fmt.Println("gave up:", (<-gaveUp).SupervisorID)
+	fmt.Println("started again:", <-started)
+	fmt.Println(len(top.Children()), "child of", top.ID())
+	// Output:
+	// gave up: arithmetic
+	// started again: divider
+	// 1 child of top
+}
