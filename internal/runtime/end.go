@@ -82,6 +82,7 @@ func (a *Agent) beginStop() (claimed, isIdle bool) {
 		return false, false
 	}
 	a.mailbox.closeLocked(ErrStopping)
+	a.leaveGroups()
 	claimed = a.claim()
 	if claimed && a.mailbox.empty() {
 		a.mailbox.mu.Unlock()
@@ -234,6 +235,7 @@ func (a *Agent) closeFor(reason, failure error) (subs []*Subscription, bonds *bo
 		a.system.abandoned.add(a)
 	}
 	a.mailbox.closeLocked(reason)
+	a.leaveGroups()
 	a.failure = failure
 	subs, a.subs = a.subs, nil
 	bonds, a.bonds = a.bonds, nil

@@ -1,6 +1,7 @@
 package mabeam
 
 import (
+	"container/list"
 	"fmt"
 	"sync/atomic"
 )
@@ -32,7 +33,12 @@ type bonds struct {
 	// traps says that it is told of the ends of those it is linked to.
 	traps  bool
 	timers map[*Timer]struct{}
-	asking int // questions of its own that are under way
+	asking int                      // questions of its own that are under way
+	groups map[string]*list.Element // its place in each group; nil if it is in none
+}
+
+func newBonds() *bonds {
+	return &bonds{of: map[*Monitor]struct{}{}, made: map[*Monitor]struct{}{}, timers: map[*Timer]struct{}{}}
 }
 
 // C gets the end, once. It is nil for one that an agent has made, which is told by a
@@ -145,7 +151,7 @@ func (a *Agent) bind(change func(*bonds)) bool {
 		return false
 	}
 	if a.bonds == nil {
-		a.bonds = &bonds{of: map[*Monitor]struct{}{}, made: map[*Monitor]struct{}{}, timers: map[*Timer]struct{}{}}
+		a.bonds = newBonds()
 	}
 	change(a.bonds)
 	return true
@@ -178,6 +184,18 @@ func (a *Agent) linksWith(id string) (links []*Monitor) {
 		}
 	})
 	return links
+}
+
+// outlast returns the bonds that stay when an agent begins anew, nil if none do, and takes
+// them out of b: its groups, and its questions, whose answers still come.
+func (b *bonds) outlast() *bonds {
+	if b == nil || b.groups == nil && b.asking == 0 {
+		return nil
+	}
+	stay := newBonds()
+	stay.groups, b.groups = b.groups, nil
+	stay.asking, b.asking = b.asking, 0
+	return stay
 }
 
 // keepWatched has an agent that begins anew go on to be watched by those who do so, and

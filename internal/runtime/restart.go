@@ -21,7 +21,7 @@ func (r *restartRequest) answer(err error) {
 // so far: its Terminate runs, its subscriptions end, and its Init runs again. It
 // is the same agent all the while: it keeps its id, type, capabilities,
 // metadata, state and the state's version (whatever Init does to them), it
-// stays registered, and what is sent to it meanwhile waits in its mailbox.
+// stays registered and in its groups, and what is sent to it meanwhile waits in its mailbox.
 // Events that are published between the end of its subscriptions and those that
 // Init makes do not reach it.
 //
@@ -106,7 +106,7 @@ func (a *Agent) beginAnew() error {
 
 	a.mailbox.mu.Lock()
 	subs, bonds := a.subs, a.bonds
-	a.subs, a.bonds = nil, nil
+	a.subs, a.bonds = nil, bonds.outlast()
 	data, version, changed := a.data, a.version, a.changed
 	a.mailbox.mu.Unlock()
 	for _, s := range subs {

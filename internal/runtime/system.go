@@ -45,6 +45,7 @@ type System struct {
 	endRunning context.CancelFunc
 
 	deadLetters deadLetters
+	namedGroups namedGroups
 
 	// executed and failed are the topics of the actions' events, kept here so
 	// that an action need not look them up.
