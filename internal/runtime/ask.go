@@ -28,7 +28,7 @@ func (s *System) ask(ctx context.Context, cancel context.CancelFunc, id, action 
 	err := s.askAgent(ctx, cancel, id, action, params, take)
 	if err != nil {
 		cancel()
-		return &ActionError{Agent: id, Action: action, Err: err}
+		return newActionError(id, action, notBegun{err})
 	}
 	return nil
 }
@@ -92,7 +92,7 @@ type Asked struct {
 // of this agent are under way as its mailbox has room for.
 func (a *Agent) Ask(ctx context.Context, id, action string, params, about any) error {
 	if err := a.beginQuestion(); err != nil {
-		return &ActionError{Agent: id, Action: action, Err: err}
+		return newActionError(id, action, notBegun{err})
 	}
 	asked := &Asked{Answer: Answer{Agent: id}, Action: action, About: about}
 	limited, cancel := context.WithDeadline(valuesOf(ctx, a), deadlineOf(ctx))
@@ -100,7 +100,7 @@ func (a *Agent) Ask(ctx context.Context, id, action string, params, about any) e
 		a.endQuestion()
 		asked.Value = result
 		if err != nil {
-			asked.Err = &ActionError{Agent: id, Action: action, Err: err}
+			asked.Err = newActionError(id, action, err)
 		}
 		return a.push((*ownAnswer)(asked))
 	})
@@ -190,7 +190,7 @@ func (s *System) Ask(ctx context.Context, id, action string, params any) *Future
 	limited, cancel := context.WithDeadline(ctx, deadlineOf(ctx))
 	err := s.ask(limited, cancel, id, action, params, func(result any, err error) bool {
 		if err != nil {
-			err = &ActionError{Agent: id, Action: action, Err: err}
+			err = newActionError(id, action, err)
 		}
 		f.answer(result, err)
 		return true

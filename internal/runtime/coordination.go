@@ -153,7 +153,7 @@ func (r *round) ask(ids []string, action string, params any) Answers {
 			answers[i].Value, answers[i].Err = calls[i].await()
 		}
 		if answers[i].Err != nil {
-			answers[i].Err = &ActionError{Agent: ids[i], Action: action, Err: answers[i].Err}
+			answers[i].Err = newActionError(ids[i], action, answers[i].Err)
 		}
 	}
 	return answers

@@ -59,6 +59,10 @@ var (
 type ActionError struct {
 	Agent, Action string
 	Err           error
+	// NotBegun tells that the agent did not begin the action, and never will: it can be
+	// asked of another one without being carried out twice. If it is false that is not
+	// known.
+	NotBegun bool
 }
 
 func (e *ActionError) Error() string {

@@ -13,12 +13,12 @@ func (s *System) execute(ctx context.Context, asker *Agent, id string, a *Agent,
 	case s.actionRate != nil || s.breaker != nil:
 		result, err = s.executeGuarded(ctx, asker, id, a, action, params)
 	case a == nil:
-		err = ErrUnknownAgent
+		err = notBegun{ErrUnknownAgent}
 	default:
 		result, err = a.execute(ctx, asker, action, params)
 	}
 	if err != nil {
-		return nil, &ActionError{Agent: id, Action: action, Err: err}
+		return nil, newActionError(id, action, err)
 	}
 	return result, nil
 }
@@ -26,11 +26,13 @@ func (s *System) execute(ctx context.Context, asker *Agent, id string, a *Agent,
 // executeGuarded is execute within the rate of actions and the agent's circuit.
 func (s *System) executeGuarded(ctx context.Context, asker *Agent, id string, a *Agent, action string, params any) (result any, err error) {
 	if err := s.actionRate.Allow(); err != nil {
-		return nil, err
+		return nil, notBegun{err}
 	}
+	attempted := false
 	attempt := func(ctx context.Context) (err error) {
+		attempted = true
 		if a == nil {
-			return ErrUnknownAgent
+			return notBegun{ErrUnknownAgent}
 		}
 		result, err = a.execute(ctx, asker, action, params)
 		return err
@@ -43,6 +45,9 @@ func (s *System) executeGuarded(ctx context.Context, asker *Agent, id string, a 
 	default:
 		err = s.breaker.DoJudged(ctx, id, attempt, judgeAgent)
 	}
+	if err != nil && !attempted {
+		err = notBegun{err}
+	}
 	return result, err
 }
 
@@ -52,6 +57,9 @@ func (s *System) executeGuarded(ctx context.Context, asker *Agent, id string, a 
 func judgeAgent(ctx context.Context, err error) guard.Verdict {
 	if err == nil {
 		return guard.Success
+	}
+	if refused, is := err.(notBegun); is { //nolint:errorlint // one that is wrapped is the action's own
+		err = refused.error
 	}
 	for _, reason := range []error{ErrMailboxFull, ErrUnknownAgent, ErrStopping, ErrKilled, ErrCrashed, ErrTimeout} {
 		if err == reason { //nolint:errorlint // one that is wrapped is the action's own

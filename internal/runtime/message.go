@@ -73,7 +73,7 @@ func (s *System) Send(m Message) error {
 func (s *System) tellReply(m *Message, result any, err error) {
 	reply := Reply{Message: m.reply(result)}
 	if err != nil {
-		reply.Err = &ActionError{Agent: m.Target, Action: m.Type, Err: err}
+		reply.Err = newActionError(m.Target, m.Type, err)
 	}
 	to := s.registry.agent(m.ReplyTo)
 	if to == nil {

@@ -33,6 +33,20 @@ func (r Ref) Done() <-chan struct{} { return r.agent.done() }
 // ErrCrashed that wraps the *PanicError of its callback; nil while it has not.
 func (r Ref) Err() error { return r.agent.err() }
 
+// Waiting is how much this life has accepted and not finished: the messages that wait in its
+// mailbox, and what it is at. It may lag behind, by up to eight actions that are done and
+// that nobody waits for.
+func (r Ref) Waiting() int {
+	m := &r.agent.mailbox
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := max(m.depth(), 0)
+	if m.unhandled.Load() <= 0 && r.agent.state.load().phase() == running {
+		n++ // it is at what was never in its mailbox, such as an action on its caller's goroutine
+	}
+	return n
+}
+
 // Stop asks this life to stop after the work accepted so far, as StopAgent does, but for
 // that it leaves to the owner of the agent's place whether there is to be another one.
 func (r Ref) Stop(ctx context.Context) error {
@@ -75,7 +89,7 @@ func (r Ref) Tell(ctx context.Context, action string, params any) error {
 		err = r.agent.tell(ctx, action, params)
 	}
 	if err != nil {
-		return &ActionError{Agent: r.ID(), Action: action, Err: err}
+		return newActionError(r.ID(), action, notBegun{err})
 	}
 	return nil
 }

@@ -179,7 +179,7 @@ func (s *System) Execute(ctx context.Context, id, action string, params any) (an
 func (s *System) Tell(ctx context.Context, id, action string, params any) error {
 	a := s.registry.agent(id)
 	if a == nil {
-		return &ActionError{Agent: id, Action: action, Err: ErrUnknownAgent}
+		return newActionError(id, action, notBegun{ErrUnknownAgent})
 	}
 	return Ref{a}.Tell(ctx, action, params)
 }

@@ -20,11 +20,11 @@ func (a *Agent) execute(ctx context.Context, asker *Agent, action string, params
 		a.yield()
 	}
 	if ctx.Err() != nil {
-		return nil, CallError(ctx)
+		return nil, notBegun{CallError(ctx)}
 	}
 	c := a.system.newCall(ctx, params)
 	if err := c.send(a, asker, action); err != nil {
-		return nil, err
+		return nil, notBegun{err}
 	}
 	return c.await()
 }
@@ -427,7 +427,7 @@ func (a *Agent) refuse(m *message) {
 		a.system.deadLetter(DeadLetter{Kind: "answer", Name: p.Action, To: a.ID(), Reason: deadReason(reason)})
 	case *call:
 		a.system.actionsFailed.add(1)
-		p.reply(nil, reason)
+		p.reply(nil, notBegun{reason})
 	default:
 		a.system.actionsFailed.add(1)
 		a.system.deadLetter(DeadLetter{Kind: "action", Name: m.action, To: a.ID(), Reason: deadReason(reason)})
@@ -438,24 +438,38 @@ func (a *Agent) refuse(m *message) {
 // for what was taken out of its mailbox with that, and for what is still there.
 func (a *Agent) answerAll() {
 	if b := a.taken.Swap(nil); b != nil {
-		rest := b.takeOver()
-		for i := range rest {
-			a.refuseTaken(&rest[i])
-		}
+		a.refuseTaken(b.takeOver())
 	}
 	a.refuseWaiting()
 	a.system.queued.add(-int64(a.mailbox.forgetTaken()))
 }
 
-// refuseTaken answers a message that its runner has, if somebody waits for it. The runner may
-// be at it, so that it is not used again.
-func (a *Agent) refuseTaken(m *message) {
+// refuseTaken answers the messages that its runner has, if somebody waits for them. The runner
+// may be at the first of these, if it is not itself the one that ends the agent: it has not
+// begun any after that.
+func (a *Agent) refuseTaken(messages []message) {
+	reason := a.mailbox.reason()
+	begun := reason == ErrKilled //nolint:errorlint // the reason as it is
+	for i := range messages {
+		if messages[i].isAwaited() {
+			a.refuseOneTaken(&messages[i], reason, begun)
+			begun = false
+		}
+	}
+}
+
+// refuseOneTaken answers one message that somebody waits for. It may be used by the runner, so
+// that it is not used again.
+func (a *Agent) refuseOneTaken(m *message, reason error, begun bool) {
 	switch p := m.params.(type) {
 	case *restartRequest:
-		p.answer(a.mailbox.reason())
+		p.answer(reason)
 	case *call:
+		if !begun {
+			reason = notBegun{reason}
+		}
 		a.system.actionsFailed.add(1)
-		p.give(nil, a.mailbox.reason())
+		p.give(nil, reason)
 	}
 }
 
