@@ -80,7 +80,8 @@ func (s *System) tellReply(m *Message, result any, err error) {
 		s.lostReply(m, DeadUnknown)
 		return
 	}
-	signal := Signal{ID: newID("signal_", &lastSignal), Type: SignalMessageReply, Source: m.Target, Target: m.ReplyTo, Data: reply, Timestamp: time.Now()}
+	signal := Signal{Type: SignalMessageReply, Source: m.Target, Target: m.ReplyTo, Data: reply}
+	signal.stamp()
 	if err := to.signal(&signal); err != nil {
 		s.lostReply(m, deadReason(err))
 	}

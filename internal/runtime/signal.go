@@ -54,7 +54,8 @@ type signalQueue struct {
 }
 
 // Signal sends a signal to the agents of the ids, or to Target if there are
-// none, or to all agents if that is empty too. It never waits. Besides
+// none, or to all agents if that is empty too; SignalTo sends to those of a type or a group,
+// and to those whose ids match a pattern. It never waits. Besides
 // its messages an agent takes as many signals as Options.Mailbox says, and
 // refuses more with ErrMailboxFull; one that stops refuses with ErrStopping, and
 // one that is not there is ErrUnknownAgent. The error names each agent that
@@ -62,6 +63,14 @@ type signalQueue struct {
 // ErrRateLimited. What is accepted is handled, unless the agent crashes or is
 // killed before.
 func (s *System) Signal(signal Signal, ids ...string) error {
+	if err := s.beginSignal(&signal); err != nil {
+		return err
+	}
+	return s.signal(&signal, ids)
+}
+
+// beginSignal says why a signal cannot be sent, or gives it what the system gives each.
+func (s *System) beginSignal(signal *Signal) error {
 	if s.stopping.Load() {
 		return fmt.Errorf("signal %q: %w", signal.Type, ErrSystemStopped)
 	}
@@ -71,37 +80,50 @@ func (s *System) Signal(signal Signal, ids ...string) error {
 	if err := s.signals.rate.Allow(); err != nil {
 		return fmt.Errorf("signal %q: %w", signal.Type, err)
 	}
-	return s.signal(signal, ids)
+	signal.stamp()
+	return nil
 }
 
-// signal is Signal without a rate.
-func (s *System) signal(signal Signal, ids []string) error {
+// stamp gives a signal its id, and its time if it has none.
+func (signal *Signal) stamp() {
 	signal.ID = newID("signal_", &lastSignal)
 	if signal.Timestamp.IsZero() {
 		signal.Timestamp = time.Now()
 	}
+}
+
+// signal sends a signal that is stamped. No rate holds.
+func (s *System) signal(signal *Signal, ids []string) error {
 	if len(ids) == 0 && signal.Target != "" {
 		ids = []string{signal.Target}
 	}
-	var errs []error
-	send := func(id string, a *Agent) {
-		err := ErrUnknownAgent
-		if a != nil {
-			err = a.signal(&signal)
-		}
-		if err != nil {
-			errs = append(errs, fmt.Errorf("signal %q to agent %q: %w", signal.Type, id, err))
-		}
-	}
+	d := dispatch{signal: signal}
 	if len(ids) == 0 {
 		for _, a := range s.registry.agents() {
-			send(a.ID(), a)
+			d.to(a.ID(), a)
 		}
 	}
 	for _, id := range ids {
-		send(id, s.registry.agent(id))
+		d.to(id, s.registry.agent(id))
 	}
-	return errors.Join(errs...)
+	return errors.Join(d.refusals...)
+}
+
+// A dispatch sends one signal to agents, one after the other.
+type dispatch struct {
+	signal   *Signal
+	refusals []error
+}
+
+// to sends the signal to the agent of an id, which is nil if there is none.
+func (d *dispatch) to(id string, a *Agent) {
+	err := ErrUnknownAgent
+	if a != nil {
+		err = a.signal(d.signal)
+	}
+	if err != nil {
+		d.refusals = append(d.refusals, fmt.Errorf("signal %q to agent %q: %w", d.signal.Type, id, err))
+	}
 }
 
 // Signal is System.Signal with the agent as its source.
@@ -124,7 +146,7 @@ func (a *Agent) signal(signal *Signal) error {
 // signalAnyway puts a signal of the runtime's own into the mailbox, unless the agent has
 // ended or stops.
 func (a *Agent) signalAnyway(signal *Signal) {
-	signal.ID, signal.Timestamp = newID("signal_", &lastSignal), time.Now()
+	signal.stamp()
 	if a.mailbox.offerSignal(signal, math.MaxInt) == nil {
 		a.system.signals.sent.add(1)
 		a.wake()

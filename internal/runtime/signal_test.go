@@ -117,6 +117,85 @@ func TestSignalReachesWhomItNames(t *testing.T) {
 	}
 }
 
+// SignalTo reaches those of a type, a group, or whose ids match; the error names each that
+// refused.
+func TestSignalToRecipients(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, Options{Mailbox: 1})
+		var (
+			mu  sync.Mutex
+			got []string
+		)
+		for _, spec := range []Spec{
+			{ID: "w.1", Type: "worker"},
+			{ID: "w.2", Type: "worker"},
+			{ID: "boss", Type: "boss"},
+		} {
+			spec.Behaviour = &scripted{
+				init: func(self *Agent) error {
+					if self.ID() == "w.2" {
+						return nil
+					}
+					return self.Join("day shift")
+				},
+				signal: func(self *Agent, s Signal) {
+					mu.Lock()
+					defer mu.Unlock()
+					got = append(got, self.ID())
+				},
+			}
+			startAgent(t, s, spec)
+		}
+		if err := s.Registry().Register(Record{ID: "w.record", Type: "worker"}); err != nil { // there is no agent
+			t.Fatal(err)
+		}
+		tests := []struct {
+			to   Recipients
+			want []string
+			err  error
+		}{
+			{ToType("worker"), []string{"w.1", "w.2"}, nil},
+			{ToType("nobody's"), nil, nil},
+			{ToGroup("day shift"), []string{"boss", "w.1"}, nil},
+			{ToGroup("nobody's"), nil, nil},
+			{ToMatching("w.*"), []string{"w.1", "w.2"}, nil},
+			{ToMatching("*"), []string{"boss", "w.1", "w.2"}, nil},
+			{ToMatching(""), nil, ErrBadPattern},
+		}
+		for _, tt := range tests {
+			if err := s.SignalTo(Signal{Type: "s"}, tt.to); !errors.Is(err, tt.err) {
+				t.Errorf("%v: %v", tt.want, err)
+			}
+			synctest.Wait()
+			slices.Sort(got)
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+			got = nil
+		}
+		if err := s.SignalTo(Signal{}, Recipients{}); err == nil {
+			t.Error("a signal to no recipients at all was sent")
+		}
+		s.Registry().Unregister("w.record")
+
+		_ = s.SuspendAgent("w.1")
+		_ = s.SuspendAgent("boss")
+		_ = s.Signal(Signal{}, "w.1", "boss")
+		err := s.SignalTo(Signal{Type: "more"}, ToType("worker"))
+		if want := `signal "more" to agent "w.1": mailbox full`; err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+		err = s.registry.agent("w.2").SignalTo(Signal{Type: "more"}, ToGroup("day shift"))
+		if want := "signal \"more\" to agent \"w.1\": mailbox full\nsignal \"more\" to agent \"boss\": mailbox full"; err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+		synctest.Wait()
+		if !slices.Equal(got, []string{"w.2"}) {
+			t.Errorf("got %v", got)
+		}
+	})
+}
+
 // The signals that wait are bounded, and what a killed agent leaves is counted.
 func TestSignalsRefusedAndDropped(t *testing.T) {
 	s := start(t, Options{Mailbox: 3})
