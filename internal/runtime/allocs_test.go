@@ -26,6 +26,10 @@ func TestAllocations(t *testing.T) {
 
 	s := start(t, Options{History: -1})
 	id := startAgent(t, s, Spec{Behaviour: adder{}})
+	if err := s.registry.agent(id).Join("adders"); err != nil {
+		t.Fatal(err)
+	}
+	batch := sameEvents("nobody", 2*maxRun)
 	told := make(chan struct{})
 	hears := startAgent(t, s, Spec{Behaviour: &scripted{action: func(context.Context, *Agent, string, any) (any, error) {
 		told <- struct{}{}
@@ -40,6 +44,8 @@ func TestAllocations(t *testing.T) {
 		{"execute with a deadline", 1, execute(deadline)},
 		{"tell", 0, func() error { err := s.Tell(ctx, hears, "x", nil); <-told; return err }},
 		{"publish to nobody", 0, func() error { return s.Bus().Publish(ctx, Event{Type: "nobody"}) }},
+		{"publish a batch", 0, func() error { return s.Bus().PublishAll(ctx, batch) }},
+		{"list a group", 0, func() error { _ = s.Group("adders").At(0); return nil }},
 	}
 	for _, subscribers := range []int{1, 10} {
 		heard := make(chan struct{})

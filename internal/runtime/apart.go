@@ -42,21 +42,28 @@ func (l *log) forgetApart(s *Subscription) {
 }
 
 // appendApart adds an event for those set apart. It returns those that have no room for
-// it, for which it is to be waited. The caller holds the lock.
-func (l *log) appendApart(p *patience, e *Event) (late []*Subscription) {
+// it, for which it is to be waited, and how many missed it because they were given up. The
+// caller holds the lock.
+func (l *log) appendApart(p *patience, e *Event) (late []*Subscription, missed int) {
 	for _, s := range l.apart {
 		a := s.apart.Load()
-		if s.Waiting() >= l.queue {
-			if !p.none {
-				a.publishers++
-				late = append(late, s)
-				continue
-			}
+		switch {
+		case s.Waiting() < l.queue:
+			p.hasRoom(s)
+		case p.none:
 			s.dropOldest(a)
+		case p.waitsFor(s):
+			a.publishers++
+			late = append(late, s)
+			continue
+		default:
+			s.dropped.Add(1)
+			missed++
+			continue
 		}
 		l.push(s, a, e)
 	}
-	return late
+	return late, missed
 }
 
 // push adds an event to the queue of one that is set apart and has room. The caller holds
@@ -97,6 +104,7 @@ func (l *log) appendLate(p *patience, e *Event, late []*Subscription) (missed in
 		case s.Waiting() < l.queue:
 			l.push(s, a, e)
 		default:
+			p.giveUp(s)
 			s.dropped.Add(1)
 			missed++
 		}

@@ -83,13 +83,13 @@ func (l *log) append(p *patience, e *Event) (missed int) {
 	}
 	var late []*Subscription
 	if len(l.apart) > 0 {
-		late = l.appendApart(p, e)
+		late, missed = l.appendApart(p, e)
 	}
 	l.wakeParked()
 	if len(late) > 0 {
-		return l.appendLate(p, e, late)
+		missed += l.appendLate(p, e, late)
 	}
-	return 0
+	return missed
 }
 
 // wakeParked wakes those that wait for an event. It is called with the lock held, and

@@ -2,6 +2,7 @@ package mabeam
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -17,11 +18,39 @@ type patience struct {
 	// limited is ctx with the limit; nil before the first wait.
 	limited context.Context
 	cancel  context.CancelFunc
+
+	// gaveUp are the subscribers that have been waited for in vain and had no room since: it
+	// does not wait for them again. why is the reason.
+	gaveUp []*Subscription
+	why    error
 }
 
 // ofAgent is the patience of an agent that publishes.
 func (b *Bus) ofAgent(ctx context.Context) *patience {
 	return &patience{ctx: ctx, limit: b.waitTimeout, agent: true}
+}
+
+// renew gives the publisher of several events the whole patience again for the next, but for
+// those subscribers that it gave up.
+func (p *patience) renew() {
+	p.end()
+	p.limited, p.cancel = nil, nil
+}
+
+// giveUp notes that a subscriber has had no room for as long as there was patience.
+func (p *patience) giveUp(s *Subscription) {
+	p.gaveUp = append(p.gaveUp, s)
+	p.why = p.err()
+}
+
+// waitsFor says whether a subscriber without room is to be waited for.
+func (p *patience) waitsFor(s *Subscription) bool { return !slices.Contains(p.gaveUp, s) }
+
+// hasRoom notes that a subscriber has room, so that it is to be waited for again.
+func (p *patience) hasRoom(s *Subscription) {
+	if i := slices.Index(p.gaveUp, s); i >= 0 {
+		p.gaveUp = slices.Delete(p.gaveUp, i, i+1)
+	}
 }
 
 // isOver says whether there is to be no further wait.
