@@ -71,6 +71,15 @@
 // goroutine is needed for each, and an agent takes part by answering actions as
 // it always does. Who did not answer is told with the reason, never left out.
 //
+// # A member of a group accepts work
+//
+// An agent leaves its groups in the same step in which its mailbox closes, when
+// it is asked to stop or ends. So who was refused by a member that ends finds it
+// gone from the group, and whoever hears of the end does too. A list of members
+// is made when it is asked for after a change, and shared until the next one.
+// What this gives up: a large group that changes between any two looks is
+// listed anew for each.
+//
 // # Reading without locks
 //
 // Registry lookups and the publisher's way from event type to subscribers go

@@ -38,6 +38,9 @@ func leftovers(s *System) error {
 		tel.Agents != 0 || tel.Subscriptions != 0 || tel.MailboxDepth != 0 || s.Goroutines() != 0 {
 		return fmt.Errorf("left after stop: %d registrations, %d goroutines, %+v", n, s.Goroutines(), tel)
 	}
+	if groups := s.Groups(); len(groups) > 0 {
+		return fmt.Errorf("left after stop: the groups %q", groups)
+	}
 	if tel.AgentsStarted != tel.AgentsStopped+tel.AgentsCrashed {
 		return fmt.Errorf("%d agents were started, %d stopped and %d crashed", tel.AgentsStarted, tel.AgentsStopped, tel.AgentsCrashed)
 	}

@@ -138,7 +138,7 @@ func TestSignalToRecipients(t *testing.T) {
 					}
 					return self.Join("day shift")
 				},
-				signal: func(self *Agent, s Signal) {
+				signal: func(self *Agent, _ Signal) {
 					mu.Lock()
 					defer mu.Unlock()
 					got = append(got, self.ID())

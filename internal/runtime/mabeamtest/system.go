@@ -42,12 +42,15 @@ func StartAgent(t testing.TB, s *mabeam.System, spec mabeam.Spec) string {
 }
 
 // Leftovers says what a system has left behind that was stopped: agents, messages,
-// subscriptions, goroutines, or lives that were not counted to their end.
+// subscriptions, groups, goroutines, or lives that were not counted to their end.
 func Leftovers(s *mabeam.System) error {
 	tel := s.Telemetry()
 	if n := s.Registry().Count() + len(s.Registry().All()) + len(s.Registry().ByNode(s.Node())); n != 0 ||
 		tel.Agents != 0 || tel.Subscriptions != 0 || tel.MailboxDepth != 0 || tel.HandlersAbandoned != 0 || s.Goroutines() != 0 {
 		return fmt.Errorf("left after stop: %d registrations, %d goroutines, %+v", n, s.Goroutines(), tel)
+	}
+	if groups := s.Groups(); len(groups) > 0 {
+		return fmt.Errorf("left after stop: the groups %q", groups)
 	}
 	if tel.AgentsStarted != tel.AgentsStopped+tel.AgentsCrashed {
 		return fmt.Errorf("%d agents were started, %d stopped and %d crashed", tel.AgentsStarted, tel.AgentsStopped, tel.AgentsCrashed)
