@@ -9,24 +9,38 @@
 //
 // An agent is a record with a queue. It is put on a goroutine only while it
 // has work, handles a bounded batch, and gives way to others; an idle agent
-// costs its memory and no stack. That one thing is handled at a time is kept
-// by an atomic status (idle or scheduled) which exactly one goroutine can win,
-// not by a lock around the handler. What this gives up: a handler that blocks
+// costs its memory and no stack. Where an agent is in its life is one word: that
+// one thing is handled at a time, that it is suspended or stops after its present
+// callback, and that it has ended, are single moves of it which one goroutine can win, and
+// no lock is held around the handler. What this gives up: a handler that blocks
 // keeps a goroutine, and from the 1,025th on others wait up to a millisecond
 // until more are added.
 //
 // # Who runs an action
 //
-// An action that is called with a context that never ends, on an idle agent,
-// runs on the caller's own goroutine: nothing is handed over, nobody has to
-// wake up. It cannot be abandoned that way, so a call whose context can end is
-// handed to another goroutine, and the caller waits for the answer or the end
-// of its context, whichever is first. Callers without a deadline who find the
-// agent busy wait for their turn for a bounded time only, and agents that ask
-// with Agent.Execute are told when they wait for each other in a ring: no agent
-// waits for ever. What this gives up: an action that runs on its caller's
-// goroutine has its caller's stack, and one that ends the goroutine ends the
-// caller.
+// An action that is called with a context that never ends, by who is no agent, on an idle
+// agent, runs on the caller's own goroutine: nothing is handed over, nobody has to wake up.
+// It cannot be abandoned that way, so every other call is handed to another goroutine, and
+// the caller waits for the answer or the end of its context, whichever is first. What this
+// gives up: an action that runs on its caller's goroutine has its caller's stack, and one
+// that ends the goroutine ends the caller, who cannot leave before its return either.
+//
+// # An end is told at once
+//
+// Whoever ends an agent answers everybody who waits for it, also for what it is just doing
+// and for what it had taken out of its mailbox, and ends the context of its life, which
+// all its callbacks have or one that ends with it. A handler that does not heed that goes
+// on unheeded, and counts as abandoned until it returns. For this a runner shows those who
+// might end its agent which messages it has, and takes each answer for its own before it
+// gives it. What this gives up: two atomic steps for each call that somebody waits for.
+//
+// # Who waits for whom
+//
+// A call with the context of a callback, or one made of it, is known to be that agent's. It
+// is noted with the call, and the note is taken back by whoever answers, before the asker
+// can hear of it. A ring is found by who closes it. What this gives up: a goroutine that a
+// callback has begun, and that calls with the callback's context, is taken for it;
+// Agent.Context is what such a one should have.
 //
 // # A mailbox is swapped out whole
 //
@@ -47,22 +61,25 @@
 // subscriber reads on from its own position. An event is stored once however
 // many subscribe, and a publisher waits (policy Block) while the slowest
 // subscriber is a whole queue behind. Subscribers with another policy have a
-// queue of their own. What this gives up: all blocking subscribers have queues
-// of one length; a publisher whose patience with one of them ends costs all of
-// that log the event; an agent that waits with events from two types gets them
-// in order within each type only; and a log never shrinks, so that history
-// takes memory for each type of event that is published. A subscriber of the
-// runtime's own events that blocks and hangs holds the runtime up, at each
-// event for Options.WaitTimeout: one that only watches should have another
-// policy.
+// queue of their own. A subscriber that is a whole queue behind while others wait is set
+// apart: it gets a queue of its own until it has caught up, and the others read on. The
+// history is one ring for all types. What this gives up: all blocking subscribers have
+// queues of one length; an agent that waits with events from two types gets them in order
+// within each type only; and the history costs each event a copy.
+//
+// # Its own events wait for nobody
+//
+// What the runtime tells of itself is dropped, the oldest first, where a subscriber has no
+// room, and counted: a start, a stop, a restart takes no longer because somebody watches
+// and hangs.
 //
 // # Who restarts an agent
 //
-// Supervisors do, as in OTP, for the agents that they started as their
-// children. The end of a child only leaves a notice: its supervisor, which is
-// something to run like an agent, does the stopping and starting on a goroutine
-// of its own, and needs none while nothing happens. Agents that were started
-// plainly have no supervisor and are not restarted.
+// The owner of its Place does, if it has one: a supervisor, mostly, which is not part of
+// this package. A place keeps an agent's id and its room under the limits over all its
+// lives, so that a restart is never refused. Its owner hears of each end last, when
+// everybody else was told, and is called by whoever ends the agent. Agents that were
+// started plainly have no owner and are not restarted.
 //
 // # Coordinations are rounds of actions
 //
