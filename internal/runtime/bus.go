@@ -100,7 +100,7 @@ func (b *Bus) publishFor(p *patience, e *Event) error {
 	if p.ctx.Err() != nil {
 		return fmt.Errorf("publish %q: %w", e.Type, CallError(p.ctx))
 	}
-	if err := awaitTurn(p.ctx, b.rate); err != nil {
+	if err := awaitTurn(p.ctx, b.rate, b.waitTimeout); err != nil {
 		return fmt.Errorf("publish %q: %w", e.Type, err)
 	}
 	t := b.recent.get(e.Type)

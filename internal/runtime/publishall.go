@@ -97,7 +97,7 @@ func (b *Bus) admitRun(ctx context.Context, events []Event) ([]Event, error) {
 	case b.stopped.Load():
 		return nil, ErrSystemStopped
 	case b.rate != nil:
-		return events[:1], awaitTurn(ctx, b.rate)
+		return events[:1], awaitTurn(ctx, b.rate, b.waitTimeout)
 	}
 	n := 1
 	for n < min(len(events), maxRun) && events[n].Type == events[0].Type {

@@ -2,13 +2,15 @@ package mabeam
 
 import (
 	"context"
+	"time"
 
 	"mabeam-top/internal/runtime/guard"
 )
 
 // The runtime's own operations, which Options.Rates can set rates for. What
 // refuses when there is no room in a queue is refused over its rate too, with
-// ErrRateLimited; what waits for room waits for its turn, until its context ends.
+// ErrRateLimited; what waits for room waits for its turn, until its context ends, or, if
+// that has no deadline, for Options.WaitTimeout.
 // What the runtime does by itself, such as reporting an agent's end, has no rate.
 const (
 	// OperationStartAgent is the start of an agent. It refuses.
@@ -27,9 +29,14 @@ func newLimiter(ctx context.Context, rates map[guard.Operation]guard.Rate) (*gua
 	return guard.NewLimiter(ctx, rates, OperationStartAgent, OperationAction, OperationPublish, OperationSignal)
 }
 
-// awaitTurn is Bucket.Wait, which returns the bare error of a context that had ended
-// before, with the runtime's own error for it.
-func awaitTurn(ctx context.Context, b *guard.Bucket) error {
+// awaitTurn is Bucket.Wait with the runtime's patience, and its own error for a context
+// that had ended before.
+func awaitTurn(ctx context.Context, b *guard.Bucket, patience time.Duration) error {
+	if b == nil {
+		return nil
+	}
+	ctx, cancel := withPatience(ctx, patience)
+	defer cancel()
 	err := b.Wait(ctx)
 	if err == context.DeadlineExceeded { //nolint:errorlint // one that is wrapped is a refusal
 		return ErrTimeout

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -153,7 +154,7 @@ func TestStopEndsWaitingForATurn(t *testing.T) {
 // them nothing.
 func TestTellsThatAreGivenUpLeaveNoDebt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, Options{Rates: map[guard.Operation]guard.Rate{OperationAction: {PerSecond: 100}}})
+		s := start(t, Options{WaitTimeout: time.Minute, Rates: map[guard.Operation]guard.Rate{OperationAction: {PerSecond: 100}}})
 		id := startAgent(t, s, DemoSpec())
 		if _, err := s.Execute(t.Context(), id, "ping", nil); err != nil { // there is no token left
 			t.Fatal(err)
@@ -201,6 +202,43 @@ func TestLateTellsTakeNoToken(t *testing.T) {
 		}
 		if n := s.Telemetry().RateLimited; n != 0 {
 			t.Errorf("%d counted as refused by a rate", n)
+		}
+	})
+}
+
+// Who waits for a turn without a deadline does so for Options.WaitTimeout at most, and not
+// at all if the turn is known to come later.
+func TestTurnIsAwaitedWithPatience(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const rate, patience = 10, 2 * time.Second
+		s := start(t, Options{WaitTimeout: patience, Rates: map[guard.Operation]guard.Rate{
+			OperationAction: {PerSecond: rate}, OperationPublish: {PerSecond: rate},
+		}})
+		id := startAgent(t, s, Spec{Behaviour: adder{}})
+		for name, do := range map[string]func() error{
+			"tell":    func() error { return s.Tell(t.Context(), id, "x", nil) },
+			"publish": func() error { return s.Bus().Publish(t.Context(), Event{Type: "x"}) },
+		} {
+			began := time.Now()
+			var passed atomic.Int64
+			var wg sync.WaitGroup
+			for range 3 * rate * 2 {
+				wg.Go(func() {
+					switch err := do(); {
+					case err == nil:
+						passed.Add(1)
+					case !errors.Is(err, ErrRateLimited):
+						t.Errorf("%s: %v", name, err)
+					}
+				})
+			}
+			wg.Wait()
+			if n := passed.Load(); n < rate*2 || n > rate*2+1 {
+				t.Errorf("%s: %d passed, want %d or one more", name, n, rate*2)
+			}
+			if took := time.Since(began); took > patience {
+				t.Errorf("%s: the last waited for %v", name, took)
+			}
 		}
 	})
 }

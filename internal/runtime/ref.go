@@ -84,7 +84,7 @@ func (r Ref) Execute(ctx context.Context, action string, params any) (any, error
 // if it has no deadline, and before that, if
 // there is a rate of actions, for its turn, as guard.Bucket.Wait does.
 func (r Ref) Tell(ctx context.Context, action string, params any) error {
-	err := awaitTurn(ctx, r.agent.system.actionRate)
+	err := awaitTurn(ctx, r.agent.system.actionRate, r.agent.system.options.WaitTimeout)
 	if err == nil {
 		err = r.agent.tell(ctx, action, params)
 	}
