@@ -77,7 +77,7 @@ func sources(tb testing.TB, telemetry func() mabeam.Telemetry) []Source {
 		&system[fakeSystem]{
 			current:   func() *fakeSystem { return running },
 			telemetry: func(*fakeSystem) mabeam.Telemetry { return telemetry() },
-			deepest:   func(*fakeSystem) int64 { return 0 },
+			watch:     func(*fakeSystem) func() int64 { return func() int64 { return 0 } },
 		},
 	}
 }

@@ -11,12 +11,14 @@ import (
 type system[S any] struct {
 	current   func() *S
 	telemetry func(*S) mabeam.Telemetry
-	deepest   func(*S) int64
+	// watch returns what tells the deepest mailbox since it was called last.
+	watch func(*S) (deepest func() int64)
 	// seen is the system of the last reading. It is weak, because a sampler
 	// that kept a stopped system alive would change what the next repetition
 	// measures as its memory.
-	seen  weak.Pointer[S]
-	rates systemRates
+	seen    weak.Pointer[S]
+	deepest func() int64 // of that system
+	rates   systemRates
 }
 
 type systemRates struct {
@@ -25,10 +27,10 @@ type systemRates struct {
 
 // System returns the source of what the running system counts. Current
 // returns that system, or nil between repetitions, when there is nothing to
-// tell. Rates start anew with each system. It is the one reader of the system's
-// deepest mailbox, which is since the previous reading.
+// tell. Rates, and the deepest mailbox since the previous reading, start anew with each
+// system.
 func System(current func() *mabeam.System) Source {
-	return &system[mabeam.System]{current: current, telemetry: (*mabeam.System).Telemetry, deepest: (*mabeam.System).TakeMailboxDepthMax}
+	return &system[mabeam.System]{current: current, telemetry: (*mabeam.System).Telemetry, watch: func(s *mabeam.System) func() int64 { return s.WatchDepth().Take }}
 }
 
 func (s *system[S]) Read(now time.Time, put func(name string, value float64)) {
@@ -38,7 +40,9 @@ func (s *system[S]) Read(now time.Time, put func(name string, value float64)) {
 		return
 	}
 	if seen := weak.Make(running); seen != s.seen {
-		s.seen, s.rates = seen, systemRates{}
+		s.seen, s.rates, s.deepest = seen, systemRates{}, s.watch(running)
+	} else {
+		put("mailbox_depth_max", float64(s.deepest()))
 	}
 	t := s.telemetry(running)
 
@@ -61,7 +65,6 @@ func (s *system[S]) Read(now time.Time, put func(name string, value float64)) {
 	putCount("events_dropped", t.EventsDropped)
 	putCount("subscriptions", t.Subscriptions)
 	putCount("mailbox_depth", t.MailboxDepth)
-	putCount("mailbox_depth_max", s.deepest(running))
 	putRate("registry_operations_per_second", &r.registry, t.RegistryOperations)
 	putRate("coordination_rounds_per_second", &r.coordination, t.CoordinationRounds)
 }

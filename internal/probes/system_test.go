@@ -19,7 +19,7 @@ func fakeSource(current **fakeSystem) Source {
 	return &system[fakeSystem]{
 		current:   func() *fakeSystem { return *current },
 		telemetry: func(s *fakeSystem) mabeam.Telemetry { return s.telemetry },
-		deepest:   func(s *fakeSystem) int64 { return s.deepest },
+		watch:     func(s *fakeSystem) func() int64 { return func() int64 { return s.deepest } },
 	}
 }
 
@@ -32,7 +32,7 @@ func TestSystem(t *testing.T) {
 	s := fakeSource(&running)
 	gauges := map[string]float64{
 		"agents": 1, "agents_crashed": 4, "agents_restarted": 5, "events_dropped": 10,
-		"subscriptions": 11, "mailbox_depth": 12, "mailbox_depth_max": 13,
+		"subscriptions": 11, "mailbox_depth": 12,
 	}
 	if got := read(s, epoch); !maps.Equal(got, gauges) {
 		t.Errorf("first reading %v, want %v", got, gauges)
@@ -50,7 +50,7 @@ func TestSystem(t *testing.T) {
 		"agents_started_per_second": 25, "agents_stopped_per_second": 50,
 		"actions_per_second": 75, "actions_failed_per_second": 100,
 		"events_published_per_second": 125, "events_delivered_per_second": 150,
-		"registry_operations_per_second": 175, "coordination_rounds_per_second": 200,
+		"registry_operations_per_second": 175, "coordination_rounds_per_second": 200, "mailbox_depth_max": 13,
 	} {
 		all[name] = perSecond
 	}
@@ -104,9 +104,15 @@ func TestNoSystem(t *testing.T) {
 // The memory of the next repetition is measured while the sampler still knows
 // the last one's system.
 func TestSystemIsNotKeptAlive(t *testing.T) {
-	running := &fakeSystem{}
-	s := fakeSource(&running)
+	running, err := mabeam.Start(mabeam.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := System(func() *mabeam.System { return running })
 	read(s, epoch)
+	if err := running.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	stopped := weak.Make(running)
 	running = nil
 	goruntime.GC()

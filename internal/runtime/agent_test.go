@@ -98,6 +98,8 @@ func TestMailboxIsBounded(t *testing.T) {
 	behaviour, began, hold := blocker()
 	id := startAgent(t, s, Spec{Behaviour: behaviour})
 	ctx := context.Background()
+	watch := s.WatchDepth()
+	defer watch.Close()
 	if err := s.Tell(ctx, id, "wait", nil); err != nil {
 		t.Fatal(err)
 	}
@@ -118,8 +120,8 @@ func TestMailboxIsBounded(t *testing.T) {
 	if err := <-told; !errors.Is(err, context.Canceled) {
 		t.Errorf("tell with a full mailbox: %v", err)
 	}
-	if depth, deepest := s.Telemetry().MailboxDepth, s.TakeMailboxDepthMax(); depth != 10 || deepest != 10 {
-		t.Errorf("depth %d, deepest %d, want 10 and 10", depth, deepest)
+	if depth, deepest, then := s.Telemetry().MailboxDepth, watch.Take(), watch.Take(); depth != 10 || deepest != 10 || then != 0 {
+		t.Errorf("depth %d, deepest %d, then %d, want 10, 10 and 0", depth, deepest, then)
 	}
 	go func() { told <- s.Tell(ctx, id, "waits for room", nil) }()
 	close(hold)

@@ -132,7 +132,7 @@ func Start(o Options) (*System, error) {
 	o = o.withDefaults()
 	ctx, end := context.WithCancelCause(context.Background())
 	cancel := func() { end(ErrSystemStopped) }
-	s := &System{options: o, began: time.Now(), mailboxCapacity: o.Mailbox, countEvery: min(maxUncounted, 1+o.Mailbox/64), ctx: ctx, cancel: cancel, stopped: make(chan struct{})}
+	s := &System{options: o, depths: &depthWatches{}, began: time.Now(), mailboxCapacity: o.Mailbox, countEvery: min(maxUncounted, 1+o.Mailbox/64), ctx: ctx, cancel: cancel, stopped: make(chan struct{})}
 	s.running, s.endRunning = context.WithCancel(ctx)
 	s.hurried, s.hurry = context.WithCancel(context.Background())
 	if err := s.bringUp(s.groups()); err != nil {

@@ -65,7 +65,7 @@ type System struct {
 	actionsDone, actionsFailed   counter
 	repliesLate                  counter
 	queued                       counter
-	deepest                      atomic.Int64
+	depths                       *depthWatches
 	coordinationRounds           counter
 	elections                    elections
 
@@ -257,16 +257,8 @@ func (s *System) Goroutines() int { return s.scheduler.goroutines() }
 // countQueued notes that messages were put into a mailbox, and how deep it is.
 func (s *System) countQueued(messages, depth int) {
 	s.queued.add(int64(messages))
-	for deepest := s.deepest.Load(); int64(depth) > deepest; deepest = s.deepest.Load() {
-		if s.deepest.CompareAndSwap(deepest, int64(depth)) {
-			return
-		}
-	}
+	s.depths.see(depth)
 }
-
-// TakeMailboxDepthMax returns the depth of the deepest mailbox that got a
-// message since it was called last. It is for one reader only.
-func (s *System) TakeMailboxDepthMax() int64 { return s.deepest.Swap(0) }
 
 // Telemetry reads the system's counters and gauges.
 func (s *System) Telemetry() Telemetry {
