@@ -91,9 +91,9 @@ func (c *complexAgent) HandleAction(ctx context.Context, self *Agent, action str
 		return nil, sleep(ctx, params)
 	case "get_state":
 		return self.State(), nil
-	case ActionVote:
+	case "vote":
 		return complexVote(self.ID(), params)
-	case ActionBid, ActionStand:
+	case "bid", "stand":
 		limit, err := intParam(params, "limit", 1000)
 		if err != nil {
 			return nil, err
@@ -102,7 +102,7 @@ func (c *complexAgent) HandleAction(ctx context.Context, self *Agent, action str
 			return nil, fmt.Errorf("parameter %q: %d is less than 1", "limit", limit)
 		}
 		return 1 + share(self.ID(), limit), nil
-	case ActionArrive, ActionRelease, ActionBreak:
+	case "arrive", "release", "break":
 		return nil, nil
 	}
 	return nil, ErrUnknownAction

@@ -54,8 +54,8 @@ var (
 // An ActionError says which action of which agent failed, and why: Err is
 // ErrUnknownAgent, ErrUnknownAction, ErrMailboxFull, ErrStopping, ErrKilled,
 // ErrCrashed, ErrTimeout, ErrRateLimited, ErrCircuitOpen, ErrSystemStopped,
-// context.Canceled, a *DeadlockError, a *PanicError, ErrDeclined or ErrBadAnswer
-// of a coordination, or the action's own error.
+// context.Canceled, a *DeadlockError, a *PanicError, why a coordination has no use for
+// the answer, or the action's own error.
 type ActionError struct {
 	Agent, Action string
 	Err           error

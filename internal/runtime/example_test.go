@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log"
 	"slices"
-	"strings"
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/guard"
@@ -224,75 +223,6 @@ func ExampleSystem_Gather() {
 	// ben <nil> action "sum" of agent "ben": unknown agent
 	// cem 20 <nil>
 	// missing: ben
-}
-
-func ExampleSystem_Vote() {
-	ctx := context.Background()
-	system := start(mabeam.Options{})
-	defer system.Stop(ctx)
-	for id, ballot := range map[string]any{"ada": "tea", "ben": "coffee", "cem": "tea", "dea": nil} {
-		system.StartAgent(ctx, mabeam.Spec{ID: id, Behaviour: reader{answers: map[string]any{mabeam.ActionVote: ballot}}})
-	}
-
-	result, err := system.Vote(ctx, []string{"ada", "ben", "cem"}, "what to drink")
-	fmt.Println(result.Decided(), result.Winner, result.Votes, err)
-	// Two of four are no majority: who abstains counts against everything.
-	result, err = system.Vote(ctx, []string{"ada", "ben", "cem", "dea"}, "what to drink")
-	fmt.Println(result.Decided(), result.Ballots.Missing()[0].Err, err)
-	// Output:
-	// true tea 2 <nil>
-	// false action "vote" of agent "dea": declined <nil>
-}
-
-func ExampleSystem_Pipeline() {
-	ctx := context.Background()
-	system := start(mabeam.Options{})
-	defer system.Stop(ctx)
-	for id, change := range map[string]func(string) string{"upper": strings.ToUpper, "trim": strings.TrimSpace} {
-		system.StartAgent(ctx, mabeam.Spec{ID: id, Behaviour: does{
-			action: func(_ context.Context, _ *mabeam.Agent, params any) (any, error) {
-				return change(params.(string)), nil
-			},
-		}})
-	}
-
-	fmt.Println(system.Pipeline(ctx, []string{"trim", "upper"}, "change", "  hello "))
-	_, err := system.Pipeline(ctx, []string{"trim", "print", "upper"}, "change", "  hello ")
-	var at *mabeam.StageError
-	if errors.As(err, &at) {
-		fmt.Println("stopped at", at.Stage, "-", at.Err)
-	}
-	// Output:
-	// HELLO <nil>
-	// stopped at 1 - action "change" of agent "print": unknown agent
-}
-
-// When the leader has ended, another one is elected, and the bus tells who.
-func ExampleSystem_StartElection() {
-	ctx := context.Background()
-	system := start(mabeam.Options{})
-	defer system.Stop(ctx)
-	for id, priority := range map[string]any{"ada": 3, "ben": 2, "cem": 1} {
-		system.StartAgent(ctx, mabeam.Spec{ID: id, Behaviour: reader{answers: map[string]any{mabeam.ActionStand: priority}}})
-	}
-	leaders := make(chan mabeam.LeaderData)
-	system.Bus().Subscribe(mabeam.EventLeaderElected, func(_ context.Context, e mabeam.Event) {
-		leaders <- e.Data.(mabeam.LeaderData)
-	}, mabeam.SubscribeOptions{})
-
-	election, err := system.StartElection(ctx, []string{"ada", "ben", "cem"}, mabeam.ElectionOptions{})
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer election.Close()
-	first := <-leaders
-	fmt.Println("term", first.Term, first.Leader)
-	system.KillAgent(first.Leader)
-	second := <-leaders
-	fmt.Println("term", second.Term, second.Leader, "after", second.Previous)
-	// Output:
-	// term 1 ada
-	// term 2 ben after ada
 }
 
 // A subscriber gets what is published after it has subscribed; the history

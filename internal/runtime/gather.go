@@ -16,10 +16,10 @@ import (
 // ErrTimeout or context.Canceled. An agent whose callback gathers from one that waits for
 // it, or from itself, has a *DeadlockError among the answers.
 func (s *System) Gather(ctx context.Context, ids []string, action string, params any) (Answers, error) {
-	r, err := s.begin(ctx, ids, CoordinationTimeout)
+	r, err := s.BeginRound(ctx, ids)
 	if err != nil {
 		return nil, fmt.Errorf("gather: %w", err)
 	}
-	defer r.end()
-	return r.ask(ids, action, params), nil
+	defer r.End()
+	return r.Ask(action, params), nil
 }

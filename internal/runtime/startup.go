@@ -226,7 +226,6 @@ func (s *System) Stop(ctx context.Context) error {
 	// Whatever still waits for something when ctx ends waits for it in vain.
 	defer context.AfterFunc(ctx, s.cancel)()
 	s.endRunning()
-	s.elections.stop()
 	s.stopErr = s.stopParts(ctx)
 	s.cancel()
 	return s.stopErr

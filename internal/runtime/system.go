@@ -67,7 +67,6 @@ type System struct {
 	queued                       counter
 	depths                       *depthWatches
 	coordinationRounds           counter
-	elections                    elections
 
 	// inspectors is how many look into the system: while there are any, each
 	// agent counts its own actions.

@@ -138,10 +138,6 @@ func TestRingOfAnyCallsIsFound(t *testing.T) {
 			}
 			return answers[0].Err
 		},
-		"Pipeline": func(ctx context.Context, self *Agent, other string) error {
-			_, err := self.System().Pipeline(ctx, []string{other}, "go", nil)
-			return err
-		},
 		"StopAgent": func(ctx context.Context, self *Agent, other string) error {
 			return self.System().StopAgent(ctx, other)
 		},

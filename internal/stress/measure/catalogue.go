@@ -16,7 +16,7 @@ import (
 func Catalogue() stress.Catalogue {
 	return stress.Catalogue{
 		agentCreation(), agentAction(), agentMemory(), agentLifecycle(), systemStartup(), sandboxLifecycle(),
-		coordination(), systemLoad(), memoryEfficiency(),
+		agentCoordination(), systemLoad(), memoryEfficiency(),
 		eventThroughput(), eventPropagation(), eventStress(), registryOperations(), registryScalability(),
 		processLimit(), memoryPressure(), exhaustionRecovery(), capacity(),
 	}

@@ -27,7 +27,7 @@ const (
 	silentAgents = "silent"
 )
 
-func coordination() *stress.Measurement {
+func agentCoordination() *stress.Measurement {
 	wellBegun := operationsNotBegun() // with agents that fail, operations wait for their deadline
 	wellBegun.Expected = func(p stress.Params) bool { return p.Int("fail_agents") == 0 }
 	return &stress.Measurement{
@@ -74,7 +74,7 @@ func coordination() *stress.Measurement {
 		},
 		Targets: []stress.Target{stress.Agents, stress.Components},
 		Run: func(ctx context.Context, env *stress.Env) error {
-			return measureCoordination(ctx, env, env.System(), func(rank int) mabeam.Behaviour { return &member{rank: rank} })
+			return measureCoordination(ctx, env, runtimeCoordinator{env.System()}, func(rank int) mabeam.Behaviour { return &member{rank: rank} })
 		},
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/coordination"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
 )
@@ -32,7 +33,7 @@ func TestCoordinationOfSlowAgents(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				cat := with("coordination", func(ctx context.Context, env *stress.Env) error {
-					return measureCoordination(ctx, env, env.System(), func(rank int) mabeam.Behaviour { return &slowMember{member{rank: rank}} })
+					return measureCoordination(ctx, env, runtimeCoordinator{env.System()}, func(rank int) mabeam.Behaviour { return &slowMember{member{rank: rank}} })
 				})
 				s := onlyStep(t, cat, "", "{measure: coordination, with: {agents: 5, operations: 64, type: "+kind+"}}")
 				within(t, "coordination_latency_ms", value(t, s, "coordination_latency_ms"), want, 0.01)
@@ -92,7 +93,7 @@ func TestDeadAgentIsNamed(t *testing.T) {
 // An agent that gives wrong answers makes operations fail, and is named too.
 func TestWrongAnswersAreNoSuccess(t *testing.T) {
 	cat := with("coordination", func(ctx context.Context, env *stress.Env) error {
-		return measureCoordination(ctx, env, env.System(), func(rank int) mabeam.Behaviour {
+		return measureCoordination(ctx, env, runtimeCoordinator{env.System()}, func(rank int) mabeam.Behaviour {
 			if rank == 2 {
 				return liar{}
 			}
@@ -126,20 +127,20 @@ func (liar) HandleAction(context.Context, *mabeam.Agent, string, any) (any, erro
 
 // Somebody has to be left.
 func TestNotAllAgentsCanFail(t *testing.T) {
-	err := coordination().Check(stress.Params{"agents": 3, "fail_agents": 3})
-	if err == nil || coordination().Check(stress.Params{"agents": 3, "fail_agents": 2}) != nil {
+	err := agentCoordination().Check(stress.Params{"agents": 3, "fail_agents": 3})
+	if err == nil || agentCoordination().Check(stress.Params{"agents": 3, "fail_agents": 2}) != nil {
 		t.Errorf("%v", err)
 	}
 }
 
 // A wrongCoordinator coordinates wrongly in one way.
 type wrongCoordinator struct {
-	*mabeam.System
+	runtimeCoordinator
 	kind string
 }
 
 func (w wrongCoordinator) Request(ctx context.Context, m mabeam.Message) (mabeam.Message, error) {
-	reply, err := w.System.Request(ctx, m)
+	reply, err := w.runtimeCoordinator.Request(ctx, m)
 	if w.kind == "a reply to another request" {
 		reply.Data = echo(1, 99)
 	}
@@ -147,7 +148,7 @@ func (w wrongCoordinator) Request(ctx context.Context, m mabeam.Message) (mabeam
 }
 
 func (w wrongCoordinator) Gather(ctx context.Context, ids []string, action string, params any) (mabeam.Answers, error) {
-	a, err := w.System.Gather(ctx, ids, action, params)
+	a, err := w.runtimeCoordinator.Gather(ctx, ids, action, params)
 	switch {
 	case err != nil || len(a) < 2:
 	case w.kind == "swapped answers":
@@ -174,22 +175,22 @@ func (w wrongCoordinator) Pipeline(ctx context.Context, ids []string, action str
 	if w.kind == "stages out of order" {
 		ids = append([]string{ids[1], ids[0]}, ids[2:]...)
 	}
-	return w.System.Pipeline(ctx, ids, action, params)
+	return w.runtimeCoordinator.Pipeline(ctx, ids, action, params)
 }
 
-func (w wrongCoordinator) Barrier(ctx context.Context, ids []string, params any) (mabeam.BarrierResult, error) {
+func (w wrongCoordinator) Barrier(ctx context.Context, ids []string, params any) (coordination.BarrierResult, error) {
 	if w.kind == "an early release" {
-		_, _ = w.System.Gather(ctx, ids[:1], mabeam.ActionRelease, params)
+		_, _ = w.runtimeCoordinator.Gather(ctx, ids[:1], coordination.ActionRelease, params)
 	}
-	r, err := w.System.Barrier(ctx, ids, params)
+	r, err := w.runtimeCoordinator.Barrier(ctx, ids, params)
 	if w.kind == "a broken barrier that holds" {
 		return r, nil
 	}
 	return r, err
 }
 
-func (w wrongCoordinator) Vote(ctx context.Context, members []string, proposal any) (mabeam.VoteResult, error) {
-	r, err := w.System.Vote(ctx, members, proposal)
+func (w wrongCoordinator) Vote(ctx context.Context, members []string, proposal any) (coordination.VoteResult, error) {
+	r, err := w.runtimeCoordinator.Vote(ctx, members, proposal)
 	switch w.kind {
 	case "a vote too many":
 		r.Votes++
@@ -208,25 +209,25 @@ func (w wrongCoordinator) Vote(ctx context.Context, members []string, proposal a
 	return r, err
 }
 
-func (w wrongCoordinator) Elect(ctx context.Context, candidates []string, params any) (mabeam.ElectionResult, error) {
+func (w wrongCoordinator) Elect(ctx context.Context, candidates []string, params any) (coordination.ElectionResult, error) {
 	if w.kind == "the last leads" {
-		r, err := w.System.Elect(ctx, candidates, params)
+		r, err := w.runtimeCoordinator.Elect(ctx, candidates, params)
 		r.Leader = candidates[len(candidates)-1]
 		return r, err
 	}
-	return w.System.Elect(ctx, candidates, params)
+	return w.runtimeCoordinator.Elect(ctx, candidates, params)
 }
 
-func (w wrongCoordinator) Auction(ctx context.Context, bidders []string, lot any) (mabeam.AuctionResult, error) {
-	r, err := w.System.Auction(ctx, bidders, lot)
+func (w wrongCoordinator) Auction(ctx context.Context, bidders []string, lot any) (coordination.AuctionResult, error) {
+	r, err := w.runtimeCoordinator.Auction(ctx, bidders, lot)
 	if w.kind == "another price" {
 		r.Price++
 	}
 	return r, err
 }
 
-func (w wrongCoordinator) RunScript(ctx context.Context, ids []string, steps []mabeam.Step, mode mabeam.ScriptMode) ([]mabeam.StepResult, error) {
-	r, err := w.System.RunScript(ctx, ids, steps, mode)
+func (w wrongCoordinator) RunScript(ctx context.Context, ids []string, steps []coordination.Step, mode coordination.ScriptMode) ([]coordination.StepResult, error) {
+	r, err := w.runtimeCoordinator.RunScript(ctx, ids, steps, mode)
 	if w.kind == "mismatches are not told" {
 		for i := range r {
 			r[i].Err = nil
@@ -261,7 +262,7 @@ func TestWrongCoordinationIsFound(t *testing.T) {
 	} {
 		t.Run(kind, func(t *testing.T) {
 			cat := with("coordination", func(ctx context.Context, env *stress.Env) error {
-				return measureCoordination(ctx, env, wrongCoordinator{env.System(), kind}, func(rank int) mabeam.Behaviour { return &member{rank: rank} })
+				return measureCoordination(ctx, env, wrongCoordinator{runtimeCoordinator{env.System()}, kind}, func(rank int) mabeam.Behaviour { return &member{rank: rank} })
 			})
 			s := onlyStep(t, cat, "", fmt.Sprintf("{measure: coordination, baseline: none, with: {agents: 5, operations: 40, type: %s, fail_agents: %d}}", c.of, c.failing))
 			m := s.Metrics["wrong_results"]

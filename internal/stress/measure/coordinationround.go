@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/coordination"
 )
 
 // A coordinator is the part of the runtime that lets agents coordinate, so that tests
@@ -13,11 +14,38 @@ type coordinator interface {
 	Request(context.Context, mabeam.Message) (mabeam.Message, error)
 	Gather(ctx context.Context, ids []string, action string, params any) (mabeam.Answers, error)
 	Pipeline(ctx context.Context, ids []string, action string, params any) (any, error)
-	Barrier(ctx context.Context, ids []string, params any) (mabeam.BarrierResult, error)
-	Vote(ctx context.Context, members []string, proposal any) (mabeam.VoteResult, error)
-	Elect(ctx context.Context, candidates []string, params any) (mabeam.ElectionResult, error)
-	Auction(ctx context.Context, bidders []string, lot any) (mabeam.AuctionResult, error)
-	RunScript(ctx context.Context, ids []string, steps []mabeam.Step, mode mabeam.ScriptMode) ([]mabeam.StepResult, error)
+	Barrier(ctx context.Context, ids []string, params any) (coordination.BarrierResult, error)
+	Vote(ctx context.Context, members []string, proposal any) (coordination.VoteResult, error)
+	Elect(ctx context.Context, candidates []string, params any) (coordination.ElectionResult, error)
+	Auction(ctx context.Context, bidders []string, lot any) (coordination.AuctionResult, error)
+	RunScript(ctx context.Context, ids []string, steps []coordination.Step, mode coordination.ScriptMode) ([]coordination.StepResult, error)
+}
+
+// A runtimeCoordinator is the coordinator that is measured.
+type runtimeCoordinator struct{ *mabeam.System }
+
+func (c runtimeCoordinator) Pipeline(ctx context.Context, ids []string, action string, params any) (any, error) {
+	return coordination.Pipeline(ctx, c.System, ids, action, params)
+}
+
+func (c runtimeCoordinator) Barrier(ctx context.Context, ids []string, params any) (coordination.BarrierResult, error) {
+	return coordination.Barrier(ctx, c.System, ids, params)
+}
+
+func (c runtimeCoordinator) Vote(ctx context.Context, members []string, proposal any) (coordination.VoteResult, error) {
+	return coordination.Vote(ctx, c.System, members, proposal)
+}
+
+func (c runtimeCoordinator) Elect(ctx context.Context, candidates []string, params any) (coordination.ElectionResult, error) {
+	return coordination.Elect(ctx, c.System, candidates, params)
+}
+
+func (c runtimeCoordinator) Auction(ctx context.Context, bidders []string, lot any) (coordination.AuctionResult, error) {
+	return coordination.Auction(ctx, c.System, bidders, lot)
+}
+
+func (c runtimeCoordinator) RunScript(ctx context.Context, ids []string, steps []coordination.Step, mode coordination.ScriptMode) ([]coordination.StepResult, error) {
+	return coordination.RunScript(ctx, c.System, ids, steps, mode)
 }
 
 // A wrongResult is an error that says what is wrong with the result of an operation.
@@ -202,7 +230,7 @@ func (t *team) request(ctx context.Context, n int) (mabeam.Answers, error) {
 
 // runScript runs the script and looks at each result itself.
 func (t *team) runScript(ctx context.Context) (mabeam.Answers, error) {
-	results, err := t.system.RunScript(ctx, t.ids, t.script, mabeam.SideBySide)
+	results, err := t.system.RunScript(ctx, t.ids, t.script, coordination.SideBySide)
 	if err != nil {
 		return nil, err
 	}
@@ -211,13 +239,13 @@ func (t *team) runScript(ctx context.Context) (mabeam.Answers, error) {
 	}
 	var missing mabeam.Answers
 	for i, r := range results {
-		var mismatch *mabeam.MismatchError
+		var mismatch *coordination.MismatchError
 		switch {
 		case r.Agent != t.ids[t.script[i].Agent]:
 			return missing, errWrongAgents
 		case errors.As(r.Err, &mismatch):
 			return missing, errWrongAnswer
-		case errors.Is(r.Err, mabeam.ErrSkipped):
+		case errors.Is(r.Err, coordination.ErrSkipped):
 		case r.Err != nil:
 			missing, err = append(missing, mabeam.Answer{Agent: r.Agent, Err: r.Err}), errIncomplete
 		case t.failed[r.Agent]:
@@ -232,7 +260,7 @@ func (t *team) runScript(ctx context.Context) (mabeam.Answers, error) {
 // pipeline has the agents fold their ranks into a number, in their order.
 func (t *team) pipeline(ctx context.Context, n int) (mabeam.Answers, error) {
 	result, err := t.system.Pipeline(ctx, t.ids, actionFold, n)
-	var stopped *mabeam.StageError
+	var stopped *coordination.StageError
 	switch {
 	case errors.As(err, &stopped):
 		return mabeam.Answers{{Agent: t.ids[stopped.Stage], Err: stopped.Err}}, err

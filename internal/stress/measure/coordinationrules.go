@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/coordination"
 )
 
 // nobody is the id of an agent that is not there.
@@ -90,7 +91,7 @@ func (t *coordinationTest) votes(ctx context.Context) error {
 		{"half of all agents", []any{"yes", "yes", nil, "no"}, nil, 0},
 		{"more than half of all", []any{"no", "yes", "yes", "yes"}, "yes", 3},
 	} {
-		ids, stop, err := t.start(ctx, mabeam.ActionVote, c.ballots...)
+		ids, stop, err := t.start(ctx, coordination.ActionVote, c.ballots...)
 		if err != nil {
 			return err
 		}
@@ -98,13 +99,13 @@ func (t *coordinationTest) votes(ctx context.Context) error {
 		t.rules.expect(err == nil && result.Winner == c.winner && result.Votes == c.votes && result.Decided() == (c.winner != nil),
 			fmt.Sprintf("vote: %s does not result in %v with %d votes", c.what, c.winner, c.votes))
 		for i, b := range result.Ballots {
-			t.rules.expect(errors.Is(b.Err, mabeam.ErrDeclined) == (c.ballots[i] == nil), "vote: an abstention is not reported as ErrDeclined")
+			t.rules.expect(errors.Is(b.Err, coordination.ErrDeclined) == (c.ballots[i] == nil), "vote: an abstention is not reported as ErrDeclined")
 		}
 		_, err = t.system.Vote(ctx, []string{ids[0], ids[0]}, nil)
 		t.rules.expect(errors.Is(err, mabeam.ErrBadCoordination), "vote: an agent may vote twice")
 		stop()
 	}
-	ids, stop, err := t.start(ctx, mabeam.ActionVote, "yes", "yes")
+	ids, stop, err := t.start(ctx, coordination.ActionVote, "yes", "yes")
 	if err != nil {
 		return err
 	}
@@ -124,8 +125,8 @@ func (t *coordinationTest) best(ctx context.Context, kind, action string, hold f
 	winner, highest, answers, err := hold(append(ids, nobody))
 	t.rules.expect(err == nil && winner == min(ids[1], ids[2]) && highest == 7, kind+": of two equal highest answers, that of the smaller id does not win")
 	if t.rules.expect(len(answers) == 6, kind+": the answers are not one of each agent") {
-		t.rules.expect(errors.Is(answers[3].Err, mabeam.ErrDeclined), kind+": an agent that declines is not reported as ErrDeclined")
-		t.rules.expect(errors.Is(answers[4].Err, mabeam.ErrBadAnswer), kind+": an answer that is no number is not reported as ErrBadAnswer")
+		t.rules.expect(errors.Is(answers[3].Err, coordination.ErrDeclined), kind+": an agent that declines is not reported as ErrDeclined")
+		t.rules.expect(errors.Is(answers[4].Err, coordination.ErrBadAnswer), kind+": an answer that is no number is not reported as ErrBadAnswer")
 		t.rules.expect(errors.Is(answers[5].Err, mabeam.ErrUnknownAgent), kind+": a dead agent is not reported as ErrUnknownAgent")
 	}
 	winner, _, _, err = hold([]string{ids[3], nobody})
@@ -134,14 +135,14 @@ func (t *coordinationTest) best(ctx context.Context, kind, action string, hold f
 }
 
 func (t *coordinationTest) auctions(ctx context.Context) error {
-	return t.best(ctx, "auction", mabeam.ActionBid, func(ids []string) (string, float64, mabeam.Answers, error) {
+	return t.best(ctx, "auction", coordination.ActionBid, func(ids []string) (string, float64, mabeam.Answers, error) {
 		r, err := t.system.Auction(ctx, ids, nil)
 		return r.Winner, r.Price, r.Bids, err
 	})
 }
 
 func (t *coordinationTest) elections(ctx context.Context) error {
-	return t.best(ctx, "election", mabeam.ActionStand, func(ids []string) (string, float64, mabeam.Answers, error) {
+	return t.best(ctx, "election", coordination.ActionStand, func(ids []string) (string, float64, mabeam.Answers, error) {
 		r, err := t.system.Elect(ctx, ids, nil)
 		return r.Leader, r.Priority, r.Candidates, err
 	})
@@ -169,7 +170,7 @@ func (t *coordinationTest) barriers(ctx context.Context) error {
 	}
 	defer stop()
 	result, err := t.system.Barrier(ctx, slices.Concat(ids, []string{nobody}), nil)
-	t.rules.expect(errors.Is(err, mabeam.ErrBarrierBroken) && len(result.Arrived.Missing()) == 1, "barrier: it is not broken though one agent is dead")
+	t.rules.expect(errors.Is(err, coordination.ErrBarrierBroken) && len(result.Arrived.Missing()) == 1, "barrier: it is not broken though one agent is dead")
 	settle(ctx, func() bool { return broken.Load() < int64(len(ids)) })
 	t.rules.expect(released.Load() == 0, "barrier: agents are released though one agent is dead")
 	t.rules.expect(broken.Load() == int64(len(ids)), "barrier: not all agents that arrived are told that it broke")
@@ -185,9 +186,9 @@ type atBarrier struct {
 // HandleAction implements mabeam.Behaviour.
 func (a atBarrier) HandleAction(_ context.Context, _ *mabeam.Agent, action string, _ any) (any, error) {
 	switch action {
-	case mabeam.ActionRelease:
+	case coordination.ActionRelease:
 		a.released.Add(1)
-	case mabeam.ActionBreak:
+	case coordination.ActionBreak:
 		a.broken.Add(1)
 	}
 	return nil, nil
@@ -200,7 +201,7 @@ func (t *coordinationTest) pipelines(ctx context.Context) error {
 	}
 	defer stop()
 	_, err = t.system.Pipeline(ctx, []string{ids[0], nobody, ids[1]}, actionEcho, nil)
-	var stopped *mabeam.StageError
+	var stopped *coordination.StageError
 	t.rules.expect(errors.As(err, &stopped) && stopped.Stage == 1 && errors.Is(err, mabeam.ErrUnknownAgent), "pipeline: the error does not name the dead stage")
 	return nil
 }
@@ -213,27 +214,27 @@ func (t *coordinationTest) scripts(ctx context.Context) error {
 		return err
 	}
 	defer stop()
-	steps := []mabeam.Step{
+	steps := []coordination.Step{
 		{Agent: 0, Action: actionEcho, Expected: 99},
 		{Agent: 0, Action: actionEcho, Expected: 1},
 		{Agent: 1, Action: actionEcho, Expected: 2},
 		{Agent: 1, Action: actionEcho, Expected: 2},
 	}
-	results, err := t.system.RunScript(ctx, ids, steps, mabeam.SideBySide)
-	var mismatch *mabeam.MismatchError
-	t.rules.expect(err == nil && len(results) == len(steps) && errors.As(results[0].Err, &mismatch) && errors.Is(results[1].Err, mabeam.ErrSkipped) &&
+	results, err := t.system.RunScript(ctx, ids, steps, coordination.SideBySide)
+	var mismatch *coordination.MismatchError
+	t.rules.expect(err == nil && len(results) == len(steps) && errors.As(results[0].Err, &mismatch) && errors.Is(results[1].Err, coordination.ErrSkipped) &&
 		results[2].Err == nil && results[3].Err == nil, "script: an unexpected result is not reported, or affects the steps of other agents")
 	return nil
 }
 
 // leaders checks that a leader that ends is replaced by the best of those left.
 func (t *coordinationTest) leaders(ctx context.Context) error {
-	ids, stop, err := t.start(ctx, mabeam.ActionStand, 1, 3, 2)
+	ids, stop, err := t.start(ctx, coordination.ActionStand, 1, 3, 2)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	election, err := t.runtime.StartElection(ctx, ids, mabeam.ElectionOptions{})
+	election, err := coordination.StartElection(ctx, t.runtime, ids, coordination.ElectionOptions{})
 	if err != nil {
 		return err
 	}

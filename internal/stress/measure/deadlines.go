@@ -8,6 +8,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/coordination"
 )
 
 const (
@@ -101,8 +102,8 @@ func waits(s *mabeam.System, g guarded, full, silent string) []wait {
 			}
 			return err
 		}},
-		{"Barrier", byDeadline, mabeam.ErrBarrierBroken, func(ctx context.Context) error {
-			_, err := s.Barrier(ctx, []string{silent}, nil)
+		{"Barrier", byDeadline, coordination.ErrBarrierBroken, func(ctx context.Context) error {
+			_, err := coordination.Barrier(ctx, s, []string{silent}, nil)
 			return err
 		}},
 	}

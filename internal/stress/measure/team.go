@@ -11,6 +11,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/coordination"
 	"mabeam-top/internal/stress"
 )
 
@@ -32,7 +33,7 @@ type member struct {
 // HandleAction implements mabeam.Behaviour.
 func (m *member) HandleAction(ctx context.Context, _ *mabeam.Agent, action string, params any) (any, error) {
 	// Nobody waits for the answer to a break, so that would hang forever.
-	if m.silent && action != mabeam.ActionBreak {
+	if m.silent && action != coordination.ActionBreak {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
@@ -46,11 +47,11 @@ func (m *member) HandleAction(ctx context.Context, _ *mabeam.Agent, action strin
 	case actionHush:
 		m.silent = true
 		return nil, nil
-	case mabeam.ActionVote:
+	case coordination.ActionVote:
 		return ballot(m.rank, params.(proposal)), nil
-	case mabeam.ActionBid, mabeam.ActionStand:
+	case coordination.ActionBid, coordination.ActionStand:
 		return price(m.rank, params.(int)), nil
-	case mabeam.ActionArrive, mabeam.ActionRelease, mabeam.ActionBreak:
+	case coordination.ActionArrive, coordination.ActionRelease, coordination.ActionBreak:
 		params, _ := params.(*gathering)
 		params.note(action)
 		return nil, nil
@@ -89,9 +90,9 @@ type gathering struct {
 func (g *gathering) note(action string) {
 	switch {
 	case g == nil:
-	case action == mabeam.ActionArrive:
+	case action == coordination.ActionArrive:
 		g.arrived.Add(1)
-	case action == mabeam.ActionRelease:
+	case action == coordination.ActionRelease:
 		g.released.Add(1)
 		if g.arrived.Load() != g.agents {
 			g.early.Add(1)
@@ -133,7 +134,7 @@ type team struct {
 	runtime *mabeam.System
 	wrong   *violations
 	ids     []string
-	script  []mabeam.Step
+	script  []coordination.Step
 	noes    int // how many vote no
 	timeout time.Duration
 	done    atomic.Int64 // operations that were begun
@@ -166,8 +167,8 @@ func newTeam(ctx context.Context, env *stress.Env, system coordinator, wrong *vi
 		}
 		t.ids[i] = id
 		t.script = append(t.script,
-			mabeam.Step{Agent: i, Action: actionTwice, Params: i + 1, Expected: 2 * (i + 1)},
-			mabeam.Step{Agent: i, Action: actionTwice, Params: 2 * (i + 1), Expected: 4 * (i + 1)})
+			coordination.Step{Agent: i, Action: actionTwice, Params: i + 1, Expected: 2 * (i + 1)},
+			coordination.Step{Agent: i, Action: actionTwice, Params: 2 * (i + 1), Expected: 4 * (i + 1)})
 	}
 	return t, nil
 }

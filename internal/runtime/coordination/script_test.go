@@ -1,18 +1,22 @@
-package mabeam
+package coordination
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"reflect"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/mabeamtest"
 )
 
 // Why a step of a test's script failed, if it did.
 func outcome(r StepResult) string {
 	var mismatch *MismatchError
-	var panicked *PanicError
+	var panicked *mabeam.PanicError
 	switch {
 	case r.Err == nil:
 		return "ok"
@@ -22,20 +26,39 @@ func outcome(r StepResult) string {
 		return fmt.Sprintf("got %v, not %v", mismatch.Got, mismatch.Expected)
 	case errors.As(r.Err, &panicked):
 		return "panic"
-	case errors.Is(r.Err, ErrTimeout):
+	case errors.Is(r.Err, mabeam.ErrTimeout):
 		return "timeout"
-	case errors.Is(r.Err, ErrUnknownAgent):
+	case errors.Is(r.Err, mabeam.ErrUnknownAgent):
 		return "unknown agent"
-	case errors.Is(r.Err, ErrUnknownAction):
+	case errors.Is(r.Err, mabeam.ErrUnknownAction):
 		return "unknown action"
 	}
 	return r.Err.Error()
 }
 
+// adder is an agent that adds up numbers, and answers some more.
+func adder(id string) mabeam.Spec {
+	sum := 0
+	return mabeam.Spec{ID: id, Behaviour: &mabeamtest.Script{OnAction: func(_ context.Context, _ *mabeam.Agent, action string, params any) (any, error) {
+		switch action {
+		case "add":
+			sum += params.(int)
+			return sum, nil
+		case "ping":
+			return "pong", nil
+		case "list":
+			return []string{"x"}, nil
+		case "nothing":
+			return nil, nil
+		}
+		return nil, mabeam.ErrUnknownAction
+	}}}
+}
+
 func TestScript(t *testing.T) {
 	ids := []string{"a", "b", "nobody"}
 	add := func(agent int, amount, expected any) Step {
-		return Step{Agent: agent, Action: "increment", Params: Params{"amount": amount}, Expected: expected}
+		return Step{Agent: agent, Action: "add", Params: amount, Expected: expected}
 	}
 	for _, c := range []struct {
 		name               string
@@ -44,7 +67,7 @@ func TestScript(t *testing.T) {
 	}{
 		{
 			"all as expected",
-			[]Step{add(0, 1, 1), add(1, 5, 5.0), add(0, 1, 2), {Agent: 0, Action: "ping", Expected: "pong"}, {Agent: 1, Action: "clear_messages"}},
+			[]Step{add(0, 1, 1), add(1, 5, 5.0), add(0, 1, 2), {Agent: 0, Action: "ping", Expected: "pong"}, {Agent: 1, Action: "nothing"}},
 			[]string{"ok", "ok", "ok", "ok", "ok"},
 			[]string{"ok", "ok", "ok", "ok", "ok"},
 		},
@@ -75,22 +98,19 @@ func TestScript(t *testing.T) {
 		{
 			"lists and nothing",
 			[]Step{
-				{Agent: 0, Action: "add_message", Params: Params{"message": "x"}},
-				{Agent: 0, Action: "get_messages", Expected: []string{"x"}},
-				{Agent: 0, Action: "clear_messages", Expected: "x"},
+				{Agent: 0, Action: "list", Expected: []string{"x"}},
+				{Agent: 0, Action: "nothing", Expected: "x"},
 			},
-			[]string{"ok", "ok", "got <nil>, not x"},
-			[]string{"ok", "ok", "got <nil>, not x"},
+			[]string{"ok", "got <nil>, not x"},
+			[]string{"ok", "got <nil>, not x"},
 		},
 	} {
 		for mode, want := range map[ScriptMode][]string{InSequence: c.inSequence, SideBySide: c.byside} {
-			s := start(t, Options{})
+			s := mabeamtest.Start(t, mabeam.Options{})
 			for _, id := range ids[:2] {
-				spec := DemoSpec()
-				spec.ID = id
-				startAgent(t, s, spec)
+				mabeamtest.StartAgent(t, s, adder(id))
 			}
-			results, err := s.RunScript(t.Context(), ids, c.steps, mode)
+			results, err := RunScript(t.Context(), s, ids, c.steps, mode)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -109,7 +129,7 @@ func TestScript(t *testing.T) {
 }
 
 func TestScriptIsRefused(t *testing.T) {
-	s := start(t, Options{})
+	s := mabeamtest.Start(t, mabeam.Options{})
 	ids := manyIDs(2)
 	startNamed(t, s, ids, func(string, string, any) (any, error) { return nil, nil })
 	fine := Step{Agent: 1, Action: "x"}
@@ -122,7 +142,7 @@ func TestScriptIsRefused(t *testing.T) {
 		"an index below":  {[]Step{fine, {Agent: -1, Action: "x"}}, InSequence},
 		"an unknown mode": {[]Step{fine}, SideBySide + 1},
 	} {
-		if _, err := s.RunScript(t.Context(), ids, c.steps, c.mode); !errors.Is(err, ErrBadCoordination) {
+		if _, err := RunScript(t.Context(), s, ids, c.steps, c.mode); !errors.Is(err, mabeam.ErrBadCoordination) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -135,7 +155,7 @@ func TestScriptIsRefused(t *testing.T) {
 // what one agent does stays in order.
 func TestScriptSideBySide(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, Options{})
+		s := mabeamtest.Start(t, mabeam.Options{})
 		hold := make(chan struct{})
 		defer close(hold)
 		const agents, rounds = maxLanes + 100, 3
@@ -161,11 +181,11 @@ func TestScriptSideBySide(t *testing.T) {
 			}
 		}
 		// More than fit side by side take a turn later: two times three seconds.
-		results, err := s.RunScript(t.Context(), ids, steps, SideBySide)
+		results, err := RunScript(t.Context(), s, ids, steps, SideBySide)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if took := time.Since(started); took != CoordinationTimeout {
+		if took := time.Since(started); took != mabeam.CoordinationTimeout {
 			t.Errorf("it took %v, want its deadline", took)
 		}
 		counts := map[string]int{}

@@ -1,9 +1,11 @@
-package mabeam
+package coordination
 
 import (
 	"context"
 	"fmt"
 	"reflect"
+
+	mabeam "mabeam-top/internal/runtime"
 )
 
 // A VoteResult tells what became of a vote.
@@ -16,7 +18,7 @@ type VoteResult struct {
 	// Ballots are the votes. Those who abstained (ErrDeclined), whose ballot
 	// cannot be compared (ErrBadAnswer) or who did not answer are among them,
 	// with the reason.
-	Ballots Answers
+	Ballots mabeam.Answers
 }
 
 // Decided says whether there is a winner.
@@ -28,21 +30,21 @@ func (v VoteResult) Decided() bool { return v.Votes > 0 }
 // are for the same if they are equal (==), of the same type; a ballot may be
 // anything that can be compared so.
 //
-// The deadline is that of ctx, or CoordinationTimeout from now if it has none.
-// The error tells that nobody was asked, as for Gather.
-func (s *System) Vote(ctx context.Context, members []string, proposal any) (VoteResult, error) {
-	r, err := s.begin(ctx, members, CoordinationTimeout)
+// The deadline is that of ctx, or mabeam.CoordinationTimeout from now if it has none.
+// The error says that nobody was asked.
+func Vote(ctx context.Context, system *mabeam.System, members []string, proposal any) (VoteResult, error) {
+	r, err := system.BeginRound(ctx, members)
 	if err != nil {
 		return VoteResult{}, fmt.Errorf("vote: %w", err)
 	}
-	defer r.end()
-	return majority(r.ask(members, ActionVote, proposal)), nil
+	defer r.End()
+	return majority(r.Ask(ActionVote, proposal)), nil
 }
 
 // majority counts the ballots. Two different ballots cancel each other out;
 // what is left over, if anything, is the only one that can have a majority
 // (Boyer and Moore), so that counting it suffices.
-func majority(ballots Answers) VoteResult {
+func majority(ballots mabeam.Answers) VoteResult {
 	v := VoteResult{Ballots: ballots}
 	var left any
 	ahead := 0
@@ -52,10 +54,10 @@ func majority(ballots Answers) VoteResult {
 		case b.Err != nil:
 			continue
 		case b.Value == nil:
-			b.Err = &ActionError{Agent: b.Agent, Action: ActionVote, Err: ErrDeclined}
+			b.Err = &mabeam.ActionError{Agent: b.Agent, Action: ActionVote, Err: ErrDeclined}
 			continue
 		case !reflect.ValueOf(b.Value).Comparable():
-			b.Err = &ActionError{Agent: b.Agent, Action: ActionVote, Err: fmt.Errorf("%w: a %T cannot be compared", ErrBadAnswer, b.Value)}
+			b.Err = &mabeam.ActionError{Agent: b.Agent, Action: ActionVote, Err: fmt.Errorf("%w: a %T cannot be compared", ErrBadAnswer, b.Value)}
 			continue
 		}
 		switch {

@@ -1,4 +1,4 @@
-package mabeam
+package coordination
 
 import (
 	"context"
@@ -8,11 +8,14 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/mabeamtest"
 )
 
 func TestPipeline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, Options{})
+		s := mabeamtest.Start(t, mabeam.Options{})
 		hold := make(chan struct{})
 		defer close(hold)
 		var d diary
@@ -39,13 +42,13 @@ func TestPipeline(t *testing.T) {
 			{[]string{"a", "b", "c"}, "-abc", 0, nil},
 			{[]string{"c", "a", "b"}, "-cab", 0, nil},
 			{[]string{"a", "b", "fails", "c"}, nil, 2, errOwn},
-			{[]string{"nobody", "a"}, nil, 0, ErrUnknownAgent},
-			{[]string{"a", "hangs", "b"}, nil, 1, ErrTimeout},
+			{[]string{"nobody", "a"}, nil, 0, mabeam.ErrUnknownAgent},
+			{[]string{"a", "hangs", "b"}, nil, 1, mabeam.ErrTimeout},
 			{[]string{"a", "panics"}, nil, 1, errOwn},
-			{[]string{"a", "panics", "b"}, nil, 1, ErrUnknownAgent},
+			{[]string{"a", "panics", "b"}, nil, 1, mabeam.ErrUnknownAgent},
 		} {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			got, err := s.Pipeline(ctx, c.ids, "x", "-")
+			got, err := Pipeline(ctx, s, c.ids, "x", "-")
 			cancel()
 			if got != c.want || !errors.Is(err, c.err) {
 				t.Errorf("%v: %v, %v; want %v, %v", c.ids, got, err, c.want, c.err)
@@ -54,12 +57,12 @@ func TestPipeline(t *testing.T) {
 			want := c.ids
 			if c.err != nil {
 				var stage *StageError
-				var action *ActionError
+				var action *mabeam.ActionError
 				if !errors.As(err, &stage) || stage.Stage != c.stage || !errors.As(err, &action) || action.Agent != c.ids[c.stage] {
 					t.Errorf("%v: %v, want stage %d", c.ids, err, c.stage)
 				}
 				want = slices.Clone(c.ids[:c.stage+1])
-				if errors.Is(c.err, ErrUnknownAgent) {
+				if errors.Is(c.err, mabeam.ErrUnknownAgent) {
 					want = want[:c.stage]
 				}
 			}

@@ -33,90 +33,91 @@ func manyIDs(n int) []string {
 	return ids
 }
 
-// Each coordination, for what holds for all of them.
-var coordinations = map[string]func(ctx context.Context, s *System, ids []string) error{
-	"gather": func(ctx context.Context, s *System, ids []string) error {
-		_, err := s.Gather(ctx, ids, "x", nil)
-		return err
-	},
-	"pipeline": func(ctx context.Context, s *System, ids []string) error {
-		_, err := s.Pipeline(ctx, ids, "x", nil)
-		return err
-	},
-	"barrier": func(ctx context.Context, s *System, ids []string) error {
-		_, err := s.Barrier(ctx, ids, nil)
-		return err
-	},
-	"vote": func(ctx context.Context, s *System, ids []string) error {
-		_, err := s.Vote(ctx, ids, nil)
-		return err
-	},
-	"auction": func(ctx context.Context, s *System, ids []string) error {
-		_, err := s.Auction(ctx, ids, nil)
-		return err
-	},
-	"elect": func(ctx context.Context, s *System, ids []string) error {
-		_, err := s.Elect(ctx, ids, nil)
-		return err
-	},
-	"start election": func(ctx context.Context, s *System, ids []string) error {
-		e, err := s.StartElection(ctx, ids, ElectionOptions{})
-		if err == nil {
-			e.Close()
-		}
-		return err
-	},
-	"script": func(ctx context.Context, s *System, ids []string) error {
-		_, err := s.RunScript(ctx, ids, []Step{{Agent: 0, Action: "x"}}, SideBySide)
-		return err
-	},
-}
-
 // What makes no sense, comes too late or has nobody to ask is told before
 // anything is sent.
-func TestCoordinationIsRefused(t *testing.T) {
+func TestRoundIsRefused(t *testing.T) {
 	twice := append(manyIDs(100), "a00099")
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
 	late, cancel := context.WithDeadline(context.Background(), time.Unix(0, 0))
 	defer cancel()
-	for name, hold := range coordinations {
-		s := start(t, Options{})
-		ids := manyIDs(3)
-		startNamed(t, s, ids, func(string, string, any) (any, error) { return 1, nil })
-		for _, c := range []struct {
-			why  string
-			ctx  context.Context
-			ids  []string
-			want error
-		}{
-			{"no agents", context.Background(), nil, ErrBadCoordination},
-			{"one of few twice", context.Background(), []string{"a00000", "a00001", "a00000"}, ErrBadCoordination},
-			{"one of many twice", context.Background(), twice, ErrBadCoordination},
-			{"a cancelled context", ended, ids, context.Canceled},
-			{"a deadline in the past", late, ids, ErrTimeout},
-		} {
-			err := hold(c.ctx, s, c.ids)
-			if !errors.Is(err, c.want) || !strings.HasPrefix(fmt.Sprint(err), name) {
-				t.Errorf("%s: %s: %v, want %v", name, c.why, err, c.want)
-			}
+	s := start(t, Options{})
+	ids := manyIDs(3)
+	startNamed(t, s, ids, func(string, string, any) (any, error) { return 1, nil })
+	for _, c := range []struct {
+		why  string
+		ctx  context.Context
+		ids  []string
+		want error
+	}{
+		{"no agents", context.Background(), nil, ErrBadCoordination},
+		{"one of few twice", context.Background(), []string{"a00000", "a00001", "a00000"}, ErrBadCoordination},
+		{"one of many twice", context.Background(), twice, ErrBadCoordination},
+		{"a cancelled context", ended, ids, context.Canceled},
+		{"a deadline in the past", late, ids, ErrTimeout},
+	} {
+		if _, err := s.BeginRound(c.ctx, c.ids); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", c.why, err, c.want)
 		}
-		if tel := s.Telemetry(); tel.ActionsDone+tel.ActionsFailed+tel.CoordinationRounds != 0 {
-			t.Errorf("%s: something was done: %+v", name, tel)
-		}
-		if err := hold(context.Background(), s, ids); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		if n := s.Telemetry().CoordinationRounds; n != 1 {
-			t.Errorf("%s: %d rounds are counted, want 1", name, n)
-		}
-		if err := s.Stop(context.Background()); err != nil {
-			t.Fatal(err)
-		}
-		if err := hold(context.Background(), s, ids); !errors.Is(err, ErrSystemStopped) {
-			t.Errorf("%s of a stopped system: %v", name, err)
+		if _, err := s.Gather(c.ctx, c.ids, "x", nil); !errors.Is(err, c.want) || !strings.HasPrefix(fmt.Sprint(err), "gather: ") {
+			t.Errorf("%s: gather: %v, want %v", c.why, err, c.want)
 		}
 	}
+	if tel := s.Telemetry(); tel.ActionsDone+tel.ActionsFailed+tel.CoordinationRounds != 0 {
+		t.Errorf("something was done: %+v", tel)
+	}
+	if err := s.Stop(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.BeginRound(context.Background(), ids); !errors.Is(err, ErrSystemStopped) {
+		t.Errorf("in a stopped system: %v", err)
+	}
+}
+
+// A round asks as often as needed up to one deadline, is counted once, and tells without
+// waiting.
+func TestRound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, Options{Mailbox: 2})
+		hold := make(chan struct{})
+		ids := manyIDs(2)
+		startNamed(t, s, ids, func(id, action string, params any) (any, error) {
+			if action == "wait" && id == ids[1] {
+				<-hold
+			}
+			return params, nil
+		})
+		began := time.Now()
+		r, err := s.BeginRound(t.Context(), ids)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if deadline, _ := r.Context().Deadline(); deadline != began.Add(CoordinationTimeout) {
+			t.Errorf("the deadline is %v after the beginning", deadline.Sub(began))
+		}
+		if answers := r.Ask("x", 1); len(answers.Missing()) > 0 || answers[0].Value != 1 || answers[1].Agent != ids[1] {
+			t.Errorf("first: %v", answers)
+		}
+		time.Sleep(time.Second)
+		answers := r.Ask("wait", 2)
+		if answers[0].Value != 2 || !errors.Is(answers[1].Err, ErrTimeout) || time.Since(began) != CoordinationTimeout {
+			t.Errorf("second: %v after %v", answers, time.Since(began))
+		}
+		for _, c := range []struct {
+			id   string
+			want error
+		}{{ids[0], nil}, {"nobody", ErrUnknownAgent}, {ids[1], nil}, {ids[1], ErrMailboxFull}} {
+			var told *ActionError
+			if err := r.Tell(c.id, "x", nil); !errors.Is(err, c.want) || c.want != nil && (!errors.As(err, &told) || told.Agent != c.id || !told.NotBegun) {
+				t.Errorf("tell %s: %v, want %v", c.id, err, c.want)
+			}
+		}
+		r.End()
+		if n := s.Telemetry().CoordinationRounds; n != 1 {
+			t.Errorf("%d rounds are counted", n)
+		}
+		close(hold)
+	})
 }
 
 // Those who do not answer are named, each with its own reason, and cost the
@@ -178,6 +179,10 @@ func TestGatherSaysWhy(t *testing.T) {
 				continue
 			}
 			var told *ActionError
+			refused := want == ErrMailboxFull || want == ErrUnknownAgent //nolint:errorlint // as they are
+			if refused && (!errors.As(a.Err, &told) || !told.NotBegun) {
+				t.Errorf("%s: %+v is not told as not begun", ids[i], a.Err)
+			}
 			if !errors.Is(a.Err, want) || want != nil && (!errors.As(a.Err, &told) || told.Agent != ids[i] || told.Action != "wait") {
 				t.Errorf("%s: %v, want %v", ids[i], a.Err, want)
 			}
@@ -330,55 +335,6 @@ func TestGatherFromTenThousand(t *testing.T) {
 	for i, a := range answers {
 		if a.Err != nil || a.Value != ids[i] {
 			t.Fatalf("%q: %v, %v", ids[i], a.Value, a.Err)
-		}
-	}
-}
-
-// The complex agent takes part in everything, and answers by its id alone.
-func TestComplexAgentCoordinates(t *testing.T) {
-	s := start(t, Options{})
-	ids := manyIDs(10)
-	for _, id := range ids {
-		spec := ComplexSpec(ComplexOptions{Held: 1})
-		spec.ID = id
-		startAgent(t, s, spec)
-	}
-	ctx := t.Context()
-	for range 2 {
-		if v, err := s.Vote(ctx, ids, nil); err != nil || v.Winner != "yes" || v.Votes != 10 {
-			t.Errorf("vote: %+v, %v", v, err)
-		}
-		if v, err := s.Vote(ctx, ids, Params{"choices": []any{"red"}}); err != nil || v.Winner != "red" {
-			t.Errorf("vote with a choice: %+v, %v", v, err)
-		}
-		if _, err := s.Barrier(ctx, ids, nil); err != nil {
-			t.Errorf("barrier: %v", err)
-		}
-		if n, err := s.Pipeline(ctx, ids, "work", nil); err != nil || n == 0 {
-			t.Errorf("pipeline: %v, %v", n, err)
-		}
-	}
-	first, err := s.Auction(ctx, ids, nil)
-	if err != nil || len(first.Bids.Missing()) > 0 || first.Price < 1 || first.Price > 1000 {
-		t.Errorf("auction: %+v, %v", first, err)
-	}
-	if e, err := s.Elect(ctx, ids, nil); err != nil || e.Leader != first.Winner || e.Priority != first.Price {
-		t.Errorf("election: %+v, %v; the highest bidder was %s", e, err, first.Winner)
-	}
-	if a, err := s.Auction(ctx, ids, Params{"limit": 1}); err != nil || a.Price != 1 || a.Winner != ids[0] {
-		t.Errorf("auction among equals: %+v, %v", a, err)
-	}
-	for _, c := range []struct {
-		action string
-		params Params
-	}{
-		{ActionBid, Params{"limit": 0}},
-		{ActionStand, Params{"limit": "x"}},
-		{ActionVote, Params{"choices": []any{}}},
-		{ActionVote, Params{"choices": "red"}},
-	} {
-		if _, err := s.Execute(ctx, ids[0], c.action, c.params); err == nil {
-			t.Errorf("%s with %v: no error", c.action, c.params)
 		}
 	}
 }

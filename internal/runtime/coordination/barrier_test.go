@@ -1,4 +1,4 @@
-package mabeam
+package coordination
 
 import (
 	"context"
@@ -9,6 +9,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/mabeamtest"
 )
 
 // A diary notes who did what, in order.
@@ -47,7 +50,7 @@ func (d *diary) take() []string {
 
 func TestBarrierReleasesTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, Options{})
+		s := mabeamtest.Start(t, mabeam.Options{})
 		var d diary
 		ids := manyIDs(5)
 		wait := map[string]time.Duration{ids[1]: time.Second, ids[3]: 3 * time.Second}
@@ -59,7 +62,7 @@ func TestBarrierReleasesTogether(t *testing.T) {
 			return params, nil
 		})
 		began := time.Now()
-		got, err := s.Barrier(t.Context(), ids, "params")
+		got, err := Barrier(t.Context(), s, ids, "params")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,7 +80,7 @@ func TestBarrierReleasesTogether(t *testing.T) {
 			}
 		}
 		for i, id := range ids {
-			want := Answer{Agent: id, Value: "params"}
+			want := mabeam.Answer{Agent: id, Value: "params"}
 			if got.Arrived[i] != want || got.Told[i] != want {
 				t.Errorf("%s: %+v and %+v", id, got.Arrived[i], got.Told[i])
 			}
@@ -89,7 +92,7 @@ func TestBarrierReleasesTogether(t *testing.T) {
 // whoever refuses to come is not.
 func TestBarrierBreaks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, Options{Mailbox: 2})
+		s := mabeamtest.Start(t, mabeam.Options{Mailbox: 2})
 		var d diary
 		var missing any
 		hold := make(chan struct{})
@@ -103,7 +106,7 @@ func TestBarrierBreaks(t *testing.T) {
 			case id == "panics":
 				panic("on the way")
 			case action == ActionBreak && id == "early":
-				missing = param(params, "missing")
+				missing = params.(map[string]any)["missing"]
 			}
 			d.note(id + " " + action)
 			return nil, nil
@@ -115,8 +118,8 @@ func TestBarrierBreaks(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		got, err := s.Barrier(ctx, ids, nil)
-		if !errors.Is(err, ErrBarrierBroken) || !errors.Is(err, ErrTimeout) {
+		got, err := Barrier(ctx, s, ids, nil)
+		if !errors.Is(err, ErrBarrierBroken) || !errors.Is(err, mabeam.ErrTimeout) {
 			t.Errorf("broken: %v", err)
 		}
 		if n := len(got.Arrived) - len(got.Arrived.Missing()); n != 1 || got.Arrived[0].Err != nil {
@@ -126,7 +129,7 @@ func TestBarrierBreaks(t *testing.T) {
 		for _, a := range got.Told {
 			told[a.Agent] = a.Err
 		}
-		if len(told) != 3 || told["early"] != nil || told["late"] != nil || !errors.Is(told["full"], ErrMailboxFull) {
+		if len(told) != 3 || told["early"] != nil || told["late"] != nil || !errors.Is(told["full"], mabeam.ErrMailboxFull) {
 			t.Errorf("told: %v", told)
 		}
 		close(hold)
@@ -147,7 +150,7 @@ func TestBarrierBreaks(t *testing.T) {
 
 // One that ends between its arrival and its release holds up nobody.
 func TestBarrierReleaseFails(t *testing.T) {
-	s := start(t, Options{})
+	s := mabeamtest.Start(t, mabeam.Options{})
 	var d diary
 	ids := manyIDs(3)
 	startNamed(t, s, ids, func(id, action string, _ any) (any, error) {
@@ -157,7 +160,7 @@ func TestBarrierReleaseFails(t *testing.T) {
 		d.note(id + " " + action)
 		return nil, nil
 	})
-	got, err := s.Barrier(t.Context(), ids, nil)
+	got, err := Barrier(t.Context(), s, ids, nil)
 	if missing := got.Told.Missing(); !errors.Is(err, ErrBarrierBroken) || len(missing) != 1 || missing[0].Agent != ids[1] {
 		t.Errorf("%+v, %v", got, err)
 	}

@@ -1,14 +1,13 @@
-package mabeam
+package coordination
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"maps"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
+
+	mabeam "mabeam-top/internal/runtime"
 )
 
 // The types of the events that tell about leaders.
@@ -31,51 +30,13 @@ type LeaderData struct {
 	Term uint64
 }
 
-// An ElectionResult tells what became of an election.
-type ElectionResult struct {
-	// Leader is the id of the winner; empty if there is none.
-	Leader string
-	// Priority is that of the winner.
-	Priority float64
-	// Candidates are the priorities. Those who do not want to lead
-	// (ErrDeclined), whose priority is no number (ErrBadAnswer) or who did not
-	// answer are among them, with the reason.
-	Candidates Answers
-}
-
-// Elect holds one election: all candidates are asked for their priority
-// (ActionStand, with params), and the highest one wins; of equal ones that of
-// the smallest id does. Priorities are numbers of any type, finite, and are
-// compared as float64. Every candidate that answers the same each time makes
-// the same one win each time.
-//
-// The deadline is that of ctx, or CoordinationTimeout from now if it has none;
-// who is late does not stand. The error tells that nobody was asked, as for
-// Gather.
-func (s *System) Elect(ctx context.Context, candidates []string, params any) (ElectionResult, error) {
-	r, err := s.begin(ctx, candidates, CoordinationTimeout)
-	if err != nil {
-		return ElectionResult{}, fmt.Errorf("elect: %w", err)
-	}
-	defer r.end()
-	return r.elect(candidates, params), nil
-}
-
-func (r *round) elect(candidates []string, params any) ElectionResult {
-	b := ElectionResult{Candidates: r.ask(candidates, ActionStand, params)}
-	if winner, priority := highest(b.Candidates, ActionStand); winner >= 0 {
-		b.Leader, b.Priority = candidates[winner], priority
-	}
-	return b
-}
-
 // ElectionOptions say how an Election elects. The zero value is usable.
 type ElectionOptions struct {
 	// Params are given to the candidates with ActionStand.
 	Params any
-	// Timeout is the deadline of each re-election, and of the first election
-	// if its context has none; 0 means CoordinationTimeout. An election lasts
-	// that long if a candidate lives and does not answer.
+	// Timeout is the deadline of each election, also of the first one; 0 means
+	// mabeam.CoordinationTimeout. An election lasts that long if a candidate
+	// lives and does not answer.
 	Timeout time.Duration
 }
 
@@ -94,16 +55,16 @@ const electionPause = time.Second
 // order of their terms. Whoever hears of a leader may find that it is gone
 // already: ask Leader.
 type Election struct {
-	system  *System
+	system  *mabeam.System
 	ids     []string // sorted
 	params  any
 	timeout time.Duration
 
-	ctx    context.Context // ends with Close
+	ctx    context.Context // ends with Close, and when the system begins to stop
 	cancel context.CancelFunc
-	done   chan struct{} // closed when run has returned
+	done   chan struct{} // closed when nothing of it goes on
 
-	leader atomic.Pointer[Agent]
+	leader atomic.Pointer[mabeam.Ref]
 
 	// Of who holds elections: StartElection, then run.
 	term     uint64
@@ -113,33 +74,61 @@ type Election struct {
 
 // StartElection holds a first election among the candidates, as Elect does,
 // and keeps a leader from then on, until Close or the system's Stop. It returns
-// after the first election, which may have had no winner. The error tells that
-// there is no Election: the candidates make no sense, ctx ended or the system
-// stopped, before or during the first election.
-func (s *System) StartElection(ctx context.Context, candidates []string, o ElectionOptions) (*Election, error) {
+// after the first election, which may have had no winner. The error says that
+// there is no Election, and that nobody was told of a leader: the candidates make
+// no sense (mabeam.ErrBadCoordination), or before the end of the first election
+// the deadline of ctx passed (mabeam.ErrTimeout), it was cancelled
+// (context.Canceled), or the system began to stop (mabeam.ErrSystemStopped).
+func StartElection(ctx context.Context, system *mabeam.System, candidates []string, o ElectionOptions) (*Election, error) {
+	e := newElection(system, candidates, o)
+	err := system.Attach(attached{e})
+	if err == nil {
+		err = e.holdFirst(ctx)
+	}
+	if err != nil {
+		e.abandon()
+		return nil, fmt.Errorf("start election: %w", err)
+	}
+	go e.run()
+	return e, nil
+}
+
+func newElection(system *mabeam.System, candidates []string, o ElectionOptions) *Election {
 	e := &Election{
-		system: s, ids: slices.Sorted(slices.Values(candidates)), params: o.Params, timeout: o.Timeout,
+		system: system, ids: slices.Sorted(slices.Values(candidates)), params: o.Params, timeout: o.Timeout,
 		done: make(chan struct{}),
 	}
 	if e.timeout <= 0 {
-		e.timeout = CoordinationTimeout
+		e.timeout = mabeam.CoordinationTimeout
 	}
-	if err := e.hold(ctx); err != nil {
-		return nil, fmt.Errorf("start election: %w", err)
+	e.ctx, e.cancel = context.WithCancel(system.Running())
+	return e
+}
+
+// holdFirst holds the first election on behalf of the caller, whose ctx may end it.
+func (e *Election) holdFirst(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(e.ctx, cancel)()
+	err := e.hold(ctx)
+	if err != nil && e.ctx.Err() != nil {
+		return mabeam.ErrSystemStopped
 	}
-	e.ctx, e.cancel = context.WithCancel(s.ctx)
-	if err := s.elections.start(e); err != nil {
-		e.cancel()
-		return nil, fmt.Errorf("start election: %w", err)
-	}
-	return e, nil
+	return err
+}
+
+// abandon undoes the start of an Election that is not to be.
+func (e *Election) abandon() {
+	e.cancel()
+	close(e.done)
+	e.system.Detach(attached{e})
 }
 
 // Leader is the id of the leader; empty if there is none just now, and after
 // Close. An agent that has ended is never named.
 func (e *Election) Leader() string {
-	if a := e.leader.Load(); a != nil && !a.isOver() {
-		return a.ID()
+	if leader := e.leader.Load(); leader != nil && leader.Err() == nil {
+		return leader.ID()
 	}
 	return ""
 }
@@ -150,7 +139,22 @@ func (e *Election) Leader() string {
 func (e *Election) Close() {
 	e.cancel()
 	<-e.done
-	e.system.elections.forget(e)
+	e.system.Detach(attached{e})
+}
+
+// An attached is an Election as what the system stops before its agents, which
+// need no successors then.
+type attached struct{ *Election }
+
+// Stop implements mabeam.Service.
+func (a attached) Stop(ctx context.Context) error {
+	a.cancel()
+	select {
+	case <-a.done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("close an election: %w", mabeam.CallError(ctx))
+	}
 }
 
 // run replaces the leader whenever it has ended.
@@ -160,7 +164,7 @@ func (e *Election) run() {
 	for {
 		if leader := e.leader.Load(); leader != nil {
 			select {
-			case <-leader.done():
+			case <-leader.Done():
 				e.leader.Store(nil)
 			case <-e.ctx.Done():
 				return
@@ -177,15 +181,15 @@ func (e *Election) run() {
 // an election and the next.
 func (e *Election) replace() error {
 	started := make(chan struct{}, 1)
-	block := Block
-	sub, err := e.system.bus.SubscribePattern(startedPattern, func(_ context.Context, event Event) {
+	block := mabeam.Block
+	sub, err := e.system.Bus().SubscribePattern(startedPattern, func(_ context.Context, event mabeam.Event) {
 		if _, ok := slices.BinarySearch(e.ids, event.Source); ok {
 			select {
 			case started <- struct{}{}:
 			default: // it will be asked anyway
 			}
 		}
-	}, SubscribeOptions{Policy: &block})
+	}, mabeam.SubscribeOptions{Policy: &block})
 	if err != nil {
 		return err
 	}
@@ -194,13 +198,7 @@ func (e *Election) replace() error {
 		if err := e.hold(e.ctx); err != nil || e.leader.Load() != nil {
 			return err
 		}
-		pause := time.NewTimer(electionPause)
-		select {
-		case <-started:
-		case <-pause.C:
-		case <-e.ctx.Done():
-		}
-		pause.Stop()
+		e.pause(started)
 	}
 }
 
@@ -208,18 +206,32 @@ func (e *Election) replace() error {
 // restarted.
 const startedPattern = "agent_lifecycle.*started"
 
+// pause waits before candidates are asked again.
+func (e *Election) pause(started <-chan struct{}) {
+	timer := time.NewTimer(electionPause)
+	defer timer.Stop()
+	select {
+	case <-started:
+	case <-timer.C:
+	case <-e.ctx.Done():
+	}
+}
+
 // hold holds an election, and tells the outcome on the bus unless that is, once
-// more, that there is no leader. An error means that there was no election.
+// more, that there is no leader. An error means that there was no election, or
+// that ctx ended before it was over.
 func (e *Election) hold(ctx context.Context) error {
-	r, err := e.system.begin(ctx, e.ids, e.timeout)
+	limited, cancel := context.WithTimeout(ctx, e.timeout)
+	defer cancel()
+	r, err := e.system.BeginRound(limited, e.ids)
 	if err != nil {
 		return err
 	}
-	defer r.end()
+	defer r.End()
 	for {
-		winner := r.elect(e.ids, e.params).Leader
-		if errors.Is(ctx.Err(), context.Canceled) {
-			return ctx.Err() // that nobody answered means nothing
+		winner := elect(r, e.params).Leader
+		if ctx.Err() != nil {
+			return mabeam.CallError(ctx) // that nobody answered means nothing
 		}
 		if winner == "" {
 			e.leaveVacant()
@@ -227,19 +239,19 @@ func (e *Election) hold(ctx context.Context) error {
 		}
 		// It may have ended since it answered, or even live again: that is the
 		// same leader to all who know it by its id.
-		if a := e.system.registry.agent(winner); a != nil && !a.isOver() {
-			e.install(a)
+		if leader, err := e.system.Ref(winner); err == nil && leader.Err() == nil {
+			e.install(leader)
 			return nil
 		}
 	}
 }
 
 // install makes an agent the leader.
-func (e *Election) install(a *Agent) {
+func (e *Election) install(leader mabeam.Ref) {
 	e.term++
-	e.leader.Store(a)
-	e.announce(EventLeaderElected, a.ID())
-	e.previous, e.vacant = a.ID(), false
+	e.leader.Store(&leader)
+	e.announce(EventLeaderElected, leader.ID())
+	e.previous, e.vacant = leader.ID(), false
 }
 
 // leaveVacant notes that there is no leader.
@@ -253,45 +265,4 @@ func (e *Election) leaveVacant() {
 // announce publishes who leads now.
 func (e *Election) announce(eventType, leader string) {
 	e.system.Announce(eventType, leader, LeaderData{Leader: leader, Previous: e.previous, Term: e.term})
-}
-
-// elections are those that a system has to end when it stops. The zero value is
-// ready to use.
-type elections struct {
-	mu      sync.Mutex
-	open    map[*Election]struct{}
-	stopped bool
-}
-
-// start lets an election run, unless the system stops.
-func (x *elections) start(e *Election) error {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.stopped {
-		return ErrSystemStopped
-	}
-	if x.open == nil {
-		x.open = make(map[*Election]struct{})
-	}
-	x.open[e] = struct{}{}
-	go e.run()
-	return nil
-}
-
-func (x *elections) forget(e *Election) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	delete(x.open, e)
-}
-
-// stop closes all elections, and lets no other start. It comes before the
-// agents stop: they need no successors.
-func (x *elections) stop() {
-	x.mu.Lock()
-	x.stopped = true
-	open := slices.Collect(maps.Keys(x.open))
-	x.mu.Unlock()
-	for _, e := range open {
-		e.Close()
-	}
 }

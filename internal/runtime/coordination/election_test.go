@@ -1,4 +1,4 @@
-package mabeam
+package coordination
 
 import (
 	"cmp"
@@ -7,12 +7,16 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/mabeamtest"
 )
 
 // candidates are agents whose priority is their place in the list, so that the
@@ -22,9 +26,9 @@ type candidates struct {
 	stand func(id string) (any, error)
 }
 
-func (c *candidates) start(t testing.TB, s *System, id string) {
+func (c *candidates) start(t testing.TB, s *mabeam.System, id string) {
 	t.Helper()
-	startAgent(t, s, Spec{ID: id, Behaviour: &scripted{action: func(_ context.Context, self *Agent, action string, _ any) (any, error) {
+	mabeamtest.StartAgent(t, s, mabeam.Spec{ID: id, Behaviour: &mabeamtest.Script{OnAction: func(_ context.Context, self *mabeam.Agent, action string, _ any) (any, error) {
 		switch action {
 		case ActionStand:
 			if c.stand != nil {
@@ -34,29 +38,41 @@ func (c *candidates) start(t testing.TB, s *System, id string) {
 		case "panic":
 			panic("as asked")
 		}
-		return nil, ErrUnknownAction
+		return nil, mabeam.ErrUnknownAction
 	}}})
 }
 
 // electAmong starts n candidates and an election among them.
-func electAmong(t testing.TB, s *System, n int) (*candidates, *Election) {
+func electAmong(t testing.TB, s *mabeam.System, n int) (*candidates, *Election) {
 	t.Helper()
 	c := &candidates{ids: manyIDs(n)}
 	for _, id := range c.ids {
 		c.start(t, s, id)
 	}
-	e, err := s.StartElection(t.Context(), c.ids, ElectionOptions{})
+	e, err := StartElection(t.Context(), s, c.ids, ElectionOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c, e
 }
 
+// An inbox collects events.
+type inbox struct {
+	mu     sync.Mutex
+	events []mabeam.Event
+}
+
+func (b *inbox) handle(_ context.Context, e mabeam.Event) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.events = append(b.events, e)
+}
+
 // news collects what is told about leaders.
-func news(t testing.TB, s *System) *inbox {
+func news(t testing.TB, s *mabeam.System) *inbox {
 	t.Helper()
 	told := &inbox{}
-	if _, err := s.Bus().SubscribePattern("coordination.*", told.handle, SubscribeOptions{}); err != nil {
+	if _, err := s.Bus().SubscribePattern("coordination.*", told.handle, mabeam.SubscribeOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	return told
@@ -86,9 +102,9 @@ func leaders(t testing.TB, told *inbox) []string {
 }
 
 func TestElect(t *testing.T) {
-	s := start(t, Options{})
+	s := mabeamtest.Start(t, mabeam.Options{})
 	ids := startAnswering(t, s, []any{2, nil, 5.0, errOwn, uint(5), "6"})
-	got, err := s.Elect(t.Context(), ids, nil)
+	got, err := Elect(t.Context(), s, ids, nil)
 	if err != nil || got.Leader != ids[2] || got.Priority != 5 {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -103,7 +119,7 @@ func TestElect(t *testing.T) {
 // comes back leads again.
 func TestReelection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, Options{})
+		s := mabeamtest.Start(t, mabeam.Options{})
 		told := news(t, s)
 		c, e := electAmong(t, s, 5)
 		check := func(want string) {
@@ -136,7 +152,7 @@ func TestReelection(t *testing.T) {
 		if n := s.Telemetry().Subscriptions; n != 2 {
 			t.Errorf("%d subscriptions while it waits for a candidate, want the test's and its own", n)
 		}
-		startAgent(t, s, Spec{ID: "another", Behaviour: adder{}})
+		mabeamtest.StartAgent(t, s, mabeam.Spec{ID: "another", Behaviour: &mabeamtest.Script{}})
 		check("")
 		c.start(t, s, c.ids[1]) // as a supervisor would
 		check(c.ids[1])
@@ -146,6 +162,9 @@ func TestReelection(t *testing.T) {
 		e.Close()
 		check("")
 		e.Close()
+		if n := len(s.Services()); n > 0 {
+			t.Errorf("%d services are left after Close", n)
+		}
 		want := []string{c.ids[4], c.ids[3], c.ids[2], c.ids[4], c.ids[1], "", c.ids[1]}
 		if got := leaders(t, told); !reflect.DeepEqual(got, want) {
 			t.Errorf("told of %q, want %q", got, want)
@@ -161,7 +180,7 @@ func TestReelection(t *testing.T) {
 // A winner that ends before it is made leader never is.
 func TestWinnerEndsDuringElection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, Options{})
+		s := mabeamtest.Start(t, mabeam.Options{})
 		told := news(t, s)
 		hold := make(chan struct{})
 		c := &candidates{ids: manyIDs(4)}
@@ -180,7 +199,7 @@ func TestWinnerEndsDuringElection(t *testing.T) {
 			s.KillAgent(c.ids[2])
 			close(hold)
 		}()
-		e, err := s.StartElection(t.Context(), c.ids, ElectionOptions{})
+		e, err := StartElection(t.Context(), s, c.ids, ElectionOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -196,7 +215,7 @@ func TestWinnerEndsDuringElection(t *testing.T) {
 // and one that is late or declines is asked again.
 func TestElectionWithoutWinnerGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, Options{})
+		s := mabeamtest.Start(t, mabeam.Options{})
 		told := news(t, s)
 		var willing atomic.Bool
 		hold := make(chan struct{})
@@ -214,14 +233,12 @@ func TestElectionWithoutWinnerGoesOn(t *testing.T) {
 		c.start(t, s, c.ids[0])
 		c.start(t, s, c.ids[1])
 		began := time.Now()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		e, err := s.StartElection(ctx, c.ids, ElectionOptions{Timeout: 2 * time.Second})
+		e, err := StartElection(t.Context(), s, c.ids, ElectionOptions{Timeout: 2 * time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer e.Close()
-		if took := time.Since(began); took != time.Second || e.Leader() != "" {
+		if took := time.Since(began); took != 2*time.Second || e.Leader() != "" {
 			t.Errorf("the first election took %v, and %q leads", took, e.Leader())
 		}
 		time.Sleep(10 * time.Second)
@@ -247,7 +264,7 @@ func TestElectionWithoutWinnerGoesOn(t *testing.T) {
 // closed, also by that candidate, and when the system stops.
 func TestElectionIsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, Options{})
+		s := mabeamtest.Start(t, mabeam.Options{})
 		told := news(t, s)
 		closed := make(chan struct{})
 		hold := make(chan struct{})
@@ -266,7 +283,7 @@ func TestElectionIsClosed(t *testing.T) {
 		c.start(t, s, c.ids[0])
 		c.start(t, s, c.ids[1])
 		var err error
-		if e, err = s.StartElection(t.Context(), c.ids, ElectionOptions{}); err != nil {
+		if e, err = StartElection(t.Context(), s, c.ids, ElectionOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		first.Store(false)
@@ -287,38 +304,96 @@ func TestElectionIsClosed(t *testing.T) {
 // Who gives up while the first election is held gets no Election, and nobody is
 // told of a leader.
 func TestStartElectionIsGivenUp(t *testing.T) {
+	for name, c := range map[string]struct {
+		end  func(ctx context.Context, s *mabeam.System) (context.Context, context.CancelFunc)
+		want error
+	}{
+		"the deadline passes": {func(ctx context.Context, _ *mabeam.System) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, time.Second)
+		}, mabeam.ErrTimeout},
+		"it is cancelled": {func(ctx context.Context, _ *mabeam.System) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancel(ctx)
+			time.AfterFunc(time.Second, cancel)
+			return ctx, cancel
+		}, context.Canceled},
+		"the system stops": {func(ctx context.Context, s *mabeam.System) (context.Context, context.CancelFunc) {
+			time.AfterFunc(time.Second, func() { _ = s.Stop(context.Background()) })
+			return ctx, func() {}
+		}, mabeam.ErrSystemStopped},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := mabeamtest.Start(t, mabeam.Options{})
+				told := news(t, s)
+				hold := make(chan struct{})
+				team := &candidates{ids: manyIDs(2)}
+				team.stand = func(id string) (any, error) {
+					if id == team.ids[0] {
+						<-hold
+					}
+					return 1, nil
+				}
+				team.start(t, s, team.ids[0])
+				team.start(t, s, team.ids[1])
+				ctx, cancel := c.end(t.Context(), s)
+				defer cancel()
+				began := time.Now()
+				e, err := StartElection(ctx, s, team.ids, ElectionOptions{})
+				if e != nil || !errors.Is(err, c.want) {
+					t.Errorf("%v, %v; want %v", e, err, c.want)
+				}
+				if took := time.Since(began); took != time.Second {
+					t.Errorf("it took %v", took)
+				}
+				if n := len(s.Services()); n > 0 {
+					t.Errorf("%d services are left", n)
+				}
+				close(hold)
+				synctest.Wait()
+				if got := leaders(t, told); len(got) > 0 {
+					t.Errorf("told of %q", got)
+				}
+			})
+		})
+	}
+}
+
+// One that does not answer holds the first election up for its Timeout only, if the
+// caller has more time than that.
+func TestFirstElectionHasItsOwnTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, Options{})
-		told := news(t, s)
+		s := mabeamtest.Start(t, mabeam.Options{})
 		hold := make(chan struct{})
+		defer close(hold)
 		c := &candidates{ids: manyIDs(2)}
 		c.stand = func(id string) (any, error) {
-			if id == c.ids[0] {
+			if id == c.ids[1] {
 				<-hold
 			}
 			return 1, nil
 		}
 		c.start(t, s, c.ids[0])
 		c.start(t, s, c.ids[1])
-		ctx, cancel := context.WithCancel(t.Context())
-		time.AfterFunc(time.Second, cancel)
-		if e, err := s.StartElection(ctx, c.ids, ElectionOptions{}); e != nil || !errors.Is(err, context.Canceled) {
-			t.Errorf("%v, %v", e, err)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		began := time.Now()
+		e, err := StartElection(ctx, s, c.ids, ElectionOptions{Timeout: time.Second})
+		if err != nil {
+			t.Fatal(err)
 		}
-		close(hold)
-		synctest.Wait()
-		if got := leaders(t, told); len(got) > 0 {
-			t.Errorf("told of %q", got)
+		defer e.Close()
+		if took := time.Since(began); took != time.Second || e.Leader() != c.ids[0] {
+			t.Errorf("it took %v, and %q leads", took, e.Leader())
 		}
 	})
 }
 
 func TestStopEndsElections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, Options{})
+		s := mabeamtest.Start(t, mabeam.Options{})
 		told := news(t, s)
 		_, led := electAmong(t, s, 3)
-		vacant, err := s.StartElection(t.Context(), []string{"nobody"}, ElectionOptions{})
+		vacant, err := StartElection(t.Context(), s, []string{"nobody"}, ElectionOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -382,7 +457,7 @@ func TestElectionFollowsModel(t *testing.T) {
 // followElection makes the changes, and says if the leader is another one than
 // it should be.
 func followElection(t *testing.T, n int, changes []change) string {
-	s := start(t, Options{})
+	s := mabeamtest.Start(t, mabeam.Options{})
 	c, e := electAmong(t, s, n)
 	alive := slices.Clone(c.ids)
 	leader := c.ids[n-1]
@@ -422,7 +497,7 @@ func followElection(t *testing.T, n int, changes []change) string {
 // Candidates that crash and come back all the time, with nobody waiting for
 // quiet: there is never a leader that has ended, and in the end there is one.
 func TestElectionUnderChurn(t *testing.T) {
-	s := start(t, Options{})
+	s := mabeamtest.Start(t, mabeam.Options{})
 	c, e := electAmong(t, s, 4)
 	elected := make(chan string, 10_000)
 	for i := range 500 {
@@ -433,7 +508,7 @@ func TestElectionUnderChurn(t *testing.T) {
 		}
 		c.start(t, s, id)
 	}
-	if _, err := s.Bus().Subscribe(EventLeaderElected, func(_ context.Context, event Event) { elected <- event.Source }, SubscribeOptions{}); err != nil {
+	if _, err := s.Bus().Subscribe(EventLeaderElected, func(_ context.Context, event mabeam.Event) { elected <- event.Source }, mabeam.SubscribeOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, id := range c.ids {

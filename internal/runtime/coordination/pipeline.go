@@ -1,8 +1,10 @@
-package mabeam
+package coordination
 
 import (
 	"context"
 	"fmt"
+
+	mabeam "mabeam-top/internal/runtime"
 )
 
 // A StageError says where a pipeline stopped.
@@ -10,7 +12,7 @@ type StageError struct {
 	// Stage is the position of the agent that did not answer, the first being
 	// 0. Those before it have answered, those after it were not asked.
 	Stage int
-	// Err is an *ActionError, as Execute would return it.
+	// Err is a *mabeam.ActionError, as Execute would return it.
 	Err error
 }
 
@@ -23,17 +25,17 @@ func (e *StageError) Unwrap() error { return e.Err }
 // answer of the last. A *StageError tells which agent did not answer, and why;
 // what those before it have done stays done.
 //
-// The deadline of the whole is that of ctx, or CoordinationTimeout from now if
-// it has none. Any other error tells that nobody was asked, as for Gather.
-func (s *System) Pipeline(ctx context.Context, ids []string, action string, params any) (any, error) {
-	r, err := s.begin(ctx, ids, CoordinationTimeout)
+// The deadline of the whole is that of ctx, or mabeam.CoordinationTimeout from
+// now if it has none. Any other error says that nobody was asked.
+func Pipeline(ctx context.Context, system *mabeam.System, ids []string, action string, params any) (any, error) {
+	r, err := system.BeginRound(ctx, ids)
 	if err != nil {
 		return nil, fmt.Errorf("pipeline: %w", err)
 	}
-	defer r.end()
+	defer r.End()
 	value := params
 	for stage, id := range ids {
-		if value, err = s.Execute(r.ctx, id, action, value); err != nil {
+		if value, err = system.Execute(r.Context(), id, action, value); err != nil {
 			return nil, fmt.Errorf("pipeline: %w", &StageError{Stage: stage, Err: err})
 		}
 	}

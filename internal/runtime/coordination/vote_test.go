@@ -1,4 +1,4 @@
-package mabeam
+package coordination
 
 import (
 	"cmp"
@@ -8,6 +8,9 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/mabeamtest"
 )
 
 // A panicBallot or an error in a list of answers is one that an agent does not
@@ -15,7 +18,7 @@ import (
 type panicBallot struct{}
 
 // startAnswering starts an agent for each answer, and returns their ids.
-func startAnswering(t testing.TB, s *System, answers []any) []string {
+func startAnswering(t testing.TB, s *mabeam.System, answers []any) []string {
 	t.Helper()
 	ids := manyIDs(len(answers))
 	byID := make(map[string]any, len(ids))
@@ -58,8 +61,8 @@ func TestVote(t *testing.T) {
 		{"no number is no ballot for itself", []any{math.NaN(), math.NaN(), math.NaN()}, nil, 0},
 		{"false is a ballot", []any{false, false, true}, false, 2},
 	} {
-		s := start(t, Options{})
-		got, err := s.Vote(t.Context(), startAnswering(t, s, c.ballots), "proposal")
+		s := mabeamtest.Start(t, mabeam.Options{})
+		got, err := Vote(t.Context(), s, startAnswering(t, s, c.ballots), "proposal")
 		if err != nil || got.Winner != c.winner || got.Votes != c.votes || got.Decided() != (c.votes > 0) {
 			t.Errorf("%s: %+v, %v; want %v with %d", c.name, got, err, c.winner, c.votes)
 		}
@@ -95,7 +98,7 @@ func TestVoteMajority(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		choices := rapid.SampledFrom([]any{"a", "a", "b", "c", nil, errOwn})
 		values := rapid.SliceOfN(choices, 1, 30).Draw(t, "ballots")
-		ballots := make(Answers, len(values))
+		ballots := make(mabeam.Answers, len(values))
 		counts := map[any]int{}
 		for i, v := range values {
 			if err, ok := v.(error); ok {
@@ -142,10 +145,10 @@ func TestAuction(t *testing.T) {
 		},
 		{"who fails is told", []any{errOwn, 1}, 1, 1, []error{errOwn, nil}},
 	} {
-		s := start(t, Options{})
+		s := mabeamtest.Start(t, mabeam.Options{})
 		ids := startAnswering(t, s, c.bids)
 		slices.Reverse(ids) // the order of the bidders does not matter
-		got, err := s.Auction(t.Context(), ids, "lot")
+		got, err := Auction(t.Context(), s, ids, "lot")
 		slices.Reverse(ids)
 		slices.Reverse(got.Bids)
 		want := ""
@@ -160,7 +163,7 @@ func TestAuction(t *testing.T) {
 			if c.reason != nil {
 				reason = c.reason[i]
 			}
-			var told *ActionError
+			var told *mabeam.ActionError
 			if b.Agent != ids[i] || !errors.Is(b.Err, reason) || reason != nil && !errors.As(b.Err, &told) {
 				t.Errorf("%s: bid %d: %+v, want the reason %v", c.name, i, b, reason)
 			}
@@ -180,7 +183,7 @@ func TestHighest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		values := rapid.SliceOfN(number, 1, 20).Draw(t, "answers")
 		ids := rapid.Permutation(manyIDs(len(values))).Draw(t, "ids")
-		answers := make(Answers, len(values))
+		answers := make(mabeam.Answers, len(values))
 		type entry struct {
 			at int
 			n  float64

@@ -1,4 +1,4 @@
-package mabeam
+package coordination
 
 import (
 	"context"
@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	mabeam "mabeam-top/internal/runtime"
 )
 
 // ErrSkipped tells that a step of a script was not run because one before it
@@ -33,8 +35,8 @@ type StepResult struct {
 	Agent string
 	// Got is what the action returned.
 	Got any
-	// Err is nil if the step succeeded. It is an *ActionError, as Execute
-	// would return it, a *MismatchError, or ErrSkipped.
+	// Err is nil if the step succeeded. It is a *mabeam.ActionError, as
+	// Execute would return it, a *MismatchError, or ErrSkipped.
 	Err error
 }
 
@@ -59,30 +61,31 @@ const (
 	SideBySide
 )
 
-// maxLanes is how many agents' steps run side by side; those of any more wait
-// for a turn.
-const maxLanes = maxRunners
+// maxLanes is how many agents' steps run side by side, each on a goroutine; those of any
+// more wait for a turn. The runtime itself runs as many agents at once.
+const maxLanes = 1024
 
 // RunScript runs steps with agents and returns the result of each, in the order
 // of the steps. A step fails if its action does, or returns something else
 // than expected.
 //
-// The deadline of the whole is that of ctx, or CoordinationTimeout from now if
-// it has none. The error tells that no step was run, as for Gather.
-func (s *System) RunScript(ctx context.Context, ids []string, steps []Step, mode ScriptMode) ([]StepResult, error) {
+// The deadline of the whole is that of ctx, or mabeam.CoordinationTimeout from
+// now if it has none. The error says that no step was run.
+func RunScript(ctx context.Context, system *mabeam.System, ids []string, steps []Step, mode ScriptMode) ([]StepResult, error) {
 	if err := checkSteps(steps, len(ids), mode); err != nil {
 		return nil, fmt.Errorf("script: %w", err)
 	}
-	r, err := s.begin(ctx, ids, CoordinationTimeout)
+	r, err := system.BeginRound(ctx, ids)
 	if err != nil {
 		return nil, fmt.Errorf("script: %w", err)
 	}
-	defer r.end()
+	defer r.End()
 	results := make([]StepResult, len(steps))
 	for i, step := range steps {
 		results[i].Agent = ids[step.Agent]
 	}
-	r.runLanes(steps, lanesOf(steps, len(ids), mode), results)
+	run := scriptRun{system, r.Context(), steps, results}
+	run.runLanes(lanesOf(steps, len(ids), mode))
 	return results, nil
 }
 
@@ -90,13 +93,13 @@ func (s *System) RunScript(ctx context.Context, ids []string, steps []Step, mode
 func checkSteps(steps []Step, agents int, mode ScriptMode) error {
 	switch {
 	case len(steps) == 0:
-		return fmt.Errorf("%w: no steps", ErrBadCoordination)
+		return fmt.Errorf("%w: no steps", mabeam.ErrBadCoordination)
 	case mode != InSequence && mode != SideBySide:
-		return fmt.Errorf("%w: mode %d", ErrBadCoordination, mode)
+		return fmt.Errorf("%w: mode %d", mabeam.ErrBadCoordination, mode)
 	}
 	for i, step := range steps {
 		if step.Agent < 0 || step.Agent >= agents {
-			return fmt.Errorf("%w: step %d is for agent %d of %d", ErrBadCoordination, i, step.Agent, agents)
+			return fmt.Errorf("%w: step %d is for agent %d of %d", mabeam.ErrBadCoordination, i, step.Agent, agents)
 		}
 	}
 	return nil
@@ -116,14 +119,22 @@ func lanesOf(steps []Step, agents int, mode ScriptMode) [][]int {
 	return slices.DeleteFunc(lanes, func(lane []int) bool { return len(lane) == 0 })
 }
 
+// A scriptRun is a script that is being run.
+type scriptRun struct {
+	system  *mabeam.System
+	ctx     context.Context // has the script's deadline
+	steps   []Step
+	results []StepResult // one for each step
+}
+
 // runLanes runs lanes side by side, one of them on the caller's goroutine, and
-// returns when all are done: soon after the round's deadline at the latest,
+// returns when all are done: soon after the deadline at the latest,
 // because no step is waited for any longer.
-func (r *round) runLanes(steps []Step, lanes [][]int, results []StepResult) {
+func (r *scriptRun) runLanes(lanes [][]int) {
 	var taken atomic.Int64
 	work := func() {
 		for i := taken.Add(1); i <= int64(len(lanes)); i = taken.Add(1) {
-			r.runSteps(steps, lanes[i-1], results)
+			r.runSteps(lanes[i-1])
 		}
 	}
 	var others sync.WaitGroup
@@ -135,10 +146,10 @@ func (r *round) runLanes(steps []Step, lanes [][]int, results []StepResult) {
 }
 
 // runSteps runs the steps at the positions given, one after the other.
-func (r *round) runSteps(steps []Step, positions []int, results []StepResult) {
+func (r *scriptRun) runSteps(positions []int) {
 	failed := false
 	for _, i := range positions {
-		step, result := &steps[i], &results[i]
+		step, result := &r.steps[i], &r.results[i]
 		if failed {
 			result.Err = ErrSkipped
 			continue

@@ -1,0 +1,114 @@
+package coordination_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"strings"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/coordination"
+)
+
+// start starts a system for an example.
+func start(o mabeam.Options) *mabeam.System {
+	system, err := mabeam.Start(o)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return system
+}
+
+// An answering agent has one answer to one action.
+type answering struct {
+	mabeam.Defaults
+	action string
+	answer any
+}
+
+func (a answering) HandleAction(_ context.Context, _ *mabeam.Agent, action string, _ any) (any, error) {
+	if action != a.action {
+		return nil, mabeam.ErrUnknownAction
+	}
+	return a.answer, nil
+}
+
+// A does is a behaviour that is one function.
+type does struct {
+	mabeam.Defaults
+	action func(ctx context.Context, self *mabeam.Agent, params any) (any, error)
+}
+
+func (d does) HandleAction(ctx context.Context, self *mabeam.Agent, _ string, params any) (any, error) {
+	return d.action(ctx, self, params)
+}
+
+func ExampleVote() {
+	ctx := context.Background()
+	system := start(mabeam.Options{})
+	defer system.Stop(ctx)
+	for id, ballot := range map[string]any{"ada": "tea", "ben": "coffee", "cem": "tea", "dea": nil} {
+		system.StartAgent(ctx, mabeam.Spec{ID: id, Behaviour: answering{action: coordination.ActionVote, answer: ballot}})
+	}
+
+	result, err := coordination.Vote(ctx, system, []string{"ada", "ben", "cem"}, "what to drink")
+	fmt.Println(result.Decided(), result.Winner, result.Votes, err)
+	// Two of four are no majority: who abstains counts against everything.
+	result, err = coordination.Vote(ctx, system, []string{"ada", "ben", "cem", "dea"}, "what to drink")
+	fmt.Println(result.Decided(), result.Ballots.Missing()[0].Err, err)
+	// Output:
+	// true tea 2 <nil>
+	// false action "vote" of agent "dea": declined <nil>
+}
+
+func ExamplePipeline() {
+	ctx := context.Background()
+	system := start(mabeam.Options{})
+	defer system.Stop(ctx)
+	for id, change := range map[string]func(string) string{"upper": strings.ToUpper, "trim": strings.TrimSpace} {
+		system.StartAgent(ctx, mabeam.Spec{ID: id, Behaviour: does{
+			action: func(_ context.Context, _ *mabeam.Agent, params any) (any, error) {
+				return change(params.(string)), nil
+			},
+		}})
+	}
+
+	fmt.Println(coordination.Pipeline(ctx, system, []string{"trim", "upper"}, "change", "  hello "))
+	_, err := coordination.Pipeline(ctx, system, []string{"trim", "print", "upper"}, "change", "  hello ")
+	var at *coordination.StageError
+	if errors.As(err, &at) {
+		fmt.Println("stopped at", at.Stage, "-", at.Err)
+	}
+	// Output:
+	// HELLO <nil>
+	// stopped at 1 - action "change" of agent "print": unknown agent
+}
+
+// When the leader has ended, another one is elected, and the bus tells who.
+func ExampleStartElection() {
+	ctx := context.Background()
+	system := start(mabeam.Options{})
+	defer system.Stop(ctx)
+	for id, priority := range map[string]any{"ada": 3, "ben": 2, "cem": 1} {
+		system.StartAgent(ctx, mabeam.Spec{ID: id, Behaviour: answering{action: coordination.ActionStand, answer: priority}})
+	}
+	leaders := make(chan coordination.LeaderData)
+	system.Bus().Subscribe(coordination.EventLeaderElected, func(_ context.Context, e mabeam.Event) {
+		leaders <- e.Data.(coordination.LeaderData)
+	}, mabeam.SubscribeOptions{})
+
+	election, err := coordination.StartElection(ctx, system, []string{"ada", "ben", "cem"}, coordination.ElectionOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer election.Close()
+	first := <-leaders
+	fmt.Println("term", first.Term, first.Leader)
+	system.KillAgent(first.Leader)
+	second := <-leaders
+	fmt.Println("term", second.Term, second.Leader, "after", second.Previous)
+	// Output:
+	// term 1 ada
+	// term 2 ben after ada
+}
