@@ -44,7 +44,7 @@ func BenchmarkCoordination(b *testing.B) {
 			return err
 		}},
 		{"vote", func(ctx context.Context, s *mabeam.System, ids []string) error {
-			_, err := Vote(ctx, s, ids, nil)
+			_, err := Vote(ctx, s, ids, nil, VoteRule{})
 			return err
 		}},
 		{"election", func(ctx context.Context, s *mabeam.System, ids []string) error {

@@ -18,10 +18,10 @@ func TestComplexAgentCoordinates(t *testing.T) {
 	}
 	ctx := t.Context()
 	for range 2 {
-		if v, err := Vote(ctx, s, ids, nil); err != nil || v.Winner != "yes" || v.Votes != 10 {
+		if v, err := Vote(ctx, s, ids, nil, VoteRule{}); err != nil || v.Winner != "yes" || v.Votes != 10 {
 			t.Errorf("vote: %+v, %v", v, err)
 		}
-		if v, err := Vote(ctx, s, ids, mabeam.Params{"choices": []any{"red"}}); err != nil || v.Winner != "red" {
+		if v, err := Vote(ctx, s, ids, mabeam.Params{"choices": []any{"red"}}, VoteRule{}); err != nil || v.Winner != "red" {
 			t.Errorf("vote with a choice: %+v, %v", v, err)
 		}
 		if _, err := Barrier(ctx, s, ids, nil); err != nil {

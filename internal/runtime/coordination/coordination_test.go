@@ -48,7 +48,7 @@ var coordinations = map[string]func(ctx context.Context, s *mabeam.System, ids [
 		return err
 	},
 	"vote": func(ctx context.Context, s *mabeam.System, ids []string) error {
-		_, err := Vote(ctx, s, ids, nil)
+		_, err := Vote(ctx, s, ids, nil, VoteRule{})
 		return err
 	},
 	"auction": func(ctx context.Context, s *mabeam.System, ids []string) error {
@@ -124,7 +124,7 @@ func TestCoordinationIsRefused(t *testing.T) {
 func TestRingOfCoordinationsIsFound(t *testing.T) {
 	ways := map[string]func(ctx context.Context, s *mabeam.System, other string) error{
 		"vote": func(ctx context.Context, s *mabeam.System, other string) error {
-			result, err := Vote(ctx, s, []string{other}, nil)
+			result, err := Vote(ctx, s, []string{other}, nil, VoteRule{})
 			return errors.Join(err, result.Ballots[0].Err)
 		},
 		"pipeline": func(ctx context.Context, s *mabeam.System, other string) error {

@@ -44,22 +44,82 @@ func (d does) HandleAction(ctx context.Context, self *mabeam.Agent, _ string, pa
 	return d.action(ctx, self, params)
 }
 
+// startAnswering starts an agent for each id, with its answer to an action.
+func startAnswering(system *mabeam.System, action string, answers map[string]any) {
+	for id, answer := range answers {
+		_, err := system.StartAgent(context.Background(), mabeam.Spec{ID: id, Behaviour: answering{action: action, answer: answer}})
+		if err != nil {
+			log.Fatal(err)
+		}
+	}
+}
+
 func ExampleVote() {
 	ctx := context.Background()
 	system := start(mabeam.Options{})
 	defer system.Stop(ctx)
-	for id, ballot := range map[string]any{"ada": "tea", "ben": "coffee", "cem": "tea", "dea": nil} {
-		system.StartAgent(ctx, mabeam.Spec{ID: id, Behaviour: answering{action: coordination.ActionVote, answer: ballot}})
-	}
+	startAnswering(system, coordination.ActionVote, map[string]any{"ada": "tea", "ben": "coffee", "cem": "tea", "dea": nil})
 
-	result, err := coordination.Vote(ctx, system, []string{"ada", "ben", "cem"}, "what to drink")
-	fmt.Println(result.Decided(), result.Winner, result.Votes, err)
+	result, err := coordination.Vote(ctx, system, []string{"ada", "ben", "cem"}, "what to drink", coordination.VoteRule{})
+	fmt.Println(result.Winner, "with", result.Votes, "of", result.Total, err)
 	// Two of four are no majority: who abstains counts against everything.
-	result, err = coordination.Vote(ctx, system, []string{"ada", "ben", "cem", "dea"}, "what to drink")
+	result, err = coordination.Vote(ctx, system, []string{"ada", "ben", "cem", "dea"}, "what to drink", coordination.VoteRule{})
 	fmt.Println(result.Decided(), result.Ballots.Missing()[0].Err, err)
 	// Output:
-	// true tea 2 <nil>
+	// tea with 2 of 3 <nil>
 	// false action "vote" of agent "dea": declined <nil>
+}
+
+// With a quorum, those who vote decide, if enough members take part.
+func ExampleVoteRule_quorum() {
+	ctx := context.Background()
+	system := start(mabeam.Options{})
+	defer system.Stop(ctx)
+	startAnswering(system, coordination.ActionVote, map[string]any{"ada": "tea", "ben": "tea", "cem": nil})
+	members := []string{"ada", "ben", "cem", "dea", "eli"}
+
+	for _, quorum := range []int{3, 4} {
+		result, err := coordination.Vote(ctx, system, members, "what to drink", coordination.VoteRule{Quorum: quorum})
+		fmt.Println(quorum, "of", result.Total, "needed:", result.Winner, err)
+		fmt.Println("cast", result.Cast, "abstained", result.Abstained, "absent", len(result.Absent()))
+	}
+	// Output:
+	// 3 of 5 needed: tea <nil>
+	// cast 2 abstained 1 absent 2
+	// 4 of 5 needed: <nil> <nil>
+	// cast 2 abstained 1 absent 2
+}
+
+// A member may have more votes than the others.
+func ExampleVoteRule_weights() {
+	ctx := context.Background()
+	system := start(mabeam.Options{})
+	defer system.Stop(ctx)
+	startAnswering(system, coordination.ActionVote, map[string]any{"ada": "tea", "ben": "coffee", "cem": "coffee"})
+
+	result, err := coordination.Vote(ctx, system, []string{"ada", "ben", "cem"}, "what to drink", coordination.VoteRule{
+		Weights: map[string]int{"ada": 3},
+	})
+	fmt.Println(result.Winner, "with", result.Votes, "of", result.Total, err)
+	// Output: tea with 3 of 5 <nil>
+}
+
+// One member that is against it, or absent, prevents a unanimous vote.
+func ExampleVoteRule_unanimous() {
+	ctx := context.Background()
+	system := start(mabeam.Options{})
+	defer system.Stop(ctx)
+	startAnswering(system, coordination.ActionVote, map[string]any{"ada": "commit", "ben": "commit"})
+	members := []string{"ada", "ben"}
+
+	result, err := coordination.Vote(ctx, system, members, nil, coordination.VoteRule{Unanimous: true})
+	fmt.Println(result.Decided(), err)
+	system.KillAgent("ben")
+	result, err = coordination.Vote(ctx, system, members, nil, coordination.VoteRule{Unanimous: true})
+	fmt.Println(result.Decided(), result.Absent()[0].Err, err)
+	// Output:
+	// true <nil>
+	// false action "vote" of agent "ben": unknown agent <nil>
 }
 
 func ExamplePipeline() {
@@ -90,9 +150,7 @@ func ExampleStartElection() {
 	ctx := context.Background()
 	system := start(mabeam.Options{})
 	defer system.Stop(ctx)
-	for id, priority := range map[string]any{"ada": 3, "ben": 2, "cem": 1} {
-		system.StartAgent(ctx, mabeam.Spec{ID: id, Behaviour: answering{action: coordination.ActionStand, answer: priority}})
-	}
+	startAnswering(system, coordination.ActionStand, map[string]any{"ada": 3, "ben": 2, "cem": 1})
 	leaders := make(chan coordination.LeaderData)
 	system.Bus().Subscribe(coordination.EventLeaderElected, func(_ context.Context, e mabeam.Event) {
 		leaders <- e.Data.(coordination.LeaderData)

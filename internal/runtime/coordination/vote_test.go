@@ -1,11 +1,14 @@
 package coordination
 
 import (
-	"cmp"
 	"errors"
 	"math"
+	"reflect"
 	"slices"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -62,7 +65,7 @@ func TestVote(t *testing.T) {
 		{"false is a ballot", []any{false, false, true}, false, 2},
 	} {
 		s := mabeamtest.Start(t, mabeam.Options{})
-		got, err := Vote(t.Context(), s, startAnswering(t, s, c.ballots), "proposal")
+		got, err := Vote(t.Context(), s, startAnswering(t, s, c.ballots), "proposal", VoteRule{})
 		if err != nil || got.Winner != c.winner || got.Votes != c.votes || got.Decided() != (c.votes > 0) {
 			t.Errorf("%s: %+v, %v; want %v with %d", c.name, got, err, c.winner, c.votes)
 		}
@@ -93,132 +96,278 @@ func TestVote(t *testing.T) {
 	}
 }
 
-// The majority is what counting each choice finds.
-func TestVoteMajority(t *testing.T) {
+// Each rule, with ballots of the members a00000, a00001 and so on.
+func TestVoteRules(t *testing.T) {
+	weights := func(of ...int) map[string]int {
+		m := map[string]int{}
+		for i, id := range manyIDs(len(of)) {
+			m[id] = of[i]
+		}
+		return m
+	}
+	spoilt := []int{1} // cannot be compared
+	for _, c := range []struct {
+		name    string
+		rule    VoteRule
+		ballots []any
+		want    VoteResult // but for its ballots
+		absent  int
+	}{
+		{
+			"a quorum is reached, and half of the votes cast is not enough",
+			VoteRule{Quorum: 2},
+			[]any{"a", "b", nil, errOwn},
+			VoteResult{Cast: 2, Abstained: 1, Total: 4}, 1,
+		},
+		{
+			"a quorum is reached, and more than half of the votes cast is",
+			VoteRule{Quorum: 3},
+			[]any{"a", "a", "b", errOwn, errOwn, errOwn},
+			VoteResult{Winner: "a", Votes: 2, Cast: 3, Total: 6}, 3,
+		},
+		{
+			"a quorum is missed by one",
+			VoteRule{Quorum: 4},
+			[]any{"a", "a", "a", errOwn, errOwn},
+			VoteResult{Cast: 3, Total: 5}, 2,
+		},
+		{
+			"who abstains takes part",
+			VoteRule{Quorum: 3},
+			[]any{"a", nil, nil, errOwn},
+			VoteResult{Winner: "a", Votes: 1, Cast: 1, Abstained: 2, Total: 4}, 1,
+		},
+		{
+			"who abstains by an error does too",
+			VoteRule{Quorum: 2},
+			[]any{"a", ErrDeclined},
+			VoteResult{Winner: "a", Votes: 1, Cast: 1, Abstained: 1, Total: 2}, 0,
+		},
+		{
+			"whose ballot is spoilt does not",
+			VoteRule{Quorum: 2},
+			[]any{"a", spoilt},
+			VoteResult{Cast: 1, Total: 2}, 1,
+		},
+		{
+			"all abstain",
+			VoteRule{Quorum: 2},
+			[]any{nil, nil},
+			VoteResult{Abstained: 2, Total: 2}, 0,
+		},
+		{
+			"one has more votes than the others together",
+			VoteRule{Weights: weights(3, 1, 1)},
+			[]any{"a", "b", "b"},
+			VoteResult{Winner: "a", Votes: 3, Cast: 5, Total: 5}, 0,
+		},
+		{
+			"a tie of votes, though not of members",
+			VoteRule{Weights: weights(2, 1, 1)},
+			[]any{"a", "b", "b"},
+			VoteResult{Cast: 4, Total: 4}, 0,
+		},
+		{
+			"a member without a weight has one vote",
+			VoteRule{Weights: map[string]int{"a00000": 2}},
+			[]any{"a", "b"},
+			VoteResult{Winner: "a", Votes: 2, Cast: 3, Total: 3}, 0,
+		},
+		{
+			"one of weight 0 is not counted, for or against",
+			VoteRule{Weights: weights(0, 0, 1)},
+			[]any{"a", errOwn, "b"},
+			VoteResult{Winner: "b", Votes: 1, Cast: 1, Total: 1}, 1,
+		},
+		{
+			"the missing weight is against everything",
+			VoteRule{Weights: weights(1, 1, 2)},
+			[]any{"a", "a", errOwn},
+			VoteResult{Cast: 2, Total: 4}, 1,
+		},
+		{
+			"a quorum is of votes, too",
+			VoteRule{Weights: weights(1, 1, 5), Quorum: 5},
+			[]any{errOwn, errOwn, "a"},
+			VoteResult{Winner: "a", Votes: 5, Cast: 5, Total: 7}, 2,
+		},
+		{
+			"all are for it",
+			VoteRule{Unanimous: true},
+			[]any{"a", "a"},
+			VoteResult{Winner: "a", Votes: 2, Cast: 2, Total: 2}, 0,
+		},
+		{
+			"one is against it",
+			VoteRule{Unanimous: true},
+			[]any{"a", "a", "b"},
+			VoteResult{Cast: 3, Total: 3}, 0,
+		},
+		{
+			"one abstains, and all are needed",
+			VoteRule{Unanimous: true},
+			[]any{"a", "a", nil},
+			VoteResult{Cast: 2, Abstained: 1, Total: 3}, 0,
+		},
+		{
+			"one abstains, and those that vote are enough",
+			VoteRule{Unanimous: true, Quorum: 1},
+			[]any{"a", "a", nil},
+			VoteResult{Winner: "a", Votes: 2, Cast: 2, Abstained: 1, Total: 3}, 0,
+		},
+		{
+			"nobody votes, and those that vote are enough",
+			VoteRule{Unanimous: true, Quorum: 1},
+			[]any{nil, nil},
+			VoteResult{Abstained: 2, Total: 2}, 0,
+		},
+		{
+			"votes up to the most that can be counted",
+			VoteRule{Weights: weights(math.MaxInt/2, math.MaxInt/2+1)},
+			[]any{"a", "b"},
+			VoteResult{Winner: "b", Votes: math.MaxInt/2 + 1, Cast: math.MaxInt, Total: math.MaxInt}, 0,
+		},
+	} {
+		s := mabeamtest.Start(t, mabeam.Options{})
+		got, err := Vote(t.Context(), s, startAnswering(t, s, c.ballots), nil, c.rule)
+		absent := len(got.Absent())
+		got.Ballots = nil
+		if err != nil || !reflect.DeepEqual(got, c.want) || absent != c.absent {
+			t.Errorf("%s: %+v, %d absent, %v; want %+v, %d absent", c.name, got, absent, err, c.want, c.absent)
+		}
+	}
+}
+
+// A rule by which these members can never decide anything is refused before anybody is asked.
+func TestVoteRuleIsRefused(t *testing.T) {
+	s := mabeamtest.Start(t, mabeam.Options{})
+	ids := startAnswering(t, s, []any{"a", "a"})
+	for name, rule := range map[string]VoteRule{
+		"a negative weight":             {Weights: map[string]int{ids[0]: -1}},
+		"a weight of a stranger":        {Weights: map[string]int{"nobody": 1}},
+		"no votes at all":               {Weights: map[string]int{ids[0]: 0, ids[1]: 0}},
+		"too many votes":                {Weights: map[string]int{ids[0]: math.MaxInt}},
+		"a negative quorum":             {Quorum: -1},
+		"a quorum that is out of reach": {Quorum: 3},
+		"a quorum out of reach by weight": {
+			Weights: map[string]int{ids[0]: 0}, Quorum: 2,
+		},
+	} {
+		if _, err := Vote(t.Context(), s, ids, nil, rule); !errors.Is(err, mabeam.ErrBadCoordination) || !strings.HasPrefix(err.Error(), "vote: ") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if tel := s.Telemetry(); tel.ActionsDone+tel.CoordinationRounds > 0 {
+		t.Errorf("somebody was asked: %+v", tel)
+	}
+}
+
+// A member that dies before it has voted does not take part, and its ballot says why; the
+// ballot of one that dies later counts.
+func TestVotersDie(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := mabeamtest.Start(t, mabeam.Options{})
+		ids := []string{"votes", "voted, dies", "killed", "panics", "late", "nobody"}
+		hold := make(chan struct{})
+		defer close(hold)
+		startNamed(t, s, ids[:5], func(id, _ string, _ any) (any, error) {
+			switch id {
+			case "votes":
+				time.Sleep(2 * time.Second)
+			case "killed", "late":
+				<-hold
+			case "panics":
+				panic("instead of a ballot")
+			}
+			return "a", nil
+		})
+		time.AfterFunc(time.Second, func() {
+			s.KillAgent("voted, dies")
+			s.KillAgent("killed")
+		})
+		got, err := Vote(t.Context(), s, ids, nil, VoteRule{Quorum: 2})
+		if err != nil || got.Winner != "a" || got.Votes != 2 || got.Cast != 2 || got.Total != 6 {
+			t.Errorf("%+v, %v", got, err)
+		}
+		var panicked *mabeam.PanicError
+		absent := got.Absent()
+		if len(absent) != 4 || absent[0].Agent != "killed" || !errors.Is(absent[0].Err, mabeam.ErrKilled) ||
+			!errors.As(absent[1].Err, &panicked) || !errors.Is(absent[2].Err, mabeam.ErrTimeout) || !errors.Is(absent[3].Err, mabeam.ErrUnknownAgent) {
+			t.Errorf("absent: %v", absent)
+		}
+	})
+}
+
+// plainly counts votes in the plainest way, one choice after the other.
+func plainly(rule VoteRule, ballots mabeam.Answers) VoteResult {
+	v := VoteResult{Ballots: ballots}
+	for _, choice := range ballots {
+		votes := 0
+		v.Cast, v.Abstained, v.Total = 0, 0, 0
+		for _, b := range ballots {
+			weight, ok := rule.Weights[b.Agent]
+			if !ok {
+				weight = 1
+			}
+			v.Total += weight
+			switch {
+			case errors.Is(b.Err, ErrDeclined):
+				v.Abstained += weight
+			case b.Err == nil:
+				v.Cast += weight
+				if choice.Err == nil && b.Value == choice.Value {
+					votes += weight
+				}
+			}
+		}
+		needs := float64(v.Total)
+		if rule.Quorum > 0 {
+			needs = float64(v.Cast)
+		}
+		enough := float64(votes) > needs/2
+		if rule.Unanimous {
+			enough = votes > 0 && float64(votes) == needs
+		}
+		if enough && v.Cast+v.Abstained >= rule.Quorum {
+			v.Winner, v.Votes = choice.Value, votes
+		}
+	}
+	return v
+}
+
+// By any rule, the winner is the one that counting each choice finds.
+func TestVoteFollowsModel(t *testing.T) {
+	choices := rapid.SampledFrom([]any{"a", "a", "a", "b", "c", nil, errOwn, ErrDeclined})
 	rapid.Check(t, func(t *rapid.T) {
-		choices := rapid.SampledFrom([]any{"a", "a", "b", "c", nil, errOwn})
-		values := rapid.SliceOfN(choices, 1, 30).Draw(t, "ballots")
+		values := rapid.SliceOfN(choices, 1, 12).Draw(t, "ballots")
+		ids := manyIDs(len(values))
 		ballots := make(mabeam.Answers, len(values))
-		counts := map[any]int{}
 		for i, v := range values {
+			ballots[i].Agent = ids[i]
 			if err, ok := v.(error); ok {
 				ballots[i].Err = err
 				continue
 			}
 			ballots[i].Value = v
-			if v != nil {
-				counts[v]++
+		}
+		rule := VoteRule{
+			Weights:   rapid.MapOfN(rapid.SampledFrom(ids), rapid.IntRange(0, 5), 0, len(ids)).Draw(t, "weights"),
+			Quorum:    rapid.IntRange(0, 2*len(ids)).Draw(t, "quorum"),
+			Unanimous: rapid.Bool().Draw(t, "unanimous"),
+		}
+		if rule.check(ids) != nil {
+			t.Skip()
+		}
+		got := rule.count(slices.Clone(ballots))
+		for i := range ballots {
+			if values[i] == nil {
+				ballots[i].Err = ErrDeclined
 			}
 		}
-		var want any
-		for choice, n := range counts {
-			if n*2 > len(values) {
-				want = choice
-			}
-		}
-		got := majority(ballots)
-		if got.Winner != want || got.Votes != counts[want] {
-			t.Errorf("%v: %v with %d, want %v with %d", values, got.Winner, got.Votes, want, counts[want])
-		}
-	})
-}
-
-func TestAuction(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		bids   []any
-		winner int // -1 is nobody
-		price  float64
-		reason []error // nil: all count
-	}{
-		{"the highest wins", []any{1, 3, 2}, 1, 3, nil},
-		{"of equal ones the smallest id does", []any{1, 3.0, uint8(3), int64(3)}, 1, 3, nil},
-		{"nothing is a bid too", []any{0}, 0, 0, nil},
-		{"so is less", []any{-2, -1.5}, 1, -1.5, nil},
-		{"who makes no bid is told", []any{nil, 1}, 1, 1, []error{ErrDeclined, nil}},
-		{"nobody bids", []any{nil, nil}, -1, 0, []error{ErrDeclined, ErrDeclined}},
-		{
-			"what is no number is told",
-			[]any{"9", 1, math.NaN(), math.Inf(1), true},
-			1, 1,
-			[]error{ErrBadAnswer, nil, ErrBadAnswer, ErrBadAnswer, ErrBadAnswer},
-		},
-		{"who fails is told", []any{errOwn, 1}, 1, 1, []error{errOwn, nil}},
-	} {
-		s := mabeamtest.Start(t, mabeam.Options{})
-		ids := startAnswering(t, s, c.bids)
-		slices.Reverse(ids) // the order of the bidders does not matter
-		got, err := Auction(t.Context(), s, ids, "lot")
-		slices.Reverse(ids)
-		slices.Reverse(got.Bids)
-		want := ""
-		if c.winner >= 0 {
-			want = ids[c.winner]
-		}
-		if err != nil || got.Winner != want || got.Price != c.price {
-			t.Errorf("%s: %+v, %v; want %q with %v", c.name, got, err, want, c.price)
-		}
-		for i, b := range got.Bids {
-			var reason error
-			if c.reason != nil {
-				reason = c.reason[i]
-			}
-			var told *mabeam.ActionError
-			if b.Agent != ids[i] || !errors.Is(b.Err, reason) || reason != nil && !errors.As(b.Err, &told) {
-				t.Errorf("%s: bid %d: %+v, want the reason %v", c.name, i, b, reason)
-			}
-		}
-	}
-}
-
-// The winner of auctions and elections is the first of all who answered a
-// number, sorted by it and then by id.
-func TestHighest(t *testing.T) {
-	number := rapid.OneOf(
-		rapid.Map(rapid.IntRange(-3, 3), func(n int) any { return n }),
-		rapid.Map(rapid.IntRange(-3, 3), func(n int) any { return float64(n) }),
-		rapid.Map(rapid.IntRange(0, 3), func(n int) any { return uint16(n) }),
-		rapid.SampledFrom([]any{nil, "2", math.NaN(), errOwn}),
-	)
-	rapid.Check(t, func(t *rapid.T) {
-		values := rapid.SliceOfN(number, 1, 20).Draw(t, "answers")
-		ids := rapid.Permutation(manyIDs(len(values))).Draw(t, "ids")
-		answers := make(mabeam.Answers, len(values))
-		type entry struct {
-			at int
-			n  float64
-		}
-		var valid []entry
-		for i, v := range values {
-			answers[i].Agent = ids[i]
-			switch v := v.(type) {
-			case error:
-				answers[i].Err = v
-				continue
-			case int:
-				valid = append(valid, entry{i, float64(v)})
-			case uint16:
-				valid = append(valid, entry{i, float64(v)})
-			case float64:
-				if v == v {
-					valid = append(valid, entry{i, v})
-				}
-			}
-			answers[i].Value = v
-		}
-		slices.SortFunc(valid, func(x, y entry) int {
-			return cmp.Or(cmp.Compare(y.n, x.n), cmp.Compare(ids[x.at], ids[y.at]))
-		})
-		want := entry{-1, 0}
-		if len(valid) > 0 {
-			want = valid[0]
-		}
-		got, best := highest(answers, ActionBid)
-		if got != want.at || best != want.n {
-			t.Errorf("%v of %v: %d with %v, want %d with %v", values, ids, got, best, want.at, want.n)
-		}
-		if n := len(answers) - len(answers.Missing()); n != len(valid) {
-			t.Errorf("%v: %d count, want %d", values, n, len(valid))
+		want := plainly(rule, ballots)
+		got.Ballots, want.Ballots = nil, nil
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%v by %+v: %+v, want %+v", values, rule, got, want)
 		}
 	})
 }

@@ -33,7 +33,7 @@ func (c runtimeCoordinator) Barrier(ctx context.Context, ids []string, params an
 }
 
 func (c runtimeCoordinator) Vote(ctx context.Context, members []string, proposal any) (coordination.VoteResult, error) {
-	return coordination.Vote(ctx, c.System, members, proposal)
+	return coordination.Vote(ctx, c.System, members, proposal, coordination.VoteRule{})
 }
 
 func (c runtimeCoordinator) Elect(ctx context.Context, candidates []string, params any) (coordination.ElectionResult, error) {
