@@ -52,7 +52,7 @@ func BenchmarkCoordination(b *testing.B) {
 			return err
 		}},
 		{"auction", func(ctx context.Context, s *mabeam.System, ids []string) error {
-			_, err := Auction(ctx, s, ids, nil)
+			_, err := Auction(ctx, s, ids, nil, AuctionRule{})
 			return err
 		}},
 		{"script-in-sequence", func(ctx context.Context, s *mabeam.System, ids []string) error {

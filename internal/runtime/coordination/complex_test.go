@@ -31,14 +31,14 @@ func TestComplexAgentCoordinates(t *testing.T) {
 			t.Errorf("pipeline: %v, %v", n, err)
 		}
 	}
-	first, err := Auction(ctx, s, ids, nil)
+	first, err := Auction(ctx, s, ids, nil, AuctionRule{})
 	if err != nil || len(first.Bids.Missing()) > 0 || first.Price < 1 || first.Price > 1000 {
 		t.Errorf("auction: %+v, %v", first, err)
 	}
 	if e, err := Elect(ctx, s, ids, nil); err != nil || e.Leader != first.Winner || e.Priority != first.Price {
 		t.Errorf("election: %+v, %v; the highest bidder was %s", e, err, first.Winner)
 	}
-	if a, err := Auction(ctx, s, ids, mabeam.Params{"limit": 1}); err != nil || a.Price != 1 || a.Winner != ids[0] {
+	if a, err := Auction(ctx, s, ids, mabeam.Params{"limit": 1}, AuctionRule{}); err != nil || a.Price != 1 || a.Winner != ids[0] {
 		t.Errorf("auction among equals: %+v, %v", a, err)
 	}
 	for _, c := range []struct {

@@ -52,7 +52,7 @@ var coordinations = map[string]func(ctx context.Context, s *mabeam.System, ids [
 		return err
 	},
 	"auction": func(ctx context.Context, s *mabeam.System, ids []string) error {
-		_, err := Auction(ctx, s, ids, nil)
+		_, err := Auction(ctx, s, ids, nil, AuctionRule{})
 		return err
 	},
 	"elect": func(ctx context.Context, s *mabeam.System, ids []string) error {

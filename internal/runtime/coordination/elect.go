@@ -38,7 +38,7 @@ func Elect(ctx context.Context, system *mabeam.System, candidates []string, para
 
 func elect(r mabeam.Round, params any) ElectionResult {
 	e := ElectionResult{Candidates: r.Ask(ActionStand, params)}
-	if winner, priority := highest(e.Candidates, ActionStand); winner >= 0 {
+	if winner, priority := highest(e.Candidates, ActionStand, nobody); winner != nobody {
 		e.Leader, e.Priority = e.Candidates[winner].Agent, priority
 	}
 	return e

@@ -122,6 +122,40 @@ func ExampleVoteRule_unanimous() {
 	// false action "vote" of agent "ben": unknown agent <nil>
 }
 
+// Of equal bids, that of the smallest id wins. Whoever made none is among the bids.
+func ExampleAuction() {
+	ctx := context.Background()
+	system := start(mabeam.Options{})
+	defer system.Stop(ctx)
+	startAnswering(system, coordination.ActionBid, map[string]any{"ada": 7, "ben": 9, "cem": 9.0, "dea": nil})
+
+	sale, err := coordination.Auction(ctx, system, []string{"ada", "ben", "cem", "dea"}, "a painting", coordination.AuctionRule{})
+	fmt.Println(sale.Winner, "pays", sale.Price, err)
+	fmt.Println(sale.Bids.Missing()[0].Err)
+	// Output:
+	// ben pays 9 <nil>
+	// action "bid" of agent "dea": declined
+}
+
+// In a second-price auction the winner pays what it had to bid to win: more than the others,
+// and no less than the reserve.
+func ExampleAuctionRule_secondPrice() {
+	ctx := context.Background()
+	system := start(mabeam.Options{})
+	defer system.Stop(ctx)
+	startAnswering(system, coordination.ActionBid, map[string]any{"ada": 7, "ben": 9})
+	bidders := []string{"ada", "ben"}
+
+	for _, reserve := range []float64{5, 8, 10} {
+		sale, err := coordination.Auction(ctx, system, bidders, "a painting", coordination.AuctionRule{SecondPrice: true, Reserve: &reserve})
+		fmt.Printf("reserve %v: %q pays %v, %v\n", reserve, sale.Winner, sale.Price, err)
+	}
+	// Output:
+	// reserve 5: "ben" pays 7, <nil>
+	// reserve 8: "ben" pays 8, <nil>
+	// reserve 10: "" pays 0, <nil>
+}
+
 func ExamplePipeline() {
 	ctx := context.Background()
 	system := start(mabeam.Options{})
@@ -169,4 +203,55 @@ func ExampleStartElection() {
 	// Output:
 	// term 1 ada
 	// term 2 ben after ada
+}
+
+// All go on at the same time, or none does.
+func ExampleBarrier() {
+	ctx := context.Background()
+	system := start(mabeam.Options{})
+	defer system.Stop(ctx)
+	for _, id := range []string{"ada", "ben"} {
+		system.StartAgent(ctx, mabeam.Spec{ID: id, Behaviour: does{
+			action: func(context.Context, *mabeam.Agent, any) (any, error) { return nil, nil },
+		}})
+	}
+
+	result, err := coordination.Barrier(ctx, system, []string{"ada", "ben"}, nil)
+	fmt.Println(len(result.Told), "go on:", err)
+	result, err = coordination.Barrier(ctx, system, []string{"ada", "ben", "cem"}, nil)
+	fmt.Println(result.Arrived.Missing()[0].Agent, "is missing:", errors.Is(err, coordination.ErrBarrierBroken))
+	// Output:
+	// 2 go on: <nil>
+	// cem is missing: true
+}
+
+// The steps of one agent run in order, and what they return is compared with what is
+// expected.
+func ExampleRunScript() {
+	ctx := context.Background()
+	system := start(mabeam.Options{})
+	defer system.Stop(ctx)
+	sum := 0
+	system.StartAgent(ctx, mabeam.Spec{ID: "counter", Behaviour: does{
+		action: func(_ context.Context, _ *mabeam.Agent, params any) (any, error) {
+			sum += params.(int)
+			return sum, nil
+		},
+	}})
+
+	results, err := coordination.RunScript(ctx, system, []string{"counter"}, []coordination.Step{
+		{Agent: 0, Action: "add", Params: 2, Expected: 2},
+		{Agent: 0, Action: "add", Params: 2, Expected: 5},
+		{Agent: 0, Action: "add", Params: 2},
+	}, coordination.InSequence)
+	if err != nil {
+		log.Fatal(err) // no step was run
+	}
+	for _, r := range results {
+		fmt.Println(r.Got, r.Err)
+	}
+	// Output:
+	// 2 <nil>
+	// 4 expected 5 (int), got 4 (int)
+	// <nil> skipped after a failure
 }

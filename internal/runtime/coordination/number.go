@@ -8,14 +8,17 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 )
 
-// highest returns the position of the highest number among the answers, or -1
-// if there is none; of two equal ones it is that of the smaller id. Answers
-// that are not numbers get a reason why they do not count.
-func highest(answers mabeam.Answers, action string) (winner int, best float64) {
-	winner = -1
+// nobody is the position of no agent among answers.
+const nobody = -1
+
+// highest returns the position of the highest number among the answers but one, which may
+// be that of nobody, or nobody if there is none; of two equal ones it is that of the smaller
+// id. Answers that are not numbers get a reason why they do not count.
+func highest(answers mabeam.Answers, action string, but int) (best int, number float64) {
+	best = nobody
 	for i := range answers {
 		a := &answers[i]
-		if a.Err != nil {
+		if a.Err != nil || i == but {
 			continue
 		}
 		n, err := numberOf(a.Value)
@@ -23,11 +26,11 @@ func highest(answers mabeam.Answers, action string) (winner int, best float64) {
 			a.Err = &mabeam.ActionError{Agent: a.Agent, Action: action, Err: err}
 			continue
 		}
-		if winner < 0 || n > best || n == best && a.Agent < answers[winner].Agent {
-			winner, best = i, n
+		if best == nobody || n > number || n == number && a.Agent < answers[best].Agent {
+			best, number = i, n
 		}
 	}
-	return winner, best
+	return best, number
 }
 
 // numberOf reads a number of any of Go's integer and floating-point types.

@@ -41,7 +41,7 @@ func (c runtimeCoordinator) Elect(ctx context.Context, candidates []string, para
 }
 
 func (c runtimeCoordinator) Auction(ctx context.Context, bidders []string, lot any) (coordination.AuctionResult, error) {
-	return coordination.Auction(ctx, c.System, bidders, lot)
+	return coordination.Auction(ctx, c.System, bidders, lot, coordination.AuctionRule{})
 }
 
 func (c runtimeCoordinator) RunScript(ctx context.Context, ids []string, steps []coordination.Step, mode coordination.ScriptMode) ([]coordination.StepResult, error) {
