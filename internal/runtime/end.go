@@ -244,9 +244,12 @@ func (a *Agent) closeFor(reason, failure error) (subs []*Subscription, bonds *bo
 
 // comeBack is the last thing that the runner of an agent that is over does.
 func (a *Agent) comeBack() {
-	if a.state.load().wants(abandoned) {
-		a.system.abandoned.remove(a)
+	if !a.state.load().wants(abandoned) {
+		return
 	}
+	a.mailbox.mu.Lock() // whoever has set that adds the agent before it unlocks
+	defer a.mailbox.mu.Unlock()
+	a.system.abandoned.remove(a)
 }
 
 // closeGone lets go of those who wait for the agent's end.

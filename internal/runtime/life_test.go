@@ -411,3 +411,24 @@ func TestCallbackContextLeavesNothing(t *testing.T) {
 		t.Errorf("%d waited for the end of the caller's context at once, %d still do", most, caller.waiting.Load())
 	}
 }
+
+// However close the end of an agent is to the end of what it does, nothing stays counted as
+// abandoned.
+func TestAbandonedHandlersComeBack(t *testing.T) {
+	s := start(t, Options{})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // so that the action has a goroutine of its own
+	defer cancel()
+	for range 20_000 {
+		id := startAgent(t, s, Spec{Behaviour: adder{}})
+		if _, err := s.Execute(ctx, id, "add", nil); err != nil {
+			t.Fatal(err)
+		}
+		s.KillAgent(id) // while what has carried out the action comes to its end
+	}
+	if err := s.Stop(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if left := s.AbandonedHandlers(); len(left) > 0 {
+		t.Errorf("%d are left", len(left))
+	}
+}
