@@ -83,10 +83,11 @@
 //
 // # Coordinations are rounds of actions
 //
-// To gather, vote, bid, meet at a barrier or elect, all agents get an action
-// into their mailboxes first, and are waited for then, up to one deadline. No
-// goroutine is needed for each, and an agent takes part by answering actions as
-// it always does. Who did not answer is told with the reason, never left out.
+// To gather answers, all agents get an action into their mailboxes first, and
+// are waited for then, up to one deadline. No goroutine is needed for each, and
+// an agent takes part by answering actions as it always does. Who did not answer
+// is told with the reason, never left out. Votes, auctions and elections are
+// made of such rounds; they are in the package coordination.
 //
 // # A member of a group accepts work
 //

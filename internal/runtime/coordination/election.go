@@ -239,7 +239,7 @@ func (e *Election) hold(ctx context.Context) error {
 		}
 		// It may have ended since it answered, or even live again: that is the
 		// same leader to all who know it by its id.
-		if leader, err := e.system.Ref(winner); err == nil && leader.Err() == nil {
+		if leader, err := e.system.Ref(winner); err == nil {
 			e.install(leader)
 			return nil
 		}

@@ -423,6 +423,48 @@ func TestStopEndsElections(t *testing.T) {
 	})
 }
 
+// A sluggish service takes its time to stop.
+type sluggish time.Duration
+
+func (d sluggish) Stop(context.Context) error {
+	time.Sleep(time.Duration(d))
+	return nil
+}
+
+// An election that is under way when the system begins to stop has no winner, even if other
+// services stop before and take longer than it would.
+func TestStoppingSystemElectsNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := mabeamtest.Start(t, mabeam.Options{})
+		told := news(t, s)
+		c := &candidates{ids: manyIDs(2)}
+		var slow atomic.Bool
+		c.stand = func(id string) (any, error) {
+			if slow.Load() {
+				time.Sleep(2 * time.Second)
+			}
+			return slices.Index(c.ids, id), nil
+		}
+		c.start(t, s, c.ids[0])
+		c.start(t, s, c.ids[1])
+		if _, err := StartElection(t.Context(), s, c.ids, ElectionOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Attach(sluggish(10 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		slow.Store(true)
+		s.KillAgent(c.ids[1])
+		time.Sleep(time.Second)
+		if err := s.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := leaders(t, told); !reflect.DeepEqual(got, []string{c.ids[1]}) {
+			t.Errorf("told of %q", got)
+		}
+	})
+}
+
 // A change is what a test does to candidates before it looks who leads.
 type change struct {
 	starts bool // else they end

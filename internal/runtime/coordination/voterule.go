@@ -74,7 +74,8 @@ func (r VoteRule) checkWeights(members []string) error {
 	return nil
 }
 
-// decides says whether so many votes for one choice are enough.
+// decides says whether so many votes for one choice are enough. Where nobody has voted they
+// may be, and are 0: that is no decision either.
 func (r VoteRule) decides(votes int, v VoteResult) bool {
 	if v.Cast+v.Abstained < r.Quorum {
 		return false
@@ -84,7 +85,7 @@ func (r VoteRule) decides(votes int, v VoteResult) bool {
 		of = v.Cast
 	}
 	if r.Unanimous {
-		return votes > 0 && votes == of
+		return votes == of
 	}
 	return votes > of-votes // more than half, without an overflow
 }
