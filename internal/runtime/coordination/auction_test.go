@@ -131,19 +131,21 @@ func TestBiddersDie(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := mabeamtest.Start(t, mabeam.Options{})
 				bids := map[string]int{"slow": 1, "a": 2, "b": 3, "c": 4}
-				bid := func(id, _ string, _ any) (any, error) {
-					if id == "slow" {
-						time.Sleep(2 * time.Second)
-					}
-					return bids[id], nil
+				startBidders := func(ids []string) {
+					startNamed(t, s, ids, func(id, _ string, _ any) (any, error) {
+						if id == "slow" {
+							time.Sleep(2 * time.Second)
+						}
+						return bids[id], nil
+					})
 				}
 				ids := []string{"slow", "a", "b", "c"}
-				startNamed(t, s, ids, bid)
+				startBidders(ids)
 				time.AfterFunc(time.Second, func() {
 					for _, id := range c.dies {
 						s.KillAgent(id)
 					}
-					startNamed(t, s, c.again, bid)
+					startBidders(c.again)
 				})
 				got, err := Auction(t.Context(), s, ids, nil, AuctionRule{SecondPrice: true})
 				if err != nil || got.Winner != c.winner || got.Price != c.price {

@@ -12,8 +12,8 @@ import (
 )
 
 // start starts a system for an example.
-func start(o mabeam.Options) *mabeam.System {
-	system, err := mabeam.Start(o)
+func start() *mabeam.System {
+	system, err := mabeam.Start(mabeam.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func startAnswering(system *mabeam.System, action string, answers map[string]any
 
 func ExampleVote() {
 	ctx := context.Background()
-	system := start(mabeam.Options{})
+	system := start()
 	defer system.Stop(ctx)
 	startAnswering(system, coordination.ActionVote, map[string]any{"ada": "tea", "ben": "coffee", "cem": "tea", "dea": nil})
 
@@ -73,7 +73,7 @@ func ExampleVote() {
 // With a quorum, those who vote decide, if enough members take part.
 func ExampleVoteRule_quorum() {
 	ctx := context.Background()
-	system := start(mabeam.Options{})
+	system := start()
 	defer system.Stop(ctx)
 	startAnswering(system, coordination.ActionVote, map[string]any{"ada": "tea", "ben": "tea", "cem": nil})
 	members := []string{"ada", "ben", "cem", "dea", "eli"}
@@ -93,7 +93,7 @@ func ExampleVoteRule_quorum() {
 // A member may have more votes than the others.
 func ExampleVoteRule_weights() {
 	ctx := context.Background()
-	system := start(mabeam.Options{})
+	system := start()
 	defer system.Stop(ctx)
 	startAnswering(system, coordination.ActionVote, map[string]any{"ada": "tea", "ben": "coffee", "cem": "coffee"})
 
@@ -107,7 +107,7 @@ func ExampleVoteRule_weights() {
 // One member that is against it, or absent, prevents a unanimous vote.
 func ExampleVoteRule_unanimous() {
 	ctx := context.Background()
-	system := start(mabeam.Options{})
+	system := start()
 	defer system.Stop(ctx)
 	startAnswering(system, coordination.ActionVote, map[string]any{"ada": "commit", "ben": "commit"})
 	members := []string{"ada", "ben"}
@@ -125,7 +125,7 @@ func ExampleVoteRule_unanimous() {
 // Of equal bids, that of the smallest id wins. Whoever made none is among the bids.
 func ExampleAuction() {
 	ctx := context.Background()
-	system := start(mabeam.Options{})
+	system := start()
 	defer system.Stop(ctx)
 	startAnswering(system, coordination.ActionBid, map[string]any{"ada": 7, "ben": 9, "cem": 9.0, "dea": nil})
 
@@ -141,7 +141,7 @@ func ExampleAuction() {
 // and no less than the reserve.
 func ExampleAuctionRule_secondPrice() {
 	ctx := context.Background()
-	system := start(mabeam.Options{})
+	system := start()
 	defer system.Stop(ctx)
 	startAnswering(system, coordination.ActionBid, map[string]any{"ada": 7, "ben": 9})
 	bidders := []string{"ada", "ben"}
@@ -158,7 +158,7 @@ func ExampleAuctionRule_secondPrice() {
 
 func ExamplePipeline() {
 	ctx := context.Background()
-	system := start(mabeam.Options{})
+	system := start()
 	defer system.Stop(ctx)
 	for id, change := range map[string]func(string) string{"upper": strings.ToUpper, "trim": strings.TrimSpace} {
 		system.StartAgent(ctx, mabeam.Spec{ID: id, Behaviour: does{
@@ -182,7 +182,7 @@ func ExamplePipeline() {
 // When the leader has ended, another one is elected, and the bus tells who.
 func ExampleStartElection() {
 	ctx := context.Background()
-	system := start(mabeam.Options{})
+	system := start()
 	defer system.Stop(ctx)
 	startAnswering(system, coordination.ActionStand, map[string]any{"ada": 3, "ben": 2, "cem": 1})
 	leaders := make(chan coordination.LeaderData)
@@ -208,7 +208,7 @@ func ExampleStartElection() {
 // All go on at the same time, or none does.
 func ExampleBarrier() {
 	ctx := context.Background()
-	system := start(mabeam.Options{})
+	system := start()
 	defer system.Stop(ctx)
 	for _, id := range []string{"ada", "ben"} {
 		system.StartAgent(ctx, mabeam.Spec{ID: id, Behaviour: does{
@@ -229,7 +229,7 @@ func ExampleBarrier() {
 // expected.
 func ExampleRunScript() {
 	ctx := context.Background()
-	system := start(mabeam.Options{})
+	system := start()
 	defer system.Stop(ctx)
 	sum := 0
 	system.StartAgent(ctx, mabeam.Spec{ID: "counter", Behaviour: does{

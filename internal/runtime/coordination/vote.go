@@ -45,7 +45,7 @@ func (v VoteResult) Absent() mabeam.Answers {
 func abstained(b mabeam.Answer) bool { return errors.Is(b.Err, ErrDeclined) }
 
 // Vote has all members vote (ActionVote, with proposal as params) and finds the choice that
-// wins by the rule. No choice wins if two have equally many votes. Ballots are
+// wins by the rule. A tie has no winner. Ballots are
 // for the same choice if they are equal (==), of the same type; a ballot may be
 // anything that can be compared so. Nil is an abstention.
 //
