@@ -178,6 +178,7 @@ func TestBidderDiesUndecided(t *testing.T) {
 		began := time.Now()
 		time.AfterFunc(time.Second, func() { s.KillAgent(ids[0]) })
 		got, err := Auction(t.Context(), s, ids, nil, AuctionRule{})
+		synctest.Wait() // for the end of the kill, which answers before it counts
 		if err != nil || got.Winner != ids[1] || !errors.Is(got.Bids[0].Err, mabeam.ErrKilled) || time.Since(began) != time.Second {
 			t.Errorf("%+v, %v after %v", got, err, time.Since(began))
 		}
