@@ -157,11 +157,13 @@ func (a *Agent) kill() {
 //   - what its callbacks do has been told to end;
 //   - that it has ended has been told, last to the owner of its place.
 func (a *Agent) end(reason, failure error) bool {
+	s := a.system
+	s.ending.Add(1)
+	defer s.ending.Add(-1)
 	subs, bonds, before := a.closeFor(reason, failure)
 	if before == over {
 		return false
 	}
-	s := a.system
 	for _, sub := range subs {
 		sub.end(nil)
 	}

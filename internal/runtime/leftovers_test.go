@@ -329,3 +329,30 @@ func TestRestingWorkersHoldNothing(t *testing.T) {
 		t.Errorf("%d of %d agents that have ended are still held", left, len(held))
 	}
 }
+
+// A system that stops while somebody kills its agents returns when these have been counted
+// and told too.
+func TestStopAwaitsKills(t *testing.T) {
+	for range 200 {
+		s, err := Start(Options{History: -1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids := make([]string, 4)
+		for i := range ids {
+			ids[i] = startAgent(t, s, Spec{Behaviour: adder{}})
+		}
+		var killing sync.WaitGroup
+		for _, id := range ids {
+			killing.Go(func() { s.KillAgent(id) })
+		}
+		if err := s.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+		err = leftovers(s)
+		killing.Wait()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -58,6 +58,7 @@ type System struct {
 	stopErr  error
 
 	alive                        atomic.Int64
+	ending                       atomic.Int64 // agents that are being taken down
 	agentsStarted, agentsStopped counter
 	agentsCrashed                counter
 	agentsRestarted              counter
@@ -110,10 +111,19 @@ func (s *System) stopAgents(ctx context.Context) error {
 			left++
 		}
 	}
+	s.awaitEnds()
 	if left > 0 {
 		err = errors.Join(err, fmt.Errorf("%d agents did not stop in time and were killed: %w", left, CallError(ctx)))
 	}
 	return err
+}
+
+// awaitEnds returns when all that was begun to end an agent is done: somebody else may have
+// killed one just now. That runs no code but the runtime's.
+func (s *System) awaitEnds() {
+	for s.ending.Load() > 0 {
+		time.Sleep(10 * time.Microsecond)
+	}
 }
 
 // StopAgent stops an agent after the work accepted so far; its Terminate has
