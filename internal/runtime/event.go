@@ -17,6 +17,12 @@ type Event struct {
 	Timestamp time.Time
 }
 
+// copyTo copies the event, field by field: it was mostly written so just before, and a
+// processor has to wait before it can read what was written in other pieces.
+func (e *Event) copyTo(to *Event) {
+	to.ID, to.Type, to.Source, to.Data, to.Metadata, to.Timestamp = e.ID, e.Type, e.Source, e.Data, e.Metadata, e.Timestamp
+}
+
 // The types of the runtime's own events.
 const (
 	EventAgentStarted     = "agent_lifecycle.started"

@@ -60,7 +60,8 @@ func (h *history) put(number uint64, e *Event) {
 	}
 	s.mu.Lock()
 	if s.number < number {
-		s.number, s.event = number, *e
+		s.number = number
+		e.copyTo(&s.event)
 	}
 	s.mu.Unlock()
 }

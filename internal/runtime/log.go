@@ -78,7 +78,7 @@ func (l *log) append(p *patience, e *Event) (missed int) {
 		head = l.head.Load()
 	}
 	if len(l.readers) > 0 {
-		ring[head&uint64(len(ring)-1)] = *e
+		e.copyTo(&ring[head&uint64(len(ring)-1)])
 		l.head.Store(head + 1)
 	}
 	var late []*Subscription

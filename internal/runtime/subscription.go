@@ -407,7 +407,7 @@ func (q *queue) push(e *Event) (wake bool, dropped uint64, disconnect bool) {
 		q.n--
 		dropped = 1
 	}
-	q.ring[(q.first+q.n)%len(q.ring)] = *e
+	e.copyTo(&q.ring[(q.first+q.n)%len(q.ring)])
 	q.n++
 	wake, q.parked = q.parked, false
 	return wake, dropped, false
