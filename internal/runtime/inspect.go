@@ -3,9 +3,7 @@ package mabeam
 import (
 	"cmp"
 	"fmt"
-	"reflect"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 	"unsafe"
@@ -20,8 +18,6 @@ const (
 	placesPerLook = 16 << 10
 	// trackedAtLeast is how many agents an inspector keeps an eye on at least.
 	trackedAtLeast = 128
-	// longestState bounds the text of an agent's state, in bytes.
-	longestState = 2 << 10
 	// shownEvents is how many events are told of one agent, out of the latest
 	// searchedEvents of the history.
 	shownEvents, searchedEvents = 8, 256
@@ -104,6 +100,7 @@ type SubscriptionView struct {
 // goroutines may use it.
 type Inspector struct {
 	system *System
+	closed sync.Once
 
 	mu         sync.Mutex
 	part, slot int // where the round goes on
@@ -131,15 +128,19 @@ func (s *System) Inspect() *Inspector {
 	return &Inspector{system: s, tracked: map[weak.Pointer[Agent]]*trackedAgent{}, seen: map[weak.Pointer[Subscription]]*trackedSubscription{}}
 }
 
-// Close ends the inspection: agents count by themselves no longer.
-func (i *Inspector) Close() { i.system.inspectors.Add(-1) }
+// Close ends the inspection: unless there is another one, agents count by themselves no
+// longer. Closing again does nothing.
+func (i *Inspector) Close() {
+	i.closed.Do(func() { i.system.inspectors.Add(-1) })
+}
 
 // Agents returns the n busiest agents that it knows of, the busiest first, and
-// how many agents there are.
+// how many agents there are. None are returned if n is 0 or less.
 func (i *Inspector) Agents(n int, by AgentOrder) (views []AgentView, total int) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	now := time.Now()
+	n = max(n, 0)
 	i.goRound(max(n, trackedAtLeast), by)
 	for known, t := range i.tracked {
 		a := known.Value()
@@ -315,30 +316,8 @@ func (i *Inspector) Agent(id string) (report AgentReport, ok bool) {
 	return report, true
 }
 
-// describe is a state as a text. Of what has very many entries only their number
-// is told: to format all of them would take too long.
-func describe(state any) string {
-	if state == nil {
-		return "none"
-	}
-	switch v := reflect.ValueOf(state); v.Kind() {
-	case reflect.Map, reflect.Slice, reflect.Array, reflect.String:
-		if v.Len() > longestState {
-			return fmt.Sprintf("%T of %d entries", state, v.Len())
-		}
-	}
-	if sized, ok := state.(Sized); ok && sized.MemoryBytes() > 1<<20 {
-		return fmt.Sprintf("%T of %d bytes", state, sized.MemoryBytes())
-	}
-	text := strings.ToValidUTF8(fmt.Sprintf("%+v", state), "?")
-	if len(text) > longestState {
-		text = strings.ToValidUTF8(text[:longestState], "") + "…"
-	}
-	return text
-}
-
 // Subscriptions returns the n fullest subscriptions, the fullest first, and how
-// many there are.
+// many there are. None are returned if n is 0 or less.
 func (i *Inspector) Subscriptions(n int) (views []SubscriptionView, total int) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -396,7 +375,7 @@ func (i *Inspector) Subscriptions(n int) (views []SubscriptionView, total int) {
 	slices.SortFunc(views, func(x, y SubscriptionView) int {
 		return cmp.Or(cmp.Compare(y.fill(), x.fill()), cmp.Compare(y.Dropped, x.Dropped), cmp.Compare(y.Delivered, x.Delivered), cmp.Compare(x.Subscriber, y.Subscriber))
 	})
-	return views[:min(n, total)], total
+	return views[:min(max(n, 0), total)], total
 }
 
 func (v SubscriptionView) fill() float64 { return float64(v.Queued) / float64(max(v.Capacity, 1)) }

@@ -198,29 +198,39 @@ func TestInspectorOfSubscriptions(t *testing.T) {
 	})
 }
 
-func TestDescribe(t *testing.T) {
-	for _, c := range []struct {
-		state any
-		want  string
-	}{
-		{nil, "none"},
-		{DemoState{Counter: 3}, "{Counter:3 Messages:[]}"},
-		{make([]byte, 1<<20), "[]uint8 of 1048576 entries"},
-		{sized(2 << 20), "mabeam.sized of 2097152 bytes"},
-		{terrible{}, "%!v(PANIC"},
-	} {
-		if got := describe(c.state); !strings.HasPrefix(got, c.want) {
-			t.Errorf("%T: %q, want %q", c.state, got, c.want)
-		}
+func TestInspectorOfNothing(t *testing.T) {
+	s := start(t, Options{})
+	startAgent(t, s, Spec{Behaviour: adder{}})
+	if _, err := s.Bus().Subscribe("e", func(context.Context, Event) {}, SubscribeOptions{}); err != nil {
+		t.Fatal(err)
 	}
-	if got := describe([]string{strings.Repeat("ä", 4000)}); len(got) > longestState+3 || !strings.HasSuffix(got, "…") {
-		t.Errorf("a long state is a text of %d bytes", len(got))
+	i := s.Inspect()
+	defer i.Close()
+	for _, n := range []int{0, -1} {
+		if views, total := i.Agents(n, ByMailbox); len(views) != 0 || total != 1 {
+			t.Errorf("%d agents: %v of %d", n, views, total)
+		}
+		if views, total := i.Subscriptions(n); len(views) != 0 || total != 1 {
+			t.Errorf("%d subscriptions: %v of %d", n, views, total)
+		}
 	}
 }
 
-type terrible struct{}
-
-func (terrible) Format(fmt.State, rune) { panic("never") }
+// An inspector that is closed twice leaves the others theirs.
+func TestInspectorClosedTwice(t *testing.T) {
+	s := start(t, Options{})
+	id := startAgent(t, s, Spec{Behaviour: adder{}})
+	first, second := s.Inspect(), s.Inspect()
+	defer second.Close()
+	first.Close()
+	first.Close()
+	if _, err := s.Execute(t.Context(), id, "add", 1); err != nil {
+		t.Fatal(err)
+	}
+	if report, ok := second.Agent(id); !ok || report.ActionsDone != 1 {
+		t.Errorf("%d actions were counted, want 1", report.ActionsDone)
+	}
+}
 
 // What a look costs among very many agents.
 func BenchmarkInspect(b *testing.B) {

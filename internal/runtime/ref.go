@@ -7,7 +7,8 @@ import (
 
 // A Ref refers to one life of an agent, as a pid does: it spares its holder the
 // lookup by id, and goes on to refer to that life when it has ended and another
-// agent has its id.
+// agent has its id. The zero Ref refers to none, as that of an unknown agent: its id is
+// empty, and what is asked of it fails with ErrUnknownAgent.
 type Ref struct{ agent *Agent }
 
 // Ref returns a reference to the living agent of an id, or ErrUnknownAgent.
@@ -23,20 +24,38 @@ func (s *System) Ref(id string) (Ref, error) {
 func (a *Agent) Ref() Ref { return Ref{a} }
 
 // ID is the agent's id.
-func (r Ref) ID() string { return r.agent.ID() }
+func (r Ref) ID() string {
+	if r.agent == nil {
+		return ""
+	}
+	return r.agent.ID()
+}
 
 // Done is closed when this life has ended: the agent is gone from the registry, and
 // nobody waits for it any longer.
-func (r Ref) Done() <-chan struct{} { return r.agent.done() }
+func (r Ref) Done() <-chan struct{} {
+	if r.agent == nil {
+		return closedChannel
+	}
+	return r.agent.done()
+}
 
 // Err is why this life has ended: ErrStopping if it was asked to, ErrKilled, or an
 // ErrCrashed that wraps the *PanicError of its callback; nil while it has not.
-func (r Ref) Err() error { return r.agent.err() }
+func (r Ref) Err() error {
+	if r.agent == nil {
+		return ErrUnknownAgent
+	}
+	return r.agent.err()
+}
 
 // Waiting is how much this life has accepted and not finished: the messages that wait in its
 // mailbox, and what it is at. It may lag behind, by up to eight actions that are done and
 // that nobody waits for.
 func (r Ref) Waiting() int {
+	if r.agent == nil {
+		return 0
+	}
 	m := &r.agent.mailbox
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -50,14 +69,22 @@ func (r Ref) Waiting() int {
 // Stop asks this life to stop after the work accepted so far, as StopAgent does, but for
 // that it leaves to the owner of the agent's place whether there is to be another one.
 func (r Ref) Stop(ctx context.Context) error {
-	if err := r.agent.stopFor(ctx); err != nil {
+	err := ErrUnknownAgent
+	if r.agent != nil {
+		err = r.agent.stopFor(ctx)
+	}
+	if err != nil {
 		return fmt.Errorf("stop agent %q: %w", r.ID(), err)
 	}
 	return nil
 }
 
 // Kill ends this life at once, as KillAgent does.
-func (r Ref) Kill() { r.agent.kill() }
+func (r Ref) Kill() {
+	if r.agent != nil {
+		r.agent.kill()
+	}
+}
 
 // Execute has the agent carry out an action and returns its result, or an
 // *ActionError that says why there is none. It waits for the result until ctx
@@ -76,6 +103,9 @@ func (r Ref) Kill() { r.agent.kill() }
 // idle agent carries out the action on the caller's own goroutine, and then nothing but
 // the action's return ends the call.
 func (r Ref) Execute(ctx context.Context, action string, params any) (any, error) {
+	if r.agent == nil {
+		return nil, newActionError("", action, notBegun{ErrUnknownAgent})
+	}
 	return r.agent.system.execute(ctx, nil, r.ID(), r.agent, action, params)
 }
 
@@ -84,6 +114,9 @@ func (r Ref) Execute(ctx context.Context, action string, params any) (any, error
 // if it has no deadline, and before that, if
 // there is a rate of actions, for its turn, as guard.Bucket.Wait does.
 func (r Ref) Tell(ctx context.Context, action string, params any) error {
+	if r.agent == nil {
+		return newActionError("", action, notBegun{ErrUnknownAgent})
+	}
 	err := awaitTurn(ctx, r.agent.system.actionRate, r.agent.system.options.WaitTimeout)
 	if err == nil {
 		err = r.agent.tell(ctx, action, params)

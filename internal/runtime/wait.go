@@ -56,8 +56,12 @@ func (a *Agent) waitFor(other *Agent) (*wait, error) {
 // WaitFor notes that the agent whose callback ctx belongs to waits for the life r, until end
 // is called: for what is waited for by other means than the runtime's own calls. A
 // *DeadlockError tells that it would never come, because that agent waits for this one
-// already, directly or by way of more. Of a ctx that is no callback's nothing is noted.
+// already, directly or by way of more. Of a ctx that is no callback's nothing is noted. The
+// zero Ref is ErrUnknownAgent.
 func WaitFor(ctx context.Context, r Ref) (end func(), err error) {
+	if r.agent == nil {
+		return nil, ErrUnknownAgent
+	}
 	w, err := callbackOf(ctx).waitFor(r.agent)
 	if err != nil {
 		return nil, err
