@@ -35,7 +35,7 @@ func (h *abandonedHandlers) add(a *Agent) {
 	made := abandonment{since: time.Now()}
 	if s.options.Logger != nil {
 		made.log = time.AfterFunc(s.options.WaitTimeout, func() {
-			s.log(slog.LevelWarn, "callback goes on after its agent's end", "agent", a.ID(), "type", a.Record().Type, "ended", made.since)
+			s.options.log(slog.LevelWarn, "callback goes on after its agent's end", "agent", a.ID(), "type", a.Record().Type, "ended", made.since)
 		})
 	}
 	h.mu.Lock()

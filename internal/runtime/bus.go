@@ -23,6 +23,7 @@ var ErrDisconnected = errors.New("disconnected: queue full")
 type Bus struct {
 	ctx       context.Context // what handlers get; ends when the system is forced down
 	scheduler scheduler
+	options   *Options // where the logger is
 	policy    QueuePolicy
 	length    int
 	// waitTimeout is how long those wait for room who have no deadline.
@@ -72,7 +73,7 @@ type patternLog struct {
 
 func newBus(ctx context.Context, s scheduler, o Options) *Bus {
 	return &Bus{
-		ctx: ctx, scheduler: s,
+		ctx: ctx, scheduler: s, options: &o,
 		policy: o.BusPolicy, length: o.BusQueue, waitTimeout: o.WaitTimeout, history: newHistory(o.History),
 		topics:   newTable[topic](),
 		patterns: make(map[string]*patternLog),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 )
@@ -137,8 +138,16 @@ func (a *Agent) terminate(reason error) (finished bool) {
 	return true
 }
 
-// crash ends the agent because a callback panicked, or could not be carried out.
-func (a *Agent) crash(failure error) { a.end(ErrCrashed, failure) }
+// crash ends the agent because a callback panicked, or could not be carried out. If it has
+// ended before, nothing but the log tells of the panic.
+func (a *Agent) crash(failure error) {
+	if a.end(ErrCrashed, failure) {
+		return
+	}
+	if _, panicked := failure.(*PanicError); panicked { //nolint:errorlint // one that is wrapped was told when it came
+		a.logAgent(slog.LevelError, "callback panicked after its agent's end", failure)
+	}
+}
 
 // kill ends the agent at once. What waits for it is refused, and what it is just doing
 // goes on unheeded.
@@ -195,7 +204,7 @@ func (a *Agent) tellEnd(reason, failure error) {
 	switch reason {
 	case ErrCrashed:
 		a.system.agentsCrashed.add(1)
-		a.system.logCrash(a, failure)
+		a.logAgent(slog.LevelError, "agent crashed", failure)
 		a.system.announceLifecycle(EventAgentCrashed, a, failure.Error(), nil)
 	case ErrKilled:
 		a.system.agentsStopped.add(1)
@@ -317,6 +326,13 @@ func (a *Agent) tellOwner() {
 	}
 }
 
+// survivePanic, deferred, lets a panic of Terminate change nothing any more.
+func (a *Agent) survivePanic() {
+	if v := recover(); v != nil {
+		a.logAgent(slog.LevelError, "terminate panicked", newPanicError(v))
+	}
+}
+
 // lastWork is the Terminate of an agent that has crashed. It is on a goroutine of its
 // own because the one that the agent crashed on may be its caller's, or end.
 type lastWork struct{ agent *Agent }
@@ -329,7 +345,7 @@ func (l *lastWork) run() (more bool) {
 	defer cancel()
 	tell := sync.OnceFunc(a.tellOwner)
 	defer tell()
-	defer func() { _ = recover() }() // it has crashed already
+	defer a.survivePanic() // it has crashed already
 	noted := make(chan struct{})
 	inTime := context.AfterFunc(ctx, func() {
 		a.system.abandoned.add(a)

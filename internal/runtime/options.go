@@ -61,9 +61,9 @@ type Options struct {
 	// Around is called around each callback of each agent; nil is nobody.
 	Around Interceptor
 	// Logger is told what the runtime itself does that a person may want to know of:
-	// callbacks that panic, with their stacks, supervisors that give up, agents that
-	// are refused or do not start, callbacks that do not heed their agent's end. Nil is
-	// nobody.
+	// callbacks and handlers of the bus that panic, with their stacks, supervisors that
+	// give up, agents that are refused or do not start, callbacks that do not heed their
+	// agent's end. Each is told once. Nil is nobody.
 	Logger *slog.Logger
 	// OnRootFailure is what the system does when a supervisor gives up that has none
 	// above it.

@@ -41,11 +41,11 @@ func (s *System) Hold(id string, owner Owner) (*Place, error) {
 	if s.stopping.Load() {
 		return nil, ErrSystemStopped
 	}
-	err := s.startRate.Allow()
-	if err == nil {
-		err = s.admit(id)
+	if err := s.startRate.Allow(); err != nil {
+		s.logRefusal(id, err)
+		return nil, err
 	}
-	if err != nil {
+	if err := s.admit(id); err != nil {
 		return nil, err
 	}
 	p := &Place{system: s, owner: owner, id: id, hasRoom: true}

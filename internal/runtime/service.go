@@ -104,7 +104,7 @@ func (s *System) RootFailed(id string, why error) {
 	if s.options.OnRootFailure != StopSystem {
 		return
 	}
-	s.log(slog.LevelError, "system stops because a supervisor gave up", "supervisor", id)
+	s.options.log(slog.LevelError, "system stops because a supervisor gave up", "supervisor", id)
 	go func() { // over when Done is closed
 		ctx, cancel := context.WithTimeout(context.Background(), s.options.WaitTimeout)
 		defer cancel()

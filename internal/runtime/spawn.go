@@ -18,6 +18,7 @@ import (
 // that has, see package supervision.
 func (s *System) StartAgent(ctx context.Context, spec Spec) (string, error) {
 	if err := s.startRate.Allow(); err != nil {
+		s.logRefusal(spec.ID, err)
 		return "", fmt.Errorf("start agent: %w", err)
 	}
 	a, err := s.startAgent(ctx, spec, nil)
@@ -98,7 +99,7 @@ func (a *Agent) beReady() {
 func (s *System) admit(id string) error {
 	err := s.limits.enter()
 	if err != nil {
-		s.log(slog.LevelWarn, "agent refused", "agent", id, "error", err)
+		s.logRefusal(id, err)
 	}
 	return err
 }
@@ -180,13 +181,13 @@ func (a *Agent) callInit(ctx context.Context) (err error) {
 // undoInit undoes an Init whose agent did not start after all. A panic in
 // it changes nothing about that.
 func (a *Agent) undoInit(reason error) {
-	defer func() { _ = recover() }()
+	defer a.survivePanic()
 	a.behaviour.Terminate(a.callback(), a, reason)
 }
 
 // startFailed undoes the start of an agent and tells why it failed.
 func (a *Agent) startFailed(reason error) {
-	a.system.log(slog.LevelWarn, "agent did not start", "agent", a.ID(), "type", a.Record().Type, "error", reason)
+	a.logAgent(slog.LevelWarn, "agent did not start", reason)
 	a.abandon(reason)
 	a.system.announceLifecycle(EventAgentStartFailed, a, reason.Error(), nil)
 }

@@ -260,9 +260,10 @@ func (s *Subscription) drain(ctx context.Context) (more bool) {
 func (s *Subscription) fail(reason error) {
 	if s.agent != nil {
 		s.agent.crash(reason)
-	} else {
-		s.end(reason)
+		return
 	}
+	s.logPanic(reason)
+	s.end(reason)
 }
 
 // drainLog is drain for a subscription that reads a log.

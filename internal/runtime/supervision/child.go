@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"time"
 
@@ -198,6 +199,7 @@ func (c *child) begin(ctx context.Context, why string) (life, error) {
 	}
 	spec, err := c.newSpec()
 	if err != nil {
+		c.logNewPanicked(err)
 		return nil, err
 	}
 	spec.ParentID = cmp.Or(spec.ParentID, c.supervisor.spec.ID)
@@ -206,6 +208,17 @@ func (c *child) begin(ctx context.Context, why string) (life, error) {
 		return nil, err
 	}
 	return agentLife{ref}, nil
+}
+
+// logNewPanicked tells that New panicked, with the stack: of this the system does not know.
+func (c *child) logNewPanicked(err error) {
+	stack := slog.Attr{}
+	var panicked *mabeam.PanicError
+	if errors.As(err, &panicked) {
+		stack = slog.String("stack", string(panicked.Stack))
+	}
+	c.supervisor.system.Logger().LogAttrs(context.Background(), slog.LevelError, "child's spec could not be made",
+		slog.String("supervisor", c.supervisor.spec.ID), slog.String("agent", c.ID), slog.Any("error", err), stack)
 }
 
 // leave gives its place up.
