@@ -11,11 +11,6 @@ import (
 )
 
 const (
-	// placesPerLook is how many places of the registry's table one look at the
-	// busiest agents goes through, whatever the number of agents: two
-	// milliseconds or so. A table is from a quarter to three quarters full, so
-	// that all of 100,000 agents are gone through in about sixteen looks.
-	placesPerLook = 16 << 10
 	// trackedAtLeast is how many agents an inspector keeps an eye on at least.
 	trackedAtLeast = 128
 	// shownEvents is how many events are told of one agent, out of the latest
@@ -72,6 +67,8 @@ type AgentReport struct {
 	State string
 	// Subscriptions are the event types and patterns that it listens to.
 	Subscriptions []string
+	// Waits are those of it for other agents, the newest first.
+	Waits []WaitView
 	// Events are the latest of the history that it published, oldest first.
 	Events []Event
 }
@@ -102,11 +99,16 @@ type Inspector struct {
 	system *System
 	closed sync.Once
 
-	mu         sync.Mutex
-	part, slot int // where the round goes on
-	tracked    map[weak.Pointer[Agent]]*trackedAgent
-	seen       map[weak.Pointer[Subscription]]*trackedSubscription
-	numbered   int
+	mu       sync.Mutex
+	walk     walk // to find the busiest
+	tracked  map[weak.Pointer[Agent]]*trackedAgent
+	seen     map[weak.Pointer[Subscription]]*trackedSubscription
+	numbered int
+	// waiters are the agents that were found waiting at the last look, and waits is when
+	// each of their waits was found first.
+	waitWalk walk
+	waiters  []weak.Pointer[Agent]
+	waits    map[weak.Pointer[wait]]time.Time
 }
 
 type trackedAgent struct {
@@ -125,7 +127,10 @@ type trackedSubscription struct {
 // Inspect returns an inspector of the system. Close ends it.
 func (s *System) Inspect() *Inspector {
 	s.inspectors.Add(1)
-	return &Inspector{system: s, tracked: map[weak.Pointer[Agent]]*trackedAgent{}, seen: map[weak.Pointer[Subscription]]*trackedSubscription{}}
+	return &Inspector{
+		system: s, tracked: map[weak.Pointer[Agent]]*trackedAgent{}, seen: map[weak.Pointer[Subscription]]*trackedSubscription{},
+		waits: map[weak.Pointer[wait]]time.Time{},
+	}
 }
 
 // Close ends the inspection: unless there is another one, agents count by themselves no
@@ -171,7 +176,6 @@ func (v AgentView) rank(by AgentOrder) float64 {
 // goRound looks at the next places of the table, and tracks the busiest agents
 // there that are busier than the least busy of those tracked.
 func (i *Inspector) goRound(keep int, by AgentOrder) {
-	table := i.system.registry.entries
 	type found struct {
 		agent *Agent
 		rank  float64
@@ -186,27 +190,15 @@ func (i *Inspector) goRound(keep int, by AgentOrder) {
 			best = append(best, found{a, a.glance(by)})
 		}
 	}
-	for looked := 0; looked < placesPerLook; {
-		slots := *table.parts[i.part].slots.Load()
-		for ; i.slot < len(slots) && looked < placesPerLook; i.slot++ {
-			looked++
-			e := slots[i.slot].value.Load()
-			if e == nil || e == table.dead || e.agent == nil || i.tracked[weak.Make(e.agent)] != nil {
-				continue
-			}
-			if len(best) == cap(best) {
-				best = busiest(best)
-			}
-			best = append(best, found{e.agent, e.agent.glance(by)})
+	i.walk.next(i.system.registry.entries, func(a *Agent) {
+		if i.tracked[weak.Make(a)] != nil {
+			return
 		}
-		if i.slot < len(slots) {
-			break
+		if len(best) == cap(best) {
+			best = busiest(best)
 		}
-		i.part, i.slot = (i.part+1)%tableParts, 0
-		if i.part == 0 {
-			break // once around
-		}
-	}
+		best = append(best, found{a, a.glance(by)})
+	})
 	next := make(map[weak.Pointer[Agent]]*trackedAgent, keep)
 	for _, f := range busiest(best) {
 		known := weak.Make(f.agent)
@@ -294,6 +286,8 @@ func (i *Inspector) Agent(id string) (report AgentReport, ok bool) {
 		t.read(a, now)
 	}
 	report.AgentView = t.view
+	i.forgetWaits()
+	report.Waits = i.waitsOf(a, now, nil)
 	i.mu.Unlock()
 	a.mailbox.mu.Lock()
 	state, version, changed, subs := a.data, a.version, a.changedAt(), a.subs
