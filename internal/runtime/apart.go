@@ -114,12 +114,12 @@ func (l *log) appendLate(p *patience, e *Event, late []*Subscription) (missed in
 }
 
 // drainApart is drain for a reader that is set apart.
-func (s *Subscription) drainApart(ctx context.Context, a *apart) (more bool) {
-	if s.drainRing(ctx, a.ring, a.end) {
+func (s *Subscription) drainApart(ctx context.Context, a *apart, f *typeFigures) (more bool) {
+	if s.drainRing(ctx, a.ring, a.end, f) {
 		return true
 	}
 	if !s.mayGoOn() {
 		return true
 	}
-	return s.drainQueue(ctx, a.queue)
+	return s.drainQueue(ctx, a.queue, f)
 }

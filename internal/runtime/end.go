@@ -89,7 +89,7 @@ func (a *Agent) beginStop() (claimed, isIdle bool) {
 		a.mailbox.mu.Unlock()
 		return true, true
 	}
-	uncounted := a.mailbox.append(stopRequest{})
+	uncounted := a.mailbox.append(a, stopRequest{})
 	a.mailbox.mu.Unlock()
 	a.system.queued.add(int64(uncounted))
 	return claimed || a.claim(), false

@@ -92,11 +92,12 @@ type SubscriptionView struct {
 // an eye on the busiest of those it has come across, and reads these afresh each
 // time: an agent that becomes busy among very many is found when the round gets
 // to it. Nothing is kept for it on the way of a message while there is none; while
-// there is one, each agent counts its own actions. It keeps nothing
-// alive: what has stopped is collected as if nobody had looked. Several
+// there is one, each agent counts its own actions, and times are taken of each message: see
+// Types. It keeps nothing alive: what has stopped is collected as if nobody had looked. Several
 // goroutines may use it.
 type Inspector struct {
 	system *System
+	table  *typeTable
 	closed sync.Once
 
 	mu       sync.Mutex
@@ -126,17 +127,29 @@ type trackedSubscription struct {
 
 // Inspect returns an inspector of the system. Close ends it.
 func (s *System) Inspect() *Inspector {
-	s.inspectors.Add(1)
+	s.inspectMu.Lock()
+	defer s.inspectMu.Unlock()
+	if s.inspectors == 0 {
+		s.types.Store(newTypeTable())
+	}
+	s.inspectors++
 	return &Inspector{
-		system: s, tracked: map[weak.Pointer[Agent]]*trackedAgent{}, seen: map[weak.Pointer[Subscription]]*trackedSubscription{},
+		system: s, table: s.types.Load(), tracked: map[weak.Pointer[Agent]]*trackedAgent{}, seen: map[weak.Pointer[Subscription]]*trackedSubscription{},
 		waits: map[weak.Pointer[wait]]time.Time{},
 	}
 }
 
-// Close ends the inspection: unless there is another one, agents count by themselves no
-// longer. Closing again does nothing.
+// Close ends the inspection: unless there is another one, nothing is noted of what agents do
+// any longer. Closing again does nothing.
 func (i *Inspector) Close() {
-	i.closed.Do(func() { i.system.inspectors.Add(-1) })
+	i.closed.Do(func() {
+		s := i.system
+		s.inspectMu.Lock()
+		defer s.inspectMu.Unlock()
+		if s.inspectors--; s.inspectors == 0 {
+			s.types.Store(nil)
+		}
+	})
 }
 
 // Agents returns the n busiest agents that it knows of, the busiest first, and

@@ -137,7 +137,7 @@ func TestInspectorOfManyWaits(t *testing.T) {
 func TestInspectorFindsWaitsAmongMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, Options{})
-		const agents, chain = 60_000, 50
+		const agents, chain = 20_000, 50
 		for n := range agents {
 			startAgent(t, s, Spec{ID: fmt.Sprint("idle", n), Behaviour: adder{}})
 		}

@@ -1,6 +1,7 @@
 package mabeam
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -57,7 +58,7 @@ type batch struct {
 	messages []message
 	// counted is how many of them are in the system's gauge of queued
 	// messages, and countAt how many there must be to count again: each of the
-	// first 16, and from then on a sixteenth of them at once.
+	// first 16, and from then on a sixteenth of them at once; while somebody looks, each.
 	counted, countAt int
 	// awaited says that somebody waits for some of them, whose answers who ends the
 	// agent gives if the runner has not: those from the position answered on, which is
@@ -66,6 +67,10 @@ type batch struct {
 	answered atomic.Int32
 	// own says that its runner alone has it, of those that somebody waits for.
 	own bool
+	// figures are those of the agent's type if somebody looked when the batch began, and
+	// arrivals, one of each message, are noted only then.
+	figures  *typeFigures
+	arrivals []time.Duration
 }
 
 const lowest = math.MinInt32
@@ -95,12 +100,12 @@ func (m *mailbox) depth() int {
 	return n
 }
 
-// offer appends a message if there is room. It returns how much the system's
+// offer appends a message for the agent that has the mailbox if there is room. It returns how much the system's
 // gauge of queued messages is behind; if it is, depth is how many there are.
-func (m *mailbox) offer(action string, params any, awaited bool, capacity int) (uncounted, depth int, err error) {
+func (m *mailbox) offer(a *Agent, action string, params any, awaited bool) (uncounted, depth int, err error) {
 	m.mu.Lock()
 	if m.free <= 0 {
-		if err = m.look(capacity); err != nil {
+		if err = m.look(a.system.mailboxCapacity); err != nil {
 			m.mu.Unlock()
 			return 0, 0, err
 		}
@@ -108,7 +113,7 @@ func (m *mailbox) offer(action string, params any, awaited bool, capacity int) (
 	m.free--
 	b := m.queue
 	if b == nil {
-		b = m.begin()
+		b = m.begin(a)
 	}
 	slot := b.next()
 	slot.action, slot.params = action, params
@@ -117,6 +122,9 @@ func (m *mailbox) offer(action string, params any, awaited bool, capacity int) (
 	}
 	if len(b.messages) >= b.countAt {
 		uncounted, depth = b.count(), m.depth()
+		if b.figures != nil {
+			b.noteArrival(a.system, depth)
+		}
 	}
 	m.mu.Unlock()
 	return uncounted, depth, nil
@@ -136,9 +144,12 @@ func (m *mailbox) look(capacity int) error {
 }
 
 // begin lets a queue begin; the caller holds the lock.
-func (m *mailbox) begin() *batch {
+func (m *mailbox) begin(a *Agent) *batch {
 	m.queue = batches.Get().(*batch)
 	m.queue.counted, m.queue.countAt = 0, 1
+	if f := a.figures(); f != nil {
+		m.queue.figures = f
+	}
 	m.waiting.Store(true)
 	return m.queue
 }
@@ -158,19 +169,25 @@ func (b *batch) next() *message {
 func (b *batch) count() (uncounted int) {
 	n := len(b.messages)
 	uncounted = n - b.counted
-	b.counted, b.countAt = n, n+1+n/16
+	b.counted, b.countAt = n, n+1
+	if b.figures == nil {
+		b.countAt += n / 16
+	}
 	return uncounted
 }
 
 // append adds a message of the runtime's own, which is taken even when the
 // mailbox is full or closed; the caller holds the lock. It returns how much the
 // system's gauge is behind.
-func (m *mailbox) append(request any) (uncounted int) {
+func (m *mailbox) append(a *Agent, request any) (uncounted int) {
 	b := m.queue
 	if b == nil {
-		b = m.begin()
+		b = m.begin(a)
 	}
 	b.next().params = request
+	if b.figures != nil {
+		b.noteArrival(a.system, m.depth())
+	}
 	return b.count()
 }
 
@@ -238,20 +255,28 @@ func (m *mailbox) handled(n int, capacity int) (counted int) {
 // them, and returns how many these are.
 func (m *mailbox) forgetTaken() int { return int(max(m.unhandled.Swap(0), 0)) }
 
-// putBack makes messages of a batch that was taken, which are not handled, the next to
-// be taken.
-func (m *mailbox) putBack(messages []message, awaited bool) {
+// putBack makes the messages of a batch that was taken, from one on, the next to be taken:
+// they are not handled.
+func (m *mailbox) putBack(a *Agent, taken *batch, from int) {
+	messages := taken.messages[from:]
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.unhandled.Add(-int32(len(messages)))
 	b := m.queue
 	if b == nil {
-		b = m.begin()
+		b = m.begin(a)
+	}
+	if b.figures != nil || taken.figures != nil {
+		b.arrivals = slices.Concat(taken.arrivalsFrom(from), b.arrivalsFrom(0))
+		b.figures = cmp.Or(b.figures, taken.figures)
 	}
 	b.messages = slices.Insert(b.messages, 0, messages...)
 	// They are in the system's gauge already.
 	b.counted, b.countAt = b.counted+len(messages), b.countAt+len(messages)
-	b.awaited = b.awaited || awaited
+	if b.figures != nil { // it may have begun while nobody looked
+		b.countAt = len(b.messages) + 1
+	}
+	b.awaited = b.awaited || taken.awaited
 }
 
 // wakeSenders wakes those who wait for room.
@@ -277,6 +302,9 @@ func (b *batch) release() {
 	}
 	clear(b.messages)
 	b.messages = b.messages[:0]
+	if b.figures != nil {
+		b.figures, b.arrivals = nil, nil
+	}
 	if b.awaited {
 		b.awaited, b.own = false, false
 		b.answered.Store(0)

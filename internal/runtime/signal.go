@@ -49,8 +49,14 @@ type signals struct {
 // A signalQueue holds the signals that wait for one agent, by priority from
 // Low to High.
 type signalQueue struct {
-	waiting [3][]Signal
+	waiting [3][]queuedSignal
 	n       int
+}
+
+// A queuedSignal is a signal that waits since its arrival.
+type queuedSignal struct {
+	Signal
+	arrival time.Duration
 }
 
 // Signal sends a signal to the agents of the ids, or to Target if there are
@@ -134,7 +140,7 @@ func (a *Agent) Signal(signal Signal, ids ...string) error {
 
 // signal puts a signal into the agent's mailbox if there is room.
 func (a *Agent) signal(signal *Signal) error {
-	err := a.mailbox.offerSignal(signal, a.system.mailboxCapacity)
+	err := a.mailbox.offerSignal(a.system, signal, a.system.mailboxCapacity)
 	if err != nil {
 		return err
 	}
@@ -147,13 +153,17 @@ func (a *Agent) signal(signal *Signal) error {
 // ended or stops.
 func (a *Agent) signalAnyway(signal *Signal) {
 	signal.stamp()
-	if a.mailbox.offerSignal(signal, math.MaxInt) == nil {
+	if a.mailbox.offerSignal(a.system, signal, math.MaxInt) == nil {
 		a.system.signals.sent.add(1)
 		a.wake()
 	}
 }
 
-func (m *mailbox) offerSignal(signal *Signal, capacity int) error {
+func (m *mailbox) offerSignal(s *System, signal *Signal, capacity int) error {
+	arrival := unknownArrival
+	if s.types.Load() != nil {
+		arrival = s.arrival()
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed != nil {
@@ -167,7 +177,7 @@ func (m *mailbox) offerSignal(signal *Signal, capacity int) error {
 		return ErrMailboxFull
 	}
 	of := &q.waiting[signal.Priority-Low]
-	*of = append(*of, *signal)
+	*of = append(*of, queuedSignal{*signal, arrival})
 	q.n++
 	m.signalled.Store(true)
 	m.waiting.Store(true)
@@ -175,18 +185,18 @@ func (m *mailbox) offerSignal(signal *Signal, capacity int) error {
 }
 
 // nextSignal takes the first of the signals with the highest priority.
-func (m *mailbox) nextSignal() (Signal, bool) {
+func (m *mailbox) nextSignal() (queuedSignal, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	q := m.signals
 	if q == nil {
-		return Signal{}, false
+		return queuedSignal{}, false
 	}
-	var signal Signal
+	var signal queuedSignal
 	for i := len(q.waiting) - 1; i >= 0; i-- {
 		if of := &q.waiting[i]; len(*of) > 0 {
 			signal = (*of)[0]
-			(*of)[0] = Signal{} // what it holds may be freed
+			(*of)[0] = queuedSignal{} // what it holds may be freed
 			*of = (*of)[1:]
 			break
 		}
@@ -215,7 +225,7 @@ func (a *Agent) handleSignals() {
 }
 
 // handleSignal calls the behaviour for one signal. A panic in it ends the agent.
-func (a *Agent) handleSignal(signal Signal) {
+func (a *Agent) handleSignal(signal queuedSignal) {
 	finished := false
 	defer func() {
 		a.system.signals.handled.add(1)
@@ -228,6 +238,17 @@ func (a *Agent) handleSignal(signal Signal) {
 			a.comeBack()
 		}
 	}()
-	a.behaviour.HandleSignal(a.callback(), a, signal)
+	if signal.arrival == unknownArrival {
+		a.behaviour.HandleSignal(a.callback(), a, signal.Signal)
+	} else {
+		a.handleTimedSignal(signal)
+	}
 	finished = true
+}
+
+// handleTimedSignal handles a signal that came while somebody looked.
+func (a *Agent) handleTimedSignal(signal queuedSignal) {
+	f := a.figures()
+	f.noteArrived(a.system, signal.arrival)
+	_ = f.work(func() error { a.behaviour.HandleSignal(a.callback(), a, signal.Signal); return nil })
 }

@@ -201,7 +201,7 @@ func (s *Subscription) wake() {
 // run handles a batch of events, for a subscription without an agent.
 func (s *Subscription) run() (more bool) {
 	for {
-		if s.drain(s.bus.ctx) {
+		if s.drain(s.bus.ctx, nil) {
 			return true
 		}
 		s.scheduled.Store(false)
@@ -231,8 +231,9 @@ func (s *Subscription) mayGoOn() bool {
 
 // drain calls the handler for the events that wait, up to a batch of them, and
 // says whether there are more. A handler that panics, or ends its goroutine,
-// costs the agent its life, or ends the subscription if there is no agent.
-func (s *Subscription) drain(ctx context.Context) (more bool) {
+// costs the agent its life, or ends the subscription if there is no agent. The figures are
+// the agent's.
+func (s *Subscription) drain(ctx context.Context, f *typeFigures) (more bool) {
 	if !s.busy.CompareAndSwap(false, true) {
 		return false
 	}
@@ -248,9 +249,9 @@ func (s *Subscription) drain(ctx context.Context) (more bool) {
 		}
 	}()
 	if s.queue != nil {
-		more = s.drainQueue(ctx, s.queue)
+		more = s.drainQueue(ctx, s.queue, f)
 	} else {
-		more = s.drainLog(ctx)
+		more = s.drainLog(ctx, f)
 	}
 	finished = true
 	return more && !s.closed()
@@ -267,22 +268,22 @@ func (s *Subscription) fail(reason error) {
 }
 
 // drainLog is drain for a subscription that reads a log.
-func (s *Subscription) drainLog(ctx context.Context) (more bool) {
+func (s *Subscription) drainLog(ctx context.Context, f *typeFigures) (more bool) {
 	head := s.log.head.Load()
 	// The order matters: who takes the ring away from a subscription, because it
 	// leaves or is set apart or all is lost, says so before, and leaves it this ring. So
 	// if neither is said below, this is a ring in which nothing unread is overwritten.
 	ring := *s.log.ring.Load()
 	if a := s.apart.Load(); a != nil {
-		return s.drainApart(ctx, a)
+		return s.drainApart(ctx, a, f)
 	}
-	s.drainRing(ctx, ring, head)
+	s.drainRing(ctx, ring, head, f)
 	return s.Waiting() > 0
 }
 
 // drainRing handles the events of a ring up to a position, a batch of them at most, and
 // says whether there are more.
-func (s *Subscription) drainRing(ctx context.Context, ring []Event, end uint64) (more bool) {
+func (s *Subscription) drainRing(ctx context.Context, ring []Event, end uint64, f *typeFigures) (more bool) {
 	cursor := s.cursor.Load()
 	if lost := s.lost.Load(); lost > cursor {
 		s.drop(lost - cursor)
@@ -300,7 +301,7 @@ func (s *Subscription) drainRing(ctx context.Context, ring []Event, end uint64) 
 		}
 		e := &ring[cursor&mask]
 		cursor++ // here, so that one that the handler panics at counts too
-		s.deliver(ctx, e)
+		s.deliver(ctx, e, f)
 		// Telling after each event would cost as much as a short handler. But
 		// a publisher that waits is told at once.
 		if cursor-told >= step || s.log.waiting.Load() {
@@ -323,7 +324,7 @@ func (s *Subscription) advance(from, to uint64) {
 }
 
 // drainQueue is drain for a subscription with a queue of its own.
-func (s *Subscription) drainQueue(ctx context.Context, q *queue) (more bool) {
+func (s *Subscription) drainQueue(ctx context.Context, q *queue, f *typeFigures) (more bool) {
 	for range deliveryBatch {
 		if s.agent != nil && s.agent.mailbox.signalled.Load() {
 			s.agent.handleSignals()
@@ -339,7 +340,7 @@ func (s *Subscription) drainQueue(ctx context.Context, q *queue) (more bool) {
 		if s.log != nil {
 			s.log.moved()
 		}
-		s.deliver(ctx, &e)
+		s.deliver(ctx, &e, f)
 	}
 	return true
 }
@@ -351,11 +352,14 @@ func (s *Subscription) count(n uint64) {
 }
 
 // deliver calls the handler.
-func (s *Subscription) deliver(ctx context.Context, e *Event) {
-	if s.agent != nil {
-		s.agent.behaviour.HandleEvent(ctx, s.agent, *e)
-	} else {
+func (s *Subscription) deliver(ctx context.Context, e *Event, f *typeFigures) {
+	switch {
+	case s.agent == nil:
 		s.handler(ctx, *e)
+	case f == nil:
+		s.agent.behaviour.HandleEvent(ctx, s.agent, *e)
+	default:
+		_ = f.work(func() error { s.agent.behaviour.HandleEvent(ctx, s.agent, *e); return nil })
 	}
 }
 

@@ -69,9 +69,11 @@ type System struct {
 	depths                       *depthWatches
 	coordinationRounds           counter
 
-	// inspectors is how many look into the system: while there are any, each
-	// agent counts its own actions.
-	inspectors atomic.Int32
+	// types are the figures of the agents by type. While there are any, each agent counts
+	// its own actions too; nil while nobody looks into the system.
+	types      atomic.Pointer[typeTable]
+	inspectMu  sync.Mutex
+	inspectors int // how many look, guarded by inspectMu
 }
 
 // Node is the system's name.

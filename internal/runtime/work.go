@@ -62,7 +62,7 @@ func (a *Agent) sendAwaited(action string, request any) error {
 }
 
 func (a *Agent) put(action string, params any, awaited bool) error {
-	uncounted, depth, err := a.mailbox.offer(action, params, awaited, a.system.mailboxCapacity)
+	uncounted, depth, err := a.mailbox.offer(a, action, params, awaited)
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (a *Agent) push(request any) bool {
 		a.mailbox.mu.Unlock()
 		return false
 	}
-	uncounted := a.mailbox.append(request)
+	uncounted := a.mailbox.append(a, request)
 	a.mailbox.mu.Unlock()
 	a.system.queued.add(int64(uncounted))
 	a.wake()
@@ -222,12 +222,15 @@ func (a *Agent) takeBack(b *batch) bool {
 const maxUncounted = 8
 
 // A tally is what an agent has done and not yet counted.
-type tally struct{ handled, done int }
+type tally struct {
+	handled, done int
+	figures       *typeFigures // nil while nobody looks
+}
 
 // flush adds the tally to the counters, and starts it anew.
 func (t *tally) flush(a *Agent) {
 	if t.done > 0 {
-		a.countDone(t.done)
+		a.countDone(t.done, t.figures)
 	}
 	if t.handled > 0 {
 		// First the room, then the gauge: who ends the agent takes what is left of both.
@@ -265,6 +268,9 @@ func (a *Agent) handleAll(b *batch) {
 			a.breakOff(b, i, begun, &t, recover())
 		}
 	}()
+	if b.figures != nil {
+		t.figures = a.figures() // those who looked may be gone
+	}
 	for ; i < len(b.messages); i++ {
 		begun = false
 		if a.mailbox.signalled.Load() {
@@ -281,22 +287,25 @@ func (a *Agent) handleAll(b *batch) {
 		begun = true
 		switch p := m.params.(type) {
 		default:
-			if err := a.act(a.callback(), m.action, p); err == nil {
+			t.figures.noteWait(a.system, b, i)
+			if err := a.act(a.callback(), m.action, p, t.figures); err == nil {
 				t.done++
 			}
 			if a.slow || t.handled >= a.system.countEvery {
 				t.flush(a)
+				t.figures = a.figures() // it takes long, or there are many
 			}
 		case *call:
 			a.answer(b, i, p, &t)
 		case *pendingEvents:
 			t.flush(a)
-			if s := (*Subscription)(p); s.drain(a.callback()) || !s.park() {
+			if s := (*Subscription)(p); s.drain(a.callback(), t.figures) || !s.park() {
 				a.push(p)
 			}
 		case *ownAnswer:
 			t.flush(a)
-			handleAnswer(a.callback(), a.behaviour, a, Asked(*p))
+			t.figures.noteWait(a.system, b, i)
+			_ = t.figures.work(func() error { handleAnswer(a.callback(), a.behaviour, a, Asked(*p)); return nil })
 		case *restartRequest:
 			t.flush(a)
 			a.restart(b, i, p)
@@ -313,7 +322,17 @@ func (a *Agent) handleAll(b *batch) {
 // has answered it, and counted it as failed.
 func (a *Agent) answer(b *batch, i int, c *call, t *tally) {
 	c.begin(a)
-	result, err := a.behaviour.HandleAction(c.callback, a, b.messages[i].action, c.params)
+	if i > 0 {
+		t.figures = a.figures()
+	}
+	var result any
+	var err error
+	if t.figures == nil {
+		result, err = a.behaviour.HandleAction(c.callback, a, b.messages[i].action, c.params)
+	} else {
+		t.figures.noteWait(a.system, b, i)
+		result, err = a.handleLooked(c.callback, b.messages[i].action, c.params, t.figures)
+	}
 	if !a.mayAnswer(b, i) {
 		c.endCallback()
 		return
@@ -334,7 +353,7 @@ func (a *Agent) answer(b *batch, i int, c *call, t *tally) {
 // to be suspended finds it in its mailbox again, and one that is over refuses it.
 func (a *Agent) putAside(b *batch, from int) {
 	if !a.isOver() && (!b.awaited || a.takeBack(b)) {
-		a.mailbox.putBack(b.messages[from:], b.awaited)
+		a.mailbox.putBack(a, b, from)
 		return
 	}
 	a.refuseRest(b, from)
@@ -401,7 +420,7 @@ func (a *Agent) drainSubscriptions() {
 	subs := a.subs
 	a.mailbox.mu.Unlock()
 	for _, s := range subs {
-		for left := s.Waiting(); left > 0 && s.drain(a.callback()); {
+		for left := s.Waiting(); left > 0 && s.drain(a.callback(), a.figures()); {
 			left -= deliveryBatch
 		}
 	}
@@ -495,10 +514,23 @@ func (a *Agent) refuseWaiting() {
 	b.release()
 }
 
+// handleLooked has the behaviour carry out an action while somebody looks.
+func (a *Agent) handleLooked(ctx context.Context, action string, params any, f *typeFigures) (result any, err error) {
+	err = f.work(func() (err error) {
+		result, err = a.behaviour.HandleAction(ctx, a, action, params)
+		return err
+	})
+	return result, err
+}
+
 // act carries out one action. One that succeeds is counted by the caller, and
 // a panic is the caller's to handle.
-func (a *Agent) act(ctx context.Context, action string, params any) error {
-	_, err := a.behaviour.HandleAction(ctx, a, action, params)
+func (a *Agent) act(ctx context.Context, action string, params any, f *typeFigures) (err error) {
+	if f == nil {
+		_, err = a.behaviour.HandleAction(ctx, a, action, params)
+	} else {
+		_, err = a.handleLooked(ctx, action, params, f)
+	}
 	a.tellAction(action, err)
 	return err
 }
@@ -515,19 +547,25 @@ func (a *Agent) actInline(ctx context.Context, action string, params any) (resul
 		endCallback(ctx)
 		a.yield()
 	}()
-	result, err = a.behaviour.HandleAction(ctx, a, action, params)
+	figures := a.figures()
+	if figures == nil {
+		result, err = a.behaviour.HandleAction(ctx, a, action, params)
+	} else {
+		figures.inMailbox.record(0)
+		result, err = a.handleLooked(ctx, action, params, figures)
+	}
 	finished = true
 	a.tellAction(action, err)
 	if err == nil {
-		a.countDone(1)
+		a.countDone(1, figures)
 	}
 	return result, err
 }
 
 // countDone counts actions that succeeded.
-func (a *Agent) countDone(n int) {
+func (a *Agent) countDone(n int, f *typeFigures) {
 	a.system.actionsDone.add(int64(n))
-	if a.system.inspectors.Load() > 0 {
+	if f != nil {
 		a.acted.Add(int64(n))
 	}
 }
