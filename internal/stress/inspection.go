@@ -1,9 +1,12 @@
 package stress
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/supervision"
 	"mabeam-top/internal/stress/stream"
 )
 
@@ -45,7 +48,73 @@ func (i *inspection) look(asked stream.Inspect, now time.Time) *stream.Inspectio
 		}
 		out.SubscriptionsTotal = total
 	}
+	if asked.Types > 0 {
+		i.types(out, min(asked.Types, mostShown))
+	}
+	if asked.Waits > 0 {
+		views, total := i.Waits(min(asked.Waits, mostShown))
+		out.Waits, out.WaitsTotal = waitStates(views), total
+	}
+	if asked.Children > 0 {
+		most := min(asked.Children, mostShown)
+		roots := supervision.Tree(i.system, most)
+		for _, n := range roots[:min(len(roots), most)] {
+			out.Supervisors = append(out.Supervisors, supervisorState(n))
+		}
+		out.SupervisorsTotal = len(roots)
+	}
 	return out
+}
+
+// types tells of the types that were most at work.
+func (i *inspection) types(out *stream.Inspection, most int) {
+	types, others := i.Types()
+	slices.SortStableFunc(types, func(x, y mabeam.TypeView) int { return cmp.Compare(y.AtWork.Sum, x.AtWork.Sum) })
+	for _, v := range types[:min(len(types), most)] {
+		out.Types = append(out.Types, typeState(v))
+	}
+	out.TypesTotal = len(types)
+	if others.Handled > 0 {
+		state := typeState(others)
+		out.OtherTypes = &state
+	}
+}
+
+func typeState(v mabeam.TypeView) stream.TypeState {
+	return stream.TypeState{
+		Type: v.Type, Handled: v.Handled, Failed: v.Failed, DeepestMailbox: v.DeepestMailbox,
+		InMailbox: durations(v.InMailbox), AtWork: durations(v.AtWork),
+	}
+}
+
+func durations(h mabeam.Histogram) stream.Durations {
+	d := stream.Durations{Count: h.Count, SumSeconds: h.Sum.Seconds(), MinSeconds: h.Min.Seconds(), MaxSeconds: h.Max.Seconds()}
+	for _, b := range h.Buckets {
+		d.Buckets = append(d.Buckets, stream.DurationBucket{UpToSeconds: b.UpTo.Seconds(), Count: b.Count})
+	}
+	return d
+}
+
+func waitStates(views []mabeam.WaitView) (states []stream.WaitState) {
+	for _, v := range views {
+		states = append(states, stream.WaitState{Waiter: v.Waiter, Target: v.Target, Seconds: v.For.Seconds()})
+	}
+	return states
+}
+
+func supervisorState(n supervision.Node) stream.SupervisorState {
+	s := stream.SupervisorState{
+		ID: n.ID, Strategy: n.Strategy.String(), Restarts: n.Restarts, Allowed: n.Allowed, WithinSeconds: n.Within.Seconds(), Unlisted: n.Unlisted,
+	}
+	for _, c := range n.Children {
+		child := stream.ChildState{ID: c.ID, Restart: c.Restart.String(), Restarts: c.Restarts, Alive: c.Alive, Why: c.Why}
+		if c.Below != nil {
+			below := supervisorState(*c.Below)
+			child.Below = &below
+		}
+		s.Children = append(s.Children, child)
+	}
+	return s
 }
 
 func agentState(v mabeam.AgentView) stream.AgentState {
@@ -59,7 +128,7 @@ func agentDetail(r mabeam.AgentReport, now time.Time) *stream.AgentDetail {
 	d := &stream.AgentDetail{
 		Summary: agentState(r.AgentView), Parent: r.ParentID, Capabilities: r.Capabilities, Version: r.Version,
 		AgeSeconds: r.Age.Seconds(), ChangedSeconds: r.Unchanged.Seconds(), ActionsDone: r.ActionsDone,
-		State: r.State, Subscriptions: r.Subscriptions,
+		State: r.State, Subscriptions: r.Subscriptions, Waits: waitStates(r.Waits),
 	}
 	for _, e := range r.Events {
 		d.Events = append(d.Events, stream.BusEvent{AgoSeconds: now.Sub(e.Timestamp).Seconds(), Type: e.Type, Source: e.Source})

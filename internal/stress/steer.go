@@ -16,7 +16,7 @@ const (
 	leastRate, mostRate = 0.01, 100.0
 	// inspectEvery is the least time between two looks at the system's inside.
 	inspectEvery = 250 * time.Millisecond
-	// mostShown bounds how many agents and subscriptions one look tells.
+	// mostShown bounds how many of anything one look tells.
 	mostShown = 200
 )
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -94,6 +95,8 @@ type Node struct {
 	Restarts, Allowed int
 	Within            time.Duration
 	Children          []NodeChild
+	// Unlisted is how many children there are besides.
+	Unlisted int
 }
 
 // A NodeChild is a child in a tree of supervisors.
@@ -106,34 +109,42 @@ type NodeChild struct {
 	Below *Node
 }
 
-// Tree tells of all supervisors of a system, those that have none above them in the order
-// of their start.
-func Tree(system *mabeam.System) []Node {
+// Tree tells of the supervisors of a system, those that have none above them in the order
+// of their start, with up to most of their children in all; 0 means all. The children of
+// one supervisor are told before what is below them.
+func Tree(system *mabeam.System, most int) []Node {
 	d, err := directoryOf(system)
 	if err != nil {
 		return nil
 	}
+	if most <= 0 {
+		most = math.MaxInt
+	}
 	var nodes []Node
 	for _, v := range d.all() {
-		nodes = append(nodes, v.node())
+		nodes = append(nodes, v.node(&most))
 	}
 	return nodes
 }
 
-func (v *Supervisor) node() Node {
+// node tells of a supervisor, with as many of its children as are left to be told.
+func (v *Supervisor) node(left *int) Node {
 	v.mu.Lock()
 	v.restarts.forget(time.Now())
 	n := Node{
 		ID: v.spec.ID, Strategy: v.spec.Strategy, Restarts: len(v.restarts.times),
 		Allowed: v.restarts.Restarts, Within: v.restarts.Within,
 	}
-	for _, c := range v.children {
+	told := min(*left, len(v.children))
+	*left -= told
+	n.Unlisted = len(v.children) - told
+	for _, c := range v.children[:told] {
 		n.Children = append(n.Children, NodeChild{ChildInfo: c.info(), Restart: c.Restart, Why: c.why})
 	}
 	v.mu.Unlock()
 	for i := range n.Children {
 		if below := n.Children[i].Supervisor; below != nil {
-			node := below.node()
+			node := below.node(left)
 			n.Children[i].Below = &node
 		}
 	}

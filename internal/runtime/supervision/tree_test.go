@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -288,10 +289,48 @@ func TestFirstStartWithin(t *testing.T) {
 }
 
 // A tree is told whole: who is whose, restarts, how near to giving up.
+// A tree of which not all is told tells how much is missing, and the children of one
+// supervisor before what is below them.
+func TestTreeInPart(t *testing.T) {
+	s := mabeamtest.Start(t, mabeam.Options{})
+	below := &Spec{ID: "below", Children: []Child{plainChild("c", Permanent), plainChild("d", Permanent)}}
+	startSupervisor(t, s, Spec{ID: "root", Children: []Child{{Supervisor: below}, plainChild("a", Permanent), plainChild("b", Permanent)}})
+	startSupervisor(t, s, Spec{ID: "other", Children: []Child{plainChild("e", Permanent)}})
+	for most, want := range map[int]string{
+		0: "root(below(c d) a b) other(e)",
+		2: "root(below(+2) a +1) other(+1)",
+		4: "root(below(c +1) a b) other(+1)",
+		6: "root(below(c d) a b) other(e)",
+	} {
+		if got := outline(Tree(s, most)); got != want {
+			t.Errorf("%d: %s, want %s", most, got, want)
+		}
+	}
+}
+
+func outline(nodes []Node) string {
+	var all []string
+	for _, n := range nodes {
+		var children []string
+		for _, c := range n.Children {
+			if c.Below != nil {
+				children = append(children, outline([]Node{*c.Below}))
+			} else {
+				children = append(children, c.ID)
+			}
+		}
+		if n.Unlisted > 0 {
+			children = append(children, fmt.Sprintf("+%d", n.Unlisted))
+		}
+		all = append(all, n.ID+"("+strings.Join(children, " ")+")")
+	}
+	return strings.Join(all, " ")
+}
+
 func TestTree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := mabeamtest.Start(t, mabeam.Options{})
-		if got := Tree(s); len(got) != 0 {
+		if got := Tree(s, 0); len(got) != 0 {
 			t.Errorf("%+v", got)
 		}
 		v := startSupervisor(t, s, Spec{ID: "top", Children: []Child{
@@ -316,7 +355,7 @@ func TestTree(t *testing.T) {
 				}
 				out += ")"
 			}
-			for _, n := range Tree(s) {
+			for _, n := range Tree(s, 0) {
 				walk(n)
 			}
 			return out
@@ -327,7 +366,7 @@ func TestTree(t *testing.T) {
 			t.Errorf("%s, want %s", got, want)
 		}
 		time.Sleep(31 * time.Second)
-		if got := Tree(s)[0].Children[1].Below.Restarts; got != 1 {
+		if got := Tree(s, 0)[0].Children[1].Below.Restarts; got != 1 {
 			t.Errorf("%d restarts of late", got)
 		}
 	})

@@ -13,6 +13,14 @@ type Inspect struct {
 	Agent string `json:"agent,omitempty"`
 	// Subscriptions is how many of the fullest subscriptions are told.
 	Subscriptions int `json:"subscriptions,omitempty"`
+	// Types is of how many types of agents, those most at work, is told how long
+	// messages wait and are worked on.
+	Types int `json:"types,omitempty"`
+	// Waits is how many waits of agents for agents are told, the longest.
+	Waits int `json:"waits,omitempty"`
+	// Children is how many supervisors that have none above them are told, and how many
+	// children of supervisors in all.
+	Children int `json:"children,omitempty"`
 }
 
 // An AgentOrder says which agents count as the busiest.
@@ -38,18 +46,33 @@ type Inspection struct {
 	// Subscriptions are the fullest, the fullest first, of SubscriptionsTotal.
 	Subscriptions      []SubscriptionState `json:"subscriptions,omitempty"`
 	SubscriptionsTotal int                 `json:"subscriptions_total,omitempty"`
+	// Types are those that were most at work, the first of them first, of TypesTotal,
+	// and OtherTypes is of all agents together whose type has no figures of its own; nil
+	// if there is none.
+	Types      []TypeState `json:"types,omitempty"`
+	TypesTotal int         `json:"types_total,omitempty"`
+	OtherTypes *TypeState  `json:"other_types,omitempty"`
+	// Waits are those that were found first, of WaitsTotal.
+	Waits      []WaitState `json:"waits,omitempty"`
+	WaitsTotal int         `json:"waits_total,omitempty"`
+	// Supervisors are those that have none above them, in the order of their start, of
+	// SupervisorsTotal.
+	Supervisors      []SupervisorState `json:"supervisors,omitempty"`
+	SupervisorsTotal int               `json:"supervisors_total,omitempty"`
 }
 
-// cut returns it with at most n agents and subscriptions, of which the busiest and
-// fullest come first. It is itself if it has no more.
+// cut returns it with at most n agents, subscriptions, types and waits, of which those that
+// matter most come first. It is itself if it has no more.
 func (in *Inspection) cut(n int) *Inspection {
-	if len(in.Agents) <= n && len(in.Subscriptions) <= n {
+	if max(len(in.Agents), len(in.Subscriptions), len(in.Types), len(in.Waits)) <= n {
 		return in
 	}
 	kept := *in
 	// Clones, because the rest would stay in memory with the array.
 	kept.Agents = slices.Clone(in.Agents[:min(len(in.Agents), n)])
 	kept.Subscriptions = slices.Clone(in.Subscriptions[:min(len(in.Subscriptions), n)])
+	kept.Types = slices.Clone(in.Types[:min(len(in.Types), n)])
+	kept.Waits = slices.Clone(in.Waits[:min(len(in.Waits), n)])
 	return &kept
 }
 
@@ -102,6 +125,8 @@ type AgentDetail struct {
 	State string `json:"state"`
 	// Subscriptions are the event types and patterns that it listens to.
 	Subscriptions []string `json:"subscriptions,omitempty"`
+	// Waits are those of it for other agents.
+	Waits []WaitState `json:"waits,omitempty"`
 	// Events are the latest of the bus that came from it or were about it,
 	// oldest first.
 	Events []BusEvent `json:"events,omitempty"`
@@ -135,4 +160,73 @@ type SubscriptionState struct {
 	FullSeconds float64 `json:"full_seconds,omitempty"`
 	// Blocks says that publishers wait for it when its queue is full.
 	Blocks bool `json:"blocks,omitempty"`
+}
+
+// TypeState is what the agents of one type have done, since somebody looks.
+type TypeState struct {
+	// Type is empty for all those together that have no figures of their own.
+	Type string `json:"type"`
+	// Handled counts actions, signals, events and answers, and Failed those of them that
+	// failed or panicked.
+	Handled int64 `json:"handled"`
+	Failed  int64 `json:"failed"`
+	// DeepestMailbox is the most messages that were in one mailbox at once.
+	DeepestMailbox int `json:"deepest_mailbox"`
+	// InMailbox is how long messages waited, and AtWork how long they were worked on.
+	InMailbox Durations `json:"in_mailbox"`
+	AtWork    Durations `json:"at_work"`
+}
+
+// Durations is a distribution of durations. All have the same limits of buckets: they are
+// added up bucket by bucket.
+type Durations struct {
+	Count      int64   `json:"count"`
+	SumSeconds float64 `json:"sum_seconds"`
+	MinSeconds float64 `json:"min_seconds"`
+	MaxSeconds float64 `json:"max_seconds"`
+	// Buckets are those that have anything in them, in the order of their limits.
+	Buckets []DurationBucket `json:"buckets,omitempty"`
+}
+
+// DurationBucket counts the durations up to a limit that are above that of the bucket
+// before, which is less than 3.2 % below.
+type DurationBucket struct {
+	UpToSeconds float64 `json:"up_to_seconds"`
+	Count       int64   `json:"count"`
+}
+
+// WaitState is one agent that waits for the answer of another one.
+type WaitState struct {
+	Waiter string `json:"waiter"`
+	Target string `json:"target"`
+	// Seconds is for how long the same wait was found at every look.
+	Seconds float64 `json:"seconds"`
+}
+
+// SupervisorState is one supervisor, with what is below it.
+type SupervisorState struct {
+	ID       string `json:"id"`
+	Strategy string `json:"strategy"`
+	// Restarts is how many of the Allowed restarts there were in the last WithinSeconds:
+	// with one more than allowed it gives up.
+	Restarts      int     `json:"restarts"`
+	Allowed       int     `json:"allowed"`
+	WithinSeconds float64 `json:"within_seconds"`
+	// Children are told in the order of their start; Unlisted counts those that are not.
+	Children []ChildState `json:"children,omitempty"`
+	Unlisted int          `json:"unlisted,omitempty"`
+}
+
+// ChildState is one child of a supervisor.
+type ChildState struct {
+	ID string `json:"id"`
+	// Restart is permanent, transient or temporary.
+	Restart string `json:"restart"`
+	// Restarts counts the lives after the first.
+	Restarts int  `json:"restarts"`
+	Alive    bool `json:"alive"`
+	// Why is why it was restarted last, or is about to be; empty if it never was.
+	Why string `json:"why,omitempty"`
+	// Below is the child if it is a supervisor that lives.
+	Below *SupervisorState `json:"below,omitempty"`
 }

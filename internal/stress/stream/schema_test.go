@@ -55,6 +55,11 @@ func TestEventsAreValid(t *testing.T) {
 		{Type: ScenarioStarted, Scenario: &Scenario{}},
 		{Type: StepStarted, Step: &Step{Repeat: 1}},
 		{Type: RunStarted, Run: &Run{Schema: Schema}},
+		{Type: SampleTaken, Sample: map[string]float64{"agents": 1}, Inspection: &Inspection{
+			Types: []TypeState{{Type: "t", AtWork: Durations{Count: 1, Buckets: []DurationBucket{{UpToSeconds: 1, Count: 1}}}}}, TypesTotal: 1,
+			OtherTypes: &TypeState{}, Waits: []WaitState{{}}, WaitsTotal: 1, Agent: &AgentDetail{Summary: AgentState{Lifecycle: "ready"}, Waits: []WaitState{{}}},
+			Supervisors: []SupervisorState{{Children: []ChildState{{Restart: "permanent", Below: &SupervisorState{Unlisted: 1}}}}}, SupervisorsTotal: 1,
+		}},
 	} {
 		line, err := json.Marshal(bare)
 		if err != nil {
@@ -115,7 +120,8 @@ func TestSchemaHasEveryField(t *testing.T) {
 	records := map[string]any{
 		"run": Run{}, "scenario": Scenario{}, "step": Step{}, "limit": Limit{}, "repetition": Repetition{}, "fault": Fault{}, "log": Log{},
 		"inspection": Inspection{}, "agent_state": AgentState{}, "agent_detail": AgentDetail{}, "bus_event": BusEvent{},
-		"subscription_state": SubscriptionState{},
+		"subscription_state": SubscriptionState{}, "type_state": TypeState{}, "durations": Durations{}, "duration_bucket": DurationBucket{},
+		"wait_state": WaitState{}, "supervisor_state": SupervisorState{}, "child_state": ChildState{},
 	}
 	objects := map[string]object{"event": schema.object}
 	maps.Copy(objects, schema.Defs)

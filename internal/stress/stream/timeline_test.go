@@ -317,6 +317,16 @@ func TestFoldsBeginAnew(t *testing.T) {
 	}
 }
 
+func TestInspectionIsCut(t *testing.T) {
+	whole := &Inspection{Types: make([]TypeState, 9), TypesTotal: 9, Waits: make([]WaitState, 7)}
+	if got := whole.cut(9); got != whole {
+		t.Error("what is short enough was cut")
+	}
+	if got := whole.cut(8); len(got.Types) != 8 || got.TypesTotal != 9 || len(got.Waits) != 7 || len(whole.Types) != 9 {
+		t.Errorf("%d types of %d, %d waits", len(got.Types), got.TypesTotal, len(got.Waits))
+	}
+}
+
 // Who looks back finds the look inside of that time: of an hour ago one of about
 // then, with the worst of them all, and no more memory than of a few minutes.
 func TestInspectionsOfThePast(t *testing.T) {
