@@ -94,15 +94,15 @@ func (a *Agent) Ask(ctx context.Context, id, action string, params, about any) e
 	if err := a.beginQuestion(); err != nil {
 		return newActionError(id, action, notBegun{err})
 	}
-	asked := &Asked{Answer: Answer{Agent: id}, Action: action, About: about}
-	limited, cancel := context.WithDeadline(valuesOf(ctx, a), deadlineOf(ctx))
+	asked := &ownAnswer{Asked: Asked{Answer: Answer{Agent: id}, Action: action, About: about}, values: a.system.options.propagated(ctx)}
+	limited, cancel := context.WithDeadline(a.withAllValues(ctx), deadlineOf(ctx))
 	err := a.system.ask(limited, cancel, id, action, params, func(result any, err error) bool {
 		a.endQuestion()
 		asked.Value = result
 		if err != nil {
 			asked.Err = newActionError(id, action, err)
 		}
-		return a.push((*ownAnswer)(asked))
+		return a.push(asked)
 	})
 	if err != nil {
 		a.endQuestion()
@@ -127,8 +127,21 @@ func (a *Agent) beginQuestion() (err error) {
 
 func (a *Agent) endQuestion() { a.unbind(func(b *bonds) { b.asking-- }) }
 
-// An ownAnswer is the message that brings an agent the answer to its question.
-type ownAnswer Asked
+// withAllValues returns a context that ends with the agent's life and has the values of
+// another one, which its own callbacks may have been given.
+func (a *Agent) withAllValues(ctx context.Context) context.Context {
+	if ctx == context.Background() {
+		return a.Context()
+	}
+	return withValues(a.Context(), context.WithoutCancel(ctx))
+}
+
+// An ownAnswer is the message that brings an agent the answer to its question, with the
+// values that it asked with.
+type ownAnswer struct {
+	Asked
+	values context.Context
+}
 
 // handleAnswer gives the answer to a question to a behaviour, if that wants it.
 func handleAnswer(ctx context.Context, b Behaviour, self *Agent, answer Asked) {
@@ -145,30 +158,6 @@ func deadlineOf(ctx context.Context) time.Time {
 		return deadline
 	}
 	return time.Now().Add(messageTimeout)
-}
-
-// A valuesContext has the values of a context, and ends with an agent's life.
-type valuesContext struct {
-	*lifeContext
-	values context.Context
-}
-
-func valuesOf(ctx context.Context, a *Agent) context.Context {
-	if ctx == context.Background() {
-		return a.Context()
-	}
-	return valuesContext{(*lifeContext)(a), context.WithoutCancel(ctx)}
-}
-
-// Value implements context.Context.
-func (c valuesContext) Value(key any) any {
-	if key == (callbackKey{}) {
-		return nil // nobody waits
-	}
-	if v := c.values.Value(key); v != nil {
-		return v
-	}
-	return c.lifeContext.Value(key)
 }
 
 // A Future is the answer to a question, when it is there.

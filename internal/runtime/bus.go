@@ -21,11 +21,12 @@ var ErrDisconnected = errors.New("disconnected: queue full")
 // events of one publisher in the order in which they were published, each once.
 // Between two subscriptions of one subscriber there is no order.
 type Bus struct {
-	ctx       context.Context // what handlers get; ends when the system is forced down
-	scheduler scheduler
-	options   *Options // where the logger is
-	policy    QueuePolicy
-	length    int
+	ctx        context.Context // what handlers get; ends when the system is forced down
+	scheduler  scheduler
+	options    *Options // where the logger is
+	propagates bool     // there is an Options.Propagate
+	policy     QueuePolicy
+	length     int
 	// waitTimeout is how long those wait for room who have no deadline.
 	waitTimeout time.Duration
 	history     *history // nil if none is kept
@@ -73,7 +74,7 @@ type patternLog struct {
 
 func newBus(ctx context.Context, s scheduler, o Options) *Bus {
 	return &Bus{
-		ctx: ctx, scheduler: s, options: &o,
+		ctx: ctx, scheduler: s, options: &o, propagates: o.Propagate != nil,
 		policy: o.BusPolicy, length: o.BusQueue, waitTimeout: o.WaitTimeout, history: newHistory(o.History),
 		topics:   newTable[topic](),
 		patterns: make(map[string]*patternLog),
@@ -123,6 +124,9 @@ func (b *Bus) publish(p *patience, t *topic, e *Event) error {
 	}
 	if b.history != nil {
 		b.history.put(number, e)
+	}
+	if b.propagates && !p.none {
+		e.Data = b.options.packed(p.ctx, e.Data)
 	}
 	missed := 0
 	if t.log.audience.Load() > 0 {

@@ -107,8 +107,8 @@ type metronome struct {
 	ticks chan int
 }
 
-func (metronome) Init(_ context.Context, self *mabeam.Agent) error {
-	self.Every(time.Millisecond, "", "tick", nil)
+func (metronome) Init(ctx context.Context, self *mabeam.Agent) error {
+	self.Every(ctx, time.Millisecond, "", "tick", nil)
 	return nil
 }
 

@@ -15,7 +15,7 @@ import (
 // than an action that nobody waits for.
 type message struct {
 	action string
-	// params are the action's, or a *call that has them, for whom somebody
+	// params are the action's, or a *parcel that has them, or a *call, for whom somebody
 	// waits, or what the runtime itself asks: *pendingEvents, *ownAnswer,
 	// *restartRequest or stopRequest.
 	params any

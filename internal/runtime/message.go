@@ -29,6 +29,10 @@ type Message struct {
 	// Timeout is how long the reply is waited for; 0 means 5 s.
 	Timeout  time.Duration
 	Metadata map[string]any
+	// Context has the values that the callbacks of who gets a message of Send, and its
+	// reply, are to have too, as far as Options.Propagate picks them; nil is none. Its end
+	// ends nothing.
+	Context context.Context
 	// Timestamp is when it was sent; the system sets it if it is zero.
 	Timestamp time.Time
 }
@@ -65,7 +69,8 @@ func (s *System) Request(ctx context.Context, m Message) (Message, error) {
 // room, and a late one are dropped and counted.
 func (s *System) Send(m Message) error {
 	s.address(&m)
-	ctx, cancel := context.WithTimeout(withMessage(s.ctx, &m), m.Timeout)
+	m.Context = s.options.propagated(m.Context)
+	ctx, cancel := context.WithTimeout(withMessage(withValues(s.ctx, m.Context), &m), m.Timeout)
 	return s.ask(ctx, cancel, m.Target, m.Type, m.Data, func(result any, err error) bool { s.tellReply(&m, result, err); return true })
 }
 
@@ -80,7 +85,7 @@ func (s *System) tellReply(m *Message, result any, err error) {
 		s.lostReply(m, DeadUnknown)
 		return
 	}
-	signal := Signal{Type: SignalMessageReply, Source: m.Target, Target: m.ReplyTo, Data: reply}
+	signal := Signal{Type: SignalMessageReply, Source: m.Target, Target: m.ReplyTo, Data: reply, Context: m.Context}
 	signal.stamp()
 	if err := to.signal(&signal); err != nil {
 		s.lostReply(m, deadReason(err))

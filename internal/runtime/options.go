@@ -58,8 +58,20 @@ type Options struct {
 	// History is how many of the newest events are kept; 0 means 1,000, and a
 	// negative number turns history off.
 	History int
-	// Around is called around each callback of each agent; nil is nobody.
+	// Around is called around each callback of each agent; nil is nobody. The callback of
+	// an action that somebody has asked for, by Execute, Request, Ask or a coordination, has the
+	// values of the caller's context. For all that nobody waits for, see Propagate.
 	Around Interceptor
+	// Propagate picks the values of a context that go along with what is sent with it and
+	// not waited for: actions of Tell and of timers, events, signals, messages of Send, and
+	// the answers to Agent.Ask. The contexts of the callbacks and handlers that these reach
+	// have them. It returns nil if there is nothing to pick. What it returns is kept as
+	// long as what is sent, so it is best made of context.Background, with a trace id,
+	// say: with the whole of ctx, an agent that goes on to tell itself something would
+	// keep the contexts of all its callbacks. It is called on the sender's
+	// goroutine, for each action, event and so on. Nil picks nothing, and costs nothing; what is
+	// picked costs one allocation.
+	Propagate func(ctx context.Context) context.Context
 	// Logger is told what the runtime itself does that a person may want to know of:
 	// callbacks and handlers of the bus that panic, with their stacks, supervisors that
 	// give up, agents that are refused or do not start, callbacks that do not heed their

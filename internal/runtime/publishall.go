@@ -113,6 +113,9 @@ func (b *Bus) publishRun(p *patience, source string, events []Event) (missed int
 	var copies [maxRun]Event // since they are changed, and the caller's are not
 	run := copies[:copy(copies[:], events)]
 	b.stampRun(source, run)
+	if b.propagates {
+		b.options.packAll(p.ctx, run)
+	}
 	for len(run) > 0 {
 		n := min(t.fits(), len(run))
 		p.renew()

@@ -1,6 +1,7 @@
 package mabeam
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -36,6 +37,10 @@ type Signal struct {
 	Data     any
 	Metadata map[string]any
 	Priority Priority
+	// Context has the values that HandleSignal's is to have too, as far as
+	// Options.Propagate picks them; nil is none. Its end ends nothing. Who gets the signal
+	// finds here what was picked.
+	Context context.Context
 	// Timestamp is when it was sent; the system sets it if it is zero.
 	Timestamp time.Time
 }
@@ -86,6 +91,7 @@ func (s *System) beginSignal(signal *Signal) error {
 	if err := s.signals.rate.Allow(); err != nil {
 		return fmt.Errorf("signal %q: %w", signal.Type, err)
 	}
+	signal.Context = s.options.propagated(signal.Context)
 	signal.stamp()
 	return nil
 }
@@ -239,7 +245,7 @@ func (a *Agent) handleSignal(signal queuedSignal) {
 		}
 	}()
 	if signal.arrival == unknownArrival {
-		a.behaviour.HandleSignal(a.callback(), a, signal.Signal)
+		a.behaviour.HandleSignal(withValues(a.callback(), signal.Context), a, signal.Signal)
 	} else {
 		a.handleTimedSignal(signal)
 	}
@@ -250,5 +256,8 @@ func (a *Agent) handleSignal(signal queuedSignal) {
 func (a *Agent) handleTimedSignal(signal queuedSignal) {
 	f := a.figures()
 	f.noteArrived(a.system, signal.arrival)
-	_ = f.work(func() error { a.behaviour.HandleSignal(a.callback(), a, signal.Signal); return nil })
+	_ = f.work(func() error {
+		a.behaviour.HandleSignal(withValues(a.callback(), signal.Context), a, signal.Signal)
+		return nil
+	})
 }

@@ -353,6 +353,9 @@ func (s *Subscription) count(n uint64) {
 
 // deliver calls the handler.
 func (s *Subscription) deliver(ctx context.Context, e *Event, f *typeFigures) {
+	if s.bus.propagates {
+		ctx, e = e.unpacked(ctx)
+	}
 	switch {
 	case s.agent == nil:
 		s.handler(ctx, *e)

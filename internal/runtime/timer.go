@@ -1,6 +1,7 @@
 package mabeam
 
 import (
+	"context"
 	"sync"
 	"time"
 )
@@ -10,7 +11,7 @@ import (
 type Timer struct {
 	maker      *Agent
 	id, action string
-	params     any
+	params     any           // a *parcel if values go with them
 	every      time.Duration // 0: once
 
 	mu    sync.Mutex
@@ -20,19 +21,21 @@ type Timer struct {
 }
 
 // SendAfter has an agent be told, after some time, to carry out an action; an empty id is
-// this agent itself. If it is not there then, or has no room, that is a dead letter.
-func (a *Agent) SendAfter(d time.Duration, id, action string, params any) *Timer {
-	return a.startTimer(d, 0, id, action, params)
+// this agent itself. If it is not there then, or has no room, that is a dead letter. The
+// action gets the values of ctx that Options.Propagate picks; it is not the end of ctx that
+// ends the timer, but that of this agent.
+func (a *Agent) SendAfter(ctx context.Context, d time.Duration, id, action string, params any) *Timer {
+	return a.startTimer(d, 0, id, action, a.system.options.packed(ctx, params))
 }
 
 // Every is SendAfter again and again: the nth time n periods from now, however long the
 // agent takes. Times that have passed before they could be told are left out. A period
 // must be above 0.
-func (a *Agent) Every(period time.Duration, id, action string, params any) *Timer {
+func (a *Agent) Every(ctx context.Context, period time.Duration, id, action string, params any) *Timer {
 	if period <= 0 {
 		panic("mabeam: a timer's period must be above 0")
 	}
-	return a.startTimer(period, period, id, action, params)
+	return a.startTimer(period, period, id, action, a.system.options.packed(ctx, params))
 }
 
 func (a *Agent) startTimer(d, every time.Duration, id, action string, params any) *Timer {

@@ -40,25 +40,25 @@ func TestTimers(t *testing.T) {
 		want []string // within 10 s
 		dead [deadLetterReasons]int64
 	}{
-		"once":          {make: func(a *Agent) { a.SendAfter(3*time.Second, "", "x", 1) }, want: []string{"x1 at 3s"}},
-		"at once":       {make: func(a *Agent) { a.SendAfter(0, "", "x", 1) }, want: []string{"x1 at 0s"}},
-		"in the past":   {make: func(a *Agent) { a.SendAfter(-time.Second, "", "x", 1) }, want: []string{"x1 at 0s"}},
-		"again":         {make: func(a *Agent) { a.Every(4*time.Second, "", "x", 1) }, want: []string{"x1 at 4s", "x1 at 8s"}},
-		"again, slowly": {make: func(a *Agent) { a.Every(3*time.Second, "", "x", 1) }, slow: 2 * time.Second, want: []string{"x1 at 3s", "x1 at 6s", "x1 at 9s"}},
-		"cancelled":     {make: func(a *Agent) { a.SendAfter(time.Second, "", "x", 1).Cancel() }},
+		"once":          {make: func(a *Agent) { a.SendAfter(context.Background(), 3*time.Second, "", "x", 1) }, want: []string{"x1 at 3s"}},
+		"at once":       {make: func(a *Agent) { a.SendAfter(context.Background(), 0, "", "x", 1) }, want: []string{"x1 at 0s"}},
+		"in the past":   {make: func(a *Agent) { a.SendAfter(context.Background(), -time.Second, "", "x", 1) }, want: []string{"x1 at 0s"}},
+		"again":         {make: func(a *Agent) { a.Every(context.Background(), 4*time.Second, "", "x", 1) }, want: []string{"x1 at 4s", "x1 at 8s"}},
+		"again, slowly": {make: func(a *Agent) { a.Every(context.Background(), 3*time.Second, "", "x", 1) }, slow: 2 * time.Second, want: []string{"x1 at 3s", "x1 at 6s", "x1 at 9s"}},
+		"cancelled":     {make: func(a *Agent) { a.SendAfter(context.Background(), time.Second, "", "x", 1).Cancel() }},
 		"by itself": {make: func(a *Agent) {
-			timer := a.Every(2*time.Second, "", "x", 1)
+			timer := a.Every(context.Background(), 2*time.Second, "", "x", 1)
 			time.AfterFunc(5*time.Second, func() { timer.Cancel() })
 		}, want: []string{"x1 at 2s", "x1 at 4s"}},
-		"to another": {make: func(a *Agent) { a.SendAfter(time.Second, "other", "x", 1) }},
-		"to nobody":  {make: func(a *Agent) { a.SendAfter(time.Second, "nobody", "x", 1) }, dead: [deadLetterReasons]int64{DeadUnknown: 1}},
+		"to another": {make: func(a *Agent) { a.SendAfter(context.Background(), time.Second, "other", "x", 1) }},
+		"to nobody":  {make: func(a *Agent) { a.SendAfter(context.Background(), time.Second, "nobody", "x", 1) }, dead: [deadLetterReasons]int64{DeadUnknown: 1}},
 		"to the dead": {
-			make: func(a *Agent) { a.Every(3*time.Second, "other", "x", 1) },
+			make: func(a *Agent) { a.Every(context.Background(), 3*time.Second, "other", "x", 1) },
 			then: func(s *System) { s.KillAgent("other") },
 			dead: [deadLetterReasons]int64{DeadUnknown: 3},
 		},
 		"begun anew": {
-			make: func(a *Agent) { a.Every(time.Second, "", "x", 1) },
+			make: func(a *Agent) { a.Every(context.Background(), time.Second, "", "x", 1) },
 			then: func(s *System) { _ = s.RestartAgent(context.Background(), "a") },
 		},
 	} {
@@ -100,7 +100,7 @@ func TestTimersEndWithTheirAgent(t *testing.T) {
 		var timers []*Timer
 		b := &clockwork{began: time.Now(), make: func(self *Agent) {
 			for range 1000 {
-				timers = append(timers, self.Every(time.Second, "other", "x", 1))
+				timers = append(timers, self.Every(context.Background(), time.Second, "other", "x", 1))
 			}
 		}}
 		startAgent(t, s, Spec{ID: "a", Behaviour: b})
@@ -128,7 +128,7 @@ func TestTimersEndWithTheirAgent(t *testing.T) {
 func TestTimerLeavesOutWhatItMissed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, Options{Mailbox: 1})
-		b := &clockwork{began: time.Now(), make: func(self *Agent) { self.Every(time.Second, "", "x", nil) }, slow: 4500 * time.Millisecond}
+		b := &clockwork{began: time.Now(), make: func(self *Agent) { self.Every(context.Background(), time.Second, "", "x", nil) }, slow: 4500 * time.Millisecond}
 		startAgent(t, s, Spec{ID: "a", Behaviour: b})
 		do(t, s, "a", "make", nil)
 		time.Sleep(10*time.Second + time.Millisecond)

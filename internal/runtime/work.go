@@ -35,6 +35,9 @@ func (a *Agent) tell(ctx context.Context, action string, params any) error {
 	if ctx.Err() != nil {
 		return CallError(ctx)
 	}
+	if a.system.options.Propagate != nil {
+		params = a.system.options.packed(ctx, params)
+	}
 	err := a.send(action, params)
 	if err != ErrMailboxFull { //nolint:errorlint // as it is
 		return err
@@ -295,6 +298,12 @@ func (a *Agent) handleAll(b *batch) {
 				t.flush(a)
 				t.figures = a.figures() // it takes long, or there are many
 			}
+		case *parcel:
+			t.figures.noteWait(a.system, b, i)
+			if err := a.act(withValues(a.callback(), p.values), m.action, p.content, t.figures); err == nil {
+				t.done++
+			}
+			t.flush(a)
 		case *call:
 			a.answer(b, i, p, &t)
 		case *pendingEvents:
@@ -305,7 +314,7 @@ func (a *Agent) handleAll(b *batch) {
 		case *ownAnswer:
 			t.flush(a)
 			t.figures.noteWait(a.system, b, i)
-			_ = t.figures.work(func() error { handleAnswer(a.callback(), a.behaviour, a, Asked(*p)); return nil })
+			_ = t.figures.work(func() error { handleAnswer(withValues(a.callback(), p.values), a.behaviour, a, p.Asked); return nil })
 		case *restartRequest:
 			t.flush(a)
 			a.restart(b, i, p)
