@@ -96,7 +96,7 @@ func (l Lifecycle) String() string { return nameOf(lifecycleNames, int(l)) }
 // behaviour, and gives the agent back with yield (or the end of run). How it ends is
 // told at end.
 type Agent struct {
-	entry
+	registration
 	system    *System
 	behaviour Behaviour
 	place     *Place // what its owner has; nil if it has none

@@ -102,13 +102,13 @@
 //
 // Registry lookups and the publisher's way from event type to subscribers go
 // through hash tables that are read without locks and changed under one that
-// readers never take. A topic that is published to often is found by the address
-// of its name, without hashing it. Entries of the registry that are alike in
-// type, node and capabilities share the lists of the indices, and know their
-// places there, so that entering and leaving cost the same among ten and among
-// a million. Counters are striped, so that counting on one core does not slow
-// another. What this gives up: registering and unregistering take turns, and a
-// listing costs what it lists, with the writers waiting.
+// readers never take. A topic that is published to often is found by the
+// address of its name, without hashing it. Agents that are alike in type, node
+// and capabilities share the lists of the indices, and know their places there,
+// so that entering and leaving cost the same among ten and among a million.
+// Counters are striped, so that counting on one core does not slow another.
+// What this gives up: registering and unregistering take turns, and a listing
+// costs what it lists, with the writers waiting.
 //
 // # What is refused is refused at the door
 //

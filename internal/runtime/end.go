@@ -176,7 +176,7 @@ func (a *Agent) end(reason, failure error) bool {
 	for _, sub := range subs {
 		sub.end(nil)
 	}
-	s.registry.leave(&a.entry)
+	s.registry.leave(&a.registration)
 	s.alive.Add(-1)
 	if a.place == nil {
 		s.limits.leave() // else its owner has the room

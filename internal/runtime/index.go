@@ -2,21 +2,21 @@ package mabeam
 
 import "slices"
 
-// An index has a list of entries for each key. Keys without entries are gone.
+// An index has a list of registrations for each key. Keys without any are gone.
 type index map[string]*members
 
-// members are the entries that share a key of an index. An entry keeps its
+// members are the registrations that share a key of an index. Each keeps its
 // position, so that taking it out costs the same however many there are.
 type members struct {
-	index   index
-	key     string
-	entries pages[*entry]
-	// newest is the shape of the entry that came last, if this is the list of
+	index      index
+	key        string
+	registered pages[*registration]
+	// newest is the shape of the registration that came last, if this is the list of
 	// a type.
 	newest *shape
 }
 
-// A shape is what entries that are alike in type, node and capabilities share:
+// A shape is what registrations that are alike in type, node and capabilities share:
 // the lists that they are in. Agents are mostly started by the many from one
 // description, and all but the first need not look their lists up.
 type shape struct {
@@ -35,7 +35,7 @@ func (x index) list(key string) *members {
 	return m
 }
 
-// shapeOf returns the lists that an entry with this record belongs in.
+// shapeOf returns the lists that a registration with this record belongs in.
 func (r *Registry) shapeOf(record *Record) *shape {
 	byType := r.byType.list(record.Type)
 	if s := byType.newest; s != nil && s.fits(record) {
@@ -53,35 +53,35 @@ func (r *Registry) shapeOf(record *Record) *shape {
 	return s
 }
 
-// fits says whether an entry with this record, of the same type, belongs in the
+// fits says whether a registration with this record, of the same type, belongs in the
 // lists of the shape, and none of them is gone.
 func (s *shape) fits(record *Record) bool {
 	return s.node == record.Node && slices.Equal(s.capabilities, record.Capabilities) &&
-		!slices.ContainsFunc(s.lists, func(m *members) bool { return m.entries.len() == 0 })
+		!slices.ContainsFunc(s.lists, func(m *members) bool { return m.registered.len() == 0 })
 }
 
-// add appends the entry and returns its position.
-func (m *members) add(e *entry) int32 {
-	m.entries.add(e)
-	return int32(m.entries.len() - 1)
+// add appends the registration and returns its position.
+func (m *members) add(e *registration) int32 {
+	m.registered.add(e)
+	return int32(m.registered.len() - 1)
 }
 
-// remove takes out what is at pos and moves the last entry there.
+// remove takes out what is at pos and moves the last registration there.
 func (m *members) remove(pos int32) {
-	last := int32(m.entries.len() - 1)
+	last := int32(m.registered.len() - 1)
 	if pos != last {
-		moved := *m.entries.at(int(last))
-		*m.entries.at(int(pos)) = moved
+		moved := *m.registered.at(int(last))
+		*m.registered.at(int(pos)) = moved
 		moved.move(m, last, pos)
 	}
-	m.entries.drop()
+	m.registered.drop()
 	if last == 0 {
 		delete(m.index, m.key)
 	}
 }
 
-// move notes that the entry moved within a list.
-func (e *entry) move(list *members, from, to int32) {
+// move notes that the registration moved within a list.
+func (e *registration) move(list *members, from, to int32) {
 	for i, m := range e.shape.lists {
 		if m == list && e.positions[i] == from {
 			e.positions[i] = to

@@ -203,7 +203,7 @@ func (i *Inspector) goRound(keep int, by AgentOrder) {
 			best = append(best, found{a, a.glance(by)})
 		}
 	}
-	i.walk.next(i.system.registry.entries, func(a *Agent) {
+	i.walk.next(i.system.registry.byID, func(a *Agent) {
 		if i.tracked[weak.Make(a)] != nil {
 			return
 		}

@@ -75,8 +75,8 @@ func (r *Registry) refsOfType(agentType string) []Ref {
 	if list == nil {
 		return nil
 	}
-	refs := make([]Ref, 0, list.entries.len())
-	for e := range list.entries.all() {
+	refs := make([]Ref, 0, list.registered.len())
+	for e := range list.registered.all() {
 		if e.agent != nil {
 			refs = append(refs, Ref{e.agent})
 		}

@@ -32,9 +32,9 @@ func (r *Record) clone() *Record {
 	return &c
 }
 
-// An entry is the place of one id in the registry: its present record, and
+// A registration is the place of one id in the registry: its present record, and
 // where it stands in the indices.
-type entry struct {
+type registration struct {
 	record atomic.Pointer[Record]
 	agent  *Agent // nil if a record was registered without a living agent
 
@@ -47,9 +47,9 @@ type entry struct {
 // together: no listing ever shows an agent in one index and not in another.
 // Lookups take no lock; changes and listings take one.
 type Registry struct {
-	entries *table[entry]
-	count   atomic.Int64
-	ops     counter
+	byID  *table[registration]
+	count atomic.Int64
+	ops   counter
 	// shared is the list of capabilities that share returned last.
 	shared atomic.Pointer[[]string]
 
@@ -63,7 +63,7 @@ type Registry struct {
 
 func newRegistry() *Registry {
 	return &Registry{
-		entries: newTable[entry](), held: make(map[string]*Place),
+		byID: newTable[registration](), held: make(map[string]*Place),
 		byType: index{}, byCapability: index{}, byNode: index{},
 	}
 }
@@ -82,7 +82,7 @@ func (r *Registry) Register(record Record) error {
 	}
 	own := record.clone()
 	own.Capabilities = distinct(own.Capabilities)
-	e := &entry{}
+	e := &registration{}
 	e.record.Store(own)
 	return r.enter(e)
 }
@@ -109,13 +109,13 @@ func distinct(list []string) []string {
 	return own
 }
 
-// enter puts an entry with its record into the table and all indices.
-func (r *Registry) enter(e *entry) error {
+// enter puts a registration with its record into the table and all indices.
+func (r *Registry) enter(e *registration) error {
 	r.ops.add(1)
 	id := e.record.Load().ID
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if p := r.held[id]; p != nil && p != e.place() || !r.entries.add(id, e) {
+	if p := r.held[id]; p != nil && p != e.place() || !r.byID.add(id, e) {
 		return fmt.Errorf("register %q: %w", id, ErrAlreadyRegistered)
 	}
 	r.index(e)
@@ -123,8 +123,8 @@ func (r *Registry) enter(e *entry) error {
 	return nil
 }
 
-// place is that of the entry's agent; nil if it has none.
-func (e *entry) place() *Place {
+// place is that of the registration's agent; nil if it has none.
+func (e *registration) place() *Place {
 	if e.agent == nil {
 		return nil
 	}
@@ -135,7 +135,7 @@ func (e *entry) place() *Place {
 func (r *Registry) hold(p *Place) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.held[p.id] != nil || r.entries.get(p.id) != nil {
+	if r.held[p.id] != nil || r.byID.get(p.id) != nil {
 		return ErrAlreadyRegistered
 	}
 	r.held[p.id] = p
@@ -165,13 +165,13 @@ func (r *Registry) placeOf(id string) *Place {
 
 // isFree says whether an agent could have an id, of a place if that is not nil.
 func (r *Registry) isFree(id string, p *Place) bool {
-	return r.entries.get(id) == nil && (p != nil || r.placeOf(id) == nil)
+	return r.byID.get(id) == nil && (p != nil || r.placeOf(id) == nil)
 }
 
 // Lookup returns the record of an id. It must not be changed.
 func (r *Registry) Lookup(id string) (*Record, bool) {
 	r.ops.add(1)
-	e := r.entries.get(id)
+	e := r.byID.get(id)
 	if e == nil {
 		return nil, false
 	}
@@ -180,7 +180,7 @@ func (r *Registry) Lookup(id string) (*Record, bool) {
 
 // agent returns the living agent of an id, or nil.
 func (r *Registry) agent(id string) *Agent {
-	e := r.entries.get(id)
+	e := r.byID.get(id)
 	if e == nil {
 		return nil
 	}
@@ -195,7 +195,7 @@ func (r *Registry) Update(id string, change func(*Record) error) error {
 	r.ops.add(1)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	e := r.entries.get(id)
+	e := r.byID.get(id)
 	if e == nil {
 		return fmt.Errorf("update %q: %w", id, ErrUnknownAgent)
 	}
@@ -218,7 +218,7 @@ func (r *Registry) Unregister(id string) bool {
 	r.ops.add(1)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	e := r.entries.get(id)
+	e := r.byID.get(id)
 	if e == nil || e.agent != nil {
 		return false
 	}
@@ -226,24 +226,24 @@ func (r *Registry) Unregister(id string) bool {
 	return true
 }
 
-// leave takes an entry out if it still is the one of its id.
-func (r *Registry) leave(e *entry) {
+// leave takes a registration out if it still is the one of its id.
+func (r *Registry) leave(e *registration) {
 	r.ops.add(1)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.entries.get(e.record.Load().ID) == e {
+	if r.byID.get(e.record.Load().ID) == e {
 		r.take(e)
 	}
 }
 
-func (r *Registry) take(e *entry) {
-	r.entries.remove(e.record.Load().ID)
+func (r *Registry) take(e *registration) {
+	r.byID.remove(e.record.Load().ID)
 	r.unindex(e)
 	r.count.Add(-1)
 }
 
 // index enters e into the lists of its record.
-func (r *Registry) index(e *entry) {
+func (r *Registry) index(e *registration) {
 	e.shape = r.shapeOf(e.record.Load())
 	e.positions = slices.Grow(e.positions[:0], len(e.shape.lists))
 	for _, list := range e.shape.lists {
@@ -252,7 +252,7 @@ func (r *Registry) index(e *entry) {
 }
 
 // unindex takes e out of all lists.
-func (r *Registry) unindex(e *entry) {
+func (r *Registry) unindex(e *registration) {
 	for i, list := range e.shape.lists {
 		list.remove(e.positions[i])
 	}
@@ -260,7 +260,7 @@ func (r *Registry) unindex(e *entry) {
 }
 
 // beginAnew makes the indices anew, which are what a crash of the registry
-// loses. The table of entries outlives it, so lookups go on; changes and
+// loses. The table by id outlives it, so lookups go on; changes and
 // listings wait.
 func (r *Registry) beginAnew() {
 	r.mu.Lock()
@@ -268,7 +268,7 @@ func (r *Registry) beginAnew() {
 	clear(r.byType)
 	clear(r.byCapability)
 	clear(r.byNode)
-	r.entries.each(r.index)
+	r.byID.each(r.index)
 }
 
 // ByType lists the agents of a type, in no particular order.
@@ -290,8 +290,8 @@ func (r *Registry) list(x index, key string) []*Record {
 	if list == nil {
 		return []*Record{}
 	}
-	records := make([]*Record, 0, list.entries.len())
-	for e := range list.entries.all() {
+	records := make([]*Record, 0, list.registered.len())
+	for e := range list.registered.all() {
 		records = append(records, e.record.Load())
 	}
 	return records
@@ -303,7 +303,7 @@ func (r *Registry) All() []*Record {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	records := make([]*Record, 0, r.count.Load())
-	r.entries.each(func(e *entry) { records = append(records, e.record.Load()) })
+	r.byID.each(func(e *registration) { records = append(records, e.record.Load()) })
 	return records
 }
 
@@ -315,7 +315,7 @@ func (r *Registry) agents() []*Agent {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var agents []*Agent
-	r.entries.each(func(e *entry) {
+	r.byID.each(func(e *registration) {
 		if e.agent != nil {
 			agents = append(agents, e.agent)
 		}

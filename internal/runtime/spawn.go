@@ -146,16 +146,16 @@ func (a *Agent) start(ctx context.Context) error {
 		a.undoInit(a.err())
 		return a.err()
 	}
-	if err := a.system.registry.enter(&a.entry); err != nil {
+	if err := a.system.registry.enter(&a.registration); err != nil {
 		a.undoInit(err)
 		return err
 	}
 	switch {
 	case a.isOver(): // who has killed it could not take it out
-		a.system.registry.leave(&a.entry)
+		a.system.registry.leave(&a.registration)
 		return a.err()
 	case a.system.stopping.Load(): // it may have listed its agents before this one was among them
-		a.system.registry.leave(&a.entry)
+		a.system.registry.leave(&a.registration)
 		a.undoInit(ErrSystemStopped)
 		return ErrSystemStopped
 	}

@@ -11,7 +11,7 @@ const placesPerLook = 16 << 10
 type walk struct{ part, slot int }
 
 // next visits the agents in the next places of the table, up to the end of it.
-func (w *walk) next(table *table[entry], visit func(*Agent)) {
+func (w *walk) next(table *table[registration], visit func(*Agent)) {
 	for looked := 0; looked < placesPerLook; {
 		slots := *table.parts[w.part].slots.Load()
 		for ; w.slot < len(slots) && looked < placesPerLook; w.slot++ {
