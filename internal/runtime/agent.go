@@ -67,7 +67,8 @@ type Spec struct {
 	Behaviour Behaviour
 	// State is what the agent's state is at first.
 	State any
-	// Capabilities and Metadata are copied.
+	// Capabilities and Metadata are copied; what the values of the metadata refer to is
+	// shared.
 	Capabilities []string
 	Metadata     map[string]any
 	ParentID     string
@@ -133,8 +134,8 @@ type Agent struct {
 // ID is the agent's id.
 func (a *Agent) ID() string { return a.record.Load().ID }
 
-// Record is what the registry knows of the agent. It must not be changed.
-func (a *Agent) Record() *Record { return a.record.Load() }
+// Entry is what the registry knows of the agent, or is about to know while Init runs.
+func (a *Agent) Entry() Entry { return Entry{a.record.Load()} }
 
 // System is where the agent lives.
 func (a *Agent) System() *System { return a.system }

@@ -2,6 +2,7 @@ package mabeam
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -40,6 +41,13 @@ func TestAllocations(t *testing.T) {
 	}
 	cases := []allocCase{
 		{"lookup", 0, func() error { s.Registry().Lookup(id); return nil }},
+		{"read an entry", 0, func() error {
+			e, ok := s.Registry().Lookup(id)
+			if !ok || e.ID() != id || e.Type() != "" || e.HasCapability("x") {
+				return errors.New("not what was registered")
+			}
+			return nil
+		}},
 		{"execute", 0, execute(ctx)},
 		{"execute with a deadline", 1, execute(deadline)},
 		{"tell", 0, func() error { err := s.Tell(ctx, hears, "x", nil); <-told; return err }},

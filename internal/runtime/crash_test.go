@@ -227,7 +227,7 @@ func TestCrashOfTheRegistry(t *testing.T) {
 		t.Error(err)
 	}
 	for _, r := range s.Registry().All() {
-		s.Registry().Unregister(r.ID)
+		s.Registry().Unregister(r.ID())
 	}
 	if n := s.Telemetry().ComponentsRestarted; n != 200 {
 		t.Errorf("%d restarts counted", n)

@@ -135,6 +135,27 @@ func ExampleSystem_Tell() {
 	// state 10 version 5
 }
 
+// An entry shows what the registry knew when it was looked up.
+func ExampleEntry() {
+	ctx := context.Background()
+	system := start(mabeam.Options{})
+	defer system.Stop(ctx)
+	registry := system.Registry()
+	system.StartAgent(ctx, mabeam.Spec{ID: "counter", Capabilities: []string{"add", "sum"}, Behaviour: counter{}, State: 0})
+
+	before, _ := registry.Lookup("counter")
+	registry.Update("counter", func(r *mabeam.Record) error {
+		r.Capabilities = append(r.Capabilities, "subtract")
+		return nil
+	})
+	after, _ := registry.Lookup("counter")
+	fmt.Println(before.ID(), before.Capabilities())
+	fmt.Println(after.ID(), after.Capabilities(), after.HasCapability("subtract"))
+	// Output:
+	// counter [add sum]
+	// counter [add sum subtract] true
+}
+
 // Signals that wait are handled by priority. The agent is suspended meanwhile,
 // so that they do wait.
 func ExampleSystem_Signal() {

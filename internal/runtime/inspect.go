@@ -260,7 +260,7 @@ func (a *Agent) memoryBytes() int64 {
 
 // read brings the view up to date.
 func (t *trackedAgent) read(a *Agent, now time.Time) {
-	record, done := a.Record(), a.acted.Load()
+	record, done := a.record.Load(), a.acted.Load()
 	rate := 0.0
 	if since := now.Sub(t.at).Seconds(); !t.at.IsZero() && since > 0 {
 		rate = float64(done-t.done) / since
@@ -288,7 +288,7 @@ func (i *Inspector) Agent(id string) (report AgentReport, ok bool) {
 	if a == nil {
 		return report, false
 	}
-	now, record := time.Now(), a.Record()
+	now, record := time.Now(), a.record.Load()
 	i.mu.Lock()
 	t := i.tracked[weak.Make(a)]
 	if t == nil {
@@ -308,7 +308,7 @@ func (i *Inspector) Agent(id string) (report AgentReport, ok bool) {
 	if changed.IsZero() {
 		changed = record.CreatedAt
 	}
-	report.ParentID, report.Capabilities, report.Version = record.ParentID, record.Capabilities, version
+	report.ParentID, report.Capabilities, report.Version = record.ParentID, slices.Clone(record.Capabilities), version
 	report.Age, report.Unchanged = now.Sub(record.CreatedAt), now.Sub(changed)
 	report.ActionsDone, report.State = a.acted.Load(), describe(state)
 	for _, s := range subs {

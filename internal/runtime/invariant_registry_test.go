@@ -21,43 +21,43 @@ var (
 // record is under its type, its node and each of its capabilities, and nowhere
 // else. Nobody may change the registry meanwhile.
 func checkIndices(r *Registry, nodes ...string) error {
-	all := map[string]*Record{}
-	for _, record := range r.All() {
-		if all[record.ID] != nil {
-			return fmt.Errorf("%q is listed twice", record.ID)
+	all := map[string]Entry{}
+	for _, e := range r.All() {
+		if _, twice := all[e.ID()]; twice {
+			return fmt.Errorf("%q is listed twice", e.ID())
 		}
-		all[record.ID] = record
-		if found, ok := r.Lookup(record.ID); !ok || found != record {
-			return fmt.Errorf("%q is listed as %+v and found as %+v", record.ID, record, found)
+		all[e.ID()] = e
+		if found, ok := r.Lookup(e.ID()); !ok || found != e {
+			return fmt.Errorf("%q is listed as %+v and found as %+v", e.ID(), e.Record(), found.Record())
 		}
 	}
 	if r.Count() != len(all) {
 		return fmt.Errorf("%d are counted and %d listed", r.Count(), len(all))
 	}
-	check := func(name string, keys []string, list func(string) []*Record, has func(*Record) []string) error {
+	check := func(name string, keys []string, list func(string) []Entry, has func(Entry) []string) error {
 		for _, key := range keys {
 			want := 0
-			for _, record := range all {
-				for _, k := range has(record) {
+			for _, e := range all {
+				for _, k := range has(e) {
 					want += count(k == key)
 				}
 			}
 			listed := list(key)
-			for _, record := range listed {
-				if all[record.ID] != record || !slices.Contains(has(record), key) {
-					return fmt.Errorf("%s %q lists %+v, which is %+v", name, key, record, all[record.ID])
+			for _, e := range listed {
+				if all[e.ID()] != e || !slices.Contains(has(e), key) {
+					return fmt.Errorf("%s %q lists %+v, which is %+v", name, key, e.Record(), all[e.ID()].Record())
 				}
 			}
 			if len(listed) != want {
-				return fmt.Errorf("%s %q lists %d records, want %d", name, key, len(listed), want)
+				return fmt.Errorf("%s %q lists %d entries, want %d", name, key, len(listed), want)
 			}
 		}
 		return nil
 	}
 	return errors.Join(
-		check("type", regTypes, r.ByType, func(m *Record) []string { return []string{m.Type} }),
-		check("node", nodes, r.ByNode, func(m *Record) []string { return []string{m.Node} }),
-		check("capability", regCapabilities, r.ByCapability, func(m *Record) []string { return m.Capabilities }),
+		check("type", regTypes, r.ByType, func(e Entry) []string { return []string{e.Type()} }),
+		check("node", nodes, r.ByNode, func(e Entry) []string { return []string{e.Node()} }),
+		check("capability", regCapabilities, r.ByCapability, Entry.Capabilities),
 	)
 }
 
@@ -135,8 +135,8 @@ func TestRegistryAgreesWithAgents(t *testing.T) {
 				alive := 0
 				for id, want := range model {
 					got, ok := s.Registry().Lookup(id)
-					if !ok || got.Type != want.Type || got.Node != want.Node || !slices.Equal(got.Capabilities, want.Capabilities) {
-						t.Fatalf("%q is %+v, want %+v", id, got, want)
+					if !ok || got.Type() != want.Type || got.Node() != want.Node || !slices.Equal(got.Capabilities(), want.Capabilities) {
+						t.Fatalf("%q is %+v, want %+v", id, got.Record(), want)
 					}
 					alive += count(want.lives)
 				}
@@ -228,31 +228,31 @@ func TestRegistryListingsWhileAllChanges(t *testing.T) {
 			})
 		}
 		read := func() {
-			for name, list := range map[string][]*Record{"all": r.All(), "those who stay": r.ByNode("stays")} {
+			for name, list := range map[string][]Entry{"all": r.All(), "those who stay": r.ByNode("stays")} {
 				seen := map[string]bool{}
 				stayed := 0
-				for _, record := range list {
-					if seen[record.ID] {
-						t.Errorf("%q is listed twice among %s", record.ID, name)
+				for _, e := range list {
+					if seen[e.ID()] {
+						t.Errorf("%q is listed twice among %s", e.ID(), name)
 					}
-					seen[record.ID] = true
-					stayed += count(record.Node == "stays")
+					seen[e.ID()] = true
+					stayed += count(e.Node() == "stays")
 				}
 				if stayed != stay {
-					t.Errorf("%d of %d records that stay are among %s", stayed, stay, name)
+					t.Errorf("%d of %d entries that stay are among %s", stayed, stay, name)
 				}
 			}
 			for _, kind := range regTypes {
-				for _, record := range r.ByType(kind) {
-					if record.Type != kind {
-						t.Errorf("%q lists %+v", kind, record)
+				for _, e := range r.ByType(kind) {
+					if e.Type() != kind {
+						t.Errorf("%q lists %+v", kind, e.Record())
 					}
 				}
 			}
 			for _, capability := range regCapabilities {
-				for _, record := range r.ByCapability(capability) {
-					if !slices.Contains(record.Capabilities, capability) {
-						t.Errorf("%q lists %+v", capability, record)
+				for _, e := range r.ByCapability(capability) {
+					if !e.HasCapability(capability) {
+						t.Errorf("%q lists %+v", capability, e.Record())
 					}
 				}
 			}

@@ -10,19 +10,24 @@ import (
 	"time"
 )
 
-// A Record is what the registry knows of an agent. Records are immutable:
-// Registry.Update replaces one as a whole.
+// A Record is what there is to know of an agent, as it is given to the registry and
+// changed there by Registry.Update. The registry keeps copies: to change a Record changes
+// nothing in it. Entry is how it shows what it keeps.
 type Record struct {
 	ID           string
 	Type         string
 	Capabilities []string
 	// Node is the name of the system that the agent lives in.
-	Node      string
-	ParentID  string
+	Node     string
+	ParentID string
+	// Metadata is copied, but what its values refer to is shared: nobody changes that.
 	Metadata  map[string]any
 	CreatedAt time.Time
 	UpdatedAt time.Time
 }
+
+// Entry returns an entry that shows a copy of the record, as a registry that has it would.
+func (r Record) Entry() Entry { return Entry{r.clone()} }
 
 // clone copies the record so that changing the copy leaves the original alone.
 func (r *Record) clone() *Record {
@@ -168,14 +173,14 @@ func (r *Registry) isFree(id string, p *Place) bool {
 	return r.byID.get(id) == nil && (p != nil || r.placeOf(id) == nil)
 }
 
-// Lookup returns the record of an id. It must not be changed.
-func (r *Registry) Lookup(id string) (*Record, bool) {
+// Lookup returns the entry of an id; false if there is none.
+func (r *Registry) Lookup(id string) (Entry, bool) {
 	r.ops.add(1)
 	e := r.byID.get(id)
 	if e == nil {
-		return nil, false
+		return Entry{}, false
 	}
-	return e.record.Load(), true
+	return Entry{e.record.Load()}, true
 }
 
 // agent returns the living agent of an id, or nil.
@@ -189,8 +194,8 @@ func (r *Registry) agent(id string) *Agent {
 
 // Update applies change to a copy of the record and puts it in place of the
 // old one, in all indices at once. The id cannot change. If change returns an
-// error, nothing happens and the error is returned. Change must not use the
-// registry.
+// error, nothing happens and the error is returned. What change puts into the
+// record is copied once it returns. Change must not use the registry.
 func (r *Registry) Update(id string, change func(*Record) error) error {
 	r.ops.add(1)
 	r.mu.Lock()
@@ -272,39 +277,39 @@ func (r *Registry) beginAnew() {
 }
 
 // ByType lists the agents of a type, in no particular order.
-func (r *Registry) ByType(agentType string) []*Record { return r.list(r.byType, agentType) }
+func (r *Registry) ByType(agentType string) []Entry { return r.list(r.byType, agentType) }
 
 // ByCapability lists the agents that have a capability, in no particular order.
-func (r *Registry) ByCapability(capability string) []*Record {
+func (r *Registry) ByCapability(capability string) []Entry {
 	return r.list(r.byCapability, capability)
 }
 
 // ByNode lists the agents of a node, in no particular order.
-func (r *Registry) ByNode(node string) []*Record { return r.list(r.byNode, node) }
+func (r *Registry) ByNode(node string) []Entry { return r.list(r.byNode, node) }
 
-func (r *Registry) list(x index, key string) []*Record {
+func (r *Registry) list(x index, key string) []Entry {
 	r.ops.add(1)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	list := x[key]
 	if list == nil {
-		return []*Record{}
+		return []Entry{}
 	}
-	records := make([]*Record, 0, list.registered.len())
+	entries := make([]Entry, 0, list.registered.len())
 	for e := range list.registered.all() {
-		records = append(records, e.record.Load())
+		entries = append(entries, Entry{e.record.Load()})
 	}
-	return records
+	return entries
 }
 
 // All lists every agent, in no particular order.
-func (r *Registry) All() []*Record {
+func (r *Registry) All() []Entry {
 	r.ops.add(1)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	records := make([]*Record, 0, r.count.Load())
-	r.byID.each(func(e *registration) { records = append(records, e.record.Load()) })
-	return records
+	entries := make([]Entry, 0, r.count.Load())
+	r.byID.each(func(e *registration) { entries = append(entries, Entry{e.record.Load()}) })
+	return entries
 }
 
 // Count is the number of registered agents.

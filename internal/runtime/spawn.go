@@ -48,7 +48,7 @@ func (s *System) startAgent(ctx context.Context, spec Spec, place *Place) (*Agen
 	a := s.newAgent(spec)
 	a.place = place
 	place.beginsWith(a)
-	record := a.Record()
+	record := a.record.Load()
 	finished := false
 	defer func() {
 		if !finished { // a callback has ended the goroutine

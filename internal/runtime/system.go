@@ -214,7 +214,7 @@ func (s *System) Agent(id string) (Info, error) {
 	if a == nil {
 		return Info{}, fmt.Errorf("agent %q: %w", id, ErrUnknownAgent)
 	}
-	info := Info{Record: *a.Record().clone(), Lifecycle: a.Lifecycle()}
+	info := Info{Record: *a.record.Load().clone(), Lifecycle: a.Lifecycle()}
 	a.mailbox.mu.Lock()
 	defer a.mailbox.mu.Unlock()
 	info.State, info.Version, info.Mailbox = a.data, a.version, a.mailbox.depth()
@@ -247,7 +247,7 @@ func (s *System) announceLifecycle(eventType string, a *Agent, reason string, ma
 	if !s.bus.wants(t) {
 		return
 	}
-	r := a.Record()
+	r := a.record.Load()
 	var data any
 	if made != nil {
 		data = *made

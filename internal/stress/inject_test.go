@@ -167,7 +167,7 @@ func TestFaultsEndAgents(t *testing.T) {
 				ids, left = startIdle(t, env, 10), nil
 				pass(t, env, time.Second, nothing)
 				for _, r := range env.System().Registry().All() {
-					left = append(left, r.ID)
+					left = append(left, r.ID())
 				}
 				tel = env.System().Telemetry()
 			})

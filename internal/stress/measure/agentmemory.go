@@ -262,8 +262,8 @@ func (w *workforce) work(ctx context.Context, env *stress.Env, load *stress.Driv
 	interval := float64(time.Second) / float64(env.Params.Int("actions_per_second"))
 	expected := map[string]expectation{}
 	for i, id := range w.ids { // known of the demo and the complex agent only
-		if r, ok := env.System().Registry().Lookup(id); ok && r.Type == w.types[i] {
-			expected[r.Type] = expectationOf(r.Type, workOf[r.Type], nil)
+		if e, ok := env.System().Registry().Lookup(id); ok && e.Type() == w.types[i] {
+			expected[e.Type()] = expectationOf(e.Type(), workOf[e.Type()], nil)
 		}
 	}
 	ended := map[string]*answers{"demo": {}, "complex": {}}

@@ -16,7 +16,7 @@ import (
 type census struct {
 	*violations
 	registry registry
-	entries  []mabeam.Record
+	entries  []mabeam.Entry
 	present  int
 	// Shared says that others use the registry too. Their entries are ignored.
 	shared bool
@@ -24,41 +24,45 @@ type census struct {
 }
 
 // newCensus returns one whose violations a metric counts.
-func newCensus(env *stress.Env, metric string, reg registry, entries []mabeam.Record) *census {
+func newCensus(env *stress.Env, metric string, reg registry, records []mabeam.Record) *census {
 	broken := newViolations(env, metric)
 	broken.label = "inconsistent registry"
+	entries := make([]mabeam.Entry, len(records))
+	for i, r := range records {
+		entries[i] = r.Entry()
+	}
 	return &census{violations: broken, registry: reg, entries: entries}
 }
 
 // A listing is one way to list entries, and which of them belong in it.
 type listing struct {
 	name  string
-	list  func() []*mabeam.Record
-	holds func(*mabeam.Record) bool
+	list  func() []mabeam.Entry
+	holds func(mabeam.Entry) bool
 }
 
 // moved is the type, capability and node of entries that were changed.
 const moved = "moved"
 
 func (c *census) byType(t string) listing {
-	return listing{"the listing by type", func() []*mabeam.Record { return c.registry.ByType(t) }, func(r *mabeam.Record) bool { return r.Type == t }}
+	return listing{"the listing by type", func() []mabeam.Entry { return c.registry.ByType(t) }, func(e mabeam.Entry) bool { return e.Type() == t }}
 }
 
 func (c *census) byCapability(capability string) listing {
 	return listing{
-		"the listing by capability", func() []*mabeam.Record { return c.registry.ByCapability(capability) },
-		func(r *mabeam.Record) bool { return slices.Contains(r.Capabilities, capability) },
+		"the listing by capability", func() []mabeam.Entry { return c.registry.ByCapability(capability) },
+		func(e mabeam.Entry) bool { return e.HasCapability(capability) },
 	}
 }
 
 func (c *census) byNode(node string) listing {
-	return listing{"the listing by node", func() []*mabeam.Record { return c.registry.ByNode(node) }, func(r *mabeam.Record) bool { return r.Node == node }}
+	return listing{"the listing by node", func() []mabeam.Entry { return c.registry.ByNode(node) }, func(e mabeam.Entry) bool { return e.Node() == node }}
 }
 
 // listings are all that the entries can be in.
 func (c *census) listings() []listing {
 	all := []listing{
-		{"the listing of all", c.registry.All, func(*mabeam.Record) bool { return true }},
+		{"the listing of all", c.registry.All, func(mabeam.Entry) bool { return true }},
 		c.byType(moved), c.byCapability(moved), c.byNode(moved),
 		c.byCapability(mabeam.DemoSpec().Capabilities[0]), c.byNode("local"),
 	}
@@ -73,23 +77,24 @@ func (c *census) listings() []listing {
 func (c *census) check(l listing, workers int) {
 	seen, others := make([]bool, c.present), map[string]bool{}
 	twice, strange := 0, 0
-	for _, r := range l.list() {
-		number, isEntry := strings.CutPrefix(r.ID, "entry-")
+	for _, e := range l.list() {
+		id := e.ID()
+		number, isEntry := strings.CutPrefix(id, "entry-")
 		i, err := strconv.Atoi(number)
 		switch {
-		case !l.holds(r), isEntry && (err != nil || i >= c.present || !l.holds(&c.entries[i])):
+		case !l.holds(e), isEntry && (err != nil || i >= c.present || !l.holds(c.entries[i])):
 			strange++
-		case isEntry && seen[i], others[r.ID]:
+		case isEntry && seen[i], others[id]:
 			twice++
 		case isEntry:
 			seen[i] = true
-		case !c.shared || strings.HasPrefix(r.ID, "worker-") || strings.HasPrefix(r.ID, "fresh-"):
-			others[r.ID] = true
+		case !c.shared || strings.HasPrefix(id, "worker-") || strings.HasPrefix(id, "fresh-"):
+			others[id] = true
 		}
 	}
 	missing := 0
 	for i, there := range seen {
-		if !there && l.holds(&c.entries[i]) {
+		if !there && l.holds(c.entries[i]) {
 			missing++
 		}
 	}
@@ -118,8 +123,8 @@ func (c *census) atRest() {
 	c.count(c.present)
 	wrong := 0
 	for i := range c.entries[:c.present] {
-		r, ok := c.registry.Lookup(c.entries[i].ID)
-		if !ok || !same(r, &c.entries[i]) {
+		e, ok := c.registry.Lookup(c.entries[i].ID())
+		if !ok || !same(e, c.entries[i]) {
 			wrong++
 		}
 	}
@@ -128,9 +133,9 @@ func (c *census) atRest() {
 	c.expect(!found, "a lookup finds what was never registered")
 }
 
-// same says whether a record is what was registered.
-func same(r, want *mabeam.Record) bool {
-	return r.ID == want.ID && r.Type == want.Type && r.Node == want.Node && slices.Equal(r.Capabilities, want.Capabilities)
+// same says whether an entry is what was registered.
+func same(e, want mabeam.Entry) bool {
+	return e.ID() == want.ID() && e.Type() == want.Type() && e.Node() == want.Node() && slices.Equal(e.Capabilities(), want.Capabilities())
 }
 
 const (
@@ -185,14 +190,15 @@ func (c *census) change(own mabeam.Record, step, n int) error {
 			return errNotThere
 		}
 	}
-	r, ok := c.registry.Lookup(own.ID)
-	if ok != (step != 0) || ok && !same(r, &own) {
+	want := own.Entry()
+	found, ok := c.registry.Lookup(own.ID)
+	if ok != (step != 0) || ok && !same(found, want) {
 		c.add(1, "a lookup does not show the change before it")
 		return errStale
 	}
 	for _, l := range []listing{c.byType(moved), c.byCapability(moved), c.byNode(moved)} {
-		listed := slices.ContainsFunc(l.list(), func(r *mabeam.Record) bool { return r.ID == own.ID })
-		if listed != l.holds(&own) {
+		listed := slices.ContainsFunc(l.list(), func(e mabeam.Entry) bool { return e.ID() == own.ID })
+		if listed != l.holds(want) {
 			c.add(1, l.name+" does not show the change before it")
 			return errStale
 		}
@@ -232,18 +238,19 @@ func (c *census) update(to mabeam.Record) error {
 // moveSome moves some of the entries and back. What was read before stays as it was.
 func (c *census) moveSome() {
 	every := max(c.present/movedEntries, 1)
-	var were []mabeam.Record
-	var read []*mabeam.Record
+	var were, read []mabeam.Entry
 	for i := 0; i < c.present; i += every {
-		r, _ := c.registry.Lookup(c.entries[i].ID)
-		were, read = append(were, c.entries[i]), append(read, r)
-		_ = c.move(&c.entries[i], len(were))
+		e, _ := c.registry.Lookup(c.entries[i].ID())
+		were, read = append(were, c.entries[i]), append(read, e)
+		to := c.entries[i].Record()
+		_ = c.move(&to, len(were))
+		c.entries[i] = to.Entry()
 	}
 	c.atRest()
 	for k, was := range were {
-		c.expect(read[k] == nil || same(read[k], &was), "a record that was read before a change shows it")
+		c.expect(read[k].ID() == "" || same(read[k], was), "a record that was read before a change shows it")
 		c.entries[k*every] = was
-		_ = c.update(was)
+		_ = c.update(was.Record())
 	}
 	c.atRest()
 }
@@ -255,8 +262,8 @@ var errRefused = errors.New("refused on purpose")
 func (c *census) rules() {
 	own := mabeam.Record{ID: "worker-rules", Type: "rules", Node: "local", Capabilities: []string{"rules"}, Metadata: map[string]any{"key": 1}}
 	shows := func(what string) {
-		r, ok := c.registry.Lookup(own.ID)
-		c.expect(ok && r.ID == own.ID && r.Type == "rules" && slices.Equal(r.Capabilities, []string{"rules"}) && r.Metadata["key"] == 1, what)
+		e, ok := c.registry.Lookup(own.ID)
+		c.expect(ok && e.ID() == own.ID && e.Type() == "rules" && slices.Equal(e.Capabilities(), []string{"rules"}) && e.Metadata()["key"] == 1, what)
 	}
 	c.expect(c.registry.Register(own) == nil, "an entry cannot be registered")
 	own.Capabilities[0], own.Metadata["key"] = "other", 2
@@ -287,7 +294,7 @@ func (c *census) rules() {
 func (c *census) empty() {
 	kept := 0
 	for i := range c.entries[:c.present] {
-		if !c.registry.Unregister(c.entries[i].ID) {
+		if !c.registry.Unregister(c.entries[i].ID()) {
 			kept++
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
@@ -60,8 +61,8 @@ func (o *observation) fresh(ctx context.Context, broken *violations) (string, *o
 		Type: "fresh", Behaviour: b, Capabilities: []string{"fresh"}, ParentID: "parent", Metadata: map[string]any{"key": "value"},
 	})
 	broken.expect(err == nil && b.inits.Load() == 1, "an agent did not start, or its Init did not run exactly once")
-	r, found := o.system.Registry().Lookup(id)
-	broken.expect(found && r.ParentID == "parent" && len(r.Metadata) == 1 && r.Metadata["key"] == "value" && isSince(r.CreatedAt, began),
+	e, found := o.system.Registry().Lookup(id)
+	broken.expect(found && e.ParentID() == "parent" && maps.Equal(e.Metadata(), map[string]any{"key": "value"}) && isSince(e.CreatedAt(), began),
 		"an agent that was started is not registered with its parent, its metadata and the time of its start")
 	return id, b
 }

@@ -115,7 +115,7 @@ func (t *limitTest) cleanUp(ctx context.Context) error {
 			return nil // none was left
 		}
 		t.stopped.Add(1)
-		return t.system.StopAgent(ctx, left[op.N].ID)
+		return t.system.StopAgent(ctx, left[op.N].ID())
 	})
 	if err != nil {
 		return err

@@ -28,12 +28,12 @@ func (p population) check(v *violations, system *mabeam.System) {
 		for _, c := range spec.Capabilities {
 			capabilities[c] = append(capabilities[c], id)
 		}
-		record, ok := registry.Lookup(id)
-		v.expect(ok && record.ID == id && record.Type == spec.Type && slices.Equal(record.Capabilities, spec.Capabilities) && record.Node == system.Node(),
+		entry, ok := registry.Lookup(id)
+		v.expect(ok && entry.ID() == id && entry.Type() == spec.Type && slices.Equal(entry.Capabilities(), spec.Capabilities) && entry.Node() == system.Node(),
 			"an agent that was started is not registered with its id, type, capabilities and node")
 	}
-	compare := func(listing string, records []*mabeam.Record, want []string) {
-		missing, strange := compareListing(records, want)
+	compare := func(listing string, listed []mabeam.Entry, want []string) {
+		missing, strange := compareListing(listed, want)
 		v.add(missing, "living agents are missing in the listing "+listing)
 		v.add(strange, "entries of the listing "+listing+" are not of living agents, or are there twice")
 	}
@@ -65,16 +65,16 @@ func (p population) gone(v *violations, system *mabeam.System) {
 
 // compareListing counts which of the wanted ids are missing in a listing, and which
 // of its entries are not wanted or there more than once.
-func compareListing(records []*mabeam.Record, want []string) (missing, strange int64) {
+func compareListing(listed []mabeam.Entry, want []string) (missing, strange int64) {
 	left := make(map[string]bool, len(want))
 	for _, id := range want {
 		left[id] = true
 	}
-	for _, r := range records {
-		if !left[r.ID] {
+	for _, e := range listed {
+		if !left[e.ID()] {
 			strange++
 		}
-		delete(left, r.ID)
+		delete(left, e.ID())
 	}
 	return int64(len(left)), strange
 }

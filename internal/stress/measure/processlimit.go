@@ -83,7 +83,7 @@ func startsNearLimit(p stress.Params) int { return p.Int("limit") - atOnce(p) + 
 type asked struct {
 	start   func(context.Context, mabeam.Spec) (string, error)
 	kill    func(id string)
-	lookup  func(id string) (*mabeam.Record, bool)
+	lookup  func(id string) (mabeam.Entry, bool)
 	act     func(ctx context.Context, id, action string, params any) (any, error)
 	publish func(context.Context, mabeam.Event) error
 }
@@ -317,11 +317,11 @@ func (t *limitTest) work(ctx context.Context, n int) (err error) {
 	event := false
 	switch n % 3 {
 	case 0:
-		r, ok := t.ask.lookup(t.ids[i])
+		e, ok := t.ask.lookup(t.ids[i])
 		switch {
 		case !ok:
 			err = errNotThere
-		case r.ID != t.ids[i]:
+		case e.ID() != t.ids[i]:
 			err = errOtherRecord
 		}
 	case 1:

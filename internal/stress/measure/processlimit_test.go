@@ -155,9 +155,9 @@ func TestDegradationAtTheLimit(t *testing.T) {
 		}},
 		"lookups": {1 - 1.0/3, func(a asked, atLimit *atomic.Bool) asked {
 			lookup := a.lookup
-			a.lookup = func(id string) (*mabeam.Record, bool) {
+			a.lookup = func(id string) (mabeam.Entry, bool) {
 				if atLimit.Load() {
-					return nil, false
+					return mabeam.Entry{}, false
 				}
 				return lookup(id)
 			}

@@ -60,13 +60,13 @@ func registryEstimate(p stress.Params) time.Duration {
 // replace it by one whose answers are known.
 type registry interface {
 	Register(mabeam.Record) error
-	Lookup(id string) (*mabeam.Record, bool)
+	Lookup(id string) (mabeam.Entry, bool)
 	Update(id string, change func(*mabeam.Record) error) error
 	Unregister(id string) bool
-	All() []*mabeam.Record
-	ByType(agentType string) []*mabeam.Record
-	ByCapability(capability string) []*mabeam.Record
-	ByNode(node string) []*mabeam.Record
+	All() []mabeam.Entry
+	ByType(agentType string) []mabeam.Entry
+	ByCapability(capability string) []mabeam.Entry
+	ByNode(node string) []mabeam.Entry
 	Count() int
 }
 
@@ -224,11 +224,11 @@ func newRegistryMix(reg registry, workers int, present []mabeam.Record, order []
 // lookup looks an entry up that is there.
 func (m *registryMix) lookup(n int) error {
 	want := &m.present[m.order[n%len(m.order)]]
-	r, ok := m.registry.Lookup(want.ID)
+	e, ok := m.registry.Lookup(want.ID)
 	if !ok {
 		return errNotThere
 	}
-	if r.ID != want.ID || r.Type != want.Type {
+	if e.ID() != want.ID || e.Type() != want.Type {
 		m.wrong.Add(1)
 		return errOtherRecord
 	}

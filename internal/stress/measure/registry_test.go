@@ -20,20 +20,20 @@ type wrongRegistry struct {
 	n    *atomic.Int64
 }
 
-func (w wrongRegistry) Lookup(id string) (*mabeam.Record, bool) {
+func (w wrongRegistry) Lookup(id string) (mabeam.Entry, bool) {
 	if w.n.Add(1)%20 != 0 {
 		return w.Registry.Lookup(id)
 	}
 	switch w.kind {
 	case "finds nothing":
-		return nil, false
+		return mabeam.Entry{}, false
 	case "finds another":
 		return w.Registry.Lookup("entry-0")
 	}
 	return w.Registry.Lookup(id)
 }
 
-func (w wrongRegistry) ByNode(node string) []*mabeam.Record {
+func (w wrongRegistry) ByNode(node string) []mabeam.Entry {
 	found := w.Registry.ByNode(node)
 	if w.kind == "loses one" && len(found) > 0 {
 		return slices.Delete(found, 0, 1)

@@ -32,7 +32,7 @@ type slow struct {
 
 func (s slow) wait() { time.Sleep(s.takes(s.Count())) }
 
-func (s slow) Lookup(id string) (*mabeam.Record, bool) {
+func (s slow) Lookup(id string) (mabeam.Entry, bool) {
 	s.wait()
 	return s.Registry.Lookup(id)
 }
@@ -89,7 +89,7 @@ type walker struct {
 	quadratic bool
 }
 
-func (w walker) ByType(agentType string) []*mabeam.Record {
+func (w walker) ByType(agentType string) []mabeam.Entry {
 	found := w.Registry.ByType(agentType)
 	visits := w.Count()
 	if w.quadratic {
@@ -145,15 +145,15 @@ type forgetful struct {
 	kind string
 }
 
-func (f forgetful) ByType(agentType string) []*mabeam.Record {
+func (f forgetful) ByType(agentType string) []mabeam.Entry {
 	found := f.Registry.ByType(agentType)
 	if f.kind == "misses" && len(found) > 0 {
-		return slices.DeleteFunc(found, func(r *mabeam.Record) bool { return r.ID == "entry-8" })
+		return slices.DeleteFunc(found, func(e mabeam.Entry) bool { return e.ID() == "entry-8" })
 	}
 	return found
 }
 
-func (f forgetful) ByNode(node string) []*mabeam.Record {
+func (f forgetful) ByNode(node string) []mabeam.Entry {
 	found := f.Registry.ByNode(node)
 	if f.kind == "twice" && len(found) > 0 {
 		return append(found, found[0])
@@ -161,10 +161,10 @@ func (f forgetful) ByNode(node string) []*mabeam.Record {
 	return found
 }
 
-func (f forgetful) All() []*mabeam.Record {
+func (f forgetful) All() []mabeam.Entry {
 	found := f.Registry.All()
 	if f.kind == "ghost" {
-		return append(found, &mabeam.Record{ID: "ghost"})
+		return append(found, mabeam.Record{ID: "ghost"}.Entry())
 	}
 	return found
 }
@@ -174,15 +174,14 @@ func (f forgetful) Update(id string, change func(*mabeam.Record) error) error {
 		return nil // as if it had been done
 	}
 	if f.kind == "capability" { // as if the indices were those of type and node
-		r, ok := f.Registry.Lookup(id)
+		was, ok := f.Registry.Lookup(id)
 		if !ok {
 			return f.Registry.Update(id, change)
 		}
-		was := r.Capabilities
 		err := f.Registry.Update(id, change)
-		if now, _ := f.Registry.Lookup(id); now.Type == r.Type && now.Node == r.Node {
+		if now, _ := f.Registry.Lookup(id); now.Type() == was.Type() && now.Node() == was.Node() {
 			_ = f.Registry.Update(id, func(r *mabeam.Record) error {
-				r.Capabilities = was
+				r.Capabilities = was.Capabilities()
 				return nil
 			})
 		}
@@ -197,7 +196,7 @@ func (f forgetful) Update(id string, change func(*mabeam.Record) error) error {
 	return f.Registry.Update(id, change)
 }
 
-func (f forgetful) ByCapability(capability string) []*mabeam.Record {
+func (f forgetful) ByCapability(capability string) []mabeam.Entry {
 	found := f.Registry.ByCapability(capability)
 	if f.kind == "unmoved" && capability == moved {
 		return nil
@@ -205,7 +204,7 @@ func (f forgetful) ByCapability(capability string) []*mabeam.Record {
 	return found
 }
 
-func (f forgetful) Lookup(id string) (*mabeam.Record, bool) {
+func (f forgetful) Lookup(id string) (mabeam.Entry, bool) {
 	if f.kind == "other" && id == "entry-7" {
 		return f.Registry.Lookup("entry-6")
 	}

@@ -176,15 +176,15 @@ func TestCompareSignals(t *testing.T) {
 }
 
 func TestCompareListing(t *testing.T) {
-	a, b := &mabeam.Record{ID: "a"}, &mabeam.Record{ID: "b"}
+	a, b, other := mabeam.Record{ID: "a"}.Entry(), mabeam.Record{ID: "b"}.Entry(), mabeam.Record{ID: "c"}.Entry()
 	for _, c := range []struct {
-		listed           []*mabeam.Record
+		listed           []mabeam.Entry
 		missing, strange int64
 	}{
-		{[]*mabeam.Record{a, b}, 0, 0},
-		{[]*mabeam.Record{a}, 1, 0},
-		{[]*mabeam.Record{a, b, b}, 0, 1},
-		{[]*mabeam.Record{a, {ID: "c"}}, 1, 1},
+		{[]mabeam.Entry{a, b}, 0, 0},
+		{[]mabeam.Entry{a}, 1, 0},
+		{[]mabeam.Entry{a, b, b}, 0, 1},
+		{[]mabeam.Entry{a, other}, 1, 1},
 	} {
 		if missing, strange := compareListing(c.listed, []string{"a", "b"}); missing != c.missing || strange != c.strange {
 			t.Errorf("%d entries: %d missing and %d strange, want %d and %d", len(c.listed), missing, strange, c.missing, c.strange)

@@ -204,8 +204,8 @@ type violation struct {
 func (s *sandbox) violations() []violation {
 	t := s.system.Telemetry()
 	var agents, changes int64
-	for _, r := range s.system.Registry().All() {
-		if r.Node != s.name() {
+	for _, e := range s.system.Registry().All() {
+		if e.Node() != s.name() {
 			agents++
 		}
 	}

@@ -92,8 +92,8 @@ func (f *family) lived(want []int64) bool {
 		if at < 0 || !children[at].Alive {
 			continue
 		}
-		r, ok := f.o.system.Registry().Lookup(id)
-		if children[at].Restarts != int(want[i]-1) || !ok || r.Type != "member" || r.ParentID != f.v.ID() || !slices.Equal(r.Capabilities, []string{"member"}) {
+		e, ok := f.o.system.Registry().Lookup(id)
+		if children[at].Restarts != int(want[i]-1) || !ok || e.Type() != "member" || e.ParentID() != f.v.ID() || !slices.Equal(e.Capabilities(), []string{"member"}) {
 			return false
 		}
 	}

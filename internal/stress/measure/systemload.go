@@ -279,10 +279,10 @@ func evaluate(env *stress.Env, w *loadWindows, driven stress.Driven, length time
 // its end if that comes before.
 func (w *workload) lookAt(ctx context.Context, env *stress.Env, after time.Duration) map[string]bool {
 	_ = sleepUntil(ctx, env, env.Now().Add(after))
-	records := w.system.Registry().All()
-	ids := make(map[string]bool, len(records))
-	for _, r := range records {
-		ids[r.ID] = true
+	entries := w.system.Registry().All()
+	ids := make(map[string]bool, len(entries))
+	for _, e := range entries {
+		ids[e.ID()] = true
 	}
 	return ids
 }
