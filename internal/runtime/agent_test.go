@@ -155,8 +155,8 @@ func TestOneAtATime(t *testing.T) {
 			action: func(_ context.Context, _ *Agent, _ string, params any) (any, error) {
 				enter()
 				defer inside.Add(-1)
-				from := param(params, "from").(int)
-				got[from] = append(got[from], param(params, "n").(int))
+				p := params.([2]int)
+				got[p[0]] = append(got[p[0]], p[1])
 				return nil, nil
 			},
 			event: func(*Agent, Event) {
@@ -173,7 +173,7 @@ func TestOneAtATime(t *testing.T) {
 		for from := range senders {
 			wg.Go(func() {
 				for n := 0; n < rounds; {
-					params := Params{"from": from, "n": n}
+					params := [2]int{from, n}
 					var err error
 					switch n % 4 {
 					case 0:

@@ -26,6 +26,11 @@ type terrible struct{}
 
 func (terrible) Error() string { panic("never") }
 
+type described struct {
+	Counter  int
+	Messages []string
+}
+
 func TestDescribe(t *testing.T) {
 	ring := &described{Name: "ring"}
 	ring.Next = ring
@@ -35,8 +40,8 @@ func TestDescribe(t *testing.T) {
 		want  string
 	}{
 		{"none", nil, "none"},
-		{"a struct", DemoState{Counter: 3}, "{Counter:3 Messages:[]}"},
-		{"a pointer", &DemoState{Counter: 3}, "&{Counter:3 Messages:[]}"},
+		{"a struct", described{Counter: 3}, "{Counter:3 Messages:[]}"},
+		{"a pointer", &described{Counter: 3}, "&{Counter:3 Messages:[]}"},
 		{"a nil pointer", (*described)(nil), "<nil>"},
 		{
 			"what says itself what it is",

@@ -8,8 +8,11 @@ import (
 	"slices"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/runtime/guard"
 )
+
+func init() { mabeam.DemoSpec = agents.Demo }
 
 // start starts a system for an example.
 func start(o mabeam.Options) *mabeam.System {
@@ -81,12 +84,12 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	id, err := system.StartAgent(ctx, mabeam.DemoSpec())
+	id, err := system.StartAgent(ctx, agents.Demo())
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(system.Execute(ctx, id, "ping", nil))
-	fmt.Println(system.Execute(ctx, id, "increment", mabeam.Params{"amount": 5}))
+	fmt.Println(system.Execute(ctx, id, "increment", map[string]any{"amount": 5}))
 	fmt.Println(system.Stop(ctx))
 	// Output:
 	// pong <nil>
@@ -307,11 +310,11 @@ func ExampleOptions_limit() {
 	system := start(mabeam.Options{MaxAgents: 1})
 	defer system.Stop(ctx)
 
-	first, _ := system.StartAgent(ctx, mabeam.DemoSpec())
-	_, err := system.StartAgent(ctx, mabeam.DemoSpec())
+	first, _ := system.StartAgent(ctx, agents.Demo())
+	_, err := system.StartAgent(ctx, agents.Demo())
 	fmt.Println(err, errors.Is(err, mabeam.ErrLimitReached))
 	system.StopAgent(ctx, first)
-	_, err = system.StartAgent(ctx, mabeam.DemoSpec())
+	_, err = system.StartAgent(ctx, agents.Demo())
 	fmt.Println(err)
 	// Output:
 	// start agent: limit reached: agents: 1 of 1 true
@@ -366,7 +369,7 @@ func ExampleSystem_StartAgents() {
 	ctx := context.Background()
 	system := start(mabeam.Options{})
 	defer system.Stop(ctx)
-	specs := slices.Repeat([]mabeam.Spec{mabeam.DemoSpec()}, 100)
+	specs := slices.Repeat([]mabeam.Spec{agents.Demo()}, 100)
 	specs[10].ID, specs[20].ID = "twin", "twin"
 
 	ids, err := system.StartAgents(ctx, specs, 1)

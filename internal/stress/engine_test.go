@@ -11,6 +11,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 	"mabeam-top/internal/stress/verdict"
@@ -67,7 +68,7 @@ func probe(ctx context.Context, env *Env) error {
 	if err := die(ctx, mode); err != nil {
 		return err
 	}
-	id, err := env.System().StartAgent(ctx, mabeam.ComplexSpec(mabeam.ComplexOptions{}))
+	id, err := env.System().StartAgent(ctx, agents.Complex(agents.ComplexOptions{}))
 	if err != nil {
 		return err
 	}
@@ -75,7 +76,7 @@ func probe(ctx context.Context, env *Env) error {
 		if mode == "errors" && op.N%2 == 1 {
 			return errPlanned
 		}
-		_, err := env.System().Execute(ctx, id, "sleep", mabeam.Params{"for": "2ms"})
+		_, err := env.System().Execute(ctx, id, "sleep", map[string]any{"for": "2ms"})
 		return err
 	})
 	if err != nil {

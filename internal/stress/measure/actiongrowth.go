@@ -6,6 +6,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
 )
 
@@ -57,7 +58,7 @@ func measureActionGrowth(ctx context.Context, env *stress.Env, spec func() mabea
 		return fmt.Errorf("ask the agent of growth_actions: %w", err)
 	}
 	info, err := system.Agent(id)
-	state, _ := info.State.(mabeam.DemoState)
+	state, _ := info.State.(agents.DemoState)
 	wrong.expect(err == nil && state.Counter == carried, "the counter of an agent is not the number of increments that it carried out")
 	return system.StopAgent(ctx, id)
 }

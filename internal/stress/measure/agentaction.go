@@ -155,7 +155,7 @@ func measureActions(ctx context.Context, env *stress.Env, wrap func(n int, spec 
 const actionPatience = 5 * time.Second
 
 // actionTime is about how long an action takes.
-func actionTime(action string, params mabeam.Params) time.Duration {
+func actionTime(action string, params map[string]any) time.Duration {
 	if action == "sleep" {
 		d, _ := time.ParseDuration(fmt.Sprint(params["for"]))
 		return d
@@ -165,7 +165,7 @@ func actionTime(action string, params mabeam.Params) time.Duration {
 
 // askAgents drives the load of one scenario.
 func askAgents(ctx context.Context, env *stress.Env, ids []string, s stress.Params, wrong *violations) (stress.Driven, answers, error) {
-	system, action, params := env.System(), s.Text("action"), mabeam.Params(s.Map("params"))
+	system, action, params := env.System(), s.Text("action"), s.Map("params")
 	load := stress.LoadOf(env.Params, s.Int("action_count"))
 	if load.Operations > 0 {
 		load.For = max(patience(time.Duration(load.Operations)*actionTime(action, params)), actionPatience)

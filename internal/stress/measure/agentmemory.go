@@ -12,6 +12,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
 )
@@ -106,7 +107,7 @@ func measureAgentMemory(ctx context.Context, env *stress.Env, spec func(agentTyp
 		return err
 	}
 	wrong := newViolations(env, "wrong_results")
-	if err := measureActionGrowth(ctx, env, mabeam.DemoSpec, wrong); err != nil {
+	if err := measureActionGrowth(ctx, env, agents.Demo, wrong); err != nil {
 		return err
 	}
 	if err := measureCallGrowth(ctx, env, wrong); err != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
 )
 
@@ -28,7 +29,7 @@ func probeErrors(ctx context.Context, env *stress.Env, wrong *violations) error 
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		wrong.expect(errors.Is(err, mabeam.ErrSimulated), "simulate_error did not return its error")
+		wrong.expect(errors.Is(err, agents.ErrSimulated), "simulate_error did not return its error")
 	}
 	env.Latency("error_handling_time_ms", took)
 	return nil
@@ -51,7 +52,7 @@ func probeTimeouts(ctx context.Context, env *stress.Env, wrong *violations) erro
 	}
 	late := stress.NewHistogram()
 	for i := range n {
-		id, action, params, release := ids[0], "sleep", any(mabeam.Params{"for": (100 * timeout).String()}), func() {}
+		id, action, params, release := ids[0], "sleep", any(map[string]any{"for": (100 * timeout).String()}), func() {}
 		if i%2 == 1 {
 			h := newBlocker(timeout + settleWithin)
 			id, action, params = stuck, "block", h

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
 )
 
@@ -33,7 +34,7 @@ func expectationOf(agentType, action string, params map[string]any) expectation 
 		return expectation{
 			right: func(result any) bool { n, ok := result.(int); return ok && n >= amount && n%amount == 0 },
 			counted: func(state any) int64 {
-				s, _ := state.(mabeam.DemoState)
+				s, _ := state.(agents.DemoState)
 				return int64(s.Counter / amount)
 			},
 		}
@@ -41,14 +42,14 @@ func expectationOf(agentType, action string, params map[string]any) expectation 
 		return expectation{
 			right: func(result any) bool { n, ok := result.(int); return ok && n > 0 },
 			counted: func(state any) int64 {
-				s, _ := state.(mabeam.ComplexState)
+				s, _ := state.(agents.ComplexState)
 				return int64(s.Rounds)
 			},
 		}
 	case "demo get_state":
-		return expectation{right: func(result any) bool { _, ok := result.(mabeam.DemoState); return ok }}
+		return expectation{right: func(result any) bool { _, ok := result.(agents.DemoState); return ok }}
 	case "complex get_state":
-		return expectation{right: func(result any) bool { _, ok := result.(mabeam.ComplexState); return ok }}
+		return expectation{right: func(result any) bool { _, ok := result.(agents.ComplexState); return ok }}
 	case "complex sleep":
 		return expectation{right: is(nil)}
 	}

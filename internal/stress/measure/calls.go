@@ -8,6 +8,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
 )
@@ -56,7 +57,7 @@ func withCallers(ctx context.Context, env *stress.Env, check func(*callers) erro
 
 // newCallers starts the agents, registers the entries and subscribes.
 func newCallers(ctx context.Context, system *mabeam.System) (*callers, error) {
-	ids, err := startEach(ctx, system, 3, mabeam.DemoSpec)
+	ids, err := startEach(ctx, system, 3, agents.Demo)
 	if err != nil {
 		return nil, err
 	}

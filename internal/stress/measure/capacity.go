@@ -10,6 +10,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
 )
@@ -349,7 +350,7 @@ func (g *probeGroup) close(ctx context.Context, env *stress.Env, sent published,
 func carryLoad(ctx context.Context, env *stress.Env) (probe, error) {
 	w := &workload{system: env.System(), seed: env.Rand.Uint64()}
 	w.weights, w.total = mixWeights(env.Params)
-	if err := w.populate(ctx, env, mabeam.DemoSpec); err != nil {
+	if err := w.populate(ctx, env, agents.Demo); err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context, stage stress.Stage) (probed, error) {

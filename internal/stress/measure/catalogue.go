@@ -9,6 +9,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
 )
 
@@ -28,9 +29,9 @@ var agentTypes = []string{"demo", "complex"}
 // agentSpec describes an agent of a type in agentTypes.
 func agentSpec(agentType string) mabeam.Spec {
 	if agentType == "complex" {
-		return mabeam.ComplexSpec(mabeam.ComplexOptions{})
+		return agents.Complex(agents.ComplexOptions{})
 	}
-	return mabeam.DemoSpec()
+	return agents.Demo()
 }
 
 // settleWithin is how long goroutines that were told to end may take to be

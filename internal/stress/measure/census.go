@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
 )
 
@@ -64,7 +65,7 @@ func (c *census) listings() []listing {
 	all := []listing{
 		{"the listing of all", c.registry.All, func(mabeam.Entry) bool { return true }},
 		c.byType(moved), c.byCapability(moved), c.byNode(moved),
-		c.byCapability(mabeam.DemoSpec().Capabilities[0]), c.byNode("local"),
+		c.byCapability(agents.Demo().Capabilities[0]), c.byNode("local"),
 	}
 	for i := range recordTypes {
 		all = append(all, c.byType("type-"+strconv.Itoa(i)))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
 )
 
@@ -56,8 +57,8 @@ func checkRefusals(ctx context.Context, env *stress.Env, broken *violations) err
 	guards := &guardTest{env: env, rules: broken}
 	oneAgent := func(o *mabeam.Options) { o.MaxAgents = 1 }
 	err := guards.with(ctx, oneAgent, func(s *mabeam.System, g guarded) error {
-		_, first := g.start(ctx, mabeam.DemoSpec())
-		_, second := g.start(ctx, mabeam.DemoSpec())
+		_, first := g.start(ctx, agents.Demo())
+		_, second := g.start(ctx, agents.Demo())
 		broken.expect(first == nil && errors.Is(second, mabeam.ErrLimitReached), "limits: the second agent, where one is allowed, was not the one that was refused")
 		t := s.Telemetry()
 		broken.expect(t.Agents == 1 && t.AgentsStarted == 1 && t.LimitReached == 1, "telemetry: what was started and refused is not counted")

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
 )
@@ -213,7 +214,7 @@ func TestWrongResultsOfALoad(t *testing.T) {
 		}, 1000},
 		"forgets": {func(_ string, self *mabeam.Agent, answer any) any {
 			if n, ok := answer.(int); ok && n%3 == 0 {
-				self.SetState(mabeam.DemoState{Counter: n - 1})
+				self.SetState(agents.DemoState{Counter: n - 1})
 			}
 			return answer
 		}, 20},
@@ -228,7 +229,7 @@ func TestWrongResultsOfALoad(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				cat := with("system-load", func(ctx context.Context, env *stress.Env) error {
 					return measureLoad(ctx, env, func() mabeam.Spec {
-						spec := mabeam.DemoSpec()
+						spec := agents.Demo()
 						spec.Behaviour = lying{spec.Behaviour, test.lie}
 						return spec
 					})
@@ -250,7 +251,7 @@ func TestAgentsThatEndDuringALoad(t *testing.T) {
 		calls := 0
 		cat := with("system-load", func(ctx context.Context, env *stress.Env) error {
 			return measureLoad(ctx, env, func() mabeam.Spec {
-				spec := mabeam.DemoSpec()
+				spec := agents.Demo()
 				spec.Behaviour = lying{spec.Behaviour, func(_ string, _ *mabeam.Agent, answer any) any {
 					mu.Lock()
 					defer mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
 )
@@ -41,7 +42,7 @@ func TestMemoryThatEachCycleLeaves(t *testing.T) {
 				if want > 0 {
 					dropCrumb()
 				}
-				return mabeam.DemoSpec()
+				return agents.Demo()
 			})
 		})
 		bytesEach(t, onlyStep(t, cat, "", "{measure: agent-lifecycle, baseline: none, with: {cycles: 20000}}"), "memory_growth_per_cycle_bytes", want)
@@ -63,7 +64,7 @@ func TestMemoryThatEachActionLeaves(t *testing.T) {
 			env.Operations(1, 0, 0)
 			wrong := newViolations(env, "wrong_results")
 			err := measureActionGrowth(ctx, env, func() mabeam.Spec {
-				spec := mabeam.DemoSpec()
+				spec := agents.Demo()
 				if want > 0 {
 					spec.Behaviour = dropping{spec.Behaviour}
 				}
@@ -112,7 +113,7 @@ func TestMemoryThatEachAgentLeaves(t *testing.T) {
 				if want > 0 {
 					dropCrumb()
 				}
-				return mabeam.DemoSpec()
+				return agents.Demo()
 			})
 		})
 		s := onlyStep(t, cat, "", "{measure: memory-efficiency, baseline: none, with: {agent_counts: [1000, 10000]}}")

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
@@ -280,7 +281,7 @@ func TestLeaksAreCaughtByName(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			cat := with("agent-lifecycle", func(ctx context.Context, env *stress.Env) error {
 				return measureLifecycle(ctx, env, func() mabeam.Spec {
-					spec := mabeam.DemoSpec()
+					spec := agents.Demo()
 					if err := leak(env.System()); err != nil {
 						t.Error(err)
 					}
@@ -315,7 +316,7 @@ func TestDegradation(t *testing.T) {
 				if n > 9000 { // the last quarter takes 10/7 of the time
 					time.Sleep(150 * time.Microsecond / 7)
 				}
-				return mabeam.DemoSpec()
+				return agents.Demo()
 			})
 		})
 		s := onlyStep(t, cat, "", "{measure: agent-lifecycle, with: {cycles: 12000, settle_cycles: 0}}")

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
 )
 
@@ -206,25 +207,25 @@ func checkPanic(ctx context.Context, o *observation, broken *violations) {
 }
 
 func checkRestart(ctx context.Context, o *observation, broken *violations) {
-	id, err := o.system.StartAgent(ctx, mabeam.DemoSpec())
+	id, err := o.system.StartAgent(ctx, agents.Demo())
 	broken.expect(err == nil, "an agent did not start")
-	_, err = o.ask(ctx, id, "increment", mabeam.Params{"amount": 3})
+	_, err = o.ask(ctx, id, "increment", map[string]any{"amount": 3})
 	broken.expect(err == nil, "an agent did not carry out an action")
 	before, _ := o.system.Agent(id)
 	broken.expect(o.restart(ctx, id) == nil, "an agent could not be restarted")
 	after, err := o.system.Agent(id)
-	state, _ := after.State.(mabeam.DemoState)
+	state, _ := after.State.(agents.DemoState)
 	broken.expect(err == nil && state.Counter == 3 && after.Version == before.Version && after.Type == before.Type && len(after.Capabilities) == len(before.Capabilities) && len(after.Subscriptions) == 1,
 		"an agent that was restarted does not have the state, version, type, capabilities and subscriptions that it had")
 	broken.expect(o.stop(ctx, id) == nil, "an agent did not stop")
 }
 
 func checkState(ctx context.Context, o *observation, broken *violations) {
-	id, err := o.system.StartAgent(ctx, mabeam.DemoSpec())
+	id, err := o.system.StartAgent(ctx, agents.Demo())
 	broken.expect(err == nil, "an agent did not start")
 	before, _ := o.system.Agent(id)
 	for i := 1; i <= lifeWaiting; i++ {
-		result, err := o.ask(ctx, id, "increment", mabeam.Params{"amount": 2})
+		result, err := o.ask(ctx, id, "increment", map[string]any{"amount": 2})
 		broken.expect(err == nil && result == 2*i, "an increment did not return the sum so far")
 		info, err := o.system.Agent(id)
 		broken.expect(err == nil && info.Version == before.Version+uint64(i), "the version did not grow by one with a change of the state")

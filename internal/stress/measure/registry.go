@@ -9,6 +9,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/reference"
 	"mabeam-top/internal/stress/report"
@@ -142,7 +143,7 @@ const recordTypes, rareType = 4, 40
 // registryRecords makes n records of agents of four types, as a demo agent's
 // would be.
 func registryRecords(prefix string, n int) []mabeam.Record {
-	capabilities := mabeam.DemoSpec().Capabilities
+	capabilities := agents.Demo().Capabilities
 	records := make([]mabeam.Record, n)
 	for i := range records {
 		records[i] = mabeam.Record{

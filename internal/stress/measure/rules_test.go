@@ -9,6 +9,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/runtime/supervision"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
@@ -77,9 +78,9 @@ func (m *meddler) HandleAction(ctx context.Context, self *mabeam.Agent, action s
 func TestTelemetryOfFailedActions(t *testing.T) {
 	for mismatches, meddle := range map[float64]func(*mabeam.System){
 		0: func(*mabeam.System) {},
-		1: func(s *mabeam.System) { _, _ = s.StartAgent(context.Background(), mabeam.DemoSpec()) },
+		1: func(s *mabeam.System) { _, _ = s.StartAgent(context.Background(), agents.Demo()) },
 		2: func(s *mabeam.System) { // it counts more failed actions than there were, and an agent
-			id, _ := s.StartAgent(context.Background(), mabeam.DemoSpec())
+			id, _ := s.StartAgent(context.Background(), agents.Demo())
 			_, _ = s.Execute(context.Background(), id, "simulate_error", nil)
 		},
 	} {
@@ -101,7 +102,7 @@ func TestWrongStartsFail(t *testing.T) {
 	cat := with("agent-creation", func(ctx context.Context, env *stress.Env) error {
 		n := 0
 		return measureCreation(ctx, env, func(int) mabeam.Spec {
-			spec := mabeam.DemoSpec()
+			spec := agents.Demo()
 			if n++; n == 500 {
 				spec.Behaviour = failing{spec.Behaviour}
 			}
@@ -129,7 +130,7 @@ func TestAllAgentsStopAfterSlowStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := onlyStep(t, with("agent-creation", func(ctx context.Context, env *stress.Env) error {
 			return measureCreation(ctx, env, func(n int) mabeam.Spec {
-				spec := mabeam.DemoSpec()
+				spec := agents.Demo()
 				if n >= 1000 {
 					spec.Behaviour = slowToStop{spec.Behaviour}
 				}
@@ -319,7 +320,7 @@ func TestComponentsOfAFullSystem(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := system.StartAgent(t.Context(), mabeam.DemoSpec()); err != nil {
+		if _, err := system.StartAgent(t.Context(), agents.Demo()); err != nil {
 			t.Error(err)
 		}
 		if got := checkComponents(t.Context(), system, newViolations(nil, "")); got != room {
@@ -365,7 +366,7 @@ func TestExpectations(t *testing.T) {
 		{"demo", "increment", nil, 0, false},
 		{"complex", "work", nil, 1, true},
 		{"complex", "sleep", nil, "?", false},
-		{"demo", "get_state", nil, mabeam.DemoState{}, true},
+		{"demo", "get_state", nil, agents.DemoState{}, true},
 		{"demo", "anything", nil, "?", true},
 	} {
 		e := expectationOf(c.agent, c.action, c.params)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/runtime/supervision"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
@@ -58,7 +59,7 @@ func sandboxLifecycle() *stress.Measurement {
 			return 300*time.Millisecond + time.Duration(p.Int("sandboxes")+memoryRounds*memorySandboxes)*sandboxTime(p)
 		},
 		Run: func(ctx context.Context, env *stress.Env) error {
-			return measureSandboxes(ctx, env, mabeam.DemoSpec, nil)
+			return measureSandboxes(ctx, env, agents.Demo, nil)
 		},
 	}
 }
@@ -148,7 +149,7 @@ func (s *sandbox) listen() error {
 // try uses the sandbox: it changes the state of an agent, if its number is odd
 // kills another and waits until that lives again, and publishes.
 func (s *sandbox) try(ctx context.Context) error {
-	if _, err := s.system.Execute(ctx, agentID(0), "increment", mabeam.Params{"amount": s.number}); err != nil {
+	if _, err := s.system.Execute(ctx, agentID(0), "increment", map[string]any{"amount": s.number}); err != nil {
 		return err
 	}
 	if s.kills() > 0 {
@@ -203,10 +204,10 @@ type violation struct {
 // violations tells what the sandbox sees that is not its own.
 func (s *sandbox) violations() []violation {
 	t := s.system.Telemetry()
-	var agents, changes int64
+	var strangers, changes int64
 	for _, e := range s.system.Registry().All() {
 		if e.Node() != s.name() {
-			agents++
+			strangers++
 		}
 	}
 	for i := range s.agents {
@@ -215,13 +216,13 @@ func (s *sandbox) violations() []violation {
 			want = s.number
 		}
 		info, err := s.system.Agent(agentID(i))
-		if state, ok := info.State.(mabeam.DemoState); err == nil && ok && state.Counter != want {
+		if state, ok := info.State.(agents.DemoState); err == nil && ok && state.Counter != want {
 			changes++
 		}
 	}
 	return []violation{
 		{"events", s.strange.Load()},
-		{"agents", agents},
+		{"agents", strangers},
 		{"changes of state", changes},
 		{"ends of agents", max(t.AgentsCrashed+t.AgentsStopped-s.kills(), 0)},
 		{"restarts", max(t.AgentsRestarted-s.kills(), 0)},

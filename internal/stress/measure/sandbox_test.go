@@ -10,6 +10,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
 )
@@ -19,7 +20,7 @@ import (
 func sandboxesOf(wrap func(mabeam.Behaviour) mabeam.Behaviour, meddle func(*sandbox)) stress.Catalogue {
 	return with("sandbox-lifecycle", func(ctx context.Context, env *stress.Env) error {
 		return measureSandboxes(ctx, env, func() mabeam.Spec {
-			spec := mabeam.DemoSpec()
+			spec := agents.Demo()
 			if wrap != nil {
 				spec.Behaviour = wrap(spec.Behaviour)
 			}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
 )
@@ -56,7 +57,7 @@ func systemLoad() *stress.Measurement {
 		},
 		LoadLength: func(p stress.Params) time.Duration { return p.Duration("duration") },
 		Targets:    []stress.Target{stress.Agents, stress.Subscribers, stress.Components},
-		Run:        func(ctx context.Context, env *stress.Env) error { return measureLoad(ctx, env, mabeam.DemoSpec) },
+		Run:        func(ctx context.Context, env *stress.Env) error { return measureLoad(ctx, env, agents.Demo) },
 	}
 }
 
@@ -328,7 +329,7 @@ func (w *workload) reportResults(ctx context.Context, env *stress.Env) {
 		if err != nil {
 			continue // that it has ended is told by itself
 		}
-		state, _ := answer.(mabeam.DemoState)
+		state, _ := answer.(agents.DemoState)
 		if counter := int64(state.Counter); counter < n || counter > n+failed {
 			env.Detail("agents whose counter is not the number of increments acknowledged", 1)
 			wrong++

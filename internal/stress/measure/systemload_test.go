@@ -14,6 +14,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
 )
@@ -72,7 +73,7 @@ func TestLoadIsAsAskedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var actions atomic.Int64
 		cat := with("system-load", func(ctx context.Context, env *stress.Env) error {
-			err := measureLoad(ctx, env, mabeam.DemoSpec)
+			err := measureLoad(ctx, env, agents.Demo)
 			actions.Store(env.System().Telemetry().ActionsDone)
 			return err
 		})
@@ -115,7 +116,7 @@ func TestUnevenLoad(t *testing.T) {
 				if n++; n%4 == 0 {
 					return mabeam.Spec{Type: "broken", Behaviour: broken{}}
 				}
-				return mabeam.DemoSpec()
+				return agents.Demo()
 			})
 		})
 		s := onlyStep(t, cat, "", "{measure: system-load, with: {agents: 8, rate: 1000/s, duration: 1s, mix: {ping: 1}}}")

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
 )
 
@@ -60,7 +61,7 @@ func checkSystemEnd(ctx context.Context, env *stress.Env, broken *violations) er
 	defer cancel()
 	broken.expect(errors.Is(system.Stop(limited), mabeam.ErrTimeout), "agents: a system that stopped before one of its agents did did not tell with ErrTimeout")
 	release()
-	_, err = system.StartAgent(ctx, mabeam.DemoSpec())
+	_, err = system.StartAgent(ctx, agents.Demo())
 	broken.expect(errors.Is(err, mabeam.ErrSystemStopped), "agents: a system that has stopped did not refuse an agent with ErrSystemStopped")
 	broken.expect(errors.Is(system.Bus().Publish(ctx, mabeam.Event{Type: "end"}), mabeam.ErrSystemStopped), "event_bus: a system that has stopped did not refuse an event with ErrSystemStopped")
 	_, err = system.Bus().Subscribe("end", func(context.Context, mabeam.Event) {}, mabeam.SubscribeOptions{})

@@ -4,7 +4,7 @@ import (
 	"context"
 	"testing"
 
-	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
 )
 
@@ -22,7 +22,7 @@ func TestWitness(t *testing.T) {
 			cat := with("system-load", func(ctx context.Context, env *stress.Env) error {
 				w := newWitness(env, env.System())
 				for range test.started {
-					if _, err := env.System().StartAgent(ctx, mabeam.DemoSpec()); err != nil {
+					if _, err := env.System().StartAgent(ctx, agents.Demo()); err != nil {
 						return err
 					}
 				}

@@ -1,4 +1,4 @@
-package mabeam
+package agents
 
 import (
 	"context"
@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"hash/fnv"
 	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/coordination"
 )
 
 // ComplexOptions say how much a complex agent holds and does.
@@ -17,16 +20,16 @@ type ComplexOptions struct {
 	Hashed int
 }
 
-// ComplexSpec describes an agent that holds memory and does work per action,
+// Complex describes an agent that holds memory and does work per action,
 // for stress scenarios.
-func ComplexSpec(o ComplexOptions) Spec {
+func Complex(o ComplexOptions) mabeam.Spec {
 	if o.Held <= 0 {
 		o.Held = 64 << 10
 	}
 	if o.Hashed <= 0 {
 		o.Hashed = 4 << 10
 	}
-	return Spec{
+	return mabeam.Spec{
 		Type: "complex", Behaviour: &complexAgent{options: o},
 		Capabilities: []string{"work", "hold"},
 	}
@@ -49,13 +52,13 @@ type ComplexState struct {
 //     to the limit.
 //   - arrive, release and break: nil, at once.
 type complexAgent struct {
-	Defaults
+	mabeam.Defaults
 	options ComplexOptions
 	held    []byte
 	at      int // where the next work starts to read
 }
 
-func (c *complexAgent) Init(_ context.Context, self *Agent) error {
+func (c *complexAgent) Init(_ context.Context, self *mabeam.Agent) error {
 	c.hold(c.options.Held)
 	self.SetState(ComplexState{})
 	return nil
@@ -71,7 +74,7 @@ func (c *complexAgent) hold(n int) {
 	c.at = 0
 }
 
-func (c *complexAgent) HandleAction(ctx context.Context, self *Agent, action string, params any) (any, error) {
+func (c *complexAgent) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
 	switch action {
 	case "ping":
 		return "pong", nil
@@ -91,9 +94,9 @@ func (c *complexAgent) HandleAction(ctx context.Context, self *Agent, action str
 		return nil, sleep(ctx, params)
 	case "get_state":
 		return self.State(), nil
-	case "vote":
+	case coordination.ActionVote:
 		return complexVote(self.ID(), params)
-	case "bid", "stand":
+	case coordination.ActionBid, coordination.ActionStand:
 		limit, err := intParam(params, "limit", 1000)
 		if err != nil {
 			return nil, err
@@ -102,14 +105,18 @@ func (c *complexAgent) HandleAction(ctx context.Context, self *Agent, action str
 			return nil, fmt.Errorf("parameter %q: %d is less than 1", "limit", limit)
 		}
 		return 1 + share(self.ID(), limit), nil
-	case "arrive", "release", "break":
+	case coordination.ActionArrive, coordination.ActionRelease, coordination.ActionBreak:
 		return nil, nil
 	}
-	return nil, ErrUnknownAction
+	return nil, mabeam.ErrUnknownAction
 }
 
 func complexVote(id string, params any) (any, error) {
-	switch choices := param(params, "choices").(type) {
+	value, err := param(params, "choices")
+	if err != nil {
+		return nil, err
+	}
+	switch choices := value.(type) {
 	case nil:
 		return "yes", nil
 	case []any:
@@ -117,7 +124,7 @@ func complexVote(id string, params any) (any, error) {
 			return choices[share(id, len(choices))], nil
 		}
 	}
-	return nil, fmt.Errorf("parameter %q: want a list that is not empty, got %v", "choices", param(params, "choices"))
+	return nil, fmt.Errorf("parameter %q: want a list that is not empty, got %v", "choices", value)
 }
 
 // share gives each id a number below n, always the same, and each number to
@@ -129,7 +136,7 @@ func share(id string, n int) int {
 }
 
 // work hashes the next part of what the agent holds into its state.
-func (c *complexAgent) work(self *Agent) int {
+func (c *complexAgent) work(self *mabeam.Agent) int {
 	state := self.State().(ComplexState)
 	hash := sha256.New()
 	hash.Write(state.Sum[:])
@@ -147,9 +154,13 @@ func (c *complexAgent) work(self *Agent) int {
 
 // sleep waits for the duration in the parameters, or until ctx ends.
 func sleep(ctx context.Context, params any) error {
-	d, err := time.ParseDuration(fmt.Sprint(param(params, "for")))
+	value, err := param(params, "for")
 	if err != nil {
-		return fmt.Errorf("parameter %q: want a duration such as 2ms, got %v", "for", param(params, "for"))
+		return err
+	}
+	d, err := time.ParseDuration(fmt.Sprint(value))
+	if err != nil {
+		return fmt.Errorf("parameter %q: want a duration such as 2ms, got %v", "for", value)
 	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -1,9 +1,16 @@
-package mabeam
+// Package agents has the agents that demonstrations and stress scenarios use: a small one
+// that counts and keeps messages, and one that holds memory and computes.
+//
+// The parameters of their actions are a map with string keys and any values, of any such
+// map type; nil is a map without entries. An action that needs a parameter returns an error
+// for parameters that are anything else.
+package agents
 
 import (
 	"context"
 	"errors"
-	"fmt"
+
+	mabeam "mabeam-top/internal/runtime"
 )
 
 // ErrSimulated is what the demo agent's simulate_error fails with.
@@ -15,9 +22,9 @@ type DemoState struct {
 	Messages []string
 }
 
-// DemoSpec describes a demo agent: a counter and a list of messages.
-func DemoSpec() Spec {
-	return Spec{
+// Demo describes a demo agent: a counter and a list of messages.
+func Demo() mabeam.Spec {
+	return mabeam.Spec{
 		Type: "demo", Behaviour: demo{}, State: DemoState{},
 		Capabilities: demoCapabilities,
 	}
@@ -28,7 +35,7 @@ var demoCapabilities = []string{"ping", "increment", "messages"}
 // demo answers ping, increment (amount, default 1), get_state, add_message
 // (message), get_messages, clear_messages and simulate_error, and the event
 // system_status. All it knows is in its agent's state.
-type demo struct{ Defaults }
+type demo struct{ mabeam.Defaults }
 
 // DemoStatus is the data of demo_status_response.
 type DemoStatus struct {
@@ -37,12 +44,12 @@ type DemoStatus struct {
 	Messages int
 }
 
-func (demo) Init(_ context.Context, self *Agent) error {
+func (demo) Init(_ context.Context, self *mabeam.Agent) error {
 	_, err := self.Subscribe("system_status")
 	return err
 }
 
-func (demo) HandleAction(ctx context.Context, self *Agent, action string, params any) (any, error) {
+func (demo) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
 	state := self.State().(DemoState)
 	switch action {
 	case "ping":
@@ -58,9 +65,9 @@ func (demo) HandleAction(ctx context.Context, self *Agent, action string, params
 	case "get_state":
 		return state, nil
 	case "add_message":
-		message, ok := param(params, "message").(string)
-		if !ok {
-			return nil, fmt.Errorf("parameter %q: want a text, got %v", "message", param(params, "message"))
+		message, err := textParam(params, "message")
+		if err != nil {
+			return nil, err
 		}
 		// A slice that is longer than the old one shows must not share its
 		// memory: states that were handed out before never change.
@@ -76,10 +83,10 @@ func (demo) HandleAction(ctx context.Context, self *Agent, action string, params
 	case "simulate_error":
 		return nil, errors.Join(ErrSimulated, self.Publish(ctx, "demo_error", ErrSimulated.Error()))
 	}
-	return nil, ErrUnknownAction
+	return nil, mabeam.ErrUnknownAction
 }
 
-func (demo) HandleEvent(ctx context.Context, self *Agent, event Event) {
+func (demo) HandleEvent(ctx context.Context, self *mabeam.Agent, event mabeam.Event) {
 	if event.Type != "system_status" {
 		return
 	}
