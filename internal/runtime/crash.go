@@ -1,76 +1,46 @@
 package mabeam
 
-import (
-	"errors"
-	"fmt"
-	"slices"
-)
+import "mabeam-top/internal/runtime/internal/crash"
 
-// ErrNothingToCrash tells that a component holds nothing that a crash could
-// cost.
-var ErrNothingToCrash = errors.New("nothing to crash")
-
-// ComponentData is the data of component.restarted.
-type ComponentData struct {
-	// Component is the name of the component, as Startup tells it.
-	Component string
-	// SupervisorID is the supervisor that crashed, if it was one.
-	SupervisorID string
+func init() {
+	crash.Components = func(system any) []crash.Component { return system.(*System).crashComponents() }
 }
 
-// CrashComponent makes a component of the running system crash, as a panic in
-// it would, to see what that costs those who use it. The system begins it anew
-// at once, however often that happens: without it there would be no system. What
-// is lost is what only the component held.
-//
-// The registry loses its indices and makes them anew from the table of records,
-// which outlives it: changes and listings wait meanwhile, lookups do not. The
-// event_bus loses the events that subscribers have not taken up yet, which count
-// as dropped, and the history; the subscriptions stay. The agents component is
-// the supervisors: their children are killed, and all but the temporary ones
-// begin new lives; each supervisor that begins anew counts as one restart, and
-// none of these counts against how often it may restart its children.
-// CrashComponent returns before they all live again.
-//
-// ErrNothingToCrash tells that the component is another one, or that there is no
-// supervisor.
-func (s *System) CrashComponent(name string) error {
-	if s.stopping.Load() {
-		return fmt.Errorf("crash component %q: %w", name, ErrSystemStopped)
-	}
+// crashComponents lists the system's components for package faults.
+func (s *System) crashComponents() []crash.Component {
+	var list []crash.Component
 	for _, g := range s.groups() {
-		i := slices.IndexFunc(g.parts, func(c component) bool { return c.name == name })
-		if i < 0 {
-			continue
+		for _, c := range g.parts {
+			list = append(list, crash.Component{Name: c.name, Crash: s.countRestarts(c.crash)})
 		}
-		crash := g.parts[i].crash
-		if crash == nil {
-			return fmt.Errorf("crash component %q: %w", name, ErrNothingToCrash)
-		}
-		if err := crash(); err != nil {
-			return fmt.Errorf("crash component %q: %w", name, err)
-		}
+	}
+	return list
+}
+
+// countRestarts returns a crash that counts what has begun anew; nil stays nil.
+func (s *System) countRestarts(f crash.Func) crash.Func {
+	if f == nil {
 		return nil
 	}
-	return fmt.Errorf("crash component %q: there is no such component", name)
+	return func(restarted func(supervisorID string)) bool {
+		return f(func(supervisorID string) {
+			s.componentsRestarted.add(1)
+			restarted(supervisorID)
+		})
+	}
 }
 
-// ComponentRestarted counts and tells that a component has crashed and begun anew.
-func (s *System) ComponentRestarted(c ComponentData) {
-	s.componentsRestarted.add(1)
-	s.Announce(EventComponentRestarted, c.SupervisorID, c)
+// A crasher is a service that can crash and begin anew, as crash.Func says.
+type crasher interface {
+	Crash(restarted func(supervisorID string)) (crashed bool)
 }
 
-// A Crasher is a service that can crash and begin anew.
-type Crasher interface{ Crash() error }
-
-// crashServices has all services crash that can.
-func (s *System) crashServices() error {
-	err := fmt.Errorf("no supervisor: %w", ErrNothingToCrash)
+// crashServices makes all services crash that can.
+func (s *System) crashServices(restarted func(supervisorID string)) (crashed bool) {
 	for _, v := range s.Services() {
-		if c, ok := v.(Crasher); ok {
-			err = c.Crash()
+		if c, ok := v.(crasher); ok && c.Crash(restarted) {
+			crashed = true
 		}
 	}
-	return err
+	return crashed
 }

@@ -26,7 +26,7 @@ type terrible struct{}
 
 func (terrible) Error() string { panic("never") }
 
-type described struct {
+type counted struct {
 	Counter  int
 	Messages []string
 }
@@ -40,8 +40,8 @@ func TestDescribe(t *testing.T) {
 		want  string
 	}{
 		{"none", nil, "none"},
-		{"a struct", described{Counter: 3}, "{Counter:3 Messages:[]}"},
-		{"a pointer", &described{Counter: 3}, "&{Counter:3 Messages:[]}"},
+		{"a struct", counted{Counter: 3}, "{Counter:3 Messages:[]}"},
+		{"a pointer", &counted{Counter: 3}, "&{Counter:3 Messages:[]}"},
 		{"a nil pointer", (*described)(nil), "<nil>"},
 		{
 			"what says itself what it is",

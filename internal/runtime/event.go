@@ -43,8 +43,6 @@ const (
 	EventCircuitOpened   = "circuit_breaker.opened"
 	EventCircuitHalfOpen = "circuit_breaker.half_open"
 	EventCircuitClosed   = "circuit_breaker.closed"
-	// A component has crashed and begun anew. It has a ComponentData.
-	EventComponentRestarted = "component.restarted"
 )
 
 // LifecycleData is the data of the agent_lifecycle events.

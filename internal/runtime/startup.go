@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mabeam-top/internal/runtime/guard"
+	"mabeam-top/internal/runtime/internal/crash"
 )
 
 // A component is one part of a system.
@@ -18,7 +19,7 @@ type component struct {
 	stop  func(context.Context) error // nil if there is nothing to stop
 	// crash makes it lose what a crash costs it, and begins it anew; nil if a
 	// crash would cost nothing.
-	crash func() error
+	crash crash.Func
 }
 
 // A group of components needs those before it, and no part of it needs another
@@ -40,10 +41,10 @@ func (s *System) groups() []group {
 		{"core", []component{
 			{
 				name: "registry", start: func() { s.registry = newRegistry() },
-				crash: func() error {
+				crash: func(restarted func(string)) bool {
 					s.registry.beginAnew()
-					s.ComponentRestarted(ComponentData{Component: "registry"})
-					return nil
+					restarted("")
+					return true
 				},
 			},
 			{name: "scheduler", start: func() { s.scheduler = s.options.newScheduler() }, stop: s.stopScheduler},
@@ -53,10 +54,10 @@ func (s *System) groups() []group {
 				name:  "event_bus",
 				start: func() { s.bus = newBus(s.ctx, s.scheduler, s.options) },
 				stop:  func(ctx context.Context) error { return s.bus.stop(ctx) },
-				crash: func() error {
+				crash: func(restarted func(string)) bool {
 					s.bus.beginAnew()
-					s.ComponentRestarted(ComponentData{Component: "event_bus"})
-					return nil
+					restarted("")
+					return true
 				},
 			},
 			{name: "signals", start: func() { s.signals = &signals{} }},

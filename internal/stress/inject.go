@@ -12,6 +12,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	runtimefaults "mabeam-top/internal/runtime/faults"
 )
 
 // errInjected is what an agent panics with that panic_agents hit.
@@ -200,7 +201,7 @@ func crashComponent(_ context.Context, f *faults, p Params, draw *rand.Rand) (st
 		draw.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
 	}
 	for _, name := range names {
-		if f.system.Load().CrashComponent(name) == nil {
+		if runtimefaults.Crash(f.system.Load(), name) == nil {
 			if name == supervisors {
 				f.supervisors.Add(1)
 			}

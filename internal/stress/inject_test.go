@@ -17,6 +17,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	runtimefaults "mabeam-top/internal/runtime/faults"
 	"mabeam-top/internal/runtime/supervision"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
@@ -508,7 +509,7 @@ func TestEveryComponentCanCrash(t *testing.T) {
 	}
 	var can []string
 	for _, c := range system.Startup() {
-		if system.CrashComponent(c.Component) == nil {
+		if runtimefaults.Crash(system, c.Component) == nil {
 			can = append(can, c.Component)
 		}
 	}

@@ -3,7 +3,6 @@ package supervision
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"sync"
@@ -74,16 +73,14 @@ func (d *directory) Stop(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Crash has all supervisors that have none above them crash, and begin anew.
-func (d *directory) Crash() error {
+// Crash makes all supervisors that have none above them crash and begin anew, as package
+// faults wants it. It says whether there were any.
+func (d *directory) Crash(restarted func(supervisorID string)) (crashed bool) {
 	all := d.all()
-	if len(all) == 0 {
-		return fmt.Errorf("no supervisor: %w", mabeam.ErrNothingToCrash)
-	}
 	for _, v := range all {
-		v.crash()
+		v.crash(restarted)
 	}
-	return nil
+	return len(all) > 0
 }
 
 // A Node is a supervisor with what is below it, at one moment.

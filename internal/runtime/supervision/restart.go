@@ -118,7 +118,7 @@ func (v *Supervisor) advance() {
 // startDue begins the next life of those that are due, or of the first of them if they begin
 // one after the other. The caller holds mu, as that of tellReborn does.
 func (v *Supervisor) startDue() {
-	together := v.spec.Strategy != OneForOne || v.crashed
+	together := v.spec.Strategy != OneForOne || v.reborn != nil
 	for _, c := range v.children {
 		switch {
 		case together && c.stage == starting, together && c.due && c.pause != nil:
@@ -135,14 +135,14 @@ func (v *Supervisor) startDue() {
 
 // crash is the end of all that a supervisor knows of its children, as by a panic in it: they
 // are killed, the newest first, and all but the temporary ones begin new lives. Earlier
-// restarts count no longer.
-func (v *Supervisor) crash() {
+// restarts count no longer. restarted is called when the children live again.
+func (v *Supervisor) crash(restarted func(supervisorID string)) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.phase != running {
 		return
 	}
-	v.restarts.times, v.crashed = nil, true
+	v.restarts.times, v.reborn = nil, restarted
 	for _, c := range v.children {
 		c.mustStop, c.abrupt = true, true
 		c.endPause()
@@ -158,9 +158,9 @@ func (v *Supervisor) crash() {
 
 // tellReborn tells that a supervisor has begun anew, when its children live.
 func (v *Supervisor) tellReborn() {
-	if !v.crashed || lastIndex(v.children, func(c *child) bool { return c.due || c.stage == starting }) >= 0 {
+	if v.reborn == nil || lastIndex(v.children, func(c *child) bool { return c.due || c.stage == starting }) >= 0 {
 		return
 	}
-	v.crashed = false
-	v.system.ComponentRestarted(mabeam.ComponentData{Component: "agents", SupervisorID: v.spec.ID})
+	v.reborn(v.spec.ID)
+	v.reborn = nil
 }

@@ -106,11 +106,12 @@ type Supervisor struct {
 	children []*child // in the order of their start
 	restarts window
 	// stops says that a goroutine stops children that must.
-	stops   bool
-	crashed bool // that it has begun anew is to be told when its children live
-	gaveUp  *GaveUpData
-	killed  int // how many children did not stop in time
-	err     error
+	stops bool
+	// reborn is to be called when its children live again; nil unless it has crashed.
+	reborn func(supervisorID string)
+	gaveUp *GaveUpData
+	killed int // how many children did not stop in time
+	err    error
 }
 
 // Start starts a supervisor with its children, in their order, and returns it when all of

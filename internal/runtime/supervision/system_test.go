@@ -12,12 +12,13 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/faults"
 	"mabeam-top/internal/runtime/mabeamtest"
 )
 
 func crash(t testing.TB, s *mabeam.System, component string) {
 	t.Helper()
-	if err := s.CrashComponent(component); err != nil {
+	if err := faults.Crash(s, component); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/faults"
 	"mabeam-top/internal/stress"
 )
 
@@ -161,7 +162,7 @@ func checkBusCrash(ctx context.Context, env *stress.Env) error {
 		if err := publishNumbers(ctx, bus, eventType, 1, 1+waiting); err != nil {
 			return err
 		}
-		if err := system.CrashComponent("event_bus"); err != nil {
+		if err := faults.Crash(system, "event_bus"); err != nil {
 			return err
 		}
 		if err := publishNumbers(ctx, bus, eventType, 1+waiting, 1+waiting+after); err != nil {

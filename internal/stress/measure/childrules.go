@@ -8,6 +8,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/faults"
 	"mabeam-top/internal/runtime/supervision"
 )
 
@@ -39,7 +40,7 @@ func checkCrashedSupervisor(ctx context.Context, o *observation, broken *violati
 		return nil, err
 	}
 	before := o.system.Telemetry().ComponentsRestarted
-	broken.expect(o.system.CrashComponent("agents") == nil, "the supervisors could not be made to crash")
+	broken.expect(faults.Crash(o.system, "agents") == nil, "the supervisors could not be made to crash")
 	f.expectLives(ctx, "of the children of a supervisor that crashed not all but the temporary one began new lives", 2, 1, 2)
 	broken.expect(o.system.Telemetry().ComponentsRestarted-before == 1, "the telemetry does not count a supervisor that crashed and began anew, once")
 	o.system.KillAgent(f.ids[2])

@@ -8,6 +8,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
+	"mabeam-top/internal/runtime/faults"
 	"mabeam-top/internal/stress"
 )
 
@@ -27,7 +28,7 @@ func checkRegistryCrash(ctx context.Context, env *stress.Env, broken *violations
 			}
 			living[id] = spec
 		}
-		broken.expect(system.CrashComponent("registry") == nil && system.Telemetry().ComponentsRestarted == 1, "registry: it could not be made to crash, or that is not counted")
+		broken.expect(faults.Crash(system, "registry") == nil && system.Telemetry().ComponentsRestarted == 1, "registry: it could not be made to crash, or that is not counted")
 		living.check(broken, system)
 		for id := range living {
 			if len(living) > crashedAgents/2 {
@@ -36,7 +37,7 @@ func checkRegistryCrash(ctx context.Context, env *stress.Env, broken *violations
 			}
 		}
 		living.check(broken, system)
-		broken.expect(errors.Is(system.CrashComponent("limits"), mabeam.ErrNothingToCrash), "limits: a component that holds nothing did not refuse to crash with ErrNothingToCrash")
+		broken.expect(errors.Is(faults.Crash(system, "limits"), faults.ErrNothingToCrash), "limits: a component that holds nothing did not refuse to crash with ErrNothingToCrash")
 		return nil
 	})
 }
