@@ -1,7 +1,24 @@
 // Package mabeamtest helps to test agents and what is built of them: systems that clean up
-// after themselves, behaviours written in place, and probes that tell what reached them. For
-// all that waits, begin the test with synctest.Test of the standard library: time passes at
-// once then, and synctest.Wait returns when nothing more is to come.
+// after themselves, behaviours written in place, probes that record what reached them, and
+// listeners that record events.
+//
+// # Time
+//
+// The package has no clock of its own: synctest.Test of the standard library gives a test
+// one. In its bubble, time passes at once as soon as every goroutine waits, so that a test
+// of an hour takes no time, and time.Now tells exactly when something happened. Start the
+// system inside the bubble; it is stopped there too, before the bubble ends:
+//
+//	synctest.Test(t, func(t *testing.T) {
+//		system := mabeamtest.Start(t, mabeam.Options{})
+//		...
+//		time.Sleep(time.Hour) // all timers of an hour are due now
+//		synctest.Wait()       // all that they caused is done
+//	})
+//
+// synctest.Wait returns when every agent and subscriber has done what it had to do. After
+// it, Probe.Rest and Listener.Rest are complete, which is how a test finds out that
+// something did not happen. Outside a bubble, Next and End wait in real time.
 package mabeamtest
 
 import (
