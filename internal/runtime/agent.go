@@ -65,7 +65,8 @@ type Spec struct {
 	// Behaviour is what the agent does; it must not be nil, and belongs to
 	// this agent alone unless it has no state of its own.
 	Behaviour Behaviour
-	// State is what the agent's state is at first.
+	// State is what the agent's state is at first, unless there is a snapshot of an
+	// earlier life: see Snapshotter.
 	State any
 	// Capabilities and Metadata are copied; what the values of the metadata refer to is
 	// shared.

@@ -25,7 +25,8 @@ type Place struct {
 	id        string
 	dismissed atomic.Bool
 	// life is the present or the last one.
-	life atomic.Pointer[Agent]
+	life      atomic.Pointer[Agent]
+	snapshots *snapshots // nil before the first life that gives any
 
 	hasRoom bool
 	begun   bool // there was a life that became ready
@@ -83,10 +84,15 @@ func (p *Place) Start(ctx context.Context, spec Spec, why string) (Ref, error) {
 	return Ref{a}, nil
 }
 
-// beginsWith notes the life that is about to begin; nil is no place.
-func (p *Place) beginsWith(a *Agent) {
-	if p != nil {
-		p.life.Store(a)
+// beginsWith notes the life that is about to begin, and what its behaviour is; nil is no
+// place.
+func (p *Place) beginsWith(a *Agent, b Behaviour) {
+	if p == nil {
+		return
+	}
+	p.life.Store(a)
+	if s, ok := b.(Snapshotter); ok {
+		p.useSnapshots(a, s)
 	}
 }
 

@@ -47,7 +47,7 @@ func (s *System) startAgent(ctx context.Context, spec Spec, place *Place) (*Agen
 	s.alive.Add(1)
 	a := s.newAgent(spec)
 	a.place = place
-	place.beginsWith(a)
+	place.beginsWith(a, spec.Behaviour)
 	record := a.record.Load()
 	finished := false
 	defer func() {

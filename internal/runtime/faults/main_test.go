@@ -53,13 +53,13 @@ func checkListings(r *mabeam.Registry) error {
 	}
 	want := map[listing]int{}
 	for _, record := range r.All() {
-		want[listing{"type", record.Type}]++
-		want[listing{"node", record.Node}]++
-		for _, c := range record.Capabilities {
+		want[listing{"type", record.Type()}]++
+		want[listing{"node", record.Node()}]++
+		for _, c := range record.Capabilities() {
 			want[listing{"capability", c}]++
 		}
 	}
-	list := map[string]func(string) []*mabeam.Record{"type": r.ByType, "node": r.ByNode, "capability": r.ByCapability}
+	list := map[string]func(string) []mabeam.Entry{"type": r.ByType, "node": r.ByNode, "capability": r.ByCapability}
 	for l, n := range want {
 		if got := len(list[l.index](l.key)); got != n {
 			return fmt.Errorf("%s %q lists %d records, want %d", l.index, l.key, got, n)

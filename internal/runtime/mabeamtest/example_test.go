@@ -29,7 +29,7 @@ func (c *clerk) HandleAction(ctx context.Context, self *mabeam.Agent, action str
 		if _, err := self.Execute(ctx, "stock", "reserve", item); err != nil {
 			return nil, fmt.Errorf("order %s: %w", item, err)
 		}
-		c.reminders[item] = self.SendAfter(24*time.Hour, "owner", "unpaid", item)
+		c.reminders[item] = self.SendAfter(ctx, 24*time.Hour, "owner", "unpaid", item)
 		return "ordered", self.Publish(ctx, "order.taken", item)
 	case "pay":
 		reminder := c.reminders[item]
