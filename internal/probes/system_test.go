@@ -1,6 +1,7 @@
 package probes
 
 import (
+	"context"
 	"maps"
 	goruntime "runtime"
 	"testing"
@@ -104,7 +105,7 @@ func TestNoSystem(t *testing.T) {
 // The memory of the next repetition is measured while the sampler still knows
 // the last one's system.
 func TestSystemIsNotKeptAlive(t *testing.T) {
-	running, err := mabeam.Start(mabeam.Options{})
+	running, err := mabeam.Start(context.Background(), mabeam.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -134,7 +134,7 @@ func TestMailboxIsBounded(t *testing.T) {
 // runs the agent.
 func TestOneAtATime(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s, err := Start(Options{Mailbox: rapid.IntRange(1, 20).Draw(t, "mailbox")})
+		s, err := Start(context.Background(), Options{Mailbox: rapid.IntRange(1, 20).Draw(t, "mailbox")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -553,7 +553,7 @@ func TestEveryAcceptedActionIsAnswered(t *testing.T) {
 // Agents that are being started while the system stops do not hold it up.
 func TestStartsDuringStop(t *testing.T) {
 	for range 200 {
-		s, err := Start(Options{})
+		s, err := Start(context.Background(), Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

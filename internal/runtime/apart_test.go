@@ -229,7 +229,7 @@ func TestPublisherIsPatientOnce(t *testing.T) {
 		synctest.Wait()
 
 		errs := make(chan error, 1)
-		sub, err := s.Bus().Subscribe("own", func(ctx context.Context, e Event) {
+		sub, err := s.Bus().Subscribe("own", func(ctx context.Context, _ Event) {
 			var err error
 			for err == nil {
 				err = s.Bus().Publish(ctx, Event{Type: "own", Data: false})

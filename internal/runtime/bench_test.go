@@ -19,7 +19,7 @@ func (adder) HandleAction(_ context.Context, _ *Agent, _ string, _ any) (any, er
 
 func startBench(b *testing.B, o Options) *System {
 	b.Helper()
-	s, err := Start(o)
+	s, err := Start(context.Background(), o)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -71,7 +71,7 @@ func TestBusOrderAndOnce(t *testing.T) {
 		pattern := rapid.IntRange(0, 4).Draw(t, "pattern")
 		events := rapid.IntRange(1, 300).Draw(t, "events")
 		queue := rapid.IntRange(1, 64).Draw(t, "queue")
-		s, err := Start(Options{BusQueue: queue, History: -1})
+		s, err := Start(context.Background(), Options{BusQueue: queue, History: -1})
 		if err != nil {
 			t.Fatal(err)
 		}

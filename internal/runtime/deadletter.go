@@ -1,6 +1,9 @@
 package mabeam
 
-import "sync/atomic"
+import (
+	"errors"
+	"sync/atomic"
+)
 
 // EventDeadLetter tells of something that was accepted and could then not be delivered.
 // It is published only while somebody subscribes to it.
@@ -70,14 +73,14 @@ func (s *System) lateAnswer(action, from string) {
 
 // deadReason is the reason for what is refused because of an error.
 func deadReason(err error) DeadLetterReason {
-	switch err { //nolint:errorlint // the runtime's own, as they are
-	case ErrKilled:
+	switch {
+	case errors.Is(err, ErrKilled):
 		return DeadKilled
-	case ErrCrashed:
+	case errors.Is(err, ErrCrashed):
 		return DeadCrashed
-	case ErrUnknownAgent:
+	case errors.Is(err, ErrUnknownAgent):
 		return DeadUnknown
-	case ErrMailboxFull:
+	case errors.Is(err, ErrMailboxFull):
 		return DeadNoRoom
 	}
 	return DeadStopped

@@ -48,13 +48,14 @@ func TestDeadLetters(t *testing.T) {
 			_ = s.Signal(Signal{Type: "x"}, "a")
 			s.KillAgent("a")
 		}, []DeadLetter{{"signal", "x", "", "a", DeadKilled}}},
-		"reply to nobody": {func(t *testing.T, s *System) {
+		"reply to nobody": {func(_ *testing.T, s *System) {
 			_ = s.Send(Message{Type: "x", Source: "nobody", Target: "a"})
 		}, []DeadLetter{{"reply", "x", "a", "nobody", DeadUnknown}}},
 		"reply without room": {func(t *testing.T, s *System) {
 			startAgent(t, s, Spec{ID: "b", Behaviour: &scripted{action: hang}})
 			_ = s.SuspendAgent("b")
-			for s.Signal(Signal{Type: "fill"}, "b") == nil {
+			for range 16 {
+				_ = s.Signal(Signal{Type: "fill"}, "b")
 			}
 			_ = s.Send(Message{Type: "x", Source: "b", Target: "a"})
 			synctest.Wait()

@@ -102,7 +102,7 @@ func (a *Agent) announceStopping() {
 // claim makes an agent that nobody runs, suspended ones too, the caller's to
 // run.
 func (a *Agent) claim() bool {
-	_, claimed := a.state.enter(running, 0, func(s state) bool { return s.phase() == idle || s.phase() == suspended })
+	_, claimed := a.state.enter(running, func(s state) bool { return s.phase() == idle || s.phase() == suspended })
 	return claimed
 }
 
@@ -191,7 +191,7 @@ func (a *Agent) end(reason, failure error) bool {
 	bonds.leave(a.ID(), err)
 	switch {
 	case before == initializing:
-	case reason == ErrCrashed && !a.terminated: //nolint:errorlint // the reason as it is
+	case errors.Is(reason, ErrCrashed) && !a.terminated:
 		s.scheduler.schedule(&lastWork{agent: a})
 	default:
 		a.tellOwner()
@@ -201,12 +201,12 @@ func (a *Agent) end(reason, failure error) bool {
 
 // tellEnd counts and publishes the end.
 func (a *Agent) tellEnd(reason, failure error) {
-	switch reason {
-	case ErrCrashed:
+	switch {
+	case errors.Is(reason, ErrCrashed):
 		a.system.agentsCrashed.add(1)
 		a.logAgent(slog.LevelError, "agent crashed", failure)
 		a.system.announceLifecycle(EventAgentCrashed, a, failure.Error(), nil)
-	case ErrKilled:
+	case errors.Is(reason, ErrKilled):
 		a.system.agentsStopped.add(1)
 		why := "killed"
 		if failure != nil {
@@ -235,7 +235,7 @@ func (a *Agent) closeFor(reason, failure error) (subs []*Subscription, bonds *bo
 		if before == over {
 			return nil, nil, over
 		}
-		if reason == ErrKilled && (before == running || before == initializing) { //nolint:errorlint // the reason as it is
+		if errors.Is(reason, ErrKilled) && (before == running || before == initializing) {
 			next |= abandoned
 		}
 		if a.state.move(was, next) {

@@ -16,7 +16,7 @@ func init() { mabeam.DemoSpec = agents.Demo }
 
 // start starts a system for an example.
 func start(o mabeam.Options) *mabeam.System {
-	system, err := mabeam.Start(o)
+	system, err := mabeam.Start(context.Background(), o)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func (d does) HandleAction(ctx context.Context, self *mabeam.Agent, _ string, pa
 
 func Example() {
 	ctx := context.Background()
-	system, err := mabeam.Start(mabeam.Options{})
+	system, err := mabeam.Start(context.Background(), mabeam.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -180,7 +180,7 @@ func (r *planRun) fault(format string, args ...any) {
 // runPlan has one worker for each list of operations, all at the same time,
 // and returns what is wrong in the end.
 func runPlan(o Options, plan [][]op) []string {
-	s, err := Start(o)
+	s, err := Start(context.Background(), o)
 	if err != nil {
 		return []string{err.Error()}
 	}

@@ -258,7 +258,7 @@ func (r *busRun) audit() error {
 // runBusPlan carries a plan out in a bubble, and stops the system either after
 // all listeners were released, or before, with a deadline that passes.
 func runBusPlan(o Options, plan []busStep, releaseFirst bool) error {
-	s, err := Start(o)
+	s, err := Start(context.Background(), o)
 	if err != nil {
 		return err
 	}
@@ -460,7 +460,7 @@ func drawVisit(t *rapid.T) visit {
 // in order, and all counts agree.
 func TestBusInFullUse(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s, err := Start(Options{History: -1, BusQueue: rapid.SampledFrom([]int{1, 2, 16, 500}).Draw(t, "queue")})
+		s, err := Start(context.Background(), Options{History: -1, BusQueue: rapid.SampledFrom([]int{1, 2, 16, 500}).Draw(t, "queue")})
 		if err != nil {
 			t.Fatal(err)
 		}

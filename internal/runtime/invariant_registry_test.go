@@ -119,7 +119,7 @@ func TestRegistryAgreesWithAgents(t *testing.T) {
 		lives bool
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		s, err := Start(Options{Node: "here"})
+		s, err := Start(context.Background(), Options{Node: "here"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -192,7 +192,7 @@ func TestRegistryAgreesWithAgents(t *testing.T) {
 // that all indices agree.
 func TestRegistryListingsWhileAllChanges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s, err := Start(Options{Node: "here"})
+		s, err := Start(context.Background(), Options{Node: "here"})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -27,7 +27,7 @@ func TestStopLeavesNothingBehind(t *testing.T) {
 }
 
 func stopWhileItHangs(t *testing.T, place string, panics bool) {
-	s, err := Start(Options{BusQueue: 2, Mailbox: 2, History: -1})
+	s, err := Start(context.Background(), Options{BusQueue: 2, Mailbox: 2, History: -1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -334,7 +334,7 @@ func TestRestingWorkersHoldNothing(t *testing.T) {
 // and told too.
 func TestStopAwaitsKills(t *testing.T) {
 	for range 200 {
-		s, err := Start(Options{History: -1})
+		s, err := Start(context.Background(), Options{History: -1})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -81,7 +81,7 @@ func TestEndAnswersEverybodyAtOnce(t *testing.T) {
 	for name, c := range ends {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, err := Start(Options{})
+				s, err := Start(context.Background(), Options{})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -16,7 +16,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // when the test ends.
 func start(t testing.TB, o Options) *System {
 	t.Helper()
-	s, err := Start(o)
+	s, err := Start(context.Background(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -269,7 +269,7 @@ func TestUnlink(t *testing.T) {
 // watch of a life tells once or never, never if the watcher ended, and nothing is left.
 func TestMonitorsAmongMany(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s, err := Start(Options{})
+		s, err := Start(context.Background(), Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -72,7 +72,7 @@ func peerSystem(b *testing.B) (*System, func()) {
 	b.Helper()
 	b.StopTimer()
 	runtime.GC()
-	s, err := Start(Options{BusQueue: 4096})
+	s, err := Start(context.Background(), Options{BusQueue: 4096})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -20,7 +20,7 @@ type numbered struct{ publisher, n int }
 // wants of each publisher once and in order, as if they had been published one by one.
 func TestPublishAllOrderAndOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s, err := Start(Options{BusQueue: rapid.IntRange(1, 64).Draw(t, "queue"), History: 1 << 14})
+		s, err := Start(context.Background(), Options{BusQueue: rapid.IntRange(1, 64).Draw(t, "queue"), History: 1 << 14})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -27,7 +27,7 @@ type services struct {
 
 // Service returns the service that is attached under a key, which is made and attached if
 // there is none. ErrSystemStopped tells that the system stops already.
-func (s *System) Service(key any, make func() Service) (Service, error) {
+func (s *System) Service(key any, begin func() Service) (Service, error) {
 	l := &s.services
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -40,7 +40,7 @@ func (s *System) Service(key any, make func() Service) (Service, error) {
 	if l.byKey == nil {
 		l.byKey = map[any]Service{}
 	}
-	v := make()
+	v := begin()
 	l.byKey[key] = v
 	l.list = append(l.list, v)
 	return v, nil

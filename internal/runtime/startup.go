@@ -125,29 +125,34 @@ func (s *System) startBreaker() {
 // The parts of one group start side by side. If one of them fails, or panics,
 // Start waits for the others of its group, stops all that were started, the
 // last group first, and the error names all that failed, their group, and why.
-// Options that make no sense are an error before anything starts.
-func Start(o Options) (*System, error) {
+// Options that make no sense are an error before anything starts. If ctx ends before all are
+// ready they are stopped too; afterwards it does not matter.
+func Start(ctx context.Context, o Options) (*System, error) {
 	if err := o.check(); err != nil {
 		return nil, fmt.Errorf("start: %w", err)
 	}
 	o = o.withDefaults()
-	ctx, end := context.WithCancelCause(context.Background())
+	lives, end := context.WithCancelCause(context.Background())
 	cancel := func() { end(ErrSystemStopped) }
-	s := &System{options: o, depths: &depthWatches{}, began: time.Now(), mailboxCapacity: o.Mailbox, countEvery: min(maxUncounted, 1+o.Mailbox/64), ctx: ctx, cancel: cancel, stopped: make(chan struct{})}
-	s.running, s.endRunning = context.WithCancel(ctx)
+	s := &System{options: o, depths: &depthWatches{}, began: time.Now(), mailboxCapacity: o.Mailbox, countEvery: min(maxUncounted, 1+o.Mailbox/64), ctx: lives, cancel: cancel, stopped: make(chan struct{})}
+	s.running, s.endRunning = context.WithCancel(lives)
 	s.hurried, s.hurry = context.WithCancel(context.Background())
-	if err := s.bringUp(s.groups()); err != nil {
+	if err := s.bringUp(ctx, s.groups()); err != nil {
 		cancel()
 		return nil, err
 	}
 	return s, nil
 }
 
-// bringUp starts groups one after the other. If one fails, nothing is left of
+// bringUp starts groups one after the other. If one fails, or ctx ends, nothing is left of
 // those before it.
-func (s *System) bringUp(groups []group) error {
+func (s *System) bringUp(ctx context.Context, groups []group) error {
 	for _, g := range groups {
-		if err := s.startGroup(g); err != nil {
+		err := s.startGroup(g)
+		if err == nil && ctx.Err() != nil {
+			err = fmt.Errorf("start %s: %w", g.name, CallError(ctx))
+		}
+		if err != nil {
 			return errors.Join(err, s.stopParts(s.ctx))
 		}
 	}

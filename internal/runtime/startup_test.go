@@ -37,7 +37,7 @@ func TestStartNamesTheComponentThatFailed(t *testing.T) {
 		for how, fail := range failures {
 			var mu sync.Mutex
 			var began []string
-			_, err := Start(Options{OnStart: func(c string) error {
+			_, err := Start(context.Background(), Options{OnStart: func(c string) error {
 				mu.Lock()
 				began = append(began, c)
 				mu.Unlock()
@@ -110,7 +110,7 @@ func TestStartFailureStopsWhatHadStarted(t *testing.T) {
 		left := part("left")
 		left.start = runtime.Goexit
 		s := &System{ctx: t.Context(), cancel: func() {}}
-		err := s.bringUp([]group{
+		err := s.bringUp(t.Context(), []group{
 			{"one", []component{part("a"), part("b")}},
 			{"two", []component{failing("c", errOwn), slow, failing("d", errSecond), left}},
 			{"three", []component{part("e")}},
@@ -147,7 +147,7 @@ func TestBadOptions(t *testing.T) {
 		"circuit breaker: trials: -1, wan": {Breaker: &guard.BreakerOptions{Trials: -1}},
 	} {
 		o.OnStart = func(c string) error { t.Errorf("%s: %s began to start", name, c); return nil }
-		if _, err := Start(o); err == nil || !strings.Contains(err.Error(), name) {
+		if _, err := Start(context.Background(), o); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("want %q: %v", name, err)
 		}
 	}
@@ -156,7 +156,7 @@ func TestBadOptions(t *testing.T) {
 // A second Stop whose deadline passes has the first one give up waiting.
 func TestSecondStopHurriesTheFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, err := Start(Options{})
+		s, err := Start(context.Background(), Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -187,8 +187,25 @@ func TestOptionsWithoutSense(t *testing.T) {
 	for _, o := range []Options{
 		{Mailbox: math.MaxInt}, {BusQueue: math.MaxInt}, {History: math.MaxInt}, {Mailbox: -1}, {WaitTimeout: -1}, {BusPolicy: 99},
 	} {
-		if _, err := Start(o); err == nil {
+		if _, err := Start(context.Background(), o); err == nil {
 			t.Errorf("%+v was accepted", o)
 		}
 	}
+}
+
+// A start that is given up leaves nothing.
+func TestStartIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := Start(ctx, Options{OnStart: func(component string) error {
+			if component == "event_bus" {
+				time.Sleep(2 * time.Second)
+			}
+			return nil
+		}})
+		if !errors.Is(err, ErrTimeout) || !strings.Contains(err.Error(), "communication") {
+			t.Errorf("%v", err)
+		}
+	})
 }

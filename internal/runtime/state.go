@@ -81,14 +81,14 @@ func (a *atomicState) move(from, to state) bool {
 }
 
 // enter moves to a phase if may allows that of the state there is, and keeps what is
-// wanted but for what the move grants. It returns the state before.
-func (a *atomicState) enter(phase, grants state, may func(state) bool) (before state, moved bool) {
+// wanted. It returns the state before.
+func (a *atomicState) enter(phase state, may func(state) bool) (before state, moved bool) {
 	for {
 		before = a.load()
 		if !may(before) {
 			return before, false
 		}
-		if a.move(before, before&^phases&^grants|phase) {
+		if a.move(before, before&^phases|phase) {
 			return before, true
 		}
 	}

@@ -142,7 +142,7 @@ func (l *plainLife) turn() {
 func TestLifeIsLikeAPlainOne(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		turns := &stepper{}
-		s, err := Start(Options{History: -1, newScheduler: func() scheduler { return turns }})
+		s, err := Start(context.Background(), Options{History: -1, newScheduler: func() scheduler { return turns }})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,9 +6,9 @@ func (a *Agent) suspend() error {
 	for {
 		s := a.state.load()
 		next := suspended
-		switch {
-		case s == idle:
-		case s == scheduled || s == running:
+		switch s {
+		case idle:
+		case scheduled, running:
 			next = s | suspendWanted
 		default:
 			from := s.lifecycle()
@@ -28,9 +28,9 @@ func (a *Agent) resume() error {
 	for {
 		s := a.state.load()
 		next := idle
-		switch {
-		case s == suspended:
-		case s == scheduled|suspendWanted || s == running|suspendWanted:
+		switch s {
+		case suspended:
+		case scheduled | suspendWanted, running | suspendWanted:
 			next = s &^ suspendWanted
 		default:
 			return &TransitionError{Agent: a.ID(), From: s.lifecycle(), To: Ready}

@@ -12,7 +12,7 @@ import (
 )
 
 func TestStopDeliversAndRefuses(t *testing.T) {
-	s, err := Start(Options{})
+	s, err := Start(context.Background(), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func TestStopDeliversAndRefuses(t *testing.T) {
 // Stop keeps its deadline: what does not end is told and left behind as soon
 // as its context allows.
 func TestStopDeadline(t *testing.T) {
-	s, err := Start(Options{})
+	s, err := Start(context.Background(), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +186,7 @@ func TestAgentIDsAreUniqueInAProcess(t *testing.T) {
 // A subscriber that hangs, with its queue full of lifecycle events, does not
 // hold a stop up beyond its deadline.
 func TestStopDeadlineWithStuckSubscriber(t *testing.T) {
-	s, err := Start(Options{BusQueue: 1, History: -1})
+	s, err := Start(context.Background(), Options{BusQueue: 1, History: -1})
 	if err != nil {
 		t.Fatal(err)
 	}

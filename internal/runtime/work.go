@@ -2,6 +2,7 @@ package mabeam
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"time"
 )
@@ -39,7 +40,7 @@ func (a *Agent) tell(ctx context.Context, action string, params any) error {
 		params = a.system.options.packed(ctx, params)
 	}
 	err := a.send(action, params)
-	if err != ErrMailboxFull { //nolint:errorlint // as it is
+	if err == nil || !errors.Is(err, ErrMailboxFull) {
 		return err
 	}
 	ctx, cancel := withPatience(ctx, a.system.options.WaitTimeout)
@@ -48,7 +49,7 @@ func (a *Agent) tell(ctx context.Context, action string, params any) error {
 		if err := a.mailbox.wait(ctx, a.system.mailboxCapacity); err != nil {
 			return err
 		}
-		if err = a.send(action, params); err != ErrMailboxFull { //nolint:errorlint // as it is
+		if err = a.send(action, params); !errors.Is(err, ErrMailboxFull) {
 			return err
 		}
 	}
@@ -100,7 +101,7 @@ func (a *Agent) wake() {
 
 // schedule makes the agent run if it still is idle.
 func (a *Agent) schedule() {
-	if _, moved := a.state.enter(scheduled, 0, isIdle); moved {
+	if _, moved := a.state.enter(scheduled, isIdle); moved {
 		a.system.scheduler.schedule(a)
 	}
 }
@@ -147,7 +148,7 @@ const polls = 2
 // run handles what waits in the mailbox.
 func (a *Agent) run() (more bool) {
 	// One that has been run just before, and had more to do, is still running.
-	if s := a.state.load(); s != running && !(s == scheduled && a.state.move(s, running)) && !a.takeUp() {
+	if a.state.load() != running && !a.state.move(scheduled, running) && !a.takeUp() {
 		return false
 	}
 	if a.mailbox.signalled.Load() {
@@ -175,14 +176,14 @@ func (a *Agent) run() (more bool) {
 	if !a.giveBack() || a.mailbox.empty() {
 		return false
 	}
-	_, more = a.state.enter(running, 0, isIdle)
+	_, more = a.state.enter(running, isIdle)
 	return more
 }
 
 // takeUp is the beginning of run for an agent that something is wanted of, or that has
 // been run before. It says whether there is anything to run.
 func (a *Agent) takeUp() bool {
-	before, moved := a.state.enter(running, 0, func(s state) bool { return s.phase() == scheduled })
+	before, moved := a.state.enter(running, func(s state) bool { return s.phase() == scheduled })
 	if !moved && before.phase() != running {
 		a.comeBack()
 		return false
@@ -477,7 +478,7 @@ func (a *Agent) answerAll() {
 // begun any after that.
 func (a *Agent) refuseTaken(messages []message) {
 	reason := a.mailbox.reason()
-	begun := reason == ErrKilled //nolint:errorlint // the reason as it is
+	begun := errors.Is(reason, ErrKilled)
 	for i := range messages {
 		if messages[i].isAwaited() {
 			a.refuseOneTaken(&messages[i], reason, begun)

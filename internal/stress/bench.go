@@ -154,7 +154,7 @@ func (b *bench) run(ctx context.Context, j job, w watcher) (_ []outcome, _ profi
 	options, err := scenario.System.options()
 	var system *mabeam.System
 	if err == nil {
-		system, err = mabeam.Start(options)
+		system, err = mabeam.Start(ctx, options)
 	}
 	if err != nil {
 		return make([]outcome, len(j.Parts)), profile.Part{}, fmt.Errorf("start the system: %w", err)

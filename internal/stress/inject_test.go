@@ -438,7 +438,7 @@ func TestCrashedComponents(t *testing.T) {
 					system := env.System()
 					if component == "any" { // what does the work is another system
 						var err error
-						if system, err = mabeam.Start(mabeam.Options{}); err != nil {
+						if system, err = mabeam.Start(context.Background(), mabeam.Options{}); err != nil {
 							t.Fatal(err)
 						}
 						env.Watch(system)
@@ -499,7 +499,7 @@ func TestCrashOfNothing(t *testing.T) {
 
 // Every component that a crash costs something can be asked for.
 func TestEveryComponentCanCrash(t *testing.T) {
-	system, err := mabeam.Start(mabeam.Options{})
+	system, err := mabeam.Start(context.Background(), mabeam.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 
 // start starts a system for an example.
 func start() *mabeam.System {
-	system, err := mabeam.Start(mabeam.Options{})
+	system, err := mabeam.Start(context.Background(), mabeam.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -33,7 +33,7 @@ import (
 // force or leaves anything behind.
 func Start(t testing.TB, o mabeam.Options) *mabeam.System {
 	t.Helper()
-	s, err := mabeam.Start(o)
+	s, err := mabeam.Start(context.Background(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ func (till) Snapshot(self *mabeam.Agent) (any, bool) { return self.State(), true
 // The state of a child that gives snapshots survives a crash, but not a stop of the child.
 func ExampleStart_snapshots() {
 	ctx := context.Background()
-	system := start(mabeam.Options{})
+	system := start()
 	defer system.Stop(ctx)
 	restarted := make(chan struct{})
 	system.Bus().Subscribe(mabeam.EventAgentRestarted, func(context.Context, mabeam.Event) {

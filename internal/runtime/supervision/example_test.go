@@ -10,8 +10,8 @@ import (
 )
 
 // start starts a system for an example.
-func start(o mabeam.Options) *mabeam.System {
-	system, err := mabeam.Start(o)
+func start() *mabeam.System {
+	system, err := mabeam.Start(context.Background(), mabeam.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -28,7 +28,7 @@ func (divider) HandleAction(_ context.Context, _ *mabeam.Agent, _ string, params
 // A child that crashes is started again by its supervisor.
 func ExampleStart() {
 	ctx := context.Background()
-	system := start(mabeam.Options{})
+	system := start()
 	defer system.Stop(ctx)
 	restarted := make(chan mabeam.LifecycleData)
 	system.Bus().Subscribe(mabeam.EventAgentRestarted, func(_ context.Context, e mabeam.Event) {
@@ -51,7 +51,7 @@ func ExampleStart() {
 // A supervisor gives up when restarts do not help.
 func ExampleSupervisor_Err() {
 	ctx := context.Background()
-	system := start(mabeam.Options{})
+	system := start()
 	defer system.Stop(ctx)
 	lives := 0
 	supervisor, err := supervision.Start(ctx, system, supervision.Spec{
@@ -79,7 +79,7 @@ func ExampleSupervisor_Err() {
 // anew with all that is below it.
 func ExampleChild_supervisor() {
 	ctx := context.Background()
-	system := start(mabeam.Options{})
+	system := start()
 	defer system.Stop(ctx)
 	top, err := supervision.Start(ctx, system, supervision.Spec{ID: "top", Children: []supervision.Child{
 		{Supervisor: &supervision.Spec{

@@ -615,7 +615,7 @@ func stubborn(id string, within time.Duration, hold chan struct{}) Child {
 
 func TestShutdownInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, err := mabeam.Start(mabeam.Options{})
+		s, err := mabeam.Start(context.Background(), mabeam.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -676,7 +676,7 @@ func TestChildThatDoesNotStop(t *testing.T) {
 // mabeam.System.Stop keeps its deadline whatever the children's.
 func TestStopDeadlineWithSupervisors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, err := mabeam.Start(mabeam.Options{})
+		s, err := mabeam.Start(context.Background(), mabeam.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -702,7 +702,7 @@ func TestStopDeadlineWithSupervisors(t *testing.T) {
 func TestStopWhileRestarting(t *testing.T) {
 	for _, heeds := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
-			s, err := mabeam.Start(mabeam.Options{})
+			s, err := mabeam.Start(context.Background(), mabeam.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -751,7 +751,7 @@ func TestStopWhileRestarting(t *testing.T) {
 // take that for failures.
 func TestNoRestartsDuringStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, err := mabeam.Start(mabeam.Options{})
+		s, err := mabeam.Start(context.Background(), mabeam.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -1031,7 +1031,7 @@ func TestSupervisorIsLikeItsModel(t *testing.T) {
 
 // compareWithModel returns what a supervisor does otherwise than its model.
 func compareWithModel(t *testing.T, m *supervisedModel, steps []modelStep) (wrong string) {
-	s, err := mabeam.Start(mabeam.Options{})
+	s, err := mabeam.Start(context.Background(), mabeam.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -1084,7 +1084,7 @@ func compareWithModel(t *testing.T, m *supervisedModel, steps []modelStep) (wron
 // live in the end, and the others do not.
 func TestSupervisorAmongMany(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s, err := mabeam.Start(mabeam.Options{})
+		s, err := mabeam.Start(context.Background(), mabeam.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

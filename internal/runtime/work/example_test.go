@@ -20,7 +20,7 @@ func (cook) HandleAction(_ context.Context, self *mabeam.Agent, action string, p
 }
 
 func kitchen(cooks ...string) *mabeam.System {
-	system, err := mabeam.Start(mabeam.Options{})
+	system, err := mabeam.Start(context.Background(), mabeam.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}

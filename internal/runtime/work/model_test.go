@@ -56,7 +56,7 @@ func TestPoolModel(t *testing.T) {
 const keys = 7
 
 func checkPools(t *rapid.T) {
-	s, err := mabeam.Start(mabeam.Options{})
+	s, err := mabeam.Start(context.Background(), mabeam.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -197,7 +197,7 @@ const fewAgents, manyAgents = 500, 200_000
 func memoryOfMany(ctx context.Context, env *stress.Env, spec func(n int) mabeam.Spec) (each float64, _ error) {
 	options := env.Options()
 	options.MaxAgents = 0
-	system, err := mabeam.Start(options)
+	system, err := mabeam.Start(ctx, options)
 	if err != nil {
 		return 0, fmt.Errorf("start a system for more agents: %w", err)
 	}
@@ -227,7 +227,7 @@ func compareParallel(ctx context.Context, env *stress.Env, rate float64, spec fu
 		env.Unmeasured("parallel_speedup", "no agent was started, so there is no rate to compare with")
 		return nil
 	}
-	second, err := mabeam.Start(env.Options())
+	second, err := mabeam.Start(ctx, env.Options())
 	if err != nil {
 		return fmt.Errorf("start the second system: %w", err)
 	}

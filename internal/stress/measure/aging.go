@@ -30,7 +30,7 @@ func agingSlowdown(given func(stress.Params) bool) stress.Metric {
 
 // reportAging compares the system, which has seen many cycles, with a fresh one.
 func reportAging(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) error {
-	fresh, err := mabeam.Start(env.Options())
+	fresh, err := mabeam.Start(ctx, env.Options())
 	if err != nil {
 		return fmt.Errorf("start a fresh system: %w", err)
 	}

@@ -92,7 +92,7 @@ func checkStartTimes(ctx context.Context, env *stress.Env, wrong *violations) er
 	options := env.Options()
 	options.OnStart = clock.onStart
 	began := time.Now()
-	system, err := mabeam.Start(options)
+	system, err := mabeam.Start(ctx, options)
 	whole := time.Since(began)
 	if err != nil {
 		return err

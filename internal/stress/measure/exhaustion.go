@@ -203,7 +203,7 @@ func (x *exhaustion) exhaust(ctx context.Context, name string) (o outcome, err e
 	case "files":
 		use = x.files
 	}
-	if x.system, err = mabeam.Start(options); err != nil {
+	if x.system, err = mabeam.Start(ctx, options); err != nil {
 		return o, err
 	}
 	x.env.Watch(x.system)

@@ -66,7 +66,7 @@ func (o *outcome) report(env *stress.Env) {
 // compare has the agents do as much as they can, in turn with those of a fresh system.
 func (x *exhaustion) compare(ctx context.Context, o *outcome) (err error) {
 	fresh := &exhaustion{env: x.env, behave: x.behave, loads: x.loads, isFresh: true}
-	if fresh.system, err = mabeam.Start(x.env.Options()); err != nil {
+	if fresh.system, err = mabeam.Start(ctx, x.env.Options()); err != nil {
 		return fmt.Errorf("start a fresh system: %w", err)
 	}
 	defer stopSystem(ctx, x.env, fresh.system)

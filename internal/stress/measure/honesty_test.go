@@ -327,7 +327,7 @@ func TestDegradation(t *testing.T) {
 
 // Every component of a system can be made to fail.
 func TestEveryComponentCanFail(t *testing.T) {
-	system, err := mabeam.Start(mabeam.Options{})
+	system, err := mabeam.Start(context.Background(), mabeam.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

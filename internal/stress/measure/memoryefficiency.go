@@ -222,7 +222,7 @@ func (c *crowd) grow(ctx context.Context, before footprint, counts []int) (growt
 
 // growAnew is grow on a system of its own.
 func (c *crowd) growAnew(ctx context.Context, counts []int) (g growth, err error) {
-	system, err := mabeam.Start(c.env.Options())
+	system, err := mabeam.Start(ctx, c.env.Options())
 	if err != nil {
 		return g, fmt.Errorf("start another system: %w", err)
 	}

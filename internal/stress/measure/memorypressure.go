@@ -174,7 +174,7 @@ func measureMemoryPressure(ctx context.Context, env *stress.Env, behave func() m
 	p := env.Params
 	options := env.Options()
 	options.MemoryLimit = p.Size("memory_limit")
-	system, err := mabeam.Start(options)
+	system, err := mabeam.Start(ctx, options)
 	if err != nil {
 		return fmt.Errorf("start the system: %w", err)
 	}

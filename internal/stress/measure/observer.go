@@ -133,7 +133,7 @@ type observation struct {
 
 // observe starts a system with n observers.
 func observe(ctx context.Context, env *stress.Env, n int) (*observation, error) {
-	system, err := mabeam.Start(mabeam.Options{Mailbox: observerMailbox})
+	system, err := mabeam.Start(ctx, mabeam.Options{Mailbox: observerMailbox})
 	if err != nil {
 		return nil, err
 	}

@@ -162,7 +162,7 @@ type limitTest struct {
 func measureProcessLimit(ctx context.Context, env *stress.Env, wrap func(asked) asked) (err error) {
 	options := env.Options()
 	options.MaxAgents = env.Params.Int("limit")
-	system, err := mabeam.Start(options)
+	system, err := mabeam.Start(ctx, options)
 	if err != nil {
 		return fmt.Errorf("start the system: %w", err)
 	}

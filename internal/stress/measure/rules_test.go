@@ -316,7 +316,7 @@ func TestComponentsOfAFullSystem(t *testing.T) {
 		t.Errorf("%v components do not work: %+v", v, s.Errors)
 	}
 	for limit, room := range map[int]bool{1: false, 2: true} {
-		system, err := mabeam.Start(mabeam.Options{MaxAgents: limit})
+		system, err := mabeam.Start(context.Background(), mabeam.Options{MaxAgents: limit})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -97,7 +97,7 @@ func startSandbox(ctx context.Context, env *stress.Env, number int, spec func() 
 	options := env.Options()
 	options.Node = s.name()
 	var err error
-	if s.system, err = mabeam.Start(options); err != nil {
+	if s.system, err = mabeam.Start(ctx, options); err != nil {
 		return nil, fmt.Errorf("start a sandbox: %w", err)
 	}
 	if err = s.populate(ctx, spec); err != nil {

@@ -50,7 +50,7 @@ func growStages(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) (
 	}
 	for i := range memorySandboxes {
 		s := &sandbox{number: i, agents: env.Params.Int("agents")}
-		if s.system, err = mabeam.Start(env.Options()); err != nil {
+		if s.system, err = mabeam.Start(ctx, env.Options()); err != nil {
 			return grown, fmt.Errorf("start a sandbox: %w", err)
 		}
 		some = append(some, s)

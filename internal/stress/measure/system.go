@@ -128,7 +128,7 @@ type startTimes struct{ startup, ready *stress.Histogram }
 // bringUp starts a system, and returns it once it is ready, with how long its start took.
 func (t *startTimes) bringUp(ctx context.Context, env *stress.Env, options mabeam.Options) (*mabeam.System, time.Duration, error) {
 	began := time.Now()
-	system, err := mabeam.Start(options)
+	system, err := mabeam.Start(ctx, options)
 	if err != nil {
 		env.Operations(0, 1, 0)
 		return nil, 0, fmt.Errorf("start the system: %w", err)
@@ -205,12 +205,12 @@ func measureRecovery(ctx context.Context, env *stress.Env, component string) err
 		}
 		return nil
 	}
-	unexpected, failure := mabeam.Start(options)
+	unexpected, failure := mabeam.Start(ctx, options)
 	failed := time.Now()
 	if failure == nil {
 		stopSystem(ctx, env, unexpected)
 	}
-	again, err := mabeam.Start(env.Options())
+	again, err := mabeam.Start(ctx, env.Options())
 	took := time.Since(failed)
 	if err == nil {
 		stopSystem(ctx, env, again)

@@ -45,7 +45,7 @@ func checkRegistryCrash(ctx context.Context, env *stress.Env, broken *violations
 // checkSystemEnd stops a system while an agent works and another does not heed it, and
 // then uses it.
 func checkSystemEnd(ctx context.Context, env *stress.Env, broken *violations) error {
-	system, err := startOwn(env, nil)
+	system, err := startOwn(ctx, env, nil)
 	if err != nil {
 		return err
 	}

@@ -35,13 +35,13 @@ func stopWatched(ctx context.Context, env *stress.Env, s *mabeam.System) {
 
 // startOwn starts a system of a check's own, with the scenario's options but for limits,
 // rates and circuits, which change may set.
-func startOwn(env *stress.Env, change func(*mabeam.Options)) (*mabeam.System, error) {
+func startOwn(ctx context.Context, env *stress.Env, change func(*mabeam.Options)) (*mabeam.System, error) {
 	options := env.Options()
 	options.MaxAgents, options.MemoryLimit, options.Rates, options.Breaker = 0, 0, nil, nil
 	if change != nil {
 		change(&options)
 	}
-	s, err := mabeam.Start(options)
+	s, err := mabeam.Start(ctx, options)
 	if err != nil {
 		return nil, fmt.Errorf("start a system of the check's own: %w", err)
 	}
@@ -50,7 +50,7 @@ func startOwn(env *stress.Env, change func(*mabeam.Options)) (*mabeam.System, er
 
 // onOwnSystem carries a check out on a system that startOwn starts.
 func onOwnSystem(ctx context.Context, env *stress.Env, change func(*mabeam.Options), check func(*mabeam.System) error) error {
-	s, err := startOwn(env, change)
+	s, err := startOwn(ctx, env, change)
 	if err != nil {
 		return err
 	}
