@@ -117,11 +117,7 @@ func (r Ref) Tell(ctx context.Context, action string, params any) error {
 	if r.agent == nil {
 		return newActionError("", action, notBegun{ErrUnknownAgent})
 	}
-	err := awaitTurn(ctx, r.agent.system.actionRate, r.agent.system.options.WaitTimeout)
-	if err == nil {
-		err = r.agent.tell(ctx, action, params)
-	}
-	if err != nil {
+	if err := r.agent.tell(ctx, action, params); err != nil {
 		return newActionError(r.ID(), action, notBegun{err})
 	}
 	return nil

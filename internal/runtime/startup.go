@@ -94,6 +94,7 @@ func (s *System) startLimiter() {
 	s.limiter, _ = newLimiter(s.ctx, s.options.Rates) // the options have been checked
 	s.startRate = s.limiter.Bucket(OperationStartAgent)
 	s.actionRate = s.limiter.Bucket(OperationAction)
+	s.tellsPlainly = s.actionRate == nil && s.options.Propagate == nil
 	s.signals.rate = s.limiter.Bucket(OperationSignal)
 	s.bus.rate = s.limiter.Bucket(OperationPublish)
 }

@@ -37,7 +37,9 @@ type System struct {
 	// startRate and actionRate are nil if there is none, and breaker is if it
 	// does not guard the agents: what is not used costs a look.
 	startRate, actionRate *guard.Bucket
-	breaker               *guard.Breaker
+	// tellsPlainly says that what is told has no rate, and takes no values along.
+	tellsPlainly bool
+	breaker      *guard.Breaker
 
 	services   services
 	failure    atomic.Pointer[error] // what RootFailed was told last

@@ -30,29 +30,37 @@ func (a *Agent) execute(ctx context.Context, asker *Agent, action string, params
 	return c.await()
 }
 
-// tell leaves an action in the mailbox. It waits for room until ctx ends, or, if it
-// has no deadline, for Options.WaitTimeout.
+// tell leaves an action in the mailbox. It waits for its turn, if there is a rate, and for
+// room, until ctx ends, or, if it has no deadline, for Options.WaitTimeout.
 func (a *Agent) tell(ctx context.Context, action string, params any) error {
 	if ctx.Err() != nil {
 		return CallError(ctx)
 	}
-	if a.system.options.Propagate != nil {
-		params = a.system.options.packed(ctx, params)
+	if s := a.system; !s.tellsPlainly {
+		if err := awaitTurn(ctx, s.actionRate, s.options.WaitTimeout); err != nil {
+			return err
+		}
+		params = s.options.packed(ctx, params)
 	}
-	err := a.send(action, params)
-	if err == nil || !errors.Is(err, ErrMailboxFull) {
-		return err
+	err := a.put(action, params, false)
+	if err == nil {
+		return nil
 	}
+	return a.tellLater(ctx, action, params, err)
+}
+
+// tellLater is tell for an action that was refused for an error, if that is for want of
+// room.
+func (a *Agent) tellLater(ctx context.Context, action string, params any, err error) error {
 	ctx, cancel := withPatience(ctx, a.system.options.WaitTimeout)
 	defer cancel()
-	for {
+	for errors.Is(err, ErrMailboxFull) {
 		if err := a.mailbox.wait(ctx, a.system.mailboxCapacity); err != nil {
 			return err
 		}
-		if err = a.send(action, params); !errors.Is(err, ErrMailboxFull) {
-			return err
-		}
+		err = a.send(action, params)
 	}
+	return err
 }
 
 // send puts an action that nobody waits for into the mailbox if there is room.
