@@ -15,9 +15,9 @@ import (
 // this life of the agent. That of an action that somebody waits for has the caller's
 // values, and ends too when the caller gives up, and at any time after the action's
 // return; so does that of Init for who starts the agent. What is to go on takes
-// Agent.Context. A call
-// that is made with a callback's context is known to be the agent's: if it would close a
-// ring of agents that wait for each other it fails with a *DeadlockError.
+// Agent.Context. A call that is made with a callback's context is known to be the
+// agent's: if it would close a ring of agents that wait for each other it fails with a
+// *DeadlockError.
 type Behaviour interface {
 	// Init prepares the agent. An error, or a panic, means that it does not
 	// start.
@@ -32,12 +32,14 @@ type Behaviour interface {
 	// HandleEvent gets the events that the agent subscribed to. A panic costs
 	// the agent its life.
 	HandleEvent(ctx context.Context, self *Agent, event Event)
-	// Terminate runs after the agent's last work, however it ends but by a kill,
-	// and before RestartAgent's Init. The reason is ErrStopping, ErrRestarting, or
-	// an ErrCrashed that wraps the *PanicError of a callback; of an agent that could
-	// not be registered after its Init, why. After a panic the agent is gone from
-	// the registry already, and ctx ends after Options.WaitTimeout: nothing waits
-	// for Terminate any longer then.
+	// Terminate runs after the agent's last work, unless the agent was killed, and
+	// before the Init of RestartAgent. The reason is ErrStopping, ErrRestarting, or an
+	// ErrCrashed that wraps the *PanicError of a callback. If the agent cannot start
+	// although its Init has succeeded, the reason is why: it was killed meanwhile, say.
+	//
+	// After a panic the agent is no longer registered when Terminate runs, and ctx ends
+	// after Options.WaitTimeout, as does its supervisor's wait. If Terminate panics, it
+	// does not run again.
 	Terminate(ctx context.Context, self *Agent, reason error)
 }
 
@@ -72,7 +74,8 @@ type Spec struct {
 	// shared.
 	Capabilities []string
 	Metadata     map[string]any
-	ParentID     string
+	// ParentID is the id of whoever starts the agent; it may be empty.
+	ParentID string
 }
 
 // A Lifecycle is where an agent is between its start and its end.
@@ -92,12 +95,12 @@ var lifecycleNames = []string{"initializing", "ready", "busy", "suspended", "ter
 func (l Lifecycle) String() string { return nameOf(lifecycleNames, int(l)) }
 
 // An Agent is a living agent, as its behaviour sees it.
-//
-// Its runner is whoever has moved its state to running: the scheduler's worker, or a
-// caller who carries out an action or a stop by himself. That one alone calls the
-// behaviour, and gives the agent back with yield (or the end of run). How it ends is
-// told at end.
 type Agent struct {
+	// The runner of an agent is whoever has moved its state to running: the scheduler's
+	// worker, or a caller who carries out an action or a stop by himself. It alone calls
+	// the behaviour, and gives the agent back with yield, or at the end of run. The
+	// comment at end says how an agent ends.
+
 	registration
 	system    *System
 	behaviour Behaviour
@@ -181,13 +184,14 @@ func (a *Agent) Publish(ctx context.Context, eventType string, data any) error {
 	return b.publishFor(b.ofAgent(ctx), &Event{Type: eventType, Source: a.ID(), Data: data})
 }
 
-// Subscribe has the events of a type handled by the agent's HandleEvent.
+// Subscribe has the events of a type handled by the agent's HandleEvent. The errors are
+// those of Bus.Subscribe.
 func (a *Agent) Subscribe(eventType string) (*Subscription, error) {
 	return a.subscribe(&Subscription{pattern: eventType, exact: true, agent: a})
 }
 
 // SubscribePattern has the events that match a pattern handled by the agent's
-// HandleEvent.
+// HandleEvent. The errors are those of Bus.SubscribePattern.
 func (a *Agent) SubscribePattern(pattern string) (*Subscription, error) {
 	return a.subscribe(&Subscription{pattern: pattern, agent: a})
 }

@@ -68,7 +68,8 @@ func (q *question) expire(ctx context.Context) {
 	}
 }
 
-// An AnswerHandler is a behaviour that asks others without waiting for them.
+// An AnswerHandler is a behaviour that asks others with Agent.Ask, without waiting for them.
+// The answers to a behaviour that is none are dead letters.
 type AnswerHandler interface {
 	// HandleAnswer gets the answer to what the agent has asked with Ask, or why there
 	// is none. A panic costs the agent its life.
@@ -87,7 +88,7 @@ type Asked struct {
 // agent's mailbox like a message, and is given to its HandleAnswer: the result, or an
 // *ActionError that says why there is none, within the deadline of ctx, or 5 s if it has
 // none. The asked agent's callback has the values of ctx; it is not the end of ctx that
-// ends the question, but that of this agent. An *ActionError tells that the question was
+// ends the question, but that of this agent. An *ActionError means that the question was
 // not accepted, so that no answer will come: with ErrMailboxFull also if as many questions
 // of this agent are under way as its mailbox has room for.
 func (a *Agent) Ask(ctx context.Context, id, action string, params, about any) error {

@@ -13,7 +13,7 @@ import (
 	"mabeam-top/internal/runtime/guard"
 )
 
-// ErrDisconnected tells that a subscription of policy Disconnect had a full
+// ErrDisconnected means that a subscription of policy Disconnect had a full
 // queue.
 var ErrDisconnected = errors.New("disconnected: queue full")
 
@@ -86,11 +86,16 @@ func newBus(ctx context.Context, s scheduler, o Options) *Bus {
 // that matches it. It waits for subscribers that block while their queue is
 // full, until ctx ends, or for Options.WaitTimeout in all if it has no deadline or is that
 // of an agent's callback: the subscriber that has no room may be waiting for this agent,
-// or be the agent itself. All others have the event meanwhile; those who then did not get
-// it are counted as having dropped it, and the error is a *MissedError. Any other error
-// tells that nobody got it. If there is a rate for
-// publishing, it first waits for its turn, as guard.Bucket.Wait does. ErrBadPattern tells that
-// nobody could subscribe to the type: it is empty or too long.
+// or be the agent itself. Those who then did not get it are counted as having dropped it,
+// and the error is a *MissedError; all others have it. Any other error means that nobody
+// got it.
+//
+// While it waits, those have the event that subscribed in the same way: to the type, or to
+// the same pattern. Subscribers to other patterns, and those with another policy than Block,
+// may get it only afterwards.
+//
+// If there is a rate for publishing, it first waits for its turn, as guard.Bucket.Wait does.
+// ErrBadPattern means that nobody could subscribe to the type: it is empty or too long.
 func (b *Bus) Publish(ctx context.Context, e Event) error {
 	return b.publishFor(&patience{ctx: ctx, limit: b.waitTimeout}, &e)
 }
@@ -148,11 +153,11 @@ func (b *Bus) publish(p *patience, t *topic, e *Event) error {
 	return nil
 }
 
-// A MissedError tells that an event was published, and that subscribers missed it who had
-// no room for it in time.
+// A MissedError means that an event was published, and that subscribers missed it because
+// they had no room for it in time. To publish it again would give it to the others twice.
 type MissedError struct {
 	Type        string // of the event
-	Subscribers int    // how many missed it
+	Subscribers int    // how many subscriptions missed it
 	Err         error  // ErrTimeout or context.Canceled
 }
 
@@ -298,15 +303,19 @@ func (t *topic) drop(l *log, s *Subscription) {
 	t.others.Store(next)
 }
 
-// Subscribe calls handler for every event of the type, one at a time.
+// Subscribe calls handler for every event of the type that is published from now on, one
+// at a time. A panic in the handler ends the subscription. ErrBadPattern means that the
+// type is empty or too long, and ErrSystemStopped that the system stops. A policy that
+// there is not, and a queue length that a blocking subscription cannot have, are errors
+// too.
 func (b *Bus) Subscribe(eventType string, handler func(context.Context, Event), o SubscribeOptions) (*Subscription, error) {
 	return b.subscribe(&Subscription{pattern: eventType, exact: true, handler: handler}, o)
 }
 
-// SubscribePattern calls handler for every event whose type matches the
-// pattern, one at a time: a star stands for any run of characters, and a dot
-// right before a star is a word border. ErrBadPattern tells that the pattern
-// is empty or too long.
+// SubscribePattern is Subscribe for every event whose type matches a pattern: a
+// star stands for any run of characters, also none, and a dot right before a star
+// is a word border. ErrBadPattern means that the pattern is empty, or longer than
+// 256 bytes.
 func (b *Bus) SubscribePattern(pattern string, handler func(context.Context, Event), o SubscribeOptions) (*Subscription, error) {
 	return b.subscribe(&Subscription{pattern: pattern, handler: handler}, o)
 }

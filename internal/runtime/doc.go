@@ -1,9 +1,13 @@
-// Package mabeam is MABEAM, a multi-agent runtime after Elixir's OTP: agents
-// with bounded mailboxes, a registry with indices, an event bus, signals and
-// messages, supervision, coordination, limits and telemetry. A System has it
-// all; any number of them live side by side.
+// Package mabeam is the kernel of MABEAM, a multi-agent runtime after Elixir's OTP:
+// agents with bounded mailboxes, a registry with indices, an event bus, signals and
+// messages, timers, monitors and links, named groups, limits and telemetry. All of it
+// belongs to a System, and a process may have any number of them.
 //
-// What follows says how it is made, why so, and what that gives up.
+// Supervision, coordination and the distribution of work are packages beside it, which
+// use what this one exports and nothing else. Package guard is below it, and mabeamtest
+// helps to test agents.
+//
+// The sections below explain how the kernel works, why, and what each decision gives up.
 //
 // # Agents are not goroutines
 //
@@ -13,8 +17,8 @@
 // one thing is handled at a time, that it is suspended or stops after its present
 // callback, and that it has ended, are single moves of it which one goroutine can win, and
 // no lock is held around the handler. What this gives up: a handler that blocks
-// keeps a goroutine, and from the 1,025th on others wait up to a millisecond
-// until more are added.
+// keeps a goroutine. While 1,024 of them run something, the rest waits in a queue; one
+// that has not moved for a millisecond gets more goroutines.
 //
 // # Who runs an action
 //
@@ -65,7 +69,9 @@
 // apart: it gets a queue of its own until it has caught up, and the others read on. The
 // history is one ring for all types. What this gives up: all blocking subscribers have
 // queues of one length; an agent that waits with events from two types gets them in order
-// within each type only; and the history costs each event a copy.
+// within each type only; while a publisher waits for a subscriber to its type, subscribers
+// to patterns and those with queues of their own wait for the event too; and the history
+// costs each event a copy.
 //
 // # Its own events wait for nobody
 //

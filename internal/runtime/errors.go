@@ -13,37 +13,37 @@ import (
 // for them with errors.Is. It looks through nested errors too: an action that
 // hands on another agent's ErrUnknownAgent has that error itself.
 var (
-	// ErrUnknownAgent tells that no living agent has the id.
+	// ErrUnknownAgent means that no living agent has the id.
 	ErrUnknownAgent = errors.New("unknown agent")
 	// ErrUnknownAction is what a behaviour returns for an action that it does
 	// not know.
 	ErrUnknownAction = errors.New("unknown action")
-	// ErrAlreadyRegistered tells that an id is taken.
+	// ErrAlreadyRegistered means that an id is taken.
 	ErrAlreadyRegistered = errors.New("already registered")
-	// ErrMailboxFull tells that the agent has as much waiting as it takes.
+	// ErrMailboxFull means that the agent's mailbox has no room.
 	ErrMailboxFull = errors.New("mailbox full")
-	// ErrStopping tells that the agent was asked to stop, and accepts no more.
+	// ErrStopping means that the agent was asked to stop, and accepts no more. It is
+	// also why a life has ended that was stopped.
 	ErrStopping = errors.New("agent is stopping")
-	// ErrRestarting is the reason for Terminate when RestartAgent has the agent begin
-	// anew.
+	// ErrRestarting is the reason that Terminate gets from RestartAgent.
 	ErrRestarting = errors.New("agent begins anew")
-	// ErrKilled tells that the agent was killed before it came to what was
-	// asked of it.
+	// ErrKilled means that the agent was killed, by KillAgent or by a link. An action
+	// that fails with it may have been begun: see ActionError.NotBegun.
 	ErrKilled = errors.New("agent was killed")
-	// ErrCrashed tells that a callback of the agent panicked before it came to
-	// what was asked of it. Who asked for just that gets the *PanicError.
+	// ErrCrashed means that a callback of the agent panicked. An action that fails with
+	// it was not begun; the caller of the one that panicked gets the *PanicError.
 	ErrCrashed = errors.New("agent crashed")
-	// ErrLimitReached tells that a limit of the system refuses a new agent. It,
-	// ErrRateLimited and ErrCircuitOpen are those of package guard: who only calls
-	// agents need not import it.
+	// ErrLimitReached means that a limit of the system refuses a new agent. It,
+	// ErrRateLimited and ErrCircuitOpen are the errors of package guard under other
+	// names, so that callers of agents need not import it.
 	ErrLimitReached = guard.ErrLimitReached
-	// ErrRateLimited tells that an operation is over its rate.
+	// ErrRateLimited means that an operation is over its rate.
 	ErrRateLimited = guard.ErrRateLimited
-	// ErrCircuitOpen tells that a target has failed too often of late.
+	// ErrCircuitOpen means that a target has failed too often of late.
 	ErrCircuitOpen = guard.ErrCircuitOpen
-	// ErrSystemStopped tells that the system stops, or has stopped.
+	// ErrSystemStopped means that the system stops, or has stopped.
 	ErrSystemStopped = errors.New("system is stopped")
-	// ErrBadPattern tells that a pattern or event type is empty or too long.
+	// ErrBadPattern means that a pattern or event type is empty or too long.
 	ErrBadPattern = errors.New("bad pattern")
 	// ErrTimeout is the end of a caller's deadline, or of Options.WaitTimeout,
 	// so it is a context.DeadlineExceeded too. What was asked for may still be
@@ -54,13 +54,13 @@ var (
 // An ActionError says which action of which agent failed, and why: Err is
 // ErrUnknownAgent, ErrUnknownAction, ErrMailboxFull, ErrStopping, ErrKilled,
 // ErrCrashed, ErrTimeout, ErrRateLimited, ErrCircuitOpen, ErrSystemStopped,
-// context.Canceled, a *DeadlockError, a *PanicError, why a coordination has no use for
-// the answer, or the action's own error.
+// context.Canceled, a *DeadlockError, a *PanicError, a *TypeError, why a coordination
+// cannot use the answer, or the action's own error.
 type ActionError struct {
 	Agent, Action string
 	Err           error
-	// NotBegun tells that the agent did not begin the action, and never will: it can be
-	// asked of another one without being carried out twice. If it is false that is not
+	// NotBegun means that the agent did not begin the action, and never will: another
+	// agent can be asked, and it is not carried out twice. False means that this is not
 	// known.
 	NotBegun bool
 }

@@ -30,12 +30,13 @@ const (
 	EventAgentStopping    = "agent_lifecycle.stopping"
 	EventAgentStopped     = "agent_lifecycle.stopped"
 	EventAgentCrashed     = "agent_lifecycle.crashed"
-	// Each life of an agent is told of by a started and a stopped or crashed
-	// event. One that a supervisor has begun gets a restarted event after its
-	// started one, and RestartAgent, which ends no life, that event alone.
+	// Each life of an agent has a started event, and a stopped or crashed one. A
+	// life that a supervisor begins after another one has a restarted event too,
+	// after its started event. RestartAgent, which ends no life, publishes only
+	// the restarted event.
 	EventAgentRestarted = "agent_lifecycle.restarted"
-	// The two of actions are published only while somebody subscribes to
-	// them.
+	// The two events of actions, whose data is an ActionData, are published only
+	// while somebody subscribes to them.
 	EventActionExecuted = "action_executed"
 	EventActionFailed   = "action_failed"
 	// Those of the system's circuit breaker have a guard.StateChange as their

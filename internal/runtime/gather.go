@@ -12,7 +12,7 @@ import (
 // get the same params, which nobody may change.
 //
 // The deadline is that of ctx, or CoordinationTimeout from now if it has none.
-// The error tells that nobody was asked: ErrBadCoordination, ErrSystemStopped,
+// The error means that nobody was asked: ErrBadCoordination, ErrSystemStopped,
 // ErrTimeout or context.Canceled. An agent whose callback gathers from one that waits for
 // it, or from itself, has a *DeadlockError among the answers.
 func (s *System) Gather(ctx context.Context, ids []string, action string, params any) (Answers, error) {

@@ -14,9 +14,10 @@ type life struct {
 
 // Context is the context of this life of the agent. It ends as soon as the agent is
 // killed or has crashed, or has stopped and its Terminate is done, and when the system
-// is forced down; context.Cause tells which. It is for what goes on beside the
-// agent's callbacks, in goroutines that they have begun: a call that is made with it is
-// not taken for one that the agent itself waits for.
+// is forced down. If its Done was called before the end, context.Cause returns the reason,
+// and else context.Canceled. It is for what goes on beside the agent's callbacks, in
+// goroutines that they have begun: a call that is made with it is not taken for one that
+// the agent itself waits for.
 func (a *Agent) Context() context.Context { return (*lifeContext)(a) }
 
 // A lifeContext is an agent as the context of its life: nothing is made for a life

@@ -64,7 +64,7 @@ func (s *System) Request(ctx context.Context, m Message) (Message, error) {
 
 // Send sends a message and does not wait. Its reply, or that there is none
 // within the message's timeout, arrives as a signal of type SignalMessageReply
-// at ReplyTo. An *ActionError tells that the message was not accepted, so that
+// at ReplyTo. An *ActionError means that the message was not accepted, so that
 // no reply will come. A reply to nobody, because ReplyTo is not there or has no
 // room, and a late one are dropped and counted.
 func (s *System) Send(m Message) error {

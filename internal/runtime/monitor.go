@@ -10,7 +10,7 @@ import (
 // monitors, or of one that it is linked to and traps. Its data is an End.
 const SignalEnded = "agent_ended"
 
-// An End tells that a life has ended.
+// An End is the end of a life.
 type End struct {
 	AgentID string
 	// Err is why, as Ref.Err tells it; ErrUnknownAgent if there was no such agent.
@@ -90,13 +90,14 @@ func (a *Agent) Unlink(id string) {
 	}
 }
 
-// TrapEnds says whether the agent is told of the ends of those it is linked to, of all of
-// them and by a signal of type SignalEnded, instead of being killed with them.
+// TrapEnds says whether the agent gets a signal of type SignalEnded when an agent that it
+// is linked to ends, in whatever way, instead of being killed with it. It does not outlast
+// RestartAgent: call it in Init.
 func (a *Agent) TrapEnds(traps bool) {
 	a.bind(func(b *bonds) { b.traps = traps })
 }
 
-// A LinkError tells that an agent was killed because one that it was linked to ended.
+// A LinkError means that an agent was killed because one that it was linked to ended.
 type LinkError struct {
 	AgentID string
 	Err     error // why that one ended

@@ -32,10 +32,13 @@ type Options struct {
 	// 1,024.
 	Mailbox int
 	// WaitTimeout is how long those wait whose context has no deadline, before
-	// they get ErrTimeout: a caller for the agent to take its call up (what the
-	// agent then does may take as long as it takes), who tells for room in the
-	// mailbox, and an agent that publishes for room in subscribers' queues. So
-	// no ring of agents waits for ever. 0 means 5 s.
+	// they get ErrTimeout: a caller for the agent to take its call up (the action may
+	// then take as long as it takes), Tell for room in the mailbox, Publish for room in
+	// subscribers' queues, Tell and Publish for their turn if there is a rate, and
+	// StopAgent and RestartAgent for their agent. Publish in an agent's callback waits for
+	// room no longer even with a deadline. So no ring of agents waits for ever. It is
+	// also the time that Terminate has after a panic, and that the system has to stop for
+	// OnRootFailure. 0 means 5 s.
 	WaitTimeout time.Duration
 	// Rates are the rates of operations: those of the runtime, such as
 	// OperationAction, and the users' own. One that is not named has none.

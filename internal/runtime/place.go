@@ -9,7 +9,8 @@ import (
 // called by whoever ends an agent, and must not wait for anything.
 type Owner interface {
 	// Ended tells that the present life in a place has ended: after everybody else was
-	// told, and after the Terminate of one that crashed.
+	// told, and after the Terminate of one that crashed, for which it waits no longer than
+	// Options.WaitTimeout.
 	Ended(p *Place, life Ref)
 	// Dismissed tells that StopAgent was called for the place, whether there is a life in
 	// it or not: there is to be no further one.

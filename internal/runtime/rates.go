@@ -15,8 +15,8 @@ import (
 const (
 	// OperationStartAgent is the start of an agent. It refuses.
 	OperationStartAgent guard.Operation = "start_agent"
-	// OperationAction is an action of an agent. Execute refuses, and so do
-	// Send and each question of a coordination; Tell waits.
+	// OperationAction is an action of an agent. Execute refuses, and so do Ask,
+	// Send and each question of a coordination; Tell waits. Timers keep to no rate.
 	OperationAction guard.Operation = "action"
 	// OperationPublish is the publishing of an event. It waits.
 	OperationPublish guard.Operation = "publish"

@@ -28,7 +28,7 @@ func ToMatching(pattern string) Recipients {
 }
 
 // SignalTo sends a signal, as Signal does, to the agents that are recipients at present. That
-// there are none is no error. ErrBadPattern tells that the pattern of ToMatching is empty or
+// there are none is no error. ErrBadPattern means that the pattern of ToMatching is empty or
 // too long, and that nobody was sent the signal.
 func (s *System) SignalTo(signal Signal, to Recipients) error {
 	if to.find == nil {

@@ -73,7 +73,7 @@ func newRegistry() *Registry {
 	}
 }
 
-// Register enters a record. ErrAlreadyRegistered tells that its id is taken.
+// Register enters a record. ErrAlreadyRegistered means that its id is taken.
 // The registry keeps a copy.
 func (r *Registry) Register(record Record) error {
 	if record.ID == "" {
@@ -194,8 +194,9 @@ func (r *Registry) agent(id string) *Agent {
 
 // Update applies change to a copy of the record and puts it in place of the
 // old one, in all indices at once. The id cannot change. If change returns an
-// error, nothing happens and the error is returned. What change puts into the
-// record is copied once it returns. Change must not use the registry.
+// error, nothing happens and the error is returned, wrapped. ErrUnknownAgent means
+// that there is no such record. What change puts into the record is copied once it
+// returns. Change must not use the registry.
 func (r *Registry) Update(id string, change func(*Record) error) error {
 	r.ops.add(1)
 	r.mu.Lock()

@@ -21,7 +21,9 @@ func (r *restartRequest) answer(err error) {
 // so far: its Terminate runs, its subscriptions end, and its Init runs again. It
 // is the same agent all the while: it keeps its id, type, capabilities,
 // metadata, state and the state's version (whatever Init does to them), it
-// stays registered and in its groups, and what is sent to it meanwhile waits in its mailbox.
+// stays registered and in its groups, others go on to monitor it, the answers to its
+// questions still come, and what is sent to it meanwhile waits in its mailbox. Its timers,
+// its links and the monitors that it has made end.
 // Events that are published between the end of its subscriptions and those that
 // Init makes do not reach it.
 //
@@ -30,7 +32,7 @@ func (r *restartRequest) answer(err error) {
 // panics, or whose Init fails, has crashed: RestartAgent returns the error, and
 // its supervisor decides what becomes of it.
 //
-// ErrUnknownAgent tells that there is no such agent, a *TransitionError that it
+// ErrUnknownAgent means that there is no such agent, a *TransitionError that it
 // is suspended: it must be resumed first, and ErrMailboxFull that there is no
 // room for the wish. ErrStopping, ErrKilled or ErrCrashed tell that the agent ended
 // before it had begun anew. If ctx ends before, or Options.WaitTimeout has passed if it

@@ -11,7 +11,7 @@ import (
 // context has no deadline.
 const CoordinationTimeout = 5 * time.Second
 
-// ErrBadCoordination tells that a coordination makes no sense as it was asked for, and that
+// ErrBadCoordination means that a coordination makes no sense as it was asked for, and that
 // nothing was sent: no agents, say, or one that is named twice.
 var ErrBadCoordination = errors.New("bad coordination")
 

@@ -26,7 +26,7 @@ type services struct {
 }
 
 // Service returns the service that is attached under a key, which is made and attached if
-// there is none. ErrSystemStopped tells that the system stops already.
+// there is none. ErrSystemStopped means that the system stops already.
 func (s *System) Service(key any, begin func() Service) (Service, error) {
 	l := &s.services
 	l.mu.Lock()
@@ -46,7 +46,7 @@ func (s *System) Service(key any, begin func() Service) (Service, error) {
 	return v, nil
 }
 
-// Attach has a service be stopped with the system, the newest first. ErrSystemStopped tells
+// Attach has a service be stopped with the system, the newest first. ErrSystemStopped means
 // that it stops already.
 func (s *System) Attach(v Service) error {
 	l := &s.services
@@ -91,9 +91,10 @@ func (s *System) stopServices(ctx context.Context) error {
 type RootFailure int
 
 const (
-	// Stay goes on without it. Err tells what gave up last.
+	// Stay goes on without it. System.Err returns why the last one gave up.
 	Stay RootFailure = iota
-	// StopSystem stops the system, each agent within Options.WaitTimeout.
+	// StopSystem stops the system. What has not stopped within Options.WaitTimeout is
+	// killed.
 	StopSystem
 )
 
@@ -115,7 +116,7 @@ func (s *System) RootFailed(id string, why error) {
 // Done is closed when the system has stopped.
 func (s *System) Done() <-chan struct{} { return s.stopped }
 
-// Err is what gave up last of the services that have none above them; nil if none did.
+// Err is why the last of those services gave up that have none above them; nil if none did.
 func (s *System) Err() error {
 	if why := s.failure.Load(); why != nil {
 		return *why

@@ -9,10 +9,11 @@ import (
 )
 
 // StartAgent starts an agent and returns its id once Init is done and the
-// agent is registered and ready. ErrAlreadyRegistered tells that its id is
+// agent is registered and ready. ErrAlreadyRegistered means that its id is
 // taken, ErrLimitReached that there is no room, ErrRateLimited that too many were
-// started of late, ErrKilled that it was killed before it was ready. It takes as long as
-// Init takes.
+// started of late, ErrKilled that it was killed before it was ready, ErrSystemStopped
+// that the system stops. An error of Init, or a *PanicError, is wrapped. It takes as long
+// as Init takes: the end of ctx does not end it, but the context that Init has.
 //
 // The agent has no supervisor: however it ends, nothing is restarted. For one
 // that has, see package supervision.

@@ -211,7 +211,7 @@ func (s *System) Startup() []ComponentStart { return slices.Clone(s.startup) }
 // end, agents are killed, and the error tells what was still running. Stopping
 // again waits for the first and returns the same; if its ctx ends before, it has
 // the first one go on as if that one's had. In a callback, which Stop would wait for, it
-// returns a *DeadlockError at once, and the system stops all the same.
+// returns a *DeadlockError at once, and the system stops all the same, without a deadline.
 func (s *System) Stop(ctx context.Context) error {
 	if a := callbackOf(ctx); a != nil && a.system == s {
 		go func() { _ = s.Stop(context.WithoutCancel(s.ctx)) }() // over when Done is closed

@@ -137,6 +137,9 @@ func (s *System) awaitEnds() {
 // where a callback stops an agent that waits for it, or the callback's own: the error is
 // a *DeadlockError then, and Agent.Stop is what to use. A supervisor's child that is
 // stopped so is not restarted, and its supervisor forgets it.
+//
+// With a context that cannot end, such as context.Background, an idle agent's Terminate
+// runs on the caller's own goroutine, and then nothing but its return ends the call.
 func (s *System) StopAgent(ctx context.Context, id string) error {
 	a := s.registry.agent(id)
 	if a == nil || a.place != nil {
@@ -163,8 +166,8 @@ func (s *System) KillAgent(id string) {
 }
 
 // SuspendAgent makes an agent leave its work waiting until ResumeAgent: at once if it is
-// ready, and as soon as it has finished what it is at if it is busy. A *TransitionError
-// tells that it is suspended already, or stops.
+// ready, and as soon as its present callback has returned if it is busy. The error is
+// ErrUnknownAgent, or a *TransitionError if it is suspended already, or stops.
 func (s *System) SuspendAgent(id string) error {
 	a := s.registry.agent(id)
 	if a == nil {
@@ -174,7 +177,7 @@ func (s *System) SuspendAgent(id string) error {
 }
 
 // ResumeAgent makes a suspended agent ready, or takes the wish back that it be
-// suspended. A *TransitionError tells that there is neither.
+// suspended. The error is ErrUnknownAgent, or a *TransitionError if there is neither.
 func (s *System) ResumeAgent(id string) error {
 	a := s.registry.agent(id)
 	if a == nil {
@@ -210,7 +213,7 @@ type Info struct {
 	Subscriptions []string
 }
 
-// Agent tells about a living agent.
+// Agent returns what there is to know of a living agent, or ErrUnknownAgent.
 func (s *System) Agent(id string) (Info, error) {
 	a := s.registry.agent(id)
 	if a == nil {

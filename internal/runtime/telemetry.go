@@ -11,9 +11,10 @@ type Telemetry struct {
 	// HandlersAbandoned is how many callbacks go on now although their agents have
 	// ended.
 	HandlersAbandoned int64
-	// Counters of agents since the start. Started counts only those whose
-	// Init succeeded, and stopped those that were killed too. Restarted counts the lives that supervisors have begun
-	// anew, which are among the started ones too, and what RestartAgent did.
+	// Counters of lives of agents since the start. Started ones are those whose Init
+	// succeeded, and stopped ones include those that were killed. Restarted ones are the
+	// lives that supervisors began after another one, which are among the started too,
+	// and what RestartAgent did.
 	AgentsStarted, AgentsStopped, AgentsCrashed, AgentsRestarted int64
 	// ComponentsRestarted counts the components that have crashed and begun
 	// anew since the start; each supervisor is one.

@@ -21,7 +21,8 @@ type Timer struct {
 }
 
 // SendAfter has an agent be told, after some time, to carry out an action; an empty id is
-// this agent itself. If it is not there then, or has no room, that is a dead letter. The
+// this agent itself. If it is not there then, or has no room, that is a dead letter. It
+// keeps to no rate. The
 // action gets the values of ctx that Options.Propagate picks; it is not the end of ctx that
 // ends the timer, but that of this agent.
 func (a *Agent) SendAfter(ctx context.Context, d time.Duration, id, action string, params any) *Timer {
@@ -29,8 +30,8 @@ func (a *Agent) SendAfter(ctx context.Context, d time.Duration, id, action strin
 }
 
 // Every is SendAfter again and again: the nth time n periods from now, however long the
-// agent takes. Times that have passed before they could be told are left out. A period
-// must be above 0.
+// agent takes. Times that have passed before they could be told are left out. It panics
+// if the period is not above 0.
 func (a *Agent) Every(ctx context.Context, period time.Duration, id, action string, params any) *Timer {
 	if period <= 0 {
 		panic("mabeam: a timer's period must be above 0")

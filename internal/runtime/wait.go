@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 )
 
-// A DeadlockError tells that agents wait for each other in a ring, so that none
+// A DeadlockError means that agents wait for each other in a ring, so that none
 // of them would ever answer.
 type DeadlockError struct {
 	// Ring is the ids of the agents, each waiting for the next and the last

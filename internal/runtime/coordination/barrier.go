@@ -8,7 +8,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 )
 
-// ErrBarrierBroken tells that not all came to a barrier, or that not all of
+// ErrBarrierBroken means that not all came to a barrier, or that not all of
 // them could be told to go on.
 var ErrBarrierBroken = errors.New("barrier broken")
 

@@ -12,7 +12,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 )
 
-// ErrSkipped tells that a step of a script was not run because one before it
+// ErrSkipped means that a step of a script was not run because one before it
 // had failed.
 var ErrSkipped = errors.New("skipped after a failure")
 

@@ -10,8 +10,8 @@ import (
 // Intensity is how often a supervisor restarts before it gives up.
 type Intensity struct {
 	// Restarts is how many times it restarts Within: when one more would be due it
-	// gives up. 0 is never. An attempt whose Init fails counts, and children that are
-	// restarted together count as one.
+	// gives up. 0 means that it never restarts. An attempt whose Init fails counts, and
+	// children that are restarted together count as one.
 	Restarts int
 	// Within is the time over which restarts are counted; 0 means 60 s.
 	Within time.Duration
@@ -61,7 +61,9 @@ func (w *window) forget(now time.Time) {
 // child that has lived for longer than the longest wait begins anew with From. The zero
 // value restarts at once.
 type Backoff struct {
-	From, To time.Duration // a To below From means From
+	// From is the first wait, and 0 means that there is none. To is the longest; below
+	// From it means From.
+	From, To time.Duration
 	// Factor is 1 or more; 0 means 2.
 	Factor float64
 	// Jitter is the share of a wait, from 0 to 1, by which it is longer or shorter at

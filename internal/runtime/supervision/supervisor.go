@@ -14,9 +14,9 @@ import (
 )
 
 var (
-	// ErrStopped tells that the supervisor stops, or is over.
+	// ErrStopped means that the supervisor stops, or is over.
 	ErrStopped = errors.New("supervisor is stopped")
-	// ErrGaveUp tells that a supervisor would have had to restart too often.
+	// ErrGaveUp means that a supervisor would have had to restart too often.
 	ErrGaveUp = errors.New("supervisor gave up")
 )
 
@@ -43,11 +43,11 @@ type Spec struct {
 	// Strategy says which children are restarted when one of them has to be.
 	Strategy Strategy
 	// Intensity is how often children are restarted before the supervisor gives up; nil
-	// is DefaultIntensity, and one of 0 restarts gives up at once.
+	// is DefaultIntensity. One of 0 restarts gives up when the first restart is due.
 	Intensity *Intensity
 	// Backoff is how long is waited before a restart.
 	Backoff Backoff
-	// Children are started with the supervisor, in their order.
+	// Children are started with the supervisor, in their order. StartChild adds more.
 	Children []Child
 }
 
@@ -116,7 +116,7 @@ type Supervisor struct {
 
 // Start starts a supervisor with its children, in their order, and returns it when all of
 // them are ready. If one does not start, those that were started stop in reverse, and the
-// error names it. mabeam.ErrAlreadyRegistered tells that the supervisor's id is taken. The
+// error names it. mabeam.ErrAlreadyRegistered means that an id is taken. The
 // supervisor lives until Stop, until the system stops, which stops it before all agents, or
 // until it gives up, of which the system is told: see mabeam.Options.OnRootFailure. ctx is
 // for the start only.

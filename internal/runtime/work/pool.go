@@ -8,7 +8,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 )
 
-// ErrNoMember tells that nobody is in the group.
+// ErrNoMember means that nobody is in the group.
 var ErrNoMember = errors.New("no member")
 
 // A Job is a piece of work: an action that a member carries out.
