@@ -121,7 +121,7 @@ func (a *Agent) beginQuestion() (err error) {
 		b.asking++
 	})
 	if !lives {
-		return ErrStopping
+		return a.mailbox.reason()
 	}
 	return err
 }

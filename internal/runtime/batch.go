@@ -18,7 +18,7 @@ type BatchFailure struct {
 	Err error
 }
 
-// A BatchError tells which of many failed. errors.Is and errors.As look at all
+// A BatchError says which of many failed. errors.Is and errors.As look at all
 // of them.
 type BatchError struct {
 	Failures []BatchFailure // in the order of the input
@@ -55,7 +55,7 @@ func (e *BatchError) Unwrap() []error {
 
 // StartAgents starts many agents, up to concurrency of them at once; 0 means
 // as many as Go runs at once (GOMAXPROCS). It returns their ids in the order of
-// the specs, empty for those that did not start, which a *BatchError tells. One
+// the specs, empty for those that did not start, which a *BatchError lists. One
 // that fails does not keep the others from being started; when ctx ends, no
 // more are begun.
 func (s *System) StartAgents(ctx context.Context, specs []Spec, concurrency int) ([]string, error) {
@@ -71,7 +71,7 @@ func (s *System) StartAgents(ctx context.Context, specs []Spec, concurrency int)
 }
 
 // StopAgents stops many agents, as StopAgent does, up to concurrency of them at
-// once; 0 means as many as Go runs at once (GOMAXPROCS). A *BatchError tells
+// once; 0 means as many as Go runs at once (GOMAXPROCS). A *BatchError lists
 // those that did not stop in time. When ctx ends, no more are asked to stop.
 func (s *System) StopAgents(ctx context.Context, ids []string, concurrency int) error {
 	err := forEach(ctx, len(ids), concurrency, func(i int) string { return ids[i] }, func(i int) error {

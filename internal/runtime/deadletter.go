@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// EventDeadLetter tells of something that was accepted and could then not be delivered.
-// It is published only while somebody subscribes to it.
+// EventDeadLetter is the type of the event about something that was accepted and could then
+// not be delivered. It is published only while somebody subscribes to it.
 const EventDeadLetter = "dead_letter"
 
 // A DeadLetterReason says why something could not be delivered.

@@ -29,7 +29,7 @@
 // gives up: an action that runs on its caller's goroutine has its caller's stack, and one
 // that ends the goroutine ends the caller, who cannot leave before its return either.
 //
-// # An end is told at once
+// # An end answers everybody at once
 //
 // Whoever ends an agent answers everybody who waits for it, also for what it is just doing
 // and for what it had taken out of its mailbox, and ends the context of its life, which
@@ -51,8 +51,8 @@
 // Senders append to a queue under a lock that they hold for a few instructions;
 // the agent takes the whole queue at once, so an idle one has none. A message
 // is four words, an action's name and its parameters, because it travels from
-// one processor's cache to another's. What need not be told for each message is
-// told for several: how many wait, how many are done, that there is room again.
+// one processor's cache to another's. What need not be noted for each message is
+// noted for several: how many wait, how many are done, that there is room again.
 // Signals have a queue of their own, which is looked at before each message.
 // What this gives up: gauges and counters of actions lag a little, as Telemetry
 // says.
@@ -75,7 +75,7 @@
 //
 // # Its own events wait for nobody
 //
-// What the runtime tells of itself is dropped, the oldest first, where a subscriber has no
+// The runtime's events about itself are dropped, the oldest first, where a subscriber has no
 // room, and counted: a start, a stop, a restart takes no longer because somebody watches
 // and hangs.
 //
@@ -84,7 +84,7 @@
 // The owner of its Place does, if it has one: a supervisor, mostly, which is not part of
 // this package. A place keeps an agent's id and its room under the limits over all its
 // lives, so that a restart is never refused. Its owner hears of each end last, when
-// everybody else was told, and is called by whoever ends the agent. Agents that were
+// everybody else has heard, and is called by whoever ends the agent. Agents that were
 // started plainly have no owner and are not restarted.
 //
 // # Coordinations are rounds of actions
@@ -92,7 +92,7 @@
 // To gather answers, all agents get an action into their mailboxes first, and
 // are waited for then, up to one deadline. No goroutine is needed for each, and
 // an agent takes part by answering actions as it always does. Who did not answer
-// is told with the reason, never left out. Votes, auctions and elections are
+// is among the answers, with the reason. Votes, auctions and elections are
 // made of such rounds; they are in the package coordination.
 //
 // # A member of a group accepts work

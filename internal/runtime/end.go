@@ -294,6 +294,11 @@ func (a *Agent) done() <-chan struct{} {
 func (a *Agent) err() error {
 	a.mailbox.mu.Lock()
 	defer a.mailbox.mu.Unlock()
+	return a.errLocked()
+}
+
+// errLocked is err for one who holds mailbox.mu.
+func (a *Agent) errLocked() error {
 	switch {
 	case !a.isOver():
 		return nil

@@ -107,7 +107,7 @@ func (e *TransitionError) Error() string {
 }
 
 // CallError is the runtime's error for the end of a context: ErrTimeout or
-// context.Canceled.
+// context.Canceled; nil if it has not ended.
 func CallError(ctx context.Context) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return ErrTimeout

@@ -2,7 +2,7 @@ package mabeam
 
 import "time"
 
-// An Event is told to all who subscribed to its type; nobody answers it.
+// An Event goes to all who subscribed to its type; nobody answers it.
 type Event struct {
 	// ID is given by the bus.
 	ID EventID

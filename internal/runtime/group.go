@@ -36,8 +36,8 @@ func (s *System) Groups() []string { return s.namedGroups.names() }
 // it is sent waits until it is ready.
 //
 // It is a member until it leaves, or accepts no more: it was asked to stop, or has ended.
-// Nobody is told of its end before it has left all its groups. RestartAgent, which is no end,
-// keeps it in them. ErrStopping, ErrKilled or ErrCrashed tell that it is too late to join.
+// Nobody hears of its end before it has left all its groups. RestartAgent, which is no end,
+// keeps it in them. ErrStopping, ErrKilled or ErrCrashed mean that it is too late to join.
 func (a *Agent) Join(group string) error {
 	if group == "" {
 		return errors.New("join group: no name")

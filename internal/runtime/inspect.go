@@ -282,7 +282,7 @@ func (t *trackedAgent) read(a *Agent, now time.Time) {
 	t.done, t.at = done, now
 }
 
-// Agent tells of one agent; false if there is none of that id.
+// Agent returns a report on one agent; false if there is none of that id.
 func (i *Inspector) Agent(id string) (report AgentReport, ok bool) {
 	a := i.system.registry.agent(id)
 	if a == nil {

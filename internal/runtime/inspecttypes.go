@@ -39,7 +39,7 @@ type TypeView struct {
 // begin with the first thing that an agent of it handles; an agent whose type is changed
 // counts for the new one from then on. What an agent was at when the inspector was opened,
 // and up to seven things behind that, may be missing. There are figures for the first 256 types;
-// what the agents of all others do is told together in others, which has no type.
+// the agents of all others are together in others, which has no type.
 func (i *Inspector) Types() (types []TypeView, others TypeView) {
 	seen := *i.table.types.Load()
 	for _, name := range slices.SortedFunc(maps.Keys(seen), cmp.Compare[string]) {

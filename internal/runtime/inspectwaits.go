@@ -24,8 +24,8 @@ type WaitView struct {
 // first, and how many it knows of. Like Agents it goes through a part of the agents at
 // each look, and keeps an eye on those that wait, up to 4,096 of them. Who they wait for is
 // looked at in the same look, so that a chain or a ring of waits is seen as a whole. A
-// look is no stop: waits that began or ended meanwhile may be in it or not. Who waits and
-// is no agent is not told. None are returned if n is 0 or less.
+// look is no stop: waits that began or ended meanwhile may be in it or not. Those who wait
+// and are no agents are not listed. None are returned if n is 0 or less.
 func (i *Inspector) Waits(n int) (views []WaitView, total int) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

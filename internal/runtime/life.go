@@ -43,10 +43,14 @@ func (l *lifeContext) Err() error {
 
 // Value implements context.Context.
 func (l *lifeContext) Value(key any) any {
-	if made := l.life.Load(); made != nil {
-		return made.Value(key) // that is how contexts find out that one ends with another
+	made := l.life.Load()
+	if made == nil && (*Agent)(l).isOver() {
+		made = l.made() // it knows the cause of the end
 	}
-	return nil
+	if made == nil {
+		return nil
+	}
+	return made.Value(key) // that is how contexts find out that one ends with another, and why
 }
 
 // made returns the context that ends with the life.
@@ -63,7 +67,7 @@ func (l *lifeContext) made() *life {
 	made := &life{}
 	made.Context, made.cancel = context.WithCancelCause(a.system.ctx)
 	if a.isOver() {
-		made.cancel(a.mailbox.closed)
+		made.cancel(a.errLocked())
 	}
 	a.life.Store(made)
 	return made

@@ -432,3 +432,17 @@ func TestAbandonedHandlersComeBack(t *testing.T) {
 		t.Errorf("%d are left", len(left))
 	}
 }
+
+// The cause of a life's end is known also to who has asked for it only afterwards.
+func TestCauseOfTheEnd(t *testing.T) {
+	s := start(t, Options{})
+	var life context.Context
+	id := startAgent(t, s, Spec{Behaviour: &scripted{init: func(self *Agent) error { life = self.Context(); return nil }}})
+	if cause := context.Cause(life); cause != nil {
+		t.Errorf("%v before the end", cause)
+	}
+	s.KillAgent(id)
+	if cause := context.Cause(life); !errors.Is(cause, ErrKilled) {
+		t.Errorf("the cause is %v", cause)
+	}
+}

@@ -6,7 +6,7 @@ import (
 	"log/slog"
 )
 
-// Logger is where what is built on the system tells what a person may want to know of: that
+// Logger is for what is built on the system, to log what a person may want to know of: that
 // of the options, or one that nobody hears.
 func (s *System) Logger() *slog.Logger {
 	if s.options.Logger == nil {

@@ -9,7 +9,7 @@ import (
 const messageTimeout = 5 * time.Second
 
 // A Message is a request to one agent, or the reply to one. The agent carries
-// it out as the action Type with Data as its parameters; MessageOf tells it the
+// it out as the action Type with Data as its parameters; MessageOf returns the
 // rest.
 type Message struct {
 	// ID is given by the system.

@@ -6,18 +6,18 @@ import (
 	"sync/atomic"
 )
 
-// SignalEnded is the type of the signal that tells an agent of an end: of one that it
-// monitors, or of one that it is linked to and traps. Its data is an End.
+// SignalEnded is the type of the signal that an agent gets when another one ends that it
+// monitors, or that it is linked to if it traps ends. Its data is an End.
 const SignalEnded = "agent_ended"
 
 // An End is the end of a life.
 type End struct {
 	AgentID string
-	// Err is why, as Ref.Err tells it; ErrUnknownAgent if there was no such agent.
+	// Err is why, as Ref.Err returns it; ErrUnknownAgent if there was no such agent.
 	Err error
 }
 
-// A Monitor waits for the end of one life, and tells it once.
+// A Monitor waits for the end of one life, and reports it once.
 type Monitor struct {
 	watched *Agent // nil if there was none
 	watcher *Agent // nil if it is no agent
@@ -41,19 +41,19 @@ func newBonds() *bonds {
 	return &bonds{of: map[*Monitor]struct{}{}, made: map[*Monitor]struct{}{}, timers: map[*Timer]struct{}{}}
 }
 
-// C gets the end, once. It is nil for one that an agent has made, which is told by a
+// C gets the end, once. It is nil for a monitor that an agent has made: the agent gets a
 // signal.
 func (m *Monitor) C() <-chan End { return m.c }
 
-// Stop ends the watch. Nothing is told from then on; what was told before is still to be
-// had.
+// Stop ends the watch. Nothing is reported from then on; what was reported before can still
+// be received.
 func (m *Monitor) Stop() {
 	m.told.Store(true)
 	m.watched.unbind(func(b *bonds) { delete(b.of, m) })
 	m.watcher.unbind(func(b *bonds) { delete(b.made, m) })
 }
 
-// Monitor tells on a channel that the present life of an agent has ended; at once if
+// Monitor reports on a channel that the present life of an agent has ended; at once if
 // there is no agent of the id. It costs the agent nothing while it lives. A watch that is
 // not wanted any longer has to be stopped.
 func (s *System) Monitor(id string) *Monitor {
@@ -62,8 +62,8 @@ func (s *System) Monitor(id string) *Monitor {
 	return m
 }
 
-// Monitor has the agent told by a signal of type SignalEnded that the present life of
-// another one has ended; at once if there is no agent of the id. It is undone when this
+// Monitor sends this agent a signal of type SignalEnded when the present life of another
+// one has ended; at once if there is no agent of the id. It is undone when this
 // agent ends, or begins anew. The signal has room also when as many wait as the agent
 // takes.
 func (a *Agent) Monitor(id string) *Monitor {

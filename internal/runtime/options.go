@@ -16,7 +16,9 @@ type Options struct {
 	// means "local".
 	Node string
 	// MaxAgents is the limit on live agents; 0 means none. At the limit a new
-	// agent is refused with ErrLimitReached.
+	// agent is refused with ErrLimitReached. A supervisor's child counts between its
+	// lives too, so that its restart is never refused, and a callback that goes on after
+	// its agent's end counts until it returns.
 	MaxAgents int
 	// MemoryLimit is the limit, in bytes, on the memory of the objects on the
 	// heap; 0 means none. It is that of the whole process, other systems and
@@ -53,7 +55,8 @@ type Options struct {
 	// becomes of its action. The changes of circuits are published as
 	// circuit_breaker events. Nil guards nothing.
 	Breaker *guard.BreakerOptions
-	// BusPolicy is what the bus does for a subscriber whose queue is full.
+	// BusPolicy is what the bus does for a subscriber whose queue is full, unless its
+	// SubscribeOptions say otherwise; the zero value is Block.
 	BusPolicy QueuePolicy
 	// BusQueue is the length of a subscription's queue in events; 0 means
 	// 1,024.
@@ -75,10 +78,10 @@ type Options struct {
 	// goroutine, for each action, event and so on. Nil picks nothing, and costs nothing; what is
 	// picked costs one allocation.
 	Propagate func(ctx context.Context) context.Context
-	// Logger is told what the runtime itself does that a person may want to know of:
+	// Logger gets what the runtime itself does that a person may want to know of:
 	// callbacks and handlers of the bus that panic, with their stacks, supervisors that
 	// give up, agents that are refused or do not start, callbacks that do not heed their
-	// agent's end. Each is told once. Nil is nobody.
+	// agent's end. Each is logged once. Nil is nobody.
 	Logger *slog.Logger
 	// OnRootFailure is what the system does when a supervisor gives up that has none
 	// above it.

@@ -8,11 +8,11 @@ import (
 // An Owner has places, and decides what becomes of them: a supervisor, say. Its methods are
 // called by whoever ends an agent, and must not wait for anything.
 type Owner interface {
-	// Ended tells that the present life in a place has ended: after everybody else was
-	// told, and after the Terminate of one that crashed, for which it waits no longer than
+	// Ended reports that the present life in a place has ended: after everybody else has
+	// heard of it, and after the Terminate of one that crashed, for which it waits no longer than
 	// Options.WaitTimeout.
 	Ended(p *Place, life Ref)
-	// Dismissed tells that StopAgent was called for the place, whether there is a life in
+	// Dismissed reports that StopAgent was called for the place, whether there is a life in
 	// it or not: there is to be no further one.
 	Dismissed(p *Place)
 }
@@ -65,8 +65,8 @@ func (p *Place) ID() string { return p.id }
 func (p *Place) Dismissed() bool { return p.dismissed.Load() }
 
 // Start begins a life in the place, and returns it when it is ready, as StartAgent does.
-// The spec's id does not matter. A life after the first is told with
-// agent_lifecycle.restarted, for the reason that is given.
+// The spec's id does not matter. For a life after the first there is an
+// agent_lifecycle.restarted event, with the reason that is given.
 func (p *Place) Start(ctx context.Context, spec Spec, why string) (Ref, error) {
 	if !p.hasRoom {
 		p.hasRoom = true

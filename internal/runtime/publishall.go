@@ -20,8 +20,8 @@ const maxRun = 32
 // rest is published without waiting for anybody. But if there is a rate, each event has to
 // wait for its turn: when ctx ends before that, it and all behind it are not published.
 //
-// The error, if any, is a *PublishAllError. ErrBadPattern, for the type of any event, tells
-// that none was published. None is if ctx has ended before.
+// The error, if any, is a *PublishAllError. ErrBadPattern, for the type of any event, means
+// that none was published; so does an end of ctx before the call.
 func (b *Bus) PublishAll(ctx context.Context, events []Event) error {
 	return b.publishAllFor(&patience{ctx: ctx, limit: b.waitTimeout}, "", events)
 }
@@ -33,7 +33,7 @@ func (a *Agent) PublishAll(ctx context.Context, events []Event) error {
 	return b.publishAllFor(b.ofAgent(ctx), a.ID(), events)
 }
 
-// A PublishAllError tells what became of a batch of events that did not reach all.
+// A PublishAllError says what became of a batch of events that did not reach all.
 type PublishAllError struct {
 	// Published is how many events were published, from the first on, and Of is how many
 	// there were to publish.

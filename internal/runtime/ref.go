@@ -40,8 +40,9 @@ func (r Ref) Done() <-chan struct{} {
 	return r.agent.done()
 }
 
-// Err is why this life has ended: ErrStopping if it was asked to, ErrKilled, or an
-// ErrCrashed that wraps the *PanicError of its callback; nil while it has not.
+// Err is why this life has ended: ErrStopping if it was asked to; ErrKilled, which wraps a
+// *LinkError if a link killed it; or an ErrCrashed that wraps the *PanicError of its
+// callback. It is nil while the life has not ended.
 func (r Ref) Err() error {
 	if r.agent == nil {
 		return ErrUnknownAgent

@@ -27,14 +27,14 @@ func (r *restartRequest) answer(err error) {
 // Events that are published between the end of its subscriptions and those that
 // Init makes do not reach it.
 //
-// It is no end and no start: agent_lifecycle.restarted is all that the bus tells
-// of it, and no supervisor counts it. But an agent whose Terminate or Init
+// It is no end and no start: agent_lifecycle.restarted is the only event of it,
+// and no supervisor counts it. But an agent whose Terminate or Init
 // panics, or whose Init fails, has crashed: RestartAgent returns the error, and
 // its supervisor decides what becomes of it.
 //
 // ErrUnknownAgent means that there is no such agent, a *TransitionError that it
 // is suspended: it must be resumed first, and ErrMailboxFull that there is no
-// room for the wish. ErrStopping, ErrKilled or ErrCrashed tell that the agent ended
+// room for the wish. ErrStopping, ErrKilled or ErrCrashed mean that the agent ended
 // before it had begun anew. If ctx ends before, or Options.WaitTimeout has passed if it
 // has no deadline, the agent is restarted all the same; so it is where a callback asks
 // for it that the agent itself waits for, directly or by way of more: the error is a

@@ -98,7 +98,7 @@ const (
 	StopSystem
 )
 
-// RootFailed tells the system that a service which has none above it gave up, and why.
+// RootFailed informs the system that a service which has none above it gave up, and why.
 // What the system does is the concern of Options.OnRootFailure.
 func (s *System) RootFailed(id string, why error) {
 	s.failure.Store(&why)

@@ -154,6 +154,7 @@ func (a *Agent) start(ctx context.Context) error {
 	switch {
 	case a.isOver(): // who has killed it could not take it out
 		a.system.registry.leave(&a.registration)
+		a.undoInit(a.err())
 		return a.err()
 	case a.system.stopping.Load(): // it may have listed its agents before this one was among them
 		a.system.registry.leave(&a.registration)

@@ -29,7 +29,7 @@ type group struct {
 	parts []component
 }
 
-// A ComponentStart tells how long a component took to start.
+// A ComponentStart says how long a component took to start.
 type ComponentStart struct {
 	Component, Group string
 	Took             time.Duration
@@ -200,7 +200,7 @@ func (s *System) startPart(c component) error {
 	return nil
 }
 
-// Startup tells how long each component took to start, group by group. Those of
+// Startup returns how long each component took to start, group by group. Those of
 // one group took that time side by side.
 func (s *System) Startup() []ComponentStart { return slices.Clone(s.startup) }
 
@@ -208,13 +208,13 @@ func (s *System) Startup() []ComponentStart { return slices.Clone(s.startup) }
 // with their children, the newest first, and then all other agents, each after
 // the work it has accepted, subscribers handle what was published, and
 // no goroutine of the system is left. If ctx ends before, handlers' contexts
-// end, agents are killed, and the error tells what was still running. Stopping
+// end, agents are killed, and the error says what was still running. Stopping
 // again waits for the first and returns the same; if its ctx ends before, it has
 // the first one go on as if that one's had. In a callback, which Stop would wait for, it
-// returns a *DeadlockError at once, and the system stops all the same, without a deadline.
+// returns a *DeadlockError at once, and the system stops all the same, within the deadline of ctx.
 func (s *System) Stop(ctx context.Context) error {
 	if a := callbackOf(ctx); a != nil && a.system == s {
-		go func() { _ = s.Stop(context.WithoutCancel(s.ctx)) }() // over when Done is closed
+		go s.stopFor(ctx) // over when Done is closed
 		return fmt.Errorf("stop: %w", &DeadlockError{Ring: []string{a.ID()}})
 	}
 	if !s.stopping.CompareAndSwap(false, true) {
@@ -236,6 +236,16 @@ func (s *System) Stop(ctx context.Context) error {
 	s.stopErr = s.stopParts(ctx)
 	s.cancel()
 	return s.stopErr
+}
+
+// stopFor is Stop for a callback that has asked for it and does not wait.
+func (s *System) stopFor(callback context.Context) {
+	ctx, cancel := context.Background(), context.CancelFunc(func() {})
+	if deadline, has := callback.Deadline(); has {
+		ctx, cancel = context.WithDeadline(ctx, deadline)
+	}
+	defer cancel()
+	_ = s.Stop(ctx) // who stops it once more gets the error
 }
 
 // stopParts stops what was started, in reverse.

@@ -135,8 +135,10 @@ func (s *System) awaitEnds() {
 // Stopping an agent that is not there is no error. If ctx ends before, or
 // Options.WaitTimeout has passed if it has no deadline, the agent still stops; so it does
 // where a callback stops an agent that waits for it, or the callback's own: the error is
-// a *DeadlockError then, and Agent.Stop is what to use. A supervisor's child that is
-// stopped so is not restarted, and its supervisor forgets it.
+// a *DeadlockError then, and Agent.Stop is what to use. With a context that cannot end, the
+// Terminate of an idle agent runs on the caller's own goroutine, and then nothing but its
+// return ends the call. A supervisor's child that is stopped so is not restarted, and its
+// supervisor forgets it.
 //
 // With a context that cannot end, such as context.Background, an idle agent's Terminate
 // runs on the caller's own goroutine, and then nothing but its return ends the call.
@@ -207,7 +209,7 @@ type Info struct {
 	Lifecycle Lifecycle
 	// Version counts the changes of State.
 	Version uint64
-	// Mailbox is how many messages wait.
+	// Mailbox is how many messages wait or are at work.
 	Mailbox int
 	// Subscriptions are the event types and patterns it subscribed to.
 	Subscriptions []string
@@ -232,7 +234,7 @@ func (s *System) Agent(id string) (Info, error) {
 	return info, nil
 }
 
-// Announce publishes an event that tells of the runtime itself, or of what is built on it:
+// Announce publishes an event about the runtime itself, or about what is built on it:
 // it keeps to no rate, is made only if somebody wants it, and waits for nobody. A
 // subscriber that has no room loses what has waited longest, which is counted.
 func (s *System) Announce(eventType, source string, data any) {

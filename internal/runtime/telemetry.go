@@ -17,7 +17,7 @@ type Telemetry struct {
 	// and what RestartAgent did.
 	AgentsStarted, AgentsStopped, AgentsCrashed, AgentsRestarted int64
 	// ComponentsRestarted counts the components that have crashed and begun
-	// anew since the start; each supervisor is one.
+	// anew since the start; each supervisor that has none above it is one.
 	ComponentsRestarted int64
 	// Counters of actions since the start. Failed ones are not among the
 	// done; they include those that were accepted and refused later. Actions

@@ -20,17 +20,16 @@ type Timer struct {
 	over  bool
 }
 
-// SendAfter has an agent be told, after some time, to carry out an action; an empty id is
+// SendAfter sends an action to an agent after some time, and waits for nothing; an empty id is
 // this agent itself. If it is not there then, or has no room, that is a dead letter. It
-// keeps to no rate. The
-// action gets the values of ctx that Options.Propagate picks; it is not the end of ctx that
-// ends the timer, but that of this agent.
+// keeps to no rate. The action gets the values of ctx that Options.Propagate picks; it is not
+// the end of ctx that ends the timer, but that of this agent.
 func (a *Agent) SendAfter(ctx context.Context, d time.Duration, id, action string, params any) *Timer {
 	return a.startTimer(d, 0, id, action, a.system.options.packed(ctx, params))
 }
 
 // Every is SendAfter again and again: the nth time n periods from now, however long the
-// agent takes. Times that have passed before they could be told are left out. It panics
+// agent takes. Times that have passed before the action could be sent are left out. It panics
 // if the period is not above 0.
 func (a *Agent) Every(ctx context.Context, period time.Duration, id, action string, params any) *Timer {
 	if period <= 0 {
@@ -99,6 +98,6 @@ func (t *Timer) fire() {
 		err = a.send(t.action, t.params)
 	}
 	if err != nil {
-		s.deadLetter(DeadLetter{Kind: "timer", Name: t.action, To: t.id, Reason: deadReason(err)})
+		s.deadLetter(DeadLetter{Kind: "timer", Name: t.action, From: t.maker.ID(), To: t.id, Reason: deadReason(err)})
 	}
 }

@@ -30,7 +30,7 @@ type wait struct {
 }
 
 // waitFor notes that the agent waits for another from now on, until the wait ends. A
-// *DeadlockError tells that the other one waits for this one already, directly or by
+// *DeadlockError means that the other one waits for this one already, directly or by
 // way of more. There is no wait of who is no agent.
 func (a *Agent) waitFor(other *Agent) (*wait, error) {
 	if a == nil {
@@ -55,7 +55,7 @@ func (a *Agent) waitFor(other *Agent) (*wait, error) {
 
 // WaitFor notes that the agent whose callback ctx belongs to waits for the life r, until end
 // is called: for what is waited for by other means than the runtime's own calls. A
-// *DeadlockError tells that it would never come, because that agent waits for this one
+// *DeadlockError means that it would never come, because that agent waits for this one
 // already, directly or by way of more. Of a ctx that is no callback's nothing is noted. The
 // zero Ref is ErrUnknownAgent.
 func WaitFor(ctx context.Context, r Ref) (end func(), err error) {

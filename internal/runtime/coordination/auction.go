@@ -20,7 +20,7 @@ type AuctionRule struct {
 	Reserve *float64
 }
 
-// An AuctionResult tells what became of an auction.
+// An AuctionResult says what became of an auction.
 type AuctionResult struct {
 	// Winner is the id of the highest bidder; empty if the lot was not sold.
 	Winner string

@@ -12,7 +12,7 @@ import (
 // them could be told to go on.
 var ErrBarrierBroken = errors.New("barrier broken")
 
-// A BarrierResult tells what became of a barrier.
+// A BarrierResult says what became of a barrier.
 type BarrierResult struct {
 	// Arrived are the answers to ActionArrive. Those who did not arrive are
 	// among them, with the reason.

@@ -7,7 +7,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 )
 
-// An ElectionResult tells what became of an election.
+// An ElectionResult says what became of an election.
 type ElectionResult struct {
 	// Leader is the id of the winner; empty if there is none.
 	Leader string

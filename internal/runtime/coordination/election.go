@@ -10,11 +10,11 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 )
 
-// The types of the events that tell about leaders.
+// The types of the events about leaders.
 const (
-	// EventLeaderElected tells that an Election has a new leader.
+	// EventLeaderElected means that an Election has a new leader.
 	EventLeaderElected = "coordination.leader_elected"
-	// EventNoLeader tells that an election had no winner. It is told once,
+	// EventNoLeader means that an election had no winner. It is published once,
 	// however many more are held until there is a leader again.
 	EventNoLeader = "coordination.no_leader"
 )
@@ -51,7 +51,7 @@ const electionPause = time.Second
 // When nobody is left there is no leader, until a candidate starts again under
 // its id.
 //
-// Leaders are told on the bus, with EventLeaderElected and EventNoLeader, in the
+// Leaders are published on the bus, with EventLeaderElected and EventNoLeader, in the
 // order of their terms. Whoever hears of a leader may find that it is gone
 // already: ask Leader.
 type Election struct {

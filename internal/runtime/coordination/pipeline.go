@@ -22,7 +22,7 @@ func (e *StageError) Unwrap() error { return e.Err }
 
 // Pipeline has the agents carry out an action one after the other: the first
 // gets params, each other one the answer of the one before it. It returns the
-// answer of the last. A *StageError tells which agent did not answer, and why;
+// answer of the last. A *StageError says which agent did not answer, and why;
 // what those before it have done stays done.
 //
 // The deadline of the whole is that of ctx, or mabeam.CoordinationTimeout from

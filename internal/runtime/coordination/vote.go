@@ -9,7 +9,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 )
 
-// A VoteResult tells what became of a vote. All its numbers are votes, of which a member
+// A VoteResult says what became of a vote. All its numbers are votes, of which a member
 // may have more than one, or none: see VoteRule.Weights.
 type VoteResult struct {
 	// Winner is the choice that won; nil if none did.

@@ -35,8 +35,9 @@ type ComponentData struct {
 //   - event_bus: the history, and the events that subscribers have not taken up yet, which
 //     count as dropped. The subscriptions stay.
 //   - agents: the supervisors. Their children are killed, and all but the temporary ones
-//     begin new lives, perhaps after Crash has returned. Each supervisor counts as one
-//     restart; none of these counts against how often it may restart its children.
+//     begin new lives, perhaps after Crash has returned. Each supervisor that has none
+//     above it counts as one restart; none of these counts against how often it may
+//     restart its children.
 //
 // The error wraps ErrNothingToCrash if the component is another one, or if there is no
 // supervisor, and mabeam.ErrSystemStopped if the system stops or has stopped. A component

@@ -30,7 +30,8 @@ import (
 )
 
 // Start brings up a system that is stopped when the test ends, which fails if that takes
-// force or leaves anything behind.
+// force or leaves anything behind. The stop has no deadline: an agent that never finishes
+// its work keeps the test from ending.
 func Start(t testing.TB, o mabeam.Options) *mabeam.System {
 	t.Helper()
 	s, err := mabeam.Start(context.Background(), o)

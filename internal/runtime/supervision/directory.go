@@ -108,7 +108,7 @@ type NodeChild struct {
 
 // Tree returns the supervisors of a system, those that have none above them in the order
 // of their start, with up to most of their children in all; 0 means all. The children of
-// one supervisor are told before what is below them.
+// one supervisor count before what is below them.
 func Tree(system *mabeam.System, most int) []Node {
 	d, err := directoryOf(system)
 	if err != nil {

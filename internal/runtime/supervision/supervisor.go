@@ -20,7 +20,7 @@ var (
 	ErrGaveUp = errors.New("supervisor gave up")
 )
 
-// EventGaveUp tells that a supervisor gave up. It is published when that is over: its
+// EventGaveUp means that a supervisor gave up. It is published when that is over: its
 // children have ended, Err says why, and its id is free.
 const EventGaveUp = "supervisor.gave_up"
 
@@ -118,7 +118,7 @@ type Supervisor struct {
 // them are ready. If one does not start, those that were started stop in reverse, and the
 // error names it. mabeam.ErrAlreadyRegistered means that an id is taken. The
 // supervisor lives until Stop, until the system stops, which stops it before all agents, or
-// until it gives up, of which the system is told: see mabeam.Options.OnRootFailure. ctx is
+// until it gives up: then see mabeam.Options.OnRootFailure. ctx is
 // for the start only.
 func Start(ctx context.Context, system *mabeam.System, spec Spec) (*Supervisor, error) {
 	spec.ID = cmp.Or(spec.ID, mabeam.NewID("supervisor_"))
@@ -184,7 +184,7 @@ func (v *Supervisor) Children() []ChildInfo {
 }
 
 // StartChild starts one more child, and returns its id when it is ready. If it
-// does not start, the supervisor does not have it. mabeam.ErrAlreadyRegistered tells
+// does not start, the supervisor does not have it. mabeam.ErrAlreadyRegistered means
 // that its id is taken, ErrStopped that the supervisor is over. When ctx ends the start
 // is given up.
 func (v *Supervisor) StartChild(ctx context.Context, spec Child) (id string, err error) {
@@ -198,7 +198,7 @@ func (v *Supervisor) StartChild(ctx context.Context, spec Child) (id string, err
 }
 
 // StopChild ends a child for good, alive or not: it gets its StopWithin, or less
-// if ctx ends before, and is then killed, which the error, a mabeam.ErrKilled, tells.
+// if ctx ends before, and is then killed, and the error is a mabeam.ErrKilled.
 // The supervisor forgets it, so its id can be used again. Stopping a child that
 // is not there is no error. In a callback of the child itself, or of one that it waits
 // for, the error is a *mabeam.DeadlockError, and the child stops afterwards.
@@ -223,7 +223,7 @@ func (v *Supervisor) StopChild(ctx context.Context, id string) error {
 }
 
 // Stop stops the children in reverse order of their start, each within its
-// StopWithin, and returns when the supervisor is over. A mabeam.ErrKilled tells how
+// StopWithin, and returns when the supervisor is over. A mabeam.ErrKilled says how
 // many children did not stop in time. If ctx ends before, the supervisor still
 // stops, and the error is that of ctx; so it does in a callback of a child, where the error
 // is a *mabeam.DeadlockError. Stopping again waits for the first. One below another

@@ -6,7 +6,7 @@
 //
 // # What becomes of work whose member ends
 //
-// A piece of work is carried out at most once, and its giver is told if it was not. Do
+// A piece of work is carried out at most once, and its giver learns if it was not. Do
 // returns the member's *mabeam.ActionError: ErrKilled, or the *PanicError, for what the member
 // was at; ErrKilled, ErrCrashed or ErrStopping for what waited. ActionError.NotBegun tells
 // the two apart. Nobody waits for what Tell has handed out: what a member had accepted and

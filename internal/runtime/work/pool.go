@@ -53,7 +53,7 @@ func (p *Pool) Do(ctx context.Context, action string, params any) (result any, e
 }
 
 // Tell leaves an action in the mailbox of a member, and does not wait for its result. It
-// waits for room there, as Ref.Tell does. The error, as that of Do, tells that no member has
+// waits for room there, as Ref.Tell does. The error, as that of Do, means that no member has
 // accepted the job.
 func (p *Pool) Tell(ctx context.Context, action string, params any) error {
 	return p.give(ctx, Job{action, params}, func(member mabeam.Ref) error {
