@@ -141,8 +141,9 @@ func (v *Supervisor) halt(ctx context.Context, c *child) (killed bool, err error
 			return killed, nil
 		case up:
 			c.stage, c.settled = stopping, make(chan struct{})
+			l, abrupt := c.life, c.abrupt
 			v.mu.Unlock()
-			killed, err = v.stopLife(ctx, c)
+			killed, err = v.stopLife(ctx, c, l, abrupt)
 			if err != nil {
 				return false, err
 			}
@@ -163,10 +164,9 @@ func (v *Supervisor) halt(ctx context.Context, c *child) (killed bool, err error
 	}
 }
 
-// stopLife stops the life of a child that was up.
-func (v *Supervisor) stopLife(ctx context.Context, c *child) (killed bool, err error) {
-	l := c.life
-	if c.abrupt {
+// stopLife stops the life of a child that was up, or kills it if that is to be abrupt.
+func (v *Supervisor) stopLife(ctx context.Context, c *child, l life, abrupt bool) (killed bool, err error) {
+	if abrupt {
 		l.kill()
 	} else {
 		err = l.stop(ctx)

@@ -613,6 +613,33 @@ func stubborn(id string, within time.Duration, hold chan struct{}) Child {
 	return c
 }
 
+// A child is being stopped when its supervisor is asked to stop.
+func TestStopWhileAChildStops(t *testing.T) {
+	for round := range 50 {
+		s := mabeamtest.Start(t, mabeam.Options{History: -1})
+		v := startSupervisor(t, s, Spec{Children: []Child{scriptedChild("a", Permanent, func() *scripted {
+			return &scripted{terminate: func(*mabeam.Agent) {
+				for range 1000 {
+					runtime.Gosched() // the supervisor is asked meanwhile
+				}
+			}}
+		})}})
+		var stopping sync.WaitGroup
+		stopping.Go(func() {
+			if err := v.StopChild(context.Background(), "a"); err != nil {
+				t.Error(err)
+			}
+		})
+		for range round {
+			runtime.Gosched() // to look whether it stops would hide a data race
+		}
+		if err := v.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+		stopping.Wait()
+	}
+}
+
 func TestShutdownInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, err := mabeam.Start(context.Background(), mabeam.Options{})
