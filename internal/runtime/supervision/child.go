@@ -145,9 +145,10 @@ type child struct {
 	attempt int
 	giveUp  context.CancelCauseFunc
 	failed  error
-	// early is the life that ended before its start was known to have succeeded.
-	early    life
-	earlyErr error
+	// early are the lives of whose end is told while one begins, and why: that one,
+	// before its start is known to have succeeded, and those before, whose Terminate took
+	// long.
+	early map[life]error
 	// settled is closed when it is no longer starting, or stopping.
 	settled chan struct{}
 	// due says that it is to be started again, for the reason why; pause is what it

@@ -105,8 +105,9 @@ func (v *Supervisor) endStart(c *child, attempt int, l life, err error) {
 		}
 		c.stage, c.life, c.began = up, l, time.Now()
 		c.mustStop = c.mustStop || c.unwanted // nobody found it while it was not there
-		if c.early == l {
-			v.endedLocked(c, c.earlyErr)
+		why, ended := c.early[l]
+		if c.early = nil; ended {
+			v.endedLocked(c, why)
 			return
 		}
 		v.advance()
@@ -259,7 +260,10 @@ func (v *Supervisor) lifeEnded(c *child, l life, err error) {
 	defer v.mu.Unlock()
 	switch {
 	case c.stage == starting:
-		c.early, c.earlyErr = l, err
+		if c.early == nil {
+			c.early = map[life]error{}
+		}
+		c.early[l] = err
 	case c.stage == up && c.life == l:
 		v.endedLocked(c, err)
 	}

@@ -832,6 +832,37 @@ func TestCrashDuringRestartOfASibling(t *testing.T) {
 	})
 }
 
+// An endedLife is a life that is over.
+type endedLife struct{ string }
+
+func (endedLife) stop(context.Context) error { return nil }
+
+func (endedLife) kill() bool { return false }
+
+func (endedLife) isAlive() bool { return false }
+
+// A life that ends before its start is known to have succeeded is not forgotten because the
+// end of the one before is told even later.
+func TestEndOfAnEarlierLifeIsToldLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := mabeamtest.Start(t, mabeam.Options{})
+		v := startSupervisor(t, s, Spec{Children: []Child{plainChild("a", Permanent)}})
+		v.mu.Lock()
+		c := v.children[0]
+		earlier := c.life
+		c.stage, c.settled = starting, make(chan struct{})
+		attempt := c.attempt
+		v.mu.Unlock()
+		v.lifeEnded(c, endedLife{"present"}, mabeam.ErrKilled)
+		earlier.kill()
+		v.endStart(c, attempt, endedLife{"present"}, nil)
+		synctest.Wait()
+		if got := roll(v); got != "a2" {
+			t.Errorf("%s", got)
+		}
+	})
+}
+
 // A child that crashes while its sibling waits for it holds nobody up, whoever
 // runs it.
 func TestCrashWhileASiblingWaits(t *testing.T) {
