@@ -45,7 +45,7 @@ func (v *Supervisor) add(ctx context.Context, spec Child) (id string, err error)
 
 // beginStart lets a life of a child that is down begin. The caller holds mu.
 func (v *Supervisor) beginStart(ctx context.Context, c *child) {
-	c.stage, c.due, c.early, c.settled = starting, false, nil, make(chan struct{})
+	c.stage, c.due, c.abrupt, c.early, c.settled = starting, false, false, nil, make(chan struct{})
 	c.attempt++
 	attempt, why := c.attempt, c.why
 	ctx, c.giveUp = context.WithCancelCause(ctx)
@@ -189,7 +189,7 @@ func (v *Supervisor) stopLife(ctx context.Context, c *child, l life, abrupt bool
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	defer close(c.settled)
-	c.stage, c.life, c.abrupt = down, nil, false
+	c.stage, c.life = down, nil
 	if killed && v.phase == ending {
 		v.killed++
 	}

@@ -16,9 +16,9 @@ import (
 	"mabeam-top/internal/runtime/mabeamtest"
 )
 
-func crash(t testing.TB, s *mabeam.System, component string) {
+func crash(t testing.TB, s *mabeam.System) {
 	t.Helper()
-	if err := faults.Crash(s, component); err != nil {
+	if err := faults.Crash(s, "agents"); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -144,7 +144,7 @@ func TestCrashOfSupervisors(t *testing.T) {
 					plainChild("a", Permanent), plainChild("b", Transient), plainChild("c", Temporary), plainChild("d", Permanent),
 				}})
 				told := keepChronicle(t, s)
-				crash(t, s, "agents")
+				crash(t, s)
 				synctest.Wait()
 				want := "stopped d, stopped c, stopped b, stopped a, started a, restarted a, started b, restarted b, started d, restarted d, restarted v"
 				if got := told.take(); got != want {
@@ -153,7 +153,7 @@ func TestCrashOfSupervisors(t *testing.T) {
 				end(t, s, v, "d", "crash") // as often as it may
 				synctest.Wait()
 				for range 3 {
-					crash(t, s, "agents")
+					crash(t, s)
 					synctest.Wait()
 				}
 				end(t, s, v, "d", "crash")
@@ -191,7 +191,7 @@ func TestCrashOfASupervisorWhoseChildFails(t *testing.T) {
 					}}
 				})
 				v := startSupervisor(t, s, Spec{Children: []Child{moody, plainChild("b", Permanent)}})
-				crash(t, s, "agents")
+				crash(t, s)
 				synctest.Wait()
 				if got := roll(v); got != "moody1 b1" {
 					t.Errorf("children %s", got)
@@ -199,4 +199,23 @@ func TestCrashOfASupervisorWhoseChildFails(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A child that did not live when its supervisor crashed stops in good order later on, as all
+// others do.
+func TestStopAfterACrashOfTheSupervisor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := mabeamtest.Start(t, mabeam.Options{})
+		v := startSupervisor(t, s, Spec{Children: []Child{plainChild("a", Transient)}})
+		end(t, s, v, "a", "leave")
+		synctest.Wait()
+		crash(t, s)
+		synctest.Wait()
+		told := keepChronicle(t, s)
+		end(t, s, v, "a", "StopChild")
+		synctest.Wait()
+		if got, want := told.take(), "stopping a, stopped a"; got != want {
+			t.Errorf("told %s, want %s", got, want)
+		}
+	})
 }
