@@ -2,6 +2,8 @@ package mabeam
 
 import (
 	"context"
+	"fmt"
+	"sync"
 	"sync/atomic"
 )
 
@@ -19,7 +21,8 @@ type Owner interface {
 
 // A Place is an agent's id, and its room under the limits, over several lives. While it is
 // held nobody else can use the id, and a further life needs no room and keeps to no rate.
-// All but Kill is for one goroutine at a time.
+// All but Kill is for one goroutine at a time; but who has killed the life of a Start whose
+// ctx has ended need not wait until that returns.
 type Place struct {
 	system    *System
 	owner     Owner
@@ -29,6 +32,7 @@ type Place struct {
 	life      atomic.Pointer[Agent]
 	snapshots *snapshots // nil before the first life that gives any
 
+	mu      sync.Mutex
 	hasRoom bool
 	begun   bool // there was a life that became ready
 }
@@ -68,21 +72,42 @@ func (p *Place) Dismissed() bool { return p.dismissed.Load() }
 // The spec's id does not matter. For a life after the first there is an
 // agent_lifecycle.restarted event, with the reason that is given.
 func (p *Place) Start(ctx context.Context, spec Spec, why string) (Ref, error) {
-	if !p.hasRoom {
-		p.hasRoom = true
-		p.system.limits.enterAnyway()
+	if err := p.takeRoom(ctx); err != nil {
+		return Ref{}, err
 	}
 	spec.ID = p.id
 	a, err := p.system.startAgent(ctx, spec, p)
 	if err != nil {
 		return Ref{}, err
 	}
-	if p.begun {
+	if p.hasBegun() {
 		p.system.agentsRestarted.add(1)
 		p.system.announceLifecycle(EventAgentRestarted, a, why, nil)
 	}
-	p.begun = true
 	return Ref{a}, nil
+}
+
+// takeRoom takes room for a life, if there is none for it, unless ctx has ended: then the
+// place may have been given up.
+func (p *Place) takeRoom(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if ctx.Err() != nil {
+		return fmt.Errorf("start agent %q: %w", p.id, CallError(ctx))
+	}
+	if !p.hasRoom {
+		p.hasRoom = true
+		p.system.limits.enterAnyway()
+	}
+	return nil
+}
+
+// hasBegun notes a life that became ready, and says whether there was one before.
+func (p *Place) hasBegun() (before bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before, p.begun = p.begun, true
+	return before
 }
 
 // beginsWith notes the life that is about to begin, and what its behaviour is; nil is no
@@ -107,6 +132,8 @@ func (p *Place) Kill() {
 
 // Vacate gives the room back until the next Start: no life is to come by itself.
 func (p *Place) Vacate() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.hasRoom {
 		p.hasRoom = false
 		p.system.limits.leave()

@@ -37,9 +37,11 @@ type snapshots struct {
 // useSnapshots has a life that is about to begin in the place give its snapshots, and begin
 // with the latest one.
 func (p *Place) useSnapshots(a *Agent, s Snapshotter) {
+	p.mu.Lock()
 	if p.snapshots == nil {
 		p.snapshots = &snapshots{}
 	}
+	p.mu.Unlock()
 	a.behaviour = &snapshotting{Behaviour: a.behaviour, snapshotter: s, place: p}
 	p.snapshots.mu.Lock()
 	defer p.snapshots.mu.Unlock()

@@ -137,6 +137,9 @@ type newborn struct {
 
 // start runs Init and registers the agent.
 func (a *Agent) start(ctx context.Context) error {
+	if a.place != nil && ctx.Err() != nil { // Kill has not found it if it was called before
+		return CallError(ctx)
+	}
 	if !a.system.registry.isFree(a.ID(), a.place) {
 		return ErrAlreadyRegistered // before Init does anything that would have to be undone
 	}

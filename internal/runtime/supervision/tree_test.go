@@ -288,6 +288,25 @@ func TestFirstStartWithin(t *testing.T) {
 	})
 }
 
+// A start that was given up before its life could begin takes nothing when it goes on.
+func TestStartGoesOnAfterItWasGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := mabeamtest.Start(t, mabeam.Options{MaxAgents: 1})
+		v := startSupervisor(t, s, Spec{})
+		hold := make(chan struct{})
+		slow := Child{ID: "a", StartWithin: time.Second, New: func() mabeam.Spec {
+			<-hold
+			return mabeam.Spec{Behaviour: plain{}}
+		}}
+		if _, err := v.StartChild(t.Context(), slow); !errors.Is(err, mabeam.ErrTimeout) {
+			t.Error(err)
+		}
+		close(hold)
+		synctest.Wait()
+		mabeamtest.StartAgent(t, s, mabeam.Spec{ID: "a", Behaviour: plain{}})
+	})
+}
+
 // A tree is told whole: who is whose, restarts, how near to giving up.
 // A tree of which not all is told tells how much is missing, and the children of one
 // supervisor before what is below them.
