@@ -89,25 +89,31 @@ func (s *Subscription) dropOldest(a *apart) {
 
 // appendLate adds an event for those set apart that had no room, one after the other,
 // when they have, or patience is over. It returns how many did not get it.
-func (l *log) appendLate(p *patience, e *Event, late []*Subscription) (missed int) {
-	l.mu.Lock()
+func appendLate(p *patience, e *Event, late []*Subscription) (missed int) {
 	for _, s := range late {
-		a := s.apart.Load()
-		for !s.closed() && s.Waiting() >= l.queue && !p.isOver() {
-			if l.beginWait() {
-				l.waitForRoom(p, 0)
-			}
+		missed += s.log.appendWhenRoom(p, e, s)
+	}
+	return missed
+}
+
+// appendWhenRoom is appendLate for one.
+func (l *log) appendWhenRoom(p *patience, e *Event, s *Subscription) (missed int) {
+	l.mu.Lock()
+	a := s.apart.Load()
+	for !s.closed() && s.Waiting() >= l.queue && !p.isOver() {
+		if l.beginWait() {
+			l.waitForRoom(p, 0)
 		}
-		a.publishers--
-		switch {
-		case s.closed():
-		case s.Waiting() < l.queue:
-			l.push(s, a, e)
-		default:
-			p.giveUp(s)
-			s.dropped.Add(1)
-			missed++
-		}
+	}
+	a.publishers--
+	switch {
+	case s.closed():
+	case s.Waiting() < l.queue:
+		l.push(s, a, e)
+	default:
+		p.giveUp(s)
+		s.dropped.Add(1)
+		missed++
 	}
 	l.wakeParked()
 	return missed

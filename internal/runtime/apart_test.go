@@ -124,6 +124,48 @@ func stuckSubscriber(t *testing.T, pattern, agent bool) {
 	}
 }
 
+// A subscriber that hangs costs those nothing either who have subscribed to the same events in
+// another way, whether they come one by one or in a batch.
+func TestStuckSubscriberCostsOtherPatternsNothing(t *testing.T) {
+	publish := map[string]func(*System) error{
+		"one": func(s *System) error { return s.Bus().Publish(context.Background(), Event{Type: "e.x"}) },
+		"batch": func(s *System) error {
+			return s.Bus().PublishAll(context.Background(), []Event{{Type: "e.x"}, {Type: "e.x"}})
+		},
+	}
+	for name, publish := range publish {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := start(t, Options{BusQueue: 2, History: -1})
+				release := make(chan struct{})
+				defer close(release)
+				var had []time.Time
+				healthy := func(context.Context, Event) { had = append(had, time.Now()) }
+				stuck := func(context.Context, Event) { <-release }
+				_, err1 := s.Bus().Subscribe("e.x", stuck, SubscribeOptions{})
+				_, err2 := s.Bus().SubscribePattern("e.*", stuck, SubscribeOptions{})
+				_, err3 := s.Bus().SubscribePattern("*", healthy, SubscribeOptions{})
+				if err := errors.Join(err1, err2, err3, publish(s), publish(s)); name == "one" && err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+				had = nil
+				began := time.Now()
+				if err := publish(s); !errors.Is(err, ErrTimeout) || time.Since(began) != 5*time.Second {
+					t.Errorf("%v after %v", err, time.Since(began))
+				}
+				synctest.Wait()
+				if len(had) == 0 {
+					t.Fatal("the healthy one had nothing")
+				}
+				if had[0].Sub(began) > 2*setApartAfter {
+					t.Errorf("the healthy one had the first after %v", had[0].Sub(began))
+				}
+			})
+		})
+	}
+}
+
 // The runtime's own events wait for nobody: what it tells of takes no longer because a
 // subscriber hangs, which loses what has waited longest.
 func TestOwnEventsWaitForNobody(t *testing.T) {

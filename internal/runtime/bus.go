@@ -90,9 +90,8 @@ func newBus(ctx context.Context, s scheduler, o Options) *Bus {
 // and the error is a *MissedError; all others have it. Any other error means that nobody
 // got it.
 //
-// While it waits, those have the event that subscribed in the same way: to the type, or to
-// the same pattern. Subscribers to other patterns, and those with another policy than Block,
-// may get it only afterwards.
+// While it waits, all who have room already have the event. They wait at most 5 ms for each
+// type or pattern with a subscriber that has none.
 //
 // If there is a rate for publishing, it first waits for its turn, as guard.Bucket.Wait does.
 // ErrBadPattern means that nobody could subscribe to the type: it is empty or too long.
@@ -133,24 +132,34 @@ func (b *Bus) publish(p *patience, t *topic, e *Event) error {
 	if b.propagates && !p.none {
 		e.Data = b.options.packed(p.ctx, e.Data)
 	}
-	missed := 0
-	if t.log.audience.Load() > 0 {
-		missed = t.log.append(p, e)
-	}
-	if o := t.others.Load(); o != nil {
-		for _, s := range o.queued {
-			b.enqueue(s, e)
-		}
-		for _, l := range o.logs {
-			missed += l.append(p, e)
-		}
-	}
+	missed := b.give(p, t, e)
 	p.end()
 	if missed > 0 {
 		b.drop(uint64(missed))
 		return &MissedError{Type: e.Type, Subscribers: missed, Err: p.err()}
 	}
 	return nil
+}
+
+// give gives an event to all who are to have it, and then to those who had no room for it,
+// when they have. It returns how many missed it.
+func (b *Bus) give(p *patience, t *topic, e *Event) (missed int) {
+	var late []*Subscription
+	o := t.others.Load()
+	p.others = o != nil
+	if t.log.audience.Load() > 0 {
+		late, missed = t.log.append(p, e)
+	}
+	if o != nil {
+		for _, s := range o.queued {
+			b.enqueue(s, e)
+		}
+		for _, l := range o.logs {
+			behind, n := l.append(p, e)
+			late, missed = append(late, behind...), missed+n
+		}
+	}
+	return missed + appendLate(p, e, late)
 }
 
 // A MissedError means that an event was published, and that subscribers missed it because

@@ -63,14 +63,14 @@ func (l *log) use(ring []Event) {
 	l.full = uint64(min(len(ring), l.queue))
 }
 
-// append adds an event for all readers, and wakes who waits for one. It waits while one
-// of them is a whole queue behind, as long as the publisher's patience lasts; all others
-// have the event by then. It returns how many did not get it.
-func (l *log) append(p *patience, e *Event) (missed int) {
+// append adds an event for all readers, and wakes who waits for one. It does not wait for
+// long: it returns those that have no room, for which it is to be waited when all others
+// have the event, and how many missed it because they were given up.
+func (l *log) append(p *patience, e *Event) (late []*Subscription, missed int) {
 	l.mu.Lock()
 	if len(l.readers) == 0 && len(l.apart) == 0 {
 		l.mu.Unlock()
-		return 0
+		return nil, 0
 	}
 	ring, head := *l.ring.Load(), l.head.Load()
 	if head-l.low >= l.full {
@@ -81,15 +81,11 @@ func (l *log) append(p *patience, e *Event) (missed int) {
 		e.copyTo(&ring[head&uint64(len(ring)-1)])
 		l.head.Store(head + 1)
 	}
-	var late []*Subscription
 	if len(l.apart) > 0 {
 		late, missed = l.appendApart(p, e)
 	}
 	l.wakeParked()
-	if len(late) > 0 {
-		missed += l.appendLate(p, e, late)
-	}
-	return missed
+	return late, missed
 }
 
 // wakeParked wakes those that wait for an event. It is called with the lock held, and
@@ -135,7 +131,7 @@ func (l *log) makeRoom(p *patience) []Event {
 			}
 			continue
 		}
-		othersWait := behind < len(l.readers)
+		othersWait := p.others || behind < len(l.readers)
 		if p.isOver() || othersWait && !began.IsZero() && time.Since(began) >= setApartAfter {
 			l.setApart()
 			continue

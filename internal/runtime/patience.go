@@ -14,6 +14,9 @@ type patience struct {
 	limit time.Duration
 	agent bool
 	none  bool // it does not wait at all, and others lose what is oldest for it
+	// others says that there are readers of other logs, and queues, which wait too while
+	// there is no room in one log.
+	others bool
 
 	// limited is ctx with the limit; nil before the first wait.
 	limited context.Context

@@ -128,22 +128,24 @@ func (b *Bus) publishRun(p *patience, source string, events []Event) (missed int
 // appendRun appends events to all logs and queues of their topic, and returns how many
 // deliveries were missed.
 func (b *Bus) appendRun(p *patience, t *topic, run []Event) (missed int) {
-	if t.log.audience.Load() > 0 {
-		missed = t.log.appendRun(p, run)
-	}
+	var late []*Subscription // for the last event
 	o := t.others.Load()
-	if o == nil {
-		return missed
+	p.others = o != nil
+	if t.log.audience.Load() > 0 {
+		late, missed = t.log.appendRun(p, run)
 	}
-	for _, s := range o.queued {
-		for i := range run {
-			b.enqueue(s, &run[i])
+	if o != nil {
+		for _, s := range o.queued {
+			for i := range run {
+				b.enqueue(s, &run[i])
+			}
+		}
+		for _, l := range o.logs {
+			behind, n := l.appendRun(p, run)
+			late, missed = append(late, behind...), missed+n
 		}
 	}
-	for _, l := range o.logs {
-		missed += l.appendRun(p, run)
-	}
-	return missed
+	return missed + appendLate(p, &run[len(run)-1], late)
 }
 
 // fits is how many events, at least one, are to be appended before the next are looked at:
@@ -198,8 +200,13 @@ func (l *log) fitsLocked() int {
 }
 
 // appendRun is append for several events, with the lock taken once for all that have room.
-func (l *log) appendRun(p *patience, events []Event) (missed int) {
+// Those that are late are so for the last event.
+func (l *log) appendRun(p *patience, events []Event) (late []*Subscription, missed int) {
 	for i := 0; i < len(events); {
+		if len(late) > 0 { // they are to have the event before first
+			missed += appendLate(p, &events[i-1], late)
+			late = nil
+		}
 		if n := l.appendFitting(events[i:]); n > 0 {
 			i += n
 			continue
@@ -207,10 +214,11 @@ func (l *log) appendRun(p *patience, events []Event) (missed int) {
 		if i > 0 { // somebody else took the room that there was
 			p.renew()
 		}
-		missed += l.append(p, &events[i])
+		behind, n := l.append(p, &events[i])
+		late, missed = behind, missed+n
 		i++
 	}
-	return missed
+	return late, missed
 }
 
 // appendFitting adds the events at the front for which there is room without a closer look,
