@@ -166,6 +166,28 @@ func TestStuckSubscriberCostsOtherPatternsNothing(t *testing.T) {
 	}
 }
 
+// What a crash of the bus takes from a subscriber that is set apart counts as dropped.
+func TestCrashWhileASubscriberIsSetApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, Options{BusQueue: 2})
+		release := make(chan struct{})
+		sub, err := s.Bus().Subscribe("e", func(context.Context, Event) { <-release }, SubscribeOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			_ = s.Bus().Publish(t.Context(), Event{Type: "e"}) // there is no room for the last one
+			synctest.Wait()
+		}
+		s.Bus().beginAnew()
+		close(release)
+		synctest.Wait()
+		if sub.Delivered() != 1 || sub.Dropped() != 2 {
+			t.Errorf("%d delivered and %d dropped, of 3", sub.Delivered(), sub.Dropped())
+		}
+	})
+}
+
 // The runtime's own events wait for nobody: what it tells of takes no longer because a
 // subscriber hangs, which loses what has waited longest.
 func TestOwnEventsWaitForNobody(t *testing.T) {

@@ -283,6 +283,7 @@ func (l *log) park(s *Subscription) bool {
 		case a.publishers > 0:
 			return a.queue.park()
 		}
+		s.passLost() // what it had not come to of its ring
 		s.apart.Store(nil)
 		l.forgetApart(s)
 		l.enter(s)

@@ -284,12 +284,7 @@ func (s *Subscription) drainLog(ctx context.Context, f *typeFigures) (more bool)
 // drainRing handles the events of a ring up to a position, a batch of them at most, and
 // says whether there are more.
 func (s *Subscription) drainRing(ctx context.Context, ring []Event, end uint64, f *typeFigures) (more bool) {
-	cursor := s.cursor.Load()
-	if lost := s.lost.Load(); lost > cursor {
-		s.drop(lost - cursor)
-		cursor = lost
-		s.cursor.Store(cursor)
-	}
+	cursor := s.passLost()
 	upTo := min(end, cursor+deliveryBatch)
 	mask := uint64(len(ring) - 1)
 	told, step := cursor, s.log.step
@@ -310,6 +305,18 @@ func (s *Subscription) drainRing(ctx context.Context, ring []Event, end uint64, 
 		}
 	}
 	return cursor < end
+}
+
+// passLost counts what was lost before it was delivered as dropped, and returns the position
+// after that.
+func (s *Subscription) passLost() (cursor uint64) {
+	cursor = s.cursor.Load()
+	if lost := s.lost.Load(); lost > cursor {
+		s.drop(lost - cursor)
+		cursor = lost
+		s.cursor.Store(cursor)
+	}
+	return cursor
 }
 
 // advance notes that the events in between were delivered, and may be
