@@ -26,10 +26,11 @@ type listener struct {
 	gate   chan struct{} // closed while the listener is not held up
 	panics bool
 
-	got     []int // touched by the handler only
-	due     []int // what was published while it was subscribed
-	gone    bool  // it is known to have ended
-	excused bool  // it may have missed events: it was ended, or a publisher gave up
+	got     []int     // touched by the handler only
+	newest  time.Time // when it had the last of them
+	due     []int     // what was published while it was subscribed
+	gone    bool      // it is known to have ended
+	excused bool      // it may have missed events: it was ended, or a publisher gave up
 }
 
 func newListener(pattern string, policy QueuePolicy) *listener {
@@ -41,7 +42,7 @@ func (l *listener) handle(e Event) {
 	gate, panics := l.gate, l.panics
 	l.mu.Unlock()
 	<-gate
-	l.got = append(l.got, e.Data.(int))
+	l.got, l.newest = append(l.got, e.Data.(int)), time.Now()
 	if panics {
 		panic("as planned")
 	}
@@ -79,7 +80,7 @@ var (
 	busTypes    = []string{"t.a", "t.b", "u.a", "u"}
 	busPatterns = []string{"t.a", "t.b", "u", "t.*", "*.a", "u.*", "u*", "nothing.*"}
 	busSteps    = []string{
-		"publish", "publish", "publish", "publish", "subscribe", "subscribe", "unsubscribe",
+		"publish", "publish", "publish", "publish", "announce", "crash", "subscribe", "subscribe", "unsubscribe",
 		"hold", "hold", "release", "panic", "suspend", "resume", "stop", "kill",
 	}
 )
@@ -93,6 +94,12 @@ func drawBusStep(t *rapid.T) busStep {
 		listener: rapid.IntRange(0, 9).Draw(t, "listener"),
 		agent:    rapid.Bool().Draw(t, "agent"),
 	}
+}
+
+func drawSubscribe(t *rapid.T) busStep {
+	step := drawBusStep(t)
+	step.do = "subscribe"
+	return step
 }
 
 // A busRun carries out a plan, one step after the other.
@@ -150,28 +157,121 @@ func (r *busRun) subscribe(step busStep) error {
 	return err
 }
 
+// An expectation is what is to become of one event.
+type expectation struct {
+	number int
+	began  time.Time
+	full   []*listener // that block, and have no room for it
+	idle   []*listener // that have nothing else to do
+	logs   map[string]bool
+}
+
+// expect notes that an event is due to those who have subscribed to its type, and what is to
+// become of it.
+func (r *busRun) expect(eventType string) expectation {
+	e := expectation{number: r.published, began: time.Now(), logs: map[string]bool{}}
+	r.published++
+	for _, l := range r.listeners {
+		if !matchesPlainly(l.pattern, eventType) || !r.alive(l) {
+			continue
+		}
+		l.due = append(l.due, e.number)
+		switch waiting := l.sub.Waiting(); {
+		case l.sub.queue == nil && waiting >= r.o.BusQueue:
+			e.full = append(e.full, l)
+			e.logs[l.pattern] = true
+		case waiting == 0 && l.isReady(r.s):
+			e.idle = append(e.idle, l)
+		}
+	}
+	return e
+}
+
+// isReady says whether the listener would take up an event at once.
+func (l *listener) isReady(s *System) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.gate != closedChannel {
+		return false
+	}
+	if l.agent == "" {
+		return true
+	}
+	info, err := s.Agent(l.agent)
+	return err == nil && info.Lifecycle == Ready
+}
+
+// check says what has become of the event otherwise, for which the publisher was to wait for
+// so long if somebody had no room.
+func (e expectation) check(err error, patience time.Duration) error {
+	var missed *MissedError
+	took := time.Since(e.began)
+	switch {
+	case len(e.full) == 0 && (err != nil || took != 0):
+		return fmt.Errorf("event %d: %w after %v, though all had room", e.number, err, took)
+	case len(e.full) == 0:
+	case !errors.As(err, &missed) || missed.Subscribers != len(e.full) || !errors.Is(err, ErrTimeout) || took != patience:
+		return fmt.Errorf("event %d: %w after %v, though %d had no room", e.number, err, took, len(e.full))
+	}
+	return nil
+}
+
+// checkIdle says who had to wait for the event because others had no room for it.
+func (e expectation) checkIdle() error {
+	within := time.Duration(len(e.logs)) * setApartAfter
+	for _, l := range e.idle {
+		if n := len(l.got); n == 0 || l.got[n-1] != e.number || l.newest.Sub(e.began) > within {
+			return fmt.Errorf("event %d: a listener to %q (%v) had nothing else to do, and has %v", e.number, l.pattern, l.policy, l.got)
+		}
+	}
+	return nil
+}
+
 // publish sends some events of one type. Nobody moves meanwhile, so a full
 // queue that blocks makes it give up after a second.
 func (r *busRun) publish(step busStep) error {
 	for range step.n {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		for _, l := range r.listeners {
-			if matchesPlainly(l.pattern, step.pattern) && r.alive(l) {
-				l.due = append(l.due, r.published)
-			}
+		e := r.expect(step.pattern)
+		ctx, cancel := context.Background(), func() {}
+		if step.agent {
+			ctx, cancel = context.WithTimeout(ctx, time.Second)
 		}
-		err := r.s.Bus().Publish(ctx, Event{Type: step.pattern, Data: r.published})
+		err := r.s.Bus().Publish(ctx, Event{Type: step.pattern, Data: e.number})
 		cancel()
-		r.published++
+		err = e.check(err, time.Second)
 		synctest.Wait()
-		for _, l := range r.listeners {
-			l.excused = l.excused || err != nil
+		for _, l := range e.full {
+			l.excused = true
 		}
-		if err != nil && !errors.Is(err, ErrTimeout) {
+		if err := errors.Join(err, e.checkIdle()); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// announce has the runtime tell something itself, which waits for nobody.
+func (r *busRun) announce(step busStep) error {
+	if !r.s.Bus().wants(r.s.Bus().topic(step.pattern)) {
+		return nil // then it is not made
+	}
+	e := r.expect(step.pattern)
+	r.s.Announce(step.pattern, "", e.number)
+	for _, l := range e.full {
+		l.excused = true
+	}
+	e.full, e.logs = nil, nil
+	err := e.check(nil, 0)
+	synctest.Wait()
+	return errors.Join(err, e.checkIdle())
+}
+
+// crash makes the bus lose what nobody has taken up.
+func (r *busRun) crash() {
+	for _, l := range r.listeners {
+		l.excused = l.excused || l.sub.Waiting() > 0
+	}
+	r.s.Bus().beginAnew()
 }
 
 func (r *busRun) step(step busStep) error {
@@ -181,6 +281,12 @@ func (r *busRun) step(step busStep) error {
 	case "publish":
 		step.pattern = busTypes[step.listener%len(busTypes)]
 		return r.publish(step)
+	case "announce":
+		step.pattern = busTypes[step.listener%len(busTypes)]
+		return r.announce(step)
+	case "crash":
+		r.crash()
+		return nil
 	}
 	if len(r.listeners) == 0 {
 		return nil
@@ -298,15 +404,18 @@ func runBusPlan(o Options, plan []busStep, releaseFirst bool) error {
 }
 
 // Every event is delivered or counted as dropped once for every subscription
-// that matched when it was published; what is delivered comes in order.
+// that matched when it was published; what is delivered comes in order. Who has nothing else
+// to do has it at once, whoever else is stuck or ends; who publishes is told how many missed it.
 func TestBusAccountsForEveryEvent(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		o := Options{
-			History:   -1,
-			BusQueue:  rapid.IntRange(1, 8).Draw(rt, "queue"),
-			BusPolicy: rapid.SampledFrom([]QueuePolicy{Block, Block, DropOldest, DropNewest}).Draw(rt, "policy"),
+			History:     -1,
+			WaitTimeout: time.Second,
+			BusQueue:    rapid.IntRange(1, 8).Draw(rt, "queue"),
+			BusPolicy:   rapid.SampledFrom([]QueuePolicy{Block, Block, DropOldest, DropNewest}).Draw(rt, "policy"),
 		}
-		plan := rapid.SliceOfN(rapid.Custom(drawBusStep), 1, 60).Draw(rt, "plan")
+		plan := rapid.SliceOfN(rapid.Custom(drawSubscribe), 2, 6).Draw(rt, "subscribers")
+		plan = append(plan, rapid.SliceOfN(rapid.Custom(drawBusStep), 20, 60).Draw(rt, "plan")...)
 		releaseFirst := rapid.Bool().Draw(rt, "release first")
 		var err error
 		synctest.Test(t, func(*testing.T) { err = runBusPlan(o, plan, releaseFirst) })
