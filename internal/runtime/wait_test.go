@@ -275,3 +275,17 @@ func TestTellEnds(t *testing.T) {
 		}
 	})
 }
+
+// A wait is over before its asker has the answer, which may make it ask back at once.
+func TestWaitIsOverBeforeTheAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &wait{asker: &Agent{}, target: &Agent{}}
+		c := &call{answer: make(chan struct{}), wait: w} // who answers waits for the asker
+		go c.give(nil, nil)
+		synctest.Wait()
+		if !w.over.Load() {
+			t.Error("it goes on")
+		}
+		<-c.answer
+	})
+}
