@@ -38,23 +38,35 @@ func (s *stepper) step(i int) {
 // A deed is what somebody does to an agent, from outside or in one of its own callbacks.
 type deed struct {
 	do       string
+	number   int
 	priority Priority // of a signal
 	inside   []deed   // what is done in the callback that it leads to
 }
 
-func drawDeeds(depth int) *rapid.Generator[[]deed] {
+func drawDeeds(depth, least, most int) *rapid.Generator[[]deed] {
 	one := rapid.Custom(func(t *rapid.T) deed {
 		d := deed{do: rapid.SampledFrom([]string{"tell", "tell", "tell", "signal", "suspend", "resume", "stop", "kill"}).Draw(t, "do")}
 		if d.do == "signal" {
 			d.priority = Priority(rapid.IntRange(-1, 1).Draw(t, "priority"))
 		}
 		if depth > 0 && (d.do == "tell" || d.do == "signal") {
-			d.inside = drawDeeds(depth-1).Draw(t, "inside")
+			d.inside = drawDeeds(depth-1, 0, 4).Draw(t, "inside")
 		}
 		return d
 	})
-	return rapid.SliceOfN(one, 0, 4)
+	return rapid.SliceOfN(one, least, most)
 }
+
+// number gives deeds their numbers, from one on, and returns the next.
+func number(deeds []deed, next int) int {
+	for i := range deeds {
+		deeds[i].number = next
+		next = number(deeds[i].inside, next+1)
+	}
+	return next
+}
+
+func (d deed) String() string { return fmt.Sprint(d.do, d.number) }
 
 // A plainLife is what one agent's life has to be, in the plainest of words: a list of what
 // waits, and what it has done.
@@ -102,7 +114,7 @@ func (l *plainLife) do(d deed) {
 func (l *plainLife) mayGoOn() bool { return !l.over && !l.suspended }
 
 func (l *plainLife) handle(d deed) {
-	l.log = append(l.log, d.do)
+	l.log = append(l.log, d.String())
 	for _, inner := range d.inside {
 		l.do(inner)
 	}
@@ -150,7 +162,7 @@ func TestLifeIsLikeAPlainOne(t *testing.T) {
 		var log, errs []string
 		var apply func(d deed)
 		handle := func(d deed) {
-			log = append(log, d.do)
+			log = append(log, d.String())
 			for _, inner := range d.inside {
 				apply(inner)
 			}
@@ -181,7 +193,7 @@ func TestLifeIsLikeAPlainOne(t *testing.T) {
 				return nil, nil
 			},
 			signal:    func(_ *Agent, signal Signal) { handle(signal.Data.(deed)) },
-			terminate: func(*Agent) { log = append(log, "terminate") },
+			terminate: func(*Agent) { log = append(log, deed{do: "terminate"}.String()) },
 		}}); err != nil {
 			t.Fatal(err)
 		}
@@ -190,7 +202,9 @@ func TestLifeIsLikeAPlainOne(t *testing.T) {
 				t.Fatalf("%s:\ndone %v\nwant %v\ntold %q\nwant %q", when, log, want.log, errs, want.errs)
 			}
 		}
-		for i, d := range drawDeeds(2).Draw(t, "deeds") {
+		deeds := drawDeeds(2, 6, 20).Draw(t, "deeds")
+		number(deeds, 1)
+		for i, d := range deeds {
 			apply(d)
 			want.do(d)
 			check(fmt.Sprint("after deed ", i))
