@@ -87,7 +87,7 @@ func (d defect) overlay(ctx context.Context, root, work string) ([]string, error
 	return []string{"-overlay", file}, os.WriteFile(file, content, 0o644)
 }
 
-// compile applies a defect and compiles the runtime with it.
+// compile applies a defect and compiles the runtime with it, and the packages below.
 func (d defect) compile(ctx context.Context, root string) error {
 	work, err := os.MkdirTemp("", "defect-")
 	if err != nil {
@@ -98,7 +98,7 @@ func (d defect) compile(ctx context.Context, root string) error {
 	if err != nil {
 		return err
 	}
-	return goBuild(ctx, root, append(flags, "./"+patched))
+	return goBuild(ctx, root, append(flags, "./"+patched+"..."))
 }
 
 // build builds the program with a defect as the file binary, unless that is there
