@@ -30,9 +30,6 @@ func TestMain(m *testing.M) {
 // minutes: what is tested is not how long this machine takes.
 func runDocument(t *testing.T, cat stress.Catalogue, source string, heard ...func(stream.Event)) report.Report {
 	t.Helper()
-	if !strings.Contains(source, "\ntimeout:") {
-		source = "timeout: 10m\n" + source // what is tested is not how long this machine takes
-	}
 	baselines := verdict.Builtin()
 	scenarios, err := stress.Parse(cat, baselines.Components(), stress.Document{File: "test.yaml", Source: []byte("timeout: 10m\n" + source)})
 	if err != nil {
