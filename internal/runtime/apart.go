@@ -41,10 +41,10 @@ func (l *log) forgetApart(s *Subscription) {
 	l.apart = slices.DeleteFunc(l.apart, func(x *Subscription) bool { return x == s })
 }
 
-// appendApart adds an event for those set apart. It returns those that have no room for
+// appendApart adds an event for those set apart. It notes those that have no room for
 // it, for which it is to be waited, and how many missed it because they were given up. The
 // caller holds the lock.
-func (l *log) appendApart(p *patience, e *Event) (late []*Subscription, missed int) {
+func (l *log) appendApart(p *patience, e *Event) {
 	for _, s := range l.apart {
 		a := s.apart.Load()
 		switch {
@@ -54,16 +54,14 @@ func (l *log) appendApart(p *patience, e *Event) (late []*Subscription, missed i
 			s.dropOldest(a)
 		case p.waitsFor(s):
 			a.publishers++
-			late = append(late, s)
+			p.late = append(p.late, s)
 			continue
 		default:
-			s.dropped.Add(1)
-			missed++
+			p.miss(s)
 			continue
 		}
 		l.push(s, a, e)
 	}
-	return late, missed
 }
 
 // push adds an event to the queue of one that is set apart and has room. The caller holds
@@ -88,21 +86,21 @@ func (s *Subscription) dropOldest(a *apart) {
 }
 
 // appendLate adds an event for those set apart that had no room, one after the other,
-// when they have, or patience is over. It returns how many did not get it.
-func appendLate(p *patience, e *Event, late []*Subscription) (missed int) {
-	for _, s := range late {
-		missed += s.log.appendWhenRoom(p, e, s)
+// when they have, or patience is over. It leaves those before one of them.
+func (p *patience) appendLate(e *Event, from int) {
+	for _, s := range p.late[from:] {
+		s.log.appendWhenRoom(p, e, s)
 	}
-	return missed
+	p.late = p.late[:from]
 }
 
 // appendWhenRoom is appendLate for one.
-func (l *log) appendWhenRoom(p *patience, e *Event, s *Subscription) (missed int) {
+func (l *log) appendWhenRoom(p *patience, e *Event, s *Subscription) {
 	l.mu.Lock()
 	a := s.apart.Load()
 	for !s.closed() && s.Waiting() >= l.queue && !p.isOver() {
 		if l.beginWait() {
-			l.waitForRoom(p, 0)
+			l.waitForRoom(p, false)
 		}
 	}
 	a.publishers--
@@ -112,11 +110,9 @@ func (l *log) appendWhenRoom(p *patience, e *Event, s *Subscription) (missed int
 		l.push(s, a, e)
 	default:
 		p.giveUp(s)
-		s.dropped.Add(1)
-		missed++
+		p.miss(s)
 	}
 	l.wakeParked()
-	return missed
 }
 
 // drainApart is drain for a reader that is set apart.

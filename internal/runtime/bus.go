@@ -76,6 +76,7 @@ func newBus(ctx context.Context, s scheduler, o Options) *Bus {
 	return &Bus{
 		ctx: ctx, scheduler: s, options: &o, propagates: o.Propagate != nil,
 		policy: o.BusPolicy, length: o.BusQueue, waitTimeout: o.WaitTimeout, history: newHistory(o.History),
+		ids:      eventIDs{first: takeIDBlock()},
 		topics:   newTable[topic](),
 		patterns: make(map[string]*patternLog),
 		sweepAt:  minSweep,
@@ -103,11 +104,10 @@ func (b *Bus) publishFor(p *patience, e *Event) error {
 	if b.stopped.Load() {
 		return ErrSystemStopped
 	}
-	if p.ctx.Err() != nil {
-		return fmt.Errorf("publish %q: %w", e.Type, CallError(p.ctx))
-	}
-	if err := awaitTurn(p.ctx, b.rate, b.waitTimeout); err != nil {
-		return fmt.Errorf("publish %q: %w", e.Type, err)
+	if b.rate != nil {
+		if err := awaitTurn(p.ctx, b.rate, b.waitTimeout); err != nil {
+			return fmt.Errorf("publish %q: %w", e.Type, err)
+		}
 	}
 	t := b.recent.get(e.Type)
 	if t == nil {
@@ -132,34 +132,29 @@ func (b *Bus) publish(p *patience, t *topic, e *Event) error {
 	if b.propagates && !p.none {
 		e.Data = b.options.packed(p.ctx, e.Data)
 	}
-	missed := b.give(p, t, e)
-	p.end()
-	if missed > 0 {
-		b.drop(uint64(missed))
-		return &MissedError{Type: e.Type, Subscribers: missed, Err: p.err()}
-	}
-	return nil
-}
-
-// give gives an event to all who are to have it, and then to those who had no room for it,
-// when they have. It returns how many missed it.
-func (b *Bus) give(p *patience, t *topic, e *Event) (missed int) {
-	var late []*Subscription
 	o := t.others.Load()
 	p.others = o != nil
 	if t.log.audience.Load() > 0 {
-		late, missed = t.log.append(p, e)
+		t.log.append(p, e)
 	}
 	if o != nil {
 		for _, s := range o.queued {
 			b.enqueue(s, e)
 		}
 		for _, l := range o.logs {
-			behind, n := l.append(p, e)
-			late, missed = append(late, behind...), missed+n
+			l.append(p, e)
 		}
 	}
-	return missed + appendLate(p, e, late)
+	if !p.wasNeeded() {
+		return nil
+	}
+	p.appendLate(e, 0)
+	p.end()
+	if p.missed > 0 {
+		b.drop(uint64(p.missed))
+		return &MissedError{Type: e.Type, Subscribers: p.missed, Err: p.err()}
+	}
+	return nil
 }
 
 // A MissedError means that an event was published, and that subscribers missed it because
@@ -318,7 +313,7 @@ func (t *topic) drop(l *log, s *Subscription) {
 // there is not, and a queue length that a blocking subscription cannot have, are errors
 // too.
 func (b *Bus) Subscribe(eventType string, handler func(context.Context, Event), o SubscribeOptions) (*Subscription, error) {
-	return b.subscribe(&Subscription{pattern: eventType, exact: true, handler: handler}, o)
+	return b.subscribe(&Subscription{pattern: eventType, exact: true, handler: b.unpacking(handler)}, o)
 }
 
 // SubscribePattern is Subscribe for every event whose type matches a pattern: a
@@ -326,7 +321,7 @@ func (b *Bus) Subscribe(eventType string, handler func(context.Context, Event), 
 // is a word border. ErrBadPattern means that the pattern is empty, or longer than
 // 256 bytes.
 func (b *Bus) SubscribePattern(pattern string, handler func(context.Context, Event), o SubscribeOptions) (*Subscription, error) {
-	return b.subscribe(&Subscription{pattern: pattern, handler: handler}, o)
+	return b.subscribe(&Subscription{pattern: pattern, handler: b.unpacking(handler)}, o)
 }
 
 func (b *Bus) subscribe(s *Subscription, o SubscribeOptions) (*Subscription, error) {

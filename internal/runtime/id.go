@@ -43,38 +43,33 @@ var lastIDBlock atomic.Uint64
 
 // eventIDs gives the events of a system their ids.
 type eventIDs struct {
-	newest atomic.Pointer[idBlock]
+	first idBlock
 
-	mu     sync.Mutex
-	blocks []*idBlock // all that the system has had
+	mu    sync.Mutex
+	later []idBlock // those that the system has had after the first
 }
 
-// An idBlock is a block of event ids.
-type idBlock struct {
-	index uint64  // of the system's blocks
-	ids   EventID // without the count
-}
+// An idBlock is a block of event ids, without what counts them.
+type idBlock EventID
+
+func takeIDBlock() idBlock { return idBlock(lastIDBlock.Add(1) << idBlockBits) }
 
 // of returns the id of the system's nth event.
 func (x *eventIDs) of(n uint64) EventID {
-	index := n >> idBlockBits
-	b := x.newest.Load()
-	if b == nil || b.index != index {
-		b = x.block(index)
+	if n < 1<<idBlockBits { // as nearly always
+		return EventID(x.first) | EventID(n)
 	}
-	return b.ids | EventID(n&(1<<idBlockBits-1))
+	return x.ofLater(n)
 }
 
-// block returns one of the system's blocks, which is taken if it is new.
-func (x *eventIDs) block(index uint64) *idBlock {
+func (x *eventIDs) ofLater(n uint64) EventID {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for uint64(len(x.blocks)) <= index {
-		b := &idBlock{uint64(len(x.blocks)), EventID(lastIDBlock.Add(1)) << idBlockBits}
-		x.blocks = append(x.blocks, b)
-		x.newest.Store(b)
+	index := int(n>>idBlockBits) - 1
+	for len(x.later) <= index {
+		x.later = append(x.later, takeIDBlock())
 	}
-	return x.blocks[index]
+	return EventID(x.later[index]) | EventID(n&(1<<idBlockBits-1))
 }
 
 // String returns the id with its prefix, unique across nodes.

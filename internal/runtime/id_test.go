@@ -22,7 +22,7 @@ func mustBeDeadlock(t testing.TB, err error, ring ...string) {
 // systems there are.
 func TestEventIDsNeverRepeat(t *testing.T) {
 	const block = 1 << idBlockBits
-	var a, b eventIDs
+	a, b := eventIDs{first: takeIDBlock()}, eventIDs{first: takeIDBlock()}
 	seen := map[EventID]bool{}
 	last := map[*eventIDs]EventID{}
 	for _, n := range []uint64{1, 2, block - 1, block, block + 1, 2*block - 1, 5 * block} {
@@ -38,7 +38,7 @@ func TestEventIDsNeverRepeat(t *testing.T) {
 		t.Error("a publisher that is late gets an id of another block")
 	}
 	for range 1 << 17 { // systems that publish one event each
-		var x eventIDs
+		x := eventIDs{first: takeIDBlock()}
 		if id := x.of(1); seen[id] {
 			t.Fatalf("the id %d has been given before", id)
 		} else {

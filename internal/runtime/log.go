@@ -10,9 +10,12 @@ import (
 const (
 	// minLogSlots is how many events a log has room for at first.
 	minLogSlots = 16
-	// setApartAfter is how long publishers, and with them all other readers, wait for
-	// a reader that is a whole queue behind before it is set apart.
+	// setApartAfter is how long publishers, and with them all other readers, wait at most
+	// for a reader that is a whole queue behind before it is set apart.
 	setApartAfter = 5 * time.Millisecond
+	// wakeAfter is when publishers that wait are woken to look at the time. One timer for
+	// them all costs less than one for each short wait.
+	wakeAfter = setApartAfter / 2
 )
 
 // A log is a bounded ring of events that several subscriptions read, each from
@@ -49,6 +52,7 @@ type log struct {
 	// while none does.
 	room    chan struct{}
 	waiting atomic.Bool // room is not nil
+	waking  bool        // those who wait are to be woken after wakeAfter
 }
 
 func newLog(queue int) *log {
@@ -64,13 +68,12 @@ func (l *log) use(ring []Event) {
 }
 
 // append adds an event for all readers, and wakes who waits for one. It does not wait for
-// long: it returns those that have no room, for which it is to be waited when all others
-// have the event, and how many missed it because they were given up.
-func (l *log) append(p *patience, e *Event) (late []*Subscription, missed int) {
+// long: those that have no room are left to appendLate, when all others have the event.
+func (l *log) append(p *patience, e *Event) {
 	l.mu.Lock()
 	if len(l.readers) == 0 && len(l.apart) == 0 {
 		l.mu.Unlock()
-		return nil, 0
+		return
 	}
 	ring, head := *l.ring.Load(), l.head.Load()
 	if head-l.low >= l.full {
@@ -82,10 +85,13 @@ func (l *log) append(p *patience, e *Event) (late []*Subscription, missed int) {
 		l.head.Store(head + 1)
 	}
 	if len(l.apart) > 0 {
-		late, missed = l.appendApart(p, e)
+		l.appendApart(p, e)
+	}
+	if len(l.parked) == 0 {
+		l.mu.Unlock()
+		return
 	}
 	l.wakeParked()
-	return late, missed
 }
 
 // wakeParked wakes those that wait for an event. It is called with the lock held, and
@@ -132,21 +138,16 @@ func (l *log) makeRoom(p *patience) []Event {
 			continue
 		}
 		othersWait := p.others || behind < len(l.readers)
-		if p.isOver() || othersWait && !began.IsZero() && time.Since(began) >= setApartAfter {
+		if p.isOver() || othersWait && !began.IsZero() && time.Since(began) >= wakeAfter {
 			l.setApart()
 			continue
 		}
 		if began.IsZero() {
 			began = time.Now()
 		}
-		if !l.beginWait() {
-			continue
+		if l.beginWait() {
+			l.waitForRoom(p, othersWait)
 		}
-		within := setApartAfter
-		if !othersWait {
-			within = 0 // without limit
-		}
-		l.waitForRoom(p, within)
 	}
 }
 
@@ -176,13 +177,26 @@ func (l *log) beginWait() bool {
 	return false
 }
 
-// waitForRoom waits until a reader has moved on, or patience is over, or for some time if
-// that is not 0. It is called and returns with the lock held.
-func (l *log) waitForRoom(p *patience, within time.Duration) {
+// waitForRoom waits until a reader has moved on, or patience is over, or for at most
+// wakeAfter if others wait or the patience begins. It is called and returns with the lock
+// held.
+func (l *log) waitForRoom(p *patience, othersWait bool) {
+	if (othersWait || !p.hasBegun()) && !l.waking {
+		l.waking = true
+		time.AfterFunc(wakeAfter, l.wakeWaiting)
+	}
 	room := l.room
 	l.mu.Unlock()
-	p.wait(room, within)
+	p.wait(room)
 	l.mu.Lock()
+}
+
+// wakeWaiting wakes the publishers that wait for room.
+func (l *log) wakeWaiting() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.waking = false
+	l.signal()
 }
 
 // longer is how many slots a ring gets that is too short: four times as many, so

@@ -18,7 +18,13 @@ type patience struct {
 	// there is no room in one log.
 	others bool
 
-	// limited is ctx with the limit; nil before the first wait.
+	// late are the subscribers for which it is to be waited once all others have the event,
+	// and missed is how many did not get theirs.
+	late   []*Subscription
+	missed int
+
+	began time.Time // of the first wait
+	// limited is ctx with the limit; nil before the second wait, because the first is short.
 	limited context.Context
 	cancel  context.CancelFunc
 
@@ -37,7 +43,16 @@ func (b *Bus) ofAgent(ctx context.Context) *patience {
 // those subscribers that it gave up.
 func (p *patience) renew() {
 	p.end()
-	p.limited, p.cancel = nil, nil
+	p.began, p.limited, p.cancel = time.Time{}, nil, nil
+}
+
+// wasNeeded says whether there was not room for all at once.
+func (p *patience) wasNeeded() bool { return p.hasBegun() || len(p.late)+p.missed > 0 }
+
+// miss notes that a subscriber does not get an event.
+func (p *patience) miss(s *Subscription) {
+	s.dropped.Add(1)
+	p.missed++
 }
 
 // giveUp notes that a subscriber has had no room for as long as there was patience.
@@ -61,25 +76,33 @@ func (p *patience) isOver() bool {
 	return p.none || p.limited != nil && p.limited.Err() != nil || p.ctx.Err() != nil
 }
 
-// wait waits for room, as long as there is patience, or within a time if that is not 0.
-func (p *patience) wait(room <-chan struct{}, within time.Duration) {
-	if p.limited == nil {
-		p.limited, p.cancel = p.ctx, func() {}
-		if _, has := p.ctx.Deadline(); !has || p.agent || callbackOf(p.ctx) != nil {
-			p.limited, p.cancel = context.WithTimeout(p.ctx, p.limit)
-		}
-	}
-	var late <-chan time.Time
-	if within > 0 {
-		timer := time.NewTimer(within)
-		defer timer.Stop()
-		late = timer.C
+// hasBegun says whether it had to wait already.
+func (p *patience) hasBegun() bool { return !p.began.IsZero() }
+
+// wait waits for room, as long as there is patience. The caller sees to it that the first
+// wait ends soon: most do, and need no timer of their own.
+func (p *patience) wait(room <-chan struct{}) {
+	ctx := p.ctx
+	if !p.hasBegun() {
+		p.began = time.Now()
+	} else {
+		ctx = p.withLimit()
 	}
 	select {
 	case <-room:
-	case <-late:
-	case <-p.limited.Done():
+	case <-ctx.Done():
 	}
+}
+
+// withLimit is ctx with the limit, from the first wait on.
+func (p *patience) withLimit() context.Context {
+	if p.limited == nil {
+		p.limited, p.cancel = p.ctx, func() {}
+		if _, has := p.ctx.Deadline(); !has || p.agent || callbackOf(p.ctx) != nil {
+			p.limited, p.cancel = context.WithDeadline(p.ctx, p.began.Add(p.limit))
+		}
+	}
+	return p.limited
 }
 
 // err is why patience is over.

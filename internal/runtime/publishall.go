@@ -59,12 +59,12 @@ func (b *Bus) publishAllFor(p *patience, source string, events []Event) error {
 	for done.Err == nil && done.Published < len(events) {
 		var run []Event
 		if run, done.Err = b.admitRun(p.ctx, events[done.Published:]); done.Err == nil {
-			done.Missed += b.publishRun(p, source, run)
+			b.publishRun(p, source, run)
 			done.Published += len(run)
 		}
 	}
 	p.end()
-	if done.Missed > 0 {
+	if done.Missed = p.missed; done.Missed > 0 {
 		b.drop(uint64(done.Missed))
 	}
 	if done.Err == nil {
@@ -106,9 +106,8 @@ func (b *Bus) admitRun(ctx context.Context, events []Event) ([]Event, error) {
 	return events[:n], nil
 }
 
-// publishRun publishes events of one type, at most maxRun, and returns how many deliveries
-// were missed.
-func (b *Bus) publishRun(p *patience, source string, events []Event) (missed int) {
+// publishRun publishes events of one type, at most maxRun.
+func (b *Bus) publishRun(p *patience, source string, events []Event) {
 	t := b.topic(events[0].Type)
 	var copies [maxRun]Event // since they are changed, and the caller's are not
 	run := copies[:copy(copies[:], events)]
@@ -119,20 +118,17 @@ func (b *Bus) publishRun(p *patience, source string, events []Event) (missed int
 	for len(run) > 0 {
 		n := min(t.fits(), len(run))
 		p.renew()
-		missed += b.appendRun(p, t, run[:n])
+		b.appendRun(p, t, run[:n])
 		run = run[n:]
 	}
-	return missed
 }
 
-// appendRun appends events to all logs and queues of their topic, and returns how many
-// deliveries were missed.
-func (b *Bus) appendRun(p *patience, t *topic, run []Event) (missed int) {
-	var late []*Subscription // for the last event
+// appendRun appends events to all logs and queues of their topic.
+func (b *Bus) appendRun(p *patience, t *topic, run []Event) {
 	o := t.others.Load()
 	p.others = o != nil
 	if t.log.audience.Load() > 0 {
-		late, missed = t.log.appendRun(p, run)
+		t.log.appendRun(p, run)
 	}
 	if o != nil {
 		for _, s := range o.queued {
@@ -141,11 +137,10 @@ func (b *Bus) appendRun(p *patience, t *topic, run []Event) (missed int) {
 			}
 		}
 		for _, l := range o.logs {
-			behind, n := l.appendRun(p, run)
-			late, missed = append(late, behind...), missed+n
+			l.appendRun(p, run)
 		}
 	}
-	return missed + appendLate(p, &run[len(run)-1], late)
+	p.appendLate(&run[len(run)-1], 0)
 }
 
 // fits is how many events, at least one, are to be appended before the next are looked at:
@@ -201,11 +196,11 @@ func (l *log) fitsLocked() int {
 
 // appendRun is append for several events, with the lock taken once for all that have room.
 // Those that are late are so for the last event.
-func (l *log) appendRun(p *patience, events []Event) (late []*Subscription, missed int) {
+func (l *log) appendRun(p *patience, events []Event) {
+	others := len(p.late)
 	for i := 0; i < len(events); {
-		if len(late) > 0 { // they are to have the event before first
-			missed += appendLate(p, &events[i-1], late)
-			late = nil
+		if len(p.late) > others { // they are to have the event before first
+			p.appendLate(&events[i-1], others)
 		}
 		if n := l.appendFitting(events[i:]); n > 0 {
 			i += n
@@ -214,11 +209,9 @@ func (l *log) appendRun(p *patience, events []Event) (late []*Subscription, miss
 		if i > 0 { // somebody else took the room that there was
 			p.renew()
 		}
-		behind, n := l.append(p, &events[i])
-		late, missed = behind, missed+n
+		l.append(p, &events[i])
 		i++
 	}
-	return late, missed
 }
 
 // appendFitting adds the events at the front for which there is room without a closer look,

@@ -358,19 +358,24 @@ func (s *Subscription) count(n uint64) {
 	s.bus.delivered.add(int64(n))
 }
 
-// deliver calls the handler.
+// deliver calls the handler with an event. It is so short because it is called for each.
 func (s *Subscription) deliver(ctx context.Context, e *Event, f *typeFigures) {
+	if s.agent == nil {
+		s.handler(ctx, *e)
+		return
+	}
+	s.deliverToAgent(ctx, e, f)
+}
+
+func (s *Subscription) deliverToAgent(ctx context.Context, e *Event, f *typeFigures) {
 	if s.bus.propagates {
 		ctx, e = e.unpacked(ctx)
 	}
-	switch {
-	case s.agent == nil:
-		s.handler(ctx, *e)
-	case f == nil:
+	if f == nil {
 		s.agent.behaviour.HandleEvent(ctx, s.agent, *e)
-	default:
-		_ = f.work(func() error { s.agent.behaviour.HandleEvent(ctx, s.agent, *e); return nil })
+		return
 	}
+	_ = f.work(func() error { s.agent.behaviour.HandleEvent(ctx, s.agent, *e); return nil })
 }
 
 // A queue holds the events of one subscription that does not block.

@@ -18,10 +18,15 @@ func (c *topicCache) slot(name string) *atomic.Pointer[topic] {
 // get returns the topic of that name, or nil if it is not in the cache.
 func (c *topicCache) get(name string) *topic {
 	t := c.slot(name).Load()
-	if t == nil || t.name != name || t.forgotten.Load() {
+	if t == nil || !isSameString(t.name, name) || t.forgotten.Load() {
 		return nil
 	}
 	return t
+}
+
+// isSameString compares two strings that mostly are the same one in memory.
+func isSameString(x, y string) bool {
+	return len(x) == len(y) && (unsafe.StringData(x) == unsafe.StringData(y) || x == y)
 }
 
 func (c *topicCache) put(name string, t *topic) { c.slot(name).Store(t) }

@@ -55,6 +55,18 @@ func (e *Event) unpacked(ctx context.Context) (context.Context, *Event) {
 	return withValues(ctx, p.values), &event
 }
 
+// unpacking returns a handler that gets events as they were published, with the values that
+// came with them.
+func (b *Bus) unpacking(handler func(context.Context, Event)) func(context.Context, Event) {
+	if !b.propagates || handler == nil {
+		return handler
+	}
+	return func(ctx context.Context, e Event) {
+		ctx, unpacked := e.unpacked(ctx)
+		handler(ctx, *unpacked)
+	}
+}
+
 // withValues returns a context that ends with own, and has its values, and those of another
 // one besides; nil is none.
 func withValues(own, values context.Context) context.Context {
