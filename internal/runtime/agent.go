@@ -110,14 +110,11 @@ type Agent struct {
 
 	state atomicState
 
-	// Of its runner: whether its actions take long, and whether Terminate was called
-	// after its last Init.
-	slow, terminated bool
+	// Of its runner: whether its actions take long, whether Terminate was called
+	// after its last Init, and whether the mailbox may have a batch that was taken.
+	slow, terminated, hasTaken bool
 	acted            atomic.Int64 // actions that succeeded while somebody looks into the system
 
-	// taken is the batch that its runner works on, if somebody waits for some of
-	// it: whoever ends the agent answers them.
-	taken atomic.Pointer[batch]
 	// waits is what its callbacks wait for; nil while they wait for nothing.
 	waits atomic.Pointer[wait]
 	// life is its context; nil while nobody has asked when it ends.

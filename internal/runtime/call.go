@@ -15,9 +15,9 @@ type call struct {
 	answer chan struct{} // gets one value when result and err are set
 	result any
 	err    error
-	// refs is how many of the two, caller and agent, still hold the call. The
-	// last to let go puts it back.
-	refs atomic.Int32
+	// use is what state was when the call began, so that no call has to set it back.
+	use   uint32
+	state atomic.Uint32
 	// begun says that the agent has taken the call up, and turn is how long a
 	// caller without a deadline waits for that; made when needed.
 	begun atomic.Bool
@@ -38,6 +38,20 @@ type call struct {
 	made          *callContext
 }
 
+// How a call ends, as its state from use on. The caller of one that the agent has answered puts
+// it back into the pool; the agent that was late does so with one that the caller has left.
+// What was answered instead of the agent is not used again, since the agent may still be at
+// it.
+const (
+	callAnswered = iota + 1 // by the action, or is about to be
+	callFailed              // so is this, because the action was not done
+	callAnsweredInstead
+	callLeft
+)
+
+// ends says whether the call ends so, as far as it had not ended otherwise.
+func (c *call) ends(how uint32) bool { return c.state.CompareAndSwap(c.use, c.use+how) }
+
 // newCallPool returns a pool of a system's calls. Each system has its own, so
 // that nothing of one system waits on a channel that another has made.
 func newCallPool(s *System) *sync.Pool {
@@ -48,7 +62,7 @@ func newCallPool(s *System) *sync.Pool {
 func (s *System) newCall(ctx context.Context, params any) *call {
 	c := s.calls.Get().(*call)
 	c.params = params
-	c.refs.Store(2)
+	c.use = c.state.Load()
 	if !isSame(c.ctx, ctx) {
 		_, has := ctx.Deadline()
 		c.ctx, c.hasNoDeadline, c.asker, c.made = ctx, !has, callbackOf(ctx), nil
@@ -84,39 +98,52 @@ func (c *call) send(a, asker *Agent, action string) (err error) {
 	if asker == nil {
 		asker = c.asker
 	}
-	if c.wait, err = asker.waitFor(a); err == nil {
+	if asker != nil {
+		c.wait, err = asker.waitFor(a)
+	}
+	if err == nil {
 		err = a.sendAwaited(action, c)
 	}
 	if err != nil {
-		c.refused()
+		c.wait.end()
+		c.putBack()
 	}
 	return err
 }
 
-// reply gives the answer to the caller. It says whether that one had left. The call is the
-// agent's no longer.
+// reply gives the action's answer to the caller. It says whether that one had left. The call
+// is the agent's no longer.
 func (c *call) reply(result any, err error) (late bool) {
-	c.give(result, err)
-	return c.letGo()
+	if !c.give(callAnswered, result, err) {
+		c.putBack()
+		return true
+	}
+	return false
 }
 
-// give gives the answer to the caller on behalf of the agent, which still holds the
-// call.
-func (c *call) give(result any, err error) {
+// fail is reply for an action that was not done.
+func (c *call) fail(err error) {
+	if !c.give(callFailed, nil, err) {
+		c.putBack()
+	}
+}
+
+// giveInstead gives the answer to the caller, on behalf of who has ended the agent.
+func (c *call) giveInstead(err error) { c.give(callAnsweredInstead, nil, err) }
+
+// give gives the answer to the caller. It says false if that one had left.
+func (c *call) give(how uint32, result any, err error) bool {
 	c.wait.end() // before the asker can ask anew
 	if c.deliver != nil {
 		c.deliver(result, err)
-		return
+		return true
+	}
+	if !c.ends(how) {
+		return false
 	}
 	c.result, c.err = result, err
 	c.answer <- struct{}{}
-}
-
-// letGo ends the agent's hold of the call. One whose answer who has ended the agent has given
-// is never let go: that one may still be at it.
-func (c *call) letGo() (late bool) {
-	c.endCallback()
-	return c.deliver == nil && c.release()
+	return true
 }
 
 // endCallback ends the context of the callback if somebody has asked when it ends. One that
@@ -130,26 +157,26 @@ func (c *call) endCallback() {
 
 // await returns the answer, or an error as soon as the caller's context ends. A
 // caller without a deadline waits for its turn for Options.WaitTimeout, and
-// from then on as long as it takes.
-func (c *call) await() (any, error) {
+// from then on as long as it takes. The id is the asked agent's.
+func (c *call) await(id, action string) (any, error) {
 	select {
 	case <-c.answer: // it counts even if the deadline has passed meanwhile
 		return c.collect()
 	default:
 	}
 	if c.hasNoDeadline {
-		return c.waitTurn()
+		return c.awaitTurn(id, action)
 	}
 	select {
 	case <-c.answer:
 		return c.collect()
 	case <-c.ctx.Done():
-		return c.leave(CallError(c.ctx))
+		return nil, c.leave(CallError(c.ctx), id, action)
 	}
 }
 
-// waitTurn is await for a caller without a deadline.
-func (c *call) waitTurn() (any, error) {
+// awaitTurn is await for a caller without a deadline.
+func (c *call) awaitTurn(id, action string) (any, error) {
 	if c.turn == nil {
 		c.turn = time.NewTimer(c.system.options.WaitTimeout)
 	} else {
@@ -163,50 +190,45 @@ func (c *call) waitTurn() (any, error) {
 			return c.collect()
 		case <-c.ctx.Done():
 			c.turn.Stop()
-			return c.leave(CallError(c.ctx))
+			return nil, c.leave(CallError(c.ctx), id, action)
 		case <-turn:
 			if !c.begun.Load() {
-				return c.leave(ErrTimeout)
+				return nil, c.leave(ErrTimeout, id, action)
 			}
 			turn = nil
 		}
 	}
 }
 
-// leave gives the call up.
-func (c *call) leave(why error) (any, error) {
+// leave gives the call up, and returns why. The agent answers late then, if it has not just
+// done so.
+func (c *call) leave(why error, id, action string) error {
 	c.wait.end()
-	c.release()
-	return nil, why
+	if !c.ends(callLeft) {
+		<-c.answer // it comes at once
+		if c.state.Load() == c.use+callAnswered {
+			c.system.lateAnswer(action, id)
+		}
+		_, _ = c.collect()
+	}
+	return why
 }
 
 func (c *call) collect() (any, error) {
 	result, err := c.result, c.err
-	c.release()
+	if c.state.Load() != c.use+callAnsweredInstead {
+		c.putBack()
+	}
 	return result, err
 }
 
-// release is the end of one of the two holds of the call. It says whether the answer was for
-// nobody any longer, because the caller had left.
-func (c *call) release() (late bool) {
-	if c.refs.Add(-1) > 0 {
-		return false
-	}
-	select {
-	case <-c.answer:
-		late = true
-	default:
-	}
+// putBack keeps the call for another one.
+func (c *call) putBack() {
 	c.params, c.result, c.err, c.wait = nil, nil, nil, nil
-	c.begun.Store(false)
+	if c.hasNoDeadline {
+		c.begun.Store(false)
+	}
 	c.system.calls.Put(c)
-	return late
-}
-
-// refused takes back a call that never reached a mailbox.
-func (c *call) refused() {
-	c.refs.Store(1)
-	_, _ = c.leave(nil)
 }
 
 // withPatience gives a context without a deadline one.

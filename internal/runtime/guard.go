@@ -6,25 +6,29 @@ import (
 	"mabeam-top/internal/runtime/guard"
 )
 
-// execute has an agent carry out an action on behalf of another one, or of who is
-// none. The agent is nil if there is none of that id.
-func (s *System) execute(ctx context.Context, asker *Agent, id string, a *Agent, action string, params any) (result any, err error) {
-	switch {
-	case s.actionRate != nil || s.breaker != nil:
-		result, err = s.executeGuarded(ctx, asker, id, a, action, params)
-	case a == nil:
-		err = notBegun{ErrUnknownAgent}
-	default:
-		result, err = a.execute(ctx, asker, action, params)
+// executeFor has the agent carry out an action on behalf of another one, or of who is none.
+func (a *Agent) executeFor(ctx context.Context, asker *Agent, action string, params any) (any, error) {
+	if s := a.system; s.actionRate != nil || s.breaker != nil {
+		return s.executeGuarded(ctx, asker, a.ID(), a, action, params)
 	}
+	result, err := a.execute(ctx, asker, action, params)
+	if err != nil {
+		return nil, newActionError(a.ID(), action, err)
+	}
+	return result, nil
+}
+
+// executeGuarded is executeFor within the rate of actions and the agent's circuit. The agent is
+// nil if there is none of that id.
+func (s *System) executeGuarded(ctx context.Context, asker *Agent, id string, a *Agent, action string, params any) (any, error) {
+	result, err := s.attempt(ctx, asker, id, a, action, params)
 	if err != nil {
 		return nil, newActionError(id, action, err)
 	}
 	return result, nil
 }
 
-// executeGuarded is execute within the rate of actions and the agent's circuit.
-func (s *System) executeGuarded(ctx context.Context, asker *Agent, id string, a *Agent, action string, params any) (result any, err error) {
+func (s *System) attempt(ctx context.Context, asker *Agent, id string, a *Agent, action string, params any) (result any, err error) {
 	if err := s.actionRate.Allow(); err != nil {
 		return nil, notBegun{err}
 	}

@@ -38,6 +38,9 @@ type mailbox struct {
 	// queue and signals are nil while nothing waits.
 	queue   *batch
 	signals *signalQueue
+	// taken is the batch that the agent works on, or is done with, if somebody waits for some
+	// of it: whoever ends the agent answers them.
+	taken *batch
 	// waiting tells those who do not hold the lock that something waits, and
 	// signalled that signals do.
 	waiting, signalled atomic.Bool
@@ -65,8 +68,6 @@ type batch struct {
 	// lowest once they have been taken over.
 	awaited  bool
 	answered atomic.Int32
-	// own says that its runner alone has it, of those that somebody waits for.
-	own bool
 	// figures are those of the agent's type if somebody looked when the batch began, and
 	// arrivals, one of each message, are noted only then.
 	figures  *typeFigures
@@ -81,8 +82,21 @@ func (b *batch) claim(i int) bool {
 	return at != lowest && b.answered.CompareAndSwap(at, int32(i+1))
 }
 
-// takeOver returns the messages whose answers are left to give.
-func (b *batch) takeOver() []message { return b.messages[b.answered.Swap(lowest):] }
+// claimAll says whether the messages that are not answered are the runner's to answer.
+func (b *batch) claimAll() bool {
+	_, ok := b.takeOver()
+	return ok
+}
+
+// takeOver returns the messages whose answers are left to give, which are nobody else's to
+// answer then. It says false if they were taken over before.
+func (b *batch) takeOver() (left []message, ok bool) {
+	from := b.answered.Swap(lowest)
+	if from == lowest {
+		return nil, false
+	}
+	return b.messages[from:], true
+}
 
 // batches holds the queues that no mailbox needs now. It is shared by all
 // systems because memory is.
@@ -222,19 +236,56 @@ func (m *mailbox) wait(ctx context.Context, capacity int) error {
 	}
 }
 
-// take returns all that waits, for the agent to handle, and how much of it is
-// not in the system's gauge; nil if nothing waits.
+// take returns all that waits, and how much of it is not in the system's gauge; nil if
+// nothing waits.
 func (m *mailbox) take() (b *batch, uncounted int) {
 	m.mu.Lock()
-	b = m.queue
-	if b != nil {
-		m.queue = nil
-		m.waiting.Store(m.signals != nil)
-		m.unhandled.Add(int32(len(b.messages)))
-		uncounted = len(b.messages) - b.counted
+	defer m.mu.Unlock()
+	return m.takeLocked()
+}
+
+// takeToHandle is take for the agent, which is done with what it took before.
+func (m *mailbox) takeToHandle() (b *batch, uncounted int) {
+	m.mu.Lock()
+	done := m.taken
+	m.taken = nil
+	b, uncounted = m.takeLocked()
+	if b != nil && b.awaited {
+		m.taken = b
 	}
 	m.mu.Unlock()
+	if done != nil {
+		done.release()
+	}
 	return b, uncounted
+}
+
+func (m *mailbox) takeLocked() (b *batch, uncounted int) {
+	b = m.queue
+	if b == nil {
+		return nil, 0
+	}
+	m.queue = nil
+	m.waiting.Store(m.signals != nil)
+	m.unhandled.Add(int32(len(b.messages)))
+	return b, len(b.messages) - b.counted
+}
+
+// forget lets go of the batch that the agent is done with, if takeToHandle has left it there.
+func (m *mailbox) forget() {
+	if done := m.takeOver(); done != nil {
+		done.release()
+	}
+}
+
+// takeOver returns the batch that somebody waits for some of, and which is no longer shown
+// then; nil if there is none.
+func (m *mailbox) takeOver() *batch {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	taken := m.taken
+	m.taken = nil
+	return taken
 }
 
 // handled notes that n messages of those taken are done, and wakes senders who
@@ -306,7 +357,7 @@ func (b *batch) release() {
 		b.figures, b.arrivals = nil, nil
 	}
 	if b.awaited {
-		b.awaited, b.own = false, false
+		b.awaited = false
 		b.answered.Store(0)
 	}
 	batches.Put(b)

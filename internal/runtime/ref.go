@@ -107,7 +107,7 @@ func (r Ref) Execute(ctx context.Context, action string, params any) (any, error
 	if r.agent == nil {
 		return nil, newActionError("", action, notBegun{ErrUnknownAgent})
 	}
-	return r.agent.system.execute(ctx, nil, r.ID(), r.agent, action, params)
+	return r.agent.executeFor(ctx, nil, action, params)
 }
 
 // Tell leaves an action in the agent's mailbox and does not wait for its

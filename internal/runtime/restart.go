@@ -81,7 +81,7 @@ func (a *Agent) restart(b *batch, i int, r *restartRequest) {
 		if !finished { // a callback has panicked, or ended the goroutine
 			err = newPanicError(recover())
 		}
-		mine := a.mayAnswer(b, i) // before a crash, which would answer it too
+		mine := b.claim(i) // before a crash, which would answer it too
 		if err != nil {
 			a.crash(err) // if it lives
 		}

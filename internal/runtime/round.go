@@ -74,7 +74,7 @@ func (r Round) Ask(action string, params any) Answers {
 	// so that the others need not be waited for one by one.
 	for i := len(r.ids) - 1; i >= 0; i-- {
 		if calls[i] != nil {
-			answers[i].Value, answers[i].Err = calls[i].await()
+			answers[i].Value, answers[i].Err = calls[i].await(r.ids[i], action)
 		}
 		if answers[i].Err != nil {
 			answers[i].Err = newActionError(r.ids[i], action, answers[i].Err)

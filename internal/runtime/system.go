@@ -190,7 +190,11 @@ func (s *System) ResumeAgent(id string) error {
 
 // Execute is Ref.Execute of the living agent of an id.
 func (s *System) Execute(ctx context.Context, id, action string, params any) (any, error) {
-	return s.execute(ctx, nil, id, s.registry.agent(id), action, params)
+	a := s.registry.agent(id)
+	if a == nil {
+		return s.executeGuarded(ctx, nil, id, nil, action, params)
+	}
+	return a.executeFor(ctx, nil, action, params)
 }
 
 // Tell is Ref.Tell of the living agent of an id.

@@ -135,7 +135,11 @@ func (a *Agent) pathFrom(path []*wait, seen map[*Agent]bool) []*wait {
 // once, with a *DeadlockError, where the other one waits for this one already, directly
 // or by way of more.
 func (a *Agent) Execute(ctx context.Context, id, action string, params any) (any, error) {
-	return a.system.execute(ctx, a, id, a.system.registry.agent(id), action, params)
+	other := a.system.registry.agent(id)
+	if other == nil {
+		return a.system.executeGuarded(ctx, a, id, nil, action, params)
+	}
+	return other.executeFor(ctx, a, action, params)
 }
 
 // InCallback says whether ctx is that of an agent's callback, or was made of it.

@@ -281,7 +281,7 @@ func TestWaitIsOverBeforeTheAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &wait{asker: &Agent{}, target: &Agent{}}
 		c := &call{answer: make(chan struct{}), wait: w} // who answers waits for the asker
-		go c.give(nil, nil)
+		go c.give(callAnswered, nil, nil)
 		synctest.Wait()
 		if !w.over.Load() {
 			t.Error("it goes on")

@@ -27,7 +27,7 @@ func (a *Agent) execute(ctx context.Context, asker *Agent, action string, params
 	if err := c.send(a, asker, action); err != nil {
 		return nil, notBegun{err}
 	}
-	return c.await()
+	return c.await(a.ID(), action)
 }
 
 // tell leaves an action in the mailbox. It waits for its turn, if there is a rate, and for
@@ -159,14 +159,13 @@ func (a *Agent) run() (more bool) {
 	if a.mailbox.signalled.Load() {
 		a.handleSignals()
 	}
-	if b, uncounted := a.takeBatch(); b != nil {
-		a.system.queued.add(int64(uncounted))
+	if b := a.takeBatch(); b != nil {
 		if len(b.messages) < a.system.countEvery {
 			a.handleAll(b)
 		} else {
 			a.handleTimed(b)
 		}
-		if !b.awaited || a.takeBack(b) { // else who has ended the agent may still read it
+		if !b.awaited {
 			b.release()
 		}
 	}
@@ -177,6 +176,10 @@ func (a *Agent) run() (more bool) {
 			}
 			runtime.Gosched()
 		}
+	}
+	if a.hasTaken {
+		a.hasTaken = false
+		a.mailbox.forget()
 	}
 	if !a.giveBack() || a.mailbox.empty() {
 		return false
@@ -196,33 +199,22 @@ func (a *Agent) takeUp() bool {
 	return true
 }
 
-// takeBatch takes what waits, and shows it to who ends the agent if somebody waits for
-// some of it.
-func (a *Agent) takeBatch() (b *batch, uncounted int) {
+// takeBatch takes what waits; nil if nothing does. A batch that somebody waits for some of
+// stays in the mailbox, for who ends the agent, until the next is taken.
+func (a *Agent) takeBatch() *batch {
 	if !a.mayGoOn() {
-		return nil, 0
+		return nil
 	}
-	b, uncounted = a.mailbox.take()
-	if b != nil && b.awaited {
-		a.taken.Store(b)
+	b, uncounted := a.mailbox.takeToHandle()
+	if b == nil {
+		a.hasTaken = false
+		return nil
 	}
-	return b, uncounted
-}
-
-// mayAnswer says whether a message of a batch is the runner's to answer, and nobody else's.
-// With the last one the batch is its own again.
-func (a *Agent) mayAnswer(b *batch, i int) bool {
-	if i == len(b.messages)-1 {
-		return a.takeBack(b)
+	a.hasTaken = b.awaited
+	if uncounted > 0 {
+		a.system.queued.add(int64(uncounted))
 	}
-	return b.claim(i)
-}
-
-// takeBack makes a batch the runner's own again. It says false if who has ended the agent
-// has taken it over.
-func (a *Agent) takeBack(b *batch) bool {
-	b.own = b.own || a.taken.CompareAndSwap(b, nil)
-	return b.own
+	return b
 }
 
 // maxUncounted is the most actions that nobody waits for which are not counted
@@ -348,11 +340,13 @@ func (a *Agent) answer(b *batch, i int, c *call, t *tally) {
 		t.figures.noteWait(a.system, b, i)
 		result, err = a.handleLooked(c.callback, b.messages[i].action, c.params, t.figures)
 	}
-	if !a.mayAnswer(b, i) {
-		c.endCallback()
+	c.endCallback()
+	if !b.claim(i) {
 		return
 	}
-	a.tellAction(b.messages[i].action, err)
+	if err != nil || a.system.executed.wanted() {
+		a.tellAction(b.messages[i].action, err)
+	}
 	if err == nil {
 		t.done++
 	}
@@ -367,7 +361,7 @@ func (a *Agent) answer(b *batch, i int, c *call, t *tally) {
 // putAside does away with what is left of a batch, from one message on: an agent that is
 // to be suspended finds it in its mailbox again, and one that is over refuses it.
 func (a *Agent) putAside(b *batch, from int) {
-	if !a.isOver() && (!b.awaited || a.takeBack(b)) {
+	if !a.isOver() && (!b.awaited || b.claimAll()) {
 		a.mailbox.putBack(a, b, from)
 		return
 	}
@@ -376,7 +370,7 @@ func (a *Agent) putAside(b *batch, from int) {
 
 // refuseRest refuses what is left of a batch, unless it is answered already.
 func (a *Agent) refuseRest(b *batch, from int) {
-	mine := b.awaited && a.takeBack(b)
+	mine := b.awaited && b.claimAll()
 	t := tally{handled: len(b.messages) - from}
 	for i := from; i < len(b.messages); i++ {
 		if m := &b.messages[i]; mine || !m.isAwaited() {
@@ -407,7 +401,8 @@ func (a *Agent) breakOffAt(b *batch, i int, t *tally, panicked any) {
 		_ = a.actionPanicked(m.action, panicked) // nobody waits for it
 		t.flush(a)
 	case *call:
-		mine := a.mayAnswer(b, i) // before the end, which would answer it with another reason
+		p.endCallback()
+		mine := b.claim(i) // before the end, which would answer it with another reason
 		err := newPanicError(panicked)
 		if mine {
 			a.tellAction(m.action, err)
@@ -415,9 +410,7 @@ func (a *Agent) breakOffAt(b *batch, i int, t *tally, panicked any) {
 		a.crash(err)
 		t.flush(a)
 		if mine {
-			p.reply(nil, err)
-		} else {
-			p.endCallback()
+			p.fail(err)
 		}
 	case *ownAnswer:
 		a.crash(newPanicError(panicked))
@@ -461,7 +454,7 @@ func (a *Agent) refuse(m *message) {
 		a.system.deadLetter(DeadLetter{Kind: "answer", Name: p.Action, To: a.ID(), Reason: deadReason(reason)})
 	case *call:
 		a.system.actionsFailed.add(1)
-		p.reply(nil, notBegun{reason})
+		p.fail(notBegun{reason})
 	default:
 		a.system.actionsFailed.add(1)
 		a.system.deadLetter(DeadLetter{Kind: "action", Name: m.action, To: a.ID(), Reason: deadReason(reason)})
@@ -471,8 +464,9 @@ func (a *Agent) refuse(m *message) {
 // answerAll answers everybody who waits for an agent that is over: for what is at work,
 // for what was taken out of its mailbox with that, and for what is still there.
 func (a *Agent) answerAll() {
-	if b := a.taken.Swap(nil); b != nil {
-		a.refuseTaken(b.takeOver())
+	if b := a.mailbox.takeOver(); b != nil {
+		left, _ := b.takeOver()
+		a.refuseTaken(left)
 	}
 	a.refuseWaiting()
 	a.system.queued.add(-int64(a.mailbox.forgetTaken()))
@@ -503,7 +497,7 @@ func (a *Agent) refuseOneTaken(m *message, reason error, begun bool) {
 			reason = notBegun{reason}
 		}
 		a.system.actionsFailed.add(1)
-		p.give(nil, reason)
+		p.giveInstead(reason)
 	}
 }
 
