@@ -113,7 +113,7 @@ type Agent struct {
 	// Of its runner: whether its actions take long, whether Terminate was called
 	// after its last Init, and whether the mailbox may have a batch that was taken.
 	slow, terminated, hasTaken bool
-	acted            atomic.Int64 // actions that succeeded while somebody looks into the system
+	acted                      atomic.Int64 // actions that succeeded while somebody looks into the system
 
 	// waits is what its callbacks wait for; nil while they wait for nothing.
 	waits atomic.Pointer[wait]
@@ -126,7 +126,7 @@ type Agent struct {
 	changed time.Duration // when its state was set last, since the system began; 0 if never
 	subs    []*Subscription
 	gone    chan struct{} // closed when the agent has ended; nil while nobody waits
-	failure error         // what it crashed of, or was killed for
+	failed  *endError     // that it crashed, or was killed for something; nil if not
 	bonds   *bonds        // nil if it has none
 
 	mailbox mailbox

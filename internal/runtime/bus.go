@@ -270,7 +270,7 @@ func (b *Bus) sweep() {
 		if t.pinned || t.isSubscribed() {
 			return false
 		}
-		b.topics.remove(t.name)
+		b.topics.remove(t.name, t)
 		t.forgotten.Store(true)
 		return true
 	})

@@ -169,11 +169,11 @@ func (a *Agent) end(reason, failure error) bool {
 	s := a.system
 	s.ending.Add(1)
 	defer s.ending.Add(-1)
-	subs, bonds, before := a.closeFor(reason, failure)
-	if before == over {
+	left := a.closeFor(reason, failure)
+	if left.phase == over {
 		return false
 	}
-	for _, sub := range subs {
+	for _, sub := range left.subs {
 		sub.end(nil)
 	}
 	s.registry.leave(&a.registration)
@@ -181,17 +181,16 @@ func (a *Agent) end(reason, failure error) bool {
 	if a.place == nil {
 		s.limits.leave() // else its owner has the room
 	}
-	a.answerAll()
-	err := a.err()
-	a.endLife(err)
-	if before != initializing { // else who starts it tells so, after telling that it started
+	a.answerAll(left.taken)
+	a.endLife(left.err)
+	if left.phase != initializing { // else who starts it tells so, after telling that it started
 		a.tellEnd(reason, failure)
 	}
 	a.closeGone()
-	bonds.leave(a.ID(), err)
+	left.bonds.leave(a.ID(), left.err)
 	switch {
-	case before == initializing:
-	case errors.Is(reason, ErrCrashed) && !a.terminated:
+	case left.phase == initializing:
+	case is(reason, ErrCrashed) && !a.terminated:
 		s.scheduler.schedule(&lastWork{agent: a})
 	default:
 		a.tellOwner()
@@ -202,11 +201,11 @@ func (a *Agent) end(reason, failure error) bool {
 // tellEnd counts and publishes the end.
 func (a *Agent) tellEnd(reason, failure error) {
 	switch {
-	case errors.Is(reason, ErrCrashed):
+	case is(reason, ErrCrashed):
 		a.system.agentsCrashed.add(1)
 		a.logAgent(slog.LevelError, "agent crashed", failure)
 		a.system.announceLifecycle(EventAgentCrashed, a, failure.Error(), nil)
-	case errors.Is(reason, ErrKilled):
+	case is(reason, ErrKilled):
 		a.system.agentsStopped.add(1)
 		why := "killed"
 		if failure != nil {
@@ -222,20 +221,31 @@ func (a *Agent) tellEnd(reason, failure error) {
 // isAbnormal says whether an end is one that was not asked for.
 func isAbnormal(reason error) bool { return !errors.Is(reason, ErrStopping) }
 
+// is says whether a reason of end is the one of the three that is named.
+func is(reason, named error) bool { return reason == named } //nolint:errorlint // as it was given
+
+// A legacy is what an agent leaves when its life is over.
+type legacy struct {
+	phase state // that it was in
+	err   error // why its life is over
+	subs  []*Subscription
+	bonds *bonds
+	taken *batch // that somebody waits for some of
+}
+
 // closeFor marks the agent as over and closes its mailbox, at once: whoever
 // sees the one must see the other, or a message could be accepted that nobody
-// answers. It returns the subscriptions and bonds that are to be ended, and the phase
-// that the agent was in.
-func (a *Agent) closeFor(reason, failure error) (subs []*Subscription, bonds *bonds, before state) {
+// answers. It returns what is to be ended and answered.
+func (a *Agent) closeFor(reason, failure error) (left legacy) {
 	a.mailbox.mu.Lock()
 	defer a.mailbox.mu.Unlock()
 	for {
 		was, next := a.state.load(), over|stopWanted
-		before = was.phase()
-		if before == over {
-			return nil, nil, over
+		left.phase = was.phase()
+		if left.phase == over {
+			return left
 		}
-		if errors.Is(reason, ErrKilled) && (before == running || before == initializing) {
+		if is(reason, ErrKilled) && (left.phase == running || left.phase == initializing) {
 			next |= abandoned
 		}
 		if a.state.move(was, next) {
@@ -247,10 +257,14 @@ func (a *Agent) closeFor(reason, failure error) (subs []*Subscription, bonds *bo
 	}
 	a.mailbox.closeLocked(reason)
 	a.leaveGroups()
-	a.failure = failure
-	subs, a.subs = a.subs, nil
-	bonds, a.bonds = a.bonds, nil
-	return subs, bonds, before
+	if failure != nil {
+		a.failed = &endError{reason, failure}
+	}
+	left.err = a.errLocked()
+	left.subs, a.subs = a.subs, nil
+	left.bonds, a.bonds = a.bonds, nil
+	left.taken, a.mailbox.taken = a.mailbox.taken, nil
+	return left
 }
 
 // comeBack is the last thing that the runner of an agent that is over does.
@@ -302,8 +316,8 @@ func (a *Agent) errLocked() error {
 	switch {
 	case !a.isOver():
 		return nil
-	case a.failure != nil:
-		return &endError{a.mailbox.closed, a.failure}
+	case a.failed != nil:
+		return a.failed
 	}
 	return a.mailbox.closed
 }
@@ -312,7 +326,10 @@ func (a *Agent) errLocked() error {
 func (a *Agent) endFailure() error {
 	a.mailbox.mu.Lock()
 	defer a.mailbox.mu.Unlock()
-	return a.failure
+	if a.failed == nil {
+		return nil
+	}
+	return a.failed.failure
 }
 
 // An endError is an ErrCrashed or ErrKilled, and what it came of.

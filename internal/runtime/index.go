@@ -1,6 +1,9 @@
 package mabeam
 
-import "slices"
+import (
+	"slices"
+	"unsafe"
+)
 
 // An index has a list of registrations for each key. Keys without any are gone.
 type index map[string]*members
@@ -80,11 +83,18 @@ func (m *members) remove(pos int32) {
 	}
 }
 
+// fewLists is how many positions there is room for from the start.
+const fewLists = 6
+
+// positions are where the registration is in each list of its shape. Their slice is not kept,
+// because every agent would be larger for it.
+func (e *registration) positions() []int32 { return unsafe.Slice(e.first, len(e.shape.lists)) }
+
 // move notes that the registration moved within a list.
 func (e *registration) move(list *members, from, to int32) {
 	for i, m := range e.shape.lists {
-		if m == list && e.positions[i] == from {
-			e.positions[i] = to
+		if at := &e.positions()[i]; m == list && *at == from {
+			*at = to
 			return
 		}
 	}

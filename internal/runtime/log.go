@@ -320,7 +320,9 @@ func (l *log) leave(s *Subscription) {
 	switch {
 	case s.apart.Load() != nil:
 		l.forgetApart(s)
-	case !s.busy.Load():
+	case s.busy.Load():
+		s.stays = true
+	default:
 		l.drop(s)
 	}
 	if i := int(s.parkedAt); i >= 0 && i < len(l.parked) && l.parked[i] == s {

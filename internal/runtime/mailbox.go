@@ -273,19 +273,13 @@ func (m *mailbox) takeLocked() (b *batch, uncounted int) {
 
 // forget lets go of the batch that the agent is done with, if takeToHandle has left it there.
 func (m *mailbox) forget() {
-	if done := m.takeOver(); done != nil {
+	m.mu.Lock()
+	done := m.taken
+	m.taken = nil
+	m.mu.Unlock()
+	if done != nil {
 		done.release()
 	}
-}
-
-// takeOver returns the batch that somebody waits for some of, and which is no longer shown
-// then; nil if there is none.
-func (m *mailbox) takeOver() *batch {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	taken := m.taken
-	m.taken = nil
-	return taken
 }
 
 // handled notes that n messages of those taken are done, and wakes senders who
@@ -304,7 +298,12 @@ func (m *mailbox) handled(n int, capacity int) (counted int) {
 
 // forgetTaken counts the messages that were taken as handled, whatever becomes of
 // them, and returns how many these are.
-func (m *mailbox) forgetTaken() int { return int(max(m.unhandled.Swap(0), 0)) }
+func (m *mailbox) forgetTaken() int {
+	if m.unhandled.Load() == 0 {
+		return 0
+	}
+	return int(max(m.unhandled.Swap(0), 0))
+}
 
 // putBack makes the messages of a batch that was taken, from one on, the next to be taken:
 // they are not handled.

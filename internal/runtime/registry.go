@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 )
 
 // A Record is what there is to know of an agent, as it is given to the registry and
@@ -44,8 +45,8 @@ type registration struct {
 	agent  *Agent // nil if a record was registered without a living agent
 
 	// Guarded by Registry.mu: which lists it is in, and where in each.
-	shape     *shape
-	positions []int32
+	shape *shape
+	first *int32 // of the positions, as many as the shape has lists; nil before it has one
 }
 
 // A Registry finds agents by id, type, capability and node. All four change
@@ -237,30 +238,32 @@ func (r *Registry) leave(e *registration) {
 	r.ops.add(1)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.byID.get(e.record.Load().ID) == e {
-		r.take(e)
-	}
+	r.take(e)
 }
 
 func (r *Registry) take(e *registration) {
-	r.byID.remove(e.record.Load().ID)
-	r.unindex(e)
-	r.count.Add(-1)
+	if r.byID.remove(e.record.Load().ID, e) {
+		r.unindex(e)
+		r.count.Add(-1)
+	}
 }
 
 // index enters e into the lists of its record.
 func (r *Registry) index(e *registration) {
 	e.shape = r.shapeOf(e.record.Load())
-	e.positions = slices.Grow(e.positions[:0], len(e.shape.lists))
-	for _, list := range e.shape.lists {
-		e.positions = append(e.positions, list.add(e))
+	lists := e.shape.lists
+	if e.first == nil || len(lists) > fewLists {
+		e.first = unsafe.SliceData(make([]int32, max(len(lists), fewLists)))
+	}
+	for i, list := range lists {
+		e.positions()[i] = list.add(e)
 	}
 }
 
 // unindex takes e out of all lists.
 func (r *Registry) unindex(e *registration) {
 	for i, list := range e.shape.lists {
-		list.remove(e.positions[i])
+		list.remove(e.positions()[i])
 	}
 	e.shape = nil
 }

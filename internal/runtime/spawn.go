@@ -122,7 +122,7 @@ func (s *System) newAgent(spec Spec) *Agent {
 	}
 	a.agent = a
 	a.record.Store(record)
-	a.positions, a.subs = born.positions[:0], born.subs[:0]
+	a.first, a.subs = &born.positions[0], born.subs[:0]
 	return a
 }
 
@@ -131,7 +131,7 @@ func (s *System) newAgent(spec Spec) *Agent {
 type newborn struct {
 	Agent
 	record    Record
-	positions [6]int32
+	positions [fewLists]int32
 	subs      [1]*Subscription
 }
 
@@ -199,17 +199,17 @@ func (a *Agent) startFailed(reason error) {
 
 // abandon undoes what an agent that did not start has left behind.
 func (a *Agent) abandon(reason error) {
-	subs, bonds, before := a.closeFor(ErrStopping, nil)
-	if before == over { // it was killed meanwhile
+	left := a.closeFor(ErrStopping, nil)
+	if left.phase == over { // it was killed meanwhile
 		a.comeBack()
 		return
 	}
-	for _, s := range subs {
+	for _, s := range left.subs {
 		s.end(nil)
 	}
-	a.answerAll()
+	a.answerAll(left.taken)
 	a.endLife(reason)
-	bonds.leave(a.ID(), reason)
+	left.bonds.leave(a.ID(), reason)
 	a.system.alive.Add(-1)
 	if a.place == nil {
 		a.system.limits.leave()

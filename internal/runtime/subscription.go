@@ -69,6 +69,7 @@ type Subscription struct {
 	bus     *Bus
 	pattern string
 	exact   bool // pattern is an event type
+	stays   bool // it is among the readers although it has left the log: see leave
 	// life is one of the three below.
 	life    atomic.Uint32
 	agent   *Agent
@@ -165,7 +166,7 @@ func (s *Subscription) retire() {
 	if !s.busy.CompareAndSwap(false, true) {
 		return
 	}
-	if s.log != nil {
+	if s.stays {
 		s.log.comeBack(s)
 	}
 	a := s.apart.Load()

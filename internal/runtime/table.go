@@ -124,8 +124,8 @@ func (p *tablePart[V]) rebuild(dead *V) []tableSlot[V] {
 	return slots
 }
 
-// remove takes the key out and returns the value it had, or nil.
-func (t *table[V]) remove(key string) *V {
+// remove takes the key out if it has that value, which it says.
+func (t *table[V]) remove(key string, value *V) bool {
 	hash := maphash.String(t.seed, key)
 	p := t.part(hash)
 	slots := *p.slots.Load()
@@ -134,20 +134,20 @@ func (t *table[V]) remove(key string) *V {
 		s := &slots[i]
 		v := s.value.Load()
 		if v == nil {
-			return nil
+			return false
 		}
 		if s.hash != hash || s.key != key {
 			continue
 		}
-		if v == t.dead {
-			return nil
+		if v != value {
+			return false
 		}
 		s.value.Store(t.dead)
 		p.live--
 		if p.live*8 < len(slots) && len(slots) > 64 {
 			p.rebuild(t.dead) // give the memory of a population that left back
 		}
-		return v
+		return true
 	}
 }
 

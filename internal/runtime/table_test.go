@@ -30,8 +30,11 @@ func TestTableIsAMap(t *testing.T) {
 			},
 			"remove": func(t *rapid.T) {
 				k := keys.Draw(t, "key")
-				if got := table.remove(k); got != model[k] {
-					t.Fatalf("remove %q: %p, want %p", k, got, model[k])
+				if table.remove(k, new(int)) {
+					t.Fatalf("remove %q: a value that it does not have", k)
+				}
+				if removed := table.remove(k, model[k]); removed != (model[k] != nil) {
+					t.Fatalf("remove %q: %v, has %p", k, removed, model[k])
 				}
 				delete(model, k)
 			},
@@ -75,12 +78,13 @@ func TestTableReadersDuringChanges(t *testing.T) {
 			}
 		})
 	}
+	value := new(int)
 	for round := range 20 {
 		for i := range 2000 {
-			table.add(fmt.Sprint(round, i), new(int))
+			table.add(fmt.Sprint(round, i), value)
 		}
 		for i := range 2000 {
-			table.remove(fmt.Sprint(round, i))
+			table.remove(fmt.Sprint(round, i), value)
 		}
 	}
 	close(done)

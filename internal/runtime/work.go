@@ -463,13 +463,17 @@ func (a *Agent) refuse(m *message) {
 
 // answerAll answers everybody who waits for an agent that is over: for what is at work,
 // for what was taken out of its mailbox with that, and for what is still there.
-func (a *Agent) answerAll() {
-	if b := a.mailbox.takeOver(); b != nil {
-		left, _ := b.takeOver()
+func (a *Agent) answerAll(taken *batch) {
+	if taken != nil {
+		left, _ := taken.takeOver()
 		a.refuseTaken(left)
 	}
-	a.refuseWaiting()
-	a.system.queued.add(-int64(a.mailbox.forgetTaken()))
+	if !a.mailbox.empty() {
+		a.refuseWaiting()
+	}
+	if forgotten := a.mailbox.forgetTaken(); forgotten > 0 {
+		a.system.queued.add(-int64(forgotten))
+	}
 }
 
 // refuseTaken answers the messages that its runner has, if somebody waits for them. The runner
@@ -477,7 +481,7 @@ func (a *Agent) answerAll() {
 // begun any after that.
 func (a *Agent) refuseTaken(messages []message) {
 	reason := a.mailbox.reason()
-	begun := errors.Is(reason, ErrKilled)
+	begun := is(reason, ErrKilled)
 	for i := range messages {
 		if messages[i].isAwaited() {
 			a.refuseOneTaken(&messages[i], reason, begun)
