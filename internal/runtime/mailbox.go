@@ -35,6 +35,9 @@ type mailbox struct {
 	// free is how many messages still fit for certain. Counting it down spares
 	// senders a look at unhandled, which the agent changes all the time.
 	free int32
+	// waking says that those who wait for room are woken after lookAgain at the latest. One
+	// timer for them all costs less than one for each wait, most of which are short.
+	waking bool
 	// queue and signals are nil while nothing waits.
 	queue   *batch
 	signals *signalQueue
@@ -205,12 +208,12 @@ func (m *mailbox) append(a *Agent, request any) (uncounted int) {
 	return b.count()
 }
 
-// lookAgain is how long a sender waits for room before it looks by itself. The
+// lookAgain is how long senders wait for room, at most, before they look by themselves. The
 // agent tells when half the mailbox is free: to wake a sender for each message
 // would cost more than handling it. But messages may take long.
 const lookAgain = 10 * time.Millisecond
 
-// wait returns when there may be room, or when ctx ends.
+// wait returns when there may be room, at the latest after lookAgain, or when ctx ends.
 func (m *mailbox) wait(ctx context.Context, capacity int) error {
 	m.mu.Lock()
 	if m.room == nil {
@@ -222,18 +225,26 @@ func (m *mailbox) wait(ctx context.Context, capacity int) error {
 		m.mu.Unlock()
 		return nil
 	}
+	if !m.waking {
+		m.waking = true
+		time.AfterFunc(lookAgain, m.wakeAfterAll)
+	}
 	room := m.room
 	m.mu.Unlock()
-	again := time.NewTimer(lookAgain)
-	defer again.Stop()
 	select {
 	case <-room:
-		return nil
-	case <-again.C:
 		return nil
 	case <-ctx.Done():
 		return CallError(ctx)
 	}
+}
+
+// wakeAfterAll wakes those who wait for room, whether there is any or not.
+func (m *mailbox) wakeAfterAll() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.waking = false
+	m.wakeSendersLocked()
 }
 
 // take returns all that waits, and how much of it is not in the system's gauge; nil if

@@ -49,9 +49,13 @@ func (a *Agent) tell(ctx context.Context, action string, params any) error {
 // tellLater is tell for an action that was refused for an error, if that is for want of
 // room.
 func (a *Agent) tellLater(ctx context.Context, action string, params any, err error) error {
-	ctx, cancel := withPatience(ctx, a.system.options.WaitTimeout)
-	defer cancel()
-	for errors.Is(err, ErrMailboxFull) {
+	began := time.Now()
+	for waits := 0; errors.Is(err, ErrMailboxFull); waits++ {
+		if waits == 1 { // the first is short, and mostly the last
+			limited, cancel := withPatience(ctx, a.system.options.WaitTimeout-time.Since(began))
+			defer cancel()
+			ctx = limited
+		}
 		if err := a.mailbox.wait(ctx, a.system.mailboxCapacity); err != nil {
 			return err
 		}
