@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"mabeam-top/internal/runtime/internal/enum"
 )
 
 // A Behaviour is what an agent does. The runtime calls at most one of its
@@ -92,7 +94,7 @@ const (
 
 var lifecycleNames = []string{"initializing", "ready", "busy", "suspended", "terminating"}
 
-func (l Lifecycle) String() string { return nameOf(lifecycleNames, int(l)) }
+func (l Lifecycle) String() string { return enum.Name(lifecycleNames, l) }
 
 // An Agent is a living agent, as its behaviour sees it.
 type Agent struct {

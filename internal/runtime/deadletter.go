@@ -3,6 +3,8 @@ package mabeam
 import (
 	"errors"
 	"sync/atomic"
+
+	"mabeam-top/internal/runtime/internal/enum"
 )
 
 // EventDeadLetter is the type of the event about something that was accepted and could then
@@ -32,7 +34,7 @@ const (
 
 var deadLetterReasonNames = []string{"stopped", "killed", "crashed", "unknown agent", "no room", "unwanted", "late"}
 
-func (r DeadLetterReason) String() string { return nameOf(deadLetterReasonNames, int(r)) }
+func (r DeadLetterReason) String() string { return enum.Name(deadLetterReasonNames, r) }
 
 // A DeadLetter is the data of EventDeadLetter.
 type DeadLetter struct {

@@ -1,6 +1,10 @@
 package mabeam
 
-import "context"
+import (
+	"context"
+
+	"mabeam-top/internal/runtime/internal/enum"
+)
 
 // A CallbackKind is one of a behaviour's callbacks.
 type CallbackKind int
@@ -17,7 +21,7 @@ const (
 
 var callbackKindNames = []string{"init", "action", "signal", "event", "answer", "terminate"}
 
-func (k CallbackKind) String() string { return nameOf(callbackKindNames, int(k)) }
+func (k CallbackKind) String() string { return enum.Name(callbackKindNames, k) }
 
 // A Callback is one call of a behaviour.
 type Callback struct {

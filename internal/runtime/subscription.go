@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+
+	"mabeam-top/internal/runtime/internal/enum"
 )
 
 // A QueuePolicy says what happens to an event for a subscriber whose queue is
@@ -27,7 +29,7 @@ var policyNames = []string{"block", "drop-oldest", "drop-newest", "disconnect"}
 
 func (p QueuePolicy) known() bool { return p >= Block && p <= Disconnect }
 
-func (p QueuePolicy) String() string { return nameOf(policyNames, int(p)) }
+func (p QueuePolicy) String() string { return enum.Name(policyNames, p) }
 
 // ParseQueuePolicy reads a policy by its name.
 func ParseQueuePolicy(name string) (QueuePolicy, error) {

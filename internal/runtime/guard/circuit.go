@@ -1,8 +1,9 @@
 package guard
 
 import (
-	"strconv"
 	"time"
+
+	"mabeam-top/internal/runtime/internal/enum"
 )
 
 // A State is what a Breaker does with the calls of a target.
@@ -18,17 +19,9 @@ const (
 	HalfOpen
 )
 
-func (s State) String() string {
-	switch s {
-	case Closed:
-		return "closed"
-	case Open:
-		return "open"
-	case HalfOpen:
-		return "half-open"
-	}
-	return strconv.Itoa(int(s))
-}
+var stateNames = []string{"closed", "open", "half-open"}
+
+func (s State) String() string { return enum.Name(stateNames, s) }
 
 // A StateChange is a change of a target's circuit.
 type StateChange struct {

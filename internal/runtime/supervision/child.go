@@ -10,6 +10,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/internal/enum"
 )
 
 // A RestartPolicy says after which ends a child is restarted. A panic in any of its
@@ -31,7 +32,7 @@ const (
 
 var restartNames = []string{"permanent", "transient", "temporary"}
 
-func (r RestartPolicy) String() string { return nameOf(restartNames, int(r)) }
+func (r RestartPolicy) String() string { return enum.Name(restartNames, r) }
 
 // A Child describes what a supervisor starts, and starts again: an agent, or another
 // supervisor.

@@ -2,7 +2,8 @@ package supervision
 
 import (
 	"slices"
-	"strconv"
+
+	"mabeam-top/internal/runtime/internal/enum"
 )
 
 // A Strategy says which children a supervisor restarts when one of them has to
@@ -24,16 +25,7 @@ const (
 
 var strategyNames = []string{"one-for-one", "one-for-all", "rest-for-one"}
 
-func (s Strategy) String() string { return nameOf(strategyNames, int(s)) }
-
-// nameOf is how a value is told whose names are a list; one that has none is told as a
-// number.
-func nameOf(names []string, value int) string {
-	if value < 0 || value >= len(names) {
-		return strconv.Itoa(value)
-	}
-	return names[value]
-}
+func (s Strategy) String() string { return enum.Name(strategyNames, s) }
 
 // tied lists the children that are restarted with one of them, in their order. The caller
 // holds mu.
