@@ -44,17 +44,17 @@ func (l *log) forgetApart(s *Subscription) {
 // appendApart adds an event for those set apart. It notes those that have no room for
 // it, for which it is to be waited, and how many missed it because they were given up. The
 // caller holds the lock.
-func (l *log) appendApart(p *patience, e *Event) {
+func (l *log) appendApart(p *publication, e *Event) {
 	for _, s := range l.apart {
 		a := s.apart.Load()
 		switch {
 		case s.Waiting() < l.queue:
 			p.hasRoom(s)
-		case p.none:
+		case p.neverWaits:
 			s.dropOldest(a)
 		case p.waitsFor(s):
 			a.publishers++
-			p.late = append(p.late, s)
+			p.deferred = append(p.deferred, s)
 			continue
 		default:
 			p.miss(s)
@@ -85,20 +85,20 @@ func (s *Subscription) dropOldest(a *apart) {
 	}
 }
 
-// appendLate adds an event for those set apart that had no room, one after the other,
-// when they have, or patience is over. It leaves those before one of them.
-func (p *patience) appendLate(e *Event, from int) {
-	for _, s := range p.late[from:] {
+// appendDeferred adds an event for those set apart that had no room, one after the other,
+// when they have, or the time is up. It leaves those before one of them.
+func (p *publication) appendDeferred(e *Event, from int) {
+	for _, s := range p.deferred[from:] {
 		s.log.appendWhenRoom(p, e, s)
 	}
-	p.late = p.late[:from]
+	p.deferred = p.deferred[:from]
 }
 
-// appendWhenRoom is appendLate for one.
-func (l *log) appendWhenRoom(p *patience, e *Event, s *Subscription) {
+// appendWhenRoom is appendDeferred for one.
+func (l *log) appendWhenRoom(p *publication, e *Event, s *Subscription) {
 	l.mu.Lock()
 	a := s.apart.Load()
-	for !s.closed() && s.Waiting() >= l.queue && !p.isOver() {
+	for !s.closed() && s.Waiting() >= l.queue && !p.mustNotWait() {
 		if l.beginWait() {
 			l.waitForRoom(p, false)
 		}

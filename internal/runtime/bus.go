@@ -97,10 +97,10 @@ func newBus(ctx context.Context, s scheduler, o Options) *Bus {
 // If there is a rate for publishing, it first waits for its turn, as guard.Bucket.Wait does.
 // ErrBadPattern means that nobody could subscribe to the type: it is empty or too long.
 func (b *Bus) Publish(ctx context.Context, e Event) error {
-	return b.publishFor(&patience{ctx: ctx, limit: b.waitTimeout}, &e)
+	return b.publishFor(&publication{ctx: ctx, waitTimeout: b.waitTimeout}, &e)
 }
 
-func (b *Bus) publishFor(p *patience, e *Event) error {
+func (b *Bus) publishFor(p *publication, e *Event) error {
 	if b.stopped.Load() {
 		return ErrSystemStopped
 	}
@@ -120,7 +120,7 @@ func (b *Bus) publishFor(p *patience, e *Event) error {
 }
 
 // publish is publishFor for a topic that is known. No rate holds.
-func (b *Bus) publish(p *patience, t *topic, e *Event) error {
+func (b *Bus) publish(p *publication, t *topic, e *Event) error {
 	number := b.sequence.Add(1)
 	e.ID = b.ids.of(number)
 	if e.Timestamp.IsZero() {
@@ -129,7 +129,7 @@ func (b *Bus) publish(p *patience, t *topic, e *Event) error {
 	if b.history != nil {
 		b.history.put(number, e)
 	}
-	if b.propagates && !p.none {
+	if b.propagates && !p.neverWaits {
 		e.Data = b.options.packed(p.ctx, e.Data)
 	}
 	o := t.others.Load()
@@ -145,11 +145,11 @@ func (b *Bus) publish(p *patience, t *topic, e *Event) error {
 			l.append(p, e)
 		}
 	}
-	if !p.wasNeeded() {
+	if !p.hadNoRoom() {
 		return nil
 	}
-	p.appendLate(e, 0)
-	p.end()
+	p.appendDeferred(e, 0)
+	p.release()
 	if p.missed > 0 {
 		b.drop(uint64(p.missed))
 		return &MissedError{Type: e.Type, Subscribers: p.missed, Err: p.err()}

@@ -231,10 +231,10 @@ func (c *call) putBack() {
 	c.system.calls.Put(c)
 }
 
-// withPatience gives a context without a deadline one.
-func withPatience(ctx context.Context, patience time.Duration) (context.Context, context.CancelFunc) {
+// withDefaultTimeout returns ctx, with a timeout if it has no deadline.
+func withDefaultTimeout(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
 	if _, has := ctx.Deadline(); has {
 		return ctx, func() {}
 	}
-	return context.WithTimeout(ctx, patience)
+	return context.WithTimeout(ctx, timeout)
 }

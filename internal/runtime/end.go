@@ -19,9 +19,8 @@ func (a *Agent) Stop() {
 }
 
 // stop asks the agent to stop after the work accepted so far, and waits until
-// it has, or until ctx ends; with a ctx without a deadline for as long as patience says,
-// where 0 is without limit.
-func (a *Agent) stop(ctx context.Context, patience time.Duration) error {
+// it has stopped or ctx ends. The timeout is for a ctx without a deadline; 0 means none.
+func (a *Agent) stop(ctx context.Context, timeout time.Duration) error {
 	switch claimed, idle := a.beginStop(); {
 	case !claimed:
 	case ctx.Done() != nil:
@@ -42,8 +41,8 @@ func (a *Agent) stop(ctx context.Context, patience time.Duration) error {
 		return nil
 	default:
 	}
-	if patience > 0 {
-		limited, cancel := withPatience(ctx, patience)
+	if timeout > 0 {
+		limited, cancel := withDefaultTimeout(ctx, timeout)
 		defer cancel()
 		ctx = limited
 	}

@@ -68,8 +68,8 @@ func (l *log) use(ring []Event) {
 }
 
 // append adds an event for all readers, and wakes who waits for one. It does not wait for
-// long: those that have no room are left to appendLate, when all others have the event.
-func (l *log) append(p *patience, e *Event) {
+// long: those that have no room are left to appendDeferred, when all others have the event.
+func (l *log) append(p *publication, e *Event) {
 	l.mu.Lock()
 	if len(l.readers) == 0 && len(l.apart) == 0 {
 		l.mu.Unlock()
@@ -118,9 +118,9 @@ func (l *log) wakeParked() {
 // makeRoom returns a ring with a free slot at head: the present one if readers
 // have moved on, else a larger one up to the bound. It waits while the slowest
 // reader is a whole queue behind, and sets those apart that are when others have
-// waited long enough for them, or patience is over. It is called and returns with the
+// waited long enough for them, or the time is up. It is called and returns with the
 // lock held.
-func (l *log) makeRoom(p *patience) []Event {
+func (l *log) makeRoom(p *publication) []Event {
 	var began time.Time
 	for {
 		head, ring := l.head.Load(), *l.ring.Load()
@@ -138,7 +138,7 @@ func (l *log) makeRoom(p *patience) []Event {
 			continue
 		}
 		othersWait := p.others || behind < len(l.readers)
-		if p.isOver() || othersWait && !began.IsZero() && time.Since(began) >= wakeAfter {
+		if p.mustNotWait() || othersWait && !began.IsZero() && time.Since(began) >= wakeAfter {
 			l.setApart()
 			continue
 		}
@@ -177,11 +177,11 @@ func (l *log) beginWait() bool {
 	return false
 }
 
-// waitForRoom waits until a reader has moved on, or patience is over, or for at most
-// wakeAfter if others wait or the patience begins. It is called and returns with the lock
+// waitForRoom waits until a reader has moved on, or the time is up, or for at most
+// wakeAfter if others wait or it is the first wait. It is called and returns with the lock
 // held.
-func (l *log) waitForRoom(p *patience, othersWait bool) {
-	if (othersWait || !p.hasBegun()) && !l.waking {
+func (l *log) waitForRoom(p *publication, othersWait bool) {
+	if (othersWait || !p.hasWaited()) && !l.waking {
 		l.waking = true
 		time.AfterFunc(wakeAfter, l.wakeWaiting)
 	}

@@ -23,14 +23,14 @@ const maxRun = 32
 // The error, if any, is a *PublishAllError. ErrBadPattern, for the type of any event, means
 // that none was published; so does an end of ctx before the call.
 func (b *Bus) PublishAll(ctx context.Context, events []Event) error {
-	return b.publishAllFor(&patience{ctx: ctx, limit: b.waitTimeout}, "", events)
+	return b.publishAllFor(&publication{ctx: ctx, waitTimeout: b.waitTimeout}, "", events)
 }
 
 // PublishAll publishes a batch of events with the agent as their source, as Bus.PublishAll
 // does from one of its callbacks.
 func (a *Agent) PublishAll(ctx context.Context, events []Event) error {
 	b := a.system.bus
-	return b.publishAllFor(b.ofAgent(ctx), a.ID(), events)
+	return b.publishAllFor(b.publicationOfAgent(ctx), a.ID(), events)
 }
 
 // A PublishAllError says what became of a batch of events that did not reach all.
@@ -52,9 +52,9 @@ func (e *PublishAllError) Error() string {
 
 func (e *PublishAllError) Unwrap() error { return e.Err }
 
-// publishAllFor is PublishAll with a patience, and a source for all events if it is not
-// empty.
-func (b *Bus) publishAllFor(p *patience, source string, events []Event) error {
+// publishAllFor is PublishAll for a publication. A source that is not empty replaces that of
+// each event.
+func (b *Bus) publishAllFor(p *publication, source string, events []Event) error {
 	done := PublishAllError{Of: len(events), Err: b.checkAll(p.ctx, events)}
 	for done.Err == nil && done.Published < len(events) {
 		var run []Event
@@ -63,7 +63,7 @@ func (b *Bus) publishAllFor(p *patience, source string, events []Event) error {
 			done.Published += len(run)
 		}
 	}
-	p.end()
+	p.release()
 	if done.Missed = p.missed; done.Missed > 0 {
 		b.drop(uint64(done.Missed))
 	}
@@ -107,7 +107,7 @@ func (b *Bus) admitRun(ctx context.Context, events []Event) ([]Event, error) {
 }
 
 // publishRun publishes events of one type, at most maxRun.
-func (b *Bus) publishRun(p *patience, source string, events []Event) {
+func (b *Bus) publishRun(p *publication, source string, events []Event) {
 	t := b.topic(events[0].Type)
 	var copies [maxRun]Event // since they are changed, and the caller's are not
 	run := copies[:copy(copies[:], events)]
@@ -117,14 +117,14 @@ func (b *Bus) publishRun(p *patience, source string, events []Event) {
 	}
 	for len(run) > 0 {
 		n := min(t.fits(), len(run))
-		p.renew()
+		p.resetWait()
 		b.appendRun(p, t, run[:n])
 		run = run[n:]
 	}
 }
 
 // appendRun appends events to all logs and queues of their topic.
-func (b *Bus) appendRun(p *patience, t *topic, run []Event) {
+func (b *Bus) appendRun(p *publication, t *topic, run []Event) {
 	o := t.others.Load()
 	p.others = o != nil
 	if t.log.audience.Load() > 0 {
@@ -140,7 +140,7 @@ func (b *Bus) appendRun(p *patience, t *topic, run []Event) {
 			l.appendRun(p, run)
 		}
 	}
-	p.appendLate(&run[len(run)-1], 0)
+	p.appendDeferred(&run[len(run)-1], 0)
 }
 
 // fits is how many events, at least one, are to be appended before the next are looked at:
@@ -196,18 +196,18 @@ func (l *log) fitsLocked() int {
 
 // appendRun is append for several events, with the lock taken once for all that have room.
 // Those that are late are so for the last event.
-func (l *log) appendRun(p *patience, events []Event) {
-	others := len(p.late)
+func (l *log) appendRun(p *publication, events []Event) {
+	others := len(p.deferred)
 	for i := 0; i < len(events); {
-		if len(p.late) > others { // they are to have the event before first
-			p.appendLate(&events[i-1], others)
+		if len(p.deferred) > others { // they are to have the event before first
+			p.appendDeferred(&events[i-1], others)
 		}
 		if n := l.appendFitting(events[i:]); n > 0 {
 			i += n
 			continue
 		}
 		if i > 0 { // somebody else took the room that there was
-			p.renew()
+			p.resetWait()
 		}
 		l.append(p, &events[i])
 		i++

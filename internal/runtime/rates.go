@@ -29,13 +29,13 @@ func newLimiter(ctx context.Context, rates map[guard.Operation]guard.Rate) (*gua
 	return guard.NewLimiter(ctx, rates, OperationStartAgent, OperationAction, OperationPublish, OperationSignal)
 }
 
-// awaitTurn is Bucket.Wait with the runtime's patience, and its own error for a context
-// that had ended before.
-func awaitTurn(ctx context.Context, b *guard.Bucket, patience time.Duration) error {
+// awaitTurn is Bucket.Wait with a timeout for a context without a deadline. A context whose
+// deadline has passed already is an ErrTimeout.
+func awaitTurn(ctx context.Context, b *guard.Bucket, timeout time.Duration) error {
 	if b == nil {
 		return nil
 	}
-	ctx, cancel := withPatience(ctx, patience)
+	ctx, cancel := withDefaultTimeout(ctx, timeout)
 	defer cancel()
 	err := b.Wait(ctx)
 	if err == context.DeadlineExceeded { //nolint:errorlint // one that is wrapped is a refusal

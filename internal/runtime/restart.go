@@ -57,7 +57,7 @@ func (s *System) RestartAgent(ctx context.Context, id string) error {
 	case deadlock != nil:
 		err = deadlock
 	default:
-		ctx, cancel := withPatience(ctx, s.options.WaitTimeout)
+		ctx, cancel := withDefaultTimeout(ctx, s.options.WaitTimeout)
 		defer cancel()
 		select {
 		case err = <-r.done:

@@ -43,7 +43,7 @@ func (s *System) BeginRound(ctx context.Context, ids []string) (Round, error) {
 		return Round{}, CallError(ctx)
 	}
 	r := Round{system: s, ids: ids}
-	r.ctx, r.cancel = withPatience(ctx, CoordinationTimeout)
+	r.ctx, r.cancel = withDefaultTimeout(ctx, CoordinationTimeout)
 	return r, nil
 }
 

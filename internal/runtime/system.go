@@ -248,7 +248,7 @@ func (s *System) Announce(eventType, source string, data any) {
 }
 
 func (s *System) publishOwn(t *topic, source string, data any) {
-	_ = s.bus.publish(&patience{ctx: s.ctx, none: true}, t, &Event{Type: t.name, Source: source, Data: data})
+	_ = s.bus.publish(&publication{ctx: s.ctx, neverWaits: true}, t, &Event{Type: t.name, Source: source, Data: data})
 }
 
 // announceLifecycle publishes what became of an agent. If there is to be another

@@ -52,7 +52,7 @@ func (a *Agent) tellLater(ctx context.Context, action string, params any, err er
 	began := time.Now()
 	for waits := 0; errors.Is(err, ErrMailboxFull); waits++ {
 		if waits == 1 { // the first is short, and mostly the last
-			limited, cancel := withPatience(ctx, a.system.options.WaitTimeout-time.Since(began))
+			limited, cancel := withDefaultTimeout(ctx, a.system.options.WaitTimeout-time.Since(began))
 			defer cancel()
 			ctx = limited
 		}

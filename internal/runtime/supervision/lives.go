@@ -125,7 +125,7 @@ func (v *Supervisor) endStart(c *child, attempt int, l life, err error) {
 func (v *Supervisor) halt(ctx context.Context, c *child) (killed bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(v.patience, cancel)()
+	defer context.AfterFunc(v.grace, cancel)()
 	if within := c.stopWithin(); within > 0 {
 		ctx, cancel = context.WithTimeout(ctx, within)
 		defer cancel()

@@ -126,7 +126,7 @@ func (v *Supervisor) startDue() {
 		case !c.due || c.stage != down || c.pause != nil:
 			continue
 		}
-		v.beginStart(v.patience, c)
+		v.beginStart(v.grace, c)
 		if together {
 			return
 		}

@@ -97,9 +97,9 @@ type Supervisor struct {
 	spec      Spec
 	parent    *child        // what its own supervisor knows of it; nil at the root
 	done      chan struct{} // closed when it is over
-	// patience ends when children that are asked to stop are to be killed at once.
-	patience context.Context
-	hurry    context.CancelFunc
+	// grace ends when children that are asked to stop are to be killed at once.
+	grace    context.Context
+	endGrace context.CancelFunc
 
 	mu       sync.Mutex
 	phase    phase
@@ -145,7 +145,7 @@ func start(ctx context.Context, d *directory, spec Spec, parent *child) (*Superv
 		system: d.system, directory: d, spec: spec, parent: parent, done: make(chan struct{}),
 		restarts: window{Intensity: spec.intensity()},
 	}
-	v.patience, v.hurry = context.WithCancel(d.system.Context())
+	v.grace, v.endGrace = context.WithCancel(d.system.Context())
 	if err := d.add(v); err != nil {
 		return nil, err
 	}
@@ -295,7 +295,7 @@ func (v *Supervisor) agents() (all []mabeam.Ref) {
 func (v *Supervisor) stop(ctx context.Context) error { return v.Stop(ctx) }
 
 func (v *Supervisor) kill() bool {
-	v.hurry()
+	v.endGrace()
 	v.end(nil)
 	<-v.done
 	return true
@@ -345,7 +345,7 @@ func (v *Supervisor) finish() {
 		v.system.Logger().LogAttrs(context.Background(), slog.LevelError, "supervisor gave up", slog.String("supervisor", v.spec.ID), slog.Any("error", err))
 		v.system.Announce(EventGaveUp, v.spec.ID, *v.gaveUp)
 	}
-	v.hurry()
+	v.endGrace()
 	close(v.done)
 	switch {
 	case v.parent != nil:

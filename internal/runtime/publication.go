@@ -1,0 +1,122 @@
+package mabeam
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// A publication is one call of Publish or PublishAll: how long it may wait for room in
+// subscribers' queues, and which subscribers it still has to serve or has given up.
+type publication struct {
+	ctx context.Context
+	// waitTimeout limits all waits together, counted from the beginning of the first one, if
+	// ctx has no deadline or an agent publishes.
+	waitTimeout time.Duration
+	fromAgent   bool
+	neverWaits  bool // a subscriber without room loses its oldest event instead
+	// others says that the event also goes to other logs or queues, whose subscribers have
+	// to wait while one log has no room.
+	others bool
+
+	// deferred are the subscribers without room that get the event after all others have
+	// it, and missed counts those that did not get it at all.
+	deferred []*Subscription
+	missed   int
+
+	waitingSince time.Time // the beginning of the first wait; zero before that
+	// waitCtx is ctx with waitTimeout; nil before the second wait, because the first is short.
+	waitCtx context.Context
+	cancel  context.CancelFunc
+
+	// gaveUp are the subscribers that were waited for in vain and have had no room since, and
+	// why is the reason. They are not waited for again.
+	gaveUp []*Subscription
+	why    error
+}
+
+// publicationOfAgent returns the publication of an agent.
+func (b *Bus) publicationOfAgent(ctx context.Context) *publication {
+	return &publication{ctx: ctx, waitTimeout: b.waitTimeout, fromAgent: true}
+}
+
+// resetWait allows the next of several events the whole wait again, except for the
+// subscribers that were given up.
+func (p *publication) resetWait() {
+	p.release()
+	p.waitingSince, p.waitCtx, p.cancel = time.Time{}, nil, nil
+}
+
+// hadNoRoom reports whether any subscriber had no room at once.
+func (p *publication) hadNoRoom() bool { return p.hasWaited() || len(p.deferred)+p.missed > 0 }
+
+// miss records that a subscriber does not get an event.
+func (p *publication) miss(s *Subscription) {
+	s.dropped.Add(1)
+	p.missed++
+}
+
+// giveUp records that a subscriber had no room within the time.
+func (p *publication) giveUp(s *Subscription) {
+	p.gaveUp = append(p.gaveUp, s)
+	p.why = p.err()
+}
+
+// waitsFor reports whether to wait for a subscriber without room.
+func (p *publication) waitsFor(s *Subscription) bool { return !slices.Contains(p.gaveUp, s) }
+
+// hasRoom records that a subscriber has room, and so is to be waited for again.
+func (p *publication) hasRoom(s *Subscription) {
+	if i := slices.Index(p.gaveUp, s); i >= 0 {
+		p.gaveUp = slices.Delete(p.gaveUp, i, i+1)
+	}
+}
+
+// mustNotWait reports whether the time is up, or there was none from the start.
+func (p *publication) mustNotWait() bool {
+	return p.neverWaits || p.waitCtx != nil && p.waitCtx.Err() != nil || p.ctx.Err() != nil
+}
+
+// hasWaited reports whether it has had to wait.
+func (p *publication) hasWaited() bool { return !p.waitingSince.IsZero() }
+
+// wait waits for room until the time is up. The caller must make sure that the first wait is
+// short: most waits are, and then need no timer of their own.
+func (p *publication) wait(room <-chan struct{}) {
+	ctx := p.ctx
+	if !p.hasWaited() {
+		p.waitingSince = time.Now()
+	} else {
+		ctx = p.limitedCtx()
+	}
+	select {
+	case <-room:
+	case <-ctx.Done():
+	}
+}
+
+// limitedCtx returns ctx with waitTimeout, which counts from the first wait on.
+func (p *publication) limitedCtx() context.Context {
+	if p.waitCtx == nil {
+		p.waitCtx, p.cancel = p.ctx, func() {}
+		if _, has := p.ctx.Deadline(); !has || p.fromAgent || callbackOf(p.ctx) != nil {
+			p.waitCtx, p.cancel = context.WithDeadline(p.ctx, p.waitingSince.Add(p.waitTimeout))
+		}
+	}
+	return p.waitCtx
+}
+
+// err returns why the publication must not wait any longer.
+func (p *publication) err() error {
+	if p.waitCtx == nil {
+		return CallError(p.ctx)
+	}
+	return CallError(p.waitCtx)
+}
+
+// release frees the timer of the waits. It does not change what err returns after a timeout.
+func (p *publication) release() {
+	if p.cancel != nil {
+		p.cancel()
+	}
+}
