@@ -180,7 +180,7 @@ func (a *Agent) isOver() bool { return a.state.load().phase() == over }
 // its callbacks.
 func (a *Agent) Publish(ctx context.Context, eventType string, data any) error {
 	b := a.system.bus
-	return b.publishFor(b.publicationOfAgent(ctx), &Event{Type: eventType, Source: a.ID(), Data: data})
+	return b.publishFor(b.ofAgent(ctx), &Event{Type: eventType, Source: a.ID(), Data: data})
 }
 
 // Subscribe has the events of a type handled by the agent's HandleEvent. The errors are

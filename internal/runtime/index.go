@@ -77,7 +77,7 @@ func (m *members) remove(pos int32) {
 		*m.registered.at(int(pos)) = moved
 		moved.move(m, last, pos)
 	}
-	m.registered.drop()
+	m.registered.removeLast()
 	if last == 0 {
 		delete(m.index, m.key)
 	}

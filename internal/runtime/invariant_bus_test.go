@@ -218,7 +218,7 @@ func (e expectation) check(err error, patience time.Duration) error {
 
 // checkIdle says who had to wait for the event because others had no room for it.
 func (e expectation) checkIdle() error {
-	within := time.Duration(len(e.logs)) * setApartAfter
+	within := time.Duration(len(e.logs)) * detachAfter
 	for _, l := range e.idle {
 		if n := len(l.got); n == 0 || l.got[n-1] != e.number || l.newest.Sub(e.began) > within {
 			return fmt.Errorf("event %d: a listener to %q (%v) had nothing else to do, and has %v", e.number, l.pattern, l.policy, l.got)

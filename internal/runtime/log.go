@@ -10,68 +10,66 @@ import (
 const (
 	// minLogSlots is how many events a log has room for at first.
 	minLogSlots = 16
-	// setApartAfter is how long publishers, and with them all other readers, wait at most
-	// for a reader that is a whole queue behind before it is set apart.
-	setApartAfter = 5 * time.Millisecond
-	// wakeAfter is when publishers that wait are woken to look at the time. One timer for
-	// them all costs less than one for each short wait.
-	wakeAfter = setApartAfter / 2
+	// detachAfter is how long publishers, and with them all other readers, wait at most
+	// for a reader that is a whole queue behind before it is detached.
+	detachAfter = 5 * time.Millisecond
+	// wakeAfter is how long waiting publishers sleep before they check the time. One timer
+	// for all of them costs less than one for each short wait.
+	wakeAfter = detachAfter / 2
 )
 
-// A log is a bounded ring of events that several subscriptions read, each from
-// its own position. It grows while readers lag, up to the length of their
-// queues, and is let go when none is left. Publishers append under
-// a lock; readers take none until they have read all there is.
+// A log is a bounded ring of events that several subscriptions read, each from its own
+// position. It grows while readers lag, up to the queue length, and is freed when no reader
+// is left. Publishers append under a lock; readers take it only when they have read
+// everything.
 //
-// Positions count events since the log was made. A slot is overwritten only
-// after every reader has passed it, so readers use events in place. A reader that
-// does not move on is set apart, so that it holds up nobody but the publishers that
-// wait for it.
+// Positions count events since the log was made. A slot is overwritten only after every
+// reader has passed it, so readers use events in place. A reader that does not move on is
+// detached, so that it delays only the publishers that wait for it.
 type log struct {
 	queue int // how far a reader may lag before publishers wait
-	// step is how many events a reader may be ahead of what it tells.
+	// step is how many events a reader may have handled before it updates its cursor.
 	step uint64
 
 	// head is the position of the next event.
 	head atomic.Uint64
-	// ring is replaced, never resized: a reader may go on with the one it has.
+	// ring is replaced, never resized: a reader may continue with the one it has.
 	ring atomic.Pointer[[]Event]
 
-	audience atomic.Int32 // the readers, those set apart too
+	audience atomic.Int32 // the number of readers, detached ones included
 
 	mu sync.Mutex
 	// low is a position that every reader is known to have reached.
 	low uint64
-	// full is the distance from low at which to look closer.
-	full    uint64
-	readers []*Subscription
-	apart   []*Subscription
-	// parked are the readers that have read everything and want to be woken.
+	// full is the distance from low at which low has to be measured again.
+	full     uint64
+	readers  []*Subscription
+	detached []*Subscription
+	// parked are the readers that have read everything and are woken by the next event.
 	parked []*Subscription
-	// room is closed when a reader moved on after publishers had to wait; nil
-	// while none does.
+	// room is closed when a reader has moved on; nil while no publisher waits.
 	room    chan struct{}
 	waiting atomic.Bool // room is not nil
-	waking  bool        // those who wait are to be woken after wakeAfter
+	waking  bool        // the timer of wakeAfter runs
 }
 
 func newLog(queue int) *log {
 	l := &log{queue: queue, step: uint64(min(max(queue/16, 1), 64))}
-	l.use(nil)
+	l.setRing(nil)
 	return l
 }
 
-// use makes a ring the one that is read and written.
-func (l *log) use(ring []Event) {
+// setRing makes a ring the one that is read and written.
+func (l *log) setRing(ring []Event) {
 	l.ring.Store(&ring)
 	l.full = uint64(min(len(ring), l.queue))
 }
 
-// append adds an event for all readers, and wakes who waits for one. It does not wait for
-// long: those that have no room are left to appendDeferred, when all others have the event.
+// append adds an event for all readers, and wakes the parked ones. It does not wait long:
+// readers without room are left to appendDeferred, once all others have the event.
 func (l *log) append(p *publication, e *Event) {
 	l.mu.Lock()
-	if len(l.readers) == 0 && len(l.apart) == 0 {
+	if len(l.readers) == 0 && len(l.detached) == 0 {
 		l.mu.Unlock()
 		return
 	}
@@ -84,8 +82,8 @@ func (l *log) append(p *publication, e *Event) {
 		e.copyTo(&ring[head&uint64(len(ring)-1)])
 		l.head.Store(head + 1)
 	}
-	if len(l.apart) > 0 {
-		l.appendApart(p, e)
+	if len(l.detached) > 0 {
+		l.appendToDetached(p, e)
 	}
 	if len(l.parked) == 0 {
 		l.mu.Unlock()
@@ -94,8 +92,7 @@ func (l *log) append(p *publication, e *Event) {
 	l.wakeParked()
 }
 
-// wakeParked wakes those that wait for an event. It is called with the lock held, and
-// returns without.
+// wakeParked wakes the parked readers. It is called with the lock held, and releases it.
 func (l *log) wakeParked() {
 	parked := l.parked
 	if len(parked) == 0 {
@@ -115,21 +112,20 @@ func (l *log) wakeParked() {
 	l.mu.Unlock()
 }
 
-// makeRoom returns a ring with a free slot at head: the present one if readers
-// have moved on, else a larger one up to the bound. It waits while the slowest
-// reader is a whole queue behind, and sets those apart that are when others have
-// waited long enough for them, or the time is up. It is called and returns with the
-// lock held.
+// makeRoom returns a ring with a free slot at head: the present one if readers have moved
+// on, else a larger one up to the bound; nil if no reader is left. It waits while the slowest
+// reader is a whole queue behind, and detaches such readers when others have waited long
+// enough for them or the time is up. It is called and returns with the lock held.
 func (l *log) makeRoom(p *publication) []Event {
 	var began time.Time
 	for {
 		head, ring := l.head.Load(), *l.ring.Load()
-		behind := l.look()
+		behind := l.measureLag()
 		if behind == 0 {
 			if head-l.low < uint64(len(ring)) {
 				return ring
 			}
-			return l.grow(l.longer(len(ring)))
+			return l.grow(l.nextSize(len(ring)))
 		}
 		if l.dropClosed() {
 			if len(l.readers) == 0 {
@@ -139,7 +135,7 @@ func (l *log) makeRoom(p *publication) []Event {
 		}
 		othersWait := p.others || behind < len(l.readers)
 		if p.mustNotWait() || othersWait && !began.IsZero() && time.Since(began) >= wakeAfter {
-			l.setApart()
+			l.detachSlow()
 			continue
 		}
 		if began.IsZero() {
@@ -151,9 +147,8 @@ func (l *log) makeRoom(p *publication) []Event {
 	}
 }
 
-// look finds out how far the slowest reader has come, and returns how many are a whole
-// queue behind.
-func (l *log) look() (behind int) {
+// measureLag updates low, and returns how many readers are a whole queue behind.
+func (l *log) measureLag() (behind int) {
 	head := l.head.Load()
 	l.low = head
 	for _, s := range l.readers {
@@ -166,8 +161,9 @@ func (l *log) look() (behind int) {
 	return behind
 }
 
-// beginWait has readers tell when they move on. It says false if that is new to them:
-// one that moved on before it could know is found by looking once more.
+// beginWait makes readers wake publishers when they move on. It returns false if they did not
+// do so before: then the caller must check once more, because a reader may have moved on
+// without noticing.
 func (l *log) beginWait() bool {
 	if l.room != nil {
 		return true
@@ -177,13 +173,12 @@ func (l *log) beginWait() bool {
 	return false
 }
 
-// waitForRoom waits until a reader has moved on, or the time is up, or for at most
-// wakeAfter if others wait or it is the first wait. It is called and returns with the lock
-// held.
+// waitForRoom waits until a reader has moved on or the time is up, but at most wakeAfter if
+// others wait or if it is the first wait. It is called and returns with the lock held.
 func (l *log) waitForRoom(p *publication, othersWait bool) {
 	if (othersWait || !p.hasWaited()) && !l.waking {
 		l.waking = true
-		time.AfterFunc(wakeAfter, l.wakeWaiting)
+		time.AfterFunc(wakeAfter, l.wakeByTimer)
 	}
 	room := l.room
 	l.mu.Unlock()
@@ -191,17 +186,17 @@ func (l *log) waitForRoom(p *publication, othersWait bool) {
 	l.mu.Lock()
 }
 
-// wakeWaiting wakes the publishers that wait for room.
-func (l *log) wakeWaiting() {
+// wakeByTimer wakes the publishers that wait for room, so that they check the time.
+func (l *log) wakeByTimer() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.waking = false
-	l.signal()
+	l.wakePublishersLocked()
 }
 
-// longer is how many slots a ring gets that is too short: four times as many, so
-// that events are copied less often, up to what it may need.
-func (l *log) longer(slots int) int {
+// nextSize returns the size of the ring after one that is too short: four times as many
+// slots, so that events are copied less often, up to what the queue length needs.
+func (l *log) nextSize(slots int) int {
 	for range 2 {
 		if slots < l.queue {
 			slots *= 2
@@ -210,7 +205,7 @@ func (l *log) longer(slots int) int {
 	return slots
 }
 
-// grow moves the events to a new ring of that many slots.
+// grow moves the events to a new ring with that many slots.
 func (l *log) grow(slots int) []Event {
 	old, head := *l.ring.Load(), l.head.Load()
 	ring := make([]Event, slots)
@@ -218,22 +213,22 @@ func (l *log) grow(slots int) []Event {
 	for p := oldest; p < head; p++ {
 		ring[p&uint64(slots-1)] = old[p&uint64(len(old)-1)]
 	}
-	l.use(ring)
+	l.setRing(ring)
 	return ring
 }
 
-// moved tells waiting publishers that a reader has moved on.
-func (l *log) moved() {
+// wakePublishers wakes the publishers that wait for room, because a reader has moved on.
+func (l *log) wakePublishers() {
 	if !l.waiting.Load() {
 		return
 	}
 	l.mu.Lock()
-	l.signal()
+	l.wakePublishersLocked()
 	l.mu.Unlock()
 }
 
-// signal is moved with the lock held.
-func (l *log) signal() {
+// wakePublishersLocked is wakePublishers for a caller that holds the lock.
+func (l *log) wakePublishersLocked() {
 	if l.room != nil {
 		close(l.room)
 		l.room = nil
@@ -241,25 +236,24 @@ func (l *log) signal() {
 	}
 }
 
-// join adds a reader; it gets what is published from now on. A new reader is
-// parked.
+// join adds a new reader, which gets what is published from now on. It is parked.
 func (l *log) join(s *Subscription) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.enter(s)
+	l.addReader(s)
 	l.parked = append(l.parked, s)
 	s.parkedAt = int32(len(l.parked) - 1)
 	l.audience.Add(1)
 }
 
-// enter puts a reader that has read everything among the others.
-func (l *log) enter(s *Subscription) {
+// addReader adds a reader that has read everything.
+func (l *log) addReader(s *Subscription) {
 	if len(*l.ring.Load()) == 0 {
 		slots := 1
 		for slots < min(minLogSlots, l.queue) {
 			slots *= 2
 		}
-		l.use(make([]Event, slots))
+		l.setRing(make([]Event, slots))
 		l.low = l.head.Load()
 	}
 	s.cursor.Store(l.head.Load())
@@ -267,8 +261,8 @@ func (l *log) enter(s *Subscription) {
 	l.readers = append(l.readers, s)
 }
 
-// drop takes a reader out of the others, if it is there.
-func (l *log) drop(s *Subscription) {
+// removeReader removes a reader from the attached ones, if it is one of them.
+func (l *log) removeReader(s *Subscription) {
 	if int(s.pos) >= len(l.readers) || l.readers[s.pos] != s {
 		return
 	}
@@ -281,26 +275,26 @@ func (l *log) drop(s *Subscription) {
 		l.readers = slices.Clone(l.readers)
 	}
 	if last == 0 {
-		l.use(nil)
+		l.setRing(nil)
 	}
 }
 
-// park waits for the next event on behalf of s. It says false when there is
-// one already.
+// park makes the next event wake s, and attaches s again if it was detached and has caught
+// up. It returns false if there is an event already.
 func (l *log) park(s *Subscription) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if a := s.apart.Load(); a != nil && !s.closed() {
+	if a := s.detached.Load(); a != nil && !s.closed() {
 		switch {
 		case s.Waiting() > 0:
 			return false
 		case a.publishers > 0:
 			return a.queue.park()
 		}
-		s.passLost() // what it had not come to of its ring
-		s.apart.Store(nil)
-		l.forgetApart(s)
-		l.enter(s)
+		s.passLost() // the part of its ring that was lost
+		s.detached.Store(nil)
+		l.forgetDetached(s)
+		l.addReader(s)
 	}
 	if s.cursor.Load() != l.head.Load() || s.closed() {
 		return false
@@ -310,20 +304,20 @@ func (l *log) park(s *Subscription) bool {
 	return true
 }
 
-// leave takes a reader out that was closed before. One that may be reading just now
-// stays among the others until it has come back, or stands in their way.
+// leave removes a reader that is closed. A reader that may be reading just now stays in the
+// list until it has finished, or until it blocks the others: see finishLeave and dropClosed.
 func (l *log) leave(s *Subscription) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.audience.Add(-1)
 	s.left = l.head.Load()
 	switch {
-	case s.apart.Load() != nil:
-		l.forgetApart(s)
+	case s.detached.Load() != nil:
+		l.forgetDetached(s)
 	case s.busy.Load():
 		s.stays = true
 	default:
-		l.drop(s)
+		l.removeReader(s)
 	}
 	if i := int(s.parkedAt); i >= 0 && i < len(l.parked) && l.parked[i] == s {
 		end := len(l.parked) - 1
@@ -332,36 +326,36 @@ func (l *log) leave(s *Subscription) {
 		l.parked[end] = nil
 		l.parked = l.parked[:end]
 	}
-	l.signal()
+	l.wakePublishersLocked()
 }
 
-// comeBack takes a reader that has left out of the others, if it is there.
-func (l *log) comeBack(s *Subscription) {
+// finishLeave removes a reader that was busy when it left.
+func (l *log) finishLeave(s *Subscription) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.drop(s)
-	l.signal()
+	l.removeReader(s)
+	l.wakePublishersLocked()
 }
 
-// dropClosed takes the readers out that have left and are a whole queue behind, and leaves
-// them the ring. It says whether there were any.
+// dropClosed removes the readers that have left and are a whole queue behind; they keep the
+// present ring. It reports whether there were any.
 func (l *log) dropClosed() bool {
 	head, some := l.head.Load(), false
 	for _, s := range slices.Clone(l.readers) {
 		if s.closed() && head-s.reached() >= uint64(l.queue) {
-			l.drop(s)
+			l.removeReader(s)
 			some = true
 		}
 	}
 	if some && len(l.readers) > 0 {
-		l.look()
+		l.measureLag()
 		l.grow(len(*l.ring.Load()))
 	}
 	return some
 }
 
-// lose forgets all events. A reader that is busy goes on with the batch that it
-// has taken up, in the ring that is left to it.
+// lose discards all events, as a crash of the bus does. A busy reader finishes its batch, in
+// the ring that it keeps.
 func (l *log) lose() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -371,21 +365,21 @@ func (l *log) lose() {
 			s.lost.Store(head) // before the ring is replaced: see drainLog
 		}
 	}
-	for _, s := range l.apart {
-		a := s.apart.Load()
+	for _, s := range l.detached {
+		a := s.detached.Load()
 		s.lost.Store(a.end)
 		s.drop(a.queue.lose())
 	}
 	if len(l.readers) > 0 {
-		l.use(make([]Event, len(*l.ring.Load())))
+		l.setRing(make([]Event, len(*l.ring.Load())))
 		l.low = head
 	}
-	l.signal()
+	l.wakePublishersLocked()
 }
 
-// members lists the readers.
+// members lists the readers, detached ones included.
 func (l *log) members() []*Subscription {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.Concat(l.readers, l.apart)
+	return slices.Concat(l.readers, l.detached)
 }

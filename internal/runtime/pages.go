@@ -33,8 +33,8 @@ func (p *pages[T]) add(v T) {
 	p.last = append(p.last, v)
 }
 
-// drop takes the last value out.
-func (p *pages[T]) drop() {
+// removeLast removes the last value.
+func (p *pages[T]) removeLast() {
 	if len(p.last) == 0 {
 		end := len(p.full) - 1
 		p.last = p.full[end]

@@ -22,7 +22,7 @@ func TestPages(t *testing.T) {
 			},
 			"drop": func(t *rapid.T) {
 				for range min(rapid.IntRange(1, 2*pageSize).Draw(t, "n"), len(model)) {
-					p.drop()
+					p.removeLast()
 					model = model[:len(model)-1]
 				}
 			},

@@ -35,8 +35,8 @@ type publication struct {
 	why    error
 }
 
-// publicationOfAgent returns the publication of an agent.
-func (b *Bus) publicationOfAgent(ctx context.Context) *publication {
+// ofAgent returns a publication by an agent.
+func (b *Bus) ofAgent(ctx context.Context) *publication {
 	return &publication{ctx: ctx, waitTimeout: b.waitTimeout, fromAgent: true}
 }
 

@@ -30,7 +30,7 @@ func (b *Bus) PublishAll(ctx context.Context, events []Event) error {
 // does from one of its callbacks.
 func (a *Agent) PublishAll(ctx context.Context, events []Event) error {
 	b := a.system.bus
-	return b.publishAllFor(b.publicationOfAgent(ctx), a.ID(), events)
+	return b.publishAllFor(b.ofAgent(ctx), a.ID(), events)
 }
 
 // A PublishAllError says what became of a batch of events that did not reach all.
@@ -179,16 +179,16 @@ func (b *Bus) stampRun(source string, run []Event) {
 func (l *log) fits() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.readers) == 0 && len(l.apart) == 0 {
+	if len(l.readers) == 0 && len(l.detached) == 0 {
 		return maxRun
 	}
 	return l.fitsLocked()
 }
 
-// fitsLocked is fits for one who holds the lock, when somebody reads. Those set apart have
-// room of their own, which takes a closer look.
+// fitsLocked is fits for one who holds the lock, when somebody reads. Detached
+// readers have room of their own, which takes a closer look.
 func (l *log) fitsLocked() int {
-	if used := l.head.Load() - l.low; len(l.apart) == 0 && used < l.full {
+	if used := l.head.Load() - l.low; len(l.detached) == 0 && used < l.full {
 		return int(l.full - used)
 	}
 	return 0

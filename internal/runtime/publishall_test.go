@@ -172,7 +172,7 @@ func TestPublishAllIsPatientOnce(t *testing.T) {
 			if !errors.As(err, &failed) || !errors.Is(err, ErrTimeout) || failed.Published != 100 || failed.Missed != 96 {
 				t.Errorf("%v", err)
 			}
-			if took := time.Since(began); took < time.Second || took > 2*time.Second+100*setApartAfter {
+			if took := time.Since(began); took < time.Second || took > 2*time.Second+100*detachAfter {
 				t.Errorf("it took %v", took)
 			}
 			close(stuck.hold)

@@ -71,17 +71,17 @@ type Subscription struct {
 	bus     *Bus
 	pattern string
 	exact   bool // pattern is an event type
-	stays   bool // it is among the readers although it has left the log: see leave
+	stays   bool // it has left the log but is still in log.readers: see log.leave
 	// life is one of the three below.
 	life    atomic.Uint32
 	agent   *Agent
 	handler func(context.Context, Event)
 	name    *string // nil for none; that of an agent is its id
 
-	// A blocking subscription reads the log from its cursor on, unless it is set
-	// apart; any other has a queue, and no log.
+	// A blocking subscription reads the log from its cursor on, unless it is detached;
+	// any other has a queue, and no log.
 	log      *log
-	apart    atomic.Pointer[apart]
+	detached atomic.Pointer[detachedReader]
 	cursor   atomic.Uint64
 	lost     atomic.Uint64 // the events before this position were lost
 	left     uint64        // the head when it left the log
@@ -118,7 +118,7 @@ func (s *Subscription) Waiting() int {
 	if s.closed() {
 		return 0
 	}
-	if a := s.apart.Load(); a != nil {
+	if a := s.detached.Load(); a != nil {
 		return int(a.end-min(s.reached(), a.end)) + a.queue.depth()
 	}
 	reached := s.reached() // before the head, which only grows
@@ -169,9 +169,9 @@ func (s *Subscription) retire() {
 		return
 	}
 	if s.stays {
-		s.log.comeBack(s)
+		s.log.finishLeave(s)
 	}
-	a := s.apart.Load()
+	a := s.detached.Load()
 	switch {
 	case s.queue != nil:
 		s.drop(s.queue.close())
@@ -273,12 +273,12 @@ func (s *Subscription) fail(reason error) {
 // drainLog is drain for a subscription that reads a log.
 func (s *Subscription) drainLog(ctx context.Context, f *typeFigures) (more bool) {
 	head := s.log.head.Load()
-	// The order matters: who takes the ring away from a subscription, because it
-	// leaves or is set apart or all is lost, says so before, and leaves it this ring. So
-	// if neither is said below, this is a ring in which nothing unread is overwritten.
+	// The order matters. Whoever takes the ring away from a subscription, because it
+	// leaves, is detached or loses its events, marks it first, and lets it keep this ring.
+	// So if there is no mark below, nothing unread is overwritten in this ring.
 	ring := *s.log.ring.Load()
-	if a := s.apart.Load(); a != nil {
-		return s.drainApart(ctx, a, f)
+	if a := s.detached.Load(); a != nil {
+		return s.drainDetached(ctx, a, f)
 	}
 	s.drainRing(ctx, ring, head, f)
 	return s.Waiting() > 0
@@ -330,7 +330,7 @@ func (s *Subscription) advance(from, to uint64) {
 	}
 	s.cursor.Store(to)
 	s.count(to - from)
-	s.log.moved()
+	s.log.wakePublishers()
 }
 
 // drainQueue is drain for a subscription with a queue of its own.
@@ -348,7 +348,7 @@ func (s *Subscription) drainQueue(ctx context.Context, q *queue, f *typeFigures)
 		}
 		s.count(1) // here, so that one that the handler panics at counts too
 		if s.log != nil {
-			s.log.moved()
+			s.log.wakePublishers()
 		}
 		s.deliver(ctx, &e, f)
 	}

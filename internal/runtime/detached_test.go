@@ -93,7 +93,7 @@ func stuckSubscriber(t *testing.T, pattern, agent bool) {
 			t.Errorf("event %d: %v after %v", published, err, took)
 		}
 		mu.Lock()
-		if had := healthy[published].Sub(began); had > setApartAfter {
+		if had := healthy[published].Sub(began); had > detachAfter {
 			t.Errorf("the healthy one had event %d after %v", published, had)
 		}
 		mu.Unlock()
@@ -119,8 +119,8 @@ func stuckSubscriber(t *testing.T, pattern, agent bool) {
 	if int(sub.Delivered()+sub.Dropped()) != published {
 		t.Errorf("%d delivered and %d dropped, of %d", sub.Delivered(), sub.Dropped(), published)
 	}
-	if sub.apart.Load() != nil {
-		t.Error("it is still set apart")
+	if sub.detached.Load() != nil {
+		t.Error("it is still detached")
 	}
 }
 
@@ -158,7 +158,7 @@ func TestStuckSubscriberCostsOtherPatternsNothing(t *testing.T) {
 				if len(had) == 0 {
 					t.Fatal("the healthy one had nothing")
 				}
-				if had[0].Sub(began) > 2*setApartAfter {
+				if had[0].Sub(began) > 2*detachAfter {
 					t.Errorf("the healthy one had the first after %v", had[0].Sub(began))
 				}
 			})
@@ -166,7 +166,7 @@ func TestStuckSubscriberCostsOtherPatternsNothing(t *testing.T) {
 	}
 }
 
-// What a crash of the bus takes from a subscriber that is set apart counts as dropped.
+// What a crash of the bus takes from a detached subscriber counts as dropped.
 func TestCrashWhileASubscriberIsSetApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, Options{BusQueue: 2})
