@@ -130,7 +130,7 @@ func (b *Bus) publish(p *publication, t *topic, e *Event) error {
 		b.history.put(number, e)
 	}
 	if b.propagates && !p.neverWaits {
-		e.Data = b.options.packed(p.ctx, e.Data)
+		e.Data = b.options.wrapped(p.ctx, e.Data)
 	}
 	o := t.others.Load()
 	p.others = o != nil
@@ -313,7 +313,7 @@ func (t *topic) drop(l *log, s *Subscription) {
 // there is not, and a queue length that a blocking subscription cannot have, are errors
 // too.
 func (b *Bus) Subscribe(eventType string, handler func(context.Context, Event), o SubscribeOptions) (*Subscription, error) {
-	return b.subscribe(&Subscription{pattern: eventType, exact: true, handler: b.unpacking(handler)}, o)
+	return b.subscribe(&Subscription{pattern: eventType, exact: true, handler: b.unwrapping(handler)}, o)
 }
 
 // SubscribePattern is Subscribe for every event whose type matches a pattern: a
@@ -321,7 +321,7 @@ func (b *Bus) Subscribe(eventType string, handler func(context.Context, Event), 
 // is a word border. ErrBadPattern means that the pattern is empty, or longer than
 // 256 bytes.
 func (b *Bus) SubscribePattern(pattern string, handler func(context.Context, Event), o SubscribeOptions) (*Subscription, error) {
-	return b.subscribe(&Subscription{pattern: pattern, handler: b.unpacking(handler)}, o)
+	return b.subscribe(&Subscription{pattern: pattern, handler: b.unwrapping(handler)}, o)
 }
 
 func (b *Bus) subscribe(s *Subscription, o SubscribeOptions) (*Subscription, error) {

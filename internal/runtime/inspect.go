@@ -248,7 +248,7 @@ func (a *Agent) memoryBytes() int64 {
 	size := int64(unsafe.Sizeof(newborn{}))
 	a.mailbox.mu.Lock()
 	if q := a.mailbox.queue; q != nil {
-		size += int64(cap(q.messages)) * int64(unsafe.Sizeof(message{}))
+		size += int64(cap(q.messages)) * int64(unsafe.Sizeof(workItem{}))
 	}
 	state := a.data
 	a.mailbox.mu.Unlock()

@@ -10,14 +10,13 @@ import (
 	"time"
 )
 
-// A message is one piece of work in a mailbox. It is small because it travels
-// from one processor's cache to another's: params tells whether it is more
-// than an action that nobody waits for.
-type message struct {
+// A workItem is one message in a mailbox. It is small because it travels from one
+// processor's cache to another's. The type of params says what kind of message it is.
+type workItem struct {
 	action string
-	// params are the action's, or a *parcel that has them, or a *call, for whom somebody
-	// waits, or what the runtime itself asks: *pendingEvents, *ownAnswer,
-	// *restartRequest or stopRequest.
+	// params are the parameters of an action that nobody waits for, or an *envelope that
+	// holds them; a *call, for an action that somebody waits for; or a message of the
+	// runtime's own: *pendingEvents, *ownAnswer, *restartRequest or stopRequest.
 	params any
 }
 
@@ -61,7 +60,7 @@ type mailbox struct {
 
 // A batch is the messages that an agent takes at once.
 type batch struct {
-	messages []message
+	messages []workItem
 	// counted is how many of them are in the system's gauge of queued
 	// messages, and countAt how many there must be to count again: each of the
 	// first 16, and from then on a sixteenth of them at once; while somebody looks, each.
@@ -93,7 +92,7 @@ func (b *batch) claimAll() bool {
 
 // takeOver returns the messages whose answers are left to give, which are nobody else's to
 // answer then. It says false if they were taken over before.
-func (b *batch) takeOver() (left []message, ok bool) {
+func (b *batch) takeOver() (left []workItem, ok bool) {
 	from := b.answered.Swap(lowest)
 	if from == lowest {
 		return nil, false
@@ -103,7 +102,7 @@ func (b *batch) takeOver() (left []message, ok bool) {
 
 // batches holds the queues that no mailbox needs now. It is shared by all
 // systems because memory is.
-var batches = sync.Pool{New: func() any { return &batch{messages: make([]message, 0, 8)} }}
+var batches = sync.Pool{New: func() any { return &batch{messages: make([]workItem, 0, 8)} }}
 
 // maxKeptBatch is the longest queue whose memory is kept for the next.
 const maxKeptBatch = 4096
@@ -172,7 +171,7 @@ func (m *mailbox) begin(a *Agent) *batch {
 }
 
 // next is the slot of the next message, which is empty.
-func (b *batch) next() *message {
+func (b *batch) next() *workItem {
 	n := len(b.messages)
 	if n == cap(b.messages) {
 		b.messages = slices.Grow(b.messages, 1)

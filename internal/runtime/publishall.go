@@ -113,7 +113,7 @@ func (b *Bus) publishRun(p *publication, source string, events []Event) {
 	run := copies[:copy(copies[:], events)]
 	b.stampRun(source, run)
 	if b.propagates {
-		b.options.packAll(p.ctx, run)
+		b.options.wrapAll(p.ctx, run)
 	}
 	for len(run) > 0 {
 		n := min(t.fits(), len(run))

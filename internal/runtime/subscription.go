@@ -372,7 +372,7 @@ func (s *Subscription) deliver(ctx context.Context, e *Event, f *typeFigures) {
 
 func (s *Subscription) deliverToAgent(ctx context.Context, e *Event, f *typeFigures) {
 	if s.bus.propagates {
-		ctx, e = e.unpacked(ctx)
+		ctx, e = e.unwrapped(ctx)
 	}
 	if f == nil {
 		s.agent.behaviour.HandleEvent(ctx, s.agent, *e)

@@ -11,7 +11,7 @@ import (
 type Timer struct {
 	maker      *Agent
 	id, action string
-	params     any           // a *parcel if values go with them
+	params     any           // a *envelope if values go with them
 	every      time.Duration // 0: once
 
 	mu    sync.Mutex
@@ -25,7 +25,7 @@ type Timer struct {
 // keeps to no rate. The action gets the values of ctx that Options.Propagate picks; it is not
 // the end of ctx that ends the timer, but that of this agent.
 func (a *Agent) SendAfter(ctx context.Context, d time.Duration, id, action string, params any) *Timer {
-	return a.startTimer(d, 0, id, action, a.system.options.packed(ctx, params))
+	return a.startTimer(d, 0, id, action, a.system.options.wrapped(ctx, params))
 }
 
 // Every is SendAfter again and again: the nth time n periods from now, however long the
@@ -35,7 +35,7 @@ func (a *Agent) Every(ctx context.Context, period time.Duration, id, action stri
 	if period <= 0 {
 		panic("mabeam: a timer's period must be above 0")
 	}
-	return a.startTimer(period, period, id, action, a.system.options.packed(ctx, params))
+	return a.startTimer(period, period, id, action, a.system.options.wrapped(ctx, params))
 }
 
 func (a *Agent) startTimer(d, every time.Duration, id, action string, params any) *Timer {

@@ -37,7 +37,7 @@ func (a *Agent) tell(ctx context.Context, action string, params any) error {
 		if err := awaitTurn(ctx, s.actionRate, s.options.WaitTimeout); err != nil {
 			return err
 		}
-		params = s.options.packed(ctx, params)
+		params = s.options.wrapped(ctx, params)
 	}
 	err := a.put(action, params, false)
 	if err == nil {
@@ -300,7 +300,7 @@ func (a *Agent) handleAll(b *batch) {
 				t.flush(a)
 				t.figures = a.figures() // it takes long, or there are many
 			}
-		case *parcel:
+		case *envelope:
 			t.figures.noteWait(a.system, b, i)
 			if err := a.act(withValues(a.callback(), p.values), m.action, p.content, t.figures); err == nil {
 				t.done++
@@ -439,7 +439,7 @@ func (a *Agent) drainSubscriptions() {
 }
 
 // isAwaited says whether somebody waits for an answer to the message.
-func (m *message) isAwaited() bool {
+func (m *workItem) isAwaited() bool {
 	switch m.params.(type) {
 	case *call, *restartRequest:
 		return true
@@ -448,7 +448,7 @@ func (m *message) isAwaited() bool {
 }
 
 // refuse answers a message that will not be handled.
-func (a *Agent) refuse(m *message) {
+func (a *Agent) refuse(m *workItem) {
 	reason := a.mailbox.reason()
 	switch p := m.params.(type) {
 	case *pendingEvents, stopRequest:
@@ -483,7 +483,7 @@ func (a *Agent) answerAll(taken *batch) {
 // refuseTaken answers the messages that its runner has, if somebody waits for them. The runner
 // may be at the first of these, if it is not itself the one that ends the agent: it has not
 // begun any after that.
-func (a *Agent) refuseTaken(messages []message) {
+func (a *Agent) refuseTaken(messages []workItem) {
 	reason := a.mailbox.reason()
 	begun := is(reason, ErrKilled)
 	for i := range messages {
@@ -496,7 +496,7 @@ func (a *Agent) refuseTaken(messages []message) {
 
 // refuseOneTaken answers one message that somebody waits for. It may be used by the runner, so
 // that it is not used again.
-func (a *Agent) refuseOneTaken(m *message, reason error, begun bool) {
+func (a *Agent) refuseOneTaken(m *workItem, reason error, begun bool) {
 	switch p := m.params.(type) {
 	case *restartRequest:
 		p.answer(reason)
