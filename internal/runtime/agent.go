@@ -120,7 +120,7 @@ type Agent struct {
 	// waits is what its callbacks wait for; nil while they wait for nothing.
 	waits atomic.Pointer[wait]
 	// life is its context; nil while nobody has asked when it ends.
-	life atomic.Pointer[life]
+	life atomic.Pointer[lifeCancel]
 
 	// Guarded by mailbox.mu.
 	data    any // its state, as its behaviour knows it

@@ -453,10 +453,10 @@ func (b *Bus) History(limit int) []Event {
 	return b.history.newest(b.sequence.Load(), limit)
 }
 
-// beginAnew forgets what a crash of the bus loses: the events that subscribers
-// have not taken up, which count as dropped, and the history. The subscriptions
-// stay, and publishers who waited for room go on.
-func (b *Bus) beginAnew() {
+// loseAll discards what a crash of the bus loses: the events that subscribers have not begun
+// to handle, which count as dropped, and the history. The subscriptions stay, and publishers
+// that wait for room continue.
+func (b *Bus) loseAll() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.history != nil {

@@ -128,8 +128,8 @@ func (c *call) fail(err error) {
 	}
 }
 
-// giveInstead gives the answer to the caller, on behalf of who has ended the agent.
-func (c *call) giveInstead(err error) { c.give(callAnsweredInstead, nil, err) }
+// answerInstead gives the answer to the caller, on behalf of who has ended the agent.
+func (c *call) answerInstead(err error) { c.give(callAnsweredInstead, nil, err) }
 
 // give gives the answer to the caller. It says false if that one had left.
 func (c *call) give(how uint32, result any, err error) bool {

@@ -179,7 +179,7 @@ func TestCrashWhileASubscriberIsSetApart(t *testing.T) {
 			_ = s.Bus().Publish(t.Context(), Event{Type: "e"}) // there is no room for the last one
 			synctest.Wait()
 		}
-		s.Bus().beginAnew()
+		s.Bus().loseAll()
 		close(release)
 		synctest.Wait()
 		if sub.Delivered() != 1 || sub.Dropped() != 2 {

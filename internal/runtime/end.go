@@ -37,7 +37,7 @@ func (a *Agent) stop(ctx context.Context, timeout time.Duration) error {
 	}
 	gone := a.done()
 	select {
-	case <-gone: // it matters more than a ctx that has ended too
+	case <-gone: // takes precedence over a ctx that has ended too
 		return nil
 	default:
 	}
@@ -54,7 +54,7 @@ func (a *Agent) stop(ctx context.Context, timeout time.Duration) error {
 	}
 }
 
-// stopFor is stop for whoever has asked for it, an agent's callback perhaps.
+// stopFor is stop for any caller, which may be an agent's callback.
 func (a *Agent) stopFor(ctx context.Context) error {
 	w, err := callbackOf(ctx).waitFor(a)
 	if err != nil {
@@ -65,19 +65,19 @@ func (a *Agent) stopFor(ctx context.Context) error {
 	return a.stop(ctx, a.system.options.WaitTimeout)
 }
 
-// beginStop closes the mailbox. It says whether the agent was not running, and
-// is now the caller's to run, and whether it was idle: then the caller has to
-// see to its end. Otherwise the wish to stop is the mailbox's last message.
+// beginStop closes the mailbox. It returns claimed if the agent was not running and the
+// caller is now its runner, and isIdle if the mailbox is empty, so that the caller has to call
+// finish. Otherwise the stop request is the last message in the mailbox.
 func (a *Agent) beginStop() (claimed, isIdle bool) {
 	before := a.state.want(stopWanted)
 	if before.wants(stopWanted) || before.phase() == over {
 		return false, false
 	}
-	if before.phase() != initializing { // else it is told when it has started
+	if before.phase() != initializing { // else beReady announces it
 		a.announceStopping()
 	}
 	a.mailbox.mu.Lock()
-	if a.isOver() { // killed or crashed meanwhile: nobody would take it
+	if a.isOver() { // killed or crashed meanwhile: nobody would handle the request
 		a.mailbox.mu.Unlock()
 		return false, false
 	}
@@ -98,14 +98,13 @@ func (a *Agent) announceStopping() {
 	a.system.announceLifecycle(EventAgentStopping, a, "", &a.stopNews)
 }
 
-// claim makes an agent that nobody runs, suspended ones too, the caller's to
-// run.
+// claim makes the caller the runner of an agent that is idle or suspended.
 func (a *Agent) claim() bool {
 	_, claimed := a.state.enter(running, func(s state) bool { return s.phase() == idle || s.phase() == suspended })
 	return claimed
 }
 
-// scheduleStop has an agent that is the caller's to run stop on a worker.
+// scheduleStop stops an agent on a worker. The caller is its runner.
 func (a *Agent) scheduleStop(isIdle bool) {
 	if isIdle {
 		a.push(stopRequest{})
@@ -113,19 +112,19 @@ func (a *Agent) scheduleStop(isIdle bool) {
 	a.system.scheduler.schedule(a)
 }
 
-// finish is the end of a graceful stop, unless the agent has come to another one
-// meanwhile, which it says. The agent is not its runner's any longer.
+// finish completes a graceful stop. It returns false if the agent has ended otherwise
+// meanwhile. The caller is not the agent's runner any longer.
 func (a *Agent) finish() (stopped bool) {
 	a.drainSubscriptions()
 	if !a.isOver() { // its last events may have cost it its life
 		stopped = a.terminate(ErrStopping) && a.end(ErrStopping, nil)
 	}
-	a.comeBack()
+	a.clearAbandoned()
 	return stopped
 }
 
-// terminate calls the behaviour's Terminate while the agent lives; a panic in it is a
-// crash. It says whether there was none.
+// terminate calls the behaviour's Terminate while the agent lives. It returns false if that
+// panicked, which is a crash.
 func (a *Agent) terminate(reason error) (finished bool) {
 	a.terminated = true
 	defer func() {
@@ -137,33 +136,33 @@ func (a *Agent) terminate(reason error) (finished bool) {
 	return true
 }
 
-// crash ends the agent because a callback panicked, or could not be carried out. If it has
-// ended before, nothing but the log tells of the panic.
+// crash ends the agent because a callback panicked or failed. If the agent has ended before,
+// a panic is only logged.
 func (a *Agent) crash(failure error) {
 	if a.end(ErrCrashed, failure) {
 		return
 	}
-	if _, panicked := failure.(*PanicError); panicked { //nolint:errorlint // one that is wrapped was told when it came
+	if _, panicked := failure.(*PanicError); panicked { //nolint:errorlint // a wrapped one was logged before
 		a.logAgent(slog.LevelError, "callback panicked after its agent's end", failure)
 	}
 }
 
-// kill ends the agent at once. What waits for it is refused, and what it is just doing
-// goes on unheeded.
+// kill ends the agent at once. Its waiting messages are refused, and a callback that is
+// running is abandoned.
 func (a *Agent) kill() {
 	if !a.end(ErrKilled, nil) {
-		<-a.done() // somebody else is taking it down, and runs no code of its own
+		<-a.done() // somebody else is ending it, and runs no code of the agent's meanwhile
 	}
 }
 
-// end takes the agent out of the system, for a reason: ErrStopping, ErrKilled or
-// ErrCrashed, with what that came of. It does so once; it says whether this was the
-// time. It runs no code of the agent's and waits for nobody. When it returns,
+// end removes the agent from the system. The reason is ErrStopping, ErrKilled or ErrCrashed,
+// and failure its cause, or nil. Only the first call has an effect, and returns true. It runs
+// no code of the agent's and waits for nobody. When it returns,
 //
 //   - no event, lookup or action finds the agent any more;
-//   - everybody who waited for an answer has it, with the reason;
-//   - what its callbacks do has been told to end;
-//   - that it has ended has been told, last to the owner of its place.
+//   - everybody who waited for an answer has an error with the reason;
+//   - the contexts of its callbacks have ended;
+//   - the end has been reported, to the owner of its place last.
 func (a *Agent) end(reason, failure error) bool {
 	s := a.system
 	s.ending.Add(1)
@@ -182,23 +181,23 @@ func (a *Agent) end(reason, failure error) bool {
 	}
 	a.answerAll(left.taken)
 	a.endLife(left.err)
-	if left.phase != initializing { // else who starts it tells so, after telling that it started
-		a.tellEnd(reason, failure)
+	if left.phase != initializing { // else beReady reports the end, after the start
+		a.reportEnd(reason, failure)
 	}
 	a.closeGone()
 	left.bonds.leave(a.ID(), left.err)
 	switch {
 	case left.phase == initializing:
 	case is(reason, ErrCrashed) && !a.terminated:
-		s.scheduler.schedule(&lastWork{agent: a})
+		s.scheduler.schedule(&crashTermination{agent: a})
 	default:
-		a.tellOwner()
+		a.notifyOwner()
 	}
 	return true
 }
 
-// tellEnd counts and publishes the end.
-func (a *Agent) tellEnd(reason, failure error) {
+// reportEnd counts, logs and publishes the end.
+func (a *Agent) reportEnd(reason, failure error) {
 	switch {
 	case is(reason, ErrCrashed):
 		a.system.agentsCrashed.add(1)
@@ -217,25 +216,25 @@ func (a *Agent) tellEnd(reason, failure error) {
 	}
 }
 
-// isAbnormal says whether an end is one that was not asked for.
+// isAbnormal reports whether an agent ended without having been asked to stop.
 func isAbnormal(reason error) bool { return !errors.Is(reason, ErrStopping) }
 
-// is says whether a reason of end is the one of the three that is named.
-func is(reason, named error) bool { return reason == named } //nolint:errorlint // as it was given
+// is reports whether a reason for an end is ErrStopping, ErrKilled or ErrCrashed itself.
+func is(reason, named error) bool { return reason == named } //nolint:errorlint // reasons are never wrapped
 
-// A legacy is what an agent leaves when its life is over.
-type legacy struct {
-	phase state // that it was in
-	err   error // why its life is over
+// A teardown is what is left to end and to answer when a life is over.
+type teardown struct {
+	phase state // before the end
+	err   error // the reason for the end
 	subs  []*Subscription
 	bonds *bonds
-	taken *batch // that somebody waits for some of
+	taken *batch // the batch being handled, if somebody waits for an answer to any of it
 }
 
-// closeFor marks the agent as over and closes its mailbox, at once: whoever
-// sees the one must see the other, or a message could be accepted that nobody
-// answers. It returns what is to be ended and answered.
-func (a *Agent) closeFor(reason, failure error) (left legacy) {
+// closeFor marks the agent as over and closes its mailbox in one step: otherwise a message
+// could be accepted that nobody answers. It returns what is left to end and to answer; its
+// phase is over if the agent had ended before.
+func (a *Agent) closeFor(reason, failure error) (left teardown) {
 	a.mailbox.mu.Lock()
 	defer a.mailbox.mu.Unlock()
 	for {
@@ -266,17 +265,18 @@ func (a *Agent) closeFor(reason, failure error) (left legacy) {
 	return left
 }
 
-// comeBack is the last thing that the runner of an agent that is over does.
-func (a *Agent) comeBack() {
+// clearAbandoned is the last thing that the runner of an agent that is over does: its
+// callback, if it was abandoned, has returned.
+func (a *Agent) clearAbandoned() {
 	if !a.state.load().wants(abandoned) {
 		return
 	}
-	a.mailbox.mu.Lock() // whoever has set that adds the agent before it unlocks
+	a.mailbox.mu.Lock() // closeFor adds the agent to the list before it unlocks
 	defer a.mailbox.mu.Unlock()
 	a.system.abandoned.remove(a)
 }
 
-// closeGone lets go of those who wait for the agent's end.
+// closeGone closes the channel of done.
 func (a *Agent) closeGone() {
 	a.mailbox.mu.Lock()
 	defer a.mailbox.mu.Unlock()
@@ -293,7 +293,7 @@ var closedChannel = func() chan struct{} {
 	return c
 }()
 
-// done is closed when the agent has ended.
+// done returns a channel that is closed when the agent has ended.
 func (a *Agent) done() <-chan struct{} {
 	a.mailbox.mu.Lock()
 	defer a.mailbox.mu.Unlock()
@@ -303,14 +303,14 @@ func (a *Agent) done() <-chan struct{} {
 	return a.gone
 }
 
-// err is why the life is over; nil while it is not.
+// err returns why the life is over; nil while it is not.
 func (a *Agent) err() error {
 	a.mailbox.mu.Lock()
 	defer a.mailbox.mu.Unlock()
 	return a.errLocked()
 }
 
-// errLocked is err for one who holds mailbox.mu.
+// errLocked is err for a caller that holds mailbox.mu.
 func (a *Agent) errLocked() error {
 	switch {
 	case !a.isOver():
@@ -321,7 +321,7 @@ func (a *Agent) errLocked() error {
 	return a.mailbox.closed
 }
 
-// endFailure is what the agent crashed of, or was killed for; nil if nothing is known.
+// endFailure returns what the crash or the kill was caused by; nil if that is not known.
 func (a *Agent) endFailure() error {
 	a.mailbox.mu.Lock()
 	defer a.mailbox.mu.Unlock()
@@ -331,40 +331,40 @@ func (a *Agent) endFailure() error {
 	return a.failed.failure
 }
 
-// An endError is an ErrCrashed or ErrKilled, and what it came of.
+// An endError is an ErrCrashed or ErrKilled together with its cause.
 type endError struct{ reason, failure error }
 
 func (e *endError) Error() string   { return fmt.Sprintf("%v: %v", e.reason, e.failure) }
 func (e *endError) Unwrap() []error { return []error{e.reason, e.failure} }
 
-// Failure is what the end came of.
+// Failure returns the cause of the end.
 func (e *endError) Failure() error { return e.failure }
 
-// tellOwner tells the owner of the agent's place, if it has one, of the end.
-func (a *Agent) tellOwner() {
+// notifyOwner reports the end to the owner of the agent's place, if it has one.
+func (a *Agent) notifyOwner() {
 	if a.place != nil {
 		a.place.owner.Ended(a.place, Ref{a})
 	}
 }
 
-// survivePanic, deferred, lets a panic of Terminate change nothing any more.
+// survivePanic, when deferred, recovers and logs a panic of Terminate.
 func (a *Agent) survivePanic() {
 	if v := recover(); v != nil {
 		a.logAgent(slog.LevelError, "terminate panicked", newPanicError(v))
 	}
 }
 
-// lastWork is the Terminate of an agent that has crashed. It is on a goroutine of its
-// own because the one that the agent crashed on may be its caller's, or end.
-type lastWork struct{ agent *Agent }
+// A crashTermination calls the Terminate of an agent that has crashed. It has a goroutine of
+// its own because the one that the agent crashed on may be the caller's, or may be exiting.
+type crashTermination struct{ agent *Agent }
 
-// run calls Terminate. The owner of its place is told afterwards, so that the next life finds
-// what this one held free; or when the time is up, so that it does not wait in vain.
-func (l *lastWork) run() (more bool) {
+// run calls Terminate. The owner of the place is notified when Terminate has returned, so that
+// the next life finds free what this one held, or when the time is up.
+func (l *crashTermination) run() (more bool) {
 	a := l.agent
 	ctx, cancel := context.WithTimeout(a.system.ctx, a.system.options.WaitTimeout)
 	defer cancel()
-	tell := sync.OnceFunc(a.tellOwner)
+	tell := sync.OnceFunc(a.notifyOwner)
 	defer tell()
 	defer a.survivePanic() // it has crashed already
 	noted := make(chan struct{})

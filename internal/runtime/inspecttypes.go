@@ -134,10 +134,10 @@ func (a *Agent) figures() *typeFigures {
 	if a.system.types.Load() == nil {
 		return nil
 	}
-	return a.lookedFigures()
+	return a.currentFigures()
 }
 
-func (a *Agent) lookedFigures() *typeFigures {
+func (a *Agent) currentFigures() *typeFigures {
 	if t := a.system.types.Load(); t != nil {
 		return t.of(a)
 	}

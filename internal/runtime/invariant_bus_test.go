@@ -271,7 +271,7 @@ func (r *busRun) crash() {
 	for _, l := range r.listeners {
 		l.excused = l.excused || l.sub.Waiting() > 0
 	}
-	r.s.Bus().beginAnew()
+	r.s.Bus().loseAll()
 }
 
 func (r *busRun) step(step busStep) error {
@@ -593,7 +593,7 @@ func TestBusInFullUse(t *testing.T) {
 					kind := (i*i + i + p) % len(busTypes)
 					switch {
 					case lossy && i%20 == 0:
-						s.Bus().beginAnew()
+						s.Bus().loseAll()
 					case lossy && i%4 == 1:
 						c.begun[p][kind].Add(1)
 						s.Announce(busTypes[kind], "", eventData{p, kind, next[kind]})

@@ -268,10 +268,10 @@ func (r *Registry) unindex(e *registration) {
 	e.shape = nil
 }
 
-// beginAnew makes the indices anew, which are what a crash of the registry
-// loses. The table by id outlives it, so lookups go on; changes and
-// listings wait.
-func (r *Registry) beginAnew() {
+// rebuildIndices builds the indices again from the table of records, as after a crash of the
+// registry, which loses only the indices. Lookups continue meanwhile; changes and listings
+// wait.
+func (r *Registry) rebuildIndices() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	clear(r.byType)

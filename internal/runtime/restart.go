@@ -5,40 +5,37 @@ import (
 	"fmt"
 )
 
-// A restartRequest asks an agent to begin anew.
+// A restartRequest asks an agent to restart.
 type restartRequest struct {
 	done chan error
-	wait *wait // of the agent that waits for that; nil for who is none
+	wait *wait // of the agent that waits; nil if the caller is no agent
 }
 
-// answer tells who waits what became of the request.
+// answer gives the result of the request to the caller.
 func (r *restartRequest) answer(err error) {
 	r.wait.end()
 	r.done <- err
 }
 
-// RestartAgent has an agent terminate and begin anew, behind the work accepted
-// so far: its Terminate runs, its subscriptions end, and its Init runs again. It
-// is the same agent all the while: it keeps its id, type, capabilities,
-// metadata, state and the state's version (whatever Init does to them), it
-// stays registered and in its groups, others go on to monitor it, the answers to its
-// questions still come, and what is sent to it meanwhile waits in its mailbox. Its timers,
-// its links and the monitors that it has made end.
-// Events that are published between the end of its subscriptions and those that
-// Init makes do not reach it.
+// RestartAgent makes an agent initialize itself again, after the work accepted so far: it
+// calls the behaviour's Terminate, ends the agent's subscriptions, and calls Init again.
 //
-// It is no end and no start: agent_lifecycle.restarted is the only event of it,
-// and no supervisor counts it. But an agent whose Terminate or Init
-// panics, or whose Init fails, has crashed: RestartAgent returns the error, and
-// its supervisor decides what becomes of it.
+// The agent keeps its id, type, capabilities and metadata, and its state and the state's
+// version, whatever Init does to them. It stays registered and in its groups, others keep
+// monitoring it, the answers to its Ask calls still arrive, and what is sent to it meanwhile
+// waits in its mailbox. Its timers, its links and the monitors that it made end. It misses
+// events that are published after its subscriptions ended and before Init subscribed again.
 //
-// ErrUnknownAgent means that there is no such agent, a *TransitionError that it
-// is suspended: it must be resumed first, and ErrMailboxFull that there is no
-// room for the wish. ErrStopping, ErrKilled or ErrCrashed mean that the agent ended
-// before it had begun anew. If ctx ends before, or Options.WaitTimeout has passed if it
-// has no deadline, the agent is restarted all the same; so it is where a callback asks
-// for it that the agent itself waits for, directly or by way of more: the error is a
-// *DeadlockError then.
+// The restart does not end the agent's life: the only event is agent_lifecycle.restarted, and
+// no supervisor counts it. But if Terminate or Init panics, or Init fails, the agent crashes:
+// RestartAgent returns the error, and the supervisor, if there is one, reacts to the crash.
+//
+// ErrUnknownAgent means that there is no such agent, a *TransitionError that it is suspended
+// and has to be resumed first, and ErrMailboxFull that its mailbox has no room. ErrStopping,
+// ErrKilled or ErrCrashed mean that the agent ended before the restart was complete. If ctx
+// ends, or has no deadline and Options.WaitTimeout passes, the agent still restarts later. It
+// also does after a *DeadlockError, which means that a callback asked for the restart of an
+// agent that waits for it, directly or through others.
 func (s *System) RestartAgent(ctx context.Context, id string) error {
 	a := s.registry.agent(id)
 	if a == nil {
@@ -72,8 +69,7 @@ func (s *System) RestartAgent(ctx context.Context, id string) error {
 	return nil
 }
 
-// restart carries out a request to begin anew, which is a message of a batch, and
-// answers it.
+// restart carries out a restart request, which is item i of a batch, and answers it.
 func (a *Agent) restart(b *batch, i int, r *restartRequest) {
 	var err error
 	finished := false
@@ -89,16 +85,16 @@ func (a *Agent) restart(b *batch, i int, r *restartRequest) {
 			r.answer(err)
 		}
 	}()
-	if err = a.beginAnew(); err == nil {
+	if err = a.reinit(); err == nil {
 		a.system.agentsRestarted.add(1)
 		a.system.announceLifecycle(EventAgentRestarted, a, "", nil)
 	}
 	finished = true
 }
 
-// beginAnew is restart without the telling. After an error, or a panic, the
-// agent has to end if it has not.
-func (a *Agent) beginAnew() error {
+// reinit is restart without reporting it. After an error or a panic the caller must end the
+// agent.
+func (a *Agent) reinit() error {
 	a.drainSubscriptions()
 	if a.isOver() {
 		return a.mailbox.reason()

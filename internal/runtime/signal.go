@@ -241,7 +241,7 @@ func (a *Agent) handleSignal(signal queuedSignal) {
 		panicked := recover()
 		a.crash(newPanicError(panicked))
 		if panicked == nil { // nobody goes on after this
-			a.comeBack()
+			a.clearAbandoned()
 		}
 	}()
 	if signal.arrival == unknownArrival {

@@ -77,10 +77,10 @@ func (a *Agent) beReady() {
 	for {
 		s := a.state.load()
 		if s.phase() == over {
-			a.comeBack()
+			a.clearAbandoned()
 			<-a.done() // who has killed it runs no code of its own
-			a.tellEnd(ErrKilled, a.endFailure())
-			a.tellOwner()
+			a.reportEnd(ErrKilled, a.endFailure())
+			a.notifyOwner()
 			return
 		}
 		if s.wants(stopWanted) && !told {
@@ -193,15 +193,15 @@ func (a *Agent) undoInit(reason error) {
 // startFailed undoes the start of an agent and tells why it failed.
 func (a *Agent) startFailed(reason error) {
 	a.logAgent(slog.LevelWarn, "agent did not start", reason)
-	a.abandon(reason)
+	a.undoStart(reason)
 	a.system.announceLifecycle(EventAgentStartFailed, a, reason.Error(), nil)
 }
 
-// abandon undoes what an agent that did not start has left behind.
-func (a *Agent) abandon(reason error) {
+// undoStart undoes what an agent that did not start has left behind.
+func (a *Agent) undoStart(reason error) {
 	left := a.closeFor(ErrStopping, nil)
 	if left.phase == over { // it was killed meanwhile
-		a.comeBack()
+		a.clearAbandoned()
 		return
 	}
 	for _, s := range left.subs {

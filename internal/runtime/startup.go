@@ -42,7 +42,7 @@ func (s *System) groups() []group {
 			{
 				name: "registry", start: func() { s.registry = newRegistry() },
 				crash: func(restarted func(string)) bool {
-					s.registry.beginAnew()
+					s.registry.rebuildIndices()
 					restarted("")
 					return true
 				},
@@ -55,7 +55,7 @@ func (s *System) groups() []group {
 				start: func() { s.bus = newBus(s.ctx, s.scheduler, s.options) },
 				stop:  func(ctx context.Context) error { return s.bus.stop(ctx) },
 				crash: func(restarted func(string)) bool {
-					s.bus.beginAnew()
+					s.bus.loseAll()
 					restarted("")
 					return true
 				},

@@ -131,7 +131,7 @@ func (a *Agent) giveBack() bool {
 		s := a.state.load()
 		switch {
 		case s.phase() == over:
-			a.comeBack()
+			a.clearAbandoned()
 			return false
 		case s.wants(suspendWanted) && !s.wants(stopWanted):
 			if a.state.move(s, suspended) {
@@ -157,7 +157,7 @@ const polls = 2
 // run handles what waits in the mailbox.
 func (a *Agent) run() (more bool) {
 	// One that has been run just before, and had more to do, is still running.
-	if a.state.load() != running && !a.state.move(scheduled, running) && !a.takeUp() {
+	if a.state.load() != running && !a.state.move(scheduled, running) && !a.enterRunning() {
 		return false
 	}
 	if a.mailbox.signalled.Load() {
@@ -192,12 +192,12 @@ func (a *Agent) run() (more bool) {
 	return more
 }
 
-// takeUp is the beginning of run for an agent that something is wanted of, or that has
+// enterRunning is the beginning of run for an agent that something is wanted of, or that has
 // been run before. It says whether there is anything to run.
-func (a *Agent) takeUp() bool {
+func (a *Agent) enterRunning() bool {
 	before, moved := a.state.enter(running, func(s state) bool { return s.phase() == scheduled })
 	if !moved && before.phase() != running {
-		a.comeBack()
+		a.clearAbandoned()
 		return false
 	}
 	return true
@@ -270,7 +270,7 @@ func (a *Agent) handleAll(b *batch) {
 	// after a panic there is nothing left to do but to refuse.
 	defer func() {
 		if i < len(b.messages) {
-			a.breakOff(b, i, begun, &t, recover())
+			a.abortBatch(b, i, begun, &t, recover())
 		}
 	}()
 	if b.figures != nil {
@@ -284,7 +284,7 @@ func (a *Agent) handleAll(b *batch) {
 		}
 		if !a.mayGoOn() {
 			t.flush(a)
-			a.putAside(b, i)
+			a.requeueOrRefuse(b, i)
 			break
 		}
 		m := &b.messages[i]
@@ -342,7 +342,7 @@ func (a *Agent) answer(b *batch, i int, c *call, t *tally) {
 		result, err = a.behaviour.HandleAction(c.callback, a, b.messages[i].action, c.params)
 	} else {
 		t.figures.noteWait(a.system, b, i)
-		result, err = a.handleLooked(c.callback, b.messages[i].action, c.params, t.figures)
+		result, err = a.handleMeasured(c.callback, b.messages[i].action, c.params, t.figures)
 	}
 	c.endCallback()
 	if !b.claim(i) {
@@ -362,9 +362,9 @@ func (a *Agent) answer(b *batch, i int, c *call, t *tally) {
 	}
 }
 
-// putAside does away with what is left of a batch, from one message on: an agent that is
+// requeueOrRefuse does away with what is left of a batch, from one message on: an agent that is
 // to be suspended finds it in its mailbox again, and one that is over refuses it.
-func (a *Agent) putAside(b *batch, from int) {
+func (a *Agent) requeueOrRefuse(b *batch, from int) {
 	if !a.isOver() && (!b.awaited || b.claimAll()) {
 		a.mailbox.putBack(a, b, from)
 		return
@@ -384,22 +384,22 @@ func (a *Agent) refuseRest(b *batch, from int) {
 	t.flush(a)
 }
 
-// breakOff ends the agent because a message of a batch, if begun, panicked or ended
+// abortBatch ends the agent because a message of a batch, if begun, panicked or ended
 // the goroutine, and refuses what comes after it.
-func (a *Agent) breakOff(b *batch, i int, begun bool, t *tally, panicked any) {
+func (a *Agent) abortBatch(b *batch, i int, begun bool, t *tally, panicked any) {
 	if begun {
-		a.breakOffAt(b, i, t, panicked)
+		a.abortItem(b, i, t, panicked)
 		i++
 	}
 	t.flush(a)
 	a.refuseRest(b, i)
 	if panicked == nil { // nobody goes on after this
-		a.comeBack()
+		a.clearAbandoned()
 	}
 }
 
-// breakOffAt ends the agent because of one message.
-func (a *Agent) breakOffAt(b *batch, i int, t *tally, panicked any) {
+// abortItem ends the agent because of one message.
+func (a *Agent) abortItem(b *batch, i int, t *tally, panicked any) {
 	switch m := &b.messages[i]; p := m.params.(type) {
 	default:
 		_ = a.actionPanicked(m.action, panicked) // nobody waits for it
@@ -488,15 +488,15 @@ func (a *Agent) refuseTaken(messages []workItem) {
 	begun := is(reason, ErrKilled)
 	for i := range messages {
 		if messages[i].isAwaited() {
-			a.refuseOneTaken(&messages[i], reason, begun)
+			a.refuseTakenItem(&messages[i], reason, begun)
 			begun = false
 		}
 	}
 }
 
-// refuseOneTaken answers one message that somebody waits for. It may be used by the runner, so
+// refuseTakenItem answers one message that somebody waits for. It may be used by the runner, so
 // that it is not used again.
-func (a *Agent) refuseOneTaken(m *workItem, reason error, begun bool) {
+func (a *Agent) refuseTakenItem(m *workItem, reason error, begun bool) {
 	switch p := m.params.(type) {
 	case *restartRequest:
 		p.answer(reason)
@@ -505,7 +505,7 @@ func (a *Agent) refuseOneTaken(m *workItem, reason error, begun bool) {
 			reason = notBegun{reason}
 		}
 		a.system.actionsFailed.add(1)
-		p.giveInstead(reason)
+		p.answerInstead(reason)
 	}
 }
 
@@ -531,8 +531,8 @@ func (a *Agent) refuseWaiting() {
 	b.release()
 }
 
-// handleLooked has the behaviour carry out an action while somebody looks.
-func (a *Agent) handleLooked(ctx context.Context, action string, params any, f *typeFigures) (result any, err error) {
+// handleMeasured has the behaviour carry out an action while somebody looks.
+func (a *Agent) handleMeasured(ctx context.Context, action string, params any, f *typeFigures) (result any, err error) {
 	err = f.work(func() (err error) {
 		result, err = a.behaviour.HandleAction(ctx, a, action, params)
 		return err
@@ -546,7 +546,7 @@ func (a *Agent) act(ctx context.Context, action string, params any, f *typeFigur
 	if f == nil {
 		_, err = a.behaviour.HandleAction(ctx, a, action, params)
 	} else {
-		_, err = a.handleLooked(ctx, action, params, f)
+		_, err = a.handleMeasured(ctx, action, params, f)
 	}
 	if err != nil || a.system.executed.wanted() {
 		a.tellAction(action, err)
@@ -571,7 +571,7 @@ func (a *Agent) actInline(ctx context.Context, action string, params any) (resul
 		result, err = a.behaviour.HandleAction(ctx, a, action, params)
 	} else {
 		figures.inMailbox.record(0)
-		result, err = a.handleLooked(ctx, action, params, figures)
+		result, err = a.handleMeasured(ctx, action, params, figures)
 	}
 	finished = true
 	a.tellAction(action, err)

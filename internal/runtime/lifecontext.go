@@ -6,22 +6,24 @@ import (
 	"time"
 )
 
-// A life is the context of an agent's life, made when somebody asks for its end.
-type life struct {
+// A lifeCancel is the cancelable context behind a lifeContext, made when somebody first asks
+// for its end.
+type lifeCancel struct {
 	context.Context
 	cancel context.CancelCauseFunc
 }
 
-// Context is the context of this life of the agent. It ends as soon as the agent is
-// killed or has crashed, or has stopped and its Terminate is done, and when the system
-// is forced down. If its Done was called before the end, context.Cause returns the reason,
-// and else context.Canceled. It is for what goes on beside the agent's callbacks, in
-// goroutines that they have begun: a call that is made with it is not taken for one that
-// the agent itself waits for.
+// Context returns the context of this life of the agent. It ends when the agent is killed or
+// crashes, when it has stopped and its Terminate has returned, and when the system is forced
+// down. If Done was called before the end, context.Cause returns the reason for it, otherwise
+// context.Canceled.
+//
+// Use it in goroutines that a callback starts: the runtime does not take a call made with it
+// for a call that the agent itself waits for.
 func (a *Agent) Context() context.Context { return (*lifeContext)(a) }
 
-// A lifeContext is an agent as the context of its life: nothing is made for a life
-// whose end nobody waits for.
+// A lifeContext is an agent as the context of its life. It allocates nothing until somebody
+// asks for the end.
 type lifeContext Agent
 
 // Deadline implements context.Context: there is none.
@@ -45,16 +47,16 @@ func (l *lifeContext) Err() error {
 func (l *lifeContext) Value(key any) any {
 	made := l.life.Load()
 	if made == nil && (*Agent)(l).isOver() {
-		made = l.made() // it knows the cause of the end
+		made = l.made() // has the cause of the end
 	}
 	if made == nil {
 		return nil
 	}
-	return made.Value(key) // that is how contexts find out that one ends with another, and why
+	return made.Value(key) // package context finds the parent, and the cause, this way
 }
 
-// made returns the context that ends with the life.
-func (l *lifeContext) made() *life {
+// made returns the cancelable context, which it makes if there is none.
+func (l *lifeContext) made() *lifeCancel {
 	if made := l.life.Load(); made != nil {
 		return made
 	}
@@ -64,7 +66,7 @@ func (l *lifeContext) made() *life {
 	if made := a.life.Load(); made != nil {
 		return made
 	}
-	made := &life{}
+	made := &lifeCancel{}
 	made.Context, made.cancel = context.WithCancelCause(a.system.ctx)
 	if a.isOver() {
 		made.cancel(a.errLocked())
@@ -73,15 +75,15 @@ func (l *lifeContext) made() *life {
 	return made
 }
 
-// endLife ends the context of a life that is over.
+// endLife cancels the context of a life that is over.
 func (a *Agent) endLife(reason error) {
 	if made := a.life.Load(); made != nil {
 		made.cancel(reason)
 	}
 }
 
-// A callbackContext is the context of a callback that nobody waits for: that of the
-// agent's life, which tells whose callback it is.
+// A callbackContext is the context of a callback that nobody waits for: the context of the
+// agent's life, which also knows the agent.
 type callbackContext struct{ *lifeContext }
 
 // Value implements context.Context.
@@ -94,8 +96,8 @@ func (c callbackContext) Value(key any) any {
 
 type callbackKey struct{}
 
-// callbackOf returns the agent whose callback was given a context, or one that was made
-// of it; nil if it is none's.
+// callbackOf returns the agent whose callback got ctx, or a context that ctx is derived from;
+// nil if there is none.
 func callbackOf(ctx context.Context) *Agent {
 	if ctx == context.Background() {
 		return nil
@@ -104,11 +106,11 @@ func callbackOf(ctx context.Context) *Agent {
 	return a
 }
 
-// callback is the context of a callback that nobody waits for.
+// callback returns the context of a callback that nobody waits for.
 func (a *Agent) callback() context.Context { return callbackContext{(*lifeContext)(a)} }
 
-// callbackFor is the context of a callback that somebody waits for, who has given
-// ctx: it has its values, and ends with it, with the agent's life, and with endCallback.
+// callbackFor returns the context of a callback for a caller that waits with ctx. It has the
+// values of ctx, and ends with it, with the agent's life, and by endCallback.
 func (a *Agent) callbackFor(ctx context.Context) context.Context {
 	if ctx == context.Background() {
 		return a.callback()
@@ -116,34 +118,35 @@ func (a *Agent) callbackFor(ctx context.Context) context.Context {
 	return &callContext{Context: ctx, agent: a}
 }
 
-// endCallback ends the context of a callback that is over, if somebody waited for it:
-// nothing of it is left with the caller's context or the agent's life.
+// endCallback ends the context of a callback that has returned, if somebody waited for it, and
+// detaches it from the caller's context and the agent's life.
 func endCallback(ctx context.Context) {
 	if c, ok := ctx.(*callContext); ok {
 		c.end()
 	}
 }
 
-// A callContext is the context of a callback that somebody waits for. What it takes to
-// end with two others is made when somebody asks for its end.
+// A callContext is the context of a callback that somebody waits for. Its callCancel is made
+// when somebody first asks for its end.
 type callContext struct {
 	context.Context // the caller's
 	agent           *Agent
-	made            atomic.Pointer[callLife]
+	made            atomic.Pointer[callCancel]
 }
 
-// A callLife ends with the caller's context and the agent's life.
-type callLife struct {
+// A callCancel is a context that ends with the caller's context and with the agent's life.
+type callCancel struct {
 	context.Context
 	cancel context.CancelFunc
-	forget func() bool // the agent's life
+	forget func() bool // stops waiting for the end of the agent's life
 }
 
-// overLife is that of each context whose callback was over before somebody asked for its end.
-var overLife = func() *callLife {
+// canceledCall is used by every context whose callback returned before somebody asked for its
+// end.
+var canceledCall = func() *callCancel {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	return &callLife{ctx, cancel, func() bool { return false }}
+	return &callCancel{ctx, cancel, func() bool { return false }}
 }()
 
 // Done implements context.Context.
@@ -151,10 +154,10 @@ func (c *callContext) Done() <-chan struct{} {
 	if made := c.made.Load(); made != nil {
 		return made.Done()
 	}
-	made := &callLife{}
+	made := &callCancel{}
 	made.Context, made.cancel = context.WithCancel(c.Context)
 	made.forget = context.AfterFunc((*lifeContext)(c.agent).made(), made.cancel)
-	if !c.made.CompareAndSwap(nil, made) { // another goroutine was faster, or the callback is over
+	if !c.made.CompareAndSwap(nil, made) { // another goroutine was faster, or the callback has returned
 		made.end()
 	}
 	return c.made.Load().Done()
@@ -176,20 +179,20 @@ func (c *callContext) Value(key any) any {
 	if key == (callbackKey{}) {
 		return c.agent
 	}
-	if made := c.made.Load(); made != nil && made != overLife {
-		return made.Value(key) // that is how contexts find out that one ends with another
+	if made := c.made.Load(); made != nil && made != canceledCall {
+		return made.Value(key) // package context finds the parent this way
 	}
 	return c.Context.Value(key)
 }
 
-// end gives back what it takes to end with the others, and ends it.
+// end cancels the context and releases what it holds of the others.
 func (c *callContext) end() {
-	if !c.made.CompareAndSwap(nil, overLife) {
+	if !c.made.CompareAndSwap(nil, canceledCall) {
 		c.made.Load().end()
 	}
 }
 
-func (l *callLife) end() {
+func (l *callCancel) end() {
 	l.forget()
 	l.cancel()
 }
