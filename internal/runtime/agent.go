@@ -9,43 +9,38 @@ import (
 	"mabeam-top/internal/runtime/internal/enum"
 )
 
-// A Behaviour is what an agent does. The runtime calls at most one of its
-// methods at a time, so a behaviour needs no locks for what is its own. Embed
-// Defaults for the methods that an agent has no use for.
+// A Behaviour defines what an agent does. The runtime calls at most one of its methods at a
+// time, so a behaviour needs no locks for its own data. Embed Defaults to leave out methods.
 //
-// The context of a callback is the agent's own, as Agent.Context is: it ends with
-// this life of the agent. That of an action that somebody waits for has the caller's
-// values, and ends too when the caller gives up, and at any time after the action's
-// return; so does that of Init for who starts the agent. What is to go on takes
-// Agent.Context. A call that is made with a callback's context is known to be the
-// agent's: if it would close a ring of agents that wait for each other it fails with a
-// *DeadlockError.
+// The context of a callback ends with this life of the agent, as Agent.Context does. For an
+// action that somebody waits for, it also has the values of the caller's context, and ends when
+// the caller gives up, and any time after the action has returned; Init has such a context of
+// whoever starts the agent. Work that continues after the callback must use Agent.Context. A
+// call with the context of a callback belongs to the agent: if it would close a ring of agents
+// that wait for each other, it fails with a *DeadlockError.
 type Behaviour interface {
-	// Init prepares the agent. An error, or a panic, means that it does not
-	// start.
+	// Init prepares the agent. If it returns an error or panics, the agent does not start.
 	Init(ctx context.Context, self *Agent) error
 	// HandleAction carries out an action and returns its result. It returns
-	// ErrUnknownAction for a name that it does not know. A panic costs the
-	// agent its life.
+	// ErrUnknownAction for a name that it does not know. A panic crashes the agent.
 	HandleAction(ctx context.Context, self *Agent, action string, params any) (any, error)
 	// HandleSignal gets the signals that were sent to the agent, ahead of all
-	// other work that waits. A panic costs the agent its life.
+	// other work that waits. A panic crashes the agent.
 	HandleSignal(ctx context.Context, self *Agent, signal Signal)
-	// HandleEvent gets the events that the agent subscribed to. A panic costs
-	// the agent its life.
+	// HandleEvent gets the events that the agent subscribed to. A panic crashes the agent.
 	HandleEvent(ctx context.Context, self *Agent, event Event)
 	// Terminate runs after the agent's last work, unless the agent was killed, and
-	// before the Init of RestartAgent. The reason is ErrStopping, ErrRestarting, or an
-	// ErrCrashed that wraps the *PanicError of a callback. If the agent cannot start
-	// although its Init has succeeded, the reason is why: it was killed meanwhile, say.
+	// before RestartAgent calls Init again. The reason is ErrStopping, ErrRestarting, or
+	// ErrCrashed with the *PanicError of a callback. If Init has succeeded and the agent
+	// cannot start nevertheless, the reason says why: it was killed meanwhile, for example.
 	//
-	// After a panic the agent is no longer registered when Terminate runs, and ctx ends
-	// after Options.WaitTimeout, as does its supervisor's wait. If Terminate panics, it
-	// does not run again.
+	// After a crash the agent is no longer registered when Terminate runs, and a supervisor
+	// waits for it no longer than Options.WaitTimeout, when ctx ends too. If Terminate
+	// panics, it does not run again.
 	Terminate(ctx context.Context, self *Agent, reason error)
 }
 
-// Defaults does nothing in every callback that a behaviour may leave out.
+// Defaults implements all methods of Behaviour except HandleAction by doing nothing.
 type Defaults struct{}
 
 // Init does nothing.
@@ -66,14 +61,13 @@ type Spec struct {
 	ID string
 	// Type is what the registry lists the agent under.
 	Type string
-	// Behaviour is what the agent does; it must not be nil, and belongs to
-	// this agent alone unless it has no state of its own.
+	// Behaviour defines what the agent does; it must not be nil. Agents must not share one
+	// that has data of its own.
 	Behaviour Behaviour
-	// State is what the agent's state is at first, unless there is a snapshot of an
-	// earlier life: see Snapshotter.
+	// State is the agent's initial state, unless there is a snapshot of an earlier life:
+	// see Snapshotter.
 	State any
-	// Capabilities and Metadata are copied; what the values of the metadata refer to is
-	// shared.
+	// Capabilities and Metadata are copied, the values in Metadata only shallowly.
 	Capabilities []string
 	Metadata     map[string]any
 	// ParentID is the id of whoever starts the agent; it may be empty.
@@ -83,7 +77,7 @@ type Spec struct {
 // A Lifecycle is where an agent is between its start and its end.
 type Lifecycle int
 
-// The stages: initializing → ready ⇄ busy, ready ⇄ suspended, any → terminating.
+// The lifecycle: Initializing → Ready ⇄ Busy, Ready ⇄ Suspended, any → Terminating.
 const (
 	Initializing Lifecycle = iota
 	Ready
@@ -112,8 +106,8 @@ type Agent struct {
 
 	state atomicState
 
-	// Of its runner: whether its actions take long, whether Terminate was called
-	// after its last Init, and whether the mailbox may have a batch that was taken.
+	// Used by its runner alone: whether its actions take long, whether Terminate was called
+	// after its last Init, and whether mailbox.taken may be set.
 	slow, terminated, hasTaken bool
 	acted                      atomic.Int64 // actions that succeeded while somebody looks into the system
 
@@ -128,30 +122,30 @@ type Agent struct {
 	changed time.Duration // when its state was set last, since the system began; 0 if never
 	subs    []*Subscription
 	gone    chan struct{} // closed when the agent has ended; nil while nobody waits
-	failed  *endError     // that it crashed, or was killed for something; nil if not
+	failed  *endError     // the end and its cause, if that is known
 	bonds   *bonds        // nil if it has none
 
 	mailbox mailbox
 }
 
-// ID is the agent's id.
+// ID returns the agent's id.
 func (a *Agent) ID() string { return a.record.Load().ID }
 
-// Entry is what the registry knows of the agent, or is about to know while Init runs.
+// Entry returns the agent's registry entry; while Init runs, the one that it is about to get.
 func (a *Agent) Entry() Entry { return Entry{a.record.Load()} }
 
-// System is where the agent lives.
+// System returns the system that the agent lives in.
 func (a *Agent) System() *System { return a.system }
 
-// State is the agent's state.
+// State returns the agent's state.
 func (a *Agent) State() any {
 	a.mailbox.mu.Lock()
 	defer a.mailbox.mu.Unlock()
 	return a.data
 }
 
-// changedAt is when the agent's state was set last; the zero time if never. It is
-// called with mailbox.mu held.
+// changedAt returns when the agent's state was last set; the zero time if never. The caller
+// holds mailbox.mu.
 func (a *Agent) changedAt() time.Time {
 	if a.changed == 0 {
 		return time.Time{}
@@ -159,8 +153,8 @@ func (a *Agent) changedAt() time.Time {
 	return a.system.began.Add(a.changed)
 }
 
-// SetState replaces the agent's state, and counts its version up. Others may
-// read the state at any time, so it must not be changed afterwards.
+// SetState replaces the agent's state and increments its version. Others may read the state at
+// any time, so it must not be modified afterwards.
 func (a *Agent) SetState(state any) {
 	now := time.Since(a.system.began)
 	a.mailbox.mu.Lock()
@@ -170,10 +164,10 @@ func (a *Agent) SetState(state any) {
 	a.mailbox.mu.Unlock()
 }
 
-// Lifecycle is where the agent is in its life.
+// Lifecycle returns where the agent is in its life.
 func (a *Agent) Lifecycle() Lifecycle { return a.state.load().lifecycle() }
 
-// isOver says whether this life has ended.
+// isOver reports whether this life has ended.
 func (a *Agent) isOver() bool { return a.state.load().phase() == over }
 
 // Publish sends an event with the agent as its source, as Bus.Publish does from one of
@@ -183,14 +177,13 @@ func (a *Agent) Publish(ctx context.Context, eventType string, data any) error {
 	return b.publishFor(b.ofAgent(ctx), &Event{Type: eventType, Source: a.ID(), Data: data})
 }
 
-// Subscribe has the events of a type handled by the agent's HandleEvent. The errors are
-// those of Bus.Subscribe.
+// Subscribe makes HandleEvent get the events of a type. The errors are those of Bus.Subscribe.
 func (a *Agent) Subscribe(eventType string) (*Subscription, error) {
 	return a.subscribe(&Subscription{pattern: eventType, exact: true, agent: a})
 }
 
-// SubscribePattern has the events that match a pattern handled by the agent's
-// HandleEvent. The errors are those of Bus.SubscribePattern.
+// SubscribePattern makes HandleEvent get the events that match a pattern. The errors are those
+// of Bus.SubscribePattern.
 func (a *Agent) SubscribePattern(pattern string) (*Subscription, error) {
 	return a.subscribe(&Subscription{pattern: pattern, agent: a})
 }
@@ -203,13 +196,13 @@ func (a *Agent) subscribe(s *Subscription) (*Subscription, error) {
 	a.subs = append(a.subs, s)
 	ended := a.isOver()
 	a.mailbox.mu.Unlock()
-	if ended { // killed meanwhile: nobody else would end it
+	if ended { // killed meanwhile: nobody else would end the subscription
 		s.end(nil)
 	}
 	return s, nil
 }
 
-// forget drops a subscription that has ended from the agent's list.
+// forget removes a subscription that has ended from the agent's list.
 func (a *Agent) forget(s *Subscription) {
 	a.mailbox.mu.Lock()
 	defer a.mailbox.mu.Unlock()

@@ -9,9 +9,9 @@ import (
 	"mabeam-top/internal/runtime/guard"
 )
 
-// Errors that say why the runtime refused or gave up. They arrive wrapped: test
-// for them with errors.Is. It looks through nested errors too: an action that
-// hands on another agent's ErrUnknownAgent has that error itself.
+// Errors that say why the runtime refused something or gave up. They are returned wrapped: test
+// for them with errors.Is. Note that it also finds an error that an action passes on: an action
+// that returns another agent's ErrUnknownAgent fails with ErrUnknownAgent itself.
 var (
 	// ErrUnknownAgent means that no living agent has the id.
 	ErrUnknownAgent = errors.New("unknown agent")
@@ -22,22 +22,22 @@ var (
 	ErrAlreadyRegistered = errors.New("already registered")
 	// ErrMailboxFull means that the agent's mailbox has no room.
 	ErrMailboxFull = errors.New("mailbox full")
-	// ErrStopping means that the agent was asked to stop, and accepts no more. It is
-	// also why a life has ended that was stopped.
+	// ErrStopping means that the agent was asked to stop and accepts no more work. It is
+	// also the reason why a life ended that was stopped.
 	ErrStopping = errors.New("agent is stopping")
 	// ErrRestarting is the reason that Terminate gets from RestartAgent.
-	ErrRestarting = errors.New("agent begins anew")
-	// ErrKilled means that the agent was killed, by KillAgent or by a link. An action
-	// that fails with it may have been begun: see ActionError.NotBegun.
+	ErrRestarting = errors.New("agent is restarting")
+	// ErrKilled means that the agent was killed, by KillAgent or through a link. It may have
+	// begun an action that fails with this error: see ActionError.NotBegun.
 	ErrKilled = errors.New("agent was killed")
-	// ErrCrashed means that a callback of the agent panicked. An action that fails with
-	// it was not begun; the caller of the one that panicked gets the *PanicError.
+	// ErrCrashed means that a callback of the agent panicked. It had not begun an action
+	// that fails with this error; the caller of one that panicked gets the *PanicError.
 	ErrCrashed = errors.New("agent crashed")
 	// ErrLimitReached means that a limit of the system refuses a new agent. It,
-	// ErrRateLimited and ErrCircuitOpen are the errors of package guard under other
-	// names, so that callers of agents need not import it.
+	// ErrRateLimited and ErrCircuitOpen are the errors of package guard, repeated so that
+	// callers of agents need not import it.
 	ErrLimitReached = guard.ErrLimitReached
-	// ErrRateLimited means that an operation is over its rate.
+	// ErrRateLimited means that an operation exceeds its rate.
 	ErrRateLimited = guard.ErrRateLimited
 	// ErrCircuitOpen means that a target has failed too often of late.
 	ErrCircuitOpen = guard.ErrCircuitOpen
@@ -45,23 +45,21 @@ var (
 	ErrSystemStopped = errors.New("system is stopped")
 	// ErrBadPattern means that a pattern or event type is empty or too long.
 	ErrBadPattern = errors.New("bad pattern")
-	// ErrTimeout is the end of a caller's deadline, or of Options.WaitTimeout,
-	// so it is a context.DeadlineExceeded too. What was asked for may still be
-	// carried out.
+	// ErrTimeout means that the caller's deadline or Options.WaitTimeout has passed. It is a
+	// context.DeadlineExceeded too. What was asked for may still be carried out.
 	ErrTimeout = fmt.Errorf("timeout: %w", context.DeadlineExceeded)
 )
 
 // An ActionError says which action of which agent failed, and why: Err is
 // ErrUnknownAgent, ErrUnknownAction, ErrMailboxFull, ErrStopping, ErrKilled,
 // ErrCrashed, ErrTimeout, ErrRateLimited, ErrCircuitOpen, ErrSystemStopped,
-// context.Canceled, a *DeadlockError, a *PanicError, a *TypeError, why a coordination
-// cannot use the answer, or the action's own error.
+// context.Canceled, a *DeadlockError, a *PanicError, a *TypeError, the reason why a
+// coordination cannot use the answer, or the action's own error.
 type ActionError struct {
 	Agent, Action string
 	Err           error
-	// NotBegun means that the agent did not begin the action, and never will: another
-	// agent can be asked, and it is not carried out twice. False means that this is not
-	// known.
+	// NotBegun means that the agent has not begun the action and never will, so that asking
+	// another agent cannot carry it out twice. False means that this is not known.
 	NotBegun bool
 }
 
@@ -71,8 +69,23 @@ func (e *ActionError) Error() string {
 
 func (e *ActionError) Unwrap() error { return e.Err }
 
-// A PanicError is a panic in a callback of an agent's behaviour, or the end of
-// the goroutine that ran it: then Value is nil.
+// A notBegun wraps the error of an action that its agent has not begun and never will.
+// newActionError turns it into ActionError.NotBegun.
+type notBegun struct{ error }
+
+func (e notBegun) Unwrap() error { return e.error }
+
+// newActionError returns the error of an action that failed with err.
+func newActionError(id, action string, err error) *ActionError {
+	reason, is := err.(notBegun) //nolint:errorlint // one that is wrapped is the action's own
+	if is {
+		err = reason.error
+	}
+	return &ActionError{Agent: id, Action: action, Err: err, NotBegun: is}
+}
+
+// A PanicError means that a callback panicked, or ended its goroutine with runtime.Goexit: then
+// Value is nil.
 type PanicError struct {
 	Value any
 	Stack []byte
@@ -90,13 +103,13 @@ func (e *PanicError) Error() string {
 	return fmt.Sprintf("panic: %v", e.Value)
 }
 
-// Unwrap lets errors.Is find an error that was panicked with.
+// Unwrap returns the value of the panic if that is an error.
 func (e *PanicError) Unwrap() error {
 	err, _ := e.Value.(error)
 	return err
 }
 
-// A TransitionError is a move that an agent's lifecycle does not allow.
+// A TransitionError means that an agent cannot go from one stage of its lifecycle to another.
 type TransitionError struct {
 	Agent    string
 	From, To Lifecycle
@@ -106,7 +119,7 @@ func (e *TransitionError) Error() string {
 	return fmt.Sprintf("agent %q cannot go from %v to %v", e.Agent, e.From, e.To)
 }
 
-// CallError is the runtime's error for the end of a context: ErrTimeout or
+// CallError returns the runtime's error for a context that has ended: ErrTimeout or
 // context.Canceled; nil if it has not ended.
 func CallError(ctx context.Context) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {

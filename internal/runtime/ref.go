@@ -5,13 +5,12 @@ import (
 	"fmt"
 )
 
-// A Ref refers to one life of an agent, as a pid does: it spares its holder the
-// lookup by id, and goes on to refer to that life when it has ended and another
-// agent has its id. The zero Ref refers to none, as that of an unknown agent: its id is
-// empty, and what is asked of it fails with ErrUnknownAgent.
+// A Ref refers to one life of an agent, as a pid does in Erlang. It saves the lookup by id, and
+// still refers to the same life when that has ended and another agent has the id. The zero Ref
+// refers to no agent: its id is empty, and its methods fail with ErrUnknownAgent.
 type Ref struct{ agent *Agent }
 
-// Ref returns a reference to the living agent of an id, or ErrUnknownAgent.
+// Ref returns a reference to the living agent with an id; the error is ErrUnknownAgent.
 func (s *System) Ref(id string) (Ref, error) {
 	a := s.registry.agent(id)
 	if a == nil {
@@ -20,10 +19,10 @@ func (s *System) Ref(id string) (Ref, error) {
 	return Ref{a}, nil
 }
 
-// Ref returns a reference to the agent, for others to use.
+// Ref returns a reference to this life of the agent.
 func (a *Agent) Ref() Ref { return Ref{a} }
 
-// ID is the agent's id.
+// ID returns the agent's id.
 func (r Ref) ID() string {
 	if r.agent == nil {
 		return ""
@@ -31,8 +30,8 @@ func (r Ref) ID() string {
 	return r.agent.ID()
 }
 
-// Done is closed when this life has ended: the agent is gone from the registry, and
-// nobody waits for it any longer.
+// Done returns a channel that is closed when this life has ended: the agent is no longer
+// registered, and nobody waits for its answers any more.
 func (r Ref) Done() <-chan struct{} {
 	if r.agent == nil {
 		return closedChannel
@@ -40,9 +39,9 @@ func (r Ref) Done() <-chan struct{} {
 	return r.agent.done()
 }
 
-// Err is why this life has ended: ErrStopping if it was asked to; ErrKilled, which wraps a
-// *LinkError if a link killed it; or an ErrCrashed that wraps the *PanicError of its
-// callback. It is nil while the life has not ended.
+// Err returns why this life has ended: ErrStopping if it was asked to stop; ErrKilled, with a
+// *LinkError if a link killed it; or ErrCrashed, with the *PanicError of the callback. It is
+// nil while the agent lives.
 func (r Ref) Err() error {
 	if r.agent == nil {
 		return ErrUnknownAgent
@@ -50,9 +49,8 @@ func (r Ref) Err() error {
 	return r.agent.err()
 }
 
-// Waiting is how much this life has accepted and not finished: the messages that wait in its
-// mailbox, and what it is at. It may lag behind, by up to eight actions that are done and
-// that nobody waits for.
+// Waiting returns how many messages this life has accepted and not finished, the one that it is
+// handling included. Up to eight finished actions that nobody waits for may still be counted.
 func (r Ref) Waiting() int {
 	if r.agent == nil {
 		return 0
@@ -62,13 +60,13 @@ func (r Ref) Waiting() int {
 	defer m.mu.Unlock()
 	n := max(m.depth(), 0)
 	if m.unhandled.Load() <= 0 && r.agent.state.load().phase() == running {
-		n++ // it is at what was never in its mailbox, such as an action on its caller's goroutine
+		n++ // it handles something that was never in its mailbox, such as an inline action
 	}
 	return n
 }
 
-// Stop asks this life to stop after the work accepted so far, as StopAgent does, but for
-// that it leaves to the owner of the agent's place whether there is to be another one.
+// Stop stops this life after the work accepted so far, as StopAgent does. Unlike StopAgent it
+// leaves it to a supervisor whether to start the agent again.
 func (r Ref) Stop(ctx context.Context) error {
 	err := ErrUnknownAgent
 	if r.agent != nil {
@@ -87,22 +85,20 @@ func (r Ref) Kill() {
 	}
 }
 
-// Execute has the agent carry out an action and returns its result, or an
-// *ActionError that says why there is none. It waits for the result until ctx
-// ends, or until the agent does, whatever the agent is at. An action that is given up so
-// is carried out all the same, with a context that has ended, also
-// if it has not begun, and its result is thrown away. Without a deadline it waits for the
-// agent to take the call up as long as Options.WaitTimeout says.
+// Execute makes the agent carry out an action, and returns the result, or an *ActionError that
+// says why there is none. It returns early when ctx ends or when the agent does. The agent
+// still carries out an action that the caller has given up, even one that it has not begun,
+// with a context that has ended; the result is discarded. If ctx has no deadline, the agent
+// must begin the action within Options.WaitTimeout, and may then take as long as it needs.
 //
-// With the context of a callback, or one made of it, the call is that agent's: where the
-// other one waits for it already, directly or by way of more, it fails at once with a
-// *DeadlockError. Over the rate of actions it is refused with
-// ErrRateLimited, and with Options.Breaker while the agent's circuit is open
-// with ErrCircuitOpen.
+// A call with the context of a callback, or one derived from it, belongs to that callback's
+// agent. If the called agent waits for it already, directly or through others, the call fails
+// at once with a *DeadlockError. A call above the rate of actions fails with ErrRateLimited,
+// and with Options.Breaker one whose circuit is open fails with ErrCircuitOpen.
 //
-// A context that cannot end, such as context.Background, cannot be waited for either: an
-// idle agent carries out the action on the caller's own goroutine, and then nothing but
-// the action's return ends the call.
+// With a context that cannot end, such as context.Background, an idle agent carries out the
+// action on the caller's goroutine, and Execute returns when the action does, however long it
+// takes.
 func (r Ref) Execute(ctx context.Context, action string, params any) (any, error) {
 	if r.agent == nil {
 		return nil, newActionError("", action, notBegun{ErrUnknownAgent})
@@ -110,10 +106,10 @@ func (r Ref) Execute(ctx context.Context, action string, params any) (any, error
 	return r.agent.executeFor(ctx, nil, action, params)
 }
 
-// Tell leaves an action in the agent's mailbox and does not wait for its
-// result. It waits for room in the mailbox until ctx ends, or for Options.WaitTimeout
-// if it has no deadline, and before that, if
-// there is a rate of actions, for its turn, as guard.Bucket.Wait does.
+// Tell puts an action into the agent's mailbox and does not wait for its result. If the mailbox
+// is full it waits for room, until ctx ends, or for Options.WaitTimeout if ctx has no deadline.
+// If there is a rate of actions, it first waits for its turn, as guard.Bucket.Wait does. An
+// *ActionError says why the action was not accepted.
 func (r Ref) Tell(ctx context.Context, action string, params any) error {
 	if r.agent == nil {
 		return newActionError("", action, notBegun{ErrUnknownAgent})

@@ -15,7 +15,7 @@ import (
 type System struct {
 	options         Options
 	mailboxCapacity int
-	countEvery      int             // so many actions that nobody waits for are counted together
+	countEvery      int             // how many actions that nobody waits for are counted together
 	ctx             context.Context // of the handlers; ends when the system is forced down
 	cancel          context.CancelFunc
 
@@ -34,15 +34,15 @@ type System struct {
 	abandoned abandonedHandlers
 	limiter   *guard.Limiter
 	circuits  *guard.Breaker
-	// startRate and actionRate are nil if there is none, and breaker is if it
-	// does not guard the agents: what is not used costs a look.
+	// startRate and actionRate are nil if there is no such rate, and breaker is nil if it
+	// does not guard the agents: what is not configured costs a comparison.
 	startRate, actionRate *guard.Bucket
-	// tellsPlainly says that what is told has no rate, and takes no values along.
+	// tellsPlainly says that Tell has no rate, and propagates no context values.
 	tellsPlainly bool
 	breaker      *guard.Breaker
 
 	services   services
-	failure    atomic.Pointer[error] // what RootFailed was told last
+	failure    atomic.Pointer[error] // the reason of the last RootFailed
 	running    context.Context       // ends when Stop begins, by endRunning
 	endRunning context.CancelFunc
 
@@ -55,7 +55,7 @@ type System struct {
 
 	stopping atomic.Bool
 	stopped  chan struct{}   // closed when Stop is done, and stopErr what it returned
-	hurried  context.Context // ended by a second Stop that does not want to wait longer
+	hurried  context.Context // ended by a second Stop whose context ends before the first is done
 	hurry    context.CancelFunc
 	stopErr  error
 
@@ -71,33 +71,34 @@ type System struct {
 	depths                       *depthWatches
 	coordinationRounds           counter
 
-	// types are the figures of the agents by type. While there are any, each agent counts
-	// its own actions too; nil while nobody looks into the system.
+	// types are the figures of the agents by type; nil while there is no Inspector. While
+	// there is one, each agent counts its own actions too.
 	types      atomic.Pointer[typeTable]
 	inspectMu  sync.Mutex
-	inspectors int // how many look, guarded by inspectMu
+	inspectors int // how many are open, guarded by inspectMu
 }
 
-// Node is the system's name.
+// Node returns the system's name.
 func (s *System) Node() string { return s.options.Node }
 
-// Registry finds the system's agents.
+// Registry returns the registry of the system's agents.
 func (s *System) Registry() *Registry { return s.registry }
 
-// Bus carries the system's events.
+// Bus returns the system's event bus.
 func (s *System) Bus() *Bus { return s.bus }
 
-// Context ends when the system has stopped, or is forced down because it did not stop in
-// time.
+// Context returns a context that ends when the system has stopped, or is forced down because
+// it did not stop in time. See also Running.
 func (s *System) Context() context.Context { return s.ctx }
 
-// Limiter keeps the runtime's operations, and the users' own, to the rates of the
-// options. When the system has stopped, all who wait in it get ErrSystemStopped.
+// Limiter returns the rate limiter of Options.Rates, for the runtime's operations and for
+// those of the program. When the system has stopped, everybody who waits in it gets
+// ErrSystemStopped.
 func (s *System) Limiter() *guard.Limiter { return s.limiter }
 
-// Breaker guards the calls of any targets, and publishes the changes of their
-// circuits on the bus. With Options.Breaker it is the one that guards the agents,
-// each under its id; without, it has the defaults of guard.BreakerOptions.
+// Breaker returns a circuit breaker for targets of any kind, which publishes the changes of
+// their circuits on the bus. With Options.Breaker it also guards the agents, each as a target
+// with its id; without, it has the defaults of guard.BreakerOptions.
 func (s *System) Breaker() *guard.Breaker { return s.circuits }
 
 // stopAgents stops every agent gracefully, the services that work with them first, and kills
@@ -122,26 +123,25 @@ func (s *System) stopAgents(ctx context.Context) error {
 	return err
 }
 
-// awaitEnds returns when all that was begun to end an agent is done: somebody else may have
-// killed one just now. That runs no code but the runtime's.
+// awaitEnds returns when no agent is being ended: somebody else may have killed one just now.
+// It may poll, because only the runtime's own code runs meanwhile.
 func (s *System) awaitEnds() {
 	for s.ending.Load() > 0 {
 		time.Sleep(10 * time.Microsecond)
 	}
 }
 
-// StopAgent stops an agent after the work accepted so far; its Terminate has
-// run, and its subscriptions and registration are gone when StopAgent returns.
-// Stopping an agent that is not there is no error. If ctx ends before, or
-// Options.WaitTimeout has passed if it has no deadline, the agent still stops; so it does
-// where a callback stops an agent that waits for it, or the callback's own: the error is
-// a *DeadlockError then, and Agent.Stop is what to use. With a context that cannot end, the
-// Terminate of an idle agent runs on the caller's own goroutine, and then nothing but its
-// return ends the call. A supervisor's child that is stopped so is not restarted, and its
-// supervisor forgets it.
+// StopAgent stops an agent after the work accepted so far. When it returns, Terminate has run,
+// and the agent's subscriptions and registration are gone. Stopping an agent that does not
+// exist is not an error. A supervisor does not restart a child that was stopped this way, and
+// forgets it.
 //
-// With a context that cannot end, such as context.Background, an idle agent's Terminate
-// runs on the caller's own goroutine, and then nothing but its return ends the call.
+// If ctx ends, or has no deadline and Options.WaitTimeout passes, StopAgent returns an error
+// and the agent still stops. It also does after a *DeadlockError, which means that a callback
+// stopped its own agent or one that waits for it; use Agent.Stop there.
+//
+// With a context that cannot end, such as context.Background, Terminate of an idle agent runs
+// on the caller's goroutine, and StopAgent returns when Terminate does, however long it takes.
 func (s *System) StopAgent(ctx context.Context, id string) error {
 	a := s.registry.agent(id)
 	if a == nil || a.place != nil {
@@ -156,20 +156,19 @@ func (s *System) StopAgent(ctx context.Context, id string) error {
 	return nil
 }
 
-// KillAgent ends an agent at once, without its Terminate: its registration and
-// subscriptions are gone when KillAgent returns, and everybody who waited for an answer
-// has ErrKilled. The contexts of its callbacks end; one that does not heed that goes on
-// unheeded, see AbandonedHandlers. For the supervisor of a child that is an abnormal end,
-// like a crash.
+// KillAgent ends an agent at once, without calling Terminate. When it returns, the agent's
+// registration and subscriptions are gone, and everybody who waited for an answer has
+// ErrKilled. The contexts of its callbacks end; a callback that ignores this is abandoned, see
+// AbandonedHandlers. To the supervisor of a child this is an abnormal end, like a crash.
 func (s *System) KillAgent(id string) {
 	if a := s.registry.agent(id); a != nil {
 		a.kill()
 	}
 }
 
-// SuspendAgent makes an agent leave its work waiting until ResumeAgent: at once if it is
-// ready, and as soon as its present callback has returned if it is busy. The error is
-// ErrUnknownAgent, or a *TransitionError if it is suspended already, or stops.
+// SuspendAgent makes an agent handle no further messages until ResumeAgent. A busy agent is
+// suspended when its present callback has returned. The error is ErrUnknownAgent, or a
+// *TransitionError if the agent is already suspended, or is stopping.
 func (s *System) SuspendAgent(id string) error {
 	a := s.registry.agent(id)
 	if a == nil {
@@ -178,8 +177,8 @@ func (s *System) SuspendAgent(id string) error {
 	return a.suspend()
 }
 
-// ResumeAgent makes a suspended agent ready, or takes the wish back that it be
-// suspended. The error is ErrUnknownAgent, or a *TransitionError if there is neither.
+// ResumeAgent makes a suspended agent ready again, or cancels a suspension that has not taken
+// effect yet. The error is ErrUnknownAgent, or a *TransitionError if the agent is not suspended.
 func (s *System) ResumeAgent(id string) error {
 	a := s.registry.agent(id)
 	if a == nil {
@@ -188,7 +187,7 @@ func (s *System) ResumeAgent(id string) error {
 	return a.resume()
 }
 
-// Execute is Ref.Execute of the living agent of an id.
+// Execute is Ref.Execute for the living agent with an id.
 func (s *System) Execute(ctx context.Context, id, action string, params any) (any, error) {
 	a := s.registry.agent(id)
 	if a == nil {
@@ -197,7 +196,7 @@ func (s *System) Execute(ctx context.Context, id, action string, params any) (an
 	return a.executeFor(ctx, nil, action, params)
 }
 
-// Tell is Ref.Tell of the living agent of an id.
+// Tell is Ref.Tell for the living agent with an id.
 func (s *System) Tell(ctx context.Context, id, action string, params any) error {
 	a := s.registry.agent(id)
 	if a == nil {
@@ -206,20 +205,20 @@ func (s *System) Tell(ctx context.Context, id, action string, params any) error 
 	return Ref{a}.Tell(ctx, action, params)
 }
 
-// Info is an agent at one moment.
+// Info describes an agent at one moment.
 type Info struct {
 	Record
 	State     any
 	Lifecycle Lifecycle
 	// Version counts the changes of State.
 	Version uint64
-	// Mailbox is how many messages wait or are at work.
+	// Mailbox is how many messages wait or are being handled.
 	Mailbox int
-	// Subscriptions are the event types and patterns it subscribed to.
+	// Subscriptions are the event types and patterns that the agent subscribed to.
 	Subscriptions []string
 }
 
-// Agent returns what there is to know of a living agent, or ErrUnknownAgent.
+// Agent describes a living agent; the error is ErrUnknownAgent.
 func (s *System) Agent(id string) (Info, error) {
 	a := s.registry.agent(id)
 	if a == nil {
@@ -238,9 +237,9 @@ func (s *System) Agent(id string) (Info, error) {
 	return info, nil
 }
 
-// Announce publishes an event about the runtime itself, or about what is built on it:
-// it keeps to no rate, is made only if somebody wants it, and waits for nobody. A
-// subscriber that has no room loses what has waited longest, which is counted.
+// Announce publishes an event about the runtime itself or about what is built on it. Unlike
+// Bus.Publish it has no rate, publishes nothing if nobody would get the event, and never waits:
+// a subscriber without room loses its oldest event instead, which counts as dropped.
 func (s *System) Announce(eventType, source string, data any) {
 	if t := s.bus.topic(eventType); s.bus.wants(t) {
 		s.publishOwn(t, source, data)
@@ -251,8 +250,8 @@ func (s *System) publishOwn(t *topic, source string, data any) {
 	_ = s.bus.publish(&publication{ctx: s.ctx, neverWaits: true}, t, &Event{Type: t.name, Source: source, Data: data})
 }
 
-// announceLifecycle publishes what became of an agent. If there is to be another
-// event with the same data, that is kept in made.
+// announceLifecycle publishes what became of an agent. If made is not nil, the data is kept
+// there for another event with the same data.
 func (s *System) announceLifecycle(eventType string, a *Agent, reason string, made *any) {
 	t := s.bus.topic(eventType)
 	if !s.bus.wants(t) {
@@ -272,11 +271,11 @@ func (s *System) announceLifecycle(eventType string, a *Agent, reason string, ma
 	s.publishOwn(t, r.ID, data)
 }
 
-// Goroutines is how many goroutines the system has: those that run agents and
-// subscribers now, and a bounded number that rest until there is work again.
+// Goroutines returns how many goroutines the system has: those that run agents and subscribers
+// now, and a bounded number that are idle until there is work again.
 func (s *System) Goroutines() int { return s.scheduler.goroutines() }
 
-// countQueued notes that messages were put into a mailbox, and how deep it is.
+// countQueued counts messages that were put into a mailbox, whose depth is now depth.
 func (s *System) countQueued(messages, depth int) {
 	s.queued.add(int64(messages))
 	s.depths.see(depth)
