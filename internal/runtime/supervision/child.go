@@ -13,9 +13,9 @@ import (
 	"mabeam-top/internal/runtime/internal/enum"
 )
 
-// A RestartPolicy says after which ends a child is restarted. A panic in any of its
-// callbacks, a KillAgent from outside, and the giving up of a supervisor are abnormal ends;
-// an agent that stops itself ends normally. One that StopAgent or StopChild has ended is
+// A RestartPolicy says after which ends a child is restarted. An end is abnormal if a callback
+// panicked, if somebody else killed the agent, or if the child is a supervisor that gave up. An
+// agent that stops itself ends normally. A child that was ended by StopAgent or StopChild is
 // never restarted.
 type RestartPolicy int
 
@@ -34,27 +34,24 @@ var restartNames = []string{"permanent", "transient", "temporary"}
 
 func (r RestartPolicy) String() string { return enum.Name(restartNames, r) }
 
-// A Child describes what a supervisor starts, and starts again: an agent, or another
-// supervisor.
+// A Child describes what a supervisor starts and restarts: an agent or another supervisor.
 type Child struct {
-	// ID is the agent's id in all its lives, whatever New says; empty lets the
-	// runtime choose one. That of a supervisor is the Spec's.
+	// ID is the agent's id in all its lives, whatever New returns; empty lets the runtime
+	// choose one. A supervisor has the ID of its Spec instead.
 	ID string
-	// New makes the spec of each life, with a behaviour and a state of its own:
-	// a life that was killed may still be at work while the next one begins. A
-	// spec without a ParentID gets the supervisor's id. A panic in it is a start
-	// that failed.
+	// New returns the spec of the next life. Each life needs a behaviour and a state of its
+	// own: a callback of one that was killed may still run when the next one begins. A spec
+	// without a ParentID gets the supervisor's id. If New panics, the start has failed.
 	New func() mabeam.Spec
 	// Supervisor describes a supervisor, in place of New.
 	Supervisor *Spec
 	// Restart says after which ends the child is restarted.
 	Restart RestartPolicy
-	// StartWithin is how long its start may take, Init above all, before it is given
-	// up as failed; 0 means as long as it takes.
+	// StartWithin is how long its start, which includes Init, may take before it counts as
+	// failed; 0 means that there is no limit.
 	StartWithin time.Duration
-	// StopWithin is how long its supervisor lets it finish the work it has
-	// accepted before it is killed; 0 means 5 s, and for a supervisor as long as its
-	// own children may take.
+	// StopWithin is how long it may take to finish the work it has accepted before it is
+	// killed; 0 means 5 s, or for a supervisor as long as its own children may take.
 	StopWithin time.Duration
 }
 
@@ -92,7 +89,8 @@ func (c Child) newSpec() (spec mabeam.Spec, err error) {
 // ChildInfo is a supervisor's child at one moment.
 type ChildInfo struct {
 	ID string
-	// Supervisor is the child if it is one; nil for an agent, and between two lives.
+	// Supervisor is the child if it is a supervisor; nil for an agent, and between two
+	// lives.
 	Supervisor *Supervisor
 	// Restarts is how many lives were begun after the first one.
 	Restarts int
@@ -101,11 +99,11 @@ type ChildInfo struct {
 	Alive bool
 }
 
-// A life is what a child is from a start to an end.
+// A life is a child from one start to the next end.
 type life interface {
-	// stop ends it in good order, and says so if ctx ends before.
+	// stop stops it gracefully, and returns an error if ctx ends before.
 	stop(ctx context.Context) error
-	// kill ends it at once. It says false if it had ended in good order before.
+	// kill ends it at once. It returns false if it had stopped gracefully before.
 	kill() bool
 	isAlive() bool
 }
@@ -141,40 +139,39 @@ type child struct {
 	// Guarded by supervisor.mu.
 	stage stage
 	life  life // its present one, if it is up or stopping
-	// attempt counts its starts, and giveUp gives the present one up. What came of
-	// the first is failed, if it did.
-	attempt int
-	giveUp  context.CancelCauseFunc
-	failed  error
-	// early are the lives of whose end is told while one begins, and why: that one,
-	// before its start is known to have succeeded, and those before, whose Terminate took
-	// long.
-	early map[life]error
+	// attempt counts its starts, and cancelStart cancels the present one. failed is the
+	// error of the first one.
+	attempt     int
+	cancelStart context.CancelCauseFunc
+	failed      error
+	// earlyEnds are the ends, with their reasons, that were reported while a life was
+	// starting: of that life itself, before its start was known to have succeeded, and of
+	// former ones, whose Terminate took long.
+	earlyEnds map[life]error
 	// settled is closed when it is no longer starting, or stopping.
 	settled chan struct{}
-	// due says that it is to be started again, for the reason why; pause is what it
-	// waits for before that, if that is not nil.
+	// due says that it is to be started again, and why is the reason. While pause is not nil
+	// it waits for that before.
 	due   bool
 	why   string
 	pause *time.Timer
-	// mustStop says that it is to be stopped in its turn, and abrupt that it is to be
-	// killed then.
+	// mustStop marks it for stopMarked, and abrupt says that it is to be killed.
 	mustStop, abrupt bool
-	// unwanted says that it is to be forgotten as soon as it is down.
+	// unwanted says that it was dismissed, and is to be forgotten as soon as it is down.
 	unwanted bool
 	began    time.Time // of its last life
-	inARow   int       // restarts
+	inARow   int       // consecutive restarts
 	restarts int
 }
 
-// info tells of the child. The caller holds mu.
+// info describes the child. The caller holds mu.
 func (c *child) info() ChildInfo {
 	info := ChildInfo{ID: c.name(), Restarts: c.restarts, Alive: c.life != nil && c.life.isAlive()}
 	info.Supervisor, _ = c.life.(*Supervisor)
 	return info
 }
 
-// name is the child's id.
+// name returns the child's id.
 func (c *child) name() string {
 	if c.Supervisor != nil {
 		return c.Supervisor.ID
@@ -182,7 +179,7 @@ func (c *child) name() string {
 	return c.ID
 }
 
-// stopWithin is how long it may take to stop; 0 is as long as it takes.
+// stopWithin returns how long it may take to stop; 0 means that there is no limit.
 func (c *child) stopWithin() time.Duration {
 	if c.Supervisor != nil {
 		return c.StopWithin
@@ -190,7 +187,7 @@ func (c *child) stopWithin() time.Duration {
 	return cmp.Or(c.StopWithin, 5*time.Second)
 }
 
-// begin carries out a start, for a reason if it is not the first.
+// begin starts a life; why is the reason if it is not the first.
 func (c *child) begin(ctx context.Context, why string) (life, error) {
 	if c.Supervisor != nil {
 		v, err := start(ctx, c.supervisor.directory, *c.Supervisor, c)
@@ -212,7 +209,7 @@ func (c *child) begin(ctx context.Context, why string) (life, error) {
 	return agentLife{ref}, nil
 }
 
-// logNewPanicked tells that New panicked, with the stack: of this the system does not know.
+// logNewPanicked logs that New panicked, with the stack. The system does not know of it.
 func (c *child) logNewPanicked(err error) {
 	stack := slog.Attr{}
 	var panicked *mabeam.PanicError
@@ -230,14 +227,14 @@ func (c *child) leave() {
 	}
 }
 
-// dismiss has the child be forgotten when it is down, and begin no further life. The caller
-// holds mu.
+// dismiss makes sure that the child gets no further life, and is forgotten when it is down. The
+// caller holds mu.
 func (c *child) dismiss() {
 	c.unwanted, c.due = true, false
 	c.endPause()
 }
 
-// endPause has it wait no longer for its restart.
+// endPause ends the wait before its restart.
 func (c *child) endPause() {
 	if c.pause != nil {
 		c.pause.Stop()

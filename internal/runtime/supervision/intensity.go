@@ -56,10 +56,10 @@ func (w *window) forget(now time.Time) {
 	w.times = w.times[old:]
 }
 
-// A Backoff is how long a supervisor waits before it restarts a child: From before the
-// first time, Factor times as long before each further one in a row, and To at most. A
-// child that has lived for longer than the longest wait begins anew with From. The zero
-// value restarts at once.
+// A Backoff is how long a supervisor waits before it restarts a child: From before the first
+// restart, Factor times as long before each consecutive one, and To at most. After a child has
+// lived longer than the longest wait, the next wait is From again. The zero value restarts at
+// once.
 type Backoff struct {
 	// From is the first wait, and 0 means that there is none. To is the longest; below
 	// From it means From.

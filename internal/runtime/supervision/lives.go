@@ -10,8 +10,8 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 )
 
-// errEnded is what comes of a start whose callback has ended the goroutine.
-var errEnded error = &mabeam.PanicError{}
+// errGoexit is the error of a start whose callback has ended the goroutine.
+var errGoexit error = &mabeam.PanicError{}
 
 // add starts a new child.
 func (v *Supervisor) add(ctx context.Context, spec Child) (id string, err error) {
@@ -43,49 +43,49 @@ func (v *Supervisor) add(ctx context.Context, spec Child) (id string, err error)
 	return c.name(), nil
 }
 
-// beginStart lets a life of a child that is down begin. The caller holds mu.
+// beginStart begins to start a child that is down. The caller holds mu.
 func (v *Supervisor) beginStart(ctx context.Context, c *child) {
-	c.stage, c.due, c.abrupt, c.early, c.settled = starting, false, false, nil, make(chan struct{})
+	c.stage, c.due, c.abrupt, c.earlyEnds, c.settled = starting, false, false, nil, make(chan struct{})
 	c.attempt++
 	attempt, why := c.attempt, c.why
-	ctx, c.giveUp = context.WithCancelCause(ctx)
+	ctx, c.cancelStart = context.WithCancelCause(ctx)
 	within := context.CancelFunc(func() {})
 	if c.StartWithin > 0 {
 		ctx, within = context.WithTimeout(ctx, c.StartWithin)
 	}
-	heeds := func() bool { return true }
+	stopWatching := func() bool { return true }
 	if c.place != nil {
-		heeds = context.AfterFunc(ctx, func() { v.giveStartUp(c, attempt, mabeam.CallError(ctx)) })
+		stopWatching = context.AfterFunc(ctx, func() { v.abandonStart(c, attempt, mabeam.CallError(ctx)) })
 	}
-	giveUp := c.giveUp
+	cancelStart := c.cancelStart
 	v.system.Go(func() {
 		var l life
-		err := errEnded
+		err := errGoexit
 		defer func() {
-			heeds()
+			stopWatching()
 			v.endStart(c, attempt, l, err)
 			within()
-			giveUp(nil)
+			cancelStart(nil)
 		}()
 		l, err = c.begin(ctx, why)
 	})
 }
 
-// giveStartUp ends a start of an agent that takes too long.
-func (v *Supervisor) giveStartUp(c *child, attempt int, why error) {
+// abandonStart ends a start of an agent that takes too long or was canceled.
+func (v *Supervisor) abandonStart(c *child, attempt int, why error) {
 	v.mu.Lock()
 	if c.attempt != attempt || c.stage != starting {
 		v.mu.Unlock()
 		return
 	}
-	c.attempt++ // so that what comes of the start is no longer of interest
+	c.attempt++ // so that the result of the start is ignored
 	attempt = c.attempt
 	v.mu.Unlock()
 	c.place.Kill()
 	v.endStart(c, attempt, nil, why)
 }
 
-// endStart notes what came of a start.
+// endStart records the result of a start.
 func (v *Supervisor) endStart(c *child, attempt int, l life, err error) {
 	v.mu.Lock()
 	if c.attempt != attempt {
@@ -105,13 +105,13 @@ func (v *Supervisor) endStart(c *child, attempt int, l life, err error) {
 		}
 		c.stage, c.life, c.began = up, l, time.Now()
 		c.mustStop = c.mustStop || c.unwanted // nobody found it while it was not there
-		why, ended := c.early[l]
-		if c.early = nil; ended {
+		why, ended := c.earlyEnds[l]
+		if c.earlyEnds = nil; ended {
 			v.endedLocked(c, why)
 			return
 		}
 		v.advance()
-	case first: // who has asked for the child is told, and there is none
+	case first: // add returns the error, and forgets the child
 		c.stage, c.failed = down, err
 	default:
 		c.stage, c.why = down, err.Error()
@@ -119,9 +119,9 @@ func (v *Supervisor) endStart(c *child, attempt int, l life, err error) {
 	}
 }
 
-// halt ends a child's present life, if there is one: in good order if that takes no longer
-// than it may, and than ctx. It says whether the child had to be killed; an error tells
-// that the child still ends by itself, because whoever waits here is what it waits for.
+// halt ends a child's present life, if there is one: gracefully if that takes no longer than
+// the child may take and ctx lasts. It returns whether the child had to be killed. The error is
+// a *mabeam.DeadlockError, if the child waits for the caller; it stops afterwards.
 func (v *Supervisor) halt(ctx context.Context, c *child) (killed bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -149,23 +149,23 @@ func (v *Supervisor) halt(ctx context.Context, c *child) (killed bool, err error
 				return false, err
 			}
 		case starting:
-			giveUp := c.giveUp
+			cancelStart := c.cancelStart
 			v.mu.Unlock()
 			select {
 			case <-settled:
 			case <-ctx.Done():
-				giveUp(mabeam.ErrKilled)
+				cancelStart(mabeam.ErrKilled)
 				<-settled
 				killed = true
 			}
 		default:
 			v.mu.Unlock()
-			<-settled // whoever stops it does so within a time
+			<-settled // whoever stops it has a time limit
 		}
 	}
 }
 
-// stopLife stops the life of a child that was up, or kills it if that is to be abrupt.
+// stopLife stops the life of a child that was up, or kills it if abrupt.
 func (v *Supervisor) stopLife(ctx context.Context, c *child, l life, abrupt bool) (killed bool, err error) {
 	if abrupt {
 		l.kill()
@@ -178,7 +178,7 @@ func (v *Supervisor) stopLife(ctx context.Context, c *child, l life, abrupt bool
 		defer v.mu.Unlock()
 		defer close(c.settled)
 		c.stage = up
-		if !l.isAlive() { // of which nobody took notice meanwhile
+		if !l.isAlive() { // lifeEnded ignored that while it was stopping
 			v.endedLocked(c, mabeam.ErrStopping)
 		}
 		return false, err
@@ -196,8 +196,9 @@ func (v *Supervisor) stopLife(ctx context.Context, c *child, l life, abrupt bool
 	return killed, nil
 }
 
-// stopThose stops the children that must, the newest first, one after the other.
-func (v *Supervisor) stopThose() {
+// stopMarked stops the children that are marked by mustStop one after the other, the newest
+// first.
+func (v *Supervisor) stopMarked() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for {
@@ -207,10 +208,10 @@ func (v *Supervisor) stopThose() {
 		}
 		c := v.children[i]
 		v.mu.Unlock()
-		_, _ = v.halt(context.Background(), c) // who is killed is counted
+		_, _ = v.halt(context.Background(), c) // those killed are counted
 		v.mu.Lock()
 	}
-	v.stops = false
+	v.stopping = false
 	v.advance()
 }
 
@@ -254,29 +255,29 @@ func (v *Supervisor) childIn(p *mabeam.Place) *child {
 	return v.children[i]
 }
 
-// lifeEnded hears that a life of a child has ended, and why.
+// lifeEnded is called when a life of a child has ended, with the reason.
 func (v *Supervisor) lifeEnded(c *child, l life, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	switch {
 	case c.stage == starting:
-		if c.early == nil {
-			c.early = map[life]error{}
+		if c.earlyEnds == nil {
+			c.earlyEnds = map[life]error{}
 		}
-		c.early[l] = err
+		c.earlyEnds[l] = err
 	case c.stage == up && c.life == l:
 		v.endedLocked(c, err)
 	}
 }
 
-// endedFor forgets a child that is down if it is not to live again. The caller holds mu.
+// endedFor forgets a child that is down if it was dismissed. The caller holds mu.
 func (v *Supervisor) endedFor(c *child) {
 	if c.unwanted && c.stage == down {
 		v.forget(c)
 	}
 }
 
-// forget drops a child that is down. The caller holds mu.
+// forget removes a child that is down. The caller holds mu.
 func (v *Supervisor) forget(c *child) {
 	if i := slices.Index(v.children, c); i >= 0 {
 		v.children = slices.Concat(v.children[:i], v.children[i+1:])

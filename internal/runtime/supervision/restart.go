@@ -8,8 +8,8 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 )
 
-// endedLocked decides what becomes of a child whose life has ended although nobody here has
-// asked for that. The caller holds mu.
+// endedLocked decides whether to restart a child whose life has ended without the supervisor's
+// doing. The caller holds mu.
 func (v *Supervisor) endedLocked(c *child, err error) {
 	c.stage, c.life = down, nil
 	c.why = reasonOf(err)
@@ -34,10 +34,10 @@ func (v *Supervisor) endedLocked(c *child, err error) {
 	}
 }
 
-// isAbnormal says whether an end is one that was not asked for.
+// isAbnormal reports whether an agent ended without having been asked to stop.
 func isAbnormal(err error) bool { return !errors.Is(err, mabeam.ErrStopping) }
 
-// reasonOf tells why a life has ended.
+// reasonOf says in words why a life has ended.
 func reasonOf(err error) string {
 	var failure interface{ Failure() error }
 	switch {
@@ -51,8 +51,9 @@ func reasonOf(err error) string {
 	return err.Error()
 }
 
-// restart has a child that is down started again, with those that the strategy ties to it,
-// unless that has become too often. The caller holds mu.
+// restart marks a child that is down to be started again, together with those that the strategy
+// ties to it. The supervisor gives up instead if it has restarted too often. The caller holds
+// mu.
 func (v *Supervisor) restart(c *child) {
 	switch {
 	case c.unwanted:
@@ -87,7 +88,7 @@ func (v *Supervisor) restart(c *child) {
 	v.advance()
 }
 
-// endPause goes on with a restart that was to wait.
+// endPause continues a restart after its backoff.
 func (v *Supervisor) endPause(c *child) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -95,16 +96,16 @@ func (v *Supervisor) endPause(c *child) {
 	v.advance()
 }
 
-// advance begins what is to be done next, if it can be. Children that are restarted
-// together are stopped one after the other before the first of them is started again, and
-// are started one after the other. The caller holds mu.
+// advance begins the next stop or start that is due, if it can begin now. Children that are
+// restarted together are all stopped, one after the other, before the first of them is started
+// again, and are then started one after the other. The caller holds mu.
 func (v *Supervisor) advance() {
-	if v.stops || v.phase == ended {
+	if v.stopping || v.phase == ended {
 		return
 	}
 	if lastIndex(v.children, func(c *child) bool { return c.mustStop }) >= 0 {
-		v.stops = true
-		v.system.Go(v.stopThose)
+		v.stopping = true
+		v.system.Go(v.stopMarked)
 		return
 	}
 	if v.phase == ending {
@@ -112,13 +113,13 @@ func (v *Supervisor) advance() {
 		return
 	}
 	v.startDue()
-	v.tellReborn()
+	v.reportRestarted()
 }
 
-// startDue begins the next life of those that are due, or of the first of them if they begin
-// one after the other. The caller holds mu, as that of tellReborn does.
+// startDue starts the children that are due, or only the first of them if they have to start
+// one after the other. The caller holds mu.
 func (v *Supervisor) startDue() {
-	together := v.spec.Strategy != OneForOne || v.reborn != nil
+	together := v.spec.Strategy != OneForOne || v.onRestarted != nil
 	for _, c := range v.children {
 		switch {
 		case together && c.stage == starting, together && c.due && c.pause != nil:
@@ -133,16 +134,16 @@ func (v *Supervisor) startDue() {
 	}
 }
 
-// crash is the end of all that a supervisor knows of its children, as by a panic in it: they
-// are killed, the newest first, and all but the temporary ones begin new lives. Earlier
-// restarts count no longer. restarted is called when the children live again.
+// crash makes the supervisor lose all its children, as by a panic in it: they are killed, the
+// newest first, and all but the temporary ones are started again. Earlier restarts no longer
+// count. restarted is called when the children live again.
 func (v *Supervisor) crash(restarted func(supervisorID string)) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.phase != running {
 		return
 	}
-	v.restarts.times, v.reborn = nil, restarted
+	v.restarts.times, v.onRestarted = nil, restarted
 	for _, c := range v.children {
 		c.mustStop, c.abrupt = true, true
 		c.endPause()
@@ -156,11 +157,12 @@ func (v *Supervisor) crash(restarted func(supervisorID string)) {
 	v.advance()
 }
 
-// tellReborn tells that a supervisor has begun anew, when its children live.
-func (v *Supervisor) tellReborn() {
-	if v.reborn == nil || lastIndex(v.children, func(c *child) bool { return c.due || c.stage == starting }) >= 0 {
+// reportRestarted calls onRestarted after a crash, once the children live again. The caller
+// holds mu.
+func (v *Supervisor) reportRestarted() {
+	if v.onRestarted == nil || lastIndex(v.children, func(c *child) bool { return c.due || c.stage == starting }) >= 0 {
 		return
 	}
-	v.reborn(v.spec.ID)
-	v.reborn = nil
+	v.onRestarted(v.spec.ID)
+	v.onRestarted = nil
 }

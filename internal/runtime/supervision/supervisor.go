@@ -14,14 +14,14 @@ import (
 )
 
 var (
-	// ErrStopped means that the supervisor stops, or is over.
+	// ErrStopped means that the supervisor is stopping or has ended.
 	ErrStopped = errors.New("supervisor is stopped")
 	// ErrGaveUp means that a supervisor would have had to restart too often.
 	ErrGaveUp = errors.New("supervisor gave up")
 )
 
-// EventGaveUp means that a supervisor gave up. It is published when that is over: its
-// children have ended, Err says why, and its id is free.
+// EventGaveUp is the type of the event that is published when a supervisor has given up: its
+// children have ended, Err returns the reason, and its id is free.
 const EventGaveUp = "supervisor.gave_up"
 
 // GaveUpData is the data of EventGaveUp.
@@ -45,7 +45,7 @@ type Spec struct {
 	// Intensity is how often children are restarted before the supervisor gives up; nil
 	// is DefaultIntensity. One of 0 restarts gives up when the first restart is due.
 	Intensity *Intensity
-	// Backoff is how long is waited before a restart.
+	// Backoff is how long to wait before a restart.
 	Backoff Backoff
 	// Children are started with the supervisor, in their order. StartChild adds more.
 	Children []Child
@@ -105,13 +105,13 @@ type Supervisor struct {
 	phase    phase
 	children []*child // in the order of their start
 	restarts window
-	// stops says that a goroutine stops children that must.
-	stops bool
-	// reborn is to be called when its children live again; nil unless it has crashed.
-	reborn func(supervisorID string)
-	gaveUp *GaveUpData
-	killed int // how many children did not stop in time
-	err    error
+	// stopping says that stopMarked runs.
+	stopping bool
+	// onRestarted is to be called when its children live again; nil unless it has crashed.
+	onRestarted func(supervisorID string)
+	gaveUp      *GaveUpData
+	killed      int // how many children did not stop in time
+	err         error
 }
 
 // Start starts a supervisor with its children, in their order, and returns it when all of
