@@ -1,128 +1,129 @@
-// Package mabeam is the kernel of MABEAM, a multi-agent runtime after Elixir's OTP:
-// agents with bounded mailboxes, a registry with indices, an event bus, signals and
-// messages, timers, monitors and links, named groups, limits and telemetry. All of it
-// belongs to a System, and a process may have any number of them.
+// Package mabeam is the kernel of MABEAM, a multi-agent runtime modelled on Elixir's OTP. It has
+// agents with bounded mailboxes, a registry with indices, an event bus, signals and messages,
+// timers, monitors and links, named groups, limits and telemetry. All of them belong to a
+// System; a process may have any number of systems.
 //
-// Supervision, coordination and the distribution of work are packages beside it, which
-// use what this one exports and nothing else. Package guard is below it, and mabeamtest
-// helps to test agents.
+// Supervision, coordination and the distribution of work are packages of their own, which use
+// only what this package exports. The kernel itself uses package guard. Package mabeamtest helps
+// to test agents.
 //
-// The sections below explain how the kernel works, why, and what each decision gives up.
+// The following sections explain how the kernel works, and the reasons and the cost of each
+// decision.
 //
 // # Agents are not goroutines
 //
-// An agent is a record with a queue. It is put on a goroutine only while it
-// has work, handles a bounded batch, and gives way to others; an idle agent
-// costs its memory and no stack. Where an agent is in its life is one word: that
-// one thing is handled at a time, that it is suspended or stops after its present
-// callback, and that it has ended, are single moves of it which one goroutine can win, and
-// no lock is held around the handler. What this gives up: a handler that blocks
-// keeps a goroutine. While 1,024 of them run something, the rest waits in a queue; one
-// that has not moved for a millisecond gets more goroutines.
+// An agent is a record with a queue. It runs on a goroutine only while it has work, handles a
+// bounded batch, and then lets others run; an idle agent costs its memory but no stack. The state
+// of an agent is a single word. Every change of it, such as to handle one thing at a time, to be
+// suspended, to stop after the present callback or to end, is one atomic step that only one
+// goroutine can win, so no lock is held while a handler runs.
 //
-// # Who runs an action
+// The cost: a handler that blocks keeps a goroutine. While 1,024 goroutines run agents, further
+// agents wait in a queue; if that does not move for a millisecond, goroutines are added.
 //
-// An action that is called with a context that never ends, by who is no agent, on an idle
-// agent, runs on the caller's own goroutine: nothing is handed over, nobody has to wake up.
-// It cannot be abandoned that way, so every other call is handed to another goroutine, and
-// the caller waits for the answer or the end of its context, whichever is first. What this
-// gives up: an action that runs on its caller's goroutine has its caller's stack, and one
-// that ends the goroutine ends the caller, who cannot leave before its return either.
+// # Where an action runs
+//
+// An action runs on its caller's goroutine if the agent is idle, the caller is not an agent, and
+// the caller's context cannot end: nothing has to be handed over and nobody has to wake up. Such
+// a call cannot be abandoned. Every other call is handed to another goroutine, and the caller
+// waits for the answer or the end of its context, whichever comes first.
+//
+// The cost: an inline action uses its caller's stack, and if it calls runtime.Goexit, it ends the
+// caller's goroutine.
 //
 // # An end answers everybody at once
 //
-// Whoever ends an agent answers everybody who waits for it, also for what it is just doing
-// and for what it had taken out of its mailbox, and ends the context of its life, which
-// all its callbacks have or one that ends with it. A handler that does not heed that goes
-// on unheeded, and counts as abandoned until it returns. For this a runner shows those who
-// might end its agent which messages it has, and takes each answer for its own before it
-// gives it. What this gives up: two atomic steps for each call that somebody waits for.
+// Whoever ends an agent answers everybody who waits for it, including the caller of the action
+// that is running and those of actions that were already taken out of the mailbox. It also ends
+// the context of the agent's life, from which the contexts of all callbacks derive. A callback
+// that ignores its context continues without effect, and counts as abandoned until it returns.
+// To make this possible, a runner publishes the batch that it handles, and claims each answer
+// before it gives it.
+//
+// The cost: two atomic operations for each call that somebody waits for.
 //
 // # Who waits for whom
 //
-// A call with the context of a callback, or one made of it, is known to be that agent's. It
-// is noted with the call, and the note is taken back by whoever answers, before the asker
-// can hear of it. A ring is found by who closes it. What this gives up: a goroutine that a
-// callback has begun, and that calls with the callback's context, is taken for it;
-// Agent.Context is what such a one should have.
+// A call with the context of a callback, or one derived from it, belongs to the callback's agent.
+// The wait is recorded with the call, and whoever answers removes the record before the caller
+// can see the answer. The call that would close a ring of waiting agents finds it and fails.
+//
+// The cost: if a callback starts a goroutine that calls with the callback's context, that call is
+// taken for the agent's own. Such a goroutine should use Agent.Context.
 //
 // # A mailbox is swapped out whole
 //
-// Senders append to a queue under a lock that they hold for a few instructions;
-// the agent takes the whole queue at once, so an idle one has none. A message
-// is four words, an action's name and its parameters, because it travels from
-// one processor's cache to another's. What need not be noted for each message is
-// noted for several: how many wait, how many are done, that there is room again.
-// Signals have a queue of their own, which is looked at before each message.
-// What this gives up: gauges and counters of actions lag a little, as Telemetry
-// says.
+// Senders append to a queue under a lock that they hold for a few instructions. The agent takes
+// the whole queue at once, so an idle agent has none. A message is four words, the name of an
+// action and its parameters, because it travels from one processor's cache to another's. The
+// number of waiting messages, the number of finished ones, and that there is room again are
+// updated for several messages at once where that is enough. Signals have a queue of their own,
+// which is checked before each message.
+//
+// The cost: gauges and counters of actions lag a little, as Telemetry says.
 //
 // # Publishing is one lookup
 //
-// Subscribers to the same event type, or to the same pattern, share one
-// bounded log. Publishing appends the event to the log of its type and to the
-// log of each pattern that matches the type, which is known beforehand; each
-// subscriber reads on from its own position. An event is stored once however
-// many subscribe, and a publisher waits (policy Block) while the slowest
-// subscriber is a whole queue behind. Subscribers with another policy have a
-// queue of their own. A subscriber that is a whole queue behind while others wait is set
-// apart: it gets a queue of its own until it has caught up, and the others read on. The
-// history is one ring for all types. What this gives up: all blocking subscribers have
-// queues of one length; an agent that waits with events from two types gets them in order
-// within each type only; while a publisher waits for a subscriber to its type, subscribers
-// to patterns and those with queues of their own wait for the event too; and the history
-// costs each event a copy.
+// All subscribers to an event type share one bounded log, and so do all subscribers to a pattern.
+// Publishing appends the event to the log of its type and to the logs of the matching patterns,
+// which are resolved beforehand; each subscriber reads from its own position. An event is stored
+// once, however many subscribe to it. A publisher waits (policy Block) while the slowest
+// subscriber is a whole queue behind. Subscribers with another policy have their own queues. A
+// subscriber that is a whole queue behind while others wait is detached: it gets its own queue
+// until it has caught up, and the others read on. The history is one ring for all types.
 //
-// # Its own events wait for nobody
+// The cost: all blocking subscribers have queues of the same length. An agent with events of two
+// types waiting gets them in order only within each type. While a publisher waits for a
+// subscriber to the event's type, subscribers to patterns and those with their own queues wait
+// for the event too. And the history copies each event.
 //
-// The runtime's events about itself are dropped, the oldest first, where a subscriber has no
-// room, and counted: a start, a stop, a restart takes no longer because somebody watches
-// and hangs.
+// # The runtime's own events never wait
+//
+// If a subscriber has no room for an event that the runtime publishes about itself, it loses its
+// oldest event, which is counted. A start, a stop or a restart takes no longer because a
+// subscriber is stuck.
 //
 // # Who restarts an agent
 //
-// The owner of its Place does, if it has one: a supervisor, mostly, which is not part of
-// this package. A place keeps an agent's id and its room under the limits over all its
-// lives, so that a restart is never refused. Its owner hears of each end last, when
-// everybody else has heard, and is called by whoever ends the agent. Agents that were
-// started plainly have no owner and are not restarted.
+// The owner of the agent's Place does, if there is one: usually a supervisor, which is not part
+// of this package. A place keeps an agent's id and its room under the limits over all its lives,
+// so that a restart is never refused. The owner is the last to be notified of an end, by whoever
+// ends the agent. Agents started with StartAgent have no owner, and are not restarted.
 //
 // # Coordinations are rounds of actions
 //
-// To gather answers, all agents get an action into their mailboxes first, and
-// are waited for then, up to one deadline. No goroutine is needed for each, and
-// an agent takes part by answering actions as it always does. Who did not answer
-// is among the answers, with the reason. Votes, auctions and elections are
-// made of such rounds; they are in the package coordination.
+// To gather answers, an action is put into the mailboxes of all agents first. Then the caller
+// waits for all of them, up to one deadline. This needs no goroutines, and an agent takes part
+// simply by handling the action. The result also lists those that did not answer, with the
+// reason. Votes, auctions and elections consist of such rounds; they are in package coordination.
 //
 // # A member of a group accepts work
 //
-// An agent leaves its groups in the same step in which its mailbox closes, when
-// it is asked to stop or ends. So who was refused by a member that ends finds it
-// gone from the group, and whoever hears of the end does too. A list of members
-// is made when it is asked for after a change, and shared until the next one.
-// What this gives up: a large group that changes between any two looks is
-// listed anew for each.
+// An agent leaves its groups in the same step that closes its mailbox, when it is asked to stop
+// or ends. So whoever is refused by a member that ends, or hears of the end, finds it gone from
+// the group. The list of members is built when somebody asks for it after a change, and is shared
+// until the next change.
+//
+// The cost: a large group that changes between any two uses is listed again for each.
 //
 // # Reading without locks
 //
-// Registry lookups and the publisher's way from event type to subscribers go
-// through hash tables that are read without locks and changed under one that
-// readers never take. A topic that is published to often is found by the
-// address of its name, without hashing it. Agents that are alike in type, node
-// and capabilities share the lists of the indices, and know their places there,
-// so that entering and leaving cost the same among ten and among a million.
-// Counters are striped, so that counting on one core does not slow another.
-// What this gives up: registering and unregistering take turns, and a listing
-// costs what it lists, with the writers waiting.
+// Registry lookups and the lookup from event type to subscribers use hash tables that are read
+// without locks; writers take a lock that readers never take. A topic that is published to often
+// is found by the address of its name, without hashing. Agents with the same type, node and
+// capabilities share the index lists they are in and know their positions there, so that entering
+// and leaving cost the same among ten agents and among a million. Counters are striped, so that
+// counting on one core does not slow down another.
 //
-// # What is refused is refused at the door
+// The cost: registrations take turns, and a listing takes time in proportion to its length, while
+// writers wait.
 //
-// Limits, rates and circuits are looked at where work comes in: a new agent, an
-// action, an event. What has been let in is never cut short by them. Who may
-// wait and who is refused is the same for all: Tell and Publish, which wait for
-// room in a queue, wait for their turn too; StartAgent and Execute, which do
-// not, are refused. What is not configured costs a look at a nil pointer. Package
-// guard has the rates, the circuits and the limit on memory; the runtime counts
-// the agents, for only it knows their lives.
+// # Overload is refused at the door
+//
+// Limits, rates and circuits are checked where work comes in: a new agent, an action, an event.
+// They never cut short what has been let in. One rule says who waits and who is refused: Tell and
+// Publish, which wait for room in a queue, wait for their turn too; StartAgent and Execute, which
+// do not, are refused. What is not configured costs a nil check. Package guard implements the
+// rates, the circuits and the limit on memory; the runtime itself counts the agents, because only
+// it knows their lives.
 package mabeam
