@@ -7,23 +7,23 @@ import (
 	"time"
 )
 
-// A question is an action that is asked for without waiting. Its answer is taken once: the
-// agent's, or that its time is over.
+// A question is an action whose caller does not wait. It has one answer: that of the agent, or
+// a timeout.
 type question struct {
 	system        *System
 	asked, action string
 	take          takeAnswer
-	forget        func() // its time
+	forget        func() // stops the timeout
 	answered      atomic.Bool
 }
 
-// takeAnswer gets an answer, or why there is none. It says false if there is nobody any
-// longer to have it.
+// takeAnswer gets an answer, or the reason why there is none. It returns false if nobody is left
+// to receive it.
 type takeAnswer func(result any, err error) bool
 
-// ask leaves an action in an agent's mailbox, to be carried out with a context until that
-// ends, and returns. The answer, or why there is none, is given to take when there is
-// one. An error tells that the action was not accepted, so that there will be none.
+// ask puts an action into an agent's mailbox and returns. The action is carried out with ctx, and
+// take gets its answer, or the reason why there is none, at the latest when ctx ends. An error
+// means that the action was not accepted, so that take is not called.
 func (s *System) ask(ctx context.Context, cancel context.CancelFunc, id, action string, params any, take takeAnswer) error {
 	err := s.askAgent(ctx, cancel, id, action, params, take)
 	if err != nil {
@@ -61,18 +61,18 @@ func (q *question) deliver(result any, err error) {
 	}
 }
 
-// expire is the end of its time.
+// expire is called when the time is up.
 func (q *question) expire(ctx context.Context) {
 	if q.answered.CompareAndSwap(false, true) {
 		q.take(nil, CallError(ctx))
 	}
 }
 
-// An AnswerHandler is a behaviour that asks others with Agent.Ask, without waiting for them.
-// The answers to a behaviour that is none are dead letters.
+// An AnswerHandler is a behaviour that gets the answers to Agent.Ask. If the agent's behaviour is
+// not an AnswerHandler, the answers become dead letters.
 type AnswerHandler interface {
-	// HandleAnswer gets the answer to what the agent has asked with Ask, or why there
-	// is none. A panic costs the agent its life.
+	// HandleAnswer gets the answer to a question that the agent asked with Ask, or the
+	// reason why there is none. A panic crashes the agent.
 	HandleAnswer(ctx context.Context, self *Agent, answer Asked)
 }
 
@@ -80,17 +80,19 @@ type AnswerHandler interface {
 type Asked struct {
 	Answer
 	Action string
-	// About is what the asker has given with its question, to know it by.
+	// About is the value that was given to Ask, which identifies the question to the asker.
 	About any
 }
 
-// Ask asks an agent to carry out an action, and returns at once. The answer comes to this
-// agent's mailbox like a message, and is given to its HandleAnswer: the result, or an
-// *ActionError that says why there is none, within the deadline of ctx, or 5 s if it has
-// none. The asked agent's callback has the values of ctx; it is not the end of ctx that
-// ends the question, but that of this agent. An *ActionError means that the question was
-// not accepted, so that no answer will come: with ErrMailboxFull also if as many questions
-// of this agent are under way as its mailbox has room for.
+// Ask asks an agent to carry out an action, and returns at once. The answer arrives in this
+// agent's mailbox and is given to its HandleAnswer: the result, or an *ActionError that says why
+// there is none, at the latest at the deadline of ctx, or after 5 s if it has none. The asked
+// agent's callback has the values of ctx. The end of this agent ends the question; the end of ctx
+// before its deadline does not.
+//
+// An *ActionError returned by Ask means that the question was not accepted, so that no answer will
+// come. It wraps ErrMailboxFull also if this agent has as many open questions as its mailbox has
+// room for.
 func (a *Agent) Ask(ctx context.Context, id, action string, params, about any) error {
 	if err := a.beginQuestion(); err != nil {
 		return newActionError(id, action, notBegun{err})
@@ -111,7 +113,7 @@ func (a *Agent) Ask(ctx context.Context, id, action string, params, about any) e
 	return err
 }
 
-// beginQuestion counts a question under way, or says why there can be none.
+// beginQuestion counts an open question, or returns why there can be none.
 func (a *Agent) beginQuestion() (err error) {
 	lives := a.bind(func(b *bonds) {
 		if b.asking >= a.system.mailboxCapacity {
@@ -128,8 +130,7 @@ func (a *Agent) beginQuestion() (err error) {
 
 func (a *Agent) endQuestion() { a.unbind(func(b *bonds) { b.asking-- }) }
 
-// withAllValues returns a context that ends with the agent's life and has the values of
-// another one, which its own callbacks may have been given.
+// withAllValues returns a context that ends with the agent's life and has all values of ctx.
 func (a *Agent) withAllValues(ctx context.Context) context.Context {
 	if ctx == context.Background() {
 		return a.Context()
@@ -137,14 +138,14 @@ func (a *Agent) withAllValues(ctx context.Context) context.Context {
 	return withValues(a.Context(), context.WithoutCancel(ctx))
 }
 
-// An ownAnswer is the message that brings an agent the answer to its question, with the
-// values that it asked with.
+// An ownAnswer is the message with the answer to an agent's own question, and the context values
+// that it asked with.
 type ownAnswer struct {
 	Asked
 	values context.Context
 }
 
-// handleAnswer gives the answer to a question to a behaviour, if that wants it.
+// handleAnswer gives an answer to a behaviour if that is an AnswerHandler.
 func handleAnswer(ctx context.Context, b Behaviour, self *Agent, answer Asked) {
 	if h, ok := b.(AnswerHandler); ok {
 		h.HandleAnswer(ctx, self, answer)
@@ -153,7 +154,7 @@ func handleAnswer(ctx context.Context, b Behaviour, self *Agent, answer Asked) {
 	self.system.deadLetter(DeadLetter{Kind: "answer", Name: answer.Action, To: self.ID(), Reason: DeadUnwanted})
 }
 
-// deadlineOf is when a question has to be answered.
+// deadlineOf returns when a question has to be answered.
 func deadlineOf(ctx context.Context) time.Time {
 	if deadline, has := ctx.Deadline(); has {
 		return deadline
@@ -161,7 +162,7 @@ func deadlineOf(ctx context.Context) time.Time {
 	return time.Now().Add(messageTimeout)
 }
 
-// A Future is the answer to a question, when it is there.
+// A Future is the answer to a question of System.Ask, which may not have arrived yet.
 type Future struct {
 	asked *Agent
 	done  chan struct{}
@@ -169,12 +170,12 @@ type Future struct {
 	err   error
 
 	mu    sync.Mutex
-	waits []*wait // of the agents that wait for it
+	waits []*wait // by the agents that wait for it
 }
 
-// Ask asks an agent to carry out an action, and returns at once. The answer, or an
-// *ActionError that says why there is none, is in the future when that is done: at the
-// latest when ctx ends, or after 5 s if it has no deadline.
+// Ask asks an agent to carry out an action, and returns at once. The future gets the answer, or
+// an *ActionError that says why there is none, at the latest when ctx ends, or after 5 s if it has
+// no deadline.
 func (s *System) Ask(ctx context.Context, id, action string, params any) *Future {
 	f := &Future{asked: s.registry.agent(id), done: make(chan struct{})}
 	limited, cancel := context.WithDeadline(ctx, deadlineOf(ctx))
@@ -201,11 +202,11 @@ func (f *Future) answer(value any, err error) {
 	close(f.done)
 }
 
-// Done is closed when the answer is there.
+// Done returns a channel that is closed when the answer has arrived.
 func (f *Future) Done() <-chan struct{} { return f.done }
 
-// Await waits for the answer, until ctx ends. With the context of a callback that the
-// asked agent waits for, directly or by way of more, it fails at once with a
+// Await returns the answer, for which it waits until ctx ends. With the context of a callback whose
+// agent the asked agent waits for, directly or through others, it fails at once with a
 // *DeadlockError.
 func (f *Future) Await(ctx context.Context) (any, error) {
 	if asker := callbackOf(ctx); asker != nil && f.asked != nil {
@@ -227,7 +228,7 @@ func (f *Future) Await(ctx context.Context) (any, error) {
 	return f.value, f.err
 }
 
-// waitOf notes that an agent waits for the answer, if it is not there.
+// waitOf records that an agent waits for the answer, unless it has arrived.
 func (f *Future) waitOf(asker *Agent) (*wait, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -8,49 +8,45 @@ import (
 // messageTimeout is how long a message waits for its reply if it does not say.
 const messageTimeout = 5 * time.Second
 
-// A Message is a request to one agent, or the reply to one. The agent carries
-// it out as the action Type with Data as its parameters; MessageOf returns the
-// rest.
+// A Message is a request to one agent, or the reply to a request. The agent carries it out as the
+// action Type with Data as its parameters; MessageOf returns the whole message.
 type Message struct {
-	// ID is given by the system.
+	// ID is set by the system.
 	ID string
-	// Type is the action that is asked for; a reply has that of its request.
+	// Type is the requested action; a reply has that of its request.
 	Type string
-	// Source and Target are the ids of who sent it and of whom it is for.
+	// Source and Target are the ids of the sender and of the receiver.
 	Source, Target string
 	// Data is the action's parameters, or its result in a reply.
 	Data any
-	// ReplyTo is the id of the agent that Send's reply goes to; empty means
-	// Source.
+	// ReplyTo is the id of the agent that gets the reply to Send; empty means Source.
 	ReplyTo string
-	// CorrelationID ties messages together: a reply has that of its request.
-	// Empty in a request means its ID.
+	// CorrelationID connects messages: a reply has that of its request. In a request, empty
+	// means its ID.
 	CorrelationID string
-	// Timeout is how long the reply is waited for; 0 means 5 s.
+	// Timeout is how long to wait for the reply; 0 means 5 s.
 	Timeout  time.Duration
 	Metadata map[string]any
-	// Context has the values that the callbacks of who gets a message of Send, and its
-	// reply, are to have too, as far as Options.Propagate picks them; nil is none. Its end
-	// ends nothing.
+	// Context has values for the callbacks that handle a message of Send and its reply, as
+	// far as Options.Propagate picks them; it may be nil. Its end has no effect.
 	Context context.Context
 	// Timestamp is when it was sent; the system sets it if it is zero.
 	Timestamp time.Time
 }
 
-// SignalMessageReply is the type of the signal that brings the reply to a
-// message of Send. Its data is a Reply.
+// SignalMessageReply is the type of the signal with the reply to a message of Send. Its data is a
+// Reply.
 const SignalMessageReply = "message_reply"
 
-// A Reply is what became of a message that was sent with Send.
+// A Reply is the result of a message that was sent with Send.
 type Reply struct {
 	Message
 	// Err is why there is no result: an *ActionError.
 	Err error
 }
 
-// Request sends a message and returns its reply, or an *ActionError that says
-// why there is none, at the latest after the message's timeout. A reply that
-// comes later is dropped and counted.
+// Request sends a message and returns the reply, or an *ActionError that says why there is none, at
+// the latest after the message's timeout. A later reply is dropped and counted.
 func (s *System) Request(ctx context.Context, m Message) (Message, error) {
 	s.address(&m)
 	ctx, cancel := context.WithTimeout(withMessage(ctx, &m), m.Timeout)
@@ -62,11 +58,10 @@ func (s *System) Request(ctx context.Context, m Message) (Message, error) {
 	return m.reply(result), nil
 }
 
-// Send sends a message and does not wait. Its reply, or that there is none
-// within the message's timeout, arrives as a signal of type SignalMessageReply
-// at ReplyTo. An *ActionError means that the message was not accepted, so that
-// no reply will come. A reply to nobody, because ReplyTo is not there or has no
-// room, and a late one are dropped and counted.
+// Send sends a message and does not wait. The agent ReplyTo gets the reply, or the error that there
+// is none within the message's timeout, as a signal of type SignalMessageReply. An *ActionError
+// means that the message was not accepted, so that no reply will come. A reply is dropped and
+// counted if ReplyTo does not exist or has no room, or if it comes too late.
 func (s *System) Send(m Message) error {
 	s.address(&m)
 	m.Context = s.options.propagated(m.Context)
@@ -98,7 +93,7 @@ func (s *System) lostReply(m *Message, reason DeadLetterReason) {
 	s.deadLetter(DeadLetter{Kind: "reply", Name: m.Type, From: m.Target, To: m.ReplyTo, Reason: reason})
 }
 
-// address fills in what the system knows about a message.
+// address fills in the fields that the sender may leave empty.
 func (s *System) address(m *Message) {
 	m.ID = newID("message_", &lastMessage)
 	if m.CorrelationID == "" {
@@ -129,8 +124,8 @@ func withMessage(ctx context.Context, m *Message) context.Context {
 	return context.WithValue(ctx, messageKey{}, m)
 }
 
-// MessageOf returns the message that an action's context belongs to; false if
-// the action was not asked for by a message.
+// MessageOf returns the message that an action's context belongs to; false if the action was not
+// requested by a message.
 func MessageOf(ctx context.Context) (Message, bool) {
 	m, ok := ctx.Value(messageKey{}).(*Message)
 	if !ok {

@@ -8,25 +8,24 @@ import (
 	"sync"
 )
 
-// A Service is something that works with a system's agents, and has to end before they do:
-// a supervisor, say.
+// A Service works with a system's agents and has to stop before they do, such as a supervisor.
 type Service interface {
-	// Stop ends it, when the system stops. If ctx ends before, it says so, and goes on
-	// to end.
+	// Stop stops the service. The system calls it when it stops. If ctx ends before the
+	// service has stopped, Stop returns an error, and the service continues to stop.
 	Stop(ctx context.Context) error
 }
 
-// services are those of a system, in the order in which they came. The zero value is
-// ready to use.
+// services are the services of a system, in the order in which they were attached. The zero
+// value is ready to use.
 type services struct {
 	mu      sync.Mutex
 	list    []Service
-	byKey   map[any]Service // some of them
+	byKey   map[any]Service // those that were made by System.Service
 	stopped bool
 }
 
-// Service returns the service that is attached under a key, which is made and attached if
-// there is none. ErrSystemStopped means that the system stops already.
+// Service returns the service that is attached under a key; if there is none, it attaches the one
+// that begin returns. ErrSystemStopped means that the system is stopping.
 func (s *System) Service(key any, begin func() Service) (Service, error) {
 	l := &s.services
 	l.mu.Lock()
@@ -46,8 +45,8 @@ func (s *System) Service(key any, begin func() Service) (Service, error) {
 	return v, nil
 }
 
-// Attach has a service be stopped with the system, the newest first. ErrSystemStopped means
-// that it stops already.
+// Attach makes the system stop a service when it stops; the newest is stopped first.
+// ErrSystemStopped means that the system is stopping.
 func (s *System) Attach(v Service) error {
 	l := &s.services
 	l.mu.Lock()
@@ -59,7 +58,7 @@ func (s *System) Attach(v Service) error {
 	return nil
 }
 
-// Detach forgets a service that has ended.
+// Detach removes a service that has stopped.
 func (s *System) Detach(v Service) {
 	l := &s.services
 	l.mu.Lock()
@@ -67,7 +66,7 @@ func (s *System) Detach(v Service) {
 	l.list = slices.DeleteFunc(l.list, func(x Service) bool { return x == v })
 }
 
-// Services lists what is attached, the oldest first.
+// Services lists the attached services, the oldest first.
 func (s *System) Services() []Service {
 	l := &s.services
 	l.mu.Lock()
@@ -75,7 +74,7 @@ func (s *System) Services() []Service {
 	return slices.Clone(l.list)
 }
 
-// stopServices stops all services, the newest first, and lets no other come.
+// stopServices stops all services, the newest first; no other can be attached from then on.
 func (s *System) stopServices(ctx context.Context) error {
 	s.services.mu.Lock()
 	s.services.stopped = true
@@ -87,19 +86,20 @@ func (s *System) stopServices(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// A RootFailure says what a system does when a service that has none above it gives up.
+// A RootFailure says what a system does when a supervisor gives up that has no supervisor above
+// it.
 type RootFailure int
 
 const (
-	// Stay goes on without it. System.Err returns why the last one gave up.
+	// Stay keeps the system running. System.Err returns why the last supervisor gave up.
 	Stay RootFailure = iota
-	// StopSystem stops the system. What has not stopped within Options.WaitTimeout is
-	// killed.
+	// StopSystem stops the system. Agents that have not stopped within Options.WaitTimeout
+	// are killed.
 	StopSystem
 )
 
-// RootFailed informs the system that a service which has none above it gave up, and why.
-// What the system does is the concern of Options.OnRootFailure.
+// RootFailed tells the system that a supervisor gave up that has no supervisor above it, and
+// why. The system reacts as Options.OnRootFailure says.
 func (s *System) RootFailed(id string, why error) {
 	s.failure.Store(&why)
 	if s.options.OnRootFailure != StopSystem {
@@ -109,14 +109,14 @@ func (s *System) RootFailed(id string, why error) {
 	go func() { // over when Done is closed
 		ctx, cancel := context.WithTimeout(context.Background(), s.options.WaitTimeout)
 		defer cancel()
-		_ = s.Stop(ctx) // whoever stops it once more gets the error
+		_ = s.Stop(ctx) // a further Stop returns the error
 	}()
 }
 
-// Done is closed when the system has stopped.
+// Done returns a channel that is closed when the system has stopped.
 func (s *System) Done() <-chan struct{} { return s.stopped }
 
-// Err is why the last of those services gave up that have none above them; nil if none did.
+// Err returns the reason given to the last RootFailed; nil if there was none.
 func (s *System) Err() error {
 	if why := s.failure.Load(); why != nil {
 		return *why
@@ -124,10 +124,10 @@ func (s *System) Err() error {
 	return nil
 }
 
-// Go runs f soon on a goroutine of the system's, for which Stop waits; after Stop, never.
+// Go runs f on a goroutine of the system. Stop waits for it; after Stop, f never runs.
 func (s *System) Go(f func()) { s.scheduler.schedule(task(f)) }
 
-// A task is a function as something to run.
+// A task is a function as a runnable.
 type task func()
 
 func (f task) run() (more bool) {
@@ -135,5 +135,5 @@ func (f task) run() (more bool) {
 	return false
 }
 
-// Running is a context that ends as soon as the system begins to stop.
+// Running returns a context that ends when the system begins to stop. See also Context.
 func (s *System) Running() context.Context { return s.running }

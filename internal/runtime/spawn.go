@@ -8,15 +8,17 @@ import (
 	"time"
 )
 
-// StartAgent starts an agent and returns its id once Init is done and the
-// agent is registered and ready. ErrAlreadyRegistered means that its id is
-// taken, ErrLimitReached that there is no room, ErrRateLimited that too many were
-// started of late, ErrKilled that it was killed before it was ready, ErrSystemStopped
-// that the system stops. An error of Init, or a *PanicError, is wrapped. It takes as long
-// as Init takes: the end of ctx does not end it, but the context that Init has.
+// StartAgent starts an agent and returns its id once Init has returned and the agent is
+// registered and ready. The end of ctx ends the context of Init, but StartAgent returns only when
+// Init does.
 //
-// The agent has no supervisor: however it ends, nothing is restarted. For one
-// that has, see package supervision.
+// ErrAlreadyRegistered means that the id is taken, ErrLimitReached that a limit is reached,
+// ErrRateLimited that too many agents were started recently, ErrKilled that the agent was killed
+// before it was ready, and ErrSystemStopped that the system is stopping. An error of Init, or a
+// *PanicError, is wrapped.
+//
+// The agent has no supervisor, so nothing restarts it. For agents that are restarted, see package
+// supervision.
 func (s *System) StartAgent(ctx context.Context, spec Spec) (string, error) {
 	if err := s.startRate.Allow(); err != nil {
 		s.logRefusal(spec.ID, err)
@@ -29,8 +31,8 @@ func (s *System) StartAgent(ctx context.Context, spec Spec) (string, error) {
 	return a.ID(), nil
 }
 
-// startAgent is StartAgent, and Place.Start if it has a place: then it keeps to no rate,
-// and has its room.
+// startAgent implements StartAgent without its rate, and Place.Start: in a place the agent needs
+// no room, because the place has it.
 func (s *System) startAgent(ctx context.Context, spec Spec, place *Place) (*Agent, error) {
 	switch {
 	case s.stopping.Load():
@@ -63,22 +65,22 @@ func (s *System) startAgent(ctx context.Context, spec Spec, place *Place) (*Agen
 		return nil, fmt.Errorf("start agent %q: %w", record.ID, err)
 	}
 	s.agentsStarted.add(1)
-	// Before it is ready, so that it does not end before it is told to have
-	// started. What comes meanwhile waits in its mailbox.
+	// Before it is ready, so that its end is not announced before its start. What is sent to
+	// it meanwhile waits in its mailbox.
 	s.announceLifecycle(EventAgentStarted, a, "", nil)
 	a.beReady()
 	return a, nil
 }
 
-// beReady lets an agent that has started be found idle. That it was killed meanwhile, or
-// asked to stop, is told only now, after it was told to have started.
+// beReady makes an agent that has started idle. If it was killed meanwhile, or asked to stop,
+// that is announced only now, after the start.
 func (a *Agent) beReady() {
 	told := false
 	for {
 		s := a.state.load()
 		if s.phase() == over {
 			a.clearAbandoned()
-			<-a.done() // who has killed it runs no code of its own
+			<-a.done() // somebody else is ending it, and runs no code of the agent's meanwhile
 			a.reportEnd(ErrKilled, a.endFailure())
 			a.notifyOwner()
 			return
@@ -96,7 +98,7 @@ func (a *Agent) beReady() {
 	}
 }
 
-// admit takes room for a new agent, or says which limit it meets.
+// admit takes room for a new agent, or returns an error that says which limit is reached.
 func (s *System) admit(id string) error {
 	err := s.limits.enter()
 	if err != nil {
@@ -126,8 +128,8 @@ func (s *System) newAgent(spec Spec) *Agent {
 	return a
 }
 
-// A newborn is an agent with what nearly every agent needs from the start, so
-// that all of it is one allocation.
+// A newborn is an agent together with what nearly every agent needs from the start, so that all
+// of it is one allocation.
 type newborn struct {
 	Agent
 	record    Record
@@ -183,21 +185,21 @@ func (a *Agent) callInit(ctx context.Context) (err error) {
 	return a.behaviour.Init(ctx, a)
 }
 
-// undoInit undoes an Init whose agent did not start after all. A panic in
-// it changes nothing about that.
+// undoInit calls Terminate for an agent that cannot start although its Init has succeeded. A
+// panic in it is only logged.
 func (a *Agent) undoInit(reason error) {
 	defer a.survivePanic()
 	a.behaviour.Terminate(a.callback(), a, reason)
 }
 
-// startFailed undoes the start of an agent and tells why it failed.
+// startFailed undoes the start of an agent, and logs and announces why it failed.
 func (a *Agent) startFailed(reason error) {
 	a.logAgent(slog.LevelWarn, "agent did not start", reason)
 	a.undoStart(reason)
 	a.system.announceLifecycle(EventAgentStartFailed, a, reason.Error(), nil)
 }
 
-// undoStart undoes what an agent that did not start has left behind.
+// undoStart releases everything that an agent which did not start has acquired.
 func (a *Agent) undoStart(reason error) {
 	left := a.closeFor(ErrStopping, nil)
 	if left.phase == over { // it was killed meanwhile

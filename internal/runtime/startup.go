@@ -17,13 +17,12 @@ type component struct {
 	name  string
 	start func()
 	stop  func(context.Context) error // nil if there is nothing to stop
-	// crash makes it lose what a crash costs it, and begins it anew; nil if a
-	// crash would cost nothing.
+	// crash makes it lose what a crash loses, and restarts it; nil if a crash would lose
+	// nothing.
 	crash crash.Func
 }
 
-// A group of components needs those before it, and no part of it needs another
-// part of it.
+// A group of components depends on the groups before it. Its parts do not depend on each other.
 type group struct {
 	name  string
 	parts []component
@@ -61,7 +60,7 @@ func (s *System) groups() []group {
 				},
 			},
 			{name: "signals", start: func() { s.signals = &signals{} }},
-			// Those who wait for an answer.
+			// The calls whose callers wait for an answer.
 			{name: "messages", start: func() { s.calls = newCallPool(s) }},
 		}},
 		{"agents", []component{
@@ -69,9 +68,8 @@ func (s *System) groups() []group {
 		}},
 		{"resources", []component{
 			{name: "limits", start: func() { s.limits = newLimits(s.options) }},
-			// While the system stops, the work that it has accepted still has
-			// rates to keep; who waits in vain is let go with the system's
-			// context.
+			// Rates still apply to accepted work while the system stops; the end of
+			// the system's context ends the waits for them.
 			{name: "rate_limiter", start: s.startLimiter},
 			{name: "circuit_breaker", start: s.startBreaker},
 		}},
@@ -81,7 +79,7 @@ func (s *System) groups() []group {
 	}
 }
 
-// prepareAgents looks up what every action needs.
+// prepareAgents looks up the topics that every action needs.
 func (s *System) prepareAgents() {
 	s.executed = s.bus.topic(EventActionExecuted)
 	s.failed = s.bus.topic(EventActionFailed)
@@ -89,7 +87,7 @@ func (s *System) prepareAgents() {
 	s.executed.pinned, s.failed.pinned, s.deadLetters.topic.pinned = true, true, true
 }
 
-// startLimiter makes the rates known to those who have to keep them.
+// startLimiter makes the limiter and hands its buckets to those who use them.
 func (s *System) startLimiter() {
 	s.limiter, _ = newLimiter(s.ctx, s.options.Rates) // the options have been checked
 	s.startRate = s.limiter.Bucket(OperationStartAgent)
@@ -99,8 +97,8 @@ func (s *System) startLimiter() {
 	s.bus.rate = s.limiter.Bucket(OperationPublish)
 }
 
-// startBreaker makes the breaker that tells the bus, and has it guard the
-// agents if the options want that.
+// startBreaker makes the breaker, which publishes its changes, and makes it guard the agents if
+// the options say so.
 func (s *System) startBreaker() {
 	var o guard.BreakerOptions
 	if s.options.Breaker != nil {
@@ -119,15 +117,14 @@ func (s *System) startBreaker() {
 	}
 }
 
-// Start brings a system up, group by group, each when the one before is ready:
-// core (registry, scheduler), communication (event bus, signals, messages),
-// agents, resources (limits, rate limiter, circuit breaker), observability
-// (telemetry).
-// The parts of one group start side by side. If one of them fails, or panics,
-// Start waits for the others of its group, stops all that were started, the
-// last group first, and the error names all that failed, their group, and why.
-// Options that make no sense are an error before anything starts. If ctx ends before all are
-// ready they are stopped too; afterwards it does not matter.
+// Start starts a system, one group of components after the other: core (registry, scheduler),
+// communication (event bus, signals, messages), agents, resources (limits, rate limiter, circuit
+// breaker), and observability (telemetry). The components of one group start concurrently.
+//
+// If a component fails or panics, Start waits for the others of its group, stops all that were
+// started, the last group first, and returns an error that names each failed component with its
+// group and the reason. It does the same if ctx ends before the system is ready; a later end of
+// ctx has no effect. Invalid options are an error before anything starts.
 func Start(ctx context.Context, o Options) (*System, error) {
 	if err := o.check(); err != nil {
 		return nil, fmt.Errorf("start: %w", err)
@@ -145,8 +142,7 @@ func Start(ctx context.Context, o Options) (*System, error) {
 	return s, nil
 }
 
-// bringUp starts groups one after the other. If one fails, or ctx ends, nothing is left of
-// those before it.
+// bringUp starts groups one after the other. If one fails, or ctx ends, it stops those before.
 func (s *System) bringUp(ctx context.Context, groups []group) error {
 	for _, g := range groups {
 		err := s.startGroup(g)
@@ -160,7 +156,7 @@ func (s *System) bringUp(ctx context.Context, groups []group) error {
 	return nil
 }
 
-// startGroup starts the parts of a group side by side and waits for them all.
+// startGroup starts the parts of a group concurrently and waits for all of them.
 func (s *System) startGroup(g group) error {
 	errs := make([]error, len(g.parts))
 	took := make([]time.Duration, len(g.parts))
@@ -200,18 +196,20 @@ func (s *System) startPart(c component) error {
 	return nil
 }
 
-// Startup returns how long each component took to start, group by group. Those of
-// one group took that time side by side.
+// Startup returns how long each component took to start, group by group. The times of one group
+// overlap.
 func (s *System) Startup() []ComponentStart { return slices.Clone(s.startup) }
 
-// Stop stops the parts of the system, the last group first. The supervisors stop
-// with their children, the newest first, and then all other agents, each after
-// the work it has accepted, subscribers handle what was published, and
-// no goroutine of the system is left. If ctx ends before, handlers' contexts
-// end, agents are killed, and the error says what was still running. Stopping
-// again waits for the first and returns the same; if its ctx ends before, it has
-// the first one go on as if that one's had. In a callback, which Stop would wait for, it
-// returns a *DeadlockError at once, and the system stops all the same, within the deadline of ctx.
+// Stop stops the components of the system, the last group first. Services such as supervisors
+// stop first, the newest of them first; then all other agents stop, each after the work it has
+// accepted; then subscribers handle the events that were published. When Stop returns nil, no
+// goroutine of the system is left.
+//
+// If ctx ends before that, the contexts of handlers end, agents are killed, and the error says
+// what was still running. A second Stop waits for the first and returns the same error; if its
+// ctx ends, the first one proceeds as if its own ctx had ended. In a callback, which Stop would
+// wait for, it returns a *DeadlockError at once, and the system stops in the background within
+// the deadline of ctx.
 func (s *System) Stop(ctx context.Context) error {
 	if a := callbackOf(ctx); a != nil && a.system == s {
 		go s.stopFor(ctx) // over when Done is closed
@@ -230,7 +228,7 @@ func (s *System) Stop(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(s.hurried, cancel)()
-	// Whatever still waits for something when ctx ends waits for it in vain.
+	// The end of ctx ends all waits.
 	defer context.AfterFunc(ctx, s.cancel)()
 	s.endRunning()
 	s.stopErr = s.stopParts(ctx)
@@ -238,17 +236,17 @@ func (s *System) Stop(ctx context.Context) error {
 	return s.stopErr
 }
 
-// stopFor is Stop for a callback that has asked for it and does not wait.
+// stopFor is Stop on behalf of a callback, which does not wait for it.
 func (s *System) stopFor(callback context.Context) {
 	ctx, cancel := context.Background(), context.CancelFunc(func() {})
 	if deadline, has := callback.Deadline(); has {
 		ctx, cancel = context.WithDeadline(ctx, deadline)
 	}
 	defer cancel()
-	_ = s.Stop(ctx) // who stops it once more gets the error
+	_ = s.Stop(ctx) // a further Stop returns the error
 }
 
-// stopParts stops what was started, in reverse.
+// stopParts stops the components that were started, in reverse order.
 func (s *System) stopParts(ctx context.Context) error {
 	var errs []error
 	for _, c := range slices.Backward(s.parts) {
@@ -264,8 +262,8 @@ func (s *System) stopParts(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// stopScheduler waits until no goroutine is left, and tells how many are when
-// ctx ends before.
+// stopScheduler waits until no goroutine is left. If ctx ends before, the error says how many
+// are.
 func (s *System) stopScheduler(ctx context.Context) error {
 	if err := s.scheduler.stop(ctx); err != nil {
 		return fmt.Errorf("%d goroutines still run: %w", s.scheduler.goroutines(), err)
