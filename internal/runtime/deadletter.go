@@ -7,8 +7,8 @@ import (
 	"mabeam-top/internal/runtime/internal/enum"
 )
 
-// EventDeadLetter is the type of the event about something that was accepted and could then
-// not be delivered. It is published only while somebody subscribes to it.
+// EventDeadLetter is the type of the event that is published when something was accepted and then
+// could not be delivered. It is published only while somebody subscribes to it.
 const EventDeadLetter = "dead_letter"
 
 // A DeadLetterReason says why something could not be delivered.
@@ -16,17 +16,17 @@ type DeadLetterReason int
 
 // The reasons.
 const (
-	// DeadStopped, DeadKilled and DeadCrashed: its agent ended before its turn came.
+	// DeadStopped, DeadKilled and DeadCrashed: the agent ended before it handled it.
 	DeadStopped DeadLetterReason = iota
 	DeadKilled
 	DeadCrashed
-	// DeadUnknown: there is no agent of the id.
+	// DeadUnknown: there is no agent with the id.
 	DeadUnknown
-	// DeadNoRoom: the agent had as much waiting as it takes.
+	// DeadNoRoom: the agent's mailbox was full.
 	DeadNoRoom
-	// DeadUnwanted: its agent has no handler for it.
+	// DeadUnwanted: the agent has no handler for it.
 	DeadUnwanted
-	// DeadLate: who has asked had given up.
+	// DeadLate: the caller had given up.
 	DeadLate
 
 	deadLetterReasons = iota
@@ -42,24 +42,24 @@ type DeadLetter struct {
 	Kind string
 	// Name is the action, or the type of the signal or message.
 	Name string
-	// From is the id of the agent that it was from, and To of that it was for; empty if
-	// that is not known, or was no agent.
+	// From and To are the ids of the sender and the receiver; empty if not known, or not an
+	// agent.
 	From, To string
 	Reason   DeadLetterReason
 }
 
-// deadLetters are those of a system.
+// deadLetters are the dead letters of a system.
 type deadLetters struct {
 	counts [deadLetterReasons]atomic.Int64
 	topic  *topic
 }
 
-// DeadLetters is how much was accepted and could then not be delivered, for a reason.
+// DeadLetters returns how many things were accepted and then could not be delivered for a reason.
 func (s *System) DeadLetters(reason DeadLetterReason) int64 {
 	return s.deadLetters.counts[reason].Load()
 }
 
-// deadLetter counts and tells one.
+// deadLetter counts and publishes a dead letter.
 func (s *System) deadLetter(d DeadLetter) {
 	s.deadLetters.counts[d.Reason].Add(1)
 	if t := s.deadLetters.topic; t.wanted() {
@@ -67,13 +67,13 @@ func (s *System) deadLetter(d DeadLetter) {
 	}
 }
 
-// lateAnswer counts the answer of an agent to who had given up.
+// lateAnswer counts an answer whose caller had given up.
 func (s *System) lateAnswer(action, from string) {
 	s.repliesLate.add(1)
 	s.deadLetter(DeadLetter{Kind: "answer", Name: action, From: from, Reason: DeadLate})
 }
 
-// deadReason is the reason for what is refused because of an error.
+// deadReason returns the reason for something that was refused with an error.
 func deadReason(err error) DeadLetterReason {
 	switch {
 	case errors.Is(err, ErrKilled):

@@ -23,9 +23,9 @@ func (g Group) At(i int) Ref { return g.members[i] }
 // All yields the members in the order in which they joined.
 func (g Group) All() iter.Seq[Ref] { return slices.Values(g.members) }
 
-// Group returns the present members of a group. There are none if nobody is in it: a group
-// begins with the first agent that joins, and is gone with the last. To list a group again
-// that nobody has joined or left in between costs the same however many are in it.
+// Group returns the present members of a group. A group exists as long as it has members, so that an
+// unknown group is an empty one. The cost does not depend on the number of members, except for the
+// first call after somebody has joined or left.
 func (s *System) Group(name string) Group { return s.namedGroups.list(name) }
 
 // Groups returns the names of the groups that have members, sorted.
@@ -35,9 +35,9 @@ func (s *System) Groups() []string { return s.namedGroups.names() }
 // already keeps its place. An agent that joins in its Init is listed from then on, and what
 // it is sent waits until it is ready.
 //
-// It is a member until it leaves, or accepts no more: it was asked to stop, or has ended.
-// Nobody hears of its end before it has left all its groups. RestartAgent, which is no end,
-// keeps it in them. ErrStopping, ErrKilled or ErrCrashed mean that it is too late to join.
+// It is a member until it leaves, is asked to stop, or ends. It has left all its groups before anybody
+// is notified of its end. RestartAgent keeps it in them. ErrStopping, ErrKilled or ErrCrashed mean
+// that it is too late to join.
 func (a *Agent) Join(group string) error {
 	if group == "" {
 		return errors.New("join group: no name")

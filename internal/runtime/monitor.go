@@ -6,34 +6,34 @@ import (
 	"sync/atomic"
 )
 
-// SignalEnded is the type of the signal that an agent gets when another one ends that it
-// monitors, or that it is linked to if it traps ends. Its data is an End.
+// SignalEnded is the type of the signal that an agent gets when an agent ends that it monitors, or,
+// if it traps ends, that it is linked to. Its data is an End.
 const SignalEnded = "agent_ended"
 
-// An End is the end of a life.
+// An End reports the end of a life.
 type End struct {
 	AgentID string
-	// Err is why, as Ref.Err returns it; ErrUnknownAgent if there was no such agent.
+	// Err is the reason, as Ref.Err returns it; ErrUnknownAgent if there was no such agent.
 	Err error
 }
 
 // A Monitor waits for the end of one life, and reports it once.
 type Monitor struct {
 	watched *Agent // nil if there was none
-	watcher *Agent // nil if it is no agent
-	link    bool   // the watcher is linked to the watched
+	watcher *Agent // nil for System.Monitor
+	link    bool   // it is one direction of a link
 	c       chan End
 	told    atomic.Bool
 }
 
-// Bonds are what ends with a life, or waits for its end: few have any.
+// bonds are what an agent has to do with others: what ends with its life, or waits for its end.
+// Few agents have any.
 type bonds struct {
-	of   map[*Monitor]struct{} // those that wait for its end
-	made map[*Monitor]struct{} // those that it has made
-	// traps says that it is told of the ends of those it is linked to.
-	traps  bool
+	of     map[*Monitor]struct{} // the monitors that wait for its end
+	made   map[*Monitor]struct{} // the monitors that it made
+	traps  bool                  // see TrapEnds
 	timers map[*Timer]struct{}
-	asking int                      // questions of its own that are under way
+	asking int                      // its open questions
 	groups map[string]*list.Element // its place in each group; nil if it is in none
 }
 
@@ -41,40 +41,39 @@ func newBonds() *bonds {
 	return &bonds{of: map[*Monitor]struct{}{}, made: map[*Monitor]struct{}{}, timers: map[*Timer]struct{}{}}
 }
 
-// C gets the end, once. It is nil for a monitor that an agent has made: the agent gets a
-// signal.
+// C returns the channel that gets the End, once. It is nil for a monitor made by an agent, which
+// gets a signal instead.
 func (m *Monitor) C() <-chan End { return m.c }
 
-// Stop ends the watch. Nothing is reported from then on; what was reported before can still
-// be received.
+// Stop stops the monitor. Nothing is reported from then on; what was reported before can still be
+// received.
 func (m *Monitor) Stop() {
 	m.told.Store(true)
 	m.watched.unbind(func(b *bonds) { delete(b.of, m) })
 	m.watcher.unbind(func(b *bonds) { delete(b.made, m) })
 }
 
-// Monitor reports on a channel that the present life of an agent has ended; at once if
-// there is no agent of the id. It costs the agent nothing while it lives. A watch that is
-// not wanted any longer has to be stopped.
+// Monitor returns a monitor that reports on its channel when the present life of an agent has ended;
+// at once if there is no agent with the id. It costs the agent nothing while it lives. Stop a
+// monitor that is no longer needed.
 func (s *System) Monitor(id string) *Monitor {
 	m := &Monitor{watched: s.registry.agent(id), c: make(chan End, 1)}
 	m.begin(id)
 	return m
 }
 
-// Monitor sends this agent a signal of type SignalEnded when the present life of another
-// one has ended; at once if there is no agent of the id. It is undone when this
-// agent ends, or begins anew. The signal has room also when as many wait as the agent
-// takes.
+// Monitor makes the runtime send this agent a signal of type SignalEnded when the present life of
+// another agent has ended; at once if there is no agent with the id. The signal is delivered even
+// if the mailbox is full. The monitor stops when this agent ends, or is restarted by RestartAgent.
 func (a *Agent) Monitor(id string) *Monitor {
 	m := &Monitor{watched: a.system.registry.agent(id), watcher: a}
 	m.begin(id)
 	return m
 }
 
-// Link ties the present lives of two agents: when one crashes or is killed, the other is
-// killed too, with a *LinkError. One that stops leaves the other alone. The other may be
-// gone already, which counts as killed. The tie ends when an agent begins anew.
+// Link links the present lives of two agents: when one of them crashes or is killed, the other is
+// killed too, with a *LinkError. If one stops, nothing happens to the other. If there is no agent
+// with the id, this agent is killed. RestartAgent ends the links of the agent.
 func (a *Agent) Link(id string) {
 	other := a.system.registry.agent(id)
 	(&Monitor{watched: other, watcher: a, link: true}).begin(id)
@@ -83,21 +82,21 @@ func (a *Agent) Link(id string) {
 	}
 }
 
-// Unlink unties the agent from another one.
+// Unlink removes the link with another agent.
 func (a *Agent) Unlink(id string) {
 	for _, m := range a.linksWith(id) {
 		m.Stop()
 	}
 }
 
-// TrapEnds says whether the agent gets a signal of type SignalEnded when an agent that it
-// is linked to ends, in whatever way, instead of being killed with it. It does not outlast
-// RestartAgent: call it in Init.
+// TrapEnds sets whether the agent traps ends: it then gets a signal of type SignalEnded when an
+// agent that it is linked to ends in any way, instead of being killed too. RestartAgent resets it,
+// so call it in Init.
 func (a *Agent) TrapEnds(traps bool) {
 	a.bind(func(b *bonds) { b.traps = traps })
 }
 
-// A LinkError means that an agent was killed because one that it was linked to ended.
+// A LinkError means that an agent was killed because an agent that it was linked to ended.
 type LinkError struct {
 	AgentID string
 	Err     error // why that one ended
@@ -107,10 +106,10 @@ func (e *LinkError) Error() string { return fmt.Sprintf("linked to agent %q: %v"
 
 func (e *LinkError) Unwrap() error { return e.Err }
 
-// begin has the monitor wait, or tell at once.
+// begin registers the monitor with both agents, or reports at once.
 func (m *Monitor) begin(id string) {
 	if m.watcher != nil && !m.watcher.bind(func(b *bonds) { b.made[m] = struct{}{} }) {
-		return // it has ended itself
+		return // the watcher itself has ended
 	}
 	switch {
 	case m.watched == nil:
@@ -120,7 +119,7 @@ func (m *Monitor) begin(id string) {
 	}
 }
 
-// tell tells the end, unless that was done or is not wanted any longer.
+// tell reports the end, unless that was done before or the monitor was stopped.
 func (m *Monitor) tell(end End) {
 	if m.told.Swap(true) {
 		return
@@ -143,8 +142,8 @@ func (m *Monitor) tell(end End) {
 	m.watcher.signalAnyway(&Signal{Type: SignalEnded, Source: end.AgentID, Target: m.watcher.ID(), Priority: High, Data: end})
 }
 
-// bind changes the bonds of a life, which are made if there are none. It says false if
-// the life is over.
+// bind changes the bonds of a life, which it makes if there are none. It returns false if the life
+// is over.
 func (a *Agent) bind(change func(*bonds)) bool {
 	a.mailbox.mu.Lock()
 	defer a.mailbox.mu.Unlock()
@@ -158,7 +157,7 @@ func (a *Agent) bind(change func(*bonds)) bool {
 	return true
 }
 
-// unbind changes the bonds of a life if it has any; nil is no agent.
+// unbind changes the bonds of a life if it has any. The agent may be nil.
 func (a *Agent) unbind(change func(*bonds)) {
 	if a == nil {
 		return
@@ -170,7 +169,7 @@ func (a *Agent) unbind(change func(*bonds)) {
 	}
 }
 
-// linksWith returns both halves of the links with an agent.
+// linksWith returns both directions of the links with an agent.
 func (a *Agent) linksWith(id string) (links []*Monitor) {
 	a.unbind(func(b *bonds) {
 		for m := range b.made {
@@ -187,8 +186,8 @@ func (a *Agent) linksWith(id string) (links []*Monitor) {
 	return links
 }
 
-// outlast returns the bonds that stay when an agent begins anew, nil if none do, and takes
-// them out of b: its groups, and its questions, whose answers still come.
+// outlast moves the bonds that survive RestartAgent out of b and returns them; nil if there are
+// none. They are the groups and the open questions, whose answers still arrive.
 func (b *bonds) outlast() *bonds {
 	if b == nil || b.groups == nil && b.asking == 0 {
 		return nil
@@ -199,8 +198,7 @@ func (b *bonds) outlast() *bonds {
 	return stay
 }
 
-// keepWatched has an agent that begins anew go on to be watched by those who do so, and
-// drops all else of its bonds.
+// keepWatched keeps the monitors of an agent that is being restarted, and ends all other old bonds.
 func (a *Agent) keepWatched(old *bonds) {
 	if old == nil {
 		return
@@ -216,7 +214,7 @@ func (a *Agent) keepWatched(old *bonds) {
 	}
 }
 
-// undo ends what a life has made.
+// undo ends the timers and the monitors that a life made.
 func (b *bonds) undo() {
 	for t := range b.timers {
 		t.stop()
@@ -226,7 +224,7 @@ func (b *bonds) undo() {
 	}
 }
 
-// leave undoes what a life that is over has made, and tells who waits for its end.
+// leave calls undo for a life that is over, and reports its end to the monitors.
 func (b *bonds) leave(id string, err error) {
 	if b == nil {
 		return

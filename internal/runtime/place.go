@@ -7,22 +7,22 @@ import (
 	"sync/atomic"
 )
 
-// An Owner has places, and decides what becomes of them: a supervisor, say. Its methods are
-// called by whoever ends an agent, and must not wait for anything.
+// An Owner has places and decides what becomes of them; a supervisor is one. Its methods are called
+// on the goroutine that ends an agent, and must not block.
 type Owner interface {
-	// Ended reports that the present life in a place has ended: after everybody else has
-	// heard of it, and after the Terminate of one that crashed, for which it waits no longer than
-	// Options.WaitTimeout.
+	// Ended reports that the present life in a place has ended. Everybody else has been
+	// notified before. After a crash, Terminate has returned, or Options.WaitTimeout has
+	// passed.
 	Ended(p *Place, life Ref)
 	// Dismissed reports that StopAgent was called for the place, whether there is a life in
-	// it or not: there is to be no further one.
+	// it or not: the owner must not start another one.
 	Dismissed(p *Place)
 }
 
-// A Place is an agent's id, and its room under the limits, over several lives. While it is
-// held nobody else can use the id, and a further life needs no room and keeps to no rate.
-// All but Kill is for one goroutine at a time; but who has killed the life of a Start whose
-// ctx has ended need not wait until that returns.
+// A Place reserves an agent's id, and its room under the limits, for several lives. While it is held,
+// nobody else can use the id, and further lives need no room and have no rate. Only Kill may be called
+// concurrently with other methods; but after Kill of a life whose Start has a ctx that has ended, the
+// caller need not wait until that Start returns.
 type Place struct {
 	system    *System
 	owner     Owner
@@ -37,9 +37,8 @@ type Place struct {
 	begun   bool // there was a life that became ready
 }
 
-// Hold takes a place for an agent, which Leave gives back, or says why there is none:
-// ErrAlreadyRegistered, ErrLimitReached, ErrRateLimited or ErrSystemStopped. An empty id
-// lets the runtime choose one.
+// Hold reserves a place for an agent, until Leave. An empty id lets the runtime choose one. The error
+// is ErrAlreadyRegistered, ErrLimitReached, ErrRateLimited or ErrSystemStopped.
 func (s *System) Hold(id string, owner Owner) (*Place, error) {
 	if id == "" {
 		id = newID("agent_", &lastAgent)
@@ -65,12 +64,12 @@ func (s *System) Hold(id string, owner Owner) (*Place, error) {
 // ID is the id of the place.
 func (p *Place) ID() string { return p.id }
 
-// Dismissed says whether StopAgent was called for the place.
+// Dismissed reports whether StopAgent was called for the place.
 func (p *Place) Dismissed() bool { return p.dismissed.Load() }
 
-// Start begins a life in the place, and returns it when it is ready, as StartAgent does.
-// The spec's id does not matter. For a life after the first there is an
-// agent_lifecycle.restarted event, with the reason that is given.
+// Start starts an agent in the place, as StartAgent does, and returns its life when it is ready. The
+// spec's id is ignored. Each life after the first also has an agent_lifecycle.restarted event, with why
+// as its reason.
 func (p *Place) Start(ctx context.Context, spec Spec, why string) (Ref, error) {
 	if err := p.takeRoom(ctx); err != nil {
 		return Ref{}, err
@@ -122,15 +121,15 @@ func (p *Place) beginsWith(a *Agent, b Behaviour) {
 	}
 }
 
-// Kill ends the present life at once, also one whose Start has not returned: that fails
-// with ErrKilled when its Init returns, and another may be called before.
+// Kill ends the present life at once, even if its Start has not returned. That Start fails with
+// ErrKilled when Init returns; another Start may be called before.
 func (p *Place) Kill() {
 	if a := p.life.Load(); a != nil {
 		a.kill()
 	}
 }
 
-// Vacate gives the room back until the next Start: no life is to come by itself.
+// Vacate releases the room until the next Start. The owner calls it when no restart is due.
 func (p *Place) Vacate() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -140,15 +139,14 @@ func (p *Place) Vacate() {
 	}
 }
 
-// Leave gives the place up, when its last life has ended.
+// Leave gives the place up. Its last life must have ended.
 func (p *Place) Leave() {
 	p.Vacate()
 	p.system.registry.letGo(p)
 }
 
-// dismiss tells the owner of an agent's place, if it has one, that there is to be no
-// further life in it. It is given the agent of that id if there is one, and returns the one
-// there is afterwards.
+// dismiss tells the owner of the place with an id, if there is one, not to start another life in it.
+// a is the agent with that id, or nil; dismiss returns the one that there is afterwards.
 func (s *System) dismiss(id string, a *Agent) *Agent {
 	var p *Place
 	if a != nil {

@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// A Snapshotter is a behaviour that wants a state back in its agent's next life, if the
-// agent has an owner that begins one, such as a supervisor. Without an owner, as after
-// StartAgent, Snapshot is never called.
+// A Snapshotter is a behaviour whose state survives into its agent's next life, if the agent has an
+// owner that starts one, such as a supervisor. Without an owner, as after StartAgent, Snapshot is
+// never called.
 //
 // The latest snapshot is kept in the agent's Place, in memory, until the owner gives the
 // place up: a supervisor does when it forgets the child or ends itself. The next life

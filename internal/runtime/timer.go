@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// A Timer sends an action to an agent, once or again and again. It ends with the agent
-// that has made it. It is a timer of Go's, and takes no goroutine while it waits.
+// A Timer sends an action to an agent, once or periodically. It ends with the agent that made it.
+// It uses no goroutine while it waits.
 type Timer struct {
 	maker      *Agent
 	id, action string
@@ -20,17 +20,16 @@ type Timer struct {
 	over  bool
 }
 
-// SendAfter sends an action to an agent after some time, and waits for nothing; an empty id is
-// this agent itself. If it is not there then, or has no room, that is a dead letter. It
-// keeps to no rate. The action gets the values of ctx that Options.Propagate picks; it is not
-// the end of ctx that ends the timer, but that of this agent.
+// SendAfter sends an action to an agent after a duration, and returns at once. An empty id means
+// this agent. If the receiver does not exist by then, or has no room, the action becomes a dead
+// letter. Timers have no rate. The action gets the values of ctx that Options.Propagate picks. The
+// end of this agent ends the timer; the end of ctx does not.
 func (a *Agent) SendAfter(ctx context.Context, d time.Duration, id, action string, params any) *Timer {
 	return a.startTimer(d, 0, id, action, a.system.options.wrapped(ctx, params))
 }
 
-// Every is SendAfter again and again: the nth time n periods from now, however long the
-// agent takes. Times that have passed before the action could be sent are left out. It panics
-// if the period is not above 0.
+// Every is SendAfter for a periodic action: the nth one is sent n periods from now, however long the
+// agent takes. Times that were missed are skipped. Every panics if the period is not above 0.
 func (a *Agent) Every(ctx context.Context, period time.Duration, id, action string, params any) *Timer {
 	if period <= 0 {
 		panic("mabeam: a timer's period must be above 0")
@@ -53,7 +52,7 @@ func (a *Agent) startTimer(d, every time.Duration, id, action string, params any
 	return t
 }
 
-// Cancel ends the timer. It says false if it had ended before.
+// Cancel ends the timer. It returns false if the timer had ended before.
 func (t *Timer) Cancel() bool {
 	if !t.stop() {
 		return false
@@ -62,7 +61,7 @@ func (t *Timer) Cancel() bool {
 	return true
 }
 
-// stop is Cancel for who knows of no such timer any longer.
+// stop is Cancel without removing the timer from its agent's bonds.
 func (t *Timer) stop() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -74,7 +73,7 @@ func (t *Timer) stop() bool {
 	return true
 }
 
-// fire sends the action, and has the timer wait for the next time.
+// fire sends the action, and starts the wait for the next one.
 func (t *Timer) fire() {
 	t.mu.Lock()
 	if t.over {
