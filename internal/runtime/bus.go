@@ -13,13 +13,12 @@ import (
 	"mabeam-top/internal/runtime/guard"
 )
 
-// ErrDisconnected means that a subscription of policy Disconnect had a full
-// queue.
+// ErrDisconnected means that a subscription with policy Disconnect ended because its queue was full.
 var ErrDisconnected = errors.New("disconnected: queue full")
 
-// A Bus carries events from publishers to subscribers. A subscription gets the
-// events of one publisher in the order in which they were published, each once.
-// Between two subscriptions of one subscriber there is no order.
+// A Bus delivers events from publishers to subscribers. A subscription gets the events of one
+// publisher in the order in which they were published, each once. There is no order between two
+// subscriptions of the same subscriber.
 type Bus struct {
 	ctx        context.Context // what handlers get; ends when the system is forced down
 	scheduler  scheduler
@@ -83,19 +82,17 @@ func newBus(ctx context.Context, s scheduler, o Options) *Bus {
 	}
 }
 
-// Publish sends an event to all who subscribed to its type or to a pattern
-// that matches it. It waits for subscribers that block while their queue is
-// full, until ctx ends, or for Options.WaitTimeout in all if it has no deadline or is that
-// of an agent's callback: the subscriber that has no room may be waiting for this agent,
-// or be the agent itself. Those who then did not get it are counted as having dropped it,
-// and the error is a *MissedError; all others have it. Any other error means that nobody
-// got it.
+// Publish sends an event to all subscriptions to its type or to a pattern that matches it.
 //
-// While it waits, all who have room already have the event. They wait at most 5 ms for each
-// type or pattern with a subscriber that has none.
+// While the queue of a subscription with policy Block is full, Publish waits until ctx ends. If ctx has
+// no deadline, or belongs to an agent's callback, it waits for Options.WaitTimeout in all: a subscriber
+// without room may be waiting for this agent, or be the agent itself. Subscriptions that then still
+// have no room miss the event, which counts as dropped, and the error is a *MissedError. All others get
+// it before Publish waits long: within 5 ms for each type or pattern with a subscription that has no
+// room. Any other error means that nobody got the event.
 //
-// If there is a rate for publishing, it first waits for its turn, as guard.Bucket.Wait does.
-// ErrBadPattern means that nobody could subscribe to the type: it is empty or too long.
+// If there is a rate of publishing, Publish first waits for its turn, as guard.Bucket.Wait does.
+// ErrBadPattern means that the event type is empty or too long.
 func (b *Bus) Publish(ctx context.Context, e Event) error {
 	return b.publishFor(&publication{ctx: ctx, waitTimeout: b.waitTimeout}, &e)
 }
@@ -119,7 +116,7 @@ func (b *Bus) publishFor(p *publication, e *Event) error {
 	return b.publish(p, t, e)
 }
 
-// publish is publishFor for a topic that is known. No rate holds.
+// publish is publishFor for a known topic, without a rate.
 func (b *Bus) publish(p *publication, t *topic, e *Event) error {
 	number := b.sequence.Add(1)
 	e.ID = b.ids.of(number)
@@ -157,8 +154,8 @@ func (b *Bus) publish(p *publication, t *topic, e *Event) error {
 	return nil
 }
 
-// A MissedError means that an event was published, and that subscribers missed it because
-// they had no room for it in time. To publish it again would give it to the others twice.
+// A MissedError means that an event was published, but subscriptions missed it because they had no
+// room in time. Publishing it again would deliver it twice to the others.
 type MissedError struct {
 	Type        string // of the event
 	Subscribers int    // how many subscriptions missed it
@@ -171,7 +168,7 @@ func (e *MissedError) Error() string {
 
 func (e *MissedError) Unwrap() error { return e.Err }
 
-// drop counts deliveries that will never be made.
+// drop counts deliveries that will not be made.
 func (b *Bus) drop(n uint64) {
 	if b.firstDrop.Load() == nil {
 		now := time.Now()
@@ -180,8 +177,7 @@ func (b *Bus) drop(n uint64) {
 	b.dropped.add(int64(n))
 }
 
-// FirstDrop is when the first delivery was dropped, of any subscription; false if
-// none was.
+// FirstDrop returns when a delivery was first dropped, by any subscription; false if none was.
 func (b *Bus) FirstDrop() (at time.Time, ok bool) {
 	if first := b.firstDrop.Load(); first != nil {
 		return *first, true
@@ -203,16 +199,15 @@ func (b *Bus) enqueue(s *Subscription, e *Event) {
 	}
 }
 
-// wants says whether an event of the topic would be kept, or reach anybody.
+// wants reports whether an event of the topic would be kept or delivered.
 func (b *Bus) wants(t *topic) bool { return b.history != nil || t.wanted() }
 
-// wanted says whether anybody would get an event of this topic.
+// wanted reports whether anybody would get an event of this topic.
 func (t *topic) wanted() bool {
 	return t.log.audience.Load() > 0 || t.others.Load() != nil
 }
 
-// topic returns the topic of an event type, which is made when the type is
-// first seen.
+// topic returns the topic of an event type, which it makes when the type is first seen.
 func (b *Bus) topic(name string) *topic {
 	if t := b.recent.get(name); t != nil {
 		return t
@@ -227,7 +222,7 @@ func (b *Bus) topic(name string) *topic {
 	return t
 }
 
-// topicLocked is topic for one who holds the lock: the topic stays as long.
+// topicLocked is topic for a caller that holds the lock, so that the topic is not forgotten meanwhile.
 func (b *Bus) topicLocked(name string) *topic {
 	if t := b.topics.get(name); t != nil {
 		return t
@@ -252,10 +247,10 @@ func (b *Bus) topicLocked(name string) *topic {
 	return t
 }
 
-// minSweep is the number of topics from which on unused ones are forgotten.
+// minSweep is the number of topics from which unused ones are forgotten.
 const minSweep = 8192
 
-// isSubscribed says whether anybody subscribed to just this type. Those who
+// isSubscribed reports whether anybody subscribed to just this type. Those who
 // subscribed to a pattern are found again when the topic is made anew.
 func (t *topic) isSubscribed() bool {
 	o := t.others.Load()
@@ -263,8 +258,8 @@ func (t *topic) isSubscribed() bool {
 		o != nil && slices.ContainsFunc(o.queued, func(s *Subscription) bool { return s.exact })
 }
 
-// sweep forgets the topics that nobody subscribed to: publishers that make up a type
-// for each event shall not fill the memory.
+// sweep forgets the topics that nobody subscribed to, so that publishers that use a new type for each
+// event do not fill the memory.
 func (b *Bus) sweep() {
 	b.names = slices.DeleteFunc(b.names, func(t *topic) bool {
 		if t.pinned || t.isSubscribed() {
@@ -307,19 +302,18 @@ func (t *topic) drop(l *log, s *Subscription) {
 	t.others.Store(next)
 }
 
-// Subscribe calls handler for every event of the type that is published from now on, one
-// at a time. A panic in the handler ends the subscription. ErrBadPattern means that the
-// type is empty or too long, and ErrSystemStopped that the system stops. A policy that
-// there is not, and a queue length that a blocking subscription cannot have, are errors
-// too.
+// Subscribe calls handler for every event of the type that is published from now on, one at a time. A
+// panic in the handler ends the subscription. ErrBadPattern means that the type is empty or too long,
+// and ErrSystemStopped that the system is stopping. An unknown policy, or a queue length that a
+// blocking subscription cannot have, is an error too.
 func (b *Bus) Subscribe(eventType string, handler func(context.Context, Event), o SubscribeOptions) (*Subscription, error) {
 	return b.subscribe(&Subscription{pattern: eventType, exact: true, handler: b.unwrapping(handler)}, o)
 }
 
-// SubscribePattern is Subscribe for every event whose type matches a pattern: a
-// star stands for any run of characters, also none, and a dot right before a star
-// is a word border. ErrBadPattern means that the pattern is empty, or longer than
-// 256 bytes.
+// SubscribePattern is Subscribe for every event whose type matches a pattern. In a pattern, a star
+// matches any sequence of characters, even an empty one, and a dot directly before a star matches only
+// at the end of a word: "demo.*" matches "demo", "demo.x" and "demo_x", but not "demolition".
+// ErrBadPattern means that the pattern is empty or longer than 256 bytes.
 func (b *Bus) SubscribePattern(pattern string, handler func(context.Context, Event), o SubscribeOptions) (*Subscription, error) {
 	return b.subscribe(&Subscription{pattern: pattern, handler: b.unwrapping(handler)}, o)
 }
@@ -441,8 +435,8 @@ func (b *Bus) remove(s *Subscription) {
 	}
 }
 
-// History returns up to limit of the newest events of all types, oldest first;
-// limit <= 0 returns all that are kept. One that is just being published may be missing.
+// History returns up to limit of the newest events of all types, oldest first; limit <= 0 returns all
+// that are kept. An event that is being published may be missing.
 func (b *Bus) History(limit int) []Event {
 	if b.history == nil {
 		return nil
@@ -492,7 +486,7 @@ func (b *Bus) membersLocked() []*Subscription {
 	return subs
 }
 
-// stop lets the subscribers handle what was published, and ends them all.
+// stop lets the subscribers handle what was published, and then ends all subscriptions.
 func (b *Bus) stop(ctx context.Context) error {
 	b.stopped.Store(true)
 	err := b.scheduler.wait(ctx)

@@ -49,7 +49,7 @@ const (
 	callLeft
 )
 
-// ends says whether the call ends so, as far as it had not ended otherwise.
+// ends reports whether the call ends so, as far as it had not ended otherwise.
 func (c *call) ends(how uint32) bool { return c.state.CompareAndSwap(c.use, c.use+how) }
 
 // newCallPool returns a pool of a system's calls. Each system has its own, so
@@ -70,7 +70,7 @@ func (s *System) newCall(ctx context.Context, params any) *call {
 	return c
 }
 
-// isSame says whether two contexts are one and the same. It does not compare what is in
+// isSame reports whether two contexts are one and the same. It does not compare what is in
 // them, which may be what cannot be compared.
 func isSame(x, y context.Context) bool {
 	return *(*[2]uintptr)(unsafe.Pointer(&x)) == *(*[2]uintptr)(unsafe.Pointer(&y))
@@ -111,7 +111,7 @@ func (c *call) send(a, asker *Agent, action string) (err error) {
 	return err
 }
 
-// reply gives the action's answer to the caller. It says whether that one had left. The call
+// reply gives the action's answer to the caller. It reports whether that one had left. The call
 // is the agent's no longer.
 func (c *call) reply(result any, err error) (late bool) {
 	if !c.give(callAnswered, result, err) {
@@ -131,7 +131,7 @@ func (c *call) fail(err error) {
 // answerInstead gives the answer to the caller, on behalf of who has ended the agent.
 func (c *call) answerInstead(err error) { c.give(callAnsweredInstead, nil, err) }
 
-// give gives the answer to the caller. It says false if that one had left.
+// give gives the answer to the caller. It returns false if that one had left.
 func (c *call) give(how uint32, result any, err error) bool {
 	c.wait.end() // before the asker can ask anew
 	if c.deliver != nil {

@@ -42,7 +42,7 @@ func describe(state any) string {
 // A description is a text that is being made of a value.
 type description struct{ text strings.Builder }
 
-// isFull says whether nothing more is wanted.
+// isFull reports whether nothing more is wanted.
 func (d *description) isFull() bool { return d.text.Len() > longestState }
 
 // value adds a value that is depth levels below the state.
@@ -85,7 +85,7 @@ func (d *description) spoken(v reflect.Value) bool {
 	return short
 }
 
-// isPlain says whether a value of a kind is no larger than a few words, and holds nothing
+// isPlain reports whether a value of a kind is no larger than a few words, and holds nothing
 // that would be described too.
 func isPlain(k reflect.Kind) bool {
 	return k >= reflect.Bool && k <= reflect.Complex128 || k == reflect.Chan || k == reflect.Func || k == reflect.UnsafePointer

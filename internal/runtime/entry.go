@@ -46,7 +46,7 @@ func (e Entry) UpdatedAt() time.Time { return e.get().UpdatedAt }
 // Capabilities returns a copy of the agent's capabilities, each of them once.
 func (e Entry) Capabilities() []string { return slices.Clone(e.get().Capabilities) }
 
-// HasCapability says whether the agent has a capability. It copies nothing.
+// HasCapability reports whether the agent has a capability. It copies nothing.
 func (e Entry) HasCapability(capability string) bool {
 	return slices.Contains(e.get().Capabilities, capability)
 }

@@ -2,15 +2,15 @@ package mabeam
 
 import "time"
 
-// An Event goes to all who subscribed to its type; nobody answers it.
+// An Event goes to all subscriptions to its type; nobody answers it.
 type Event struct {
-	// ID is given by the bus.
+	// ID is set by the bus.
 	ID EventID
 	// Type is what subscribers ask for, such as "demo_ping".
 	Type string
-	// Source is the id of who published it.
+	// Source is the id of the publisher.
 	Source string
-	// Data and Metadata are shared by all subscribers: nobody changes them.
+	// Data and Metadata are shared by all subscribers and must not be modified.
 	Data     any
 	Metadata map[string]any
 	// Timestamp is when it was published; the bus sets it if it is zero.

@@ -56,7 +56,7 @@ func (r *Registry) shapeOf(record *Record) *shape {
 	return s
 }
 
-// fits says whether a registration with this record, of the same type, belongs in the
+// fits reports whether a registration with this record, of the same type, belongs in the
 // lists of the shape, and none of them is gone.
 func (s *shape) fits(record *Record) bool {
 	return s.node == record.Node && slices.Equal(s.capabilities, record.Capabilities) &&

@@ -78,20 +78,20 @@ type batch struct {
 
 const lowest = math.MinInt32
 
-// claim says whether a message is the runner's to answer.
+// claim reports whether a message is the runner's to answer.
 func (b *batch) claim(i int) bool {
 	at := b.answered.Load()
 	return at != lowest && b.answered.CompareAndSwap(at, int32(i+1))
 }
 
-// claimAll says whether the messages that are not answered are the runner's to answer.
+// claimAll reports whether the messages that are not answered are the runner's to answer.
 func (b *batch) claimAll() bool {
 	_, ok := b.takeOver()
 	return ok
 }
 
 // takeOver returns the messages whose answers are left to give, which are nobody else's to
-// answer then. It says false if they were taken over before.
+// answer then. It returns false if they were taken over before.
 func (b *batch) takeOver() (left []workItem, ok bool) {
 	from := b.answered.Swap(lowest)
 	if from == lowest {
@@ -380,7 +380,7 @@ func (m *mailbox) closeLocked(reason error) {
 	m.wakeSendersLocked()
 }
 
-// empty says whether nothing waits.
+// empty reports whether nothing waits.
 func (m *mailbox) empty() bool { return !m.waiting.Load() }
 
 // reason is why the mailbox is closed.

@@ -19,7 +19,7 @@ func checkPattern(pattern string) error {
 	return nil
 }
 
-// matches says whether an event type matches a pattern.
+// matches reports whether an event type matches a pattern.
 //
 // A star stands for any run of characters, also none. A dot right before a
 // star is a word border: ".*" matches the end of the type, or a character
@@ -56,12 +56,12 @@ func matches(pattern, eventType string) bool {
 	}
 }
 
-// isBorder says whether a word border starts at p of the pattern.
+// isBorder reports whether a word border starts at p of the pattern.
 func isBorder(pattern string, p int) bool {
 	return strings.HasPrefix(pattern[p:], ".*")
 }
 
-// atBorder says whether a word ends before t of the event type.
+// atBorder reports whether a word ends before t of the event type.
 func atBorder(eventType string, t int) bool {
 	if t == len(eventType) {
 		return true

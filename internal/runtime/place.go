@@ -101,7 +101,7 @@ func (p *Place) takeRoom(ctx context.Context) error {
 	return nil
 }
 
-// hasBegun notes a life that became ready, and says whether there was one before.
+// hasBegun notes a life that became ready, and reports whether there was one before.
 func (p *Place) hasBegun() (before bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

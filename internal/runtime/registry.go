@@ -11,9 +11,8 @@ import (
 	"unsafe"
 )
 
-// A Record is what there is to know of an agent, as it is given to the registry and
-// changed there by Registry.Update. The registry keeps copies: to change a Record changes
-// nothing in it. Entry is how it shows what it keeps.
+// A Record describes an agent, for Registry.Register and Registry.Update. The registry keeps copies, so
+// that changing a Record has no effect on it. It returns what it keeps as an Entry.
 type Record struct {
 	ID           string
 	Type         string
@@ -21,7 +20,7 @@ type Record struct {
 	// Node is the name of the system that the agent lives in.
 	Node     string
 	ParentID string
-	// Metadata is copied, but what its values refer to is shared: nobody changes that.
+	// Metadata is copied, but its values only shallowly: what they refer to must not be modified.
 	Metadata  map[string]any
 	CreatedAt time.Time
 	UpdatedAt time.Time
@@ -169,12 +168,12 @@ func (r *Registry) placeOf(id string) *Place {
 	return r.held[id]
 }
 
-// isFree says whether an agent could have an id, of a place if that is not nil.
+// isFree reports whether an agent could have an id, of a place if that is not nil.
 func (r *Registry) isFree(id string, p *Place) bool {
 	return r.byID.get(id) == nil && (p != nil || r.placeOf(id) == nil)
 }
 
-// Lookup returns the entry of an id; false if there is none.
+// Lookup returns the entry with an id; false if there is none.
 func (r *Registry) Lookup(id string) (Entry, bool) {
 	r.ops.add(1)
 	e := r.byID.get(id)
@@ -184,7 +183,7 @@ func (r *Registry) Lookup(id string) (Entry, bool) {
 	return Entry{e.record.Load()}, true
 }
 
-// agent returns the living agent of an id, or nil.
+// agent returns the living agent with an id, or nil.
 func (r *Registry) agent(id string) *Agent {
 	e := r.byID.get(id)
 	if e == nil {
@@ -219,7 +218,7 @@ func (r *Registry) Update(id string, change func(*Record) error) error {
 	return nil
 }
 
-// Unregister takes a record out that was registered. It says whether it was
+// Unregister takes a record out that was registered. It reports whether it was
 // there. An agent that lives is not taken out: stop it.
 func (r *Registry) Unregister(id string) bool {
 	r.ops.add(1)

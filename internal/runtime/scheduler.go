@@ -18,7 +18,7 @@ const (
 
 // A runnable is something with work: an agent, a subscription, or a job of a service.
 type runnable interface {
-	// run handles one batch and says whether there is more to do.
+	// run handles one batch and reports whether there is more to do.
 	run() (more bool)
 }
 
@@ -115,7 +115,7 @@ func (p *pool) begin(r runnable) {
 }
 
 // rest lays a worker that is done by for later; nil is one that cannot be used
-// again. It says false if there are enough.
+// again. It returns false if there are enough.
 func (p *pool) rest(w *worker) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

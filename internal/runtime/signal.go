@@ -20,32 +20,30 @@ const (
 	High   Priority = 1
 )
 
-// A Signal is sent to one agent, several or all; nobody answers it. It goes
-// ahead of the actions and events that wait, but for one of them after each 64 signals, and
-// ahead of signals of a lower priority.
+// A Signal is sent to one agent, several or all; nobody answers it. It is handled before waiting
+// signals of lower priority, and before waiting actions and events, one of which is handled after every
+// 64 signals.
 type Signal struct {
-	// ID is given by the system, one for all who get the signal.
+	// ID is set by the system; all receivers of the signal see the same.
 	ID string
-	// Type is what the agent tells signals apart by.
+	// Type tells the agent what kind of signal it is.
 	Type string
-	// Source is the id of who sent it.
+	// Source is the id of the sender.
 	Source string
 	// Target is the id of the agent that it was sent to; empty for all agents.
 	Target string
-	// Data and Metadata are shared by all who get the signal: nobody changes
-	// them.
+	// Data and Metadata are shared by all receivers and must not be modified.
 	Data     any
 	Metadata map[string]any
 	Priority Priority
-	// Context has the values that HandleSignal's is to have too, as far as
-	// Options.Propagate picks them; nil is none. Its end ends nothing. Who gets the signal
-	// finds here what was picked.
+	// Context has values for the context of HandleSignal, as far as Options.Propagate picks
+	// them; it may be nil. Its end has no effect. A received signal has what was picked.
 	Context context.Context
 	// Timestamp is when it was sent; the system sets it if it is zero.
 	Timestamp time.Time
 }
 
-// signals are what a system keeps of its signals as a whole.
+// signals are the counters and the rate of a system's signals.
 type signals struct {
 	sent, handled, dropped counter
 	rate                   *guard.Bucket // nil if there is none
@@ -58,21 +56,19 @@ type signalQueue struct {
 	n       int
 }
 
-// A queuedSignal is a signal that waits since its arrival.
+// A queuedSignal is a waiting signal with its time of arrival.
 type queuedSignal struct {
 	Signal
 	arrival time.Duration
 }
 
-// Signal sends a signal to the agents of the ids, or to Target if there are
-// none, or to all agents if that is empty too; SignalTo sends to those of a type or a group,
-// and to those whose ids match a pattern. It never waits. Besides
-// its messages an agent takes as many signals as Options.Mailbox says, and
-// refuses more with ErrMailboxFull; one that stops refuses with ErrStopping, and
-// one that is not there is ErrUnknownAgent. The error names each agent that
-// refused; all others get the signal. Over the rate of signals nobody does, with
-// ErrRateLimited. What is accepted is handled, unless the agent crashes or is
-// killed before.
+// Signal sends a signal to the agents with the ids; to Target if there are no ids; and to all agents if
+// that is empty too. SignalTo sends to the agents of a type or a group, or whose ids match a pattern.
+//
+// Signal never waits. The error names each agent that did not get the signal, with the reason:
+// ErrMailboxFull if Options.Mailbox signals are waiting already, besides its messages, ErrStopping, or
+// ErrUnknownAgent. All others get it. ErrRateLimited means that nobody does. An accepted signal is
+// handled unless the agent crashes or is killed before.
 func (s *System) Signal(signal Signal, ids ...string) error {
 	if err := s.beginSignal(&signal); err != nil {
 		return err
@@ -80,7 +76,7 @@ func (s *System) Signal(signal Signal, ids ...string) error {
 	return s.signal(&signal, ids)
 }
 
-// beginSignal says why a signal cannot be sent, or gives it what the system gives each.
+// beginSignal checks that a signal can be sent, and fills in the fields that the system sets.
 func (s *System) beginSignal(signal *Signal) error {
 	if s.stopping.Load() {
 		return fmt.Errorf("signal %q: %w", signal.Type, ErrSystemStopped)
@@ -104,7 +100,7 @@ func (signal *Signal) stamp() {
 	}
 }
 
-// signal sends a signal that is stamped. No rate holds.
+// signal sends a signal that is stamped, without a rate.
 func (s *System) signal(signal *Signal, ids []string) error {
 	if len(ids) == 0 && signal.Target != "" {
 		ids = []string{signal.Target}
@@ -215,8 +211,8 @@ func (m *mailbox) nextSignal() (queuedSignal, bool) {
 	return signal, true
 }
 
-// signalsAtOnce is how many signals go ahead of the next message, lest a flood of them keep
-// it waiting for ever.
+// signalsAtOnce is how many signals are handled before the next message, so that many signals cannot
+// delay it for ever.
 const signalsAtOnce = 64
 
 // handleSignals handles the signals that wait, up to signalsAtOnce of them.

@@ -52,7 +52,7 @@ const (
 
 func (s state) phase() state { return s & phases }
 
-// wants says whether something is wanted.
+// wants reports whether something is wanted.
 func (s state) wants(what state) bool { return s&what != 0 }
 
 // lifecycle is how a state is told.

@@ -9,17 +9,16 @@ import (
 	"mabeam-top/internal/runtime/internal/enum"
 )
 
-// A QueuePolicy says what happens to an event for a subscriber whose queue is
-// full.
+// A QueuePolicy says what happens to a new event if a subscription's queue is full.
 type QueuePolicy int
 
 // The policies.
 const (
-	// Block makes the publisher wait: nothing is lost.
+	// Block makes the publisher wait, so that nothing is lost while it can wait.
 	Block QueuePolicy = iota
-	// DropOldest throws the oldest waiting event away.
+	// DropOldest drops the oldest waiting event.
 	DropOldest
-	// DropNewest throws the new event away.
+	// DropNewest drops the new event.
 	DropNewest
 	// Disconnect ends the subscription.
 	Disconnect
@@ -31,7 +30,7 @@ func (p QueuePolicy) known() bool { return p >= Block && p <= Disconnect }
 
 func (p QueuePolicy) String() string { return enum.Name(policyNames, p) }
 
-// ParseQueuePolicy reads a policy by its name.
+// ParseQueuePolicy returns the policy with a name.
 func ParseQueuePolicy(name string) (QueuePolicy, error) {
 	for i, n := range policyNames {
 		if n == name {
@@ -41,21 +40,19 @@ func ParseQueuePolicy(name string) (QueuePolicy, error) {
 	return 0, fmt.Errorf("unknown queue policy %q (one of %v)", name, policyNames)
 }
 
-// SubscribeOptions say how a subscription queues. The zero value uses the
-// bus's policy and queue length.
+// SubscribeOptions configure a subscription. The zero value uses the bus's policy and queue length.
 type SubscribeOptions struct {
-	// Name is what the subscriber is called where somebody looks into the bus;
-	// without one an Inspector numbers it.
+	// Name is the subscriber's name in an Inspector; empty lets the Inspector number it.
 	Name string
-	// Policy is the policy for a full queue; nil takes that of the bus.
+	// Policy is the policy for a full queue; nil means that of the bus.
 	Policy *QueuePolicy
-	// Queue is the length of the queue; 0 takes that of the bus. A blocking
-	// subscription shares its queue, so it cannot have another length.
+	// Queue is the length of the queue; 0 means that of the bus. A blocking subscription
+	// shares its queue, so it cannot have another length.
 	Queue int
 }
 
-// deliveryBatch is how many events one subscriber handles before others that
-// are waiting for a goroutine get their turn.
+// deliveryBatch is how many events one subscriber handles before others that wait for a goroutine get
+// their turn.
 const deliveryBatch = 512
 
 // The life of a subscription.
@@ -65,14 +62,13 @@ const (
 	subscriptionRemoved        // it is off the bus: what is left in its queue is final
 )
 
-// A Subscription is one subscriber's place on the bus. Its handler is called
-// with one event at a time.
+// A Subscription delivers events to one handler, one at a time.
 type Subscription struct {
 	bus     *Bus
 	pattern string
 	exact   bool // pattern is an event type
 	stays   bool // it has left the log but is still in log.readers: see log.leave
-	// life is one of the three below.
+	// life is subscriptionOpen, subscriptionClosed or subscriptionRemoved.
 	life    atomic.Uint32
 	agent   *Agent
 	handler func(context.Context, Event)
@@ -100,17 +96,17 @@ type Subscription struct {
 	err       atomic.Pointer[error]
 }
 
-// Pattern is what was subscribed to: an event type or a pattern.
+// Pattern returns the event type or pattern that was subscribed to.
 func (s *Subscription) Pattern() string { return s.pattern }
 
-// Delivered is how many events the handler has been called with.
+// Delivered returns how many events the handler has been called with.
 func (s *Subscription) Delivered() uint64 { return s.delivered.Load() }
 
-// Dropped is how many events the handler was not called with because the
-// queue was full, the publisher gave up, or the subscription ended before.
+// Dropped returns how many events the handler was not called with because the queue was full, the
+// publisher gave up, the bus crashed, or the subscription ended before.
 func (s *Subscription) Dropped() uint64 { return s.dropped.Load() }
 
-// Waiting is how many events are queued.
+// Waiting returns how many events are queued.
 func (s *Subscription) Waiting() int {
 	if s.queue != nil {
 		return s.queue.depth()
@@ -130,9 +126,8 @@ func (s *Subscription) reached() uint64 { return max(s.cursor.Load(), s.lost.Loa
 
 func (s *Subscription) closed() bool { return s.life.Load() != subscriptionOpen }
 
-// Err is why the subscription ended by itself: ErrDisconnected, or a
-// *PanicError of its handler. It is nil while it lives and if it was ended
-// from outside.
+// Err returns why the subscription ended by itself: ErrDisconnected, or a *PanicError of its handler. It
+// is nil while the subscription lives, and if it was ended by Unsubscribe, its agent's end or a stop.
 func (s *Subscription) Err() error {
 	if p := s.err.Load(); p != nil {
 		return *p
@@ -140,9 +135,8 @@ func (s *Subscription) Err() error {
 	return nil
 }
 
-// Unsubscribe ends the subscription. No event published from now on reaches
-// the handler; a call of it that has begun may still be going on. What was
-// queued is counted as dropped.
+// Unsubscribe ends the subscription. The handler gets no event published from now on, but a call that
+// has begun may still be running. Queued events count as dropped.
 func (s *Subscription) Unsubscribe() { s.end(nil) }
 
 // end closes the subscription, for a reason of its own or from outside.
@@ -214,7 +208,7 @@ func (s *Subscription) run() (more bool) {
 	}
 }
 
-// park says whether the subscription may rest: until the next event, or for
+// park reports whether the subscription may rest: until the next event, or for
 // ever.
 func (s *Subscription) park() bool {
 	switch {
@@ -226,14 +220,14 @@ func (s *Subscription) park() bool {
 	return s.log.park(s)
 }
 
-// mayGoOn says whether one more event may be delivered. An agent that has ended
+// mayGoOn reports whether one more event may be delivered. An agent that has ended
 // gets nothing even before its subscriptions are ended one by one.
 func (s *Subscription) mayGoOn() bool {
 	return !s.closed() && (s.agent == nil || s.agent.mayGoOn())
 }
 
 // drain calls the handler for the events that wait, up to a batch of them, and
-// says whether there are more. A handler that panics, or ends its goroutine,
+// reports whether there are more. A handler that panics, or ends its goroutine,
 // costs the agent its life, or ends the subscription if there is no agent. The figures are
 // the agent's.
 func (s *Subscription) drain(ctx context.Context, f *typeFigures) (more bool) {
@@ -285,7 +279,7 @@ func (s *Subscription) drainLog(ctx context.Context, f *typeFigures) (more bool)
 }
 
 // drainRing handles the events of a ring up to a position, a batch of them at most, and
-// says whether there are more.
+// reports whether there are more.
 func (s *Subscription) drainRing(ctx context.Context, ring []Event, end uint64, f *typeFigures) (more bool) {
 	cursor := s.passLost()
 	upTo := min(end, cursor+deliveryBatch)
@@ -407,7 +401,7 @@ func (q *queue) grow() {
 	q.ring, q.first = ring, 0
 }
 
-// push adds an event. It says whether the subscriber has to be woken, how many
+// push adds an event. It reports whether the subscriber has to be woken, how many
 // events were dropped for it, and whether the subscription is to end.
 func (q *queue) push(e *Event) (wake bool, dropped uint64, disconnect bool) {
 	q.mu.Lock()

@@ -138,7 +138,7 @@ func newTypeError[T any](value string, got any) *TypeError {
 	return &TypeError{Value: value, Want: reflect.TypeFor[T](), Got: reflect.TypeOf(got)}
 }
 
-// hasNil says whether an untyped nil stands for the zero value of a type.
+// hasNil reports whether an untyped nil stands for the zero value of a type.
 func hasNil[T any]() bool {
 	t := reflect.TypeFor[T]()
 	switch t.Kind() {

@@ -142,5 +142,5 @@ func (a *Agent) Execute(ctx context.Context, id, action string, params any) (any
 	return other.executeFor(ctx, a, action, params)
 }
 
-// InCallback says whether ctx is that of an agent's callback, or was made of it.
+// InCallback reports whether ctx is that of an agent's callback, or was made of it.
 func InCallback(ctx context.Context) bool { return callbackOf(ctx) != nil }

@@ -86,7 +86,7 @@ func (a *Agent) put(action string, params any, awaited bool) error {
 	return nil
 }
 
-// push puts a message of the runtime's own into the mailbox. It says false if the agent
+// push puts a message of the runtime's own into the mailbox. It returns false if the agent
 // has ended: nobody would take it.
 func (a *Agent) push(request any) bool {
 	a.mailbox.mu.Lock()
@@ -125,7 +125,7 @@ func (a *Agent) yield() {
 	}
 }
 
-// giveBack makes the agent nobody's. It says whether it is idle then.
+// giveBack makes the agent nobody's. It reports whether it is idle then.
 func (a *Agent) giveBack() bool {
 	for {
 		s := a.state.load()
@@ -143,7 +143,7 @@ func (a *Agent) giveBack() bool {
 	}
 }
 
-// mayGoOn says whether its runner may call the behaviour once more.
+// mayGoOn reports whether its runner may call the behaviour once more.
 func (a *Agent) mayGoOn() bool {
 	s := a.state.load()
 	return s == running || s.phase() == running && (s.wants(stopWanted) || !s.wants(suspendWanted))
@@ -193,7 +193,7 @@ func (a *Agent) run() (more bool) {
 }
 
 // enterRunning is the beginning of run for an agent that something is wanted of, or that has
-// been run before. It says whether there is anything to run.
+// been run before. It reports whether there is anything to run.
 func (a *Agent) enterRunning() bool {
 	before, moved := a.state.enter(running, func(s state) bool { return s.phase() == scheduled })
 	if !moved && before.phase() != running {
@@ -438,7 +438,7 @@ func (a *Agent) drainSubscriptions() {
 	}
 }
 
-// isAwaited says whether somebody waits for an answer to the message.
+// isAwaited reports whether somebody waits for an answer to the message.
 func (m *workItem) isAwaited() bool {
 	switch m.params.(type) {
 	case *call, *restartRequest:

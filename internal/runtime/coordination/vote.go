@@ -26,7 +26,7 @@ type VoteResult struct {
 	Ballots mabeam.Answers
 }
 
-// Decided says whether there is a winner.
+// Decided reports whether there is a winner.
 func (v VoteResult) Decided() bool { return v.Votes > 0 }
 
 // Absent returns the members that did not take part, each with the reason. Those that
@@ -41,7 +41,7 @@ func (v VoteResult) Absent() mabeam.Answers {
 	return absent
 }
 
-// abstained says whether a member took part without voting for anything.
+// abstained reports whether a member took part without voting for anything.
 func abstained(b mabeam.Answer) bool { return errors.Is(b.Err, ErrDeclined) }
 
 // Vote has all members vote (ActionVote, with proposal as params) and finds the choice that

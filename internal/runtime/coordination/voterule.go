@@ -74,7 +74,7 @@ func (r VoteRule) checkWeights(members []string) error {
 	return nil
 }
 
-// decides says whether so many votes for one choice are enough. Where nobody has voted they
+// decides reports whether so many votes for one choice are enough. Where nobody has voted they
 // may be, and are 0: that is no decision either.
 func (r VoteRule) decides(votes int, v VoteResult) bool {
 	if v.Cast+v.Abstained < r.Quorum {

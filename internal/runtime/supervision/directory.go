@@ -74,7 +74,7 @@ func (d *directory) Stop(ctx context.Context) error {
 }
 
 // Crash makes all supervisors that have none above them crash and begin anew, as package
-// faults wants it. It says whether there were any.
+// faults wants it. It reports whether there were any.
 func (d *directory) Crash(restarted func(supervisorID string)) (crashed bool) {
 	all := d.all()
 	for _, v := range all {

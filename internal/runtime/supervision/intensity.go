@@ -38,7 +38,7 @@ type window struct {
 	times []time.Time
 }
 
-// allows notes a restart at a moment, and says whether there are no more than allowed in
+// allows notes a restart at a moment, and reports whether there are no more than allowed in
 // the time up to it. One that is just as old as the window is long still counts, as it does
 // in OTP.
 func (w *window) allows(now time.Time) bool {

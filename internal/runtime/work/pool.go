@@ -85,7 +85,7 @@ func (p *Pool) pick(job Job) (mabeam.Ref, error) {
 	return p.options.Strategy(members, job), nil
 }
 
-// hasLeft says whether an error is that of a member that ends, or has ended, and did not
+// hasLeft reports whether an error is that of a member that ends, or has ended, and did not
 // begin the job.
 func hasLeft(err error) bool {
 	var failed *mabeam.ActionError

@@ -2,7 +2,7 @@
 // exported method for that, because nobody but tests and stress scenarios needs one.
 package crash
 
-// A Func makes a component crash and begin anew, and says whether it had anything to lose.
+// A Func makes a component crash and begin anew, and reports whether it had anything to lose.
 // It calls restarted once for each component that has begun anew, with the supervisor's id
 // if it is one, perhaps later and on another goroutine. restarted does not block.
 type Func func(restarted func(supervisorID string)) (crashed bool)
