@@ -344,6 +344,7 @@ func (p *partRun) run(ctx context.Context) {
 		limited, stop = p.env.gate.clock.withTimeout(ctx, p.limit, context.DeadlineExceeded)
 	}
 	defer stop()
+	p.env.cutOff = ctx
 	err := p.measure(limited)
 	p.env.faults.tellRest()
 	if err != nil && limited.Err() == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -71,6 +72,10 @@ func probe(ctx context.Context, env *Env) error {
 	id, err := env.System().StartAgent(ctx, agents.Complex(agents.ComplexOptions{}))
 	if err != nil {
 		return err
+	}
+	if mode == "finds" {
+		env.Detail("wrong by itself", 1)
+		defer func() { env.Detail("wrong at the end", 1) }()
 	}
 	driven, err := env.Drive(ctx, LoadOf(env.Params, env.Params.Int("operations")), func(ctx context.Context, op Op) error {
 		if mode == "errors" && op.N%2 == 1 {
@@ -348,6 +353,34 @@ func TestEngineCancelledInALaterRepetition(t *testing.T) {
 			if step.Verdict != report.Interrupted || len(step.Metrics["rate"].Samples) != finished || step.Repetitions == nil || *step.Repetitions != (report.Repetitions{Finished: finished, Planned: 4}) {
 				t.Errorf("%s, %+v of %+v", step.Verdict, step.Metrics["rate"], step.Repetitions)
 			}
+		})
+	}
+}
+
+// What is wrong because a repetition was cut off is not told as the system's fault.
+func TestEngineTellsNothingOfACutOffCheck(t *testing.T) {
+	for name, c := range map[string]struct {
+		after time.Duration
+		want  []string
+	}{
+		"finished": {time.Hour, []string{"wrong by itself", "wrong at the end"}},
+		"cut off":  {500 * time.Millisecond, []string{"wrong by itself"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeoutCause(context.Background(), c.after, context.Canceled)
+				defer cancel()
+				_, r := collect(ctx, t, Engine{}.Source(planOf(t, probing(nil), scenarioOf("  - {measure: probe, with: {mode: finds, duration: 1s}}\n"))))
+				var got []string
+				for _, e := range r.Scenarios[0].Steps[0].Errors {
+					if e.Kind == report.Detail {
+						got = append(got, e.Message)
+					}
+				}
+				if !slices.Equal(got, c.want) {
+					t.Errorf("%q, want %q", got, c.want)
+				}
+			})
 		})
 	}
 }

@@ -34,6 +34,7 @@ type Env struct {
 	warmup      Warmup               // of a warm-up only: where it ends
 	began       time.Time
 	aborted     context.Context // ends when a threshold ends the loads
+	cutOff      context.Context // ends when the repetition is cut off; nil if it cannot be
 	driving     func(loadEvent)
 	flush       func()  // has windows see what was up to now
 	faults      *faults // nil if the step has none, and none can be injected by hand

@@ -41,7 +41,12 @@ func (e *Env) DetailSince(first time.Time, message string, count int64) {
 // Note tells something worth knowing that is not wrong.
 func (e *Env) Note(message string, count int64) { e.told(report.Note, time.Now(), message, count) }
 
+// told takes in what is told, unless the repetition is cut off: what is wrong then is mostly
+// that.
 func (e *Env) told(kind report.ErrorKind, first time.Time, message string, count int64) {
+	if e.cutOff != nil && e.cutOff.Err() != nil {
+		return
+	}
 	at := max(first.Sub(e.began).Seconds(), 0)
 	e.mu.Lock()
 	defer e.mu.Unlock()
