@@ -38,6 +38,9 @@ func (s *System) askAgent(ctx context.Context, cancel context.CancelFunc, id, ac
 	if a == nil {
 		return ErrUnknownAgent
 	}
+	if ctx.Err() != nil {
+		return CallError(ctx)
+	}
 	if err := s.actionRate.Allow(); err != nil {
 		return err
 	}

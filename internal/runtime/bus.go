@@ -101,6 +101,9 @@ func (b *Bus) publishFor(p *publication, e *Event) error {
 	if b.stopped.Load() {
 		return ErrSystemStopped
 	}
+	if p.ctx.Err() != nil {
+		return fmt.Errorf("publish %q: %w", e.Type, CallError(p.ctx))
+	}
 	if b.rate != nil {
 		if err := awaitTurn(p.ctx, b.rate, b.waitTimeout); err != nil {
 			return fmt.Errorf("publish %q: %w", e.Type, err)
@@ -145,11 +148,11 @@ func (b *Bus) publish(p *publication, t *topic, e *Event) error {
 	if !p.hadNoRoom() {
 		return nil
 	}
-	p.appendDeferred(e, 0)
+	p.appendDeferred()
 	p.release()
 	if p.missed > 0 {
 		b.drop(uint64(p.missed))
-		return &MissedError{Type: e.Type, Subscribers: p.missed, Err: p.err()}
+		return &MissedError{Type: e.Type, Subscribers: p.missed, Err: p.why}
 	}
 	return nil
 }

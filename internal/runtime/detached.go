@@ -40,24 +40,17 @@ func (l *log) forgetDetached(s *Subscription) {
 	l.detached = slices.DeleteFunc(l.detached, func(x *Subscription) bool { return x == s })
 }
 
-// appendToDetached adds an event to the queues of the detached readers that have room. It
-// defers the readers to wait for, and records a miss for those that were given up. The caller
-// holds the lock.
+// appendToDetached adds an event to the queues of the detached readers that have room, and
+// defers it for the others. The caller holds the lock.
 func (l *log) appendToDetached(p *publication, e *Event) {
 	for _, s := range l.detached {
-		a := s.detached.Load()
-		switch {
-		case s.Waiting() < l.queue:
-			p.hasRoom(s)
-		case p.neverWaits:
+		a, full := s.detached.Load(), s.Waiting() >= l.queue
+		if !p.neverWaits && (full || p.defers(s)) {
+			p.deferFor(s, e)
+			continue
+		}
+		if full {
 			s.dropOldest(a)
-		case p.waitsFor(s):
-			a.publishers++
-			p.deferred = append(p.deferred, s)
-			continue
-		default:
-			p.miss(s)
-			continue
 		}
 		l.push(s, a, e)
 	}
@@ -83,34 +76,61 @@ func (s *Subscription) dropOldest(a *detachedReader) {
 	}
 }
 
-// appendDeferred adds an event for the deferred subscribers from an index on, one after the
-// other, once they have room or the time is up. Those before the index stay deferred.
-func (p *publication) appendDeferred(e *Event, from int) {
-	for _, s := range p.deferred[from:] {
-		s.log.appendWhenRoom(p, e, s)
-	}
-	p.deferred = p.deferred[:from]
-}
-
-// appendWhenRoom is appendDeferred for one subscriber.
-func (l *log) appendWhenRoom(p *publication, e *Event, s *Subscription) {
-	l.mu.Lock()
-	a := s.detached.Load()
-	for !s.closed() && s.Waiting() >= l.queue && !p.mustNotWait() {
-		if l.beginWait() {
-			l.waitForRoom(p, false)
+// appendDeferred adds what was deferred as the subscribers get room. The wait begins anew
+// whenever one of them has moved on; what is left when the time is up they miss.
+func (p *publication) appendDeferred() {
+	for len(p.deferred) > 0 {
+		moved := false
+		for i := range p.deferred {
+			moved = p.deferred[i].appendFitting(p) || moved
+		}
+		p.deferred = slices.DeleteFunc(p.deferred, func(d deferral) bool { return len(d.events) == 0 })
+		switch {
+		case moved:
+			p.resetWait()
+		case len(p.deferred) > 0:
+			p.deferred[0].sub.log.awaitRoom(p, p.deferred[0].sub, len(p.deferred) > 1)
 		}
 	}
-	a.publishers--
+}
+
+// appendFitting adds the events for which there is room, or gives up the rest if the time is
+// up. It reports whether there was room.
+func (d *deferral) appendFitting(p *publication) (moved bool) {
+	s, l := d.sub, d.sub.log
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := s.detached.Load()
+	for len(d.events) > 0 && !s.closed() && s.Waiting() < l.queue {
+		wake, _, _ := a.queue.push(&d.events[0])
+		d.events, moved = d.events[1:], true
+		if wake {
+			l.mu.Unlock()
+			s.wake()
+			l.mu.Lock()
+		}
+	}
 	switch {
 	case s.closed():
-	case s.Waiting() < l.queue:
-		l.push(s, a, e)
-	default:
-		p.giveUp(s)
-		p.miss(s)
+		d.events = nil
+	case len(d.events) > 0 && !moved && p.mustNotWait():
+		p.miss(s, len(d.events))
+		d.events = nil
 	}
-	l.wakeParked()
+	if len(d.events) == 0 {
+		a.publishers--
+	}
+	return moved
+}
+
+// awaitRoom waits until a reader may have room, or the time is up; not long if others wait.
+func (l *log) awaitRoom(p *publication, s *Subscription, othersWait bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	// A reader that moved on before it could notice that somebody waits is found first.
+	if l.beginWait() && !s.closed() && s.Waiting() >= l.queue {
+		l.waitForRoom(p, othersWait)
+	}
 }
 
 // drainDetached is drain for a detached reader.

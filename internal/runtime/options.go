@@ -82,8 +82,8 @@ type Options struct {
 	Propagate func(ctx context.Context) context.Context
 	// Logger gets what the runtime does that a person may want to know: panics of callbacks
 	// and of bus handlers, with their stacks, supervisors that give up, agents that are
-	// refused or do not start, and abandoned callbacks. Each is logged once. Nil means no
-	// log.
+	// refused or do not start, and callbacks that are still abandoned after WaitTimeout.
+	// Each is logged once. Nil means no log.
 	Logger *slog.Logger
 	// OnRootFailure is what the system does when a supervisor gives up that has no
 	// supervisor above it.

@@ -19,20 +19,22 @@ type publication struct {
 	// to wait while one log has no room.
 	others bool
 
-	// deferred are the subscribers without room that get the event after all others have
-	// it, and missed counts those that did not get it at all.
-	deferred []*Subscription
+	// deferred are the subscribers without room, each with what it gets once all others have
+	// everything. missed counts the deliveries that failed, and why is the reason.
+	deferred []deferral
 	missed   int
+	why      error
 
 	waitingSince time.Time // the beginning of the first wait; zero before that
 	// waitCtx is ctx with waitTimeout; nil before the second wait, because the first is short.
 	waitCtx context.Context
 	cancel  context.CancelFunc
+}
 
-	// gaveUp are the subscribers that were waited for in vain and have had no room since, and
-	// why is the reason. They are not waited for again.
-	gaveUp []*Subscription
-	why    error
+// A deferral is the events that a subscriber without room has still to get, in their order.
+type deferral struct {
+	sub    *Subscription
+	events []Event
 }
 
 // ofAgent returns a publication by an agent.
@@ -40,36 +42,37 @@ func (b *Bus) ofAgent(ctx context.Context) *publication {
 	return &publication{ctx: ctx, waitTimeout: b.waitTimeout, fromAgent: true}
 }
 
-// resetWait allows the next of several events the whole wait again, except for the
-// subscribers that were given up.
+// resetWait allows the whole wait again.
 func (p *publication) resetWait() {
 	p.release()
 	p.waitingSince, p.waitCtx, p.cancel = time.Time{}, nil, nil
 }
 
 // hadNoRoom reports whether any subscriber had no room at once.
-func (p *publication) hadNoRoom() bool { return p.hasWaited() || len(p.deferred)+p.missed > 0 }
+func (p *publication) hadNoRoom() bool { return p.hasWaited() || len(p.deferred) > 0 }
 
-// miss records that a subscriber does not get an event.
-func (p *publication) miss(s *Subscription) {
-	s.dropped.Add(1)
-	p.missed++
-}
-
-// giveUp records that a subscriber had no room within the time.
-func (p *publication) giveUp(s *Subscription) {
-	p.gaveUp = append(p.gaveUp, s)
-	p.why = p.err()
-}
-
-// waitsFor reports whether to wait for a subscriber without room.
-func (p *publication) waitsFor(s *Subscription) bool { return !slices.Contains(p.gaveUp, s) }
-
-// hasRoom records that a subscriber has room, and so is to be waited for again.
-func (p *publication) hasRoom(s *Subscription) {
-	if i := slices.Index(p.gaveUp, s); i >= 0 {
-		p.gaveUp = slices.Delete(p.gaveUp, i, i+1)
+// deferFor has a subscriber get an event once all others have it.
+func (p *publication) deferFor(s *Subscription, e *Event) {
+	for i := range p.deferred {
+		if p.deferred[i].sub == s {
+			p.deferred[i].events = append(p.deferred[i].events, *e)
+			return
+		}
 	}
+	s.detached.Load().publishers++
+	p.deferred = append(p.deferred, deferral{s, []Event{*e}})
+}
+
+// defers reports whether a subscriber has still to get earlier events.
+func (p *publication) defers(s *Subscription) bool {
+	return slices.ContainsFunc(p.deferred, func(d deferral) bool { return d.sub == s })
+}
+
+// miss records that a subscriber does not get n events, because the time is up.
+func (p *publication) miss(s *Subscription, n int) {
+	s.dropped.Add(uint64(n))
+	p.missed += n
+	p.why = p.err()
 }
 
 // mustNotWait reports whether the time is up, or there was none from the start.

@@ -14,11 +14,11 @@ const maxRun = 32
 // other. It costs less where events of one type follow each other and there is no rate.
 // Events that others publish at the same time may come in between.
 //
-// It waits for a subscriber that blocks as long as Publish does for one event, and when that
-// was in vain not again until the subscriber has room: one that is stuck costs a batch no
-// more time than an event, and misses the rest, which all others have. When ctx ends, the
-// rest is published without waiting for anybody. But if there is a rate, each event has to
-// wait for its turn: when ctx ends before that, it and all behind it are not published.
+// A subscriber that blocks and has no room gets its events after all others have theirs. It is
+// waited for then, as long as Publish would wait with each of its events, as long as it moves
+// on: one that is stuck costs a batch no more time than an event, and misses the rest. When ctx
+// ends, the rest is published without waiting for anybody. But if there is a rate, each event
+// has to wait for its turn: when ctx ends before that, it and all behind it are not published.
 //
 // The error, if any, is a *PublishAllError. ErrBadPattern, for the type of any event, means
 // that none was published; so does an end of ctx before the call.
@@ -56,6 +56,7 @@ func (e *PublishAllError) Unwrap() error { return e.Err }
 // each event.
 func (b *Bus) publishAllFor(p *publication, source string, events []Event) error {
 	done := PublishAllError{Of: len(events), Err: b.checkAll(p.ctx, events)}
+	p.others = true // the events to come, which would wait too
 	for done.Err == nil && done.Published < len(events) {
 		var run []Event
 		if run, done.Err = b.admitRun(p.ctx, events[done.Published:]); done.Err == nil {
@@ -63,6 +64,8 @@ func (b *Bus) publishAllFor(p *publication, source string, events []Event) error
 			done.Published += len(run)
 		}
 	}
+	p.resetWait()
+	p.appendDeferred()
 	p.release()
 	if done.Missed = p.missed; done.Missed > 0 {
 		b.drop(uint64(done.Missed))
@@ -117,7 +120,6 @@ func (b *Bus) publishRun(p *publication, source string, events []Event) {
 	}
 	for len(run) > 0 {
 		n := min(t.fits(), len(run))
-		p.resetWait()
 		b.appendRun(p, t, run[:n])
 		run = run[n:]
 	}
@@ -125,12 +127,10 @@ func (b *Bus) publishRun(p *publication, source string, events []Event) {
 
 // appendRun appends events to all logs and queues of their topic.
 func (b *Bus) appendRun(p *publication, t *topic, run []Event) {
-	o := t.others.Load()
-	p.others = o != nil
 	if t.log.audience.Load() > 0 {
 		t.log.appendRun(p, run)
 	}
-	if o != nil {
+	if o := t.others.Load(); o != nil {
 		for _, s := range o.queued {
 			for i := range run {
 				b.enqueue(s, &run[i])
@@ -140,7 +140,6 @@ func (b *Bus) appendRun(p *publication, t *topic, run []Event) {
 			l.appendRun(p, run)
 		}
 	}
-	p.appendDeferred(&run[len(run)-1], 0)
 }
 
 // fits is how many events, at least one, are to be appended before the next are looked at:
@@ -195,22 +194,14 @@ func (l *log) fitsLocked() int {
 }
 
 // appendRun is append for several events, with the lock taken once for all that have room.
-// Those that are late are so for the last event.
 func (l *log) appendRun(p *publication, events []Event) {
-	others := len(p.deferred)
-	for i := 0; i < len(events); {
-		if len(p.deferred) > others { // they are to have the event before first
-			p.appendDeferred(&events[i-1], others)
+	for len(events) > 0 {
+		n := l.appendFitting(events)
+		if n == 0 {
+			l.append(p, &events[0])
+			n = 1
 		}
-		if n := l.appendFitting(events[i:]); n > 0 {
-			i += n
-			continue
-		}
-		if i > 0 { // somebody else took the room that there was
-			p.resetWait()
-		}
-		l.append(p, &events[i])
-		i++
+		events = events[n:]
 	}
 }
 

@@ -274,3 +274,38 @@ func BenchmarkPublishAll(b *testing.B) {
 		}
 	}
 }
+
+// A subscriber that is stuck uses up the publisher's deadline, and no event of the others.
+func TestPublishAllWithADeadline(t *testing.T) {
+	for _, pattern := range []string{"a", "a*"} {
+		synctest.Test(t, func(t *testing.T) {
+			s := start(t, Options{BusQueue: 16})
+			stuck, healthy := &inbox{hold: make(chan struct{})}, []*inbox{{}, {}}
+			sub, _ := s.Bus().SubscribePattern(pattern, stuck.handle, SubscribeOptions{})
+			for _, in := range healthy {
+				_, _ = s.Bus().Subscribe("a", in.handle, SubscribeOptions{})
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+			defer cancel()
+			began := time.Now()
+			err := s.Bus().PublishAll(ctx, sameEvents("a", 500))
+			var failed *PublishAllError
+			if !errors.As(err, &failed) || !errors.Is(err, ErrTimeout) || failed.Published != 500 || failed.Missed != 484 || sub.Dropped() != 484 {
+				t.Errorf("%v; %d dropped", err, sub.Dropped())
+			}
+			if took := time.Since(began); took != 200*time.Millisecond {
+				t.Errorf("it took %v", took)
+			}
+			close(stuck.hold)
+			synctest.Wait()
+			for _, in := range healthy {
+				if !slices.Equal(in.data(), numbers(0, 500)) {
+					t.Errorf("another one got %d events", len(in.data()))
+				}
+			}
+			if !slices.Equal(stuck.data(), numbers(0, 16)) {
+				t.Errorf("it got %v", stuck.data())
+			}
+		})
+	}
+}

@@ -202,8 +202,9 @@ func (s *System) Startup() []ComponentStart { return slices.Clone(s.startup) }
 
 // Stop stops the components of the system, the last group first. Services such as supervisors
 // stop first, the newest of them first; then all other agents stop, each after the work it has
-// accepted; then subscribers handle the events that were published. When Stop returns nil, no
-// goroutine of the system is left.
+// accepted; then subscribers handle the events that were published. An agent whose Init has not
+// returned does not start any more: Stop waits for that too. When Stop returns nil, no goroutine
+// of the system is left.
 //
 // If ctx ends before that, the contexts of handlers end, agents are killed, and the error says
 // what was still running. A second Stop waits for the first and returns the same error; if its

@@ -120,6 +120,9 @@ func (s *System) stopAgents(ctx context.Context) error {
 	if left > 0 {
 		err = errors.Join(err, fmt.Errorf("%d agents did not stop in time and were killed: %w", left, CallError(ctx)))
 	}
+	if starting := s.awaitStarts(ctx); starting > 0 {
+		err = errors.Join(err, fmt.Errorf("%d agents were still starting: %w", starting, CallError(ctx)))
+	}
 	return err
 }
 
@@ -129,6 +132,19 @@ func (s *System) awaitEnds() {
 	for s.ending.Load() > 0 {
 		time.Sleep(10 * time.Microsecond)
 	}
+}
+
+// awaitStarts returns when the agents whose start was under way have started in vain, or ctx
+// ends. It returns how many have not.
+func (s *System) awaitStarts(ctx context.Context) (starting int64) {
+	for pause := 10 * time.Microsecond; s.alive.Load() > 0; pause = min(2*pause, time.Millisecond) {
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return s.alive.Load()
+		}
+	}
+	return 0
 }
 
 // StopAgent stops an agent after the work accepted so far. When it returns, Terminate has run,
@@ -160,6 +176,9 @@ func (s *System) StopAgent(ctx context.Context, id string) error {
 // registration and subscriptions are gone, and everybody who waited for an answer has
 // ErrKilled. The contexts of its callbacks end; a callback that ignores this is abandoned, see
 // AbandonedHandlers. To the supervisor of a child this is an abnormal end, like a crash.
+//
+// An agent whose Init has not returned has no id yet, so it is not found: StartWithin of package
+// supervision bounds an Init that may hang.
 func (s *System) KillAgent(id string) {
 	if a := s.registry.agent(id); a != nil {
 		a.kill()

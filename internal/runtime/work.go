@@ -33,6 +33,9 @@ func (a *Agent) execute(ctx context.Context, asker *Agent, action string, params
 // tell leaves an action in the mailbox. It waits for its turn, if there is a rate, and for
 // room, until ctx ends, or, if it has no deadline, for Options.WaitTimeout.
 func (a *Agent) tell(ctx context.Context, action string, params any) error {
+	if ctx.Err() != nil {
+		return CallError(ctx)
+	}
 	if s := a.system; !s.tellsPlainly {
 		if err := awaitTurn(ctx, s.actionRate, s.options.WaitTimeout); err != nil {
 			return err

@@ -710,7 +710,7 @@ func TestStopDeadlineWithSupervisors(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		asked := time.Now()
-		if err := s.Stop(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(asked) != time.Second {
+		if err := s.Stop(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(asked) > time.Second+time.Millisecond {
 			t.Errorf("%v after %v", err, time.Since(asked))
 		}
 		<-v.Done()
@@ -824,7 +824,8 @@ func TestCrashDuringRestartOfASibling(t *testing.T) {
 		}})
 		end(t, s, v, "b", "kill")
 		synctest.Wait()
-		if got := roll(v); got != "a2 b2 c2" {
+		// c is begun once or twice: it may not have been when a's end was heard of.
+		if got := roll(v); got != "a2 b2 c2" && got != "a2 b2 c1" {
 			t.Errorf("got %s", got)
 		}
 	})
