@@ -39,6 +39,7 @@ func checkRules(ctx context.Context, env *stress.Env) {
 		check("the history has the newest events, in order, and no more than it keeps", checkHistory(ctx, env))
 	}
 	check("subscribers get events of more types than are kept in mind", checkManyTypes(ctx, env))
+	check("the runtime's own events wait for nobody, and who has no room loses what is oldest", checkOwnEvents(ctx, env))
 	check("a bus that crashes loses what waits, counts it, and goes on", checkBusCrash(ctx, env))
 	env.Value("bus_rules_broken", float64(broken))
 }
@@ -81,6 +82,11 @@ func (r *stalledReader) stall(ctx context.Context, bus *mabeam.Bus, eventType st
 	if err := bus.Publish(ctx, mabeam.Event{Type: eventType, Data: 0}); err != nil {
 		return err
 	}
+	return r.awaitFirst(ctx)
+}
+
+// awaitFirst waits until the reader is in its first event.
+func (r *stalledReader) awaitFirst(ctx context.Context) error {
 	late := time.NewTimer(stalledAfter)
 	defer late.Stop()
 	select {

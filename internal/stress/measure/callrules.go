@@ -33,7 +33,8 @@ func (asker) HandleAction(ctx context.Context, self *mabeam.Agent, action string
 	return self.Execute(ctx, next[0], action, next[1:])
 }
 
-// checkRing has agents ask each other in a row, which ends, and in a ring, which cannot.
+// checkRing has agents ask each other in a row, which ends, in a ring, which cannot, and
+// then in a row the other way round.
 func checkRing(ctx context.Context, o *observation, broken *violations) {
 	ids := make([]string, 3)
 	for i := range ids {
@@ -49,6 +50,8 @@ func checkRing(ctx context.Context, o *observation, broken *violations) {
 		broken.expect(errors.As(err, &ring) && len(ring.Ring) == len(ids) && !slices.ContainsFunc(ids, func(id string) bool { return !slices.Contains(ring.Ring, id) }),
 			"agents that wait for each other in a ring were not told with a DeadlockError that names them all")
 	}
+	answer, err := o.ask(ctx, ids[2], "pass", []string{ids[1], ids[0]})
+	broken.expect(err == nil && answer == ids[0], "agents that were answered, and are asked back, were taken for ones that still wait")
 	for _, id := range ids {
 		broken.expect(o.stop(ctx, id) == nil, "an agent did not stop")
 	}

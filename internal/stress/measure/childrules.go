@@ -10,6 +10,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/faults"
 	"mabeam-top/internal/runtime/supervision"
+	"mabeam-top/internal/stress"
 )
 
 // checkDismissed stops a child by way of its supervisor, which does not restart it.
@@ -96,4 +97,25 @@ func checkFailingLives(ctx context.Context, o *observation, broken *violations) 
 	limited, cancel := context.WithTimeout(ctx, settleWithin)
 	defer cancel()
 	broken.expect(v.Stop(limited) == nil && len(o.system.Registry().ByType("late")) == 0, "a supervisor did not stop its child")
+}
+
+// checkRestartAtLimit kills a child of a system that has no room for one more agent: that of
+// a child is kept for its next life.
+func checkRestartAtLimit(ctx context.Context, env *stress.Env, broken *violations) error {
+	atLimit := func(o *mabeam.Options) { o.MaxAgents = familySize }
+	return onOwnSystem(ctx, env, atLimit, func(s *mabeam.System) error {
+		o := &observation{system: s}
+		f, err := startFamily(ctx, o, broken, "at-limit", supervision.Spec{})
+		if err != nil {
+			return broken.blame(ctx, err)
+		}
+		_, _, err = o.add(ctx)
+		broken.expect(errors.Is(err, mabeam.ErrLimitReached), "an agent more than the limit on agents allows was not refused where children have all the room")
+		s.KillAgent(f.ids[1])
+		settle(ctx, func() bool { return f.lives[1].Load() == 1 || f.alive() < familySize })
+		f.expectLives(ctx, "a child was not restarted once where the limit on agents leaves no room for another", 1, 2, 1)
+		broken.expect(f.alive() == familySize, "a child does not live again where the limit on agents leaves no room for another")
+		f.checkStop(ctx)
+		return ctx.Err()
+	})
 }

@@ -14,8 +14,9 @@ import (
 
 // An observer is an agent that records what the runtime calls it for. Its actions are
 // note, which records its parameters and returns them, block, which keeps the agent
-// busy until a *blocker is released whatever becomes of the caller, publish and signal,
-// which pass an event or a signal on, fail and panic.
+// busy until a *blocker is released whatever becomes of the caller, heed, which keeps it
+// busy until its context ends, publish and signal, which pass an event or a signal on, fail
+// and panic.
 type observer struct {
 	mabeam.Defaults
 	inside, overlaps  atomic.Int64
@@ -38,6 +39,29 @@ type blocker struct {
 
 func newBlocker(within time.Duration) *blocker {
 	return &blocker{entered: make(chan struct{}), release: make(chan struct{}), within: within}
+}
+
+// A heeder keeps an observer busy until the context of its action ends, and tells why that
+// has ended; nil if it has not within observersWithin.
+type heeder struct {
+	entered chan struct{}
+	ended   chan error
+}
+
+func newHeeder() *heeder {
+	return &heeder{entered: make(chan struct{}), ended: make(chan error, 1)}
+}
+
+func (h *heeder) heed(ctx context.Context) {
+	done := ctx.Done() // only who waits for the end is told why it came
+	close(h.entered)
+	end := time.NewTimer(observersWithin)
+	defer end.Stop()
+	select {
+	case <-done:
+	case <-end.C:
+	}
+	h.ended <- context.Cause(ctx)
 }
 
 // enter notices callbacks that run at once; the caller defers what it returns.
@@ -84,6 +108,9 @@ func (o *observer) HandleAction(ctx context.Context, self *mabeam.Agent, action 
 		case <-h.release:
 		case <-end.C:
 		}
+		return nil, nil
+	case "heed":
+		params.(*heeder).heed(ctx)
 		return nil, nil
 	case "publish":
 		e := params.(mabeam.Event)

@@ -150,6 +150,9 @@ func checkSupervision(ctx context.Context, env *stress.Env) error {
 			return nil
 		})
 	}
+	if err == nil {
+		err = checkRestartAtLimit(ctx, env, broken)
+	}
 	broken.report()
 	return err
 }
