@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	measurements "mabeam-top/internal/stress/measure"
 	"mabeam-top/scenarios"
 )
 
@@ -68,6 +69,23 @@ func TestDefectsNameBuiltInScenarios(t *testing.T) {
 		}
 		if d.sentence[len(d.sentence)-1] != '.' {
 			t.Errorf("%s: defect: %q is not a sentence", d.name, d.sentence)
+		}
+	}
+}
+
+func TestDefectsNameMetrics(t *testing.T) {
+	known := map[string]bool{"error": true, "findings": true}
+	for _, m := range measurements.Catalogue() {
+		for _, metric := range m.Metrics {
+			known[metric.Name] = true
+		}
+	}
+	_, defects := readAll(t)
+	for _, d := range defects {
+		for _, c := range d.expected {
+			if name, _, _ := strings.Cut(c.metric, "."); !known[name] {
+				t.Errorf("%s: caught-by: no measurement has a metric %q", d.name, name)
+			}
 		}
 	}
 }
