@@ -315,12 +315,15 @@ func (m *mailbox) forgetTaken() int {
 	return int(max(m.unhandled.Swap(0), 0))
 }
 
-// putBack makes the messages of a batch that was taken, from one on, the next to be taken:
-// they are not handled.
-func (m *mailbox) putBack(a *Agent, taken *batch, from int) {
+// requeue makes the messages of a batch that was taken, from one on, the next to be taken:
+// they are not handled. It returns false if the agent has ended: nobody would take them.
+func (m *mailbox) requeue(a *Agent, taken *batch, from int) bool {
 	messages := taken.messages[from:]
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if a.isOver() {
+		return false
+	}
 	m.unhandled.Add(-int32(len(messages)))
 	b := m.queue
 	if b == nil {
@@ -337,6 +340,7 @@ func (m *mailbox) putBack(a *Agent, taken *batch, from int) {
 		b.countAt = len(b.messages) + 1
 	}
 	b.awaited = b.awaited || taken.awaited
+	return true
 }
 
 // wakeSenders wakes those who wait for room.

@@ -117,3 +117,20 @@ func TestWishToSuspendIsTakenBack(t *testing.T) {
 		})
 	}
 }
+
+// What is left of a batch does not go back into the mailbox of an agent that was killed
+// meanwhile: nobody would answer it.
+func TestNothingIsPutBackAfterTheEnd(t *testing.T) {
+	s := start(t, Options{})
+	id := startAgent(t, s, Spec{Behaviour: &scripted{}})
+	a := s.registry.agent(id)
+	left := &batch{messages: []workItem{{action: "x"}}}
+	a.mailbox.unhandled.Add(2)
+	if !a.mailbox.requeue(a, left, 0) {
+		t.Error("not put back while the agent lives")
+	}
+	s.KillAgent(id)
+	if a.mailbox.requeue(a, left, 0) || !a.mailbox.empty() {
+		t.Error("put back after the agent's end")
+	}
+}

@@ -368,16 +368,15 @@ func (a *Agent) answer(b *batch, i int, c *call, t *tally) {
 // requeueOrRefuse does away with what is left of a batch, from one message on: an agent that is
 // to be suspended finds it in its mailbox again, and one that is over refuses it.
 func (a *Agent) requeueOrRefuse(b *batch, from int) {
-	if !a.isOver() && (!b.awaited || b.claimAll()) {
-		a.mailbox.putBack(a, b, from)
-		return
+	mine := b.awaited && b.claimAll()
+	if b.awaited && !mine || !a.mailbox.requeue(a, b, from) {
+		a.refuseRest(b, from, mine)
 	}
-	a.refuseRest(b, from)
 }
 
-// refuseRest refuses what is left of a batch, unless it is answered already.
-func (a *Agent) refuseRest(b *batch, from int) {
-	mine := b.awaited && b.claimAll()
+// refuseRest refuses what is left of a batch; what somebody waits for only if that is the
+// runner's to answer.
+func (a *Agent) refuseRest(b *batch, from int, mine bool) {
 	t := tally{handled: len(b.messages) - from}
 	for i := from; i < len(b.messages); i++ {
 		if m := &b.messages[i]; mine || !m.isAwaited() {
@@ -395,7 +394,7 @@ func (a *Agent) abortBatch(b *batch, i int, begun bool, t *tally, panicked any) 
 		i++
 	}
 	t.flush(a)
-	a.refuseRest(b, i)
+	a.refuseRest(b, i, b.awaited && b.claimAll())
 	if panicked == nil { // nobody goes on after this
 		a.clearAbandoned()
 	}
