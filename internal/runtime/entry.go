@@ -55,4 +55,4 @@ func (e Entry) HasCapability(capability string) bool {
 func (e Entry) Metadata() map[string]any { return maps.Clone(e.get().Metadata) }
 
 // Record returns a copy of all that the entry knows.
-func (e Entry) Record() Record { return *e.get().clone() }
+func (e Entry) Record() Record { return e.get().copied() }

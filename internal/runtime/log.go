@@ -197,10 +197,22 @@ func (l *log) wakeByTimer() {
 // nextSize returns the size of the ring after one that is too short: four times as many
 // slots, so that events are copied less often, up to what the queue length needs.
 func (l *log) nextSize(slots int) int {
+	if slots == 0 {
+		return l.firstSize()
+	}
 	for range 2 {
 		if slots < l.queue {
 			slots *= 2
 		}
+	}
+	return slots
+}
+
+// firstSize returns the size of the ring that the first event is put into.
+func (l *log) firstSize() int {
+	slots := 1
+	for slots < min(minLogSlots, l.queue) {
+		slots *= 2
 	}
 	return slots
 }
@@ -248,12 +260,7 @@ func (l *log) join(s *Subscription) {
 
 // addReader adds a reader that has read everything.
 func (l *log) addReader(s *Subscription) {
-	if len(*l.ring.Load()) == 0 {
-		slots := 1
-		for slots < min(minLogSlots, l.queue) {
-			slots *= 2
-		}
-		l.setRing(make([]Event, slots))
+	if len(l.readers) == 0 {
 		l.low = l.head.Load()
 	}
 	s.cursor.Store(l.head.Load())

@@ -31,10 +31,16 @@ func (r Record) Entry() Entry { return Entry{r.clone()} }
 
 // clone copies the record so that changing the copy leaves the original alone.
 func (r *Record) clone() *Record {
+	c := r.copied()
+	return &c
+}
+
+// copied is clone for who needs no pointer, which would cost an allocation.
+func (r *Record) copied() Record {
 	c := *r
 	c.Capabilities = slices.Clone(r.Capabilities)
 	c.Metadata = maps.Clone(r.Metadata)
-	return &c
+	return c
 }
 
 // A registration is the place of one id in the registry: its present record, and

@@ -243,7 +243,7 @@ func (s *System) Agent(id string) (Info, error) {
 	if a == nil {
 		return Info{}, fmt.Errorf("agent %q: %w", id, ErrUnknownAgent)
 	}
-	info := Info{Record: *a.record.Load().clone(), Lifecycle: a.Lifecycle()}
+	info := Info{Record: a.record.Load().copied(), Lifecycle: a.Lifecycle()}
 	a.mailbox.mu.Lock()
 	defer a.mailbox.mu.Unlock()
 	info.State, info.Version, info.Mailbox = a.data, a.version, a.mailbox.depth()
