@@ -7,7 +7,7 @@ import (
 )
 
 // A publication is one call of Publish or PublishAll: how long it may wait for room in
-// subscribers' queues, and which subscribers it still has to serve or has given up.
+// subscribers' queues, and which subscribers it still has to serve.
 type publication struct {
 	ctx context.Context
 	// waitTimeout limits all waits together, counted from the beginning of the first one, if

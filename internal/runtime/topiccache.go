@@ -24,7 +24,8 @@ func (c *topicCache) get(name string) *topic {
 	return t
 }
 
-// isSameString compares two strings that mostly are the same one in memory.
+// isSameString compares two strings that mostly are the same one in memory, which spares a
+// call: callers nearly always name an event type or an action by the same one.
 func isSameString(x, y string) bool {
 	return len(x) == len(y) && (unsafe.StringData(x) == unsafe.StringData(y) || x == y)
 }

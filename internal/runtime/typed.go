@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/bits"
 	"reflect"
-	"unsafe"
 )
 
 // Actions is a table of actions whose parameters and results have types. It is a behaviour
@@ -64,17 +63,11 @@ func (a *Actions) HandleAction(ctx context.Context, self *Agent, action string, 
 		switch slot := &a.byHash[i&mask]; {
 		case slot.handle == nil:
 			return nil, ErrUnknownAction
-		case sameName(slot.name, action):
+		case isSameString(slot.name, action):
 			return slot.handle(ctx, self, params)
 		}
 	}
 	return nil, ErrUnknownAction
-}
-
-// sameName compares the addresses before the texts, because callers nearly always name an
-// action by the same string in memory. That spares a call.
-func sameName(a, b string) bool {
-	return len(a) == len(b) && (unsafe.StringData(a) == unsafe.StringData(b) || a == b)
 }
 
 // Handle makes a function the handler of an action. Parameters that are not of type P do
