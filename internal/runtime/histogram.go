@@ -3,10 +3,11 @@ package mabeam
 import (
 	"cmp"
 	"math"
-	"math/bits"
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"mabeam-top/internal/buckets"
 )
 
 // A Histogram is a distribution of durations. Count, sum, minimum and maximum are exact;
@@ -54,10 +55,10 @@ func (h Histogram) Merge(other Histogram) Histogram {
 	case other.Count == 0:
 		return h
 	}
-	buckets := slices.Concat(h.Buckets, other.Buckets)
-	slices.SortFunc(buckets, func(x, y Bucket) int { return cmp.Compare(x.UpTo, y.UpTo) })
-	merged := buckets[:1]
-	for _, b := range buckets[1:] {
+	all := slices.Concat(h.Buckets, other.Buckets)
+	slices.SortFunc(all, func(x, y Bucket) int { return cmp.Compare(x.UpTo, y.UpTo) })
+	merged := all[:1]
+	for _, b := range all[1:] {
 		if last := &merged[len(merged)-1]; last.UpTo == b.UpTo {
 			last.Count += b.Count
 			continue
@@ -70,35 +71,14 @@ func (h Histogram) Merge(other Histogram) Histogram {
 	}
 }
 
-// The durations below exactBuckets ns have a bucket each; above, each power of two is
-// divided into exactBuckets/2. This is the layout of an HdrHistogram.
 const (
-	exactBits    = 6
-	exactBuckets = 1 << exactBits
+	// recorded is the layout of all distributions.
+	recorded buckets.Layout = 6
 	// longestRecorded is the last bucket's: what is longer is in that too.
 	longestRecorded = int64(time.Hour)
 	// recordedBuckets is the number of buckets up to that: 10 KB of them.
 	recordedBuckets = 1205
 )
-
-// bucketOf returns the bucket of a duration in nanoseconds.
-func bucketOf(ns int64) int {
-	if ns < exactBuckets {
-		return int(ns)
-	}
-	shift := bits.Len64(uint64(ns)) - exactBits
-	return shift*exactBuckets/2 + int(ns>>shift)
-}
-
-// bucketEnd returns the longest duration of a bucket.
-func bucketEnd(bucket int) time.Duration {
-	if bucket < exactBuckets {
-		return time.Duration(bucket)
-	}
-	shift := bucket/(exactBuckets/2) - 1
-	first := int64(bucket-shift*exactBuckets/2) << shift
-	return time.Duration(first + 1<<shift - 1)
-}
 
 // A distribution is a histogram that many goroutines add to.
 type distribution struct {
@@ -110,7 +90,7 @@ type distribution struct {
 // record adds a duration; one below 0 counts as 0.
 func (d *distribution) record(took time.Duration) {
 	ns := max(int64(took), 0)
-	d.buckets[bucketOf(min(ns, longestRecorded))].Add(1)
+	d.buckets[recorded.Of(min(ns, longestRecorded))].Add(1)
 	d.sum.Add(ns)
 	for seen := d.max.Load(); ns > seen && !d.max.CompareAndSwap(seen, ns); {
 		seen = d.max.Load()
@@ -125,7 +105,7 @@ func (d *distribution) read() (h Histogram) {
 	for i := range d.buckets {
 		if n := d.buckets[i].Load(); n > 0 {
 			h.Count += n
-			h.Buckets = append(h.Buckets, Bucket{UpTo: bucketEnd(i), Count: n})
+			h.Buckets = append(h.Buckets, Bucket{UpTo: recorded.End(i), Count: n})
 		}
 	}
 	h.Sum, h.Max = time.Duration(d.sum.Load()), time.Duration(d.max.Load())

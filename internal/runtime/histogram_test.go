@@ -12,21 +12,21 @@ import (
 
 // Every duration is in the bucket that ends at or above it, whose end is not 3.2 % more.
 func TestBuckets(t *testing.T) {
-	if bucketOf(longestRecorded) != recordedBuckets-1 {
-		t.Errorf("an hour is in bucket %d of %d", bucketOf(longestRecorded), recordedBuckets)
+	if recorded.Of(longestRecorded) != recordedBuckets-1 {
+		t.Errorf("an hour is in bucket %d of %d", recorded.Of(longestRecorded), recordedBuckets)
 	}
 	for b := range recordedBuckets {
-		end := bucketEnd(b)
-		if got := bucketOf(int64(end)); got != b {
+		end := recorded.End(b)
+		if got := recorded.Of(int64(end)); got != b {
 			t.Fatalf("bucket %d ends at %v, which is in bucket %d", b, end, got)
 		}
-		if got := bucketOf(int64(end) + 1); got != b+1 {
+		if got := recorded.Of(int64(end) + 1); got != b+1 {
 			t.Fatalf("bucket %d ends at %v, and what comes after is in bucket %d", b, end, got)
 		}
 		if b == 0 {
 			continue
 		}
-		if first := bucketEnd(b-1) + 1; float64(end-first) > 0.032*float64(first) {
+		if first := recorded.End(b-1) + 1; float64(end-first) > 0.032*float64(first) {
 			t.Fatalf("bucket %d is from %v to %v", b, first, end)
 		}
 	}
@@ -78,7 +78,7 @@ func TestHistogram(t *testing.T) {
 // What is beyond the buckets is in the first and the last.
 func TestHistogramBeyondItsBuckets(t *testing.T) {
 	h := histogramOf([]time.Duration{-time.Second, 3 * time.Hour})
-	want := Histogram{Count: 2, Sum: 3 * time.Hour, Max: 3 * time.Hour, Buckets: []Bucket{{0, 1}, {bucketEnd(recordedBuckets - 1), 1}}}
+	want := Histogram{Count: 2, Sum: 3 * time.Hour, Max: 3 * time.Hour, Buckets: []Bucket{{0, 1}, {recorded.End(recordedBuckets - 1), 1}}}
 	if !reflect.DeepEqual(h, want) || h.Quantile(1) < time.Hour {
 		t.Errorf("%+v, want %+v", h, want)
 	}

@@ -230,7 +230,7 @@ func (h *Histogram) latencies() *verdict.Latencies {
 	first, last := h.span()
 	for i, n := range h.buckets[first : last+1] {
 		if n > 0 {
-			all.Buckets = append(all.Buckets, verdict.Bucket{Value: Milliseconds(min(max(bucketEnd(first+i), h.min), h.max)), Count: n})
+			all.Buckets = append(all.Buckets, verdict.Bucket{Value: Milliseconds(min(max(histogramLayout.End(first+i), h.min), h.max)), Count: n})
 		}
 	}
 	return all

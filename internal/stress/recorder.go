@@ -6,46 +6,24 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/bits"
 	"runtime"
 	"sync"
 	"time"
 
+	"mabeam-top/internal/buckets"
 	"mabeam-top/internal/probes"
 	"mabeam-top/internal/stress/report"
 )
 
-// A histogram has buckets for 1 ns to 1 h. Durations below exactBuckets ns have a
-// bucket each; above, each power of two is divided into exactBuckets/2 buckets, so
-// that a bucket is less than 1 % wide. This is the layout of an HdrHistogram with
-// two significant digits.
+// A histogram has buckets for 1 ns to 1 h, each less than 1 % wide: an HdrHistogram with two
+// significant digits.
 const (
-	histogramHighest = int64(time.Hour)
-	exactBits        = 8
-	exactBuckets     = 1 << exactBits
+	histogramHighest                = int64(time.Hour)
+	histogramLayout  buckets.Layout = 8
 )
 
 // histogramBuckets is the number of buckets of a histogram.
-var histogramBuckets = bucketOf(histogramHighest) + 1
-
-// bucketOf returns the bucket of a duration in nanoseconds.
-func bucketOf(ns int64) int {
-	if ns < exactBuckets {
-		return int(ns)
-	}
-	shift := bits.Len64(uint64(ns)) - exactBits
-	return shift*exactBuckets/2 + int(ns>>shift)
-}
-
-// bucketEnd returns the longest duration of a bucket.
-func bucketEnd(bucket int) time.Duration {
-	if bucket < exactBuckets {
-		return time.Duration(bucket)
-	}
-	shift := bucket/(exactBuckets/2) - 1
-	first := int64(bucket-shift*exactBuckets/2) << shift
-	return time.Duration(first + 1<<shift - 1)
-}
+var histogramBuckets = histogramLayout.Of(histogramHighest) + 1
 
 // A Histogram is a distribution of durations. Count, mean, standard deviation,
 // minimum and maximum are exact; quantiles are within 1 %. It is not safe for
@@ -76,7 +54,7 @@ func (h *Histogram) recordTimes(d time.Duration, n int64) {
 	h.count += n
 	h.sum += float64(n) * float64(d)
 	h.squares += float64(n) * float64(d) * float64(d)
-	h.buckets[bucketOf(min(max(int64(d), 0), histogramHighest))] += n
+	h.buckets[histogramLayout.Of(min(max(int64(d), 0), histogramHighest))] += n
 }
 
 // Merge adds all durations of another histogram.
@@ -100,7 +78,7 @@ func (h *Histogram) Merge(other *Histogram) {
 // span returns the first and the last bucket that can hold anything, which keeps
 // Merge and Reset of a narrow distribution cheap.
 func (h *Histogram) span() (first, last int) {
-	within := func(d time.Duration) int { return bucketOf(min(max(int64(d), 0), histogramHighest)) }
+	within := func(d time.Duration) int { return histogramLayout.Of(min(max(int64(d), 0), histogramHighest)) }
 	return within(h.min), within(h.max)
 }
 
@@ -135,7 +113,7 @@ func (h *Histogram) Quantile(q float64) time.Duration {
 	first, last := h.span()
 	for bucket := first; bucket < last; bucket++ {
 		if rank -= h.buckets[bucket]; rank <= 0 {
-			return min(max(bucketEnd(bucket), h.min), h.max) // the bucket may end beyond what was recorded
+			return min(max(histogramLayout.End(bucket), h.min), h.max) // the bucket may end beyond what was recorded
 		}
 	}
 	return h.max

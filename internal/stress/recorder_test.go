@@ -41,12 +41,12 @@ func TestHistogramOfKnownDurations(t *testing.T) {
 // The buckets have no gaps, and none is wider than 1 %.
 func TestBuckets(t *testing.T) {
 	for bucket := range histogramBuckets {
-		end := bucketEnd(bucket)
-		if bucketOf(int64(end)) != bucket || bucketOf(int64(end)+1) != bucket+1 {
-			t.Fatalf("bucket %d ends at %d ns, which is in bucket %d, and the next ns in %d", bucket, end, bucketOf(int64(end)), bucketOf(int64(end)+1))
+		end := histogramLayout.End(bucket)
+		if histogramLayout.Of(int64(end)) != bucket || histogramLayout.Of(int64(end)+1) != bucket+1 {
+			t.Fatalf("bucket %d ends at %d ns, which is in bucket %d, and the next ns in %d", bucket, end, histogramLayout.Of(int64(end)), histogramLayout.Of(int64(end)+1))
 		}
 		if bucket > 0 {
-			first := bucketEnd(bucket-1) + 1
+			first := histogramLayout.End(bucket-1) + 1
 			if width := end - first; float64(width) > 0.01*float64(first) {
 				t.Fatalf("bucket %d is from %d to %d ns", bucket, first, end)
 			}
