@@ -7,6 +7,7 @@ import (
 
 	"mabeam-top/internal/openmetrics"
 	"mabeam-top/internal/probes"
+	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
@@ -17,7 +18,7 @@ import (
 // several goroutines.
 type listeners struct {
 	wantsCourse bool
-	keeper      stream.CourseKeeper
+	timeline    fold.Timeline // for the reports; empty unless wantsCourse
 	recording   *recording
 	page        *openmetrics.Page
 	// endPage ends the page and returns what went wrong with it.
@@ -26,7 +27,7 @@ type listeners struct {
 
 // listen gets the listeners ready that the flags ask for.
 func (a *app) listen() (*listeners, error) {
-	l := &listeners{}
+	l := &listeners{timeline: fold.Timeline{Samples: fold.WholeRun}}
 	for _, path := range a.flags.outputs {
 		if format, _ := report.FormatOf(path); format.NeedsCourse() {
 			l.wantsCourse = true
@@ -69,7 +70,7 @@ func (l *listeners) serve(a *app) error {
 // add takes the next event of the run.
 func (l *listeners) add(e stream.Event) {
 	if l.wantsCourse {
-		l.keeper.Add(e)
+		l.timeline.Add(e)
 	}
 	if l.recording != nil {
 		l.recording.add(e)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
@@ -91,7 +92,7 @@ func (a *app) loadRun(name string, withCourse bool) (report.Report, report.Cours
 			a.warn(fmt.Errorf("there are no charts over time: %w", err))
 			return r, c, nil
 		}
-		c = recording.Course()
+		c = fold.CourseOf(recording)
 	}
 	return r, c, err
 }
@@ -171,7 +172,7 @@ func (a *app) readRecording(name string, in io.Reader) (report.Report, report.Co
 	if recording.Broken != nil {
 		a.warn(fmt.Errorf("the recording %s cannot be read to its end: %w", name, recording.Broken))
 	}
-	return recording.Report(), recording.Course(), nil
+	return fold.ReportOf(recording), fold.CourseOf(recording), nil
 }
 
 // printReport prints a report on standard output.

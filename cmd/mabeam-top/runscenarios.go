@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 	"mabeam-top/internal/ui"
@@ -106,7 +107,7 @@ func (a *app) headless(plan stress.Plan, earlier *stress.Earlier) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 
-	var progress *stream.Progress
+	var progress *fold.Progress
 	if !a.flags.quiet {
 		progress = a.progress()
 	}
@@ -136,7 +137,7 @@ func (a *app) headless(plan stress.Plan, earlier *stress.Earlier) error {
 	if err := listeners.close(); err != nil {
 		failures = append(failures, err)
 	}
-	failures = append(failures, a.writeOutputs(result, listeners.keeper.Course())...)
+	failures = append(failures, a.writeOutputs(result, listeners.timeline.Snapshot().Course())...)
 	if err := save(result); err != nil {
 		a.warn(err)
 	}
@@ -173,7 +174,7 @@ func (a *app) conclude(r report.Report, interruption os.Signal, failures []error
 // follow runs a source to its end and returns its report. If the source did not
 // come to its end, the report says so, and the error why.
 func follow(ctx context.Context, source stream.Source, emit func(stream.Event)) (report.Report, error) {
-	var collector stream.Collector
+	var collector fold.Collector
 	last, finished := 0.0, false
 	err := source.Run(ctx, func(e stream.Event) {
 		collector.Add(e)
@@ -205,8 +206,8 @@ func (w *watchedWriter) Write(p []byte) (int, error) {
 }
 
 // progress tells how far the run is on standard error.
-func (a *app) progress() *stream.Progress {
-	p := &stream.Progress{Out: a.stderr, ASCII: a.ascii()}
+func (a *app) progress() *fold.Progress {
+	p := &fold.Progress{Out: a.stderr, ASCII: a.ascii()}
 	if fd, ok := terminal(a.stderr); ok {
 		p.Width = func() int { return terminalWidth(fd) }
 	}

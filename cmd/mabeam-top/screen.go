@@ -13,6 +13,7 @@ import (
 
 	"mabeam-top/internal/probes"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 	"mabeam-top/internal/stress/verdict"
@@ -121,7 +122,7 @@ func (a *app) outputsOf(r *report.Report, listeners *listeners) []error {
 		}
 		return failures
 	}
-	return append(failures, a.writeOutputs(*r, listeners.keeper.Course())...)
+	return append(failures, a.writeOutputs(*r, listeners.timeline.Snapshot().Course())...)
 }
 
 // restorer returns what makes the terminal as it is now, for when the program
@@ -310,7 +311,7 @@ func (r *runner) Start(o ui.Order) (stream.Source, error) {
 	if engine.Isolate {
 		// In one process the screen's part cannot be told from the load's.
 		if share, err := probes.ProcessorShare(); err == nil { // else it cannot be told here
-			source = stream.WithProbe(source, uiOverhead, share)
+			source = fold.WithProbe(source, uiOverhead, share)
 		}
 	}
 	if r.earlier != nil {

@@ -8,8 +8,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
-	"mabeam-top/internal/stress/stream"
 )
 
 // prefix begins the name of each metric.
@@ -51,7 +51,7 @@ func (t teller) metric(kind prometheus.ValueType, name, help string, value float
 	t.out <- prometheus.MustNewConstMetric(prometheus.NewDesc(prefix+name, help, names, nil), kind, value, values...)
 }
 
-func (t teller) tell(s *stream.Snapshot) {
+func (t teller) tell(s *fold.Snapshot) {
 	if s.Run != nil {
 		t.run(s)
 	}
@@ -59,13 +59,13 @@ func (t teller) tell(s *stream.Snapshot) {
 	for _, fault := range slices.Sorted(maps.Keys(s.Faults)) {
 		t.metric(prometheus.CounterValue, "faults_injected_total", "Disturbances injected on purpose.", float64(s.Faults[fault]), []label{{"fault", fault}})
 	}
-	if len(s.Samples) > 0 {
-		t.probes(s.Samples[len(s.Samples)-1].Values)
+	if last, ok := s.Last(); ok {
+		t.probes(last.Values())
 	}
 }
 
 // run tells how far the run is.
-func (t teller) run(s *stream.Snapshot) {
+func (t teller) run(s *fold.Snapshot) {
 	t.gauge("run_info", "The run that is told about.", 1, label{"id", s.Run.ID}, label{"version", s.Run.Tool.Version}, label{"go", s.Run.Tool.Go})
 	t.gauge("run_start_time_seconds", "When the run began, in seconds since 1970.", float64(s.Run.StartedAt.UnixMilli())/1000)
 	t.gauge("run_elapsed_seconds", "How long the run has been going on.", s.T)
@@ -80,7 +80,7 @@ func (t teller) run(s *stream.Snapshot) {
 }
 
 // steps tell what runs now, and how it went with what has finished.
-func (t teller) steps(s *stream.Snapshot) {
+func (t teller) steps(s *fold.Snapshot) {
 	finished := map[report.Verdict]int{}
 	told := map[[2]string]bool{}
 	for _, step := range s.Steps {

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/stream"
 )
 
@@ -31,7 +32,7 @@ const openMetricsType = "application/openmetrics-text; version=1.0.0"
 type Page struct {
 	listener net.Listener
 	counters []string
-	timeline atomic.Pointer[stream.Timeline]
+	timeline atomic.Pointer[fold.Timeline]
 }
 
 // Listen takes the address, so that one which is in use is known at once: PORT,
@@ -55,7 +56,7 @@ func Listen(ctx context.Context, address string, counters []string) (*Page, erro
 		return nil, fmt.Errorf("serve metrics: %w", err)
 	}
 	p := &Page{listener: listener, counters: counters}
-	p.timeline.Store(&stream.Timeline{})
+	p.timeline.Store(&fold.Timeline{})
 	return p, nil
 }
 
@@ -65,7 +66,7 @@ func (p *Page) URL() string { return "http://" + p.listener.Addr().String() + "/
 // Add takes the next event in.
 func (p *Page) Add(e stream.Event) {
 	if e.Type == stream.RunStarted {
-		p.timeline.Store(&stream.Timeline{})
+		p.timeline.Store(&fold.Timeline{})
 	}
 	p.timeline.Load().Add(e)
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/reference"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
@@ -46,7 +47,7 @@ type stepRun struct {
 	inconclusive string         // why it is inconclusive
 
 	mu      sync.Mutex // guards what the sampler touches
-	probes  stream.Probes
+	probes  fold.Probes
 	series  map[string][]verdict.Series
 	faults  []report.Fault
 	load    loadEvent // that runs

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
@@ -237,12 +238,12 @@ func (l *live) plot(s *styles, c section, chart int, at span) (plot, []legendIte
 		}
 		points := l.points(line, at)
 		if line.trouble {
-			points = slices.DeleteFunc(points, func(p stream.Point) bool { return p.V <= 0 })
+			points = slices.DeleteFunc(points, func(p fold.Point) bool { return p.V <= 0 })
 		}
 		if len(points) == 0 {
 			continue
 		}
-		quiet = quiet && !slices.ContainsFunc(points, func(p stream.Point) bool { return p.V > 0 })
+		quiet = quiet && !slices.ContainsFunc(points, func(p fold.Point) bool { return p.V > 0 })
 		item := legendItem{mark: mark, name: line.name, short: cmp.Or(line.short, line.name)}
 		if v, ok := l.valueAt(line.probe, at.to); ok {
 			item.value = reading(v, c.unit)
@@ -261,9 +262,9 @@ func (l *live) plot(s *styles, c section, chart int, at span) (plot, []legendIte
 		p.ticks = l.collections(at)
 	}
 	switch {
-	case len(l.shown.Samples) == 0:
+	case l.shown.Len() == 0:
 		p.empty = "waiting for the first sample"
-	case !p.hasPoints() && len(l.shown.Since(at.from)) == 0:
+	case !p.hasPoints() && l.shown.Since(at.from) == 0:
 		p.empty = "no samples at that time"
 	case quiet && c.quiet != "" && p.hasPoints():
 		p.empty, p.series = c.quiet, nil
@@ -289,7 +290,7 @@ func (s *styles) lookOf(l line, n int) (look, string) {
 }
 
 // points returns what is drawn of a line.
-func (l *live) points(line line, at span) []stream.Point {
+func (l *live) points(line line, at span) []fold.Point {
 	points := l.shown.Points(line.probe, at.from)
 	switch {
 	case line.steady:
@@ -315,14 +316,11 @@ func (l *live) collections(at span) []float64 {
 // is not long ago. Some probes are not in every sample.
 func (l *live) valueAt(probe string, t float64) (float64, bool) {
 	const patience = 1 // second
-	for _, sample := range slices.Backward(l.shown.Samples) {
+	for sample := range l.shown.Backward(t - patience) {
 		if sample.T > t {
 			continue
 		}
-		if sample.T < t-patience {
-			break
-		}
-		if v, ok := sample.Values[probe]; ok {
+		if v, ok := sample.Value(probe); ok {
 			return v, true
 		}
 	}
@@ -344,11 +342,11 @@ func (l *live) limits(t float64) map[string][]stream.Limit {
 
 // stepsAt returns the steps that ran at a time. Now it is known which of them
 // have their turn.
-func (l *live) stepsAt(t float64) []stream.StepState {
+func (l *live) stepsAt(t float64) []fold.StepState {
 	if t >= l.shown.T {
 		return l.shown.Active()
 	}
-	var out []stream.StepState
+	var out []fold.StepState
 	for _, step := range l.shown.Steps {
 		if step.StartedAt <= t && (step.Result == nil || t <= step.FinishedAt) {
 			out = append(out, step)
@@ -410,7 +408,7 @@ func homeOf(probe string) home {
 }
 
 // drawable bounds values so that no arithmetic of a chart can overflow.
-func drawable(points []stream.Point) []stream.Point {
+func drawable(points []fold.Point) []fold.Point {
 	const most = 1e18
 	for i := range points {
 		points[i].V = min(max(points[i].V, 0), most)
@@ -420,11 +418,11 @@ func drawable(points []stream.Point) []stream.Point {
 
 // rates turns readings of a counter into its growth per second from each to the
 // next. A counter that fell is one of a fresh system, which began at 0.
-func rates(points []stream.Point) []stream.Point { return ratesOver(points, 0) }
+func rates(points []fold.Point) []fold.Point { return ratesOver(points, 0) }
 
 // ratesOver is rates, but over at least so many seconds.
-func ratesOver(points []stream.Point, atLeast float64) []stream.Point {
-	var out []stream.Point
+func ratesOver(points []fold.Point, atLeast float64) []fold.Point {
+	var out []fold.Point
 	from := 0
 	for i := 1; i < len(points); i++ {
 		for from+1 < i && points[i].T-points[from+1].T >= atLeast-1e-9 {
@@ -438,7 +436,7 @@ func ratesOver(points []stream.Point, atLeast float64) []stream.Point {
 			grown = points[i].V
 		}
 		if seconds > 0 && seconds >= atLeast-1e-9 {
-			out = append(out, stream.Point{T: points[i].T, V: grown / seconds})
+			out = append(out, fold.Point{T: points[i].T, V: grown / seconds})
 		}
 	}
 	return out
@@ -513,8 +511,8 @@ func (l *live) statistics(s *styles, c chart, at span, width int) []string {
 }
 
 // countUntil returns how many points are not after a time.
-func countUntil(points []stream.Point, t float64) int {
-	i, _ := slices.BinarySearchFunc(points, t, func(p stream.Point, t float64) int {
+func countUntil(points []fold.Point, t float64) int {
+	i, _ := slices.BinarySearchFunc(points, t, func(p fold.Point, t float64) int {
 		if p.T <= t {
 			return -1
 		}

@@ -6,22 +6,23 @@ import (
 	"strings"
 	"testing"
 
+	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/stream"
 )
 
 func TestRates(t *testing.T) {
-	got := rates([]stream.Point{{T: 0, V: 5}, {T: 1, V: 7}, {T: 3, V: 11}, {T: 4, V: 3}, {T: 4, V: 9}})
+	got := rates([]fold.Point{{T: 0, V: 5}, {T: 1, V: 7}, {T: 3, V: 11}, {T: 4, V: 3}, {T: 4, V: 9}})
 	// The fall to 3 is a fresh system; two readings at one time have no rate.
-	want := []stream.Point{{T: 1, V: 2}, {T: 3, V: 2}, {T: 4, V: 3}}
+	want := []fold.Point{{T: 1, V: 2}, {T: 3, V: 2}, {T: 4, V: 3}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("rates = %v, want %v", got, want)
 	}
 }
 
 func TestRatesOver(t *testing.T) {
-	var points []stream.Point
+	var points []fold.Point
 	for i := range 31 {
-		points = append(points, stream.Point{T: float64(i) / 10, V: math.Floor(float64(i) / 5)})
+		points = append(points, fold.Point{T: float64(i) / 10, V: math.Floor(float64(i) / 5)})
 	}
 	told := ratesOver(points, 1)
 	if len(told) != 21 {
@@ -33,8 +34,8 @@ func TestRatesOver(t *testing.T) {
 		}
 	}
 	// A fresh system counts anew; what is not yet known is not told.
-	got := ratesOver([]stream.Point{{T: 0, V: 10}, {T: 1, V: 12}, {T: 1.5, V: 1}, {T: 2.5, V: 3}}, 1)
-	if want := []stream.Point{{T: 1, V: 2}, {T: 2.5, V: 2}}; !reflect.DeepEqual(got, want) {
+	got := ratesOver([]fold.Point{{T: 0, V: 10}, {T: 1, V: 12}, {T: 1.5, V: 1}, {T: 2.5, V: 3}}, 1)
+	if want := []fold.Point{{T: 1, V: 2}, {T: 2.5, V: 2}}; !reflect.DeepEqual(got, want) {
 		t.Errorf("with a fresh system between: %v, want %v", got, want)
 	}
 }
@@ -42,7 +43,7 @@ func TestRatesOver(t *testing.T) {
 // A probe that no chart has by itself is drawn where its unit is, if a step
 // is held to it.
 func TestLimitBringsItsProbe(t *testing.T) {
-	var tl stream.Timeline
+	var tl fold.Timeline
 	tl.Add(stream.Event{Type: stream.StepStarted, Step: &stream.Step{Name: "creation", Limits: []stream.Limit{
 		{Metric: "agents_per_second", Source: "baseline", Op: ">=", Value: 1000, Unit: "1/s", Probe: "agents_started_per_second"},
 	}}})

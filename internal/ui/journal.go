@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
@@ -122,10 +123,10 @@ func (l *live) entries() []entry {
 
 // faultEntries tells of faults, those of one kind that follow each other soon, in
 // the same repetition, in one entry.
-func faultEntries(marks []stream.Mark) []entry {
+func faultEntries(marks []fold.Mark) []entry {
 	const soon = 2 // seconds
 	type run struct {
-		first, last stream.Mark
+		first, last fold.Mark
 		count       int
 		hit         []string
 	}
@@ -257,7 +258,7 @@ func (s *styles) entryRows(e entry, width int, wrapped bool) []string {
 	return lines
 }
 
-func (s *styles) logText(line stream.LogLine) string {
+func (s *styles) logText(line fold.LogLine) string {
 	text := clean(line.Message)
 	switch line.Level {
 	case "error":

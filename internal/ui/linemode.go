@@ -12,6 +12,7 @@ import (
 
 	"github.com/muesli/cancelreader"
 
+	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -213,7 +214,7 @@ func (l *lineMode) conclude(err error) {
 	l.running, l.awaited = false, nil
 	if l.run.replay != nil {
 		l.run.stop()
-		l.report = reportView{result: l.run.report, course: l.run.recording.Course()}
+		l.report = reportView{result: l.run.report, course: fold.CourseOf(l.run.recording)}
 	} else {
 		l.report = reportView{result: l.run.report, course: l.run.course, order: l.run.order}
 	}

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
-	"mabeam-top/internal/stress/stream"
 )
 
 // toldOf is what of a run has been told, so that nothing is told twice.
@@ -65,7 +65,7 @@ func (l *lineMode) tellNews() {
 	}
 }
 
-func (l *lineMode) tellSteps(s *stream.Snapshot) {
+func (l *lineMode) tellSteps(s *fold.Snapshot) {
 	if l.told.finished == nil {
 		l.told.finished = map[int]bool{}
 	}

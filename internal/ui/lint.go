@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
@@ -65,16 +66,16 @@ const (
 
 // lintsOf returns what is to be told of a snapshot, the most urgent first. It
 // looks at nothing else, so that the same snapshot always says the same.
-func lintsOf(s *stream.Snapshot) []lint {
-	if s.Report != nil || len(s.Samples) == 0 {
+func lintsOf(s *fold.Snapshot) []lint {
+	if s.Report != nil || s.Len() == 0 {
 		return nil
 	}
-	r := recent{s, s.Since(max(s.T-lintWindow, settled(s)))}
+	r := recent{s, max(s.T-lintWindow, settled(s))}
 	return slices.Concat(r.limits(), r.subscriptions(), r.agents(), r.generator(), r.delivery(), r.failures(), r.trends(), r.runtime())
 }
 
 // settled is when the running repetition had begun in earnest.
-func settled(s *stream.Snapshot) float64 {
+func settled(s *fold.Snapshot) float64 {
 	for _, m := range slices.Backward(s.Marks) {
 		if m.Type == stream.RepetitionStarted || m.Type == stream.StepStarted {
 			return m.T + settleSeconds
@@ -85,8 +86,9 @@ func settled(s *stream.Snapshot) float64 {
 
 // recent is the latest part of a snapshot.
 type recent struct {
-	*stream.Snapshot
-	samples []stream.Sample
+	*fold.Snapshot
+	// from is in seconds since the start of the run.
+	from float64
 }
 
 // last returns for how long a probe has held a condition at every sample until
@@ -94,8 +96,8 @@ type recent struct {
 func (r recent) last(probe string, holds func(v float64) bool) (long, since, mean float64) {
 	sum, n := 0.0, 0
 	since = r.T
-	for _, sample := range slices.Backward(r.samples) {
-		v, ok := sample.Values[probe]
+	for sample := range r.Backward(r.from) {
+		v, ok := sample.Value(probe)
 		if !ok {
 			continue // some probes are not in every sample
 		}
@@ -126,8 +128,8 @@ func (r recent) grown(probe string) (seconds int, from, to float64) {
 		second++
 		return true
 	}
-	for _, sample := range slices.Backward(r.samples) {
-		v, ok := sample.Values[probe]
+	for sample := range r.Backward(r.from) {
+		v, ok := sample.Value(probe)
 		if !ok {
 			continue
 		}
@@ -212,7 +214,7 @@ func (r recent) cause(t float64) string {
 }
 
 // inside is the latest look inside; false if it is not of about now.
-func (r recent) inside() (stream.Inspected, bool) {
+func (r recent) inside() (fold.Inspected, bool) {
 	in, ok := r.InspectedAt(r.T)
 	return in, ok && r.T-in.T <= stale
 }
@@ -280,9 +282,9 @@ func (r recent) generator() []lint {
 // delivery tells that less is completed than is due.
 func (r recent) delivery() []lint {
 	var offered, completed, n, since float64
-	for _, sample := range slices.Backward(r.samples) {
-		due, ok := sample.Values["offered_per_second"]
-		done, both := sample.Values["completed_per_second"]
+	for sample := range r.Backward(r.from) {
+		due, ok := sample.Value("offered_per_second")
+		done, both := sample.Value("completed_per_second")
 		if !ok || !both || sample.T < r.T-2*steadySeconds {
 			break
 		}
@@ -319,8 +321,8 @@ func (r recent) failures() []lint {
 // growths are no more than a second apart, and when that began.
 func (r recent) counted(probe string) (n, long, since float64) {
 	newer, newest, seen := 0.0, r.T, false
-	for _, sample := range slices.Backward(r.samples) {
-		v, ok := sample.Values[probe]
+	for sample := range r.Backward(r.from) {
+		v, ok := sample.Value(probe)
 		if !ok {
 			continue
 		}

@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/stream"
 )
 
@@ -25,8 +26,8 @@ func healthy(t float64) map[string]float64 {
 
 // lintRun is a run of 30 s, of which change alters the samples, and after which
 // more may happen.
-func lintRun(change func(t float64, sample map[string]float64), more ...stream.Event) *stream.Timeline {
-	var tl stream.Timeline
+func lintRun(change func(t float64, sample map[string]float64), more ...stream.Event) *fold.Timeline {
+	var tl fold.Timeline
 	tl.Add(stream.Event{Type: stream.RunStarted, Run: &stream.Run{}})
 	tl.Add(stream.Event{Type: stream.StepStarted, Step: &stream.Step{Name: "storm", Limits: []stream.Limit{
 		{Metric: "latency_ms.p99", Source: "threshold", Op: "<", Value: 5, Unit: "ms", Probe: "action_p99_ms"},

@@ -3,6 +3,7 @@ package ui
 import (
 	"slices"
 
+	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/stream"
 )
 
@@ -10,7 +11,7 @@ import (
 type live struct {
 	// latest is the newest snapshot, and shown the one on the screen: the
 	// same, unless the screen is frozen.
-	latest, shown *stream.Snapshot
+	latest, shown *fold.Snapshot
 	frozen        bool
 	tab           tab
 	// chart is for each tab the chart that was in focus last, and onList says
@@ -44,7 +45,7 @@ type live struct {
 }
 
 func newLive() live {
-	l := live{latest: &stream.Snapshot{}, shown: &stream.Snapshot{}, rate: 1, agents: agentTable{by: stream.ByMailbox}}
+	l := live{latest: &fold.Snapshot{}, shown: &fold.Snapshot{}, rate: 1, agents: agentTable{by: stream.ByMailbox}}
 	for t := range tabCount {
 		l.list[t] = tabList[t]
 		if len(tabCharts[t]) > 0 {
@@ -54,7 +55,7 @@ func newLive() live {
 	return l
 }
 
-func (l *live) setData(s *stream.Snapshot) {
+func (l *live) setData(s *fold.Snapshot) {
 	if s.T < l.latest.T {
 		l.lints = lintBook{} // a replay went back
 	}
@@ -65,7 +66,7 @@ func (l *live) setData(s *stream.Snapshot) {
 	}
 }
 
-func (l *live) show(s *stream.Snapshot) {
+func (l *live) show(s *fold.Snapshot) {
 	l.shown = s
 	l.verdicts.all = verdictRows(s)
 }

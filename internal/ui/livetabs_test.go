@@ -13,6 +13,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"pgregory.net/rapid"
 
+	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/stream"
 )
 
@@ -328,8 +329,8 @@ func TestMemoryIsFlat(t *testing.T) {
 	if after := heap(); after > before+before/5 {
 		t.Errorf("%d bytes after five minutes, %d after an hour", before, after)
 	}
-	if s := st.m.live.latest; s.T < 3600 || s.Samples[0].T > 1 || len(st.m.live.marks) > maxUserMarks {
-		t.Errorf("at %v, from %v on, %d marks", s.T, s.Samples[0].T, len(st.m.live.marks))
+	if s := st.m.live.latest; s.T < 3600 || s.Points("goroutines", 0)[0].T > 1 || len(st.m.live.marks) > maxUserMarks {
+		t.Errorf("at %v, from %v on, %d marks", s.T, s.Points("goroutines", 0)[0].T, len(st.m.live.marks))
 	}
 	// And all of it can be looked at.
 	for range 20 {
@@ -345,7 +346,7 @@ func TestMemoryIsFlat(t *testing.T) {
 
 // Who looks back sees beside whom a fault had just hit then, and not what came later.
 func TestStruck(t *testing.T) {
-	var tl stream.Timeline
+	var tl fold.Timeline
 	for _, hit := range []struct {
 		at     float64
 		target string

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
@@ -629,11 +630,11 @@ func TestReplayOfTheConfig(t *testing.T) {
 // What was measured when: the report says at what time of the run a limit was
 // missed most, and what was done to the system then.
 func TestWorstMoment(t *testing.T) {
-	var keeper stream.CourseKeeper
+	keeper := fold.Timeline{Samples: fold.WholeRun}
 	for _, e := range script() {
 		keeper.Add(e)
 	}
-	course := keeper.Course()
+	course := keeper.Snapshot().Course()
 	step, ok := course.Step("event-storm", "storm")
 	if !ok {
 		t.Fatal("no such step")

@@ -5,12 +5,12 @@ import (
 	"slices"
 	"strings"
 
+	"mabeam-top/internal/stress/fold"
+
 	"github.com/NimbleMarkets/ntcharts/canvas"
 	"github.com/NimbleMarkets/ntcharts/canvas/graph"
 	"github.com/NimbleMarkets/ntcharts/canvas/runes"
 	"github.com/charmbracelet/x/ansi"
-
-	"mabeam-top/internal/stress/stream"
 )
 
 // A plot is what is drawn in one coordinate system.
@@ -29,7 +29,7 @@ type plot struct {
 
 // A series is one line of a plot.
 type series struct {
-	points []stream.Point
+	points []fold.Point
 	look   look
 	// filled says that the area under the line is shaded.
 	filled bool
@@ -206,7 +206,7 @@ func (t trace) all() []stroke {
 	return out
 }
 
-func newTrace(points []stream.Point, at span, a axis, across, down int) trace {
+func newTrace(points []fold.Point, at span, a axis, across, down int) trace {
 	scale := float64(down) / float64(a.height*dotsPerRow)
 	dot := func(v float64) int { return int(float64(a.dot(v)) * scale) }
 	t := trace{line: slices.Repeat([]stroke{noStroke}, across), span: slices.Repeat([]stroke{noStroke}, across)}
@@ -245,7 +245,7 @@ func newTrace(points []stream.Point, at span, a axis, across, down int) trace {
 // holeBefore says whether readings are missing before a point: nothing came
 // for more than a second, and for far longer than before and after. What was
 // thinned because it is old has no holes.
-func holeBefore(points []stream.Point, i int) bool {
+func holeBefore(points []fold.Point, i int) bool {
 	if i == 0 {
 		return false
 	}
@@ -471,7 +471,7 @@ func render(cells [][]cell, labels []string) []string {
 // sparkline draws values in one row. It shows how they move, not how large
 // they are: it is scaled to their range, but to no less than four tenths of
 // the highest, so that noise does not look like a storm.
-func (s *styles) sparkline(points []stream.Point, at span, width int) string {
+func (s *styles) sparkline(points []fold.Point, at span, width int) string {
 	out := []rune(spaces(width))
 	if len(points) == 0 {
 		return string(out)

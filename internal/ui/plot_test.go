@@ -6,10 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"mabeam-top/internal/stress/fold"
+
 	"github.com/charmbracelet/x/ansi"
 	"pgregory.net/rapid"
-
-	"mabeam-top/internal/stress/stream"
 )
 
 func plainStyles(ascii bool) *styles {
@@ -17,10 +17,10 @@ func plainStyles(ascii bool) *styles {
 	return &s
 }
 
-func line10(values ...float64) []stream.Point {
-	var out []stream.Point
+func line10(values ...float64) []fold.Point {
+	var out []fold.Point
 	for i, v := range values {
-		out = append(out, stream.Point{T: float64(i), V: v})
+		out = append(out, fold.Point{T: float64(i), V: v})
 	}
 	return out
 }
@@ -30,7 +30,7 @@ func TestTrace(t *testing.T) {
 	a := axis{height: 2, every: 1, step: 4}
 	for _, test := range []struct {
 		name       string
-		points     []stream.Point
+		points     []fold.Point
 		cols       int
 		line, span []stroke
 	}{
@@ -38,22 +38,22 @@ func TestTrace(t *testing.T) {
 		{"a step is joined", line10(0, 3), 2, []stroke{{0, 0}, {1, 3}}, []stroke{{0, 0}, {3, 3}}},
 		{
 			"the line is the mean, the spread keeps the spike",
-			[]stream.Point{{T: 0, V: 0}, {T: 0.01, V: 3}, {T: 0.02, V: 0}, {T: 1, V: 1}},
+			[]fold.Point{{T: 0, V: 0}, {T: 0.01, V: 3}, {T: 0.02, V: 0}, {T: 1, V: 1}},
 			2,
 			[]stroke{{1, 1}, {1, 1}},
 			[]stroke{{0, 3}, {1, 1}},
 		},
-		{"between two points", []stream.Point{{T: 0, V: 0}, {T: 1, V: 3}}, 4, []stroke{{0, 0}, {1, 1}, {2, 2}, {3, 3}}, []stroke{{0, 0}, noStroke, noStroke, {3, 3}}},
+		{"between two points", []fold.Point{{T: 0, V: 0}, {T: 1, V: 3}}, 4, []stroke{{0, 0}, {1, 1}, {2, 2}, {3, 3}}, []stroke{{0, 0}, noStroke, noStroke, {3, 3}}},
 		{
 			"a hole stays one",
-			[]stream.Point{{T: 0, V: 0}, {T: 0.1, V: 0}, {T: 0.2, V: 0}, {T: 3, V: 3}},
+			[]fold.Point{{T: 0, V: 0}, {T: 0.1, V: 0}, {T: 0.2, V: 0}, {T: 3, V: 3}},
 			4,
 			[]stroke{{0, 0}, noStroke, noStroke, {3, 3}},
 			[]stroke{{0, 0}, noStroke, noStroke, {3, 3}},
 		},
 		{
 			"what was thinned has no hole",
-			[]stream.Point{{T: 0, V: 0}, {T: 30, V: 3}, {T: 60, V: 3}},
+			[]fold.Point{{T: 0, V: 0}, {T: 30, V: 3}, {T: 60, V: 3}},
 			3,
 			[]stroke{{0, 0}, {1, 3}, {3, 3}},
 			[]stroke{{0, 0}, {3, 3}, {3, 3}},
@@ -120,7 +120,7 @@ func TestPlotSize(t *testing.T) {
 func TestSparkline(t *testing.T) {
 	s := plainStyles(false)
 	for _, test := range []struct {
-		points []stream.Point
+		points []fold.Point
 		want   string
 	}{
 		{nil, "    "},

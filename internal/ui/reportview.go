@@ -5,6 +5,7 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
+	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
@@ -36,7 +37,7 @@ func (r reportView) courseFor(f report.Format) (report.Course, error) {
 	if err != nil {
 		return report.Course{}, err
 	}
-	return recording.Course(), nil
+	return fold.CourseOf(recording), nil
 }
 
 // setData takes the result of a run that ended.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
@@ -47,7 +48,7 @@ type run struct {
 	replay    *stream.Replay
 	recording *stream.Recording
 
-	timeline stream.Timeline
+	timeline fold.Timeline
 	cancel   context.CancelFunc
 	done     chan struct{}
 	// steer takes commands; nil before the source is open, and for one that
@@ -73,7 +74,7 @@ func measured(o Order, runner Runner) *run {
 // replayed is the replay of a recording under a name.
 func replayed(recording *stream.Recording, name string) *run {
 	replay := stream.NewReplay(recording)
-	result := recording.Report()
+	result := fold.ReportOf(recording)
 	return &run{
 		order: Order{Scenarios: []string{name}}, replay: replay, recording: recording, report: &result,
 		open: func() (stream.Source, error) { return replay, nil },
@@ -88,8 +89,8 @@ func (r *run) start(ctx context.Context) {
 	go func() {
 		defer close(r.done)
 		defer r.cancel()
-		var collector stream.Collector
-		var keeper stream.CourseKeeper
+		var collector fold.Collector
+		keeper := fold.Timeline{Samples: fold.WholeRun}
 		var caught atomic.Pointer[error]
 		r.err = r.follow(ctx, func(e stream.Event) {
 			// The source calls from goroutines of its own, in which nobody
@@ -122,7 +123,7 @@ func (r *run) start(ctx context.Context) {
 			why = errors.New(firstLine(why))
 		}
 		result := collector.Finish(why)
-		r.report, r.course = &result, keeper.Course()
+		r.report, r.course = &result, keeper.Snapshot().Course()
 	}()
 }
 

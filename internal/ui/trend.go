@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
-	"mabeam-top/internal/stress/stream"
 )
 
 // A metricKey is where a metric stands in a report.
@@ -72,7 +72,7 @@ func (r *runs) chooseMetric(by int) {
 
 // A trend is a metric over the runs that have it, the oldest first.
 type trend struct {
-	points []stream.Point
+	points []fold.Point
 	runs   []pastRun
 }
 
@@ -81,7 +81,7 @@ func (r *runs) trendOf(key metricKey) trend {
 	var t trend
 	for _, p := range slices.Backward(r.all) {
 		if f, ok := p.figures[key]; ok {
-			t.points = append(t.points, stream.Point{T: float64(len(t.points)), V: f.value})
+			t.points = append(t.points, fold.Point{T: float64(len(t.points)), V: f.value})
 			t.runs = append(t.runs, p)
 		}
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"pgregory.net/rapid"
 
+	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
@@ -113,8 +114,8 @@ func (st *stage) feed(until float64) *stage {
 
 func (st *stage) end(err error) tea.Cmd {
 	st.t.Helper()
-	var collector stream.Collector
-	var keeper stream.CourseKeeper
+	var collector fold.Collector
+	keeper := fold.Timeline{Samples: fold.WholeRun}
 	for _, e := range script() {
 		if e.T <= st.m.live.latest.T && st.m.live.latest.Events > 0 {
 			collector.Add(e)
@@ -123,7 +124,7 @@ func (st *stage) end(err error) tea.Cmd {
 	}
 	if st.m.live.latest.Events > 0 {
 		result := collector.Finish(err)
-		st.run.report, st.run.course = &result, keeper.Course()
+		st.run.report, st.run.course = &result, keeper.Snapshot().Course()
 	}
 	st.run.err = err
 	close(st.run.done)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
+	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
@@ -36,7 +37,7 @@ type verdictRow struct {
 
 // verdictRows returns a row for each limit of each step, in the order of the
 // run; for a step without limits, and for one that is still to come, one row.
-func verdictRows(s *stream.Snapshot) []verdictRow {
+func verdictRows(s *fold.Snapshot) []verdictRow {
 	var out []verdictRow
 	begun := map[string]bool{}
 	for _, step := range s.Steps {
@@ -57,7 +58,7 @@ func verdictRows(s *stream.Snapshot) []verdictRow {
 	return out
 }
 
-func runningRows(s *stream.Snapshot, step stream.StepState) []verdictRow {
+func runningRows(s *fold.Snapshot, step fold.StepState) []verdictRow {
 	word := wordRuns
 	if s.Report != nil {
 		word = strings.ToUpper(string(report.Interrupted))

@@ -1,7 +1,5 @@
 package stream
 
-import "slices"
-
 // Inspect says what a viewer wants to see of the system's inside. The zero value
 // is nothing, which costs nothing.
 type Inspect struct {
@@ -59,33 +57,6 @@ type Inspection struct {
 	// SupervisorsTotal.
 	Supervisors      []SupervisorState `json:"supervisors,omitempty"`
 	SupervisorsTotal int               `json:"supervisors_total,omitempty"`
-}
-
-// cut returns it with at most n agents, subscriptions, types and waits, of which those that
-// matter most come first. It is itself if it has no more.
-func (in *Inspection) cut(n int) *Inspection {
-	if max(len(in.Agents), len(in.Subscriptions), len(in.Types), len(in.Waits)) <= n {
-		return in
-	}
-	kept := *in
-	// Clones, because the rest would stay in memory with the array.
-	kept.Agents = slices.Clone(in.Agents[:min(len(in.Agents), n)])
-	kept.Subscriptions = slices.Clone(in.Subscriptions[:min(len(in.Subscriptions), n)])
-	kept.Types = slices.Clone(in.Types[:min(len(in.Types), n)])
-	kept.Waits = slices.Clone(in.Waits[:min(len(in.Waits), n)])
-	return &kept
-}
-
-// fullest is which share of the fullest mailbox or queue is taken.
-func (in *Inspection) fullest() float64 {
-	most := 0.0
-	for _, a := range in.Agents {
-		most = max(most, float64(a.Mailbox)/float64(max(a.MailboxCapacity, 1)))
-	}
-	for _, s := range in.Subscriptions {
-		most = max(most, float64(s.Queued)/float64(max(s.Capacity, 1)))
-	}
-	return most
 }
 
 // AgentState is one agent at one moment.

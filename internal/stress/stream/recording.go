@@ -5,12 +5,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-
-	"mabeam-top/internal/stress/report"
 )
 
-// recordedSamples is how many samples a Recording holds: at ten a second, an
-// hour of them. Of a longer run it leaves out every second one.
+// recordedSamples is how many samples a Recording holds: one hour at ten per
+// second. A longer run is thinned.
 const recordedSamples = 36_000
 
 // A Recording is a run that was recorded, in memory. It does not change.
@@ -20,8 +18,8 @@ type Recording struct {
 	// Broken says why the recording ends before its run did; nil if it is
 	// whole.
 	Broken error
-	// Thinned is how many samples were left out, evenly, to bound the memory
-	// of a long run.
+	// Thinned is the number of samples left out to bound the memory of a long
+	// run; see Thin.
 	Thinned int
 }
 
@@ -50,7 +48,7 @@ func ReadRecording(in io.Reader) (*Recording, error) { return readRecording(in, 
 func readRecording(in io.Reader, most int) (*Recording, error) {
 	r := &Recording{Broken: errNoEnd}
 	names := map[string]string{}
-	last, samples, every, skipped := 0.0, 0, 1, 0
+	last, samples := 0.0, 0
 	for reader := NewReader(in); ; {
 		e, err := reader.Read()
 		switch {
@@ -75,20 +73,11 @@ func readRecording(in io.Reader, most int) (*Recording, error) {
 		case e.Type == RunFinished:
 			r.Broken = nil
 		}
-		if report.Finite(e.T) && e.T <= lastTime {
-			last = max(last, e.T)
-		}
+		last = e.Advance(last)
 		e.T = last
 		if e.Type == SampleTaken {
-			if skipped++; skipped < every {
-				r.Thinned++
-				continue
-			}
-			skipped = 0
 			if samples == most {
-				r.thin()
-				samples -= samples / 2
-				every *= 2
+				samples = r.thin()
 			}
 			samples++
 			e.Sample = interned(e.Sample, names)
@@ -97,20 +86,36 @@ func readRecording(in io.Reader, most int) (*Recording, error) {
 	}
 }
 
-// thin leaves out every second sample.
-func (r *Recording) thin() {
-	kept, samples := r.Events[:0], 0
-	for _, e := range r.Events {
+// thin leaves out samples as Thin chooses, and returns how many are left.
+func (r *Recording) thin() (left int) {
+	var samples []int // indices of events
+	for i, e := range r.Events {
 		if e.Type == SampleTaken {
-			if samples++; samples%2 == 0 {
-				r.Thinned++
-				continue
-			}
+			samples = append(samples, i)
 		}
-		kept = append(kept, e)
+	}
+	chosen := Thin(len(samples),
+		func(i int) float64 { return r.Events[samples[i]].T },
+		func(i, j int) bool {
+			return r.Events[samples[i]].Sample[ThinningProbe] > r.Events[samples[j]].Sample[ThinningProbe]
+		})
+	dropped := make(map[int]bool, len(samples))
+	for _, i := range samples {
+		dropped[i] = true
+	}
+	for _, i := range chosen {
+		delete(dropped, samples[i])
+	}
+	kept := r.Events[:0]
+	for i, e := range r.Events {
+		if !dropped[i] {
+			kept = append(kept, e)
+		}
 	}
 	clear(r.Events[len(kept):])
 	r.Events = kept
+	r.Thinned += len(dropped)
+	return len(chosen)
 }
 
 // interned returns the sample with names that all samples share.
@@ -128,27 +133,3 @@ func interned(sample map[string]float64, names map[string]string) map[string]flo
 
 // Length is the time of the last event in seconds since the start of the run.
 func (r *Recording) Length() float64 { return r.Events[len(r.Events)-1].T }
-
-// Report returns what the run came to, as far as the recording goes.
-func (r *Recording) Report() report.Report {
-	var c Collector
-	for _, e := range r.Events {
-		c.Add(e)
-	}
-	why := r.Broken
-	if why != nil {
-		why = fmt.Errorf("the recording breaks off: %w", why)
-	}
-	return c.Finish(why)
-}
-
-// Course returns how the run went over time.
-func (r *Recording) Course() report.Course {
-	var k CourseKeeper
-	for _, e := range r.Events {
-		k.Add(e)
-	}
-	c := k.Course()
-	c.Thinned += r.Thinned
-	return c
-}

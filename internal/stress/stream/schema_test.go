@@ -1,4 +1,4 @@
-package stream
+package stream_test
 
 import (
 	"encoding/json"
@@ -8,12 +8,15 @@ import (
 	"strings"
 	"testing"
 
+	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/stress/stream/streamtest"
+
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 func compileSchema(t *testing.T) *jsonschema.Schema {
 	t.Helper()
-	document, err := jsonschema.UnmarshalJSON(strings.NewReader(SchemaJSON()))
+	document, err := jsonschema.UnmarshalJSON(strings.NewReader(stream.SchemaJSON()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,8 +43,8 @@ func validate(t *testing.T, schema *jsonschema.Schema, event string) error {
 
 func TestEventsAreValid(t *testing.T) {
 	schema := compileSchema(t)
-	seen := map[Type]bool{}
-	for _, e := range wholeRun() {
+	seen := map[stream.Type]bool{}
+	for _, e := range streamtest.WholeRun() {
 		line, err := json.Marshal(e)
 		if err != nil {
 			t.Fatal(err)
@@ -51,14 +54,14 @@ func TestEventsAreValid(t *testing.T) {
 		}
 		seen[e.Type] = true
 	}
-	for _, bare := range []Event{
-		{Type: ScenarioStarted, Scenario: &Scenario{}},
-		{Type: StepStarted, Step: &Step{Repeat: 1}},
-		{Type: RunStarted, Run: &Run{Schema: Schema}},
-		{Type: SampleTaken, Sample: map[string]float64{"agents": 1}, Inspection: &Inspection{
-			Types: []TypeState{{Type: "t", AtWork: Durations{Count: 1, Buckets: []DurationBucket{{UpToSeconds: 1, Count: 1}}}}}, TypesTotal: 1,
-			OtherTypes: &TypeState{}, Waits: []WaitState{{}}, WaitsTotal: 1, Agent: &AgentDetail{Summary: AgentState{Lifecycle: "ready"}, Waits: []WaitState{{}}},
-			Supervisors: []SupervisorState{{Children: []ChildState{{Restart: "permanent", Below: &SupervisorState{Unlisted: 1}}}}}, SupervisorsTotal: 1,
+	for _, bare := range []stream.Event{
+		{Type: stream.ScenarioStarted, Scenario: &stream.Scenario{}},
+		{Type: stream.StepStarted, Step: &stream.Step{Repeat: 1}},
+		{Type: stream.RunStarted, Run: &stream.Run{Schema: stream.Schema}},
+		{Type: stream.SampleTaken, Sample: map[string]float64{"agents": 1}, Inspection: &stream.Inspection{
+			Types: []stream.TypeState{{Type: "t", AtWork: stream.Durations{Count: 1, Buckets: []stream.DurationBucket{{UpToSeconds: 1, Count: 1}}}}}, TypesTotal: 1,
+			OtherTypes: &stream.TypeState{}, Waits: []stream.WaitState{{}}, WaitsTotal: 1, Agent: &stream.AgentDetail{Summary: stream.AgentState{Lifecycle: "ready"}, Waits: []stream.WaitState{{}}},
+			Supervisors: []stream.SupervisorState{{Children: []stream.ChildState{{Restart: "permanent", Below: &stream.SupervisorState{Unlisted: 1}}}}}, SupervisorsTotal: 1,
 		}},
 	} {
 		line, err := json.Marshal(bare)
@@ -93,10 +96,10 @@ func TestSchemaRefuses(t *testing.T) {
 }
 
 // payloads are the fields that the types of events carry.
-var payloads = map[Type]string{
-	RunStarted: "run", ScenarioStarted: "scenario", StepStarted: "step", RepetitionStarted: "repetition",
-	SampleTaken: "sample", FaultInjected: "fault", Logged: "log", StepFinished: "step_result",
-	ScenarioFinished: "scenario_result", RunFinished: "report",
+var payloads = map[stream.Type]string{
+	stream.RunStarted: "run", stream.ScenarioStarted: "scenario", stream.StepStarted: "step", stream.RepetitionStarted: "repetition",
+	stream.SampleTaken: "sample", stream.FaultInjected: "fault", stream.Logged: "log", stream.StepFinished: "step_result",
+	stream.ScenarioFinished: "scenario_result", stream.RunFinished: "report",
 }
 
 // TestSchemaHasEveryField holds the schema against the records, both ways.
@@ -114,14 +117,14 @@ func TestSchemaHasEveryField(t *testing.T) {
 		} `json:"oneOf"`
 		Defs map[string]object `json:"$defs"`
 	}
-	if err := json.Unmarshal([]byte(SchemaJSON()), &schema); err != nil {
+	if err := json.Unmarshal([]byte(stream.SchemaJSON()), &schema); err != nil {
 		t.Fatal(err)
 	}
 	records := map[string]any{
-		"run": Run{}, "scenario": Scenario{}, "step": Step{}, "limit": Limit{}, "repetition": Repetition{}, "fault": Fault{}, "log": Log{},
-		"inspection": Inspection{}, "agent_state": AgentState{}, "agent_detail": AgentDetail{}, "bus_event": BusEvent{},
-		"subscription_state": SubscriptionState{}, "type_state": TypeState{}, "durations": Durations{}, "duration_bucket": DurationBucket{},
-		"wait_state": WaitState{}, "supervisor_state": SupervisorState{}, "child_state": ChildState{},
+		"run": stream.Run{}, "scenario": stream.Scenario{}, "step": stream.Step{}, "limit": stream.Limit{}, "repetition": stream.Repetition{}, "fault": stream.Fault{}, "log": stream.Log{},
+		"inspection": stream.Inspection{}, "agent_state": stream.AgentState{}, "agent_detail": stream.AgentDetail{}, "bus_event": stream.BusEvent{},
+		"subscription_state": stream.SubscriptionState{}, "type_state": stream.TypeState{}, "durations": stream.Durations{}, "duration_bucket": stream.DurationBucket{},
+		"wait_state": stream.WaitState{}, "supervisor_state": stream.SupervisorState{}, "child_state": stream.ChildState{},
 	}
 	objects := map[string]object{"event": schema.object}
 	maps.Copy(objects, schema.Defs)
@@ -129,7 +132,7 @@ func TestSchemaHasEveryField(t *testing.T) {
 	for name, def := range objects {
 		record := records[name]
 		if name == "event" {
-			record = Event{}
+			record = stream.Event{}
 		}
 		if record == nil {
 			t.Errorf("no record for %s", name)
@@ -160,7 +163,7 @@ func TestSchemaHasEveryField(t *testing.T) {
 	}
 	for _, one := range schema.OneOf {
 		kind, _ := one.Properties["type"].(map[string]any)["const"].(string)
-		if want := payloads[Type(kind)]; want == "" || !slices.Equal(one.Required, []string{want}) {
+		if want := payloads[stream.Type(kind)]; want == "" || !slices.Equal(one.Required, []string{want}) {
 			t.Errorf("%s requires %v, want %s", kind, one.Required, want)
 		}
 	}

@@ -33,6 +33,14 @@ const (
 	RunFinished       Type = "run_finished"
 )
 
+// Types are the kinds of events, in the order in which a run sends them.
+func Types() []Type {
+	return []Type{
+		RunStarted, ScenarioStarted, StepStarted, RepetitionStarted, SampleTaken,
+		FaultInjected, Logged, StepFinished, ScenarioFinished, RunFinished,
+	}
+}
+
 // An Event is one line of the stream. Only the payload of its type is set.
 // Events are shared between consumers: nobody changes one.
 type Event struct {
@@ -56,6 +64,20 @@ type Event struct {
 	StepResult     *report.Step     `json:"step_result,omitempty"`
 	ScenarioResult *report.Scenario `json:"scenario_result,omitempty"`
 	Report         *report.Report   `json:"report,omitempty"`
+}
+
+// maxTime bounds the time of an event, in seconds: no run lasts thirty years, so
+// a later time is an error of the producer.
+const maxTime = 1e9
+
+// Advance returns the time of a stream after the event, where now is its time
+// before the event. Time never goes back, and a time that no run can have is
+// ignored.
+func (e Event) Advance(now float64) float64 {
+	if report.Finite(e.T) && e.T <= maxTime {
+		return max(now, e.T)
+	}
+	return now
 }
 
 // Run opens a run.

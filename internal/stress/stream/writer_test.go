@@ -20,6 +20,10 @@ import (
 	"mabeam-top/internal/stress/report"
 )
 
+func sampleAt(t, v float64) Event {
+	return Event{T: t, Type: SampleTaken, Sample: map[string]float64{"goroutines": v}}
+}
+
 func logAt(t float64, message string) Event {
 	return Event{T: t, Type: Logged, Log: &Log{Level: "info", Message: message}}
 }

@@ -1,4 +1,4 @@
-package stream
+package fold
 
 import (
 	"fmt"
@@ -10,6 +10,7 @@ import (
 	"github.com/mattn/go-runewidth"
 
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/stream"
 )
 
 const (
@@ -38,7 +39,7 @@ type Progress struct {
 
 	now       float64 // T of the newest event, in seconds
 	estimate  float64 // of the whole run, in seconds
-	scenario  *Scenario
+	scenario  *stream.Scenario
 	began     float64 // T of the scenario's start
 	running   []StepState
 	group     int     // that has its turn
@@ -50,38 +51,38 @@ type Progress struct {
 }
 
 // Add takes the next event in.
-func (p *Progress) Add(e Event) {
+func (p *Progress) Add(e stream.Event) {
 	if report.Finite(e.T) {
 		p.now = max(p.now, e.T)
 	}
 	switch {
-	case e.Type == RunStarted && e.Run != nil:
+	case e.Type == stream.RunStarted && e.Run != nil:
 		p.estimate = e.Run.EstimateSeconds
-	case e.Type == ScenarioStarted && e.Scenario != nil:
+	case e.Type == stream.ScenarioStarted && e.Scenario != nil:
 		p.scenario, p.began, p.running = e.Scenario, p.now, nil
-	case e.Type == StepStarted && e.Step != nil:
+	case e.Type == stream.StepStarted && e.Step != nil:
 		p.running = append(p.running, StepState{Step: e.Step})
 		p.group, p.measured = e.Step.Group, false
-	case e.Type == RepetitionStarted && e.Repetition != nil:
+	case e.Type == stream.RepetitionStarted && e.Repetition != nil:
 		for i, r := range p.running {
 			if r.Step.Name == e.Repetition.Step {
 				p.running[i].Repetition = e.Repetition
 				p.group = r.Step.Group
 			}
 		}
-	case e.Type == SampleTaken:
+	case e.Type == stream.SampleTaken:
 		p.completed, p.measured = e.Sample["completed_per_second"]
 		p.measured = p.measured && report.Finite(p.completed) && p.completed > 0
 		p.tell()
-	case e.Type == Logged && e.Log != nil && e.Log.Level != "info":
+	case e.Type == stream.Logged && e.Log != nil && e.Log.Level != "info":
 		first, _, _ := strings.Cut(e.Log.Message, "\n") // the rest, such as a stack, is in the report
 		p.line(fmt.Sprintf("%s  %s: %s", report.Clock(p.now), e.Log.Level, report.Clean(first)))
-	case e.Type == StepFinished && e.StepResult != nil:
+	case e.Type == stream.StepFinished && e.StepResult != nil:
 		if p.Width == nil {
 			p.line(report.Clock(p.now) + "  " + p.outcome(*e.StepResult))
 		}
 		p.running = slices.DeleteFunc(p.running, func(r StepState) bool { return r.Step.Name == e.StepResult.Name })
-	case e.Type == ScenarioFinished && p.scenario != nil:
+	case e.Type == stream.ScenarioFinished && p.scenario != nil:
 		// What the scenario took instead of its estimate moves the run's end.
 		p.estimate += p.now - p.began - p.scenario.EstimateSeconds
 		p.scenario = nil
@@ -182,7 +183,7 @@ func (p *Progress) times() string {
 // position is what is being done, and how fast.
 func (p *Progress) position() string {
 	var steps []string
-	var latest *Repetition
+	var latest *stream.Repetition
 	for _, r := range p.running {
 		if r.Step.Group != p.group {
 			continue

@@ -1,4 +1,4 @@
-package stream
+package fold
 
 import (
 	"bytes"
@@ -9,66 +9,18 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/stress/stream/streamtest"
 )
-
-var began = time.Date(2026, 3, 14, 1, 59, 26, 0, time.UTC)
-
-func finishedStep(name string, verdict report.Verdict, score float64) report.Step {
-	return report.Step{
-		Name: name, Measurement: "event-stress", Verdict: verdict, Score: score, DurationSeconds: 2,
-		Metrics:    map[string]report.Metric{"latency_ms": {Value: 0.5, Unit: "ms", Better: report.Lower, Status: report.StatusInfo}},
-		Operations: report.Operations{Attempted: 10, Succeeded: 10},
-	}
-}
-
-// wholeRun is a run of two scenarios, of which the first has two steps at the
-// same time, with an event of every type.
-func wholeRun() []Event {
-	first := report.Scenario{Name: "storm", Title: "Storm", StartedAt: began, DurationSeconds: 3, Steps: []report.Step{finishedStep("load", report.Warn, 0.8), finishedStep("lookups", report.Pass, 1)}}
-	first.Conclude()
-	second := report.Scenario{Name: "calm", Title: "Calm", StartedAt: began.Add(4 * time.Second), DurationSeconds: 3, Steps: []report.Step{finishedStep("calm", report.Pass, 1)}}
-	second.Conclude()
-	whole := report.Report{Schema: report.Schema, ID: "r1", StartedAt: began, DurationSeconds: 7, Command: []string{"mabeam-top"}, Seed: 42, Scenarios: []report.Scenario{first, second}}
-	whole.Conclude()
-	return []Event{
-		{T: 0, Type: RunStarted, Run: &Run{
-			Schema: Schema, ID: "r1", StartedAt: began, Command: []string{"mabeam-top"}, Seed: 42,
-			Tool: report.Tool{Version: "v1"}, Host: report.Host{OS: "linux", CPUs: 2}, Scenarios: []string{"storm", "calm"},
-		}},
-		{T: 0.1, Type: ScenarioStarted, Scenario: &Scenario{Name: "storm", Title: "Storm", Tags: []string{"events"}, File: "builtin:storm.yaml", StartedAt: began, Steps: []string{"load", "lookups"}}},
-		{T: 0.5, Type: StepStarted, Step: &Step{Name: "load", Measurement: "event-stress", Component: "event_stress", Params: map[string]any{"rate": "10/s"}, Repeat: 5, Isolated: true, Limits: []Limit{{Metric: "latency_ms.p99", Source: "threshold", Op: "<", Value: 5, Unit: "ms"}}}},
-		{T: 0.5, Type: StepStarted, Step: &Step{Name: "lookups", Measurement: "registry-operations", Repeat: 5}},
-		{T: 0.5, Type: SampleTaken, Sample: map[string]float64{"agents": 999}},
-		{T: 0.6, Type: RepetitionStarted, Repetition: &Repetition{Step: "load", Number: 0, Of: 5}},
-		{T: 0.7, Type: SampleTaken, Sample: map[string]float64{"agents": 999}},
-		{T: 1, Type: RepetitionStarted, Repetition: &Repetition{Step: "load", Number: 1, Of: 5}},
-		{T: 1.1, Type: SampleTaken, Sample: map[string]float64{"agents": 10, "rss_bytes": 100}},
-		{T: 1.2, Type: FaultInjected, Fault: &Fault{Step: "load", Fault: "kill_agents", Target: "a_1"}},
-		{T: 1.3, Type: FaultInjected, Fault: &Fault{Step: "load", Fault: "kill_agents", Target: "a_2"}},
-		{T: 1.4, Type: FaultInjected, Fault: &Fault{Step: "load", Fault: "stall", ByHand: true}},
-		{T: 1.5, Type: Logged, Log: &Log{Level: "info", Message: "half way"}},
-		{T: 2, Type: RepetitionStarted, Repetition: &Repetition{Step: "load", Number: 2, Of: 5}},
-		{T: 2.1, Type: SampleTaken, Sample: map[string]float64{"agents": 30}},
-		{T: 2.5, Type: StepFinished, StepResult: &first.Steps[1]},
-		{T: 3, Type: StepFinished, StepResult: &first.Steps[0]},
-		{T: 3.1, Type: ScenarioFinished, ScenarioResult: &first},
-		{T: 4, Type: ScenarioStarted, Scenario: &Scenario{Name: "calm", Title: "Calm", StartedAt: began, Steps: []string{"calm"}}},
-		{T: 4.1, Type: StepStarted, Step: &Step{Name: "calm", Measurement: "event-stress", Repeat: 1}},
-		{T: 6.9, Type: StepFinished, StepResult: &second.Steps[0]},
-		{T: 7, Type: ScenarioFinished, ScenarioResult: &second},
-		{T: 7, Type: RunFinished, Report: &whole},
-	}
-}
 
 // collect folds the events up to the one of that time, inclusive.
 func collect(until float64) *Collector {
 	c := &Collector{}
-	for _, e := range wholeRun() {
+	for _, e := range streamtest.WholeRun() {
 		if e.T <= until {
 			c.Add(e)
 		}
@@ -85,7 +37,7 @@ func TestCollectorOfAWholeRun(t *testing.T) {
 			t.Errorf("%s: %+v", name, r)
 		}
 	}
-	c.Add(Event{T: 9, Type: ScenarioStarted, Scenario: &Scenario{Name: "late"}})
+	c.Add(stream.Event{T: 9, Type: stream.ScenarioStarted, Scenario: &stream.Scenario{Name: "late"}})
 	if r := c.Report(); len(r.Scenarios) != 2 || r.DurationSeconds != 7 {
 		t.Errorf("something was added after the end: %+v", r)
 	}
@@ -93,7 +45,7 @@ func TestCollectorOfAWholeRun(t *testing.T) {
 
 func TestCollectorOfADeadChild(t *testing.T) {
 	r := collect(2.1).Finish(errors.New("the child process was killed (exit status 137)"))
-	if r.ID != "r1" || r.Seed != 42 || r.Host.OS != "linux" || r.Tool.Version != "v1" || !r.StartedAt.Equal(began) || r.DurationSeconds != 2.1 {
+	if r.ID != "r1" || r.Seed != 42 || r.Host.OS != "linux" || r.Tool.Version != "v1" || !r.StartedAt.Equal(streamtest.Began) || r.DurationSeconds != 2.1 {
 		t.Errorf("the run's own facts: %+v", r)
 	}
 	if r.Verdict != report.Broken || r.Score != 0 || r.Grade != report.Critical {
@@ -188,7 +140,7 @@ func TestCollectorEndings(t *testing.T) {
 // TestCollectorAnyPrefix folds any part of a run, and any events in any order,
 // and expects a report that can be written and read, each time.
 func TestCollectorAnyPrefix(t *testing.T) {
-	all := wholeRun()
+	all := streamtest.WholeRun()
 	check := func(t *rapid.T, r report.Report) {
 		var b bytes.Buffer
 		if err := report.JSON(&b, r); err != nil {
@@ -238,8 +190,8 @@ func TestCollectorAnyPrefix(t *testing.T) {
 func TestCollectorIgnoresEventsWithoutPayload(t *testing.T) {
 	c := collect(2.1)
 	before := fmt.Sprintf("%+v", c.Finish(nil))
-	for kind := range payloads {
-		c.Add(Event{T: math.NaN(), Type: kind})
+	for _, kind := range stream.Types() {
+		c.Add(stream.Event{T: math.NaN(), Type: kind})
 	}
 	if after := fmt.Sprintf("%+v", c.Finish(nil)); after != before {
 		t.Errorf("before %s\nafter %s", before, after)
@@ -250,8 +202,8 @@ func TestCollectorLeavesItsReportsAlone(t *testing.T) {
 	c := collect(1.3)
 	r := c.Report()
 	before := fmt.Sprintf("%+v", r)
-	for _, e := range wholeRun() {
-		if e.T > 1.3 && e.Type != RunFinished {
+	for _, e := range streamtest.WholeRun() {
+		if e.T > 1.3 && e.Type != stream.RunFinished {
 			c.Add(e)
 		}
 	}
@@ -263,8 +215,8 @@ func TestCollectorLeavesItsReportsAlone(t *testing.T) {
 
 func TestCollectorOfAScenarioThatNeverFinished(t *testing.T) {
 	c := &Collector{}
-	for _, e := range wholeRun() {
-		if e.T < 4.5 && e.Type != ScenarioFinished {
+	for _, e := range streamtest.WholeRun() {
+		if e.T < 4.5 && e.Type != stream.ScenarioFinished {
 			c.Add(e)
 		}
 	}
@@ -312,14 +264,14 @@ func TestProbesMean(t *testing.T) {
 // What was done to the load by hand was done to what was measured just then.
 func TestCollectorKnowsWhatWasSteered(t *testing.T) {
 	c := &Collector{}
-	for _, e := range []Event{
-		{Type: RunStarted, Run: &Run{Schema: Schema}},
-		{Type: ScenarioStarted, Scenario: &Scenario{Name: "s", Steps: []string{"a", "b"}}},
-		{Type: StepStarted, Step: &Step{Name: "a", Group: 1, Repeat: 2}},
-		{Type: RepetitionStarted, Repetition: &Repetition{Step: "a", Number: 1}},
-		{Type: StepStarted, Step: &Step{Name: "b", Group: 2, Repeat: 1}},
-		{Type: RepetitionStarted, Repetition: &Repetition{Step: "b", Number: 1}},
-		{Type: Logged, Log: &Log{Level: "info", Message: "nobody did this"}},
+	for _, e := range []stream.Event{
+		{Type: stream.RunStarted, Run: &stream.Run{Schema: stream.Schema}},
+		{Type: stream.ScenarioStarted, Scenario: &stream.Scenario{Name: "s", Steps: []string{"a", "b"}}},
+		{Type: stream.StepStarted, Step: &stream.Step{Name: "a", Group: 1, Repeat: 2}},
+		{Type: stream.RepetitionStarted, Repetition: &stream.Repetition{Step: "a", Number: 1}},
+		{Type: stream.StepStarted, Step: &stream.Step{Name: "b", Group: 2, Repeat: 1}},
+		{Type: stream.RepetitionStarted, Repetition: &stream.Repetition{Step: "b", Number: 1}},
+		{Type: stream.Logged, Log: &stream.Log{Level: "info", Message: "nobody did this"}},
 	} {
 		c.Add(e)
 	}
@@ -332,8 +284,20 @@ func TestCollectorKnowsWhatWasSteered(t *testing.T) {
 	if got := steered(); !slices.Equal(got, []bool{false, false}) {
 		t.Errorf("nobody has steered, and it says %v", got)
 	}
-	c.Add(Event{Type: Logged, Log: &Log{Level: "info", Message: "the load is held", ByHand: true}})
+	c.Add(stream.Event{Type: stream.Logged, Log: &stream.Log{Level: "info", Message: "the load is held", ByHand: true}})
 	if got := steered(); !slices.Equal(got, []bool{false, true}) {
 		t.Errorf("somebody held the load of the second step, and it says %v", got)
+	}
+}
+
+func TestReportOfARecording(t *testing.T) {
+	whole := streamtest.Recording(1)
+	if r := ReportOf(whole); r.Verdict != report.Pass {
+		t.Errorf("the report is %s: %v", r.Verdict, r.Recommendations)
+	}
+	broken := stream.Recording{Events: whole.Events[:6], Broken: errors.New("it ends early")}
+	r := ReportOf(&broken)
+	if r.Verdict != report.Broken || !strings.Contains(r.Scenarios[0].Steps[0].Errors[0].Message, "it ends early") {
+		t.Errorf("the report of a broken recording is %s: %+v", r.Verdict, r.Scenarios)
 	}
 }

@@ -1,4 +1,4 @@
-package stream
+package fold
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/stream"
 )
 
 // WithProbe returns the source with one more probe in its samples and reports:
@@ -13,33 +14,33 @@ import (
 // not of the process that runs it. The probe is read whenever a sample comes;
 // false means that it cannot be read now. A step's summary of it is of all the
 // time from the step's start to its end.
-func WithProbe(source Source, name string, read func(now time.Time) (value float64, ok bool)) Source {
+func WithProbe(source stream.Source, name string, read func(now time.Time) (value float64, ok bool)) stream.Source {
 	return &withProbe{Source: source, name: name, read: read}
 }
 
 type withProbe struct {
-	Source
+	stream.Source
 	name string
 	read func(time.Time) (float64, bool)
 }
 
 // Run implements Source.
-func (w *withProbe) Run(ctx context.Context, emit func(Event)) error {
+func (w *withProbe) Run(ctx context.Context, emit func(stream.Event)) error {
 	running := map[string]*Probes{} // by step
 	finished := map[stepKey]report.Probe{}
 	scenario := ""
-	return w.Source.Run(ctx, func(e Event) {
+	return w.Source.Run(ctx, func(e stream.Event) {
 		switch e.Type {
-		case ScenarioStarted:
+		case stream.ScenarioStarted:
 			if e.Scenario != nil {
 				scenario = e.Scenario.Name
 			}
 			clear(running)
-		case StepStarted:
+		case stream.StepStarted:
 			if e.Step != nil {
 				running[e.Step.Name] = &Probes{}
 			}
-		case SampleTaken:
+		case stream.SampleTaken:
 			if value, ok := w.read(time.Now()); ok {
 				sample := maps.Clone(e.Sample) // others may hold it
 				if sample == nil {
@@ -51,7 +52,7 @@ func (w *withProbe) Run(ctx context.Context, emit func(Event)) error {
 					p.Add(map[string]float64{w.name: value})
 				}
 			}
-		case StepFinished:
+		case stream.StepFinished:
 			if e.StepResult == nil {
 				break
 			}
@@ -63,12 +64,12 @@ func (w *withProbe) Run(ctx context.Context, emit func(Event)) error {
 			}
 			result := w.step(scenario, *e.StepResult, finished)
 			e.StepResult = &result
-		case ScenarioFinished:
+		case stream.ScenarioFinished:
 			if e.ScenarioResult != nil {
 				result := w.scenario(*e.ScenarioResult, finished)
 				e.ScenarioResult = &result
 			}
-		case RunFinished:
+		case stream.RunFinished:
 			if e.Report != nil {
 				result := *e.Report
 				result.Scenarios = make([]report.Scenario, len(e.Report.Scenarios))
@@ -83,7 +84,7 @@ func (w *withProbe) Run(ctx context.Context, emit func(Event)) error {
 }
 
 // Command implements Steerable.
-func (w *withProbe) Command(c Command) error { return Steer(w.Source, c) }
+func (w *withProbe) Command(c stream.Command) error { return stream.Steer(w.Source, c) }
 
 type stepKey struct{ scenario, step string }
 

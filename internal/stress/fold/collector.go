@@ -1,4 +1,4 @@
-package stream
+package fold
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/stream"
 )
 
 // A Collector folds the events of one run into its report. After any number
@@ -15,7 +16,7 @@ import (
 // producer died still ends in one. The zero value is ready. It is not safe for
 // several goroutines.
 type Collector struct {
-	run      *Run
+	run      *stream.Run
 	now      float64 // T of the newest event
 	done     []report.Scenario
 	scenario *openScenario
@@ -24,7 +25,7 @@ type Collector struct {
 
 // openScenario is a scenario that has begun and not finished.
 type openScenario struct {
-	Scenario
+	stream.Scenario
 	began float64
 	steps []report.Step // finished
 	open  []*openStep   // running, in the order in which they began
@@ -32,9 +33,9 @@ type openScenario struct {
 
 // openStep is a step that has begun and not finished.
 type openStep struct {
-	Step
+	stream.Step
 	began      float64
-	repetition Repetition
+	repetition stream.Repetition
 	measuring  bool // false before the first repetition, in the warm-up, and while others have their turn
 	probes     Probes
 	faults     []report.Fault
@@ -45,26 +46,24 @@ type openStep struct {
 // such as the result of a step that never began, is taken for what it says;
 // one without its payload is ignored. After run_finished nothing is taken but a
 // run that begins anew.
-func (c *Collector) Add(e Event) {
-	if e.Type == RunStarted && e.Run != nil && c.run != nil {
+func (c *Collector) Add(e stream.Event) {
+	if e.Type == stream.RunStarted && e.Run != nil && c.run != nil {
 		*c = Collector{}
 	}
 	if c.finished != nil {
 		return
 	}
-	if report.Finite(e.T) {
-		c.now = max(c.now, e.T)
-	}
+	c.now = e.Advance(c.now)
 	switch {
-	case e.Type == RunStarted && e.Run != nil:
+	case e.Type == stream.RunStarted && e.Run != nil:
 		c.run = e.Run
-	case e.Type == ScenarioStarted && e.Scenario != nil:
+	case e.Type == stream.ScenarioStarted && e.Scenario != nil:
 		c.closeScenario()
 		c.scenario = &openScenario{Scenario: *e.Scenario, began: c.now}
-	case e.Type == ScenarioFinished && e.ScenarioResult != nil:
+	case e.Type == stream.ScenarioFinished && e.ScenarioResult != nil:
 		c.scenario = nil
 		c.done = append(c.done, *e.ScenarioResult)
-	case e.Type == RunFinished && e.Report != nil:
+	case e.Type == stream.RunFinished && e.Report != nil:
 		c.finished = e.Report
 	case c.scenario != nil:
 		c.scenario.add(e, c.now)
@@ -72,29 +71,29 @@ func (c *Collector) Add(e Event) {
 }
 
 // add takes an event of a scenario's course in.
-func (s *openScenario) add(e Event, now float64) {
+func (s *openScenario) add(e stream.Event, now float64) {
 	switch {
-	case e.Type == StepStarted && e.Step != nil:
+	case e.Type == stream.StepStarted && e.Step != nil:
 		s.open = append(s.open, &openStep{Step: *e.Step, began: now})
-	case e.Type == StepFinished && e.StepResult != nil:
+	case e.Type == stream.StepFinished && e.StepResult != nil:
 		s.steps = append(s.steps, *e.StepResult)
 		s.open = slices.DeleteFunc(s.open, func(o *openStep) bool { return o.Name == e.StepResult.Name })
-	case e.Type == RepetitionStarted && e.Repetition != nil:
+	case e.Type == stream.RepetitionStarted && e.Repetition != nil:
 		for _, o := range s.named(e.Repetition.Step) {
 			o.repetition = *e.Repetition
 			o.measuring = e.Repetition.Number > 0
 			s.pauseOthers(o.Group)
 		}
-	case e.Type == FaultInjected && e.Fault != nil:
+	case e.Type == stream.FaultInjected && e.Fault != nil:
 		for _, o := range s.named(e.Fault.Step) {
 			o.fault(now, *e.Fault)
 		}
-	case e.Type == Logged && e.Log != nil && e.Log.ByHand:
+	case e.Type == stream.Logged && e.Log != nil && e.Log.ByHand:
 		// What was done to the load was done to all that was measured then.
 		for _, o := range s.open {
 			o.steered = o.steered || o.measuring
 		}
-	case e.Type == SampleTaken:
+	case e.Type == stream.SampleTaken:
 		// Steps that run at the same time share the process that is sampled.
 		for _, o := range s.open {
 			if o.measuring {
@@ -123,7 +122,7 @@ func (s *openScenario) named(name string) []*openStep {
 	return nil
 }
 
-func (o *openStep) fault(now float64, f Fault) {
+func (o *openStep) fault(now float64, f stream.Fault) {
 	o.steered = o.steered || f.ByHand
 	o.faults = report.AddFault(o.faults, f.Fault, now-o.began, f.Target)
 }
@@ -257,4 +256,17 @@ func (o *openStep) progress() string {
 		return "in the warm-up"
 	}
 	return "before its first repetition"
+}
+
+// ReportOf returns the report of a recorded run, as far as the recording goes.
+func ReportOf(r *stream.Recording) report.Report {
+	var c Collector
+	for _, e := range r.Events {
+		c.Add(e)
+	}
+	why := r.Broken
+	if why != nil {
+		why = fmt.Errorf("the recording breaks off: %w", why)
+	}
+	return c.Finish(why)
 }

@@ -1,4 +1,4 @@
-package stream
+package fold
 
 import (
 	"context"
@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/stream"
 )
 
 // fixed is a source of events that were made before.
-type fixed []Event
+type fixed []stream.Event
 
-func (f fixed) Run(_ context.Context, emit func(Event)) error {
+func (f fixed) Run(_ context.Context, emit func(stream.Event)) error {
 	for _, e := range f {
 		emit(e)
 	}
@@ -24,19 +25,19 @@ func TestWithProbe(t *testing.T) {
 	calm, storm := report.Step{Name: "calm", Probes: map[string]report.Probe{"agents": {Last: 3}}}, report.Step{Name: "storm"}
 	whole := report.Scenario{Name: "weather", Steps: []report.Step{calm, storm}}
 	events := fixed{
-		{Type: RunStarted, Run: &Run{}},
-		{Type: SampleTaken, Sample: map[string]float64{"agents": 1}}, // 1: before any step
-		{Type: ScenarioStarted, Scenario: &Scenario{Name: "weather"}},
-		{Type: StepStarted, Step: &Step{Name: "calm"}},
-		{Type: SampleTaken, Sample: map[string]float64{"agents": 2}}, // 2
-		{Type: StepStarted, Step: &Step{Name: "storm"}},              // they take turns
-		{Type: SampleTaken}, // 3: nothing else could be read
-		{Type: StepFinished, StepResult: &calm},
-		{Type: SampleTaken, Sample: map[string]float64{"agents": 3}}, // 4: not to be read
-		{Type: SampleTaken, Sample: map[string]float64{"agents": 3}}, // 5
-		{Type: StepFinished, StepResult: &storm},
-		{Type: ScenarioFinished, ScenarioResult: &whole},
-		{Type: RunFinished, Report: &report.Report{Scenarios: []report.Scenario{whole}}},
+		{Type: stream.RunStarted, Run: &stream.Run{}},
+		{Type: stream.SampleTaken, Sample: map[string]float64{"agents": 1}}, // 1: before any step
+		{Type: stream.ScenarioStarted, Scenario: &stream.Scenario{Name: "weather"}},
+		{Type: stream.StepStarted, Step: &stream.Step{Name: "calm"}},
+		{Type: stream.SampleTaken, Sample: map[string]float64{"agents": 2}}, // 2
+		{Type: stream.StepStarted, Step: &stream.Step{Name: "storm"}},       // they take turns
+		{Type: stream.SampleTaken},                                          // 3: nothing else could be read
+		{Type: stream.StepFinished, StepResult: &calm},
+		{Type: stream.SampleTaken, Sample: map[string]float64{"agents": 3}}, // 4: not to be read
+		{Type: stream.SampleTaken, Sample: map[string]float64{"agents": 3}}, // 5
+		{Type: stream.StepFinished, StepResult: &storm},
+		{Type: stream.ScenarioFinished, ScenarioResult: &whole},
+		{Type: stream.RunFinished, Report: &report.Report{Scenarios: []report.Scenario{whole}}},
 	}
 	n := 0.0
 	source := WithProbe(events, "mine", func(time.Time) (float64, bool) {
@@ -53,15 +54,15 @@ func TestWithProbe(t *testing.T) {
 		}
 	}
 	var samples []map[string]float64
-	err := source.Run(t.Context(), func(e Event) {
+	err := source.Run(t.Context(), func(e stream.Event) {
 		switch e.Type {
-		case SampleTaken:
+		case stream.SampleTaken:
 			samples = append(samples, e.Sample)
-		case StepFinished:
+		case stream.StepFinished:
 			check("the step", *e.StepResult)
-		case ScenarioFinished:
+		case stream.ScenarioFinished:
 			check("the scenario", e.ScenarioResult.Steps...)
-		case RunFinished:
+		case stream.RunFinished:
 			check("the report", e.Report.Scenarios[0].Steps...)
 			if e.Report.Scenarios[0].Steps[0].Probes["agents"].Last != 3 {
 				t.Error("the report lost another probe")
@@ -79,7 +80,7 @@ func TestWithProbe(t *testing.T) {
 	if len(events[1].Sample) != 1 || len(calm.Probes) != 1 || storm.Probes != nil {
 		t.Error("what the source holds was changed")
 	}
-	if err := source.(Steerable).Command(Command{Do: Stop}); !errors.Is(err, ErrNotSteerable) {
+	if err := source.(stream.Steerable).Command(stream.Command{Do: stream.Stop}); !errors.Is(err, stream.ErrNotSteerable) {
 		t.Errorf("a source that takes no commands: %v", err)
 	}
 }

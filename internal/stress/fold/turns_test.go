@@ -1,4 +1,4 @@
-package stream
+package fold
 
 import (
 	"strings"
@@ -6,23 +6,24 @@ import (
 	"time"
 
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/stream"
 )
 
 // turns is a scenario of two groups whose repetitions take turns: a, and the
 // pair b and c.
-func turns() []Event {
-	step := func(name string, group int) Event {
-		return Event{Type: StepStarted, Step: &Step{Name: name, Group: group, Repeat: 2}}
+func turns() []stream.Event {
+	step := func(name string, group int) stream.Event {
+		return stream.Event{Type: stream.StepStarted, Step: &stream.Step{Name: name, Group: group, Repeat: 2}}
 	}
-	repetition := func(name string, n int) Event {
-		return Event{Type: RepetitionStarted, Repetition: &Repetition{Step: name, Number: n, Of: 2}}
+	repetition := func(name string, n int) stream.Event {
+		return stream.Event{Type: stream.RepetitionStarted, Repetition: &stream.Repetition{Step: name, Number: n, Of: 2}}
 	}
-	sample := func(agents float64) Event {
-		return Event{Type: SampleTaken, Sample: map[string]float64{"agents": agents}}
+	sample := func(agents float64) stream.Event {
+		return stream.Event{Type: stream.SampleTaken, Sample: map[string]float64{"agents": agents}}
 	}
-	events := []Event{
-		{Type: RunStarted, Run: &Run{Scenarios: []string{"s"}}},
-		{Type: ScenarioStarted, Scenario: &Scenario{Name: "s", StartedAt: time.Unix(0, 0), Steps: []string{"a", "b", "c"}}},
+	events := []stream.Event{
+		{Type: stream.RunStarted, Run: &stream.Run{Scenarios: []string{"s"}}},
+		{Type: stream.ScenarioStarted, Scenario: &stream.Scenario{Name: "s", StartedAt: time.Unix(0, 0), Steps: []string{"a", "b", "c"}}},
 		step("a", 1), repetition("a", 1), sample(1),
 		step("b", 2), step("c", 2), repetition("b", 1), repetition("c", 1), sample(20),
 		repetition("a", 2), sample(3),
@@ -59,7 +60,7 @@ func TestTimelineOfStepsInTurns(t *testing.T) {
 	var got []string
 	for _, e := range turns() {
 		timeline.Add(e)
-		if e.Type != SampleTaken {
+		if e.Type != stream.SampleTaken {
 			continue
 		}
 		var names string
@@ -79,7 +80,7 @@ func TestProgressOfStepsInTurns(t *testing.T) {
 	var got []string
 	for _, e := range turns() {
 		p.Add(e)
-		if e.Type == SampleTaken {
+		if e.Type == stream.SampleTaken {
 			got = append(got, p.position())
 		}
 	}

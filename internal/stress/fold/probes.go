@@ -1,4 +1,4 @@
-package stream
+package fold
 
 import "mabeam-top/internal/stress/report"
 

@@ -1,4 +1,4 @@
-package stream
+package fold
 
 import (
 	"flag"
@@ -13,13 +13,14 @@ import (
 	"pgregory.net/rapid"
 
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/stream"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
 // watchedRun is a run of two scenarios with a sample every 0.1 s, of which one
 // fails and the other cannot be measured.
-func watchedRun() []Event {
+func watchedRun() []stream.Event {
 	failed := report.Step{
 		Name: "load", Verdict: report.Fail, DurationSeconds: 7.4,
 		Thresholds: []report.Threshold{{Metric: "latency_ms.p99", Condition: "< 5"}, {Metric: "dropped", Condition: "== 0", OK: true}},
@@ -29,37 +30,37 @@ func watchedRun() []Event {
 		},
 	}
 	broken := report.Step{Name: "calm", Verdict: report.Broken, DurationSeconds: 0.6, Errors: []report.Error{{Message: "was there before", Count: 1}, {Message: "agent\x1b[2J crashed\nstack", Count: 1}}}
-	events := []Event{
-		{T: 0, Type: RunStarted, Run: &Run{Scenarios: []string{"storm", "calm"}, EstimateSeconds: 12}},
-		{T: 0, Type: ScenarioStarted, Scenario: &Scenario{Name: "storm", EstimateSeconds: 10}},
-		{T: 0, Type: StepStarted, Step: &Step{Name: "load", Repeat: 2}},
-		{T: 0, Type: StepStarted, Step: &Step{Name: "lookups", Repeat: 2}},
-		{T: 0.1, Type: RepetitionStarted, Repetition: &Repetition{Step: "load", Number: 0, Of: 2}},
+	events := []stream.Event{
+		{T: 0, Type: stream.RunStarted, Run: &stream.Run{Scenarios: []string{"storm", "calm"}, EstimateSeconds: 12}},
+		{T: 0, Type: stream.ScenarioStarted, Scenario: &stream.Scenario{Name: "storm", EstimateSeconds: 10}},
+		{T: 0, Type: stream.StepStarted, Step: &stream.Step{Name: "load", Repeat: 2}},
+		{T: 0, Type: stream.StepStarted, Step: &stream.Step{Name: "lookups", Repeat: 2}},
+		{T: 0.1, Type: stream.RepetitionStarted, Repetition: &stream.Repetition{Step: "load", Number: 0, Of: 2}},
 	}
 	for i := 2; i < 74; i++ {
 		t := float64(i) / 10
 		switch i {
 		case 10:
-			events = append(events, Event{T: t, Type: RepetitionStarted, Repetition: &Repetition{Step: "load", Number: 1, Of: 2}})
+			events = append(events, stream.Event{T: t, Type: stream.RepetitionStarted, Repetition: &stream.Repetition{Step: "load", Number: 1, Of: 2}})
 		case 30:
-			events = append(events, Event{T: t, Type: Logged, Log: &Log{Level: "info", Message: "not for the shell"}},
-				Event{T: t, Type: Logged, Log: &Log{Level: "warn", Message: "samples dropped: 7"}})
+			events = append(events, stream.Event{T: t, Type: stream.Logged, Log: &stream.Log{Level: "info", Message: "not for the shell"}},
+				stream.Event{T: t, Type: stream.Logged, Log: &stream.Log{Level: "warn", Message: "samples dropped: 7"}})
 		case 40:
-			events = append(events, Event{T: t, Type: RepetitionStarted, Repetition: &Repetition{Step: "load", Number: 2, Of: 2}},
-				Event{T: t, Type: StepFinished, StepResult: &report.Step{Name: "lookups", Verdict: report.Pass, DurationSeconds: 4}})
+			events = append(events, stream.Event{T: t, Type: stream.RepetitionStarted, Repetition: &stream.Repetition{Step: "load", Number: 2, Of: 2}},
+				stream.Event{T: t, Type: stream.StepFinished, StepResult: &report.Step{Name: "lookups", Verdict: report.Pass, DurationSeconds: 4}})
 		}
-		events = append(events, Event{T: t, Type: SampleTaken, Sample: map[string]float64{"completed_per_second": 19_800 + float64(i)}})
+		events = append(events, stream.Event{T: t, Type: stream.SampleTaken, Sample: map[string]float64{"completed_per_second": 19_800 + float64(i)}})
 	}
 	return append(events,
-		Event{T: 7.4, Type: StepFinished, StepResult: &failed},
-		Event{T: 7.4, Type: ScenarioFinished, ScenarioResult: &report.Scenario{Name: "storm"}},
-		Event{T: 7.4, Type: ScenarioStarted, Scenario: &Scenario{Name: "calm", EstimateSeconds: 2}},
-		Event{T: 7.4, Type: StepStarted, Step: &Step{Name: "calm", Repeat: 1}},
-		Event{T: 7.5, Type: RepetitionStarted, Repetition: &Repetition{Step: "calm", Number: 1, Of: 1}},
-		Event{T: 7.6, Type: SampleTaken, Sample: map[string]float64{"agents": 1}},
-		Event{T: 8, Type: StepFinished, StepResult: &broken},
-		Event{T: 8, Type: ScenarioFinished, ScenarioResult: &report.Scenario{Name: "calm"}},
-		Event{T: 8, Type: RunFinished, Report: &report.Report{}},
+		stream.Event{T: 7.4, Type: stream.StepFinished, StepResult: &failed},
+		stream.Event{T: 7.4, Type: stream.ScenarioFinished, ScenarioResult: &report.Scenario{Name: "storm"}},
+		stream.Event{T: 7.4, Type: stream.ScenarioStarted, Scenario: &stream.Scenario{Name: "calm", EstimateSeconds: 2}},
+		stream.Event{T: 7.4, Type: stream.StepStarted, Step: &stream.Step{Name: "calm", Repeat: 1}},
+		stream.Event{T: 7.5, Type: stream.RepetitionStarted, Repetition: &stream.Repetition{Step: "calm", Number: 1, Of: 1}},
+		stream.Event{T: 7.6, Type: stream.SampleTaken, Sample: map[string]float64{"agents": 1}},
+		stream.Event{T: 8, Type: stream.StepFinished, StepResult: &broken},
+		stream.Event{T: 8, Type: stream.ScenarioFinished, ScenarioResult: &report.Scenario{Name: "calm"}},
+		stream.Event{T: 8, Type: stream.RunFinished, Report: &report.Report{}},
 	)
 }
 
@@ -135,9 +136,9 @@ func TestProgressFitsTheTerminal(t *testing.T) {
 			p.Add(e)
 		}
 		for range rapid.IntRange(0, 20).Draw(t, "more") {
-			p.Add(Event{T: 8, Type: ScenarioStarted, Scenario: &Scenario{Name: rapid.StringMatching(`[a-z世界-]{0,40}`).Draw(t, "name")}})
-			p.Add(Event{T: rapid.Float64Range(8, 1e6).Draw(t, "t"), Type: SampleTaken})
-			p.Add(Event{T: 8, Type: Logged, Log: &Log{Level: "error", Message: rapid.String().Draw(t, "message")}})
+			p.Add(stream.Event{T: 8, Type: stream.ScenarioStarted, Scenario: &stream.Scenario{Name: rapid.StringMatching(`[a-z世界-]{0,40}`).Draw(t, "name")}})
+			p.Add(stream.Event{T: rapid.Float64Range(8, 1e6).Draw(t, "t"), Type: stream.SampleTaken})
+			p.Add(stream.Event{T: 8, Type: stream.Logged, Log: &stream.Log{Level: "error", Message: rapid.String().Draw(t, "message")}})
 		}
 		p.Close()
 		if shown, tooLong := screen(out.String(), columns); tooLong || shown != "" {
@@ -151,9 +152,9 @@ func TestProgressOfAnOddRun(t *testing.T) {
 	for _, odd := range []float64{math.NaN(), math.Inf(1), math.Inf(-1), -5, 0} {
 		var out strings.Builder
 		p := &Progress{Out: &out, Width: width(80)}
-		p.Add(Event{T: odd, Type: RunStarted, Run: &Run{EstimateSeconds: odd}})
-		p.Add(Event{T: odd, Type: ScenarioStarted, Scenario: &Scenario{Name: "odd", EstimateSeconds: odd}})
-		p.Add(Event{T: 3, Type: SampleTaken, Sample: map[string]float64{"completed_per_second": odd}})
+		p.Add(stream.Event{T: odd, Type: stream.RunStarted, Run: &stream.Run{EstimateSeconds: odd}})
+		p.Add(stream.Event{T: odd, Type: stream.ScenarioStarted, Scenario: &stream.Scenario{Name: "odd", EstimateSeconds: odd}})
+		p.Add(stream.Event{T: 3, Type: stream.SampleTaken, Sample: map[string]float64{"completed_per_second": odd}})
 		if got := out.String(); !strings.Contains(got, "  0:03  odd") || strings.Contains(got, "ops/s") {
 			t.Errorf("%v: %q", odd, got)
 		}
@@ -162,11 +163,11 @@ func TestProgressOfAnOddRun(t *testing.T) {
 
 func ExampleProgress() {
 	p := &Progress{Out: os.Stdout}
-	p.Add(Event{T: 0, Type: RunStarted, Run: &Run{EstimateSeconds: 60}})
-	p.Add(Event{T: 0, Type: ScenarioStarted, Scenario: &Scenario{Name: "agent-creation", EstimateSeconds: 60}})
-	p.Add(Event{T: 0, Type: StepStarted, Step: &Step{Name: "agent-creation", Repeat: 5}})
-	p.Add(Event{T: 1, Type: RepetitionStarted, Repetition: &Repetition{Step: "agent-creation", Number: 1, Of: 5}})
-	p.Add(Event{T: 6, Type: SampleTaken, Sample: map[string]float64{"completed_per_second": 250_000}})
+	p.Add(stream.Event{T: 0, Type: stream.RunStarted, Run: &stream.Run{EstimateSeconds: 60}})
+	p.Add(stream.Event{T: 0, Type: stream.ScenarioStarted, Scenario: &stream.Scenario{Name: "agent-creation", EstimateSeconds: 60}})
+	p.Add(stream.Event{T: 0, Type: stream.StepStarted, Step: &stream.Step{Name: "agent-creation", Repeat: 5}})
+	p.Add(stream.Event{T: 1, Type: stream.RepetitionStarted, Repetition: &stream.Repetition{Step: "agent-creation", Number: 1, Of: 5}})
+	p.Add(stream.Event{T: 6, Type: stream.SampleTaken, Sample: map[string]float64{"completed_per_second": 250_000}})
 	p.Close()
 	fmt.Println("done")
 	// Output:

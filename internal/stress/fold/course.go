@@ -1,0 +1,56 @@
+package fold
+
+import (
+	"math"
+
+	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/stream"
+)
+
+// WholeRun is a Timeline's number of samples for a report that draws or lists
+// them: one hour at ten per second.
+const WholeRun = 36_000
+
+// Course returns the history of the run for a report. Steps that have not finished
+// end now.
+func (s *Snapshot) Course() report.Course {
+	c := report.Course{Times: s.times, Probes: s.probes, Thinned: s.thinned, FaultsLeftOut: s.FaultsDropped}
+	for _, step := range s.Steps {
+		to := s.T
+		if step.Result != nil {
+			to = step.FinishedAt
+		}
+		c.Steps = append(c.Steps, report.CourseStep{
+			Scenario: step.Scenario, Step: step.Step.Name, From: step.StartedAt, To: to,
+			Repetitions: step.Repetitions, Limits: courseLimits(step.Step.Limits),
+		})
+	}
+	for _, m := range s.Marks {
+		if m.Type == stream.FaultInjected {
+			c.Faults = append(c.Faults, report.CourseFault{Step: m.Step, Fault: m.Text, At: m.T, Count: m.Count, Hit: m.Hit})
+		}
+	}
+	return c
+}
+
+// courseLimits are the limits that a probe shows.
+func courseLimits(limits []stream.Limit) []report.CourseLimit {
+	var shown []report.CourseLimit
+	for _, l := range limits {
+		if v := l.Value * l.ProbeScale; l.Probe != "" && report.Finite(v) {
+			shown = append(shown, report.CourseLimit{Metric: l.Metric, Source: l.Source, Op: l.Op, Probe: l.Probe, Value: v})
+		}
+	}
+	return shown
+}
+
+// CourseOf returns the history of a recorded run.
+func CourseOf(r *stream.Recording) report.Course {
+	t := Timeline{Samples: math.MaxInt} // the recording is bounded already
+	for _, e := range r.Events {
+		t.Add(e)
+	}
+	c := t.now.Course()
+	c.Thinned += r.Thinned
+	return c
+}
