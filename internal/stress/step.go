@@ -47,7 +47,7 @@ type stepRun struct {
 	inconclusive string         // why it is inconclusive
 
 	mu      sync.Mutex // guards what the sampler touches
-	probes  fold.Probes
+	probes  fold.Summary
 	series  map[string][]verdict.Series
 	faults  []report.Fault
 	load    loadEvent // that runs
@@ -370,7 +370,7 @@ func (s *stepRun) judge() report.Step {
 		Name: s.step.Name, Measurement: s.step.Measurement.Name, Component: s.step.Component,
 		Params:  Encode(s.step.Params, s.step.Measurement.Params),
 		Verdict: s.verdict, DurationSeconds: time.Since(s.began).Seconds(), Isolated: s.isolated, Steered: s.steered,
-		Metrics: metrics, Operations: s.operations, Errors: s.errors, Faults: s.faults, Probes: s.probes.Summary(),
+		Metrics: metrics, Operations: s.operations, Errors: s.errors, Faults: s.faults, Probes: s.probes.Probes(),
 	}
 	if len(s.reference) > 0 {
 		result.Reference = map[string]float64{}

@@ -514,7 +514,7 @@ func (l *lineMode) replayPast(args string) error {
 func (l *lineMode) play(recording *stream.Recording, name string) {
 	l.say("Replays %s, which took %s. Type stop to end it.", name, report.Clock(recording.Length()))
 	if recording.Broken != nil {
-		l.say("The recording breaks off: %s.", firstLine(recording.Broken))
+		l.say("The recording is incomplete: %s.", firstLine(recording.Broken))
 	}
 	l.follow(replayed(recording, name))
 }

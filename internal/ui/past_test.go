@@ -606,11 +606,11 @@ func TestReplayThatBreaksOff(t *testing.T) {
 		st := runsStage(t, 120, 40)
 		st.act("g", "p")
 		defer st.leave()
-		st.shows(t, "! the recording breaks off: it ends before its run has finished")
+		st.shows(t, "! the recording is incomplete: it ends before the run finished")
 		st.wait(time.Hour)
 		st.shows(t, "END")
 		st.press("r")
-		st.shows(t, "ERROR", "the recording breaks off")
+		st.shows(t, "ERROR", "the recording is incomplete")
 	})
 }
 

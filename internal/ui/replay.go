@@ -39,7 +39,7 @@ func (m model) play(r *run) (model, tea.Cmd) {
 	m, cmd := m.follow(r)
 	m.notice = notice{}
 	if recording.Broken != nil {
-		m.notice = notice{text: "the recording breaks off: " + recording.Broken.Error(), bad: true}
+		m.notice = notice{text: "the recording is incomplete: " + recording.Broken.Error(), bad: true}
 	} else if recording.Thinned > 0 {
 		m.notice = notice{text: fmt.Sprintf("the recording is long: %s samples are left out, evenly", report.Quantity(float64(recording.Thinned), count))}
 	}
@@ -73,11 +73,11 @@ func (m model) replayActions() []action {
 func (m model) replayKeys() []action {
 	p := m.run.replay.Playback()
 	hold := keyHold
-	if p.Held {
+	if p.Paused {
 		hold = keyGoOn
 	}
 	return []action{
-		act(hold, func(m *model) { m.steerReplay(stream.Command{Do: stream.SetSpeed, Speed: p.Speed, Paused: !p.Held}) }),
+		act(hold, func(m *model) { m.steerReplay(stream.Command{Do: stream.SetSpeed, Speed: p.Speed, Paused: !p.Paused}) }),
 		act(keyReplaySlower, func(m *model) { m.changeSpeed(-1) }),
 		act(keyReplayFaster, func(m *model) { m.changeSpeed(1) }),
 		act(keySeekBack, func(m *model) { m.seek(-seekBy) }),
@@ -104,7 +104,7 @@ func (m *model) changeSpeed(by int) {
 		}
 	}
 	speed := speeds[min(max(at+by, 0), len(speeds)-1)]
-	m.steerReplay(stream.Command{Do: stream.SetSpeed, Speed: speed, Paused: p.Held})
+	m.steerReplay(stream.Command{Do: stream.SetSpeed, Speed: speed, Paused: p.Paused})
 }
 
 func (m *model) steerReplay(c stream.Command) {
@@ -125,7 +125,7 @@ func (m model) leaveReplay() (model, tea.Cmd) {
 func (s *styles) replayState(p stream.Playback) string {
 	speed := fmt.Sprintf("%s%g", s.times, p.Speed)
 	switch {
-	case p.Held:
+	case p.Paused:
 		return s.badge.on(" HELD ") + " " + s.muted.on(speed)
 	case p.Ended:
 		return s.muted.on(s.dot + " END " + speed)

@@ -84,7 +84,7 @@ func (m model) hold() (held model, isHeld func() bool, resume func(model) model)
 		p := m.run.replay.Playback()
 		m.steerReplay(stream.Command{Do: stream.SetSpeed, Speed: p.Speed, Paused: true})
 		return m, nil, func(m model) model {
-			m.steerReplay(stream.Command{Do: stream.SetSpeed, Speed: p.Speed, Paused: p.Held})
+			m.steerReplay(stream.Command{Do: stream.SetSpeed, Speed: p.Speed, Paused: p.Paused})
 			return m
 		}
 	case m.loading() && !m.live.paused:

@@ -299,7 +299,7 @@ func (m model) sameAs(before model) bool {
 func (m model) lookAtRun() (model, tea.Cmd) {
 	// The end comes first: what was told before it is then in the snapshot.
 	ended, err := m.run.ended()
-	if m.run.replay != nil && m.run.replay.Playback().Catching {
+	if m.run.replay != nil && m.run.replay.Playback().Seeking {
 		return m, m.tick() // what is known is of no moment of the run
 	}
 	m.live.steerable = m.run.replay == nil && m.run.steer.Load() != nil

@@ -1,3 +1,5 @@
+// Package fold turns the event stream of a run into what consumers need: its report, its
+// history for screens and charts, and a line of progress.
 package fold
 
 import (
@@ -11,10 +13,9 @@ import (
 	"mabeam-top/internal/stress/stream"
 )
 
-// A Collector folds the events of one run into its report. After any number
-// of events it can tell the report as far as it is known, so that a run whose
-// producer died still ends in one. The zero value is ready. It is not safe for
-// several goroutines.
+// A Collector builds the report of a run from its events. It has a report after any
+// number of events, so that a run whose producer dies still ends in one. The zero value is
+// ready to use. It is not safe for concurrent use.
 type Collector struct {
 	run      *stream.Run
 	now      float64 // T of the newest event
@@ -23,29 +24,28 @@ type Collector struct {
 	finished *report.Report
 }
 
-// openScenario is a scenario that has begun and not finished.
+// openScenario is a scenario that has not finished.
 type openScenario struct {
 	stream.Scenario
 	began float64
 	steps []report.Step // finished
-	open  []*openStep   // running, in the order in which they began
+	open  []*openStep   // in start order
 }
 
-// openStep is a step that has begun and not finished.
+// openStep is a step that has not finished.
 type openStep struct {
 	stream.Step
 	began      float64
 	repetition stream.Repetition
-	measuring  bool // false before the first repetition, in the warm-up, and while others have their turn
-	probes     Probes
+	measuring  bool // false before the first repetition, in the warm-up, and while another group runs
+	probes     Summary
 	faults     []report.Fault
 	steered    bool
 }
 
-// Add takes the next event in. An event that does not fit what came before,
-// such as the result of a step that never began, is taken for what it says;
-// one without its payload is ignored. After run_finished nothing is taken but a
-// run that begins anew.
+// Add adds the next event. An event that does not match the previous ones, such as the
+// result of a step that never started, counts as it is; an event without its payload is
+// ignored. After run_finished, only the start of another run is accepted.
 func (c *Collector) Add(e stream.Event) {
 	if e.Type == stream.RunStarted && e.Run != nil && c.run != nil {
 		*c = Collector{}
@@ -70,7 +70,7 @@ func (c *Collector) Add(e stream.Event) {
 	}
 }
 
-// add takes an event of a scenario's course in.
+// add adds an event that belongs to the scenario.
 func (s *openScenario) add(e stream.Event, now float64) {
 	switch {
 	case e.Type == stream.StepStarted && e.Step != nil:
@@ -89,12 +89,12 @@ func (s *openScenario) add(e stream.Event, now float64) {
 			o.fault(now, *e.Fault)
 		}
 	case e.Type == stream.Logged && e.Log != nil && e.Log.ByHand:
-		// What was done to the load was done to all that was measured then.
+		// A manual change of the load affects every step that is being measured.
 		for _, o := range s.open {
 			o.steered = o.steered || o.measuring
 		}
 	case e.Type == stream.SampleTaken:
-		// Steps that run at the same time share the process that is sampled.
+		// Parallel steps share the process that is sampled.
 		for _, o := range s.open {
 			if o.measuring {
 				o.probes.Add(e.Sample)
@@ -103,7 +103,7 @@ func (s *openScenario) add(e stream.Event, now float64) {
 	}
 }
 
-// pauseOthers notes that a group has its turn.
+// pauseOthers records that a group runs, and no other.
 func (s *openScenario) pauseOthers(group int) {
 	for _, o := range s.open {
 		if o.Group != group {
@@ -112,7 +112,7 @@ func (s *openScenario) pauseOthers(group int) {
 	}
 }
 
-// named returns the running steps of that name: one, or none.
+// named returns the open steps of that name: one or none.
 func (s *openScenario) named(name string) []*openStep {
 	for _, o := range s.open {
 		if o.Name == name {
@@ -127,45 +127,43 @@ func (o *openStep) fault(now float64, f stream.Fault) {
 	o.faults = report.AddFault(o.faults, f.Fault, now-o.began, f.Target)
 }
 
-// closeScenario puts away a scenario whose end was never told.
+// closeScenario ends a scenario whose scenario_finished event is missing.
 func (c *Collector) closeScenario() {
 	if c.scenario != nil {
-		c.done = append(c.done, c.scenario.result(c.now, cause{report.Broken, "the next scenario began before this one had finished"}))
+		c.done = append(c.done, c.scenario.result(c.now, cause{report.Broken, "the next scenario started before this one finished"}))
 		c.scenario = nil
 	}
 }
 
-// Report returns the run as it would stand if it were interrupted now: what
-// has finished as it was judged, what is running as interrupted. After
-// run_finished it is the report that the run itself ended with.
+// Report returns the report as if the run were interrupted now: finished steps with their
+// verdicts, open ones as interrupted. After run_finished it is the report of the run.
 func (c *Collector) Report() report.Report {
-	return c.conclude(cause{report.Interrupted, "the run was still going on"})
+	return c.conclude(cause{report.Interrupted, "the run was still in progress"})
 }
 
-// Finish returns the report of a run whose stream has ended, err being the
-// reason (nil if none is known). If it ended without run_finished, each step
-// that was running becomes an error, or interrupted if err is
-// context.Canceled, and its errors say what happened and how far it had got;
-// what was never begun is listed in the recommendations as not run.
+// Finish returns the report of a run whose stream has ended; err is the reason, if known.
+// If run_finished is missing, each open step gets the verdict error, or interrupted if err
+// is context.Canceled, and its errors describe what happened and its progress. The
+// recommendations list what was not run.
 func (c *Collector) Finish(err error) report.Report {
 	switch {
-	case err == context.Canceled: //nolint:errorlint // as it is: one with more to say is told below
+	case err == context.Canceled: //nolint:errorlint // a wrapping error is reported below
 		return c.conclude(cause{report.Interrupted, "interrupted"})
 	case errors.Is(err, context.Canceled):
 		return c.conclude(cause{report.Interrupted, err.Error()})
 	case err != nil:
 		return c.conclude(cause{report.Broken, err.Error()})
 	}
-	return c.conclude(cause{report.Broken, "the event stream ended before the run had finished"})
+	return c.conclude(cause{report.Broken, "the event stream ended before the run finished"})
 }
 
-// A cause is why a run ended early, and the verdict of what it cut off.
+// A cause is why a run ended early, and the verdict of what was cut off.
 type cause struct {
 	verdict report.Verdict
 	text    string
 }
 
-// conclude builds the report of a run that was cut off now.
+// conclude builds the report of a run that is cut off now.
 func (c *Collector) conclude(why cause) report.Report {
 	if c.finished != nil {
 		return *c.finished
@@ -191,7 +189,7 @@ func (c *Collector) conclude(why cause) report.Report {
 		r.Recommendations = append(r.Recommendations, "not run: "+strings.Join(rest, ", "))
 	}
 	if c.scenario == nil || len(c.scenario.open) == 0 {
-		// No step's errors can say it, so the run does.
+		// There is no step whose errors could report it.
 		r.Recommendations = append([]string{fmt.Sprintf("the run ended early, %.1f s after its start: %s", c.now, why.text)}, r.Recommendations...)
 	}
 	r.Conclude()
@@ -203,7 +201,7 @@ func (c *Collector) conclude(why cause) report.Report {
 	return r
 }
 
-// result is the scenario as far as it got.
+// result is the result of the scenario so far.
 func (s *openScenario) result(now float64, why cause) report.Scenario {
 	result := report.Scenario{
 		Name: s.Name, Title: s.Title, Tags: s.Tags, StartedAt: s.StartedAt,
@@ -220,7 +218,7 @@ func (s *openScenario) result(now float64, why cause) report.Scenario {
 	return result
 }
 
-// notRun returns the names of the steps that never began.
+// notRun returns the names of the steps that never started.
 func (s *openScenario) notRun() []string {
 	begun := map[string]bool{}
 	for _, step := range s.steps {
@@ -232,20 +230,20 @@ func (s *openScenario) notRun() []string {
 	return slices.DeleteFunc(slices.Clone(s.Steps), func(name string) bool { return begun[name] })
 }
 
-// result is the step as far as it got: no metrics, because a repetition that
-// did not end has none, but what the probes showed.
+// result is the result of the step so far. It has probes and no metrics, because an
+// incomplete repetition has none.
 func (o *openStep) result(now float64, why cause) report.Step {
-	message := fmt.Sprintf("%s, %.1f s after the step began, %s", why.text, now-o.began, o.progress())
+	message := fmt.Sprintf("%s, %.1f s after the step started, %s", why.text, now-o.began, o.progress())
 	return report.Step{
 		Name: o.Name, Measurement: o.Measurement, Component: o.Component, Params: o.Params,
 		Steered: o.steered, Verdict: why.verdict, Score: report.ScoreOf(nil, why.verdict),
 		DurationSeconds: now - o.began, Isolated: o.Isolated,
 		Errors: []report.Error{{Message: message, Count: 1, FirstAtSeconds: now - o.began}},
-		Faults: slices.Clone(o.faults), Probes: o.probes.Summary(),
+		Faults: slices.Clone(o.faults), Probes: o.probes.Probes(),
 	}
 }
 
-// progress says where in the step it was.
+// progress describes how far the step is.
 func (o *openStep) progress() string {
 	switch {
 	case o.measuring:
@@ -258,7 +256,7 @@ func (o *openStep) progress() string {
 	return "before its first repetition"
 }
 
-// ReportOf returns the report of a recorded run, as far as the recording goes.
+// ReportOf returns the report of a recorded run.
 func ReportOf(r *stream.Recording) report.Report {
 	var c Collector
 	for _, e := range r.Events {
@@ -266,7 +264,7 @@ func ReportOf(r *stream.Recording) report.Report {
 	}
 	why := r.Broken
 	if why != nil {
-		why = fmt.Errorf("the recording breaks off: %w", why)
+		why = fmt.Errorf("the recording is incomplete: %w", why)
 	}
 	return c.Finish(why)
 }

@@ -64,10 +64,10 @@ func TestCollectorOfADeadChild(t *testing.T) {
 	if load.DurationSeconds != 1.6 {
 		t.Errorf("load lasted %v", load.DurationSeconds)
 	}
-	if want := "the child process was killed (exit status 137), 1.6 s after the step began, in repetition 2 of 5"; len(load.Errors) != 1 || load.Errors[0] != (report.Error{Message: want, Count: 1, FirstAtSeconds: 1.6}) {
+	if want := "the child process was killed (exit status 137), 1.6 s after the step started, in repetition 2 of 5"; len(load.Errors) != 1 || load.Errors[0] != (report.Error{Message: want, Count: 1, FirstAtSeconds: 1.6}) {
 		t.Errorf("errors %+v", load.Errors)
 	}
-	if want := "killed (exit status 137), 1.6 s after the step began, before its first repetition"; len(lookups.Errors) != 1 || !strings.HasSuffix(lookups.Errors[0].Message, want) {
+	if want := "killed (exit status 137), 1.6 s after the step started, before its first repetition"; len(lookups.Errors) != 1 || !strings.HasSuffix(lookups.Errors[0].Message, want) {
 		t.Errorf("errors of the other step %+v", lookups.Errors)
 	}
 	var told []string
@@ -95,7 +95,7 @@ func TestCollectorEndings(t *testing.T) {
 		advice  string
 	}{
 		"before anything": {
-			until: -1, verdict: report.Broken, advice: "the run ended early, 0.0 s after its start: the event stream ended before the run had finished",
+			until: -1, verdict: report.Broken, advice: "the run ended early, 0.0 s after its start: the event stream ended before the run finished",
 		},
 		"before the first scenario": {
 			until: 0, err: errors.New("boom"), verdict: report.Broken, advice: "the run ended early, 0.0 s after its start: boom; not run: storm, calm",
@@ -116,7 +116,7 @@ func TestCollectorEndings(t *testing.T) {
 		},
 		"between scenarios": {
 			until: 3.1, verdict: report.Broken, steps: "load warn, lookups pass",
-			advice: "the run ended early, 3.1 s after its start: the event stream ended before the run had finished; not run: calm",
+			advice: "the run ended early, 3.1 s after its start: the event stream ended before the run finished; not run: calm",
 		},
 		"in the last step": {
 			until: 5, err: context.Canceled, verdict: report.Interrupted, steps: "load warn, lookups pass, calm interrupted",
@@ -227,8 +227,8 @@ func TestCollectorOfAScenarioThatNeverFinished(t *testing.T) {
 }
 
 func TestProbes(t *testing.T) {
-	var p Probes
-	if len(p.Summary()) != 0 {
+	var p Summary
+	if len(p.Probes()) != 0 {
 		t.Error("something is there before the first sample")
 	}
 	for _, v := range []float64{4, math.NaN(), -2, math.Inf(1), 7, 3} {
@@ -236,22 +236,22 @@ func TestProbes(t *testing.T) {
 	}
 	p.Add(map[string]float64{"b": math.NaN()})
 	p.Add(nil)
-	if got, want := p.Summary()["a"], (report.Probe{Min: -2, Mean: 3, Max: 7, Last: 3}); len(p.Summary()) != 1 || got != want {
-		t.Errorf("%+v, want %+v", p.Summary(), want)
+	if got, want := p.Probes()["a"], (report.Probe{Min: -2, Mean: 3, Max: 7, Last: 3}); len(p.Probes()) != 1 || got != want {
+		t.Errorf("%+v, want %+v", p.Probes(), want)
 	}
 }
 
 func TestProbesMean(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		values := rapid.SliceOfN(rapid.Float64Range(-math.MaxFloat64, math.MaxFloat64), 1, 50).Draw(t, "values")
-		var p Probes
+		var p Summary
 		mean, largest := 0.0, 0.0
 		for _, v := range values {
 			p.Add(map[string]float64{"a": v})
 			mean += v / float64(len(values))
 			largest = max(largest, math.Abs(v))
 		}
-		got := p.Summary()["a"]
+		got := p.Probes()["a"]
 		if got.Min != slices.Min(values) || got.Max != slices.Max(values) || got.Last != values[len(values)-1] {
 			t.Fatalf("%+v of %v", got, values)
 		}

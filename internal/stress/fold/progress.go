@@ -14,27 +14,25 @@ import (
 )
 
 const (
-	// lineEvery is the time between two plain lines, in seconds.
+	// lineEvery is the interval between plain lines, in seconds.
 	lineEvery = 5.0
-	// drawEvery is the time between two drawings of the line on a terminal,
-	// in seconds.
+	// drawEvery is the interval between updates of the line on a terminal, in seconds.
 	drawEvery = 0.25
 	// barColumns is the length of the bar.
 	barColumns = 20
 )
 
-// A Progress tells somebody at a shell how far a run has got: on a terminal by
-// one line that is drawn anew, elsewhere by a plain line every 5 s and one for
-// each step that finished. It takes the time from the events. It is not safe
-// for several goroutines.
+// A Progress shows the progress of a run at a shell: on a terminal as one line that is
+// redrawn, elsewhere as a plain line every 5 s and one for each finished step. Its time is
+// that of the events. It is not safe for concurrent use.
 type Progress struct {
-	// Out is where it is told. What cannot be written there is lost: a run is
-	// not stopped because nobody looks.
+	// Out is the output. Write errors are ignored: a run does not stop because nobody
+	// watches it.
 	Out io.Writer
-	// Width returns the columns of the terminal that Out is; nil if Out is
-	// none.
+	// Width returns the number of columns of the terminal; nil if Out is not a
+	// terminal.
 	Width func() int
-	// ASCII draws the bar with nothing but ASCII.
+	// ASCII restricts the bar to ASCII characters.
 	ASCII bool
 
 	now       float64 // T of the newest event, in seconds
@@ -42,15 +40,15 @@ type Progress struct {
 	scenario  *stream.Scenario
 	began     float64 // T of the scenario's start
 	running   []StepState
-	group     int     // that has its turn
+	group     int     // the group that runs
 	completed float64 // operations per second
 	measured  bool    // completed is known
 
-	told  float64 // T of the line written last
-	drawn int     // columns of the line on the terminal
+	updated float64 // T of the latest update
+	drawn   int     // columns of the line on the terminal
 }
 
-// Add takes the next event in.
+// Add adds the next event.
 func (p *Progress) Add(e stream.Event) {
 	if report.Finite(e.T) {
 		p.now = max(p.now, e.T)
@@ -73,9 +71,9 @@ func (p *Progress) Add(e stream.Event) {
 	case e.Type == stream.SampleTaken:
 		p.completed, p.measured = e.Sample["completed_per_second"]
 		p.measured = p.measured && report.Finite(p.completed) && p.completed > 0
-		p.tell()
+		p.update()
 	case e.Type == stream.Logged && e.Log != nil && e.Log.Level != "info":
-		first, _, _ := strings.Cut(e.Log.Message, "\n") // the rest, such as a stack, is in the report
+		first, _, _ := strings.Cut(e.Log.Message, "\n") // the report has the rest, such as a stack trace
 		p.line(fmt.Sprintf("%s  %s: %s", report.Clock(p.now), e.Log.Level, report.Clean(first)))
 	case e.Type == stream.StepFinished && e.StepResult != nil:
 		if p.Width == nil {
@@ -83,25 +81,25 @@ func (p *Progress) Add(e stream.Event) {
 		}
 		p.running = slices.DeleteFunc(p.running, func(r StepState) bool { return r.Step.Name == e.StepResult.Name })
 	case e.Type == stream.ScenarioFinished && p.scenario != nil:
-		// What the scenario took instead of its estimate moves the run's end.
+		// The actual duration of the scenario replaces its estimate.
 		p.estimate += p.now - p.began - p.scenario.EstimateSeconds
 		p.scenario = nil
 	}
 }
 
-// Close takes the line off the terminal.
+// Close removes the line from the terminal.
 func (p *Progress) Close() { p.draw("") }
 
-// tell says how far the run is, if it was not said just now.
-func (p *Progress) tell() {
+// update shows the progress, at most once per interval.
+func (p *Progress) update() {
 	every := lineEvery
 	if p.Width != nil {
 		every = drawEvery
 	}
-	if p.scenario == nil || p.now-p.told < every {
+	if p.scenario == nil || p.now-p.updated < every {
 		return
 	}
-	p.told = p.now
+	p.updated = p.now
 	if p.Width == nil {
 		p.line(p.times() + "  " + p.position())
 		return
@@ -109,7 +107,7 @@ func (p *Progress) tell() {
 	p.draw(p.bar() + "  " + p.times() + "  " + p.position())
 }
 
-// line writes a line that stays.
+// line writes a permanent line.
 func (p *Progress) line(text string) {
 	if p.Width == nil {
 		p.write(text + "\n")
@@ -119,14 +117,14 @@ func (p *Progress) line(text string) {
 	p.write(p.fit(text) + "\n")
 }
 
-// draw puts a text in the place of the line that is drawn anew.
+// draw replaces the line on the terminal.
 func (p *Progress) draw(text string) {
 	if p.Width == nil || text == "" && p.drawn == 0 {
 		return
 	}
 	text = p.fit(text)
-	// Spaces and not an escape sequence, which not every terminal knows; no
-	// more of them than fit, or the line would break.
+	// Spaces instead of an escape sequence, which not every terminal supports, and no
+	// more than fit, because the line would wrap.
 	columns := runes.StringWidth(text)
 	gap := max(0, min(p.drawn, p.columns())-columns)
 	p.write("\r" + text + strings.Repeat(" ", gap))
@@ -141,14 +139,13 @@ func (p *Progress) write(text string) { _, _ = io.WriteString(p.Out, text) }
 // runes measures text independently of the locale.
 var runes = &runewidth.Condition{StrictEmojiNeutral: true}
 
-// columns is how long a line may be: the last column stays free, because some
-// terminals begin a new line as soon as it is written.
+// columns is the maximum length of a line. The last column stays empty, because some
+// terminals wrap as soon as it is written.
 func (p *Progress) columns() int { return max(p.Width()-1, 0) }
 
 func (p *Progress) fit(text string) string { return runes.Truncate(text, p.columns(), "") }
 
-// bar draws the share of the estimate that is over. It is full only when the
-// run is.
+// bar draws the elapsed share of the estimate. It is never full before the run ends.
 func (p *Progress) bar() string {
 	share := 0.0
 	if end := p.end(); end > 0 {
@@ -162,8 +159,7 @@ func (p *Progress) bar() string {
 	return strings.Repeat(full, done) + strings.Repeat(empty, barColumns-done)
 }
 
-// end is when the run is expected to end, and never sooner than now; 0 if
-// nobody knows.
+// end is the expected end of the run, and not before now; 0 if unknown.
 func (p *Progress) end() float64 {
 	if p.estimate <= 0 || !report.Finite(p.estimate) {
 		return 0
@@ -171,7 +167,7 @@ func (p *Progress) end() float64 {
 	return max(p.estimate, p.now)
 }
 
-// times are the time that has passed and the one that it is expected to take.
+// times are the elapsed time and the expected total.
 func (p *Progress) times() string {
 	text := report.Clock(p.now)
 	if end := p.end(); end > 0 {
@@ -180,7 +176,7 @@ func (p *Progress) times() string {
 	return text
 }
 
-// position is what is being done, and how fast.
+// position is the running steps, their repetition, and the completed rate.
 func (p *Progress) position() string {
 	var steps []string
 	var latest *stream.Repetition
@@ -207,8 +203,7 @@ func (p *Progress) position() string {
 	return strings.Join(parts, "  ")
 }
 
-// name is that of a step in its scenario; one that is called like its scenario
-// is not told twice.
+// name is scenario/step, or the scenario alone if the step has the same name.
 func (p *Progress) name(step string) string {
 	if p.scenario == nil {
 		return step
@@ -219,8 +214,7 @@ func (p *Progress) name(step string) string {
 	return p.scenario.Name + "/" + step
 }
 
-// outcome is a finished step in one line: its verdict, and what led to one
-// that is not good.
+// outcome is a finished step on one line: its verdict, and the reasons for a bad one.
 func (p *Progress) outcome(s report.Step) string {
 	text := fmt.Sprintf("%s  %s  in %s", strings.ToUpper(string(s.Verdict)), p.name(s.Name), report.Quantity(s.DurationSeconds, "s"))
 	var reasons []string
@@ -237,7 +231,7 @@ func (p *Progress) outcome(s report.Step) string {
 			}
 		}
 	case report.Broken, report.Inconclusive:
-		// Not the first error: one that was there before is not why.
+		// The first error may be older than the reason.
 		first, _, _ := strings.Cut(s.Reason(), "\n")
 		reasons = append(reasons, report.Clean(first))
 	}

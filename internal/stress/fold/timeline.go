@@ -38,7 +38,7 @@ type Timeline struct {
 	Samples int
 
 	mu sync.Mutex
-	// now is changed in place: what leaves is a copy.
+	// now is modified in place; Snapshot returns copies.
 	now Snapshot
 }
 
@@ -46,11 +46,11 @@ type Timeline struct {
 type Inspected struct {
 	// T is in seconds since the start of the run.
 	T float64
-	// Inspection is shared with the event it came with: nobody changes it.
+	// Inspection is shared with its event and must not be modified.
 	*stream.Inspection
 }
 
-// A Mark is a moment worth pointing at in a chart.
+// A Mark is a moment to mark in a chart.
 type Mark struct {
 	// T is in seconds since the start of the run.
 	T float64
@@ -67,7 +67,7 @@ type Mark struct {
 	// Count is how often it happened at about that time: the same fault again
 	// within 0.1 s is counted here.
 	Count int
-	// Hit are the first targets of the fault, each once; empty for the process.
+	// Hit are the first targets of the fault, without repetition; empty for the process.
 	Hit []string
 }
 
@@ -78,7 +78,7 @@ type LogLine struct {
 	stream.Log
 }
 
-// A StepState is what is known of a step that has begun.
+// A StepState is the state of a step that has started.
 type StepState struct {
 	// Scenario is the name of the scenario that the step belongs to.
 	Scenario string
@@ -86,54 +86,53 @@ type StepState struct {
 	// StartedAt and FinishedAt are in seconds since the start of the run;
 	// FinishedAt is 0 while there is no Result.
 	StartedAt, FinishedAt float64
-	// Repetition is the latest that began; nil before the first.
+	// Repetition is the latest that started; nil before the first.
 	Repetition *stream.Repetition
-	// Repetitions are all that began. RepetitionStarted marks are fewer, because
-	// old ones are forgotten.
+	// Repetitions are all that started.
 	Repetitions []report.CourseRepetition
-	// Result is nil while the step runs.
+	// Result is nil until the step finishes.
 	Result *report.Step
 }
 
-// A Snapshot is what a Timeline knew at one moment. It never changes.
+// A Snapshot is the state of a Timeline at one moment. It is immutable.
 type Snapshot struct {
-	// Events is how many events were folded: two snapshots of a timeline with
-	// the same number are the same.
+	// Events is the number of events. Two snapshots of a timeline with the same number
+	// are equal.
 	Events uint64
 	// T is the time of the latest event in seconds since the start of the run.
 	T float64
-	// Run and Scenario are the ones that began last; nil before the first.
+	// Run and Scenario are the latest that started; nil before the first.
 	Run      *stream.Run
 	Scenario *stream.Scenario
-	// ScenarioNumber counts the scenarios that began.
+	// ScenarioNumber is the number of scenarios that started.
 	ScenarioNumber int
-	// Steps are all that began, in that order.
+	// Steps are all steps that started, in order.
 	Steps []StepState
-	// Group is the group of the step that began or repeated last.
+	// Group is the group that runs.
 	Group int
 	// History holds the samples.
 	History
-	// Inspections are the inspections of the system, oldest first, thinned as the
-	// History is.
+	// Inspections are the inspections of the system, oldest first. They are thinned like
+	// the History.
 	Inspections []Inspected
-	// Marks and Log hold the latest. MarksDropped and LogDropped count the older
-	// ones that were forgotten, and FaultsDropped those of the marks that were
-	// faults.
+	// Marks and Log hold the latest marks and log lines. MarksDropped and LogDropped count
+	// the older ones that were dropped, and FaultsDropped the faults among the dropped
+	// marks.
 	Marks                                   []Mark
 	Log                                     []LogLine
 	MarksDropped, FaultsDropped, LogDropped int
-	// ByHand counts what people did to the run.
+	// ByHand counts manual actions.
 	ByHand int
-	// Faults counts the disturbances injected, by name.
+	// Faults counts injected faults by name.
 	Faults map[string]int
-	// Results are the scenarios that finished.
+	// Results are the finished scenarios.
 	Results []*report.Scenario
-	// Report is nil until the run has finished.
+	// Report is nil until the run finishes.
 	Report *report.Report
 }
 
-// Add folds one event. Values that are not finite are left out, and time never
-// goes back, but with a run that begins anew.
+// Add adds the next event. Values that are not finite are ignored. Time does not go back,
+// except when the run starts again.
 func (t *Timeline) Add(e stream.Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -199,7 +198,7 @@ func (t *Timeline) Add(e stream.Event) {
 	}
 }
 
-// Snapshot returns what is known now.
+// Snapshot returns the current state.
 func (t *Timeline) Snapshot() *Snapshot {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -244,7 +243,7 @@ func (t *Timeline) stepFinished(r *report.Step) {
 	t.update(r.Name, func(s *StepState) { s.Result, s.FinishedAt = r, t.now.T })
 }
 
-// update changes the latest step of that name which is not finished.
+// update modifies the latest open step of that name.
 func (t *Timeline) update(name string, change func(*StepState)) {
 	for i := len(t.now.Steps) - 1; i >= 0; i-- {
 		if s := t.now.Steps[i]; s.Step.Name == name && s.Result == nil {
@@ -254,8 +253,8 @@ func (t *Timeline) update(name string, change func(*StepState)) {
 	}
 }
 
-// fault marks a fault. The same one within faultGap is counted with it, unless its
-// step has begun another repetition since.
+// fault marks a fault. The same fault within faultGap is added to its mark, unless its
+// step has started another repetition since.
 func (t *Timeline) fault(f stream.Fault) {
 	s := &t.now
 	for i := len(s.Marks) - 1; i >= 0 && s.T-s.Marks[i].T < faultGap; i-- {
@@ -272,7 +271,7 @@ func (t *Timeline) fault(f stream.Fault) {
 	t.mark(Mark{Type: stream.FaultInjected, Step: f.Step, Text: f.Fault, ByHand: f.ByHand, Hit: report.AddHit(nil, f.Target)})
 }
 
-// mark adds a mark of now, and forgets the oldest if there are too many.
+// mark adds a mark at the current time, and drops the oldest if there are too many.
 func (t *Timeline) mark(m Mark) {
 	s := &t.now
 	if len(s.Marks) == keptMarks {
@@ -331,9 +330,8 @@ func fullest(in *stream.Inspection) float64 {
 	return most
 }
 
-// Active returns the steps that run now: more than one when they run in
-// parallel. One that waits while the repetitions of others have their turn is
-// not among them.
+// Active returns the steps that run now; several if they run in parallel. Steps that wait
+// while another group runs are not active.
 func (s *Snapshot) Active() []StepState {
 	var out []StepState
 	for _, step := range s.Steps {

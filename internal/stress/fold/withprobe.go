@@ -9,11 +9,10 @@ import (
 	"mabeam-top/internal/stress/stream"
 )
 
-// WithProbe returns the source with one more probe in its samples and reports:
-// one that is read on this side of the stream, of whoever looks at a run, and
-// not of the process that runs it. The probe is read whenever a sample comes;
-// false means that it cannot be read now. A step's summary of it is of all the
-// time from the step's start to its end.
+// WithProbe returns a source with an additional probe in its samples and reports. The
+// probe belongs to the viewer's process, not to the process that runs the load. read is
+// called for every sample; false means that the probe cannot be read now. The summary of a
+// step covers the time from its start to its end.
 func WithProbe(source stream.Source, name string, read func(now time.Time) (value float64, ok bool)) stream.Source {
 	return &withProbe{Source: source, name: name, read: read}
 }
@@ -26,7 +25,7 @@ type withProbe struct {
 
 // Run implements Source.
 func (w *withProbe) Run(ctx context.Context, emit func(stream.Event)) error {
-	running := map[string]*Probes{} // by step
+	running := map[string]*Summary{} // by step
 	finished := map[stepKey]report.Probe{}
 	scenario := ""
 	return w.Source.Run(ctx, func(e stream.Event) {
@@ -38,11 +37,11 @@ func (w *withProbe) Run(ctx context.Context, emit func(stream.Event)) error {
 			clear(running)
 		case stream.StepStarted:
 			if e.Step != nil {
-				running[e.Step.Name] = &Probes{}
+				running[e.Step.Name] = &Summary{}
 			}
 		case stream.SampleTaken:
 			if value, ok := w.read(time.Now()); ok {
-				sample := maps.Clone(e.Sample) // others may hold it
+				sample := maps.Clone(e.Sample) // consumers share it
 				if sample == nil {
 					sample = map[string]float64{}
 				}
@@ -57,7 +56,7 @@ func (w *withProbe) Run(ctx context.Context, emit func(stream.Event)) error {
 				break
 			}
 			if p := running[e.StepResult.Name]; p != nil {
-				if summary, ok := p.Summary()[w.name]; ok {
+				if summary, ok := p.Probes()[w.name]; ok {
 					finished[stepKey{scenario, e.StepResult.Name}] = summary
 				}
 				delete(running, e.StepResult.Name)

@@ -2,26 +2,25 @@ package stream
 
 import "errors"
 
-// A Command is what somebody who watches a run asks of it. Commands go the other
-// way than events: over a Steerable in one process, and as JSON lines on the
-// standard input of a child.
+// A Command is a request from a viewer to a run. Commands travel in the opposite
+// direction of events: through a Steerable within a process, and as JSON lines on the
+// standard input of a child process.
 type Command struct {
 	Do Do `json:"do"`
-	// Paused is of SetPaused: true holds the load, false lets it go on; and of
-	// SetSpeed in the same way.
+	// Paused belongs to SetPaused and SetSpeed: true pauses, false resumes.
 	Paused bool `json:"paused,omitempty"`
-	// Rate is of SetRate: by what the rates that the scenario asks for are
-	// multiplied from now on. 1 is as planned.
+	// Rate belongs to SetRate: the factor applied to the rates of the scenario. 1 is
+	// the planned rate.
 	Rate float64 `json:"rate,omitempty"`
-	// Fault is of InjectFault: the fault as a scenario file has it, such as
+	// Fault belongs to InjectFault: the fault in the syntax of scenario files, such as
 	// "kill_agents: 10" or "slow_actions: 3, by: 50ms, for: 2s".
 	Fault string `json:"fault,omitempty"`
-	// Inspect is of SetInspection: what samples tell of the system's inside
-	// from now on.
+	// Inspect belongs to SetInspection: what the following samples report about the
+	// internals of the system.
 	Inspect Inspect `json:"inspect,omitzero"`
-	// To is of Seek: the time to go to in seconds since the start of the run.
+	// To belongs to Seek: the target time in seconds since the start of the run.
 	To float64 `json:"to,omitempty"`
-	// Speed is of SetSpeed: 1 for that of the run.
+	// Speed belongs to SetSpeed: 1 is the original speed of the run.
 	Speed float64 `json:"speed,omitempty"`
 }
 
@@ -30,38 +29,35 @@ type Do string
 
 // The kinds of commands.
 const (
-	// Stop ends the load; the partial report is still told.
+	// Stop stops the load. The partial report still follows.
 	Stop Do = "stop"
-	// SetPaused holds the load, or lets it go on. The time in which it is held
-	// is part of no measurement.
+	// SetPaused pauses or resumes the load. Paused time is not measured.
 	SetPaused Do = "pause"
-	// SetRate changes the rate of open loads. A closed load has none: that is
-	// told in the log.
+	// SetRate changes the rate of open loads. A closed load has no rate.
 	SetRate Do = "rate"
-	// InjectFault injects a fault at once.
+	// InjectFault injects a fault immediately.
 	InjectFault Do = "fault"
-	// SetInspection says what of the system's inside samples tell. It steers
-	// nothing.
+	// SetInspection selects what samples report about the internals of the system. It
+	// does not change the load.
 	SetInspection Do = "inspect"
-	// Seek and SetSpeed are for a replay alone.
+	// Seek and SetSpeed apply to replays only.
 	Seek     Do = "seek"
 	SetSpeed Do = "speed"
 )
 
-// ErrNotSteerable is what a source answers that takes no such command, as a
-// recording, or one whose run is over.
+// ErrNotSteerable is returned by a source that does not support a command, or whose
+// run is over.
 var ErrNotSteerable = errors.New("this run cannot be steered")
 
-// A Steerable is a Source that takes commands while it runs. Command does not
-// wait for what it asks for; what came of it is told in the stream: a fault as
-// an event, all else as a line of the log that is ByHand, and the step's result
-// says that it was steered.
+// A Steerable is a Source that accepts commands while it runs. Command returns
+// without waiting for its effect. The effect appears in the stream, as a fault event or
+// a log event with ByHand set, and the result of the step is marked as steered.
 type Steerable interface {
 	Command(Command) error
 }
 
-// Steer gives a command to a source, if it takes any. It is for a source that
-// wraps another.
+// Steer sends a command to a source. It returns ErrNotSteerable if the source accepts
+// none.
 func Steer(source Source, c Command) error {
 	if s, ok := source.(Steerable); ok {
 		return s.Command(c)

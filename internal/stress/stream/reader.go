@@ -9,19 +9,19 @@ import (
 	"io"
 )
 
-// maxLine bounds one line in bytes. The longest is run_finished, which holds
-// the whole report: some 10 KB for each step, of which one scenario file alone may
-// have 10,000. What this program has written must be below it.
+// maxLine is the maximum length of a line in bytes. The longest line is run_finished:
+// its report has some 10 KB per step, and one scenario file may have 10,000 steps. Every
+// line that this program writes must be shorter.
 const maxLine = 512 << 20
 
-// ErrLineTooLong tells that a line of a stream is longer than any event.
+// ErrLineTooLong means that a line is longer than any event.
 var ErrLineTooLong = fmt.Errorf("longer than %d MiB", maxLine>>20)
 
 // A Reader reads events from JSON lines.
 type Reader struct {
 	in      *bufio.Reader
 	longest int
-	number  int // of the line read last, from 1
+	number  int // of the current line, from 1
 	line    []byte
 }
 
@@ -32,11 +32,10 @@ func newReader(r io.Reader, longest int) *Reader {
 	return &Reader{in: bufio.NewReaderSize(r, 64<<10), longest: longest}
 }
 
-// Read returns the next event. At the end of a stream that was written to its
-// end it returns io.EOF; if the last line is cut short, because its writer
-// died, an error that wraps io.ErrUnexpectedEOF. A line that is no event is an
-// error too, which names the line's number; the next Read goes on after it.
-// Events of a type that this version does not know are returned as they are.
+// Read returns the next event, or io.EOF at the end of the stream. If the last line is
+// truncated, because its writer died, the error wraps io.ErrUnexpectedEOF. A line that is
+// not an event is an error with the line number; the next Read continues after it. Events
+// of unknown types are returned unchanged.
 func (r *Reader) Read() (Event, error) {
 	for {
 		err := r.readLine()
@@ -48,7 +47,7 @@ func (r *Reader) Read() (Event, error) {
 			if last {
 				return Event{}, io.EOF
 			}
-			continue // an empty line is no harm
+			continue // an empty line is harmless
 		}
 		e, err := decode(r.line)
 		if err != nil && last && cutShort(r.line) {
@@ -61,8 +60,8 @@ func (r *Reader) Read() (Event, error) {
 	}
 }
 
-// readLine reads the next line into r.line. The error is io.EOF if it has no
-// line end, which only the last can lack.
+// readLine reads the next line into r.line. The error is io.EOF if the line does not end
+// in a newline, as the last line may.
 func (r *Reader) readLine() error {
 	r.number++
 	r.line = r.line[:0]
@@ -83,7 +82,7 @@ func (r *Reader) readLine() error {
 	}
 }
 
-// decode reads an event and checks that it carries what its type promises.
+// decode reads an event and checks that it has the payload of its type.
 func decode(line []byte) (Event, error) {
 	var e Event
 	if err := json.Unmarshal(line, &e); err != nil {
@@ -92,10 +91,10 @@ func decode(line []byte) (Event, error) {
 	var missing bool
 	switch e.Type {
 	case "":
-		return Event{}, errors.New("not an event: it has no type")
+		return Event{}, errors.New("not an event: no type")
 	case RunStarted:
 		if missing = e.Run == nil; !missing && e.Run.Schema != Schema {
-			return Event{}, fmt.Errorf("a stream of schema %q, but only %q is understood", e.Run.Schema, Schema)
+			return Event{}, fmt.Errorf("unsupported schema %q: this version reads %q", e.Run.Schema, Schema)
 		}
 	case ScenarioStarted:
 		missing = e.Scenario == nil
@@ -115,11 +114,11 @@ func decode(line []byte) (Event, error) {
 		missing = e.Report == nil
 	}
 	if missing {
-		return Event{}, fmt.Errorf("not an event: a %s without what it tells", e.Type)
+		return Event{}, fmt.Errorf("not an event: %s without its payload", e.Type)
 	}
 	if e.Run != nil || e.Scenario != nil || e.ScenarioResult != nil || e.Report != nil {
-		// They have times, of which some can be read that cannot be written:
-		// what is passed on must be whole.
+		// Some times can be decoded and not encoded. An event that is passed on must be
+		// encodable.
 		if _, err := json.Marshal(e); err != nil {
 			return Event{}, fmt.Errorf("not an event: %w", err)
 		}
@@ -127,8 +126,7 @@ func decode(line []byte) (Event, error) {
 	return e, nil
 }
 
-// cutShort says whether text is the beginning of a JSON value, but not all of
-// it.
+// cutShort reports whether text is an incomplete JSON value.
 func cutShort(text []byte) bool {
 	var whole json.RawMessage
 	return errors.Is(json.NewDecoder(bytes.NewReader(text)).Decode(&whole), io.ErrUnexpectedEOF)

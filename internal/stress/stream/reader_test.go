@@ -54,11 +54,11 @@ func TestReader(t *testing.T) {
 		},
 		"no type": {
 			"\n" + `{"t":1}` + "\n",
-			"line 2: not an event: it has no type|EOF",
+			"line 2: not an event: no type|EOF",
 		},
-		"without what it tells": {
+		"without payload": {
 			`{"t":1,"type":"run_finished"}` + "\n",
-			"line 1: not an event: a run_finished without what it tells|EOF",
+			"line 1: not an event: run_finished without its payload|EOF",
 		},
 		"a sample of nothing": {`{"t":1,"type":"sample"}` + "\n", "ok|EOF"},
 		"a type of the future": {
@@ -67,7 +67,7 @@ func TestReader(t *testing.T) {
 		},
 		"another schema": {
 			`{"t":0,"type":"run_started","run":{"schema":"mabeam-top/events/v2"}}` + "\n",
-			`line 1: a stream of schema "mabeam-top/events/v2", but only "mabeam-top/events/v1" is understood|EOF`,
+			`line 1: unsupported schema "mabeam-top/events/v2": this version reads "mabeam-top/events/v1"|EOF`,
 		},
 		"too long": {
 			okLine + "\n" + strings.Repeat("x", 500) + "\n" + okLine + "\n",

@@ -11,22 +11,21 @@ import (
 // second. A longer run is thinned.
 const recordedSamples = 36_000
 
-// A Recording is a run that was recorded, in memory. It does not change.
+// A Recording is a recorded run in memory. It is immutable.
 type Recording struct {
-	// Events begin with run_started; their times never go back.
+	// Events begin with run_started. Their times never decrease.
 	Events []Event
-	// Broken says why the recording ends before its run did; nil if it is
-	// whole.
+	// Broken is why the recording ends before its run; nil if it is complete.
 	Broken error
 	// Thinned is the number of samples left out to bound the memory of a long
 	// run; see Thin.
 	Thinned int
 }
 
-// errNoEnd is what a recording lacks that can be read but ends too early.
-var errNoEnd = errors.New("it ends before its run has finished")
+// errNoEnd is the error of a recording without the end of its run.
+var errNoEnd = errors.New("it ends before the run finished")
 
-// LoadRecording is ReadRecording of a file.
+// LoadRecording reads a recording from a file; see ReadRecording.
 func LoadRecording(path string) (*Recording, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -39,10 +38,8 @@ func LoadRecording(path string) (*Recording, error) {
 	return r, nil
 }
 
-// ReadRecording reads a recording as far as it goes: what comes after a line
-// that cannot be read is left out, because nobody could tell what it is about.
-// That is told by Broken. The error is for one of which there is nothing to
-// show.
+// ReadRecording reads a recording up to the first invalid line, which Recording.Broken
+// reports. The error is for a recording without any usable event.
 func ReadRecording(in io.Reader) (*Recording, error) { return readRecording(in, recordedSamples) }
 
 func readRecording(in io.Reader, most int) (*Recording, error) {
@@ -53,21 +50,21 @@ func readRecording(in io.Reader, most int) (*Recording, error) {
 		e, err := reader.Read()
 		switch {
 		case len(r.Events) == 0 && errors.Is(err, io.EOF):
-			return nil, errors.New("it is empty")
+			return nil, errors.New("the file is empty")
 		case len(r.Events) == 0 && err != nil:
 			return nil, err
 		case len(r.Events) == 0 && e.Type != RunStarted:
-			return nil, fmt.Errorf("line %d: it does not begin with a %s, but with a %s", reader.number, RunStarted, e.Type)
+			return nil, fmt.Errorf("line %d: not a recording: the first event must be %s, not %s", reader.number, RunStarted, e.Type)
 		case errors.Is(err, io.EOF):
 			return r, nil
 		case err != nil && r.Broken != nil:
 			r.Broken = err
 			return r, nil
 		case err != nil:
-			return r, nil // the run has finished: what follows is no part of it
+			return r, nil // the run has finished; the rest does not belong to it
 		case len(r.Events) > 0 && e.Type == RunStarted:
 			if r.Broken != nil {
-				r.Broken = fmt.Errorf("line %d: another run begins before this one has finished", reader.number)
+				r.Broken = fmt.Errorf("line %d: another run starts before this one finished", reader.number)
 			}
 			return r, nil
 		case e.Type == RunFinished:
@@ -118,7 +115,7 @@ func (r *Recording) thin() (left int) {
 	return len(chosen)
 }
 
-// interned returns the sample with names that all samples share.
+// interned returns the sample with names that all samples share in memory.
 func interned(sample map[string]float64, names map[string]string) map[string]float64 {
 	shared := make(map[string]float64, len(sample))
 	for name, v := range sample {

@@ -26,18 +26,18 @@ func TestReadRecording(t *testing.T) {
 		err    string
 	}{
 		"whole":                         {startLine + "\n" + okLine + "\n" + endLine + "\n", 3, "", ""},
-		"nothing":                       {"", 0, "", "it is empty"},
-		"empty lines":                   {"\n\n", 0, "", "it is empty"},
+		"nothing":                       {"", 0, "", "the file is empty"},
+		"empty lines":                   {"\n\n", 0, "", "the file is empty"},
 		"not a recording":               {"hello\n", 0, "", "line 1: not an event: invalid character 'h' looking for beginning of value"},
 		"cut in its first line":         {startLine[:30], 0, "", "line 1: unexpected EOF"},
-		"without its beginning":         {okLine + "\n" + endLine + "\n", 0, "", "line 1: it does not begin with a run_started, but with a log"},
-		"without its end":               {startLine + "\n" + okLine + "\n", 2, "it ends before its run has finished", ""},
+		"without its beginning":         {okLine + "\n" + endLine + "\n", 0, "", "line 1: not a recording: the first event must be run_started, not log"},
+		"without its end":               {startLine + "\n" + okLine + "\n", 2, "it ends before the run finished", ""},
 		"cut in a line":                 {startLine + "\n" + okLine + "\n" + endLine[:40], 2, "line 3: unexpected EOF", ""},
 		"corrupt in the middle":         {startLine + "\n" + okLine + "\n\x00\x01\n" + endLine + "\n", 2, "line 3: not an event: invalid character '\\x00' looking for beginning of value", ""},
 		"corrupt after its end":         {startLine + "\n" + endLine + "\n\x00\n", 2, "", ""},
 		"another run after its end":     {startLine + "\n" + endLine + "\n" + startLine + "\n", 2, "", ""},
-		"another run before it has one": {startLine + "\n" + okLine + "\n" + startLine + "\n", 2, "line 3: another run begins before this one has finished", ""},
-		"of another schema":             {`{"t":0,"type":"run_started","run":{"schema":"x"}}`, 0, "", `line 1: a stream of schema "x", but only "mabeam-top/events/v1" is understood`},
+		"another run before it has one": {startLine + "\n" + okLine + "\n" + startLine + "\n", 2, "line 3: another run starts before this one finished", ""},
+		"of another schema":             {`{"t":0,"type":"run_started","run":{"schema":"x"}}`, 0, "", `line 1: unsupported schema "x": this version reads "mabeam-top/events/v1"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, err := stream.ReadRecording(strings.NewReader(c.lines))

@@ -10,68 +10,66 @@ import (
 	"mabeam-top/internal/stress/report"
 )
 
-// The bounds of a replay's speed.
+// The limits of the speed of a replay.
 const (
 	MinSpeed = 0.25
 	MaxSpeed = 16
 )
 
-// A Replay is a Source that plays a recording in the time that the run took, or
-// faster or slower. It takes the commands Seek and SetSpeed, and no other.
+// A Replay is a Source that plays a recording at the original speed, or faster or slower.
+// It accepts the commands Seek and SetSpeed only.
 //
-// Where it goes back it begins anew: it emits run_started again, and at once
-// all that comes before the place it went to. Its Run ends only with its
-// context, because a recording that has come to its end can still go back.
+// To seek backwards it starts again: it emits run_started and immediately all events up to
+// the target. Run returns only when its context ends, because a viewer can still seek
+// backwards at the end of the recording.
 type Replay struct {
 	recording *Recording
 	// changed wakes Run after a command.
 	changed chan struct{}
 
 	mu sync.Mutex
-	// at is the position at the moment since, in seconds since the start of
-	// the recorded run. The clock stands until Run begins.
-	at    float64
-	since time.Time
-	speed float64
-	held  bool
-	// catching says that what comes before the position is still being
-	// emitted.
-	catching bool
+	// at is the position at the time since, in seconds since the start of the
+	// recorded run. since is zero until Run begins.
+	at     float64
+	since  time.Time
+	speed  float64
+	paused bool
+	// seeking is true until the events before the position are emitted.
+	seeking bool
 }
 
-// NewReplay returns a replay that begins at the start, at the speed of the run.
+// NewReplay returns a replay from the start of the recording, at its original speed.
 func NewReplay(r *Recording) *Replay {
 	return &Replay{recording: r, changed: make(chan struct{}, 1), speed: 1}
 }
 
-// Playback is how far a replay is.
+// Playback is the position of a replay.
 type Playback struct {
 	// At and Length are in seconds since the start of the recorded run.
 	At, Length float64
-	// Speed is 1 for that of the run.
-	Speed float64
-	// Held says that it stands still, because that was asked for.
-	Held bool
-	// Ended says that it has come to its end and stands there.
+	// Speed is 1 for the original speed.
+	Speed  float64
+	Paused bool
+	// Ended reports whether the position is the end of the recording.
 	Ended bool
-	// Catching says that the events before the position are still on their
-	// way: whoever folds them is about to know as much as the position says.
-	Catching bool
+	// Seeking reports whether consumers have not yet received all events before the
+	// position.
+	Seeking bool
 }
 
-// Playback tells how far the replay is now.
+// Playback returns the current position.
 func (r *Replay) Playback() Playback {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	length := r.recording.Length()
 	at := r.position(time.Now())
-	return Playback{At: at, Length: length, Speed: r.speed, Held: r.held, Ended: at >= length, Catching: r.catching}
+	return Playback{At: at, Length: length, Speed: r.speed, Paused: r.paused, Ended: at >= length, Seeking: r.seeking}
 }
 
-// position is where the replay is at a time; the lock is held.
+// position is the position at a time. The caller holds the lock.
 func (r *Replay) position(now time.Time) float64 {
 	at := r.at
-	if !r.since.IsZero() && !r.held {
+	if !r.since.IsZero() && !r.paused {
 		at += now.Sub(r.since).Seconds() * r.speed
 	}
 	return min(max(at, 0), r.recording.Length())
@@ -85,15 +83,15 @@ func (r *Replay) Command(c Command) error {
 	switch c.Do {
 	case Seek:
 		if !report.Finite(c.To) {
-			return fmt.Errorf("seek: %v is no time", c.To)
+			return fmt.Errorf("seek: %v is not a time", c.To)
 		}
 		at = min(max(c.To, 0), r.recording.Length())
-		r.catching = true
+		r.seeking = true
 	case SetSpeed:
 		if !(c.Speed >= MinSpeed && c.Speed <= MaxSpeed) {
 			return fmt.Errorf("speed: expected %v to %v, not %v", MinSpeed, MaxSpeed, c.Speed)
 		}
-		r.speed, r.held = c.Speed, c.Paused
+		r.speed, r.paused = c.Speed, c.Paused
 	default:
 		return ErrNotSteerable
 	}
@@ -103,7 +101,7 @@ func (r *Replay) Command(c Command) error {
 	}
 	select {
 	case r.changed <- struct{}{}:
-	default: // it is about to look anyway
+	default: // Run has a wake-up pending
 	}
 	return nil
 }
@@ -145,8 +143,7 @@ func (r *Replay) Run(ctx context.Context, emit func(Event)) error {
 	}
 }
 
-// due returns how many events come at that time or before it; the first does in
-// any case.
+// due returns the number of events up to that time, and at least 1.
 func (r *Replay) due(at float64) int {
 	i, _ := slices.BinarySearchFunc(r.recording.Events, at, func(e Event, at float64) int {
 		if e.T <= at {
@@ -157,23 +154,23 @@ func (r *Replay) due(at float64) int {
 	return max(i, 1)
 }
 
-// idle is how long Run sleeps when only a command can change anything.
+// idle is how long Run sleeps when only a command can wake it.
 const idle = time.Hour
 
-// caughtUp notes that the events up to next were emitted, and returns how long
-// there is nothing to do; false if a command came meanwhile.
+// caughtUp records that the events before next are emitted, and returns the time until
+// the next event, or false if a command moved the position meanwhile.
 func (r *Replay) caughtUp(next, due int) (time.Duration, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	at := r.position(time.Now())
-	if now := r.due(at); r.catching && now != due {
+	if now := r.due(at); r.seeking && now != due {
 		return 0, false
 	}
-	r.catching = false
-	if r.held || next == len(r.recording.Events) {
+	r.seeking = false
+	if r.paused || next == len(r.recording.Events) {
 		return idle, true
 	}
 	seconds := (r.recording.Events[next].T - at) / r.speed
-	// Rounded up, so that the event is due when the timer says so.
+	// Rounded up, so that the event is due when the timer fires.
 	return time.Duration(seconds*float64(time.Second)) + time.Nanosecond, true
 }

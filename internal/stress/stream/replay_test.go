@@ -71,7 +71,7 @@ func (s *showing) stop(t *testing.T) {
 func (s *showing) at(t *testing.T, want float64) {
 	t.Helper()
 	p := s.Playback()
-	if math.Abs(p.At-want) > 1e-6 || p.Catching {
+	if math.Abs(p.At-want) > 1e-6 || p.Seeking {
 		t.Errorf("the replay is at %+v, want %v", p, want)
 	}
 	// A sample that is due at this very moment may be on its way.
@@ -118,7 +118,7 @@ func TestReplayHeld(t *testing.T) {
 		s.command(t, stream.Command{Do: stream.SetSpeed, Speed: 2, Paused: true})
 		time.Sleep(time.Hour)
 		s.at(t, 5)
-		if p := s.Playback(); !p.Held || p.Ended {
+		if p := s.Playback(); !p.Paused || p.Ended {
 			t.Errorf("held: %+v", p)
 		}
 		s.command(t, stream.Command{Do: stream.Seek, To: 20})
@@ -187,7 +187,7 @@ func TestReplayTakesNoOtherCommand(t *testing.T) {
 			t.Errorf("%+v: %v", c, err)
 		}
 	}
-	if p := r.Playback(); p.At != 0 || p.Speed != 1 || p.Catching {
+	if p := r.Playback(); p.At != 0 || p.Speed != 1 || p.Seeking {
 		t.Errorf("after commands that were refused: %+v", p)
 	}
 }

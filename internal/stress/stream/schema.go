@@ -13,9 +13,8 @@ import (
 //go:embed schema.json
 var schemaJSON []byte
 
-// SchemaJSON returns the JSON Schema (2020-12) of one event, which is one line
-// of the stream. It holds the report's schema, which some events refer to, so
-// that it can be used by itself.
+// SchemaJSON returns the JSON Schema (2020-12) of one event, which is one line of the
+// stream. It is self-contained: it embeds the schema of the report.
 func SchemaJSON() string { return bundled() }
 
 var bundled = sync.OnceValue(func() string {
@@ -32,7 +31,7 @@ var bundled = sync.OnceValue(func() string {
 		Defs        map[string]json.RawMessage `json:"$defs"`
 	}
 	if err := json.Unmarshal(schemaJSON, &schema); err != nil {
-		panic(fmt.Sprintf("schema of the event stream: %v", err)) // it is part of the program, and a test reads it
+		panic(fmt.Sprintf("schema of the event stream: %v", err)) // embedded in the program and tested
 	}
 	schema.Defs["report"] = json.RawMessage(report.SchemaJSON())
 	var out bytes.Buffer
@@ -45,8 +44,8 @@ var bundled = sync.OnceValue(func() string {
 	return out.String()
 })
 
-// The openings write a list or table without entries as [] or {}, as the
-// report's records do.
+// The records that start a run, scenario or step encode empty lists and tables as [] and
+// {}, as those of the report do.
 
 // MarshalJSON implements json.Marshaler.
 func (r Run) MarshalJSON() ([]byte, error) {

@@ -1,7 +1,7 @@
-// Package stream is the one stream of events that a run consists of. Whoever
-// runs the load (the engine in this process, a child process, a recording)
-// produces it; whoever looks (screen, progress line, report, recording) folds
-// it; and neither knows the other.
+// Package stream defines the event stream of a run, and reads, writes, records and
+// replays it. Producers (the engine in this process, a child process, a recording)
+// and consumers (screen, progress line, report, recording) know the stream and not
+// each other.
 package stream
 
 import (
@@ -17,9 +17,9 @@ const Schema = "mabeam-top/events/v1"
 // A Type names a kind of event.
 type Type string
 
-// The kinds of events, in the order in which a run sends them. Each carries
-// the payload of the same name; samples, faults and logs come at any time
-// between run_started and run_finished.
+// The kinds of events, in the order in which a run sends them. Each carries the
+// payload of the same name. Samples, faults and logs occur at any time between
+// run_started and run_finished.
 const (
 	RunStarted        Type = "run_started"
 	ScenarioStarted   Type = "scenario_started"
@@ -42,7 +42,7 @@ func Types() []Type {
 }
 
 // An Event is one line of the stream. Only the payload of its type is set.
-// Events are shared between consumers: nobody changes one.
+// Consumers share events and must not modify them.
 type Event struct {
 	// T is in seconds since the start of the run.
 	T    float64 `json:"t"`
@@ -52,10 +52,10 @@ type Event struct {
 	Scenario   *Scenario   `json:"scenario,omitempty"`
 	Step       *Step       `json:"step,omitempty"`
 	Repetition *Repetition `json:"repetition,omitempty"`
-	// Sample holds every probe that could be read, by name. What a platform
-	// cannot tell is absent.
+	// Sample holds the value of every probe that could be read, by name. A probe
+	// that the platform does not support is absent.
 	Sample map[string]float64 `json:"sample,omitempty"`
-	// Inspection comes with some samples while a viewer asked for it; nil
+	// Inspection accompanies some samples while a viewer requests it; nil
 	// otherwise.
 	Inspection *Inspection `json:"inspection,omitempty"`
 	Fault      *Fault      `json:"fault,omitempty"`
@@ -80,7 +80,7 @@ func (e Event) Advance(now float64) float64 {
 	return now
 }
 
-// Run opens a run.
+// Run describes a run that starts.
 type Run struct {
 	Schema    string      `json:"schema"`
 	ID        string      `json:"id"`
@@ -89,13 +89,13 @@ type Run struct {
 	Seed      uint64      `json:"seed"`
 	Tool      report.Tool `json:"tool"`
 	Host      report.Host `json:"host"`
-	// Scenarios are the names of all that will run, in their order.
+	// Scenarios are the names of all scenarios that will run, in order.
 	Scenarios []string `json:"scenarios"`
-	// EstimateSeconds is how long the run is expected to take.
+	// EstimateSeconds is the expected duration of the run.
 	EstimateSeconds float64 `json:"estimate_seconds"`
 }
 
-// Scenario opens a scenario.
+// Scenario describes a scenario that starts.
 type Scenario struct {
 	Name            string    `json:"name"`
 	Title           string    `json:"title"`
@@ -107,21 +107,21 @@ type Scenario struct {
 	EstimateSeconds float64   `json:"estimate_seconds"`
 }
 
-// Step opens a step. It says all that a screen needs to draw the limits
-// before anything was measured.
+// Step describes a step that starts, including the limits that a screen draws
+// before anything is measured.
 type Step struct {
 	Name        string `json:"name"`
 	Measurement string `json:"measurement"`
 	Component   string `json:"component"`
-	// Group numbers what of the scenario runs at the same time, from 1: the
-	// repetitions of its groups take turns. 0 if that is not known.
+	// Group is the number, from 1, of the group of steps that run in parallel; the
+	// repetitions of a scenario's groups are interleaved. 0 if unknown.
 	Group           int            `json:"group,omitempty"`
 	Params          map[string]any `json:"params"`
 	Repeat          int            `json:"repeat"`
 	EstimateSeconds float64        `json:"estimate_seconds"`
 	Isolated        bool           `json:"isolated"`
-	// Limits are what the step will be held against, as far as that is known before:
-	// a floor depends on reference works that are measured with the step.
+	// Limits are the limits that the step will be checked against, as far as they are
+	// known in advance: floors depend on reference work that is measured with the step.
 	Limits []Limit `json:"limits"`
 }
 
@@ -129,30 +129,29 @@ type Step struct {
 const (
 	SourceBaseline  = "baseline"
 	SourceThreshold = "threshold"
-	SourceMust      = "must" // a condition that every working system meets
+	SourceMust      = "must" // a condition that every correct system meets
 )
 
-// A Limit is what one metric is held against.
+// A Limit is a limit on one metric.
 type Limit struct {
 	// Metric is a metric's name, or NAME.STAT.
 	Metric string `json:"metric"`
 	// Source is "baseline", "threshold" or "must".
 	Source string `json:"source"`
-	// Op is one of < <= > >= == !=: the metric should be Op Value.
+	// Op is one of < <= > >= == !=. The limit is met if "metric Op Value" is true.
 	Op    string  `json:"op"`
 	Value float64 `json:"value"`
 	Unit  string  `json:"unit"`
-	// Tolerance is the share of Value by which a baseline may be missed; 0
-	// for any other limit.
+	// Tolerance is the fraction of Value by which a baseline may be missed; 0 for
+	// any other limit.
 	Tolerance float64 `json:"tolerance,omitempty"`
-	// Probe names the probe that shows the metric live, with ProbeScale
-	// telling by what to multiply Value to be in the probe's unit; empty if
-	// none does.
+	// Probe is the probe that shows the metric live; empty if there is none.
+	// Value times ProbeScale is in the probe's unit.
 	Probe      string  `json:"probe,omitempty"`
 	ProbeScale float64 `json:"probe_scale,omitempty"`
 }
 
-// Repetition opens one repetition of the step.
+// Repetition describes a repetition that starts.
 type Repetition struct {
 	Step string `json:"step"`
 	// Number counts from 1 to Of; 0 is the warm-up.
@@ -161,13 +160,13 @@ type Repetition struct {
 	Seed   uint64 `json:"seed"`
 }
 
-// Fault is one disturbance injected on purpose.
+// Fault describes an injected fault.
 type Fault struct {
 	Step  string `json:"step"`
 	Fault string `json:"fault"`
-	// Target is what it hit, such as an agent's id; empty for the process.
+	// Target is the target, such as an agent's id; empty for the process.
 	Target string `json:"target"`
-	// ByHand is true if a person asked for it, false if the scenario did.
+	// ByHand reports whether a person injected it, not the scenario.
 	ByHand bool `json:"by_hand"`
 }
 
@@ -176,16 +175,16 @@ type Log struct {
 	// Level is "info", "warn" or "error".
 	Level   string `json:"level"`
 	Message string `json:"message"`
-	// ByHand says that it tells what a person asked for, as a changed rate.
+	// ByHand reports whether the message is about a manual action, such as a
+	// changed rate.
 	ByHand bool `json:"by_hand,omitempty"`
 }
 
 // A Source produces the events of one run. Run calls emit for each event in
-// order, from one goroutine at a time, and returns when the stream has ended;
-// the last event of a stream that was not broken is run_finished. When ctx
-// ends, the load is stopped, the partial report is still emitted, and Run
-// returns. A source that can go back begins anew with run_started: whoever folds
-// the stream then forgets what came before.
+// order, from one goroutine at a time, and returns at the end of the stream. The
+// last event of a complete stream is run_finished. When ctx ends, Run stops the
+// load, emits the partial report, and returns. A source that can seek backwards
+// starts again with run_started; consumers then discard what they have.
 type Source interface {
 	Run(ctx context.Context, emit func(Event)) error
 }

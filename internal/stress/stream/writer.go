@@ -15,17 +15,16 @@ import (
 	"mabeam-top/internal/stress/report"
 )
 
-// queueLength is how many events a Writer holds for a reader that does not
-// keep up: at the usual interval between samples, half a minute of them.
+// queueLength is the number of events that a Writer queues for a slow reader: half a
+// minute of samples.
 const queueLength = 256
 
-// A Writer writes events as JSON lines. It does so from a goroutine of its own
-// and holds a bounded number of events, so that a reader who stalls (a stopped
-// process at the other end of a pipe) does not stall the load: when the queue
-// is full, samples are dropped, and a log event tells how many were missing
-// before the next event that is written. Every other event waits for room.
+// A Writer writes events as JSON lines, from its own goroutine and through a bounded
+// queue, so that a stalled reader (a stopped process at the other end of a pipe) does not
+// stall the load. While the queue is full, samples are dropped, and a log event before the
+// next event reports how many. Every other event waits for room.
 //
-// Emit may be called from several goroutines, Close only after all of them.
+// Emit may be called from several goroutines; Close must be called after all of them.
 type Writer struct {
 	queue chan queued
 	done  chan struct{}
@@ -33,25 +32,25 @@ type Writer struct {
 
 	dropped atomic.Int64 // samples dropped since the last event was queued
 	lost    atomic.Int64 // other events given up
-	broken  atomic.Bool  // nothing can be written any more
+	broken  atomic.Bool  // after a write error
 
-	// What follows belongs to the writing goroutine until done is closed.
+	// The writing goroutine owns the following fields until done is closed.
 	out     *bufio.Writer
 	line    bytes.Buffer
 	encoder *json.Encoder
 	lastT   float64
-	err     error // the first
+	err     error // the first error
 }
 
-// queued is an event and how many samples were dropped just before it.
+// queued is an event and the number of samples dropped before it.
 type queued struct {
 	Event
 	dropped int64
-	flushed chan<- struct{} // if set, there is no event: what came before is to be written out
+	flushed chan<- struct{} // if set, there is no event, and the output is flushed
 }
 
-// NewWriter returns a Writer to w. Its goroutine begins here, because a Writer
-// that is not read from must not hold whoever emits; Close must end it.
+// NewWriter returns a Writer to w and starts its goroutine; Close must be called to end
+// it.
 func NewWriter(w io.Writer) *Writer { return newWriter(w, queueLength) }
 
 func newWriter(out io.Writer, length int) *Writer {
@@ -66,11 +65,10 @@ func newWriter(out io.Writer, length int) *Writer {
 	return w
 }
 
-// Emit queues an event to be written; nobody may change it afterwards. If there
-// is no room, a sample is dropped, and anything else waits until there is or
-// ctx ends: then it is lost, which Close reports. A ctx that has already ended
-// is no hindrance as long as there is room. After a write error, Emit does
-// nothing.
+// Emit queues an event, which must not be modified afterwards. If the queue is full, a
+// sample is dropped; any other event waits until there is room or ctx ends, and is then
+// lost, which Close reports. As long as there is room, ctx may have ended. After a write
+// error, Emit does nothing.
 func (w *Writer) Emit(ctx context.Context, e Event) {
 	if w.broken.Load() {
 		return
@@ -93,8 +91,8 @@ func (w *Writer) Emit(ctx context.Context, e Event) {
 	}
 }
 
-// Flush waits until all that was emitted has been written, or ctx ends. It is
-// for what must be known even if the process dies next.
+// Flush waits until all emitted events are written, or ctx ends. It is for events that
+// must be known even if the process dies next.
 func (w *Writer) Flush(ctx context.Context) {
 	flushed := make(chan struct{})
 	select {
@@ -108,10 +106,9 @@ func (w *Writer) Flush(ctx context.Context) {
 	}
 }
 
-// Close writes what is queued, waits until it is written, and returns the first
-// error there was, be it of writing or of an event that could not be encoded,
-// and how many events were lost. It waits as long as the reader stalls; to give
-// up, close what the Writer writes to. Closing again returns the same.
+// Close writes the queued events and returns the first error of writing or encoding,
+// together with the number of lost events. It waits as long as the reader stalls; to give
+// up, close the underlying writer. Further calls return the same error.
 func (w *Writer) Close() error {
 	w.close.Do(func() { close(w.queue) })
 	<-w.done
@@ -121,8 +118,8 @@ func (w *Writer) Close() error {
 	return w.err
 }
 
-// run writes the queue until it is closed. After a write error it goes on
-// emptying it, so that nobody waits in Emit.
+// run writes the queue until it is closed. After a write error it continues to empty the
+// queue, so that Emit does not block.
 func (w *Writer) run() {
 	defer close(w.done)
 	for q := range w.queue {
@@ -134,21 +131,21 @@ func (w *Writer) run() {
 		if w.broken.Load() {
 			continue
 		}
-		w.tellDropped(q.dropped, q.T)
+		w.logDropped(q.dropped, q.T)
 		w.write(q.Event)
-		if len(w.queue) == 0 { // let a live reader see it now
+		if len(w.queue) == 0 { // show it to a live reader now
 			w.keep(w.out.Flush())
 		}
 	}
 	if w.broken.Load() {
 		return
 	}
-	w.tellDropped(w.dropped.Load(), w.lastT)
+	w.logDropped(w.dropped.Load(), w.lastT)
 	w.keep(w.out.Flush())
 }
 
-// keep notes a write error. After one, the stream has a hole: nothing that came
-// later could be understood.
+// keep records a write error. Afterwards nothing is written: a reader could not make sense
+// of a stream with a gap.
 func (w *Writer) keep(err error) {
 	if err == nil {
 		return
@@ -159,8 +156,8 @@ func (w *Writer) keep(err error) {
 	}
 }
 
-// tellDropped writes a log event in the place of n samples.
-func (w *Writer) tellDropped(n int64, t float64) {
+// logDropped writes a log event in place of n samples.
+func (w *Writer) logDropped(n int64, t float64) {
 	if n > 0 {
 		w.log(t, "warn", fmt.Sprintf("samples dropped because the reader was too slow: %d", n))
 	}
@@ -170,8 +167,7 @@ func (w *Writer) log(t float64, level, message string) {
 	w.write(Event{T: t, Type: Logged, Log: &Log{Level: level, Message: message}})
 }
 
-// write writes one event. For one that cannot be encoded, a log event says so
-// in its place.
+// write writes one event, or a log event in its place if it cannot be encoded.
 func (w *Writer) write(e Event) {
 	e.Sample = onlyFinite(e.Sample)
 	w.line.Reset()
@@ -188,12 +184,12 @@ func (w *Writer) write(e Event) {
 	w.keep(err)
 }
 
-// onlyFinite returns the sample without the values that JSON has no way to
-// write: they were not measured, and what was not measured is absent.
+// onlyFinite returns the sample without NaN and infinities, which JSON cannot represent. A
+// value that was not measured is absent.
 func onlyFinite(sample map[string]float64) map[string]float64 {
 	for _, v := range sample {
 		if !report.Finite(v) {
-			sample = maps.Clone(sample) // others read it too
+			sample = maps.Clone(sample) // consumers share it
 			maps.DeleteFunc(sample, func(_ string, v float64) bool { return !report.Finite(v) })
 			return sample
 		}

@@ -20,8 +20,8 @@ import (
 	"mabeam-top/internal/stress/report"
 )
 
-func sampleAt(t, v float64) Event {
-	return Event{T: t, Type: SampleTaken, Sample: map[string]float64{"goroutines": v}}
+func sampleAt(t float64) Event {
+	return Event{T: t, Type: SampleTaken, Sample: map[string]float64{"goroutines": 1}}
 }
 
 func logAt(t float64, message string) Event {
@@ -88,7 +88,7 @@ func TestWriterShowsALiveReaderEachEventAtOnce(t *testing.T) {
 		w := NewWriter(out)
 		in := NewReader(r)
 		for i := range 3 {
-			w.Emit(t.Context(), sampleAt(float64(i), 1))
+			w.Emit(t.Context(), sampleAt(float64(i)))
 			if e, err := in.Read(); err != nil || e.T != float64(i) {
 				t.Fatalf("read %v, %v", e, err)
 			}
@@ -103,11 +103,11 @@ func TestWriterDropsSamplesOfAStalledReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, out := io.Pipe()
 		w := newWriter(out, 2)
-		w.Emit(t.Context(), sampleAt(0, 1))
+		w.Emit(t.Context(), sampleAt(0))
 		synctest.Wait() // the writing goroutine has it and is stuck in the pipe
 		start := time.Now()
 		for i := range 8 {
-			w.Emit(t.Context(), sampleAt(float64(i+1), 1))
+			w.Emit(t.Context(), sampleAt(float64(i+1)))
 		}
 		if stalled := time.Since(start); stalled > 0 {
 			t.Errorf("samples waited %v", stalled)
@@ -124,7 +124,7 @@ func TestWriterDropsSamplesOfAStalledReader(t *testing.T) {
 			t.Errorf("the log event waited %v, want until the reader read, 1s", waited)
 		}
 		synctest.Wait()
-		w.Emit(t.Context(), sampleAt(10, 1))
+		w.Emit(t.Context(), sampleAt(10))
 		synctest.Wait()
 		if err := w.Close(); err != nil {
 			t.Fatal(err)
@@ -143,10 +143,10 @@ func TestWriterTellsAtCloseWhatItDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, out := io.Pipe()
 		w := newWriter(out, 1)
-		w.Emit(t.Context(), sampleAt(0, 1))
+		w.Emit(t.Context(), sampleAt(0))
 		synctest.Wait()
 		for i := range 5 {
-			w.Emit(t.Context(), sampleAt(float64(i+1), 1))
+			w.Emit(t.Context(), sampleAt(float64(i+1)))
 		}
 		reading := make(chan []Event)
 		go func() { reading <- readAll(t, r) }()
@@ -162,13 +162,13 @@ func TestWriterGivesUpWhenTheContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, out := io.Pipe()
 		w := newWriter(out, 1)
-		w.Emit(t.Context(), sampleAt(0, 1))
+		w.Emit(t.Context(), sampleAt(0))
 		synctest.Wait()
 
 		ended, cancel := context.WithCancel(t.Context())
 		cancel()
 		w.Emit(ended, logAt(1, "there is room"))
-		w.Emit(t.Context(), sampleAt(2, 1)) // dropped
+		w.Emit(t.Context(), sampleAt(2)) // dropped
 		soon, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		w.Emit(soon, logAt(3, "never"))
@@ -189,9 +189,9 @@ func TestWriterAfterAWriteError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, out := io.Pipe()
 		w := newWriter(out, 1)
-		w.Emit(t.Context(), sampleAt(0, 1))
+		w.Emit(t.Context(), sampleAt(0))
 		synctest.Wait()
-		w.Emit(t.Context(), sampleAt(1, 1))
+		w.Emit(t.Context(), sampleAt(1))
 		var waiting sync.WaitGroup
 		waiting.Go(func() { w.Emit(t.Context(), logAt(2, "waits for room")) })
 		synctest.Wait()
@@ -268,7 +268,7 @@ func TestWriterLosesNothingSilently(t *testing.T) {
 		}()
 		for i, isSample := range kinds {
 			if isSample {
-				w.Emit(t.Context(), sampleAt(float64(i), 1))
+				w.Emit(t.Context(), sampleAt(float64(i)))
 			} else {
 				w.Emit(t.Context(), logAt(float64(i), ""))
 			}
