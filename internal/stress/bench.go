@@ -12,6 +12,7 @@ import (
 
 	"mabeam-top/internal/probes"
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/profile"
 	"mabeam-top/internal/stress/reference"
 	"mabeam-top/internal/stress/report"
@@ -47,20 +48,20 @@ type watcher interface {
 	// sample that it was taken in the measured part.
 	pass(at time.Time, e stream.Event, measured bool)
 	// driving says that a part begins or ends a load.
-	driving(at time.Time, part int, l loadEvent)
+	driving(at time.Time, part int, l loadState)
 	// took says what a part's own load has done since the sample before.
 	took(at time.Time, part int, i interval)
 }
 
-// A loadEvent says that a load begins, and which, or ends.
-type loadEvent struct {
-	On bool `json:"on"`
+// A loadState says that a load begins, and which, or ends.
+type loadState struct {
+	Running bool `json:"on"`
 	// Metrics are what it is for; none means all.
 	Metrics []string `json:"metrics,omitempty"`
 	// Draining says that no operation begins any more, and some are still under way.
 	Draining bool `json:"draining,omitempty"`
-	// Follows says that it has a rate that can be changed by hand.
-	Follows bool `json:"follows,omitempty"`
+	// Adjustable says that its rate can be changed manually.
+	Adjustable bool `json:"follows,omitempty"`
 }
 
 // A job is one repetition of steps of a group, side by side on a fresh system.
@@ -118,7 +119,7 @@ type bench struct {
 	lacking string
 	// steerable says that a viewer may disturb the loads.
 	steerable bool
-	helm      *helm
+	control   *load.Control
 	inspect   atomic.Pointer[stream.Inspect] // what a viewer wants to see
 
 	jobMu sync.Mutex // guards parts
@@ -132,7 +133,7 @@ func newBench(plan Plan, steerable bool) (*bench, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read this process's probes: %w", err)
 	}
-	b := &bench{plan: plan, helm: newHelm(), steerable: steerable}
+	b := &bench{plan: plan, control: load.NewControl(), steerable: steerable}
 	b.sampler = probes.New(sampleInterval,
 		probes.GoMetrics(), process, probes.HostLoad(), probes.System(b.system.Load), &b.load)
 	return b, nil
@@ -198,7 +199,7 @@ func (b *bench) run(ctx context.Context, j job, w watcher) (_ []outcome, _ profi
 		lookMu.Lock() // the last sample of a repetition is taken by another goroutine
 		defer lookMu.Unlock()
 		// While the load is held there is nothing to measure.
-		counts := measured.Load() && !b.helm.clock.isStill()
+		counts := measured.Load() && !b.control.Stopped()
 		for i, intervals := range b.load.take() {
 			for _, one := range intervals {
 				if counts {
@@ -253,7 +254,7 @@ func (b *bench) run(ctx context.Context, j job, w watcher) (_ []outcome, _ profi
 	outcomes := make([]outcome, len(parts))
 	for i, p := range parts {
 		outcomes[i] = p.env.outcome()
-		outcomes[i].Failure, outcomes[i].Steered = p.failure, p.env.gate.wasSteered()
+		outcomes[i].Failure, outcomes[i].Steered = p.failure, p.env.loads.TakeSteered()
 		outcomes[i].Reference = append(outcomes[i].Reference, figures...)
 	}
 	return outcomes, profiled, nil
@@ -291,11 +292,11 @@ func (b *bench) attend(parts []*partRun) {
 	b.jobMu.Lock()
 	b.parts = parts
 	b.jobMu.Unlock()
-	var gates []*gate
+	var runners []*load.Runner
 	for _, p := range parts {
-		gates = append(gates, p.env.gate)
+		runners = append(runners, p.env.loads)
 	}
-	b.helm.take(gates)
+	b.control.SetRunners(runners)
 }
 
 // A partRun is a step's part of a job while it is carried out.
@@ -314,17 +315,17 @@ func newPartRun(b *bench, j job, i int, seed uint64, system *mabeam.System, opti
 		measurement: step.Measurement, system: system, options: options, shared: len(j.Parts) > 1,
 		watch: func(other *mabeam.System) { b.system.Store(other) },
 		began: time.Now().Add(-own.Elapsed), aborted: own.aborted, results: map[string]sample{},
-		gate: newGate(b.helm),
+		loads: load.NewRunner(b.control),
 	}
-	env.driving, env.flush = func(loadEvent) {}, func() {}
+	env.loadChanged, env.flush = func(loadState) {}, func() {}
 	if j.Number == 0 {
 		env.warmup = step.Warmup
 	} else {
-		env.driving = func(l loadEvent) { w.driving(time.Now(), i, l) }
+		env.loadChanged = func(l loadState) { w.driving(time.Now(), i, l) }
 		injected := func(kind, hit string, byHand bool) {
 			w.pass(time.Now(), stream.Event{Type: stream.FaultInjected, Fault: &stream.Fault{Step: step.Name, Fault: kind, Target: hit, ByHand: byHand}}, true)
 		}
-		env.faults = newFaults(step.Faults, b.steerable, &env.gate.clock, seed, system, injected, env.Note)
+		env.faults = newFaults(step.Faults, b.steerable, env.loads.Clock(), seed, system, injected, env.Note)
 		if env.faults != nil {
 			env.faults.refused = func(message string) {
 				w.pass(time.Now(), stream.Event{Type: stream.Logged, Log: &stream.Log{Level: "warn", Message: step.Name + ": " + message, ByHand: true}}, true)
@@ -341,7 +342,7 @@ func newPartRun(b *bench, j job, i int, seed uint64, system *mabeam.System, opti
 func (p *partRun) run(ctx context.Context) {
 	limited, stop := ctx, func() {}
 	if p.limit > 0 {
-		limited, stop = p.env.gate.clock.withTimeout(ctx, p.limit, context.DeadlineExceeded)
+		limited, stop = p.env.loads.Clock().WithTimeout(ctx, p.limit, context.DeadlineExceeded)
 	}
 	defer stop()
 	p.env.cutOff = ctx

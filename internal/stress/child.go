@@ -75,7 +75,7 @@ type message struct {
 
 type drivingPart struct {
 	Part int `json:"part"`
-	loadEvent
+	loadState
 }
 
 type tookPart struct {
@@ -243,7 +243,7 @@ func (m message) tell(began time.Time, w watcher) {
 		w.pass(at, *m.Event, m.Measured)
 	}
 	if m.Driving != nil {
-		w.driving(at, m.Driving.Part, m.Driving.loadEvent)
+		w.driving(at, m.Driving.Part, m.Driving.loadState)
 	}
 	if m.Took != nil {
 		w.took(at, m.Took.Part, m.Took.interval)

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 	"mabeam-top/internal/stress/verdict"
@@ -515,7 +516,7 @@ func TestChildWithoutParent(t *testing.T) {
 
 // A histogram is the same on the other side of a pipe.
 func TestHistogramAsJSON(t *testing.T) {
-	h := NewHistogram()
+	h := load.NewHistogram()
 	for _, d := range []time.Duration{0, 1, 17, time.Millisecond, time.Second, 2 * time.Hour, time.Millisecond} {
 		h.Record(d)
 	}
@@ -534,7 +535,7 @@ func TestHistogramAsJSON(t *testing.T) {
 	if back.Histogram.Count() != 14 {
 		t.Errorf("%d values", back.Histogram.Count())
 	}
-	if err := json.Unmarshal([]byte(`{"buckets": {"-1": 1}}`), NewHistogram()); err == nil {
+	if err := json.Unmarshal([]byte(`{"buckets": {"-1": 1}}`), load.NewHistogram()); err == nil {
 		t.Error("a bucket that there is not was taken")
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/profile"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
@@ -61,7 +62,7 @@ type run struct {
 	emitTo func(stream.Event)
 	last   float64 // T of the newest event
 
-	clock clock // stands still while the load is held
+	clock load.Clock // stands still while the load is held
 	// againUntil is when half of the running scenario's time is over.
 	againUntil time.Time
 	steerMu    sync.Mutex // guards what follows
@@ -112,7 +113,7 @@ func (r *run) Run(ctx context.Context, emit func(stream.Event)) error {
 		Schema: stream.Schema, ID: r.id, StartedAt: r.start, Command: r.engine.Command, Seed: seed,
 		Tool: r.engine.Tool, Host: r.engine.Host, Scenarios: names, EstimateSeconds: r.plan.Estimate().Seconds(),
 	}})
-	result.MeasurementOverheadNS = float64(RecordingCost().Nanoseconds())
+	result.MeasurementOverheadNS = float64(load.RecordingCost().Nanoseconds())
 	r.log("info", fmt.Sprintf("recording one operation costs %.0f ns here; it is part of every latency", result.MeasurementOverheadNS))
 
 	for i := range r.plan.Scenarios {
@@ -178,7 +179,7 @@ func (r *run) scenario(ctx context.Context, number int) (result report.Scenario,
 		Name: s.Name, Title: s.Title, Description: s.Description, Tags: s.Tags, File: s.File,
 		StartedAt: began, Steps: names, EstimateSeconds: s.Estimate().Seconds(),
 	}})
-	r.againUntil = r.clock.now().Add(s.Timeout / 2)
+	r.againUntil = r.clock.Now().Add(s.Timeout / 2)
 	limited, cancel := r.withinPlan(ctx, s.Timeout, fmt.Errorf("scenario timeout of %v", s.Timeout))
 	defer cancel()
 	result.Steps = r.groups(limited, number)
@@ -389,6 +390,6 @@ func (w jobWatcher) pass(at time.Time, e stream.Event, measured bool) {
 func (w jobWatcher) took(at time.Time, part int, i interval) { w.steps[part].took(at, i) }
 
 // driving implements watcher.
-func (w jobWatcher) driving(at time.Time, part int, l loadEvent) {
+func (w jobWatcher) driving(at time.Time, part int, l loadState) {
 	w.steps[part].driving(at, l)
 }

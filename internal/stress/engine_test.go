@@ -13,6 +13,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
+	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 	"mabeam-top/internal/stress/verdict"
@@ -77,7 +78,7 @@ func probe(ctx context.Context, env *Env) error {
 		env.Detail("wrong by itself", 1)
 		defer func() { env.Detail("wrong at the end", 1) }()
 	}
-	driven, err := env.Drive(ctx, LoadOf(env.Params, env.Params.Int("operations")), func(ctx context.Context, op Op) error {
+	driven, err := env.RunLoad(ctx, LoadOf(env.Params, env.Params.Int("operations")), func(ctx context.Context, op load.Op) error {
 		if mode == "errors" && op.N%2 == 1 {
 			return errPlanned
 		}
@@ -420,9 +421,9 @@ func TestUndeliveredLoadIsInconclusive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cat := probing(nil)
 		cat[0].Run = func(ctx context.Context, env *Env) error {
-			env.counters.late.Add(50) // what a starved generator counts
-			_, err := env.Drive(ctx, Load{Workers: 1, Operations: 1000}, func(context.Context, Op) error {
-				env.counters.late.Add(1)
+			env.loads.Meter.CountLate(50) // what a starved generator counts
+			_, err := env.RunLoad(ctx, load.Load{Workers: 1, Operations: 1000}, func(context.Context, load.Op) error {
+				env.loads.Meter.CountLate(1)
 				return nil
 			})
 			env.Value("rate", 1)
@@ -472,7 +473,7 @@ func TestDisturbedRepetitions(t *testing.T) {
 							env.Finding("lost", 1)
 						}
 					}
-					_, err := env.Drive(ctx, Load{Workers: 1, Operations: 10}, func(context.Context, Op) error { Sleep(ctx, test.each); return nil })
+					_, err := env.RunLoad(ctx, load.Load{Workers: 1, Operations: 10}, func(context.Context, load.Op) error { load.Sleep(ctx, test.each); return nil })
 					return err
 				}
 				_, r := collect(context.Background(), t, Engine{}.Source(planOf(t, cat, scenarioOf("  - "+test.step+"\n"))))
@@ -534,9 +535,9 @@ func TestLoadThatMayLag(t *testing.T) {
 		for _, why := range []string{"", "the machine is busy"} {
 			cat := probing(nil)
 			cat[0].Run = func(ctx context.Context, env *Env) error {
-				driven, err := env.Drive(ctx, Load{Workers: 1, Operations: 1000, MayLag: true}, func(_ context.Context, op Op) error {
+				driven, err := env.RunLoad(ctx, load.Load{Workers: 1, Operations: 1000, MayLag: true}, func(_ context.Context, op load.Op) error {
 					if op.N < 20 {
-						env.counters.late.Add(1)
+						env.loads.Meter.CountLate(1)
 					}
 					return nil
 				})

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/verdict"
 )
@@ -78,7 +79,7 @@ var findings = Metric{
 // fold makes a metric of what the finished repetitions said of it.
 func (of samplesOf) fold(m Metric, finished []int) report.Metric {
 	result := report.Metric{Unit: m.Unit, Better: m.Better}
-	merged := NewHistogram()
+	merged := load.NewHistogram()
 	var values []any
 	var estimates []verdict.Estimate
 	for i, s := range of.samples {

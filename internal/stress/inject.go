@@ -13,6 +13,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	runtimefaults "mabeam-top/internal/runtime/faults"
+	"mabeam-top/internal/stress/load"
 )
 
 // errInjected is what an agent panics with that panic_agents hit.
@@ -36,7 +37,7 @@ const (
 // the load's: it stands still between two loads.
 type faults struct {
 	system atomic.Pointer[mabeam.System] // that does the work now
-	clock  *clock                        // stands still while the load is held
+	clock  *load.Clock                   // stands still while the load is held
 	told   func(kind, hit string, byHand bool)
 	missed func(message string, count int64)
 	// refused tells who asked for a fault by hand that it did not come.
@@ -68,7 +69,7 @@ type runningFault struct {
 }
 
 // newFaults returns nil if there are none, and none can come by hand.
-func newFaults(plan []Injection, steerable bool, c *clock, seed uint64, system *mabeam.System, told func(kind, hit string, byHand bool), missed func(string, int64)) *faults {
+func newFaults(plan []Injection, steerable bool, c *load.Clock, seed uint64, system *mabeam.System, told func(kind, hit string, byHand bool), missed func(string, int64)) *faults {
 	if len(plan) == 0 && !steerable {
 		return nil
 	}
@@ -87,7 +88,7 @@ func (f *faults) during(ctx context.Context) (calm func()) {
 		return func() {}
 	}
 	ctx, stop := context.WithCancel(ctx)
-	began := f.clock.now()
+	began := f.clock.Now()
 	for _, one := range f.running {
 		f.wg.Go(func() { f.run(ctx, one, began.Add(-f.loaded)) })
 	}
@@ -95,7 +96,7 @@ func (f *faults) during(ctx context.Context) (calm func()) {
 	f.loading = ctx
 	f.handMu.Unlock()
 	return func() {
-		took := f.clock.now().Sub(began)
+		took := f.clock.Now().Sub(began)
 		f.handMu.Lock()
 		f.loading = nil
 		f.handMu.Unlock()
@@ -112,7 +113,7 @@ func (f *faults) handDraw() *rand.Rand { return rand.New(rand.NewPCG(f.seed, 1<<
 func (f *faults) run(ctx context.Context, one *runningFault, start time.Time) {
 	for ; ; one.next++ {
 		at, ok := one.due(one.next)
-		if !ok || !f.clock.sleep(ctx, start.Add(at).Sub(f.clock.now())) || ctx.Err() != nil {
+		if !ok || !f.clock.Sleep(ctx, start.Add(at).Sub(f.clock.Now())) || ctx.Err() != nil {
 			return
 		}
 		if hit, ok := one.kind.inject(ctx, f, one.Params, one.draw); ok {
@@ -145,7 +146,7 @@ func (f *faults) tellRest() {
 // would have a hold in its latency that it waits for.
 func (f *faults) after(ctx context.Context, d time.Duration, undo func()) {
 	f.wg.Go(func() {
-		Sleep(ctx, d)
+		load.Sleep(ctx, d)
 		undo()
 	})
 }
@@ -249,9 +250,9 @@ func hogCPU(ctx context.Context, f *faults, p Params, _ *rand.Rand) (string, boo
 	}
 	f.wg.Go(func() {
 		defer f.hogs.Add(-1)
-		for began := f.clock.now(); f.clock.now().Sub(began) < d && ctx.Err() == nil; {
-			if f.clock.isStill() {
-				Sleep(ctx, hogRests) // a load that is held is not disturbed
+		for began := f.clock.Now(); f.clock.Now().Sub(began) < d && ctx.Err() == nil; {
+			if f.clock.Stopped() {
+				load.Sleep(ctx, hogRests) // a load that is held is not disturbed
 			}
 		}
 	})

@@ -19,6 +19,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	runtimefaults "mabeam-top/internal/runtime/faults"
 	"mabeam-top/internal/runtime/supervision"
+	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
@@ -45,8 +46,8 @@ func startIdle(t *testing.T, env *Env, n int) []string {
 // pass is a load of one operation every 10 ms.
 func pass(t *testing.T, env *Env, d time.Duration, op func(ctx context.Context) error) {
 	t.Helper()
-	_, err := env.Drive(t.Context(), Load{Workers: 1, For: d}, func(ctx context.Context, _ Op) error {
-		if !Sleep(ctx, 10*time.Millisecond) {
+	_, err := env.RunLoad(t.Context(), load.Load{Workers: 1, For: d}, func(ctx context.Context, _ load.Op) error {
+		if !load.Sleep(ctx, 10*time.Millisecond) {
 			return ctx.Err()
 		}
 		return op(ctx)
@@ -381,9 +382,9 @@ func TestFaultsOfTheProcess(t *testing.T) {
 	const each = 8 << 20
 	step, _ := runFaults(t, "    faults: [{garbage: 4, size: 8MiB}, {hog_cpu: 2, for: 1h}]", func(env *Env) {
 		before, goroutines := allocated(), runtime.NumGoroutine()
-		_, err := env.Drive(t.Context(), Load{Workers: 1, Operations: 1}, func(ctx context.Context, _ Op) error {
+		_, err := env.RunLoad(t.Context(), load.Load{Workers: 1, Operations: 1}, func(ctx context.Context, _ load.Op) error {
 			for allocated()-before < 4*each || runtime.NumGoroutine() < goroutines+2 {
-				if !Sleep(ctx, time.Millisecond) {
+				if !load.Sleep(ctx, time.Millisecond) {
 					return ctx.Err()
 				}
 			}

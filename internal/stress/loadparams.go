@@ -2,10 +2,6 @@ package stress
 
 import "errors"
 
-// openWorkers is how many operations of an open load may be under way at
-// once, at least.
-const openWorkers = 64
-
 // LoadParams are the parameters of a measurement whose load can be closed or
 // open.
 func LoadParams() []Param {
@@ -28,23 +24,4 @@ func CheckLoad(p Params) error {
 		return errors.New("duration cannot be given with stages, which have durations of their own")
 	}
 	return nil
-}
-
-// LoadOf is the load that the parameters describe; a closed one without a
-// duration has that many operations.
-func LoadOf(p Params, operations int) Load {
-	l := Load{Workers: p.Int("concurrency"), Stages: p.Stages("stages")}
-	if p.Has("duration") {
-		l.For = p.Duration("duration")
-	} else {
-		l.Operations = operations
-	}
-	if p.Has("rate") {
-		l.Stages = []Stage{{Rate: p.Float("rate"), For: l.For}}
-	}
-	if len(l.Stages) > 0 {
-		l.Workers = max(l.Workers, openWorkers)
-		l.For, l.Operations = 0, 0
-	}
-	return l
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"mabeam-top/internal/probes"
+	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/verdict"
 )
@@ -28,7 +29,7 @@ type watchedLoad struct {
 	ended time.Time
 	took  []interval // that nobody has taken yet
 	// flushed are latencies that a flush has read, for the probes.
-	flushed *Histogram
+	flushed *load.Histogram
 }
 
 // An interval is what a step's own load did between two samples.
@@ -95,7 +96,7 @@ func (l *loadSource) watch(parts []*partRun) {
 	defer l.mu.Unlock()
 	l.loads = nil
 	for _, p := range parts {
-		l.loads = append(l.loads, &watchedLoad{env: p.env, flushed: NewHistogram()})
+		l.loads = append(l.loads, &watchedLoad{env: p.env, flushed: load.NewHistogram()})
 	}
 }
 
@@ -149,14 +150,14 @@ func (l *loadSource) Read(now time.Time, put func(string, float64)) {
 	var inflight int64
 	var lag time.Duration
 	rates := map[string]float64{}
-	all := NewHistogram()
+	all := load.NewHistogram()
 	for _, w := range l.loads {
 		took, recent := w.read(now)
 		all.Merge(recent)
 		all.Merge(w.flushed)
 		w.flushed.Reset()
-		inflight += w.env.counters.inflight()
-		lag = max(lag, time.Duration(w.env.counters.lag.Swap(0)))
+		inflight += w.env.loads.InFlight()
+		lag = max(lag, w.env.loads.TakeLag())
 		for _, rate := range []string{offeredRate, completedRate, failedRate} {
 			if v, ok := took.Values[rate]; ok {
 				rates[rate] += v
@@ -164,11 +165,11 @@ func (l *loadSource) Read(now time.Time, put func(string, float64)) {
 		}
 	}
 	put("inflight", float64(inflight))
-	put("generator_lag_ms", Milliseconds(lag))
+	put("generator_lag_ms", load.Milliseconds(lag))
 	if all.Count() > 0 {
-		put("action_p50_ms", Milliseconds(all.Quantile(0.5)))
-		put("action_p95_ms", Milliseconds(all.Quantile(0.95)))
-		put("action_p99_ms", Milliseconds(all.Quantile(0.99)))
+		put("action_p50_ms", load.Milliseconds(all.Quantile(0.5)))
+		put("action_p95_ms", load.Milliseconds(all.Quantile(0.95)))
+		put("action_p99_ms", load.Milliseconds(all.Quantile(0.99)))
 	}
 	for rate, v := range rates {
 		put(rate, v)
@@ -177,24 +178,24 @@ func (l *loadSource) Read(now time.Time, put func(string, float64)) {
 
 // read takes a reading of one step, and returns what was since the last, and the
 // latencies of that.
-func (w *watchedLoad) read(now time.Time) (interval, *Histogram) {
+func (w *watchedLoad) read(now time.Time) (interval, *load.Histogram) {
 	e := w.env
-	recent := NewHistogram()
+	recent := load.NewHistogram()
 	e.mu.Lock()
 	recorders, supplied := slices.Clone(e.recorders), e.supplied
 	e.mu.Unlock()
 	for _, r := range recorders {
 		r.Recent(recent.Merge)
 	}
-	total := e.counters.totals()
-	e.lateness.sample(e.counters.late.Load(), total.Attempted)
-	underWay := e.counters.inflight() > 0 || e.asked(now) > total.Succeeded+total.Failed+total.Dropped
+	total := e.loads.Operations()
+	e.loads.SampleProcessors()
+	underWay := e.loads.InFlight() > 0 || e.loads.Due(now) > total.Succeeded+total.Failed+total.Dropped
 	if recent.Count() > 0 || !underWay || w.ended.IsZero() {
 		w.ended = now
 	}
-	took := interval{Values: map[string]float64{}, Latencies: recent.latencies(), WaitedMS: Milliseconds(now.Sub(w.ended)), at: now}
+	took := interval{Values: map[string]float64{}, Latencies: latencies(recent), WaitedMS: load.Milliseconds(now.Sub(w.ended)), at: now}
 	defer func() { w.took = append(w.took, took) }()
-	total.Attempted = e.asked(now)
+	total.Attempted = e.loads.Due(now)
 	since := now.Sub(w.at)
 	if !w.at.IsZero() && since < probes.ShortestSpan {
 		return took, recent // too short for a rate; the next reading covers it
@@ -205,33 +206,27 @@ func (w *watchedLoad) read(now time.Time) (interval, *Histogram) {
 	}
 	if !w.at.IsZero() {
 		// A load that was broken off had asked for more than it gets.
-		took.Values[offeredRate] = PerSecond(max(total.Attempted-w.last.Attempted, 0), since)
-		took.Values[completedRate] = PerSecond(total.Succeeded-w.last.Succeeded, since)
-		took.Values[failedRate] = PerSecond(total.Failed-w.last.Failed, since)
+		took.Values[offeredRate] = load.PerSecond(max(total.Attempted-w.last.Attempted, 0), since)
+		took.Values[completedRate] = load.PerSecond(total.Succeeded-w.last.Succeeded, since)
+		took.Values[failedRate] = load.PerSecond(total.Failed-w.last.Failed, since)
 	}
 	for probe, n := range own {
 		switch {
 		case probe == EventsDropped:
 			took.Values[probe] = float64(n)
 		case !w.at.IsZero():
-			took.Values[probe] = PerSecond(n-w.own[probe], since)
+			took.Values[probe] = load.PerSecond(n-w.own[probe], since)
 		}
 	}
 	w.last, w.at, w.own = total, now, own
 	return took, recent
 }
 
-// latencies are the histogram's buckets, in milliseconds.
-func (h *Histogram) latencies() *verdict.Latencies {
-	all := &verdict.Latencies{Sum: h.sum / 1e6}
-	if h.count == 0 {
-		return all
-	}
-	first, last := h.span()
-	for i, n := range h.buckets[first : last+1] {
-		if n > 0 {
-			all.Buckets = append(all.Buckets, verdict.Bucket{Value: Milliseconds(min(max(histogramLayout.End(first+i), h.min), h.max)), Count: n})
-		}
+// latencies returns the histogram's buckets, in milliseconds.
+func latencies(h *load.Histogram) *verdict.Latencies {
+	all := &verdict.Latencies{Sum: h.Sum() / 1e6}
+	for upTo, n := range h.Buckets() {
+		all.Buckets = append(all.Buckets, verdict.Bucket{Value: load.Milliseconds(upTo), Count: n})
 	}
 	return all
 }

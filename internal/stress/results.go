@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/reference"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/verdict"
@@ -105,11 +106,11 @@ func (e *Env) Bool(metric string, v bool) { e.put(metric, sample{Value: v}) }
 
 // Latency reports a distribution of durations, in milliseconds; its mean is
 // the metric's value. An empty one is not reported.
-func (e *Env) Latency(metric string, h *Histogram) {
+func (e *Env) Latency(metric string, h *load.Histogram) {
 	if h.Count() == 0 {
 		return
 	}
-	e.put(metric, sample{Value: h.sum / float64(h.count) / 1e6, Histogram: h})
+	e.put(metric, sample{Value: h.Distribution().Mean, Histogram: h})
 }
 
 // Growth reports by what share a quantity grew over the load, of readings at equal

@@ -204,6 +204,6 @@ func (s *server) took(at time.Time, part int, i interval) {
 }
 
 // driving implements watcher.
-func (s *server) driving(at time.Time, part int, l loadEvent) {
+func (s *server) driving(at time.Time, part int, l loadState) {
 	s.write(at, message{Driving: &drivingPart{part, l}})
 }

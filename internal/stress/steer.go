@@ -57,7 +57,7 @@ func (r *run) Command(c stream.Command) error {
 			}
 		}
 		r.paused = c
-		r.clock.set(c.Paused, time.Now())
+		r.clock.SetStopped(c.Paused, time.Now())
 	case stream.SetRate:
 		if r.rate.Rate != c.Rate {
 			r.logByHand("the rate is " + report.Percent(c.Rate) + " of what was planned")
@@ -158,9 +158,9 @@ func parseFault(m *Measurement, text string) (Injection, error) {
 func (b *bench) command(c stream.Command) error {
 	switch c.Do {
 	case stream.SetPaused:
-		b.helm.hold(c.Paused)
+		b.control.SetPaused(c.Paused)
 	case stream.SetRate:
-		b.helm.setRate(c.Rate)
+		b.control.SetRate(c.Rate)
 	case stream.SetInspection:
 		b.inspect.Store(&c.Inspect)
 	case stream.InjectFault:
@@ -199,7 +199,7 @@ func (f *faults) now(one Injection) error {
 	f.byHand++
 	hand := &runningFault{Injection: one, kind: one.kind(), draw: f.handDraw(), byHand: true}
 	ctx := f.loading
-	f.wg.Go(func() { f.run(ctx, hand, f.clock.now()) })
+	f.wg.Go(func() { f.run(ctx, hand, f.clock.Now()) })
 	return nil
 }
 
@@ -240,5 +240,5 @@ func (l *looking) close() {
 // withinPlan is the context of what may take so long by the run's clock, which
 // stands still while the load is held.
 func (r *run) withinPlan(ctx context.Context, d time.Duration, cause error) (context.Context, context.CancelFunc) {
-	return r.clock.withTimeout(ctx, d, cause)
+	return r.clock.WithTimeout(ctx, d, cause)
 }

@@ -50,7 +50,7 @@ type stepRun struct {
 	probes  fold.Summary
 	series  map[string][]verdict.Series
 	faults  []report.Fault
-	load    loadEvent // that runs
+	load    loadState // that runs
 	loaded  time.Time // when it began
 	sampled time.Time
 	// rate is what the rate of the loads that follow is multiplied by since
@@ -148,7 +148,7 @@ func (s *stepRun) takes(n int) bool {
 // isCold says whether its warm-up by time is not over. A load that is shorter
 // than that is carried out again.
 func (s *stepRun) isCold() bool {
-	return s.step.Warmup.For > 0 && s.verdict != report.Broken && s.parent.clock.now().Before(s.warm)
+	return s.step.Warmup.For > 0 && s.verdict != report.Broken && s.parent.clock.Now().Before(s.warm)
 }
 
 // isAborted says whether a threshold has stopped the step.
@@ -161,9 +161,9 @@ func (s *stepRun) begin(n, at int, seed uint64) part {
 	p := part{Step: at, Elapsed: time.Since(s.began), aborted: s.aborted}
 	if n == 0 && s.step.Warmup.For > 0 {
 		if s.warm.IsZero() {
-			s.warm = s.parent.clock.now().Add(s.step.Warmup.For)
+			s.warm = s.parent.clock.Now().Add(s.step.Warmup.For)
 		}
-		p.Limit = max(s.warm.Sub(s.parent.clock.now()), 1)
+		p.Limit = max(s.warm.Sub(s.parent.clock.Now()), 1)
 	}
 	s.parent.emit(stream.Event{Type: stream.RepetitionStarted, Repetition: &stream.Repetition{
 		Step: s.step.Name, Number: n, Of: s.repeat, Seed: repetitionSeed(seed, s.step.Name, n),
@@ -259,7 +259,7 @@ func (s *stepRun) asksAgain(o outcome) bool {
 // left out altogether: no other step has its figures from it, no fault was counted, and no
 // window is judged by itself.
 func (s *stepRun) canAskAgain() bool {
-	return s.parent.clock.now().Before(s.parent.againUntil) && !s.beside && !s.steered && len(s.step.Faults) == 0 && !s.isAborted() &&
+	return s.parent.clock.Now().Before(s.parent.againUntil) && !s.beside && !s.steered && len(s.step.Faults) == 0 && !s.isAborted() &&
 		!slices.ContainsFunc(s.step.Thresholds, func(t verdict.Threshold) bool { return t.Window > 0 })
 }
 

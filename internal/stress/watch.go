@@ -11,11 +11,11 @@ import (
 
 // driving notes that a load begins or ends. Thresholds with a window look at
 // each load by itself.
-func (s *stepRun) driving(at time.Time, l loadEvent) {
+func (s *stepRun) driving(at time.Time, l loadState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.load = l
-	if l.On {
+	if l.Running {
 		s.loaded, s.sampled = at, time.Time{}
 		s.beginSeries(at)
 	}
@@ -43,7 +43,7 @@ func (s *stepRun) setRate(rate float64, at time.Time) {
 		return
 	}
 	s.rate, s.turned = rate, at
-	if s.load.Follows {
+	if s.load.Adjustable {
 		s.beginSeries(at)
 	}
 }
@@ -54,7 +54,7 @@ func (s *stepRun) resume(at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.resumed = at
-	if s.load.On {
+	if s.load.Running {
 		s.beginSeries(at)
 	}
 }
@@ -63,7 +63,7 @@ func (s *stepRun) resume(at time.Time) {
 func (s *stepRun) watches(t verdict.Threshold) bool {
 	base, _, _ := strings.Cut(t.Metric, ".")
 	m, _ := s.step.Measurement.metric(t.Metric)
-	running := s.load.On || s.load.Draining && m.Probe == medianLatency
+	running := s.load.Running || s.load.Draining && m.Probe == medianLatency
 	return t.Window > 0 && running && (len(s.load.Metrics) == 0 || slices.Contains(s.load.Metrics, base))
 }
 
@@ -76,7 +76,7 @@ func (s *stepRun) took(at time.Time, i interval) {
 	// does the first after it was held.
 	whole := !s.sampled.IsZero() && !s.sampled.Before(s.resumed)
 	// What is done per second at another rate than planned is the hand's doing.
-	byHand := s.load.Follows && (s.rate != 1 || whole && !s.sampled.After(s.turned))
+	byHand := s.load.Adjustable && (s.rate != 1 || whole && !s.sampled.After(s.turned))
 	s.lowered = s.lowered || byHand && s.rate < 1
 	s.sampled = at
 	for _, t := range s.step.Thresholds {

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/verdict"
 )
@@ -29,8 +30,8 @@ func worked(run func(ctx context.Context, env *Env) error) Catalogue {
 func TestWindowsBesideOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cat := worked(func(ctx context.Context, env *Env) error {
-			driven, err := env.Drive(ctx, Load{Workers: 1, For: 3 * time.Second}, func(ctx context.Context, _ Op) error {
-				Sleep(ctx, env.Params.Duration("takes"))
+			driven, err := env.RunLoad(ctx, load.Load{Workers: 1, For: 3 * time.Second}, func(ctx context.Context, _ load.Op) error {
+				load.Sleep(ctx, env.Params.Duration("takes"))
 				return nil
 			})
 			env.Value("rate", driven.PerSecond())
@@ -64,13 +65,13 @@ func value(v *float64) any {
 }
 
 // stalling carries out a load whose operations take 1 ms, and one of them so much longer.
-func stalling(l Load, slow int, longer time.Duration) Catalogue {
+func stalling(l load.Load, slow int, longer time.Duration) Catalogue {
 	return worked(func(ctx context.Context, env *Env) error {
-		driven, err := env.Drive(ctx, l, func(ctx context.Context, op Op) error {
+		driven, err := env.RunLoad(ctx, l, func(ctx context.Context, op load.Op) error {
 			if op.N == slow {
-				Sleep(ctx, longer)
+				load.Sleep(ctx, longer)
 			}
-			Sleep(ctx, time.Millisecond)
+			load.Sleep(ctx, time.Millisecond)
 			return nil
 		})
 		env.Value("rate", driven.PerSecond())
@@ -83,7 +84,7 @@ func stalling(l Load, slow int, longer time.Duration) Catalogue {
 // A stall is in the windows that it lies in, also in those in which nothing ended.
 func TestWindowsOfAStall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cat := stalling(Load{Workers: 1, For: 4 * time.Second}, 1000, 900*time.Millisecond)
+		cat := stalling(load.Load{Workers: 1, For: 4 * time.Second}, 1000, 900*time.Millisecond)
 		_, r := collect(context.Background(), t, Engine{Baselines: verdict.Baselines{}}.Source(planOf(t, cat,
 			scenarioOf("  - {measure: work, thresholds: {time_ms.p50: {is: '< 5', window: 300ms}, rate: {is: '> 500', window: 300ms}}}\n"))))
 		for _, held := range r.Scenarios[0].Steps[0].Thresholds {
@@ -110,7 +111,7 @@ func TestWindowsThatCannotBe(t *testing.T) {
 func TestWindowsReachFromEndToEnd(t *testing.T) {
 	for name, slow := range map[string]int{"first": 0, "last": 1999} {
 		synctest.Test(t, func(t *testing.T) {
-			cat := stalling(Load{Workers: 1, Operations: 2000}, slow, 60*time.Millisecond)
+			cat := stalling(load.Load{Workers: 1, Operations: 2000}, slow, 60*time.Millisecond)
 			_, r := collect(context.Background(), t, Engine{Baselines: verdict.Baselines{}}.Source(planOf(t, cat,
 				scenarioOf("  - {measure: work, thresholds: {time_ms: {is: '< 1.1', window: 500ms}}}\n"))))
 			if held := r.Scenarios[0].Steps[0].Thresholds[0]; held.OK || held.Actual == nil || *held.Actual < 1.1 {

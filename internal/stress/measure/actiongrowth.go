@@ -8,6 +8,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 )
 
 const (
@@ -92,10 +93,10 @@ func growCalls(ctx context.Context, env *stress.Env, c *callers) error {
 func measureGrowth(ctx context.Context, env *stress.Env, metric string, rounds, perRound int, each time.Duration, op func(ctx context.Context, n int) error) (carried int, err error) {
 	limited, cancel := context.WithTimeout(ctx, 4*patience(time.Duration(rounds)*each))
 	defer cancel()
-	part := stress.Load{Workers: 1, Operations: rounds * perRound / growthParts}
+	part := load.Load{Workers: 1, Operations: rounds * perRound / growthParts}
 	readings := make([]float64, 0, growthParts+1)
 	for range growthParts + 1 { // the first fills histories and pools
-		err := env.Rehearse(limited, part, func(ctx context.Context, _ stress.Op) error {
+		err := load.Rehearse(limited, part, func(ctx context.Context, _ load.Op) error {
 			carried++
 			return op(ctx, carried-1)
 		})

@@ -7,6 +7,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -102,7 +103,7 @@ func loadTime(p stress.Params, operations time.Duration) time.Duration {
 // measureActions asks agents for actions; wrap may put something in front of the
 // behaviour of the n-th agent.
 func measureActions(ctx context.Context, env *stress.Env, wrap func(n int, spec mabeam.Spec) mabeam.Spec) error {
-	var total stress.Driven
+	var total load.Result
 	var ended answers
 	wrong, telemetry := newViolations(env, "wrong_results"), newWitness(env, env.System())
 	agents := 0
@@ -164,28 +165,28 @@ func actionTime(action string, params map[string]any) time.Duration {
 }
 
 // askAgents drives the load of one scenario.
-func askAgents(ctx context.Context, env *stress.Env, ids []string, s stress.Params, wrong *violations) (stress.Driven, answers, error) {
+func askAgents(ctx context.Context, env *stress.Env, ids []string, s stress.Params, wrong *violations) (load.Result, answers, error) {
 	system, action, params := env.System(), s.Text("action"), s.Map("params")
-	load := stress.LoadOf(env.Params, s.Int("action_count"))
-	if load.Operations > 0 {
-		load.For = max(patience(time.Duration(load.Operations)*actionTime(action, params)), actionPatience)
+	l := stress.LoadOf(env.Params, s.Int("action_count"))
+	if l.Operations > 0 {
+		l.For = max(patience(time.Duration(l.Operations)*actionTime(action, params)), actionPatience)
 	}
 	expected := expectationOf(s.Text("agent_type"), action, s.Map("params"))
-	ended := make([]answers, load.Workers) // each touched by its worker only
-	ask := func(ctx context.Context, op stress.Op) error {
+	ended := make([]answers, l.Workers) // each touched by its worker only
+	ask := func(ctx context.Context, op load.Op) error {
 		result, err := system.Execute(ctx, ids[op.N%len(ids)], action, params)
 		return ended[op.Worker].take(expected, result, err)
 	}
 	carryOut := ask
 	if env.Params.Has("timeout") {
 		timeout := env.Params.Duration("timeout")
-		carryOut = func(ctx context.Context, op stress.Op) error {
+		carryOut = func(ctx context.Context, op load.Op) error {
 			limited, cancel := context.WithTimeout(ctx, timeout)
 			defer cancel()
 			return ask(limited, op)
 		}
 	}
-	driven, err := env.Drive(ctx, load, carryOut)
+	driven, err := env.RunLoad(ctx, l, carryOut)
 	total := sumAnswers(ended)
 	wrong.add(total.wrong, errNonsense.Error())
 	checkStates(ctx, env, wrong, expected, ids, total, driven.Failed)

@@ -9,6 +9,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -87,11 +88,11 @@ func measureCreation(ctx context.Context, env *stress.Env, spec func(n int) mabe
 	agents, workers := env.Count(env.Params.Int("agents")), env.Params.Int("concurrency")
 	outcomes := make([]startOutcome, agents)
 	expected := time.Duration(agents) * 5 * time.Microsecond
-	load := env.Prepare(stress.Load{Workers: workers, Operations: agents, For: patience(expected), Metrics: []string{"agents_per_second", "creation_time_ms"}})
+	starts := env.PrepareLoad(load.Load{Workers: workers, Operations: agents, For: patience(expected), Metrics: []string{"agents_per_second", "creation_time_ms"}})
 	held, telemetry := countHeld(system), newWitness(env, system)
 
 	before := liveBytes()
-	created, err := load.Drive(ctx, func(ctx context.Context, op stress.Op) (err error) {
+	created, err := starts.Run(ctx, func(ctx context.Context, op load.Op) (err error) {
 		s, o := spec(op.N), &outcomes[op.N]
 		o.id, err = system.StartAgent(ctx, s)
 		_, fails := s.Behaviour.(failingInit)
@@ -114,7 +115,7 @@ func measureCreation(ctx context.Context, env *stress.Env, spec func(n int) mabe
 	living.check(listings, system)
 
 	failedStops := make([]int64, workers)
-	stopped, err := env.Drive(ctx, stress.Load{Workers: workers, Operations: agents, For: patience(expected), Metrics: []string{"stops_per_second"}}, func(ctx context.Context, op stress.Op) error {
+	stopped, err := env.RunLoad(ctx, load.Load{Workers: workers, Operations: agents, For: patience(expected), Metrics: []string{"stops_per_second"}}, func(ctx context.Context, op load.Op) error {
 		id := outcomes[op.N].id
 		if id == "" {
 			return nil // it did not start
@@ -135,12 +136,12 @@ func measureCreation(ctx context.Context, env *stress.Env, spec func(n int) mabe
 	env.Value("total_count", float64(created.Attempted))
 	env.Value("success_count", float64(registered))
 	env.Value("success_rate", ratio(registered, created.Attempted))
-	env.Value("duration_ms", stress.Milliseconds(created.Took))
+	env.Value("duration_ms", load.Milliseconds(created.Took))
 	env.Value("agents_per_second", created.PerSecond())
 	env.Latency("creation_time_ms", created.Latency)
 	if registered > 0 {
-		env.Value("cleanup_time_ms", stress.Milliseconds(stopped.Took))
-		env.Value("stops_per_second", stress.PerSecond(min(registered, stopped.Succeeded), stopped.Took))
+		env.Value("cleanup_time_ms", load.Milliseconds(stopped.Took))
+		env.Value("stops_per_second", load.PerSecond(min(registered, stopped.Succeeded), stopped.Took))
 	}
 	for _, o := range outcomes { // if the stops took too long, the others have to end as well
 		if o.id == "" {
@@ -233,10 +234,10 @@ func compareParallel(ctx context.Context, env *stress.Env, rate float64, spec fu
 	}
 	env.Watch(second)
 	agents := env.Count(env.Params.Int("agents"))
-	created, err := env.Drive(ctx, stress.Load{
+	created, err := env.RunLoad(ctx, load.Load{
 		Workers: runtime.GOMAXPROCS(0), Operations: agents, For: patience(time.Duration(agents) * 5 * time.Microsecond),
 		Metrics: []string{"parallel_speedup"},
-	}, func(ctx context.Context, op stress.Op) error {
+	}, func(ctx context.Context, op load.Op) error {
 		_, err := second.StartAgent(ctx, spec(op.N))
 		return err
 	})

@@ -9,6 +9,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -77,11 +78,11 @@ func manyCycles(p stress.Params) bool { return p.Int("cycles") >= cyclesForMemor
 type lifecycles struct {
 	env           *stress.Env
 	spec          func() mabeam.Spec
-	starts, stops []*stress.Shard // by worker
+	starts, stops []*load.Shard // by worker
 	pace          pace
 }
 
-func (l *lifecycles) cycle(ctx context.Context, op stress.Op) error {
+func (l *lifecycles) cycle(ctx context.Context, op load.Op) error {
 	system, began := l.env.System(), time.Now()
 	l.pace.mark(op.N, l.env.Now)
 	id, err := system.StartAgent(ctx, l.spec())
@@ -119,7 +120,7 @@ func (p *pace) begin(n int) { p.stride, p.at = max(n/pacesPerPart, 1), p.at[:0] 
 func (p *pace) rate() float64 {
 	var rates []float64
 	for i := range len(p.at) - 1 {
-		rates = append(rates, stress.PerSecond(int64(p.stride), p.at[i+1].Sub(p.at[i])))
+		rates = append(rates, load.PerSecond(int64(p.stride), p.at[i+1].Sub(p.at[i])))
 	}
 	if len(rates) == 0 {
 		return 0
@@ -128,8 +129,8 @@ func (p *pace) rate() float64 {
 }
 
 // shards returns n shards of a recorder.
-func shards(r *stress.Recorder, n int) []*stress.Shard {
-	all := make([]*stress.Shard, n)
+func shards(r *load.Recorder, n int) []*load.Shard {
+	all := make([]*load.Shard, n)
 	for i := range all {
 		all[i] = r.Shard()
 	}
@@ -138,7 +139,7 @@ func shards(r *stress.Recorder, n int) []*stress.Shard {
 
 func measureLifecycle(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) error {
 	workers := env.Params.Int("concurrency")
-	starts, stops, settling := stress.NewRecorder(), stress.NewRecorder(), stress.NewRecorder()
+	starts, stops, settling := load.NewRecorder(), load.NewRecorder(), load.NewRecorder()
 	lives := &lifecycles{env: env, spec: spec, starts: shards(settling, workers), stops: shards(settling, workers)}
 	if err := lives.settle(ctx); err != nil {
 		return err
@@ -183,8 +184,8 @@ func (l *lifecycles) settle(ctx context.Context) error {
 	for part := range lifecycleParts {
 		if n := partOf(cycles, part, lifecycleParts); n > 0 {
 			l.pace.begin(n)
-			load := stress.Load{Workers: min(workers, n), Operations: n, For: partPatience(n)}
-			if err := l.env.Rehearse(ctx, load, l.cycle); err != nil {
+			settling := load.Load{Workers: min(workers, n), Operations: n, For: partPatience(n)}
+			if err := load.Rehearse(ctx, settling, l.cycle); err != nil {
 				return fmt.Errorf("settle: %w", err)
 			}
 			liveBytes()
@@ -201,16 +202,16 @@ func partPatience(n int) time.Duration {
 
 // drive carries out the cycles part by part, and returns the rate of each part and the
 // live memory before the first and after each.
-func (l *lifecycles) drive(ctx context.Context) (total stress.Driven, rates, memory []float64, err error) {
+func (l *lifecycles) drive(ctx context.Context) (total load.Result, rates, memory []float64, err error) {
 	env, workers := l.env, l.env.Params.Int("concurrency")
 	cycles := max(env.Count(env.Params.Int("cycles")), lifecycleParts)
-	total.Latency = stress.NewHistogram() // before memory is read
+	total.Latency = load.NewHistogram() // before memory is read
 	var wholes []float64
 	memory = append(make([]float64, 0, lifecycleParts+1), liveBytes())
 	for part := range lifecycleParts {
 		n := partOf(cycles, part, lifecycleParts)
 		l.pace.begin(n)
-		driven, err := env.Drive(ctx, stress.Load{Workers: min(workers, n), Operations: n, For: partPatience(n)}, l.cycle)
+		driven, err := env.RunLoad(ctx, load.Load{Workers: min(workers, n), Operations: n, For: partPatience(n)}, l.cycle)
 		if err != nil {
 			return total, rates, memory, err
 		}

@@ -14,6 +14,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -129,8 +130,8 @@ func measureAgentMemory(ctx context.Context, env *stress.Env, spec func(agentTyp
 	}
 	kept := liveBytes() - start // by the tables
 	actions := env.Count(int(float64(p.Int("actions_per_second")) * p.Duration("monitor_duration").Seconds()))
-	recorder := stress.NewRecorder()
-	load := env.Prepare(stress.Load{Workers: 1, Operations: actions, For: p.Duration("monitor_duration"), Recorder: recorder})
+	recorder := load.NewRecorder()
+	work := env.PrepareLoad(load.Load{Workers: 1, Operations: actions, For: p.Duration("monitor_duration"), Recorder: recorder})
 	shard := recorder.Shard()
 	monitor := newMemoryMonitor(int(p.Duration("monitor_duration")/p.Duration("measurement_interval")) + 2)
 	sites := heapBySite()
@@ -145,7 +146,7 @@ func measureAgentMemory(ctx context.Context, env *stress.Env, spec func(agentTyp
 	wg.Go(func() { monitor.run(monitoring, p.Duration("measurement_interval")) })
 	defer wg.Wait()
 	defer stop()
-	done, err := agents.work(ctx, env, load, shard, actions, wrong)
+	done, err := agents.work(ctx, env, work, shard, actions, wrong)
 	if err != nil {
 		return err
 	}
@@ -252,10 +253,10 @@ func (w *workforce) rehearse(ctx context.Context, system *mabeam.System) error {
 // results, and returns how many actions succeeded. It is a closed load all the same:
 // what counts is that they work, and the collections that the readings ask for make
 // some actions late, which are made up for.
-func (w *workforce) work(ctx context.Context, env *stress.Env, load *stress.Driver, shard *stress.Shard, actions int, wrong *violations) (done int64, err error) {
+func (w *workforce) work(ctx context.Context, env *stress.Env, work *stress.PreparedLoad, shard *load.Shard, actions int, wrong *violations) (done int64, err error) {
 	length := env.Params.Duration("monitor_duration")
 	if actions == 0 {
-		if !stress.Sleep(ctx, length) {
+		if !load.Sleep(ctx, length) {
 			return 0, ctx.Err()
 		}
 		return 0, nil
@@ -269,9 +270,9 @@ func (w *workforce) work(ctx context.Context, env *stress.Env, load *stress.Driv
 	}
 	ended := map[string]*answers{"demo": {}, "complex": {}}
 	start := time.Now()
-	driven, err := load.Drive(ctx, func(ctx context.Context, op stress.Op) error {
+	driven, err := work.Run(ctx, func(ctx context.Context, op load.Op) error {
 		due := start.Add(time.Duration(float64(op.N) * interval))
-		if wait := time.Until(due); wait > 0 && !stress.Sleep(ctx, wait) {
+		if wait := time.Until(due); wait > 0 && !load.Sleep(ctx, wait) {
 			return ctx.Err()
 		}
 		i := op.N % len(w.ids)
@@ -305,7 +306,7 @@ func (w *workforce) of(agentType string) (ids []string) {
 type memoryMonitor struct {
 	// These belong to run until it has returned.
 	readings         []float64
-	pauses           *stress.Histogram
+	pauses           *load.Histogram
 	collections      int64      // that have been taken into pauses
 	allocated, freed [2]float64 // at the first and the last reading
 	stats            debug.GCStats
@@ -313,7 +314,7 @@ type memoryMonitor struct {
 
 // newMemoryMonitor makes a monitor that needs no more memory for n readings.
 func newMemoryMonitor(n int) *memoryMonitor {
-	m := &memoryMonitor{readings: make([]float64, 0, n), pauses: stress.NewHistogram()}
+	m := &memoryMonitor{readings: make([]float64, 0, n), pauses: load.NewHistogram()}
 	debug.ReadGCStats(&m.stats) // makes room for the pauses
 	return m
 }
@@ -323,7 +324,7 @@ func (m *memoryMonitor) run(ctx context.Context, interval time.Duration) {
 	debug.ReadGCStats(&m.stats)
 	m.collections = m.stats.NumGC
 	m.read()
-	for next := time.Now().Add(interval); stress.Sleep(ctx, time.Until(next)); next = next.Add(interval) {
+	for next := time.Now().Add(interval); load.Sleep(ctx, time.Until(next)); next = next.Add(interval) {
 		m.read()
 	}
 }

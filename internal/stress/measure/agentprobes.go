@@ -9,6 +9,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 )
 
 // probeErrors measures what an action costs that fails.
@@ -21,7 +22,7 @@ func probeErrors(ctx context.Context, env *stress.Env, wrong *violations) error 
 	if err != nil {
 		return err
 	}
-	took := stress.NewHistogram()
+	took := load.NewHistogram()
 	for end := time.Now().Add(patience(0)); n > 0 && (took.Count() == 0 || time.Now().Before(end)); n-- {
 		asked := time.Now()
 		_, err := env.System().Execute(ctx, ids[0], "simulate_error", nil)
@@ -50,7 +51,7 @@ func probeTimeouts(ctx context.Context, env *stress.Env, wrong *violations) erro
 	if err != nil {
 		return fmt.Errorf("start the agent that gets stuck: %w", err)
 	}
-	late := stress.NewHistogram()
+	late := load.NewHistogram()
 	for i := range n {
 		id, action, params, release := ids[0], "sleep", any(map[string]any{"for": (100 * timeout).String()}), func() {}
 		if i%2 == 1 {
@@ -76,6 +77,6 @@ func probeTimeouts(ctx context.Context, env *stress.Env, wrong *violations) erro
 		}
 	}
 	env.Latency("timeout_accuracy_ms", late)
-	env.Value("timeout_lateness_ms", stress.Milliseconds(late.Quantile(0.5)))
+	env.Value("timeout_lateness_ms", load.Milliseconds(late.Quantile(0.5)))
 	return nil
 }

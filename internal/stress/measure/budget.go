@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 )
 
 const (
@@ -37,15 +38,15 @@ func newBudget(env *stress.Env, expected time.Duration) budget {
 }
 
 // bound returns the load, bounded by what is left of the budget.
-func (b budget) bound(l stress.Load) stress.Load {
+func (b budget) bound(l load.Load) load.Load {
 	l.For = max(b.until.Sub(b.env.Now()), leastLoad)
 	return l
 }
 
 // drive carries out the load within what is left of the budget, and counts the operations
 // for which that was not enough.
-func (b budget) drive(ctx context.Context, l stress.Load, op func(context.Context, stress.Op) error) (stress.Driven, error) {
-	driven, err := b.env.Drive(ctx, b.bound(l), op)
+func (b budget) drive(ctx context.Context, l load.Load, op func(context.Context, load.Op) error) (load.Result, error) {
+	driven, err := b.env.RunLoad(ctx, b.bound(l), op)
 	if left := int64(l.Operations) - driven.Attempted; err == nil && left > 0 && !b.env.Aborted() {
 		b.notBegun.Add(left)
 	}

@@ -11,6 +11,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 )
 
 // errNotEnded stands for the error of a subscription that goes on.
@@ -456,7 +457,7 @@ func checkPatterns(ctx context.Context, env *stress.Env) (wrong int64) {
 			}
 		}
 		if ended {
-			stress.Sleep(ctx, time.Millisecond)
+			load.Sleep(ctx, time.Millisecond)
 		} else {
 			settle(ctx, func() bool {
 				return slices.ContainsFunc(readers, func(r *reader) bool { return mistakes(r, false, false) > 0 })

@@ -12,6 +12,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -52,12 +53,12 @@ var carriers = []carrier{
 
 // A probe offers work at a rate for a time, and returns when none of it is
 // under way any more.
-type probe func(ctx context.Context, stage stress.Stage) (probed, error)
+type probe func(ctx context.Context, stage load.Stage) (probed, error)
 
 // probed is what became of the work of a probe.
 type probed struct {
 	// latency is from when work was due to when it was done.
-	latency *stress.Histogram
+	latency *load.Histogram
 	// due and done are in whatever unit the carrier counts.
 	due, done int64
 	// lagged says that the generator itself could not deliver the work.
@@ -131,7 +132,7 @@ func measureCapacity(ctx context.Context, env *stress.Env, c carrier) error {
 	try := func(rate float64) (held bool, err error) {
 		runtime.GC() // what the last probe left behind is not this one's
 		probes++
-		one, err := offer(ctx, stress.Stage{Rate: rate, For: p.Duration("probe_duration")})
+		one, err := offer(ctx, load.Stage{Rate: rate, For: p.Duration("probe_duration")})
 		if err != nil {
 			return false, err
 		}
@@ -286,16 +287,16 @@ func (s search) run(try func(rate float64) (held bool, err error), enough func()
 // carryEvents offers events to publish, as event-stress does. They are done
 // when every subscriber has handled them.
 func carryEvents(_ context.Context, env *stress.Env) (probe, error) {
-	return func(ctx context.Context, stage stress.Stage) (probed, error) {
-		recorder := stress.NewRecorder()
+	return func(ctx context.Context, stage load.Stage) (probed, error) {
+		recorder := load.NewRecorder()
 		group, err := openGroup(env, recorder)
 		if err != nil {
 			return probed{}, err
 		}
 		room := payloadsOf(stage)
-		driven, err := env.Drive(ctx, stress.Load{
-			Workers: capacityWorkers, Stages: []stress.Stage{stage}, Recorder: recorder, Steady: true, MayLag: true,
-		}, func(ctx context.Context, op stress.Op) error {
+		driven, err := env.RunLoad(ctx, load.Load{
+			Workers: capacityWorkers, Stages: []load.Stage{stage}, Recorder: recorder, FixedRate: true, MayLag: true,
+		}, func(ctx context.Context, op load.Op) error {
 			one := room.of(op.N)
 			*one = group.from.payload(op)
 			return env.System().Bus().Publish(ctx, mabeam.Event{Type: group.eventType, Data: one, Timestamp: op.Due})
@@ -319,7 +320,7 @@ type probeGroup struct {
 }
 
 // openGroup subscribes the subscribers of a probe.
-func openGroup(env *stress.Env, recorder *stress.Recorder) (*probeGroup, error) {
+func openGroup(env *stress.Env, recorder *load.Recorder) (*probeGroup, error) {
 	g := &probeGroup{from: make(publishers, capacityWorkers), eventType: loadEvent}
 	var err error
 	g.all, err = subscriberGroup{
@@ -353,14 +354,14 @@ func carryLoad(ctx context.Context, env *stress.Env) (probe, error) {
 	if err := w.populate(ctx, env, agents.Demo); err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, stage stress.Stage) (probed, error) {
-		group, err := openGroup(env, stress.NewRecorder())
+	return func(ctx context.Context, stage load.Stage) (probed, error) {
+		group, err := openGroup(env, load.NewRecorder())
 		if err != nil {
 			return probed{}, err
 		}
 		w.from = group.from
 		sent, unsent, actions := w.sent.Load(), w.unsent.Load(), w.actions.Load()
-		driven, err := env.Drive(ctx, stress.Load{Workers: capacityWorkers, Stages: []stress.Stage{stage}, Steady: true, MayLag: true}, w.carryOut)
+		driven, err := env.RunLoad(ctx, load.Load{Workers: capacityWorkers, Stages: []load.Stage{stage}, FixedRate: true, MayLag: true}, w.carryOut)
 		if err != nil {
 			return probed{}, err
 		}

@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -24,9 +25,9 @@ func carrying(open func(ctx context.Context, env *stress.Env) (probe, error)) st
 }
 
 // working carries out operations, one of which is one unit of work.
-func working(env *stress.Env, op func(ctx context.Context, op stress.Op) error) probe {
-	return func(ctx context.Context, stage stress.Stage) (probed, error) {
-		driven, err := env.Drive(ctx, stress.Load{Workers: capacityWorkers, Stages: []stress.Stage{stage}, MayLag: true}, op)
+func working(env *stress.Env, op func(ctx context.Context, op load.Op) error) probe {
+	return func(ctx context.Context, stage load.Stage) (probed, error) {
+		driven, err := env.RunLoad(ctx, load.Load{Workers: capacityWorkers, Stages: []load.Stage{stage}, MayLag: true}, op)
 		return probed{latency: driven.Latency, due: driven.Attempted, done: driven.Succeeded, lagged: driven.Undelivered()}, err
 	}
 }
@@ -35,8 +36,8 @@ func working(env *stress.Env, op func(ctx context.Context, op stress.Op) error) 
 // some time: the times are computed, and nobody waits.
 func queueing(takes func() time.Duration) func(ctx context.Context, env *stress.Env) (probe, error) {
 	return func(_ context.Context, env *stress.Env) (probe, error) {
-		return func(_ context.Context, stage stress.Stage) (probed, error) {
-			n, free, latency := int(stage.Rate*stage.For.Seconds()), time.Duration(0), stress.NewHistogram()
+		return func(_ context.Context, stage load.Stage) (probed, error) {
+			n, free, latency := int(stage.Rate*stage.For.Seconds()), time.Duration(0), load.NewHistogram()
 			for i := range n {
 				due := time.Duration(float64(i) / stage.Rate * float64(time.Second))
 				free = max(free, due) + takes()
@@ -74,7 +75,7 @@ func TestCapacityByTheClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cat := carrying(func(_ context.Context, env *stress.Env) (probe, error) {
 			turn := make(chan struct{}, 1)
-			return working(env, func(context.Context, stress.Op) error {
+			return working(env, func(context.Context, load.Op) error {
 				turn <- struct{}{}
 				defer func() { <-turn }()
 				time.Sleep(10 * time.Millisecond)
@@ -114,7 +115,7 @@ func TestCapacityWithinSuccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cat := carrying(func(_ context.Context, env *stress.Env) (probe, error) {
 			var last time.Time
-			return working(env, func(_ context.Context, op stress.Op) error {
+			return working(env, func(_ context.Context, op load.Op) error {
 				if op.Due.Sub(last) < 500*time.Microsecond {
 					return errors.New("too soon")
 				}
@@ -142,9 +143,9 @@ func TestNoCapacity(t *testing.T) {
 func TestCapacityOfABusyMachine(t *testing.T) {
 	cat := carrying(func(_ context.Context, env *stress.Env) (probe, error) {
 		offered := map[float64]int{}
-		return func(_ context.Context, stage stress.Stage) (probed, error) {
+		return func(_ context.Context, stage load.Stage) (probed, error) {
 			env.Operations(1, 0, 0)
-			latency := stress.NewHistogram()
+			latency := load.NewHistogram()
 			latency.Record(time.Millisecond)
 			if offered[stage.Rate]++; offered[stage.Rate] > 1 || stage.Rate > 1000 {
 				latency.Record(time.Second)
@@ -187,7 +188,7 @@ func TestCapacityOfEvents(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		got, err := offer(ctx, stress.Stage{Rate: 1000, For: 100 * time.Millisecond})
+		got, err := offer(ctx, load.Stage{Rate: 1000, For: 100 * time.Millisecond})
 		if err != nil {
 			return err
 		}
@@ -210,7 +211,7 @@ func TestCapacityOfLoad(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		got, err := offer(ctx, stress.Stage{Rate: 1000, For: 100 * time.Millisecond})
+		got, err := offer(ctx, load.Stage{Rate: 1000, For: 100 * time.Millisecond})
 		if err != nil {
 			return err
 		}

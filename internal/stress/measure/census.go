@@ -10,6 +10,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 )
 
 // A census compares what a registry returns with what was registered: the first
@@ -155,7 +156,7 @@ func (c *census) churn(ctx context.Context, loads budget) error {
 	workers := c.env.Params.Int("concurrency")
 	own, all := registryRecords("worker", workers), c.listings()
 	step := make([]int, workers) // of each worker's cycle
-	_, err := loads.drive(ctx, stress.Load{Workers: workers, Operations: churnOperations}, func(_ context.Context, op stress.Op) error {
+	_, err := loads.drive(ctx, load.Load{Workers: workers, Operations: churnOperations}, func(_ context.Context, op load.Op) error {
 		if op.N%listEvery == 0 {
 			c.check(all[op.N/listEvery%len(all)], workers)
 			return nil

@@ -10,7 +10,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/guard"
-	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 )
 
 // The circuit that is checked opens after circuitFailures in a row, and lets
@@ -70,7 +70,7 @@ func (c *circuitTest) run(ctx context.Context) (late bool, err error) {
 	if !open("") {
 		return true, nil
 	}
-	if !stress.Sleep(ctx, c.openFor) {
+	if !load.Sleep(ctx, c.openFor) {
 		return false, ctx.Err()
 	}
 	if !c.trials(ctx, target) {
@@ -81,7 +81,7 @@ func (c *circuitTest) run(ctx context.Context) (late bool, err error) {
 	if !open(" after it was closed") {
 		return true, nil
 	}
-	if !stress.Sleep(ctx, c.openFor) {
+	if !load.Sleep(ctx, c.openFor) {
 		return false, ctx.Err()
 	}
 	began := time.Now()

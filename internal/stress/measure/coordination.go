@@ -9,6 +9,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -117,7 +118,7 @@ func measureCoordination(ctx context.Context, env *stress.Env, system coordinato
 		}
 	}
 	first, operations := teams[0], env.Count(p.Int("operations"))
-	drive := func(ctx context.Context, of []*team, operations int, metrics []string) (stress.Driven, error) {
+	drive := func(ctx context.Context, of []*team, operations int, metrics []string) (load.Result, error) {
 		workers := min(p.Int("concurrency")*len(of), operations)
 		leases := make([]lease, workers)
 		defer func() {
@@ -125,8 +126,8 @@ func measureCoordination(ctx context.Context, env *stress.Env, system coordinato
 				leases[i].end()
 			}
 		}()
-		return loads.drive(ctx, stress.Load{Workers: workers, Operations: operations, Metrics: metrics},
-			func(ctx context.Context, op stress.Op) error {
+		return loads.drive(ctx, load.Load{Workers: workers, Operations: operations, Metrics: metrics},
+			func(ctx context.Context, op load.Op) error {
 				limited := leases[op.Worker].at(ctx, op.Due, p.Duration("timeout"))
 				return of[op.Worker%len(of)].coordinate(ctx, limited, p.Text("type"))
 			})
@@ -137,7 +138,7 @@ func measureCoordination(ctx context.Context, env *stress.Env, system coordinato
 		ofOne = []string{"failure_impact"} // the results are those of the failing team
 	}
 
-	var one, several stress.Driven
+	var one, several load.Result
 	parts := min(coordinationParts, operations)
 	for part := range parts {
 		n := partOf(operations, part, parts)
@@ -186,7 +187,7 @@ func measureCoordination(ctx context.Context, env *stress.Env, system coordinato
 }
 
 // tellCost tells what the agents that failed cost.
-func tellCost(env *stress.Env, failed []string, well, failing stress.Driven) {
+func tellCost(env *stress.Env, failed []string, well, failing load.Result) {
 	before, after := ratio(well.Succeeded, well.Attempted), ratio(failing.Succeeded, failing.Attempted)
 	if before == 0 {
 		env.Unmeasured("failure_impact", "no operation succeeded even before agents failed")
@@ -198,5 +199,5 @@ func tellCost(env *stress.Env, failed []string, well, failing stress.Driven) {
 		env.Params.Text("failure"), strings.Join(failed, ", "),
 		report.Quantity(after, "ratio"), report.Quantity(before, "ratio"),
 		report.Quantity(failing.PerSecond(), "1/s"), report.Quantity(well.PerSecond(), "1/s"),
-		report.Quantity(stress.Milliseconds(failing.Latency.Quantile(0.5)), "ms"), report.Quantity(stress.Milliseconds(well.Latency.Quantile(0.5)), "ms")), 1)
+		report.Quantity(load.Milliseconds(failing.Latency.Quantile(0.5)), "ms"), report.Quantity(load.Milliseconds(well.Latency.Quantile(0.5)), "ms")), 1)
 }

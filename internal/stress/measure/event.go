@@ -11,6 +11,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -49,7 +50,7 @@ func eventThroughput() *stress.Measurement {
 
 func measureThroughput(ctx context.Context, env *stress.Env, wrap handlerWrap) error {
 	p, system := env.Params, env.System()
-	recorder := stress.NewRecorder()
+	recorder := load.NewRecorder()
 	types := []string{"perf.event"}
 	group := subscriberGroup{
 		subscribers: p.Int("subscribers"), publishers: p.Int("publishers"), topic: types[0], recorder: recorder, wrap: wrap,
@@ -68,8 +69,8 @@ func measureThroughput(ctx context.Context, env *stress.Env, wrap handlerWrap) e
 	events := env.Count(p.Int("events"))
 	data, from := make(payloads, events), make(publishers, p.Int("publishers"))
 	w := newWitness(env, system)
-	driven, err := env.Drive(ctx, stress.Load{Workers: len(from), Operations: events, Recorder: recorder},
-		func(ctx context.Context, op stress.Op) error {
+	driven, err := env.RunLoad(ctx, load.Load{Workers: len(from), Operations: events, Recorder: recorder},
+		func(ctx context.Context, op load.Op) error {
 			one := &data[op.N]
 			*one = from.payload(op)
 			one.timed = op.N%latencyEvery == 0
@@ -89,8 +90,8 @@ func measureThroughput(ctx context.Context, env *stress.Env, wrap handlerWrap) e
 	took := driven.Took + max(end.Sub(ended), 0)
 	all.witnessed(ctx, w, sent, 0)
 	made := all.delivered()
-	env.Value("events_per_second", stress.PerSecond(driven.Succeeded, took))
-	env.Value("deliveries_per_second", stress.PerSecond(made, took))
+	env.Value("events_per_second", load.PerSecond(driven.Succeeded, took))
+	env.Value("deliveries_per_second", load.PerSecond(made, took))
 	env.Latency("average_latency_ms", recorder.Total())
 	env.Value("propagation_efficiency", ratio(made, sent.accepted*int64(len(all))))
 	env.Value("success_rate", ratio(driven.Succeeded, driven.Attempted))
@@ -155,8 +156,8 @@ func hasWindow(p stress.Params) bool {
 
 func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error {
 	p, system := env.Params, env.System()
-	recorder := stress.NewRecorder()
-	phases := [maxPhases]stress.Stage{
+	recorder := load.NewRecorder()
+	phases := [maxPhases]load.Stage{
 		{Rate: p.Float("rate"), For: p.Duration("duration")},
 		{Rate: p.Float("burst"), For: p.Duration("burst_duration")},
 	}
@@ -200,9 +201,9 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 		}
 		window := group.windows[i]
 		window.begin()
-		driven, err := env.Drive(ctx, stress.Load{
-			Workers: workers, Stages: []stress.Stage{phase}, Recorder: recorder, Metrics: []string{metrics[i], "latency_ms", "dropped"},
-		}, func(ctx context.Context, op stress.Op) error {
+		driven, err := env.RunLoad(ctx, load.Load{
+			Workers: workers, Stages: []load.Stage{phase}, Recorder: recorder, Metrics: []string{metrics[i], "latency_ms", "dropped"},
+		}, func(ctx context.Context, op load.Op) error {
 			one := room[i].of(op.N)
 			*one = from.payload(op)
 			one.phase = i
@@ -226,7 +227,7 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 		} else if err := sleepUntil(ctx, env, window.start.Add(length)); err != nil {
 			return err // the last event is due before the phase's end
 		}
-		env.Value(metrics[i], stress.PerSecond(window.total(), length)/float64(len(all)))
+		env.Value(metrics[i], load.PerSecond(window.total(), length)/float64(len(all)))
 		s, of := window.stable(length, func(at time.Duration) float64 { return driven.DueBy(at) * float64(len(all)) })
 		stable, windows = stable+s, windows+of
 		if env.Aborted() {
@@ -252,7 +253,7 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 	env.Value("dropped", float64(all.dropped()))
 	env.Value("backlog_max", float64(watch.most))
 	if delivered {
-		env.Value("recovery_time_ms", stress.Milliseconds(recovery))
+		env.Value("recovery_time_ms", load.Milliseconds(recovery))
 	} else {
 		env.Unmeasured("recovery_time_ms", fmt.Sprintf("events were still missing after %v without a delivery", stalledAfter))
 	}
@@ -283,7 +284,7 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 // sleepUntil waits until the clock of the load shows a time.
 func sleepUntil(ctx context.Context, env *stress.Env, at time.Time) error {
 	for left := at.Sub(env.Now()); left > 0; left = at.Sub(env.Now()) {
-		if !stress.Sleep(ctx, left) {
+		if !load.Sleep(ctx, left) {
 			return ctx.Err()
 		}
 	}
@@ -320,7 +321,7 @@ type backlogWatch struct {
 
 // run looks until ctx ends.
 func (w *backlogWatch) run(ctx context.Context) {
-	for stress.Sleep(ctx, lookEvery) {
+	for load.Sleep(ctx, lookEvery) {
 		w.most = max(w.most, w.all.backlog(w.accepted.Load()))
 	}
 }

@@ -12,6 +12,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -60,7 +61,7 @@ func TestReceiverCounts(t *testing.T) {
 		"late, and then again": {[]int{0, 4, 2, 2}, 2, 1, 1},
 		"late from the middle": {[]int{0, 9, 5, 4, 6, 1, 8, 7, 2, 3}, 0, 8, 0},
 	} {
-		r := &receiver{shard: stress.NewRecorder().Shard()}
+		r := &receiver{shard: load.NewRecorder().Shard()}
 		handle := subscriberGroup{publishers: 2}.handler(r)
 		for _, seq := range test.seqs {
 			handle(t.Context(), mabeam.Event{Data: &payload{publisher: 1, seq: seq}})
@@ -324,9 +325,9 @@ func TestWhatLimitsACapacity(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			cat := carrying(func(_ context.Context, env *stress.Env) (probe, error) {
-				return func(_ context.Context, stage stress.Stage) (probed, error) {
+				return func(_ context.Context, stage load.Stage) (probed, error) {
 					env.Operations(1, 0, 0)
-					latency := stress.NewHistogram()
+					latency := load.NewHistogram()
 					latency.Record(time.Millisecond)
 					if stage.Rate > test.most {
 						latency.Record(time.Second)
@@ -350,10 +351,10 @@ func TestWhatLimitsACapacity(t *testing.T) {
 func TestCapacityThatLosesEvents(t *testing.T) {
 	rates := 0
 	cat := carrying(func(_ context.Context, env *stress.Env) (probe, error) {
-		return func(_ context.Context, stage stress.Stage) (probed, error) {
+		return func(_ context.Context, stage load.Stage) (probed, error) {
 			rates++
 			env.Operations(1, 0, 0)
-			latency := stress.NewHistogram()
+			latency := load.NewHistogram()
 			latency.Record(time.Millisecond)
 			result := probed{latency: latency, due: 1, done: 1}
 			if stage.Rate > 1000 {

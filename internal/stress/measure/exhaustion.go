@@ -12,6 +12,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/supervision"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -179,7 +180,7 @@ func measureExhaustion(ctx context.Context, env *stress.Env, behave func() mabea
 		if err != nil {
 			return fmt.Errorf("use up all %s: %w", name, err)
 		}
-		env.Value("recovery_time_ms."+name, stress.Milliseconds(o.recovery))
+		env.Value("recovery_time_ms."+name, load.Milliseconds(o.recovery))
 		env.Value("performance_restored."+name, o.restored)
 		worst.add(o)
 	}
@@ -272,8 +273,8 @@ func (x *exhaustion) work(ctx context.Context, part int, rates *[]float64) error
 	if n == 0 {
 		return nil
 	}
-	driven, err := x.loads.drive(ctx, stress.Load{Workers: 1, Operations: n},
-		func(context.Context, stress.Op) error {
+	driven, err := x.loads.drive(ctx, load.Load{Workers: 1, Operations: n},
+		func(context.Context, load.Op) error {
 			x.turn++
 			return x.add(x.turn % len(x.ids))
 		})
@@ -323,7 +324,7 @@ func (x *exhaustion) recover(ctx context.Context, up exhausted) (time.Duration, 
 	defer cancel()
 	succeed := func(try func() error) bool {
 		for try() != nil {
-			if !stress.Sleep(limited, recoverEvery) {
+			if !load.Sleep(limited, recoverEvery) {
 				return false
 			}
 		}

@@ -8,6 +8,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -46,7 +47,7 @@ func (o *outcome) report(env *stress.Env) {
 	if died := o.agents - o.survivors; died > 0 {
 		env.Detail("agents did not live through it, though no fault had ended them", died)
 	}
-	env.Value("recovery_time_ms", stress.Milliseconds(o.recovery))
+	env.Value("recovery_time_ms", load.Milliseconds(o.recovery))
 	if o.survivors > 0 {
 		env.Bool("data_consistent", o.wrong == 0)
 	} else {

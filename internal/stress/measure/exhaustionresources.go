@@ -9,7 +9,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
-	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 )
 
 // startStop is how to see that agents can be started again.
@@ -80,7 +80,7 @@ func (x *exhaustion) memory(ctx context.Context) (exhausted, error) {
 		}
 		held = append(held, make([]byte, piece))
 		// The system reads the memory once a millisecond at most.
-		if !stress.Sleep(ctx, 2*time.Millisecond) {
+		if !load.Sleep(ctx, 2*time.Millisecond) {
 			return exhausted{}, ctx.Err()
 		}
 	}
@@ -153,7 +153,7 @@ func (x *exhaustion) hangAll(ctx context.Context, h *hang, ids []string) error {
 		if time.Since(began) > exhaustionPatience {
 			return fmt.Errorf("only %d of %d agents hang after %v", h.entered.Load(), len(ids), exhaustionPatience)
 		}
-		if !stress.Sleep(ctx, recoverEvery) {
+		if !load.Sleep(ctx, recoverEvery) {
 			return ctx.Err()
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 	"mabeam-top/internal/stress/verdict"
@@ -53,7 +54,7 @@ func busyAction() *stress.Measurement {
 				return err
 			}
 			calls, longer := env.Params.Int("calls"), 1+env.Params.Float("slower")
-			driven, err := env.Drive(ctx, stress.Load{Workers: 1, Operations: env.Params.Int("operations")}, func(ctx context.Context, _ stress.Op) error {
+			driven, err := env.RunLoad(ctx, load.Load{Workers: 1, Operations: env.Params.Int("operations")}, func(ctx context.Context, _ load.Op) error {
 				began := time.Now()
 				for range calls {
 					if _, err := env.System().Execute(ctx, id, "work", nil); err != nil {

@@ -13,6 +13,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/guard"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 )
 
 // guardsEstimate is how long the checks of the guards take.
@@ -96,7 +97,7 @@ func (t *guardTest) rate(ctx context.Context) error {
 					break
 				}
 			}
-			if !stress.Sleep(ctx, time.Millisecond) {
+			if !load.Sleep(ctx, time.Millisecond) {
 				return ctx.Err()
 			}
 		}

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
-	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 )
 
 // A wayToEnd is one way to end an agent. Only StopAgent returns when it has ended.
@@ -55,9 +55,9 @@ func (t *limitTest) recover(ctx context.Context) error {
 			t.env.Unmeasured("recovery_time_ms", "no agent could be started again after others had ended by "+way.name)
 			break
 		}
-		t.env.Value("recovery_time_ms."+way.name, stress.Milliseconds(first))
+		t.env.Value("recovery_time_ms."+way.name, load.Milliseconds(first))
 		worst = max(worst, first)
-		t.env.Value("recovery_time_ms", stress.Milliseconds(worst))
+		t.env.Value("recovery_time_ms", load.Milliseconds(worst))
 		if !ok {
 			break
 		}
@@ -91,7 +91,7 @@ func (t *limitTest) makeRoom(ctx context.Context, way wayToEnd) (first time.Dura
 			continue
 		}
 		failure = err
-		if !stress.Sleep(ctx, retryEvery) {
+		if !load.Sleep(ctx, retryEvery) {
 			return 0, false, ctx.Err()
 		}
 	}
@@ -110,7 +110,7 @@ func (t *limitTest) makeRoom(ctx context.Context, way wayToEnd) (first time.Dura
 // cleanUp stops all agents and reports what they have left behind.
 func (t *limitTest) cleanUp(ctx context.Context) error {
 	left := t.system.Registry().All()
-	driven, err := t.env.Drive(ctx, stress.Load{Workers: 1, Operations: max(len(left), 1), For: recoverWithin}, func(ctx context.Context, op stress.Op) error {
+	driven, err := t.env.RunLoad(ctx, load.Load{Workers: 1, Operations: max(len(left), 1), For: recoverWithin}, func(ctx context.Context, op load.Op) error {
 		if op.N >= len(left) {
 			return nil // none was left
 		}

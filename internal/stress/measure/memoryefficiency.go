@@ -11,6 +11,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -236,10 +237,10 @@ func (c *crowd) growAnew(ctx context.Context, counts []int) (g growth, err error
 const agentStartTime = 5 * time.Microsecond
 
 // start starts n more agents.
-func (c *crowd) start(ctx context.Context, n int) (stress.Driven, error) {
+func (c *crowd) start(ctx context.Context, n int) (load.Result, error) {
 	from := len(c.ids)
-	load := stress.Load{Workers: 1, Operations: n, For: patience(time.Duration(n) * agentStartTime)}
-	driven, err := c.env.Drive(ctx, load, func(ctx context.Context, op stress.Op) error {
+	starts := load.Load{Workers: 1, Operations: n, For: patience(time.Duration(n) * agentStartTime)}
+	driven, err := c.env.RunLoad(ctx, starts, func(ctx context.Context, op load.Op) error {
 		id, err := c.system.StartAgent(ctx, c.spec(from+op.N))
 		if err == nil {
 			c.ids = append(c.ids, id)
@@ -252,7 +253,7 @@ func (c *crowd) start(ctx context.Context, n int) (stress.Driven, error) {
 
 // stop stops the n agents that were started first.
 func (c *crowd) stop(ctx context.Context, n int) error {
-	driven, err := c.env.Drive(ctx, stress.Load{Workers: 1, Operations: n}, func(ctx context.Context, op stress.Op) error {
+	driven, err := c.env.RunLoad(ctx, load.Load{Workers: 1, Operations: n}, func(ctx context.Context, op load.Op) error {
 		id := c.ids[op.N]
 		c.ids[op.N] = "" // it would be held by nobody else
 		return c.system.StopAgent(ctx, id)

@@ -12,6 +12,7 @@ import (
 	"mabeam-top/internal/probes"
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -193,10 +194,10 @@ func measureMemoryPressure(ctx context.Context, env *stress.Env, behave func() m
 	}
 	duration := p.Duration("duration")
 	// A process that has just begun is slower.
-	if err := env.Rehearse(ctx, t.load(duration/20), t.operate); err != nil {
+	if err := load.Rehearse(ctx, t.load(duration/20), t.operate); err != nil {
 		return err
 	}
-	before, err := env.Drive(ctx, t.load(duration/4), t.operate)
+	before, err := env.RunLoad(ctx, t.load(duration/4), t.operate)
 	if err != nil {
 		return err
 	}
@@ -204,7 +205,7 @@ func measureMemoryPressure(ctx context.Context, env *stress.Env, behave func() m
 	if _, err := t.hold(ctx, p.Float("pressure"), live-t.held(calm)); err != nil {
 		return err
 	}
-	under, err := env.Drive(ctx, t.load(duration), t.operate)
+	under, err := env.RunLoad(ctx, t.load(duration), t.operate)
 	if err != nil {
 		return err
 	}
@@ -254,12 +255,12 @@ func (t *pressureTest) holdEach(ctx context.Context, blocks int) error {
 }
 
 // load is what the agents have to do, for some time.
-func (t *pressureTest) load(d time.Duration) stress.Load {
-	return stress.Load{Workers: t.env.Params.Int("concurrency"), For: d}
+func (t *pressureTest) load(d time.Duration) load.Load {
+	return load.Load{Workers: t.env.Params.Int("concurrency"), For: d}
 }
 
 // operate carries out an operation of the load.
-func (t *pressureTest) operate(ctx context.Context, op stress.Op) error {
+func (t *pressureTest) operate(ctx context.Context, op load.Op) error {
 	if op.N%startEvery == startEvery-1 {
 		return t.startStop(ctx)
 	}
@@ -273,7 +274,7 @@ func (t *pressureTest) startStop(ctx context.Context) error {
 	id, err := t.system.StartAgent(ctx, t.spec())
 	if errors.Is(err, mabeam.ErrLimitReached) {
 		t.refused.Add(1)
-		return fmt.Errorf("%w: %w", stress.ErrDropped, err)
+		return fmt.Errorf("%w: %w", load.ErrDropped, err)
 	}
 	if err != nil {
 		return err
@@ -283,7 +284,7 @@ func (t *pressureTest) startStop(ctx context.Context) error {
 }
 
 // compare reports how the load went under pressure, held against before.
-func (t *pressureTest) compare(before, under stress.Driven) {
+func (t *pressureTest) compare(before, under load.Result) {
 	began := before.Succeeded + before.Failed + under.Succeeded + under.Failed
 	t.env.Value("success_rate", ratio(before.Succeeded+under.Succeeded, began))
 	if before.Succeeded == 0 || under.Succeeded == 0 {
@@ -328,7 +329,7 @@ func (t *pressureTest) recover(ctx context.Context, calm int, live int64) error 
 			took, err = t.untilFree(ctx, began, live+t.share(freeShare))
 		}
 	})
-	_, _ = t.env.Drive(loading, t.load(2*pressurePatience), t.operate) // it ends with loading
+	_, _ = t.env.RunLoad(loading, t.load(2*pressurePatience), t.operate) // it ends with loading
 	release.Wait()
 	switch {
 	case ctx.Err() != nil:
@@ -338,7 +339,7 @@ func (t *pressureTest) recover(ctx context.Context, calm int, live int64) error 
 	case err != nil:
 		return err
 	default:
-		t.env.Value("recovery_time_ms", stress.Milliseconds(took))
+		t.env.Value("recovery_time_ms", load.Milliseconds(took))
 	}
 	return nil
 }
@@ -355,7 +356,7 @@ func (t *pressureTest) untilFree(ctx context.Context, began time.Time, enough in
 		switch {
 		case free:
 			return took, nil
-		case took > pressurePatience || !stress.Sleep(ctx, recoverEvery):
+		case took > pressurePatience || !load.Sleep(ctx, recoverEvery):
 			return 0, errNotFree
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 )
 
 // An observer is an agent that records what the runtime calls it for. Its actions are
@@ -262,4 +263,4 @@ func observed(ctx context.Context, env *stress.Env, n int, check func(ctx contex
 }
 
 // pause gives others a chance to do what they must not do.
-func pause(ctx context.Context) { stress.Sleep(ctx, 2*time.Millisecond) }
+func pause(ctx context.Context) { load.Sleep(ctx, 2*time.Millisecond) }

@@ -11,6 +11,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -230,7 +231,7 @@ func (t *limitTest) here(ctx context.Context, id string) error {
 // not all of them could be started.
 func (t *limitTest) fill(ctx context.Context) (full bool, err error) {
 	t.ids = make([]string, atOnce(t.env.Params))
-	driven, err := t.loads.drive(ctx, stress.Load{Workers: 1, Operations: len(t.ids)}, func(ctx context.Context, op stress.Op) (err error) {
+	driven, err := t.loads.drive(ctx, load.Load{Workers: 1, Operations: len(t.ids)}, func(ctx context.Context, op load.Op) (err error) {
 		t.ids[op.N], err = t.start(ctx)
 		return err
 	})
@@ -257,7 +258,7 @@ func (t *limitTest) overshoot(ctx context.Context) error {
 	p := t.env.Params
 	starts := startsNearLimit(p)
 	operations := max(t.env.Count(p.Int("operations")), starts)
-	_, err := t.loads.drive(ctx, stress.Load{Workers: p.Int("concurrency"), Operations: operations}, func(ctx context.Context, op stress.Op) error {
+	_, err := t.loads.drive(ctx, load.Load{Workers: p.Int("concurrency"), Operations: operations}, func(ctx context.Context, op load.Op) error {
 		// Evenly among the others, beginning with the first.
 		if op.N*starts%operations < starts {
 			return t.startBeyond(ctx)
@@ -269,7 +270,7 @@ func (t *limitTest) overshoot(ctx context.Context) error {
 	}
 	// Of a system that was too slow, the rest is asked for without the other work.
 	if left := starts - int(t.born.Load()) + len(t.ids); left > 0 {
-		_, err := t.env.Drive(ctx, stress.Load{Workers: 1, Operations: left, For: recoverWithin}, func(ctx context.Context, _ stress.Op) error {
+		_, err := t.env.RunLoad(ctx, load.Load{Workers: 1, Operations: left, For: recoverWithin}, func(ctx context.Context, _ load.Op) error {
 			return t.startBeyond(ctx)
 		})
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -91,7 +92,7 @@ func measurePropagation(ctx context.Context, env *stress.Env, publish publisher)
 			break // more of them would not do better
 		}
 		most, tested = one, n
-		each = append(each, sized{n, stress.Milliseconds(one.took.Quantile(0.5)) / float64(n)})
+		each = append(each, sized{n, load.Milliseconds(one.took.Quantile(0.5)) / float64(n)})
 		batches.add(n, one.batches)
 		env.Value("propagation_time_per_subscriber_ms."+strconv.Itoa(n), each[len(each)-1].value)
 	}
@@ -108,7 +109,7 @@ func measurePropagation(ctx context.Context, env *stress.Env, publish publisher)
 	if tested > 0 {
 		env.Latency("propagation_time_ms", most.took)
 		env.Value("propagation_time_per_subscriber_ms", each[len(each)-1].value)
-		env.Value("subscriber_cleanup_time_ms", stress.Milliseconds(most.cleanup))
+		env.Value("subscriber_cleanup_time_ms", load.Milliseconds(most.cleanup))
 		why = "that takes two different subscriber_counts at which all events arrive"
 	} else {
 		for _, metric := range []string{"propagation_time_ms", "propagation_time_per_subscriber_ms", "subscriber_cleanup_time_ms"} {
@@ -163,7 +164,7 @@ func (b *scalingBatches) report(env *stress.Env, why string) {
 
 // propagated is what became of the events for one number of subscribers.
 type propagated struct {
-	took                     *stress.Histogram
+	took                     *load.Histogram
 	batches                  []float64 // the shortest time of each, in ms
 	failed, lost, duplicates int64
 	cleanup                  time.Duration
@@ -177,8 +178,8 @@ var errNotDelivered = errors.New("an event did not reach all its subscribers")
 // With weigh, it also reads how much memory each of them takes.
 func propagate(ctx context.Context, env *stress.Env, w *witness, n int, weigh bool, publish publisher) (propagated, error) {
 	const eventType = "propagation.event"
-	system, recorder := env.System(), stress.NewRecorder()
-	shard, batch := recorder.Shard(), stress.NewHistogram()
+	system, recorder := env.System(), load.NewRecorder()
+	shard, batch := recorder.Shard(), load.NewHistogram()
 	var left, duplicates atomic.Int64 // left is of subscribers that have not got the event yet
 	reached := make(chan time.Time, 1)
 	subscriptions := make([]*mabeam.Subscription, n)
@@ -213,10 +214,10 @@ func propagate(ctx context.Context, env *stress.Env, w *witness, n int, weigh bo
 	defer stalled.Stop()
 	accepted, missing := int64(0), false
 	events := env.Count(env.Params.Int("events"))
-	driven, err := env.Drive(ctx, stress.Load{
+	driven, err := env.RunLoad(ctx, load.Load{
 		Workers: 1, Operations: events, Recorder: recorder,
 		Metrics: []string{"propagation_time_ms"},
-	}, func(ctx context.Context, op stress.Op) error {
+	}, func(ctx context.Context, op load.Op) error {
 		if missing {
 			return errNotDelivered // who waits for the last event would take the next for it
 		}
@@ -234,7 +235,7 @@ func propagate(ctx context.Context, env *stress.Env, w *witness, n int, weigh bo
 			shard.Record(took)
 			batch.Record(took)
 			if (op.N+1)*batchesPerSize/events > op.N*batchesPerSize/events {
-				result.batches = append(result.batches, stress.Milliseconds(batch.Quantile(0)))
+				result.batches = append(result.batches, load.Milliseconds(batch.Quantile(0)))
 				batch.Reset()
 			}
 			return nil
@@ -295,8 +296,8 @@ func matchPatterns(ctx context.Context, env *stress.Env, publish publisher) erro
 		types[i] = "matching." + strconv.Itoa(i%patterns) + "." + strconv.Itoa(i)
 	}
 	accepted := make([]int64, patterns)
-	driven, err := env.Drive(ctx, stress.Load{Workers: 1, Operations: len(types), Metrics: []string{"pattern_matching_time_ms"}},
-		func(ctx context.Context, op stress.Op) error {
+	driven, err := env.RunLoad(ctx, load.Load{Workers: 1, Operations: len(types), Metrics: []string{"pattern_matching_time_ms"}},
+		func(ctx context.Context, op load.Op) error {
 			err := publish(ctx, patterns, mabeam.Event{Type: types[op.N]})
 			if err == nil {
 				accepted[op.N%patterns]++
@@ -345,7 +346,7 @@ func publishKnown(ctx context.Context, publish publisher, patterns int, eventTyp
 			}
 		}
 		if i > 0 { // the first makes the type known
-			values = append(values, stress.Milliseconds(time.Since(start))/perBatch)
+			values = append(values, load.Milliseconds(time.Since(start))/perBatch)
 		}
 	}
 	return values, nil

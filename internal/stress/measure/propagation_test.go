@@ -8,6 +8,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -40,9 +41,9 @@ func TestPropagationScales(t *testing.T) {
 				within(t, "propagation_time_ms", value(t, s, "propagation_time_ms"), c.most, 0.001)
 				within(t, "p99", s.Metrics["propagation_time_ms"].Distribution.P99, c.most, 0.02)
 				within(t, "per subscriber", value(t, s, "propagation_time_per_subscriber_ms"), c.most/256, 0.02)
-				within(t, "per subscriber of 16", value(t, s, "propagation_time_per_subscriber_ms.16"), stress.Milliseconds(c.takes(16))/16, 0.02)
+				within(t, "per subscriber of 16", value(t, s, "propagation_time_per_subscriber_ms.16"), load.Milliseconds(c.takes(16))/16, 0.02)
 				within(t, "factor", value(t, s, "subscribers_scaling_factor"), c.factor, 0.02)
-				within(t, "pattern_matching_time_ms", value(t, s, "pattern_matching_time_ms"), stress.Milliseconds(c.takes(16)), 0.001)
+				within(t, "pattern_matching_time_ms", value(t, s, "pattern_matching_time_ms"), load.Milliseconds(c.takes(16)), 0.001)
 				if word := s.Metrics["subscriber_scaling"].Value; word != c.word {
 					t.Errorf("called %v, want %s", word, c.word)
 				}

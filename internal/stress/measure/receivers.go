@@ -11,6 +11,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/supervision"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 )
 
 // stalledAfter is how long no event may be delivered before those that are
@@ -30,7 +31,7 @@ type payload struct {
 type payloads []payload
 
 // payloadsOf allocates those of a stage.
-func payloadsOf(s stress.Stage) payloads { return make(payloads, int(s.Rate*s.For.Seconds())+1) }
+func payloadsOf(s load.Stage) payloads { return make(payloads, int(s.Rate*s.For.Seconds())+1) }
 
 // of returns the payload of an operation.
 func (p payloads) of(n int) *payload {
@@ -50,7 +51,7 @@ type publisherCount struct {
 }
 
 // payload is the next payload of the worker of an operation; it is timed.
-func (p publishers) payload(op stress.Op) payload {
+func (p publishers) payload(op load.Op) payload {
 	own := &p[op.Worker]
 	own.next++
 	return payload{publisher: op.Worker, seq: own.next - 1, due: op.Due, timed: true}
@@ -63,7 +64,7 @@ const maxPhases = 2
 // agent it may have several lives, each with a subscription of its own.
 type receiver struct {
 	number   int
-	shard    *stress.Shard
+	shard    *load.Shard
 	received [maxPhases]atomic.Int64 // duplicates included
 	// missing counts events that were skipped and have not come since.
 	missing, disorder, duplicates atomic.Int64
@@ -179,7 +180,7 @@ type subscriberGroup struct {
 	subscribers, publishers int
 	topic                   string // an event type, or a pattern
 	pattern                 bool
-	recorder                *stress.Recorder
+	recorder                *load.Recorder
 	windows                 [maxPhases]*loadWindows // of each phase; nil for none
 	wrap                    handlerWrap             // may be nil
 }
@@ -353,7 +354,7 @@ func (all receivers) await(ctx context.Context, accepted int64) (end time.Time, 
 		case now.Sub(moved) > stalledAfter:
 			return moved, false, nil
 		}
-		if !stress.Sleep(ctx, 50*time.Microsecond) {
+		if !load.Sleep(ctx, 50*time.Microsecond) {
 			return now, false, ctx.Err()
 		}
 	}
@@ -479,13 +480,13 @@ func (all receivers) dismiss(ctx context.Context, env *stress.Env, w *witness, f
 	all.unsubscribe()
 	const probes = 3
 	for range probes {
-		p := from.payload(stress.Op{})
+		p := from.payload(load.Op{})
 		p.timed = false
 		if err := env.System().Bus().Publish(ctx, mabeam.Event{Type: eventType, Data: &p}); err != nil {
 			return false, err
 		}
 	}
-	stress.Sleep(ctx, time.Millisecond)
+	load.Sleep(ctx, time.Millisecond)
 	late := all.delivered() - before
 	if late > 0 {
 		env.Finding("deliveries to subscribers that had unsubscribed before", late)

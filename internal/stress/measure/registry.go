@@ -11,6 +11,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/reference"
 	"mabeam-top/internal/stress/report"
 )
@@ -83,16 +84,16 @@ func measureRegistry(ctx context.Context, env *stress.Env, reg registry) error {
 	}
 	mix := newRegistryMix(reg, p.Int("concurrency"), present, env.Rand.Perm(len(present)))
 	fresh := registryRecords("fresh", env.Count(p.Int("register")))
-	var total stress.Driven
-	drive := func(metric string, l stress.Load, op func(context.Context, stress.Op) error) (stress.Driven, error) {
+	var total load.Result
+	drive := func(metric string, l load.Load, op func(context.Context, load.Op) error) (load.Result, error) {
 		l.Metrics = []string{metric}
 		driven, err := loads.drive(ctx, l, op)
 		total.Add(driven)
 		return driven, err
 	}
 	one := func(metric string, n int, op func(n int) error) (done int, err error) {
-		driven, err := drive(metric, stress.Load{Workers: 1, Operations: n},
-			func(_ context.Context, op1 stress.Op) error { return op(op1.N) })
+		driven, err := drive(metric, load.Load{Workers: 1, Operations: n},
+			func(_ context.Context, op1 load.Op) error { return op(op1.N) })
 		env.Latency(metric, driven.Latency)
 		return int(driven.Attempted), err
 	}
@@ -114,7 +115,7 @@ func measureRegistry(ctx context.Context, env *stress.Env, reg registry) error {
 	if err != nil {
 		return err
 	}
-	many, err := drive("concurrent_operations_per_sec", stress.Load{Workers: p.Int("concurrency"), Operations: env.Count(p.Int("lookup"))}, mix.operate)
+	many, err := drive("concurrent_operations_per_sec", load.Load{Workers: p.Int("concurrency"), Operations: env.Count(p.Int("lookup"))}, mix.operate)
 	if err != nil {
 		return err
 	}
@@ -237,7 +238,7 @@ func (m *registryMix) lookup(n int) error {
 }
 
 // operate carries out one operation of the mix.
-func (m *registryMix) operate(_ context.Context, op stress.Op) error {
+func (m *registryMix) operate(_ context.Context, op load.Op) error {
 	if op.N%5 != 0 {
 		return m.lookup(op.N)
 	}
@@ -249,9 +250,9 @@ func (m *registryMix) operate(_ context.Context, op stress.Op) error {
 }
 
 // operateBatch carries out scalabilityBatch operations of the mix.
-func (m *registryMix) operateBatch(ctx context.Context, op stress.Op) error {
+func (m *registryMix) operateBatch(ctx context.Context, op load.Op) error {
 	for k := range scalabilityBatch {
-		if err := m.operate(ctx, stress.Op{Worker: op.Worker, N: op.N*scalabilityBatch + k}); err != nil {
+		if err := m.operate(ctx, load.Op{Worker: op.Worker, N: op.N*scalabilityBatch + k}); err != nil {
 			return err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -123,7 +124,7 @@ func measureRegistryScalability(ctx context.Context, env *stress.Env, reg regist
 			tested = n
 		}
 		sizes = append(sizes, at)
-		env.Value("operation_time_ms."+strconv.Itoa(n), stress.Milliseconds(at.took))
+		env.Value("operation_time_ms."+strconv.Itoa(n), load.Milliseconds(at.took))
 		if err := c.churn(ctx, loads); err != nil {
 			return err
 		}
@@ -158,11 +159,11 @@ func reportRegistryScaling(env *stress.Env, sizes []registryAt) {
 		}
 	}
 	first, last := sizes[0], sizes[len(sizes)-1]
-	env.Value("operation_time_ms", stress.Milliseconds(last.took))
+	env.Value("operation_time_ms", load.Milliseconds(last.took))
 	if len(sizes) < 2 {
 		return
 	}
-	if factor, ok := perDoubling([]sized{{first.agents, stress.Milliseconds(first.took)}, {last.agents, stress.Milliseconds(last.took)}}); ok {
+	if factor, ok := perDoubling([]sized{{first.agents, load.Milliseconds(first.took)}, {last.agents, load.Milliseconds(last.took)}}); ok {
 		env.Value("scaling_factor", factor)
 	} else {
 		env.Unmeasured("scaling_factor", "operations took no time")
@@ -251,7 +252,7 @@ func timeRegistry(ctx context.Context, env *stress.Env, loads budget, reg regist
 	for range scalabilityParts {
 		for _, workers := range []int{1, many} {
 			mix := newRegistryMix(reg, workers, present, order)
-			driven, err := loads.drive(ctx, stress.Load{Workers: workers, Operations: batches}, mix.operateBatch)
+			driven, err := loads.drive(ctx, load.Load{Workers: workers, Operations: batches}, mix.operateBatch)
 			if err != nil {
 				return at, err
 			}

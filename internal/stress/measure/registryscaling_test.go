@@ -12,6 +12,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -58,7 +59,7 @@ func TestRegistryScales(t *testing.T) {
 				within(t, "scaling_factor", value(t, s, "scaling_factor"), c.factor, 0.02)
 				// Four fifths of the operations are lookups, half of them while the
 				// caller's own entry is there too.
-				lookups := 0.8 * stress.Milliseconds(c.takes(20)+c.takes(21)) / 2
+				lookups := 0.8 * load.Milliseconds(c.takes(20)+c.takes(21)) / 2
 				within(t, "operation_time_ms.20", value(t, s, "operation_time_ms.20"), lookups, 0.01)
 				if v := value(t, s, "performance_degradation"); v < c.degradation-0.04 || v > c.degradation+0.04 {
 					t.Errorf("performance_degradation %v, want %v", v, c.degradation)

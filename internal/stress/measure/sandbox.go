@@ -12,6 +12,7 @@ import (
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/runtime/supervision"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -189,7 +190,7 @@ func (s *sandbox) awaitRestart(ctx context.Context, id string) bool {
 		switch { // to sleep takes longer than most restarts
 		case looks < 100:
 			runtime.Gosched()
-		case time.Now().After(end) || !stress.Sleep(ctx, 100*time.Microsecond):
+		case time.Now().After(end) || !load.Sleep(ctx, 100*time.Microsecond):
 			return false
 		}
 	}
@@ -235,7 +236,7 @@ func measureSandboxes(ctx context.Context, env *stress.Env, spec func() mabeam.S
 	if err := measureSandboxMemory(ctx, env, spec); err != nil {
 		return err
 	}
-	lives := &sandboxLives{env: env, spec: spec, meddle: meddle, creation: stress.NewRecorder(), destruction: stress.NewRecorder(), restarts: stress.NewRecorder()}
+	lives := &sandboxLives{env: env, spec: spec, meddle: meddle, creation: load.NewRecorder(), destruction: load.NewRecorder(), restarts: load.NewRecorder()}
 	lives.restart = lives.restarts.Shard()
 	// It is there all the time, and has to hear of none of the others.
 	resident, err := lives.start(ctx, sandboxes, lives.creation.Shard())
@@ -278,20 +279,20 @@ type sandboxLives struct {
 	env                   *stress.Env
 	spec                  func() mabeam.Spec
 	meddle                func(*sandbox) // disturbs a sandbox that is ready; may be nil
-	creation, destruction *stress.Recorder
-	restarts              *stress.Recorder
+	creation, destruction *load.Recorder
+	restarts              *load.Recorder
 
 	mu         sync.Mutex // guards what follows
-	restart    *stress.Shard
+	restart    *load.Shard
 	violations int64
 	mismatches int // of telemetry
 }
 
 // drive carries out the life of each sandbox, and reads live memory in
 // between.
-func (l *sandboxLives) drive(ctx context.Context, sandboxes int) (total stress.Driven, memory []float64, err error) {
+func (l *sandboxLives) drive(ctx context.Context, sandboxes int) (total load.Result, memory []float64, err error) {
 	workers := l.env.Params.Int("concurrency")
-	created, destroyed := make([]*stress.Shard, workers), make([]*stress.Shard, workers)
+	created, destroyed := make([]*load.Shard, workers), make([]*load.Shard, workers)
 	for i := range workers {
 		created[i], destroyed[i] = l.creation.Shard(), l.destruction.Shard()
 	}
@@ -304,7 +305,7 @@ func (l *sandboxLives) drive(ctx context.Context, sandboxes int) (total stress.D
 		}
 		from := sandboxes * part / parts
 		n := sandboxes*(part+1)/parts - from
-		driven, err := l.env.Drive(ctx, stress.Load{Workers: min(workers, n), Operations: n, For: within / time.Duration(parts)}, func(ctx context.Context, op stress.Op) error {
+		driven, err := l.env.RunLoad(ctx, load.Load{Workers: min(workers, n), Operations: n, For: within / time.Duration(parts)}, func(ctx context.Context, op load.Op) error {
 			s, err := l.start(ctx, from+op.N, created[op.Worker])
 			if err != nil {
 				return err
@@ -325,7 +326,7 @@ func (l *sandboxLives) drive(ctx context.Context, sandboxes int) (total stress.D
 }
 
 // start starts a sandbox and uses it.
-func (l *sandboxLives) start(ctx context.Context, number int, created *stress.Shard) (*sandbox, error) {
+func (l *sandboxLives) start(ctx context.Context, number int, created *load.Shard) (*sandbox, error) {
 	began := time.Now()
 	s, err := startSandbox(ctx, l.env, number, l.spec)
 	if err != nil {

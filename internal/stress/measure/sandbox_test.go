@@ -12,6 +12,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -41,7 +42,7 @@ func TestIsolationViolations(t *testing.T) {
 		"event": {func(s *sandbox) {
 			_ = s.system.Bus().Publish(t.Context(), mabeam.Event{Type: "sandbox.mark", Data: s.number + 1})
 			for s.strange.Load() == 0 {
-				stress.Sleep(t.Context(), time.Millisecond)
+				load.Sleep(t.Context(), time.Millisecond)
 			}
 		}, 1, []string{"saw events that"}},
 		"agent": {func(s *sandbox) {
@@ -53,7 +54,7 @@ func TestIsolationViolations(t *testing.T) {
 		"failure": {func(s *sandbox) {
 			s.system.KillAgent(agentID(1))
 			for s.system.Telemetry().AgentsRestarted <= s.kills() { // counted after the agent is there
-				stress.Sleep(t.Context(), time.Millisecond)
+				load.Sleep(t.Context(), time.Millisecond)
 			}
 		}, 2, []string{"saw ends of agents that", "saw restarts that"}},
 	} {

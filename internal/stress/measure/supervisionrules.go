@@ -12,6 +12,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/supervision"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 )
 
 // familySize is how many children a family has.
@@ -287,13 +288,13 @@ func checkWindow(ctx context.Context, env *stress.Env, o *observation, broken *v
 		for range limit {
 			kill()
 		}
-		stress.Sleep(ctx, within+time.Millisecond)
+		load.Sleep(ctx, within+time.Millisecond)
 		began := time.Now()
 		for range limit {
 			kill()
 		}
 		early := f.hasGivenUp()
-		stress.Sleep(ctx, within*7/10-time.Since(began))
+		load.Sleep(ctx, within*7/10-time.Since(began))
 		kill()
 		decided := f.hasGivenUp() || time.Since(began) < within
 		if ctx.Err() != nil { // then nothing was waited for

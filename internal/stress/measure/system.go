@@ -10,6 +10,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/reference"
 	"mabeam-top/internal/stress/report"
 )
@@ -71,7 +72,7 @@ func measureStartup(ctx context.Context, env *stress.Env, onStart func(component
 	}
 	options := env.Options()
 	options.OnStart = onStart
-	times, groups := &startTimes{stress.NewHistogram(), stress.NewHistogram()}, []float64{}
+	times, groups := &startTimes{load.NewHistogram(), load.NewHistogram()}, []float64{}
 	for began := time.Now(); len(groups) < startsBefore && time.Since(began) < startsWithin; {
 		groups = append(groups, reference.StartGroups())
 		system, _, err := times.bringUp(ctx, env, options)
@@ -123,7 +124,7 @@ func measureStartup(ctx context.Context, env *stress.Env, onStart func(component
 }
 
 // startTimes are how long systems took to start, and to be ready.
-type startTimes struct{ startup, ready *stress.Histogram }
+type startTimes struct{ startup, ready *load.Histogram }
 
 // bringUp starts a system, and returns it once it is ready, with how long its start took.
 func (t *startTimes) bringUp(ctx context.Context, env *stress.Env, options mabeam.Options) (*mabeam.System, time.Duration, error) {
@@ -151,13 +152,13 @@ func reportComponentTimes(env *stress.Env, parts []mabeam.ComponentStart) {
 	var inside time.Duration
 	for _, c := range parts {
 		inside += c.Took
-		env.Value("component_initialization_ms."+c.Component, stress.Milliseconds(c.Took))
+		env.Value("component_initialization_ms."+c.Component, load.Milliseconds(c.Took))
 	}
 	if missing := unreported(parts); len(missing) > 0 {
 		env.Unmeasured("component_initialization_ms", "the system does not report once how long these components took to start: "+strings.Join(missing, ", "))
 		return
 	}
-	env.Value("component_initialization_ms", stress.Milliseconds(inside))
+	env.Value("component_initialization_ms", load.Milliseconds(inside))
 }
 
 // becomeReady starts the agents and subscribers, and returns when they work.
@@ -229,6 +230,6 @@ func measureRecovery(ctx context.Context, env *stress.Env, component string) err
 		env.Detail("goroutines were left behind by a start that failed", int64(left))
 	}
 	env.Bool("startup_failure_recovered", errors.Is(failure, errComponent) && err == nil && left <= 0)
-	env.Value("startup_failure_recovery_ms", stress.Milliseconds(took))
+	env.Value("startup_failure_recovery_ms", load.Milliseconds(took))
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -121,30 +122,30 @@ type loadAgent struct {
 func measureLoad(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) error {
 	p := env.Params
 	rate, length := p.Float("rate"), p.Duration("duration")
-	load := &workload{system: env.System(), seed: env.Rand.Uint64(), from: make(publishers, loadWorkers)}
-	load.weights, load.total = mixWeights(p)
-	stage := stress.Stage{Rate: rate, For: length}
+	work := &workload{system: env.System(), seed: env.Rand.Uint64(), from: make(publishers, loadWorkers)}
+	work.weights, work.total = mixWeights(p)
+	stage := load.Stage{Rate: rate, For: length}
 	windows := newLoadWindows(env, stage)
-	w := newWitness(env, load.system)
-	if err := load.populate(ctx, env, spec); err != nil {
+	w := newWitness(env, work.system)
+	if err := work.populate(ctx, env, spec); err != nil {
 		return err
 	}
-	w.expect(ctx, map[string]int64{"AgentsStarted": int64(len(load.agents)), "Agents": int64(len(load.agents))})
+	w.expect(ctx, map[string]int64{"AgentsStarted": int64(len(work.agents)), "Agents": int64(len(work.agents))})
 	all, err := subscriberGroup{
-		subscribers: p.Int("subscribers"), publishers: loadWorkers, topic: loadEvent, recorder: stress.NewRecorder(), wrap: env.Subscriber,
-	}.subscribe(load.system)
+		subscribers: p.Int("subscribers"), publishers: loadWorkers, topic: loadEvent, recorder: load.NewRecorder(), wrap: env.Subscriber,
+	}.subscribe(work.system)
 	if err != nil {
 		return err
 	}
 	w.expect(ctx, map[string]int64{"Subscriptions": int64(len(all))})
-	ready := env.Prepare(stress.Load{Workers: loadWorkers, Stages: []stress.Stage{stage}})
+	ready := env.PrepareLoad(load.Load{Workers: loadWorkers, Stages: []load.Stage{stage}})
 	looking, stop := context.WithCancel(ctx)
 	defer stop()
 	listed := make(chan map[string]bool, 1)
-	go func() { listed <- load.lookAt(looking, env, length/2) }()
+	go func() { listed <- work.lookAt(looking, env, length/2) }()
 	windows.begin()
-	driven, err := ready.Drive(ctx, func(ctx context.Context, op stress.Op) error {
-		err := load.carryOut(ctx, op)
+	driven, err := ready.Run(ctx, func(ctx context.Context, op load.Op) error {
+		err := work.carryOut(ctx, op)
 		done, failed := int64(1), int64(0)
 		if err != nil {
 			done, failed = 0, 1
@@ -157,20 +158,20 @@ func measureLoad(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) 
 	if err != nil {
 		return err
 	}
-	sent := published{load.sent.Load(), load.unsent.Load()}
+	sent := published{work.sent.Load(), work.unsent.Load()}
 	if _, _, err := all.await(ctx, sent.accepted); err != nil {
 		return err
 	}
 	if !env.Aborted() { // each action of a demo agent publishes an event
-		all.witnessed(ctx, w, sent, load.actions.Load())
+		all.witnessed(ctx, w, sent, work.actions.Load())
 	}
 	all.ended(env)
 	all.reportDeliveries(env, sent)
-	load.reportEnded(env)
-	load.reportResults(ctx, env)
-	load.reportAlive(ctx, env, alive)
-	w.before = load.system.Telemetry() // what was asked since is not the load's
-	if _, err := all.dismiss(ctx, env, w, load.from, loadEvent); err != nil {
+	work.reportEnded(env)
+	work.reportResults(ctx, env)
+	work.reportAlive(ctx, env, alive)
+	w.before = work.system.Telemetry() // what was asked since is not the load's
+	if _, err := all.dismiss(ctx, env, w, work.from, loadEvent); err != nil {
 		return err
 	}
 	w.report()
@@ -179,10 +180,10 @@ func measureLoad(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) 
 		offeredFor = min(driven.Took, length)
 	}
 	evaluate(env, windows, driven, offeredFor)
-	env.Value("offered_rate", stress.PerSecond(driven.Attempted, offeredFor))
-	env.Value("load_capacity_operations_per_sec", stress.PerSecond(driven.Succeeded, max(driven.Took, offeredFor)))
+	env.Value("offered_rate", load.PerSecond(driven.Attempted, offeredFor))
+	env.Value("load_capacity_operations_per_sec", load.PerSecond(driven.Succeeded, max(driven.Took, offeredFor)))
 	env.Value("success_rate", ratio(driven.Succeeded, driven.Attempted))
-	env.Value("load_balance", load.balance(driven.Attempted))
+	env.Value("load_balance", work.balance(driven.Attempted))
 	env.Latency("latency_ms", driven.Latency)
 	return nil
 }
@@ -211,7 +212,7 @@ func (w *workload) populate(ctx context.Context, env *stress.Env, spec func() ma
 }
 
 // carryOut carries out one operation.
-func (w *workload) carryOut(ctx context.Context, op stress.Op) error {
+func (w *workload) carryOut(ctx context.Context, op load.Op) error {
 	a := &w.agents[op.N%len(w.agents)]
 	kind := w.kind(op.N)
 	if kind == "publish" {
@@ -263,7 +264,7 @@ func (w *workload) kind(n int) string {
 }
 
 // evaluate reports what the windows say of the load's length.
-func evaluate(env *stress.Env, w *loadWindows, driven stress.Driven, length time.Duration) {
+func evaluate(env *stress.Env, w *loadWindows, driven load.Result, length time.Duration) {
 	stable, of := w.stable(length, driven.DueBy)
 	if of < 4 {
 		why := fmt.Sprintf("the load lasted less than four windows of %v", w.window)

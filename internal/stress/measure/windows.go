@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 )
 
 const (
@@ -39,7 +40,7 @@ type loadWindows struct {
 type slice struct{ done, failed atomic.Int64 }
 
 // newLoadWindows returns those of a stage. The load begins when begin is called.
-func newLoadWindows(env *stress.Env, s stress.Stage) *loadWindows {
+func newLoadWindows(env *stress.Env, s load.Stage) *loadWindows {
 	w := &loadWindows{clock: env.At, length: s.For, window: loadWindow(s.Rate)}
 	for i := range w.shards {
 		w.shards[i] = make([]slice, s.For/w.slice()+1)

@@ -1,4 +1,4 @@
-package stress
+package load
 
 import (
 	"context"
@@ -20,30 +20,30 @@ const (
 type worker struct {
 	id   int
 	cell *counterCell
-	// shard takes the latencies; nil if the operations record for themselves.
+	// shard takes the latencies; nil if the operations record them themselves.
 	shard *Shard
-	// missed takes the ages of operations that were never begun; nil if nobody
-	// asks for them.
+	// missed takes the ages of operations that never started; nil if nobody needs
+	// them.
 	missed *Shard
-	fail   func(error)
+	failed func(error)
 
 	// Measured, but not published yet.
 	durations [batchSize]time.Duration
 	count     int
 	succeeded int64
-	elapsed   time.Duration // since it published last
-	running   bool          // the operation under way is counted
+	elapsed   time.Duration // since it last published
+	running   bool          // the operation in flight is counted
 
-	_ [128]byte // keeps the workers of an array from sharing cache lines
+	_ [128]byte // keeps the workers of a slice from sharing cache lines
 }
 
 // newWorkers returns the workers of a load with all the memory that they need.
 // Their latencies go to the recorder, unless the operations of the load record
-// for themselves. The recorder may be nil.
+// them themselves. The recorder can be nil.
 func newWorkers(l Load, r *Recorder) []worker {
 	workers := make([]worker, l.Workers)
 	var missed *Shard
-	if r != nil && l.Recorder != nil && len(l.Stages) > 0 {
+	if r != nil && l.Recorder != nil && l.IsOpen() {
 		missed = r.Shard()
 	}
 	for i := range workers {
@@ -57,10 +57,10 @@ func newWorkers(l Load, r *Recorder) []worker {
 	return workers
 }
 
-// begin counts an operation that begins.
+// begin counts an operation that starts.
 func (w *worker) begin() {
 	w.running = true
-	w.cell.inflight.Add(1)
+	w.cell.inFlight.Add(1)
 }
 
 // end records how an operation ended, and how long it took. The caller publishes
@@ -76,14 +76,14 @@ func (w *worker) end(took time.Duration, err error) {
 		w.cell.dropped.Add(1)
 	default:
 		w.cell.failed.Add(1)
-		w.fail(err)
+		w.failed(err)
 	}
 }
 
 // isFull reports whether the worker has to publish.
 func (w *worker) isFull() bool { return w.count == batchSize || w.elapsed >= batchFor }
 
-// publish makes what the worker has measured visible to others.
+// publish makes visible to others what the worker has measured.
 func (w *worker) publish() {
 	if w.count == 0 {
 		return
@@ -97,13 +97,13 @@ func (w *worker) publish() {
 	w.count, w.succeeded, w.elapsed = 0, 0, 0
 }
 
-// rest publishes, and takes back that an operation is under way: it has ended,
-// or the load has cut it off, so that it says nothing.
+// rest publishes, and stops counting the operation in flight: it has ended, or the
+// end of the load has cut it off, so that it means nothing.
 func (w *worker) rest() {
 	w.publish()
 	if w.running {
 		w.running = false
-		w.cell.inflight.Add(-1)
+		w.cell.inFlight.Add(-1)
 	}
 }
 

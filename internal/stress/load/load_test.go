@@ -1,4 +1,4 @@
-package stress
+package load
 
 import (
 	"context"
@@ -46,7 +46,7 @@ func TestSchedule(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newTempo(c.stages)
+			s := newArrivals(c.stages)
 			if n := s.count(); n != c.count {
 				t.Errorf("%d operations, want %d", n, c.count)
 			}
@@ -69,7 +69,7 @@ func TestScheduleIsInOrder(t *testing.T) {
 				Ramp: rapid.Bool().Draw(t, "ramp"),
 			}
 		}), 1, 4).Draw(t, "stages")
-		s := newTempo(stages)
+		s := newArrivals(stages)
 		last := time.Duration(0)
 		for n := range min(s.count(), 5000) {
 			at, interval := s.due(n)
@@ -81,26 +81,24 @@ func TestScheduleIsInOrder(t *testing.T) {
 	})
 }
 
-// driveAll runs a load and returns what became of it.
-func driveAll(ctx context.Context, l Load, op operation) (*Histogram, *loadCounters, []error) {
-	var counters loadCounters
+// runLoad runs a load and returns what became of it.
+func runLoad(ctx context.Context, l Load, op Operation) (*Histogram, *Runner, []error) {
 	var mu sync.Mutex
 	var errs []error
-	recorder := NewRecorder()
-	gate := newGate(newHelm())
-	gate.begin(ctx, l)
-	l.drive(ctx, op, newWorkers(l, recorder), &counters, gate, func(err error) {
+	r, p := NewRunner(NewControl()), l.Prepare()
+	r.begin(ctx, l)
+	r.carryOut(ctx, p, op, func(err error) {
 		mu.Lock()
 		defer mu.Unlock()
 		errs = append(errs, err)
 	})
-	return recorder.Total(), &counters, errs
+	return p.recorder.Total(), r, errs
 }
 
 func TestClosedLoadCounts(t *testing.T) {
 	failure := errors.New("failure")
 	var seen [100]atomic.Int32
-	h, c, errs := driveAll(context.Background(), Load{Workers: 7, Operations: 100}, func(_ context.Context, op Op) error {
+	h, c, errs := runLoad(context.Background(), Load{Workers: 7, Operations: 100}, func(_ context.Context, op Op) error {
 		seen[op.N].Add(1)
 		switch op.N % 10 {
 		case 3:
@@ -115,9 +113,9 @@ func TestClosedLoadCounts(t *testing.T) {
 			t.Errorf("operation %d was carried out %d times", n, seen[n].Load())
 		}
 	}
-	got := c.totals()
-	if got.Attempted != 100 || got.Succeeded != 80 || got.Failed != 10 || got.Dropped != 10 || c.inflight() != 0 {
-		t.Errorf("counted %+v, %d under way", got, c.inflight())
+	got := c.Operations()
+	if got.Attempted != 100 || got.Succeeded != 80 || got.Failed != 10 || got.Dropped != 10 || c.InFlight() != 0 {
+		t.Errorf("counted %+v, %d under way", got, c.InFlight())
 	}
 	if h.Count() != 100 || len(errs) != 10 {
 		t.Errorf("%d recorded, %d errors", h.Count(), len(errs))
@@ -126,11 +124,11 @@ func TestClosedLoadCounts(t *testing.T) {
 
 func TestClosedLoadForATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, c, _ := driveAll(context.Background(), Load{Workers: 4, For: time.Second}, func(context.Context, Op) error {
+		h, c, _ := runLoad(context.Background(), Load{Workers: 4, For: time.Second}, func(context.Context, Op) error {
 			time.Sleep(2 * time.Millisecond)
 			return nil
 		})
-		if n := c.totals().Succeeded; n != 4*500 {
+		if n := c.Operations().Succeeded; n != 4*500 {
 			t.Errorf("%d operations of 2 ms by 4 workers in 1 s", n)
 		}
 		if h.Mean() != 2*time.Millisecond || h.max != 2*time.Millisecond {
@@ -146,7 +144,7 @@ func TestClosedLoadSharesItsOperations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		last := make([]int, 4)
-		_, c, _ := driveAll(t.Context(), Load{Workers: 4, Operations: 10_100}, func(_ context.Context, op Op) error {
+		_, c, _ := runLoad(t.Context(), Load{Workers: 4, Operations: 10_100}, func(_ context.Context, op Op) error {
 			if op.N < last[op.Worker] {
 				t.Errorf("worker %d carries out %d after %d", op.Worker, op.N, last[op.Worker])
 			}
@@ -158,7 +156,7 @@ func TestClosedLoadSharesItsOperations(t *testing.T) {
 			}
 			return nil
 		})
-		if n := c.totals().Succeeded; n != 10_100 {
+		if n := c.Operations().Succeeded; n != 10_100 {
 			t.Errorf("%d operations", n)
 		}
 		// Of the last 100 each worker has claimed half of its share at most when
@@ -167,7 +165,7 @@ func TestClosedLoadSharesItsOperations(t *testing.T) {
 			t.Errorf("took %v", took)
 		}
 		began = time.Now()
-		driveAll(t.Context(), Load{Workers: 4, Operations: 100}, func(context.Context, Op) error {
+		runLoad(t.Context(), Load{Workers: 4, Operations: 100}, func(context.Context, Op) error {
 			time.Sleep(2 * time.Millisecond)
 			return nil
 		})
@@ -181,29 +179,28 @@ func TestClosedLoadSharesItsOperations(t *testing.T) {
 // done up to a tenth of a millisecond ago, and each operation once.
 func TestLoadIsPublishedWhileItRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		recorder, counters, gate := NewRecorder(), &loadCounters{}, newGate(newHelm())
-		load := Load{Workers: 2, For: 100 * time.Millisecond}
-		workers := newWorkers(load, recorder)
-		gate.begin(t.Context(), load)
-		go load.drive(t.Context(), func(context.Context, Op) error {
+		r, p := NewRunner(NewControl()), Load{Workers: 2, For: 100 * time.Millisecond}.Prepare()
+		recorder := p.recorder
+		r.begin(t.Context(), p.Load)
+		go r.carryOut(t.Context(), p, func(context.Context, Op) error {
 			time.Sleep(10 * time.Microsecond)
 			return nil
-		}, workers, counters, gate, func(error) {})
+		}, func(error) {})
 		var recorded int64
 		for ms := int64(1); ms <= 100; ms++ {
 			time.Sleep(time.Millisecond)
 			recorder.Recent(func(h *Histogram) { recorded += h.Count() })
-			got := counters.totals()
+			got := r.Operations()
 			if done := ms * 200; got.Succeeded > done || got.Succeeded < done-2*11 || recorded > done || recorded < done-2*11 {
 				t.Fatalf("after %d ms %d counted and %d recorded, want %d", ms, got.Succeeded, recorded, done)
 			}
-			if got.Attempted != got.Succeeded+counters.inflight() {
+			if got.Attempted != got.Succeeded+r.InFlight() {
 				t.Errorf("%+v do not add up", got)
 			}
 		}
 		synctest.Wait()
 		recorder.Recent(func(h *Histogram) { recorded += h.Count() })
-		if got := counters.totals(); got.Succeeded != 20_000 || got.Attempted != 20_000 || recorded != 20_000 {
+		if got := r.Operations(); got.Succeeded != 20_000 || got.Attempted != 20_000 || recorded != 20_000 {
 			t.Errorf("counted %+v, recorded %d, want 20,000", got, recorded)
 		}
 	})
@@ -214,7 +211,7 @@ func TestLoadIsPublishedWhileItRuns(t *testing.T) {
 func TestOpenLoadCountsFromDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		one := make(chan struct{}, 1) // one thing at a time, like an agent
-		h, c, _ := driveAll(context.Background(), Load{Workers: 300, Stages: []Stage{{Rate: 1000, For: 2 * time.Second}}},
+		h, c, _ := runLoad(context.Background(), Load{Workers: 300, Stages: []Stage{{Rate: 1000, For: 2 * time.Second}}},
 			func(_ context.Context, op Op) error {
 				one <- struct{}{}
 				defer func() { <-one }()
@@ -223,7 +220,7 @@ func TestOpenLoadCountsFromDue(t *testing.T) {
 				}
 				return nil
 			})
-		if n := c.totals().Succeeded; n != 2000 {
+		if n := c.Operations().Succeeded; n != 2000 {
 			t.Fatalf("%d of 2,000 operations", n)
 		}
 		if h.max != 200*time.Millisecond {
@@ -237,8 +234,8 @@ func TestOpenLoadCountsFromDue(t *testing.T) {
 		if p50 := h.Quantile(0.5); p50 > time.Microsecond {
 			t.Errorf("p50 %v: those that were not delayed took no time", p50)
 		}
-		if c.late.Load() != 0 {
-			t.Errorf("the generator takes the blame for %d", c.late.Load())
+		if c.Meter.late.Load() != 0 {
+			t.Errorf("the generator takes the blame for %d", c.Meter.late.Load())
 		}
 	})
 }
@@ -248,18 +245,18 @@ func TestOpenLoadCountsFromDue(t *testing.T) {
 func TestGeneratorIsNotBlamedForAStall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
-		h, c, _ := driveAll(context.Background(), Load{Workers: 10, Stages: []Stage{{Rate: 1000, For: time.Second}}},
+		h, c, _ := runLoad(context.Background(), Load{Workers: 10, Stages: []Stage{{Rate: 1000, For: time.Second}}},
 			func(context.Context, Op) error {
 				if at := time.Since(begin); at >= 500*time.Millisecond && at < 700*time.Millisecond {
 					time.Sleep(time.Until(begin.Add(700 * time.Millisecond)))
 				}
 				return nil
 			})
-		if h.max != 200*time.Millisecond || c.totals().Succeeded != 1000 {
-			t.Errorf("max %v of %d operations, want 200 ms of 1,000", h.max, c.totals().Succeeded)
+		if h.max != 200*time.Millisecond || c.Operations().Succeeded != 1000 {
+			t.Errorf("max %v of %d operations, want 200 ms of 1,000", h.max, c.Operations().Succeeded)
 		}
-		if c.late.Load() != 0 || c.lag.Load() != 0 {
-			t.Errorf("the generator takes the blame for %d, by %v", c.late.Load(), time.Duration(c.lag.Load()))
+		if c.Meter.late.Load() != 0 || c.counters.lag.Load() != 0 {
+			t.Errorf("the generator takes the blame for %d, by %v", c.Meter.late.Load(), time.Duration(c.counters.lag.Load()))
 		}
 	})
 }
@@ -268,17 +265,17 @@ func TestGeneratorIsNotBlamedForAStall(t *testing.T) {
 // in the latencies for as long as it had been due.
 func TestOpenLoadCountsWhatWasNeverBegun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, c, _ := driveAll(context.Background(), Load{Workers: 10, Stages: []Stage{{Rate: 100, For: time.Second}}},
+		h, c, _ := runLoad(context.Background(), Load{Workers: 10, Stages: []Stage{{Rate: 100, For: time.Second}}},
 			func(context.Context, Op) error {
 				time.Sleep(10 * time.Second)
 				return nil
 			})
-		got := c.totals()
+		got := c.Operations()
 		if got.Attempted != 100 || got.Succeeded != 10 || got.Dropped != 90 {
 			t.Errorf("counted %+v", got)
 		}
-		if c.late.Load() != 0 {
-			t.Errorf("the generator takes the blame for %d", c.late.Load())
+		if c.Meter.late.Load() != 0 {
+			t.Errorf("the generator takes the blame for %d", c.Meter.late.Load())
 		}
 		// Ten took 10 s. The others were due at 100 to 990 ms, and were given up
 		// when the first worker was free, at 10 s.
@@ -296,37 +293,36 @@ func TestOpenLoadCountsWhatWasNeverBegun(t *testing.T) {
 func TestGeneratorTellsItsLag(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		var c loadCounters
-		passed := newGate(newHelm())
-		passed.begin(t.Context(), Load{Stages: []Stage{{Rate: 100, For: time.Second}}})
-		g := newGenerator(nil, passed, &c)
-		w := &worker{cell: &c.cells[0]}
+		c := NewRunner(NewControl())
+		c.begin(t.Context(), Load{Stages: []Stage{{Rate: 100, For: time.Second}}})
+		g := newOpenLoad(c, nil)
+		w := &worker{cell: &c.counters.cells[0]}
 		time.Sleep(3 * time.Millisecond)
 		if _, due, ok := g.claim(t.Context(), w, start.Add(-time.Second)); !ok || due != start {
 			t.Fatalf("claimed %v, %v", due, ok)
 		}
-		if c.lag.Load() != int64(3*time.Millisecond) || c.late.Load() != 1 {
-			t.Errorf("3 ms late with an interval of 10 ms: lag %v, %d late", time.Duration(c.lag.Load()), c.late.Load())
+		if c.counters.lag.Load() != int64(3*time.Millisecond) || c.Meter.late.Load() != 1 {
+			t.Errorf("3 ms late with an interval of 10 ms: lag %v, %d late", time.Duration(c.counters.lag.Load()), c.Meter.late.Load())
 		}
 		time.Sleep(8 * time.Millisecond) // the next was due 1 ms ago
-		if _, _, ok := g.claim(t.Context(), w, start); !ok || c.late.Load() != 1 {
-			t.Errorf("1 ms late with an interval of 10 ms: %d late", c.late.Load())
+		if _, _, ok := g.claim(t.Context(), w, start); !ok || c.Meter.late.Load() != 1 {
+			t.Errorf("1 ms late with an interval of 10 ms: %d late", c.Meter.late.Load())
 		}
 		time.Sleep(20 * time.Millisecond)
-		g.ready.Add(1) // another one comes free at the same moment, and waits
-		if _, _, ok := g.claim(t.Context(), w, time.Now()); !ok || c.late.Load() != 1 {
-			t.Errorf("all workers were busy until now: %d late", c.late.Load())
+		g.queued.Add(1) // another one comes free at the same moment, and waits
+		if _, _, ok := g.claim(t.Context(), w, time.Now()); !ok || c.Meter.late.Load() != 1 {
+			t.Errorf("all workers were busy until now: %d late", c.Meter.late.Load())
 		}
 		// That one has been free since then: the system under test has not kept
 		// them all.
 		time.Sleep(20 * time.Millisecond)
-		if _, _, ok := g.claim(t.Context(), w, time.Now()); !ok || c.late.Load() != 2 {
-			t.Errorf("20 ms late with a free worker: %d late", c.late.Load())
+		if _, _, ok := g.claim(t.Context(), w, time.Now()); !ok || c.Meter.late.Load() != 2 {
+			t.Errorf("20 ms late with a free worker: %d late", c.Meter.late.Load())
 		}
 		// What it never begins, although a worker was free, is dropped by it.
 		time.Sleep(10 * time.Second)
-		if _, _, ok := g.claim(t.Context(), w, start); ok || c.late.Load() != 2+96 || c.totals().Dropped != 96 {
-			t.Errorf("%d late and %d dropped, want all 96 that were left besides 2", c.late.Load(), c.totals().Dropped)
+		if _, _, ok := g.claim(t.Context(), w, start); ok || c.Meter.late.Load() != 2+96 || c.Operations().Dropped != 96 {
+			t.Errorf("%d late and %d dropped, want all 96 that were left besides 2", c.Meter.late.Load(), c.Operations().Dropped)
 		}
 	})
 }
@@ -337,11 +333,10 @@ func TestGeneratorTellsItsLag(t *testing.T) {
 func TestGeneratorCatchesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		var c loadCounters
-		passed := newGate(newHelm())
-		passed.begin(t.Context(), Load{Stages: []Stage{{Rate: 1000, For: time.Second}}})
-		g := newGenerator(nil, passed, &c)
-		w := &worker{cell: &c.cells[0]}
+		c := NewRunner(NewControl())
+		c.begin(t.Context(), Load{Stages: []Stage{{Rate: 1000, For: time.Second}}})
+		g := newOpenLoad(c, nil)
+		w := &worker{cell: &c.counters.cells[0]}
 		claim := func(free time.Time) {
 			if _, _, ok := g.claim(t.Context(), w, free); !ok {
 				t.Fatal("nothing to claim")
@@ -350,19 +345,19 @@ func TestGeneratorCatchesUp(t *testing.T) {
 		claim(start)
 		time.Sleep(50 * time.Millisecond) // the worker is kept
 		free := time.Now()
-		g.ready.Add(1) // and others wait from now on
-		for range 60 { // which takes 48 ms, in which 48 more are due
+		g.queued.Add(1) // and others wait from now on
+		for range 60 {  // which takes 48 ms, in which 48 more are due
 			claim(free)
 			time.Sleep(800 * time.Microsecond)
 		}
-		if late := c.late.Load(); late != 0 {
+		if late := c.Meter.late.Load(); late != 0 {
 			t.Errorf("%d late while it catches up", late)
 		}
 		for range 10 {
 			claim(free)
 			time.Sleep(3 * time.Millisecond) // the generator itself is slow
 		}
-		if late := c.late.Load(); late < 8 {
+		if late := c.Meter.late.Load(); late < 8 {
 			t.Errorf("%d late of a generator that is slow for longer than the workers were kept", late)
 		}
 	})
@@ -377,7 +372,7 @@ func TestLoadStopsWithItsContext(t *testing.T) {
 		} {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			began := time.Now()
-			_, c, errs := driveAll(ctx, l, func(ctx context.Context, _ Op) error {
+			_, c, errs := runLoad(ctx, l, func(ctx context.Context, _ Op) error {
 				Sleep(ctx, 300*time.Millisecond)
 				return ctx.Err()
 			})
@@ -386,9 +381,9 @@ func TestLoadStopsWithItsContext(t *testing.T) {
 				t.Errorf("%s: stopped after %v", name, took)
 			}
 			// Those that were cut off are not the system's failures.
-			got := c.totals()
-			if got.Failed != 0 || len(errs) != 0 || got.Attempted != got.Succeeded || c.inflight() != 0 {
-				t.Errorf("%s: counted %+v, %d under way, errors %v", name, got, c.inflight(), errs)
+			got := c.Operations()
+			if got.Failed != 0 || len(errs) != 0 || got.Attempted != got.Succeeded || c.InFlight() != 0 {
+				t.Errorf("%s: counted %+v, %d under way, errors %v", name, got, c.InFlight(), errs)
 			}
 		}
 	})
@@ -423,29 +418,4 @@ func TestWaiterKeepsTime(t *testing.T) {
 			t.Errorf("waited until %v after the time", now.Sub(at))
 		}
 	})
-}
-
-// A rehearsal is carried out and leaves no trace in the report; its first error
-// is returned.
-func TestRehearsal(t *testing.T) {
-	var done atomic.Int64
-	errOdd := errors.New("odd")
-	step, faults := runFaults(t, "    faults: [{garbage: 1}]", func(env *Env) {
-		load := Load{Workers: 3, Operations: 10}
-		if err := env.Rehearse(t.Context(), load, func(context.Context, Op) error { done.Add(1); return nil }); err != nil {
-			t.Error(err)
-		}
-		if err := env.Rehearse(t.Context(), load, func(context.Context, Op) error { return errOdd }); !errors.Is(err, errOdd) {
-			t.Errorf("error %v", err)
-		}
-		// A run that is interrupted may come to it with a context that has ended.
-		ended, end := context.WithCancel(t.Context())
-		end()
-		if err := env.Rehearse(ended, load, func(context.Context, Op) error { done.Add(1); return nil }); !errors.Is(err, context.Canceled) {
-			t.Errorf("after the end: %v", err)
-		}
-	})
-	if done.Load() != 10 || step.Operations.Attempted != 0 || len(faults) != 0 {
-		t.Errorf("%d done, told %+v and %d faults", done.Load(), step.Operations, len(faults))
-	}
 }

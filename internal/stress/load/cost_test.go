@@ -1,4 +1,4 @@
-package stress
+package load
 
 import (
 	"fmt"
@@ -13,11 +13,11 @@ func BenchmarkClosedLoad(b *testing.B) {
 	for _, workers := range []int{1, 4, 16, 64} {
 		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) {
 			b.ReportAllocs()
-			_, seconds, err := driveNothing(Load{Workers: workers, Operations: b.N}, NewRecorder(), new(loadCounters))
-			if err != nil {
-				b.Fatal(err)
+			run := runEmpty(Load{Workers: workers, Operations: b.N})
+			if run.err != nil {
+				b.Fatal(run.err)
 			}
-			b.ReportMetric(seconds*1e9/float64(b.N), "cpu-ns/op")
+			b.ReportMetric(run.seconds*1e9/float64(b.N), "cpu-ns/op")
 		})
 	}
 }
@@ -45,17 +45,16 @@ func BenchmarkOpenLoad(b *testing.B) {
 		b.Run(fmt.Sprintf("rate=%.0f", rate), func(b *testing.B) {
 			const length = 2 * time.Second
 			for b.Loop() {
-				recorder, c := NewRecorder(), new(loadCounters)
-				_, seconds, err := driveNothing(Load{Workers: 64, Stages: []Stage{{Rate: rate, For: length}}}, recorder, c)
-				if err != nil {
-					b.Fatal(err)
+				run := runEmpty(Load{Workers: 64, Stages: []Stage{{Rate: rate, For: length}}})
+				if run.err != nil {
+					b.Fatal(run.err)
 				}
-				h := recorder.Total()
-				b.ReportMetric(100*seconds/length.Seconds(), "cpu-%")
+				h := run.latency
+				b.ReportMetric(100*run.seconds/length.Seconds(), "cpu-%")
 				for name, q := range map[string]float64{"p50-µs": 0.5, "p99-µs": 0.99, "p999-µs": 0.999} {
 					b.ReportMetric(float64(h.Quantile(q))/1e3, name)
 				}
-				b.ReportMetric(100*float64(c.late.Load())/float64(h.Count()), "late-%")
+				b.ReportMetric(100*float64(run.late)/float64(h.Count()), "late-%")
 			}
 		})
 	}

@@ -1,4 +1,4 @@
-package stress
+package load
 
 import (
 	"context"
@@ -6,22 +6,22 @@ import (
 	"time"
 )
 
-// A closedLoad is a closed load that is carried out.
+// A closedLoad is a closed load that runs.
 type closedLoad struct {
 	Load
-	operation operation
-	gate      *gate
-	start     time.Time // by the gate's clock
+	operation Operation
+	runner    *Runner
+	start     time.Time // by the runner's clock
 
-	_ [128]byte // next is written by all workers, the rest is only read
+	_ [128]byte // all workers write next; the rest is only read
 	// next is the number of the next operation that no worker has claimed.
 	next atomic.Int64
 	_    [120]byte
 }
 
 // claim returns the numbers of up to n operations, from first to before end. There
-// are none if the load has no operation left. Towards the end it returns fewer, so
-// that no worker is left with many when the others have none, should they suddenly
+// are none if the load has no operation left. Near the end it returns fewer, so
+// that no worker still has many when the others have none and operations suddenly
 // become slow.
 func (c *closedLoad) claim(n int) (first, end int) {
 	if c.Operations > 0 {
@@ -36,20 +36,19 @@ func (c *closedLoad) claim(n int) (first, end int) {
 	return first, end
 }
 
-// deadline returns when the load ends that has a time to last. It stays the same
-// while the worker that calls it is not parked, because until then the gate's
-// clock goes.
+// deadline returns when a load with a duration ends. It stays the same while the
+// calling worker is not parked, because until then the runner's clock runs.
 func (c *closedLoad) deadline(now time.Time) time.Time {
-	return now.Add(c.For - c.gate.clock.at(now).Sub(c.start))
+	return now.Add(c.For - c.runner.clock.At(now).Sub(c.start))
 }
 
 // work carries out operations until none is left, the time is over, or ctx ends.
 //
-// Fast operations are claimed and published in batches. A worker whose last
-// batch was slow claims one at a time, so that no worker keeps others from
-// operations that they could carry out.
+// Workers claim and publish fast operations in batches. A worker whose last batch
+// was slow claims one at a time, so that it does not withhold operations that
+// other workers could carry out.
 func (c *closedLoad) work(ctx context.Context, w *worker) {
-	defer c.gate.leave()
+	defer c.runner.leave()
 	defer w.rest()
 	began := time.Now()
 	deadline := c.deadline(began)
@@ -60,9 +59,9 @@ func (c *closedLoad) work(ctx context.Context, w *worker) {
 		}
 		fast := true
 		for ; n < end; n++ {
-			if c.gate.helm.held.Load() {
+			if c.runner.control.paused.Load() {
 				w.rest()
-				c.gate.park(ctx)
+				c.runner.park(ctx)
 				began = time.Now()
 				deadline = c.deadline(began)
 			}
@@ -73,9 +72,9 @@ func (c *closedLoad) work(ctx context.Context, w *worker) {
 				w.begin()
 			}
 			err := c.operation(ctx, Op{Worker: w.id, N: n, Due: began})
-			// An operation begins when the one before has ended: one reading of
-			// the clock for both. Since reads only the monotonic clock, at half
-			// the cost of Now.
+			// An operation begins when the previous one has ended: one reading of
+			// the clock serves both. Since reads only the monotonic clock, which
+			// costs half as much as Now.
 			took := time.Since(began)
 			if interrupted(ctx, err) {
 				return
@@ -83,7 +82,7 @@ func (c *closedLoad) work(ctx context.Context, w *worker) {
 			began = began.Add(took)
 			w.end(took, err)
 			if err != nil {
-				began = time.Now() // counting an error takes its time
+				began = time.Now() // counting an error takes time
 			}
 			if w.isFull() {
 				fast = fast && w.elapsed < batchFor

@@ -1,11 +1,11 @@
 //go:build !linux
 
-package stress
+package load
 
 import "time"
 
-// A kernelTimer makes waits more exact on Linux. Other systems' event queues have
-// timeouts in nanoseconds, or do not offer what it takes.
+// A kernelTimer makes waits more exact on Linux. The event queues of other systems
+// have timeouts in nanoseconds, or do not offer such a timer.
 type kernelTimer struct{}
 
 func newKernelTimer() *kernelTimer { return nil }

@@ -1,4 +1,4 @@
-package stress
+package load
 
 import (
 	"os"
@@ -9,15 +9,15 @@ import (
 
 // A kernelTimer is a timer of the kernel (timerfd) among the files that the Go
 // scheduler watches. When it expires, a thread of the scheduler that waits for
-// files or timers wakes up, and looks for timers that are due. Nobody reads it.
-// A nil kernelTimer does nothing.
+// files or timers wakes up and checks for timers that are due. Nobody reads it. A
+// nil kernelTimer does nothing.
 type kernelTimer struct {
 	fd   uintptr
 	file *os.File // registers the descriptor with the scheduler, and closes it
 }
 
-// newKernelTimer returns nil if the system refuses another descriptor: waits are less
-// exact then.
+// newKernelTimer returns nil if the system refuses another descriptor; waits are
+// less exact then.
 func newKernelTimer() *kernelTimer {
 	const clockMonotonic = 1 // timerfd_create(2)
 	fd, _, errno := syscall.Syscall(syscall.SYS_TIMERFD_CREATE, clockMonotonic, syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
@@ -27,8 +27,8 @@ func newKernelTimer() *kernelTimer {
 	return &kernelTimer{fd: fd, file: os.NewFile(fd, "timerfd")}
 }
 
-// set has the alarm expire once, after wait, which must be positive. An earlier
-// setting no longer counts.
+// set makes the timer expire once, after wait, which must be positive. It replaces
+// an earlier setting.
 func (k *kernelTimer) set(wait time.Duration) {
 	if k == nil {
 		return

@@ -1,4 +1,4 @@
-package stress
+package load
 
 import (
 	"sync/atomic"
@@ -9,7 +9,7 @@ import (
 
 // An alarm whose clock is stopped and started while it goes off is no second one.
 func TestAlarmGoesOffOnce(t *testing.T) {
-	var c clock
+	var c Clock
 	var calls atomic.Int64
 	called := make(chan struct{}, 2)
 	c.after(time.Millisecond, func() {
@@ -38,15 +38,15 @@ func TestAlarmGoesOffOnce(t *testing.T) {
 // A clock that stands still puts an alarm off, and it can be called off.
 func TestAlarms(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var c clock
+		var c Clock
 		began := time.Now()
 		var at []time.Duration
 		c.after(3*time.Second, func() { at = append(at, time.Since(began)) })
 		cancel := c.after(4*time.Second, func() { t.Error("it was called off") })
 		time.Sleep(time.Second)
-		c.set(true, time.Now())
+		c.SetStopped(true, time.Now())
 		time.Sleep(time.Minute)
-		c.set(false, time.Now())
+		c.SetStopped(false, time.Now())
 		cancel()
 		time.Sleep(time.Minute)
 		synctest.Wait()
