@@ -16,6 +16,7 @@ import (
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/measure"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/verdict"
 )
 
@@ -80,7 +81,7 @@ func (a *app) tell(err error) {
 	switch err := err.(type) { //nolint:errorlint // it is taken apart, layer by layer
 	case failure:
 		a.tell(err.error)
-	case stress.Problems:
+	case scenario.Problems:
 		for _, fault := range err {
 			prefix := ""
 			if fault.Line == 0 {
@@ -114,7 +115,7 @@ func (a *app) print(text []byte) error {
 
 // engine is what runs plans on this machine, for this command line.
 func (a *app) engine(isolate bool) (stress.Engine, error) {
-	if err := stress.CheckTable(catalogue(), verdict.Builtin()); err != nil {
+	if err := stress.CheckBaselines(catalogue(), verdict.Builtin()); err != nil {
 		return stress.Engine{}, err
 	}
 	host, err := probes.ReadHost()
@@ -126,7 +127,7 @@ func (a *app) engine(isolate bool) (stress.Engine, error) {
 		a.warn(err)
 	}
 	e := stress.Engine{
-		Tool: tool(), Host: report.Host(host), Baselines: verdict.Builtin(), Best: best,
+		Catalogue: catalogue(), Tool: tool(), Host: report.Host(host), Baselines: verdict.Builtin(), Best: best,
 		Command:  append([]string{"mabeam-top"}, a.args...),
 		Profiles: a.flags.profiles, Isolate: isolate,
 	}
@@ -142,7 +143,7 @@ func (a *app) engine(isolate bool) (stress.Engine, error) {
 
 // checkIsolation refuses a plan of which a step needs a process of its own, if
 // there may be none.
-func (a *app) checkIsolation(plan stress.Plan) error {
+func (a *app) checkIsolation(plan scenario.Plan) error {
 	if a.flags.isolate != never {
 		return nil
 	}

@@ -13,6 +13,7 @@ import (
 
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/verdict"
 )
 
@@ -42,7 +43,7 @@ func earlierReport(source string, scenarios []string) (report.Report, error) {
 
 // earlier returns what the run is to be compared with; nil if with nothing.
 // What cannot be compared with it is told before anything runs.
-func (a *app) earlier(plan stress.Plan) (*stress.Earlier, error) {
+func (a *app) earlier(plan scenario.Plan) (*stress.Earlier, error) {
 	if a.flags.baseline == "" {
 		return nil, nil
 	}

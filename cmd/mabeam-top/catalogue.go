@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/verdict"
 	"mabeam-top/scenarios"
 )
@@ -21,31 +21,31 @@ const defaultTag = "baseline"
 const stdinName = "stdin"
 
 // builtin returns the scenario files that the program carries.
-func builtin() []stress.Document {
+func builtin() []scenario.Document {
 	names, err := fs.Glob(scenarios.Files, "*.yaml")
 	if err != nil {
 		panic(err) // the pattern is right
 	}
-	documents := make([]stress.Document, len(names))
+	documents := make([]scenario.Document, len(names))
 	for i, name := range names {
 		source, err := scenarios.Files.ReadFile(name)
 		if err != nil {
 			panic(err) // the file was listed just now
 		}
-		documents[i] = stress.Document{File: "builtin:" + name, Source: source}
+		documents[i] = scenario.Document{File: "builtin:" + name, Source: source}
 	}
 	return documents
 }
 
 // parse reads scenario files together, so that no two scenarios have the same
 // name.
-func parse(documents []stress.Document) ([]stress.Scenario, error) {
-	return stress.Parse(catalogue(), verdict.Builtin().Components(), documents...)
+func parse(documents []scenario.Document) ([]scenario.Scenario, error) {
+	return scenario.Parse(catalogue().Descriptions(), verdict.Builtin().Components(), documents...)
 }
 
 // load reads all scenarios there are: those that the program carries, those of
 // --scenarios, and those of --file. The error joins everything that is wrong.
-func (a *app) load() ([]stress.Scenario, error) {
+func (a *app) load() ([]scenario.Scenario, error) {
 	documents := builtin()
 	var faults []error
 	for _, folder := range a.flags.folders {
@@ -65,12 +65,12 @@ func (a *app) load() ([]stress.Scenario, error) {
 }
 
 // readFolder reads the scenario files of a folder.
-func readFolder(folder string) ([]stress.Document, error) {
+func readFolder(folder string) ([]scenario.Document, error) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
 		return nil, err
 	}
-	var documents []stress.Document
+	var documents []scenario.Document
 	var faults []error
 	for _, entry := range entries {
 		if ext := filepath.Ext(entry.Name()); entry.IsDir() || ext != ".yaml" && ext != ".yml" {
@@ -82,7 +82,7 @@ func readFolder(folder string) ([]stress.Document, error) {
 			faults = append(faults, err)
 			continue
 		}
-		documents = append(documents, stress.Document{File: path, Source: source})
+		documents = append(documents, scenario.Document{File: path, Source: source})
 	}
 	if len(documents) == 0 && len(faults) == 0 {
 		return nil, fmt.Errorf("%s has no scenario files (.yaml or .yml)", folder)
@@ -91,8 +91,8 @@ func readFolder(folder string) ([]stress.Document, error) {
 }
 
 // readFiles reads scenario files; "-" is standard input.
-func (a *app) readFiles(paths []string) ([]stress.Document, error) {
-	var documents []stress.Document
+func (a *app) readFiles(paths []string) ([]scenario.Document, error) {
+	var documents []scenario.Document
 	var faults []error
 	for i, path := range paths {
 		if slices.Contains(paths[:i], path) {
@@ -110,7 +110,7 @@ func (a *app) readFiles(paths []string) ([]stress.Document, error) {
 			faults = append(faults, fmt.Errorf("read scenario file: %w", err))
 			continue
 		}
-		documents = append(documents, stress.Document{File: fileName(path), Source: source})
+		documents = append(documents, scenario.Document{File: fileName(path), Source: source})
 	}
 	return documents, errors.Join(faults...)
 }
@@ -127,7 +127,7 @@ func readFile(path string) (source []byte, err error) {
 
 // readSource reads no more than it takes to see that it is too much.
 func readSource(r io.Reader) ([]byte, error) {
-	return io.ReadAll(io.LimitReader(r, stress.MaxSource+1))
+	return io.ReadAll(io.LimitReader(r, scenario.MaxSource+1))
 }
 
 func fileName(path string) string {
@@ -140,9 +140,9 @@ func fileName(path string) string {
 // selected returns the scenarios that the command line asks for: those named
 // and those with a tag; without either, those of --file; nil if it asks for
 // none.
-func (a *app) selected(all []stress.Scenario, names []string) ([]stress.Scenario, error) {
+func (a *app) selected(all []scenario.Scenario, names []string) ([]scenario.Scenario, error) {
 	if len(names) == 0 && len(a.flags.tags) == 0 {
-		var given []stress.Scenario
+		var given []scenario.Scenario
 		for _, s := range all {
 			if slices.ContainsFunc(a.flags.files, func(path string) bool { return fileName(path) == s.File }) {
 				given = append(given, s)
@@ -150,5 +150,5 @@ func (a *app) selected(all []stress.Scenario, names []string) ([]stress.Scenario
 		}
 		return given, nil
 	}
-	return stress.Select(all, names, a.flags.tags)
+	return scenario.Select(all, names, a.flags.tags)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/verdict"
 )
 
@@ -28,7 +29,7 @@ func TestBuiltin(t *testing.T) {
 		}
 	}
 	for tag, most := range map[string]time.Duration{defaultTag: 3 * time.Minute, "smoke": 30 * time.Second} {
-		tagged, err := stress.Select(all, nil, []string{tag})
+		tagged, err := scenario.Select(all, nil, []string{tag})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -41,7 +42,7 @@ func TestBuiltin(t *testing.T) {
 				t.Errorf("the tag %s leaves out %s", tag, m.Name)
 			}
 		}
-		if took := (stress.Plan{Scenarios: tagged}).Estimate(); took > most {
+		if took := (scenario.Plan{Scenarios: tagged}).Estimate(); took > most {
 			t.Errorf("the tag %s takes %v, about; it should take %v at most", tag, took, most)
 		}
 	}
@@ -50,7 +51,7 @@ func TestBuiltin(t *testing.T) {
 // Every floor holds a step of the catalogue, so that none is there for nothing.
 func TestFloorsAreUsed(t *testing.T) {
 	table := verdict.Builtin()
-	if err := stress.CheckTable(catalogue(), table); err != nil {
+	if err := stress.CheckBaselines(catalogue(), table); err != nil {
 		t.Fatal(err)
 	}
 	scenarios, err := parse(builtin())
@@ -62,7 +63,7 @@ func TestFloorsAreUsed(t *testing.T) {
 		for _, s := range scenarios {
 			for _, step := range s.Steps() {
 				used = used || step.Measurement.FloorsOf() == row.Component &&
-					table.HasFloor(row.Component, row.Metric, stress.Encode(step.Params, step.Measurement.Params))
+					table.HasFloor(row.Component, row.Metric, scenario.Encode(step.Params, step.Measurement.Params))
 			}
 		}
 		if !used {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/verdict"
 	"mabeam-top/internal/ui"
 )
@@ -236,7 +237,7 @@ func (a *app) completeTags(*cobra.Command, []string, string) ([]cobra.Completion
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
-	return stress.Tags(all), cobra.ShellCompDirectiveNoFileComp
+	return scenario.Tags(all), cobra.ShellCompDirectiveNoFileComp
 }
 
 // commandHint points at a command that a misspelt scenario's name may mean.
@@ -247,7 +248,7 @@ func commandHint(root *cobra.Command, err error, name string) error {
 			names = append(names, sub.Name())
 		}
 	}
-	if nearest := stress.Nearest(name, names); nearest != "" {
+	if nearest := scenario.Nearest(name, names); nearest != "" {
 		return errors.Join(err, fmt.Errorf("there is a command %q, if that is meant", nearest))
 	}
 	return err

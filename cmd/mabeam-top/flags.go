@@ -13,9 +13,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/profile"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/ui"
 )
 
@@ -132,7 +132,7 @@ func (a *app) addLooksFlags(set *pflag.FlagSet) {
 
 // settings are the flags of a run, checked.
 type settings struct {
-	overrides stress.Overrides
+	overrides scenario.Overrides
 	fps       int
 }
 
@@ -244,11 +244,11 @@ func checkSaveBaseline(name string) error {
 
 // overrides reads the flags that change every scenario; an empty one changes
 // nothing. What cannot be read is a stress.Problem of the flag.
-func overrides(sets []string, flags map[string]string) (stress.Overrides, error) {
-	o := stress.Overrides{Set: sets}
-	var problems stress.Problems
+func overrides(sets []string, flags map[string]string) (scenario.Overrides, error) {
+	o := scenario.Overrides{Set: sets}
+	var problems scenario.Problems
 	wrong := func(flag, expected string) {
-		problems = append(problems, stress.Problem{File: "--" + flag, Message: fmt.Sprintf("expected %s, not %q", expected, flags[flag])})
+		problems = append(problems, scenario.Problem{File: "--" + flag, Message: fmt.Sprintf("expected %s, not %q", expected, flags[flag])})
 	}
 	if text := flags["repeat"]; text != "" {
 		n, err := strconv.Atoi(text)
@@ -272,14 +272,14 @@ func overrides(sets []string, flags map[string]string) (stress.Overrides, error)
 		}
 	}
 	if text := flags["tolerance"]; text != "" {
-		r, err := stress.ParseRatio(text)
+		r, err := scenario.ParseRatio(text)
 		o.Tolerance = &r
 		if err != nil {
 			wrong("tolerance", "a share such as 20% or 0.2")
 		}
 	}
 	if len(problems) > 0 {
-		return stress.Overrides{}, problems
+		return scenario.Overrides{}, problems
 	}
 	return o, nil
 }
@@ -373,7 +373,7 @@ func flagError(cmd *cobra.Command, err error) error {
 func flagHint(cmd *cobra.Command, name string) string {
 	var known []string
 	cmd.Flags().VisitAll(func(flag *pflag.Flag) { known = append(known, flag.Name) })
-	if nearest := stress.Nearest(name, known); nearest != "" {
+	if nearest := scenario.Nearest(name, known); nearest != "" {
 		return fmt.Sprintf("; did you mean --%s?", nearest)
 	}
 	return fmt.Sprintf("; see %s --help", cmd.CommandPath())

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/scenario"
 )
 
 // The guide's table names what is there, and all of it: each metric of each
@@ -22,7 +22,7 @@ func TestGuideToMeasurements(t *testing.T) {
 		t.Fatal(err)
 	}
 	isScenario := func(name string) bool {
-		return slices.ContainsFunc(scenarios, func(s stress.Scenario) bool { return s.Name == name })
+		return slices.ContainsFunc(scenarios, func(s scenario.Scenario) bool { return s.Name == name })
 	}
 	name := regexp.MustCompile("`([^`]+)`")
 	told := map[string][]string{} // the metrics of each measurement
@@ -35,7 +35,7 @@ func TestGuideToMeasurements(t *testing.T) {
 			continue
 		}
 		of := name.FindStringSubmatch(cells[2])[1]
-		if catalogue().Find(of) == nil {
+		if catalogue().Descriptions().Find(of) == nil {
 			t.Errorf("there is no measurement %s: %s", of, line)
 			continue
 		}
@@ -79,7 +79,7 @@ func TestGuideToMeasurements(t *testing.T) {
 				t.Errorf("%s has no metric %s", m.Name, metric)
 			}
 		}
-		if !slices.ContainsFunc(scenarios, func(s stress.Scenario) bool { return s.Name == m.Name && slices.Contains(s.Tags, defaultTag) }) {
+		if !slices.ContainsFunc(scenarios, func(s scenario.Scenario) bool { return s.Name == m.Name && slices.Contains(s.Tags, defaultTag) }) {
 			t.Errorf("there is no scenario of the tag %s with the name of the measurement %s", defaultTag, m.Name)
 		}
 	}
@@ -87,13 +87,13 @@ func TestGuideToMeasurements(t *testing.T) {
 
 // expectation holds a row of what the original expected to what there is: each
 // metric is one of its scenarios'.
-func expectation(t *testing.T, all []stress.Scenario, names, metrics [][]string) {
+func expectation(t *testing.T, all []scenario.Scenario, names, metrics [][]string) {
 	t.Helper()
 	var known []string
 	for _, s := range all {
 		if slices.ContainsFunc(names, func(n []string) bool { return n[1] == s.Name }) {
 			for _, m := range measurementsOf(s) {
-				for _, metric := range catalogue().Find(m).Metrics {
+				for _, metric := range catalogue().Descriptions().Find(m).Metrics {
 					known = append(known, metric.Name)
 				}
 			}

@@ -12,8 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/stream"
 	"mabeam-top/internal/stress/verdict"
 )
@@ -53,7 +53,7 @@ takes, roughly.`,
 	return cmd
 }
 
-func (a *app) listJSON(all []stress.Scenario) error {
+func (a *app) listJSON(all []scenario.Scenario) error {
 	entries := make([]listed, len(all))
 	for i, s := range all {
 		entries[i] = listed{
@@ -68,7 +68,7 @@ func (a *app) listJSON(all []stress.Scenario) error {
 	return a.print(append(text, '\n'))
 }
 
-func (a *app) listTable(all []stress.Scenario) error {
+func (a *app) listTable(all []scenario.Scenario) error {
 	var table bytes.Buffer
 	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "NAME\tTITLE\tTAGS\tTAKES")
@@ -82,7 +82,7 @@ func (a *app) listTable(all []stress.Scenario) error {
 }
 
 // measurementsOf returns what a scenario measures, in its order, each once.
-func measurementsOf(s stress.Scenario) []string {
+func measurementsOf(s scenario.Scenario) []string {
 	var names []string
 	for _, step := range s.Steps() {
 		if !slices.Contains(names, step.Measurement.Name) {
@@ -105,11 +105,11 @@ func (a *app) showCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			selected, err := stress.Select(all, names, nil)
+			selected, err := scenario.Select(all, names, nil)
 			if err != nil {
 				return err
 			}
-			return a.print(stress.Show(selected[0]))
+			return a.print(scenario.Show(selected[0]))
 		},
 	}
 	a.addCatalogueFlags(cmd.Flags())
@@ -140,7 +140,7 @@ A baseline that a step's parameters put out of reach is told too, but is no mist
 			}
 			var text strings.Builder
 			for _, s := range all {
-				if slices.ContainsFunc(documents, func(d stress.Document) bool { return d.File == s.File }) {
+				if slices.ContainsFunc(documents, func(d scenario.Document) bool { return d.File == s.File }) {
 					fmt.Fprintf(&text, "%s: %s is valid\n", s.File, s.Name)
 					for _, warning := range s.Warnings(verdict.Builtin()) {
 						a.warn(fmt.Errorf("%s: %s", s.File, warning))
@@ -171,7 +171,7 @@ event stream, or of a scenario file.`,
 			case args[0] == "events":
 				return a.print([]byte(stream.SchemaJSON()))
 			case args[0] == "scenario":
-				return a.print(stress.ScenarioSchema(catalogue()))
+				return a.print(scenario.Schema(catalogue().Descriptions()))
 			}
 			return fmt.Errorf("schema: unknown kind %q; expected one of %s", args[0], strings.Join(kinds, ", "))
 		},

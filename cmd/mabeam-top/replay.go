@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/stream"
 )
 
@@ -50,7 +50,7 @@ func (a *app) replay(name string) error {
 	if err := errors.Join(append(faults, err, loadErr)...); err != nil {
 		return err
 	}
-	plan, err := stress.NewPlan(all, stress.Overrides{})
+	plan, err := scenario.NewPlan(all, scenario.Overrides{})
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/stream"
 	"mabeam-top/internal/ui"
 )
@@ -24,7 +25,7 @@ func (a *app) runScenarios(names []string) error {
 		faults = append(faults, a.checkTerminal("add --headless to run without it"))
 	}
 	all, err := a.load()
-	var selected []stress.Scenario
+	var selected []scenario.Scenario
 	if err == nil {
 		selected, err = a.selected(all, names)
 		if err != nil && len(names) == 1 {
@@ -35,7 +36,7 @@ func (a *app) runScenarios(names []string) error {
 		return err
 	}
 	if headless && selected == nil {
-		if selected, err = stress.Select(all, nil, []string{defaultTag}); err != nil {
+		if selected, err = scenario.Select(all, nil, []string{defaultTag}); err != nil {
 			return err
 		}
 	}
@@ -44,7 +45,7 @@ func (a *app) runScenarios(names []string) error {
 	if planned == nil {
 		planned = all
 	}
-	plan, err := stress.NewPlan(planned, settings.overrides)
+	plan, err := scenario.NewPlan(planned, settings.overrides)
 	if err != nil {
 		return err
 	}
@@ -70,7 +71,7 @@ func (a *app) runScenarios(names []string) error {
 		s.start = append(s.start, scenario.Name)
 	}
 	// What was not named can be chosen later, unless the overrides do not fit it.
-	if whole, err := stress.NewPlan(all, settings.overrides); err == nil {
+	if whole, err := scenario.NewPlan(all, settings.overrides); err == nil {
 		s.plan = whole
 	}
 	return a.show(s)
@@ -88,7 +89,7 @@ func (a *app) checkTerminal(instead string) error {
 }
 
 // headless runs a plan and prints its report or its events.
-func (a *app) headless(plan stress.Plan, earlier *stress.Earlier) error {
+func (a *app) headless(plan scenario.Plan, earlier *stress.Earlier) error {
 	engine, err := a.engine(a.flags.isolate == always)
 	if err != nil {
 		return failure{err}

@@ -15,6 +15,7 @@ import (
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/stream"
 	"mabeam-top/internal/stress/verdict"
 	"mabeam-top/internal/ui"
@@ -35,7 +36,7 @@ const leaveScreen = "\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1049l\x1b[?25h"
 // A showing is what the UI begins with.
 type showing struct {
 	// plan is what can be run.
-	plan stress.Plan
+	plan scenario.Plan
 	// start names the scenarios that run at once; none for a menu.
 	start []string
 	// earlier is what each run is compared with; nil if with nothing.
@@ -68,7 +69,7 @@ func (a *app) show(s showing) error {
 	runner := &runner{app: a, engine: engine, plan: s.plan, earlier: s.earlier, listeners: listeners}
 	config := ui.Config{
 		Scenarios: a.menu(s.plan.Scenarios), Runner: runner, Compare: compareInUI, FPS: s.fps,
-		Start: s.start, Replay: s.recording, ReplayName: s.recordingName, Faults: faultsByHand(), CheckFault: stress.CheckFault,
+		Start: s.start, Replay: s.recording, ReplayName: s.recordingName, Faults: faultsByHand(), CheckFault: scenario.CheckFault,
 		ASCII: a.ascii(), Color: a.flags.color, Theme: a.flags.theme, JobControl: true, ScreenReader: a.flags.screenReader, Input: a.stdin, Output: a.stdout,
 	}
 	if store, err := report.DefaultStore(); err == nil { // if not, save will tell
@@ -104,7 +105,7 @@ func (a *app) show(s showing) error {
 // faultsByHand are what can be injected while a load runs.
 func faultsByHand() []ui.FaultKind {
 	var kinds []ui.FaultKind
-	for _, e := range stress.FaultExamples() {
+	for _, e := range scenario.FaultExamples() {
 		kinds = append(kinds, ui.FaultKind{Name: e.Name, Doc: e.Doc, Example: e.Text})
 	}
 	return kinds
@@ -144,7 +145,7 @@ func (a *app) restorer() func() {
 }
 
 // menu tells the UI what there is to choose from, with how it went last time.
-func (a *app) menu(scenarios []stress.Scenario) []ui.Scenario {
+func (a *app) menu(scenarios []scenario.Scenario) []ui.Scenario {
 	last := a.lastVerdicts()
 	entries := make([]ui.Scenario, len(scenarios))
 	for i, s := range scenarios {
@@ -171,15 +172,15 @@ func (a *app) lastVerdicts() map[string]report.RunScenario {
 }
 
 // menuSteps tell the steps of a scenario.
-func menuSteps(s stress.Scenario) []ui.Step {
+func menuSteps(s scenario.Scenario) []ui.Step {
 	var steps []ui.Step
 	for _, group := range s.Groups {
 		for i, step := range group {
-			told := ui.Step{Name: step.Name, Measurement: step.Measurement.Name, Limits: step.Limits(verdict.Builtin())}
+			told := ui.Step{Name: step.Name, Measurement: step.Measurement.Name, Limits: stress.Limits(&step, verdict.Builtin())}
 			if step.Repeat > 1 {
 				told.Notes = append(told.Notes, fmt.Sprintf("×%d", step.Repeat))
 			}
-			if step.Warmup != (stress.Warmup{}) {
+			if step.Warmup != (scenario.Warmup{}) {
 				told.Notes = append(told.Notes, "after a warm-up")
 			}
 			if i > 0 {
@@ -195,9 +196,9 @@ func menuSteps(s stress.Scenario) []ui.Step {
 }
 
 // menuFields are what the form of a scenario asks for.
-func menuFields(s stress.Scenario) []ui.Field {
+func menuFields(s scenario.Scenario) []ui.Field {
 	var fields []ui.Field
-	for _, setting := range stress.Settings(s) {
+	for _, setting := range scenario.Settings(s) {
 		fields = append(fields, ui.Field{
 			Name: setting.Key(), Step: setting.Step, Param: setting.Name,
 			Value: setting.Value, Choices: setting.Choices, Doc: setting.Doc,
@@ -213,7 +214,7 @@ var scenarioFlags = []string{"repeat", "seed", "timeout", "tolerance"}
 type runner struct {
 	app    *app
 	engine stress.Engine
-	plan   stress.Plan
+	plan   scenario.Plan
 	// earlier is what each run is compared with; nil if with nothing.
 	earlier *stress.Earlier
 	// listeners hear every run.
@@ -224,9 +225,9 @@ type runner struct {
 }
 
 // Check implements ui.Runner.
-func (r *runner) Check(scenario string, settings ui.Settings) map[string]error {
-	_, err := r.planOf(ui.Order{Scenarios: []string{scenario}, Settings: map[string]ui.Settings{scenario: settings}})
-	var problems stress.Problems
+func (r *runner) Check(name string, settings ui.Settings) map[string]error {
+	_, err := r.planOf(ui.Order{Scenarios: []string{name}, Settings: map[string]ui.Settings{name: settings}})
+	var problems scenario.Problems
 	switch {
 	case errors.As(err, &problems):
 		return problems.ByKey()
@@ -237,16 +238,16 @@ func (r *runner) Check(scenario string, settings ui.Settings) map[string]error {
 }
 
 // planOf returns the scenarios of an order with its settings.
-func (r *runner) planOf(o ui.Order) (stress.Plan, error) {
-	selected, err := stress.Select(r.plan.Scenarios, o.Scenarios, nil)
+func (r *runner) planOf(o ui.Order) (scenario.Plan, error) {
+	selected, err := scenario.Select(r.plan.Scenarios, o.Scenarios, nil)
 	if err != nil {
-		return stress.Plan{}, err
+		return scenario.Plan{}, err
 	}
-	var plan stress.Plan
-	for _, scenario := range selected {
+	var plan scenario.Plan
+	for _, one := range selected {
 		var sets []string
 		flags := map[string]string{}
-		for name, value := range o.Settings[scenario.Name] {
+		for name, value := range o.Settings[one.Name] {
 			switch {
 			case !slices.Contains(scenarioFlags, name):
 				sets = append(sets, name+"="+value)
@@ -259,11 +260,11 @@ func (r *runner) planOf(o ui.Order) (stress.Plan, error) {
 		slices.Sort(sets)
 		changes, err := overrides(sets, flags)
 		if err != nil {
-			return stress.Plan{}, err
+			return scenario.Plan{}, err
 		}
-		changed, err := stress.NewPlan([]stress.Scenario{scenario}, changes)
+		changed, err := scenario.NewPlan([]scenario.Scenario{one}, changes)
 		if err != nil {
-			return stress.Plan{}, err
+			return scenario.Plan{}, err
 		}
 		plan.Scenarios = append(plan.Scenarios, changed.Scenarios...)
 	}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"mabeam-top/internal/probes"
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/profile"
@@ -110,10 +112,11 @@ type outcome struct {
 // A bench carries repetitions out in this process. The system, the probes and
 // the loads belong to it.
 type bench struct {
-	plan    Plan
-	sampler *probes.Sampler
-	system  atomic.Pointer[mabeam.System] // what the probes read
-	load    loadSource
+	plan      scenario.Plan
+	catalogue Catalogue
+	sampler   *probes.Sampler
+	system    atomic.Pointer[mabeam.System] // what the probes read
+	load      loadSource
 	// lacking is what each step is told that this process could not be made
 	// to be; empty for nothing.
 	lacking string
@@ -128,13 +131,13 @@ type bench struct {
 
 // newBench returns a bench for the plan's repetitions. Steerable says that a viewer
 // may disturb the loads by hand. It fails only if the probes cannot be read.
-func newBench(plan Plan, steerable bool) (*bench, error) {
+func newBench(plan scenario.Plan, cat Catalogue, steerable bool) (*bench, error) {
 	process, err := probes.Process()
 	if err != nil {
 		return nil, fmt.Errorf("read this process's probes: %w", err)
 	}
-	b := &bench{plan: plan, control: load.NewControl(), steerable: steerable}
-	b.sampler = probes.New(sampleInterval,
+	b := &bench{plan: plan, catalogue: cat, control: load.NewControl(), steerable: steerable}
+	b.sampler = probes.New(scenario.SampleInterval,
 		probes.GoMetrics(), process, probes.HostLoad(), probes.System(b.system.Load), &b.load)
 	return b, nil
 }
@@ -152,7 +155,7 @@ func (b *bench) run(ctx context.Context, j job, w watcher) (_ []outcome, _ profi
 	}
 	goroutines := Goroutines()
 	scenario := &b.plan.Scenarios[j.Scenario]
-	options, err := scenario.System.options()
+	options, err := systemOptions(scenario.System)
 	var system *mabeam.System
 	if err == nil {
 		system, err = mabeam.Start(ctx, options)
@@ -312,7 +315,7 @@ func newPartRun(b *bench, j job, i int, seed uint64, system *mabeam.System, opti
 	seed = repetitionSeed(seed, step.Name, j.Number)
 	env := &Env{
 		Params: step.Params, Rand: rand.New(rand.NewPCG(seed, uint64(j.Number))),
-		measurement: step.Measurement, system: system, options: options, shared: len(j.Parts) > 1,
+		measurement: b.catalogue.Find(step.Measurement.Name), system: system, options: options, shared: len(j.Parts) > 1,
 		watch: func(other *mabeam.System) { b.system.Store(other) },
 		began: time.Now().Add(-own.Elapsed), aborted: own.aborted, results: map[string]sample{},
 		loads: load.NewRunner(b.control),
@@ -363,8 +366,8 @@ func (p *partRun) measure(ctx context.Context) (err error) {
 	return p.env.measurement.Run(ctx, p.env)
 }
 
-// options are the runtime's options for a system of this kind.
-func (s SystemSpec) options() (mabeam.Options, error) {
+// systemOptions returns the runtime's options for a system of this kind.
+func systemOptions(s scenario.System) (mabeam.Options, error) {
 	policy, err := mabeam.ParseQueuePolicy(s.BusPolicy)
 	return mabeam.Options{MaxAgents: s.MaxAgents, Mailbox: s.Mailbox, BusQueue: s.Mailbox, BusPolicy: policy}, err
 }

@@ -12,6 +12,7 @@ import (
 
 	"mabeam-top/internal/stress/profile"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/stream"
 )
 
@@ -111,7 +112,7 @@ func (m message) check(job, parts int) error {
 // one.
 type child struct {
 	argv    []string
-	limits  Limits
+	limits  scenario.MemoryLimits
 	order   order
 	process *process // nil if there is none now
 	jobs    int      // that the process was given
@@ -125,10 +126,10 @@ type child struct {
 
 // newChild returns a rig for the plan's repetitions, within limits. The process
 // is started with the first of them.
-func (r *run) newChild(limits Limits) *child {
+func (r *run) newChild(limits scenario.MemoryLimits) *child {
 	c := &child{argv: r.engine.Child, limits: limits, order: order{Steerable: r.engine.Steerable}}
 	for _, s := range r.plan.Scenarios {
-		c.order.Documents = append(c.order.Documents, orderDocument{File: s.File, Source: string(Show(s))})
+		c.order.Documents = append(c.order.Documents, orderDocument{File: s.File, Source: string(scenario.Show(s))})
 	}
 	return c
 }

@@ -21,6 +21,7 @@ import (
 
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/stream"
 	"mabeam-top/internal/stress/verdict"
 )
@@ -121,7 +122,7 @@ func signalSelf(signal string) error {
 }
 
 // childOf is a run in child processes of the test binary.
-func childOf(t *testing.T, plan Plan) stream.Source {
+func childOf(t *testing.T, plan scenario.Plan) stream.Source {
 	t.Setenv(childMode, "1")
 	return isolated(t).Source(plan)
 }
@@ -132,7 +133,8 @@ func isolated(t *testing.T) Engine {
 		t.Fatal(err)
 	}
 	return Engine{
-		Command: []string{"the", "command"}, Tool: report.Tool{Version: "v"}, Baselines: verdict.Builtin(),
+		Catalogue: probing(nil),
+		Command:   []string{"the", "command"}, Tool: report.Tool{Version: "v"}, Baselines: verdict.Builtin(),
 		Child: []string{executable}, Isolate: true,
 	}
 }
@@ -181,7 +183,7 @@ func TestChildIsNoDifference(t *testing.T) {
 		}
 		return all
 	}
-	_, here := collect(context.Background(), t, Engine{Baselines: verdict.Builtin()}.Source(plan))
+	_, here := collect(context.Background(), t, Engine{Catalogue: probing(nil), Baselines: verdict.Builtin()}.Source(plan))
 	_, there := collect(context.Background(), t, childOf(t, plan))
 	if !reflect.DeepEqual(told(here), told(there)) {
 		t.Errorf("here\n%s\nin a child\n%s", strings.Join(told(here), "\n"), strings.Join(told(there), "\n"))
@@ -271,7 +273,7 @@ func TestChildThatIsNone(t *testing.T) {
 
 func TestChildThatCannotStart(t *testing.T) {
 	plan := planOf(t, probing(nil), scenarioOf("  - {measure: probe}\n"))
-	_, r := collect(context.Background(), t, Engine{Isolate: true, Child: []string{"/no/such/program"}}.Source(plan))
+	_, r := collect(context.Background(), t, Engine{Catalogue: probing(nil), Isolate: true, Child: []string{"/no/such/program"}}.Source(plan))
 	if text := fmt.Sprint(r.Scenarios[0].Steps[0].Errors); r.Verdict != report.Broken || !strings.Contains(text, "/no/such/program") {
 		t.Errorf("%s: %s", r.Verdict, text)
 	}
@@ -459,7 +461,7 @@ func TestNothingIsLeftOfAChild(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("other systems tell otherwise what processes there are")
 	}
-	p, err := startProcess([]string{"sh", "-c", "sleep 3600 & echo '{\"at\": '$!'}'; exit 3"}, Limits{})
+	p, err := startProcess([]string{"sh", "-c", "sleep 3600 & echo '{\"at\": '$!'}'; exit 3"}, scenario.MemoryLimits{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -556,37 +558,19 @@ func longScenario(steps int) string {
 func TestChildTakesALargePlan(t *testing.T) {
 	cat := probing(nil)
 	plan := planOf(t, cat, longScenario(2000))
-	source := Show(plan.Scenarios[0])
-	if len(longScenario(2000)) > MaxSource || len(source) < MaxSource {
+	source := scenario.Show(plan.Scenarios[0])
+	if len(longScenario(2000)) > scenario.MaxSource || len(source) < scenario.MaxSource {
 		t.Fatalf("the file has %d bytes, and with all defaults %d", len(longScenario(2000)), len(source))
 	}
 	line, err := json.Marshal(order{Documents: []orderDocument{{File: plan.Scenarios[0].File, Source: string(source)}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, got, err := readOrder(cat, verdict.Builtin().Components(), bufio.NewReader(strings.NewReader(string(line)+"\n")))
+	_, got, err := readOrder(cat.Descriptions(), verdict.Builtin().Components(), bufio.NewReader(strings.NewReader(string(line)+"\n")))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(got.Scenarios[0].Groups, plan.Scenarios[0].Groups) {
 		t.Error("the child has another plan")
-	}
-}
-
-// Nor is a deep value, which a file may have in lines, and a plan in brackets.
-func TestChildTakesADeepPlan(t *testing.T) {
-	var source strings.Builder
-	source.WriteString("name: s\ntitle: S\nsteps:\n  - measure: kinds\n    with:\n      params:\n")
-	for i := range maxNesting + 10 {
-		source.WriteString(strings.Repeat(" ", 8+i) + "a:\n")
-	}
-	source.WriteString(strings.Repeat(" ", 8+maxNesting+10) + "b: 1\n")
-	plan := planOf(t, testCatalogue, source.String())
-	line, err := json.Marshal(order{Documents: []orderDocument{{File: plan.Scenarios[0].File, Source: string(Show(plan.Scenarios[0]))}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := readOrder(testCatalogue, testComponents, bufio.NewReader(strings.NewReader(string(line)+"\n"))); err != nil {
-		t.Error(err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/stream"
 	"mabeam-top/internal/stress/verdict"
 )
@@ -18,17 +19,17 @@ type Earlier struct {
 
 // Check tells whether a run of the plan could be compared with the earlier
 // report, before anything has run.
-func (e Earlier) Check(plan Plan) error {
+func (e Earlier) Check(plan scenario.Plan) error {
 	var planned report.Report
 	for _, s := range plan.Scenarios {
-		scenario := report.Scenario{Name: s.Name}
+		part := report.Scenario{Name: s.Name}
 		for _, step := range s.Steps() {
-			scenario.Steps = append(scenario.Steps, report.Step{
+			part.Steps = append(part.Steps, report.Step{
 				Name: step.Name, Measurement: step.Measurement.Name,
-				Params: Encode(step.Params, step.Measurement.Params),
+				Params: scenario.Encode(step.Params, step.Measurement.Params),
 			})
 		}
-		planned.Scenarios = append(planned.Scenarios, scenario)
+		planned.Scenarios = append(planned.Scenarios, part)
 	}
 	_, _, err := verdict.Compare(e.Report, planned, e.Name, e.Rule)
 	return err

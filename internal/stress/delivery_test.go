@@ -39,7 +39,7 @@ func TestLoadDelayedByTheSystemIsJudged(t *testing.T) {
 				env.Value("rate", 1)
 				return err
 			}
-			_, r := collect(context.Background(), t, Engine{}.Source(planOf(t, cat, scenarioOf("  - {measure: probe, thresholds: {rate: '>= 1'}}\n"))))
+			_, r := collect(context.Background(), t, Engine{Catalogue: cat}.Source(planOf(t, cat, scenarioOf("  - {measure: probe, thresholds: {rate: '>= 1'}}\n"))))
 			if v := r.Scenarios[0].Steps[0].Verdict; (v == report.Inconclusive) != (who == load.OtherPrograms) {
 				t.Errorf("%q: %s", who, v)
 			}

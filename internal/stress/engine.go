@@ -13,17 +13,17 @@ import (
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/profile"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/stream"
 	"mabeam-top/internal/stress/verdict"
 )
 
-// sampleInterval is the time between two samples.
-const sampleInterval = 100 * time.Millisecond
-
 // An Engine says where, by whom and for whom plans are run.
 type Engine struct {
-	Tool report.Tool
-	Host report.Host
+	// Catalogue has the measurements of the plans.
+	Catalogue Catalogue
+	Tool      report.Tool
+	Host      report.Host
 	// Command is the command line that the report tells.
 	Command   []string
 	Baselines verdict.Baselines
@@ -44,7 +44,7 @@ type Engine struct {
 }
 
 // Source returns a run of the plan.
-func (e Engine) Source(plan Plan) stream.Source { return &run{engine: e, plan: plan} }
+func (e Engine) Source(plan scenario.Plan) stream.Source { return &run{engine: e, plan: plan} }
 
 // A run is one run of a plan. It says what is carried out when, and takes in
 // what comes of it; where it is carried out, in this process or in another, is
@@ -52,7 +52,7 @@ func (e Engine) Source(plan Plan) stream.Source { return &run{engine: e, plan: p
 // nothing else.
 type run struct {
 	engine   Engine
-	plan     Plan
+	plan     scenario.Plan
 	id       string
 	start    time.Time
 	profiles profile.Collection
@@ -87,9 +87,9 @@ func (r *run) Run(ctx context.Context, emit func(stream.Event)) error {
 	defer r.end()
 	r.profiles.Files = r.engine.Profiles
 	if r.engine.Isolate {
-		r.shared = r.newChild(Limits{})
+		r.shared = r.newChild(scenario.MemoryLimits{})
 	} else {
-		b, err := newBench(r.plan, r.engine.Steerable)
+		b, err := newBench(r.plan, r.engine.Catalogue, r.engine.Steerable)
 		if err != nil {
 			return err
 		}
@@ -237,7 +237,7 @@ type groupRun struct {
 	// alone says that each repetition needs a process of its own, within
 	// limits.
 	alone  bool
-	limits Limits
+	limits scenario.MemoryLimits
 	steps  []*stepRun
 	// number is of the next repetition; 0 is the warm-up.
 	number   int
@@ -246,18 +246,18 @@ type groupRun struct {
 	results  []report.Step
 }
 
-func newGroupRun(r *run, scenario, group int) *groupRun {
-	steps := r.plan.Scenarios[scenario].Groups[group]
-	g := &groupRun{parent: r, scenario: scenario, group: group, number: 1, steps: make([]*stepRun, len(steps))}
+func newGroupRun(r *run, at, group int) *groupRun {
+	steps := r.plan.Scenarios[at].Groups[group]
+	g := &groupRun{parent: r, scenario: at, group: group, number: 1, steps: make([]*stepRun, len(steps))}
 	for _, step := range steps {
-		if limits, needed := step.ownProcess(); needed {
+		if limits, needed := step.OwnProcess(); needed {
 			g.alone, g.limits = true, limits // of the only one; others are not beside it
 		}
 	}
 	for i := range steps {
 		g.steps[i] = newStepRun(r, &steps[i], group+1, g.alone || r.engine.Isolate, len(steps) > 1)
-		g.steps[i].scenario = r.plan.Scenarios[scenario].Name
-		if (steps[i].Warmup != Warmup{}) {
+		g.steps[i].scenario = r.plan.Scenarios[at].Name
+		if (steps[i].Warmup != scenario.Warmup{}) {
 			g.number = 0
 		}
 	}

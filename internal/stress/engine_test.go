@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress/load"
@@ -23,40 +25,38 @@ var errPlanned = errors.New("planned failure of agent_7f_3 after 12 ms")
 
 // probing is a catalogue whose measurement does what its mode says.
 func probing(seen func(*Env)) Catalogue {
-	return Catalogue{{
+	return Catalogue{{Measurement: scenario.Measurement{
 		Name: "probe", Summary: "Does the engine do what it should?",
-		Params: append(LoadParams(),
-			Param{Name: "mode", Kind: Text, Default: "ok", Doc: "What happens."},
-			Param{Name: "operations", Kind: Int, Default: 10, Min: 1, Max: -1, Doc: "How often."}),
-		Metrics: []Metric{
+		Params: append(scenario.LoadParams(),
+			scenario.Param{Name: "mode", Kind: scenario.Text, Default: "ok", Doc: "What happens."},
+			scenario.Param{Name: "operations", Kind: scenario.Int, Default: 10, Min: 1, Max: -1, Doc: "How often."}),
+		Metrics: []scenario.Metric{
 			{Name: "time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms"},
 			{Name: "repetition", Unit: "count", Better: report.Neither},
 			{Name: "rate", Unit: "1/s", Better: report.Higher, Must: ">= 0", Probe: "completed_per_second"},
 			{Name: "kind", Unit: "text"},
 			{Name: "fine", Unit: "bool"},
-			{Name: "missing", Unit: "count", Better: report.Neither, Given: func(p Params) bool { return p.Text("mode") == "missing" }},
+			{Name: "missing", Unit: "count", Better: report.Neither, Given: func(p scenario.Params) bool { return p.Text("mode") == "missing" }},
 		},
-		Check: CheckLoad,
-		OwnProcess: func(p Params) (Limits, bool) {
-			return Limits{Soft: hogSoft, Hard: hogHard}, strings.HasPrefix(p.Text("mode"), "own")
+		Check: scenario.CheckLoad,
+		OwnProcess: func(p scenario.Params) (scenario.MemoryLimits, bool) {
+			return scenario.MemoryLimits{Soft: hogSoft, Hard: hogHard}, strings.HasPrefix(p.Text("mode"), "own")
 		},
-		Died: func(env *Env, d *Death) error {
-			if !strings.HasSuffix(env.Params.Text("mode"), "told") {
-				return d
-			}
-			env.Operations(0, 1, 0)
-			env.Bool("fine", false)
-			env.Value("rate", float64(d.PeakBytes))
-			env.Text("kind", fmt.Sprintf("out of memory: %v, signal: %v", d.OutOfMemory, d.Signal))
-			return nil
-		},
-		Run: func(ctx context.Context, env *Env) error {
-			if seen != nil {
-				seen(env)
-			}
-			return probe(ctx, env)
-		},
-	}}
+	}, Died: func(env *Env, d *Death) error {
+		if !strings.HasSuffix(env.Params.Text("mode"), "told") {
+			return d
+		}
+		env.Operations(0, 1, 0)
+		env.Bool("fine", false)
+		env.Value("rate", float64(d.PeakBytes))
+		env.Text("kind", fmt.Sprintf("out of memory: %v, signal: %v", d.OutOfMemory, d.Signal))
+		return nil
+	}, Run: func(ctx context.Context, env *Env) error {
+		if seen != nil {
+			seen(env)
+		}
+		return probe(ctx, env)
+	}}}
 }
 
 func probe(ctx context.Context, env *Env) error {
@@ -103,17 +103,17 @@ func probe(ctx context.Context, env *Env) error {
 }
 
 // planOf reads scenario files that must be right.
-func planOf(t testing.TB, cat Catalogue, sources ...string) Plan {
+func planOf(t testing.TB, cat Catalogue, sources ...string) scenario.Plan {
 	t.Helper()
-	var documents []Document
+	var documents []scenario.Document
 	for i, source := range sources {
-		documents = append(documents, Document{File: fmt.Sprintf("%d.yaml", i), Source: []byte(source)})
+		documents = append(documents, scenario.Document{File: fmt.Sprintf("%d.yaml", i), Source: []byte(source)})
 	}
-	scenarios, err := Parse(cat, verdict.Builtin().Components(), documents...)
+	scenarios, err := scenario.Parse(cat.Descriptions(), verdict.Builtin().Components(), documents...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Plan{Scenarios: scenarios}
+	return scenario.Plan{Scenarios: scenarios}
 }
 
 // collect runs a source and returns its events, which must be a whole stream.
@@ -154,7 +154,7 @@ func TestEngineMeasures(t *testing.T) {
 		plan := planOf(t, probing(nil), scenarioOf(
 			"  - {measure: probe, name: a, repeat: 3, with: {operations: 100}, thresholds: {time_ms.p95: '< 2.1', time_ms.max: '< 1'}}\n"+
 				"  - {measure: probe, name: b, with: {mode: errors}}\n"))
-		_, r := collect(context.Background(), t, Engine{Baselines: verdict.Builtin()}.Source(plan))
+		_, r := collect(context.Background(), t, Engine{Catalogue: probing(nil), Baselines: verdict.Builtin()}.Source(plan))
 		a, b := r.Scenarios[0].Steps[0], r.Scenarios[0].Steps[1]
 		m := a.Metrics["time_ms"]
 		if v := m.Value.(float64); v != 2 || len(m.Samples) != 3 || m.Distribution.Count != 300 || m.Distribution.P50 != 2 {
@@ -189,7 +189,7 @@ func TestEngineRepetitions(t *testing.T) {
 			draws = append(draws, e.Rand.Uint64())
 		})
 		plan := planOf(t, cat, scenarioOf("  - {measure: probe, repeat: 3, warmup: 5, with: {operations: 20}}\n"))
-		_, r = collect(context.Background(), t, Engine{}.Source(plan))
+		_, r = collect(context.Background(), t, Engine{Catalogue: cat}.Source(plan))
 		return systems, draws, r
 	}
 	synctest.Test(t, func(t *testing.T) {
@@ -228,7 +228,7 @@ func TestEngineInterleavesRepetitions(t *testing.T) {
 		plan := planOf(t, probing(nil), scenarioOf("  - {measure: probe, name: a, repeat: 3, with: {operations: 500}}\n"+
 			"  - {measure: probe, name: b, repeat: 2, warmup: 5}\n"+
 			"  - parallel:\n      - {measure: probe, name: c}\n      - {measure: probe, name: d, repeat: 2}\n"))
-		events, r := collect(context.Background(), t, Engine{}.Source(plan))
+		events, r := collect(context.Background(), t, Engine{Catalogue: probing(nil)}.Source(plan))
 		var order []string
 		for _, e := range events {
 			switch e.Type {
@@ -261,7 +261,7 @@ func TestEngineInterleavedTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		plan := planOf(t, probing(nil), scenarioOf("  - {measure: probe, name: a, repeat: 3}\n"+
 			"  - {measure: probe, name: b, with: {duration: 10s}}\n  - {measure: probe, name: c}\n")+"timeout: 1s\n")
-		_, r := collect(context.Background(), t, Engine{}.Source(plan))
+		_, r := collect(context.Background(), t, Engine{Catalogue: probing(nil)}.Source(plan))
 		s := r.Scenarios[0]
 		if len(s.Steps) != 2 || s.Verdict != report.Broken || !strings.Contains(fmt.Sprint(r.Recommendations), "not run: step c of s (scenario timeout of 1s)") {
 			t.Fatalf("%s with %d steps; %v", s.Verdict, len(s.Steps), r.Recommendations)
@@ -286,7 +286,7 @@ func TestEngineParallelSteps(t *testing.T) {
 			systems[e.System()]++
 		})
 		plan := planOf(t, cat, scenarioOf("  - parallel:\n      - {measure: probe, name: a, repeat: 2}\n      - {measure: probe, name: b}\n"))
-		_, r := collect(context.Background(), t, Engine{}.Source(plan))
+		_, r := collect(context.Background(), t, Engine{Catalogue: cat}.Source(plan))
 		if len(systems) != 2 {
 			t.Errorf("%d systems for 2 repetitions", len(systems))
 		}
@@ -318,7 +318,7 @@ func TestEngineTellsWhatWentWrong(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				_, r := collect(context.Background(), t, Engine{}.Source(planOf(t, probing(nil), c.scenario)))
+				_, r := collect(context.Background(), t, Engine{Catalogue: probing(nil)}.Source(planOf(t, probing(nil), c.scenario)))
 				step := r.Scenarios[0].Steps[0]
 				if r.Verdict != c.verdict || step.Verdict != c.verdict {
 					t.Errorf("run %s, step %s, want %s", r.Verdict, step.Verdict, c.verdict)
@@ -340,7 +340,7 @@ func TestEngineCancelledInALaterRepetition(t *testing.T) {
 			defer cancel()
 			plan := planOf(t, probing(nil), scenarioOf("  - {measure: probe, repeat: 4, with: {duration: 1s}}\n"))
 			var r report.Report
-			if err := (Engine{}).Source(plan).Run(ctx, func(e stream.Event) {
+			if err := (Engine{Catalogue: probing(nil)}).Source(plan).Run(ctx, func(e stream.Event) {
 				if e.Type == stream.RepetitionStarted && e.Repetition.Number == finished+1 {
 					time.AfterFunc(500*time.Millisecond, cancel)
 				}
@@ -371,7 +371,7 @@ func TestEngineTellsNothingOfACutOffCheck(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithTimeoutCause(context.Background(), c.after, context.Canceled)
 				defer cancel()
-				_, r := collect(ctx, t, Engine{}.Source(planOf(t, probing(nil), scenarioOf("  - {measure: probe, with: {mode: finds, duration: 1s}}\n"))))
+				_, r := collect(ctx, t, Engine{Catalogue: probing(nil)}.Source(planOf(t, probing(nil), scenarioOf("  - {measure: probe, with: {mode: finds, duration: 1s}}\n"))))
 				var got []string
 				for _, e := range r.Scenarios[0].Steps[0].Errors {
 					if e.Kind == report.Detail {
@@ -398,7 +398,7 @@ func TestEngineCancelled(t *testing.T) {
 					"  - {measure: probe, name: open, with: {rate: 100/s, duration: 10s}}\n"+
 					"  - {measure: probe, name: never}\n"))
 			began := time.Now()
-			_, r := collect(ctx, t, Engine{}.Source(plan))
+			_, r := collect(ctx, t, Engine{Catalogue: probing(nil)}.Source(plan))
 			if late := time.Since(began) - after; late > time.Second {
 				t.Errorf("cancelled after %v: ended %v later", after, late)
 			}
@@ -429,7 +429,7 @@ func TestUndeliveredLoadIsInconclusive(t *testing.T) {
 			env.Value("rate", 1)
 			return err
 		}
-		_, r := collect(context.Background(), t, Engine{}.Source(planOf(t, cat, scenarioOf("  - {measure: probe, thresholds: {rate: '>= 1'}}\n"))))
+		_, r := collect(context.Background(), t, Engine{Catalogue: cat}.Source(planOf(t, cat, scenarioOf("  - {measure: probe, thresholds: {rate: '>= 1'}}\n"))))
 		step := r.Scenarios[0].Steps[0]
 		if step.Verdict != report.Inconclusive || !strings.Contains(fmt.Sprint(step.Errors), "not delivered") {
 			t.Errorf("%s, %+v", step.Verdict, step.Errors)
@@ -476,7 +476,7 @@ func TestDisturbedRepetitions(t *testing.T) {
 					_, err := env.RunLoad(ctx, load.Load{Workers: 1, Operations: 10}, func(context.Context, load.Op) error { load.Sleep(ctx, test.each); return nil })
 					return err
 				}
-				_, r := collect(context.Background(), t, Engine{}.Source(planOf(t, cat, scenarioOf("  - "+test.step+"\n"))))
+				_, r := collect(context.Background(), t, Engine{Catalogue: cat}.Source(planOf(t, cat, scenarioOf("  - "+test.step+"\n"))))
 				step := r.Scenarios[0].Steps[0]
 				again := int64(0)
 				for _, e := range step.Errors {
@@ -511,14 +511,14 @@ func TestUndecidedSteps(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				cat := probing(nil)
-				cat[0].Metrics = append(cat[0].Metrics, Metric{Name: "held", Unit: "ratio", Better: report.Higher, Must: ">= 0.5"})
+				cat[0].Metrics = append(cat[0].Metrics, scenario.Metric{Name: "held", Unit: "ratio", Better: report.Higher, Must: ">= 0.5"})
 				cat[0].Run = func(_ context.Context, env *Env) error {
 					env.Operations(1, 0, 0)
 					env.Value("rate", 1)
 					env.Share("held", test.held, 100)
 					return nil
 				}
-				_, r := collect(context.Background(), t, Engine{}.Source(planOf(t, cat, scenarioOf("  - {measure: probe, "+test.step+"}\n"))))
+				_, r := collect(context.Background(), t, Engine{Catalogue: cat}.Source(planOf(t, cat, scenarioOf("  - {measure: probe, "+test.step+"}\n"))))
 				step := r.Scenarios[0].Steps[0]
 				if len(step.Metrics["rate"].Samples) != test.samples || step.Verdict != test.verdict || step.Operations.Attempted != int64(test.samples) || step.Repetitions != nil {
 					t.Errorf("samples %v, %s, %+v, %+v", step.Metrics["rate"].Samples, step.Verdict, step.Metrics["held"], step.Errors)
@@ -550,7 +550,7 @@ func TestLoadThatMayLag(t *testing.T) {
 				env.Value("rate", 1)
 				return err
 			}
-			_, r := collect(context.Background(), t, Engine{}.Source(planOf(t, cat, scenarioOf("  - {measure: probe}\n"))))
+			_, r := collect(context.Background(), t, Engine{Catalogue: cat}.Source(planOf(t, cat, scenarioOf("  - {measure: probe}\n"))))
 			step := r.Scenarios[0].Steps[0]
 			if want := why != ""; (step.Verdict == report.Inconclusive) != want || want != (len(step.Errors) == 2 && step.Errors[1].Message == why) { // after that it was tried again
 				t.Errorf("%q: %s, %+v", why, step.Verdict, step.Errors)
@@ -563,7 +563,7 @@ func TestLoadThatMayLag(t *testing.T) {
 func TestLoadProbes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		plan := planOf(t, probing(nil), scenarioOf("  - {measure: probe, with: {duration: 2s, concurrency: 1}}\n"))
-		events, r := collect(context.Background(), t, Engine{}.Source(plan))
+		events, r := collect(context.Background(), t, Engine{Catalogue: probing(nil)}.Source(plan))
 		seen := 0
 		for _, e := range events {
 			if v, ok := e.Sample["action_p50_ms"]; ok {
@@ -591,7 +591,7 @@ func TestLoadProbes(t *testing.T) {
 func TestWindowsCoverTheLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		plan := planOf(t, probing(nil), scenarioOf("  - {measure: probe, repeat: 2, with: {duration: 2s, mode: tail}, thresholds: {rate: {is: '>= 490', window: 1s}}}\n"))
-		_, r := collect(context.Background(), t, Engine{}.Source(plan))
+		_, r := collect(context.Background(), t, Engine{Catalogue: probing(nil)}.Source(plan))
 		step := r.Scenarios[0].Steps[0]
 		if held := step.Thresholds[0]; !held.OK || held.Actual == nil || *held.Actual < 490 || *held.Actual > 510 {
 			t.Errorf("%s: %+v, actual %v", step.Verdict, held, held.Actual)
@@ -603,7 +603,7 @@ func TestWindowsCoverTheLoad(t *testing.T) {
 func TestWarmupLastsItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		plan := planOf(t, probing(nil), scenarioOf("  - {measure: probe, warmup: 2s, with: {operations: 10}}\n"))
-		events, r := collect(context.Background(), t, Engine{}.Source(plan))
+		events, r := collect(context.Background(), t, Engine{Catalogue: probing(nil)}.Source(plan))
 		for _, e := range events {
 			if e.Type == stream.RepetitionStarted && e.Repetition.Number == 1 && (e.T < 2 || e.T > 2.1) {
 				t.Errorf("the measured part began at %v s", e.T)
@@ -619,18 +619,17 @@ func TestWarmupLastsItsTime(t *testing.T) {
 // of those before.
 func TestBrokenInARepetition(t *testing.T) {
 	runs := 0
-	cat := Catalogue{{
-		Name: "fragile", Summary: "Does it hold?", Metrics: []Metric{{Name: "number", Unit: "count", Must: ">= 0"}},
-		Run: func(_ context.Context, env *Env) error {
-			if runs++; runs == 2 {
-				return errors.New("no more")
-			}
-			env.Value("number", 7)
-			env.Operations(1, 0, 0)
-			return nil
-		},
-	}}
-	_, r := collect(t.Context(), t, Engine{}.Source(planOf(t, cat, scenarioOf("  - {measure: fragile, repeat: 3}\n"))))
+	cat := Catalogue{{Measurement: scenario.Measurement{
+		Name: "fragile", Summary: "Does it hold?", Metrics: []scenario.Metric{{Name: "number", Unit: "count", Must: ">= 0"}},
+	}, Run: func(_ context.Context, env *Env) error {
+		if runs++; runs == 2 {
+			return errors.New("no more")
+		}
+		env.Value("number", 7)
+		env.Operations(1, 0, 0)
+		return nil
+	}}}
+	_, r := collect(t.Context(), t, Engine{Catalogue: cat}.Source(planOf(t, cat, scenarioOf("  - {measure: fragile, repeat: 3}\n"))))
 	step := r.Scenarios[0].Steps[0]
 	if len(step.Errors) != 1 || step.Errors[0].Message != "no more, in repetition 2 of 3" || step.Verdict != report.Broken {
 		t.Errorf("%s, errors %+v", step.Verdict, step.Errors)

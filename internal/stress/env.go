@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/reference"
@@ -22,7 +24,7 @@ const maxErrorKinds = 50
 // Env is what a measurement works with during one repetition: its parameters,
 // a fresh system, loads to drive, and a place for its results.
 type Env struct {
-	Params Params
+	Params scenario.Params
 	// Rand is the source of all randomness, seeded for this repetition.
 	Rand *rand.Rand
 
@@ -31,7 +33,7 @@ type Env struct {
 	options     mabeam.Options
 	shared      bool                 // other steps use the system at the same time
 	watch       func(*mabeam.System) // has the probes read another system
-	warmup      Warmup               // of a warm-up only: where it ends
+	warmup      scenario.Warmup      // of a warm-up only: where it ends
 	began       time.Time
 	aborted     context.Context // ends when a threshold ends the loads
 	cutOff      context.Context // ends when the repetition is cut off; nil if it cannot be

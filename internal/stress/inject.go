@@ -11,7 +11,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
+
 	runtimefaults "mabeam-top/internal/runtime/faults"
 	"mabeam-top/internal/stress/load"
 )
@@ -59,8 +62,7 @@ type faults struct {
 
 // A runningFault belongs to one goroutine while a load runs.
 type runningFault struct {
-	Injection
-	kind faultKind
+	scenario.Fault
 	draw *rand.Rand // of its own, so that its choices do not hang on others'
 	next int
 	// byHand says that a person asked for it, and refused that this person was told
@@ -69,14 +71,14 @@ type runningFault struct {
 }
 
 // newFaults returns nil if there are none, and none can come by hand.
-func newFaults(plan []Injection, steerable bool, c *load.Clock, seed uint64, system *mabeam.System, told func(kind, hit string, byHand bool), missed func(string, int64)) *faults {
+func newFaults(plan []scenario.Fault, steerable bool, c *load.Clock, seed uint64, system *mabeam.System, told func(kind, hit string, byHand bool), missed func(string, int64)) *faults {
 	if len(plan) == 0 && !steerable {
 		return nil
 	}
 	f := &faults{told: told, missed: missed, seed: seed, clock: c}
 	f.system.Store(system)
 	for i, one := range plan {
-		f.running = append(f.running, &runningFault{Injection: one, kind: one.kind(), draw: rand.New(rand.NewPCG(seed, uint64(i)))})
+		f.running = append(f.running, &runningFault{Fault: one, draw: rand.New(rand.NewPCG(seed, uint64(i)))})
 	}
 	return f
 }
@@ -112,14 +114,14 @@ func (f *faults) handDraw() *rand.Rand { return rand.New(rand.NewPCG(f.seed, 1<<
 // run injects one fault whenever it is due.
 func (f *faults) run(ctx context.Context, one *runningFault, start time.Time) {
 	for ; ; one.next++ {
-		at, ok := one.due(one.next)
+		at, ok := one.Due(one.next)
 		if !ok || !f.clock.Sleep(ctx, start.Add(at).Sub(f.clock.Now())) || ctx.Err() != nil {
 			return
 		}
-		if hit, ok := one.kind.inject(ctx, f, one.Params, one.draw); ok {
+		if hit, ok := injectors[one.Kind](ctx, f, one.Params, one.draw); ok {
 			f.told(one.Kind, hit, one.byHand)
 		} else {
-			why := one.missed("nothing was left to hit")
+			why := one.NotInjected("nothing was left to hit")
 			f.missed(why, 1)
 			if one.byHand && !one.refused {
 				one.refused = true // once: a rate would fill the log
@@ -135,8 +137,8 @@ func (f *faults) tellRest() {
 		return
 	}
 	for _, one := range f.running {
-		if planned, ok := one.planned(); ok && one.next < planned {
-			f.missed(one.missed("the load ended before"), int64(planned-one.next))
+		if planned, ok := one.Planned(); ok && one.next < planned {
+			f.missed(one.NotInjected("the load ended before"), int64(planned-one.next))
 		}
 	}
 }
@@ -151,7 +153,23 @@ func (f *faults) after(ctx context.Context, d time.Duration, undo func()) {
 	})
 }
 
-func killAgent(_ context.Context, f *faults, _ Params, draw *rand.Rand) (string, bool) {
+// An injector injects a fault once. It returns what it hit, which is empty if that is
+// the process; false means that there was nothing to hit. What lasts ends with ctx at
+// the latest.
+type injector func(ctx context.Context, f *faults, p scenario.Params, draw *rand.Rand) (hit string, ok bool)
+
+// injectors are those of the kinds of faults.
+var injectors = map[string]injector{
+	"kill_agents":       killAgent,
+	"panic_agents":      panicAgent,
+	"slow_actions":      slowActions,
+	"stall_subscribers": stallSubscriber,
+	"crash_component":   crashComponent,
+	"garbage":           makeGarbage,
+	"hog_cpu":           hogCPU,
+}
+
+func killAgent(_ context.Context, f *faults, _ scenario.Params, draw *rand.Rand) (string, bool) {
 	id, ok := f.agents.take(draw, f.alive)
 	if ok {
 		f.ended.Store(id, true)
@@ -168,7 +186,7 @@ func (f *faults) alive(id string) bool {
 // A panicOrder is the data of the signal that makes an agent panic.
 type panicOrder struct{ done chan struct{} }
 
-func panicAgent(_ context.Context, f *faults, _ Params, draw *rand.Rand) (string, bool) {
+func panicAgent(_ context.Context, f *faults, _ scenario.Params, draw *rand.Rand) (string, bool) {
 	for {
 		id, ok := f.agents.take(draw, f.alive)
 		if !ok {
@@ -195,15 +213,15 @@ func panicAgent(_ context.Context, f *faults, _ Params, draw *rand.Rand) (string
 
 // crashComponent crashes one component; of any, those that have nothing to lose
 // are passed over.
-func crashComponent(_ context.Context, f *faults, p Params, draw *rand.Rand) (string, bool) {
+func crashComponent(_ context.Context, f *faults, p scenario.Params, draw *rand.Rand) (string, bool) {
 	names := []string{p.Text("component")}
-	if names[0] == anyComponent {
-		names = slices.Clone(crashable)
+	if names[0] == scenario.AnyComponent {
+		names = slices.Clone(scenario.CrashableComponents)
 		draw.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
 	}
 	for _, name := range names {
 		if runtimefaults.Crash(f.system.Load(), name) == nil {
-			if name == supervisors {
+			if name == scenario.SupervisorsComponent {
 				f.supervisors.Add(1)
 			}
 			return name, true
@@ -212,11 +230,11 @@ func crashComponent(_ context.Context, f *faults, p Params, draw *rand.Rand) (st
 	return "", false
 }
 
-func slowActions(ctx context.Context, f *faults, p Params, draw *rand.Rand) (string, bool) {
+func slowActions(ctx context.Context, f *faults, p scenario.Params, draw *rand.Rand) (string, bool) {
 	return f.hold(ctx, &f.agents, draw, f.alive, p.Duration("by"), p.Duration("for"))
 }
 
-func stallSubscriber(ctx context.Context, f *faults, p Params, draw *rand.Rand) (string, bool) {
+func stallSubscriber(ctx context.Context, f *faults, p scenario.Params, draw *rand.Rand) (string, bool) {
 	return f.hold(ctx, &f.subscribers, draw, func(string) bool { return true }, 0, p.Duration("for"))
 }
 
@@ -234,7 +252,7 @@ func (f *faults) hold(ctx context.Context, s *targets, draw *rand.Rand, alive fu
 	return name, true
 }
 
-func makeGarbage(ctx context.Context, _ *faults, p Params, _ *rand.Rand) (string, bool) {
+func makeGarbage(ctx context.Context, _ *faults, p scenario.Params, _ *rand.Rand) (string, bool) {
 	for left := p.Size("size"); left > 0 && ctx.Err() == nil; left -= garbagePiece {
 		// A size that the compiler does not know is never on the stack.
 		runtime.KeepAlive(make([]byte, min(left, garbagePiece)))
@@ -242,7 +260,7 @@ func makeGarbage(ctx context.Context, _ *faults, p Params, _ *rand.Rand) (string
 	return "", true
 }
 
-func hogCPU(ctx context.Context, f *faults, p Params, _ *rand.Rand) (string, bool) {
+func hogCPU(ctx context.Context, f *faults, p scenario.Params, _ *rand.Rand) (string, bool) {
 	d := p.Duration("for")
 	if f.hogs.Add(1) > maxHogs {
 		f.hogs.Add(-1)
@@ -378,8 +396,8 @@ func (e *Env) Agent(spec mabeam.Spec) mabeam.Spec {
 }
 
 // Hits says whether a fault of the step can hit such targets.
-func (e *Env) Hits(t Target) bool {
-	return e.faults != nil && slices.ContainsFunc(e.faults.running, func(f *runningFault) bool { return f.kind.target == t })
+func (e *Env) Hits(t scenario.Target) bool {
+	return e.faults != nil && slices.ContainsFunc(e.faults.running, func(f *runningFault) bool { return f.Target() == t })
 }
 
 // Ended says whether a fault has ended a life of the agent of that id, which has

@@ -16,7 +16,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
+
 	runtimefaults "mabeam-top/internal/runtime/faults"
 	"mabeam-top/internal/runtime/supervision"
 	"mabeam-top/internal/stress/load"
@@ -63,16 +66,15 @@ func nothing(context.Context) error { return nil }
 // they came, with their times since the step's beginning.
 func runFaults(t *testing.T, step string, run func(env *Env)) (report.Step, []stream.Event) {
 	t.Helper()
-	cat := Catalogue{{
-		Name: "hit", Summary: "What do faults hit?", Targets: []Target{Agents, Subscribers, Components},
-		Metrics: []Metric{{Name: "done", Unit: "bool", Must: "== true"}},
-		Run: func(_ context.Context, env *Env) error {
-			run(env)
-			env.Bool("done", true)
-			return nil
-		},
-	}}
-	events, r := collect(t.Context(), t, Engine{}.Source(planOf(t, cat, scenarioOf("  - measure: hit\n"+step))))
+	cat := Catalogue{{Measurement: scenario.Measurement{
+		Name: "hit", Summary: "What do faults hit?", Targets: []scenario.Target{scenario.TargetAgents, scenario.TargetSubscribers, scenario.TargetComponents},
+		Metrics: []scenario.Metric{{Name: "done", Unit: "bool", Must: "== true"}},
+	}, Run: func(_ context.Context, env *Env) error {
+		run(env)
+		env.Bool("done", true)
+		return nil
+	}}}
+	events, r := collect(t.Context(), t, Engine{Catalogue: cat}.Source(planOf(t, cat, scenarioOf("  - measure: hit\n"+step))))
 	began := 0.0
 	var faults []stream.Event
 	for _, e := range events {
@@ -399,27 +401,6 @@ func TestFaultsOfTheProcess(t *testing.T) {
 	}
 }
 
-func TestInjectionPlanned(t *testing.T) {
-	for _, c := range []struct {
-		often any
-		from  time.Duration
-		until any
-		want  int
-		known bool
-	}{
-		{5, time.Second, nil, 5, true},
-		{10.0, time.Second, 4 * time.Second, 30, true},
-		{1000.0, time.Duration(0), 24 * time.Hour, 86_400_000, true},
-		{0.001, time.Duration(0), time.Second, 1, true},
-		{10.0, time.Second, nil, 0, false},
-	} {
-		i := Injection{Kind: "garbage", Params: Params{"garbage": c.often, "from": c.from, "until": c.until}}
-		if n, ok := i.planned(); n != c.want || ok != c.known {
-			t.Errorf("%v from %v until %v: %d, %v", c.often, c.from, c.until, n, ok)
-		}
-	}
-}
-
 // A component crashes and is begun anew: the event that waits for a busy
 // subscriber is lost, the child of a supervisor lives anew, and a registry that
 // crashes is as right as before. Any draws all three, and passes over what has
@@ -514,7 +495,7 @@ func TestEveryComponentCanCrash(t *testing.T) {
 			can = append(can, c.Component)
 		}
 	}
-	if !slices.Equal(can, crashable) {
-		t.Errorf("%v can be asked for, %v can crash", crashable, can)
+	if !slices.Equal(can, scenario.CrashableComponents) {
+		t.Errorf("%v can be asked for, %v can crash", scenario.CrashableComponents, can)
 	}
 }

@@ -1,10 +1,13 @@
 package stress
 
-import "mabeam-top/internal/stress/load"
+import (
+	"mabeam-top/internal/stress/load"
+	"mabeam-top/internal/stress/scenario"
+)
 
 // LoadOf returns the load that the parameters describe. A closed load without a
 // duration has that many operations.
-func LoadOf(p Params, operations int) load.Load {
+func LoadOf(p scenario.Params, operations int) load.Load {
 	l := load.Load{Workers: p.Int("concurrency")}
 	for _, s := range p.Stages("stages") {
 		l.Stages = append(l.Stages, load.Stage(s))

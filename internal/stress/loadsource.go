@@ -8,6 +8,7 @@ import (
 	"mabeam-top/internal/probes"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/verdict"
 )
 
@@ -45,19 +46,6 @@ type interval struct {
 	at time.Time // of its end
 }
 
-// Probes that a step has of its own, also beside other steps.
-const (
-	offeredRate   = "offered_per_second"
-	completedRate = "completed_per_second"
-	failedRate    = "failed_per_second"
-	// These it has if its measurement supplies them.
-	DeliveredRate = "events_delivered_per_second"
-	EventsDropped = "events_dropped"
-)
-
-// ownProbes are all of those.
-var ownProbes = []string{offeredRate, completedRate, failedRate, DeliveredRate, EventsDropped}
-
 // Supply has thresholds with a window look at what the measurement counts itself, in
 // place of the system's count, which has that of other steps in it too. Read returns
 // what there was since the repetition began.
@@ -74,11 +62,11 @@ func (e *Env) Supply(probe string, read func() int64) {
 func (i interval) with(values map[string]float64) interval {
 	whole := make(map[string]float64, len(values))
 	for probe, v := range values {
-		if !slices.Contains(ownProbes, probe) {
+		if !slices.Contains(scenario.StepProbes, probe) {
 			whole[probe] = v
 		}
 	}
-	for _, probe := range []string{DeliveredRate, EventsDropped} {
+	for _, probe := range []string{scenario.DeliveredRate, scenario.EventsDropped} {
 		if v, ok := values[probe]; ok {
 			whole[probe] = v // unless the step has its own
 		}
@@ -158,7 +146,7 @@ func (l *loadSource) Read(now time.Time, put func(string, float64)) {
 		w.flushed.Reset()
 		inflight += w.env.loads.InFlight()
 		lag = max(lag, w.env.loads.TakeLag())
-		for _, rate := range []string{offeredRate, completedRate, failedRate} {
+		for _, rate := range []string{scenario.OfferedRate, scenario.CompletedRate, scenario.FailedRate} {
 			if v, ok := took.Values[rate]; ok {
 				rates[rate] += v
 			}
@@ -206,13 +194,13 @@ func (w *watchedLoad) read(now time.Time) (interval, *load.Histogram) {
 	}
 	if !w.at.IsZero() {
 		// A load that was broken off had asked for more than it gets.
-		took.Values[offeredRate] = load.PerSecond(max(total.Attempted-w.last.Attempted, 0), since)
-		took.Values[completedRate] = load.PerSecond(total.Succeeded-w.last.Succeeded, since)
-		took.Values[failedRate] = load.PerSecond(total.Failed-w.last.Failed, since)
+		took.Values[scenario.OfferedRate] = load.PerSecond(max(total.Attempted-w.last.Attempted, 0), since)
+		took.Values[scenario.CompletedRate] = load.PerSecond(total.Succeeded-w.last.Succeeded, since)
+		took.Values[scenario.FailedRate] = load.PerSecond(total.Failed-w.last.Failed, since)
 	}
 	for probe, n := range own {
 		switch {
-		case probe == EventsDropped:
+		case probe == scenario.EventsDropped:
 			took.Values[probe] = float64(n)
 		case !w.at.IsZero():
 			took.Values[probe] = load.PerSecond(n-w.own[probe], since)

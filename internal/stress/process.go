@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"mabeam-top/internal/stress/confine"
+	"mabeam-top/internal/stress/scenario"
 )
 
 const (
@@ -47,10 +48,10 @@ type process struct {
 }
 
 // startProcess starts a process, within limits.
-func startProcess(argv []string, limits Limits) (_ *process, err error) {
+func startProcess(argv []string, limits scenario.MemoryLimits) (_ *process, err error) {
 	p := &process{
 		cmd:      exec.Command(argv[0], argv[1:]...), // not CommandContext: it is told to stop before it is killed
-		cell:     confine.New(limits),
+		cell:     confine.New(confine.Limits(limits)),
 		messages: make(chan message), lines: make(chan []byte, queuedLines),
 	}
 	defer func() {
@@ -93,7 +94,7 @@ func (p *process) read(stdout io.Reader) {
 	for lines.Scan() {
 		m, err := unmarshalMessage(lines.Bytes())
 		if err != nil {
-			p.readErr = fmt.Errorf("it said %q, which is no message", shorten(lines.Text()))
+			p.readErr = fmt.Errorf("it said %.60q, which is no message", lines.Text())
 			p.kill() // what it says cannot be read, so it must not go on
 			return
 		}

@@ -9,6 +9,7 @@ import (
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/reference"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/verdict"
 )
 
@@ -165,7 +166,7 @@ func (e *Env) estimate(metric string, one verdict.Estimate) (report.Interval, bo
 
 func (e *Env) put(metric string, s sample) {
 	base, _, _ := strings.Cut(metric, ".")
-	if !slices.ContainsFunc(e.measurement.Metrics, func(m Metric) bool { return m.Name == base }) {
+	if !slices.ContainsFunc(e.measurement.Metrics, func(m scenario.Metric) bool { return m.Name == base }) {
 		panic(fmt.Sprintf("%s reports %s, a metric that it did not declare", e.measurement.Name, metric))
 	}
 	e.mu.Lock()

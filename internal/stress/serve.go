@@ -12,6 +12,7 @@ import (
 
 	"mabeam-top/internal/stress/confine"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/stream"
 )
 
@@ -25,11 +26,11 @@ const exitHung = 3
 // the process.
 func ServeChild(ctx context.Context, cat Catalogue, components []string, in io.Reader, out io.Writer) error {
 	lines := bufio.NewReader(in)
-	o, plan, err := readOrder(cat, components, lines)
+	o, plan, err := readOrder(cat.Descriptions(), components, lines)
 	if err != nil {
 		return fmt.Errorf("read the plan: %w", err)
 	}
-	b, err := newBench(plan, o.Steerable)
+	b, err := newBench(plan, cat, o.Steerable)
 	if err != nil {
 		return err
 	}
@@ -65,20 +66,20 @@ func ServeChild(ctx context.Context, cat Catalogue, components []string, in io.R
 }
 
 // readOrder reads the first line of a child's input.
-func readOrder(cat Catalogue, components []string, lines *bufio.Reader) (o order, _ Plan, _ error) {
+func readOrder(cat scenario.Catalogue, components []string, lines *bufio.Reader) (o order, _ scenario.Plan, _ error) {
 	first, err := lines.ReadBytes('\n')
 	if err != nil {
-		return o, Plan{}, err
+		return o, scenario.Plan{}, err
 	}
 	if err := json.Unmarshal(first, &o); err != nil {
-		return o, Plan{}, err
+		return o, scenario.Plan{}, err
 	}
-	var documents []Document
+	var documents []scenario.Document
 	for _, d := range o.Documents {
-		documents = append(documents, Document{File: d.File, Source: []byte(d.Source)})
+		documents = append(documents, scenario.Document{File: d.File, Source: []byte(d.Source)})
 	}
-	scenarios, err := parse(reader{catalogue: cat, components: components, trusted: true}, documents)
-	return o, Plan{Scenarios: scenarios}, err
+	scenarios, err := scenario.ParseShown(cat, components, documents...)
+	return o, scenario.Plan{Scenarios: scenarios}, err
 }
 
 // A servedJob is a job with what ends it, or the loads of its parts.

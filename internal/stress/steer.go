@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/stream"
 )
 
@@ -83,7 +84,7 @@ func (r *run) check(c stream.Command) error {
 		}
 		return fmt.Errorf("the rate can be %v to %v times what was planned, not %v", leastRate, mostRate, c.Rate)
 	case stream.InjectFault:
-		return CheckFault(c.Fault)
+		return scenario.CheckFault(c.Fault)
 	}
 	return fmt.Errorf("unknown command %q", c.Do)
 }
@@ -129,31 +130,6 @@ func (r *run) logByHand(message string) {
 	r.emit(stream.Event{Type: stream.Logged, Log: &stream.Log{Level: "info", Message: message, ByHand: true}})
 }
 
-// CheckFault says what is wrong with a fault that is to be injected by hand,
-// whatever runs; nil if nothing is.
-func CheckFault(text string) error {
-	_, err := parseFault(nil, text)
-	return err
-}
-
-// parseFault reads a fault as the faults of a scenario have it. Of which
-// measurement it is says what it can hit; nil is any.
-func parseFault(m *Measurement, text string) (Injection, error) {
-	r := &reader{problemList: problemList{file: "fault"}}
-	nodes := r.documents([]byte("{" + text + "}"))
-	var one Injection
-	if len(nodes) == 1 && len(r.problems) == 0 {
-		one, _ = r.injection(m, nodes[0])
-	}
-	if len(r.problems) > 0 {
-		return one, errors.New(r.problems[0].Message)
-	}
-	if one.Kind == "" {
-		return one, errors.New("expected a fault such as kill_agents: 10")
-	}
-	return one, nil
-}
-
 // command implements rig.
 func (b *bench) command(c stream.Command) error {
 	switch c.Do {
@@ -176,8 +152,8 @@ func (b *bench) injectNow(text string) error {
 	b.jobMu.Unlock()
 	err := errNoLoad
 	for _, p := range parts {
-		var one Injection
-		if one, err = parseFault(p.env.measurement, text); err == nil {
+		var one scenario.Fault
+		if one, err = scenario.ParseFault(&p.env.measurement.Measurement, text); err == nil {
 			if err = p.env.faults.now(one); err == nil {
 				return nil
 			}
@@ -187,7 +163,7 @@ func (b *bench) injectNow(text string) error {
 }
 
 // now injects a fault at once, and goes on with it as long as its load runs.
-func (f *faults) now(one Injection) error {
+func (f *faults) now(one scenario.Fault) error {
 	if f == nil {
 		return errors.New("this run cannot be disturbed by hand")
 	}
@@ -197,7 +173,7 @@ func (f *faults) now(one Injection) error {
 		return errNoLoad
 	}
 	f.byHand++
-	hand := &runningFault{Injection: one, kind: one.kind(), draw: f.handDraw(), byHand: true}
+	hand := &runningFault{Fault: one, draw: f.handDraw(), byHand: true}
 	ctx := f.loading
 	f.wg.Go(func() { f.run(ctx, hand, f.clock.Now()) })
 	return nil

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/stream"
 )
 
@@ -18,7 +19,7 @@ import (
 // told.
 func steered(t *testing.T, source string, by func(stream.Steerable)) (events []stream.Event) {
 	t.Helper()
-	run := Engine{Steerable: true}.Source(planOf(t, probing(nil), source)).(stream.Steerable)
+	run := Engine{Catalogue: probing(nil), Steerable: true}.Source(planOf(t, probing(nil), source)).(stream.Steerable)
 	var wg sync.WaitGroup
 	wg.Go(func() { by(run) })
 	events, _ = collect(t.Context(), t, run.(stream.Source))
@@ -234,7 +235,7 @@ steps:
 // Nobody steers a load that nobody steers.
 func TestUnsteeredLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		events, _ := collect(context.Background(), t, Engine{Steerable: true}.Source(planOf(t, probing(nil), openLoad)))
+		events, _ := collect(context.Background(), t, Engine{Catalogue: probing(nil), Steerable: true}.Source(planOf(t, probing(nil), openLoad)))
 		if step := events[len(events)-1].Report.Scenarios[0].Steps[0]; step.Steered || step.Operations.Succeeded != 1000 {
 			t.Errorf("steered %v, %+v", step.Steered, step.Operations)
 		}
@@ -268,7 +269,7 @@ func TestHoldIsInNoWindowAndNoWarmUp(t *testing.T) {
 
 // Before it runs, a run takes only what it is to tell; nothing breaks.
 func TestCommandsBeforeTheRun(t *testing.T) {
-	s := Engine{Steerable: true}.Source(planOf(t, probing(nil), openLoad)).(stream.Steerable)
+	s := Engine{Catalogue: probing(nil), Steerable: true}.Source(planOf(t, probing(nil), openLoad)).(stream.Steerable)
 	for _, c := range []stream.Command{{Do: stream.Stop}, {Do: stream.SetPaused, Paused: true}, {Do: stream.SetRate, Rate: 2}} {
 		if err := s.Command(c); !errors.Is(err, stream.ErrNotSteerable) {
 			t.Errorf("%s: %v", c.Do, err)
@@ -280,15 +281,14 @@ func TestCommandsBeforeTheRun(t *testing.T) {
 // Who asks by hand for a fault that hits nothing is told at once, and once.
 func TestFaultByHandThatHitsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cat := Catalogue{{
-			Name: "empty", Summary: "Is anybody there?", Targets: []Target{Agents}, Metrics: []Metric{{Name: "done", Unit: "bool", Must: "== true"}},
-			Run: func(ctx context.Context, env *Env) error {
-				pass(t, env, 3*time.Second, nothing)
-				env.Bool("done", true)
-				return ctx.Err()
-			},
-		}}
-		source := Engine{Steerable: true}.Source(planOf(t, cat, scenarioOf("  - {measure: empty}\n")))
+		cat := Catalogue{{Measurement: scenario.Measurement{
+			Name: "empty", Summary: "Is anybody there?", Targets: []scenario.Target{scenario.TargetAgents}, Metrics: []scenario.Metric{{Name: "done", Unit: "bool", Must: "== true"}},
+		}, Run: func(ctx context.Context, env *Env) error {
+			pass(t, env, 3*time.Second, nothing)
+			env.Bool("done", true)
+			return ctx.Err()
+		}}}
+		source := Engine{Catalogue: cat, Steerable: true}.Source(planOf(t, cat, scenarioOf("  - {measure: empty}\n")))
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			time.Sleep(time.Second)
@@ -316,7 +316,7 @@ func TestInterruptedInTheFirstRepetition(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
-		_, r := collect(ctx, t, Engine{}.Source(planOf(t, probing(nil), scenarioOf("  - {measure: probe, repeat: 3, with: {rate: 100/s, duration: 5s}}\n"))))
+		_, r := collect(ctx, t, Engine{Catalogue: probing(nil)}.Source(planOf(t, probing(nil), scenarioOf("  - {measure: probe, repeat: 3, with: {rate: 100/s, duration: 5s}}\n"))))
 		errs := r.Scenarios[0].Steps[0].Errors
 		if last := errs[len(errs)-1]; last.Message != "interrupted in repetition 1 of 3" {
 			t.Errorf("errors %+v", errs)

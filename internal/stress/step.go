@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/reference"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/stream"
 	"mabeam-top/internal/stress/verdict"
 )
@@ -23,7 +23,7 @@ import (
 type stepRun struct {
 	parent   *run
 	scenario string
-	step     *Step
+	step     *scenario.Step
 	// began is when it began, later by the time in which others had their
 	// turn: time since then is the step's own.
 	began time.Time
@@ -62,7 +62,7 @@ type stepRun struct {
 	resumed          time.Time // when the load was let go that was held
 }
 
-func newStepRun(r *run, step *Step, group int, isolated, beside bool) *stepRun {
+func newStepRun(r *run, step *scenario.Step, group int, isolated, beside bool) *stepRun {
 	aborted, abort := context.WithCancel(context.Background())
 	s := &stepRun{
 		parent: r, step: step, began: time.Now(), isolated: isolated, beside: beside,
@@ -77,70 +77,21 @@ func newStepRun(r *run, step *Step, group int, isolated, beside bool) *stepRun {
 	}
 	r.emit(stream.Event{Type: stream.StepStarted, Step: &stream.Step{
 		Name: step.Name, Measurement: step.Measurement.Name, Component: step.Component, Group: group,
-		Params: Encode(step.Params, step.Measurement.Params), Repeat: step.Repeat,
+		Params: scenario.Encode(step.Params, step.Measurement.Params), Repeat: step.Repeat,
 		EstimateSeconds: step.Estimate().Seconds(), Isolated: isolated,
-		Limits: step.Limits(r.engine.Baselines),
+		Limits: Limits(step, r.engine.Baselines),
 	}})
-	for _, text := range step.unreachable(r.engine.Baselines) {
+	for _, text := range step.Unreachable(r.engine.Baselines) {
 		r.log("warn", step.Name+": "+text)
 	}
 	return s
-}
-
-// Limits are the baselines, thresholds and exact conditions that the step is held
-// against. Floors are not among them: they are known only with the reference works.
-func (s *Step) Limits(baselines verdict.Baselines) []stream.Limit {
-	var limits []stream.Limit
-	for _, name := range baselines.Metrics(s.Component) {
-		m, err := s.Measurement.metric(name)
-		if err != nil {
-			continue // of another measurement that shares the component
-		}
-		b, _ := baselines.Find(s.Component, name)
-		l := stream.Limit{Metric: name, Source: stream.SourceBaseline, Op: "<=", Value: b.Value, Tolerance: s.Tolerance}
-		if b.Better == report.Higher {
-			l.Op = ">="
-		}
-		limits = append(limits, s.shown(l, m))
-	}
-	for _, t := range s.Thresholds {
-		m, _ := s.Measurement.metric(t.Metric) // checked when the scenario was read
-		l := stream.Limit{Metric: t.Metric, Source: stream.SourceThreshold, Op: t.Condition.Op, Value: t.Condition.Limit}
-		limits = append(limits, s.shown(l, m))
-	}
-	exact := s.exact(false)
-	for _, name := range slices.Sorted(maps.Keys(exact)) {
-		if slices.ContainsFunc(s.Thresholds, func(t verdict.Threshold) bool { return t.Metric == name }) {
-			continue // which takes its place
-		}
-		m, _ := s.Measurement.described(name)
-		limits = append(limits, stream.Limit{Metric: name, Source: stream.SourceMust, Op: exact[name].Condition.Op, Value: exact[name].Condition.Limit, Unit: m.Unit})
-	}
-	return limits
-}
-
-// shown adds to a limit what shows its metric while it is measured.
-func (s *Step) shown(l stream.Limit, m Metric) stream.Limit {
-	l.Unit = m.Unit
-	if probe := m.shownBy(l.Metric); probe != "" && !m.Late {
-		l.Probe, l.ProbeScale = probe, m.scale(s.Params)
-	}
-	return l
-}
-
-// scale is what to multiply the metric with to be in its probe's unit.
-func (m Metric) scale(p Params) float64 {
-	if m.ProbePer == "" {
-		return 1
-	}
-	return float64(p.Int(m.ProbePer))
 }
 
 // takes says whether the step has a repetition of that number; 0 is its
 // warm-up.
 func (s *stepRun) takes(n int) bool {
 	if n == 0 {
-		return s.step.Warmup != Warmup{} && (s.warm.IsZero() || s.isCold())
+		return s.step.Warmup != scenario.Warmup{} && (s.warm.IsZero() || s.isCold())
 	}
 	return n <= s.repeat && s.verdict != report.Broken && !s.isAborted()
 }
@@ -285,7 +236,7 @@ func (s *stepRun) extend() {
 // keepsConditions says whether a repetition meets all exact conditions that can be told of
 // it by itself, whatever the machine did.
 func (s *stepRun) keepsConditions(o outcome) bool {
-	for name, must := range s.step.exact(s.beside) {
+	for name, must := range s.step.Conditions(s.beside) {
 		one := o.Results[name]
 		if v, ok := report.Number(one.Value); ok && one.Estimate == nil && !must.Timed && !must.Condition.Holds(v) {
 			return false
@@ -296,11 +247,12 @@ func (s *stepRun) keepsConditions(o outcome) bool {
 
 // died makes an outcome of a death and of what the repetition had said by then.
 func (s *stepRun) died(o outcome, death *Death) (outcome, error) {
-	if s.step.Measurement.Died == nil {
+	died := s.parent.engine.Catalogue.Find(s.step.Measurement.Name).Died
+	if died == nil {
 		return o, death
 	}
 	env := &Env{
-		Params: s.step.Params, measurement: s.step.Measurement, began: s.began,
+		Params: s.step.Params, measurement: s.parent.engine.Catalogue.Find(s.step.Measurement.Name), began: s.began,
 		results: o.Results, errors: o.Errors, operations: o.Operations, inconclusive: o.Inconclusive,
 	}
 	if env.results == nil {
@@ -308,7 +260,7 @@ func (s *stepRun) died(o outcome, death *Death) (outcome, error) {
 	}
 	found, _ := env.results[report.FindingsMetric].Value.(float64)
 	env.findings = int64(found) // before it died
-	if err := s.step.Measurement.Died(env, death); err != nil {
+	if err := died(env, death); err != nil {
 		return o, err
 	}
 	return env.outcome(), nil
@@ -358,7 +310,7 @@ func (s *stepRun) finish(ctx context.Context, waited bool) report.Step {
 	}
 	result := s.judge()
 	if s.lowered {
-		result.Recommendations = append(result.Recommendations, s.step.heldBack(result.Metrics)...)
+		result.Recommendations = append(result.Recommendations, s.step.LoweredRateNotes(result.Metrics)...)
 	}
 	return result
 }
@@ -368,7 +320,7 @@ func (s *stepRun) judge() report.Step {
 	metrics := s.foldAll()
 	result := report.Step{
 		Name: s.step.Name, Measurement: s.step.Measurement.Name, Component: s.step.Component,
-		Params:  Encode(s.step.Params, s.step.Measurement.Params),
+		Params:  scenario.Encode(s.step.Params, s.step.Measurement.Params),
 		Verdict: s.verdict, DurationSeconds: time.Since(s.began).Seconds(), Isolated: s.isolated, Steered: s.steered,
 		Metrics: metrics, Operations: s.operations, Errors: s.errors, Faults: s.faults, Probes: s.probes.Probes(),
 	}
@@ -383,11 +335,11 @@ func (s *stepRun) judge() report.Step {
 	}
 	return verdict.Judge(result, verdict.Against{
 		Baselines: s.parent.engine.Baselines, Tolerance: s.step.Tolerance,
-		Exact: s.step.exact(s.beside), Declared: s.step.declared(), Floors: s.floors(),
+		Exact: s.step.Conditions(s.beside), Declared: s.step.DeclaredMetrics(), Floors: s.floors(),
 		Thresholds: s.step.Thresholds, Series: s.series,
 		Best:         s.parent.engine.Best.Of(s.parent.engine.Host, s.scenario, result),
 		Inconclusive: s.inconclusive, CPUs: s.parent.engine.Host.CPUs,
-		Known: s.step.unreachable(s.parent.engine.Baselines),
+		Known: s.step.Unreachable(s.parent.engine.Baselines),
 	})
 }
 

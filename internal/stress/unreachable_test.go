@@ -6,51 +6,31 @@ import (
 	"testing"
 
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/verdict"
 )
-
-// A baseline that was missed because somebody has lowered the rate says so; one of
-// something else does not.
-func TestHeldBackByHand(t *testing.T) {
-	metrics := []Metric{
-		{Name: "event_rate", Unit: "1/s", CappedBy: "rate"},
-		{Name: "burst_rate", Unit: "1/s", CappedBy: "burst"},
-		{Name: "agents", Unit: "count", CappedBy: "number"},
-		{Name: "score", Unit: "ratio"},
-	}
-	step := Step{Measurement: &Measurement{Name: "events", Metrics: metrics}, Params: Params{"rate": 1000.0, "burst": 2000.0, "number": 10}}
-	got := step.heldBack(map[string]report.Metric{
-		"event_rate": {Status: report.StatusFail}, "burst_rate": {Status: report.StatusPass},
-		"agents": {Status: report.StatusFail}, "score": {Status: report.StatusFail},
-	})
-	want := "event_rate cannot be more than rate, which was lowered by hand, so that it does not say what the system can do"
-	if len(got) != 1 || got[0] != want {
-		t.Errorf("told %q, want %q", got, want)
-	}
-}
 
 // A step that asks for less than its baselines want fails, as always, but it says
 // that the system had no chance; so does the log when it begins.
 func TestUnreachableBaselines(t *testing.T) {
-	cat := Catalogue{{
+	cat := Catalogue{{Measurement: scenario.Measurement{
 		Name: "event-stress", Component: "event_stress", Summary: "What rate holds?",
-		Params: []Param{
-			{Name: "rate", Kind: Rate, Default: 10000.0, Min: 1, Max: 1e6},
-			{Name: "bursts", Kind: Ints, Default: []int{20000}, Min: 1, Max: 1e6},
+		Params: []scenario.Param{
+			{Name: "rate", Kind: scenario.Rate, Default: 10000.0, Min: 1, Max: 1e6},
+			{Name: "bursts", Kind: scenario.Ints, Default: []int{20000}, Min: 1, Max: 1e6},
 		},
-		Metrics: []Metric{
+		Metrics: []scenario.Metric{
 			{Name: "sustained_event_rate", Unit: "1/s", CappedBy: "rate"},
 			{Name: "burst_event_rate", Unit: "1/s", CappedBy: "bursts"},
 			{Name: "stability_score", Unit: "ratio"},
 		},
-		Run: func(_ context.Context, env *Env) error {
-			env.Operations(1, 0, 0)
-			env.Value("sustained_event_rate", env.Params.Float("rate"))
-			env.Value("burst_event_rate", 20000)
-			env.Value("stability_score", 1)
-			return nil
-		},
-	}}
+	}, Run: func(_ context.Context, env *Env) error {
+		env.Operations(1, 0, 0)
+		env.Value("sustained_event_rate", env.Params.Float("rate"))
+		env.Value("burst_event_rate", 20000)
+		env.Value("stability_score", 1)
+		return nil
+	}}}
 	const (
 		rate  = "sustained_event_rate cannot meet its baseline of 8k/s, as rate is 1k/s: ask for more, or give the step baseline: none and thresholds of its own"
 		burst = "burst_event_rate cannot meet its baseline of 15k/s, as bursts is 11,000 at most: ask for more, or give the step baseline: none and thresholds of its own"
@@ -66,7 +46,7 @@ func TestUnreachableBaselines(t *testing.T) {
 		{"held against nothing", "{measure: event-stress, baseline: none, with: {rate: 1000/s}, thresholds: {stability_score: '== 1'}}", report.Pass, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			events, r := collect(t.Context(), t, Engine{Baselines: verdict.Builtin()}.Source(planOf(t, cat, scenarioOf("  - "+c.step+"\n"))))
+			events, r := collect(t.Context(), t, Engine{Catalogue: cat, Baselines: verdict.Builtin()}.Source(planOf(t, cat, scenarioOf("  - "+c.step+"\n"))))
 			step := r.Scenarios[0].Steps[0]
 			var told, logged []string
 			for _, text := range step.Recommendations {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/verdict"
 )
 
@@ -62,8 +63,8 @@ func (s *stepRun) resume(at time.Time) {
 // watches says whether a threshold is to be held against the load that runs.
 func (s *stepRun) watches(t verdict.Threshold) bool {
 	base, _, _ := strings.Cut(t.Metric, ".")
-	m, _ := s.step.Measurement.metric(t.Metric)
-	running := s.load.Running || s.load.Draining && m.Probe == medianLatency
+	m, _ := s.step.Measurement.ThresholdMetric(t.Metric)
+	running := s.load.Running || s.load.Draining && m.Probe == scenario.MedianLatency
 	return t.Window > 0 && running && (len(s.load.Metrics) == 0 || slices.Contains(s.load.Metrics, base))
 }
 
@@ -81,7 +82,7 @@ func (s *stepRun) took(at time.Time, i interval) {
 	s.sampled = at
 	for _, t := range s.step.Thresholds {
 		series := s.series[t.Metric]
-		m, _ := s.step.Measurement.metric(t.Metric)
+		m, _ := s.step.Measurement.ThresholdMetric(t.Metric)
 		point, ok := i.point(m, t)
 		isLatency := point.Latencies != nil // of the load alone, whenever it began
 		if !whole && !isLatency || !ok || !s.watches(t) {
@@ -91,7 +92,7 @@ func (s *stepRun) took(at time.Time, i interval) {
 			s.leftOut = true
 			continue
 		}
-		point.At, point.Value = at.Sub(s.began).Seconds(), point.Value/m.scale(s.step.Params)
+		point.At, point.Value = at.Sub(s.began).Seconds(), point.Value/m.ProbeScale(s.step.Params)
 		now := &series[len(series)-1]
 		now.Points = append(now.Points, point)
 		if w, full := t.Latest(*now); full && !w.OK && t.Abort {
@@ -101,11 +102,11 @@ func (s *stepRun) took(at time.Time, i interval) {
 }
 
 // point is what an interval says of the metric of a threshold.
-func (i interval) point(m Metric, t verdict.Threshold) (verdict.Point, bool) {
-	if m.Probe == medianLatency {
+func (i interval) point(m scenario.Metric, t verdict.Threshold) (verdict.Point, bool) {
+	if m.Probe == scenario.MedianLatency {
 		return verdict.Point{Value: i.WaitedMS, Latencies: i.Latencies}, true
 	}
-	value, ok := i.Values[m.shownBy(t.Metric)]
+	value, ok := i.Values[m.ProbeFor(t.Metric)]
 	return verdict.Point{Value: value}, ok
 }
 
@@ -116,7 +117,7 @@ func (s *stepRun) withoutWindow() string {
 		return ""
 	}
 	for _, t := range s.step.Thresholds {
-		m, _ := s.step.Measurement.metric(t.Metric)
+		m, _ := s.step.Measurement.ThresholdMetric(t.Metric)
 		if t.Window == 0 || m.Unit != "1/s" {
 			continue
 		}

@@ -8,21 +8,21 @@ import (
 
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/verdict"
 )
 
 // worked is a measurement whose operations take some time each.
 func worked(run func(ctx context.Context, env *Env) error) Catalogue {
-	return Catalogue{{
+	return Catalogue{{Measurement: scenario.Measurement{
 		Name: "work", Summary: "How long does it take?",
-		Params: []Param{{Name: "takes", Kind: Duration, Default: time.Millisecond}},
-		Metrics: []Metric{
+		Params: []scenario.Param{{Name: "takes", Kind: scenario.Duration, Default: time.Millisecond}},
+		Metrics: []scenario.Metric{
 			{Name: "rate", Unit: "1/s", Better: report.Higher, Must: ">= 0", Probe: "completed_per_second"},
 			{Name: "time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms"},
 			{Name: "alive", Unit: "count", Probe: "agents"},
 		},
-		Run: run,
-	}}
+	}, Run: run}}
 }
 
 // A window in a parallel group is of the step's own operations: a fast neighbour does
@@ -39,7 +39,7 @@ func TestWindowsBesideOthers(t *testing.T) {
 			env.Value("alive", 0)
 			return err
 		})
-		_, r := collect(context.Background(), t, Engine{Baselines: verdict.Baselines{}}.Source(planOf(t, cat, scenarioOf(`  - parallel:
+		_, r := collect(context.Background(), t, Engine{Catalogue: cat, Baselines: verdict.Baselines{}}.Source(planOf(t, cat, scenarioOf(`  - parallel:
       - {measure: work, name: slow, with: {takes: 10ms}, thresholds: {rate: {is: '>= 500', window: 1s}, time_ms.p99: {is: '< 5', window: 1s}}}
       - {measure: work, name: fast, with: {takes: 1ms}, thresholds: {rate: {is: '>= 500', window: 1s}, time_ms.p99: {is: '< 5', window: 1s}}}
 `))))
@@ -85,7 +85,7 @@ func stalling(l load.Load, slow int, longer time.Duration) Catalogue {
 func TestWindowsOfAStall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cat := stalling(load.Load{Workers: 1, For: 4 * time.Second}, 1000, 900*time.Millisecond)
-		_, r := collect(context.Background(), t, Engine{Baselines: verdict.Baselines{}}.Source(planOf(t, cat,
+		_, r := collect(context.Background(), t, Engine{Catalogue: cat, Baselines: verdict.Baselines{}}.Source(planOf(t, cat,
 			scenarioOf("  - {measure: work, thresholds: {time_ms.p50: {is: '< 5', window: 300ms}, rate: {is: '> 500', window: 300ms}}}\n"))))
 		for _, held := range r.Scenarios[0].Steps[0].Thresholds {
 			if want := map[string]float64{"time_ms.p50": 800, "rate": 0}[held.Metric]; held.OK || held.Actual == nil || *held.Actual < want || *held.Actual > want+110 {
@@ -95,24 +95,13 @@ func TestWindowsOfAStall(t *testing.T) {
 	})
 }
 
-// What cannot be told apart from what other steps do cannot have a window beside them.
-func TestWindowsThatCannotBe(t *testing.T) {
-	_, err := Parse(worked(nil), nil, Document{File: "f", Source: []byte(scenarioOf(`  - parallel:
-      - {measure: work, name: a, thresholds: {alive: {is: '> 5', window: 1s}}}
-      - {measure: work, name: b}
-`))})
-	if err == nil || err.Error() != "f:6:66: alive: beside other steps it cannot be told whose it is; leave the window out" {
-		t.Errorf("got %v", err)
-	}
-}
-
 // An operation at the very beginning of a load and one at its very end are in windows
 // too: the worst window is never better than the whole.
 func TestWindowsReachFromEndToEnd(t *testing.T) {
 	for name, slow := range map[string]int{"first": 0, "last": 1999} {
 		synctest.Test(t, func(t *testing.T) {
 			cat := stalling(load.Load{Workers: 1, Operations: 2000}, slow, 60*time.Millisecond)
-			_, r := collect(context.Background(), t, Engine{Baselines: verdict.Baselines{}}.Source(planOf(t, cat,
+			_, r := collect(context.Background(), t, Engine{Catalogue: cat, Baselines: verdict.Baselines{}}.Source(planOf(t, cat,
 				scenarioOf("  - {measure: work, thresholds: {time_ms: {is: '< 1.1', window: 500ms}}}\n"))))
 			if held := r.Scenarios[0].Steps[0].Thresholds[0]; held.OK || held.Actual == nil || *held.Actual < 1.1 {
 				t.Errorf("the %s operation took 61 ms, and the worst window has %v", name, value(held.Actual))

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
@@ -24,7 +26,7 @@ const (
 
 // growthTime is about how long it takes to see whether actions and calls leave memory
 // behind.
-func growthTime(p stress.Params) time.Duration {
+func growthTime(p scenario.Params) time.Duration {
 	return time.Duration(p.Int("growth_actions"))*growthActionTime + time.Duration(p.Int("growth_calls"))*callsTime
 }
 

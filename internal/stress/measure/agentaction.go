@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
@@ -16,19 +18,19 @@ import (
 const mostLate = "<= 20"
 
 func agentAction() *stress.Measurement {
-	withProbes := func(name string) func(stress.Params) bool {
-		return func(p stress.Params) bool { return p.Int(name) > 0 }
+	withProbes := func(name string) func(scenario.Params) bool {
+		return func(p scenario.Params) bool { return p.Int(name) > 0 }
 	}
-	metrics := []stress.Metric{
+	metrics := []scenario.Metric{
 		{Name: "total_actions", Unit: "count", Better: report.Neither, Doc: "Actions asked for."},
 		{Name: "successful_actions", Unit: "count", Better: report.Higher, Doc: "Actions that gave a result."},
 		{Name: "actions_per_second", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", Doc: "successful_actions / duration of the load."},
 		{Name: "execution_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time from asking (in an open load: from when it was due) to the answer, with that of recording it."},
-		{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Timed: true, Fold: stress.Worst, Doc: "successful_actions / total_actions."},
+		{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Timed: true, Aggregation: scenario.Worst, Doc: "successful_actions / total_actions."},
 		never("wrong_results", "Actions with a result that they cannot have, those of the load that succeeded and are not in the state of their agent, probes of errors and deadlines with another result than documented, and calls of call_probes that failed."),
 		{
-			Name: "timeouts", Unit: "count", Better: report.Lower, Must: "== 0", Timed: true, Fold: stress.Sum,
-			Expected: func(p stress.Params) bool { return !p.Has("timeout") },
+			Name: "timeouts", Unit: "count", Better: report.Lower, Must: "== 0", Timed: true, Aggregation: scenario.Sum,
+			Expected: func(p scenario.Params) bool { return !p.Has("timeout") },
 			Doc:      "Actions of the load whose deadline passed: that of the parameter timeout, or, without one, that for which an agent may leave a caller waiting.",
 		},
 		{Name: "timeout_accuracy_ms", Unit: "ms", Better: report.Lower, Distribution: true, Given: withProbes("timeout_probes"), Doc: "How much later than its deadline the caller of a hanging action was told. Every second action does not heed its context."},
@@ -36,57 +38,56 @@ func agentAction() *stress.Measurement {
 		{Name: "error_handling_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Given: withProbes("error_probes"), Doc: "Time from asking for an action that fails to its error."},
 		telemetryMismatches(),
 	}
-	for _, rules := range [][]stress.Metric{signalMetrics(), messageMetrics(), lifeMetrics(), callMetrics()} {
+	for _, rules := range [][]scenario.Metric{signalMetrics(), messageMetrics(), lifeMetrics(), callMetrics()} {
 		metrics = append(metrics, rules...)
 	}
-	return &stress.Measurement{
+	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:      "agent-action",
 		Summary:   "How fast do agents carry out actions, and how do errors and timeouts behave?",
 		Component: "agent_action",
-		Params: append(stress.LoadParams(),
-			stress.Param{
-				Name: "scenarios", Kind: stress.List, Doc: "What is asked of which agents, one after the other.",
-				Default: []stress.Params{{"agent_type": "demo", "action": "ping", "agents": 1, "action_count": 10000}},
-				Fields: []stress.Param{
-					{Name: "agent_type", Kind: stress.Text, Default: "demo", Choices: agentTypes, Doc: "What the agents are."},
-					{Name: "action", Kind: stress.Text, Default: "ping", Doc: "The action to ask for."},
-					{Name: "params", Kind: stress.Map, Doc: "The action's parameters."},
-					{Name: "agents", Kind: stress.Int, Default: 1, Min: 1, Max: 1_000_000, Doc: "Agents that are asked in turn."},
-					{Name: "action_count", Kind: stress.Int, Default: 10000, Min: 1, Max: 1_000_000_000, Doc: "Actions to ask for, if the load has no duration."},
+		Params: append(scenario.LoadParams(),
+			scenario.Param{
+				Name: "scenarios", Kind: scenario.List, Doc: "What is asked of which agents, one after the other.",
+				Default: []scenario.Params{{"agent_type": "demo", "action": "ping", "agents": 1, "action_count": 10000}},
+				Fields: []scenario.Param{
+					{Name: "agent_type", Kind: scenario.Text, Default: "demo", Choices: agentTypes, Doc: "What the agents are."},
+					{Name: "action", Kind: scenario.Text, Default: "ping", Doc: "The action to ask for."},
+					{Name: "params", Kind: scenario.Map, Doc: "The action's parameters."},
+					{Name: "agents", Kind: scenario.Int, Default: 1, Min: 1, Max: 1_000_000, Doc: "Agents that are asked in turn."},
+					{Name: "action_count", Kind: scenario.Int, Default: 10000, Min: 1, Max: 1_000_000_000, Doc: "Actions to ask for, if the load has no duration."},
 				},
 			},
-			stress.Param{Name: "timeout", Kind: stress.Duration, Min: 1e-6, Max: -1, Doc: "Gives each action of the load this deadline."},
-			stress.Param{Name: "error_probes", Kind: stress.Int, Default: 1000, Min: 0, Max: 1_000_000, Doc: "Failing actions asked for after the load, to see what an error costs."},
-			stress.Param{Name: "timeout_probes", Kind: stress.Int, Default: 20, Min: 0, Max: 1000, Doc: "Hanging actions asked for after the load, to see how exactly a deadline is kept."},
-			stress.Param{Name: "probe_timeout", Kind: stress.Duration, Default: 10 * time.Millisecond, Min: 1e-6, Max: 60, Doc: "The deadline of a hanging action."},
-			stress.Param{Name: "signal_probes", Kind: stress.Int, Default: 1000, Min: 0, Max: 1_000_000, Doc: "Signals sent on a system of their own, to see that each arrives once and in order."},
-			stress.Param{Name: "tell_probes", Kind: stress.Int, Default: 1000, Min: 0, Max: 1_000_000, Doc: "Actions told on a system of their own, to see that each is carried out once and in order."},
-			stress.Param{Name: "reply_probes", Kind: stress.Int, Default: 1000, Min: 0, Max: 1_000_000, Doc: "Messages sent on a system of their own, half with Request and half with Send, to see that each gets its own reply."},
-			stress.Param{Name: "life_probes", Kind: stress.Int, Default: 5, Min: 0, Max: 10_000, Doc: "Rounds on a system of their own in which agents are suspended, filled, stopped, killed, restarted and made to panic, to see that each does what is documented."},
-			stress.Param{Name: "call_probes", Kind: stress.Int, Default: 2000, Min: 0, Max: 10_000_000, Doc: "Calls of each other kind than actions, on a system of their own, to see what they take; less than 20 for none."},
+			scenario.Param{Name: "timeout", Kind: scenario.Duration, Min: 1e-6, Max: -1, Doc: "Gives each action of the load this deadline."},
+			scenario.Param{Name: "error_probes", Kind: scenario.Int, Default: 1000, Min: 0, Max: 1_000_000, Doc: "Failing actions asked for after the load, to see what an error costs."},
+			scenario.Param{Name: "timeout_probes", Kind: scenario.Int, Default: 20, Min: 0, Max: 1000, Doc: "Hanging actions asked for after the load, to see how exactly a deadline is kept."},
+			scenario.Param{Name: "probe_timeout", Kind: scenario.Duration, Default: 10 * time.Millisecond, Min: 1e-6, Max: 60, Doc: "The deadline of a hanging action."},
+			scenario.Param{Name: "signal_probes", Kind: scenario.Int, Default: 1000, Min: 0, Max: 1_000_000, Doc: "Signals sent on a system of their own, to see that each arrives once and in order."},
+			scenario.Param{Name: "tell_probes", Kind: scenario.Int, Default: 1000, Min: 0, Max: 1_000_000, Doc: "Actions told on a system of their own, to see that each is carried out once and in order."},
+			scenario.Param{Name: "reply_probes", Kind: scenario.Int, Default: 1000, Min: 0, Max: 1_000_000, Doc: "Messages sent on a system of their own, half with Request and half with Send, to see that each gets its own reply."},
+			scenario.Param{Name: "life_probes", Kind: scenario.Int, Default: 5, Min: 0, Max: 10_000, Doc: "Rounds on a system of their own in which agents are suspended, filled, stopped, killed, restarted and made to panic, to see that each does what is documented."},
+			scenario.Param{Name: "call_probes", Kind: scenario.Int, Default: 2000, Min: 0, Max: 10_000_000, Doc: "Calls of each other kind than actions, on a system of their own, to see what they take; less than 20 for none."},
 		),
 		Metrics: metrics,
-		Estimate: func(p stress.Params) time.Duration {
+		Estimate: func(p scenario.Params) time.Duration {
 			total := 200*time.Millisecond + time.Duration(p.Int("timeout_probes"))*p.Duration("probe_timeout") + time.Duration(p.Int("call_probes"))*callsTime
 			for _, s := range p.List("scenarios") {
 				total += loadTime(p, time.Duration(s.Int("action_count"))*2*time.Microsecond)
 			}
 			return total
 		},
-		LoadLength: func(p stress.Params) time.Duration {
+		LoadLength: func(p scenario.Params) time.Duration {
 			return loadTime(p, 0) * time.Duration(len(p.List("scenarios")))
 		},
-		Targets: []stress.Target{stress.Agents, stress.Components},
-		Check:   stress.CheckLoad,
-		Run: func(ctx context.Context, env *stress.Env) error {
-			return measureActions(ctx, env, func(_ int, spec mabeam.Spec) mabeam.Spec { return spec })
-		},
-	}
+		Targets: []scenario.Target{scenario.TargetAgents, scenario.TargetComponents},
+		Check:   scenario.CheckLoad,
+	}, Run: func(ctx context.Context, env *stress.Env) error {
+		return measureActions(ctx, env, func(_ int, spec mabeam.Spec) mabeam.Spec { return spec })
+	}}
 }
 
 // loadTime is how long the load of LoadParams lasts; a closed one without a
 // duration as long as its operations take.
-func loadTime(p stress.Params, operations time.Duration) time.Duration {
+func loadTime(p scenario.Params, operations time.Duration) time.Duration {
 	if p.Has("duration") {
 		return p.Duration("duration")
 	}
@@ -165,7 +166,7 @@ func actionTime(action string, params map[string]any) time.Duration {
 }
 
 // askAgents drives the load of one scenario.
-func askAgents(ctx context.Context, env *stress.Env, ids []string, s stress.Params, wrong *violations) (load.Result, answers, error) {
+func askAgents(ctx context.Context, env *stress.Env, ids []string, s scenario.Params, wrong *violations) (load.Result, answers, error) {
 	system, action, params := env.System(), s.Text("action"), s.Map("params")
 	l := stress.LoadOf(env.Params, s.Int("action_count"))
 	if l.Operations > 0 {

@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"time"
 
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
@@ -14,24 +16,24 @@ import (
 )
 
 func agentCreation() *stress.Measurement {
-	return &stress.Measurement{
+	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:      "agent-creation",
 		Summary:   "How fast are agents started and registered, and what does an idle one cost?",
 		Component: "agent_creation",
 		Alone:     true,
-		Params: []stress.Param{
-			{Name: "agents", Kind: stress.Int, Default: 1000, Min: 1, Max: 10_000_000, Doc: "Agents to start."},
-			{Name: "concurrency", Kind: stress.Int, Default: 1, Min: 1, Max: 10_000, Doc: "Agents being started at once."},
-			{Name: "agent_type", Kind: stress.Text, Default: "demo", Choices: agentTypes, Doc: "What the agents are."},
-			{Name: "fail_every", Kind: stress.Int, Default: 0, Min: 0, Max: -1, Doc: "Makes the Init of every n-th agent fail; 0 for none."},
-			{Name: "compare_parallel", Kind: stress.Bool, Default: true, Doc: "Whether to start as many agents again on a second system with one starter per processor, to see what that gains."},
+		Params: []scenario.Param{
+			{Name: "agents", Kind: scenario.Int, Default: 1000, Min: 1, Max: 10_000_000, Doc: "Agents to start."},
+			{Name: "concurrency", Kind: scenario.Int, Default: 1, Min: 1, Max: 10_000, Doc: "Agents being started at once."},
+			{Name: "agent_type", Kind: scenario.Text, Default: "demo", Choices: agentTypes, Doc: "What the agents are."},
+			{Name: "fail_every", Kind: scenario.Int, Default: 0, Min: 0, Max: -1, Doc: "Makes the Init of every n-th agent fail; 0 for none."},
+			{Name: "compare_parallel", Kind: scenario.Bool, Default: true, Doc: "Whether to start as many agents again on a second system with one starter per processor, to see what that gains."},
 		},
-		Metrics: append([]stress.Metric{
+		Metrics: append([]scenario.Metric{
 			{Name: "total_count", Unit: "count", Better: report.Neither, Doc: "Starts that were attempted."},
 			{Name: "success_count", Unit: "count", Better: report.Higher, Doc: "Agents that were started, as the registry counts them."},
 			{
-				Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Fold: stress.Worst,
-				Expected: func(p stress.Params) bool { return p.Int("fail_every") == 0 },
+				Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Aggregation: scenario.Worst,
+				Expected: func(p scenario.Params) bool { return p.Int("fail_every") == 0 },
 				Doc:      "success_count / total_count.",
 			},
 			never("wrong_results", "Starts and stops with another result than expected: an agent whose Init fails starts, another one does not, or one does not stop."),
@@ -45,24 +47,23 @@ func agentCreation() *stress.Measurement {
 			{Name: "stops_per_second", Unit: "1/s", Better: report.Higher, Probe: "agents_stopped_per_second", Doc: "Agents stopped per second meanwhile."},
 			telemetryMismatches(),
 		}, leakMetrics()...),
-		Estimate: func(p stress.Params) time.Duration {
+		Estimate: func(p scenario.Params) time.Duration {
 			return 100*time.Millisecond + time.Duration(p.Int("agents"))*5*time.Microsecond
 		},
-		Targets: []stress.Target{stress.Components},
-		Run: func(ctx context.Context, env *stress.Env) error {
-			p := env.Params
-			return measureCreation(ctx, env, func(n int) mabeam.Spec {
-				if every := p.Int("fail_every"); every > 0 && (n+1)%every == 0 {
-					return mabeam.Spec{Type: "failing", Behaviour: failingInit{}}
-				}
-				return agentSpec(p.Text("agent_type"))
-			})
-		},
-	}
+		Targets: []scenario.Target{scenario.TargetComponents},
+	}, Run: func(ctx context.Context, env *stress.Env) error {
+		p := env.Params
+		return measureCreation(ctx, env, func(n int) mabeam.Spec {
+			if every := p.Int("fail_every"); every > 0 && (n+1)%every == 0 {
+				return mabeam.Spec{Type: "failing", Behaviour: failingInit{}}
+			}
+			return agentSpec(p.Text("agent_type"))
+		})
+	}}
 }
 
 // comparesParallel says whether there is another concurrency to compare with.
-func comparesParallel(p stress.Params) bool {
+func comparesParallel(p scenario.Params) bool {
 	return p.Bool("compare_parallel") && p.Int("concurrency") != runtime.GOMAXPROCS(0)
 }
 

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
@@ -28,26 +30,26 @@ const (
 )
 
 func agentLifecycle() *stress.Measurement {
-	return &stress.Measurement{
+	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:      "agent-lifecycle",
 		Summary:   "How fast are agents started and stopped again, and does anything stay behind?",
 		Component: "agent_lifecycle",
 		Alone:     true,
-		Params: []stress.Param{
-			{Name: "cycles", Kind: stress.Int, Default: 1000, Min: lifecycleParts, Max: 1_000_000_000, Doc: "Agents to start and stop."},
-			{Name: "concurrency", Kind: stress.Int, Default: 1, Min: 1, Max: 10_000, Doc: "Cycles under way at once."},
-			{Name: "agent_type", Kind: stress.Text, Default: "demo", Choices: agentTypes, Doc: "What the agents are."},
-			{Name: "settle_cycles", Kind: stress.Int, Default: 2000, Min: 0, Max: 1_000_000_000, Doc: "Cycles before the measured ones, until histories and pools are as full as they stay."},
+		Params: []scenario.Param{
+			{Name: "cycles", Kind: scenario.Int, Default: 1000, Min: lifecycleParts, Max: 1_000_000_000, Doc: "Agents to start and stop."},
+			{Name: "concurrency", Kind: scenario.Int, Default: 1, Min: 1, Max: 10_000, Doc: "Cycles under way at once."},
+			{Name: "agent_type", Kind: scenario.Text, Default: "demo", Choices: agentTypes, Doc: "What the agents are."},
+			{Name: "settle_cycles", Kind: scenario.Int, Default: 2000, Min: 0, Max: 1_000_000_000, Doc: "Cycles before the measured ones, until histories and pools are as full as they stay."},
 		},
-		Metrics: append([]stress.Metric{
+		Metrics: append([]scenario.Metric{
 			{Name: "cycles_per_second", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", Doc: "Cycles that succeeded / time spent on cycles."},
 			{Name: "cycle_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time to start an agent and stop it gracefully."},
 			{Name: "start_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time to start an agent."},
 			{Name: "stop_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time to stop an idle agent gracefully."},
-			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Fold: stress.Worst, Doc: "Cycles that succeeded / cycles."},
+			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Aggregation: scenario.Worst, Doc: "Cycles that succeeded / cycles."},
 			{
 				Name: "memory_stable", Unit: "bool", Better: report.Higher, Must: "== true",
-				Bound: &stress.Bound{Metric: "memory_growth_rate", Limit: stableGrowth},
+				Bound: &scenario.Bound{Metric: "memory_growth_rate", Limit: stableGrowth},
 				Doc:   "Whether memory_growth_rate is below 10 % either way and nothing leaked.",
 			},
 			{Name: "memory_growth_rate", Unit: "ratio", Better: report.Lower, Unclipped: true, Doc: "Theil–Sen slope of live memory, read 13 times after two collections, × run length / median."},
@@ -61,18 +63,17 @@ func agentLifecycle() *stress.Measurement {
 			never("registration_errors", "Differences between the registry and the agents that live, while 150 agents of several types and capabilities are started, stopped and killed after the cycles: by id, type, capability, node, and in the list of all."),
 			telemetryMismatches(),
 		}, leakMetrics()...),
-		Estimate: func(p stress.Params) time.Duration {
+		Estimate: func(p scenario.Params) time.Duration {
 			return 200*time.Millisecond + time.Duration(p.Int("cycles"))*cycleTime
 		},
-		Targets: []stress.Target{stress.Components},
-		Run: func(ctx context.Context, env *stress.Env) error {
-			return measureLifecycle(ctx, env, func() mabeam.Spec { return agentSpec(env.Params.Text("agent_type")) })
-		},
-	}
+		Targets: []scenario.Target{scenario.TargetComponents},
+	}, Run: func(ctx context.Context, env *stress.Env) error {
+		return measureLifecycle(ctx, env, func() mabeam.Spec { return agentSpec(env.Params.Text("agent_type")) })
+	}}
 }
 
 // manyCycles says whether there are cycles enough to tell what each leaves behind.
-func manyCycles(p stress.Params) bool { return p.Int("cycles") >= cyclesForMemory }
+func manyCycles(p scenario.Params) bool { return p.Int("cycles") >= cyclesForMemory }
 
 // lifecycles starts and stops agents, and times both.
 type lifecycles struct {

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
@@ -28,55 +30,55 @@ const (
 )
 
 func agentMemory() *stress.Measurement {
-	return &stress.Measurement{
+	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:      "agent-memory",
 		Summary:   "What do agents of each type hold, does that grow while they work, and does all of it come back?",
 		Component: "agent_memory",
 		Alone:     true,
-		Params: []stress.Param{
+		Params: []scenario.Param{
 			{
-				Name: "configs", Kind: stress.List, Doc: "What agents there are, and how many of each.",
-				Default: []stress.Params{{"agent_type": "demo", "count": 1000}, {"agent_type": "complex", "count": 100}},
-				Fields: []stress.Param{
-					{Name: "agent_type", Kind: stress.Text, Default: "demo", Choices: agentTypes, Doc: "What the agents are."},
-					{Name: "count", Kind: stress.Int, Default: 1000, Min: 1, Max: 10_000_000, Doc: "How many."},
+				Name: "configs", Kind: scenario.List, Doc: "What agents there are, and how many of each.",
+				Default: []scenario.Params{{"agent_type": "demo", "count": 1000}, {"agent_type": "complex", "count": 100}},
+				Fields: []scenario.Param{
+					{Name: "agent_type", Kind: scenario.Text, Default: "demo", Choices: agentTypes, Doc: "What the agents are."},
+					{Name: "count", Kind: scenario.Int, Default: 1000, Min: 1, Max: 10_000_000, Doc: "How many."},
 				},
 			},
-			{Name: "monitor_duration", Kind: stress.Duration, Default: 5 * time.Second, Min: 0.1, Max: 3600, Doc: "How long the agents work while their memory is read."},
-			{Name: "measurement_interval", Kind: stress.Duration, Default: 100 * time.Millisecond, Min: 0.01, Max: 600, Doc: "Time between two readings, each after two collections."},
-			{Name: "growth_actions", Kind: stress.Int, Default: 120_000, Min: 0, Max: 1_000_000_000, Doc: "Actions of one agent, as fast as they go, to see whether each of them leaves memory behind; less than 12,000 for none."},
-			{Name: "growth_calls", Kind: stress.Int, Default: 24_000, Min: 0, Max: 1_000_000_000, Doc: "Calls of each kind of call_time_ms of agent-action, as fast as they go, to see whether they leave memory behind; less than 12,000 for none."},
-			{Name: "actions_per_second", Kind: stress.Int, Default: 1000, Min: 0, Max: 1_000_000, Doc: "Actions that the agents carry out meanwhile, in turn: increment of a demo agent, work of a complex one; 0 leaves them idle."},
+			{Name: "monitor_duration", Kind: scenario.Duration, Default: 5 * time.Second, Min: 0.1, Max: 3600, Doc: "How long the agents work while their memory is read."},
+			{Name: "measurement_interval", Kind: scenario.Duration, Default: 100 * time.Millisecond, Min: 0.01, Max: 600, Doc: "Time between two readings, each after two collections."},
+			{Name: "growth_actions", Kind: scenario.Int, Default: 120_000, Min: 0, Max: 1_000_000_000, Doc: "Actions of one agent, as fast as they go, to see whether each of them leaves memory behind; less than 12,000 for none."},
+			{Name: "growth_calls", Kind: scenario.Int, Default: 24_000, Min: 0, Max: 1_000_000_000, Doc: "Calls of each kind of call_time_ms of agent-action, as fast as they go, to see whether they leave memory behind; less than 12,000 for none."},
+			{Name: "actions_per_second", Kind: scenario.Int, Default: 1000, Min: 0, Max: 1_000_000, Doc: "Actions that the agents carry out meanwhile, in turn: increment of a demo agent, work of a complex one; 0 leaves them idle."},
 		},
-		Metrics: []stress.Metric{
+		Metrics: []scenario.Metric{
 			{Name: "memory_per_agent", Unit: "bytes", Better: report.Lower, Keyed: true, Doc: "With .TYPE: growth of live heap and stacks by the agents of that type, idle, after two collections, per agent; by itself that of all types together. Where agents hold less than 128 KiB, as memory changes by that much by itself, it is that of more of them on a system of their own."},
 			{Name: "average_memory", Unit: "bytes", Better: report.Lower, Doc: "Mean over all readings while the agents work of live heap and stacks beyond what there is without them, per agent."},
 			{Name: "memory_growth_rate", Unit: "ratio", Better: report.Lower, Unclipped: true, Doc: "Theil–Sen slope of the live memory that was read while the agents worked × run length / median; negative if it fell."},
 			{
 				Name: "memory_growth_per_action_bytes", Unit: "bytes", Better: report.Lower, Must: "< 16",
-				Given: func(p stress.Params) bool { return p.Int("growth_actions") >= roundsForMemory },
+				Given: func(p scenario.Params) bool { return p.Int("growth_actions") >= roundsForMemory },
 				Doc:   "Theil–Sen slope of live memory, read 13 times during growth_actions / actions between two readings: what each action leaves behind.",
 			},
 			{
 				Name: "memory_growth_per_call_bytes", Unit: "bytes", Better: report.Lower, Must: "< 16",
-				Given: func(p stress.Params) bool { return p.Int("growth_calls") >= roundsForMemory },
+				Given: func(p scenario.Params) bool { return p.Int("growth_calls") >= roundsForMemory },
 				Doc:   "Theil–Sen slope of live memory, read 13 times during growth_calls / calls of each kind between two readings: what one call of each kind, all of them together, leaves behind.",
 			},
-			{Name: "memory_leaks", Unit: "count", Better: report.Lower, Must: "== 0", Fold: stress.Sum, Doc: "Kinds of things that there are more of than before, at most two seconds after all agents were stopped: goroutines, registrations, subscriptions, and heap (more than 5 % of what the agents held, at least 128 KiB). Before is after the same agents had lived once already. Each is named in the errors, with how many, and heap with where it was allocated if that is known."},
+			{Name: "memory_leaks", Unit: "count", Better: report.Lower, Must: "== 0", Aggregation: scenario.Sum, Doc: "Kinds of things that there are more of than before, at most two seconds after all agents were stopped: goroutines, registrations, subscriptions, and heap (more than 5 % of what the agents held, at least 128 KiB). Before is after the same agents had lived once already. Each is named in the errors, with how many, and heap with where it was allocated if that is known."},
 			never("wrong_results", "Actions with a result that they cannot have, those that succeeded and are not in the state of their agent, and actions and calls of growth_actions and growth_calls that failed or took far longer than they may."),
 			telemetryMismatches(),
 			{Name: "gc_reclaimed_ratio", Unit: "ratio", Better: report.Higher, Doc: "Bytes freed / bytes allocated from the first reading to the last; not above 1. It is of the Go runtime, and not judged."},
 			{Name: "gc_pause_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "gc_pause_p99_ms", Doc: "Time that each collection stopped the process, those that the readings ask for included; of more than 256 between two readings the last 256. It is of the Go runtime, and not judged."},
 			{Name: "total_samples", Unit: "count", Better: report.Neither, Doc: "Readings of memory while the agents worked."},
 		},
-		Estimate: func(p stress.Params) time.Duration {
+		Estimate: func(p scenario.Params) time.Duration {
 			estimate := 200*time.Millisecond + p.Duration("monitor_duration") + growthTime(p)
 			for _, c := range p.List("configs") {
 				estimate += time.Duration(c.Int("count")) * 20 * time.Microsecond
 			}
 			return estimate
 		},
-		Check: func(p stress.Params) error {
+		Check: func(p scenario.Params) error {
 			if p.Duration("monitor_duration") < 3*p.Duration("measurement_interval") {
 				return errors.New("monitor_duration must be at least three times measurement_interval: fewer readings show no growth")
 			}
@@ -85,9 +87,8 @@ func agentMemory() *stress.Measurement {
 			}
 			return nil
 		},
-		Targets: []stress.Target{stress.Components},
-		Run:     func(ctx context.Context, env *stress.Env) error { return measureAgentMemory(ctx, env, agentSpec) },
-	}
+		Targets: []scenario.Target{scenario.TargetComponents},
+	}, Run: func(ctx context.Context, env *stress.Env) error { return measureAgentMemory(ctx, env, agentSpec) }}
 }
 
 // workOf is the action by which an agent of a type works.

@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 )
@@ -172,14 +174,14 @@ func hoardMemory() { hoard = append(hoard, make([]byte, 1<<20)) }
 
 // Parameters that make no sense together are told before anything runs.
 func TestMemoryThatCannotBeMonitored(t *testing.T) {
-	configs := []stress.Params{{"agent_type": "demo", "count": 1}}
+	configs := []scenario.Params{{"agent_type": "demo", "count": 1}}
 	for _, c := range []struct {
-		p    stress.Params
+		p    scenario.Params
 		want string
 	}{
-		{stress.Params{"monitor_duration": time.Second, "measurement_interval": 300 * time.Millisecond, "configs": configs}, ""},
-		{stress.Params{"monitor_duration": time.Second, "measurement_interval": 400 * time.Millisecond, "configs": configs}, "at least three times"},
-		{stress.Params{"monitor_duration": time.Second, "measurement_interval": time.Millisecond, "configs": []stress.Params{}}, "configs is empty"},
+		{scenario.Params{"monitor_duration": time.Second, "measurement_interval": 300 * time.Millisecond, "configs": configs}, ""},
+		{scenario.Params{"monitor_duration": time.Second, "measurement_interval": 400 * time.Millisecond, "configs": configs}, "at least three times"},
+		{scenario.Params{"monitor_duration": time.Second, "measurement_interval": time.Millisecond, "configs": []scenario.Params{}}, "configs is empty"},
 	} {
 		err := agentMemory().Check(c.p)
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {

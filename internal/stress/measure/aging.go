@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
@@ -21,8 +23,8 @@ const (
 )
 
 // agingSlowdown describes the metric that reportAging reports.
-func agingSlowdown(given func(stress.Params) bool) stress.Metric {
-	return stress.Metric{
+func agingSlowdown(given func(scenario.Params) bool) scenario.Metric {
+	return scenario.Metric{
 		Name: "aging_slowdown", Unit: "ratio", Better: report.Lower, Must: "<= 0.2", Given: given,
 		Doc: "1 − rate of cycles of the system after all of them / of a fresh system, both in turn, so that a machine that changes its speed changes both; 0 if it is not slower. Reported for at least 10,000 cycles.",
 	}

@@ -7,6 +7,7 @@ import (
 
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
+	"mabeam-top/internal/stress/scenario"
 )
 
 const (
@@ -27,7 +28,7 @@ type budget struct {
 }
 
 // operationsNotBegun describes the metric that a budget reports.
-func operationsNotBegun() stress.Metric {
+func operationsNotBegun() scenario.Metric {
 	return timed(never("operations_not_begun", "Operations of the loads that were not begun in four times the time that a healthy system takes for all of them, 3 s at least. With faults they are told, and not counted."))
 }
 
@@ -57,7 +58,7 @@ func (b budget) drive(ctx context.Context, l load.Load, op func(context.Context,
 func (b budget) report() {
 	n := b.notBegun.Load()
 	const what = "operations were not begun in the time that all of them are allowed"
-	switch faulty := b.env.Hits(stress.Agents) || b.env.Hits(stress.Components); {
+	switch faulty := b.env.Hits(scenario.TargetAgents) || b.env.Hits(scenario.TargetComponents); {
 	case n > 0 && faulty:
 		b.env.Note(what, n)
 		n = 0

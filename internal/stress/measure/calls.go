@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
@@ -143,14 +145,14 @@ func (c *callers) sync(ctx context.Context) error {
 }
 
 // callMetrics describe what checkCallTimes reports.
-func callMetrics() []stress.Metric {
-	return []stress.Metric{{
+func callMetrics() []scenario.Metric {
+	return []scenario.Metric{{
 		Name: "call_time_ms", Unit: "ms", Better: report.Lower, Keyed: true, Given: withCalls,
 		Doc: "With .KIND: time of one call of that kind, of 20 timed together / 20, in the median of call_probes calls on a system of their own: tell, signal and send until they have returned, request with its reply, publish to one subscriber, subscribe with unsubscribe, register with unregister, update of a record, list of 100 by their type, suspend with resume, inspect, which is System.Agent, restart, gather from two agents, history of ten events, telemetry, and refuse, an action of an agent that is not there. By itself the sum of them.",
 	}}
 }
 
-func withCalls(p stress.Params) bool { return p.Int("call_probes") >= callBlock }
+func withCalls(p scenario.Params) bool { return p.Int("call_probes") >= callBlock }
 
 // checkCallTimes times calls of each kind, in turn.
 func checkCallTimes(ctx context.Context, env *stress.Env, wrong *violations) error {

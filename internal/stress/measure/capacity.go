@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
@@ -79,45 +81,46 @@ func capacity() *stress.Measurement {
 	for i, c := range carriers {
 		of[i] = c.of
 	}
-	return &stress.Measurement{
+	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:    "capacity",
 		Summary: "What is the highest rate that is held within limits of latency and success?",
-		Params: []stress.Param{
-			{Name: "of", Kind: stress.Text, Default: of[0], Choices: of, Doc: "The measurement whose work it is: " + strings.Join(of, ", ") + "."},
-			{Name: "start", Kind: stress.Rate, Default: 10000.0, Min: leastCapacity, Max: 1e7, Doc: "The rate to try first."},
-			{Name: "step", Kind: stress.Rate, Default: 10000.0, Min: 1, Max: 1e7, Doc: "By how much the rate is raised when it is held, and by twice as much each further time; between the last that was held and the first that was not, the search goes on by halves."},
-			{Name: "precision", Kind: stress.Ratio, Default: 0.05, Min: 0.005, Max: 1, Doc: "The share by which the lowest rate not held may be above the highest held, when the search ends."},
-			{Name: "probe_duration", Kind: stress.Duration, Default: 250 * time.Millisecond, Min: 0.02, Max: 60, Doc: "How long each rate is offered. In a short time a rate above the capacity does not fill the queues enough to be seen."},
-			{Name: "latency_limit", Kind: stress.Duration, Default: 10 * time.Millisecond, Min: 1e-6, Max: 60, Doc: "What the 99th percentile of the latency, from when work was due, has to stay within."},
-			{Name: "success_rate", Kind: stress.Ratio, Default: 0.99, Min: 0, Max: 1, Doc: "Share of the work that was due that has to be done."},
-			{Name: "subscribers", Kind: stress.Int, Default: 10, Min: 1, Max: 100_000, Doc: "Subscribers, each of which gets every event."},
-			{Name: "agents", Kind: stress.Int, Default: 1000, Min: 1, Max: 10_000_000, Doc: "Of system-load: the agents that the work is for."},
+		Params: []scenario.Param{
+			{Name: "of", Kind: scenario.Text, Default: of[0], Choices: of, Doc: "The measurement whose work it is: " + strings.Join(of, ", ") + "."},
+			{Name: "start", Kind: scenario.Rate, Default: 10000.0, Min: leastCapacity, Max: 1e7, Doc: "The rate to try first."},
+			{Name: "step", Kind: scenario.Rate, Default: 10000.0, Min: 1, Max: 1e7, Doc: "By how much the rate is raised when it is held, and by twice as much each further time; between the last that was held and the first that was not, the search goes on by halves."},
+			{Name: "precision", Kind: scenario.Ratio, Default: 0.05, Min: 0.005, Max: 1, Doc: "The share by which the lowest rate not held may be above the highest held, when the search ends."},
+			{Name: "probe_duration", Kind: scenario.Duration, Default: 250 * time.Millisecond, Min: 0.02, Max: 60, Doc: "How long each rate is offered. In a short time a rate above the capacity does not fill the queues enough to be seen."},
+			{Name: "latency_limit", Kind: scenario.Duration, Default: 10 * time.Millisecond, Min: 1e-6, Max: 60, Doc: "What the 99th percentile of the latency, from when work was due, has to stay within."},
+			{Name: "success_rate", Kind: scenario.Ratio, Default: 0.99, Min: 0, Max: 1, Doc: "Share of the work that was due that has to be done."},
+			{Name: "subscribers", Kind: scenario.Int, Default: 10, Min: 1, Max: 100_000, Doc: "Subscribers, each of which gets every event."},
+			{Name: "agents", Kind: scenario.Int, Default: 1000, Min: 1, Max: 10_000_000, Doc: "Of system-load: the agents that the work is for."},
 			mixParam(),
 		},
-		Metrics: append([]stress.Metric{
+		Metrics: append([]scenario.Metric{
 			{Name: "capacity_per_second", Unit: "1/s", Better: report.Higher, Doc: "The highest rate that was held, and held again in two of three more tries: the 99th percentile of the latency was within latency_limit and the share of success at least success_rate. If capacity_limited_by is generator, it is at least that. The load generator takes its part of the processors, so the system by itself can do more rather than less."},
 			{Name: "capacity_found", Unit: "bool", Better: report.Higher, Must: "== true", Doc: "Whether any rate was held."},
 			{Name: "capacity_limited_by", Unit: "text", Better: report.Neither, Doc: "What kept a higher rate from being held: system, or generator if the load generator was late."},
 			{Name: "knee_latency_ms", Unit: "ms", Better: report.Neither, Distribution: true, Doc: "Latency at that rate: beyond it, it grows without bound. It shows where the limit bites, and is no better where it is lower: a system that holds a higher rate may show more."},
 			{Name: "probes_tried", Unit: "count", Better: report.Neither, Doc: "How often a rate was offered."},
 		}, deliveryMetrics()...),
-		Estimate: func(p stress.Params) time.Duration { return 20 * (p.Duration("probe_duration") + 100*time.Millisecond) },
-		Check: func(p stress.Params) error {
+		Estimate: func(p scenario.Params) time.Duration {
+			return 20 * (p.Duration("probe_duration") + 100*time.Millisecond)
+		},
+		Check: func(p scenario.Params) error {
 			if events := p.Float("start") * p.Duration("probe_duration").Seconds(); events > maxStressEvents {
 				return fmt.Errorf("%.0f events in the first probe are more than %d; lower start or probe_duration", events, maxStressEvents)
 			}
 			return checkMix(p)
 		},
-		Targets: []stress.Target{stress.Components},
-		Run: func(ctx context.Context, env *stress.Env) error {
-			for _, c := range carriers {
-				if c.of == env.Params.Text("of") {
-					return measureCapacity(ctx, env, c)
-				}
+		Targets: []scenario.Target{scenario.TargetComponents},
+	}, Run: func(ctx context.Context, env *stress.Env) error {
+		for _, c := range carriers {
+			if c.of == env.Params.Text("of") {
+				return measureCapacity(ctx, env, c)
 			}
-			panic("stress: of is none of its choices")
-		},
-	}
+		}
+		panic("stress: of is none of its choices")
+	}}
 }
 
 func measureCapacity(ctx context.Context, env *stress.Env, c carrier) error {
@@ -229,7 +232,7 @@ func heldAgain(try func() (bool, error)) (bool, error) {
 }
 
 // within says whether a probe kept to the limits.
-func (r probed) within(p stress.Params) bool {
+func (r probed) within(p scenario.Params) bool {
 	return r.latency.Count() > 0 && r.latency.Quantile(0.99) <= p.Duration("latency_limit") &&
 		float64(r.done) >= p.Float("success_rate")*float64(r.due)
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
@@ -30,15 +32,15 @@ const (
 
 func agentCoordination() *stress.Measurement {
 	wellBegun := operationsNotBegun() // with agents that fail, operations wait for their deadline
-	wellBegun.Expected = func(p stress.Params) bool { return p.Int("fail_agents") == 0 }
-	return &stress.Measurement{
+	wellBegun.Expected = func(p scenario.Params) bool { return p.Int("fail_agents") == 0 }
+	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:      "coordination",
 		Summary:   "How fast do agents agree with each other, does more of that fit side by side, and what does a dead agent cost?",
 		Component: "system_coordination",
-		Params: []stress.Param{
-			{Name: "agents", Kind: stress.Int, Default: 10, Min: 1, Max: 100_000, Doc: "Agents of the team that works together; to see how it scales, three more teams of as many are started."},
+		Params: []scenario.Param{
+			{Name: "agents", Kind: scenario.Int, Default: 10, Min: 1, Max: 100_000, Doc: "Agents of the team that works together; to see how it scales, three more teams of as many are started."},
 			{
-				Name: "type", Kind: stress.Text, Default: "simple", Choices: append(slices.Clone(coordinationTypes), "mixed"),
+				Name: "type", Kind: scenario.Text, Default: "simple", Choices: append(slices.Clone(coordinationTypes), "mixed"),
 				Doc: "What one operation is. simple: a request from one agent to the next, and its reply. " +
 					"complex: a script in which all agents side by side do two steps each, the second with the result of the first, and each result is checked. " +
 					"fan-out: all agents are asked at once, and the answers of all gathered. " +
@@ -49,38 +51,37 @@ func agentCoordination() *stress.Measurement {
 					"auction: all agents bid, and the highest bid wins, another one each time. " +
 					"mixed: these eight in turn.",
 			},
-			{Name: "operations", Kind: stress.Int, Default: 1000, Min: 1, Max: 100_000_000, Doc: "Operations of the team."},
-			{Name: "concurrency", Kind: stress.Int, Default: 1, Min: 1, Max: 10_000, Doc: "Operations of a team under way at once."},
-			{Name: "fail_agents", Kind: stress.Int, Default: 0, Min: 0, Max: 100_000, Doc: "Agents of the team that fail, spread evenly over it, after the operations were done once with all agents well; they are then done again."},
-			{Name: "failure", Kind: stress.Text, Default: killedAgents, Choices: []string{killedAgents, silentAgents}, Doc: "How they fail. killed: they are gone, which is known at once. silent: they take what they are asked and never answer, so that who asks waits for the timeout."},
-			{Name: "timeout", Kind: stress.Duration, Default: time.Second, Min: 0.001, Max: 60, Doc: "The deadline of one operation."},
+			{Name: "operations", Kind: scenario.Int, Default: 1000, Min: 1, Max: 100_000_000, Doc: "Operations of the team."},
+			{Name: "concurrency", Kind: scenario.Int, Default: 1, Min: 1, Max: 10_000, Doc: "Operations of a team under way at once."},
+			{Name: "fail_agents", Kind: scenario.Int, Default: 0, Min: 0, Max: 100_000, Doc: "Agents of the team that fail, spread evenly over it, after the operations were done once with all agents well; they are then done again."},
+			{Name: "failure", Kind: scenario.Text, Default: killedAgents, Choices: []string{killedAgents, silentAgents}, Doc: "How they fail. killed: they are gone, which is known at once. silent: they take what they are asked and never answer, so that who asks waits for the timeout."},
+			{Name: "timeout", Kind: scenario.Duration, Default: time.Second, Min: 0.001, Max: 60, Doc: "The deadline of one operation."},
 		},
-		Metrics: []stress.Metric{
+		Metrics: []scenario.Metric{
 			{Name: "coordination_latency_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time of one operation, with that of checking its result; with fail_agents, while they fail. The context with its deadline is made outside of most operations."},
 			{Name: "throughput_operations_per_sec", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", Doc: "Operations of one team that succeeded per second; with fail_agents, while they fail."},
-			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Timed: true, Fold: stress.Worst, Expected: doesWithout, Doc: "Operations of one team that succeeded / operations; with fail_agents, while they fail. It must be 1 unless agents fail that the type of operation cannot do without."},
+			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Timed: true, Aggregation: scenario.Worst, Expected: doesWithout, Doc: "Operations of one team that succeeded / operations; with fail_agents, while they fail. It must be 1 unless agents fail that the type of operation cannot do without."},
 			{Name: "scalability_factor", Unit: "ratio", Better: report.Higher, Doc: "Operations per second of four such teams side by side, which are 4 times the agents / of one, all agents being well."},
-			{Name: "failure_impact", Unit: "ratio", Better: report.Lower, Must: "== 0", Timed: true, Fold: stress.Worst, Expected: doesWithout, Given: func(p stress.Params) bool { return p.Int("fail_agents") > 0 }, Doc: "1 − success rate with the failing agents / without; reported with fail_agents. It must be 0 where the type of operation can do without them."},
+			{Name: "failure_impact", Unit: "ratio", Better: report.Lower, Must: "== 0", Timed: true, Aggregation: scenario.Worst, Expected: doesWithout, Given: func(p scenario.Params) bool { return p.Int("fail_agents") > 0 }, Doc: "1 − success rate with the failing agents / without; reported with fail_agents. It must be 0 where the type of operation can do without them."},
 			never("wrong_results", "Operations whose result was wrong, by type: a missing, doubled, swapped or wrong answer, a release before all had arrived, a ballot, bid or priority of a dead agent, a wrong count, price or winner; and broken rules of ties, abstentions, dead agents and the replacement of a leader, which are checked once. The errors tell which."),
 			timed(never("answers_missing", "Answers that operations did not get from agents that were well.")),
 			telemetryMismatches(),
 			wellBegun,
 		},
 		Estimate: coordinationEstimate,
-		Check: func(p stress.Params) error {
+		Check: func(p scenario.Params) error {
 			if p.Int("fail_agents") >= p.Int("agents") {
 				return fmt.Errorf("of %d agents %d cannot fail: at least one has to be left", p.Int("agents"), p.Int("fail_agents"))
 			}
 			return nil
 		},
-		Targets: []stress.Target{stress.Agents, stress.Components},
-		Run: func(ctx context.Context, env *stress.Env) error {
-			return measureCoordination(ctx, env, runtimeCoordinator{env.System()}, func(rank int) mabeam.Behaviour { return &member{rank: rank} })
-		},
-	}
+		Targets: []scenario.Target{scenario.TargetAgents, scenario.TargetComponents},
+	}, Run: func(ctx context.Context, env *stress.Env) error {
+		return measureCoordination(ctx, env, runtimeCoordinator{env.System()}, func(rank int) mabeam.Behaviour { return &member{rank: rank} })
+	}}
 }
 
-func coordinationEstimate(p stress.Params) time.Duration {
+func coordinationEstimate(p scenario.Params) time.Duration {
 	operations := time.Duration(p.Int("operations"))
 	estimate := 100*time.Millisecond + operations*scaledTeams*time.Duration(2+p.Int("agents"))*time.Microsecond
 	if p.Int("fail_agents") > 0 && p.Text("failure") == silentAgents {
@@ -91,7 +92,7 @@ func coordinationEstimate(p stress.Params) time.Duration {
 
 // doesWithout says whether operations succeed although agents fail: if none do, or if
 // the others are enough.
-func doesWithout(p stress.Params) bool {
+func doesWithout(p scenario.Params) bool {
 	switch failing := p.Int("fail_agents"); p.Text("type") {
 	case "election", "auction":
 		return true

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/coordination"
 	"mabeam-top/internal/stress"
@@ -127,8 +129,8 @@ func (liar) HandleAction(context.Context, *mabeam.Agent, string, any) (any, erro
 
 // Somebody has to be left.
 func TestNotAllAgentsCanFail(t *testing.T) {
-	err := agentCoordination().Check(stress.Params{"agents": 3, "fail_agents": 3})
-	if err == nil || agentCoordination().Check(stress.Params{"agents": 3, "fail_agents": 2}) != nil {
+	err := agentCoordination().Check(scenario.Params{"agents": 3, "fail_agents": 3})
+	if err == nil || agentCoordination().Check(scenario.Params{"agents": 3, "fail_agents": 2}) != nil {
 		t.Errorf("%v", err)
 	}
 }
@@ -293,7 +295,7 @@ func TestSuccessIsExpectedWhereTheOthersSuffice(t *testing.T) {
 		{"fan-out", 1, false},
 		{"mixed", 1, false},
 	} {
-		if got := doesWithout(stress.Params{"type": c.kind, "agents": 5, "fail_agents": c.failing}); got != c.expected {
+		if got := doesWithout(scenario.Params{"type": c.kind, "agents": 5, "fail_agents": c.failing}); got != c.expected {
 			t.Errorf("%s with %d of 5 failing: %v", c.kind, c.failing, got)
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
@@ -23,29 +25,28 @@ const maxStressEvents = 20_000_000
 const latencyEvery = 16
 
 func eventThroughput() *stress.Measurement {
-	return &stress.Measurement{
+	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:      "event-throughput",
 		Summary:   "How many events per second do publishers get to their subscribers, and how late?",
 		Component: "event_system",
-		Params: []stress.Param{
-			{Name: "events", Kind: stress.Int, Default: 100000, Min: 1, Max: 100_000_000, Doc: "Events to publish, as fast as the subscribers take them."},
-			{Name: "subscribers", Kind: stress.Int, Default: 10, Min: 1, Max: 100_000, Doc: "Subscribers, each of which gets every event."},
-			{Name: "publishers", Kind: stress.Int, Default: 1, Min: 1, Max: 10_000, Doc: "Publishers at the same time."},
-			{Name: "patterns", Kind: stress.Bool, Default: false, Doc: "Whether to subscribe to a pattern that matches 16 event types, instead of one type."},
+		Params: []scenario.Param{
+			{Name: "events", Kind: scenario.Int, Default: 100000, Min: 1, Max: 100_000_000, Doc: "Events to publish, as fast as the subscribers take them."},
+			{Name: "subscribers", Kind: scenario.Int, Default: 10, Min: 1, Max: 100_000, Doc: "Subscribers, each of which gets every event."},
+			{Name: "publishers", Kind: scenario.Int, Default: 1, Min: 1, Max: 10_000, Doc: "Publishers at the same time."},
+			{Name: "patterns", Kind: scenario.Bool, Default: false, Doc: "Whether to subscribe to a pattern that matches 16 event types, instead of one type."},
 		},
-		Metrics: append([]stress.Metric{
+		Metrics: append([]scenario.Metric{
 			{Name: "events_per_second", Unit: "1/s", Better: report.Higher, Probe: "events_delivered_per_second", ProbePer: "subscribers", Doc: "Events published / time until the last one was handled by its last subscriber."},
 			{Name: "deliveries_per_second", Unit: "1/s", Better: report.Higher, Probe: "events_delivered_per_second", Doc: "Deliveries made / the same time."},
 			{Name: "average_latency_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time from publishing to being handled, of every 16th event at every subscriber; under full load it is mostly waiting in the queue."},
-			{Name: "propagation_efficiency", Unit: "ratio", Better: report.Higher, Must: "== 1", Fold: stress.Worst, Doc: "Deliveries made / deliveries due; above 1 if some were made twice. With a bus policy that drops events, give the step a threshold on it."},
-			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Fold: stress.Worst, Doc: "Events that the bus accepted / events published."},
+			{Name: "propagation_efficiency", Unit: "ratio", Better: report.Higher, Must: "== 1", Aggregation: scenario.Worst, Doc: "Deliveries made / deliveries due; above 1 if some were made twice. With a bus policy that drops events, give the step a threshold on it."},
+			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Aggregation: scenario.Worst, Doc: "Events that the bus accepted / events published."},
 		}, deliveryMetrics()...),
-		Estimate: func(p stress.Params) time.Duration {
+		Estimate: func(p scenario.Params) time.Duration {
 			return 100*time.Millisecond + time.Duration(p.Int("events"))*(300+time.Duration(p.Int("subscribers"))*20)
 		},
-		Targets: []stress.Target{stress.Subscribers, stress.Agents, stress.Components},
-		Run:     func(ctx context.Context, env *stress.Env) error { return measureThroughput(ctx, env, env.Subscriber) },
-	}
+		Targets: []scenario.Target{scenario.TargetSubscribers, scenario.TargetAgents, scenario.TargetComponents},
+	}, Run: func(ctx context.Context, env *stress.Env) error { return measureThroughput(ctx, env, env.Subscriber) }}
 }
 
 func measureThroughput(ctx context.Context, env *stress.Env, wrap handlerWrap) error {
@@ -105,35 +106,35 @@ func measureThroughput(ctx context.Context, env *stress.Env, wrap handlerWrap) e
 }
 
 func eventStress() *stress.Measurement {
-	return &stress.Measurement{
+	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:      "event-stress",
 		Summary:   "Does the event bus hold a given rate of events, and a burst after it, without falling behind?",
 		Component: "event_stress",
-		Params: []stress.Param{
-			{Name: "rate", Kind: stress.Rate, Default: 10000.0, Min: 1, Max: 1e7, Doc: "Events that are due per second, whatever the answers."},
-			{Name: "duration", Kind: stress.Duration, Default: 5 * time.Second, Min: 0.1, Max: 3600, Doc: "How long that rate lasts."},
-			{Name: "burst", Kind: stress.Rate, Default: 15000.0, Min: 1, Max: 1e7, Doc: "Events that are due per second in the burst that follows."},
-			{Name: "burst_duration", Kind: stress.Duration, Default: time.Second, Max: 600, Doc: "How long the burst lasts; 0s leaves it out."},
-			{Name: "subscribers", Kind: stress.Int, Default: 10, Min: 1, Max: 100_000, Doc: "Subscribers, each of which gets every event."},
+		Params: []scenario.Param{
+			{Name: "rate", Kind: scenario.Rate, Default: 10000.0, Min: 1, Max: 1e7, Doc: "Events that are due per second, whatever the answers."},
+			{Name: "duration", Kind: scenario.Duration, Default: 5 * time.Second, Min: 0.1, Max: 3600, Doc: "How long that rate lasts."},
+			{Name: "burst", Kind: scenario.Rate, Default: 15000.0, Min: 1, Max: 1e7, Doc: "Events that are due per second in the burst that follows."},
+			{Name: "burst_duration", Kind: scenario.Duration, Default: time.Second, Max: 600, Doc: "How long the burst lasts; 0s leaves it out."},
+			{Name: "subscribers", Kind: scenario.Int, Default: 10, Min: 1, Max: 100_000, Doc: "Subscribers, each of which gets every event."},
 		},
-		Metrics: append([]stress.Metric{
+		Metrics: append([]scenario.Metric{
 			{Name: "events_processed", Unit: "count", Better: report.Higher, Doc: "Events of both phases that were handled, as deliveries / subscribers, duplicates not counted."},
-			{Name: "processed_ratio", Unit: "ratio", Better: report.Higher, Must: "== 1", Fold: stress.Worst, Doc: "events_processed / events due. With a bus policy that drops events, give the step thresholds on it and on dropped."},
+			{Name: "processed_ratio", Unit: "ratio", Better: report.Higher, Must: "== 1", Aggregation: scenario.Worst, Doc: "events_processed / events due. With a bus policy that drops events, give the step thresholds on it and on dropped."},
 			{Name: "sustained_event_rate", Unit: "1/s", Better: report.Higher, Probe: "events_delivered_per_second", ProbePer: "subscribers", CappedBy: "rate", Doc: "Events of the first phase that were handled by its end / its length."},
 			{Name: "burst_event_rate", Unit: "1/s", Better: report.Higher, Probe: "events_delivered_per_second", ProbePer: "subscribers", CappedBy: "burst", Late: true, Given: hasBurst, Doc: "Events of the burst that were handled by its end / its length."},
-			{Name: "dropped", Unit: "count", Better: report.Lower, Must: "== 0", Fold: stress.Sum, Probe: "events_dropped", Doc: "Deliveries that the bus dropped."},
+			{Name: "dropped", Unit: "count", Better: report.Lower, Must: "== 0", Aggregation: scenario.Sum, Probe: "events_dropped", Doc: "Deliveries that the bus dropped."},
 			{Name: "backlog_max", Unit: "count", Better: report.Lower, Doc: "Most deliveries that were due and not made at one moment, looked at every 10 ms."},
-			{Name: "system_stable", Unit: "bool", Better: report.Higher, Must: "== true", Given: hasWindow, Bound: &stress.Bound{Metric: "stability_score", Least: 0.95}, Doc: "Whether stability_score is at least 0.95, no agent crashed and no subscription ended by itself, and no event was waiting 1 s after the load's end."},
+			{Name: "system_stable", Unit: "bool", Better: report.Higher, Must: "== true", Given: hasWindow, Bound: &scenario.Bound{Metric: "stability_score", Least: 0.95}, Doc: "Whether stability_score is at least 0.95, no agent crashed and no subscription ended by itself, and no event was waiting 1 s after the load's end."},
 			{Name: "stability_score", Unit: "ratio", Better: report.Higher, Given: hasWindow, Doc: "Share of the windows of 100 ms (longer if fewer than 10 events are due in that) in which at least 90 % of the deliveries due were made and less than 1 % were dropped or failed. Each delivery counts in the window in which it ended."},
 			{Name: "memory_growth_rate", Unit: "ratio", Better: report.Lower, Unclipped: true, Doc: "1 − live heap before the load / after it, of three readings each, with nothing under way. No collection is forced during the load."},
-			{Name: "memory_usage_stable", Unit: "bool", Better: report.Higher, Must: "== true", OfProcess: true, Bound: &stress.Bound{Metric: "memory_growth_rate", Limit: stableGrowth}, Doc: "Whether memory_growth_rate is between -10 % and 10 %, and no subscription was left after all had unsubscribed."},
+			{Name: "memory_usage_stable", Unit: "bool", Better: report.Higher, Must: "== true", OfProcess: true, Bound: &scenario.Bound{Metric: "memory_growth_rate", Limit: stableGrowth}, Doc: "Whether memory_growth_rate is between -10 % and 10 %, and no subscription was left after all had unsubscribed."},
 			{Name: "recovery_time_ms", Unit: "ms", Better: report.Lower, Doc: "Time from the load's end until no event was waiting any more; without a value if events were still missing after 5 s without a delivery."},
 			{Name: "latency_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time from when an event was due to when it was handled, of every event at every subscriber."},
 		}, deliveryMetrics()...),
-		Estimate: func(p stress.Params) time.Duration {
+		Estimate: func(p scenario.Params) time.Duration {
 			return 200*time.Millisecond + p.Duration("duration") + p.Duration("burst_duration")
 		},
-		Check: func(p stress.Params) error {
+		Check: func(p scenario.Params) error {
 			// Each event is kept until it is delivered, to know when it was due.
 			events := p.Float("rate")*p.Duration("duration").Seconds() + p.Float("burst")*p.Duration("burst_duration").Seconds()
 			if events > maxStressEvents {
@@ -141,16 +142,15 @@ func eventStress() *stress.Measurement {
 			}
 			return nil
 		},
-		LoadLength: func(p stress.Params) time.Duration { return p.Duration("duration") + p.Duration("burst_duration") },
-		Targets:    []stress.Target{stress.Subscribers, stress.Agents, stress.Components},
-		Run:        func(ctx context.Context, env *stress.Env) error { return measureStress(ctx, env, env.Subscriber) },
-	}
+		LoadLength: func(p scenario.Params) time.Duration { return p.Duration("duration") + p.Duration("burst_duration") },
+		Targets:    []scenario.Target{scenario.TargetSubscribers, scenario.TargetAgents, scenario.TargetComponents},
+	}, Run: func(ctx context.Context, env *stress.Env) error { return measureStress(ctx, env, env.Subscriber) }}
 }
 
-func hasBurst(p stress.Params) bool { return p.Duration("burst_duration") > 0 }
+func hasBurst(p scenario.Params) bool { return p.Duration("burst_duration") > 0 }
 
 // hasWindow says whether a phase is as long as a window.
-func hasWindow(p stress.Params) bool {
+func hasWindow(p scenario.Params) bool {
 	return p.Duration("duration") >= loadWindow(p.Float("rate")) || p.Duration("burst_duration") >= loadWindow(p.Float("burst"))
 }
 
@@ -258,7 +258,7 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 		env.Unmeasured("recovery_time_ms", fmt.Sprintf("events were still missing after %v without a delivery", stalledAfter))
 	}
 	endedItself := all.ended(env)
-	if env.Hits(stress.Agents) { // what faults have ended is no instability
+	if env.Hits(scenario.TargetAgents) { // what faults have ended is no instability
 		crashed, endedItself = 0, 0
 	}
 	if windows > 0 {

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/supervision"
 	"mabeam-top/internal/stress"
@@ -39,49 +41,48 @@ const (
 )
 
 func exhaustionRecovery() *stress.Measurement {
-	return &stress.Measurement{
+	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:      "exhaustion-recovery",
 		Summary:   "When a resource was used up and is free again, how soon does the system work as before, and is any data wrong?",
 		Component: "resource_limits",
 		Alone:     true,
-		Params: []stress.Param{
+		Params: []scenario.Param{
 			{
-				Name: "scenarios", Kind: stress.Texts, Choices: []string{"agents", "mailboxes", "memory", "goroutines", "files"},
+				Name: "scenarios", Kind: scenario.Texts, Choices: []string{"agents", "mailboxes", "memory", "goroutines", "files"},
 				Default: []string{"agents", "mailboxes", "memory", "goroutines", "files"},
 				Doc:     "What is used up, one after the other, each on a system of its own.",
 			},
-			{Name: "agents", Kind: stress.Int, Default: 50, Min: 1, Max: 10_000, Doc: "Agents that live through it, under a supervisor; their data is checked."},
-			{Name: "operations", Kind: stress.Int, Default: 50_000, Min: 1, Max: 100_000_000, Doc: "Actions of these agents before it, and as many after it, to compare the throughput; and as many of those of a fresh system."},
+			{Name: "agents", Kind: scenario.Int, Default: 50, Min: 1, Max: 10_000, Doc: "Agents that live through it, under a supervisor; their data is checked."},
+			{Name: "operations", Kind: scenario.Int, Default: 50_000, Min: 1, Max: 100_000_000, Doc: "Actions of these agents before it, and as many after it, to compare the throughput; and as many of those of a fresh system."},
 		},
-		Metrics: []stress.Metric{
+		Metrics: []scenario.Metric{
 			{Name: "recovery_time_ms", Unit: "ms", Better: report.Lower, Keyed: true, Doc: "Time from the resource being let go until it can be had again and every surviving agent answers; the worst, and with .SCENARIO that of one."},
 			{Name: "data_consistent", Unit: "bool", Better: report.Higher, Must: "== true", Doc: "Whether the state of every surviving agent is exactly what it has acknowledged; those that faults have ended have not survived."},
-			{Name: "survivors", Unit: "ratio", Better: report.Higher, Must: "== 1", Timed: true, Fold: stress.Worst, Doc: "Agents that answered in the end / agents that no fault has ended."},
+			{Name: "survivors", Unit: "ratio", Better: report.Higher, Must: "== 1", Timed: true, Aggregation: scenario.Worst, Doc: "Agents that answered in the end / agents that no fault has ended."},
 			{Name: "performance_restored", Unit: "ratio", Better: report.Higher, Keyed: true, Doc: "Throughput after the recovery / before, of the medians of sixteen loads each; the worst of the scenarios, and with .SCENARIO that of one."},
 			{Name: "performance_lost", Unit: "ratio", Better: report.Lower, Must: "< 0.6", Expected: isComparable, Doc: "By what share the throughput of a recovered system is lower than that of a fresh one, which does the same work in turn with it; the worst of the scenarios. An estimate over all repetitions; it is judged with 20,000 operations and more."},
-			{Name: "component_restarts", Unit: "count", Better: report.Lower, Must: "== 0", Fold: stress.Sum, Doc: "Agents that their supervisor had to restart, and components of the system that crashed and were begun anew."},
+			{Name: "component_restarts", Unit: "count", Better: report.Lower, Must: "== 0", Aggregation: scenario.Sum, Doc: "Agents that their supervisor had to restart, and components of the system that crashed and were begun anew."},
 			timed(never("limits_broken", "Violations of the limits: more or fewer agents than there was room for, agents refused though memory was left or started though none was, or a full mailbox that accepted more. The errors name each.")),
 			telemetryMismatches(),
 			operationsNotBegun(),
 		},
 		Estimate: exhaustionEstimate,
-		Targets:  []stress.Target{stress.Agents, stress.Components},
+		Targets:  []scenario.Target{scenario.TargetAgents, scenario.TargetComponents},
 		// How many files may be open is a matter of the whole process.
-		OwnProcess: func(p stress.Params) (stress.Limits, bool) {
-			return stress.Limits{}, slices.Contains(p.Texts("scenarios"), "files")
+		OwnProcess: func(p scenario.Params) (scenario.MemoryLimits, bool) {
+			return scenario.MemoryLimits{}, slices.Contains(p.Texts("scenarios"), "files")
 		},
-		Run: func(ctx context.Context, env *stress.Env) error {
-			return measureExhaustion(ctx, env, func() mabeam.Behaviour { return ledger{} }, nil)
-		},
-	}
+	}, Run: func(ctx context.Context, env *stress.Env) error {
+		return measureExhaustion(ctx, env, func() mabeam.Behaviour { return ledger{} }, nil)
+	}}
 }
 
-func exhaustionEstimate(p stress.Params) time.Duration {
+func exhaustionEstimate(p scenario.Params) time.Duration {
 	return time.Duration(len(p.Texts("scenarios"))) * (150*time.Millisecond + time.Duration(3*p.Int("operations"))*2*time.Microsecond)
 }
 
 // isComparable says whether there are operations enough to compare two throughputs.
-func isComparable(p stress.Params) bool { return p.Int("operations") >= 20_000 }
+func isComparable(p scenario.Params) bool { return p.Int("operations") >= 20_000 }
 
 // A ledger is an agent whose state is how often it was asked to add.
 type ledger struct{ mabeam.Defaults }

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
@@ -36,46 +38,45 @@ const comparisons = 10
 // known share of what it took: a slow-down of 15 % is one of 15 %, whatever part
 // of the time is the runtime's, the action's, or the machine's.
 func busyAction() *stress.Measurement {
-	return &stress.Measurement{
+	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name: "busy-action", Summary: "How fast are actions of a known amount of work?",
-		Params: []stress.Param{
-			{Name: "rounds", Kind: stress.Int, Default: 1, Min: 1, Max: 1_000_000, Doc: "What each action works."},
-			{Name: "calls", Kind: stress.Int, Default: 1, Min: 1, Max: 1000, Doc: "Actions of an operation."},
-			{Name: "operations", Kind: stress.Int, Default: 1000, Min: 1, Max: 100_000_000, Doc: "How many."},
-			{Name: "slower", Kind: stress.Ratio, Default: 0.0, Min: 0, Max: 10, Doc: "By what share of its time each operation is made longer."},
+		Params: []scenario.Param{
+			{Name: "rounds", Kind: scenario.Int, Default: 1, Min: 1, Max: 1_000_000, Doc: "What each action works."},
+			{Name: "calls", Kind: scenario.Int, Default: 1, Min: 1, Max: 1000, Doc: "Actions of an operation."},
+			{Name: "operations", Kind: scenario.Int, Default: 1000, Min: 1, Max: 100_000_000, Doc: "How many."},
+			{Name: "slower", Kind: scenario.Ratio, Default: 0.0, Min: 0, Max: 10, Doc: "By what share of its time each operation is made longer."},
 		},
-		Metrics: []stress.Metric{
+		Metrics: []scenario.Metric{
 			{Name: "operations_per_second", Unit: "1/s", Better: report.Higher, Doc: "Rate."},
 			{Name: "execution_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time of one."},
 		},
-		Run: func(ctx context.Context, env *stress.Env) error {
-			id, err := env.System().StartAgent(ctx, mabeam.Spec{Type: "busy", Behaviour: busy{rounds: env.Params.Int("rounds")}})
-			if err != nil {
-				return err
-			}
-			calls, longer := env.Params.Int("calls"), 1+env.Params.Float("slower")
-			driven, err := env.RunLoad(ctx, load.Load{Workers: 1, Operations: env.Params.Int("operations")}, func(ctx context.Context, _ load.Op) error {
-				began := time.Now()
-				for range calls {
-					if _, err := env.System().Execute(ctx, id, "work", nil); err != nil {
-						return err
-					}
+	}, Run: func(ctx context.Context, env *stress.Env) error {
+		id, err := env.System().StartAgent(ctx, mabeam.Spec{Type: "busy", Behaviour: busy{rounds: env.Params.Int("rounds")}})
+		if err != nil {
+			return err
+		}
+		calls, longer := env.Params.Int("calls"), 1+env.Params.Float("slower")
+		driven, err := env.RunLoad(ctx, load.Load{Workers: 1, Operations: env.Params.Int("operations")}, func(ctx context.Context, _ load.Op) error {
+			began := time.Now()
+			for range calls {
+				if _, err := env.System().Execute(ctx, id, "work", nil); err != nil {
+					return err
 				}
-				until := time.Duration(float64(time.Since(began)) * longer)
-				spins := 0
-				for time.Since(began) < until {
-					spins++
-				}
-				return nil
-			})
-			if err != nil {
-				return err
 			}
-			env.Value("operations_per_second", driven.PerSecond())
-			env.Latency("execution_time_ms", driven.Latency)
+			until := time.Duration(float64(time.Since(began)) * longer)
+			spins := 0
+			for time.Since(began) < until {
+				spins++
+			}
 			return nil
-		},
-	}
+		})
+		if err != nil {
+			return err
+		}
+		env.Value("operations_per_second", driven.PerSecond())
+		env.Latency("execution_time_ms", driven.Latency)
+		return nil
+	}}
 }
 
 // busy works for as many rounds of a generator of random numbers.
@@ -184,12 +185,13 @@ func compareRuns(t *testing.T, name, before, now string) report.Regression {
 
 func runOnce(t *testing.T, name, source string) (r report.Report) {
 	t.Helper()
-	scenarios, err := stress.Parse(append(Catalogue(), busyAction()), verdict.Builtin().Components(), stress.Document{File: "experiment.yaml", Source: []byte(source)})
+	cat := append(Catalogue(), busyAction())
+	scenarios, err := scenario.Parse(cat.Descriptions(), verdict.Builtin().Components(), scenario.Document{File: "experiment.yaml", Source: []byte(source)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	engine := stress.Engine{Baselines: verdict.Builtin()}
-	err = engine.Source(stress.Plan{Scenarios: scenarios}).Run(t.Context(), func(e stream.Event) {
+	engine := stress.Engine{Catalogue: cat, Baselines: verdict.Builtin()}
+	err = engine.Source(scenario.Plan{Scenarios: scenarios}).Run(t.Context(), func(e stream.Event) {
 		if e.Type == stream.RunFinished {
 			r = *e.Report
 		}

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
@@ -159,7 +161,7 @@ func TestDataOfSurvivors(t *testing.T) {
 func TestWhoseComponentsCanCrash(t *testing.T) {
 	var not []string
 	for _, m := range Catalogue() {
-		if !slices.Contains(m.Targets, stress.Components) {
+		if !slices.Contains(m.Targets, scenario.TargetComponents) {
 			not = append(not, m.Name)
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
@@ -532,11 +534,11 @@ func (test steeredTest) run(t *testing.T, hand func(steer func(stream.Command)))
 				cat = with(name, test.measure)
 			}
 			baselines := verdict.Builtin()
-			scenarios, err := stress.Parse(cat, baselines.Components(), stress.Document{File: "held.yaml", Source: []byte("name: s\ntitle: S\nsystem: {mailbox: 16}\nsteps:\n  - " + test.step + "\n")})
+			scenarios, err := scenario.Parse(cat.Descriptions(), baselines.Components(), scenario.Document{File: "held.yaml", Source: []byte("name: s\ntitle: S\nsystem: {mailbox: 16}\nsteps:\n  - " + test.step + "\n")})
 			if err != nil {
 				t.Fatal(err)
 			}
-			source := stress.Engine{Baselines: baselines, Steerable: true}.Source(stress.Plan{Scenarios: scenarios})
+			source := stress.Engine{Catalogue: cat, Baselines: baselines, Steerable: true}.Source(scenario.Plan{Scenarios: scenarios})
 			var wg sync.WaitGroup
 			wg.Go(func() {
 				hand(func(c stream.Command) {

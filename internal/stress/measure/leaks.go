@@ -3,6 +3,8 @@ package measure
 import (
 	"context"
 
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 )
@@ -35,8 +37,8 @@ func countHeld(system *mabeam.System) held {
 }
 
 // leakMetrics describe what reportLeaks reports.
-func leakMetrics() []stress.Metric {
-	return []stress.Metric{
+func leakMetrics() []scenario.Metric {
+	return []scenario.Metric{
 		never("leaked_goroutines", "Goroutines more than before, at most a second after the last agent has ended; up to 64 that the system keeps for later work are not counted."),
 		never("leaked_registrations", "Registrations more than before, after the last agent has ended."),
 		never("leaked_subscriptions", "Subscriptions more than before, after the last agent has ended."),

@@ -7,15 +7,17 @@ import (
 	"maps"
 	"time"
 
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
 )
 
-func lifeMetrics() []stress.Metric {
+func lifeMetrics() []scenario.Metric {
 	broken := never("agent_rules_broken", "Rules of an agent's life and mailbox that did not hold in life_probes rounds: what waits while it is suspended, the capacity of its mailbox, who runs Init and Terminate how often, what a stop, a kill and a panic leave, the state's version, the kinds of errors, events that wait at a stop, goroutines of calls that ran out of time, batches of which some do not start, agents that ask each other in a ring, or back, callers of an agent that panics or is killed, the context of an action at a kill, the events that tell of actions, registrations, subscriptions, events and signals of agents, and what an inspector shows. The errors name each.")
-	broken.Given = func(p stress.Params) bool { return p.Int("life_probes") > 0 }
-	return []stress.Metric{broken}
+	broken.Given = func(p scenario.Params) bool { return p.Int("life_probes") > 0 }
+	return []scenario.Metric{broken}
 }
 
 // lifeWaiting is how many actions wait for an agent that is suspended or stopped.

@@ -9,6 +9,7 @@ import (
 
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/stream"
 	"mabeam-top/internal/stress/verdict"
 )
@@ -31,12 +32,12 @@ func TestMain(m *testing.M) {
 func runDocument(t *testing.T, cat stress.Catalogue, source string, heard ...func(stream.Event)) report.Report {
 	t.Helper()
 	baselines := verdict.Builtin()
-	scenarios, err := stress.Parse(cat, baselines.Components(), stress.Document{File: "test.yaml", Source: []byte("timeout: 10m\n" + source)})
+	scenarios, err := scenario.Parse(cat.Descriptions(), baselines.Components(), scenario.Document{File: "test.yaml", Source: []byte("timeout: 10m\n" + source)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var result *report.Report
-	err = stress.Engine{Baselines: baselines, Child: []string{os.Args[0], childArgument}}.Source(stress.Plan{Scenarios: scenarios}).Run(context.Background(), func(e stream.Event) {
+	err = stress.Engine{Catalogue: cat, Baselines: baselines, Child: []string{os.Args[0], childArgument}}.Source(scenario.Plan{Scenarios: scenarios}).Run(context.Background(), func(e stream.Event) {
 		if e.Report != nil {
 			result = e.Report
 		}
@@ -95,7 +96,7 @@ func TestEveryMeasurementReportsItsMetrics(t *testing.T) {
 // What counts all that the system holds cannot run beside others.
 func TestAloneIsAlone(t *testing.T) {
 	source := "name: s\ntitle: S\nsteps:\n  - parallel:\n      - {measure: agent-creation}\n      - {measure: agent-action}\n"
-	_, err := stress.Parse(Catalogue(), verdict.Builtin().Components(), stress.Document{File: "f", Source: []byte(source)})
+	_, err := scenario.Parse(Catalogue().Descriptions(), verdict.Builtin().Components(), scenario.Document{File: "f", Source: []byte(source)})
 	if err == nil || !strings.Contains(err.Error(), "f:5:9: agent-creation counts what the whole system holds") {
 		t.Errorf("%v", err)
 	}

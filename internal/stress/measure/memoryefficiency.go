@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
@@ -16,16 +18,16 @@ import (
 )
 
 func memoryEfficiency() *stress.Measurement {
-	return &stress.Measurement{
+	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:      "memory-efficiency",
 		Summary:   "How does memory grow with the number of agents, and is it given back when they have stopped?",
 		Component: "system_memory",
 		Alone:     true,
-		Params: []stress.Param{
-			{Name: "agent_counts", Kind: stress.Ints, Default: []int{10, 100, 1000, 10000}, Min: 1, Max: 10_000_000, Doc: "Numbers of idle agents to measure at, from the smallest to the largest."},
-			{Name: "agent_type", Kind: stress.Text, Default: "demo", Choices: agentTypes, Doc: "What the agents are."},
+		Params: []scenario.Param{
+			{Name: "agent_counts", Kind: scenario.Ints, Default: []int{10, 100, 1000, 10000}, Min: 1, Max: 10_000_000, Doc: "Numbers of idle agents to measure at, from the smallest to the largest."},
+			{Name: "agent_type", Kind: scenario.Text, Default: "demo", Choices: agentTypes, Doc: "What the agents are."},
 		},
-		Metrics: []stress.Metric{
+		Metrics: []scenario.Metric{
 			{Name: "memory_efficiency_ratio", Unit: "ratio", Better: report.Higher, Doc: "Growth of live heap and stacks from no agents to the most / growth of heap and stacks in use, with the gaps between live objects; both after two collections."},
 			{Name: "memory_scaling", Unit: "text", Better: report.Neither, Doc: "What the interval of memory_scaling_exponent means: constant, logarithmic (less than linear), linear, or superlinear; two of them if it reaches across their border. Linear means that each agent costs the same."},
 			{Name: "memory_scaling_exponent", Unit: "exponent", Better: report.Lower, Must: "<= 1.15", Unclipped: true, Doc: "The e of live memory ~ agents^e between the two largest numbers of agents, each measured on three fresh systems; numbers whose agents hold less than 128 KiB are left out, as memory changes by that much by itself. Numbers that are too small for it fail: ask for more agents."},
@@ -33,7 +35,7 @@ func memoryEfficiency() *stress.Measurement {
 			{Name: "memory_growth_rate", Unit: "ratio", Better: report.Lower, Unclipped: true, Doc: "Theil–Sen slope of live memory at the most agents, read before and after each of 12 rounds in which a tenth of them is stopped and started anew, × all rounds / median. Rounds in which each agent was replaced once come before: the registry keeps places of agents that have ended until it has as many as it keeps."},
 			{
 				Name: "left_per_agent_bytes", Unit: "bytes", Better: report.Lower, Must: "< 16",
-				Given: func(p stress.Params) bool { return slices.Max(p.Ints("agent_counts")) >= agentsForMemory },
+				Given: func(p scenario.Params) bool { return slices.Max(p.Ints("agent_counts")) >= agentsForMemory },
 				Doc:   "By how much live memory without agents is more each time that the most agents have been started and stopped once more, per agent: the first time tables grow that stay. Reported for at least 10,000 agents; fewer say nothing.",
 			},
 			{Name: "cleanup_effectiveness", Unit: "ratio", Better: report.Higher, Must: ">= 0.6", Given: outweighsRest, Doc: "Share of the growth of live memory that is gone after all agents have stopped for the first time, and two collections. What stays is the registry's table: up to four places of 32 bytes for each agent, with the ids, which is up to a quarter of what an agent takes that holds nothing. It is judged for at least 4,000 agents."},
@@ -41,14 +43,13 @@ func memoryEfficiency() *stress.Measurement {
 			{Name: "max_tested_agents", Unit: "count", Better: report.Higher, Doc: "The most agents of which every one was started."},
 			telemetryMismatches(),
 		},
-		Estimate: func(p stress.Params) time.Duration {
+		Estimate: func(p scenario.Params) time.Duration {
 			return 200*time.Millisecond + time.Duration(slices.Max(p.Ints("agent_counts")))*50*time.Microsecond
 		},
-		Targets: []stress.Target{stress.Components},
-		Run: func(ctx context.Context, env *stress.Env) error {
-			return measureMemoryEfficiency(ctx, env, func(int) mabeam.Spec { return agentSpec(env.Params.Text("agent_type")) })
-		},
-	}
+		Targets: []scenario.Target{scenario.TargetComponents},
+	}, Run: func(ctx context.Context, env *stress.Env) error {
+		return measureMemoryEfficiency(ctx, env, func(int) mabeam.Spec { return agentSpec(env.Params.Text("agent_type")) })
+	}}
 }
 
 const (
@@ -58,7 +59,7 @@ const (
 )
 
 // outweighsRest says whether the most agents are enough for cleanup_effectiveness.
-func outweighsRest(p stress.Params) bool {
+func outweighsRest(p scenario.Params) bool {
 	return slices.Max(p.Ints("agent_counts")) >= agentsForCleanup
 }
 

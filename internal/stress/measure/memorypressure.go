@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"mabeam-top/internal/probes"
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
@@ -39,56 +41,54 @@ const (
 )
 
 func memoryPressure() *stress.Measurement {
-	return &stress.Measurement{
+	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:      "memory-pressure",
 		Summary:   "When most of the memory is in use, how much slower is the system, what is refused, does it survive, and how soon is it free again?",
 		Component: "resource_limits",
 		Alone:     true,
-		Targets:   []stress.Target{stress.Components},
-		Params: []stress.Param{
-			{Name: "memory_limit", Kind: stress.Size, Default: int64(256e6), Min: 64e6, Max: 1e12, Doc: "What the memory of its process is limited to: the Go runtime's soft limit (GOMEMLIMIT), and the runtime's own, beyond which new agents are refused."},
-			{Name: "hard_limit", Kind: stress.Ratio, Default: hardShare, Min: 1, Max: 100, Doc: "Where the operating system ends the process, as a share of memory_limit: the soft limit alone is passed rather than kept."},
-			{Name: "pressure", Kind: stress.Ratio, Default: 0.9, Min: calmShare, Max: 100, Doc: "Share of memory_limit that is live under pressure; 10% is live before."},
-			{Name: "duration", Kind: stress.Duration, Default: 5 * time.Second, Min: 0.01, Max: 3600, Doc: "How long the load lasts under pressure; before it lasts a quarter of that."},
-			{Name: "agents", Kind: stress.Int, Default: 100, Min: 1, Max: 100_000, Doc: "Agents that work, and that hold the memory in equal parts."},
-			{Name: "allocation", Kind: stress.Size, Default: int64(4096), Min: 1, Max: 1e9, Doc: "Garbage that each action makes."},
-			{Name: "concurrency", Kind: stress.Int, Default: 4, Min: 1, Max: 10_000, Doc: "Operations under way at once: actions, and for each 64 of them an agent that is started and stopped."},
+		Targets:   []scenario.Target{scenario.TargetComponents},
+		Params: []scenario.Param{
+			{Name: "memory_limit", Kind: scenario.Size, Default: int64(256e6), Min: 64e6, Max: 1e12, Doc: "What the memory of its process is limited to: the Go runtime's soft limit (GOMEMLIMIT), and the runtime's own, beyond which new agents are refused."},
+			{Name: "hard_limit", Kind: scenario.Ratio, Default: hardShare, Min: 1, Max: 100, Doc: "Where the operating system ends the process, as a share of memory_limit: the soft limit alone is passed rather than kept."},
+			{Name: "pressure", Kind: scenario.Ratio, Default: 0.9, Min: calmShare, Max: 100, Doc: "Share of memory_limit that is live under pressure; 10% is live before."},
+			{Name: "duration", Kind: scenario.Duration, Default: 5 * time.Second, Min: 0.01, Max: 3600, Doc: "How long the load lasts under pressure; before it lasts a quarter of that."},
+			{Name: "agents", Kind: scenario.Int, Default: 100, Min: 1, Max: 100_000, Doc: "Agents that work, and that hold the memory in equal parts."},
+			{Name: "allocation", Kind: scenario.Size, Default: int64(4096), Min: 1, Max: 1e9, Doc: "Garbage that each action makes."},
+			{Name: "concurrency", Kind: scenario.Int, Default: 4, Min: 1, Max: 10_000, Doc: "Operations under way at once: actions, and for each 64 of them an agent that is started and stopped."},
 		},
-		Metrics: []stress.Metric{
+		Metrics: []scenario.Metric{
 			{Name: "memory_limit_mb", Unit: "MB", Better: report.Neither, Doc: "memory_limit, in 1e6 bytes."},
 			{Name: "peak_memory_mb", Unit: "MB", Better: report.Lower, Doc: "The most physical memory that the process held, as the kernel counts it, in 1e6 bytes: what is no heap, such as the program itself, is in it."},
 			{Name: "gc_effectiveness", Unit: "ratio", Better: report.Higher, Doc: "Bytes that a collection under pressure freed / bytes that were garbage then: an amount that was made for it, when there was no other. It is a figure of Go's collector, not of the runtime under test, and is not judged."},
 			{Name: "throughput_ratio", Unit: "ratio", Better: report.Higher, Doc: "Operations per second under pressure / before it, of the same load. Most of what it loses goes to Go's collector."},
 			{Name: "latency_ratio", Unit: "ratio", Better: report.Lower, Doc: "99th percentile of their latency under pressure / before it. Their mean is the inverse of throughput_ratio, as the load is closed."},
-			{Name: "allocation_failures", Unit: "count", Better: report.Lower, Must: "== 0", Fold: stress.Sum, Expected: leavesRoom, Doc: "Agents that the runtime refused for want of memory (ErrLimitReached), before and under pressure; they count as dropped. An allocation in Go itself cannot fail: the process ends instead. It must be 0 while pressure is at most 95 %."},
+			{Name: "allocation_failures", Unit: "count", Better: report.Lower, Must: "== 0", Aggregation: scenario.Sum, Expected: leavesRoom, Doc: "Agents that the runtime refused for want of memory (ErrLimitReached), before and under pressure; they count as dropped. An allocation in Go itself cannot fail: the process ends instead. It must be 0 while pressure is at most 95 %."},
 			{Name: "survived", Unit: "bool", Better: report.Higher, Must: "== true", Doc: "Whether the process outlived the pressure. If it ran out of memory or a signal ended it, what is known until then is told, and that is a result."},
-			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Fold: stress.Worst, Expected: isSurvivable, Doc: "Operations before and under pressure that succeeded / those that were not dropped."},
+			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Aggregation: scenario.Worst, Expected: isSurvivable, Doc: "Operations before and under pressure that succeeded / those that were not dropped."},
 			pressureMismatches(),
 			{Name: "recovery_time_ms", Unit: "ms", Better: report.Lower, Doc: "Time from the pressure being let go, while agents go on working, until a collection found no more live memory than before it, an agent could be started, and all agents answered. No collection is asked for."},
 		},
-		Estimate: func(p stress.Params) time.Duration {
+		Estimate: func(p scenario.Params) time.Duration {
 			return p.Duration("duration")*5/4 + 500*time.Millisecond
 		},
-		OwnProcess: func(p stress.Params) (stress.Limits, bool) {
+		OwnProcess: func(p scenario.Params) (scenario.MemoryLimits, bool) {
 			soft := p.Size("memory_limit")
-			return stress.Limits{Soft: soft, Hard: int64(p.Float("hard_limit") * float64(soft))}, true
+			return scenario.MemoryLimits{Soft: soft, Hard: int64(p.Float("hard_limit") * float64(soft))}, true
 		},
-		Died: diedOfPressure,
-		Run: func(ctx context.Context, env *stress.Env) error {
-			return measureMemoryPressure(ctx, env, func() mabeam.Behaviour { return &hoarder{} }, func(garbage []*block) { clear(garbage) })
-		},
-	}
+	}, Died: diedOfPressure, Run: func(ctx context.Context, env *stress.Env) error {
+		return measureMemoryPressure(ctx, env, func() mabeam.Behaviour { return &hoarder{} }, func(garbage []*block) { clear(garbage) })
+	}}
 }
 
 // leavesRoom says whether the pressure leaves room for new agents.
-func leavesRoom(p stress.Params) bool { return p.Float("pressure") <= roomyPressure }
+func leavesRoom(p scenario.Params) bool { return p.Float("pressure") <= roomyPressure }
 
 // isSurvivable says whether the pressure is less than what ends the process.
-func isSurvivable(p stress.Params) bool { return p.Float("pressure") < p.Float("hard_limit") }
+func isSurvivable(p scenario.Params) bool { return p.Float("pressure") < p.Float("hard_limit") }
 
 // pressureMismatches describes what a witness reports, which a process that was to end
 // does not live to report.
-func pressureMismatches() stress.Metric {
+func pressureMismatches() scenario.Metric {
 	m := telemetryMismatches()
 	m.Expected = isSurvivable
 	return m

@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
@@ -155,7 +157,7 @@ func TestRefusedThoughThereIsRoom(t *testing.T) {
 		t.Errorf("allocation_failures %+v", m)
 	}
 	for pressure, must := range map[float64]bool{0.9: true, 1.2: false} {
-		if leavesRoom(stress.Params{"pressure": pressure}) != must {
+		if leavesRoom(scenario.Params{"pressure": pressure}) != must {
 			t.Errorf("a pressure of %v leaves room: %v", pressure, !must)
 		}
 	}

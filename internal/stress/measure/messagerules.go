@@ -7,19 +7,21 @@ import (
 	"sync"
 	"time"
 
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 )
 
-func messageMetrics() []stress.Metric {
-	told := func(p stress.Params) bool { return p.Int("tell_probes") > 0 }
-	replied := func(p stress.Params) bool { return p.Int("reply_probes") > 0 }
+func messageMetrics() []scenario.Metric {
+	told := func(p scenario.Params) bool { return p.Int("tell_probes") > 0 }
+	replied := func(p scenario.Params) bool { return p.Int("reply_probes") > 0 }
 	lost := never("tells_lost", "Actions of tell_probes, told by four senders at once through a small mailbox, that were not carried out exactly once.")
 	order := never("tells_out_of_order", "Actions of tell_probes that were carried out after one that the same sender told later.")
 	overlaps := never("overlaps", "Callbacks of an agent that ran while another one of the same agent did, as actions and signals came from several senders at once.")
 	wrong := never("replies_wrong", "Messages of reply_probes whose reply is missing, comes twice, belongs to another message, or has another error than documented: Request and Send, to agents that are there and not, and replies that come too late.")
 	lost.Given, order.Given, overlaps.Given, wrong.Given = told, told, told, replied
-	return []stress.Metric{lost, order, overlaps, wrong}
+	return []scenario.Metric{lost, order, overlaps, wrong}
 }
 
 // tellSenders is how many tell an agent at once.

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/scenario"
 )
 
 // Conditions that no measurement can meet are refused, by the unit of the metric and
@@ -35,7 +35,7 @@ func TestConditionsThatCanNeverHold(t *testing.T) {
 		{"process-limit", "graceful_degradation_score", ">= 2", false},
 	} {
 		source := fmt.Sprintf("name: s\ntitle: S\nsteps:\n  - measure: %s\n    thresholds: {%s: %q}\n", c.measurement, c.metric, c.condition)
-		_, err := stress.Parse(Catalogue(), nil, stress.Document{File: "s.yaml", Source: []byte(source)})
+		_, err := scenario.Parse(Catalogue().Descriptions(), nil, scenario.Document{File: "s.yaml", Source: []byte(source)})
 		if c.possible && err != nil || !c.possible && (err == nil || !strings.Contains(err.Error(), "can never hold")) {
 			t.Errorf("%s: %s %s: %v", c.measurement, c.metric, c.condition, err)
 		}

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
@@ -24,22 +26,22 @@ const (
 )
 
 func processLimit() *stress.Measurement {
-	return &stress.Measurement{
+	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:      "process-limit",
 		Summary:   "At the limit on agents, are new ones refused and nothing else, is there room again when some have ended, and do rates, circuits, mailboxes and deadlines keep their rules?",
 		Component: "resource_limits",
 		Alone:     true,
-		Params: []stress.Param{
-			{Name: "limit", Kind: stress.Int, Default: 1000, Min: 1, Max: 1_000_000, Doc: "The limit on live agents, in the place of the scenario's max_agents. An agent is what a process is on the BEAM: the threads and goroutines of the operating system's process are not limited."},
-			{Name: "limit_percentage", Kind: stress.Ratio, Default: 0.9, Min: 0.01, Max: 1, Doc: "Share of the limit that is filled at once, and must be; from there on, agents are started one by one beside other work."},
-			{Name: "overshoot", Kind: stress.Ratio, Default: 0.2, Min: 0.001, Max: 100, Doc: "Agents that are to be started beyond the limit, as a share of it; at least one. As many make room later."},
-			{Name: "operations", Kind: stress.Int, Default: 100000, Min: 10, Max: 1_000_000_000, Doc: "Operations in all from limit_percentage on, the starts evenly among them: a third each of the others looks up a running agent, asks it for an action, or publishes an event to it."},
-			{Name: "concurrency", Kind: stress.Int, Default: 4, Min: 1, Max: 10_000, Doc: "Operations under way at once."},
+		Params: []scenario.Param{
+			{Name: "limit", Kind: scenario.Int, Default: 1000, Min: 1, Max: 1_000_000, Doc: "The limit on live agents, in the place of the scenario's max_agents. An agent is what a process is on the BEAM: the threads and goroutines of the operating system's process are not limited."},
+			{Name: "limit_percentage", Kind: scenario.Ratio, Default: 0.9, Min: 0.01, Max: 1, Doc: "Share of the limit that is filled at once, and must be; from there on, agents are started one by one beside other work."},
+			{Name: "overshoot", Kind: scenario.Ratio, Default: 0.2, Min: 0.001, Max: 100, Doc: "Agents that are to be started beyond the limit, as a share of it; at least one. As many make room later."},
+			{Name: "operations", Kind: scenario.Int, Default: 100000, Min: 10, Max: 1_000_000_000, Doc: "Operations in all from limit_percentage on, the starts evenly among them: a third each of the others looks up a running agent, asks it for an action, or publishes an event to it."},
+			{Name: "concurrency", Kind: scenario.Int, Default: 4, Min: 1, Max: 10_000, Doc: "Operations under way at once."},
 		},
-		Metrics: append([]stress.Metric{
+		Metrics: append([]scenario.Metric{
 			{Name: "limit_reached", Unit: "bool", Better: report.Higher, Must: "== true", Doc: "Whether exactly as many agents as the limit allows were started, and the rest refused with the error that tells the limit."},
 			{Name: "rejected", Unit: "count", Better: report.Neither, Doc: "Starts that were refused with that error. They count as succeeded operations: it is what the limit is for."},
-			{Name: "graceful_degradation_score", Unit: "ratio", Better: report.Higher, Must: "== 1", Fold: stress.Worst, Doc: "Share of the lookups, actions and events on running agents that succeeded with the right result from the first refusal on; an event has succeeded when its agent got it; one that comes again is a finding."},
+			{Name: "graceful_degradation_score", Unit: "ratio", Better: report.Higher, Must: "== 1", Aggregation: scenario.Worst, Doc: "Share of the lookups, actions and events on running agents that succeeded with the right result from the first refusal on; an event has succeeded when its agent got it; one that comes again is a finding."},
 			{Name: "recovery_successful", Unit: "bool", Better: report.Higher, Must: "== true", Timed: true, Doc: "Whether after some agents were stopped, after some were killed, and after some crashed, just as many could be started each time, every one of them answered, and the next was refused again."},
 			{Name: "recovery_time_ms", Unit: "ms", Better: report.Lower, Keyed: true, Doc: "Time from when agents were ended until a new agent was started and had answered an action; the worst, and with .stop, .kill and .crash that of one way to end them. StopAgent returns when there is room; after a kill and a crash it comes later."},
 			never("guard_rules_broken", "Violations of the rules of the other guards: a rate that admits more or fewer operations than it has tokens, a circuit that opens, refuses, admits trials, shows or closes at the wrong time, a mailbox that accepts more or less than its capacity, a call that returns before its deadline, or a refusal, of a message or question of a coordination too, with the wrong error. The errors name each."),
@@ -47,38 +49,37 @@ func processLimit() *stress.Measurement {
 			telemetryMismatches(),
 			operationsNotBegun(),
 		}, leakMetrics()...),
-		Estimate: func(p stress.Params) time.Duration {
+		Estimate: func(p scenario.Params) time.Duration {
 			return limitEstimate(p) + guardsEstimate
 		},
-		Check: func(p stress.Params) error {
+		Check: func(p scenario.Params) error {
 			if starts := startsNearLimit(p); starts > p.Int("operations") {
 				return fmt.Errorf("%d operations are fewer than the %d starts from limit_percentage on to the overshoot", p.Int("operations"), starts)
 			}
 			return nil
 		},
-		Targets: []stress.Target{stress.Components},
-		Run: func(ctx context.Context, env *stress.Env) error {
-			return errors.Join(measureProcessLimit(ctx, env, nil), checkGuards(ctx, env, nil))
-		},
-	}
+		Targets: []scenario.Target{scenario.TargetComponents},
+	}, Run: func(ctx context.Context, env *stress.Env) error {
+		return errors.Join(measureProcessLimit(ctx, env, nil), checkGuards(ctx, env, nil))
+	}}
 }
 
-func limitEstimate(p stress.Params) time.Duration {
+func limitEstimate(p scenario.Params) time.Duration {
 	return 100*time.Millisecond + time.Duration(p.Int("operations"))*2*time.Microsecond + time.Duration(p.Int("limit"))*10*time.Microsecond
 }
 
 // atOnce is how many agents are started before the rest.
-func atOnce(p stress.Params) int {
+func atOnce(p scenario.Params) int {
 	return max(int(math.Round(float64(p.Int("limit"))*p.Float("limit_percentage"))), 1)
 }
 
 // beyond is how many agents are to be started beyond the limit.
-func beyond(p stress.Params) int {
+func beyond(p scenario.Params) int {
 	return max(int(math.Round(float64(p.Int("limit"))*p.Float("overshoot"))), 1)
 }
 
 // startsNearLimit is how many agents are to be started after atOnce.
-func startsNearLimit(p stress.Params) int { return p.Int("limit") - atOnce(p) + beyond(p) }
+func startsNearLimit(p scenario.Params) int { return p.Int("limit") - atOnce(p) + beyond(p) }
 
 // asked is what is asked of a system at its limit.
 type asked struct {

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
@@ -16,16 +18,16 @@ import (
 )
 
 func eventPropagation() *stress.Measurement {
-	return &stress.Measurement{
+	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:      "event-propagation",
 		Summary:   "How long until an event has reached all its subscribers, how does that grow with their number, and does the bus keep its rules?",
 		Component: "event_propagation",
-		Params: []stress.Param{
-			{Name: "subscriber_counts", Kind: stress.Ints, Default: []int{1, 10, 100, 1000}, Min: 1, Max: 1_000_000, Doc: "Numbers of subscribers to try, from the smallest to the largest. How it scales takes two different ones."},
-			{Name: "patterns", Kind: stress.Int, Default: 100, Min: 0, Max: 100_000, Doc: "Patterns that are subscribed to while event types are published for the first time; 0 leaves that out."},
-			{Name: "events", Kind: stress.Int, Default: 1000, Min: 1, Max: 10_000_000, Doc: "Events for each number of subscribers, and event types for the patterns. The next event is published when the last one has reached all."},
+		Params: []scenario.Param{
+			{Name: "subscriber_counts", Kind: scenario.Ints, Default: []int{1, 10, 100, 1000}, Min: 1, Max: 1_000_000, Doc: "Numbers of subscribers to try, from the smallest to the largest. How it scales takes two different ones."},
+			{Name: "patterns", Kind: scenario.Int, Default: 100, Min: 0, Max: 100_000, Doc: "Patterns that are subscribed to while event types are published for the first time; 0 leaves that out."},
+			{Name: "events", Kind: scenario.Int, Default: 1000, Min: 1, Max: 10_000_000, Doc: "Events for each number of subscribers, and event types for the patterns. The next event is published when the last one has reached all."},
 		},
-		Metrics: []stress.Metric{
+		Metrics: []scenario.Metric{
 			{Name: "propagation_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time from publishing one event to when the last of the most subscribers is called with it, with nothing else on the bus."},
 			{Name: "propagation_time_per_subscriber_ms", Unit: "ms", Better: report.Lower, Keyed: true, Doc: "Median of that time / subscribers, at the most subscribers; with .COUNT at that many."},
 			{Name: "subscribers_scaling_factor", Unit: "ratio", Better: report.Lower, Doc: "By what factor the median time per subscriber grows with each doubling of the subscribers, as geometric mean from the fewest to the most: 1 is constant, 2 linear. Below 1, more subscribers share what an event costs anyway."},
@@ -33,30 +35,29 @@ func eventPropagation() *stress.Measurement {
 			{Name: "subscriber_scaling", Unit: "text", Better: report.Neither, Doc: "subscriber_scaling_exponent in a word: constant, logarithmic (less than linear), linear, or superlinear; undecided if its interval does not tell."},
 			{Name: "pattern_matching_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Given: hasPatterns, Doc: "Time to publish the first event of a type, which is matched against all patterns, one of which it matches; with that of making the type known."},
 			{Name: "pattern_scaling_exponent", Unit: "exponent", Better: report.Lower, Must: patternScalingLimit, Given: hasSeveralPatterns, Doc: "The e of time ~ patterns^e for an event of a known type that matches none of them, between one pattern and all, of ten batches of events at each: 0 is constant."},
-			{Name: "pattern_mismatches", Unit: "count", Better: report.Lower, Must: "== 0", Fold: stress.Sum, Doc: "Events that reached a pattern that does not match their type, or did not reach one that does, or came twice."},
-			{Name: "bus_rules_broken", Unit: "count", Better: report.Lower, Must: "== 0", Fold: stress.Sum, Doc: "Rules of the bus that do not hold: what each queue policy keeps, in which order, and how many drops it counts; that a publisher waits for a subscriber that blocks; that the history is bounded and in order; that the runtime waits for nobody with its own events; that nothing comes after Unsubscribe, and nothing is kept. The errors name each."},
-			{Name: "lost", Unit: "count", Better: report.Lower, Must: "== 0", Fold: stress.Sum, Doc: "Deliveries that were not made, of events that the bus accepted."},
-			{Name: "duplicates", Unit: "count", Better: report.Lower, Must: "== 0", Fold: stress.Sum, Doc: "Deliveries of an event that the same subscriber had received before."},
+			{Name: "pattern_mismatches", Unit: "count", Better: report.Lower, Must: "== 0", Aggregation: scenario.Sum, Doc: "Events that reached a pattern that does not match their type, or did not reach one that does, or came twice."},
+			{Name: "bus_rules_broken", Unit: "count", Better: report.Lower, Must: "== 0", Aggregation: scenario.Sum, Doc: "Rules of the bus that do not hold: what each queue policy keeps, in which order, and how many drops it counts; that a publisher waits for a subscriber that blocks; that the history is bounded and in order; that the runtime waits for nobody with its own events; that nothing comes after Unsubscribe, and nothing is kept. The errors name each."},
+			{Name: "lost", Unit: "count", Better: report.Lower, Must: "== 0", Aggregation: scenario.Sum, Doc: "Deliveries that were not made, of events that the bus accepted."},
+			{Name: "duplicates", Unit: "count", Better: report.Lower, Must: "== 0", Aggregation: scenario.Sum, Doc: "Deliveries of an event that the same subscriber had received before."},
 			telemetryMismatches(),
 			{Name: "subscriber_cleanup_time_ms", Unit: "ms", Better: report.Lower, Doc: "Time to unsubscribe the most subscribers, one after the other."},
 			{Name: "memory_per_subscription", Unit: "bytes", Better: report.Lower, Doc: "Growth of live heap and stacks by the most subscribers, idle, each with its handler, after two collections, per subscriber. Not reported if all of them hold less than 128 KiB."},
-			{Name: "max_subscribers_tested", Unit: "count", Better: report.Higher, Fold: stress.Worst, CappedBy: "subscriber_counts", Doc: "The most subscribers of which every one got every event."},
+			{Name: "max_subscribers_tested", Unit: "count", Better: report.Higher, Aggregation: scenario.Worst, CappedBy: "subscriber_counts", Doc: "The most subscribers of which every one got every event."},
 			{Name: "all_sizes_tested", Unit: "bool", Better: report.Higher, Must: "== true", Timed: true, Doc: "Whether that is the largest of subscriber_counts."},
 		},
-		Estimate: func(p stress.Params) time.Duration {
+		Estimate: func(p scenario.Params) time.Duration {
 			deliveries := p.Int("patterns") / 4
 			for _, n := range p.Ints("subscriber_counts") {
 				deliveries += n + 50
 			}
 			return 150*time.Millisecond + time.Duration(p.Int("events")*deliveries)*70
 		},
-		Targets: []stress.Target{stress.Components},
-		Run: func(ctx context.Context, env *stress.Env) error {
-			return measurePropagation(ctx, env, func(ctx context.Context, _ int, e mabeam.Event) error {
-				return env.System().Bus().Publish(ctx, e)
-			})
-		},
-	}
+		Targets: []scenario.Target{scenario.TargetComponents},
+	}, Run: func(ctx context.Context, env *stress.Env) error {
+		return measurePropagation(ctx, env, func(ctx context.Context, _ int, e mabeam.Event) error {
+			return env.System().Bus().Publish(ctx, e)
+		})
+	}}
 }
 
 // The limits of the exponents. A bus in which each subscriber costs the same has 1.03 to
@@ -67,9 +68,9 @@ const (
 	patternScalingLimit    = "<= 0.2"
 )
 
-func hasPatterns(p stress.Params) bool { return p.Int("patterns") > 0 }
+func hasPatterns(p scenario.Params) bool { return p.Int("patterns") > 0 }
 
-func hasSeveralPatterns(p stress.Params) bool { return p.Int("patterns") > 1 }
+func hasSeveralPatterns(p scenario.Params) bool { return p.Int("patterns") > 1 }
 
 // A publisher publishes an event on a bus with that many subscribers, or
 // patterns.

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/supervision"
 	"mabeam-top/internal/stress"
@@ -212,7 +214,7 @@ func (g subscriberGroup) subscribe(system *mabeam.System) (receivers, error) {
 // If these hit agents, the subscribers are agents that a supervisor restarts;
 // otherwise they are plain handlers, so that the bus alone is measured.
 func (g subscriberGroup) subscribeTargets(ctx context.Context, env *stress.Env) (receivers, error) {
-	if !env.Hits(stress.Agents) {
+	if !env.Hits(scenario.TargetAgents) {
 		return g.subscribe(env.System())
 	}
 	all := make(receivers, g.subscribers)
@@ -299,8 +301,8 @@ func (all receivers) disorder() int64 {
 // supply has windows look at the deliveries to these subscribers, and not at those of
 // other steps.
 func (all receivers) supply(env *stress.Env) {
-	env.Supply(stress.DeliveredRate, all.delivered)
-	env.Supply(stress.EventsDropped, all.dropped)
+	env.Supply(scenario.DeliveredRate, all.delivered)
+	env.Supply(scenario.EventsDropped, all.dropped)
 }
 
 // dropped is how many deliveries the bus says that it dropped.
@@ -376,8 +378,8 @@ func (all receivers) lost(accepted, failed int64) int64 {
 
 // deliveryMetrics are the metrics of what became of each delivery, besides how many
 // were made.
-func deliveryMetrics() []stress.Metric {
-	return []stress.Metric{
+func deliveryMetrics() []scenario.Metric {
+	return []scenario.Metric{
 		never("lost", "Deliveries of accepted events that were neither made nor counted as dropped."),
 		never("duplicates", "Deliveries of an event that the same subscriber had received before."),
 		never("ordering_violations", "Deliveries of an event after a later one of the same publisher."),
@@ -398,7 +400,7 @@ func (all receivers) reportDeliveries(env *stress.Env, p published) {
 	env.Value("ordering_violations", float64(all.disorder()))
 	if dropped > 0 {
 		why := "a subscriber's queue was full"
-		if env.Hits(stress.Agents) || env.Hits(stress.Components) {
+		if env.Hits(scenario.TargetAgents) || env.Hits(scenario.TargetComponents) {
 			why += ", or a fault hit the subscriber or the bus"
 		}
 		first, _ := env.System().Bus().FirstDrop()
@@ -420,7 +422,7 @@ func (all receivers) reportDeliveries(env *stress.Env, p published) {
 // how many those are. What a fault has ended is not the system's failure.
 func (all receivers) ended(env *stress.Env) (n int64) {
 	report := env.Finding
-	if env.Hits(stress.Agents) || env.Hits(stress.Components) {
+	if env.Hits(scenario.TargetAgents) || env.Hits(scenario.TargetComponents) {
 		report = env.Note
 	}
 	for _, r := range all {

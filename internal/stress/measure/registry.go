@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
@@ -17,43 +19,42 @@ import (
 )
 
 func registryOperations() *stress.Measurement {
-	return &stress.Measurement{
+	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:      "registry-operations",
 		Summary:   "What do lookups, registrations and unregistrations cost, one by one and many at once, and are their results right?",
 		Component: "registry",
-		Params: []stress.Param{
-			{Name: "lookup", Kind: stress.Int, Default: 100000, Min: 1, Max: 1_000_000_000, Doc: "Lookups."},
-			{Name: "register", Kind: stress.Int, Default: 10000, Min: 1, Max: 10_000_000, Doc: "Registrations, and as many are there at their end."},
-			{Name: "unregister", Kind: stress.Int, Default: 10000, Min: 1, Max: 10_000_000, Doc: "Unregistrations, of what was registered."},
-			{Name: "agents", Kind: stress.Int, Default: 1000, Min: 1, Max: 10_000_000, Doc: "Entries that are there all the time."},
-			{Name: "concurrency", Kind: stress.Int, Default: 16, Min: 1, Max: 10_000, Doc: "Operations at once in the concurrent part."},
+		Params: []scenario.Param{
+			{Name: "lookup", Kind: scenario.Int, Default: 100000, Min: 1, Max: 1_000_000_000, Doc: "Lookups."},
+			{Name: "register", Kind: scenario.Int, Default: 10000, Min: 1, Max: 10_000_000, Doc: "Registrations, and as many are there at their end."},
+			{Name: "unregister", Kind: scenario.Int, Default: 10000, Min: 1, Max: 10_000_000, Doc: "Unregistrations, of what was registered."},
+			{Name: "agents", Kind: scenario.Int, Default: 1000, Min: 1, Max: 10_000_000, Doc: "Entries that are there all the time."},
+			{Name: "concurrency", Kind: scenario.Int, Default: 16, Min: 1, Max: 10_000, Doc: "Operations at once in the concurrent part."},
 		},
-		Metrics: []stress.Metric{
+		Metrics: []scenario.Metric{
 			{Name: "lookup_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time of one lookup by id, with that of recording it."},
 			{Name: "bulk_lookup_time_ms", Unit: "ms", Better: report.Lower, Doc: "Time of one lookup, of 100 timed together / 100, in the median: the clock and the recording, which take longer than a lookup, are not in it."},
 			{Name: "register_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time of one registration with its indices, with that of recording it."},
 			{Name: "unregister_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time of one unregistration, with that of recording it."},
 			{Name: "concurrent_operations_per_sec", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", Doc: "Operations per second of a mix (80 % lookups, 10 % registrations, 10 % unregistrations) from all at once."},
-			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Fold: stress.Worst, Doc: "Operations of all four loads that succeeded / operations."},
+			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Aggregation: scenario.Worst, Doc: "Operations of all four loads that succeeded / operations."},
 			never("wrong_results", "Lookups that returned another record than the one asked for, and after the loads: a wrong count, and entries that a listing (all, by type, by capability, by node) missed, had twice, or had wrongly. The errors tell which."),
 			telemetryMismatches(),
 			operationsNotBegun(),
 		},
 		Estimate: registryEstimate,
-		Check: func(p stress.Params) error {
+		Check: func(p scenario.Params) error {
 			if p.Int("unregister") > p.Int("register") {
 				return fmt.Errorf("%d entries cannot be unregistered when %d are registered", p.Int("unregister"), p.Int("register"))
 			}
 			return nil
 		},
-		Targets: []stress.Target{stress.Components},
-		Run: func(ctx context.Context, env *stress.Env) error {
-			return measureRegistry(ctx, env, env.System().Registry())
-		},
-	}
+		Targets: []scenario.Target{scenario.TargetComponents},
+	}, Run: func(ctx context.Context, env *stress.Env) error {
+		return measureRegistry(ctx, env, env.System().Registry())
+	}}
 }
 
-func registryEstimate(p stress.Params) time.Duration {
+func registryEstimate(p scenario.Params) time.Duration {
 	n := 2*p.Int("lookup") + 4*p.Int("register") + 4*p.Int("unregister") + p.Int("agents")
 	return 100*time.Millisecond + time.Duration(n)*300
 }

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
@@ -32,18 +34,18 @@ const (
 )
 
 func registryScalability() *stress.Measurement {
-	return &stress.Measurement{
+	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:      "registry-scalability",
 		Summary:   "Does the registry stay as fast and right, and how much memory does it take, as agents become many?",
 		Component: "registry_scalability",
 		Alone:     true,
-		Params: []stress.Param{
-			{Name: "agent_counts", Kind: stress.Ints, Default: []int{100, 1000, 10000, 100000}, Min: 1, Max: 10_000_000, Doc: "Numbers of registered agents to measure at, from the smallest to the largest. How it scales takes two different ones."},
-			{Name: "operations", Kind: stress.Int, Default: 50000, Min: scalabilityParts, Max: 1_000_000_000, Doc: "Operations at each number: 80 % lookups, 10 % registrations, 10 % unregistrations; once by one caller and once by many."},
-			{Name: "concurrency", Kind: stress.Int, Default: 16, Min: 1, Max: 10_000, Doc: "Operations at once, where it is many callers."},
-			{Name: "metadata", Kind: stress.Int, Default: 4, Min: 0, Max: 1000, Doc: "Entries of metadata in each record. The less a record holds, the more of the memory is the registry's own."},
+		Params: []scenario.Param{
+			{Name: "agent_counts", Kind: scenario.Ints, Default: []int{100, 1000, 10000, 100000}, Min: 1, Max: 10_000_000, Doc: "Numbers of registered agents to measure at, from the smallest to the largest. How it scales takes two different ones."},
+			{Name: "operations", Kind: scenario.Int, Default: 50000, Min: scalabilityParts, Max: 1_000_000_000, Doc: "Operations at each number: 80 % lookups, 10 % registrations, 10 % unregistrations; once by one caller and once by many."},
+			{Name: "concurrency", Kind: scenario.Int, Default: 16, Min: 1, Max: 10_000, Doc: "Operations at once, where it is many callers."},
+			{Name: "metadata", Kind: scenario.Int, Default: 4, Min: 0, Max: 1000, Doc: "Entries of metadata in each record. The less a record holds, the more of the memory is the registry's own."},
 		},
-		Metrics: []stress.Metric{
+		Metrics: []scenario.Metric{
 			{Name: "scaling_factor", Unit: "ratio", Better: report.Lower, Doc: "By what factor one caller's mean time per operation grows with each doubling of the agents, as geometric mean from the fewest to the most: 1 is constant, 2 linear."},
 			{Name: "operation_scaling_exponent", Unit: "exponent", Better: report.Lower, Unclipped: true, Must: "< 0.7", Doc: "The e in median time of one caller's operation ~ agents^e, between the two largest numbers of agents: about 0 with an index, about 1 if an operation looks at every entry. Caches that no longer suffice account for up to 0.5."},
 			{Name: "operation_scaling", Unit: "text", Better: report.Neither, Doc: "What the interval of operation_scaling_exponent means: constant, logarithmic (less than linear), linear, or superlinear; two of them if it reaches across their border."},
@@ -60,14 +62,13 @@ func registryScalability() *stress.Measurement {
 			never("inconsistencies", "Entries that a listing (all, by type, by capability, by node) missed, had twice, or had wrongly, while others registered, changed and took out entries, and at rest, also after entries got another type, capability and node; wrong results of lookup and count; broken rules of registering, changing and taking out; and what was still there after unregistering. The errors tell which."),
 		},
 		Estimate: scalabilityEstimate,
-		Targets:  []stress.Target{stress.Components},
-		Run: func(ctx context.Context, env *stress.Env) error {
-			return measureRegistryScalability(ctx, env, env.System().Registry())
-		},
-	}
+		Targets:  []scenario.Target{scenario.TargetComponents},
+	}, Run: func(ctx context.Context, env *stress.Env) error {
+		return measureRegistryScalability(ctx, env, env.System().Registry())
+	}}
 }
 
-func scalabilityEstimate(p stress.Params) time.Duration {
+func scalabilityEstimate(p scenario.Params) time.Duration {
 	counts := p.Ints("agent_counts")
 	total := 100*time.Millisecond + time.Duration(2*len(counts)*p.Int("operations"))*400
 	for _, n := range counts {

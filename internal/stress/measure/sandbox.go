@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/runtime/supervision"
@@ -29,21 +31,21 @@ const (
 )
 
 func sandboxLifecycle() *stress.Measurement {
-	return &stress.Measurement{
+	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:    "sandbox-lifecycle",
 		Summary: "How fast are whole systems started and stopped side by side, what does each take, and does any notice another?",
 		Alone:   true,
-		Params: []stress.Param{
-			{Name: "sandboxes", Kind: stress.Int, Default: 50, Min: 1, Max: 1_000_000, Doc: "Whole systems to start, try and stop."},
-			{Name: "agents", Kind: stress.Int, Default: 10, Min: 1, Max: 100_000, Doc: "Agents in each, under a supervisor, with the same ids in all sandboxes."},
-			{Name: "concurrency", Kind: stress.Int, Default: 4, Min: 1, Max: 1000, Doc: "Sandboxes that are there at once, besides one that is there all the time."},
+		Params: []scenario.Param{
+			{Name: "sandboxes", Kind: scenario.Int, Default: 50, Min: 1, Max: 1_000_000, Doc: "Whole systems to start, try and stop."},
+			{Name: "agents", Kind: scenario.Int, Default: 10, Min: 1, Max: 100_000, Doc: "Agents in each, under a supervisor, with the same ids in all sandboxes."},
+			{Name: "concurrency", Kind: scenario.Int, Default: 4, Min: 1, Max: 1000, Doc: "Sandboxes that are there at once, besides one that is there all the time."},
 		},
-		Metrics: []stress.Metric{
+		Metrics: []scenario.Metric{
 			{Name: "sandboxes_per_second", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", Doc: "Sandboxes that were started, tried and stopped / time spent on them."},
 			{Name: "creation_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time to start a system, its supervisor and all its agents."},
 			{Name: "destruction_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time to stop all that again."},
-			{Name: "restart_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Must: mostRestart, Timed: true, Given: func(p stress.Params) bool { return p.Int("agents") > 1 && p.Int("sandboxes") > 1 }, Doc: "Time from killing an agent, in every second sandbox, until its supervisor has it live again."},
-			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Timed: true, Fold: stress.Worst, Doc: "Sandboxes that were started, tried and stopped without an error / sandboxes."},
+			{Name: "restart_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Must: mostRestart, Timed: true, Given: func(p scenario.Params) bool { return p.Int("agents") > 1 && p.Int("sandboxes") > 1 }, Doc: "Time from killing an agent, in every second sandbox, until its supervisor has it live again."},
+			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Timed: true, Aggregation: scenario.Worst, Doc: "Sandboxes that were started, tried and stopped without an error / sandboxes."},
 			{Name: "memory_per_sandbox", Unit: "bytes", Better: report.Lower, Keyed: true, Doc: "Growth of live heap and stacks by a sandbox, after two collections: the median of 5 rounds of 10 sandboxes each. With .services what the system takes without anything in it, with .supervisor what an empty supervisor adds, with .agents what all its agents add."},
 			never("isolation_violations", "Events, agents, changes of state, ends and restarts of agents that a sandbox saw and that were not its own; every second sandbox has an agent killed and restarted for that."),
 			never("supervision_rules_broken", "Documented rules of supervision that did not hold on a system of their own: who is restarted with whom, after which ends, how often and within what time until the supervisor gives up, at the limit on agents too, what stays registered, and in which order children stop. The errors name each."),
@@ -51,25 +53,24 @@ func sandboxLifecycle() *stress.Measurement {
 			{Name: "memory_growth_rate", Unit: "ratio", Better: report.Lower, Unclipped: true, Given: readsMemory, Doc: "Theil–Sen slope of live memory, read up to 13 times between sandboxes after two collections, × run length / median."},
 			{
 				Name: "memory_stable", Unit: "bool", Better: report.Higher, Must: "== true", Given: readsMemory,
-				Bound: &stress.Bound{Metric: "memory_growth_rate", Limit: stableGrowth},
+				Bound: &scenario.Bound{Metric: "memory_growth_rate", Limit: stableGrowth},
 				Doc:   "Whether memory_growth_rate is below 10 % either way, and no goroutine leaked.",
 			},
 			telemetryMismatches(),
 		},
-		Estimate: func(p stress.Params) time.Duration {
+		Estimate: func(p scenario.Params) time.Duration {
 			return 300*time.Millisecond + time.Duration(p.Int("sandboxes")+memoryRounds*memorySandboxes)*sandboxTime(p)
 		},
-		Run: func(ctx context.Context, env *stress.Env) error {
-			return measureSandboxes(ctx, env, agents.Demo, nil)
-		},
-	}
+	}, Run: func(ctx context.Context, env *stress.Env) error {
+		return measureSandboxes(ctx, env, agents.Demo, nil)
+	}}
 }
 
 // readsMemory says whether there are sandboxes enough to read live memory three times.
-func readsMemory(p stress.Params) bool { return p.Int("sandboxes") > 1 }
+func readsMemory(p scenario.Params) bool { return p.Int("sandboxes") > 1 }
 
 // sandboxTime is about how long a sandbox takes.
-func sandboxTime(p stress.Params) time.Duration {
+func sandboxTime(p scenario.Params) time.Duration {
 	return time.Millisecond + time.Duration(p.Int("agents"))*10*time.Microsecond
 }
 

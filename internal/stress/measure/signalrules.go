@@ -6,16 +6,18 @@ import (
 	"slices"
 	"strings"
 
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 )
 
-func signalMetrics() []stress.Metric {
-	given := func(p stress.Params) bool { return p.Int("signal_probes") > 0 }
+func signalMetrics() []scenario.Metric {
+	given := func(p scenario.Params) bool { return p.Int("signal_probes") > 0 }
 	lost := never("signals_lost", "Signals of signal_probes that an agent did not get exactly once: those to one agent, to several, and to all, while the agents are busy.")
 	order := never("signals_out_of_order", "Signals that an agent got before one that has a higher priority, or the same one and was sent earlier, though both waited.")
 	lost.Given, order.Given = given, given
-	return []stress.Metric{lost, order}
+	return []scenario.Metric{lost, order}
 }
 
 // signalRound is how many signals wait at once.

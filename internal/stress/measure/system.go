@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
@@ -19,21 +21,21 @@ import (
 const noComponent = "none"
 
 func systemStartup() *stress.Measurement {
-	return &stress.Measurement{
+	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:      "system-startup",
 		Summary:   "How long does a system take until it does its first work, and does it recover from a start that failed?",
 		Component: "system_startup",
 		Alone:     true,
-		Params: []stress.Param{
-			{Name: "agents", Kind: stress.Int, Default: 5, Min: 1, Max: 1_000_000, Doc: "Agents that belong to the system when it is ready."},
-			{Name: "event_subscribers", Kind: stress.Int, Default: 10, Min: 1, Max: 1_000_000, Doc: "Subscribers that belong to it."},
+		Params: []scenario.Param{
+			{Name: "agents", Kind: scenario.Int, Default: 5, Min: 1, Max: 1_000_000, Doc: "Agents that belong to the system when it is ready."},
+			{Name: "event_subscribers", Kind: scenario.Int, Default: 10, Min: 1, Max: 1_000_000, Doc: "Subscribers that belong to it."},
 			{
-				Name: "fail_component", Kind: stress.Text, Default: noComponent,
+				Name: "fail_component", Kind: scenario.Text, Default: noComponent,
 				Choices: append([]string{noComponent}, components...),
 				Doc:     "A component whose first start fails, to see the recovery.",
 			},
 		},
-		Metrics: []stress.Metric{
+		Metrics: []scenario.Metric{
 			{Name: "startup_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time to start all components of an empty system, of up to 21 one after the other: as many as are ready within 200 ms, and one more."},
 			{Name: "component_initialization_ms", Unit: "ms", Better: report.Lower, Keyed: true, Doc: "Time spent in the components themselves; with .PART that of one."},
 			{Name: "ready_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time of the same systems from the start until all agents and subscribers are there, the last agent has answered, and every subscriber has had an event."},
@@ -44,15 +46,14 @@ func systemStartup() *stress.Measurement {
 			{Name: "startup_failure_recovered", Unit: "bool", Better: report.Higher, Must: "== true", Given: failsComponent, Doc: "Whether a start that failed named its component, left no goroutine behind, and could be repeated; reported with fail_component."},
 			{Name: "startup_failure_recovery_ms", Unit: "ms", Better: report.Lower, Given: failsComponent, Doc: "Time from the failure to the end of the start that was repeated."},
 		},
-		Estimate: func(p stress.Params) time.Duration {
+		Estimate: func(p scenario.Params) time.Duration {
 			return 200*time.Millisecond + time.Duration(p.Int("agents")+p.Int("event_subscribers"))*5*time.Microsecond
 		},
-		Run: func(ctx context.Context, env *stress.Env) error { return measureStartup(ctx, env, nil) },
-	}
+	}, Run: func(ctx context.Context, env *stress.Env) error { return measureStartup(ctx, env, nil) }}
 }
 
 // failsComponent says whether a start is made to fail.
-func failsComponent(p stress.Params) bool { return p.Text("fail_component") != noComponent }
+func failsComponent(p scenario.Params) bool { return p.Text("fail_component") != noComponent }
 
 const (
 	// startsBefore is how many systems are brought up before the one that is used: a single

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
@@ -21,33 +23,33 @@ const loadWorkers = 64
 var mixKinds = []string{"ping", "increment", "publish"}
 
 func systemLoad() *stress.Measurement {
-	return &stress.Measurement{
+	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:      "system-load",
 		Summary:   "Does a whole system of agents hold a given rate of mixed work, evenly, and as well at the end as at first?",
 		Component: "system_load",
-		Params: []stress.Param{
-			{Name: "agents", Kind: stress.Int, Default: 1000, Min: 1, Max: 10_000_000, Doc: "Agents that the work is for, in turn, so that the same is due to each."},
-			{Name: "rate", Kind: stress.Rate, Default: 5000.0, Min: 1, Max: 1e7, Doc: "Operations that are due per second, whatever the answers."},
-			{Name: "duration", Kind: stress.Duration, Default: 5 * time.Second, Min: 0.1, Max: 3600, Doc: "How long that rate lasts."},
+		Params: []scenario.Param{
+			{Name: "agents", Kind: scenario.Int, Default: 1000, Min: 1, Max: 10_000_000, Doc: "Agents that the work is for, in turn, so that the same is due to each."},
+			{Name: "rate", Kind: scenario.Rate, Default: 5000.0, Min: 1, Max: 1e7, Doc: "Operations that are due per second, whatever the answers."},
+			{Name: "duration", Kind: scenario.Duration, Default: 5 * time.Second, Min: 0.1, Max: 3600, Doc: "How long that rate lasts."},
 			mixParam(),
-			{Name: "subscribers", Kind: stress.Int, Default: 10, Min: 1, Max: 100_000, Doc: "Subscribers, each of which gets every event that is published."},
+			{Name: "subscribers", Kind: scenario.Int, Default: 10, Min: 1, Max: 100_000, Doc: "Subscribers, each of which gets every event that is published."},
 		},
-		Metrics: append([]stress.Metric{
+		Metrics: append([]scenario.Metric{
 			{Name: "offered_rate", Unit: "1/s", Better: report.Neither, Probe: "offered_per_second", Doc: "Operations that were due / length of the load."},
 			{Name: "load_capacity_operations_per_sec", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", CappedBy: "rate", Doc: "Operations that succeeded / time until the last of them had ended; of a system that keeps up it is offered_rate, and what it could do beyond that is what the measurement capacity asks."},
 			{Name: "performance_degradation", Unit: "ratio", Better: report.Lower, Doc: "1 − operations that succeeded in the last quarter of the load / in the first, each as a share of what was due. A system that keeps up has none, even if it gets slower: see latency_ms."},
 			{Name: "stability_score", Unit: "ratio", Better: report.Higher, Doc: "Share of the windows of 100 ms (longer if fewer than 10 operations are due in that) in which at least 90 % of the operations due succeeded and errors were under 1 %. Each operation counts in the window in which it ended."},
-			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Timed: true, Fold: stress.Worst, Doc: "Operations that succeeded / operations due."},
-			{Name: "max_concurrent_agents", Unit: "count", Better: report.Higher, Fold: stress.Worst, Probe: "agents", CappedBy: "agents", Doc: "Agents of the load that the registry listed in the middle of it, and that answered an action."},
+			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Timed: true, Aggregation: scenario.Worst, Doc: "Operations that succeeded / operations due."},
+			{Name: "max_concurrent_agents", Unit: "count", Better: report.Higher, Aggregation: scenario.Worst, Probe: "agents", CappedBy: "agents", Doc: "Agents of the load that the registry listed in the middle of it, and that answered an action."},
 			{Name: "all_agents_alive", Unit: "bool", Better: report.Higher, Must: "== true", Doc: "Whether max_concurrent_agents is the number of agents asked for."},
-			{Name: "load_balance", Unit: "ratio", Better: report.Higher, Must: ">= 0.99", Timed: true, Fold: stress.Worst, Doc: "Jain's fairness index of the share of its operations that succeeded with each agent: 1 is the same for each, 1 / agents all for one."},
-			{Name: "wrong_results", Unit: "count", Better: report.Lower, Must: "== 0", Fold: stress.Sum, Doc: "Answers that are not what the agent has to answer: a ping with something else than pong, or an agent whose counter, or whose answers to increment, do not match the increments that it acknowledged."},
+			{Name: "load_balance", Unit: "ratio", Better: report.Higher, Must: ">= 0.99", Timed: true, Aggregation: scenario.Worst, Doc: "Jain's fairness index of the share of its operations that succeeded with each agent: 1 is the same for each, 1 / agents all for one."},
+			{Name: "wrong_results", Unit: "count", Better: report.Lower, Must: "== 0", Aggregation: scenario.Sum, Doc: "Answers that are not what the agent has to answer: a ping with something else than pong, or an agent whose counter, or whose answers to increment, do not match the increments that it acknowledged."},
 			{Name: "latency_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time from when an operation was due to its answer; of an event, to when the bus had taken it."},
 		}, deliveryMetrics()...),
-		Estimate: func(p stress.Params) time.Duration {
+		Estimate: func(p scenario.Params) time.Duration {
 			return 100*time.Millisecond + p.Duration("duration") + time.Duration(p.Int("agents"))*5*time.Microsecond
 		},
-		Check: func(p stress.Params) error {
+		Check: func(p scenario.Params) error {
 			if err := checkMix(p); err != nil {
 				return err
 			}
@@ -56,30 +58,29 @@ func systemLoad() *stress.Measurement {
 			}
 			return nil
 		},
-		LoadLength: func(p stress.Params) time.Duration { return p.Duration("duration") },
-		Targets:    []stress.Target{stress.Agents, stress.Subscribers, stress.Components},
-		Run:        func(ctx context.Context, env *stress.Env) error { return measureLoad(ctx, env, agents.Demo) },
-	}
+		LoadLength: func(p scenario.Params) time.Duration { return p.Duration("duration") },
+		Targets:    []scenario.Target{scenario.TargetAgents, scenario.TargetSubscribers, scenario.TargetComponents},
+	}, Run: func(ctx context.Context, env *stress.Env) error { return measureLoad(ctx, env, agents.Demo) }}
 }
 
 // mixParam is the parameter that says what the operations of system-load are.
-func mixParam() stress.Param {
-	mix := make([]stress.Param, len(mixKinds))
+func mixParam() scenario.Param {
+	mix := make([]scenario.Param, len(mixKinds))
 	for i, doc := range []string{
 		"Weight of requests that change nothing.",
 		"Weight of actions that change the agent's state.",
 		"Weight of events that an agent publishes to all subscribers.",
 	} {
-		mix[i] = stress.Param{Name: mixKinds[i], Kind: stress.Int, Default: 0, Min: 0, Max: 1_000_000, Doc: doc}
+		mix[i] = scenario.Param{Name: mixKinds[i], Kind: scenario.Int, Default: 0, Min: 0, Max: 1_000_000, Doc: doc}
 	}
-	return stress.Param{
-		Name: "mix", Kind: stress.Table, Default: stress.Params{"ping": 70, "increment": 20, "publish": 10}, Fields: mix,
+	return scenario.Param{
+		Name: "mix", Kind: scenario.Table, Default: scenario.Params{"ping": 70, "increment": 20, "publish": 10}, Fields: mix,
 		Doc: "What the operations are, as weights; in a random order that the seed decides.",
 	}
 }
 
 // checkMix says that a mix has to have something in it.
-func checkMix(p stress.Params) error {
+func checkMix(p scenario.Params) error {
 	if _, total := mixWeights(p); total == 0 {
 		return errors.New("mix has no weight above 0: nothing would be done")
 	}
@@ -87,7 +88,7 @@ func checkMix(p stress.Params) error {
 }
 
 // mixWeights are the weights of mixKinds, and their sum.
-func mixWeights(p stress.Params) (weights []int, total int) {
+func mixWeights(p scenario.Params) (weights []int, total int) {
 	for _, kind := range mixKinds {
 		weights = append(weights, p.Table("mix").Int(kind))
 		total += weights[len(weights)-1]

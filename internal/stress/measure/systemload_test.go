@@ -13,6 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
@@ -180,14 +182,14 @@ func TestFairness(t *testing.T) {
 
 // Parameters that make no sense together are told before anything runs.
 func TestLoadThatCannotBeAsked(t *testing.T) {
-	mix := stress.Params{"ping": 1, "increment": 0, "publish": 0}
+	mix := scenario.Params{"ping": 1, "increment": 0, "publish": 0}
 	for _, c := range []struct {
-		p    stress.Params
+		p    scenario.Params
 		want string
 	}{
-		{stress.Params{"rate": 1000.0, "duration": time.Second, "mix": mix}, ""},
-		{stress.Params{"rate": 1000.0, "duration": time.Second, "mix": stress.Params{"ping": 0, "increment": 0, "publish": 0}}, "mix has no weight"},
-		{stress.Params{"rate": 10.0, "duration": 3 * time.Second, "mix": mix}, "has to last 4s"},
+		{scenario.Params{"rate": 1000.0, "duration": time.Second, "mix": mix}, ""},
+		{scenario.Params{"rate": 1000.0, "duration": time.Second, "mix": scenario.Params{"ping": 0, "increment": 0, "publish": 0}}, "mix has no weight"},
+		{scenario.Params{"rate": 10.0, "duration": 3 * time.Second, "mix": mix}, "has to last 4s"},
 	} {
 		err := systemLoad().Check(c.p)
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {

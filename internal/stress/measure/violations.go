@@ -7,15 +7,16 @@ import (
 
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/scenario"
 )
 
 // never describes a metric that counts what must not happen in any system.
-func never(name, doc string) stress.Metric {
-	return stress.Metric{Name: name, Unit: "count", Better: report.Lower, Must: "== 0", Fold: stress.Sum, Doc: doc}
+func never(name, doc string) scenario.Metric {
+	return scenario.Metric{Name: name, Unit: "count", Better: report.Lower, Must: "== 0", Aggregation: scenario.Sum, Doc: doc}
 }
 
 // timed returns the metric with Timed set.
-func timed(m stress.Metric) stress.Metric {
+func timed(m scenario.Metric) scenario.Metric {
 	m.Timed = true
 	return m
 }

@@ -7,12 +7,14 @@ import (
 	"reflect"
 	"slices"
 
+	"mabeam-top/internal/stress/scenario"
+
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 )
 
 // telemetryMismatches describes the metric that a witness reports.
-func telemetryMismatches() stress.Metric {
+func telemetryMismatches() scenario.Metric {
 	return never("telemetry_mismatches", "Counters of the runtime's telemetry that differ from what the measurement counted itself; the errors name each with both numbers.")
 }
 
@@ -61,7 +63,7 @@ func (b bounds) String() string {
 
 // expectBetween is expect for counters of which the measurement knows bounds.
 func (w *witness) expectBetween(ctx context.Context, expected map[string]bounds) {
-	disturbed := w.env.SharesSystem() || w.env.Hits(stress.Agents) || w.env.Hits(stress.Components)
+	disturbed := w.env.SharesSystem() || w.env.Hits(scenario.TargetAgents) || w.env.Hits(scenario.TargetComponents)
 	var now mabeam.Telemetry
 	differs := func(counter string) bool {
 		got, want := w.change(counter, now), expected[counter]

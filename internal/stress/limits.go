@@ -1,0 +1,52 @@
+package stress
+
+import (
+	"maps"
+	"slices"
+
+	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/scenario"
+	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/stress/verdict"
+)
+
+// Limits are the baselines, thresholds and exact conditions that the step is held
+// against. Floors are not among them: they are known only with the reference works.
+func Limits(s *scenario.Step, baselines verdict.Baselines) []stream.Limit {
+	var limits []stream.Limit
+	for _, name := range baselines.Metrics(s.Component) {
+		m, err := s.Measurement.ThresholdMetric(name)
+		if err != nil {
+			continue // of another measurement that shares the component
+		}
+		b, _ := baselines.Find(s.Component, name)
+		l := stream.Limit{Metric: name, Source: stream.SourceBaseline, Op: "<=", Value: b.Value, Tolerance: s.Tolerance}
+		if b.Better == report.Higher {
+			l.Op = ">="
+		}
+		limits = append(limits, shown(s, l, m))
+	}
+	for _, t := range s.Thresholds {
+		m, _ := s.Measurement.ThresholdMetric(t.Metric) // checked when the scenario was read
+		l := stream.Limit{Metric: t.Metric, Source: stream.SourceThreshold, Op: t.Condition.Op, Value: t.Condition.Limit}
+		limits = append(limits, shown(s, l, m))
+	}
+	exact := s.Conditions(false)
+	for _, name := range slices.Sorted(maps.Keys(exact)) {
+		if slices.ContainsFunc(s.Thresholds, func(t verdict.Threshold) bool { return t.Metric == name }) {
+			continue // which takes its place
+		}
+		m, _ := s.Measurement.Metric(name)
+		limits = append(limits, stream.Limit{Metric: name, Source: stream.SourceMust, Op: exact[name].Condition.Op, Value: exact[name].Condition.Limit, Unit: m.Unit})
+	}
+	return limits
+}
+
+// shown adds to a limit what shows its metric while it is measured.
+func shown(s *scenario.Step, l stream.Limit, m scenario.Metric) stream.Limit {
+	l.Unit = m.Unit
+	if probe := m.ProbeFor(l.Metric); probe != "" && !m.Late {
+		l.Probe, l.ProbeScale = probe, m.ProbeScale(s.Params)
+	}
+	return l
+}

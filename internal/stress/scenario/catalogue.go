@@ -1,0 +1,14 @@
+package scenario
+
+// A Catalogue is a set of measurements, in the order in which they are told.
+type Catalogue []*Measurement
+
+// Find returns the measurement of that name, or nil.
+func (c Catalogue) Find(name string) *Measurement {
+	for _, m := range c {
+		if m.Name == name {
+			return m
+		}
+	}
+	return nil
+}

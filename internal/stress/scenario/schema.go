@@ -1,0 +1,241 @@
+package scenario
+
+import (
+	"encoding/json"
+	"math"
+	"strings"
+
+	"mabeam-top/internal/stress/verdict"
+)
+
+// faultsSchema describes the faults of a step.
+func faultsSchema() schema {
+	kinds := make([]any, len(faultKinds))
+	for i, k := range faultKinds {
+		count, rate := k.numbers()
+		s := tableSchema(k.keys(count))
+		s["properties"].(schema)[k.name] = schema{
+			"description": k.doc + " A number is injected all at once, a rate such as 10/s evenly.",
+			"oneOf":       []any{kindSchema(count), kindSchema(rate)},
+		}
+		if k.word != "" {
+			number := s["properties"].(schema)[k.name].(schema)
+			number["description"] = number["description"].(string) + " A component's name is one of it."
+			number["oneOf"] = append(number["oneOf"].([]any), s["properties"].(schema)[k.word])
+		}
+		s["required"] = []string{k.name}
+		kinds[i] = s
+	}
+	return schema{
+		"type": "array", "minItems": 1, "items": schema{"anyOf": kinds},
+		"description": "What is done to the system under test while the load runs.",
+	}
+}
+
+// schema is a JSON Schema, or a part of one.
+type schema = map[string]any
+
+// ScenarioSchema returns the JSON Schema of a scenario file, for editors: it
+// offers the catalogue's measurements, and the parameters and metrics of the
+// one that a step names. It allows some files that Parse refuses, such as two
+// steps of one name, and none that Parse accepts is refused by it.
+func Schema(cat Catalogue) []byte {
+	definitions := schema{"condition": schema{
+		"type": "string", "pattern": verdict.ConditionPattern,
+		"description": "An operator and a number without a unit, such as < 5, >= 95000 or <= 20%.",
+	}}
+	measurements := make([]any, len(cat))
+	branches := make([]any, len(cat))
+	for i, m := range cat {
+		measurements[i] = schema{"const": m.Name, "description": m.Summary}
+		definitions["with."+m.Name] = tableSchema(m.Params)
+		definitions["thresholds."+m.Name] = thresholdsSchema(m)
+		branches[i] = schema{
+			"if": schema{"required": []string{"measure"}, "properties": schema{"measure": schema{"const": m.Name}}},
+			"then": schema{"properties": schema{
+				"with":       definitionOf("with." + m.Name),
+				"thresholds": definitionOf("thresholds." + m.Name),
+			}},
+		}
+	}
+	step := objectSchema(schema{
+		"measure":    schema{"oneOf": measurements, "description": "What is measured."},
+		"name":       nameSchema(stepNameParam),
+		"with":       schema{"type": "object", "description": "The measurement's parameters."},
+		"warmup":     warmupSchema(),
+		"repeat":     paramSchema(repeatParam),
+		"baseline":   paramSchema(baselineParam),
+		"tolerance":  paramSchema(toleranceParam),
+		"thresholds": schema{"type": "object", "description": "Conditions on metrics that fail the step where they do not hold."},
+		"faults":     faultsSchema(),
+	}, "measure")
+	step["allOf"] = branches
+	definitions["step"] = step
+
+	steps := schema{"type": "array", "minItems": 1, "items": definitionOf("step")}
+	scenario := objectSchema(schema{
+		"name":        nameSchema(nameParam),
+		"title":       schema{"type": "string", "minLength": 1, "description": titleParam.Doc},
+		"description": paramSchema(descriptionParam),
+		"tags":        paramSchema(tagsParam),
+		"timeout":     paramSchema(timeoutParam),
+		"seed": schema{
+			"type": "integer", "minimum": 0, "maximum": uint64(math.MaxUint64), "default": defaultSeed,
+			"description": "What all randomness of the scenario is drawn from.",
+		},
+		"system": paramSchema(systemParam),
+		"steps": schema{"type": "array", "minItems": 1, "items": schema{
+			"if":   schema{"required": []string{"parallel"}},
+			"then": objectSchema(schema{"parallel": steps}),
+			"else": definitionOf("step"),
+		}},
+	}, "name", "title", "steps")
+	scenario["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+	scenario["$id"] = "urn:mabeam-top:scenario:v1"
+	scenario["title"] = "A scenario of mabeam-top"
+	scenario["$defs"] = definitions
+	var out strings.Builder
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false) // patterns and conditions are full of < and >
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(scenario); err != nil {
+		panic(err) // a default of the catalogue that JSON does not have
+	}
+	return []byte(out.String())
+}
+
+func definitionOf(definition string) schema { return schema{"$ref": "#/$defs/" + definition} }
+
+func objectSchema(properties schema, required ...string) schema {
+	s := schema{"type": "object", "properties": properties, "additionalProperties": false}
+	if len(required) > 0 {
+		s["required"] = required
+	}
+	return s
+}
+
+func nameSchema(p Param) schema {
+	return schema{"type": "string", "pattern": kebabCase.String(), "description": p.Doc}
+}
+
+func warmupSchema() schema {
+	return schema{
+		"description": "What runs before the measurement and is thrown away: a duration, or a number of operations.",
+		"oneOf":       []any{kindSchema(Param{Kind: Duration}), schema{"type": "integer", "minimum": 0, "maximum": maxWarmup}},
+	}
+}
+
+// tableSchema describes a mapping of parameters.
+func tableSchema(params []Param) schema {
+	properties := make(schema, len(params))
+	for _, p := range params {
+		properties[p.Name] = paramSchema(p)
+	}
+	return objectSchema(properties)
+}
+
+// paramSchema describes one parameter with its documentation and default.
+func paramSchema(p Param) schema {
+	s := kindSchema(p)
+	if p.Default == nil && p.Kind != Text {
+		s = schema{"anyOf": []any{s, schema{"const": none}}}
+	}
+	if p.Doc != "" {
+		s["description"] = p.Doc
+	}
+	if p.Default != nil {
+		s["default"] = plain(encode(p, complete(p, p.Default)))
+	}
+	return s
+}
+
+// kindSchema describes the values of a kind. Limits of what is written as a
+// text with a unit cannot be said in a schema.
+func kindSchema(p Param) schema {
+	switch p.Kind {
+	case Int:
+		return bounded(schema{"type": "integer"}, p)
+	case Float:
+		return bounded(schema{"type": "number"}, p)
+	case Ratio:
+		return schema{"oneOf": []any{bounded(schema{"type": "number"}, p), schema{"type": "string", "pattern": ratioForm.String()}}}
+	case Duration:
+		return schema{"type": "string", "pattern": durationForm.String()}
+	case Rate:
+		return schema{"type": "string", "pattern": rateForm.String()}
+	case Size:
+		return schema{"type": "string", "pattern": sizeForm.String()}
+	case Bool:
+		return schema{"type": "boolean"}
+	case Map:
+		return schema{"type": "object"}
+	case Table:
+		return tableSchema(p.Fields)
+	case List:
+		return schema{"type": "array", "items": tableSchema(p.Fields)}
+	case Stages:
+		items := tableSchema(stageParams)
+		items["required"] = []string{"rate", "for"}
+		return schema{"type": "array", "items": items}
+	case Ints:
+		return schema{"type": "array", "items": bounded(schema{"type": "integer"}, p)}
+	case Texts:
+		return schema{"type": "array", "items": textSchema(p)}
+	default:
+		return textSchema(p)
+	}
+}
+
+func textSchema(p Param) schema {
+	s := schema{"type": "string"}
+	if len(p.Choices) == 0 {
+		return s
+	}
+	s["enum"] = p.Choices
+	if p.Kind == Text && p.Default == nil {
+		s["enum"] = append([]string{none}, p.Choices...)
+	}
+	return s
+}
+
+func bounded(s schema, p Param) schema {
+	if p.Min == 0 && p.Max == 0 {
+		return s
+	}
+	s["minimum"] = p.Min
+	if p.Max >= p.Min {
+		s["maximum"] = p.Max
+	}
+	return s
+}
+
+// thresholdsSchema offers every name that a threshold can be set on.
+func thresholdsSchema(m *Measurement) schema {
+	windowed := objectSchema(schema{
+		"is":     definitionOf("condition"),
+		"window": kindSchema(windowParam),
+		"after":  paramSchema(afterParam),
+		"abort":  paramSchema(abortParam),
+	}, "is")
+	properties, patterns := schema{}, schema{}
+	for _, metric := range m.Metrics {
+		if metric.Unit == "text" {
+			continue
+		}
+		threshold := schema{"description": metric.Doc, "oneOf": []any{definitionOf("condition"), windowed}}
+		properties[metric.Name] = threshold
+		if metric.Distribution {
+			for _, statistic := range statistics {
+				properties[metric.Name+"."+statistic] = threshold
+			}
+		}
+		if metric.Keyed {
+			patterns["^"+metric.Name+`\..+$`] = threshold
+		}
+	}
+	s := objectSchema(properties)
+	if len(patterns) > 0 {
+		s["patternProperties"] = patterns
+	}
+	return s
+}
