@@ -187,7 +187,7 @@ func menuSteps(s scenario.Scenario) []ui.Step {
 				told.Notes = append(told.Notes, "beside "+group[0].Name)
 			}
 			for _, fault := range step.Faults {
-				told.Notes = append(told.Notes, fault.Kind)
+				told.Notes = append(told.Notes, string(fault.Kind))
 			}
 			steps = append(steps, told)
 		}

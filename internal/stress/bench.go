@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mabeam-top/internal/probes"
+	"mabeam-top/internal/stress/fault"
 	"mabeam-top/internal/stress/scenario"
 
 	mabeam "mabeam-top/internal/runtime"
@@ -325,15 +326,16 @@ func newPartRun(b *bench, j job, i int, seed uint64, system *mabeam.System, opti
 		env.warmup = step.Warmup
 	} else {
 		env.loadChanged = func(l loadState) { w.driving(time.Now(), i, l) }
-		injected := func(kind, hit string, byHand bool) {
-			w.pass(time.Now(), stream.Event{Type: stream.FaultInjected, Fault: &stream.Fault{Step: step.Name, Fault: kind, Target: hit, ByHand: byHand}}, true)
-		}
-		env.faults = newFaults(step.Faults, b.steerable, env.loads.Clock(), seed, system, injected, env.Note)
-		if env.faults != nil {
-			env.faults.refused = func(message string) {
+		env.faults = fault.New(fault.Config{
+			Faults: step.Faults, Manual: b.steerable, Clock: env.loads.Clock(), Seed: seed, System: system,
+			Injected: func(kind scenario.FaultKind, target string, manual bool) {
+				w.pass(time.Now(), stream.Event{Type: stream.FaultInjected, Fault: &stream.Fault{Step: step.Name, Fault: string(kind), Target: target, ByHand: manual}}, true)
+			},
+			Missed: env.Note,
+			Refused: func(message string) {
 				w.pass(time.Now(), stream.Event{Type: stream.Logged, Log: &stream.Log{Level: "warn", Message: step.Name + ": " + message, ByHand: true}}, true)
-			}
-		}
+			},
+		})
 	}
 	if b.lacking != "" {
 		env.Note(b.lacking, 1)
@@ -350,7 +352,7 @@ func (p *partRun) run(ctx context.Context) {
 	defer stop()
 	p.env.cutOff = ctx
 	err := p.measure(limited)
-	p.env.faults.tellRest()
+	p.env.faults.Finish()
 	if err != nil && limited.Err() == nil {
 		p.failure = err.Error()
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"mabeam-top/internal/stress/fault"
 	"mabeam-top/internal/stress/profile"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/scenario"
@@ -260,7 +261,7 @@ func (c *child) command(asked stream.Command) error {
 	case !once && c.asked[asked.Do] == asked:
 		return nil
 	case c.listener == nil && once:
-		return errNoLoad
+		return fault.ErrNoLoad
 	case c.listener != nil && !c.listener.send(instruction{Command: &asked}):
 		return errors.New("the process that runs the load does not take it: it has ended, or hangs")
 	}

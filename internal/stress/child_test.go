@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"mabeam-top/internal/stress/fault"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/scenario"
@@ -415,15 +416,15 @@ func TestFaultByHandInAChild(t *testing.T) {
 	plan := planOf(t, probing(nil), scenarioOf("  - {measure: probe, repeat: 2, with: {operations: 1000}}\n"))
 	source := engine.Source(plan)
 	run := source.(stream.Steerable)
-	fault := stream.Command{Do: stream.InjectFault, Fault: "stall_subscribers: 1"}
-	if err := run.Command(fault); !errors.Is(err, errNoLoad) {
+	stall := stream.Command{Do: stream.InjectFault, Fault: "stall_subscribers: 1"}
+	if err := run.Command(stall); !errors.Is(err, fault.ErrNoLoad) {
 		t.Errorf("before the run: %v", err)
 	}
 	told, asked := 0, 0
 	err := source.Run(t.Context(), func(e stream.Event) {
 		if e.Type == stream.SampleTaken && asked == 0 {
 			asked++
-			if err := run.Command(fault); err != nil {
+			if err := run.Command(stall); err != nil {
 				t.Errorf("while the load runs: %v", err)
 			}
 		}

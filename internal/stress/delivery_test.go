@@ -2,7 +2,6 @@ package stress
 
 import (
 	"context"
-	"errors"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -44,30 +43,5 @@ func TestLoadDelayedByTheSystemIsJudged(t *testing.T) {
 				t.Errorf("%q: %s", who, v)
 			}
 		})
-	}
-}
-
-// A rehearsal is carried out and leaves no trace in the report; its first error
-// is returned.
-func TestRehearsal(t *testing.T) {
-	var done atomic.Int64
-	errOdd := errors.New("odd")
-	step, faults := runFaults(t, "    faults: [{garbage: 1}]", func(env *Env) {
-		l := load.Load{Workers: 3, Operations: 10}
-		if err := load.Rehearse(t.Context(), l, func(context.Context, load.Op) error { done.Add(1); return nil }); err != nil {
-			t.Error(err)
-		}
-		if err := load.Rehearse(t.Context(), l, func(context.Context, load.Op) error { return errOdd }); !errors.Is(err, errOdd) {
-			t.Errorf("error %v", err)
-		}
-		// A run that is interrupted may come to it with a context that has ended.
-		ended, end := context.WithCancel(t.Context())
-		end()
-		if err := load.Rehearse(ended, l, func(context.Context, load.Op) error { done.Add(1); return nil }); !errors.Is(err, context.Canceled) {
-			t.Errorf("after the end: %v", err)
-		}
-	})
-	if done.Load() != 10 || step.Operations.Attempted != 0 || len(faults) != 0 {
-		t.Errorf("%d done, told %+v and %d faults", done.Load(), step.Operations, len(faults))
 	}
 }

@@ -3,12 +3,14 @@ package stress
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
 
+	"mabeam-top/internal/stress/fault"
 	"mabeam-top/internal/stress/scenario"
 
 	mabeam "mabeam-top/internal/runtime"
@@ -38,8 +40,8 @@ type Env struct {
 	aborted     context.Context // ends when a threshold ends the loads
 	cutOff      context.Context // ends when the repetition is cut off; nil if it cannot be
 	loadChanged func(loadState)
-	flush       func()  // has windows see what was up to now
-	faults      *faults // nil if the step has none, and none can be injected by hand
+	flush       func()          // has windows see what was up to now
+	faults      *fault.Injector // nil if the step has none, and no viewer can inject any
 	loads       *load.Runner
 
 	mu           sync.Mutex
@@ -86,10 +88,7 @@ func (e *Env) SharesSystem() bool { return e.shared }
 // faults hit it.
 func (e *Env) Watch(s *mabeam.System) {
 	e.watch(s)
-	if e.faults != nil {
-		e.faults.system.Store(s)
-		e.faults.supervisors.Store(0) // those that crashed were the other system's
-	}
+	e.faults.SetSystem(s)
 }
 
 // Count returns n, or how many operations the warm-up is to have if that is
@@ -145,7 +144,7 @@ func (p *PreparedLoad) Run(ctx context.Context, op load.Operation) (load.Result,
 	if e.Aborted() {
 		return load.Result{Latency: load.NewHistogram()}, ctx.Err()
 	}
-	result, ran := e.loads.Run(loading, p.load, op, e.Failed, e.faults.during)
+	result, ran := e.loads.Run(loading, p.load, op, e.Failed, e.faults.During)
 	if !ran {
 		return load.Result{Latency: load.NewHistogram()}, ctx.Err()
 	}
@@ -254,3 +253,25 @@ func (e *Env) Operations(succeeded, failed, dropped int64) {
 		Attempted: succeeded + failed + dropped, Succeeded: succeeded, Failed: failed, Dropped: dropped,
 	})
 }
+
+// Agent returns the spec of an agent that the step's faults can hit. Each life of
+// each agent needs a call of its own, and has to be started on System, or on the
+// system given to Watch.
+func (e *Env) Agent(spec mabeam.Spec) mabeam.Spec { return e.faults.Agent(spec) }
+
+// Subscriber returns the handler of subscriber n, counted from 0, that the step's
+// faults can hit.
+func (e *Env) Subscriber(n int, handler func(context.Context, mabeam.Event)) func(context.Context, mabeam.Event) {
+	return e.faults.Subscriber(SubscriberName(n), handler)
+}
+
+// SubscriberName returns the name of subscriber n, counted from 0, in faults, on the
+// bus and in reports.
+func SubscriberName(n int) string { return fmt.Sprintf("subscriber-%d", n+1) }
+
+// Hits reports whether a fault of the step can hit such targets.
+func (e *Env) Hits(t scenario.Target) bool { return e.faults.Hits(t) }
+
+// Ended reports whether a fault has ended a life of the agent of that id, which has
+// a supervisor.
+func (e *Env) Ended(id string) bool { return e.faults.Ended(id) }

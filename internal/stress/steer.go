@@ -2,10 +2,10 @@ package stress
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
+	"mabeam-top/internal/stress/fault"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/stream"
@@ -20,9 +20,6 @@ const (
 	// mostShown bounds how many of anything one look tells.
 	mostShown = 200
 )
-
-// errNoLoad says that a fault came between loads.
-var errNoLoad = errors.New("no load runs just now that a fault could be injected into")
 
 // Command implements stream.Steerable.
 func (r *run) Command(c stream.Command) error {
@@ -43,7 +40,7 @@ func (r *run) Command(c stream.Command) error {
 			return err
 		}
 	case c.Do == stream.InjectFault:
-		return errNoLoad
+		return fault.ErrNoLoad
 	}
 	switch c.Do {
 	case stream.SetPaused:
@@ -150,33 +147,16 @@ func (b *bench) injectNow(text string) error {
 	b.jobMu.Lock()
 	parts := b.parts
 	b.jobMu.Unlock()
-	err := errNoLoad
+	err := fault.ErrNoLoad
 	for _, p := range parts {
 		var one scenario.Fault
 		if one, err = scenario.ParseFault(&p.env.measurement.Measurement, text); err == nil {
-			if err = p.env.faults.now(one); err == nil {
+			if err = p.env.faults.Inject(one); err == nil {
 				return nil
 			}
 		}
 	}
 	return fmt.Errorf("the fault %s was not injected: %w", text, err)
-}
-
-// now injects a fault at once, and goes on with it as long as its load runs.
-func (f *faults) now(one scenario.Fault) error {
-	if f == nil {
-		return errors.New("this run cannot be disturbed by hand")
-	}
-	f.handMu.Lock()
-	defer f.handMu.Unlock()
-	if f.loading == nil {
-		return errNoLoad
-	}
-	f.byHand++
-	hand := &runningFault{Fault: one, draw: f.handDraw(), byHand: true}
-	ctx := f.loading
-	f.wg.Go(func() { f.run(ctx, hand, f.clock.Now()) })
-	return nil
 }
 
 // looking takes looks at the inside of the system with the samples, as long as a

@@ -71,8 +71,8 @@ func newStepRun(r *run, step *scenario.Step, group int, isolated, beside bool) *
 	}
 	for _, planned := range step.Faults {
 		// One that was planned and never injected is told as 0.
-		if !slices.ContainsFunc(s.faults, func(f report.Fault) bool { return f.Fault == planned.Kind }) {
-			s.faults = append(s.faults, report.Fault{Fault: planned.Kind})
+		if !slices.ContainsFunc(s.faults, func(f report.Fault) bool { return f.Fault == string(planned.Kind) }) {
+			s.faults = append(s.faults, report.Fault{Fault: string(planned.Kind)})
 		}
 	}
 	r.emit(stream.Event{Type: stream.StepStarted, Step: &stream.Step{
@@ -357,7 +357,7 @@ func (s *stepRun) floors() string {
 // were. Without it, nothing is known of how the system takes it. The lock is held.
 func (s *stepRun) neverInjected() string {
 	for _, planned := range s.step.Faults {
-		i := slices.IndexFunc(s.faults, func(f report.Fault) bool { return f.Fault == planned.Kind })
+		i := slices.IndexFunc(s.faults, func(f report.Fault) bool { return f.Fault == string(planned.Kind) })
 		if i < 0 || s.faults[i].Injected == 0 {
 			return fmt.Sprintf("the fault %s was planned and never injected, so nothing is known of how the system takes it", planned.Kind)
 		}

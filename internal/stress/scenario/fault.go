@@ -7,55 +7,57 @@ import (
 	"time"
 )
 
-// An Injection is a fault that a step asks for: what is done to the system
-// under test while the step's load runs, how often, and when.
+// A Fault is a disturbance of the system under test that a step asks for: what is
+// injected while the step's load runs, how often, and when.
 type Fault struct {
-	// Kind says what is done, such as kill_agents.
-	Kind string
-	// Params holds how often it is done under the name of the kind: an int is
-	// a number, all at once, and a float64 a rate per second. The others are
-	// from and until, counted from the load's start, and those of the kind.
+	Kind FaultKind
+	// Params holds how often the fault is injected, under the name of its kind: an
+	// int is a number of injections, all at once, and a float64 a rate per second.
+	// The others are from and until, counted from the start of the load, and those
+	// of the kind.
 	Params Params
 }
 
-// kind returns the kind of the injection, which is known.
-func (i Fault) kind() faultKind {
-	return faultKinds[slices.IndexFunc(faultKinds, func(k faultKind) bool { return k.name == i.Kind })]
+// spec returns the description of the fault's kind, which is known.
+func (f Fault) spec() faultSpec {
+	return faultSpecs[slices.IndexFunc(faultSpecs, func(k faultSpec) bool { return k.kind == f.Kind })]
 }
 
-// due is when number n (counted from 0) is to be injected, counted from the
-// load's start; false if there are fewer.
-func (i Fault) Due(n int) (at time.Duration, ok bool) {
-	at = i.Params.Duration("from")
-	switch often := i.Params[i.Kind].(type) {
-	case float64:
-		at += time.Duration(float64(n) / often * float64(time.Second))
-		return at, !i.Params.Has("until") || at < i.Params.Duration("until")
-	default:
-		return at, n < i.Params.Int(i.Kind)
+// frequency returns how often the fault is injected.
+func (f Fault) frequency() any { return f.Params[string(f.Kind)] }
+
+// Target returns what the fault hits; it is empty for the process.
+func (f Fault) Target() Target { return f.spec().target }
+
+// Due returns when injection n (counted from 0) is due, counted from the start of
+// the load; false if there are fewer.
+func (f Fault) Due(n int) (at time.Duration, ok bool) {
+	at = f.Params.Duration(faultFrom.Name)
+	if rate, ok := f.frequency().(float64); ok {
+		at += time.Duration(float64(n) / rate * float64(time.Second))
+		return at, !f.Params.Has(faultUntil.Name) || at < f.Params.Duration(faultUntil.Name)
 	}
+	return at, n < f.frequency().(int)
 }
 
-// planned is how many there are; false if that hangs on how long the load runs.
-func (i Fault) Planned() (n int, ok bool) {
-	if count, whole := i.Params[i.Kind].(int); whole {
+// Planned returns the number of injections; false if it depends on how long the
+// load runs.
+func (f Fault) Planned() (n int, ok bool) {
+	if count, ok := f.frequency().(int); ok {
 		return count, true
 	}
-	if !i.Params.Has("until") {
+	if !f.Params.Has(faultUntil.Name) {
 		return 0, false
 	}
-	// Where rounding makes the last one due is for due to say.
-	most := i.Params.Float(i.Kind)*(i.Params.Duration("until")-i.Params.Duration("from")).Seconds() + 2
+	// Due decides when rounding lets the last one be due.
+	most := f.Params.Float(string(f.Kind))*(f.Params.Duration(faultUntil.Name)-f.Params.Duration(faultFrom.Name)).Seconds() + 2
 	return sort.Search(int(most), func(n int) bool {
-		_, due := i.Due(n)
+		_, due := f.Due(n)
 		return !due
 	}), true
 }
 
-// missed says that it was not injected and why, for the step's errors.
-func (i Fault) NotInjected(why string) string {
-	return fmt.Sprintf("%s was not injected: %s", i.Kind, why)
+// NotInjected returns the error of an injection that did not happen.
+func (f Fault) NotInjected(why string) string {
+	return fmt.Sprintf("%s was not injected: %s", f.Kind, why)
 }
-
-// Target returns what the fault hits; it is empty for the process.
-func (i Fault) Target() Target { return i.kind().target }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestInjectionPlanned(t *testing.T) {
+func TestFaultPlanned(t *testing.T) {
 	for _, c := range []struct {
 		often any
 		from  time.Duration
@@ -19,8 +19,8 @@ func TestInjectionPlanned(t *testing.T) {
 		{0.001, time.Duration(0), time.Second, 1, true},
 		{10.0, time.Second, nil, 0, false},
 	} {
-		i := Fault{Kind: "garbage", Params: Params{"garbage": c.often, "from": c.from, "until": c.until}}
-		if n, ok := i.Planned(); n != c.want || ok != c.known {
+		f := Fault{Kind: "garbage", Params: Params{"garbage": c.often, "from": c.from, "until": c.until}}
+		if n, ok := f.Planned(); n != c.want || ok != c.known {
 			t.Errorf("%v from %v until %v: %d, %v", c.often, c.from, c.until, n, ok)
 		}
 	}

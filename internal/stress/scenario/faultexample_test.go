@@ -8,8 +8,8 @@ import (
 // Each kind has an example, which a scenario file can have as it is.
 func TestFaultExamples(t *testing.T) {
 	examples := FaultExamples()
-	if len(examples) != len(faultKinds) {
-		t.Errorf("%d examples of %d kinds", len(examples), len(faultKinds))
+	if len(examples) != len(faultSpecs) {
+		t.Errorf("%d examples of %d kinds", len(examples), len(faultSpecs))
 	}
 	for _, e := range examples {
 		if !strings.HasPrefix(e.Text, e.Name+": ") {
@@ -19,7 +19,7 @@ func TestFaultExamples(t *testing.T) {
 		scenarios, err := Parse(testCatalogue, testComponents, Document{File: "x.yaml", Source: []byte(file)})
 		if err != nil {
 			t.Errorf("%s: %v", e.Text, err)
-		} else if got := scenarios[0].Groups[0][0].Faults; len(got) != 1 || got[0].Kind != e.Name {
+		} else if got := scenarios[0].Groups[0][0].Faults; len(got) != 1 || string(got[0].Kind) != e.Name {
 			t.Errorf("%s is read as %+v", e.Text, got)
 		}
 	}

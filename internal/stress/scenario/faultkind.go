@@ -5,30 +5,44 @@ import (
 	"time"
 )
 
-// A Target is what of a measurement a fault can hit.
+// A FaultKind is what a fault does, by its name in scenario files.
+type FaultKind string
+
+// The kinds of faults.
+const (
+	KillAgents       FaultKind = "kill_agents"
+	PanicAgents      FaultKind = "panic_agents"
+	SlowActions      FaultKind = "slow_actions"
+	StallSubscribers FaultKind = "stall_subscribers"
+	CrashComponent   FaultKind = "crash_component"
+	Garbage          FaultKind = "garbage"
+	HogCPU           FaultKind = "hog_cpu"
+)
+
+// A Target is what a fault can hit of a measurement.
 type Target string
 
 // The targets.
 const (
-	// Agents are those that a measurement starts with Env.Agent.
+	// TargetAgents are the agents that a measurement starts with Env.Agent.
 	TargetAgents Target = "agents"
-	// Subscribers are those whose handlers a measurement passes through
+	// TargetSubscribers are the subscribers whose handlers a measurement passes to
 	// Env.Subscriber.
 	TargetSubscribers Target = "subscribers"
-	// Components are those of the system that does the work while a load runs:
-	// that of the repetition, or another one that Env.Watch was given.
+	// TargetComponents are the components of the system that does the work while a
+	// load runs: that of the repetition, or another one given to Env.Watch.
 	TargetComponents Target = "components"
 )
 
-// A faultKind is one kind of fault.
-type faultKind struct {
-	name, doc string
-	// target is what it hits; empty for the process, which every measurement
-	// has.
+// A faultSpec describes one kind of fault.
+type faultSpec struct {
+	kind FaultKind
+	doc  string
+	// target is what it hits; empty for the process, which every measurement has.
 	target Target
 	params []Param
-	// word is the parameter of kind Text whose choices may stand in the place of
-	// the number, for one; empty for none.
+	// word is the parameter of kind Text whose choices can replace the number, for
+	// one injection; empty for none.
 	word string
 }
 
@@ -36,49 +50,49 @@ func lasting(d time.Duration, doc string) Param {
 	return Param{Name: "for", Kind: Duration, Default: d, Min: 1e-6, Max: 3600, Doc: doc}
 }
 
-var faultKinds = []faultKind{
-	{name: "kill_agents", target: TargetAgents, doc: "Kills agents, without their Terminate."},
-	{name: "panic_agents", target: TargetAgents, doc: "Makes agents panic in a callback."},
+var faultSpecs = []faultSpec{
+	{kind: KillAgents, target: TargetAgents, doc: "Kills agents without calling Terminate."},
+	{kind: PanicAgents, target: TargetAgents, doc: "Makes agents panic in a callback."},
 	{
-		name: "slow_actions", target: TargetAgents, doc: "Makes all actions of agents take longer.",
+		kind: SlowActions, target: TargetAgents, doc: "Makes all actions of agents take longer.",
 		params: []Param{
 			{Name: "by", Kind: Duration, Default: 10 * time.Millisecond, Min: 1e-6, Max: 60, Doc: "How much longer each action takes."},
 			lasting(time.Second, "How long the agent stays slow."),
 		},
 	},
 	{
-		name: "stall_subscribers", target: TargetSubscribers, doc: "Makes subscribers handle no event.",
-		params: []Param{lasting(100*time.Millisecond, "How long the subscriber stands still.")},
+		kind: StallSubscribers, target: TargetSubscribers, doc: "Stops subscribers from handling events.",
+		params: []Param{lasting(100*time.Millisecond, "How long the subscriber is stalled.")},
 	},
 	{
-		name: "crash_component", target: TargetComponents, word: "component",
-		doc: "Makes a component of the system crash; the system begins it anew, but what only it held is lost.",
+		kind: CrashComponent, target: TargetComponents, word: "component",
+		doc: "Crashes a component of the system; the system restarts it, but what only the component held is lost.",
 		params: []Param{{
 			Name: "component", Kind: Text, Default: AnyComponent, Choices: append([]string{AnyComponent}, CrashableComponents...),
-			Doc: "Which one: " + AnyComponent + " draws one each time. The registry loses its indices, the event_bus the events that wait and its history, and agents, which are the supervisors, their children.",
+			Doc: "Which component: " + AnyComponent + " picks one at random each time. The registry loses its indices, the event_bus its queued events and its history, and agents (the supervisors) their children.",
 		}},
 	},
 	{
-		name: "garbage", doc: "Allocates memory that nobody keeps.",
+		kind: Garbage, doc: "Allocates memory and discards it.",
 		params: []Param{{Name: "size", Kind: Size, Default: int64(10e6), Min: 1, Max: 1 << 30, Doc: "How much memory each time."}},
 	},
 	{
-		name: "hog_cpu", doc: "Keeps processors busy, each time one.",
+		kind: HogCPU, doc: "Keeps one processor busy each time.",
 		params: []Param{lasting(time.Second, "How long the processor is kept busy.")},
 	},
 }
 
-// AnyComponent lets crash_component draw a component.
+// AnyComponent has crash_component pick a component at random.
 const AnyComponent = "any"
 
 // SupervisorsComponent is the component whose crash ends agents.
 const SupervisorsComponent = "agents"
 
-// CrashableComponents are the components that a crash costs something.
+// CrashableComponents are the components that lose something in a crash.
 var CrashableComponents = []string{"registry", "event_bus", SupervisorsComponent}
 
-// plannedFaults are known by name, but cannot be injected.
-var plannedFaults = []string{"network"}
+// unsupportedFaults are known by name, but cannot be injected yet.
+var unsupportedFaults = []string{"network"}
 
 const (
 	maxFaults    = 100_000
@@ -90,24 +104,34 @@ var (
 	faultUntil = Param{Name: "until", Kind: Duration, Min: 1e-9, Max: 24 * 3600, Doc: "When a rate ends; by default with the load."}
 )
 
-// numbers describe the two ways to say how often a fault is injected.
-func (k faultKind) numbers() (count, rate Param) {
-	count = Param{Name: k.name, Kind: Int, Min: 1, Max: maxFaults, Doc: k.doc}
-	rate = Param{Name: k.name, Kind: Rate, Min: 0.001, Max: maxFaultRate, Doc: k.doc}
+// numbers return the parameters of the two ways to say how often a fault is
+// injected.
+func (s faultSpec) numbers() (count, rate Param) {
+	count = Param{Name: string(s.kind), Kind: Int, Min: 1, Max: maxFaults, Doc: s.doc}
+	rate = Param{Name: string(s.kind), Kind: Rate, Min: 0.001, Max: maxFaultRate, Doc: s.doc}
 	return count, rate
 }
 
-// keys are all parameters of the kind, the number first.
-func (k faultKind) keys(number Param) []Param {
-	return slices.Concat([]Param{number, faultFrom, faultUntil}, k.params)
+// keys returns all parameters of the kind, the number first.
+func (s faultSpec) keys(number Param) []Param {
+	return slices.Concat([]Param{number, faultFrom, faultUntil}, s.params)
 }
 
-// words are what may stand in the place of the number.
-func (k faultKind) words() []string {
-	for _, p := range k.params {
-		if p.Name == k.word {
+// words returns what can replace the number.
+func (s faultSpec) words() []string {
+	for _, p := range s.params {
+		if p.Name == s.word {
 			return p.Choices
 		}
 	}
 	return nil
+}
+
+// faultNames returns the names of all kinds.
+func faultNames() []string {
+	names := make([]string, len(faultSpecs))
+	for i, s := range faultSpecs {
+		names[i] = string(s.kind)
+	}
+	return names
 }

@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// A givenFault is a fault of a file, and where it is said when it begins.
+// A givenFault is a fault of a file, and the position that says when it begins.
 type givenFault struct {
 	Fault
 	from position
 }
 
-// injections reads the faults of a step.
-func (r *reader) injections(m *Measurement, keys map[string]entry) []givenFault {
+// faults reads the faults of a step.
+func (r *reader) faults(m *Measurement, keys map[string]entry) []givenFault {
 	e, ok := keys["faults"]
 	if !ok || e.value.shape == broken {
 		return nil
@@ -24,11 +24,11 @@ func (r *reader) injections(m *Measurement, keys map[string]entry) []givenFault 
 	}
 	var all []givenFault
 	for _, item := range e.value.items {
-		i, ok := r.injection(m, item)
+		f, ok := r.fault(m, item)
 		if !ok {
 			continue
 		}
-		given := givenFault{Fault: i, from: item.position}
+		given := givenFault{Fault: f, from: item.position}
 		for _, key := range item.entries {
 			if key.key == faultFrom.Name {
 				given.from = key.value.position
@@ -39,129 +39,130 @@ func (r *reader) injections(m *Measurement, keys map[string]entry) []givenFault 
 	return all
 }
 
-func (r *reader) injection(m *Measurement, n *node) (Fault, bool) {
-	if !r.isMapping(n, "a fault such as {kill_agents: 10/s}") {
-		return Fault{}, false
-	}
-	var kind faultKind
-	var number *node
-	for _, e := range n.entries {
-		i := slices.IndexFunc(faultKinds, func(k faultKind) bool { return k.name == e.key })
-		switch {
-		case slices.Contains(plannedFaults, e.key):
-			r.add(e.position, "faults: %s is not supported by this version yet; leave it out", e.key)
-			return Fault{}, false
-		case i < 0:
-		case number != nil && e.key != kind.name:
-			r.add(e.position, "faults: %s and %s are two faults; give each an entry of its own", kind.name, e.key)
-			return Fault{}, false
-		case number == nil:
-			kind, number = faultKinds[i], e.value
-		}
-	}
+// fault reads one fault. The measurement can be nil.
+func (r *reader) fault(m *Measurement, n *node) (Fault, bool) {
+	spec, number := r.faultKind(n)
 	if number == nil {
-		known := make([]string, len(faultKinds))
-		for i, k := range faultKinds {
-			known[i] = k.name
-		}
-		hint := "; expected one of " + strings.Join(known, ", ")
-		if len(n.entries) > 0 {
-			hint = didYouMean(n.entries[0].key, known)
-		}
-		r.add(n.position, "faults: what is to be injected%s", hint)
 		return Fault{}, false
 	}
-	if m != nil && kind.target != "" && !slices.Contains(m.Targets, kind.target) {
-		r.add(n.position, "faults: %s has no %s that %s could hit; leave it out", m.Name, kind.target, kind.name)
+	if m != nil && spec.target != "" && !slices.Contains(m.Targets, spec.target) {
+		r.add(n.position, "faults: %s has no %s for %s to hit; remove the fault", m.Name, spec.target, spec.kind)
 		return Fault{}, false
 	}
-	if number.shape == text && slices.Contains(kind.words(), number.text) {
-		if slices.ContainsFunc(n.entries, func(e entry) bool { return e.key == kind.word }) {
-			r.add(number.position, "%s: %s says the %s already; leave the key %s out, or give a number such as 3", kind.name, number.text, kind.word, kind.word)
+	if number.shape == text && slices.Contains(spec.words(), number.text) {
+		if slices.ContainsFunc(n.entries, func(e entry) bool { return e.key == spec.word }) {
+			r.add(number.position, "%s: the value %s already names the %s; remove the key %s, or use a number such as 3", spec.kind, number.text, spec.word, spec.word)
 			return Fault{}, false
 		}
-		n, number = kind.spelledOut(n, number)
+		n, number = spec.spelledOut(n, number)
 	}
-	count, rate := kind.numbers()
-	form := count
+	form, rate := spec.numbers()
 	if rateForm.MatchString(number.text) {
 		form = rate
 	} else if _, whole := parseScalar(Int, number); !whole {
-		r.add(number.position, "%s: expected %s, not %s", kind.name, kind.wanted(), number.describe())
+		r.add(number.position, "%s: expected %s, not %s", spec.kind, spec.expectation(), number.describe())
 		return Fault{}, false
 	}
-	params, ok := r.table(n, kind.name, kind.keys(form))
+	params, ok := r.table(n, string(spec.kind), spec.keys(form))
 	if !ok {
 		return Fault{}, false
 	}
-	if params.Has("until") {
+	if params.Has(faultUntil.Name) {
 		switch {
 		case form.Kind == Int:
-			r.add(n.position, "%s: a number is injected all at once, so it has no until; leave that out, or give a rate such as 10/s", kind.name)
+			r.add(n.position, "%s: a number is injected all at once and cannot have an until; remove it, or use a rate such as 10/s", spec.kind)
 			return Fault{}, false
-		case params.Duration("until") <= params.Duration("from"):
-			r.add(n.position, "%s: until must be after from", kind.name)
+		case params.Duration(faultUntil.Name) <= params.Duration(faultFrom.Name):
+			r.add(n.position, "%s: until must be later than from", spec.kind)
 			return Fault{}, false
 		}
 	}
-	return Fault{Kind: kind.name, Params: params}, true
+	return Fault{Kind: spec.kind, Params: params}, true
 }
 
-// wanted describes how often a fault of the kind can be asked for.
-func (k faultKind) wanted() string {
-	const numbers = "a number such as 3, for all at once, or a rate such as 10/s"
-	if k.word == "" {
+// faultKind finds the kind of a fault, and the node that says how often it is
+// injected. The node is nil after a problem.
+func (r *reader) faultKind(n *node) (spec faultSpec, number *node) {
+	if !r.isMapping(n, "a fault such as {kill_agents: 10/s}") {
+		return spec, nil
+	}
+	for _, e := range n.entries {
+		i := slices.IndexFunc(faultSpecs, func(s faultSpec) bool { return string(s.kind) == e.key })
+		switch {
+		case slices.Contains(unsupportedFaults, e.key):
+			r.add(e.position, "faults: this version does not support %s; remove it", e.key)
+			return spec, nil
+		case i < 0:
+		case number != nil && e.key != string(spec.kind):
+			r.add(e.position, "faults: %s and %s are two faults; give each its own list entry", spec.kind, e.key)
+			return spec, nil
+		case number == nil:
+			spec, number = faultSpecs[i], e.value
+		}
+	}
+	if number == nil {
+		hint := "; expected " + oneOf(faultNames())
+		if len(n.entries) > 0 {
+			hint = didYouMean(n.entries[0].key, faultNames())
+		}
+		r.add(n.position, "faults: the kind of the fault is missing%s", hint)
+	}
+	return spec, number
+}
+
+// expectation describes how the frequency of a fault is written.
+func (s faultSpec) expectation() string {
+	const numbers = "a number such as 3, to inject all at once, or a rate such as 10/s"
+	if s.word == "" {
 		return numbers
 	}
-	return fmt.Sprintf("%s, or one of %s", numbers, strings.Join(k.words(), ", "))
+	return fmt.Sprintf("%s, or one of %s", numbers, strings.Join(s.words(), ", "))
 }
 
-// spelledOut writes a fault whose number is a word as one with that parameter.
-func (k faultKind) spelledOut(n, number *node) (fault, one *node) {
+// spelledOut returns a fault whose number is a word as one with that parameter.
+func (s faultSpec) spelledOut(n, number *node) (fault, one *node) {
 	written := *n
 	one = &node{position: number.position, shape: integer, text: "1"}
 	written.entries = nil
 	for _, e := range n.entries {
-		if e.key == k.name {
-			written.entries = append(written.entries, entry{e.position, k.name, one})
-			e.key, e.value = k.word, number
+		if e.key == string(s.kind) {
+			written.entries = append(written.entries, entry{e.position, e.key, one})
+			e.key, e.value = s.word, number
 		}
 		written.entries = append(written.entries, e)
 	}
 	return &written, one
 }
 
-// encodeInjection returns the injection as a scenario file has it.
-func encodeInjection(i Fault) []field {
-	kind := i.kind()
-	form, rate := kind.numbers()
-	if _, ok := i.Params[i.Kind].(float64); ok {
+// encodeFault returns a fault as a scenario file has it.
+func encodeFault(f Fault) []field {
+	form, rate := f.spec().numbers()
+	if _, ok := f.frequency().(float64); ok {
 		form = rate
 	}
-	return encodeTable(i.Params, kind.keys(form))
+	return encodeTable(f.Params, f.spec().keys(form))
 }
 
-// CheckFault says what is wrong with a fault that is to be injected by hand,
-// whatever runs; nil if nothing is.
+// CheckFault checks a manual fault, whatever measurement runs.
 func CheckFault(text string) error {
 	_, err := ParseFault(nil, text)
 	return err
 }
 
-// ParseFault reads a fault as the faults of a scenario have it. Of which
-// measurement it is says what it can hit; nil is any.
+// ParseFault reads a fault in the notation of a scenario file, without the braces.
+// The measurement says what the fault can hit; nil allows everything.
 func ParseFault(m *Measurement, text string) (Fault, error) {
 	r := &reader{problemList: problemList{file: "fault"}}
 	nodes := r.documents([]byte("{" + text + "}"))
-	var one Fault
+	var f Fault
 	if len(nodes) == 1 && len(r.problems) == 0 {
-		one, _ = r.injection(m, nodes[0])
+		f, _ = r.fault(m, nodes[0])
 	}
 	if len(r.problems) > 0 {
-		return one, errors.New(r.problems[0].Message)
+		return f, errors.New(r.problems[0].Message)
 	}
-	if one.Kind == "" {
-		return one, errors.New("expected a fault such as kill_agents: 10")
+	if f.Kind == "" {
+		return f, errors.New("expected a fault such as kill_agents: 10")
 	}
-	return one, nil
+	return f, nil
 }

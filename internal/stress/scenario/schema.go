@@ -8,30 +8,6 @@ import (
 	"mabeam-top/internal/stress/verdict"
 )
 
-// faultsSchema describes the faults of a step.
-func faultsSchema() schema {
-	kinds := make([]any, len(faultKinds))
-	for i, k := range faultKinds {
-		count, rate := k.numbers()
-		s := tableSchema(k.keys(count))
-		s["properties"].(schema)[k.name] = schema{
-			"description": k.doc + " A number is injected all at once, a rate such as 10/s evenly.",
-			"oneOf":       []any{kindSchema(count), kindSchema(rate)},
-		}
-		if k.word != "" {
-			number := s["properties"].(schema)[k.name].(schema)
-			number["description"] = number["description"].(string) + " A component's name is one of it."
-			number["oneOf"] = append(number["oneOf"].([]any), s["properties"].(schema)[k.word])
-		}
-		s["required"] = []string{k.name}
-		kinds[i] = s
-	}
-	return schema{
-		"type": "array", "minItems": 1, "items": schema{"anyOf": kinds},
-		"description": "What is done to the system under test while the load runs.",
-	}
-}
-
 // schema is a JSON Schema, or a part of one.
 type schema = map[string]any
 
@@ -238,4 +214,27 @@ func thresholdsSchema(m *Measurement) schema {
 		s["patternProperties"] = patterns
 	}
 	return s
+}
+
+// faultsSchema describes the faults of a step.
+func faultsSchema() schema {
+	kinds := make([]any, len(faultSpecs))
+	for i, spec := range faultSpecs {
+		count, rate := spec.numbers()
+		s := tableSchema(spec.keys(count))
+		properties, name := s["properties"].(schema), string(spec.kind)
+		description := spec.doc + " A number is injected all at once, a rate such as 10/s evenly."
+		forms := []any{kindSchema(count), kindSchema(rate)}
+		if spec.word != "" {
+			description += " The name of a component injects it once."
+			forms = append(forms, properties[spec.word])
+		}
+		properties[name] = schema{"description": description, "oneOf": forms}
+		s["required"] = []string{name}
+		kinds[i] = s
+	}
+	return schema{
+		"type": "array", "minItems": 1, "items": schema{"anyOf": kinds},
+		"description": "Faults that are injected into the system under test while the load runs.",
+	}
 }

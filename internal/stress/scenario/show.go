@@ -63,8 +63,8 @@ func showStep(w *bytes.Buffer, indent string, s Step) {
 	}
 	if len(s.Faults) > 0 {
 		fmt.Fprintf(w, "%sfaults:\n", indent)
-		for _, i := range s.Faults {
-			fmt.Fprintf(w, "%s  - %s\n", indent, flow(encodeInjection(i)))
+		for _, f := range s.Faults {
+			fmt.Fprintf(w, "%s  - %s\n", indent, flow(encodeFault(f)))
 		}
 	}
 }

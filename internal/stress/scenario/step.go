@@ -24,7 +24,7 @@ func (r *reader) step(n *node) Step {
 	s.Tolerance = read[float64](r, keys, toleranceParam)
 	s.Warmup = r.warmup(keys)
 	s.Measurement = r.measurement(keys)
-	faults := r.injections(s.Measurement, keys)
+	faults := r.faults(s.Measurement, keys)
 	for _, f := range faults {
 		s.Faults = append(s.Faults, f.Fault)
 	}

@@ -1,4 +1,4 @@
-package stress
+package fault_test
 
 import (
 	"context"
@@ -12,18 +12,18 @@ import (
 	"runtime/metrics"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"mabeam-top/internal/stress/scenario"
-
 	mabeam "mabeam-top/internal/runtime"
-
 	runtimefaults "mabeam-top/internal/runtime/faults"
 	"mabeam-top/internal/runtime/supervision"
+	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/stream"
 )
 
@@ -33,7 +33,7 @@ type idle struct{ mabeam.Defaults }
 func (idle) HandleAction(context.Context, *mabeam.Agent, string, any) (any, error) { return nil, nil }
 
 // startIdle starts agents that faults can hit.
-func startIdle(t *testing.T, env *Env, n int) []string {
+func startIdle(t *testing.T, env *stress.Env, n int) []string {
 	t.Helper()
 	ids := make([]string, n)
 	for i := range ids {
@@ -47,7 +47,7 @@ func startIdle(t *testing.T, env *Env, n int) []string {
 }
 
 // pass is a load of one operation every 10 ms.
-func pass(t *testing.T, env *Env, d time.Duration, op func(ctx context.Context) error) {
+func pass(t *testing.T, env *stress.Env, d time.Duration, op func(ctx context.Context) error) {
 	t.Helper()
 	_, err := env.RunLoad(t.Context(), load.Load{Workers: 1, For: d}, func(ctx context.Context, _ load.Op) error {
 		if !load.Sleep(ctx, 10*time.Millisecond) {
@@ -64,17 +64,17 @@ func nothing(context.Context) error { return nil }
 
 // runFaults runs a step with faults, and returns its result and its faults as
 // they came, with their times since the step's beginning.
-func runFaults(t *testing.T, step string, run func(env *Env)) (report.Step, []stream.Event) {
+func runFaults(t *testing.T, step string, run func(env *stress.Env)) (report.Step, []stream.Event) {
 	t.Helper()
-	cat := Catalogue{{Measurement: scenario.Measurement{
+	cat := stress.Catalogue{{Measurement: scenario.Measurement{
 		Name: "hit", Summary: "What do faults hit?", Targets: []scenario.Target{scenario.TargetAgents, scenario.TargetSubscribers, scenario.TargetComponents},
 		Metrics: []scenario.Metric{{Name: "done", Unit: "bool", Must: "== true"}},
-	}, Run: func(_ context.Context, env *Env) error {
+	}, Run: func(_ context.Context, env *stress.Env) error {
 		run(env)
 		env.Bool("done", true)
 		return nil
 	}}}
-	events, r := collect(t.Context(), t, Engine{Catalogue: cat}.Source(planOf(t, cat, scenarioOf("  - measure: hit\n"+step))))
+	events, r := runScenario(t, cat, "name: s\ntitle: S\nseed: 7\nsteps:\n  - measure: hit\n"+step)
 	began := 0.0
 	var faults []stream.Event
 	for _, e := range events {
@@ -87,6 +87,25 @@ func runFaults(t *testing.T, step string, run func(env *Env)) (report.Step, []st
 		}
 	}
 	return r.Scenarios[0].Steps[0], faults
+}
+
+// runScenario runs a scenario and returns its events and its report.
+func runScenario(t *testing.T, cat stress.Catalogue, source string) (events []stream.Event, result report.Report) {
+	t.Helper()
+	scenarios, err := scenario.Parse(cat.Descriptions(), nil, scenario.Document{File: "s.yaml", Source: []byte(source)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = stress.Engine{Catalogue: cat}.Source(scenario.Plan{Scenarios: scenarios}).Run(t.Context(), func(e stream.Event) {
+		events = append(events, e)
+		if e.Report != nil {
+			result = *e.Report
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return events, result
 }
 
 // injected is how often each fault was injected.
@@ -103,11 +122,11 @@ func injected(step report.Step) map[string]int64 {
 func TestFaultsTellWhomTheyHit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ids, views []string
-		step, events := runFaults(t, "    repeat: 2\n    faults: [{slow_actions: 1/s, for: 10ms}, {stall_subscribers: 2, from: 500ms, for: 100ms}, {garbage: 3, from: 1s}]", func(env *Env) {
+		step, events := runFaults(t, "    repeat: 2\n    faults: [{slow_actions: 1/s, for: 10ms}, {stall_subscribers: 2, from: 500ms, for: 100ms}, {garbage: 3, from: 1s}]", func(env *stress.Env) {
 			ids, views = append(ids, startIdle(t, env, 1)...), nil
 			for i := range 2 {
 				handle := env.Subscriber(i, func(context.Context, mabeam.Event) {})
-				if _, err := env.System().Bus().Subscribe("e", handle, mabeam.SubscribeOptions{Name: SubscriberName(i)}); err != nil {
+				if _, err := env.System().Bus().Subscribe("e", handle, mabeam.SubscribeOptions{Name: stress.SubscriberName(i)}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -167,7 +186,7 @@ func TestFaultsEndAgents(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var ids, left []string
 			var tel mabeam.Telemetry
-			step, faults := runFaults(t, "    warmup: 20ms\n    faults: [{"+kind+": 5, from: 100ms}]", func(env *Env) {
+			step, faults := runFaults(t, "    warmup: 20ms\n    faults: [{"+kind+": 5, from: 100ms}]", func(env *stress.Env) {
 				ids, left = startIdle(t, env, 10), nil
 				pass(t, env, time.Second, nothing)
 				for _, r := range env.System().Registry().All() {
@@ -196,7 +215,7 @@ func TestFaultsEndAgents(t *testing.T) {
 // The clock of faults is the load's: it stands still between two loads.
 func TestFaultsHaveARate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, faults := runFaults(t, "    faults: [{kill_agents: 10/s, from: 200ms, until: 600ms}]", func(env *Env) {
+		_, faults := runFaults(t, "    faults: [{kill_agents: 10/s, from: 200ms, until: 600ms}]", func(env *stress.Env) {
 			startIdle(t, env, 10)
 			pass(t, env, 350*time.Millisecond, nothing)
 			time.Sleep(time.Second)
@@ -216,7 +235,7 @@ func TestFaultsAreDrawnFromTheSeed(t *testing.T) {
 	hit := func(name string) (which []int) {
 		synctest.Test(t, func(t *testing.T) {
 			var ids []string
-			_, faults := runFaults(t, "    name: "+name+"\n    faults: [{kill_agents: 100/s, until: 100ms}]", func(env *Env) {
+			_, faults := runFaults(t, "    name: "+name+"\n    faults: [{kill_agents: 100/s, until: 100ms}]", func(env *stress.Env) {
 				ids = startIdle(t, env, 100)
 				pass(t, env, 200*time.Millisecond, nothing)
 			})
@@ -237,7 +256,7 @@ func TestStalledSubscribers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		var longest [10]time.Duration
-		step, _ := runFaults(t, "    faults: [{stall_subscribers: 3, from: 100ms, for: 200ms}]", func(env *Env) {
+		step, _ := runFaults(t, "    faults: [{stall_subscribers: 3, from: 100ms, for: 200ms}]", func(env *stress.Env) {
 			for i := range longest {
 				if _, err := env.System().Bus().Subscribe("e", env.Subscriber(i, func(_ context.Context, e mabeam.Event) {
 					mu.Lock()
@@ -271,7 +290,7 @@ func TestSlowActions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow := map[string]int{}
 		var slowest, last time.Duration
-		_, faults := runFaults(t, "    faults: [{slow_actions: 2, by: 5ms, for: 500ms}]", func(env *Env) {
+		_, faults := runFaults(t, "    faults: [{slow_actions: 2, by: 5ms, for: 500ms}]", func(env *stress.Env) {
 			ids := startIdle(t, env, 4)
 			pass(t, env, time.Second, func(ctx context.Context) (err error) {
 				for _, id := range ids {
@@ -301,7 +320,7 @@ func TestSlowActions(t *testing.T) {
 // What would last for an hour is over with the load.
 func TestFaultsAreUndone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		runFaults(t, "    faults: [{slow_actions: 1, by: 30s, for: 1h}, {stall_subscribers: 1, for: 1h}]", func(env *Env) {
+		runFaults(t, "    faults: [{slow_actions: 1, by: 30s, for: 1h}, {stall_subscribers: 1, for: 1h}]", func(env *stress.Env) {
 			id := startIdle(t, env, 1)[0]
 			done := make(chan struct{})
 			if _, err := env.System().Bus().Subscribe("e", env.Subscriber(0, func(context.Context, mabeam.Event) { close(done) }), mabeam.SubscribeOptions{}); err != nil {
@@ -328,7 +347,7 @@ func TestFaultsAreUndone(t *testing.T) {
 // What cannot be injected is told.
 func TestFaultsThatMiss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		step, faults := runFaults(t, "    repeat: 2\n    faults: [{kill_agents: 5}, {garbage: 10/s, from: 950ms, until: 1150ms}, {hog_cpu: 3, from: 2s}]", func(env *Env) {
+		step, faults := runFaults(t, "    repeat: 2\n    faults: [{kill_agents: 5}, {garbage: 10/s, from: 950ms, until: 1150ms}, {hog_cpu: 3, from: 2s}]", func(env *stress.Env) {
 			startIdle(t, env, 3)
 			pass(t, env, time.Second, nothing)
 		})
@@ -341,8 +360,8 @@ func TestFaultsThatMiss(t *testing.T) {
 			told[e.Message] = e.Count
 		}
 		if told["kill_agents was not injected: nothing was left to hit"] != 4 ||
-			told["garbage was not injected: the load ended before"] != 2 ||
-			told["hog_cpu was not injected: the load ended before"] != 6 ||
+			told["garbage was not injected: the load ended first"] != 2 ||
+			told["hog_cpu was not injected: the load ended first"] != 6 ||
 			told["the fault hog_cpu was planned and never injected, so nothing is known of how the system takes it"] != 1 || len(told) != 4 {
 			t.Errorf("errors %v", told)
 		}
@@ -355,7 +374,7 @@ func TestFaultsThatMiss(t *testing.T) {
 // A supervised agent that was killed comes back, and can be killed again.
 func TestFaultsHitTheRestarted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		step, faults := runFaults(t, "    faults: [{kill_agents: 10/s, until: 300ms}]", func(env *Env) {
+		step, faults := runFaults(t, "    faults: [{kill_agents: 10/s, until: 300ms}]", func(env *stress.Env) {
 			v, err := supervision.Start(t.Context(), env.System(), supervision.Spec{Intensity: &supervision.Intensity{Restarts: 10}, Children: []supervision.Child{
 				{ID: "cat", New: func() mabeam.Spec { return env.Agent(mabeam.Spec{Type: "idle", Behaviour: idle{}}) }},
 			}})
@@ -382,7 +401,7 @@ func TestFaultsOfTheProcess(t *testing.T) {
 		return s[0].Value.Uint64()
 	}
 	const each = 8 << 20
-	step, _ := runFaults(t, "    faults: [{garbage: 4, size: 8MiB}, {hog_cpu: 2, for: 1h}]", func(env *Env) {
+	step, _ := runFaults(t, "    faults: [{garbage: 4, size: 8MiB}, {hog_cpu: 2, for: 1h}]", func(env *stress.Env) {
 		before, goroutines := allocated(), runtime.NumGoroutine()
 		_, err := env.RunLoad(t.Context(), load.Load{Workers: 1, Operations: 1}, func(ctx context.Context, _ load.Op) error {
 			for allocated()-before < 4*each || runtime.NumGoroutine() < goroutines+2 {
@@ -416,7 +435,7 @@ func TestCrashedComponents(t *testing.T) {
 					fault = "{crash_component: 12, from: 100ms}"
 				}
 				var tel mabeam.Telemetry
-				step, events := runFaults(t, "    faults: ["+fault+"]", func(env *Env) {
+				step, events := runFaults(t, "    faults: ["+fault+"]", func(env *stress.Env) {
 					system := env.System()
 					if component == "any" { // what does the work is another system
 						var err error
@@ -472,7 +491,7 @@ func TestCrashedComponents(t *testing.T) {
 // A crash that would hit nothing is told as one that did not take place.
 func TestCrashOfNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		step, _ := runFaults(t, "    faults: [{crash_component: agents}]", func(env *Env) { pass(t, env, time.Second, nothing) })
+		step, _ := runFaults(t, "    faults: [{crash_component: agents}]", func(env *stress.Env) { pass(t, env, time.Second, nothing) })
 		if step.Faults[0].Injected != 0 || len(step.Errors) != 2 || step.Errors[0].Message != "crash_component was not injected: nothing was left to hit" || step.Verdict != report.Inconclusive {
 			t.Errorf("told %v, errors %v", step.Faults, step.Errors)
 		}
@@ -497,5 +516,30 @@ func TestEveryComponentCanCrash(t *testing.T) {
 	}
 	if !slices.Equal(can, scenario.CrashableComponents) {
 		t.Errorf("%v can be asked for, %v can crash", scenario.CrashableComponents, can)
+	}
+}
+
+// A rehearsal is carried out and leaves no trace in the report; its first error
+// is returned.
+func TestRehearsal(t *testing.T) {
+	var done atomic.Int64
+	errOdd := errors.New("odd")
+	step, faults := runFaults(t, "    faults: [{garbage: 1}]", func(env *stress.Env) {
+		l := load.Load{Workers: 3, Operations: 10}
+		if err := load.Rehearse(t.Context(), l, func(context.Context, load.Op) error { done.Add(1); return nil }); err != nil {
+			t.Error(err)
+		}
+		if err := load.Rehearse(t.Context(), l, func(context.Context, load.Op) error { return errOdd }); !errors.Is(err, errOdd) {
+			t.Errorf("error %v", err)
+		}
+		// A run that is interrupted may come to it with a context that has ended.
+		ended, end := context.WithCancel(t.Context())
+		end()
+		if err := load.Rehearse(ended, l, func(context.Context, load.Op) error { done.Add(1); return nil }); !errors.Is(err, context.Canceled) {
+			t.Errorf("after the end: %v", err)
+		}
+	})
+	if done.Load() != 10 || step.Operations.Attempted != 0 || len(faults) != 0 {
+		t.Errorf("%d done, told %+v and %d faults", done.Load(), step.Operations, len(faults))
 	}
 }
