@@ -43,7 +43,7 @@ func earlierReport(source string, scenarios []string) (report.Report, error) {
 
 // earlier returns what the run is to be compared with; nil if with nothing.
 // What cannot be compared with it is told before anything runs.
-func (a *app) earlier(plan scenario.Plan) (*stress.Earlier, error) {
+func (a *app) earlier(plan scenario.Plan) (*stress.Comparison, error) {
 	if a.flags.baseline == "" {
 		return nil, nil
 	}
@@ -55,7 +55,7 @@ func (a *app) earlier(plan scenario.Plan) (*stress.Earlier, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--baseline: %w", err)
 	}
-	return &stress.Earlier{Name: a.flags.baseline, Report: r, Rule: verdict.Rule{Force: a.flags.force}}, nil
+	return &stress.Comparison{Name: a.flags.baseline, Report: r, Rule: verdict.Rule{Force: a.flags.force}}, nil
 }
 
 // refused says how to compare all the same, where that is possible.

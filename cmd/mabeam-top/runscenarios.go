@@ -89,14 +89,14 @@ func (a *app) checkTerminal(instead string) error {
 }
 
 // headless runs a plan and prints its report or its events.
-func (a *app) headless(plan scenario.Plan, earlier *stress.Earlier) error {
+func (a *app) headless(plan scenario.Plan, earlier *stress.Comparison) error {
 	engine, err := a.engine(a.flags.isolate == always)
 	if err != nil {
 		return failure{err}
 	}
 	source := engine.Source(plan)
 	if earlier != nil {
-		source = stress.Compared(source, *earlier)
+		source = stress.WithComparison(source, *earlier)
 	}
 	// Before anything is begun that a signal would leave half done.
 	ctx, signals := watchSignals(context.Background(), nil)

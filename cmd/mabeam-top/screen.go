@@ -40,7 +40,7 @@ type showing struct {
 	// start names the scenarios that run at once; none for a menu.
 	start []string
 	// earlier is what each run is compared with; nil if with nothing.
-	earlier *stress.Earlier
+	earlier *stress.Comparison
 	// recording is played, under that name; nil for none.
 	recording     *stream.Recording
 	recordingName string
@@ -216,7 +216,7 @@ type runner struct {
 	engine stress.Engine
 	plan   scenario.Plan
 	// earlier is what each run is compared with; nil if with nothing.
-	earlier *stress.Earlier
+	earlier *stress.Comparison
 	// listeners hear every run.
 	listeners *listeners
 	// warnings are what could not be told while the screen was in use. They
@@ -316,7 +316,7 @@ func (r *runner) Start(o ui.Order) (stream.Source, error) {
 		}
 	}
 	if r.earlier != nil {
-		source = stress.Compared(source, *r.earlier)
+		source = stress.WithComparison(source, *r.earlier)
 	}
 	return kept{source: source, runner: r}, nil
 }

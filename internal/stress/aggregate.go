@@ -12,7 +12,7 @@ import (
 )
 
 // samplesOf are what the repetitions said of a metric, with their numbers.
-type samplesOf struct {
+type metricSamples struct {
 	repetitions []int
 	samples     []sample
 }
@@ -20,23 +20,23 @@ type samplesOf struct {
 // foldAll makes the step's metrics of what its finished repetitions said. A metric
 // that is missing in one of them, while others have it, has no value: the median of
 // those that have it would be that of the ones that went well.
-func (s *stepRun) foldAll() map[string]report.Metric {
+func (s *stepRun) aggregate() map[string]report.Metric {
 	metrics := map[string]report.Metric{}
 	for name, of := range s.samples {
 		if m, ok := s.step.Measurement.Metric(name); ok {
-			metrics[name] = of.fold(m, s.done)
+			metrics[name] = of.aggregate(m, s.done)
 		}
 	}
 	for name, metric := range metrics {
 		if m, ok := s.step.Measurement.Metric(name); ok && m.Bound != nil {
-			metrics[name] = holdBound(*m.Bound, metric, metrics[m.Bound.Metric])
+			metrics[name] = checkBound(*m.Bound, metric, metrics[m.Bound.Metric])
 		}
 	}
 	return metrics
 }
 
 // fold makes a metric of what the finished repetitions said of it.
-func (of samplesOf) fold(m scenario.Metric, finished []int) report.Metric {
+func (of metricSamples) aggregate(m scenario.Metric, finished []int) report.Metric {
 	result := report.Metric{Unit: m.Unit, Better: m.Better}
 	merged := load.NewHistogram()
 	var values []any
@@ -72,7 +72,7 @@ func (of samplesOf) fold(m scenario.Metric, finished []int) report.Metric {
 			result.Value, result.Interval = clip(m, value), &interval
 		}
 	default:
-		result.Value = foldValues(m, values, result.Samples)
+		result.Value = aggregateValues(m, values, result.Samples)
 	}
 	result.Distribution = merged.Distribution()
 	return result
@@ -88,7 +88,7 @@ func clip(m scenario.Metric, value float64) float64 {
 
 // foldValues folds what is no estimate: numbers, texts, and yes and no. There is
 // nothing of nothing.
-func foldValues(m scenario.Metric, values []any, numbers []float64) any {
+func aggregateValues(m scenario.Metric, values []any, numbers []float64) any {
 	if len(numbers) > 0 {
 		switch {
 		case m.Aggregation == scenario.Sum:
@@ -132,7 +132,7 @@ func foldValues(m scenario.Metric, values []any, numbers []float64) any {
 
 // hold makes no of a bool whose estimate is beyond the bound. Where the interval
 // reaches across the bound, it is undecided.
-func holdBound(b scenario.Bound, m, estimate report.Metric) report.Metric {
+func checkBound(b scenario.Bound, m, estimate report.Metric) report.Metric {
 	v, ok := estimate.Value.(float64)
 	said, isBool := m.Value.(bool)
 	if !ok || !isBool || estimate.Interval == nil {

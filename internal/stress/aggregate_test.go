@@ -12,8 +12,8 @@ import (
 
 // said makes the samples of repetitions that are numbered from 1; what is skipped said
 // nothing of the metric.
-func said(values ...any) samplesOf {
-	var of samplesOf
+func said(values ...any) metricSamples {
+	var of metricSamples
 	for i, v := range values {
 		if v == skipped {
 			continue
@@ -34,7 +34,7 @@ const skipped = "skipped"
 func TestFold(t *testing.T) {
 	for name, c := range map[string]struct {
 		metric  scenario.Metric
-		said    samplesOf
+		said    metricSamples
 		want    any
 		missing []int
 	}{
@@ -55,7 +55,7 @@ func TestFold(t *testing.T) {
 			for i := range max(slices.Max(c.said.repetitions), len(c.said.samples)) {
 				finished = append(finished, i+1)
 			}
-			m := c.said.fold(c.metric, finished)
+			m := c.said.aggregate(c.metric, finished)
 			if m.Value != c.want || !slices.Equal(m.MissingIn, c.missing) {
 				t.Errorf("%v, missing in %v; want %v and %v", m.Value, m.MissingIn, c.want, c.missing)
 			}
@@ -68,15 +68,15 @@ func TestFoldEstimates(t *testing.T) {
 	flat := verdict.Estimate{Readings: []float64{100, 101, 100, 99, 100, 101, 99, 100, 100, 101, 100, 99, 100}}
 	odd := verdict.Estimate{Readings: []float64{100, 102, 104, 107, 110, 112, 115, 117, 120, 122, 125, 128, 130}}
 	growth := scenario.Metric{Name: "growth", Unit: "ratio", Better: report.Lower}
-	one := said(flat, flat, odd, flat, flat).fold(growth, []int{1, 2, 3, 4, 5})
+	one := said(flat, flat, odd, flat, flat).aggregate(growth, []int{1, 2, 3, 4, 5})
 	if v := one.Value.(float64); v > 0.02 || one.Interval.High > 0.1 {
 		t.Errorf("one odd repetition of five: %v, %+v", v, one.Interval)
 	}
-	all := said(odd, odd, odd, odd, odd).fold(growth, []int{1, 2, 3, 4, 5})
+	all := said(odd, odd, odd, odd, odd).aggregate(growth, []int{1, 2, 3, 4, 5})
 	if v := all.Value.(float64); v < 0.2 || all.Interval.Low < 0.2 {
 		t.Errorf("growth by a quarter in all: %v, %+v", v, all.Interval)
 	}
-	if falls := said(verdict.Estimate{First: []float64{1, 1.01, 1}, Last: []float64{2, 2.01, 2}}).fold(growth, []int{1}); falls.Value != 0.0 || falls.Interval.High > -0.5 {
+	if falls := said(verdict.Estimate{First: []float64{1, 1.01, 1}, Last: []float64{2, 2.01, 2}}).aggregate(growth, []int{1}); falls.Value != 0.0 || falls.Interval.High > -0.5 {
 		t.Errorf("a rate that doubles has declined by %v, %+v", falls.Value, falls.Interval)
 	}
 }
@@ -105,7 +105,7 @@ func TestBound(t *testing.T) {
 		"not said":              {nil, estimate(0, 0, 0), nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := holdBound(b, report.Metric{Value: c.said, Unit: "bool"}, c.estimate)
+			m := checkBound(b, report.Metric{Value: c.said, Unit: "bool"}, c.estimate)
 			if m.Value != c.want || (m.Undecided != "") != c.undecided {
 				t.Errorf("%v, undecided %q; want %v, %v", m.Value, m.Undecided, c.want, c.undecided)
 			}

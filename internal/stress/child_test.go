@@ -445,10 +445,10 @@ func TestLateMessages(t *testing.T) {
 		message message
 		fine    bool
 	}{
-		{message{Job: 2, Done: &done{Outcomes: make([]outcome, 1)}}, true},
-		{message{Job: 1, Done: &done{Outcomes: make([]outcome, 1)}}, false},
+		{message{Job: 2, Done: &jobResult{Outcomes: make([]outcome, 1)}}, true},
+		{message{Job: 1, Done: &jobResult{Outcomes: make([]outcome, 1)}}, false},
 		{message{Job: 1, Event: &late}, true},
-		{message{Job: 2, Done: &done{}}, false},
+		{message{Job: 2, Done: &jobResult{}}, false},
 		{message{Job: 1}, false},
 	} {
 		if err := test.message.check(2, 1); (err == nil) != test.fine {
@@ -495,8 +495,8 @@ func TestChildWithoutParent(t *testing.T) {
 	go func() {
 		source := scenarioOf("  - {measure: probe, with: {duration: 1h}}\n") + "timeout: 2h\n"
 		lines := json.NewEncoder(parent)
-		lines.Encode(order{Documents: []orderDocument{{File: "f", Source: source}}})
-		lines.Encode(instruction{Job: &job{Number: 1, Parts: []part{{}}}})
+		lines.Encode(setup{Documents: []setupDocument{{File: "f", Source: source}}})
+		lines.Encode(request{Job: &job{Number: 1, Parts: []part{{}}}})
 	}()
 	var last message
 	for messages := json.NewDecoder(out); ; {
@@ -563,11 +563,11 @@ func TestChildTakesALargePlan(t *testing.T) {
 	if len(longScenario(2000)) > scenario.MaxSource || len(source) < scenario.MaxSource {
 		t.Fatalf("the file has %d bytes, and with all defaults %d", len(longScenario(2000)), len(source))
 	}
-	line, err := json.Marshal(order{Documents: []orderDocument{{File: plan.Scenarios[0].File, Source: string(source)}}})
+	line, err := json.Marshal(setup{Documents: []setupDocument{{File: plan.Scenarios[0].File, Source: string(source)}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, got, err := readOrder(cat.Descriptions(), verdict.Builtin().Components(), bufio.NewReader(strings.NewReader(string(line)+"\n")))
+	_, got, err := readSetup(cat.Descriptions(), verdict.Builtin().Components(), bufio.NewReader(strings.NewReader(string(line)+"\n")))
 	if err != nil {
 		t.Fatal(err)
 	}

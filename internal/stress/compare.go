@@ -10,7 +10,7 @@ import (
 )
 
 // An Earlier is the report that a run is compared with.
-type Earlier struct {
+type Comparison struct {
 	// Name is what the comparison calls it.
 	Name   string
 	Report report.Report
@@ -19,7 +19,7 @@ type Earlier struct {
 
 // Check tells whether a run of the plan could be compared with the earlier
 // report, before anything has run.
-func (e Earlier) Check(plan scenario.Plan) error {
+func (e Comparison) Check(plan scenario.Plan) error {
 	var planned report.Report
 	for _, s := range plan.Scenarios {
 		part := report.Scenario{Name: s.Name}
@@ -37,13 +37,13 @@ func (e Earlier) Check(plan scenario.Plan) error {
 
 // Compared returns the source with its report compared with the earlier one. A
 // report that cannot be compared says why in its recommendations.
-func Compared(source stream.Source, with Earlier) stream.Source {
+func WithComparison(source stream.Source, with Comparison) stream.Source {
 	return comparedSource{source, with}
 }
 
 type comparedSource struct {
 	source stream.Source
-	with   Earlier
+	with   Comparison
 }
 
 // Command implements stream.Steerable.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -56,7 +55,7 @@ type run struct {
 	id       string
 	start    time.Time
 	profiles profile.Collection
-	shared   rig // of all that need none of their own
+	shared   executor // of all that need none of their own
 
 	emitMu sync.Mutex
 	emitTo func(stream.Event)
@@ -64,10 +63,10 @@ type run struct {
 
 	clock load.Clock // stands still while the load is held
 	// againUntil is when half of the running scenario's time is over.
-	againUntil time.Time
+	retryUntil time.Time
 	steerMu    sync.Mutex // guards what follows
-	rig        rig        // that carries out a repetition; nil if none does
-	taking     []*stepRun // that it carries out
+	executor   executor   // that carries out a repetition; nil if none does
+	steps      []*stepRun // that it carries out
 	stop       context.CancelFunc
 	over       bool
 	// These are the latest of their kind; without Do there was none.
@@ -87,9 +86,9 @@ func (r *run) Run(ctx context.Context, emit func(stream.Event)) error {
 	defer r.end()
 	r.profiles.Files = r.engine.Profiles
 	if r.engine.Isolate {
-		r.shared = r.newChild(scenario.MemoryLimits{})
+		r.shared = r.newChildProcess(scenario.MemoryLimits{})
 	} else {
-		b, err := newBench(r.plan, r.engine.Catalogue, r.engine.Steerable)
+		b, err := newInProcess(r.plan, r.engine.Catalogue, r.engine.Steerable)
 		if err != nil {
 			return err
 		}
@@ -157,7 +156,7 @@ func (r *run) emitAt(at time.Time, e stream.Event) {
 }
 
 // close ends a rig.
-func (r *run) close(where rig) {
+func (r *run) close(where executor) {
 	if err := where.close(); err != nil {
 		r.log("warn", err.Error())
 	}
@@ -179,8 +178,8 @@ func (r *run) scenario(ctx context.Context, number int) (result report.Scenario,
 		Name: s.Name, Title: s.Title, Description: s.Description, Tags: s.Tags, File: s.File,
 		StartedAt: began, Steps: names, EstimateSeconds: s.Estimate().Seconds(),
 	}})
-	r.againUntil = r.clock.Now().Add(s.Timeout / 2)
-	limited, cancel := r.withinPlan(ctx, s.Timeout, fmt.Errorf("scenario timeout of %v", s.Timeout))
+	r.retryUntil = r.clock.Now().Add(s.Timeout / 2)
+	limited, cancel := r.withTimeout(ctx, s.Timeout, fmt.Errorf("scenario timeout of %v", s.Timeout))
 	defer cancel()
 	result.Steps = r.groups(limited, number)
 	if cause := context.Cause(limited); cause != nil {
@@ -226,170 +225,4 @@ func (r *run) groups(ctx context.Context, scenario int) []report.Step {
 		results = append(results, group.results...)
 	}
 	return results
-}
-
-// A groupRun is the steps of one group while they are carried out, side by side
-// on the same system.
-type groupRun struct {
-	parent *run
-	// scenario and group are its place in the plan.
-	scenario, group int
-	// alone says that each repetition needs a process of its own, within
-	// limits.
-	alone  bool
-	limits scenario.MemoryLimits
-	steps  []*stepRun
-	// number is of the next repetition; 0 is the warm-up.
-	number   int
-	paused   time.Time // when its latest repetition ended
-	finished bool
-	results  []report.Step
-}
-
-func newGroupRun(r *run, at, group int) *groupRun {
-	steps := r.plan.Scenarios[at].Groups[group]
-	g := &groupRun{parent: r, scenario: at, group: group, number: 1, steps: make([]*stepRun, len(steps))}
-	for _, step := range steps {
-		if limits, needed := step.OwnProcess(); needed {
-			g.alone, g.limits = true, limits // of the only one; others are not beside it
-		}
-	}
-	for i := range steps {
-		g.steps[i] = newStepRun(r, &steps[i], group+1, g.alone || r.engine.Isolate, len(steps) > 1)
-		g.steps[i].scenario = r.plan.Scenarios[at].Name
-		if (steps[i].Warmup != scenario.Warmup{}) {
-			g.number = 0
-		}
-	}
-	return g
-}
-
-// next carries out the group's next repetition, with the warm-up before the
-// first, and ends the steps after the last. It does nothing once the group has
-// finished or ctx has ended.
-func (g *groupRun) next(ctx context.Context) {
-	if g.finished || ctx.Err() != nil {
-		return
-	}
-	g.resume()
-	if g.number == 0 {
-		g.repetition(ctx)
-		for ctx.Err() == nil && slices.ContainsFunc(g.steps, (*stepRun).isCold) {
-			g.repetition(ctx)
-		}
-		g.number = 1
-	}
-	if ctx.Err() == nil && g.goesOn() {
-		if g.repetition(ctx) {
-			g.number++
-		}
-	}
-	if ctx.Err() == nil && !g.goesOn() {
-		g.steps[0].extend()
-	}
-	if !g.goesOn() {
-		g.finish(ctx)
-		return
-	}
-	if ctx.Err() == nil {
-		g.paused = time.Now()
-	}
-}
-
-// goesOn says whether a step has another repetition: not if all are done,
-// broken or stopped.
-func (g *groupRun) goesOn() bool {
-	return slices.ContainsFunc(g.steps, func(s *stepRun) bool { return s.takes(g.number) })
-}
-
-// resume takes the time in which others had their turn out of the steps' own.
-func (g *groupRun) resume() {
-	if g.paused.IsZero() {
-		return
-	}
-	for _, step := range g.steps {
-		step.began = step.began.Add(time.Since(g.paused))
-	}
-	g.paused = time.Time{}
-}
-
-// finish tells what came of the steps, once.
-func (g *groupRun) finish(ctx context.Context) {
-	if g.finished {
-		return
-	}
-	waited := !g.paused.IsZero()
-	g.resume()
-	g.finished = true
-	g.results = make([]report.Step, len(g.steps))
-	for i, step := range g.steps {
-		g.results[i] = step.finish(ctx, waited)
-		g.parent.emit(stream.Event{Type: stream.StepFinished, StepResult: &g.results[i]})
-	}
-}
-
-// repetition carries out the repetition whose turn it is, and takes in what it
-// says of each step. It returns false if the same one is to be carried out again.
-func (g *groupRun) repetition(ctx context.Context) (taken bool) {
-	j := job{Scenario: g.scenario, Group: g.group, Number: g.number}
-	j.Reference = j.Number > 0 && len(g.parent.engine.Baselines.Works()) > 0
-	var taking []*stepRun
-	for i, step := range g.steps {
-		if step.takes(j.Number) {
-			taking = append(taking, step)
-			j.Parts = append(j.Parts, step.begin(j.Number, i, g.parent.plan.Scenarios[g.scenario].Seed))
-		}
-	}
-	if j.Number > 0 {
-		j.Profiles = g.parent.profiles.Wanted()
-	}
-	where := g.parent.shared
-	if g.alone {
-		where = g.parent.newChild(g.limits)
-		defer g.parent.close(where)
-	}
-	g.parent.use(where, taking)
-	outcomes, profiled, err := where.run(ctx, j, jobWatcher{g.parent, taking})
-	g.parent.use(nil, nil)
-	if j.Number > 0 {
-		g.parent.profiles.Add(profiled)
-	}
-	var death *Death
-	if errors.As(err, &death) && ctx.Err() == nil {
-		g.parent.log("error", fmt.Sprintf("%s, repetition %d: %v", taking[0].step.Name, g.number, death))
-	}
-	if err == nil && ctx.Err() == nil && taking[0].asksAgain(outcomes[0]) {
-		return false
-	}
-	for i, step := range taking {
-		step.take(ctx, outcomes[i], err)
-	}
-	return true
-}
-
-// A jobWatcher passes on what goes on in a job, and tells its steps.
-type jobWatcher struct {
-	parent *run
-	steps  []*stepRun
-}
-
-// pass implements watcher.
-func (w jobWatcher) pass(at time.Time, e stream.Event, measured bool) {
-	for _, s := range w.steps {
-		switch {
-		case e.Type == stream.SampleTaken && measured:
-			s.sample(e.Sample)
-		case e.Type == stream.FaultInjected && e.Fault != nil && e.Fault.Step == s.step.Name:
-			s.injected(at, *e.Fault)
-		}
-	}
-	w.parent.emitAt(at, e)
-}
-
-// took implements watcher.
-func (w jobWatcher) took(at time.Time, part int, i interval) { w.steps[part].took(at, i) }
-
-// driving implements watcher.
-func (w jobWatcher) driving(at time.Time, part int, l loadState) {
-	w.steps[part].driving(at, l)
 }

@@ -3,7 +3,6 @@ package stress
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -110,99 +109,6 @@ func (e *Env) At(t time.Time) time.Time { return e.loads.Clock().At(t) }
 // Aborted says whether a threshold has ended the loads of the step.
 func (e *Env) Aborted() bool { return e.aborted.Err() != nil }
 
-// A PreparedLoad is a load of a step that can run once. All the memory that its
-// recording takes is allocated, so a measurement of memory around Run does not see
-// it.
-type PreparedLoad struct {
-	env  *Env
-	load *load.Prepared
-}
-
-// PrepareLoad prepares a load.
-func (e *Env) PrepareLoad(l load.Load) *PreparedLoad {
-	if e.warmup.Operations > 0 {
-		l = l.Limit(e.warmup.Operations)
-	}
-	return &PreparedLoad{e, l.Prepare()}
-}
-
-// RunLoad prepares a load and runs it.
-func (e *Env) RunLoad(ctx context.Context, l load.Load, op load.Operation) (load.Result, error) {
-	return e.PrepareLoad(l).Run(ctx, op)
-}
-
-// Run runs the load and adds its operations to those of the step. A measurement
-// runs one load at a time. The probes show it while it runs. Errors of operations
-// are counted by their message. A threshold can end the load early; then what was
-// measured so far counts. Run returns an error only if ctx has ended.
-func (p *PreparedLoad) Run(ctx context.Context, op load.Operation) (load.Result, error) {
-	e := p.env
-	loading, stop := context.WithCancel(ctx)
-	defer stop()
-	defer context.AfterFunc(e.aborted, stop)()
-	defer e.observeLoad(p.load)()
-	if e.Aborted() {
-		return load.Result{Latency: load.NewHistogram()}, ctx.Err()
-	}
-	result, ran := e.loads.Run(loading, p.load, op, e.Failed, e.faults.During)
-	if !ran {
-		return load.Result{Latency: load.NewHistogram()}, ctx.Err()
-	}
-	e.mu.Lock()
-	e.operations.Add(result.Operations)
-	e.ended.Add(result.Operations)
-	e.mu.Unlock()
-	if !p.load.MayLag {
-		e.judgeDelivery(result)
-	}
-	return result, ctx.Err()
-}
-
-// observeLoad has the probes and the windows observe a load, until the function
-// that it returns is called.
-func (e *Env) observeLoad(l *load.Prepared) (end func()) {
-	e.flush() // what was before is not of this load
-	e.mu.Lock()
-	if r := l.Latencies(); !slices.Contains(e.recorders, r) {
-		e.recorders = append(e.recorders, r)
-	}
-	e.mu.Unlock()
-	e.loadChanged(loadState{Running: true, Metrics: l.Metrics, Adjustable: l.IsAdjustable()})
-	return func() {
-		e.flush() // up to here
-		if l.Recorder == nil {
-			e.Drained()
-			return
-		}
-		e.loadChanged(loadState{Draining: true, Metrics: l.Metrics})
-	}
-}
-
-// judgeDelivery makes the repetition inconclusive if the load was not delivered
-// through no fault of the system under test.
-func (e *Env) judgeDelivery(r load.Result) {
-	if r.Lag.Cause == load.SystemUnderTest {
-		e.Note("the load generator was late because of the system under test: "+r.Lag.String(), 1)
-	}
-	if r.Undelivered() {
-		e.inconclude(r.Lag.String(), r.Lag.Cause == load.OtherPrograms)
-	}
-}
-
-// Drained says that nothing of the loads is under way any more. A measurement whose
-// operations record for themselves calls it when the last of them has; windows reach
-// to then.
-func (e *Env) Drained() {
-	e.flush()
-	e.loadChanged(loadState{})
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.recorders = nil
-}
-
-// Due returns how many operations of all loads so far were due by now.
-func (e *Env) Due() int64 { return e.loads.Due(time.Now()) }
-
 // outcome is what the repetition says.
 func (e *Env) outcome() outcome {
 	e.mu.Lock()
@@ -253,25 +159,3 @@ func (e *Env) Operations(succeeded, failed, dropped int64) {
 		Attempted: succeeded + failed + dropped, Succeeded: succeeded, Failed: failed, Dropped: dropped,
 	})
 }
-
-// Agent returns the spec of an agent that the step's faults can hit. Each life of
-// each agent needs a call of its own, and has to be started on System, or on the
-// system given to Watch.
-func (e *Env) Agent(spec mabeam.Spec) mabeam.Spec { return e.faults.Agent(spec) }
-
-// Subscriber returns the handler of subscriber n, counted from 0, that the step's
-// faults can hit.
-func (e *Env) Subscriber(n int, handler func(context.Context, mabeam.Event)) func(context.Context, mabeam.Event) {
-	return e.faults.Subscriber(SubscriberName(n), handler)
-}
-
-// SubscriberName returns the name of subscriber n, counted from 0, in faults, on the
-// bus and in reports.
-func SubscriberName(n int) string { return fmt.Sprintf("subscriber-%d", n+1) }
-
-// Hits reports whether a fault of the step can hit such targets.
-func (e *Env) Hits(t scenario.Target) bool { return e.faults.Hits(t) }
-
-// Ended reports whether a fault has ended a life of the agent of that id, which has
-// a supervisor.
-func (e *Env) Ended(id string) bool { return e.faults.Ended(id) }

@@ -27,7 +27,7 @@ func (i *inspection) look(asked stream.Inspect, now time.Time) *stream.Inspectio
 	}
 	if asked.Agents > 0 {
 		by := map[stream.AgentOrder]mabeam.AgentOrder{stream.ByRate: mabeam.ByRate, stream.ByMemory: mabeam.ByMemory}[out.By]
-		views, total := i.Agents(min(asked.Agents, mostShown), by)
+		views, total := i.Agents(min(asked.Agents, maxShown), by)
 		for _, v := range views {
 			out.Agents = append(out.Agents, agentState(v))
 		}
@@ -39,7 +39,7 @@ func (i *inspection) look(asked stream.Inspect, now time.Time) *stream.Inspectio
 		}
 	}
 	if asked.Subscriptions > 0 {
-		views, total := i.Subscriptions(min(asked.Subscriptions, mostShown))
+		views, total := i.Subscriptions(min(asked.Subscriptions, maxShown))
 		for _, v := range views {
 			out.Subscriptions = append(out.Subscriptions, stream.SubscriptionState{
 				Subscriber: v.Subscriber, Pattern: v.Pattern, Policy: v.Policy.String(), Queued: v.Queued, Capacity: v.Capacity,
@@ -49,14 +49,14 @@ func (i *inspection) look(asked stream.Inspect, now time.Time) *stream.Inspectio
 		out.SubscriptionsTotal = total
 	}
 	if asked.Types > 0 {
-		i.types(out, min(asked.Types, mostShown))
+		i.types(out, min(asked.Types, maxShown))
 	}
 	if asked.Waits > 0 {
-		views, total := i.Waits(min(asked.Waits, mostShown))
+		views, total := i.Waits(min(asked.Waits, maxShown))
 		out.Waits, out.WaitsTotal = waitStates(views), total
 	}
 	if asked.Children > 0 {
-		most := min(asked.Children, mostShown)
+		most := min(asked.Children, maxShown)
 		roots := supervision.Tree(i.system, most)
 		for _, n := range roots[:min(len(roots), most)] {
 			out.Supervisors = append(out.Supervisors, supervisorState(n))
@@ -134,4 +134,48 @@ func agentDetail(r mabeam.AgentReport, now time.Time) *stream.AgentDetail {
 		d.Events = append(d.Events, stream.BusEvent{AgoSeconds: now.Sub(e.Timestamp).Seconds(), Type: e.Type, Source: e.Source})
 	}
 	return d
+}
+
+const (
+	// leastRate and mostRate bound by what the rates of open loads can be
+	// multiplied by hand.
+	minRate, maxRate = 0.01, 100.0
+	// inspectEvery is the least time between two looks at the system's inside.
+	inspectInterval = 250 * time.Millisecond
+	// mostShown bounds how many of anything one look tells.
+	maxShown = 200
+)
+
+// looking takes looks at the inside of the system with the samples, as long as a
+// viewer asks for it.
+type inspecting struct {
+	inspector *inspection
+	at        time.Time
+}
+
+// look returns what was asked for, or nil if nothing was or it is too soon.
+func (b *inProcess) inspect(l *inspecting, now time.Time) *stream.Inspection {
+	asked := b.inspectRequest.Load()
+	if asked == nil || *asked == (stream.Inspect{}) {
+		l.close()
+		return nil
+	}
+	system := b.system.Load()
+	if system == nil || now.Sub(l.at) < inspectInterval {
+		return nil
+	}
+	l.at = now
+	if l.inspector == nil || l.inspector.system != system {
+		l.close()
+		l.inspector = newInspection(system)
+	}
+	return l.inspector.look(*asked, now)
+}
+
+// close ends the inspection.
+func (l *inspecting) close() {
+	if l.inspector != nil {
+		l.inspector.Close()
+		l.inspector = nil
+	}
 }

@@ -22,21 +22,21 @@ import (
 const (
 	// keptStderr is how much of a child's standard error is kept, to be told
 	// if it dies. The beginning says why; stack traces follow.
-	keptStderr = 2 << 10
+	maxStderr = 2 << 10
 	// longestMessage bounds a line of a child's output, in bytes.
-	longestMessage = 16 << 20
+	maxMessage = 16 << 20
 	// queuedLines is how many lines may wait to be written to a child that
 	// does not read.
 	queuedLines = 64
 	// endsWithin is how long a process whose output has ended may take to end.
-	endsWithin = time.Second
+	exitTimeout = time.Second
 )
 
 // A process is a child process. Lines of JSON go in and out.
 type process struct {
 	cmd    *exec.Cmd
 	cell   *confine.Cell
-	stderr head
+	stderr headBuffer
 	// messages is closed when its output has ended, after readErr is set.
 	messages chan message
 	readErr  error
@@ -61,8 +61,8 @@ func startProcess(argv []string, limits scenario.MemoryLimits) (_ *process, err 
 	}()
 	p.cmd.Env = append(os.Environ(), p.cell.Environment()...)
 	p.cmd.Stderr = &p.stderr
-	p.cmd.WaitDelay = endsWithin // whoever else holds its standard error
-	ownGroup(p.cmd)
+	p.cmd.WaitDelay = exitTimeout // whoever else holds its standard error
+	setProcessGroup(p.cmd)
 	stdin, err := p.cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -90,7 +90,7 @@ func startProcess(argv []string, limits scenario.MemoryLimits) (_ *process, err 
 func (p *process) read(stdout io.Reader) {
 	defer close(p.messages)
 	lines := bufio.NewScanner(stdout)
-	lines.Buffer(nil, longestMessage)
+	lines.Buffer(nil, maxMessage)
 	for lines.Scan() {
 		m, err := unmarshalMessage(lines.Bytes())
 		if err != nil {
@@ -136,7 +136,7 @@ func (p *process) kill() { killGroup(p.cmd) }
 // end has the process end, waits for that, and returns what is left of it all
 // the same.
 func (p *process) end() error {
-	_, _ = p.await(childStopsWithin)
+	_, _ = p.await(childStopTimeout)
 	return p.cell.Close()
 }
 
@@ -176,12 +176,12 @@ func (d *Death) Error() string { return "the process that it ran in died: " + d.
 // died waits for the end of a process that has closed its output, and says how
 // it ended. Why says why it was killed, if it was.
 func (p *process) died(why string) *Death {
-	late, err := p.await(endsWithin)
+	late, err := p.await(exitTimeout)
 	usage, stderr := p.cell.Usage(), strings.TrimSpace(p.stderr.String())
 	status, _ := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
 	d := &Death{PeakBytes: usage.PeakBytes}
 	if d.PeakBytes == 0 {
-		d.PeakBytes = peakOf(p.cmd.ProcessState)
+		d.PeakBytes = peakMemory(p.cmd.ProcessState)
 	}
 	var parts []string
 	switch {
@@ -213,11 +213,11 @@ func (p *process) died(why string) *Death {
 }
 
 // A head keeps the beginning of what is written to it.
-type head struct{ kept []byte }
+type headBuffer struct{ kept []byte }
 
-func (h *head) Write(p []byte) (int, error) {
-	h.kept = append(h.kept, p[:min(len(p), keptStderr-len(h.kept))]...)
+func (h *headBuffer) Write(p []byte) (int, error) {
+	h.kept = append(h.kept, p[:min(len(p), maxStderr-len(h.kept))]...)
 	return len(p), nil
 }
 
-func (h *head) String() string { return string(bytes.ToValidUTF8(h.kept, []byte("?"))) }
+func (h *headBuffer) String() string { return string(bytes.ToValidUTF8(h.kept, []byte("?"))) }

@@ -13,7 +13,7 @@ import (
 
 // ownGroup keeps a signal that the terminal sends to everybody, such as
 // ctrl+c, away from the process: its parent tells it what to do.
-func ownGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+func setProcessGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
 // killGroup ends a process that was started, and all that it has started. It
 // does nothing if they have ended.
@@ -21,7 +21,7 @@ func killGroup(cmd *exec.Cmd) { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKI
 
 // peakOf is the most physical memory that a process held which has ended, in
 // bytes; 0 if that is not known.
-func peakOf(state *os.ProcessState) int64 {
+func peakMemory(state *os.ProcessState) int64 {
 	usage, ok := state.SysUsage().(*syscall.Rusage)
 	if !ok {
 		return 0

@@ -16,20 +16,20 @@ import (
 // Failed counts an operation's error by its message. Ids and figures in messages are
 // cut out, so that the same error of many agents is one.
 func (e *Env) Failed(err error) {
-	e.told(report.OperationFailed, time.Now(), withoutIDs(err.Error()), 1)
+	e.record(report.OperationFailed, time.Now(), withoutIDs(err.Error()), 1)
 }
 
 // Unmeasured tells why a metric has no value.
 func (e *Env) Unmeasured(metric, why string) {
 	e.put(metric, sample{})
-	e.told(report.Unmeasured, time.Now(), report.NotMeasured(metric, why), 1)
+	e.record(report.Unmeasured, time.Now(), report.NotMeasured(metric, why), 1)
 }
 
 // Finding tells something that is wrong with the system under test, count times. It
 // fails the step, unless the scenario has a threshold on findings. What a metric with
 // a condition of its own says already is told by Detail.
 func (e *Env) Finding(message string, count int64) {
-	e.told(report.Finding, time.Now(), message, count)
+	e.record(report.Finding, time.Now(), message, count)
 }
 
 // Detail tells what is behind a metric that fails by itself, count times.
@@ -37,15 +37,15 @@ func (e *Env) Detail(message string, count int64) { e.DetailSince(time.Now(), me
 
 // DetailSince is Detail for what is known to have happened first before it is told.
 func (e *Env) DetailSince(first time.Time, message string, count int64) {
-	e.told(report.Detail, first, message, count)
+	e.record(report.Detail, first, message, count)
 }
 
 // Note tells something worth knowing that is not wrong.
-func (e *Env) Note(message string, count int64) { e.told(report.Note, time.Now(), message, count) }
+func (e *Env) Note(message string, count int64) { e.record(report.Note, time.Now(), message, count) }
 
 // told takes in what is told, unless the repetition is cut off: what is wrong then is mostly
 // that.
-func (e *Env) told(kind report.ErrorKind, first time.Time, message string, count int64) {
+func (e *Env) record(kind report.ErrorKind, first time.Time, message string, count int64) {
 	if e.cutOff != nil && e.cutOff.Err() != nil {
 		return
 	}

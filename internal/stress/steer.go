@@ -11,16 +11,6 @@ import (
 	"mabeam-top/internal/stress/stream"
 )
 
-const (
-	// leastRate and mostRate bound by what the rates of open loads can be
-	// multiplied by hand.
-	leastRate, mostRate = 0.01, 100.0
-	// inspectEvery is the least time between two looks at the system's inside.
-	inspectEvery = 250 * time.Millisecond
-	// mostShown bounds how many of anything one look tells.
-	mostShown = 200
-)
-
 // Command implements stream.Steerable.
 func (r *run) Command(c stream.Command) error {
 	if err := r.check(c); err != nil {
@@ -35,8 +25,8 @@ func (r *run) Command(c stream.Command) error {
 	case c.Do == stream.Stop:
 		r.stop()
 		return nil
-	case r.rig != nil:
-		if err := r.rig.command(c); err != nil {
+	case r.executor != nil:
+		if err := r.executor.command(c); err != nil {
 			return err
 		}
 	case c.Do == stream.InjectFault:
@@ -46,10 +36,10 @@ func (r *run) Command(c stream.Command) error {
 	case stream.SetPaused:
 		if r.paused.Paused != c.Paused {
 			if c.Paused {
-				r.logByHand("the load is held")
+				r.logManual("the load is held")
 			} else {
-				r.logByHand("the load goes on")
-				for _, s := range r.taking {
+				r.logManual("the load goes on")
+				for _, s := range r.steps {
 					s.resume(time.Now())
 				}
 			}
@@ -58,10 +48,10 @@ func (r *run) Command(c stream.Command) error {
 		r.clock.SetStopped(c.Paused, time.Now())
 	case stream.SetRate:
 		if r.rate.Rate != c.Rate {
-			r.logByHand("the rate is " + report.Percent(c.Rate) + " of what was planned")
+			r.logManual("the rate is " + report.Percent(c.Rate) + " of what was planned")
 		}
 		r.rate = c
-		for _, s := range r.taking {
+		for _, s := range r.steps {
 			s.setRate(c.Rate, time.Now())
 		}
 	case stream.SetInspection:
@@ -76,10 +66,10 @@ func (r *run) check(c stream.Command) error {
 	case stream.Stop, stream.SetPaused, stream.SetInspection:
 		return nil
 	case stream.SetRate:
-		if c.Rate >= leastRate && c.Rate <= mostRate {
+		if c.Rate >= minRate && c.Rate <= maxRate {
 			return nil
 		}
-		return fmt.Errorf("the rate can be %v to %v times what was planned, not %v", leastRate, mostRate, c.Rate)
+		return fmt.Errorf("the rate can be %v to %v times what was planned, not %v", minRate, maxRate, c.Rate)
 	case stream.InjectFault:
 		return scenario.CheckFault(c.Fault)
 	}
@@ -100,10 +90,10 @@ func (r *run) settings() []stream.Command {
 
 // use says which rig carries out a repetition of which steps from now on; nil is
 // none.
-func (r *run) use(where rig, taking []*stepRun) {
+func (r *run) setExecutor(where executor, taking []*stepRun) {
 	r.steerMu.Lock()
 	defer r.steerMu.Unlock()
-	r.rig, r.taking = where, taking
+	r.executor, r.steps = where, taking
 	if r.rate.Do != "" {
 		for _, s := range taking {
 			s.setRate(r.rate.Rate, time.Now())
@@ -123,19 +113,19 @@ func (r *run) end() {
 	r.over = true
 }
 
-func (r *run) logByHand(message string) {
+func (r *run) logManual(message string) {
 	r.emit(stream.Event{Type: stream.Logged, Log: &stream.Log{Level: "info", Message: message, ByHand: true}})
 }
 
 // command implements rig.
-func (b *bench) command(c stream.Command) error {
+func (b *inProcess) command(c stream.Command) error {
 	switch c.Do {
 	case stream.SetPaused:
 		b.control.SetPaused(c.Paused)
 	case stream.SetRate:
 		b.control.SetRate(c.Rate)
 	case stream.SetInspection:
-		b.inspect.Store(&c.Inspect)
+		b.inspectRequest.Store(&c.Inspect)
 	case stream.InjectFault:
 		return b.injectNow(c.Fault)
 	}
@@ -143,7 +133,7 @@ func (b *bench) command(c stream.Command) error {
 }
 
 // injectNow injects a fault into the first of the running steps that it can hit.
-func (b *bench) injectNow(text string) error {
+func (b *inProcess) injectNow(text string) error {
 	b.jobMu.Lock()
 	parts := b.parts
 	b.jobMu.Unlock()
@@ -159,42 +149,8 @@ func (b *bench) injectNow(text string) error {
 	return fmt.Errorf("the fault %s was not injected: %w", text, err)
 }
 
-// looking takes looks at the inside of the system with the samples, as long as a
-// viewer asks for it.
-type looking struct {
-	inspector *inspection
-	at        time.Time
-}
-
-// look returns what was asked for, or nil if nothing was or it is too soon.
-func (b *bench) look(l *looking, now time.Time) *stream.Inspection {
-	asked := b.inspect.Load()
-	if asked == nil || *asked == (stream.Inspect{}) {
-		l.close()
-		return nil
-	}
-	system := b.system.Load()
-	if system == nil || now.Sub(l.at) < inspectEvery {
-		return nil
-	}
-	l.at = now
-	if l.inspector == nil || l.inspector.system != system {
-		l.close()
-		l.inspector = newInspection(system)
-	}
-	return l.inspector.look(*asked, now)
-}
-
-// close ends the inspection.
-func (l *looking) close() {
-	if l.inspector != nil {
-		l.inspector.Close()
-		l.inspector = nil
-	}
-}
-
 // withinPlan is the context of what may take so long by the run's clock, which
 // stands still while the load is held.
-func (r *run) withinPlan(ctx context.Context, d time.Duration, cause error) (context.Context, context.CancelFunc) {
+func (r *run) withTimeout(ctx context.Context, d time.Duration, cause error) (context.Context, context.CancelFunc) {
 	return r.clock.WithTimeout(ctx, d, cause)
 }

@@ -35,10 +35,10 @@ type stepRun struct {
 	aborted  context.Context
 	abort    context.CancelFunc // ends aborted
 
-	again        int  // how many repetitions were carried out again
+	retries      int  // how many repetitions were carried out again
 	steered      bool // by hand
-	beside       bool // other steps run at the same time
-	samples      map[string]samplesOf
+	parallel     bool // other steps run at the same time
+	samples      map[string]metricSamples
 	done         []int // the repetitions that finished
 	reference    []reference.Figures
 	operations   report.Operations
@@ -65,9 +65,9 @@ type stepRun struct {
 func newStepRun(r *run, step *scenario.Step, group int, isolated, beside bool) *stepRun {
 	aborted, abort := context.WithCancel(context.Background())
 	s := &stepRun{
-		parent: r, step: step, began: time.Now(), isolated: isolated, beside: beside,
+		parent: r, step: step, began: time.Now(), isolated: isolated, parallel: beside,
 		aborted: aborted, abort: abort, rate: 1, repeat: step.Repeat,
-		samples: map[string]samplesOf{}, series: map[string][]verdict.Series{},
+		samples: map[string]metricSamples{}, series: map[string][]verdict.Series{},
 	}
 	for _, planned := range step.Faults {
 		// One that was planned and never injected is told as 0.
@@ -89,16 +89,16 @@ func newStepRun(r *run, step *scenario.Step, group int, isolated, beside bool) *
 
 // takes says whether the step has a repetition of that number; 0 is its
 // warm-up.
-func (s *stepRun) takes(n int) bool {
+func (s *stepRun) hasRepetition(n int) bool {
 	if n == 0 {
-		return s.step.Warmup != scenario.Warmup{} && (s.warm.IsZero() || s.isCold())
+		return s.step.Warmup != scenario.Warmup{} && (s.warm.IsZero() || s.isWarmingUp())
 	}
 	return n <= s.repeat && s.verdict != report.Broken && !s.isAborted()
 }
 
 // isCold says whether its warm-up by time is not over. A load that is shorter
 // than that is carried out again.
-func (s *stepRun) isCold() bool {
+func (s *stepRun) isWarmingUp() bool {
 	return s.step.Warmup.For > 0 && s.verdict != report.Broken && s.parent.clock.Now().Before(s.warm)
 }
 
@@ -140,13 +140,13 @@ func repetitionSeed(seed uint64, step string, n int) uint64 {
 
 // take takes in what the repetition says that was begun. Err says why it did
 // not come to its end.
-func (s *stepRun) take(ctx context.Context, o outcome, err error) {
+func (s *stepRun) addOutcome(ctx context.Context, o outcome, err error) {
 	if err == nil && o.Failure != "" && ctx.Err() == nil {
 		err = errors.New(o.Failure)
 	}
 	if s.number == 0 {
 		if err != nil && ctx.Err() == nil {
-			s.broken(fmt.Errorf("warm-up: %w", err))
+			s.fail(fmt.Errorf("warm-up: %w", err))
 		}
 		return
 	}
@@ -174,7 +174,7 @@ func (s *stepRun) take(ctx context.Context, o outcome, err error) {
 		if s.repeat > 1 { // the figures are of those before
 			err = fmt.Errorf("%w, in repetition %d of %d", err, s.number, s.repeat)
 		}
-		s.broken(err)
+		s.fail(err)
 		return
 	case o.Inconclusive != "":
 		s.verdict, s.inconclusive = report.Inconclusive, o.Inconclusive
@@ -184,44 +184,44 @@ func (s *stepRun) take(ctx context.Context, o outcome, err error) {
 	s.reference = append(s.reference, o.Reference...)
 	for name, one := range o.Results {
 		of := s.samples[name]
-		s.samples[name] = samplesOf{append(of.repetitions, s.number), append(of.samples, one)}
+		s.samples[name] = metricSamples{append(of.repetitions, s.number), append(of.samples, one)}
 	}
 }
 
 // mostAgain is how many repetitions of a step are carried out again at most: on a machine
 // that is busy all the time there is no answer.
-const mostAgain = 3
+const maxRetries = 3
 
 // asksAgain says whether a repetition is to be carried out again, and tells so: the machine
 // was busy with other things, and nothing that can be told all the same was wrong. Nothing
 // else of it is kept.
-func (s *stepRun) asksAgain(o outcome) bool {
-	if !o.Disturbed || s.again >= mostAgain || s.number == 0 || !s.canAskAgain() || o.Failure != "" || o.Steered ||
-		o.Operations.Succeeded < o.Operations.Attempted || !s.keepsConditions(o) {
+func (s *stepRun) shouldRetry(o outcome) bool {
+	if !o.Disturbed || s.retries >= maxRetries || s.number == 0 || !s.canRetry() || o.Failure != "" || o.Steered ||
+		o.Operations.Succeeded < o.Operations.Attempted || !s.meetsConditions(o) {
 		return false
 	}
-	s.again++
+	s.retries++
 	s.parent.log("warn", fmt.Sprintf("%s: repetition %d of %d is carried out again: %s", s.step.Name, s.number, s.repeat, o.Inconclusive))
-	s.told(report.Note, "repetitions that were carried out again, because the machine was busy with other things")
+	s.report(report.Note, "repetitions that were carried out again, because the machine was busy with other things")
 	return true
 }
 
 // canAskAgain says whether there is time for another one, and what a repetition did can be
 // left out altogether: no other step has its figures from it, no fault was counted, and no
 // window is judged by itself.
-func (s *stepRun) canAskAgain() bool {
-	return s.parent.clock.Now().Before(s.parent.againUntil) && !s.beside && !s.steered && len(s.step.Faults) == 0 && !s.isAborted() &&
+func (s *stepRun) canRetry() bool {
+	return s.parent.clock.Now().Before(s.parent.retryUntil) && !s.parallel && !s.steered && len(s.step.Faults) == 0 && !s.isAborted() &&
 		!slices.ContainsFunc(s.step.Thresholds, func(t verdict.Threshold) bool { return t.Window > 0 })
 }
 
 // leastToExtend is how many repetitions a step has of which more can be asked for. With
 // fewer, little was to be decided.
-const leastToExtend = 3
+const minToExtend = 3
 
 // extend gives a step that has all its repetitions as many again, once, if a metric is
 // undecided and none has failed.
 func (s *stepRun) extend() {
-	if s.repeat > s.step.Repeat || s.repeat < leastToExtend || s.verdict != "" || !s.canAskAgain() {
+	if s.repeat > s.step.Repeat || s.repeat < minToExtend || s.verdict != "" || !s.canRetry() {
 		return
 	}
 	s.mu.Lock()
@@ -235,8 +235,8 @@ func (s *stepRun) extend() {
 
 // keepsConditions says whether a repetition meets all exact conditions that can be told of
 // it by itself, whatever the machine did.
-func (s *stepRun) keepsConditions(o outcome) bool {
-	for name, must := range s.step.Conditions(s.beside) {
+func (s *stepRun) meetsConditions(o outcome) bool {
+	for name, must := range s.step.Conditions(s.parallel) {
 		one := o.Results[name]
 		if v, ok := report.Number(one.Value); ok && one.Estimate == nil && !must.Timed && !must.Condition.Holds(v) {
 			return false
@@ -267,14 +267,14 @@ func (s *stepRun) died(o outcome, death *Death) (outcome, error) {
 }
 
 // broken notes that the step cannot be measured.
-func (s *stepRun) broken(err error) {
+func (s *stepRun) fail(err error) {
 	s.verdict = report.Broken
 	s.addError(err)
 }
 
-func (s *stepRun) addError(err error) { s.told("", withoutIDs(err.Error())) }
+func (s *stepRun) addError(err error) { s.report("", withoutIDs(err.Error())) }
 
-func (s *stepRun) told(kind report.ErrorKind, message string) {
+func (s *stepRun) report(kind report.ErrorKind, message string) {
 	addError(&s.errors, report.Error{Message: message, Count: 1, FirstAtSeconds: time.Since(s.began).Seconds(), Kind: kind})
 }
 
@@ -300,11 +300,11 @@ func (s *stepRun) finish(ctx context.Context, waited bool) report.Step {
 		s.verdict = report.Interrupted
 		s.addError(errors.New("interrupted " + reached))
 	default:
-		s.broken(fmt.Errorf("%w, %s", cause, reached))
+		s.fail(fmt.Errorf("%w, %s", cause, reached))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if why := cmp.Or(s.withoutWindow(), s.neverInjected()); why != "" && s.verdict == "" {
+	if why := cmp.Or(s.thresholdWithoutWindow(), s.faultNeverInjected()); why != "" && s.verdict == "" {
 		s.verdict, s.inconclusive = report.Inconclusive, why
 		s.addError(errors.New(why))
 	}
@@ -317,7 +317,7 @@ func (s *stepRun) finish(ctx context.Context, waited bool) report.Step {
 
 // judge judges what the finished repetitions said. The lock is held.
 func (s *stepRun) judge() report.Step {
-	metrics := s.foldAll()
+	metrics := s.aggregate()
 	result := report.Step{
 		Name: s.step.Name, Measurement: s.step.Measurement.Name, Component: s.step.Component,
 		Params:  scenario.Encode(s.step.Params, s.step.Measurement.Params),
@@ -335,7 +335,7 @@ func (s *stepRun) judge() report.Step {
 	}
 	return verdict.Judge(result, verdict.Against{
 		Baselines: s.parent.engine.Baselines, Tolerance: s.step.Tolerance,
-		Exact: s.step.Conditions(s.beside), Declared: s.step.DeclaredMetrics(), Floors: s.floors(),
+		Exact: s.step.Conditions(s.parallel), Declared: s.step.DeclaredMetrics(), Floors: s.floors(),
 		Thresholds: s.step.Thresholds, Series: s.series,
 		Best:         s.parent.engine.Best.Of(s.parent.engine.Host, s.scenario, result),
 		Inconclusive: s.inconclusive, CPUs: s.parent.engine.Host.CPUs,
@@ -347,7 +347,7 @@ func (s *stepRun) judge() report.Step {
 // the measurement by itself: not beside other steps, not under faults, and not with a
 // load that a hand has changed.
 func (s *stepRun) floors() string {
-	if s.beside || len(s.step.Faults) > 0 || s.steered {
+	if s.parallel || len(s.step.Faults) > 0 || s.steered {
 		return ""
 	}
 	return s.step.Measurement.FloorsOf()
@@ -355,7 +355,7 @@ func (s *stepRun) floors() string {
 
 // neverInjected says which of the planned faults was never injected; empty if all
 // were. Without it, nothing is known of how the system takes it. The lock is held.
-func (s *stepRun) neverInjected() string {
+func (s *stepRun) faultNeverInjected() string {
 	for _, planned := range s.step.Faults {
 		i := slices.IndexFunc(s.faults, func(f report.Fault) bool { return f.Fault == string(planned.Kind) })
 		if i < 0 || s.faults[i].Injected == 0 {

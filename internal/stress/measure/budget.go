@@ -58,7 +58,7 @@ func (b budget) drive(ctx context.Context, l load.Load, op func(context.Context,
 func (b budget) report() {
 	n := b.notBegun.Load()
 	const what = "operations were not begun in the time that all of them are allowed"
-	switch faulty := b.env.Hits(scenario.TargetAgents) || b.env.Hits(scenario.TargetComponents); {
+	switch faulty := b.env.HasFaultsOn(scenario.TargetAgents) || b.env.HasFaultsOn(scenario.TargetComponents); {
 	case n > 0 && faulty:
 		b.env.Note(what, n)
 		n = 0

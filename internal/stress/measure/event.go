@@ -258,7 +258,7 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 		env.Unmeasured("recovery_time_ms", fmt.Sprintf("events were still missing after %v without a delivery", stalledAfter))
 	}
 	endedItself := all.ended(env)
-	if env.Hits(scenario.TargetAgents) { // what faults have ended is no instability
+	if env.HasFaultsOn(scenario.TargetAgents) { // what faults have ended is no instability
 		crashed, endedItself = 0, 0
 	}
 	if windows > 0 {

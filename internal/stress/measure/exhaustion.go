@@ -352,7 +352,7 @@ func (x *exhaustion) recover(ctx context.Context, up exhausted) (time.Duration, 
 // those of these whose state is not what they have acknowledged.
 func (x *exhaustion) audit(ctx context.Context, o *outcome) error {
 	for i, id := range x.ids {
-		if x.env.Ended(id) {
+		if x.env.EndedByFault(id) {
 			continue
 		}
 		o.agents++

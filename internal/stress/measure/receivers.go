@@ -214,7 +214,7 @@ func (g subscriberGroup) subscribe(system *mabeam.System) (receivers, error) {
 // If these hit agents, the subscribers are agents that a supervisor restarts;
 // otherwise they are plain handlers, so that the bus alone is measured.
 func (g subscriberGroup) subscribeTargets(ctx context.Context, env *stress.Env) (receivers, error) {
-	if !env.Hits(scenario.TargetAgents) {
+	if !env.HasFaultsOn(scenario.TargetAgents) {
 		return g.subscribe(env.System())
 	}
 	all := make(receivers, g.subscribers)
@@ -400,7 +400,7 @@ func (all receivers) reportDeliveries(env *stress.Env, p published) {
 	env.Value("ordering_violations", float64(all.disorder()))
 	if dropped > 0 {
 		why := "a subscriber's queue was full"
-		if env.Hits(scenario.TargetAgents) || env.Hits(scenario.TargetComponents) {
+		if env.HasFaultsOn(scenario.TargetAgents) || env.HasFaultsOn(scenario.TargetComponents) {
 			why += ", or a fault hit the subscriber or the bus"
 		}
 		first, _ := env.System().Bus().FirstDrop()
@@ -422,7 +422,7 @@ func (all receivers) reportDeliveries(env *stress.Env, p published) {
 // how many those are. What a fault has ended is not the system's failure.
 func (all receivers) ended(env *stress.Env) (n int64) {
 	report := env.Finding
-	if env.Hits(scenario.TargetAgents) || env.Hits(scenario.TargetComponents) {
+	if env.HasFaultsOn(scenario.TargetAgents) || env.HasFaultsOn(scenario.TargetComponents) {
 		report = env.Note
 	}
 	for _, r := range all {

@@ -320,7 +320,7 @@ func (w *workload) reportResults(ctx context.Context, env *stress.Env) {
 	for i := range w.agents {
 		a := &w.agents[i]
 		n, failed := a.acknowledged.Load(), a.failed.Load()
-		if n == 0 || env.Ended(a.id) {
+		if n == 0 || env.EndedByFault(a.id) {
 			continue
 		}
 		if failed == 0 && a.sum.Load() != n*(n+1)/2 {
@@ -348,7 +348,7 @@ func (w *workload) reportEnded(env *stress.Env) {
 		if _, ok := w.system.Registry().Lookup(w.agents[i].id); ok {
 			continue
 		}
-		if env.Ended(w.agents[i].id) {
+		if env.EndedByFault(w.agents[i].id) {
 			byFault++
 		} else {
 			ended++

@@ -269,7 +269,7 @@ func (t *team) tellAbsences(env *stress.Env) (missing int64) {
 	for _, id := range t.ids {
 		if a := t.absent[id]; a != nil {
 			env.Detail(fmt.Sprintf("%s did not answer: %s", t.name(id), a.why), a.times)
-			if !t.failed[id] && !env.Ended(id) {
+			if !t.failed[id] && !env.EndedByFault(id) {
 				missing += a.times
 			}
 		}

@@ -63,7 +63,7 @@ func (b bounds) String() string {
 
 // expectBetween is expect for counters of which the measurement knows bounds.
 func (w *witness) expectBetween(ctx context.Context, expected map[string]bounds) {
-	disturbed := w.env.SharesSystem() || w.env.Hits(scenario.TargetAgents) || w.env.Hits(scenario.TargetComponents)
+	disturbed := w.env.SharesSystem() || w.env.HasFaultsOn(scenario.TargetAgents) || w.env.HasFaultsOn(scenario.TargetComponents)
 	var now mabeam.Telemetry
 	differs := func(counter string) bool {
 		got, want := w.change(counter, now), expected[counter]

@@ -12,7 +12,7 @@ import (
 
 // driving notes that a load begins or ends. Thresholds with a window look at
 // each load by itself.
-func (s *stepRun) driving(at time.Time, l loadState) {
+func (s *stepRun) loadChanged(at time.Time, l loadState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.load = l
@@ -26,7 +26,7 @@ func (s *stepRun) driving(at time.Time, l loadState) {
 // that runs, of which no window reaches back to before at; the lock is held.
 func (s *stepRun) beginSeries(at time.Time) {
 	for _, t := range s.step.Thresholds {
-		if s.watches(t) {
+		if s.isWatched(t) {
 			start := at.Add(-t.After) // which counts from the load's start
 			if start.Before(s.loaded) {
 				start = s.loaded
@@ -61,7 +61,7 @@ func (s *stepRun) resume(at time.Time) {
 }
 
 // watches says whether a threshold is to be held against the load that runs.
-func (s *stepRun) watches(t verdict.Threshold) bool {
+func (s *stepRun) isWatched(t verdict.Threshold) bool {
 	base, _, _ := strings.Cut(t.Metric, ".")
 	m, _ := s.step.Measurement.ThresholdMetric(t.Metric)
 	running := s.load.Running || s.load.Draining && m.Probe == scenario.MedianLatency
@@ -70,7 +70,7 @@ func (s *stepRun) watches(t verdict.Threshold) bool {
 
 // took holds what the step's load did since the sample before against thresholds with
 // a window, and stops the repetition if one of them asks for that.
-func (s *stepRun) took(at time.Time, i interval) {
+func (s *stepRun) addInterval(at time.Time, i interval) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	// The first sample after the load's begin tells of the time before it too, and so
@@ -85,7 +85,7 @@ func (s *stepRun) took(at time.Time, i interval) {
 		m, _ := s.step.Measurement.ThresholdMetric(t.Metric)
 		point, ok := i.point(m, t)
 		isLatency := point.Latencies != nil // of the load alone, whenever it began
-		if !whole && !isLatency || !ok || !s.watches(t) {
+		if !whole && !isLatency || !ok || !s.isWatched(t) {
 			continue
 		}
 		if byHand && m.Unit == "1/s" {
@@ -112,7 +112,7 @@ func (i interval) point(m scenario.Metric, t verdict.Threshold) (verdict.Point, 
 
 // withoutWindow says of which threshold no window is left, because the rate was
 // changed by hand; empty if there is none. The lock is held.
-func (s *stepRun) withoutWindow() string {
+func (s *stepRun) thresholdWithoutWindow() string {
 	if !s.leftOut {
 		return ""
 	}

@@ -15,20 +15,20 @@ import (
 // A loadSource supplies the probes that the loads of the running steps feed: all of
 // them together for who looks at the run, and each by itself for what the step is
 // held against.
-type loadSource struct {
+type loadProbes struct {
 	mu    sync.Mutex
-	loads []*watchedLoad
+	loads []*stepLoad
 }
 
 // A watchedLoad is what is read of one step's loads.
-type watchedLoad struct {
+type stepLoad struct {
 	env  *Env
 	last report.Operations
 	at   time.Time // of that reading
 	own  map[string]int64
 	// ended is when an operation was last seen to have ended, or a load begun.
-	ended time.Time
-	took  []interval // that nobody has taken yet
+	ended     time.Time
+	intervals []interval // that nobody has taken yet
 	// flushed are latencies that a flush has read, for the probes.
 	flushed *load.Histogram
 }
@@ -44,18 +44,6 @@ type interval struct {
 	WaitedMS float64 `json:"waited_ms"`
 
 	at time.Time // of its end
-}
-
-// Supply has thresholds with a window look at what the measurement counts itself, in
-// place of the system's count, which has that of other steps in it too. Read returns
-// what there was since the repetition began.
-func (e *Env) Supply(probe string, read func() int64) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.supplied == nil {
-		e.supplied = map[string]func() int64{}
-	}
-	e.supplied[probe] = read
 }
 
 // with fills in what other probes showed of the whole system.
@@ -79,30 +67,30 @@ func (i interval) with(values map[string]float64) interval {
 }
 
 // watch says which steps' loads are told from now on.
-func (l *loadSource) watch(parts []*partRun) {
+func (l *loadProbes) setParts(parts []*partRun) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.loads = nil
 	for _, p := range parts {
-		l.loads = append(l.loads, &watchedLoad{env: p.env, flushed: load.NewHistogram()})
+		l.loads = append(l.loads, &stepLoad{env: p.env, flushed: load.NewHistogram()})
 	}
 }
 
 // take returns what each step's load did between readings, once: two samples may be
 // taken at about the same time.
-func (l *loadSource) take() [][]interval {
+func (l *loadProbes) take() [][]interval {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var all [][]interval
 	for _, w := range l.loads {
-		all = append(all, w.took)
-		w.took = nil
+		all = append(all, w.intervals)
+		w.intervals = nil
 	}
 	return all
 }
 
 // flush takes a reading of one step, and returns what nobody has taken yet.
-func (l *loadSource) flush(i int) []interval {
+func (l *loadProbes) flush(i int) []interval {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if i >= len(l.loads) {
@@ -111,13 +99,13 @@ func (l *loadSource) flush(i int) []interval {
 	w := l.loads[i]
 	_, recent := w.read(time.Now())
 	w.flushed.Merge(recent)
-	took := w.took
-	w.took = nil
+	took := w.intervals
+	w.intervals = nil
 	return took
 }
 
 // progress is what the running repetition says so far of each step.
-func (l *loadSource) progress() []outcome {
+func (l *loadProbes) progress() []outcome {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	outcomes := make([]outcome, len(l.loads))
@@ -129,7 +117,7 @@ func (l *loadSource) progress() []outcome {
 
 // Read tells what the loads did since the last reading. Between repetitions
 // there is nothing to tell.
-func (l *loadSource) Read(now time.Time, put func(string, float64)) {
+func (l *loadProbes) Read(now time.Time, put func(string, float64)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.loads) == 0 {
@@ -166,7 +154,7 @@ func (l *loadSource) Read(now time.Time, put func(string, float64)) {
 
 // read takes a reading of one step, and returns what was since the last, and the
 // latencies of that.
-func (w *watchedLoad) read(now time.Time) (interval, *load.Histogram) {
+func (w *stepLoad) read(now time.Time) (interval, *load.Histogram) {
 	e := w.env
 	recent := load.NewHistogram()
 	e.mu.Lock()
@@ -182,7 +170,7 @@ func (w *watchedLoad) read(now time.Time) (interval, *load.Histogram) {
 		w.ended = now
 	}
 	took := interval{Values: map[string]float64{}, Latencies: latencies(recent), WaitedMS: load.Milliseconds(now.Sub(w.ended)), at: now}
-	defer func() { w.took = append(w.took, took) }()
+	defer func() { w.intervals = append(w.intervals, took) }()
 	total.Attempted = e.loads.Due(now)
 	since := now.Sub(w.at)
 	if !w.at.IsZero() && since < probes.ShortestSpan {

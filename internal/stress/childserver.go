@@ -26,11 +26,11 @@ const exitHung = 3
 // the process.
 func ServeChild(ctx context.Context, cat Catalogue, components []string, in io.Reader, out io.Writer) error {
 	lines := bufio.NewReader(in)
-	o, plan, err := readOrder(cat.Descriptions(), components, lines)
+	o, plan, err := readSetup(cat.Descriptions(), components, lines)
 	if err != nil {
 		return fmt.Errorf("read the plan: %w", err)
 	}
-	b, err := newBench(plan, cat, o.Steerable)
+	b, err := newInProcess(plan, cat, o.Steerable)
 	if err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func ServeChild(ctx context.Context, cat Catalogue, components []string, in io.R
 		<-ctx.Done()
 		select {
 		case <-returned:
-		case <-time.After(childStopsWithin):
+		case <-time.After(childStopTimeout):
 			os.Exit(exitHung)
 		}
 	}()
@@ -66,7 +66,7 @@ func ServeChild(ctx context.Context, cat Catalogue, components []string, in io.R
 }
 
 // readOrder reads the first line of a child's input.
-func readOrder(cat scenario.Catalogue, components []string, lines *bufio.Reader) (o order, _ scenario.Plan, _ error) {
+func readSetup(cat scenario.Catalogue, components []string, lines *bufio.Reader) (o setup, _ scenario.Plan, _ error) {
 	first, err := lines.ReadBytes('\n')
 	if err != nil {
 		return o, scenario.Plan{}, err
@@ -98,7 +98,7 @@ func listen(ctx context.Context, lines *bufio.Reader, jobs chan<- servedJob, com
 		if err != nil {
 			return
 		}
-		var i instruction
+		var i request
 		if json.Unmarshal(line, &i) != nil {
 			return // whoever this is, it is not the parent
 		}
@@ -127,7 +127,7 @@ func listen(ctx context.Context, lines *bufio.Reader, jobs chan<- servedJob, com
 
 // A server carries out the jobs of a child and tells its parent what goes on.
 type server struct {
-	bench *bench
+	bench *inProcess
 	first *stream.Event // is told with the first job; nil is nothing
 
 	mu    sync.Mutex // one message at a time; guards what follows
@@ -148,7 +148,7 @@ func (s *server) serve(j servedJob) error {
 	s.write(now, message{Event: s.first})
 	s.first = nil
 	outcomes, profiled, err := s.bench.run(j.ctx, j.job, s)
-	d := &done{Outcomes: outcomes, Profiled: profiled}
+	d := &jobResult{Outcomes: outcomes, Profiled: profiled}
 	if err != nil {
 		d.Failure = err.Error()
 	}
@@ -159,12 +159,12 @@ func (s *server) serve(j servedJob) error {
 }
 
 // limit limits the memory of this process, as no control group does.
-func (s *server) limit(o order) {
+func (s *server) limit(o setup) {
 	limit, err := confine.KeepOwn(o.Hard)
 	var told stream.Event
 	if err != nil {
-		s.bench.lacking = fmt.Sprintf("there is no hard limit on memory: %s; %v", o.NoGroup, err)
-		told = logged("warn", "%s", s.bench.lacking)
+		s.bench.missingLimit = fmt.Sprintf("there is no hard limit on memory: %s; %v", o.NoGroup, err)
+		told = logged("warn", "%s", s.bench.missingLimit)
 	} else {
 		told = logged("info", "the process of its own may hold about %s, kept by a limit on the process, which ends it at %s of mapped memory (%s)",
 			report.Quantity(float64(o.Hard), "bytes"), report.Quantity(float64(limit), "bytes"), o.NoGroup)
@@ -186,12 +186,12 @@ func (s *server) write(at time.Time, m message) {
 // command does what a viewer asks of the load, or logs why not.
 func (s *server) command(c stream.Command) {
 	if err := s.bench.command(c); err != nil {
-		s.pass(time.Now(), logged("warn", "%v", err), false)
+		s.event(time.Now(), logged("warn", "%v", err), false)
 	}
 }
 
 // pass implements watcher.
-func (s *server) pass(at time.Time, e stream.Event, measured bool) {
+func (s *server) event(at time.Time, e stream.Event, measured bool) {
 	m := message{Event: &e, Measured: measured}
 	if e.Type == stream.SampleTaken && measured {
 		m.Progress = s.bench.load.progress()
@@ -200,11 +200,11 @@ func (s *server) pass(at time.Time, e stream.Event, measured bool) {
 }
 
 // took implements watcher.
-func (s *server) took(at time.Time, part int, i interval) {
-	s.write(at, message{Took: &tookPart{part, i}})
+func (s *server) interval(at time.Time, part int, i interval) {
+	s.write(at, message{Took: &partInterval{part, i}})
 }
 
 // driving implements watcher.
-func (s *server) driving(at time.Time, part int, l loadState) {
-	s.write(at, message{Driving: &drivingPart{part, l}})
+func (s *server) loadChanged(at time.Time, part int, l loadState) {
+	s.write(at, message{Driving: &partLoadState{part, l}})
 }
