@@ -269,7 +269,10 @@ func (w *workforce) work(ctx context.Context, env *stress.Env, work *stress.Prep
 			expected[e.Type()] = expectationOf(e.Type(), workOf[e.Type()], nil)
 		}
 	}
-	ended := map[string]*answers{"demo": {}, "complex": {}}
+	ended := make(map[string]*answers, len(workOf))
+	for agentType := range workOf {
+		ended[agentType] = &answers{}
+	}
 	start := time.Now()
 	driven, err := work.Run(ctx, func(ctx context.Context, op load.Op) error {
 		due := start.Add(time.Duration(float64(op.N) * interval))
