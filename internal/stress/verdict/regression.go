@@ -29,7 +29,7 @@ const (
 	// a minute of the machine's life, and a report has dozens of metrics, of
 	// which one in twenty differs by chance. So a difference that the test is
 	// just sure of has to be clear of the spread too, or else comparisons of the
-	// same build find something, as docs/measurements.md shows. One that is
+	// same build find something, as docs/explanation/comparisons.md shows. One that is
 	// surelyBy times as unlikely by chance as alpha asks for counts by itself.
 	// clearOf is by how many times the range of the middle half of the
 	// repetitions the other has to differ.

@@ -45,7 +45,7 @@ func parseCall(args []string, out io.Writer) (call, error) {
 	flags.StringVar(&c.tag, "tag", "", "run the scenarios with this `tag`, such as smoke, instead of those concerned")
 	flags.BoolVar(&c.all, "all", false, "run the whole catalogue, as mabeam-top --headless does, instead of the scenarios concerned")
 	flags.BoolVar(&c.smokeToo, "smoke", false, "run the tag smoke as well, for the column smoke")
-	flags.BoolVar(&c.markdown, "md", false, "print the Markdown table of docs/measurements.md")
+	flags.BoolVar(&c.markdown, "md", false, "print the Markdown table of docs/reference/planted-defects.md")
 	flags.StringVar(&c.keep, "keep", "", "keep the binaries in this `folder`, and use those that are there")
 	flags.DurationVar(&c.timeout, "timeout", 10*time.Minute, "interrupt a run that takes longer")
 	flags.Usage = func() {
