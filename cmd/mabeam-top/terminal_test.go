@@ -159,7 +159,7 @@ func TestWholeWay(t *testing.T) {
 	p.until("kill_agents: 10")
 	p.keys("Enter", "6")
 	p.until("kill_agents.*by hand")
-	p.until("the rate is 110 % of what was planned")
+	p.until("rate set to 110 % of the plan")
 	p.keys("1")
 
 	p.untilTop("Report +By hand")
@@ -457,7 +457,7 @@ func TestSuspend(t *testing.T) {
 					marks[e.Log.Message] = e.T
 				}
 			}
-			if held, on := marks["the load is held"], marks["the load goes on"]; len(marks) != 2 || on-held < gap {
+			if held, on := marks["load paused"], marks["load resumed"]; len(marks) != 2 || on-held < gap {
 				t.Errorf("marks: %v", marks)
 			}
 		})

@@ -11,15 +11,15 @@ import (
 	"mabeam-top/internal/stress/verdict"
 )
 
-// samplesOf are what the repetitions said of a metric, with their numbers.
+// metricSamples are the samples of a metric, with the numbers of their repetitions.
 type metricSamples struct {
 	repetitions []int
 	samples     []sample
 }
 
-// foldAll makes the step's metrics of what its finished repetitions said. A metric
-// that is missing in one of them, while others have it, has no value: the median of
-// those that have it would be that of the ones that went well.
+// aggregate returns the step's metrics, from its finished repetitions. A metric that is
+// missing in one of them has no value: the median of the others would be that of the
+// repetitions that went well.
 func (s *stepRun) aggregate() map[string]report.Metric {
 	metrics := map[string]report.Metric{}
 	for name, of := range s.samples {
@@ -35,7 +35,7 @@ func (s *stepRun) aggregate() map[string]report.Metric {
 	return metrics
 }
 
-// fold makes a metric of what the finished repetitions said of it.
+// aggregate returns a metric from its samples in the finished repetitions.
 func (of metricSamples) aggregate(m scenario.Metric, finished []int) report.Metric {
 	result := report.Metric{Unit: m.Unit, Better: m.Better}
 	merged := load.NewHistogram()
@@ -66,7 +66,7 @@ func (of metricSamples) aggregate(m scenario.Metric, finished []int) report.Metr
 	slices.Sort(result.MissingIn)
 	switch {
 	case len(result.MissingIn) > 0:
-		return result // nor is there a distribution: its percentiles would be judged
+		return result // without a distribution, whose percentiles would be judged
 	case len(estimates) > 0:
 		if value, interval, ok := verdict.Pool(estimates); ok {
 			result.Value, result.Interval = clip(m, value), &interval
@@ -78,7 +78,7 @@ func (of metricSamples) aggregate(m scenario.Metric, finished []int) report.Metr
 	return result
 }
 
-// clip keeps a decline from being less than none.
+// clip returns 0 for an estimate below 0 of a metric for which lower is better.
 func clip(m scenario.Metric, value float64) float64 {
 	if m.Unclipped || m.Better != report.Lower {
 		return value
@@ -86,8 +86,8 @@ func clip(m scenario.Metric, value float64) float64 {
 	return max(value, 0)
 }
 
-// foldValues folds what is no estimate: numbers, texts, and yes and no. There is
-// nothing of nothing.
+// aggregateValues aggregates samples that are not estimates: numbers, texts and bools. It
+// returns nil for none.
 func aggregateValues(m scenario.Metric, values []any, numbers []float64) any {
 	if len(numbers) > 0 {
 		switch {
@@ -122,7 +122,7 @@ func aggregateValues(m scenario.Metric, values []any, numbers []float64) any {
 		return true
 	}
 	most := slices.Max(slices.Collect(maps.Values(counts)))
-	for _, text := range slices.Sorted(maps.Keys(counts)) { // the first of several
+	for _, text := range slices.Sorted(maps.Keys(counts)) { // the first of those that are as frequent
 		if counts[text] == most {
 			return text
 		}
@@ -130,11 +130,11 @@ func aggregateValues(m scenario.Metric, values []any, numbers []float64) any {
 	return nil
 }
 
-// hold makes no of a bool whose estimate is beyond the bound. Where the interval
-// reaches across the bound, it is undecided.
+// checkBound makes a bool false if its estimate is beyond the bound. If the interval of
+// the estimate includes the bound, the bool is undecided.
 func checkBound(b scenario.Bound, m, estimate report.Metric) report.Metric {
 	v, ok := estimate.Value.(float64)
-	said, isBool := m.Value.(bool)
+	value, isBool := m.Value.(bool)
 	if !ok || !isBool || estimate.Interval == nil {
 		m.Value = nil // no data is never a pass
 		return m
@@ -146,9 +146,9 @@ func checkBound(b scenario.Bound, m, estimate report.Metric) report.Metric {
 		inside, limit = func(v float64) bool { return v >= b.Least }, b.Least
 		unsure = !inside(v) && inside(i.High)
 	}
-	m.Value = said && inside(v)
-	if said && unsure {
-		m.Undecided = fmt.Sprintf("depends on whether %s is beyond %s, and that is between %s and %s: more repetitions tell",
+	m.Value = value && inside(v)
+	if value && unsure {
+		m.Undecided = fmt.Sprintf("depends on whether %s is beyond %s, which is not certain: it is between %s and %s; use more repetitions",
 			b.Metric, report.Quantity(limit, estimate.Unit), report.Quantity(i.Low, estimate.Unit), report.Quantity(i.High, estimate.Unit))
 	}
 	return m

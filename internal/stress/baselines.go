@@ -10,11 +10,11 @@ import (
 	"mabeam-top/internal/stress/verdict"
 )
 
-// CheckTable tells which rows of the baseline table hold nothing, because no
-// measurement reports their metric, or no such reference work or parameter exists. A
-// row that is dead would be passed by everything.
+// CheckBaselines returns an error for each row of the baseline table that applies to
+// nothing, because no measurement reports its metric, or its reference work or parameter
+// does not exist. Nothing could fail such a row.
 func CheckBaselines(cat Catalogue, table verdict.Baselines) error {
-	var faults []error
+	var errs []error
 	for _, row := range table.Table() {
 		where := row.Component + "." + row.Metric
 		measured := slices.DeleteFunc(slices.Clone(cat), func(m *Measurement) bool {
@@ -22,21 +22,21 @@ func CheckBaselines(cat Catalogue, table verdict.Baselines) error {
 			return m.FloorsOf() != row.Component || err != nil
 		})
 		if len(measured) == 0 {
-			faults = append(faults, fmt.Errorf("baselines: %s: no measurement reports it", where))
+			errs = append(errs, fmt.Errorf("baselines: %s: no measurement reports this metric", where))
 			continue
 		}
 		for _, work := range row.Works {
 			if !slices.ContainsFunc(reference.Works(), func(d reference.Description) bool { return string(d.Work) == work }) {
-				faults = append(faults, fmt.Errorf("baselines: %s: there is no reference work %s", where, work))
+				errs = append(errs, fmt.Errorf("baselines: %s: there is no reference work %s", where, work))
 			}
 		}
 		for _, name := range row.Params {
 			if !slices.ContainsFunc(measured, func(m *Measurement) bool {
 				return slices.ContainsFunc(m.Params, func(p scenario.Param) bool { return p.Name == name })
 			}) {
-				faults = append(faults, fmt.Errorf("baselines: %s: its measurement has no parameter %s", where, name))
+				errs = append(errs, fmt.Errorf("baselines: %s: the measurement has no parameter %s", where, name))
 			}
 		}
 	}
-	return errors.Join(faults...)
+	return errors.Join(errs...)
 }

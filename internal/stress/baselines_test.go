@@ -9,7 +9,7 @@ import (
 )
 
 // A row that nothing can fail is an error.
-func TestCheckTable(t *testing.T) {
+func TestCheckBaselines(t *testing.T) {
 	cat := Catalogue{{Measurement: scenario.Measurement{
 		Name: "agent-creation", Component: "agents", Params: []scenario.Param{{Name: "count", Kind: scenario.Int}},
 		Metrics: []scenario.Metric{{Name: "rate", Unit: "1/s"}, {Name: "time_ms", Unit: "ms", Distribution: true}},
@@ -18,8 +18,8 @@ func TestCheckTable(t *testing.T) {
 		"a metric":        {"rate: {value: 1, better: higher}", ""},
 		"a maximum":       {"time_ms.max: {value: 1, better: lower}", ""},
 		"a floor":         {"time_ms.p99: {better: lower, floors: [{of: hand_over, share: 1, at: {count: 5}}]}", ""},
-		"nobody's":        {"growth: {value: 1, better: lower}", "agents.growth: no measurement reports it"},
-		"of no statistic": {"rate.p99: {value: 1, better: lower}", "agents.rate.p99: no measurement reports it"},
+		"nobody's":        {"growth: {value: 1, better: lower}", "agents.growth: no measurement reports this metric"},
+		"of no statistic": {"rate.p99: {value: 1, better: lower}", "agents.rate.p99: no measurement reports this metric"},
 		"no such work":    {"rate: {better: higher, floors: [{of: walking, share: 1}]}", "no reference work walking"},
 		"no such param":   {"rate: {better: higher, floors: [{of: hand_over, share: 1, from: {number: 5}}]}", "no parameter number"},
 	} {

@@ -197,8 +197,8 @@ func TestChildDies(t *testing.T) {
 	for _, c := range []struct{ mode, says string }{
 		{"exit", "exit status 7"},
 		{"kill", "signal: killed"},
-		{"panic elsewhere", "it said: panic: planned panic in another goroutine"},
-		{"print", `it said "hello", which is no message`},
+		{"panic elsewhere", "its standard error: panic: planned panic in another goroutine"},
+		{"print", `it wrote "hello", which is not a message`},
 		{"close", "file already closed"},
 	} {
 		t.Run(c.mode, func(t *testing.T) {
@@ -254,11 +254,11 @@ func servedBy(t *testing.T, mode string) Engine {
 // waits for it for long.
 func TestChildThatIsNone(t *testing.T) {
 	for mode, says := range map[string]string{
-		"garbage":  `it said "hello", which is no message`,
-		"stranger": "it does not speak of the job that it was given",
+		"garbage":  `it wrote "hello", which is not a message`,
+		"stranger": "it sent a message that is not about its job",
 		"chatter":  "token too long",
-		"mute":     "it closed its output and went on",
-		"deaf":     "had not stopped 3s after",
+		"mute":     "it closed its output and did not exit",
+		"deaf":     "did not stop within 3s",
 	} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
@@ -297,7 +297,7 @@ func TestOwnProcess(t *testing.T) {
 	}
 	e.Child = nil
 	_, r = collect(context.Background(), t, e.Source(plan))
-	if text := fmt.Sprint(r.Scenarios[0].Steps[1].Errors); !strings.Contains(text, "needs a process of its own, which this run may not start") {
+	if text := fmt.Sprint(r.Scenarios[0].Steps[1].Errors); !strings.Contains(text, "needs its own process, and this run cannot start any") {
 		t.Error(text)
 	}
 }
@@ -337,7 +337,7 @@ func TestOutOfMemory(t *testing.T) {
 	if later.Verdict != report.Pass || later.Isolated {
 		t.Errorf("later: %s", later.Verdict)
 	}
-	for _, says := range []string{"the process of its own may hold", "dies, repetition 1: the process that it ran in died: out of memory"} {
+	for _, says := range []string{"memory of the child process to", "dies, repetition 1: the child process died: out of memory"} {
 		if !slices.ContainsFunc(events, func(e stream.Event) bool { return e.Log != nil && strings.Contains(e.Log.Message, says) }) {
 			t.Errorf("the log does not say %q", says)
 		}
@@ -347,7 +347,7 @@ func TestOutOfMemory(t *testing.T) {
 // A child that is told to stop says what it has done; one that does not heed is
 // killed.
 func TestChildStops(t *testing.T) {
-	for mode, says := range map[string]string{"ok": "interrupted in repetition 1", "hang": "had not stopped 3s after", "freeze": "had not stopped 3s after"} {
+	for mode, says := range map[string]string{"ok": "interrupted in repetition 1", "hang": "did not stop within 3s", "freeze": "did not stop within 3s"} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			plan := planOf(t, probing(nil), scenarioOf("  - {measure: probe, with: {duration: 1h, mode: "+mode+"}}\n")+"timeout: 2h\n")
@@ -383,7 +383,7 @@ func TestChildThatHangs(t *testing.T) {
 	plan := planOf(t, probing(nil), scenarioOf("  - {measure: probe, with: {mode: hang}}\n")+"timeout: 1s\n", "name: next\ntitle: Next\nsteps:\n  - {measure: probe}\n")
 	began := time.Now()
 	_, r := collect(context.Background(), t, childOf(t, plan))
-	if text := fmt.Sprint(r.Scenarios[0].Steps[0].Errors); !strings.Contains(text, "scenario timeout of 1s") || !strings.Contains(text, "had not stopped 3s after") {
+	if text := fmt.Sprint(r.Scenarios[0].Steps[0].Errors); !strings.Contains(text, "scenario timeout of 1s") || !strings.Contains(text, "did not stop within 3s") {
 		t.Error(text)
 	}
 	if r.Verdict != report.Broken || r.Scenarios[1].Verdict != report.Pass {
@@ -428,7 +428,7 @@ func TestFaultByHandInAChild(t *testing.T) {
 				t.Errorf("while the load runs: %v", err)
 			}
 		}
-		if e.Log != nil && strings.HasPrefix(e.Log.Message, "the fault stall_subscribers: 1 was not injected: ") {
+		if e.Log != nil && strings.HasPrefix(e.Log.Message, "inject the fault stall_subscribers: 1: ") {
 			told++
 		}
 	})
@@ -445,10 +445,10 @@ func TestLateMessages(t *testing.T) {
 		message message
 		fine    bool
 	}{
-		{message{Job: 2, Done: &jobResult{Outcomes: make([]outcome, 1)}}, true},
-		{message{Job: 1, Done: &jobResult{Outcomes: make([]outcome, 1)}}, false},
+		{message{Job: 2, Result: &jobResult{Outcomes: make([]outcome, 1)}}, true},
+		{message{Job: 1, Result: &jobResult{Outcomes: make([]outcome, 1)}}, false},
 		{message{Job: 1, Event: &late}, true},
-		{message{Job: 2, Done: &jobResult{}}, false},
+		{message{Job: 2, Result: &jobResult{}}, false},
 		{message{Job: 1}, false},
 	} {
 		if err := test.message.check(2, 1); (err == nil) != test.fine {
@@ -512,7 +512,7 @@ func TestChildWithoutParent(t *testing.T) {
 	if err := <-served; err != nil {
 		t.Error(err)
 	}
-	if last.Done == nil || last.Done.Outcomes[0].Failure != "" || len(last.Done.Outcomes[0].Results) != 1 {
+	if last.Result == nil || last.Result.Outcomes[0].Failure != "" || len(last.Result.Outcomes[0].Results) != 1 {
 		t.Errorf("the last message is %+v", last)
 	}
 }

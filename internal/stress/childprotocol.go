@@ -1,7 +1,6 @@
 package stress
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -10,13 +9,13 @@ import (
 	"mabeam-top/internal/stress/stream"
 )
 
-// An order is what a child is started with: the first line of its input.
+// A setup is the first line of a child's input.
 type setup struct {
 	// Documents are the scenarios of the plan, with every default and override
 	// filled in.
 	Documents []setupDocument `json:"documents"`
-	// Hard is a limit on its memory, in bytes, that it has to keep by itself,
-	// and NoGroup says why no control group does; 0 is none.
+	// Hard is a limit on memory, in bytes, that the child has to set itself, and
+	// NoGroup says why no control group sets it; 0 is none.
 	Hard      int64  `json:"hard,omitempty"`
 	NoGroup   string `json:"no_group,omitempty"`
 	Steerable bool   `json:"steerable"`
@@ -27,36 +26,35 @@ type setupDocument struct {
 	Source string `json:"source"`
 }
 
-// An instruction is any further line of a child's input. One of its fields is
-// set.
+// A request is a further line of a child's input. One of its fields is set.
 type request struct {
-	// Job is to be carried out; the next comes when its end was told.
+	// Job is a job to run. The next one comes after its result.
 	Job *job `json:"job,omitempty"`
-	// Abort is the part of the running job whose loads are to end.
+	// Abort is the part of the running job whose loads have to end.
 	Abort *int `json:"abort,omitempty"`
-	// Command is of who watches the run. Stop ends the running job.
+	// Command is a command of a viewer. Stop ends the running job.
 	Command *stream.Command `json:"command,omitempty"`
 }
 
-// A message is a line of a child's output. The first of a job says that it has begun:
-// it has its number and time, and an event at most.
+// A message is a line of a child's output. The first message of a job only has its
+// number and time, and at most an event: the job has begun.
 type message struct {
-	// Job counts the jobs of the process, from 1; 0 is before the first. An
-	// event may come late, after its job has ended.
+	// Job counts the jobs of the process, from 1; 0 is before the first. An event
+	// can come late, after its job has ended.
 	Job int `json:"job"`
 	// At is the time since the job began.
 	At time.Duration `json:"at"`
-	// Event is a sample, a fault or a log, to be passed on; of a sample,
-	// Measured says whether it is of the measured part.
+	// Event is a sample, a fault or a log to pass on. Measured says that a sample
+	// belongs to the measured part.
 	Event    *stream.Event `json:"event,omitempty"`
 	Measured bool          `json:"measured,omitempty"`
-	// Progress is what the job says so far of each of its parts, so that not
-	// all is lost if the child dies.
+	// Progress has the outcomes of the parts so far, so that they are not lost if
+	// the child dies.
 	Progress []outcome      `json:"progress,omitempty"`
-	Driving  *partLoadState `json:"driving,omitempty"`
-	Took     *partInterval  `json:"took,omitempty"`
-	// Done is what the job says at its end.
-	Done *jobResult `json:"done,omitempty"`
+	Load     *partLoadState `json:"driving,omitempty"`
+	Interval *partInterval  `json:"took,omitempty"`
+	// Result is the result of the job, at its end.
+	Result *jobResult `json:"done,omitempty"`
 }
 
 type partLoadState struct {
@@ -72,42 +70,36 @@ type partInterval struct {
 type jobResult struct {
 	Outcomes []outcome    `json:"outcomes"`
 	Profiled profile.Part `json:"profiled"`
-	// Failure says why the repetition did not come to its end.
+	// Failure says why the repetition did not complete; empty if it did.
 	Failure string `json:"failure,omitempty"`
 }
 
-// check says what is wrong with a message of a process that is at that job, with
-// so many parts.
+// check returns what is wrong with a message of a process that runs that job, with so
+// many parts.
 func (m message) check(job, parts int) error {
 	switch {
 	case m.Job != job && m.Event == nil,
-		m.Driving != nil && (m.Driving.Part < 0 || m.Driving.Part >= parts),
-		m.Took != nil && (m.Took.Part < 0 || m.Took.Part >= parts),
+		m.Load != nil && (m.Load.Part < 0 || m.Load.Part >= parts),
+		m.Interval != nil && (m.Interval.Part < 0 || m.Interval.Part >= parts),
 		m.Progress != nil && len(m.Progress) != parts,
-		m.Done != nil && len(m.Done.Outcomes) != parts:
-		return errors.New("it does not speak of the job that it was given")
+		m.Result != nil && len(m.Result.Outcomes) != parts:
+		return errors.New("it sent a message that is not about its job")
 	case m.Event != nil && m.Event.Sample == nil && m.Event.Fault == nil && m.Event.Log == nil:
-		return fmt.Errorf("it tells an event of type %q, which is not its to tell", m.Event.Type)
+		return fmt.Errorf("it sent an event of type %q, which children do not send", m.Event.Type)
 	}
 	return nil
 }
 
-// tell passes a message of a job on.
-func (m message) deliver(began time.Time, w observer) {
+// deliver passes a message of a job on.
+func (m message) deliver(began time.Time, o observer) {
 	at := began.Add(m.At)
 	if m.Event != nil {
-		w.event(at, *m.Event, m.Measured)
+		o.event(at, *m.Event, m.Measured)
 	}
-	if m.Driving != nil {
-		w.loadChanged(at, m.Driving.Part, m.Driving.loadState)
+	if m.Load != nil {
+		o.loadChanged(at, m.Load.Part, m.Load.loadState)
 	}
-	if m.Took != nil {
-		w.interval(at, m.Took.Part, m.Took.interval)
+	if m.Interval != nil {
+		o.interval(at, m.Interval.Part, m.Interval.interval)
 	}
-}
-
-// unmarshalMessage reads a line of a child's output.
-func unmarshalMessage(line []byte) (m message, err error) {
-	err = json.Unmarshal(line, &m)
-	return m, err
 }

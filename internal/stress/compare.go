@@ -2,6 +2,7 @@ package stress
 
 import (
 	"context"
+	"slices"
 
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/scenario"
@@ -9,17 +10,17 @@ import (
 	"mabeam-top/internal/stress/verdict"
 )
 
-// An Earlier is the report that a run is compared with.
+// A Comparison compares a run with the report of an earlier one.
 type Comparison struct {
-	// Name is what the comparison calls it.
+	// Name names the earlier report.
 	Name   string
 	Report report.Report
 	Rule   verdict.Rule
 }
 
-// Check tells whether a run of the plan could be compared with the earlier
+// Check returns an error if a run of the plan cannot be compared with the earlier
 // report, before anything has run.
-func (e Comparison) Check(plan scenario.Plan) error {
+func (c Comparison) Check(plan scenario.Plan) error {
 	var planned report.Report
 	for _, s := range plan.Scenarios {
 		part := report.Scenario{Name: s.Name}
@@ -31,19 +32,19 @@ func (e Comparison) Check(plan scenario.Plan) error {
 		}
 		planned.Scenarios = append(planned.Scenarios, part)
 	}
-	_, _, err := verdict.Compare(e.Report, planned, e.Name, e.Rule)
+	_, _, err := verdict.Compare(c.Report, planned, c.Name, c.Rule)
 	return err
 }
 
-// Compared returns the source with its report compared with the earlier one. A
-// report that cannot be compared says why in its recommendations.
-func WithComparison(source stream.Source, with Comparison) stream.Source {
-	return comparedSource{source, with}
+// WithComparison returns the source with a comparison in its report. If the report
+// cannot be compared, its recommendations say why.
+func WithComparison(source stream.Source, c Comparison) stream.Source {
+	return comparedSource{source, c}
 }
 
 type comparedSource struct {
-	source stream.Source
-	with   Comparison
+	source     stream.Source
+	comparison Comparison
 }
 
 // Command implements stream.Steerable.
@@ -53,11 +54,11 @@ func (c comparedSource) Command(asked stream.Command) error { return stream.Stee
 func (c comparedSource) Run(ctx context.Context, emit func(stream.Event)) error {
 	return c.source.Run(ctx, func(e stream.Event) {
 		if e.Type == stream.RunFinished && e.Report != nil {
-			held, err := verdict.HoldReport(*e.Report, c.with.Report, c.with.Name, c.with.Rule)
+			compared, err := verdict.HoldReport(*e.Report, c.comparison.Report, c.comparison.Name, c.comparison.Rule)
 			if err != nil {
-				held.Recommendations = append(held.Recommendations[:len(held.Recommendations):len(held.Recommendations)], err.Error())
+				compared.Recommendations = append(slices.Clip(compared.Recommendations), err.Error())
 			}
-			e.Report = &held
+			e.Report = &compared
 		}
 		emit(e)
 	})

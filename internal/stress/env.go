@@ -3,27 +3,27 @@ package stress
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
 
-	"mabeam-top/internal/stress/fault"
-	"mabeam-top/internal/stress/scenario"
-
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress/fault"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/reference"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/verdict"
 )
 
-// maxErrorKinds is how many different error messages of a step are told apart.
+// maxErrorKinds is how many different error messages of a step are counted separately.
 const maxErrorKinds = 50
 
-// Env is what a measurement works with during one repetition: its parameters,
-// a fresh system, loads to drive, and a place for its results.
+// An Env is what a measurement works with during one repetition: its parameters, a
+// fresh system, a way to run loads, and a place for its results.
 type Env struct {
 	Params scenario.Params
 	// Rand is the source of all randomness, seeded for this repetition.
@@ -33,13 +33,13 @@ type Env struct {
 	system      *mabeam.System
 	options     mabeam.Options
 	shared      bool                 // other steps use the system at the same time
-	watch       func(*mabeam.System) // has the probes read another system
-	warmup      scenario.Warmup      // of a warm-up only: where it ends
+	watch       func(*mabeam.System) // makes the probes read another system
+	warmup      scenario.Warmup      // zero unless this is a warm-up
 	began       time.Time
 	aborted     context.Context // ends when a threshold ends the loads
-	cutOff      context.Context // ends when the repetition is cut off; nil if it cannot be
+	cutOff      context.Context // ends when the repetition is interrupted; nil if it cannot be
 	loadChanged func(loadState)
-	flush       func()          // has windows see what was up to now
+	flush       func()          // ends the current interval of the windows
 	faults      *fault.Injector // nil if the step has none, and no viewer can inject any
 	loads       *load.Runner
 
@@ -50,22 +50,22 @@ type Env struct {
 	operations   report.Operations
 	ended        report.Operations // those of loads that have ended, which the runner counts too
 	findings     int64
-	supplied     map[string]func() int64 // what is counted of its own, by probe
-	reference    []reference.Figures     // that it measured itself
-	disturbed    bool                    // the machine was busy with other things
+	supplied     map[string]func() int64 // probes that the measurement counts itself
+	reference    []reference.Figures     // that the measurement took itself
+	disturbed    bool                    // the machine was busy with other programs
 	inconclusive string                  // why the repetition is inconclusive
 }
 
-// A sample is what one repetition says of one metric: a number, text or bool,
-// the distribution whose mean is the number, or what it adds to an estimate.
+// A sample is the result of one repetition for one metric: a number, text or bool, the
+// distribution whose mean is the number, or what the repetition adds to an estimate.
 type sample struct {
 	Value     any               `json:"value"`
 	Histogram *load.Histogram   `json:"histogram,omitempty"`
 	Estimate  *verdict.Estimate `json:"estimate,omitempty"`
 }
 
-// MarshalJSON implements json.Marshaler. JSON has no way to write a number that
-// is not finite; it is no measurement either.
+// MarshalJSON implements json.Marshaler. JSON cannot express a number that is not
+// finite, and such a number is not a measurement.
 func (s sample) MarshalJSON() ([]byte, error) {
 	if v, ok := s.Value.(float64); ok && !report.Finite(v) {
 		s.Value = nil
@@ -74,24 +74,23 @@ func (s sample) MarshalJSON() ([]byte, error) {
 	return json.Marshal(plain(s))
 }
 
-// System is the system of the repetition, fresh and running.
+// System returns the system of the repetition, fresh and running.
 func (e *Env) System() *mabeam.System { return e.system }
 
-// Options are what the scenario says about the system.
+// Options returns the options that the system was started with.
 func (e *Env) Options() mabeam.Options { return e.options }
 
-// SharesSystem says whether other steps use the same system at the same time.
+// SharesSystem reports whether other steps use the system at the same time.
 func (e *Env) SharesSystem() bool { return e.shared }
 
-// Watch has the probes read another system than that of the repetition, and
-// faults hit it.
+// Watch makes the probes read, and the faults hit, another system than that of the
+// repetition.
 func (e *Env) Watch(s *mabeam.System) {
 	e.watch(s)
 	e.faults.SetSystem(s)
 }
 
-// Count returns n, or how many operations the warm-up is to have if that is
-// less.
+// Count returns n, or the number of operations of the warm-up if that is less.
 func (e *Env) Count(n int) int {
 	if e.warmup.Operations > 0 {
 		return min(n, e.warmup.Operations)
@@ -99,17 +98,17 @@ func (e *Env) Count(n int) int {
 	return n
 }
 
-// Now is the time by a clock that stands still while the load is held by hand.
-// What a measurement times itself while a load runs, it has to time by this.
+// Now returns the time of a clock that is stopped while the load is paused. A
+// measurement that takes times itself while a load runs has to use it.
 func (e *Env) Now() time.Time { return e.loads.Clock().Now() }
 
-// At is what the clock of Now showed at a moment since the load was resumed last.
+// At returns what Now returned at a moment since the load last resumed.
 func (e *Env) At(t time.Time) time.Time { return e.loads.Clock().At(t) }
 
-// Aborted says whether a threshold has ended the loads of the step.
+// Aborted reports whether a threshold has ended the loads of the step.
 func (e *Env) Aborted() bool { return e.aborted.Err() != nil }
 
-// outcome is what the repetition says.
+// outcome returns the outcome of the repetition.
 func (e *Env) outcome() outcome {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -124,8 +123,7 @@ func (e *Env) outcome() outcome {
 	}
 }
 
-// progress is what the repetition says so far. Operations that are under way
-// are not in it.
+// progress returns the outcome so far, without the operations in flight.
 func (e *Env) progress() outcome {
 	now := e.loads.Operations()
 	o := e.outcome()
@@ -138,20 +136,20 @@ func (e *Env) progress() outcome {
 	return o
 }
 
-// Inconclusive says that the figures tell nothing about the system under test, because the
-// machine was busy with other things, and how that showed. Drive does so if the generator
-// could not deliver a load that may not lag.
+// Inconclusive makes the repetition inconclusive, because the machine was busy with
+// other programs, and says how that showed. RunLoad calls it if the generator could not
+// deliver a load.
 func (e *Env) Inconclusive(why string) { e.inconclude(why, true) }
 
-// inconclude is Inconclusive; if the machine was not disturbed, another try would tell no
-// more.
+// inconclude makes the repetition inconclusive. If the machine was not disturbed,
+// another repetition would not help.
 func (e *Env) inconclude(why string, disturbed bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.inconclusive, e.disturbed = why, disturbed
 }
 
-// Operations adds to what the step attempted, besides what Drive did.
+// Operations adds operations to those of the step, besides those of its loads.
 func (e *Env) Operations(succeeded, failed, dropped int64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -159,3 +157,25 @@ func (e *Env) Operations(succeeded, failed, dropped int64) {
 		Attempted: succeeded + failed + dropped, Succeeded: succeeded, Failed: failed, Dropped: dropped,
 	})
 }
+
+// Agent returns the spec of an agent that the step's faults can hit. Each life of
+// each agent needs a call of its own, and has to be started on System, or on the
+// system given to Watch.
+func (e *Env) Agent(spec mabeam.Spec) mabeam.Spec { return e.faults.Agent(spec) }
+
+// Subscriber returns the handler of subscriber n, counted from 0, that the step's
+// faults can hit.
+func (e *Env) Subscriber(n int, handler func(context.Context, mabeam.Event)) func(context.Context, mabeam.Event) {
+	return e.faults.Subscriber(SubscriberName(n), handler)
+}
+
+// SubscriberName returns the name of subscriber n, counted from 0, in faults, on the
+// bus and in reports.
+func SubscriberName(n int) string { return fmt.Sprintf("subscriber-%d", n+1) }
+
+// HasFaultsOn reports whether a fault of the step can hit such targets.
+func (e *Env) HasFaultsOn(t scenario.Target) bool { return e.faults.Hits(t) }
+
+// EndedByFault reports whether a fault has ended a life of the agent of that id, which
+// has a supervisor.
+func (e *Env) EndedByFault(id string) bool { return e.faults.Ended(id) }

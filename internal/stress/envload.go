@@ -57,10 +57,9 @@ func (p *PreparedLoad) Run(ctx context.Context, op load.Operation) (load.Result,
 	return result, ctx.Err()
 }
 
-// observeLoad has the probes and the windows observe a load, until the function
-// that it returns is called.
+// observeLoad makes the probes and the windows observe a load until end is called.
 func (e *Env) observeLoad(l *load.Prepared) (end func()) {
-	e.flush() // what was before is not of this load
+	e.flush() // what was before does not belong to this load
 	e.mu.Lock()
 	if r := l.Latencies(); !slices.Contains(e.recorders, r) {
 		e.recorders = append(e.recorders, r)
@@ -88,9 +87,8 @@ func (e *Env) judgeDelivery(r load.Result) {
 	}
 }
 
-// Drained says that nothing of the loads is under way any more. A measurement whose
-// operations record for themselves calls it when the last of them has; windows reach
-// to then.
+// Drained ends the observation of a load whose operations record their latencies
+// themselves: the measurement calls it when the last of them has ended.
 func (e *Env) Drained() {
 	e.flush()
 	e.loadChanged(loadState{})
@@ -124,9 +122,9 @@ func LoadOf(p scenario.Params, operations int) load.Load {
 	return l
 }
 
-// Supply has thresholds with a window look at what the measurement counts itself, in
-// place of the system's count, which has that of other steps in it too. Read returns
-// what there was since the repetition began.
+// Supply replaces a probe, for thresholds with a window, by what the measurement counts
+// itself: the probe of the system includes other steps. Read returns the count since the
+// repetition began.
 func (e *Env) Supply(probe string, read func() int64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

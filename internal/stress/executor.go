@@ -10,83 +10,85 @@ import (
 	"mabeam-top/internal/stress/stream"
 )
 
-// A rig is where repetitions are carried out, one at a time: in this process
-// (a bench), or in one of their own (a child).
+// An executor carries out repetitions, one at a time: in this process (inProcess)
+// or in a child process (childProcess).
 type executor interface {
-	// run carries a job out and tells what goes on meanwhile. There is an
-	// outcome for each part of the job. The error says that the repetition did
-	// not come to its end; what is known of it is in the outcomes all the same.
-	run(ctx context.Context, j job, w observer) ([]outcome, profile.Part, error)
-	// command does what a viewer asks of the load. It does not wait. The error
-	// says why it is not done; what a process of its own cannot do, it logs.
+	// run carries out a job and reports what happens to the observer. It returns
+	// an outcome for each part of the job. An error means that the repetition did
+	// not complete; the outcomes then hold what is known of it.
+	run(ctx context.Context, j job, o observer) ([]outcome, profile.Part, error)
+	// command applies a command of a viewer. It does not wait. The error says why
+	// the command was not applied; a child process logs what it cannot do.
 	command(c stream.Command) error
-	// close ends the rig and waits until nothing of it is left. The error says
-	// what is left all the same.
+	// close ends the executor and waits until nothing of it is left. The error
+	// says what could not be removed.
 	close() error
 }
 
-// A watcher is told what goes on while a job is carried out, by several
-// goroutines at once.
+// An observer is called while a job runs, by several goroutines at once.
 type observer interface {
-	// pass passes an event on, which happened at that time. Measured says of a
-	// sample that it was taken in the measured part.
+	// event is called with an event and its time. Measured says that a sample
+	// belongs to the measured part.
 	event(at time.Time, e stream.Event, measured bool)
-	// driving says that a part begins or ends a load.
+	// loadChanged is called when a load of a part begins or ends.
 	loadChanged(at time.Time, part int, l loadState)
-	// took says what a part's own load has done since the sample before.
+	// interval is called with what the load of a part did since the previous
+	// sample.
 	interval(at time.Time, part int, i interval)
 }
 
-// A loadState says that a load begins, and which, or ends.
+// A loadState describes the load that runs; the zero value is no load.
 type loadState struct {
 	Running bool `json:"on"`
-	// Metrics are what it is for; none means all.
+	// Metrics are the metrics that the load is for; none means all.
 	Metrics []string `json:"metrics,omitempty"`
-	// Draining says that no operation begins any more, and some are still under way.
+	// Draining says that no operation starts any more, and some are in flight.
 	Draining bool `json:"draining,omitempty"`
-	// Adjustable says that its rate can be changed manually.
+	// Adjustable says that a viewer can change the rate.
 	Adjustable bool `json:"follows,omitempty"`
 }
 
-// A job is one repetition of steps of a group, side by side on a fresh system.
+// A job is one repetition of the steps of a group, in parallel on a fresh system.
 type job struct {
-	// Scenario and Group are places in the plan.
+	// Scenario and Group are indices in the plan.
 	Scenario int `json:"scenario"`
 	Group    int `json:"group"`
 	// Number is that of the repetition, from 1; 0 is the warm-up.
 	Number   int           `json:"number"`
 	Parts    []part        `json:"parts"`
 	Profiles profile.Files `json:"profiles"`
-	// Reference says that reference works are to be measured around the repetition.
+	// Reference says that reference works are measured before and after the
+	// repetition.
 	Reference bool `json:"reference,omitempty"`
 }
 
-// A part is a step's part of a job.
+// A part is the part of a job that belongs to one step.
 type part struct {
 	Step int `json:"step"`
-	// Elapsed is the step's own time before this repetition.
+	// Elapsed is the time that the step took before this repetition.
 	Elapsed time.Duration `json:"elapsed"`
-	// Limit is when a warm-up by time ends; 0 means that it does not.
+	// Limit is the length of a warm-up by time; 0 means no limit.
 	Limit time.Duration `json:"limit"`
 
-	// aborted ends when a threshold ends the step's loads.
+	// aborted ends when a threshold ends the loads of the step.
 	aborted context.Context
 }
 
-// An outcome is what a repetition says of one step, at its end or so far.
+// An outcome is the result of a repetition for one step, complete or so far.
 type outcome struct {
 	Results    map[string]sample `json:"results"`
 	Operations report.Operations `json:"operations"`
 	Errors     []report.Error    `json:"errors"`
-	// Reference are the rounds of reference works around the repetition.
+	// Reference are the figures of the reference works around the repetition.
 	Reference []reference.Figures `json:"reference,omitempty"`
-	// Inconclusive says why the repetition is inconclusive.
+	// Inconclusive says why the repetition is inconclusive; empty if it is not.
 	Inconclusive string `json:"inconclusive"`
-	// Disturbed says that it is because the machine was busy with other things.
+	// Disturbed says that it is inconclusive because the machine was busy with
+	// other programs.
 	Disturbed bool `json:"disturbed,omitempty"`
-	// Steered says that its loads were held, or had another rate than planned.
+	// Steered says that a load was paused, or its rate changed.
 	Steered bool `json:"steered,omitempty"`
-	// Failure says why the measurement came to nothing. It is empty if the
-	// repetition was cut off.
+	// Failure says why the measurement failed. It is empty if the repetition was
+	// interrupted.
 	Failure string `json:"failure"`
 }

@@ -12,18 +12,16 @@ import (
 	"mabeam-top/internal/stress/stream"
 )
 
-// A groupRun is the steps of one group while they are carried out, side by side
-// on the same system.
+// A groupRun is a group that runs: its steps run in parallel on the same system.
 type groupRun struct {
 	parent *run
-	// scenario and group are its place in the plan.
+	// scenario and group are its indices in the plan.
 	scenario, group int
-	// alone says that each repetition needs a process of its own, within
-	// limits.
+	// ownProcess says that each repetition needs its own process, with limits.
 	ownProcess bool
 	limits     scenario.MemoryLimits
 	steps      []*stepRun
-	// number is of the next repetition; 0 is the warm-up.
+	// number is that of the next repetition; 0 is the warm-up.
 	number   int
 	paused   time.Time // when its latest repetition ended
 	finished bool
@@ -35,7 +33,7 @@ func newGroupRun(r *run, at, group int) *groupRun {
 	g := &groupRun{parent: r, scenario: at, group: group, number: 1, steps: make([]*stepRun, len(steps))}
 	for _, step := range steps {
 		if limits, needed := step.OwnProcess(); needed {
-			g.ownProcess, g.limits = true, limits // of the only one; others are not beside it
+			g.ownProcess, g.limits = true, limits // such a step is the only one of its group
 		}
 	}
 	for i := range steps {
@@ -48,9 +46,9 @@ func newGroupRun(r *run, at, group int) *groupRun {
 	return g
 }
 
-// next carries out the group's next repetition, with the warm-up before the
-// first, and ends the steps after the last. It does nothing once the group has
-// finished or ctx has ended.
+// next runs the next repetition of the group, with the warm-up before the first, and
+// finishes the steps after the last. It does nothing if the group is finished or ctx
+// has ended.
 func (g *groupRun) next(ctx context.Context) {
 	if g.finished || ctx.Err() != nil {
 		return
@@ -63,10 +61,8 @@ func (g *groupRun) next(ctx context.Context) {
 		}
 		g.number = 1
 	}
-	if ctx.Err() == nil && g.hasMore() {
-		if g.repetition(ctx) {
-			g.number++
-		}
+	if ctx.Err() == nil && g.hasMore() && g.repetition(ctx) {
+		g.number++
 	}
 	if ctx.Err() == nil && !g.hasMore() {
 		g.steps[0].extend()
@@ -80,13 +76,12 @@ func (g *groupRun) next(ctx context.Context) {
 	}
 }
 
-// goesOn says whether a step has another repetition: not if all are done,
-// broken or stopped.
+// hasMore reports whether a step has another repetition.
 func (g *groupRun) hasMore() bool {
 	return slices.ContainsFunc(g.steps, func(s *stepRun) bool { return s.hasRepetition(g.number) })
 }
 
-// resume takes the time in which others had their turn out of the steps' own.
+// resume excludes the time of the other groups from that of the steps.
 func (g *groupRun) resume() {
 	if g.paused.IsZero() {
 		return
@@ -97,7 +92,7 @@ func (g *groupRun) resume() {
 	g.paused = time.Time{}
 }
 
-// finish tells what came of the steps, once.
+// finish judges the steps and emits their results, once.
 func (g *groupRun) finish(ctx context.Context) {
 	if g.finished {
 		return
@@ -112,54 +107,62 @@ func (g *groupRun) finish(ctx context.Context) {
 	}
 }
 
-// repetition carries out the repetition whose turn it is, and takes in what it
-// says of each step. It returns false if the same one is to be carried out again.
+// repetition runs the next repetition and adds its outcomes to the steps. It returns
+// false if the repetition has to run again.
 func (g *groupRun) repetition(ctx context.Context) (taken bool) {
-	j := job{Scenario: g.scenario, Group: g.group, Number: g.number}
-	j.Reference = j.Number > 0 && len(g.parent.engine.Baselines.Works()) > 0
-	var taking []*stepRun
-	for i, step := range g.steps {
-		if step.hasRepetition(j.Number) {
-			taking = append(taking, step)
-			j.Parts = append(j.Parts, step.begin(j.Number, i, g.parent.plan.Scenarios[g.scenario].Seed))
-		}
-	}
-	if j.Number > 0 {
-		j.Profiles = g.parent.profiles.Wanted()
-	}
-	where := g.parent.shared
+	r := g.parent
+	j, steps := g.job()
+	e := r.shared
 	if g.ownProcess {
-		where = g.parent.newChildProcess(g.limits)
-		defer g.parent.close(where)
+		e = r.newChildProcess(g.limits)
+		defer r.close(e)
 	}
-	g.parent.setExecutor(where, taking)
-	outcomes, profiled, err := where.run(ctx, j, jobObserver{g.parent, taking})
-	g.parent.setExecutor(nil, nil)
+	r.setExecutor(e, steps)
+	outcomes, profiled, err := e.run(ctx, j, jobObserver{r, steps})
+	r.setExecutor(nil, nil)
 	if j.Number > 0 {
-		g.parent.profiles.Add(profiled)
+		r.profiles.Add(profiled)
 	}
 	var death *Death
 	if errors.As(err, &death) && ctx.Err() == nil {
-		g.parent.log("error", fmt.Sprintf("%s, repetition %d: %v", taking[0].step.Name, g.number, death))
+		r.log("error", fmt.Sprintf("%s, repetition %d: %v", steps[0].step.Name, g.number, death))
 	}
-	if err == nil && ctx.Err() == nil && taking[0].shouldRetry(outcomes[0]) {
+	if err == nil && ctx.Err() == nil && steps[0].shouldRetry(outcomes[0]) {
 		return false
 	}
-	for i, step := range taking {
+	for i, step := range steps {
 		step.addOutcome(ctx, outcomes[i], err)
 	}
 	return true
 }
 
-// A jobWatcher passes on what goes on in a job, and tells its steps.
+// job begins the next repetition of the steps that have it, and returns the job and
+// those steps.
+func (g *groupRun) job() (j job, steps []*stepRun) {
+	r := g.parent
+	j = job{Scenario: g.scenario, Group: g.group, Number: g.number}
+	if j.Number > 0 {
+		j.Reference = len(r.engine.Baselines.Works()) > 0
+		j.Profiles = r.profiles.Wanted()
+	}
+	for i, step := range g.steps {
+		if step.hasRepetition(j.Number) {
+			steps = append(steps, step)
+			j.Parts = append(j.Parts, step.begin(j.Number, i, r.plan.Scenarios[g.scenario].Seed))
+		}
+	}
+	return j, steps
+}
+
+// A jobObserver passes the events of a job on to the run and to its steps.
 type jobObserver struct {
 	parent *run
 	steps  []*stepRun
 }
 
-// pass implements watcher.
-func (w jobObserver) event(at time.Time, e stream.Event, measured bool) {
-	for _, s := range w.steps {
+// event implements observer.
+func (o jobObserver) event(at time.Time, e stream.Event, measured bool) {
+	for _, s := range o.steps {
 		switch {
 		case e.Type == stream.SampleTaken && measured:
 			s.sample(e.Sample)
@@ -167,13 +170,13 @@ func (w jobObserver) event(at time.Time, e stream.Event, measured bool) {
 			s.injected(at, *e.Fault)
 		}
 	}
-	w.parent.emitAt(at, e)
+	o.parent.emitAt(at, e)
 }
 
-// took implements watcher.
-func (w jobObserver) interval(at time.Time, part int, i interval) { w.steps[part].addInterval(at, i) }
+// interval implements observer.
+func (o jobObserver) interval(at time.Time, part int, i interval) { o.steps[part].addInterval(at, i) }
 
-// driving implements watcher.
-func (w jobObserver) loadChanged(at time.Time, part int, l loadState) {
-	w.steps[part].loadChanged(at, l)
+// loadChanged implements observer.
+func (o jobObserver) loadChanged(at time.Time, part int, l loadState) {
+	o.steps[part].loadChanged(at, l)
 }

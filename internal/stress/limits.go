@@ -10,8 +10,9 @@ import (
 	"mabeam-top/internal/stress/verdict"
 )
 
-// Limits are the baselines, thresholds and exact conditions that the step is held
-// against. Floors are not among them: they are known only with the reference works.
+// Limits returns the baselines, thresholds and exact conditions that a step is checked
+// against. It does not return floors: they are known only after the reference works have
+// been measured.
 func Limits(s *scenario.Step, baselines verdict.Baselines) []stream.Limit {
 	var limits []stream.Limit
 	for _, name := range baselines.Metrics(s.Component) {
@@ -34,7 +35,7 @@ func Limits(s *scenario.Step, baselines verdict.Baselines) []stream.Limit {
 	exact := s.Conditions(false)
 	for _, name := range slices.Sorted(maps.Keys(exact)) {
 		if slices.ContainsFunc(s.Thresholds, func(t verdict.Threshold) bool { return t.Metric == name }) {
-			continue // which takes its place
+			continue // the threshold replaces the condition
 		}
 		m, _ := s.Measurement.Metric(name)
 		limits = append(limits, stream.Limit{Metric: name, Source: stream.SourceMust, Op: exact[name].Condition.Op, Value: exact[name].Condition.Limit, Unit: m.Unit})
@@ -42,7 +43,7 @@ func Limits(s *scenario.Step, baselines verdict.Baselines) []stream.Limit {
 	return limits
 }
 
-// shown adds to a limit what shows its metric while it is measured.
+// shown adds the probe that shows the metric of a limit while it is measured.
 func shown(s *scenario.Step, l stream.Limit, m scenario.Metric) stream.Limit {
 	l.Unit = m.Unit
 	if probe := m.ProbeFor(l.Metric); probe != "" && !m.Late {

@@ -12,41 +12,41 @@ import (
 	"mabeam-top/internal/stress/verdict"
 )
 
-// A loadSource supplies the probes that the loads of the running steps feed: all of
-// them together for who looks at the run, and each by itself for what the step is
-// held against.
+// loadProbes are the probes of the loads that run: the sum of all of them for viewers,
+// and those of each step for its thresholds.
 type loadProbes struct {
 	mu    sync.Mutex
-	loads []*stepLoad
+	steps []*stepLoad
 }
 
-// A watchedLoad is what is read of one step's loads.
+// A stepLoad is what was read of the loads of one step.
 type stepLoad struct {
-	env  *Env
-	last report.Operations
-	at   time.Time // of that reading
-	own  map[string]int64
-	// ended is when an operation was last seen to have ended, or a load begun.
+	env      *Env
+	last     report.Operations
+	at       time.Time // of that reading
+	supplied map[string]int64
+	// ended is when an operation was last seen to end, or a load to begin.
 	ended     time.Time
 	intervals []interval // that nobody has taken yet
-	// flushed are latencies that a flush has read, for the probes.
+	// flushed has latencies that a flush has read, for the probes.
 	flushed *load.Histogram
 }
 
-// An interval is what a step's own load did between two samples.
+// An interval is what the loads of a step did between two samples.
 type interval struct {
 	// Values are probes.
 	Values map[string]float64 `json:"values"`
-	// Latencies are of the operations that ended.
+	// Latencies are those of the operations that ended.
 	Latencies *verdict.Latencies `json:"latencies"`
-	// WaitedMS is how long, at its end, nothing had ended though something was under
-	// way.
+	// WaitedMS is for how long, at the end of the interval, no operation had ended
+	// although some were in flight.
 	WaitedMS float64 `json:"waited_ms"`
 
 	at time.Time // of its end
 }
 
-// with fills in what other probes showed of the whole system.
+// with returns the interval with the values of other probes, which are of the whole
+// system.
 func (i interval) with(values map[string]float64) interval {
 	whole := make(map[string]float64, len(values))
 	for probe, v := range values {
@@ -56,7 +56,7 @@ func (i interval) with(values map[string]float64) interval {
 	}
 	for _, probe := range []string{scenario.DeliveredRate, scenario.EventsDropped} {
 		if v, ok := values[probe]; ok {
-			whole[probe] = v // unless the step has its own
+			whole[probe] = v // unless the step supplies its own
 		}
 	}
 	for probe, v := range i.Values {
@@ -66,81 +66,81 @@ func (i interval) with(values map[string]float64) interval {
 	return i
 }
 
-// watch says which steps' loads are told from now on.
+// setParts sets the parts whose loads are read.
 func (l *loadProbes) setParts(parts []*partRun) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.loads = nil
+	l.steps = nil
 	for _, p := range parts {
-		l.loads = append(l.loads, &stepLoad{env: p.env, flushed: load.NewHistogram()})
+		l.steps = append(l.steps, &stepLoad{env: p.env, flushed: load.NewHistogram()})
 	}
 }
 
-// take returns what each step's load did between readings, once: two samples may be
-// taken at about the same time.
+// take returns the intervals of each step, once: two samples can be taken at about the
+// same time.
 func (l *loadProbes) take() [][]interval {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var all [][]interval
-	for _, w := range l.loads {
-		all = append(all, w.intervals)
-		w.intervals = nil
+	for _, s := range l.steps {
+		all = append(all, s.intervals)
+		s.intervals = nil
 	}
 	return all
 }
 
-// flush takes a reading of one step, and returns what nobody has taken yet.
-func (l *loadProbes) flush(i int) []interval {
+// flush reads the load of one step now, and returns its intervals.
+func (l *loadProbes) flush(step int) []interval {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if i >= len(l.loads) {
+	if step >= len(l.steps) {
 		return nil // the repetition is over
 	}
-	w := l.loads[i]
-	_, recent := w.read(time.Now())
-	w.flushed.Merge(recent)
-	took := w.intervals
-	w.intervals = nil
-	return took
+	s := l.steps[step]
+	_, recent := s.read(time.Now())
+	s.flushed.Merge(recent)
+	intervals := s.intervals
+	s.intervals = nil
+	return intervals
 }
 
-// progress is what the running repetition says so far of each step.
+// progress returns the outcome of each step so far.
 func (l *loadProbes) progress() []outcome {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	outcomes := make([]outcome, len(l.loads))
-	for i, w := range l.loads {
-		outcomes[i] = w.env.progress()
+	outcomes := make([]outcome, len(l.steps))
+	for i, s := range l.steps {
+		outcomes[i] = s.env.progress()
 	}
 	return outcomes
 }
 
-// Read tells what the loads did since the last reading. Between repetitions
-// there is nothing to tell.
+// Read implements probes.Source: it reads what the loads did since the previous
+// reading. Between repetitions it reads nothing.
 func (l *loadProbes) Read(now time.Time, put func(string, float64)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.loads) == 0 {
+	if len(l.steps) == 0 {
 		return
 	}
-	var inflight int64
+	var inFlight int64
 	var lag time.Duration
 	rates := map[string]float64{}
 	all := load.NewHistogram()
-	for _, w := range l.loads {
-		took, recent := w.read(now)
+	for _, s := range l.steps {
+		i, recent := s.read(now)
 		all.Merge(recent)
-		all.Merge(w.flushed)
-		w.flushed.Reset()
-		inflight += w.env.loads.InFlight()
-		lag = max(lag, w.env.loads.TakeLag())
+		all.Merge(s.flushed)
+		s.flushed.Reset()
+		inFlight += s.env.loads.InFlight()
+		lag = max(lag, s.env.loads.TakeLag())
 		for _, rate := range []string{scenario.OfferedRate, scenario.CompletedRate, scenario.FailedRate} {
-			if v, ok := took.Values[rate]; ok {
+			if v, ok := i.Values[rate]; ok {
 				rates[rate] += v
 			}
 		}
 	}
-	put("inflight", float64(inflight))
+	put("inflight", float64(inFlight))
 	put("generator_lag_ms", load.Milliseconds(lag))
 	if all.Count() > 0 {
 		put("action_p50_ms", load.Milliseconds(all.Quantile(0.5)))
@@ -152,10 +152,10 @@ func (l *loadProbes) Read(now time.Time, put func(string, float64)) {
 	}
 }
 
-// read takes a reading of one step, and returns what was since the last, and the
-// latencies of that.
-func (w *stepLoad) read(now time.Time) (interval, *load.Histogram) {
-	e := w.env
+// read reads the load of one step. It returns what the load did since the previous
+// reading, and the latencies of that.
+func (s *stepLoad) read(now time.Time) (interval, *load.Histogram) {
+	e := s.env
 	recent := load.NewHistogram()
 	e.mu.Lock()
 	recorders, supplied := slices.Clone(e.recorders), e.supplied
@@ -163,42 +163,47 @@ func (w *stepLoad) read(now time.Time) (interval, *load.Histogram) {
 	for _, r := range recorders {
 		r.Recent(recent.Merge)
 	}
-	total := e.loads.Operations()
 	e.loads.SampleProcessors()
-	underWay := e.loads.InFlight() > 0 || e.loads.Due(now) > total.Succeeded+total.Failed+total.Dropped
-	if recent.Count() > 0 || !underWay || w.ended.IsZero() {
-		w.ended = now
+	total := e.loads.Operations()
+	busy := e.loads.InFlight() > 0 || e.loads.Due(now) > total.Succeeded+total.Failed+total.Dropped
+	if recent.Count() > 0 || !busy || s.ended.IsZero() {
+		s.ended = now
 	}
-	took := interval{Values: map[string]float64{}, Latencies: latencies(recent), WaitedMS: load.Milliseconds(now.Sub(w.ended)), at: now}
-	defer func() { w.intervals = append(w.intervals, took) }()
+	i := interval{Values: map[string]float64{}, Latencies: latencies(recent), WaitedMS: load.Milliseconds(now.Sub(s.ended)), at: now}
 	total.Attempted = e.loads.Due(now)
-	since := now.Sub(w.at)
-	if !w.at.IsZero() && since < probes.ShortestSpan {
-		return took, recent // too short for a rate; the next reading covers it
+	// Too short an interval has no rates; the next reading covers it.
+	if s.at.IsZero() || now.Sub(s.at) >= probes.ShortestSpan {
+		s.readRates(i.Values, now, total, supplied)
 	}
-	own := map[string]int64{}
-	for probe, count := range supplied {
-		own[probe] = count()
-	}
-	if !w.at.IsZero() {
-		// A load that was broken off had asked for more than it gets.
-		took.Values[scenario.OfferedRate] = load.PerSecond(max(total.Attempted-w.last.Attempted, 0), since)
-		took.Values[scenario.CompletedRate] = load.PerSecond(total.Succeeded-w.last.Succeeded, since)
-		took.Values[scenario.FailedRate] = load.PerSecond(total.Failed-w.last.Failed, since)
-	}
-	for probe, n := range own {
-		switch {
-		case probe == scenario.EventsDropped:
-			took.Values[probe] = float64(n)
-		case !w.at.IsZero():
-			took.Values[probe] = load.PerSecond(n-w.own[probe], since)
-		}
-	}
-	w.last, w.at, w.own = total, now, own
-	return took, recent
+	s.intervals = append(s.intervals, i)
+	return i, recent
 }
 
-// latencies returns the histogram's buckets, in milliseconds.
+// readRates adds the rates since the previous reading of rates.
+func (s *stepLoad) readRates(values map[string]float64, now time.Time, total report.Operations, supplied map[string]func() int64) {
+	counts := map[string]int64{}
+	for probe, count := range supplied {
+		counts[probe] = count()
+	}
+	since, first := now.Sub(s.at), s.at.IsZero()
+	if !first {
+		// A load that was cut off had asked for more than it gets.
+		values[scenario.OfferedRate] = load.PerSecond(max(total.Attempted-s.last.Attempted, 0), since)
+		values[scenario.CompletedRate] = load.PerSecond(total.Succeeded-s.last.Succeeded, since)
+		values[scenario.FailedRate] = load.PerSecond(total.Failed-s.last.Failed, since)
+	}
+	for probe, n := range counts {
+		switch {
+		case probe == scenario.EventsDropped:
+			values[probe] = float64(n)
+		case !first:
+			values[probe] = load.PerSecond(n-s.supplied[probe], since)
+		}
+	}
+	s.last, s.at, s.supplied = total, now, counts
+}
+
+// latencies returns the buckets of a histogram, in milliseconds.
 func latencies(h *load.Histogram) *verdict.Latencies {
 	all := &verdict.Latencies{Sum: h.Sum() / 1e6}
 	for upTo, n := range h.Buckets() {

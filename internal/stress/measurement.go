@@ -7,23 +7,24 @@ import (
 	"mabeam-top/internal/stress/scenario"
 )
 
-// An EngineMeasurement is a measurement of the catalogue: its description, and how it is
-// carried out.
+// A Measurement is a measurement of the catalogue: its description, and the code that
+// carries it out.
 type Measurement struct {
 	scenario.Measurement
-	// Run carries out one repetition on the fresh system of env and hands its
+	// Run carries out one repetition on the fresh system of env and reports its
 	// results to env.
 	Run func(ctx context.Context, env *Env) error
-	// Died makes results of the death of the process that the measurement ran in,
-	// in addition to those that it had reported by then. If it is nil, or returns
-	// an error, the repetition could not be measured.
+	// Died reports results from the death of the process that the measurement ran
+	// in, in addition to those reported by then. If it is nil, or returns an error,
+	// the repetition could not be measured.
 	Died func(*Env, *Death) error
 }
 
-// An EngineCatalogue is a set of measurements, in the order in which they are listed.
+// A Catalogue is a list of measurements.
 type Catalogue []*Measurement
 
-// Descriptions returns what scenario files need to know of the measurements.
+// Descriptions returns the descriptions of the measurements, which scenario files are
+// checked with.
 func (c Catalogue) Descriptions() scenario.Catalogue {
 	all := make(scenario.Catalogue, len(c))
 	for i, m := range c {

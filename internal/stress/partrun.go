@@ -14,47 +14,53 @@ import (
 	"mabeam-top/internal/stress/stream"
 )
 
-// A partRun is a step's part of a job while it is carried out.
+// A partRun is a part of a job that runs.
 type partRun struct {
 	env     *Env
 	limit   time.Duration
 	failure string
 }
 
-func newPartRun(b *inProcess, j job, i int, seed uint64, system *mabeam.System, options mabeam.Options, w observer) *partRun {
-	own := j.Parts[i]
-	step := &b.plan.Scenarios[j.Scenario].Groups[j.Group][own.Step]
+// newPartRun returns part i of a repetition. The seed is that of the scenario.
+func newPartRun(r *repetition, i int, seed uint64, options mabeam.Options) *partRun {
+	e, j := r.executor, r.job
+	step := &e.plan.Scenarios[j.Scenario].Groups[j.Group][j.Parts[i].Step]
 	seed = repetitionSeed(seed, step.Name, j.Number)
 	env := &Env{
 		Params: step.Params, Rand: rand.New(rand.NewPCG(seed, uint64(j.Number))),
-		measurement: b.catalogue.Find(step.Measurement.Name), system: system, options: options, shared: len(j.Parts) > 1,
-		watch: func(other *mabeam.System) { b.system.Store(other) },
-		began: time.Now().Add(-own.Elapsed), aborted: own.aborted, results: map[string]sample{},
-		loads: load.NewRunner(b.control),
+		measurement: e.catalogue.Find(step.Measurement.Name), system: r.system, options: options, shared: len(j.Parts) > 1,
+		watch: e.system.Store,
+		began: time.Now().Add(-j.Parts[i].Elapsed), aborted: j.Parts[i].aborted, results: map[string]sample{},
+		loads: load.NewRunner(e.control),
 	}
-	env.loadChanged, env.flush = func(loadState) {}, func() {}
 	if j.Number == 0 {
-		env.warmup = step.Warmup
+		env.warmup, env.loadChanged, env.flush = step.Warmup, func(loadState) {}, func() {}
 	} else {
-		env.loadChanged = func(l loadState) { w.loadChanged(time.Now(), i, l) }
-		env.faults = fault.New(fault.Config{
-			Faults: step.Faults, Manual: b.steerable, Clock: env.loads.Clock(), Seed: seed, System: system,
-			Injected: func(kind scenario.FaultKind, target string, manual bool) {
-				w.event(time.Now(), stream.Event{Type: stream.FaultInjected, Fault: &stream.Fault{Step: step.Name, Fault: string(kind), Target: target, ByHand: manual}}, true)
-			},
-			Missed: env.Note,
-			Refused: func(message string) {
-				w.event(time.Now(), stream.Event{Type: stream.Logged, Log: &stream.Log{Level: "warn", Message: step.Name + ": " + message, ByHand: true}}, true)
-			},
-		})
+		env.loadChanged = func(l loadState) { r.observer.loadChanged(time.Now(), i, l) }
+		env.flush = func() { r.flush(i) }
+		env.faults = fault.New(r.faults(step, env, seed))
 	}
-	if b.missingLimit != "" {
-		env.Note(b.missingLimit, 1)
+	if e.missingLimit != "" {
+		env.Note(e.missingLimit, 1)
 	}
-	return &partRun{env: env, limit: own.Limit}
+	return &partRun{env: env, limit: j.Parts[i].Limit}
 }
 
-// run carries the part out.
+// faults returns the faults of a step.
+func (r *repetition) faults(step *scenario.Step, env *Env, seed uint64) fault.Config {
+	return fault.Config{
+		Faults: step.Faults, Manual: r.executor.steerable, Clock: env.loads.Clock(), Seed: seed, System: r.system,
+		Injected: func(kind scenario.FaultKind, target string, manual bool) {
+			r.observer.event(time.Now(), stream.Event{Type: stream.FaultInjected, Fault: &stream.Fault{Step: step.Name, Fault: string(kind), Target: target, ByHand: manual}}, true)
+		},
+		Missed: env.Note,
+		Refused: func(message string) {
+			r.observer.event(time.Now(), stream.Event{Type: stream.Logged, Log: &stream.Log{Level: "warn", Message: step.Name + ": " + message, ByHand: true}}, true)
+		},
+	}
+}
+
+// run runs the measurement.
 func (p *partRun) run(ctx context.Context) {
 	limited, stop := ctx, func() {}
 	if p.limit > 0 {

@@ -20,19 +20,18 @@ import (
 )
 
 const (
-	// keptStderr is how much of a child's standard error is kept, to be told
-	// if it dies. The beginning says why; stack traces follow.
+	// maxStderr is how much of a child's standard error is kept to be reported if the
+	// child dies. The beginning has the reason; stack traces follow.
 	maxStderr = 2 << 10
-	// longestMessage bounds a line of a child's output, in bytes.
+	// maxMessage limits the length of a line of a child's output, in bytes.
 	maxMessage = 16 << 20
-	// queuedLines is how many lines may wait to be written to a child that
-	// does not read.
+	// queuedLines is how many lines can wait for a child that does not read.
 	queuedLines = 64
-	// endsWithin is how long a process whose output has ended may take to end.
+	// exitTimeout is how long a process can take to exit after its output has ended.
 	exitTimeout = time.Second
 )
 
-// A process is a child process. Lines of JSON go in and out.
+// A process is a child process whose input and output are lines of JSON.
 type process struct {
 	cmd    *exec.Cmd
 	cell   *confine.Cell
@@ -43,14 +42,14 @@ type process struct {
 	wg       sync.WaitGroup
 
 	mu     sync.Mutex
-	lines  chan []byte // to be written to its input
+	lines  chan []byte // that wait to be written to its input
 	closed bool        // lines is
 }
 
 // startProcess starts a process, within limits.
 func startProcess(argv []string, limits scenario.MemoryLimits) (_ *process, err error) {
 	p := &process{
-		cmd:      exec.Command(argv[0], argv[1:]...), // not CommandContext: it is told to stop before it is killed
+		cmd:      exec.Command(argv[0], argv[1:]...), // not CommandContext: it is asked to stop before it is killed
 		cell:     confine.New(confine.Limits(limits)),
 		messages: make(chan message), lines: make(chan []byte, queuedLines),
 	}
@@ -61,7 +60,7 @@ func startProcess(argv []string, limits scenario.MemoryLimits) (_ *process, err 
 	}()
 	p.cmd.Env = append(os.Environ(), p.cell.Environment()...)
 	p.cmd.Stderr = &p.stderr
-	p.cmd.WaitDelay = exitTimeout // whoever else holds its standard error
+	p.cmd.WaitDelay = exitTimeout // another process can hold its standard error
 	setProcessGroup(p.cmd)
 	stdin, err := p.cmd.StdinPipe()
 	if err != nil {
@@ -76,7 +75,7 @@ func startProcess(argv []string, limits scenario.MemoryLimits) (_ *process, err 
 	}
 	p.cell.Enter(p.cmd.Process.Pid)
 	p.wg.Go(func() {
-		// What a process does not take that died or hangs shows in its output.
+		// If the process died or hangs, that shows in its output.
 		for line := range p.lines {
 			_, _ = stdin.Write(line)
 		}
@@ -92,10 +91,10 @@ func (p *process) read(stdout io.Reader) {
 	lines := bufio.NewScanner(stdout)
 	lines.Buffer(nil, maxMessage)
 	for lines.Scan() {
-		m, err := unmarshalMessage(lines.Bytes())
-		if err != nil {
-			p.readErr = fmt.Errorf("it said %.60q, which is no message", lines.Text())
-			p.kill() // what it says cannot be read, so it must not go on
+		var m message
+		if err := json.Unmarshal(lines.Bytes(), &m); err != nil {
+			p.readErr = fmt.Errorf("it wrote %.60q, which is not a message", lines.Text())
+			p.kill() // its results cannot be read
 			return
 		}
 		p.messages <- m
@@ -103,8 +102,8 @@ func (p *process) read(stdout io.Reader) {
 	p.readErr = lines.Err()
 }
 
-// send queues a line for the process's input. It says false if the process does
-// not take what was sent before, or is ending.
+// send queues a line for the process's input. It returns false if the process does not
+// read its input, or is ending.
 func (p *process) send(v any) bool {
 	line, err := json.Marshal(v)
 	p.mu.Lock()
@@ -120,7 +119,7 @@ func (p *process) send(v any) bool {
 	}
 }
 
-// closeInput has the process end by itself.
+// closeInput makes the process exit by itself.
 func (p *process) closeInput() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -130,55 +129,53 @@ func (p *process) closeInput() {
 	}
 }
 
-// kill ends the process at once, and all that it has started.
+// kill kills the process and everything that it has started.
 func (p *process) kill() { killGroup(p.cmd) }
 
-// end has the process end, waits for that, and returns what is left of it all
-// the same.
+// end ends the process and waits for its exit. The error says what is left of it.
 func (p *process) end() error {
 	_, _ = p.await(childStopTimeout)
 	return p.cell.Close()
 }
 
-// await waits for the end of the process, and of all that it has started, and
-// says how it ended. If it has not ended within that time it is killed.
-func (p *process) await(within time.Duration) (killed bool, err error) {
+// await waits until the process has exited, with everything that it has started. It
+// kills the process after the timeout. The error is that of the exit.
+func (p *process) await(timeout time.Duration) (killed bool, err error) {
 	var late atomic.Bool
-	timer := time.AfterFunc(within, func() {
+	timer := time.AfterFunc(timeout, func() {
 		late.Store(true)
 		p.kill()
 	})
 	defer timer.Stop()
 	p.closeInput()
-	for range p.messages { // nobody wants them any more
+	for range p.messages { // nobody needs them any more
 	}
 	err = p.cmd.Wait()
 	p.wg.Wait()
-	p.kill() // what it has started
+	p.kill() // everything that it has started
 	return late.Load(), err
 }
 
-// A Death is the end of a child process before its work was done.
+// A Death is the unexpected end of a child process.
 type Death struct {
-	// Cause says how it ended.
+	// Cause says how the process ended.
 	Cause string
-	// OutOfMemory says that it ended because it got no more memory.
+	// OutOfMemory says that it ran out of memory.
 	OutOfMemory bool
-	// Signal says that a signal ended it that did not come from this program.
+	// Signal says that a signal killed it that this program did not send.
 	Signal bool
-	// PeakBytes is the most memory that it held; 0 if that is not known.
+	// PeakBytes is the most memory that it used; 0 if that is not known.
 	PeakBytes int64
 }
 
 // Error implements error.
-func (d *Death) Error() string { return "the process that it ran in died: " + d.Cause }
+func (d *Death) Error() string { return "the child process died: " + d.Cause }
 
-// died waits for the end of a process that has closed its output, and says how
-// it ended. Why says why it was killed, if it was.
-func (p *process) died(why string) *Death {
+// died waits for the exit of a process that has closed its output, and returns how it
+// ended. Killed says why it was killed, if it was.
+func (p *process) died(killed string) *Death {
 	late, err := p.await(exitTimeout)
 	usage, stderr := p.cell.Usage(), strings.TrimSpace(p.stderr.String())
-	status, _ := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
 	d := &Death{PeakBytes: usage.PeakBytes}
 	if d.PeakBytes == 0 {
 		d.PeakBytes = peakMemory(p.cmd.ProcessState)
@@ -187,23 +184,24 @@ func (p *process) died(why string) *Death {
 	switch {
 	case p.readErr != nil:
 		parts = append(parts, p.readErr.Error())
-	case why != "":
-		parts = append(parts, "it was killed, because "+why)
+	case killed != "":
+		parts = append(parts, "it was killed because "+killed)
 	case late && !p.cmd.ProcessState.Exited():
-		parts = append(parts, "it closed its output and went on")
+		parts = append(parts, "it closed its output and did not exit")
 	case err != nil:
+		status, _ := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
 		d.Signal = status.Signaled()
 		d.OutOfMemory = usage.OutOfMemory || confine.TellsNoMemory(stderr)
 		if d.OutOfMemory {
 			parts = append(parts, "out of memory")
-			stderr, _, _ = strings.Cut(stderr, "\n\n") // where it was at does not matter
+			stderr, _, _ = strings.Cut(stderr, "\n\n") // where it ran out does not matter
 		}
 		parts = append(parts, err.Error())
 	default:
-		parts = append(parts, "it ended by itself")
+		parts = append(parts, "it exited by itself")
 	}
 	if stderr != "" {
-		parts = append(parts, "it said: "+stderr)
+		parts = append(parts, "its standard error: "+stderr)
 	}
 	if err := p.cell.Close(); err != nil {
 		parts = append(parts, err.Error())
@@ -212,7 +210,7 @@ func (p *process) died(why string) *Death {
 	return d
 }
 
-// A head keeps the beginning of what is written to it.
+// A headBuffer keeps the beginning of what is written to it.
 type headBuffer struct{ kept []byte }
 
 func (h *headBuffer) Write(p []byte) (int, error) {

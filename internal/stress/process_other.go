@@ -7,11 +7,11 @@ import (
 	"os/exec"
 )
 
-// ownGroup does nothing where there are no process groups.
-func ownGroup(*exec.Cmd) {}
+// setProcessGroup does nothing where there are no process groups.
+func setProcessGroup(*exec.Cmd) {}
 
-// killGroup ends a process that was started. It does nothing if it has ended.
+// killGroup kills a process that was started. It does nothing if it has ended.
 func killGroup(cmd *exec.Cmd) { _ = cmd.Process.Kill() }
 
-// peakOf says that it is not known what a process held that has ended.
-func peakOf(*os.ProcessState) int64 { return 0 }
+// peakMemory returns 0: it is not known what a process used that has exited.
+func peakMemory(*os.ProcessState) int64 { return 0 }

@@ -11,15 +11,15 @@ import (
 	"mabeam-top/internal/probes"
 )
 
-// ownGroup keeps a signal that the terminal sends to everybody, such as
-// ctrl+c, away from the process: its parent tells it what to do.
+// setProcessGroup keeps signals that the terminal sends to its processes, such as
+// ctrl+c, away from the process: its parent stops it.
 func setProcessGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
-// killGroup ends a process that was started, and all that it has started. It
+// killGroup kills a process that was started, and everything that it has started. It
 // does nothing if they have ended.
 func killGroup(cmd *exec.Cmd) { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 
-// peakOf is the most physical memory that a process held which has ended, in
+// peakMemory returns the most physical memory that a process used that has exited, in
 // bytes; 0 if that is not known.
 func peakMemory(state *os.ProcessState) int64 {
 	usage, ok := state.SysUsage().(*syscall.Rusage)
@@ -30,8 +30,8 @@ func peakMemory(state *os.ProcessState) int64 {
 	if runtime.GOOS != "darwin" {
 		peak <<= 10
 	}
-	// A process begins as a copy of this one, and on Linux what this one held
-	// counts as the other's.
+	// A process begins as a copy of this one, and Linux counts what this one used as
+	// the child's.
 	if own, err := probes.PeakMemory(); err != nil || peak <= own {
 		return 0
 	}

@@ -13,38 +13,38 @@ import (
 	"mabeam-top/internal/stress/verdict"
 )
 
-// Failed counts an operation's error by its message. Ids and figures in messages are
-// cut out, so that the same error of many agents is one.
+// Failed counts the error of an operation by its message. It ignores ids in the message,
+// so the same error of many agents counts as one.
 func (e *Env) Failed(err error) {
 	e.record(report.OperationFailed, time.Now(), withoutIDs(err.Error()), 1)
 }
 
-// Unmeasured tells why a metric has no value.
+// Unmeasured reports why a metric has no value.
 func (e *Env) Unmeasured(metric, why string) {
 	e.put(metric, sample{})
 	e.record(report.Unmeasured, time.Now(), report.NotMeasured(metric, why), 1)
 }
 
-// Finding tells something that is wrong with the system under test, count times. It
-// fails the step, unless the scenario has a threshold on findings. What a metric with
-// a condition of its own says already is told by Detail.
+// Finding reports something that is wrong with the system under test, count times. It
+// fails the step, unless the scenario has a threshold on findings. Use Detail for what a
+// metric with its own condition already shows.
 func (e *Env) Finding(message string, count int64) {
 	e.record(report.Finding, time.Now(), message, count)
 }
 
-// Detail tells what is behind a metric that fails by itself, count times.
+// Detail explains a metric that fails by itself, count times.
 func (e *Env) Detail(message string, count int64) { e.DetailSince(time.Now(), message, count) }
 
-// DetailSince is Detail for what is known to have happened first before it is told.
+// DetailSince is Detail for something that first happened earlier.
 func (e *Env) DetailSince(first time.Time, message string, count int64) {
 	e.record(report.Detail, first, message, count)
 }
 
-// Note tells something worth knowing that is not wrong.
+// Note reports something worth knowing that is not wrong.
 func (e *Env) Note(message string, count int64) { e.record(report.Note, time.Now(), message, count) }
 
-// told takes in what is told, unless the repetition is cut off: what is wrong then is mostly
-// that.
+// record records an error, unless the repetition is interrupted: most errors after that
+// are caused by the interruption.
 func (e *Env) record(kind report.ErrorKind, first time.Time, message string, count int64) {
 	if e.cutOff != nil && e.cutOff.Err() != nil {
 		return
@@ -58,7 +58,7 @@ func (e *Env) record(kind report.ErrorKind, first time.Time, message string, cou
 	addError(&e.errors, report.Error{Message: message, Count: count, FirstAtSeconds: at, Kind: kind})
 }
 
-// addError counts an error with those of the same message.
+// addError adds an error to those with the same message.
 func addError(errors *[]report.Error, next report.Error) {
 	i := slices.IndexFunc(*errors, func(known report.Error) bool { return known.Message == next.Message })
 	if i < 0 && len(*errors) >= maxErrorKinds {
@@ -73,7 +73,7 @@ func addError(errors *[]report.Error, next report.Error) {
 	(*errors)[i].FirstAtSeconds = min((*errors)[i].FirstAtSeconds, next.FirstAtSeconds)
 }
 
-// withoutIDs puts a star in the place of each generated id.
+// withoutIDs replaces each generated id by a star.
 func withoutIDs(message string) string {
 	for _, prefix := range []string{"agent_", "event_"} {
 		from := 0
@@ -102,11 +102,11 @@ func (e *Env) Value(metric string, v float64) { e.put(metric, sample{Value: v}) 
 // Text reports a text.
 func (e *Env) Text(metric, v string) { e.put(metric, sample{Value: v}) }
 
-// Bool reports yes or no.
+// Bool reports a bool.
 func (e *Env) Bool(metric string, v bool) { e.put(metric, sample{Value: v}) }
 
-// Latency reports a distribution of durations, in milliseconds; its mean is
-// the metric's value. An empty one is not reported.
+// Latency reports a distribution of durations, in milliseconds. Its mean is the value of
+// the metric. An empty distribution is not reported.
 func (e *Env) Latency(metric string, h *load.Histogram) {
 	if h.Count() == 0 {
 		return
@@ -114,46 +114,46 @@ func (e *Env) Latency(metric string, h *load.Histogram) {
 	e.put(metric, sample{Value: h.Distribution().Mean, Histogram: h})
 }
 
-// Growth reports by what share a quantity grew over the load, of readings at equal
-// distances.
+// Growth reports the share by which a quantity grew over the load, from readings at
+// equal distances.
 func (e *Env) Growth(metric string, readings []float64) {
 	e.estimate(metric, verdict.Estimate{Readings: readings})
 }
 
-// GrowthPerOperation reports by how much a quantity grew with each operation, of
-// readings between any two of which as many operations lie.
+// GrowthPerOperation reports by how much a quantity grew with each operation, from
+// readings with that many operations between them.
 func (e *Env) GrowthPerOperation(metric string, readings []float64, operations float64) {
 	e.estimate(metric, verdict.Estimate{Readings: readings, Per: operations})
 }
 
-// Decline reports by what share readings at the end are less than those at the
+// Decline reports the share by which readings at the end are less than those at the
 // beginning.
 func (e *Env) Decline(metric string, first, last []float64) {
 	e.estimate(metric, verdict.Estimate{First: first, Last: last})
 }
 
-// Share reports in which share of the cases something held.
+// Share reports the share of the cases in which something held.
 func (e *Env) Share(metric string, part, of int64) {
 	e.estimate(metric, verdict.Estimate{Part: part, Of: of})
 }
 
-// Exponent reports the e of value ~ size^e, of pairs of sizes and values. There are
-// two sizes at least, and several values of each. It returns between which bounds this
-// repetition alone has it, and false if it does not tell.
+// Exponent reports the e of value ~ size^e, from pairs of sizes and values. There are at
+// least two sizes, and several values of each. It returns the interval of this repetition
+// alone, and false if the repetition does not determine one.
 func (e *Env) Exponent(metric string, sizes, values []float64) (report.Interval, bool) {
 	return e.estimate(metric, verdict.Estimate{Sizes: sizes, Values: values})
 }
 
-// Reference reports the figure of a reference work that the measurement carried out
-// itself, in turns with what is to be compared with it.
+// Reference reports the figure of a reference work that the measurement took itself,
+// alternating with what is compared with it.
 func (e *Env) Reference(work reference.Work, figure float64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.reference = append(e.reference, reference.Figures{work: figure})
 }
 
-// estimate reports what the repetition adds to an estimate; its own value is that of
-// the repetition alone.
+// estimate reports what the repetition adds to an estimate. The value of the sample is
+// that of the repetition alone.
 func (e *Env) estimate(metric string, one verdict.Estimate) (report.Interval, bool) {
 	s := sample{Estimate: &one}
 	v, interval, ok := verdict.Pool([]verdict.Estimate{one})
@@ -167,7 +167,7 @@ func (e *Env) estimate(metric string, one verdict.Estimate) (report.Interval, bo
 func (e *Env) put(metric string, s sample) {
 	base, _, _ := strings.Cut(metric, ".")
 	if !slices.ContainsFunc(e.measurement.Metrics, func(m scenario.Metric) bool { return m.Name == base }) {
-		panic(fmt.Sprintf("%s reports %s, a metric that it did not declare", e.measurement.Name, metric))
+		panic(fmt.Sprintf("measurement %s reports %s, a metric that it does not declare", e.measurement.Name, metric))
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -1,7 +1,6 @@
 package stress
 
 import (
-	"context"
 	"fmt"
 	"time"
 
@@ -11,17 +10,21 @@ import (
 	"mabeam-top/internal/stress/stream"
 )
 
+// minRate and maxRate limit the factor by which a viewer can multiply the rates of
+// open loads.
+const minRate, maxRate = 0.01, 100.0
+
 // Command implements stream.Steerable.
 func (r *run) Command(c stream.Command) error {
-	if err := r.check(c); err != nil {
+	if err := checkCommand(c); err != nil {
 		return err
 	}
 	r.steerMu.Lock()
 	defer r.steerMu.Unlock()
-	begun := r.stop != nil
+	started := r.stop != nil
 	switch {
-	case r.over, !begun && (c.Do == stream.Stop || c.Do == stream.SetPaused || c.Do == stream.SetRate):
-		return stream.ErrNotSteerable // before it runs, nobody could be told of it
+	case r.over, !started && (c.Do == stream.Stop || c.Do == stream.SetPaused || c.Do == stream.SetRate):
+		return stream.ErrNotSteerable // before the start there is no stream to log it to
 	case c.Do == stream.Stop:
 		r.stop()
 		return nil
@@ -32,36 +35,12 @@ func (r *run) Command(c stream.Command) error {
 	case c.Do == stream.InjectFault:
 		return fault.ErrNoLoad
 	}
-	switch c.Do {
-	case stream.SetPaused:
-		if r.paused.Paused != c.Paused {
-			if c.Paused {
-				r.logManual("the load is held")
-			} else {
-				r.logManual("the load goes on")
-				for _, s := range r.steps {
-					s.resume(time.Now())
-				}
-			}
-		}
-		r.paused = c
-		r.clock.SetStopped(c.Paused, time.Now())
-	case stream.SetRate:
-		if r.rate.Rate != c.Rate {
-			r.logManual("the rate is " + report.Percent(c.Rate) + " of what was planned")
-		}
-		r.rate = c
-		for _, s := range r.steps {
-			s.setRate(c.Rate, time.Now())
-		}
-	case stream.SetInspection:
-		r.inspection = c
-	}
+	r.applySetting(c)
 	return nil
 }
 
-// check says what is wrong with a command.
-func (r *run) check(c stream.Command) error {
+// checkCommand returns what is wrong with a command.
+func checkCommand(c stream.Command) error {
 	switch c.Do {
 	case stream.Stop, stream.SetPaused, stream.SetInspection:
 		return nil
@@ -69,39 +48,67 @@ func (r *run) check(c stream.Command) error {
 		if c.Rate >= minRate && c.Rate <= maxRate {
 			return nil
 		}
-		return fmt.Errorf("the rate can be %v to %v times what was planned, not %v", minRate, maxRate, c.Rate)
+		return fmt.Errorf("set the rate: expected %v to %v times the planned rate, not %v", minRate, maxRate, c.Rate)
 	case stream.InjectFault:
 		return scenario.CheckFault(c.Fault)
 	}
 	return fmt.Errorf("unknown command %q", c.Do)
 }
 
-// settings are the commands that a rig has to be given which was not there when
-// they came; the lock is held.
-func (r *run) settings() []stream.Command {
-	var all []stream.Command
-	for _, c := range []stream.Command{r.paused, r.rate, r.inspection} {
-		if c.Do != "" {
-			all = append(all, c)
+// applySetting keeps a setting for the executors and steps to come, and applies it
+// to the current steps; the lock is held.
+func (r *run) applySetting(c stream.Command) {
+	switch now := time.Now(); c.Do {
+	case stream.SetPaused:
+		r.setPaused(c.Paused, now)
+		r.paused = c
+	case stream.SetRate:
+		if r.rate.Rate != c.Rate {
+			r.logManual("rate set to " + report.Percent(c.Rate) + " of the plan")
 		}
+		r.rate = c
+		for _, s := range r.steps {
+			s.setRate(c.Rate, now)
+		}
+	case stream.SetInspection:
+		r.inspection = c
 	}
-	return all
 }
 
-// use says which rig carries out a repetition of which steps from now on; nil is
-// none.
-func (r *run) setExecutor(where executor, taking []*stepRun) {
+// setPaused pauses or resumes the run's clock and tells the current steps; the lock
+// is held.
+func (r *run) setPaused(paused bool, now time.Time) {
+	switch {
+	case paused == r.paused.Paused:
+	case paused:
+		r.logManual("load paused")
+	default:
+		r.logManual("load resumed")
+		for _, s := range r.steps {
+			s.resume(now)
+		}
+	}
+	r.clock.SetStopped(paused, now)
+}
+
+// setExecutor sets the executor that carries out a repetition, and the steps that
+// take part in it; nil is none. The executor gets the settings that were made
+// before.
+func (r *run) setExecutor(e executor, steps []*stepRun) {
 	r.steerMu.Lock()
 	defer r.steerMu.Unlock()
-	r.executor, r.steps = where, taking
+	r.executor, r.steps = e, steps
 	if r.rate.Do != "" {
-		for _, s := range taking {
+		for _, s := range steps {
 			s.setRate(r.rate.Rate, time.Now())
 		}
 	}
-	if where != nil {
-		for _, c := range r.settings() {
-			_ = where.command(c) // a setting is refused only by a process that has died or hangs, which shows by itself
+	if e == nil {
+		return
+	}
+	for _, c := range []stream.Command{r.paused, r.rate, r.inspection} {
+		if c.Do != "" {
+			_ = e.command(c) // only a process that has died or hangs refuses a setting, and that shows by itself
 		}
 	}
 }
@@ -113,44 +120,39 @@ func (r *run) end() {
 	r.over = true
 }
 
+// logManual logs what a viewer did.
 func (r *run) logManual(message string) {
 	r.emit(stream.Event{Type: stream.Logged, Log: &stream.Log{Level: "info", Message: message, ByHand: true}})
 }
 
-// command implements rig.
-func (b *inProcess) command(c stream.Command) error {
+// command implements executor.
+func (e *inProcess) command(c stream.Command) error {
 	switch c.Do {
 	case stream.SetPaused:
-		b.control.SetPaused(c.Paused)
+		e.control.SetPaused(c.Paused)
 	case stream.SetRate:
-		b.control.SetRate(c.Rate)
+		e.control.SetRate(c.Rate)
 	case stream.SetInspection:
-		b.inspectRequest.Store(&c.Inspect)
+		e.inspectRequest.Store(&c.Inspect)
 	case stream.InjectFault:
-		return b.injectNow(c.Fault)
+		return e.injectFault(c.Fault)
 	}
 	return nil
 }
 
-// injectNow injects a fault into the first of the running steps that it can hit.
-func (b *inProcess) injectNow(text string) error {
-	b.jobMu.Lock()
-	parts := b.parts
-	b.jobMu.Unlock()
+// injectFault injects a fault into the first of the running steps that it can hit.
+func (e *inProcess) injectFault(text string) error {
+	e.mu.Lock()
+	parts := e.parts
+	e.mu.Unlock()
 	err := fault.ErrNoLoad
 	for _, p := range parts {
-		var one scenario.Fault
-		if one, err = scenario.ParseFault(&p.env.measurement.Measurement, text); err == nil {
-			if err = p.env.faults.Inject(one); err == nil {
+		var f scenario.Fault
+		if f, err = scenario.ParseFault(&p.env.measurement.Measurement, text); err == nil {
+			if err = p.env.faults.Inject(f); err == nil {
 				return nil
 			}
 		}
 	}
-	return fmt.Errorf("the fault %s was not injected: %w", text, err)
-}
-
-// withinPlan is the context of what may take so long by the run's clock, which
-// stands still while the load is held.
-func (r *run) withTimeout(ctx context.Context, d time.Duration, cause error) (context.Context, context.CancelFunc) {
-	return r.clock.WithTimeout(ctx, d, cause)
+	return fmt.Errorf("inject the fault %s: %w", text, err)
 }

@@ -10,47 +10,62 @@ import (
 	"mabeam-top/internal/stress/verdict"
 )
 
-// driving notes that a load begins or ends. Thresholds with a window look at
-// each load by itself.
+// windows are the readings of a step for its thresholds with a window. The step's lock
+// guards them.
+type windows struct {
+	series  map[string][]verdict.Series // by metric, one of each load
+	load    loadState                   // that runs
+	began   time.Time                   // when the load did
+	sampled time.Time                   // the previous sample of the load
+	resumed time.Time                   // when a paused load last resumed
+	// rate multiplies the rates of adjustable loads since changed.
+	rate    float64
+	changed time.Time
+	// leftOut says that readings are left out because the rate was not 1, and
+	// lowered that it was below 1 for some.
+	leftOut, lowered bool
+}
+
+// loadChanged notes that a load begins or ends. Thresholds with a window look at each
+// load separately.
 func (s *stepRun) loadChanged(at time.Time, l loadState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.load = l
 	if l.Running {
-		s.loaded, s.sampled = at, time.Time{}
+		s.windows.began, s.sampled = at, time.Time{}
 		s.beginSeries(at)
 	}
 }
 
-// beginSeries begins new series for the thresholds that are watched on the load
-// that runs, of which no window reaches back to before at; the lock is held.
+// beginSeries begins new series for the thresholds that are watched on the current
+// load; no window of them reaches back to before at. The lock is held.
 func (s *stepRun) beginSeries(at time.Time) {
 	for _, t := range s.step.Thresholds {
 		if s.isWatched(t) {
-			start := at.Add(-t.After) // which counts from the load's start
-			if start.Before(s.loaded) {
-				start = s.loaded
+			start := at.Add(-t.After) // After counts from the start of the load
+			if start.Before(s.windows.began) {
+				start = s.windows.began
 			}
 			s.series[t.Metric] = append(s.series[t.Metric], verdict.Series{Start: start.Sub(s.began).Seconds()})
 		}
 	}
 }
 
-// setRate notes that the rate of the loads was multiplied by hand.
+// setRate notes that a viewer multiplied the rates of the loads.
 func (s *stepRun) setRate(rate float64, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.rate == rate {
 		return
 	}
-	s.rate, s.turned = rate, at
+	s.rate, s.changed = rate, at
 	if s.load.Adjustable {
 		s.beginSeries(at)
 	}
 }
 
-// resume notes that the load was let go: no window reaches back into the time in
-// which it was held.
+// resume notes that the load resumed. No window reaches back into the pause.
 func (s *stepRun) resume(at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -60,7 +75,7 @@ func (s *stepRun) resume(at time.Time) {
 	}
 }
 
-// watches says whether a threshold is to be held against the load that runs.
+// isWatched reports whether a threshold has windows on the current load.
 func (s *stepRun) isWatched(t verdict.Threshold) bool {
 	base, _, _ := strings.Cut(t.Metric, ".")
 	m, _ := s.step.Measurement.ThresholdMetric(t.Metric)
@@ -68,27 +83,27 @@ func (s *stepRun) isWatched(t verdict.Threshold) bool {
 	return t.Window > 0 && running && (len(s.load.Metrics) == 0 || slices.Contains(s.load.Metrics, base))
 }
 
-// took holds what the step's load did since the sample before against thresholds with
-// a window, and stops the repetition if one of them asks for that.
+// addInterval adds what the load of the step did since the previous sample. It aborts
+// the step if a threshold with abort does not hold in a window.
 func (s *stepRun) addInterval(at time.Time, i interval) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	// The first sample after the load's begin tells of the time before it too, and so
-	// does the first after it was held.
+	// The first sample of a load includes the time before the load, and the first
+	// one after a pause includes the pause.
 	whole := !s.sampled.IsZero() && !s.sampled.Before(s.resumed)
-	// What is done per second at another rate than planned is the hand's doing.
-	byHand := s.load.Adjustable && (s.rate != 1 || whole && !s.sampled.After(s.turned))
-	s.lowered = s.lowered || byHand && s.rate < 1
+	// At another rate than planned, figures per second are the viewer's doing.
+	steered := s.load.Adjustable && (s.rate != 1 || whole && !s.sampled.After(s.changed))
+	s.lowered = s.lowered || steered && s.rate < 1
 	s.sampled = at
 	for _, t := range s.step.Thresholds {
 		series := s.series[t.Metric]
 		m, _ := s.step.Measurement.ThresholdMetric(t.Metric)
 		point, ok := i.point(m, t)
-		isLatency := point.Latencies != nil // of the load alone, whenever it began
+		isLatency := point.Latencies != nil // of the load only, whenever it began
 		if !whole && !isLatency || !ok || !s.isWatched(t) {
 			continue
 		}
-		if byHand && m.Unit == "1/s" {
+		if steered && m.Unit == "1/s" {
 			s.leftOut = true
 			continue
 		}
@@ -101,7 +116,7 @@ func (s *stepRun) addInterval(at time.Time, i interval) {
 	}
 }
 
-// point is what an interval says of the metric of a threshold.
+// point returns the reading of a threshold's metric.
 func (i interval) point(m scenario.Metric, t verdict.Threshold) (verdict.Point, bool) {
 	if m.Probe == scenario.MedianLatency {
 		return verdict.Point{Value: i.WaitedMS, Latencies: i.Latencies}, true
@@ -110,8 +125,8 @@ func (i interval) point(m scenario.Metric, t verdict.Threshold) (verdict.Point, 
 	return verdict.Point{Value: value}, ok
 }
 
-// withoutWindow says of which threshold no window is left, because the rate was
-// changed by hand; empty if there is none. The lock is held.
+// thresholdWithoutWindow reports which threshold has no complete window because the
+// rate was changed; empty if there is none. The lock is held.
 func (s *stepRun) thresholdWithoutWindow() string {
 	if !s.leftOut {
 		return ""
@@ -122,7 +137,7 @@ func (s *stepRun) thresholdWithoutWindow() string {
 			continue
 		}
 		if _, ok := t.Worst(s.series[t.Metric]...); !ok {
-			return fmt.Sprintf("the rate was changed by hand, and of %s no whole window is left in which it was as planned, so nothing can be said of that threshold", t.Metric)
+			return fmt.Sprintf("the rate was changed manually and the threshold on %s has no complete window at the planned rate, so it cannot be evaluated", t.Metric)
 		}
 	}
 	return ""

@@ -362,7 +362,7 @@ func TestFaultsThatMiss(t *testing.T) {
 		if told["kill_agents was not injected: nothing was left to hit"] != 4 ||
 			told["garbage was not injected: the load ended first"] != 2 ||
 			told["hog_cpu was not injected: the load ended first"] != 6 ||
-			told["the fault hog_cpu was planned and never injected, so nothing is known of how the system takes it"] != 1 || len(told) != 4 {
+			told["the planned fault hog_cpu was never injected, so its effect is not known"] != 1 || len(told) != 4 {
 			t.Errorf("errors %v", told)
 		}
 		if step.Verdict != report.Inconclusive {

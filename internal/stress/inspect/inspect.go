@@ -1,4 +1,6 @@
-package stress
+// Package inspect turns what the runtime's inspector sees of a system into records of
+// the event stream.
+package inspect
 
 import (
 	"cmp"
@@ -10,7 +12,42 @@ import (
 	"mabeam-top/internal/stress/stream"
 )
 
-// An inspection turns what the runtime's inspector sees into records of the
+const (
+	// inspectInterval is the least time between two inspections of a system.
+	inspectInterval = 250 * time.Millisecond
+	// maxShown limits the number of entries in each list of an inspection.
+	maxShown = 200
+)
+
+// An Inspector inspects systems, as often as a viewer can follow. The zero value is
+// ready.
+type Inspector struct {
+	current *inspection // nil if there is none
+	at      time.Time   // of the last inspection
+}
+
+// Inspect inspects a system. It returns nil if the system is nil or it is too soon.
+func (i *Inspector) Inspect(s *mabeam.System, request stream.Inspect, now time.Time) *stream.Inspection {
+	if s == nil || now.Sub(i.at) < inspectInterval {
+		return nil
+	}
+	i.at = now
+	if i.current == nil || i.current.system != s {
+		i.Close()
+		i.current = newInspection(s)
+	}
+	return i.current.run(request, now)
+}
+
+// Close ends the inspection of the current system.
+func (i *Inspector) Close() {
+	if i.current != nil {
+		i.current.Close()
+		i.current = nil
+	}
+}
+
+// An inspection converts what the runtime's inspector sees to records of the
 // stream.
 type inspection struct {
 	*mabeam.Inspector
@@ -19,27 +56,27 @@ type inspection struct {
 
 func newInspection(s *mabeam.System) *inspection { return &inspection{s.Inspect(), s} }
 
-// look tells what was asked for.
-func (i *inspection) look(asked stream.Inspect, now time.Time) *stream.Inspection {
-	out := &stream.Inspection{By: asked.By}
+// run returns what a viewer wants to see.
+func (i *inspection) run(request stream.Inspect, now time.Time) *stream.Inspection {
+	out := &stream.Inspection{By: request.By}
 	if out.By == "" {
 		out.By = stream.ByMailbox
 	}
-	if asked.Agents > 0 {
+	if request.Agents > 0 {
 		by := map[stream.AgentOrder]mabeam.AgentOrder{stream.ByRate: mabeam.ByRate, stream.ByMemory: mabeam.ByMemory}[out.By]
-		views, total := i.Agents(min(asked.Agents, maxShown), by)
+		views, total := i.Agents(min(request.Agents, maxShown), by)
 		for _, v := range views {
 			out.Agents = append(out.Agents, agentState(v))
 		}
 		out.AgentsTotal = total
 	}
-	if asked.Agent != "" {
-		if r, ok := i.Agent(asked.Agent); ok {
+	if request.Agent != "" {
+		if r, ok := i.Agent(request.Agent); ok {
 			out.Agent = agentDetail(r, now)
 		}
 	}
-	if asked.Subscriptions > 0 {
-		views, total := i.Subscriptions(min(asked.Subscriptions, maxShown))
+	if request.Subscriptions > 0 {
+		views, total := i.Subscriptions(min(request.Subscriptions, maxShown))
 		for _, v := range views {
 			out.Subscriptions = append(out.Subscriptions, stream.SubscriptionState{
 				Subscriber: v.Subscriber, Pattern: v.Pattern, Policy: v.Policy.String(), Queued: v.Queued, Capacity: v.Capacity,
@@ -48,15 +85,15 @@ func (i *inspection) look(asked stream.Inspect, now time.Time) *stream.Inspectio
 		}
 		out.SubscriptionsTotal = total
 	}
-	if asked.Types > 0 {
-		i.types(out, min(asked.Types, maxShown))
+	if request.Types > 0 {
+		i.types(out, min(request.Types, maxShown))
 	}
-	if asked.Waits > 0 {
-		views, total := i.Waits(min(asked.Waits, maxShown))
+	if request.Waits > 0 {
+		views, total := i.Waits(min(request.Waits, maxShown))
 		out.Waits, out.WaitsTotal = waitStates(views), total
 	}
-	if asked.Children > 0 {
-		most := min(asked.Children, maxShown)
+	if request.Children > 0 {
+		most := min(request.Children, maxShown)
 		roots := supervision.Tree(i.system, most)
 		for _, n := range roots[:min(len(roots), most)] {
 			out.Supervisors = append(out.Supervisors, supervisorState(n))
@@ -66,7 +103,7 @@ func (i *inspection) look(asked stream.Inspect, now time.Time) *stream.Inspectio
 	return out
 }
 
-// types tells of the types that were most at work.
+// types adds the types that were busiest.
 func (i *inspection) types(out *stream.Inspection, most int) {
 	types, others := i.Types()
 	slices.SortStableFunc(types, func(x, y mabeam.TypeView) int { return cmp.Compare(y.AtWork.Sum, x.AtWork.Sum) })
@@ -134,48 +171,4 @@ func agentDetail(r mabeam.AgentReport, now time.Time) *stream.AgentDetail {
 		d.Events = append(d.Events, stream.BusEvent{AgoSeconds: now.Sub(e.Timestamp).Seconds(), Type: e.Type, Source: e.Source})
 	}
 	return d
-}
-
-const (
-	// leastRate and mostRate bound by what the rates of open loads can be
-	// multiplied by hand.
-	minRate, maxRate = 0.01, 100.0
-	// inspectEvery is the least time between two looks at the system's inside.
-	inspectInterval = 250 * time.Millisecond
-	// mostShown bounds how many of anything one look tells.
-	maxShown = 200
-)
-
-// looking takes looks at the inside of the system with the samples, as long as a
-// viewer asks for it.
-type inspecting struct {
-	inspector *inspection
-	at        time.Time
-}
-
-// look returns what was asked for, or nil if nothing was or it is too soon.
-func (b *inProcess) inspect(l *inspecting, now time.Time) *stream.Inspection {
-	asked := b.inspectRequest.Load()
-	if asked == nil || *asked == (stream.Inspect{}) {
-		l.close()
-		return nil
-	}
-	system := b.system.Load()
-	if system == nil || now.Sub(l.at) < inspectInterval {
-		return nil
-	}
-	l.at = now
-	if l.inspector == nil || l.inspector.system != system {
-		l.close()
-		l.inspector = newInspection(system)
-	}
-	return l.inspector.look(*asked, now)
-}
-
-// close ends the inspection.
-func (l *inspecting) close() {
-	if l.inspector != nil {
-		l.inspector.Close()
-		l.inspector = nil
-	}
 }

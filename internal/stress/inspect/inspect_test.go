@@ -1,4 +1,4 @@
-package stress
+package inspect
 
 import (
 	"context"
@@ -40,7 +40,7 @@ func TestInspectionOfTypesWaitsAndSupervisors(t *testing.T) {
 		}
 		i := newInspection(s)
 		defer i.Close()
-		if got := i.look(stream.Inspect{}, time.Now()); !reflect.DeepEqual(got, &stream.Inspection{By: stream.ByMailbox}) {
+		if got := i.run(stream.Inspect{}, time.Now()); !reflect.DeepEqual(got, &stream.Inspection{By: stream.ByMailbox}) {
 			t.Errorf("nothing was asked for: %+v", got)
 		}
 		all := stream.Inspect{Types: 1, Waits: 9, Children: 9, Agent: "a"}
@@ -48,9 +48,9 @@ func TestInspectionOfTypesWaitsAndSupervisors(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		i.look(all, time.Now())
+		i.run(all, time.Now())
 		time.Sleep(4 * time.Millisecond)
-		got := i.look(all, time.Now())
+		got := i.run(all, time.Now())
 		waits := []stream.WaitState{{Waiter: "a", Target: "b", Seconds: 0.004}}
 		if !reflect.DeepEqual(got.Waits, waits) || got.WaitsTotal != 1 || got.Agent == nil || !reflect.DeepEqual(got.Agent.Waits, waits) {
 			t.Errorf("waits %+v of %d, agent %+v, want %+v", got.Waits, got.WaitsTotal, got.Agent, waits)
@@ -58,7 +58,7 @@ func TestInspectionOfTypesWaitsAndSupervisors(t *testing.T) {
 		time.Sleep(time.Second)
 		s.KillAgent("b")
 		synctest.Wait()
-		got = i.look(all, time.Now())
+		got = i.run(all, time.Now())
 		if len(got.Types) != 1 || got.TypesTotal != 2 || got.OtherTypes != nil || len(got.Waits) != 0 {
 			t.Fatalf("%+v", got)
 		}

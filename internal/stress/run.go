@@ -1,0 +1,212 @@
+package stress
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"mabeam-top/internal/stress/load"
+	"mabeam-top/internal/stress/profile"
+	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/scenario"
+	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/stress/verdict"
+)
+
+// A run is one run of a plan. It decides which repetition is next and judges the
+// outcomes; executors carry the repetitions out. So the death of a child process
+// costs only what ran in it.
+type run struct {
+	engine   Engine
+	plan     scenario.Plan
+	id       string
+	start    time.Time
+	profiles profile.Collection
+	shared   executor // of all steps that do not need their own process
+
+	emitMu sync.Mutex
+	emitTo func(stream.Event)
+	last   float64 // T of the newest event
+
+	clock load.Clock // stopped while the loads are paused
+	// retryUntil is when half of the time of the current scenario is over.
+	retryUntil time.Time
+
+	steerMu  sync.Mutex // guards what follows
+	executor executor   // of the current repetition; nil if there is none
+	steps    []*stepRun // that take part in it
+	stop     context.CancelFunc
+	over     bool
+	// These are the latest commands of their kind; without Do there was none.
+	paused, rate, inspection stream.Command
+}
+
+// Run implements stream.Source. It returns an error only if the probes cannot be
+// read or a profile cannot be written; any other failure of a measurement is in its
+// result.
+func (r *run) Run(ctx context.Context, emit func(stream.Event)) error {
+	r.emitTo, r.start, r.id = emit, time.Now(), newRunID()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	r.steerMu.Lock()
+	r.stop = stop
+	r.steerMu.Unlock()
+	defer r.end()
+	r.profiles.Files = r.engine.Profiles
+	if err := r.openShared(); err != nil {
+		return err
+	}
+	defer func() { _ = r.shared.close() }() // if emit panics; otherwise it is closed below
+
+	result := r.begin()
+	result.MeasurementOverheadNS = float64(load.RecordingCost().Nanoseconds())
+	r.log("info", fmt.Sprintf("recording one operation takes %.0f ns on this machine; every latency includes it", result.MeasurementOverheadNS))
+	for i, s := range r.plan.Scenarios {
+		if ctx.Err() != nil {
+			result.Recommendations = append(result.Recommendations, "not run: "+s.Name)
+			continue
+		}
+		s, notRun := r.scenario(ctx, i)
+		result.Scenarios = append(result.Scenarios, s)
+		result.Recommendations = append(result.Recommendations, notRun...)
+	}
+	r.close(r.shared)
+
+	result.DurationSeconds = time.Since(r.start).Seconds()
+	result.Recommendations = append(result.Recommendations, verdict.RecommendRun(result)...)
+	result.Conclude()
+	if ctx.Err() != nil {
+		result.SetVerdict(report.Interrupted)
+	}
+	r.emit(stream.Event{Type: stream.RunFinished, Report: &result})
+	return r.profiles.Write()
+}
+
+// openShared makes the executor of all steps that do not need their own process.
+func (r *run) openShared() error {
+	if r.engine.Isolate {
+		r.shared = r.newChildProcess(scenario.MemoryLimits{})
+		return nil
+	}
+	e, err := newInProcess(r.plan, r.engine.Catalogue, r.engine.Steerable)
+	if err != nil {
+		return err
+	}
+	r.shared = e
+	return nil
+}
+
+// begin emits that the run has started, and returns its report so far.
+func (r *run) begin() report.Report {
+	names := make([]string, len(r.plan.Scenarios))
+	for i, s := range r.plan.Scenarios {
+		names[i] = s.Name
+	}
+	var seed uint64 // each scenario can have its own; the report has the first
+	if len(r.plan.Scenarios) > 0 {
+		seed = r.plan.Scenarios[0].Seed
+	}
+	r.emit(stream.Event{Type: stream.RunStarted, Run: &stream.Run{
+		Schema: stream.Schema, ID: r.id, StartedAt: r.start, Command: r.engine.Command, Seed: seed,
+		Tool: r.engine.Tool, Host: r.engine.Host, Scenarios: names, EstimateSeconds: r.plan.Estimate().Seconds(),
+	}})
+	return report.Report{
+		Schema: report.Schema, ID: r.id, StartedAt: r.start, Command: r.engine.Command,
+		Seed: seed, Tool: r.engine.Tool, Host: r.engine.Host,
+	}
+}
+
+func newRunID() string {
+	var b [3]byte
+	rand.Read(b[:]) // never fails
+	return time.Now().UTC().Format("20060102-150405") + "-" + hex.EncodeToString(b[:])
+}
+
+// emit emits an event that happens now.
+func (r *run) emit(e stream.Event) { r.emitAt(time.Now(), e) }
+
+// emitAt emits an event that happened at that time, or as soon after it as the order
+// of events allows.
+func (r *run) emitAt(at time.Time, e stream.Event) {
+	r.emitMu.Lock()
+	defer r.emitMu.Unlock()
+	r.last = max(r.last, at.Sub(r.start).Seconds())
+	e.T = r.last
+	r.emitTo(e)
+}
+
+// close closes an executor.
+func (r *run) close(e executor) {
+	if err := e.close(); err != nil {
+		r.log("warn", err.Error())
+	}
+}
+
+func (r *run) log(level, message string) {
+	r.emit(stream.Event{Type: stream.Logged, Log: &stream.Log{Level: level, Message: message}})
+}
+
+// scenario runs one scenario. It also returns which of its steps did not run.
+func (r *run) scenario(ctx context.Context, number int) (result report.Scenario, notRun []string) {
+	s, began := &r.plan.Scenarios[number], time.Now()
+	result = report.Scenario{Name: s.Name, Title: s.Title, Tags: s.Tags, StartedAt: began, File: s.File}
+	var names []string
+	for _, step := range s.Steps() {
+		names = append(names, step.Name)
+	}
+	r.emit(stream.Event{Type: stream.ScenarioStarted, Scenario: &stream.Scenario{
+		Name: s.Name, Title: s.Title, Description: s.Description, Tags: s.Tags, File: s.File,
+		StartedAt: began, Steps: names, EstimateSeconds: s.Estimate().Seconds(),
+	}})
+	r.retryUntil = r.clock.Now().Add(s.Timeout / 2)
+	limited, cancel := r.clock.WithTimeout(ctx, s.Timeout, fmt.Errorf("scenario timeout of %v", s.Timeout))
+	defer cancel()
+	result.Steps = r.groups(limited, number)
+	if cause := context.Cause(limited); cause != nil {
+		for _, name := range names[len(result.Steps):] {
+			notRun = append(notRun, fmt.Sprintf("not run: step %s of %s (%v)", name, s.Name, cause))
+		}
+	}
+	result.DurationSeconds = time.Since(began).Seconds()
+	result.Conclude()
+	switch {
+	case ctx.Err() != nil:
+		result.Verdict = report.Interrupted
+	case len(notRun) > 0:
+		result.Verdict = report.Worst(result.Verdict, report.Broken)
+	}
+	r.emit(stream.Event{Type: stream.ScenarioFinished, ScenarioResult: &result})
+	return result, notRun
+}
+
+// groups runs the groups of a scenario, repetition by repetition: the first of each
+// group, then the second of each, and so on. The other load of the machine changes
+// by the minute. This way it affects all steps alike, and the spread of each step,
+// instead of making one step slower than the others. It returns the results of the
+// steps that began.
+func (r *run) groups(ctx context.Context, number int) []report.Step {
+	var groups []*groupRun
+	for i := range r.plan.Scenarios[number].Groups {
+		if ctx.Err() != nil {
+			break
+		}
+		g := newGroupRun(r, number, i)
+		groups = append(groups, g)
+		g.next(ctx)
+	}
+	for ctx.Err() == nil && slices.ContainsFunc(groups, func(g *groupRun) bool { return !g.finished }) {
+		for _, g := range groups {
+			g.next(ctx)
+		}
+	}
+	var results []report.Step
+	for _, g := range groups {
+		g.finish(ctx)
+		results = append(results, g.results...)
+	}
+	return results
+}
