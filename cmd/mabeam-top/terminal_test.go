@@ -333,7 +333,7 @@ func TestTerminalGivenBack(t *testing.T) {
 				p.t.Fatal(err)
 			}
 			p.untilTop("Report")
-			p.until("the process that it ran in died")
+			p.until("the child process died")
 			p.keys("q")
 		}, 3, report.Broken},
 		"terminated while suspended": {120, 40, func(p *pane) {
