@@ -32,8 +32,8 @@ func TestUnreachableBaselines(t *testing.T) {
 		return nil
 	}}}
 	const (
-		rate  = "sustained_event_rate cannot meet its baseline of 8k/s, as rate is 1k/s: ask for more, or give the step baseline: none and thresholds of its own"
-		burst = "burst_event_rate cannot meet its baseline of 15k/s, as bursts is 11,000 at most: ask for more, or give the step baseline: none and thresholds of its own"
+		rate  = "sustained_event_rate cannot reach its baseline of 8k/s because rate is 1k/s; increase it, or use baseline: none and your own thresholds"
+		burst = "burst_event_rate cannot reach its baseline of 15k/s because bursts is 11,000 at most; increase it, or use baseline: none and your own thresholds"
 	)
 	for _, c := range []struct {
 		name, step string
@@ -50,7 +50,7 @@ func TestUnreachableBaselines(t *testing.T) {
 			step := r.Scenarios[0].Steps[0]
 			var told, logged []string
 			for _, text := range step.Recommendations {
-				if strings.Contains(text, "cannot meet") {
+				if strings.Contains(text, "cannot reach") {
 					told = append(told, text)
 				}
 			}

@@ -1,6 +1,6 @@
 package scenario
 
-// A Catalogue is a set of measurements, in the order in which they are told.
+// A Catalogue is a list of measurements.
 type Catalogue []*Measurement
 
 // Find returns the measurement of that name, or nil.

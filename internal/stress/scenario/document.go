@@ -15,22 +15,22 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// MaxSource bounds a scenario file in bytes: the YAML parser takes time that
-// grows with the square of how deep a document is nested.
+// MaxSource limits the size of a scenario file, in bytes: the time of the YAML parser grows
+// with the square of the nesting of a document.
 const MaxSource = 256 << 10
 
 // A Document is the text of one scenario file.
 type Document struct {
-	// File is the name that problems and reports tell.
+	// File is its name in problems and reports.
 	File   string
 	Source []byte
 }
 
-// A shape is what a YAML value is, before anyone asks what it should be.
+// A shape is the type of a YAML value, before it is known what it should be.
 type shape int
 
 const (
-	// broken is a value whose problem was already told.
+	// broken is a value with a problem that is already reported.
 	broken shape = iota
 	empty
 	text
@@ -41,8 +41,8 @@ const (
 	mapping
 )
 
-// A node is one value of a YAML document. Scalars keep their text, so that a
-// number is converted once, by whoever knows its kind.
+// A node is a value of a YAML document. Scalars keep their text, so a number is converted
+// once, by the code that knows its kind.
 type node struct {
 	position
 	shape   shape
@@ -51,15 +51,15 @@ type node struct {
 	entries []entry
 }
 
-// An entry is a key of a mapping, at the key's position, and its value.
+// An entry is a key of a mapping, with its position and its value.
 type entry struct {
 	position
 	key   string
 	value *node
 }
 
-// Only plain decimal numbers are numbers. What some readers of YAML take for
-// one and others do not (017, 0x1F, 1_000) is text.
+// Only plain decimal numbers are numbers. What is a number to some readers of YAML and not
+// to others (017, 0x1F, 1_000) is text.
 var (
 	integerForm = regexp.MustCompile(`^[-+]?(0|[1-9][0-9]*)$`)
 	decimalForm = regexp.MustCompile(`^[-+]?(([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+)$`)
@@ -67,12 +67,12 @@ var (
 	emptyForm   = regexp.MustCompile(`^(|~|null|Null|NULL)$`)
 )
 
-// maxNesting bounds brackets within brackets: the parser's time grows with the
-// square of their depth.
+// maxNesting limits the nesting of brackets: the time of the parser grows with the square
+// of their depth.
 const maxNesting = 64
 
-// tooDeep returns where brackets are nested too deeply, or -1. It does not know
-// quotes, in which nobody leaves that many open.
+// tooDeep returns where brackets are nested too deeply, or -1. It also counts brackets in
+// quotes, where nobody has that many.
 func tooDeep(source []byte) int {
 	depth := 0
 	for i, c := range source {
@@ -89,36 +89,35 @@ func tooDeep(source []byte) int {
 	return -1
 }
 
-// place returns the line and column of a byte.
-func place(source []byte, at int) (line, column int) {
+// lineAndColumn returns the position of a byte.
+func lineAndColumn(source []byte, at int) (line, column int) {
 	start := bytes.LastIndexByte(source[:at], '\n') + 1
 	return bytes.Count(source[:at], []byte("\n")) + 1, utf8.RuneCount(source[start:at]) + 1
 }
 
-// documents reads the YAML documents of a source; those with nothing in them
-// are left out.
+// documents reads the YAML documents of a source, without the empty ones.
 func (l *problemList) documents(source []byte) []*node {
 	source = bytes.TrimPrefix(source, []byte("\ufeff"))
 	if len(source) > MaxSource {
-		l.add(position{1, 1}, "a scenario file has at most %d bytes, and this one has more: split it", MaxSource)
+		l.add(position{1, 1}, "the file is larger than %d bytes; split it", MaxSource)
 		return nil
 	}
 	if at := tooDeep(source); at >= 0 {
-		line, column := place(source, at)
-		l.add(position{line, column}, "brackets are nested more than %d deep here; nothing in a scenario is", maxNesting)
+		line, column := lineAndColumn(source, at)
+		l.add(position{line, column}, "brackets are nested more than %d deep; remove some", maxNesting)
 		return nil
 	}
 	if at := invalidUTF8(source); at >= 0 {
-		line, column := place(source, at)
-		l.add(position{line, column}, "the file is not UTF-8 text from here on; save it as UTF-8")
+		line, column := lineAndColumn(source, at)
+		l.add(position{line, column}, "the file is not UTF-8 from here on; save it as UTF-8")
 		return nil
 	}
 	return l.parsed(source)
 }
 
-// parsed is documents without the limits on what others have written.
+// parsed reads documents that this program has written, without limits.
 func (l *problemList) parsed(source []byte) []*node {
-	// Duplicate keys are allowed here and told later, all of them.
+	// Duplicate keys are allowed here; keys reports all of them.
 	file, err := parser.ParseBytes(source, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		l.unparsable(err)
@@ -147,7 +146,7 @@ func invalidUTF8(source []byte) int {
 	return -1
 }
 
-// unparsable tells the one problem at which the YAML parser gave up.
+// unparsable adds the problem at which the YAML parser gave up.
 func (l *problemList) unparsable(err error) {
 	at, message := position{1, 1}, err.Error()
 	var problem yaml.Error
@@ -167,8 +166,8 @@ func positionOf(t *token.Token) position {
 	return position{t.Position.Line, t.Position.Column}
 }
 
-// node converts the parser's tree, and refuses those parts of YAML that a
-// scenario file has no use for.
+// node converts the parser's tree. It refuses the parts of YAML that scenario files do not
+// use.
 func (l *problemList) node(from ast.Node) *node {
 	n := &node{position: positionOf(from.GetToken())}
 	switch from := from.(type) {
@@ -180,8 +179,8 @@ func (l *problemList) node(from ast.Node) *node {
 				n.entries = append(n.entries, e)
 			}
 		}
-		// The token of a block mapping is its first colon; people look at its
-		// first key.
+		// The token of a block mapping is its first colon; its first key is a better
+		// position.
 		if !from.IsFlowStyle && len(from.Values) > 0 {
 			n.position = positionOf(from.Values[0].Key.GetToken())
 		}
@@ -198,14 +197,14 @@ func (l *problemList) node(from ast.Node) *node {
 			n.shape = shapeOf(n.text)
 		}
 	case *ast.AnchorNode:
-		l.add(n.position, "anchors (&) are not supported; write the value out where it is used")
+		l.add(n.position, "anchors (&) are not supported; write the value where it is used")
 		return l.node(from.Value)
 	case *ast.AliasNode:
-		l.add(n.position, "aliases (*) are not supported; write the value out")
+		l.add(n.position, "aliases (*) are not supported; write the value")
 	case *ast.TagNode:
 		l.add(n.position, "tags (!) are not supported; a text that begins with ! must be in quotes, such as \"!= 5\"")
 	case *ast.DirectiveNode:
-		l.add(n.position, "directives (%%) are not supported; leave the line out")
+		l.add(n.position, "directives (%%) are not supported; remove the line")
 	case *ast.NullNode:
 		n.shape = empty
 	case ast.ScalarNode:
@@ -214,7 +213,7 @@ func (l *problemList) node(from ast.Node) *node {
 	case *ast.CommentGroupNode:
 		n.shape = empty
 	default:
-		l.add(n.position, "a %s has no place here", strings.ToLower(from.Type().String()))
+		l.add(n.position, "unexpected %s; remove it", strings.ToLower(from.Type().String()))
 	}
 	return n
 }
@@ -223,7 +222,7 @@ func (l *problemList) entry(from *ast.MappingValueNode) (entry, bool) {
 	at := positionOf(from.Key.GetToken())
 	switch key := from.Key.(type) {
 	case *ast.MergeKeyNode:
-		l.add(at, "merge keys (<<) are not supported; write the keys out")
+		l.add(at, "merge keys (<<) are not supported; write the keys")
 		return entry{}, false
 	case ast.ScalarNode:
 		return entry{position: at, key: key.GetToken().Value, value: l.node(from.Value)}, true
@@ -233,7 +232,7 @@ func (l *problemList) entry(from *ast.MappingValueNode) (entry, bool) {
 	}
 }
 
-// shapeOf says what a scalar without quotes is.
+// shapeOf returns the shape of a scalar without quotes.
 func shapeOf(plain string) shape {
 	switch {
 	case emptyForm.MatchString(plain):
@@ -248,11 +247,11 @@ func shapeOf(plain string) shape {
 	return text
 }
 
-// describe says what a node is, to follow "expected …, not".
+// describe describes a node, to follow "expected …, not".
 func (n *node) describe() string {
 	switch n.shape {
 	case empty:
-		return "nothing"
+		return "an empty value"
 	case sequence:
 		if len(n.items) == 0 {
 			return "an empty list"
@@ -275,18 +274,17 @@ func shorten(s string) string {
 	return s
 }
 
-// keys returns the entries of a mapping by key, and tells those that are
-// unknown or there twice. The noun names the mapping in a message, such as
-// "a step".
+// keys returns the entries of a mapping by key. It adds a problem for each key that is
+// unknown or a duplicate. The noun names the mapping, such as "a step".
 func (l *problemList) keys(n *node, noun string, known []string) map[string]entry {
 	found := make(map[string]entry, len(n.entries))
 	for _, e := range n.entries {
-		first, again := found[e.key]
+		first, duplicate := found[e.key]
 		switch {
 		case !slices.Contains(known, e.key):
-			l.add(e.position, "unknown key %q of %s%s", shorten(e.key), noun, didYouMean(e.key, known))
-		case again:
-			l.add(e.position, "the key %q is there twice, first on line %d; leave one out", e.key, first.line)
+			l.add(e.position, "unknown key %q in %s%s", shorten(e.key), noun, didYouMean(e.key, known))
+		case duplicate:
+			l.add(e.position, "duplicate key %q, first on line %d; remove one", e.key, first.line)
 		default:
 			found[e.key] = e
 		}

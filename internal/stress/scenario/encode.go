@@ -1,29 +1,26 @@
 package scenario
 
-import (
-	"time"
-)
+import "time"
 
-// Encode returns the parameters as the JSON report and the events tell them:
-// numbers, booleans, texts, lists and mappings as themselves, and what has a
-// unit (durations, rates, sizes, and ratios with their %) as a text in the
-// notation of a scenario file.
+// Encode returns the parameters as they are in JSON reports and events: numbers, booleans,
+// texts, lists and mappings as themselves, and values with a unit (durations, rates,
+// sizes and ratios) as texts in the notation of a scenario file.
 func Encode(p Params, params []Param) map[string]any {
 	return plain(encodeTable(p, params)).(map[string]any)
 }
 
-// A notation is a text in the notation of scenario files that needs no
-// quotes there, such as 5s.
+// A notation is a value in the notation of scenario files, such as 5s. It needs no quotes
+// there.
 type notation string
 
-// A field is a key with its value, in a mapping that has an order.
+// A field is a key with its value, in an ordered mapping.
 type field struct {
 	key   string
 	value any
 }
 
-// encodeTable returns the parameters that have a value, in the order in which
-// they were declared.
+// encodeTable returns the parameters that have a value, in the order of their
+// declaration.
 func encodeTable(p Params, params []Param) []field {
 	fields := make([]field, 0, len(params))
 	for _, param := range params {
@@ -34,8 +31,8 @@ func encodeTable(p Params, params []Param) []field {
 	return fields
 }
 
-// encode turns a value into what YAML and JSON have: numbers, booleans,
-// texts, notations, lists and mappings.
+// encode converts a value to what YAML and JSON have: numbers, booleans, texts, notations,
+// lists and mappings.
 func encode(p Param, v any) any {
 	switch p.Kind {
 	case Ratio:
@@ -70,7 +67,7 @@ func encodeAll[T any](list []T, encode func(T) any) []any {
 	return all
 }
 
-// plain turns what encode returned into what encoding/json knows.
+// plain converts the result of encode to values that encoding/json knows.
 func plain(v any) any {
 	switch v := v.(type) {
 	case notation:

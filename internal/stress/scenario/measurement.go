@@ -9,39 +9,37 @@ import (
 	"mabeam-top/internal/stress/report"
 )
 
-// A Measurement is one entry of the catalogue: a question to the runtime, the
-// parameters it can be asked with, and the metrics that answer it.
+// A Measurement describes an entry of the catalogue: a question about the runtime, its
+// parameters, and the metrics that answer it.
 type Measurement struct {
 	// Name is the kebab-case name that scenario files use.
 	Name string
-	// Summary says in one sentence what question it answers.
+	// Summary is the question, in one sentence.
 	Summary string
-	// Component is the row of the baseline table that it is held against by
+	// Component is the component of the baseline table that it is compared with by
 	// default; empty for none.
 	Component string
 	Params    []Param
-	// Metrics are all that it can report. A threshold on any other name is an
-	// error of the scenario file.
+	// Metrics are all metrics that it can report. A threshold on any other name is
+	// an error in the scenario file.
 	Metrics []Metric
-	// Estimate is how long one repetition takes, roughly, on a small machine.
+	// Estimate returns roughly how long one repetition takes on a small machine.
 	Estimate func(Params) time.Duration
-	// Alone says that it counts what the whole system or process holds, so
-	// that it cannot run beside other steps.
+	// Alone says that it cannot run in parallel with other steps, because it counts
+	// what the whole system or process holds.
 	Alone bool
-	// OwnProcess says whether with these parameters it limits the process that
-	// it runs in, or can end it, so that each repetition needs one of its own,
-	// and what the memory of that is limited to; nil if it never does. It is
-	// Alone then.
+	// OwnProcess reports whether each repetition needs its own process, because with
+	// these parameters it limits its process or can end it, and returns the limits on
+	// the memory of that process. It is nil if this is never the case. If it is not
+	// nil, the measurement is Alone.
 	OwnProcess func(Params) (MemoryLimits, bool)
-	// Targets are what faults can hit of it while its load runs, besides the
-	// process: those that it passes through Env.Agent and Env.Subscriber, and
-	// Components if the load is for a system that faults can find.
+	// Targets are what faults can hit while its load runs, besides the process.
 	Targets []Target
-	// LoadLength is how long the loads last that faults are injected into, all
-	// together, where the parameters say that; 0, or nil, if they do not.
+	// LoadLength returns the total length of the loads that faults are injected into,
+	// or 0 if the parameters do not determine it. It is nil if they never do.
 	LoadLength func(Params) time.Duration
-	// Check tells what is wrong with parameters that are each valid but do
-	// not fit together; nil if nothing can be.
+	// Check returns an error for parameters that are valid each but do not fit
+	// together. It is nil if all combinations are valid.
 	Check func(Params) error
 }
 
@@ -55,8 +53,8 @@ type MemoryLimits struct {
 	Hard int64
 }
 
-// FloorsOf is the component of the baseline table whose floors the measurement is held
-// against.
+// FloorsOf returns the component of the baseline table whose floors apply to the
+// measurement.
 func (m *Measurement) FloorsOf() string {
 	if m.Component != "" {
 		return m.Component
@@ -64,7 +62,7 @@ func (m *Measurement) FloorsOf() string {
 	return strings.ReplaceAll(m.Name, "-", "_")
 }
 
-// described returns the metric that a name NAME or NAME.KEY is of.
+// Metric returns the metric for a name NAME or NAME.KEY of a result.
 func (m *Measurement) Metric(name string) (Metric, bool) {
 	base, _, _ := strings.Cut(name, ".")
 	if base == report.FindingsMetric {
@@ -77,7 +75,8 @@ func (m *Measurement) Metric(name string) (Metric, bool) {
 	return m.Metrics[i], true
 }
 
-// metric finds what NAME, NAME.STAT or NAME.KEY means.
+// ThresholdMetric returns the metric for a name NAME, NAME.STAT or NAME.KEY of a
+// threshold.
 func (m *Measurement) ThresholdMetric(name string) (Metric, error) {
 	known := make([]string, len(m.Metrics))
 	for i, metric := range m.Metrics {
@@ -91,11 +90,11 @@ func (m *Measurement) ThresholdMetric(name string) (Metric, error) {
 	metric := m.Metrics[i]
 	switch {
 	case metric.Unit == "text":
-		return Metric{}, fmt.Errorf("%s is a text; a threshold needs a number", base)
+		return Metric{}, fmt.Errorf("%s is a text; a threshold needs a numeric metric", base)
 	case !dotted, metric.Keyed && part != "":
 		return metric, nil
 	case !metric.Distribution:
-		return Metric{}, fmt.Errorf("%s is one number and has no %q; set the threshold on %s itself", base, part, base)
+		return Metric{}, fmt.Errorf("%s is a single number and has no %q; set the threshold on %s", base, part, base)
 	case !slices.Contains(statistics, part):
 		return Metric{}, fmt.Errorf("unknown statistic %q of %s; expected one of %s", part, base, strings.Join(statistics, ", "))
 	}

@@ -9,24 +9,24 @@ import (
 	"unicode"
 )
 
-// Overrides change every scenario of a plan. The zero value changes nothing,
-// and what is nil stays as the scenario says.
+// Overrides change every scenario of a plan. The zero value changes nothing, and nil fields
+// leave the values of the scenarios.
 type Overrides struct {
-	// Set holds STEP.PARAM=VALUE for the steps of that name, or PARAM=VALUE
-	// for every step that has the parameter. The value is in the notation of
-	// a scenario file. Of two for the same parameter the later one counts.
+	// Set has STEP.PARAM=VALUE for the steps of that name, or PARAM=VALUE for every
+	// step that has the parameter. The value is in the notation of a scenario file.
+	// The last one for a parameter applies.
 	Set    []string
 	Repeat *int
 	Seed   *uint64
-	// Timeout is of each scenario, not of the run.
+	// Timeout is that of each scenario, not of the run.
 	Timeout *time.Duration
 	// Tolerance is a share: 0.2 for 20 %.
 	Tolerance *float64
 }
 
-// NewPlan applies the overrides to the scenarios, which it does not change.
-// The error, if any, is of type Problems and tells every override that is of no
-// use: one that fits no step, or whose value is not allowed.
+// NewPlan returns a plan of the scenarios with the overrides. It does not change the
+// scenarios. The error, if any, is of type Problems and has every override that matches no
+// step, or whose value is not allowed.
 func NewPlan(scenarios []Scenario, o Overrides) (Plan, error) {
 	plan := Plan{Scenarios: make([]Scenario, len(scenarios))}
 	for i, s := range scenarios {
@@ -37,7 +37,7 @@ func NewPlan(scenarios []Scenario, o Overrides) (Plan, error) {
 	for _, set := range o.Set {
 		l := &problemList{file: "--set " + set}
 		if strings.ContainsFunc(set, unicode.IsControl) {
-			l.file = "--set " + strconv.Quote(set) // a problem is told on one line
+			l.file = "--set " + strconv.Quote(set) // a problem has one line
 		}
 		for _, step := range l.set(plan, set) {
 			changed[step] = true
@@ -56,9 +56,9 @@ func NewPlan(scenarios []Scenario, o Overrides) (Plan, error) {
 	return plan, nil
 }
 
-// recheck makes the checks again that a file's steps passed with other parameters
-// than the changed steps have now: whether the parameters fit together, and
-// whether the load lasts long enough for the faults and thresholds.
+// recheck repeats the checks that the steps of a file passed with other parameters: whether
+// the parameters fit together, and whether the load is long enough for the faults and
+// thresholds.
 func recheck(plan Plan, changed map[*Step]bool) Problems {
 	l := problemList{file: "--set"}
 	for _, s := range plan.Scenarios {
@@ -88,12 +88,12 @@ func (l *problemList) recheck(where string, s *Step) {
 	}
 	for _, fault := range s.Faults {
 		if why := s.tooLate(fault); why != "" {
-			l.add(position{}, "%s: the fault %s: %s", where, fault.Kind, why)
+			l.add(position{}, "%s: %s: %s", where, fault.Kind, why)
 		}
 	}
 	for _, t := range s.Thresholds {
 		if why := s.noWindow(t); why != "" {
-			l.add(position{}, "%s: the threshold on %s: %s", where, t.Metric, why)
+			l.add(position{}, "%s: %s: %s", where, t.Metric, why)
 		}
 	}
 }
@@ -128,8 +128,7 @@ func (l *problemList) applyScalars(plan Plan, o Overrides) {
 	}
 }
 
-// flag holds the value of a flag against the limits of the key that it
-// overrides.
+// flag checks the value of a flag against the limits of the key that it overrides.
 func (l *problemList) flag(p Param, v any) {
 	l.file = "--" + p.Name
 	l.allowed(p, v, &node{text: flow(encode(p, v))})
@@ -150,7 +149,7 @@ func (l *problemList) set(plan Plan, set string) []*Step {
 		known := stepNames(steps)
 		steps = slices.DeleteFunc(steps, func(s *Step) bool { return s.Name != stepName })
 		if len(steps) == 0 {
-			l.add(position{}, "no step is named %q%s", shorten(stepName), didYouMean(stepName, known))
+			l.add(position{}, "no step has the name %q%s", shorten(stepName), didYouMean(stepName, known))
 			return nil
 		}
 	}
@@ -162,7 +161,7 @@ func (l *problemList) set(plan Plan, set string) []*Step {
 		l.add(position{}, "the step %q has no parameter %q%s", stepName, shorten(name), didYouMean(name, known))
 		return nil
 	default:
-		l.add(position{}, "no step has a parameter %q%s", shorten(name), didYouMean(name, known))
+		l.add(position{}, "no step has the parameter %q%s", shorten(name), didYouMean(name, known))
 		return nil
 	}
 	n := l.overrideNode(source)
@@ -175,8 +174,8 @@ func (l *problemList) set(plan Plan, set string) []*Step {
 	return steps
 }
 
-// setParam sets one parameter of one step. What several steps refuse for the
-// same reason is told once.
+// setParam sets one parameter of one step. A problem that several steps have is added
+// once.
 func (l *problemList) setParam(step *Step, p Param, n *node) {
 	if p.Default == nil && n.text == none {
 		delete(step.Params, p.Name)
@@ -222,8 +221,7 @@ func stepNames(steps []*Step) []string {
 	return slices.Sorted(maps.Keys(set))
 }
 
-// paramNames returns the names of all that the steps can be asked with,
-// sorted, each once.
+// paramNames returns the names of the steps' parameters, sorted, each once.
 func paramNames(steps []*Step) []string {
 	set := make(map[string]bool)
 	for _, step := range steps {
@@ -234,7 +232,7 @@ func paramNames(steps []*Step) []string {
 	return slices.Sorted(maps.Keys(set))
 }
 
-// param describes the parameter of that name; nil if there is none.
+// param returns the description of a parameter; nil if there is none.
 func (s *Step) param(name string) *Param {
 	params := s.Measurement.Params
 	if i := slices.IndexFunc(params, func(p Param) bool { return p.Name == name }); i >= 0 {
@@ -243,7 +241,7 @@ func (s *Step) param(name string) *Param {
 	return nil
 }
 
-// steps returns all steps of the plan, to be changed in place.
+// steps returns pointers to all steps of the plan.
 func (p Plan) steps() []*Step {
 	var steps []*Step
 	for _, s := range p.Scenarios {
@@ -256,7 +254,7 @@ func (p Plan) steps() []*Step {
 	return steps
 }
 
-// clone copies all that an override changes.
+// clone copies everything that an override can change.
 func (s Scenario) clone() Scenario {
 	s.Groups = slices.Clone(s.Groups)
 	for i, group := range s.Groups {

@@ -80,21 +80,21 @@ func TestNewPlanFaults(t *testing.T) {
 	})
 	want := `--set agents: expected STEP.PARAM=VALUE or PARAM=VALUE
 --set =5: expected STEP.PARAM=VALUE or PARAM=VALUE
---set agnets=5: no step has a parameter "agnets"; did you mean "agents"?
---set strom.wait=5s: no step is named "strom"; did you mean "storm"?
+--set agnets=5: no step has the parameter "agnets"; did you mean "agents"?
+--set strom.wait=5s: no step has the name "strom"; did you mean "storm"?
 --set few.wait=5s: the step "few" has no parameter "wait"; expected one of agents, concurrency, rate
 --set few.agent=5: the step "few" has no parameter "agent"; did you mean "agents"?
 --set agents=many: agents: expected a whole number such as 1000, not the text "many"
---set agents=: agents: expected a whole number such as 1000, not nothing
---set agents=0: agents: 0 is too small; the least is 1
---set storm.mix={pnig: 70%}: unknown key "pnig" of mix; did you mean "ping"?
+--set agents=: agents: expected a whole number such as 1000, not an empty value
+--set agents=0: agents: 0 is too small; the minimum is 1
+--set storm.mix={pnig: 70%}: unknown key "pnig" in mix; did you mean "ping"?
 --set wait=5: wait: expected a duration such as 5s or 200ms, not 5 without a unit
 --set count=[1: not YAML: sequence end token ']' not found
 --set "count=1\n---\n2": expected one value, not several documents
 --set mode=none: mode: unknown value "none"; expected one of fast, slow
---timeout: timeout: -1s is too small; the least is 1ms
---repeat: repeat: 0 is too small; the least is 1
---tolerance: tolerance: 1100% is too large; the most is 1000%`
+--timeout: timeout: -1s is too small; the minimum is 1ms
+--repeat: repeat: 0 is too small; the minimum is 1
+--tolerance: tolerance: 1100% is too large; the maximum is 1000%`
 	if err == nil || err.Error() != want {
 		t.Errorf("got:\n%v\nwant:\n%s", err, want)
 	}
@@ -120,8 +120,8 @@ func TestNewPlanChecksLoads(t *testing.T) {
 		t.Fatal(err)
 	}
 	const (
-		late     = "the fault kill_agents: it is to begin at 2 s, but the load ends after %s, so nothing would be injected; let it begin earlier, or the load last longer"
-		unfilled = "the threshold on latency_ms.p50: the first window ends after 2 s, but the load ends after %s, and its last sample comes up to 100 ms before that, so the condition would not be evaluated; make window and after shorter, or the load longer"
+		late     = "kill_agents: the fault begins at 2 s, but the load ends after %s, so nothing would be injected; use an earlier from or a longer load"
+		unfilled = "latency_ms.p50: the first window ends after 2 s, but the load ends after %s, with the last sample up to 100 ms before that, so the condition would never be evaluated; use a shorter window and after, or a longer load"
 	)
 	for _, c := range []struct {
 		set  []string

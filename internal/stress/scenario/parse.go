@@ -9,16 +9,16 @@ import (
 	"unicode"
 )
 
-// Parse reads scenario files. Each of their YAML documents is a scenario, with
-// every default filled in. The components are the names of the baseline
-// table. The error, if any, is of type Problems and tells everything that is
-// wrong with any of the documents; there are no scenarios then.
+// Parse reads scenario files. Each YAML document is a scenario; Parse fills in every
+// default. Components are the components of the baseline table. The error, if any, is of
+// type Problems and has everything that is wrong with any of the documents; Parse returns
+// no scenarios then.
 func Parse(cat Catalogue, components []string, documents ...Document) ([]Scenario, error) {
 	return parse(reader{catalogue: cat, components: components}, documents)
 }
 
-// ParseShown reads documents that Show has written, of scenarios that were checked.
-// With every default filled in, they can be larger than a file can be.
+// ParseShown reads documents that Show has written of scenarios that were checked. With
+// every default filled in, they can be larger than a scenario file.
 func ParseShown(cat Catalogue, components []string, documents ...Document) ([]Scenario, error) {
 	return parse(reader{catalogue: cat, components: components, trusted: true}, documents)
 }
@@ -43,7 +43,7 @@ func parse(like reader, documents []Document) ([]Scenario, error) {
 		for _, n := range found {
 			scenario, at := r.scenario(n)
 			if first, again := defined[scenario.Name]; again {
-				r.add(at, "name: a scenario named %q is there already, at %s; choose another name", scenario.Name, first)
+				r.add(at, "name: the scenario %q already exists, at %s; choose another name", scenario.Name, first)
 			} else if scenario.Name != "" {
 				defined[scenario.Name] = fmt.Sprintf("%s:%d", document.File, at.line)
 			}
@@ -62,17 +62,16 @@ type reader struct {
 	problemList
 	catalogue  Catalogue
 	components []string
-	// beside says that the step that is read runs beside others.
-	beside bool
-	// trusted says that this program has written the documents, of a plan that it
-	// has checked. With every default filled in they may be larger than a file may
-	// be.
+	// parallel says that the current step runs in parallel with others.
+	parallel bool
+	// trusted says that Show has written the documents, of scenarios that were
+	// checked.
 	trusted bool
-	// steps holds where each step name of the current scenario was given.
+	// steps has the position of each step name of the current scenario.
 	steps map[string]position
 }
 
-// scenario reads one document, and returns the position of its name too.
+// scenario reads one document. It also returns the position of its name.
 func (r *reader) scenario(n *node) (Scenario, position) {
 	s := Scenario{File: r.file, Seed: defaultSeed}
 	if !r.isMapping(n, "a scenario with name, title and steps") {
@@ -101,7 +100,7 @@ func (r *reader) scenario(n *node) (Scenario, position) {
 	return s, keys["name"].at(n)
 }
 
-// at returns where the entry's value is, or where n is if there is no entry.
+// at returns the position of the value of the entry, or that of n if there is no entry.
 func (e entry) at(n *node) position {
 	if e.value == nil {
 		return n.position
@@ -122,8 +121,8 @@ func (r *reader) require(n *node, keys map[string]entry, noun, key, example stri
 	}
 }
 
-// read returns the value of a key, its default if it is left out, and T's
-// zero value after a fault.
+// read returns the value of a key, its default if it is missing, and the zero value of T
+// after a problem.
 func read[T any](r *reader, keys map[string]entry, p Param) T {
 	var v any
 	if e, ok := keys[p.Name]; ok {
@@ -135,7 +134,7 @@ func read[T any](r *reader, keys map[string]entry, p Param) T {
 	return t
 }
 
-// kebab reads a name. It returns "" if there is none or it is not one.
+// kebab reads a name in kebab-case. It returns "" if it is missing or invalid.
 func (r *reader) kebab(keys map[string]entry, p Param) string {
 	name := read[string](r, keys, p)
 	if e, ok := keys[p.Name]; ok && e.value.shape == text && !kebabCase.MatchString(name) {
@@ -149,13 +148,13 @@ func (r *reader) tags(keys map[string]entry) []string {
 	tags := read[[]string](r, keys, tagsParam)
 	for i, tag := range tags {
 		if strings.TrimFunc(tag, unicode.IsSpace) != tag || tag == "" || strings.ContainsAny(tag, ",\n") || slices.Contains(tags[:i], tag) {
-			r.add(keys["tags"].value.position, "tags: %q is empty, there twice, or has a comma or blanks around it", tag)
+			r.add(keys["tags"].value.position, "tags: %q is empty, a duplicate, or has a comma or surrounding blanks; fix or remove it", tag)
 		}
 	}
 	return tags
 }
 
-// seed is read by hand because it may be larger than an Int.
+// seed reads the seed, which can be larger than an Int.
 func (r *reader) seed(keys map[string]entry) uint64 {
 	e, ok := keys["seed"]
 	if !ok {
@@ -177,15 +176,15 @@ func (r *reader) groups(n *node) []Group {
 			e := r.keys(item, "a parallel group", []string{"parallel"})["parallel"]
 			var group Group
 			members := r.stepList("parallel", e.value)
-			r.beside = len(members) > 1
+			r.parallel = len(members) > 1
 			for _, member := range members {
 				step := r.step(member)
 				if m := step.Measurement; m != nil && m.Alone && len(members) > 1 {
-					r.add(member.position, "%s counts what the whole system holds, so it cannot run beside other steps; move it out of the parallel group", m.Name)
+					r.add(member.position, "%s counts what the whole system holds and cannot run in parallel with other steps; move it out of the group", m.Name)
 				}
 				group = append(group, step)
 			}
-			r.beside = false
+			r.parallel = false
 			groups = append(groups, group)
 			continue
 		}
@@ -195,7 +194,7 @@ func (r *reader) groups(n *node) []Group {
 	return groups
 }
 
-// stepList returns the items of a list of steps that must not be empty.
+// stepList returns the items of a list of steps, which must not be empty.
 func (r *reader) stepList(key string, n *node) []*node {
 	if n.shape != broken && len(n.items) == 0 {
 		r.add(n.position, "%s: expected a list of steps such as [{measure: NAME}], not %s", key, n.describe())
@@ -203,8 +202,8 @@ func (r *reader) stepList(key string, n *node) []*node {
 	return n.items
 }
 
-// nameSteps gives the steps without a name their measurement's, and a number
-// where that is taken.
+// nameSteps gives each step without a name that of its measurement, with a number if the
+// name is taken.
 func (r *reader) nameSteps(groups []Group) {
 	for _, group := range groups {
 		for i := range group {

@@ -151,13 +151,13 @@ func TestParseFaultsOfSeveralFiles(t *testing.T) {
 		Document{"large.yaml", make([]byte, MaxSource+1)},
 		Document{"deep.yaml", []byte("name: x\ntitle: " + strings.Repeat("[", 100_000))},
 	)
-	want := `z.yaml:4:1: unknown key "foo" of a scenario; expected one of name, title, description, tags, timeout, seed, system, steps
-a.yaml:1:7: name: a scenario named "same" is there already, at z.yaml:1; choose another name
+	want := `z.yaml:4:1: unknown key "foo" in a scenario; expected one of name, title, description, tags, timeout, seed, system, steps
+a.yaml:1:7: name: the scenario "same" already exists, at z.yaml:1; choose another name
 a.yaml:3:8: steps: expected a list of steps such as [{measure: NAME}], not an empty list
 empty.yaml:1:1: the file is empty; expected a scenario with name, title and steps
-latin1.yaml:2:11: the file is not UTF-8 text from here on; save it as UTF-8
-large.yaml:1:1: a scenario file has at most 262144 bytes, and this one has more: split it
-deep.yaml:2:72: brackets are nested more than 64 deep here; nothing in a scenario is`
+latin1.yaml:2:11: the file is not UTF-8 from here on; save it as UTF-8
+large.yaml:1:1: the file is larger than 262144 bytes; split it
+deep.yaml:2:72: brackets are nested more than 64 deep; remove some`
 	if err == nil || err.Error() != want {
 		t.Errorf("got:\n%v\nwant:\n%s", err, want)
 	}

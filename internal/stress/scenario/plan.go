@@ -11,71 +11,70 @@ import (
 	"mabeam-top/internal/stress/verdict"
 )
 
-// A Plan is everything that a run will do, resolved and checked: every
-// default is filled in and every override applied.
+// A Plan is everything that a run does, with every default filled in and every override
+// applied. It has been checked.
 type Plan struct {
 	Scenarios []Scenario
 }
 
-// A Scenario is a list of measurements that are told as one.
+// A Scenario is a list of measurements with one result.
 type Scenario struct {
 	Name        string
 	Title       string
 	Description string
 	Tags        []string
-	// File is where it was read from; "builtin:NAME.yaml" for one that the
-	// program carries.
+	// File is the file that it was read from; "builtin:NAME.yaml" for a built-in one.
 	File string
-	// Timeout bounds the whole scenario.
+	// Timeout limits the whole scenario.
 	Timeout time.Duration
-	// Seed is what all randomness of the scenario is drawn from.
+	// Seed determines all random choices of the scenario.
 	Seed   uint64
 	System System
 	Groups []Group
 }
 
-// SystemSpec says how the runtime is started for each repetition.
+// A System says how the runtime is started for each repetition.
 type System struct {
 	// MaxAgents is the limit on live agents; 0 means none.
 	MaxAgents int
-	// Mailbox is the capacity of an agent's mailbox and of a subscription's
+	// Mailbox is the capacity of each agent's mailbox and of each subscription's
 	// queue.
 	Mailbox int
-	// BusPolicy is what a full queue does: block, drop-oldest, drop-newest or
-	// disconnect.
+	// BusPolicy is what a subscription does when its queue is full: block,
+	// drop-oldest, drop-newest or disconnect.
 	BusPolicy string
 }
 
-// A Group is the steps that run at the same time on the same system; most
-// groups are of one step.
+// A Group is a list of steps that run in parallel on the same system. Most groups have one
+// step.
 type Group []Step
 
-// A Step is one measurement with its parameters and what it is held against.
+// A Step is a measurement with its parameters and what it is checked against.
 type Step struct {
 	Name        string
 	Measurement *Measurement
 	Params      Params
 	Warmup      Warmup
-	// Repeat is how many times the step is measured, each on a fresh system.
+	// Repeat is the number of repetitions, each on a fresh system.
 	Repeat int
-	// Component is the row of the baseline table; empty for none.
+	// Component is a component of the baseline table; empty for none.
 	Component string
-	// Tolerance is the share by which a baseline may be missed.
+	// Tolerance is the share by which a baseline can be missed.
 	Tolerance  float64
 	Thresholds []verdict.Threshold
-	// Faults are injected while the load of each repetition runs; not while it
-	// is warmed up.
+	// Faults are injected while the load of each repetition runs, except in the
+	// warm-up.
 	Faults []Fault
 }
 
-// NeedsProcess says whether each repetition of the step needs a process of its
-// own.
+// NeedsProcess reports whether each repetition of the step needs its own process.
 func (s Step) NeedsProcess() bool {
 	_, needed := s.OwnProcess()
 	return needed
 }
 
-// ownProcess is that and what the memory of the process is limited to.
+// OwnProcess reports whether each repetition of the step needs its own process, and returns
+// the limits on the memory of that process.
 func (s Step) OwnProcess() (MemoryLimits, bool) {
 	if s.Measurement.OwnProcess == nil {
 		return MemoryLimits{}, false
@@ -83,16 +82,16 @@ func (s Step) OwnProcess() (MemoryLimits, bool) {
 	return s.Measurement.OwnProcess(s.Params)
 }
 
-// A Warmup is what runs before the measurement and is thrown away. At most
+// A Warmup is a repetition whose results are discarded, before the measured ones. At most
 // one of its fields is set; the zero value is no warm-up.
 type Warmup struct {
 	For time.Duration
-	// Operations counts the warm-up in operations instead of time.
+	// Operations is the length of the warm-up in operations.
 	Operations int
 }
 
-// Estimate is how long the step takes, roughly, on a small machine: its
-// repetitions and its warm-up, as far as that is given as a duration.
+// Estimate returns roughly how long the step takes on a small machine: its repetitions, and
+// its warm-up if that has a duration.
 func (s Step) Estimate() time.Duration {
 	estimate := s.Warmup.For
 	if s.Measurement.Estimate != nil {
@@ -101,11 +100,11 @@ func (s Step) Estimate() time.Duration {
 	return estimate
 }
 
-// Steps are the steps of all groups, in their order.
+// Steps returns the steps of all groups, in order.
 func (s Scenario) Steps() []Step { return slices.Concat(s.Groups...) }
 
-// Estimate is how long the scenario takes, roughly: its groups one after the
-// other, each as long as its longest step.
+// Estimate returns roughly how long the scenario takes: its groups one after the other, each
+// as long as its longest step.
 func (s Scenario) Estimate() time.Duration {
 	var estimate time.Duration
 	for _, group := range s.Groups {
@@ -118,7 +117,7 @@ func (s Scenario) Estimate() time.Duration {
 	return estimate
 }
 
-// Estimate is how long the run takes, roughly.
+// Estimate returns roughly how long the run takes.
 func (p Plan) Estimate() time.Duration {
 	var estimate time.Duration
 	for _, s := range p.Scenarios {

@@ -2,17 +2,17 @@ package scenario
 
 import "strings"
 
-// medianLatency is the probe of the median latency of the load's operations.
+// MedianLatency is the probe of the median latency of the operations of the load.
 const MedianLatency = "action_p50_ms"
 
-// latencyProbes show the statistics of a distribution whose median
-// medianLatency shows.
+// latencyProbes are the probes of the statistics of a distribution whose median is
+// MedianLatency.
 var latencyProbes = map[string]string{
 	"p50": MedianLatency, "p95": "action_p95_ms", "p99": "action_p99_ms",
 }
 
-// shownBy returns the probe that shows the metric, or the statistic of it that
-// the name NAME.STAT asks for; empty if none does.
+// ProbeFor returns the probe that shows the metric, or its statistic for a name
+// NAME.STAT; empty if there is none.
 func (m Metric) ProbeFor(name string) string {
 	stat, dotted := strings.CutPrefix(name, m.Name+".")
 	switch {
@@ -24,15 +24,15 @@ func (m Metric) ProbeFor(name string) string {
 	return ""
 }
 
-// Probes that a step has of its own, also beside other steps.
+// The probes that each step has of its own, also in parallel with other steps.
 const (
 	OfferedRate   = "offered_per_second"
 	CompletedRate = "completed_per_second"
 	FailedRate    = "failed_per_second"
-	// These it has if its measurement supplies them.
+	// A step has these if its measurement supplies them.
 	DeliveredRate = "events_delivered_per_second"
 	EventsDropped = "events_dropped"
 )
 
-// ownProbes are all of those.
+// StepProbes are the probes that each step has of its own.
 var StepProbes = []string{OfferedRate, CompletedRate, FailedRate, DeliveredRate, EventsDropped}

@@ -9,12 +9,12 @@ import (
 
 // A Problem is one thing that is wrong with a scenario file or an override.
 type Problem struct {
-	// File is the file's name, or for an override the flag as it was given.
+	// File is the name of the file; of an override it is the flag as it was given.
 	File string
-	// Line and Column count from 1, a column in characters; both are 0 for
-	// an override.
+	// Line and Column count from 1, columns in characters. Both are 0 for an
+	// override.
 	Line, Column int
-	// Message says what is wrong and what was expected instead.
+	// Message says what is wrong, what was expected, and what to do.
 	Message string
 }
 
@@ -26,11 +26,11 @@ func (p Problem) String() string {
 	return fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.Message)
 }
 
-// Problems are all that is wrong, in the order of the files and then of the
-// positions in them. As an error it is never empty.
+// Problems are everything that is wrong, ordered by file and position. As an error
+// it is never empty.
 type Problems []Problem
 
-// Error returns one problem a line.
+// Error returns one line for each problem.
 func (p Problems) Error() string {
 	lines := make([]string, len(p))
 	for i, problem := range p {
@@ -39,8 +39,8 @@ func (p Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// A problemList collects what is wrong with one file, so that reading goes on
-// after a problem and all of them are told at once.
+// A problemList collects the problems of one file, so that reading continues after a
+// problem and all of them are reported at once.
 type problemList struct {
 	file     string
 	problems Problems
@@ -50,7 +50,7 @@ func (l *problemList) add(at position, format string, args ...any) {
 	l.problems = append(l.problems, Problem{File: l.file, Line: at.line, Column: at.column, Message: fmt.Sprintf(format, args...)})
 }
 
-// sorted returns the problems in the order of their positions.
+// sorted returns the problems, ordered by position.
 func (l *problemList) sorted() Problems {
 	slices.SortStableFunc(l.problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
@@ -61,8 +61,8 @@ func (l *problemList) sorted() Problems {
 // A position in a file counts lines and columns from 1.
 type position struct{ line, column int }
 
-// ByKey sorts problems of overrides by what they are about: the key of a Setting,
-// or "" for what is about several together.
+// ByKey returns the problems of overrides by the key of their Setting, or by "" for a
+// problem with several settings.
 func (p Problems) ByKey() map[string]error {
 	byKey := map[string]error{}
 	for _, problem := range p {
@@ -79,10 +79,10 @@ func (p Problems) ByKey() map[string]error {
 	return byKey
 }
 
-// lastPart is the name in the key of a setting.
+// lastPart returns the name in the key of a setting.
 func lastPart(key string) string { return key[strings.LastIndexByte(key, '.')+1:] }
 
-// A messageError is a problem without its place, for where the place is plain.
+// A messageError is the message of a problem whose position is obvious.
 type messageError string
 
 func (m messageError) Error() string { return string(m) }

@@ -11,11 +11,45 @@ import (
 // schema is a JSON Schema, or a part of one.
 type schema = map[string]any
 
-// ScenarioSchema returns the JSON Schema of a scenario file, for editors: it
-// offers the catalogue's measurements, and the parameters and metrics of the
-// one that a step names. It allows some files that Parse refuses, such as two
-// steps of one name, and none that Parse accepts is refused by it.
+// Schema returns the JSON Schema of a scenario file, for editors: it offers the
+// measurements of the catalogue, and the parameters and metrics of the measurement of each
+// step. It accepts every file that Parse accepts, and some that Parse refuses, such as a
+// file with two steps of the same name.
 func Schema(cat Catalogue) []byte {
+	definitions := stepSchemas(cat)
+	steps := schema{"type": "array", "minItems": 1, "items": definitionOf("step")}
+	scenario := objectSchema(schema{
+		"name":        nameSchema(nameParam),
+		"title":       schema{"type": "string", "minLength": 1, "description": titleParam.Doc},
+		"description": paramSchema(descriptionParam),
+		"tags":        paramSchema(tagsParam),
+		"timeout":     paramSchema(timeoutParam),
+		"seed": schema{
+			"type": "integer", "minimum": 0, "maximum": uint64(math.MaxUint64), "default": defaultSeed, "description": seedDoc,
+		},
+		"system": paramSchema(systemParam),
+		"steps": schema{"type": "array", "minItems": 1, "items": schema{
+			"if":   schema{"required": []string{"parallel"}},
+			"then": objectSchema(schema{"parallel": steps}),
+			"else": definitionOf("step"),
+		}},
+	}, "name", "title", "steps")
+	scenario["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+	scenario["$id"] = "urn:mabeam-top:scenario:v1"
+	scenario["title"] = "A scenario of mabeam-top"
+	scenario["$defs"] = definitions
+	var out strings.Builder
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false) // patterns and conditions are full of < and >
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(scenario); err != nil {
+		panic(err) // the catalogue has a default that JSON cannot express
+	}
+	return []byte(out.String())
+}
+
+// stepSchemas returns the definition of a step, and those that it refers to.
+func stepSchemas(cat Catalogue) schema {
 	definitions := schema{"condition": schema{
 		"type": "string", "pattern": verdict.ConditionPattern,
 		"description": "An operator and a number without a unit, such as < 5, >= 95000 or <= 20%.",
@@ -35,49 +69,19 @@ func Schema(cat Catalogue) []byte {
 		}
 	}
 	step := objectSchema(schema{
-		"measure":    schema{"oneOf": measurements, "description": "What is measured."},
+		"measure":    schema{"oneOf": measurements, "description": "Measurement of the step."},
 		"name":       nameSchema(stepNameParam),
-		"with":       schema{"type": "object", "description": "The measurement's parameters."},
+		"with":       schema{"type": "object", "description": "Parameters of the measurement."},
 		"warmup":     warmupSchema(),
 		"repeat":     paramSchema(repeatParam),
 		"baseline":   paramSchema(baselineParam),
 		"tolerance":  paramSchema(toleranceParam),
-		"thresholds": schema{"type": "object", "description": "Conditions on metrics that fail the step where they do not hold."},
+		"thresholds": schema{"type": "object", "description": "Conditions on metrics. The step fails if one does not hold."},
 		"faults":     faultsSchema(),
 	}, "measure")
 	step["allOf"] = branches
 	definitions["step"] = step
-
-	steps := schema{"type": "array", "minItems": 1, "items": definitionOf("step")}
-	scenario := objectSchema(schema{
-		"name":        nameSchema(nameParam),
-		"title":       schema{"type": "string", "minLength": 1, "description": titleParam.Doc},
-		"description": paramSchema(descriptionParam),
-		"tags":        paramSchema(tagsParam),
-		"timeout":     paramSchema(timeoutParam),
-		"seed": schema{
-			"type": "integer", "minimum": 0, "maximum": uint64(math.MaxUint64), "default": defaultSeed,
-			"description": "What all randomness of the scenario is drawn from.",
-		},
-		"system": paramSchema(systemParam),
-		"steps": schema{"type": "array", "minItems": 1, "items": schema{
-			"if":   schema{"required": []string{"parallel"}},
-			"then": objectSchema(schema{"parallel": steps}),
-			"else": definitionOf("step"),
-		}},
-	}, "name", "title", "steps")
-	scenario["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-	scenario["$id"] = "urn:mabeam-top:scenario:v1"
-	scenario["title"] = "A scenario of mabeam-top"
-	scenario["$defs"] = definitions
-	var out strings.Builder
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false) // patterns and conditions are full of < and >
-	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(scenario); err != nil {
-		panic(err) // a default of the catalogue that JSON does not have
-	}
-	return []byte(out.String())
+	return definitions
 }
 
 func definitionOf(definition string) schema { return schema{"$ref": "#/$defs/" + definition} }
@@ -96,7 +100,7 @@ func nameSchema(p Param) schema {
 
 func warmupSchema() schema {
 	return schema{
-		"description": "What runs before the measurement and is thrown away: a duration, or a number of operations.",
+		"description": "Warm-up, whose results are discarded: a duration, or a number of operations.",
 		"oneOf":       []any{kindSchema(Param{Kind: Duration}), schema{"type": "integer", "minimum": 0, "maximum": maxWarmup}},
 	}
 }
@@ -110,7 +114,7 @@ func tableSchema(params []Param) schema {
 	return objectSchema(properties)
 }
 
-// paramSchema describes one parameter with its documentation and default.
+// paramSchema describes a parameter, with its documentation and default.
 func paramSchema(p Param) schema {
 	s := kindSchema(p)
 	if p.Default == nil && p.Kind != Text {
@@ -125,8 +129,8 @@ func paramSchema(p Param) schema {
 	return s
 }
 
-// kindSchema describes the values of a kind. Limits of what is written as a
-// text with a unit cannot be said in a schema.
+// kindSchema describes the values of a kind. A schema cannot express limits on texts with a
+// unit.
 func kindSchema(p Param) schema {
 	switch p.Kind {
 	case Int:
@@ -185,7 +189,8 @@ func bounded(s schema, p Param) schema {
 	return s
 }
 
-// thresholdsSchema offers every name that a threshold can be set on.
+// thresholdsSchema describes the thresholds of a measurement, with every name that a
+// threshold can be set on.
 func thresholdsSchema(m *Measurement) schema {
 	windowed := objectSchema(schema{
 		"is":     definitionOf("condition"),

@@ -7,9 +7,8 @@ import (
 	"slices"
 )
 
-// Select returns the scenarios of those names, in the order of the names, and
-// then those that have one of the tags; each once. The error tells every name
-// and tag that there is no scenario of.
+// Select returns the scenarios with those names, in the order of the names, and then those
+// with one of the tags, each once. The error has every name and tag without a scenario.
 func Select(scenarios []Scenario, names, tags []string) ([]Scenario, error) {
 	var selected []Scenario
 	taken := make(map[string]bool)

@@ -4,21 +4,21 @@ import (
 	"strconv"
 )
 
-// A Setting is one thing of a scenario that a run can change.
+// A Setting is a value of a scenario that a run can change.
 type Setting struct {
-	// Step is the name of the step whose parameter it is; empty for what the
-	// scenario or all of its steps have, which flags change.
+	// Step is the name of the step whose parameter it is. It is empty for values of
+	// the scenario or of all its steps, which flags change.
 	Step string
-	// Name is that of the parameter or of the flag.
+	// Name is the name of the parameter or of the flag.
 	Name string
-	// Value is what the scenario says, in the notation of a scenario file.
+	// Value is the value in the scenario, in the notation of a scenario file.
 	Value   string
 	Choices []string
 	// Doc says in one sentence what it means.
 	Doc string
 }
 
-// Key is what the setting is called in a --set, or the name of its flag.
+// Key returns the name of the setting in a --set, or the name of its flag.
 func (s Setting) Key() string {
 	if s.Step == "" {
 		return s.Name
@@ -26,12 +26,12 @@ func (s Setting) Key() string {
 	return s.Step + "." + s.Name
 }
 
-// Settings returns all that a run can change of the scenario, in its order.
-// What its steps do not have in common is not among them.
+// Settings returns the values of a scenario that a run can change, in the order of the
+// scenario. It leaves out flags for which the steps have different values.
 func Settings(s Scenario) []Setting {
 	settings := []Setting{
 		{Name: timeoutParam.Name, Value: formatDuration(s.Timeout), Doc: timeoutParam.Doc},
-		{Name: "seed", Value: strconv.FormatUint(s.Seed, 10), Doc: "What all randomness of the scenario is drawn from."},
+		{Name: "seed", Value: strconv.FormatUint(s.Seed, 10), Doc: seedDoc},
 	}
 	steps := Plan{Scenarios: []Scenario{s}}.steps()
 	common := func(p Param, value func(*Step) string) {

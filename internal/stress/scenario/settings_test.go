@@ -52,7 +52,7 @@ func TestFaultsByKey(t *testing.T) {
 	got := problems.ByKey()
 	for key, want := range map[string]string{
 		"storm.rate": `expected a rate such as 10000/s, not the text "fast"`,
-		"nothing":    "no step has a parameter",
+		"nothing":    "no step has the parameter",
 		"repeat":     "0 is too small",
 	} {
 		if !strings.HasPrefix(fmt.Sprint(got[key]), want) {

@@ -8,8 +8,8 @@ import (
 	"mabeam-top/internal/stress/verdict"
 )
 
-// Show returns the scenario as a file with every default filled in. Parsed
-// under the same file name, it gives an equal scenario.
+// Show returns the scenario as a file with every default filled in. ParseShown reads it
+// back to an equal scenario.
 func Show(s Scenario) []byte {
 	var w bytes.Buffer
 	fmt.Fprintf(&w, "name: %s\ntitle: %s\n", quote(s.Name, ""), quote(s.Title, ""))
@@ -35,6 +35,7 @@ func Show(s Scenario) []byte {
 	return w.Bytes()
 }
 
+// showStep writes one step.
 func showStep(w *bytes.Buffer, indent string, s Step) {
 	fmt.Fprintf(w, "%s- measure: %s\n", indent, s.Measurement.Name)
 	indent += "  "
@@ -69,6 +70,7 @@ func showStep(w *bytes.Buffer, indent string, s Step) {
 	}
 }
 
+// encodeThreshold returns a threshold as a scenario file has it.
 func encodeThreshold(t verdict.Threshold) any {
 	if t.Window == 0 {
 		return t.Condition.String()

@@ -5,6 +5,7 @@ import (
 	"time"
 )
 
+// step reads one step.
 func (r *reader) step(n *node) Step {
 	var s Step
 	if !r.isMapping(n, "a step such as {measure: agent-creation}") {
@@ -15,7 +16,7 @@ func (r *reader) step(n *node) Step {
 	if s.Name = r.kebab(keys, stepNameParam); s.Name != "" {
 		at := keys["name"].value.position
 		if first, again := r.steps[s.Name]; again {
-			r.add(at, "name: a step named %q is there already, on line %d; choose another name", s.Name, first.line)
+			r.add(at, "name: the step %q already exists, on line %d; choose another name", s.Name, first.line)
 		} else {
 			r.steps[s.Name] = at
 		}
@@ -39,14 +40,14 @@ func (r *reader) step(n *node) Step {
 		s.Thresholds = append(s.Thresholds, t.Threshold)
 	}
 	if fit && !r.trusted {
-		r.inTime(s, faults, thresholds)
+		r.checkTimes(s, faults, thresholds)
 	}
 	return s
 }
 
-// inTime tells of the faults and thresholds for which the load of a step does not
-// last long enough.
-func (r *reader) inTime(s Step, faults []givenFault, thresholds []givenThreshold) {
+// checkTimes adds a problem for each fault and threshold that the load of a step is too
+// short for.
+func (r *reader) checkTimes(s Step, faults []givenFault, thresholds []givenThreshold) {
 	for _, f := range faults {
 		if why := s.tooLate(f.Fault); why != "" {
 			r.add(f.from, "faults: %s", why)
@@ -59,7 +60,7 @@ func (r *reader) inTime(s Step, faults []givenFault, thresholds []givenThreshold
 	}
 }
 
-// measurement returns nil if the step names none that is known.
+// measurement returns the measurement of a step, or nil if it is unknown.
 func (r *reader) measurement(keys map[string]entry) *Measurement {
 	e, ok := keys["measure"]
 	if !ok || e.value.shape == broken {
@@ -103,7 +104,7 @@ func (r *reader) with(m *Measurement, keys map[string]entry) (Params, bool) {
 	return params, ok
 }
 
-// warmup reads a duration or a count of operations.
+// warmup reads a warm-up: a duration, or a number of operations.
 func (r *reader) warmup(keys map[string]entry) Warmup {
 	e, ok := keys["warmup"]
 	if !ok || e.value.shape == broken {
@@ -120,6 +121,7 @@ func (r *reader) warmup(keys map[string]entry) Warmup {
 	return Warmup{}
 }
 
+// baseline reads the component that a step is compared with.
 func (r *reader) baseline(m *Measurement, keys map[string]entry) string {
 	e, ok := keys["baseline"]
 	if !ok {

@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// didYouMean returns the end of a message about an unknown name: the known
-// name that is most like it, or if none is, all of them.
+// didYouMean returns the end of a message about an unknown name: the most similar known
+// name, or all known names if none is similar.
 func didYouMean(name string, known []string) string {
 	if len(known) == 0 {
-		return "; it has none"
+		return "; there are none"
 	}
 	if best := Nearest(name, known); best != "" {
 		return fmt.Sprintf("; did you mean %q?", best)
@@ -17,8 +17,8 @@ func didYouMean(name string, known []string) string {
 	return "; expected " + oneOf(known)
 }
 
-// Nearest returns the known name that a misspelt one most likely means; "" if
-// none is much like it.
+// Nearest returns the known name that is most similar to a misspelt one; "" if none is
+// similar.
 func Nearest(name string, known []string) string {
 	best, least := "", len(name)/3+2
 	for _, candidate := range known {
@@ -36,8 +36,8 @@ func oneOf(names []string) string {
 	return "one of " + strings.Join(names, ", ")
 }
 
-// editDistance counts the bytes to insert, delete or change to make a into b;
-// it is at least limit where their lengths alone differ by that much.
+// editDistance returns how many bytes have to be inserted, deleted or changed to turn a into
+// b, or at least limit if their lengths differ by that much.
 func editDistance(a, b string, limit int) int {
 	if d := max(len(a)-len(b), len(b)-len(a)); d >= limit {
 		return d

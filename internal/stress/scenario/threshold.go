@@ -9,12 +9,13 @@ import (
 	"mabeam-top/internal/stress/verdict"
 )
 
-// A givenThreshold is a threshold of a file, and where its window is given.
+// A givenThreshold is a threshold of a file, and the position of its window.
 type givenThreshold struct {
 	verdict.Threshold
 	window position
 }
 
+// thresholds reads the thresholds of a step.
 func (r *reader) thresholds(m *Measurement, keys map[string]entry) []givenThreshold {
 	e, ok := keys["thresholds"]
 	if !ok || !r.isMapping(e.value, `a mapping of thresholds such as {METRIC: "< 5"}`) {
@@ -28,7 +29,7 @@ func (r *reader) thresholds(m *Measurement, keys map[string]entry) []givenThresh
 	var thresholds []givenThreshold
 	for _, given := range e.value.entries {
 		if kept[given.key].position != given.position {
-			continue // there twice, which was told
+			continue // a duplicate, which keys has reported
 		}
 		metric, err := m.ThresholdMetric(given.key)
 		if err != nil {
@@ -65,15 +66,16 @@ func (r *reader) threshold(metric Metric, given entry) givenThreshold {
 		}
 	}
 	probe := metric.ProbeFor(given.key)
-	if windowed && r.beside && probe != "" && metric.Probe != MedianLatency && !slices.Contains(StepProbes, probe) {
-		r.add(window.position, "%s: beside other steps it cannot be told whose it is; leave the window out", given.key)
+	if windowed && r.parallel && probe != "" && metric.Probe != MedianLatency && !slices.Contains(StepProbes, probe) {
+		r.add(window.position, "%s: a parallel group has one value for all its steps; remove the window", given.key)
 	}
 	if windowed && probe == "" {
-		r.add(window.position, "%s: it cannot be watched while the step runs; leave the window out", given.key)
+		r.add(window.position, "%s: no probe shows it while the step runs; remove the window", given.key)
 	}
 	return t
 }
 
+// condition reads the condition of a threshold.
 func (r *reader) condition(metric Metric, name string, n *node) verdict.Condition {
 	if n.shape == broken {
 		return verdict.Condition{}
@@ -87,7 +89,7 @@ func (r *reader) condition(metric Metric, name string, n *node) verdict.Conditio
 	case err != nil:
 		r.add(n.position, "%s: %v%s", name, err, unitHint(metric))
 	case strings.Contains(n.text, "%") && metric.Unit != "ratio":
-		r.add(n.position, "%s: %q is a share%s; write the limit without the %%", name, n.text, unitHint(metric))
+		r.add(n.position, "%s: %q is a share%s; write the limit without %%", name, n.text, unitHint(metric))
 	default:
 		if why := metric.never(condition); why != "" {
 			r.add(n.position, "%s: %q can never hold: %s", name, n.text, why)
@@ -96,7 +98,7 @@ func (r *reader) condition(metric Metric, name string, n *node) verdict.Conditio
 	return condition
 }
 
-// unitHint ends a message about a limit with the unit that it has to be in.
+// unitHint returns the end of a message about a limit, with the unit that it needs.
 func unitHint(m Metric) string {
 	switch m.Unit {
 	case "ratio", "count", "bool", "exponent":

@@ -13,7 +13,7 @@ steps:
       - {measure: work, name: a, thresholds: {alive: {is: '> 5', window: 1s}}}
       - {measure: work, name: b}
 `)})
-	if err == nil || err.Error() != "f:6:66: alive: beside other steps it cannot be told whose it is; leave the window out" {
+	if err == nil || err.Error() != "f:6:66: alive: a parallel group has one value for all its steps; remove the window" {
 		t.Errorf("got %v", err)
 	}
 }

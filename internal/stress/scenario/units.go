@@ -32,8 +32,7 @@ var (
 	sizeForm     = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)(TiB|TB|GiB|GB|MiB|MB|KiB|kB|B)$`)
 )
 
-// ParseRatio reads a share in the notation of scenario files, such as 20% or
-// 0.2.
+// ParseRatio reads a share in the notation of scenario files, such as 20% or 0.2.
 func ParseRatio(s string) (float64, error) {
 	n := &node{shape: shapeOf(s), text: s}
 	v, ok := parseScalar(Ratio, n)
@@ -43,7 +42,7 @@ func ParseRatio(s string) (float64, error) {
 	return v.(float64), nil
 }
 
-// parseScalar reads a scalar of a kind that is one.
+// parseScalar reads a scalar as a kind. It returns false if it is not of that kind.
 func parseScalar(k Kind, n *node) (any, bool) {
 	number := n.shape == integer || n.shape == decimal
 	switch k {
@@ -60,8 +59,8 @@ func parseScalar(k Kind, n *node) (any, bool) {
 	case Ratio:
 		s := n.text
 		if percent := ratioForm.FindStringSubmatch(s); n.shape == text && percent != nil {
-			// Shifting the decimal point in the text never rounds twice, as
-			// a division by 100 would.
+			// Shifting the decimal point in the text rounds once, a division by 100
+			// would round twice.
 			s = percent[1] + "e-2"
 		} else if !number {
 			return nil, false
@@ -92,7 +91,7 @@ func parseScalar(k Kind, n *node) (any, bool) {
 	return nil, false
 }
 
-// parseSize reads a whole number of bytes; 1.5kB is one, 1.5B is not.
+// parseSize reads a size, which is a whole number of bytes: 1.5kB is valid, 1.5B is not.
 func parseSize(s string) (any, bool) {
 	parts := sizeForm.FindStringSubmatch(s)
 	if parts == nil {
@@ -115,8 +114,8 @@ func parseSize(s string) (any, bool) {
 
 func formatNumber(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
-// formatRatio returns a share in percent, its decimal point shifted in the
-// text so that parsing it gives the same number again.
+// formatRatio returns a share in percent. It shifts the decimal point in the text, so
+// parsing the text gives the same number.
 func formatRatio(v float64) string {
 	whole, fraction, _ := strings.Cut(formatNumber(v), ".")
 	for len(fraction) < 2 {
@@ -136,8 +135,7 @@ func formatRatio(v float64) string {
 	return sign + whole + fraction + "%"
 }
 
-// formatDuration is time.Duration.String without the zeros at its end: 1m
-// instead of 1m0s.
+// formatDuration returns a duration without trailing zeros: 1m instead of 1m0s.
 func formatDuration(d time.Duration) string {
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
@@ -149,7 +147,7 @@ func formatDuration(d time.Duration) string {
 	return s
 }
 
-// formatSize returns a size in the largest unit in which it is whole.
+// formatSize returns a size in the largest unit in which it is a whole number.
 func formatSize(size int64) string {
 	for _, unit := range sizeUnits {
 		if size != 0 && size%unit.bytes == 0 {

@@ -9,23 +9,23 @@ import (
 	"mabeam-top/internal/stress/verdict"
 )
 
-// Warnings tells of the baselines and thresholds that steps of the scenario fail
-// whatever the system does.
+// Warnings returns the baselines and thresholds that steps of the scenario fail, whatever
+// the system does.
 func (s Scenario) Warnings(baselines verdict.Baselines) []string {
-	var told []string
+	var notes []string
 	for _, step := range s.Steps() {
 		for _, text := range step.Unreachable(baselines) {
-			told = append(told, step.Name+": "+text)
+			notes = append(notes, step.Name+": "+text)
 		}
 	}
-	return told
+	return notes
 }
 
-// unreachable tells of the baselines and thresholds that the step fails whatever the
-// system does, because less is asked of it than they want. That is what the arithmetic of
-// baselines says, and no fault of the system: who reads the verdict has to know.
+// Unreachable returns the baselines and thresholds that the step fails, whatever the
+// system does, because its load is too small for them. A reader of the verdict has to know
+// that this is not a fault of the system.
 func (s *Step) Unreachable(baselines verdict.Baselines) []string {
-	var told []string
+	var notes []string
 	for _, name := range baselines.Metrics(s.Component) {
 		m, err := s.Measurement.ThresholdMetric(name)
 		if err != nil || m.CappedBy == "" {
@@ -34,7 +34,7 @@ func (s *Step) Unreachable(baselines verdict.Baselines) []string {
 		b, _ := baselines.Find(s.Component, name)
 		most, text := m.cap(s.Params)
 		if b.Better == report.Higher && most < b.Value*(1-s.Tolerance) {
-			told = append(told, fmt.Sprintf("%s cannot meet its baseline of %s, as %s is %s: ask for more, or give the step baseline: none and thresholds of its own",
+			notes = append(notes, fmt.Sprintf("%s cannot reach its baseline of %s because %s is %s; increase it, or use baseline: none and your own thresholds",
 				name, report.Quantity(b.Value, m.Unit), m.CappedBy, text))
 		}
 	}
@@ -44,27 +44,27 @@ func (s *Step) Unreachable(baselines verdict.Baselines) []string {
 			continue
 		}
 		if most, text := m.cap(s.Params); !t.Condition.Possible(math.Inf(-1), most) {
-			told = append(told, fmt.Sprintf("%s cannot be %s, as %s is %s: ask for more, or change the threshold",
+			notes = append(notes, fmt.Sprintf("%s cannot be %s because %s is %s; increase it, or change the threshold",
 				t.Metric, t.Condition, m.CappedBy, text))
 		}
 	}
-	return told
+	return notes
 }
 
-// heldBack tells of the metrics that missed their baselines and cannot be more than
-// a rate that somebody has lowered by hand.
+// LoweredRateNotes returns a note for each metric that missed its baseline and cannot
+// exceed a rate that a viewer has lowered.
 func (s *Step) LoweredRateNotes(metrics map[string]report.Metric) []string {
-	var told []string
+	var notes []string
 	for _, m := range s.Measurement.Metrics {
 		_, isRate := s.Params[m.CappedBy].(float64)
 		if status := metrics[m.Name].Status; isRate && (status == report.StatusFail || status == report.StatusWarn) {
-			told = append(told, fmt.Sprintf("%s cannot be more than %s, which was lowered by hand, so that it does not say what the system can do", m.Name, m.CappedBy))
+			notes = append(notes, fmt.Sprintf("%s cannot exceed %s, which was lowered manually, so it does not show what the system can do", m.Name, m.CappedBy))
 		}
 	}
-	return told
+	return notes
 }
 
-// cap is the most that the metric can be, and how the parameter says that.
+// cap returns the most that the metric can be, and how to print it.
 func (m Metric) cap(p Params) (most float64, text string) {
 	switch v := p[m.CappedBy].(type) {
 	case int:

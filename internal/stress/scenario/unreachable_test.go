@@ -20,7 +20,7 @@ func TestHeldBackByHand(t *testing.T) {
 		"event_rate": {Status: report.StatusFail}, "burst_rate": {Status: report.StatusPass},
 		"agents": {Status: report.StatusFail}, "score": {Status: report.StatusFail},
 	})
-	want := "event_rate cannot be more than rate, which was lowered by hand, so that it does not say what the system can do"
+	want := "event_rate cannot exceed rate, which was lowered manually, so it does not show what the system can do"
 	if len(got) != 1 || got[0] != want {
 		t.Errorf("told %q, want %q", got, want)
 	}

@@ -11,19 +11,19 @@ import (
 	"unicode"
 )
 
-// none is how a scenario file says that an optional parameter is left out, or
-// that a step is held against no baseline.
+// none is the value of an optional parameter that is not given, and the baseline of a
+// step that is compared with none.
 const none = "none"
 
 // stageParams are the keys of one entry of a Stages parameter.
 var stageParams = []Param{
-	{Name: "rate", Kind: Rate, Max: 1e7, Doc: "Operations per second, at the end of the stage if it is a ramp."},
-	{Name: "for", Kind: Duration, Min: 1e-9, Doc: "How long the stage takes."},
-	{Name: "ramp", Kind: Bool, Default: false, Doc: "Whether the rate changes evenly from that of the stage before (from 0 for the first)."},
+	{Name: "rate", Kind: Rate, Max: 1e7, Doc: "Operations per second; in a ramp, those at its end."},
+	{Name: "for", Kind: Duration, Min: 1e-9, Doc: "Length of the stage."},
+	{Name: "ramp", Kind: Bool, Default: false, Doc: "Whether the rate changes evenly from that of the previous stage (from 0 in the first)."},
 }
 
-// value reads a node as a parameter of its kind. It returns false after it
-// told a problem, or where a problem was told before.
+// value reads a node as a parameter of its kind. It returns false if there is a problem,
+// new or already reported.
 func (l *problemList) value(p Param, n *node) (any, bool) {
 	switch n.shape {
 	case broken:
@@ -48,7 +48,7 @@ func (l *problemList) value(p Param, n *node) (any, bool) {
 	hint := ""
 	switch {
 	case p.Kind == Text && n.shape != empty && n.text != "":
-		hint = "; put it in quotes to make it a text"
+		hint = "; put it in quotes"
 	case (p.Kind == Duration || p.Kind == Rate || p.Kind == Size) && (n.shape == integer || n.shape == decimal):
 		hint = " without a unit"
 	}
@@ -56,7 +56,7 @@ func (l *problemList) value(p Param, n *node) (any, bool) {
 	return nil, false
 }
 
-// expectation says what a parameter's value should look like.
+// expectation describes the values of a parameter.
 func expectation(p Param) string {
 	switch p.Kind {
 	case Int:
@@ -94,7 +94,7 @@ func expectation(p Param) string {
 		}
 		return "a list of texts such as [one, two]"
 	}
-	panic(fmt.Sprintf("stress: parameter %s has the unknown kind %d", p.Name, p.Kind))
+	panic(fmt.Sprintf("scenario: parameter %s has the unknown kind %d", p.Name, p.Kind))
 }
 
 func names(params []Param) []string {
@@ -105,12 +105,12 @@ func names(params []Param) []string {
 	return all
 }
 
-// allowed holds a scalar of the right kind against the parameter's limits.
+// allowed checks a scalar of the right kind against the limits of the parameter.
 func (l *problemList) allowed(p Param, v any, n *node) bool {
 	if s, ok := v.(string); ok {
 		switch i := strings.IndexFunc(s, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }); {
 		case i >= 0:
-			l.add(n.position, "%s: the text has a control character; leave it out", p.Name)
+			l.add(n.position, "%s: the text contains a control character; remove it", p.Name)
 			return false
 		case len(p.Choices) > 0 && !slices.Contains(p.Choices, s):
 			l.add(n.position, "%s: unknown value %q%s", p.Name, shorten(s), didYouMean(s, p.Choices))
@@ -124,16 +124,16 @@ func (l *problemList) allowed(p Param, v any, n *node) bool {
 	}
 	switch {
 	case amount < p.Min:
-		l.add(n.position, "%s: %s is too small; the least is %s", p.Name, n.text, amountText(p.Kind, p.Min))
+		l.add(n.position, "%s: %s is too small; the minimum is %s", p.Name, n.text, amountText(p.Kind, p.Min))
 	case p.Max >= p.Min && amount > p.Max:
-		l.add(n.position, "%s: %s is too large; the most is %s", p.Name, n.text, amountText(p.Kind, p.Max))
+		l.add(n.position, "%s: %s is too large; the maximum is %s", p.Name, n.text, amountText(p.Kind, p.Max))
 	default:
 		return true
 	}
 	return false
 }
 
-// amountOf returns the number that Min and Max bound.
+// amountOf returns the number that Min and Max limit.
 func amountOf(v any) (float64, bool) {
 	switch v := v.(type) {
 	case int:
@@ -163,8 +163,8 @@ func amountText(k Kind, limit float64) string {
 	return formatNumber(limit)
 }
 
-// table reads a mapping of parameters and fills in the defaults of those that
-// it leaves out. The owner is whose parameters they are.
+// table reads a mapping of parameters and fills in the defaults of those that are missing.
+// The owner names the mapping.
 func (l *problemList) table(n *node, owner string, params []Param) (Params, bool) {
 	before := len(l.problems)
 	values := Params{}
@@ -187,7 +187,7 @@ func (l *problemList) table(n *node, owner string, params []Param) (Params, bool
 	return values, len(l.problems) == before
 }
 
-// list reads a list of the parameter's kind.
+// list reads a list of a kind.
 func (l *problemList) list(p Param, n *node) (any, bool) {
 	if len(n.items) == 0 && (p.Default == nil || reflect.ValueOf(p.Default).Len() > 0) {
 		l.add(n.position, "%s: the list is empty; expected %s", p.Name, expectation(p))
@@ -241,7 +241,7 @@ func (l *problemList) stage(p Param, n *node) (Stage, bool) {
 	}
 	t := v.(Params)
 	if !t.Has("rate") || !t.Has("for") {
-		l.add(n.position, "%s: a stage needs a rate and how long it is for, such as {rate: 1000/s, for: 2s}", p.Name)
+		l.add(n.position, "%s: a stage needs rate and for, such as {rate: 1000/s, for: 2s}", p.Name)
 		return Stage{}, false
 	}
 	return Stage{Rate: t.Float("rate"), For: t.Duration("for"), Ramp: t.Bool("ramp")}, true
@@ -264,7 +264,7 @@ func (l *problemList) free(n *node) (any, bool) {
 	case decimal:
 		v, err := strconv.ParseFloat(n.text, 64)
 		if err != nil {
-			l.add(n.position, "%s is too large a number", shorten(n.text))
+			l.add(n.position, "the number %s is too large", shorten(n.text))
 		}
 		return v, err == nil
 	case text:
@@ -288,8 +288,8 @@ func (l *problemList) free(n *node) (any, bool) {
 	}
 }
 
-// complete returns a copy of a value, so that nobody shares it with the
-// catalogue, in which fields that a default leaves out have their own.
+// complete returns a copy of a value, which is not shared with the catalogue. Missing
+// fields of a default get their own defaults.
 func complete(p Param, v any) any {
 	switch p.Kind {
 	case Table:

@@ -10,7 +10,7 @@ import (
 	"unicode"
 )
 
-// flow returns what encode returned as YAML on one line.
+// flow returns the result of encode as YAML on one line.
 func flow(v any) string {
 	switch v := v.(type) {
 	case nil:
@@ -26,7 +26,7 @@ func flow(v any) string {
 	case float64:
 		s := formatNumber(v)
 		if !strings.Contains(s, ".") {
-			s += ".0" // or it would be read as an integer
+			s += ".0" // otherwise it would be read as an integer
 		}
 		return s
 	case []any:
@@ -38,7 +38,7 @@ func flow(v any) string {
 			return quote(key, ",") + ": " + flow(v[key])
 		}) + "}"
 	}
-	panic(fmt.Sprintf("stress: a parameter holds a %T, which no scenario file can", v))
+	panic(fmt.Sprintf("scenario: a parameter has the type %T, which a file cannot express", v))
 }
 
 func joined[T any](list []T, show func(T) string) string {
@@ -50,15 +50,14 @@ func joined[T any](list []T, show func(T) string) string {
 }
 
 var (
-	// plainForm is much less than what YAML allows without quotes, and
-	// beyond doubt.
+	// plainForm matches texts that certainly need no quotes; YAML allows more.
 	plainForm = regexp.MustCompile(`^[A-Za-z_]([A-Za-z0-9_.,/()' -]*[A-Za-z0-9_.()])?$`)
-	// reservedForm is what some reader of YAML takes for no text.
+	// reservedForm matches words that some readers of YAML do not read as texts.
 	reservedForm = regexp.MustCompile(`(?i)^(true|false|null|yes|no|on|off|y|n|inf|nan)$`)
 )
 
-// quote returns a text as YAML on one line, in quotes where it needs them or
-// has one of the characters.
+// quote returns a text as YAML on one line, in quotes if it needs them or contains one of
+// the special characters.
 func quote(s, special string) string {
 	if plainForm.MatchString(s) && !reservedForm.MatchString(s) && !strings.ContainsAny(s, special) {
 		return s
@@ -67,7 +66,7 @@ func quote(s, special string) string {
 	return strconv.Quote(s)
 }
 
-// paragraph returns a text of several lines as they are, if YAML can.
+// paragraph returns a text as a YAML block of lines if possible.
 func paragraph(s string) string {
 	lines := strings.Split(s, "\n")
 	if len(lines) == 1 {
