@@ -29,9 +29,9 @@ func said(values ...any) metricSamples {
 
 const skipped = "skipped"
 
-// What went wrong in some of the repetitions is not outvoted by the others, and what
-// is missing in one is not filled in by them.
-func TestFold(t *testing.T) {
+// Failures in some repetitions are not outvoted by the others, and a value that is missing
+// in one is not filled in.
+func TestAggregate(t *testing.T) {
 	for name, c := range map[string]struct {
 		metric  scenario.Metric
 		said    metricSamples
@@ -63,8 +63,8 @@ func TestFold(t *testing.T) {
 	}
 }
 
-// A slope that one repetition has by chance is none, and one that all have is found.
-func TestFoldEstimates(t *testing.T) {
+// A slope that one repetition has by chance does not count; one that all have does.
+func TestAggregateEstimates(t *testing.T) {
 	flat := verdict.Estimate{Readings: []float64{100, 101, 100, 99, 100, 101, 99, 100, 100, 101, 100, 99, 100}}
 	odd := verdict.Estimate{Readings: []float64{100, 102, 104, 107, 110, 112, 115, 117, 120, 122, 125, 128, 130}}
 	growth := scenario.Metric{Name: "growth", Unit: "ratio", Better: report.Lower}
@@ -81,8 +81,8 @@ func TestFoldEstimates(t *testing.T) {
 	}
 }
 
-// A bool that depends on an estimate is no only where the estimate surely is beyond
-// its bound, and undecided where that cannot be told.
+// A bool that depends on an estimate is false if the estimate is certainly beyond its bound,
+// and undecided if that is uncertain.
 func TestBound(t *testing.T) {
 	b := scenario.Bound{Metric: "growth", Limit: 0.1}
 	estimate := func(value, low, high float64) report.Metric {

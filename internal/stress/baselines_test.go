@@ -8,7 +8,7 @@ import (
 	"mabeam-top/internal/stress/verdict"
 )
 
-// A row that nothing can fail is an error.
+// A row of the baseline table that nothing can fail is an error.
 func TestCheckBaselines(t *testing.T) {
 	cat := Catalogue{{Measurement: scenario.Measurement{
 		Name: "agent-creation", Component: "agents", Params: []scenario.Param{{Name: "count", Kind: scenario.Int}},

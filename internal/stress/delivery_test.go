@@ -2,6 +2,8 @@ package stress
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -12,8 +14,8 @@ import (
 	"mabeam-top/internal/stress/report"
 )
 
-// A load that the system under test kept from being delivered is judged: the delay
-// is the system's.
+// A load that is late because of the system under test is judged; one that is late because of
+// other programs is inconclusive.
 func TestLoadDelayedByTheSystemIsJudged(t *testing.T) {
 	for who, others := range map[load.LagCause]float64{load.SystemUnderTest: 0.01, load.OtherPrograms: 0.5} {
 		synctest.Test(t, func(t *testing.T) {
@@ -44,4 +46,56 @@ func TestLoadDelayedByTheSystemIsJudged(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A load that the generator did not deliver is inconclusive, whatever its metrics are.
+func TestUndeliveredLoadIsInconclusive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cat := probing(nil)
+		cat[0].Run = func(ctx context.Context, env *Env) error {
+			env.loads.Meter.CountLate(50) // what a starved generator counts
+			_, err := env.RunLoad(ctx, load.Load{Workers: 1, Operations: 1000}, func(context.Context, load.Op) error {
+				env.loads.Meter.CountLate(1)
+				return nil
+			})
+			env.Value("rate", 1)
+			return err
+		}
+		_, r := collect(context.Background(), t, Engine{Catalogue: cat}.Source(planOf(t, cat, scenarioOf("  - {measure: probe, thresholds: {rate: '>= 1'}}\n"))))
+		step := r.Scenarios[0].Steps[0]
+		if step.Verdict != report.Inconclusive || !strings.Contains(fmt.Sprint(step.Errors), "not delivered") {
+			t.Errorf("%s, %+v", step.Verdict, step.Errors)
+		}
+	})
+}
+
+// A measurement that allows its load to lag gets the lag in the result, and stays
+// conclusive.
+func TestLoadThatMayLag(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, why := range []string{"", "the machine is busy"} {
+			cat := probing(nil)
+			cat[0].Run = func(ctx context.Context, env *Env) error {
+				driven, err := env.RunLoad(ctx, load.Load{Workers: 1, Operations: 1000, MayLag: true}, func(_ context.Context, op load.Op) error {
+					if op.N < 20 {
+						env.loads.Meter.CountLate(1)
+					}
+					return nil
+				})
+				if driven.Late != 20 || !driven.Lagged() {
+					t.Errorf("%d of 1,000 late, lagged: %v", driven.Late, driven.Lagged())
+				}
+				if why != "" {
+					env.Inconclusive(why)
+				}
+				env.Value("rate", 1)
+				return err
+			}
+			_, r := collect(context.Background(), t, Engine{Catalogue: cat}.Source(planOf(t, cat, scenarioOf("  - {measure: probe}\n"))))
+			step := r.Scenarios[0].Steps[0]
+			if want := why != ""; (step.Verdict == report.Inconclusive) != want || want != (len(step.Errors) == 2 && step.Errors[1].Message == why) { // after that it was tried again
+				t.Errorf("%q: %s, %+v", why, step.Verdict, step.Errors)
+			}
+		}
+	})
 }

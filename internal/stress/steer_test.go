@@ -43,10 +43,9 @@ steps:
   - {measure: probe, with: {rate: 100/s, duration: 10s, operations: 10}}
 `
 
-// A load that is held for a minute is held up by that, and nothing else is: no
-// operation is late, the rate is what was asked for, and the timeout is of the
-// time in which it went on.
-func TestHeldLoadLosesNothing(t *testing.T) {
+// A pause of a minute changes nothing else: no operation is late, the rate is the planned one,
+// and the timeout excludes the pause.
+func TestPausedLoadLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		events := steered(t, openLoad, func(s stream.Steerable) {
 			time.Sleep(3 * time.Second)
@@ -81,7 +80,7 @@ func TestHeldLoadLosesNothing(t *testing.T) {
 	})
 }
 
-func TestRateIsMultipliedFromThenOn(t *testing.T) {
+func TestRateChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		events := steered(t, openLoad, func(s stream.Steerable) {
 			time.Sleep(5 * time.Second)
@@ -100,10 +99,10 @@ func TestRateIsMultipliedFromThenOn(t *testing.T) {
 	})
 }
 
-// Windows in which a hand has changed the rate say nothing about the system, and stop
-// nothing; if no other is left of a threshold, there is no verdict on it. What is not
-// done per second is held all the same.
-func TestWindowsLeaveOutARateSetByHand(t *testing.T) {
+// Windows with a changed rate do not count for metrics per second, and abort nothing. A
+// threshold without any other window is inconclusive. Other metrics are checked all the
+// same.
+func TestWindowsLeaveOutAChangedRate(t *testing.T) {
 	set := func(t *testing.T, s stream.Steerable, at time.Duration, rate float64) {
 		time.Sleep(at)
 		obey(t, s, stream.Command{Do: stream.SetRate, Rate: rate})
@@ -143,7 +142,7 @@ func TestWindowsLeaveOutARateSetByHand(t *testing.T) {
 	}
 }
 
-func TestFaultsAndLooksByHand(t *testing.T) {
+func TestManualFaultsAndInspection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var source stream.Steerable
 		events := steered(t, openLoad, func(s stream.Steerable) {
@@ -190,9 +189,8 @@ func TestFaultsAndLooksByHand(t *testing.T) {
 	})
 }
 
-// What was offered is what was due, also while nobody begins it, and nothing is
-// due while the load is held.
-func TestOfferedIsWhatWasDue(t *testing.T) {
+// The offered rate is what is due, also if no worker is free, and nothing is due in a pause.
+func TestOfferedRateIsWhatIsDue(t *testing.T) {
 	const load = `
 name: slow
 title: Slow
@@ -233,7 +231,7 @@ steps:
 	})
 }
 
-// Nobody steers a load that nobody steers.
+// A load that nobody steers is not reported as steered.
 func TestUnsteeredLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		events, _ := collect(context.Background(), t, Engine{Catalogue: probing(nil), Steerable: true}.Source(planOf(t, probing(nil), openLoad)))
@@ -243,9 +241,9 @@ func TestUnsteeredLoad(t *testing.T) {
 	})
 }
 
-// The time in which a load is held is in no window of a threshold, though it ends in
-// the middle of an interval of samples, and in no warm-up.
-func TestHoldIsInNoWindowAndNoWarmUp(t *testing.T) {
+// A pause is in no window of a threshold, although it ends between two samples, and in no
+// warm-up.
+func TestPauseIsInNoWindowAndNoWarmUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := strings.Replace(openLoad, "operations: 10}}", "operations: 10}, warmup: 2s, thresholds: {rate: {is: '>= 98', window: 1s, abort: true}}}", 1)
 		events := steered(t, source, func(s stream.Steerable) {
@@ -268,7 +266,7 @@ func TestHoldIsInNoWindowAndNoWarmUp(t *testing.T) {
 	})
 }
 
-// Before it runs, a run takes only what it is to tell; nothing breaks.
+// Before its start, a run accepts only requests for inspection.
 func TestCommandsBeforeTheRun(t *testing.T) {
 	s := Engine{Catalogue: probing(nil), Steerable: true}.Source(planOf(t, probing(nil), openLoad)).(stream.Steerable)
 	for _, c := range []stream.Command{{Do: stream.Stop}, {Do: stream.SetPaused, Paused: true}, {Do: stream.SetRate, Rate: 2}} {
@@ -279,8 +277,8 @@ func TestCommandsBeforeTheRun(t *testing.T) {
 	obey(t, s, stream.Command{Do: stream.SetInspection, Inspect: stream.Inspect{Agents: 3}})
 }
 
-// Who asks by hand for a fault that hits nothing is told at once, and once.
-func TestFaultByHandThatHitsNothing(t *testing.T) {
+// A manual fault that hits nothing is logged at once, and once.
+func TestManualFaultThatHitsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cat := Catalogue{{Measurement: scenario.Measurement{
 			Name: "empty", Summary: "Is anybody there?", Targets: []scenario.Target{scenario.TargetAgents}, Metrics: []scenario.Metric{{Name: "done", Unit: "bool", Must: "== true"}},
@@ -310,19 +308,6 @@ func TestFaultByHandThatHitsNothing(t *testing.T) {
 			t.Errorf("told %q", told)
 		}
 		if errs := r.Scenarios[0].Steps[0].Errors; len(errs) != 1 || errs[0].Count != 3 {
-			t.Errorf("errors %+v", errs)
-		}
-	})
-}
-
-// A repetition that was cut off is the one that the step was interrupted in.
-func TestInterruptedInTheFirstRepetition(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		time.AfterFunc(time.Second, cancel)
-		_, r := collect(ctx, t, Engine{Catalogue: probing(nil)}.Source(planOf(t, probing(nil), scenarioOf("  - {measure: probe, repeat: 3, with: {rate: 100/s, duration: 5s}}\n"))))
-		errs := r.Scenarios[0].Steps[0].Errors
-		if last := errs[len(errs)-1]; last.Message != "interrupted in repetition 1 of 3" {
 			t.Errorf("errors %+v", errs)
 		}
 	})

@@ -10,8 +10,8 @@ import (
 	"mabeam-top/internal/stress/verdict"
 )
 
-// A step that asks for less than its baselines want fails, as always, but it says
-// that the system had no chance; so does the log when it begins.
+// A step whose load is too small for its baselines fails, and reports that no system could
+// have passed; the log says so when the step begins.
 func TestUnreachableBaselines(t *testing.T) {
 	cat := Catalogue{{Measurement: scenario.Measurement{
 		Name: "event-stress", Component: "event_stress", Summary: "What rate holds?",

@@ -25,8 +25,8 @@ func worked(run func(ctx context.Context, env *Env) error) Catalogue {
 	}, Run: run}}
 }
 
-// A window in a parallel group is of the step's own operations: a fast neighbour does
-// not make a slow step fast.
+// A window in a parallel group is about the step's own operations: a fast step does not hide a
+// slow one.
 func TestWindowsBesideOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cat := worked(func(ctx context.Context, env *Env) error {
@@ -81,7 +81,7 @@ func stalling(l load.Load, slow int, longer time.Duration) Catalogue {
 	})
 }
 
-// A stall is in the windows that it lies in, also in those in which nothing ended.
+// A stall shows in all its windows, also in those in which no operation ended.
 func TestWindowsOfAStall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cat := stalling(load.Load{Workers: 1, For: 4 * time.Second}, 1000, 900*time.Millisecond)
@@ -95,8 +95,8 @@ func TestWindowsOfAStall(t *testing.T) {
 	})
 }
 
-// An operation at the very beginning of a load and one at its very end are in windows
-// too: the worst window is never better than the whole.
+// Windows include the first and the last operation of a load: the worst window is never better
+// than the whole load.
 func TestWindowsReachFromEndToEnd(t *testing.T) {
 	for name, slow := range map[string]int{"first": 0, "last": 1999} {
 		synctest.Test(t, func(t *testing.T) {
@@ -108,4 +108,16 @@ func TestWindowsReachFromEndToEnd(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Windows cover the load, not what a measurement does before and after it.
+func TestWindowsCoverTheLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		plan := planOf(t, probing(nil), scenarioOf("  - {measure: probe, repeat: 2, with: {duration: 2s, mode: tail}, thresholds: {rate: {is: '>= 490', window: 1s}}}\n"))
+		_, r := collect(context.Background(), t, Engine{Catalogue: probing(nil)}.Source(plan))
+		step := r.Scenarios[0].Steps[0]
+		if held := step.Thresholds[0]; !held.OK || held.Actual == nil || *held.Actual < 490 || *held.Actual > 510 {
+			t.Errorf("%s: %+v, actual %v", step.Verdict, held, held.Actual)
+		}
+	})
 }

@@ -106,20 +106,18 @@ func (i *Injector) During(ctx context.Context) (end func()) {
 	for _, f := range i.planned {
 		i.wg.Go(func() { i.run(ctx, f, began.Add(-i.loaded)) })
 	}
-	i.setLoading(ctx)
+	i.mu.Lock()
+	i.loading = ctx
+	i.mu.Unlock()
 	return func() {
 		took := i.Clock.Now().Sub(began)
-		i.setLoading(nil)
+		i.mu.Lock()
+		i.loading = nil
+		i.mu.Unlock()
 		stop()
 		i.wg.Wait()
 		i.loaded += took
 	}
-}
-
-func (i *Injector) setLoading(ctx context.Context) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.loading = ctx
 }
 
 // Inject injects a manual fault now. If it has a rate, it goes on until the load

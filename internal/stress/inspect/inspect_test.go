@@ -25,7 +25,8 @@ func (relay) HandleAction(ctx context.Context, self *mabeam.Agent, action string
 	return nil, nil
 }
 
-// What is asked for of types, waits and supervisors is told, and nothing else.
+// An inspection has what the request asks for of types, waits and supervisors, and nothing
+// else.
 func TestInspectionOfTypesWaitsAndSupervisors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := mabeamtest.Start(t, mabeam.Options{})

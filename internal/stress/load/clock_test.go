@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// An alarm whose clock is stopped and started while it goes off is no second one.
+// An alarm goes off once, even if its clock stops and starts at that moment.
 func TestAlarmGoesOffOnce(t *testing.T) {
 	var c Clock
 	var calls atomic.Int64
@@ -35,7 +35,7 @@ func TestAlarmGoesOffOnce(t *testing.T) {
 	}
 }
 
-// A clock that stands still puts an alarm off, and it can be called off.
+// A stopped clock delays an alarm, and an alarm can be cancelled.
 func TestAlarms(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var c Clock

@@ -8,7 +8,7 @@ import (
 	"mabeam-top/internal/probes"
 )
 
-// What a closed load adds to an operation.
+// BenchmarkClosedLoad measures what a closed load adds to an operation.
 func BenchmarkClosedLoad(b *testing.B) {
 	for _, workers := range []int{1, 4, 16, 64} {
 		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) {
@@ -22,7 +22,7 @@ func BenchmarkClosedLoad(b *testing.B) {
 	}
 }
 
-// BenchmarkClock is one reading of the clock, which is part of BenchmarkClosedLoad.
+// BenchmarkClock measures one reading of the clock, which BenchmarkClosedLoad includes.
 func BenchmarkClock(b *testing.B) {
 	start := time.Now()
 	before, err := probes.OwnProcessorSeconds()
@@ -39,7 +39,7 @@ func BenchmarkClock(b *testing.B) {
 	b.ReportMetric((after-before)*1e9/float64(b.N), "cpu-ns/op")
 }
 
-// What an open load takes of a processor, and how late its operations begin.
+// BenchmarkOpenLoad measures the CPU time of an open load, and how late its operations start.
 func BenchmarkOpenLoad(b *testing.B) {
 	for _, rate := range []float64{100, 1000, 10_000, 50_000, 200_000} {
 		b.Run(fmt.Sprintf("rate=%.0f", rate), func(b *testing.B) {

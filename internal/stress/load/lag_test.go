@@ -65,7 +65,7 @@ func TestLagCause(t *testing.T) {
 	}
 }
 
-// Only the time in which operations began late counts.
+// Only the intervals in which operations started late count.
 func TestLagMeterLooksAtItsTime(t *testing.T) {
 	var now probes.ProcessorTimes
 	m := LagMeter{ReadProcessors: func() (probes.ProcessorTimes, error) { return now, nil }, Cost: func() float64 { return 0 }}

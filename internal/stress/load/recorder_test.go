@@ -54,8 +54,8 @@ func TestBuckets(t *testing.T) {
 	}
 }
 
-// Whatever is recorded in however many shards, the quantiles are in order and
-// within bounds, and nothing is lost.
+// For any durations in any number of shards, the quantiles are in order and within bounds, and
+// nothing is lost.
 func TestRecorder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		durations := rapid.SliceOfN(rapid.Int64Range(-10, int64(3*time.Hour)), 1, 200).Draw(t, "durations")

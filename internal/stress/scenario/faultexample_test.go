@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Each kind has an example, which a scenario file can have as it is.
+// Each kind has an example that is valid in a scenario file.
 func TestFaultExamples(t *testing.T) {
 	examples := FaultExamples()
 	if len(examples) != len(faultSpecs) {

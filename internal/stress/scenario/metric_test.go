@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// The catalogue's conditions hold for a step only where they are asked with its
-// parameters, and every measurement is asked whether it found anything wrong.
-func TestExact(t *testing.T) {
+// Conditions apply to a step only if its parameters expect them, and every measurement has the
+// condition on findings.
+func TestConditions(t *testing.T) {
 	step := Step{Params: Params{"fail": true}, Measurement: &Measurement{Metrics: []Metric{
 		{Name: "always", Unit: "count", Must: "== 0"},
 		{Name: "unless", Unit: "ratio", Must: "== 1", Expected: func(p Params) bool { return !p.Bool("fail") }},

@@ -69,7 +69,7 @@ func TestNewPlanWithoutOverrides(t *testing.T) {
 	}
 }
 
-func TestNewPlanFaults(t *testing.T) {
+func TestNewPlanProblems(t *testing.T) {
 	repeat, timeout, tolerance := 0, -time.Second, 11.0
 	_, err := NewPlan(overridableScenarios(t), Overrides{
 		Set: []string{
@@ -100,7 +100,7 @@ func TestNewPlanFaults(t *testing.T) {
 	}
 }
 
-// Parameters that were each valid may no longer fit together.
+// Overridden parameters that are valid each can fail to fit together.
 func TestNewPlanChecksSteps(t *testing.T) {
 	_, err := NewPlan(overridableScenarios(t), Overrides{Set: []string{"concurrency=6"}})
 	const want = "--set: step few: concurrency 6 is more than the 5 agents"
@@ -109,8 +109,7 @@ func TestNewPlanChecksSteps(t *testing.T) {
 	}
 }
 
-// Each check that a file has passed is made again with the parameters that it has
-// now, in the notation of the command line.
+// Every check that a file has passed is repeated with the overridden parameters.
 func TestNewPlanChecksLoads(t *testing.T) {
 	const source = `{name: o, title: O, steps: [
 	{measure: kinds, name: faulty, with: {wait: 3s}, faults: [{kill_agents: 5, from: 2s}, {garbage: 1/s}]},

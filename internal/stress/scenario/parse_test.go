@@ -112,8 +112,8 @@ func golden(t *testing.T, path, got string) {
 	}
 }
 
-// The problems of every bad file are told all at once, each where it is.
-func TestParseFaults(t *testing.T) {
+// All problems of a bad file are reported at once, each with its position.
+func TestParseProblems(t *testing.T) {
 	for _, path := range fixtures(t, "bad") {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			scenarios, err := parseFile(t, path)
@@ -126,7 +126,7 @@ func TestParseFaults(t *testing.T) {
 	}
 }
 
-func TestParseFaultsOfContract(t *testing.T) {
+func TestParseProblemsOfContract(t *testing.T) {
 	_, err := parseFile(t, "testdata/bad/contract.yaml")
 	var problems Problems
 	if !errors.As(err, &problems) || len(problems) != 3 {
@@ -142,7 +142,7 @@ func TestParseFaultsOfContract(t *testing.T) {
 	}
 }
 
-func TestParseFaultsOfSeveralFiles(t *testing.T) {
+func TestParseProblemsOfSeveralFiles(t *testing.T) {
 	_, err := Parse(testCatalogue, testComponents,
 		Document{"z.yaml", []byte("name: same\ntitle: T\nsteps: [{measure: kinds}]\nfoo: 1")},
 		Document{"a.yaml", []byte("name: same\ntitle: T\nsteps: []")},

@@ -48,7 +48,7 @@ func yamlDocuments(t *testing.T, source []byte) []any {
 	}
 }
 
-func TestScenarioSchemaAcceptsFixtures(t *testing.T) {
+func TestSchemaAcceptsFixtures(t *testing.T) {
 	compiled := compiledSchema(t)
 	for _, path := range fixtures(t, "good") {
 		source, err := os.ReadFile(path)
@@ -74,7 +74,7 @@ func TestScenarioSchemaAcceptsFixtures(t *testing.T) {
 	}
 }
 
-func TestScenarioSchemaRefuses(t *testing.T) {
+func TestSchemaRefuses(t *testing.T) {
 	compiled := compiledSchema(t)
 	const head = "name: a\ntitle: A\n"
 	if err := compiled.Validate(yamlDocuments(t, []byte(head+"steps: [{measure: kinds}]"))[0]); err != nil {

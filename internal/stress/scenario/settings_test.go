@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Whatever a setting says, it changes nothing when it is set to that.
+// Setting a setting to its value changes nothing.
 func TestSettingsAreOverrides(t *testing.T) {
 	for _, s := range append(overridableScenarios(t), goodScenarios(t)...) {
 		before := string(Show(s))
@@ -41,7 +41,7 @@ func goodScenarios(t *testing.T) []Scenario {
 	return all
 }
 
-func TestFaultsByKey(t *testing.T) {
+func TestProblemsByKey(t *testing.T) {
 	s := overridableScenarios(t)[0]
 	repeat := 0
 	_, err := NewPlan([]Scenario{s}, Overrides{Set: []string{"storm.rate=fast", "storm.rate=5", "nothing=1"}, Repeat: &repeat})

@@ -91,8 +91,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// A value that is deep in the lines of a file is deep in brackets when it is shown, and
-// can be read again.
+// A value that is nested deeply by indentation can be read again after Show has written it with
+// brackets.
 func TestParseShownTakesADeepPlan(t *testing.T) {
 	var source strings.Builder
 	source.WriteString("name: s\ntitle: S\nsteps:\n  - measure: kinds\n    with:\n      params:\n")

@@ -2,8 +2,8 @@ package scenario
 
 import "testing"
 
-// What cannot be told apart from what other steps do cannot have a window beside them.
-func TestWindowsThatCannotBe(t *testing.T) {
+// In a parallel group, a metric whose probe includes the other steps cannot have a window.
+func TestWindowsInParallelGroups(t *testing.T) {
 	cat := Catalogue{{Name: "work", Metrics: []Metric{{Name: "alive", Unit: "count", Probe: "agents"}}}}
 	_, err := Parse(cat, nil, Document{File: "f", Source: []byte(`name: s
 title: S

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A fault can begin at any time where nobody knows when a load ends. A shown plan is
-// read even if its parameters were changed so that a fault comes too late.
+// A fault can begin at any time if the end of the load is not known. ParseShown accepts a plan
+// whose overrides make a fault too late.
 func TestFaultsInTime(t *testing.T) {
 	cat := Catalogue{{
 		Name:    "probe",

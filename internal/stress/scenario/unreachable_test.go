@@ -6,9 +6,9 @@ import (
 	"mabeam-top/internal/stress/report"
 )
 
-// A baseline that was missed because somebody has lowered the rate says so; one of
-// something else does not.
-func TestHeldBackByHand(t *testing.T) {
+// There is a note for a baseline that was missed because the rate was lowered, and for no other
+// baseline.
+func TestLoweredRateNotes(t *testing.T) {
 	metrics := []Metric{
 		{Name: "event_rate", Unit: "1/s", CappedBy: "rate"},
 		{Name: "burst_rate", Unit: "1/s", CappedBy: "burst"},

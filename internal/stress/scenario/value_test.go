@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// What is written of any value is read as the same value.
+// Every value is read back as it was written.
 func TestNotationRoundTrip(t *testing.T) {
 	fields := []Param{{Name: "share", Kind: Ratio, Default: 0.5}, {Name: "label", Kind: Text}, {Name: "size", Kind: Size, Default: int64(0)}}
 	amount := rapid.Float64Range(0, 1e300)
