@@ -28,14 +28,14 @@ func TestLoadDelayedByTheSystemIsJudged(t *testing.T) {
 					return probes.ProcessorTimes{Own: total * (0.9 - others), Busy: total * 0.9, Total: total}, nil
 				}
 				var once atomic.Bool
-				driven, err := env.RunLoad(ctx, load.Load{Workers: 4, Stages: []load.Stage{{Rate: 100, For: time.Second}}}, func(context.Context, load.Op) error {
+				result, err := env.RunLoad(ctx, load.Load{Workers: 4, Stages: []load.Stage{{Rate: 100, For: time.Second}}}, func(context.Context, load.Op) error {
 					if once.CompareAndSwap(false, true) {
 						env.loads.Meter.CountLate(7)
 					}
 					return nil
 				})
-				if driven.Lag.Cause != who || !driven.Lagged() || driven.Undelivered() != (who == load.OtherPrograms) {
-					t.Errorf("%d late, blame %+v, want %q", driven.Late, driven.Lag, who)
+				if result.Lag.Cause != who || !result.Lagged() || result.Undelivered() != (who == load.OtherPrograms) {
+					t.Errorf("%d late, lag %+v, want %q", result.Late, result.Lag, who)
 				}
 				env.Value("rate", 1)
 				return err
@@ -76,14 +76,14 @@ func TestLoadThatMayLag(t *testing.T) {
 		for _, why := range []string{"", "the machine is busy"} {
 			cat := probing(nil)
 			cat[0].Run = func(ctx context.Context, env *Env) error {
-				driven, err := env.RunLoad(ctx, load.Load{Workers: 1, Operations: 1000, MayLag: true}, func(_ context.Context, op load.Op) error {
+				result, err := env.RunLoad(ctx, load.Load{Workers: 1, Operations: 1000, MayLag: true}, func(_ context.Context, op load.Op) error {
 					if op.N < 20 {
 						env.loads.Meter.CountLate(1)
 					}
 					return nil
 				})
-				if driven.Late != 20 || !driven.Lagged() {
-					t.Errorf("%d of 1,000 late, lagged: %v", driven.Late, driven.Lagged())
+				if result.Late != 20 || !result.Lagged() {
+					t.Errorf("%d of 1,000 late, lagged: %v", result.Late, result.Lagged())
 				}
 				if why != "" {
 					env.Inconclusive(why)

@@ -74,7 +74,7 @@ func probe(ctx context.Context, env *Env) error {
 		env.Detail("wrong by itself", 1)
 		defer func() { env.Detail("wrong at the end", 1) }()
 	}
-	driven, err := env.RunLoad(ctx, LoadOf(env.Params, env.Params.Int("operations")), func(ctx context.Context, op load.Op) error {
+	result, err := env.RunLoad(ctx, LoadOf(env.Params, env.Params.Int("operations")), func(ctx context.Context, op load.Op) error {
 		if mode == "errors" && op.N%2 == 1 {
 			return errPlanned
 		}
@@ -84,11 +84,11 @@ func probe(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	env.Latency("time_ms", driven.Latency)
-	env.Value("repetition", float64(driven.Attempted))
-	env.Value("rate", driven.PerSecond())
+	env.Latency("time_ms", result.Latency)
+	env.Value("repetition", float64(result.Attempted))
+	env.Value("rate", result.PerSecond())
 	env.Text("kind", mode)
-	env.Bool("fine", driven.Failed == 0)
+	env.Bool("fine", result.Failed == 0)
 	if mode == "tail" {
 		time.Sleep(2 * time.Second)
 	}

@@ -30,12 +30,12 @@ func worked(run func(ctx context.Context, env *Env) error) Catalogue {
 func TestWindowsBesideOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cat := worked(func(ctx context.Context, env *Env) error {
-			driven, err := env.RunLoad(ctx, load.Load{Workers: 1, For: 3 * time.Second}, func(ctx context.Context, _ load.Op) error {
+			result, err := env.RunLoad(ctx, load.Load{Workers: 1, For: 3 * time.Second}, func(ctx context.Context, _ load.Op) error {
 				load.Sleep(ctx, env.Params.Duration("takes"))
 				return nil
 			})
-			env.Value("rate", driven.PerSecond())
-			env.Latency("time_ms", driven.Latency)
+			env.Value("rate", result.PerSecond())
+			env.Latency("time_ms", result.Latency)
 			env.Value("alive", 0)
 			return err
 		})
@@ -67,15 +67,15 @@ func value(v *float64) any {
 // stalling carries out a load whose operations take 1 ms, and one of them so much longer.
 func stalling(l load.Load, slow int, longer time.Duration) Catalogue {
 	return worked(func(ctx context.Context, env *Env) error {
-		driven, err := env.RunLoad(ctx, l, func(ctx context.Context, op load.Op) error {
+		result, err := env.RunLoad(ctx, l, func(ctx context.Context, op load.Op) error {
 			if op.N == slow {
 				load.Sleep(ctx, longer)
 			}
 			load.Sleep(ctx, time.Millisecond)
 			return nil
 		})
-		env.Value("rate", driven.PerSecond())
-		env.Latency("time_ms", driven.Latency)
+		env.Value("rate", result.PerSecond())
+		env.Latency("time_ms", result.Latency)
 		env.Value("alive", 0)
 		return err
 	})
