@@ -198,33 +198,31 @@ func (l *problemList) list(p Param, n *node) (any, bool) {
 	switch p.Kind {
 	case Ints:
 		p.Kind = Int
-		list = readAll(n, func(item *node) (int, bool) {
-			v, ok := l.value(p, item)
-			i, _ := v.(int)
-			return i, ok
-		})
+		list = readAll[int](l, p, n)
 	case Texts:
 		p.Kind = Text
-		list = readAll(n, func(item *node) (string, bool) {
-			v, ok := l.value(p, item)
-			s, _ := v.(string)
-			return s, ok
-		})
+		list = readAll[string](l, p, n)
 	case List:
 		p.Kind = Table
-		list = readAll(n, func(item *node) (Params, bool) {
-			v, ok := l.value(p, item)
-			t, _ := v.(Params)
-			return t, ok
-		})
+		list = readAll[Params](l, p, n)
 	case Stages:
 		p.Kind, p.Fields = Table, stageParams
-		list = readAll(n, func(item *node) (Stage, bool) { return l.stage(p, item) })
+		list = collect(n, func(item *node) (Stage, bool) { return l.stage(p, item) })
 	}
 	return list, len(l.problems) == before
 }
 
-func readAll[T any](n *node, read func(*node) (T, bool)) []T {
+// readAll reads each item of a list as a parameter with values of type T.
+func readAll[T any](l *problemList, p Param, n *node) []T {
+	return collect(n, func(item *node) (T, bool) {
+		v, ok := l.value(p, item)
+		t, _ := v.(T)
+		return t, ok
+	})
+}
+
+// collect reads each item of a list, and leaves out those with a problem.
+func collect[T any](n *node, read func(*node) (T, bool)) []T {
 	all := make([]T, 0, len(n.items))
 	for _, item := range n.items {
 		if v, ok := read(item); ok {
@@ -271,7 +269,7 @@ func (l *problemList) free(n *node) (any, bool) {
 		return n.text, true
 	case sequence:
 		before := len(l.problems)
-		return readAll(n, l.free), len(l.problems) == before
+		return collect(n, l.free), len(l.problems) == before
 	default:
 		before := len(l.problems)
 		keys := make([]string, len(n.entries))
