@@ -5,12 +5,11 @@ import (
 	"fmt"
 	"time"
 
-	"mabeam-top/internal/stress/scenario"
-
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/scenario"
 )
 
 // mostLate is how late callers may be told in the median, in milliseconds. On a busy

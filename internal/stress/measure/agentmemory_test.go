@@ -11,10 +11,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"mabeam-top/internal/stress/scenario"
-
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/scenario"
 )
 
 // keeper is an agent that holds memory, and with each action takes some and

@@ -70,3 +70,8 @@ func (b budget) report() {
 
 // isSpent says whether nothing is left.
 func (b budget) isSpent() bool { return !b.env.Now().Before(b.until) }
+
+// patience is how long a load may take whose operations a healthy system completes
+// in the expected time. A much slower system then completes fewer of them, which
+// shows in its rates, instead of running into the scenario's timeout.
+func patience(expected time.Duration) time.Duration { return max(4*expected, time.Second) }

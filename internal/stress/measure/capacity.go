@@ -4,18 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"runtime"
 	"strings"
 	"time"
-
-	"mabeam-top/internal/stress/scenario"
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/scenario"
 )
 
 const (
@@ -201,90 +199,10 @@ func measureCapacity(ctx context.Context, env *stress.Env, c carrier) error {
 	return nil
 }
 
-// settle offers a rate again and again, and lower ones if it was held by luck. It
-// says whether one was held again.
-func (s search) settle(rate float64, try func(rate float64) (bool, error)) (settledAt float64, settled bool, err error) {
-	for range 1 + stepsDown {
-		if settled, err = heldAgain(func() (bool, error) { return try(rate) }); settled || err != nil {
-			return rate, settled, err
-		}
-		rate *= 1 - s.precision
-	}
-	return rate, false, nil
-}
-
-// heldAgain says whether a rate is held againHeld times of againTries. It tries
-// no more often than that takes.
-func heldAgain(try func() (bool, error)) (bool, error) {
-	held, missed := 0, 0
-	for held < againHeld && missed <= againTries-againHeld {
-		ok, err := try()
-		switch {
-		case err != nil:
-			return false, err
-		case ok:
-			held++
-		default:
-			missed++
-		}
-	}
-	return held == againHeld, nil
-}
-
 // within says whether a probe kept to the limits.
 func (r probed) within(p scenario.Params) bool {
 	return r.latency.Count() > 0 && r.latency.Quantile(0.99) <= p.Duration("latency_limit") &&
 		float64(r.done) >= p.Float("success_rate")*float64(r.due)
-}
-
-// A search finds the highest rate that is held.
-type search struct {
-	start, step float64 // per second
-	most        float64 // the highest rate to try
-	precision   float64
-}
-
-// run tries one rate after the other, each several times before it counts as not
-// held, until enough says that it has to end. It returns 0 if no rate was held.
-func (s search) run(try func(rate float64) (held bool, err error), enough func() bool) (highest float64, err error) {
-	low, high := 0.0, math.Inf(1) // the highest rate held, and the lowest that is not
-	rate, step, tries := s.start, s.step, capacityTries
-	for !enough() {
-		var ok bool
-		for range tries {
-			if ok, err = try(rate); ok || err != nil {
-				break
-			}
-		}
-		switch {
-		case err != nil:
-			return 0, err
-		case ok && rate >= high: // what was not held at first: a hiccup
-			low, high, step, tries = rate, math.Inf(1), 2*s.precision*rate, capacityTries
-		case ok:
-			low = rate
-		case tries == confirmTries:
-			return low, nil
-		default:
-			high = rate
-		}
-		switch {
-		case low >= s.most:
-			return low, nil
-		case math.IsInf(high, 1):
-			rate = min(low+step, s.most)
-			step *= 2
-		case low == 0 && high <= leastCapacity:
-			return 0, nil
-		case low == 0:
-			rate = max(high/2, leastCapacity)
-		case high <= low*(1+s.precision):
-			rate, tries = high, confirmTries
-		default:
-			rate = (low + high) / 2
-		}
-	}
-	return low, nil
 }
 
 // carryEvents offers events to publish, as event-stress does. They are done

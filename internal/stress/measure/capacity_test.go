@@ -227,3 +227,62 @@ func TestCapacityOfLoad(t *testing.T) {
 	})
 	onlyStep(t, cat, "", "{measure: capacity, with: {of: system-load, agents: 50}}")
 }
+
+// A capacity that was not found fails, and one that the generator limited is told as
+// at least that.
+func TestWhatLimitsACapacity(t *testing.T) {
+	for name, test := range map[string]struct {
+		most      float64 // the highest rate that is held
+		lagged    bool
+		found     bool
+		limitedBy any
+	}{
+		"system":    {most: 5000, found: true, limitedBy: "system"},
+		"generator": {most: 5000, lagged: true, found: true, limitedBy: "generator"},
+		"none":      {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cat := carrying(func(_ context.Context, env *stress.Env) (probe, error) {
+				return func(_ context.Context, stage load.Stage) (probed, error) {
+					env.Operations(1, 0, 0)
+					latency := load.NewHistogram()
+					latency.Record(time.Millisecond)
+					if stage.Rate > test.most {
+						latency.Record(time.Second)
+					}
+					return probed{latency: latency, due: 1, done: 1, lagged: test.lagged && stage.Rate > test.most}, nil
+				}, nil
+			})
+			s := onlyStep(t, cat, "", capacityStep)
+			if s.Metrics["capacity_found"].Value != test.found || s.Metrics["capacity_limited_by"].Value != test.limitedBy {
+				t.Errorf("%v, limited by %v", s.Metrics["capacity_found"].Value, s.Metrics["capacity_limited_by"].Value)
+			}
+			if (timesTold(s, "the capacity is at least") == 1) != test.lagged || (s.Verdict == report.Fail) == test.found {
+				t.Errorf("%s, %+v", s.Verdict, s.Errors)
+			}
+		})
+	}
+}
+
+// A rate at which an event is lost is not one that was not held: the search ends, and
+// the step fails.
+func TestCapacityThatLosesEvents(t *testing.T) {
+	rates := 0
+	cat := carrying(func(_ context.Context, env *stress.Env) (probe, error) {
+		return func(_ context.Context, stage load.Stage) (probed, error) {
+			rates++
+			env.Operations(1, 0, 0)
+			latency := load.NewHistogram()
+			latency.Record(time.Millisecond)
+			result := probed{latency: latency, due: 1, done: 1}
+			if stage.Rate > 1000 {
+				result.lost = 7
+			}
+			return result, nil
+		}, nil
+	})
+	s := onlyStep(t, cat, "", capacityStep)
+	if value(t, s, "lost") != 7 || s.Metrics["capacity_found"].Value != false || s.Metrics["capacity_per_second"].Value != nil || s.Verdict != report.Fail || rates > 10 {
+		t.Errorf("%s after %d rates: %+v", s.Verdict, rates, s.Errors)
+	}
+}

@@ -12,12 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"mabeam-top/internal/stress/scenario"
-
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/stream"
 	"mabeam-top/internal/stress/verdict"
 )

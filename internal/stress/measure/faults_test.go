@@ -9,11 +9,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"mabeam-top/internal/stress/scenario"
-
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/stream"
 )
 

@@ -3,10 +3,9 @@ package measure
 import (
 	"context"
 
-	"mabeam-top/internal/stress/scenario"
-
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/scenario"
 )
 
 // restingGoroutines is how many goroutines a system at rest keeps for later work at

@@ -10,11 +10,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"mabeam-top/internal/stress/scenario"
-
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/scenario"
 )
 
 // pressed is what memory-pressure says of other agents, or of garbage that is

@@ -2,25 +2,19 @@ package measure
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"sync/atomic"
 	"time"
-
-	"mabeam-top/internal/stress/scenario"
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/scenario"
 )
 
 // loadWorkers is how many operations of system-load may be under way at once.
 const loadWorkers = 64
-
-// mixKinds are the kinds of operations of system-load.
-var mixKinds = []string{"ping", "increment", "publish"}
 
 func systemLoad() *stress.Measurement {
 	return &stress.Measurement{Measurement: scenario.Measurement{
@@ -63,78 +57,21 @@ func systemLoad() *stress.Measurement {
 	}, Run: func(ctx context.Context, env *stress.Env) error { return measureLoad(ctx, env, agents.Demo) }}
 }
 
-// mixParam is the parameter that says what the operations of system-load are.
-func mixParam() scenario.Param {
-	mix := make([]scenario.Param, len(mixKinds))
-	for i, doc := range []string{
-		"Weight of requests that change nothing.",
-		"Weight of actions that change the agent's state.",
-		"Weight of events that an agent publishes to all subscribers.",
-	} {
-		mix[i] = scenario.Param{Name: mixKinds[i], Kind: scenario.Int, Default: 0, Min: 0, Max: 1_000_000, Doc: doc}
-	}
-	return scenario.Param{
-		Name: "mix", Kind: scenario.Table, Default: scenario.Params{"ping": 70, "increment": 20, "publish": 10}, Fields: mix,
-		Doc: "What the operations are, as weights; in a random order that the seed decides.",
-	}
-}
-
-// checkMix says that a mix has to have something in it.
-func checkMix(p scenario.Params) error {
-	if _, total := mixWeights(p); total == 0 {
-		return errors.New("mix has no weight above 0: nothing would be done")
-	}
-	return nil
-}
-
-// mixWeights are the weights of mixKinds, and their sum.
-func mixWeights(p scenario.Params) (weights []int, total int) {
-	for _, kind := range mixKinds {
-		weights = append(weights, p.Table("mix").Int(kind))
-		total += weights[len(weights)-1]
-	}
-	return weights, total
-}
-
-// A workload is what the operations of system-load share.
-type workload struct {
-	system  *mabeam.System
-	agents  []loadAgent
-	weights []int
-	total   int
-	seed    uint64
-	from    publishers
-
-	sent, unsent atomic.Int64 // events that the bus accepted, and did not
-	actions      atomic.Int64 // that succeeded
-	wrongPings   atomic.Int64
-}
-
-// A loadAgent is one of the agents, and what it did.
-type loadAgent struct {
-	id   string
-	done atomic.Int64 // operations that succeeded
-	// acknowledged counts increments that succeeded, and sum adds up the answers to
-	// them: if each counted once, they were 1, 2, 3 and so on, in any order. Of failed
-	// ones it is not known whether they counted.
-	acknowledged, sum, failed atomic.Int64
-}
-
 func measureLoad(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) error {
 	p := env.Params
 	rate, length := p.Float("rate"), p.Duration("duration")
-	work := &workload{system: env.System(), seed: env.Rand.Uint64(), from: make(publishers, loadWorkers)}
-	work.weights, work.total = mixWeights(p)
+	mixed := &workload{system: env.System(), seed: env.Rand.Uint64(), from: make(publishers, loadWorkers)}
+	mixed.weights, mixed.total = mixWeights(p)
 	stage := load.Stage{Rate: rate, For: length}
 	windows := newLoadWindows(env, stage)
-	w := newWitness(env, work.system)
-	if err := work.populate(ctx, env, spec); err != nil {
+	w := newWitness(env, mixed.system)
+	if err := mixed.populate(ctx, env, spec); err != nil {
 		return err
 	}
-	w.expect(ctx, map[string]int64{"AgentsStarted": int64(len(work.agents)), "Agents": int64(len(work.agents))})
+	w.expect(ctx, map[string]int64{"AgentsStarted": int64(len(mixed.agents)), "Agents": int64(len(mixed.agents))})
 	all, err := subscriberGroup{
 		subscribers: p.Int("subscribers"), publishers: loadWorkers, topic: loadEvent, recorder: load.NewRecorder(), wrap: env.Subscriber,
-	}.subscribe(work.system)
+	}.subscribe(mixed.system)
 	if err != nil {
 		return err
 	}
@@ -143,10 +80,10 @@ func measureLoad(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) 
 	looking, stop := context.WithCancel(ctx)
 	defer stop()
 	listed := make(chan map[string]bool, 1)
-	go func() { listed <- work.lookAt(looking, env, length/2) }()
+	go func() { listed <- mixed.lookAt(looking, env, length/2) }()
 	windows.begin()
 	driven, err := ready.Run(ctx, func(ctx context.Context, op load.Op) error {
-		err := work.carryOut(ctx, op)
+		err := mixed.carryOut(ctx, op)
 		done, failed := int64(1), int64(0)
 		if err != nil {
 			done, failed = 0, 1
@@ -159,20 +96,20 @@ func measureLoad(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) 
 	if err != nil {
 		return err
 	}
-	sent := published{work.sent.Load(), work.unsent.Load()}
+	sent := published{mixed.sent.Load(), mixed.unsent.Load()}
 	if _, _, err := all.await(ctx, sent.accepted); err != nil {
 		return err
 	}
 	if !env.Aborted() { // each action of a demo agent publishes an event
-		all.witnessed(ctx, w, sent, work.actions.Load())
+		all.witnessed(ctx, w, sent, mixed.actions.Load())
 	}
 	all.ended(env)
 	all.reportDeliveries(env, sent)
-	work.reportEnded(env)
-	work.reportResults(ctx, env)
-	work.reportAlive(ctx, env, alive)
-	w.before = work.system.Telemetry() // what was asked since is not the load's
-	if _, err := all.dismiss(ctx, env, w, work.from, loadEvent); err != nil {
+	mixed.reportEnded(env)
+	mixed.reportResults(ctx, env)
+	mixed.reportAlive(ctx, env, alive)
+	w.before = mixed.system.Telemetry() // what was asked since is not the load's
+	if _, err := all.dismiss(ctx, env, w, mixed.from, loadEvent); err != nil {
 		return err
 	}
 	w.report()
@@ -184,84 +121,9 @@ func measureLoad(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) 
 	env.Value("offered_rate", load.PerSecond(driven.Attempted, offeredFor))
 	env.Value("load_capacity_operations_per_sec", load.PerSecond(driven.Succeeded, max(driven.Took, offeredFor)))
 	env.Value("success_rate", ratio(driven.Succeeded, driven.Attempted))
-	env.Value("load_balance", work.balance(driven.Attempted))
+	env.Value("load_balance", mixed.balance(driven.Attempted))
 	env.Latency("latency_ms", driven.Latency)
 	return nil
-}
-
-// loadEvent is the type of the events that are published.
-const loadEvent = "load.event"
-
-// populate starts the agents. If a limit refuses some, it goes on with those
-// that there are.
-func (w *workload) populate(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) error {
-	wanted := env.Params.Int("agents")
-	w.agents = make([]loadAgent, wanted)
-	for i := range wanted {
-		id, err := w.system.StartAgent(ctx, env.Agent(spec()))
-		switch {
-		case errors.Is(err, mabeam.ErrLimitReached) && i > 0:
-			env.Detail(fmt.Sprintf("only %d of %d agents were started: %v", i, wanted, err), 1)
-			w.agents = w.agents[:i]
-			return nil
-		case err != nil:
-			return fmt.Errorf("start agent %d of %d: %w", i+1, wanted, err)
-		}
-		w.agents[i].id = id
-	}
-	return nil
-}
-
-// carryOut carries out one operation.
-func (w *workload) carryOut(ctx context.Context, op load.Op) error {
-	a := &w.agents[op.N%len(w.agents)]
-	kind := w.kind(op.N)
-	if kind == "publish" {
-		one := w.from.payload(op)
-		one.timed = false
-		err := w.system.Bus().Publish(ctx, mabeam.Event{Type: loadEvent, Source: a.id, Data: &one})
-		if err != nil {
-			w.unsent.Add(1)
-			return err
-		}
-		w.sent.Add(1)
-		a.done.Add(1)
-		return nil
-	}
-	answer, err := w.system.Execute(ctx, a.id, kind, nil)
-	switch {
-	case err != nil && kind == "increment":
-		a.failed.Add(1)
-		return err
-	case err != nil:
-		return err
-	case kind == "ping" && answer != "pong":
-		w.wrongPings.Add(1)
-	case kind == "increment":
-		counter, _ := answer.(int)
-		a.acknowledged.Add(1)
-		a.sum.Add(int64(counter))
-	}
-	w.actions.Add(1)
-	a.done.Add(1)
-	return nil
-}
-
-// kind is what operation n is: random, the same for the same seed, and
-// independent of which agent it is for.
-func (w *workload) kind(n int) string {
-	// The finalizer of SplitMix64 makes a random number of each n.
-	x := w.seed + uint64(n)*0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	left := int((x ^ x>>31) % uint64(w.total))
-	for i, weight := range w.weights {
-		if left < weight {
-			return mixKinds[i]
-		}
-		left -= weight
-	}
-	panic("weights do not add up")
 }
 
 // evaluate reports what the windows say of the load's length.

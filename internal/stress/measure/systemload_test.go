@@ -13,12 +13,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"mabeam-top/internal/stress/scenario"
-
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/scenario"
 )
 
 // aging is an agent that answers 1,000 requests a second at first, and from
@@ -196,4 +195,87 @@ func TestLoadThatCannotBeAsked(t *testing.T) {
 			t.Errorf("%v: %v, want %q", c.p, err, c.want)
 		}
 	}
+}
+
+// lying is a demo agent that answers something else, or that forgets.
+type lying struct {
+	mabeam.Behaviour
+	lie func(action string, self *mabeam.Agent, answer any) any
+}
+
+func (l lying) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
+	answer, err := l.Behaviour.HandleAction(ctx, self, action, params)
+	return l.lie(action, self, answer), err
+}
+
+// An agent that answers nonsense, or forgets every third increment, or counts one
+// twice, is caught.
+func TestWrongResultsOfALoad(t *testing.T) {
+	for name, test := range map[string]struct {
+		lie  func(action string, self *mabeam.Agent, answer any) any
+		most float64
+	}{
+		"true": {func(_ string, _ *mabeam.Agent, answer any) any { return answer }, 0},
+		"ping": {func(action string, _ *mabeam.Agent, answer any) any {
+			if action == "ping" {
+				return "ping"
+			}
+			return answer
+		}, 1000},
+		"forgets": {func(_ string, self *mabeam.Agent, answer any) any {
+			if n, ok := answer.(int); ok && n%3 == 0 {
+				self.SetState(agents.DemoState{Counter: n - 1})
+			}
+			return answer
+		}, 20},
+		"wrong answer": {func(_ string, _ *mabeam.Agent, answer any) any {
+			if n, ok := answer.(int); ok && n == 2 {
+				return 1
+			}
+			return answer
+		}, 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cat := with("system-load", func(ctx context.Context, env *stress.Env) error {
+					return measureLoad(ctx, env, func() mabeam.Spec {
+						spec := agents.Demo()
+						spec.Behaviour = lying{spec.Behaviour, test.lie}
+						return spec
+					})
+				})
+				s := onlyStep(t, cat, "", "{measure: system-load, baseline: none, with: {agents: 10, rate: 1000/s, duration: 1s, mix: {ping: 1, increment: 1}}}")
+				v := value(t, s, "wrong_results")
+				if (v > 0) != (test.most > 0) || v > test.most || (s.Verdict == report.Fail) != (test.most > 0) {
+					t.Errorf("%v wrong results, %s, %+v", v, s.Verdict, s.Errors)
+				}
+			})
+		})
+	}
+}
+
+// An agent that ends by itself during the load is a failure.
+func TestAgentsThatEndDuringALoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		calls := 0
+		cat := with("system-load", func(ctx context.Context, env *stress.Env) error {
+			return measureLoad(ctx, env, func() mabeam.Spec {
+				spec := agents.Demo()
+				spec.Behaviour = lying{spec.Behaviour, func(_ string, _ *mabeam.Agent, answer any) any {
+					mu.Lock()
+					defer mu.Unlock()
+					if calls++; calls == 200 {
+						panic("ends")
+					}
+					return answer
+				}}
+				return spec
+			})
+		})
+		s := onlyStep(t, cat, "", "{measure: system-load, baseline: none, with: {agents: 10, rate: 1000/s, duration: 1s, mix: {ping: 1}}}")
+		if value(t, s, "max_concurrent_agents") != 9 || s.Metrics["all_agents_alive"].Value != false || timesTold(s, "gone at the load's end") != 1 {
+			t.Errorf("%v alive, %+v", value(t, s, "max_concurrent_agents"), s.Errors)
+		}
+	})
 }

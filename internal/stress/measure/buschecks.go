@@ -10,8 +10,8 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/faults"
 	"mabeam-top/internal/stress"
-	"mabeam-top/internal/stress/load"
 )
 
 // errNotEnded stands for the error of a subscription that goes on.
@@ -240,99 +240,6 @@ func firstDifference(x, y []int) int {
 	return min(len(x), len(y))
 }
 
-// checkUnsubscribe ends subscriptions of both kinds among others that stay.
-func checkUnsubscribe(ctx context.Context, bus *mabeam.Bus) error {
-	const eventType = "rule.unsubscribe"
-	var got [4]*stalledReader
-	var subscriptions []*mabeam.Subscription
-	for i := range got {
-		join, topic := bus.Subscribe, eventType
-		if i%2 == 1 {
-			join, topic = bus.SubscribePattern, "rule.unsub*"
-		}
-		got[i] = newStalledReader()
-		close(got[i].release) // it does not stall
-		s, err := join(topic, got[i].handle, mabeam.SubscribeOptions{})
-		if err != nil {
-			return err
-		}
-		defer s.Unsubscribe()
-		subscriptions = append(subscriptions, s)
-	}
-	received := func(i, n int) bool { return slices.Equal(got[i].received(), numbers(0, n)) }
-	const before, after = 5, 10
-	if err := publishNumbers(ctx, bus, eventType, 0, before); err != nil {
-		return err
-	}
-	settle(ctx, func() bool { return !received(0, before) || !received(1, before) })
-	subscriptions[0].Unsubscribe()
-	subscriptions[1].Unsubscribe()
-	if err := publishNumbers(ctx, bus, eventType, before, after); err != nil {
-		return err
-	}
-	settle(ctx, func() bool { return !received(2, after) || !received(3, after) })
-	for i := range got {
-		want := after
-		if i < 2 {
-			want = before
-		}
-		if !received(i, want) {
-			return fmt.Errorf("subscriber %d received %v, want 0 to %d", i+1, got[i].received(), want-1)
-		}
-	}
-	return nil
-}
-
-// checkForgotten ends many subscriptions: to different patterns, one after the other to
-// a pattern that matches a known type, and many at once to that type. What is kept of
-// one is more than a hundred bytes.
-func checkForgotten(bus *mabeam.Bus) error {
-	const eventType, subscriptions, most = "rule.forgotten", 1000, 100_000 + memoryNoise
-	ignore := func(context.Context, mabeam.Event) {}
-	var open []*mabeam.Subscription
-	subscribe := func(join joining, topic string) error {
-		s, err := join(topic, ignore, mabeam.SubscribeOptions{})
-		if err == nil {
-			open = append(open, s)
-		}
-		return err
-	}
-	unsubscribe := func() {
-		for _, s := range open {
-			s.Unsubscribe()
-		}
-		clear(open)
-		open = open[:0]
-	}
-	for _, kind := range []struct {
-		name      string
-		subscribe func(i int) error
-	}{
-		{"one type", func(int) error { return subscribe(bus.Subscribe, eventType) }},
-		{"different patterns", func(i int) error { return subscribe(bus.SubscribePattern, fmt.Sprintf("%s.%d.*", eventType, i)) }},
-		{"a pattern, one after the other", func(int) error {
-			unsubscribe()
-			return subscribe(bus.SubscribePattern, eventType+"*")
-		}},
-	} {
-		kept := 0.0
-		for range 2 { // the first time fills what is kept for reuse
-			before := liveBytes()
-			for i := range subscriptions {
-				if err := kind.subscribe(i); err != nil {
-					return err
-				}
-			}
-			unsubscribe()
-			kept = liveBytes() - before
-		}
-		if kept > most {
-			return fmt.Errorf("%d subscriptions to %s left %.0f bytes", subscriptions, kind.name, kept)
-		}
-	}
-	return nil
-}
-
 // checkHistory publishes more events than are kept.
 func checkHistory(ctx context.Context, env *stress.Env) error {
 	bus, kept := env.System().Bus(), max(env.Options().History, 0)
@@ -367,113 +274,67 @@ func checkHistory(ctx context.Context, env *stress.Env) error {
 	return nil
 }
 
-// patternTypes are event types, and for each pattern those of them that match it.
-var (
-	patternTypes   = []string{"demo", "demo.x", "demo.x.y", "demo_x", "demolition", "demo-", "xdemo", "xdemo.x", "aXbYc", "abc", "acb", "a.b.c", "agent.started", "agent.restarted"}
-	patternMatches = map[string][]string{
-		"*":          patternTypes,
-		"demo":       {"demo"},
-		"demo*":      {"demo", "demo.x", "demo.x.y", "demo_x", "demolition", "demo-"},
-		"demo.*":     {"demo", "demo.x", "demo.x.y", "demo_x", "demo-"},
-		"demo.x.*":   {"demo.x", "demo.x.y"},
-		"*demo":      {"demo", "xdemo"},
-		"*demo*":     {"demo", "demo.x", "demo.x.y", "demo_x", "demolition", "demo-", "xdemo", "xdemo.x"},
-		"a*b*c":      {"aXbYc", "abc", "a.b.c"},
-		"a*c":        {"aXbYc", "abc", "a.b.c"},
-		"*.started":  {"agent.started"},
-		"*started":   {"agent.started", "agent.restarted"},
-		"agent.*ed":  {"agent.started", "agent.restarted"},
-		"nothing.*":  {},
-		"demo.x.y.z": {},
-		"**":         patternTypes,
-	}
-)
+// blockingBus are the options of a bus with room for what the checks publish.
+func blockingBus(o *mabeam.Options) { o.BusQueue, o.BusPolicy, o.History = 0, mabeam.Block, 0 }
 
-// checkPatterns returns how many of the deliveries to patterns are wrong: of patterns
-// that were subscribed to before the types were known, and after, and that no more are
-// made after Unsubscribe. Each event type is the check's own, so that nobody else's
-// events are taken for its.
-func checkPatterns(ctx context.Context, env *stress.Env) (wrong int64) {
-	const prefix = "pattern.check."
-	bus := env.System().Bus()
-	type reader struct {
-		pattern string
-		s       *mabeam.Subscription
-		mu      sync.Mutex
-		got     map[string]int
-	}
-	var readers []*reader
-	subscribe := func() {
-		for pattern := range patternMatches {
-			r := &reader{pattern: pattern, got: map[string]int{}}
-			s, err := bus.SubscribePattern(prefix+pattern, func(_ context.Context, e mabeam.Event) {
-				r.mu.Lock()
-				defer r.mu.Unlock()
-				r.got[e.Type]++
-			}, mabeam.SubscribeOptions{})
+// checkBusCrash has a bus crash while events wait.
+func checkBusCrash(ctx context.Context, env *stress.Env) error {
+	const eventType, waiting, after = "rule.crash", 20, 5
+	return onOwnSystem(ctx, env, blockingBus, func(system *mabeam.System) error {
+		bus, drops := system.Bus(), mabeam.DropNewest
+		var readers []*stalledReader
+		var subscriptions []*mabeam.Subscription
+		for _, c := range []struct {
+			join  joining
+			topic string
+			o     mabeam.SubscribeOptions
+		}{
+			{bus.Subscribe, eventType, mabeam.SubscribeOptions{}},
+			{bus.SubscribePattern, "rule.cr*", mabeam.SubscribeOptions{}},
+			{bus.Subscribe, eventType, mabeam.SubscribeOptions{Policy: &drops, Queue: 2 * waiting}},
+		} {
+			r := newStalledReader()
+			s, err := c.join(c.topic, r.handle, c.o)
 			if err != nil {
-				env.Detail(fmt.Sprintf("subscribing to the pattern %q failed: %v", pattern, err), 1)
-				wrong++
-				continue
+				return err
 			}
-			r.s = s
-			readers = append(readers, r)
+			readers, subscriptions = append(readers, r), append(subscriptions, s)
 		}
-	}
-	// mistakes clears what was received, and says of how many types it is not what it
-	// should be.
-	mistakes := func(r *reader, ended, empty bool) (n int64) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		seen := 0
-		for _, eventType := range patternTypes {
-			want := 0
-			if !ended && slices.Contains(patternMatches[r.pattern], eventType) {
-				want = 1
+		release := sync.OnceFunc(func() {
+			for _, r := range readers {
+				close(r.release)
 			}
-			got := r.got[prefix+eventType]
-			seen += got
-			if difference := int64(got - want); difference != 0 {
-				n += max(difference, -difference)
-				if empty {
-					env.Detail(fmt.Sprintf("the pattern %q received %d events of type %q, want %d", r.pattern, got, eventType, want), 1)
-				}
-			}
+		})
+		defer release()
+		if err := readers[0].stall(ctx, bus, eventType); err != nil {
+			return err
 		}
-		all := 0
-		for _, got := range r.got {
-			all += got
+		settle(ctx, func() bool { return len(readers[1].received()) == 0 || len(readers[2].received()) == 0 })
+		if err := publishNumbers(ctx, bus, eventType, 1, 1+waiting); err != nil {
+			return err
 		}
-		if empty {
-			r.got = map[string]int{}
+		if err := faults.Crash(system, "event_bus"); err != nil {
+			return err
 		}
-		return n + int64(all-seen) // of types that nobody published
-	}
-	publish := func(ended bool) {
-		for _, eventType := range patternTypes {
-			if err := bus.Publish(ctx, mabeam.Event{Type: prefix + eventType}); err != nil {
-				env.Detail("publishing for a pattern failed: "+err.Error(), 1)
-				wrong++
+		if err := publishNumbers(ctx, bus, eventType, 1+waiting, 1+waiting+after); err != nil {
+			return err
+		}
+		release()
+		want := append([]int{0}, numbers(1+waiting, 1+waiting+after)...)
+		for i, r := range readers {
+			s := subscriptions[i]
+			settle(ctx, func() bool { return len(r.received()) < len(want) || s.Dropped() < waiting })
+			if got := r.received(); !slices.Equal(got, want) || s.Dropped() != waiting || s.Err() != nil {
+				return fmt.Errorf("subscriber %d received %v, want %v; dropped %d, want %d", i+1, got, want, s.Dropped(), waiting)
 			}
 		}
-		if ended {
-			load.Sleep(ctx, time.Millisecond)
-		} else {
-			settle(ctx, func() bool {
-				return slices.ContainsFunc(readers, func(r *reader) bool { return mistakes(r, false, false) > 0 })
-			})
+		if n := system.Telemetry().ComponentsRestarted; n != 1 {
+			return fmt.Errorf("the telemetry counts %d components that began anew, want 1", n)
 		}
-		for _, r := range readers {
-			wrong += mistakes(r, ended, true)
+		kept := slices.DeleteFunc(bus.History(0), func(e mabeam.Event) bool { return e.Type != eventType })
+		if len(kept) != after {
+			return fmt.Errorf("the history has %d events, want the %d since the crash", len(kept), after)
 		}
-	}
-	subscribe()
-	publish(false) // types that are new to the patterns
-	subscribe()
-	publish(false) // patterns that are new to the types
-	for _, r := range readers {
-		r.s.Unsubscribe()
-	}
-	publish(true)
-	return wrong
+		return nil
+	})
 }

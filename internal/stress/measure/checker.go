@@ -3,7 +3,6 @@ package measure
 import (
 	"context"
 	"sync"
-	"time"
 
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
@@ -78,8 +77,3 @@ func (v *violations) report() {
 	defer v.mu.Unlock()
 	v.env.Value(v.metric, float64(v.n))
 }
-
-// patience is how long a load may take whose operations a healthy system completes
-// in the expected time. A much slower system then completes fewer of them, which
-// shows in its rates, instead of running into the scenario's timeout.
-func patience(expected time.Duration) time.Duration { return max(4*expected, time.Second) }

@@ -5,11 +5,10 @@ import (
 	"fmt"
 	"time"
 
-	"mabeam-top/internal/stress/scenario"
-
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/scenario"
 )
 
 const (

@@ -6,10 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"mabeam-top/internal/stress/scenario"
-
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/scenario"
 )
 
 func signalMetrics() []scenario.Metric {

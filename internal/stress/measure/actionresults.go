@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 
-	"mabeam-top/internal/stress/scenario"
-
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/scenario"
 )
 
 // An expectation is what is known of the results of an action.

@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"sync"
 	"sync/atomic"
 
 	mabeam "mabeam-top/internal/runtime"
-	"mabeam-top/internal/runtime/faults"
 	"mabeam-top/internal/stress"
 )
 
@@ -87,9 +85,6 @@ func checkRefusedSubscriptions(bus *mabeam.Bus) error {
 	return nil
 }
 
-// blockingBus are the options of a bus with room for what the checks publish.
-func blockingBus(o *mabeam.Options) { o.BusQueue, o.BusPolicy, o.History = 0, mabeam.Block, 0 }
-
 // checkManyTypes publishes events of more types than a bus keeps, on a bus of its own, of
 // which it forgets those that nobody has subscribed to.
 func checkManyTypes(ctx context.Context, env *stress.Env) error {
@@ -126,64 +121,95 @@ func checkManyTypes(ctx context.Context, env *stress.Env) error {
 	})
 }
 
-// checkBusCrash has a bus crash while events wait.
-func checkBusCrash(ctx context.Context, env *stress.Env) error {
-	const eventType, waiting, after = "rule.crash", 20, 5
-	return onOwnSystem(ctx, env, blockingBus, func(system *mabeam.System) error {
-		bus, drops := system.Bus(), mabeam.DropNewest
-		var readers []*stalledReader
-		var subscriptions []*mabeam.Subscription
-		for _, c := range []struct {
-			join  joining
-			topic string
-			o     mabeam.SubscribeOptions
-		}{
-			{bus.Subscribe, eventType, mabeam.SubscribeOptions{}},
-			{bus.SubscribePattern, "rule.cr*", mabeam.SubscribeOptions{}},
-			{bus.Subscribe, eventType, mabeam.SubscribeOptions{Policy: &drops, Queue: 2 * waiting}},
-		} {
-			r := newStalledReader()
-			s, err := c.join(c.topic, r.handle, c.o)
-			if err != nil {
-				return err
+// checkUnsubscribe ends subscriptions of both kinds among others that stay.
+func checkUnsubscribe(ctx context.Context, bus *mabeam.Bus) error {
+	const eventType = "rule.unsubscribe"
+	var got [4]*stalledReader
+	var subscriptions []*mabeam.Subscription
+	for i := range got {
+		join, topic := bus.Subscribe, eventType
+		if i%2 == 1 {
+			join, topic = bus.SubscribePattern, "rule.unsub*"
+		}
+		got[i] = newStalledReader()
+		close(got[i].release) // it does not stall
+		s, err := join(topic, got[i].handle, mabeam.SubscribeOptions{})
+		if err != nil {
+			return err
+		}
+		defer s.Unsubscribe()
+		subscriptions = append(subscriptions, s)
+	}
+	received := func(i, n int) bool { return slices.Equal(got[i].received(), numbers(0, n)) }
+	const before, after = 5, 10
+	if err := publishNumbers(ctx, bus, eventType, 0, before); err != nil {
+		return err
+	}
+	settle(ctx, func() bool { return !received(0, before) || !received(1, before) })
+	subscriptions[0].Unsubscribe()
+	subscriptions[1].Unsubscribe()
+	if err := publishNumbers(ctx, bus, eventType, before, after); err != nil {
+		return err
+	}
+	settle(ctx, func() bool { return !received(2, after) || !received(3, after) })
+	for i := range got {
+		want := after
+		if i < 2 {
+			want = before
+		}
+		if !received(i, want) {
+			return fmt.Errorf("subscriber %d received %v, want 0 to %d", i+1, got[i].received(), want-1)
+		}
+	}
+	return nil
+}
+
+// checkForgotten ends many subscriptions: to different patterns, one after the other to
+// a pattern that matches a known type, and many at once to that type. What is kept of
+// one is more than a hundred bytes.
+func checkForgotten(bus *mabeam.Bus) error {
+	const eventType, subscriptions, most = "rule.forgotten", 1000, 100_000 + memoryNoise
+	ignore := func(context.Context, mabeam.Event) {}
+	var open []*mabeam.Subscription
+	subscribe := func(join joining, topic string) error {
+		s, err := join(topic, ignore, mabeam.SubscribeOptions{})
+		if err == nil {
+			open = append(open, s)
+		}
+		return err
+	}
+	unsubscribe := func() {
+		for _, s := range open {
+			s.Unsubscribe()
+		}
+		clear(open)
+		open = open[:0]
+	}
+	for _, kind := range []struct {
+		name      string
+		subscribe func(i int) error
+	}{
+		{"one type", func(int) error { return subscribe(bus.Subscribe, eventType) }},
+		{"different patterns", func(i int) error { return subscribe(bus.SubscribePattern, fmt.Sprintf("%s.%d.*", eventType, i)) }},
+		{"a pattern, one after the other", func(int) error {
+			unsubscribe()
+			return subscribe(bus.SubscribePattern, eventType+"*")
+		}},
+	} {
+		kept := 0.0
+		for range 2 { // the first time fills what is kept for reuse
+			before := liveBytes()
+			for i := range subscriptions {
+				if err := kind.subscribe(i); err != nil {
+					return err
+				}
 			}
-			readers, subscriptions = append(readers, r), append(subscriptions, s)
+			unsubscribe()
+			kept = liveBytes() - before
 		}
-		release := sync.OnceFunc(func() {
-			for _, r := range readers {
-				close(r.release)
-			}
-		})
-		defer release()
-		if err := readers[0].stall(ctx, bus, eventType); err != nil {
-			return err
+		if kept > most {
+			return fmt.Errorf("%d subscriptions to %s left %.0f bytes", subscriptions, kind.name, kept)
 		}
-		settle(ctx, func() bool { return len(readers[1].received()) == 0 || len(readers[2].received()) == 0 })
-		if err := publishNumbers(ctx, bus, eventType, 1, 1+waiting); err != nil {
-			return err
-		}
-		if err := faults.Crash(system, "event_bus"); err != nil {
-			return err
-		}
-		if err := publishNumbers(ctx, bus, eventType, 1+waiting, 1+waiting+after); err != nil {
-			return err
-		}
-		release()
-		want := append([]int{0}, numbers(1+waiting, 1+waiting+after)...)
-		for i, r := range readers {
-			s := subscriptions[i]
-			settle(ctx, func() bool { return len(r.received()) < len(want) || s.Dropped() < waiting })
-			if got := r.received(); !slices.Equal(got, want) || s.Dropped() != waiting || s.Err() != nil {
-				return fmt.Errorf("subscriber %d received %v, want %v; dropped %d, want %d", i+1, got, want, s.Dropped(), waiting)
-			}
-		}
-		if n := system.Telemetry().ComponentsRestarted; n != 1 {
-			return fmt.Errorf("the telemetry counts %d components that began anew, want 1", n)
-		}
-		kept := slices.DeleteFunc(bus.History(0), func(e mabeam.Event) bool { return e.Type != eventType })
-		if len(kept) != after {
-			return fmt.Errorf("the history has %d events, want the %d since the crash", len(kept), after)
-		}
-		return nil
-	})
+	}
+	return nil
 }

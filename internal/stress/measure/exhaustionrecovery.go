@@ -9,13 +9,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"mabeam-top/internal/stress/scenario"
-
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/supervision"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/scenario"
 )
 
 const (

@@ -7,10 +7,9 @@ import (
 	"reflect"
 	"slices"
 
-	"mabeam-top/internal/stress/scenario"
-
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/scenario"
 )
 
 // telemetryMismatches describes the metric that a witness reports.

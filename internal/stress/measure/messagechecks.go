@@ -7,10 +7,9 @@ import (
 	"sync"
 	"time"
 
-	"mabeam-top/internal/stress/scenario"
-
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/scenario"
 )
 
 func messageMetrics() []scenario.Metric {

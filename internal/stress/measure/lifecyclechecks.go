@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"time"
-
-	"mabeam-top/internal/stress/scenario"
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/scenario"
 )
 
 func lifeMetrics() []scenario.Metric {
@@ -58,75 +56,6 @@ func checkLives(ctx context.Context, env *stress.Env) error {
 	}
 	broken.report()
 	return err
-}
-
-// isSince says whether a moment lies between an earlier one and now.
-func isSince(at, began time.Time) bool { return !at.Before(began) && !at.After(time.Now()) }
-
-// fresh starts an observer that the caller ends.
-func (o *observation) fresh(ctx context.Context, broken *violations) (string, *observer) {
-	b, began := &observer{}, time.Now()
-	id, err := o.system.StartAgent(ctx, mabeam.Spec{
-		Type: "fresh", Behaviour: b, Capabilities: []string{"fresh"}, ParentID: "parent", Metadata: map[string]any{"key": "value"},
-	})
-	broken.expect(err == nil && b.inits.Load() == 1, "an agent did not start, or its Init did not run exactly once")
-	e, found := o.system.Registry().Lookup(id)
-	broken.expect(found && e.ParentID() == "parent" && maps.Equal(e.Metadata(), map[string]any{"key": "value"}) && isSince(e.CreatedAt(), began),
-		"an agent that was started is not registered with its parent, its metadata and the time of its start")
-	return id, b
-}
-
-// stop stops an agent gracefully within settleWithin.
-func (o *observation) stop(ctx context.Context, id string) error {
-	limited, cancel := context.WithTimeout(ctx, settleWithin)
-	defer cancel()
-	return o.system.StopAgent(limited, id)
-}
-
-// restart restarts an agent within settleWithin.
-func (o *observation) restart(ctx context.Context, id string) error {
-	limited, cancel := context.WithTimeout(ctx, settleWithin)
-	defer cancel()
-	return o.system.RestartAgent(limited, id)
-}
-
-// beginStop begins to stop an agent that is busy, and returns when it has begun. What
-// the channel gives is the result, within settleWithin.
-func (o *observation) beginStop(ctx context.Context, id string) <-chan error {
-	stopped := make(chan error, 1)
-	go func() { stopped <- o.stop(ctx, id) }()
-	settle(ctx, func() bool {
-		info, err := o.system.Agent(id)
-		return err == nil && info.Lifecycle != mabeam.Terminating
-	})
-	return stopped
-}
-
-// suspend suspends an agent that has nothing to do. One that has just started, or
-// answered, may still be busy for a moment.
-func (o *observation) suspend(ctx context.Context, id string, broken *violations) {
-	var err error
-	settle(ctx, func() bool { err = o.system.SuspendAgent(id); return err != nil })
-	broken.expect(err == nil, "an agent that has nothing to do could not be suspended")
-}
-
-// fill tells an agent n actions, which it must accept without waiting.
-func (o *observation) fill(ctx context.Context, id string, n int, broken *violations) {
-	for i := range n {
-		limited, cancel := context.WithTimeout(ctx, settleWithin)
-		broken.expect(o.system.Tell(limited, id, "note", i) == nil, "an agent did not accept an action although it had room")
-		cancel()
-	}
-}
-
-// inOrder says whether the notes are the numbers from 0 to n-1.
-func inOrder(notes []any, n int) bool {
-	for i, note := range notes {
-		if note != i {
-			return false
-		}
-	}
-	return len(notes) == n
 }
 
 func checkSuspension(ctx context.Context, o *observation, broken *violations) {
@@ -178,11 +107,6 @@ func checkStop(ctx context.Context, o *observation, broken *violations) {
 	broken.expect(b.terminates.Load() == 1 && b.inits.Load() == 1, "Terminate did not run exactly once when an agent was stopped")
 	o.ended(id, broken)
 	broken.expect(o.stop(ctx, id) == nil, "to stop an agent that is not there returned an error")
-}
-
-// ended checks that an agent is found nowhere any more.
-func (o *observation) ended(id string, broken *violations) {
-	population{id: {Type: "fresh", Capabilities: []string{"fresh"}}}.gone(broken, o.system)
 }
 
 func checkKill(ctx context.Context, o *observation, broken *violations) {

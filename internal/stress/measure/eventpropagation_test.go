@@ -100,3 +100,42 @@ steps:
 		t.Errorf("%v ms with 2 patterns, %v ms with 5,000", a, b)
 	}
 }
+
+// An event that reaches a pattern that does not match it, or misses one that does,
+// counts, even if as many come as should.
+func TestWrongPatternsAreCounted(t *testing.T) {
+	cat := with("event-propagation", func(ctx context.Context, env *stress.Env) error {
+		return measurePropagation(ctx, env, func(ctx context.Context, _ int, e mabeam.Event) error {
+			if e.Type == "matching.3.3" {
+				e.Type = "matching.4.3"
+			}
+			return env.System().Bus().Publish(ctx, e)
+		})
+	})
+	s := onlyStep(t, cat, "", "{measure: event-propagation, with: {subscriber_counts: [1, 10], patterns: 10, events: 100}}")
+	if v := value(t, s, "pattern_mismatches"); v != 2 || s.Verdict != report.Fail { // one too few, and one too many
+		t.Errorf("%v mismatches, %s, %+v", v, s.Verdict, s.Errors)
+	}
+}
+
+// A healthy bus keeps every rule, whatever the options.
+func TestRulesOfTheBus(t *testing.T) {
+	for _, system := range []string{"", "system: {mailbox: 3}", "system: {bus_policy: drop-oldest}"} {
+		s := onlyStep(t, Catalogue(), system, "{measure: event-propagation, with: {subscriber_counts: [1, 10], patterns: 10, events: 100}}")
+		if value(t, s, "bus_rules_broken") != 0 || value(t, s, "pattern_mismatches") != 0 || value(t, s, "telemetry_mismatches") != 0 {
+			t.Errorf("%s: %+v", system, s.Errors)
+		}
+	}
+}
+
+// What a publisher costs that the patterns cost too, though the type is known, shows.
+func TestKnownTypesThatCostByPattern(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := onlyStep(t, publishing(func(n int) time.Duration { return time.Duration(n) * time.Microsecond }), "",
+			"{measure: event-propagation, baseline: none, with: {subscriber_counts: [1, 10], patterns: 100, events: 20}}")
+		within(t, "pattern_scaling_exponent", value(t, s, "pattern_scaling_exponent"), 1, 0.01)
+		if s.Metrics["pattern_scaling_exponent"].Status != report.StatusFail {
+			t.Errorf("%+v", s.Metrics["pattern_scaling_exponent"])
+		}
+	})
+}

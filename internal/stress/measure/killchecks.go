@@ -49,13 +49,6 @@ func checkKillAnswers(ctx context.Context, o *observation, broken *violations) {
 	broken.expect(len(b.takeNotes()) == 0, "an agent that was killed carried out an action")
 }
 
-// awaitDepth waits until an agent has so many messages, at work and waiting.
-func (o *observation) awaitDepth(ctx context.Context, id string, n int) bool {
-	has := func() bool { info, err := o.system.Agent(id); return err == nil && info.Mailbox == n }
-	settle(ctx, func() bool { return !has() })
-	return has()
-}
-
 // checkKillEndsContext kills an agent whose action waits for the end of its context.
 func checkKillEndsContext(ctx context.Context, o *observation, broken *violations) {
 	id, _ := o.fresh(ctx, broken)

@@ -2,10 +2,9 @@ package measure
 
 import (
 	"fmt"
+	"mabeam-top/internal/stress/scenario"
 	"strings"
 	"testing"
-
-	"mabeam-top/internal/stress/scenario"
 )
 
 // Conditions that no measurement can meet are refused, by the unit of the metric and

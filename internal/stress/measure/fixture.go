@@ -3,146 +3,14 @@ package measure
 import (
 	"context"
 	"errors"
-	"runtime"
+	"maps"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
 )
-
-// An observer is an agent that records what the runtime calls it for. Its actions are
-// note, which records its parameters and returns them, block, which keeps the agent
-// busy until a *blocker is released whatever becomes of the caller, heed, which keeps it
-// busy until its context ends, publish and signal, which pass an event or a signal on, fail
-// and panic.
-type observer struct {
-	mabeam.Defaults
-	inside, overlaps  atomic.Int64
-	inits, terminates atomic.Int64
-
-	mu      sync.Mutex
-	signals []mabeam.Signal
-	notes   []any
-}
-
-// errObserved is what the action fail returns.
-var errObserved = errors.New("fails on purpose")
-
-// A blocker keeps an observer busy until it is released, and no longer than within: a
-// caller may wait for it although its deadline has passed.
-type blocker struct {
-	entered, release chan struct{}
-	within           time.Duration
-}
-
-func newBlocker(within time.Duration) *blocker {
-	return &blocker{entered: make(chan struct{}), release: make(chan struct{}), within: within}
-}
-
-// A heeder keeps an observer busy until the context of its action ends, and tells why that
-// has ended; nil if it has not within observersWithin.
-type heeder struct {
-	entered chan struct{}
-	ended   chan error
-}
-
-func newHeeder() *heeder {
-	return &heeder{entered: make(chan struct{}), ended: make(chan error, 1)}
-}
-
-func (h *heeder) heed(ctx context.Context) {
-	done := ctx.Done() // only who waits for the end is told why it came
-	close(h.entered)
-	end := time.NewTimer(observersWithin)
-	defer end.Stop()
-	select {
-	case <-done:
-	case <-end.C:
-	}
-	h.ended <- context.Cause(ctx)
-}
-
-// enter notices callbacks that run at once; the caller defers what it returns.
-func (o *observer) enter() (leave func()) {
-	if o.inside.Add(1) > 1 {
-		o.overlaps.Add(1)
-	}
-	runtime.Gosched() // who is wrong to come in meanwhile shall have the time to
-	return func() { o.inside.Add(-1) }
-}
-
-func (o *observer) Init(context.Context, *mabeam.Agent) error {
-	defer o.enter()()
-	o.inits.Add(1)
-	return nil
-}
-
-func (o *observer) Terminate(context.Context, *mabeam.Agent, error) {
-	defer o.enter()()
-	o.terminates.Add(1)
-}
-
-func (o *observer) HandleSignal(_ context.Context, _ *mabeam.Agent, s mabeam.Signal) {
-	defer o.enter()()
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.signals = append(o.signals, s)
-}
-
-func (o *observer) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
-	defer o.enter()()
-	switch action {
-	case "note":
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		o.notes = append(o.notes, params)
-		return params, nil
-	case "block":
-		h := params.(*blocker)
-		close(h.entered)
-		end := time.NewTimer(h.within)
-		defer end.Stop()
-		select {
-		case <-h.release:
-		case <-end.C:
-		}
-		return nil, nil
-	case "heed":
-		params.(*heeder).heed(ctx)
-		return nil, nil
-	case "publish":
-		e := params.(mabeam.Event)
-		return nil, self.Publish(ctx, e.Type, e.Data)
-	case "signal":
-		return nil, self.Signal(params.(mabeam.Signal))
-	case "fail":
-		return nil, errObserved
-	case "panic":
-		panic("panics on purpose")
-	}
-	return nil, mabeam.ErrUnknownAction
-}
-
-// takeSignals returns the signals recorded since the last call.
-func (o *observer) takeSignals() []mabeam.Signal {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	taken := o.signals
-	o.signals = nil
-	return taken
-}
-
-// takeNotes returns the parameters of the note actions since the last call.
-func (o *observer) takeNotes() []any {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	taken := o.notes
-	o.notes = nil
-	return taken
-}
 
 // observerMailbox is the capacity of the observers' mailboxes.
 const observerMailbox = 64
@@ -264,3 +132,84 @@ func observed(ctx context.Context, env *stress.Env, n int, check func(ctx contex
 
 // pause gives others a chance to do what they must not do.
 func pause(ctx context.Context) { load.Sleep(ctx, 2*time.Millisecond) }
+
+// isSince says whether a moment lies between an earlier one and now.
+func isSince(at, began time.Time) bool { return !at.Before(began) && !at.After(time.Now()) }
+
+// fresh starts an observer that the caller ends.
+func (o *observation) fresh(ctx context.Context, broken *violations) (string, *observer) {
+	b, began := &observer{}, time.Now()
+	id, err := o.system.StartAgent(ctx, mabeam.Spec{
+		Type: "fresh", Behaviour: b, Capabilities: []string{"fresh"}, ParentID: "parent", Metadata: map[string]any{"key": "value"},
+	})
+	broken.expect(err == nil && b.inits.Load() == 1, "an agent did not start, or its Init did not run exactly once")
+	e, found := o.system.Registry().Lookup(id)
+	broken.expect(found && e.ParentID() == "parent" && maps.Equal(e.Metadata(), map[string]any{"key": "value"}) && isSince(e.CreatedAt(), began),
+		"an agent that was started is not registered with its parent, its metadata and the time of its start")
+	return id, b
+}
+
+// stop stops an agent gracefully within settleWithin.
+func (o *observation) stop(ctx context.Context, id string) error {
+	limited, cancel := context.WithTimeout(ctx, settleWithin)
+	defer cancel()
+	return o.system.StopAgent(limited, id)
+}
+
+// restart restarts an agent within settleWithin.
+func (o *observation) restart(ctx context.Context, id string) error {
+	limited, cancel := context.WithTimeout(ctx, settleWithin)
+	defer cancel()
+	return o.system.RestartAgent(limited, id)
+}
+
+// beginStop begins to stop an agent that is busy, and returns when it has begun. What
+// the channel gives is the result, within settleWithin.
+func (o *observation) beginStop(ctx context.Context, id string) <-chan error {
+	stopped := make(chan error, 1)
+	go func() { stopped <- o.stop(ctx, id) }()
+	settle(ctx, func() bool {
+		info, err := o.system.Agent(id)
+		return err == nil && info.Lifecycle != mabeam.Terminating
+	})
+	return stopped
+}
+
+// suspend suspends an agent that has nothing to do. One that has just started, or
+// answered, may still be busy for a moment.
+func (o *observation) suspend(ctx context.Context, id string, broken *violations) {
+	var err error
+	settle(ctx, func() bool { err = o.system.SuspendAgent(id); return err != nil })
+	broken.expect(err == nil, "an agent that has nothing to do could not be suspended")
+}
+
+// fill tells an agent n actions, which it must accept without waiting.
+func (o *observation) fill(ctx context.Context, id string, n int, broken *violations) {
+	for i := range n {
+		limited, cancel := context.WithTimeout(ctx, settleWithin)
+		broken.expect(o.system.Tell(limited, id, "note", i) == nil, "an agent did not accept an action although it had room")
+		cancel()
+	}
+}
+
+// inOrder says whether the notes are the numbers from 0 to n-1.
+func inOrder(notes []any, n int) bool {
+	for i, note := range notes {
+		if note != i {
+			return false
+		}
+	}
+	return len(notes) == n
+}
+
+// ended checks that an agent is found nowhere any more.
+func (o *observation) ended(id string, broken *violations) {
+	population{id: {Type: "fresh", Capabilities: []string{"fresh"}}}.gone(broken, o.system)
+}
+
+// awaitDepth waits until an agent has so many messages, at work and waiting.
+func (o *observation) awaitDepth(ctx context.Context, id string, n int) bool {
+	has := func() bool { info, err := o.system.Agent(id); return err == nil && info.Mailbox == n }
+	settle(ctx, func() bool { return !has() })
+	return has()
+}

@@ -1,0 +1,73 @@
+package measure
+
+import (
+	"context"
+	"runtime/debug"
+	"runtime/metrics"
+	"time"
+
+	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
+)
+
+// A memoryMonitor reads memory while agents work.
+type memoryMonitor struct {
+	// These belong to run until it has returned.
+	readings         []float64
+	pauses           *load.Histogram
+	collections      int64      // that have been taken into pauses
+	allocated, freed [2]float64 // at the first and the last reading
+	stats            debug.GCStats
+}
+
+// newMemoryMonitor makes a monitor that needs no more memory for n readings.
+func newMemoryMonitor(n int) *memoryMonitor {
+	m := &memoryMonitor{readings: make([]float64, 0, n), pauses: load.NewHistogram()}
+	debug.ReadGCStats(&m.stats) // makes room for the pauses
+	return m
+}
+
+// run reads at once, after each interval, and once more when ctx has ended.
+func (m *memoryMonitor) run(ctx context.Context, interval time.Duration) {
+	debug.ReadGCStats(&m.stats)
+	m.collections = m.stats.NumGC
+	m.read()
+	for next := time.Now().Add(interval); load.Sleep(ctx, time.Until(next)); next = next.Add(interval) {
+		m.read()
+	}
+}
+
+// read takes one reading.
+func (m *memoryMonitor) read() {
+	m.readings = append(m.readings, liveBytes())
+	bytes := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}, {Name: "/gc/heap/frees:bytes"}}
+	metrics.Read(bytes)
+	last := 1
+	if len(m.readings) == 1 {
+		last = 0
+	}
+	m.allocated[last], m.freed[last] = float64(bytes[0].Value.Uint64()), float64(bytes[1].Value.Uint64())
+	debug.ReadGCStats(&m.stats)
+	fresh := min(m.stats.NumGC-m.collections, int64(len(m.stats.Pause)))
+	for _, pause := range m.stats.Pause[:fresh] { // the newest come first
+		m.pauses.Record(pause)
+	}
+	m.collections = m.stats.NumGC
+}
+
+// tell reports what was read. Without is the live memory without the agents.
+func (m *memoryMonitor) tell(env *stress.Env, without float64, agents int) {
+	env.Value("total_samples", float64(len(m.readings)))
+	env.Value("average_memory", (sum(m.readings)/float64(len(m.readings))-without)/float64(agents))
+	env.Latency("gc_pause_ms", m.pauses)
+	if len(m.readings) < 3 {
+		why := "memory was read fewer than three times"
+		env.Unmeasured("memory_growth_rate", why)
+		env.Unmeasured("gc_reclaimed_ratio", why)
+		return
+	}
+	env.Growth("memory_growth_rate", m.readings)
+	if allocated := m.allocated[1] - m.allocated[0]; allocated > 0 {
+		env.Value("gc_reclaimed_ratio", min((m.freed[1]-m.freed[0])/allocated, 1))
+	}
+}

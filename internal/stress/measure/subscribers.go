@@ -1,0 +1,218 @@
+package measure
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/supervision"
+	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
+	"mabeam-top/internal/stress/scenario"
+)
+
+// A receiver is one subscriber of a measurement, and what it saw. If it is an
+// agent it may have several lives, each with a subscription of its own.
+type receiver struct {
+	number   int
+	shard    *load.Shard
+	received [maxPhases]atomic.Int64 // duplicates included
+	// missing counts events that were skipped and have not come since.
+	missing, disorder, duplicates atomic.Int64
+	restarts                      bool // it is an agent with a supervisor
+
+	mu            sync.Mutex
+	subscriptions []*mabeam.Subscription // the newest last
+
+	_ [64]byte // two receivers do not share a cache line
+}
+
+// A progress is what a subscriber has received of one publisher.
+type progress struct {
+	next    int    // the highest number so far, plus 1
+	skipped []span // numbers below next that have not come, in ascending order
+}
+
+// A span is the numbers from first up to, and without, end.
+type span struct{ first, end int }
+
+// handler returns what handles the events of one life, one at a time. An agent that
+// was restarted has missed events that were never due to it, so that its second
+// life begins with whatever comes first.
+func (g subscriberGroup) handler(r *receiver) func(context.Context, mabeam.Event) {
+	first := 0
+	if len(r.lives()) > 0 {
+		first = -1
+	}
+	from := slices.Repeat([]progress{{next: first}}, g.publishers)
+	handle := func(_ context.Context, e mabeam.Event) {
+		p := e.Data.(*payload)
+		skipped := int64(0)
+		if of := &from[p.publisher]; p.seq == of.next {
+			of.next++
+		} else {
+			skipped = r.outOfTurn(of, p.seq)
+		}
+		r.received[p.phase].Add(1)
+		if !p.timed {
+			return
+		}
+		now := time.Now()
+		r.shard.Record(now.Sub(p.due))
+		if w := g.windows[p.phase]; w != nil {
+			w.count(r.number, now, 1, skipped)
+		}
+	}
+	if g.wrap != nil {
+		return g.wrap(r.number, handle)
+	}
+	return handle
+}
+
+// outOfTurn notes an event that is not the next of its publisher, and returns how
+// many were skipped.
+func (r *receiver) outOfTurn(of *progress, seq int) (skipped int64) {
+	switch {
+	case of.next < 0:
+		of.next = seq + 1
+	case seq > of.next:
+		skipped = int64(seq - of.next)
+		r.missing.Add(skipped)
+		of.skipped = append(of.skipped, span{of.next, seq})
+		of.next = seq + 1
+	case of.take(seq):
+		r.missing.Add(-1)
+		r.disorder.Add(1)
+	default:
+		r.duplicates.Add(1)
+	}
+	return skipped
+}
+
+// take removes a number from those that were skipped, and says whether it was one.
+func (p *progress) take(seq int) bool {
+	i, found := slices.BinarySearchFunc(p.skipped, seq, func(s span, seq int) int {
+		switch {
+		case seq < s.first:
+			return 1
+		case seq >= s.end:
+			return -1
+		}
+		return 0
+	})
+	if !found {
+		return false
+	}
+	s := p.skipped[i]
+	rest := slices.DeleteFunc([]span{{s.first, seq}, {seq + 1, s.end}}, func(s span) bool { return s.first == s.end })
+	p.skipped = slices.Replace(p.skipped, i, i+1, rest...)
+	return true
+}
+
+// begin notes the subscription of a life that begins.
+func (r *receiver) begin(s *mabeam.Subscription) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.subscriptions = append(r.subscriptions, s)
+}
+
+// lives are the subscriptions of its lives.
+func (r *receiver) lives() []*mabeam.Subscription {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.subscriptions
+}
+
+// receivers are the subscribers of a measurement.
+type receivers []*receiver
+
+// A subscriberGroup describes the subscribers of a measurement.
+type subscriberGroup struct {
+	subscribers, publishers int
+	topic                   string // an event type, or a pattern
+	pattern                 bool
+	recorder                *load.Recorder
+	windows                 [maxPhases]*loadWindows // of each phase; nil for none
+	wrap                    handlerWrap             // may be nil
+}
+
+// A handlerWrap disturbs a subscriber: it gets the handler of subscriber i and
+// returns the one to use.
+type handlerWrap func(i int, handler func(context.Context, mabeam.Event)) func(context.Context, mabeam.Event)
+
+// subscribe adds the subscribers to the bus.
+func (g subscriberGroup) subscribe(system *mabeam.System) (receivers, error) {
+	all := make(receivers, g.subscribers)
+	for i := range all {
+		r := &receiver{number: i, shard: g.recorder.Shard()}
+		join := system.Bus().Subscribe
+		if g.pattern {
+			join = system.Bus().SubscribePattern
+		}
+		s, err := join(g.topic, g.handler(r), mabeam.SubscribeOptions{Name: stress.SubscriberName(i)})
+		if err != nil {
+			return nil, fmt.Errorf("subscriber %d of %d: %w", i+1, len(all), err)
+		}
+		r.begin(s)
+		all[i] = r
+	}
+	return all, nil
+}
+
+// subscribeTargets is subscribe for subscribers that the step's faults can hit.
+// If these hit agents, the subscribers are agents that a supervisor restarts;
+// otherwise they are plain handlers, so that the bus alone is measured.
+func (g subscriberGroup) subscribeTargets(ctx context.Context, env *stress.Env) (receivers, error) {
+	if !env.HasFaultsOn(scenario.TargetAgents) {
+		return g.subscribe(env.System())
+	}
+	all := make(receivers, g.subscribers)
+	children := make([]supervision.Child, len(all))
+	for i := range all {
+		r := &receiver{number: i, shard: g.recorder.Shard(), restarts: true}
+		all[i] = r
+		children[i] = supervision.Child{ID: stress.SubscriberName(i), New: func() mabeam.Spec {
+			return env.Agent(mabeam.Spec{Type: "subscriber", Behaviour: &listener{group: g, receiver: r, handle: g.handler(r)}})
+		}}
+	}
+	_, err := supervision.Start(ctx, env.System(), supervision.Spec{Intensity: &supervision.Intensity{Restarts: 1 << 20}, Children: children})
+	if err != nil {
+		return nil, fmt.Errorf("start the subscribers: %w", err)
+	}
+	return all, nil
+}
+
+// A listener is a life of a receiver that is an agent.
+type listener struct {
+	mabeam.Defaults
+	group    subscriberGroup
+	receiver *receiver
+	handle   func(context.Context, mabeam.Event)
+}
+
+// Init implements mabeam.Behaviour.
+func (l *listener) Init(_ context.Context, self *mabeam.Agent) error {
+	join := self.Subscribe
+	if l.group.pattern {
+		join = self.SubscribePattern
+	}
+	s, err := join(l.group.topic)
+	if err == nil {
+		l.receiver.begin(s)
+	}
+	return err
+}
+
+// HandleAction implements mabeam.Behaviour.
+func (l *listener) HandleAction(context.Context, *mabeam.Agent, string, any) (any, error) {
+	return nil, mabeam.ErrUnknownAction
+}
+
+// HandleEvent implements mabeam.Behaviour.
+func (l *listener) HandleEvent(ctx context.Context, _ *mabeam.Agent, e mabeam.Event) {
+	l.handle(ctx, e)
+}
