@@ -12,18 +12,18 @@ import (
 	"mabeam-top/internal/stress/load"
 )
 
-// probeErrors measures what an action costs that fails.
-func probeErrors(ctx context.Context, env *stress.Env, wrong *violations) error {
+// measureErrorHandling measures what an action costs that fails.
+func measureErrorHandling(ctx context.Context, env *stress.Env, wrong *checker) error {
 	n := env.Params.Int("error_probes")
 	if n == 0 {
 		return nil
 	}
-	ids, err := startAgents(ctx, env.System(), "demo", 1)
+	ids, err := startAgentsOfType(ctx, env.System(), "demo", 1)
 	if err != nil {
 		return err
 	}
 	took := load.NewHistogram()
-	for end := time.Now().Add(patience(0)); n > 0 && (took.Count() == 0 || time.Now().Before(end)); n-- {
+	for end := time.Now().Add(loadTimeout(0)); n > 0 && (took.Count() == 0 || time.Now().Before(end)); n-- {
 		asked := time.Now()
 		_, err := env.System().Execute(ctx, ids[0], "simulate_error", nil)
 		took.Record(time.Since(asked))
@@ -36,18 +36,18 @@ func probeErrors(ctx context.Context, env *stress.Env, wrong *violations) error 
 	return nil
 }
 
-// probeTimeouts measures how exactly deadlines are kept, with actions that would take
+// measureTimeouts measures how exactly deadlines are kept, with actions that would take
 // a hundred times as long. Every second one does not heed its context.
-func probeTimeouts(ctx context.Context, env *stress.Env, wrong *violations) error {
+func measureTimeouts(ctx context.Context, env *stress.Env, wrong *checker) error {
 	n, timeout := env.Params.Int("timeout_probes"), env.Params.Duration("probe_timeout")
 	if n == 0 {
 		return nil
 	}
-	ids, err := startAgents(ctx, env.System(), "complex", 1)
+	ids, err := startAgentsOfType(ctx, env.System(), "complex", 1)
 	if err != nil {
 		return err
 	}
-	stuck, err := env.System().StartAgent(ctx, mabeam.Spec{Type: "observer", Behaviour: &observer{}})
+	stuck, err := env.System().StartAgent(ctx, mabeam.Spec{Type: "observer", Behaviour: &spy{}})
 	if err != nil {
 		return fmt.Errorf("start the agent that gets stuck: %w", err)
 	}
@@ -55,7 +55,7 @@ func probeTimeouts(ctx context.Context, env *stress.Env, wrong *violations) erro
 	for i := range n {
 		id, action, params, release := ids[0], "sleep", any(map[string]any{"for": (100 * timeout).String()}), func() {}
 		if i%2 == 1 {
-			h := newBlocker(timeout + settleWithin)
+			h := newBlockRequest(timeout + settleTimeout)
 			id, action, params = stuck, "block", h
 			release = func() { close(h.release) }
 		}
@@ -72,7 +72,7 @@ func probeTimeouts(ctx context.Context, env *stress.Env, wrong *violations) erro
 		wrong.expect(errors.Is(err, context.DeadlineExceeded), "an action that takes much longer than its deadline did not end with the deadline")
 		wrong.expect(lateness >= 0, "an action returned before its deadline, and the agent had not answered")
 		late.Record(max(lateness, 0))
-		if lateness > settleWithin {
+		if lateness > settleTimeout {
 			break // more of them would take longer than the scenario has time for
 		}
 	}

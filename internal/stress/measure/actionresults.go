@@ -11,19 +11,19 @@ import (
 )
 
 // An expectation is what is known of the results of an action.
-type expectation struct {
+type resultCheck struct {
 	// right says whether a result is one that the action has; nil if nothing is known.
-	right func(result any) bool
+	valid func(result any) bool
 	// counted is how many such actions the agent's state shows; nil if it does not.
-	counted func(state any) int64
+	count func(state any) int64
 }
 
-// expectationOf returns what is known of an action of the demo or the complex agent.
-func expectationOf(agentType, action string, params map[string]any) expectation {
+// resultCheckOf returns what is known of an action of the demo or the complex agent.
+func resultCheckOf(agentType, action string, params map[string]any) resultCheck {
 	is := func(want any) func(any) bool { return func(result any) bool { return result == want } }
 	switch agentType + " " + action {
 	case "demo ping", "complex ping":
-		return expectation{right: is("pong")}
+		return resultCheck{valid: is("pong")}
 	case "demo increment":
 		amount, given := 1, true
 		if value, ok := params["amount"]; ok {
@@ -32,66 +32,66 @@ func expectationOf(agentType, action string, params map[string]any) expectation 
 		if !given || amount <= 0 {
 			break
 		}
-		return expectation{
-			right: func(result any) bool { n, ok := result.(int); return ok && n >= amount && n%amount == 0 },
-			counted: func(state any) int64 {
+		return resultCheck{
+			valid: func(result any) bool { n, ok := result.(int); return ok && n >= amount && n%amount == 0 },
+			count: func(state any) int64 {
 				s, _ := state.(agents.DemoState)
 				return int64(s.Counter / amount)
 			},
 		}
 	case "complex work":
-		return expectation{
-			right: func(result any) bool { n, ok := result.(int); return ok && n > 0 },
-			counted: func(state any) int64 {
+		return resultCheck{
+			valid: func(result any) bool { n, ok := result.(int); return ok && n > 0 },
+			count: func(state any) int64 {
 				s, _ := state.(agents.ComplexState)
 				return int64(s.Rounds)
 			},
 		}
 	case "demo get_state":
-		return expectation{right: func(result any) bool { _, ok := result.(agents.DemoState); return ok }}
+		return resultCheck{valid: func(result any) bool { _, ok := result.(agents.DemoState); return ok }}
 	case "complex get_state":
-		return expectation{right: func(result any) bool { _, ok := result.(agents.ComplexState); return ok }}
+		return resultCheck{valid: func(result any) bool { _, ok := result.(agents.ComplexState); return ok }}
 	case "complex sleep":
-		return expectation{right: is(nil)}
+		return resultCheck{valid: is(nil)}
 	}
-	return expectation{}
+	return resultCheck{}
 }
 
-// errNonsense is the error of an action that succeeded with a result it cannot have.
-var errNonsense = errors.New("the action succeeded with a wrong result")
+// errWrongResult is the error of an action that succeeded with a result it cannot have.
+var errWrongResult = errors.New("the action succeeded with a wrong result")
 
 // answers looks at what a load's actions return. Each worker has one of its own.
-type answers struct{ done, wrong, missed int64 }
+type actionCounts struct{ done, wrong, timeouts int64 }
 
 // take counts the end of an action, and returns its error.
-func (a *answers) take(e expectation, result any, err error) error {
+func (a *actionCounts) record(e resultCheck, result any, err error) error {
 	switch {
 	case errors.Is(err, mabeam.ErrTimeout):
-		a.missed++
+		a.timeouts++
 	case err != nil:
-	case e.right != nil && !e.right(result):
+	case e.valid != nil && !e.valid(result):
 		a.wrong++
-		return errNonsense
+		return errWrongResult
 	default:
 		a.done++
 	}
 	return err
 }
 
-// sumAnswers adds up those of all workers.
-func sumAnswers(workers []answers) (total answers) {
+// sumCounts adds up those of all workers.
+func sumCounts(workers []actionCounts) (total actionCounts) {
 	for _, a := range workers {
 		total.done += a.done
 		total.wrong += a.wrong
-		total.missed += a.missed
+		total.timeouts += a.timeouts
 	}
 	return total
 }
 
 // checkStates compares what the agents' states show with the actions that succeeded.
 // Those whose caller gave up may have been carried out, or not.
-func checkStates(ctx context.Context, env *stress.Env, wrong *violations, e expectation, ids []string, total answers, failed int64) {
-	if e.counted == nil || env.HasFaultsOn(scenario.TargetAgents) {
+func checkStates(ctx context.Context, env *stress.Env, wrong *checker, e resultCheck, ids []string, total actionCounts, failed int64) {
+	if e.count == nil || env.HasFaultsOn(scenario.TargetAgents) {
 		return // an agent that a fault has ended took its state along
 	}
 	var shown int64
@@ -100,7 +100,7 @@ func checkStates(ctx context.Context, env *stress.Env, wrong *violations, e expe
 		if !wrong.expect(err == nil, "an agent that nobody ended is not there any more") {
 			return
 		}
-		shown += e.counted(info.State)
+		shown += e.count(info.State)
 	}
 	if ctx.Err() != nil || env.Aborted() {
 		return // actions that were cut off are in no count

@@ -12,9 +12,9 @@ import (
 	"mabeam-top/internal/stress/scenario"
 )
 
-// mostLate is how late callers may be told in the median, in milliseconds. On a busy
+// maxLateness is how late callers may be told in the median, in milliseconds. On a busy
 // machine it is about 5.
-const mostLate = "<= 20"
+const maxLateness = "<= 20"
 
 func agentAction() *stress.Measurement {
 	withProbes := func(name string) func(scenario.Params) bool {
@@ -26,18 +26,18 @@ func agentAction() *stress.Measurement {
 		{Name: "actions_per_second", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", Doc: "successful_actions / duration of the load."},
 		{Name: "execution_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time from asking (in an open load: from when it was due) to the answer, with that of recording it."},
 		{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Timed: true, Aggregation: scenario.Worst, Doc: "successful_actions / total_actions."},
-		never("wrong_results", "Actions with a result that they cannot have, those of the load that succeeded and are not in the state of their agent, probes of errors and deadlines with another result than documented, and calls of call_probes that failed."),
+		mustBeZero("wrong_results", "Actions with a result that they cannot have, those of the load that succeeded and are not in the state of their agent, probes of errors and deadlines with another result than documented, and calls of call_probes that failed."),
 		{
 			Name: "timeouts", Unit: "count", Better: report.Lower, Must: "== 0", Timed: true, Aggregation: scenario.Sum,
 			Expected: func(p scenario.Params) bool { return !p.Has("timeout") },
 			Doc:      "Actions of the load whose deadline passed: that of the parameter timeout, or, without one, that for which an agent may leave a caller waiting.",
 		},
 		{Name: "timeout_accuracy_ms", Unit: "ms", Better: report.Lower, Distribution: true, Given: withProbes("timeout_probes"), Doc: "How much later than its deadline the caller of a hanging action was told. Every second action does not heed its context."},
-		{Name: "timeout_lateness_ms", Unit: "ms", Better: report.Lower, Must: mostLate, Timed: true, Given: withProbes("timeout_probes"), Doc: "The median of timeout_accuracy_ms of a repetition, which single pauses of the machine do not sway."},
+		{Name: "timeout_lateness_ms", Unit: "ms", Better: report.Lower, Must: maxLateness, Timed: true, Given: withProbes("timeout_probes"), Doc: "The median of timeout_accuracy_ms of a repetition, which single pauses of the machine do not sway."},
 		{Name: "error_handling_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Given: withProbes("error_probes"), Doc: "Time from asking for an action that fails to its error."},
 		telemetryMismatches(),
 	}
-	for _, rules := range [][]scenario.Metric{signalMetrics(), messageMetrics(), lifeMetrics(), callMetrics()} {
+	for _, rules := range [][]scenario.Metric{signalMetrics(), messageMetrics(), lifecycleMetrics(), callMetrics()} {
 		metrics = append(metrics, rules...)
 	}
 	return &stress.Measurement{Measurement: scenario.Measurement{
@@ -68,14 +68,14 @@ func agentAction() *stress.Measurement {
 		),
 		Metrics: metrics,
 		Estimate: func(p scenario.Params) time.Duration {
-			total := 200*time.Millisecond + time.Duration(p.Int("timeout_probes"))*p.Duration("probe_timeout") + time.Duration(p.Int("call_probes"))*callsTime
+			total := 200*time.Millisecond + time.Duration(p.Int("timeout_probes"))*p.Duration("probe_timeout") + time.Duration(p.Int("call_probes"))*callSetTime
 			for _, s := range p.List("scenarios") {
-				total += loadTime(p, time.Duration(s.Int("action_count"))*2*time.Microsecond)
+				total += loadDuration(p, time.Duration(s.Int("action_count"))*2*time.Microsecond)
 			}
 			return total
 		},
 		LoadLength: func(p scenario.Params) time.Duration {
-			return loadTime(p, 0) * time.Duration(len(p.List("scenarios")))
+			return loadDuration(p, 0) * time.Duration(len(p.List("scenarios")))
 		},
 		Targets: []scenario.Target{scenario.TargetAgents, scenario.TargetComponents},
 		Check:   scenario.CheckLoad,
@@ -84,9 +84,9 @@ func agentAction() *stress.Measurement {
 	}}
 }
 
-// loadTime is how long the load of LoadParams lasts; a closed one without a
+// loadDuration is how long the load of LoadParams lasts; a closed one without a
 // duration as long as its operations take.
-func loadTime(p scenario.Params, operations time.Duration) time.Duration {
+func loadDuration(p scenario.Params, operations time.Duration) time.Duration {
 	if p.Has("duration") {
 		return p.Duration("duration")
 	}
@@ -104,47 +104,47 @@ func loadTime(p scenario.Params, operations time.Duration) time.Duration {
 // behaviour of the n-th agent.
 func measureActions(ctx context.Context, env *stress.Env, wrap func(n int, spec mabeam.Spec) mabeam.Spec) error {
 	var total load.Result
-	var ended answers
-	wrong, telemetry := newViolations(env, "wrong_results"), newWitness(env, env.System())
+	var ended actionCounts
+	wrong, telemetry := newChecker(env, "wrong_results"), newTelemetryCheck(env, env.System())
 	agents := 0
 	for _, s := range env.Params.List("scenarios") {
-		ids, err := startEach(ctx, env.System(), s.Int("agents"), func() mabeam.Spec {
+		ids, err := startAgents(ctx, env.System(), s.Int("agents"), func() mabeam.Spec {
 			agents++
-			return env.Agent(wrap(agents-1, agentSpec(s.Text("agent_type"))))
+			return env.Agent(wrap(agents-1, specOf(s.Text("agent_type"))))
 		})
 		if err != nil {
 			return err
 		}
-		driven, answered, err := askAgents(ctx, env, ids, s, wrong)
+		driven, answered, err := runActions(ctx, env, ids, s, wrong)
 		if err != nil {
 			return err
 		}
 		total.Add(driven)
-		ended = sumAnswers([]answers{ended, answered})
+		ended = sumCounts([]actionCounts{ended, answered})
 	}
 	env.Value("total_actions", float64(total.Attempted))
 	env.Value("successful_actions", float64(total.Succeeded))
 	env.Value("actions_per_second", total.PerSecond())
 	env.Latency("execution_time_ms", total.Latency)
 	env.Value("success_rate", ratio(total.Succeeded, total.Attempted))
-	env.Value("timeouts", float64(ended.missed))
-	expected := map[string]bounds{
+	env.Value("timeouts", float64(ended.timeouts))
+	expected := map[string]countRange{
 		"AgentsStarted": {int64(agents), int64(agents)}, "AgentsStopped": {}, "AgentsCrashed": {0, total.Failed}, "AgentsRestarted": {},
 	}
 	if !env.Aborted() { // actions that were cut off are in no count
 		// One that was refused, or given up, counts in one way or another.
-		expected["ActionsDone"] = bounds{total.Succeeded, total.Attempted}
-		expected["ActionsFailed"], expected["RepliesLate"] = bounds{0, total.Failed}, bounds{0, total.Failed}
+		expected["ActionsDone"] = countRange{total.Succeeded, total.Attempted}
+		expected["ActionsFailed"], expected["RepliesLate"] = countRange{0, total.Failed}, countRange{0, total.Failed}
 	}
 	telemetry.expectBetween(ctx, expected)
 	telemetry.report()
-	for _, probe := range []func(context.Context, *stress.Env, *violations) error{probeErrors, probeTimeouts, checkCallTimes} {
+	for _, probe := range []func(context.Context, *stress.Env, *checker) error{measureErrorHandling, measureTimeouts, checkCallTimes} {
 		if err := probe(ctx, env, wrong); err != nil {
 			return err
 		}
 	}
 	wrong.report()
-	for _, check := range []func(context.Context, *stress.Env) error{checkSignals, checkTells, checkReplies, checkLives} {
+	for _, check := range []func(context.Context, *stress.Env) error{checkSignals, checkTells, checkReplies, checkLifecycle} {
 		if err := check(ctx, env); err != nil {
 			return err
 		}
@@ -152,11 +152,11 @@ func measureActions(ctx context.Context, env *stress.Env, wrap func(n int, spec 
 	return nil
 }
 
-// actionPatience is how long a closed load without a duration may take at least.
-const actionPatience = 5 * time.Second
+// minActionTimeout is how long a closed load without a duration may take at least.
+const minActionTimeout = 5 * time.Second
 
-// actionTime is about how long an action takes.
-func actionTime(action string, params map[string]any) time.Duration {
+// estimateAction is about how long an action takes.
+func estimateAction(action string, params map[string]any) time.Duration {
 	if action == "sleep" {
 		d, _ := time.ParseDuration(fmt.Sprint(params["for"]))
 		return d
@@ -164,18 +164,18 @@ func actionTime(action string, params map[string]any) time.Duration {
 	return 2 * time.Microsecond
 }
 
-// askAgents drives the load of one scenario.
-func askAgents(ctx context.Context, env *stress.Env, ids []string, s scenario.Params, wrong *violations) (load.Result, answers, error) {
+// runActions drives the load of one scenario.
+func runActions(ctx context.Context, env *stress.Env, ids []string, s scenario.Params, wrong *checker) (load.Result, actionCounts, error) {
 	system, action, params := env.System(), s.Text("action"), s.Map("params")
 	l := stress.LoadOf(env.Params, s.Int("action_count"))
 	if l.Operations > 0 {
-		l.For = max(patience(time.Duration(l.Operations)*actionTime(action, params)), actionPatience)
+		l.For = max(loadTimeout(time.Duration(l.Operations)*estimateAction(action, params)), minActionTimeout)
 	}
-	expected := expectationOf(s.Text("agent_type"), action, s.Map("params"))
-	ended := make([]answers, l.Workers) // each touched by its worker only
+	expected := resultCheckOf(s.Text("agent_type"), action, s.Map("params"))
+	ended := make([]actionCounts, l.Workers) // each touched by its worker only
 	ask := func(ctx context.Context, op load.Op) error {
 		result, err := system.Execute(ctx, ids[op.N%len(ids)], action, params)
-		return ended[op.Worker].take(expected, result, err)
+		return ended[op.Worker].record(expected, result, err)
 	}
 	carryOut := ask
 	if env.Params.Has("timeout") {
@@ -187,8 +187,8 @@ func askAgents(ctx context.Context, env *stress.Env, ids []string, s scenario.Pa
 		}
 	}
 	driven, err := env.RunLoad(ctx, l, carryOut)
-	total := sumAnswers(ended)
-	wrong.add(total.wrong, errNonsense.Error())
+	total := sumCounts(ended)
+	wrong.add(total.wrong, errWrongResult.Error())
 	checkStates(ctx, env, wrong, expected, ids, total, driven.Failed)
 	return driven, total, err
 }

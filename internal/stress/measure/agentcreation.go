@@ -35,8 +35,8 @@ func agentCreation() *stress.Measurement {
 				Expected: func(p scenario.Params) bool { return p.Int("fail_every") == 0 },
 				Doc:      "success_count / total_count.",
 			},
-			never("wrong_results", "Starts and stops with another result than expected: an agent whose Init fails starts, another one does not, or one does not stop."),
-			never("registration_errors", "Differences between the registry and the agents that live: by id, type, capability and node, after the starts and after the stops."),
+			mustBeZero("wrong_results", "Starts and stops with another result than expected: an agent whose Init fails starts, another one does not, or one does not stop."),
+			mustBeZero("registration_errors", "Differences between the registry and the agents that live: by id, type, capability and node, after the starts and after the stops."),
 			{Name: "duration_ms", Unit: "ms", Better: report.Lower, Doc: "Time from the first start to the last agent being ready."},
 			{Name: "agents_per_second", Unit: "1/s", Better: report.Higher, Probe: "agents_started_per_second", Doc: "success_count / duration."},
 			{Name: "creation_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time of one start, until the agent is registered and ready."},
@@ -56,7 +56,7 @@ func agentCreation() *stress.Measurement {
 			if every := p.Int("fail_every"); every > 0 && (n+1)%every == 0 {
 				return mabeam.Spec{Type: "failing", Behaviour: failingInit{}}
 			}
-			return agentSpec(p.Text("agent_type"))
+			return specOf(p.Text("agent_type"))
 		})
 	}}
 }
@@ -77,8 +77,8 @@ func (failingInit) HandleAction(context.Context, *mabeam.Agent, string, any) (an
 	return nil, mabeam.ErrUnknownAction
 }
 
-// A startOutcome is what became of one agent that was to be started.
-type startOutcome struct {
+// A startResult is what became of one agent that was to be started.
+type startResult struct {
 	id    string
 	wrong bool // the start had another result than its Init
 }
@@ -86,10 +86,10 @@ type startOutcome struct {
 func measureCreation(ctx context.Context, env *stress.Env, spec func(n int) mabeam.Spec) error {
 	system := env.System()
 	agents, workers := env.Count(env.Params.Int("agents")), env.Params.Int("concurrency")
-	outcomes := make([]startOutcome, agents)
+	outcomes := make([]startResult, agents)
 	expected := time.Duration(agents) * 5 * time.Microsecond
-	starts := env.PrepareLoad(load.Load{Workers: workers, Operations: agents, For: patience(expected), Metrics: []string{"agents_per_second", "creation_time_ms"}})
-	held, telemetry := countHeld(system), newWitness(env, system)
+	starts := env.PrepareLoad(load.Load{Workers: workers, Operations: agents, For: loadTimeout(expected), Metrics: []string{"agents_per_second", "creation_time_ms"}})
+	held, telemetry := countResources(system), newTelemetryCheck(env, system)
 
 	before := liveBytes()
 	created, err := starts.Run(ctx, func(ctx context.Context, op load.Op) (err error) {
@@ -104,8 +104,8 @@ func measureCreation(ctx context.Context, env *stress.Env, spec func(n int) mabe
 	}
 	grown := liveBytes() - before
 	registered := int64(system.Registry().Count())
-	wrong, listings := newViolations(env, "wrong_results"), newViolations(env, "registration_errors")
-	living := population{}
+	wrong, listings := newChecker(env, "wrong_results"), newChecker(env, "registration_errors")
+	living := liveAgents{}
 	for n, o := range outcomes {
 		if o.id != "" {
 			living[o.id] = spec(n)
@@ -115,7 +115,7 @@ func measureCreation(ctx context.Context, env *stress.Env, spec func(n int) mabe
 	living.check(listings, system)
 
 	failedStops := make([]int64, workers)
-	stopped, err := env.RunLoad(ctx, load.Load{Workers: workers, Operations: agents, For: patience(expected), Metrics: []string{"stops_per_second"}}, func(ctx context.Context, op load.Op) error {
+	stopped, err := env.RunLoad(ctx, load.Load{Workers: workers, Operations: agents, For: loadTimeout(expected), Metrics: []string{"stops_per_second"}}, func(ctx context.Context, op load.Op) error {
 		id := outcomes[op.N].id
 		if id == "" {
 			return nil // it did not start
@@ -151,7 +151,7 @@ func measureCreation(ctx context.Context, env *stress.Env, spec func(n int) mabe
 			return err
 		}
 	}
-	living.gone(listings, system)
+	living.checkGone(listings, system)
 	reportLeaks(ctx, env, held)
 	telemetry.expect(ctx, map[string]int64{
 		"AgentsStarted": created.Succeeded, "AgentsStopped": created.Succeeded, "AgentsCrashed": 0, "AgentsRestarted": 0, "Agents": 0,
@@ -159,24 +159,24 @@ func measureCreation(ctx context.Context, env *stress.Env, spec func(n int) mabe
 	telemetry.report()
 	wrong.report()
 	listings.report()
-	if err := tellMemoryPerAgent(ctx, env, "memory_per_agent", grown, registered, spec); err != nil {
+	if err := reportMemoryPerAgent(ctx, env, "memory_per_agent", grown, registered, spec); err != nil {
 		return err
 	}
 	if comparesParallel(env.Params) {
-		return compareParallel(ctx, env, created.PerSecond(), spec)
+		return measureParallelSpeedup(ctx, env, created.PerSecond(), spec)
 	}
 	return nil
 }
 
-// tellMemoryPerAgent reports by how much memory grew with each of n agents. If
+// reportMemoryPerAgent reports by how much memory grew with each of n agents. If
 // that is less than memory changes by itself, the figure is that of more agents
 // that are like them.
-func tellMemoryPerAgent(ctx context.Context, env *stress.Env, metric string, grown float64, n int64, spec func(n int) mabeam.Spec) error {
+func reportMemoryPerAgent(ctx context.Context, env *stress.Env, metric string, grown float64, n int64, spec func(n int) mabeam.Spec) error {
 	if grown >= memoryNoise {
 		env.Value(metric, grown/float64(n))
 		return nil
 	}
-	each, err := memoryOfMany(ctx, env, spec)
+	each, err := measureMemoryPerAgent(ctx, env, spec)
 	switch {
 	case err != nil:
 		return err
@@ -188,14 +188,14 @@ func tellMemoryPerAgent(ctx context.Context, env *stress.Env, metric string, gro
 	return nil
 }
 
-// fewAgents is how many agents memoryOfMany starts first, and manyAgents how many
+// minMemoryAgents is how many agents measureMemoryPerAgent starts first, and maxMemoryAgents how many
 // at most.
-const fewAgents, manyAgents = 500, 200_000
+const minMemoryAgents, maxMemoryAgents = 500, 200_000
 
-// memoryOfMany returns how much memory an idle agent takes, of so many on a
+// measureMemoryPerAgent returns how much memory an idle agent takes, of so many on a
 // system of their own that they hold several times what memory changes by
 // itself; 0 if no number does.
-func memoryOfMany(ctx context.Context, env *stress.Env, spec func(n int) mabeam.Spec) (each float64, _ error) {
+func measureMemoryPerAgent(ctx context.Context, env *stress.Env, spec func(n int) mabeam.Spec) (each float64, _ error) {
 	options := env.Options()
 	options.MaxAgents = 0
 	system, err := mabeam.Start(ctx, options)
@@ -204,7 +204,7 @@ func memoryOfMany(ctx context.Context, env *stress.Env, spec func(n int) mabeam.
 	}
 	defer stopSystem(ctx, env, system)
 	empty, tried := liveBytes(), 0
-	for until := fewAgents; until <= manyAgents; until *= 2 {
+	for until := minMemoryAgents; until <= maxMemoryAgents; until *= 2 {
 		for ; tried < until; tried++ {
 			if _, err := system.StartAgent(ctx, spec(tried)); err != nil && ctx.Err() != nil {
 				return 0, ctx.Err()
@@ -221,9 +221,9 @@ func memoryOfMany(ctx context.Context, env *stress.Env, spec func(n int) mabeam.
 	return 0, nil
 }
 
-// compareParallel starts as many agents again on a fresh system, with one
+// measureParallelSpeedup starts as many agents again on a fresh system, with one
 // starter per processor.
-func compareParallel(ctx context.Context, env *stress.Env, rate float64, spec func(n int) mabeam.Spec) error {
+func measureParallelSpeedup(ctx context.Context, env *stress.Env, rate float64, spec func(n int) mabeam.Spec) error {
 	if rate == 0 {
 		env.Unmeasured("parallel_speedup", "no agent was started, so there is no rate to compare with")
 		return nil
@@ -235,7 +235,7 @@ func compareParallel(ctx context.Context, env *stress.Env, rate float64, spec fu
 	env.Watch(second)
 	agents := env.Count(env.Params.Int("agents"))
 	created, err := env.RunLoad(ctx, load.Load{
-		Workers: runtime.GOMAXPROCS(0), Operations: agents, For: patience(time.Duration(agents) * 5 * time.Microsecond),
+		Workers: runtime.GOMAXPROCS(0), Operations: agents, For: loadTimeout(time.Duration(agents) * 5 * time.Microsecond),
 		Metrics: []string{"parallel_speedup"},
 	}, func(ctx context.Context, op load.Op) error {
 		_, err := second.StartAgent(ctx, spec(op.N))

@@ -19,11 +19,11 @@ const (
 	// is read between them, and the rates of the first and last quarters are
 	// compared.
 	lifecycleParts = 12
-	// pacesPerPart is how many rates are read of each part.
-	pacesPerPart = 32
-	// cyclesForMemory is how many cycles it takes to tell 64 bytes that each of
+	// rateSamplesPerPart is how many rates are read of each part.
+	rateSamplesPerPart = 32
+	// minCyclesForMemory is how many cycles it takes to tell 64 bytes that each of
 	// them leaves behind from what memory changes by itself.
-	cyclesForMemory = 10_000
+	minCyclesForMemory = 10_000
 	// cycleTime is about how long a cycle takes.
 	cycleTime = 8 * time.Microsecond
 )
@@ -59,7 +59,7 @@ func agentLifecycle() *stress.Measurement {
 			},
 			{Name: "performance_degradation", Unit: "ratio", Better: report.Lower, Given: manyCycles, Doc: "1 − rate of the last quarter / of the first, of three parts each; 0 if it is not below. The rate of a part is the median of 32 within it. A machine that changes its speed meanwhile is in it, so that aging_slowdown is judged in its place. Reported for at least 10,000 cycles."},
 			agingSlowdown(manyCycles),
-			never("registration_errors", "Differences between the registry and the agents that live, while 150 agents of several types and capabilities are started, stopped and killed after the cycles: by id, type, capability, node, and in the list of all."),
+			mustBeZero("registration_errors", "Differences between the registry and the agents that live, while 150 agents of several types and capabilities are started, stopped and killed after the cycles: by id, type, capability, node, and in the list of all."),
 			telemetryMismatches(),
 		}, leakMetrics()...),
 		Estimate: func(p scenario.Params) time.Duration {
@@ -67,24 +67,24 @@ func agentLifecycle() *stress.Measurement {
 		},
 		Targets: []scenario.Target{scenario.TargetComponents},
 	}, Run: func(ctx context.Context, env *stress.Env) error {
-		return measureLifecycle(ctx, env, func() mabeam.Spec { return agentSpec(env.Params.Text("agent_type")) })
+		return measureLifecycle(ctx, env, func() mabeam.Spec { return specOf(env.Params.Text("agent_type")) })
 	}}
 }
 
 // manyCycles says whether there are cycles enough to tell what each leaves behind.
-func manyCycles(p scenario.Params) bool { return p.Int("cycles") >= cyclesForMemory }
+func manyCycles(p scenario.Params) bool { return p.Int("cycles") >= minCyclesForMemory }
 
 // lifecycles starts and stops agents, and times both.
-type lifecycles struct {
+type lifecycleLoad struct {
 	env           *stress.Env
 	spec          func() mabeam.Spec
 	starts, stops []*load.Shard // by worker
-	pace          pace
+	rates         rateSampler
 }
 
-func (l *lifecycles) cycle(ctx context.Context, op load.Op) error {
+func (l *lifecycleLoad) cycle(ctx context.Context, op load.Op) error {
 	system, began := l.env.System(), time.Now()
-	l.pace.mark(op.N, l.env.Now)
+	l.rates.mark(op.N, l.env.Now)
 	id, err := system.StartAgent(ctx, l.spec())
 	if err != nil {
 		return err
@@ -97,30 +97,30 @@ func (l *lifecycles) cycle(ctx context.Context, op load.Op) error {
 }
 
 // A pace notes when each stride-th operation of a load began.
-type pace struct {
+type rateSampler struct {
 	mu     sync.Mutex
 	stride int
-	at     []time.Time
+	marks  []time.Time
 }
 
-func (p *pace) mark(n int, now func() time.Time) {
+func (p *rateSampler) mark(n int, now func() time.Time) {
 	if n%p.stride != 0 {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.at = append(p.at, now())
+	p.marks = append(p.marks, now())
 }
 
 // begin prepares for a load of n operations.
-func (p *pace) begin(n int) { p.stride, p.at = max(n/pacesPerPart, 1), p.at[:0] }
+func (p *rateSampler) begin(n int) { p.stride, p.marks = max(n/rateSamplesPerPart, 1), p.marks[:0] }
 
 // rate is the median of the operations per second between the marks; 0 if there are
 // none.
-func (p *pace) rate() float64 {
+func (p *rateSampler) rate() float64 {
 	var rates []float64
-	for i := range len(p.at) - 1 {
-		rates = append(rates, load.PerSecond(int64(p.stride), p.at[i+1].Sub(p.at[i])))
+	for i := range len(p.marks) - 1 {
+		rates = append(rates, load.PerSecond(int64(p.stride), p.marks[i+1].Sub(p.marks[i])))
 	}
 	if len(rates) == 0 {
 		return 0
@@ -140,13 +140,13 @@ func shards(r *load.Recorder, n int) []*load.Shard {
 func measureLifecycle(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) error {
 	workers := env.Params.Int("concurrency")
 	starts, stops, settling := load.NewRecorder(), load.NewRecorder(), load.NewRecorder()
-	lives := &lifecycles{env: env, spec: spec, starts: shards(settling, workers), stops: shards(settling, workers)}
-	if err := lives.settle(ctx); err != nil {
+	lives := &lifecycleLoad{env: env, spec: spec, starts: shards(settling, workers), stops: shards(settling, workers)}
+	if err := lives.warmUp(ctx); err != nil {
 		return err
 	}
 	lives.starts, lives.stops = shards(starts, workers), shards(stops, workers)
-	before, telemetry := countHeld(env.System()), newWitness(env, env.System())
-	total, rates, memory, err := lives.drive(ctx)
+	before, telemetry := countResources(env.System()), newTelemetryCheck(env, env.System())
+	total, rates, memory, err := lives.run(ctx)
 	if err != nil {
 		return err
 	}
@@ -166,12 +166,12 @@ func measureLifecycle(ctx context.Context, env *stress.Env, spec func() mabeam.S
 		env.GrowthPerOperation("memory_growth_per_cycle_bytes", memory, float64(total.Attempted)/lifecycleParts)
 		const quarter = lifecycleParts / 4
 		env.Decline("performance_degradation", rates[:quarter], rates[lifecycleParts-quarter:])
-		if err := reportAging(ctx, env, spec); err != nil {
+		if err := measureSlowdown(ctx, env, spec); err != nil {
 			return err
 		}
 	}
-	listings := newViolations(env, "registration_errors")
-	if err := checkListings(ctx, env, listings, spec); err != nil {
+	listings := newChecker(env, "registration_errors")
+	if err := checkRegistrations(ctx, env, listings, spec); err != nil {
 		return err
 	}
 	listings.report()
@@ -179,12 +179,12 @@ func measureLifecycle(ctx context.Context, env *stress.Env, spec func() mabeam.S
 }
 
 // settle carries out cycles that are not measured, in the way of those that are.
-func (l *lifecycles) settle(ctx context.Context) error {
+func (l *lifecycleLoad) warmUp(ctx context.Context) error {
 	cycles, workers := l.env.Params.Int("settle_cycles"), l.env.Params.Int("concurrency")
 	for part := range lifecycleParts {
-		if n := partOf(cycles, part, lifecycleParts); n > 0 {
-			l.pace.begin(n)
-			settling := load.Load{Workers: min(workers, n), Operations: n, For: partPatience(n)}
+		if n := partSize(cycles, part, lifecycleParts); n > 0 {
+			l.rates.begin(n)
+			settling := load.Load{Workers: min(workers, n), Operations: n, For: partTimeout(n)}
 			if err := load.Rehearse(ctx, settling, l.cycle); err != nil {
 				return fmt.Errorf("settle: %w", err)
 			}
@@ -194,29 +194,29 @@ func (l *lifecycles) settle(ctx context.Context) error {
 	return nil
 }
 
-// partPatience is how long a part of n cycles may take. What is added is for a machine
+// partTimeout is how long a part of n cycles may take. What is added is for a machine
 // that is taken away for a while: the rates of parts that it cuts short are noise.
-func partPatience(n int) time.Duration {
+func partTimeout(n int) time.Duration {
 	return 4*time.Duration(n)*cycleTime + 250*time.Millisecond
 }
 
 // drive carries out the cycles part by part, and returns the rate of each part and the
 // live memory before the first and after each.
-func (l *lifecycles) drive(ctx context.Context) (total load.Result, rates, memory []float64, err error) {
+func (l *lifecycleLoad) run(ctx context.Context) (total load.Result, rates, memory []float64, err error) {
 	env, workers := l.env, l.env.Params.Int("concurrency")
 	cycles := max(env.Count(env.Params.Int("cycles")), lifecycleParts)
 	total.Latency = load.NewHistogram() // before memory is read
 	var wholes []float64
 	memory = append(make([]float64, 0, lifecycleParts+1), liveBytes())
 	for part := range lifecycleParts {
-		n := partOf(cycles, part, lifecycleParts)
-		l.pace.begin(n)
-		driven, err := env.RunLoad(ctx, load.Load{Workers: min(workers, n), Operations: n, For: partPatience(n)}, l.cycle)
+		n := partSize(cycles, part, lifecycleParts)
+		l.rates.begin(n)
+		driven, err := env.RunLoad(ctx, load.Load{Workers: min(workers, n), Operations: n, For: partTimeout(n)}, l.cycle)
 		if err != nil {
 			return total, rates, memory, err
 		}
 		total.Add(driven)
-		rates, wholes = append(rates, l.pace.rate()), append(wholes, driven.PerSecond())
+		rates, wholes = append(rates, l.rates.rate()), append(wholes, driven.PerSecond())
 		memory = append(memory, liveBytes())
 	}
 	if slices.Contains(rates, 0) { // too slow for that
@@ -225,6 +225,6 @@ func (l *lifecycles) drive(ctx context.Context) (total load.Result, rates, memor
 	return total, rates, memory, nil
 }
 
-// partOf is the size of a part of n things that are divided into parts that
+// partSize is the size of a part of n things that are divided into parts that
 // differ by at most one.
-func partOf(n, part, parts int) int { return n*(part+1)/parts - n*part/parts }
+func partSize(n, part, parts int) int { return n*(part+1)/parts - n*part/parts }

@@ -16,12 +16,12 @@ import (
 )
 
 const (
-	// leftShare is the share of what agents held that may stay behind without
+	// leakTolerance is the share of what agents held that may stay behind without
 	// counting as a leak: tables and stacks that have grown once more.
-	leftShare = 0.05
-	// settleLives is how many agents live and end before memory is measured,
+	leakTolerance = 0.05
+	// settleCycles is how many agents live and end before memory is measured,
 	// so that histories and pools are as full as they stay.
-	settleLives = 1000
+	settleCycles = 1000
 )
 
 func agentMemory() *stress.Measurement {
@@ -51,16 +51,16 @@ func agentMemory() *stress.Measurement {
 			{Name: "memory_growth_rate", Unit: "ratio", Better: report.Lower, Unclipped: true, Doc: "Theil–Sen slope of the live memory that was read while the agents worked × run length / median; negative if it fell."},
 			{
 				Name: "memory_growth_per_action_bytes", Unit: "bytes", Better: report.Lower, Must: "< 16",
-				Given: func(p scenario.Params) bool { return p.Int("growth_actions") >= roundsForMemory },
+				Given: func(p scenario.Params) bool { return p.Int("growth_actions") >= minRoundsForMemory },
 				Doc:   "Theil–Sen slope of live memory, read 13 times during growth_actions / actions between two readings: what each action leaves behind.",
 			},
 			{
 				Name: "memory_growth_per_call_bytes", Unit: "bytes", Better: report.Lower, Must: "< 16",
-				Given: func(p scenario.Params) bool { return p.Int("growth_calls") >= roundsForMemory },
+				Given: func(p scenario.Params) bool { return p.Int("growth_calls") >= minRoundsForMemory },
 				Doc:   "Theil–Sen slope of live memory, read 13 times during growth_calls / calls of each kind between two readings: what one call of each kind, all of them together, leaves behind.",
 			},
 			{Name: "memory_leaks", Unit: "count", Better: report.Lower, Must: "== 0", Aggregation: scenario.Sum, Doc: "Kinds of things that there are more of than before, at most two seconds after all agents were stopped: goroutines, registrations, subscriptions, and heap (more than 5 % of what the agents held, at least 128 KiB). Before is after the same agents had lived once already. Each is named in the errors, with how many, and heap with where it was allocated if that is known."},
-			never("wrong_results", "Actions with a result that they cannot have, those that succeeded and are not in the state of their agent, and actions and calls of growth_actions and growth_calls that failed or took far longer than they may."),
+			mustBeZero("wrong_results", "Actions with a result that they cannot have, those that succeeded and are not in the state of their agent, and actions and calls of growth_actions and growth_calls that failed or took far longer than they may."),
 			telemetryMismatches(),
 			{Name: "gc_reclaimed_ratio", Unit: "ratio", Better: report.Higher, Doc: "Bytes freed / bytes allocated from the first reading to the last; not above 1. It is of the Go runtime, and not judged."},
 			{Name: "gc_pause_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "gc_pause_p99_ms", Doc: "Time that each collection stopped the process, those that the readings ask for included; of more than 256 between two readings the last 256. It is of the Go runtime, and not judged."},
@@ -83,27 +83,27 @@ func agentMemory() *stress.Measurement {
 			return nil
 		},
 		Targets: []scenario.Target{scenario.TargetComponents},
-	}, Run: func(ctx context.Context, env *stress.Env) error { return measureAgentMemory(ctx, env, agentSpec) }}
+	}, Run: func(ctx context.Context, env *stress.Env) error { return measureAgentMemory(ctx, env, specOf) }}
 }
 
-// workOf is the action by which an agent of a type works.
-var workOf = map[string]string{"demo": "increment", "complex": "work"}
+// workAction is the action by which an agent of a type works.
+var workAction = map[string]string{"demo": "increment", "complex": "work"}
 
 // A workforce is the agents whose memory is measured.
-type workforce struct {
+type agentGroup struct {
 	ids   []string
 	types []string // of each
 	// By type, how much live memory grew with the agents, and how many these are.
-	grown map[string]float64
-	count map[string]int64
+	growth map[string]float64
+	count  map[string]int64
 }
 
 func measureAgentMemory(ctx context.Context, env *stress.Env, spec func(agentType string) mabeam.Spec) error {
 	system, p := env.System(), env.Params
-	if err := settleMemory(ctx, system); err != nil {
+	if err := warmUpMemory(ctx, system); err != nil {
 		return err
 	}
-	wrong := newViolations(env, "wrong_results")
+	wrong := newChecker(env, "wrong_results")
 	if err := measureActionGrowth(ctx, env, agents.Demo, wrong); err != nil {
 		return err
 	}
@@ -114,14 +114,14 @@ func measureAgentMemory(ctx context.Context, env *stress.Env, spec func(agentTyp
 	// tables that grow for them; as those stay grown, only what is more after
 	// the second time than after the first has leaked.
 	start := liveBytes()
-	agents, err := startWorkforce(ctx, env, spec, start)
+	agents, err := startAgentGroup(ctx, env, spec, start)
 	if err != nil {
 		return err
 	}
-	if err := agents.tell(ctx, env, spec); err != nil {
+	if err := agents.reportMemory(ctx, env, spec); err != nil {
 		return err
 	}
-	if err := agents.rehearse(ctx, system); err != nil {
+	if err := agents.runOnce(ctx, system); err != nil {
 		return err
 	}
 	kept := liveBytes() - start // by the tables
@@ -131,10 +131,10 @@ func measureAgentMemory(ctx context.Context, env *stress.Env, spec func(agentTyp
 	shard := recorder.Shard()
 	monitor := newMemoryMonitor(int(p.Duration("monitor_duration")/p.Duration("measurement_interval")) + 2)
 	sites := heapBySite()
-	before, telemetry, empty := countHeld(system), newWitness(env, system), liveBytes()
-	emptyHeap := leastHeap() // a goroutine that leaked counts as that, not by its stack too
+	before, telemetry, empty := countResources(system), newTelemetryCheck(env, system), liveBytes()
+	emptyHeap := minLiveHeap() // a goroutine that leaked counts as that, not by its stack too
 
-	if agents, err = startWorkforce(ctx, env, spec, empty); err != nil {
+	if agents, err = startAgentGroup(ctx, env, spec, empty); err != nil {
 		return err
 	}
 	monitoring, stop := context.WithCancel(ctx)
@@ -149,24 +149,24 @@ func measureAgentMemory(ctx context.Context, env *stress.Env, spec func(agentTyp
 	stop()
 	wg.Wait()
 	held := monitor.readings[len(monitor.readings)-1] - empty
-	monitor.tell(env, empty-kept, len(agents.ids))
+	monitor.report(env, empty-kept, len(agents.ids))
 
 	if err := system.StopAgents(ctx, agents.ids, 0); err != nil {
 		return fmt.Errorf("stop the agents: %w", err)
 	}
 	kinds := 0
-	for _, l := range tellLeaks(ctx, env, before) {
+	for _, l := range findLeaks(ctx, env, before) {
 		kinds += int(min(l.n, 1))
 	}
-	left, allowed := 0.0, max(memoryNoise, leftShare*held)
-	settle(ctx, func() bool { // what the program itself holds for a moment has time to go
-		left = leastHeap() - emptyHeap
+	left, allowed := 0.0, max(memoryNoise, leakTolerance*held)
+	waitWhile(ctx, func() bool { // what the program itself holds for a moment has time to go
+		left = minLiveHeap() - emptyHeap
 		return left > allowed
 	})
 	if left > allowed {
 		kinds++
 		env.Detail(fmt.Sprintf("leaked heap: %s more than before although all agents were stopped%s",
-			report.Quantity(left, "bytes"), grownMost(sites)), 1)
+			report.Quantity(left, "bytes"), largestGrowth(sites)), 1)
 	}
 	env.Value("memory_leaks", float64(kinds))
 	telemetry.expect(ctx, map[string]int64{
@@ -178,13 +178,13 @@ func measureAgentMemory(ctx context.Context, env *stress.Env, spec func(agentTyp
 	return nil
 }
 
-// settleMemory has agents of all types live and work.
-func settleMemory(ctx context.Context, system *mabeam.System) error {
-	for i := range settleLives {
+// warmUpMemory has agents of all types live and work.
+func warmUpMemory(ctx context.Context, system *mabeam.System) error {
+	for i := range settleCycles {
 		agentType := agentTypes[i%len(agentTypes)]
-		id, err := system.StartAgent(ctx, agentSpec(agentType))
+		id, err := system.StartAgent(ctx, specOf(agentType))
 		if err == nil {
-			_, err = system.Execute(ctx, id, workOf[agentType], nil)
+			_, err = system.Execute(ctx, id, workAction[agentType], nil)
 		}
 		if err == nil {
 			err = system.StopAgent(ctx, id)
@@ -196,9 +196,9 @@ func settleMemory(ctx context.Context, system *mabeam.System) error {
 	return nil
 }
 
-// startWorkforce starts the agents type by type. At is the live memory before.
-func startWorkforce(ctx context.Context, env *stress.Env, spec func(string) mabeam.Spec, at float64) (*workforce, error) {
-	w := &workforce{grown: map[string]float64{}, count: map[string]int64{}}
+// startAgentGroup starts the agents type by type. At is the live memory before.
+func startAgentGroup(ctx context.Context, env *stress.Env, spec func(string) mabeam.Spec, at float64) (*agentGroup, error) {
+	w := &agentGroup{growth: map[string]float64{}, count: map[string]int64{}}
 	for _, c := range env.Params.List("configs") { // a type may be there twice
 		agentType, n := c.Text("agent_type"), c.Int("count")
 		for i := range n {
@@ -210,7 +210,7 @@ func startWorkforce(ctx context.Context, env *stress.Env, spec func(string) mabe
 			w.ids, w.types = append(w.ids, id), append(w.types, agentType)
 		}
 		now := liveBytes()
-		w.grown[agentType] += now - at
+		w.growth[agentType] += now - at
 		w.count[agentType] += int64(n)
 		at = now
 	}
@@ -219,23 +219,23 @@ func startWorkforce(ctx context.Context, env *stress.Env, spec func(string) mabe
 }
 
 // tell reports what the agents hold.
-func (w *workforce) tell(ctx context.Context, env *stress.Env, spec func(agentType string) mabeam.Spec) error {
+func (w *agentGroup) reportMemory(ctx context.Context, env *stress.Env, spec func(agentType string) mabeam.Spec) error {
 	var grown float64
 	for agentType, n := range w.count {
 		alike := func(int) mabeam.Spec { return spec(agentType) }
-		if err := tellMemoryPerAgent(ctx, env, "memory_per_agent."+agentType, w.grown[agentType], n, alike); err != nil {
+		if err := reportMemoryPerAgent(ctx, env, "memory_per_agent."+agentType, w.growth[agentType], n, alike); err != nil {
 			return err
 		}
-		grown += w.grown[agentType]
+		grown += w.growth[agentType]
 	}
 	inTurn := func(n int) mabeam.Spec { return spec(w.types[n%len(w.types)]) }
-	return tellMemoryPerAgent(ctx, env, "memory_per_agent", grown, int64(len(w.ids)), inTurn)
+	return reportMemoryPerAgent(ctx, env, "memory_per_agent", grown, int64(len(w.ids)), inTurn)
 }
 
 // rehearse has each agent work once and end.
-func (w *workforce) rehearse(ctx context.Context, system *mabeam.System) error {
+func (w *agentGroup) runOnce(ctx context.Context, system *mabeam.System) error {
 	for i, id := range w.ids {
-		if _, err := system.Execute(ctx, id, workOf[w.types[i]], nil); err != nil {
+		if _, err := system.Execute(ctx, id, workAction[w.types[i]], nil); err != nil {
 			return fmt.Errorf("have agents work once: %w", err)
 		}
 	}
@@ -249,7 +249,7 @@ func (w *workforce) rehearse(ctx context.Context, system *mabeam.System) error {
 // results, and returns how many actions succeeded. It is a closed load all the same:
 // what counts is that they work, and the collections that the readings ask for make
 // some actions late, which are made up for.
-func (w *workforce) work(ctx context.Context, env *stress.Env, work *stress.PreparedLoad, shard *load.Shard, actions int, wrong *violations) (done int64, err error) {
+func (w *agentGroup) work(ctx context.Context, env *stress.Env, work *stress.PreparedLoad, shard *load.Shard, actions int, wrong *checker) (done int64, err error) {
 	length := env.Params.Duration("monitor_duration")
 	if actions == 0 {
 		if !load.Sleep(ctx, length) {
@@ -258,15 +258,15 @@ func (w *workforce) work(ctx context.Context, env *stress.Env, work *stress.Prep
 		return 0, nil
 	}
 	interval := float64(time.Second) / float64(env.Params.Int("actions_per_second"))
-	expected := map[string]expectation{}
+	expected := map[string]resultCheck{}
 	for i, id := range w.ids { // known of the demo and the complex agent only
 		if e, ok := env.System().Registry().Lookup(id); ok && e.Type() == w.types[i] {
-			expected[e.Type()] = expectationOf(e.Type(), workOf[e.Type()], nil)
+			expected[e.Type()] = resultCheckOf(e.Type(), workAction[e.Type()], nil)
 		}
 	}
-	ended := make(map[string]*answers, len(workOf))
-	for agentType := range workOf {
-		ended[agentType] = &answers{}
+	ended := make(map[string]*actionCounts, len(workAction))
+	for agentType := range workAction {
+		ended[agentType] = &actionCounts{}
 	}
 	start := time.Now()
 	driven, err := work.Run(ctx, func(ctx context.Context, op load.Op) error {
@@ -276,23 +276,23 @@ func (w *workforce) work(ctx context.Context, env *stress.Env, work *stress.Prep
 		}
 		i := op.N % len(w.ids)
 		agentType, began := w.types[i], time.Now()
-		result, err := env.System().Execute(ctx, w.ids[i], workOf[agentType], nil)
+		result, err := env.System().Execute(ctx, w.ids[i], workAction[agentType], nil)
 		shard.Record(time.Since(began))
-		return ended[agentType].take(expected[agentType], result, err)
+		return ended[agentType].record(expected[agentType], result, err)
 	})
 	if err == nil && !env.Aborted() && float64(driven.Attempted) < 0.9*float64(actions) {
 		env.Note("actions that were due (actions_per_second) and not asked for: the machine, or the agents, are too slow", int64(actions)-driven.Attempted)
 	}
 	for agentType, total := range ended {
-		wrong.add(total.wrong, errNonsense.Error())
-		checkStates(ctx, env, wrong, expected[agentType], w.of(agentType), *total, driven.Failed)
+		wrong.add(total.wrong, errWrongResult.Error())
+		checkStates(ctx, env, wrong, expected[agentType], w.idsOf(agentType), *total, driven.Failed)
 		done += total.done + total.wrong
 	}
 	return done, err
 }
 
 // of are the ids of the agents of a type.
-func (w *workforce) of(agentType string) (ids []string) {
+func (w *agentGroup) idsOf(agentType string) (ids []string) {
 	for i, id := range w.ids {
 		if w.types[i] == agentType {
 			ids = append(ids, id)

@@ -36,7 +36,7 @@ func (k *keeper) HandleAction(context.Context, *mabeam.Agent, string, any) (any,
 
 // memoryOf measures the memory of agents of a known behaviour.
 func memoryOf(behaviour func(env *stress.Env) mabeam.Behaviour) stress.Catalogue {
-	return with("agent-memory", func(ctx context.Context, env *stress.Env) error {
+	return withRun("agent-memory", func(ctx context.Context, env *stress.Env) error {
 		return measureAgentMemory(ctx, env, func(string) mabeam.Spec {
 			return mabeam.Spec{Type: "known", Behaviour: behaviour(env)}
 		})
@@ -47,9 +47,9 @@ func memoryOf(behaviour func(env *stress.Env) mabeam.Behaviour) stress.Catalogue
 func TestMemoryOfOneMebibyteAgents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cat := memoryOf(func(*stress.Env) mabeam.Behaviour { return &keeper{held: [][]byte{make([]byte, 1<<20)}, takes: 1} })
-		s := onlyStep(t, cat, "", "{measure: agent-memory, with: {growth_actions: 0, growth_calls: 0, configs: [{agent_type: demo, count: 20}, {agent_type: complex, count: 10}], monitor_duration: 1s}}")
+		s := runStep(t, cat, "", "{measure: agent-memory, with: {growth_actions: 0, growth_calls: 0, configs: [{agent_type: demo, count: 20}, {agent_type: complex, count: 10}], monitor_duration: 1s}}")
 		for _, metric := range []string{"memory_per_agent", "memory_per_agent.demo", "memory_per_agent.complex"} {
-			within(t, metric, value(t, s, metric), 1<<20, 0.03)
+			wantWithin(t, metric, value(t, s, metric), 1<<20, 0.03)
 		}
 		// A reading at once and after each tenth of a second; the last may
 		// fall together with the end.
@@ -71,17 +71,17 @@ func TestMemoryOfOneMebibyteAgents(t *testing.T) {
 func TestMemoryOfAgentsThatDoNotGrow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cat := memoryOf(func(*stress.Env) mabeam.Behaviour { return &keeper{held: [][]byte{make([]byte, 16<<10)}, takes: 1} })
-		s := onlyStep(t, cat, "", "{measure: agent-memory, with: {growth_actions: 0, growth_calls: 0, configs: [{count: 4000}], monitor_duration: 1s}}")
+		s := runStep(t, cat, "", "{measure: agent-memory, with: {growth_actions: 0, growth_calls: 0, configs: [{count: 4000}], monitor_duration: 1s}}")
 		// What the runtime adds to each is well below 1 KiB; a few agents more
 		// may not be gone yet.
-		within(t, "average_memory", value(t, s, "average_memory"), 16.75*1024, 0.08)
+		wantWithin(t, "average_memory", value(t, s, "average_memory"), 16.75*1024, 0.08)
 		if v := value(t, s, "memory_growth_rate"); math.Abs(v) > 0.05 {
 			t.Errorf("memory_growth_rate %v of agents that do not grow", v)
 		}
 		if v := value(t, s, "memory_leaks"); v != 0 {
 			t.Errorf("%v leaks: %+v", v, s.Errors)
 		}
-		within(t, "gc_reclaimed_ratio", value(t, s, "gc_reclaimed_ratio"), 1, 0.1)
+		wantWithin(t, "gc_reclaimed_ratio", value(t, s, "gc_reclaimed_ratio"), 1, 0.1)
 	})
 }
 
@@ -91,16 +91,16 @@ func TestMemoryOfGrowingAgents(t *testing.T) {
 		cat := memoryOf(func(*stress.Env) mabeam.Behaviour {
 			return &keeper{held: [][]byte{make([]byte, 96<<10)}, takes: 2, part: 1}
 		})
-		s := onlyStep(t, cat, "", "{measure: agent-memory, with: {growth_actions: 0, growth_calls: 0, configs: [{count: 1024}], monitor_duration: 2s, actions_per_second: 1536}}")
+		s := runStep(t, cat, "", "{measure: agent-memory, with: {growth_actions: 0, growth_calls: 0, configs: [{count: 1024}], monitor_duration: 2s, actions_per_second: 1536}}")
 		// 96 MiB at first and 3,072 times 16 KiB more at the end, besides the
 		// few MiB of the process itself.
-		within(t, "memory_growth_rate", value(t, s, "memory_growth_rate"), 48.0/(96+24), 0.15)
-		within(t, "gc_reclaimed_ratio", value(t, s, "gc_reclaimed_ratio"), 0.5, 0.05)
+		wantWithin(t, "memory_growth_rate", value(t, s, "memory_growth_rate"), 48.0/(96+24), 0.15)
+		wantWithin(t, "gc_reclaimed_ratio", value(t, s, "gc_reclaimed_ratio"), 0.5, 0.05)
 	})
 }
 
 // hoard is heap that nobody gives back.
-var hoard [][]byte
+var leakedHeap [][]byte
 
 // leaving is an agent that does something when it starts.
 type leaving struct {
@@ -122,7 +122,7 @@ func TestMemoryLeaksAreCaughtByName(t *testing.T) {
 	var leaked atomic.Int64
 	release := make(chan struct{})
 	defer close(release)
-	defer func() { hoard = nil }()
+	defer func() { leakedHeap = nil }()
 	for kind, leak := range map[string]func(s *mabeam.System){
 		"none": func(*mabeam.System) {},
 		"subscriptions": func(s *mabeam.System) {
@@ -132,13 +132,13 @@ func TestMemoryLeaksAreCaughtByName(t *testing.T) {
 			_ = s.Registry().Register(mabeam.Record{ID: fmt.Sprint("leak-", leaked.Add(1))})
 		},
 		"goroutines": func(*mabeam.System) { go waitDeep(release) },
-		"heap":       func(*mabeam.System) { hoardMemory() },
+		"heap":       func(*mabeam.System) { leakHeap() },
 	} {
 		t.Run(kind, func(t *testing.T) {
 			cat := memoryOf(func(env *stress.Env) mabeam.Behaviour {
 				return leaving{behind: func() { leak(env.System()) }}
 			})
-			s := onlyStep(t, cat, "", "{measure: agent-memory, with: {growth_actions: 0, growth_calls: 0, configs: [{count: 40}], monitor_duration: 100ms, measurement_interval: 20ms}}")
+			s := runStep(t, cat, "", "{measure: agent-memory, with: {growth_actions: 0, growth_calls: 0, configs: [{count: 40}], monitor_duration: 100ms, measurement_interval: 20ms}}")
 			leaks, told := value(t, s, "memory_leaks"), fmt.Sprint(s.Errors)
 			if kind == "none" {
 				if leaks != 0 {
@@ -149,7 +149,7 @@ func TestMemoryLeaksAreCaughtByName(t *testing.T) {
 			if leaks != 1 || !strings.Contains(told, "leaked "+kind) {
 				t.Errorf("%v leaks, told %s", leaks, told)
 			}
-			if kind == "heap" && !strings.Contains(told, "most of it allocated in mabeam-top/internal/stress/measure.hoardMemory") {
+			if kind == "heap" && !strings.Contains(told, "most of it allocated in mabeam-top/internal/stress/measure.leakHeap") {
 				t.Errorf("does not say where: %s", told)
 			}
 			for _, e := range s.Errors {
@@ -169,7 +169,7 @@ func waitDeep(release <-chan struct{}) {
 }
 
 //go:noinline
-func hoardMemory() { hoard = append(hoard, make([]byte, 1<<20)) }
+func leakHeap() { leakedHeap = append(leakedHeap, make([]byte, 1<<20)) }
 
 // Parameters that make no sense together are told before anything runs.
 func TestMemoryThatCannotBeMonitored(t *testing.T) {

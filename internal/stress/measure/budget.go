@@ -11,11 +11,11 @@ import (
 )
 
 const (
-	// leastLoad is how long a load may take at least, however much of the budget the
+	// minLoadTime is how long a load may take at least, however much of the budget the
 	// loads before it have used.
-	leastLoad = 20 * time.Millisecond
-	// leastBudget is enough for short loads on a machine that others keep busy.
-	leastBudget = 3 * time.Second
+	minLoadTime = 20 * time.Millisecond
+	// minBudget is enough for short loads on a machine that others keep busy.
+	minBudget = 3 * time.Second
 )
 
 // A budget bounds how long the loads of one repetition take together. Of a system that
@@ -23,31 +23,31 @@ const (
 // repetition does not run into the timeout of its scenario.
 type budget struct {
 	env      *stress.Env
-	until    time.Time
+	deadline time.Time
 	notBegun *atomic.Int64
 }
 
 // operationsNotBegun describes the metric that a budget reports.
 func operationsNotBegun() scenario.Metric {
-	return timed(never("operations_not_begun", "Operations of the loads that were not begun in four times the time that a healthy system takes for all of them, 3 s at least. With faults they are told, and not counted."))
+	return timeDependent(mustBeZero("operations_not_begun", "Operations of the loads that were not begun in four times the time that a healthy system takes for all of them, 3 s at least. With faults they are told, and not counted."))
 }
 
 // newBudget returns the budget of loads that a healthy system completes in the
 // expected time.
 func newBudget(env *stress.Env, expected time.Duration) budget {
-	return budget{env, env.Now().Add(max(patience(expected), leastBudget)), new(atomic.Int64)}
+	return budget{env, env.Now().Add(max(loadTimeout(expected), minBudget)), new(atomic.Int64)}
 }
 
 // bound returns the load, bounded by what is left of the budget.
-func (b budget) bound(l load.Load) load.Load {
-	l.For = max(b.until.Sub(b.env.Now()), leastLoad)
+func (b budget) limit(l load.Load) load.Load {
+	l.For = max(b.deadline.Sub(b.env.Now()), minLoadTime)
 	return l
 }
 
 // drive carries out the load within what is left of the budget, and counts the operations
 // for which that was not enough.
-func (b budget) drive(ctx context.Context, l load.Load, op func(context.Context, load.Op) error) (load.Result, error) {
-	driven, err := b.env.RunLoad(ctx, b.bound(l), op)
+func (b budget) run(ctx context.Context, l load.Load, op func(context.Context, load.Op) error) (load.Result, error) {
+	driven, err := b.env.RunLoad(ctx, b.limit(l), op)
 	if left := int64(l.Operations) - driven.Attempted; err == nil && left > 0 && !b.env.Aborted() {
 		b.notBegun.Add(left)
 	}
@@ -69,9 +69,9 @@ func (b budget) report() {
 }
 
 // isSpent says whether nothing is left.
-func (b budget) isSpent() bool { return !b.env.Now().Before(b.until) }
+func (b budget) exceeded() bool { return !b.env.Now().Before(b.deadline) }
 
 // patience is how long a load may take whose operations a healthy system completes
 // in the expected time. A much slower system then completes fewer of them, which
 // shows in its rates, instead of running into the scenario's timeout.
-func patience(expected time.Duration) time.Duration { return max(4*expected, time.Second) }
+func loadTimeout(expected time.Duration) time.Duration { return max(4*expected, time.Second) }

@@ -14,11 +14,11 @@ import (
 	"mabeam-top/internal/stress"
 )
 
-// errNotEnded stands for the error of a subscription that goes on.
-var errNotEnded = errors.New("it has not ended")
+// errStillSubscribed stands for the error of a subscription that goes on.
+var errStillSubscribed = errors.New("it has not ended")
 
-// checkRules reports bus_rules_broken. Each rule takes a few milliseconds.
-func checkRules(ctx context.Context, env *stress.Env) {
+// checkBus reports bus_rules_broken. Each rule takes a few milliseconds.
+func checkBus(ctx context.Context, env *stress.Env) {
 	broken := 0
 	check := func(rule string, err error) {
 		if err != nil {
@@ -36,28 +36,28 @@ func checkRules(ctx context.Context, env *stress.Env) {
 	check("a handler that panics ends its own subscription, and no other", checkHandlerPanic(ctx, bus))
 	check("subscriptions that make no sense are refused", checkRefusedSubscriptions(bus))
 	if exact { // others publish, and allocate, at the same time
-		check("nothing is kept of a subscription that has ended", checkForgotten(bus))
+		check("nothing is kept of a subscription that has ended", checkSubscriptionMemory(bus))
 		check("the history has the newest events, in order, and no more than it keeps", checkHistory(ctx, env))
 	}
 	check("subscribers get events of more types than are kept in mind", checkManyTypes(ctx, env))
-	check("the runtime's own events wait for nobody, and who has no room loses what is oldest", checkOwnEvents(ctx, env))
+	check("the runtime's own events wait for nobody, and who has no room loses what is oldest", checkRuntimeEvents(ctx, env))
 	check("a bus that crashes loses what waits, counts it, and goes on", checkBusCrash(ctx, env))
 	env.Value("bus_rules_broken", float64(broken))
 }
 
-// A stalledReader is a subscriber that stays in its first event until it is released.
-type stalledReader struct {
+// A stalledSubscriber is a subscriber that stays in its first event until it is released.
+type stalledSubscriber struct {
 	entered, release chan struct{}
 
 	mu  sync.Mutex
 	got []int
 }
 
-func newStalledReader() *stalledReader {
-	return &stalledReader{entered: make(chan struct{}), release: make(chan struct{})}
+func newStalledSubscriber() *stalledSubscriber {
+	return &stalledSubscriber{entered: make(chan struct{}), release: make(chan struct{})}
 }
 
-func (r *stalledReader) handle(ctx context.Context, e mabeam.Event) {
+func (r *stalledSubscriber) handle(ctx context.Context, e mabeam.Event) {
 	r.mu.Lock()
 	r.got = append(r.got, e.Data.(int))
 	first := len(r.got) == 1
@@ -72,14 +72,14 @@ func (r *stalledReader) handle(ctx context.Context, e mabeam.Event) {
 }
 
 // received is what has been received so far.
-func (r *stalledReader) received() []int {
+func (r *stalledSubscriber) received() []int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.got)
 }
 
 // stall publishes event 0 and waits until the reader is in it.
-func (r *stalledReader) stall(ctx context.Context, bus *mabeam.Bus, eventType string) error {
+func (r *stalledSubscriber) stall(ctx context.Context, bus *mabeam.Bus, eventType string) error {
 	if err := bus.Publish(ctx, mabeam.Event{Type: eventType, Data: 0}); err != nil {
 		return err
 	}
@@ -87,8 +87,8 @@ func (r *stalledReader) stall(ctx context.Context, bus *mabeam.Bus, eventType st
 }
 
 // awaitFirst waits until the reader is in its first event.
-func (r *stalledReader) awaitFirst(ctx context.Context) error {
-	late := time.NewTimer(stalledAfter)
+func (r *stalledSubscriber) awaitFirst(ctx context.Context) error {
+	late := time.NewTimer(stallTimeout)
 	defer late.Stop()
 	select {
 	case <-r.entered:
@@ -119,17 +119,17 @@ func publishNumbers(ctx context.Context, bus *mabeam.Bus, eventType string, firs
 }
 
 // A joining is Subscribe or SubscribePattern of a bus.
-type joining func(topic string, handle func(context.Context, mabeam.Event), o mabeam.SubscribeOptions) (*mabeam.Subscription, error)
+type subscribeFunc func(topic string, handle func(context.Context, mabeam.Event), o mabeam.SubscribeOptions) (*mabeam.Subscription, error)
 
 // checkPolicy stalls a subscriber with a queue of a few events and publishes some
 // more than that has room for. If nobody else uses the bus, the telemetry has to count
 // what the subscription does.
-func checkPolicy(ctx context.Context, env *stress.Env, policy mabeam.QueuePolicy, join joining, exact bool) error {
+func checkPolicy(ctx context.Context, env *stress.Env, policy mabeam.QueuePolicy, join subscribeFunc, exact bool) error {
 	const queue, over = 8, 5
 	const published = 1 + queue + over
 	bus, eventType := env.System().Bus(), "rule."+policy.String()
 	before := env.System().Telemetry()
-	reader := newStalledReader()
+	reader := newStalledSubscriber()
 	s, err := join(eventType, reader.handle, mabeam.SubscribeOptions{Policy: &policy, Queue: queue})
 	if err != nil {
 		return err
@@ -162,13 +162,13 @@ func checkPolicy(ctx context.Context, env *stress.Env, policy mabeam.QueuePolicy
 		return !slices.Equal(got, want) || s.Dropped() != dropped || s.Delivered() != uint64(len(want)) ||
 			exact && (now.EventsDropped-before.EventsDropped != int64(dropped) || now.EventsDelivered-before.EventsDelivered != int64(len(want)))
 	}
-	settle(ctx, differs)
+	waitWhile(ctx, differs)
 	switch ended := errors.Is(s.Err(), mabeam.ErrDisconnected); {
 	case differs():
 		return fmt.Errorf("of events 0 to %d, with room for %d: received %v, want %v; dropped %d, want %d; the telemetry counts %d dropped and %d delivered",
 			published-1, queue, got, want, s.Dropped(), dropped, now.EventsDropped-before.EventsDropped, now.EventsDelivered-before.EventsDelivered)
 	case ended != (policy == mabeam.Disconnect):
-		return fmt.Errorf("the subscription ended as it should not: %w", cmp.Or(s.Err(), errNotEnded))
+		return fmt.Errorf("the subscription ended as it should not: %w", cmp.Or(s.Err(), errStillSubscribed))
 	case policy != mabeam.Disconnect && early != over:
 		return fmt.Errorf("%d drops were counted at once, want %d", early, over)
 	case policy != mabeam.Disconnect && waiting != queue:
@@ -179,8 +179,8 @@ func checkPolicy(ctx context.Context, env *stress.Env, policy mabeam.QueuePolicy
 	return nil
 }
 
-// gaveUpAfter is how long a publisher waits that has to give up.
-const gaveUpAfter = 2 * time.Millisecond
+// publishTimeout is how long a publisher waits that has to give up.
+const publishTimeout = 2 * time.Millisecond
 
 // checkBlocking stalls a subscriber and publishes until the publisher has to wait.
 func checkBlocking(ctx context.Context, env *stress.Env) error {
@@ -188,12 +188,12 @@ func checkBlocking(ctx context.Context, env *stress.Env) error {
 	bus, policy := env.System().Bus(), mabeam.Block
 	length := env.Options().BusQueue
 	if length == 0 {
-		length = defaultLog
+		length = defaultLogSize
 	}
-	if length > mostFilled {
+	if length > maxFillSize {
 		return nil // it would take seconds to fill
 	}
-	reader := newStalledReader()
+	reader := newStalledSubscriber()
 	s, err := bus.Subscribe(eventType, reader.handle, mabeam.SubscribeOptions{Policy: &policy})
 	if err != nil {
 		return err
@@ -204,7 +204,7 @@ func checkBlocking(ctx context.Context, env *stress.Env) error {
 	}
 	accepted := 1
 	for ; accepted <= length+1; accepted++ {
-		impatient, cancel := context.WithTimeout(ctx, gaveUpAfter)
+		impatient, cancel := context.WithTimeout(ctx, publishTimeout)
 		err = bus.Publish(impatient, mabeam.Event{Type: eventType, Data: accepted})
 		cancel()
 		if err != nil {
@@ -214,7 +214,7 @@ func checkBlocking(ctx context.Context, env *stress.Env) error {
 	waiting, dropped := s.Waiting(), s.Dropped()
 	close(reader.release)
 	want := numbers(0, accepted)
-	settle(ctx, func() bool { return len(reader.received()) < len(want) || s.Waiting() > 0 })
+	waitWhile(ctx, func() bool { return len(reader.received()) < len(want) || s.Waiting() > 0 })
 	switch got := reader.received(); {
 	case err == nil:
 		return fmt.Errorf("%d events were accepted for a queue of %d", accepted, length)
@@ -246,7 +246,7 @@ func checkHistory(ctx context.Context, env *stress.Env) error {
 	if env.Options().History == 0 {
 		kept = 1000
 	}
-	if kept > mostFilled {
+	if kept > maxFillSize {
 		return nil // it would take seconds to fill
 	}
 	published := kept + 5
@@ -274,18 +274,18 @@ func checkHistory(ctx context.Context, env *stress.Env) error {
 	return nil
 }
 
-// blockingBus are the options of a bus with room for what the checks publish.
-func blockingBus(o *mabeam.Options) { o.BusQueue, o.BusPolicy, o.History = 0, mabeam.Block, 0 }
+// unboundedBus are the options of a bus with room for what the checks publish.
+func unboundedBus(o *mabeam.Options) { o.BusQueue, o.BusPolicy, o.History = 0, mabeam.Block, 0 }
 
 // checkBusCrash has a bus crash while events wait.
 func checkBusCrash(ctx context.Context, env *stress.Env) error {
 	const eventType, waiting, after = "rule.crash", 20, 5
-	return onOwnSystem(ctx, env, blockingBus, func(system *mabeam.System) error {
+	return withSystem(ctx, env, unboundedBus, func(system *mabeam.System) error {
 		bus, drops := system.Bus(), mabeam.DropNewest
-		var readers []*stalledReader
+		var readers []*stalledSubscriber
 		var subscriptions []*mabeam.Subscription
 		for _, c := range []struct {
-			join  joining
+			join  subscribeFunc
 			topic string
 			o     mabeam.SubscribeOptions
 		}{
@@ -293,7 +293,7 @@ func checkBusCrash(ctx context.Context, env *stress.Env) error {
 			{bus.SubscribePattern, "rule.cr*", mabeam.SubscribeOptions{}},
 			{bus.Subscribe, eventType, mabeam.SubscribeOptions{Policy: &drops, Queue: 2 * waiting}},
 		} {
-			r := newStalledReader()
+			r := newStalledSubscriber()
 			s, err := c.join(c.topic, r.handle, c.o)
 			if err != nil {
 				return err
@@ -309,7 +309,7 @@ func checkBusCrash(ctx context.Context, env *stress.Env) error {
 		if err := readers[0].stall(ctx, bus, eventType); err != nil {
 			return err
 		}
-		settle(ctx, func() bool { return len(readers[1].received()) == 0 || len(readers[2].received()) == 0 })
+		waitWhile(ctx, func() bool { return len(readers[1].received()) == 0 || len(readers[2].received()) == 0 })
 		if err := publishNumbers(ctx, bus, eventType, 1, 1+waiting); err != nil {
 			return err
 		}
@@ -323,7 +323,7 @@ func checkBusCrash(ctx context.Context, env *stress.Env) error {
 		want := append([]int{0}, numbers(1+waiting, 1+waiting+after)...)
 		for i, r := range readers {
 			s := subscriptions[i]
-			settle(ctx, func() bool { return len(r.received()) < len(want) || s.Dropped() < waiting })
+			waitWhile(ctx, func() bool { return len(r.received()) < len(want) || s.Dropped() < waiting })
 			if got := r.received(); !slices.Equal(got, want) || s.Dropped() != waiting || s.Err() != nil {
 				return fmt.Errorf("subscriber %d received %v, want %v; dropped %d, want %d", i+1, got, want, s.Dropped(), waiting)
 			}

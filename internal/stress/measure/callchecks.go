@@ -10,10 +10,10 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 )
 
-// checkCalls holds what is told of actions: to agents that ask each other in a ring, to
+// checkActionCalls holds what is told of actions: to agents that ask each other in a ring, to
 // callers of an agent that dies, to who listens to events, and to who inspects.
-func checkCalls(ctx context.Context, o *observation, broken *violations) {
-	checkRing(ctx, o, broken)
+func checkActionCalls(ctx context.Context, o *fixture, broken *checker) {
+	checkDeadlock(ctx, o, broken)
 	checkCrashWithCallers(ctx, o, broken)
 	checkActionEvents(ctx, o, broken)
 	checkAgentSubscriptions(ctx, o, broken)
@@ -23,9 +23,9 @@ func checkCalls(ctx context.Context, o *observation, broken *violations) {
 
 // An asker is an agent that passes a question on to the first of the agents that it is
 // given, with the others of them; the last one answers with its own id.
-type asker struct{ mabeam.Defaults }
+type forwarder struct{ mabeam.Defaults }
 
-func (asker) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
+func (forwarder) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
 	next := params.([]string)
 	if len(next) == 0 {
 		return self.ID(), nil
@@ -33,13 +33,13 @@ func (asker) HandleAction(ctx context.Context, self *mabeam.Agent, action string
 	return self.Execute(ctx, next[0], action, next[1:])
 }
 
-// checkRing has agents ask each other in a row, which ends, in a ring, which cannot, and
+// checkDeadlock has agents ask each other in a row, which ends, in a ring, which cannot, and
 // then in a row the other way round.
-func checkRing(ctx context.Context, o *observation, broken *violations) {
+func checkDeadlock(ctx context.Context, o *fixture, broken *checker) {
 	ids := make([]string, 3)
 	for i := range ids {
 		var err error
-		ids[i], err = o.system.StartAgent(ctx, mabeam.Spec{Type: "asker", Behaviour: asker{}})
+		ids[i], err = o.system.StartAgent(ctx, mabeam.Spec{Type: "asker", Behaviour: forwarder{}})
 		broken.expect(err == nil, "an agent did not start")
 	}
 	for range 2 { // the second time after a ring was found
@@ -58,32 +58,32 @@ func checkRing(ctx context.Context, o *observation, broken *violations) {
 }
 
 // checkCrashWithCallers has an agent panic while actions, and a caller, wait for it.
-func checkCrashWithCallers(ctx context.Context, o *observation, broken *violations) {
-	id, b := o.fresh(ctx, broken)
+func checkCrashWithCallers(ctx context.Context, o *fixture, broken *checker) {
+	id, b := o.startSpy(ctx, broken)
 	before := o.system.Telemetry()
 	release, ok := o.block(ctx, id)
 	defer release()
 	broken.expect(ok && o.system.Tell(ctx, id, "panic", nil) == nil, "an agent did not accept an action although it had room")
-	o.fill(ctx, id, lifeWaiting, broken)
+	o.fill(ctx, id, queuedActions, broken)
 	waiting := make(chan error, 1)
 	go func() { _, err := o.ask(ctx, id, "note", 0); waiting <- err }()
-	settle(ctx, func() bool { info, err := o.system.Agent(id); return err == nil && info.Mailbox < lifeWaiting+3 })
+	waitWhile(ctx, func() bool { info, err := o.system.Agent(id); return err == nil && info.Mailbox < queuedActions+3 })
 	release()
 	broken.expect(errors.Is(<-waiting, mabeam.ErrCrashed), "an action that waited for an agent that panicked was not refused with ErrCrashed")
-	o.ended(id, broken)
-	settle(ctx, func() bool { return b.terminates.Load() == 0 })
+	o.checkGone(id, broken)
+	waitWhile(ctx, func() bool { return b.terminates.Load() == 0 })
 	broken.expect(len(b.takeNotes()) == 0 && b.terminates.Load() == 1, "an agent that has panicked did something, or its Terminate did not run exactly once")
-	const failed = 1 + lifeWaiting + 1 // the panic, what was told, what was asked
+	const failed = 1 + queuedActions + 1 // the panic, what was told, what was asked
 	miscounts := func() bool {
 		now := o.system.Telemetry()
 		return now.ActionsFailed-before.ActionsFailed != failed || now.ActionsDone-before.ActionsDone != 1 || now.MailboxDepth != before.MailboxDepth
 	}
-	settle(ctx, miscounts)
+	waitWhile(ctx, miscounts)
 	broken.expect(!miscounts(), "the telemetry does not count the actions that an agent which panicked has done, failed and left")
 }
 
 // checkActionEvents compares the events that tell of actions with the actions.
-func checkActionEvents(ctx context.Context, o *observation, broken *violations) {
+func checkActionEvents(ctx context.Context, o *fixture, broken *checker) {
 	for _, kind := range []struct {
 		eventType, action string
 		times             int64
@@ -105,30 +105,30 @@ func checkActionEvents(ctx context.Context, o *observation, broken *violations) 
 		for i := range kind.times {
 			_, _ = o.ask(ctx, o.ids[0], kind.action, i)
 		}
-		settle(ctx, func() bool { return heard.Load() < kind.times })
+		waitWhile(ctx, func() bool { return heard.Load() < kind.times })
 		broken.expect(heard.Load() == kind.times, "the events that tell of actions done and failed are not one for each action")
 		s.Unsubscribe()
 	}
-	o.observers[0].takeNotes()
+	o.spies[0].takeNotes()
 }
 
 // checkAgentSubscriptions has an agent hear events that others and agents publish, and
 // ends its subscriptions one after the other.
-func checkAgentSubscriptions(ctx context.Context, o *observation, broken *violations) {
-	h, before := &hearer{pattern: "heard.*"}, o.system.Telemetry().Subscriptions
+func checkAgentSubscriptions(ctx context.Context, o *fixture, broken *checker) {
+	h, before := &eventSpy{pattern: "heard.*"}, o.system.Telemetry().Subscriptions
 	id, err := o.system.StartAgent(ctx, mabeam.Spec{Type: "hearer", Behaviour: h})
 	if !broken.expect(err == nil, "an agent that subscribes did not start") {
 		return
 	}
 	hears := func(n int64) bool {
-		h.heard.Store(0)
-		broken.expect(o.system.Bus().Publish(ctx, mabeam.Event{Type: heardType}) == nil, "an event was not published")
-		settle(ctx, func() bool { return h.heard.Load() < n })
+		h.received.Store(0)
+		broken.expect(o.system.Bus().Publish(ctx, mabeam.Event{Type: eventSpyType}) == nil, "an event was not published")
+		waitWhile(ctx, func() bool { return h.received.Load() < n })
 		pause(ctx)
-		return h.heard.Load() == n
+		return h.received.Load() == n
 	}
 	info, err := o.system.Agent(id)
-	broken.expect(err == nil && slices.Equal(slices.Sorted(slices.Values(info.Subscriptions)), []string{"heard.*", heardType}), "an agent does not show what it has subscribed to")
+	broken.expect(err == nil && slices.Equal(slices.Sorted(slices.Values(info.Subscriptions)), []string{"heard.*", eventSpyType}), "an agent does not show what it has subscribed to")
 	broken.expect(hears(2), "an agent did not handle an event once for each of its subscriptions that match it")
 	broken.expect(o.restart(ctx, id) == nil && hears(2), "an agent that was restarted did not handle an event once for each of its subscriptions that match it")
 	broken.expect(o.published(ctx, h), "an event that an agent published does not have its type, data, source, id and time")
@@ -141,46 +141,46 @@ func checkAgentSubscriptions(ctx context.Context, o *observation, broken *violat
 
 // published says whether an event that an agent publishes reaches one with two
 // subscriptions that match it as it should.
-func (o *observation) published(ctx context.Context, h *hearer) bool {
-	h.heard.Store(0)
+func (o *fixture) published(ctx context.Context, h *eventSpy) bool {
+	h.received.Store(0)
 	began := time.Now()
-	_, err := o.ask(ctx, o.ids[0], "publish", mabeam.Event{Type: heardType, Data: 7})
-	settle(ctx, func() bool { return h.heard.Load() < 2 })
+	_, err := o.ask(ctx, o.ids[0], "publish", mabeam.Event{Type: eventSpyType, Data: 7})
+	waitWhile(ctx, func() bool { return h.received.Load() < 2 })
 	e := h.last.Load()
-	return err == nil && e != nil && e.Type == heardType && e.Source == o.ids[0] && e.Data == 7 && e.ID != 0 && isSince(e.Timestamp, began)
+	return err == nil && e != nil && e.Type == eventSpyType && e.Source == o.ids[0] && e.Data == 7 && e.ID != 0 && isBetween(e.Timestamp, began)
 }
 
 // signalled says whether a signal that an agent sends to itself reaches it as it should.
-func (o *observation) signalled(ctx context.Context) bool {
-	o.observers[0].takeSignals()
+func (o *fixture) signalled(ctx context.Context) bool {
+	o.spies[0].takeSignals()
 	began := time.Now()
 	_, err := o.ask(ctx, o.ids[0], "signal", mabeam.Signal{Type: "noted", Data: 7, Target: o.ids[0]})
-	synced := o.sync(ctx, o.ids[0])
-	got := o.observers[0].takeSignals()
+	synced := o.awaitIdle(ctx, o.ids[0])
+	got := o.spies[0].takeSignals()
 	return err == nil && synced && len(got) == 1 && got[0].Type == "noted" && got[0].Source == o.ids[0] && got[0].Data == 7 && got[0].ID != "" &&
-		isSince(got[0].Timestamp, began)
+		isBetween(got[0].Timestamp, began)
 }
 
 // checkInspection looks at a busy agent as who watches the system does.
-func checkInspection(ctx context.Context, o *observation, broken *violations) {
+func checkInspection(ctx context.Context, o *fixture, broken *checker) {
 	inspector := o.system.Inspect()
 	defer inspector.Close()
-	id, _ := o.fresh(ctx, broken)
+	id, _ := o.startSpy(ctx, broken)
 	_, _ = o.ask(ctx, id, "note", 0)
 	release, ok := o.block(ctx, id)
 	defer release()
 	broken.expect(ok, "an agent did not begin an action that it was told")
-	o.fill(ctx, id, lifeWaiting, broken)
+	o.fill(ctx, id, queuedActions, broken)
 	views, total := inspector.Agents(1, mabeam.ByMailbox)
 	if broken.expect(len(views) == 1 && total == 1+len(o.ids), "an inspector does not show as many agents as it is asked for, or not how many there are") {
 		v := views[0]
-		broken.expect(v.ID == id && v.Type == "fresh" && v.Lifecycle == mabeam.Busy && v.Mailbox == lifeWaiting+1 && v.MailboxCapacity == observerMailbox && v.MemoryBytes > 0,
+		broken.expect(v.ID == id && v.Type == "fresh" && v.Lifecycle == mabeam.Busy && v.Mailbox == queuedActions+1 && v.MailboxCapacity == fixtureMailbox && v.MemoryBytes > 0,
 			"an inspector does not show the busiest agent as it is")
 	}
 	release()
-	o.sync(ctx, id)
+	o.awaitIdle(ctx, id)
 	r, found := inspector.Agent(id)
-	broken.expect(found && r.ActionsDone == lifeWaiting+2 && slices.Equal(r.Capabilities, []string{"fresh"}), "an inspector does not show what an agent has done")
+	broken.expect(found && r.ActionsDone == queuedActions+2 && slices.Equal(r.Capabilities, []string{"fresh"}), "an inspector does not show what an agent has done")
 	broken.expect(o.stop(ctx, id) == nil, "an agent did not stop")
 	_, found = inspector.Agent(id)
 	broken.expect(!found, "an inspector shows an agent that has stopped")

@@ -17,17 +17,17 @@ import (
 const (
 	// callBlock is how many calls of one kind are timed together.
 	callBlock = 20
-	// callsTime is about how long one call of each kind takes.
-	callsTime = 40 * time.Microsecond
-	// callPatience bounds the time that slow calls may take.
-	callPatience = 2 * time.Second
-	// callListed is how many entries a listing has.
-	callListed = 100
+	// callSetTime is about how long one call of each kind takes.
+	callSetTime = 40 * time.Microsecond
+	// callTimeout bounds the time that slow calls may take.
+	callTimeout = 2 * time.Second
+	// listedRecords is how many entries a listing has.
+	listedRecords = 100
 )
 
 var (
-	errListing  = errors.New("a listing does not have as many entries as were registered")
-	errAnswered = errors.New("an agent that is not there has answered")
+	errListing              = errors.New("a listing does not have as many entries as were registered")
+	errUnknownAgentAnswered = errors.New("an agent that is not there has answered")
 )
 
 // A call is one kind of call of the runtime that is timed by itself. It undoes what it
@@ -38,17 +38,17 @@ type call struct {
 }
 
 // callers are the agents, entries and subscriptions that calls are about, and the calls.
-type callers struct {
+type callTargets struct {
 	system               *mabeam.System
 	busy, inbox, resting string // ids; nobody but the calls asks resting for anything
 	calls                []call
 }
 
-// withCallers carries a check out with callers on a system of their own, which has all
+// withCallTargets carries a check out with callers on a system of their own, which has all
 // the room that there is without options.
-func withCallers(ctx context.Context, env *stress.Env, check func(*callers) error) error {
-	return onOwnSystem(ctx, env, func(o *mabeam.Options) { *o = mabeam.Options{} }, func(system *mabeam.System) error {
-		c, err := newCallers(ctx, system)
+func withCallTargets(ctx context.Context, env *stress.Env, check func(*callTargets) error) error {
+	return withSystem(ctx, env, func(o *mabeam.Options) { *o = mabeam.Options{} }, func(system *mabeam.System) error {
+		c, err := newCallTargets(ctx, system)
 		if err != nil {
 			return fmt.Errorf("start the agents that calls are about: %w", err)
 		}
@@ -56,14 +56,14 @@ func withCallers(ctx context.Context, env *stress.Env, check func(*callers) erro
 	})
 }
 
-// newCallers starts the agents, registers the entries and subscribes.
-func newCallers(ctx context.Context, system *mabeam.System) (*callers, error) {
-	ids, err := startEach(ctx, system, 3, agents.Demo)
+// newCallTargets starts the agents, registers the entries and subscribes.
+func newCallTargets(ctx context.Context, system *mabeam.System) (*callTargets, error) {
+	ids, err := startAgents(ctx, system, 3, agents.Demo)
 	if err != nil {
 		return nil, err
 	}
-	c := &callers{system: system, busy: ids[0], inbox: ids[1], resting: ids[2]}
-	for i := range callListed {
+	c := &callTargets{system: system, busy: ids[0], inbox: ids[1], resting: ids[2]}
+	for i := range listedRecords {
 		if err := system.Registry().Register(mabeam.Record{ID: fmt.Sprint("listed-", i), Type: "listed"}); err != nil {
 			return nil, err
 		}
@@ -101,7 +101,7 @@ func newCallers(ctx context.Context, system *mabeam.System) (*callers, error) {
 			return registry.Update(c.resting, func(*mabeam.Record) error { return nil })
 		}},
 		{"list", func(context.Context) error {
-			if len(registry.ByType("listed")) != callListed {
+			if len(registry.ByType("listed")) != listedRecords {
 				return errListing
 			}
 			return nil
@@ -125,7 +125,7 @@ func newCallers(ctx context.Context, system *mabeam.System) (*callers, error) {
 		{"telemetry", func(context.Context) error { system.Telemetry(); return nil }},
 		{"refuse", func(ctx context.Context) error {
 			if _, err := system.Execute(ctx, "nobody", "ping", nil); !errors.Is(err, mabeam.ErrUnknownAgent) {
-				return errAnswered
+				return errUnknownAgentAnswered
 			}
 			return nil
 		}},
@@ -134,7 +134,7 @@ func newCallers(ctx context.Context, system *mabeam.System) (*callers, error) {
 }
 
 // sync waits until the agents have done all that was asked of them so far.
-func (c *callers) sync(ctx context.Context) error {
+func (c *callTargets) sync(ctx context.Context) error {
 	for _, id := range []string{c.busy, c.inbox} { // the inbox gets what the other one sends
 		if _, err := c.system.Execute(ctx, id, "ping", nil); err != nil {
 			return err
@@ -146,29 +146,29 @@ func (c *callers) sync(ctx context.Context) error {
 // callMetrics describe what checkCallTimes reports.
 func callMetrics() []scenario.Metric {
 	return []scenario.Metric{{
-		Name: "call_time_ms", Unit: "ms", Better: report.Lower, Keyed: true, Given: withCalls,
+		Name: "call_time_ms", Unit: "ms", Better: report.Lower, Keyed: true, Given: timesCalls,
 		Doc: "With .KIND: time of one call of that kind, of 20 timed together / 20, in the median of call_probes calls on a system of their own: tell, signal and send until they have returned, request with its reply, publish to one subscriber, subscribe with unsubscribe, register with unregister, update of a record, list of 100 by their type, suspend with resume, inspect, which is System.Agent, restart, gather from two agents, history of ten events, telemetry, and refuse, an action of an agent that is not there. By itself the sum of them.",
 	}}
 }
 
-func withCalls(p scenario.Params) bool { return p.Int("call_probes") >= callBlock }
+func timesCalls(p scenario.Params) bool { return p.Int("call_probes") >= callBlock }
 
 // checkCallTimes times calls of each kind, in turn.
-func checkCallTimes(ctx context.Context, env *stress.Env, wrong *violations) error {
-	if !withCalls(env.Params) {
+func checkCallTimes(ctx context.Context, env *stress.Env, wrong *checker) error {
+	if !timesCalls(env.Params) {
 		return nil
 	}
-	return withCallers(ctx, env, func(c *callers) error { return timeCalls(ctx, env, c, wrong) })
+	return withCallTargets(ctx, env, func(c *callTargets) error { return timeCalls(ctx, env, c, wrong) })
 }
 
-func timeCalls(ctx context.Context, env *stress.Env, c *callers, wrong *violations) error {
-	limited, cancel := context.WithTimeout(ctx, 2*callPatience) // of calls that hang
+func timeCalls(ctx context.Context, env *stress.Env, c *callTargets, wrong *checker) error {
+	limited, cancel := context.WithTimeout(ctx, 2*callTimeout) // of calls that hang
 	defer cancel()
 	took, began := make([][]float64, len(c.calls)), time.Now()
 	for range env.Params.Int("call_probes") / callBlock {
 		for i, kind := range c.calls {
 			if err := c.sync(limited); err != nil {
-				return wrong.blame(ctx, fmt.Errorf("agents did not finish what calls asked of them: %w", err))
+				return wrong.countError(ctx, fmt.Errorf("agents did not finish what calls asked of them: %w", err))
 			}
 			var err error
 			start := time.Now()
@@ -180,7 +180,7 @@ func timeCalls(ctx context.Context, env *stress.Env, c *callers, wrong *violatio
 				wrong.add(1, fmt.Sprintf("calls of kind %s failed: %v", kind.name, err))
 			}
 		}
-		if time.Since(began) > callPatience {
+		if time.Since(began) > callTimeout {
 			break
 		}
 	}

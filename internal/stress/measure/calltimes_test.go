@@ -14,10 +14,10 @@ import (
 // result.
 func TestTimesOfCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cat := with("agent-action", func(ctx context.Context, env *stress.Env) error {
+		cat := withRun("agent-action", func(ctx context.Context, env *stress.Env) error {
 			env.Operations(1, 0, 0)
-			wrong := newViolations(env, "wrong_results")
-			c, err := newCallers(ctx, env.System())
+			wrong := newChecker(env, "wrong_results")
+			c, err := newCallTargets(ctx, env.System())
 			if err != nil {
 				return err
 			}
@@ -29,17 +29,17 @@ func TestTimesOfCalls(t *testing.T) {
 			wrong.report()
 			return err
 		})
-		s := onlyStep(t, cat, "", "{measure: agent-action, baseline: none, with: {call_probes: 100}}")
+		s := runStep(t, cat, "", "{measure: agent-action, baseline: none, with: {call_probes: 100}}")
 		for metric, want := range map[string]float64{"call_time_ms.fast": 1, "call_time_ms.slow": 3, "call_time_ms": 4} {
-			within(t, metric, value(t, s, metric), want, 1e-9)
+			wantWithin(t, metric, value(t, s, metric), want, 1e-9)
 		}
-		failed(t, s, "wrong_results", 100/callBlock)
+		wantFailed(t, s, "wrong_results", 100/callBlock)
 	})
 }
 
 // Each call does what it says, and leaves nothing for the next one to fail at.
 func TestCallsOfEachKind(t *testing.T) {
-	s := onlyStep(t, Catalogue(), "", "{measure: agent-action, baseline: none, with: {scenarios: [{action_count: 10}], call_probes: 200}}")
+	s := runStep(t, Catalogue(), "", "{measure: agent-action, baseline: none, with: {scenarios: [{action_count: 10}], call_probes: 200}}")
 	if v := value(t, s, "wrong_results"); v != 0 || value(t, s, "call_time_ms.restart") <= value(t, s, "call_time_ms.suspend") {
 		t.Errorf("%v wrong results; %+v", v, s.Errors)
 	}

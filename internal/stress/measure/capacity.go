@@ -17,46 +17,46 @@ import (
 )
 
 const (
-	// capacityTries is how often a rate is tried that was not held, and
+	// searchTries is how often a rate is tried that was not held, and
 	// confirmTries how often the lowest of these at the search's end: a hiccup
 	// of the machine makes a rate fail that is held, but nothing makes one seem
 	// held, for longer than a moment, that is not.
-	capacityTries, confirmTries = 1, 3
-	// againTries is how often the rate found is offered again, and againHeld how
+	searchTries, confirmTries = 1, 3
+	// confirmProbes is how often the rate found is offered again, and confirmHeld how
 	// often of these it has to be held. If it is not, it was found by luck, and a
-	// rate lower by the precision is offered in its place, stepsDown times: if
+	// rate lower by the precision is offered in its place, maxStepsDown times: if
 	// none of them is held, the machine was busy with something else, and decided
 	// more than the system did. Then all is searched anew, searches times in all.
-	againTries, againHeld, stepsDown, searches = 3, 2, 4, 2
+	confirmProbes, confirmHeld, maxStepsDown, maxSearches = 3, 2, 4, 2
 	// maxCapacityProbes ends the searches of a repetition that a machine with many
 	// hiccups keeps from ending.
 	maxCapacityProbes = 40
-	// leastCapacity is the rate below which the search gives up, per second.
-	leastCapacity = 1
+	// minCapacity is the rate below which the search gives up, per second.
+	minCapacity = 1
 	// capacityWorkers is how many operations may be under way at once.
 	capacityWorkers = 64
 )
 
 // A carrier is a kind of work whose capacity can be asked for.
-type carrier struct {
+type capacityLoad struct {
 	// of is the measurement whose work it is.
-	of string
+	measurement string
 	// open gets the system ready for it.
 	open func(ctx context.Context, env *stress.Env) (probe, error)
 }
 
 // carriers are what the parameter `of` can be.
-var carriers = []carrier{
-	{of: "event-stress", open: carryEvents},
-	{of: "system-load", open: carryLoad},
+var capacityLoads = []capacityLoad{
+	{measurement: "event-stress", open: openEventLoad},
+	{measurement: "system-load", open: openMixedLoad},
 }
 
 // A probe offers work at a rate for a time, and returns when none of it is
 // under way any more.
-type probe func(ctx context.Context, stage load.Stage) (probed, error)
+type probe func(ctx context.Context, stage load.Stage) (probeResult, error)
 
 // probed is what became of the work of a probe.
-type probed struct {
+type probeResult struct {
 	// latency is from when work was due to when it was done.
 	latency *load.Histogram
 	// due and done are in whatever unit the carrier counts.
@@ -70,21 +70,21 @@ type probed struct {
 }
 
 // isWrong says whether the system did something that no rate allows.
-func (r probed) isWrong() bool { return r.lost+r.duplicates+r.disorder+r.mismatches > 0 }
+func (r probeResult) isWrong() bool { return r.lost+r.duplicates+r.disorder+r.mismatches > 0 }
 
 var errWrong = errors.New("deliveries were lost, made twice, out of order, or counted wrongly")
 
 func capacity() *stress.Measurement {
-	of := make([]string, len(carriers))
-	for i, c := range carriers {
-		of[i] = c.of
+	of := make([]string, len(capacityLoads))
+	for i, c := range capacityLoads {
+		of[i] = c.measurement
 	}
 	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:    "capacity",
 		Summary: "What is the highest rate that is held within limits of latency and success?",
 		Params: []scenario.Param{
 			{Name: "of", Kind: scenario.Text, Default: of[0], Choices: of, Doc: "The measurement whose work it is: " + strings.Join(of, ", ") + "."},
-			{Name: "start", Kind: scenario.Rate, Default: 10000.0, Min: leastCapacity, Max: 1e7, Doc: "The rate to try first."},
+			{Name: "start", Kind: scenario.Rate, Default: 10000.0, Min: minCapacity, Max: 1e7, Doc: "The rate to try first."},
 			{Name: "step", Kind: scenario.Rate, Default: 10000.0, Min: 1, Max: 1e7, Doc: "By how much the rate is raised when it is held, and by twice as much each further time; between the last that was held and the first that was not, the search goes on by halves."},
 			{Name: "precision", Kind: scenario.Ratio, Default: 0.05, Min: 0.005, Max: 1, Doc: "The share by which the lowest rate not held may be above the highest held, when the search ends."},
 			{Name: "probe_duration", Kind: scenario.Duration, Default: 250 * time.Millisecond, Min: 0.02, Max: 60, Doc: "How long each rate is offered. In a short time a rate above the capacity does not fill the queues enough to be seen."},
@@ -112,8 +112,8 @@ func capacity() *stress.Measurement {
 		},
 		Targets: []scenario.Target{scenario.TargetComponents},
 	}, Run: func(ctx context.Context, env *stress.Env) error {
-		for _, c := range carriers {
-			if c.of == env.Params.Text("of") {
+		for _, c := range capacityLoads {
+			if c.measurement == env.Params.Text("of") {
 				return measureCapacity(ctx, env, c)
 			}
 		}
@@ -121,15 +121,15 @@ func capacity() *stress.Measurement {
 	}}
 }
 
-func measureCapacity(ctx context.Context, env *stress.Env, c carrier) error {
+func measureCapacity(ctx context.Context, env *stress.Env, c capacityLoad) error {
 	p := env.Params
 	offer, err := c.open(ctx, env)
 	if err != nil {
-		return fmt.Errorf("get ready for %s: %w", c.of, err)
+		return fmt.Errorf("get ready for %s: %w", c.measurement, err)
 	}
 	probes := 0
-	var best, failed probed // the latest that was held, and that was not
-	var wrong probed        // ends the search
+	var best, failed probeResult // the latest that was held, and that was not
+	var wrong probeResult        // ends the search
 	try := func(rate float64) (held bool, err error) {
 		runtime.GC() // what the last probe left behind is not this one's
 		probes++
@@ -141,7 +141,7 @@ func measureCapacity(ctx context.Context, env *stress.Env, c carrier) error {
 			wrong = one
 			return false, errWrong
 		}
-		if held = one.within(p); held {
+		if held = one.withinLimits(p); held {
 			best = one
 		} else {
 			failed = one
@@ -150,17 +150,17 @@ func measureCapacity(ctx context.Context, env *stress.Env, c carrier) error {
 	}
 	s := search{
 		start: p.Float("start"), step: p.Float("step"), precision: p.Float("precision"),
-		most: min(1e7, maxStressEvents/p.Duration("probe_duration").Seconds()),
+		maxRate: min(1e7, maxStressEvents/p.Duration("probe_duration").Seconds()),
 	}
 	highest, settled := 0.0, false
-	for range searches {
+	for range maxSearches {
 		if probes >= maxCapacityProbes {
 			break
 		}
 		if highest, err = s.run(try, func() bool { return probes >= maxCapacityProbes }); err != nil || highest == 0 {
 			break
 		}
-		if highest, settled, err = s.settle(highest, try); err != nil || settled {
+		if highest, settled, err = s.confirm(highest, try); err != nil || settled {
 			break
 		}
 	}
@@ -182,7 +182,7 @@ func measureCapacity(ctx context.Context, env *stress.Env, c carrier) error {
 		return nil
 	case highest == 0:
 		env.Bool("capacity_found", false)
-		env.Unmeasured("capacity_per_second", fmt.Sprintf("not even %d/s was held", leastCapacity))
+		env.Unmeasured("capacity_per_second", fmt.Sprintf("not even %d/s was held", minCapacity))
 		return nil
 	case !settled:
 		env.Inconclusive("no rate near the highest that was held once was held again; the machine is too busy with other things to ask this question")
@@ -200,19 +200,19 @@ func measureCapacity(ctx context.Context, env *stress.Env, c carrier) error {
 }
 
 // within says whether a probe kept to the limits.
-func (r probed) within(p scenario.Params) bool {
+func (r probeResult) withinLimits(p scenario.Params) bool {
 	return r.latency.Count() > 0 && r.latency.Quantile(0.99) <= p.Duration("latency_limit") &&
 		float64(r.done) >= p.Float("success_rate")*float64(r.due)
 }
 
-// carryEvents offers events to publish, as event-stress does. They are done
+// openEventLoad offers events to publish, as event-stress does. They are done
 // when every subscriber has handled them.
-func carryEvents(_ context.Context, env *stress.Env) (probe, error) {
-	return func(ctx context.Context, stage load.Stage) (probed, error) {
+func openEventLoad(_ context.Context, env *stress.Env) (probe, error) {
+	return func(ctx context.Context, stage load.Stage) (probeResult, error) {
 		recorder := load.NewRecorder()
-		group, err := openGroup(env, recorder)
+		group, err := openProbeSubscribers(env, recorder)
 		if err != nil {
-			return probed{}, err
+			return probeResult{}, err
 		}
 		room := payloadsOf(stage)
 		driven, err := env.RunLoad(ctx, load.Load{
@@ -223,70 +223,70 @@ func carryEvents(_ context.Context, env *stress.Env) (probe, error) {
 			return env.System().Bus().Publish(ctx, mabeam.Event{Type: group.eventType, Data: one, Timestamp: op.Due})
 		})
 		if err != nil {
-			return probed{}, err
+			return probeResult{}, err
 		}
-		result, err := group.close(ctx, env, published{driven.Succeeded, driven.Failed}, 0)
+		result, err := group.close(ctx, env, publishCounts{driven.Succeeded, driven.Failed}, 0)
 		result.latency, result.lagged = recorder.Total(), driven.Undelivered()
 		result.due, result.done = driven.Attempted*int64(len(group.all)), group.all.distinct()
 		return result, err
 	}, nil
 }
 
-// A probeGroup is the subscribers of a probe and who publishes to them.
-type probeGroup struct {
-	all       receivers
+// A probeSubscribers is the subscribers of a probe and who publishes to them.
+type probeSubscribers struct {
+	all       subscriberSet
 	from      publishers
 	eventType string
-	witness   *witness
+	witness   *telemetryCheck
 }
 
-// openGroup subscribes the subscribers of a probe.
-func openGroup(env *stress.Env, recorder *load.Recorder) (*probeGroup, error) {
-	g := &probeGroup{from: make(publishers, capacityWorkers), eventType: loadEvent}
+// openProbeSubscribers subscribes the subscribers of a probe.
+func openProbeSubscribers(env *stress.Env, recorder *load.Recorder) (*probeSubscribers, error) {
+	g := &probeSubscribers{from: make(publishers, capacityWorkers), eventType: loadEvent}
 	var err error
 	g.all, err = subscriberGroup{
 		subscribers: env.Params.Int("subscribers"), publishers: capacityWorkers, topic: g.eventType, recorder: recorder,
 	}.subscribe(env.System())
-	g.witness = newWitness(env, env.System())
+	g.witness = newTelemetryCheck(env, env.System())
 	return g, err
 }
 
 // close waits for the deliveries, unsubscribes and says what was wrong with them.
 // Other is how many events agents published besides.
-func (g *probeGroup) close(ctx context.Context, env *stress.Env, sent published, other int64) (probed, error) {
-	if _, _, err := g.all.await(ctx, sent.accepted); err != nil {
-		return probed{}, err
+func (g *probeSubscribers) close(ctx context.Context, env *stress.Env, sent publishCounts, other int64) (probeResult, error) {
+	if _, _, err := g.all.awaitDeliveries(ctx, sent.accepted); err != nil {
+		return probeResult{}, err
 	}
-	g.all.witnessed(ctx, g.witness, sent, other)
-	if _, err := g.all.dismiss(ctx, env, g.witness, g.from, g.eventType); err != nil {
-		return probed{}, err
+	g.all.checkTelemetry(ctx, g.witness, sent, other)
+	if _, err := g.all.unsubscribeAll(ctx, env, g.witness, g.from, g.eventType); err != nil {
+		return probeResult{}, err
 	}
-	return probed{
-		lost: g.all.lost(sent.accepted, sent.failed), duplicates: g.all.duplicates(), disorder: g.all.disorder(),
+	return probeResult{
+		lost: g.all.lost(sent.accepted, sent.failed), duplicates: g.all.duplicates(), disorder: g.all.outOfOrder(),
 		mismatches: int64(g.witness.mismatches),
 	}, nil
 }
 
-// carryLoad offers the mixed work of system-load. It is done when it has its
+// openMixedLoad offers the mixed work of system-load. It is done when it has its
 // answer, an event when the bus has taken it.
-func carryLoad(ctx context.Context, env *stress.Env) (probe, error) {
-	w := &workload{system: env.System(), seed: env.Rand.Uint64()}
+func openMixedLoad(ctx context.Context, env *stress.Env) (probe, error) {
+	w := &mixedLoad{system: env.System(), seed: env.Rand.Uint64()}
 	w.weights, w.total = mixWeights(env.Params)
 	if err := w.populate(ctx, env, agents.Demo); err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, stage load.Stage) (probed, error) {
-		group, err := openGroup(env, load.NewRecorder())
+	return func(ctx context.Context, stage load.Stage) (probeResult, error) {
+		group, err := openProbeSubscribers(env, load.NewRecorder())
 		if err != nil {
-			return probed{}, err
+			return probeResult{}, err
 		}
 		w.from = group.from
 		sent, unsent, actions := w.sent.Load(), w.unsent.Load(), w.actions.Load()
-		driven, err := env.RunLoad(ctx, load.Load{Workers: capacityWorkers, Stages: []load.Stage{stage}, FixedRate: true, MayLag: true}, w.carryOut)
+		driven, err := env.RunLoad(ctx, load.Load{Workers: capacityWorkers, Stages: []load.Stage{stage}, FixedRate: true, MayLag: true}, w.operate)
 		if err != nil {
-			return probed{}, err
+			return probeResult{}, err
 		}
-		result, err := group.close(ctx, env, published{w.sent.Load() - sent, w.unsent.Load() - unsent}, w.actions.Load()-actions)
+		result, err := group.close(ctx, env, publishCounts{w.sent.Load() - sent, w.unsent.Load() - unsent}, w.actions.Load()-actions)
 		result.latency, result.lagged, result.due, result.done = driven.Latency, driven.Undelivered(), driven.Attempted, driven.Succeeded
 		return result, err
 	}, nil

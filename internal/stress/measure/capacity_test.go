@@ -18,17 +18,17 @@ import (
 )
 
 // carrying returns the catalogue with the capacity of other work.
-func carrying(open func(ctx context.Context, env *stress.Env) (probe, error)) stress.Catalogue {
-	return with("capacity", func(ctx context.Context, env *stress.Env) error {
-		return measureCapacity(ctx, env, carrier{of: "test", open: open})
+func withCapacityLoad(open func(ctx context.Context, env *stress.Env) (probe, error)) stress.Catalogue {
+	return withRun("capacity", func(ctx context.Context, env *stress.Env) error {
+		return measureCapacity(ctx, env, capacityLoad{measurement: "test", open: open})
 	})
 }
 
 // working carries out operations, one of which is one unit of work.
 func working(env *stress.Env, op func(ctx context.Context, op load.Op) error) probe {
-	return func(ctx context.Context, stage load.Stage) (probed, error) {
+	return func(ctx context.Context, stage load.Stage) (probeResult, error) {
 		driven, err := env.RunLoad(ctx, load.Load{Workers: capacityWorkers, Stages: []load.Stage{stage}, MayLag: true}, op)
-		return probed{latency: driven.Latency, due: driven.Attempted, done: driven.Succeeded, lagged: driven.Undelivered()}, err
+		return probeResult{latency: driven.Latency, due: driven.Attempted, done: driven.Succeeded, lagged: driven.Undelivered()}, err
 	}
 }
 
@@ -36,7 +36,7 @@ func working(env *stress.Env, op func(ctx context.Context, op load.Op) error) pr
 // some time: the times are computed, and nobody waits.
 func queueing(takes func() time.Duration) func(ctx context.Context, env *stress.Env) (probe, error) {
 	return func(_ context.Context, env *stress.Env) (probe, error) {
-		return func(_ context.Context, stage load.Stage) (probed, error) {
+		return func(_ context.Context, stage load.Stage) (probeResult, error) {
 			n, free, latency := int(stage.Rate*stage.For.Seconds()), time.Duration(0), load.NewHistogram()
 			for i := range n {
 				due := time.Duration(float64(i) / stage.Rate * float64(time.Second))
@@ -44,7 +44,7 @@ func queueing(takes func() time.Duration) func(ctx context.Context, env *stress.
 				latency.Record(free - due)
 			}
 			env.Operations(int64(n), 0, 0)
-			return probed{latency: latency, due: int64(n), done: int64(n)}, nil
+			return probeResult{latency: latency, due: int64(n), done: int64(n)}, nil
 		}, nil
 	}
 }
@@ -55,8 +55,8 @@ const capacityStep = "{measure: capacity, with: {start: 100/s, step: 100/s, prob
 // search begins with. In half a second, 2 % more make the last one 10 ms late.
 func TestCapacityOfAServer(t *testing.T) {
 	for _, start := range []string{"10/s", "700/s", "1000/s", "20000/s"} {
-		cat := carrying(queueing(func() time.Duration { return time.Millisecond }))
-		s := onlyStep(t, cat, "", "{measure: capacity, with: {start: "+start+", step: 100/s, probe_duration: 500ms}}")
+		cat := withCapacityLoad(queueing(func() time.Duration { return time.Millisecond }))
+		s := runStep(t, cat, "", "{measure: capacity, with: {start: "+start+", step: 100/s, probe_duration: 500ms}}")
 		if v := value(t, s, "capacity_per_second"); v < 950 || v > 1022 {
 			t.Errorf("from %s: capacity %v of a thousand a second", start, v)
 		}
@@ -73,7 +73,7 @@ func TestCapacityOfAServer(t *testing.T) {
 // The same of a server that operations really wait for.
 func TestCapacityByTheClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cat := carrying(func(_ context.Context, env *stress.Env) (probe, error) {
+		cat := withCapacityLoad(func(_ context.Context, env *stress.Env) (probe, error) {
 			turn := make(chan struct{}, 1)
 			return working(env, func(context.Context, load.Op) error {
 				turn <- struct{}{}
@@ -82,7 +82,7 @@ func TestCapacityByTheClock(t *testing.T) {
 				return nil
 			}), nil
 		})
-		s := onlyStep(t, cat, "", "{measure: capacity, with: {start: 40/s, step: 40/s, precision: 10%, probe_duration: 1s, latency_limit: 50ms}}")
+		s := runStep(t, cat, "", "{measure: capacity, with: {start: 40/s, step: 40/s, precision: 10%, probe_duration: 1s, latency_limit: 50ms}}")
 		if v := value(t, s, "capacity_per_second"); v < 88 || v > 106 {
 			t.Errorf("capacity %v of a hundred a second", v)
 		}
@@ -95,7 +95,7 @@ func TestCapacityIsTheSameAgain(t *testing.T) {
 	least, most := math.Inf(1), 0.0
 	for seed := range uint64(10) {
 		random := rand.New(rand.NewPCG(seed, 1))
-		s := onlyStep(t, carrying(queueing(func() time.Duration {
+		s := runStep(t, withCapacityLoad(queueing(func() time.Duration {
 			if random.IntN(100000) == 0 {
 				return 20 * time.Millisecond
 			}
@@ -113,7 +113,7 @@ func TestCapacityIsTheSameAgain(t *testing.T) {
 // the last, is limited by its success.
 func TestCapacityWithinSuccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cat := carrying(func(_ context.Context, env *stress.Env) (probe, error) {
+		cat := withCapacityLoad(func(_ context.Context, env *stress.Env) (probe, error) {
 			var last time.Time
 			return working(env, func(_ context.Context, op load.Op) error {
 				if op.Due.Sub(last) < 500*time.Microsecond {
@@ -123,7 +123,7 @@ func TestCapacityWithinSuccess(t *testing.T) {
 				return nil
 			}), nil
 		})
-		s := onlyStep(t, cat, "", capacityStep)
+		s := runStep(t, cat, "", capacityStep)
 		if v := value(t, s, "capacity_per_second"); v < 1900 || v > 2000 {
 			t.Errorf("capacity %v of 2,000 a second", v)
 		}
@@ -132,7 +132,7 @@ func TestCapacityWithinSuccess(t *testing.T) {
 
 // Work that is never done in time has no capacity to tell.
 func TestNoCapacity(t *testing.T) {
-	s := onlyStep(t, carrying(queueing(func() time.Duration { return time.Second })), "", capacityStep)
+	s := runStep(t, withCapacityLoad(queueing(func() time.Duration { return time.Second })), "", capacityStep)
 	if m := s.Metrics["capacity_per_second"]; m.Value != nil || len(s.Errors) == 0 {
 		t.Errorf("%+v, %+v", m, s.Errors)
 	}
@@ -141,19 +141,19 @@ func TestNoCapacity(t *testing.T) {
 // A machine that lets a rate through only the first time it is offered has not
 // been measured.
 func TestCapacityOfABusyMachine(t *testing.T) {
-	cat := carrying(func(_ context.Context, env *stress.Env) (probe, error) {
+	cat := withCapacityLoad(func(_ context.Context, env *stress.Env) (probe, error) {
 		offered := map[float64]int{}
-		return func(_ context.Context, stage load.Stage) (probed, error) {
+		return func(_ context.Context, stage load.Stage) (probeResult, error) {
 			env.Operations(1, 0, 0)
 			latency := load.NewHistogram()
 			latency.Record(time.Millisecond)
 			if offered[stage.Rate]++; offered[stage.Rate] > 1 || stage.Rate > 1000 {
 				latency.Record(time.Second)
 			}
-			return probed{latency: latency, due: 1, done: 1}, nil
+			return probeResult{latency: latency, due: 1, done: 1}, nil
 		}, nil
 	})
-	s := onlyStep(t, cat, "", capacityStep)
+	s := runStep(t, cat, "", capacityStep)
 	// The first is that it was tried again, as often as that is done.
 	if s.Verdict != report.Inconclusive || len(s.Errors) != 2 || s.Errors[0].Kind != report.Note || s.Errors[0].Count != 3 || !strings.Contains(s.Errors[1].Message, "held again") {
 		t.Errorf("%s, %+v", s.Verdict, s.Errors)
@@ -168,7 +168,7 @@ func TestSearch(t *testing.T) {
 			return math.Exp(rapid.Float64Range(math.Log(least), math.Log(most)).Draw(t, name))
 		}
 		truth := number("capacity", 1, 1e6)
-		s := search{start: number("start", 1, 1e7), step: number("step", 1, 1e7), precision: number("precision", 0.005, 1), most: 1e7}
+		s := search{start: number("start", 1, 1e7), step: number("step", 1, 1e7), precision: number("precision", 0.005, 1), maxRate: 1e7}
 		rates := 0
 		got, err := s.run(func(rate float64) (bool, error) {
 			rates++
@@ -183,8 +183,8 @@ func TestSearch(t *testing.T) {
 // Events that subscribers get are what is counted, and nothing is left on the
 // bus.
 func TestCapacityOfEvents(t *testing.T) {
-	cat := with("capacity", func(ctx context.Context, env *stress.Env) error {
-		offer, err := carryEvents(ctx, env)
+	cat := withRun("capacity", func(ctx context.Context, env *stress.Env) error {
+		offer, err := openEventLoad(ctx, env)
 		if err != nil {
 			return err
 		}
@@ -201,13 +201,13 @@ func TestCapacityOfEvents(t *testing.T) {
 		env.Value("probes_tried", 1)
 		return nil
 	})
-	onlyStep(t, cat, "", "{measure: capacity, with: {subscribers: 3}}")
+	runStep(t, cat, "", "{measure: capacity, with: {subscribers: 3}}")
 }
 
 // The mixed work of system-load, of which every operation is answered.
 func TestCapacityOfLoad(t *testing.T) {
-	cat := with("capacity", func(ctx context.Context, env *stress.Env) error {
-		offer, err := carryLoad(ctx, env)
+	cat := withRun("capacity", func(ctx context.Context, env *stress.Env) error {
+		offer, err := openMixedLoad(ctx, env)
 		if err != nil {
 			return err
 		}
@@ -225,7 +225,7 @@ func TestCapacityOfLoad(t *testing.T) {
 		env.Value("probes_tried", 1)
 		return nil
 	})
-	onlyStep(t, cat, "", "{measure: capacity, with: {of: system-load, agents: 50}}")
+	runStep(t, cat, "", "{measure: capacity, with: {of: system-load, agents: 50}}")
 }
 
 // A capacity that was not found fails, and one that the generator limited is told as
@@ -242,22 +242,22 @@ func TestWhatLimitsACapacity(t *testing.T) {
 		"none":      {},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cat := carrying(func(_ context.Context, env *stress.Env) (probe, error) {
-				return func(_ context.Context, stage load.Stage) (probed, error) {
+			cat := withCapacityLoad(func(_ context.Context, env *stress.Env) (probe, error) {
+				return func(_ context.Context, stage load.Stage) (probeResult, error) {
 					env.Operations(1, 0, 0)
 					latency := load.NewHistogram()
 					latency.Record(time.Millisecond)
 					if stage.Rate > test.most {
 						latency.Record(time.Second)
 					}
-					return probed{latency: latency, due: 1, done: 1, lagged: test.lagged && stage.Rate > test.most}, nil
+					return probeResult{latency: latency, due: 1, done: 1, lagged: test.lagged && stage.Rate > test.most}, nil
 				}, nil
 			})
-			s := onlyStep(t, cat, "", capacityStep)
+			s := runStep(t, cat, "", capacityStep)
 			if s.Metrics["capacity_found"].Value != test.found || s.Metrics["capacity_limited_by"].Value != test.limitedBy {
 				t.Errorf("%v, limited by %v", s.Metrics["capacity_found"].Value, s.Metrics["capacity_limited_by"].Value)
 			}
-			if (timesTold(s, "the capacity is at least") == 1) != test.lagged || (s.Verdict == report.Fail) == test.found {
+			if (errorCount(s, "the capacity is at least") == 1) != test.lagged || (s.Verdict == report.Fail) == test.found {
 				t.Errorf("%s, %+v", s.Verdict, s.Errors)
 			}
 		})
@@ -268,20 +268,20 @@ func TestWhatLimitsACapacity(t *testing.T) {
 // the step fails.
 func TestCapacityThatLosesEvents(t *testing.T) {
 	rates := 0
-	cat := carrying(func(_ context.Context, env *stress.Env) (probe, error) {
-		return func(_ context.Context, stage load.Stage) (probed, error) {
+	cat := withCapacityLoad(func(_ context.Context, env *stress.Env) (probe, error) {
+		return func(_ context.Context, stage load.Stage) (probeResult, error) {
 			rates++
 			env.Operations(1, 0, 0)
 			latency := load.NewHistogram()
 			latency.Record(time.Millisecond)
-			result := probed{latency: latency, due: 1, done: 1}
+			result := probeResult{latency: latency, due: 1, done: 1}
 			if stage.Rate > 1000 {
 				result.lost = 7
 			}
 			return result, nil
 		}, nil
 	})
-	s := onlyStep(t, cat, "", capacityStep)
+	s := runStep(t, cat, "", capacityStep)
 	if value(t, s, "lost") != 7 || s.Metrics["capacity_found"].Value != false || s.Metrics["capacity_per_second"].Value != nil || s.Verdict != report.Fail || rates > 10 {
 		t.Errorf("%s after %d rates: %+v", s.Verdict, rates, s.Errors)
 	}

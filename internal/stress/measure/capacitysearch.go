@@ -6,9 +6,9 @@ import (
 
 // settle offers a rate again and again, and lower ones if it was held by luck. It
 // says whether one was held again.
-func (s search) settle(rate float64, try func(rate float64) (bool, error)) (settledAt float64, settled bool, err error) {
-	for range 1 + stepsDown {
-		if settled, err = heldAgain(func() (bool, error) { return try(rate) }); settled || err != nil {
+func (s search) confirm(rate float64, try func(rate float64) (bool, error)) (settledAt float64, settled bool, err error) {
+	for range 1 + maxStepsDown {
+		if settled, err = isHeldAgain(func() (bool, error) { return try(rate) }); settled || err != nil {
 			return rate, settled, err
 		}
 		rate *= 1 - s.precision
@@ -16,11 +16,11 @@ func (s search) settle(rate float64, try func(rate float64) (bool, error)) (sett
 	return rate, false, nil
 }
 
-// heldAgain says whether a rate is held againHeld times of againTries. It tries
+// isHeldAgain says whether a rate is held confirmHeld times of confirmProbes. It tries
 // no more often than that takes.
-func heldAgain(try func() (bool, error)) (bool, error) {
+func isHeldAgain(try func() (bool, error)) (bool, error) {
 	held, missed := 0, 0
-	for held < againHeld && missed <= againTries-againHeld {
+	for held < confirmHeld && missed <= confirmProbes-confirmHeld {
 		ok, err := try()
 		switch {
 		case err != nil:
@@ -31,13 +31,13 @@ func heldAgain(try func() (bool, error)) (bool, error) {
 			missed++
 		}
 	}
-	return held == againHeld, nil
+	return held == confirmHeld, nil
 }
 
 // A search finds the highest rate that is held.
 type search struct {
 	start, step float64 // per second
-	most        float64 // the highest rate to try
+	maxRate     float64 // the highest rate to try
 	precision   float64
 }
 
@@ -45,7 +45,7 @@ type search struct {
 // held, until enough says that it has to end. It returns 0 if no rate was held.
 func (s search) run(try func(rate float64) (held bool, err error), enough func() bool) (highest float64, err error) {
 	low, high := 0.0, math.Inf(1) // the highest rate held, and the lowest that is not
-	rate, step, tries := s.start, s.step, capacityTries
+	rate, step, tries := s.start, s.step, searchTries
 	for !enough() {
 		var ok bool
 		for range tries {
@@ -57,7 +57,7 @@ func (s search) run(try func(rate float64) (held bool, err error), enough func()
 		case err != nil:
 			return 0, err
 		case ok && rate >= high: // what was not held at first: a hiccup
-			low, high, step, tries = rate, math.Inf(1), 2*s.precision*rate, capacityTries
+			low, high, step, tries = rate, math.Inf(1), 2*s.precision*rate, searchTries
 		case ok:
 			low = rate
 		case tries == confirmTries:
@@ -66,15 +66,15 @@ func (s search) run(try func(rate float64) (held bool, err error), enough func()
 			high = rate
 		}
 		switch {
-		case low >= s.most:
+		case low >= s.maxRate:
 			return low, nil
 		case math.IsInf(high, 1):
-			rate = min(low+step, s.most)
+			rate = min(low+step, s.maxRate)
 			step *= 2
-		case low == 0 && high <= leastCapacity:
+		case low == 0 && high <= minCapacity:
 			return 0, nil
 		case low == 0:
-			rate = max(high/2, leastCapacity)
+			rate = max(high/2, minCapacity)
 		case high <= low*(1+s.precision):
 			rate, tries = high, confirmTries
 		default:

@@ -26,20 +26,20 @@ func Catalogue() stress.Catalogue {
 // agentTypes are the agents that a load can be made of.
 var agentTypes = []string{"demo", "complex"}
 
-// agentSpec describes an agent of a type in agentTypes.
-func agentSpec(agentType string) mabeam.Spec {
+// specOf describes an agent of a type in agentTypes.
+func specOf(agentType string) mabeam.Spec {
 	if agentType == "complex" {
 		return agents.Complex(agents.ComplexOptions{})
 	}
 	return agents.Demo()
 }
 
-// settleWithin is how long goroutines that were told to end may take to be
+// settleTimeout is how long goroutines that were told to end may take to be
 // gone before they count as leaked.
-const settleWithin = time.Second
+const settleTimeout = time.Second
 
-// settle waits until there is nothing left to wait for, or settleWithin is over.
-func settle(ctx context.Context, left func() bool) { stress.Settle(ctx, settleWithin, left) }
+// settle waits until there is nothing left to wait for, or settleTimeout is over.
+func waitWhile(ctx context.Context, left func() bool) { stress.Settle(ctx, settleTimeout, left) }
 
 // ratio is part/whole; 0 of nothing.
 func ratio(part, whole int64) float64 {
@@ -49,13 +49,13 @@ func ratio(part, whole int64) float64 {
 	return float64(part) / float64(whole)
 }
 
-// startAgents starts n agents of a type, for a measurement that is not about
+// startAgentsOfType starts n agents of a type, for a measurement that is not about
 // starting them.
-func startAgents(ctx context.Context, system *mabeam.System, agentType string, n int) ([]string, error) {
-	return startEach(ctx, system, n, func() mabeam.Spec { return agentSpec(agentType) })
+func startAgentsOfType(ctx context.Context, system *mabeam.System, agentType string, n int) ([]string, error) {
+	return startAgents(ctx, system, n, func() mabeam.Spec { return specOf(agentType) })
 }
 
-func startEach(ctx context.Context, system *mabeam.System, n int, spec func() mabeam.Spec) ([]string, error) {
+func startAgents(ctx context.Context, system *mabeam.System, n int, spec func() mabeam.Spec) ([]string, error) {
 	ids := make([]string, n)
 	for i := range ids {
 		id, err := system.StartAgent(ctx, spec())

@@ -85,7 +85,7 @@ func TestEveryMeasurementReportsItsMetrics(t *testing.T) {
 			t.Errorf("%s: %+v", step.Name, step.Errors)
 		}
 		for _, m := range Catalogue().Find(step.Measurement).Metrics {
-			why := timesTold(step, m.Name+" was not measured: ")
+			why := errorCount(step, m.Name+" was not measured: ")
 			if step.Metrics[m.Name].Value == nil && why == 0 {
 				t.Errorf("%s: %s has no value, and nothing says why", step.Name, m.Name)
 			}

@@ -10,19 +10,19 @@ import (
 )
 
 // never describes a metric that counts what must not happen in any system.
-func never(name, doc string) scenario.Metric {
+func mustBeZero(name, doc string) scenario.Metric {
 	return scenario.Metric{Name: name, Unit: "count", Better: report.Lower, Must: "== 0", Aggregation: scenario.Sum, Doc: doc}
 }
 
 // timed returns the metric with Timed set.
-func timed(m scenario.Metric) scenario.Metric {
+func timeDependent(m scenario.Metric) scenario.Metric {
 	m.Timed = true
 	return m
 }
 
 // violations counts how often the rule of one metric was broken. Several goroutines
 // may use it.
-type violations struct {
+type checker struct {
 	env    *stress.Env
 	metric string
 	label  string // before each detail
@@ -31,12 +31,12 @@ type violations struct {
 	n  int64
 }
 
-func newViolations(env *stress.Env, metric string) *violations {
-	return &violations{env: env, metric: metric, label: metric}
+func newChecker(env *stress.Env, metric string) *checker {
+	return &checker{env: env, metric: metric, label: metric}
 }
 
 // add counts n violations and explains them in the errors; 0 or less is none.
-func (v *violations) add(n int64, detail string) {
+func (v *checker) add(n int64, detail string) {
 	if n <= 0 {
 		return
 	}
@@ -47,7 +47,7 @@ func (v *violations) add(n int64, detail string) {
 }
 
 // expect counts a violation unless ok is true, and returns ok.
-func (v *violations) expect(ok bool, detail string) bool {
+func (v *checker) expect(ok bool, detail string) bool {
 	if !ok {
 		v.add(1, detail)
 	}
@@ -56,7 +56,7 @@ func (v *violations) expect(ok bool, detail string) bool {
 
 // blame counts an error that the system should not have returned. If there is none, or
 // ctx has ended, it returns what there is instead.
-func (v *violations) blame(ctx context.Context, err error) error {
+func (v *checker) countError(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
@@ -65,14 +65,14 @@ func (v *violations) blame(ctx context.Context, err error) error {
 }
 
 // none says whether there have been none so far.
-func (v *violations) none() bool {
+func (v *checker) passed() bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.n == 0
 }
 
 // report reports the metric.
-func (v *violations) report() {
+func (v *checker) report() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.env.Value(v.metric, float64(v.n))

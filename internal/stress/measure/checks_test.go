@@ -16,7 +16,7 @@ import (
 )
 
 // failed checks that a metric has a value and failed its condition.
-func failed(t *testing.T, s report.Step, metric string, want float64) {
+func wantFailed(t *testing.T, s report.Step, metric string, want float64) {
 	t.Helper()
 	m := s.Metrics[metric]
 	if v, ok := m.Value.(float64); !ok || v != want || m.Status != report.StatusFail || s.Verdict != report.Fail {
@@ -43,8 +43,8 @@ func (l *unreliable) HandleAction(ctx context.Context, self *mabeam.Agent, actio
 }
 
 // liars measures actions of agents that lie.
-func liars(forgetful bool) stress.Catalogue {
-	return with("agent-action", func(ctx context.Context, env *stress.Env) error {
+func withUnreliableAgents(forgetful bool) stress.Catalogue {
+	return withRun("agent-action", func(ctx context.Context, env *stress.Env) error {
 		return measureActions(ctx, env, func(_ int, spec mabeam.Spec) mabeam.Spec {
 			spec.Behaviour = &unreliable{Behaviour: spec.Behaviour, forgetful: forgetful}
 			return spec
@@ -54,8 +54,8 @@ func liars(forgetful bool) stress.Catalogue {
 
 func TestWrongResultsFail(t *testing.T) {
 	for action, forgetful := range map[string]bool{"ping": false, "increment": true} {
-		s := onlyStep(t, liars(forgetful), "", "{measure: agent-action, baseline: none, with: {scenarios: [{action: "+action+", action_count: 1000, agents: 2}], error_probes: 0, timeout_probes: 0, signal_probes: 0, tell_probes: 0, reply_probes: 0, life_probes: 0}}")
-		failed(t, s, "wrong_results", 100)
+		s := runStep(t, withUnreliableAgents(forgetful), "", "{measure: agent-action, baseline: none, with: {scenarios: [{action: "+action+", action_count: 1000, agents: 2}], error_probes: 0, timeout_probes: 0, signal_probes: 0, tell_probes: 0, reply_probes: 0, life_probes: 0}}")
+		wantFailed(t, s, "wrong_results", 100)
 	}
 }
 
@@ -69,7 +69,7 @@ type meddler struct {
 func (m *meddler) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
 	if m.asked++; m.asked == 5 {
 		m.meddle()
-		return nil, errObserved
+		return nil, errSpy
 	}
 	return m.Behaviour.HandleAction(ctx, self, action, params)
 }
@@ -84,13 +84,13 @@ func TestTelemetryOfFailedActions(t *testing.T) {
 			_, _ = s.Execute(context.Background(), id, "simulate_error", nil)
 		},
 	} {
-		cat := with("agent-action", func(ctx context.Context, env *stress.Env) error {
+		cat := withRun("agent-action", func(ctx context.Context, env *stress.Env) error {
 			return measureActions(ctx, env, func(_ int, spec mabeam.Spec) mabeam.Spec {
 				spec.Behaviour = &meddler{Behaviour: spec.Behaviour, meddle: func() { meddle(env.System()) }}
 				return spec
 			})
 		})
-		s := onlyStep(t, cat, "", "{measure: agent-action, baseline: none, with: {scenarios: [{action_count: 1000}], error_probes: 0, timeout_probes: 0, signal_probes: 0, tell_probes: 0, reply_probes: 0, life_probes: 0}}")
+		s := runStep(t, cat, "", "{measure: agent-action, baseline: none, with: {scenarios: [{action_count: 1000}], error_probes: 0, timeout_probes: 0, signal_probes: 0, tell_probes: 0, reply_probes: 0, life_probes: 0}}")
 		if v := value(t, s, "telemetry_mismatches"); v != mismatches || s.Operations.Failed != 1 {
 			t.Errorf("%v mismatches, want %v; %+v", v, mismatches, s.Errors)
 		}
@@ -99,7 +99,7 @@ func TestTelemetryOfFailedActions(t *testing.T) {
 
 // An agent that does not start although nobody wants it to fail is a wrong result.
 func TestWrongStartsFail(t *testing.T) {
-	cat := with("agent-creation", func(ctx context.Context, env *stress.Env) error {
+	cat := withRun("agent-creation", func(ctx context.Context, env *stress.Env) error {
 		n := 0
 		return measureCreation(ctx, env, func(int) mabeam.Spec {
 			spec := agents.Demo()
@@ -109,9 +109,9 @@ func TestWrongStartsFail(t *testing.T) {
 			return spec
 		})
 	})
-	s := onlyStep(t, cat, "", "{measure: agent-creation, baseline: none, with: {agents: 1000, fail_every: 2000, compare_parallel: false}}")
+	s := runStep(t, cat, "", "{measure: agent-creation, baseline: none, with: {agents: 1000, fail_every: 2000, compare_parallel: false}}")
 	if v := value(t, s, "wrong_results"); v != 0 { // it fails with the error that is expected of it, but is no failingInit
-		failed(t, s, "wrong_results", v)
+		wantFailed(t, s, "wrong_results", v)
 	} else {
 		t.Error("a start that failed without reason is no wrong result")
 	}
@@ -128,7 +128,7 @@ func (slowToStop) Terminate(context.Context, *mabeam.Agent, error) {
 // they have claimed, are all stopped in the end.
 func TestAllAgentsStopAfterSlowStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := onlyStep(t, with("agent-creation", func(ctx context.Context, env *stress.Env) error {
+		s := runStep(t, withRun("agent-creation", func(ctx context.Context, env *stress.Env) error {
 			return measureCreation(ctx, env, func(n int) mabeam.Spec {
 				spec := agents.Demo()
 				if n >= 1000 {
@@ -195,9 +195,9 @@ func TestCompareListing(t *testing.T) {
 
 // A registration that no agent belongs to, and one that is not there, are seen.
 func TestWrongListingsFail(t *testing.T) {
-	cat := with("agent-lifecycle", func(_ context.Context, env *stress.Env) error {
-		v := newViolations(env, "registration_errors")
-		living := population{"gone": {Type: "t", Capabilities: []string{"c"}}}
+	cat := withRun("agent-lifecycle", func(_ context.Context, env *stress.Env) error {
+		v := newChecker(env, "registration_errors")
+		living := liveAgents{"gone": {Type: "t", Capabilities: []string{"c"}}}
 		if err := env.System().Registry().Register(mabeam.Record{ID: "stranger", Type: "t", Capabilities: []string{"c"}}); err != nil {
 			return err
 		}
@@ -208,30 +208,30 @@ func TestWrongListingsFail(t *testing.T) {
 	})
 	// One lookup, and one missing and one strange entry by type, by capability, by node
 	// (missing only: the stranger has none), and in the list of all.
-	failed(t, onlyStep(t, cat, "", "{measure: agent-lifecycle, baseline: none}"), "registration_errors", 1+2+2+1+2)
+	wantFailed(t, runStep(t, cat, "", "{measure: agent-lifecycle, baseline: none}"), "registration_errors", 1+2+2+1+2)
 }
 
 // A family whose children did not have the lives that a rule asks for breaks it.
 func TestWrongLivesFail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cat := with("sandbox-lifecycle", func(ctx context.Context, env *stress.Env) error {
-			broken := newViolations(env, "supervision_rules_broken")
-			err := observed(ctx, env, 1, func(ctx context.Context, o *observation) error {
-				f, err := startFamily(ctx, o, broken, "f", supervision.Spec{})
+		cat := withRun("sandbox-lifecycle", func(ctx context.Context, env *stress.Env) error {
+			broken := newChecker(env, "supervision_rules_broken")
+			err := withFixture(ctx, env, 1, func(ctx context.Context, o *fixture) error {
+				f, err := startSupervisedGroup(ctx, o, broken, "f", supervision.Spec{})
 				if err != nil {
 					return err
 				}
 				o.system.KillAgent(f.ids[1])
-				f.expectLives(ctx, "right", 1, 2, 1)
-				f.expectLives(ctx, "wrong", 1, 2, 2)
-				f.expectLives(ctx, "wrong", 1, 1, 1)
+				f.expectStarts(ctx, "right", 1, 2, 1)
+				f.expectStarts(ctx, "wrong", 1, 2, 2)
+				f.expectStarts(ctx, "wrong", 1, 1, 1)
 				return nil
 			})
 			broken.report()
 			env.Operations(1, 0, 0)
 			return err
 		})
-		failed(t, onlyStep(t, cat, "", "{measure: sandbox-lifecycle}"), "supervision_rules_broken", 2)
+		wantFailed(t, runStep(t, cat, "", "{measure: sandbox-lifecycle}"), "supervision_rules_broken", 2)
 	})
 }
 
@@ -260,8 +260,8 @@ func TestLateRestartsFail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lives := map[life]int{}
 		cat := sandboxesOf(func(b mabeam.Behaviour) mabeam.Behaviour { return slowAgain{b, lives} }, nil)
-		s := onlyStep(t, cat, "", "{measure: sandbox-lifecycle, with: {sandboxes: 12, agents: 3, concurrency: 1}}")
-		within(t, "restart_time_ms", value(t, s, "restart_time_ms"), 500, 0.02)
+		s := runStep(t, cat, "", "{measure: sandbox-lifecycle, with: {sandboxes: 12, agents: 3, concurrency: 1}}")
+		wantWithin(t, "restart_time_ms", value(t, s, "restart_time_ms"), 500, 0.02)
 		if s.Verdict != report.Fail || s.Metrics["restart_time_ms"].Status != report.StatusFail {
 			t.Errorf("%s, %+v", s.Verdict, s.Metrics["restart_time_ms"])
 		}
@@ -271,14 +271,14 @@ func TestLateRestartsFail(t *testing.T) {
 // What takes longer, one group after the other, than the whole start is not true.
 func TestStartTimesFitInto(t *testing.T) {
 	parts := []mabeam.ComponentStart{{Component: "a", Group: "1", Took: 3}, {Component: "b", Group: "1", Took: 4}, {Component: "c", Group: "2", Took: 5}}
-	if !fitInto(parts, 9) || fitInto(parts, 8) {
+	if !fitsInto(parts, 9) || fitsInto(parts, 8) {
 		t.Error("4 + 5 fit into 9 and not into 8")
 	}
 }
 
 // A component whose start is not reported is missed, and so is one that is reported twice.
 func TestUnreportedComponents(t *testing.T) {
-	if missing := unreported(nil); !slices.Equal(missing, components) {
+	if missing := missingComponents(nil); !slices.Equal(missing, components) {
 		t.Errorf("of a system that reports nothing, %v are missing", missing)
 	}
 	var parts []mabeam.ComponentStart
@@ -286,23 +286,23 @@ func TestUnreportedComponents(t *testing.T) {
 		parts = append(parts, mabeam.ComponentStart{Component: name})
 	}
 	parts = append(parts, parts[0])
-	if missing := unreported(parts); !slices.Equal(missing, components[:2]) {
+	if missing := missingComponents(parts); !slices.Equal(missing, components[:2]) {
 		t.Errorf("missing are %v, want %v", missing, components[:2])
 	}
-	cat := with("system-startup", func(_ context.Context, env *stress.Env) error {
+	cat := withRun("system-startup", func(_ context.Context, env *stress.Env) error {
 		reportComponentTimes(env, nil)
 		env.Operations(1, 0, 0)
 		return nil
 	})
-	s := onlyStep(t, cat, "", "{measure: system-startup, baseline: none}")
-	if m := s.Metrics["component_initialization_ms"]; m.Value != nil || timesTold(s, "component_initialization_ms was not measured") != 1 {
+	s := runStep(t, cat, "", "{measure: system-startup, baseline: none}")
+	if m := s.Metrics["component_initialization_ms"]; m.Value != nil || errorCount(s, "component_initialization_ms was not measured") != 1 {
 		t.Errorf("component_initialization_ms is %v; %+v", m.Value, s.Errors)
 	}
 }
 
 // The limits and rates of a scenario are not taken for those that the guards are to keep.
 func TestGuardsOfALimitedSystem(t *testing.T) {
-	s := onlyStep(t, guarding(nil), "system: {max_agents: 1}", "{measure: process-limit, baseline: none}")
+	s := runStep(t, withGuardedCalls(nil), "system: {max_agents: 1}", "{measure: process-limit, baseline: none}")
 	if v := value(t, s, "guard_rules_broken"); v != 0 {
 		t.Errorf("%v rules are broken: %+v", v, s.Errors)
 	}
@@ -311,7 +311,7 @@ func TestGuardsOfALimitedSystem(t *testing.T) {
 // Where the limits leave no room for an agent, the components are checked on a system
 // that has room.
 func TestComponentsOfAFullSystem(t *testing.T) {
-	s := onlyStep(t, Catalogue(), "system: {max_agents: 5}", "{measure: system-startup, baseline: none, with: {agents: 5}}")
+	s := runStep(t, Catalogue(), "system: {max_agents: 5}", "{measure: system-startup, baseline: none, with: {agents: 5}}")
 	if v := value(t, s, "components_not_working"); v != 0 {
 		t.Errorf("%v components do not work: %+v", v, s.Errors)
 	}
@@ -323,7 +323,7 @@ func TestComponentsOfAFullSystem(t *testing.T) {
 		if _, err := system.StartAgent(t.Context(), agents.Demo()); err != nil {
 			t.Error(err)
 		}
-		if got := checkComponents(t.Context(), system, newViolations(nil, "")); got != room {
+		if got := checkComponents(t.Context(), system, newChecker(nil, "")); got != room {
 			t.Errorf("with a limit of %d there is room: %v", limit, got)
 		}
 		if err := system.Stop(t.Context()); err != nil {
@@ -333,9 +333,9 @@ func TestComponentsOfAFullSystem(t *testing.T) {
 }
 
 // Rules count each violation once and explain it.
-func TestViolations(t *testing.T) {
-	cat := with("agent-creation", func(_ context.Context, env *stress.Env) error {
-		v := newViolations(env, "wrong_results")
+func TestChecker(t *testing.T) {
+	cat := withRun("agent-creation", func(_ context.Context, env *stress.Env) error {
+		v := newChecker(env, "wrong_results")
 		v.add(0, "none")
 		v.expect(true, "none")
 		v.expect(false, "one")
@@ -344,8 +344,8 @@ func TestViolations(t *testing.T) {
 		env.Operations(1, 0, 0)
 		return nil
 	})
-	s := onlyStep(t, cat, "", "{measure: agent-creation, baseline: none, repeat: 2}")
-	failed(t, s, "wrong_results", 6)
+	s := runStep(t, cat, "", "{measure: agent-creation, baseline: none, repeat: 2}")
+	wantFailed(t, s, "wrong_results", 6)
 	if slices.ContainsFunc(s.Errors, func(e report.Error) bool { return e.Message == "wrong_results: none" }) || len(s.Errors) != 2 {
 		t.Errorf("%+v", s.Errors)
 	}
@@ -369,9 +369,9 @@ func TestExpectations(t *testing.T) {
 		{"demo", "get_state", nil, agents.DemoState{}, true},
 		{"demo", "anything", nil, "?", true},
 	} {
-		e := expectationOf(c.agent, c.action, c.params)
-		var a answers
-		if err := a.take(e, c.result, nil); errors.Is(err, errNonsense) == c.right {
+		e := resultCheckOf(c.agent, c.action, c.params)
+		var a actionCounts
+		if err := a.record(e, c.result, nil); errors.Is(err, errWrongResult) == c.right {
 			t.Errorf("%s of %s is %v: %v", c.action, c.agent, c.result, err)
 		}
 	}

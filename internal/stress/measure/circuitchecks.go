@@ -17,18 +17,18 @@ import (
 // circuitTrials through on trial.
 const circuitFailures, circuitTrials = 3, 2
 
-// A circuitTest checks the rules of a circuit breaker.
-type circuitTest struct {
-	*guardTest
+// A circuitCheck checks the rules of a circuit breaker.
+type circuitCheck struct {
+	*guardChecks
 	system *mabeam.System
-	guarded
+	guardedCalls
 	openFor time.Duration
 	refused int64
 }
 
 // run checks all rules. It says late if the machine stood still while a circuit was
 // open, so that nothing can be said.
-func (c *circuitTest) run(ctx context.Context) (late bool, err error) {
+func (c *circuitCheck) run(ctx context.Context) (late bool, err error) {
 	const target = "target"
 	succeed := func(context.Context) error { return nil }
 	fail := func(context.Context) error { return errRefused }
@@ -42,7 +42,7 @@ func (c *circuitTest) run(ctx context.Context) (late bool, err error) {
 	calls := func(n int, f func(context.Context) error, what string) {
 		for range n {
 			called, _ := call(f)
-			c.rules.expect(called, what)
+			c.checks.expect(called, what)
 		}
 	}
 	open := func(when string) bool {
@@ -58,8 +58,8 @@ func (c *circuitTest) run(ctx context.Context) (late bool, err error) {
 			return false
 		}
 		c.refused += 3 - wrong
-		c.rules.add(wrong, fmt.Sprintf("after %d failures in a row%s a call is not refused with ErrCircuitOpen", circuitFailures, when))
-		c.rules.expect(c.system.Breaker().State(target) == guard.Open, "a circuit that refuses calls does not show as open")
+		c.checks.add(wrong, fmt.Sprintf("after %d failures in a row%s a call is not refused with ErrCircuitOpen", circuitFailures, when))
+		c.checks.expect(c.system.Breaker().State(target) == guard.Open, "a circuit that refuses calls does not show as open")
 		return true
 	}
 
@@ -73,10 +73,10 @@ func (c *circuitTest) run(ctx context.Context) (late bool, err error) {
 	if !load.Sleep(ctx, c.openFor) {
 		return false, ctx.Err()
 	}
-	if !c.trials(ctx, target) {
+	if !c.checkTrials(ctx, target) {
 		return true, nil
 	}
-	c.rules.expect(c.system.Breaker().State(target) == guard.Closed, "a circuit whose trials succeeded does not show as closed")
+	c.checks.expect(c.system.Breaker().State(target) == guard.Closed, "a circuit whose trials succeeded does not show as closed")
 	calls(3, succeed, "a circuit whose trials succeeded is not closed")
 	if !open(" after it was closed") {
 		return true, nil
@@ -90,15 +90,15 @@ func (c *circuitTest) run(ctx context.Context) (late bool, err error) {
 	if time.Since(began) >= c.openFor {
 		return true, nil
 	}
-	if c.rules.expect(!called && errors.Is(err, mabeam.ErrCircuitOpen), "a circuit whose trial failed is not open again") {
+	if c.checks.expect(!called && errors.Is(err, mabeam.ErrCircuitOpen), "a circuit whose trial failed is not open again") {
 		c.refused++
 	}
-	return c.agents(ctx)
+	return c.checkAgents(ctx)
 }
 
 // trials checks that of more calls at once than are let through on trial exactly those
 // are. It says false if the machine stood still.
-func (c *circuitTest) trials(ctx context.Context, target string) (intime bool) {
+func (c *circuitCheck) checkTrials(ctx context.Context, target string) (intime bool) {
 	const callers = 2*circuitTrials + 1
 	var entered, refused atomic.Int64
 	release := make(chan struct{})
@@ -116,7 +116,7 @@ func (c *circuitTest) trials(ctx context.Context, target string) (intime bool) {
 			}
 		})
 	}
-	settle(ctx, func() bool { return entered.Load()+refused.Load() < callers })
+	waitWhile(ctx, func() bool { return entered.Load()+refused.Load() < callers })
 	took := time.Since(began)
 	close(release)
 	waiting.Wait()
@@ -124,21 +124,21 @@ func (c *circuitTest) trials(ctx context.Context, target string) (intime bool) {
 		return false
 	}
 	c.refused += refused.Load()
-	c.rules.expect(entered.Load() == circuitTrials && refused.Load() == callers-circuitTrials,
+	c.checks.expect(entered.Load() == circuitTrials && refused.Load() == callers-circuitTrials,
 		fmt.Sprintf("of %d calls on trial %d are let through at once, and %d are refused with ErrCircuitOpen", circuitTrials, entered.Load(), refused.Load()))
 	return true
 }
 
 // agents checks that calls of agents are guarded: an agent that is not there opens its
 // circuit, and an error of its action does not. It says late if the machine stood still.
-func (c *circuitTest) agents(ctx context.Context) (late bool, err error) {
+func (c *circuitCheck) checkAgents(ctx context.Context) (late bool, err error) {
 	id, err := c.start(ctx, mabeam.Spec{Type: "guarded", Behaviour: &guardAgent{}})
 	if err != nil {
 		return false, err
 	}
 	for range 2 * circuitFailures {
 		_, err := c.execute(ctx, id, "fail", nil)
-		c.rules.expect(errors.Is(err, errRefused), "the error of an action opens the circuit of its agent")
+		c.checks.expect(errors.Is(err, errRefused), "the error of an action opens the circuit of its agent")
 	}
 	if err := c.system.StopAgent(ctx, id); err != nil {
 		return false, err
@@ -146,15 +146,15 @@ func (c *circuitTest) agents(ctx context.Context) (late bool, err error) {
 	began := time.Now()
 	for range circuitFailures {
 		_, err := c.execute(ctx, id, "work", nil)
-		c.rules.expect(errors.Is(err, mabeam.ErrUnknownAgent), "the circuit of an agent is open before it has failed often enough")
+		c.checks.expect(errors.Is(err, mabeam.ErrUnknownAgent), "the circuit of an agent is open before it has failed often enough")
 	}
 	_, err = c.execute(ctx, id, "work", nil)
 	if time.Since(began) >= c.openFor {
 		return true, nil
 	}
-	if c.rules.expect(errors.Is(err, mabeam.ErrCircuitOpen), "the circuit of an agent that is not there does not open") {
+	if c.checks.expect(errors.Is(err, mabeam.ErrCircuitOpen), "the circuit of an agent that is not there does not open") {
 		c.refused++
 	}
-	c.rules.expect(c.system.Telemetry().CircuitRefused == c.refused, "the telemetry's CircuitRefused differs from what was refused")
+	c.checks.expect(c.system.Telemetry().CircuitRefused == c.refused, "the telemetry's CircuitRefused differs from what was refused")
 	return false, nil
 }

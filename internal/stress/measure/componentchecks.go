@@ -15,8 +15,8 @@ import (
 // checkComponents uses each component of a system that has just started once, and
 // counts those that do not do their work. It returns false, after the registry only, if
 // the limits leave no room for an agent.
-func checkComponents(ctx context.Context, system *mabeam.System, broken *violations) (room bool) {
-	o := &observation{system: system}
+func checkComponents(ctx context.Context, system *mabeam.System, broken *checker) (room bool) {
+	o := &fixture{system: system}
 	registry, bus := system.Registry(), system.Bus()
 	err := registry.Register(mabeam.Record{ID: "probe", Type: "probe"})
 	_, found := registry.Lookup("probe")
@@ -30,12 +30,12 @@ func checkComponents(ctx context.Context, system *mabeam.System, broken *violati
 	if !broken.expect(err == nil, "agents: an agent did not start") {
 		return true
 	}
-	limited, cancel := context.WithTimeout(ctx, settleWithin)
+	limited, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
 	err = system.Tell(limited, id, "note", 1)
-	broken.expect(err == nil && o.sync(ctx, id) && len(b.takeNotes()) == 1, "scheduler: an agent did not carry out what it was told")
+	broken.expect(err == nil && o.awaitIdle(ctx, id) && len(b.takeNotes()) == 1, "scheduler: an agent did not carry out what it was told")
 	err = system.Signal(mabeam.Signal{Type: "probe"}, id)
-	broken.expect(err == nil && o.sync(ctx, id) && len(b.takeSignals()) == 1, "signals: an agent did not get a signal once")
+	broken.expect(err == nil && o.awaitIdle(ctx, id) && len(b.takeSignals()) == 1, "signals: an agent did not get a signal once")
 	reply, err := system.Request(limited, mabeam.Message{Type: "note", Target: id, Data: "probe"})
 	broken.expect(err == nil && reply.Data == "probe", "messages: a request did not get its reply")
 
@@ -43,7 +43,7 @@ func checkComponents(ctx context.Context, system *mabeam.System, broken *violati
 	s, err := bus.Subscribe("startup.probe", func(context.Context, mabeam.Event) { heard.Add(1) }, mabeam.SubscribeOptions{})
 	if broken.expect(err == nil, "event_bus: nobody can subscribe") {
 		err = bus.Publish(limited, mabeam.Event{Type: "startup.probe"})
-		settle(ctx, func() bool { return heard.Load() == 0 })
+		waitWhile(ctx, func() bool { return heard.Load() == 0 })
 		broken.expect(err == nil && heard.Load() == 1, "event_bus: a subscriber did not get an event once")
 		s.Unsubscribe()
 	}
@@ -53,10 +53,10 @@ func checkComponents(ctx context.Context, system *mabeam.System, broken *violati
 
 // checkRefusals uses the components that refuse, on systems of their own which have
 // limits to keep.
-func checkRefusals(ctx context.Context, env *stress.Env, broken *violations) error {
-	guards := &guardTest{env: env, rules: broken}
+func checkRefusals(ctx context.Context, env *stress.Env, broken *checker) error {
+	guards := &guardChecks{env: env, checks: broken}
 	oneAgent := func(o *mabeam.Options) { o.MaxAgents = 1 }
-	err := guards.with(ctx, oneAgent, func(s *mabeam.System, g guarded) error {
+	err := guards.withSystem(ctx, oneAgent, func(s *mabeam.System, g guardedCalls) error {
 		_, first := g.start(ctx, agents.Demo())
 		_, second := g.start(ctx, agents.Demo())
 		broken.expect(first == nil && errors.Is(second, mabeam.ErrLimitReached), "limits: the second agent, where one is allowed, was not the one that was refused")
@@ -64,7 +64,7 @@ func checkRefusals(ctx context.Context, env *stress.Env, broken *violations) err
 		broken.expect(t.Agents == 1 && t.AgentsStarted == 1 && t.LimitReached == 1, "telemetry: what was started and refused is not counted")
 		return nil
 	})
-	return errors.Join(err, guards.refusals(ctx), guards.circuit(ctx))
+	return errors.Join(err, guards.checkRefusals(ctx), guards.checkCircuit(ctx))
 }
 
 // A startDelayer delays the start of each component.
@@ -87,7 +87,7 @@ const startDelay = 2 * time.Millisecond
 
 // checkStartTimes starts a system whose components all take at least startDelay, and
 // compares the times that it reports with the clock.
-func checkStartTimes(ctx context.Context, env *stress.Env, wrong *violations) error {
+func checkStartTimes(ctx context.Context, env *stress.Env, wrong *checker) error {
 	clock := &startDelayer{delayed: map[string]bool{}}
 	options := env.Options()
 	options.OnStart = clock.onStart
@@ -101,10 +101,10 @@ func checkStartTimes(ctx context.Context, env *stress.Env, wrong *violations) er
 	for _, c := range parts {
 		wrong.expect(clock.delayed[c.Component] && c.Took >= startDelay, "a component's start took longer than the system reports")
 	}
-	for _, name := range unreported(parts) {
+	for _, name := range missingComponents(parts) {
 		wrong.add(1, "the system does not report once how long this component took to start: "+name)
 	}
-	wrong.expect(fitInto(parts, whole), "the groups of components, which start one after the other, took longer than the whole start by what the system reports")
+	wrong.expect(fitsInto(parts, whole), "the groups of components, which start one after the other, took longer than the whole start by what the system reports")
 	stopSystem(ctx, env, system)
 	return nil
 }
@@ -116,7 +116,7 @@ var components = []string{
 }
 
 // unreported returns the components that are not in the list exactly once.
-func unreported(parts []mabeam.ComponentStart) (missing []string) {
+func missingComponents(parts []mabeam.ComponentStart) (missing []string) {
 	times := map[string]int{}
 	for _, c := range parts {
 		times[c.Component]++
@@ -129,9 +129,9 @@ func unreported(parts []mabeam.ComponentStart) (missing []string) {
 	return missing
 }
 
-// fitInto says whether the slowest components of the groups, which start one after the
+// fitsInto says whether the slowest components of the groups, which start one after the
 // other, fit into the time that the whole start took.
-func fitInto(parts []mabeam.ComponentStart, whole time.Duration) bool {
+func fitsInto(parts []mabeam.ComponentStart, whole time.Duration) bool {
 	slowest := map[string]time.Duration{}
 	for _, c := range parts {
 		slowest[c.Group] = max(slowest[c.Group], c.Took)

@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	// scaledTeams is how many teams work side by side to see how coordination
+	// scalingGroups is how many teams work side by side to see how coordination
 	// scales: that many times the agents.
-	scaledTeams = 4
+	scalingGroups = 4
 	// coordinationParts is into how many parts the load is divided, one team
 	// and several by turns, so that a busy machine slows both alike.
 	coordinationParts = 8
@@ -59,11 +59,11 @@ func agentCoordination() *stress.Measurement {
 		Metrics: []scenario.Metric{
 			{Name: "coordination_latency_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time of one operation, with that of checking its result; with fail_agents, while they fail. The context with its deadline is made outside of most operations."},
 			{Name: "throughput_operations_per_sec", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", Doc: "Operations of one team that succeeded per second; with fail_agents, while they fail."},
-			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Timed: true, Aggregation: scenario.Worst, Expected: doesWithout, Doc: "Operations of one team that succeeded / operations; with fail_agents, while they fail. It must be 1 unless agents fail that the type of operation cannot do without."},
+			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Timed: true, Aggregation: scenario.Worst, Expected: toleratesFailures, Doc: "Operations of one team that succeeded / operations; with fail_agents, while they fail. It must be 1 unless agents fail that the type of operation cannot do without."},
 			{Name: "scalability_factor", Unit: "ratio", Better: report.Higher, Doc: "Operations per second of four such teams side by side, which are 4 times the agents / of one, all agents being well."},
-			{Name: "failure_impact", Unit: "ratio", Better: report.Lower, Must: "== 0", Timed: true, Aggregation: scenario.Worst, Expected: doesWithout, Given: func(p scenario.Params) bool { return p.Int("fail_agents") > 0 }, Doc: "1 − success rate with the failing agents / without; reported with fail_agents. It must be 0 where the type of operation can do without them."},
-			never("wrong_results", "Operations whose result was wrong, by type: a missing, doubled, swapped or wrong answer, a release before all had arrived, a ballot, bid or priority of a dead agent, a wrong count, price or winner; and broken rules of ties, abstentions, dead agents and the replacement of a leader, which are checked once. The errors tell which."),
-			timed(never("answers_missing", "Answers that operations did not get from agents that were well.")),
+			{Name: "failure_impact", Unit: "ratio", Better: report.Lower, Must: "== 0", Timed: true, Aggregation: scenario.Worst, Expected: toleratesFailures, Given: func(p scenario.Params) bool { return p.Int("fail_agents") > 0 }, Doc: "1 − success rate with the failing agents / without; reported with fail_agents. It must be 0 where the type of operation can do without them."},
+			mustBeZero("wrong_results", "Operations whose result was wrong, by type: a missing, doubled, swapped or wrong answer, a release before all had arrived, a ballot, bid or priority of a dead agent, a wrong count, price or winner; and broken rules of ties, abstentions, dead agents and the replacement of a leader, which are checked once. The errors tell which."),
+			timeDependent(mustBeZero("answers_missing", "Answers that operations did not get from agents that were well.")),
 			telemetryMismatches(),
 			wellBegun,
 		},
@@ -82,16 +82,16 @@ func agentCoordination() *stress.Measurement {
 
 func coordinationEstimate(p scenario.Params) time.Duration {
 	operations := time.Duration(p.Int("operations"))
-	estimate := 100*time.Millisecond + operations*scaledTeams*time.Duration(2+p.Int("agents"))*time.Microsecond
+	estimate := 100*time.Millisecond + operations*scalingGroups*time.Duration(2+p.Int("agents"))*time.Microsecond
 	if p.Int("fail_agents") > 0 && p.Text("failure") == silentAgents {
 		estimate += operations * p.Duration("timeout") / time.Duration(p.Int("concurrency"))
 	}
 	return estimate
 }
 
-// doesWithout says whether operations succeed although agents fail: if none do, or if
+// toleratesFailures says whether operations succeed although agents fail: if none do, or if
 // the others are enough.
-func doesWithout(p scenario.Params) bool {
+func toleratesFailures(p scenario.Params) bool {
 	switch failing := p.Int("fail_agents"); p.Text("type") {
 	case "election", "auction":
 		return true
@@ -109,26 +109,26 @@ var coordinationTypes = []string{"simple", "complex", "fan-out", "pipeline", "ba
 func measureCoordination(ctx context.Context, env *stress.Env, system coordinator, behaviour func(rank int) mabeam.Behaviour) error {
 	p, loads := env.Params, newBudget(env, coordinationEstimate(env.Params))
 	defer loads.report()
-	wrong, w := newViolations(env, "wrong_results"), newWitness(env, env.System())
-	teams := make([]*team, scaledTeams)
+	wrong, w := newChecker(env, "wrong_results"), newTelemetryCheck(env, env.System())
+	teams := make([]*coordinationGroup, scalingGroups)
 	for i := range teams {
 		var err error
-		if teams[i], err = newTeam(ctx, env, system, wrong, behaviour); err != nil {
+		if teams[i], err = newCoordinationGroup(ctx, env, system, wrong, behaviour); err != nil {
 			return err
 		}
 	}
 	first, operations := teams[0], env.Count(p.Int("operations"))
-	drive := func(ctx context.Context, of []*team, operations int, metrics []string) (load.Result, error) {
+	drive := func(ctx context.Context, of []*coordinationGroup, operations int, metrics []string) (load.Result, error) {
 		workers := min(p.Int("concurrency")*len(of), operations)
-		leases := make([]lease, workers)
+		leases := make([]sharedDeadline, workers)
 		defer func() {
 			for i := range leases {
-				leases[i].end()
+				leases[i].cancelContext()
 			}
 		}()
-		return loads.drive(ctx, load.Load{Workers: workers, Operations: operations, Metrics: metrics},
+		return loads.run(ctx, load.Load{Workers: workers, Operations: operations, Metrics: metrics},
 			func(ctx context.Context, op load.Op) error {
-				limited := leases[op.Worker].at(ctx, op.Due, p.Duration("timeout"))
+				limited := leases[op.Worker].context(ctx, op.Due, p.Duration("timeout"))
 				return of[op.Worker%len(of)].coordinate(ctx, limited, p.Text("type"))
 			})
 	}
@@ -141,13 +141,13 @@ func measureCoordination(ctx context.Context, env *stress.Env, system coordinato
 	var one, several load.Result
 	parts := min(coordinationParts, operations)
 	for part := range parts {
-		n := partOf(operations, part, parts)
+		n := partSize(operations, part, parts)
 		driven, err := drive(ctx, teams[:1], n, ofOne)
 		if err != nil {
 			return err
 		}
 		one.Add(driven)
-		if driven, err = drive(ctx, teams, n*scaledTeams, []string{"scalability_factor"}); err != nil {
+		if driven, err = drive(ctx, teams, n*scalingGroups, []string{"scalability_factor"}); err != nil {
 			return err
 		}
 		several.Add(driven)
@@ -161,15 +161,15 @@ func measureCoordination(ctx context.Context, env *stress.Env, system coordinato
 		if result, err = drive(ctx, teams[:1], operations, results); err != nil {
 			return err
 		}
-		tellCost(env, failed, one, result)
+		reportFailureImpact(env, failed, one, result)
 	}
 	var missing, rounds int64
 	for _, t := range teams {
-		missing += t.tellAbsences(env)
+		missing += t.reportMissedAnswers(env)
 		rounds += t.rounds.Load()
 	}
 	env.Value("answers_missing", float64(missing))
-	w.expect(ctx, map[string]int64{"CoordinationRounds": rounds, "AgentsStarted": int64(scaledTeams * p.Int("agents"))})
+	w.expect(ctx, map[string]int64{"CoordinationRounds": rounds, "AgentsStarted": int64(scalingGroups * p.Int("agents"))})
 	w.report()
 	if err := checkCoordination(ctx, env.System(), system, wrong); err != nil {
 		return err
@@ -186,8 +186,8 @@ func measureCoordination(ctx context.Context, env *stress.Env, system coordinato
 	return nil
 }
 
-// tellCost tells what the agents that failed cost.
-func tellCost(env *stress.Env, failed []string, well, failing load.Result) {
+// reportFailureImpact tells what the agents that failed cost.
+func reportFailureImpact(env *stress.Env, failed []string, well, failing load.Result) {
 	before, after := ratio(well.Succeeded, well.Attempted), ratio(failing.Succeeded, failing.Attempted)
 	if before == 0 {
 		env.Unmeasured("failure_impact", "no operation succeeded even before agents failed")

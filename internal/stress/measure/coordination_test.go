@@ -33,16 +33,16 @@ func TestCoordinationOfSlowAgents(t *testing.T) {
 	} {
 		t.Run(kind, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				cat := with("coordination", func(ctx context.Context, env *stress.Env) error {
+				cat := withRun("coordination", func(ctx context.Context, env *stress.Env) error {
 					return measureCoordination(ctx, env, runtimeCoordinator{env.System()}, func(rank int) mabeam.Behaviour { return &slowMember{member{rank: rank}} })
 				})
-				s := onlyStep(t, cat, "", "{measure: coordination, with: {agents: 5, operations: 64, type: "+kind+"}}")
-				within(t, "coordination_latency_ms", value(t, s, "coordination_latency_ms"), want, 0.01)
-				within(t, "throughput_operations_per_sec", value(t, s, "throughput_operations_per_sec"), 1000/want, 0.01)
-				within(t, "scalability_factor", value(t, s, "scalability_factor"), 4, 0.01)
-				within(t, "success_rate", value(t, s, "success_rate"), 1, 0)
+				s := runStep(t, cat, "", "{measure: coordination, with: {agents: 5, operations: 64, type: "+kind+"}}")
+				wantWithin(t, "coordination_latency_ms", value(t, s, "coordination_latency_ms"), want, 0.01)
+				wantWithin(t, "throughput_operations_per_sec", value(t, s, "throughput_operations_per_sec"), 1000/want, 0.01)
+				wantWithin(t, "scalability_factor", value(t, s, "scalability_factor"), 4, 0.01)
+				wantWithin(t, "success_rate", value(t, s, "success_rate"), 1, 0)
 				for _, metric := range []string{"wrong_results", "answers_missing", "telemetry_mismatches"} {
-					within(t, metric, value(t, s, metric), 0, 0)
+					wantWithin(t, metric, value(t, s, metric), 0, 0)
 				}
 				if len(s.Errors) > 0 {
 					t.Errorf("%+v", s.Errors)
@@ -65,13 +65,13 @@ func TestDeadAgentIsNamed(t *testing.T) {
 		} {
 			t.Run(failure+"/"+kind, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					s := onlyStep(t, Catalogue(), "", fmt.Sprintf(
+					s := runStep(t, Catalogue(), "", fmt.Sprintf(
 						"{measure: coordination, with: {agents: 5, operations: 160, fail_agents: 1, timeout: 100ms, failure: %s, type: %s}}", failure, kind))
 					if kind == "mixed" { // a request in eight, and every fifth of these is for the third
 						success += 0.8 / 8
 					}
-					within(t, "success_rate", value(t, s, "success_rate"), success, 1e-9)
-					within(t, "failure_impact", value(t, s, "failure_impact"), 1-success, 1e-9)
+					wantWithin(t, "success_rate", value(t, s, "success_rate"), success, 1e-9)
+					wantWithin(t, "failure_impact", value(t, s, "failure_impact"), 1-success, 1e-9)
 					told := fmt.Sprint(s.Errors)
 					cost := failure + " on purpose by fail_agents: agent 3. What it cost: success rate "
 					if !strings.Contains(told, "agent 3 did not answer: ") || !strings.Contains(told, cost) {
@@ -83,7 +83,7 @@ func TestDeadAgentIsNamed(t *testing.T) {
 						}
 					}
 					if failure == silentAgents && kind != "simple" && kind != "mixed" {
-						within(t, "coordination_latency_ms", value(t, s, "coordination_latency_ms"), 100, 0.01)
+						wantWithin(t, "coordination_latency_ms", value(t, s, "coordination_latency_ms"), 100, 0.01)
 					}
 				})
 			})
@@ -93,7 +93,7 @@ func TestDeadAgentIsNamed(t *testing.T) {
 
 // An agent that gives wrong answers makes operations fail, and is named too.
 func TestWrongAnswersAreNoSuccess(t *testing.T) {
-	cat := with("coordination", func(ctx context.Context, env *stress.Env) error {
+	cat := withRun("coordination", func(ctx context.Context, env *stress.Env) error {
 		return measureCoordination(ctx, env, runtimeCoordinator{env.System()}, func(rank int) mabeam.Behaviour {
 			if rank == 2 {
 				return liar{}
@@ -104,7 +104,7 @@ func TestWrongAnswersAreNoSuccess(t *testing.T) {
 	for _, kind := range coordinationTypes {
 		// Each part of the load is as many operations as there are agents, so that one of
 		// them is for the liar however many the team did side by side with the others.
-		s := onlyStep(t, cat, "", fmt.Sprintf("{measure: coordination, with: {agents: 3, operations: %d, type: %s}}", 3*coordinationParts, kind))
+		s := runStep(t, cat, "", fmt.Sprintf("{measure: coordination, with: {agents: 3, operations: %d, type: %s}}", 3*coordinationParts, kind))
 		want, told := 0.0, string(errWrongAnswer)
 		switch kind {
 		case "barrier": // the liar does not notice that it arrives
@@ -262,12 +262,12 @@ func TestWrongCoordinationIsFound(t *testing.T) {
 		"mismatches are not told":     {"simple", "script: an unexpected result is not reported", 0},
 	} {
 		t.Run(kind, func(t *testing.T) {
-			cat := with("coordination", func(ctx context.Context, env *stress.Env) error {
+			cat := withRun("coordination", func(ctx context.Context, env *stress.Env) error {
 				return measureCoordination(ctx, env, wrongCoordinator{runtimeCoordinator{env.System()}, kind}, func(rank int) mabeam.Behaviour { return &member{rank: rank} })
 			})
-			s := onlyStep(t, cat, "", fmt.Sprintf("{measure: coordination, baseline: none, with: {agents: 5, operations: 40, type: %s, fail_agents: %d}}", c.of, c.failing))
+			s := runStep(t, cat, "", fmt.Sprintf("{measure: coordination, baseline: none, with: {agents: 5, operations: 40, type: %s, fail_agents: %d}}", c.of, c.failing))
 			m := s.Metrics["wrong_results"]
-			if (m.Status == report.StatusFail) != (c.told != "") || timesTold(s, c.told) == 0 && c.told != "" {
+			if (m.Status == report.StatusFail) != (c.told != "") || errorCount(s, c.told) == 0 && c.told != "" {
 				t.Errorf("%v wrong results, %s; %+v", m.Value, m.Status, s.Errors)
 			}
 			if c.told == "" && s.Verdict != report.Pass {
@@ -294,7 +294,7 @@ func TestSuccessIsExpectedWhereTheOthersSuffice(t *testing.T) {
 		{"fan-out", 1, false},
 		{"mixed", 1, false},
 	} {
-		if got := doesWithout(scenario.Params{"type": c.kind, "agents": 5, "fail_agents": c.failing}); got != c.expected {
+		if got := toleratesFailures(scenario.Params{"type": c.kind, "agents": 5, "fail_agents": c.failing}); got != c.expected {
 			t.Errorf("%s with %d of 5 failing: %v", c.kind, c.failing, got)
 		}
 	}

@@ -12,21 +12,21 @@ import (
 )
 
 // nobody is the id of an agent that is not there.
-const nobody = "nobody"
+const unknownAgent = "nobody"
 
-// A coordinationTest checks the rules of coordination that a load of well agents does
+// A coordinationChecks checks the rules of coordination that a load of well agents does
 // not meet: ties, abstentions, dead agents, and the replacement of a leader.
-type coordinationTest struct {
+type coordinationChecks struct {
 	runtime *mabeam.System
 	system  coordinator
-	rules   *violations
+	checks  *checker
 }
 
 // checkCoordination adds each broken rule to the violations.
-func checkCoordination(ctx context.Context, runtime *mabeam.System, system coordinator, rules *violations) error {
-	t := &coordinationTest{runtime, system, rules}
+func checkCoordination(ctx context.Context, runtime *mabeam.System, system coordinator, rules *checker) error {
+	t := &coordinationChecks{runtime, system, rules}
 	for _, check := range []func(context.Context) error{
-		t.votes, t.auctions, t.elections, t.gathers, t.barriers, t.pipelines, t.scripts, t.leaders,
+		t.checkVotes, t.checkAuctions, t.checkElections, t.checkGather, t.checkBarriers, t.checkPipelines, t.checkScripts, t.checkLeaderChange,
 	} {
 		limited, cancel := context.WithTimeout(ctx, mabeam.CoordinationTimeout)
 		err := check(limited)
@@ -54,7 +54,7 @@ func (a answering) HandleAction(_ context.Context, _ *mabeam.Agent, action strin
 }
 
 // start starts agents with an answer each to an action. They are to be stopped.
-func (t *coordinationTest) start(ctx context.Context, action string, answers ...any) (ids []string, stop func(), err error) {
+func (t *coordinationChecks) start(ctx context.Context, action string, answers ...any) (ids []string, stop func(), err error) {
 	agents := make([]mabeam.Behaviour, len(answers))
 	for i, answer := range answers {
 		agents[i] = answering{action: action, answer: answer}
@@ -62,8 +62,8 @@ func (t *coordinationTest) start(ctx context.Context, action string, answers ...
 	return t.startEach(ctx, agents)
 }
 
-// startEach starts an agent of each behaviour. They are to be stopped.
-func (t *coordinationTest) startEach(ctx context.Context, agents []mabeam.Behaviour) (ids []string, stop func(), err error) {
+// startAgents starts an agent of each behaviour. They are to be stopped.
+func (t *coordinationChecks) startEach(ctx context.Context, agents []mabeam.Behaviour) (ids []string, stop func(), err error) {
 	stop = func() {
 		for _, id := range ids {
 			t.runtime.KillAgent(id)
@@ -80,7 +80,7 @@ func (t *coordinationTest) startEach(ctx context.Context, agents []mabeam.Behavi
 	return ids, stop, nil
 }
 
-func (t *coordinationTest) votes(ctx context.Context) error {
+func (t *coordinationChecks) checkVotes(ctx context.Context) error {
 	for _, c := range []struct {
 		what    string
 		ballots []any
@@ -96,13 +96,13 @@ func (t *coordinationTest) votes(ctx context.Context) error {
 			return err
 		}
 		result, err := t.system.Vote(ctx, ids, nil)
-		t.rules.expect(err == nil && result.Winner == c.winner && result.Votes == c.votes && result.Decided() == (c.winner != nil),
+		t.checks.expect(err == nil && result.Winner == c.winner && result.Votes == c.votes && result.Decided() == (c.winner != nil),
 			fmt.Sprintf("vote: %s does not result in %v with %d votes", c.what, c.winner, c.votes))
 		for i, b := range result.Ballots {
-			t.rules.expect(errors.Is(b.Err, coordination.ErrDeclined) == (c.ballots[i] == nil), "vote: an abstention is not reported as ErrDeclined")
+			t.checks.expect(errors.Is(b.Err, coordination.ErrDeclined) == (c.ballots[i] == nil), "vote: an abstention is not reported as ErrDeclined")
 		}
 		_, err = t.system.Vote(ctx, []string{ids[0], ids[0]}, nil)
-		t.rules.expect(errors.Is(err, mabeam.ErrBadCoordination), "vote: an agent may vote twice")
+		t.checks.expect(errors.Is(err, mabeam.ErrBadCoordination), "vote: an agent may vote twice")
 		stop()
 	}
 	ids, stop, err := t.start(ctx, coordination.ActionVote, "yes", "yes")
@@ -110,58 +110,58 @@ func (t *coordinationTest) votes(ctx context.Context) error {
 		return err
 	}
 	defer stop()
-	result, err := t.system.Vote(ctx, append(ids, nobody, nobody+"-else"), nil)
-	t.rules.expect(err == nil && !result.Decided() && len(result.Ballots.Missing()) == 2, "vote: the ballots of dead agents are counted")
+	result, err := t.system.Vote(ctx, append(ids, unknownAgent, unknownAgent+"-else"), nil)
+	t.checks.expect(err == nil && !result.Decided() && len(result.Ballots.Missing()) == 2, "vote: the ballots of dead agents are counted")
 	return nil
 }
 
 // best checks who is the highest of some that answer, of whom two are equal.
-func (t *coordinationTest) best(ctx context.Context, kind, action string, hold func(ids []string) (winner string, highest float64, answers mabeam.Answers, err error)) error {
+func (t *coordinationChecks) checkBest(ctx context.Context, kind, action string, hold func(ids []string) (winner string, highest float64, answers mabeam.Answers, err error)) error {
 	ids, stop, err := t.start(ctx, action, 5, 7, 7.0, nil, "none")
 	if err != nil {
 		return err
 	}
 	defer stop()
-	winner, highest, answers, err := hold(append(ids, nobody))
-	t.rules.expect(err == nil && winner == min(ids[1], ids[2]) && highest == 7, kind+": of two equal highest answers, that of the smaller id does not win")
-	if t.rules.expect(len(answers) == 6, kind+": the answers are not one of each agent") {
-		t.rules.expect(errors.Is(answers[3].Err, coordination.ErrDeclined), kind+": an agent that declines is not reported as ErrDeclined")
-		t.rules.expect(errors.Is(answers[4].Err, coordination.ErrBadAnswer), kind+": an answer that is no number is not reported as ErrBadAnswer")
-		t.rules.expect(errors.Is(answers[5].Err, mabeam.ErrUnknownAgent), kind+": a dead agent is not reported as ErrUnknownAgent")
+	winner, highest, answers, err := hold(append(ids, unknownAgent))
+	t.checks.expect(err == nil && winner == min(ids[1], ids[2]) && highest == 7, kind+": of two equal highest answers, that of the smaller id does not win")
+	if t.checks.expect(len(answers) == 6, kind+": the answers are not one of each agent") {
+		t.checks.expect(errors.Is(answers[3].Err, coordination.ErrDeclined), kind+": an agent that declines is not reported as ErrDeclined")
+		t.checks.expect(errors.Is(answers[4].Err, coordination.ErrBadAnswer), kind+": an answer that is no number is not reported as ErrBadAnswer")
+		t.checks.expect(errors.Is(answers[5].Err, mabeam.ErrUnknownAgent), kind+": a dead agent is not reported as ErrUnknownAgent")
 	}
-	winner, _, _, err = hold([]string{ids[3], nobody})
-	t.rules.expect(err == nil && winner == "", kind+": there is a winner where no agent takes part")
+	winner, _, _, err = hold([]string{ids[3], unknownAgent})
+	t.checks.expect(err == nil && winner == "", kind+": there is a winner where no agent takes part")
 	return nil
 }
 
-func (t *coordinationTest) auctions(ctx context.Context) error {
-	return t.best(ctx, "auction", coordination.ActionBid, func(ids []string) (string, float64, mabeam.Answers, error) {
+func (t *coordinationChecks) checkAuctions(ctx context.Context) error {
+	return t.checkBest(ctx, "auction", coordination.ActionBid, func(ids []string) (string, float64, mabeam.Answers, error) {
 		r, err := t.system.Auction(ctx, ids, nil)
 		return r.Winner, r.Price, r.Bids, err
 	})
 }
 
-func (t *coordinationTest) elections(ctx context.Context) error {
-	return t.best(ctx, "election", coordination.ActionStand, func(ids []string) (string, float64, mabeam.Answers, error) {
+func (t *coordinationChecks) checkElections(ctx context.Context) error {
+	return t.checkBest(ctx, "election", coordination.ActionStand, func(ids []string) (string, float64, mabeam.Answers, error) {
 		r, err := t.system.Elect(ctx, ids, nil)
 		return r.Leader, r.Priority, r.Candidates, err
 	})
 }
 
-func (t *coordinationTest) gathers(ctx context.Context) error {
+func (t *coordinationChecks) checkGather(ctx context.Context) error {
 	ids, stop, err := t.start(ctx, actionEcho, 1, 2)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	answers, err := t.system.Gather(ctx, []string{ids[0], nobody, ids[1]}, actionEcho, nil)
-	t.rules.expect(err == nil && len(answers) == 3 && answers[0].Value == 1 && errors.Is(answers[1].Err, mabeam.ErrUnknownAgent) && answers[2].Value == 2,
+	answers, err := t.system.Gather(ctx, []string{ids[0], unknownAgent, ids[1]}, actionEcho, nil)
+	t.checks.expect(err == nil && len(answers) == 3 && answers[0].Value == 1 && errors.Is(answers[1].Err, mabeam.ErrUnknownAgent) && answers[2].Value == 2,
 		"fan-out: where one agent is dead, the answers of the others, or its own, are wrong")
 	return nil
 }
 
 // barriers checks that of a barrier to which one does not come nobody is released.
-func (t *coordinationTest) barriers(ctx context.Context) error {
+func (t *coordinationChecks) checkBarriers(ctx context.Context) error {
 	var released, broken atomic.Int64
 	arriving := atBarrier{released: &released, broken: &broken}
 	ids, stop, err := t.startEach(ctx, []mabeam.Behaviour{arriving, arriving, arriving})
@@ -169,11 +169,11 @@ func (t *coordinationTest) barriers(ctx context.Context) error {
 		return err
 	}
 	defer stop()
-	result, err := t.system.Barrier(ctx, slices.Concat(ids, []string{nobody}), nil)
-	t.rules.expect(errors.Is(err, coordination.ErrBarrierBroken) && len(result.Arrived.Missing()) == 1, "barrier: it is not broken though one agent is dead")
-	settle(ctx, func() bool { return broken.Load() < int64(len(ids)) })
-	t.rules.expect(released.Load() == 0, "barrier: agents are released though one agent is dead")
-	t.rules.expect(broken.Load() == int64(len(ids)), "barrier: not all agents that arrived are told that it broke")
+	result, err := t.system.Barrier(ctx, slices.Concat(ids, []string{unknownAgent}), nil)
+	t.checks.expect(errors.Is(err, coordination.ErrBarrierBroken) && len(result.Arrived.Missing()) == 1, "barrier: it is not broken though one agent is dead")
+	waitWhile(ctx, func() bool { return broken.Load() < int64(len(ids)) })
+	t.checks.expect(released.Load() == 0, "barrier: agents are released though one agent is dead")
+	t.checks.expect(broken.Load() == int64(len(ids)), "barrier: not all agents that arrived are told that it broke")
 	return nil
 }
 
@@ -194,21 +194,21 @@ func (a atBarrier) HandleAction(_ context.Context, _ *mabeam.Agent, action strin
 	return nil, nil
 }
 
-func (t *coordinationTest) pipelines(ctx context.Context) error {
+func (t *coordinationChecks) checkPipelines(ctx context.Context) error {
 	ids, stop, err := t.start(ctx, actionEcho, 1, 2)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	_, err = t.system.Pipeline(ctx, []string{ids[0], nobody, ids[1]}, actionEcho, nil)
+	_, err = t.system.Pipeline(ctx, []string{ids[0], unknownAgent, ids[1]}, actionEcho, nil)
 	var stopped *coordination.StageError
-	t.rules.expect(errors.As(err, &stopped) && stopped.Stage == 1 && errors.Is(err, mabeam.ErrUnknownAgent), "pipeline: the error does not name the dead stage")
+	t.checks.expect(errors.As(err, &stopped) && stopped.Stage == 1 && errors.Is(err, mabeam.ErrUnknownAgent), "pipeline: the error does not name the dead stage")
 	return nil
 }
 
 // scripts checks that an unexpected result is reported, skips the further steps of its
 // agent, and does not affect other agents.
-func (t *coordinationTest) scripts(ctx context.Context) error {
+func (t *coordinationChecks) checkScripts(ctx context.Context) error {
 	ids, stop, err := t.start(ctx, actionEcho, 1, 2)
 	if err != nil {
 		return err
@@ -222,13 +222,13 @@ func (t *coordinationTest) scripts(ctx context.Context) error {
 	}
 	results, err := t.system.RunScript(ctx, ids, steps, coordination.SideBySide)
 	var mismatch *coordination.MismatchError
-	t.rules.expect(err == nil && len(results) == len(steps) && errors.As(results[0].Err, &mismatch) && errors.Is(results[1].Err, coordination.ErrSkipped) &&
+	t.checks.expect(err == nil && len(results) == len(steps) && errors.As(results[0].Err, &mismatch) && errors.Is(results[1].Err, coordination.ErrSkipped) &&
 		results[2].Err == nil && results[3].Err == nil, "script: an unexpected result is not reported, or affects the steps of other agents")
 	return nil
 }
 
 // leaders checks that a leader that ends is replaced by the best of those left.
-func (t *coordinationTest) leaders(ctx context.Context) error {
+func (t *coordinationChecks) checkLeaderChange(ctx context.Context) error {
 	ids, stop, err := t.start(ctx, coordination.ActionStand, 1, 3, 2)
 	if err != nil {
 		return err
@@ -240,15 +240,15 @@ func (t *coordinationTest) leaders(ctx context.Context) error {
 	}
 	defer election.Close()
 	for _, best := range []string{ids[1], ids[2], ids[0]} {
-		settle(ctx, func() bool { return election.Leader() != best })
-		if !t.rules.expect(election.Leader() == best, "election: after the leader has ended, the best remaining candidate does not lead") {
+		waitWhile(ctx, func() bool { return election.Leader() != best })
+		if !t.checks.expect(election.Leader() == best, "election: after the leader has ended, the best remaining candidate does not lead") {
 			return nil
 		}
 		t.runtime.KillAgent(best)
-		t.rules.expect(election.Leader() != best, "election: a killed agent is still the leader")
+		t.checks.expect(election.Leader() != best, "election: a killed agent is still the leader")
 	}
-	settle(ctx, func() bool { return election.Leader() != "" })
-	t.rules.expect(election.Leader() == "", "election: there is a leader though no candidate is left")
+	waitWhile(ctx, func() bool { return election.Leader() != "" })
+	t.checks.expect(election.Leader() == "", "election: there is a leader though no candidate is left")
 	election.Close()
 	return nil
 }

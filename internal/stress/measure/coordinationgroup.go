@@ -16,10 +16,10 @@ import (
 )
 
 const (
-	actionEcho  = "echo"        // its own mark on its params, a number
-	actionFold  = "fold"        // its params, a number, with its rank folded in
-	actionTwice = "double"      // twice its params, a number
-	actionHush  = "fall_silent" // answers nothing from now on
+	actionEcho    = "echo"        // its own mark on its params, a number
+	actionFold    = "fold"        // its params, a number, with its rank folded in
+	actionDouble  = "double"      // twice its params, a number
+	actionSilence = "fall_silent" // answers nothing from now on
 )
 
 // A member is an agent of a team. It answers all that coordinations ask for, so that
@@ -42,9 +42,9 @@ func (m *member) HandleAction(ctx context.Context, _ *mabeam.Agent, action strin
 		return echo(m.rank, params.(int)), nil
 	case actionFold:
 		return fold(m.rank, params.(int)), nil
-	case actionTwice:
+	case actionDouble:
 		return 2 * params.(int), nil
-	case actionHush:
+	case actionSilence:
 		m.silent = true
 		return nil, nil
 	case coordination.ActionVote:
@@ -52,8 +52,8 @@ func (m *member) HandleAction(ctx context.Context, _ *mabeam.Agent, action strin
 	case coordination.ActionBid, coordination.ActionStand:
 		return price(m.rank, params.(int)), nil
 	case coordination.ActionArrive, coordination.ActionRelease, coordination.ActionBreak:
-		params, _ := params.(*gathering)
-		params.note(action)
+		params, _ := params.(*barrierState)
+		params.record(action)
 		return nil, nil
 	}
 	return nil, mabeam.ErrUnknownAction
@@ -81,13 +81,13 @@ func ballot(rank int, p proposal) string {
 }
 
 // A gathering is what the members at a barrier have seen of it.
-type gathering struct {
+type barrierState struct {
 	agents                   int64
 	arrived, released, early atomic.Int64
 }
 
 // note notes what a member is asked for.
-func (g *gathering) note(action string) {
+func (g *barrierState) record(action string) {
 	switch {
 	case g == nil:
 	case action == coordination.ActionArrive:
@@ -102,37 +102,37 @@ func (g *gathering) note(action string) {
 
 // A lease is a context with a deadline that several operations use. To make one for each
 // of them would take a twentieth of the time of the fastest.
-type lease struct {
+type sharedDeadline struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	made   time.Time
 }
 
-// leasedFor is the share of the timeout for which a context is used again. An
+// sharedDeadlineShare is the share of the timeout for which a context is used again. An
 // operation's deadline comes earlier by as much.
-const leasedFor = 0.01
+const sharedDeadlineShare = 0.01
 
 // at returns a context for an operation that begins then.
-func (l *lease) at(ctx context.Context, begins time.Time, timeout time.Duration) context.Context {
-	if l.ctx == nil || l.ctx.Err() != nil || begins.Sub(l.made) > time.Duration(leasedFor*float64(timeout)) {
-		l.end()
+func (l *sharedDeadline) context(ctx context.Context, begins time.Time, timeout time.Duration) context.Context {
+	if l.ctx == nil || l.ctx.Err() != nil || begins.Sub(l.made) > time.Duration(sharedDeadlineShare*float64(timeout)) {
+		l.cancelContext()
 		l.made = begins
 		l.ctx, l.cancel = context.WithTimeout(ctx, timeout)
 	}
 	return l.ctx
 }
 
-func (l *lease) end() {
+func (l *sharedDeadline) cancelContext() {
 	if l.cancel != nil {
 		l.cancel()
 	}
 }
 
 // A team is a number of agents that coordinate. The rank of each is its place, from 1.
-type team struct {
+type coordinationGroup struct {
 	system  coordinator
 	runtime *mabeam.System
-	wrong   *violations
+	wrong   *checker
 	ids     []string
 	script  []coordination.Step
 	noes    int // how many vote no
@@ -142,20 +142,20 @@ type team struct {
 	failed  map[string]bool
 
 	mu     sync.Mutex
-	absent map[string]*absence // by id
+	missed map[string]*missedAnswers // by id
 }
 
 // An absence is how often an agent did not answer, and why the first time.
-type absence struct {
-	times int64
-	why   string
+type missedAnswers struct {
+	times  int64
+	reason string
 }
 
-// newTeam starts a team. The ranks of its members are in the order of ids.
-func newTeam(ctx context.Context, env *stress.Env, system coordinator, wrong *violations, behaviour func(rank int) mabeam.Behaviour) (*team, error) {
-	t := &team{
+// newCoordinationGroup starts a team. The ranks of its members are in the order of ids.
+func newCoordinationGroup(ctx context.Context, env *stress.Env, system coordinator, wrong *checker, behaviour func(rank int) mabeam.Behaviour) (*coordinationGroup, error) {
+	t := &coordinationGroup{
 		system: system, runtime: env.System(), wrong: wrong, ids: make([]string, env.Params.Int("agents")),
-		timeout: env.Params.Duration("timeout"), absent: map[string]*absence{}, failed: map[string]bool{},
+		timeout: env.Params.Duration("timeout"), missed: map[string]*missedAnswers{}, failed: map[string]bool{},
 	}
 	if env.Params.Int("fail_agents") == 0 {
 		t.noes = (len(t.ids) - 1) / 4
@@ -167,15 +167,15 @@ func newTeam(ctx context.Context, env *stress.Env, system coordinator, wrong *vi
 		}
 		t.ids[i] = id
 		t.script = append(t.script,
-			coordination.Step{Agent: i, Action: actionTwice, Params: i + 1, Expected: 2 * (i + 1)},
-			coordination.Step{Agent: i, Action: actionTwice, Params: 2 * (i + 1), Expected: 4 * (i + 1)})
+			coordination.Step{Agent: i, Action: actionDouble, Params: i + 1, Expected: 2 * (i + 1)},
+			coordination.Step{Agent: i, Action: actionDouble, Params: 2 * (i + 1), Expected: 4 * (i + 1)})
 	}
 	return t, nil
 }
 
 // coordinate carries out the team's next operation, of a type, until limited ends. The
 // error says who did not answer if that made it fail.
-func (t *team) coordinate(ctx, limited context.Context, kind string) error {
+func (t *coordinationGroup) coordinate(ctx, limited context.Context, kind string) error {
 	n := int(t.done.Add(1)) - 1
 	if kind == "mixed" {
 		kind = coordinationTypes[n%len(coordinationTypes)]
@@ -183,15 +183,15 @@ func (t *team) coordinate(ctx, limited context.Context, kind string) error {
 	if kind != "simple" {
 		t.rounds.Add(1)
 	}
-	missing, err := t.round(limited, kind, n)
-	var wrong wrongResult
+	missing, err := t.runRound(limited, kind, n)
+	var wrong resultError
 	if errors.As(err, &wrong) && ctx.Err() == nil {
 		t.wrong.add(1, kind+": "+string(wrong))
 	}
 	if len(missing) == 0 || ctx.Err() != nil {
 		return err
 	}
-	t.note(missing)
+	t.countMissed(missing)
 	if err == nil {
 		return nil // it did without them
 	}
@@ -202,14 +202,14 @@ func (t *team) coordinate(ctx, limited context.Context, kind string) error {
 }
 
 // note counts who did not answer.
-func (t *team) note(missing mabeam.Answers) {
+func (t *coordinationGroup) countMissed(missing mabeam.Answers) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, m := range missing {
-		known := t.absent[m.Agent]
+		known := t.missed[m.Agent]
 		if known == nil {
-			known = &absence{why: reason(m.Err)}
-			t.absent[m.Agent] = known
+			known = &missedAnswers{reason: reason(m.Err)}
+			t.missed[m.Agent] = known
 		}
 		known.times++
 	}
@@ -224,14 +224,14 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// namedMissing is how many agents an error names at most.
-const namedMissing = 5
+// maxNamedAgents is how many agents an error names at most.
+const maxNamedAgents = 5
 
 // missingError says who kept an operation from succeeding.
-func (t *team) missingError(kind string, missing mabeam.Answers) error {
-	names := make([]string, 0, namedMissing+1)
+func (t *coordinationGroup) missingError(kind string, missing mabeam.Answers) error {
+	names := make([]string, 0, maxNamedAgents+1)
 	for i, m := range missing {
-		if i == namedMissing {
+		if i == maxNamedAgents {
 			names = append(names, fmt.Sprintf("and %d more", len(missing)-i))
 			break
 		}
@@ -241,13 +241,13 @@ func (t *team) missingError(kind string, missing mabeam.Answers) error {
 }
 
 // name tells an agent by its place, which is the same in every repetition.
-func (t *team) name(id string) string {
+func (t *coordinationGroup) name(id string) string {
 	return fmt.Sprintf("agent %d", slices.Index(t.ids, id)+1)
 }
 
 // fail makes some agents of the team fail, and returns their names. They are
 // spread evenly over the team, the same in every repetition.
-func (t *team) fail(ctx context.Context, env *stress.Env) ([]string, error) {
+func (t *coordinationGroup) fail(ctx context.Context, env *stress.Env) ([]string, error) {
 	n, failing := len(t.ids), env.Params.Int("fail_agents")
 	names := make([]string, failing)
 	for i := range failing {
@@ -256,7 +256,7 @@ func (t *team) fail(ctx context.Context, env *stress.Env) ([]string, error) {
 		names[i] = t.name(id)
 		if env.Params.Text("failure") == killedAgents {
 			t.runtime.KillAgent(id)
-		} else if _, err := t.runtime.Execute(ctx, id, actionHush, nil); err != nil && !errors.Is(err, mabeam.ErrUnknownAgent) {
+		} else if _, err := t.runtime.Execute(ctx, id, actionSilence, nil); err != nil && !errors.Is(err, mabeam.ErrUnknownAgent) {
 			return nil, fmt.Errorf("make %s fall silent: %w", names[i], err)
 		}
 	}
@@ -265,10 +265,10 @@ func (t *team) fail(ctx context.Context, env *stress.Env) ([]string, error) {
 
 // tellAbsences tells how often each agent did not answer, and returns how many answers
 // are missing of agents that were well.
-func (t *team) tellAbsences(env *stress.Env) (missing int64) {
+func (t *coordinationGroup) reportMissedAnswers(env *stress.Env) (missing int64) {
 	for _, id := range t.ids {
-		if a := t.absent[id]; a != nil {
-			env.Detail(fmt.Sprintf("%s did not answer: %s", t.name(id), a.why), a.times)
+		if a := t.missed[id]; a != nil {
+			env.Detail(fmt.Sprintf("%s did not answer: %s", t.name(id), a.reason), a.times)
 			if !t.failed[id] && !env.EndedByFault(id) {
 				missing += a.times
 			}

@@ -48,19 +48,19 @@ func (c runtimeCoordinator) RunScript(ctx context.Context, ids []string, steps [
 	return coordination.RunScript(ctx, c.System, ids, steps, mode)
 }
 
-// A wrongResult is an error that says what is wrong with the result of an operation.
-type wrongResult string
+// A resultError is an error that says what is wrong with the result of an operation.
+type resultError string
 
-func (w wrongResult) Error() string { return string(w) }
+func (w resultError) Error() string { return string(w) }
 
 const (
-	errWrongAnswer = wrongResult("an answer is wrong")
-	errWrongAgents = wrongResult("the answers are not one of each agent, in their order")
-	errDeadAnswer  = wrongResult("an agent that has failed is said to have answered")
-	errWrongCount  = wrongResult("the votes, or the winner, are not what the agents voted for")
-	errWrongWinner = wrongResult("another agent won than the best of those that answered, or for another price")
-	errEarly       = wrongResult("agents were released before all had arrived")
-	errNotReleased = wrongResult("not each agent arrived and was released once")
+	errWrongAnswer = resultError("an answer is wrong")
+	errWrongAgents = resultError("the answers are not one of each agent, in their order")
+	errDeadAnswer  = resultError("an agent that has failed is said to have answered")
+	errWrongCount  = resultError("the votes, or the winner, are not what the agents voted for")
+	errWrongWinner = resultError("another agent won than the best of those that answered, or for another price")
+	errEarly       = resultError("agents were released before all had arrived")
+	errNotReleased = resultError("not each agent arrived and was released once")
 )
 
 var (
@@ -71,7 +71,7 @@ var (
 
 // round carries out one operation, and returns who did not answer. An error
 // says that the operation failed.
-func (t *team) round(ctx context.Context, kind string, n int) (mabeam.Answers, error) {
+func (t *coordinationGroup) runRound(ctx context.Context, kind string, n int) (mabeam.Answers, error) {
 	switch kind {
 	case "simple":
 		return t.request(ctx, n)
@@ -82,7 +82,7 @@ func (t *team) round(ctx context.Context, kind string, n int) (mabeam.Answers, e
 		if err != nil {
 			return nil, err
 		}
-		missing, err := check(t, answers, func(rank int) int { return echo(rank, n) })
+		missing, err := checkAnswers(t, answers, func(rank int) int { return echo(rank, n) })
 		if err == nil && len(missing) > 0 {
 			err = errIncomplete
 		}
@@ -98,19 +98,19 @@ func (t *team) round(ctx context.Context, kind string, n int) (mabeam.Answers, e
 		if err != nil {
 			return nil, err
 		}
-		return t.mustWin(n, result.Candidates, result.Leader, result.Priority)
+		return t.checkWinner(n, result.Candidates, result.Leader, result.Priority)
 	case "auction":
 		result, err := t.system.Auction(ctx, t.ids, n)
 		if err != nil {
 			return nil, err
 		}
-		return t.mustWin(n, result.Bids, result.Winner, result.Price)
+		return t.checkWinner(n, result.Bids, result.Winner, result.Price)
 	}
 	panic("unknown type " + kind) // parameters were checked
 }
 
 // check returns who did not answer, and what is wrong with the answers of a team.
-func check[T comparable](t *team, answers mabeam.Answers, want func(rank int) T) (missing mabeam.Answers, err error) {
+func checkAnswers[T comparable](t *coordinationGroup, answers mabeam.Answers, want func(rank int) T) (missing mabeam.Answers, err error) {
 	if len(answers) != len(t.ids) {
 		return nil, errWrongAgents
 	}
@@ -132,8 +132,8 @@ func check[T comparable](t *team, answers mabeam.Answers, want func(rank int) T)
 
 // mustWin checks that the highest of the answers won, and of equal ones that of the
 // smallest id.
-func (t *team) mustWin(n int, answers mabeam.Answers, winner string, prize float64) (mabeam.Answers, error) {
-	missing, err := check(t, answers, func(rank int) int { return price(rank, n) })
+func (t *coordinationGroup) checkWinner(n int, answers mabeam.Answers, winner string, prize float64) (mabeam.Answers, error) {
+	missing, err := checkAnswers(t, answers, func(rank int) int { return price(rank, n) })
 	if err != nil {
 		return missing, err
 	}
@@ -154,13 +154,13 @@ func (t *team) mustWin(n int, answers mabeam.Answers, winner string, prize float
 }
 
 // vote has the team vote, and counts the ballots itself.
-func (t *team) vote(ctx context.Context, n int) (mabeam.Answers, error) {
+func (t *coordinationGroup) vote(ctx context.Context, n int) (mabeam.Answers, error) {
 	p := proposal{n, len(t.ids), t.noes}
 	result, err := t.system.Vote(ctx, t.ids, p)
 	if err != nil {
 		return nil, err
 	}
-	missing, err := check(t, result.Ballots, func(rank int) string { return ballot(rank, p) })
+	missing, err := checkAnswers(t, result.Ballots, func(rank int) string { return ballot(rank, p) })
 	if err != nil {
 		return missing, err
 	}
@@ -187,8 +187,8 @@ func (t *team) vote(ctx context.Context, n int) (mabeam.Answers, error) {
 }
 
 // barrier has the team meet, and checks what its members saw of that.
-func (t *team) barrier(ctx context.Context) (mabeam.Answers, error) {
-	g := &gathering{agents: int64(len(t.ids))}
+func (t *coordinationGroup) barrier(ctx context.Context) (mabeam.Answers, error) {
+	g := &barrierState{agents: int64(len(t.ids))}
 	result, err := t.system.Barrier(ctx, t.ids, g)
 	arrived, released := g.arrived.Load(), g.released.Load()
 	missing := result.Arrived.Missing()
@@ -214,7 +214,7 @@ func (t *team) barrier(ctx context.Context) (mabeam.Answers, error) {
 }
 
 // request has an agent, another one each time, ask the next one.
-func (t *team) request(ctx context.Context, n int) (mabeam.Answers, error) {
+func (t *coordinationGroup) request(ctx context.Context, n int) (mabeam.Answers, error) {
 	from, to := t.ids[n%len(t.ids)], t.ids[(n+1)%len(t.ids)]
 	reply, err := t.system.Request(ctx, mabeam.Message{Type: actionEcho, Source: from, Target: to, Data: n, Timeout: t.timeout})
 	switch {
@@ -229,7 +229,7 @@ func (t *team) request(ctx context.Context, n int) (mabeam.Answers, error) {
 }
 
 // runScript runs the script and looks at each result itself.
-func (t *team) runScript(ctx context.Context) (mabeam.Answers, error) {
+func (t *coordinationGroup) runScript(ctx context.Context) (mabeam.Answers, error) {
 	results, err := t.system.RunScript(ctx, t.ids, t.script, coordination.SideBySide)
 	if err != nil {
 		return nil, err
@@ -258,7 +258,7 @@ func (t *team) runScript(ctx context.Context) (mabeam.Answers, error) {
 }
 
 // pipeline has the agents fold their ranks into a number, in their order.
-func (t *team) pipeline(ctx context.Context, n int) (mabeam.Answers, error) {
+func (t *coordinationGroup) pipeline(ctx context.Context, n int) (mabeam.Answers, error) {
 	result, err := t.system.Pipeline(ctx, t.ids, actionFold, n)
 	var stopped *coordination.StageError
 	switch {

@@ -12,38 +12,38 @@ import (
 )
 
 const (
-	// waitsFor is how long calls wait that get no answer.
-	waitsFor = 10 * time.Millisecond
-	// toldWithin is how much later a call may return, in the best of deadlineTries:
+	// waitTimeout is how long calls wait that get no answer.
+	waitTimeout = 10 * time.Millisecond
+	// maxDeadlineLateness is how much later a call may return, in the best of deadlineTries:
 	// a busy machine delays some of them, the runtime under test all.
-	toldWithin    = 30 * time.Millisecond
-	deadlineTries = 8
+	maxDeadlineLateness = 30 * time.Millisecond
+	deadlineTries       = 8
 )
 
 // A limit is what ends the waiting of a call.
-type limit int
+type waitLimit int
 
 const (
-	byDeadline limit = iota // of its context
-	byCancel                // of its context
-	byItself                // a timeout that is not of its context
+	byDeadline waitLimit = iota // of its context
+	byCancel                    // of its context
+	byItself                    // a timeout that is not of its context
 )
 
 // A wait is a call that does not get what it waits for.
-type wait struct {
+type blockedCall struct {
 	name string
-	by   limit
+	by   waitLimit
 	want error
 	call func(ctx context.Context) error
 }
 
 // deadlines checks that a waiting call returns when its time is over: not before, soon
 // after, and with the documented error.
-func (t *guardTest) deadlines(ctx context.Context) error {
+func (t *guardChecks) checkDeadlines(ctx context.Context) error {
 	options := func(o *mabeam.Options) {
-		o.Mailbox, o.BusQueue, o.WaitTimeout, o.BusPolicy = 64, 4, waitsFor, mabeam.Block
+		o.Mailbox, o.BusQueue, o.WaitTimeout, o.BusPolicy = 64, 4, waitTimeout, mabeam.Block
 	}
-	return t.with(ctx, options, func(s *mabeam.System, g guarded) error {
+	return t.withSystem(ctx, options, func(s *mabeam.System, g guardedCalls) error {
 		over := make(chan struct{})
 		defer close(over)
 		hanging := &guardAgent{}
@@ -64,8 +64,8 @@ func (t *guardTest) deadlines(ctx context.Context) error {
 			return err
 		}
 		defer sub.Unsubscribe()
-		for _, w := range waits(s, g, full, silent) {
-			if err := t.keepsDeadline(ctx, w); err != nil {
+		for _, w := range blockedCalls(s, g, full, silent) {
+			if err := t.checkDeadline(ctx, w); err != nil {
 				return err
 			}
 		}
@@ -76,23 +76,23 @@ func (t *guardTest) deadlines(ctx context.Context) error {
 // waits are calls that wait in vain: for room in the mailbox of the agent full, which
 // hangs, for room in the queue of a subscriber that does too, and for an answer of the
 // agent silent, which is suspended.
-func waits(s *mabeam.System, g guarded, full, silent string) []wait {
+func blockedCalls(s *mabeam.System, g guardedCalls, full, silent string) []blockedCall {
 	execute := func(ctx context.Context) error {
 		_, err := g.execute(ctx, silent, "work", nil)
 		return err
 	}
-	return []wait{
+	return []blockedCall{
 		{"Execute", byDeadline, mabeam.ErrTimeout, execute},
 		{"Execute", byCancel, context.Canceled, execute},
 		{"Execute without a deadline", byItself, mabeam.ErrTimeout, execute},
 		{"Tell", byDeadline, mabeam.ErrTimeout, func(ctx context.Context) error {
-			return untilFull(func() error { return g.tell(ctx, full, "work", nil) })
+			return repeatUntilError(func() error { return g.tell(ctx, full, "work", nil) })
 		}},
 		{"Publish", byDeadline, context.DeadlineExceeded, func(ctx context.Context) error {
-			return untilFull(func() error { return g.publish(ctx, mabeam.Event{Type: "guard"}) })
+			return repeatUntilError(func() error { return g.publish(ctx, mabeam.Event{Type: "guard"}) })
 		}},
 		{"Request", byItself, mabeam.ErrTimeout, func(ctx context.Context) error {
-			_, err := s.Request(ctx, mabeam.Message{Type: "work", Target: silent, Timeout: waitsFor})
+			_, err := s.Request(ctx, mabeam.Message{Type: "work", Target: silent, Timeout: waitTimeout})
 			return err
 		}},
 		{"Gather", byDeadline, mabeam.ErrTimeout, func(ctx context.Context) error {
@@ -110,15 +110,15 @@ func waits(s *mabeam.System, g guarded, full, silent string) []wait {
 }
 
 // errNeverFull tells that a queue with a capacity took much more than that.
-var errNeverFull = fmt.Errorf("%d calls found room", mostAccepted)
+var errNeverFull = fmt.Errorf("%d calls found room", maxAccepted)
 
-// mostAccepted is how many calls untilFull makes at most: more than the queues of the
+// maxAccepted is how many calls repeatUntilError makes at most: more than the queues of the
 // system of deadlines have room for in all tries.
-const mostAccepted = 1000
+const maxAccepted = 1000
 
-// untilFull repeats a call until it finds no room, and returns its error.
-func untilFull(call func() error) error {
-	for range mostAccepted {
+// repeatUntilError repeats a call until it finds no room, and returns its error.
+func repeatUntilError(call func() error) error {
+	for range maxAccepted {
 		if err := call(); err != nil {
 			return err
 		}
@@ -127,12 +127,12 @@ func untilFull(call func() error) error {
 }
 
 // keepsDeadline checks one call.
-func (t *guardTest) keepsDeadline(ctx context.Context, w wait) error {
+func (t *guardChecks) checkDeadline(ctx context.Context, w blockedCall) error {
 	for range deadlineTries {
 		var waiting context.Context
 		cancel := func() {}
 		var end atomic.Pointer[time.Time] // when the waiting has to end
-		at := time.Now().Add(waitsFor)
+		at := time.Now().Add(waitTimeout)
 		switch w.by {
 		case byDeadline:
 			waiting, cancel = context.WithDeadline(ctx, at)
@@ -142,7 +142,7 @@ func (t *guardTest) keepsDeadline(ctx context.Context, w wait) error {
 			end.Store(&at)
 		case byCancel:
 			waiting, cancel = context.WithCancel(ctx)
-			time.AfterFunc(waitsFor, func() {
+			time.AfterFunc(waitTimeout, func() {
 				now := time.Now()
 				end.Store(&now)
 				cancel()
@@ -154,15 +154,15 @@ func (t *guardTest) keepsDeadline(ctx context.Context, w wait) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		t.rules.expect(errors.Is(err, w.want), fmt.Sprintf("%s returns the wrong error when its time is over: %v", w.name, err))
+		t.checks.expect(errors.Is(err, w.want), fmt.Sprintf("%s returns the wrong error when its time is over: %v", w.name, err))
 		due := end.Load()
-		if !t.rules.expect(due != nil && !told.Before(*due), w.name+" returns before its time is over") {
+		if !t.checks.expect(due != nil && !told.Before(*due), w.name+" returns before its time is over") {
 			return nil
 		}
-		if told.Sub(*due) < toldWithin {
+		if told.Sub(*due) < maxDeadlineLateness {
 			return nil
 		}
 	}
-	t.late.add(1, fmt.Sprintf("%s returns more than %v after its time is over, in each of %d tries", w.name, toldWithin, deadlineTries))
+	t.late.add(1, fmt.Sprintf("%s returns more than %v after its time is over, in each of %d tries", w.name, maxDeadlineLateness, deadlineTries))
 	return nil
 }

@@ -10,12 +10,12 @@ import (
 	"mabeam-top/internal/stress/scenario"
 )
 
-// stalledAfter is how long no event may be delivered before those that are
+// stallTimeout is how long no event may be delivered before those that are
 // missing count as lost.
-const stalledAfter = 5 * time.Second
+const stallTimeout = 5 * time.Second
 
 // total is the sum of something over all receivers.
-func (all receivers) total(of func(*receiver) int64) (n int64) {
+func (all subscriberSet) total(of func(*subscriber) int64) (n int64) {
 	for _, r := range all {
 		n += of(r)
 	}
@@ -23,9 +23,9 @@ func (all receivers) total(of func(*receiver) int64) (n int64) {
 }
 
 // delivered is how many deliveries were made, duplicates included.
-func (all receivers) delivered() int64 { return all.total((*receiver).delivered) }
+func (all subscriberSet) delivered() int64 { return all.total((*subscriber).delivered) }
 
-func (r *receiver) delivered() (n int64) {
+func (r *subscriber) delivered() (n int64) {
 	for phase := range r.received {
 		n += r.received[phase].Load()
 	}
@@ -33,43 +33,43 @@ func (r *receiver) delivered() (n int64) {
 }
 
 // distinct is how many deliveries were made, each event once.
-func (all receivers) distinct() int64 { return all.total((*receiver).distinct) }
+func (all subscriberSet) distinct() int64 { return all.total((*subscriber).distinct) }
 
-func (r *receiver) distinct() int64 { return r.delivered() - r.duplicates.Load() }
+func (r *subscriber) distinct() int64 { return r.delivered() - r.duplicates.Load() }
 
 // duplicates is how many deliveries were of an event that the subscriber had received
 // before.
-func (all receivers) duplicates() int64 {
-	return all.total(func(r *receiver) int64 { return r.duplicates.Load() })
+func (all subscriberSet) duplicates() int64 {
+	return all.total(func(r *subscriber) int64 { return r.duplicates.Load() })
 }
 
 // disorder is how many events came after a later one of their publisher.
-func (all receivers) disorder() int64 {
-	return all.total(func(r *receiver) int64 { return r.disorder.Load() })
+func (all subscriberSet) outOfOrder() int64 {
+	return all.total(func(r *subscriber) int64 { return r.outOfOrder.Load() })
 }
 
 // supply has windows look at the deliveries to these subscribers, and not at those of
 // other steps.
-func (all receivers) supply(env *stress.Env) {
+func (all subscriberSet) supplyProbes(env *stress.Env) {
 	env.Supply(scenario.DeliveredRate, all.delivered)
 	env.Supply(scenario.EventsDropped, all.dropped)
 }
 
 // dropped is how many deliveries the bus says that it dropped.
-func (all receivers) dropped() int64 { return all.total((*receiver).dropped) }
+func (all subscriberSet) dropped() int64 { return all.total((*subscriber).dropped) }
 
-func (r *receiver) dropped() (n int64) {
-	for _, s := range r.lives() {
+func (r *subscriber) dropped() (n int64) {
+	for _, s := range r.subscriptionList() {
 		n += int64(s.Dropped())
 	}
 	return n
 }
 
 // waiting is how many events the bus says that it still has to deliver.
-func (all receivers) waiting() int64 { return all.total((*receiver).waiting) }
+func (all subscriberSet) waiting() int64 { return all.total((*subscriber).waiting) }
 
-func (r *receiver) waiting() (n int64) {
-	for _, s := range r.lives() {
+func (r *subscriber) waiting() (n int64) {
+	for _, s := range r.subscriptionList() {
 		n += int64(s.Waiting())
 	}
 	return n
@@ -78,20 +78,20 @@ func (r *receiver) waiting() (n int64) {
 // restart says whether the subscribers are agents that are restarted. Nothing is due
 // to one while it is being restarted, so that fewer deliveries may be made than
 // there were events.
-func (all receivers) restart() bool { return len(all) > 0 && all[0].restarts }
+func (all subscriberSet) areRestarted() bool { return len(all) > 0 && all[0].restarts }
 
 // backlog is how many deliveries, of so many events accepted, wait to be made.
-func (all receivers) backlog(accepted int64) int64 {
-	if all.restart() {
+func (all subscriberSet) backlog(accepted int64) int64 {
+	if all.areRestarted() {
 		return all.waiting()
 	}
 	return accepted*int64(len(all)) - all.distinct() - all.dropped()
 }
 
 // await waits until no delivery of so many events waits any more, and returns when
-// the last was made or dropped. It gives up when nothing has moved for stalledAfter,
+// the last was made or dropped. It gives up when nothing has moved for stallTimeout,
 // and says false then.
-func (all receivers) await(ctx context.Context, accepted int64) (end time.Time, delivered bool, err error) {
+func (all subscriberSet) awaitDeliveries(ctx context.Context, accepted int64) (end time.Time, delivered bool, err error) {
 	last, moved := int64(-1), time.Now()
 	for {
 		n := all.distinct() + all.dropped()
@@ -101,9 +101,9 @@ func (all receivers) await(ctx context.Context, accepted int64) (end time.Time, 
 			return now, true, nil
 		case n > last:
 			last, moved = n, now
-		case all.restart() && all.backlog(accepted) == 0:
+		case all.areRestarted() && all.backlog(accepted) == 0:
 			return moved, true, nil
-		case now.Sub(moved) > stalledAfter:
+		case now.Sub(moved) > stallTimeout:
 			return moved, false, nil
 		}
 		if !load.Sleep(ctx, 50*time.Microsecond) {
@@ -116,8 +116,8 @@ func (all receivers) await(ctx context.Context, accepted int64) (end time.Time, 
 // nor counted as dropped. For each of the failed ones the bus may have counted a drop
 // with every subscriber. Of subscribers that are restarted, only what is missing in
 // the middle of a life is known to be lost.
-func (all receivers) lost(accepted, failed int64) int64 {
-	return all.total(func(r *receiver) int64 {
+func (all subscriberSet) lost(accepted, failed int64) int64 {
+	return all.total(func(r *subscriber) int64 {
 		dropped := max(r.dropped()-failed, 0)
 		if r.restarts {
 			return max(r.missing.Load()-dropped, 0)
@@ -130,21 +130,21 @@ func (all receivers) lost(accepted, failed int64) int64 {
 // were made.
 func deliveryMetrics() []scenario.Metric {
 	return []scenario.Metric{
-		never("lost", "Deliveries of accepted events that were neither made nor counted as dropped."),
-		never("duplicates", "Deliveries of an event that the same subscriber had received before."),
-		never("ordering_violations", "Deliveries of an event after a later one of the same publisher."),
+		mustBeZero("lost", "Deliveries of accepted events that were neither made nor counted as dropped."),
+		mustBeZero("duplicates", "Deliveries of an event that the same subscriber had received before."),
+		mustBeZero("ordering_violations", "Deliveries of an event after a later one of the same publisher."),
 		telemetryMismatches(),
 	}
 }
 
 // reportDeliveries reports the deliveryMetrics but telemetry_mismatches, and adds to
 // the errors what is behind them.
-func (all receivers) reportDeliveries(env *stress.Env, p published) {
+func (all subscriberSet) reportDeliveries(env *stress.Env, p publishCounts) {
 	dropped, lost := all.dropped(), all.lost(p.accepted, p.failed)
 	duplicates := all.duplicates()
 	env.Value("lost", float64(lost))
 	env.Value("duplicates", float64(duplicates))
-	env.Value("ordering_violations", float64(all.disorder()))
+	env.Value("ordering_violations", float64(all.outOfOrder()))
 	if dropped > 0 {
 		why := "a subscriber's queue was full"
 		if env.HasFaultsOn(scenario.TargetAgents) || env.HasFaultsOn(scenario.TargetComponents) {
@@ -160,20 +160,20 @@ func (all receivers) reportDeliveries(env *stress.Env, p published) {
 		env.Detail("deliveries made more than once", duplicates)
 	}
 	missing := p.accepted*int64(len(all)) - all.distinct() - dropped - lost
-	if all.restart() && missing > 0 {
+	if all.areRestarted() && missing > 0 {
 		env.Note("deliveries not made because the subscriber was being restarted", missing)
 	}
 }
 
 // ended reports the subscribers whose subscription has ended by itself, and returns
 // how many those are. What a fault has ended is not the system's failure.
-func (all receivers) ended(env *stress.Env) (n int64) {
+func (all subscriberSet) reportEnded(env *stress.Env) (n int64) {
 	report := env.Finding
 	if env.HasFaultsOn(scenario.TargetAgents) || env.HasFaultsOn(scenario.TargetComponents) {
 		report = env.Note
 	}
 	for _, r := range all {
-		for _, s := range r.lives() {
+		for _, s := range r.subscriptionList() {
 			if err := s.Err(); err != nil {
 				report("a subscription ended during the load: "+err.Error(), 1)
 				n++
@@ -184,9 +184,9 @@ func (all receivers) ended(env *stress.Env) (n int64) {
 }
 
 // unsubscribe ends the subscriptions.
-func (all receivers) unsubscribe() {
+func (all subscriberSet) unsubscribe() {
 	for _, r := range all {
-		for _, s := range r.lives() {
+		for _, s := range r.subscriptionList() {
 			s.Unsubscribe()
 		}
 	}
@@ -195,15 +195,17 @@ func (all receivers) unsubscribe() {
 // witnessed compares the telemetry with what became of the events of a load that
 // nobody publishes to any more. Other is how many events the runtime's own agents
 // published meanwhile.
-func (all receivers) witnessed(ctx context.Context, w *witness, p published, other int64) {
-	if all.restart() {
-		settle(ctx, func() bool { return all.waiting() > 0 })
+func (all subscriberSet) checkTelemetry(ctx context.Context, w *telemetryCheck, p publishCounts, other int64) {
+	if all.areRestarted() {
+		waitWhile(ctx, func() bool { return all.waiting() > 0 })
 	} else {
 		// A subscription counts up to a sixteenth of its queue late.
-		counted := func() int64 { return all.total(func(r *receiver) int64 { return int64(r.lives()[0].Delivered()) }) }
-		settle(ctx, func() bool { return all.waiting() > 0 || counted() != all.delivered() })
+		counted := func() int64 {
+			return all.total(func(r *subscriber) int64 { return int64(r.subscriptionList()[0].Delivered()) })
+		}
+		waitWhile(ctx, func() bool { return all.waiting() > 0 || counted() != all.delivered() })
 		if got, made := counted(), all.delivered(); got != made {
-			w.differ("the deliveries of the subscriptions", got, bounds{made, made})
+			w.recordMismatch("the deliveries of the subscriptions", got, countRange{made, made})
 		}
 	}
 	w.expect(ctx, map[string]int64{
@@ -214,14 +216,14 @@ func (all receivers) witnessed(ctx context.Context, w *witness, p published, oth
 // dismiss ends the subscriptions and checks that they are gone: nothing that is
 // published afterwards reaches a handler, and the bus counts none of them any more.
 // Subscribers that are restarted end with the system.
-func (all receivers) dismiss(ctx context.Context, env *stress.Env, w *witness, from publishers, eventType string) (gone bool, err error) {
-	if all.restart() {
+func (all subscriberSet) unsubscribeAll(ctx context.Context, env *stress.Env, w *telemetryCheck, from publishers, eventType string) (gone bool, err error) {
+	if all.areRestarted() {
 		return true, nil
 	}
 	mismatches := w.mismatches
 	before := all.delivered()
-	open := all.total(func(r *receiver) int64 {
-		if s := r.lives()[0]; s.Err() != nil {
+	open := all.total(func(r *subscriber) int64 {
+		if s := r.subscriptionList()[0]; s.Err() != nil {
 			return 0
 		}
 		return 1

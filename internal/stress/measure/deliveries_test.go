@@ -15,7 +15,7 @@ import (
 // missing, and is told as lost.
 func TestLostDeliveriesAreNotHidden(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cat := with("event-throughput", func(ctx context.Context, env *stress.Env) error {
+		cat := withRun("event-throughput", func(ctx context.Context, env *stress.Env) error {
 			return measureThroughput(ctx, env, func(_ int, handler func(context.Context, mabeam.Event)) func(context.Context, mabeam.Event) {
 				seen := 0
 				return func(ctx context.Context, e mabeam.Event) {
@@ -25,9 +25,9 @@ func TestLostDeliveriesAreNotHidden(t *testing.T) {
 				}
 			})
 		})
-		s := onlyStep(t, cat, "", "{measure: event-throughput, with: {events: 1000, subscribers: 3}}")
-		within(t, "propagation_efficiency", value(t, s, "propagation_efficiency"), 0.9, 1e-9)
-		if value(t, s, "lost") != 300 || timesTold(s, "deliveries lost") != 300 || s.Verdict != report.Fail {
+		s := runStep(t, cat, "", "{measure: event-throughput, with: {events: 1000, subscribers: 3}}")
+		wantWithin(t, "propagation_efficiency", value(t, s, "propagation_efficiency"), 0.9, 1e-9)
+		if value(t, s, "lost") != 300 || errorCount(s, "deliveries lost") != 300 || s.Verdict != report.Fail {
 			t.Errorf("%s, told %+v, want 300 lost", s.Verdict, s.Errors)
 		}
 		// The bus has counted them as delivered.
@@ -39,7 +39,7 @@ func TestLostDeliveriesAreNotHidden(t *testing.T) {
 
 // A subscriber that swaps two events is caught.
 func TestDisorderIsSeen(t *testing.T) {
-	cat := with("event-throughput", func(ctx context.Context, env *stress.Env) error {
+	cat := withRun("event-throughput", func(ctx context.Context, env *stress.Env) error {
 		return measureThroughput(ctx, env, func(_ int, handler func(context.Context, mabeam.Event)) func(context.Context, mabeam.Event) {
 			var held *mabeam.Event
 			seen := 0
@@ -57,7 +57,7 @@ func TestDisorderIsSeen(t *testing.T) {
 			}
 		})
 	})
-	s := onlyStep(t, cat, "", "{measure: event-throughput, with: {events: 1000, subscribers: 2}}")
+	s := runStep(t, cat, "", "{measure: event-throughput, with: {events: 1000, subscribers: 2}}")
 	if v := value(t, s, "ordering_violations"); v != 2 {
 		t.Errorf("%v events out of order, want one at each of 2 subscribers", v)
 	}
@@ -66,7 +66,7 @@ func TestDisorderIsSeen(t *testing.T) {
 // disturbed returns the catalogue with the subscribers of event-stress, or of
 // event-throughput, disturbed.
 func disturbed(name string, wrap handlerWrap) stress.Catalogue {
-	return with(name, func(ctx context.Context, env *stress.Env) error {
+	return withRun(name, func(ctx context.Context, env *stress.Env) error {
 		if name == "event-stress" {
 			return measureStress(ctx, env, wrap)
 		}
@@ -89,13 +89,13 @@ func TestReceiverCounts(t *testing.T) {
 		"late, and then again": {[]int{0, 4, 2, 2}, 2, 1, 1},
 		"late from the middle": {[]int{0, 9, 5, 4, 6, 1, 8, 7, 2, 3}, 0, 8, 0},
 	} {
-		r := &receiver{shard: load.NewRecorder().Shard()}
+		r := &subscriber{shard: load.NewRecorder().Shard()}
 		handle := subscriberGroup{publishers: 2}.handler(r)
 		for _, seq := range test.seqs {
 			handle(t.Context(), mabeam.Event{Data: &payload{publisher: 1, seq: seq}})
 		}
-		if r.missing.Load() != test.missing || r.disorder.Load() != test.disorder || r.duplicates.Load() != test.duplicates {
-			t.Errorf("%s: %d missing, %d out of order, %d twice", name, r.missing.Load(), r.disorder.Load(), r.duplicates.Load())
+		if r.missing.Load() != test.missing || r.outOfOrder.Load() != test.disorder || r.duplicates.Load() != test.duplicates {
+			t.Errorf("%s: %d missing, %d out of order, %d twice", name, r.missing.Load(), r.outOfOrder.Load(), r.duplicates.Load())
 		}
 	}
 }
@@ -111,7 +111,7 @@ func TestDuplicatesFail(t *testing.T) {
 			}
 		}
 	})
-	s := onlyStep(t, cat, "", "{measure: event-throughput, with: {events: 1000, subscribers: 2}}")
+	s := runStep(t, cat, "", "{measure: event-throughput, with: {events: 1000, subscribers: 2}}")
 	if value(t, s, "duplicates") != 100 || value(t, s, "ordering_violations") != 0 || value(t, s, "lost") != 0 {
 		t.Errorf("%+v", s.Metrics)
 	}
@@ -125,7 +125,7 @@ func TestDuplicatesFail(t *testing.T) {
 // A subscriber that still gets events after it has unsubscribed is a failure, and so
 // is a subscription that stays.
 func TestEventsAfterUnsubscribe(t *testing.T) {
-	cat := with("event-stress", func(ctx context.Context, env *stress.Env) error {
+	cat := withRun("event-stress", func(ctx context.Context, env *stress.Env) error {
 		return measureStress(ctx, env, func(_ int, handle func(context.Context, mabeam.Event)) func(context.Context, mabeam.Event) {
 			_, err := env.System().Bus().Subscribe("stress.event", func(ctx context.Context, e mabeam.Event) {
 				if p := e.Data.(*payload); !p.timed { // published after all had unsubscribed
@@ -138,8 +138,8 @@ func TestEventsAfterUnsubscribe(t *testing.T) {
 			return handle
 		})
 	})
-	s := onlyStep(t, cat, "", "{measure: event-stress, baseline: none, with: {rate: 1000/s, duration: 200ms, burst_duration: 0s, subscribers: 1}}")
-	if value(t, s, "findings") != 3 || timesTold(s, "had unsubscribed before") != 3 || s.Metrics["memory_usage_stable"].Value != false {
+	s := runStep(t, cat, "", "{measure: event-stress, baseline: none, with: {rate: 1000/s, duration: 200ms, burst_duration: 0s, subscribers: 1}}")
+	if value(t, s, "findings") != 3 || errorCount(s, "had unsubscribed before") != 3 || s.Metrics["memory_usage_stable"].Value != false {
 		t.Errorf("%v findings, %+v", value(t, s, "findings"), s.Errors)
 	}
 }

@@ -71,9 +71,9 @@ const (
 type publisher func(ctx context.Context, subscribers int, e mabeam.Event) error
 
 func measurePropagation(ctx context.Context, env *stress.Env, publish publisher) error {
-	w := newWitness(env, env.System())
-	counts := ascending(env.Params.Ints("subscriber_counts"))
-	var each []sized
+	w := newTelemetryCheck(env, env.System())
+	counts := sortedSizes(env.Params.Ints("subscriber_counts"))
+	var each []sizedValue
 	var batches scalingBatches
 	var lost, duplicates int64
 	most, tested := propagated{}, 0
@@ -87,7 +87,7 @@ func measurePropagation(ctx context.Context, env *stress.Env, publish publisher)
 			break // more of them would not do better
 		}
 		most, tested = one, n
-		each = append(each, sized{n, load.Milliseconds(one.took.Quantile(0.5)) / float64(n)})
+		each = append(each, sizedValue{n, load.Milliseconds(one.took.Quantile(0.5)) / float64(n)})
 		batches.add(n, one.batches)
 		env.Value("propagation_time_per_subscriber_ms."+strconv.Itoa(n), each[len(each)-1].value)
 	}
@@ -121,7 +121,7 @@ func measurePropagation(ctx context.Context, env *stress.Env, publish publisher)
 		return err
 	}
 	w.report()
-	checkRules(ctx, env) // last: what they leave to be collected is in no figure
+	checkBus(ctx, env) // last: what they leave to be collected is in no figure
 	return nil
 }
 
@@ -171,7 +171,7 @@ var errNotDelivered = errors.New("an event did not reach all its subscribers")
 // propagate publishes one event after the other to n subscribers.
 //
 // With weigh, it also reads how much memory each of them takes.
-func propagate(ctx context.Context, env *stress.Env, w *witness, n int, weigh bool, publish publisher) (propagated, error) {
+func propagate(ctx context.Context, env *stress.Env, w *telemetryCheck, n int, weigh bool, publish publisher) (propagated, error) {
 	const eventType = "propagation.event"
 	system, recorder := env.System(), load.NewRecorder()
 	shard, batch := recorder.Shard(), load.NewHistogram()
@@ -205,7 +205,7 @@ func propagate(ctx context.Context, env *stress.Env, w *witness, n int, weigh bo
 		result.memory = liveBytes() - empty
 	}
 	w.expect(ctx, map[string]int64{"Subscriptions": int64(n)})
-	stalled := time.NewTimer(stalledAfter)
+	stalled := time.NewTimer(stallTimeout)
 	defer stalled.Stop()
 	accepted, missing := int64(0), false
 	events := env.Count(env.Params.Int("events"))
@@ -217,7 +217,7 @@ func propagate(ctx context.Context, env *stress.Env, w *witness, n int, weigh bo
 			return errNotDelivered // who waits for the last event would take the next for it
 		}
 		left.Store(int64(n))
-		stalled.Reset(stalledAfter)
+		stalled.Reset(stallTimeout)
 		published := time.Now()
 		if err := publish(ctx, n, mabeam.Event{Type: eventType, Data: op.N + 1, Timestamp: published}); err != nil {
 			missing = true

@@ -15,7 +15,7 @@ import (
 // publishing returns the catalogue with a bus that takes that long to publish
 // to n subscribers, and then delivers at once.
 func publishing(takes func(n int) time.Duration) stress.Catalogue {
-	return with("event-propagation", func(ctx context.Context, env *stress.Env) error {
+	return withRun("event-propagation", func(ctx context.Context, env *stress.Env) error {
 		return measurePropagation(ctx, env, func(ctx context.Context, n int, e mabeam.Event) error {
 			time.Sleep(takes(n))
 			return env.System().Bus().Publish(ctx, e)
@@ -37,13 +37,13 @@ func TestPropagationScales(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := onlyStep(t, publishing(c.takes), "", "{measure: event-propagation, with: {subscriber_counts: [256, 1, 16], patterns: 16, events: 20}}")
-				within(t, "propagation_time_ms", value(t, s, "propagation_time_ms"), c.most, 0.001)
-				within(t, "p99", s.Metrics["propagation_time_ms"].Distribution.P99, c.most, 0.02)
-				within(t, "per subscriber", value(t, s, "propagation_time_per_subscriber_ms"), c.most/256, 0.02)
-				within(t, "per subscriber of 16", value(t, s, "propagation_time_per_subscriber_ms.16"), load.Milliseconds(c.takes(16))/16, 0.02)
-				within(t, "factor", value(t, s, "subscribers_scaling_factor"), c.factor, 0.02)
-				within(t, "pattern_matching_time_ms", value(t, s, "pattern_matching_time_ms"), load.Milliseconds(c.takes(16)), 0.001)
+				s := runStep(t, publishing(c.takes), "", "{measure: event-propagation, with: {subscriber_counts: [256, 1, 16], patterns: 16, events: 20}}")
+				wantWithin(t, "propagation_time_ms", value(t, s, "propagation_time_ms"), c.most, 0.001)
+				wantWithin(t, "p99", s.Metrics["propagation_time_ms"].Distribution.P99, c.most, 0.02)
+				wantWithin(t, "per subscriber", value(t, s, "propagation_time_per_subscriber_ms"), c.most/256, 0.02)
+				wantWithin(t, "per subscriber of 16", value(t, s, "propagation_time_per_subscriber_ms.16"), load.Milliseconds(c.takes(16))/16, 0.02)
+				wantWithin(t, "factor", value(t, s, "subscribers_scaling_factor"), c.factor, 0.02)
+				wantWithin(t, "pattern_matching_time_ms", value(t, s, "pattern_matching_time_ms"), load.Milliseconds(c.takes(16)), 0.001)
 				if word := s.Metrics["subscriber_scaling"].Value; word != c.word {
 					t.Errorf("called %v, want %s", word, c.word)
 				}
@@ -59,7 +59,7 @@ func TestPropagationScales(t *testing.T) {
 // having been tested with more.
 func TestEventsThatDoNotArrive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cat := with("event-propagation", func(ctx context.Context, env *stress.Env) error {
+		cat := withRun("event-propagation", func(ctx context.Context, env *stress.Env) error {
 			return measurePropagation(ctx, env, func(ctx context.Context, n int, e mabeam.Event) error {
 				if n >= 100 {
 					return nil
@@ -67,7 +67,7 @@ func TestEventsThatDoNotArrive(t *testing.T) {
 				return env.System().Bus().Publish(ctx, e)
 			})
 		})
-		s := onlyStep(t, cat, "", "{measure: event-propagation, with: {subscriber_counts: [10, 100, 1000], patterns: 100, events: 5}}")
+		s := runStep(t, cat, "", "{measure: event-propagation, with: {subscriber_counts: [10, 100, 1000], patterns: 100, events: 5}}")
 		if v := value(t, s, "max_subscribers_tested"); v != 10 || s.Verdict != report.Fail {
 			t.Errorf("tested up to %v subscribers, verdict %s", v, s.Verdict)
 		}
@@ -104,7 +104,7 @@ steps:
 // An event that reaches a pattern that does not match it, or misses one that does,
 // counts, even if as many come as should.
 func TestWrongPatternsAreCounted(t *testing.T) {
-	cat := with("event-propagation", func(ctx context.Context, env *stress.Env) error {
+	cat := withRun("event-propagation", func(ctx context.Context, env *stress.Env) error {
 		return measurePropagation(ctx, env, func(ctx context.Context, _ int, e mabeam.Event) error {
 			if e.Type == "matching.3.3" {
 				e.Type = "matching.4.3"
@@ -112,16 +112,16 @@ func TestWrongPatternsAreCounted(t *testing.T) {
 			return env.System().Bus().Publish(ctx, e)
 		})
 	})
-	s := onlyStep(t, cat, "", "{measure: event-propagation, with: {subscriber_counts: [1, 10], patterns: 10, events: 100}}")
+	s := runStep(t, cat, "", "{measure: event-propagation, with: {subscriber_counts: [1, 10], patterns: 10, events: 100}}")
 	if v := value(t, s, "pattern_mismatches"); v != 2 || s.Verdict != report.Fail { // one too few, and one too many
 		t.Errorf("%v mismatches, %s, %+v", v, s.Verdict, s.Errors)
 	}
 }
 
 // A healthy bus keeps every rule, whatever the options.
-func TestRulesOfTheBus(t *testing.T) {
+func TestHealthyBusPassesChecks(t *testing.T) {
 	for _, system := range []string{"", "system: {mailbox: 3}", "system: {bus_policy: drop-oldest}"} {
-		s := onlyStep(t, Catalogue(), system, "{measure: event-propagation, with: {subscriber_counts: [1, 10], patterns: 10, events: 100}}")
+		s := runStep(t, Catalogue(), system, "{measure: event-propagation, with: {subscriber_counts: [1, 10], patterns: 10, events: 100}}")
 		if value(t, s, "bus_rules_broken") != 0 || value(t, s, "pattern_mismatches") != 0 || value(t, s, "telemetry_mismatches") != 0 {
 			t.Errorf("%s: %+v", system, s.Errors)
 		}
@@ -131,9 +131,9 @@ func TestRulesOfTheBus(t *testing.T) {
 // What a publisher costs that the patterns cost too, though the type is known, shows.
 func TestKnownTypesThatCostByPattern(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := onlyStep(t, publishing(func(n int) time.Duration { return time.Duration(n) * time.Microsecond }), "",
+		s := runStep(t, publishing(func(n int) time.Duration { return time.Duration(n) * time.Microsecond }), "",
 			"{measure: event-propagation, baseline: none, with: {subscriber_counts: [1, 10], patterns: 100, events: 20}}")
-		within(t, "pattern_scaling_exponent", value(t, s, "pattern_scaling_exponent"), 1, 0.01)
+		wantWithin(t, "pattern_scaling_exponent", value(t, s, "pattern_scaling_exponent"), 1, 0.01)
 		if s.Metrics["pattern_scaling_exponent"].Status != report.StatusFail {
 			t.Errorf("%+v", s.Metrics["pattern_scaling_exponent"])
 		}

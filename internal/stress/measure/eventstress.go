@@ -79,7 +79,7 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 	// not hold up the others; each is a publisher of its own.
 	const workers = 64
 	const eventType = "stress.event"
-	if err := fillLog(ctx, env, eventType); err != nil {
+	if err := fillEventLog(ctx, env, eventType); err != nil {
 		return err
 	}
 	group := subscriberGroup{
@@ -96,24 +96,24 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 	if err != nil {
 		return err
 	}
-	all.supply(env)
+	all.supplyProbes(env)
 	memory := liveHeap()
-	w := newWitness(env, system)
-	watch := &backlogWatch{all: all}
+	w := newTelemetryCheck(env, system)
+	watch := &backlogMonitor{all: all}
 	watching, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() { watch.run(watching) })
 	defer wg.Wait()
 	defer stop()
 
-	var sent published
+	var sent publishCounts
 	var due, stable, windows int64
 	for i, phase := range phases {
 		if phase.For == 0 {
 			continue
 		}
 		window := group.windows[i]
-		window.begin()
+		window.start()
 		driven, err := env.RunLoad(ctx, load.Load{
 			Workers: workers, Stages: []load.Stage{phase}, Recorder: recorder, Metrics: []string{metrics[i], "latency_ms", "dropped"},
 		}, func(ctx context.Context, op load.Op) error {
@@ -137,7 +137,7 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 		length := phase.For
 		if env.Aborted() {
 			length = min(driven.Took, length)
-		} else if err := sleepUntil(ctx, env, window.start.Add(length)); err != nil {
+		} else if err := sleepUntil(ctx, env, window.startedAt.Add(length)); err != nil {
 			return err // the last event is due before the phase's end
 		}
 		env.Value(metrics[i], load.PerSecond(window.total(), length)/float64(len(all)))
@@ -148,7 +148,7 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 		}
 	}
 	ended := time.Now()
-	empty, delivered, err := all.await(ctx, sent.accepted)
+	empty, delivered, err := all.awaitDeliveries(ctx, sent.accepted)
 	if err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 
 	recovery := max(empty.Sub(ended), 0)
 	crashed := system.Telemetry().AgentsCrashed - w.before.AgentsCrashed
-	all.witnessed(ctx, w, sent, 0)
+	all.checkTelemetry(ctx, w, sent, 0)
 	memoryAfter := liveHeap()
 	runtime.KeepAlive(room) // it was there before, too
 	env.Value("events_processed", float64(all.distinct())/float64(len(all)))
@@ -168,9 +168,9 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 	if delivered {
 		env.Value("recovery_time_ms", load.Milliseconds(recovery))
 	} else {
-		env.Unmeasured("recovery_time_ms", fmt.Sprintf("events were still missing after %v without a delivery", stalledAfter))
+		env.Unmeasured("recovery_time_ms", fmt.Sprintf("events were still missing after %v without a delivery", stallTimeout))
 	}
-	endedItself := all.ended(env)
+	endedItself := all.reportEnded(env)
 	if env.HasFaultsOn(scenario.TargetAgents) { // what faults have ended is no instability
 		crashed, endedItself = 0, 0
 	}
@@ -184,7 +184,7 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 	}
 	env.Latency("latency_ms", recorder.Total())
 	all.reportDeliveries(env, sent)
-	gone, err := all.dismiss(ctx, env, w, from, eventType)
+	gone, err := all.unsubscribeAll(ctx, env, w, from, eventType)
 	if err != nil {
 		return err
 	}
@@ -204,14 +204,14 @@ func sleepUntil(ctx context.Context, env *stress.Env, at time.Time) error {
 	return nil
 }
 
-// mostFilled bounds how long it takes to fill the history.
-const mostFilled = 1 << 20
+// maxFillSize bounds how long it takes to fill the history.
+const maxFillSize = 1 << 20
 
-// fillLog publishes as many events as the bus keeps, before anybody has subscribed to
+// fillEventLog publishes as many events as the bus keeps, before anybody has subscribed to
 // their type: what it keeps of them is no growth then.
-func fillLog(ctx context.Context, env *stress.Env, eventType string) error {
+func fillEventLog(ctx context.Context, env *stress.Env, eventType string) error {
 	options := env.Options()
-	for range min(max(options.History, options.BusQueue, defaultLog)+1, mostFilled) {
+	for range min(max(options.History, options.BusQueue, defaultLogSize)+1, maxFillSize) {
 		if err := env.System().Bus().Publish(ctx, mabeam.Event{Type: eventType}); err != nil {
 			return err
 		}
@@ -219,22 +219,22 @@ func fillLog(ctx context.Context, env *stress.Env, eventType string) error {
 	return nil
 }
 
-// defaultLog is how many events the bus keeps at most if the options do not say.
-const defaultLog = 1024
+// defaultLogSize is how many events the bus keeps at most if the options do not say.
+const defaultLogSize = 1024
 
-// lookEvery is how often the backlog is looked at.
-const lookEvery = 10 * time.Millisecond
+// backlogInterval is how often the backlog is looked at.
+const backlogInterval = 10 * time.Millisecond
 
-// A backlogWatch looks at the backlog while a load runs.
-type backlogWatch struct {
-	all      receivers
+// A backlogMonitor looks at the backlog while a load runs.
+type backlogMonitor struct {
+	all      subscriberSet
 	accepted atomic.Int64 // events
 	most     int64        // belongs to run until it has returned
 }
 
 // run looks until ctx ends.
-func (w *backlogWatch) run(ctx context.Context) {
-	for load.Sleep(ctx, lookEvery) {
+func (w *backlogMonitor) run(ctx context.Context) {
+	for load.Sleep(ctx, backlogInterval) {
 		w.most = max(w.most, w.all.backlog(w.accepted.Load()))
 	}
 }

@@ -15,7 +15,7 @@ import (
 func TestLowRatesAreExact(t *testing.T) {
 	for _, rate := range []float64{1, 5, 10, 3} {
 		synctest.Test(t, func(t *testing.T) {
-			s := onlyStep(t, Catalogue(), "", fmt.Sprintf("{measure: event-stress, baseline: none, with: {rate: %v/s, duration: 1s, burst: 10/s, burst_duration: 100ms, subscribers: 3}}", rate))
+			s := runStep(t, Catalogue(), "", fmt.Sprintf("{measure: event-stress, baseline: none, with: {rate: %v/s, duration: 1s, burst: 10/s, burst_duration: 100ms, subscribers: 3}}", rate))
 			if v := value(t, s, "sustained_event_rate"); v != rate {
 				t.Errorf("%v/s are told as %v", rate, v)
 			}
@@ -41,8 +41,8 @@ func TestWaitingInVainIsNoRecovery(t *testing.T) {
 				}
 			}
 		})
-		s := onlyStep(t, cat, "", "{measure: event-stress, baseline: none, with: {rate: 1000/s, duration: 2s, burst_duration: 0s, subscribers: 1}}")
-		if s.Metrics["recovery_time_ms"].Value != nil || timesTold(s, "recovery_time_ms was not measured") != 1 {
+		s := runStep(t, cat, "", "{measure: event-stress, baseline: none, with: {rate: 1000/s, duration: 2s, burst_duration: 0s, subscribers: 1}}")
+		if s.Metrics["recovery_time_ms"].Value != nil || errorCount(s, "recovery_time_ms was not measured") != 1 {
 			t.Errorf("recovery %v, %+v", s.Metrics["recovery_time_ms"].Value, s.Errors)
 		}
 		if s.Metrics["system_stable"].Value != false || value(t, s, "lost") != 1 || s.Verdict != report.Fail {
@@ -64,7 +64,7 @@ func TestMemoryKeptOfEachEvent(t *testing.T) {
 		}
 	}
 	for name, wrap := range map[string]handlerWrap{"keeps": leak, "keeps nothing": nil} {
-		s := onlyStep(t, disturbed("event-stress", wrap), "", "{measure: event-stress, baseline: none, with: {rate: 20000/s, duration: 1s, burst_duration: 0s, subscribers: 1}}")
+		s := runStep(t, disturbed("event-stress", wrap), "", "{measure: event-stress, baseline: none, with: {rate: 20000/s, duration: 1s, burst_duration: 0s, subscribers: 1}}")
 		if want := wrap == nil; s.Metrics["memory_usage_stable"].Value != want {
 			t.Errorf("%s: stable %v, growth %v", name, s.Metrics["memory_usage_stable"].Value, s.Metrics["memory_growth_rate"].Value)
 		}

@@ -12,9 +12,9 @@ import (
 	"mabeam-top/internal/stress/scenario"
 )
 
-// latencyEvery is which share of the events of event-throughput have their
+// latencySampling is which share of the events of event-throughput have their
 // latency taken: a look at the clock costs as much as several deliveries.
-const latencyEvery = 16
+const latencySampling = 16
 
 func eventThroughput() *stress.Measurement {
 	return &stress.Measurement{Measurement: scenario.Measurement{
@@ -58,39 +58,39 @@ func measureThroughput(ctx context.Context, env *stress.Env, wrap handlerWrap) e
 	if err != nil {
 		return err
 	}
-	all.supply(env)
+	all.supplyProbes(env)
 	events := env.Count(p.Int("events"))
 	data, from := make(payloads, events), make(publishers, p.Int("publishers"))
-	w := newWitness(env, system)
+	w := newTelemetryCheck(env, system)
 	driven, err := env.RunLoad(ctx, load.Load{Workers: len(from), Operations: events, Recorder: recorder},
 		func(ctx context.Context, op load.Op) error {
 			one := &data[op.N]
 			*one = from.payload(op)
-			one.timed = op.N%latencyEvery == 0
+			one.timed = op.N%latencySampling == 0
 			return system.Bus().Publish(ctx, mabeam.Event{Type: types[op.N%len(types)], Data: one, Timestamp: op.Due})
 		})
 	if err != nil {
 		return err
 	}
-	sent := published{driven.Succeeded, driven.Failed}
+	sent := publishCounts{driven.Succeeded, driven.Failed}
 	ended := time.Now()
-	end, _, err := all.await(ctx, sent.accepted)
+	end, _, err := all.awaitDeliveries(ctx, sent.accepted)
 	if err != nil {
 		return err
 	}
 	env.Drained()
 	// The load's own time leaves out that in which it was paused.
 	took := driven.Took + max(end.Sub(ended), 0)
-	all.witnessed(ctx, w, sent, 0)
+	all.checkTelemetry(ctx, w, sent, 0)
 	made := all.delivered()
 	env.Value("events_per_second", load.PerSecond(driven.Succeeded, took))
 	env.Value("deliveries_per_second", load.PerSecond(made, took))
 	env.Latency("average_latency_ms", recorder.Total())
 	env.Value("propagation_efficiency", ratio(made, sent.accepted*int64(len(all))))
 	env.Value("success_rate", ratio(driven.Succeeded, driven.Attempted))
-	all.ended(env)
+	all.reportEnded(env)
 	all.reportDeliveries(env, sent)
-	if _, err := all.dismiss(ctx, env, w, from, types[0]); err != nil {
+	if _, err := all.unsubscribeAll(ctx, env, w, from, types[0]); err != nil {
 		return err
 	}
 	w.report()

@@ -18,21 +18,21 @@ import (
 )
 
 const (
-	// exhaustionPatience is how long a system may take to recover before it counts
+	// exhaustionRecoveryTimeout is how long a system may take to recover before it counts
 	// as one that does not.
-	exhaustionPatience = 5 * time.Second
-	// recoverEvery is how often it is asked whether it has.
-	recoverEvery = 100 * time.Microsecond
+	exhaustionRecoveryTimeout = 5 * time.Second
+	// recoveryPollInterval is how often it is asked whether it has.
+	recoveryPollInterval = 100 * time.Microsecond
 	// workParts is into how many loads the work before and after is divided, whose rates
 	// are compared.
 	workParts = 16
 	// spareAgents is how many agents there is room for besides the survivors.
 	spareAgents = 100
-	// fullMailbox is the capacity of the mailboxes that are filled.
-	fullMailbox = 64
-	// heldGoroutines is how many agents hang at once: more than the runtime
+	// smallMailbox is the capacity of the mailboxes that are filled.
+	smallMailbox = 64
+	// blockedAgents is how many agents hang at once: more than the runtime
 	// gives goroutines to without a pause.
-	heldGoroutines = 1100
+	blockedAgents = 1100
 	// spareMemory is how much more memory the process may take.
 	spareMemory = 32 << 20
 	// spareFiles is how many more files the process may open.
@@ -61,7 +61,7 @@ func exhaustionRecovery() *stress.Measurement {
 			{Name: "performance_restored", Unit: "ratio", Better: report.Higher, Keyed: true, Doc: "Throughput after the recovery / before, of the medians of sixteen loads each; the worst of the scenarios, and with .SCENARIO that of one."},
 			{Name: "performance_lost", Unit: "ratio", Better: report.Lower, Must: "< 0.6", Expected: isComparable, Doc: "By what share the throughput of a recovered system is lower than that of a fresh one, which does the same work in turn with it; the worst of the scenarios. An estimate over all repetitions; it is judged with 20,000 operations and more."},
 			{Name: "component_restarts", Unit: "count", Better: report.Lower, Must: "== 0", Aggregation: scenario.Sum, Doc: "Agents that their supervisor had to restart, and components of the system that crashed and were begun anew."},
-			timed(never("limits_broken", "Violations of the limits: more or fewer agents than there was room for, agents refused though memory was left or started though none was, or a full mailbox that accepted more. The errors name each.")),
+			timeDependent(mustBeZero("limits_broken", "Violations of the limits: more or fewer agents than there was room for, agents refused though memory was left or started though none was, or a full mailbox that accepted more. The errors name each.")),
 			telemetryMismatches(),
 			operationsNotBegun(),
 		},
@@ -103,10 +103,10 @@ func (ledger) HandleAction(ctx context.Context, self *mabeam.Agent, action strin
 	case "get":
 		return self.State(), nil
 	case "hang":
-		h := params.(*hang)
+		h := params.(*blockedAction)
 		h.entered.Add(1)
 		select {
-		case <-h.over:
+		case <-h.release:
 		case <-ctx.Done():
 		}
 		return nil, nil
@@ -115,38 +115,38 @@ func (ledger) HandleAction(ctx context.Context, self *mabeam.Agent, action strin
 }
 
 // A hang keeps agents busy until it is over.
-type hang struct {
+type blockedAction struct {
 	entered atomic.Int64
-	over    chan struct{}
+	release chan struct{}
 }
 
 // An exhaustion is one scenario: a system with agents that live through it.
-type exhaustion struct {
-	env    *stress.Env
-	system *mabeam.System
-	behave func() mabeam.Behaviour
-	wrap   func(startFunc) startFunc
-	loads  budget
-	limits *violations
+type exhaustionRun struct {
+	env          *stress.Env
+	system       *mabeam.System
+	newBehaviour func() mabeam.Behaviour
+	wrap         func(startFunc) startFunc
+	loads        budget
+	checks       *checker
 	// isFresh says that nothing is used up on its system.
-	isFresh bool
-	ids     []string
-	acked   []atomic.Int64 // what each agent has acknowledged
-	turn    int            // of the agent that adds next
+	isFresh      bool
+	ids          []string
+	acknowledged []atomic.Int64 // what each agent has acknowledged
+	next         int            // of the agent that adds next
 
 	// What was counted, for the telemetry.
 	started, refused, done atomic.Int64
 }
 
 // An exhausted resource can be let go, and had again after that.
-type exhausted struct {
-	release func(context.Context) error
-	usable  func(context.Context) error
+type exhaustedResource struct {
+	release  func(context.Context) error
+	isUsable func(context.Context) error
 }
 
 var (
 	// errNoRecovery tells that a system did not recover.
-	errNoRecovery = fmt.Errorf("there was no recovery within %v", exhaustionPatience)
+	errNoRecovery = fmt.Errorf("there was no recovery within %v", exhaustionRecoveryTimeout)
 	// errUnlimited tells that a limit of the system refused nothing.
 	errUnlimited = errors.New("the limit refused nothing")
 )
@@ -157,13 +157,13 @@ type startFunc = func(context.Context, mabeam.Spec) (string, error)
 // measureExhaustion puts wrap, if given, around how agents are started until a limit
 // refuses them.
 func measureExhaustion(ctx context.Context, env *stress.Env, behave func() mabeam.Behaviour, wrap func(startFunc) startFunc) error {
-	limits, loads := newViolations(env, "limits_broken"), newBudget(env, exhaustionEstimate(env.Params))
-	worst := outcome{restored: math.Inf(1), lost: math.Inf(-1)}
+	limits, loads := newChecker(env, "limits_broken"), newBudget(env, exhaustionEstimate(env.Params))
+	worst := exhaustionResult{restored: math.Inf(1), lost: math.Inf(-1)}
 	defer limits.report()
 	defer loads.report()
 	for _, name := range env.Params.Texts("scenarios") {
-		x := &exhaustion{env: env, behave: behave, wrap: wrap, loads: loads, limits: limits}
-		o, err := x.exhaust(ctx, name)
+		x := &exhaustionRun{env: env, newBehaviour: behave, wrap: wrap, loads: loads, checks: limits}
+		o, err := x.run(ctx, name)
 		if errors.Is(err, errUnlimited) {
 			limits.add(1, fmt.Sprintf("%s could not be used up: %v", name, err))
 		}
@@ -182,21 +182,21 @@ func measureExhaustion(ctx context.Context, env *stress.Env, behave func() mabea
 		}
 		env.Value("recovery_time_ms."+name, load.Milliseconds(o.recovery))
 		env.Value("performance_restored."+name, o.restored)
-		worst.add(o)
+		worst.merge(o)
 	}
 	worst.report(env)
 	return nil
 }
 
 // exhaust carries the scenario out on a system of its own.
-func (x *exhaustion) exhaust(ctx context.Context, name string) (o outcome, err error) {
+func (x *exhaustionRun) run(ctx context.Context, name string) (o exhaustionResult, err error) {
 	options := x.env.Options()
 	use := x.agents
 	switch name {
 	case "agents":
 		options.MaxAgents = x.env.Params.Int("agents") + spareAgents
 	case "mailboxes":
-		options.Mailbox, use = fullMailbox, x.mailboxes
+		options.Mailbox, use = smallMailbox, x.mailboxes
 	case "memory":
 		options.MemoryLimit, use = heapBytes()+spareMemory, x.memory
 	case "goroutines":
@@ -209,7 +209,7 @@ func (x *exhaustion) exhaust(ctx context.Context, name string) (o outcome, err e
 	}
 	x.env.Watch(x.system)
 	defer stopWatched(ctx, x.env, x.system)
-	w := newWitness(x.env, x.system)
+	w := newTelemetryCheck(x.env, x.system)
 	if err := x.start(ctx); err != nil {
 		return o, err
 	}
@@ -240,13 +240,13 @@ func (x *exhaustion) exhaust(ctx context.Context, name string) (o outcome, err e
 }
 
 // start starts the agents that live through it.
-func (x *exhaustion) start(ctx context.Context) error {
+func (x *exhaustionRun) start(ctx context.Context) error {
 	v, err := supervision.Start(ctx, x.system, supervision.Spec{Intensity: &supervision.Intensity{Restarts: 1 << 20}})
 	if err != nil {
 		return err
 	}
 	x.ids = make([]string, x.env.Params.Int("agents"))
-	x.acked = make([]atomic.Int64, len(x.ids))
+	x.acknowledged = make([]atomic.Int64, len(x.ids))
 	for i := range x.ids {
 		if x.ids[i], err = v.StartChild(ctx, supervision.Child{New: x.target}); err != nil {
 			return fmt.Errorf("start agent %d of %d: %w", i+1, len(x.ids), err)
@@ -256,10 +256,12 @@ func (x *exhaustion) start(ctx context.Context) error {
 	return nil
 }
 
-func (x *exhaustion) spec() mabeam.Spec { return mabeam.Spec{Type: "ledger", Behaviour: x.behave()} }
+func (x *exhaustionRun) spec() mabeam.Spec {
+	return mabeam.Spec{Type: "ledger", Behaviour: x.newBehaviour()}
+}
 
 // target is the spec of an agent that faults can hit, unless its system is fresh.
-func (x *exhaustion) target() mabeam.Spec {
+func (x *exhaustionRun) target() mabeam.Spec {
 	if x.isFresh {
 		return x.spec()
 	}
@@ -268,15 +270,15 @@ func (x *exhaustion) target() mabeam.Spec {
 
 // work has the agents do a part of the work as fast as they can, and adds how many
 // actions a second that were.
-func (x *exhaustion) work(ctx context.Context, part int, rates *[]float64) error {
-	n := partOf(x.env.Count(x.env.Params.Int("operations")), part, workParts)
+func (x *exhaustionRun) work(ctx context.Context, part int, rates *[]float64) error {
+	n := partSize(x.env.Count(x.env.Params.Int("operations")), part, workParts)
 	if n == 0 {
 		return nil
 	}
-	driven, err := x.loads.drive(ctx, load.Load{Workers: 1, Operations: n},
+	driven, err := x.loads.run(ctx, load.Load{Workers: 1, Operations: n},
 		func(context.Context, load.Op) error {
-			x.turn++
-			return x.add(x.turn % len(x.ids))
+			x.next++
+			return x.add(x.next % len(x.ids))
 		})
 	*rates = append(*rates, driven.PerSecond())
 	return err
@@ -284,16 +286,16 @@ func (x *exhaustion) work(ctx context.Context, part int, rates *[]float64) error
 
 // add has an agent add one. It is not given up half-way, so that what was not
 // acknowledged was not done either.
-func (x *exhaustion) add(i int) error {
-	_, err := x.ask(context.Background(), x.ids[i], "add")
+func (x *exhaustionRun) add(i int) error {
+	_, err := x.execute(context.Background(), x.ids[i], "add")
 	if err == nil {
-		x.acked[i].Add(1)
+		x.acknowledged[i].Add(1)
 	}
 	return err
 }
 
 // ask asks an agent for an action, and counts it if it was done.
-func (x *exhaustion) ask(ctx context.Context, id, action string) (any, error) {
+func (x *exhaustionRun) execute(ctx context.Context, id, action string) (any, error) {
 	result, err := x.system.Execute(ctx, id, action, nil)
 	if err == nil {
 		x.done.Add(1)
@@ -302,7 +304,7 @@ func (x *exhaustion) ask(ctx context.Context, id, action string) (any, error) {
 }
 
 // workOnce has each agent add one while the resource is used up.
-func (x *exhaustion) workOnce() {
+func (x *exhaustionRun) workOnce() {
 	var failed int64
 	for i := range x.ids {
 		if err := x.add(i); err != nil {
@@ -315,25 +317,25 @@ func (x *exhaustion) workOnce() {
 
 // recover lets the resource go and waits until it can be had again and every
 // agent answers.
-func (x *exhaustion) recover(ctx context.Context, up exhausted) (time.Duration, error) {
+func (x *exhaustionRun) recover(ctx context.Context, up exhaustedResource) (time.Duration, error) {
 	began := time.Now()
 	if err := up.release(ctx); err != nil {
 		return 0, fmt.Errorf("let them go: %w", err)
 	}
-	limited, cancel := context.WithTimeout(ctx, exhaustionPatience)
+	limited, cancel := context.WithTimeout(ctx, exhaustionRecoveryTimeout)
 	defer cancel()
 	succeed := func(try func() error) bool {
 		for try() != nil {
-			if !load.Sleep(limited, recoverEvery) {
+			if !load.Sleep(limited, recoveryPollInterval) {
 				return false
 			}
 		}
 		return true
 	}
-	works := succeed(func() error { return up.usable(limited) })
+	works := succeed(func() error { return up.isUsable(limited) })
 	for _, id := range x.ids {
 		works = works && succeed(func() error {
-			_, err := x.ask(limited, id, "get")
+			_, err := x.execute(limited, id, "get")
 			return err
 		})
 	}
@@ -349,13 +351,13 @@ func (x *exhaustion) recover(ctx context.Context, up exhausted) (time.Duration, 
 
 // audit counts the agents that no fault has ended, those of them that still answer, and
 // those of these whose state is not what they have acknowledged.
-func (x *exhaustion) audit(ctx context.Context, o *outcome) error {
+func (x *exhaustionRun) audit(ctx context.Context, o *exhaustionResult) error {
 	for i, id := range x.ids {
 		if x.env.EndedByFault(id) {
 			continue
 		}
 		o.agents++
-		got, err := x.ask(ctx, id, "get")
+		got, err := x.execute(ctx, id, "get")
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -364,7 +366,7 @@ func (x *exhaustion) audit(ctx context.Context, o *outcome) error {
 			continue
 		}
 		o.survivors++
-		if got != x.acked[i].Load() {
+		if got != x.acknowledged[i].Load() {
 			o.wrong++
 		}
 	}

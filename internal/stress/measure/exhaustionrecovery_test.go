@@ -29,21 +29,21 @@ func (l brokenLedger) HandleAction(ctx context.Context, self *mabeam.Agent, acti
 	return l.ledger.HandleAction(ctx, self, action, params)
 }
 
-// exhaustWith uses one resource up with two agents that each add 50 times
+// runExhaustion uses one resource up with two agents that each add 50 times
 // before and after, and do something wrong at it.
-func exhaustWith(t *testing.T, resource string, do func(add int, self *mabeam.Agent)) (s report.Step) {
+func runExhaustion(t *testing.T, resource string, do func(add int, self *mabeam.Agent)) (s report.Step) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		cat := with("exhaustion-recovery", func(ctx context.Context, env *stress.Env) error {
+		cat := withRun("exhaustion-recovery", func(ctx context.Context, env *stress.Env) error {
 			return measureExhaustion(ctx, env, func() mabeam.Behaviour { return brokenLedger{adds: new(int), do: do} }, nil)
 		})
-		s = onlyStep(t, cat, "", "{measure: exhaustion-recovery, baseline: none, with: {scenarios: ["+resource+"], agents: 2, operations: 100}}")
+		s = runStep(t, cat, "", "{measure: exhaustion-recovery, baseline: none, with: {scenarios: ["+resource+"], agents: 2, operations: 100}}")
 	})
 	return s
 }
 
 func TestLostWorkIsInconsistent(t *testing.T) {
-	s := exhaustWith(t, "agents", func(add int, self *mabeam.Agent) {
+	s := runExhaustion(t, "agents", func(add int, self *mabeam.Agent) {
 		time.Sleep(time.Millisecond)
 		if add == 51 { // while they are used up
 			self.SetState(self.State().(int64) - 1)
@@ -58,7 +58,7 @@ func TestLostWorkIsInconsistent(t *testing.T) {
 }
 
 func TestCrashesAreRestartsAndLoseData(t *testing.T) {
-	s := exhaustWith(t, "agents", func(add int, _ *mabeam.Agent) {
+	s := runExhaustion(t, "agents", func(add int, _ *mabeam.Agent) {
 		time.Sleep(time.Millisecond)
 		if add == 51 {
 			panic("planned")
@@ -75,18 +75,18 @@ func TestCrashesAreRestartsAndLoseData(t *testing.T) {
 // An add takes 1 ms at first and 2 ms after the exhaustion. A full mailbox is 63
 // of them, for what hangs keeps its place.
 func TestRecoveryOfMailboxes(t *testing.T) {
-	s := exhaustWith(t, "mailboxes", func(add int, _ *mabeam.Agent) {
-		if time.Sleep(time.Millisecond); add >= 50+fullMailbox {
+	s := runExhaustion(t, "mailboxes", func(add int, _ *mabeam.Agent) {
+		if time.Sleep(time.Millisecond); add >= 50+smallMailbox {
 			time.Sleep(time.Millisecond)
 		}
 	})
 	if s.Metrics["data_consistent"].Value != true || value(t, s, "component_restarts") != 0 || len(s.Errors) > 0 {
 		t.Errorf("%+v, errors %+v", s.Metrics, s.Errors)
 	}
-	within(t, "performance restored", value(t, s, "performance_restored"), 0.5, 0.01)
-	within(t, "performance lost", value(t, s, "performance_lost"), 0.5, 0.01)
-	within(t, "recovery", value(t, s, "recovery_time_ms.mailboxes"), fullMailbox-1, 0.01)
-	within(t, "worst recovery", value(t, s, "recovery_time_ms"), fullMailbox-1, 0.01)
+	wantWithin(t, "performance restored", value(t, s, "performance_restored"), 0.5, 0.01)
+	wantWithin(t, "performance lost", value(t, s, "performance_lost"), 0.5, 0.01)
+	wantWithin(t, "recovery", value(t, s, "recovery_time_ms.mailboxes"), smallMailbox-1, 0.01)
+	wantWithin(t, "worst recovery", value(t, s, "recovery_time_ms"), smallMailbox-1, 0.01)
 }
 
 // A limit that lets one agent more start, or one less, is not kept exactly, and one that
@@ -124,14 +124,14 @@ func TestLimitsThatAreNotKeptExactly(t *testing.T) {
 		}, 1, "agents could not be used up: the limit refused nothing"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cat := with("exhaustion-recovery", func(ctx context.Context, env *stress.Env) error {
+			cat := withRun("exhaustion-recovery", func(ctx context.Context, env *stress.Env) error {
 				return measureExhaustion(ctx, env, func() mabeam.Behaviour { return ledger{} }, c.wrap())
 			})
-			s := onlyStep(t, cat, "", "{measure: exhaustion-recovery, baseline: none, with: {scenarios: [agents], agents: 2, operations: 1000}}")
+			s := runStep(t, cat, "", "{measure: exhaustion-recovery, baseline: none, with: {scenarios: [agents], agents: 2, operations: 1000}}")
 			if v := value(t, s, "limits_broken"); v != c.broken || s.Verdict == report.Broken || (s.Metrics["limits_broken"].Status == report.StatusFail) != (c.broken > 0) {
 				t.Errorf("%v limits broken, %s; %+v", v, s.Verdict, s.Errors)
 			}
-			if c.told != "" && timesTold(s, c.told) != 1 {
+			if c.told != "" && errorCount(s, c.told) != 1 {
 				t.Errorf("told %+v", s.Errors)
 			}
 		})
@@ -140,28 +140,28 @@ func TestLimitsThatAreNotKeptExactly(t *testing.T) {
 
 // Memory that is refused too early, or too late, is found.
 func TestLimitOnMemoryThatIsNotKept(t *testing.T) {
-	cat := with("exhaustion-recovery", func(_ context.Context, env *stress.Env) error {
-		x := &exhaustion{limits: newViolations(env, "limits_broken")}
-		x.memoryIsUsedUp(spareMemory)
-		x.memoryIsUsedUp(spareMemory * 3 / 4)
-		x.memoryIsUsedUp(spareMemory * 5 / 4)
-		x.limits.report()
+	cat := withRun("exhaustion-recovery", func(_ context.Context, env *stress.Env) error {
+		x := &exhaustionRun{checks: newChecker(env, "limits_broken")}
+		x.checkMemoryLimit(spareMemory)
+		x.checkMemoryLimit(spareMemory * 3 / 4)
+		x.checkMemoryLimit(spareMemory * 5 / 4)
+		x.checks.report()
 		env.Operations(1, 0, 0)
 		return nil
 	})
-	if v := value(t, onlyStep(t, cat, "", "{measure: exhaustion-recovery, with: {scenarios: [agents]}}"), "limits_broken"); v != 2 {
+	if v := value(t, runStep(t, cat, "", "{measure: exhaustion-recovery, with: {scenarios: [agents]}}"), "limits_broken"); v != 2 {
 		t.Errorf("%v limits broken, want 2", v)
 	}
 }
 
 // A mute ledger answers what it holds only a few times.
-type muteLedger struct {
+type silentLedger struct {
 	ledger
 	gets *int
 }
 
 // HandleAction implements mabeam.Behaviour.
-func (l muteLedger) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
+func (l silentLedger) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
 	if action == "get" {
 		if *l.gets++; *l.gets > 1 {
 			return nil, mabeam.ErrTimeout
@@ -172,16 +172,16 @@ func (l muteLedger) HandleAction(ctx context.Context, self *mabeam.Agent, action
 
 // An agent that does not answer in the end has not survived, and that fails.
 func TestSurvivorsAreAsked(t *testing.T) {
-	cat := with("exhaustion-recovery", func(ctx context.Context, env *stress.Env) error {
+	cat := withRun("exhaustion-recovery", func(ctx context.Context, env *stress.Env) error {
 		n := 0
 		return measureExhaustion(ctx, env, func() mabeam.Behaviour {
 			if n++; n == 1 {
-				return muteLedger{gets: new(int)}
+				return silentLedger{gets: new(int)}
 			}
 			return ledger{}
 		}, nil)
 	})
-	s := onlyStep(t, cat, "", "{measure: exhaustion-recovery, baseline: none, with: {scenarios: [agents], agents: 4, operations: 1000}}")
+	s := runStep(t, cat, "", "{measure: exhaustion-recovery, baseline: none, with: {scenarios: [agents], agents: 4, operations: 1000}}")
 	if m := s.Metrics["survivors"]; m.Value != 0.75 || m.Status != report.StatusFail {
 		t.Errorf("%+v; %+v", m, s.Errors)
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // startStop is how to see that agents can be started again.
-func (x *exhaustion) startStop(ctx context.Context) error {
+func (x *exhaustionRun) startStop(ctx context.Context) error {
 	id, err := x.startOne(ctx)
 	if err != nil {
 		return err
@@ -22,7 +22,7 @@ func (x *exhaustion) startStop(ctx context.Context) error {
 }
 
 // startOne starts one more agent, and counts that.
-func (x *exhaustion) startOne(ctx context.Context) (string, error) {
+func (x *exhaustionRun) startOne(ctx context.Context) (string, error) {
 	start := x.system.StartAgent
 	if x.wrap != nil {
 		start = x.wrap(start)
@@ -38,53 +38,53 @@ func (x *exhaustion) startOne(ctx context.Context) (string, error) {
 }
 
 // agents starts agents until the system takes no more.
-func (x *exhaustion) agents(ctx context.Context) (exhausted, error) {
+func (x *exhaustionRun) agents(ctx context.Context) (exhaustedResource, error) {
 	var extra []string
 	for range 2 * spareAgents {
 		id, err := x.startOne(ctx)
 		if errors.Is(err, mabeam.ErrLimitReached) {
-			x.limits.expect(len(extra) == spareAgents, fmt.Sprintf("%d agents were started where there was room for %d", len(extra), spareAgents))
+			x.checks.expect(len(extra) == spareAgents, fmt.Sprintf("%d agents were started where there was room for %d", len(extra), spareAgents))
 			x.workOnce()
-			return exhausted{
-				release: func(ctx context.Context) error { return x.system.StopAgents(ctx, extra, runtime.GOMAXPROCS(0)) },
-				usable:  x.startStop,
+			return exhaustedResource{
+				release:  func(ctx context.Context) error { return x.system.StopAgents(ctx, extra, runtime.GOMAXPROCS(0)) },
+				isUsable: x.startStop,
 			}, nil
 		}
 		if err != nil {
-			return exhausted{}, err
+			return exhaustedResource{}, err
 		}
 		extra = append(extra, id)
 	}
-	return exhausted{}, errors.Join(errUnlimited, x.system.StopAgents(ctx, extra, runtime.GOMAXPROCS(0)))
+	return exhaustedResource{}, errors.Join(errUnlimited, x.system.StopAgents(ctx, extra, runtime.GOMAXPROCS(0)))
 }
 
 // memory holds memory until the system takes no more agents.
-func (x *exhaustion) memory(ctx context.Context) (exhausted, error) {
+func (x *exhaustionRun) memory(ctx context.Context) (exhaustedResource, error) {
 	const piece = 1 << 20
 	var held [][]byte
 	for range 4 * spareMemory / piece {
 		err := x.startStop(ctx)
 		if errors.Is(err, mabeam.ErrLimitReached) {
-			x.memoryIsUsedUp(len(held) * piece)
+			x.checkMemoryLimit(len(held) * piece)
 			x.workOnce()
-			return exhausted{
+			return exhaustedResource{
 				release: func(context.Context) error {
 					clear(held)
 					return nil
 				},
-				usable: x.startStop,
+				isUsable: x.startStop,
 			}, nil
 		}
 		if err != nil {
-			return exhausted{}, err
+			return exhaustedResource{}, err
 		}
 		held = append(held, make([]byte, piece))
 		// The system reads the memory once a millisecond at most.
 		if !load.Sleep(ctx, 2*time.Millisecond) {
-			return exhausted{}, ctx.Err()
+			return exhaustedResource{}, ctx.Err()
 		}
 	}
-	return exhausted{}, errUnlimited
+	return exhaustedResource{}, errUnlimited
 }
 
 // memorySlack is by how much the heap changes by itself meanwhile.
@@ -92,47 +92,47 @@ const memorySlack = 6 << 20
 
 // memoryIsUsedUp checks, when an agent was refused for want of memory, that so many
 // bytes are what there was room for.
-func (x *exhaustion) memoryIsUsedUp(held int) {
-	x.limits.expect(held >= spareMemory-memorySlack, fmt.Sprintf("agents were refused with more than %d MiB of memory left", memorySlack>>20))
-	x.limits.expect(held <= spareMemory+memorySlack, fmt.Sprintf("agents were started beyond the limit on memory by more than %d MiB", memorySlack>>20))
+func (x *exhaustionRun) checkMemoryLimit(held int) {
+	x.checks.expect(held >= spareMemory-memorySlack, fmt.Sprintf("agents were refused with more than %d MiB of memory left", memorySlack>>20))
+	x.checks.expect(held <= spareMemory+memorySlack, fmt.Sprintf("agents were started beyond the limit on memory by more than %d MiB", memorySlack>>20))
 }
 
 // mailboxes makes every agent hang, and fills its mailbox with work. What a
 // mailbox has accepted is acknowledged.
-func (x *exhaustion) mailboxes(ctx context.Context) (exhausted, error) {
-	h := &hang{over: make(chan struct{})}
-	err := x.hangAll(ctx, h, x.ids)
+func (x *exhaustionRun) mailboxes(ctx context.Context) (exhaustedResource, error) {
+	h := &blockedAction{release: make(chan struct{})}
+	err := x.blockAll(ctx, h, x.ids)
 	for i := 0; i < len(x.ids) && err == nil; i++ {
 		err = x.fill(ctx, i)
 	}
 	if err != nil {
-		close(h.over)
-		return exhausted{}, err
+		close(h.release)
+		return exhaustedResource{}, err
 	}
-	return exhausted{
+	return exhaustedResource{
 		release: func(context.Context) error {
-			close(h.over)
+			close(h.release)
 			return nil
 		},
-		usable: func(context.Context) error { return nil }, // it is when all answer
+		isUsable: func(context.Context) error { return nil }, // it is when all answer
 	}, nil
 }
 
 // fill tells an agent to add until it takes no more.
-func (x *exhaustion) fill(ctx context.Context, i int) error {
-	for range 4 * fullMailbox {
+func (x *exhaustionRun) fill(ctx context.Context, i int) error {
+	for range 4 * smallMailbox {
 		limited, cancel := context.WithTimeout(ctx, time.Millisecond)
 		err := x.system.Tell(limited, x.ids[i], "add", nil)
 		cancel()
 		switch {
 		case err == nil:
-			x.acked[i].Add(1)
+			x.acknowledged[i].Add(1)
 			x.done.Add(1) // in the end
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case errors.Is(err, mabeam.ErrTimeout):
-			_, err := x.ask(ctx, x.ids[i], "get")
-			x.limits.expect(errors.Is(err, mabeam.ErrMailboxFull), "a full mailbox refuses a call with another error than ErrMailboxFull")
+			_, err := x.execute(ctx, x.ids[i], "get")
+			x.checks.expect(errors.Is(err, mabeam.ErrMailboxFull), "a full mailbox refuses a call with another error than ErrMailboxFull")
 			return nil
 		default:
 			return err
@@ -142,7 +142,7 @@ func (x *exhaustion) fill(ctx context.Context, i int) error {
 }
 
 // hangAll makes agents hang, and returns when they do.
-func (x *exhaustion) hangAll(ctx context.Context, h *hang, ids []string) error {
+func (x *exhaustionRun) blockAll(ctx context.Context, h *blockedAction, ids []string) error {
 	for _, id := range ids {
 		if err := x.system.Tell(ctx, id, "hang", h); err != nil {
 			return err
@@ -150,10 +150,10 @@ func (x *exhaustion) hangAll(ctx context.Context, h *hang, ids []string) error {
 		x.done.Add(1) // in the end
 	}
 	for began := time.Now(); h.entered.Load() < int64(len(ids)); {
-		if time.Since(began) > exhaustionPatience {
-			return fmt.Errorf("only %d of %d agents hang after %v", h.entered.Load(), len(ids), exhaustionPatience)
+		if time.Since(began) > exhaustionRecoveryTimeout {
+			return fmt.Errorf("only %d of %d agents hang after %v", h.entered.Load(), len(ids), exhaustionRecoveryTimeout)
 		}
-		if !load.Sleep(ctx, recoverEvery) {
+		if !load.Sleep(ctx, recoveryPollInterval) {
 			return ctx.Err()
 		}
 	}
@@ -162,24 +162,24 @@ func (x *exhaustion) hangAll(ctx context.Context, h *hang, ids []string) error {
 
 // goroutines makes more agents hang than the system runs at once without
 // waiting, each on a goroutine.
-func (x *exhaustion) goroutines(ctx context.Context) (exhausted, error) {
-	ids, err := startEach(ctx, x.system, heldGoroutines, x.spec)
+func (x *exhaustionRun) goroutines(ctx context.Context) (exhaustedResource, error) {
+	ids, err := startAgents(ctx, x.system, blockedAgents, x.spec)
 	if err != nil {
-		return exhausted{}, err
+		return exhaustedResource{}, err
 	}
-	x.started.Add(heldGoroutines)
-	h := &hang{over: make(chan struct{})}
-	if err := x.hangAll(ctx, h, ids); err != nil {
-		close(h.over)
-		return exhausted{}, err
+	x.started.Add(blockedAgents)
+	h := &blockedAction{release: make(chan struct{})}
+	if err := x.blockAll(ctx, h, ids); err != nil {
+		close(h.release)
+		return exhaustedResource{}, err
 	}
 	x.workOnce()
-	return exhausted{
+	return exhaustedResource{
 		release: func(context.Context) error {
-			close(h.over)
+			close(h.release)
 			return nil
 		},
-		usable: func(ctx context.Context) error {
+		isUsable: func(ctx context.Context) error {
 			answers, err := x.system.Gather(ctx, ids, "get", nil)
 			missing := answers.Missing()
 			x.done.Add(int64(len(answers) - len(missing)))
@@ -192,10 +192,10 @@ func (x *exhaustion) goroutines(ctx context.Context) (exhausted, error) {
 }
 
 // files opens files until the process may open no more.
-func (x *exhaustion) files(ctx context.Context) (exhausted, error) {
+func (x *exhaustionRun) files(ctx context.Context) (exhaustedResource, error) {
 	restore, err := limitFiles(spareFiles)
 	if err != nil {
-		return exhausted{}, err
+		return exhaustedResource{}, err
 	}
 	var open []*os.File
 	for range 4 * spareFiles {
@@ -205,12 +205,12 @@ func (x *exhaustion) files(ctx context.Context) (exhausted, error) {
 			continue
 		}
 		if !isTooManyFiles(err) || ctx.Err() != nil {
-			return exhausted{}, errors.Join(err, closeAll(open), restore())
+			return exhaustedResource{}, errors.Join(err, closeAll(open), restore())
 		}
 		x.workOnce()
-		return exhausted{
+		return exhaustedResource{
 			release: func(context.Context) error { return errors.Join(closeAll(open), restore()) },
-			usable: func(context.Context) error {
+			isUsable: func(context.Context) error {
 				f, err := os.Open(os.DevNull)
 				if err != nil {
 					return err
@@ -219,7 +219,7 @@ func (x *exhaustion) files(ctx context.Context) (exhausted, error) {
 			},
 		}, nil
 	}
-	return exhausted{}, errors.Join(errors.New("the limit on files refused none"), closeAll(open), restore())
+	return exhaustedResource{}, errors.Join(errors.New("the limit on files refused none"), closeAll(open), restore())
 }
 
 func closeAll(files []*os.File) (err error) {

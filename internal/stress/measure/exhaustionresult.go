@@ -13,7 +13,7 @@ import (
 )
 
 // An outcome is what one scenario says, or all of them together.
-type outcome struct {
+type exhaustionResult struct {
 	recovery   time.Duration
 	restored   float64   // throughput after / before
 	lost       float64   // 1 − throughput after / that of a fresh system
@@ -27,7 +27,7 @@ type outcome struct {
 }
 
 // add makes it the worst, or the sum, of it and another.
-func (o *outcome) add(next outcome) {
+func (o *exhaustionResult) merge(next exhaustionResult) {
 	o.recovery = max(o.recovery, next.recovery)
 	o.restored = min(o.restored, next.restored)
 	if next.lost > o.lost {
@@ -40,7 +40,7 @@ func (o *outcome) add(next outcome) {
 	o.mismatches += next.mismatches
 }
 
-func (o *outcome) report(env *stress.Env) {
+func (o *exhaustionResult) report(env *stress.Env) {
 	if o.wrong > 0 {
 		env.Detail("agents whose state is not what they had acknowledged", o.wrong)
 	}
@@ -65,8 +65,8 @@ func (o *outcome) report(env *stress.Env) {
 }
 
 // compare has the agents do as much as they can, in turn with those of a fresh system.
-func (x *exhaustion) compare(ctx context.Context, o *outcome) (err error) {
-	fresh := &exhaustion{env: x.env, behave: x.behave, loads: x.loads, isFresh: true}
+func (x *exhaustionRun) compare(ctx context.Context, o *exhaustionResult) (err error) {
+	fresh := &exhaustionRun{env: x.env, newBehaviour: x.newBehaviour, loads: x.loads, isFresh: true}
 	if fresh.system, err = mabeam.Start(ctx, x.env.Options()); err != nil {
 		return fmt.Errorf("start a fresh system: %w", err)
 	}

@@ -123,7 +123,7 @@ func TestExperiment(t *testing.T) {
 			if c.Detected {
 				alarms++
 			}
-			t.Logf("comparison %d: %s", i+1, told(c))
+			t.Logf("comparison %d: %s", i+1, errorText(c))
 		}
 		t.Logf("%d of %d comparisons of the same build found a regression", alarms, comparisons)
 	})
@@ -145,7 +145,7 @@ func TestExperiment(t *testing.T) {
 					sizes[key] = append(sizes[key], *m.DeltaPercent)
 				}
 			}
-			t.Logf("comparison %d: %s", i+1, told(c))
+			t.Logf("comparison %d: %s", i+1, errorText(c))
 		}
 		for _, step := range steps {
 			t.Logf("%s: found in %d of %d", step, found[step], comparisons)
@@ -158,7 +158,7 @@ func TestExperiment(t *testing.T) {
 }
 
 // told lists what regressed.
-func told(r report.Regression) string {
+func errorText(r report.Regression) string {
 	var found []string
 	for _, m := range r.Metrics {
 		if m.Verdict == report.Regressed {

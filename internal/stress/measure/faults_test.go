@@ -16,8 +16,8 @@ import (
 	"mabeam-top/internal/stress/stream"
 )
 
-// timesTold is how often an error with that text was told.
-func timesTold(s report.Step, text string) (n int64) {
+// errorCount is how often an error with that text was told.
+func errorCount(s report.Step, text string) (n int64) {
 	for _, e := range s.Errors {
 		if strings.Contains(e.Message, text) {
 			n += e.Count
@@ -30,16 +30,16 @@ func timesTold(s report.Step, text string) (n int64) {
 // fails, and that is told of the agents that are gone.
 func TestKilledAgentsOfALoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := onlyStep(t, Catalogue(), "", "measure: system-load\n    baseline: none\n    faults: [{kill_agents: 10, from: 1s}, {stall_subscribers: 1, from: 1s, for: 100ms}]\n"+
+		s := runStep(t, Catalogue(), "", "measure: system-load\n    baseline: none\n    faults: [{kill_agents: 10, from: 1s}, {stall_subscribers: 1, from: 1s, for: 100ms}]\n"+
 			"    with: {agents: 100, rate: 1000/s, duration: 2s, mix: {ping: 1}, subscribers: 2}")
 		if s.Operations != (report.Operations{Attempted: 2000, Succeeded: 1900, Failed: 100}) {
 			t.Errorf("%+v", s.Operations)
 		}
-		if n := timesTold(s, "agents, of 100, that faults ended"); n != 10 {
+		if n := errorCount(s, "agents, of 100, that faults ended"); n != 10 {
 			t.Errorf("%d agents told as gone, errors %+v", n, s.Errors)
 		}
 		// Half of the windows had 10 % errors.
-		within(t, "stability_score", value(t, s, "stability_score"), 0.5, 0.11)
+		wantWithin(t, "stability_score", value(t, s, "stability_score"), 0.5, 0.11)
 	})
 }
 
@@ -48,15 +48,15 @@ func TestKilledAgentsOfALoad(t *testing.T) {
 func TestKilledAgentOfATeam(t *testing.T) {
 	for _, kind := range []string{"fan-out", "election", "auction"} {
 		t.Run(kind, func(t *testing.T) {
-			s := onlyStep(t, Catalogue(), "", "measure: coordination\n    baseline: none\n    faults: [{kill_agents: 8}]\n"+
+			s := runStep(t, Catalogue(), "", "measure: coordination\n    baseline: none\n    faults: [{kill_agents: 8}]\n"+
 				"    with: {agents: 5, operations: 2000, type: "+kind+"}")
 			if s.Faults[0].Injected != 8 {
 				t.Fatalf("faults %v, errors %+v", s.Faults, s.Errors)
 			}
-			if timesTold(s, "did not answer: unknown agent") == 0 {
+			if errorCount(s, "did not answer: unknown agent") == 0 {
 				t.Errorf("nobody is told as missing: %+v", s.Errors)
 			}
-			if n := timesTold(s, errWrongWinner.Error()); n > 0 {
+			if n := errorCount(s, errWrongWinner.Error()); n > 0 {
 				t.Errorf("%d times a winner is told as wrong who was the best of those left", n)
 			}
 		})
@@ -71,7 +71,7 @@ func TestKilledSubscriber(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var tel mabeam.Telemetry
-				cat := with("event-stress", func(ctx context.Context, env *stress.Env) error {
+				cat := withRun("event-stress", func(ctx context.Context, env *stress.Env) error {
 					slow := func(i int, handler func(context.Context, mabeam.Event)) func(context.Context, mabeam.Event) {
 						return env.Subscriber(i, func(ctx context.Context, e mabeam.Event) {
 							time.Sleep(500 * time.Microsecond) // half of the time it is busy
@@ -82,7 +82,7 @@ func TestKilledSubscriber(t *testing.T) {
 					tel = env.System().Telemetry()
 					return err
 				})
-				s := onlyStep(t, cat, "", "measure: event-stress\n    baseline: none\n    faults: [{"+kind+": 1, from: 1s}, {stall_subscribers: 1, from: 500ms, for: 100ms}]\n"+
+				s := runStep(t, cat, "", "measure: event-stress\n    baseline: none\n    faults: [{"+kind+": 1, from: 1s}, {stall_subscribers: 1, from: 500ms, for: 100ms}]\n"+
 					"    with: {rate: 1000/s, duration: 2s, burst: 1000/s, burst_duration: 100ms, subscribers: 2}")
 				if s.Faults[0].Injected != 1 || s.Faults[1].Injected != 1 || tel.AgentsRestarted != 1 {
 					t.Fatalf("faults %v, %d restarts, errors %+v", s.Faults, tel.AgentsRestarted, s.Errors)
@@ -90,9 +90,9 @@ func TestKilledSubscriber(t *testing.T) {
 				if tel.AgentsCrashed != crashed {
 					t.Errorf("%d agents crashed", tel.AgentsCrashed)
 				}
-				missed := timesTold(s, "dropped by the bus") + timesTold(s, "was being restarted")
+				missed := errorCount(s, "dropped by the bus") + errorCount(s, "was being restarted")
 				due, made := 2100*2.0, 2*value(t, s, "events_processed")
-				if made+float64(missed) != due || missed > 20 || timesTold(s, "lost") > 0 {
+				if made+float64(missed) != due || missed > 20 || errorCount(s, "lost") > 0 {
 					t.Errorf("%v deliveries made and %d told as missed, of %v; errors %+v", made, missed, due, s.Errors)
 				}
 				if value(t, s, "recovery_time_ms") > 100 || value(t, s, "backlog_max") < 50 {
@@ -121,7 +121,7 @@ func TestDataOfSurvivors(t *testing.T) {
 				var s report.Step
 				hit, again := map[string]int{}, 0
 				synctest.Test(t, func(t *testing.T) {
-					cat := with("exhaustion-recovery", func(ctx context.Context, env *stress.Env) error {
+					cat := withRun("exhaustion-recovery", func(ctx context.Context, env *stress.Env) error {
 						return measureExhaustion(ctx, env, func() mabeam.Behaviour {
 							return brokenLedger{adds: new(int), do: func(add int, self *mabeam.Agent) {
 								time.Sleep(time.Millisecond)
@@ -131,7 +131,7 @@ func TestDataOfSurvivors(t *testing.T) {
 							}}
 						}, nil)
 					})
-					s = onlyStep(t, cat, "", "measure: exhaustion-recovery\n    baseline: none\n    faults: ["+c.faults+"]\n"+
+					s = runStep(t, cat, "", "measure: exhaustion-recovery\n    baseline: none\n    faults: ["+c.faults+"]\n"+
 						"    with: {scenarios: [agents], agents: 30, operations: 900}", func(e stream.Event) {
 						if e.Fault != nil {
 							again += min(hit[e.Fault.Target], 1)
@@ -144,7 +144,7 @@ func TestDataOfSurvivors(t *testing.T) {
 					// One that was hit is restarted at once, and may be hit again.
 					want, inconsistent = false, int64(c.survived+again)
 				}
-				if got := s.Metrics["data_consistent"].Value; got != want || timesTold(s, "not what they had acknowledged") != inconsistent {
+				if got := s.Metrics["data_consistent"].Value; got != want || errorCount(s, "not what they had acknowledged") != inconsistent {
 					t.Errorf("consistent %v, want %v; errors %+v", got, want, s.Errors)
 				}
 				if got := value(t, s, "component_restarts"); got != float64(c.restarts) {

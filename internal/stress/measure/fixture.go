@@ -12,28 +12,28 @@ import (
 	"mabeam-top/internal/stress/load"
 )
 
-// observerMailbox is the capacity of the observers' mailboxes.
-const observerMailbox = 64
+// fixtureMailbox is the capacity of the observers' mailboxes.
+const fixtureMailbox = 64
 
-// observersWithin bounds all that is asked of one system of observers, so that a
+// fixtureTimeout bounds all that is asked of one system of observers, so that a
 // system which loses what it accepted costs some time and no more. A healthy one takes
 // a small part of it.
-const observersWithin = 4 * time.Second
+const fixtureTimeout = 4 * time.Second
 
 // observation is a system with observers, to hold exact rules against.
-type observation struct {
-	system    *mabeam.System
-	ids       []string
-	observers []*observer
+type fixture struct {
+	system *mabeam.System
+	ids    []string
+	spies  []*spy
 }
 
 // observe starts a system with n observers.
-func observe(ctx context.Context, env *stress.Env, n int) (*observation, error) {
-	system, err := mabeam.Start(ctx, mabeam.Options{Mailbox: observerMailbox})
+func newFixture(ctx context.Context, env *stress.Env, n int) (*fixture, error) {
+	system, err := mabeam.Start(ctx, mabeam.Options{Mailbox: fixtureMailbox})
 	if err != nil {
 		return nil, err
 	}
-	o := &observation{system: system}
+	o := &fixture{system: system}
 	for range n {
 		if _, _, err := o.add(ctx); err != nil {
 			stopSystem(ctx, env, system)
@@ -44,28 +44,28 @@ func observe(ctx context.Context, env *stress.Env, n int) (*observation, error) 
 }
 
 // add starts one more observer.
-func (o *observation) add(ctx context.Context) (string, *observer, error) {
-	b := &observer{}
+func (o *fixture) add(ctx context.Context) (string, *spy, error) {
+	b := &spy{}
 	id, err := o.system.StartAgent(ctx, mabeam.Spec{Type: "observer", Behaviour: b})
 	if err == nil {
-		o.ids, o.observers = append(o.ids, id), append(o.observers, b)
+		o.ids, o.spies = append(o.ids, id), append(o.spies, b)
 	}
 	return id, b, err
 }
 
-// ask has an observer carry out an action, and gives it settleWithin.
-func (o *observation) ask(ctx context.Context, id, action string, params any) (any, error) {
-	limited, cancel := context.WithTimeout(ctx, settleWithin)
+// ask has an observer carry out an action, and gives it settleTimeout.
+func (o *fixture) ask(ctx context.Context, id, action string, params any) (any, error) {
+	limited, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
 	return o.system.Execute(limited, id, action, params)
 }
 
 // block keeps an observer busy until release is called. It says false if the observer
 // does not begin.
-func (o *observation) block(ctx context.Context, id string) (release func(), ok bool) {
-	h := newBlocker(2 * settleWithin)
+func (o *fixture) block(ctx context.Context, id string) (release func(), ok bool) {
+	h := newBlockRequest(2 * settleTimeout)
 	release = sync.OnceFunc(func() { close(h.release) })
-	limited, cancel := context.WithTimeout(ctx, settleWithin)
+	limited, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
 	if o.system.Tell(limited, id, "block", h) != nil {
 		return release, false
@@ -79,7 +79,7 @@ func (o *observation) block(ctx context.Context, id string) (release func(), ok 
 }
 
 // blockAll keeps all observers busy until release is called.
-func (o *observation) blockAll(ctx context.Context) (release func(), ok bool) {
+func (o *fixture) blockAll(ctx context.Context) (release func(), ok bool) {
 	var releases []func()
 	release = func() {
 		for _, r := range releases {
@@ -96,11 +96,11 @@ func (o *observation) blockAll(ctx context.Context) (release func(), ok bool) {
 	return release, true
 }
 
-// sync waits until an observer has handled what it accepted before, for settleWithin
+// sync waits until an observer has handled what it accepted before, for settleTimeout
 // at most, and says whether it has.
-func (o *observation) sync(ctx context.Context, id string) bool {
+func (o *fixture) awaitIdle(ctx context.Context, id string) bool {
 	var err error
-	settle(ctx, func() bool {
+	waitWhile(ctx, func() bool {
 		_, err = o.ask(ctx, id, "sync", nil)
 		return errors.Is(err, mabeam.ErrMailboxFull)
 	})
@@ -108,21 +108,21 @@ func (o *observation) sync(ctx context.Context, id string) bool {
 }
 
 // overlaps is how often an observer was called while a callback of it ran.
-func (o *observation) overlaps() (n int64) {
-	for _, b := range o.observers {
+func (o *fixture) overlaps() (n int64) {
+	for _, b := range o.spies {
 		n += b.overlaps.Load()
 	}
 	return n
 }
 
 // observed carries out a check with n observers on a system of their own.
-func observed(ctx context.Context, env *stress.Env, n int, check func(ctx context.Context, o *observation) error) error {
-	o, err := observe(ctx, env, n)
+func withFixture(ctx context.Context, env *stress.Env, n int, check func(ctx context.Context, o *fixture) error) error {
+	o, err := newFixture(ctx, env, n)
 	if err != nil {
 		return err
 	}
 	defer stopSystem(ctx, env, o.system)
-	limited, cancel := context.WithTimeout(ctx, observersWithin)
+	limited, cancel := context.WithTimeout(ctx, fixtureTimeout)
 	defer cancel()
 	if err := check(limited, o); err != nil {
 		return err
@@ -133,42 +133,42 @@ func observed(ctx context.Context, env *stress.Env, n int, check func(ctx contex
 // pause gives others a chance to do what they must not do.
 func pause(ctx context.Context) { load.Sleep(ctx, 2*time.Millisecond) }
 
-// isSince says whether a moment lies between an earlier one and now.
-func isSince(at, began time.Time) bool { return !at.Before(began) && !at.After(time.Now()) }
+// isBetween says whether a moment lies between an earlier one and now.
+func isBetween(at, began time.Time) bool { return !at.Before(began) && !at.After(time.Now()) }
 
 // fresh starts an observer that the caller ends.
-func (o *observation) fresh(ctx context.Context, broken *violations) (string, *observer) {
-	b, began := &observer{}, time.Now()
+func (o *fixture) startSpy(ctx context.Context, broken *checker) (string, *spy) {
+	b, began := &spy{}, time.Now()
 	id, err := o.system.StartAgent(ctx, mabeam.Spec{
 		Type: "fresh", Behaviour: b, Capabilities: []string{"fresh"}, ParentID: "parent", Metadata: map[string]any{"key": "value"},
 	})
 	broken.expect(err == nil && b.inits.Load() == 1, "an agent did not start, or its Init did not run exactly once")
 	e, found := o.system.Registry().Lookup(id)
-	broken.expect(found && e.ParentID() == "parent" && maps.Equal(e.Metadata(), map[string]any{"key": "value"}) && isSince(e.CreatedAt(), began),
+	broken.expect(found && e.ParentID() == "parent" && maps.Equal(e.Metadata(), map[string]any{"key": "value"}) && isBetween(e.CreatedAt(), began),
 		"an agent that was started is not registered with its parent, its metadata and the time of its start")
 	return id, b
 }
 
-// stop stops an agent gracefully within settleWithin.
-func (o *observation) stop(ctx context.Context, id string) error {
-	limited, cancel := context.WithTimeout(ctx, settleWithin)
+// stop stops an agent gracefully within settleTimeout.
+func (o *fixture) stop(ctx context.Context, id string) error {
+	limited, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
 	return o.system.StopAgent(limited, id)
 }
 
-// restart restarts an agent within settleWithin.
-func (o *observation) restart(ctx context.Context, id string) error {
-	limited, cancel := context.WithTimeout(ctx, settleWithin)
+// restart restarts an agent within settleTimeout.
+func (o *fixture) restart(ctx context.Context, id string) error {
+	limited, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
 	return o.system.RestartAgent(limited, id)
 }
 
 // beginStop begins to stop an agent that is busy, and returns when it has begun. What
-// the channel gives is the result, within settleWithin.
-func (o *observation) beginStop(ctx context.Context, id string) <-chan error {
+// the channel gives is the result, within settleTimeout.
+func (o *fixture) beginStop(ctx context.Context, id string) <-chan error {
 	stopped := make(chan error, 1)
 	go func() { stopped <- o.stop(ctx, id) }()
-	settle(ctx, func() bool {
+	waitWhile(ctx, func() bool {
 		info, err := o.system.Agent(id)
 		return err == nil && info.Lifecycle != mabeam.Terminating
 	})
@@ -177,16 +177,16 @@ func (o *observation) beginStop(ctx context.Context, id string) <-chan error {
 
 // suspend suspends an agent that has nothing to do. One that has just started, or
 // answered, may still be busy for a moment.
-func (o *observation) suspend(ctx context.Context, id string, broken *violations) {
+func (o *fixture) suspend(ctx context.Context, id string, broken *checker) {
 	var err error
-	settle(ctx, func() bool { err = o.system.SuspendAgent(id); return err != nil })
+	waitWhile(ctx, func() bool { err = o.system.SuspendAgent(id); return err != nil })
 	broken.expect(err == nil, "an agent that has nothing to do could not be suspended")
 }
 
 // fill tells an agent n actions, which it must accept without waiting.
-func (o *observation) fill(ctx context.Context, id string, n int, broken *violations) {
+func (o *fixture) fill(ctx context.Context, id string, n int, broken *checker) {
 	for i := range n {
-		limited, cancel := context.WithTimeout(ctx, settleWithin)
+		limited, cancel := context.WithTimeout(ctx, settleTimeout)
 		broken.expect(o.system.Tell(limited, id, "note", i) == nil, "an agent did not accept an action although it had room")
 		cancel()
 	}
@@ -203,13 +203,13 @@ func inOrder(notes []any, n int) bool {
 }
 
 // ended checks that an agent is found nowhere any more.
-func (o *observation) ended(id string, broken *violations) {
-	population{id: {Type: "fresh", Capabilities: []string{"fresh"}}}.gone(broken, o.system)
+func (o *fixture) checkGone(id string, broken *checker) {
+	liveAgents{id: {Type: "fresh", Capabilities: []string{"fresh"}}}.checkGone(broken, o.system)
 }
 
 // awaitDepth waits until an agent has so many messages, at work and waiting.
-func (o *observation) awaitDepth(ctx context.Context, id string, n int) bool {
+func (o *fixture) awaitDepth(ctx context.Context, id string, n int) bool {
 	has := func() bool { info, err := o.system.Agent(id); return err == nil && info.Mailbox == n }
-	settle(ctx, func() bool { return !has() })
+	waitWhile(ctx, func() bool { return !has() })
 	return has()
 }

@@ -36,12 +36,12 @@ func readFootprint() footprint {
 }
 
 // efficiency is which share of what came into use since before is live.
-func (f footprint) efficiency(before footprint) float64 {
+func (f footprint) efficiencySince(before footprint) float64 {
 	return (f.live - before.live) / (f.inUse - before.inUse)
 }
 
 // cleaned is which share of what had grown from before to most is gone.
-func (f footprint) cleaned(before, most footprint) float64 {
+func (f footprint) cleanupSince(before, most footprint) float64 {
 	return (most.live - f.live) / (most.live - before.live)
 }
 

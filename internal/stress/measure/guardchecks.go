@@ -16,12 +16,12 @@ import (
 	"mabeam-top/internal/stress/load"
 )
 
-// guardsEstimate is how long the checks of the guards take.
-const guardsEstimate = 600 * time.Millisecond
+// guardChecksTime is how long the checks of the guards take.
+const guardChecksTime = 600 * time.Millisecond
 
 // A guarded has the calls that guards limit, so that tests can replace them by ones that
 // break a rule.
-type guarded struct {
+type guardedCalls struct {
 	allow   func(guard.Operation) error
 	start   func(context.Context, mabeam.Spec) (string, error)
 	execute func(ctx context.Context, id, action string, params any) (any, error)
@@ -31,32 +31,32 @@ type guarded struct {
 	do      func(ctx context.Context, target string, f func(context.Context) error) error
 }
 
-// A guardTest checks the rules of the guards, each on a system of its own.
-type guardTest struct {
-	env   *stress.Env
-	rules *violations
-	late  *violations // of the deadlines
-	wrap  func(guarded) guarded
+// A guardChecks checks the rules of the guards, each on a system of its own.
+type guardChecks struct {
+	env    *stress.Env
+	checks *checker
+	late   *checker // of the deadlines
+	wrap   func(guardedCalls) guardedCalls
 }
 
 // checkGuards reports how often a rule was broken, and a call returned late. Wrap, if
 // given, replaces the guarded calls.
-func checkGuards(ctx context.Context, env *stress.Env, wrap func(guarded) guarded) error {
-	t := &guardTest{env: env, rules: newViolations(env, "guard_rules_broken"), late: newViolations(env, "deadlines_missed"), wrap: wrap}
-	for _, check := range []func(context.Context) error{t.rate, t.refusals, t.turns, t.circuit, t.mailbox, t.deadlines} {
+func checkGuards(ctx context.Context, env *stress.Env, wrap func(guardedCalls) guardedCalls) error {
+	t := &guardChecks{env: env, checks: newChecker(env, "guard_rules_broken"), late: newChecker(env, "deadlines_missed"), wrap: wrap}
+	for _, check := range []func(context.Context) error{t.checkRate, t.checkRefusals, t.checkWaiting, t.checkCircuit, t.checkMailbox, t.checkDeadlines} {
 		if err := check(ctx); err != nil {
 			return fmt.Errorf("guards: %w", err)
 		}
 	}
-	t.rules.report()
+	t.checks.report()
 	t.late.report()
 	return nil
 }
 
 // with carries a check out on a system with these options.
-func (t *guardTest) with(ctx context.Context, change func(*mabeam.Options), check func(*mabeam.System, guarded) error) error {
-	return onOwnSystem(ctx, t.env, change, func(s *mabeam.System) error {
-		g := guarded{
+func (t *guardChecks) withSystem(ctx context.Context, change func(*mabeam.Options), check func(*mabeam.System, guardedCalls) error) error {
+	return withSystem(ctx, t.env, change, func(s *mabeam.System) error {
+		g := guardedCalls{
 			allow: s.Limiter().Allow, start: s.StartAgent, execute: s.Execute, tell: s.Tell,
 			signal: func(signal mabeam.Signal) error { return s.Signal(signal) }, publish: s.Bus().Publish, do: s.Breaker().Do,
 		}
@@ -72,14 +72,14 @@ const guardOperation = guard.UserPrefix + "guard"
 
 // rate checks that a rate admits exactly as many operations as it has tokens: those of
 // the burst, and those added until the last attempt, within one token.
-func (t *guardTest) rate(ctx context.Context) error {
+func (t *guardChecks) checkRate(ctx context.Context) error {
 	const (
 		perSecond, burst = 500, 50
 		lasts            = 100 * time.Millisecond
 		full             = burst * time.Second / perSecond // when an empty bucket is
 	)
 	rates := map[guard.Operation]guard.Rate{guardOperation: {PerSecond: perSecond, Burst: burst}}
-	return t.with(ctx, func(o *mabeam.Options) { o.Rates = rates }, func(s *mabeam.System, g guarded) error {
+	return t.withSystem(ctx, func(o *mabeam.Options) { o.Rates = rates }, func(s *mabeam.System, g guardedCalls) error {
 		began := time.Now()
 		asked, longest := began, time.Duration(0)
 		admitted, refused := 0, int64(0)
@@ -90,7 +90,7 @@ func (t *guardTest) rate(ctx context.Context) error {
 				err := g.allow(guardOperation)
 				if err != nil {
 					refused++
-					t.rules.expect(errors.Is(err, mabeam.ErrRateLimited), "an operation over its rate is refused with another error than ErrRateLimited")
+					t.checks.expect(errors.Is(err, mabeam.ErrRateLimited), "an operation over its rate is refused with another error than ErrRateLimited")
 					break
 				}
 				if admitted++; admitted > 10*burst {
@@ -103,20 +103,20 @@ func (t *guardTest) rate(ctx context.Context) error {
 		}
 		most := burst + perSecond*time.Since(began).Seconds() + 1
 		least := burst + perSecond*asked.Sub(began).Seconds() - 1
-		t.rules.expect(float64(admitted) <= most, fmt.Sprintf("a rate of %d/s with a burst of %d admits more than its tokens", perSecond, burst))
-		t.rules.expect(float64(admitted) >= math.Floor(least) || longest >= full, fmt.Sprintf("a rate of %d/s with a burst of %d admits less than its tokens", perSecond, burst))
-		t.rules.expect(s.Telemetry().RateLimited == refused, "the telemetry's RateLimited differs from what was refused")
+		t.checks.expect(float64(admitted) <= most, fmt.Sprintf("a rate of %d/s with a burst of %d admits more than its tokens", perSecond, burst))
+		t.checks.expect(float64(admitted) >= math.Floor(least) || longest >= full, fmt.Sprintf("a rate of %d/s with a burst of %d admits less than its tokens", perSecond, burst))
+		t.checks.expect(s.Telemetry().RateLimited == refused, "the telemetry's RateLimited differs from what was refused")
 		return nil
 	})
 }
 
 // refusals checks that starts, actions and signals are admitted up to the burst and
 // then refused with ErrRateLimited.
-func (t *guardTest) refusals(ctx context.Context) error {
+func (t *guardChecks) checkRefusals(ctx context.Context) error {
 	const burst, attempts = 6, 10
 	slowly := guard.Rate{PerSecond: 0.001, Burst: burst}
 	rates := map[guard.Operation]guard.Rate{mabeam.OperationAction: slowly, mabeam.OperationSignal: slowly, mabeam.OperationStartAgent: slowly}
-	return t.with(ctx, func(o *mabeam.Options) { o.Rates = rates }, func(system *mabeam.System, g guarded) error {
+	return t.withSystem(ctx, func(o *mabeam.Options) { o.Rates = rates }, func(system *mabeam.System, g guardedCalls) error {
 		var last string
 		for _, kind := range []struct {
 			name string
@@ -141,60 +141,60 @@ func (t *guardTest) refusals(ctx context.Context) error {
 				case err == nil:
 					admitted++
 				case !errors.Is(err, mabeam.ErrRateLimited):
-					t.rules.add(1, kind.name+" over their rate are refused with another error than ErrRateLimited")
+					t.checks.add(1, kind.name+" over their rate are refused with another error than ErrRateLimited")
 				}
 			}
-			t.rules.expect(admitted == burst, fmt.Sprintf("%d of %d %s are admitted at a rate with a burst of %d", admitted, attempts, kind.name, burst))
+			t.checks.expect(admitted == burst, fmt.Sprintf("%d of %d %s are admitted at a rate with a burst of %d", admitted, attempts, kind.name, burst))
 		}
 		// Other ways to ask for an action keep to its rate too; Tell waits for its turn,
 		// unless it comes too late.
-		limited, cancel := context.WithTimeout(ctx, settleWithin)
+		limited, cancel := context.WithTimeout(ctx, settleTimeout)
 		defer cancel()
-		t.rules.expect(errors.Is(g.tell(limited, last, "work", nil), mabeam.ErrRateLimited), "an action that is told, and whose turn comes after its deadline, is not refused with ErrRateLimited")
+		t.checks.expect(errors.Is(g.tell(limited, last, "work", nil), mabeam.ErrRateLimited), "an action that is told, and whose turn comes after its deadline, is not refused with ErrRateLimited")
 		_, requested := system.Request(ctx, mabeam.Message{Type: "work", Target: last})
 		sent := system.Send(mabeam.Message{Type: "work", Target: last})
 		answers, err := system.Gather(ctx, []string{last}, "work", nil)
 		refused := errors.Is(requested, mabeam.ErrRateLimited) && errors.Is(sent, mabeam.ErrRateLimited) &&
 			err == nil && len(answers) == 1 && errors.Is(answers[0].Err, mabeam.ErrRateLimited)
-		t.rules.expect(refused, "a request, a message or a question of a coordination over the rate of actions is not refused with ErrRateLimited")
+		t.checks.expect(refused, "a request, a message or a question of a coordination over the rate of actions is not refused with ErrRateLimited")
 		return nil
 	})
 }
 
 // turns checks that publishing over the rate waits for a token, as does who asks for
 // one, unless it would come too late.
-func (t *guardTest) turns(ctx context.Context) error {
+func (t *guardChecks) checkWaiting(ctx context.Context) error {
 	const perSecond, burst, attempts = 500, 5, 15
 	rate := guard.Rate{PerSecond: perSecond, Burst: burst}
 	const rare = guardOperation + "_rare"
 	rates := map[guard.Operation]guard.Rate{mabeam.OperationPublish: rate, guardOperation: rate, rare: {PerSecond: 0.001, Burst: 1}}
-	return t.with(ctx, func(o *mabeam.Options) { o.Rates = rates }, func(s *mabeam.System, g guarded) error {
+	return t.withSystem(ctx, func(o *mabeam.Options) { o.Rates = rates }, func(s *mabeam.System, g guardedCalls) error {
 		for name, attempt := range map[string]func() error{
 			"events":     func() error { return g.publish(ctx, mabeam.Event{Type: "guard"}) },
 			"operations": func() error { return s.Limiter().Wait(ctx, guardOperation) },
 		} {
 			began := time.Now()
 			for range attempts {
-				t.rules.expect(attempt() == nil, name+" over their rate are refused instead of waiting")
+				t.checks.expect(attempt() == nil, name+" over their rate are refused instead of waiting")
 			}
-			t.rules.expect(time.Since(began) >= (attempts-burst-1)*time.Second/perSecond, name+" over their rate do not wait for their turn")
+			t.checks.expect(time.Since(began) >= (attempts-burst-1)*time.Second/perSecond, name+" over their rate do not wait for their turn")
 		}
-		limited, cancel := context.WithTimeout(ctx, settleWithin)
+		limited, cancel := context.WithTimeout(ctx, settleTimeout)
 		defer cancel()
 		first, second := s.Limiter().Wait(limited, rare), s.Limiter().Wait(limited, rare)
-		t.rules.expect(first == nil && errors.Is(second, mabeam.ErrRateLimited), "an operation whose turn comes after its deadline is not refused with ErrRateLimited")
+		t.checks.expect(first == nil && errors.Is(second, mabeam.ErrRateLimited), "an operation whose turn comes after its deadline is not refused with ErrRateLimited")
 		return ctx.Err()
 	})
 }
 
 // circuit checks when a circuit opens, refuses, admits trials and closes.
-func (t *guardTest) circuit(ctx context.Context) error {
+func (t *guardChecks) checkCircuit(ctx context.Context) error {
 	// If the machine stalls for as long as the circuit is open, the check says nothing.
 	for openFor := 50 * time.Millisecond; ; openFor *= 4 {
 		var late bool
 		options := &guard.BreakerOptions{Failures: circuitFailures, OpenFor: openFor, Trials: circuitTrials}
-		err := t.with(ctx, func(o *mabeam.Options) { o.Breaker = options }, func(s *mabeam.System, g guarded) (err error) {
-			c := &circuitTest{guardTest: t, system: s, guarded: g, openFor: openFor}
+		err := t.withSystem(ctx, func(o *mabeam.Options) { o.Breaker = options }, func(s *mabeam.System, g guardedCalls) (err error) {
+			c := &circuitCheck{guardChecks: t, system: s, guardedCalls: g, openFor: openFor}
 			late, err = c.run(ctx)
 			return err
 		})
@@ -210,9 +210,9 @@ func (t *guardTest) circuit(ctx context.Context) error {
 
 // mailbox checks that a mailbox accepts exactly its capacity, and that the agent handles
 // all of it once and in order.
-func (t *guardTest) mailbox(ctx context.Context) error {
+func (t *guardChecks) checkMailbox(ctx context.Context) error {
 	const capacity = 16
-	return t.with(ctx, func(o *mabeam.Options) { o.Mailbox = capacity }, func(s *mabeam.System, g guarded) error {
+	return t.withSystem(ctx, func(o *mabeam.Options) { o.Mailbox = capacity }, func(s *mabeam.System, g guardedCalls) error {
 		a := &guardAgent{}
 		id, err := g.start(ctx, mabeam.Spec{Type: "guarded", Behaviour: a})
 		if err != nil {
@@ -227,19 +227,19 @@ func (t *guardTest) mailbox(ctx context.Context) error {
 			err := g.tell(limited, id, "work", n)
 			cancel()
 			if err != nil {
-				t.rules.expect(errors.Is(err, mabeam.ErrTimeout), "Tell to a full mailbox returns another error than ErrTimeout")
+				t.checks.expect(errors.Is(err, mabeam.ErrTimeout), "Tell to a full mailbox returns another error than ErrTimeout")
 				break
 			}
 			accepted++
 		}
-		t.rules.expect(accepted == capacity, fmt.Sprintf("a mailbox of %d takes %d", capacity, accepted))
+		t.checks.expect(accepted == capacity, fmt.Sprintf("a mailbox of %d takes %d", capacity, accepted))
 		_, err = g.execute(ctx, id, "work", -1)
-		t.rules.expect(errors.Is(err, mabeam.ErrMailboxFull), "a full mailbox refuses a call with another error than ErrMailboxFull")
+		t.checks.expect(errors.Is(err, mabeam.ErrMailboxFull), "a full mailbox refuses a call with another error than ErrMailboxFull")
 		if err := s.ResumeAgent(id); err != nil {
 			return err
 		}
-		settle(ctx, func() bool { return len(a.work()) < accepted })
-		t.rules.expect(slices.Equal(a.work(), numbers(0, accepted)), "messages accepted by a full mailbox are not handled once and in order")
+		waitWhile(ctx, func() bool { return len(a.work()) < accepted })
+		t.checks.expect(slices.Equal(a.work(), numbers(0, accepted)), "messages accepted by a full mailbox are not handled once and in order")
 		return nil
 	})
 }

@@ -17,8 +17,8 @@ import (
 )
 
 // guarding returns the catalogue with process-limit checking the guards only.
-func guarding(wrap func(guarded) guarded) stress.Catalogue {
-	return with("process-limit", func(ctx context.Context, env *stress.Env) error {
+func withGuardedCalls(wrap func(guardedCalls) guardedCalls) stress.Catalogue {
+	return withRun("process-limit", func(ctx context.Context, env *stress.Env) error {
 		env.Operations(1, 0, 0)
 		return checkGuards(ctx, env, wrap)
 	})
@@ -26,8 +26,8 @@ func guarding(wrap func(guarded) guarded) stress.Catalogue {
 
 // wrapDo replaces how calls of a target are guarded; refused says whether the circuit
 // did. It is for several callers.
-func wrapDo(change func(f func(context.Context) error, refused bool, err error) error) func(guarded) guarded {
-	return func(g guarded) guarded {
+func wrapDo(change func(f func(context.Context) error, refused bool, err error) error) func(guardedCalls) guardedCalls {
+	return func(g guardedCalls) guardedCalls {
 		do := g.do
 		g.do = func(ctx context.Context, target string, f func(context.Context) error) error {
 			err := do(ctx, target, f)
@@ -41,10 +41,10 @@ func wrapDo(change func(f func(context.Context) error, refused bool, err error) 
 func TestGuardsThatBreakTheirRules(t *testing.T) {
 	for name, c := range map[string]struct {
 		told string
-		wrap func(guarded) guarded
+		wrap func(guardedCalls) guardedCalls
 	}{
 		"right": {"", nil},
-		"a fifth too many": {"admits more than its tokens", func(g guarded) guarded {
+		"a fifth too many": {"admits more than its tokens", func(g guardedCalls) guardedCalls {
 			allow, admitted, extra := g.allow, 0, 0
 			g.allow = func(kind guard.Operation) error {
 				err := allow(kind)
@@ -58,7 +58,7 @@ func TestGuardsThatBreakTheirRules(t *testing.T) {
 			}
 			return g
 		}},
-		"a tenth too few": {"admits less than its tokens", func(g guarded) guarded {
+		"a tenth too few": {"admits less than its tokens", func(g guardedCalls) guardedCalls {
 			allow, n := g.allow, 0
 			g.allow = func(kind guard.Operation) error {
 				err := allow(kind)
@@ -69,7 +69,7 @@ func TestGuardsThatBreakTheirRules(t *testing.T) {
 			}
 			return g
 		}},
-		"another error": {"refused with another error than ErrRateLimited", func(g guarded) guarded {
+		"another error": {"refused with another error than ErrRateLimited", func(g guardedCalls) guardedCalls {
 			allow := g.allow
 			g.allow = func(kind guard.Operation) error {
 				if allow(kind) != nil {
@@ -79,7 +79,7 @@ func TestGuardsThatBreakTheirRules(t *testing.T) {
 			}
 			return g
 		}},
-		"one start too many": {"7 of 10 starts are admitted", func(g guarded) guarded {
+		"one start too many": {"7 of 10 starts are admitted", func(g guardedCalls) guardedCalls {
 			start, over := g.start, false
 			g.start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
 				id, err := start(ctx, spec)
@@ -91,7 +91,7 @@ func TestGuardsThatBreakTheirRules(t *testing.T) {
 			}
 			return g
 		}},
-		"events that do not wait": {"do not wait for their turn", func(g guarded) guarded {
+		"events that do not wait": {"do not wait for their turn", func(g guardedCalls) guardedCalls {
 			publish := g.publish
 			g.publish = func(ctx context.Context, e mabeam.Event) error {
 				limited, cancel := context.WithTimeout(ctx, time.Nanosecond)
@@ -103,7 +103,7 @@ func TestGuardsThatBreakTheirRules(t *testing.T) {
 			}
 			return g
 		}},
-		"a circuit that opens late": {"is not refused with ErrCircuitOpen", func() func(guarded) guarded {
+		"a circuit that opens late": {"is not refused with ErrCircuitOpen", func() func(guardedCalls) guardedCalls {
 			once := true
 			return wrapDo(func(f func(context.Context) error, refused bool, err error) error {
 				if refused && once {
@@ -113,7 +113,7 @@ func TestGuardsThatBreakTheirRules(t *testing.T) {
 				return err
 			})
 		}()},
-		"a circuit that never closes": {"a circuit whose trials succeeded is not closed", func(g guarded) guarded {
+		"a circuit that never closes": {"a circuit whose trials succeeded is not closed", func(g guardedCalls) guardedCalls {
 			do, mu, open, trials := g.do, sync.Mutex{}, false, 0
 			g.do = func(ctx context.Context, target string, f func(context.Context) error) error {
 				mu.Lock()
@@ -133,7 +133,7 @@ func TestGuardsThatBreakTheirRules(t *testing.T) {
 			}
 			return g
 		}},
-		"a half-open circuit that lets all through": {"of 2 calls on trial 5 are let through", func(g guarded) guarded {
+		"a half-open circuit that lets all through": {"of 2 calls on trial 5 are let through", func(g guardedCalls) guardedCalls {
 			do, opened, mu := g.do, time.Time{}, sync.Mutex{}
 			g.do = func(ctx context.Context, target string, f func(context.Context) error) error {
 				err := do(ctx, target, f)
@@ -153,7 +153,7 @@ func TestGuardsThatBreakTheirRules(t *testing.T) {
 			}
 			return g
 		}},
-		"a mailbox that takes one more": {"a mailbox of 16 takes 17", func(g guarded) guarded {
+		"a mailbox that takes one more": {"a mailbox of 16 takes 17", func(g guardedCalls) guardedCalls {
 			tell, once := g.tell, true
 			g.tell = func(ctx context.Context, id, action string, params any) error {
 				err := tell(ctx, id, action, params)
@@ -165,7 +165,7 @@ func TestGuardsThatBreakTheirRules(t *testing.T) {
 			}
 			return g
 		}},
-		"a deadline that is told 51 ms late": {"Execute returns more than 30ms after its time is over", func(g guarded) guarded {
+		"a deadline that is told 51 ms late": {"Execute returns more than 30ms after its time is over", func(g guardedCalls) guardedCalls {
 			execute := g.execute
 			g.execute = func(ctx context.Context, id, action string, params any) (any, error) {
 				got, err := execute(ctx, id, action, params)
@@ -176,7 +176,7 @@ func TestGuardsThatBreakTheirRules(t *testing.T) {
 			}
 			return g
 		}},
-		"mailboxes that are never full": {"1000 calls found room", func(g guarded) guarded {
+		"mailboxes that are never full": {"1000 calls found room", func(g guardedCalls) guardedCalls {
 			tell := g.tell
 			g.tell = func(ctx context.Context, id, action string, params any) error {
 				if params == nil {
@@ -186,7 +186,7 @@ func TestGuardsThatBreakTheirRules(t *testing.T) {
 			}
 			return g
 		}},
-		"a deadline that is not waited for": {"Tell returns before its time is over", func(g guarded) guarded {
+		"a deadline that is not waited for": {"Tell returns before its time is over", func(g guardedCalls) guardedCalls {
 			tell := g.tell
 			g.tell = func(ctx context.Context, id, action string, params any) error {
 				limited, cancel := context.WithTimeout(ctx, time.Millisecond)
@@ -198,7 +198,7 @@ func TestGuardsThatBreakTheirRules(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := onlyStep(t, guarding(c.wrap), "", "{measure: process-limit, baseline: none}")
+				s := runStep(t, withGuardedCalls(c.wrap), "", "{measure: process-limit, baseline: none}")
 				broken := "guard_rules_broken"
 				if strings.Contains(c.told, "returns more than") {
 					broken = "deadlines_missed"

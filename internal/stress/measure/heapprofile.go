@@ -17,14 +17,14 @@ func heapBySite() map[string]int64 {
 	}
 	sites := map[string]int64{}
 	for _, r := range records {
-		sites[allocatedIn(r.Stack())] += r.InUseBytes()
+		sites[allocatingFunction(r.Stack())] += r.InUseBytes()
 	}
 	return sites
 }
 
-// allocatedIn is the innermost function of a stack that is not the Go
+// allocatingFunction is the innermost function of a stack that is not the Go
 // runtime's.
-func allocatedIn(stack []uintptr) string {
+func allocatingFunction(stack []uintptr) string {
 	frames := runtime.CallersFrames(stack)
 	for {
 		f, more := frames.Next()
@@ -34,9 +34,9 @@ func allocatedIn(stack []uintptr) string {
 	}
 }
 
-// grownMost names the site whose live heap has grown most since; empty if the
+// largestGrowth names the site whose live heap has grown most since; empty if the
 // profiler has seen none.
-func grownMost(before map[string]int64) string {
+func largestGrowth(before map[string]int64) string {
 	best, most := "", int64(0)
 	for site, n := range heapBySite() {
 		if site == "" {

@@ -8,7 +8,7 @@ import (
 )
 
 // checkKillAtWork kills agents at work: those who wait are told, and so is the work.
-func checkKillAtWork(ctx context.Context, o *observation, broken *violations) {
+func checkKillAtWork(ctx context.Context, o *fixture, broken *checker) {
 	checkKillAnswers(ctx, o, broken)
 	checkKillEndsContext(ctx, o, broken)
 }
@@ -18,11 +18,11 @@ const killedCallers = 3
 
 // checkKillAnswers kills an agent that is at work on the first of several actions that it
 // has taken out of its mailbox together. Their callers are told while it still is.
-func checkKillAnswers(ctx context.Context, o *observation, broken *violations) {
-	id, b := o.fresh(ctx, broken)
+func checkKillAnswers(ctx context.Context, o *fixture, broken *checker) {
+	id, b := o.startSpy(ctx, broken)
 	take, ok := o.block(ctx, id)
 	defer take()
-	work := newBlocker(observersWithin)
+	work := newBlockRequest(fixtureTimeout)
 	defer close(work.release)
 	answers := make(chan error, killedCallers)
 	ask := func(action string, params any) {
@@ -50,9 +50,9 @@ func checkKillAnswers(ctx context.Context, o *observation, broken *violations) {
 }
 
 // checkKillEndsContext kills an agent whose action waits for the end of its context.
-func checkKillEndsContext(ctx context.Context, o *observation, broken *violations) {
-	id, _ := o.fresh(ctx, broken)
-	h := newHeeder()
+func checkKillEndsContext(ctx context.Context, o *fixture, broken *checker) {
+	id, _ := o.startSpy(ctx, broken)
+	h := newContextWaiter()
 	broken.expect(o.system.Tell(ctx, id, "heed", h) == nil, "an agent did not accept an action although it had room")
 	var cause error
 	select {

@@ -21,13 +21,13 @@ import (
 // are exactly 2 ms.
 
 // with returns the catalogue with the Run of one measurement replaced.
-func with(name string, run func(context.Context, *stress.Env) error) stress.Catalogue {
+func withRun(name string, run func(context.Context, *stress.Env) error) stress.Catalogue {
 	cat := Catalogue()
 	cat.Find(name).Run = run
 	return cat
 }
 
-func onlyStep(t *testing.T, cat stress.Catalogue, header, step string, heard ...func(stream.Event)) report.Step {
+func runStep(t *testing.T, cat stress.Catalogue, header, step string, heard ...func(stream.Event)) report.Step {
 	t.Helper()
 	r := runDocument(t, cat, "name: s\ntitle: S\n"+header+"\nsteps:\n  - "+step+"\n", heard...)
 	return r.Scenarios[0].Steps[0]
@@ -42,7 +42,7 @@ func value(t *testing.T, s report.Step, metric string) float64 {
 	return v
 }
 
-func within(t *testing.T, what string, got, want, share float64) {
+func wantWithin(t *testing.T, what string, got, want, share float64) {
 	t.Helper()
 	if math.Abs(got-want) > share*math.Abs(want) {
 		t.Errorf("%s: %v, want %v ± %.0f %%", what, got, want, 100*share)
@@ -51,10 +51,10 @@ func within(t *testing.T, what string, got, want, share float64) {
 
 func TestActionOfTwoMilliseconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := onlyStep(t, Catalogue(), "", `{measure: agent-action, with: {scenarios: [{agent_type: complex, action: sleep, params: {for: 2ms}, action_count: 500}]}}`)
-		within(t, "execution_time_ms", value(t, s, "execution_time_ms"), 2, 0.05)
-		within(t, "p99", s.Metrics["execution_time_ms"].Distribution.P99, 2, 0.05)
-		within(t, "actions_per_second", value(t, s, "actions_per_second"), 500, 0.05)
+		s := runStep(t, Catalogue(), "", `{measure: agent-action, with: {scenarios: [{agent_type: complex, action: sleep, params: {for: 2ms}, action_count: 500}]}}`)
+		wantWithin(t, "execution_time_ms", value(t, s, "execution_time_ms"), 2, 0.05)
+		wantWithin(t, "p99", s.Metrics["execution_time_ms"].Distribution.P99, 2, 0.05)
+		wantWithin(t, "actions_per_second", value(t, s, "actions_per_second"), 500, 0.05)
 		if v := value(t, s, "timeout_accuracy_ms"); v != 0 {
 			t.Errorf("deadlines are missed by %v ms on a clock that is exact", v)
 		}
@@ -66,7 +66,7 @@ func TestActionOfTwoMilliseconds(t *testing.T) {
 
 func TestActionsThatMissTheirDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := onlyStep(t, Catalogue(), "", `{measure: agent-action, with: {timeout: 1ms, scenarios: [{agent_type: complex, action: sleep, params: {for: 2ms}, action_count: 50}]}}`)
+		s := runStep(t, Catalogue(), "", `{measure: agent-action, with: {timeout: 1ms, scenarios: [{agent_type: complex, action: sleep, params: {for: 2ms}, action_count: 50}]}}`)
 		if v := value(t, s, "timeouts"); v != 50 {
 			t.Errorf("%v of 50 actions that miss their deadline", v)
 		}
@@ -87,21 +87,21 @@ func (*holder) HandleAction(context.Context, *mabeam.Agent, string, any) (any, e
 }
 
 func TestAgentsOfOneMebibyte(t *testing.T) {
-	cat := with("agent-creation", func(ctx context.Context, env *stress.Env) error {
+	cat := withRun("agent-creation", func(ctx context.Context, env *stress.Env) error {
 		return measureCreation(ctx, env, func(int) mabeam.Spec {
 			return mabeam.Spec{Type: "holder", Behaviour: &holder{held: make([]byte, 1<<20)}}
 		})
 	})
-	s := onlyStep(t, cat, "", "{measure: agent-creation, with: {agents: 100, compare_parallel: false}}")
-	within(t, "memory_per_agent", value(t, s, "memory_per_agent"), 1<<20, 0.03)
+	s := runStep(t, cat, "", "{measure: agent-creation, with: {agents: 100, compare_parallel: false}}")
+	wantWithin(t, "memory_per_agent", value(t, s, "memory_per_agent"), 1<<20, 0.03)
 }
 
 func TestAgentsThatDoNotStart(t *testing.T) {
-	s := onlyStep(t, Catalogue(), "", "{measure: agent-creation, with: {agents: 1000, fail_every: 10, compare_parallel: false}}")
+	s := runStep(t, Catalogue(), "", "{measure: agent-creation, with: {agents: 1000, fail_every: 10, compare_parallel: false}}")
 	if total, started := value(t, s, "total_count"), value(t, s, "success_count"); total != 1000 || started != 900 {
 		t.Errorf("%v of %v started, want 900 of 1,000", started, total)
 	}
-	within(t, "success_rate", value(t, s, "success_rate"), 0.9, 0)
+	wantWithin(t, "success_rate", value(t, s, "success_rate"), 0.9, 0)
 	// 1,000 starts and 1,000 stops, of which a hundred had nothing to stop.
 	if s.Operations != (report.Operations{Attempted: 2000, Succeeded: 1900, Failed: 100}) {
 		t.Errorf("%+v", s.Operations)
@@ -130,7 +130,7 @@ func TestLeaksAreCaughtByName(t *testing.T) {
 		},
 	} {
 		t.Run(kind, func(t *testing.T) {
-			cat := with("agent-lifecycle", func(ctx context.Context, env *stress.Env) error {
+			cat := withRun("agent-lifecycle", func(ctx context.Context, env *stress.Env) error {
 				return measureLifecycle(ctx, env, func() mabeam.Spec {
 					spec := agents.Demo()
 					if err := leak(env.System()); err != nil {
@@ -139,7 +139,7 @@ func TestLeaksAreCaughtByName(t *testing.T) {
 					return spec
 				})
 			})
-			s := onlyStep(t, cat, "", "{measure: agent-lifecycle, with: {cycles: 120, settle_cycles: 0}}")
+			s := runStep(t, cat, "", "{measure: agent-lifecycle, with: {cycles: 120, settle_cycles: 0}}")
 			for _, k := range []string{"subscriptions", "registrations", "goroutines"} {
 				want := 0.0
 				if k == kind {
@@ -159,7 +159,7 @@ func TestLeaksAreCaughtByName(t *testing.T) {
 // A cycle that gets slower with time shows by how much.
 func TestDegradation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cat := with("agent-lifecycle", func(ctx context.Context, env *stress.Env) error {
+		cat := withRun("agent-lifecycle", func(ctx context.Context, env *stress.Env) error {
 			n := 0
 			return measureLifecycle(ctx, env, func() mabeam.Spec {
 				n++
@@ -170,9 +170,9 @@ func TestDegradation(t *testing.T) {
 				return agents.Demo()
 			})
 		})
-		s := onlyStep(t, cat, "", "{measure: agent-lifecycle, with: {cycles: 12000, settle_cycles: 0}}")
-		within(t, "performance_degradation", value(t, s, "performance_degradation"), 0.3, 0.1)
-		within(t, "cycle_time_ms p50", s.Metrics["cycle_time_ms"].Distribution.P50, 0.05, 0.02)
+		s := runStep(t, cat, "", "{measure: agent-lifecycle, with: {cycles: 12000, settle_cycles: 0}}")
+		wantWithin(t, "performance_degradation", value(t, s, "performance_degradation"), 0.3, 0.1)
+		wantWithin(t, "cycle_time_ms p50", s.Metrics["cycle_time_ms"].Distribution.P50, 0.05, 0.02)
 	})
 }
 
@@ -199,12 +199,12 @@ func TestEveryComponentCanFail(t *testing.T) {
 // A component that fails to start is recovered from, and a slow one is told by
 // name.
 func TestStartup(t *testing.T) {
-	s := onlyStep(t, Catalogue(), "", "{measure: system-startup, with: {fail_component: event_bus}}")
+	s := runStep(t, Catalogue(), "", "{measure: system-startup, with: {fail_component: event_bus}}")
 	if s.Metrics["startup_failure_recovered"].Value != true {
 		t.Errorf("recovered: %v, %+v", s.Metrics["startup_failure_recovered"].Value, s.Errors)
 	}
 	synctest.Test(t, func(t *testing.T) {
-		s := onlyStep(t, with("system-startup", func(ctx context.Context, env *stress.Env) error {
+		s := runStep(t, withRun("system-startup", func(ctx context.Context, env *stress.Env) error {
 			slow := func(component string) error {
 				if component == "event_bus" {
 					time.Sleep(30 * time.Millisecond)
@@ -213,10 +213,10 @@ func TestStartup(t *testing.T) {
 			}
 			return measureStartup(ctx, env, slow)
 		}), "", "{measure: system-startup}")
-		within(t, "startup_time_ms", value(t, s, "startup_time_ms"), 30, 0.01)
-		within(t, "component_initialization_ms", value(t, s, "component_initialization_ms"), 30, 0.01)
-		within(t, "component_initialization_ms.event_bus", value(t, s, "component_initialization_ms.event_bus"), 30, 0.01)
-		within(t, "ready_time_ms", value(t, s, "ready_time_ms"), 30, 0.01)
+		wantWithin(t, "startup_time_ms", value(t, s, "startup_time_ms"), 30, 0.01)
+		wantWithin(t, "component_initialization_ms", value(t, s, "component_initialization_ms"), 30, 0.01)
+		wantWithin(t, "component_initialization_ms.event_bus", value(t, s, "component_initialization_ms.event_bus"), 30, 0.01)
+		wantWithin(t, "ready_time_ms", value(t, s, "ready_time_ms"), 30, 0.01)
 		if v := value(t, s, "component_initialization_ms.registry"); v != 0 {
 			t.Errorf("component_initialization_ms.registry = %v", v)
 		}
@@ -225,7 +225,7 @@ func TestStartup(t *testing.T) {
 
 // Every operation on the registry is counted and must succeed.
 func TestRegistryOperationsCount(t *testing.T) {
-	s := onlyStep(t, Catalogue(), "", "{measure: registry-operations, with: {lookup: 1000, register: 200, unregister: 100, agents: 50}}")
+	s := runStep(t, Catalogue(), "", "{measure: registry-operations, with: {lookup: 1000, register: 200, unregister: 100, agents: 50}}")
 	if s.Operations != (report.Operations{Attempted: 2300, Succeeded: 2300}) {
 		t.Errorf("%+v", s.Operations)
 	}
@@ -240,13 +240,13 @@ func TestRegistryOperationsCount(t *testing.T) {
 // actions fail from then on, and each subscriber that stands still delays what
 // it gets.
 func TestFaultsHitTheLoad(t *testing.T) {
-	s := onlyStep(t, Catalogue(), "", "measure: agent-action\n    baseline: none\n    faults: [{kill_agents: 5}]\n"+
+	s := runStep(t, Catalogue(), "", "measure: agent-action\n    baseline: none\n    faults: [{kill_agents: 5}]\n"+
 		"    with: {scenarios: [{agents: 10}], duration: 500ms, error_probes: 0, timeout_probes: 0}")
-	within(t, "success rate", value(t, s, "success_rate"), 0.5, 0.2)
+	wantWithin(t, "success rate", value(t, s, "success_rate"), 0.5, 0.2)
 	if len(s.Faults) != 1 || s.Faults[0].Injected != 5 {
 		t.Errorf("faults %v", s.Faults)
 	}
-	s = onlyStep(t, Catalogue(), "", "measure: event-stress\n    baseline: none\n    faults: [{stall_subscribers: 1, from: 100ms, for: 200ms}]\n"+
+	s = runStep(t, Catalogue(), "", "measure: event-stress\n    baseline: none\n    faults: [{stall_subscribers: 1, from: 100ms, for: 200ms}]\n"+
 		"    with: {rate: 200/s, duration: 500ms, burst: 200/s, burst_duration: 100ms, subscribers: 4}")
 	if d := s.Metrics["latency_ms"].Distribution; d == nil || d.Max < 180 || d.P50 > 100 {
 		t.Errorf("latency %+v", d)
@@ -259,7 +259,7 @@ func TestFaultsHitTheLoad(t *testing.T) {
 // A few agents hold less than memory changes by itself: what each of them takes
 // is told of more of the kind, and those that do not start do not count.
 func TestMemoryOfFewAgents(t *testing.T) {
-	cat := with("agent-creation", func(ctx context.Context, env *stress.Env) error {
+	cat := withRun("agent-creation", func(ctx context.Context, env *stress.Env) error {
 		return measureCreation(ctx, env, func(n int) mabeam.Spec {
 			if n%2 == 1 {
 				return mabeam.Spec{Type: "failing", Behaviour: failingInit{}}
@@ -267,8 +267,8 @@ func TestMemoryOfFewAgents(t *testing.T) {
 			return mabeam.Spec{Type: "holder", Behaviour: &holder{held: make([]byte, 16<<10)}}
 		})
 	})
-	s := onlyStep(t, cat, "", "{measure: agent-creation, with: {agents: 6, compare_parallel: false}}")
-	within(t, "memory_per_agent", value(t, s, "memory_per_agent"), 16<<10+800, 0.1)
+	s := runStep(t, cat, "", "{measure: agent-creation, with: {agents: 6, compare_parallel: false}}")
+	wantWithin(t, "memory_per_agent", value(t, s, "memory_per_agent"), 16<<10+800, 0.1)
 	if s.Operations.Attempted != 12 {
 		t.Errorf("%+v: the others are no operations", s.Operations)
 	}
@@ -277,7 +277,7 @@ func TestMemoryOfFewAgents(t *testing.T) {
 // What an agent takes that holds nothing is a few hundred bytes, however few of
 // them there are.
 func TestMemoryOfOneAgent(t *testing.T) {
-	s := onlyStep(t, Catalogue(), "", "{measure: agent-memory, with: {configs: [{count: 1}], monitor_duration: 300ms, actions_per_second: 0}}")
+	s := runStep(t, Catalogue(), "", "{measure: agent-memory, with: {configs: [{count: 1}], monitor_duration: 300ms, actions_per_second: 0}}")
 	for _, metric := range []string{"memory_per_agent", "memory_per_agent.demo"} {
 		if v := value(t, s, metric); v < 300 || v > 2000 {
 			t.Errorf("%s is %v", metric, v)
@@ -289,11 +289,11 @@ func TestMemoryOfOneAgent(t *testing.T) {
 // with what was measured until then, and none that broke.
 func TestAbortedBetweenLoads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := onlyStep(t, Catalogue(), "", `{measure: agent-action, with: {scenarios: [{agent_type: complex, action: sleep, params: {for: 2ms}, action_count: 5000}, {agent_type: complex, action: sleep, params: {for: 2ms}, action_count: 5000}]}, thresholds: {actions_per_second: {is: "> 1000", window: 500ms, abort: true}}}`)
+		s := runStep(t, Catalogue(), "", `{measure: agent-action, with: {scenarios: [{agent_type: complex, action: sleep, params: {for: 2ms}, action_count: 5000}, {agent_type: complex, action: sleep, params: {for: 2ms}, action_count: 5000}]}, thresholds: {actions_per_second: {is: "> 1000", window: 500ms, abort: true}}}`)
 		if s.Verdict != report.Fail {
 			t.Errorf("verdict %s, errors %+v", s.Verdict, s.Errors)
 		}
-		within(t, "execution_time_ms", value(t, s, "execution_time_ms"), 2, 0.05)
+		wantWithin(t, "execution_time_ms", value(t, s, "execution_time_ms"), 2, 0.05)
 		if n := s.Operations.Attempted; n < 200 || n > 600 {
 			t.Errorf("%d operations; a second at 500/s was enough to know", n)
 		}

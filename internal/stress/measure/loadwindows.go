@@ -10,12 +10,12 @@ import (
 )
 
 const (
-	windowFor = 100 * time.Millisecond
-	// operationsPerWindow is how many operations are due in a window at least: of
+	minWindow = 100 * time.Millisecond
+	// minOperationsPerWindow is how many operations are due in a window at least: of
 	// fewer, one that ends just beyond the border would decide.
-	operationsPerWindow = 10
-	// slicesPerWindow makes the parts that a quarter of a load is compared by.
-	slicesPerWindow = 4
+	minOperationsPerWindow = 10
+	// partsPerWindow makes the parts that a quarter of a load is compared by.
+	partsPerWindow = 4
 	// windowShards is how many counters there are of each slice, so that those who
 	// count at the same time do not wait for each other.
 	windowShards = 16
@@ -23,7 +23,7 @@ const (
 
 // loadWindow is the length of a window at a rate.
 func loadWindow(rate float64) time.Duration {
-	return max(windowFor, time.Duration(math.Ceil(operationsPerWindow/rate*float64(time.Second))))
+	return max(minWindow, time.Duration(math.Ceil(minOperationsPerWindow/rate*float64(time.Second))))
 }
 
 // loadWindows count what ended in each window of an open load, by the time at which
@@ -32,35 +32,35 @@ func loadWindow(rate float64) time.Duration {
 type loadWindows struct {
 	clock          func(time.Time) time.Time // stands still while the load is paused
 	length, window time.Duration
-	start          time.Time // by the clock
-	shards         [windowShards][]slice
+	startedAt      time.Time // by the clock
+	shards         [windowShards][]windowPart
 }
 
 // A slice is a part of a window.
-type slice struct{ done, failed atomic.Int64 }
+type windowPart struct{ done, failed atomic.Int64 }
 
 // newLoadWindows returns those of a stage. The load begins when begin is called.
 func newLoadWindows(env *stress.Env, s load.Stage) *loadWindows {
 	w := &loadWindows{clock: env.At, length: s.For, window: loadWindow(s.Rate)}
 	for i := range w.shards {
-		w.shards[i] = make([]slice, s.For/w.slice()+1)
+		w.shards[i] = make([]windowPart, s.For/w.partLength()+1)
 	}
 	return w
 }
 
-func (w *loadWindows) slice() time.Duration { return w.window / slicesPerWindow }
+func (w *loadWindows) partLength() time.Duration { return w.window / partsPerWindow }
 
 // begin notes that the load begins now.
-func (w *loadWindows) begin() { w.start = w.clock(time.Now()) }
+func (w *loadWindows) start() { w.startedAt = w.clock(time.Now()) }
 
 // count notes operations that ended at a time. Shard is any number that those who
 // count at the same time differ in.
 func (w *loadWindows) count(shard int, at time.Time, done, failed int64) {
-	since := w.clock(at).Sub(w.start)
+	since := w.clock(at).Sub(w.startedAt)
 	if since < 0 || since > w.length {
 		return
 	}
-	s := &w.shards[shard%windowShards][since/w.slice()]
+	s := &w.shards[shard%windowShards][since/w.partLength()]
 	s.done.Add(done)
 	if failed > 0 {
 		s.failed.Add(failed)
@@ -68,7 +68,7 @@ func (w *loadWindows) count(shard int, at time.Time, done, failed int64) {
 }
 
 // ended is what ended in the slices from one up to, and without, another.
-func (w *loadWindows) ended(from, to int) (done, failed int64) {
+func (w *loadWindows) countsBetween(from, to int) (done, failed int64) {
 	for i := range w.shards {
 		for j := from; j < min(to, len(w.shards[i])); j++ {
 			done += w.shards[i][j].done.Load()
@@ -80,7 +80,7 @@ func (w *loadWindows) ended(from, to int) (done, failed int64) {
 
 // total is how much was done by the load's end.
 func (w *loadWindows) total() int64 {
-	done, _ := w.ended(0, len(w.shards[0]))
+	done, _ := w.countsBetween(0, len(w.shards[0]))
 	return done
 }
 
@@ -90,7 +90,7 @@ type dueBy func(time.Duration) float64
 
 // between is how much was due between the starts of two slices.
 func (due dueBy) between(w *loadWindows, from, to int) float64 {
-	return due(time.Duration(to)*w.slice()) - due(time.Duration(from)*w.slice())
+	return due(time.Duration(to)*w.partLength()) - due(time.Duration(from)*w.partLength())
 }
 
 // stable is in how many of the windows of a load of that length at least 90 % of
@@ -98,8 +98,8 @@ func (due dueBy) between(w *loadWindows, from, to int) float64 {
 func (w *loadWindows) stable(length time.Duration, due dueBy) (stable, of int64) {
 	of = int64(min(length, w.length) / w.window)
 	for i := range int(of) {
-		from, to := i*slicesPerWindow, (i+1)*slicesPerWindow
-		done, failed := w.ended(from, to)
+		from, to := i*partsPerWindow, (i+1)*partsPerWindow
+		done, failed := w.countsBetween(from, to)
 		wanted := due.between(w, from, to)
 		if float64(done) >= 0.9*wanted && (failed == 0 || float64(failed) < 0.01*max(wanted, float64(done+failed))) {
 			stable++
@@ -112,10 +112,10 @@ func (w *loadWindows) stable(length time.Duration, due dueBy) (stable, of int64)
 // and of the last quarter of a load of that length.
 func (w *loadWindows) quarters(length time.Duration, due dueBy) (first, last []float64) {
 	const parts = 4
-	slices := int(min(length, w.length) / w.slice())
+	slices := int(min(length, w.length) / w.partLength())
 	quarter := slices / 4
 	share := func(from, to int) float64 {
-		done, _ := w.ended(from, to)
+		done, _ := w.countsBetween(from, to)
 		// What comes to nothing has no logarithm; it counts as half an operation.
 		return max(float64(done), 0.5) / max(due.between(w, from, to), 1e-9)
 	}

@@ -9,9 +9,9 @@ import (
 // Several windows in which nothing ended stay so, however late somebody looks and
 // however fast all is caught up with.
 func TestWindowsOfAFreeze(t *testing.T) {
-	w := &loadWindows{clock: func(t time.Time) time.Time { return t }, length: time.Second, window: 100 * time.Millisecond, start: time.Unix(0, 0)}
+	w := &loadWindows{clock: func(t time.Time) time.Time { return t }, length: time.Second, window: 100 * time.Millisecond, startedAt: time.Unix(0, 0)}
 	for i := range w.shards {
-		w.shards[i] = make([]slice, 41)
+		w.shards[i] = make([]windowPart, 41)
 	}
 	due := func(at time.Duration) float64 { return 100 * at.Seconds() }
 	for i := range 100 {
@@ -19,13 +19,13 @@ func TestWindowsOfAFreeze(t *testing.T) {
 		if at >= 300*time.Millisecond && at < 600*time.Millisecond {
 			at = 605 * time.Millisecond
 		}
-		w.count(i, w.start.Add(at), 1, 0)
+		w.count(i, w.startedAt.Add(at), 1, 0)
 	}
-	w.count(0, w.start.Add(1001*time.Millisecond), 1, 0) // after the load
+	w.count(0, w.startedAt.Add(1001*time.Millisecond), 1, 0) // after the load
 	if stable, of := w.stable(time.Second, due); stable != 7 || of != 10 || w.total() != 100 {
 		t.Errorf("%d of %d windows are stable, %d in all", stable, of, w.total())
 	}
-	w.count(0, w.start.Add(50*time.Millisecond), 0, 1) // one of eleven failed
+	w.count(0, w.startedAt.Add(50*time.Millisecond), 0, 1) // one of eleven failed
 	if stable, _ := w.stable(time.Second, due); stable != 6 {
 		t.Errorf("%d windows are stable besides one with a failure", stable)
 	}

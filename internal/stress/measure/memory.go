@@ -37,9 +37,9 @@ func collectTwice() int64 {
 	return heapBytes()
 }
 
-// readLive takes three readings of the sum of some metrics one after the other, each
+// readAfterGC takes three readings of the sum of some metrics one after the other, each
 // after two collections.
-func readLive(metrics ...string) []float64 {
+func readAfterGC(metrics ...string) []float64 {
 	readings := make([]float64, 3)
 	for i := range readings {
 		collectTwice()
@@ -53,14 +53,14 @@ func readLive(metrics ...string) []float64 {
 // liveBytes is the memory in live heap objects and goroutine stacks, after two
 // collections. It is the least of three readings: what the probes hold while they are
 // being read is in some of them.
-func liveBytes() float64 { return slices.Min(readLive(heapLive, stackBytes)) }
+func liveBytes() float64 { return slices.Min(readAfterGC(heapLive, stackBytes)) }
 
 // liveHeap are three readings of the live heap. Goroutine stacks are not in them: how
 // many rest is the scheduler's choice.
-func liveHeap() []float64 { return readLive(heapLive) }
+func liveHeap() []float64 { return readAfterGC(heapLive) }
 
-// leastHeap is the least of three readings, as liveBytes is.
-func leastHeap() float64 { return slices.Min(liveHeap()) }
+// minLiveHeap is the least of three readings, as liveBytes is.
+func minLiveHeap() float64 { return slices.Min(liveHeap()) }
 
 // memoryNoise is by how many bytes live memory differs between two readings
 // of a process that does nothing else, at most.

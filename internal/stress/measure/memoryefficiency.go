@@ -33,10 +33,10 @@ func memoryEfficiency() *stress.Measurement {
 			{Name: "memory_growth_rate", Unit: "ratio", Better: report.Lower, Unclipped: true, Doc: "Theil–Sen slope of live memory at the most agents, read before and after each of 12 rounds in which a tenth of them is stopped and started anew, × all rounds / median. Rounds in which each agent was replaced once come before: the registry keeps places of agents that have ended until it has as many as it keeps."},
 			{
 				Name: "left_per_agent_bytes", Unit: "bytes", Better: report.Lower, Must: "< 16",
-				Given: func(p scenario.Params) bool { return slices.Max(p.Ints("agent_counts")) >= agentsForMemory },
+				Given: func(p scenario.Params) bool { return slices.Max(p.Ints("agent_counts")) >= minAgentsForMemory },
 				Doc:   "By how much live memory without agents is more each time that the most agents have been started and stopped once more, per agent: the first time tables grow that stay. Reported for at least 10,000 agents; fewer say nothing.",
 			},
-			{Name: "cleanup_effectiveness", Unit: "ratio", Better: report.Higher, Must: ">= 0.6", Given: outweighsRest, Doc: "Share of the growth of live memory that is gone after all agents have stopped for the first time, and two collections. What stays is the registry's table: up to four places of 32 bytes for each agent, with the ids, which is up to a quarter of what an agent takes that holds nothing. It is judged for at least 4,000 agents."},
+			{Name: "cleanup_effectiveness", Unit: "ratio", Better: report.Higher, Must: ">= 0.6", Given: hasAgentsForCleanup, Doc: "Share of the growth of live memory that is gone after all agents have stopped for the first time, and two collections. What stays is the registry's table: up to four places of 32 bytes for each agent, with the ids, which is up to a quarter of what an agent takes that holds nothing. It is judged for at least 4,000 agents."},
 			{Name: "fragmentation_ratio", Unit: "ratio", Better: report.Lower, Doc: "Heap that is held but not in use then / heap held. What was given back to the operating system is not held; right after the clean-up little was. It is of the Go runtime, and not judged."},
 			{Name: "max_tested_agents", Unit: "count", Better: report.Higher, Doc: "The most agents of which every one was started."},
 			telemetryMismatches(),
@@ -46,36 +46,36 @@ func memoryEfficiency() *stress.Measurement {
 		},
 		Targets: []scenario.Target{scenario.TargetComponents},
 	}, Run: func(ctx context.Context, env *stress.Env) error {
-		return measureMemoryEfficiency(ctx, env, func(int) mabeam.Spec { return agentSpec(env.Params.Text("agent_type")) })
+		return measureMemoryEfficiency(ctx, env, func(int) mabeam.Spec { return specOf(env.Params.Text("agent_type")) })
 	}}
 }
 
 const (
-	// agentsForCleanup is how many hold much more than what stays of the first agents of
+	// minAgentsForCleanup is how many hold much more than what stays of the first agents of
 	// a system, whoever they are: of a thousand that is half.
-	agentsForCleanup = 4000
+	minAgentsForCleanup = 4000
 )
 
-// outweighsRest says whether the most agents are enough for cleanup_effectiveness.
-func outweighsRest(p scenario.Params) bool {
-	return slices.Max(p.Ints("agent_counts")) >= agentsForCleanup
+// hasAgentsForCleanup says whether the most agents are enough for cleanup_effectiveness.
+func hasAgentsForCleanup(p scenario.Params) bool {
+	return slices.Max(p.Ints("agent_counts")) >= minAgentsForCleanup
 }
 
 const (
 	// memorySystems is on how many systems the two largest numbers of agents are
 	// measured, and emptied how often all agents are started and stopped on the first
 	// of them.
-	memorySystems, emptied = 3, 3
+	memorySystems, startRounds = 3, 3
 	// churnRounds is how often a part of the agents is stopped and started anew, and
 	// churnShare which part: one of so many. As many rounds come before.
 	churnRounds, churnShare = 12, 10
-	// agentsForMemory is how many agents it takes to tell 64 bytes that each of them
+	// minAgentsForMemory is how many agents it takes to tell 64 bytes that each of them
 	// leaves behind from what memory changes by itself.
-	agentsForMemory = 10_000
+	minAgentsForMemory = 10_000
 )
 
 // A crowd is the agents of a memory-efficiency measurement.
-type crowd struct {
+type agentPopulation struct {
 	env     *stress.Env
 	system  *mabeam.System
 	spec    func(n int) mabeam.Spec
@@ -85,22 +85,22 @@ type crowd struct {
 }
 
 func measureMemoryEfficiency(ctx context.Context, env *stress.Env, spec func(n int) mabeam.Spec) error {
-	counts := ascending(env.Params.Ints("agent_counts"))
-	c := &crowd{env: env, system: env.System(), spec: spec, ids: make([]string, 0, counts[len(counts)-1])}
-	telemetry := newWitness(env, env.System())
+	counts := sortedSizes(env.Params.Ints("agent_counts"))
+	c := &agentPopulation{env: env, system: env.System(), spec: spec, ids: make([]string, 0, counts[len(counts)-1])}
+	telemetry := newTelemetryCheck(env, env.System())
 	before := readFootprint()
 	first, err := c.grow(ctx, before, counts)
 	if err != nil {
 		return err
 	}
-	env.Value("max_tested_agents", float64(first.tested))
+	env.Value("max_tested_agents", float64(first.maxTested))
 	if err := c.stop(ctx, len(c.ids)); err != nil {
 		return err
 	}
 	after := readFootprint()
-	grown, empty := first.grown, []float64{after.live}
+	grown, empty := first.samples, []float64{after.live}
 	most := counts[len(counts)-1]
-	for round := 1; round < emptied && first.tested == most; round++ {
+	for round := 1; round < startRounds && first.maxTested == most; round++ {
 		if _, err := c.start(ctx, most); err != nil {
 			return err
 		}
@@ -115,25 +115,25 @@ func measureMemoryEfficiency(ctx context.Context, env *stress.Env, spec func(n i
 		empty = append(empty, liveBytes())
 	}
 	for range memorySystems - 1 {
-		if first.tested == most {
-			again, err := c.growAnew(ctx, counts[max(len(counts)-2, 0):])
+		if first.maxTested == most {
+			again, err := c.growOnNewSystem(ctx, counts[max(len(counts)-2, 0):])
 			if err != nil {
 				return err
 			}
-			grown = append(grown, again.grown...)
+			grown = append(grown, again.samples...)
 		}
 	}
 	runtime.KeepAlive(c.ids) // the list itself is there in every reading
-	first.tell(env, before, grown)
-	if len(first.grown) > 0 {
-		env.Value("cleanup_effectiveness", after.cleaned(before, first.most))
+	first.report(env, before, grown)
+	if len(first.samples) > 0 {
+		env.Value("cleanup_effectiveness", after.cleanupSince(before, first.most))
 	}
 	switch {
-	case first.tested < most:
+	case first.maxTested < most:
 		for _, metric := range []string{"left_per_agent_bytes", "memory_growth_rate"} {
 			env.Unmeasured(metric, fmt.Sprintf("the most agents were to be %d, and they did not all start", most))
 		}
-	case most >= agentsForMemory:
+	case most >= minAgentsForMemory:
 		env.GrowthPerOperation("left_per_agent_bytes", empty, float64(most))
 	}
 	env.Value("fragmentation_ratio", after.fragmentation())
@@ -145,15 +145,15 @@ func measureMemoryEfficiency(ctx context.Context, env *stress.Env, spec func(n i
 }
 
 // A growth is what was read as a crowd grew.
-type growth struct {
-	tested int       // the most agents of which every one was started
-	most   footprint // with so many
-	grown  []sized   // live memory more than without agents; less than memoryNoise is left out
+type growthReadings struct {
+	maxTested int          // the most agents of which every one was started
+	most      footprint    // with so many
+	samples   []sizedValue // live memory more than without agents; less than memoryNoise is left out
 }
 
 // grow starts agents up to each of the counts, and reads the memory at each.
-func (c *crowd) grow(ctx context.Context, before footprint, counts []int) (growth, error) {
-	g := growth{most: before}
+func (c *agentPopulation) grow(ctx context.Context, before footprint, counts []int) (growthReadings, error) {
+	g := growthReadings{most: before}
 	for _, n := range counts {
 		driven, err := c.start(ctx, n-len(c.ids))
 		if err != nil {
@@ -167,24 +167,24 @@ func (c *crowd) grow(ctx context.Context, before footprint, counts []int) (growt
 			}
 			return g, nil
 		}
-		g.tested, g.most = n, readFootprint()
+		g.maxTested, g.most = n, readFootprint()
 		// Less would be a figure of something else.
 		if more := g.most.live - before.live; more >= memoryNoise {
-			g.grown = append(g.grown, sized{n, more})
+			g.samples = append(g.samples, sizedValue{n, more})
 		}
 	}
 	return g, nil
 }
 
 // growAnew is grow on a system of its own.
-func (c *crowd) growAnew(ctx context.Context, counts []int) (g growth, err error) {
+func (c *agentPopulation) growOnNewSystem(ctx context.Context, counts []int) (g growthReadings, err error) {
 	system, err := mabeam.Start(ctx, c.env.Options())
 	if err != nil {
 		return g, fmt.Errorf("start another system: %w", err)
 	}
 	c.env.Watch(system)
 	defer stopWatched(ctx, c.env, system)
-	another := &crowd{env: c.env, system: system, spec: c.spec, ids: make([]string, 0, counts[len(counts)-1])}
+	another := &agentPopulation{env: c.env, system: system, spec: c.spec, ids: make([]string, 0, counts[len(counts)-1])}
 	return another.grow(ctx, readFootprint(), counts)
 }
 
@@ -192,9 +192,9 @@ func (c *crowd) growAnew(ctx context.Context, counts []int) (g growth, err error
 const agentStartTime = 5 * time.Microsecond
 
 // start starts n more agents.
-func (c *crowd) start(ctx context.Context, n int) (load.Result, error) {
+func (c *agentPopulation) start(ctx context.Context, n int) (load.Result, error) {
 	from := len(c.ids)
-	starts := load.Load{Workers: 1, Operations: n, For: patience(time.Duration(n) * agentStartTime)}
+	starts := load.Load{Workers: 1, Operations: n, For: loadTimeout(time.Duration(n) * agentStartTime)}
 	driven, err := c.env.RunLoad(ctx, starts, func(ctx context.Context, op load.Op) error {
 		id, err := c.system.StartAgent(ctx, c.spec(from+op.N))
 		if err == nil {
@@ -207,7 +207,7 @@ func (c *crowd) start(ctx context.Context, n int) (load.Result, error) {
 }
 
 // stop stops the n agents that were started first.
-func (c *crowd) stop(ctx context.Context, n int) error {
+func (c *agentPopulation) stop(ctx context.Context, n int) error {
 	driven, err := c.env.RunLoad(ctx, load.Load{Workers: 1, Operations: n}, func(ctx context.Context, op load.Op) error {
 		id := c.ids[op.N]
 		c.ids[op.N] = "" // it would be held by nobody else
@@ -225,9 +225,9 @@ func (c *crowd) stop(ctx context.Context, n int) error {
 
 // churn stops and starts a part of the agents in each of several rounds, and reports by
 // how much memory grows with that.
-func (c *crowd) churn(ctx context.Context, g growth) error {
-	n := g.tested / churnShare
-	if n == 0 || len(g.grown) == 0 || g.grown[len(g.grown)-1].size != g.tested {
+func (c *agentPopulation) churn(ctx context.Context, g growthReadings) error {
+	n := g.maxTested / churnShare
+	if n == 0 || len(g.samples) == 0 || g.samples[len(g.samples)-1].size != g.maxTested {
 		c.env.Unmeasured("memory_growth_rate", fmt.Sprintf("no number of agents holds more than the %d KiB that this process's memory changes by itself; ask for more agents", memoryNoise>>10))
 		return nil
 	}
@@ -249,37 +249,37 @@ func (c *crowd) churn(ctx context.Context, g growth) error {
 
 // tell reports how memory grew, in all and for each agent. Grown are the readings of all
 // repeats.
-func (g growth) tell(env *stress.Env, before footprint, grown []sized) {
-	if len(g.grown) == 0 {
+func (g growthReadings) report(env *stress.Env, before footprint, grown []sizedValue) {
+	if len(g.samples) == 0 {
 		why := fmt.Sprintf("no number of agents holds more than the %d KiB that this process's memory changes by itself; ask for more agents", memoryNoise>>10)
 		for _, metric := range []string{"memory_efficiency_ratio", "max_memory_per_agent_mb", "memory_scaling_exponent", "memory_scaling", "cleanup_effectiveness"} {
 			env.Unmeasured(metric, why)
 		}
 		return
 	}
-	env.Value("memory_efficiency_ratio", g.most.efficiency(before))
+	env.Value("memory_efficiency_ratio", g.most.efficiencySince(before))
 	worst := 0.0
-	for _, v := range g.grown {
+	for _, v := range g.samples {
 		each := v.value / float64(v.size) / 1e6
 		worst = max(worst, each)
 		env.Value("max_memory_per_agent_mb."+strconv.Itoa(v.size), each)
 	}
 	env.Value("max_memory_per_agent_mb", worst)
-	if len(g.grown) < 2 {
+	if len(g.samples) < 2 {
 		why := fmt.Sprintf("that takes two numbers of agents that hold more than the %d KiB that this process's memory changes by itself", memoryNoise>>10)
 		env.Unmeasured("memory_scaling_exponent", why)
 		env.Unmeasured("memory_scaling", why)
 		return
 	}
 	var sizes, values []float64
-	least := g.grown[len(g.grown)-2].size // the last but one
+	least := g.samples[len(g.samples)-2].size // the last but one
 	for _, v := range grown {
 		if v.size >= least {
 			sizes, values = append(sizes, float64(v.size)), append(values, v.value)
 		}
 	}
 	if interval, ok := env.Exponent("memory_scaling_exponent", sizes, values); ok {
-		env.Text("memory_scaling", scalingText(interval))
+		env.Text("memory_scaling", scalingRange(interval))
 		return
 	}
 	for _, metric := range []string{"memory_scaling_exponent", "memory_scaling"} {

@@ -15,8 +15,8 @@ import (
 
 // holding returns the catalogue with memory-efficiency starting agents of
 // which the n-th holds so much.
-func holding(held func(n int) []byte) stress.Catalogue {
-	return with("memory-efficiency", func(ctx context.Context, env *stress.Env) error {
+func withHolders(held func(n int) []byte) stress.Catalogue {
+	return withRun("memory-efficiency", func(ctx context.Context, env *stress.Env) error {
 		return measureMemoryEfficiency(ctx, env, func(n int) mabeam.Spec {
 			return mabeam.Spec{Type: "holder", Behaviour: &holder{held: held(n)}}
 		})
@@ -25,12 +25,12 @@ func holding(held func(n int) []byte) stress.Catalogue {
 
 // Agents of 64 KiB each.
 func TestMemoryOfKnownAgents(t *testing.T) {
-	s := onlyStep(t, holding(func(int) []byte { return make([]byte, 64<<10) }), "", "{measure: memory-efficiency, with: {agent_counts: [20, 100, 400]}}")
-	within(t, "max_memory_per_agent_mb", value(t, s, "max_memory_per_agent_mb"), 0.065536, 0.1)
-	within(t, "max_memory_per_agent_mb.400", value(t, s, "max_memory_per_agent_mb.400"), 0.065536, 0.03)
-	within(t, "memory_efficiency_ratio", value(t, s, "memory_efficiency_ratio"), 1, 0.03)
-	within(t, "memory_scaling_exponent", value(t, s, "memory_scaling_exponent"), 1, 0.05)
-	within(t, "cleanup_effectiveness", value(t, s, "cleanup_effectiveness"), 1, 0.03)
+	s := runStep(t, withHolders(func(int) []byte { return make([]byte, 64<<10) }), "", "{measure: memory-efficiency, with: {agent_counts: [20, 100, 400]}}")
+	wantWithin(t, "max_memory_per_agent_mb", value(t, s, "max_memory_per_agent_mb"), 0.065536, 0.1)
+	wantWithin(t, "max_memory_per_agent_mb.400", value(t, s, "max_memory_per_agent_mb.400"), 0.065536, 0.03)
+	wantWithin(t, "memory_efficiency_ratio", value(t, s, "memory_efficiency_ratio"), 1, 0.03)
+	wantWithin(t, "memory_scaling_exponent", value(t, s, "memory_scaling_exponent"), 1, 0.05)
+	wantWithin(t, "cleanup_effectiveness", value(t, s, "cleanup_effectiveness"), 1, 0.03)
 	if word, n := s.Metrics["memory_scaling"].Value, value(t, s, "max_tested_agents"); word != "linear" || n != 400 {
 		t.Errorf("called %v, with up to %v agents", word, n)
 	}
@@ -43,8 +43,8 @@ func TestMemoryOfKnownAgents(t *testing.T) {
 
 // Each agent holds more than the one before it: the sum grows with the square.
 func TestMemoryThatGrowsWithTheSquare(t *testing.T) {
-	s := onlyStep(t, holding(func(n int) []byte { return make([]byte, 1000*(n+1)) }), "", "{measure: memory-efficiency, with: {agent_counts: [30, 90, 270]}}")
-	within(t, "memory_scaling_exponent", value(t, s, "memory_scaling_exponent"), 2, 0.1)
+	s := runStep(t, withHolders(func(n int) []byte { return make([]byte, 1000*(n+1)) }), "", "{measure: memory-efficiency, with: {agent_counts: [30, 90, 270]}}")
+	wantWithin(t, "memory_scaling_exponent", value(t, s, "memory_scaling_exponent"), 2, 0.1)
 	if word := s.Metrics["memory_scaling"].Value; word != "superlinear" {
 		t.Errorf("called %v", word)
 	}
@@ -53,14 +53,14 @@ func TestMemoryThatGrowsWithTheSquare(t *testing.T) {
 // Half of what the agents held is held by somebody else when they have gone.
 func TestMemoryThatIsNotGivenBack(t *testing.T) {
 	var leaked [][]byte
-	s := onlyStep(t, holding(func(n int) []byte {
+	s := runStep(t, withHolders(func(n int) []byte {
 		b := make([]byte, 64<<10)
 		if n%2 == 0 {
 			leaked = append(leaked, b)
 		}
 		return b
 	}), "", "{measure: memory-efficiency, with: {agent_counts: [50, 200]}}")
-	within(t, "cleanup_effectiveness", value(t, s, "cleanup_effectiveness"), 0.5, 0.05)
+	wantWithin(t, "cleanup_effectiveness", value(t, s, "cleanup_effectiveness"), 0.5, 0.05)
 	runtime.KeepAlive(leaked)
 }
 
@@ -69,7 +69,7 @@ func TestMemoryThatIsNotGivenBack(t *testing.T) {
 func TestMemoryFullOfGaps(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // only the measurement collects
 	var kept, rest [][]byte
-	s := onlyStep(t, holding(func(int) []byte {
+	s := runStep(t, withHolders(func(int) []byte {
 		rest = make([][]byte, 0, 3200)
 		for i := range 3200 {
 			if b := make([]byte, 512); i%16 == 0 {
@@ -95,8 +95,8 @@ func TestFootprint(t *testing.T) {
 	before, most := footprint{live: 100, inUse: 150}, footprint{live: 900, inUse: 1150}
 	after := footprint{live: 300, held: 800, idle: 200}
 	for name, c := range map[string]struct{ got, want float64 }{
-		"efficiency":    {most.efficiency(before), 0.8},
-		"cleaned":       {after.cleaned(before, most), 0.75},
+		"efficiency":    {most.efficiencySince(before), 0.8},
+		"cleaned":       {after.cleanupSince(before, most), 0.75},
 		"fragmentation": {after.fragmentation(), 0.25},
 	} {
 		if math.Abs(c.got-c.want) > 1e-9 {
@@ -108,7 +108,7 @@ func TestFootprint(t *testing.T) {
 // What was not started was not tested, and what is too little to be seen is
 // not told as a figure.
 func TestMemoryThatCannotBeSeen(t *testing.T) {
-	s := onlyStep(t, Catalogue(), "system: {max_agents: 50}", "{measure: memory-efficiency, with: {agent_counts: [10, 40, 200, 400]}}")
+	s := runStep(t, Catalogue(), "system: {max_agents: 50}", "{measure: memory-efficiency, with: {agent_counts: [10, 40, 200, 400]}}")
 	if v := value(t, s, "max_tested_agents"); v != 40 {
 		t.Errorf("tested up to %v agents, where 50 are allowed", v)
 	}
@@ -133,7 +133,7 @@ func TestOneNumberOfAgents(t *testing.T) {
 		"{measure: memory-efficiency, baseline: none, with: {agent_counts: [10]}}",
 		"{measure: registry-scalability, baseline: none, with: {agent_counts: [1000], operations: 2000}}",
 	} {
-		s := onlyStep(t, Catalogue(), "", step)
+		s := runStep(t, Catalogue(), "", step)
 		if s.Verdict != report.Fail {
 			t.Errorf("%s: %s, %+v", step, s.Verdict, s.Errors)
 		}

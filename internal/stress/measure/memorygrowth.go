@@ -16,9 +16,9 @@ const (
 	// growthParts is how many parts the rounds are divided into: memory is read
 	// between them.
 	growthParts = 12
-	// roundsForMemory is how many rounds it takes to tell 64 bytes that each of them
+	// minRoundsForMemory is how many rounds it takes to tell 64 bytes that each of them
 	// leaves behind from what memory changes by itself.
-	roundsForMemory = 12_000
+	minRoundsForMemory = 12_000
 	// growthActionTime is about how long an action takes.
 	growthActionTime = 2 * time.Microsecond
 )
@@ -26,14 +26,14 @@ const (
 // growthTime is about how long it takes to see whether actions and calls leave memory
 // behind.
 func growthTime(p scenario.Params) time.Duration {
-	return time.Duration(p.Int("growth_actions"))*growthActionTime + time.Duration(p.Int("growth_calls"))*callsTime
+	return time.Duration(p.Int("growth_actions"))*growthActionTime + time.Duration(p.Int("growth_calls"))*callSetTime
 }
 
 // measureActionGrowth has one agent carry out actions as fast as they go, in all ways
 // in which it can be asked, and measures whether each of them leaves memory behind.
-func measureActionGrowth(ctx context.Context, env *stress.Env, spec func() mabeam.Spec, wrong *violations) error {
+func measureActionGrowth(ctx context.Context, env *stress.Env, spec func() mabeam.Spec, wrong *checker) error {
 	actions := env.Params.Int("growth_actions")
-	if actions < roundsForMemory {
+	if actions < minRoundsForMemory {
 		return nil
 	}
 	system := env.System()
@@ -54,7 +54,7 @@ func measureActionGrowth(ctx context.Context, env *stress.Env, spec func() mabea
 		return err
 	})
 	if err != nil {
-		return wrong.blame(ctx, err)
+		return wrong.countError(ctx, err)
 	}
 	if _, err := system.Execute(ctx, id, "get_state", nil); err != nil { // after all that was told
 		return fmt.Errorf("ask the agent of growth_actions: %w", err)
@@ -66,17 +66,17 @@ func measureActionGrowth(ctx context.Context, env *stress.Env, spec func() mabea
 }
 
 // measureCallGrowth measures whether calls leave memory behind.
-func measureCallGrowth(ctx context.Context, env *stress.Env, wrong *violations) error {
-	if env.Params.Int("growth_calls") < roundsForMemory {
+func measureCallGrowth(ctx context.Context, env *stress.Env, wrong *checker) error {
+	if env.Params.Int("growth_calls") < minRoundsForMemory {
 		return nil
 	}
-	return withCallers(ctx, env, func(c *callers) error { return wrong.blame(ctx, growCalls(ctx, env, c)) })
+	return withCallTargets(ctx, env, func(c *callTargets) error { return wrong.countError(ctx, growCalls(ctx, env, c)) })
 }
 
 // growCalls is measureCallGrowth with callers. A round is one call of each kind.
-func growCalls(ctx context.Context, env *stress.Env, c *callers) error {
+func growCalls(ctx context.Context, env *stress.Env, c *callTargets) error {
 	kinds := len(c.calls)
-	_, err := measureGrowth(ctx, env, "memory_growth_per_call_bytes", env.Params.Int("growth_calls"), kinds, callsTime, func(ctx context.Context, n int) error {
+	_, err := measureGrowth(ctx, env, "memory_growth_per_call_bytes", env.Params.Int("growth_calls"), kinds, callSetTime, func(ctx context.Context, n int) error {
 		if n%(callBlock*kinds) == 0 {
 			if err := c.sync(ctx); err != nil {
 				return err
@@ -92,7 +92,7 @@ func growCalls(ctx context.Context, env *stress.Env, c *callers) error {
 // how many operations were carried out. An error tells that one failed, or that they took
 // far longer: of fewer of them memory says nothing.
 func measureGrowth(ctx context.Context, env *stress.Env, metric string, rounds, perRound int, each time.Duration, op func(ctx context.Context, n int) error) (carried int, err error) {
-	limited, cancel := context.WithTimeout(ctx, 4*patience(time.Duration(rounds)*each))
+	limited, cancel := context.WithTimeout(ctx, 4*loadTimeout(time.Duration(rounds)*each))
 	defer cancel()
 	part := load.Load{Workers: 1, Operations: rounds * perRound / growthParts}
 	readings := make([]float64, 0, growthParts+1)

@@ -11,13 +11,13 @@ import (
 )
 
 // crumbs are what agents leave behind.
-var crumbs [][]byte
+var leftovers [][]byte
 
-// dropCrumb keeps 64 bytes for ever.
-func dropCrumb() { crumbs = append(crumbs, make([]byte, 64)) }
+// leaveBehind keeps 64 bytes for ever.
+func leaveBehind() { leftovers = append(leftovers, make([]byte, 64)) }
 
 // about 64 bytes, and the list of them.
-const crumb = 64 + 24
+const leftoverBytes = 64 + 24
 
 // bytesEach checks that a metric is about so many bytes, and whether it passed.
 func bytesEach(t *testing.T, s report.Step, metric string, want float64) {
@@ -35,17 +35,17 @@ func bytesEach(t *testing.T, s report.Step, metric string, want float64) {
 // 64 bytes that each cycle of an agent's life leaves behind are seen, and nothing is
 // where there is nothing.
 func TestMemoryThatEachCycleLeaves(t *testing.T) {
-	defer func() { crumbs = nil }()
-	for _, want := range []float64{0, crumb} {
-		cat := with("agent-lifecycle", func(ctx context.Context, env *stress.Env) error {
+	defer func() { leftovers = nil }()
+	for _, want := range []float64{0, leftoverBytes} {
+		cat := withRun("agent-lifecycle", func(ctx context.Context, env *stress.Env) error {
 			return measureLifecycle(ctx, env, func() mabeam.Spec {
 				if want > 0 {
-					dropCrumb()
+					leaveBehind()
 				}
 				return agents.Demo()
 			})
 		})
-		bytesEach(t, onlyStep(t, cat, "", "{measure: agent-lifecycle, baseline: none, with: {cycles: 20000}}"), "memory_growth_per_cycle_bytes", want)
+		bytesEach(t, runStep(t, cat, "", "{measure: agent-lifecycle, baseline: none, with: {cycles: 20000}}"), "memory_growth_per_cycle_bytes", want)
 	}
 }
 
@@ -53,16 +53,16 @@ func TestMemoryThatEachCycleLeaves(t *testing.T) {
 type dropping struct{ mabeam.Behaviour }
 
 func (d dropping) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
-	dropCrumb()
+	leaveBehind()
 	return d.Behaviour.HandleAction(ctx, self, action, params)
 }
 
 func TestMemoryThatEachActionLeaves(t *testing.T) {
-	defer func() { crumbs = nil }()
-	for _, want := range []float64{0, crumb} {
-		cat := with("agent-memory", func(ctx context.Context, env *stress.Env) error {
+	defer func() { leftovers = nil }()
+	for _, want := range []float64{0, leftoverBytes} {
+		cat := withRun("agent-memory", func(ctx context.Context, env *stress.Env) error {
 			env.Operations(1, 0, 0)
-			wrong := newViolations(env, "wrong_results")
+			wrong := newChecker(env, "wrong_results")
 			err := measureActionGrowth(ctx, env, func() mabeam.Spec {
 				spec := agents.Demo()
 				if want > 0 {
@@ -73,7 +73,7 @@ func TestMemoryThatEachActionLeaves(t *testing.T) {
 			wrong.report()
 			return err
 		})
-		s := onlyStep(t, cat, "", "{measure: agent-memory, baseline: none, with: {growth_actions: 36000}}")
+		s := runStep(t, cat, "", "{measure: agent-memory, baseline: none, with: {growth_actions: 36000}}")
 		bytesEach(t, s, "memory_growth_per_action_bytes", want)
 		if v := value(t, s, "wrong_results"); v != 0 {
 			t.Errorf("%v wrong results: %+v", v, s.Errors)
@@ -83,40 +83,40 @@ func TestMemoryThatEachActionLeaves(t *testing.T) {
 
 // 64 bytes that each call of one kind leaves behind are seen, among those of all others.
 func TestMemoryThatEachCallLeaves(t *testing.T) {
-	defer func() { crumbs = nil }()
-	for _, want := range []float64{0, crumb} {
-		cat := with("agent-memory", func(ctx context.Context, env *stress.Env) error {
+	defer func() { leftovers = nil }()
+	for _, want := range []float64{0, leftoverBytes} {
+		cat := withRun("agent-memory", func(ctx context.Context, env *stress.Env) error {
 			env.Operations(1, 0, 0)
-			return withCallers(ctx, env, func(c *callers) error {
+			return withCallTargets(ctx, env, func(c *callTargets) error {
 				last := &c.calls[len(c.calls)-1]
 				do := last.do
 				last.do = func(ctx context.Context) error {
 					if want > 0 {
-						dropCrumb()
+						leaveBehind()
 					}
 					return do(ctx)
 				}
 				return growCalls(ctx, env, c)
 			})
 		})
-		s := onlyStep(t, cat, "", "{measure: agent-memory, baseline: none, with: {growth_calls: 12000}}")
+		s := runStep(t, cat, "", "{measure: agent-memory, baseline: none, with: {growth_calls: 12000}}")
 		bytesEach(t, s, "memory_growth_per_call_bytes", want)
 	}
 }
 
 // 64 bytes that each agent leaves behind are seen when all have stopped once more.
 func TestMemoryThatEachAgentLeaves(t *testing.T) {
-	defer func() { crumbs = nil }()
-	for _, want := range []float64{0, crumb} {
-		cat := with("memory-efficiency", func(ctx context.Context, env *stress.Env) error {
+	defer func() { leftovers = nil }()
+	for _, want := range []float64{0, leftoverBytes} {
+		cat := withRun("memory-efficiency", func(ctx context.Context, env *stress.Env) error {
 			return measureMemoryEfficiency(ctx, env, func(int) mabeam.Spec {
 				if want > 0 {
-					dropCrumb()
+					leaveBehind()
 				}
 				return agents.Demo()
 			})
 		})
-		s := onlyStep(t, cat, "", "{measure: memory-efficiency, baseline: none, with: {agent_counts: [1000, 10000]}}")
+		s := runStep(t, cat, "", "{measure: memory-efficiency, baseline: none, with: {agent_counts: [1000, 10000]}}")
 		m := s.Metrics["left_per_agent_bytes"]
 		if v := value(t, s, "left_per_agent_bytes"); (m.Status == report.StatusFail) != (want > 0) || v < want-16 {
 			t.Errorf("left_per_agent_bytes is %v (%s, undecided %q), want %v", v, m.Status, m.Undecided, want)
@@ -127,17 +127,17 @@ func TestMemoryThatEachAgentLeaves(t *testing.T) {
 // A part of the agents is replaced again and again, and each leaves an eighth of what it
 // holds behind. They hold so much that what other tests left in this process is little.
 func TestMemoryThatGrowsAsAgentsAreReplaced(t *testing.T) {
-	defer func() { crumbs = nil }()
+	defer func() { leftovers = nil }()
 	const held, left, agents = 64 << 10, 8 << 10, 1000
-	s := onlyStep(t, holding(func(int) []byte {
-		crumbs = append(crumbs, make([]byte, left))
+	s := runStep(t, withHolders(func(int) []byte {
+		leftovers = append(leftovers, make([]byte, left))
 		return make([]byte, held)
 	}), "", "{measure: memory-efficiency, with: {agent_counts: [100, 1000]}}")
 	// Before the middle reading are the first start of all agents, the second, and half of
 	// the rounds.
 	const round = agents / churnShare
 	most := float64(agents*held + (2*agents+(churnRounds+1+churnRounds/2)*round)*left)
-	within(t, "memory_growth_rate", value(t, s, "memory_growth_rate"), churnRounds*round*left/most, 0.25)
+	wantWithin(t, "memory_growth_rate", value(t, s, "memory_growth_rate"), churnRounds*round*left/most, 0.25)
 	if status := s.Metrics["memory_growth_rate"].Status; status == report.StatusExceed {
 		t.Errorf("memory_growth_rate is %s", status)
 	}

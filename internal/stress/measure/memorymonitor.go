@@ -56,7 +56,7 @@ func (m *memoryMonitor) read() {
 }
 
 // tell reports what was read. Without is the live memory without the agents.
-func (m *memoryMonitor) tell(env *stress.Env, without float64, agents int) {
+func (m *memoryMonitor) report(env *stress.Env, without float64, agents int) {
 	env.Value("total_samples", float64(len(m.readings)))
 	env.Value("average_memory", (sum(m.readings)/float64(len(m.readings))-without)/float64(agents))
 	env.Latency("gc_pause_ms", m.pauses)

@@ -18,25 +18,25 @@ import (
 )
 
 const (
-	// calmShare is the share of the limit that the agents hold before the
+	// baseShare is the share of the limit that the agents hold before the
 	// pressure: a heap of next to nothing is collected so often that pressure
 	// would make it faster.
-	calmShare = 0.1
-	// freeShare is how much more may be live after the pressure than before it.
-	freeShare = 0.01
+	baseShare = 0.1
+	// recoveredTolerance is how much more may be live after the pressure than before it.
+	recoveredTolerance = 0.01
 	// garbageShare is how much garbage is made to see what a collection frees
 	// of it, as a share of the limit.
 	garbageShare = 0.05
-	// hardShare is the default of hard_limit.
-	hardShare = 1.5
+	// defaultHardShare is the default of hard_limit.
+	defaultHardShare = 1.5
 	// startEvery is how many actions there are for each agent that is started.
 	startEvery = 64
-	// pressurePatience is how long the memory may take to be free again before
+	// pressureRecoveryTimeout is how long the memory may take to be free again before
 	// that counts as no recovery.
-	pressurePatience = 5 * time.Second
-	// roomyPressure is the share of memory_limit up to which pressure leaves room for new
+	pressureRecoveryTimeout = 5 * time.Second
+	// maxRoomyPressure is the share of memory_limit up to which pressure leaves room for new
 	// agents.
-	roomyPressure = 0.95
+	maxRoomyPressure = 0.95
 )
 
 func memoryPressure() *stress.Measurement {
@@ -48,8 +48,8 @@ func memoryPressure() *stress.Measurement {
 		Targets:   []scenario.Target{scenario.TargetComponents},
 		Params: []scenario.Param{
 			{Name: "memory_limit", Kind: scenario.Size, Default: int64(256e6), Min: 64e6, Max: 1e12, Doc: "What the memory of its process is limited to: the Go runtime's soft limit (GOMEMLIMIT), and the runtime's own, beyond which new agents are refused."},
-			{Name: "hard_limit", Kind: scenario.Ratio, Default: hardShare, Min: 1, Max: 100, Doc: "Where the operating system ends the process, as a share of memory_limit: the soft limit alone is passed rather than kept."},
-			{Name: "pressure", Kind: scenario.Ratio, Default: 0.9, Min: calmShare, Max: 100, Doc: "Share of memory_limit that is live under pressure; 10% is live before."},
+			{Name: "hard_limit", Kind: scenario.Ratio, Default: defaultHardShare, Min: 1, Max: 100, Doc: "Where the operating system ends the process, as a share of memory_limit: the soft limit alone is passed rather than kept."},
+			{Name: "pressure", Kind: scenario.Ratio, Default: 0.9, Min: baseShare, Max: 100, Doc: "Share of memory_limit that is live under pressure; 10% is live before."},
 			{Name: "duration", Kind: scenario.Duration, Default: 5 * time.Second, Min: 0.01, Max: 3600, Doc: "How long the load lasts under pressure; before it lasts a quarter of that."},
 			{Name: "agents", Kind: scenario.Int, Default: 100, Min: 1, Max: 100_000, Doc: "Agents that work, and that hold the memory in equal parts."},
 			{Name: "allocation", Kind: scenario.Size, Default: int64(4096), Min: 1, Max: 1e9, Doc: "Garbage that each action makes."},
@@ -74,13 +74,13 @@ func memoryPressure() *stress.Measurement {
 			soft := p.Size("memory_limit")
 			return scenario.MemoryLimits{Soft: soft, Hard: int64(p.Float("hard_limit") * float64(soft))}, true
 		},
-	}, Died: diedOfPressure, Run: func(ctx context.Context, env *stress.Env) error {
-		return measureMemoryPressure(ctx, env, func() mabeam.Behaviour { return &hoarder{} }, func(garbage []*block) { clear(garbage) })
+	}, Died: reportPressureDeath, Run: func(ctx context.Context, env *stress.Env) error {
+		return measureMemoryPressure(ctx, env, func() mabeam.Behaviour { return &memoryAgent{} }, func(garbage []*block) { clear(garbage) })
 	}}
 }
 
 // leavesRoom says whether the pressure leaves room for new agents.
-func leavesRoom(p scenario.Params) bool { return p.Float("pressure") <= roomyPressure }
+func leavesRoom(p scenario.Params) bool { return p.Float("pressure") <= maxRoomyPressure }
 
 // isSurvivable says whether the pressure is less than what ends the process.
 func isSurvivable(p scenario.Params) bool { return p.Float("pressure") < p.Float("hard_limit") }
@@ -93,8 +93,8 @@ func pressureMismatches() scenario.Metric {
 	return m
 }
 
-// diedOfPressure tells what is known of a process that did not survive.
-func diedOfPressure(env *stress.Env, d *stress.Death) error {
+// reportPressureDeath tells what is known of a process that did not survive.
+func reportPressureDeath(env *stress.Env, d *stress.Death) error {
 	if !d.OutOfMemory && !d.Signal {
 		return d
 	}
@@ -127,7 +127,7 @@ func newBlock() *block {
 }
 
 // A hoarder is an agent that makes garbage with each action, and holds memory.
-type hoarder struct {
+type memoryAgent struct {
 	mabeam.Defaults
 	held    []*block
 	garbage []byte
@@ -135,7 +135,7 @@ type hoarder struct {
 
 // HandleAction implements mabeam.Behaviour: work makes as many bytes of garbage
 // as its parameter says, and hold holds as many blocks from then on.
-func (h *hoarder) HandleAction(_ context.Context, _ *mabeam.Agent, action string, params any) (any, error) {
+func (h *memoryAgent) HandleAction(_ context.Context, _ *mabeam.Agent, action string, params any) (any, error) {
 	n, ok := params.(int)
 	if !ok {
 		return nil, fmt.Errorf("%s: its parameter is a %T, not a number", action, params)
@@ -181,13 +181,13 @@ func measureMemoryPressure(ctx context.Context, env *stress.Env, behave func() m
 	env.Watch(system)
 	defer stopWatched(ctx, env, system)
 	t := &pressureTest{env: env, system: system, behave: behave, work: int(p.Size("allocation"))}
-	w := newWitness(env, system)
-	if t.ids, err = startEach(ctx, system, p.Int("agents"), t.spec); err != nil {
+	w := newTelemetryCheck(env, system)
+	if t.ids, err = startAgents(ctx, system, p.Int("agents"), t.spec); err != nil {
 		return err
 	}
 	t.started.Add(int64(len(t.ids)))
 
-	calm, err := t.hold(ctx, calmShare, collectTwice())
+	calm, err := t.hold(ctx, baseShare, collectTwice())
 	if err != nil {
 		return err
 	}
@@ -201,7 +201,7 @@ func measureMemoryPressure(ctx context.Context, env *stress.Env, behave func() m
 		return err
 	}
 	live := collectTwice()
-	if _, err := t.hold(ctx, p.Float("pressure"), live-t.held(calm)); err != nil {
+	if _, err := t.hold(ctx, p.Float("pressure"), live-t.heldBytes(calm)); err != nil {
 		return err
 	}
 	under, err := env.RunLoad(ctx, t.load(duration), t.operate)
@@ -210,7 +210,7 @@ func measureMemoryPressure(ctx context.Context, env *stress.Env, behave func() m
 	}
 	t.compare(before, under)
 	env.Value("allocation_failures", float64(t.refused.Load()))
-	env.Value("gc_effectiveness", collectGarbage(int(t.share(garbageShare)/holdBlock), letGo))
+	env.Value("gc_effectiveness", measureGCEffectiveness(int(t.share(garbageShare)/holdBlock), letGo))
 	if err := t.recover(ctx, calm, live); err != nil {
 		return err
 	}
@@ -241,7 +241,9 @@ func (t *pressureTest) share(of float64) int64 {
 }
 
 // held is what all agents hold if each holds so many blocks.
-func (t *pressureTest) held(blocks int) int64 { return int64(len(t.ids)) * int64(blocks) * holdBlock }
+func (t *pressureTest) heldBytes(blocks int) int64 {
+	return int64(len(t.ids)) * int64(blocks) * holdBlock
+}
 
 func (t *pressureTest) holdEach(ctx context.Context, blocks int) error {
 	for i, id := range t.ids {
@@ -296,9 +298,9 @@ func (t *pressureTest) compare(before, under load.Result) {
 	t.env.Value("latency_ratio", float64(under.Latency.Quantile(0.99))/float64(max(before.Latency.Quantile(0.99), 1)))
 }
 
-// collectGarbage makes so many blocks of garbage, lets them go, and returns the
+// measureGCEffectiveness makes so many blocks of garbage, lets them go, and returns the
 // share of it that one collection frees.
-func collectGarbage(blocks int, letGo func([]*block)) float64 {
+func measureGCEffectiveness(blocks int, letGo func([]*block)) float64 {
 	garbage := make([]*block, max(blocks, 1))
 	collectTwice() // there is no other
 	for i := range garbage {
@@ -325,15 +327,15 @@ func (t *pressureTest) recover(ctx context.Context, calm int, live int64) error 
 		defer cancel() // the load is over, too
 		if err = t.holdEach(ctx, calm); err == nil {
 			// An agent's list of what it held keeps its size.
-			took, err = t.untilFree(ctx, began, live+t.share(freeShare))
+			took, err = t.awaitRecovery(ctx, began, live+t.share(recoveredTolerance))
 		}
 	})
-	_, _ = t.env.RunLoad(loading, t.load(2*pressurePatience), t.operate) // it ends with loading
+	_, _ = t.env.RunLoad(loading, t.load(2*pressureRecoveryTimeout), t.operate) // it ends with loading
 	release.Wait()
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case errors.Is(err, errNotFree):
+	case errors.Is(err, errNotRecovered):
 		t.env.Unmeasured("recovery_time_ms", err.Error())
 	case err != nil:
 		return err
@@ -343,20 +345,20 @@ func (t *pressureTest) recover(ctx context.Context, calm int, live int64) error 
 	return nil
 }
 
-// errNotFree tells that the memory was not let go.
-var errNotFree = fmt.Errorf("what was live under pressure was not free again within %v", pressurePatience)
+// errNotRecovered tells that the memory was not let go.
+var errNotRecovered = fmt.Errorf("what was live under pressure was not free again within %v", pressureRecoveryTimeout)
 
 // untilFree waits until a collection has found no more than so many bytes alive,
 // an agent can be started and all answer, and returns how long that took.
-func (t *pressureTest) untilFree(ctx context.Context, began time.Time, enough int64) (time.Duration, error) {
+func (t *pressureTest) awaitRecovery(ctx context.Context, began time.Time, enough int64) (time.Duration, error) {
 	for {
 		free := readBytes(heapLive) <= enough && t.startStop(ctx) == nil && t.allAnswer(ctx) == nil
 		took := t.env.Now().Sub(began)
 		switch {
 		case free:
 			return took, nil
-		case took > pressurePatience || !load.Sleep(ctx, recoverEvery):
-			return 0, errNotFree
+		case took > pressureRecoveryTimeout || !load.Sleep(ctx, recoveryPollInterval):
+			return 0, errNotRecovered
 		}
 	}
 }

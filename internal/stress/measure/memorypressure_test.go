@@ -18,34 +18,34 @@ import (
 
 // pressed is what memory-pressure says of other agents, or of garbage that is
 // let go otherwise, in this process and with a clock of its own.
-func pressed(t *testing.T, parameters string, behave func() mabeam.Behaviour, letGo func([]*block)) (s report.Step) {
+func runPressure(t *testing.T, parameters string, behave func() mabeam.Behaviour, letGo func([]*block)) (s report.Step) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		cat := with("memory-pressure", func(ctx context.Context, env *stress.Env) error {
+		cat := withRun("memory-pressure", func(ctx context.Context, env *stress.Env) error {
 			return measureMemoryPressure(ctx, env, behave, letGo)
 		})
 		cat.Find("memory-pressure").OwnProcess = nil
-		s = onlyStep(t, cat, "", "{measure: memory-pressure, with: {memory_limit: 64MB, duration: 2s, agents: 50"+parameters+"}}")
+		s = runStep(t, cat, "", "{measure: memory-pressure, with: {memory_limit: 64MB, duration: 2s, agents: 50"+parameters+"}}")
 	})
 	return s
 }
 
-func newHoarder() mabeam.Behaviour { return &hoarder{} }
+func newMemoryAgent() mabeam.Behaviour { return &memoryAgent{} }
 
-func letAllGo(garbage []*block) { clear(garbage) }
+func releaseAll(garbage []*block) { clear(garbage) }
 
-// A slowHoarder takes longer for its work if it holds more than a number of
+// A slowMemoryAgent takes longer for its work if it holds more than a number of
 // blocks, and does not let go of what it is told to if it is a miser.
-type slowHoarder struct {
-	hoarder
+type slowMemoryAgent struct {
+	memoryAgent
 	calm, pressed time.Duration
 	blocks        int
-	miser         bool
+	keeps         bool
 	failing       bool // under pressure
 }
 
 // HandleAction implements mabeam.Behaviour.
-func (h *slowHoarder) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
+func (h *slowMemoryAgent) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
 	switch {
 	case action == "work" && len(h.held) > h.blocks:
 		time.Sleep(h.pressed)
@@ -54,14 +54,14 @@ func (h *slowHoarder) HandleAction(ctx context.Context, self *mabeam.Agent, acti
 		}
 	case action == "work":
 		time.Sleep(h.calm)
-	case h.miser && params.(int) < len(h.held):
+	case h.keeps && params.(int) < len(h.held):
 		return nil, nil
 	}
-	return h.hoarder.HandleAction(ctx, self, action, params)
+	return h.memoryAgent.HandleAction(ctx, self, action, params)
 }
 
 // Of 64 MB, a tenth on 50 agents is some 15 blocks each: below 30 is calm.
-const calmBlocks = 30
+const baseBlocks = 30
 
 // Actions that take twice as long under pressure have half the throughput and
 // twice the latency; those that take the same, neither. And without pressure
@@ -76,11 +76,11 @@ func TestPressureRatios(t *testing.T) {
 		{"", time.Millisecond, time.Millisecond, 1, 1},
 		{", pressure: 10%", time.Millisecond, 2 * time.Millisecond, 1, 1},
 	} {
-		s := pressed(t, c.parameters, func() mabeam.Behaviour {
-			return &slowHoarder{calm: c.calm, pressed: c.pressed, blocks: calmBlocks}
-		}, letAllGo)
-		within(t, "throughput"+c.parameters, value(t, s, "throughput_ratio"), c.throughput, 0.03)
-		within(t, "latency"+c.parameters, value(t, s, "latency_ratio"), c.latency, 0.03)
+		s := runPressure(t, c.parameters, func() mabeam.Behaviour {
+			return &slowMemoryAgent{calm: c.calm, pressed: c.pressed, blocks: baseBlocks}
+		}, releaseAll)
+		wantWithin(t, "throughput"+c.parameters, value(t, s, "throughput_ratio"), c.throughput, 0.03)
+		wantWithin(t, "latency"+c.parameters, value(t, s, "latency_ratio"), c.latency, 0.03)
 		if s.Metrics["survived"].Value != true || value(t, s, "allocation_failures") != 0 || s.Verdict != report.Pass {
 			t.Errorf("%s: %+v, %+v", s.Verdict, s.Metrics, s.Errors)
 		}
@@ -90,9 +90,9 @@ func TestPressureRatios(t *testing.T) {
 // An agent holds exactly what it is told to, and the pressure is what was asked
 // for.
 func TestPressureIsWhatIsAskedFor(t *testing.T) {
-	cat := with("memory-pressure", func(ctx context.Context, env *stress.Env) error {
-		t1 := &pressureTest{env: env, system: env.System(), behave: newHoarder}
-		ids, err := startEach(ctx, env.System(), 7, t1.spec)
+	cat := withRun("memory-pressure", func(ctx context.Context, env *stress.Env) error {
+		t1 := &pressureTest{env: env, system: env.System(), behave: newMemoryAgent}
+		ids, err := startAgents(ctx, env.System(), 7, t1.spec)
 		if err != nil {
 			return err
 		}
@@ -102,7 +102,7 @@ func TestPressureIsWhatIsAskedFor(t *testing.T) {
 		if _, err := env.System().Execute(ctx, ids[3], "hold", blocks); err != nil {
 			return err
 		}
-		within(t, "16 MiB", float64(collectTwice()-without), 16<<20, 0.01)
+		wantWithin(t, "16 MiB", float64(collectTwice()-without), 16<<20, 0.01)
 		if _, err := env.System().Execute(ctx, ids[3], "hold", 0); err != nil {
 			return err
 		}
@@ -110,22 +110,22 @@ func TestPressureIsWhatIsAskedFor(t *testing.T) {
 			if _, err := t1.hold(ctx, share, without); err != nil {
 				return err
 			}
-			within(t, fmt.Sprintf("%.0f %% of the limit", 100*share), float64(collectTwice()), share*64e6, 0.02)
+			wantWithin(t, fmt.Sprintf("%.0f %% of the limit", 100*share), float64(collectTwice()), share*64e6, 0.02)
 		}
 		env.Bool("survived", true)
 		return nil
 	})
 	cat.Find("memory-pressure").OwnProcess = nil
-	if s := onlyStep(t, cat, "", "{measure: memory-pressure, baseline: none, with: {memory_limit: 64MB}}"); s.Metrics["survived"].Value != true {
+	if s := runStep(t, cat, "", "{measure: memory-pressure, baseline: none, with: {memory_limit: 64MB}}"); s.Metrics["survived"].Value != true {
 		t.Errorf("%s, %+v", s.Verdict, s.Errors)
 	}
 }
 
 // A collection frees what nobody holds.
 func TestCollectionsAreHeldAgainstTheGarbage(t *testing.T) {
-	within(t, "garbage", collectGarbage(1000, letAllGo), 1, 0.03)
-	within(t, "garbage of which half is held", collectGarbage(1000, func(garbage []*block) { clear(garbage[:500]) }), 0.5, 0.05)
-	if v := collectGarbage(1000, func([]*block) {}); v > 0.03 {
+	wantWithin(t, "garbage", measureGCEffectiveness(1000, releaseAll), 1, 0.03)
+	wantWithin(t, "garbage of which half is held", measureGCEffectiveness(1000, func(garbage []*block) { clear(garbage[:500]) }), 0.5, 0.05)
+	if v := measureGCEffectiveness(1000, func([]*block) {}); v > 0.03 {
 		t.Errorf("garbage that is all held: %v", v)
 	}
 }
@@ -133,12 +133,12 @@ func TestCollectionsAreHeldAgainstTheGarbage(t *testing.T) {
 // Beyond the runtime's limit agents are refused. The process goes on, as only
 // its own limits would end it.
 func TestRefusedForWantOfMemory(t *testing.T) {
-	s := pressed(t, ", pressure: 120%", func() mabeam.Behaviour {
-		return &slowHoarder{calm: time.Millisecond, pressed: time.Millisecond}
-	}, letAllGo)
+	s := runPressure(t, ", pressure: 120%", func() mabeam.Behaviour {
+		return &slowMemoryAgent{calm: time.Millisecond, pressed: time.Millisecond}
+	}, releaseAll)
 	// 4 workers for 2 s, 63 of 64 operations of 1 ms: 127 starts, give or take
 	// one, and none of those before the pressure.
-	within(t, "refused", value(t, s, "allocation_failures"), 127, 0.01)
+	wantWithin(t, "refused", value(t, s, "allocation_failures"), 127, 0.01)
 	if o := s.Operations; o.Dropped < 126 || o.Failed > 0 || s.Metrics["survived"].Value != true {
 		t.Errorf("%+v, %+v", o, s.Metrics)
 	}
@@ -146,9 +146,9 @@ func TestRefusedForWantOfMemory(t *testing.T) {
 
 // What is refused although there is room, and work that fails under pressure, fails.
 func TestRefusedThoughThereIsRoom(t *testing.T) {
-	s := pressed(t, ", pressure: 60%", func() mabeam.Behaviour {
-		return &slowHoarder{calm: time.Millisecond, pressed: time.Millisecond, blocks: calmBlocks, failing: true}
-	}, letAllGo)
+	s := runPressure(t, ", pressure: 60%", func() mabeam.Behaviour {
+		return &slowMemoryAgent{calm: time.Millisecond, pressed: time.Millisecond, blocks: baseBlocks, failing: true}
+	}, releaseAll)
 	if m := s.Metrics["success_rate"]; m.Status != report.StatusFail {
 		t.Errorf("success_rate %+v", m)
 	}
@@ -164,9 +164,9 @@ func TestRefusedThoughThereIsRoom(t *testing.T) {
 
 // Memory that is not let go is no recovery, and that is no pass.
 func TestNoRecoveryFromPressure(t *testing.T) {
-	s := pressed(t, "", func() mabeam.Behaviour {
-		return &slowHoarder{calm: time.Millisecond, pressed: time.Millisecond, miser: true}
-	}, letAllGo)
+	s := runPressure(t, "", func() mabeam.Behaviour {
+		return &slowMemoryAgent{calm: time.Millisecond, pressed: time.Millisecond, keeps: true}
+	}, releaseAll)
 	if m, ok := s.Metrics["recovery_time_ms"]; !ok || m.Value != nil || s.Verdict != report.Fail || !strings.Contains(fmt.Sprint(s.Errors), "was not free again within 5s") {
 		t.Errorf("%s, %+v, %+v", s.Verdict, m, s.Errors)
 	}
@@ -176,30 +176,30 @@ func TestNoRecoveryFromPressure(t *testing.T) {
 // not is not, which is a result.
 func TestPressureOnAProcess(t *testing.T) {
 	// The race detector takes several times as much besides.
-	s := onlyStep(t, Catalogue(), "", "{measure: memory-pressure, with: {memory_limit: 64MB, hard_limit: 1000%, pressure: 85%, duration: 400ms}}")
+	s := runStep(t, Catalogue(), "", "{measure: memory-pressure, with: {memory_limit: 64MB, hard_limit: 1000%, pressure: 85%, duration: 400ms}}")
 	if s.Metrics["survived"].Value != true || !s.Isolated || s.Verdict == report.Broken {
 		t.Fatalf("%s, %+v, %+v", s.Verdict, s.Metrics, s.Errors)
 	}
-	if peak := value(t, s, "peak_memory_mb"); peak < 0.85*64 || peak > hardShare*64 && !raceDetector {
+	if peak := value(t, s, "peak_memory_mb"); peak < 0.85*64 || peak > defaultHardShare*64 && !raceDetector {
 		t.Errorf("the peak was %v MB", peak)
 	}
-	within(t, "effectiveness", value(t, s, "gc_effectiveness"), 1, 0.1)
+	wantWithin(t, "effectiveness", value(t, s, "gc_effectiveness"), 1, 0.1)
 
 	if runtime.GOOS != "linux" {
 		return // there is no hard limit
 	}
-	s = onlyStep(t, Catalogue(), "", "{measure: memory-pressure, with: {memory_limit: 64MB, pressure: 500%, duration: 400ms}}")
+	s = runStep(t, Catalogue(), "", "{measure: memory-pressure, with: {memory_limit: 64MB, pressure: 500%, duration: 400ms}}")
 	if s.Metrics["survived"].Value != false || s.Verdict != report.Fail || !strings.Contains(fmt.Sprint(s.Errors), "out of memory") {
 		t.Errorf("%s, %+v, %+v", s.Verdict, s.Metrics, s.Errors)
 	}
-	if peak := value(t, s, "peak_memory_mb"); peak < hardShare*64-10 || peak > hardShare*64+200 {
+	if peak := value(t, s, "peak_memory_mb"); peak < defaultHardShare*64-10 || peak > defaultHardShare*64+200 {
 		t.Errorf("the peak was %v MB", peak)
 	}
 	// With the race detector it can be dead before it has told of any operation.
 	if o := s.Operations; o.Attempted != o.Succeeded+o.Failed || o.Failed != 1 || o.Succeeded < 100 && !raceDetector {
 		t.Errorf("%+v", o)
 	}
-	s = onlyStep(t, Catalogue(), "", "{measure: memory-pressure, baseline: none, thresholds: {survived: '== false'}, with: {memory_limit: 64MB, pressure: 500%, duration: 400ms}}")
+	s = runStep(t, Catalogue(), "", "{measure: memory-pressure, baseline: none, thresholds: {survived: '== false'}, with: {memory_limit: 64MB, pressure: 500%, duration: 400ms}}")
 	if s.Verdict != report.Pass {
 		t.Errorf("%s, %+v", s.Verdict, s.Errors)
 	}
@@ -208,7 +208,7 @@ func TestPressureOnAProcess(t *testing.T) {
 // A process that ends by itself did not end because of the pressure.
 func TestDeathThatIsNoResult(t *testing.T) {
 	d := &stress.Death{Cause: "exit status 7"}
-	if err := diedOfPressure(nil, d); !errors.Is(err, d) {
+	if err := reportPressureDeath(nil, d); !errors.Is(err, d) {
 		t.Errorf("%v", err)
 	}
 }

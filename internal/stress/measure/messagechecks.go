@@ -15,10 +15,10 @@ import (
 func messageMetrics() []scenario.Metric {
 	told := func(p scenario.Params) bool { return p.Int("tell_probes") > 0 }
 	replied := func(p scenario.Params) bool { return p.Int("reply_probes") > 0 }
-	lost := never("tells_lost", "Actions of tell_probes, told by four senders at once through a small mailbox, that were not carried out exactly once.")
-	order := never("tells_out_of_order", "Actions of tell_probes that were carried out after one that the same sender told later.")
-	overlaps := never("overlaps", "Callbacks of an agent that ran while another one of the same agent did, as actions and signals came from several senders at once.")
-	wrong := never("replies_wrong", "Messages of reply_probes whose reply is missing, comes twice, belongs to another message, or has another error than documented: Request and Send, to agents that are there and not, and replies that come too late.")
+	lost := mustBeZero("tells_lost", "Actions of tell_probes, told by four senders at once through a small mailbox, that were not carried out exactly once.")
+	order := mustBeZero("tells_out_of_order", "Actions of tell_probes that were carried out after one that the same sender told later.")
+	overlaps := mustBeZero("overlaps", "Callbacks of an agent that ran while another one of the same agent did, as actions and signals came from several senders at once.")
+	wrong := mustBeZero("replies_wrong", "Messages of reply_probes whose reply is missing, comes twice, belongs to another message, or has another error than documented: Request and Send, to agents that are there and not, and replies that come too late.")
 	lost.Given, order.Given, overlaps.Given, wrong.Given = told, told, told, replied
 	return []scenario.Metric{lost, order, overlaps, wrong}
 }
@@ -32,12 +32,12 @@ func checkTells(ctx context.Context, env *stress.Env) error {
 	if probes == 0 {
 		return nil
 	}
-	lost, disorder, overlaps := newViolations(env, "tells_lost"), newViolations(env, "tells_out_of_order"), newViolations(env, "overlaps")
-	err := observed(ctx, env, 1, func(ctx context.Context, o *observation) error {
+	lost, disorder, overlaps := newChecker(env, "tells_lost"), newChecker(env, "tells_out_of_order"), newChecker(env, "overlaps")
+	err := withFixture(ctx, env, 1, func(ctx context.Context, o *fixture) error {
 		var senders sync.WaitGroup
 		for sender := range tellSenders {
 			senders.Go(func() {
-				for n := range partOf(probes, sender, tellSenders) {
+				for n := range partSize(probes, sender, tellSenders) {
 					err := o.system.Tell(ctx, o.ids[0], "note", [2]int{sender, n})
 					lost.expect(err == nil, "an agent did not accept an action, and made no room for it in time")
 					if n%8 == 0 {
@@ -53,14 +53,14 @@ func checkTells(ctx context.Context, env *stress.Env) error {
 			}
 		})
 		senders.Wait()
-		lost.expect(o.sync(ctx, o.ids[0]), "an agent that was told actions did not answer")
+		lost.expect(o.awaitIdle(ctx, o.ids[0]), "an agent that was told actions did not answer")
 		got := make([][]int, tellSenders)
-		for _, note := range o.observers[0].takeNotes() {
+		for _, note := range o.spies[0].takeNotes() {
 			from := note.([2]int)
 			got[from[0]] = append(got[from[0]], from[1])
 		}
 		for sender := range tellSenders {
-			missing, displaced := compareSequence(got[sender], numbers(0, partOf(probes, sender, tellSenders)))
+			missing, displaced := compareSequence(got[sender], numbers(0, partSize(probes, sender, tellSenders)))
 			lost.add(missing, "actions that were accepted were not carried out exactly once")
 			disorder.add(displaced, "actions of one sender were carried out in another order than they were told in")
 		}
@@ -89,12 +89,12 @@ func checkReplies(ctx context.Context, env *stress.Env) error {
 	if probes == 0 {
 		return nil
 	}
-	wrong := newViolations(env, "replies_wrong")
-	err := observed(ctx, env, 3, func(ctx context.Context, o *observation) error {
+	wrong := newChecker(env, "replies_wrong")
+	err := withFixture(ctx, env, 3, func(ctx context.Context, o *fixture) error {
 		var callers sync.WaitGroup
 		for caller := range replyCallers {
 			callers.Go(func() {
-				for n := range partOf(probes/2, caller, replyCallers) {
+				for n := range partSize(probes/2, caller, replyCallers) {
 					checkRequest(ctx, o, o.ids[n%2], [2]int{caller, n}, wrong)
 				}
 			})
@@ -114,24 +114,24 @@ func checkReplies(ctx context.Context, env *stress.Env) error {
 }
 
 // checkRequest sends a request to an echo and compares the reply with it.
-func checkRequest(ctx context.Context, o *observation, id string, data any, wrong *violations) {
-	m := mabeam.Message{Type: "note", Source: "caller", Target: id, Data: data, CorrelationID: fmt.Sprint(data), Timeout: settleWithin}
+func checkRequest(ctx context.Context, o *fixture, id string, data any, wrong *checker) {
+	m := mabeam.Message{Type: "note", Source: "caller", Target: id, Data: data, CorrelationID: fmt.Sprint(data), Timeout: settleTimeout}
 	reply, err := o.system.Request(ctx, m)
 	wrong.expect(err == nil && reply.Data == data && reply.CorrelationID == m.CorrelationID && reply.Source == id && reply.Type == m.Type,
 		"the reply to a request is missing, or is not its own")
 }
 
 // checkSends sends n messages whose replies come to the last observer as signals.
-func checkSends(ctx context.Context, o *observation, from, n int, wrong *violations) {
-	inbox, at := o.ids[2], o.observers[2]
+func checkSends(ctx context.Context, o *fixture, from, n int, wrong *checker) {
+	inbox, at := o.ids[2], o.spies[2]
 	at.takeSignals()
 	for i := from; i < from+n; i++ {
-		err := o.system.Send(mabeam.Message{Type: "note", Source: "caller", Target: o.ids[i%2], ReplyTo: inbox, Data: i, Timeout: settleWithin})
+		err := o.system.Send(mabeam.Message{Type: "note", Source: "caller", Target: o.ids[i%2], ReplyTo: inbox, Data: i, Timeout: settleTimeout})
 		wrong.expect(err == nil, "a message was refused though there was room for it")
 	}
-	o.sync(ctx, o.ids[0])
-	o.sync(ctx, o.ids[1])
-	o.sync(ctx, inbox)
+	o.awaitIdle(ctx, o.ids[0])
+	o.awaitIdle(ctx, o.ids[1])
+	o.awaitIdle(ctx, inbox)
 	seen := map[any]bool{}
 	for _, s := range at.takeSignals() {
 		reply, ok := s.Data.(mabeam.Reply)
@@ -144,20 +144,20 @@ func checkSends(ctx context.Context, o *observation, from, n int, wrong *violati
 }
 
 // checkRefusedMessages sends messages that fail, each with its own error, and at once.
-func checkRefusedMessages(ctx context.Context, o *observation, wrong *violations) {
+func checkRefusedMessages(ctx context.Context, o *fixture, wrong *checker) {
 	began := time.Now()
 	_, err := o.system.Request(ctx, mabeam.Message{Type: "note", Target: "nobody"})
-	wrong.expect(errors.Is(err, mabeam.ErrUnknownAgent) && time.Since(began) < settleWithin, "a request to an agent that is not there did not return ErrUnknownAgent at once")
+	wrong.expect(errors.Is(err, mabeam.ErrUnknownAgent) && time.Since(began) < settleTimeout, "a request to an agent that is not there did not return ErrUnknownAgent at once")
 	err = o.system.Send(mabeam.Message{Type: "note", Target: "nobody", ReplyTo: o.ids[2]})
 	wrong.expect(errors.Is(err, mabeam.ErrUnknownAgent), "a message to an agent that is not there did not return ErrUnknownAgent")
-	_, err = o.system.Request(ctx, mabeam.Message{Type: "fail", Target: o.ids[0], Timeout: settleWithin})
-	wrong.expect(errors.Is(err, errObserved), "a request did not return the error of its action")
-	o.observers[2].takeSignals()
-	err = o.system.Send(mabeam.Message{Type: "fail", Target: o.ids[0], ReplyTo: o.ids[2], Timeout: settleWithin})
-	o.sync(ctx, o.ids[0])
-	o.sync(ctx, o.ids[2])
-	replies := o.observers[2].takeSignals()
-	wrong.expect(err == nil && len(replies) == 1 && errors.Is(replyError(replies[0]), errObserved), "the reply to a message whose action fails is not the error of the action")
+	_, err = o.system.Request(ctx, mabeam.Message{Type: "fail", Target: o.ids[0], Timeout: settleTimeout})
+	wrong.expect(errors.Is(err, errSpy), "a request did not return the error of its action")
+	o.spies[2].takeSignals()
+	err = o.system.Send(mabeam.Message{Type: "fail", Target: o.ids[0], ReplyTo: o.ids[2], Timeout: settleTimeout})
+	o.awaitIdle(ctx, o.ids[0])
+	o.awaitIdle(ctx, o.ids[2])
+	replies := o.spies[2].takeSignals()
+	wrong.expect(err == nil && len(replies) == 1 && errors.Is(replyError(replies[0]), errSpy), "the reply to a message whose action fails is not the error of the action")
 }
 
 // replyError is the error in a signal that brings a reply.
@@ -168,7 +168,7 @@ func replyError(s mabeam.Signal) error {
 
 // checkLateReplies has callers give up before the agent answers: its answers are
 // counted, and nobody else gets them.
-func checkLateReplies(ctx context.Context, o *observation, wrong *violations) {
+func checkLateReplies(ctx context.Context, o *fixture, wrong *checker) {
 	id, before := o.ids[0], o.system.Telemetry().RepliesLate
 	release, ok := o.block(ctx, id)
 	defer release()
@@ -192,16 +192,16 @@ func checkLateReplies(ctx context.Context, o *observation, wrong *violations) {
 }
 
 // expectLate waits until lateReplies more replies than before are counted as late.
-func expectLate(ctx context.Context, o *observation, before int64, wrong *violations) {
+func expectLate(ctx context.Context, o *fixture, before int64, wrong *checker) {
 	late := func() int64 { return o.system.Telemetry().RepliesLate - before }
-	settle(ctx, func() bool { return late() < lateReplies })
+	waitWhile(ctx, func() bool { return late() < lateReplies })
 	wrong.expect(late() == lateReplies, "the telemetry does not count each reply that came too late, once")
 }
 
 // checkExpired sends messages to an agent that does not answer in time: each is answered
 // once, with ErrTimeout, and its own answer goes to nobody.
-func checkExpired(ctx context.Context, o *observation, wrong *violations) {
-	inbox, before := o.observers[2], o.system.Telemetry().RepliesLate
+func checkExpired(ctx context.Context, o *fixture, wrong *checker) {
+	inbox, before := o.spies[2], o.system.Telemetry().RepliesLate
 	release, ok := o.block(ctx, o.ids[0])
 	defer release()
 	if !wrong.expect(ok, "an agent did not begin an action that it was told") {
@@ -217,9 +217,9 @@ func checkExpired(ctx context.Context, o *observation, wrong *violations) {
 		got = append(got, inbox.takeSignals()...)
 		return len(got)
 	}
-	settle(ctx, func() bool { return expired() < lateReplies })
+	waitWhile(ctx, func() bool { return expired() < lateReplies })
 	release()
-	o.sync(ctx, o.ids[0])
+	o.awaitIdle(ctx, o.ids[0])
 	pause(ctx)
 	wrong.expect(expired() == lateReplies, "messages of Send that ran out of time did not get one reply each")
 	for _, s := range got {
@@ -240,10 +240,10 @@ func (reader) HandleAction(ctx context.Context, _ *mabeam.Agent, _ string, _ any
 }
 
 // checkMessageOf looks at what the agent that carries out a message is told of it.
-func checkMessageOf(ctx context.Context, o *observation, wrong *violations) {
+func checkMessageOf(ctx context.Context, o *fixture, wrong *checker) {
 	id, err := o.system.StartAgent(ctx, mabeam.Spec{Type: "reader", Behaviour: reader{}})
 	wrong.expect(err == nil, "an agent did not start")
-	sent := mabeam.Message{Type: "read", Source: o.ids[1], Target: id, Data: 7, CorrelationID: "of the message", Metadata: map[string]any{"key": "value"}, Timeout: settleWithin}
+	sent := mabeam.Message{Type: "read", Source: o.ids[1], Target: id, Data: 7, CorrelationID: "of the message", Metadata: map[string]any{"key": "value"}, Timeout: settleTimeout}
 	reply, err := o.system.Request(ctx, sent)
 	got, ok := reply.Data.(mabeam.Message)
 	wrong.expect(err == nil && ok && got.ID != "" && got.Type == sent.Type && got.Source == sent.Source && got.Target == id && got.ReplyTo == sent.Source && got.Data == sent.Data &&

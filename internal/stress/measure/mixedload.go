@@ -49,7 +49,7 @@ func mixWeights(p scenario.Params) (weights []int, total int) {
 }
 
 // A workload is what the operations of system-load share.
-type workload struct {
+type mixedLoad struct {
 	system  *mabeam.System
 	agents  []loadAgent
 	weights []int
@@ -77,7 +77,7 @@ const loadEvent = "load.event"
 
 // populate starts the agents. If a limit refuses some, it goes on with those
 // that there are.
-func (w *workload) populate(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) error {
+func (w *mixedLoad) populate(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) error {
 	wanted := env.Params.Int("agents")
 	w.agents = make([]loadAgent, wanted)
 	for i := range wanted {
@@ -96,7 +96,7 @@ func (w *workload) populate(ctx context.Context, env *stress.Env, spec func() ma
 }
 
 // carryOut carries out one operation.
-func (w *workload) carryOut(ctx context.Context, op load.Op) error {
+func (w *mixedLoad) operate(ctx context.Context, op load.Op) error {
 	a := &w.agents[op.N%len(w.agents)]
 	kind := w.kind(op.N)
 	if kind == "publish" {
@@ -132,7 +132,7 @@ func (w *workload) carryOut(ctx context.Context, op load.Op) error {
 
 // kind is what operation n is: random, the same for the same seed, and
 // independent of which agent it is for.
-func (w *workload) kind(n int) string {
+func (w *mixedLoad) kind(n int) string {
 	// The finalizer of SplitMix64 makes a random number of each n.
 	x := w.seed + uint64(n)*0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9

@@ -104,7 +104,7 @@ func checkPatterns(ctx context.Context, env *stress.Env) (wrong int64) {
 		if ended {
 			load.Sleep(ctx, time.Millisecond)
 		} else {
-			settle(ctx, func() bool {
+			waitWhile(ctx, func() bool {
 				return slices.ContainsFunc(readers, func(r *reader) bool { return mistakes(r, false, false) > 0 })
 			})
 		}

@@ -72,7 +72,7 @@ func matchPatterns(ctx context.Context, env *stress.Env, publish publisher) erro
 		}
 		return n + wrong.Load()
 	}
-	settle(ctx, func() bool { return off() > 0 })
+	waitWhile(ctx, func() bool { return off() > 0 })
 	if n := off(); n > 0 {
 		env.Detail(fmt.Sprintf("events that reached a pattern wrongly, or did not reach it, of %d that match one each", driven.Succeeded), n)
 		mismatches += n

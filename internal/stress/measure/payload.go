@@ -48,4 +48,4 @@ func (p publishers) payload(op load.Op) payload {
 const maxPhases = 2
 
 // published is what became of the events of a load.
-type published struct{ accepted, failed int64 }
+type publishCounts struct{ accepted, failed int64 }

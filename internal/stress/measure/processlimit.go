@@ -17,11 +17,11 @@ import (
 )
 
 const (
-	// recoverWithin is how long there may be no room for a new agent, after
+	// limitRecoveryTimeout is how long there may be no room for a new agent, after
 	// some have stopped, before that counts as not recovered.
-	recoverWithin = 5 * time.Second
-	// retryEvery is the time between two attempts to start an agent then.
-	retryEvery = 100 * time.Microsecond
+	limitRecoveryTimeout = 5 * time.Second
+	// retryInterval is the time between two attempts to start an agent then.
+	retryInterval = 100 * time.Microsecond
 )
 
 func processLimit() *stress.Measurement {
@@ -43,13 +43,13 @@ func processLimit() *stress.Measurement {
 			{Name: "graceful_degradation_score", Unit: "ratio", Better: report.Higher, Must: "== 1", Aggregation: scenario.Worst, Doc: "Share of the lookups, actions and events on running agents that succeeded with the right result from the first refusal on; an event has succeeded when its agent got it; one that comes again is a finding."},
 			{Name: "recovery_successful", Unit: "bool", Better: report.Higher, Must: "== true", Timed: true, Doc: "Whether after some agents were stopped, after some were killed, and after some crashed, just as many could be started each time, every one of them answered, and the next was refused again."},
 			{Name: "recovery_time_ms", Unit: "ms", Better: report.Lower, Keyed: true, Doc: "Time from when agents were ended until a new agent was started and had answered an action; the worst, and with .stop, .kill and .crash that of one way to end them. StopAgent returns when there is room; after a kill and a crash it comes later."},
-			never("guard_rules_broken", "Violations of the rules of the other guards: a rate that admits more or fewer operations than it has tokens, a circuit that opens, refuses, admits trials, shows or closes at the wrong time, a mailbox that accepts more or less than its capacity, a call that returns before its deadline, or a refusal, of a message or question of a coordination too, with the wrong error. The errors name each."),
-			timed(never("deadlines_missed", "Kinds of calls that returned more than 30 ms after their deadline in each of 8 tries.")),
+			mustBeZero("guard_rules_broken", "Violations of the rules of the other guards: a rate that admits more or fewer operations than it has tokens, a circuit that opens, refuses, admits trials, shows or closes at the wrong time, a mailbox that accepts more or less than its capacity, a call that returns before its deadline, or a refusal, of a message or question of a coordination too, with the wrong error. The errors name each."),
+			timeDependent(mustBeZero("deadlines_missed", "Kinds of calls that returned more than 30 ms after their deadline in each of 8 tries.")),
 			telemetryMismatches(),
 			operationsNotBegun(),
 		}, leakMetrics()...),
 		Estimate: func(p scenario.Params) time.Duration {
-			return limitEstimate(p) + guardsEstimate
+			return limitEstimate(p) + guardChecksTime
 		},
 		Check: func(p scenario.Params) error {
 			if starts := startsNearLimit(p); starts > p.Int("operations") {
@@ -67,21 +67,23 @@ func limitEstimate(p scenario.Params) time.Duration {
 	return 100*time.Millisecond + time.Duration(p.Int("operations"))*2*time.Microsecond + time.Duration(p.Int("limit"))*10*time.Microsecond
 }
 
-// atOnce is how many agents are started before the rest.
-func atOnce(p scenario.Params) int {
+// initialAgents is how many agents are started before the rest.
+func initialAgents(p scenario.Params) int {
 	return max(int(math.Round(float64(p.Int("limit"))*p.Float("limit_percentage"))), 1)
 }
 
 // beyond is how many agents are to be started beyond the limit.
-func beyond(p scenario.Params) int {
+func overshootAgents(p scenario.Params) int {
 	return max(int(math.Round(float64(p.Int("limit"))*p.Float("overshoot"))), 1)
 }
 
-// startsNearLimit is how many agents are to be started after atOnce.
-func startsNearLimit(p scenario.Params) int { return p.Int("limit") - atOnce(p) + beyond(p) }
+// startsNearLimit is how many agents are to be started after initialAgents.
+func startsNearLimit(p scenario.Params) int {
+	return p.Int("limit") - initialAgents(p) + overshootAgents(p)
+}
 
 // asked is what is asked of a system at its limit.
-type asked struct {
+type limitedCalls struct {
 	start   func(context.Context, mabeam.Spec) (string, error)
 	kill    func(id string)
 	lookup  func(id string) (mabeam.Entry, bool)
@@ -91,20 +93,20 @@ type asked struct {
 
 // A numbered is the data of an event at the limit: its number among those of the same
 // resident, so that an event that comes twice does not stand in for a lost one.
-type numbered int
+type limitEvent int
 
 // A resident is an agent that answers an action, and counts the events of its
 // own.
-type resident struct {
+type limitAgent struct {
 	mabeam.Defaults
-	event string
-	heard *atomic.Int64 // different events at the limit
-	extra *atomic.Int64 // those that came again, or were another resident's
-	seen  []uint64      // a bit for each number
+	event      string
+	received   *atomic.Int64 // different events at the limit
+	duplicates *atomic.Int64 // those that came again, or were another resident's
+	seen       []uint64      // a bit for each number
 }
 
 // note marks a number as seen and says whether it was not before.
-func (r *resident) note(n numbered) bool {
+func (r *limitAgent) note(n limitEvent) bool {
 	word, bit := int(n)/64, uint64(1)<<(n%64)
 	if missing := word + 1 - len(r.seen); missing > 0 {
 		r.seen = append(r.seen, make([]uint64, missing)...)
@@ -114,14 +116,14 @@ func (r *resident) note(n numbered) bool {
 	return isNew
 }
 
-func (r *resident) Init(_ context.Context, self *mabeam.Agent) error {
+func (r *limitAgent) Init(_ context.Context, self *mabeam.Agent) error {
 	_, err := self.Subscribe(r.event)
 	return err
 }
 
 // HandleAction implements mabeam.Behaviour: here is answered with the agent's id, and
 // crash with a panic.
-func (r *resident) HandleAction(_ context.Context, self *mabeam.Agent, action string, _ any) (any, error) {
+func (r *limitAgent) HandleAction(_ context.Context, self *mabeam.Agent, action string, _ any) (any, error) {
 	if action == "crash" {
 		panic("asked for")
 	}
@@ -129,38 +131,38 @@ func (r *resident) HandleAction(_ context.Context, self *mabeam.Agent, action st
 }
 
 // HandleEvent counts the events that were published at the limit.
-func (r *resident) HandleEvent(_ context.Context, _ *mabeam.Agent, e mabeam.Event) {
-	switch n, atLimit := e.Data.(numbered); {
+func (r *limitAgent) HandleEvent(_ context.Context, _ *mabeam.Agent, e mabeam.Event) {
+	switch n, atLimit := e.Data.(limitEvent); {
 	case !atLimit:
 	case e.Type == r.event && r.note(n):
-		r.heard.Add(1)
+		r.received.Add(1)
 	default:
-		r.extra.Add(1)
+		r.duplicates.Add(1)
 	}
 }
 
-// A limitTest is one repetition of process-limit.
-type limitTest struct {
-	env    *stress.Env
-	system *mabeam.System
-	ask    asked
-	ids    []string     // of the agents started at once
-	heard  atomic.Int64 // different events at the limit
-	extra  atomic.Int64 // those that came again, or to another agent
-	born   atomic.Int64 // agents that were to be started
+// A limitRun is one repetition of process-limit.
+type limitRun struct {
+	env        *stress.Env
+	system     *mabeam.System
+	calls      limitedCalls
+	ids        []string     // of the agents started at once
+	received   atomic.Int64 // different events at the limit
+	duplicates atomic.Int64 // those that came again, or to another agent
+	attempted  atomic.Int64 // agents that were to be started
 
-	loads budget
-	held  held // before the first start
+	loads  budget
+	before resourceCounts // before the first start
 
 	started, rejected atomic.Int64 // in the overshoot
 	// What was counted in the whole repetition, for the telemetry.
-	all, refused, stopped, crashed atomic.Int64
+	startedTotal, refused, stopped, crashed atomic.Int64
 	// Operations on running agents from the first refusal on.
 	tried, succeeded, published atomic.Int64
 }
 
 // measureProcessLimit puts wrap, if given, around what is asked of the system.
-func measureProcessLimit(ctx context.Context, env *stress.Env, wrap func(asked) asked) (err error) {
+func measureProcessLimit(ctx context.Context, env *stress.Env, wrap func(limitedCalls) limitedCalls) (err error) {
 	options := env.Options()
 	options.MaxAgents = env.Params.Int("limit")
 	system, err := mabeam.Start(ctx, options)
@@ -169,16 +171,16 @@ func measureProcessLimit(ctx context.Context, env *stress.Env, wrap func(asked) 
 	}
 	env.Watch(system)
 	defer stopWatched(ctx, env, system)
-	t := &limitTest{env: env, system: system, loads: newBudget(env, limitEstimate(env.Params)), ask: asked{
+	t := &limitRun{env: env, system: system, loads: newBudget(env, limitEstimate(env.Params)), calls: limitedCalls{
 		start: system.StartAgent, kill: system.KillAgent,
 		lookup: system.Registry().Lookup, act: system.Execute, publish: system.Bus().Publish,
 	}}
 	if wrap != nil {
-		t.ask = wrap(t.ask)
+		t.calls = wrap(t.calls)
 	}
 	defer t.loads.report()
-	w := newWitness(env, system)
-	t.held = countHeld(system)
+	w := newTelemetryCheck(env, system)
+	t.before = countResources(system)
 	full, err := t.fill(ctx)
 	if err != nil {
 		return err
@@ -194,11 +196,11 @@ func measureProcessLimit(ctx context.Context, env *stress.Env, wrap func(asked) 
 	if err := t.cleanUp(ctx); err != nil {
 		return err
 	}
-	if extra := t.extra.Load(); extra > 0 {
+	if extra := t.duplicates.Load(); extra > 0 {
 		env.Finding("events at the limit that reached their agent again, or another agent", extra)
 	}
 	w.expect(ctx, map[string]int64{
-		"AgentsStarted": t.all.Load(), "AgentsStopped": t.stopped.Load(), "AgentsCrashed": t.crashed.Load(),
+		"AgentsStarted": t.startedTotal.Load(), "AgentsStopped": t.stopped.Load(), "AgentsCrashed": t.crashed.Load(),
 		"LimitReached": t.refused.Load(), "Agents": 0,
 	})
 	w.report()
@@ -206,12 +208,12 @@ func measureProcessLimit(ctx context.Context, env *stress.Env, wrap func(asked) 
 }
 
 // start starts one more agent.
-func (t *limitTest) start(ctx context.Context) (string, error) {
-	event := "limit." + strconv.FormatInt(t.born.Add(1), 10)
-	id, err := t.ask.start(ctx, mabeam.Spec{Type: "resident", Behaviour: &resident{event: event, heard: &t.heard, extra: &t.extra}})
+func (t *limitRun) start(ctx context.Context) (string, error) {
+	event := "limit." + strconv.FormatInt(t.attempted.Add(1), 10)
+	id, err := t.calls.start(ctx, mabeam.Spec{Type: "resident", Behaviour: &limitAgent{event: event, received: &t.received, duplicates: &t.duplicates}})
 	switch {
 	case err == nil:
-		t.all.Add(1)
+		t.startedTotal.Add(1)
 	case errors.Is(err, mabeam.ErrLimitReached):
 		t.refused.Add(1)
 	}
@@ -219,8 +221,8 @@ func (t *limitTest) start(ctx context.Context) (string, error) {
 }
 
 // here asks an agent whether it is there.
-func (t *limitTest) here(ctx context.Context, id string) error {
-	got, err := t.ask.act(ctx, id, "here", nil)
+func (t *limitRun) checkAlive(ctx context.Context, id string) error {
+	got, err := t.calls.act(ctx, id, "here", nil)
 	if err == nil && got != id {
 		return errWrongAnswer
 	}
@@ -229,9 +231,9 @@ func (t *limitTest) here(ctx context.Context, id string) error {
 
 // fill starts the agents that the others are started beside. It says false, and why, if
 // not all of them could be started.
-func (t *limitTest) fill(ctx context.Context) (full bool, err error) {
-	t.ids = make([]string, atOnce(t.env.Params))
-	driven, err := t.loads.drive(ctx, load.Load{Workers: 1, Operations: len(t.ids)}, func(ctx context.Context, op load.Op) (err error) {
+func (t *limitRun) fill(ctx context.Context) (full bool, err error) {
+	t.ids = make([]string, initialAgents(t.env.Params))
+	driven, err := t.loads.run(ctx, load.Load{Workers: 1, Operations: len(t.ids)}, func(ctx context.Context, op load.Op) (err error) {
 		t.ids[op.N], err = t.start(ctx)
 		return err
 	})
@@ -254,11 +256,11 @@ func (t *limitTest) fill(ctx context.Context) (full bool, err error) {
 
 // overshoot starts agents up to the limit and beyond while others work, and
 // reports what became of both.
-func (t *limitTest) overshoot(ctx context.Context) error {
+func (t *limitRun) overshoot(ctx context.Context) error {
 	p := t.env.Params
 	starts := startsNearLimit(p)
 	operations := max(t.env.Count(p.Int("operations")), starts)
-	_, err := t.loads.drive(ctx, load.Load{Workers: p.Int("concurrency"), Operations: operations}, func(ctx context.Context, op load.Op) error {
+	_, err := t.loads.run(ctx, load.Load{Workers: p.Int("concurrency"), Operations: operations}, func(ctx context.Context, op load.Op) error {
 		// Evenly among the others, beginning with the first.
 		if op.N*starts%operations < starts {
 			return t.startBeyond(ctx)
@@ -269,16 +271,16 @@ func (t *limitTest) overshoot(ctx context.Context) error {
 		return err
 	}
 	// Of a system that was too slow, the rest is asked for without the other work.
-	if left := starts - int(t.born.Load()) + len(t.ids); left > 0 {
-		_, err := t.env.RunLoad(ctx, load.Load{Workers: 1, Operations: left, For: recoverWithin}, func(ctx context.Context, _ load.Op) error {
+	if left := starts - int(t.attempted.Load()) + len(t.ids); left > 0 {
+		_, err := t.env.RunLoad(ctx, load.Load{Workers: 1, Operations: left, For: limitRecoveryTimeout}, func(ctx context.Context, _ load.Op) error {
 			return t.startBeyond(ctx)
 		})
 		if err != nil {
 			return err
 		}
 	}
-	settle(ctx, func() bool { return t.heard.Load() < t.published.Load() })
-	if lost := t.published.Load() - t.heard.Load(); lost > 0 {
+	waitWhile(ctx, func() bool { return t.received.Load() < t.published.Load() })
+	if lost := t.published.Load() - t.received.Load(); lost > 0 {
 		t.env.Detail("events at the limit that did not reach their agent", lost)
 	}
 	limit := int64(p.Int("limit"))
@@ -288,10 +290,10 @@ func (t *limitTest) overshoot(ctx context.Context) error {
 	case over < 0:
 		t.env.Detail("agents were refused below the limit", -over)
 	}
-	t.env.Bool("limit_reached", t.started.Load() == limit && t.rejected.Load() == int64(beyond(p)))
+	t.env.Bool("limit_reached", t.started.Load() == limit && t.rejected.Load() == int64(overshootAgents(p)))
 	t.env.Value("rejected", float64(t.rejected.Load()))
 	if tried := t.tried.Load(); tried > 0 {
-		t.env.Value("graceful_degradation_score", ratio(t.succeeded.Load()+t.heard.Load(), tried))
+		t.env.Value("graceful_degradation_score", ratio(t.succeeded.Load()+t.received.Load(), tried))
 	} else {
 		t.env.Unmeasured("graceful_degradation_score", "nothing was refused, or nothing was asked of running agents from then on")
 	}
@@ -299,7 +301,7 @@ func (t *limitTest) overshoot(ctx context.Context) error {
 }
 
 // startBeyond starts an agent that may be one too many.
-func (t *limitTest) startBeyond(ctx context.Context) error {
+func (t *limitRun) startBeyond(ctx context.Context) error {
 	_, err := t.start(ctx)
 	switch {
 	case err == nil:
@@ -312,13 +314,13 @@ func (t *limitTest) startBeyond(ctx context.Context) error {
 }
 
 // work carries out an operation on a running agent.
-func (t *limitTest) work(ctx context.Context, n int) (err error) {
+func (t *limitRun) work(ctx context.Context, n int) (err error) {
 	i := n / 3 % len(t.ids)
 	atLimit := t.rejected.Load() > 0
 	event := false
 	switch n % 3 {
 	case 0:
-		e, ok := t.ask.lookup(t.ids[i])
+		e, ok := t.calls.lookup(t.ids[i])
 		switch {
 		case !ok:
 			err = errNotThere
@@ -326,14 +328,14 @@ func (t *limitTest) work(ctx context.Context, n int) (err error) {
 			err = errOtherRecord
 		}
 	case 1:
-		err = t.here(ctx, t.ids[i])
+		err = t.checkAlive(ctx, t.ids[i])
 	default:
 		event = true
 		e := mabeam.Event{Type: "limit." + strconv.Itoa(i+1)}
 		if atLimit {
-			e.Data = numbered(n / 3 / len(t.ids))
+			e.Data = limitEvent(n / 3 / len(t.ids))
 		}
-		err = t.ask.publish(ctx, e)
+		err = t.calls.publish(ctx, e)
 	}
 	if !atLimit {
 		return err

@@ -18,8 +18,8 @@ import (
 
 // limited returns the catalogue with process-limit asking a system that
 // differs from ours.
-func limited(wrap func(asked) asked) stress.Catalogue {
-	return with("process-limit", func(ctx context.Context, env *stress.Env) error {
+func withLimitedCalls(wrap func(limitedCalls) limitedCalls) stress.Catalogue {
+	return withRun("process-limit", func(ctx context.Context, env *stress.Env) error {
 		return measureProcessLimit(ctx, env, wrap)
 	})
 }
@@ -28,7 +28,7 @@ const limitStep = "{measure: process-limit, with: {limit: 200, limit_percentage:
 
 // Our system takes 200 agents, refuses 50, and all else goes on.
 func TestLimitOfAgents(t *testing.T) {
-	s := onlyStep(t, Catalogue(), "", limitStep)
+	s := runStep(t, Catalogue(), "", limitStep)
 	for metric, want := range map[string]float64{"rejected": 50, "graceful_degradation_score": 1, "leaked_goroutines": 0} {
 		if v := value(t, s, metric); v != want {
 			t.Errorf("%s is %v, want %v", metric, v, want)
@@ -45,7 +45,7 @@ func TestLimitOfAgents(t *testing.T) {
 
 // A system that has no limit, and one that refuses too early, are caught.
 func TestLimitThatIsNotKept(t *testing.T) {
-	none := limited(func(a asked) asked {
+	none := withLimitedCalls(func(a limitedCalls) limitedCalls {
 		start := a.start
 		a.start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
 			id, err := start(ctx, spec)
@@ -56,7 +56,7 @@ func TestLimitThatIsNotKept(t *testing.T) {
 		}
 		return a
 	})
-	early := limited(func(a asked) asked {
+	early := withLimitedCalls(func(a limitedCalls) limitedCalls {
 		start, started := a.start, 0
 		a.start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
 			if started++; started > 190 {
@@ -66,7 +66,7 @@ func TestLimitThatIsNotKept(t *testing.T) {
 		}
 		return a
 	})
-	offByOne := limited(func(a asked) asked {
+	offByOne := withLimitedCalls(func(a limitedCalls) limitedCalls {
 		start, over := a.start, false
 		a.start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
 			id, err := start(ctx, spec)
@@ -78,20 +78,20 @@ func TestLimitThatIsNotKept(t *testing.T) {
 		}
 		return a
 	})
-	s := onlyStep(t, offByOne, "", limitStep)
+	s := runStep(t, offByOne, "", limitStep)
 	if m := s.Metrics["limit_reached"]; m.Value != false || m.Status != report.StatusFail || value(t, s, "rejected") != 49 {
 		t.Errorf("a limit that is off by one: %v, %s", m.Value, m.Status)
 	}
 	for told, cat := range map[string]stress.Catalogue{"beyond": none, "below": early} {
 		t.Run(told, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := onlyStep(t, cat, "", strings.Replace(limitStep, "}}", ", concurrency: 1}}", 1))
+				s := runStep(t, cat, "", strings.Replace(limitStep, "}}", ", concurrency: 1}}", 1))
 				for _, metric := range []string{"limit_reached", "recovery_successful"} {
 					if m := s.Metrics[metric]; m.Value != false || m.Status != report.StatusFail {
 						t.Errorf("%s is %v, %s", metric, m.Value, m.Status)
 					}
 				}
-				if m := s.Metrics["graceful_degradation_score"]; told == "beyond" && (m.Value != nil || m.Status != report.StatusFail || timesTold(s, "graceful_degradation_score was not measured: nothing was refused") != 1) {
+				if m := s.Metrics["graceful_degradation_score"]; told == "beyond" && (m.Value != nil || m.Status != report.StatusFail || errorCount(s, "graceful_degradation_score was not measured: nothing was refused") != 1) {
 					t.Errorf("graceful_degradation_score is %v, %s; %+v", m.Value, m.Status, s.Errors)
 				}
 				if len(s.Errors) == 0 || !strings.Contains(s.Errors[0].Message, told+" the limit") {
@@ -107,9 +107,9 @@ func TestLimitThatIsNotKept(t *testing.T) {
 func TestDegradationAtTheLimit(t *testing.T) {
 	for name, c := range map[string]struct {
 		score float64
-		wrap  func(a asked, atLimit *atomic.Bool) asked
+		wrap  func(a limitedCalls, atLimit *atomic.Bool) limitedCalls
 	}{
-		"actions": {1 - 1.0/6, func(a asked, atLimit *atomic.Bool) asked {
+		"actions": {1 - 1.0/6, func(a limitedCalls, atLimit *atomic.Bool) limitedCalls {
 			act, n := a.act, 0
 			a.act = func(ctx context.Context, id, action string, params any) (any, error) {
 				if n++; atLimit.Load() && n%2 == 0 {
@@ -119,7 +119,7 @@ func TestDegradationAtTheLimit(t *testing.T) {
 			}
 			return a
 		}},
-		"events": {1 - 1.0/3, func(a asked, atLimit *atomic.Bool) asked {
+		"events": {1 - 1.0/3, func(a limitedCalls, atLimit *atomic.Bool) limitedCalls {
 			publish := a.publish
 			a.publish = func(ctx context.Context, e mabeam.Event) error {
 				if atLimit.Load() {
@@ -129,7 +129,7 @@ func TestDegradationAtTheLimit(t *testing.T) {
 			}
 			return a
 		}},
-		"events, of which others come twice": {1 - 1.0/6, func(a asked, atLimit *atomic.Bool) asked {
+		"events, of which others come twice": {1 - 1.0/6, func(a limitedCalls, atLimit *atomic.Bool) limitedCalls {
 			publish, n := a.publish, 0
 			a.publish = func(ctx context.Context, e mabeam.Event) error {
 				if !atLimit.Load() {
@@ -142,7 +142,7 @@ func TestDegradationAtTheLimit(t *testing.T) {
 			}
 			return a
 		}},
-		"others' answers": {1 - 1.0/3, func(a asked, atLimit *atomic.Bool) asked {
+		"others' answers": {1 - 1.0/3, func(a limitedCalls, atLimit *atomic.Bool) limitedCalls {
 			act := a.act
 			a.act = func(ctx context.Context, id, action string, params any) (any, error) {
 				got, err := act(ctx, id, action, params)
@@ -153,7 +153,7 @@ func TestDegradationAtTheLimit(t *testing.T) {
 			}
 			return a
 		}},
-		"lookups": {1 - 1.0/3, func(a asked, atLimit *atomic.Bool) asked {
+		"lookups": {1 - 1.0/3, func(a limitedCalls, atLimit *atomic.Bool) limitedCalls {
 			lookup := a.lookup
 			a.lookup = func(id string) (mabeam.Entry, bool) {
 				if atLimit.Load() {
@@ -166,7 +166,7 @@ func TestDegradationAtTheLimit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := onlyStep(t, limited(func(a asked) asked {
+				s := runStep(t, withLimitedCalls(func(a limitedCalls) limitedCalls {
 					var atLimit atomic.Bool
 					start, recovering := a.start, false
 					a.start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
@@ -188,7 +188,7 @@ func TestDegradationAtTheLimit(t *testing.T) {
 				if s.Metrics["recovery_successful"].Value != true {
 					t.Errorf("not recovered: %+v", s.Errors)
 				}
-				if again := timesTold(s, "reached their agent again") > 0; again != strings.Contains(name, "twice") {
+				if again := errorCount(s, "reached their agent again") > 0; again != strings.Contains(name, "twice") {
 					t.Errorf("events that came again: %v; %+v", again, s.Errors)
 				}
 			})
@@ -201,7 +201,7 @@ func TestRecoveryFromTheLimit(t *testing.T) {
 	for name, late := range map[string]time.Duration{"soon": 50 * time.Millisecond, "never": time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := onlyStep(t, limited(func(a asked) asked {
+				s := runStep(t, withLimitedCalls(func(a limitedCalls) limitedCalls {
 					start, full := a.start, time.Time{}
 					a.start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
 						if !full.IsZero() && time.Since(full) < late {
@@ -220,7 +220,7 @@ func TestRecoveryFromTheLimit(t *testing.T) {
 					t.Fatalf("recovered %v; %+v", recovered, s.Errors)
 				}
 				if recovered {
-					within(t, "recovery_time_ms", value(t, s, "recovery_time_ms"), 50, 0.03) // it was full a moment before it was stopped
+					wantWithin(t, "recovery_time_ms", value(t, s, "recovery_time_ms"), 50, 0.03) // it was full a moment before it was stopped
 				} else if m := s.Metrics["recovery_time_ms"]; m.Value != nil || m.Status != report.StatusFail {
 					t.Errorf("recovery_time_ms %+v", m)
 				}
@@ -234,7 +234,7 @@ func TestRecoveryFromTheLimit(t *testing.T) {
 func TestNoRecoveryInSomeRepetitions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		repetition := 0
-		cat := limited(func(a asked) asked {
+		cat := withLimitedCalls(func(a limitedCalls) limitedCalls {
 			repetition++
 			start, full := a.start, false
 			a.start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
@@ -247,7 +247,7 @@ func TestNoRecoveryInSomeRepetitions(t *testing.T) {
 			}
 			return a
 		})
-		s := onlyStep(t, cat, "", "{measure: process-limit, repeat: 5, with: {limit: 20, operations: 500, concurrency: 1}}")
+		s := runStep(t, cat, "", "{measure: process-limit, repeat: 5, with: {limit: 20, operations: 500, concurrency: 1}}")
 		if m := s.Metrics["recovery_time_ms"]; m.Value != nil || m.Status != report.StatusFail || !slices.Equal(m.MissingIn, []int{2, 4}) {
 			t.Errorf("recovery_time_ms %+v", m)
 		}
@@ -261,11 +261,11 @@ func TestNoRecoveryInSomeRepetitions(t *testing.T) {
 // agents were ended.
 func TestKillThatMakesNoRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := onlyStep(t, limited(func(a asked) asked {
+		s := runStep(t, withLimitedCalls(func(a limitedCalls) limitedCalls {
 			a.kill = func(string) {}
 			return a
 		}), "", limitStep)
-		if m := s.Metrics["recovery_successful"]; m.Status != report.StatusFail || timesTold(s, "had ended by kill, only 0 could be started") != 1 {
+		if m := s.Metrics["recovery_successful"]; m.Status != report.StatusFail || errorCount(s, "had ended by kill, only 0 could be started") != 1 {
 			t.Errorf("%+v, told %+v", m, s.Errors)
 		}
 		if m := s.Metrics["telemetry_mismatches"]; m.Status != report.StatusFail {
@@ -278,7 +278,7 @@ func TestKillThatMakesNoRoom(t *testing.T) {
 func TestRefusalsThatLeak(t *testing.T) {
 	release := make(chan struct{})
 	defer close(release)
-	s := onlyStep(t, limited(func(a asked) asked {
+	s := runStep(t, withLimitedCalls(func(a limitedCalls) limitedCalls {
 		start := a.start
 		a.start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
 			id, err := start(ctx, spec)

@@ -10,27 +10,27 @@ import (
 	"mabeam-top/internal/stress/load"
 )
 
-// A wayToEnd is one way to end an agent. Only StopAgent returns when it has ended.
-type wayToEnd struct {
+// A termination is one way to end an agent. Only StopAgent returns when it has ended.
+type termination struct {
 	name string
 	end  func(ctx context.Context, id string) error
 }
 
 // ways are all ways to end an agent.
-func (t *limitTest) ways() []wayToEnd {
-	return []wayToEnd{
+func (t *limitRun) terminations() []termination {
+	return []termination{
 		{"stop", func(ctx context.Context, id string) error {
 			t.stopped.Add(1)
 			return t.system.StopAgent(ctx, id)
 		}},
 		{"kill", func(_ context.Context, id string) error {
 			t.stopped.Add(1)
-			t.ask.kill(id)
+			t.calls.kill(id)
 			return nil
 		}},
 		{"crash", func(ctx context.Context, id string) error {
 			t.crashed.Add(1)
-			_, err := t.ask.act(ctx, id, "crash", nil)
+			_, err := t.calls.act(ctx, id, "crash", nil)
 			var panicked *mabeam.PanicError
 			if !errors.As(err, &panicked) {
 				return fmt.Errorf("an agent that was to crash says: %w", err)
@@ -42,11 +42,11 @@ func (t *limitTest) ways() []wayToEnd {
 
 // recover ends some agents in each way, and reports how soon others can take their
 // place. After a way from which the system does not recover, the others are not tried.
-func (t *limitTest) recover(ctx context.Context) error {
+func (t *limitRun) recover(ctx context.Context) error {
 	recovered := true
 	var worst time.Duration
-	for _, way := range t.ways() {
-		first, ok, err := t.makeRoom(ctx, way)
+	for _, way := range t.terminations() {
+		first, ok, err := t.replaceAgents(ctx, way)
 		if err != nil {
 			return err
 		}
@@ -68,8 +68,8 @@ func (t *limitTest) recover(ctx context.Context) error {
 
 // makeRoom ends some agents and starts as many. It returns how long it took until the
 // first of these had answered, and whether all could be started and no more.
-func (t *limitTest) makeRoom(ctx context.Context, way wayToEnd) (first time.Duration, recovered bool, err error) {
-	room := min(beyond(t.env.Params), len(t.ids))
+func (t *limitRun) replaceAgents(ctx context.Context, way termination) (first time.Duration, recovered bool, err error) {
+	room := min(overshootAgents(t.env.Params), len(t.ids))
 	for _, id := range t.ids[:room] {
 		if err := way.end(ctx, id); err != nil {
 			return 0, false, fmt.Errorf("make room: %w", err)
@@ -78,10 +78,10 @@ func (t *limitTest) makeRoom(ctx context.Context, way wayToEnd) (first time.Dura
 	ended := time.Now()
 	again := 0
 	var failure error
-	for again < room && time.Since(ended) < recoverWithin {
+	for again < room && time.Since(ended) < limitRecoveryTimeout {
 		id, err := t.start(ctx)
 		if err == nil {
-			err = t.here(ctx, id)
+			err = t.checkAlive(ctx, id)
 		}
 		if err == nil {
 			t.ids[again] = id
@@ -91,7 +91,7 @@ func (t *limitTest) makeRoom(ctx context.Context, way wayToEnd) (first time.Dura
 			continue
 		}
 		failure = err
-		if !load.Sleep(ctx, retryEvery) {
+		if !load.Sleep(ctx, retryInterval) {
 			return 0, false, ctx.Err()
 		}
 	}
@@ -99,7 +99,7 @@ func (t *limitTest) makeRoom(ctx context.Context, way wayToEnd) (first time.Dura
 	refused := errors.Is(err, mabeam.ErrLimitReached)
 	switch {
 	case again < room:
-		t.env.Detail(fmt.Sprintf("after %d agents had ended by %s, only %d could be started within %v; the last attempt: %v", room, way.name, again, recoverWithin, failure), 1)
+		t.env.Detail(fmt.Sprintf("after %d agents had ended by %s, only %d could be started within %v; the last attempt: %v", room, way.name, again, limitRecoveryTimeout, failure), 1)
 	case !refused:
 		t.env.Detail("after the recovery, an agent beyond the limit was not refused", 1)
 	}
@@ -108,9 +108,9 @@ func (t *limitTest) makeRoom(ctx context.Context, way wayToEnd) (first time.Dura
 }
 
 // cleanUp stops all agents and reports what they have left behind.
-func (t *limitTest) cleanUp(ctx context.Context) error {
+func (t *limitRun) cleanUp(ctx context.Context) error {
 	left := t.system.Registry().All()
-	driven, err := t.env.RunLoad(ctx, load.Load{Workers: 1, Operations: max(len(left), 1), For: recoverWithin}, func(ctx context.Context, op load.Op) error {
+	driven, err := t.env.RunLoad(ctx, load.Load{Workers: 1, Operations: max(len(left), 1), For: limitRecoveryTimeout}, func(ctx context.Context, op load.Op) error {
 		if op.N >= len(left) {
 			return nil // none was left
 		}
@@ -122,10 +122,10 @@ func (t *limitTest) cleanUp(ctx context.Context) error {
 	}
 	if int(driven.Attempted) < len(left) {
 		for _, m := range leakMetrics() {
-			t.env.Unmeasured(m.Name, fmt.Sprintf("only %d of %d agents could be stopped within %v", driven.Attempted, len(left), recoverWithin))
+			t.env.Unmeasured(m.Name, fmt.Sprintf("only %d of %d agents could be stopped within %v", driven.Attempted, len(left), limitRecoveryTimeout))
 		}
 		return nil
 	}
-	reportLeaks(ctx, t.env, t.held)
+	reportLeaks(ctx, t.env, t.before)
 	return nil
 }

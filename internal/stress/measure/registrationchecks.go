@@ -9,16 +9,16 @@ import (
 	"mabeam-top/internal/stress"
 )
 
-// listingAgents is how many agents checkListings works with.
-const listingAgents = 150
+// registrationAgents is how many agents checkRegistrations works with.
+const registrationAgents = 150
 
 // A population is the agents of a system that live as far as a measurement knows,
 // with the specs that they were started with.
-type population map[string]mabeam.Spec
+type liveAgents map[string]mabeam.Spec
 
 // check counts every way in which the system's registry shows something else than the
 // living agents: by id, by type, by capability, by node, or in the list of all.
-func (p population) check(v *violations, system *mabeam.System) {
+func (p liveAgents) check(v *checker, system *mabeam.System) {
 	registry := system.Registry()
 	types, capabilities := map[string][]string{}, map[string][]string{}
 	ids := make([]string, 0, len(p))
@@ -50,7 +50,7 @@ func (p population) check(v *violations, system *mabeam.System) {
 
 // gone counts every way in which the system still finds agents that have ended, of
 // which none of the same type or capability lives.
-func (p population) gone(v *violations, system *mabeam.System) {
+func (p liveAgents) checkGone(v *checker, system *mabeam.System) {
 	registry := system.Registry()
 	for id, spec := range p {
 		_, registered := registry.Lookup(id)
@@ -79,13 +79,13 @@ func compareListing(listed []mabeam.Entry, want []string) (missing, strange int6
 	return int64(len(left)), strange
 }
 
-// checkListings starts and ends agents of several types and capabilities on the
+// checkRegistrations starts and ends agents of several types and capabilities on the
 // repetition's system, which has no others, and holds its listings against them.
-func checkListings(ctx context.Context, env *stress.Env, v *violations, spec func() mabeam.Spec) error {
+func checkRegistrations(ctx context.Context, env *stress.Env, v *checker, spec func() mabeam.Spec) error {
 	system := env.System()
-	living, ended := population{}, population{}
-	order := make([]string, 0, listingAgents)
-	n := listingAgents
+	living, ended := liveAgents{}, liveAgents{}
+	order := make([]string, 0, registrationAgents)
+	n := registrationAgents
 	if limit := env.Options().MaxAgents; limit > 0 {
 		n = min(n, limit)
 	}
@@ -118,6 +118,6 @@ func checkListings(ctx context.Context, env *stress.Env, v *violations, spec fun
 		}
 	}
 	living.check(v, system)
-	ended.gone(v, system)
+	ended.checkGone(v, system)
 	return nil
 }

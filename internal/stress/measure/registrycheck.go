@@ -15,8 +15,8 @@ import (
 
 // A census compares what a registry returns with what was registered: the first
 // `present` of the entries, and what workers register and take out meanwhile.
-type census struct {
-	*violations
+type registryCheck struct {
+	*checker
 	registry registry
 	entries  []mabeam.Entry
 	present  int
@@ -25,15 +25,15 @@ type census struct {
 	others int // entries that were there before
 }
 
-// newCensus returns one whose violations a metric counts.
-func newCensus(env *stress.Env, metric string, reg registry, records []mabeam.Record) *census {
-	broken := newViolations(env, metric)
+// newRegistryCheck returns one whose violations a metric counts.
+func newRegistryCheck(env *stress.Env, metric string, reg registry, records []mabeam.Record) *registryCheck {
+	broken := newChecker(env, metric)
 	broken.label = "inconsistent registry"
 	entries := make([]mabeam.Entry, len(records))
 	for i, r := range records {
 		entries[i] = r.Entry()
 	}
-	return &census{violations: broken, registry: reg, entries: entries}
+	return &registryCheck{checker: broken, registry: reg, entries: entries}
 }
 
 // A listing is one way to list entries, and which of them belong in it.
@@ -46,29 +46,29 @@ type listing struct {
 // moved is the type, capability and node of entries that were changed.
 const moved = "moved"
 
-func (c *census) byType(t string) listing {
+func (c *registryCheck) byType(t string) listing {
 	return listing{"the listing by type", func() []mabeam.Entry { return c.registry.ByType(t) }, func(e mabeam.Entry) bool { return e.Type() == t }}
 }
 
-func (c *census) byCapability(capability string) listing {
+func (c *registryCheck) byCapability(capability string) listing {
 	return listing{
 		"the listing by capability", func() []mabeam.Entry { return c.registry.ByCapability(capability) },
 		func(e mabeam.Entry) bool { return e.HasCapability(capability) },
 	}
 }
 
-func (c *census) byNode(node string) listing {
+func (c *registryCheck) byNode(node string) listing {
 	return listing{"the listing by node", func() []mabeam.Entry { return c.registry.ByNode(node) }, func(e mabeam.Entry) bool { return e.Node() == node }}
 }
 
 // listings are all that the entries can be in.
-func (c *census) listings() []listing {
+func (c *registryCheck) listings() []listing {
 	all := []listing{
 		{"the listing of all", c.registry.All, func(mabeam.Entry) bool { return true }},
 		c.byType(moved), c.byCapability(moved), c.byNode(moved),
 		c.byCapability(agents.Demo().Capabilities[0]), c.byNode("local"),
 	}
-	for i := range recordTypes {
+	for i := range recordTypeCount {
 		all = append(all, c.byType("type-"+strconv.Itoa(i)))
 	}
 	return all
@@ -76,7 +76,7 @@ func (c *census) listings() []listing {
 
 // check compares a listing with the entries that belong in it. There may be up to
 // that many entries of workers, each once.
-func (c *census) check(l listing, workers int) {
+func (c *registryCheck) check(l listing, workers int) {
 	seen, others := make([]bool, c.present), map[string]bool{}
 	twice, strange := 0, 0
 	for _, e := range l.list() {
@@ -111,14 +111,14 @@ func (c *census) check(l listing, workers int) {
 
 // count compares the count with the number of entries that there are. Where others use
 // the registry too, it is not known.
-func (c *census) count(want int) {
+func (c *registryCheck) count(want int) {
 	if n := c.registry.Count() - c.others; n != want && !c.shared {
 		c.add(int64(max(n-want, want-n)), "the count differs from the entries registered")
 	}
 }
 
 // atRest checks everything while no worker changes the registry.
-func (c *census) atRest() {
+func (c *registryCheck) checkAll() {
 	for _, l := range c.listings() {
 		c.check(l, 0)
 	}
@@ -126,7 +126,7 @@ func (c *census) atRest() {
 	wrong := 0
 	for i := range c.entries[:c.present] {
 		e, ok := c.registry.Lookup(c.entries[i].ID())
-		if !ok || !same(e, c.entries[i]) {
+		if !ok || !sameEntry(e, c.entries[i]) {
 			wrong++
 		}
 	}
@@ -136,7 +136,7 @@ func (c *census) atRest() {
 }
 
 // same says whether an entry is what was registered.
-func same(e, want mabeam.Entry) bool {
+func sameEntry(e, want mabeam.Entry) bool {
 	return e.ID() == want.ID() && e.Type() == want.Type() && e.Node() == want.Node() && slices.Equal(e.Capabilities(), want.Capabilities())
 }
 
@@ -152,11 +152,11 @@ const (
 
 // churn checks the listings while workers register, change and unregister
 // entries of their own.
-func (c *census) churn(ctx context.Context, loads budget) error {
+func (c *registryCheck) churn(ctx context.Context, loads budget) error {
 	workers := c.env.Params.Int("concurrency")
-	own, all := registryRecords("worker", workers), c.listings()
+	own, all := newRecords("worker", workers), c.listings()
 	step := make([]int, workers) // of each worker's cycle
-	_, err := loads.drive(ctx, load.Load{Workers: workers, Operations: churnOperations}, func(_ context.Context, op load.Op) error {
+	_, err := loads.run(ctx, load.Load{Workers: workers, Operations: churnOperations}, func(_ context.Context, op load.Op) error {
 		if op.N%listEvery == 0 {
 			c.check(all[op.N/listEvery%len(all)], workers)
 			return nil
@@ -175,7 +175,7 @@ func (c *census) churn(ctx context.Context, loads budget) error {
 
 // change is one step of a worker's n-th cycle: to register its entry (1), to move it (2),
 // and to take it out (0). What it did must show at once, and everywhere.
-func (c *census) change(own mabeam.Record, step, n int) error {
+func (c *registryCheck) change(own mabeam.Record, step, n int) error {
 	switch step {
 	case 1:
 		if err := c.registry.Register(own); err != nil {
@@ -194,7 +194,7 @@ func (c *census) change(own mabeam.Record, step, n int) error {
 	}
 	want := own.Entry()
 	found, ok := c.registry.Lookup(own.ID)
-	if ok != (step != 0) || ok && !same(found, want) {
+	if ok != (step != 0) || ok && !sameEntry(found, want) {
 		c.add(1, "a lookup does not show the change before it")
 		return errStale
 	}
@@ -212,7 +212,7 @@ var errStale = errors.New("the registry does not show the last change")
 
 // move gives an entry another type, another capability, another node, or all three, by
 // its number: an index may be forgotten where only what it is of has changed.
-func (c *census) move(r *mabeam.Record, n int) error {
+func (c *registryCheck) move(r *mabeam.Record, n int) error {
 	if n%4 == 0 || n%4 == 1 {
 		r.Type = moved
 	}
@@ -226,7 +226,7 @@ func (c *census) move(r *mabeam.Record, n int) error {
 }
 
 // update changes an entry to what it should be.
-func (c *census) update(to mabeam.Record) error {
+func (c *registryCheck) update(to mabeam.Record) error {
 	err := c.registry.Update(to.ID, func(r *mabeam.Record) error {
 		r.Type, r.Capabilities, r.Node = to.Type, to.Capabilities, to.Node
 		return nil
@@ -238,7 +238,7 @@ func (c *census) update(to mabeam.Record) error {
 }
 
 // moveSome moves some of the entries and back. What was read before stays as it was.
-func (c *census) moveSome() {
+func (c *registryCheck) moveEntries() {
 	every := max(c.present/movedEntries, 1)
 	var were, read []mabeam.Entry
 	for i := 0; i < c.present; i += every {
@@ -248,20 +248,20 @@ func (c *census) moveSome() {
 		_ = c.move(&to, len(were))
 		c.entries[i] = to.Entry()
 	}
-	c.atRest()
+	c.checkAll()
 	for k, was := range were {
-		c.expect(read[k].ID() == "" || same(read[k], was), "a record that was read before a change shows it")
+		c.expect(read[k].ID() == "" || sameEntry(read[k], was), "a record that was read before a change shows it")
 		c.entries[k*every] = was
 		_ = c.update(was.Record())
 	}
-	c.atRest()
+	c.checkAll()
 }
 
 // errRefused is the error of a change that must not happen.
 var errRefused = errors.New("refused on purpose")
 
 // rules checks what the registry promises of one entry.
-func (c *census) rules() {
+func (c *registryCheck) checkOperations() {
 	own := mabeam.Record{ID: "worker-rules", Type: "rules", Node: "local", Capabilities: []string{"rules"}, Metadata: map[string]any{"key": 1}}
 	shows := func(what string) {
 		e, ok := c.registry.Lookup(own.ID)
@@ -293,7 +293,7 @@ func (c *census) rules() {
 }
 
 // empty takes all entries out and checks that nothing has stayed.
-func (c *census) empty() {
+func (c *registryCheck) removeAll() {
 	kept := 0
 	for i := range c.entries[:c.present] {
 		if !c.registry.Unregister(c.entries[i].ID()) {
@@ -302,5 +302,5 @@ func (c *census) empty() {
 	}
 	c.add(int64(kept), "entries cannot be taken out")
 	c.present = 0
-	c.atRest()
+	c.checkAll()
 }

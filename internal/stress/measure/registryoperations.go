@@ -36,7 +36,7 @@ func registryOperations() *stress.Measurement {
 			{Name: "unregister_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time of one unregistration, with that of recording it."},
 			{Name: "concurrent_operations_per_sec", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", Doc: "Operations per second of a mix (80 % lookups, 10 % registrations, 10 % unregistrations) from all at once."},
 			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Aggregation: scenario.Worst, Doc: "Operations of all four loads that succeeded / operations."},
-			never("wrong_results", "Lookups that returned another record than the one asked for, and after the loads: a wrong count, and entries that a listing (all, by type, by capability, by node) missed, had twice, or had wrongly. The errors tell which."),
+			mustBeZero("wrong_results", "Lookups that returned another record than the one asked for, and after the loads: a wrong count, and entries that a listing (all, by type, by capability, by node) missed, had twice, or had wrongly. The errors tell which."),
 			telemetryMismatches(),
 			operationsNotBegun(),
 		},
@@ -75,19 +75,19 @@ type registry interface {
 func measureRegistry(ctx context.Context, env *stress.Env, reg registry) error {
 	p, loads := env.Params, newBudget(env, registryEstimate(env.Params))
 	defer loads.report()
-	w, countBefore := newWitness(env, env.System()), reg.Count()
-	present := registryRecords("entry", p.Int("agents"))
+	w, countBefore := newTelemetryCheck(env, env.System()), reg.Count()
+	present := newRecords("entry", p.Int("agents"))
 	for i := range present {
 		if err := reg.Register(present[i]); err != nil {
 			return err
 		}
 	}
 	mix := newRegistryMix(reg, p.Int("concurrency"), present, env.Rand.Perm(len(present)))
-	fresh := registryRecords("fresh", env.Count(p.Int("register")))
+	fresh := newRecords("fresh", env.Count(p.Int("register")))
 	var total load.Result
 	drive := func(metric string, l load.Load, op func(context.Context, load.Op) error) (load.Result, error) {
 		l.Metrics = []string{metric}
-		driven, err := loads.drive(ctx, l, op)
+		driven, err := loads.run(ctx, l, op)
 		total.Add(driven)
 		return driven, err
 	}
@@ -124,26 +124,26 @@ func measureRegistry(ctx context.Context, env *stress.Env, reg registry) error {
 	w.expect(ctx, map[string]int64{"RegistryOperations": int64(len(present)) + total.Attempted + mix.bulk})
 	w.report()
 
-	c := newCensus(env, "wrong_results", reg, present)
+	c := newRegistryCheck(env, "wrong_results", reg, present)
 	c.present, c.shared, c.others = len(present), env.SharesSystem(), countBefore
-	c.count(len(present) + registered - gone + mix.left())
+	c.count(len(present) + registered - gone + mix.remaining())
 	mix.cleanUp()
 	for i := gone; i < registered; i++ {
 		reg.Unregister(fresh[i].ID)
 	}
-	c.atRest()
+	c.checkAll()
 	c.add(mix.wrong.Load(), errOtherRecord.Error())
 	c.report()
 	return nil
 }
 
-// recordTypes is how many types the records of registryRecords have. All but the first
-// are those of one record in rareType each.
-const recordTypes, rareType = 4, 40
+// recordTypeCount is how many types the records of newRecords have. All but the first
+// are those of one record in rareTypeInterval each.
+const recordTypeCount, rareTypeInterval = 4, 40
 
-// registryRecords makes n records of agents of four types, as a demo agent's
+// newRecords makes n records of agents of four types, as a demo agent's
 // would be.
-func registryRecords(prefix string, n int) []mabeam.Record {
+func newRecords(prefix string, n int) []mabeam.Record {
 	capabilities := agents.Demo().Capabilities
 	records := make([]mabeam.Record, n)
 	for i := range records {
@@ -156,7 +156,7 @@ func registryRecords(prefix string, n int) []mabeam.Record {
 
 // recordType is the type of the record of a number.
 func recordType(i int) string {
-	if k := i % rareType; k < recordTypes {
+	if k := i % rareTypeInterval; k < recordTypeCount {
 		return "type-" + strconv.Itoa(k)
 	}
 	return "type-0"
@@ -219,7 +219,7 @@ func (m *registryMix) timeLookups(batches int) (lookup, mapLookup float64) {
 func newRegistryMix(reg registry, workers int, present []mabeam.Record, order []int) *registryMix {
 	return &registryMix{
 		registry: reg, present: present, order: order,
-		own: registryRecords("worker", workers), there: make([]bool, workers),
+		own: newRecords("worker", workers), there: make([]bool, workers),
 	}
 }
 
@@ -249,10 +249,10 @@ func (m *registryMix) operate(_ context.Context, op load.Op) error {
 	return unregister(m.registry, m.own[w].ID)
 }
 
-// operateBatch carries out scalabilityBatch operations of the mix.
+// operateBatch carries out operationsPerBatch operations of the mix.
 func (m *registryMix) operateBatch(ctx context.Context, op load.Op) error {
-	for k := range scalabilityBatch {
-		if err := m.operate(ctx, load.Op{Worker: op.Worker, N: op.N*scalabilityBatch + k}); err != nil {
+	for k := range operationsPerBatch {
+		if err := m.operate(ctx, load.Op{Worker: op.Worker, N: op.N*operationsPerBatch + k}); err != nil {
 			return err
 		}
 	}
@@ -260,7 +260,7 @@ func (m *registryMix) operateBatch(ctx context.Context, op load.Op) error {
 }
 
 // left is how many entries the workers have left.
-func (m *registryMix) left() (n int) {
+func (m *registryMix) remaining() (n int) {
 	for _, there := range m.there {
 		if there {
 			n++

@@ -59,10 +59,10 @@ func TestWrongResultsOfTheRegistry(t *testing.T) {
 		"counts one more": {"wrong_results"},
 	} {
 		t.Run(kind, func(t *testing.T) {
-			cat := with("registry-operations", func(ctx context.Context, env *stress.Env) error {
+			cat := withRun("registry-operations", func(ctx context.Context, env *stress.Env) error {
 				return measureRegistry(ctx, env, wrongRegistry{env.System().Registry(), kind, new(atomic.Int64)})
 			})
-			s := onlyStep(t, cat, "", "{measure: registry-operations, baseline: none, with: {lookup: 1000, register: 100, unregister: 60, agents: 50}}")
+			s := runStep(t, cat, "", "{measure: registry-operations, baseline: none, with: {lookup: 1000, register: 100, unregister: 60, agents: 50}}")
 			for _, metric := range []string{"success_rate", "wrong_results", "telemetry_mismatches"} {
 				failed := s.Metrics[metric].Status == report.StatusFail
 				if failed != slices.Contains(fails, metric) {
@@ -77,10 +77,10 @@ func TestWrongResultsOfTheRegistry(t *testing.T) {
 // although all that was begun succeeded.
 func TestOperationsNotBegun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cat := with("registry-operations", func(ctx context.Context, env *stress.Env) error {
-			return measureRegistry(ctx, env, slow{env.System().Registry(), func(int) time.Duration { return 50 * time.Millisecond }})
+		cat := withRun("registry-operations", func(ctx context.Context, env *stress.Env) error {
+			return measureRegistry(ctx, env, slowRegistry{env.System().Registry(), func(int) time.Duration { return 50 * time.Millisecond }})
 		})
-		s := onlyStep(t, cat, "", "{measure: registry-operations, baseline: none, with: {lookup: 1000, register: 200, unregister: 100, agents: 50, concurrency: 1}}")
+		s := runStep(t, cat, "", "{measure: registry-operations, baseline: none, with: {lookup: 1000, register: 200, unregister: 100, agents: 50, concurrency: 1}}")
 		// Of the 3 s, 60 lookups are made in the first load, and nearly nothing is left for the others.
 		if v := value(t, s, "operations_not_begun"); v < 1000 || s.Metrics["operations_not_begun"].Status != report.StatusFail || value(t, s, "success_rate") != 1 {
 			t.Errorf("%v operations were not begun; %s, %+v", v, s.Verdict, s.Errors)
@@ -92,11 +92,11 @@ func TestOperationsNotBegun(t *testing.T) {
 // in turns with them, are not among them.
 func TestLookupsTimedTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cat := with("registry-operations", func(ctx context.Context, env *stress.Env) error {
-			return measureRegistry(ctx, env, slow{env.System().Registry(), func(int) time.Duration { return 10 * time.Microsecond }})
+		cat := withRun("registry-operations", func(ctx context.Context, env *stress.Env) error {
+			return measureRegistry(ctx, env, slowRegistry{env.System().Registry(), func(int) time.Duration { return 10 * time.Microsecond }})
 		})
-		s := onlyStep(t, cat, "", "{measure: registry-operations, baseline: none, with: {lookup: 1000, register: 100, unregister: 100, agents: 50}}")
-		within(t, "bulk_lookup_time_ms", value(t, s, "bulk_lookup_time_ms"), 0.01, 1e-6)
+		s := runStep(t, cat, "", "{measure: registry-operations, baseline: none, with: {lookup: 1000, register: 100, unregister: 100, agents: 50}}")
+		wantWithin(t, "bulk_lookup_time_ms", value(t, s, "bulk_lookup_time_ms"), 0.01, 1e-6)
 		if plain, ok := s.Reference["map_lookup"]; plain != 0 || !ok {
 			t.Errorf("a lookup in a plain map takes %v ns where no time passes (%v)", plain, ok)
 		}

@@ -21,10 +21,10 @@ const (
 	// divided, of which the median counts: one hiccup of the machine decides
 	// nothing.
 	scalabilityParts = 15
-	// scalabilityBatch is how many operations are timed together. A lookup takes
+	// operationsPerBatch is how many operations are timed together. A lookup takes
 	// 20 ns and recording its time 100: one by one, a registry that takes twice
 	// as long would seem to take a sixth more.
-	scalabilityBatch = 10
+	operationsPerBatch = 10
 	// listingParts is how often a listing is timed at each size, and smallListings
 	// how many listings of few entries are timed together.
 	listingParts, smallListings = 15, 50
@@ -58,7 +58,7 @@ func registryScalability() *stress.Measurement {
 			{Name: "memory_efficiency", Unit: "ratio", Better: report.Higher, Doc: "Live heap that copies of the same records take by themselves / that growth of the registry."},
 			operationsNotBegun(),
 			{Name: "consistent", Unit: "bool", Better: report.Higher, Must: "== true", Doc: "Whether there were no inconsistencies."},
-			never("inconsistencies", "Entries that a listing (all, by type, by capability, by node) missed, had twice, or had wrongly, while others registered, changed and took out entries, and at rest, also after entries got another type, capability and node; wrong results of lookup and count; broken rules of registering, changing and taking out; and what was still there after unregistering. The errors tell which."),
+			mustBeZero("inconsistencies", "Entries that a listing (all, by type, by capability, by node) missed, had twice, or had wrongly, while others registered, changed and took out entries, and at rest, also after entries got another type, capability and node; wrong results of lookup and count; broken rules of registering, changing and taking out; and what was still there after unregistering. The errors tell which."),
 		},
 		Estimate: scalabilityEstimate,
 		Targets:  []scenario.Target{scenario.TargetComponents},
@@ -76,8 +76,8 @@ func scalabilityEstimate(p scenario.Params) time.Duration {
 	return total + time.Duration(slices.Max(counts))*6*time.Microsecond
 }
 
-// A registryAt is what was measured of a registry with so many agents.
-type registryAt struct {
+// A registrySample is what was measured of a registry with so many agents.
+type registrySample struct {
 	agents int
 	took   time.Duration // an operation's mean time for one caller
 	// Of each part: the median time of a batch for one caller, and the rate of many.
@@ -90,15 +90,15 @@ type registryAt struct {
 func measureRegistryScalability(ctx context.Context, env *stress.Env, reg registry) error {
 	p, loads := env.Params, newBudget(env, scalabilityEstimate(env.Params))
 	defer loads.report()
-	counts := ascending(p.Ints("agent_counts"))
+	counts := sortedSizes(p.Ints("agent_counts"))
 	most := counts[len(counts)-1]
-	all := registryRecords("entry", most)
+	all := newRecords("entry", most)
 	entries := func(i int) mabeam.Record { return withMetadata(all[i], i, p.Int("metadata")) }
-	alone := copiesBytes(most, entries)
-	c := newCensus(env, "inconsistencies", reg, all)
-	c.rules()
+	alone := measureCopies(most, entries)
+	c := newRegistryCheck(env, "inconsistencies", reg, all)
+	c.checkOperations()
 
-	var sizes []registryAt
+	var sizes []registrySample
 	tested, tooSlow := 0, false
 	empty := liveBytes()
 	for _, n := range counts {
@@ -107,14 +107,14 @@ func measureRegistryScalability(ctx context.Context, env *stress.Env, reg regist
 			if err := reg.Register(entries(c.present)); err != nil {
 				return fmt.Errorf("entry %d of %d: %w", c.present+1, most, err)
 			}
-			tooSlow = c.present%64 == 0 && filling.isSpent()
+			tooSlow = c.present%64 == 0 && filling.exceeded()
 		}
 		if tooSlow {
 			env.Detail(fmt.Sprintf("the registry did not reach %d agents in the time that many of them are allowed", n), 1)
 			break
 		}
 		if n == most {
-			tellRegistryMemory(env, n, liveBytes()-empty, alone)
+			reportRegistryMemory(env, n, liveBytes()-empty, alone)
 		}
 		at, err := timeRegistry(ctx, env, loads, reg, all[:n])
 		if err != nil {
@@ -128,25 +128,25 @@ func measureRegistryScalability(ctx context.Context, env *stress.Env, reg regist
 		if err := c.churn(ctx, loads); err != nil {
 			return err
 		}
-		c.atRest()
-		c.moveSome()
+		c.checkAll()
+		c.moveEntries()
 	}
-	c.empty()
+	c.removeAll()
 
 	env.Value("max_tested_agents", float64(tested))
-	env.Bool("all_sizes_tested", !tooSlow && !slices.ContainsFunc(sizes, func(at registryAt) bool { return at.failed > 0 }))
+	env.Bool("all_sizes_tested", !tooSlow && !slices.ContainsFunc(sizes, func(at registrySample) bool { return at.failed > 0 }))
 	if tooSlow {
 		env.Unmeasured("memory_per_registration", "the most agents were not reached")
 		env.Unmeasured("memory_efficiency", "the most agents were not reached")
 	}
 	reportRegistryScaling(env, sizes)
-	env.Bool("consistent", c.none())
+	env.Bool("consistent", c.passed())
 	c.report()
 	return nil
 }
 
 // reportRegistryScaling reports how times and rates change with the agents.
-func reportRegistryScaling(env *stress.Env, sizes []registryAt) {
+func reportRegistryScaling(env *stress.Env, sizes []registrySample) {
 	if len(sizes) < 2 {
 		for _, metric := range []string{
 			"scaling_factor", "operation_scaling_exponent", "operation_scaling", "small_listing_exponent", "listing_exponent", "performance_degradation",
@@ -163,28 +163,28 @@ func reportRegistryScaling(env *stress.Env, sizes []registryAt) {
 	if len(sizes) < 2 {
 		return
 	}
-	if factor, ok := perDoubling([]sized{{first.agents, load.Milliseconds(first.took)}, {last.agents, load.Milliseconds(last.took)}}); ok {
+	if factor, ok := perDoubling([]sizedValue{{first.agents, load.Milliseconds(first.took)}, {last.agents, load.Milliseconds(last.took)}}); ok {
 		env.Value("scaling_factor", factor)
 	} else {
 		env.Unmeasured("scaling_factor", "operations took no time")
 	}
 	before := sizes[len(sizes)-2]
-	grow := func(metric string, values func(registryAt) []float64) (report.Interval, bool) {
+	grow := func(metric string, values func(registrySample) []float64) (report.Interval, bool) {
 		var at, took []float64
-		for _, s := range []registryAt{before, last} {
+		for _, s := range []registrySample{before, last} {
 			for _, v := range values(s) {
 				at, took = append(at, float64(s.agents)), append(took, v)
 			}
 		}
-		return tellExponent(env, metric, at, took)
+		return reportExponent(env, metric, at, took)
 	}
-	if interval, ok := grow("operation_scaling_exponent", func(s registryAt) []float64 { return s.medians }); ok {
-		env.Text("operation_scaling", scalingText(interval))
+	if interval, ok := grow("operation_scaling_exponent", func(s registrySample) []float64 { return s.medians }); ok {
+		env.Text("operation_scaling", scalingRange(interval))
 	} else {
 		env.Unmeasured("operation_scaling", "operation_scaling_exponent is not known")
 	}
-	grow("small_listing_exponent", func(s registryAt) []float64 { return s.small })
-	tellExponent(env, "listing_exponent", last.entries, last.large)
+	grow("small_listing_exponent", func(s registrySample) []float64 { return s.small })
+	reportExponent(env, "listing_exponent", last.entries, last.large)
 	// The share lost with each doubling is that of the root of the rates.
 	doublings := math.Log2(float64(last.agents) / float64(first.agents))
 	root := func(rates []float64) (roots []float64) {
@@ -196,8 +196,8 @@ func reportRegistryScaling(env *stress.Env, sizes []registryAt) {
 	env.Decline("performance_degradation", root(first.rates), root(last.rates))
 }
 
-// tellExponent reports an exponent, or why it is not known.
-func tellExponent(env *stress.Env, metric string, sizes, values []float64) (report.Interval, bool) {
+// reportExponent reports an exponent, or why it is not known.
+func reportExponent(env *stress.Env, metric string, sizes, values []float64) (report.Interval, bool) {
 	interval, ok := env.Exponent(metric, sizes, values)
 	if !ok {
 		env.Unmeasured(metric, "that takes several times at each of two different sizes, all of them longer than the clock can tell")
@@ -216,9 +216,9 @@ func withMetadata(r mabeam.Record, i, entries int) mabeam.Record {
 	return r
 }
 
-// copiesBytes is the live heap that n copies of records take which nobody
+// measureCopies is the live heap that n copies of records take which nobody
 // holds but a list of them; that list is left out.
-func copiesBytes(n int, record func(i int) mabeam.Record) float64 {
+func measureCopies(n int, record func(i int) mabeam.Record) float64 {
 	copies := make([]*mabeam.Record, n)
 	before := liveBytes()
 	for i := range copies {
@@ -231,8 +231,8 @@ func copiesBytes(n int, record func(i int) mabeam.Record) float64 {
 	return grown
 }
 
-// tellRegistryMemory reports what n registrations took.
-func tellRegistryMemory(env *stress.Env, n int, grown, alone float64) {
+// reportRegistryMemory reports what n registrations took.
+func reportRegistryMemory(env *stress.Env, n int, grown, alone float64) {
 	if grown < memoryNoise {
 		why := fmt.Sprintf("%d registrations hold less than the %d KiB that this process's memory changes by itself; ask for more agents", n, memoryNoise>>10)
 		env.Unmeasured("memory_per_registration", why)
@@ -244,27 +244,27 @@ func tellRegistryMemory(env *stress.Env, n int, grown, alone float64) {
 }
 
 // timeRegistry times operations and listings among the agents that are present.
-func timeRegistry(ctx context.Context, env *stress.Env, loads budget, reg registry, present []mabeam.Record) (at registryAt, err error) {
-	batches := max(env.Count(env.Params.Int("operations"))/scalabilityParts/scalabilityBatch, 1)
+func timeRegistry(ctx context.Context, env *stress.Env, loads budget, reg registry, present []mabeam.Record) (at registrySample, err error) {
+	batches := max(env.Count(env.Params.Int("operations"))/scalabilityParts/operationsPerBatch, 1)
 	order := env.Rand.Perm(len(present))
 	var means []float64
 	many := env.Params.Int("concurrency")
 	for range scalabilityParts {
 		for _, workers := range []int{1, many} {
 			mix := newRegistryMix(reg, workers, present, order)
-			driven, err := loads.drive(ctx, load.Load{Workers: workers, Operations: batches}, mix.operateBatch)
+			driven, err := loads.run(ctx, load.Load{Workers: workers, Operations: batches}, mix.operateBatch)
 			if err != nil {
 				return at, err
 			}
 			mix.cleanUp()
-			env.Operations((scalabilityBatch-1)*driven.Succeeded, 0, 0) // the rest of each batch
+			env.Operations((operationsPerBatch-1)*driven.Succeeded, 0, 0) // the rest of each batch
 			at.failed += driven.Failed
 			if workers == 1 {
-				means = append(means, float64(driven.Latency.Mean())/scalabilityBatch)
-				at.medians = append(at.medians, float64(driven.Latency.Quantile(0.5))/scalabilityBatch)
+				means = append(means, float64(driven.Latency.Mean())/operationsPerBatch)
+				at.medians = append(at.medians, float64(driven.Latency.Quantile(0.5))/operationsPerBatch)
 			}
 			if workers == many {
-				at.rates = append(at.rates, scalabilityBatch*driven.PerSecond())
+				at.rates = append(at.rates, operationsPerBatch*driven.PerSecond())
 			}
 		}
 	}
@@ -281,7 +281,7 @@ func timeRegistry(ctx context.Context, env *stress.Env, loads budget, reg regist
 			took, entries := timeListings(reg, r.Type, 1)
 			at.entries, at.large = append(at.entries, float64(entries)), append(at.large, took)
 		}
-		if loads.isSpent() && len(at.small) > 1 {
+		if loads.exceeded() && len(at.small) > 1 {
 			break
 		}
 	}

@@ -18,22 +18,22 @@ import (
 
 // asking returns the catalogue with registry-scalability asking another
 // registry.
-func asking(registryOf func(*mabeam.Registry) registry) stress.Catalogue {
-	return with("registry-scalability", func(ctx context.Context, env *stress.Env) error {
+func withRegistry(registryOf func(*mabeam.Registry) registry) stress.Catalogue {
+	return withRun("registry-scalability", func(ctx context.Context, env *stress.Env) error {
 		return measureRegistryScalability(ctx, env, registryOf(env.System().Registry()))
 	})
 }
 
 // slow is a registry whose lookups, registrations and unregistrations take a
 // known time among so many agents, once it is filled.
-type slow struct {
+type slowRegistry struct {
 	*mabeam.Registry
 	takes func(agents int) time.Duration
 }
 
-func (s slow) wait() { time.Sleep(s.takes(s.Count())) }
+func (s slowRegistry) wait() { time.Sleep(s.takes(s.Count())) }
 
-func (s slow) Lookup(id string) (mabeam.Entry, bool) {
+func (s slowRegistry) Lookup(id string) (mabeam.Entry, bool) {
 	s.wait()
 	return s.Registry.Lookup(id)
 }
@@ -54,13 +54,13 @@ func TestRegistryScales(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				cat := asking(func(r *mabeam.Registry) registry { return slow{r, c.takes} })
-				s := onlyStep(t, cat, "", "{measure: registry-scalability, with: {agent_counts: [160, 20], operations: 2000, concurrency: 4}}")
-				within(t, "scaling_factor", value(t, s, "scaling_factor"), c.factor, 0.02)
+				cat := withRegistry(func(r *mabeam.Registry) registry { return slowRegistry{r, c.takes} })
+				s := runStep(t, cat, "", "{measure: registry-scalability, with: {agent_counts: [160, 20], operations: 2000, concurrency: 4}}")
+				wantWithin(t, "scaling_factor", value(t, s, "scaling_factor"), c.factor, 0.02)
 				// Four fifths of the operations are lookups, half of them while the
 				// caller's own entry is there too.
 				lookups := 0.8 * load.Milliseconds(c.takes(20)+c.takes(21)) / 2
-				within(t, "operation_time_ms.20", value(t, s, "operation_time_ms.20"), lookups, 0.01)
+				wantWithin(t, "operation_time_ms.20", value(t, s, "operation_time_ms.20"), lookups, 0.01)
 				if v := value(t, s, "performance_degradation"); v < c.degradation-0.04 || v > c.degradation+0.04 {
 					t.Errorf("performance_degradation %v, want %v", v, c.degradation)
 				}
@@ -85,12 +85,12 @@ func TestRegistryScales(t *testing.T) {
 
 // A walker is a registry whose listing by type walks all its entries, or visits those
 // that it returns once for each of them.
-type walker struct {
+type scanningRegistry struct {
 	*mabeam.Registry
 	quadratic bool
 }
 
-func (w walker) ByType(agentType string) []mabeam.Entry {
+func (w scanningRegistry) ByType(agentType string) []mabeam.Entry {
 	found := w.Registry.ByType(agentType)
 	visits := w.Count()
 	if w.quadratic {
@@ -106,8 +106,8 @@ func TestListingsThatScaleBadly(t *testing.T) {
 	for metric, quadratic := range map[string]bool{"small_listing_exponent": false, "listing_exponent": true} {
 		t.Run(metric, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				cat := asking(func(r *mabeam.Registry) registry { return walker{r, quadratic} })
-				s := onlyStep(t, cat, "", "{measure: registry-scalability, with: {agent_counts: [40, 400], operations: 100}}")
+				cat := withRegistry(func(r *mabeam.Registry) registry { return scanningRegistry{r, quadratic} })
+				s := runStep(t, cat, "", "{measure: registry-scalability, with: {agent_counts: [40, 400], operations: 100}}")
 				if m := s.Metrics[metric]; m.Status != report.StatusFail || m.Undecided != "" {
 					t.Errorf("%s is %v, %s", metric, m.Value, m.Status)
 				}
@@ -123,17 +123,17 @@ func TestListingsThatScaleBadly(t *testing.T) {
 func TestRegistryThatIsTooSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		cat := asking(func(r *mabeam.Registry) registry {
-			return slowToFill{slow{r, func(int) time.Duration { return 10 * time.Millisecond }}}
+		cat := withRegistry(func(r *mabeam.Registry) registry {
+			return slowToFill{slowRegistry{r, func(int) time.Duration { return 10 * time.Millisecond }}}
 		})
-		s := onlyStep(t, cat, "", "{measure: registry-scalability, with: {agent_counts: [10, 1000], operations: 1000}}")
+		s := runStep(t, cat, "", "{measure: registry-scalability, with: {agent_counts: [10, 1000], operations: 1000}}")
 		if took := time.Since(began); took > 30*time.Second || s.Verdict != report.Fail || s.Metrics["all_sizes_tested"].Value != false {
 			t.Errorf("%s after %v, all sizes tested: %v; %+v", s.Verdict, took, s.Metrics["all_sizes_tested"].Value, s.Errors)
 		}
 	})
 }
 
-type slowToFill struct{ slow }
+type slowToFill struct{ slowRegistry }
 
 func (s slowToFill) Register(r mabeam.Record) error {
 	s.wait()
@@ -141,12 +141,12 @@ func (s slowToFill) Register(r mabeam.Record) error {
 }
 
 // forgetful is a registry that errs in one way.
-type forgetful struct {
+type faultyRegistry struct {
 	*mabeam.Registry
 	kind string
 }
 
-func (f forgetful) ByType(agentType string) []mabeam.Entry {
+func (f faultyRegistry) ByType(agentType string) []mabeam.Entry {
 	found := f.Registry.ByType(agentType)
 	if f.kind == "misses" && len(found) > 0 {
 		return slices.DeleteFunc(found, func(e mabeam.Entry) bool { return e.ID() == "entry-8" })
@@ -154,7 +154,7 @@ func (f forgetful) ByType(agentType string) []mabeam.Entry {
 	return found
 }
 
-func (f forgetful) ByNode(node string) []mabeam.Entry {
+func (f faultyRegistry) ByNode(node string) []mabeam.Entry {
 	found := f.Registry.ByNode(node)
 	if f.kind == "twice" && len(found) > 0 {
 		return append(found, found[0])
@@ -162,7 +162,7 @@ func (f forgetful) ByNode(node string) []mabeam.Entry {
 	return found
 }
 
-func (f forgetful) All() []mabeam.Entry {
+func (f faultyRegistry) All() []mabeam.Entry {
 	found := f.Registry.All()
 	if f.kind == "ghost" {
 		return append(found, mabeam.Record{ID: "ghost"}.Entry())
@@ -170,7 +170,7 @@ func (f forgetful) All() []mabeam.Entry {
 	return found
 }
 
-func (f forgetful) Update(id string, change func(*mabeam.Record) error) error {
+func (f faultyRegistry) Update(id string, change func(*mabeam.Record) error) error {
 	if f.kind == "stale" {
 		return nil // as if it had been done
 	}
@@ -197,7 +197,7 @@ func (f forgetful) Update(id string, change func(*mabeam.Record) error) error {
 	return f.Registry.Update(id, change)
 }
 
-func (f forgetful) ByCapability(capability string) []mabeam.Entry {
+func (f faultyRegistry) ByCapability(capability string) []mabeam.Entry {
 	found := f.Registry.ByCapability(capability)
 	if f.kind == "unmoved" && capability == moved {
 		return nil
@@ -205,14 +205,14 @@ func (f forgetful) ByCapability(capability string) []mabeam.Entry {
 	return found
 }
 
-func (f forgetful) Lookup(id string) (mabeam.Entry, bool) {
+func (f faultyRegistry) Lookup(id string) (mabeam.Entry, bool) {
 	if f.kind == "other" && id == "entry-7" {
 		return f.Registry.Lookup("entry-6")
 	}
 	return f.Registry.Lookup(id)
 }
 
-func (f forgetful) Unregister(id string) bool {
+func (f faultyRegistry) Unregister(id string) bool {
 	if f.kind == "stays" && strings.HasPrefix(id, "entry-1") {
 		return true
 	}
@@ -234,8 +234,8 @@ func TestInconsistenciesAreFound(t *testing.T) {
 		"":           "",
 	} {
 		t.Run(kind, func(t *testing.T) {
-			cat := asking(func(r *mabeam.Registry) registry { return forgetful{r, kind} })
-			s := onlyStep(t, cat, "", "{measure: registry-scalability, with: {agent_counts: [10, 40], operations: 100}}")
+			cat := withRegistry(func(r *mabeam.Registry) registry { return faultyRegistry{r, kind} })
+			s := runStep(t, cat, "", "{measure: registry-scalability, with: {agent_counts: [10, 40], operations: 100}}")
 			told := slices.ContainsFunc(s.Errors, func(e report.Error) bool { return e.Message == "inconsistent registry: "+want })
 			consistent, n := s.Metrics["consistent"].Value == true, value(t, s, "inconsistencies")
 			if right := kind == ""; consistent != right || (n == 0) != right || told == right {
@@ -247,13 +247,13 @@ func TestInconsistenciesAreFound(t *testing.T) {
 
 // exact is a registry that keeps a copy of each record, and besides it so many
 // bytes.
-type exact struct {
+type copyingRegistry struct {
 	*mabeam.Registry
 	kept *[]any
 	more int
 }
 
-func (e exact) Register(r mabeam.Record) error {
+func (e copyingRegistry) Register(r mabeam.Record) error {
 	if strings.HasPrefix(r.ID, "entry-") {
 		own := r
 		own.Capabilities, own.Metadata = slices.Clone(r.Capabilities), maps.Clone(r.Metadata)
@@ -269,17 +269,17 @@ func (e exact) Register(r mabeam.Record) error {
 func TestMemoryPerRegistration(t *testing.T) {
 	const most = 10_000
 	measured := func(more int) (perRegistration, efficiency float64) {
-		cat := asking(func(r *mabeam.Registry) registry {
+		cat := withRegistry(func(r *mabeam.Registry) registry {
 			kept := make([]any, 0, 2*most)
-			return exact{r, &kept, more}
+			return copyingRegistry{r, &kept, more}
 		})
-		s := onlyStep(t, cat, "", fmt.Sprintf("{measure: registry-scalability, with: {agent_counts: [20, %d], operations: 100}}", most))
+		s := runStep(t, cat, "", fmt.Sprintf("{measure: registry-scalability, with: {agent_counts: [20, %d], operations: 100}}", most))
 		return value(t, s, "memory_per_registration"), value(t, s, "memory_efficiency")
 	}
 	lean, good := measured(0)
 	fat, bad := measured(4 << 10)
-	within(t, "what it keeps more", fat-lean, 4<<10, 0.05)
-	within(t, "memory_efficiency", bad, good*lean/fat, 0.1)
+	wantWithin(t, "what it keeps more", fat-lean, 4<<10, 0.05)
+	wantWithin(t, "memory_efficiency", bad, good*lean/fat, 0.1)
 	if good > 1 || good < 0.4 {
 		t.Errorf("memory_efficiency of a registry that keeps copies, and each id: %v", good)
 	}

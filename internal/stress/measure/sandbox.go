@@ -17,13 +17,13 @@ import (
 // A sandbox is one whole system with its agents, which has nothing to do with
 // any other. Its agents have the ids that those of all sandboxes have.
 type sandbox struct {
-	number     int
-	system     *mabeam.System
-	supervisor *supervision.Supervisor
-	agents     int
-	strange    atomic.Int64  // events of other sandboxes that it saw
-	restarted  time.Duration // how long the agent that was killed was not there; 0 if none was
-	heard      chan struct{}
+	number        int
+	system        *mabeam.System
+	supervisor    *supervision.Supervisor
+	agents        int
+	foreignEvents atomic.Int64  // events of other sandboxes that it saw
+	restarted     time.Duration // how long the agent that was killed was not there; 0 if none was
+	heard         chan struct{}
 }
 
 // name is the node of the sandbox, which its records have.
@@ -50,13 +50,13 @@ func startSandbox(ctx context.Context, env *stress.Env, number int, spec func() 
 }
 
 func (s *sandbox) populate(ctx context.Context, spec func() mabeam.Spec) error {
-	if err := s.supervise(ctx); err != nil {
+	if err := s.startSupervisor(ctx); err != nil {
 		return err
 	}
 	return s.addAgents(ctx, spec)
 }
 
-func (s *sandbox) supervise(ctx context.Context) (err error) {
+func (s *sandbox) startSupervisor(ctx context.Context) (err error) {
 	if s.supervisor, err = supervision.Start(ctx, s.system, supervision.Spec{ID: "sandbox"}); err != nil {
 		return fmt.Errorf("start the supervisor of a sandbox: %w", err)
 	}
@@ -77,7 +77,7 @@ func (s *sandbox) addAgents(ctx context.Context, spec func() mabeam.Spec) error 
 func (s *sandbox) listen() error {
 	_, err := s.system.Bus().SubscribePattern("sandbox.*", func(_ context.Context, e mabeam.Event) {
 		if e.Data != s.number {
-			s.strange.Add(1)
+			s.foreignEvents.Add(1)
 			return
 		}
 		select {
@@ -90,7 +90,7 @@ func (s *sandbox) listen() error {
 
 // try uses the sandbox: it changes the state of an agent, if its number is odd
 // kills another and waits until that lives again, and publishes.
-func (s *sandbox) try(ctx context.Context) error {
+func (s *sandbox) exercise(ctx context.Context) error {
 	if _, err := s.system.Execute(ctx, agentID(0), "increment", map[string]any{"amount": s.number}); err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func (s *sandbox) try(ctx context.Context) error {
 		last, began := agentID(s.agents-1), time.Now()
 		s.system.KillAgent(last)
 		if !s.awaitRestart(ctx, last) {
-			return fmt.Errorf("an agent that was killed did not live again within %v", settleWithin)
+			return fmt.Errorf("an agent that was killed did not live again within %v", settleTimeout)
 		}
 		s.restarted = max(time.Since(began), 1)
 	}
@@ -122,9 +122,9 @@ func (s *sandbox) kills() int64 {
 	return int64(s.number % 2)
 }
 
-// awaitRestart waits until an agent is there that was killed, for settleWithin at most.
+// awaitRestart waits until an agent is there that was killed, for settleTimeout at most.
 func (s *sandbox) awaitRestart(ctx context.Context, id string) bool {
-	for looks, end := 0, time.Now().Add(settleWithin); ; looks++ {
+	for looks, end := 0, time.Now().Add(settleTimeout); ; looks++ {
 		if _, err := s.system.Ref(id); err == nil {
 			return true
 		}
@@ -138,13 +138,13 @@ func (s *sandbox) awaitRestart(ctx context.Context, id string) bool {
 }
 
 // A violation is something of another sandbox that a sandbox saw, how often.
-type violation struct {
+type isolationViolation struct {
 	what  string
-	times int64
+	count int64
 }
 
 // violations tells what the sandbox sees that is not its own.
-func (s *sandbox) violations() []violation {
+func (s *sandbox) violations() []isolationViolation {
 	t := s.system.Telemetry()
 	var strangers, changes int64
 	for _, e := range s.system.Registry().All() {
@@ -162,8 +162,8 @@ func (s *sandbox) violations() []violation {
 			changes++
 		}
 	}
-	return []violation{
-		{"events", s.strange.Load()},
+	return []isolationViolation{
+		{"events", s.foreignEvents.Load()},
 		{"agents", strangers},
 		{"changes of state", changes},
 		{"ends of agents", max(t.AgentsCrashed+t.AgentsStopped-s.kills(), 0)},

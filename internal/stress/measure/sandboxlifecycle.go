@@ -17,12 +17,12 @@ const (
 	// sandboxParts is into how many parts the sandboxes are divided, at most:
 	// memory is read between them.
 	sandboxParts = 12
-	// leastParts is how many of them show whether memory grows.
-	leastParts = 3
-	// mostRestart is how long a restart may take in the mean, in milliseconds: a
+	// minMemoryParts is how many of them show whether memory grows.
+	minMemoryParts = 3
+	// maxRestartTime is how long a restart may take in the mean, in milliseconds: a
 	// thousand times as long as it does, and several times as long as a busy machine
 	// makes it.
-	mostRestart = "< 50"
+	maxRestartTime = "< 50"
 )
 
 func sandboxLifecycle() *stress.Measurement {
@@ -39,12 +39,12 @@ func sandboxLifecycle() *stress.Measurement {
 			{Name: "sandboxes_per_second", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", Doc: "Sandboxes that were started, tried and stopped / time spent on them."},
 			{Name: "creation_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time to start a system, its supervisor and all its agents."},
 			{Name: "destruction_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time to stop all that again."},
-			{Name: "restart_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Must: mostRestart, Timed: true, Given: func(p scenario.Params) bool { return p.Int("agents") > 1 && p.Int("sandboxes") > 1 }, Doc: "Time from killing an agent, in every second sandbox, until its supervisor has it live again."},
+			{Name: "restart_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Must: maxRestartTime, Timed: true, Given: func(p scenario.Params) bool { return p.Int("agents") > 1 && p.Int("sandboxes") > 1 }, Doc: "Time from killing an agent, in every second sandbox, until its supervisor has it live again."},
 			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Timed: true, Aggregation: scenario.Worst, Doc: "Sandboxes that were started, tried and stopped without an error / sandboxes."},
 			{Name: "memory_per_sandbox", Unit: "bytes", Better: report.Lower, Keyed: true, Doc: "Growth of live heap and stacks by a sandbox, after two collections: the median of 5 rounds of 10 sandboxes each. With .services what the system takes without anything in it, with .supervisor what an empty supervisor adds, with .agents what all its agents add."},
-			never("isolation_violations", "Events, agents, changes of state, ends and restarts of agents that a sandbox saw and that were not its own; every second sandbox has an agent killed and restarted for that."),
-			never("supervision_rules_broken", "Documented rules of supervision that did not hold on a system of their own: who is restarted with whom, after which ends, how often and within what time until the supervisor gives up, at the limit on agents too, what stays registered, and in which order children stop. The errors name each."),
-			never("leaked_goroutines", "Goroutines more than before, at most a second after the last sandbox was stopped."),
+			mustBeZero("isolation_violations", "Events, agents, changes of state, ends and restarts of agents that a sandbox saw and that were not its own; every second sandbox has an agent killed and restarted for that."),
+			mustBeZero("supervision_rules_broken", "Documented rules of supervision that did not hold on a system of their own: who is restarted with whom, after which ends, how often and within what time until the supervisor gives up, at the limit on agents too, what stays registered, and in which order children stop. The errors name each."),
+			mustBeZero("leaked_goroutines", "Goroutines more than before, at most a second after the last sandbox was stopped."),
 			{Name: "memory_growth_rate", Unit: "ratio", Better: report.Lower, Unclipped: true, Given: readsMemory, Doc: "Theil–Sen slope of live memory, read up to 13 times between sandboxes after two collections, × run length / median."},
 			{
 				Name: "memory_stable", Unit: "bool", Better: report.Higher, Must: "== true", Given: readsMemory,
@@ -71,18 +71,18 @@ func sandboxTime(p scenario.Params) time.Duration {
 
 func measureSandboxes(ctx context.Context, env *stress.Env, spec func() mabeam.Spec, meddle func(s *sandbox)) error {
 	sandboxes := env.Count(env.Params.Int("sandboxes"))
-	before := countHeld(env.System()).goroutines
+	before := countResources(env.System()).goroutines
 	if err := measureSandboxMemory(ctx, env, spec); err != nil {
 		return err
 	}
-	lives := &sandboxLives{env: env, spec: spec, meddle: meddle, creation: load.NewRecorder(), destruction: load.NewRecorder(), restarts: load.NewRecorder()}
+	lives := &sandboxRun{env: env, spec: spec, meddle: meddle, creation: load.NewRecorder(), destruction: load.NewRecorder(), restarts: load.NewRecorder()}
 	lives.restart = lives.restarts.Shard()
 	// It is there all the time, and has to hear of none of the others.
 	resident, err := lives.start(ctx, sandboxes, lives.creation.Shard())
 	if err != nil {
 		return err
 	}
-	total, memory, err := lives.drive(ctx, sandboxes)
+	total, memory, err := lives.run(ctx, sandboxes)
 	if err == nil {
 		lives.check(resident)
 	}
@@ -91,8 +91,8 @@ func measureSandboxes(ctx context.Context, env *stress.Env, spec func() mabeam.S
 		return err
 	}
 	var leaked int64
-	settle(ctx, func() bool {
-		leaked = max(countHeld(env.System()).goroutines-before, 0)
+	waitWhile(ctx, func() bool {
+		leaked = max(countResources(env.System()).goroutines-before, 0)
 		return leaked > 0
 	})
 	if leaked > 0 {
@@ -113,8 +113,8 @@ func measureSandboxes(ctx context.Context, env *stress.Env, spec func() mabeam.S
 	return checkSupervision(ctx, env)
 }
 
-// sandboxLives starts, tries and stops sandboxes.
-type sandboxLives struct {
+// sandboxRun starts, tries and stops sandboxes.
+type sandboxRun struct {
 	env                   *stress.Env
 	spec                  func() mabeam.Spec
 	meddle                func(*sandbox) // disturbs a sandbox that is ready; may be nil
@@ -129,7 +129,7 @@ type sandboxLives struct {
 
 // drive carries out the life of each sandbox, and reads live memory in
 // between.
-func (l *sandboxLives) drive(ctx context.Context, sandboxes int) (total load.Result, memory []float64, err error) {
+func (l *sandboxRun) run(ctx context.Context, sandboxes int) (total load.Result, memory []float64, err error) {
 	workers := l.env.Params.Int("concurrency")
 	created, destroyed := make([]*load.Shard, workers), make([]*load.Shard, workers)
 	for i := range workers {
@@ -137,9 +137,9 @@ func (l *sandboxLives) drive(ctx context.Context, sandboxes int) (total load.Res
 	}
 	memory = append(memory, liveBytes())
 	parts := min(sandboxParts, sandboxes)
-	within := patience(time.Duration(sandboxes) * sandboxTime(l.env.Params))
+	within := loadTimeout(time.Duration(sandboxes) * sandboxTime(l.env.Params))
 	for part := range parts {
-		if part >= leastParts && total.Took > within {
+		if part >= minMemoryParts && total.Took > within {
 			break // so slow that all of them would take longer than the scenario has time for
 		}
 		from := sandboxes * part / parts
@@ -165,17 +165,17 @@ func (l *sandboxLives) drive(ctx context.Context, sandboxes int) (total load.Res
 }
 
 // start starts a sandbox and uses it.
-func (l *sandboxLives) start(ctx context.Context, number int, created *load.Shard) (*sandbox, error) {
+func (l *sandboxRun) start(ctx context.Context, number int, created *load.Shard) (*sandbox, error) {
 	began := time.Now()
 	s, err := startSandbox(ctx, l.env, number, l.spec)
 	if err != nil {
 		return nil, err
 	}
 	created.Record(time.Since(began))
-	telemetry := newWitness(l.env, s.system)
+	telemetry := newTelemetryCheck(l.env, s.system)
 	err = s.listen()
 	if err == nil {
-		err = s.try(ctx)
+		err = s.exercise(ctx)
 	}
 	if err != nil {
 		stopSystem(ctx, l.env, s.system)
@@ -190,7 +190,7 @@ func (l *sandboxLives) start(ctx context.Context, number int, created *load.Shar
 
 // count compares the telemetry of a sandbox with what was done in it, and notes how long
 // a restart took.
-func (l *sandboxLives) count(ctx context.Context, s *sandbox, telemetry *witness) {
+func (l *sandboxRun) count(ctx context.Context, s *sandbox, telemetry *telemetryCheck) {
 	telemetry.expect(ctx, map[string]int64{
 		"AgentsStarted": s.kills(), "AgentsStopped": s.kills(), "AgentsRestarted": s.kills(), "AgentsCrashed": 0, "Agents": 0,
 		"ActionsDone": 1, "ActionsFailed": 0,
@@ -204,12 +204,12 @@ func (l *sandboxLives) count(ctx context.Context, s *sandbox, telemetry *witness
 }
 
 // check counts what a sandbox saw of others.
-func (l *sandboxLives) check(s *sandbox) {
+func (l *sandboxRun) check(s *sandbox) {
 	for _, v := range s.violations() {
-		if v.times > 0 {
-			l.env.Detail("isolation violated: a sandbox saw "+v.what+" that were not its own", v.times)
+		if v.count > 0 {
+			l.env.Detail("isolation violated: a sandbox saw "+v.what+" that were not its own", v.count)
 			l.mu.Lock()
-			l.violations += v.times
+			l.violations += v.count
 			l.mu.Unlock()
 		}
 	}

@@ -19,7 +19,7 @@ import (
 // sandboxesOf measures sandboxes whose agents behave as wrap makes a demo
 // agent behave.
 func sandboxesOf(wrap func(mabeam.Behaviour) mabeam.Behaviour, meddle func(*sandbox)) stress.Catalogue {
-	return with("sandbox-lifecycle", func(ctx context.Context, env *stress.Env) error {
+	return withRun("sandbox-lifecycle", func(ctx context.Context, env *stress.Env) error {
 		return measureSandboxes(ctx, env, func() mabeam.Spec {
 			spec := agents.Demo()
 			if wrap != nil {
@@ -41,7 +41,7 @@ func TestIsolationViolations(t *testing.T) {
 		"none": {func(*sandbox) {}, 0, nil},
 		"event": {func(s *sandbox) {
 			_ = s.system.Bus().Publish(t.Context(), mabeam.Event{Type: "sandbox.mark", Data: s.number + 1})
-			for s.strange.Load() == 0 {
+			for s.foreignEvents.Load() == 0 {
 				load.Sleep(t.Context(), time.Millisecond)
 			}
 		}, 1, []string{"saw events that"}},
@@ -64,7 +64,7 @@ func TestIsolationViolations(t *testing.T) {
 					c.meddle(s)
 				}
 			})
-			s := onlyStep(t, cat, "", "{measure: sandbox-lifecycle, with: {sandboxes: 8, agents: 3}}")
+			s := runStep(t, cat, "", "{measure: sandbox-lifecycle, with: {sandboxes: 8, agents: 3}}")
 			if v := value(t, s, "isolation_violations"); v != c.want || len(s.Errors) != len(c.told) {
 				t.Errorf("%v violations, want %v; told %+v", v, c.want, s.Errors)
 			}
@@ -88,33 +88,33 @@ type bulky struct {
 
 func TestSandboxesOfKnownSize(t *testing.T) {
 	cat := sandboxesOf(func(b mabeam.Behaviour) mabeam.Behaviour { return &bulky{b, make([]byte, 1<<20)} }, nil)
-	s := onlyStep(t, cat, "", "{measure: sandbox-lifecycle, with: {sandboxes: 2, agents: 2}}")
-	within(t, "memory_per_sandbox.agents", value(t, s, "memory_per_sandbox.agents"), 2<<20, 0.03)
+	s := runStep(t, cat, "", "{measure: sandbox-lifecycle, with: {sandboxes: 2, agents: 2}}")
+	wantWithin(t, "memory_per_sandbox.agents", value(t, s, "memory_per_sandbox.agents"), 2<<20, 0.03)
 	whole := value(t, s, "memory_per_sandbox.services") + value(t, s, "memory_per_sandbox.supervisor") + value(t, s, "memory_per_sandbox.agents")
-	within(t, "memory_per_sandbox", value(t, s, "memory_per_sandbox"), whole, 0.03)
+	wantWithin(t, "memory_per_sandbox", value(t, s, "memory_per_sandbox"), whole, 0.03)
 }
 
 // unhurried is an agent that takes 1 ms to start and 2 ms to stop.
-type unhurried struct{ mabeam.Behaviour }
+type slowStartStop struct{ mabeam.Behaviour }
 
-func (u unhurried) Init(ctx context.Context, self *mabeam.Agent) error {
+func (u slowStartStop) Init(ctx context.Context, self *mabeam.Agent) error {
 	time.Sleep(time.Millisecond)
 	return u.Behaviour.Init(ctx, self)
 }
 
-func (u unhurried) Terminate(ctx context.Context, self *mabeam.Agent, reason error) {
+func (u slowStartStop) Terminate(ctx context.Context, self *mabeam.Agent, reason error) {
 	time.Sleep(2 * time.Millisecond)
 	u.Behaviour.Terminate(ctx, self, reason)
 }
 
 func TestSandboxTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cat := sandboxesOf(func(b mabeam.Behaviour) mabeam.Behaviour { return unhurried{b} }, nil)
-		s := onlyStep(t, cat, "", "{measure: sandbox-lifecycle, with: {sandboxes: 12, agents: 5, concurrency: 1}}")
-		within(t, "creation_time_ms", value(t, s, "creation_time_ms"), 5, 0.01)
-		within(t, "destruction_time_ms", value(t, s, "destruction_time_ms"), 10, 0.01)
+		cat := sandboxesOf(func(b mabeam.Behaviour) mabeam.Behaviour { return slowStartStop{b} }, nil)
+		s := runStep(t, cat, "", "{measure: sandbox-lifecycle, with: {sandboxes: 12, agents: 5, concurrency: 1}}")
+		wantWithin(t, "creation_time_ms", value(t, s, "creation_time_ms"), 5, 0.01)
+		wantWithin(t, "destruction_time_ms", value(t, s, "destruction_time_ms"), 10, 0.01)
 		// In every second one an agent is killed, which starts again in 1 ms.
-		within(t, "sandboxes_per_second", value(t, s, "sandboxes_per_second"), 1000/15.5, 0.04)
+		wantWithin(t, "sandboxes_per_second", value(t, s, "sandboxes_per_second"), 1000/15.5, 0.04)
 	})
 }
 
@@ -136,8 +136,8 @@ func TestSandboxesThatLeak(t *testing.T) {
 	release := make(chan struct{})
 	defer close(release)
 	cat := sandboxesOf(func(b mabeam.Behaviour) mabeam.Behaviour { return leaky{b, &starts, release} }, nil)
-	s := onlyStep(t, cat, "", "{measure: sandbox-lifecycle, with: {sandboxes: 12, agents: 2}}")
-	within(t, "leaked_goroutines", value(t, s, "leaked_goroutines"), float64(starts.Load()), 0.02)
+	s := runStep(t, cat, "", "{measure: sandbox-lifecycle, with: {sandboxes: 12, agents: 2}}")
+	wantWithin(t, "leaked_goroutines", value(t, s, "leaked_goroutines"), float64(starts.Load()), 0.02)
 	if s.Metrics["memory_stable"].Value != false || !strings.Contains(fmt.Sprint(s.Errors), "leaked goroutines") {
 		t.Errorf("stable: %v, told %+v", s.Metrics["memory_stable"].Value, s.Errors)
 	}
@@ -153,8 +153,8 @@ func TestSandboxesThatDoNotStart(t *testing.T) {
 		}
 		return b
 	}, nil)
-	s := onlyStep(t, cat, "", "{measure: sandbox-lifecycle, with: {sandboxes: 40, agents: 1}}")
-	within(t, "success_rate", value(t, s, "success_rate"), 0.75, 0)
+	s := runStep(t, cat, "", "{measure: sandbox-lifecycle, with: {sandboxes: 40, agents: 1}}")
+	wantWithin(t, "success_rate", value(t, s, "success_rate"), 0.75, 0)
 	if v := value(t, s, "leaked_goroutines"); v != 0 || s.Operations.Failed != 10 {
 		t.Errorf("%v goroutines leaked, %+v", v, s.Operations)
 	}

@@ -57,7 +57,7 @@ func growStages(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) (
 	}
 	stage(0)
 	for _, s := range some {
-		if err := s.supervise(ctx); err != nil {
+		if err := s.startSupervisor(ctx); err != nil {
 			return grown, err
 		}
 	}

@@ -9,13 +9,13 @@ import (
 
 // A sized is what was measured at one size, such as the time of an operation
 // among so many agents.
-type sized struct {
+type sizedValue struct {
 	size  int
 	value float64
 }
 
 // ascending returns the different sizes from the smallest to the largest.
-func ascending(sizes []int) []int {
+func sortedSizes(sizes []int) []int {
 	sorted := slices.Sorted(slices.Values(sizes))
 	return slices.Compact(sorted)
 }
@@ -23,7 +23,7 @@ func ascending(sizes []int) []int {
 // perDoubling is by what factor a value grows with each doubling of the size:
 // the geometric mean from the first to the last. It says false if there are no
 // two sizes, or a value is not positive. The values are in ascending order.
-func perDoubling(values []sized) (factor float64, ok bool) {
+func perDoubling(values []sizedValue) (factor float64, ok bool) {
 	if len(values) < 2 {
 		return 0, false
 	}
@@ -37,15 +37,15 @@ func perDoubling(values []sized) (factor float64, ok bool) {
 
 // scalingWords says in a word what an exponent between two bounds means.
 func scalingWords(i report.Interval) string {
-	low, high := scalingWord(i.Low), scalingWord(i.High)
+	low, high := scalingClass(i.Low), scalingClass(i.High)
 	if low != high {
 		return "undecided: " + low + " to " + high
 	}
 	return low
 }
 
-// scalingWord says in a word what an exponent means.
-func scalingWord(e float64) string {
+// scalingClass says in a word what an exponent means.
+func scalingClass(e float64) string {
 	switch {
 	case e < 0.15:
 		return "constant"
@@ -57,9 +57,9 @@ func scalingWord(e float64) string {
 	return "superlinear"
 }
 
-// scalingText says in words what an exponent means that is somewhere in an interval.
-func scalingText(i report.Interval) string {
-	low, high := scalingWord(i.Low), scalingWord(i.High)
+// scalingRange says in words what an exponent means that is somewhere in an interval.
+func scalingRange(i report.Interval) string {
+	low, high := scalingClass(i.Low), scalingClass(i.High)
 	if low == high {
 		return low
 	}

@@ -20,15 +20,15 @@ func TestScaling(t *testing.T) {
 		"linear":      {func(n float64) float64 { return 3 * n }, 2, 1, "linear"},
 		"quadratic":   {func(n float64) float64 { return n * n }, 4, 2, "superlinear"},
 	} {
-		var values []sized
-		for _, n := range ascending([]int{100, 10, 1000, 10}) {
-			values = append(values, sized{n, c.f(float64(n))})
+		var values []sizedValue
+		for _, n := range sortedSizes([]int{100, 10, 1000, 10}) {
+			values = append(values, sizedValue{n, c.f(float64(n))})
 		}
 		factor, ok := perDoubling(values)
 		if !ok || math.Abs(factor-c.factor) > 1e-9 {
 			t.Errorf("%s: factor %v with each doubling, %v", name, factor, ok)
 		}
-		if word := scalingWord(c.e); word != c.word {
+		if word := scalingClass(c.e); word != c.word {
 			t.Errorf("%s: exponent %v is called %s", name, c.e, word)
 		}
 	}
@@ -36,12 +36,12 @@ func TestScaling(t *testing.T) {
 
 // Without two sizes nothing can be said.
 func TestScalingNeedsTwoSizes(t *testing.T) {
-	for _, values := range [][]sized{nil, {{10, 1}}, {{10, 1}, {10, 2}}, {{10, 0}, {20, 1}}} {
+	for _, values := range [][]sizedValue{nil, {{10, 1}}, {{10, 1}, {10, 2}}, {{10, 0}, {20, 1}}} {
 		if f, ok := perDoubling(values); ok {
 			t.Errorf("%v: factor %v", values, f)
 		}
 	}
-	if got := ascending([]int{3, 1, 3, 2}); !slices.Equal(got, []int{1, 2, 3}) {
+	if got := sortedSizes([]int{3, 1, 3, 2}); !slices.Equal(got, []int{1, 2, 3}) {
 		t.Errorf("%v", got)
 	}
 }

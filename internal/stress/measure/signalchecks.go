@@ -13,8 +13,8 @@ import (
 
 func signalMetrics() []scenario.Metric {
 	given := func(p scenario.Params) bool { return p.Int("signal_probes") > 0 }
-	lost := never("signals_lost", "Signals of signal_probes that an agent did not get exactly once: those to one agent, to several, and to all, while the agents are busy.")
-	order := never("signals_out_of_order", "Signals that an agent got before one that has a higher priority, or the same one and was sent earlier, though both waited.")
+	lost := mustBeZero("signals_lost", "Signals of signal_probes that an agent did not get exactly once: those to one agent, to several, and to all, while the agents are busy.")
+	order := mustBeZero("signals_out_of_order", "Signals that an agent got before one that has a higher priority, or the same one and was sent earlier, though both waited.")
 	lost.Given, order.Given = given, given
 	return []scenario.Metric{lost, order}
 }
@@ -31,18 +31,18 @@ func checkSignals(ctx context.Context, env *stress.Env) error {
 	if probes == 0 {
 		return nil
 	}
-	lost, disorder := newViolations(env, "signals_lost"), newViolations(env, "signals_out_of_order")
-	err := observed(ctx, env, 3, func(ctx context.Context, o *observation) error {
+	lost, disorder := newChecker(env, "signals_lost"), newChecker(env, "signals_out_of_order")
+	err := withFixture(ctx, env, 3, func(ctx context.Context, o *fixture) error {
 		before := o.system.Telemetry()
 		var accepted int64
 		for sent := 0; sent < probes && ctx.Err() == nil; {
 			n := min(signalRound, probes-sent)
-			accepted += signalBusy(ctx, o, sent, n, lost, disorder)
+			accepted += checkSignalOrder(ctx, o, sent, n, lost, disorder)
 			sent += n
 		}
-		signalsRefused(ctx, o, lost)
+		checkRefusedSignals(ctx, o, lost)
 		now := o.system.Telemetry()
-		accepted += observerMailbox + 1 // of signalsRefused
+		accepted += fixtureMailbox + 1 // of checkRefusedSignals
 		lost.expect(now.SignalsSent-before.SignalsSent == accepted && now.SignalsHandled-before.SignalsHandled == accepted && now.SignalsDropped == before.SignalsDropped,
 			"the telemetry does not count as many signals sent and handled as were accepted")
 		return nil
@@ -52,9 +52,9 @@ func checkSignals(ctx context.Context, env *stress.Env) error {
 	return err
 }
 
-// signalBusy sends n signals to busy agents, lets the agents go, and compares what each
+// checkSignalOrder sends n signals to busy agents, lets the agents go, and compares what each
 // got with what was sent. It returns how many were accepted.
-func signalBusy(ctx context.Context, o *observation, from, n int, lost, disorder *violations) (accepted int64) {
+func checkSignalOrder(ctx context.Context, o *fixture, from, n int, lost, disorder *checker) (accepted int64) {
 	release, ok := o.blockAll(ctx)
 	defer release()
 	if !lost.expect(ok, "an agent did not begin an action that it was told") {
@@ -83,20 +83,20 @@ func signalBusy(ctx context.Context, o *observation, from, n int, lost, disorder
 	}
 	release()
 	for i, id := range o.ids {
-		lost.expect(o.sync(ctx, id), "an agent with signals did not answer")
-		missing, displaced := compareSignals(o.observers[i].takeSignals(), due[i])
+		lost.expect(o.awaitIdle(ctx, id), "an agent with signals did not answer")
+		missing, displaced := compareSignals(o.spies[i].takeSignals(), due[i])
 		lost.add(missing, "signals that were accepted were not handled exactly once")
 		disorder.add(displaced, "signals were handled after one of a lower priority, or one that was sent later")
 	}
 	return accepted
 }
 
-// signalsRefused sends signals that have to be refused, each with its own error.
-func signalsRefused(ctx context.Context, o *observation, lost *violations) {
-	id, b := o.ids[0], o.observers[0]
+// checkRefusedSignals sends signals that have to be refused, each with its own error.
+func checkRefusedSignals(ctx context.Context, o *fixture, lost *checker) {
+	id, b := o.ids[0], o.spies[0]
 	err := o.system.Signal(mabeam.Signal{Type: "probe"}, "nobody", id)
 	lost.expect(errors.Is(err, mabeam.ErrUnknownAgent) && strings.Contains(err.Error(), "nobody"), "a signal to an agent that is not there did not return ErrUnknownAgent")
-	o.sync(ctx, id)
+	o.awaitIdle(ctx, id)
 	lost.expect(len(b.takeSignals()) == 1, "a signal was not handled once because another agent that it was sent to is not there")
 
 	release, ok := o.block(ctx, id)
@@ -104,14 +104,14 @@ func signalsRefused(ctx context.Context, o *observation, lost *violations) {
 	if !lost.expect(ok, "an agent did not begin an action that it was told") {
 		return
 	}
-	for range observerMailbox {
+	for range fixtureMailbox {
 		lost.expect(o.system.Signal(mabeam.Signal{Type: "probe"}, id) == nil, "a signal was refused before the agent had as many as its mailbox has room for")
 	}
 	err = o.system.Signal(mabeam.Signal{Type: "probe"}, id)
 	lost.expect(errors.Is(err, mabeam.ErrMailboxFull), "one signal more than there is room for was not refused with ErrMailboxFull")
 	release()
-	o.sync(ctx, id)
-	lost.expect(len(b.takeSignals()) == observerMailbox, "not all signals that were accepted were handled")
+	o.awaitIdle(ctx, id)
+	lost.expect(len(b.takeSignals()) == fixtureMailbox, "not all signals that were accepted were handled")
 }
 
 // compareSignals counts the signals that are missing or there more than once, and
@@ -119,11 +119,11 @@ func signalsRefused(ctx context.Context, o *observation, lost *violations) {
 func compareSignals(got, due []mabeam.Signal) (lost, disorder int64) {
 	due = slices.Clone(due)
 	slices.SortStableFunc(due, func(a, b mabeam.Signal) int { return int(b.Priority) - int(a.Priority) })
-	return compareSequence(numbersOf(got), numbersOf(due))
+	return compareSequence(signalNumbers(got), signalNumbers(due))
 }
 
-// numbersOf are the numbers that signals carry.
-func numbersOf(signals []mabeam.Signal) (numbers []int) {
+// signalNumbers are the numbers that signals carry.
+func signalNumbers(signals []mabeam.Signal) (numbers []int) {
 	for _, s := range signals {
 		n, ok := s.Data.(int)
 		if !ok {

@@ -16,7 +16,7 @@ import (
 // busy until a *blocker is released whatever becomes of the caller, heed, which keeps it
 // busy until its context ends, publish and signal, which pass an event or a signal on, fail
 // and panic.
-type observer struct {
+type spy struct {
 	mabeam.Defaults
 	inside, overlaps  atomic.Int64
 	inits, terminates atomic.Int64
@@ -26,35 +26,35 @@ type observer struct {
 	notes   []any
 }
 
-// errObserved is what the action fail returns.
-var errObserved = errors.New("fails on purpose")
+// errSpy is what the action fail returns.
+var errSpy = errors.New("fails on purpose")
 
 // A blocker keeps an observer busy until it is released, and no longer than within: a
 // caller may wait for it although its deadline has passed.
-type blocker struct {
+type blockRequest struct {
 	entered, release chan struct{}
 	within           time.Duration
 }
 
-func newBlocker(within time.Duration) *blocker {
-	return &blocker{entered: make(chan struct{}), release: make(chan struct{}), within: within}
+func newBlockRequest(within time.Duration) *blockRequest {
+	return &blockRequest{entered: make(chan struct{}), release: make(chan struct{}), within: within}
 }
 
 // A heeder keeps an observer busy until the context of its action ends, and tells why that
-// has ended; nil if it has not within observersWithin.
-type heeder struct {
+// has ended; nil if it has not within fixtureTimeout.
+type contextWaiter struct {
 	entered chan struct{}
 	ended   chan error
 }
 
-func newHeeder() *heeder {
-	return &heeder{entered: make(chan struct{}), ended: make(chan error, 1)}
+func newContextWaiter() *contextWaiter {
+	return &contextWaiter{entered: make(chan struct{}), ended: make(chan error, 1)}
 }
 
-func (h *heeder) heed(ctx context.Context) {
+func (h *contextWaiter) wait(ctx context.Context) {
 	done := ctx.Done() // only who waits for the end is told why it came
 	close(h.entered)
-	end := time.NewTimer(observersWithin)
+	end := time.NewTimer(fixtureTimeout)
 	defer end.Stop()
 	select {
 	case <-done:
@@ -64,7 +64,7 @@ func (h *heeder) heed(ctx context.Context) {
 }
 
 // enter notices callbacks that run at once; the caller defers what it returns.
-func (o *observer) enter() (leave func()) {
+func (o *spy) enter() (leave func()) {
 	if o.inside.Add(1) > 1 {
 		o.overlaps.Add(1)
 	}
@@ -72,25 +72,25 @@ func (o *observer) enter() (leave func()) {
 	return func() { o.inside.Add(-1) }
 }
 
-func (o *observer) Init(context.Context, *mabeam.Agent) error {
+func (o *spy) Init(context.Context, *mabeam.Agent) error {
 	defer o.enter()()
 	o.inits.Add(1)
 	return nil
 }
 
-func (o *observer) Terminate(context.Context, *mabeam.Agent, error) {
+func (o *spy) Terminate(context.Context, *mabeam.Agent, error) {
 	defer o.enter()()
 	o.terminates.Add(1)
 }
 
-func (o *observer) HandleSignal(_ context.Context, _ *mabeam.Agent, s mabeam.Signal) {
+func (o *spy) HandleSignal(_ context.Context, _ *mabeam.Agent, s mabeam.Signal) {
 	defer o.enter()()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.signals = append(o.signals, s)
 }
 
-func (o *observer) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
+func (o *spy) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
 	defer o.enter()()
 	switch action {
 	case "note":
@@ -99,7 +99,7 @@ func (o *observer) HandleAction(ctx context.Context, self *mabeam.Agent, action 
 		o.notes = append(o.notes, params)
 		return params, nil
 	case "block":
-		h := params.(*blocker)
+		h := params.(*blockRequest)
 		close(h.entered)
 		end := time.NewTimer(h.within)
 		defer end.Stop()
@@ -109,7 +109,7 @@ func (o *observer) HandleAction(ctx context.Context, self *mabeam.Agent, action 
 		}
 		return nil, nil
 	case "heed":
-		params.(*heeder).heed(ctx)
+		params.(*contextWaiter).wait(ctx)
 		return nil, nil
 	case "publish":
 		e := params.(mabeam.Event)
@@ -117,7 +117,7 @@ func (o *observer) HandleAction(ctx context.Context, self *mabeam.Agent, action 
 	case "signal":
 		return nil, self.Signal(params.(mabeam.Signal))
 	case "fail":
-		return nil, errObserved
+		return nil, errSpy
 	case "panic":
 		panic("panics on purpose")
 	}
@@ -125,7 +125,7 @@ func (o *observer) HandleAction(ctx context.Context, self *mabeam.Agent, action 
 }
 
 // takeSignals returns the signals recorded since the last call.
-func (o *observer) takeSignals() []mabeam.Signal {
+func (o *spy) takeSignals() []mabeam.Signal {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	taken := o.signals
@@ -134,7 +134,7 @@ func (o *observer) takeSignals() []mabeam.Signal {
 }
 
 // takeNotes returns the parameters of the note actions since the last call.
-func (o *observer) takeNotes() []any {
+func (o *spy) takeNotes() []any {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	taken := o.notes

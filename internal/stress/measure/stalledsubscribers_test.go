@@ -31,16 +31,16 @@ func stalling(n int, d time.Duration) handlerWrap {
 // events that were due meanwhile reach it late, by 200 ms down to 1.
 func TestStallOfASubscriber(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cat := with("event-stress", func(ctx context.Context, env *stress.Env) error {
+		cat := withRun("event-stress", func(ctx context.Context, env *stress.Env) error {
 			return measureStress(ctx, env, stalling(501, 200*time.Millisecond))
 		})
-		s := onlyStep(t, cat, "", "{measure: event-stress, with: {rate: 1000/s, duration: 2s, burst: 1000/s, burst_duration: 100ms, subscribers: 1}}")
+		s := runStep(t, cat, "", "{measure: event-stress, with: {rate: 1000/s, duration: 2s, burst: 1000/s, burst_duration: 100ms, subscribers: 1}}")
 		if s.Verdict == report.Inconclusive {
 			t.Errorf("the machine is blamed for the stall: %v", s.Errors)
 		}
 		d := s.Metrics["latency_ms"].Distribution
-		within(t, "max", d.Max, 200, 0.05)
-		within(t, "p99", d.P99, 200-21, 0.05) // 1 % of 2,100 were later
+		wantWithin(t, "max", d.Max, 200, 0.05)
+		wantWithin(t, "p99", d.P99, 200-21, 0.05) // 1 % of 2,100 were later
 		if d.P50 > 1 {
 			t.Errorf("p50 %v: most were not delayed", d.P50)
 		}
@@ -49,7 +49,7 @@ func TestStallOfASubscriber(t *testing.T) {
 		}
 		// During two of 21 windows nothing was handled; that all of it was handled in
 		// the third makes no window good.
-		within(t, "stability_score", value(t, s, "stability_score"), 19.0/21, 1e-9)
+		wantWithin(t, "stability_score", value(t, s, "stability_score"), 19.0/21, 1e-9)
 		if s.Metrics["system_stable"].Value != false {
 			t.Errorf("called stable, with a stability score of %v", value(t, s, "stability_score"))
 		}
@@ -61,17 +61,17 @@ func TestStallOfASubscriber(t *testing.T) {
 // because latency counts from when events were due.
 func TestStallDelaysTheOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cat := with("event-stress", func(ctx context.Context, env *stress.Env) error {
+		cat := withRun("event-stress", func(ctx context.Context, env *stress.Env) error {
 			return measureStress(ctx, env, stalling(500, 200*time.Millisecond))
 		})
-		s := onlyStep(t, cat, "system: {mailbox: 16}", "{measure: event-stress, with: {rate: 1000/s, duration: 1s, burst: 1000/s, burst_duration: 100ms, subscribers: 10}}")
+		s := runStep(t, cat, "system: {mailbox: 16}", "{measure: event-stress, with: {rate: 1000/s, duration: 1s, burst: 1000/s, burst_duration: 100ms, subscribers: 10}}")
 		d := s.Metrics["latency_ms"].Distribution
-		within(t, "max", d.Max, 200, 0.05)
+		wantWithin(t, "max", d.Max, 200, 0.05)
 		// With 16 events in its queue, and then 64 publishers one after the other
 		// waiting for it, the last 120 ms of the stall make ten deliveries a
 		// millisecond late. The slowest hundredth of 11,000: 80 of the stalled
 		// subscriber, and then 2.7 ms of them all.
-		within(t, "p99", d.P99, 120-2.7, 0.05)
+		wantWithin(t, "p99", d.P99, 120-2.7, 0.05)
 	})
 }
 
@@ -81,10 +81,10 @@ func TestDropsAreCountedExactly(t *testing.T) {
 	for _, policy := range []string{"drop-newest", "drop-oldest"} {
 		t.Run(policy, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				cat := with("event-stress", func(ctx context.Context, env *stress.Env) error {
+				cat := withRun("event-stress", func(ctx context.Context, env *stress.Env) error {
 					return measureStress(ctx, env, stalling(1, 499500*time.Microsecond))
 				})
-				s := onlyStep(t, cat, "system: {mailbox: 100, bus_policy: "+policy+"}",
+				s := runStep(t, cat, "system: {mailbox: 100, bus_policy: "+policy+"}",
 					"{measure: event-stress, with: {rate: 1000/s, duration: 1s, burst: 1000/s, burst_duration: 100ms, subscribers: 1}}")
 				// Operations are events, all of which the bus took.
 				if s.Operations != (report.Operations{Attempted: 1100, Succeeded: 1100}) {
@@ -98,8 +98,8 @@ func TestDropsAreCountedExactly(t *testing.T) {
 					t.Errorf("told %+v, want 399 dropped", s.Errors)
 				}
 				// Event 0 hangs, 1 to 100 wait, 101 is the first without room.
-				within(t, "time of the first drop", told.FirstAtSeconds, 0.101, 0.01)
-				within(t, "propagation", value(t, s, "processed_ratio"), 701.0/1100, 1e-9)
+				wantWithin(t, "time of the first drop", told.FirstAtSeconds, 0.101, 0.01)
+				wantWithin(t, "propagation", value(t, s, "processed_ratio"), 701.0/1100, 1e-9)
 			})
 		})
 	}
@@ -110,14 +110,14 @@ func TestDropsAreCountedExactly(t *testing.T) {
 // that says nothing of stability.
 func TestStabilityOfSlowLoads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := onlyStep(t, Catalogue(), "", "{measure: event-stress, baseline: none, with: {rate: 7/s, duration: 20s, burst_duration: 0s, subscribers: 3}}")
+		s := runStep(t, Catalogue(), "", "{measure: event-stress, baseline: none, with: {rate: 7/s, duration: 20s, burst_duration: 0s, subscribers: 3}}")
 		if value(t, s, "stability_score") != 1 || s.Metrics["system_stable"].Value != true || value(t, s, "events_processed") != 140 {
 			t.Errorf("%+v", s.Metrics)
 		}
 		if _, there := s.Metrics["burst_event_rate"]; there {
 			t.Error("there was no burst, but its rate is told")
 		}
-		s = onlyStep(t, Catalogue(), "", "{measure: event-stress, baseline: none, with: {rate: 7/s, duration: 1s, burst_duration: 0s}}")
+		s = runStep(t, Catalogue(), "", "{measure: event-stress, baseline: none, with: {rate: 7/s, duration: 1s, burst_duration: 0s}}")
 		if s.Metrics["stability_score"].Value != nil || s.Metrics["system_stable"].Value != nil || len(s.Errors) != 2 {
 			t.Errorf("%+v, errors %+v", s.Metrics, s.Errors)
 		}

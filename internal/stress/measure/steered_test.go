@@ -18,7 +18,7 @@ import (
 
 // A minute in which a load is held is in no figure of what drives one. The
 // subscribers and actions take their time, so that the load lasts.
-func TestHeldForAMinute(t *testing.T) {
+func TestPausedForAMinute(t *testing.T) {
 	slow := func(_ int, handler func(context.Context, mabeam.Event)) func(context.Context, mabeam.Event) {
 		return func(ctx context.Context, e mabeam.Event) {
 			time.Sleep(time.Millisecond)
@@ -59,7 +59,7 @@ func TestHeldForAMinute(t *testing.T) {
 
 // Who lowers the rate by hand lowers what is due: that less is done then is neither
 // instability nor degradation of the system.
-func TestRateLoweredByHand(t *testing.T) {
+func TestLoweredRate(t *testing.T) {
 	for _, test := range []steeredTest{
 		{
 			"{measure: event-stress, with: {rate: 1000/s, duration: 4s, burst: 1000/s, burst_duration: 1s, subscribers: 2}}",
@@ -92,7 +92,7 @@ func (test steeredTest) run(t *testing.T, hand func(steer func(stream.Command)))
 			cat := Catalogue()
 			if test.measure != nil {
 				name, _, _ := strings.Cut(strings.TrimPrefix(test.step, "{measure: "), ",")
-				cat = with(name, test.measure)
+				cat = withRun(name, test.measure)
 			}
 			baselines := verdict.Builtin()
 			scenarios, err := scenario.Parse(cat.Descriptions(), baselines.Components(), scenario.Document{File: "held.yaml", Source: []byte("name: s\ntitle: S\nsystem: {mailbox: 16}\nsteps:\n  - " + test.step + "\n")})
@@ -124,7 +124,7 @@ func (test steeredTest) run(t *testing.T, hand func(steer func(stream.Command)))
 				if want == 0 {
 					want, s.Metrics[name] = 1, report.Metric{Value: 1 + value(t, s, name)}
 				}
-				within(t, name, value(t, s, name), want, 0.03)
+				wantWithin(t, name, value(t, s, name), want, 0.03)
 			}
 		})
 	})

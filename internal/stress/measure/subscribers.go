@@ -17,13 +17,13 @@ import (
 
 // A receiver is one subscriber of a measurement, and what it saw. If it is an
 // agent it may have several lives, each with a subscription of its own.
-type receiver struct {
+type subscriber struct {
 	number   int
 	shard    *load.Shard
 	received [maxPhases]atomic.Int64 // duplicates included
 	// missing counts events that were skipped and have not come since.
-	missing, disorder, duplicates atomic.Int64
-	restarts                      bool // it is an agent with a supervisor
+	missing, outOfOrder, duplicates atomic.Int64
+	restarts                        bool // it is an agent with a supervisor
 
 	mu            sync.Mutex
 	subscriptions []*mabeam.Subscription // the newest last
@@ -32,30 +32,30 @@ type receiver struct {
 }
 
 // A progress is what a subscriber has received of one publisher.
-type progress struct {
-	next    int    // the highest number so far, plus 1
-	skipped []span // numbers below next that have not come, in ascending order
+type sequence struct {
+	next int        // the highest number so far, plus 1
+	gaps []seqRange // numbers below next that have not come, in ascending order
 }
 
 // A span is the numbers from first up to, and without, end.
-type span struct{ first, end int }
+type seqRange struct{ from, end int }
 
 // handler returns what handles the events of one life, one at a time. An agent that
 // was restarted has missed events that were never due to it, so that its second
 // life begins with whatever comes first.
-func (g subscriberGroup) handler(r *receiver) func(context.Context, mabeam.Event) {
+func (g subscriberGroup) handler(r *subscriber) func(context.Context, mabeam.Event) {
 	first := 0
-	if len(r.lives()) > 0 {
+	if len(r.subscriptionList()) > 0 {
 		first = -1
 	}
-	from := slices.Repeat([]progress{{next: first}}, g.publishers)
+	from := slices.Repeat([]sequence{{next: first}}, g.publishers)
 	handle := func(_ context.Context, e mabeam.Event) {
 		p := e.Data.(*payload)
 		skipped := int64(0)
 		if of := &from[p.publisher]; p.seq == of.next {
 			of.next++
 		} else {
-			skipped = r.outOfTurn(of, p.seq)
+			skipped = r.recordUnexpected(of, p.seq)
 		}
 		r.received[p.phase].Add(1)
 		if !p.timed {
@@ -75,18 +75,18 @@ func (g subscriberGroup) handler(r *receiver) func(context.Context, mabeam.Event
 
 // outOfTurn notes an event that is not the next of its publisher, and returns how
 // many were skipped.
-func (r *receiver) outOfTurn(of *progress, seq int) (skipped int64) {
+func (r *subscriber) recordUnexpected(of *sequence, seq int) (skipped int64) {
 	switch {
 	case of.next < 0:
 		of.next = seq + 1
 	case seq > of.next:
 		skipped = int64(seq - of.next)
 		r.missing.Add(skipped)
-		of.skipped = append(of.skipped, span{of.next, seq})
+		of.gaps = append(of.gaps, seqRange{of.next, seq})
 		of.next = seq + 1
-	case of.take(seq):
+	case of.removeGap(seq):
 		r.missing.Add(-1)
-		r.disorder.Add(1)
+		r.outOfOrder.Add(1)
 	default:
 		r.duplicates.Add(1)
 	}
@@ -94,10 +94,10 @@ func (r *receiver) outOfTurn(of *progress, seq int) (skipped int64) {
 }
 
 // take removes a number from those that were skipped, and says whether it was one.
-func (p *progress) take(seq int) bool {
-	i, found := slices.BinarySearchFunc(p.skipped, seq, func(s span, seq int) int {
+func (p *sequence) removeGap(seq int) bool {
+	i, found := slices.BinarySearchFunc(p.gaps, seq, func(s seqRange, seq int) int {
 		switch {
-		case seq < s.first:
+		case seq < s.from:
 			return 1
 		case seq >= s.end:
 			return -1
@@ -107,28 +107,28 @@ func (p *progress) take(seq int) bool {
 	if !found {
 		return false
 	}
-	s := p.skipped[i]
-	rest := slices.DeleteFunc([]span{{s.first, seq}, {seq + 1, s.end}}, func(s span) bool { return s.first == s.end })
-	p.skipped = slices.Replace(p.skipped, i, i+1, rest...)
+	s := p.gaps[i]
+	rest := slices.DeleteFunc([]seqRange{{s.from, seq}, {seq + 1, s.end}}, func(s seqRange) bool { return s.from == s.end })
+	p.gaps = slices.Replace(p.gaps, i, i+1, rest...)
 	return true
 }
 
 // begin notes the subscription of a life that begins.
-func (r *receiver) begin(s *mabeam.Subscription) {
+func (r *subscriber) addSubscription(s *mabeam.Subscription) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.subscriptions = append(r.subscriptions, s)
 }
 
 // lives are the subscriptions of its lives.
-func (r *receiver) lives() []*mabeam.Subscription {
+func (r *subscriber) subscriptionList() []*mabeam.Subscription {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.subscriptions
 }
 
 // receivers are the subscribers of a measurement.
-type receivers []*receiver
+type subscriberSet []*subscriber
 
 // A subscriberGroup describes the subscribers of a measurement.
 type subscriberGroup struct {
@@ -145,10 +145,10 @@ type subscriberGroup struct {
 type handlerWrap func(i int, handler func(context.Context, mabeam.Event)) func(context.Context, mabeam.Event)
 
 // subscribe adds the subscribers to the bus.
-func (g subscriberGroup) subscribe(system *mabeam.System) (receivers, error) {
-	all := make(receivers, g.subscribers)
+func (g subscriberGroup) subscribe(system *mabeam.System) (subscriberSet, error) {
+	all := make(subscriberSet, g.subscribers)
 	for i := range all {
-		r := &receiver{number: i, shard: g.recorder.Shard()}
+		r := &subscriber{number: i, shard: g.recorder.Shard()}
 		join := system.Bus().Subscribe
 		if g.pattern {
 			join = system.Bus().SubscribePattern
@@ -157,7 +157,7 @@ func (g subscriberGroup) subscribe(system *mabeam.System) (receivers, error) {
 		if err != nil {
 			return nil, fmt.Errorf("subscriber %d of %d: %w", i+1, len(all), err)
 		}
-		r.begin(s)
+		r.addSubscription(s)
 		all[i] = r
 	}
 	return all, nil
@@ -166,17 +166,17 @@ func (g subscriberGroup) subscribe(system *mabeam.System) (receivers, error) {
 // subscribeTargets is subscribe for subscribers that the step's faults can hit.
 // If these hit agents, the subscribers are agents that a supervisor restarts;
 // otherwise they are plain handlers, so that the bus alone is measured.
-func (g subscriberGroup) subscribeTargets(ctx context.Context, env *stress.Env) (receivers, error) {
+func (g subscriberGroup) subscribeTargets(ctx context.Context, env *stress.Env) (subscriberSet, error) {
 	if !env.HasFaultsOn(scenario.TargetAgents) {
 		return g.subscribe(env.System())
 	}
-	all := make(receivers, g.subscribers)
+	all := make(subscriberSet, g.subscribers)
 	children := make([]supervision.Child, len(all))
 	for i := range all {
-		r := &receiver{number: i, shard: g.recorder.Shard(), restarts: true}
+		r := &subscriber{number: i, shard: g.recorder.Shard(), restarts: true}
 		all[i] = r
 		children[i] = supervision.Child{ID: stress.SubscriberName(i), New: func() mabeam.Spec {
-			return env.Agent(mabeam.Spec{Type: "subscriber", Behaviour: &listener{group: g, receiver: r, handle: g.handler(r)}})
+			return env.Agent(mabeam.Spec{Type: "subscriber", Behaviour: &subscriberAgent{group: g, receiver: r, handle: g.handler(r)}})
 		}}
 	}
 	_, err := supervision.Start(ctx, env.System(), supervision.Spec{Intensity: &supervision.Intensity{Restarts: 1 << 20}, Children: children})
@@ -187,32 +187,32 @@ func (g subscriberGroup) subscribeTargets(ctx context.Context, env *stress.Env) 
 }
 
 // A listener is a life of a receiver that is an agent.
-type listener struct {
+type subscriberAgent struct {
 	mabeam.Defaults
 	group    subscriberGroup
-	receiver *receiver
+	receiver *subscriber
 	handle   func(context.Context, mabeam.Event)
 }
 
 // Init implements mabeam.Behaviour.
-func (l *listener) Init(_ context.Context, self *mabeam.Agent) error {
+func (l *subscriberAgent) Init(_ context.Context, self *mabeam.Agent) error {
 	join := self.Subscribe
 	if l.group.pattern {
 		join = self.SubscribePattern
 	}
 	s, err := join(l.group.topic)
 	if err == nil {
-		l.receiver.begin(s)
+		l.receiver.addSubscription(s)
 	}
 	return err
 }
 
 // HandleAction implements mabeam.Behaviour.
-func (l *listener) HandleAction(context.Context, *mabeam.Agent, string, any) (any, error) {
+func (l *subscriberAgent) HandleAction(context.Context, *mabeam.Agent, string, any) (any, error) {
 	return nil, mabeam.ErrUnknownAction
 }
 
 // HandleEvent implements mabeam.Behaviour.
-func (l *listener) HandleEvent(ctx context.Context, _ *mabeam.Agent, e mabeam.Event) {
+func (l *subscriberAgent) HandleEvent(ctx context.Context, _ *mabeam.Agent, e mabeam.Event) {
 	l.handle(ctx, e)
 }

@@ -43,14 +43,14 @@ func checkHandlerEnd(ctx context.Context, bus *mabeam.Bus, end func()) error {
 			return err
 		}
 		// The end of a subscription by its own handler comes after the event.
-		settle(ctx, func() bool { return panics.Err() == nil })
+		waitWhile(ctx, func() bool { return panics.Err() == nil })
 	}
-	settle(ctx, func() bool { return heard.Load() < published })
+	waitWhile(ctx, func() bool { return heard.Load() < published })
 	pause(ctx)
 	var panicked *mabeam.PanicError
 	switch {
 	case !errors.As(panics.Err(), &panicked):
-		return fmt.Errorf("the subscription that panicked ended with: %w", errors.Join(panics.Err(), errNotEnded))
+		return fmt.Errorf("the subscription that panicked ended with: %w", errors.Join(panics.Err(), errStillSubscribed))
 	case calls.Load() != 1:
 		return fmt.Errorf("the handler that panicked was called %d times", calls.Load())
 	case heard.Load() != published || other.Err() != nil:
@@ -65,7 +65,7 @@ func checkRefusedSubscriptions(bus *mabeam.Bus) error {
 	unknown, drops := mabeam.QueuePolicy(99), mabeam.DropOldest
 	for _, c := range []struct {
 		name   string
-		join   joining
+		join   subscribeFunc
 		topic  string
 		handle func(context.Context, mabeam.Event)
 		o      mabeam.SubscribeOptions
@@ -89,7 +89,7 @@ func checkRefusedSubscriptions(bus *mabeam.Bus) error {
 // which it forgets those that nobody has subscribed to.
 func checkManyTypes(ctx context.Context, env *stress.Env) error {
 	const types = 10_000 // a fifth more than are kept
-	return onOwnSystem(ctx, env, blockingBus, func(system *mabeam.System) error {
+	return withSystem(ctx, env, unboundedBus, func(system *mabeam.System) error {
 		bus := system.Bus()
 		name := func(i int) string { return fmt.Sprintf("many.%d", i) }
 		var all, one atomic.Int64
@@ -113,7 +113,7 @@ func checkManyTypes(ctx context.Context, env *stress.Env) error {
 				return err
 			}
 		}
-		settle(ctx, func() bool { return all.Load() < types+3 || one.Load() < 2 })
+		waitWhile(ctx, func() bool { return all.Load() < types+3 || one.Load() < 2 })
 		if all.Load() != types+3 || one.Load() != 2 {
 			return fmt.Errorf("a pattern got %d events of %d, a type %d of 2", all.Load(), types+3, one.Load())
 		}
@@ -124,14 +124,14 @@ func checkManyTypes(ctx context.Context, env *stress.Env) error {
 // checkUnsubscribe ends subscriptions of both kinds among others that stay.
 func checkUnsubscribe(ctx context.Context, bus *mabeam.Bus) error {
 	const eventType = "rule.unsubscribe"
-	var got [4]*stalledReader
+	var got [4]*stalledSubscriber
 	var subscriptions []*mabeam.Subscription
 	for i := range got {
 		join, topic := bus.Subscribe, eventType
 		if i%2 == 1 {
 			join, topic = bus.SubscribePattern, "rule.unsub*"
 		}
-		got[i] = newStalledReader()
+		got[i] = newStalledSubscriber()
 		close(got[i].release) // it does not stall
 		s, err := join(topic, got[i].handle, mabeam.SubscribeOptions{})
 		if err != nil {
@@ -145,13 +145,13 @@ func checkUnsubscribe(ctx context.Context, bus *mabeam.Bus) error {
 	if err := publishNumbers(ctx, bus, eventType, 0, before); err != nil {
 		return err
 	}
-	settle(ctx, func() bool { return !received(0, before) || !received(1, before) })
+	waitWhile(ctx, func() bool { return !received(0, before) || !received(1, before) })
 	subscriptions[0].Unsubscribe()
 	subscriptions[1].Unsubscribe()
 	if err := publishNumbers(ctx, bus, eventType, before, after); err != nil {
 		return err
 	}
-	settle(ctx, func() bool { return !received(2, after) || !received(3, after) })
+	waitWhile(ctx, func() bool { return !received(2, after) || !received(3, after) })
 	for i := range got {
 		want := after
 		if i < 2 {
@@ -164,14 +164,14 @@ func checkUnsubscribe(ctx context.Context, bus *mabeam.Bus) error {
 	return nil
 }
 
-// checkForgotten ends many subscriptions: to different patterns, one after the other to
+// checkSubscriptionMemory ends many subscriptions: to different patterns, one after the other to
 // a pattern that matches a known type, and many at once to that type. What is kept of
 // one is more than a hundred bytes.
-func checkForgotten(bus *mabeam.Bus) error {
+func checkSubscriptionMemory(bus *mabeam.Bus) error {
 	const eventType, subscriptions, most = "rule.forgotten", 1000, 100_000 + memoryNoise
 	ignore := func(context.Context, mabeam.Event) {}
 	var open []*mabeam.Subscription
-	subscribe := func(join joining, topic string) error {
+	subscribe := func(join subscribeFunc, topic string) error {
 		s, err := join(topic, ignore, mabeam.SubscribeOptions{})
 		if err == nil {
 			open = append(open, s)

@@ -12,16 +12,16 @@ import (
 	"mabeam-top/internal/stress"
 )
 
-// crashedAgents is how many agents a registry lists that crashes.
-const crashedAgents = 40
+// crashAgents is how many agents a registry lists that crashes.
+const crashAgents = 40
 
 // checkRegistryCrash compares the listings of a registry with its agents after it has
 // crashed, and after some of them have ended.
-func checkRegistryCrash(ctx context.Context, env *stress.Env, broken *violations) error {
-	return onOwnSystem(ctx, env, nil, func(system *mabeam.System) error {
-		living := population{}
-		for i := range crashedAgents {
-			spec := mabeam.Spec{Type: fmt.Sprintf("type %d", i%3), Behaviour: &observer{}, Capabilities: []string{fmt.Sprintf("capability %d", i%4)}}
+func checkRegistryCrash(ctx context.Context, env *stress.Env, broken *checker) error {
+	return withSystem(ctx, env, nil, func(system *mabeam.System) error {
+		living := liveAgents{}
+		for i := range crashAgents {
+			spec := mabeam.Spec{Type: fmt.Sprintf("type %d", i%3), Behaviour: &spy{}, Capabilities: []string{fmt.Sprintf("capability %d", i%4)}}
 			id, err := system.StartAgent(ctx, spec)
 			if err != nil {
 				return err
@@ -31,7 +31,7 @@ func checkRegistryCrash(ctx context.Context, env *stress.Env, broken *violations
 		broken.expect(faults.Crash(system, "registry") == nil && system.Telemetry().ComponentsRestarted == 1, "registry: it could not be made to crash, or that is not counted")
 		living.check(broken, system)
 		for id := range living {
-			if len(living) > crashedAgents/2 {
+			if len(living) > crashAgents/2 {
 				broken.expect(system.StopAgent(ctx, id) == nil, "agents: an agent did not stop")
 				delete(living, id)
 			}
@@ -44,12 +44,12 @@ func checkRegistryCrash(ctx context.Context, env *stress.Env, broken *violations
 
 // checkSystemEnd stops a system while an agent works and another does not heed it, and
 // then uses it.
-func checkSystemEnd(ctx context.Context, env *stress.Env, broken *violations) error {
-	system, err := startOwn(ctx, env, nil)
+func checkSystemEnd(ctx context.Context, env *stress.Env, broken *checker) error {
+	system, err := startSystem(ctx, env, nil)
 	if err != nil {
 		return err
 	}
-	o := &observation{system: system}
+	o := &fixture{system: system}
 	busy, b, err := o.add(ctx)
 	if err != nil {
 		stopSystem(ctx, env, system)
@@ -69,7 +69,7 @@ func checkSystemEnd(ctx context.Context, env *stress.Env, broken *violations) er
 	broken.expect(errors.Is(err, mabeam.ErrSystemStopped), "event_bus: a system that has stopped did not refuse a subscription with ErrSystemStopped")
 	broken.expect(errors.Is(system.Signal(mabeam.Signal{Type: "end"}), mabeam.ErrSystemStopped), "signals: a system that has stopped did not refuse a signal with ErrSystemStopped")
 	var left int
-	settle(ctx, func() bool { left = system.Goroutines(); return left > 0 })
+	waitWhile(ctx, func() bool { left = system.Goroutines(); return left > 0 })
 	broken.expect(left == 0 && system.Registry().Count() == 0 && b.terminates.Load() == 0, "scheduler: a system that has stopped, and killed an agent, left a goroutine or an entry behind, or ran its Terminate")
 	return nil
 }

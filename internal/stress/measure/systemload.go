@@ -48,7 +48,7 @@ func systemLoad() *stress.Measurement {
 				return err
 			}
 			if wanted := 4 * loadWindow(p.Float("rate")); p.Duration("duration") < wanted {
-				return fmt.Errorf("at this rate the load has to last %v: its first quarter is compared with its last, in windows of at least %d operations", wanted, operationsPerWindow)
+				return fmt.Errorf("at this rate the load has to last %v: its first quarter is compared with its last, in windows of at least %d operations", wanted, minOperationsPerWindow)
 			}
 			return nil
 		},
@@ -60,11 +60,11 @@ func systemLoad() *stress.Measurement {
 func measureLoad(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) error {
 	p := env.Params
 	rate, length := p.Float("rate"), p.Duration("duration")
-	mixed := &workload{system: env.System(), seed: env.Rand.Uint64(), from: make(publishers, loadWorkers)}
+	mixed := &mixedLoad{system: env.System(), seed: env.Rand.Uint64(), from: make(publishers, loadWorkers)}
 	mixed.weights, mixed.total = mixWeights(p)
 	stage := load.Stage{Rate: rate, For: length}
 	windows := newLoadWindows(env, stage)
-	w := newWitness(env, mixed.system)
+	w := newTelemetryCheck(env, mixed.system)
 	if err := mixed.populate(ctx, env, spec); err != nil {
 		return err
 	}
@@ -80,10 +80,10 @@ func measureLoad(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) 
 	looking, stop := context.WithCancel(ctx)
 	defer stop()
 	listed := make(chan map[string]bool, 1)
-	go func() { listed <- mixed.lookAt(looking, env, length/2) }()
-	windows.begin()
+	go func() { listed <- mixed.listAgents(looking, env, length/2) }()
+	windows.start()
 	driven, err := ready.Run(ctx, func(ctx context.Context, op load.Op) error {
-		err := mixed.carryOut(ctx, op)
+		err := mixed.operate(ctx, op)
 		done, failed := int64(1), int64(0)
 		if err != nil {
 			done, failed = 0, 1
@@ -96,20 +96,20 @@ func measureLoad(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) 
 	if err != nil {
 		return err
 	}
-	sent := published{mixed.sent.Load(), mixed.unsent.Load()}
-	if _, _, err := all.await(ctx, sent.accepted); err != nil {
+	sent := publishCounts{mixed.sent.Load(), mixed.unsent.Load()}
+	if _, _, err := all.awaitDeliveries(ctx, sent.accepted); err != nil {
 		return err
 	}
 	if !env.Aborted() { // each action of a demo agent publishes an event
-		all.witnessed(ctx, w, sent, mixed.actions.Load())
+		all.checkTelemetry(ctx, w, sent, mixed.actions.Load())
 	}
-	all.ended(env)
+	all.reportEnded(env)
 	all.reportDeliveries(env, sent)
 	mixed.reportEnded(env)
 	mixed.reportResults(ctx, env)
 	mixed.reportAlive(ctx, env, alive)
 	w.before = mixed.system.Telemetry() // what was asked since is not the load's
-	if _, err := all.dismiss(ctx, env, w, mixed.from, loadEvent); err != nil {
+	if _, err := all.unsubscribeAll(ctx, env, w, mixed.from, loadEvent); err != nil {
 		return err
 	}
 	w.report()
@@ -117,7 +117,7 @@ func measureLoad(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) 
 	if env.Aborted() {
 		offeredFor = min(driven.Took, length)
 	}
-	evaluate(env, windows, driven, offeredFor)
+	reportWindows(env, windows, driven, offeredFor)
 	env.Value("offered_rate", load.PerSecond(driven.Attempted, offeredFor))
 	env.Value("load_capacity_operations_per_sec", load.PerSecond(driven.Succeeded, max(driven.Took, offeredFor)))
 	env.Value("success_rate", ratio(driven.Succeeded, driven.Attempted))
@@ -127,7 +127,7 @@ func measureLoad(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) 
 }
 
 // evaluate reports what the windows say of the load's length.
-func evaluate(env *stress.Env, w *loadWindows, driven load.Result, length time.Duration) {
+func reportWindows(env *stress.Env, w *loadWindows, driven load.Result, length time.Duration) {
 	stable, of := w.stable(length, driven.DueBy)
 	if of < 4 {
 		why := fmt.Sprintf("the load lasted less than four windows of %v", w.window)
@@ -142,7 +142,7 @@ func evaluate(env *stress.Env, w *loadWindows, driven load.Result, length time.D
 
 // lookAt returns the ids that the registry lists after that much of the load, or at
 // its end if that comes before.
-func (w *workload) lookAt(ctx context.Context, env *stress.Env, after time.Duration) map[string]bool {
+func (w *mixedLoad) listAgents(ctx context.Context, env *stress.Env, after time.Duration) map[string]bool {
 	_ = sleepUntil(ctx, env, env.Now().Add(after))
 	entries := w.system.Registry().All()
 	ids := make(map[string]bool, len(entries))
@@ -154,7 +154,7 @@ func (w *workload) lookAt(ctx context.Context, env *stress.Env, after time.Durat
 
 // reportAlive reports how many agents were listed and answer. One that no action was
 // for is asked now.
-func (w *workload) reportAlive(ctx context.Context, env *stress.Env, listed map[string]bool) {
+func (w *mixedLoad) reportAlive(ctx context.Context, env *stress.Env, listed map[string]bool) {
 	alive := 0
 	for i := range w.agents {
 		a := &w.agents[i]
@@ -174,7 +174,7 @@ func (w *workload) reportAlive(ctx context.Context, env *stress.Env, listed map[
 
 // reportResults reports how many answers were wrong. What a fault ended is not asked
 // for its counter.
-func (w *workload) reportResults(ctx context.Context, env *stress.Env) {
+func (w *mixedLoad) reportResults(ctx context.Context, env *stress.Env) {
 	wrong := w.wrongPings.Load()
 	if wrong > 0 {
 		env.Detail("pings that were not answered with pong", wrong)
@@ -204,7 +204,7 @@ func (w *workload) reportResults(ctx context.Context, env *stress.Env) {
 
 // reportEnded reports how many of the agents have ended. Those that a fault has ended
 // are not the system's failure.
-func (w *workload) reportEnded(env *stress.Env) {
+func (w *mixedLoad) reportEnded(env *stress.Env) {
 	ended, byFault := int64(0), int64(0)
 	for i := range w.agents {
 		if _, ok := w.system.Registry().Lookup(w.agents[i].id); ok {
@@ -226,7 +226,7 @@ func (w *workload) reportEnded(env *stress.Env) {
 
 // balance is the fairness of the share of its operations that each agent carried out,
 // of so many in turn: of few, some agents have one more than others.
-func (w *workload) balance(attempted int64) float64 {
+func (w *mixedLoad) balance(attempted int64) float64 {
 	n := int64(len(w.agents))
 	var shares []float64
 	for i := range w.agents {

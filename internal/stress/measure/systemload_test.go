@@ -22,14 +22,14 @@ import (
 
 // aging is an agent that answers 1,000 requests a second at first, and from
 // some moment on a share less.
-type aging struct {
+type slowingAgent struct {
 	mabeam.Defaults
 	since  time.Time
 	after  time.Duration
 	slower float64
 }
 
-func (a *aging) HandleAction(context.Context, *mabeam.Agent, string, any) (any, error) {
+func (a *slowingAgent) HandleAction(context.Context, *mabeam.Agent, string, any) (any, error) {
 	took := time.Millisecond
 	if time.Since(a.since) >= a.after {
 		took = time.Duration(float64(took) / (1 - a.slower))
@@ -46,13 +46,13 @@ func TestLoadThatSlowsDown(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(c), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				cat := with("system-load", func(ctx context.Context, env *stress.Env) error {
+				cat := withRun("system-load", func(ctx context.Context, env *stress.Env) error {
 					start := time.Now()
 					return measureLoad(ctx, env, func() mabeam.Spec {
-						return mabeam.Spec{Type: "aging", Behaviour: &aging{since: start, after: 5 * time.Second, slower: c.slower}}
+						return mabeam.Spec{Type: "aging", Behaviour: &slowingAgent{since: start, after: 5 * time.Second, slower: c.slower}}
 					})
 				})
-				s := onlyStep(t, cat, "", fmt.Sprintf("{measure: system-load, with: {agents: 1, rate: %v/s, duration: 10s, mix: {ping: 1}}}", c.rate))
+				s := runStep(t, cat, "", fmt.Sprintf("{measure: system-load, with: {agents: 1, rate: %v/s, duration: 10s, mix: {ping: 1}}}", c.rate))
 				if got := value(t, s, "performance_degradation"); math.Abs(got-c.want) > 0.03 {
 					t.Errorf("performance_degradation %v, want %v ± 0.03", got, c.want)
 				}
@@ -63,7 +63,7 @@ func TestLoadThatSlowsDown(t *testing.T) {
 				if got := value(t, s, "stability_score"); math.Abs(got-stable) > 0.03 {
 					t.Errorf("stability_score %v, want %v", got, stable)
 				}
-				within(t, "offered_rate", value(t, s, "offered_rate"), c.rate, 0.001)
+				wantWithin(t, "offered_rate", value(t, s, "offered_rate"), c.rate, 0.001)
 			})
 		})
 	}
@@ -73,18 +73,18 @@ func TestLoadThatSlowsDown(t *testing.T) {
 func TestLoadIsAsAskedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var actions atomic.Int64
-		cat := with("system-load", func(ctx context.Context, env *stress.Env) error {
+		cat := withRun("system-load", func(ctx context.Context, env *stress.Env) error {
 			err := measureLoad(ctx, env, agents.Demo)
 			actions.Store(env.System().Telemetry().ActionsDone)
 			return err
 		})
-		s := onlyStep(t, cat, "", "{measure: system-load, with: {agents: 100, rate: 5000/s, duration: 2s, mix: {ping: 30, increment: 30, publish: 40}}}")
+		s := runStep(t, cat, "", "{measure: system-load, with: {agents: 100, rate: 5000/s, duration: 2s, mix: {ping: 30, increment: 30, publish: 40}}}")
 		if s.Operations != (report.Operations{Attempted: 10000, Succeeded: 10000}) {
 			t.Errorf("%+v", s.Operations)
 		}
-		within(t, "actions in the mix", float64(actions.Load()), 6000, 0.05)
-		within(t, "offered_rate", value(t, s, "offered_rate"), 5000, 0.001)
-		within(t, "load_capacity_operations_per_sec", value(t, s, "load_capacity_operations_per_sec"), 5000, 0.001)
+		wantWithin(t, "actions in the mix", float64(actions.Load()), 6000, 0.05)
+		wantWithin(t, "offered_rate", value(t, s, "offered_rate"), 5000, 0.001)
+		wantWithin(t, "load_capacity_operations_per_sec", value(t, s, "load_capacity_operations_per_sec"), 5000, 0.001)
 		for metric, want := range map[string]float64{
 			"load_balance": 1, "stability_score": 1, "performance_degradation": 0, "max_concurrent_agents": 100, "latency_ms": 0,
 		} {
@@ -111,7 +111,7 @@ var errOnPurpose = errors.New("fails on purpose")
 // of the work, and no window is without errors.
 func TestUnevenLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cat := with("system-load", func(ctx context.Context, env *stress.Env) error {
+		cat := withRun("system-load", func(ctx context.Context, env *stress.Env) error {
 			n := 0
 			return measureLoad(ctx, env, func() mabeam.Spec {
 				if n++; n%4 == 0 {
@@ -120,9 +120,9 @@ func TestUnevenLoad(t *testing.T) {
 				return agents.Demo()
 			})
 		})
-		s := onlyStep(t, cat, "", "{measure: system-load, with: {agents: 8, rate: 1000/s, duration: 1s, mix: {ping: 1}}}")
-		within(t, "load_balance", value(t, s, "load_balance"), 0.75, 1e-9)
-		within(t, "load_capacity_operations_per_sec", value(t, s, "load_capacity_operations_per_sec"), 750, 0.001)
+		s := runStep(t, cat, "", "{measure: system-load, with: {agents: 8, rate: 1000/s, duration: 1s, mix: {ping: 1}}}")
+		wantWithin(t, "load_balance", value(t, s, "load_balance"), 0.75, 1e-9)
+		wantWithin(t, "load_capacity_operations_per_sec", value(t, s, "load_capacity_operations_per_sec"), 750, 0.001)
 		if v := value(t, s, "stability_score"); v != 0 || s.Operations.Failed != 250 {
 			t.Errorf("stability score %v, %+v", v, s.Operations)
 		}
@@ -132,7 +132,7 @@ func TestUnevenLoad(t *testing.T) {
 // A limit on agents shows as fewer agents, and as an error that says so.
 func TestLoadOnFewerAgents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := onlyStep(t, Catalogue(), "system: {max_agents: 50}", "{measure: system-load, with: {agents: 100, rate: 1000/s, duration: 1s}}")
+		s := runStep(t, Catalogue(), "system: {max_agents: 50}", "{measure: system-load, with: {agents: 100, rate: 1000/s, duration: 1s}}")
 		if v := value(t, s, "max_concurrent_agents"); v != 50 || s.Verdict != report.Fail {
 			t.Errorf("%v agents, %s", v, s.Verdict)
 		}
@@ -155,7 +155,7 @@ func TestLoadOfAStarvedGenerator(t *testing.T) {
 			}
 		})
 	}
-	s := onlyStep(t, Catalogue(), "", "{measure: system-load, with: {agents: 10, rate: 1000/s, duration: 400ms}}")
+	s := runStep(t, Catalogue(), "", "{measure: system-load, with: {agents: 10, rate: 1000/s, duration: 400ms}}")
 	stop.Store(true)
 	wg.Wait()
 	told := fmt.Sprint(s.Errors)
@@ -198,12 +198,12 @@ func TestLoadThatCannotBeAsked(t *testing.T) {
 }
 
 // lying is a demo agent that answers something else, or that forgets.
-type lying struct {
+type alteringAgent struct {
 	mabeam.Behaviour
 	lie func(action string, self *mabeam.Agent, answer any) any
 }
 
-func (l lying) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
+func (l alteringAgent) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
 	answer, err := l.Behaviour.HandleAction(ctx, self, action, params)
 	return l.lie(action, self, answer), err
 }
@@ -237,14 +237,14 @@ func TestWrongResultsOfALoad(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				cat := with("system-load", func(ctx context.Context, env *stress.Env) error {
+				cat := withRun("system-load", func(ctx context.Context, env *stress.Env) error {
 					return measureLoad(ctx, env, func() mabeam.Spec {
 						spec := agents.Demo()
-						spec.Behaviour = lying{spec.Behaviour, test.lie}
+						spec.Behaviour = alteringAgent{spec.Behaviour, test.lie}
 						return spec
 					})
 				})
-				s := onlyStep(t, cat, "", "{measure: system-load, baseline: none, with: {agents: 10, rate: 1000/s, duration: 1s, mix: {ping: 1, increment: 1}}}")
+				s := runStep(t, cat, "", "{measure: system-load, baseline: none, with: {agents: 10, rate: 1000/s, duration: 1s, mix: {ping: 1, increment: 1}}}")
 				v := value(t, s, "wrong_results")
 				if (v > 0) != (test.most > 0) || v > test.most || (s.Verdict == report.Fail) != (test.most > 0) {
 					t.Errorf("%v wrong results, %s, %+v", v, s.Verdict, s.Errors)
@@ -259,10 +259,10 @@ func TestAgentsThatEndDuringALoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		calls := 0
-		cat := with("system-load", func(ctx context.Context, env *stress.Env) error {
+		cat := withRun("system-load", func(ctx context.Context, env *stress.Env) error {
 			return measureLoad(ctx, env, func() mabeam.Spec {
 				spec := agents.Demo()
-				spec.Behaviour = lying{spec.Behaviour, func(_ string, _ *mabeam.Agent, answer any) any {
+				spec.Behaviour = alteringAgent{spec.Behaviour, func(_ string, _ *mabeam.Agent, answer any) any {
 					mu.Lock()
 					defer mu.Unlock()
 					if calls++; calls == 200 {
@@ -273,8 +273,8 @@ func TestAgentsThatEndDuringALoad(t *testing.T) {
 				return spec
 			})
 		})
-		s := onlyStep(t, cat, "", "{measure: system-load, baseline: none, with: {agents: 10, rate: 1000/s, duration: 1s, mix: {ping: 1}}}")
-		if value(t, s, "max_concurrent_agents") != 9 || s.Metrics["all_agents_alive"].Value != false || timesTold(s, "gone at the load's end") != 1 {
+		s := runStep(t, cat, "", "{measure: system-load, baseline: none, with: {agents: 10, rate: 1000/s, duration: 1s, mix: {ping: 1}}}")
+		if value(t, s, "max_concurrent_agents") != 9 || s.Metrics["all_agents_alive"].Value != false || errorCount(s, "gone at the load's end") != 1 {
 			t.Errorf("%v alive, %+v", value(t, s, "max_concurrent_agents"), s.Errors)
 		}
 	})

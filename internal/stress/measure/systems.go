@@ -9,13 +9,13 @@ import (
 	"mabeam-top/internal/stress"
 )
 
-// stopSystemWithin is how long a measurement's own system may take to stop.
-const stopSystemWithin = 10 * time.Second
+// stopTimeout is how long a measurement's own system may take to stop.
+const stopTimeout = 10 * time.Second
 
 // stopSystem stops a system that a measurement has started, soon if ctx has ended. One
 // that does not stop is a finding.
 func stopSystem(ctx context.Context, env *stress.Env, s *mabeam.System) {
-	within := stopSystemWithin
+	within := stopTimeout
 	if ctx.Err() != nil {
 		within = 300 * time.Millisecond
 	}
@@ -33,9 +33,9 @@ func stopWatched(ctx context.Context, env *stress.Env, s *mabeam.System) {
 	stopSystem(ctx, env, s)
 }
 
-// startOwn starts a system of a check's own, with the scenario's options but for limits,
+// startSystem starts a system of a check's own, with the scenario's options but for limits,
 // rates and circuits, which change may set.
-func startOwn(ctx context.Context, env *stress.Env, change func(*mabeam.Options)) (*mabeam.System, error) {
+func startSystem(ctx context.Context, env *stress.Env, change func(*mabeam.Options)) (*mabeam.System, error) {
 	options := env.Options()
 	options.MaxAgents, options.MemoryLimit, options.Rates, options.Breaker = 0, 0, nil, nil
 	if change != nil {
@@ -48,9 +48,9 @@ func startOwn(ctx context.Context, env *stress.Env, change func(*mabeam.Options)
 	return s, nil
 }
 
-// onOwnSystem carries a check out on a system that startOwn starts.
-func onOwnSystem(ctx context.Context, env *stress.Env, change func(*mabeam.Options), check func(*mabeam.System) error) error {
-	s, err := startOwn(ctx, env, change)
+// withSystem carries a check out on a system that startSystem starts.
+func withSystem(ctx context.Context, env *stress.Env, change func(*mabeam.Options), check func(*mabeam.System) error) error {
+	s, err := startSystem(ctx, env, change)
 	if err != nil {
 		return err
 	}

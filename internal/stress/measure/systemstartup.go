@@ -39,8 +39,8 @@ func systemStartup() *stress.Measurement {
 			{Name: "component_initialization_ms", Unit: "ms", Better: report.Lower, Keyed: true, Doc: "Time spent in the components themselves; with .PART that of one."},
 			{Name: "ready_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time of the same systems from the start until all agents and subscribers are there, the last agent has answered, and every subscriber has had an event."},
 			{Name: "memory_overhead_mb", Unit: "MB", Better: report.Lower, Doc: "Growth of live heap and stacks from before the start to readiness, each after two collections, in 1e6 bytes."},
-			never("components_not_working", "Components that did not do their work once the system was ready: each is used once; limits, rates, circuits, a registry that crashes, and a system that has stopped, on systems of their own. The errors name each."),
-			never("component_times_wrong", "Times of components, by what the system says, that its start by the clock has no room for, or that leave out a delay of 2 ms put into the start of each, or that are missing; on a system of its own."),
+			mustBeZero("components_not_working", "Components that did not do their work once the system was ready: each is used once; limits, rates, circuits, a registry that crashes, and a system that has stopped, on systems of their own. The errors name each."),
+			mustBeZero("component_times_wrong", "Times of components, by what the system says, that its start by the clock has no room for, or that leave out a delay of 2 ms put into the start of each, or that are missing; on a system of its own."),
 			telemetryMismatches(),
 			{Name: "startup_failure_recovered", Unit: "bool", Better: report.Higher, Must: "== true", Given: failsComponent, Doc: "Whether a start that failed named its component, left no goroutine behind, and could be repeated; reported with fail_component."},
 			{Name: "startup_failure_recovery_ms", Unit: "ms", Better: report.Lower, Given: failsComponent, Doc: "Time from the failure to the end of the start that was repeated."},
@@ -55,25 +55,25 @@ func systemStartup() *stress.Measurement {
 func failsComponent(p scenario.Params) bool { return p.Text("fail_component") != noComponent }
 
 const (
-	// startsBefore is how many systems are brought up before the one that is used: a single
+	// warmUpStarts is how many systems are brought up before the one that is used: a single
 	// start takes as long as the machine needs just then to wake its other processors.
-	startsBefore = 20
-	// startsWithin is how long they may take: each of them can have many agents.
-	startsWithin = 200 * time.Millisecond
+	warmUpStarts = 20
+	// warmUpTimeout is how long they may take: each of them can have many agents.
+	warmUpTimeout = 200 * time.Millisecond
 )
 
 // measureStartup calls onStart, if given, before each component starts; for
 // those of one group at once.
 func measureStartup(ctx context.Context, env *stress.Env, onStart func(component string) error) (err error) {
 	if failsComponent(env.Params) {
-		if err := measureRecovery(ctx, env, env.Params.Text("fail_component")); err != nil {
+		if err := measureStartupRecovery(ctx, env, env.Params.Text("fail_component")); err != nil {
 			return err
 		}
 	}
 	options := env.Options()
 	options.OnStart = onStart
 	times, groups := &startTimes{load.NewHistogram(), load.NewHistogram()}, []float64{}
-	for began := time.Now(); len(groups) < startsBefore && time.Since(began) < startsWithin; {
+	for began := time.Now(); len(groups) < warmUpStarts && time.Since(began) < warmUpTimeout; {
 		groups = append(groups, reference.StartGroups())
 		system, _, err := times.bringUp(ctx, env, options)
 		if err != nil {
@@ -94,14 +94,14 @@ func measureStartup(ctx context.Context, env *stress.Env, onStart func(component
 	env.Latency("ready_time_ms", times.ready)
 	env.Value("memory_overhead_mb", (liveBytes()-before)/1e6)
 	reportComponentTimes(env, system.Startup())
-	agents, telemetry := int64(env.Params.Int("agents")), &witness{env: env, system: system} // from the start
+	agents, telemetry := int64(env.Params.Int("agents")), &telemetryCheck{env: env, system: system} // from the start
 	telemetry.expect(ctx, map[string]int64{
 		"AgentsStarted": agents, "Agents": agents, "AgentsStopped": 0, "AgentsCrashed": 0, "AgentsRestarted": 0, "ActionsDone": 1, "ActionsFailed": 0,
 	})
 	telemetry.report()
-	broken, wrong := newViolations(env, "components_not_working"), newViolations(env, "component_times_wrong")
+	broken, wrong := newChecker(env, "components_not_working"), newChecker(env, "component_times_wrong")
 	if !checkComponents(ctx, system, broken) { // the scenario allows for no more agents than there are
-		err := onOwnSystem(ctx, env, nil, func(s *mabeam.System) error {
+		err := withSystem(ctx, env, nil, func(s *mabeam.System) error {
 			broken.expect(checkComponents(ctx, s, broken), "limits: an agent was refused although there is no limit")
 			return nil
 		})
@@ -109,13 +109,13 @@ func measureStartup(ctx context.Context, env *stress.Env, onStart func(component
 			return err
 		}
 	}
-	for _, check := range []func(context.Context, *stress.Env, *violations) error{checkRefusals, checkRegistryCrash, checkSystemEnd} {
+	for _, check := range []func(context.Context, *stress.Env, *checker) error{checkRefusals, checkRegistryCrash, checkSystemEnd} {
 		if err := check(ctx, env, broken); err != nil {
 			return err
 		}
 	}
 	broken.report()
-	wrong.expect(fitInto(system.Startup(), whole), "the groups of components, which start one after the other, took longer than the whole start by what the system reports")
+	wrong.expect(fitsInto(system.Startup(), whole), "the groups of components, which start one after the other, took longer than the whole start by what the system reports")
 	if err := checkStartTimes(ctx, env, wrong); err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (t *startTimes) bringUp(ctx context.Context, env *stress.Env, options mabea
 		return nil, 0, fmt.Errorf("start the system: %w", err)
 	}
 	whole := time.Since(began)
-	if err := becomeReady(ctx, env, system); err != nil {
+	if err := awaitReady(ctx, env, system); err != nil {
 		env.Operations(0, 1, 0)
 		stopSystem(ctx, env, system)
 		return nil, 0, err
@@ -154,15 +154,15 @@ func reportComponentTimes(env *stress.Env, parts []mabeam.ComponentStart) {
 		inside += c.Took
 		env.Value("component_initialization_ms."+c.Component, load.Milliseconds(c.Took))
 	}
-	if missing := unreported(parts); len(missing) > 0 {
+	if missing := missingComponents(parts); len(missing) > 0 {
 		env.Unmeasured("component_initialization_ms", "the system does not report once how long these components took to start: "+strings.Join(missing, ", "))
 		return
 	}
 	env.Value("component_initialization_ms", load.Milliseconds(inside))
 }
 
-// becomeReady starts the agents and subscribers, and returns when they work.
-func becomeReady(ctx context.Context, env *stress.Env, system *mabeam.System) error {
+// awaitReady starts the agents and subscribers, and returns when they work.
+func awaitReady(ctx context.Context, env *stress.Env, system *mabeam.System) error {
 	var left atomic.Int64
 	left.Store(int64(env.Params.Int("event_subscribers")))
 	heard := make(chan struct{})
@@ -176,7 +176,7 @@ func becomeReady(ctx context.Context, env *stress.Env, system *mabeam.System) er
 			return fmt.Errorf("subscribe: %w", err)
 		}
 	}
-	ids, err := startAgents(ctx, system, "demo", env.Params.Int("agents"))
+	ids, err := startAgentsOfType(ctx, system, "demo", env.Params.Int("agents"))
 	if err != nil {
 		return err
 	}
@@ -196,8 +196,8 @@ func becomeReady(ctx context.Context, env *stress.Env, system *mabeam.System) er
 
 var errComponent = errors.New("component fails on purpose")
 
-// measureRecovery makes a component's start fail and starts again.
-func measureRecovery(ctx context.Context, env *stress.Env, component string) error {
+// measureStartupRecovery makes a component's start fail and starts again.
+func measureStartupRecovery(ctx context.Context, env *stress.Env, component string) error {
 	goroutines := stress.Goroutines()
 	options := env.Options()
 	options.OnStart = func(c string) error {
@@ -217,7 +217,7 @@ func measureRecovery(ctx context.Context, env *stress.Env, component string) err
 		stopSystem(ctx, env, again)
 	}
 	var left int
-	settle(ctx, func() bool {
+	waitWhile(ctx, func() bool {
 		left = stress.Goroutines() - goroutines
 		return left > 0
 	})

@@ -10,7 +10,7 @@ import (
 
 // The telemetry is compared with what was counted: one agent that is expected and
 // was not started is told with both numbers.
-func TestWitness(t *testing.T) {
+func TestTelemetryCheck(t *testing.T) {
 	for name, test := range map[string]struct {
 		started, expected int64
 		mismatches        float64
@@ -19,8 +19,8 @@ func TestWitness(t *testing.T) {
 		"one less":   {2, 3, 2}, // AgentsStarted and the gauge
 	} {
 		t.Run(name, func(t *testing.T) {
-			cat := with("system-load", func(ctx context.Context, env *stress.Env) error {
-				w := newWitness(env, env.System())
+			cat := withRun("system-load", func(ctx context.Context, env *stress.Env) error {
+				w := newTelemetryCheck(env, env.System())
 				for range test.started {
 					if _, err := env.System().StartAgent(ctx, agents.Demo()); err != nil {
 						return err
@@ -32,11 +32,11 @@ func TestWitness(t *testing.T) {
 				env.Operations(1, 0, 0)
 				return nil
 			})
-			s := onlyStep(t, cat, "", "{measure: system-load}")
+			s := runStep(t, cat, "", "{measure: system-load}")
 			if v := value(t, s, "telemetry_mismatches"); v != test.mismatches {
 				t.Errorf("%v mismatches, want %v: %+v", v, test.mismatches, s.Errors)
 			}
-			if test.mismatches > 0 && timesTold(s, "AgentsStarted changed by 2; counted were 3") != 1 {
+			if test.mismatches > 0 && errorCount(s, "AgentsStarted changed by 2; counted were 3") != 1 {
 				t.Errorf("told %+v", s.Errors)
 			}
 		})
