@@ -18,7 +18,7 @@ func measureErrorHandling(ctx context.Context, env *stress.Env, wrong *checker) 
 	if n == 0 {
 		return nil
 	}
-	ids, err := startAgentsOfType(ctx, env.System(), "demo", 1)
+	ids, err := startAgents(ctx, env.System(), 1, agents.Demo)
 	if err != nil {
 		return err
 	}
@@ -36,28 +36,28 @@ func measureErrorHandling(ctx context.Context, env *stress.Env, wrong *checker) 
 	return nil
 }
 
-// measureTimeouts measures how exactly deadlines are kept, with actions that would take
-// a hundred times as long. Every second one does not heed its context.
+// measureTimeouts measures how late callers learn of their deadline, with actions that take
+// a hundred times as long. Every second action ignores its context.
 func measureTimeouts(ctx context.Context, env *stress.Env, wrong *checker) error {
 	n, timeout := env.Params.Int("timeout_probes"), env.Params.Duration("probe_timeout")
 	if n == 0 {
 		return nil
 	}
-	ids, err := startAgentsOfType(ctx, env.System(), "complex", 1)
+	sleeper, err := env.System().StartAgent(ctx, specOf("complex"))
 	if err != nil {
-		return err
+		return fmt.Errorf("start the agent that sleeps: %w", err)
 	}
-	stuck, err := env.System().StartAgent(ctx, mabeam.Spec{Type: "observer", Behaviour: &spy{}})
+	blocker, err := env.System().StartAgent(ctx, mabeam.Spec{Type: "spy", Behaviour: &spy{}})
 	if err != nil {
-		return fmt.Errorf("start the agent that gets stuck: %w", err)
+		return fmt.Errorf("start the agent that blocks: %w", err)
 	}
 	late := load.NewHistogram()
 	for i := range n {
-		id, action, params, release := ids[0], "sleep", any(map[string]any{"for": (100 * timeout).String()}), func() {}
+		id, action, params, release := sleeper, "sleep", any(map[string]any{"for": (100 * timeout).String()}), func() {}
 		if i%2 == 1 {
-			h := newBlockRequest(timeout + settleTimeout)
-			id, action, params = stuck, "block", h
-			release = func() { close(h.release) }
+			request := newBlockRequest(timeout + settleTimeout)
+			id, action, params = blocker, "block", request
+			release = func() { close(request.release) }
 		}
 		limited, cancel := context.WithTimeout(ctx, timeout)
 		_, err := env.System().Execute(limited, id, action, params)
@@ -68,12 +68,12 @@ func measureTimeouts(ctx context.Context, env *stress.Env, wrong *checker) error
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		// Who heeds the deadline may answer with it just as the caller gives up.
-		wrong.expect(errors.Is(err, context.DeadlineExceeded), "an action that takes much longer than its deadline did not end with the deadline")
-		wrong.expect(lateness >= 0, "an action returned before its deadline, and the agent had not answered")
+		// An agent that heeds the deadline may return it just as the caller gives up.
+		wrong.expect(errors.Is(err, context.DeadlineExceeded), "an action that takes much longer than its deadline did not end with DeadlineExceeded")
+		wrong.expect(lateness >= 0, "an action returned before its deadline although the agent had not answered")
 		late.Record(max(lateness, 0))
 		if lateness > settleTimeout {
-			break // more of them would take longer than the scenario has time for
+			break // more actions would exceed the scenario's timeout
 		}
 	}
 	env.Latency("timeout_accuracy_ms", late)

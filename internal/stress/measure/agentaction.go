@@ -49,7 +49,7 @@ func agentAction() *stress.Measurement {
 				Name: "scenarios", Kind: scenario.List, Doc: "What is asked of which agents, one after the other.",
 				Default: []scenario.Params{{"agent_type": "demo", "action": "ping", "agents": 1, "action_count": 10000}},
 				Fields: []scenario.Param{
-					{Name: "agent_type", Kind: scenario.Text, Default: "demo", Choices: agentTypes, Doc: "What the agents are."},
+					agentTypeParam(),
 					{Name: "action", Kind: scenario.Text, Default: "ping", Doc: "The action to ask for."},
 					{Name: "params", Kind: scenario.Map, Doc: "The action's parameters."},
 					{Name: "agents", Kind: scenario.Int, Default: 1, Min: 1, Max: 1_000_000, Doc: "Agents that are asked in turn."},

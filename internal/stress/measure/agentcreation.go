@@ -23,7 +23,7 @@ func agentCreation() *stress.Measurement {
 		Params: []scenario.Param{
 			{Name: "agents", Kind: scenario.Int, Default: 1000, Min: 1, Max: 10_000_000, Doc: "Agents to start."},
 			{Name: "concurrency", Kind: scenario.Int, Default: 1, Min: 1, Max: 10_000, Doc: "Agents being started at once."},
-			{Name: "agent_type", Kind: scenario.Text, Default: "demo", Choices: agentTypes, Doc: "What the agents are."},
+			agentTypeParam(),
 			{Name: "fail_every", Kind: scenario.Int, Default: 0, Min: 0, Max: -1, Doc: "Makes the Init of every n-th agent fail; 0 for none."},
 			{Name: "compare_parallel", Kind: scenario.Bool, Default: true, Doc: "Whether to start as many agents again on a second system with one starter per processor, to see what that gains."},
 		},
@@ -152,7 +152,7 @@ func measureCreation(ctx context.Context, env *stress.Env, spec func(n int) mabe
 		}
 	}
 	living.checkGone(listings, system)
-	reportLeaks(ctx, env, held)
+	reportLeaks(ctx, env, system, held)
 	telemetry.expect(ctx, map[string]int64{
 		"AgentsStarted": created.Succeeded, "AgentsStopped": created.Succeeded, "AgentsCrashed": 0, "AgentsRestarted": 0, "Agents": 0,
 	})
@@ -183,7 +183,7 @@ func reportMemoryPerAgent(ctx context.Context, env *stress.Env, metric string, g
 	case each > 0:
 		env.Value(metric, each)
 	case n > 0:
-		env.Unmeasured(metric, fmt.Sprintf("even many more agents hold less than the %d KiB that this process's memory changes by itself", memoryNoise>>10))
+		env.Unmeasured(metric, belowNoise(fmt.Sprintf("even %d agents", maxMemoryAgents)))
 	}
 	return nil
 }
@@ -228,11 +228,11 @@ func measureParallelSpeedup(ctx context.Context, env *stress.Env, rate float64, 
 		env.Unmeasured("parallel_speedup", "no agent was started, so there is no rate to compare with")
 		return nil
 	}
-	second, err := mabeam.Start(ctx, env.Options())
+	second, stop, err := startWatched(ctx, env, env.Options())
 	if err != nil {
-		return fmt.Errorf("start the second system: %w", err)
+		return err
 	}
-	env.Watch(second)
+	defer stop()
 	agents := env.Count(env.Params.Int("agents"))
 	created, err := env.RunLoad(ctx, load.Load{
 		Workers: runtime.GOMAXPROCS(0), Operations: agents, For: loadTimeout(time.Duration(agents) * 5 * time.Microsecond),
@@ -241,8 +241,6 @@ func measureParallelSpeedup(ctx context.Context, env *stress.Env, rate float64, 
 		_, err := second.StartAgent(ctx, spec(op.N))
 		return err
 	})
-	env.Watch(env.System())
-	stopSystem(ctx, env, second)
 	if err != nil {
 		return err
 	}

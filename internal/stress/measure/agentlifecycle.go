@@ -37,7 +37,7 @@ func agentLifecycle() *stress.Measurement {
 		Params: []scenario.Param{
 			{Name: "cycles", Kind: scenario.Int, Default: 1000, Min: lifecycleParts, Max: 1_000_000_000, Doc: "Agents to start and stop."},
 			{Name: "concurrency", Kind: scenario.Int, Default: 1, Min: 1, Max: 10_000, Doc: "Cycles under way at once."},
-			{Name: "agent_type", Kind: scenario.Text, Default: "demo", Choices: agentTypes, Doc: "What the agents are."},
+			agentTypeParam(),
 			{Name: "settle_cycles", Kind: scenario.Int, Default: 2000, Min: 0, Max: 1_000_000_000, Doc: "Cycles before the measured ones, until histories and pools are as full as they stay."},
 		},
 		Metrics: append([]scenario.Metric{
@@ -150,7 +150,7 @@ func measureLifecycle(ctx context.Context, env *stress.Env, spec func() mabeam.S
 	if err != nil {
 		return err
 	}
-	leaked := reportLeaks(ctx, env, before)
+	leaked := reportLeaks(ctx, env, env.System(), before)
 	telemetry.expect(ctx, map[string]int64{
 		"AgentsStarted": total.Succeeded, "AgentsStopped": total.Succeeded, "AgentsCrashed": 0, "AgentsRestarted": 0, "Agents": 0,
 	})
@@ -224,7 +224,3 @@ func (l *lifecycleLoad) run(ctx context.Context) (total load.Result, rates, memo
 	}
 	return total, rates, memory, nil
 }
-
-// partSize is the size of a part of n things that are divided into parts that
-// differ by at most one.
-func partSize(n, part, parts int) int { return n*(part+1)/parts - n*part/parts }

@@ -35,7 +35,7 @@ func agentMemory() *stress.Measurement {
 				Name: "configs", Kind: scenario.List, Doc: "What agents there are, and how many of each.",
 				Default: []scenario.Params{{"agent_type": "demo", "count": 1000}, {"agent_type": "complex", "count": 100}},
 				Fields: []scenario.Param{
-					{Name: "agent_type", Kind: scenario.Text, Default: "demo", Choices: agentTypes, Doc: "What the agents are."},
+					agentTypeParam(),
 					{Name: "count", Kind: scenario.Int, Default: 1000, Min: 1, Max: 10_000_000, Doc: "How many."},
 				},
 			},
@@ -155,8 +155,8 @@ func measureAgentMemory(ctx context.Context, env *stress.Env, spec func(agentTyp
 		return fmt.Errorf("stop the agents: %w", err)
 	}
 	kinds := 0
-	for _, l := range findLeaks(ctx, env, before) {
-		kinds += int(min(l.n, 1))
+	for _, n := range findLeaks(ctx, env, system, before) {
+		kinds += int(min(n, 1))
 	}
 	left, allowed := 0.0, max(memoryNoise, leakTolerance*held)
 	waitWhile(ctx, func() bool { // what the program itself holds for a moment has time to go

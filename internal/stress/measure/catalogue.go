@@ -1,6 +1,6 @@
-// Package measure is the catalogue of measurements: what can be asked of the
-// runtime, and how each answer is measured. A file holds what belongs to one
-// part of the runtime.
+// Package measure is the catalogue of measurements: what can be measured of the runtime,
+// and how. Each measurement has a file that bears its name. The files that end in "checks"
+// hold the runtime to its documentation: each check counts the rules that do not hold.
 package measure
 
 import (
@@ -11,6 +11,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/scenario"
 )
 
 // Catalogue returns all measurements.
@@ -23,10 +24,10 @@ func Catalogue() stress.Catalogue {
 	}
 }
 
-// agentTypes are the agents that a load can be made of.
+// agentTypes are the types of agents that a measurement can start.
 var agentTypes = []string{"demo", "complex"}
 
-// specOf describes an agent of a type in agentTypes.
+// specOf returns the spec of an agent of one of agentTypes.
 func specOf(agentType string) mabeam.Spec {
 	if agentType == "complex" {
 		return agents.Complex(agents.ComplexOptions{})
@@ -34,14 +35,27 @@ func specOf(agentType string) mabeam.Spec {
 	return agents.Demo()
 }
 
-// settleTimeout is how long goroutines that were told to end may take to be
-// gone before they count as leaked.
-const settleTimeout = time.Second
+// agentTypeParam is the parameter of measurements with one type of agents.
+func agentTypeParam() scenario.Param {
+	return scenario.Param{Name: "agent_type", Kind: scenario.Text, Default: "demo", Choices: agentTypes, Doc: "Type of the agents."}
+}
 
-// settle waits until there is nothing left to wait for, or settleTimeout is over.
-func waitWhile(ctx context.Context, left func() bool) { stress.Settle(ctx, settleTimeout, left) }
+const (
+	// settleTimeout is how long released resources may take to be gone before they count
+	// as leaked, and how long a check waits for one reply.
+	settleTimeout = time.Second
+	// recoveryTimeout is how long a system may take to recover.
+	recoveryTimeout = 5 * time.Second
+	// recoveryInterval is the time between two looks at whether it has.
+	recoveryInterval = 100 * time.Microsecond
+)
 
-// ratio is part/whole; 0 of nothing.
+// waitWhile waits until the condition is false, for at most settleTimeout.
+func waitWhile(ctx context.Context, condition func() bool) {
+	stress.Settle(ctx, settleTimeout, condition)
+}
+
+// ratio returns part/whole, or 0 if whole is 0.
 func ratio(part, whole int64) float64 {
 	if whole == 0 {
 		return 0
@@ -49,12 +63,10 @@ func ratio(part, whole int64) float64 {
 	return float64(part) / float64(whole)
 }
 
-// startAgentsOfType starts n agents of a type, for a measurement that is not about
-// starting them.
-func startAgentsOfType(ctx context.Context, system *mabeam.System, agentType string, n int) ([]string, error) {
-	return startAgents(ctx, system, n, func() mabeam.Spec { return specOf(agentType) })
-}
+// partSize is the size of one of several parts of n, which differ by at most one.
+func partSize(n, part, parts int) int { return n*(part+1)/parts - n*part/parts }
 
+// startAgents starts n agents for a measurement that does not measure starts.
 func startAgents(ctx context.Context, system *mabeam.System, n int, spec func() mabeam.Spec) ([]string, error) {
 	ids := make([]string, n)
 	for i := range ids {

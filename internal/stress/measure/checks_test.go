@@ -216,15 +216,15 @@ func TestWrongLivesFail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cat := withRun("sandbox-lifecycle", func(ctx context.Context, env *stress.Env) error {
 			broken := newChecker(env, "supervision_rules_broken")
-			err := withFixture(ctx, env, 1, func(ctx context.Context, o *fixture) error {
-				f, err := startSupervisedGroup(ctx, o, broken, "f", supervision.Spec{})
+			err := withFixture(ctx, broken, 1, func(ctx context.Context, f *fixture) error {
+				g, err := startSupervisedGroup(ctx, f, "group", supervision.Spec{})
 				if err != nil {
 					return err
 				}
-				o.system.KillAgent(f.ids[1])
-				f.expectStarts(ctx, "right", 1, 2, 1)
-				f.expectStarts(ctx, "wrong", 1, 2, 2)
-				f.expectStarts(ctx, "wrong", 1, 1, 1)
+				g.kill(1)
+				g.expectStarts(ctx, "right", 1, 2, 1)
+				g.expectStarts(ctx, "wrong", 1, 2, 2)
+				g.expectStarts(ctx, "wrong", 1, 1, 1)
 				return nil
 			})
 			broken.report()

@@ -3,119 +3,133 @@ package measure
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync/atomic"
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
-	"mabeam-top/internal/runtime/faults"
 	"mabeam-top/internal/runtime/supervision"
-	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/load"
 )
 
-// checkStopChild stops a child by way of its supervisor, which does not restart it.
-func checkStopChild(ctx context.Context, o *fixture, broken *checker) (*supervisedGroup, error) {
-	f, err := startSupervisedGroup(ctx, o, broken, "dismissed", supervision.Spec{Strategy: supervision.OneForAll})
-	if err != nil {
-		return nil, err
-	}
-	limited, cancel := context.WithTimeout(ctx, settleTimeout)
-	defer cancel()
-	_, err = f.supervisor.StartChild(limited, supervision.Child{ID: f.ids[0], New: func() mabeam.Spec { return mabeam.Spec{Type: "member", Behaviour: &spy{}} }})
-	broken.expect(errors.Is(err, mabeam.ErrAlreadyRegistered), "a second child with the same id was not refused with ErrAlreadyRegistered")
-	broken.expect(f.supervisor.StopChild(limited, f.ids[1]) == nil, "a supervisor did not stop a child")
-	_, err = o.system.Ref(f.ids[1])
-	broken.expect(err != nil, "a child is still there after its supervisor has stopped it")
-	broken.expect(f.supervisor.StopChild(limited, f.ids[1]) == nil, "to stop a child that is not there returned an error")
-	o.system.KillAgent(f.ids[0])
-	f.expectStarts(ctx, "a child that its supervisor has stopped was restarted, or another one was not", 2, 1, 2)
-	broken.expect(len(f.supervisor.Children()) == childCount-1, "a supervisor has not forgotten a child that it has stopped")
-	return f, nil
+// startSupervisor starts a supervisor with one child. It returns false, and counts a
+// violation, if that fails.
+func (f *fixture) startSupervisor(ctx context.Context, spec supervision.Spec, child supervision.Child) (*supervision.Supervisor, bool) {
+	spec.Children = []supervision.Child{child}
+	s, err := supervision.Start(ctx, f.system, spec)
+	return s, f.expect(err == nil, "a supervisor did not start")
 }
 
-// checkCrashedSupervisor has the supervisors crash: the children begin new lives, and are
-// supervised as before.
-func checkCrashedSupervisor(ctx context.Context, o *fixture, broken *checker) (*supervisedGroup, error) {
-	f, err := startSupervisedGroup(ctx, o, broken, "crashed", supervision.Spec{Intensity: &supervision.Intensity{Restarts: 1}}, supervision.Permanent, supervision.Temporary)
-	if err != nil {
-		return nil, err
-	}
-	before := o.system.Telemetry().ComponentsRestarted
-	broken.expect(faults.Crash(o.system, "agents") == nil, "the supervisors could not be made to crash")
-	f.expectStarts(ctx, "of the children of a supervisor that crashed not all but the temporary one began new lives", 2, 1, 2)
-	broken.expect(o.system.Telemetry().ComponentsRestarted-before == 1, "the telemetry does not count a supervisor that crashed and began anew, once")
-	o.system.KillAgent(f.ids[2])
-	f.expectStarts(ctx, "a supervisor that had crashed did not restart the child that was killed", 2, 1, 3)
-	return f, nil
-}
-
-// checkStuckChild stops a child that does not heed it, after as long as it may take.
-func checkStuckChild(ctx context.Context, o *fixture, broken *checker) {
+// checkStuckChild stops a child that ignores it. The supervisor must kill it after the
+// time that it may take.
+func (f *fixture) checkStuckChild(ctx context.Context) {
 	const within = 5 * time.Millisecond
-	stuck := &spy{} // it has one life
-	v, err := supervision.Start(ctx, o.system, supervision.Spec{ID: "patient", Children: []supervision.Child{{ID: "stuck", StopWithin: within, New: func() mabeam.Spec {
+	stuck := &spy{} // it starts once
+	supervisor, ok := f.startSupervisor(ctx, supervision.Spec{ID: "stuck-supervisor"}, supervision.Child{ID: "stuck", StopWithin: within, New: func() mabeam.Spec {
 		return mabeam.Spec{Type: "stuck", Behaviour: stuck}
-	}}}})
-	if !broken.expect(err == nil, "a supervisor did not start") {
+	}})
+	if !ok {
 		return
 	}
-	release, ok := o.block(ctx, "stuck")
+	release, _ := f.block(ctx, "stuck")
 	defer release()
-	broken.expect(ok, "an agent did not begin an action that it was told")
 	limited, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
 	began := time.Now()
-	err = v.StopChild(limited, "stuck")
-	broken.expect(errors.Is(err, mabeam.ErrKilled) && time.Since(began) >= within, "a child that did not stop in its time was not killed, or killed before")
-	_, err = o.system.Ref("stuck")
-	broken.expect(err != nil && stuck.terminates.Load() == 0 && len(v.Children()) == 0, "a child that was killed is still there, or its Terminate ran")
-	broken.expect(v.Stop(limited) == nil, "a supervisor did not stop")
+	err := supervisor.StopChild(limited, "stuck")
+	f.expect(errors.Is(err, mabeam.ErrKilled) && time.Since(began) >= within, "a child that ignored its stop was not killed after StopWithin")
+	_, err = f.system.Ref("stuck")
+	f.expect(err != nil && stuck.terminates.Load() == 0 && len(supervisor.Children()) == 0, "a killed child is still found, or its Terminate ran")
+	f.expect(supervisor.Stop(limited) == nil, "a supervisor did not stop")
 }
 
-// checkFailingRestarts kills a child whose next lives do not start: its supervisor tries
-// again, as often as it may.
-func checkFailingRestarts(ctx context.Context, o *fixture, broken *checker) {
-	const succeeds = 4 // the life that does
-	var lives atomic.Int64
-	v, err := supervision.Start(ctx, o.system, supervision.Spec{ID: "persistent", Intensity: &supervision.Intensity{Restarts: succeeds}, Children: []supervision.Child{{ID: "late", New: func() mabeam.Spec {
-		if n := lives.Add(1); n != 1 && n < succeeds {
+// checkFailingRestarts kills a child whose next starts fail. The supervisor must retry up
+// to its restart intensity.
+func (f *fixture) checkFailingRestarts(ctx context.Context) {
+	const succeeds = 4 // the start that succeeds again
+	var starts atomic.Int64
+	supervisor, ok := f.startSupervisor(ctx, supervision.Spec{ID: "retrying", Intensity: &supervision.Intensity{Restarts: succeeds}}, supervision.Child{ID: "late", New: func() mabeam.Spec {
+		if n := starts.Add(1); n != 1 && n < succeeds {
 			return mabeam.Spec{Type: "late", Behaviour: failingInit{}}
 		}
 		return mabeam.Spec{Type: "late", Behaviour: &spy{}}
-	}}}})
-	if !broken.expect(err == nil, "a supervisor did not start") {
+	}})
+	if !ok {
 		return
 	}
-	o.system.KillAgent("late")
-	isThere := func() bool {
-		alive := slices.ContainsFunc(v.Children(), func(c supervision.ChildInfo) bool { return c.ID == "late" && c.Alive })
-		return alive && lives.Load() == succeeds && len(o.system.Registry().ByType("late")) == 1
+	f.system.KillAgent("late")
+	isAlive := func() bool {
+		alive := slices.ContainsFunc(supervisor.Children(), func(c supervision.ChildInfo) bool { return c.ID == "late" && c.Alive })
+		return alive && starts.Load() == succeeds && len(f.system.Registry().ByType("late")) == 1
 	}
-	waitWhile(ctx, func() bool { return !isThere() })
+	waitWhile(ctx, func() bool { return !isAlive() })
 	pause(ctx)
-	broken.expect(isThere(), "a supervisor did not try a child again whose start had failed, until it started")
+	f.expect(isAlive(), "a supervisor did not retry the failing start of a child until it succeeded")
 	limited, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
-	broken.expect(v.Stop(limited) == nil && len(o.system.Registry().ByType("late")) == 0, "a supervisor did not stop its child")
+	f.expect(supervisor.Stop(limited) == nil && len(f.system.Registry().ByType("late")) == 0, "a supervisor did not stop its child")
 }
 
-// checkRestartAtLimit kills a child of a system that has no room for one more agent: that of
-// a child is kept for its next life.
-func checkRestartAtLimit(ctx context.Context, env *stress.Env, broken *checker) error {
-	atLimit := func(o *mabeam.Options) { o.MaxAgents = childCount }
-	return withSystem(ctx, env, atLimit, func(s *mabeam.System) error {
-		o := &fixture{system: s}
-		f, err := startSupervisedGroup(ctx, o, broken, "at-limit", supervision.Spec{})
+// checkWindow kills a child after earlier restarts have expired, and then once more than
+// allowed shortly before the next ones expire.
+func (f *fixture) checkWindow(ctx context.Context) {
+	const limit = 2
+	// If the machine stalls for as long as the window, the check is undecided.
+	for within := 50 * time.Millisecond; within < time.Second; within *= 4 {
+		g, err := startSupervisedGroup(ctx, f, fmt.Sprint("window-", within), supervision.Spec{Intensity: &supervision.Intensity{Restarts: limit, Within: within}})
 		if err != nil {
-			return broken.countError(ctx, err)
+			f.add(1, err.Error())
+			return
 		}
-		_, _, err = o.add(ctx)
-		broken.expect(errors.Is(err, mabeam.ErrLimitReached), "an agent more than the limit on agents allows was not refused where children have all the room")
-		s.KillAgent(f.ids[1])
-		waitWhile(ctx, func() bool { return f.starts[1].Load() == 1 || f.alive() < childCount })
-		f.expectStarts(ctx, "a child was not restarted once where the limit on agents leaves no room for another", 1, 2, 1)
-		broken.expect(f.alive() == childCount, "a child does not live again where the limit on agents leaves no room for another")
-		f.checkStop(ctx)
+		kill := func() {
+			starts := g.starts[1].Load()
+			g.kill(1)
+			waitWhile(ctx, func() bool { return (g.starts[1].Load() == starts || g.alive() < childCount) && !g.hasGivenUp() })
+		}
+		for range limit {
+			kill()
+		}
+		load.Sleep(ctx, within+time.Millisecond)
+		began := time.Now()
+		for range limit {
+			kill()
+		}
+		early := g.hasGivenUp()
+		load.Sleep(ctx, within*7/10-time.Since(began))
+		kill()
+		decided := g.hasGivenUp() || time.Since(began) < within
+		if ctx.Err() != nil { // the waits ended early
+			f.add(1, timeoutDetail)
+			return
+		}
+		f.expect(!early, "a supervisor gave up because of restarts outside its time window")
+		f.expect(g.hasGivenUp() || !decided, "a supervisor did not count all restarts within its time window")
+		g.checkStop(ctx)
+		if decided {
+			return
+		}
+	}
+	f.env.Inconclusive("the machine stalls for so long that the time window of supervisors cannot be checked")
+}
+
+// checkRestartAtLimit kills a child of a system at its agent limit, which must keep the
+// place of a child for its restart.
+func checkRestartAtLimit(ctx context.Context, violations *checker) error {
+	atLimit := func(o *mabeam.Options) { o.MaxAgents = childCount }
+	return withSystem(ctx, violations.env, atLimit, func(s *mabeam.System) error {
+		f := &fixture{checker: violations, system: s}
+		g, err := startSupervisedGroup(ctx, f, "at-limit", supervision.Spec{})
+		if err != nil {
+			return f.countError(ctx, err)
+		}
+		_, _, err = f.addSpy(ctx)
+		f.expect(errors.Is(err, mabeam.ErrLimitReached), "an agent above the limit was not refused while children filled it")
+		g.kill(1)
+		waitWhile(ctx, func() bool { return g.starts[1].Load() == 1 || g.alive() < childCount })
+		g.expectStarts(ctx, "a killed child was not restarted once at the agent limit", 1, 2, 1)
+		g.expect(g.alive() == childCount, "a restarted child is not alive at the agent limit")
+		g.checkStop(ctx)
 		return ctx.Err()
 	})
 }

@@ -253,7 +253,7 @@ func TestWrongCoordinationIsFound(t *testing.T) {
 		"a stage is left out":         {"pipeline", string(errWrongAnswer), 0},
 		"stages out of order":         {"pipeline", string(errWrongAnswer), 0},
 		"an early release":            {"barrier", string(errEarly), 0},
-		"a broken barrier that holds": {"simple", "barrier: it is not broken though one agent is dead", 0},
+		"a broken barrier that holds": {"simple", "barrier: it is not broken although one agent is dead", 0},
 		"a vote too many":             {"vote", string(errWrongCount), 0},
 		"a tie is decided":            {"simple", "vote: a tie does not result in", 0},
 		"a dead agent votes yes":      {"vote", string(errDeadAnswer), 1},

@@ -74,7 +74,7 @@ func measurePropagation(ctx context.Context, env *stress.Env, publish publisher)
 	w := newTelemetryCheck(env, env.System())
 	counts := sortedSizes(env.Params.Ints("subscriber_counts"))
 	var each []sizedValue
-	var batches scalingBatches
+	var samples scalingSamples
 	var lost, duplicates int64
 	most, tested := propagated{}, 0
 	for _, n := range counts {
@@ -88,7 +88,7 @@ func measurePropagation(ctx context.Context, env *stress.Env, publish publisher)
 		}
 		most, tested = one, n
 		each = append(each, sizedValue{n, load.Milliseconds(one.took.Quantile(0.5)) / float64(n)})
-		batches.add(n, one.batches)
+		samples.add(n, one.batches...)
 		env.Value("propagation_time_per_subscriber_ms."+strconv.Itoa(n), each[len(each)-1].value)
 	}
 	env.Value("lost", float64(lost))
@@ -98,7 +98,7 @@ func measurePropagation(ctx context.Context, env *stress.Env, publish publisher)
 	if most.memory >= memoryNoise {
 		env.Value("memory_per_subscription", most.memory/float64(tested))
 	} else {
-		env.Unmeasured("memory_per_subscription", fmt.Sprintf("the most subscribers hold less than the %d KiB that this process's memory changes by itself, or were not reached", memoryNoise>>10))
+		env.Unmeasured("memory_per_subscription", belowNoise("the subscribers that received all events"))
 	}
 	why := "no event reached all its subscribers"
 	if tested > 0 {
@@ -107,16 +107,14 @@ func measurePropagation(ctx context.Context, env *stress.Env, publish publisher)
 		env.Value("subscriber_cleanup_time_ms", load.Milliseconds(most.cleanup))
 		why = "that takes two different subscriber_counts at which all events arrive"
 	} else {
-		for _, metric := range []string{"propagation_time_ms", "propagation_time_per_subscriber_ms", "subscriber_cleanup_time_ms"} {
-			env.Unmeasured(metric, why)
-		}
+		unmeasured(env, why, "propagation_time_ms", "propagation_time_per_subscriber_ms", "subscriber_cleanup_time_ms")
 	}
 	if factor, ok := perDoubling(each); ok {
 		env.Value("subscribers_scaling_factor", factor)
 	} else {
 		env.Unmeasured("subscribers_scaling_factor", why)
 	}
-	batches.report(env, why)
+	samples.report(env, "subscriber_scaling_exponent", "subscriber_scaling", why)
 	if err := matchPatterns(ctx, env, publish); err != nil {
 		return err
 	}
@@ -127,35 +125,6 @@ func measurePropagation(ctx context.Context, env *stress.Env, publish publisher)
 
 // batchesPerSize is how many values the exponent has of each size.
 const batchesPerSize = 10
-
-// scalingBatches are the values of the two largest sizes.
-type scalingBatches struct{ sizes, values []float64 }
-
-func (b *scalingBatches) add(size int, values []float64) {
-	if len(b.sizes) > 0 { // what is kept is the largest so far
-		keep := len(b.sizes) - 1
-		for keep > 0 && b.sizes[keep-1] == b.sizes[len(b.sizes)-1] {
-			keep--
-		}
-		b.sizes, b.values = b.sizes[keep:], b.values[keep:]
-	}
-	for _, v := range values {
-		b.sizes, b.values = append(b.sizes, float64(size)), append(b.values, v)
-	}
-}
-
-// report reports how the time scales, or why it is not known.
-func (b *scalingBatches) report(env *stress.Env, why string) {
-	if len(b.sizes) > 0 && b.sizes[0] != b.sizes[len(b.sizes)-1] {
-		if interval, ok := env.Exponent("subscriber_scaling_exponent", b.sizes, b.values); ok {
-			env.Text("subscriber_scaling", scalingWords(interval))
-			return
-		}
-		why = "that takes several events at each of two different subscriber_counts"
-	}
-	env.Unmeasured("subscriber_scaling_exponent", why)
-	env.Unmeasured("subscriber_scaling", why)
-}
 
 // propagated is what became of the events for one number of subscribers.
 type propagated struct {

@@ -107,7 +107,8 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 	defer stop()
 
 	var sent publishCounts
-	var due, stable, windows int64
+	var due int64
+	var stable stability
 	for i, phase := range phases {
 		if phase.For == 0 {
 			continue
@@ -141,8 +142,7 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 			return err // the last event is due before the phase's end
 		}
 		env.Value(metrics[i], load.PerSecond(window.total(), length)/float64(len(all)))
-		s, of := window.stable(length, func(at time.Duration) float64 { return driven.DueBy(at) * float64(len(all)) })
-		stable, windows = stable+s, windows+of
+		stable.add(window, length, func(at time.Duration) float64 { return driven.DueBy(at) * float64(len(all)) })
 		if env.Aborted() {
 			break // what did not run is not measured
 		}
@@ -174,13 +174,8 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 	if env.HasFaultsOn(scenario.TargetAgents) { // what faults have ended is no instability
 		crashed, endedItself = 0, 0
 	}
-	if windows > 0 {
+	if stable.report(env, 1, "the load was shorter than a window in which ten events are due", "system_stable") {
 		env.Bool("system_stable", delivered && recovery < time.Second && endedItself == 0 && crashed == 0)
-		env.Share("stability_score", stable, windows)
-	} else {
-		why := "the load was shorter than a window in which ten events are due"
-		env.Unmeasured("system_stable", why)
-		env.Unmeasured("stability_score", why)
 	}
 	env.Latency("latency_ms", recorder.Total())
 	all.reportDeliveries(env, sent)

@@ -18,11 +18,6 @@ import (
 )
 
 const (
-	// exhaustionRecoveryTimeout is how long a system may take to recover before it counts
-	// as one that does not.
-	exhaustionRecoveryTimeout = 5 * time.Second
-	// recoveryPollInterval is how often it is asked whether it has.
-	recoveryPollInterval = 100 * time.Microsecond
 	// workParts is into how many loads the work before and after is divided, whose rates
 	// are compared.
 	workParts = 16
@@ -146,7 +141,7 @@ type exhaustedResource struct {
 
 var (
 	// errNoRecovery tells that a system did not recover.
-	errNoRecovery = fmt.Errorf("there was no recovery within %v", exhaustionRecoveryTimeout)
+	errNoRecovery = fmt.Errorf("there was no recovery within %v", recoveryTimeout)
 	// errUnlimited tells that a limit of the system refused nothing.
 	errUnlimited = errors.New("the limit refused nothing")
 )
@@ -169,12 +164,7 @@ func measureExhaustion(ctx context.Context, env *stress.Env, behave func() mabea
 		}
 		if errors.Is(err, errNoRecovery) || errors.Is(err, errUnlimited) {
 			why := fmt.Sprintf("%s were to be used up: %v", name, err)
-			for _, metric := range []string{
-				"recovery_time_ms." + name, "recovery_time_ms", "data_consistent", "survivors",
-				"performance_restored", "performance_lost", "component_restarts", "telemetry_mismatches",
-			} {
-				env.Unmeasured(metric, why)
-			}
+			unmeasured(env, why, "recovery_time_ms."+name, "recovery_time_ms", "data_consistent", "survivors", "performance_restored", "performance_lost", "component_restarts", "telemetry_mismatches")
 			return nil
 		}
 		if err != nil {
@@ -204,11 +194,11 @@ func (x *exhaustionRun) run(ctx context.Context, name string) (o exhaustionResul
 	case "files":
 		use = x.files
 	}
-	if x.system, err = mabeam.Start(ctx, options); err != nil {
+	var stop func()
+	if x.system, stop, err = startWatched(ctx, x.env, options); err != nil {
 		return o, err
 	}
-	x.env.Watch(x.system)
-	defer stopWatched(ctx, x.env, x.system)
+	defer stop()
 	w := newTelemetryCheck(x.env, x.system)
 	if err := x.start(ctx); err != nil {
 		return o, err
@@ -322,11 +312,11 @@ func (x *exhaustionRun) recover(ctx context.Context, up exhaustedResource) (time
 	if err := up.release(ctx); err != nil {
 		return 0, fmt.Errorf("let them go: %w", err)
 	}
-	limited, cancel := context.WithTimeout(ctx, exhaustionRecoveryTimeout)
+	limited, cancel := context.WithTimeout(ctx, recoveryTimeout)
 	defer cancel()
 	succeed := func(try func() error) bool {
 		for try() != nil {
-			if !load.Sleep(limited, recoveryPollInterval) {
+			if !load.Sleep(limited, recoveryInterval) {
 				return false
 			}
 		}

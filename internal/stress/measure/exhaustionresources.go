@@ -150,10 +150,10 @@ func (x *exhaustionRun) blockAll(ctx context.Context, h *blockedAction, ids []st
 		x.done.Add(1) // in the end
 	}
 	for began := time.Now(); h.entered.Load() < int64(len(ids)); {
-		if time.Since(began) > exhaustionRecoveryTimeout {
-			return fmt.Errorf("only %d of %d agents hang after %v", h.entered.Load(), len(ids), exhaustionRecoveryTimeout)
+		if time.Since(began) > recoveryTimeout {
+			return fmt.Errorf("only %d of %d agents hang after %v", h.entered.Load(), len(ids), recoveryTimeout)
 		}
-		if !load.Sleep(ctx, recoveryPollInterval) {
+		if !load.Sleep(ctx, recoveryInterval) {
 			return ctx.Err()
 		}
 	}

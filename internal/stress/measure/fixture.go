@@ -8,86 +8,122 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
-	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
 )
 
-// fixtureMailbox is the capacity of the observers' mailboxes.
+// fixtureMailbox is the mailbox capacity of the agents of a fixture.
 const fixtureMailbox = 64
 
-// fixtureTimeout bounds all that is asked of one system of observers, so that a
-// system which loses what it accepted costs some time and no more. A healthy one takes
-// a small part of it.
+// fixtureTimeout bounds all checks on one fixture, so that a system that loses accepted
+// work costs a few seconds and no more. A healthy system needs a small part of it.
 const fixtureTimeout = 4 * time.Second
 
-// observation is a system with observers, to hold exact rules against.
+// A fixture is a system with spies on which checks run. It counts violations with its
+// checker.
 type fixture struct {
+	*checker
 	system *mabeam.System
-	ids    []string
+	ids    []string // of the spies
 	spies  []*spy
 }
 
-// observe starts a system with n observers.
-func newFixture(ctx context.Context, env *stress.Env, n int) (*fixture, error) {
+// newFixture starts a system with n spies.
+func newFixture(ctx context.Context, violations *checker, n int) (*fixture, error) {
 	system, err := mabeam.Start(ctx, mabeam.Options{Mailbox: fixtureMailbox})
 	if err != nil {
 		return nil, err
 	}
-	o := &fixture{system: system}
+	f := &fixture{checker: violations, system: system}
 	for range n {
-		if _, _, err := o.add(ctx); err != nil {
-			stopSystem(ctx, env, system)
+		if _, _, err := f.addSpy(ctx); err != nil {
+			stopSystem(ctx, violations.env, system)
 			return nil, err
 		}
 	}
-	return o, nil
+	return f, nil
 }
 
-// add starts one more observer.
-func (o *fixture) add(ctx context.Context) (string, *spy, error) {
-	b := &spy{}
-	id, err := o.system.StartAgent(ctx, mabeam.Spec{Type: "observer", Behaviour: b})
+// withFixture runs a check on a new fixture with n spies.
+func withFixture(ctx context.Context, violations *checker, n int, check func(ctx context.Context, f *fixture) error) error {
+	f, err := newFixture(ctx, violations, n)
+	if err != nil {
+		return err
+	}
+	defer stopSystem(ctx, violations.env, f.system)
+	limited, cancel := context.WithTimeout(ctx, fixtureTimeout)
+	defer cancel()
+	if err := check(limited, f); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+// addSpy starts one more spy.
+func (f *fixture) addSpy(ctx context.Context) (string, *spy, error) {
+	s := &spy{}
+	id, err := f.system.StartAgent(ctx, mabeam.Spec{Type: "spy", Behaviour: s})
 	if err == nil {
-		o.ids, o.spies = append(o.ids, id), append(o.spies, b)
+		f.ids, f.spies = append(f.ids, id), append(f.spies, s)
 	}
-	return id, b, err
+	return id, s, err
 }
 
-// ask has an observer carry out an action, and gives it settleTimeout.
-func (o *fixture) ask(ctx context.Context, id, action string, params any) (any, error) {
+// startSpy starts a spy that the caller stops, and checks its registration.
+func (f *fixture) startSpy(ctx context.Context) (string, *spy) {
+	s, began := &spy{}, time.Now()
+	id, err := f.system.StartAgent(ctx, mabeam.Spec{
+		Type: "fresh", Behaviour: s, Capabilities: []string{"fresh"}, ParentID: "parent", Metadata: map[string]any{"key": "value"},
+	})
+	f.expect(err == nil && s.inits.Load() == 1, "an agent did not start, or its Init did not run exactly once")
+	e, found := f.system.Registry().Lookup(id)
+	f.expect(found && e.ParentID() == "parent" && maps.Equal(e.Metadata(), map[string]any{"key": "value"}) && isBetween(e.CreatedAt(), began),
+		"the registration of a new agent lacks its parent, metadata or start time")
+	return id, s
+}
+
+// execute runs an action within settleTimeout.
+func (f *fixture) execute(ctx context.Context, id, action string, params any) (any, error) {
 	limited, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
-	return o.system.Execute(limited, id, action, params)
+	return f.system.Execute(limited, id, action, params)
 }
 
-// block keeps an observer busy until release is called. It says false if the observer
-// does not begin.
-func (o *fixture) block(ctx context.Context, id string) (release func(), ok bool) {
-	h := newBlockRequest(2 * settleTimeout)
-	release = sync.OnceFunc(func() { close(h.release) })
+// fill queues n actions, which the agent must accept without blocking.
+func (f *fixture) fill(ctx context.Context, id string, n int) {
+	for i := range n {
+		limited, cancel := context.WithTimeout(ctx, settleTimeout)
+		f.expect(f.system.Tell(limited, id, "note", i) == nil, "an agent with free mailbox capacity did not accept an action")
+		cancel()
+	}
+}
+
+// block keeps a spy busy until release is called. It returns false, and counts a
+// violation, if the spy does not start the action.
+func (f *fixture) block(ctx context.Context, id string) (release func(), ok bool) {
+	request := newBlockRequest(2 * settleTimeout)
+	release = sync.OnceFunc(func() { close(request.release) })
 	limited, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
-	if o.system.Tell(limited, id, "block", h) != nil {
-		return release, false
+	if err := f.system.Tell(limited, id, "block", request); err == nil {
+		select {
+		case <-request.entered:
+			ok = true
+		case <-limited.Done():
+		}
 	}
-	select {
-	case <-h.entered:
-		return release, true
-	case <-limited.Done():
-		return release, false
-	}
+	return release, f.expect(ok, "an agent did not start an action that it had accepted")
 }
 
-// blockAll keeps all observers busy until release is called.
-func (o *fixture) blockAll(ctx context.Context) (release func(), ok bool) {
+// blockAll keeps all spies busy until release is called.
+func (f *fixture) blockAll(ctx context.Context) (release func(), ok bool) {
 	var releases []func()
 	release = func() {
 		for _, r := range releases {
 			r()
 		}
 	}
-	for _, id := range o.ids {
-		one, ok := o.block(ctx, id)
+	for _, id := range f.ids {
+		one, ok := f.block(ctx, id)
 		releases = append(releases, one)
 		if !ok {
 			return release, false
@@ -96,103 +132,85 @@ func (o *fixture) blockAll(ctx context.Context) (release func(), ok bool) {
 	return release, true
 }
 
-// sync waits until an observer has handled what it accepted before, for settleTimeout
-// at most, and says whether it has.
-func (o *fixture) awaitIdle(ctx context.Context, id string) bool {
+// awaitIdle waits until a spy has handled what it accepted before, for at most
+// settleTimeout, and reports whether it has.
+func (f *fixture) awaitIdle(ctx context.Context, id string) bool {
 	var err error
 	waitWhile(ctx, func() bool {
-		_, err = o.ask(ctx, id, "sync", nil)
+		_, err = f.execute(ctx, id, "sync", nil)
 		return errors.Is(err, mabeam.ErrMailboxFull)
 	})
 	return errors.Is(err, mabeam.ErrUnknownAction)
 }
 
-// overlaps is how often an observer was called while a callback of it ran.
-func (o *fixture) overlaps() (n int64) {
-	for _, b := range o.spies {
-		n += b.overlaps.Load()
-	}
-	return n
+// awaitDepth waits until an agent has n messages, including the one it handles.
+func (f *fixture) awaitDepth(ctx context.Context, id string, n int) bool {
+	has := func() bool { info, err := f.system.Agent(id); return err == nil && info.Mailbox == n }
+	waitWhile(ctx, func() bool { return !has() })
+	return has()
 }
 
-// observed carries out a check with n observers on a system of their own.
-func withFixture(ctx context.Context, env *stress.Env, n int, check func(ctx context.Context, o *fixture) error) error {
-	o, err := newFixture(ctx, env, n)
-	if err != nil {
-		return err
-	}
-	defer stopSystem(ctx, env, o.system)
-	limited, cancel := context.WithTimeout(ctx, fixtureTimeout)
-	defer cancel()
-	if err := check(limited, o); err != nil {
-		return err
-	}
-	return ctx.Err()
-}
-
-// pause gives others a chance to do what they must not do.
-func pause(ctx context.Context) { load.Sleep(ctx, 2*time.Millisecond) }
-
-// isBetween says whether a moment lies between an earlier one and now.
-func isBetween(at, began time.Time) bool { return !at.Before(began) && !at.After(time.Now()) }
-
-// fresh starts an observer that the caller ends.
-func (o *fixture) startSpy(ctx context.Context, broken *checker) (string, *spy) {
-	b, began := &spy{}, time.Now()
-	id, err := o.system.StartAgent(ctx, mabeam.Spec{
-		Type: "fresh", Behaviour: b, Capabilities: []string{"fresh"}, ParentID: "parent", Metadata: map[string]any{"key": "value"},
-	})
-	broken.expect(err == nil && b.inits.Load() == 1, "an agent did not start, or its Init did not run exactly once")
-	e, found := o.system.Registry().Lookup(id)
-	broken.expect(found && e.ParentID() == "parent" && maps.Equal(e.Metadata(), map[string]any{"key": "value"}) && isBetween(e.CreatedAt(), began),
-		"an agent that was started is not registered with its parent, its metadata and the time of its start")
-	return id, b
-}
-
-// stop stops an agent gracefully within settleTimeout.
-func (o *fixture) stop(ctx context.Context, id string) error {
-	limited, cancel := context.WithTimeout(ctx, settleTimeout)
-	defer cancel()
-	return o.system.StopAgent(limited, id)
+// suspend suspends an idle agent. An agent that has just started or replied may be busy
+// for another moment.
+func (f *fixture) suspend(ctx context.Context, id string) {
+	var err error
+	waitWhile(ctx, func() bool { err = f.system.SuspendAgent(id); return err != nil })
+	f.expect(err == nil, "an idle agent could not be suspended")
 }
 
 // restart restarts an agent within settleTimeout.
-func (o *fixture) restart(ctx context.Context, id string) error {
+func (f *fixture) restart(ctx context.Context, id string) error {
 	limited, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
-	return o.system.RestartAgent(limited, id)
+	return f.system.RestartAgent(limited, id)
 }
 
-// beginStop begins to stop an agent that is busy, and returns when it has begun. What
-// the channel gives is the result, within settleTimeout.
-func (o *fixture) beginStop(ctx context.Context, id string) <-chan error {
+// stop stops an agent gracefully within settleTimeout.
+func (f *fixture) stop(ctx context.Context, id string) error {
+	limited, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	return f.system.StopAgent(limited, id)
+}
+
+// expectStop stops agents and counts those that do not stop.
+func (f *fixture) expectStop(ctx context.Context, ids ...string) {
+	for _, id := range ids {
+		f.expect(f.stop(ctx, id) == nil, "an agent did not stop")
+	}
+}
+
+// beginStop starts to stop a busy agent, and returns when the agent is terminating. The
+// channel receives the result within settleTimeout.
+func (f *fixture) beginStop(ctx context.Context, id string) <-chan error {
 	stopped := make(chan error, 1)
-	go func() { stopped <- o.stop(ctx, id) }()
+	go func() { stopped <- f.stop(ctx, id) }()
 	waitWhile(ctx, func() bool {
-		info, err := o.system.Agent(id)
+		info, err := f.system.Agent(id)
 		return err == nil && info.Lifecycle != mabeam.Terminating
 	})
 	return stopped
 }
 
-// suspend suspends an agent that has nothing to do. One that has just started, or
-// answered, may still be busy for a moment.
-func (o *fixture) suspend(ctx context.Context, id string, broken *checker) {
-	var err error
-	waitWhile(ctx, func() bool { err = o.system.SuspendAgent(id); return err != nil })
-	broken.expect(err == nil, "an agent that has nothing to do could not be suspended")
+// checkGone checks that the system no longer finds an agent of startSpy.
+func (f *fixture) checkGone(id string) {
+	liveAgents{id: {Type: "fresh", Capabilities: []string{"fresh"}}}.checkGone(f.checker, f.system)
 }
 
-// fill tells an agent n actions, which it must accept without waiting.
-func (o *fixture) fill(ctx context.Context, id string, n int, broken *checker) {
-	for i := range n {
-		limited, cancel := context.WithTimeout(ctx, settleTimeout)
-		broken.expect(o.system.Tell(limited, id, "note", i) == nil, "an agent did not accept an action although it had room")
-		cancel()
+// overlaps is how often a spy was called during another of its callbacks.
+func (f *fixture) overlaps() (n int64) {
+	for _, s := range f.spies {
+		n += s.overlaps.Load()
 	}
+	return n
 }
 
-// inOrder says whether the notes are the numbers from 0 to n-1.
+// pause gives a faulty system time to do what it must not do.
+func pause(ctx context.Context) { load.Sleep(ctx, 2*time.Millisecond) }
+
+// isBetween reports whether at lies between began and now.
+func isBetween(at, began time.Time) bool { return !at.Before(began) && !at.After(time.Now()) }
+
+// inOrder reports whether the notes are the numbers from 0 to n-1.
 func inOrder(notes []any, n int) bool {
 	for i, note := range notes {
 		if note != i {
@@ -200,16 +218,4 @@ func inOrder(notes []any, n int) bool {
 		}
 	}
 	return len(notes) == n
-}
-
-// ended checks that an agent is found nowhere any more.
-func (o *fixture) checkGone(id string, broken *checker) {
-	liveAgents{id: {Type: "fresh", Capabilities: []string{"fresh"}}}.checkGone(broken, o.system)
-}
-
-// awaitDepth waits until an agent has so many messages, at work and waiting.
-func (o *fixture) awaitDepth(ctx context.Context, id string, n int) bool {
-	has := func() bool { info, err := o.system.Agent(id); return err == nil && info.Mailbox == n }
-	waitWhile(ctx, func() bool { return !has() })
-	return has()
 }

@@ -13,7 +13,7 @@ import (
 )
 
 func lifecycleMetrics() []scenario.Metric {
-	broken := mustBeZero("agent_rules_broken", "Rules of an agent's life and mailbox that did not hold in life_probes rounds: what waits while it is suspended, the capacity of its mailbox, who runs Init and Terminate how often, what a stop, a kill and a panic leave, the state's version, the kinds of errors, events that wait at a stop, goroutines of calls that ran out of time, batches of which some do not start, agents that ask each other in a ring, or back, callers of an agent that panics or is killed, the context of an action at a kill, the events that tell of actions, registrations, subscriptions, events and signals of agents, and what an inspector shows. The errors name each.")
+	broken := mustBeZero("agent_rules_broken", "Violations of the documented rules of agents in life_probes rounds: suspension, mailbox capacity, Init and Terminate, stop, kill, panic, restart, state versions, errors, events queued at a stop, goroutines of calls that timed out, partly failing batches, deadlocks, callers of an agent that ends, contexts of actions at a kill, action events, registrations, subscriptions, events, signals and inspection. The errors name each.")
 	broken.Given = func(p scenario.Params) bool { return p.Int("life_probes") > 0 }
 	return []scenario.Metric{broken}
 }
@@ -21,173 +21,172 @@ func lifecycleMetrics() []scenario.Metric {
 // queuedActions is how many actions wait for an agent that is suspended or stopped.
 const queuedActions = 10
 
-// checkLifecycle holds the rules of an agent's life against agents.
+// checkLifecycle checks the documented rules of an agent's life and mailbox.
 func checkLifecycle(ctx context.Context, env *stress.Env) error {
 	rounds := env.Params.Int("life_probes")
 	if rounds == 0 {
 		return nil
 	}
-	broken := newChecker(env, "agent_rules_broken")
-	err := withFixture(ctx, env, 1, func(ctx context.Context, o *fixture) error {
+	violations := newChecker(env, "agent_rules_broken")
+	err := withFixture(ctx, violations, 1, func(ctx context.Context, f *fixture) error {
 		for range rounds {
-			before := o.system.Telemetry()
-			for _, rule := range []func(context.Context, *fixture, *checker){
-				checkSuspension, checkCapacity, checkStop, checkKill, checkPanic, checkRestart, checkState, checkErrors,
+			before := f.system.Telemetry()
+			for _, check := range []func(context.Context){
+				f.checkSuspension, f.checkCapacity, f.checkStop, f.checkKill, f.checkPanic, f.checkRestart, f.checkState, f.checkErrors,
 			} {
 				if ctx.Err() != nil {
-					broken.add(1, fmt.Sprintf("the rounds were not over within %v", fixtureTimeout))
+					f.add(1, fmt.Sprintf("the rounds did not finish within %v", fixtureTimeout))
 					return nil
 				}
-				rule(ctx, o, broken)
+				check(ctx)
 			}
-			now := o.system.Telemetry()
-			broken.expect(now.AgentsStarted-before.AgentsStarted == 7 && now.AgentsStopped-before.AgentsStopped == 6 && now.AgentsCrashed-before.AgentsCrashed == 1 &&
-				now.AgentsRestarted-before.AgentsRestarted == 1 && now.Agents == before.Agents, "the telemetry does not count the agents that were started, stopped, crashed and restarted")
+			now := f.system.Telemetry()
+			f.expect(now.AgentsStarted-before.AgentsStarted == 7 && now.AgentsStopped-before.AgentsStopped == 6 && now.AgentsCrashed-before.AgentsCrashed == 1 &&
+				now.AgentsRestarted-before.AgentsRestarted == 1 && now.Agents == before.Agents, "the telemetry does not match the agents started, stopped, crashed and restarted")
 		}
-		checkTermination(ctx, o, broken)
-		checkActionCalls(ctx, o, broken)
+		f.checkTermination(ctx)
+		f.checkActionCalls(ctx)
 		return nil
 	})
 	if err == nil {
-		err = withFixture(ctx, env, 1, func(ctx context.Context, o *fixture) error {
-			checkKillAtWork(ctx, o, broken)
+		err = withFixture(ctx, violations, 1, func(ctx context.Context, f *fixture) error {
+			f.checkKillReplies(ctx)
+			f.checkKillEndsContext(ctx)
 			return nil
 		})
 	}
-	broken.report()
+	violations.report()
 	return err
 }
 
-func checkSuspension(ctx context.Context, o *fixture, broken *checker) {
-	id, b := o.startSpy(ctx, broken)
+func (f *fixture) checkSuspension(ctx context.Context) {
+	id, s := f.startSpy(ctx)
 	var transition *mabeam.TransitionError
-	broken.expect(errors.As(o.system.ResumeAgent(id), &transition), "to resume an agent that is not suspended did not return a TransitionError")
-	o.suspend(ctx, id, broken)
-	broken.expect(errors.As(o.system.SuspendAgent(id), &transition), "to suspend an agent again did not return a TransitionError")
-	o.fill(ctx, id, queuedActions, broken)
-	broken.expect(o.system.Signal(mabeam.Signal{Type: "waits"}, id) == nil, "a suspended agent did not accept a signal")
+	f.expect(errors.As(f.system.ResumeAgent(id), &transition), "ResumeAgent of an agent that is not suspended did not return a TransitionError")
+	f.suspend(ctx, id)
+	f.expect(errors.As(f.system.SuspendAgent(id), &transition), "SuspendAgent of a suspended agent did not return a TransitionError")
+	f.fill(ctx, id, queuedActions)
+	f.expect(f.system.Signal(mabeam.Signal{Type: "waits"}, id) == nil, "a suspended agent did not accept a signal")
 	pause(ctx)
-	info, err := o.system.Agent(id)
-	broken.expect(err == nil && info.Lifecycle == mabeam.Suspended && info.Mailbox == queuedActions, "a suspended agent does not show as suspended, with what waits in its mailbox")
-	broken.expect(len(b.takeNotes()) == 0 && len(b.takeSignals()) == 0, "a suspended agent handled something")
-	broken.expect(o.system.ResumeAgent(id) == nil, "a suspended agent could not be resumed")
-	o.awaitIdle(ctx, id)
-	broken.expect(inOrder(b.takeNotes(), queuedActions) && len(b.takeSignals()) == 1, "a resumed agent did not handle what had waited, each once and in order")
-	broken.expect(o.stop(ctx, id) == nil, "an agent did not stop")
+	info, err := f.system.Agent(id)
+	f.expect(err == nil && info.Lifecycle == mabeam.Suspended && info.Mailbox == queuedActions, "System.Agent does not show a suspended agent as suspended with its queued actions")
+	f.expect(len(s.takeNotes()) == 0 && len(s.takeSignals()) == 0, "a suspended agent handled an action or a signal")
+	f.expect(f.system.ResumeAgent(id) == nil, "a suspended agent could not be resumed")
+	f.awaitIdle(ctx, id)
+	f.expect(inOrder(s.takeNotes(), queuedActions) && len(s.takeSignals()) == 1, "a resumed agent did not handle its queue exactly once and in order")
+	f.expectStop(ctx, id)
 }
 
-func checkCapacity(ctx context.Context, o *fixture, broken *checker) {
-	id, b := o.startSpy(ctx, broken)
-	o.suspend(ctx, id, broken)
-	o.fill(ctx, id, fixtureMailbox, broken)
-	_, err := o.ask(ctx, id, "note", -1)
-	broken.expect(errors.Is(err, mabeam.ErrMailboxFull), "an action more than there is room for was not refused with ErrMailboxFull")
+func (f *fixture) checkCapacity(ctx context.Context) {
+	id, s := f.startSpy(ctx)
+	f.suspend(ctx, id)
+	f.fill(ctx, id, fixtureMailbox)
+	_, err := f.execute(ctx, id, "note", -1)
+	f.expect(errors.Is(err, mabeam.ErrMailboxFull), "Execute to a full mailbox did not return ErrMailboxFull")
 	limited, cancel := context.WithTimeout(ctx, time.Millisecond)
-	err = o.system.Tell(limited, id, "note", -1)
+	err = f.system.Tell(limited, id, "note", -1)
 	cancel()
-	broken.expect(errors.Is(err, mabeam.ErrTimeout), "to tell an agent that has no room did not return ErrTimeout at the deadline")
-	broken.expect(o.system.ResumeAgent(id) == nil, "a suspended agent could not be resumed")
-	o.awaitIdle(ctx, id)
-	broken.expect(inOrder(b.takeNotes(), fixtureMailbox), "an agent did not carry out all that its mailbox had accepted, each once and in order")
-	broken.expect(o.stop(ctx, id) == nil, "an agent did not stop")
+	f.expect(errors.Is(err, mabeam.ErrTimeout), "Tell to a full mailbox did not return ErrTimeout at its deadline")
+	f.expect(f.system.ResumeAgent(id) == nil, "a suspended agent could not be resumed")
+	f.awaitIdle(ctx, id)
+	f.expect(inOrder(s.takeNotes(), fixtureMailbox), "an agent did not handle the actions of a full mailbox exactly once and in order")
+	f.expectStop(ctx, id)
 }
 
-func checkStop(ctx context.Context, o *fixture, broken *checker) {
-	id, b := o.startSpy(ctx, broken)
-	release, ok := o.block(ctx, id)
+func (f *fixture) checkStop(ctx context.Context) {
+	id, s := f.startSpy(ctx)
+	release, _ := f.block(ctx, id)
 	defer release()
-	broken.expect(ok, "an agent did not begin an action that it was told")
-	o.fill(ctx, id, queuedActions, broken)
-	stopped := o.beginStop(ctx, id)
-	_, err := o.ask(ctx, id, "note", -1)
-	broken.expect(errors.Is(err, mabeam.ErrStopping), "an agent that stops did not refuse an action with ErrStopping")
+	f.fill(ctx, id, queuedActions)
+	stopped := f.beginStop(ctx, id)
+	_, err := f.execute(ctx, id, "note", -1)
+	f.expect(errors.Is(err, mabeam.ErrStopping), "a stopping agent did not refuse an action with ErrStopping")
 	release()
-	broken.expect(<-stopped == nil, "an agent did not stop")
-	broken.expect(inOrder(b.takeNotes(), queuedActions), "an agent that was stopped did not carry out all that it had accepted, each once and in order")
-	broken.expect(b.terminates.Load() == 1 && b.inits.Load() == 1, "Terminate did not run exactly once when an agent was stopped")
-	o.checkGone(id, broken)
-	broken.expect(o.stop(ctx, id) == nil, "to stop an agent that is not there returned an error")
+	f.expect(<-stopped == nil, "an agent did not stop")
+	f.expect(inOrder(s.takeNotes(), queuedActions), "a stopped agent did not handle its queue exactly once and in order")
+	f.expect(s.terminates.Load() == 1 && s.inits.Load() == 1, "Terminate did not run exactly once when an agent was stopped")
+	f.checkGone(id)
+	f.expect(f.stop(ctx, id) == nil, "StopAgent of an unknown agent returned an error")
 }
 
-func checkKill(ctx context.Context, o *fixture, broken *checker) {
-	id, b := o.startSpy(ctx, broken)
-	release, ok := o.block(ctx, id)
+func (f *fixture) checkKill(ctx context.Context) {
+	id, s := f.startSpy(ctx)
+	release, _ := f.block(ctx, id)
 	defer release()
-	broken.expect(ok, "an agent did not begin an action that it was told")
 	waiting := make(chan error, 1)
-	go func() { _, err := o.ask(ctx, id, "note", 0); waiting <- err }()
-	waitWhile(ctx, func() bool { info, err := o.system.Agent(id); return err == nil && info.Mailbox < 2 })
-	o.system.KillAgent(id)
-	o.checkGone(id, broken)
-	broken.expect(errors.Is(<-waiting, mabeam.ErrKilled), "an action that waited for an agent that was killed was not refused with ErrKilled")
+	go func() { _, err := f.execute(ctx, id, "note", 0); waiting <- err }()
+	waitWhile(ctx, func() bool { info, err := f.system.Agent(id); return err == nil && info.Mailbox < 2 })
+	f.system.KillAgent(id)
+	f.checkGone(id)
+	f.expect(errors.Is(<-waiting, mabeam.ErrKilled), "a queued action of a killed agent did not return ErrKilled")
 	release()
 	pause(ctx)
-	broken.expect(len(b.takeNotes()) == 0 && b.terminates.Load() == 0, "an agent that was killed did something, or its Terminate ran")
+	f.expect(len(s.takeNotes()) == 0 && s.terminates.Load() == 0, "a killed agent handled an action, or its Terminate ran")
 }
 
-func checkPanic(ctx context.Context, o *fixture, broken *checker) {
-	id, b := o.startSpy(ctx, broken)
-	_, err := o.ask(ctx, id, "panic", nil)
+func (f *fixture) checkPanic(ctx context.Context) {
+	id, s := f.startSpy(ctx)
+	_, err := f.execute(ctx, id, "panic", nil)
 	var panicked *mabeam.PanicError
-	broken.expect(errors.As(err, &panicked), "an action that panics did not return a PanicError")
-	waitWhile(ctx, func() bool { _, err := o.system.Ref(id); return err == nil })
-	o.checkGone(id, broken)
-	waitWhile(ctx, func() bool { return b.terminates.Load() == 0 })
-	broken.expect(b.terminates.Load() == 1, "Terminate did not run exactly once after a panic")
-	_, err = o.ask(ctx, o.ids[0], "note", 0)
-	broken.expect(err == nil && len(o.spies[0].takeNotes()) == 1, "an agent does not answer any more after another one panicked")
+	f.expect(errors.As(err, &panicked), "an action that panics did not return a PanicError")
+	waitWhile(ctx, func() bool { _, err := f.system.Ref(id); return err == nil })
+	f.checkGone(id)
+	waitWhile(ctx, func() bool { return s.terminates.Load() == 0 })
+	f.expect(s.terminates.Load() == 1, "Terminate did not run exactly once after a panic")
+	_, err = f.execute(ctx, f.ids[0], "note", 0)
+	f.expect(err == nil && len(f.spies[0].takeNotes()) == 1, "an agent stopped answering after another agent panicked")
 }
 
-func checkRestart(ctx context.Context, o *fixture, broken *checker) {
-	id, err := o.system.StartAgent(ctx, agents.Demo())
-	broken.expect(err == nil, "an agent did not start")
-	_, err = o.ask(ctx, id, "increment", map[string]any{"amount": 3})
-	broken.expect(err == nil, "an agent did not carry out an action")
-	before, _ := o.system.Agent(id)
-	broken.expect(o.restart(ctx, id) == nil, "an agent could not be restarted")
-	after, err := o.system.Agent(id)
+func (f *fixture) checkRestart(ctx context.Context) {
+	id, err := f.system.StartAgent(ctx, agents.Demo())
+	f.expect(err == nil, "an agent did not start")
+	_, err = f.execute(ctx, id, "increment", map[string]any{"amount": 3})
+	f.expect(err == nil, "an agent did not handle an action")
+	before, _ := f.system.Agent(id)
+	f.expect(f.restart(ctx, id) == nil, "an agent could not be restarted")
+	after, err := f.system.Agent(id)
 	state, _ := after.State.(agents.DemoState)
-	broken.expect(err == nil && state.Counter == 3 && after.Version == before.Version && after.Type == before.Type && len(after.Capabilities) == len(before.Capabilities) && len(after.Subscriptions) == 1,
-		"an agent that was restarted does not have the state, version, type, capabilities and subscriptions that it had")
-	broken.expect(o.stop(ctx, id) == nil, "an agent did not stop")
+	f.expect(err == nil && state.Counter == 3 && after.Version == before.Version && after.Type == before.Type && len(after.Capabilities) == len(before.Capabilities) && len(after.Subscriptions) == 1,
+		"a restarted agent did not keep its state, version, type, capabilities and subscriptions")
+	f.expectStop(ctx, id)
 }
 
-func checkState(ctx context.Context, o *fixture, broken *checker) {
-	id, err := o.system.StartAgent(ctx, agents.Demo())
-	broken.expect(err == nil, "an agent did not start")
-	before, _ := o.system.Agent(id)
+func (f *fixture) checkState(ctx context.Context) {
+	id, err := f.system.StartAgent(ctx, agents.Demo())
+	f.expect(err == nil, "an agent did not start")
+	before, _ := f.system.Agent(id)
 	for i := 1; i <= queuedActions; i++ {
-		result, err := o.ask(ctx, id, "increment", map[string]any{"amount": 2})
-		broken.expect(err == nil && result == 2*i, "an increment did not return the sum so far")
-		info, err := o.system.Agent(id)
-		broken.expect(err == nil && info.Version == before.Version+uint64(i), "the version did not grow by one with a change of the state")
+		result, err := f.execute(ctx, id, "increment", map[string]any{"amount": 2})
+		f.expect(err == nil && result == 2*i, "increment did not return the sum so far")
+		info, err := f.system.Agent(id)
+		f.expect(err == nil && info.Version == before.Version+uint64(i), "a change of the state did not increase its version by one")
 	}
-	broken.expect(o.stop(ctx, id) == nil, "an agent did not stop")
+	f.expectStop(ctx, id)
 }
 
-func checkErrors(ctx context.Context, o *fixture, broken *checker) {
-	id := o.ids[0]
+func (f *fixture) checkErrors(ctx context.Context) {
+	id := f.ids[0]
 	for _, c := range []struct {
 		agent, action string
 		want          error
 	}{
 		{id, "there is no such action", mabeam.ErrUnknownAction},
 		{id, "fail", errSpy},
-		{"nobody", "note", mabeam.ErrUnknownAgent},
+		{unknownAgent, "note", mabeam.ErrUnknownAgent},
 	} {
-		_, err := o.ask(ctx, c.agent, c.action, nil)
+		_, err := f.execute(ctx, c.agent, c.action, nil)
 		var action *mabeam.ActionError
-		broken.expect(errors.Is(err, c.want) && errors.As(err, &action) && action.Agent == c.agent && action.Action == c.action,
-			"the error of an action is not an ActionError with the agent, the action and: "+c.want.Error())
+		f.expect(errors.Is(err, c.want) && errors.As(err, &action) && action.Agent == c.agent && action.Action == c.action,
+			"the error of an action is not an ActionError that names the agent and the action, and wraps: "+c.want.Error())
 	}
 	cancelled, cancel := context.WithCancel(ctx)
 	cancel()
-	_, err := o.system.Execute(cancelled, id, "note", 0)
-	broken.expect(errors.Is(err, context.Canceled), "an action whose caller has given up did not return context.Canceled")
-	o.awaitIdle(ctx, id)
-	o.spies[0].takeNotes() // it may have been carried out all the same
-	broken.expect(errors.Is(o.system.Tell(ctx, "nobody", "note", 0), mabeam.ErrUnknownAgent), "to tell an agent that is not there did not return ErrUnknownAgent")
-	broken.expect(errors.Is(o.system.SuspendAgent("nobody"), mabeam.ErrUnknownAgent), "to suspend an agent that is not there did not return ErrUnknownAgent")
-	_, err = o.system.StartAgent(ctx, mabeam.Spec{ID: id, Type: "observer", Behaviour: &spy{}})
-	broken.expect(errors.Is(err, mabeam.ErrAlreadyRegistered), "a second agent with the same id was not refused with ErrAlreadyRegistered")
+	_, err := f.system.Execute(cancelled, id, "note", 0)
+	f.expect(errors.Is(err, context.Canceled), "Execute with a cancelled context did not return context.Canceled")
+	f.awaitIdle(ctx, id)
+	f.spies[0].takeNotes() // the agent may have run the action nevertheless
+	f.expect(errors.Is(f.system.Tell(ctx, unknownAgent, "note", 0), mabeam.ErrUnknownAgent), "Tell to an unknown agent did not return ErrUnknownAgent")
+	f.expect(errors.Is(f.system.SuspendAgent(unknownAgent), mabeam.ErrUnknownAgent), "SuspendAgent of an unknown agent did not return ErrUnknownAgent")
+	_, err = f.system.StartAgent(ctx, mabeam.Spec{ID: id, Type: "spy", Behaviour: &spy{}})
+	f.expect(errors.Is(err, mabeam.ErrAlreadyRegistered), "a second agent with the same id was not refused with ErrAlreadyRegistered")
 }

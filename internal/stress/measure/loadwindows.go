@@ -129,3 +129,23 @@ func (w *loadWindows) quarters(length time.Duration, due dueBy) (first, last []f
 	}
 	return first, last
 }
+
+// A stability counts the stable windows of one load, or of several in a row.
+type stability struct{ stable, windows int64 }
+
+// add adds the windows of a load of that length.
+func (s *stability) add(w *loadWindows, length time.Duration, due dueBy) {
+	stable, windows := w.stable(length, due)
+	s.stable, s.windows = s.stable+stable, s.windows+windows
+}
+
+// report reports stability_score. If there are fewer windows than least, it reports why
+// not, for the other metrics too, and returns false.
+func (s stability) report(env *stress.Env, least int64, why string, others ...string) bool {
+	if s.windows < least {
+		unmeasured(env, why, append(others, "stability_score")...)
+		return false
+	}
+	env.Share("stability_score", s.stable, s.windows)
+	return true
+}

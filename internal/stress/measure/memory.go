@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"fmt"
 	"runtime"
 	"runtime/metrics"
 	"slices"
@@ -65,6 +66,11 @@ func minLiveHeap() float64 { return slices.Min(liveHeap()) }
 // memoryNoise is by how many bytes live memory differs between two readings
 // of a process that does nothing else, at most.
 const memoryNoise = 128 << 10
+
+// belowNoise explains why the memory of something was not measured.
+func belowNoise(what string) string {
+	return fmt.Sprintf("%s hold less than the %d KiB by which live memory varies; use more", what, memoryNoise>>10)
+}
 
 // stableGrowth is the growth rate below which memory counts as stable.
 const stableGrowth = 0.1

@@ -23,7 +23,7 @@ func memoryEfficiency() *stress.Measurement {
 		Alone:     true,
 		Params: []scenario.Param{
 			{Name: "agent_counts", Kind: scenario.Ints, Default: []int{10, 100, 1000, 10000}, Min: 1, Max: 10_000_000, Doc: "Numbers of idle agents to measure at, from the smallest to the largest."},
-			{Name: "agent_type", Kind: scenario.Text, Default: "demo", Choices: agentTypes, Doc: "What the agents are."},
+			agentTypeParam(),
 		},
 		Metrics: []scenario.Metric{
 			{Name: "memory_efficiency_ratio", Unit: "ratio", Better: report.Higher, Doc: "Growth of live heap and stacks from no agents to the most / growth of heap and stacks in use, with the gaps between live objects; both after two collections."},
@@ -130,9 +130,7 @@ func measureMemoryEfficiency(ctx context.Context, env *stress.Env, spec func(n i
 	}
 	switch {
 	case first.maxTested < most:
-		for _, metric := range []string{"left_per_agent_bytes", "memory_growth_rate"} {
-			env.Unmeasured(metric, fmt.Sprintf("the most agents were to be %d, and they did not all start", most))
-		}
+		unmeasured(env, fmt.Sprintf("the most agents were to be %d, and they did not all start", most), "left_per_agent_bytes", "memory_growth_rate")
 	case most >= minAgentsForMemory:
 		env.GrowthPerOperation("left_per_agent_bytes", empty, float64(most))
 	}
@@ -178,12 +176,11 @@ func (c *agentPopulation) grow(ctx context.Context, before footprint, counts []i
 
 // growAnew is grow on a system of its own.
 func (c *agentPopulation) growOnNewSystem(ctx context.Context, counts []int) (g growthReadings, err error) {
-	system, err := mabeam.Start(ctx, c.env.Options())
+	system, stop, err := startWatched(ctx, c.env, c.env.Options())
 	if err != nil {
-		return g, fmt.Errorf("start another system: %w", err)
+		return g, err
 	}
-	c.env.Watch(system)
-	defer stopWatched(ctx, c.env, system)
+	defer stop()
 	another := &agentPopulation{env: c.env, system: system, spec: c.spec, ids: make([]string, 0, counts[len(counts)-1])}
 	return another.grow(ctx, readFootprint(), counts)
 }
@@ -228,7 +225,7 @@ func (c *agentPopulation) stop(ctx context.Context, n int) error {
 func (c *agentPopulation) churn(ctx context.Context, g growthReadings) error {
 	n := g.maxTested / churnShare
 	if n == 0 || len(g.samples) == 0 || g.samples[len(g.samples)-1].size != g.maxTested {
-		c.env.Unmeasured("memory_growth_rate", fmt.Sprintf("no number of agents holds more than the %d KiB that this process's memory changes by itself; ask for more agents", memoryNoise>>10))
+		c.env.Unmeasured("memory_growth_rate", belowNoise("the agents of each of agent_counts"))
 		return nil
 	}
 	readings := make([]float64, 0, churnRounds+1)
@@ -251,10 +248,7 @@ func (c *agentPopulation) churn(ctx context.Context, g growthReadings) error {
 // repeats.
 func (g growthReadings) report(env *stress.Env, before footprint, grown []sizedValue) {
 	if len(g.samples) == 0 {
-		why := fmt.Sprintf("no number of agents holds more than the %d KiB that this process's memory changes by itself; ask for more agents", memoryNoise>>10)
-		for _, metric := range []string{"memory_efficiency_ratio", "max_memory_per_agent_mb", "memory_scaling_exponent", "memory_scaling", "cleanup_effectiveness"} {
-			env.Unmeasured(metric, why)
-		}
+		unmeasured(env, belowNoise("the agents of each of agent_counts"), "memory_efficiency_ratio", "max_memory_per_agent_mb", "memory_scaling_exponent", "memory_scaling", "cleanup_effectiveness")
 		return
 	}
 	env.Value("memory_efficiency_ratio", g.most.efficiencySince(before))
@@ -265,24 +259,11 @@ func (g growthReadings) report(env *stress.Env, before footprint, grown []sizedV
 		env.Value("max_memory_per_agent_mb."+strconv.Itoa(v.size), each)
 	}
 	env.Value("max_memory_per_agent_mb", worst)
-	if len(g.samples) < 2 {
-		why := fmt.Sprintf("that takes two numbers of agents that hold more than the %d KiB that this process's memory changes by itself", memoryNoise>>10)
-		env.Unmeasured("memory_scaling_exponent", why)
-		env.Unmeasured("memory_scaling", why)
-		return
-	}
-	var sizes, values []float64
-	least := g.samples[len(g.samples)-2].size // the last but one
-	for _, v := range grown {
-		if v.size >= least {
-			sizes, values = append(sizes, float64(v.size)), append(values, v.value)
+	var samples scalingSamples
+	if len(g.samples) > 1 {
+		for _, v := range grown {
+			samples.add(v.size, v.value)
 		}
 	}
-	if interval, ok := env.Exponent("memory_scaling_exponent", sizes, values); ok {
-		env.Text("memory_scaling", scalingRange(interval))
-		return
-	}
-	for _, metric := range []string{"memory_scaling_exponent", "memory_scaling"} {
-		env.Unmeasured(metric, "the readings at two numbers of agents do not tell")
-	}
+	samples.report(env, "memory_scaling_exponent", "memory_scaling", belowNoise("the agents of all but one of agent_counts"))
 }

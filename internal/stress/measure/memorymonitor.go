@@ -62,8 +62,7 @@ func (m *memoryMonitor) report(env *stress.Env, without float64, agents int) {
 	env.Latency("gc_pause_ms", m.pauses)
 	if len(m.readings) < 3 {
 		why := "memory was read fewer than three times"
-		env.Unmeasured("memory_growth_rate", why)
-		env.Unmeasured("gc_reclaimed_ratio", why)
+		unmeasured(env, why, "memory_growth_rate", "gc_reclaimed_ratio")
 		return
 	}
 	env.Growth("memory_growth_rate", m.readings)

@@ -31,9 +31,6 @@ const (
 	defaultHardShare = 1.5
 	// startEvery is how many actions there are for each agent that is started.
 	startEvery = 64
-	// pressureRecoveryTimeout is how long the memory may take to be free again before
-	// that counts as no recovery.
-	pressureRecoveryTimeout = 5 * time.Second
 	// maxRoomyPressure is the share of memory_limit up to which pressure leaves room for new
 	// agents.
 	maxRoomyPressure = 0.95
@@ -174,12 +171,11 @@ func measureMemoryPressure(ctx context.Context, env *stress.Env, behave func() m
 	p := env.Params
 	options := env.Options()
 	options.MemoryLimit = p.Size("memory_limit")
-	system, err := mabeam.Start(ctx, options)
+	system, stop, err := startWatched(ctx, env, options)
 	if err != nil {
-		return fmt.Errorf("start the system: %w", err)
+		return err
 	}
-	env.Watch(system)
-	defer stopWatched(ctx, env, system)
+	defer stop()
 	t := &pressureTest{env: env, system: system, behave: behave, work: int(p.Size("allocation"))}
 	w := newTelemetryCheck(env, system)
 	if t.ids, err = startAgents(ctx, system, p.Int("agents"), t.spec); err != nil {
@@ -289,9 +285,7 @@ func (t *pressureTest) compare(before, under load.Result) {
 	began := before.Succeeded + before.Failed + under.Succeeded + under.Failed
 	t.env.Value("success_rate", ratio(before.Succeeded+under.Succeeded, began))
 	if before.Succeeded == 0 || under.Succeeded == 0 {
-		for _, metric := range []string{"throughput_ratio", "latency_ratio"} {
-			t.env.Unmeasured(metric, fmt.Sprintf("%d operations succeeded before the pressure and %d under it", before.Succeeded, under.Succeeded))
-		}
+		unmeasured(t.env, fmt.Sprintf("%d operations succeeded before the pressure and %d under it", before.Succeeded, under.Succeeded), "throughput_ratio", "latency_ratio")
 		return
 	}
 	t.env.Value("throughput_ratio", under.PerSecond()/before.PerSecond())
@@ -330,7 +324,7 @@ func (t *pressureTest) recover(ctx context.Context, calm int, live int64) error 
 			took, err = t.awaitRecovery(ctx, began, live+t.share(recoveredTolerance))
 		}
 	})
-	_, _ = t.env.RunLoad(loading, t.load(2*pressureRecoveryTimeout), t.operate) // it ends with loading
+	_, _ = t.env.RunLoad(loading, t.load(2*recoveryTimeout), t.operate) // it ends with loading
 	release.Wait()
 	switch {
 	case ctx.Err() != nil:
@@ -346,7 +340,7 @@ func (t *pressureTest) recover(ctx context.Context, calm int, live int64) error 
 }
 
 // errNotRecovered tells that the memory was not let go.
-var errNotRecovered = fmt.Errorf("what was live under pressure was not free again within %v", pressureRecoveryTimeout)
+var errNotRecovered = fmt.Errorf("what was live under pressure was not free again within %v", recoveryTimeout)
 
 // untilFree waits until a collection has found no more than so many bytes alive,
 // an agent can be started and all answer, and returns how long that took.
@@ -357,7 +351,7 @@ func (t *pressureTest) awaitRecovery(ctx context.Context, began time.Time, enoug
 		switch {
 		case free:
 			return took, nil
-		case took > pressureRecoveryTimeout || !load.Sleep(ctx, recoveryPollInterval):
+		case took > recoveryTimeout || !load.Sleep(ctx, recoveryInterval):
 			return 0, errNotRecovered
 		}
 	}

@@ -84,10 +84,10 @@ func matchPatterns(ctx context.Context, env *stress.Env, publish publisher) erro
 	if err != nil {
 		return err
 	}
-	var batches scalingBatches
-	batches.add(1, one)
-	batches.add(patterns, all)
-	env.Exponent("pattern_scaling_exponent", batches.sizes, batches.values)
+	var samples scalingSamples
+	samples.add(1, one...)
+	samples.add(patterns, all...)
+	env.Exponent("pattern_scaling_exponent", samples.sizes, samples.values)
 	return nil
 }
 

@@ -16,14 +16,6 @@ import (
 	"mabeam-top/internal/stress/scenario"
 )
 
-const (
-	// limitRecoveryTimeout is how long there may be no room for a new agent, after
-	// some have stopped, before that counts as not recovered.
-	limitRecoveryTimeout = 5 * time.Second
-	// retryInterval is the time between two attempts to start an agent then.
-	retryInterval = 100 * time.Microsecond
-)
-
 func processLimit() *stress.Measurement {
 	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:      "process-limit",
@@ -165,12 +157,11 @@ type limitRun struct {
 func measureProcessLimit(ctx context.Context, env *stress.Env, wrap func(limitedCalls) limitedCalls) (err error) {
 	options := env.Options()
 	options.MaxAgents = env.Params.Int("limit")
-	system, err := mabeam.Start(ctx, options)
+	system, stop, err := startWatched(ctx, env, options)
 	if err != nil {
-		return fmt.Errorf("start the system: %w", err)
+		return err
 	}
-	env.Watch(system)
-	defer stopWatched(ctx, env, system)
+	defer stop()
 	t := &limitRun{env: env, system: system, loads: newBudget(env, limitEstimate(env.Params)), calls: limitedCalls{
 		start: system.StartAgent, kill: system.KillAgent,
 		lookup: system.Registry().Lookup, act: system.Execute, publish: system.Bus().Publish,
@@ -246,9 +237,7 @@ func (t *limitRun) fill(ctx context.Context) (full bool, err error) {
 		t.env.Detail(why, 1)
 		t.env.Bool("limit_reached", false)
 		t.env.Bool("recovery_successful", false)
-		for _, metric := range []string{"rejected", "graceful_degradation_score", "recovery_time_ms"} {
-			t.env.Unmeasured(metric, why)
-		}
+		unmeasured(t.env, why, "rejected", "graceful_degradation_score", "recovery_time_ms")
 		return false, nil
 	}
 	return true, nil
@@ -272,7 +261,7 @@ func (t *limitRun) overshoot(ctx context.Context) error {
 	}
 	// Of a system that was too slow, the rest is asked for without the other work.
 	if left := starts - int(t.attempted.Load()) + len(t.ids); left > 0 {
-		_, err := t.env.RunLoad(ctx, load.Load{Workers: 1, Operations: left, For: limitRecoveryTimeout}, func(ctx context.Context, _ load.Op) error {
+		_, err := t.env.RunLoad(ctx, load.Load{Workers: 1, Operations: left, For: recoveryTimeout}, func(ctx context.Context, _ load.Op) error {
 			return t.startBeyond(ctx)
 		})
 		if err != nil {

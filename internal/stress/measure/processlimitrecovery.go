@@ -78,7 +78,7 @@ func (t *limitRun) replaceAgents(ctx context.Context, way termination) (first ti
 	ended := time.Now()
 	again := 0
 	var failure error
-	for again < room && time.Since(ended) < limitRecoveryTimeout {
+	for again < room && time.Since(ended) < recoveryTimeout {
 		id, err := t.start(ctx)
 		if err == nil {
 			err = t.checkAlive(ctx, id)
@@ -91,7 +91,7 @@ func (t *limitRun) replaceAgents(ctx context.Context, way termination) (first ti
 			continue
 		}
 		failure = err
-		if !load.Sleep(ctx, retryInterval) {
+		if !load.Sleep(ctx, recoveryInterval) {
 			return 0, false, ctx.Err()
 		}
 	}
@@ -99,7 +99,7 @@ func (t *limitRun) replaceAgents(ctx context.Context, way termination) (first ti
 	refused := errors.Is(err, mabeam.ErrLimitReached)
 	switch {
 	case again < room:
-		t.env.Detail(fmt.Sprintf("after %d agents had ended by %s, only %d could be started within %v; the last attempt: %v", room, way.name, again, limitRecoveryTimeout, failure), 1)
+		t.env.Detail(fmt.Sprintf("after %d agents had ended by %s, only %d could be started within %v; the last attempt: %v", room, way.name, again, recoveryTimeout, failure), 1)
 	case !refused:
 		t.env.Detail("after the recovery, an agent beyond the limit was not refused", 1)
 	}
@@ -110,7 +110,7 @@ func (t *limitRun) replaceAgents(ctx context.Context, way termination) (first ti
 // cleanUp stops all agents and reports what they have left behind.
 func (t *limitRun) cleanUp(ctx context.Context) error {
 	left := t.system.Registry().All()
-	driven, err := t.env.RunLoad(ctx, load.Load{Workers: 1, Operations: max(len(left), 1), For: limitRecoveryTimeout}, func(ctx context.Context, op load.Op) error {
+	driven, err := t.env.RunLoad(ctx, load.Load{Workers: 1, Operations: max(len(left), 1), For: recoveryTimeout}, func(ctx context.Context, op load.Op) error {
 		if op.N >= len(left) {
 			return nil // none was left
 		}
@@ -122,10 +122,10 @@ func (t *limitRun) cleanUp(ctx context.Context) error {
 	}
 	if int(driven.Attempted) < len(left) {
 		for _, m := range leakMetrics() {
-			t.env.Unmeasured(m.Name, fmt.Sprintf("only %d of %d agents could be stopped within %v", driven.Attempted, len(left), limitRecoveryTimeout))
+			t.env.Unmeasured(m.Name, fmt.Sprintf("only %d of %d agents could be stopped within %v", driven.Attempted, len(left), recoveryTimeout))
 		}
 		return nil
 	}
-	reportLeaks(ctx, t.env, t.before)
+	reportLeaks(ctx, t.env, t.system, t.before)
 	return nil
 }

@@ -82,8 +82,8 @@ type registrySample struct {
 	took   time.Duration // an operation's mean time for one caller
 	// Of each part: the median time of a batch for one caller, and the rate of many.
 	medians, rates []float64
-	small          []float64 // times of listings of one entry
-	entries, large []float64 // how many other listings had, and their times
+	small          []float64      // times of listings of one entry
+	large          scalingSamples // times of other listings, by their entries
 	failed         int64
 }
 
@@ -148,11 +148,7 @@ func measureRegistryScalability(ctx context.Context, env *stress.Env, reg regist
 // reportRegistryScaling reports how times and rates change with the agents.
 func reportRegistryScaling(env *stress.Env, sizes []registrySample) {
 	if len(sizes) < 2 {
-		for _, metric := range []string{
-			"scaling_factor", "operation_scaling_exponent", "operation_scaling", "small_listing_exponent", "listing_exponent", "performance_degradation",
-		} {
-			env.Unmeasured(metric, "that takes two different agent_counts that are reached")
-		}
+		unmeasured(env, "that takes two different agent_counts that are reached", "scaling_factor", "operation_scaling_exponent", "operation_scaling", "small_listing_exponent", "listing_exponent", "performance_degradation")
 		if len(sizes) == 0 {
 			env.Unmeasured("operation_time_ms", "no number of agents was reached")
 			return
@@ -168,23 +164,14 @@ func reportRegistryScaling(env *stress.Env, sizes []registrySample) {
 	} else {
 		env.Unmeasured("scaling_factor", "operations took no time")
 	}
-	before := sizes[len(sizes)-2]
-	grow := func(metric string, values func(registrySample) []float64) (report.Interval, bool) {
-		var at, took []float64
-		for _, s := range []registrySample{before, last} {
-			for _, v := range values(s) {
-				at, took = append(at, float64(s.agents)), append(took, v)
-			}
-		}
-		return reportExponent(env, metric, at, took)
+	var operations, small scalingSamples
+	for _, at := range sizes {
+		operations.add(at.agents, at.medians...)
+		small.add(at.agents, at.small...)
 	}
-	if interval, ok := grow("operation_scaling_exponent", func(s registrySample) []float64 { return s.medians }); ok {
-		env.Text("operation_scaling", scalingRange(interval))
-	} else {
-		env.Unmeasured("operation_scaling", "operation_scaling_exponent is not known")
-	}
-	grow("small_listing_exponent", func(s registrySample) []float64 { return s.small })
-	reportExponent(env, "listing_exponent", last.entries, last.large)
+	operations.report(env, "operation_scaling_exponent", "operation_scaling", "")
+	small.report(env, "small_listing_exponent", "", "")
+	last.large.report(env, "listing_exponent", "", "both listings have as many entries")
 	// The share lost with each doubling is that of the root of the rates.
 	doublings := math.Log2(float64(last.agents) / float64(first.agents))
 	root := func(rates []float64) (roots []float64) {
@@ -194,15 +181,6 @@ func reportRegistryScaling(env *stress.Env, sizes []registrySample) {
 		return roots
 	}
 	env.Decline("performance_degradation", root(first.rates), root(last.rates))
-}
-
-// reportExponent reports an exponent, or why it is not known.
-func reportExponent(env *stress.Env, metric string, sizes, values []float64) (report.Interval, bool) {
-	interval, ok := env.Exponent(metric, sizes, values)
-	if !ok {
-		env.Unmeasured(metric, "that takes several times at each of two different sizes, all of them longer than the clock can tell")
-	}
-	return interval, ok
 }
 
 // withMetadata returns the record with that many entries of metadata.
@@ -234,9 +212,7 @@ func measureCopies(n int, record func(i int) mabeam.Record) float64 {
 // reportRegistryMemory reports what n registrations took.
 func reportRegistryMemory(env *stress.Env, n int, grown, alone float64) {
 	if grown < memoryNoise {
-		why := fmt.Sprintf("%d registrations hold less than the %d KiB that this process's memory changes by itself; ask for more agents", n, memoryNoise>>10)
-		env.Unmeasured("memory_per_registration", why)
-		env.Unmeasured("memory_efficiency", why)
+		unmeasured(env, belowNoise(fmt.Sprintf("%d registrations", n)), "memory_per_registration", "memory_efficiency")
 		return
 	}
 	env.Value("memory_per_registration", grown/float64(n))
@@ -279,7 +255,7 @@ func timeRegistry(ctx context.Context, env *stress.Env, loads budget, reg regist
 		at.small = append(at.small, took)
 		for _, r := range []mabeam.Record{present[0], present[1%len(present)]} {
 			took, entries := timeListings(reg, r.Type, 1)
-			at.entries, at.large = append(at.entries, float64(entries)), append(at.large, took)
+			at.large.add(entries, took)
 		}
 		if loads.exceeded() && len(at.small) > 1 {
 			break

@@ -71,7 +71,7 @@ func sandboxTime(p scenario.Params) time.Duration {
 
 func measureSandboxes(ctx context.Context, env *stress.Env, spec func() mabeam.Spec, meddle func(s *sandbox)) error {
 	sandboxes := env.Count(env.Params.Int("sandboxes"))
-	before := countResources(env.System()).goroutines
+	before := countResources(env.System())
 	if err := measureSandboxMemory(ctx, env, spec); err != nil {
 		return err
 	}
@@ -90,14 +90,7 @@ func measureSandboxes(ctx context.Context, env *stress.Env, spec func() mabeam.S
 	if err != nil {
 		return err
 	}
-	var leaked int64
-	waitWhile(ctx, func() bool {
-		leaked = max(countResources(env.System()).goroutines-before, 0)
-		return leaked > 0
-	})
-	if leaked > 0 {
-		env.Detail("leaked goroutines: they are still there after their sandboxes were stopped", leaked)
-	}
+	leaked := findLeaks(ctx, env, env.System(), before)[0]
 	env.Value("sandboxes_per_second", total.PerSecond())
 	env.Latency("creation_time_ms", lives.creation.Total())
 	env.Latency("destruction_time_ms", lives.destruction.Total())

@@ -13,37 +13,37 @@ import (
 
 func signalMetrics() []scenario.Metric {
 	given := func(p scenario.Params) bool { return p.Int("signal_probes") > 0 }
-	lost := mustBeZero("signals_lost", "Signals of signal_probes that an agent did not get exactly once: those to one agent, to several, and to all, while the agents are busy.")
-	order := mustBeZero("signals_out_of_order", "Signals that an agent got before one that has a higher priority, or the same one and was sent earlier, though both waited.")
+	lost := mustBeZero("signals_lost", "Signals of signal_probes that a busy agent did not handle exactly once. They go to one agent, to several and to all.")
+	order := mustBeZero("signals_out_of_order", "Signals that an agent handled before a queued signal of higher priority, or of the same priority and sent earlier.")
 	lost.Given, order.Given = given, given
 	return []scenario.Metric{lost, order}
 }
 
-// signalRound is how many signals wait at once.
+// signalRound is how many signals are queued at a time.
 const signalRound = 32
 
-// priorities are those of the signals of a round, in turn.
+// priorities are the priorities of the signals of a round, in turn.
 var priorities = []mabeam.Priority{mabeam.Normal, mabeam.Low, mabeam.High, mabeam.Low, mabeam.Normal, mabeam.High, mabeam.High}
 
-// checkSignals sends signals to busy agents and looks at what they get.
+// checkSignals sends signals to busy agents and compares what they handle.
 func checkSignals(ctx context.Context, env *stress.Env) error {
 	probes := env.Params.Int("signal_probes")
 	if probes == 0 {
 		return nil
 	}
 	lost, disorder := newChecker(env, "signals_lost"), newChecker(env, "signals_out_of_order")
-	err := withFixture(ctx, env, 3, func(ctx context.Context, o *fixture) error {
-		before := o.system.Telemetry()
+	err := withFixture(ctx, lost, 3, func(ctx context.Context, f *fixture) error {
+		before := f.system.Telemetry()
 		var accepted int64
 		for sent := 0; sent < probes && ctx.Err() == nil; {
 			n := min(signalRound, probes-sent)
-			accepted += checkSignalOrder(ctx, o, sent, n, lost, disorder)
+			accepted += f.checkSignalOrder(ctx, sent, n, disorder)
 			sent += n
 		}
-		checkRefusedSignals(ctx, o, lost)
-		now := o.system.Telemetry()
+		f.checkRefusedSignals(ctx)
+		now := f.system.Telemetry()
 		accepted += fixtureMailbox + 1 // of checkRefusedSignals
-		lost.expect(now.SignalsSent-before.SignalsSent == accepted && now.SignalsHandled-before.SignalsHandled == accepted && now.SignalsDropped == before.SignalsDropped,
+		f.expect(now.SignalsSent-before.SignalsSent == accepted && now.SignalsHandled-before.SignalsHandled == accepted && now.SignalsDropped == before.SignalsDropped,
 			"the telemetry does not count as many signals sent and handled as were accepted")
 		return nil
 	})
@@ -52,15 +52,15 @@ func checkSignals(ctx context.Context, env *stress.Env) error {
 	return err
 }
 
-// checkSignalOrder sends n signals to busy agents, lets the agents go, and compares what each
-// got with what was sent. It returns how many were accepted.
-func checkSignalOrder(ctx context.Context, o *fixture, from, n int, lost, disorder *checker) (accepted int64) {
-	release, ok := o.blockAll(ctx)
+// checkSignalOrder sends n signals to busy agents, releases the agents, and compares what
+// each received with what was sent. It returns how many deliveries were accepted.
+func (f *fixture) checkSignalOrder(ctx context.Context, from, n int, disorder *checker) (accepted int64) {
+	release, ok := f.blockAll(ctx)
 	defer release()
-	if !lost.expect(ok, "an agent did not begin an action that it was told") {
+	if !ok {
 		return 0
 	}
-	due := make([][]mabeam.Signal, len(o.ids))
+	due := make([][]mabeam.Signal, len(f.ids))
 	for i := from; i < from+n; i++ {
 		s := mabeam.Signal{Type: "probe", Data: i, Priority: priorities[i%len(priorities)]}
 		targets := []int{0, 1, 2} // all
@@ -68,12 +68,12 @@ func checkSignalOrder(ctx context.Context, o *fixture, from, n int, lost, disord
 		switch i % 3 {
 		case 0:
 			targets = []int{i / 3 % 3}
-			s.Target = o.ids[targets[0]]
+			s.Target = f.ids[targets[0]]
 		case 1:
 			targets = []int{0, 2}
-			ids = []string{o.ids[0], o.ids[2]}
+			ids = []string{f.ids[0], f.ids[2]}
 		}
-		if err := o.system.Signal(s, ids...); !lost.expect(err == nil, "a signal was refused though there was room for it") {
+		if err := f.system.Signal(s, ids...); !f.expect(err == nil, "an agent with free mailbox capacity did not accept a signal") {
 			continue
 		}
 		for _, t := range targets {
@@ -82,47 +82,47 @@ func checkSignalOrder(ctx context.Context, o *fixture, from, n int, lost, disord
 		accepted += int64(len(targets))
 	}
 	release()
-	for i, id := range o.ids {
-		lost.expect(o.awaitIdle(ctx, id), "an agent with signals did not answer")
-		missing, displaced := compareSignals(o.spies[i].takeSignals(), due[i])
-		lost.add(missing, "signals that were accepted were not handled exactly once")
-		disorder.add(displaced, "signals were handled after one of a lower priority, or one that was sent later")
+	for i, id := range f.ids {
+		f.expect(f.awaitIdle(ctx, id), "an agent with queued signals did not answer")
+		missing, displaced := compareSignals(f.spies[i].takeSignals(), due[i])
+		f.add(missing, "accepted signals were not handled exactly once")
+		disorder.add(displaced, "signals were handled after a signal of lower priority, or after one sent later")
 	}
 	return accepted
 }
 
-// checkRefusedSignals sends signals that have to be refused, each with its own error.
-func checkRefusedSignals(ctx context.Context, o *fixture, lost *checker) {
-	id, b := o.ids[0], o.spies[0]
-	err := o.system.Signal(mabeam.Signal{Type: "probe"}, "nobody", id)
-	lost.expect(errors.Is(err, mabeam.ErrUnknownAgent) && strings.Contains(err.Error(), "nobody"), "a signal to an agent that is not there did not return ErrUnknownAgent")
-	o.awaitIdle(ctx, id)
-	lost.expect(len(b.takeSignals()) == 1, "a signal was not handled once because another agent that it was sent to is not there")
+// checkRefusedSignals sends signals that must be refused, each with its own error.
+func (f *fixture) checkRefusedSignals(ctx context.Context) {
+	id, s := f.ids[0], f.spies[0]
+	err := f.system.Signal(mabeam.Signal{Type: "probe"}, unknownAgent, id)
+	f.expect(errors.Is(err, mabeam.ErrUnknownAgent) && strings.Contains(err.Error(), unknownAgent), "Signal to an unknown agent did not return ErrUnknownAgent with its id")
+	f.awaitIdle(ctx, id)
+	f.expect(len(s.takeSignals()) == 1, "an agent did not handle a signal exactly once because another target of it is unknown")
 
-	release, ok := o.block(ctx, id)
+	release, ok := f.block(ctx, id)
 	defer release()
-	if !lost.expect(ok, "an agent did not begin an action that it was told") {
+	if !ok {
 		return
 	}
 	for range fixtureMailbox {
-		lost.expect(o.system.Signal(mabeam.Signal{Type: "probe"}, id) == nil, "a signal was refused before the agent had as many as its mailbox has room for")
+		f.expect(f.system.Signal(mabeam.Signal{Type: "probe"}, id) == nil, "an agent with free mailbox capacity did not accept a signal")
 	}
-	err = o.system.Signal(mabeam.Signal{Type: "probe"}, id)
-	lost.expect(errors.Is(err, mabeam.ErrMailboxFull), "one signal more than there is room for was not refused with ErrMailboxFull")
+	err = f.system.Signal(mabeam.Signal{Type: "probe"}, id)
+	f.expect(errors.Is(err, mabeam.ErrMailboxFull), "Signal to a full mailbox did not return ErrMailboxFull")
 	release()
-	o.awaitIdle(ctx, id)
-	lost.expect(len(b.takeSignals()) == fixtureMailbox, "not all signals that were accepted were handled")
+	f.awaitIdle(ctx, id)
+	f.expect(len(s.takeSignals()) == fixtureMailbox, "not all accepted signals were handled")
 }
 
-// compareSignals counts the signals that are missing or there more than once, and
-// those that are at another place than they should be.
+// compareSignals counts the signals that did not come exactly once, and those that came
+// out of order.
 func compareSignals(got, due []mabeam.Signal) (lost, disorder int64) {
 	due = slices.Clone(due)
 	slices.SortStableFunc(due, func(a, b mabeam.Signal) int { return int(b.Priority) - int(a.Priority) })
 	return compareSequence(signalNumbers(got), signalNumbers(due))
 }
 
-// signalNumbers are the numbers that signals carry.
+// signalNumbers returns the numbers in the data of signals.
 func signalNumbers(signals []mabeam.Signal) (numbers []int) {
 	for _, s := range signals {
 		n, ok := s.Data.(int)
@@ -134,8 +134,8 @@ func signalNumbers(signals []mabeam.Signal) (numbers []int) {
 	return numbers
 }
 
-// compareSequence counts which of the due numbers are missing in what was got or are
-// not there exactly once, and which come in another order than they are due in.
+// compareSequence counts the due numbers that did not come exactly once, and those that
+// came out of order.
 func compareSequence(got, due []int) (lost, disorder int64) {
 	place := make(map[int]int, len(due))
 	for i, n := range due {
@@ -146,7 +146,7 @@ func compareSequence(got, due []int) (lost, disorder int64) {
 		at, known := place[n]
 		switch {
 		case !known || seen[n]:
-			lost++ // a stranger, or there twice
+			lost++ // unknown or repeated
 		case at < last:
 			disorder++
 		default:

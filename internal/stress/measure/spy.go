@@ -11,11 +11,13 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 )
 
-// An observer is an agent that records what the runtime calls it for. Its actions are
-// note, which records its parameters and returns them, block, which keeps the agent
-// busy until a *blocker is released whatever becomes of the caller, heed, which keeps it
-// busy until its context ends, publish and signal, which pass an event or a signal on, fail
-// and panic.
+// A spy is an agent that records its callbacks. Its actions are
+//
+//   - note: record the parameters and return them
+//   - block: stay busy until a *blockRequest is released, even if the caller gives up
+//   - wait: stay busy until the context of the action ends
+//   - publish, signal: pass an event or a signal on
+//   - fail, panic
 type spy struct {
 	mabeam.Defaults
 	inside, overlaps  atomic.Int64
@@ -26,11 +28,11 @@ type spy struct {
 	notes   []any
 }
 
-// errSpy is what the action fail returns.
+// errSpy is the error of the action fail.
 var errSpy = errors.New("fails on purpose")
 
-// A blocker keeps an observer busy until it is released, and no longer than within: a
-// caller may wait for it although its deadline has passed.
+// A blockRequest keeps a spy busy until it is released, but not for longer than within:
+// a caller may wait for the spy past its deadline.
 type blockRequest struct {
 	entered, release chan struct{}
 	within           time.Duration
@@ -40,8 +42,18 @@ func newBlockRequest(within time.Duration) *blockRequest {
 	return &blockRequest{entered: make(chan struct{}), release: make(chan struct{}), within: within}
 }
 
-// A heeder keeps an observer busy until the context of its action ends, and tells why that
-// has ended; nil if it has not within fixtureTimeout.
+func (r *blockRequest) wait() {
+	close(r.entered)
+	end := time.NewTimer(r.within)
+	defer end.Stop()
+	select {
+	case <-r.release:
+	case <-end.C:
+	}
+}
+
+// A contextWaiter keeps a spy busy until the context of its action ends, and sends the
+// cause of that; nil if it has not ended within fixtureTimeout.
 type contextWaiter struct {
 	entered chan struct{}
 	ended   chan error
@@ -51,64 +63,57 @@ func newContextWaiter() *contextWaiter {
 	return &contextWaiter{entered: make(chan struct{}), ended: make(chan error, 1)}
 }
 
-func (h *contextWaiter) wait(ctx context.Context) {
-	done := ctx.Done() // only who waits for the end is told why it came
-	close(h.entered)
+func (w *contextWaiter) wait(ctx context.Context) {
+	done := ctx.Done() // a context records its cause only for those that wait for it
+	close(w.entered)
 	end := time.NewTimer(fixtureTimeout)
 	defer end.Stop()
 	select {
 	case <-done:
 	case <-end.C:
 	}
-	h.ended <- context.Cause(ctx)
+	w.ended <- context.Cause(ctx)
 }
 
-// enter notices callbacks that run at once; the caller defers what it returns.
-func (o *spy) enter() (leave func()) {
-	if o.inside.Add(1) > 1 {
-		o.overlaps.Add(1)
+// enter detects concurrent callbacks. The caller defers the returned function.
+func (s *spy) enter() (leave func()) {
+	if s.inside.Add(1) > 1 {
+		s.overlaps.Add(1)
 	}
-	runtime.Gosched() // who is wrong to come in meanwhile shall have the time to
-	return func() { o.inside.Add(-1) }
+	runtime.Gosched() // give a concurrent callback the chance to run now
+	return func() { s.inside.Add(-1) }
 }
 
-func (o *spy) Init(context.Context, *mabeam.Agent) error {
-	defer o.enter()()
-	o.inits.Add(1)
+func (s *spy) Init(context.Context, *mabeam.Agent) error {
+	defer s.enter()()
+	s.inits.Add(1)
 	return nil
 }
 
-func (o *spy) Terminate(context.Context, *mabeam.Agent, error) {
-	defer o.enter()()
-	o.terminates.Add(1)
+func (s *spy) Terminate(context.Context, *mabeam.Agent, error) {
+	defer s.enter()()
+	s.terminates.Add(1)
 }
 
-func (o *spy) HandleSignal(_ context.Context, _ *mabeam.Agent, s mabeam.Signal) {
-	defer o.enter()()
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.signals = append(o.signals, s)
+func (s *spy) HandleSignal(_ context.Context, _ *mabeam.Agent, signal mabeam.Signal) {
+	defer s.enter()()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.signals = append(s.signals, signal)
 }
 
-func (o *spy) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
-	defer o.enter()()
+func (s *spy) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
+	defer s.enter()()
 	switch action {
 	case "note":
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		o.notes = append(o.notes, params)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.notes = append(s.notes, params)
 		return params, nil
 	case "block":
-		h := params.(*blockRequest)
-		close(h.entered)
-		end := time.NewTimer(h.within)
-		defer end.Stop()
-		select {
-		case <-h.release:
-		case <-end.C:
-		}
+		params.(*blockRequest).wait()
 		return nil, nil
-	case "heed":
+	case "wait":
 		params.(*contextWaiter).wait(ctx)
 		return nil, nil
 	case "publish":
@@ -125,19 +130,32 @@ func (o *spy) HandleAction(ctx context.Context, self *mabeam.Agent, action strin
 }
 
 // takeSignals returns the signals recorded since the last call.
-func (o *spy) takeSignals() []mabeam.Signal {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	taken := o.signals
-	o.signals = nil
+func (s *spy) takeSignals() []mabeam.Signal {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	taken := s.signals
+	s.signals = nil
 	return taken
 }
 
 // takeNotes returns the parameters of the note actions since the last call.
-func (o *spy) takeNotes() []any {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	taken := o.notes
-	o.notes = nil
+func (s *spy) takeNotes() []any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	taken := s.notes
+	s.notes = nil
 	return taken
+}
+
+// An actionFunc is the only callback of a stateless agent.
+type actionFunc func(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error)
+
+// An actionAgent is an agent that only handles actions.
+type actionAgent struct {
+	mabeam.Defaults
+	handle actionFunc
+}
+
+func (a actionAgent) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
+	return a.handle(ctx, self, action, params)
 }

@@ -10,18 +10,18 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/faults"
 	"mabeam-top/internal/runtime/supervision"
 	"mabeam-top/internal/stress"
-	"mabeam-top/internal/stress/load"
 )
 
-// childCount is how many children a family has.
+// childCount is how many children a supervised group has.
 const childCount = 3
 
-// A family is a supervisor with three children, a, b and c, which counts their lives.
+// A supervisedGroup is a supervisor with three spies as children, which counts how often
+// each of them starts.
 type supervisedGroup struct {
-	o          *fixture
-	broken     *checker
+	*fixture
 	supervisor *supervision.Supervisor
 	ids        [childCount]string
 	starts     [childCount]atomic.Int64
@@ -30,38 +30,38 @@ type supervisedGroup struct {
 	stopping []int // the children whose Terminate ran, in that order
 }
 
-// A sibling is a child of a family.
+// A supervisedSpy is a child of a supervisedGroup.
 type supervisedSpy struct {
 	spy
-	family *supervisedGroup
-	place  int
+	group *supervisedGroup
+	place int
 }
 
-func (m *supervisedSpy) Terminate(ctx context.Context, self *mabeam.Agent, reason error) {
-	m.family.mu.Lock()
-	m.family.stopping = append(m.family.stopping, m.place)
-	m.family.mu.Unlock()
-	m.spy.Terminate(ctx, self, reason)
+func (s *supervisedSpy) Terminate(ctx context.Context, self *mabeam.Agent, reason error) {
+	s.group.mu.Lock()
+	s.group.stopping = append(s.group.stopping, s.place)
+	s.group.mu.Unlock()
+	s.spy.Terminate(ctx, self, reason)
 }
 
-// HandleAction is that of an observer, and stop, which ends the agent normally.
-func (m *supervisedSpy) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
+// HandleAction adds the action stop, which ends the agent normally, to those of a spy.
+func (s *supervisedSpy) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
 	if action == "stop" {
 		self.Stop()
 		return nil, nil
 	}
-	return m.spy.HandleAction(ctx, self, action, params)
+	return s.spy.HandleAction(ctx, self, action, params)
 }
 
 // startSupervisedGroup starts a supervisor whose children have the given restart policies.
-func startSupervisedGroup(ctx context.Context, o *fixture, broken *checker, name string, spec supervision.Spec, restart ...supervision.RestartPolicy) (*supervisedGroup, error) {
-	f := &supervisedGroup{o: o, broken: broken}
+func startSupervisedGroup(ctx context.Context, f *fixture, name string, spec supervision.Spec, restart ...supervision.RestartPolicy) (*supervisedGroup, error) {
+	g := &supervisedGroup{fixture: f}
 	spec.ID = name
 	for i := range childCount {
-		f.ids[i] = fmt.Sprintf("%s-%c", name, 'a'+i)
-		child := supervision.Child{ID: f.ids[i], New: func() mabeam.Spec {
-			f.starts[i].Add(1)
-			return mabeam.Spec{Type: "member", Behaviour: &supervisedSpy{family: f, place: i}, Capabilities: []string{"member"}}
+		g.ids[i] = fmt.Sprintf("%s-%c", name, 'a'+i)
+		child := supervision.Child{ID: g.ids[i], New: func() mabeam.Spec {
+			g.starts[i].Add(1)
+			return mabeam.Spec{Type: "member", Behaviour: &supervisedSpy{group: g, place: i}, Capabilities: []string{"member"}}
 		}}
 		if i < len(restart) {
 			child.Restart = restart[i]
@@ -69,41 +69,44 @@ func startSupervisedGroup(ctx context.Context, o *fixture, broken *checker, name
 		spec.Children = append(spec.Children, child)
 	}
 	var err error
-	f.supervisor, err = supervision.Start(ctx, o.system, spec)
-	return f, err
+	g.supervisor, err = supervision.Start(ctx, f.system, spec)
+	return g, err
 }
 
-// expectLives waits until the children have had so many lives and the last of each is
-// there, and checks that it stays so.
-func (f *supervisedGroup) expectStarts(ctx context.Context, rule string, want ...int64) {
-	waitWhile(ctx, func() bool { return !f.hasStarted(want) })
+// kill kills the child at a place.
+func (g *supervisedGroup) kill(place int) { g.system.KillAgent(g.ids[place]) }
+
+// expectStarts waits until the children have started as often as wanted and are alive,
+// and checks that it stays so.
+func (g *supervisedGroup) expectStarts(ctx context.Context, violation string, want ...int64) {
+	waitWhile(ctx, func() bool { return !g.hasStarted(want) })
 	pause(ctx)
-	f.broken.expect(f.hasStarted(want), rule)
+	g.expect(g.hasStarted(want), violation)
 }
 
-// lived says whether the children had so many lives, and all that their supervisor has
-// are registered as they were at first.
-func (f *supervisedGroup) hasStarted(want []int64) bool {
-	children := f.supervisor.Children()
-	for i, id := range f.ids {
-		if f.starts[i].Load() != want[i] {
+// hasStarted reports whether the children have started as often as wanted, and the live
+// ones are registered as they were first.
+func (g *supervisedGroup) hasStarted(want []int64) bool {
+	children := g.supervisor.Children()
+	for i, id := range g.ids {
+		if g.starts[i].Load() != want[i] {
 			return false
 		}
 		at := slices.IndexFunc(children, func(c supervision.ChildInfo) bool { return c.ID == id })
 		if at < 0 || !children[at].Alive {
 			continue
 		}
-		e, ok := f.o.system.Registry().Lookup(id)
-		if children[at].Restarts != int(want[i]-1) || !ok || e.Type() != "member" || e.ParentID() != f.supervisor.ID() || !slices.Equal(e.Capabilities(), []string{"member"}) {
+		e, ok := g.system.Registry().Lookup(id)
+		if children[at].Restarts != int(want[i]-1) || !ok || e.Type() != "member" || e.ParentID() != g.supervisor.ID() || !slices.Equal(e.Capabilities(), []string{"member"}) {
 			return false
 		}
 	}
 	return true
 }
 
-// alive is how many children the supervisor has that live.
-func (f *supervisedGroup) alive() (n int) {
-	for _, c := range f.supervisor.Children() {
+// alive is how many children are alive.
+func (g *supervisedGroup) alive() (n int) {
+	for _, c := range g.supervisor.Children() {
 		if c.Alive {
 			n++
 		}
@@ -111,212 +114,179 @@ func (f *supervisedGroup) alive() (n int) {
 	return n
 }
 
-// errFixtureTimeout tells that a system of observers took longer than fixtureTimeout.
-var errFixtureTimeout = fmt.Sprintf("not all rules could be checked within %v", fixtureTimeout)
+// expectForgotten checks that the supervisor has forgotten one child.
+func (g *supervisedGroup) expectForgotten(violation string) {
+	g.expect(len(g.supervisor.Children()) == childCount-1, violation)
+}
 
-// checkSupervision holds the documented rules of supervision against supervisors.
+// hasGivenUp reports whether the supervisor has ended.
+func (g *supervisedGroup) hasGivenUp() bool {
+	select {
+	case <-g.supervisor.Done():
+		return true
+	default:
+		return false
+	}
+}
+
+// checkStop stops the supervisor, which must stop its live children, the newest first.
+func (g *supervisedGroup) checkStop(ctx context.Context) {
+	g.mu.Lock()
+	g.stopping = nil
+	g.mu.Unlock()
+	living := g.alive()
+	limited, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	g.expect(g.supervisor.Stop(limited) == nil, "a supervisor did not stop")
+	g.mu.Lock()
+	order := slices.Clone(g.stopping)
+	g.mu.Unlock()
+	g.expect(len(order) == living && slices.IsSortedFunc(order, func(a, b int) int { return b - a }), "a stopping supervisor did not stop each child once, the newest first")
+	g.expectNoChild("a child outlived its supervisor")
+}
+
+// expectNoChild checks that no child is left.
+func (g *supervisedGroup) expectNoChild(violation string) {
+	for _, id := range g.ids {
+		_, err := g.system.Ref(id)
+		g.expect(err != nil, violation)
+	}
+}
+
+// timeoutDetail is the violation of a system that is too slow for all checks.
+var timeoutDetail = fmt.Sprintf("the checks did not finish within %v", fixtureTimeout)
+
+// checkSupervision checks the documented rules of supervision.
 func checkSupervision(ctx context.Context, env *stress.Env) error {
-	broken := newChecker(env, "supervision_rules_broken")
-	err := withFixture(ctx, env, 1, func(ctx context.Context, o *fixture) error {
-		before := o.system.Telemetry()
-		var restarts, ends int64
-		for _, rule := range []func(context.Context, *fixture, *checker) (*supervisedGroup, error){
-			checkOneForOne, checkOneForAll, checkRestForOne, checkTransient, checkTemporary, checkStopAgentOfChild, checkStopChild, checkCrashedSupervisor, checkIntensity,
-		} {
-			f, err := rule(ctx, o, broken)
+	violations := newChecker(env, "supervision_rules_broken")
+	err := withFixture(ctx, violations, 1, func(ctx context.Context, f *fixture) error {
+		before := f.system.Telemetry()
+		var restarts, starts int64
+		for _, c := range supervisionChecks {
+			g, err := startSupervisedGroup(ctx, f, c.name, c.spec, c.restart...)
+			if err == nil {
+				c.check(ctx, g)
+			}
 			if ctx.Err() != nil {
-				broken.add(1, errFixtureTimeout)
+				f.add(1, timeoutDetail)
 				return nil
 			}
 			if err != nil {
 				return err
 			}
-			f.checkStop(ctx)
-			for i := range f.starts {
-				restarts += f.starts[i].Load() - 1
-				ends += f.starts[i].Load()
+			g.checkStop(ctx)
+			for i := range g.starts {
+				restarts += g.starts[i].Load() - 1
+				starts += g.starts[i].Load()
 			}
 		}
-		waitWhile(ctx, func() bool { return o.system.Telemetry().AgentsRestarted-before.AgentsRestarted != restarts })
-		now := o.system.Telemetry()
-		broken.expect(now.AgentsRestarted-before.AgentsRestarted == restarts && now.AgentsStarted-before.AgentsStarted == ends &&
-			now.AgentsStopped+now.AgentsCrashed-before.AgentsStopped-before.AgentsCrashed == ends, "the telemetry does not count the children's starts, ends and restarts")
-		checkStuckChild(ctx, o, broken)
-		checkFailingRestarts(ctx, o, broken)
+		waitWhile(ctx, func() bool { return f.system.Telemetry().AgentsRestarted-before.AgentsRestarted != restarts })
+		now := f.system.Telemetry()
+		f.expect(now.AgentsRestarted-before.AgentsRestarted == restarts && now.AgentsStarted-before.AgentsStarted == starts &&
+			now.AgentsStopped+now.AgentsCrashed-before.AgentsStopped-before.AgentsCrashed == starts, "the telemetry does not match the starts, ends and restarts of children")
+		f.checkStuckChild(ctx)
+		f.checkFailingRestarts(ctx)
 		return nil
 	})
 	if err == nil {
-		err = withFixture(ctx, env, 1, func(ctx context.Context, o *fixture) error {
-			checkWindow(ctx, env, o, broken)
+		err = withFixture(ctx, violations, 1, func(ctx context.Context, f *fixture) error {
+			f.checkWindow(ctx)
 			return nil
 		})
 	}
 	if err == nil {
-		err = checkRestartAtLimit(ctx, env, broken)
+		err = checkRestartAtLimit(ctx, violations)
 	}
-	broken.report()
+	violations.report()
 	return err
 }
 
-// checkStop stops the supervisor: the children that live end, the newest first.
-func (f *supervisedGroup) checkStop(ctx context.Context) {
-	f.mu.Lock()
-	f.stopping = nil
-	f.mu.Unlock()
-	living := f.alive()
+// maxRestarts is how many restarts the supervisor of the check intensity allows.
+const maxRestarts = 3
+
+// supervisionChecks are the checks that need one supervised group each.
+var supervisionChecks = []struct {
+	name    string
+	spec    supervision.Spec
+	restart []supervision.RestartPolicy
+	check   func(context.Context, *supervisedGroup)
+}{
+	{name: "one-for-one", check: func(ctx context.Context, g *supervisedGroup) {
+		g.kill(1)
+		g.expectStarts(ctx, "one-for-one did not restart exactly the killed child", 1, 2, 1)
+		_, _ = g.execute(ctx, g.ids[0], "panic", nil)
+		g.expectStarts(ctx, "one-for-one did not restart exactly the child that panicked", 2, 2, 1)
+		_, _ = g.execute(ctx, g.ids[2], "stop", nil)
+		g.expectStarts(ctx, "a permanent child that stopped itself was not restarted", 2, 2, 2)
+	}},
+	{name: "one-for-all", spec: supervision.Spec{Strategy: supervision.OneForAll}, check: func(ctx context.Context, g *supervisedGroup) {
+		g.kill(1)
+		g.expectStarts(ctx, "one-for-all did not restart each child once", 2, 2, 2)
+	}},
+	{name: "rest-for-one", spec: supervision.Spec{Strategy: supervision.RestForOne}, check: func(ctx context.Context, g *supervisedGroup) {
+		g.kill(1)
+		g.expectStarts(ctx, "rest-for-one did not restart exactly the killed child and those started after it", 1, 2, 2)
+	}},
+	{name: "transient", restart: []supervision.RestartPolicy{supervision.Transient, supervision.Transient}, check: func(ctx context.Context, g *supervisedGroup) {
+		_, _ = g.execute(ctx, g.ids[0], "stop", nil)
+		g.kill(1)
+		g.kill(2) // when it is alive again, the supervisor has handled the earlier ends
+		g.expectStarts(ctx, "of two transient children not exactly the killed one was restarted", 1, 2, 2)
+	}},
+	{name: "temporary", restart: []supervision.RestartPolicy{supervision.Temporary}, check: func(ctx context.Context, g *supervisedGroup) {
+		g.kill(0)
+		g.kill(2)
+		g.expectStarts(ctx, "a temporary child was restarted", 1, 1, 2)
+		g.expectForgotten("a supervisor has not forgotten a temporary child that ended")
+	}},
+	{name: "stop-agent", check: func(ctx context.Context, g *supervisedGroup) {
+		g.expect(g.stop(ctx, g.ids[0]) == nil, "a child did not stop")
+		g.kill(2)
+		g.expectStarts(ctx, "a child that StopAgent had stopped was restarted", 1, 1, 2)
+		g.expectForgotten("a supervisor has not forgotten a child that StopAgent had stopped")
+	}},
+	{name: "stop-child", spec: supervision.Spec{Strategy: supervision.OneForAll}, check: checkStopChild},
+	{
+		name: "crashed", spec: supervision.Spec{Intensity: &supervision.Intensity{Restarts: 1}},
+		restart: []supervision.RestartPolicy{supervision.Permanent, supervision.Temporary}, check: checkCrashedSupervisor,
+	},
+	{name: "intensity", spec: supervision.Spec{Intensity: &supervision.Intensity{Restarts: maxRestarts, Within: time.Minute}}, check: checkIntensity},
+}
+
+// checkStopChild stops a child with its supervisor, which must not restart it.
+func checkStopChild(ctx context.Context, g *supervisedGroup) {
 	limited, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
-	f.broken.expect(f.supervisor.Stop(limited) == nil, "a supervisor did not stop")
-	f.mu.Lock()
-	order := slices.Clone(f.stopping)
-	f.mu.Unlock()
-	f.broken.expect(len(order) == living && slices.IsSortedFunc(order, func(a, b int) int { return b - a }), "a supervisor that stopped did not stop its children, each once and the newest first")
-	for _, id := range f.ids {
-		_, err := f.o.system.Ref(id)
-		f.broken.expect(err != nil, "a child is still there after its supervisor has stopped")
-	}
+	_, err := g.supervisor.StartChild(limited, supervision.Child{ID: g.ids[0], New: func() mabeam.Spec { return mabeam.Spec{Type: "member", Behaviour: &spy{}} }})
+	g.expect(errors.Is(err, mabeam.ErrAlreadyRegistered), "a second child with the same id was not refused with ErrAlreadyRegistered")
+	g.expect(g.supervisor.StopChild(limited, g.ids[1]) == nil, "a supervisor did not stop a child")
+	_, err = g.system.Ref(g.ids[1])
+	g.expect(err != nil, "a child is still found after StopChild")
+	g.expect(g.supervisor.StopChild(limited, g.ids[1]) == nil, "StopChild of an unknown child returned an error")
+	g.kill(0)
+	g.expectStarts(ctx, "one-for-all restarted a child that StopChild had stopped, or did not restart the others", 2, 1, 2)
+	g.expectForgotten("a supervisor has not forgotten a child that StopChild had stopped")
 }
 
-func checkOneForOne(ctx context.Context, o *fixture, broken *checker) (*supervisedGroup, error) {
-	f, err := startSupervisedGroup(ctx, o, broken, "one-for-one", supervision.Spec{})
-	if err != nil {
-		return nil, err
-	}
-	o.system.KillAgent(f.ids[1])
-	f.expectStarts(ctx, "one-for-one did not restart just the child that was killed", 1, 2, 1)
-	_, _ = o.ask(ctx, f.ids[0], "panic", nil)
-	f.expectStarts(ctx, "one-for-one did not restart just the child that panicked", 2, 2, 1)
-	_, _ = o.ask(ctx, f.ids[2], "stop", nil)
-	f.expectStarts(ctx, "a permanent child that stopped itself was not restarted", 2, 2, 2)
-	return f, nil
-}
-
-func checkOneForAll(ctx context.Context, o *fixture, broken *checker) (*supervisedGroup, error) {
-	f, err := startSupervisedGroup(ctx, o, broken, "one-for-all", supervision.Spec{Strategy: supervision.OneForAll})
-	if err != nil {
-		return nil, err
-	}
-	o.system.KillAgent(f.ids[1])
-	f.expectStarts(ctx, "one-for-all did not restart each child once", 2, 2, 2)
-	return f, nil
-}
-
-func checkRestForOne(ctx context.Context, o *fixture, broken *checker) (*supervisedGroup, error) {
-	f, err := startSupervisedGroup(ctx, o, broken, "rest-for-one", supervision.Spec{Strategy: supervision.RestForOne})
-	if err != nil {
-		return nil, err
-	}
-	o.system.KillAgent(f.ids[1])
-	f.expectStarts(ctx, "rest-for-one did not restart the child and those started after it", 1, 2, 2)
-	return f, nil
-}
-
-func checkTransient(ctx context.Context, o *fixture, broken *checker) (*supervisedGroup, error) {
-	f, err := startSupervisedGroup(ctx, o, broken, "transient", supervision.Spec{}, supervision.Transient, supervision.Transient)
-	if err != nil {
-		return nil, err
-	}
-	_, _ = o.ask(ctx, f.ids[0], "stop", nil)
-	o.system.KillAgent(f.ids[1])
-	o.system.KillAgent(f.ids[2]) // once it lives again, the ends before it were seen to
-	f.expectStarts(ctx, "of transient children not just the one that was killed was restarted", 1, 2, 2)
-	return f, nil
-}
-
-func checkTemporary(ctx context.Context, o *fixture, broken *checker) (*supervisedGroup, error) {
-	f, err := startSupervisedGroup(ctx, o, broken, "temporary", supervision.Spec{}, supervision.Temporary)
-	if err != nil {
-		return nil, err
-	}
-	o.system.KillAgent(f.ids[0])
-	o.system.KillAgent(f.ids[2])
-	f.expectStarts(ctx, "a temporary child was restarted", 1, 1, 2)
-	broken.expect(len(f.supervisor.Children()) == childCount-1, "a supervisor has not forgotten a temporary child that has ended")
-	return f, nil
-}
-
-// checkStopAgentOfChild stops a child by its id, which is not restarted.
-func checkStopAgentOfChild(ctx context.Context, o *fixture, broken *checker) (*supervisedGroup, error) {
-	f, err := startSupervisedGroup(ctx, o, broken, "unwanted", supervision.Spec{})
-	if err != nil {
-		return nil, err
-	}
-	broken.expect(o.stop(ctx, f.ids[0]) == nil, "a child did not stop")
-	o.system.KillAgent(f.ids[2])
-	f.expectStarts(ctx, "a child that StopAgent has ended was restarted", 1, 1, 2)
-	broken.expect(len(f.supervisor.Children()) == childCount-1, "a supervisor has not forgotten a child that StopAgent has ended")
-	return f, nil
+// checkCrashedSupervisor crashes the supervisors. The children must start anew and be
+// supervised as before.
+func checkCrashedSupervisor(ctx context.Context, g *supervisedGroup) {
+	before := g.system.Telemetry().ComponentsRestarted
+	g.expect(faults.Crash(g.system, "agents") == nil, "the supervisors could not be crashed")
+	g.expectStarts(ctx, "a restarted supervisor did not start all its children anew except the temporary one", 2, 1, 2)
+	g.expect(g.system.Telemetry().ComponentsRestarted-before == 1, "the telemetry does not count the restart of the supervisors once")
+	g.kill(2)
+	g.expectStarts(ctx, "a restarted supervisor did not restart a killed child", 2, 1, 3)
 }
 
 // checkIntensity kills a child as often as its supervisor restarts it, and once more.
-func checkIntensity(ctx context.Context, o *fixture, broken *checker) (*supervisedGroup, error) {
-	const limit = 3
-	f, err := startSupervisedGroup(ctx, o, broken, "intensity", supervision.Spec{Intensity: &supervision.Intensity{Restarts: limit, Within: time.Minute}})
-	if err != nil {
-		return nil, err
+func checkIntensity(ctx context.Context, g *supervisedGroup) {
+	for i := int64(1); i <= maxRestarts; i++ {
+		g.kill(1)
+		g.expectStarts(ctx, "a supervisor did not restart a child within its restart intensity", 1, 1+i, 1)
 	}
-	for i := int64(1); i <= limit; i++ {
-		o.system.KillAgent(f.ids[1])
-		f.expectStarts(ctx, "a supervisor did not restart a child as often as it may", 1, 1+i, 1)
-	}
-	o.system.KillAgent(f.ids[1])
-	waitWhile(ctx, func() bool { return !f.hasGivenUp() })
-	broken.expect(errors.Is(f.supervisor.Err(), supervision.ErrGaveUp) && f.starts[1].Load() == 1+limit, "a supervisor did not give up when it had to restart once more than it may")
-	for _, id := range f.ids {
-		_, err := o.system.Ref(id)
-		broken.expect(err != nil, "a child is still there after its supervisor has given up")
-	}
-	return f, nil
-}
-
-// checkWindow kills a child after the restarts before have ceased to count, and then once
-// more than allowed late in the time in which they do.
-func checkWindow(ctx context.Context, env *stress.Env, o *fixture, broken *checker) {
-	const limit = 2
-	// Where the machine stalls for as long as that time, the check says nothing.
-	for within := 50 * time.Millisecond; within < time.Second; within *= 4 {
-		f, err := startSupervisedGroup(ctx, o, broken, fmt.Sprint("window-", within), supervision.Spec{Intensity: &supervision.Intensity{Restarts: limit, Within: within}})
-		if err != nil {
-			broken.add(1, err.Error())
-			return
-		}
-		kill := func() {
-			lives := f.starts[1].Load()
-			o.system.KillAgent(f.ids[1])
-			waitWhile(ctx, func() bool { return (f.starts[1].Load() == lives || f.alive() < childCount) && !f.hasGivenUp() })
-		}
-		for range limit {
-			kill()
-		}
-		load.Sleep(ctx, within+time.Millisecond)
-		began := time.Now()
-		for range limit {
-			kill()
-		}
-		early := f.hasGivenUp()
-		load.Sleep(ctx, within*7/10-time.Since(began))
-		kill()
-		decided := f.hasGivenUp() || time.Since(began) < within
-		if ctx.Err() != nil { // then nothing was waited for
-			broken.add(1, errFixtureTimeout)
-			return
-		}
-		broken.expect(!early, "a supervisor gave up because of restarts that were older than its time")
-		broken.expect(f.hasGivenUp() || !decided, "a supervisor did not count restarts as long as it should")
-		f.checkStop(ctx)
-		if decided {
-			return
-		}
-	}
-	env.Inconclusive("the machine stalls for so long that it cannot be checked how long restarts count")
-}
-
-// hasGivenUp says whether the supervisor has ended.
-func (f *supervisedGroup) hasGivenUp() bool {
-	select {
-	case <-f.supervisor.Done():
-		return true
-	default:
-		return false
-	}
+	g.kill(1)
+	waitWhile(ctx, func() bool { return !g.hasGivenUp() })
+	g.expect(errors.Is(g.supervisor.Err(), supervision.ErrGaveUp) && g.starts[1].Load() == 1+maxRestarts, "a supervisor did not give up beyond its restart intensity")
+	g.expectNoChild("a child outlived a supervisor that gave up")
 }

@@ -12,11 +12,11 @@ import (
 	"mabeam-top/internal/stress"
 )
 
-// crashAgents is how many agents a registry lists that crashes.
+// crashAgents is how many agents a registry lists when it crashes.
 const crashAgents = 40
 
-// checkRegistryCrash compares the listings of a registry with its agents after it has
-// crashed, and after some of them have ended.
+// checkRegistryCrash compares the listings of a registry with its agents after a crash of
+// the registry, and after some of the agents have ended.
 func checkRegistryCrash(ctx context.Context, env *stress.Env, broken *checker) error {
 	return withSystem(ctx, env, nil, func(system *mabeam.System) error {
 		living := liveAgents{}
@@ -28,7 +28,7 @@ func checkRegistryCrash(ctx context.Context, env *stress.Env, broken *checker) e
 			}
 			living[id] = spec
 		}
-		broken.expect(faults.Crash(system, "registry") == nil && system.Telemetry().ComponentsRestarted == 1, "registry: it could not be made to crash, or that is not counted")
+		broken.expect(faults.Crash(system, "registry") == nil && system.Telemetry().ComponentsRestarted == 1, "registry: it could not be crashed, or the telemetry does not count its restart")
 		living.check(broken, system)
 		for id := range living {
 			if len(living) > crashAgents/2 {
@@ -37,39 +37,41 @@ func checkRegistryCrash(ctx context.Context, env *stress.Env, broken *checker) e
 			}
 		}
 		living.check(broken, system)
-		broken.expect(errors.Is(faults.Crash(system, "limits"), faults.ErrNothingToCrash), "limits: a component that holds nothing did not refuse to crash with ErrNothingToCrash")
+		broken.expect(errors.Is(faults.Crash(system, "limits"), faults.ErrNothingToCrash), "limits: crashing a component without state did not return ErrNothingToCrash")
 		return nil
 	})
 }
 
-// checkSystemEnd stops a system while an agent works and another does not heed it, and
-// then uses it.
+// checkSystemEnd stops a system during an agent's action that ignores it, and then uses
+// the stopped system.
 func checkSystemEnd(ctx context.Context, env *stress.Env, broken *checker) error {
 	system, err := startSystem(ctx, env, nil)
 	if err != nil {
 		return err
 	}
-	o := &fixture{system: system}
-	busy, b, err := o.add(ctx)
+	f := &fixture{checker: broken, system: system}
+	busy, s, err := f.addSpy(ctx)
 	if err != nil {
 		stopSystem(ctx, env, system)
 		return err
 	}
-	release, ok := o.block(ctx, busy)
+	release, _ := f.block(ctx, busy)
 	defer release()
-	broken.expect(ok, "agents: an agent did not begin an action that it was told")
 	limited, cancel := context.WithTimeout(ctx, 5*time.Millisecond)
 	defer cancel()
-	broken.expect(errors.Is(system.Stop(limited), mabeam.ErrTimeout), "agents: a system that stopped before one of its agents did did not tell with ErrTimeout")
+	f.expect(errors.Is(system.Stop(limited), mabeam.ErrTimeout), "agents: Stop did not return ErrTimeout although an agent did not stop")
 	release()
+	stopped := func(component, call string, err error) {
+		f.expect(errors.Is(err, mabeam.ErrSystemStopped), component+": "+call+" of a stopped system did not return ErrSystemStopped")
+	}
 	_, err = system.StartAgent(ctx, agents.Demo())
-	broken.expect(errors.Is(err, mabeam.ErrSystemStopped), "agents: a system that has stopped did not refuse an agent with ErrSystemStopped")
-	broken.expect(errors.Is(system.Bus().Publish(ctx, mabeam.Event{Type: "end"}), mabeam.ErrSystemStopped), "event_bus: a system that has stopped did not refuse an event with ErrSystemStopped")
+	stopped("agents", "StartAgent", err)
+	stopped("event_bus", "Publish", system.Bus().Publish(ctx, mabeam.Event{Type: "end"}))
 	_, err = system.Bus().Subscribe("end", func(context.Context, mabeam.Event) {}, mabeam.SubscribeOptions{})
-	broken.expect(errors.Is(err, mabeam.ErrSystemStopped), "event_bus: a system that has stopped did not refuse a subscription with ErrSystemStopped")
-	broken.expect(errors.Is(system.Signal(mabeam.Signal{Type: "end"}), mabeam.ErrSystemStopped), "signals: a system that has stopped did not refuse a signal with ErrSystemStopped")
+	stopped("event_bus", "Subscribe", err)
+	stopped("signals", "Signal", system.Signal(mabeam.Signal{Type: "end"}))
 	var left int
 	waitWhile(ctx, func() bool { left = system.Goroutines(); return left > 0 })
-	broken.expect(left == 0 && system.Registry().Count() == 0 && b.terminates.Load() == 0, "scheduler: a system that has stopped, and killed an agent, left a goroutine or an entry behind, or ran its Terminate")
+	f.expect(left == 0 && system.Registry().Count() == 0 && s.terminates.Load() == 0, "scheduler: a stopped system left a goroutine or an entry behind, or ran Terminate of an agent that it had killed")
 	return nil
 }

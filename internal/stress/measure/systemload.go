@@ -128,16 +128,13 @@ func measureLoad(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) 
 
 // evaluate reports what the windows say of the load's length.
 func reportWindows(env *stress.Env, w *loadWindows, driven load.Result, length time.Duration) {
-	stable, of := w.stable(length, driven.DueBy)
-	if of < 4 {
-		why := fmt.Sprintf("the load lasted less than four windows of %v", w.window)
-		env.Unmeasured("performance_degradation", why)
-		env.Unmeasured("stability_score", why)
-		return
+	var s stability
+	s.add(w, length, driven.DueBy)
+	why := fmt.Sprintf("the load lasted less than four windows of %v", w.window)
+	if s.report(env, 4, why, "performance_degradation") {
+		first, last := w.quarters(length, driven.DueBy)
+		env.Decline("performance_degradation", first, last)
 	}
-	first, last := w.quarters(length, driven.DueBy)
-	env.Decline("performance_degradation", first, last)
-	env.Share("stability_score", stable, of)
 }
 
 // lookAt returns the ids that the registry lists after that much of the load, or at

@@ -12,8 +12,24 @@ import (
 // stopTimeout is how long a measurement's own system may take to stop.
 const stopTimeout = 10 * time.Second
 
-// stopSystem stops a system that a measurement has started, soon if ctx has ended. One
-// that does not stop is a finding.
+// startWatched starts a system that the probes read, and that faults hit, until stop is
+// called.
+func startWatched(ctx context.Context, env *stress.Env, options mabeam.Options) (s *mabeam.System, stop func(), err error) {
+	if s, err = mabeam.Start(ctx, options); err != nil {
+		return nil, nil, fmt.Errorf("start another system: %w", err)
+	}
+	env.Watch(s)
+	return s, func() { stopWatched(ctx, env, s) }, nil
+}
+
+// stopWatched stops a watched system. The probes read the repetition's system again.
+func stopWatched(ctx context.Context, env *stress.Env, s *mabeam.System) {
+	env.Watch(env.System())
+	stopSystem(ctx, env, s)
+}
+
+// stopSystem stops a system that a measurement has started, quickly if ctx has ended. It
+// reports a system that does not stop as a finding.
 func stopSystem(ctx context.Context, env *stress.Env, s *mabeam.System) {
 	within := stopTimeout
 	if ctx.Err() != nil {
@@ -26,15 +42,8 @@ func stopSystem(ctx context.Context, env *stress.Env, s *mabeam.System) {
 	}
 }
 
-// stopWatched ends a system of a measurement's own that the probes were reading:
-// they read that of the repetition again.
-func stopWatched(ctx context.Context, env *stress.Env, s *mabeam.System) {
-	env.Watch(env.System())
-	stopSystem(ctx, env, s)
-}
-
-// startSystem starts a system of a check's own, with the scenario's options but for limits,
-// rates and circuits, which change may set.
+// startSystem starts a system for a check, with the scenario's options but without its
+// limits, rates and circuits. The function change may set these.
 func startSystem(ctx context.Context, env *stress.Env, change func(*mabeam.Options)) (*mabeam.System, error) {
 	options := env.Options()
 	options.MaxAgents, options.MemoryLimit, options.Rates, options.Breaker = 0, 0, nil, nil
@@ -43,12 +52,12 @@ func startSystem(ctx context.Context, env *stress.Env, change func(*mabeam.Optio
 	}
 	s, err := mabeam.Start(ctx, options)
 	if err != nil {
-		return nil, fmt.Errorf("start a system of the check's own: %w", err)
+		return nil, fmt.Errorf("start the system of a check: %w", err)
 	}
 	return s, nil
 }
 
-// withSystem carries a check out on a system that startSystem starts.
+// withSystem runs a check on a system that startSystem starts.
 func withSystem(ctx context.Context, env *stress.Env, change func(*mabeam.Options), check func(*mabeam.System) error) error {
 	s, err := startSystem(ctx, env, change)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/reference"
@@ -176,7 +177,7 @@ func awaitReady(ctx context.Context, env *stress.Env, system *mabeam.System) err
 			return fmt.Errorf("subscribe: %w", err)
 		}
 	}
-	ids, err := startAgentsOfType(ctx, system, "demo", env.Params.Int("agents"))
+	ids, err := startAgents(ctx, system, env.Params.Int("agents"), agents.Demo)
 	if err != nil {
 		return err
 	}

@@ -87,26 +87,21 @@ func (d defect) overlay(ctx context.Context, root, work string) ([]string, error
 	return []string{"-overlay", file}, os.WriteFile(file, content, 0o644)
 }
 
-// compile applies a defect and compiles the runtime with it, and the packages below.
+// compile applies a defect and compiles the runtime, with it, and the packages below.
 func (d defect) compile(ctx context.Context, root string) error {
-	work, err := os.MkdirTemp("", "defect-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.RemoveAll(work) }()
-	flags, err := d.overlay(ctx, root, work)
-	if err != nil {
-		return err
-	}
-	return goBuild(ctx, root, append(flags, "./"+patched+"..."))
+	return d.goBuild(ctx, root, "./"+patched+"...")
 }
 
-// build builds the program with a defect as the file binary, unless that is there
-// already.
+// build builds the program with a defect as the file binary, unless that exists.
 func (d defect) build(ctx context.Context, root, binary string) error {
 	if _, err := os.Stat(binary); err == nil {
 		return nil
 	}
+	return d.goBuild(ctx, root, "-o", binary, "./cmd/mabeam-top")
+}
+
+// goBuild runs go build with a defect applied.
+func (d defect) goBuild(ctx context.Context, root string, args ...string) error {
 	work, err := os.MkdirTemp("", "defect-")
 	if err != nil {
 		return err
@@ -116,11 +111,7 @@ func (d defect) build(ctx context.Context, root, binary string) error {
 	if err != nil {
 		return err
 	}
-	return goBuild(ctx, root, append(flags, "-o", binary, "./cmd/mabeam-top"))
-}
-
-func goBuild(ctx context.Context, root string, args []string) error {
-	build := exec.CommandContext(ctx, "go", append([]string{"build"}, args...)...)
+	build := exec.CommandContext(ctx, "go", append(append([]string{"build"}, flags...), args...)...)
 	build.Dir = root
 	if output, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w\n%s", err, output)
