@@ -12,7 +12,7 @@ import (
 	"mabeam-top/internal/stress/load"
 )
 
-// measureErrorHandling measures what an action costs that fails.
+// measureErrorHandling measures how long an action that fails takes.
 func measureErrorHandling(ctx context.Context, env *stress.Env, wrong *checker) error {
 	n := env.Params.Int("error_probes")
 	if n == 0 {

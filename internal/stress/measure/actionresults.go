@@ -10,15 +10,16 @@ import (
 	"mabeam-top/internal/stress/scenario"
 )
 
-// An expectation is what is known of the results of an action.
+// A resultCheck is what is known about the results of an action.
 type resultCheck struct {
-	// right says whether a result is one that the action has; nil if nothing is known.
+	// valid reports whether a result is possible; nil if nothing is known.
 	valid func(result any) bool
-	// counted is how many such actions the agent's state shows; nil if it does not.
+	// count returns how many such actions the agent's state shows; nil if it does not show
+	// them.
 	count func(state any) int64
 }
 
-// resultCheckOf returns what is known of an action of the demo or the complex agent.
+// resultCheckOf returns what is known about an action of a demo or a complex agent.
 func resultCheckOf(agentType, action string, params map[string]any) resultCheck {
 	is := func(want any) func(any) bool { return func(result any) bool { return result == want } }
 	switch agentType + " " + action {
@@ -57,13 +58,13 @@ func resultCheckOf(agentType, action string, params map[string]any) resultCheck 
 	return resultCheck{}
 }
 
-// errWrongResult is the error of an action that succeeded with a result it cannot have.
+// errWrongResult is the error of an action that succeeded with an impossible result.
 var errWrongResult = errors.New("the action succeeded with a wrong result")
 
-// answers looks at what a load's actions return. Each worker has one of its own.
+// actionCounts counts the results of a load's actions. Each worker has its own.
 type actionCounts struct{ done, wrong, timeouts int64 }
 
-// take counts the end of an action, and returns its error.
+// record counts one result, and returns its error.
 func (a *actionCounts) record(e resultCheck, result any, err error) error {
 	switch {
 	case errors.Is(err, mabeam.ErrTimeout):
@@ -78,7 +79,7 @@ func (a *actionCounts) record(e resultCheck, result any, err error) error {
 	return err
 }
 
-// sumCounts adds up those of all workers.
+// sumCounts adds up the counts of all workers.
 func sumCounts(workers []actionCounts) (total actionCounts) {
 	for _, a := range workers {
 		total.done += a.done
@@ -88,24 +89,24 @@ func sumCounts(workers []actionCounts) (total actionCounts) {
 	return total
 }
 
-// checkStates compares what the agents' states show with the actions that succeeded.
-// Those whose caller gave up may have been carried out, or not.
+// checkStates compares the states of the agents with the actions that succeeded. An action
+// whose caller gave up may have run or not.
 func checkStates(ctx context.Context, env *stress.Env, wrong *checker, e resultCheck, ids []string, total actionCounts, failed int64) {
 	if e.count == nil || env.HasFaultsOn(scenario.TargetAgents) {
-		return // an agent that a fault has ended took its state along
+		return // the state of an agent that a fault ended is lost
 	}
 	var shown int64
 	for _, id := range ids {
 		info, err := env.System().Agent(id)
-		if !wrong.expect(err == nil, "an agent that nobody ended is not there any more") {
+		if !wrong.expect(err == nil, "an agent disappeared although nobody ended it") {
 			return
 		}
 		shown += e.count(info.State)
 	}
 	if ctx.Err() != nil || env.Aborted() {
-		return // actions that were cut off are in no count
+		return // actions that were cut off are not counted
 	}
 	least, most := total.done+total.wrong, total.done+total.wrong+failed
-	wrong.add(least-shown, "actions that succeeded are not in the state of their agent")
-	wrong.add(shown-most, "the states of the agents show more actions than were asked for")
+	wrong.add(least-shown, "actions succeeded that the state of their agent does not show")
+	wrong.add(shown-most, "the states of the agents show more actions than were requested")
 }

@@ -12,8 +12,8 @@ import (
 	"mabeam-top/internal/stress/scenario"
 )
 
-// maxLateness is how late callers may be told in the median, in milliseconds. On a busy
-// machine it is about 5.
+// maxLateness limits the median lateness of timeouts, in milliseconds. On a busy machine
+// the median is about 5.
 const maxLateness = "<= 20"
 
 func agentAction() *stress.Measurement {
@@ -21,20 +21,20 @@ func agentAction() *stress.Measurement {
 		return func(p scenario.Params) bool { return p.Int(name) > 0 }
 	}
 	metrics := []scenario.Metric{
-		{Name: "total_actions", Unit: "count", Better: report.Neither, Doc: "Actions asked for."},
-		{Name: "successful_actions", Unit: "count", Better: report.Higher, Doc: "Actions that gave a result."},
+		{Name: "total_actions", Unit: "count", Better: report.Neither, Doc: "Actions requested."},
+		{Name: "successful_actions", Unit: "count", Better: report.Higher, Doc: "Actions that succeeded."},
 		{Name: "actions_per_second", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", Doc: "successful_actions / duration of the load."},
-		{Name: "execution_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time from asking (in an open load: from when it was due) to the answer, with that of recording it."},
+		{Name: "execution_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time from the request of an action to its answer, including the time to record it. In an open load, the time starts when the action is due."},
 		{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Timed: true, Aggregation: scenario.Worst, Doc: "successful_actions / total_actions."},
-		mustBeZero("wrong_results", "Actions with a result that they cannot have, those of the load that succeeded and are not in the state of their agent, probes of errors and deadlines with another result than documented, and calls of call_probes that failed."),
+		mustBeZero("wrong_results", "Actions with an impossible result, actions of the load that succeeded but are missing in the state of their agent, error and timeout probes with an undocumented result, and calls of call_probes that failed."),
 		{
 			Name: "timeouts", Unit: "count", Better: report.Lower, Must: "== 0", Timed: true, Aggregation: scenario.Sum,
 			Expected: func(p scenario.Params) bool { return !p.Has("timeout") },
-			Doc:      "Actions of the load whose deadline passed: that of the parameter timeout, or, without one, that for which an agent may leave a caller waiting.",
+			Doc:      "Actions of the load that timed out: after the parameter timeout or, without one, after the default time that a caller waits.",
 		},
-		{Name: "timeout_accuracy_ms", Unit: "ms", Better: report.Lower, Distribution: true, Given: withProbes("timeout_probes"), Doc: "How much later than its deadline the caller of a hanging action was told. Every second action does not heed its context."},
-		{Name: "timeout_lateness_ms", Unit: "ms", Better: report.Lower, Must: maxLateness, Timed: true, Given: withProbes("timeout_probes"), Doc: "The median of timeout_accuracy_ms of a repetition, which single pauses of the machine do not sway."},
-		{Name: "error_handling_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Given: withProbes("error_probes"), Doc: "Time from asking for an action that fails to its error."},
+		{Name: "timeout_accuracy_ms", Unit: "ms", Better: report.Lower, Distribution: true, Given: withProbes("timeout_probes"), Doc: "Time from the deadline of a hanging action until its caller gets the error. Every second action ignores its context."},
+		{Name: "timeout_lateness_ms", Unit: "ms", Better: report.Lower, Must: maxLateness, Timed: true, Given: withProbes("timeout_probes"), Doc: "Median of timeout_accuracy_ms in a repetition, which is robust against single pauses of the machine."},
+		{Name: "error_handling_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Given: withProbes("error_probes"), Doc: "Time from the request of a failing action to its error."},
 		telemetryMismatches(),
 	}
 	for _, rules := range [][]scenario.Metric{signalMetrics(), messageMetrics(), lifecycleMetrics(), callMetrics()} {
@@ -42,29 +42,29 @@ func agentAction() *stress.Measurement {
 	}
 	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:      "agent-action",
-		Summary:   "How fast do agents carry out actions, and how do errors and timeouts behave?",
+		Summary:   "Measures how fast agents handle actions, and checks errors, timeouts, signals, messages and the agent life cycle.",
 		Component: "agent_action",
 		Params: append(scenario.LoadParams(),
 			scenario.Param{
-				Name: "scenarios", Kind: scenario.List, Doc: "What is asked of which agents, one after the other.",
+				Name: "scenarios", Kind: scenario.List, Doc: "Loads to run one after the other, each on its own agents.",
 				Default: []scenario.Params{{"agent_type": "demo", "action": "ping", "agents": 1, "action_count": 10000}},
 				Fields: []scenario.Param{
 					agentTypeParam(),
-					{Name: "action", Kind: scenario.Text, Default: "ping", Doc: "The action to ask for."},
-					{Name: "params", Kind: scenario.Map, Doc: "The action's parameters."},
-					{Name: "agents", Kind: scenario.Int, Default: 1, Min: 1, Max: 1_000_000, Doc: "Agents that are asked in turn."},
-					{Name: "action_count", Kind: scenario.Int, Default: 10000, Min: 1, Max: 1_000_000_000, Doc: "Actions to ask for, if the load has no duration."},
+					{Name: "action", Kind: scenario.Text, Default: "ping", Doc: "Action to request."},
+					{Name: "params", Kind: scenario.Map, Doc: "Parameters of the action."},
+					{Name: "agents", Kind: scenario.Int, Default: 1, Min: 1, Max: 1_000_000, Doc: "Agents that get the actions in turn."},
+					{Name: "action_count", Kind: scenario.Int, Default: 10000, Min: 1, Max: 1_000_000_000, Doc: "Actions to request if the load has no duration."},
 				},
 			},
-			scenario.Param{Name: "timeout", Kind: scenario.Duration, Min: 1e-6, Max: -1, Doc: "Gives each action of the load this deadline."},
-			scenario.Param{Name: "error_probes", Kind: scenario.Int, Default: 1000, Min: 0, Max: 1_000_000, Doc: "Failing actions asked for after the load, to see what an error costs."},
-			scenario.Param{Name: "timeout_probes", Kind: scenario.Int, Default: 20, Min: 0, Max: 1000, Doc: "Hanging actions asked for after the load, to see how exactly a deadline is kept."},
-			scenario.Param{Name: "probe_timeout", Kind: scenario.Duration, Default: 10 * time.Millisecond, Min: 1e-6, Max: 60, Doc: "The deadline of a hanging action."},
-			scenario.Param{Name: "signal_probes", Kind: scenario.Int, Default: 1000, Min: 0, Max: 1_000_000, Doc: "Signals sent on a system of their own, to see that each arrives once and in order."},
-			scenario.Param{Name: "tell_probes", Kind: scenario.Int, Default: 1000, Min: 0, Max: 1_000_000, Doc: "Actions told on a system of their own, to see that each is carried out once and in order."},
-			scenario.Param{Name: "reply_probes", Kind: scenario.Int, Default: 1000, Min: 0, Max: 1_000_000, Doc: "Messages sent on a system of their own, half with Request and half with Send, to see that each gets its own reply."},
-			scenario.Param{Name: "life_probes", Kind: scenario.Int, Default: 5, Min: 0, Max: 10_000, Doc: "Rounds on a system of their own in which agents are suspended, filled, stopped, killed, restarted and made to panic, to see that each does what is documented."},
-			scenario.Param{Name: "call_probes", Kind: scenario.Int, Default: 2000, Min: 0, Max: 10_000_000, Doc: "Calls of each other kind than actions, on a system of their own, to see what they take; less than 20 for none."},
+			scenario.Param{Name: "timeout", Kind: scenario.Duration, Min: 1e-6, Max: -1, Doc: "Deadline of each action of the load."},
+			scenario.Param{Name: "error_probes", Kind: scenario.Int, Default: 1000, Min: 0, Max: 1_000_000, Doc: "Failing actions after the load, to measure error handling."},
+			scenario.Param{Name: "timeout_probes", Kind: scenario.Int, Default: 20, Min: 0, Max: 1000, Doc: "Hanging actions after the load, to measure the lateness of timeouts."},
+			scenario.Param{Name: "probe_timeout", Kind: scenario.Duration, Default: 10 * time.Millisecond, Min: 1e-6, Max: 60, Doc: "Deadline of a hanging action."},
+			scenario.Param{Name: "signal_probes", Kind: scenario.Int, Default: 1000, Min: 0, Max: 1_000_000, Doc: "Signals on a separate system, to check that each arrives exactly once and in order."},
+			scenario.Param{Name: "tell_probes", Kind: scenario.Int, Default: 1000, Min: 0, Max: 1_000_000, Doc: "Actions sent with Tell on a separate system, to check that each is handled exactly once and in order."},
+			scenario.Param{Name: "reply_probes", Kind: scenario.Int, Default: 1000, Min: 0, Max: 1_000_000, Doc: "Messages on a separate system, half with Request and half with Send, to check that each gets its own reply."},
+			scenario.Param{Name: "life_probes", Kind: scenario.Int, Default: 5, Min: 0, Max: 10_000, Doc: "Rounds on a separate system that suspend, fill, stop, kill, restart and crash agents, to check the documented rules."},
+			scenario.Param{Name: "call_probes", Kind: scenario.Int, Default: 2000, Min: 0, Max: 10_000_000, Doc: "Calls of each kind other than actions on a separate system, to measure their time; fewer than 20 skip it."},
 		),
 		Metrics: metrics,
 		Estimate: func(p scenario.Params) time.Duration {
@@ -84,8 +84,8 @@ func agentAction() *stress.Measurement {
 	}}
 }
 
-// loadDuration is how long the load of LoadParams lasts; a closed one without a
-// duration as long as its operations take.
+// loadDuration is how long a load of LoadParams lasts: a closed load without a duration as
+// long as its operations take.
 func loadDuration(p scenario.Params, operations time.Duration) time.Duration {
 	if p.Has("duration") {
 		return p.Duration("duration")
@@ -100,8 +100,7 @@ func loadDuration(p scenario.Params, operations time.Duration) time.Duration {
 	return operations
 }
 
-// measureActions asks agents for actions; wrap may put something in front of the
-// behaviour of the n-th agent.
+// measureActions runs the loads; wrap may replace the behaviour of the n-th agent.
 func measureActions(ctx context.Context, env *stress.Env, wrap func(n int, spec mabeam.Spec) mabeam.Spec) error {
 	var total load.Result
 	var ended actionCounts
@@ -131,8 +130,8 @@ func measureActions(ctx context.Context, env *stress.Env, wrap func(n int, spec 
 	expected := map[string]countRange{
 		"AgentsStarted": {int64(agents), int64(agents)}, "AgentsStopped": {}, "AgentsCrashed": {0, total.Failed}, "AgentsRestarted": {},
 	}
-	if !env.Aborted() { // actions that were cut off are in no count
-		// One that was refused, or given up, counts in one way or another.
+	if !env.Aborted() { // actions that were cut off are not counted
+		// The runtime may count an action that was refused or given up, or not.
 		expected["ActionsDone"] = countRange{total.Succeeded, total.Attempted}
 		expected["ActionsFailed"], expected["RepliesLate"] = countRange{0, total.Failed}, countRange{0, total.Failed}
 	}
@@ -152,10 +151,10 @@ func measureActions(ctx context.Context, env *stress.Env, wrap func(n int, spec 
 	return nil
 }
 
-// minActionTimeout is how long a closed load without a duration may take at least.
+// minActionTimeout is the least time for a closed load without a duration.
 const minActionTimeout = 5 * time.Second
 
-// estimateAction is about how long an action takes.
+// estimateAction is roughly how long an action takes.
 func estimateAction(action string, params map[string]any) time.Duration {
 	if action == "sleep" {
 		d, _ := time.ParseDuration(fmt.Sprint(params["for"]))
@@ -164,7 +163,7 @@ func estimateAction(action string, params map[string]any) time.Duration {
 	return 2 * time.Microsecond
 }
 
-// runActions drives the load of one scenario.
+// runActions runs the load of one scenario.
 func runActions(ctx context.Context, env *stress.Env, ids []string, s scenario.Params, wrong *checker) (load.Result, actionCounts, error) {
 	system, action, params := env.System(), s.Text("action"), s.Map("params")
 	l := stress.LoadOf(env.Params, s.Int("action_count"))
@@ -172,7 +171,7 @@ func runActions(ctx context.Context, env *stress.Env, ids []string, s scenario.P
 		l.For = max(loadTimeout(time.Duration(l.Operations)*estimateAction(action, params)), minActionTimeout)
 	}
 	expected := resultCheckOf(s.Text("agent_type"), action, s.Map("params"))
-	ended := make([]actionCounts, l.Workers) // each touched by its worker only
+	ended := make([]actionCounts, l.Workers) // by worker
 	ask := func(ctx context.Context, op load.Op) error {
 		result, err := system.Execute(ctx, ids[op.N%len(ids)], action, params)
 		return ended[op.Worker].record(expected, result, err)

@@ -17,33 +17,29 @@ import (
 func agentCreation() *stress.Measurement {
 	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:      "agent-creation",
-		Summary:   "How fast are agents started and registered, and what does an idle one cost?",
+		Summary:   "Measures how fast agents start and register, and how much memory an idle agent takes.",
 		Component: "agent_creation",
 		Alone:     true,
 		Params: []scenario.Param{
 			{Name: "agents", Kind: scenario.Int, Default: 1000, Min: 1, Max: 10_000_000, Doc: "Agents to start."},
-			{Name: "concurrency", Kind: scenario.Int, Default: 1, Min: 1, Max: 10_000, Doc: "Agents being started at once."},
+			{Name: "concurrency", Kind: scenario.Int, Default: 1, Min: 1, Max: 10_000, Doc: "Concurrent starts."},
 			agentTypeParam(),
-			{Name: "fail_every", Kind: scenario.Int, Default: 0, Min: 0, Max: -1, Doc: "Makes the Init of every n-th agent fail; 0 for none."},
-			{Name: "compare_parallel", Kind: scenario.Bool, Default: true, Doc: "Whether to start as many agents again on a second system with one starter per processor, to see what that gains."},
+			{Name: "fail_every", Kind: scenario.Int, Default: 0, Min: 0, Max: -1, Doc: "Makes Init fail for every n-th agent; 0 for none."},
+			{Name: "compare_parallel", Kind: scenario.Bool, Default: true, Doc: "Whether to repeat the starts on a second system with one starter per processor, to measure the speedup."},
 		},
 		Metrics: append([]scenario.Metric{
-			{Name: "total_count", Unit: "count", Better: report.Neither, Doc: "Starts that were attempted."},
-			{Name: "success_count", Unit: "count", Better: report.Higher, Doc: "Agents that were started, as the registry counts them."},
-			{
-				Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Aggregation: scenario.Worst,
-				Expected: func(p scenario.Params) bool { return p.Int("fail_every") == 0 },
-				Doc:      "success_count / total_count.",
-			},
-			mustBeZero("wrong_results", "Starts and stops with another result than expected: an agent whose Init fails starts, another one does not, or one does not stop."),
-			mustBeZero("registration_errors", "Differences between the registry and the agents that live: by id, type, capability and node, after the starts and after the stops."),
-			{Name: "duration_ms", Unit: "ms", Better: report.Lower, Doc: "Time from the first start to the last agent being ready."},
+			{Name: "total_count", Unit: "count", Better: report.Neither, Doc: "Attempted starts."},
+			{Name: "success_count", Unit: "count", Better: report.Higher, Doc: "Agents that started, by the count of the registry."},
+			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Aggregation: scenario.Worst, Expected: func(p scenario.Params) bool { return p.Int("fail_every") == 0 }, Doc: "success_count / total_count."},
+			mustBeZero("wrong_results", "Starts and stops with an unexpected result: an agent whose Init fails starts, another agent does not start, or an agent does not stop."),
+			mustBeZero("registration_errors", "Differences between the registry and the live agents in lookups and in the lists by type, capability and node, after the starts and after the stops."),
+			{Name: "duration_ms", Unit: "ms", Better: report.Lower, Doc: "Time from the first start until the last agent is ready."},
 			{Name: "agents_per_second", Unit: "1/s", Better: report.Higher, Probe: "agents_started_per_second", Doc: "success_count / duration."},
 			{Name: "creation_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time of one start, until the agent is registered and ready."},
-			{Name: "memory_per_agent", Unit: "bytes", Better: report.Lower, Doc: "Growth of live heap and stacks from before to after the starts, each after two collections, per agent; if all of them hold less than 128 KiB, as memory changes by that much by itself, that of more of them on a system of their own."},
-			{Name: "parallel_speedup", Unit: "ratio", Better: report.Higher, Given: comparesParallel, Doc: "Rate with one starter per processor / rate measured; not reported if there is no such comparison to make."},
+			{Name: "memory_per_agent", Unit: "bytes", Better: report.Lower, Doc: "Growth of live heap and stacks by the starts, after two garbage collections, per agent. If all agents together hold less than 128 KiB, which is the noise of live memory, the value is that of more agents on a separate system."},
+			{Name: "parallel_speedup", Unit: "ratio", Better: report.Higher, Given: comparesParallel, Doc: "Start rate with one starter per processor / start rate measured. Not reported if concurrency is already one per processor."},
 			{Name: "cleanup_time_ms", Unit: "ms", Better: report.Lower, Doc: "Time to stop all agents gracefully."},
-			{Name: "stops_per_second", Unit: "1/s", Better: report.Higher, Probe: "agents_stopped_per_second", Doc: "Agents stopped per second meanwhile."},
+			{Name: "stops_per_second", Unit: "1/s", Better: report.Higher, Probe: "agents_stopped_per_second", Doc: "Agents stopped per second."},
 			telemetryMismatches(),
 		}, leakMetrics()...),
 		Estimate: func(p scenario.Params) time.Duration {
@@ -61,12 +57,12 @@ func agentCreation() *stress.Measurement {
 	}}
 }
 
-// comparesParallel says whether there is another concurrency to compare with.
+// comparesParallel reports whether there is another concurrency to compare with.
 func comparesParallel(p scenario.Params) bool {
 	return p.Bool("compare_parallel") && p.Int("concurrency") != runtime.GOMAXPROCS(0)
 }
 
-// failingInit is an agent that does not start.
+// failingInit is an agent whose Init fails.
 type failingInit struct{ mabeam.Defaults }
 
 var errInit = errors.New("init fails on purpose")
@@ -77,10 +73,10 @@ func (failingInit) HandleAction(context.Context, *mabeam.Agent, string, any) (an
 	return nil, mabeam.ErrUnknownAction
 }
 
-// A startResult is what became of one agent that was to be started.
+// A startResult is the result of starting one agent.
 type startResult struct {
 	id    string
-	wrong bool // the start had another result than its Init
+	wrong bool // the result does not match the agent's Init
 }
 
 func measureCreation(ctx context.Context, env *stress.Env, spec func(n int) mabeam.Spec) error {
@@ -110,7 +106,7 @@ func measureCreation(ctx context.Context, env *stress.Env, spec func(n int) mabe
 		if o.id != "" {
 			living[o.id] = spec(n)
 		}
-		wrong.expect(!o.wrong, "an agent whose Init fails was started, or another one was not")
+		wrong.expect(!o.wrong, "an agent whose Init fails started, or another agent did not start")
 	}
 	living.check(listings, system)
 
@@ -143,7 +139,7 @@ func measureCreation(ctx context.Context, env *stress.Env, spec func(n int) mabe
 		env.Value("cleanup_time_ms", load.Milliseconds(stopped.Took))
 		env.Value("stops_per_second", load.PerSecond(min(registered, stopped.Succeeded), stopped.Took))
 	}
-	for _, o := range outcomes { // if the stops took too long, the others have to end as well
+	for _, o := range outcomes { // stop the agents for which the load had no time
 		if o.id == "" {
 			continue
 		}
@@ -168,9 +164,8 @@ func measureCreation(ctx context.Context, env *stress.Env, spec func(n int) mabe
 	return nil
 }
 
-// reportMemoryPerAgent reports by how much memory grew with each of n agents. If
-// that is less than memory changes by itself, the figure is that of more agents
-// that are like them.
+// reportMemoryPerAgent reports by how much memory grew with each of n agents. If that is
+// within the noise, it measures more of the same agents.
 func reportMemoryPerAgent(ctx context.Context, env *stress.Env, metric string, grown float64, n int64, spec func(n int) mabeam.Spec) error {
 	if grown >= memoryNoise {
 		env.Value(metric, grown/float64(n))
@@ -188,13 +183,13 @@ func reportMemoryPerAgent(ctx context.Context, env *stress.Env, metric string, g
 	return nil
 }
 
-// minMemoryAgents is how many agents measureMemoryPerAgent starts first, and maxMemoryAgents how many
-// at most.
+// minMemoryAgents is how many agents measureMemoryPerAgent starts first, and
+// maxMemoryAgents how many at most.
 const minMemoryAgents, maxMemoryAgents = 500, 200_000
 
-// measureMemoryPerAgent returns how much memory an idle agent takes, of so many on a
-// system of their own that they hold several times what memory changes by
-// itself; 0 if no number does.
+// measureMemoryPerAgent starts agents on a separate system until they hold several times
+// the noise of live memory. It returns the memory of one, or 0 if no number of agents is
+// enough.
 func measureMemoryPerAgent(ctx context.Context, env *stress.Env, spec func(n int) mabeam.Spec) (each float64, _ error) {
 	options := env.Options()
 	options.MaxAgents = 0
@@ -212,7 +207,7 @@ func measureMemoryPerAgent(ctx context.Context, env *stress.Env, spec func(n int
 		}
 		started := system.Registry().Count()
 		if started == 0 {
-			break // none of them does
+			break // no agent starts
 		}
 		if grown := liveBytes() - empty; grown >= 4*memoryNoise {
 			return grown / float64(started), nil
@@ -221,8 +216,8 @@ func measureMemoryPerAgent(ctx context.Context, env *stress.Env, spec func(n int
 	return 0, nil
 }
 
-// measureParallelSpeedup starts as many agents again on a fresh system, with one
-// starter per processor.
+// measureParallelSpeedup repeats the starts on a new system with one starter per
+// processor.
 func measureParallelSpeedup(ctx context.Context, env *stress.Env, rate float64, spec func(n int) mabeam.Spec) error {
 	if rate == 0 {
 		env.Unmeasured("parallel_speedup", "no agent was started, so there is no rate to compare with")

@@ -15,51 +15,42 @@ import (
 )
 
 const (
-	// lifecycleParts is into how many equal parts the cycles are divided: memory
-	// is read between them, and the rates of the first and last quarters are
-	// compared.
+	// lifecycleParts is the number of equal parts of the cycles. Memory is read between
+	// them, and the rates of the first and the last quarter are compared.
 	lifecycleParts = 12
-	// rateSamplesPerPart is how many rates are read of each part.
+	// rateSamplesPerPart is how many rates each part has.
 	rateSamplesPerPart = 32
-	// minCyclesForMemory is how many cycles it takes to tell 64 bytes that each of
-	// them leaves behind from what memory changes by itself.
+	// minCyclesForMemory is how many cycles it takes to detect a leak of 64 bytes per cycle
+	// in spite of the noise of live memory.
 	minCyclesForMemory = 10_000
-	// cycleTime is about how long a cycle takes.
+	// cycleTime is roughly how long a cycle takes.
 	cycleTime = 8 * time.Microsecond
 )
 
 func agentLifecycle() *stress.Measurement {
 	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:      "agent-lifecycle",
-		Summary:   "How fast are agents started and stopped again, and does anything stay behind?",
+		Summary:   "Measures how fast agents start and stop, and detects leaks and aging.",
 		Component: "agent_lifecycle",
 		Alone:     true,
 		Params: []scenario.Param{
 			{Name: "cycles", Kind: scenario.Int, Default: 1000, Min: lifecycleParts, Max: 1_000_000_000, Doc: "Agents to start and stop."},
-			{Name: "concurrency", Kind: scenario.Int, Default: 1, Min: 1, Max: 10_000, Doc: "Cycles under way at once."},
+			{Name: "concurrency", Kind: scenario.Int, Default: 1, Min: 1, Max: 10_000, Doc: "Concurrent cycles."},
 			agentTypeParam(),
-			{Name: "settle_cycles", Kind: scenario.Int, Default: 2000, Min: 0, Max: 1_000_000_000, Doc: "Cycles before the measured ones, until histories and pools are as full as they stay."},
+			{Name: "settle_cycles", Kind: scenario.Int, Default: 2000, Min: 0, Max: 1_000_000_000, Doc: "Cycles before the measured ones, to fill histories and pools."},
 		},
 		Metrics: append([]scenario.Metric{
-			{Name: "cycles_per_second", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", Doc: "Cycles that succeeded / time spent on cycles."},
+			{Name: "cycles_per_second", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", Doc: "Successful cycles / time spent on cycles."},
 			{Name: "cycle_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time to start an agent and stop it gracefully."},
 			{Name: "start_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time to start an agent."},
 			{Name: "stop_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time to stop an idle agent gracefully."},
-			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Aggregation: scenario.Worst, Doc: "Cycles that succeeded / cycles."},
-			{
-				Name: "memory_stable", Unit: "bool", Better: report.Higher, Must: "== true",
-				Bound: &scenario.Bound{Metric: "memory_growth_rate", Limit: stableGrowth},
-				Doc:   "Whether memory_growth_rate is below 10 % either way and nothing leaked.",
-			},
-			{Name: "memory_growth_rate", Unit: "ratio", Better: report.Lower, Unclipped: true, Doc: "Theil–Sen slope of live memory, read 13 times after two collections, × run length / median."},
-			{
-				Name: "memory_growth_per_cycle_bytes", Unit: "bytes", Better: report.Lower, Must: "< 16",
-				Given: manyCycles,
-				Doc:   "Theil–Sen slope of the same readings / cycles between two of them: what each agent leaves behind. Reported for at least 10,000 cycles; fewer say nothing.",
-			},
-			{Name: "performance_degradation", Unit: "ratio", Better: report.Lower, Given: manyCycles, Doc: "1 − rate of the last quarter / of the first, of three parts each; 0 if it is not below. The rate of a part is the median of 32 within it. A machine that changes its speed meanwhile is in it, so that aging_slowdown is judged in its place. Reported for at least 10,000 cycles."},
+			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Aggregation: scenario.Worst, Doc: "Successful cycles / cycles."},
+			{Name: "memory_stable", Unit: "bool", Better: report.Higher, Must: "== true", Bound: &scenario.Bound{Metric: "memory_growth_rate", Limit: stableGrowth}, Doc: "Whether memory_growth_rate is within ±10 % and nothing leaked."},
+			{Name: "memory_growth_rate", Unit: "ratio", Better: report.Lower, Unclipped: true, Doc: "Theil–Sen slope of live memory × run length / median. Live memory is read 13 times, each after two garbage collections."},
+			{Name: "memory_growth_per_cycle_bytes", Unit: "bytes", Better: report.Lower, Must: "< 16", Given: manyCycles, Doc: "Theil–Sen slope of the same readings / cycles between two of them: the memory that each agent leaves behind. Reported from 10,000 cycles on."},
+			{Name: "performance_degradation", Unit: "ratio", Better: report.Lower, Given: manyCycles, Doc: "1 − rate of the last quarter / rate of the first quarter, at least 0. A quarter is three parts; the rate of a part is the median of 32. It includes changes of the machine's speed, so aging_slowdown is judged instead. Reported from 10,000 cycles on."},
 			agingSlowdown(manyCycles),
-			mustBeZero("registration_errors", "Differences between the registry and the agents that live, while 150 agents of several types and capabilities are started, stopped and killed after the cycles: by id, type, capability, node, and in the list of all."),
+			mustBeZero("registration_errors", "Differences between the registry and the live agents in lookups and lists, while 150 agents of several types and capabilities are started, stopped and killed after the cycles."),
 			telemetryMismatches(),
 		}, leakMetrics()...),
 		Estimate: func(p scenario.Params) time.Duration {
@@ -71,10 +62,10 @@ func agentLifecycle() *stress.Measurement {
 	}}
 }
 
-// manyCycles says whether there are cycles enough to tell what each leaves behind.
+// manyCycles reports whether the cycles are enough to detect what each leaves behind.
 func manyCycles(p scenario.Params) bool { return p.Int("cycles") >= minCyclesForMemory }
 
-// lifecycles starts and stops agents, and times both.
+// A lifecycleLoad starts and stops agents, and records both times.
 type lifecycleLoad struct {
 	env           *stress.Env
 	spec          func() mabeam.Spec
@@ -96,7 +87,7 @@ func (l *lifecycleLoad) cycle(ctx context.Context, op load.Op) error {
 	return err
 }
 
-// A pace notes when each stride-th operation of a load began.
+// A rateSampler notes when each stride-th operation of a load began.
 type rateSampler struct {
 	mu     sync.Mutex
 	stride int
@@ -115,8 +106,7 @@ func (p *rateSampler) mark(n int, now func() time.Time) {
 // begin prepares for a load of n operations.
 func (p *rateSampler) begin(n int) { p.stride, p.marks = max(n/rateSamplesPerPart, 1), p.marks[:0] }
 
-// rate is the median of the operations per second between the marks; 0 if there are
-// none.
+// rate is the median of the rates between the marks; 0 if there are none.
 func (p *rateSampler) rate() float64 {
 	var rates []float64
 	for i := range len(p.marks) - 1 {
@@ -178,7 +168,7 @@ func measureLifecycle(ctx context.Context, env *stress.Env, spec func() mabeam.S
 	return nil
 }
 
-// settle carries out cycles that are not measured, in the way of those that are.
+// warmUp runs unmeasured cycles in the same way as the measured ones.
 func (l *lifecycleLoad) warmUp(ctx context.Context) error {
 	cycles, workers := l.env.Params.Int("settle_cycles"), l.env.Params.Int("concurrency")
 	for part := range lifecycleParts {
@@ -186,7 +176,7 @@ func (l *lifecycleLoad) warmUp(ctx context.Context) error {
 			l.rates.begin(n)
 			settling := load.Load{Workers: min(workers, n), Operations: n, For: partTimeout(n)}
 			if err := load.Rehearse(ctx, settling, l.cycle); err != nil {
-				return fmt.Errorf("settle: %w", err)
+				return fmt.Errorf("warm up: %w", err)
 			}
 			liveBytes()
 		}
@@ -194,18 +184,18 @@ func (l *lifecycleLoad) warmUp(ctx context.Context) error {
 	return nil
 }
 
-// partTimeout is how long a part of n cycles may take. What is added is for a machine
-// that is taken away for a while: the rates of parts that it cuts short are noise.
+// partTimeout is how long a part of n cycles may take. The extra time covers a machine
+// that pauses for a while: the rates of parts that it cuts short are noise.
 func partTimeout(n int) time.Duration {
 	return 4*time.Duration(n)*cycleTime + 250*time.Millisecond
 }
 
-// drive carries out the cycles part by part, and returns the rate of each part and the
-// live memory before the first and after each.
+// run runs the cycles part by part. It returns the rate of each part, and the live memory
+// before the first part and after each.
 func (l *lifecycleLoad) run(ctx context.Context) (total load.Result, rates, memory []float64, err error) {
 	env, workers := l.env, l.env.Params.Int("concurrency")
 	cycles := max(env.Count(env.Params.Int("cycles")), lifecycleParts)
-	total.Latency = load.NewHistogram() // before memory is read
+	total.Latency = load.NewHistogram() // allocate it before memory is read
 	var wholes []float64
 	memory = append(make([]float64, 0, lifecycleParts+1), liveBytes())
 	for part := range lifecycleParts {
@@ -219,7 +209,7 @@ func (l *lifecycleLoad) run(ctx context.Context) (total load.Result, rates, memo
 		rates, wholes = append(rates, l.rates.rate()), append(wholes, driven.PerSecond())
 		memory = append(memory, liveBytes())
 	}
-	if slices.Contains(rates, 0) { // too slow for that
+	if slices.Contains(rates, 0) { // too slow for samples
 		rates = wholes
 	}
 	return total, rates, memory, nil

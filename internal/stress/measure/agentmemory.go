@@ -16,54 +16,50 @@ import (
 )
 
 const (
-	// leakTolerance is the share of what agents held that may stay behind without
-	// counting as a leak: tables and stacks that have grown once more.
+	// leakTolerance is the share of the agents' memory that may remain without counting as a
+	// leak: tables and stacks may grow once more.
 	leakTolerance = 0.05
-	// settleCycles is how many agents live and end before memory is measured,
-	// so that histories and pools are as full as they stay.
+	// settleCycles is how many agents live and end before memory is measured, to fill
+	// histories and pools.
 	settleCycles = 1000
 )
 
 func agentMemory() *stress.Measurement {
 	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:      "agent-memory",
-		Summary:   "What do agents of each type hold, does that grow while they work, and does all of it come back?",
+		Summary:   "Measures how much memory agents of each type hold, whether it grows while they work, and whether all of it is released.",
 		Component: "agent_memory",
 		Alone:     true,
 		Params: []scenario.Param{
 			{
-				Name: "configs", Kind: scenario.List, Doc: "What agents there are, and how many of each.",
+				Name: "configs", Kind: scenario.List, Doc: "Types of agents, and how many of each.",
 				Default: []scenario.Params{{"agent_type": "demo", "count": 1000}, {"agent_type": "complex", "count": 100}},
 				Fields: []scenario.Param{
 					agentTypeParam(),
-					{Name: "count", Kind: scenario.Int, Default: 1000, Min: 1, Max: 10_000_000, Doc: "How many."},
+					{Name: "count", Kind: scenario.Int, Default: 1000, Min: 1, Max: 10_000_000, Doc: "Number of agents."},
 				},
 			},
 			{Name: "monitor_duration", Kind: scenario.Duration, Default: 5 * time.Second, Min: 0.1, Max: 3600, Doc: "How long the agents work while their memory is read."},
-			{Name: "measurement_interval", Kind: scenario.Duration, Default: 100 * time.Millisecond, Min: 0.01, Max: 600, Doc: "Time between two readings, each after two collections."},
-			{Name: "growth_actions", Kind: scenario.Int, Default: 120_000, Min: 0, Max: 1_000_000_000, Doc: "Actions of one agent, as fast as they go, to see whether each of them leaves memory behind; less than 12,000 for none."},
-			{Name: "growth_calls", Kind: scenario.Int, Default: 24_000, Min: 0, Max: 1_000_000_000, Doc: "Calls of each kind of call_time_ms of agent-action, as fast as they go, to see whether they leave memory behind; less than 12,000 for none."},
-			{Name: "actions_per_second", Kind: scenario.Int, Default: 1000, Min: 0, Max: 1_000_000, Doc: "Actions that the agents carry out meanwhile, in turn: increment of a demo agent, work of a complex one; 0 leaves them idle."},
+			{Name: "measurement_interval", Kind: scenario.Duration, Default: 100 * time.Millisecond, Min: 0.01, Max: 600, Doc: "Time between two readings, each after two garbage collections."},
+			{Name: "growth_actions", Kind: scenario.Int, Default: 120_000, Min: 0, Max: 1_000_000_000, Doc: "Actions of one agent at full speed, to detect memory that each of them leaves behind; fewer than 12,000 skip it."},
+			{Name: "growth_calls", Kind: scenario.Int, Default: 24_000, Min: 0, Max: 1_000_000_000, Doc: "Calls of each kind of call_time_ms of agent-action at full speed, to detect memory that they leave behind; fewer than 12,000 skip it."},
+			{Name: "actions_per_second", Kind: scenario.Int, Default: 1000, Min: 0, Max: 1_000_000, Doc: "Actions per second of all agents in turn meanwhile: increment of a demo agent, work of a complex agent; 0 leaves them idle."},
 		},
 		Metrics: []scenario.Metric{
-			{Name: "memory_per_agent", Unit: "bytes", Better: report.Lower, Keyed: true, Doc: "With .TYPE: growth of live heap and stacks by the agents of that type, idle, after two collections, per agent; by itself that of all types together. Where agents hold less than 128 KiB, as memory changes by that much by itself, it is that of more of them on a system of their own."},
-			{Name: "average_memory", Unit: "bytes", Better: report.Lower, Doc: "Mean over all readings while the agents work of live heap and stacks beyond what there is without them, per agent."},
-			{Name: "memory_growth_rate", Unit: "ratio", Better: report.Lower, Unclipped: true, Doc: "Theil–Sen slope of the live memory that was read while the agents worked × run length / median; negative if it fell."},
-			{
-				Name: "memory_growth_per_action_bytes", Unit: "bytes", Better: report.Lower, Must: "< 16",
-				Given: func(p scenario.Params) bool { return p.Int("growth_actions") >= minRoundsForMemory },
-				Doc:   "Theil–Sen slope of live memory, read 13 times during growth_actions / actions between two readings: what each action leaves behind.",
-			},
+			{Name: "memory_per_agent", Unit: "bytes", Better: report.Lower, Keyed: true, Doc: "With .TYPE, growth of live heap and stacks by the idle agents of that type, after two garbage collections, per agent; without, that of all types together. If agents hold less than 128 KiB, which is the noise of live memory, the value is that of more agents on a separate system."},
+			{Name: "average_memory", Unit: "bytes", Better: report.Lower, Doc: "Mean of all readings while the agents work − live heap and stacks without agents, per agent."},
+			{Name: "memory_growth_rate", Unit: "ratio", Better: report.Lower, Unclipped: true, Doc: "Theil–Sen slope of the live memory while the agents work × run length / median; negative if it fell."},
+			{Name: "memory_growth_per_action_bytes", Unit: "bytes", Better: report.Lower, Must: "< 16", Given: func(p scenario.Params) bool { return p.Int("growth_actions") >= minRoundsForMemory }, Doc: "Theil–Sen slope of live memory, read 13 times during growth_actions, / actions between two readings: the memory that each action leaves behind."},
 			{
 				Name: "memory_growth_per_call_bytes", Unit: "bytes", Better: report.Lower, Must: "< 16",
 				Given: func(p scenario.Params) bool { return p.Int("growth_calls") >= minRoundsForMemory },
-				Doc:   "Theil–Sen slope of live memory, read 13 times during growth_calls / calls of each kind between two readings: what one call of each kind, all of them together, leaves behind.",
+				Doc:   "Theil–Sen slope of live memory, read 13 times during growth_calls, / calls of each kind between two readings: the memory that one call of each kind, all together, leaves behind.",
 			},
-			{Name: "memory_leaks", Unit: "count", Better: report.Lower, Must: "== 0", Aggregation: scenario.Sum, Doc: "Kinds of things that there are more of than before, at most two seconds after all agents were stopped: goroutines, registrations, subscriptions, and heap (more than 5 % of what the agents held, at least 128 KiB). Before is after the same agents had lived once already. Each is named in the errors, with how many, and heap with where it was allocated if that is known."},
-			mustBeZero("wrong_results", "Actions with a result that they cannot have, those that succeeded and are not in the state of their agent, and actions and calls of growth_actions and growth_calls that failed or took far longer than they may."),
+			mustBeZero("memory_leaks", "Kinds of resources of which more are in use than before, at most two seconds after all agents were stopped: goroutines, registrations, subscriptions, and heap (more than 5 % of what the agents held and 128 KiB). The count before is taken after the same agents have lived once. The errors name each kind and its count, and where leaked heap was allocated if that is known."),
+			mustBeZero("wrong_results", "Actions with an impossible result, actions that succeeded but are missing in the state of their agent, and actions and calls of growth_actions and growth_calls that failed or took far too long."),
 			telemetryMismatches(),
-			{Name: "gc_reclaimed_ratio", Unit: "ratio", Better: report.Higher, Doc: "Bytes freed / bytes allocated from the first reading to the last; not above 1. It is of the Go runtime, and not judged."},
-			{Name: "gc_pause_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "gc_pause_p99_ms", Doc: "Time that each collection stopped the process, those that the readings ask for included; of more than 256 between two readings the last 256. It is of the Go runtime, and not judged."},
+			{Name: "gc_reclaimed_ratio", Unit: "ratio", Better: report.Higher, Doc: "Bytes freed / bytes allocated between the first and the last reading, at most 1. It depends on the Go runtime and is not judged."},
+			{Name: "gc_pause_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "gc_pause_p99_ms", Doc: "Pauses of all garbage collections, including those of the readings; of more than 256 between two readings, the last 256. They depend on the Go runtime and are not judged."},
 			{Name: "total_samples", Unit: "count", Better: report.Neither, Doc: "Readings of memory while the agents worked."},
 		},
 		Estimate: func(p scenario.Params) time.Duration {
@@ -86,14 +82,14 @@ func agentMemory() *stress.Measurement {
 	}, Run: func(ctx context.Context, env *stress.Env) error { return measureAgentMemory(ctx, env, specOf) }}
 }
 
-// workAction is the action by which an agent of a type works.
+// workAction is the action with which an agent of a type works.
 var workAction = map[string]string{"demo": "increment", "complex": "work"}
 
-// A workforce is the agents whose memory is measured.
+// An agentGroup is the agents whose memory is measured.
 type agentGroup struct {
 	ids   []string
-	types []string // of each
-	// By type, how much live memory grew with the agents, and how many these are.
+	types []string // of each agent
+	// By type: growth of live memory by the agents, and how many they are.
 	growth map[string]float64
 	count  map[string]int64
 }
@@ -110,9 +106,9 @@ func measureAgentMemory(ctx context.Context, env *stress.Env, spec func(agentTyp
 	if err := measureCallGrowth(ctx, env, wrong); err != nil {
 		return err
 	}
-	// All agents live twice. The first time shows what they hold, with the
-	// tables that grow for them; as those stay grown, only what is more after
-	// the second time than after the first has leaked.
+	// All agents live twice. The first time shows what they hold, with the tables that grow
+	// for them. These stay grown, so only what is more after the second time than after the
+	// first has leaked.
 	start := liveBytes()
 	agents, err := startAgentGroup(ctx, env, spec, start)
 	if err != nil {
@@ -132,7 +128,7 @@ func measureAgentMemory(ctx context.Context, env *stress.Env, spec func(agentTyp
 	monitor := newMemoryMonitor(int(p.Duration("monitor_duration")/p.Duration("measurement_interval")) + 2)
 	sites := heapBySite()
 	before, telemetry, empty := countResources(system), newTelemetryCheck(env, system), liveBytes()
-	emptyHeap := minLiveHeap() // a goroutine that leaked counts as that, not by its stack too
+	emptyHeap := minLiveHeap() // the stack of a leaked goroutine does not count again as heap
 
 	if agents, err = startAgentGroup(ctx, env, spec, empty); err != nil {
 		return err
@@ -159,7 +155,7 @@ func measureAgentMemory(ctx context.Context, env *stress.Env, spec func(agentTyp
 		kinds += int(min(n, 1))
 	}
 	left, allowed := 0.0, max(memoryNoise, leakTolerance*held)
-	waitWhile(ctx, func() bool { // what the program itself holds for a moment has time to go
+	waitWhile(ctx, func() bool { // temporary memory of this program gets time to be released
 		left = minLiveHeap() - emptyHeap
 		return left > allowed
 	})
@@ -178,7 +174,7 @@ func measureAgentMemory(ctx context.Context, env *stress.Env, spec func(agentTyp
 	return nil
 }
 
-// warmUpMemory has agents of all types live and work.
+// warmUpMemory starts agents of all types, lets them work and stops them.
 func warmUpMemory(ctx context.Context, system *mabeam.System) error {
 	for i := range settleCycles {
 		agentType := agentTypes[i%len(agentTypes)]
@@ -190,16 +186,16 @@ func warmUpMemory(ctx context.Context, system *mabeam.System) error {
 			err = system.StopAgent(ctx, id)
 		}
 		if err != nil {
-			return fmt.Errorf("settle: %w", err)
+			return fmt.Errorf("warm up: %w", err)
 		}
 	}
 	return nil
 }
 
-// startAgentGroup starts the agents type by type. At is the live memory before.
+// startAgentGroup starts the agents type by type; at is the live memory before.
 func startAgentGroup(ctx context.Context, env *stress.Env, spec func(string) mabeam.Spec, at float64) (*agentGroup, error) {
 	w := &agentGroup{growth: map[string]float64{}, count: map[string]int64{}}
-	for _, c := range env.Params.List("configs") { // a type may be there twice
+	for _, c := range env.Params.List("configs") { // a type may occur twice
 		agentType, n := c.Text("agent_type"), c.Int("count")
 		for i := range n {
 			id, err := env.System().StartAgent(ctx, spec(agentType))
@@ -218,7 +214,7 @@ func startAgentGroup(ctx context.Context, env *stress.Env, spec func(string) mab
 	return w, nil
 }
 
-// tell reports what the agents hold.
+// reportMemory reports what the agents hold.
 func (w *agentGroup) reportMemory(ctx context.Context, env *stress.Env, spec func(agentType string) mabeam.Spec) error {
 	var grown float64
 	for agentType, n := range w.count {
@@ -232,11 +228,11 @@ func (w *agentGroup) reportMemory(ctx context.Context, env *stress.Env, spec fun
 	return reportMemoryPerAgent(ctx, env, "memory_per_agent", grown, int64(len(w.ids)), inTurn)
 }
 
-// rehearse has each agent work once and end.
+// runOnce lets each agent work once, and stops them.
 func (w *agentGroup) runOnce(ctx context.Context, system *mabeam.System) error {
 	for i, id := range w.ids {
 		if _, err := system.Execute(ctx, id, workAction[w.types[i]], nil); err != nil {
-			return fmt.Errorf("have agents work once: %w", err)
+			return fmt.Errorf("run the first action of each agent: %w", err)
 		}
 	}
 	if err := system.StopAgents(ctx, w.ids, 0); err != nil {
@@ -245,10 +241,9 @@ func (w *agentGroup) runOnce(ctx context.Context, system *mabeam.System) error {
 	return nil
 }
 
-// work has the agents work in turn, evenly over the time of the load, looks at the
-// results, and returns how many actions succeeded. It is a closed load all the same:
-// what counts is that they work, and the collections that the readings ask for make
-// some actions late, which are made up for.
+// work runs the actions of the agents in turn, evenly over the time of the load, and
+// checks the results. It returns how many actions succeeded. The load is closed because it
+// catches up: the garbage collections of the readings delay some actions.
 func (w *agentGroup) work(ctx context.Context, env *stress.Env, work *stress.PreparedLoad, shard *load.Shard, actions int, wrong *checker) (done int64, err error) {
 	length := env.Params.Duration("monitor_duration")
 	if actions == 0 {
@@ -259,7 +254,7 @@ func (w *agentGroup) work(ctx context.Context, env *stress.Env, work *stress.Pre
 	}
 	interval := float64(time.Second) / float64(env.Params.Int("actions_per_second"))
 	expected := map[string]resultCheck{}
-	for i, id := range w.ids { // known of the demo and the complex agent only
+	for i, id := range w.ids { // known for demo and complex agents only
 		if e, ok := env.System().Registry().Lookup(id); ok && e.Type() == w.types[i] {
 			expected[e.Type()] = resultCheckOf(e.Type(), workAction[e.Type()], nil)
 		}
@@ -281,7 +276,7 @@ func (w *agentGroup) work(ctx context.Context, env *stress.Env, work *stress.Pre
 		return ended[agentType].record(expected[agentType], result, err)
 	})
 	if err == nil && !env.Aborted() && float64(driven.Attempted) < 0.9*float64(actions) {
-		env.Note("actions that were due (actions_per_second) and not asked for: the machine, or the agents, are too slow", int64(actions)-driven.Attempted)
+		env.Note("actions of actions_per_second that were due but not requested: the machine or the agents are too slow", int64(actions)-driven.Attempted)
 	}
 	for agentType, total := range ended {
 		wrong.add(total.wrong, errWrongResult.Error())
@@ -291,7 +286,7 @@ func (w *agentGroup) work(ctx context.Context, env *stress.Env, work *stress.Pre
 	return done, err
 }
 
-// of are the ids of the agents of a type.
+// idsOf returns the ids of the agents of a type.
 func (w *agentGroup) idsOf(agentType string) (ids []string) {
 	for i, id := range w.ids {
 		if w.types[i] == agentType {

@@ -16,8 +16,8 @@ import (
 	"mabeam-top/internal/stress/scenario"
 )
 
-// keeper is an agent that holds memory, and with each action takes some and
-// keeps a part of it.
+// keeper is an agent that holds memory, and with each action allocates more and keeps a
+// part of it.
 type keeper struct {
 	mabeam.Defaults
 	held        [][]byte
@@ -34,7 +34,7 @@ func (k *keeper) HandleAction(context.Context, *mabeam.Agent, string, any) (any,
 	return nil, nil
 }
 
-// memoryOf measures the memory of agents of a known behaviour.
+// memoryOf measures the memory of agents with a known behaviour.
 func memoryOf(behaviour func(env *stress.Env) mabeam.Behaviour) stress.Catalogue {
 	return withRun("agent-memory", func(ctx context.Context, env *stress.Env) error {
 		return measureAgentMemory(ctx, env, func(string) mabeam.Spec {
@@ -43,7 +43,7 @@ func memoryOf(behaviour func(env *stress.Env) mabeam.Behaviour) stress.Catalogue
 	})
 }
 
-// Agents that hold exactly 1 MiB show that.
+// Agents that hold exactly 1 MiB are measured as such.
 func TestMemoryOfOneMebibyteAgents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cat := memoryOf(func(*stress.Env) mabeam.Behaviour { return &keeper{held: [][]byte{make([]byte, 1<<20)}, takes: 1} })
@@ -51,29 +51,27 @@ func TestMemoryOfOneMebibyteAgents(t *testing.T) {
 		for _, metric := range []string{"memory_per_agent", "memory_per_agent.demo", "memory_per_agent.complex"} {
 			wantWithin(t, metric, value(t, s, metric), 1<<20, 0.03)
 		}
-		// A reading at once and after each tenth of a second; the last may
-		// fall together with the end.
+		// One reading at once and one after each tenth of a second; the last may coincide with
+		// the end.
 		if v := value(t, s, "total_samples"); v < 10 || v > 11 {
 			t.Errorf("%v samples", v)
 		}
-		// Each of 30 agents started twice, and 1,000 actions.
+		// Two starts of each of 30 agents, and 1,000 actions.
 		if s.Operations.Succeeded != 1060 || s.Operations.Failed != 0 {
 			t.Errorf("%+v", s.Operations)
 		}
 		if d := s.Metrics["gc_pause_ms"].Distribution; d.Count < 20 || d.Max <= 0 {
-			t.Errorf("%+v, want two collections a reading at least", d)
+			t.Errorf("%+v, want at least two garbage collections for each reading", d)
 		}
 	})
 }
 
-// Many agents that hold the same all the time show no growth and no leak, and
-// what they leave as garbage is reclaimed.
+// Agents that do not grow show no growth and no leak, and their garbage is reclaimed.
 func TestMemoryOfAgentsThatDoNotGrow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cat := memoryOf(func(*stress.Env) mabeam.Behaviour { return &keeper{held: [][]byte{make([]byte, 16<<10)}, takes: 1} })
 		s := runStep(t, cat, "", "{measure: agent-memory, with: {growth_actions: 0, growth_calls: 0, configs: [{count: 4000}], monitor_duration: 1s}}")
-		// What the runtime adds to each is well below 1 KiB; a few agents more
-		// may not be gone yet.
+		// The runtime adds well below 1 KiB to each; a few more agents may not be gone yet.
 		wantWithin(t, "average_memory", value(t, s, "average_memory"), 16.75*1024, 0.08)
 		if v := value(t, s, "memory_growth_rate"); math.Abs(v) > 0.05 {
 			t.Errorf("memory_growth_rate %v of agents that do not grow", v)
@@ -85,24 +83,24 @@ func TestMemoryOfAgentsThatDoNotGrow(t *testing.T) {
 	})
 }
 
-// Agents that keep half of what they take grow by a known amount.
+// Agents that keep half of what they allocate grow by a known amount.
 func TestMemoryOfGrowingAgents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cat := memoryOf(func(*stress.Env) mabeam.Behaviour {
 			return &keeper{held: [][]byte{make([]byte, 96<<10)}, takes: 2, part: 1}
 		})
 		s := runStep(t, cat, "", "{measure: agent-memory, with: {growth_actions: 0, growth_calls: 0, configs: [{count: 1024}], monitor_duration: 2s, actions_per_second: 1536}}")
-		// 96 MiB at first and 3,072 times 16 KiB more at the end, besides the
-		// few MiB of the process itself.
+		// First 96 MiB, and at the end 3,072 times 16 KiB more, besides a few MiB of the
+		// process itself.
 		wantWithin(t, "memory_growth_rate", value(t, s, "memory_growth_rate"), 48.0/(96+24), 0.15)
 		wantWithin(t, "gc_reclaimed_ratio", value(t, s, "gc_reclaimed_ratio"), 0.5, 0.05)
 	})
 }
 
-// hoard is heap that nobody gives back.
+// leakedHeap is heap that nobody releases.
 var leakedHeap [][]byte
 
-// leaving is an agent that does something when it starts.
+// leaving is an agent that leaves something behind when it starts.
 type leaving struct {
 	mabeam.Defaults
 	behind func()
@@ -117,7 +115,7 @@ func (leaving) HandleAction(context.Context, *mabeam.Agent, string, any) (any, e
 	return nil, nil
 }
 
-// What a runtime leaks with each cycle of an agent's life is caught by name.
+// A leak in each start and stop of an agent is detected and named.
 func TestMemoryLeaksAreCaughtByName(t *testing.T) {
 	var leaked atomic.Int64
 	release := make(chan struct{})
@@ -139,18 +137,18 @@ func TestMemoryLeaksAreCaughtByName(t *testing.T) {
 				return leaving{behind: func() { leak(env.System()) }}
 			})
 			s := runStep(t, cat, "", "{measure: agent-memory, with: {growth_actions: 0, growth_calls: 0, configs: [{count: 40}], monitor_duration: 100ms, measurement_interval: 20ms}}")
-			leaks, told := value(t, s, "memory_leaks"), fmt.Sprint(s.Errors)
+			leaks, reported := value(t, s, "memory_leaks"), fmt.Sprint(s.Errors)
 			if kind == "none" {
 				if leaks != 0 {
-					t.Errorf("%v leaks where there is none: %s", leaks, told)
+					t.Errorf("%v leaks without any: %s", leaks, reported)
 				}
 				return
 			}
-			if leaks != 1 || !strings.Contains(told, "leaked "+kind) {
-				t.Errorf("%v leaks, told %s", leaks, told)
+			if leaks != 1 || !strings.Contains(reported, "leaked "+kind) {
+				t.Errorf("%v leaks, errors %s", leaks, reported)
 			}
-			if kind == "heap" && !strings.Contains(told, "most of it allocated in mabeam-top/internal/stress/measure.leakHeap") {
-				t.Errorf("does not say where: %s", told)
+			if kind == "heap" && !strings.Contains(reported, "most of it allocated in mabeam-top/internal/stress/measure.leakHeap") {
+				t.Errorf("the errors do not name the function: %s", reported)
 			}
 			for _, e := range s.Errors {
 				if strings.HasPrefix(e.Message, "leaked "+kind) && kind != "heap" && e.Count != 40 {
@@ -171,7 +169,7 @@ func waitDeep(release <-chan struct{}) {
 //go:noinline
 func leakHeap() { leakedHeap = append(leakedHeap, make([]byte, 1<<20)) }
 
-// Parameters that make no sense together are told before anything runs.
+// Parameters that do not fit together are refused before anything runs.
 func TestMemoryThatCannotBeMonitored(t *testing.T) {
 	configs := []scenario.Params{{"agent_type": "demo", "count": 1}}
 	for _, c := range []struct {

@@ -14,38 +14,38 @@ import (
 	"mabeam-top/internal/stress"
 )
 
-// errStillSubscribed stands for the error of a subscription that goes on.
+// errStillSubscribed stands for the error of a subscription that has not ended.
 var errStillSubscribed = errors.New("it has not ended")
 
-// checkBus reports bus_rules_broken. Each rule takes a few milliseconds.
+// checkBus reports bus_rules_broken. Each check takes a few milliseconds.
 func checkBus(ctx context.Context, env *stress.Env) {
 	broken := 0
 	check := func(rule string, err error) {
 		if err != nil {
 			broken++
-			env.Detail(fmt.Sprintf("the bus breaks its rule that %s: %v", rule, err), 1)
+			env.Detail(fmt.Sprintf("the bus violates the rule that %s: %v", rule, err), 1)
 		}
 	}
 	bus, exact := env.System().Bus(), !env.SharesSystem()
 	for _, policy := range []mabeam.QueuePolicy{mabeam.DropOldest, mabeam.DropNewest, mabeam.Disconnect} {
-		check(fmt.Sprintf("a full queue of policy %v keeps what it should and counts the rest", policy), checkPolicy(ctx, env, policy, bus.Subscribe, exact))
+		check(fmt.Sprintf("a full queue of policy %v keeps the right events and counts the rest", policy), checkPolicy(ctx, env, policy, bus.Subscribe, exact))
 		check(fmt.Sprintf("a full queue of policy %v does so for a pattern too", policy), checkPolicy(ctx, env, policy, bus.SubscribePattern, exact))
 	}
-	check("a publisher waits for a subscriber of policy block, in order, and what it gives up is counted", checkBlocking(ctx, env))
-	check("nothing comes after Unsubscribe", checkUnsubscribe(ctx, bus))
-	check("a handler that panics ends its own subscription, and no other", checkHandlerPanic(ctx, bus))
-	check("subscriptions that make no sense are refused", checkRefusedSubscriptions(bus))
-	if exact { // others publish, and allocate, at the same time
-		check("nothing is kept of a subscription that has ended", checkSubscriptionMemory(bus))
-		check("the history has the newest events, in order, and no more than it keeps", checkHistory(ctx, env))
+	check("a publisher blocks while a subscriber of policy block has no room, order is kept, and events that it gives up are counted", checkBlocking(ctx, env))
+	check("no event arrives after Unsubscribe", checkUnsubscribe(ctx, bus))
+	check("a handler that panics ends its own subscription and no other", checkHandlerPanic(ctx, bus))
+	check("invalid subscriptions are refused", checkRefusedSubscriptions(bus))
+	if exact { // other steps publish and allocate at the same time
+		check("a subscription that has ended leaves no memory behind", checkSubscriptionMemory(bus))
+		check("the history has the newest events, in order, up to its limit", checkHistory(ctx, env))
 	}
-	check("subscribers get events of more types than are kept in mind", checkManyTypes(ctx, env))
-	check("the runtime's own events wait for nobody, and who has no room loses what is oldest", checkRuntimeEvents(ctx, env))
-	check("a bus that crashes loses what waits, counts it, and goes on", checkBusCrash(ctx, env))
+	check("subscribers receive events of more types than the bus keeps", checkManyTypes(ctx, env))
+	check("the runtime's own events never block, and a subscriber without room loses the oldest", checkRuntimeEvents(ctx, env))
+	check("a bus that crashes drops its queues, counts the drops, and continues", checkBusCrash(ctx, env))
 	env.Value("bus_rules_broken", float64(broken))
 }
 
-// A stalledSubscriber is a subscriber that stays in its first event until it is released.
+// A stalledSubscriber blocks in its first event until it is released.
 type stalledSubscriber struct {
 	entered, release chan struct{}
 
@@ -71,14 +71,14 @@ func (r *stalledSubscriber) handle(ctx context.Context, e mabeam.Event) {
 	}
 }
 
-// received is what has been received so far.
+// received returns the events received so far.
 func (r *stalledSubscriber) received() []int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.got)
 }
 
-// stall publishes event 0 and waits until the reader is in it.
+// stall publishes event 0 and waits until the subscriber blocks in it.
 func (r *stalledSubscriber) stall(ctx context.Context, bus *mabeam.Bus, eventType string) error {
 	if err := bus.Publish(ctx, mabeam.Event{Type: eventType, Data: 0}); err != nil {
 		return err
@@ -86,7 +86,7 @@ func (r *stalledSubscriber) stall(ctx context.Context, bus *mabeam.Bus, eventTyp
 	return r.awaitFirst(ctx)
 }
 
-// awaitFirst waits until the reader is in its first event.
+// awaitFirst waits until the subscriber blocks in its first event.
 func (r *stalledSubscriber) awaitFirst(ctx context.Context) error {
 	late := time.NewTimer(stallTimeout)
 	defer late.Stop()
@@ -100,7 +100,7 @@ func (r *stalledSubscriber) awaitFirst(ctx context.Context) error {
 	}
 }
 
-// numbers are those from first up to, and without, end.
+// numbers returns the numbers from first to end, without end.
 func numbers(first, end int) (all []int) {
 	for i := first; i < end; i++ {
 		all = append(all, i)
@@ -108,7 +108,7 @@ func numbers(first, end int) (all []int) {
 	return all
 }
 
-// publishNumbers publishes the numbers from first up to, and without, end.
+// publishNumbers publishes the numbers from first to end, without end.
 func publishNumbers(ctx context.Context, bus *mabeam.Bus, eventType string, first, end int) error {
 	for i := first; i < end; i++ {
 		if err := bus.Publish(ctx, mabeam.Event{Type: eventType, Data: i}); err != nil {
@@ -118,12 +118,11 @@ func publishNumbers(ctx context.Context, bus *mabeam.Bus, eventType string, firs
 	return nil
 }
 
-// A joining is Subscribe or SubscribePattern of a bus.
+// A subscribeFunc is Subscribe or SubscribePattern of a bus.
 type subscribeFunc func(topic string, handle func(context.Context, mabeam.Event), o mabeam.SubscribeOptions) (*mabeam.Subscription, error)
 
-// checkPolicy stalls a subscriber with a queue of a few events and publishes some
-// more than that has room for. If nobody else uses the bus, the telemetry has to count
-// what the subscription does.
+// checkPolicy stalls a subscriber with a short queue and publishes more events than fit.
+// If nobody else uses the bus, the telemetry must match the subscription.
 func checkPolicy(ctx context.Context, env *stress.Env, policy mabeam.QueuePolicy, join subscribeFunc, exact bool) error {
 	const queue, over = 8, 5
 	const published = 1 + queue + over
@@ -141,7 +140,7 @@ func checkPolicy(ctx context.Context, env *stress.Env, policy mabeam.QueuePolicy
 	if err := publishNumbers(ctx, bus, eventType, 1, published); err != nil {
 		return err
 	}
-	// Event 0 is with the handler, so that the queue is full after event 8.
+	// The handler holds event 0, so the queue is full after event 8.
 	var want []int
 	dropped := uint64(over)
 	switch policy {
@@ -150,7 +149,7 @@ func checkPolicy(ctx context.Context, env *stress.Env, policy mabeam.QueuePolicy
 	case mabeam.DropNewest:
 		want = numbers(0, 1+queue)
 	case mabeam.Disconnect:
-		want, dropped = []int{0}, queue+1 // what was queued never comes; later events are not due
+		want, dropped = []int{0}, queue+1 // the queued events are lost, and later events are not due
 	}
 	early, waiting := s.Dropped(), s.Waiting()
 	_, isTold := bus.FirstDrop()
@@ -165,24 +164,24 @@ func checkPolicy(ctx context.Context, env *stress.Env, policy mabeam.QueuePolicy
 	waitWhile(ctx, differs)
 	switch ended := errors.Is(s.Err(), mabeam.ErrDisconnected); {
 	case differs():
-		return fmt.Errorf("of events 0 to %d, with room for %d: received %v, want %v; dropped %d, want %d; the telemetry counts %d dropped and %d delivered",
+		return fmt.Errorf("of events 0 to %d with room for %d: received %v, want %v; dropped %d, want %d; the telemetry counts %d dropped and %d delivered",
 			published-1, queue, got, want, s.Dropped(), dropped, now.EventsDropped-before.EventsDropped, now.EventsDelivered-before.EventsDelivered)
 	case ended != (policy == mabeam.Disconnect):
-		return fmt.Errorf("the subscription ended as it should not: %w", cmp.Or(s.Err(), errStillSubscribed))
+		return fmt.Errorf("the subscription has the wrong error: %w", cmp.Or(s.Err(), errStillSubscribed))
 	case policy != mabeam.Disconnect && early != over:
 		return fmt.Errorf("%d drops were counted at once, want %d", early, over)
 	case policy != mabeam.Disconnect && waiting != queue:
-		return fmt.Errorf("%d events were waiting, want %d", waiting, queue)
+		return fmt.Errorf("%d events were queued, want %d", waiting, queue)
 	case !isTold:
-		return errors.New("the bus does not tell when it dropped the first event")
+		return errors.New("FirstDrop does not return when the bus first dropped an event")
 	}
 	return nil
 }
 
-// publishTimeout is how long a publisher waits that has to give up.
+// publishTimeout is the deadline of a publisher that must give up.
 const publishTimeout = 2 * time.Millisecond
 
-// checkBlocking stalls a subscriber and publishes until the publisher has to wait.
+// checkBlocking stalls a subscriber and publishes until the publisher blocks.
 func checkBlocking(ctx context.Context, env *stress.Env) error {
 	const eventType = "rule.block"
 	bus, policy := env.System().Bus(), mabeam.Block
@@ -191,7 +190,7 @@ func checkBlocking(ctx context.Context, env *stress.Env) error {
 		length = defaultLogSize
 	}
 	if length > maxFillSize {
-		return nil // it would take seconds to fill
+		return nil // filling it would take seconds
 	}
 	reader := newStalledSubscriber()
 	s, err := bus.Subscribe(eventType, reader.handle, mabeam.SubscribeOptions{Policy: &policy})
@@ -217,20 +216,20 @@ func checkBlocking(ctx context.Context, env *stress.Env) error {
 	waitWhile(ctx, func() bool { return len(reader.received()) < len(want) || s.Waiting() > 0 })
 	switch got := reader.received(); {
 	case err == nil:
-		return fmt.Errorf("%d events were accepted for a queue of %d", accepted, length)
+		return fmt.Errorf("%d events were accepted with a queue of %d", accepted, length)
 	case accepted < length:
-		return fmt.Errorf("event %d of a queue of %d was refused: %w", accepted, length, err)
+		return fmt.Errorf("event %d was refused with a queue of %d: %w", accepted, length, err)
 	case !slices.Equal(got, want):
-		return fmt.Errorf("%d events were accepted, and %d received, the first out of order at %d", len(want), len(got), firstDifference(got, want))
+		return fmt.Errorf("%d events were accepted and %d received; the first difference is at %d", len(want), len(got), firstDifference(got, want))
 	case dropped != 1 || s.Dropped() != 1:
 		return fmt.Errorf("%d drops were counted, want 1", s.Dropped())
 	case waiting < length-1:
-		return fmt.Errorf("%d events were waiting, want at least %d", waiting, length-1)
+		return fmt.Errorf("%d events were queued, want at least %d", waiting, length-1)
 	}
 	return nil
 }
 
-// firstDifference is the first place at which two lists differ.
+// firstDifference is the first index at which two lists differ.
 func firstDifference(x, y []int) int {
 	for i := range min(len(x), len(y)) {
 		if x[i] != y[i] {
@@ -240,14 +239,14 @@ func firstDifference(x, y []int) int {
 	return min(len(x), len(y))
 }
 
-// checkHistory publishes more events than are kept.
+// checkHistory publishes more events than the history keeps.
 func checkHistory(ctx context.Context, env *stress.Env) error {
 	bus, kept := env.System().Bus(), max(env.Options().History, 0)
 	if env.Options().History == 0 {
 		kept = 1000
 	}
 	if kept > maxFillSize {
-		return nil // it would take seconds to fill
+		return nil // filling it would take seconds
 	}
 	published := kept + 5
 	types := []string{"rule.history.a", "rule.history.b"}
@@ -274,10 +273,10 @@ func checkHistory(ctx context.Context, env *stress.Env) error {
 	return nil
 }
 
-// unboundedBus are the options of a bus with room for what the checks publish.
+// unboundedBus gives the bus room for all events of a check.
 func unboundedBus(o *mabeam.Options) { o.BusQueue, o.BusPolicy, o.History = 0, mabeam.Block, 0 }
 
-// checkBusCrash has a bus crash while events wait.
+// checkBusCrash crashes the bus while events are queued.
 func checkBusCrash(ctx context.Context, env *stress.Env) error {
 	const eventType, waiting, after = "rule.crash", 20, 5
 	return withSystem(ctx, env, unboundedBus, func(system *mabeam.System) error {
@@ -329,7 +328,7 @@ func checkBusCrash(ctx context.Context, env *stress.Env) error {
 			}
 		}
 		if n := system.Telemetry().ComponentsRestarted; n != 1 {
-			return fmt.Errorf("the telemetry counts %d components that began anew, want 1", n)
+			return fmt.Errorf("the telemetry counts %d restarted components, want 1", n)
 		}
 		kept := slices.DeleteFunc(bus.History(0), func(e mabeam.Event) bool { return e.Type != eventType })
 		if len(kept) != after {

@@ -17,40 +17,40 @@ import (
 const (
 	// callBlock is how many calls of one kind are timed together.
 	callBlock = 20
-	// callSetTime is about how long one call of each kind takes.
+	// callSetTime is roughly how long one call of each kind takes.
 	callSetTime = 40 * time.Microsecond
-	// callTimeout bounds the time that slow calls may take.
+	// callTimeout limits the time for slow calls.
 	callTimeout = 2 * time.Second
-	// listedRecords is how many entries a listing has.
+	// listedRecords is how many entries the listing has.
 	listedRecords = 100
 )
 
 var (
-	errListing              = errors.New("a listing does not have as many entries as were registered")
-	errUnknownAgentAnswered = errors.New("an agent that is not there has answered")
+	errListing              = errors.New("a listing has the wrong number of entries")
+	errUnknownAgentAnswered = errors.New("an unknown agent has answered")
 )
 
-// A call is one kind of call of the runtime that is timed by itself. It undoes what it
-// changes, so that a thousand calls leave as much as one.
+// A call is one kind of runtime call that is timed. It undoes its changes, so that a
+// thousand calls leave as much as one.
 type call struct {
 	name string
 	do   func(ctx context.Context) error
 }
 
-// callers are the agents, entries and subscriptions that calls are about, and the calls.
+// callTargets are the agents that calls are about, and the calls.
 type callTargets struct {
 	system               *mabeam.System
-	busy, inbox, resting string // ids; nobody but the calls asks resting for anything
+	busy, inbox, resting string // ids; only the calls use resting
 	calls                []call
 }
 
-// withCallTargets carries a check out with callers on a system of their own, which has all
-// the room that there is without options.
+// withCallTargets runs a check with call targets on a separate system with default
+// options.
 func withCallTargets(ctx context.Context, env *stress.Env, check func(*callTargets) error) error {
 	return withSystem(ctx, env, func(o *mabeam.Options) { *o = mabeam.Options{} }, func(system *mabeam.System) error {
 		c, err := newCallTargets(ctx, system)
 		if err != nil {
-			return fmt.Errorf("start the agents that calls are about: %w", err)
+			return fmt.Errorf("start the agents of the timed calls: %w", err)
 		}
 		return check(c)
 	})
@@ -133,9 +133,9 @@ func newCallTargets(ctx context.Context, system *mabeam.System) (*callTargets, e
 	return c, nil
 }
 
-// sync waits until the agents have done all that was asked of them so far.
+// sync waits until the agents have handled everything that was sent so far.
 func (c *callTargets) sync(ctx context.Context) error {
-	for _, id := range []string{c.busy, c.inbox} { // the inbox gets what the other one sends
+	for _, id := range []string{c.busy, c.inbox} { // inbox last, because it gets the replies of busy
 		if _, err := c.system.Execute(ctx, id, "ping", nil); err != nil {
 			return err
 		}
@@ -143,11 +143,11 @@ func (c *callTargets) sync(ctx context.Context) error {
 	return nil
 }
 
-// callMetrics describe what checkCallTimes reports.
+// callMetrics describes what checkCallTimes reports.
 func callMetrics() []scenario.Metric {
 	return []scenario.Metric{{
 		Name: "call_time_ms", Unit: "ms", Better: report.Lower, Keyed: true, Given: timesCalls,
-		Doc: "With .KIND: time of one call of that kind, of 20 timed together / 20, in the median of call_probes calls on a system of their own: tell, signal and send until they have returned, request with its reply, publish to one subscriber, subscribe with unsubscribe, register with unregister, update of a record, list of 100 by their type, suspend with resume, inspect, which is System.Agent, restart, gather from two agents, history of ten events, telemetry, and refuse, an action of an agent that is not there. By itself the sum of them.",
+		Doc: "With .KIND, time of one call of that kind: the median of call_probes calls on a separate system, of which 20 are timed together. Kinds: tell, signal and send until they return; request until its reply; publish to one subscriber; subscribe with unsubscribe; register with unregister; update of a record; list of 100 records by type; suspend with resume; inspect (System.Agent); restart; gather from two agents; history of ten events; telemetry; refuse (an action of an unknown agent). Without .KIND, their sum.",
 	}}
 }
 
@@ -168,7 +168,7 @@ func timeCalls(ctx context.Context, env *stress.Env, c *callTargets, wrong *chec
 	for range env.Params.Int("call_probes") / callBlock {
 		for i, kind := range c.calls {
 			if err := c.sync(limited); err != nil {
-				return wrong.countError(ctx, fmt.Errorf("agents did not finish what calls asked of them: %w", err))
+				return wrong.countError(ctx, fmt.Errorf("agents did not finish what the calls requested: %w", err))
 			}
 			var err error
 			start := time.Now()

@@ -10,8 +10,8 @@ import (
 	"mabeam-top/internal/stress"
 )
 
-// Calls of a known time take that, each kind by itself, and one that fails is a wrong
-// result.
+// Calls of a known time are measured as such, each kind separately, and a failing call is
+// a wrong result.
 func TestTimesOfCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cat := withRun("agent-action", func(ctx context.Context, env *stress.Env) error {
@@ -37,7 +37,7 @@ func TestTimesOfCalls(t *testing.T) {
 	})
 }
 
-// Each call does what it says, and leaves nothing for the next one to fail at.
+// Each call works and does not make the next one fail.
 func TestCallsOfEachKind(t *testing.T) {
 	s := runStep(t, Catalogue(), "", "{measure: agent-action, baseline: none, with: {scenarios: [{action_count: 10}], call_probes: 200}}")
 	if v := value(t, s, "wrong_results"); v != 0 || value(t, s, "call_time_ms.restart") <= value(t, s, "call_time_ms.suspend") {

@@ -17,62 +17,58 @@ import (
 )
 
 const (
-	// searchTries is how often a rate is tried that was not held, and
-	// confirmTries how often the lowest of these at the search's end: a hiccup
-	// of the machine makes a rate fail that is held, but nothing makes one seem
-	// held, for longer than a moment, that is not.
+	// searchTries is how often a rate is tried before it counts as not held, and
+	// confirmTries how often the lowest such rate is tried again at the end of the search. A
+	// pause of the machine can make a sustainable rate fail, but hardly an unsustainable
+	// rate succeed.
 	searchTries, confirmTries = 1, 3
-	// confirmProbes is how often the rate found is offered again, and confirmHeld how
-	// often of these it has to be held. If it is not, it was found by luck, and a
-	// rate lower by the precision is offered in its place, maxStepsDown times: if
-	// none of them is held, the machine was busy with something else, and decided
-	// more than the system did. Then all is searched anew, searches times in all.
+	// confirmProbes is how often the highest rate is offered again, and confirmHeld how
+	// often it must hold then. If it does not, it held by luck, and lower rates follow, up
+	// to maxStepsDown times. If none of them holds, the machine was too busy, and the search
+	// starts again, maxSearches times in all.
 	confirmProbes, confirmHeld, maxStepsDown, maxSearches = 3, 2, 4, 2
-	// maxCapacityProbes ends the searches of a repetition that a machine with many
-	// hiccups keeps from ending.
+	// maxCapacityProbes limits the probes of a repetition on a machine with many pauses.
 	maxCapacityProbes = 40
-	// minCapacity is the rate below which the search gives up, per second.
+	// minCapacity is the rate per second below which the search gives up.
 	minCapacity = 1
-	// capacityWorkers is how many operations may be under way at once.
+	// capacityWorkers is the maximum of concurrent operations.
 	capacityWorkers = 64
 )
 
-// A carrier is a kind of work whose capacity can be asked for.
+// A capacityLoad is a kind of load whose capacity can be measured.
 type capacityLoad struct {
-	// of is the measurement whose work it is.
+	// measurement is the measurement whose load it is.
 	measurement string
-	// open gets the system ready for it.
+	// open prepares the system.
 	open func(ctx context.Context, env *stress.Env) (probe, error)
 }
 
-// carriers are what the parameter `of` can be.
+// capacityLoads are the choices of the parameter of.
 var capacityLoads = []capacityLoad{
 	{measurement: "event-stress", open: openEventLoad},
 	{measurement: "system-load", open: openMixedLoad},
 }
 
-// A probe offers work at a rate for a time, and returns when none of it is
-// under way any more.
+// A probe offers a rate for a time, and returns when all operations have ended.
 type probe func(ctx context.Context, stage load.Stage) (probeResult, error)
 
-// probed is what became of the work of a probe.
+// A probeResult is the result of a probe.
 type probeResult struct {
-	// latency is from when work was due to when it was done.
+	// latency runs from when an operation was due until it was done.
 	latency *load.Histogram
-	// due and done are in whatever unit the carrier counts.
+	// due and done are in the unit of the load.
 	due, done int64
-	// lagged says that the generator itself could not deliver the work.
+	// lagged reports whether the load generator could not deliver the rate.
 	lagged bool
-	// lost, duplicates and disorder count deliveries, and mismatches is of the
-	// telemetry. A rate at which there are any is not one that was not held: the
-	// system does not do its job.
+	// lost, duplicates and disorder count deliveries, and mismatches those of the telemetry.
+	// If there are any, the rate does not count as too high: the system does not work.
 	lost, duplicates, disorder, mismatches int64
 }
 
-// isWrong says whether the system did something that no rate allows.
+// isWrong reports whether the system did what it must not do at any rate.
 func (r probeResult) isWrong() bool { return r.lost+r.duplicates+r.disorder+r.mismatches > 0 }
 
-var errWrong = errors.New("deliveries were lost, made twice, out of order, or counted wrongly")
+var errWrong = errors.New("deliveries were lost, repeated, out of order or miscounted")
 
 func capacity() *stress.Measurement {
 	of := make([]string, len(capacityLoads))
@@ -81,32 +77,32 @@ func capacity() *stress.Measurement {
 	}
 	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:    "capacity",
-		Summary: "What is the highest rate that is held within limits of latency and success?",
+		Summary: "Measures the highest rate that keeps latency and success within limits.",
 		Params: []scenario.Param{
-			{Name: "of", Kind: scenario.Text, Default: of[0], Choices: of, Doc: "The measurement whose work it is: " + strings.Join(of, ", ") + "."},
-			{Name: "start", Kind: scenario.Rate, Default: 10000.0, Min: minCapacity, Max: 1e7, Doc: "The rate to try first."},
-			{Name: "step", Kind: scenario.Rate, Default: 10000.0, Min: 1, Max: 1e7, Doc: "By how much the rate is raised when it is held, and by twice as much each further time; between the last that was held and the first that was not, the search goes on by halves."},
-			{Name: "precision", Kind: scenario.Ratio, Default: 0.05, Min: 0.005, Max: 1, Doc: "The share by which the lowest rate not held may be above the highest held, when the search ends."},
-			{Name: "probe_duration", Kind: scenario.Duration, Default: 250 * time.Millisecond, Min: 0.02, Max: 60, Doc: "How long each rate is offered. In a short time a rate above the capacity does not fill the queues enough to be seen."},
-			{Name: "latency_limit", Kind: scenario.Duration, Default: 10 * time.Millisecond, Min: 1e-6, Max: 60, Doc: "What the 99th percentile of the latency, from when work was due, has to stay within."},
-			{Name: "success_rate", Kind: scenario.Ratio, Default: 0.99, Min: 0, Max: 1, Doc: "Share of the work that was due that has to be done."},
-			{Name: "subscribers", Kind: scenario.Int, Default: 10, Min: 1, Max: 100_000, Doc: "Subscribers, each of which gets every event."},
-			{Name: "agents", Kind: scenario.Int, Default: 1000, Min: 1, Max: 10_000_000, Doc: "Of system-load: the agents that the work is for."},
+			{Name: "of", Kind: scenario.Text, Default: of[0], Choices: of, Doc: "Measurement whose load is offered: " + strings.Join(of, ", ") + "."},
+			{Name: "start", Kind: scenario.Rate, Default: 10000.0, Min: minCapacity, Max: 1e7, Doc: "First rate to try."},
+			{Name: "step", Kind: scenario.Rate, Default: 10000.0, Min: 1, Max: 1e7, Doc: "Increase of the rate after a rate that held; it doubles each time. Between the highest rate that held and the lowest that did not, the search continues by bisection."},
+			{Name: "precision", Kind: scenario.Ratio, Default: 0.05, Min: 0.005, Max: 1, Doc: "Relative difference between the highest rate that held and the lowest that did not at which the search ends."},
+			{Name: "probe_duration", Kind: scenario.Duration, Default: 250 * time.Millisecond, Min: 0.02, Max: 60, Doc: "How long each rate is offered. In a short time, a rate above the capacity does not fill the queues visibly."},
+			{Name: "latency_limit", Kind: scenario.Duration, Default: 10 * time.Millisecond, Min: 1e-6, Max: 60, Doc: "Limit of the 99th percentile of the latency, which runs from when an operation was due."},
+			{Name: "success_rate", Kind: scenario.Ratio, Default: 0.99, Min: 0, Max: 1, Doc: "Least share of the due operations that must be done."},
+			{Name: "subscribers", Kind: scenario.Int, Default: 10, Min: 1, Max: 100_000, Doc: "Subscribers, each of which receives every event."},
+			{Name: "agents", Kind: scenario.Int, Default: 1000, Min: 1, Max: 10_000_000, Doc: "Agents of the load system-load."},
 			mixParam(),
 		},
 		Metrics: append([]scenario.Metric{
-			{Name: "capacity_per_second", Unit: "1/s", Better: report.Higher, Doc: "The highest rate that was held, and held again in two of three more tries: the 99th percentile of the latency was within latency_limit and the share of success at least success_rate. If capacity_limited_by is generator, it is at least that. The load generator takes its part of the processors, so the system by itself can do more rather than less."},
-			{Name: "capacity_found", Unit: "bool", Better: report.Higher, Must: "== true", Doc: "Whether any rate was held."},
-			{Name: "capacity_limited_by", Unit: "text", Better: report.Neither, Doc: "What kept a higher rate from being held: system, or generator if the load generator was late."},
-			{Name: "knee_latency_ms", Unit: "ms", Better: report.Neither, Distribution: true, Doc: "Latency at that rate: beyond it, it grows without bound. It shows where the limit bites, and is no better where it is lower: a system that holds a higher rate may show more."},
-			{Name: "probes_tried", Unit: "count", Better: report.Neither, Doc: "How often a rate was offered."},
+			{Name: "capacity_per_second", Unit: "1/s", Better: report.Higher, Doc: "Highest rate that held, and held again in two of three more tries: the 99th percentile of the latency was within latency_limit and the share of success at least success_rate. If capacity_limited_by is generator, the capacity is at least that. The load generator uses the same processors, so the system alone may do more."},
+			{Name: "capacity_found", Unit: "bool", Better: report.Higher, Must: "== true", Doc: "Whether any rate held."},
+			{Name: "capacity_limited_by", Unit: "text", Better: report.Neither, Doc: "Why no higher rate held: system, or generator if the load generator was late."},
+			{Name: "knee_latency_ms", Unit: "ms", Better: report.Neither, Distribution: true, Doc: "Latency at capacity_per_second. Above that rate it grows without bound. A lower value is not better: a system with a higher capacity may show more."},
+			{Name: "probes_tried", Unit: "count", Better: report.Neither, Doc: "Number of probes."},
 		}, deliveryMetrics()...),
 		Estimate: func(p scenario.Params) time.Duration {
 			return 20 * (p.Duration("probe_duration") + 100*time.Millisecond)
 		},
 		Check: func(p scenario.Params) error {
 			if events := p.Float("start") * p.Duration("probe_duration").Seconds(); events > maxStressEvents {
-				return fmt.Errorf("%.0f events in the first probe are more than %d; lower start or probe_duration", events, maxStressEvents)
+				return fmt.Errorf("%.0f events in the first probe exceed the maximum of %d; lower start or probe_duration", events, maxStressEvents)
 			}
 			return checkMix(p)
 		},
@@ -117,7 +113,7 @@ func capacity() *stress.Measurement {
 				return measureCapacity(ctx, env, c)
 			}
 		}
-		panic("stress: of is none of its choices")
+		panic("stress: of is not one of its choices")
 	}}
 }
 
@@ -125,13 +121,13 @@ func measureCapacity(ctx context.Context, env *stress.Env, c capacityLoad) error
 	p := env.Params
 	offer, err := c.open(ctx, env)
 	if err != nil {
-		return fmt.Errorf("get ready for %s: %w", c.measurement, err)
+		return fmt.Errorf("prepare %s: %w", c.measurement, err)
 	}
 	probes := 0
-	var best, failed probeResult // the latest that was held, and that was not
-	var wrong probeResult        // ends the search
+	var best, failed probeResult // the latest that held, and the latest that did not
+	var wrong probeResult        // of the probe that ended the search
 	try := func(rate float64) (held bool, err error) {
-		runtime.GC() // what the last probe left behind is not this one's
+		runtime.GC() // remove the garbage of the previous probe
 		probes++
 		one, err := offer(ctx, load.Stage{Rate: rate, For: p.Duration("probe_duration")})
 		if err != nil {
@@ -178,14 +174,14 @@ func measureCapacity(ctx context.Context, env *stress.Env, c capacityLoad) error
 		env.Unmeasured("capacity_per_second", err.Error())
 		return nil
 	case highest == 0 && failed.lagged:
-		env.Inconclusive("not even a small rate was delivered: the generator itself was late; the machine is too slow, or too busy, to ask this question")
+		env.Inconclusive("not even a low rate was delivered because the load generator was late; the machine is too slow or too busy for this measurement")
 		return nil
 	case highest == 0:
 		env.Bool("capacity_found", false)
-		env.Unmeasured("capacity_per_second", fmt.Sprintf("not even %d/s was held", minCapacity))
+		env.Unmeasured("capacity_per_second", fmt.Sprintf("not even %d/s held", minCapacity))
 		return nil
 	case !settled:
-		env.Inconclusive("no rate near the highest that was held once was held again; the machine is too busy with other things to ask this question")
+		env.Inconclusive("no rate near the highest one held again; the machine is too busy for this measurement")
 		return nil
 	}
 	env.Bool("capacity_found", true)
@@ -199,14 +195,15 @@ func measureCapacity(ctx context.Context, env *stress.Env, c capacityLoad) error
 	return nil
 }
 
-// within says whether a probe kept to the limits.
+// withinLimits reports whether the latency and the success of a probe are within their
+// limits.
 func (r probeResult) withinLimits(p scenario.Params) bool {
 	return r.latency.Count() > 0 && r.latency.Quantile(0.99) <= p.Duration("latency_limit") &&
 		float64(r.done) >= p.Float("success_rate")*float64(r.due)
 }
 
-// openEventLoad offers events to publish, as event-stress does. They are done
-// when every subscriber has handled them.
+// openEventLoad offers events as event-stress does. An event is done when every subscriber
+// has handled it.
 func openEventLoad(_ context.Context, env *stress.Env) (probe, error) {
 	return func(ctx context.Context, stage load.Stage) (probeResult, error) {
 		recorder := load.NewRecorder()
@@ -232,7 +229,7 @@ func openEventLoad(_ context.Context, env *stress.Env) (probe, error) {
 	}, nil
 }
 
-// A probeSubscribers is the subscribers of a probe and who publishes to them.
+// probeSubscribers are the subscribers of a probe and its publishers.
 type probeSubscribers struct {
 	all       subscriberSet
 	from      publishers
@@ -251,8 +248,8 @@ func openProbeSubscribers(env *stress.Env, recorder *load.Recorder) (*probeSubsc
 	return g, err
 }
 
-// close waits for the deliveries, unsubscribes and says what was wrong with them.
-// Other is how many events agents published besides.
+// close waits for the deliveries, unsubscribes and returns what was wrong with them; other
+// is how many events agents published besides.
 func (g *probeSubscribers) close(ctx context.Context, env *stress.Env, sent publishCounts, other int64) (probeResult, error) {
 	if _, _, err := g.all.awaitDeliveries(ctx, sent.accepted); err != nil {
 		return probeResult{}, err
@@ -267,8 +264,8 @@ func (g *probeSubscribers) close(ctx context.Context, env *stress.Env, sent publ
 	}, nil
 }
 
-// openMixedLoad offers the mixed work of system-load. It is done when it has its
-// answer, an event when the bus has taken it.
+// openMixedLoad offers the mixed load of system-load. An action is done when it has its
+// answer, an event when the bus has accepted it.
 func openMixedLoad(ctx context.Context, env *stress.Env) (probe, error) {
 	w := &mixedLoad{system: env.System(), seed: env.Rand.Uint64()}
 	w.weights, w.total = mixWeights(env.Params)

@@ -17,14 +17,14 @@ import (
 	"mabeam-top/internal/stress/report"
 )
 
-// carrying returns the catalogue with the capacity of other work.
+// withCapacityLoad returns the catalogue with capacity measuring another load.
 func withCapacityLoad(open func(ctx context.Context, env *stress.Env) (probe, error)) stress.Catalogue {
 	return withRun("capacity", func(ctx context.Context, env *stress.Env) error {
 		return measureCapacity(ctx, env, capacityLoad{measurement: "test", open: open})
 	})
 }
 
-// working carries out operations, one of which is one unit of work.
+// working runs operations that are one unit of work each.
 func working(env *stress.Env, op func(ctx context.Context, op load.Op) error) probe {
 	return func(ctx context.Context, stage load.Stage) (probeResult, error) {
 		driven, err := env.RunLoad(ctx, load.Load{Workers: capacityWorkers, Stages: []load.Stage{stage}, MayLag: true}, op)
@@ -32,8 +32,8 @@ func working(env *stress.Env, op func(ctx context.Context, op load.Op) error) pr
 	}
 }
 
-// queueing is work that waits until the work before it is done, and then takes
-// some time: the times are computed, and nobody waits.
+// queueing is a load whose operations wait for the previous ones and then take some time.
+// The times are computed; nobody waits.
 func queueing(takes func() time.Duration) func(ctx context.Context, env *stress.Env) (probe, error) {
 	return func(_ context.Context, env *stress.Env) (probe, error) {
 		return func(_ context.Context, stage load.Stage) (probeResult, error) {
@@ -51,8 +51,8 @@ func queueing(takes func() time.Duration) func(ctx context.Context, env *stress.
 
 const capacityStep = "{measure: capacity, with: {start: 100/s, step: 100/s, probe_duration: 500ms}}"
 
-// What takes a millisecond can be done a thousand times a second, whatever the
-// search begins with. In half a second, 2 % more make the last one 10 ms late.
+// A server that takes a millisecond has a capacity of a thousand a second, wherever the
+// search begins. In half a second, 2 % more delay the last operation by 10 ms.
 func TestCapacityOfAServer(t *testing.T) {
 	for _, start := range []string{"10/s", "700/s", "1000/s", "20000/s"} {
 		cat := withCapacityLoad(queueing(func() time.Duration { return time.Millisecond }))
@@ -70,7 +70,7 @@ func TestCapacityOfAServer(t *testing.T) {
 	}
 }
 
-// The same of a server that operations really wait for.
+// The same with a server for which operations really wait.
 func TestCapacityByTheClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cat := withCapacityLoad(func(_ context.Context, env *stress.Env) (probe, error) {
@@ -89,8 +89,8 @@ func TestCapacityByTheClock(t *testing.T) {
 	})
 }
 
-// A server that stalls once a second, at random, has the same capacity in each
-// of several runs, within 15 %.
+// A server with random stalls, one a second, has the same capacity in several runs, within
+// 15 %.
 func TestCapacityIsTheSameAgain(t *testing.T) {
 	least, most := math.Inf(1), 0.0
 	for seed := range uint64(10) {
@@ -109,8 +109,8 @@ func TestCapacityIsTheSameAgain(t *testing.T) {
 	}
 }
 
-// What takes no time, but is refused when it comes sooner than 500 µs after
-// the last, is limited by its success.
+// Operations that take no time, but fail within 500 µs of the previous one, are limited by
+// their success.
 func TestCapacityWithinSuccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cat := withCapacityLoad(func(_ context.Context, env *stress.Env) (probe, error) {
@@ -130,7 +130,7 @@ func TestCapacityWithinSuccess(t *testing.T) {
 	})
 }
 
-// Work that is never done in time has no capacity to tell.
+// A load that is never on time has no capacity.
 func TestNoCapacity(t *testing.T) {
 	s := runStep(t, withCapacityLoad(queueing(func() time.Duration { return time.Second })), "", capacityStep)
 	if m := s.Metrics["capacity_per_second"]; m.Value != nil || len(s.Errors) == 0 {
@@ -138,8 +138,7 @@ func TestNoCapacity(t *testing.T) {
 	}
 }
 
-// A machine that lets a rate through only the first time it is offered has not
-// been measured.
+// A machine that holds a rate only the first time it is offered is inconclusive.
 func TestCapacityOfABusyMachine(t *testing.T) {
 	cat := withCapacityLoad(func(_ context.Context, env *stress.Env) (probe, error) {
 		offered := map[float64]int{}
@@ -154,14 +153,13 @@ func TestCapacityOfABusyMachine(t *testing.T) {
 		}, nil
 	})
 	s := runStep(t, cat, "", capacityStep)
-	// The first is that it was tried again, as often as that is done.
+	// The first error notes that the repetition was tried again.
 	if s.Verdict != report.Inconclusive || len(s.Errors) != 2 || s.Errors[0].Kind != report.Note || s.Errors[0].Count != 3 || !strings.Contains(s.Errors[1].Message, "held again") {
 		t.Errorf("%s, %+v", s.Verdict, s.Errors)
 	}
 }
 
-// Every capacity there is is found to the precision asked for, from wherever
-// the search begins.
+// Every capacity is found within the precision, wherever the search begins.
 func TestSearch(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		number := func(name string, least, most float64) float64 {
@@ -180,8 +178,7 @@ func TestSearch(t *testing.T) {
 	})
 }
 
-// Events that subscribers get are what is counted, and nothing is left on the
-// bus.
+// Deliveries to subscribers are counted, and nothing remains on the bus.
 func TestCapacityOfEvents(t *testing.T) {
 	cat := withRun("capacity", func(ctx context.Context, env *stress.Env) error {
 		offer, err := openEventLoad(ctx, env)
@@ -204,7 +201,7 @@ func TestCapacityOfEvents(t *testing.T) {
 	runStep(t, cat, "", "{measure: capacity, with: {subscribers: 3}}")
 }
 
-// The mixed work of system-load, of which every operation is answered.
+// Every operation of the mixed load is answered.
 func TestCapacityOfLoad(t *testing.T) {
 	cat := withRun("capacity", func(ctx context.Context, env *stress.Env) error {
 		offer, err := openMixedLoad(ctx, env)
@@ -219,7 +216,7 @@ func TestCapacityOfLoad(t *testing.T) {
 			t.Errorf("%d of %d operations done, %d timed; 100 were due", got.done, got.due, got.latency.Count())
 		}
 		agents := env.System().Telemetry()
-		if agents.Agents != 50 || agents.Subscriptions != 50 { // each agent has one
+		if agents.Agents != 50 || agents.Subscriptions != 50 { // one for each agent
 			t.Errorf("%d agents, %d subscriptions", agents.Agents, agents.Subscriptions)
 		}
 		env.Value("probes_tried", 1)
@@ -228,11 +225,11 @@ func TestCapacityOfLoad(t *testing.T) {
 	runStep(t, cat, "", "{measure: capacity, with: {of: system-load, agents: 50}}")
 }
 
-// A capacity that was not found fails, and one that the generator limited is told as
-// at least that.
+// A capacity that is not found fails, and one that the generator limits is reported as a
+// minimum.
 func TestWhatLimitsACapacity(t *testing.T) {
 	for name, test := range map[string]struct {
-		most      float64 // the highest rate that is held
+		most      float64 // the highest rate that holds
 		lagged    bool
 		found     bool
 		limitedBy any
@@ -264,8 +261,8 @@ func TestWhatLimitsACapacity(t *testing.T) {
 	}
 }
 
-// A rate at which an event is lost is not one that was not held: the search ends, and
-// the step fails.
+// A rate at which an event is lost does not count as too high: the search ends, and the
+// step fails.
 func TestCapacityThatLosesEvents(t *testing.T) {
 	rates := 0
 	cat := withCapacityLoad(func(_ context.Context, env *stress.Env) (probe, error) {

@@ -4,8 +4,8 @@ import (
 	"math"
 )
 
-// settle offers a rate again and again, and lower ones if it was held by luck. It
-// says whether one was held again.
+// confirm offers a rate again, and lower rates if it held by luck. It reports whether one
+// held again.
 func (s search) confirm(rate float64, try func(rate float64) (bool, error)) (settledAt float64, settled bool, err error) {
 	for range 1 + maxStepsDown {
 		if settled, err = isHeldAgain(func() (bool, error) { return try(rate) }); settled || err != nil {
@@ -16,8 +16,8 @@ func (s search) confirm(rate float64, try func(rate float64) (bool, error)) (set
 	return rate, false, nil
 }
 
-// isHeldAgain says whether a rate is held confirmHeld times of confirmProbes. It tries
-// no more often than that takes.
+// isHeldAgain reports whether a rate holds confirmHeld times of confirmProbes, with no
+// more probes than needed.
 func isHeldAgain(try func() (bool, error)) (bool, error) {
 	held, missed := 0, 0
 	for held < confirmHeld && missed <= confirmProbes-confirmHeld {
@@ -34,17 +34,17 @@ func isHeldAgain(try func() (bool, error)) (bool, error) {
 	return held == confirmHeld, nil
 }
 
-// A search finds the highest rate that is held.
+// A search finds the highest rate that holds.
 type search struct {
 	start, step float64 // per second
 	maxRate     float64 // the highest rate to try
 	precision   float64
 }
 
-// run tries one rate after the other, each several times before it counts as not
-// held, until enough says that it has to end. It returns 0 if no rate was held.
+// run tries one rate after the other, each several times before it counts as not held,
+// until enough returns true. It returns 0 if no rate held.
 func (s search) run(try func(rate float64) (held bool, err error), enough func() bool) (highest float64, err error) {
-	low, high := 0.0, math.Inf(1) // the highest rate held, and the lowest that is not
+	low, high := 0.0, math.Inf(1) // the highest rate that held, and the lowest that did not
 	rate, step, tries := s.start, s.step, searchTries
 	for !enough() {
 		var ok bool
@@ -56,7 +56,7 @@ func (s search) run(try func(rate float64) (held bool, err error), enough func()
 		switch {
 		case err != nil:
 			return 0, err
-		case ok && rate >= high: // what was not held at first: a hiccup
+		case ok && rate >= high: // it did not hold before because of a pause
 			low, high, step, tries = rate, math.Inf(1), 2*s.precision*rate, searchTries
 		case ok:
 			low = rate

@@ -27,8 +27,8 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// runDocument runs a scenario file against a catalogue and returns its report. It has ten
-// minutes: what is tested is not how long this machine takes.
+// runDocument runs a scenario file against a catalogue and returns its report. The timeout
+// is ten minutes, because the speed of the machine is not tested.
 func runDocument(t *testing.T, cat stress.Catalogue, source string, heard ...func(stream.Event)) report.Report {
 	t.Helper()
 	baselines := verdict.Builtin()
@@ -76,8 +76,7 @@ steps:
   - {measure: memory-pressure, with: {memory_limit: 64MB, pressure: 80%, duration: 300ms, hard_limit: 1000%}}
 `
 
-// Every measurement reports what it declares, and nothing is left out that
-// could be measured.
+// Every measurement reports each metric that it declares, or why it is unmeasured.
 func TestEveryMeasurementReportsItsMetrics(t *testing.T) {
 	r := runDocument(t, Catalogue(), smoke)
 	for _, step := range r.Scenarios[0].Steps {
@@ -87,13 +86,14 @@ func TestEveryMeasurementReportsItsMetrics(t *testing.T) {
 		for _, m := range Catalogue().Find(step.Measurement).Metrics {
 			why := errorCount(step, m.Name+" was not measured: ")
 			if step.Metrics[m.Name].Value == nil && why == 0 {
-				t.Errorf("%s: %s has no value, and nothing says why", step.Name, m.Name)
+				t.Errorf("%s: %s has no value and no reason", step.Name, m.Name)
 			}
 		}
 	}
 }
 
-// What counts all that the system holds cannot run beside others.
+// A measurement that counts what the whole system holds cannot run in parallel with
+// others.
 func TestAloneIsAlone(t *testing.T) {
 	source := "name: s\ntitle: S\nsteps:\n  - parallel:\n      - {measure: agent-creation}\n      - {measure: agent-action}\n"
 	_, err := scenario.Parse(Catalogue().Descriptions(), verdict.Builtin().Components(), scenario.Document{File: "f", Source: []byte(source)})
@@ -102,7 +102,7 @@ func TestAloneIsAlone(t *testing.T) {
 	}
 }
 
-// Two measurements side by side count what is their own.
+// Parallel measurements count only their own operations.
 func TestSideBySide(t *testing.T) {
 	r := runDocument(t, Catalogue(), `
 name: s

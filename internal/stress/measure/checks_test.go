@@ -15,7 +15,7 @@ import (
 	"mabeam-top/internal/stress/report"
 )
 
-// failed checks that a metric has a value and failed its condition.
+// wantFailed checks that a metric has a value and failed its condition.
 func wantFailed(t *testing.T, s report.Step, metric string, want float64) {
 	t.Helper()
 	m := s.Metrics[metric]
@@ -24,8 +24,8 @@ func wantFailed(t *testing.T, s report.Step, metric string, want float64) {
 	}
 }
 
-// unreliable is a demo agent whose every tenth answer is wrong, or, if it is forgetful, whose every
-// tenth increment is lost.
+// unreliable is a demo agent whose every tenth answer is wrong or, if it is forgetful,
+// whose every tenth increment is lost.
 type unreliable struct {
 	mabeam.Behaviour
 	asked     int
@@ -42,7 +42,8 @@ func (l *unreliable) HandleAction(ctx context.Context, self *mabeam.Agent, actio
 	return "pang", nil
 }
 
-// liars measures actions of agents that lie.
+// withUnreliableAgents returns the catalogue with agent-action measuring unreliable
+// agents.
 func withUnreliableAgents(forgetful bool) stress.Catalogue {
 	return withRun("agent-action", func(ctx context.Context, env *stress.Env) error {
 		return measureActions(ctx, env, func(_ int, spec mabeam.Spec) mabeam.Spec {
@@ -59,7 +60,7 @@ func TestWrongResultsFail(t *testing.T) {
 	}
 }
 
-// meddler is a demo agent whose fifth action fails, and meddles with the system.
+// meddler is a demo agent whose fifth action fails and changes the system.
 type meddler struct {
 	mabeam.Behaviour
 	asked  int
@@ -74,12 +75,12 @@ func (m *meddler) HandleAction(ctx context.Context, self *mabeam.Agent, action s
 	return m.Behaviour.HandleAction(ctx, self, action, params)
 }
 
-// The telemetry is compared with what was counted although an action failed.
+// The telemetry is checked even if an action failed.
 func TestTelemetryOfFailedActions(t *testing.T) {
 	for mismatches, meddle := range map[float64]func(*mabeam.System){
 		0: func(*mabeam.System) {},
 		1: func(s *mabeam.System) { _, _ = s.StartAgent(context.Background(), agents.Demo()) },
-		2: func(s *mabeam.System) { // it counts more failed actions than there were, and an agent
+		2: func(s *mabeam.System) { // more failed actions than requested, and an agent
 			id, _ := s.StartAgent(context.Background(), agents.Demo())
 			_, _ = s.Execute(context.Background(), id, "simulate_error", nil)
 		},
@@ -97,7 +98,7 @@ func TestTelemetryOfFailedActions(t *testing.T) {
 	}
 }
 
-// An agent that does not start although nobody wants it to fail is a wrong result.
+// An agent that does not start without reason is a wrong result.
 func TestWrongStartsFail(t *testing.T) {
 	cat := withRun("agent-creation", func(ctx context.Context, env *stress.Env) error {
 		n := 0
@@ -110,22 +111,22 @@ func TestWrongStartsFail(t *testing.T) {
 		})
 	})
 	s := runStep(t, cat, "", "{measure: agent-creation, baseline: none, with: {agents: 1000, fail_every: 2000, compare_parallel: false}}")
-	if v := value(t, s, "wrong_results"); v != 0 { // it fails with the error that is expected of it, but is no failingInit
+	if v := value(t, s, "wrong_results"); v != 0 { // the error is that of a failingInit, but the agent is none
 		wantFailed(t, s, "wrong_results", v)
 	} else {
-		t.Error("a start that failed without reason is no wrong result")
+		t.Error("a start that failed without reason is not a wrong result")
 	}
 }
 
-// slowToStop is a demo agent that takes a while to stop.
+// slowToStop is a demo agent that takes long to stop.
 type slowToStop struct{ mabeam.Behaviour }
 
 func (slowToStop) Terminate(context.Context, *mabeam.Agent, error) {
 	time.Sleep(200 * time.Millisecond)
 }
 
-// Agents that get slow to stop, so that several callers are cut off in the middle of what
-// they have claimed, are all stopped in the end.
+// Agents that get slow to stop, so that several callers are cut off, are all stopped in
+// the end.
 func TestAllAgentsStopAfterSlowStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := runStep(t, withRun("agent-creation", func(ctx context.Context, env *stress.Env) error {
@@ -164,7 +165,7 @@ func TestCompareSequence(t *testing.T) {
 	}
 }
 
-// Signals are due by priority, and in the order of sending within one.
+// Signals are due by priority, and by the order of sending within a priority.
 func TestCompareSignals(t *testing.T) {
 	signal := func(n int, p mabeam.Priority) mabeam.Signal { return mabeam.Signal{Data: n, Priority: p} }
 	sent := []mabeam.Signal{signal(0, mabeam.Low), signal(1, mabeam.Normal), signal(2, mabeam.High), signal(3, mabeam.High)}
@@ -193,7 +194,7 @@ func TestCompareListing(t *testing.T) {
 	}
 }
 
-// A registration that no agent belongs to, and one that is not there, are seen.
+// A registration without an agent and an agent without a registration are detected.
 func TestWrongListingsFail(t *testing.T) {
 	cat := withRun("agent-lifecycle", func(_ context.Context, env *stress.Env) error {
 		v := newChecker(env, "registration_errors")
@@ -206,12 +207,12 @@ func TestWrongListingsFail(t *testing.T) {
 		env.Operations(1, 0, 0)
 		return nil
 	})
-	// One lookup, and one missing and one strange entry by type, by capability, by node
-	// (missing only: the stranger has none), and in the list of all.
+	// One lookup, one missing and one strange entry by type and by capability, one missing
+	// by node (the stranger has none), and one missing and one strange in the list of all.
 	wantFailed(t, runStep(t, cat, "", "{measure: agent-lifecycle, baseline: none}"), "registration_errors", 1+2+2+1+2)
 }
 
-// A family whose children did not have the lives that a rule asks for breaks it.
+// A supervised group whose children did not start as often as expected is a violation.
 func TestWrongLivesFail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cat := withRun("sandbox-lifecycle", func(ctx context.Context, env *stress.Env) error {
@@ -235,13 +236,13 @@ func TestWrongLivesFail(t *testing.T) {
 	})
 }
 
-// slowAgain is an agent whose second life takes long to begin.
+// slowAgain is an agent whose second start takes long.
 type slowAgain struct {
 	mabeam.Behaviour
 	lives map[life]int
 }
 
-// A life is an agent's id in a system.
+// A life identifies an agent by system and id.
 type life struct {
 	system *mabeam.System
 	id     string
@@ -255,7 +256,7 @@ func (s slowAgain) Init(ctx context.Context, self *mabeam.Agent) error {
 	return s.Behaviour.Init(ctx, self)
 }
 
-// Restarts that come half a second late fail as such, and not as a timeout.
+// Restarts that are half a second late fail their condition instead of a timeout.
 func TestLateRestartsFail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lives := map[life]int{}
@@ -268,15 +269,15 @@ func TestLateRestartsFail(t *testing.T) {
 	})
 }
 
-// What takes longer, one group after the other, than the whole start is not true.
+// Groups whose reported times exceed the whole start are detected.
 func TestStartTimesFitInto(t *testing.T) {
 	parts := []mabeam.ComponentStart{{Component: "a", Group: "1", Took: 3}, {Component: "b", Group: "1", Took: 4}, {Component: "c", Group: "2", Took: 5}}
 	if !fitsInto(parts, 9) || fitsInto(parts, 8) {
-		t.Error("4 + 5 fit into 9 and not into 8")
+		t.Error("4 + 5 do not fit into 9, or fit into 8")
 	}
 }
 
-// A component whose start is not reported is missed, and so is one that is reported twice.
+// A component whose start is not reported, or reported twice, is missing.
 func TestUnreportedComponents(t *testing.T) {
 	if missing := missingComponents(nil); !slices.Equal(missing, components) {
 		t.Errorf("of a system that reports nothing, %v are missing", missing)
@@ -300,7 +301,7 @@ func TestUnreportedComponents(t *testing.T) {
 	}
 }
 
-// The limits and rates of a scenario are not taken for those that the guards are to keep.
+// The limits and rates of a scenario do not affect the checks of guards.
 func TestGuardsOfALimitedSystem(t *testing.T) {
 	s := runStep(t, withGuardedCalls(nil), "system: {max_agents: 1}", "{measure: process-limit, baseline: none}")
 	if v := value(t, s, "guard_rules_broken"); v != 0 {
@@ -308,8 +309,7 @@ func TestGuardsOfALimitedSystem(t *testing.T) {
 	}
 }
 
-// Where the limits leave no room for an agent, the components are checked on a system
-// that has room.
+// If the limits leave no room for an agent, the components are checked on another system.
 func TestComponentsOfAFullSystem(t *testing.T) {
 	s := runStep(t, Catalogue(), "system: {max_agents: 5}", "{measure: system-startup, baseline: none, with: {agents: 5}}")
 	if v := value(t, s, "components_not_working"); v != 0 {
@@ -332,7 +332,7 @@ func TestComponentsOfAFullSystem(t *testing.T) {
 	}
 }
 
-// Rules count each violation once and explain it.
+// A checker counts each violation once and explains it.
 func TestChecker(t *testing.T) {
 	cat := withRun("agent-creation", func(_ context.Context, env *stress.Env) error {
 		v := newChecker(env, "wrong_results")
@@ -351,7 +351,7 @@ func TestChecker(t *testing.T) {
 	}
 }
 
-// The results of actions that cannot be theirs, and those that nothing is known of.
+// Impossible results are detected, and unknown actions accept all results.
 func TestExpectations(t *testing.T) {
 	for _, c := range []struct {
 		agent, action string

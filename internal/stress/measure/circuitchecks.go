@@ -13,8 +13,8 @@ import (
 	"mabeam-top/internal/stress/load"
 )
 
-// The circuit that is checked opens after circuitFailures in a row, and lets
-// circuitTrials through on trial.
+// The circuit under test opens after circuitFailures in a row, and admits circuitTrials
+// concurrent trials.
 const circuitFailures, circuitTrials = 3, 2
 
 // A circuitCheck checks the rules of a circuit breaker.
@@ -26,8 +26,8 @@ type circuitCheck struct {
 	refused int64
 }
 
-// run checks all rules. It says late if the machine stood still while a circuit was
-// open, so that nothing can be said.
+// run runs all checks. It returns late if the machine stalled while a circuit was open, so
+// that the checks say nothing.
 func (c *circuitCheck) run(ctx context.Context) (late bool, err error) {
 	const target = "target"
 	succeed := func(context.Context) error { return nil }
@@ -59,14 +59,14 @@ func (c *circuitCheck) run(ctx context.Context) (late bool, err error) {
 		}
 		c.refused += 3 - wrong
 		c.checks.add(wrong, fmt.Sprintf("after %d failures in a row%s a call is not refused with ErrCircuitOpen", circuitFailures, when))
-		c.checks.expect(c.system.Breaker().State(target) == guard.Open, "a circuit that refuses calls does not show as open")
+		c.checks.expect(c.system.Breaker().State(target) == guard.Open, "a circuit that refuses calls is not shown as open")
 		return true
 	}
 
-	calls(circuitFailures-1, fail, "a circuit refuses a call before it has failed often enough")
-	calls(1, succeed, "a circuit refuses a call before it has failed often enough")
-	calls(circuitFailures-1, fail, "a circuit opens though its failures were not in a row")
-	calls(1, succeed, "a circuit opens though its failures were not in a row")
+	calls(circuitFailures-1, fail, "a circuit refuses a call before enough failures")
+	calls(1, succeed, "a circuit refuses a call before enough failures")
+	calls(circuitFailures-1, fail, "a circuit opens although its failures were not in a row")
+	calls(1, succeed, "a circuit opens although its failures were not in a row")
 	if !open("") {
 		return true, nil
 	}
@@ -76,8 +76,8 @@ func (c *circuitCheck) run(ctx context.Context) (late bool, err error) {
 	if !c.checkTrials(ctx, target) {
 		return true, nil
 	}
-	c.checks.expect(c.system.Breaker().State(target) == guard.Closed, "a circuit whose trials succeeded does not show as closed")
-	calls(3, succeed, "a circuit whose trials succeeded is not closed")
+	c.checks.expect(c.system.Breaker().State(target) == guard.Closed, "a circuit is not shown as closed after successful trials")
+	calls(3, succeed, "a circuit is not closed after successful trials")
 	if !open(" after it was closed") {
 		return true, nil
 	}
@@ -85,19 +85,19 @@ func (c *circuitCheck) run(ctx context.Context) (late bool, err error) {
 		return false, ctx.Err()
 	}
 	began := time.Now()
-	calls(1, fail, "a circuit does not let a call through on trial after its time")
+	calls(1, fail, "a circuit does not admit a trial after its open time")
 	called, err := call(succeed)
 	if time.Since(began) >= c.openFor {
 		return true, nil
 	}
-	if c.checks.expect(!called && errors.Is(err, mabeam.ErrCircuitOpen), "a circuit whose trial failed is not open again") {
+	if c.checks.expect(!called && errors.Is(err, mabeam.ErrCircuitOpen), "a circuit is not open again after a failed trial") {
 		c.refused++
 	}
 	return c.checkAgents(ctx)
 }
 
-// trials checks that of more calls at once than are let through on trial exactly those
-// are. It says false if the machine stood still.
+// checkTrials checks that exactly the allowed number of concurrent trials is admitted. It
+// returns false if the machine stalled.
 func (c *circuitCheck) checkTrials(ctx context.Context, target string) (intime bool) {
 	const callers = 2*circuitTrials + 1
 	var entered, refused atomic.Int64
@@ -120,17 +120,17 @@ func (c *circuitCheck) checkTrials(ctx context.Context, target string) (intime b
 	took := time.Since(began)
 	close(release)
 	waiting.Wait()
-	if took >= c.openFor { // others may take the places of trials that last so long
+	if took >= c.openFor { // later calls may replace trials that last so long
 		return false
 	}
 	c.refused += refused.Load()
 	c.checks.expect(entered.Load() == circuitTrials && refused.Load() == callers-circuitTrials,
-		fmt.Sprintf("of %d calls on trial %d are let through at once, and %d are refused with ErrCircuitOpen", circuitTrials, entered.Load(), refused.Load()))
+		fmt.Sprintf("with %d concurrent trials allowed, %d are admitted and %d are refused with ErrCircuitOpen", circuitTrials, entered.Load(), refused.Load()))
 	return true
 }
 
-// agents checks that calls of agents are guarded: an agent that is not there opens its
-// circuit, and an error of its action does not. It says late if the machine stood still.
+// checkAgents checks that calls of agents are guarded: an unknown agent opens its circuit,
+// and an error of an action does not. It returns late if the machine stalled.
 func (c *circuitCheck) checkAgents(ctx context.Context) (late bool, err error) {
 	id, err := c.start(ctx, mabeam.Spec{Type: "guarded", Behaviour: &guardAgent{}})
 	if err != nil {
@@ -146,15 +146,15 @@ func (c *circuitCheck) checkAgents(ctx context.Context) (late bool, err error) {
 	began := time.Now()
 	for range circuitFailures {
 		_, err := c.execute(ctx, id, "work", nil)
-		c.checks.expect(errors.Is(err, mabeam.ErrUnknownAgent), "the circuit of an agent is open before it has failed often enough")
+		c.checks.expect(errors.Is(err, mabeam.ErrUnknownAgent), "the circuit of an agent is open before enough failures")
 	}
 	_, err = c.execute(ctx, id, "work", nil)
 	if time.Since(began) >= c.openFor {
 		return true, nil
 	}
-	if c.checks.expect(errors.Is(err, mabeam.ErrCircuitOpen), "the circuit of an agent that is not there does not open") {
+	if c.checks.expect(errors.Is(err, mabeam.ErrCircuitOpen), "the circuit of an unknown agent does not open") {
 		c.refused++
 	}
-	c.checks.expect(c.system.Telemetry().CircuitRefused == c.refused, "the telemetry's CircuitRefused differs from what was refused")
+	c.checks.expect(c.system.Telemetry().CircuitRefused == c.refused, "the telemetry's CircuitRefused does not match the refused calls")
 	return false, nil
 }

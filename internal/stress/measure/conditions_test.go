@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Conditions that no measurement can meet are refused, by the unit of the metric and
-// by what it is; those that one can meet are not.
+// Conditions that no measurement can meet are refused, because of the unit or the kind of
+// the metric; others are accepted.
 func TestConditionsThatCanNeverHold(t *testing.T) {
 	for _, c := range []struct {
 		measurement, metric, condition string
@@ -41,8 +41,7 @@ func TestConditionsThatCanNeverHold(t *testing.T) {
 	}
 }
 
-// Where other programs took the processors, what time decides is undecided, and what no
-// slowness can cause is not.
+// On a busy machine, conditions that time decides are undecided, and others are not.
 func TestWhatTimeDecides(t *testing.T) {
 	for metric, want := range map[string]bool{
 		"agent-action timeouts": true, "agent-action timeout_lateness_ms": true, "agent-action success_rate": true, "agent-action signals_lost": false,
@@ -69,7 +68,7 @@ func TestWhatTimeDecides(t *testing.T) {
 			}
 		}
 		if !known {
-			t.Errorf("%s is not there", metric)
+			t.Errorf("there is no %s", metric)
 		}
 	}
 }

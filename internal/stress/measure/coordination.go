@@ -15,11 +15,11 @@ import (
 )
 
 const (
-	// scalingGroups is how many teams work side by side to see how coordination
-	// scales: that many times the agents.
+	// scalingGroups is how many groups work in parallel to measure how coordination scales
+	// with the number of agents.
 	scalingGroups = 4
-	// coordinationParts is into how many parts the load is divided, one team
-	// and several by turns, so that a busy machine slows both alike.
+	// coordinationParts is the number of parts of the load. One group and several run in
+	// turn, so that a busy machine slows both equally.
 	coordinationParts = 8
 )
 
@@ -30,47 +30,36 @@ const (
 )
 
 func agentCoordination() *stress.Measurement {
-	wellBegun := operationsNotBegun() // with agents that fail, operations wait for their deadline
+	wellBegun := operationsNotBegun() // with failing agents, operations wait for their deadline
 	wellBegun.Expected = func(p scenario.Params) bool { return p.Int("fail_agents") == 0 }
 	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:      "coordination",
-		Summary:   "How fast do agents agree with each other, does more of that fit side by side, and what does a dead agent cost?",
+		Summary:   "Measures how fast agents coordinate, how that scales with parallel groups, and what dead agents cost.",
 		Component: "system_coordination",
 		Params: []scenario.Param{
-			{Name: "agents", Kind: scenario.Int, Default: 10, Min: 1, Max: 100_000, Doc: "Agents of the team that works together; to see how it scales, three more teams of as many are started."},
-			{
-				Name: "type", Kind: scenario.Text, Default: "simple", Choices: append(slices.Clone(coordinationTypes), "mixed"),
-				Doc: "What one operation is. simple: a request from one agent to the next, and its reply. " +
-					"complex: a script in which all agents side by side do two steps each, the second with the result of the first, and each result is checked. " +
-					"fan-out: all agents are asked at once, and the answers of all gathered. " +
-					"pipeline: the agents one after the other, each with the answer of the one before, and the last answer is checked. " +
-					"barrier: all agents arrive, and then all are told to go on. " +
-					"vote: all agents vote, and there is a majority; a quarter votes against it, unless agents fail. " +
-					"election: all agents stand, and the one of the highest priority leads, another one each time. " +
-					"auction: all agents bid, and the highest bid wins, another one each time. " +
-					"mixed: these eight in turn.",
-			},
-			{Name: "operations", Kind: scenario.Int, Default: 1000, Min: 1, Max: 100_000_000, Doc: "Operations of the team."},
-			{Name: "concurrency", Kind: scenario.Int, Default: 1, Min: 1, Max: 10_000, Doc: "Operations of a team under way at once."},
-			{Name: "fail_agents", Kind: scenario.Int, Default: 0, Min: 0, Max: 100_000, Doc: "Agents of the team that fail, spread evenly over it, after the operations were done once with all agents well; they are then done again."},
-			{Name: "failure", Kind: scenario.Text, Default: killedAgents, Choices: []string{killedAgents, silentAgents}, Doc: "How they fail. killed: they are gone, which is known at once. silent: they take what they are asked and never answer, so that who asks waits for the timeout."},
-			{Name: "timeout", Kind: scenario.Duration, Default: time.Second, Min: 0.001, Max: 60, Doc: "The deadline of one operation."},
+			{Name: "agents", Kind: scenario.Int, Default: 10, Min: 1, Max: 100_000, Doc: "Agents of the group that coordinates. Three more groups of as many agents measure how it scales."},
+			{Name: "type", Kind: scenario.Text, Default: "simple", Choices: append(slices.Clone(coordinationTypes), "mixed"), Doc: "Type of the operations. simple: a request from one agent to the next, and its reply. " + "complex: a script in which all agents do two steps in parallel, the second with the result of the first; each result is checked. " + "fan-out: a request to all agents at once, and the answers of all. " + "pipeline: the agents one after the other, each with the answer of the previous one; the last answer is checked. " + "barrier: all agents arrive, then all are released. " + "vote: all agents vote, and there is a majority; a quarter votes against it unless agents fail. " + "election: all agents are candidates, and the one with the highest priority leads, a different one each time. " + "auction: all agents bid, and the highest bid wins, a different one each time. " + "mixed: these eight in turn."},
+			{Name: "operations", Kind: scenario.Int, Default: 1000, Min: 1, Max: 100_000_000, Doc: "Operations of the group."},
+			{Name: "concurrency", Kind: scenario.Int, Default: 1, Min: 1, Max: 10_000, Doc: "Concurrent operations of a group."},
+			{Name: "fail_agents", Kind: scenario.Int, Default: 0, Min: 0, Max: 100_000, Doc: "Agents of the group that fail, spread evenly over it. The operations run once with all agents healthy, and again after the failure."},
+			{Name: "failure", Kind: scenario.Text, Default: killedAgents, Choices: []string{killedAgents, silentAgents}, Doc: "How they fail. killed: they end, which is known at once. silent: they accept requests and never answer, so that callers wait for the timeout."},
+			{Name: "timeout", Kind: scenario.Duration, Default: time.Second, Min: 0.001, Max: 60, Doc: "Deadline of one operation."},
 		},
 		Metrics: []scenario.Metric{
-			{Name: "coordination_latency_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time of one operation, with that of checking its result; with fail_agents, while they fail. The context with its deadline is made outside of most operations."},
-			{Name: "throughput_operations_per_sec", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", Doc: "Operations of one team that succeeded per second; with fail_agents, while they fail."},
-			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Timed: true, Aggregation: scenario.Worst, Expected: toleratesFailures, Doc: "Operations of one team that succeeded / operations; with fail_agents, while they fail. It must be 1 unless agents fail that the type of operation cannot do without."},
-			{Name: "scalability_factor", Unit: "ratio", Better: report.Higher, Doc: "Operations per second of four such teams side by side, which are 4 times the agents / of one, all agents being well."},
-			{Name: "failure_impact", Unit: "ratio", Better: report.Lower, Must: "== 0", Timed: true, Aggregation: scenario.Worst, Expected: toleratesFailures, Given: func(p scenario.Params) bool { return p.Int("fail_agents") > 0 }, Doc: "1 − success rate with the failing agents / without; reported with fail_agents. It must be 0 where the type of operation can do without them."},
-			mustBeZero("wrong_results", "Operations whose result was wrong, by type: a missing, doubled, swapped or wrong answer, a release before all had arrived, a ballot, bid or priority of a dead agent, a wrong count, price or winner; and broken rules of ties, abstentions, dead agents and the replacement of a leader, which are checked once. The errors tell which."),
-			timeDependent(mustBeZero("answers_missing", "Answers that operations did not get from agents that were well.")),
+			{Name: "coordination_latency_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time of one operation, including the check of its result. With fail_agents, while they have failed. Creating the context with the deadline is not included in most operations."},
+			{Name: "throughput_operations_per_sec", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", Doc: "Successful operations per second of one group. With fail_agents, while they have failed."},
+			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Timed: true, Aggregation: scenario.Worst, Expected: toleratesFailures, Doc: "Successful operations / operations of one group. With fail_agents, while they have failed. It must be 1 unless the type of operation needs the failed agents."},
+			{Name: "scalability_factor", Unit: "ratio", Better: report.Higher, Doc: "Operations per second of four such groups in parallel / of one group, with all agents healthy."},
+			{Name: "failure_impact", Unit: "ratio", Better: report.Lower, Must: "== 0", Timed: true, Aggregation: scenario.Worst, Expected: toleratesFailures, Given: func(p scenario.Params) bool { return p.Int("fail_agents") > 0 }, Doc: "1 − success rate with failed agents / without. Reported with fail_agents. It must be 0 if the type of operation does not need them."},
+			mustBeZero("wrong_results", "Operations with a wrong result: a missing, repeated, swapped or wrong answer, an early release, a ballot, bid or priority of a dead agent, a wrong count, price or winner; and violations of the rules for ties, abstentions, dead agents and leader changes, which are checked once. The errors name each."),
+			timeDependent(mustBeZero("answers_missing", "Answers of healthy agents that operations did not get.")),
 			telemetryMismatches(),
 			wellBegun,
 		},
 		Estimate: coordinationEstimate,
 		Check: func(p scenario.Params) error {
 			if p.Int("fail_agents") >= p.Int("agents") {
-				return fmt.Errorf("of %d agents %d cannot fail: at least one has to be left", p.Int("agents"), p.Int("fail_agents"))
+				return fmt.Errorf("%d of %d agents cannot fail: at least one must remain", p.Int("fail_agents"), p.Int("agents"))
 			}
 			return nil
 		},
@@ -89,8 +78,8 @@ func coordinationEstimate(p scenario.Params) time.Duration {
 	return estimate
 }
 
-// toleratesFailures says whether operations succeed although agents fail: if none do, or if
-// the others are enough.
+// toleratesFailures reports whether operations succeed in spite of the failed agents:
+// because there are none, or the others suffice.
 func toleratesFailures(p scenario.Params) bool {
 	switch failing := p.Int("fail_agents"); p.Text("type") {
 	case "election", "auction":
@@ -102,8 +91,7 @@ func toleratesFailures(p scenario.Params) bool {
 	}
 }
 
-// coordinationTypes are the types of operations, in the order in which mixed
-// takes them.
+// coordinationTypes are the types of operations, in the order of mixed.
 var coordinationTypes = []string{"simple", "complex", "fan-out", "pipeline", "barrier", "vote", "election", "auction"}
 
 func measureCoordination(ctx context.Context, env *stress.Env, system coordinator, behaviour func(rank int) mabeam.Behaviour) error {
@@ -135,7 +123,7 @@ func measureCoordination(ctx context.Context, env *stress.Env, system coordinato
 	results := []string{"coordination_latency_ms", "throughput_operations_per_sec", "success_rate"}
 	ofOne := results
 	if p.Int("fail_agents") > 0 {
-		ofOne = []string{"failure_impact"} // the results are those of the failing team
+		ofOne = []string{"failure_impact"} // the results are those of the group with failed agents
 	}
 
 	var one, several load.Result
@@ -181,12 +169,12 @@ func measureCoordination(ctx context.Context, env *stress.Env, system coordinato
 	if one.PerSecond() > 0 {
 		env.Value("scalability_factor", several.PerSecond()/one.PerSecond())
 	} else {
-		env.Unmeasured("scalability_factor", "no operation of a single team succeeded")
+		env.Unmeasured("scalability_factor", "no operation of a single group succeeded")
 	}
 	return nil
 }
 
-// reportFailureImpact tells what the agents that failed cost.
+// reportFailureImpact reports what the failed agents cost.
 func reportFailureImpact(env *stress.Env, failed []string, well, failing load.Result) {
 	before, after := ratio(well.Succeeded, well.Attempted), ratio(failing.Succeeded, failing.Attempted)
 	if before == 0 {
@@ -195,7 +183,7 @@ func reportFailureImpact(env *stress.Env, failed []string, well, failing load.Re
 	}
 	env.Value("failure_impact", 1-after/before)
 	const was = "%s (before: %s)"
-	env.Note(fmt.Sprintf("%s on purpose by fail_agents: %s. What it cost: success rate "+was+", throughput "+was+", median latency "+was,
+	env.Note(fmt.Sprintf("agents %s on purpose by fail_agents: %s. Effect: success rate "+was+", throughput "+was+", median latency "+was,
 		env.Params.Text("failure"), strings.Join(failed, ", "),
 		report.Quantity(after, "ratio"), report.Quantity(before, "ratio"),
 		report.Quantity(failing.PerSecond(), "1/s"), report.Quantity(well.PerSecond(), "1/s"),

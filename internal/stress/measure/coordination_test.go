@@ -24,8 +24,8 @@ func (m *slowMember) HandleAction(ctx context.Context, self *mabeam.Agent, actio
 	return m.member.HandleAction(ctx, self, action, params)
 }
 
-// With agents that take 2 ms for everything, what an operation takes is known,
-// and four teams that do not disturb each other do four times as much.
+// If agents take 2 ms for each action, the time of each operation is known, and four
+// independent groups do four times as much.
 func TestCoordinationOfSlowAgents(t *testing.T) {
 	for kind, want := range map[string]float64{
 		"simple": 2, "complex": 4, "fan-out": 2, "pipeline": 10, "barrier": 4, "vote": 2, "election": 2, "auction": 2,
@@ -47,7 +47,7 @@ func TestCoordinationOfSlowAgents(t *testing.T) {
 				if len(s.Errors) > 0 {
 					t.Errorf("%+v", s.Errors)
 				}
-				// 64 operations of one team, and 4 × 64 of four.
+				// 64 operations of one group, and 4 × 64 of four.
 				if s.Operations.Succeeded != 320 {
 					t.Errorf("%+v", s.Operations)
 				}
@@ -56,8 +56,8 @@ func TestCoordinationOfSlowAgents(t *testing.T) {
 	}
 }
 
-// Of five agents the third is dead: what does without it goes on, all else
-// fails, and the report says who did not answer and what it cost.
+// The third of five agents is dead. Operations that can do without it succeed, others
+// fail, and the report names the agent and the cost.
 func TestDeadAgentIsNamed(t *testing.T) {
 	for _, failure := range []string{killedAgents, silentAgents} {
 		for kind, success := range map[string]float64{
@@ -67,19 +67,19 @@ func TestDeadAgentIsNamed(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					s := runStep(t, Catalogue(), "", fmt.Sprintf(
 						"{measure: coordination, with: {agents: 5, operations: 160, fail_agents: 1, timeout: 100ms, failure: %s, type: %s}}", failure, kind))
-					if kind == "mixed" { // a request in eight, and every fifth of these is for the third
+					if kind == "mixed" { // one operation in eight is a request, and every fifth of these goes to the third agent
 						success += 0.8 / 8
 					}
 					wantWithin(t, "success_rate", value(t, s, "success_rate"), success, 1e-9)
 					wantWithin(t, "failure_impact", value(t, s, "failure_impact"), 1-success, 1e-9)
-					told := fmt.Sprint(s.Errors)
-					cost := failure + " on purpose by fail_agents: agent 3. What it cost: success rate "
-					if !strings.Contains(told, "agent 3 did not answer: ") || !strings.Contains(told, cost) {
-						t.Errorf("told %s", told)
+					reported := fmt.Sprint(s.Errors)
+					cost := failure + " on purpose by fail_agents: agent 3. Effect: success rate "
+					if !strings.Contains(reported, "agent 3 did not answer: ") || !strings.Contains(reported, cost) {
+						t.Errorf("errors %s", reported)
 					}
 					for _, other := range []string{"agent 2", "agent 4", "agent 5"} {
-						if strings.Contains(told, other) {
-							t.Errorf("blames %s: %s", other, told)
+						if strings.Contains(reported, other) {
+							t.Errorf("blames %s: %s", other, reported)
 						}
 					}
 					if failure == silentAgents && kind != "simple" && kind != "mixed" {
@@ -91,7 +91,7 @@ func TestDeadAgentIsNamed(t *testing.T) {
 	}
 }
 
-// An agent that gives wrong answers makes operations fail, and is named too.
+// An agent with wrong answers makes operations fail.
 func TestWrongAnswersAreNoSuccess(t *testing.T) {
 	cat := withRun("coordination", func(ctx context.Context, env *stress.Env) error {
 		return measureCoordination(ctx, env, runtimeCoordinator{env.System()}, func(rank int) mabeam.Behaviour {
@@ -102,18 +102,18 @@ func TestWrongAnswersAreNoSuccess(t *testing.T) {
 		})
 	})
 	for _, kind := range coordinationTypes {
-		// Each part of the load is as many operations as there are agents, so that one of
-		// them is for the liar however many the team did side by side with the others.
+		// Each part of the load has as many operations as agents, so that one of them reaches
+		// the liar however many the group runs in parallel.
 		s := runStep(t, cat, "", fmt.Sprintf("{measure: coordination, with: {agents: 3, operations: %d, type: %s}}", 3*coordinationParts, kind))
-		want, told := 0.0, string(errWrongAnswer)
+		want, reported := 0.0, string(errWrongAnswer)
 		switch kind {
-		case "barrier": // the liar does not notice that it arrives
-			told = string(errEarly)
-		case "simple": // every third request is for the liar
+		case "barrier": // the liar does not record its arrival
+			reported = string(errEarly)
+		case "simple": // every third request goes to the liar
 			want = 2.0 / 3
 		}
-		if v := value(t, s, "success_rate"); math.Abs(v-want) > 1e-9 || !strings.Contains(fmt.Sprint(s.Errors), told) {
-			t.Errorf("%s: success rate %v, told %+v", kind, v, s.Errors)
+		if v := value(t, s, "success_rate"); math.Abs(v-want) > 1e-9 || !strings.Contains(fmt.Sprint(s.Errors), reported) {
+			t.Errorf("%s: success rate %v, errors %+v", kind, v, s.Errors)
 		}
 		if m := s.Metrics["wrong_results"]; m.Status != report.StatusFail {
 			t.Errorf("%s: %v wrong results, %s; %+v", kind, m.Value, m.Status, s.Errors)
@@ -121,12 +121,12 @@ func TestWrongAnswersAreNoSuccess(t *testing.T) {
 	}
 }
 
-// liar says 42 to everything.
+// liar answers 42 to everything.
 type liar struct{ mabeam.Defaults }
 
 func (liar) HandleAction(context.Context, *mabeam.Agent, string, any) (any, error) { return 42, nil }
 
-// Somebody has to be left.
+// At least one agent must remain.
 func TestNotAllAgentsCanFail(t *testing.T) {
 	err := agentCoordination().Check(scenario.Params{"agents": 3, "fail_agents": 3})
 	if err == nil || agentCoordination().Check(scenario.Params{"agents": 3, "fail_agents": 2}) != nil {
@@ -134,7 +134,7 @@ func TestNotAllAgentsCanFail(t *testing.T) {
 	}
 }
 
-// A wrongCoordinator coordinates wrongly in one way.
+// A wrongCoordinator makes one kind of mistake.
 type wrongCoordinator struct {
 	runtimeCoordinator
 	kind string
@@ -161,7 +161,7 @@ func (w wrongCoordinator) Gather(ctx context.Context, ids []string, action strin
 	case w.kind == "an answer of a dead agent":
 		for i := range a {
 			if a[i].Err != nil {
-				n, _ := params.(int) // a ping has none
+				n, _ := params.(int) // a ping has no params
 				a[i].Value, a[i].Err = echo(i+1, n), nil
 			}
 		}
@@ -229,7 +229,7 @@ func (w wrongCoordinator) Auction(ctx context.Context, bidders []string, lot any
 
 func (w wrongCoordinator) RunScript(ctx context.Context, ids []string, steps []coordination.Step, mode coordination.ScriptMode) ([]coordination.StepResult, error) {
 	r, err := w.runtimeCoordinator.RunScript(ctx, ids, steps, mode)
-	if w.kind == "mismatches are not told" {
+	if w.kind == "mismatches are not reported" {
 		for i := range r {
 			r[i].Err = nil
 		}
@@ -237,12 +237,12 @@ func (w wrongCoordinator) RunScript(ctx context.Context, ids []string, steps []c
 	return r, err
 }
 
-// A runtime that coordinates wrongly in one way is caught, also where the load of well
-// agents does not meet that.
+// Each mistake of a coordinator is detected, even if a load of healthy agents does not
+// exercise it.
 func TestWrongCoordinationIsFound(t *testing.T) {
 	for kind, c := range map[string]struct {
-		of, told string
-		failing  int
+		of, reported string
+		failing      int
 	}{
 		"right":                       {"mixed", "", 0},
 		"a reply to another request":  {"simple", string(errWrongAnswer), 0},
@@ -259,7 +259,7 @@ func TestWrongCoordinationIsFound(t *testing.T) {
 		"a dead agent votes yes":      {"vote", string(errDeadAnswer), 1},
 		"the last leads":              {"election", string(errWrongWinner), 0},
 		"another price":               {"auction", string(errWrongWinner), 0},
-		"mismatches are not told":     {"simple", "script: an unexpected result is not reported", 0},
+		"mismatches are not reported": {"simple", "script: an unexpected result is not reported", 0},
 	} {
 		t.Run(kind, func(t *testing.T) {
 			cat := withRun("coordination", func(ctx context.Context, env *stress.Env) error {
@@ -267,18 +267,18 @@ func TestWrongCoordinationIsFound(t *testing.T) {
 			})
 			s := runStep(t, cat, "", fmt.Sprintf("{measure: coordination, baseline: none, with: {agents: 5, operations: 40, type: %s, fail_agents: %d}}", c.of, c.failing))
 			m := s.Metrics["wrong_results"]
-			if (m.Status == report.StatusFail) != (c.told != "") || errorCount(s, c.told) == 0 && c.told != "" {
+			if (m.Status == report.StatusFail) != (c.reported != "") || errorCount(s, c.reported) == 0 && c.reported != "" {
 				t.Errorf("%v wrong results, %s; %+v", m.Value, m.Status, s.Errors)
 			}
-			if c.told == "" && s.Verdict != report.Pass {
+			if c.reported == "" && s.Verdict != report.Pass {
 				t.Errorf("%s: %+v", s.Verdict, s.Errors)
 			}
 		})
 	}
 }
 
-// Where a majority does without the agents that failed, the success rate is judged all
-// the same, and where nothing does, it is not.
+// The success rate is judged if the other agents suffice, and not if the failed ones are
+// needed.
 func TestSuccessIsExpectedWhereTheOthersSuffice(t *testing.T) {
 	for _, c := range []struct {
 		kind     string

@@ -16,23 +16,21 @@ import (
 )
 
 const (
-	actionEcho    = "echo"        // its own mark on its params, a number
+	actionEcho    = "echo"        // its rank and its params, a number
 	actionFold    = "fold"        // its params, a number, with its rank folded in
 	actionDouble  = "double"      // twice its params, a number
 	actionSilence = "fall_silent" // answers nothing from now on
 )
 
-// A member is an agent of a team. It answers all that coordinations ask for, so that
-// each answer tells who gave it and to what.
+// A member is an agent of a group. Its answers show who gave them and to which request.
 type member struct {
 	mabeam.Defaults
 	rank   int
 	silent bool
 }
 
-// HandleAction implements mabeam.Behaviour.
 func (m *member) HandleAction(ctx context.Context, _ *mabeam.Agent, action string, params any) (any, error) {
-	// Nobody waits for the answer to a break, so that would hang forever.
+	// Nobody waits for the answer to a break, so it would block forever.
 	if m.silent && action != coordination.ActionBreak {
 		<-ctx.Done()
 		return nil, ctx.Err()
@@ -59,20 +57,20 @@ func (m *member) HandleAction(ctx context.Context, _ *mabeam.Agent, action strin
 	return nil, mabeam.ErrUnknownAction
 }
 
-// echo is what the agent of a rank answers to n.
+// echo is the answer to n of the agent with that rank.
 func echo(rank, n int) int { return rank<<32 | n&(1<<32-1) }
 
-// fold is what the agent of a rank makes of n. The order in which several do it shows.
+// fold combines n with the rank of an agent. The result depends on the order of the
+// agents.
 func fold(rank, n int) int { return 31*n + rank }
 
-// price is the bid, and the priority, of the agent of a rank in the n-th round.
+// price is the bid and the priority in round n of the agent with that rank.
 func price(rank, n int) int { return (7919*rank + 31*n) % 1009 }
 
-// A proposal is what a team of so many agents votes on, of whom some vote no: others in
-// each round.
+// A proposal is what a group votes on; in each round, different agents vote no.
 type proposal struct{ round, agents, noes int }
 
-// ballot is how the agent of a rank votes.
+// ballot is the vote of the agent with that rank.
 func ballot(rank int, p proposal) string {
 	if (rank+p.round)%p.agents < p.noes {
 		return "no"
@@ -80,13 +78,13 @@ func ballot(rank int, p proposal) string {
 	return "yes"
 }
 
-// A gathering is what the members at a barrier have seen of it.
+// A barrierState is what the members at a barrier have seen of it.
 type barrierState struct {
 	agents                   int64
 	arrived, released, early atomic.Int64
 }
 
-// note notes what a member is asked for.
+// record records what a member is asked to do.
 func (g *barrierState) record(action string) {
 	switch {
 	case g == nil:
@@ -100,19 +98,19 @@ func (g *barrierState) record(action string) {
 	}
 }
 
-// A lease is a context with a deadline that several operations use. To make one for each
-// of them would take a twentieth of the time of the fastest.
+// A sharedDeadline is a context with a deadline that several operations share. A context
+// for each would take a twentieth of the time of the fastest operations.
 type sharedDeadline struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	made   time.Time
 }
 
-// sharedDeadlineShare is the share of the timeout for which a context is used again. An
-// operation's deadline comes earlier by as much.
+// sharedDeadlineShare is the share of the timeout for which operations share a context.
+// Their deadlines are early by as much.
 const sharedDeadlineShare = 0.01
 
-// at returns a context for an operation that begins then.
+// context returns a context for an operation that begins at that time.
 func (l *sharedDeadline) context(ctx context.Context, begins time.Time, timeout time.Duration) context.Context {
 	if l.ctx == nil || l.ctx.Err() != nil || begins.Sub(l.made) > time.Duration(sharedDeadlineShare*float64(timeout)) {
 		l.cancelContext()
@@ -128,7 +126,8 @@ func (l *sharedDeadline) cancelContext() {
 	}
 }
 
-// A team is a number of agents that coordinate. The rank of each is its place, from 1.
+// A coordinationGroup is the agents that coordinate. The rank of each is its position,
+// from 1.
 type coordinationGroup struct {
 	system  coordinator
 	runtime *mabeam.System
@@ -137,7 +136,7 @@ type coordinationGroup struct {
 	script  []coordination.Step
 	noes    int // how many vote no
 	timeout time.Duration
-	done    atomic.Int64 // operations that were begun
+	done    atomic.Int64 // operations that have begun
 	rounds  atomic.Int64 // coordinations among them
 	failed  map[string]bool
 
@@ -145,13 +144,13 @@ type coordinationGroup struct {
 	missed map[string]*missedAnswers // by id
 }
 
-// An absence is how often an agent did not answer, and why the first time.
+// missedAnswers is how often an agent did not answer, and the first reason.
 type missedAnswers struct {
 	times  int64
 	reason string
 }
 
-// newCoordinationGroup starts a team. The ranks of its members are in the order of ids.
+// newCoordinationGroup starts a group. The ranks of its members are in the order of ids.
 func newCoordinationGroup(ctx context.Context, env *stress.Env, system coordinator, wrong *checker, behaviour func(rank int) mabeam.Behaviour) (*coordinationGroup, error) {
 	t := &coordinationGroup{
 		system: system, runtime: env.System(), wrong: wrong, ids: make([]string, env.Params.Int("agents")),
@@ -163,7 +162,7 @@ func newCoordinationGroup(ctx context.Context, env *stress.Env, system coordinat
 	for i := range t.ids {
 		id, err := t.runtime.StartAgent(ctx, env.Agent(mabeam.Spec{Type: "member", Behaviour: behaviour(i + 1)}))
 		if err != nil {
-			return nil, fmt.Errorf("start agent %d of %d of a team: %w", i+1, len(t.ids), err)
+			return nil, fmt.Errorf("start agent %d of %d of a group: %w", i+1, len(t.ids), err)
 		}
 		t.ids[i] = id
 		t.script = append(t.script,
@@ -173,8 +172,8 @@ func newCoordinationGroup(ctx context.Context, env *stress.Env, system coordinat
 	return t, nil
 }
 
-// coordinate carries out the team's next operation, of a type, until limited ends. The
-// error says who did not answer if that made it fail.
+// coordinate runs the next operation of the group until limited ends. The error names the
+// agents without an answer if they made it fail.
 func (t *coordinationGroup) coordinate(ctx, limited context.Context, kind string) error {
 	n := int(t.done.Add(1)) - 1
 	if kind == "mixed" {
@@ -193,7 +192,7 @@ func (t *coordinationGroup) coordinate(ctx, limited context.Context, kind string
 	}
 	t.countMissed(missing)
 	if err == nil {
-		return nil // it did without them
+		return nil // it succeeded without them
 	}
 	if wrong != "" {
 		return err
@@ -201,7 +200,7 @@ func (t *coordinationGroup) coordinate(ctx, limited context.Context, kind string
 	return t.missingError(kind, missing)
 }
 
-// note counts who did not answer.
+// countMissed counts the agents that did not answer.
 func (t *coordinationGroup) countMissed(missing mabeam.Answers) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -215,7 +214,7 @@ func (t *coordinationGroup) countMissed(missing mabeam.Answers) {
 	}
 }
 
-// reason is why an agent did not answer, without the agent and the action.
+// reason returns why an agent did not answer, without the agent and the action.
 func reason(err error) string {
 	var action *mabeam.ActionError
 	if errors.As(err, &action) {
@@ -224,10 +223,10 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// maxNamedAgents is how many agents an error names at most.
+// maxNamedAgents limits the agents that an error names.
 const maxNamedAgents = 5
 
-// missingError says who kept an operation from succeeding.
+// missingError names the agents that made an operation fail.
 func (t *coordinationGroup) missingError(kind string, missing mabeam.Answers) error {
 	names := make([]string, 0, maxNamedAgents+1)
 	for i, m := range missing {
@@ -237,16 +236,16 @@ func (t *coordinationGroup) missingError(kind string, missing mabeam.Answers) er
 		}
 		names = append(names, fmt.Sprintf("%s (%s)", t.name(m.Agent), reason(m.Err)))
 	}
-	return fmt.Errorf("%s failed, because of the %d agents these did not answer: %s", kind, len(t.ids), strings.Join(names, ", "))
+	return fmt.Errorf("%s failed: of %d agents these did not answer: %s", kind, len(t.ids), strings.Join(names, ", "))
 }
 
-// name tells an agent by its place, which is the same in every repetition.
+// name identifies an agent by its position, which is the same in every repetition.
 func (t *coordinationGroup) name(id string) string {
 	return fmt.Sprintf("agent %d", slices.Index(t.ids, id)+1)
 }
 
-// fail makes some agents of the team fail, and returns their names. They are
-// spread evenly over the team, the same in every repetition.
+// fail makes some agents of the group fail, and returns their names. They are spread
+// evenly over the group, the same in every repetition.
 func (t *coordinationGroup) fail(ctx context.Context, env *stress.Env) ([]string, error) {
 	n, failing := len(t.ids), env.Params.Int("fail_agents")
 	names := make([]string, failing)
@@ -257,14 +256,14 @@ func (t *coordinationGroup) fail(ctx context.Context, env *stress.Env) ([]string
 		if env.Params.Text("failure") == killedAgents {
 			t.runtime.KillAgent(id)
 		} else if _, err := t.runtime.Execute(ctx, id, actionSilence, nil); err != nil && !errors.Is(err, mabeam.ErrUnknownAgent) {
-			return nil, fmt.Errorf("make %s fall silent: %w", names[i], err)
+			return nil, fmt.Errorf("silence %s: %w", names[i], err)
 		}
 	}
 	return names, nil
 }
 
-// tellAbsences tells how often each agent did not answer, and returns how many answers
-// are missing of agents that were well.
+// reportMissedAnswers reports how often each agent did not answer, and returns how many
+// answers of healthy agents are missing.
 func (t *coordinationGroup) reportMissedAnswers(env *stress.Env) (missing int64) {
 	for _, id := range t.ids {
 		if a := t.missed[id]; a != nil {

@@ -8,8 +8,8 @@ import (
 	"mabeam-top/internal/runtime/coordination"
 )
 
-// A coordinator is the part of the runtime that lets agents coordinate, so that tests
-// can replace it by one whose results are wrong.
+// A coordinator is the part of the runtime that coordinates agents. Tests replace it by
+// one with wrong results.
 type coordinator interface {
 	Request(context.Context, mabeam.Message) (mabeam.Message, error)
 	Gather(ctx context.Context, ids []string, action string, params any) (mabeam.Answers, error)
@@ -21,7 +21,7 @@ type coordinator interface {
 	RunScript(ctx context.Context, ids []string, steps []coordination.Step, mode coordination.ScriptMode) ([]coordination.StepResult, error)
 }
 
-// A runtimeCoordinator is the coordinator that is measured.
+// A runtimeCoordinator is the coordinator under test.
 type runtimeCoordinator struct{ *mabeam.System }
 
 func (c runtimeCoordinator) Pipeline(ctx context.Context, ids []string, action string, params any) (any, error) {
@@ -48,29 +48,29 @@ func (c runtimeCoordinator) RunScript(ctx context.Context, ids []string, steps [
 	return coordination.RunScript(ctx, c.System, ids, steps, mode)
 }
 
-// A resultError is an error that says what is wrong with the result of an operation.
+// A resultError says what is wrong with the result of an operation.
 type resultError string
 
 func (w resultError) Error() string { return string(w) }
 
 const (
 	errWrongAnswer = resultError("an answer is wrong")
-	errWrongAgents = resultError("the answers are not one of each agent, in their order")
-	errDeadAnswer  = resultError("an agent that has failed is said to have answered")
-	errWrongCount  = resultError("the votes, or the winner, are not what the agents voted for")
-	errWrongWinner = resultError("another agent won than the best of those that answered, or for another price")
+	errWrongAgents = resultError("there is not one answer for each agent, in order")
+	errDeadAnswer  = resultError("a failed agent is reported to have answered")
+	errWrongCount  = resultError("the votes or the winner do not match the ballots of the agents")
+	errWrongWinner = resultError("the winner or the price does not match the best answer")
 	errEarly       = resultError("agents were released before all had arrived")
-	errNotReleased = resultError("not each agent arrived and was released once")
+	errNotReleased = resultError("not every agent arrived and was released exactly once")
 )
 
 var (
 	errIncomplete = errors.New("not all agents answered")
-	errNoMajority = errors.New("no majority, although most agents are well and vote for the same")
-	errNobody     = errors.New("nobody answered")
+	errNoMajority = errors.New("no majority although most agents are healthy and vote the same")
+	errNobody     = errors.New("no agent answered")
 )
 
-// round carries out one operation, and returns who did not answer. An error
-// says that the operation failed.
+// runRound runs one operation, and returns the agents that did not answer. An error means
+// that the operation failed.
 func (t *coordinationGroup) runRound(ctx context.Context, kind string, n int) (mabeam.Answers, error) {
 	switch kind {
 	case "simple":
@@ -106,10 +106,10 @@ func (t *coordinationGroup) runRound(ctx context.Context, kind string, n int) (m
 		}
 		return t.checkWinner(n, result.Bids, result.Winner, result.Price)
 	}
-	panic("unknown type " + kind) // parameters were checked
+	panic("unknown type " + kind) // parameters are checked
 }
 
-// check returns who did not answer, and what is wrong with the answers of a team.
+// checkAnswers returns the agents that did not answer, and what is wrong with the answers.
 func checkAnswers[T comparable](t *coordinationGroup, answers mabeam.Answers, want func(rank int) T) (missing mabeam.Answers, err error) {
 	if len(answers) != len(t.ids) {
 		return nil, errWrongAgents
@@ -130,8 +130,8 @@ func checkAnswers[T comparable](t *coordinationGroup, answers mabeam.Answers, wa
 	return missing, err
 }
 
-// mustWin checks that the highest of the answers won, and of equal ones that of the
-// smallest id.
+// checkWinner checks that the highest answer won; of equal answers, that of the smallest
+// id.
 func (t *coordinationGroup) checkWinner(n int, answers mabeam.Answers, winner string, prize float64) (mabeam.Answers, error) {
 	missing, err := checkAnswers(t, answers, func(rank int) int { return price(rank, n) })
 	if err != nil {
@@ -153,7 +153,7 @@ func (t *coordinationGroup) checkWinner(n int, answers mabeam.Answers, winner st
 	return missing, nil
 }
 
-// vote has the team vote, and counts the ballots itself.
+// vote runs a vote, and counts the ballots itself.
 func (t *coordinationGroup) vote(ctx context.Context, n int) (mabeam.Answers, error) {
 	p := proposal{n, len(t.ids), t.noes}
 	result, err := t.system.Vote(ctx, t.ids, p)
@@ -186,7 +186,7 @@ func (t *coordinationGroup) vote(ctx context.Context, n int) (mabeam.Answers, er
 	return missing, nil
 }
 
-// barrier has the team meet, and checks what its members saw of that.
+// barrier runs a barrier, and checks what its members saw.
 func (t *coordinationGroup) barrier(ctx context.Context) (mabeam.Answers, error) {
 	g := &barrierState{agents: int64(len(t.ids))}
 	result, err := t.system.Barrier(ctx, t.ids, g)
@@ -213,7 +213,7 @@ func (t *coordinationGroup) barrier(ctx context.Context) (mabeam.Answers, error)
 	return nil, nil
 }
 
-// request has an agent, another one each time, ask the next one.
+// request lets an agent, a different one each time, send a request to the next agent.
 func (t *coordinationGroup) request(ctx context.Context, n int) (mabeam.Answers, error) {
 	from, to := t.ids[n%len(t.ids)], t.ids[(n+1)%len(t.ids)]
 	reply, err := t.system.Request(ctx, mabeam.Message{Type: actionEcho, Source: from, Target: to, Data: n, Timeout: t.timeout})
@@ -228,7 +228,7 @@ func (t *coordinationGroup) request(ctx context.Context, n int) (mabeam.Answers,
 	return nil, nil
 }
 
-// runScript runs the script and looks at each result itself.
+// runScript runs the script and checks each result itself.
 func (t *coordinationGroup) runScript(ctx context.Context) (mabeam.Answers, error) {
 	results, err := t.system.RunScript(ctx, t.ids, t.script, coordination.SideBySide)
 	if err != nil {
@@ -257,7 +257,7 @@ func (t *coordinationGroup) runScript(ctx context.Context) (mabeam.Answers, erro
 	return missing, err
 }
 
-// pipeline has the agents fold their ranks into a number, in their order.
+// pipeline lets the agents fold their ranks into a number, in order.
 func (t *coordinationGroup) pipeline(ctx context.Context, n int) (mabeam.Answers, error) {
 	result, err := t.system.Pipeline(ctx, t.ids, actionFold, n)
 	var stopped *coordination.StageError

@@ -12,15 +12,15 @@ import (
 )
 
 const (
-	// waitTimeout is how long calls wait that get no answer.
+	// waitTimeout is how long calls without an answer wait.
 	waitTimeout = 10 * time.Millisecond
-	// maxDeadlineLateness is how much later a call may return, in the best of deadlineTries:
-	// a busy machine delays some of them, the runtime under test all.
+	// maxDeadlineLateness is how much later than its deadline a call may return in the best
+	// of deadlineTries. A busy machine delays some of them, a faulty runtime all.
 	maxDeadlineLateness = 30 * time.Millisecond
 	deadlineTries       = 8
 )
 
-// A limit is what ends the waiting of a call.
+// A waitLimit is what ends a blocked call.
 type waitLimit int
 
 const (
@@ -29,7 +29,7 @@ const (
 	byItself                    // a timeout that is not of its context
 )
 
-// A wait is a call that does not get what it waits for.
+// A blockedCall is a call that waits in vain.
 type blockedCall struct {
 	name string
 	by   waitLimit
@@ -37,7 +37,7 @@ type blockedCall struct {
 	call func(ctx context.Context) error
 }
 
-// deadlines checks that a waiting call returns when its time is over: not before, soon
+// checkDeadlines checks that blocked calls return at their deadline: not before, soon
 // after, and with the documented error.
 func (t *guardChecks) checkDeadlines(ctx context.Context) error {
 	options := func(o *mabeam.Options) {
@@ -73,9 +73,9 @@ func (t *guardChecks) checkDeadlines(ctx context.Context) error {
 	})
 }
 
-// waits are calls that wait in vain: for room in the mailbox of the agent full, which
-// hangs, for room in the queue of a subscriber that does too, and for an answer of the
-// agent silent, which is suspended.
+// blockedCalls returns calls that wait in vain: for room in the mailbox of the blocked
+// agent full, for room in the queue of a blocked subscriber, and for an answer of the
+// suspended agent silent.
 func blockedCalls(s *mabeam.System, g guardedCalls, full, silent string) []blockedCall {
 	execute := func(ctx context.Context) error {
 		_, err := g.execute(ctx, silent, "work", nil)
@@ -109,14 +109,14 @@ func blockedCalls(s *mabeam.System, g guardedCalls, full, silent string) []block
 	}
 }
 
-// errNeverFull tells that a queue with a capacity took much more than that.
+// errNeverFull is the error of a queue that accepts much more than its capacity.
 var errNeverFull = fmt.Errorf("%d calls found room", maxAccepted)
 
-// maxAccepted is how many calls repeatUntilError makes at most: more than the queues of the
-// system of deadlines have room for in all tries.
+// maxAccepted limits the calls of repeatUntilError. It exceeds the capacity of the queues
+// in all tries.
 const maxAccepted = 1000
 
-// repeatUntilError repeats a call until it finds no room, and returns its error.
+// repeatUntilError repeats a call until it fails, and returns the error.
 func repeatUntilError(call func() error) error {
 	for range maxAccepted {
 		if err := call(); err != nil {
@@ -126,12 +126,12 @@ func repeatUntilError(call func() error) error {
 	return errNeverFull
 }
 
-// keepsDeadline checks one call.
+// checkDeadline checks one call.
 func (t *guardChecks) checkDeadline(ctx context.Context, w blockedCall) error {
 	for range deadlineTries {
 		var waiting context.Context
 		cancel := func() {}
-		var end atomic.Pointer[time.Time] // when the waiting has to end
+		var end atomic.Pointer[time.Time] // when the call has to end
 		at := time.Now().Add(waitTimeout)
 		switch w.by {
 		case byDeadline:
@@ -154,15 +154,15 @@ func (t *guardChecks) checkDeadline(ctx context.Context, w blockedCall) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		t.checks.expect(errors.Is(err, w.want), fmt.Sprintf("%s returns the wrong error when its time is over: %v", w.name, err))
+		t.checks.expect(errors.Is(err, w.want), fmt.Sprintf("%s returns the wrong error at its deadline: %v", w.name, err))
 		due := end.Load()
-		if !t.checks.expect(due != nil && !told.Before(*due), w.name+" returns before its time is over") {
+		if !t.checks.expect(due != nil && !told.Before(*due), w.name+" returns before its deadline") {
 			return nil
 		}
 		if told.Sub(*due) < maxDeadlineLateness {
 			return nil
 		}
 	}
-	t.late.add(1, fmt.Sprintf("%s returns more than %v after its time is over, in each of %d tries", w.name, maxDeadlineLateness, deadlineTries))
+	t.late.add(1, fmt.Sprintf("%s returns more than %v after its deadline in each of %d tries", w.name, maxDeadlineLateness, deadlineTries))
 	return nil
 }

@@ -10,11 +10,10 @@ import (
 	"mabeam-top/internal/stress/scenario"
 )
 
-// stallTimeout is how long no event may be delivered before those that are
-// missing count as lost.
+// stallTimeout is the time without any delivery after which missing events count as lost.
 const stallTimeout = 5 * time.Second
 
-// total is the sum of something over all receivers.
+// total is the sum of a count over all subscribers.
 func (all subscriberSet) total(of func(*subscriber) int64) (n int64) {
 	for _, r := range all {
 		n += of(r)
@@ -22,7 +21,7 @@ func (all subscriberSet) total(of func(*subscriber) int64) (n int64) {
 	return n
 }
 
-// delivered is how many deliveries were made, duplicates included.
+// delivered counts deliveries, including duplicates.
 func (all subscriberSet) delivered() int64 { return all.total((*subscriber).delivered) }
 
 func (r *subscriber) delivered() (n int64) {
@@ -32,30 +31,29 @@ func (r *subscriber) delivered() (n int64) {
 	return n
 }
 
-// distinct is how many deliveries were made, each event once.
+// distinct counts deliveries without duplicates.
 func (all subscriberSet) distinct() int64 { return all.total((*subscriber).distinct) }
 
 func (r *subscriber) distinct() int64 { return r.delivered() - r.duplicates.Load() }
 
-// duplicates is how many deliveries were of an event that the subscriber had received
-// before.
+// duplicates counts deliveries of an event that the subscriber had already received.
 func (all subscriberSet) duplicates() int64 {
 	return all.total(func(r *subscriber) int64 { return r.duplicates.Load() })
 }
 
-// disorder is how many events came after a later one of their publisher.
+// outOfOrder counts events that came after a later event of their publisher.
 func (all subscriberSet) outOfOrder() int64 {
 	return all.total(func(r *subscriber) int64 { return r.outOfOrder.Load() })
 }
 
-// supply has windows look at the deliveries to these subscribers, and not at those of
-// other steps.
+// supplyProbes makes windows count the deliveries to these subscribers instead of those of
+// all steps.
 func (all subscriberSet) supplyProbes(env *stress.Env) {
 	env.Supply(scenario.DeliveredRate, all.delivered)
 	env.Supply(scenario.EventsDropped, all.dropped)
 }
 
-// dropped is how many deliveries the bus says that it dropped.
+// dropped counts the deliveries that the bus reports as dropped.
 func (all subscriberSet) dropped() int64 { return all.total((*subscriber).dropped) }
 
 func (r *subscriber) dropped() (n int64) {
@@ -65,7 +63,7 @@ func (r *subscriber) dropped() (n int64) {
 	return n
 }
 
-// waiting is how many events the bus says that it still has to deliver.
+// waiting counts the events that the bus reports as queued.
 func (all subscriberSet) waiting() int64 { return all.total((*subscriber).waiting) }
 
 func (r *subscriber) waiting() (n int64) {
@@ -75,12 +73,12 @@ func (r *subscriber) waiting() (n int64) {
 	return n
 }
 
-// restart says whether the subscribers are agents that are restarted. Nothing is due
-// to one while it is being restarted, so that fewer deliveries may be made than
-// there were events.
+// areRestarted reports whether the subscribers are agents that are restarted. While such
+// an agent restarts, no events are due to it, so there may be fewer deliveries than
+// events.
 func (all subscriberSet) areRestarted() bool { return len(all) > 0 && all[0].restarts }
 
-// backlog is how many deliveries, of so many events accepted, wait to be made.
+// backlog is how many deliveries are due but not made, for that many accepted events.
 func (all subscriberSet) backlog(accepted int64) int64 {
 	if all.areRestarted() {
 		return all.waiting()
@@ -88,9 +86,8 @@ func (all subscriberSet) backlog(accepted int64) int64 {
 	return accepted*int64(len(all)) - all.distinct() - all.dropped()
 }
 
-// await waits until no delivery of so many events waits any more, and returns when
-// the last was made or dropped. It gives up when nothing has moved for stallTimeout,
-// and says false then.
+// awaitDeliveries waits until all deliveries of that many events are made or dropped, and
+// returns when the last was. If there is no progress for stallTimeout, it returns false.
 func (all subscriberSet) awaitDeliveries(ctx context.Context, accepted int64) (end time.Time, delivered bool, err error) {
 	last, moved := int64(-1), time.Now()
 	for {
@@ -112,10 +109,9 @@ func (all subscriberSet) awaitDeliveries(ctx context.Context, accepted int64) (e
 	}
 }
 
-// lost is how many deliveries, of events that the bus accepted, were neither made
-// nor counted as dropped. For each of the failed ones the bus may have counted a drop
-// with every subscriber. Of subscribers that are restarted, only what is missing in
-// the middle of a life is known to be lost.
+// lost counts deliveries of accepted events that were neither made nor counted as dropped.
+// For each failed event the bus may have counted a drop with every subscriber. Of
+// restarted subscribers, only events missing within one life are known to be lost.
 func (all subscriberSet) lost(accepted, failed int64) int64 {
 	return all.total(func(r *subscriber) int64 {
 		dropped := max(r.dropped()-failed, 0)
@@ -126,19 +122,18 @@ func (all subscriberSet) lost(accepted, failed int64) int64 {
 	})
 }
 
-// deliveryMetrics are the metrics of what became of each delivery, besides how many
-// were made.
+// deliveryMetrics describes what becomes of each delivery, apart from how many were made.
 func deliveryMetrics() []scenario.Metric {
 	return []scenario.Metric{
 		mustBeZero("lost", "Deliveries of accepted events that were neither made nor counted as dropped."),
-		mustBeZero("duplicates", "Deliveries of an event that the same subscriber had received before."),
-		mustBeZero("ordering_violations", "Deliveries of an event after a later one of the same publisher."),
+		mustBeZero("duplicates", "Deliveries of an event that the subscriber had already received."),
+		mustBeZero("ordering_violations", "Deliveries of an event after a later event of the same publisher."),
 		telemetryMismatches(),
 	}
 }
 
-// reportDeliveries reports the deliveryMetrics but telemetry_mismatches, and adds to
-// the errors what is behind them.
+// reportDeliveries reports deliveryMetrics except telemetry_mismatches, with explanations
+// in the errors.
 func (all subscriberSet) reportDeliveries(env *stress.Env, p publishCounts) {
 	dropped, lost := all.dropped(), all.lost(p.accepted, p.failed)
 	duplicates := all.duplicates()
@@ -161,12 +156,12 @@ func (all subscriberSet) reportDeliveries(env *stress.Env, p publishCounts) {
 	}
 	missing := p.accepted*int64(len(all)) - all.distinct() - dropped - lost
 	if all.areRestarted() && missing > 0 {
-		env.Note("deliveries not made because the subscriber was being restarted", missing)
+		env.Note("deliveries not made because the subscriber was restarting", missing)
 	}
 }
 
-// ended reports the subscribers whose subscription has ended by itself, and returns
-// how many those are. What a fault has ended is not the system's failure.
+// reportEnded reports the subscriptions that ended by themselves, and returns their
+// number. An end by a fault is not a finding.
 func (all subscriberSet) reportEnded(env *stress.Env) (n int64) {
 	report := env.Finding
 	if env.HasFaultsOn(scenario.TargetAgents) || env.HasFaultsOn(scenario.TargetComponents) {
@@ -192,9 +187,8 @@ func (all subscriberSet) unsubscribe() {
 	}
 }
 
-// witnessed compares the telemetry with what became of the events of a load that
-// nobody publishes to any more. Other is how many events the runtime's own agents
-// published meanwhile.
+// checkTelemetry compares the telemetry with the events of a load that has ended; other is
+// how many events the runtime's agents published meanwhile.
 func (all subscriberSet) checkTelemetry(ctx context.Context, w *telemetryCheck, p publishCounts, other int64) {
 	if all.areRestarted() {
 		waitWhile(ctx, func() bool { return all.waiting() > 0 })
@@ -213,9 +207,9 @@ func (all subscriberSet) checkTelemetry(ctx context.Context, w *telemetryCheck, 
 	})
 }
 
-// dismiss ends the subscriptions and checks that they are gone: nothing that is
-// published afterwards reaches a handler, and the bus counts none of them any more.
-// Subscribers that are restarted end with the system.
+// unsubscribeAll ends the subscriptions and checks that they are gone: events that are
+// published afterwards reach no handler, and the bus counts no subscription any more.
+// Restarted subscribers end with the system.
 func (all subscriberSet) unsubscribeAll(ctx context.Context, env *stress.Env, w *telemetryCheck, from publishers, eventType string) (gone bool, err error) {
 	if all.areRestarted() {
 		return true, nil
@@ -240,7 +234,7 @@ func (all subscriberSet) unsubscribeAll(ctx context.Context, env *stress.Env, w 
 	load.Sleep(ctx, time.Millisecond)
 	late := all.delivered() - before
 	if late > 0 {
-		env.Finding("deliveries to subscribers that had unsubscribed before", late)
+		env.Finding("deliveries to subscribers that had unsubscribed", late)
 	}
 	w.expect(ctx, map[string]int64{"EventsPublished": probes, "EventsDelivered": 0, "Subscriptions": -open})
 	return late == 0 && w.mismatches == mismatches, nil

@@ -11,8 +11,7 @@ import (
 	"mabeam-top/internal/stress/report"
 )
 
-// Every tenth event is dropped on its way: a tenth of the deliveries due is
-// missing, and is told as lost.
+// If every tenth event is lost, a tenth of the deliveries is reported as lost.
 func TestLostDeliveriesAreNotHidden(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cat := withRun("event-throughput", func(ctx context.Context, env *stress.Env) error {
@@ -28,16 +27,16 @@ func TestLostDeliveriesAreNotHidden(t *testing.T) {
 		s := runStep(t, cat, "", "{measure: event-throughput, with: {events: 1000, subscribers: 3}}")
 		wantWithin(t, "propagation_efficiency", value(t, s, "propagation_efficiency"), 0.9, 1e-9)
 		if value(t, s, "lost") != 300 || errorCount(s, "deliveries lost") != 300 || s.Verdict != report.Fail {
-			t.Errorf("%s, told %+v, want 300 lost", s.Verdict, s.Errors)
+			t.Errorf("%s, errors %+v, want 300 lost", s.Verdict, s.Errors)
 		}
-		// The bus has counted them as delivered.
+		// The bus counts them as delivered.
 		if v := value(t, s, "telemetry_mismatches"); v != 2 {
 			t.Errorf("%v mismatches, %+v", v, s.Errors)
 		}
 	})
 }
 
-// A subscriber that swaps two events is caught.
+// A subscriber that swaps two events is detected.
 func TestDisorderIsSeen(t *testing.T) {
 	cat := withRun("event-throughput", func(ctx context.Context, env *stress.Env) error {
 		return measureThroughput(ctx, env, func(_ int, handler func(context.Context, mabeam.Event)) func(context.Context, mabeam.Event) {
@@ -63,8 +62,8 @@ func TestDisorderIsSeen(t *testing.T) {
 	}
 }
 
-// disturbed returns the catalogue with the subscribers of event-stress, or of
-// event-throughput, disturbed.
+// disturbed returns the catalogue with disturbed subscribers of event-stress or
+// event-throughput.
 func disturbed(name string, wrap handlerWrap) stress.Catalogue {
 	return withRun(name, func(ctx context.Context, env *stress.Env) error {
 		if name == "event-stress" {
@@ -74,7 +73,7 @@ func disturbed(name string, wrap handlerWrap) stress.Catalogue {
 	})
 }
 
-// What a subscriber misses, gets twice, or late, is counted by what it was.
+// Missing, repeated and late events are counted as such.
 func TestReceiverCounts(t *testing.T) {
 	for name, test := range map[string]struct {
 		seqs                          []int
@@ -100,7 +99,7 @@ func TestReceiverCounts(t *testing.T) {
 	}
 }
 
-// Every twentieth event comes twice: deliveries in excess are no better efficiency.
+// If every twentieth event comes twice, the efficiency does not benefit.
 func TestDuplicatesFail(t *testing.T) {
 	cat := disturbed("event-throughput", func(_ int, handle func(context.Context, mabeam.Event)) func(context.Context, mabeam.Event) {
 		seen := 0
@@ -122,8 +121,7 @@ func TestDuplicatesFail(t *testing.T) {
 	}
 }
 
-// A subscriber that still gets events after it has unsubscribed is a failure, and so
-// is a subscription that stays.
+// Events after the end of a subscription, and a subscription that remains, are failures.
 func TestEventsAfterUnsubscribe(t *testing.T) {
 	cat := withRun("event-stress", func(ctx context.Context, env *stress.Env) error {
 		return measureStress(ctx, env, func(_ int, handle func(context.Context, mabeam.Event)) func(context.Context, mabeam.Event) {
@@ -139,7 +137,7 @@ func TestEventsAfterUnsubscribe(t *testing.T) {
 		})
 	})
 	s := runStep(t, cat, "", "{measure: event-stress, baseline: none, with: {rate: 1000/s, duration: 200ms, burst_duration: 0s, subscribers: 1}}")
-	if value(t, s, "findings") != 3 || errorCount(s, "had unsubscribed before") != 3 || s.Metrics["memory_usage_stable"].Value != false {
+	if value(t, s, "findings") != 3 || errorCount(s, "that had unsubscribed") != 3 || s.Metrics["memory_usage_stable"].Value != false {
 		t.Errorf("%v findings, %+v", value(t, s, "findings"), s.Errors)
 	}
 }

@@ -18,30 +18,30 @@ import (
 func eventPropagation() *stress.Measurement {
 	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:      "event-propagation",
-		Summary:   "How long until an event has reached all its subscribers, how does that grow with their number, and does the bus keep its rules?",
+		Summary:   "Measures how long an event takes to reach all its subscribers, how that scales, and checks the documented rules of the bus.",
 		Component: "event_propagation",
 		Params: []scenario.Param{
-			{Name: "subscriber_counts", Kind: scenario.Ints, Default: []int{1, 10, 100, 1000}, Min: 1, Max: 1_000_000, Doc: "Numbers of subscribers to try, from the smallest to the largest. How it scales takes two different ones."},
-			{Name: "patterns", Kind: scenario.Int, Default: 100, Min: 0, Max: 100_000, Doc: "Patterns that are subscribed to while event types are published for the first time; 0 leaves that out."},
-			{Name: "events", Kind: scenario.Int, Default: 1000, Min: 1, Max: 10_000_000, Doc: "Events for each number of subscribers, and event types for the patterns. The next event is published when the last one has reached all."},
+			{Name: "subscriber_counts", Kind: scenario.Ints, Default: []int{1, 10, 100, 1000}, Min: 1, Max: 1_000_000, Doc: "Numbers of subscribers, measured in ascending order. The scaling needs two different ones."},
+			{Name: "patterns", Kind: scenario.Int, Default: 100, Min: 0, Max: 100_000, Doc: "Patterns subscribed to while event types are published for the first time; 0 skips that."},
+			{Name: "events", Kind: scenario.Int, Default: 1000, Min: 1, Max: 10_000_000, Doc: "Events for each number of subscribers, and event types for the patterns. The next event is published after the previous one has reached all subscribers."},
 		},
 		Metrics: []scenario.Metric{
-			{Name: "propagation_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time from publishing one event to when the last of the most subscribers is called with it, with nothing else on the bus."},
-			{Name: "propagation_time_per_subscriber_ms", Unit: "ms", Better: report.Lower, Keyed: true, Doc: "Median of that time / subscribers, at the most subscribers; with .COUNT at that many."},
-			{Name: "subscribers_scaling_factor", Unit: "ratio", Better: report.Lower, Doc: "By what factor the median time per subscriber grows with each doubling of the subscribers, as geometric mean from the fewest to the most: 1 is constant, 2 linear. Below 1, more subscribers share what an event costs anyway."},
-			{Name: "subscriber_scaling_exponent", Unit: "exponent", Better: report.Lower, Must: subscriberScalingLimit, Doc: "The e of time ~ subscribers^e between the two largest subscriber_counts, of the medians of ten batches of events at each: 1 is linear."},
-			{Name: "subscriber_scaling", Unit: "text", Better: report.Neither, Doc: "subscriber_scaling_exponent in a word: constant, logarithmic (less than linear), linear, or superlinear; undecided if its interval does not tell."},
-			{Name: "pattern_matching_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Given: hasPatterns, Doc: "Time to publish the first event of a type, which is matched against all patterns, one of which it matches; with that of making the type known."},
-			{Name: "pattern_scaling_exponent", Unit: "exponent", Better: report.Lower, Must: patternScalingLimit, Given: hasSeveralPatterns, Doc: "The e of time ~ patterns^e for an event of a known type that matches none of them, between one pattern and all, of ten batches of events at each: 0 is constant."},
-			{Name: "pattern_mismatches", Unit: "count", Better: report.Lower, Must: "== 0", Aggregation: scenario.Sum, Doc: "Events that reached a pattern that does not match their type, or did not reach one that does, or came twice."},
-			{Name: "bus_rules_broken", Unit: "count", Better: report.Lower, Must: "== 0", Aggregation: scenario.Sum, Doc: "Rules of the bus that do not hold: what each queue policy keeps, in which order, and how many drops it counts; that a publisher waits for a subscriber that blocks; that the history is bounded and in order; that the runtime waits for nobody with its own events; that nothing comes after Unsubscribe, and nothing is kept. The errors name each."},
-			{Name: "lost", Unit: "count", Better: report.Lower, Must: "== 0", Aggregation: scenario.Sum, Doc: "Deliveries that were not made, of events that the bus accepted."},
-			{Name: "duplicates", Unit: "count", Better: report.Lower, Must: "== 0", Aggregation: scenario.Sum, Doc: "Deliveries of an event that the same subscriber had received before."},
+			{Name: "propagation_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time from publishing one event until the last subscriber is called, with the most subscribers and no other events."},
+			{Name: "propagation_time_per_subscriber_ms", Unit: "ms", Better: report.Lower, Keyed: true, Doc: "Median propagation time / subscribers, with the most subscribers; with .COUNT, with that many."},
+			{Name: "subscribers_scaling_factor", Unit: "ratio", Better: report.Lower, Doc: "Growth of the median time per subscriber with each doubling of the subscribers, as the geometric mean from the fewest to the most: 1 is constant, 2 linear. Below 1, more subscribers share the fixed costs of an event."},
+			{Name: "subscriber_scaling_exponent", Unit: "exponent", Better: report.Lower, Must: subscriberScalingLimit, Doc: "The exponent e of time ~ subscribers^e between the two largest subscriber_counts, from the medians of ten batches of events each: 1 is linear."},
+			{Name: "subscriber_scaling", Unit: "text", Better: report.Neither, Doc: "Class of subscriber_scaling_exponent: constant, logarithmic (sublinear), linear or superlinear; a range of them if its interval spans several."},
+			{Name: "pattern_matching_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Given: hasPatterns, Doc: "Time to publish the first event of a type, which is matched against all patterns and makes the type known. It matches one pattern."},
+			{Name: "pattern_scaling_exponent", Unit: "exponent", Better: report.Lower, Must: patternScalingLimit, Given: hasSeveralPatterns, Doc: "The exponent e of time ~ patterns^e for an event of a known type that matches no pattern, between one pattern and all, from ten batches of events each: 0 is constant."},
+			mustBeZero("pattern_mismatches", "Events that reached a pattern that does not match, did not reach a pattern that matches, or came twice."),
+			mustBeZero("bus_rules_broken", "Violations of the documented rules of the bus: queue policies and their order and drop counts, blocked publishers, bounds and order of the history, the runtime's own events, and ends of subscriptions. The errors name each."),
+			mustBeZero("lost", "Deliveries of accepted events that were not made."),
+			mustBeZero("duplicates", "Deliveries of an event that the subscriber had already received."),
 			telemetryMismatches(),
 			{Name: "subscriber_cleanup_time_ms", Unit: "ms", Better: report.Lower, Doc: "Time to unsubscribe the most subscribers, one after the other."},
-			{Name: "memory_per_subscription", Unit: "bytes", Better: report.Lower, Doc: "Growth of live heap and stacks by the most subscribers, idle, each with its handler, after two collections, per subscriber. Not reported if all of them hold less than 128 KiB."},
-			{Name: "max_subscribers_tested", Unit: "count", Better: report.Higher, Aggregation: scenario.Worst, CappedBy: "subscriber_counts", Doc: "The most subscribers of which every one got every event."},
-			{Name: "all_sizes_tested", Unit: "bool", Better: report.Higher, Must: "== true", Timed: true, Doc: "Whether that is the largest of subscriber_counts."},
+			{Name: "memory_per_subscription", Unit: "bytes", Better: report.Lower, Doc: "Growth of live heap and stacks by the most subscribers, idle and with their handlers, after two garbage collections, per subscriber. Not reported if they hold less than 128 KiB."},
+			{Name: "max_subscribers_tested", Unit: "count", Better: report.Higher, Aggregation: scenario.Worst, CappedBy: "subscriber_counts", Doc: "Most subscribers with which every subscriber received every event."},
+			{Name: "all_sizes_tested", Unit: "bool", Better: report.Higher, Must: "== true", Timed: true, Doc: "Whether max_subscribers_tested is the largest of subscriber_counts."},
 		},
 		Estimate: func(p scenario.Params) time.Duration {
 			deliveries := p.Int("patterns") / 4
@@ -58,16 +58,15 @@ func eventPropagation() *stress.Measurement {
 	}}
 }
 
-// The limits of the exponents. A bus in which each subscriber costs the same has 1.03 to
-// 1.18 between 100 and 1,000 subscribers, as these fit the caches less and less, and up to
-// 1.3 where the processors share no cache. Patterns cost an event of a known type nothing.
+// The limits of the exponents. On a healthy bus the exponent is 1.03 to 1.18 between 100
+// and 1,000 subscribers, because these fit the caches less and less, and up to 1.3 if the
+// processors share no cache. Patterns cost an event of a known type nothing.
 const (
 	subscriberScalingLimit = "<= 1.4"
 	patternScalingLimit    = "<= 0.2"
 )
 
-// A publisher publishes an event on a bus with that many subscribers, or
-// patterns.
+// A publisher publishes an event on a bus with that many subscribers or patterns.
 type publisher func(ctx context.Context, subscribers int, e mabeam.Event) error
 
 func measurePropagation(ctx context.Context, env *stress.Env, publish publisher) error {
@@ -84,7 +83,7 @@ func measurePropagation(ctx context.Context, env *stress.Env, publish publisher)
 		}
 		lost, duplicates = lost+one.lost, duplicates+one.duplicates
 		if one.failed > 0 || env.Aborted() {
-			break // more of them would not do better
+			break // more subscribers would fail too
 		}
 		most, tested = one, n
 		each = append(each, sizedValue{n, load.Milliseconds(one.took.Quantile(0.5)) / float64(n)})
@@ -105,7 +104,7 @@ func measurePropagation(ctx context.Context, env *stress.Env, publish publisher)
 		env.Latency("propagation_time_ms", most.took)
 		env.Value("propagation_time_per_subscriber_ms", each[len(each)-1].value)
 		env.Value("subscriber_cleanup_time_ms", load.Milliseconds(most.cleanup))
-		why = "that takes two different subscriber_counts at which all events arrive"
+		why = "it needs two different subscriber_counts with which all events arrive"
 	} else {
 		unmeasured(env, why, "propagation_time_ms", "propagation_time_per_subscriber_ms", "subscriber_cleanup_time_ms")
 	}
@@ -119,32 +118,31 @@ func measurePropagation(ctx context.Context, env *stress.Env, publish publisher)
 		return err
 	}
 	w.report()
-	checkBus(ctx, env) // last: what they leave to be collected is in no figure
+	checkBus(ctx, env) // last, so that its garbage affects no metric
 	return nil
 }
 
-// batchesPerSize is how many values the exponent has of each size.
+// batchesPerSize is how many values of each size the exponent is estimated from.
 const batchesPerSize = 10
 
-// propagated is what became of the events for one number of subscribers.
+// propagated is the result of one number of subscribers.
 type propagated struct {
 	took                     *load.Histogram
 	batches                  []float64 // the shortest time of each, in ms
 	failed, lost, duplicates int64
 	cleanup                  time.Duration
-	memory                   float64 // bytes that the subscriptions take
+	memory                   float64 // bytes that the subscriptions hold
 }
 
 var errNotDelivered = errors.New("an event did not reach all its subscribers")
 
-// propagate publishes one event after the other to n subscribers.
-//
-// With weigh, it also reads how much memory each of them takes.
+// propagate publishes one event after the other to n subscribers. With weigh, it also
+// reads the memory of the subscriptions.
 func propagate(ctx context.Context, env *stress.Env, w *telemetryCheck, n int, weigh bool, publish publisher) (propagated, error) {
 	const eventType = "propagation.event"
 	system, recorder := env.System(), load.NewRecorder()
 	shard, batch := recorder.Shard(), load.NewHistogram()
-	var left, duplicates atomic.Int64 // left is of subscribers that have not got the event yet
+	var left, duplicates atomic.Int64 // left counts the subscribers that have not received the event yet
 	reached := make(chan time.Time, 1)
 	subscriptions := make([]*mabeam.Subscription, n)
 	got := make([]int, n) // the number of the latest event
@@ -183,7 +181,7 @@ func propagate(ctx context.Context, env *stress.Env, w *telemetryCheck, n int, w
 		Metrics: []string{"propagation_time_ms"},
 	}, func(ctx context.Context, op load.Op) error {
 		if missing {
-			return errNotDelivered // who waits for the last event would take the next for it
+			return errNotDelivered // a late event would be taken for the next one
 		}
 		left.Store(int64(n))
 		stalled.Reset(stallTimeout)

@@ -12,8 +12,8 @@ import (
 	"mabeam-top/internal/stress/report"
 )
 
-// publishing returns the catalogue with a bus that takes that long to publish
-// to n subscribers, and then delivers at once.
+// publishing returns the catalogue with a bus that takes a given time to publish to n
+// subscribers, and then delivers at once.
 func publishing(takes func(n int) time.Duration) stress.Catalogue {
 	return withRun("event-propagation", func(ctx context.Context, env *stress.Env) error {
 		return measurePropagation(ctx, env, func(ctx context.Context, n int, e mabeam.Event) error {
@@ -23,7 +23,7 @@ func publishing(takes func(n int) time.Duration) stress.Catalogue {
 	})
 }
 
-// A bus whose time is a known function of its subscribers.
+// The scaling is that of a known function of the subscribers.
 func TestPropagationScales(t *testing.T) {
 	for name, c := range map[string]struct {
 		takes  func(n int) time.Duration
@@ -47,7 +47,7 @@ func TestPropagationScales(t *testing.T) {
 				if word := s.Metrics["subscriber_scaling"].Value; word != c.word {
 					t.Errorf("called %v, want %s", word, c.word)
 				}
-				if v := value(t, s, "max_subscribers_tested"); v != 256 || len(s.Errors) > 1 { // 256 of them hold too little memory to be told
+				if v := value(t, s, "max_subscribers_tested"); v != 256 || len(s.Errors) > 1 { // 256 of them hold too little memory
 					t.Errorf("tested up to %v; %+v", v, s.Errors)
 				}
 			})
@@ -55,8 +55,7 @@ func TestPropagationScales(t *testing.T) {
 	}
 }
 
-// A bus that forgets its subscribers from a hundred on is not praised for
-// having been tested with more.
+// A bus that forgets its subscribers from a hundred on was not tested with more.
 func TestEventsThatDoNotArrive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cat := withRun("event-propagation", func(ctx context.Context, env *stress.Env) error {
@@ -75,17 +74,16 @@ func TestEventsThatDoNotArrive(t *testing.T) {
 			t.Errorf("%+v, want all 5 events to a hundred subscribers failed", s.Operations)
 		}
 		if s.Metrics["subscribers_scaling_factor"].Value != nil || s.Metrics["subscriber_scaling_exponent"].Value != nil {
-			t.Error("how it scales is told from one size")
+			t.Error("the scaling is reported from one size")
 		}
-		// Those of the patterns were never sent on either: 5 are missing.
-		if told := s.Errors[len(s.Errors)-1]; told.Count != 5 {
-			t.Errorf("told %+v", s.Errors)
+		// The events for patterns were not forwarded either: 5 are missing.
+		if reported := s.Errors[len(s.Errors)-1]; reported.Count != 5 {
+			t.Errorf("errors %+v", s.Errors)
 		}
 	})
 }
 
-// What a type that was not seen before costs grows with the patterns that it is
-// matched against.
+// The time for an event of a new type grows with the patterns that it is matched against.
 func TestPatternsAreReallyMatched(t *testing.T) {
 	r := runDocument(t, Catalogue(), `
 name: s
@@ -101,8 +99,7 @@ steps:
 	}
 }
 
-// An event that reaches a pattern that does not match it, or misses one that does,
-// counts, even if as many come as should.
+// Wrong and missing deliveries to patterns count even if their number is right.
 func TestWrongPatternsAreCounted(t *testing.T) {
 	cat := withRun("event-propagation", func(ctx context.Context, env *stress.Env) error {
 		return measurePropagation(ctx, env, func(ctx context.Context, _ int, e mabeam.Event) error {
@@ -113,12 +110,12 @@ func TestWrongPatternsAreCounted(t *testing.T) {
 		})
 	})
 	s := runStep(t, cat, "", "{measure: event-propagation, with: {subscriber_counts: [1, 10], patterns: 10, events: 100}}")
-	if v := value(t, s, "pattern_mismatches"); v != 2 || s.Verdict != report.Fail { // one too few, and one too many
+	if v := value(t, s, "pattern_mismatches"); v != 2 || s.Verdict != report.Fail { // one missing, and one too many
 		t.Errorf("%v mismatches, %s, %+v", v, s.Verdict, s.Errors)
 	}
 }
 
-// A healthy bus keeps every rule, whatever the options.
+// A healthy bus passes all checks, whatever its options.
 func TestHealthyBusPassesChecks(t *testing.T) {
 	for _, system := range []string{"", "system: {mailbox: 3}", "system: {bus_policy: drop-oldest}"} {
 		s := runStep(t, Catalogue(), system, "{measure: event-propagation, with: {subscriber_counts: [1, 10], patterns: 10, events: 100}}")
@@ -128,7 +125,7 @@ func TestHealthyBusPassesChecks(t *testing.T) {
 	}
 }
 
-// What a publisher costs that the patterns cost too, though the type is known, shows.
+// A cost of each pattern for events of a known type is detected.
 func TestKnownTypesThatCostByPattern(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := runStep(t, publishing(func(n int) time.Duration { return time.Duration(n) * time.Microsecond }), "",

@@ -15,34 +15,34 @@ import (
 	"mabeam-top/internal/stress/scenario"
 )
 
-// maxStressEvents bounds the memory that event-stress itself takes.
+// maxStressEvents limits the memory of event-stress itself.
 const maxStressEvents = 20_000_000
 
 func eventStress() *stress.Measurement {
 	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:      "event-stress",
-		Summary:   "Does the event bus hold a given rate of events, and a burst after it, without falling behind?",
+		Summary:   "Measures whether the event bus sustains a rate of events, and a burst after it, without falling behind.",
 		Component: "event_stress",
 		Params: []scenario.Param{
-			{Name: "rate", Kind: scenario.Rate, Default: 10000.0, Min: 1, Max: 1e7, Doc: "Events that are due per second, whatever the answers."},
-			{Name: "duration", Kind: scenario.Duration, Default: 5 * time.Second, Min: 0.1, Max: 3600, Doc: "How long that rate lasts."},
+			{Name: "rate", Kind: scenario.Rate, Default: 10000.0, Min: 1, Max: 1e7, Doc: "Events that are due per second, independent of the answers."},
+			{Name: "duration", Kind: scenario.Duration, Default: 5 * time.Second, Min: 0.1, Max: 3600, Doc: "Length of the first phase."},
 			{Name: "burst", Kind: scenario.Rate, Default: 15000.0, Min: 1, Max: 1e7, Doc: "Events that are due per second in the burst that follows."},
-			{Name: "burst_duration", Kind: scenario.Duration, Default: time.Second, Max: 600, Doc: "How long the burst lasts; 0s leaves it out."},
-			{Name: "subscribers", Kind: scenario.Int, Default: 10, Min: 1, Max: 100_000, Doc: "Subscribers, each of which gets every event."},
+			{Name: "burst_duration", Kind: scenario.Duration, Default: time.Second, Max: 600, Doc: "Length of the burst; 0s skips it."},
+			{Name: "subscribers", Kind: scenario.Int, Default: 10, Min: 1, Max: 100_000, Doc: "Subscribers, each of which receives every event."},
 		},
 		Metrics: append([]scenario.Metric{
-			{Name: "events_processed", Unit: "count", Better: report.Higher, Doc: "Events of both phases that were handled, as deliveries / subscribers, duplicates not counted."},
-			{Name: "processed_ratio", Unit: "ratio", Better: report.Higher, Must: "== 1", Aggregation: scenario.Worst, Doc: "events_processed / events due. With a bus policy that drops events, give the step thresholds on it and on dropped."},
-			{Name: "sustained_event_rate", Unit: "1/s", Better: report.Higher, Probe: "events_delivered_per_second", ProbePer: "subscribers", CappedBy: "rate", Doc: "Events of the first phase that were handled by its end / its length."},
-			{Name: "burst_event_rate", Unit: "1/s", Better: report.Higher, Probe: "events_delivered_per_second", ProbePer: "subscribers", CappedBy: "burst", Late: true, Given: hasBurst, Doc: "Events of the burst that were handled by its end / its length."},
+			{Name: "events_processed", Unit: "count", Better: report.Higher, Doc: "Events of both phases that were handled: deliveries without duplicates / subscribers."},
+			{Name: "processed_ratio", Unit: "ratio", Better: report.Higher, Must: "== 1", Aggregation: scenario.Worst, Doc: "events_processed / events due. With a bus policy that drops events, set thresholds on it and on dropped."},
+			{Name: "sustained_event_rate", Unit: "1/s", Better: report.Higher, Probe: "events_delivered_per_second", ProbePer: "subscribers", CappedBy: "rate", Doc: "Events handled by the end of the first phase / length of the phase."},
+			{Name: "burst_event_rate", Unit: "1/s", Better: report.Higher, Probe: "events_delivered_per_second", ProbePer: "subscribers", CappedBy: "burst", Late: true, Given: hasBurst, Doc: "Events of the burst handled by its end / length of the burst."},
 			{Name: "dropped", Unit: "count", Better: report.Lower, Must: "== 0", Aggregation: scenario.Sum, Probe: "events_dropped", Doc: "Deliveries that the bus dropped."},
-			{Name: "backlog_max", Unit: "count", Better: report.Lower, Doc: "Most deliveries that were due and not made at one moment, looked at every 10 ms."},
-			{Name: "system_stable", Unit: "bool", Better: report.Higher, Must: "== true", Given: hasWindow, Bound: &scenario.Bound{Metric: "stability_score", Least: 0.95}, Doc: "Whether stability_score is at least 0.95, no agent crashed and no subscription ended by itself, and no event was waiting 1 s after the load's end."},
-			{Name: "stability_score", Unit: "ratio", Better: report.Higher, Given: hasWindow, Doc: "Share of the windows of 100 ms (longer if fewer than 10 events are due in that) in which at least 90 % of the deliveries due were made and less than 1 % were dropped or failed. Each delivery counts in the window in which it ended."},
-			{Name: "memory_growth_rate", Unit: "ratio", Better: report.Lower, Unclipped: true, Doc: "1 − live heap before the load / after it, of three readings each, with nothing under way. No collection is forced during the load."},
-			{Name: "memory_usage_stable", Unit: "bool", Better: report.Higher, Must: "== true", OfProcess: true, Bound: &scenario.Bound{Metric: "memory_growth_rate", Limit: stableGrowth}, Doc: "Whether memory_growth_rate is between -10 % and 10 %, and no subscription was left after all had unsubscribed."},
-			{Name: "recovery_time_ms", Unit: "ms", Better: report.Lower, Doc: "Time from the load's end until no event was waiting any more; without a value if events were still missing after 5 s without a delivery."},
-			{Name: "latency_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time from when an event was due to when it was handled, of every event at every subscriber."},
+			{Name: "backlog_max", Unit: "count", Better: report.Lower, Doc: "Maximum of deliveries due but not made, sampled every 10 ms."},
+			{Name: "system_stable", Unit: "bool", Better: report.Higher, Must: "== true", Given: hasWindow, Bound: &scenario.Bound{Metric: "stability_score", Least: 0.95}, Doc: "Whether stability_score is at least 0.95, no agent crashed, no subscription ended by itself, and no event was queued 1 s after the end of the load."},
+			{Name: "stability_score", Unit: "ratio", Better: report.Higher, Given: hasWindow, Doc: "Share of the 100 ms windows in which at least 90 % of the due deliveries were made, and less than 1 % were dropped or failed. Windows are longer if fewer than 10 events are due in 100 ms. A delivery counts in the window in which it ended."},
+			{Name: "memory_growth_rate", Unit: "ratio", Better: report.Lower, Unclipped: true, Doc: "1 − live heap before the load / after it, from three readings each with no operation in progress. No garbage collection is forced during the load."},
+			{Name: "memory_usage_stable", Unit: "bool", Better: report.Higher, Must: "== true", OfProcess: true, Bound: &scenario.Bound{Metric: "memory_growth_rate", Limit: stableGrowth}, Doc: "Whether memory_growth_rate is within ±10 %, and no subscription remained after all had unsubscribed."},
+			{Name: "recovery_time_ms", Unit: "ms", Better: report.Lower, Doc: "Time from the end of the load until no event was queued. It has no value if events are still missing after 5 s without a delivery."},
+			{Name: "latency_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time from when an event was due until it was handled, for every event at every subscriber."},
 		}, deliveryMetrics()...),
 		Estimate: func(p scenario.Params) time.Duration {
 			return 200*time.Millisecond + p.Duration("duration") + p.Duration("burst_duration")
@@ -51,7 +51,7 @@ func eventStress() *stress.Measurement {
 			// Each event is kept until it is delivered, to know when it was due.
 			events := p.Float("rate")*p.Duration("duration").Seconds() + p.Float("burst")*p.Duration("burst_duration").Seconds()
 			if events > maxStressEvents {
-				return fmt.Errorf("%.0f events are more than %d; lower a rate or a duration", events, maxStressEvents)
+				return fmt.Errorf("%.0f events exceed the maximum of %d; lower a rate or a duration", events, maxStressEvents)
 			}
 			return nil
 		},
@@ -62,7 +62,7 @@ func eventStress() *stress.Measurement {
 
 func hasBurst(p scenario.Params) bool { return p.Duration("burst_duration") > 0 }
 
-// hasWindow says whether a phase is as long as a window.
+// hasWindow reports whether a phase is as long as a window.
 func hasWindow(p scenario.Params) bool {
 	return p.Duration("duration") >= loadWindow(p.Float("rate")) || p.Duration("burst_duration") >= loadWindow(p.Float("burst"))
 }
@@ -75,8 +75,8 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 		{Rate: p.Float("burst"), For: p.Duration("burst_duration")},
 	}
 	metrics := [maxPhases]string{"sustained_event_rate", "burst_event_rate"}
-	// An open load has many workers, so that a publisher that has to wait does
-	// not hold up the others; each is a publisher of its own.
+	// An open load has many workers, so that a blocked publisher does not delay the others.
+	// Each worker is a publisher.
 	const workers = 64
 	const eventType = "stress.event"
 	if err := fillEventLog(ctx, env, eventType); err != nil {
@@ -85,7 +85,7 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 	group := subscriberGroup{
 		subscribers: p.Int("subscribers"), publishers: workers, topic: eventType, recorder: recorder, wrap: wrap,
 	}
-	// All memory that the measuring takes is there before any is read.
+	// Allocate everything before memory is read.
 	var room [maxPhases]payloads
 	for i, phase := range phases {
 		room[i] = payloadsOf(phase)
@@ -139,7 +139,7 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 		if env.Aborted() {
 			length = min(driven.Took, length)
 		} else if err := sleepUntil(ctx, env, window.startedAt.Add(length)); err != nil {
-			return err // the last event is due before the phase's end
+			return err // the last event is due before the end of the phase
 		}
 		env.Value(metrics[i], load.PerSecond(window.total(), length)/float64(len(all)))
 		stable.add(window, length, func(at time.Duration) float64 { return driven.DueBy(at) * float64(len(all)) })
@@ -160,7 +160,7 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 	crashed := system.Telemetry().AgentsCrashed - w.before.AgentsCrashed
 	all.checkTelemetry(ctx, w, sent, 0)
 	memoryAfter := liveHeap()
-	runtime.KeepAlive(room) // it was there before, too
+	runtime.KeepAlive(room) // it was allocated before memory was first read
 	env.Value("events_processed", float64(all.distinct())/float64(len(all)))
 	env.Value("processed_ratio", ratio(all.distinct(), max(due, 1)*int64(len(all))))
 	env.Value("dropped", float64(all.dropped()))
@@ -171,7 +171,7 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 		env.Unmeasured("recovery_time_ms", fmt.Sprintf("events were still missing after %v without a delivery", stallTimeout))
 	}
 	endedItself := all.reportEnded(env)
-	if env.HasFaultsOn(scenario.TargetAgents) { // what faults have ended is no instability
+	if env.HasFaultsOn(scenario.TargetAgents) { // the end of an agent by a fault is not instability
 		crashed, endedItself = 0, 0
 	}
 	if stable.report(env, 1, "the load was shorter than a window in which ten events are due", "system_stable") {
@@ -199,11 +199,11 @@ func sleepUntil(ctx context.Context, env *stress.Env, at time.Time) error {
 	return nil
 }
 
-// maxFillSize bounds how long it takes to fill the history.
+// maxFillSize limits the time to fill the history.
 const maxFillSize = 1 << 20
 
-// fillEventLog publishes as many events as the bus keeps, before anybody has subscribed to
-// their type: what it keeps of them is no growth then.
+// fillEventLog publishes as many events as the bus keeps before anybody subscribes to
+// their type, so that the kept events do not count as growth.
 func fillEventLog(ctx context.Context, env *stress.Env, eventType string) error {
 	options := env.Options()
 	for range min(max(options.History, options.BusQueue, defaultLogSize)+1, maxFillSize) {
@@ -214,20 +214,20 @@ func fillEventLog(ctx context.Context, env *stress.Env, eventType string) error 
 	return nil
 }
 
-// defaultLogSize is how many events the bus keeps at most if the options do not say.
+// defaultLogSize is the maximum of events that the bus keeps by default.
 const defaultLogSize = 1024
 
-// backlogInterval is how often the backlog is looked at.
+// backlogInterval is the time between two samples of the backlog.
 const backlogInterval = 10 * time.Millisecond
 
-// A backlogMonitor looks at the backlog while a load runs.
+// A backlogMonitor samples the backlog while a load runs.
 type backlogMonitor struct {
 	all      subscriberSet
 	accepted atomic.Int64 // events
-	most     int64        // belongs to run until it has returned
+	most     int64        // belongs to run until it returns
 }
 
-// run looks until ctx ends.
+// run samples until ctx ends.
 func (w *backlogMonitor) run(ctx context.Context) {
 	for load.Sleep(ctx, backlogInterval) {
 		w.most = max(w.most, w.all.backlog(w.accepted.Load()))

@@ -10,17 +10,17 @@ import (
 	"mabeam-top/internal/stress/report"
 )
 
-// At low rates each event counts: the rate is what was handled by the end of the
-// phase, which is later than when the last event was due.
+// Low rates are exact: they count what was handled by the end of the phase, which is later
+// than when the last event was due.
 func TestLowRatesAreExact(t *testing.T) {
 	for _, rate := range []float64{1, 5, 10, 3} {
 		synctest.Test(t, func(t *testing.T) {
 			s := runStep(t, Catalogue(), "", fmt.Sprintf("{measure: event-stress, baseline: none, with: {rate: %v/s, duration: 1s, burst: 10/s, burst_duration: 100ms, subscribers: 3}}", rate))
 			if v := value(t, s, "sustained_event_rate"); v != rate {
-				t.Errorf("%v/s are told as %v", rate, v)
+				t.Errorf("%v/s are reported as %v", rate, v)
 			}
 			if v := value(t, s, "burst_event_rate"); v != 10 {
-				t.Errorf("a burst of 10/s is told as %v", v)
+				t.Errorf("a burst of 10/s is reported as %v", v)
 			}
 			if v := value(t, s, "processed_ratio"); v != 1 {
 				t.Errorf("processed_ratio %v", v)
@@ -29,8 +29,8 @@ func TestLowRatesAreExact(t *testing.T) {
 	}
 }
 
-// An event that never comes is waited for, and then no recovery: the time has no
-// value, and the system was not stable.
+// An event that never comes is no recovery: the time has no value, and the system is not
+// stable.
 func TestWaitingInVainIsNoRecovery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		seen := 0

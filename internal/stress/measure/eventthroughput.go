@@ -12,27 +12,27 @@ import (
 	"mabeam-top/internal/stress/scenario"
 )
 
-// latencySampling is which share of the events of event-throughput have their
-// latency taken: a look at the clock costs as much as several deliveries.
+// latencySampling is the interval of events whose latency is recorded: reading the clock
+// costs as much as several deliveries.
 const latencySampling = 16
 
 func eventThroughput() *stress.Measurement {
 	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:      "event-throughput",
-		Summary:   "How many events per second do publishers get to their subscribers, and how late?",
+		Summary:   "Measures how many events per second publishers deliver to their subscribers, and their latency.",
 		Component: "event_system",
 		Params: []scenario.Param{
-			{Name: "events", Kind: scenario.Int, Default: 100000, Min: 1, Max: 100_000_000, Doc: "Events to publish, as fast as the subscribers take them."},
-			{Name: "subscribers", Kind: scenario.Int, Default: 10, Min: 1, Max: 100_000, Doc: "Subscribers, each of which gets every event."},
-			{Name: "publishers", Kind: scenario.Int, Default: 1, Min: 1, Max: 10_000, Doc: "Publishers at the same time."},
+			{Name: "events", Kind: scenario.Int, Default: 100000, Min: 1, Max: 100_000_000, Doc: "Events to publish, as fast as the subscribers accept them."},
+			{Name: "subscribers", Kind: scenario.Int, Default: 10, Min: 1, Max: 100_000, Doc: "Subscribers, each of which receives every event."},
+			{Name: "publishers", Kind: scenario.Int, Default: 1, Min: 1, Max: 10_000, Doc: "Concurrent publishers."},
 			{Name: "patterns", Kind: scenario.Bool, Default: false, Doc: "Whether to subscribe to a pattern that matches 16 event types, instead of one type."},
 		},
 		Metrics: append([]scenario.Metric{
-			{Name: "events_per_second", Unit: "1/s", Better: report.Higher, Probe: "events_delivered_per_second", ProbePer: "subscribers", Doc: "Events published / time until the last one was handled by its last subscriber."},
-			{Name: "deliveries_per_second", Unit: "1/s", Better: report.Higher, Probe: "events_delivered_per_second", Doc: "Deliveries made / the same time."},
-			{Name: "average_latency_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time from publishing to being handled, of every 16th event at every subscriber; under full load it is mostly waiting in the queue."},
-			{Name: "propagation_efficiency", Unit: "ratio", Better: report.Higher, Must: "== 1", Aggregation: scenario.Worst, Doc: "Deliveries made / deliveries due; above 1 if some were made twice. With a bus policy that drops events, give the step a threshold on it."},
-			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Aggregation: scenario.Worst, Doc: "Events that the bus accepted / events published."},
+			{Name: "events_per_second", Unit: "1/s", Better: report.Higher, Probe: "events_delivered_per_second", ProbePer: "subscribers", Doc: "Events published / time until the last subscriber has handled the last event."},
+			{Name: "deliveries_per_second", Unit: "1/s", Better: report.Higher, Probe: "events_delivered_per_second", Doc: "Deliveries / the same time."},
+			{Name: "average_latency_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time from publishing an event until it is handled, for every 16th event at every subscriber. At full load it is mostly time in the queue."},
+			{Name: "propagation_efficiency", Unit: "ratio", Better: report.Higher, Must: "== 1", Aggregation: scenario.Worst, Doc: "Deliveries / deliveries due; above 1 if some were repeated. With a bus policy that drops events, set a threshold on it."},
+			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Aggregation: scenario.Worst, Doc: "Events accepted by the bus / events published."},
 		}, deliveryMetrics()...),
 		Estimate: func(p scenario.Params) time.Duration {
 			return 100*time.Millisecond + time.Duration(p.Int("events"))*(300+time.Duration(p.Int("subscribers"))*20)
@@ -79,7 +79,7 @@ func measureThroughput(ctx context.Context, env *stress.Env, wrap handlerWrap) e
 		return err
 	}
 	env.Drained()
-	// The load's own time leaves out that in which it was paused.
+	// The duration of the load excludes pauses.
 	took := driven.Took + max(end.Sub(ended), 0)
 	all.checkTelemetry(ctx, w, sent, 0)
 	made := all.delivered()

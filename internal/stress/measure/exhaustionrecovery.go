@@ -18,17 +18,17 @@ import (
 )
 
 const (
-	// workParts is into how many loads the work before and after is divided, whose rates
-	// are compared.
+	// workParts is the number of loads before and after the exhaustion, whose rates are
+	// compared.
 	workParts = 16
-	// spareAgents is how many agents there is room for besides the survivors.
+	// spareAgents is how many agents fit besides the survivors.
 	spareAgents = 100
 	// smallMailbox is the capacity of the mailboxes that are filled.
 	smallMailbox = 64
-	// blockedAgents is how many agents hang at once: more than the runtime
-	// gives goroutines to without a pause.
+	// blockedAgents is how many agents block at the same time: more than the runtime gives
+	// goroutines without delay.
 	blockedAgents = 1100
-	// spareMemory is how much more memory the process may take.
+	// spareMemory is how much more memory the process may use.
 	spareMemory = 32 << 20
 	// spareFiles is how many more files the process may open.
 	spareFiles = 64
@@ -37,32 +37,28 @@ const (
 func exhaustionRecovery() *stress.Measurement {
 	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:      "exhaustion-recovery",
-		Summary:   "When a resource was used up and is free again, how soon does the system work as before, and is any data wrong?",
+		Summary:   "Measures how soon a system works as before after a resource was exhausted, and checks that no data is lost.",
 		Component: "resource_limits",
 		Alone:     true,
 		Params: []scenario.Param{
-			{
-				Name: "scenarios", Kind: scenario.Texts, Choices: []string{"agents", "mailboxes", "memory", "goroutines", "files"},
-				Default: []string{"agents", "mailboxes", "memory", "goroutines", "files"},
-				Doc:     "What is used up, one after the other, each on a system of its own.",
-			},
-			{Name: "agents", Kind: scenario.Int, Default: 50, Min: 1, Max: 10_000, Doc: "Agents that live through it, under a supervisor; their data is checked."},
-			{Name: "operations", Kind: scenario.Int, Default: 50_000, Min: 1, Max: 100_000_000, Doc: "Actions of these agents before it, and as many after it, to compare the throughput; and as many of those of a fresh system."},
+			{Name: "scenarios", Kind: scenario.Texts, Choices: []string{"agents", "mailboxes", "memory", "goroutines", "files"}, Default: []string{"agents", "mailboxes", "memory", "goroutines", "files"}, Doc: "Resources to exhaust, one after the other, each on a separate system."},
+			{Name: "agents", Kind: scenario.Int, Default: 50, Min: 1, Max: 10_000, Doc: "Supervised agents whose data is checked and that must survive."},
+			{Name: "operations", Kind: scenario.Int, Default: 50_000, Min: 1, Max: 100_000_000, Doc: "Actions of these agents before the exhaustion, after it, and on a new system, to compare the throughput."},
 		},
 		Metrics: []scenario.Metric{
-			{Name: "recovery_time_ms", Unit: "ms", Better: report.Lower, Keyed: true, Doc: "Time from the resource being let go until it can be had again and every surviving agent answers; the worst, and with .SCENARIO that of one."},
-			{Name: "data_consistent", Unit: "bool", Better: report.Higher, Must: "== true", Doc: "Whether the state of every surviving agent is exactly what it has acknowledged; those that faults have ended have not survived."},
-			{Name: "survivors", Unit: "ratio", Better: report.Higher, Must: "== 1", Timed: true, Aggregation: scenario.Worst, Doc: "Agents that answered in the end / agents that no fault has ended."},
-			{Name: "performance_restored", Unit: "ratio", Better: report.Higher, Keyed: true, Doc: "Throughput after the recovery / before, of the medians of sixteen loads each; the worst of the scenarios, and with .SCENARIO that of one."},
-			{Name: "performance_lost", Unit: "ratio", Better: report.Lower, Must: "< 0.6", Expected: isComparable, Doc: "By what share the throughput of a recovered system is lower than that of a fresh one, which does the same work in turn with it; the worst of the scenarios. An estimate over all repetitions; it is judged with 20,000 operations and more."},
-			{Name: "component_restarts", Unit: "count", Better: report.Lower, Must: "== 0", Aggregation: scenario.Sum, Doc: "Agents that their supervisor had to restart, and components of the system that crashed and were begun anew."},
-			timeDependent(mustBeZero("limits_broken", "Violations of the limits: more or fewer agents than there was room for, agents refused though memory was left or started though none was, or a full mailbox that accepted more. The errors name each.")),
+			{Name: "recovery_time_ms", Unit: "ms", Better: report.Lower, Keyed: true, Doc: "Time from the release of the resource until it is available and every surviving agent answers; the worst of the scenarios, and with .SCENARIO that of one."},
+			{Name: "data_consistent", Unit: "bool", Better: report.Higher, Must: "== true", Doc: "Whether the state of every surviving agent is exactly what it has acknowledged. Agents that faults ended have not survived."},
+			{Name: "survivors", Unit: "ratio", Better: report.Higher, Must: "== 1", Timed: true, Aggregation: scenario.Worst, Doc: "Agents that answered in the end / agents that no fault ended."},
+			{Name: "performance_restored", Unit: "ratio", Better: report.Higher, Keyed: true, Doc: "Throughput after the recovery / before, from the medians of sixteen loads each; the worst of the scenarios, and with .SCENARIO that of one."},
+			{Name: "performance_lost", Unit: "ratio", Better: report.Lower, Must: "< 0.6", Expected: isComparable, Doc: "Relative loss of throughput of the recovered system compared with a new system that works in turn with it; the worst of the scenarios. It is estimated over all repetitions, and judged from 20,000 operations on."},
+			mustBeZero("component_restarts", "Restarts of agents by their supervisor, and of components of the system after a crash."),
+			timeDependent(mustBeZero("limits_broken", "Violations of limits: more or fewer agents than fit, agents refused in spite of free memory or started without it, or more actions accepted by a full mailbox. The errors name each.")),
 			telemetryMismatches(),
 			operationsNotBegun(),
 		},
 		Estimate: exhaustionEstimate,
 		Targets:  []scenario.Target{scenario.TargetAgents, scenario.TargetComponents},
-		// How many files may be open is a matter of the whole process.
+		// The limit on open files applies to the whole process.
 		OwnProcess: func(p scenario.Params) (scenario.MemoryLimits, bool) {
 			return scenario.MemoryLimits{}, slices.Contains(p.Texts("scenarios"), "files")
 		},
@@ -75,20 +71,18 @@ func exhaustionEstimate(p scenario.Params) time.Duration {
 	return time.Duration(len(p.Texts("scenarios"))) * (150*time.Millisecond + time.Duration(3*p.Int("operations"))*2*time.Microsecond)
 }
 
-// isComparable says whether there are operations enough to compare two throughputs.
+// isComparable reports whether the operations are enough to compare throughputs.
 func isComparable(p scenario.Params) bool { return p.Int("operations") >= 20_000 }
 
-// A ledger is an agent whose state is how often it was asked to add.
+// A ledger is an agent whose state counts its add actions.
 type ledger struct{ mabeam.Defaults }
 
-// Init implements mabeam.Behaviour.
 func (ledger) Init(_ context.Context, self *mabeam.Agent) error {
 	self.SetState(int64(0))
 	return nil
 }
 
-// HandleAction implements mabeam.Behaviour: add, get, and hang until the
-// channel that is its parameter is closed.
+// HandleAction handles add, get, and hang, which blocks until it is released.
 func (ledger) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
 	switch action {
 	case "add":
@@ -109,13 +103,13 @@ func (ledger) HandleAction(ctx context.Context, self *mabeam.Agent, action strin
 	return nil, mabeam.ErrUnknownAction
 }
 
-// A hang keeps agents busy until it is over.
+// A blockedAction keeps agents busy until it is released.
 type blockedAction struct {
 	entered atomic.Int64
 	release chan struct{}
 }
 
-// An exhaustion is one scenario: a system with agents that live through it.
+// An exhaustionRun is one scenario: a system with the agents that must survive.
 type exhaustionRun struct {
 	env          *stress.Env
 	system       *mabeam.System
@@ -123,34 +117,34 @@ type exhaustionRun struct {
 	wrap         func(startFunc) startFunc
 	loads        budget
 	checks       *checker
-	// isFresh says that nothing is used up on its system.
+	// isFresh marks a system on which nothing is exhausted.
 	isFresh      bool
 	ids          []string
-	acknowledged []atomic.Int64 // what each agent has acknowledged
+	acknowledged []atomic.Int64 // by agent
 	next         int            // of the agent that adds next
 
-	// What was counted, for the telemetry.
+	// Counts to compare with the telemetry.
 	started, refused, done atomic.Int64
 }
 
-// An exhausted resource can be let go, and had again after that.
+// An exhaustedResource can be released, and is usable again some time later.
 type exhaustedResource struct {
 	release  func(context.Context) error
 	isUsable func(context.Context) error
 }
 
 var (
-	// errNoRecovery tells that a system did not recover.
-	errNoRecovery = fmt.Errorf("there was no recovery within %v", recoveryTimeout)
-	// errUnlimited tells that a limit of the system refused nothing.
+	// errNoRecovery is the error of a system that does not recover.
+	errNoRecovery = fmt.Errorf("the system did not recover within %v", recoveryTimeout)
+	// errUnlimited is the error of a limit that refuses nothing.
 	errUnlimited = errors.New("the limit refused nothing")
 )
 
 // A startFunc starts an agent.
 type startFunc = func(context.Context, mabeam.Spec) (string, error)
 
-// measureExhaustion puts wrap, if given, around how agents are started until a limit
-// refuses them.
+// measureExhaustion runs the scenarios; wrap may replace how agents are started until a
+// limit refuses them.
 func measureExhaustion(ctx context.Context, env *stress.Env, behave func() mabeam.Behaviour, wrap func(startFunc) startFunc) error {
 	limits, loads := newChecker(env, "limits_broken"), newBudget(env, exhaustionEstimate(env.Params))
 	worst := exhaustionResult{restored: math.Inf(1), lost: math.Inf(-1)}
@@ -160,15 +154,15 @@ func measureExhaustion(ctx context.Context, env *stress.Env, behave func() mabea
 		x := &exhaustionRun{env: env, newBehaviour: behave, wrap: wrap, loads: loads, checks: limits}
 		o, err := x.run(ctx, name)
 		if errors.Is(err, errUnlimited) {
-			limits.add(1, fmt.Sprintf("%s could not be used up: %v", name, err))
+			limits.add(1, fmt.Sprintf("%s could not be exhausted: %v", name, err))
 		}
 		if errors.Is(err, errNoRecovery) || errors.Is(err, errUnlimited) {
-			why := fmt.Sprintf("%s were to be used up: %v", name, err)
+			why := fmt.Sprintf("exhausting %s: %v", name, err)
 			unmeasured(env, why, "recovery_time_ms."+name, "recovery_time_ms", "data_consistent", "survivors", "performance_restored", "performance_lost", "component_restarts", "telemetry_mismatches")
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("use up all %s: %w", name, err)
+			return fmt.Errorf("exhaust %s: %w", name, err)
 		}
 		env.Value("recovery_time_ms."+name, load.Milliseconds(o.recovery))
 		env.Value("performance_restored."+name, o.restored)
@@ -178,7 +172,7 @@ func measureExhaustion(ctx context.Context, env *stress.Env, behave func() mabea
 	return nil
 }
 
-// exhaust carries the scenario out on a system of its own.
+// run runs the scenario on a separate system.
 func (x *exhaustionRun) run(ctx context.Context, name string) (o exhaustionResult, err error) {
 	options := x.env.Options()
 	use := x.agents
@@ -229,7 +223,7 @@ func (x *exhaustionRun) run(ctx context.Context, name string) (o exhaustionResul
 	return o, nil
 }
 
-// start starts the agents that live through it.
+// start starts the agents that must survive.
 func (x *exhaustionRun) start(ctx context.Context) error {
 	v, err := supervision.Start(ctx, x.system, supervision.Spec{Intensity: &supervision.Intensity{Restarts: 1 << 20}})
 	if err != nil {
@@ -250,7 +244,7 @@ func (x *exhaustionRun) spec() mabeam.Spec {
 	return mabeam.Spec{Type: "ledger", Behaviour: x.newBehaviour()}
 }
 
-// target is the spec of an agent that faults can hit, unless its system is fresh.
+// target returns the spec of an agent that faults can hit, unless its system is fresh.
 func (x *exhaustionRun) target() mabeam.Spec {
 	if x.isFresh {
 		return x.spec()
@@ -258,8 +252,7 @@ func (x *exhaustionRun) target() mabeam.Spec {
 	return x.env.Agent(x.spec())
 }
 
-// work has the agents do a part of the work as fast as they can, and adds how many
-// actions a second that were.
+// work runs a part of the work at full speed, and appends its rate.
 func (x *exhaustionRun) work(ctx context.Context, part int, rates *[]float64) error {
 	n := partSize(x.env.Count(x.env.Params.Int("operations")), part, workParts)
 	if n == 0 {
@@ -274,8 +267,8 @@ func (x *exhaustionRun) work(ctx context.Context, part int, rates *[]float64) er
 	return err
 }
 
-// add has an agent add one. It is not given up half-way, so that what was not
-// acknowledged was not done either.
+// add lets an agent add one. It never gives up, so that an unacknowledged add did not
+// happen.
 func (x *exhaustionRun) add(i int) error {
 	_, err := x.execute(context.Background(), x.ids[i], "add")
 	if err == nil {
@@ -284,7 +277,7 @@ func (x *exhaustionRun) add(i int) error {
 	return err
 }
 
-// ask asks an agent for an action, and counts it if it was done.
+// execute runs an action, and counts it if it succeeds.
 func (x *exhaustionRun) execute(ctx context.Context, id, action string) (any, error) {
 	result, err := x.system.Execute(ctx, id, action, nil)
 	if err == nil {
@@ -293,24 +286,23 @@ func (x *exhaustionRun) execute(ctx context.Context, id, action string) (any, er
 	return result, err
 }
 
-// workOnce has each agent add one while the resource is used up.
+// workOnce lets each agent add one while the resource is exhausted.
 func (x *exhaustionRun) workOnce() {
 	var failed int64
 	for i := range x.ids {
 		if err := x.add(i); err != nil {
 			failed++
-			x.env.Failed(fmt.Errorf("while it was used up: %w", err))
+			x.env.Failed(fmt.Errorf("during the exhaustion: %w", err))
 		}
 	}
 	x.env.Operations(int64(len(x.ids))-failed, failed, 0)
 }
 
-// recover lets the resource go and waits until it can be had again and every
-// agent answers.
+// recover releases the resource and waits until it is usable and every agent answers.
 func (x *exhaustionRun) recover(ctx context.Context, up exhaustedResource) (time.Duration, error) {
 	began := time.Now()
 	if err := up.release(ctx); err != nil {
-		return 0, fmt.Errorf("let them go: %w", err)
+		return 0, fmt.Errorf("release the resource: %w", err)
 	}
 	limited, cancel := context.WithTimeout(ctx, recoveryTimeout)
 	defer cancel()
@@ -339,8 +331,8 @@ func (x *exhaustionRun) recover(ctx context.Context, up exhaustedResource) (time
 	return took, nil
 }
 
-// audit counts the agents that no fault has ended, those of them that still answer, and
-// those of these whose state is not what they have acknowledged.
+// audit counts the agents that no fault ended, those of them that still answer, and those
+// of these whose state does not match their acknowledgements.
 func (x *exhaustionRun) audit(ctx context.Context, o *exhaustionResult) error {
 	for i, id := range x.ids {
 		if x.env.EndedByFault(id) {
@@ -352,7 +344,7 @@ func (x *exhaustionRun) audit(ctx context.Context, o *exhaustionResult) error {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil:
-			x.env.Failed(fmt.Errorf("ask an agent for its state: %w", err))
+			x.env.Failed(fmt.Errorf("get the state of an agent: %w", err))
 			continue
 		}
 		o.survivors++

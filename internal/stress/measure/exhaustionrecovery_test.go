@@ -20,7 +20,6 @@ type brokenLedger struct {
 	do   func(add int, self *mabeam.Agent)
 }
 
-// HandleAction implements mabeam.Behaviour.
 func (l brokenLedger) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
 	if action == "add" {
 		*l.adds++
@@ -29,8 +28,8 @@ func (l brokenLedger) HandleAction(ctx context.Context, self *mabeam.Agent, acti
 	return l.ledger.HandleAction(ctx, self, action, params)
 }
 
-// runExhaustion uses one resource up with two agents that each add 50 times
-// before and after, and do something wrong at it.
+// runExhaustion exhausts one resource with two agents that each add 50 times before and
+// after, and do something wrong.
 func runExhaustion(t *testing.T, resource string, do func(add int, self *mabeam.Agent)) (s report.Step) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -45,7 +44,7 @@ func runExhaustion(t *testing.T, resource string, do func(add int, self *mabeam.
 func TestLostWorkIsInconsistent(t *testing.T) {
 	s := runExhaustion(t, "agents", func(add int, self *mabeam.Agent) {
 		time.Sleep(time.Millisecond)
-		if add == 51 { // while they are used up
+		if add == 51 { // during the exhaustion
 			self.SetState(self.State().(int64) - 1)
 		}
 	})
@@ -72,8 +71,8 @@ func TestCrashesAreRestartsAndLoseData(t *testing.T) {
 	}
 }
 
-// An add takes 1 ms at first and 2 ms after the exhaustion. A full mailbox is 63
-// of them, for what hangs keeps its place.
+// An add takes 1 ms before and 2 ms after the exhaustion. A full mailbox holds 63, because
+// the blocked action keeps its place.
 func TestRecoveryOfMailboxes(t *testing.T) {
 	s := runExhaustion(t, "mailboxes", func(add int, _ *mabeam.Agent) {
 		if time.Sleep(time.Millisecond); add >= 50+smallMailbox {
@@ -89,13 +88,13 @@ func TestRecoveryOfMailboxes(t *testing.T) {
 	wantWithin(t, "worst recovery", value(t, s, "recovery_time_ms"), smallMailbox-1, 0.01)
 }
 
-// A limit that lets one agent more start, or one less, is not kept exactly, and one that
-// refuses nothing fails instead of breaking the step.
+// A limit that is one too high is detected, and one that refuses nothing fails instead of
+// breaking the step.
 func TestLimitsThatAreNotKeptExactly(t *testing.T) {
 	for name, c := range map[string]struct {
-		wrap   func() func(startFunc) startFunc
-		broken float64
-		told   string
+		wrap     func() func(startFunc) startFunc
+		broken   float64
+		reported string
 	}{
 		"kept": {func() func(startFunc) startFunc { return nil }, 0, ""},
 		"one more": {func() func(startFunc) startFunc {
@@ -110,7 +109,7 @@ func TestLimitsThatAreNotKeptExactly(t *testing.T) {
 					return id, err
 				}
 			}
-		}, 1, "101 agents were started where there was room for 100"},
+		}, 1, "101 agents started with room for 100"},
 		"never": {func() func(startFunc) startFunc {
 			return func(start startFunc) startFunc {
 				return func(ctx context.Context, spec mabeam.Spec) (string, error) {
@@ -121,7 +120,7 @@ func TestLimitsThatAreNotKeptExactly(t *testing.T) {
 					return id, err
 				}
 			}
-		}, 1, "agents could not be used up: the limit refused nothing"},
+		}, 1, "agents could not be exhausted: the limit refused nothing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cat := withRun("exhaustion-recovery", func(ctx context.Context, env *stress.Env) error {
@@ -131,14 +130,14 @@ func TestLimitsThatAreNotKeptExactly(t *testing.T) {
 			if v := value(t, s, "limits_broken"); v != c.broken || s.Verdict == report.Broken || (s.Metrics["limits_broken"].Status == report.StatusFail) != (c.broken > 0) {
 				t.Errorf("%v limits broken, %s; %+v", v, s.Verdict, s.Errors)
 			}
-			if c.told != "" && errorCount(s, c.told) != 1 {
-				t.Errorf("told %+v", s.Errors)
+			if c.reported != "" && errorCount(s, c.reported) != 1 {
+				t.Errorf("errors %+v", s.Errors)
 			}
 		})
 	}
 }
 
-// Memory that is refused too early, or too late, is found.
+// A memory limit that refuses too early or too late is detected.
 func TestLimitOnMemoryThatIsNotKept(t *testing.T) {
 	cat := withRun("exhaustion-recovery", func(_ context.Context, env *stress.Env) error {
 		x := &exhaustionRun{checks: newChecker(env, "limits_broken")}
@@ -154,13 +153,12 @@ func TestLimitOnMemoryThatIsNotKept(t *testing.T) {
 	}
 }
 
-// A mute ledger answers what it holds only a few times.
+// A silentLedger answers get only once.
 type silentLedger struct {
 	ledger
 	gets *int
 }
 
-// HandleAction implements mabeam.Behaviour.
 func (l silentLedger) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
 	if action == "get" {
 		if *l.gets++; *l.gets > 1 {
@@ -170,7 +168,7 @@ func (l silentLedger) HandleAction(ctx context.Context, self *mabeam.Agent, acti
 	return l.ledger.HandleAction(ctx, self, action, params)
 }
 
-// An agent that does not answer in the end has not survived, and that fails.
+// An agent that does not answer in the end has not survived.
 func TestSurvivorsAreAsked(t *testing.T) {
 	cat := withRun("exhaustion-recovery", func(ctx context.Context, env *stress.Env) error {
 		n := 0

@@ -12,7 +12,7 @@ import (
 	"mabeam-top/internal/stress/load"
 )
 
-// startStop is how to see that agents can be started again.
+// startStop tests whether agents can be started again.
 func (x *exhaustionRun) startStop(ctx context.Context) error {
 	id, err := x.startOne(ctx)
 	if err != nil {
@@ -21,7 +21,7 @@ func (x *exhaustionRun) startStop(ctx context.Context) error {
 	return x.system.StopAgent(ctx, id)
 }
 
-// startOne starts one more agent, and counts that.
+// startOne starts one more agent, and counts it.
 func (x *exhaustionRun) startOne(ctx context.Context) (string, error) {
 	start := x.system.StartAgent
 	if x.wrap != nil {
@@ -37,13 +37,13 @@ func (x *exhaustionRun) startOne(ctx context.Context) (string, error) {
 	return id, err
 }
 
-// agents starts agents until the system takes no more.
+// agents starts agents until the system refuses more.
 func (x *exhaustionRun) agents(ctx context.Context) (exhaustedResource, error) {
 	var extra []string
 	for range 2 * spareAgents {
 		id, err := x.startOne(ctx)
 		if errors.Is(err, mabeam.ErrLimitReached) {
-			x.checks.expect(len(extra) == spareAgents, fmt.Sprintf("%d agents were started where there was room for %d", len(extra), spareAgents))
+			x.checks.expect(len(extra) == spareAgents, fmt.Sprintf("%d agents started with room for %d", len(extra), spareAgents))
 			x.workOnce()
 			return exhaustedResource{
 				release:  func(ctx context.Context) error { return x.system.StopAgents(ctx, extra, runtime.GOMAXPROCS(0)) },
@@ -58,7 +58,7 @@ func (x *exhaustionRun) agents(ctx context.Context) (exhaustedResource, error) {
 	return exhaustedResource{}, errors.Join(errUnlimited, x.system.StopAgents(ctx, extra, runtime.GOMAXPROCS(0)))
 }
 
-// memory holds memory until the system takes no more agents.
+// memory allocates memory until the system refuses more agents.
 func (x *exhaustionRun) memory(ctx context.Context) (exhaustedResource, error) {
 	const piece = 1 << 20
 	var held [][]byte
@@ -87,18 +87,18 @@ func (x *exhaustionRun) memory(ctx context.Context) (exhaustedResource, error) {
 	return exhaustedResource{}, errUnlimited
 }
 
-// memorySlack is by how much the heap changes by itself meanwhile.
+// memorySlack is by how much the heap may vary meanwhile.
 const memorySlack = 6 << 20
 
-// memoryIsUsedUp checks, when an agent was refused for want of memory, that so many
-// bytes are what there was room for.
+// checkMemoryLimit checks the allocated memory when an agent was refused for lack of
+// memory.
 func (x *exhaustionRun) checkMemoryLimit(held int) {
 	x.checks.expect(held >= spareMemory-memorySlack, fmt.Sprintf("agents were refused with more than %d MiB of memory left", memorySlack>>20))
-	x.checks.expect(held <= spareMemory+memorySlack, fmt.Sprintf("agents were started beyond the limit on memory by more than %d MiB", memorySlack>>20))
+	x.checks.expect(held <= spareMemory+memorySlack, fmt.Sprintf("agents were started more than %d MiB above the memory limit", memorySlack>>20))
 }
 
-// mailboxes makes every agent hang, and fills its mailbox with work. What a
-// mailbox has accepted is acknowledged.
+// mailboxes blocks every agent and fills its mailbox with actions. Accepted actions count
+// as acknowledged.
 func (x *exhaustionRun) mailboxes(ctx context.Context) (exhaustedResource, error) {
 	h := &blockedAction{release: make(chan struct{})}
 	err := x.blockAll(ctx, h, x.ids)
@@ -114,11 +114,11 @@ func (x *exhaustionRun) mailboxes(ctx context.Context) (exhaustedResource, error
 			close(h.release)
 			return nil
 		},
-		isUsable: func(context.Context) error { return nil }, // it is when all answer
+		isUsable: func(context.Context) error { return nil }, // it is usable when all agents answer
 	}, nil
 }
 
-// fill tells an agent to add until it takes no more.
+// fill sends actions to an agent until it refuses more.
 func (x *exhaustionRun) fill(ctx context.Context, i int) error {
 	for range 4 * smallMailbox {
 		limited, cancel := context.WithTimeout(ctx, time.Millisecond)
@@ -132,7 +132,7 @@ func (x *exhaustionRun) fill(ctx context.Context, i int) error {
 			return ctx.Err()
 		case errors.Is(err, mabeam.ErrTimeout):
 			_, err := x.execute(ctx, x.ids[i], "get")
-			x.checks.expect(errors.Is(err, mabeam.ErrMailboxFull), "a full mailbox refuses a call with another error than ErrMailboxFull")
+			x.checks.expect(errors.Is(err, mabeam.ErrMailboxFull), "Execute to a full mailbox returns another error than ErrMailboxFull")
 			return nil
 		default:
 			return err
@@ -141,7 +141,7 @@ func (x *exhaustionRun) fill(ctx context.Context, i int) error {
 	return errUnlimited
 }
 
-// hangAll makes agents hang, and returns when they do.
+// blockAll blocks agents, and returns when they are blocked.
 func (x *exhaustionRun) blockAll(ctx context.Context, h *blockedAction, ids []string) error {
 	for _, id := range ids {
 		if err := x.system.Tell(ctx, id, "hang", h); err != nil {
@@ -151,7 +151,7 @@ func (x *exhaustionRun) blockAll(ctx context.Context, h *blockedAction, ids []st
 	}
 	for began := time.Now(); h.entered.Load() < int64(len(ids)); {
 		if time.Since(began) > recoveryTimeout {
-			return fmt.Errorf("only %d of %d agents hang after %v", h.entered.Load(), len(ids), recoveryTimeout)
+			return fmt.Errorf("only %d of %d agents are blocked after %v", h.entered.Load(), len(ids), recoveryTimeout)
 		}
 		if !load.Sleep(ctx, recoveryInterval) {
 			return ctx.Err()
@@ -160,8 +160,7 @@ func (x *exhaustionRun) blockAll(ctx context.Context, h *blockedAction, ids []st
 	return nil
 }
 
-// goroutines makes more agents hang than the system runs at once without
-// waiting, each on a goroutine.
+// goroutines blocks more agents than the system runs without delay, each on a goroutine.
 func (x *exhaustionRun) goroutines(ctx context.Context) (exhaustedResource, error) {
 	ids, err := startAgents(ctx, x.system, blockedAgents, x.spec)
 	if err != nil {
@@ -219,7 +218,7 @@ func (x *exhaustionRun) files(ctx context.Context) (exhaustedResource, error) {
 			},
 		}, nil
 	}
-	return exhaustedResource{}, errors.Join(errors.New("the limit on files refused none"), closeAll(open), restore())
+	return exhaustedResource{}, errors.Join(errors.New("the limit on open files refused nothing"), closeAll(open), restore())
 }
 
 func closeAll(files []*os.File) (err error) {

@@ -12,21 +12,21 @@ import (
 	"mabeam-top/internal/stress/report"
 )
 
-// An outcome is what one scenario says, or all of them together.
+// An exhaustionResult is the result of one scenario, or of all together.
 type exhaustionResult struct {
 	recovery   time.Duration
 	restored   float64   // throughput after / before
-	lost       float64   // 1 − throughput after / that of a fresh system
+	lost       float64   // 1 − throughput after / throughput of a new system
 	after      []float64 // throughput of each part
 	fresh      []float64
-	agents     int64 // that no fault has ended
+	agents     int64 // that no fault ended
 	survivors  int64 // of them, those that answered in the end
-	wrong      int64 // of these, those with a state that is not what they acknowledged
+	wrong      int64 // of these, those whose state does not match their acknowledgements
 	restarts   int64 // of agents and components
 	mismatches int
 }
 
-// add makes it the worst, or the sum, of it and another.
+// merge combines two results: the worst, or the sum, of each value.
 func (o *exhaustionResult) merge(next exhaustionResult) {
 	o.recovery = max(o.recovery, next.recovery)
 	o.restored = min(o.restored, next.restored)
@@ -42,10 +42,10 @@ func (o *exhaustionResult) merge(next exhaustionResult) {
 
 func (o *exhaustionResult) report(env *stress.Env) {
 	if o.wrong > 0 {
-		env.Detail("agents whose state is not what they had acknowledged", o.wrong)
+		env.Detail("agents whose state does not match what they acknowledged", o.wrong)
 	}
 	if died := o.agents - o.survivors; died > 0 {
-		env.Detail("agents did not live through it, though no fault had ended them", died)
+		env.Detail("agents did not survive although no fault ended them", died)
 	}
 	env.Value("recovery_time_ms", load.Milliseconds(o.recovery))
 	if o.survivors > 0 {
@@ -56,7 +56,7 @@ func (o *exhaustionResult) report(env *stress.Env) {
 	if o.agents > 0 {
 		env.Value("survivors", ratio(o.survivors, o.agents))
 	} else {
-		env.Unmeasured("survivors", "faults have ended all agents")
+		env.Unmeasured("survivors", "faults ended all agents")
 	}
 	env.Value("performance_restored", o.restored)
 	env.Decline("performance_lost", o.fresh, o.after)
@@ -64,11 +64,11 @@ func (o *exhaustionResult) report(env *stress.Env) {
 	env.Value("telemetry_mismatches", float64(o.mismatches))
 }
 
-// compare has the agents do as much as they can, in turn with those of a fresh system.
+// compare measures the throughput in turn with a new system.
 func (x *exhaustionRun) compare(ctx context.Context, o *exhaustionResult) (err error) {
 	fresh := &exhaustionRun{env: x.env, newBehaviour: x.newBehaviour, loads: x.loads, isFresh: true}
 	if fresh.system, err = mabeam.Start(ctx, x.env.Options()); err != nil {
-		return fmt.Errorf("start a fresh system: %w", err)
+		return fmt.Errorf("start a new system: %w", err)
 	}
 	defer stopSystem(ctx, x.env, fresh.system)
 	if err := fresh.start(ctx); err != nil {

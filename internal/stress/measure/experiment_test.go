@@ -21,33 +21,33 @@ import (
 	"mabeam-top/internal/stress/verdict"
 )
 
-// The experiment takes minutes and is about this machine as much as about the
-// program, so that it runs only if it is asked for:
+// The experiment takes minutes, and depends on the machine as much as on the program, so
+// it runs only on request:
 //
 //	go test ./internal/stress/measure -run Experiment -experiment -v -timeout 1h
 var (
-	experiment     = flag.Bool("experiment", false, "find out how far comparisons of runs can be trusted, which takes a quarter of an hour")
-	experimentKeep = flag.String("experiment-keep", "", "the folder to keep the experiment's reports in; none: they are not kept")
+	experiment     = flag.Bool("experiment", false, "measure how far comparisons of runs can be trusted, which takes a quarter of an hour")
+	experimentKeep = flag.String("experiment-keep", "", "the folder for the reports of the experiment; none: they are not kept")
 )
 
-// comparisons is how many are made of each kind.
+// comparisons is how many comparisons of each kind are made.
 const comparisons = 10
 
-// busyAction is like agent-action, but each operation can be made longer by a
-// known share of what it took: a slow-down of 15 % is one of 15 %, whatever part
-// of the time is the runtime's, the action's, or the machine's.
+// busyAction is like agent-action, but can make each operation longer by a share of what
+// it took, so that a slow-down of 15 % is one of 15 %, whatever part of the time is due to
+// the runtime, the action or the machine.
 func busyAction() *stress.Measurement {
 	return &stress.Measurement{Measurement: scenario.Measurement{
-		Name: "busy-action", Summary: "How fast are actions of a known amount of work?",
+		Name: "busy-action", Summary: "Measures how fast actions of a known amount of work are.",
 		Params: []scenario.Param{
-			{Name: "rounds", Kind: scenario.Int, Default: 1, Min: 1, Max: 1_000_000, Doc: "What each action works."},
+			{Name: "rounds", Kind: scenario.Int, Default: 1, Min: 1, Max: 1_000_000, Doc: "Work of each action."},
 			{Name: "calls", Kind: scenario.Int, Default: 1, Min: 1, Max: 1000, Doc: "Actions of an operation."},
-			{Name: "operations", Kind: scenario.Int, Default: 1000, Min: 1, Max: 100_000_000, Doc: "How many."},
-			{Name: "slower", Kind: scenario.Ratio, Default: 0.0, Min: 0, Max: 10, Doc: "By what share of its time each operation is made longer."},
+			{Name: "operations", Kind: scenario.Int, Default: 1000, Min: 1, Max: 100_000_000, Doc: "Number of operations."},
+			{Name: "slower", Kind: scenario.Ratio, Default: 0.0, Min: 0, Max: 10, Doc: "Share by which each operation is made longer."},
 		},
 		Metrics: []scenario.Metric{
 			{Name: "operations_per_second", Unit: "1/s", Better: report.Higher, Doc: "Rate."},
-			{Name: "execution_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time of one."},
+			{Name: "execution_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time of one operation."},
 		},
 	}, Run: func(ctx context.Context, env *stress.Env) error {
 		id, err := env.System().StartAgent(ctx, mabeam.Spec{Type: "busy", Behaviour: busy{rounds: env.Params.Int("rounds")}})
@@ -78,7 +78,7 @@ func busyAction() *stress.Measurement {
 	}}
 }
 
-// busy works for as many rounds of a generator of random numbers.
+// busy runs rounds of a random number generator.
 type busy struct {
 	mabeam.Defaults
 	rounds int
@@ -94,9 +94,8 @@ func (b busy) HandleAction(context.Context, *mabeam.Agent, string, any) (any, er
 	return x, nil
 }
 
-// slowdown is a scenario of which a part can be made slower: actions that take
-// much longer than what the runtime does for them, and such that do not. The
-// last step is the same always.
+// slowdown is a scenario of which a part can be made slower: long actions, which take much
+// longer than the runtime's part of them, and short ones. The last step never changes.
 func slowdown(slower string) string {
 	return fmt.Sprintf(`
 name: slowdown
@@ -110,7 +109,7 @@ steps:
 
 func TestExperiment(t *testing.T) {
 	if !*experiment {
-		t.Skip("it takes a quarter of an hour; -experiment asks for it")
+		t.Skip("it takes a quarter of an hour; use -experiment")
 	}
 	gate, err := os.ReadFile("../../../scenarios/release-gate.yaml")
 	if err != nil {
@@ -157,7 +156,7 @@ func TestExperiment(t *testing.T) {
 	})
 }
 
-// told lists what regressed.
+// errorText lists what regressed.
 func errorText(r report.Regression) string {
 	var found []string
 	for _, m := range r.Metrics {
@@ -171,8 +170,8 @@ func errorText(r report.Regression) string {
 	return strings.Join(found, ", ")
 }
 
-// compareRuns runs two scenarios one after the other, as two calls of the
-// program would, and compares them.
+// compareRuns runs two scenarios one after the other, as two calls of the program would,
+// and compares them.
 func compareRuns(t *testing.T, name, before, now string) report.Regression {
 	t.Helper()
 	c, _, err := verdict.Compare(runOnce(t, name+"-before", before), runOnce(t, name+"-now", now), "before", verdict.Rule{Force: true})

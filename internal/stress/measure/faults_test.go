@@ -16,7 +16,7 @@ import (
 	"mabeam-top/internal/stress/stream"
 )
 
-// errorCount is how often an error with that text was told.
+// errorCount is how often an error that contains the text was reported.
 func errorCount(s report.Step, text string) (n int64) {
 	for _, e := range s.Errors {
 		if strings.Contains(e.Message, text) {
@@ -26,8 +26,8 @@ func errorCount(s report.Step, text string) (n int64) {
 	return n
 }
 
-// A tenth of the agents is killed halfway: from then on a tenth of the work
-// fails, and that is told of the agents that are gone.
+// A tenth of the agents is killed halfway: a tenth of the later operations fails, and the
+// report counts the ended agents.
 func TestKilledAgentsOfALoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := runStep(t, Catalogue(), "", "measure: system-load\n    baseline: none\n    faults: [{kill_agents: 10, from: 1s}, {stall_subscribers: 1, from: 1s, for: 100ms}]\n"+
@@ -35,16 +35,16 @@ func TestKilledAgentsOfALoad(t *testing.T) {
 		if s.Operations != (report.Operations{Attempted: 2000, Succeeded: 1900, Failed: 100}) {
 			t.Errorf("%+v", s.Operations)
 		}
-		if n := errorCount(s, "agents, of 100, that faults ended"); n != 10 {
-			t.Errorf("%d agents told as gone, errors %+v", n, s.Errors)
+		if n := errorCount(s, "of 100 agents, those that faults ended"); n != 10 {
+			t.Errorf("%d agents are reported as ended, errors %+v", n, s.Errors)
 		}
 		// Half of the windows had 10 % errors.
 		wantWithin(t, "stability_score", value(t, s, "stability_score"), 0.5, 0.11)
 	})
 }
 
-// A coordination of five agents, of which one is killed on the way, says who
-// did not answer. An election is won by the best of those that are left.
+// If one of five agents is killed during coordinations, the report names it. The best of
+// the others wins an election.
 func TestKilledAgentOfATeam(t *testing.T) {
 	for _, kind := range []string{"fan-out", "election", "auction"} {
 		t.Run(kind, func(t *testing.T) {
@@ -54,18 +54,17 @@ func TestKilledAgentOfATeam(t *testing.T) {
 				t.Fatalf("faults %v, errors %+v", s.Faults, s.Errors)
 			}
 			if errorCount(s, "did not answer: unknown agent") == 0 {
-				t.Errorf("nobody is told as missing: %+v", s.Errors)
+				t.Errorf("no agent is reported as missing: %+v", s.Errors)
 			}
 			if n := errorCount(s, errWrongWinner.Error()); n > 0 {
-				t.Errorf("%d times a winner is told as wrong who was the best of those left", n)
+				t.Errorf("the best of the remaining agents is reported as a wrong winner %d times", n)
 			}
 		})
 	}
 }
 
-// One of two subscribers is killed: it loses what waits for it, is restarted,
-// and gets all that is published afterwards. What it missed is told, and
-// nothing else.
+// One of two subscribers is killed. It loses its queue, is restarted, and receives
+// everything published later. What it missed is reported, and nothing else.
 func TestKilledSubscriber(t *testing.T) {
 	for kind, crashed := range map[string]int64{"kill_agents": 0, "panic_agents": 1} {
 		t.Run(kind, func(t *testing.T) {
@@ -74,7 +73,7 @@ func TestKilledSubscriber(t *testing.T) {
 				cat := withRun("event-stress", func(ctx context.Context, env *stress.Env) error {
 					slow := func(i int, handler func(context.Context, mabeam.Event)) func(context.Context, mabeam.Event) {
 						return env.Subscriber(i, func(ctx context.Context, e mabeam.Event) {
-							time.Sleep(500 * time.Microsecond) // half of the time it is busy
+							time.Sleep(500 * time.Microsecond) // it is busy half of the time
 							handler(ctx, e)
 						})
 					}
@@ -90,10 +89,10 @@ func TestKilledSubscriber(t *testing.T) {
 				if tel.AgentsCrashed != crashed {
 					t.Errorf("%d agents crashed", tel.AgentsCrashed)
 				}
-				missed := errorCount(s, "dropped by the bus") + errorCount(s, "was being restarted")
+				missed := errorCount(s, "dropped by the bus") + errorCount(s, "was restarting")
 				due, made := 2100*2.0, 2*value(t, s, "events_processed")
 				if made+float64(missed) != due || missed > 20 || errorCount(s, "lost") > 0 {
-					t.Errorf("%v deliveries made and %d told as missed, of %v; errors %+v", made, missed, due, s.Errors)
+					t.Errorf("%v deliveries made and %d reported as missed, of %v; errors %+v", made, missed, due, s.Errors)
 				}
 				if value(t, s, "recovery_time_ms") > 100 || value(t, s, "backlog_max") < 50 {
 					t.Errorf("recovery %v ms, backlog %v", value(t, s, "recovery_time_ms"), value(t, s, "backlog_max"))
@@ -103,8 +102,8 @@ func TestKilledSubscriber(t *testing.T) {
 	}
 }
 
-// While faults end a third of the agents, the data of the others is held against
-// what they acknowledged; that of the ended is not.
+// If faults end a third of the agents, only the data of the others is compared with their
+// acknowledgements.
 func TestDataOfSurvivors(t *testing.T) {
 	for _, c := range []struct {
 		faults             string
@@ -141,10 +140,10 @@ func TestDataOfSurvivors(t *testing.T) {
 				})
 				want, inconsistent := c.consistent, int64(0)
 				if wrong && c.survived > 0 {
-					// One that was hit is restarted at once, and may be hit again.
+					// An agent that was hit is restarted at once, and may be hit again.
 					want, inconsistent = false, int64(c.survived+again)
 				}
-				if got := s.Metrics["data_consistent"].Value; got != want || errorCount(s, "not what they had acknowledged") != inconsistent {
+				if got := s.Metrics["data_consistent"].Value; got != want || errorCount(s, "does not match what they acknowledged") != inconsistent {
 					t.Errorf("consistent %v, want %v; errors %+v", got, want, s.Errors)
 				}
 				if got := value(t, s, "component_restarts"); got != float64(c.restarts) {
@@ -155,8 +154,8 @@ func TestDataOfSurvivors(t *testing.T) {
 	}
 }
 
-// Each measurement whose load is for a system that a fault can find lets its
-// components be crashed. The others have no load, or systems of their own.
+// The components of each measurement can be crashed if its load runs on a system that
+// faults can find. The others have no load, or separate systems.
 func TestWhoseComponentsCanCrash(t *testing.T) {
 	var not []string
 	for _, m := range Catalogue() {
@@ -165,6 +164,6 @@ func TestWhoseComponentsCanCrash(t *testing.T) {
 		}
 	}
 	if want := []string{"system-startup", "sandbox-lifecycle"}; !slices.Equal(not, want) {
-		t.Errorf("no components to crash: %v, want %v", not, want)
+		t.Errorf("without components to crash: %v, want %v", not, want)
 	}
 }

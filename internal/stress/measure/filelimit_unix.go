@@ -9,9 +9,9 @@ import (
 	"syscall"
 )
 
-// limitFiles lets the process open n more files, until restore.
+// limitFiles lets the process open n more files, until restore is called.
 func limitFiles(n int) (restore func() error, err error) {
-	// A new file gets the lowest number that is free.
+	// A new file gets the lowest free number.
 	f, err := os.Open(os.DevNull)
 	if err != nil {
 		return nil, err

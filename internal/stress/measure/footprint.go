@@ -4,15 +4,15 @@ import (
 	"runtime/metrics"
 )
 
-// A footprint is a reading of the process's memory, in bytes.
+// A footprint is a reading of the memory of the process, in bytes.
 type footprint struct {
-	live  float64 // objects on the heap, and stacks
-	inUse float64 // that and the gaps between objects
-	held  float64 // heap not given back to the operating system
-	idle  float64 // of it, what is in no object
+	live  float64 // live heap and stacks
+	inUse float64 // live, and the gaps between objects
+	held  float64 // heap not returned to the operating system
+	idle  float64 // of held, what is not in objects
 }
 
-// readFootprint reads the memory after two collections, as liveBytes does.
+// readFootprint reads the memory as liveBytes does.
 func readFootprint() footprint {
 	live := liveBytes()
 	samples := []metrics.Sample{
@@ -35,15 +35,15 @@ func readFootprint() footprint {
 	}
 }
 
-// efficiency is which share of what came into use since before is live.
+// efficiencySince is the live share of the memory that came into use since before.
 func (f footprint) efficiencySince(before footprint) float64 {
 	return (f.live - before.live) / (f.inUse - before.inUse)
 }
 
-// cleaned is which share of what had grown from before to most is gone.
+// cleanupSince is the share of the growth from before to most that is gone.
 func (f footprint) cleanupSince(before, most footprint) float64 {
 	return (most.live - f.live) / (most.live - before.live)
 }
 
-// fragmentation is which share of the heap that is held is not in use.
+// fragmentation is the share of the held heap that is not in use.
 func (f footprint) fragmentation() float64 { return f.idle / f.held }

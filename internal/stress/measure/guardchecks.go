@@ -16,11 +16,10 @@ import (
 	"mabeam-top/internal/stress/load"
 )
 
-// guardChecksTime is how long the checks of the guards take.
+// guardChecksTime is roughly how long the checks of the guards take.
 const guardChecksTime = 600 * time.Millisecond
 
-// A guarded has the calls that guards limit, so that tests can replace them by ones that
-// break a rule.
+// guardedCalls are the calls that guards limit. Tests replace them to break a rule.
 type guardedCalls struct {
 	allow   func(guard.Operation) error
 	start   func(context.Context, mabeam.Spec) (string, error)
@@ -31,16 +30,16 @@ type guardedCalls struct {
 	do      func(ctx context.Context, target string, f func(context.Context) error) error
 }
 
-// A guardChecks checks the rules of the guards, each on a system of its own.
+// guardChecks check the rules of the guards, each on a separate system.
 type guardChecks struct {
 	env    *stress.Env
 	checks *checker
-	late   *checker // of the deadlines
+	late   *checker // of checkDeadlines
 	wrap   func(guardedCalls) guardedCalls
 }
 
-// checkGuards reports how often a rule was broken, and a call returned late. Wrap, if
-// given, replaces the guarded calls.
+// checkGuards reports guard_rules_broken and deadlines_missed; wrap may replace the
+// guarded calls.
 func checkGuards(ctx context.Context, env *stress.Env, wrap func(guardedCalls) guardedCalls) error {
 	t := &guardChecks{env: env, checks: newChecker(env, "guard_rules_broken"), late: newChecker(env, "deadlines_missed"), wrap: wrap}
 	for _, check := range []func(context.Context) error{t.checkRate, t.checkRefusals, t.checkWaiting, t.checkCircuit, t.checkMailbox, t.checkDeadlines} {
@@ -53,7 +52,7 @@ func checkGuards(ctx context.Context, env *stress.Env, wrap func(guardedCalls) g
 	return nil
 }
 
-// with carries a check out on a system with these options.
+// withSystem runs a check on a system with these options.
 func (t *guardChecks) withSystem(ctx context.Context, change func(*mabeam.Options), check func(*mabeam.System, guardedCalls) error) error {
 	return withSystem(ctx, t.env, change, func(s *mabeam.System) error {
 		g := guardedCalls{
@@ -67,16 +66,16 @@ func (t *guardChecks) withSystem(ctx context.Context, change func(*mabeam.Option
 	})
 }
 
-// guardOperation is an operation of the measurement's own.
+// guardOperation is an operation that only these checks use.
 const guardOperation = guard.UserPrefix + "guard"
 
-// rate checks that a rate admits exactly as many operations as it has tokens: those of
-// the burst, and those added until the last attempt, within one token.
+// checkRate checks that a rate admits exactly as many operations as it has tokens, within
+// one token: those of the burst, and those added until the last attempt.
 func (t *guardChecks) checkRate(ctx context.Context) error {
 	const (
 		perSecond, burst = 500, 50
 		lasts            = 100 * time.Millisecond
-		full             = burst * time.Second / perSecond // when an empty bucket is
+		full             = burst * time.Second / perSecond // how long it takes to refill an empty bucket
 	)
 	rates := map[guard.Operation]guard.Rate{guardOperation: {PerSecond: perSecond, Burst: burst}}
 	return t.withSystem(ctx, func(o *mabeam.Options) { o.Rates = rates }, func(s *mabeam.System, g guardedCalls) error {
@@ -90,7 +89,7 @@ func (t *guardChecks) checkRate(ctx context.Context) error {
 				err := g.allow(guardOperation)
 				if err != nil {
 					refused++
-					t.checks.expect(errors.Is(err, mabeam.ErrRateLimited), "an operation over its rate is refused with another error than ErrRateLimited")
+					t.checks.expect(errors.Is(err, mabeam.ErrRateLimited), "an operation above its rate is refused with another error than ErrRateLimited")
 					break
 				}
 				if admitted++; admitted > 10*burst {
@@ -105,12 +104,12 @@ func (t *guardChecks) checkRate(ctx context.Context) error {
 		least := burst + perSecond*asked.Sub(began).Seconds() - 1
 		t.checks.expect(float64(admitted) <= most, fmt.Sprintf("a rate of %d/s with a burst of %d admits more than its tokens", perSecond, burst))
 		t.checks.expect(float64(admitted) >= math.Floor(least) || longest >= full, fmt.Sprintf("a rate of %d/s with a burst of %d admits less than its tokens", perSecond, burst))
-		t.checks.expect(s.Telemetry().RateLimited == refused, "the telemetry's RateLimited differs from what was refused")
+		t.checks.expect(s.Telemetry().RateLimited == refused, "the telemetry's RateLimited does not match the refused operations")
 		return nil
 	})
 }
 
-// refusals checks that starts, actions and signals are admitted up to the burst and
+// checkRefusals checks that starts, actions and signals are admitted up to the burst and
 // then refused with ErrRateLimited.
 func (t *guardChecks) checkRefusals(ctx context.Context) error {
 	const burst, attempts = 6, 10
@@ -141,28 +140,28 @@ func (t *guardChecks) checkRefusals(ctx context.Context) error {
 				case err == nil:
 					admitted++
 				case !errors.Is(err, mabeam.ErrRateLimited):
-					t.checks.add(1, kind.name+" over their rate are refused with another error than ErrRateLimited")
+					t.checks.add(1, kind.name+" above their rate are refused with another error than ErrRateLimited")
 				}
 			}
 			t.checks.expect(admitted == burst, fmt.Sprintf("%d of %d %s are admitted at a rate with a burst of %d", admitted, attempts, kind.name, burst))
 		}
-		// Other ways to ask for an action keep to its rate too; Tell waits for its turn,
-		// unless it comes too late.
+		// Other ways to request an action keep to its rate too. Tell waits for a token, unless
+		// that comes after its deadline.
 		limited, cancel := context.WithTimeout(ctx, settleTimeout)
 		defer cancel()
-		t.checks.expect(errors.Is(g.tell(limited, last, "work", nil), mabeam.ErrRateLimited), "an action that is told, and whose turn comes after its deadline, is not refused with ErrRateLimited")
+		t.checks.expect(errors.Is(g.tell(limited, last, "work", nil), mabeam.ErrRateLimited), "Tell is not refused with ErrRateLimited when its token comes after its deadline")
 		_, requested := system.Request(ctx, mabeam.Message{Type: "work", Target: last})
 		sent := system.Send(mabeam.Message{Type: "work", Target: last})
 		answers, err := system.Gather(ctx, []string{last}, "work", nil)
 		refused := errors.Is(requested, mabeam.ErrRateLimited) && errors.Is(sent, mabeam.ErrRateLimited) &&
 			err == nil && len(answers) == 1 && errors.Is(answers[0].Err, mabeam.ErrRateLimited)
-		t.checks.expect(refused, "a request, a message or a question of a coordination over the rate of actions is not refused with ErrRateLimited")
+		t.checks.expect(refused, "Request, Send or Gather above the rate of actions is not refused with ErrRateLimited")
 		return nil
 	})
 }
 
-// turns checks that publishing over the rate waits for a token, as does who asks for
-// one, unless it would come too late.
+// checkWaiting checks that Publish and Limiter.Wait wait for a token, unless that comes
+// after their deadline.
 func (t *guardChecks) checkWaiting(ctx context.Context) error {
 	const perSecond, burst, attempts = 500, 5, 15
 	rate := guard.Rate{PerSecond: perSecond, Burst: burst}
@@ -175,19 +174,19 @@ func (t *guardChecks) checkWaiting(ctx context.Context) error {
 		} {
 			began := time.Now()
 			for range attempts {
-				t.checks.expect(attempt() == nil, name+" over their rate are refused instead of waiting")
+				t.checks.expect(attempt() == nil, name+" above their rate are refused instead of waiting")
 			}
-			t.checks.expect(time.Since(began) >= (attempts-burst-1)*time.Second/perSecond, name+" over their rate do not wait for their turn")
+			t.checks.expect(time.Since(began) >= (attempts-burst-1)*time.Second/perSecond, name+" above their rate do not wait for a token")
 		}
 		limited, cancel := context.WithTimeout(ctx, settleTimeout)
 		defer cancel()
 		first, second := s.Limiter().Wait(limited, rare), s.Limiter().Wait(limited, rare)
-		t.checks.expect(first == nil && errors.Is(second, mabeam.ErrRateLimited), "an operation whose turn comes after its deadline is not refused with ErrRateLimited")
+		t.checks.expect(first == nil && errors.Is(second, mabeam.ErrRateLimited), "an operation is not refused with ErrRateLimited when its token comes after its deadline")
 		return ctx.Err()
 	})
 }
 
-// circuit checks when a circuit opens, refuses, admits trials and closes.
+// checkCircuit checks when a circuit opens, refuses calls, admits trials and closes.
 func (t *guardChecks) checkCircuit(ctx context.Context) error {
 	// If the machine stalls for as long as the circuit is open, the check says nothing.
 	for openFor := 50 * time.Millisecond; ; openFor *= 4 {
@@ -208,8 +207,8 @@ func (t *guardChecks) checkCircuit(ctx context.Context) error {
 	}
 }
 
-// mailbox checks that a mailbox accepts exactly its capacity, and that the agent handles
-// all of it once and in order.
+// checkMailbox checks that a mailbox accepts exactly its capacity, and that the agent
+// handles all of it exactly once and in order.
 func (t *guardChecks) checkMailbox(ctx context.Context) error {
 	const capacity = 16
 	return t.withSystem(ctx, func(o *mabeam.Options) { o.Mailbox = capacity }, func(s *mabeam.System, g guardedCalls) error {
@@ -232,20 +231,20 @@ func (t *guardChecks) checkMailbox(ctx context.Context) error {
 			}
 			accepted++
 		}
-		t.checks.expect(accepted == capacity, fmt.Sprintf("a mailbox of %d takes %d", capacity, accepted))
+		t.checks.expect(accepted == capacity, fmt.Sprintf("a mailbox of %d accepts %d", capacity, accepted))
 		_, err = g.execute(ctx, id, "work", -1)
-		t.checks.expect(errors.Is(err, mabeam.ErrMailboxFull), "a full mailbox refuses a call with another error than ErrMailboxFull")
+		t.checks.expect(errors.Is(err, mabeam.ErrMailboxFull), "Execute to a full mailbox returns another error than ErrMailboxFull")
 		if err := s.ResumeAgent(id); err != nil {
 			return err
 		}
 		waitWhile(ctx, func() bool { return len(a.work()) < accepted })
-		t.checks.expect(slices.Equal(a.work(), numbers(0, accepted)), "messages accepted by a full mailbox are not handled once and in order")
+		t.checks.expect(slices.Equal(a.work(), numbers(0, accepted)), "an agent does not handle a full mailbox exactly once and in order")
 		return nil
 	})
 }
 
-// A guardAgent notes its work, and hangs until the channel that it is given is closed,
-// whatever its context says.
+// A guardAgent records its work. The action hang blocks until its channel is closed,
+// whatever the context says.
 type guardAgent struct {
 	mabeam.Defaults
 	entered atomic.Int64
@@ -254,7 +253,6 @@ type guardAgent struct {
 	done []int
 }
 
-// HandleAction implements mabeam.Behaviour.
 func (a *guardAgent) HandleAction(_ context.Context, _ *mabeam.Agent, action string, params any) (any, error) {
 	switch action {
 	case "work":
@@ -274,7 +272,7 @@ func (a *guardAgent) HandleAction(_ context.Context, _ *mabeam.Agent, action str
 	return nil, mabeam.ErrUnknownAction
 }
 
-// work is what it has done.
+// work returns the recorded work.
 func (a *guardAgent) work() []int {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -16,7 +16,7 @@ import (
 	"mabeam-top/internal/stress/report"
 )
 
-// guarding returns the catalogue with process-limit checking the guards only.
+// withGuardedCalls returns the catalogue with process-limit checking only the guards.
 func withGuardedCalls(wrap func(guardedCalls) guardedCalls) stress.Catalogue {
 	return withRun("process-limit", func(ctx context.Context, env *stress.Env) error {
 		env.Operations(1, 0, 0)
@@ -24,8 +24,8 @@ func withGuardedCalls(wrap func(guardedCalls) guardedCalls) stress.Catalogue {
 	})
 }
 
-// wrapDo replaces how calls of a target are guarded; refused says whether the circuit
-// did. It is for several callers.
+// wrapDo replaces guarded calls; refused reports whether the circuit refused the call. It
+// is safe for concurrent use.
 func wrapDo(change func(f func(context.Context) error, refused bool, err error) error) func(guardedCalls) guardedCalls {
 	return func(g guardedCalls) guardedCalls {
 		do := g.do
@@ -37,11 +37,11 @@ func wrapDo(change func(f func(context.Context) error, refused bool, err error) 
 	}
 }
 
-// Each guard that breaks one rule is caught, and told by that rule.
+// A guard that breaks one rule is detected, and the rule is named.
 func TestGuardsThatBreakTheirRules(t *testing.T) {
 	for name, c := range map[string]struct {
-		told string
-		wrap func(guardedCalls) guardedCalls
+		reported string
+		wrap     func(guardedCalls) guardedCalls
 	}{
 		"right": {"", nil},
 		"a fifth too many": {"admits more than its tokens", func(g guardedCalls) guardedCalls {
@@ -91,7 +91,7 @@ func TestGuardsThatBreakTheirRules(t *testing.T) {
 			}
 			return g
 		}},
-		"events that do not wait": {"do not wait for their turn", func(g guardedCalls) guardedCalls {
+		"events that do not wait": {"do not wait for a token", func(g guardedCalls) guardedCalls {
 			publish := g.publish
 			g.publish = func(ctx context.Context, e mabeam.Event) error {
 				limited, cancel := context.WithTimeout(ctx, time.Nanosecond)
@@ -113,7 +113,7 @@ func TestGuardsThatBreakTheirRules(t *testing.T) {
 				return err
 			})
 		}()},
-		"a circuit that never closes": {"a circuit whose trials succeeded is not closed", func(g guardedCalls) guardedCalls {
+		"a circuit that never closes": {"a circuit is not closed after successful trials", func(g guardedCalls) guardedCalls {
 			do, mu, open, trials := g.do, sync.Mutex{}, false, 0
 			g.do = func(ctx context.Context, target string, f func(context.Context) error) error {
 				mu.Lock()
@@ -133,7 +133,7 @@ func TestGuardsThatBreakTheirRules(t *testing.T) {
 			}
 			return g
 		}},
-		"a half-open circuit that lets all through": {"of 2 calls on trial 5 are let through", func(g guardedCalls) guardedCalls {
+		"a half-open circuit that lets all through": {"with 2 concurrent trials allowed, 5 are admitted", func(g guardedCalls) guardedCalls {
 			do, opened, mu := g.do, time.Time{}, sync.Mutex{}
 			g.do = func(ctx context.Context, target string, f func(context.Context) error) error {
 				err := do(ctx, target, f)
@@ -153,7 +153,7 @@ func TestGuardsThatBreakTheirRules(t *testing.T) {
 			}
 			return g
 		}},
-		"a mailbox that takes one more": {"a mailbox of 16 takes 17", func(g guardedCalls) guardedCalls {
+		"a mailbox that takes one more": {"a mailbox of 16 accepts 17", func(g guardedCalls) guardedCalls {
 			tell, once := g.tell, true
 			g.tell = func(ctx context.Context, id, action string, params any) error {
 				err := tell(ctx, id, action, params)
@@ -165,7 +165,7 @@ func TestGuardsThatBreakTheirRules(t *testing.T) {
 			}
 			return g
 		}},
-		"a deadline that is told 51 ms late": {"Execute returns more than 30ms after its time is over", func(g guardedCalls) guardedCalls {
+		"a deadline that is 51 ms late": {"Execute returns more than 30ms after its deadline", func(g guardedCalls) guardedCalls {
 			execute := g.execute
 			g.execute = func(ctx context.Context, id, action string, params any) (any, error) {
 				got, err := execute(ctx, id, action, params)
@@ -186,7 +186,7 @@ func TestGuardsThatBreakTheirRules(t *testing.T) {
 			}
 			return g
 		}},
-		"a deadline that is not waited for": {"Tell returns before its time is over", func(g guardedCalls) guardedCalls {
+		"a deadline that is not waited for": {"Tell returns before its deadline", func(g guardedCalls) guardedCalls {
 			tell := g.tell
 			g.tell = func(ctx context.Context, id, action string, params any) error {
 				limited, cancel := context.WithTimeout(ctx, time.Millisecond)
@@ -200,19 +200,19 @@ func TestGuardsThatBreakTheirRules(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := runStep(t, withGuardedCalls(c.wrap), "", "{measure: process-limit, baseline: none}")
 				broken := "guard_rules_broken"
-				if strings.Contains(c.told, "returns more than") {
+				if strings.Contains(c.reported, "returns more than") {
 					broken = "deadlines_missed"
 				}
 				for _, name := range []string{"guard_rules_broken", "deadlines_missed"} {
-					if m := s.Metrics[name]; (m.Status == report.StatusFail) != (c.told != "" && name == broken) {
+					if m := s.Metrics[name]; (m.Status == report.StatusFail) != (c.reported != "" && name == broken) {
 						t.Errorf("%s: %v, %s; %+v", name, m.Value, m.Status, s.Errors)
 					}
 				}
-				told := slices.ContainsFunc(s.Errors, func(e report.Error) bool {
-					return strings.Contains(e.Message, broken+": ") && strings.Contains(e.Message, c.told)
+				reported := slices.ContainsFunc(s.Errors, func(e report.Error) bool {
+					return strings.Contains(e.Message, broken+": ") && strings.Contains(e.Message, c.reported)
 				})
-				if c.told != "" && !told {
-					t.Errorf("told %+v, want %q", s.Errors, c.told)
+				if c.reported != "" && !reported {
+					t.Errorf("errors %+v, want %q", s.Errors, c.reported)
 				}
 			})
 		})

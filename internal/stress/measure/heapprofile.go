@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// heapBySite is the live heap by the function that allocated it, as far as the
+// heapBySite returns the live heap by the function that allocated it, as far as the
 // profiler has sampled it.
 func heapBySite() map[string]int64 {
 	var records []runtime.MemProfileRecord
 	for n, ok := runtime.MemProfile(nil, false); !ok; {
-		records = make([]runtime.MemProfileRecord, n+50) // some may come meanwhile
+		records = make([]runtime.MemProfileRecord, n+50) // more may appear meanwhile
 		if n, ok = runtime.MemProfile(records, false); ok {
 			records = records[:n]
 		}
@@ -22,8 +22,8 @@ func heapBySite() map[string]int64 {
 	return sites
 }
 
-// allocatingFunction is the innermost function of a stack that is not the Go
-// runtime's.
+// allocatingFunction returns the innermost function of a stack that is not part of the Go
+// runtime.
 func allocatingFunction(stack []uintptr) string {
 	frames := runtime.CallersFrames(stack)
 	for {
@@ -34,13 +34,13 @@ func allocatingFunction(stack []uintptr) string {
 	}
 }
 
-// largestGrowth names the site whose live heap has grown most since; empty if the
-// profiler has seen none.
+// largestGrowth names the site whose live heap has grown most since before; it is empty if
+// the profiler has seen none.
 func largestGrowth(before map[string]int64) string {
 	best, most := "", int64(0)
 	for site, n := range heapBySite() {
 		if site == "" {
-			continue // the stack has not been kept
+			continue // the stack was not kept
 		}
 		if n -= before[site]; n > most || n == most && n > 0 && site < best {
 			best, most = site, n

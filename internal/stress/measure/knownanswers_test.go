@@ -16,11 +16,10 @@ import (
 	"mabeam-top/internal/stress/stream"
 )
 
-// These tests put something whose answer is known in front of each
-// measurement. Where time is measured, the clock is synthetic, so that 2 ms
-// are exactly 2 ms.
+// These tests give each measurement a system whose answer is known. If time is measured,
+// the clock is synthetic, so that 2 ms are exactly 2 ms.
 
-// with returns the catalogue with the Run of one measurement replaced.
+// withRun returns the catalogue with the Run of one measurement replaced.
 func withRun(name string, run func(context.Context, *stress.Env) error) stress.Catalogue {
 	cat := Catalogue()
 	cat.Find(name).Run = run
@@ -59,7 +58,7 @@ func TestActionOfTwoMilliseconds(t *testing.T) {
 			t.Errorf("deadlines are missed by %v ms on a clock that is exact", v)
 		}
 		if v := value(t, s, "timeouts"); v != 0 {
-			t.Errorf("%v actions missed a deadline that they did not have", v)
+			t.Errorf("%v actions without a deadline timed out", v)
 		}
 	})
 }
@@ -68,7 +67,7 @@ func TestActionsThatMissTheirDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := runStep(t, Catalogue(), "", `{measure: agent-action, with: {timeout: 1ms, scenarios: [{agent_type: complex, action: sleep, params: {for: 2ms}, action_count: 50}]}}`)
 		if v := value(t, s, "timeouts"); v != 50 {
-			t.Errorf("%v of 50 actions that miss their deadline", v)
+			t.Errorf("%v timeouts of 50", v)
 		}
 		if v := value(t, s, "success_rate"); v != 0 || s.Operations.Failed != 50 || s.Verdict != report.Fail {
 			t.Errorf("success rate %v, %+v, %s", v, s.Operations, s.Verdict)
@@ -76,7 +75,7 @@ func TestActionsThatMissTheirDeadline(t *testing.T) {
 	})
 }
 
-// holder holds memory.
+// holder is an agent that holds memory.
 type holder struct {
 	mabeam.Defaults
 	held []byte
@@ -102,7 +101,7 @@ func TestAgentsThatDoNotStart(t *testing.T) {
 		t.Errorf("%v of %v started, want 900 of 1,000", started, total)
 	}
 	wantWithin(t, "success_rate", value(t, s, "success_rate"), 0.9, 0)
-	// 1,000 starts and 1,000 stops, of which a hundred had nothing to stop.
+	// 1,000 starts and 1,000 stops; a hundred stops had no agent.
 	if s.Operations != (report.Operations{Attempted: 2000, Succeeded: 1900, Failed: 100}) {
 		t.Errorf("%+v", s.Operations)
 	}
@@ -111,8 +110,7 @@ func TestAgentsThatDoNotStart(t *testing.T) {
 	}
 }
 
-// A runtime that leaks one subscription, or one goroutine, with each cycle is
-// caught by name.
+// A leak of one resource with each cycle is detected and named.
 func TestLeaksAreCaughtByName(t *testing.T) {
 	release := make(chan struct{})
 	defer close(release)
@@ -150,13 +148,13 @@ func TestLeaksAreCaughtByName(t *testing.T) {
 				}
 			}
 			if s.Metrics["memory_stable"].Value != false {
-				t.Error("called stable")
+				t.Error("reported as stable")
 			}
 		})
 	}
 }
 
-// A cycle that gets slower with time shows by how much.
+// A cycle that gets slower shows by how much.
 func TestDegradation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cat := withRun("agent-lifecycle", func(ctx context.Context, env *stress.Env) error {
@@ -196,8 +194,7 @@ func TestEveryComponentCanFail(t *testing.T) {
 	}
 }
 
-// A component that fails to start is recovered from, and a slow one is told by
-// name.
+// A failed start of a component is recovered from, and a slow component is named.
 func TestStartup(t *testing.T) {
 	s := runStep(t, Catalogue(), "", "{measure: system-startup, with: {fail_component: event_bus}}")
 	if s.Metrics["startup_failure_recovered"].Value != true {
@@ -236,9 +233,8 @@ func TestRegistryOperationsCount(t *testing.T) {
 	}
 }
 
-// Half of the agents of a load are killed as it begins: about half of the
-// actions fail from then on, and each subscriber that stands still delays what
-// it gets.
+// Half of the agents of a load are killed as it begins: about half of the actions fail. A
+// stalled subscriber delays its events.
 func TestFaultsHitTheLoad(t *testing.T) {
 	s := runStep(t, Catalogue(), "", "measure: agent-action\n    baseline: none\n    faults: [{kill_agents: 5}]\n"+
 		"    with: {scenarios: [{agents: 10}], duration: 500ms, error_probes: 0, timeout_probes: 0}")
@@ -256,8 +252,8 @@ func TestFaultsHitTheLoad(t *testing.T) {
 	}
 }
 
-// A few agents hold less than memory changes by itself: what each of them takes
-// is told of more of the kind, and those that do not start do not count.
+// If a few agents hold less than the noise of live memory, more agents are measured.
+// Agents that do not start do not count.
 func TestMemoryOfFewAgents(t *testing.T) {
 	cat := withRun("agent-creation", func(ctx context.Context, env *stress.Env) error {
 		return measureCreation(ctx, env, func(n int) mabeam.Spec {
@@ -270,12 +266,11 @@ func TestMemoryOfFewAgents(t *testing.T) {
 	s := runStep(t, cat, "", "{measure: agent-creation, with: {agents: 6, compare_parallel: false}}")
 	wantWithin(t, "memory_per_agent", value(t, s, "memory_per_agent"), 16<<10+800, 0.1)
 	if s.Operations.Attempted != 12 {
-		t.Errorf("%+v: the others are no operations", s.Operations)
+		t.Errorf("%+v: the additional agents must not count as operations", s.Operations)
 	}
 }
 
-// What an agent takes that holds nothing is a few hundred bytes, however few of
-// them there are.
+// An agent without state takes a few hundred bytes, however few agents there are.
 func TestMemoryOfOneAgent(t *testing.T) {
 	s := runStep(t, Catalogue(), "", "{measure: agent-memory, with: {configs: [{count: 1}], monitor_duration: 300ms, actions_per_second: 0}}")
 	for _, metric := range []string{"memory_per_agent", "memory_per_agent.demo"} {
@@ -285,8 +280,8 @@ func TestMemoryOfOneAgent(t *testing.T) {
 	}
 }
 
-// A threshold that ends the first of several loads leaves a step that failed,
-// with what was measured until then, and none that broke.
+// A threshold that ends the first of several loads leaves a failed step with everything
+// measured until then.
 func TestAbortedBetweenLoads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := runStep(t, Catalogue(), "", `{measure: agent-action, with: {scenarios: [{agent_type: complex, action: sleep, params: {for: 2ms}, action_count: 5000}, {agent_type: complex, action: sleep, params: {for: 2ms}, action_count: 5000}]}, thresholds: {actions_per_second: {is: "> 1000", window: 500ms, abort: true}}}`)

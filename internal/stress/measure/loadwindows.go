@@ -11,13 +11,14 @@ import (
 
 const (
 	minWindow = 100 * time.Millisecond
-	// minOperationsPerWindow is how many operations are due in a window at least: of
-	// fewer, one that ends just beyond the border would decide.
+	// minOperationsPerWindow is the least number of operations due in a window. With fewer,
+	// an operation that ends just after the window would decide.
 	minOperationsPerWindow = 10
-	// partsPerWindow makes the parts that a quarter of a load is compared by.
+	// partsPerWindow is the number of parts of a window, which are used to compare quarters
+	// of a load.
 	partsPerWindow = 4
-	// windowShards is how many counters there are of each slice, so that those who
-	// count at the same time do not wait for each other.
+	// windowShards is the number of counters of each part, so that concurrent workers do not
+	// wait for each other.
 	windowShards = 16
 )
 
@@ -26,9 +27,9 @@ func loadWindow(rate float64) time.Duration {
 	return max(minWindow, time.Duration(math.Ceil(minOperationsPerWindow/rate*float64(time.Second))))
 }
 
-// loadWindows count what ended in each window of an open load, by the time at which
-// it ended: a look that comes late merges no windows, so that a freeze shows even if
-// all is caught up with afterwards. What ends after the load is in none.
+// loadWindows count what ended in each window of an open load, by the time at which it
+// ended. A freeze shows even if everything is caught up with afterwards. What ends after
+// the load is in no window.
 type loadWindows struct {
 	clock          func(time.Time) time.Time // stands still while the load is paused
 	length, window time.Duration
@@ -36,10 +37,10 @@ type loadWindows struct {
 	shards         [windowShards][]windowPart
 }
 
-// A slice is a part of a window.
+// A windowPart counts what ended in a part of a window.
 type windowPart struct{ done, failed atomic.Int64 }
 
-// newLoadWindows returns those of a stage. The load begins when begin is called.
+// newLoadWindows returns the windows of a stage. The load begins with start.
 func newLoadWindows(env *stress.Env, s load.Stage) *loadWindows {
 	w := &loadWindows{clock: env.At, length: s.For, window: loadWindow(s.Rate)}
 	for i := range w.shards {
@@ -50,11 +51,10 @@ func newLoadWindows(env *stress.Env, s load.Stage) *loadWindows {
 
 func (w *loadWindows) partLength() time.Duration { return w.window / partsPerWindow }
 
-// begin notes that the load begins now.
+// start sets the begin of the load.
 func (w *loadWindows) start() { w.startedAt = w.clock(time.Now()) }
 
-// count notes operations that ended at a time. Shard is any number that those who
-// count at the same time differ in.
+// count counts operations that ended at a time. Concurrent workers use different shards.
 func (w *loadWindows) count(shard int, at time.Time, done, failed int64) {
 	since := w.clock(at).Sub(w.startedAt)
 	if since < 0 || since > w.length {
@@ -67,7 +67,7 @@ func (w *loadWindows) count(shard int, at time.Time, done, failed int64) {
 	}
 }
 
-// ended is what ended in the slices from one up to, and without, another.
+// countsBetween returns what ended between two parts.
 func (w *loadWindows) countsBetween(from, to int) (done, failed int64) {
 	for i := range w.shards {
 		for j := from; j < min(to, len(w.shards[i])); j++ {
@@ -78,23 +78,23 @@ func (w *loadWindows) countsBetween(from, to int) (done, failed int64) {
 	return done, failed
 }
 
-// total is how much was done by the load's end.
+// total is how much was done by the end of the load.
 func (w *loadWindows) total() int64 {
 	done, _ := w.countsBetween(0, len(w.shards[0]))
 	return done
 }
 
-// A dueBy is how much was due by a time since the load's start. The rate may have
-// been changed by hand, which is not the system's fault.
+// A dueBy returns how much was due by a time since the begin of the load. It includes
+// changes of the rate by a user.
 type dueBy func(time.Duration) float64
 
-// between is how much was due between the starts of two slices.
+// between returns how much was due between the begin of two parts.
 func (due dueBy) between(w *loadWindows, from, to int) float64 {
 	return due(time.Duration(to)*w.partLength()) - due(time.Duration(from)*w.partLength())
 }
 
-// stable is in how many of the windows of a load of that length at least 90 % of
-// what was due was done, and less than 1 % failed.
+// stable returns in how many windows of a load of that length at least 90 % of what was
+// due was done, and less than 1 % failed.
 func (w *loadWindows) stable(length time.Duration, due dueBy) (stable, of int64) {
 	of = int64(min(length, w.length) / w.window)
 	for i := range int(of) {
@@ -108,15 +108,15 @@ func (w *loadWindows) stable(length time.Duration, due dueBy) (stable, of int64)
 	return stable, of
 }
 
-// quarters are what share of what was due was done in each of the parts of the first
-// and of the last quarter of a load of that length.
+// quarters returns the share of what was due that was done, in each part of the first and
+// of the last quarter of a load of that length.
 func (w *loadWindows) quarters(length time.Duration, due dueBy) (first, last []float64) {
 	const parts = 4
 	slices := int(min(length, w.length) / w.partLength())
 	quarter := slices / 4
 	share := func(from, to int) float64 {
 		done, _ := w.countsBetween(from, to)
-		// What comes to nothing has no logarithm; it counts as half an operation.
+		// Zero has no logarithm, so it counts as half an operation.
 		return max(float64(done), 0.5) / max(due.between(w, from, to), 1e-9)
 	}
 	for i := range parts {
@@ -130,7 +130,7 @@ func (w *loadWindows) quarters(length time.Duration, due dueBy) (first, last []f
 	return first, last
 }
 
-// A stability counts the stable windows of one load, or of several in a row.
+// A stability counts the stable windows of one or more loads.
 type stability struct{ stable, windows int64 }
 
 // add adds the windows of a load of that length.
@@ -139,8 +139,8 @@ func (s *stability) add(w *loadWindows, length time.Duration, due dueBy) {
 	s.stable, s.windows = s.stable+stable, s.windows+windows
 }
 
-// report reports stability_score. If there are fewer windows than least, it reports why
-// not, for the other metrics too, and returns false.
+// report reports stability_score. With fewer than least windows, it reports why this and
+// the other metrics are unmeasured, and returns false.
 func (s stability) report(env *stress.Env, least int64, why string, others ...string) bool {
 	if s.windows < least {
 		unmeasured(env, why, append(others, "stability_score")...)

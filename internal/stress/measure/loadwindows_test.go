@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Several windows in which nothing ended stay so, however late somebody looks and
-// however fast all is caught up with.
+// Windows in which nothing ended are not stable, however late they are read and however
+// fast the load catches up.
 func TestWindowsOfAFreeze(t *testing.T) {
 	w := &loadWindows{clock: func(t time.Time) time.Time { return t }, length: time.Second, window: 100 * time.Millisecond, startedAt: time.Unix(0, 0)}
 	for i := range w.shards {
@@ -27,7 +27,7 @@ func TestWindowsOfAFreeze(t *testing.T) {
 	}
 	w.count(0, w.startedAt.Add(50*time.Millisecond), 0, 1) // one of eleven failed
 	if stable, _ := w.stable(time.Second, due); stable != 6 {
-		t.Errorf("%d windows are stable besides one with a failure", stable)
+		t.Errorf("%d windows are stable with a failure in one of them", stable)
 	}
 	first, last := w.quarters(time.Second, due)
 	if len(first) != 4 || len(last) != 4 || slices.Min(last) < 0.5 {

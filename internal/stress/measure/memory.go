@@ -9,37 +9,37 @@ import (
 
 // Metrics of the Go runtime.
 const (
-	// heapObjects is the bytes of the objects on the heap, dead ones that were not
-	// swept too.
+	// heapObjects is the size of all objects on the heap, including dead ones that are not
+	// yet swept.
 	heapObjects = "/memory/classes/heap/objects:bytes"
-	// heapLive is the bytes of those that the last collection found alive.
+	// heapLive is the size of the objects that the last garbage collection found alive.
 	heapLive = "/gc/heap/live:bytes"
-	// stackBytes is the bytes of the stacks of goroutines.
+	// stackBytes is the size of the goroutine stacks.
 	stackBytes = "/memory/classes/heap/stacks:bytes"
 )
 
-// readBytes reads one of them.
+// readBytes reads one of these metrics.
 func readBytes(metric string) int64 {
 	s := [1]metrics.Sample{{Name: metric}}
 	metrics.Read(s[:])
 	return int64(s[0].Value.Uint64())
 }
 
-// heapBytes is the memory of the objects on the heap after a collection.
+// heapBytes returns the size of the objects on the heap after a garbage collection.
 func heapBytes() int64 {
 	runtime.GC()
 	return readBytes(heapObjects)
 }
 
-// collectTwice returns the bytes that live on the heap: the first collection may
-// leave behind what finalizers and pools still held.
+// collectTwice returns the live heap. The first garbage collection may leave what
+// finalizers and pools still held.
 func collectTwice() int64 {
 	runtime.GC()
 	return heapBytes()
 }
 
-// readAfterGC takes three readings of the sum of some metrics one after the other, each
-// after two collections.
+// readAfterGC takes three readings of the sum of some metrics, each after two garbage
+// collections.
 func readAfterGC(metrics ...string) []float64 {
 	readings := make([]float64, 3)
 	for i := range readings {
@@ -51,23 +51,23 @@ func readAfterGC(metrics ...string) []float64 {
 	return readings
 }
 
-// liveBytes is the memory in live heap objects and goroutine stacks, after two
-// collections. It is the least of three readings: what the probes hold while they are
-// being read is in some of them.
+// liveBytes returns the live heap and the goroutine stacks after two garbage collections.
+// It is the least of three readings, because some include what the probes hold while they
+// are read.
 func liveBytes() float64 { return slices.Min(readAfterGC(heapLive, stackBytes)) }
 
-// liveHeap are three readings of the live heap. Goroutine stacks are not in them: how
-// many rest is the scheduler's choice.
+// liveHeap returns three readings of the live heap. It excludes goroutine stacks: how many
+// goroutines rest is up to the scheduler.
 func liveHeap() []float64 { return readAfterGC(heapLive) }
 
-// minLiveHeap is the least of three readings, as liveBytes is.
+// minLiveHeap is the least of three readings, as in liveBytes.
 func minLiveHeap() float64 { return slices.Min(liveHeap()) }
 
-// memoryNoise is by how many bytes live memory differs between two readings
-// of a process that does nothing else, at most.
+// memoryNoise is the maximum difference between two readings of live memory in a process
+// that does nothing else.
 const memoryNoise = 128 << 10
 
-// belowNoise explains why the memory of something was not measured.
+// belowNoise explains why the memory of something is unmeasured.
 func belowNoise(what string) string {
 	return fmt.Sprintf("%s hold less than the %d KiB by which live memory varies; use more", what, memoryNoise>>10)
 }

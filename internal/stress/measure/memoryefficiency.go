@@ -18,27 +18,23 @@ import (
 func memoryEfficiency() *stress.Measurement {
 	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:      "memory-efficiency",
-		Summary:   "How does memory grow with the number of agents, and is it given back when they have stopped?",
+		Summary:   "Measures how memory grows with the number of agents, and whether it is released when they stop.",
 		Component: "system_memory",
 		Alone:     true,
 		Params: []scenario.Param{
-			{Name: "agent_counts", Kind: scenario.Ints, Default: []int{10, 100, 1000, 10000}, Min: 1, Max: 10_000_000, Doc: "Numbers of idle agents to measure at, from the smallest to the largest."},
+			{Name: "agent_counts", Kind: scenario.Ints, Default: []int{10, 100, 1000, 10000}, Min: 1, Max: 10_000_000, Doc: "Numbers of idle agents, measured in ascending order."},
 			agentTypeParam(),
 		},
 		Metrics: []scenario.Metric{
-			{Name: "memory_efficiency_ratio", Unit: "ratio", Better: report.Higher, Doc: "Growth of live heap and stacks from no agents to the most / growth of heap and stacks in use, with the gaps between live objects; both after two collections."},
-			{Name: "memory_scaling", Unit: "text", Better: report.Neither, Doc: "What the interval of memory_scaling_exponent means: constant, logarithmic (less than linear), linear, or superlinear; two of them if it reaches across their border. Linear means that each agent costs the same."},
-			{Name: "memory_scaling_exponent", Unit: "exponent", Better: report.Lower, Must: "<= 1.15", Unclipped: true, Doc: "The e of live memory ~ agents^e between the two largest numbers of agents, each measured on three fresh systems; numbers whose agents hold less than 128 KiB are left out, as memory changes by that much by itself. Numbers that are too small for it fail: ask for more agents."},
-			{Name: "max_memory_per_agent_mb", Unit: "MB", Better: report.Lower, Keyed: true, Doc: "The most live memory per agent at any number of agents, in 1e6 bytes; with .COUNT at that number. Numbers whose agents hold less than 128 KiB are left out."},
-			{Name: "memory_growth_rate", Unit: "ratio", Better: report.Lower, Unclipped: true, Doc: "Theil–Sen slope of live memory at the most agents, read before and after each of 12 rounds in which a tenth of them is stopped and started anew, × all rounds / median. Rounds in which each agent was replaced once come before: the registry keeps places of agents that have ended until it has as many as it keeps."},
-			{
-				Name: "left_per_agent_bytes", Unit: "bytes", Better: report.Lower, Must: "< 16",
-				Given: func(p scenario.Params) bool { return slices.Max(p.Ints("agent_counts")) >= minAgentsForMemory },
-				Doc:   "By how much live memory without agents is more each time that the most agents have been started and stopped once more, per agent: the first time tables grow that stay. Reported for at least 10,000 agents; fewer say nothing.",
-			},
-			{Name: "cleanup_effectiveness", Unit: "ratio", Better: report.Higher, Must: ">= 0.6", Given: hasAgentsForCleanup, Doc: "Share of the growth of live memory that is gone after all agents have stopped for the first time, and two collections. What stays is the registry's table: up to four places of 32 bytes for each agent, with the ids, which is up to a quarter of what an agent takes that holds nothing. It is judged for at least 4,000 agents."},
-			{Name: "fragmentation_ratio", Unit: "ratio", Better: report.Lower, Doc: "Heap that is held but not in use then / heap held. What was given back to the operating system is not held; right after the clean-up little was. It is of the Go runtime, and not judged."},
-			{Name: "max_tested_agents", Unit: "count", Better: report.Higher, Doc: "The most agents of which every one was started."},
+			{Name: "memory_efficiency_ratio", Unit: "ratio", Better: report.Higher, Doc: "Growth of live heap and stacks from no agents to the most / growth of heap and stacks in use, which include the gaps between live objects. Both are read after two garbage collections."},
+			{Name: "memory_scaling", Unit: "text", Better: report.Neither, Doc: "Class of memory_scaling_exponent: constant, logarithmic (sublinear), linear or superlinear; a range of them if its interval spans several. Linear means that each agent takes the same."},
+			{Name: "memory_scaling_exponent", Unit: "exponent", Better: report.Lower, Must: "<= 1.15", Unclipped: true, Doc: "The exponent e of live memory ~ agents^e between the two largest numbers of agents, each measured on three systems. Numbers whose agents hold less than 128 KiB, the noise of live memory, are left out. If fewer than two numbers remain, it fails: use more agents."},
+			{Name: "max_memory_per_agent_mb", Unit: "MB", Better: report.Lower, Keyed: true, Doc: "Highest live memory per agent at any number of agents, in 1e6 bytes; with .COUNT, at that number. Numbers whose agents hold less than 128 KiB are left out."},
+			{Name: "memory_growth_rate", Unit: "ratio", Better: report.Lower, Unclipped: true, Doc: "Theil–Sen slope of live memory with the most agents × rounds / median, read around 12 rounds that each replace a tenth of the agents. Unmeasured rounds that replace every agent once come before: the registry keeps the places of ended agents up to a limit."},
+			{Name: "left_per_agent_bytes", Unit: "bytes", Better: report.Lower, Must: "< 16", Given: func(p scenario.Params) bool { return slices.Max(p.Ints("agent_counts")) >= minAgentsForMemory }, Doc: "Growth of live memory without agents with each further start and stop of the most agents, per agent. The first start is excluded, because it grows tables that stay. Reported from 10,000 agents on."},
+			{Name: "cleanup_effectiveness", Unit: "ratio", Better: report.Higher, Must: ">= 0.6", Given: hasAgentsForCleanup, Doc: "Share of the growth of live memory that is gone after all agents stop for the first time and two garbage collections. The registry's table stays: up to four places of 32 bytes for each agent, with the ids, which is up to a quarter of an agent without state. Judged from 4,000 agents on."},
+			{Name: "fragmentation_ratio", Unit: "ratio", Better: report.Lower, Doc: "Heap held but not in use / heap held, after that clean-up. Memory returned to the operating system is not held. It depends on the Go runtime and is not judged."},
+			{Name: "max_tested_agents", Unit: "count", Better: report.Higher, Doc: "Most agents of which every one started."},
 			telemetryMismatches(),
 		},
 		Estimate: func(p scenario.Params) time.Duration {
@@ -51,35 +47,35 @@ func memoryEfficiency() *stress.Measurement {
 }
 
 const (
-	// minAgentsForCleanup is how many hold much more than what stays of the first agents of
-	// a system, whoever they are: of a thousand that is half.
+	// minAgentsForCleanup is how many agents hold much more than what stays of the first
+	// agents of a system. With a thousand, half of the memory stays.
 	minAgentsForCleanup = 4000
 )
 
-// hasAgentsForCleanup says whether the most agents are enough for cleanup_effectiveness.
+// hasAgentsForCleanup reports whether the most agents are enough for
+// cleanup_effectiveness.
 func hasAgentsForCleanup(p scenario.Params) bool {
 	return slices.Max(p.Ints("agent_counts")) >= minAgentsForCleanup
 }
 
 const (
-	// memorySystems is on how many systems the two largest numbers of agents are
-	// measured, and emptied how often all agents are started and stopped on the first
-	// of them.
+	// memorySystems is on how many systems the two largest numbers of agents are measured,
+	// and startRounds how often all agents are started and stopped on the first.
 	memorySystems, startRounds = 3, 3
-	// churnRounds is how often a part of the agents is stopped and started anew, and
-	// churnShare which part: one of so many. As many rounds come before.
+	// churnRounds is how often one in churnShare agents is replaced. As many unmeasured
+	// rounds come before.
 	churnRounds, churnShare = 12, 10
-	// minAgentsForMemory is how many agents it takes to tell 64 bytes that each of them
-	// leaves behind from what memory changes by itself.
+	// minAgentsForMemory is how many agents it takes to detect a leak of 64 bytes per agent
+	// in spite of the noise of live memory.
 	minAgentsForMemory = 10_000
 )
 
-// A crowd is the agents of a memory-efficiency measurement.
+// An agentPopulation is the agents of a memory-efficiency measurement.
 type agentPopulation struct {
 	env     *stress.Env
 	system  *mabeam.System
 	spec    func(n int) mabeam.Spec
-	ids     []string // of those that live
+	ids     []string // of the live agents
 	starts  int64
 	stopped int64
 }
@@ -123,14 +119,14 @@ func measureMemoryEfficiency(ctx context.Context, env *stress.Env, spec func(n i
 			grown = append(grown, again.samples...)
 		}
 	}
-	runtime.KeepAlive(c.ids) // the list itself is there in every reading
+	runtime.KeepAlive(c.ids) // the list is in every reading
 	first.report(env, before, grown)
 	if len(first.samples) > 0 {
 		env.Value("cleanup_effectiveness", after.cleanupSince(before, first.most))
 	}
 	switch {
 	case first.maxTested < most:
-		unmeasured(env, fmt.Sprintf("the most agents were to be %d, and they did not all start", most), "left_per_agent_bytes", "memory_growth_rate")
+		unmeasured(env, fmt.Sprintf("not all of the %d agents started", most), "left_per_agent_bytes", "memory_growth_rate")
 	case most >= minAgentsForMemory:
 		env.GrowthPerOperation("left_per_agent_bytes", empty, float64(most))
 	}
@@ -142,11 +138,11 @@ func measureMemoryEfficiency(ctx context.Context, env *stress.Env, spec func(n i
 	return nil
 }
 
-// A growth is what was read as a crowd grew.
+// growthReadings are the readings while a population grows.
 type growthReadings struct {
-	maxTested int          // the most agents of which every one was started
-	most      footprint    // with so many
-	samples   []sizedValue // live memory more than without agents; less than memoryNoise is left out
+	maxTested int          // the most agents of which every one started
+	most      footprint    // with maxTested agents
+	samples   []sizedValue // live memory beyond that without agents; values below memoryNoise are left out
 }
 
 // grow starts agents up to each of the counts, and reads the memory at each.
@@ -159,14 +155,14 @@ func (c *agentPopulation) grow(ctx context.Context, before footprint, counts []i
 		}
 		if len(c.ids) < n {
 			if limit := c.env.Options().MaxAgents; limit == 0 || limit >= n {
-				c.env.Finding(fmt.Sprintf("not all of %d agents were started; more were not tried", n), 1)
+				c.env.Finding(fmt.Sprintf("not all of %d agents started; more were not tried", n), 1)
 			} else {
 				c.env.Detail(fmt.Sprintf("agents that did not start; more than %d were not tried", n), driven.Attempted-driven.Succeeded)
 			}
 			return g, nil
 		}
 		g.maxTested, g.most = n, readFootprint()
-		// Less would be a figure of something else.
+		// A smaller value would be noise.
 		if more := g.most.live - before.live; more >= memoryNoise {
 			g.samples = append(g.samples, sizedValue{n, more})
 		}
@@ -174,7 +170,7 @@ func (c *agentPopulation) grow(ctx context.Context, before footprint, counts []i
 	return g, nil
 }
 
-// growAnew is grow on a system of its own.
+// growOnNewSystem does the same on a new system.
 func (c *agentPopulation) growOnNewSystem(ctx context.Context, counts []int) (g growthReadings, err error) {
 	system, stop, err := startWatched(ctx, c.env, c.env.Options())
 	if err != nil {
@@ -185,7 +181,7 @@ func (c *agentPopulation) growOnNewSystem(ctx context.Context, counts []int) (g 
 	return another.grow(ctx, readFootprint(), counts)
 }
 
-// agentStartTime is about how long it takes to start an agent, or to stop one.
+// agentStartTime is roughly how long the start or the stop of an agent takes.
 const agentStartTime = 5 * time.Microsecond
 
 // start starts n more agents.
@@ -203,11 +199,11 @@ func (c *agentPopulation) start(ctx context.Context, n int) (load.Result, error)
 	return driven, err
 }
 
-// stop stops the n agents that were started first.
+// stop stops the n oldest agents.
 func (c *agentPopulation) stop(ctx context.Context, n int) error {
 	driven, err := c.env.RunLoad(ctx, load.Load{Workers: 1, Operations: n}, func(ctx context.Context, op load.Op) error {
 		id := c.ids[op.N]
-		c.ids[op.N] = "" // it would be held by nobody else
+		c.ids[op.N] = "" // nothing else holds it
 		return c.system.StopAgent(ctx, id)
 	})
 	if failed := driven.Failed; failed > 0 {
@@ -220,8 +216,8 @@ func (c *agentPopulation) stop(ctx context.Context, n int) error {
 	return err
 }
 
-// churn stops and starts a part of the agents in each of several rounds, and reports by
-// how much memory grows with that.
+// churn replaces a part of the agents in each of several rounds, and reports the growth of
+// memory.
 func (c *agentPopulation) churn(ctx context.Context, g growthReadings) error {
 	n := g.maxTested / churnShare
 	if n == 0 || len(g.samples) == 0 || g.samples[len(g.samples)-1].size != g.maxTested {
@@ -244,8 +240,8 @@ func (c *agentPopulation) churn(ctx context.Context, g growthReadings) error {
 	return nil
 }
 
-// tell reports how memory grew, in all and for each agent. Grown are the readings of all
-// repeats.
+// report reports how memory grew in all and per agent; grown are the readings of all
+// systems.
 func (g growthReadings) report(env *stress.Env, before footprint, grown []sizedValue) {
 	if len(g.samples) == 0 {
 		unmeasured(env, belowNoise("the agents of each of agent_counts"), "memory_efficiency_ratio", "max_memory_per_agent_mb", "memory_scaling_exponent", "memory_scaling", "cleanup_effectiveness")

@@ -13,8 +13,8 @@ import (
 	"mabeam-top/internal/stress/report"
 )
 
-// holding returns the catalogue with memory-efficiency starting agents of
-// which the n-th holds so much.
+// withHolders returns the catalogue with memory-efficiency starting agents of which the
+// n-th holds held(n).
 func withHolders(held func(n int) []byte) stress.Catalogue {
 	return withRun("memory-efficiency", func(ctx context.Context, env *stress.Env) error {
 		return measureMemoryEfficiency(ctx, env, func(n int) mabeam.Spec {
@@ -32,25 +32,25 @@ func TestMemoryOfKnownAgents(t *testing.T) {
 	wantWithin(t, "memory_scaling_exponent", value(t, s, "memory_scaling_exponent"), 1, 0.05)
 	wantWithin(t, "cleanup_effectiveness", value(t, s, "cleanup_effectiveness"), 1, 0.03)
 	if word, n := s.Metrics["memory_scaling"].Value, value(t, s, "max_tested_agents"); word != "linear" || n != 400 {
-		t.Errorf("called %v, with up to %v agents", word, n)
+		t.Errorf("classified as %v, with up to %v agents", word, n)
 	}
-	// All agents are started and stopped three times, started on two systems more, and a
+	// All agents are started and stopped three times, started on two more systems, and a
 	// tenth of them is replaced 25 times.
 	if n := int64(2*(3*400+25*40) + 2*400); s.Operations != (report.Operations{Attempted: n, Succeeded: n}) {
 		t.Errorf("%+v", s.Operations)
 	}
 }
 
-// Each agent holds more than the one before it: the sum grows with the square.
+// Each agent holds more than the previous one: the sum grows with the square.
 func TestMemoryThatGrowsWithTheSquare(t *testing.T) {
 	s := runStep(t, withHolders(func(n int) []byte { return make([]byte, 1000*(n+1)) }), "", "{measure: memory-efficiency, with: {agent_counts: [30, 90, 270]}}")
 	wantWithin(t, "memory_scaling_exponent", value(t, s, "memory_scaling_exponent"), 2, 0.1)
 	if word := s.Metrics["memory_scaling"].Value; word != "superlinear" {
-		t.Errorf("called %v", word)
+		t.Errorf("classified as %v", word)
 	}
 }
 
-// Half of what the agents held is held by somebody else when they have gone.
+// Half of the agents' memory is still held when they have ended.
 func TestMemoryThatIsNotGivenBack(t *testing.T) {
 	var leaked [][]byte
 	s := runStep(t, withHolders(func(n int) []byte {
@@ -64,8 +64,8 @@ func TestMemoryThatIsNotGivenBack(t *testing.T) {
 	runtime.KeepAlive(leaked)
 }
 
-// Of sixteen objects side by side one stays, so that what is in use is mostly
-// gaps, also when the agents have gone and what they held has not.
+// One of sixteen adjacent objects remains, so that most of the memory in use is gaps, even
+// after the agents have ended.
 func TestMemoryFullOfGaps(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // only the measurement collects
 	var kept, rest [][]byte
@@ -90,7 +90,7 @@ func TestMemoryFullOfGaps(t *testing.T) {
 	runtime.KeepAlive(rest)
 }
 
-// The figures of made-up readings.
+// The ratios of known readings.
 func TestFootprint(t *testing.T) {
 	before, most := footprint{live: 100, inUse: 150}, footprint{live: 900, inUse: 1150}
 	after := footprint{live: 300, held: 800, idle: 200}
@@ -105,8 +105,7 @@ func TestFootprint(t *testing.T) {
 	}
 }
 
-// What was not started was not tested, and what is too little to be seen is
-// not told as a figure.
+// What did not start was not tested, and memory below the noise is not reported.
 func TestMemoryThatCannotBeSeen(t *testing.T) {
 	s := runStep(t, Catalogue(), "system: {max_agents: 50}", "{measure: memory-efficiency, with: {agent_counts: [10, 40, 200, 400]}}")
 	if v := value(t, s, "max_tested_agents"); v != 40 {
@@ -117,16 +116,16 @@ func TestMemoryThatCannotBeSeen(t *testing.T) {
 	}
 	for name, m := range s.Metrics {
 		if m.Value != nil && (strings.Contains(name, "memory_") || name == "cleanup_effectiveness") {
-			t.Errorf("%s is told of forty small agents", name)
+			t.Errorf("%s is reported for forty small agents", name)
 		}
 	}
 	if s.Verdict != report.Fail {
-		t.Errorf("what was not measured is a %s", s.Verdict)
+		t.Errorf("the verdict without a measurement is %s", s.Verdict)
 	}
 }
 
-// How something scales cannot be told of one number of agents, or of too few: that is
-// never a pass.
+// The scaling of one number of agents, or of too few agents, is unknown, which never
+// passes.
 func TestOneNumberOfAgents(t *testing.T) {
 	for _, step := range []string{
 		"{measure: memory-efficiency, baseline: none, with: {agent_counts: [1000]}}",

@@ -10,16 +10,16 @@ import (
 	"mabeam-top/internal/stress/report"
 )
 
-// crumbs are what agents leave behind.
+// leftovers are what agents leave behind.
 var leftovers [][]byte
 
 // leaveBehind keeps 64 bytes for ever.
 func leaveBehind() { leftovers = append(leftovers, make([]byte, 64)) }
 
-// about 64 bytes, and the list of them.
+// about 64 bytes, and their place in the list
 const leftoverBytes = 64 + 24
 
-// bytesEach checks that a metric is about so many bytes, and whether it passed.
+// bytesEach checks that a metric is about want bytes, and its status.
 func bytesEach(t *testing.T, s report.Step, metric string, want float64) {
 	t.Helper()
 	status := report.StatusPass
@@ -32,8 +32,7 @@ func bytesEach(t *testing.T, s report.Step, metric string, want float64) {
 	}
 }
 
-// 64 bytes that each cycle of an agent's life leaves behind are seen, and nothing is
-// where there is nothing.
+// A leak of 64 bytes in each cycle is detected, and no leak without one.
 func TestMemoryThatEachCycleLeaves(t *testing.T) {
 	defer func() { leftovers = nil }()
 	for _, want := range []float64{0, leftoverBytes} {
@@ -49,7 +48,7 @@ func TestMemoryThatEachCycleLeaves(t *testing.T) {
 	}
 }
 
-// dropping is an agent that leaves 64 bytes behind with each action.
+// dropping is an agent that leaks 64 bytes with each action.
 type dropping struct{ mabeam.Behaviour }
 
 func (d dropping) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
@@ -81,7 +80,7 @@ func TestMemoryThatEachActionLeaves(t *testing.T) {
 	}
 }
 
-// 64 bytes that each call of one kind leaves behind are seen, among those of all others.
+// A leak of 64 bytes in calls of one kind is detected among the calls of all kinds.
 func TestMemoryThatEachCallLeaves(t *testing.T) {
 	defer func() { leftovers = nil }()
 	for _, want := range []float64{0, leftoverBytes} {
@@ -104,7 +103,7 @@ func TestMemoryThatEachCallLeaves(t *testing.T) {
 	}
 }
 
-// 64 bytes that each agent leaves behind are seen when all have stopped once more.
+// A leak of 64 bytes in each agent is detected when all agents have stopped again.
 func TestMemoryThatEachAgentLeaves(t *testing.T) {
 	defer func() { leftovers = nil }()
 	for _, want := range []float64{0, leftoverBytes} {
@@ -124,8 +123,8 @@ func TestMemoryThatEachAgentLeaves(t *testing.T) {
 	}
 }
 
-// A part of the agents is replaced again and again, and each leaves an eighth of what it
-// holds behind. They hold so much that what other tests left in this process is little.
+// A part of the agents is replaced again and again, and each leaks an eighth of what it
+// holds. They hold so much that the memory of other tests in this process does not matter.
 func TestMemoryThatGrowsAsAgentsAreReplaced(t *testing.T) {
 	defer func() { leftovers = nil }()
 	const held, left, agents = 64 << 10, 8 << 10, 1000
@@ -133,8 +132,8 @@ func TestMemoryThatGrowsAsAgentsAreReplaced(t *testing.T) {
 		leftovers = append(leftovers, make([]byte, left))
 		return make([]byte, held)
 	}), "", "{measure: memory-efficiency, with: {agent_counts: [100, 1000]}}")
-	// Before the middle reading are the first start of all agents, the second, and half of
-	// the rounds.
+	// The first start of all agents, the second, and half of the rounds come before the
+	// middle reading.
 	const round = agents / churnShare
 	most := float64(agents*held + (2*agents+(churnRounds+1+churnRounds/2)*round)*left)
 	wantWithin(t, "memory_growth_rate", value(t, s, "memory_growth_rate"), churnRounds*round*left/most, 0.25)

@@ -12,22 +12,22 @@ import (
 
 // A memoryMonitor reads memory while agents work.
 type memoryMonitor struct {
-	// These belong to run until it has returned.
+	// The fields belong to run until it returns.
 	readings         []float64
 	pauses           *load.Histogram
-	collections      int64      // that have been taken into pauses
+	collections      int64      // recorded in pauses so far
 	allocated, freed [2]float64 // at the first and the last reading
 	stats            debug.GCStats
 }
 
-// newMemoryMonitor makes a monitor that needs no more memory for n readings.
+// newMemoryMonitor returns a monitor that allocates no more memory for n readings.
 func newMemoryMonitor(n int) *memoryMonitor {
 	m := &memoryMonitor{readings: make([]float64, 0, n), pauses: load.NewHistogram()}
-	debug.ReadGCStats(&m.stats) // makes room for the pauses
+	debug.ReadGCStats(&m.stats) // allocates the list of pauses
 	return m
 }
 
-// run reads at once, after each interval, and once more when ctx has ended.
+// run reads at once, after each interval, and once more when ctx ends.
 func (m *memoryMonitor) run(ctx context.Context, interval time.Duration) {
 	debug.ReadGCStats(&m.stats)
 	m.collections = m.stats.NumGC
@@ -49,13 +49,13 @@ func (m *memoryMonitor) read() {
 	m.allocated[last], m.freed[last] = float64(bytes[0].Value.Uint64()), float64(bytes[1].Value.Uint64())
 	debug.ReadGCStats(&m.stats)
 	fresh := min(m.stats.NumGC-m.collections, int64(len(m.stats.Pause)))
-	for _, pause := range m.stats.Pause[:fresh] { // the newest come first
+	for _, pause := range m.stats.Pause[:fresh] { // newest first
 		m.pauses.Record(pause)
 	}
 	m.collections = m.stats.NumGC
 }
 
-// tell reports what was read. Without is the live memory without the agents.
+// report reports the readings; without is the live memory without the agents.
 func (m *memoryMonitor) report(env *stress.Env, without float64, agents int) {
 	env.Value("total_samples", float64(len(m.readings)))
 	env.Value("average_memory", (sum(m.readings)/float64(len(m.readings))-without)/float64(agents))

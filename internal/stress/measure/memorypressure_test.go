@@ -16,8 +16,8 @@ import (
 	"mabeam-top/internal/stress/scenario"
 )
 
-// pressed is what memory-pressure says of other agents, or of garbage that is
-// let go otherwise, in this process and with a clock of its own.
+// runPressure runs memory-pressure with other agents, or another release of garbage, in
+// this process with a synthetic clock.
 func runPressure(t *testing.T, parameters string, behave func() mabeam.Behaviour, letGo func([]*block)) (s report.Step) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -34,8 +34,8 @@ func newMemoryAgent() mabeam.Behaviour { return &memoryAgent{} }
 
 func releaseAll(garbage []*block) { clear(garbage) }
 
-// A slowMemoryAgent takes longer for its work if it holds more than a number of
-// blocks, and does not let go of what it is told to if it is a miser.
+// A slowMemoryAgent takes longer for its work if it holds more than a number of blocks,
+// and does not release memory if keeps is set.
 type slowMemoryAgent struct {
 	memoryAgent
 	calm, pressed time.Duration
@@ -44,7 +44,6 @@ type slowMemoryAgent struct {
 	failing       bool // under pressure
 }
 
-// HandleAction implements mabeam.Behaviour.
 func (h *slowMemoryAgent) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
 	switch {
 	case action == "work" && len(h.held) > h.blocks:
@@ -60,12 +59,11 @@ func (h *slowMemoryAgent) HandleAction(ctx context.Context, self *mabeam.Agent, 
 	return h.memoryAgent.HandleAction(ctx, self, action, params)
 }
 
-// Of 64 MB, a tenth on 50 agents is some 15 blocks each: below 30 is calm.
+// A tenth of 64 MB on 50 agents is some 15 blocks each, well below 30.
 const baseBlocks = 30
 
-// Actions that take twice as long under pressure have half the throughput and
-// twice the latency; those that take the same, neither. And without pressure
-// nothing changes, whatever pressure does.
+// Actions that take twice as long under pressure have half the throughput and twice the
+// latency; others have the same. Without pressure nothing changes.
 func TestPressureRatios(t *testing.T) {
 	for _, c := range []struct {
 		parameters          string
@@ -87,8 +85,7 @@ func TestPressureRatios(t *testing.T) {
 	}
 }
 
-// An agent holds exactly what it is told to, and the pressure is what was asked
-// for.
+// An agent holds exactly what it is told to, and the pressure is the requested one.
 func TestPressureIsWhatIsAskedFor(t *testing.T) {
 	cat := withRun("memory-pressure", func(ctx context.Context, env *stress.Env) error {
 		t1 := &pressureTest{env: env, system: env.System(), behave: newMemoryAgent}
@@ -121,30 +118,30 @@ func TestPressureIsWhatIsAskedFor(t *testing.T) {
 	}
 }
 
-// A collection frees what nobody holds.
+// A garbage collection frees what nobody holds.
 func TestCollectionsAreHeldAgainstTheGarbage(t *testing.T) {
 	wantWithin(t, "garbage", measureGCEffectiveness(1000, releaseAll), 1, 0.03)
-	wantWithin(t, "garbage of which half is held", measureGCEffectiveness(1000, func(garbage []*block) { clear(garbage[:500]) }), 0.5, 0.05)
+	wantWithin(t, "garbage, half of it held", measureGCEffectiveness(1000, func(garbage []*block) { clear(garbage[:500]) }), 0.5, 0.05)
 	if v := measureGCEffectiveness(1000, func([]*block) {}); v > 0.03 {
-		t.Errorf("garbage that is all held: %v", v)
+		t.Errorf("garbage, all of it held: %v", v)
 	}
 }
 
-// Beyond the runtime's limit agents are refused. The process goes on, as only
-// its own limits would end it.
+// Above the runtime's limit agents are refused. The process continues, because only its
+// own limits would end it.
 func TestRefusedForWantOfMemory(t *testing.T) {
 	s := runPressure(t, ", pressure: 120%", func() mabeam.Behaviour {
 		return &slowMemoryAgent{calm: time.Millisecond, pressed: time.Millisecond}
 	}, releaseAll)
-	// 4 workers for 2 s, 63 of 64 operations of 1 ms: 127 starts, give or take
-	// one, and none of those before the pressure.
+	// 4 workers for 2 s with 63 of 64 operations of 1 ms: 127 starts, give or take one, and
+	// none of those before the pressure.
 	wantWithin(t, "refused", value(t, s, "allocation_failures"), 127, 0.01)
 	if o := s.Operations; o.Dropped < 126 || o.Failed > 0 || s.Metrics["survived"].Value != true {
 		t.Errorf("%+v, %+v", o, s.Metrics)
 	}
 }
 
-// What is refused although there is room, and work that fails under pressure, fails.
+// A refusal in spite of free memory, and work that fails under pressure, are failures.
 func TestRefusedThoughThereIsRoom(t *testing.T) {
 	s := runPressure(t, ", pressure: 60%", func() mabeam.Behaviour {
 		return &slowMemoryAgent{calm: time.Millisecond, pressed: time.Millisecond, blocks: baseBlocks, failing: true}
@@ -162,20 +159,20 @@ func TestRefusedThoughThereIsRoom(t *testing.T) {
 	}
 }
 
-// Memory that is not let go is no recovery, and that is no pass.
+// Memory that is not released is no recovery, which does not pass.
 func TestNoRecoveryFromPressure(t *testing.T) {
 	s := runPressure(t, "", func() mabeam.Behaviour {
 		return &slowMemoryAgent{calm: time.Millisecond, pressed: time.Millisecond, keeps: true}
 	}, releaseAll)
-	if m, ok := s.Metrics["recovery_time_ms"]; !ok || m.Value != nil || s.Verdict != report.Fail || !strings.Contains(fmt.Sprint(s.Errors), "was not free again within 5s") {
+	if m, ok := s.Metrics["recovery_time_ms"]; !ok || m.Value != nil || s.Verdict != report.Fail || !strings.Contains(fmt.Sprint(s.Errors), "was not released within 5s") {
 		t.Errorf("%s, %+v, %+v", s.Verdict, m, s.Errors)
 	}
 }
 
-// In a process of its own: what its limit allows is survived, and what it does
-// not is not, which is a result.
+// In a process of its own, pressure within the limit is survived. Above it, the process
+// dies, which is a result.
 func TestPressureOnAProcess(t *testing.T) {
-	// The race detector takes several times as much besides.
+	// The race detector takes several times the memory.
 	s := runStep(t, Catalogue(), "", "{measure: memory-pressure, with: {memory_limit: 64MB, hard_limit: 1000%, pressure: 85%, duration: 400ms}}")
 	if s.Metrics["survived"].Value != true || !s.Isolated || s.Verdict == report.Broken {
 		t.Fatalf("%s, %+v, %+v", s.Verdict, s.Metrics, s.Errors)
@@ -195,7 +192,7 @@ func TestPressureOnAProcess(t *testing.T) {
 	if peak := value(t, s, "peak_memory_mb"); peak < defaultHardShare*64-10 || peak > defaultHardShare*64+200 {
 		t.Errorf("the peak was %v MB", peak)
 	}
-	// With the race detector it can be dead before it has told of any operation.
+	// With the race detector the process may die before it reports any operation.
 	if o := s.Operations; o.Attempted != o.Succeeded+o.Failed || o.Failed != 1 || o.Succeeded < 100 && !raceDetector {
 		t.Errorf("%+v", o)
 	}

@@ -15,7 +15,7 @@ import (
 // mixKinds are the kinds of operations of system-load.
 var mixKinds = []string{"ping", "increment", "publish"}
 
-// mixParam is the parameter that says what the operations of system-load are.
+// mixParam is the parameter with the mix of operations.
 func mixParam() scenario.Param {
 	mix := make([]scenario.Param, len(mixKinds))
 	for i, doc := range []string{
@@ -27,19 +27,19 @@ func mixParam() scenario.Param {
 	}
 	return scenario.Param{
 		Name: "mix", Kind: scenario.Table, Default: scenario.Params{"ping": 70, "increment": 20, "publish": 10}, Fields: mix,
-		Doc: "What the operations are, as weights; in a random order that the seed decides.",
+		Doc: "Weights of the kinds of operations, in a random order that depends on the seed.",
 	}
 }
 
-// checkMix says that a mix has to have something in it.
+// checkMix checks that a mix is not empty.
 func checkMix(p scenario.Params) error {
 	if _, total := mixWeights(p); total == 0 {
-		return errors.New("mix has no weight above 0: nothing would be done")
+		return errors.New("mix has no weight above 0: there would be no operations")
 	}
 	return nil
 }
 
-// mixWeights are the weights of mixKinds, and their sum.
+// mixWeights returns the weights of mixKinds and their sum.
 func mixWeights(p scenario.Params) (weights []int, total int) {
 	for _, kind := range mixKinds {
 		weights = append(weights, p.Table("mix").Int(kind))
@@ -48,7 +48,7 @@ func mixWeights(p scenario.Params) (weights []int, total int) {
 	return weights, total
 }
 
-// A workload is what the operations of system-load share.
+// A mixedLoad is the shared state of the operations of system-load.
 type mixedLoad struct {
 	system  *mabeam.System
 	agents  []loadAgent
@@ -57,26 +57,24 @@ type mixedLoad struct {
 	seed    uint64
 	from    publishers
 
-	sent, unsent atomic.Int64 // events that the bus accepted, and did not
-	actions      atomic.Int64 // that succeeded
+	sent, unsent atomic.Int64 // events that the bus accepted and refused
+	actions      atomic.Int64 // successful ones
 	wrongPings   atomic.Int64
 }
 
-// A loadAgent is one of the agents, and what it did.
+// A loadAgent counts the operations of one agent.
 type loadAgent struct {
 	id   string
-	done atomic.Int64 // operations that succeeded
-	// acknowledged counts increments that succeeded, and sum adds up the answers to
-	// them: if each counted once, they were 1, 2, 3 and so on, in any order. Of failed
-	// ones it is not known whether they counted.
+	done atomic.Int64 // successful operations
+	// acknowledged counts successful increments, and sum adds up their answers, which are 1,
+	// 2, 3 and so on in any order. A failed increment may have happened or not.
 	acknowledged, sum, failed atomic.Int64
 }
 
-// loadEvent is the type of the events that are published.
+// loadEvent is the type of the published events.
 const loadEvent = "load.event"
 
-// populate starts the agents. If a limit refuses some, it goes on with those
-// that there are.
+// populate starts the agents. If a limit refuses some, it continues with the others.
 func (w *mixedLoad) populate(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) error {
 	wanted := env.Params.Int("agents")
 	w.agents = make([]loadAgent, wanted)
@@ -95,7 +93,7 @@ func (w *mixedLoad) populate(ctx context.Context, env *stress.Env, spec func() m
 	return nil
 }
 
-// carryOut carries out one operation.
+// operate runs one operation.
 func (w *mixedLoad) operate(ctx context.Context, op load.Op) error {
 	a := &w.agents[op.N%len(w.agents)]
 	kind := w.kind(op.N)
@@ -130,10 +128,10 @@ func (w *mixedLoad) operate(ctx context.Context, op load.Op) error {
 	return nil
 }
 
-// kind is what operation n is: random, the same for the same seed, and
-// independent of which agent it is for.
+// kind is the kind of operation n: random, the same for the same seed, and independent of
+// the agent.
 func (w *mixedLoad) kind(n int) string {
-	// The finalizer of SplitMix64 makes a random number of each n.
+	// The finalizer of SplitMix64 turns each n into a random number.
 	x := w.seed + uint64(n)*0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb

@@ -12,7 +12,7 @@ import (
 	"mabeam-top/internal/stress/load"
 )
 
-// patternTypes are event types, and for each pattern those of them that match it.
+// patternTypes are event types, and patternMatches those of them that match each pattern.
 var (
 	patternTypes   = []string{"demo", "demo.x", "demo.x.y", "demo_x", "demolition", "demo-", "xdemo", "xdemo.x", "aXbYc", "abc", "acb", "a.b.c", "agent.started", "agent.restarted"}
 	patternMatches = map[string][]string{
@@ -34,10 +34,9 @@ var (
 	}
 )
 
-// checkPatterns returns how many of the deliveries to patterns are wrong: of patterns
-// that were subscribed to before the types were known, and after, and that no more are
-// made after Unsubscribe. Each event type is the check's own, so that nobody else's
-// events are taken for its.
+// checkPatterns returns how many deliveries to patterns are wrong: with patterns
+// subscribed before and after their types are known, and after Unsubscribe. The event
+// types have a prefix of their own, so events of other steps do not count.
 func checkPatterns(ctx context.Context, env *stress.Env) (wrong int64) {
 	const prefix = "pattern.check."
 	bus := env.System().Bus()
@@ -65,8 +64,8 @@ func checkPatterns(ctx context.Context, env *stress.Env) (wrong int64) {
 			readers = append(readers, r)
 		}
 	}
-	// mistakes clears what was received, and says of how many types it is not what it
-	// should be.
+	// mistakes counts the types whose events did not come as often as they should, and
+	// clears what was received if empty is set.
 	mistakes := func(r *reader, ended, empty bool) (n int64) {
 		r.mu.Lock()
 		defer r.mu.Unlock()

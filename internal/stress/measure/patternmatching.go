@@ -18,8 +18,7 @@ func hasPatterns(p scenario.Params) bool { return p.Int("patterns") > 0 }
 
 func hasSeveralPatterns(p scenario.Params) bool { return p.Int("patterns") > 1 }
 
-// matchPatterns publishes event types that the bus has not seen before, and then
-// some that it knows.
+// matchPatterns publishes events of new types, and then events of a known type.
 func matchPatterns(ctx context.Context, env *stress.Env, publish publisher) error {
 	mismatches := checkPatterns(ctx, env)
 	defer func() { env.Value("pattern_mismatches", float64(mismatches)) }()
@@ -29,7 +28,7 @@ func matchPatterns(ctx context.Context, env *stress.Env, publish publisher) erro
 	}
 	bus := env.System().Bus()
 	known := "known.event"
-	one, err := publishKnown(ctx, publish, 1, known) // nothing is subscribed to it
+	one, err := publishKnown(ctx, publish, 1, known) // no pattern matches it
 	if err != nil {
 		return err
 	}
@@ -91,8 +90,8 @@ func matchPatterns(ctx context.Context, env *stress.Env, publish publisher) erro
 	return nil
 }
 
-// publishKnown publishes batches of events of a type that the bus knows, and returns
-// what an event took in each.
+// publishKnown publishes batches of events of a known type, and returns the time per event
+// of each batch.
 func publishKnown(ctx context.Context, publish publisher, patterns int, eventType string) (values []float64, err error) {
 	const perBatch = 200
 	for i := range batchesPerSize + 1 {
@@ -102,7 +101,7 @@ func publishKnown(ctx context.Context, publish publisher, patterns int, eventTyp
 				return nil, err
 			}
 		}
-		if i > 0 { // the first makes the type known
+		if i > 0 { // the first batch makes the type known
 			values = append(values, load.Milliseconds(time.Since(start))/perBatch)
 		}
 	}

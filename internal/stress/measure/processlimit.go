@@ -19,23 +19,23 @@ import (
 func processLimit() *stress.Measurement {
 	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:      "process-limit",
-		Summary:   "At the limit on agents, are new ones refused and nothing else, is there room again when some have ended, and do rates, circuits, mailboxes and deadlines keep their rules?",
+		Summary:   "Measures how a system behaves at its agent limit and recovers, and checks the rules of rates, circuits, mailboxes and deadlines.",
 		Component: "resource_limits",
 		Alone:     true,
 		Params: []scenario.Param{
-			{Name: "limit", Kind: scenario.Int, Default: 1000, Min: 1, Max: 1_000_000, Doc: "The limit on live agents, in the place of the scenario's max_agents. An agent is what a process is on the BEAM: the threads and goroutines of the operating system's process are not limited."},
-			{Name: "limit_percentage", Kind: scenario.Ratio, Default: 0.9, Min: 0.01, Max: 1, Doc: "Share of the limit that is filled at once, and must be; from there on, agents are started one by one beside other work."},
-			{Name: "overshoot", Kind: scenario.Ratio, Default: 0.2, Min: 0.001, Max: 100, Doc: "Agents that are to be started beyond the limit, as a share of it; at least one. As many make room later."},
-			{Name: "operations", Kind: scenario.Int, Default: 100000, Min: 10, Max: 1_000_000_000, Doc: "Operations in all from limit_percentage on, the starts evenly among them: a third each of the others looks up a running agent, asks it for an action, or publishes an event to it."},
-			{Name: "concurrency", Kind: scenario.Int, Default: 4, Min: 1, Max: 10_000, Doc: "Operations under way at once."},
+			{Name: "limit", Kind: scenario.Int, Default: 1000, Min: 1, Max: 1_000_000, Doc: "Maximum of live agents; it replaces the scenario's max_agents. An agent corresponds to a process of the BEAM. Threads and goroutines of the operating system process are not limited."},
+			{Name: "limit_percentage", Kind: scenario.Ratio, Default: 0.9, Min: 0.01, Max: 1, Doc: "Share of the limit that starts first. The remaining agents start one by one, concurrently with other operations."},
+			{Name: "overshoot", Kind: scenario.Ratio, Default: 0.2, Min: 0.001, Max: 100, Doc: "Agents to start above the limit, as a share of it; at least one. As many are replaced to measure the recovery."},
+			{Name: "operations", Kind: scenario.Int, Default: 100000, Min: 10, Max: 1_000_000_000, Doc: "Operations from limit_percentage on. The starts are spread evenly among them; the others are in equal parts lookups of, actions of and events to running agents."},
+			{Name: "concurrency", Kind: scenario.Int, Default: 4, Min: 1, Max: 10_000, Doc: "Concurrent operations."},
 		},
 		Metrics: append([]scenario.Metric{
-			{Name: "limit_reached", Unit: "bool", Better: report.Higher, Must: "== true", Doc: "Whether exactly as many agents as the limit allows were started, and the rest refused with the error that tells the limit."},
-			{Name: "rejected", Unit: "count", Better: report.Neither, Doc: "Starts that were refused with that error. They count as succeeded operations: it is what the limit is for."},
-			{Name: "graceful_degradation_score", Unit: "ratio", Better: report.Higher, Must: "== 1", Aggregation: scenario.Worst, Doc: "Share of the lookups, actions and events on running agents that succeeded with the right result from the first refusal on; an event has succeeded when its agent got it; one that comes again is a finding."},
-			{Name: "recovery_successful", Unit: "bool", Better: report.Higher, Must: "== true", Timed: true, Doc: "Whether after some agents were stopped, after some were killed, and after some crashed, just as many could be started each time, every one of them answered, and the next was refused again."},
-			{Name: "recovery_time_ms", Unit: "ms", Better: report.Lower, Keyed: true, Doc: "Time from when agents were ended until a new agent was started and had answered an action; the worst, and with .stop, .kill and .crash that of one way to end them. StopAgent returns when there is room; after a kill and a crash it comes later."},
-			mustBeZero("guard_rules_broken", "Violations of the rules of the other guards: a rate that admits more or fewer operations than it has tokens, a circuit that opens, refuses, admits trials, shows or closes at the wrong time, a mailbox that accepts more or less than its capacity, a call that returns before its deadline, or a refusal, of a message or question of a coordination too, with the wrong error. The errors name each."),
+			{Name: "limit_reached", Unit: "bool", Better: report.Higher, Must: "== true", Doc: "Whether exactly as many agents as the limit allows started, and all others were refused with ErrLimitReached."},
+			{Name: "rejected", Unit: "count", Better: report.Neither, Doc: "Starts refused with ErrLimitReached. They count as successful operations, because the limit is meant to refuse them."},
+			{Name: "graceful_degradation_score", Unit: "ratio", Better: report.Higher, Must: "== 1", Aggregation: scenario.Worst, Doc: "Successful share of the lookups, actions and events on running agents from the first refusal on. An event is successful when its agent receives it; a repeated event is a finding."},
+			{Name: "recovery_successful", Unit: "bool", Better: report.Higher, Must: "== true", Timed: true, Doc: "Whether, after some agents were stopped, after some were killed, and after some crashed, as many could be started again, every one of them answered, and the next one was refused."},
+			{Name: "recovery_time_ms", Unit: "ms", Better: report.Lower, Keyed: true, Doc: "Time from the end of agents until a new agent has started and answered; the worst, and with .stop, .kill and .crash that of one way to end. StopAgent returns when there is room; after a kill or a crash, room comes later."},
+			mustBeZero("guard_rules_broken", "Violations of the rules of the other guards: rates that admit more or fewer operations than their tokens, circuits in the wrong state, mailboxes that accept more or less than their capacity, calls that return before their deadline, and refusals with the wrong error. The errors name each."),
 			timeDependent(mustBeZero("deadlines_missed", "Kinds of calls that returned more than 30 ms after their deadline in each of 8 tries.")),
 			telemetryMismatches(),
 			operationsNotBegun(),
@@ -45,7 +45,7 @@ func processLimit() *stress.Measurement {
 		},
 		Check: func(p scenario.Params) error {
 			if starts := startsNearLimit(p); starts > p.Int("operations") {
-				return fmt.Errorf("%d operations are fewer than the %d starts from limit_percentage on to the overshoot", p.Int("operations"), starts)
+				return fmt.Errorf("%d operations are fewer than the %d starts between limit_percentage and the overshoot", p.Int("operations"), starts)
 			}
 			return nil
 		},
@@ -59,22 +59,22 @@ func limitEstimate(p scenario.Params) time.Duration {
 	return 100*time.Millisecond + time.Duration(p.Int("operations"))*2*time.Microsecond + time.Duration(p.Int("limit"))*10*time.Microsecond
 }
 
-// initialAgents is how many agents are started before the rest.
+// initialAgents is how many agents start first.
 func initialAgents(p scenario.Params) int {
 	return max(int(math.Round(float64(p.Int("limit"))*p.Float("limit_percentage"))), 1)
 }
 
-// beyond is how many agents are to be started beyond the limit.
+// overshootAgents is how many agents to start above the limit.
 func overshootAgents(p scenario.Params) int {
 	return max(int(math.Round(float64(p.Int("limit"))*p.Float("overshoot"))), 1)
 }
 
-// startsNearLimit is how many agents are to be started after initialAgents.
+// startsNearLimit is how many agents to start after initialAgents.
 func startsNearLimit(p scenario.Params) int {
 	return p.Int("limit") - initialAgents(p) + overshootAgents(p)
 }
 
-// asked is what is asked of a system at its limit.
+// limitedCalls are the calls of a system at its limit. Tests replace them.
 type limitedCalls struct {
 	start   func(context.Context, mabeam.Spec) (string, error)
 	kill    func(id string)
@@ -83,21 +83,20 @@ type limitedCalls struct {
 	publish func(context.Context, mabeam.Event) error
 }
 
-// A numbered is the data of an event at the limit: its number among those of the same
-// resident, so that an event that comes twice does not stand in for a lost one.
+// A limitEvent is the data of an event at the limit: its number among the events to the
+// same agent, so that a repeated event does not replace a lost one.
 type limitEvent int
 
-// A resident is an agent that answers an action, and counts the events of its
-// own.
+// A limitAgent is an agent that answers actions, and counts its own events.
 type limitAgent struct {
 	mabeam.Defaults
 	event      string
-	received   *atomic.Int64 // different events at the limit
-	duplicates *atomic.Int64 // those that came again, or were another resident's
+	received   *atomic.Int64 // distinct events at the limit
+	duplicates *atomic.Int64 // repeated events, and events of other agents
 	seen       []uint64      // a bit for each number
 }
 
-// note marks a number as seen and says whether it was not before.
+// note marks a number as seen and reports whether it is new.
 func (r *limitAgent) note(n limitEvent) bool {
 	word, bit := int(n)/64, uint64(1)<<(n%64)
 	if missing := word + 1 - len(r.seen); missing > 0 {
@@ -113,16 +112,15 @@ func (r *limitAgent) Init(_ context.Context, self *mabeam.Agent) error {
 	return err
 }
 
-// HandleAction implements mabeam.Behaviour: here is answered with the agent's id, and
-// crash with a panic.
+// HandleAction panics for crash, and otherwise returns the agent's id.
 func (r *limitAgent) HandleAction(_ context.Context, self *mabeam.Agent, action string, _ any) (any, error) {
 	if action == "crash" {
-		panic("asked for")
+		panic("panics on purpose")
 	}
 	return self.ID(), nil
 }
 
-// HandleEvent counts the events that were published at the limit.
+// HandleEvent counts the events at the limit.
 func (r *limitAgent) HandleEvent(_ context.Context, _ *mabeam.Agent, e mabeam.Event) {
 	switch n, atLimit := e.Data.(limitEvent); {
 	case !atLimit:
@@ -138,22 +136,22 @@ type limitRun struct {
 	env        *stress.Env
 	system     *mabeam.System
 	calls      limitedCalls
-	ids        []string     // of the agents started at once
-	received   atomic.Int64 // different events at the limit
-	duplicates atomic.Int64 // those that came again, or to another agent
-	attempted  atomic.Int64 // agents that were to be started
+	ids        []string     // of the initial agents
+	received   atomic.Int64 // distinct events at the limit
+	duplicates atomic.Int64 // repeated events, and events to other agents
+	attempted  atomic.Int64 // attempted starts
 
 	loads  budget
 	before resourceCounts // before the first start
 
 	started, rejected atomic.Int64 // in the overshoot
-	// What was counted in the whole repetition, for the telemetry.
+	// Counts of the whole repetition, to compare with the telemetry.
 	startedTotal, refused, stopped, crashed atomic.Int64
 	// Operations on running agents from the first refusal on.
 	tried, succeeded, published atomic.Int64
 }
 
-// measureProcessLimit puts wrap, if given, around what is asked of the system.
+// measureProcessLimit runs one repetition; wrap may replace the calls.
 func measureProcessLimit(ctx context.Context, env *stress.Env, wrap func(limitedCalls) limitedCalls) (err error) {
 	options := env.Options()
 	options.MaxAgents = env.Params.Int("limit")
@@ -188,7 +186,7 @@ func measureProcessLimit(ctx context.Context, env *stress.Env, wrap func(limited
 		return err
 	}
 	if extra := t.duplicates.Load(); extra > 0 {
-		env.Finding("events at the limit that reached their agent again, or another agent", extra)
+		env.Finding("events at the limit that were repeated, or reached another agent", extra)
 	}
 	w.expect(ctx, map[string]int64{
 		"AgentsStarted": t.startedTotal.Load(), "AgentsStopped": t.stopped.Load(), "AgentsCrashed": t.crashed.Load(),
@@ -211,7 +209,7 @@ func (t *limitRun) start(ctx context.Context) (string, error) {
 	return id, err
 }
 
-// here asks an agent whether it is there.
+// checkAlive calls an agent.
 func (t *limitRun) checkAlive(ctx context.Context, id string) error {
 	got, err := t.calls.act(ctx, id, "here", nil)
 	if err == nil && got != id {
@@ -220,8 +218,8 @@ func (t *limitRun) checkAlive(ctx context.Context, id string) error {
 	return err
 }
 
-// fill starts the agents that the others are started beside. It says false, and why, if
-// not all of them could be started.
+// fill starts the initial agents. It returns false, and reports why, if not all of them
+// start.
 func (t *limitRun) fill(ctx context.Context) (full bool, err error) {
 	t.ids = make([]string, initialAgents(t.env.Params))
 	driven, err := t.loads.run(ctx, load.Load{Workers: 1, Operations: len(t.ids)}, func(ctx context.Context, op load.Op) (err error) {
@@ -233,7 +231,7 @@ func (t *limitRun) fill(ctx context.Context) (full bool, err error) {
 	}
 	t.started.Add(driven.Succeeded)
 	if missing := int64(len(t.ids)) - driven.Succeeded; missing > 0 {
-		why := fmt.Sprintf("%d of %d agents did not start, though the limit is %d", missing, len(t.ids), t.env.Params.Int("limit"))
+		why := fmt.Sprintf("%d of %d agents did not start with a limit of %d", missing, len(t.ids), t.env.Params.Int("limit"))
 		t.env.Detail(why, 1)
 		t.env.Bool("limit_reached", false)
 		t.env.Bool("recovery_successful", false)
@@ -243,14 +241,14 @@ func (t *limitRun) fill(ctx context.Context) (full bool, err error) {
 	return true, nil
 }
 
-// overshoot starts agents up to the limit and beyond while others work, and
-// reports what became of both.
+// overshoot starts agents up to the limit and above it concurrently with other operations,
+// and reports the results.
 func (t *limitRun) overshoot(ctx context.Context) error {
 	p := t.env.Params
 	starts := startsNearLimit(p)
 	operations := max(t.env.Count(p.Int("operations")), starts)
 	_, err := t.loads.run(ctx, load.Load{Workers: p.Int("concurrency"), Operations: operations}, func(ctx context.Context, op load.Op) error {
-		// Evenly among the others, beginning with the first.
+		// Evenly spread, beginning with the first operation.
 		if op.N*starts%operations < starts {
 			return t.startBeyond(ctx)
 		}
@@ -259,7 +257,7 @@ func (t *limitRun) overshoot(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Of a system that was too slow, the rest is asked for without the other work.
+	// If the system was too slow, the remaining starts follow without other operations.
 	if left := starts - int(t.attempted.Load()) + len(t.ids); left > 0 {
 		_, err := t.env.RunLoad(ctx, load.Load{Workers: 1, Operations: left, For: recoveryTimeout}, func(ctx context.Context, _ load.Op) error {
 			return t.startBeyond(ctx)
@@ -284,12 +282,12 @@ func (t *limitRun) overshoot(ctx context.Context) error {
 	if tried := t.tried.Load(); tried > 0 {
 		t.env.Value("graceful_degradation_score", ratio(t.succeeded.Load()+t.received.Load(), tried))
 	} else {
-		t.env.Unmeasured("graceful_degradation_score", "nothing was refused, or nothing was asked of running agents from then on")
+		t.env.Unmeasured("graceful_degradation_score", "nothing was refused, or no operation on running agents followed")
 	}
 	return nil
 }
 
-// startBeyond starts an agent that may be one too many.
+// startBeyond starts an agent that may exceed the limit.
 func (t *limitRun) startBeyond(ctx context.Context) error {
 	_, err := t.start(ctx)
 	switch {
@@ -302,7 +300,7 @@ func (t *limitRun) startBeyond(ctx context.Context) error {
 	return err
 }
 
-// work carries out an operation on a running agent.
+// work runs an operation on a running agent.
 func (t *limitRun) work(ctx context.Context, n int) (err error) {
 	i := n / 3 % len(t.ids)
 	atLimit := t.rejected.Load() > 0
@@ -332,7 +330,7 @@ func (t *limitRun) work(ctx context.Context, n int) (err error) {
 	t.tried.Add(1)
 	switch {
 	case err != nil:
-	case event: // its agent will tell
+	case event: // its agent counts it
 		t.published.Add(1)
 	default:
 		t.succeeded.Add(1)

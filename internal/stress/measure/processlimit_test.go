@@ -16,8 +16,8 @@ import (
 	"mabeam-top/internal/stress/report"
 )
 
-// limited returns the catalogue with process-limit asking a system that
-// differs from ours.
+// withLimitedCalls returns the catalogue with process-limit calling a system with other
+// behaviour.
 func withLimitedCalls(wrap func(limitedCalls) limitedCalls) stress.Catalogue {
 	return withRun("process-limit", func(ctx context.Context, env *stress.Env) error {
 		return measureProcessLimit(ctx, env, wrap)
@@ -26,7 +26,7 @@ func withLimitedCalls(wrap func(limitedCalls) limitedCalls) stress.Catalogue {
 
 const limitStep = "{measure: process-limit, with: {limit: 200, limit_percentage: 80%, overshoot: 25%, operations: 5000}}"
 
-// Our system takes 200 agents, refuses 50, and all else goes on.
+// A healthy system starts 200 agents, refuses 50, and everything else works.
 func TestLimitOfAgents(t *testing.T) {
 	s := runStep(t, Catalogue(), "", limitStep)
 	for metric, want := range map[string]float64{"rejected": 50, "graceful_degradation_score": 1, "leaked_goroutines": 0} {
@@ -37,13 +37,13 @@ func TestLimitOfAgents(t *testing.T) {
 	if s.Metrics["limit_reached"].Value != true || s.Metrics["recovery_successful"].Value != true || len(s.Errors) > 0 {
 		t.Errorf("%+v, errors %+v", s.Metrics, s.Errors)
 	}
-	// 160 at once, the 5,000, three times 50 that were started again, and 200 stopped.
+	// 160 first, then 5,000 operations, three times 50 replacements, and 200 stops.
 	if s.Operations != (report.Operations{Attempted: 5510, Succeeded: 5510}) {
 		t.Errorf("%+v", s.Operations)
 	}
 }
 
-// A system that has no limit, and one that refuses too early, are caught.
+// A system without a limit, and one that refuses too early, are detected.
 func TestLimitThatIsNotKept(t *testing.T) {
 	none := withLimitedCalls(func(a limitedCalls) limitedCalls {
 		start := a.start
@@ -82,8 +82,8 @@ func TestLimitThatIsNotKept(t *testing.T) {
 	if m := s.Metrics["limit_reached"]; m.Value != false || m.Status != report.StatusFail || value(t, s, "rejected") != 49 {
 		t.Errorf("a limit that is off by one: %v, %s", m.Value, m.Status)
 	}
-	for told, cat := range map[string]stress.Catalogue{"beyond": none, "below": early} {
-		t.Run(told, func(t *testing.T) {
+	for reported, cat := range map[string]stress.Catalogue{"beyond": none, "below": early} {
+		t.Run(reported, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := runStep(t, cat, "", strings.Replace(limitStep, "}}", ", concurrency: 1}}", 1))
 				for _, metric := range []string{"limit_reached", "recovery_successful"} {
@@ -91,19 +91,19 @@ func TestLimitThatIsNotKept(t *testing.T) {
 						t.Errorf("%s is %v, %s", metric, m.Value, m.Status)
 					}
 				}
-				if m := s.Metrics["graceful_degradation_score"]; told == "beyond" && (m.Value != nil || m.Status != report.StatusFail || errorCount(s, "graceful_degradation_score was not measured: nothing was refused") != 1) {
+				if m := s.Metrics["graceful_degradation_score"]; reported == "beyond" && (m.Value != nil || m.Status != report.StatusFail || errorCount(s, "graceful_degradation_score was not measured: nothing was refused") != 1) {
 					t.Errorf("graceful_degradation_score is %v, %s; %+v", m.Value, m.Status, s.Errors)
 				}
-				if len(s.Errors) == 0 || !strings.Contains(s.Errors[0].Message, told+" the limit") {
-					t.Errorf("told %+v", s.Errors)
+				if len(s.Errors) == 0 || !strings.Contains(s.Errors[0].Message, reported+" the limit") {
+					t.Errorf("errors %+v", s.Errors)
 				}
 			})
 		})
 	}
 }
 
-// At its limit a system fails every second action, or every event, or finds
-// nobody any more: a third of the operations each.
+// At its limit a system fails every second action, or all events, or all lookups: a third
+// of the operations each.
 func TestDegradationAtTheLimit(t *testing.T) {
 	for name, c := range map[string]struct {
 		score float64
@@ -123,20 +123,20 @@ func TestDegradationAtTheLimit(t *testing.T) {
 			publish := a.publish
 			a.publish = func(ctx context.Context, e mabeam.Event) error {
 				if atLimit.Load() {
-					return nil // it is gone, and nobody says so
+					return nil // it is lost, and nobody reports it
 				}
 				return publish(ctx, e)
 			}
 			return a
 		}},
-		"events, of which others come twice": {1 - 1.0/6, func(a limitedCalls, atLimit *atomic.Bool) limitedCalls {
+		"events, of which others are repeated": {1 - 1.0/6, func(a limitedCalls, atLimit *atomic.Bool) limitedCalls {
 			publish, n := a.publish, 0
 			a.publish = func(ctx context.Context, e mabeam.Event) error {
 				if !atLimit.Load() {
 					return publish(ctx, e)
 				}
 				if n++; n%2 == 0 {
-					return nil // it is gone
+					return nil // it is lost
 				}
 				return errors.Join(publish(ctx, e), publish(ctx, e))
 			}
@@ -171,7 +171,7 @@ func TestDegradationAtTheLimit(t *testing.T) {
 					start, recovering := a.start, false
 					a.start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
 						id, err := start(ctx, spec)
-						// From the first refusal on, until one is started again.
+						// From the first refusal until an agent starts again.
 						full := errors.Is(err, mabeam.ErrLimitReached)
 						recovering = recovering || atLimit.Load() && !full
 						atLimit.Store(full && !recovering)
@@ -183,20 +183,20 @@ func TestDegradationAtTheLimit(t *testing.T) {
 					t.Errorf("score %v, want %v; %+v", v, c.score, s.Errors)
 				}
 				if len(s.Errors) == 0 {
-					t.Error("nothing is told")
+					t.Error("there are no errors")
 				}
 				if s.Metrics["recovery_successful"].Value != true {
 					t.Errorf("not recovered: %+v", s.Errors)
 				}
-				if again := errorCount(s, "reached their agent again") > 0; again != strings.Contains(name, "twice") {
-					t.Errorf("events that came again: %v; %+v", again, s.Errors)
+				if again := errorCount(s, "that were repeated") > 0; again != strings.Contains(name, "repeated") {
+					t.Errorf("repeated events: %v; %+v", again, s.Errors)
 				}
 			})
 		})
 	}
 }
 
-// A system that notices only after 50 ms, or never, that there is room again.
+// A system that notices free room only after 50 ms, or never.
 func TestRecoveryFromTheLimit(t *testing.T) {
 	for name, late := range map[string]time.Duration{"soon": 50 * time.Millisecond, "never": time.Hour} {
 		t.Run(name, func(t *testing.T) {
@@ -220,7 +220,7 @@ func TestRecoveryFromTheLimit(t *testing.T) {
 					t.Fatalf("recovered %v; %+v", recovered, s.Errors)
 				}
 				if recovered {
-					wantWithin(t, "recovery_time_ms", value(t, s, "recovery_time_ms"), 50, 0.03) // it was full a moment before it was stopped
+					wantWithin(t, "recovery_time_ms", value(t, s, "recovery_time_ms"), 50, 0.03) // it was full a moment before
 				} else if m := s.Metrics["recovery_time_ms"]; m.Value != nil || m.Status != report.StatusFail {
 					t.Errorf("recovery_time_ms %+v", m)
 				}
@@ -229,8 +229,8 @@ func TestRecoveryFromTheLimit(t *testing.T) {
 	}
 }
 
-// A system from which no agent can be started again in two of five repetitions fails,
-// although it recovered in most of them.
+// A system that does not recover in two of five repetitions fails, although it recovers in
+// the others.
 func TestNoRecoveryInSomeRepetitions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		repetition := 0
@@ -257,8 +257,7 @@ func TestNoRecoveryInSomeRepetitions(t *testing.T) {
 	})
 }
 
-// Room that does not come back after a kill, as the agent stays, is found by how the
-// agents were ended.
+// If a kill makes no room because the agent remains, the report names the kill.
 func TestKillThatMakesNoRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := runStep(t, withLimitedCalls(func(a limitedCalls) limitedCalls {
@@ -266,7 +265,7 @@ func TestKillThatMakesNoRoom(t *testing.T) {
 			return a
 		}), "", limitStep)
 		if m := s.Metrics["recovery_successful"]; m.Status != report.StatusFail || errorCount(s, "had ended by kill, only 0 could be started") != 1 {
-			t.Errorf("%+v, told %+v", m, s.Errors)
+			t.Errorf("%+v, errors %+v", m, s.Errors)
 		}
 		if m := s.Metrics["telemetry_mismatches"]; m.Status != report.StatusFail {
 			t.Errorf("%+v", m)
@@ -274,7 +273,7 @@ func TestKillThatMakesNoRoom(t *testing.T) {
 	})
 }
 
-// A goroutine that each refusal leaves behind is found.
+// A goroutine that leaks with each refusal is detected.
 func TestRefusalsThatLeak(t *testing.T) {
 	release := make(chan struct{})
 	defer close(release)

@@ -10,13 +10,13 @@ import (
 	"mabeam-top/internal/stress/load"
 )
 
-// A termination is one way to end an agent. Only StopAgent returns when it has ended.
+// A termination is one way to end an agent. Only StopAgent waits for the end.
 type termination struct {
 	name string
 	end  func(ctx context.Context, id string) error
 }
 
-// ways are all ways to end an agent.
+// terminations returns all ways to end an agent.
 func (t *limitRun) terminations() []termination {
 	return []termination{
 		{"stop", func(ctx context.Context, id string) error {
@@ -33,15 +33,15 @@ func (t *limitRun) terminations() []termination {
 			_, err := t.calls.act(ctx, id, "crash", nil)
 			var panicked *mabeam.PanicError
 			if !errors.As(err, &panicked) {
-				return fmt.Errorf("an agent that was to crash says: %w", err)
+				return fmt.Errorf("crash an agent: %w", err)
 			}
 			return nil
 		}},
 	}
 }
 
-// recover ends some agents in each way, and reports how soon others can take their
-// place. After a way from which the system does not recover, the others are not tried.
+// recover ends some agents in each way, and reports how soon others can replace them. If
+// the system does not recover, the remaining ways are skipped.
 func (t *limitRun) recover(ctx context.Context) error {
 	recovered := true
 	var worst time.Duration
@@ -52,7 +52,7 @@ func (t *limitRun) recover(ctx context.Context) error {
 		}
 		recovered = ok
 		if first == 0 {
-			t.env.Unmeasured("recovery_time_ms", "no agent could be started again after others had ended by "+way.name)
+			t.env.Unmeasured("recovery_time_ms", "no agent could be started after others had ended by "+way.name)
 			break
 		}
 		t.env.Value("recovery_time_ms."+way.name, load.Milliseconds(first))
@@ -66,13 +66,13 @@ func (t *limitRun) recover(ctx context.Context) error {
 	return nil
 }
 
-// makeRoom ends some agents and starts as many. It returns how long it took until the
-// first of these had answered, and whether all could be started and no more.
+// replaceAgents ends some agents and starts as many. It returns the time until the first
+// of these answered, and whether all of them and no more could start.
 func (t *limitRun) replaceAgents(ctx context.Context, way termination) (first time.Duration, recovered bool, err error) {
 	room := min(overshootAgents(t.env.Params), len(t.ids))
 	for _, id := range t.ids[:room] {
 		if err := way.end(ctx, id); err != nil {
-			return 0, false, fmt.Errorf("make room: %w", err)
+			return 0, false, fmt.Errorf("end an agent: %w", err)
 		}
 	}
 	ended := time.Now()
@@ -99,20 +99,20 @@ func (t *limitRun) replaceAgents(ctx context.Context, way termination) (first ti
 	refused := errors.Is(err, mabeam.ErrLimitReached)
 	switch {
 	case again < room:
-		t.env.Detail(fmt.Sprintf("after %d agents had ended by %s, only %d could be started within %v; the last attempt: %v", room, way.name, again, recoveryTimeout, failure), 1)
+		t.env.Detail(fmt.Sprintf("after %d agents had ended by %s, only %d could be started within %v; last error: %v", room, way.name, again, recoveryTimeout, failure), 1)
 	case !refused:
-		t.env.Detail("after the recovery, an agent beyond the limit was not refused", 1)
+		t.env.Detail("after the recovery, an agent above the limit was not refused", 1)
 	}
 	t.env.Operations(int64(again), int64(room-again), 0)
 	return first, again == room && refused, nil
 }
 
-// cleanUp stops all agents and reports what they have left behind.
+// cleanUp stops all agents and reports leaks.
 func (t *limitRun) cleanUp(ctx context.Context) error {
 	left := t.system.Registry().All()
 	driven, err := t.env.RunLoad(ctx, load.Load{Workers: 1, Operations: max(len(left), 1), For: recoveryTimeout}, func(ctx context.Context, op load.Op) error {
 		if op.N >= len(left) {
-			return nil // none was left
+			return nil // there was none
 		}
 		t.stopped.Add(1)
 		return t.system.StopAgent(ctx, left[op.N].ID())

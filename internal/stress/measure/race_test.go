@@ -2,5 +2,5 @@
 
 package measure
 
-// raceDetector says that the race detector is on, which allocates by itself.
+// raceDetector reports whether the race detector, which allocates memory, is on.
 const raceDetector = true

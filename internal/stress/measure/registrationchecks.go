@@ -9,15 +9,14 @@ import (
 	"mabeam-top/internal/stress"
 )
 
-// registrationAgents is how many agents checkRegistrations works with.
+// registrationAgents is how many agents checkRegistrations starts.
 const registrationAgents = 150
 
-// A population is the agents of a system that live as far as a measurement knows,
-// with the specs that they were started with.
+// liveAgents are the specs of the agents that must be alive, by id.
 type liveAgents map[string]mabeam.Spec
 
-// check counts every way in which the system's registry shows something else than the
-// living agents: by id, by type, by capability, by node, or in the list of all.
+// check compares the registry with the live agents: lookups, the lists by type, capability
+// and node, and the list of all.
 func (p liveAgents) check(v *checker, system *mabeam.System) {
 	registry := system.Registry()
 	types, capabilities := map[string][]string{}, map[string][]string{}
@@ -30,12 +29,12 @@ func (p liveAgents) check(v *checker, system *mabeam.System) {
 		}
 		entry, ok := registry.Lookup(id)
 		v.expect(ok && entry.ID() == id && entry.Type() == spec.Type && slices.Equal(entry.Capabilities(), spec.Capabilities) && entry.Node() == system.Node(),
-			"an agent that was started is not registered with its id, type, capabilities and node")
+			"the registration of an agent has a wrong id, type, capability or node")
 	}
 	compare := func(listing string, listed []mabeam.Entry, want []string) {
 		missing, strange := compareListing(listed, want)
-		v.add(missing, "living agents are missing in the listing "+listing)
-		v.add(strange, "entries of the listing "+listing+" are not of living agents, or are there twice")
+		v.add(missing, "live agents are missing in the list "+listing)
+		v.add(strange, "entries of the list "+listing+" are repeated or not of live agents")
 	}
 	for t, want := range types {
 		compare("by type", registry.ByType(t), want)
@@ -45,11 +44,11 @@ func (p liveAgents) check(v *checker, system *mabeam.System) {
 	}
 	compare("by node", registry.ByNode(system.Node()), ids)
 	compare("of all", registry.All(), ids)
-	v.expect(registry.Count() == len(p), "the number of registrations is not that of the living agents")
+	v.expect(registry.Count() == len(p), "the number of registrations is not the number of live agents")
 }
 
-// gone counts every way in which the system still finds agents that have ended, of
-// which none of the same type or capability lives.
+// checkGone checks that the system no longer finds agents that have ended. No agent of the
+// same type or capability is alive.
 func (p liveAgents) checkGone(v *checker, system *mabeam.System) {
 	registry := system.Registry()
 	for id, spec := range p {
@@ -63,8 +62,7 @@ func (p liveAgents) checkGone(v *checker, system *mabeam.System) {
 	}
 }
 
-// compareListing counts which of the wanted ids are missing in a listing, and which
-// of its entries are not wanted or there more than once.
+// compareListing counts the missing ids, and the entries that are unknown or repeated.
 func compareListing(listed []mabeam.Entry, want []string) (missing, strange int64) {
 	left := make(map[string]bool, len(want))
 	for _, id := range want {
@@ -80,7 +78,7 @@ func compareListing(listed []mabeam.Entry, want []string) (missing, strange int6
 }
 
 // checkRegistrations starts and ends agents of several types and capabilities on the
-// repetition's system, which has no others, and holds its listings against them.
+// repetition's system, which has no others, and compares the lists.
 func checkRegistrations(ctx context.Context, env *stress.Env, v *checker, spec func() mabeam.Spec) error {
 	system := env.System()
 	living, ended := liveAgents{}, liveAgents{}
@@ -95,7 +93,7 @@ func checkRegistrations(ctx context.Context, env *stress.Env, v *checker, spec f
 		s.Capabilities = []string{"listed", fmt.Sprintf("listed-%d", i%4)}
 		id, err := system.StartAgent(ctx, s)
 		if err != nil {
-			return fmt.Errorf("start agent %d of %d to be listed: %w", i+1, n, err)
+			return fmt.Errorf("start agent %d of %d: %w", i+1, n, err)
 		}
 		living[id] = s
 		order = append(order, id)
@@ -108,7 +106,7 @@ func checkRegistrations(ctx context.Context, env *stress.Env, v *checker, spec f
 			system.KillAgent(id)
 		default:
 			if err := system.StopAgent(ctx, id); err != nil {
-				return fmt.Errorf("stop a listed agent: %w", err)
+				return fmt.Errorf("stop an agent: %w", err)
 			}
 		}
 		ended[id] = living[id]

@@ -13,19 +13,19 @@ import (
 	"mabeam-top/internal/stress/load"
 )
 
-// A census compares what a registry returns with what was registered: the first
-// `present` of the entries, and what workers register and take out meanwhile.
+// A registryCheck compares a registry with what was registered: the first present entries,
+// and those that workers register and unregister meanwhile.
 type registryCheck struct {
 	*checker
 	registry registry
 	entries  []mabeam.Entry
 	present  int
-	// Shared says that others use the registry too. Their entries are ignored.
+	// shared means that others use the registry too. Their entries are ignored.
 	shared bool
-	others int // entries that were there before
+	others int // entries that existed before
 }
 
-// newRegistryCheck returns one whose violations a metric counts.
+// newRegistryCheck returns a check that counts violations in a metric.
 func newRegistryCheck(env *stress.Env, metric string, reg registry, records []mabeam.Record) *registryCheck {
 	broken := newChecker(env, metric)
 	broken.label = "inconsistent registry"
@@ -36,35 +36,35 @@ func newRegistryCheck(env *stress.Env, metric string, reg registry, records []ma
 	return &registryCheck{checker: broken, registry: reg, entries: entries}
 }
 
-// A listing is one way to list entries, and which of them belong in it.
+// A listing is one way to list entries, and which entries belong in it.
 type listing struct {
 	name  string
 	list  func() []mabeam.Entry
 	holds func(mabeam.Entry) bool
 }
 
-// moved is the type, capability and node of entries that were changed.
+// moved is the type, capability and node of changed entries.
 const moved = "moved"
 
 func (c *registryCheck) byType(t string) listing {
-	return listing{"the listing by type", func() []mabeam.Entry { return c.registry.ByType(t) }, func(e mabeam.Entry) bool { return e.Type() == t }}
+	return listing{"the list by type", func() []mabeam.Entry { return c.registry.ByType(t) }, func(e mabeam.Entry) bool { return e.Type() == t }}
 }
 
 func (c *registryCheck) byCapability(capability string) listing {
 	return listing{
-		"the listing by capability", func() []mabeam.Entry { return c.registry.ByCapability(capability) },
+		"the list by capability", func() []mabeam.Entry { return c.registry.ByCapability(capability) },
 		func(e mabeam.Entry) bool { return e.HasCapability(capability) },
 	}
 }
 
 func (c *registryCheck) byNode(node string) listing {
-	return listing{"the listing by node", func() []mabeam.Entry { return c.registry.ByNode(node) }, func(e mabeam.Entry) bool { return e.Node() == node }}
+	return listing{"the list by node", func() []mabeam.Entry { return c.registry.ByNode(node) }, func(e mabeam.Entry) bool { return e.Node() == node }}
 }
 
-// listings are all that the entries can be in.
+// listings returns all lists that the entries can be in.
 func (c *registryCheck) listings() []listing {
 	all := []listing{
-		{"the listing of all", c.registry.All, func(mabeam.Entry) bool { return true }},
+		{"the list of all", c.registry.All, func(mabeam.Entry) bool { return true }},
 		c.byType(moved), c.byCapability(moved), c.byNode(moved),
 		c.byCapability(agents.Demo().Capabilities[0]), c.byNode("local"),
 	}
@@ -74,8 +74,8 @@ func (c *registryCheck) listings() []listing {
 	return all
 }
 
-// check compares a listing with the entries that belong in it. There may be up to
-// that many entries of workers, each once.
+// check compares a list with the entries that belong in it. Up to workers entries of
+// workers may be in it, each once.
 func (c *registryCheck) check(l listing, workers int) {
 	seen, others := make([]bool, c.present), map[string]bool{}
 	twice, strange := 0, 0
@@ -109,15 +109,14 @@ func (c *registryCheck) check(l listing, workers int) {
 	c.add(int64(strange+max(len(others)-allowed, 0)), l.name+" has entries that do not belong there")
 }
 
-// count compares the count with the number of entries that there are. Where others use
-// the registry too, it is not known.
+// count compares the count with the number of entries, unless others use the registry too.
 func (c *registryCheck) count(want int) {
 	if n := c.registry.Count() - c.others; n != want && !c.shared {
-		c.add(int64(max(n-want, want-n)), "the count differs from the entries registered")
+		c.add(int64(max(n-want, want-n)), "the count does not match the registered entries")
 	}
 }
 
-// atRest checks everything while no worker changes the registry.
+// checkAll checks everything while no worker changes the registry.
 func (c *registryCheck) checkAll() {
 	for _, l := range c.listings() {
 		c.check(l, 0)
@@ -130,28 +129,26 @@ func (c *registryCheck) checkAll() {
 			wrong++
 		}
 	}
-	c.add(int64(wrong), "lookups do not find what was registered")
+	c.add(int64(wrong), "a lookup does not return what was registered")
 	_, found := c.registry.Lookup("entry-nobody")
-	c.expect(!found, "a lookup finds what was never registered")
+	c.expect(!found, "a lookup finds an unknown id")
 }
 
-// same says whether an entry is what was registered.
+// sameEntry reports whether an entry is what was registered.
 func sameEntry(e, want mabeam.Entry) bool {
 	return e.ID() == want.ID() && e.Type() == want.Type() && e.Node() == want.Node() && slices.Equal(e.Capabilities(), want.Capabilities())
 }
 
 const (
-	// churnOperations is how many operations change the registry while its
-	// listings are checked, at each size, and listEvery which of them are those
-	// checks.
+	// churnOperations is how many operations change the registry at each size, and listEvery
+	// the interval of operations that check a list instead.
 	churnOperations = 2000
 	listEvery       = 100
 	// movedEntries is how many entries are moved, and back, at each size.
 	movedEntries = 16
 )
 
-// churn checks the listings while workers register, change and unregister
-// entries of their own.
+// churn checks the lists while workers register, change and unregister their own entries.
 func (c *registryCheck) churn(ctx context.Context, loads budget) error {
 	workers := c.env.Params.Int("concurrency")
 	own, all := newRecords("worker", workers), c.listings()
@@ -173,13 +170,13 @@ func (c *registryCheck) churn(ctx context.Context, loads budget) error {
 	return err
 }
 
-// change is one step of a worker's n-th cycle: to register its entry (1), to move it (2),
-// and to take it out (0). What it did must show at once, and everywhere.
+// change is one step of a worker's n-th cycle: register its entry (1), move it (2) or
+// unregister it (0). The change must show at once everywhere.
 func (c *registryCheck) change(own mabeam.Record, step, n int) error {
 	switch step {
 	case 1:
 		if err := c.registry.Register(own); err != nil {
-			c.add(1, "an entry that was taken out cannot be registered again")
+			c.add(1, "an unregistered entry cannot be registered again")
 			return err
 		}
 	case 2:
@@ -188,30 +185,30 @@ func (c *registryCheck) change(own mabeam.Record, step, n int) error {
 		}
 	default:
 		if !c.registry.Unregister(own.ID) {
-			c.add(1, "an entry that was registered cannot be taken out")
+			c.add(1, "a registered entry cannot be unregistered")
 			return errNotThere
 		}
 	}
 	want := own.Entry()
 	found, ok := c.registry.Lookup(own.ID)
 	if ok != (step != 0) || ok && !sameEntry(found, want) {
-		c.add(1, "a lookup does not show the change before it")
+		c.add(1, "a lookup does not show the latest change")
 		return errStale
 	}
 	for _, l := range []listing{c.byType(moved), c.byCapability(moved), c.byNode(moved)} {
 		listed := slices.ContainsFunc(l.list(), func(e mabeam.Entry) bool { return e.ID() == own.ID })
 		if listed != l.holds(want) {
-			c.add(1, l.name+" does not show the change before it")
+			c.add(1, l.name+" does not show the latest change")
 			return errStale
 		}
 	}
 	return nil
 }
 
-var errStale = errors.New("the registry does not show the last change")
+var errStale = errors.New("the registry does not show the latest change")
 
-// move gives an entry another type, another capability, another node, or all three, by
-// its number: an index may be forgotten where only what it is of has changed.
+// move changes the type, the capability, the node, or all three, depending on n. A faulty
+// registry may not update an index if only its key has changed.
 func (c *registryCheck) move(r *mabeam.Record, n int) error {
 	if n%4 == 0 || n%4 == 1 {
 		r.Type = moved
@@ -225,19 +222,20 @@ func (c *registryCheck) move(r *mabeam.Record, n int) error {
 	return c.update(*r)
 }
 
-// update changes an entry to what it should be.
+// update changes an entry to the given record.
 func (c *registryCheck) update(to mabeam.Record) error {
 	err := c.registry.Update(to.ID, func(r *mabeam.Record) error {
 		r.Type, r.Capabilities, r.Node = to.Type, to.Capabilities, to.Node
 		return nil
 	})
 	if err != nil {
-		c.add(1, "an entry that was registered cannot be changed")
+		c.add(1, "a registered entry cannot be changed")
 	}
 	return err
 }
 
-// moveSome moves some of the entries and back. What was read before stays as it was.
+// moveEntries moves some of the entries and back. Entries that were read before must not
+// change.
 func (c *registryCheck) moveEntries() {
 	every := max(c.present/movedEntries, 1)
 	var were, read []mabeam.Entry
@@ -250,7 +248,7 @@ func (c *registryCheck) moveEntries() {
 	}
 	c.checkAll()
 	for k, was := range were {
-		c.expect(read[k].ID() == "" || sameEntry(read[k], was), "a record that was read before a change shows it")
+		c.expect(read[k].ID() == "" || sameEntry(read[k], was), "an entry that was read before a change shows the change")
 		c.entries[k*every] = was
 		_ = c.update(was.Record())
 	}
@@ -260,7 +258,7 @@ func (c *registryCheck) moveEntries() {
 // errRefused is the error of a change that must not happen.
 var errRefused = errors.New("refused on purpose")
 
-// rules checks what the registry promises of one entry.
+// checkOperations checks the documented rules of registering, changing and unregistering.
 func (c *registryCheck) checkOperations() {
 	own := mabeam.Record{ID: "worker-rules", Type: "rules", Node: "local", Capabilities: []string{"rules"}, Metadata: map[string]any{"key": 1}}
 	shows := func(what string) {
@@ -269,30 +267,30 @@ func (c *registryCheck) checkOperations() {
 	}
 	c.expect(c.registry.Register(own) == nil, "an entry cannot be registered")
 	own.Capabilities[0], own.Metadata["key"] = "other", 2
-	shows("the registry keeps no copy of what was registered")
+	shows("the registry does not copy a record when it is registered")
 	c.expect(errors.Is(c.registry.Register(own), mabeam.ErrAlreadyRegistered), "an id can be registered twice")
-	shows("a registration that was refused changes the entry")
+	shows("a refused registration changes the entry")
 	err := c.registry.Update(own.ID, func(r *mabeam.Record) error {
 		r.Type, r.Capabilities = "other", nil
 		return errRefused
 	})
-	c.expect(errors.Is(err, errRefused), "the error of a change is not returned")
-	shows("a change that failed changes the entry")
+	c.expect(errors.Is(err, errRefused), "Update does not return the error of its function")
+	shows("a failed change changes the entry")
 	err = c.registry.Update(own.ID, func(r *mabeam.Record) error {
 		r.ID = "worker-other"
 		return nil
 	})
-	c.expect(err == nil, "an entry that was registered cannot be changed")
-	shows("a change can change the id")
+	c.expect(err == nil, "a registered entry cannot be changed")
+	shows("Update can change the id")
 	err = c.registry.Update("entry-nobody", func(*mabeam.Record) error { return nil })
-	c.expect(errors.Is(err, mabeam.ErrUnknownAgent), "an entry that is not there can be changed")
-	c.expect(c.registry.Unregister(own.ID) && !c.registry.Unregister(own.ID), "an entry can be taken out never, or twice")
+	c.expect(errors.Is(err, mabeam.ErrUnknownAgent), "Update of an unknown entry does not return ErrUnknownAgent")
+	c.expect(c.registry.Unregister(own.ID) && !c.registry.Unregister(own.ID), "Unregister does not return true exactly once")
 	_, found := c.registry.Lookup(own.ID)
 	c.expect(!found && len(c.registry.ByType("rules"))+len(c.registry.ByType("other"))+len(c.registry.ByCapability("rules")) == 0,
-		"an entry that was taken out is still found")
+		"an unregistered entry is still found")
 }
 
-// empty takes all entries out and checks that nothing has stayed.
+// removeAll unregisters all entries and checks that nothing remains.
 func (c *registryCheck) removeAll() {
 	kept := 0
 	for i := range c.entries[:c.present] {
@@ -300,7 +298,7 @@ func (c *registryCheck) removeAll() {
 			kept++
 		}
 	}
-	c.add(int64(kept), "entries cannot be taken out")
+	c.add(int64(kept), "entries cannot be unregistered")
 	c.present = 0
 	c.checkAll()
 }

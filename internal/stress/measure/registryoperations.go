@@ -20,30 +20,30 @@ import (
 func registryOperations() *stress.Measurement {
 	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:      "registry-operations",
-		Summary:   "What do lookups, registrations and unregistrations cost, one by one and many at once, and are their results right?",
+		Summary:   "Measures lookups, registrations and unregistrations, alone and concurrent, and checks their results.",
 		Component: "registry",
 		Params: []scenario.Param{
 			{Name: "lookup", Kind: scenario.Int, Default: 100000, Min: 1, Max: 1_000_000_000, Doc: "Lookups."},
-			{Name: "register", Kind: scenario.Int, Default: 10000, Min: 1, Max: 10_000_000, Doc: "Registrations, and as many are there at their end."},
-			{Name: "unregister", Kind: scenario.Int, Default: 10000, Min: 1, Max: 10_000_000, Doc: "Unregistrations, of what was registered."},
-			{Name: "agents", Kind: scenario.Int, Default: 1000, Min: 1, Max: 10_000_000, Doc: "Entries that are there all the time."},
-			{Name: "concurrency", Kind: scenario.Int, Default: 16, Min: 1, Max: 10_000, Doc: "Operations at once in the concurrent part."},
+			{Name: "register", Kind: scenario.Int, Default: 10000, Min: 1, Max: 10_000_000, Doc: "Registrations, and as many entries at their end."},
+			{Name: "unregister", Kind: scenario.Int, Default: 10000, Min: 1, Max: 10_000_000, Doc: "Unregistrations of these entries."},
+			{Name: "agents", Kind: scenario.Int, Default: 1000, Min: 1, Max: 10_000_000, Doc: "Entries that are registered all the time."},
+			{Name: "concurrency", Kind: scenario.Int, Default: 16, Min: 1, Max: 10_000, Doc: "Concurrent operations in the concurrent load."},
 		},
 		Metrics: []scenario.Metric{
-			{Name: "lookup_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time of one lookup by id, with that of recording it."},
-			{Name: "bulk_lookup_time_ms", Unit: "ms", Better: report.Lower, Doc: "Time of one lookup, of 100 timed together / 100, in the median: the clock and the recording, which take longer than a lookup, are not in it."},
-			{Name: "register_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time of one registration with its indices, with that of recording it."},
-			{Name: "unregister_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time of one unregistration, with that of recording it."},
-			{Name: "concurrent_operations_per_sec", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", Doc: "Operations per second of a mix (80 % lookups, 10 % registrations, 10 % unregistrations) from all at once."},
-			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Aggregation: scenario.Worst, Doc: "Operations of all four loads that succeeded / operations."},
-			mustBeZero("wrong_results", "Lookups that returned another record than the one asked for, and after the loads: a wrong count, and entries that a listing (all, by type, by capability, by node) missed, had twice, or had wrongly. The errors tell which."),
+			{Name: "lookup_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time of one lookup by id, including the time to record it."},
+			{Name: "bulk_lookup_time_ms", Unit: "ms", Better: report.Lower, Doc: "Median time of one lookup, from 100 timed together, without clock and recording, which take longer than a lookup."},
+			{Name: "register_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time of one registration with its indices, including the time to record it."},
+			{Name: "unregister_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time of one unregistration, including the time to record it."},
+			{Name: "concurrent_operations_per_sec", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", Doc: "Operations per second of a concurrent mix: 80 % lookups, 10 % registrations, 10 % unregistrations."},
+			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Aggregation: scenario.Worst, Doc: "Successful operations of all four loads / operations."},
+			mustBeZero("wrong_results", "Lookups that returned another record, and after the loads: a wrong count, and entries that a list (all, by type, by capability, by node) misses, repeats or has wrongly. The errors name each."),
 			telemetryMismatches(),
 			operationsNotBegun(),
 		},
 		Estimate: registryEstimate,
 		Check: func(p scenario.Params) error {
 			if p.Int("unregister") > p.Int("register") {
-				return fmt.Errorf("%d entries cannot be unregistered when %d are registered", p.Int("unregister"), p.Int("register"))
+				return fmt.Errorf("unregister must not exceed register: of %d entries, %d cannot be unregistered", p.Int("register"), p.Int("unregister"))
 			}
 			return nil
 		},
@@ -58,8 +58,8 @@ func registryEstimate(p scenario.Params) time.Duration {
 	return 100*time.Millisecond + time.Duration(n)*300
 }
 
-// A registry is the part of the runtime's registry that is measured, so that tests can
-// replace it by one whose answers are known.
+// A registry is the part of the runtime's registry under test. Tests replace it by one
+// with known answers.
 type registry interface {
 	Register(mabeam.Record) error
 	Lookup(id string) (mabeam.Entry, bool)
@@ -105,7 +105,7 @@ func measureRegistry(ctx context.Context, env *stress.Env, reg registry) error {
 		env.Value("bulk_lookup_time_ms", lookup/1e6)
 		env.Reference(reference.MapLookup, mapLookup)
 	} else {
-		env.Unmeasured("bulk_lookup_time_ms", "that takes 100 lookups")
+		env.Unmeasured("bulk_lookup_time_ms", "it needs 100 lookups")
 	}
 	registered, err := one("register_time_ms", len(fresh), func(n int) error { return reg.Register(fresh[n]) })
 	if err != nil {
@@ -137,12 +137,11 @@ func measureRegistry(ctx context.Context, env *stress.Env, reg registry) error {
 	return nil
 }
 
-// recordTypeCount is how many types the records of newRecords have. All but the first
-// are those of one record in rareTypeInterval each.
+// recordTypeCount is the number of types in newRecords. All but the first type have one
+// record in rareTypeInterval each.
 const recordTypeCount, rareTypeInterval = 4, 40
 
-// newRecords makes n records of agents of four types, as a demo agent's
-// would be.
+// newRecords returns n records like those of demo agents, of four types.
 func newRecords(prefix string, n int) []mabeam.Record {
 	capabilities := agents.Demo().Capabilities
 	records := make([]mabeam.Record, n)
@@ -154,7 +153,7 @@ func newRecords(prefix string, n int) []mabeam.Record {
 	return records
 }
 
-// recordType is the type of the record of a number.
+// recordType is the type of record i.
 func recordType(i int) string {
 	if k := i % rareTypeInterval; k < recordTypeCount {
 		return "type-" + strconv.Itoa(k)
@@ -163,11 +162,11 @@ func recordType(i int) string {
 }
 
 var (
-	errNotThere    = errors.New("no entry of that id")
-	errOtherRecord = errors.New("a lookup returns another record than the one asked for")
+	errNotThere    = errors.New("there is no entry with this id")
+	errOtherRecord = errors.New("a lookup returns another record than the requested one")
 )
 
-// unregister takes an entry out that must be there.
+// unregister removes an entry that must exist.
 func unregister(reg registry, id string) error {
 	if !reg.Unregister(id) {
 		return errNotThere
@@ -175,15 +174,14 @@ func unregister(reg registry, id string) error {
 	return nil
 }
 
-// A registryMix is a load of lookups, registrations and unregistrations. Each
-// worker registers and unregisters an entry of its own, so that every
-// operation must succeed.
+// A registryMix is a load of lookups, registrations and unregistrations. Each worker
+// registers and unregisters its own entry, so that every operation must succeed.
 type registryMix struct {
 	registry registry
 	present  []mabeam.Record
-	order    []int // of lookups: one that no cache foresees
+	order    []int // of lookups, unpredictable for caches
 	own      []mabeam.Record
-	there    []bool       // each touched by its worker only
+	there    []bool       // by worker
 	wrong    atomic.Int64 // lookups that returned another record
 	bulk     int64        // lookups that were timed together
 }
@@ -191,8 +189,8 @@ type registryMix struct {
 // bulkLookups is how many lookups are timed together.
 const bulkLookups = 100
 
-// timeLookups times lookups, so many at once, in turns with those of a plain map. It
-// returns the nanoseconds of one of either, in the median of the batches.
+// timeLookups times lookups in bulk, in turn with lookups in a plain map. It returns the
+// median time of one of each, in nanoseconds.
 func (m *registryMix) timeLookups(batches int) (lookup, mapLookup float64) {
 	ids := make([]string, len(m.order))
 	for i, at := range m.order {
@@ -223,7 +221,7 @@ func newRegistryMix(reg registry, workers int, present []mabeam.Record, order []
 	}
 }
 
-// lookup looks an entry up that is there.
+// lookup looks up an entry that exists.
 func (m *registryMix) lookup(n int) error {
 	want := &m.present[m.order[n%len(m.order)]]
 	e, ok := m.registry.Lookup(want.ID)
@@ -237,7 +235,7 @@ func (m *registryMix) lookup(n int) error {
 	return nil
 }
 
-// operate carries out one operation of the mix.
+// operate runs one operation of the mix.
 func (m *registryMix) operate(_ context.Context, op load.Op) error {
 	if op.N%5 != 0 {
 		return m.lookup(op.N)
@@ -249,7 +247,7 @@ func (m *registryMix) operate(_ context.Context, op load.Op) error {
 	return unregister(m.registry, m.own[w].ID)
 }
 
-// operateBatch carries out operationsPerBatch operations of the mix.
+// operateBatch runs operationsPerBatch operations of the mix.
 func (m *registryMix) operateBatch(ctx context.Context, op load.Op) error {
 	for k := range operationsPerBatch {
 		if err := m.operate(ctx, load.Op{Worker: op.Worker, N: op.N*operationsPerBatch + k}); err != nil {
@@ -259,7 +257,7 @@ func (m *registryMix) operateBatch(ctx context.Context, op load.Op) error {
 	return nil
 }
 
-// left is how many entries the workers have left.
+// remaining is how many entries of workers are registered.
 func (m *registryMix) remaining() (n int) {
 	for _, there := range m.there {
 		if there {
@@ -269,7 +267,7 @@ func (m *registryMix) remaining() (n int) {
 	return n
 }
 
-// cleanUp takes out what the workers have left.
+// cleanUp unregisters the entries of workers.
 func (m *registryMix) cleanUp() {
 	for w, there := range m.there {
 		if there {

@@ -13,7 +13,7 @@ import (
 	"mabeam-top/internal/stress/report"
 )
 
-// A wrongRegistry errs in one way, with every twentieth lookup or always.
+// A wrongRegistry makes one kind of mistake, in every twentieth lookup or always.
 type wrongRegistry struct {
 	*mabeam.Registry
 	kind string
@@ -49,7 +49,7 @@ func (w wrongRegistry) Count() int {
 	return n
 }
 
-// What a registry returns wrongly fails, however seldom that is.
+// Wrong results of a registry fail, however rare they are.
 func TestWrongResultsOfTheRegistry(t *testing.T) {
 	for kind, fails := range map[string][]string{
 		"right":           nil,
@@ -73,23 +73,22 @@ func TestWrongResultsOfTheRegistry(t *testing.T) {
 	}
 }
 
-// A registry that is so slow that most of what was asked of it was not even begun fails,
-// although all that was begun succeeded.
+// A registry that is so slow that most operations do not begin fails, although all others
+// succeed.
 func TestOperationsNotBegun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cat := withRun("registry-operations", func(ctx context.Context, env *stress.Env) error {
 			return measureRegistry(ctx, env, slowRegistry{env.System().Registry(), func(int) time.Duration { return 50 * time.Millisecond }})
 		})
 		s := runStep(t, cat, "", "{measure: registry-operations, baseline: none, with: {lookup: 1000, register: 200, unregister: 100, agents: 50, concurrency: 1}}")
-		// Of the 3 s, 60 lookups are made in the first load, and nearly nothing is left for the others.
+		// In 3 s the first load makes 60 lookups, and almost no time is left for the others.
 		if v := value(t, s, "operations_not_begun"); v < 1000 || s.Metrics["operations_not_begun"].Status != report.StatusFail || value(t, s, "success_rate") != 1 {
 			t.Errorf("%v operations were not begun; %s, %+v", v, s.Verdict, s.Errors)
 		}
 	})
 }
 
-// Lookups that are timed together take what each of them takes, and those of a plain map,
-// in turns with them, are not among them.
+// Lookups in bulk take the time of each, without the lookups in the plain map.
 func TestLookupsTimedTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cat := withRun("registry-operations", func(ctx context.Context, env *stress.Env) error {
@@ -98,7 +97,7 @@ func TestLookupsTimedTogether(t *testing.T) {
 		s := runStep(t, cat, "", "{measure: registry-operations, baseline: none, with: {lookup: 1000, register: 100, unregister: 100, agents: 50}}")
 		wantWithin(t, "bulk_lookup_time_ms", value(t, s, "bulk_lookup_time_ms"), 0.01, 1e-6)
 		if plain, ok := s.Reference["map_lookup"]; plain != 0 || !ok {
-			t.Errorf("a lookup in a plain map takes %v ns where no time passes (%v)", plain, ok)
+			t.Errorf("a lookup in a plain map takes %v ns while the clock stands still (%v)", plain, ok)
 		}
 	})
 }

@@ -17,48 +17,47 @@ import (
 )
 
 const (
-	// scalabilityParts is into how many loads the operations at each size are
-	// divided, of which the median counts: one hiccup of the machine decides
-	// nothing.
+	// scalabilityParts is the number of loads at each size, of which the median counts, so
+	// that a single pause of the machine decides nothing.
 	scalabilityParts = 15
-	// operationsPerBatch is how many operations are timed together. A lookup takes
-	// 20 ns and recording its time 100: one by one, a registry that takes twice
-	// as long would seem to take a sixth more.
+	// operationsPerBatch is how many operations are timed together. A lookup takes 20 ns and
+	// recording its time 100: alone, a registry that takes twice as long would seem to take
+	// a sixth more.
 	operationsPerBatch = 10
-	// listingParts is how often a listing is timed at each size, and smallListings
-	// how many listings of few entries are timed together.
+	// listingParts is how often a list is timed at each size, and smallListings how many
+	// lists with few entries are timed together.
 	listingParts, smallListings = 15, 50
-	// registrationTime is how long a registration takes a healthy system, roughly.
+	// registrationTime is roughly how long a registration takes.
 	registrationTime = 4 * time.Microsecond
 )
 
 func registryScalability() *stress.Measurement {
 	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:      "registry-scalability",
-		Summary:   "Does the registry stay as fast and right, and how much memory does it take, as agents become many?",
+		Summary:   "Measures how the speed and the memory of the registry scale with the number of agents, and checks its consistency.",
 		Component: "registry_scalability",
 		Alone:     true,
 		Params: []scenario.Param{
-			{Name: "agent_counts", Kind: scenario.Ints, Default: []int{100, 1000, 10000, 100000}, Min: 1, Max: 10_000_000, Doc: "Numbers of registered agents to measure at, from the smallest to the largest. How it scales takes two different ones."},
-			{Name: "operations", Kind: scenario.Int, Default: 50000, Min: scalabilityParts, Max: 1_000_000_000, Doc: "Operations at each number: 80 % lookups, 10 % registrations, 10 % unregistrations; once by one caller and once by many."},
-			{Name: "concurrency", Kind: scenario.Int, Default: 16, Min: 1, Max: 10_000, Doc: "Operations at once, where it is many callers."},
-			{Name: "metadata", Kind: scenario.Int, Default: 4, Min: 0, Max: 1000, Doc: "Entries of metadata in each record. The less a record holds, the more of the memory is the registry's own."},
+			{Name: "agent_counts", Kind: scenario.Ints, Default: []int{100, 1000, 10000, 100000}, Min: 1, Max: 10_000_000, Doc: "Numbers of registered agents, measured in ascending order. The scaling needs two different ones."},
+			{Name: "operations", Kind: scenario.Int, Default: 50000, Min: scalabilityParts, Max: 1_000_000_000, Doc: "Operations at each number, alone and concurrent: 80 % lookups, 10 % registrations, 10 % unregistrations."},
+			{Name: "concurrency", Kind: scenario.Int, Default: 16, Min: 1, Max: 10_000, Doc: "Concurrent operations."},
+			{Name: "metadata", Kind: scenario.Int, Default: 4, Min: 0, Max: 1000, Doc: "Metadata entries of each record. The smaller a record, the larger the registry's share of the memory."},
 		},
 		Metrics: []scenario.Metric{
-			{Name: "scaling_factor", Unit: "ratio", Better: report.Lower, Doc: "By what factor one caller's mean time per operation grows with each doubling of the agents, as geometric mean from the fewest to the most: 1 is constant, 2 linear."},
-			{Name: "operation_scaling_exponent", Unit: "exponent", Better: report.Lower, Unclipped: true, Must: "< 0.7", Doc: "The e in median time of one caller's operation ~ agents^e, between the two largest numbers of agents: about 0 with an index, about 1 if an operation looks at every entry. Caches that no longer suffice account for up to 0.5."},
-			{Name: "operation_scaling", Unit: "text", Better: report.Neither, Doc: "What the interval of operation_scaling_exponent means: constant, logarithmic (less than linear), linear, or superlinear; two of them if it reaches across their border."},
-			{Name: "small_listing_exponent", Unit: "exponent", Better: report.Lower, Unclipped: true, Must: "< 0.7", Doc: "The e in median time ~ agents^e of listing one entry by its type, between the two largest numbers of agents: about 0 with an index, about 1 if a listing looks at every entry."},
-			{Name: "listing_exponent", Unit: "exponent", Better: report.Lower, Unclipped: true, Must: "< 1.5", Doc: "The e in time of a listing by type ~ its entries^e, among the most agents, of a type of a fortieth of them and one of most of them, in turn: about 1; 2 is quadratic."},
-			{Name: "operation_time_ms", Unit: "ms", Better: report.Lower, Keyed: true, Doc: "That time itself, of ten operations timed together / ten, among the most agents; with .COUNT among that many."},
-			{Name: "performance_degradation", Unit: "ratio", Better: report.Lower, Doc: "By what share the rate of many callers at once falls with each doubling of the agents, as geometric mean from the fewest to the most; not below 0. An estimate over all repetitions."},
-			{Name: "max_tested_agents", Unit: "count", Better: report.Higher, CappedBy: "agent_counts", Doc: "The most agents among which every operation succeeded."},
-			{Name: "all_sizes_tested", Unit: "bool", Better: report.Higher, Must: "== true", Timed: true, Doc: "Whether all agent_counts were reached, and every operation succeeded among each of them."},
-			{Name: "memory_per_registration", Unit: "bytes", Better: report.Lower, Doc: "Growth of live heap and stacks from the empty registry to the most agents, each after two collections, per registration."},
-			{Name: "memory_efficiency", Unit: "ratio", Better: report.Higher, Doc: "Live heap that copies of the same records take by themselves / that growth of the registry."},
+			{Name: "scaling_factor", Unit: "ratio", Better: report.Lower, Doc: "Growth of the mean time of an operation, without concurrency, with each doubling of the agents, as the geometric mean from the fewest to the most: 1 is constant, 2 linear."},
+			{Name: "operation_scaling_exponent", Unit: "exponent", Better: report.Lower, Unclipped: true, Must: "< 0.7", Doc: "The exponent e of median time ~ agents^e of an operation, without concurrency, between the two largest numbers of agents: about 0 with an index, about 1 if an operation visits every entry. Cache misses account for up to 0.5."},
+			{Name: "operation_scaling", Unit: "text", Better: report.Neither, Doc: "Class of operation_scaling_exponent: constant, logarithmic (sublinear), linear or superlinear; a range of them if its interval spans several."},
+			{Name: "small_listing_exponent", Unit: "exponent", Better: report.Lower, Unclipped: true, Must: "< 0.7", Doc: "The exponent e of median time ~ agents^e of a list by type with one entry, between the two largest numbers of agents: about 0 with an index, about 1 if a list visits every entry."},
+			{Name: "listing_exponent", Unit: "exponent", Better: report.Lower, Unclipped: true, Must: "< 1.5", Doc: "The exponent e of time ~ entries^e of a list by type with the most agents, between a type of a fortieth of them and a type of most of them: about 1; 2 is quadratic."},
+			{Name: "operation_time_ms", Unit: "ms", Better: report.Lower, Keyed: true, Doc: "Mean time of an operation without concurrency, from ten timed together, with the most agents; with .COUNT, with that many."},
+			{Name: "performance_degradation", Unit: "ratio", Better: report.Lower, Doc: "Relative loss of the concurrent rate with each doubling of the agents, as the geometric mean from the fewest to the most, at least 0. It is estimated over all repetitions."},
+			{Name: "max_tested_agents", Unit: "count", Better: report.Higher, CappedBy: "agent_counts", Doc: "Most agents with which every operation succeeded."},
+			{Name: "all_sizes_tested", Unit: "bool", Better: report.Higher, Must: "== true", Timed: true, Doc: "Whether all agent_counts were reached, and every operation succeeded with each of them."},
+			{Name: "memory_per_registration", Unit: "bytes", Better: report.Lower, Doc: "Growth of live heap and stacks from the empty registry to the most agents, after two garbage collections each, per registration."},
+			{Name: "memory_efficiency", Unit: "ratio", Better: report.Higher, Doc: "Live heap of plain copies of the same records / growth of memory with the registry."},
 			operationsNotBegun(),
-			{Name: "consistent", Unit: "bool", Better: report.Higher, Must: "== true", Doc: "Whether there were no inconsistencies."},
-			mustBeZero("inconsistencies", "Entries that a listing (all, by type, by capability, by node) missed, had twice, or had wrongly, while others registered, changed and took out entries, and at rest, also after entries got another type, capability and node; wrong results of lookup and count; broken rules of registering, changing and taking out; and what was still there after unregistering. The errors tell which."),
+			{Name: "consistent", Unit: "bool", Better: report.Higher, Must: "== true", Doc: "Whether inconsistencies is 0."},
+			mustBeZero("inconsistencies", "Entries that a list (all, by type, by capability, by node) misses, repeats or has wrongly, during concurrent changes, at rest, and after changes of type, capability and node; wrong lookups and counts; violations of the rules of registering, changing and unregistering; and entries that remain after unregistering. The errors name each."),
 		},
 		Estimate: scalabilityEstimate,
 		Targets:  []scenario.Target{scenario.TargetComponents},
@@ -76,14 +75,14 @@ func scalabilityEstimate(p scenario.Params) time.Duration {
 	return total + time.Duration(slices.Max(counts))*6*time.Microsecond
 }
 
-// A registrySample is what was measured of a registry with so many agents.
+// A registrySample is what was measured with one number of agents.
 type registrySample struct {
 	agents int
-	took   time.Duration // an operation's mean time for one caller
-	// Of each part: the median time of a batch for one caller, and the rate of many.
+	took   time.Duration // mean time of an operation without concurrency
+	// Of each part: the median time of a batch without concurrency, and the concurrent rate.
 	medians, rates []float64
-	small          []float64      // times of listings of one entry
-	large          scalingSamples // times of other listings, by their entries
+	small          []float64      // times of lists with one entry
+	large          scalingSamples // times of other lists, by their entries
 	failed         int64
 }
 
@@ -110,7 +109,7 @@ func measureRegistryScalability(ctx context.Context, env *stress.Env, reg regist
 			tooSlow = c.present%64 == 0 && filling.exceeded()
 		}
 		if tooSlow {
-			env.Detail(fmt.Sprintf("the registry did not reach %d agents in the time that many of them are allowed", n), 1)
+			env.Detail(fmt.Sprintf("the registry did not reach %d agents within the time allowed for them", n), 1)
 			break
 		}
 		if n == most {
@@ -136,8 +135,8 @@ func measureRegistryScalability(ctx context.Context, env *stress.Env, reg regist
 	env.Value("max_tested_agents", float64(tested))
 	env.Bool("all_sizes_tested", !tooSlow && !slices.ContainsFunc(sizes, func(at registrySample) bool { return at.failed > 0 }))
 	if tooSlow {
-		env.Unmeasured("memory_per_registration", "the most agents were not reached")
-		env.Unmeasured("memory_efficiency", "the most agents were not reached")
+		env.Unmeasured("memory_per_registration", "the registry was too slow for the most agents")
+		env.Unmeasured("memory_efficiency", "the registry was too slow for the most agents")
 	}
 	reportRegistryScaling(env, sizes)
 	env.Bool("consistent", c.passed())
@@ -145,10 +144,10 @@ func measureRegistryScalability(ctx context.Context, env *stress.Env, reg regist
 	return nil
 }
 
-// reportRegistryScaling reports how times and rates change with the agents.
+// reportRegistryScaling reports how times and rates change with the number of agents.
 func reportRegistryScaling(env *stress.Env, sizes []registrySample) {
 	if len(sizes) < 2 {
-		unmeasured(env, "that takes two different agent_counts that are reached", "scaling_factor", "operation_scaling_exponent", "operation_scaling", "small_listing_exponent", "listing_exponent", "performance_degradation")
+		unmeasured(env, "it needs two different agent_counts that are reached", "scaling_factor", "operation_scaling_exponent", "operation_scaling", "small_listing_exponent", "listing_exponent", "performance_degradation")
 		if len(sizes) == 0 {
 			env.Unmeasured("operation_time_ms", "no number of agents was reached")
 			return
@@ -171,8 +170,8 @@ func reportRegistryScaling(env *stress.Env, sizes []registrySample) {
 	}
 	operations.report(env, "operation_scaling_exponent", "operation_scaling", "")
 	small.report(env, "small_listing_exponent", "", "")
-	last.large.report(env, "listing_exponent", "", "both listings have as many entries")
-	// The share lost with each doubling is that of the root of the rates.
+	last.large.report(env, "listing_exponent", "", "both lists have as many entries")
+	// The root of the rates turns the whole loss into the loss with each doubling.
 	doublings := math.Log2(float64(last.agents) / float64(first.agents))
 	root := func(rates []float64) (roots []float64) {
 		for _, rate := range rates {
@@ -183,7 +182,7 @@ func reportRegistryScaling(env *stress.Env, sizes []registrySample) {
 	env.Decline("performance_degradation", root(first.rates), root(last.rates))
 }
 
-// withMetadata returns the record with that many entries of metadata.
+// withMetadata returns the record with that many metadata entries.
 func withMetadata(r mabeam.Record, i, entries int) mabeam.Record {
 	if entries > 0 {
 		r.Metadata = make(map[string]any, entries)
@@ -194,8 +193,8 @@ func withMetadata(r mabeam.Record, i, entries int) mabeam.Record {
 	return r
 }
 
-// measureCopies is the live heap that n copies of records take which nobody
-// holds but a list of them; that list is left out.
+// measureCopies returns the live heap of n plain copies of records, without the list of
+// them.
 func measureCopies(n int, record func(i int) mabeam.Record) float64 {
 	copies := make([]*mabeam.Record, n)
 	before := liveBytes()
@@ -205,11 +204,11 @@ func measureCopies(n int, record func(i int) mabeam.Record) float64 {
 		copies[i] = &r
 	}
 	grown := liveBytes() - before
-	clear(copies) // keeps them until here
+	clear(copies) // keeps them alive until here
 	return grown
 }
 
-// reportRegistryMemory reports what n registrations took.
+// reportRegistryMemory reports the memory of n registrations.
 func reportRegistryMemory(env *stress.Env, n int, grown, alone float64) {
 	if grown < memoryNoise {
 		unmeasured(env, belowNoise(fmt.Sprintf("%d registrations", n)), "memory_per_registration", "memory_efficiency")
@@ -219,7 +218,7 @@ func reportRegistryMemory(env *stress.Env, n int, grown, alone float64) {
 	env.Value("memory_efficiency", alone/grown)
 }
 
-// timeRegistry times operations and listings among the agents that are present.
+// timeRegistry times operations and lists with the present agents.
 func timeRegistry(ctx context.Context, env *stress.Env, loads budget, reg registry, present []mabeam.Record) (at registrySample, err error) {
 	batches := max(env.Count(env.Params.Int("operations"))/scalabilityParts/operationsPerBatch, 1)
 	order := env.Rand.Perm(len(present))
@@ -247,7 +246,7 @@ func timeRegistry(ctx context.Context, env *stress.Env, loads budget, reg regist
 	at.agents, at.took = len(present), time.Duration(report.Median(means))
 	rare := mabeam.Record{ID: "worker-rare", Type: "rare", Node: "local"}
 	if err := reg.Register(rare); err != nil {
-		return at, fmt.Errorf("an entry to list: %w", err)
+		return at, fmt.Errorf("register an entry to list: %w", err)
 	}
 	defer reg.Unregister(rare.ID)
 	for range listingParts {
@@ -264,8 +263,8 @@ func timeRegistry(ctx context.Context, env *stress.Env, loads budget, reg regist
 	return at, nil
 }
 
-// timeListings returns the time of a listing by type, in nanoseconds, of n in a row, and
-// how many entries it has.
+// timeListings returns the time of one of n lists by type, in nanoseconds, and its number
+// of entries.
 func timeListings(reg registry, agentType string, n int) (took float64, entries int) {
 	began := time.Now()
 	for range n {

@@ -16,16 +16,14 @@ import (
 	"mabeam-top/internal/stress/report"
 )
 
-// asking returns the catalogue with registry-scalability asking another
-// registry.
+// withRegistry returns the catalogue with registry-scalability measuring another registry.
 func withRegistry(registryOf func(*mabeam.Registry) registry) stress.Catalogue {
 	return withRun("registry-scalability", func(ctx context.Context, env *stress.Env) error {
 		return measureRegistryScalability(ctx, env, registryOf(env.System().Registry()))
 	})
 }
 
-// slow is a registry whose lookups, registrations and unregistrations take a
-// known time among so many agents, once it is filled.
+// slowRegistry is a registry whose lookups take a known time with so many agents.
 type slowRegistry struct {
 	*mabeam.Registry
 	takes func(agents int) time.Duration
@@ -38,7 +36,7 @@ func (s slowRegistry) Lookup(id string) (mabeam.Entry, bool) {
 	return s.Registry.Lookup(id)
 }
 
-// A registry whose time is a known function of the agents in it.
+// The scaling is that of a known function of the agents.
 func TestRegistryScales(t *testing.T) {
 	for name, c := range map[string]struct {
 		takes       func(n int) time.Duration
@@ -57,15 +55,15 @@ func TestRegistryScales(t *testing.T) {
 				cat := withRegistry(func(r *mabeam.Registry) registry { return slowRegistry{r, c.takes} })
 				s := runStep(t, cat, "", "{measure: registry-scalability, with: {agent_counts: [160, 20], operations: 2000, concurrency: 4}}")
 				wantWithin(t, "scaling_factor", value(t, s, "scaling_factor"), c.factor, 0.02)
-				// Four fifths of the operations are lookups, half of them while the
-				// caller's own entry is there too.
+				// Four fifths of the operations are lookups, half of them while the caller's own
+				// entry is registered too.
 				lookups := 0.8 * load.Milliseconds(c.takes(20)+c.takes(21)) / 2
 				wantWithin(t, "operation_time_ms.20", value(t, s, "operation_time_ms.20"), lookups, 0.01)
 				if v := value(t, s, "performance_degradation"); v < c.degradation-0.04 || v > c.degradation+0.04 {
 					t.Errorf("performance_degradation %v, want %v", v, c.degradation)
 				}
 				if word := s.Metrics["operation_scaling"].Value; word != c.word {
-					t.Errorf("called %v, want %s", word, c.word)
+					t.Errorf("classified as %v, want %s", word, c.word)
 				}
 				if e := value(t, s, "operation_scaling_exponent"); e < c.exponent-0.05 || e > c.exponent+0.05 {
 					t.Errorf("exponent %v, want %v", e, c.exponent)
@@ -83,8 +81,8 @@ func TestRegistryScales(t *testing.T) {
 	}
 }
 
-// A walker is a registry whose listing by type walks all its entries, or visits those
-// that it returns once for each of them.
+// A scanningRegistry visits all its entries for each list by type, or the square of the
+// listed entries.
 type scanningRegistry struct {
 	*mabeam.Registry
 	quadratic bool
@@ -100,8 +98,8 @@ func (w scanningRegistry) ByType(agentType string) []mabeam.Entry {
 	return found
 }
 
-// A listing of one entry that walks all of them, and a listing whose time grows with
-// the square of its entries, are caught.
+// A list of one entry that visits all entries, and a list with quadratic time, are
+// detected.
 func TestListingsThatScaleBadly(t *testing.T) {
 	for metric, quadratic := range map[string]bool{"small_listing_exponent": false, "listing_exponent": true} {
 		t.Run(metric, func(t *testing.T) {
@@ -112,14 +110,14 @@ func TestListingsThatScaleBadly(t *testing.T) {
 					t.Errorf("%s is %v, %s", metric, m.Value, m.Status)
 				}
 				if m := s.Metrics["operation_scaling_exponent"]; m.Value != nil && m.Status == report.StatusFail {
-					t.Errorf("operations are blamed: %v", m.Value)
+					t.Errorf("operation_scaling_exponent fails too: %v", m.Value)
 				}
 			})
 		})
 	}
 }
 
-// A registry that is a thousand times too slow is measured at fewer agents, and fails.
+// A registry that is a thousand times too slow is measured with fewer agents, and fails.
 func TestRegistryThatIsTooSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
@@ -140,7 +138,7 @@ func (s slowToFill) Register(r mabeam.Record) error {
 	return s.Registry.Register(r)
 }
 
-// forgetful is a registry that errs in one way.
+// A faultyRegistry makes one kind of mistake.
 type faultyRegistry struct {
 	*mabeam.Registry
 	kind string
@@ -172,9 +170,9 @@ func (f faultyRegistry) All() []mabeam.Entry {
 
 func (f faultyRegistry) Update(id string, change func(*mabeam.Record) error) error {
 	if f.kind == "stale" {
-		return nil // as if it had been done
+		return nil // without changing anything
 	}
-	if f.kind == "capability" { // as if the indices were those of type and node
+	if f.kind == "capability" { // as if only type and node had indices
 		was, ok := f.Registry.Lookup(id)
 		if !ok {
 			return f.Registry.Update(id, change)
@@ -219,34 +217,33 @@ func (f faultyRegistry) Unregister(id string) bool {
 	return f.Registry.Unregister(id)
 }
 
-// A registry that errs is caught, by what it does wrong.
+// Each mistake of a registry is detected and named.
 func TestInconsistenciesAreFound(t *testing.T) {
 	for kind, want := range map[string]string{
-		"misses":     "the listing by type misses entries",
-		"twice":      "the listing by node has entries twice",
-		"ghost":      "the listing of all has entries that do not belong there",
-		"stale":      "a lookup does not show the change before it",
-		"changed":    "a change that failed changes the entry",
-		"capability": "a lookup does not show the change before it",
-		"unmoved":    "the listing by capability does not show the change before it",
-		"other":      "lookups do not find what was registered",
-		"stays":      "the count differs from the entries registered",
+		"misses":     "the list by type misses entries",
+		"twice":      "the list by node has entries twice",
+		"ghost":      "the list of all has entries that do not belong there",
+		"stale":      "a lookup does not show the latest change",
+		"changed":    "a failed change changes the entry",
+		"capability": "a lookup does not show the latest change",
+		"unmoved":    "the list by capability does not show the latest change",
+		"other":      "a lookup does not return what was registered",
+		"stays":      "the count does not match the registered entries",
 		"":           "",
 	} {
 		t.Run(kind, func(t *testing.T) {
 			cat := withRegistry(func(r *mabeam.Registry) registry { return faultyRegistry{r, kind} })
 			s := runStep(t, cat, "", "{measure: registry-scalability, with: {agent_counts: [10, 40], operations: 100}}")
-			told := slices.ContainsFunc(s.Errors, func(e report.Error) bool { return e.Message == "inconsistent registry: "+want })
+			reported := slices.ContainsFunc(s.Errors, func(e report.Error) bool { return e.Message == "inconsistent registry: "+want })
 			consistent, n := s.Metrics["consistent"].Value == true, value(t, s, "inconsistencies")
-			if right := kind == ""; consistent != right || (n == 0) != right || told == right {
-				t.Errorf("consistent %v, %v inconsistencies, told %+v", consistent, n, s.Errors)
+			if right := kind == ""; consistent != right || (n == 0) != right || reported == right {
+				t.Errorf("consistent %v, %v inconsistencies, errors %+v", consistent, n, s.Errors)
 			}
 		})
 	}
 }
 
-// exact is a registry that keeps a copy of each record, and besides it so many
-// bytes.
+// A copyingRegistry keeps a copy of each record, and more bytes besides.
 type copyingRegistry struct {
 	*mabeam.Registry
 	kept *[]any
@@ -258,14 +255,14 @@ func (e copyingRegistry) Register(r mabeam.Record) error {
 		own := r
 		own.Capabilities, own.Metadata = slices.Clone(r.Capabilities), maps.Clone(r.Metadata)
 		*e.kept = append(*e.kept, &own, make([]byte, e.more))
-		r = mabeam.Record{ID: r.ID} // so that it is there
+		r = mabeam.Record{ID: r.ID} // keep the id registered
 	}
 	return e.Registry.Register(r)
 }
 
-// Of two registries one keeps 4 KiB more for each registration: that is what
-// memory_per_registration shows, and memory_efficiency falls by as much. There are
-// so many that memoryNoise is a small part of what they take.
+// One of two registries keeps 4 KiB more for each registration: memory_per_registration
+// shows it, and memory_efficiency falls accordingly. There are so many registrations that
+// memoryNoise is negligible.
 func TestMemoryPerRegistration(t *testing.T) {
 	const most = 10_000
 	measured := func(more int) (perRegistration, efficiency float64) {
@@ -278,9 +275,9 @@ func TestMemoryPerRegistration(t *testing.T) {
 	}
 	lean, good := measured(0)
 	fat, bad := measured(4 << 10)
-	wantWithin(t, "what it keeps more", fat-lean, 4<<10, 0.05)
+	wantWithin(t, "additional memory", fat-lean, 4<<10, 0.05)
 	wantWithin(t, "memory_efficiency", bad, good*lean/fat, 0.1)
 	if good > 1 || good < 0.4 {
-		t.Errorf("memory_efficiency of a registry that keeps copies, and each id: %v", good)
+		t.Errorf("memory_efficiency of a registry that keeps copies and ids: %v", good)
 	}
 }

@@ -10,12 +10,13 @@ import (
 	"mabeam-top/internal/stress"
 )
 
-// startEvents is how many of the runtime's own events checkRuntimeEvents has published, for a
-// queue of startQueue.
+// startEvents is how many start events checkRuntimeEvents causes, for a queue of
+// startQueue.
 const startEvents, startQueue = 64, 8
 
-// checkRuntimeEvents stalls a subscriber that is waited for to the events that tell of starts, and
-// starts more agents than it has room for. They start meanwhile, and it loses what has waited longest.
+// checkRuntimeEvents stalls a blocking subscriber to start events, and starts more agents
+// than its queue has room for. The agents must start meanwhile, and the subscriber must
+// lose the oldest events.
 func checkRuntimeEvents(ctx context.Context, env *stress.Env) error {
 	change := func(o *mabeam.Options) { o.BusQueue, o.WaitTimeout = startQueue, 2*stallTimeout }
 	return withSystem(ctx, env, change, func(system *mabeam.System) error {
@@ -39,13 +40,13 @@ func checkRuntimeEvents(ctx context.Context, env *stress.Env) error {
 		waitWhile(ctx, func() bool { return !isThrough() })
 		got := reader.received()
 		if !isThrough() || !slices.IsSorted(got) || !slices.Contains(got, startEvents-1) {
-			return fmt.Errorf("of the starts 0 to %d, with room for %d, it was told %v, and lost %d", startEvents-1, startQueue, got, s.Dropped())
+			return fmt.Errorf("of the start events 0 to %d with room for %d it received %v and lost %d", startEvents-1, startQueue, got, s.Dropped())
 		}
 		return nil
 	})
 }
 
-// handleStart is handle for the event of the start of an agent, whose id is a number.
+// handleStart handles the start event of an agent whose id is a number.
 func (r *stalledSubscriber) handleStart(ctx context.Context, e mabeam.Event) {
 	n, err := strconv.Atoi(e.Source)
 	if err != nil {
@@ -54,8 +55,8 @@ func (r *stalledSubscriber) handleStart(ctx context.Context, e mabeam.Event) {
 	r.handle(ctx, mabeam.Event{Data: n})
 }
 
-// startWhileStalled starts all agents but the first while a reader stalls. If that takes as
-// long as stallTimeout, they wait for it.
+// startWhileStalled starts all agents but the first while the subscriber stalls. If that
+// takes stallTimeout, they wait for the subscriber.
 func startWhileStalled(ctx context.Context, system *mabeam.System) error {
 	limited, cancel := context.WithTimeout(ctx, stallTimeout)
 	defer cancel()
@@ -65,11 +66,12 @@ func startWhileStalled(ctx context.Context, system *mabeam.System) error {
 	case err := <-started:
 		return err
 	case <-limited.Done():
-		return fmt.Errorf("agents did not start for %v while a subscriber to the event of it had no room", stallTimeout)
+		return fmt.Errorf("agents did not start for %v while a subscriber to their start events had no room", stallTimeout)
 	}
 }
 
-// startNumberedAgents starts agents whose ids are the numbers from first up to, and without, end.
+// startNumberedAgents starts agents whose ids are the numbers from first to end, without
+// end.
 func startNumberedAgents(ctx context.Context, system *mabeam.System, first, end int) error {
 	for i := first; i < end; i++ {
 		if _, err := system.StartAgent(ctx, mabeam.Spec{ID: strconv.Itoa(i), Type: "numbered", Behaviour: &spy{}}); err != nil {

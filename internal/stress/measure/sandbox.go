@@ -14,26 +14,25 @@ import (
 	"mabeam-top/internal/stress/load"
 )
 
-// A sandbox is one whole system with its agents, which has nothing to do with
-// any other. Its agents have the ids that those of all sandboxes have.
+// A sandbox is a complete system, isolated from all others. Its agents have the same ids
+// as those of other sandboxes.
 type sandbox struct {
 	number        int
 	system        *mabeam.System
 	supervisor    *supervision.Supervisor
 	agents        int
-	foreignEvents atomic.Int64  // events of other sandboxes that it saw
-	restarted     time.Duration // how long the agent that was killed was not there; 0 if none was
+	foreignEvents atomic.Int64  // events of other sandboxes
+	restarted     time.Duration // time until the killed agent was alive again; 0 if none was killed
 	heard         chan struct{}
 }
 
-// name is the node of the sandbox, which its records have.
+// name is the node in the sandbox's records.
 func (s *sandbox) name() string { return fmt.Sprintf("sandbox-%d", s.number) }
 
 // agentID is the id of the n-th agent of each sandbox.
 func agentID(n int) string { return fmt.Sprintf("agent-%d", n) }
 
-// startSandbox starts everything of a sandbox. If anything fails, nothing is
-// left of it.
+// startSandbox starts a complete sandbox. If that fails, nothing of it remains.
 func startSandbox(ctx context.Context, env *stress.Env, number int, spec func() mabeam.Spec) (*sandbox, error) {
 	s := &sandbox{number: number, agents: env.Params.Int("agents"), heard: make(chan struct{}, 1)}
 	options := env.Options()
@@ -72,8 +71,8 @@ func (s *sandbox) addAgents(ctx context.Context, spec func() mabeam.Spec) error 
 	return nil
 }
 
-// listen has the sandbox hear all events of its bus. Each sandbox publishes
-// its number, so that it knows its own.
+// listen subscribes the sandbox to its events. Each sandbox publishes its number, so that
+// it recognizes its own.
 func (s *sandbox) listen() error {
 	_, err := s.system.Bus().SubscribePattern("sandbox.*", func(_ context.Context, e mabeam.Event) {
 		if e.Data != s.number {
@@ -88,8 +87,8 @@ func (s *sandbox) listen() error {
 	return err
 }
 
-// try uses the sandbox: it changes the state of an agent, if its number is odd
-// kills another and waits until that lives again, and publishes.
+// exercise changes the state of an agent, kills another and waits for its restart if the
+// number of the sandbox is odd, and publishes an event.
 func (s *sandbox) exercise(ctx context.Context) error {
 	if _, err := s.system.Execute(ctx, agentID(0), "increment", map[string]any{"amount": s.number}); err != nil {
 		return err
@@ -98,7 +97,7 @@ func (s *sandbox) exercise(ctx context.Context) error {
 		last, began := agentID(s.agents-1), time.Now()
 		s.system.KillAgent(last)
 		if !s.awaitRestart(ctx, last) {
-			return fmt.Errorf("an agent that was killed did not live again within %v", settleTimeout)
+			return fmt.Errorf("a killed agent was not restarted within %v", settleTimeout)
 		}
 		s.restarted = max(time.Since(began), 1)
 	}
@@ -113,8 +112,8 @@ func (s *sandbox) exercise(ctx context.Context) error {
 	}
 }
 
-// kills is how many of the sandbox's agents are killed. That of the only agent
-// would take the state along that is looked at.
+// kills is how many agents of the sandbox are killed. A single agent is not, because its
+// state is checked.
 func (s *sandbox) kills() int64 {
 	if s.agents == 1 {
 		return 0
@@ -122,13 +121,13 @@ func (s *sandbox) kills() int64 {
 	return int64(s.number % 2)
 }
 
-// awaitRestart waits until an agent is there that was killed, for settleTimeout at most.
+// awaitRestart waits until a killed agent is found again, for at most settleTimeout.
 func (s *sandbox) awaitRestart(ctx context.Context, id string) bool {
 	for looks, end := 0, time.Now().Add(settleTimeout); ; looks++ {
 		if _, err := s.system.Ref(id); err == nil {
 			return true
 		}
-		switch { // to sleep takes longer than most restarts
+		switch { // a sleep takes longer than most restarts
 		case looks < 100:
 			runtime.Gosched()
 		case time.Now().After(end) || !load.Sleep(ctx, 100*time.Microsecond):
@@ -137,13 +136,13 @@ func (s *sandbox) awaitRestart(ctx context.Context, id string) bool {
 	}
 }
 
-// A violation is something of another sandbox that a sandbox saw, how often.
+// An isolationViolation is a kind of thing that a sandbox sees of others, and how often.
 type isolationViolation struct {
 	what  string
 	count int64
 }
 
-// violations tells what the sandbox sees that is not its own.
+// violations returns what the sandbox sees of others.
 func (s *sandbox) violations() []isolationViolation {
 	t := s.system.Telemetry()
 	var strangers, changes int64
@@ -165,8 +164,8 @@ func (s *sandbox) violations() []isolationViolation {
 	return []isolationViolation{
 		{"events", s.foreignEvents.Load()},
 		{"agents", strangers},
-		{"changes of state", changes},
-		{"ends of agents", max(t.AgentsCrashed+t.AgentsStopped-s.kills(), 0)},
+		{"state changes", changes},
+		{"agent ends", max(t.AgentsCrashed+t.AgentsStopped-s.kills(), 0)},
 		{"restarts", max(t.AgentsRestarted-s.kills(), 0)},
 	}
 }

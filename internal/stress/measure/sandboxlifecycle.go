@@ -14,43 +14,38 @@ import (
 )
 
 const (
-	// sandboxParts is into how many parts the sandboxes are divided, at most:
-	// memory is read between them.
+	// sandboxParts is the maximum number of parts of the sandboxes. Memory is read between
+	// them.
 	sandboxParts = 12
-	// minMemoryParts is how many of them show whether memory grows.
+	// minMemoryParts is how many parts show whether memory grows.
 	minMemoryParts = 3
-	// maxRestartTime is how long a restart may take in the mean, in milliseconds: a
-	// thousand times as long as it does, and several times as long as a busy machine
-	// makes it.
+	// maxRestartTime limits the mean restart time, in milliseconds. It is a thousand times
+	// the usual time, and several times that on a busy machine.
 	maxRestartTime = "< 50"
 )
 
 func sandboxLifecycle() *stress.Measurement {
 	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:    "sandbox-lifecycle",
-		Summary: "How fast are whole systems started and stopped side by side, what does each take, and does any notice another?",
+		Summary: "Measures how fast complete systems start and stop in parallel and what they cost, and checks their isolation and the rules of supervision.",
 		Alone:   true,
 		Params: []scenario.Param{
-			{Name: "sandboxes", Kind: scenario.Int, Default: 50, Min: 1, Max: 1_000_000, Doc: "Whole systems to start, try and stop."},
-			{Name: "agents", Kind: scenario.Int, Default: 10, Min: 1, Max: 100_000, Doc: "Agents in each, under a supervisor, with the same ids in all sandboxes."},
-			{Name: "concurrency", Kind: scenario.Int, Default: 4, Min: 1, Max: 1000, Doc: "Sandboxes that are there at once, besides one that is there all the time."},
+			{Name: "sandboxes", Kind: scenario.Int, Default: 50, Min: 1, Max: 1_000_000, Doc: "Complete systems to start, use and stop."},
+			{Name: "agents", Kind: scenario.Int, Default: 10, Min: 1, Max: 100_000, Doc: "Supervised agents in each, with the same ids in all sandboxes."},
+			{Name: "concurrency", Kind: scenario.Int, Default: 4, Min: 1, Max: 1000, Doc: "Concurrent sandboxes, besides one that exists all the time."},
 		},
 		Metrics: []scenario.Metric{
-			{Name: "sandboxes_per_second", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", Doc: "Sandboxes that were started, tried and stopped / time spent on them."},
+			{Name: "sandboxes_per_second", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", Doc: "Sandboxes that were started, used and stopped / time spent on them."},
 			{Name: "creation_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time to start a system, its supervisor and all its agents."},
-			{Name: "destruction_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time to stop all that again."},
-			{Name: "restart_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Must: maxRestartTime, Timed: true, Given: func(p scenario.Params) bool { return p.Int("agents") > 1 && p.Int("sandboxes") > 1 }, Doc: "Time from killing an agent, in every second sandbox, until its supervisor has it live again."},
-			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Timed: true, Aggregation: scenario.Worst, Doc: "Sandboxes that were started, tried and stopped without an error / sandboxes."},
-			{Name: "memory_per_sandbox", Unit: "bytes", Better: report.Lower, Keyed: true, Doc: "Growth of live heap and stacks by a sandbox, after two collections: the median of 5 rounds of 10 sandboxes each. With .services what the system takes without anything in it, with .supervisor what an empty supervisor adds, with .agents what all its agents add."},
-			mustBeZero("isolation_violations", "Events, agents, changes of state, ends and restarts of agents that a sandbox saw and that were not its own; every second sandbox has an agent killed and restarted for that."),
-			mustBeZero("supervision_rules_broken", "Documented rules of supervision that did not hold on a system of their own: who is restarted with whom, after which ends, how often and within what time until the supervisor gives up, at the limit on agents too, what stays registered, and in which order children stop. The errors name each."),
-			mustBeZero("leaked_goroutines", "Goroutines more than before, at most a second after the last sandbox was stopped."),
-			{Name: "memory_growth_rate", Unit: "ratio", Better: report.Lower, Unclipped: true, Given: readsMemory, Doc: "Theil–Sen slope of live memory, read up to 13 times between sandboxes after two collections, × run length / median."},
-			{
-				Name: "memory_stable", Unit: "bool", Better: report.Higher, Must: "== true", Given: readsMemory,
-				Bound: &scenario.Bound{Metric: "memory_growth_rate", Limit: stableGrowth},
-				Doc:   "Whether memory_growth_rate is below 10 % either way, and no goroutine leaked.",
-			},
+			{Name: "destruction_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time to stop all of that."},
+			{Name: "restart_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Must: maxRestartTime, Timed: true, Given: func(p scenario.Params) bool { return p.Int("agents") > 1 && p.Int("sandboxes") > 1 }, Doc: "Time from killing an agent, in every second sandbox, until its supervisor has restarted it."},
+			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Timed: true, Aggregation: scenario.Worst, Doc: "Sandboxes that were started, used and stopped without an error / sandboxes."},
+			{Name: "memory_per_sandbox", Unit: "bytes", Better: report.Lower, Keyed: true, Doc: "Growth of live heap and stacks by a sandbox, after two garbage collections: the median of 5 rounds of 10 sandboxes each. With .services, the empty system; with .supervisor, what an empty supervisor adds; with .agents, what all agents add."},
+			mustBeZero("isolation_violations", "Events, agents, state changes, ends and restarts of agents that a sandbox saw and that were not its own. In every second sandbox an agent is killed and restarted."),
+			mustBeZero("supervision_rules_broken", "Violations of the documented rules of supervision, on a separate system: strategies, restart policies, restart intensity and its time window, restarts at the agent limit, registrations, and the order of stops. The errors name each."),
+			mustBeZero("leaked_goroutines", "Increase in goroutines, at most one second after the last sandbox was stopped."),
+			{Name: "memory_growth_rate", Unit: "ratio", Better: report.Lower, Unclipped: true, Given: readsMemory, Doc: "Theil–Sen slope of live memory × run length / median. Live memory is read up to 13 times between sandboxes, each after two garbage collections."},
+			{Name: "memory_stable", Unit: "bool", Better: report.Higher, Must: "== true", Given: readsMemory, Bound: &scenario.Bound{Metric: "memory_growth_rate", Limit: stableGrowth}, Doc: "Whether memory_growth_rate is within ±10 %, and no goroutine leaked."},
 			telemetryMismatches(),
 		},
 		Estimate: func(p scenario.Params) time.Duration {
@@ -61,10 +56,10 @@ func sandboxLifecycle() *stress.Measurement {
 	}}
 }
 
-// readsMemory says whether there are sandboxes enough to read live memory three times.
+// readsMemory reports whether the sandboxes are enough to read live memory three times.
 func readsMemory(p scenario.Params) bool { return p.Int("sandboxes") > 1 }
 
-// sandboxTime is about how long a sandbox takes.
+// sandboxTime is roughly how long a sandbox takes.
 func sandboxTime(p scenario.Params) time.Duration {
 	return time.Millisecond + time.Duration(p.Int("agents"))*10*time.Microsecond
 }
@@ -77,7 +72,7 @@ func measureSandboxes(ctx context.Context, env *stress.Env, spec func() mabeam.S
 	}
 	lives := &sandboxRun{env: env, spec: spec, meddle: meddle, creation: load.NewRecorder(), destruction: load.NewRecorder(), restarts: load.NewRecorder()}
 	lives.restart = lives.restarts.Shard()
-	// It is there all the time, and has to hear of none of the others.
+	// The resident exists all the time, and must not notice the others.
 	resident, err := lives.start(ctx, sandboxes, lives.creation.Shard())
 	if err != nil {
 		return err
@@ -106,22 +101,21 @@ func measureSandboxes(ctx context.Context, env *stress.Env, spec func() mabeam.S
 	return checkSupervision(ctx, env)
 }
 
-// sandboxRun starts, tries and stops sandboxes.
+// A sandboxRun starts, uses and stops sandboxes.
 type sandboxRun struct {
 	env                   *stress.Env
 	spec                  func() mabeam.Spec
-	meddle                func(*sandbox) // disturbs a sandbox that is ready; may be nil
+	meddle                func(*sandbox) // disturbs a ready sandbox; may be nil
 	creation, destruction *load.Recorder
 	restarts              *load.Recorder
 
-	mu         sync.Mutex // guards what follows
+	mu         sync.Mutex // guards the fields below
 	restart    *load.Shard
 	violations int64
 	mismatches int // of telemetry
 }
 
-// drive carries out the life of each sandbox, and reads live memory in
-// between.
+// run runs each sandbox, and reads live memory in between.
 func (l *sandboxRun) run(ctx context.Context, sandboxes int) (total load.Result, memory []float64, err error) {
 	workers := l.env.Params.Int("concurrency")
 	created, destroyed := make([]*load.Shard, workers), make([]*load.Shard, workers)
@@ -133,7 +127,7 @@ func (l *sandboxRun) run(ctx context.Context, sandboxes int) (total load.Result,
 	within := loadTimeout(time.Duration(sandboxes) * sandboxTime(l.env.Params))
 	for part := range parts {
 		if part >= minMemoryParts && total.Took > within {
-			break // so slow that all of them would take longer than the scenario has time for
+			break // all sandboxes would exceed the timeout of the scenario
 		}
 		from := sandboxes * part / parts
 		n := sandboxes*(part+1)/parts - from
@@ -181,8 +175,8 @@ func (l *sandboxRun) start(ctx context.Context, number int, created *load.Shard)
 	return s, nil
 }
 
-// count compares the telemetry of a sandbox with what was done in it, and notes how long
-// a restart took.
+// count compares the telemetry of a sandbox with what was done in it, and records the
+// restart time.
 func (l *sandboxRun) count(ctx context.Context, s *sandbox, telemetry *telemetryCheck) {
 	telemetry.expect(ctx, map[string]int64{
 		"AgentsStarted": s.kills(), "AgentsStopped": s.kills(), "AgentsRestarted": s.kills(), "AgentsCrashed": 0, "Agents": 0,
@@ -200,7 +194,7 @@ func (l *sandboxRun) count(ctx context.Context, s *sandbox, telemetry *telemetry
 func (l *sandboxRun) check(s *sandbox) {
 	for _, v := range s.violations() {
 		if v.count > 0 {
-			l.env.Detail("isolation violated: a sandbox saw "+v.what+" that were not its own", v.count)
+			l.env.Detail("isolation violated: a sandbox saw "+v.what+" of another sandbox", v.count)
 			l.mu.Lock()
 			l.violations += v.count
 			l.mu.Unlock()

@@ -16,8 +16,8 @@ import (
 	"mabeam-top/internal/stress/report"
 )
 
-// sandboxesOf measures sandboxes whose agents behave as wrap makes a demo
-// agent behave.
+// sandboxesOf returns the catalogue with sandbox-lifecycle measuring demo agents with
+// wrapped behaviour.
 func sandboxesOf(wrap func(mabeam.Behaviour) mabeam.Behaviour, meddle func(*sandbox)) stress.Catalogue {
 	return withRun("sandbox-lifecycle", func(ctx context.Context, env *stress.Env) error {
 		return measureSandboxes(ctx, env, func() mabeam.Spec {
@@ -30,13 +30,12 @@ func sandboxesOf(wrap func(mabeam.Behaviour) mabeam.Behaviour, meddle func(*sand
 	})
 }
 
-// Whatever one sandbox does to another is counted and named, and nothing is
-// where there is nothing.
+// Each effect of one sandbox on another is counted and named.
 func TestIsolationViolations(t *testing.T) {
 	for name, c := range map[string]struct {
-		meddle func(s *sandbox)
-		want   float64
-		told   []string
+		meddle   func(s *sandbox)
+		want     float64
+		reported []string
 	}{
 		"none": {func(*sandbox) {}, 0, nil},
 		"event": {func(s *sandbox) {
@@ -44,19 +43,19 @@ func TestIsolationViolations(t *testing.T) {
 			for s.foreignEvents.Load() == 0 {
 				load.Sleep(t.Context(), time.Millisecond)
 			}
-		}, 1, []string{"saw events that"}},
+		}, 1, []string{"saw events of"}},
 		"agent": {func(s *sandbox) {
 			_ = s.system.Registry().Register(mabeam.Record{ID: "stranger", Node: "sandbox-99"})
-		}, 1, []string{"saw agents that"}},
+		}, 1, []string{"saw agents of"}},
 		"state": {func(s *sandbox) {
 			_, _ = s.system.Execute(t.Context(), agentID(1), "increment", nil)
-		}, 1, []string{"saw changes of state that"}},
+		}, 1, []string{"saw state changes of"}},
 		"failure": {func(s *sandbox) {
 			s.system.KillAgent(agentID(1))
-			for s.system.Telemetry().AgentsRestarted <= s.kills() { // counted after the agent is there
+			for s.system.Telemetry().AgentsRestarted <= s.kills() { // counted after the restart
 				load.Sleep(t.Context(), time.Millisecond)
 			}
-		}, 2, []string{"saw ends of agents that", "saw restarts that"}},
+		}, 2, []string{"saw agent ends of", "saw restarts of"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cat := sandboxesOf(nil, func(s *sandbox) {
@@ -65,12 +64,12 @@ func TestIsolationViolations(t *testing.T) {
 				}
 			})
 			s := runStep(t, cat, "", "{measure: sandbox-lifecycle, with: {sandboxes: 8, agents: 3}}")
-			if v := value(t, s, "isolation_violations"); v != c.want || len(s.Errors) != len(c.told) {
-				t.Errorf("%v violations, want %v; told %+v", v, c.want, s.Errors)
+			if v := value(t, s, "isolation_violations"); v != c.want || len(s.Errors) != len(c.reported) {
+				t.Errorf("%v violations, want %v; errors %+v", v, c.want, s.Errors)
 			}
-			for _, told := range c.told {
-				if !strings.Contains(fmt.Sprint(s.Errors), told) {
-					t.Errorf("%q is not told: %+v", told, s.Errors)
+			for _, reported := range c.reported {
+				if !strings.Contains(fmt.Sprint(s.Errors), reported) {
+					t.Errorf("%q is not reported: %+v", reported, s.Errors)
 				}
 			}
 			if s.Operations != (report.Operations{Attempted: 8, Succeeded: 8}) {
@@ -94,7 +93,7 @@ func TestSandboxesOfKnownSize(t *testing.T) {
 	wantWithin(t, "memory_per_sandbox", value(t, s, "memory_per_sandbox"), whole, 0.03)
 }
 
-// unhurried is an agent that takes 1 ms to start and 2 ms to stop.
+// slowStartStop is an agent that takes 1 ms to start and 2 ms to stop.
 type slowStartStop struct{ mabeam.Behaviour }
 
 func (u slowStartStop) Init(ctx context.Context, self *mabeam.Agent) error {
@@ -113,7 +112,7 @@ func TestSandboxTimes(t *testing.T) {
 		s := runStep(t, cat, "", "{measure: sandbox-lifecycle, with: {sandboxes: 12, agents: 5, concurrency: 1}}")
 		wantWithin(t, "creation_time_ms", value(t, s, "creation_time_ms"), 5, 0.01)
 		wantWithin(t, "destruction_time_ms", value(t, s, "destruction_time_ms"), 10, 0.01)
-		// In every second one an agent is killed, which starts again in 1 ms.
+		// In every second sandbox an agent is killed and restarts in 1 ms.
 		wantWithin(t, "sandboxes_per_second", value(t, s, "sandboxes_per_second"), 1000/15.5, 0.04)
 	})
 }
@@ -139,15 +138,15 @@ func TestSandboxesThatLeak(t *testing.T) {
 	s := runStep(t, cat, "", "{measure: sandbox-lifecycle, with: {sandboxes: 12, agents: 2}}")
 	wantWithin(t, "leaked_goroutines", value(t, s, "leaked_goroutines"), float64(starts.Load()), 0.02)
 	if s.Metrics["memory_stable"].Value != false || !strings.Contains(fmt.Sprint(s.Errors), "leaked goroutines") {
-		t.Errorf("stable: %v, told %+v", s.Metrics["memory_stable"].Value, s.Errors)
+		t.Errorf("stable: %v, errors %+v", s.Metrics["memory_stable"].Value, s.Errors)
 	}
 }
 
-// A sandbox that does not start is counted, and nothing of it is left.
+// A sandbox that does not start is counted, and nothing of it remains.
 func TestSandboxesThatDoNotStart(t *testing.T) {
 	var starts atomic.Int64
 	cat := sandboxesOf(func(b mabeam.Behaviour) mabeam.Behaviour {
-		// The memory rounds and the resident one come first.
+		// The memory rounds and the resident come first.
 		if n := starts.Add(1) - memoryRounds*memorySandboxes - 1; n > 0 && n%4 == 0 {
 			return failing{b}
 		}

@@ -9,14 +9,13 @@ import (
 	"mabeam-top/internal/stress/report"
 )
 
-// memoryRounds is how often the memory of a sandbox is measured, and
-// memorySandboxes how many sandboxes share each of these: a single one is too
-// small, and the median of the rounds leaves out the odd one in which the process
-// itself took a page.
+// memoryRounds is how often the memory of a sandbox is measured, and memorySandboxes the
+// sandboxes of each round. A single sandbox is too small, and the median of the rounds
+// ignores a round in which the process itself allocated.
 const memoryRounds, memorySandboxes = 5, 10
 
-// measureSandboxMemory measures what the parts of a sandbox take, in the order
-// in which they start.
+// measureSandboxMemory measures the memory of the parts of a sandbox, in the order of
+// their start.
 func measureSandboxMemory(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) error {
 	var services, supervisors, agents, all []float64
 	for range memoryRounds {
@@ -34,8 +33,8 @@ func measureSandboxMemory(ctx context.Context, env *stress.Env, spec func() mabe
 	return nil
 }
 
-// growStages starts some sandboxes, all of them stage by stage, and returns by
-// how much live memory grew per sandbox with each stage.
+// growStages starts some sandboxes stage by stage, and returns the growth of live memory
+// per sandbox with each stage.
 func growStages(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) (grown [3]float64, err error) {
 	some := make([]*sandbox, 0, memorySandboxes)
 	defer func() {

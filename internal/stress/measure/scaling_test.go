@@ -29,12 +29,12 @@ func TestScaling(t *testing.T) {
 			t.Errorf("%s: factor %v with each doubling, %v", name, factor, ok)
 		}
 		if word := scalingClass(c.e); word != c.word {
-			t.Errorf("%s: exponent %v is called %s", name, c.e, word)
+			t.Errorf("%s: the class of exponent %v is %s", name, c.e, word)
 		}
 	}
 }
 
-// Without two sizes nothing can be said.
+// One size is not enough.
 func TestScalingNeedsTwoSizes(t *testing.T) {
 	for _, values := range [][]sizedValue{nil, {{10, 1}}, {{10, 1}, {10, 2}}, {{10, 0}, {20, 1}}} {
 		if f, ok := perDoubling(values); ok {

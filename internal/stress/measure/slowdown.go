@@ -12,32 +12,32 @@ import (
 )
 
 const (
-	// slowdownRounds is how many rounds of cycles the old and the fresh system get in
-	// turn, cyclesPerRound how many cycles a round has, and roundsPerReading how many rounds
-	// count as one reading: the median of them, as a machine that changes its speed in
-	// the middle of a round would decide otherwise.
+	// slowdownRounds is how many rounds of cycles the old and the new system get in turn,
+	// and cyclesPerRound how many cycles a round has. The median of roundsPerReading rounds
+	// is one reading, so that a change of the machine's speed during a round decides
+	// nothing.
 	slowdownRounds, cyclesPerRound, roundsPerReading = 96, 50, 8
-	// slowdownTimeout bounds the time that a slow system may take for that.
+	// slowdownTimeout limits the time for a slow system.
 	slowdownTimeout = 3 * time.Second
 )
 
-// agingSlowdown describes the metric that measureSlowdown reports.
+// agingSlowdown describes the metric of measureSlowdown.
 func agingSlowdown(given func(scenario.Params) bool) scenario.Metric {
 	return scenario.Metric{
 		Name: "aging_slowdown", Unit: "ratio", Better: report.Lower, Must: "<= 0.2", Given: given,
-		Doc: "1 − rate of cycles of the system after all of them / of a fresh system, both in turn, so that a machine that changes its speed changes both; 0 if it is not slower. Reported for at least 10,000 cycles.",
+		Doc: "1 − cycle rate of the system after all cycles / cycle rate of a new system, at least 0. Both run in turn, so changes of the machine's speed affect both. Reported from 10,000 cycles on.",
 	}
 }
 
-// measureSlowdown compares the system, which has seen many cycles, with a fresh one.
+// measureSlowdown compares the system, after many cycles, with a new one.
 func measureSlowdown(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) error {
 	fresh, err := mabeam.Start(ctx, env.Options())
 	if err != nil {
-		return fmt.Errorf("start a fresh system: %w", err)
+		return fmt.Errorf("start a new system: %w", err)
 	}
 	defer stopSystem(ctx, env, fresh)
 	both := [2]*mabeam.System{fresh, env.System()}
-	if _, err := timeCycles(ctx, fresh, spec, 4*cyclesPerRound); err != nil { // its pools fill
+	if _, err := timeCycles(ctx, fresh, spec, 4*cyclesPerRound); err != nil { // fill its pools
 		return err
 	}
 	var ratios []float64
@@ -45,7 +45,7 @@ func measureSlowdown(ctx context.Context, env *stress.Env, spec func() mabeam.Sp
 	for round := range slowdownRounds {
 		var took [2]time.Duration
 		for i := range both {
-			which := (i + round) % 2 // each is first by turns
+			which := (i + round) % 2 // each is first in turn
 			if took[which], err = timeCycles(ctx, both[which], spec, cyclesPerRound); err != nil {
 				return err
 			}
@@ -74,7 +74,7 @@ func timeCycles(ctx context.Context, system *mabeam.System, spec func() mabeam.S
 			err = system.StopAgent(ctx, id)
 		}
 		if err != nil {
-			return 0, fmt.Errorf("compare with a fresh system: %w", err)
+			return 0, fmt.Errorf("compare with a new system: %w", err)
 		}
 	}
 	return time.Since(began), nil

@@ -16,8 +16,8 @@ import (
 	"mabeam-top/internal/stress/verdict"
 )
 
-// A minute in which a load is held is in no figure of what drives one. The
-// subscribers and actions take their time, so that the load lasts.
+// A minute in which a load is paused affects no metric. The subscribers and actions are
+// slow, so that the load lasts.
 func TestPausedForAMinute(t *testing.T) {
 	slow := func(_ int, handler func(context.Context, mabeam.Event)) func(context.Context, mabeam.Event) {
 		return func(ctx context.Context, e mabeam.Event) {
@@ -57,8 +57,8 @@ func TestPausedForAMinute(t *testing.T) {
 	}
 }
 
-// Who lowers the rate by hand lowers what is due: that less is done then is neither
-// instability nor degradation of the system.
+// A user who lowers the rate lowers what is due: that less is done is neither instability
+// nor degradation of the system.
 func TestLoweredRate(t *testing.T) {
 	for _, test := range []steeredTest{
 		{
@@ -79,10 +79,10 @@ func TestLoweredRate(t *testing.T) {
 	}
 }
 
-// A steeredTest is a step and what it should measure while somebody steers it.
+// A steeredTest is a step, and what it measures while a user steers it.
 type steeredTest struct {
 	step    string
-	measure func(context.Context, *stress.Env) error // instead of its own; may be nil
+	measure func(context.Context, *stress.Env) error // replaces its own Run; may be nil
 	metrics map[string]float64
 }
 

@@ -15,34 +15,33 @@ import (
 	"mabeam-top/internal/stress/scenario"
 )
 
-// A receiver is one subscriber of a measurement, and what it saw. If it is an
-// agent it may have several lives, each with a subscription of its own.
+// A subscriber counts what it receives. If it is an agent it may restart, and has one
+// subscription for each life.
 type subscriber struct {
 	number   int
 	shard    *load.Shard
-	received [maxPhases]atomic.Int64 // duplicates included
-	// missing counts events that were skipped and have not come since.
+	received [maxPhases]atomic.Int64 // including duplicates
+	// missing counts skipped events that have not come since.
 	missing, outOfOrder, duplicates atomic.Int64
-	restarts                        bool // it is an agent with a supervisor
+	restarts                        bool // it is a supervised agent
 
 	mu            sync.Mutex
-	subscriptions []*mabeam.Subscription // the newest last
+	subscriptions []*mabeam.Subscription // newest last
 
-	_ [64]byte // two receivers do not share a cache line
+	_ [64]byte // two subscribers do not share a cache line
 }
 
-// A progress is what a subscriber has received of one publisher.
+// A sequence is what a subscriber has received of one publisher.
 type sequence struct {
 	next int        // the highest number so far, plus 1
-	gaps []seqRange // numbers below next that have not come, in ascending order
+	gaps []seqRange // the missing numbers below next, in ascending order
 }
 
-// A span is the numbers from first up to, and without, end.
+// A seqRange is the numbers from from to end, without end.
 type seqRange struct{ from, end int }
 
-// handler returns what handles the events of one life, one at a time. An agent that
-// was restarted has missed events that were never due to it, so that its second
-// life begins with whatever comes first.
+// handler returns the event handler of one life. A restarted agent has missed events that
+// were never due to it, so its later lives begin with the first event that comes.
 func (g subscriberGroup) handler(r *subscriber) func(context.Context, mabeam.Event) {
 	first := 0
 	if len(r.subscriptionList()) > 0 {
@@ -73,8 +72,8 @@ func (g subscriberGroup) handler(r *subscriber) func(context.Context, mabeam.Eve
 	return handle
 }
 
-// outOfTurn notes an event that is not the next of its publisher, and returns how
-// many were skipped.
+// recordUnexpected records an event that is not the next of its publisher, and returns how
+// many events were skipped.
 func (r *subscriber) recordUnexpected(of *sequence, seq int) (skipped int64) {
 	switch {
 	case of.next < 0:
@@ -93,7 +92,7 @@ func (r *subscriber) recordUnexpected(of *sequence, seq int) (skipped int64) {
 	return skipped
 }
 
-// take removes a number from those that were skipped, and says whether it was one.
+// removeGap removes a number from the gaps, and reports whether it was in one.
 func (p *sequence) removeGap(seq int) bool {
 	i, found := slices.BinarySearchFunc(p.gaps, seq, func(s seqRange, seq int) int {
 		switch {
@@ -113,35 +112,34 @@ func (p *sequence) removeGap(seq int) bool {
 	return true
 }
 
-// begin notes the subscription of a life that begins.
+// addSubscription adds the subscription of a new life.
 func (r *subscriber) addSubscription(s *mabeam.Subscription) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.subscriptions = append(r.subscriptions, s)
 }
 
-// lives are the subscriptions of its lives.
+// subscriptionList returns the subscriptions of all lives.
 func (r *subscriber) subscriptionList() []*mabeam.Subscription {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.subscriptions
 }
 
-// receivers are the subscribers of a measurement.
+// A subscriberSet is the subscribers of a measurement.
 type subscriberSet []*subscriber
 
 // A subscriberGroup describes the subscribers of a measurement.
 type subscriberGroup struct {
 	subscribers, publishers int
-	topic                   string // an event type, or a pattern
+	topic                   string // an event type or a pattern
 	pattern                 bool
 	recorder                *load.Recorder
-	windows                 [maxPhases]*loadWindows // of each phase; nil for none
+	windows                 [maxPhases]*loadWindows // by phase; nil for none
 	wrap                    handlerWrap             // may be nil
 }
 
-// A handlerWrap disturbs a subscriber: it gets the handler of subscriber i and
-// returns the one to use.
+// A handlerWrap replaces the handler of subscriber i, to disturb it.
 type handlerWrap func(i int, handler func(context.Context, mabeam.Event)) func(context.Context, mabeam.Event)
 
 // subscribe adds the subscribers to the bus.
@@ -163,9 +161,9 @@ func (g subscriberGroup) subscribe(system *mabeam.System) (subscriberSet, error)
 	return all, nil
 }
 
-// subscribeTargets is subscribe for subscribers that the step's faults can hit.
-// If these hit agents, the subscribers are agents that a supervisor restarts;
-// otherwise they are plain handlers, so that the bus alone is measured.
+// subscribeTargets adds subscribers that the step's faults can hit. If the faults hit
+// agents, the subscribers are supervised agents; otherwise they are plain handlers, so
+// that only the bus is measured.
 func (g subscriberGroup) subscribeTargets(ctx context.Context, env *stress.Env) (subscriberSet, error) {
 	if !env.HasFaultsOn(scenario.TargetAgents) {
 		return g.subscribe(env.System())
@@ -186,7 +184,7 @@ func (g subscriberGroup) subscribeTargets(ctx context.Context, env *stress.Env) 
 	return all, nil
 }
 
-// A listener is a life of a receiver that is an agent.
+// A subscriberAgent is one life of a subscriber that is an agent.
 type subscriberAgent struct {
 	mabeam.Defaults
 	group    subscriberGroup
@@ -194,7 +192,6 @@ type subscriberAgent struct {
 	handle   func(context.Context, mabeam.Event)
 }
 
-// Init implements mabeam.Behaviour.
 func (l *subscriberAgent) Init(_ context.Context, self *mabeam.Agent) error {
 	join := self.Subscribe
 	if l.group.pattern {
@@ -207,12 +204,10 @@ func (l *subscriberAgent) Init(_ context.Context, self *mabeam.Agent) error {
 	return err
 }
 
-// HandleAction implements mabeam.Behaviour.
 func (l *subscriberAgent) HandleAction(context.Context, *mabeam.Agent, string, any) (any, error) {
 	return nil, mabeam.ErrUnknownAction
 }
 
-// HandleEvent implements mabeam.Behaviour.
 func (l *subscriberAgent) HandleEvent(ctx context.Context, _ *mabeam.Agent, e mabeam.Event) {
 	l.handle(ctx, e)
 }

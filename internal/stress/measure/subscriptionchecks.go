@@ -12,16 +12,17 @@ import (
 	"mabeam-top/internal/stress"
 )
 
-// checkHandlerPanic has a subscriber end its goroutine, and then one panic. Where nobody
-// guards handlers the first shows it; a panic would end this program, and its report.
+// checkHandlerPanic lets a subscriber end its goroutine, and then another one panic. A bus
+// that does not guard handlers fails the first; the panic would end this program without a
+// report.
 func checkHandlerPanic(ctx context.Context, bus *mabeam.Bus) error {
 	if err := checkHandlerEnd(ctx, bus, runtime.Goexit); err != nil {
-		return fmt.Errorf("where it ends its goroutine: %w", err)
+		return fmt.Errorf("a handler that ends its goroutine: %w", err)
 	}
 	return checkHandlerEnd(ctx, bus, func() { panic("panics on purpose") })
 }
 
-// checkHandlerEnd has one of two subscribers end at the first of three events.
+// checkHandlerEnd ends one of two handlers at the first of three events.
 func checkHandlerEnd(ctx context.Context, bus *mabeam.Bus, end func()) error {
 	const eventType, published = "rule.panic", 3
 	var calls, heard atomic.Int64
@@ -42,7 +43,7 @@ func checkHandlerEnd(ctx context.Context, bus *mabeam.Bus, end func()) error {
 		if err := bus.Publish(ctx, mabeam.Event{Type: eventType}); err != nil {
 			return err
 		}
-		// The end of a subscription by its own handler comes after the event.
+		// The bus ends the subscription after the event.
 		waitWhile(ctx, func() bool { return panics.Err() == nil })
 	}
 	waitWhile(ctx, func() bool { return heard.Load() < published })
@@ -50,16 +51,16 @@ func checkHandlerEnd(ctx context.Context, bus *mabeam.Bus, end func()) error {
 	var panicked *mabeam.PanicError
 	switch {
 	case !errors.As(panics.Err(), &panicked):
-		return fmt.Errorf("the subscription that panicked ended with: %w", errors.Join(panics.Err(), errStillSubscribed))
+		return fmt.Errorf("the subscription whose handler panicked ended with: %w", errors.Join(panics.Err(), errStillSubscribed))
 	case calls.Load() != 1:
 		return fmt.Errorf("the handler that panicked was called %d times", calls.Load())
 	case heard.Load() != published || other.Err() != nil:
-		return fmt.Errorf("the other subscriber got %d events of %d", heard.Load(), published)
+		return fmt.Errorf("the other subscriber received %d events of %d", heard.Load(), published)
 	}
 	return nil
 }
 
-// checkRefusedSubscriptions makes subscriptions that cannot be.
+// checkRefusedSubscriptions makes invalid subscriptions.
 func checkRefusedSubscriptions(bus *mabeam.Bus) error {
 	ignore := func(context.Context, mabeam.Event) {}
 	unknown, drops := mabeam.QueuePolicy(99), mabeam.DropOldest
@@ -73,22 +74,22 @@ func checkRefusedSubscriptions(bus *mabeam.Bus) error {
 		{"no event type", bus.Subscribe, "", ignore, mabeam.SubscribeOptions{}},
 		{"no pattern", bus.SubscribePattern, "", ignore, mabeam.SubscribeOptions{}},
 		{"no handler", bus.Subscribe, "rule.refused", nil, mabeam.SubscribeOptions{}},
-		{"a policy that there is not", bus.Subscribe, "rule.refused", ignore, mabeam.SubscribeOptions{Policy: &unknown}},
+		{"an unknown policy", bus.Subscribe, "rule.refused", ignore, mabeam.SubscribeOptions{Policy: &unknown}},
 		{"a queue of -1", bus.Subscribe, "rule.refused", ignore, mabeam.SubscribeOptions{Policy: &drops, Queue: -1}},
 	} {
 		s, err := c.join(c.topic, c.handle, c.o)
 		if err == nil {
 			s.Unsubscribe()
-			return fmt.Errorf("one with %s was accepted", c.name)
+			return fmt.Errorf("a subscription with %s was accepted", c.name)
 		}
 	}
 	return nil
 }
 
-// checkManyTypes publishes events of more types than a bus keeps, on a bus of its own, of
-// which it forgets those that nobody has subscribed to.
+// checkManyTypes publishes events of more types than a bus keeps. It may only forget types
+// without subscribers.
 func checkManyTypes(ctx context.Context, env *stress.Env) error {
-	const types = 10_000 // a fifth more than are kept
+	const types = 10_000 // a fifth more than the bus keeps
 	return withSystem(ctx, env, unboundedBus, func(system *mabeam.System) error {
 		bus := system.Bus()
 		name := func(i int) string { return fmt.Sprintf("many.%d", i) }
@@ -115,13 +116,13 @@ func checkManyTypes(ctx context.Context, env *stress.Env) error {
 		}
 		waitWhile(ctx, func() bool { return all.Load() < types+3 || one.Load() < 2 })
 		if all.Load() != types+3 || one.Load() != 2 {
-			return fmt.Errorf("a pattern got %d events of %d, a type %d of 2", all.Load(), types+3, one.Load())
+			return fmt.Errorf("a pattern received %d events of %d, and a type %d of 2", all.Load(), types+3, one.Load())
 		}
 		return nil
 	})
 }
 
-// checkUnsubscribe ends subscriptions of both kinds among others that stay.
+// checkUnsubscribe ends subscriptions of both kinds among others that continue.
 func checkUnsubscribe(ctx context.Context, bus *mabeam.Bus) error {
 	const eventType = "rule.unsubscribe"
 	var got [4]*stalledSubscriber
@@ -132,7 +133,7 @@ func checkUnsubscribe(ctx context.Context, bus *mabeam.Bus) error {
 			join, topic = bus.SubscribePattern, "rule.unsub*"
 		}
 		got[i] = newStalledSubscriber()
-		close(got[i].release) // it does not stall
+		close(got[i].release) // it does not block
 		s, err := join(topic, got[i].handle, mabeam.SubscribeOptions{})
 		if err != nil {
 			return err
@@ -164,9 +165,9 @@ func checkUnsubscribe(ctx context.Context, bus *mabeam.Bus) error {
 	return nil
 }
 
-// checkSubscriptionMemory ends many subscriptions: to different patterns, one after the other to
-// a pattern that matches a known type, and many at once to that type. What is kept of
-// one is more than a hundred bytes.
+// checkSubscriptionMemory ends many subscriptions: at the same time to one type, to
+// different patterns, and one after the other to a pattern that matches a known type. A
+// leaked subscription takes more than a hundred bytes.
 func checkSubscriptionMemory(bus *mabeam.Bus) error {
 	const eventType, subscriptions, most = "rule.forgotten", 1000, 100_000 + memoryNoise
 	ignore := func(context.Context, mabeam.Event) {}
@@ -197,7 +198,7 @@ func checkSubscriptionMemory(bus *mabeam.Bus) error {
 		}},
 	} {
 		kept := 0.0
-		for range 2 { // the first time fills what is kept for reuse
+		for range 2 { // the first time fills pools
 			before := liveBytes()
 			for i := range subscriptions {
 				if err := kind.subscribe(i); err != nil {

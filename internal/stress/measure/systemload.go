@@ -13,32 +13,32 @@ import (
 	"mabeam-top/internal/stress/scenario"
 )
 
-// loadWorkers is how many operations of system-load may be under way at once.
+// loadWorkers is the maximum of concurrent operations of system-load.
 const loadWorkers = 64
 
 func systemLoad() *stress.Measurement {
 	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:      "system-load",
-		Summary:   "Does a whole system of agents hold a given rate of mixed work, evenly, and as well at the end as at first?",
+		Summary:   "Measures whether a system of many agents sustains a rate of mixed operations, evenly and without degradation.",
 		Component: "system_load",
 		Params: []scenario.Param{
-			{Name: "agents", Kind: scenario.Int, Default: 1000, Min: 1, Max: 10_000_000, Doc: "Agents that the work is for, in turn, so that the same is due to each."},
-			{Name: "rate", Kind: scenario.Rate, Default: 5000.0, Min: 1, Max: 1e7, Doc: "Operations that are due per second, whatever the answers."},
-			{Name: "duration", Kind: scenario.Duration, Default: 5 * time.Second, Min: 0.1, Max: 3600, Doc: "How long that rate lasts."},
+			{Name: "agents", Kind: scenario.Int, Default: 1000, Min: 1, Max: 10_000_000, Doc: "Agents that get the operations in turn."},
+			{Name: "rate", Kind: scenario.Rate, Default: 5000.0, Min: 1, Max: 1e7, Doc: "Operations that are due per second, independent of the answers."},
+			{Name: "duration", Kind: scenario.Duration, Default: 5 * time.Second, Min: 0.1, Max: 3600, Doc: "Length of the load."},
 			mixParam(),
-			{Name: "subscribers", Kind: scenario.Int, Default: 10, Min: 1, Max: 100_000, Doc: "Subscribers, each of which gets every event that is published."},
+			{Name: "subscribers", Kind: scenario.Int, Default: 10, Min: 1, Max: 100_000, Doc: "Subscribers, each of which receives every published event."},
 		},
 		Metrics: append([]scenario.Metric{
-			{Name: "offered_rate", Unit: "1/s", Better: report.Neither, Probe: "offered_per_second", Doc: "Operations that were due / length of the load."},
-			{Name: "load_capacity_operations_per_sec", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", CappedBy: "rate", Doc: "Operations that succeeded / time until the last of them had ended; of a system that keeps up it is offered_rate, and what it could do beyond that is what the measurement capacity asks."},
-			{Name: "performance_degradation", Unit: "ratio", Better: report.Lower, Doc: "1 − operations that succeeded in the last quarter of the load / in the first, each as a share of what was due. A system that keeps up has none, even if it gets slower: see latency_ms."},
-			{Name: "stability_score", Unit: "ratio", Better: report.Higher, Doc: "Share of the windows of 100 ms (longer if fewer than 10 operations are due in that) in which at least 90 % of the operations due succeeded and errors were under 1 %. Each operation counts in the window in which it ended."},
-			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Timed: true, Aggregation: scenario.Worst, Doc: "Operations that succeeded / operations due."},
-			{Name: "max_concurrent_agents", Unit: "count", Better: report.Higher, Aggregation: scenario.Worst, Probe: "agents", CappedBy: "agents", Doc: "Agents of the load that the registry listed in the middle of it, and that answered an action."},
-			{Name: "all_agents_alive", Unit: "bool", Better: report.Higher, Must: "== true", Doc: "Whether max_concurrent_agents is the number of agents asked for."},
-			{Name: "load_balance", Unit: "ratio", Better: report.Higher, Must: ">= 0.99", Timed: true, Aggregation: scenario.Worst, Doc: "Jain's fairness index of the share of its operations that succeeded with each agent: 1 is the same for each, 1 / agents all for one."},
-			{Name: "wrong_results", Unit: "count", Better: report.Lower, Must: "== 0", Aggregation: scenario.Sum, Doc: "Answers that are not what the agent has to answer: a ping with something else than pong, or an agent whose counter, or whose answers to increment, do not match the increments that it acknowledged."},
-			{Name: "latency_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time from when an operation was due to its answer; of an event, to when the bus had taken it."},
+			{Name: "offered_rate", Unit: "1/s", Better: report.Neither, Probe: "offered_per_second", Doc: "Operations due / length of the load."},
+			{Name: "load_capacity_operations_per_sec", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", CappedBy: "rate", Doc: "Successful operations / time until the last operation has ended. If the system keeps up, it is the offered_rate; the measurement capacity measures the maximum."},
+			{Name: "performance_degradation", Unit: "ratio", Better: report.Lower, Doc: "1 − successful share of the operations due in the last quarter of the load / in the first quarter. It is 0 if the system keeps up, even if it gets slower: see latency_ms."},
+			{Name: "stability_score", Unit: "ratio", Better: report.Higher, Doc: "Share of the 100 ms windows in which at least 90 % of the due operations succeeded and less than 1 % failed. Windows are longer if fewer than 10 operations are due in 100 ms. An operation counts in the window in which it ended."},
+			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Timed: true, Aggregation: scenario.Worst, Doc: "Successful operations / operations due."},
+			{Name: "max_concurrent_agents", Unit: "count", Better: report.Higher, Aggregation: scenario.Worst, Probe: "agents", CappedBy: "agents", Doc: "Agents of the load that the registry lists in the middle of the load, and that answer an action."},
+			{Name: "all_agents_alive", Unit: "bool", Better: report.Higher, Must: "== true", Doc: "Whether max_concurrent_agents is the number of agents."},
+			{Name: "load_balance", Unit: "ratio", Better: report.Higher, Must: ">= 0.99", Timed: true, Aggregation: scenario.Worst, Doc: "Jain's fairness index of the successful share of each agent's operations: 1 if it is equal, 1 / agents if one agent does everything."},
+			mustBeZero("wrong_results", "Wrong answers: a ping without pong, or an agent whose counter or answers to increment do not match the increments that it acknowledged."),
+			{Name: "latency_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time from when an operation was due until its answer; of an event, until the bus has accepted it."},
 		}, deliveryMetrics()...),
 		Estimate: func(p scenario.Params) time.Duration {
 			return 100*time.Millisecond + p.Duration("duration") + time.Duration(p.Int("agents"))*5*time.Microsecond
@@ -48,7 +48,7 @@ func systemLoad() *stress.Measurement {
 				return err
 			}
 			if wanted := 4 * loadWindow(p.Float("rate")); p.Duration("duration") < wanted {
-				return fmt.Errorf("at this rate the load has to last %v: its first quarter is compared with its last, in windows of at least %d operations", wanted, minOperationsPerWindow)
+				return fmt.Errorf("duration must be at least %v at this rate: the first quarter is compared with the last in windows of at least %d operations", wanted, minOperationsPerWindow)
 			}
 			return nil
 		},
@@ -91,7 +91,7 @@ func measureLoad(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) 
 		windows.count(op.Worker, time.Now(), done, failed)
 		return err
 	})
-	stop() // who has not looked by now looks at the load's end
+	stop() // if the agents were not listed yet, they are listed now
 	alive := <-listed
 	if err != nil {
 		return err
@@ -108,7 +108,7 @@ func measureLoad(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) 
 	mixed.reportEnded(env)
 	mixed.reportResults(ctx, env)
 	mixed.reportAlive(ctx, env, alive)
-	w.before = mixed.system.Telemetry() // what was asked since is not the load's
+	w.before = mixed.system.Telemetry() // later requests are not part of the load
 	if _, err := all.unsubscribeAll(ctx, env, w, mixed.from, loadEvent); err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func measureLoad(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) 
 	return nil
 }
 
-// evaluate reports what the windows say of the load's length.
+// reportWindows reports the metrics of the windows.
 func reportWindows(env *stress.Env, w *loadWindows, driven load.Result, length time.Duration) {
 	var s stability
 	s.add(w, length, driven.DueBy)
@@ -137,8 +137,8 @@ func reportWindows(env *stress.Env, w *loadWindows, driven load.Result, length t
 	}
 }
 
-// lookAt returns the ids that the registry lists after that much of the load, or at
-// its end if that comes before.
+// listAgents returns the ids that the registry lists after a part of the load, or at its
+// end.
 func (w *mixedLoad) listAgents(ctx context.Context, env *stress.Env, after time.Duration) map[string]bool {
 	_ = sleepUntil(ctx, env, env.Now().Add(after))
 	entries := w.system.Registry().All()
@@ -149,8 +149,8 @@ func (w *mixedLoad) listAgents(ctx context.Context, env *stress.Env, after time.
 	return ids
 }
 
-// reportAlive reports how many agents were listed and answer. One that no action was
-// for is asked now.
+// reportAlive reports how many agents were listed and answer. An agent without an
+// operation gets one now.
 func (w *mixedLoad) reportAlive(ctx context.Context, env *stress.Env, listed map[string]bool) {
 	alive := 0
 	for i := range w.agents {
@@ -169,8 +169,7 @@ func (w *mixedLoad) reportAlive(ctx context.Context, env *stress.Env, listed map
 	env.Bool("all_agents_alive", alive == env.Params.Int("agents"))
 }
 
-// reportResults reports how many answers were wrong. What a fault ended is not asked
-// for its counter.
+// reportResults reports wrong answers. Agents that a fault ended are skipped.
 func (w *mixedLoad) reportResults(ctx context.Context, env *stress.Env) {
 	wrong := w.wrongPings.Load()
 	if wrong > 0 {
@@ -188,19 +187,18 @@ func (w *mixedLoad) reportResults(ctx context.Context, env *stress.Env) {
 		}
 		answer, err := w.system.Execute(ctx, a.id, "get_state", nil)
 		if err != nil {
-			continue // that it has ended is told by itself
+			continue // its end is reported elsewhere
 		}
 		state, _ := answer.(agents.DemoState)
 		if counter := int64(state.Counter); counter < n || counter > n+failed {
-			env.Detail("agents whose counter is not the number of increments acknowledged", 1)
+			env.Detail("agents whose counter does not match the acknowledged increments", 1)
 			wrong++
 		}
 	}
 	env.Value("wrong_results", float64(wrong))
 }
 
-// reportEnded reports how many of the agents have ended. Those that a fault has ended
-// are not the system's failure.
+// reportEnded reports how many agents have ended. An end by a fault is not a finding.
 func (w *mixedLoad) reportEnded(env *stress.Env) {
 	ended, byFault := int64(0), int64(0)
 	for i := range w.agents {
@@ -214,15 +212,15 @@ func (w *mixedLoad) reportEnded(env *stress.Env) {
 		}
 	}
 	if byFault > 0 {
-		env.Note(fmt.Sprintf("agents, of %d, that faults ended", len(w.agents)), byFault)
+		env.Note(fmt.Sprintf("of %d agents, those that faults ended", len(w.agents)), byFault)
 	}
 	if ended > 0 {
-		env.Finding(fmt.Sprintf("agents, of %d, that were gone at the load's end", len(w.agents)), ended)
+		env.Finding(fmt.Sprintf("of %d agents, those that had ended by the end of the load", len(w.agents)), ended)
 	}
 }
 
-// balance is the fairness of the share of its operations that each agent carried out,
-// of so many in turn: of few, some agents have one more than others.
+// balance is the fairness of the share of its operations that each agent completed. If the
+// agents get few operations, some get one more than others.
 func (w *mixedLoad) balance(attempted int64) float64 {
 	n := int64(len(w.agents))
 	var shares []float64
@@ -238,7 +236,7 @@ func (w *mixedLoad) balance(attempted int64) float64 {
 	return fairness(shares)
 }
 
-// fairness is Jain's index of how evenly something is spread; 0 of nothing.
+// fairness is Jain's fairness index, or 0 without values.
 func fairness(shares []float64) float64 {
 	var total, squares float64
 	for _, x := range shares {

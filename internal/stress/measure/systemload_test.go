@@ -20,8 +20,8 @@ import (
 	"mabeam-top/internal/stress/scenario"
 )
 
-// aging is an agent that answers 1,000 requests a second at first, and from
-// some moment on a share less.
+// slowingAgent answers 1,000 requests a second at first, and a share less from some time
+// on.
 type slowingAgent struct {
 	mabeam.Defaults
 	since  time.Time
@@ -38,8 +38,8 @@ func (a *slowingAgent) HandleAction(context.Context, *mabeam.Agent, string, any)
 	return nil, nil
 }
 
-// A system that has slowed down by 30 % after half of the run shows that, and
-// one that has not, or that still keeps up, shows none.
+// A system that slows down by 30 % after half of the load shows that. One that does not,
+// or that still keeps up, shows no degradation.
 func TestLoadThatSlowsDown(t *testing.T) {
 	for _, c := range []struct{ slower, rate, want float64 }{
 		{0.3, 1000, 0.3}, {0.5, 1000, 0.5}, {0, 1000, 0}, {0.3, 500, 0},
@@ -58,7 +58,7 @@ func TestLoadThatSlowsDown(t *testing.T) {
 				}
 				stable := 1.0
 				if c.want > 0 {
-					stable = 0.5 // from the middle on, less than 90 % is carried
+					stable = 0.5 // in the second half, less than 90 % is done
 				}
 				if got := value(t, s, "stability_score"); math.Abs(got-stable) > 0.03 {
 					t.Errorf("stability_score %v, want %v", got, stable)
@@ -69,7 +69,7 @@ func TestLoadThatSlowsDown(t *testing.T) {
 	}
 }
 
-// What the load was is exactly what was asked for, and its mix is by weight.
+// The load is exactly the requested one, and its mix follows the weights.
 func TestLoadIsAsAskedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var actions atomic.Int64
@@ -107,8 +107,8 @@ func (broken) HandleAction(context.Context, *mabeam.Agent, string, any) (any, er
 
 var errOnPurpose = errors.New("fails on purpose")
 
-// Every fourth agent fails all that it is asked: the others do three quarters
-// of the work, and no window is without errors.
+// Every fourth agent fails all actions: the others do three quarters of the work, and
+// every window has errors.
 func TestUnevenLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cat := withRun("system-load", func(ctx context.Context, env *stress.Env) error {
@@ -129,22 +129,22 @@ func TestUnevenLoad(t *testing.T) {
 	})
 }
 
-// A limit on agents shows as fewer agents, and as an error that says so.
+// A limit on agents results in fewer agents, and an error that says so.
 func TestLoadOnFewerAgents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := runStep(t, Catalogue(), "system: {max_agents: 50}", "{measure: system-load, with: {agents: 100, rate: 1000/s, duration: 1s}}")
 		if v := value(t, s, "max_concurrent_agents"); v != 50 || s.Verdict != report.Fail {
 			t.Errorf("%v agents, %s", v, s.Verdict)
 		}
-		if told := fmt.Sprint(s.Errors); !strings.Contains(told, "only 50 of 100 agents were started") {
-			t.Errorf("told %s", told)
+		if reported := fmt.Sprint(s.Errors); !strings.Contains(reported, "only 50 of 100 agents were started") {
+			t.Errorf("errors %s", reported)
 		}
 	})
 }
 
-// While this process takes every processor, the load is late, and that is the
-// system's own doing: a step that is late for it does not pass. On a machine that
-// is busy besides, nobody can tell, and no figure counts.
+// While this process uses every processor, the load is late because of the system itself,
+// and the step does not pass. On a machine that is also busy otherwise, the step is
+// inconclusive.
 func TestLoadOfAStarvedGenerator(t *testing.T) {
 	var stop atomic.Bool
 	var wg sync.WaitGroup
@@ -158,9 +158,9 @@ func TestLoadOfAStarvedGenerator(t *testing.T) {
 	s := runStep(t, Catalogue(), "", "{measure: system-load, with: {agents: 10, rate: 1000/s, duration: 400ms}}")
 	stop.Store(true)
 	wg.Wait()
-	told := fmt.Sprint(s.Errors)
-	own := s.Verdict == report.Fail && strings.Contains(told, "late because of the system under test")
-	others := s.Verdict == report.Inconclusive && strings.Contains(told, "the load was not delivered")
+	reported := fmt.Sprint(s.Errors)
+	own := s.Verdict == report.Fail && strings.Contains(reported, "late because of the system under test")
+	others := s.Verdict == report.Inconclusive && strings.Contains(reported, "the load was not delivered")
 	if own == others {
 		t.Errorf("%s, %+v, %+v", s.Verdict, s.Errors, s.Operations)
 	}
@@ -179,7 +179,7 @@ func TestFairness(t *testing.T) {
 	}
 }
 
-// Parameters that make no sense together are told before anything runs.
+// Parameters that do not fit together are refused before anything runs.
 func TestLoadThatCannotBeAsked(t *testing.T) {
 	mix := scenario.Params{"ping": 1, "increment": 0, "publish": 0}
 	for _, c := range []struct {
@@ -188,7 +188,7 @@ func TestLoadThatCannotBeAsked(t *testing.T) {
 	}{
 		{scenario.Params{"rate": 1000.0, "duration": time.Second, "mix": mix}, ""},
 		{scenario.Params{"rate": 1000.0, "duration": time.Second, "mix": scenario.Params{"ping": 0, "increment": 0, "publish": 0}}, "mix has no weight"},
-		{scenario.Params{"rate": 10.0, "duration": 3 * time.Second, "mix": mix}, "has to last 4s"},
+		{scenario.Params{"rate": 10.0, "duration": 3 * time.Second, "mix": mix}, "at least 4s"},
 	} {
 		err := systemLoad().Check(c.p)
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
@@ -197,7 +197,7 @@ func TestLoadThatCannotBeAsked(t *testing.T) {
 	}
 }
 
-// lying is a demo agent that answers something else, or that forgets.
+// alteringAgent is a demo agent that changes its answers or its state.
 type alteringAgent struct {
 	mabeam.Behaviour
 	lie func(action string, self *mabeam.Agent, answer any) any
@@ -208,8 +208,7 @@ func (l alteringAgent) HandleAction(ctx context.Context, self *mabeam.Agent, act
 	return l.lie(action, self, answer), err
 }
 
-// An agent that answers nonsense, or forgets every third increment, or counts one
-// twice, is caught.
+// An agent with wrong answers, or that forgets or repeats increments, is detected.
 func TestWrongResultsOfALoad(t *testing.T) {
 	for name, test := range map[string]struct {
 		lie  func(action string, self *mabeam.Agent, answer any) any
@@ -274,7 +273,7 @@ func TestAgentsThatEndDuringALoad(t *testing.T) {
 			})
 		})
 		s := runStep(t, cat, "", "{measure: system-load, baseline: none, with: {agents: 10, rate: 1000/s, duration: 1s, mix: {ping: 1}}}")
-		if value(t, s, "max_concurrent_agents") != 9 || s.Metrics["all_agents_alive"].Value != false || errorCount(s, "gone at the load's end") != 1 {
+		if value(t, s, "max_concurrent_agents") != 9 || s.Metrics["all_agents_alive"].Value != false || errorCount(s, "that had ended by the end of the load") != 1 {
 			t.Errorf("%v alive, %+v", value(t, s, "max_concurrent_agents"), s.Errors)
 		}
 	})

@@ -17,34 +17,30 @@ import (
 	"mabeam-top/internal/stress/scenario"
 )
 
-// noComponent is the fail_component that lets the system start.
+// noComponent is the fail_component of a system that starts.
 const noComponent = "none"
 
 func systemStartup() *stress.Measurement {
 	return &stress.Measurement{Measurement: scenario.Measurement{
 		Name:      "system-startup",
-		Summary:   "How long does a system take until it does its first work, and does it recover from a start that failed?",
+		Summary:   "Measures how long a system takes to start and do its first work, and whether it recovers from a failed start.",
 		Component: "system_startup",
 		Alone:     true,
 		Params: []scenario.Param{
-			{Name: "agents", Kind: scenario.Int, Default: 5, Min: 1, Max: 1_000_000, Doc: "Agents that belong to the system when it is ready."},
-			{Name: "event_subscribers", Kind: scenario.Int, Default: 10, Min: 1, Max: 1_000_000, Doc: "Subscribers that belong to it."},
-			{
-				Name: "fail_component", Kind: scenario.Text, Default: noComponent,
-				Choices: append([]string{noComponent}, components...),
-				Doc:     "A component whose first start fails, to see the recovery.",
-			},
+			{Name: "agents", Kind: scenario.Int, Default: 5, Min: 1, Max: 1_000_000, Doc: "Agents of a ready system."},
+			{Name: "event_subscribers", Kind: scenario.Int, Default: 10, Min: 1, Max: 1_000_000, Doc: "Event subscribers of a ready system."},
+			{Name: "fail_component", Kind: scenario.Text, Default: noComponent, Choices: append([]string{noComponent}, components...), Doc: "Component whose first start fails, to measure the recovery."},
 		},
 		Metrics: []scenario.Metric{
-			{Name: "startup_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time to start all components of an empty system, of up to 21 one after the other: as many as are ready within 200 ms, and one more."},
-			{Name: "component_initialization_ms", Unit: "ms", Better: report.Lower, Keyed: true, Doc: "Time spent in the components themselves; with .PART that of one."},
-			{Name: "ready_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time of the same systems from the start until all agents and subscribers are there, the last agent has answered, and every subscriber has had an event."},
-			{Name: "memory_overhead_mb", Unit: "MB", Better: report.Lower, Doc: "Growth of live heap and stacks from before the start to readiness, each after two collections, in 1e6 bytes."},
-			mustBeZero("components_not_working", "Components that did not do their work once the system was ready: each is used once; limits, rates, circuits, a registry that crashes, and a system that has stopped, on systems of their own. The errors name each."),
-			mustBeZero("component_times_wrong", "Times of components, by what the system says, that its start by the clock has no room for, or that leave out a delay of 2 ms put into the start of each, or that are missing; on a system of its own."),
+			{Name: "startup_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time to start all components of an empty system, for up to 21 systems in turn: as many as are ready within 200 ms, and one more."},
+			{Name: "component_initialization_ms", Unit: "ms", Better: report.Lower, Keyed: true, Doc: "Sum of the start times of all components; with .PART, that of one."},
+			{Name: "ready_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time from the start of the same systems until all agents and subscribers exist, the last agent has answered, and every subscriber has received an event."},
+			{Name: "memory_overhead_mb", Unit: "MB", Better: report.Lower, Doc: "Growth of live heap and stacks from before the start until the system is ready, after two garbage collections each, in 1e6 bytes."},
+			mustBeZero("components_not_working", "Components that do not work once the system is ready. Each is used once. Limits, rates, circuits, a crashed registry and a stopped system are checked on separate systems. The errors name each."),
+			mustBeZero("component_times_wrong", "Start times of components that are missing, exceed the time of the whole start, or do not include an artificial delay of 2 ms, on a separate system."),
 			telemetryMismatches(),
-			{Name: "startup_failure_recovered", Unit: "bool", Better: report.Higher, Must: "== true", Given: failsComponent, Doc: "Whether a start that failed named its component, left no goroutine behind, and could be repeated; reported with fail_component."},
-			{Name: "startup_failure_recovery_ms", Unit: "ms", Better: report.Lower, Given: failsComponent, Doc: "Time from the failure to the end of the start that was repeated."},
+			{Name: "startup_failure_recovered", Unit: "bool", Better: report.Higher, Must: "== true", Given: failsComponent, Doc: "Whether a failed start named its component, left no goroutine behind, and could be repeated. Reported with fail_component."},
+			{Name: "startup_failure_recovery_ms", Unit: "ms", Better: report.Lower, Given: failsComponent, Doc: "Time from the failure to the end of the repeated start."},
 		},
 		Estimate: func(p scenario.Params) time.Duration {
 			return 200*time.Millisecond + time.Duration(p.Int("agents")+p.Int("event_subscribers"))*5*time.Microsecond
@@ -52,19 +48,19 @@ func systemStartup() *stress.Measurement {
 	}, Run: func(ctx context.Context, env *stress.Env) error { return measureStartup(ctx, env, nil) }}
 }
 
-// failsComponent says whether a start is made to fail.
+// failsComponent reports whether a start must fail.
 func failsComponent(p scenario.Params) bool { return p.Text("fail_component") != noComponent }
 
 const (
-	// warmUpStarts is how many systems are brought up before the one that is used: a single
-	// start takes as long as the machine needs just then to wake its other processors.
+	// warmUpStarts is how many systems start before the one that is used. A single start
+	// depends on how soon the machine wakes its other processors.
 	warmUpStarts = 20
-	// warmUpTimeout is how long they may take: each of them can have many agents.
+	// warmUpTimeout limits the time for these systems, which may have many agents.
 	warmUpTimeout = 200 * time.Millisecond
 )
 
-// measureStartup calls onStart, if given, before each component starts; for
-// those of one group at once.
+// measureStartup runs one repetition; onStart, if given, is called before each component
+// starts, concurrently for those of one group.
 func measureStartup(ctx context.Context, env *stress.Env, onStart func(component string) error) (err error) {
 	if failsComponent(env.Params) {
 		if err := measureStartupRecovery(ctx, env, env.Params.Text("fail_component")); err != nil {
@@ -101,7 +97,7 @@ func measureStartup(ctx context.Context, env *stress.Env, onStart func(component
 	})
 	telemetry.report()
 	broken, wrong := newChecker(env, "components_not_working"), newChecker(env, "component_times_wrong")
-	if !checkComponents(ctx, system, broken) { // the scenario allows for no more agents than there are
+	if !checkComponents(ctx, system, broken) { // the limit of the scenario leaves no room
 		err := withSystem(ctx, env, nil, func(s *mabeam.System) error {
 			broken.expect(checkComponents(ctx, s, broken), "limits: an agent was refused although there is no limit")
 			return nil
@@ -116,7 +112,7 @@ func measureStartup(ctx context.Context, env *stress.Env, onStart func(component
 		}
 	}
 	broken.report()
-	wrong.expect(fitsInto(system.Startup(), whole), "the groups of components, which start one after the other, took longer than the whole start by what the system reports")
+	wrong.expect(fitsInto(system.Startup(), whole), groupsTooSlow)
 	if err := checkStartTimes(ctx, env, wrong); err != nil {
 		return err
 	}
@@ -124,10 +120,10 @@ func measureStartup(ctx context.Context, env *stress.Env, onStart func(component
 	return nil
 }
 
-// startTimes are how long systems took to start, and to be ready.
+// startTimes are the start times of systems and their times to readiness.
 type startTimes struct{ startup, ready *load.Histogram }
 
-// bringUp starts a system, and returns it once it is ready, with how long its start took.
+// bringUp starts a system, and returns it when it is ready, with its start time.
 func (t *startTimes) bringUp(ctx context.Context, env *stress.Env, options mabeam.Options) (*mabeam.System, time.Duration, error) {
 	began := time.Now()
 	system, err := mabeam.Start(ctx, options)
@@ -147,8 +143,8 @@ func (t *startTimes) bringUp(ctx context.Context, env *stress.Env, options mabea
 	return system, whole, nil
 }
 
-// reportComponentTimes reports the times of the components, and their sum if there is one
-// for each of them.
+// reportComponentTimes reports the times of the components, and their sum if each is
+// reported once.
 func reportComponentTimes(env *stress.Env, parts []mabeam.ComponentStart) {
 	var inside time.Duration
 	for _, c := range parts {
@@ -156,7 +152,7 @@ func reportComponentTimes(env *stress.Env, parts []mabeam.ComponentStart) {
 		env.Value("component_initialization_ms."+c.Component, load.Milliseconds(c.Took))
 	}
 	if missing := missingComponents(parts); len(missing) > 0 {
-		env.Unmeasured("component_initialization_ms", "the system does not report once how long these components took to start: "+strings.Join(missing, ", "))
+		env.Unmeasured("component_initialization_ms", "the system does not report the start time of these components exactly once: "+strings.Join(missing, ", "))
 		return
 	}
 	env.Value("component_initialization_ms", load.Milliseconds(inside))
@@ -182,7 +178,7 @@ func awaitReady(ctx context.Context, env *stress.Env, system *mabeam.System) err
 		return err
 	}
 	if _, err := system.Execute(ctx, ids[len(ids)-1], "ping", nil); err != nil {
-		return fmt.Errorf("ask the last agent: %w", err)
+		return fmt.Errorf("call the last agent: %w", err)
 	}
 	if err := system.Bus().Publish(ctx, mabeam.Event{Type: "startup.ready"}); err != nil {
 		return err
@@ -197,7 +193,7 @@ func awaitReady(ctx context.Context, env *stress.Env, system *mabeam.System) err
 
 var errComponent = errors.New("component fails on purpose")
 
-// measureStartupRecovery makes a component's start fail and starts again.
+// measureStartupRecovery lets the start of a component fail and starts the system again.
 func measureStartupRecovery(ctx context.Context, env *stress.Env, component string) error {
 	goroutines := stress.Goroutines()
 	options := env.Options()

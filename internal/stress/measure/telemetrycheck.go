@@ -12,13 +12,13 @@ import (
 	"mabeam-top/internal/stress/scenario"
 )
 
-// telemetryMismatches describes the metric that a witness reports.
+// telemetryMismatches describes the metric of a telemetryCheck.
 func telemetryMismatches() scenario.Metric {
-	return mustBeZero("telemetry_mismatches", "Counters of the runtime's telemetry that differ from what the measurement counted itself; the errors name each with both numbers.")
+	return mustBeZero("telemetry_mismatches", "Counters of the runtime's telemetry that differ from the measurement's own counts. The errors name each with both numbers.")
 }
 
-// A witness compares the telemetry of a system with what a measurement counted
-// itself, so that a runtime that counts work it did not do is caught.
+// A telemetryCheck compares the telemetry of a system with the measurement's own counts,
+// to detect a runtime that counts work it did not do.
 type telemetryCheck struct {
 	env        *stress.Env
 	system     *mabeam.System
@@ -26,21 +26,21 @@ type telemetryCheck struct {
 	mismatches int
 }
 
-// newTelemetryCheck reads the telemetry that later readings are compared with.
+// newTelemetryCheck reads the telemetry to compare later readings with.
 func newTelemetryCheck(env *stress.Env, system *mabeam.System) *telemetryCheck {
 	return &telemetryCheck{env: env, system: system, before: system.Telemetry()}
 }
 
-// gauges are the fields of the telemetry that also fall.
+// gauges are the fields of the telemetry that can decrease.
 var gauges = []string{"Agents", "Subscriptions", "MailboxDepth"}
 
-// expect compares the change of each counter since the last call, or since the
-// witness was made, with the expected one; the keys are field names of
-// mabeam.Telemetry. Counters that lag behind get up to settleTimeout to catch up.
+// expect compares the change of each counter since the last call, or since
+// newTelemetryCheck, with the expected one. The keys are field names of mabeam.Telemetry.
+// Counters that lag behind get settleTimeout to catch up.
 //
-// Where other steps use the same system, or faults end agents or restart components,
-// the counters also count what the measurement cannot know of. Then a counter must
-// have grown by at least the expected change, and gauges are not compared.
+// If other steps use the same system, or faults end agents or restart components, the
+// counters include changes that the measurement does not know. A counter must then have
+// grown by at least the expected change, and gauges are not compared.
 func (w *telemetryCheck) expect(ctx context.Context, expected map[string]int64) {
 	exact := map[string]countRange{}
 	for counter, n := range expected {
@@ -49,10 +49,9 @@ func (w *telemetryCheck) expect(ctx context.Context, expected map[string]int64) 
 	w.expectBetween(ctx, exact)
 }
 
-// bounds are the least and the most that a counter may change by.
+// A countRange is the least and the most by which a counter may change.
 type countRange struct{ min, max int64 }
 
-// String implements fmt.Stringer.
 func (b countRange) String() string {
 	if b.min == b.max {
 		return fmt.Sprint(b.min)
@@ -60,7 +59,7 @@ func (b countRange) String() string {
 	return fmt.Sprintf("%d to %d", b.min, b.max)
 }
 
-// expectBetween is expect for counters of which the measurement knows bounds.
+// expectBetween is like expect for counters with a known range.
 func (w *telemetryCheck) expectBetween(ctx context.Context, expected map[string]countRange) {
 	disturbed := w.env.SharesSystem() || w.env.HasFaultsOn(scenario.TargetAgents) || w.env.HasFaultsOn(scenario.TargetComponents)
 	var now mabeam.Telemetry
@@ -84,17 +83,17 @@ func (w *telemetryCheck) expectBetween(ctx context.Context, expected map[string]
 	w.before = now
 }
 
-// change is by how much a counter has changed since the last reading.
+// change is the change of a counter since the last reading.
 func (w *telemetryCheck) change(counter string, now mabeam.Telemetry) int64 {
 	read := func(t mabeam.Telemetry) int64 { return reflect.ValueOf(t).FieldByName(counter).Int() }
 	return read(now) - read(w.before)
 }
 
-// differ records a number of the runtime that is not what was counted.
+// recordMismatch records a number of the runtime that does not match.
 func (w *telemetryCheck) recordMismatch(what string, got int64, want countRange) {
 	w.mismatches++
-	w.env.Detail(fmt.Sprintf("%s changed by %d; counted were %v", what, got, want), 1)
+	w.env.Detail(fmt.Sprintf("%s changed by %d, want %v", what, got, want), 1)
 }
 
-// report reports the metric telemetry_mismatches.
+// report reports telemetry_mismatches.
 func (w *telemetryCheck) report() { w.env.Value("telemetry_mismatches", float64(w.mismatches)) }

@@ -8,8 +8,8 @@ import (
 	"mabeam-top/internal/stress"
 )
 
-// The telemetry is compared with what was counted: one agent that is expected and
-// was not started is told with both numbers.
+// The telemetry is compared with the measurement's own counts: an agent that is expected
+// but was not started is reported with both numbers.
 func TestTelemetryCheck(t *testing.T) {
 	for name, test := range map[string]struct {
 		started, expected int64
@@ -27,7 +27,7 @@ func TestTelemetryCheck(t *testing.T) {
 					}
 				}
 				w.expect(ctx, map[string]int64{"AgentsStarted": test.expected, "Agents": test.expected})
-				w.expect(ctx, map[string]int64{"AgentsStarted": 0}) // since the last look
+				w.expect(ctx, map[string]int64{"AgentsStarted": 0}) // since the previous call
 				w.report()
 				env.Operations(1, 0, 0)
 				return nil
@@ -36,8 +36,8 @@ func TestTelemetryCheck(t *testing.T) {
 			if v := value(t, s, "telemetry_mismatches"); v != test.mismatches {
 				t.Errorf("%v mismatches, want %v: %+v", v, test.mismatches, s.Errors)
 			}
-			if test.mismatches > 0 && errorCount(s, "AgentsStarted changed by 2; counted were 3") != 1 {
-				t.Errorf("told %+v", s.Errors)
+			if test.mismatches > 0 && errorCount(s, "AgentsStarted changed by 2, want 3") != 1 {
+				t.Errorf("errors %+v", s.Errors)
 			}
 		})
 	}

@@ -14,10 +14,10 @@ import (
 	"strings"
 )
 
-// errNoGit says that patches cannot be applied.
-var errNoGit = errors.New("git is not installed, and it applies the patches")
+// errNoGit is the error of a machine that cannot apply patches.
+var errNoGit = errors.New("git is not installed, but is needed to apply the patches")
 
-// findRoot returns the folder of the module that the working directory is in.
+// findRoot returns the folder of the module that contains the working directory.
 func findRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -35,8 +35,8 @@ func findRoot() (string, error) {
 	}
 }
 
-// apply writes the files of a defect, patched, below work. The checkout stays as
-// it is. Lines that moved, and changes next to the patched lines, do no harm.
+// apply writes the patched files of a defect below work. The checkout does not change. A
+// patch applies even if its lines have moved, or lines next to them have changed.
 func (d defect) apply(ctx context.Context, root, work string) error {
 	if _, err := exec.LookPath("git"); err != nil {
 		return errNoGit
@@ -58,7 +58,7 @@ func (d defect) apply(ctx context.Context, root, work string) error {
 	}
 	git := exec.CommandContext(ctx, "git", "apply", "-C1", "--whitespace=nowarn", "-")
 	git.Dir = work
-	git.Env = append(os.Environ(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(work)) // it is in no repository
+	git.Env = append(os.Environ(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(work)) // work is not in a repository
 	git.Stdin = bytes.NewReader(d.patch)
 	if output, err := git.CombinedOutput(); err != nil {
 		return fmt.Errorf("apply the patch: %w\n%s", err, output)
@@ -66,8 +66,8 @@ func (d defect) apply(ctx context.Context, root, work string) error {
 	return nil
 }
 
-// overlay applies a defect below work, and returns the flag that makes go build
-// take the patched files in place of the checkout's; none for the healthy build.
+// overlay applies a defect below work, and returns the flag that makes go build use the
+// patched files; none for the healthy build.
 func (d defect) overlay(ctx context.Context, root, work string) ([]string, error) {
 	if len(d.files) == 0 {
 		return nil, nil
@@ -87,7 +87,7 @@ func (d defect) overlay(ctx context.Context, root, work string) ([]string, error
 	return []string{"-overlay", file}, os.WriteFile(file, content, 0o644)
 }
 
-// compile applies a defect and compiles the runtime, with it, and the packages below.
+// compile compiles the runtime with a defect, and the packages below it.
 func (d defect) compile(ctx context.Context, root string) error {
 	return d.goBuild(ctx, root, "./"+patched+"...")
 }
@@ -119,8 +119,8 @@ func (d defect) goBuild(ctx context.Context, root string, args ...string) error 
 	return nil
 }
 
-// fingerprint is a digest of everything in the checkout that the program is built
-// from, so that a kept binary is not taken for one of other sources.
+// fingerprint is a digest of all sources of the program, so that a kept binary is not used
+// for other sources.
 func fingerprint(root string) ([]byte, error) {
 	sum := sha256.New()
 	for _, dir := range []string{"go.mod", "go.sum", "cmd", "internal", "scenarios"} {
@@ -134,7 +134,7 @@ func fingerprint(root string) ([]byte, error) {
 				return nil
 			}
 			content, err := os.ReadFile(path)
-			_, _ = fmt.Fprintf(sum, "%s %d\n", path, len(content)) // a hash takes everything
+			_, _ = fmt.Fprintf(sum, "%s %d\n", path, len(content)) // a hash accepts everything
 			_, _ = sum.Write(content)
 			return err
 		})

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// folder holds the patches, one for each defect, below the root of the module.
+// folder contains the patches, one for each defect, below the root of the module.
 const folder = "internal/stress/measure/testdata/defects"
 
 // patched is where patches may change files, below the root of the module.
@@ -20,23 +20,23 @@ const patched = "internal/runtime/"
 type defect struct {
 	name      string
 	sentence  string   // what is wrong
-	scenarios []string // that exercise what is wrong
-	expected  []check  // any of them catches it
-	smoke     bool     // whether the tag smoke should catch it
+	scenarios []string // that exercise the defect
+	expected  []check  // any of them detects the defect
+	smoke     bool     // whether the tag smoke must detect it
 	fast      bool     // whether it belongs to the subset for CI
-	uncaught  string   // why no scenario can catch it in reasonable time; else empty
+	uncaught  string   // why no scenario can detect it in reasonable time, or empty
 	patch     []byte   // the whole file: git skips the header
 	files     []string // that the patch changes or adds, below the root
 }
 
-// healthy is the name of the build without a defect. It has to pass.
+// healthy is the name of the build without a defect, which must pass.
 const healthy = "healthy"
 
 // A check is one metric of one step of a scenario.
 type check struct {
 	scenario, step string
-	// metric is a metric, a statistic of one (NAME.p99, NAME.p999), finding for a finding of
-	// the step, or error for a step that ends with the verdict error.
+	// metric is a metric, a statistic of one (NAME.p99, NAME.p999), findings for a finding
+	// of the step, or error for a step with the verdict error.
 	metric string
 }
 
@@ -110,7 +110,7 @@ func parseDefect(name string, content []byte) (defect, error) {
 	return d, nil
 }
 
-// set takes a line of the header.
+// set sets a field from a line of the header.
 func (d *defect) set(key, value string) (err error) {
 	switch key {
 	case "defect":
@@ -150,9 +150,8 @@ func parseCheck(text string) (check, error) {
 	return check{scenario, step, metric}, nil
 }
 
-// choose returns the defects with the given names, or all of them, or with fast
-// those of the subset for CI, and the healthy build first unless names leave it
-// out.
+// choose returns the defects with the given names, or all of them, or with fast those of
+// the subset for CI. The healthy build comes first, unless the names exclude it.
 func choose(all []defect, names []string, fast bool) ([]defect, error) {
 	var chosen []defect
 	for _, d := range all {
@@ -168,7 +167,7 @@ func choose(all []defect, names []string, fast bool) ([]defect, error) {
 	if len(names) > 0 && !slices.Contains(names, healthy) {
 		return chosen, nil
 	}
-	build := defect{name: healthy, sentence: "The runtime as it is."}
+	build := defect{name: healthy, sentence: "The runtime without a defect."}
 	of := chosen
 	if len(of) == 0 {
 		of = all

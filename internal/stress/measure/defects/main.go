@@ -1,13 +1,13 @@
-// Command defects shows what the measurements catch: it builds the program with
-// one planted defect of the runtime after the other, runs the scenarios that
-// exercise it, and tells which metric failed.
+// Command defects shows which defects the measurements detect. It builds the program with
+// one planted defect of the runtime after the other, runs the scenarios that exercise the
+// defect, and reports the metrics that fail.
 //
 //	go run ./internal/stress/measure/defects [flags] [NAME ...]
 //
-// A defect is a patch in internal/stress/measure/testdata/defects. Patches are
-// applied to copies; the checkout stays as it is. The name healthy is the build
-// without a defect, which has to pass. Exit code 1 says that a defect was not
-// caught or could not be tried, or that the healthy build failed.
+// A defect is a patch in internal/stress/measure/testdata/defects. Patches are applied to
+// copies; the checkout does not change. The name healthy is the build without a defect,
+// which must pass. The exit code is 1 if a defect was not detected or not tried, or if the
+// healthy build failed.
 package main
 
 import (
@@ -23,7 +23,7 @@ import (
 	"time"
 )
 
-// A call is what the command was asked for.
+// A call is the parsed command line.
 type call struct {
 	names    []string
 	fast     bool
@@ -42,11 +42,11 @@ func parseCall(args []string, out io.Writer) (call, error) {
 	flags.SetOutput(out)
 	flags.BoolVar(&c.fast, "fast", false, "try only the defects of the subset for CI")
 	flags.BoolVar(&c.check, "check", false, "only apply and compile each patch")
-	flags.StringVar(&c.tag, "tag", "", "run the scenarios with this `tag`, such as smoke, instead of those concerned")
-	flags.BoolVar(&c.all, "all", false, "run the whole catalogue, as mabeam-top --headless does, instead of the scenarios concerned")
-	flags.BoolVar(&c.smokeToo, "smoke", false, "run the tag smoke as well, for the column smoke")
+	flags.StringVar(&c.tag, "tag", "", "run the scenarios with this `tag`, such as smoke, instead of those that exercise the defect")
+	flags.BoolVar(&c.all, "all", false, "run the whole catalogue, as mabeam-top --headless does, instead of the scenarios that exercise the defect")
+	flags.BoolVar(&c.smokeToo, "smoke", false, "also run the tag smoke, for the column smoke")
 	flags.BoolVar(&c.markdown, "md", false, "print the Markdown table of docs/reference/planted-defects.md")
-	flags.StringVar(&c.keep, "keep", "", "keep the binaries in this `folder`, and use those that are there")
+	flags.StringVar(&c.keep, "keep", "", "keep the binaries in this `folder`, and reuse those in it")
 	flags.DurationVar(&c.timeout, "timeout", 10*time.Minute, "interrupt a run that takes longer")
 	flags.Usage = func() {
 		_, _ = fmt.Fprintf(out, "Usage: go run ./internal/stress/measure/defects [flags] [NAME ...]\n\nNAME is a patch in %s, or healthy; without one all are tried.\n\n", folder)
@@ -85,8 +85,8 @@ func run(args []string) (exit int) {
 	return 0
 }
 
-// run tries the defects and writes a row for each. It says whether all is as it
-// should be.
+// run tries the defects and writes a row for each. It returns false if a defect was not
+// detected, or the healthy build failed.
 func (c call) run(ctx context.Context, out io.Writer) (ok bool, err error) {
 	root, err := findRoot()
 	if err != nil {
@@ -151,15 +151,15 @@ func checkAll(ctx context.Context, root string, defects []defect, out io.Writer)
 	return ok, nil
 }
 
-// A trial tries defects one after the other.
+// A trial tries one defect after the other.
 type trial struct {
 	call
 	root, state, binaries string
 	sources               []byte
 }
 
-// try builds a defect and runs it. The second result is that of the tag smoke,
-// if that is wanted besides; else nil.
+// try builds a defect and runs it. The second result is that of the tag smoke, if
+// requested, or nil.
 func (t trial) try(ctx context.Context, d defect) (result, *result) {
 	binary := filepath.Join(t.binaries, d.binaryName(t.sources))
 	if err := d.build(ctx, t.root, binary); err != nil {

@@ -19,41 +19,41 @@ import (
 // A failure is a check that failed.
 type failure struct {
 	check
-	detail      string // the value and what it was held against
+	detail      string // the value and its limits
 	repetitions int    // of the step
 }
 
-// An outcome says what became of a defect.
+// An outcome is the result of a defect.
 type outcome string
 
 const (
-	caught       outcome = "caught"           // by a check that is expected to
+	caught       outcome = "caught"           // by an expected check
 	elsewhere    outcome = "caught elsewhere" // by other checks only
-	noise        outcome = "noise"            // only single maxima failed, as they do of a healthy build
+	noise        outcome = "noise"            // only single maxima failed, as in a healthy build
 	missed       outcome = "missed"           // pass or warn
 	inconclusive outcome = "inconclusive"
 	broken       outcome = "error"   // something could not be measured, and no check failed
 	timedOut     outcome = "timeout" // the program did not end within -timeout
-	failed       outcome = "failed"  // it was not built, or said nothing
+	failed       outcome = "failed"  // it was not built, or wrote no report
 	sound        outcome = "sound"   // the healthy build did not fail
-	unsound      outcome = "unsound" // it did
+	unsound      outcome = "unsound" // the healthy build failed
 )
 
-// A result is what became of one build.
+// A result is the result of one build.
 type result struct {
 	defect   defect
 	verdict  string
 	exit     int
 	outcome  outcome
 	failures []failure // the expected ones first
-	matched  *failure  // the first that was expected; nil if there is none
-	reported []string  // what the report has of each expected check
+	matched  *failure  // the first expected one; nil if there is none
+	reported []string  // the value of each expected check in the report
 	took     time.Duration
 	err      error
 }
 
-// measure runs the program with the arguments and judges the report. With smoke,
-// the scenario and the step of the expected checks do not matter.
+// measure runs the program with the arguments and judges the report. With smoke, the
+// scenario and the step of the expected checks do not matter.
 func measure(ctx context.Context, d defect, binary, state string, args []string, smoke bool, timeout time.Duration) result {
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -133,12 +133,12 @@ func (r *result) judge(smoke bool) {
 	}
 }
 
-// single says whether the check is a single maximum, which one hiccup of the
-// machine decides.
+// single reports whether the check is a single maximum, which one pause of the machine
+// decides.
 func (c check) single() bool { return strings.HasSuffix(c.metric, ".max") }
 
-// matches says whether a failed check is this one. An expected metric stands for
-// all its statistics and keys, but for its single maximum.
+// matches reports whether a failed check is this one. An expected metric stands for all
+// its statistics and keys, except its single maximum.
 func (c check) matches(f check, anywhere bool) bool {
 	if !anywhere && (c.scenario != f.scenario || c.step != f.step) {
 		return false
@@ -146,7 +146,7 @@ func (c check) matches(f check, anywhere bool) bool {
 	return f.metric == c.metric || strings.HasPrefix(f.metric, c.metric+".") && !f.single()
 }
 
-// ok says whether the outcome is as it should be.
+// ok reports whether the outcome is the expected one.
 func (r result) ok(smoke bool) bool {
 	switch {
 	case r.defect.name == healthy:
@@ -159,7 +159,7 @@ func (r result) ok(smoke bool) bool {
 	return false
 }
 
-// valueOf is what the report has of a check.
+// valueOf returns the value of a check in the report.
 func valueOf(r report.Report, c check) string {
 	for _, scenario := range r.Scenarios {
 		for _, step := range scenario.Steps {
@@ -171,7 +171,7 @@ func valueOf(r report.Report, c check) string {
 	return "not in the report"
 }
 
-// failuresOf lists what failed. What is undecided has not.
+// failuresOf lists the failed checks, without undecided ones.
 func failuresOf(r report.Report) (all []failure) {
 	for _, scenario := range r.Scenarios {
 		for _, step := range scenario.Steps {
@@ -219,7 +219,7 @@ func firstLine(text string) string {
 	return line
 }
 
-// detailOf is the value and what it was held against.
+// detailOf returns the value and its limits.
 func detailOf(m report.Metric) string {
 	text := quantity(m.Value)
 	if m.Must != "" {

@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// shownFailures is how many failed checks a row has.
+// shownFailures limits the failed checks of a row.
 const shownFailures = 6
 
-// A table writes a row for each result as soon as it is there.
+// A table writes a row for each result as soon as it is known.
 type table struct {
 	out              io.Writer
 	call             call
 	rows, caught     int
-	smoke, smokeSeen int // defects tried with the tag smoke, and caught by it
+	smoke, smokeSeen int // defects tried with the tag smoke, and detected by it
 }
 
 func newTable(out io.Writer, c call) *table {
@@ -26,10 +26,10 @@ func newTable(out io.Writer, c call) *table {
 	return t
 }
 
-// printf writes to who reads the table. That cannot fail in a way that matters.
+// printf writes a part of the table. Errors do not matter.
 func (t *table) printf(format string, args ...any) { _, _ = fmt.Fprintf(t.out, format, args...) }
 
-// add writes a row. It says whether the result is as it should be.
+// add writes a row. It reports whether the result is the expected one.
 func (t *table) add(r result, smoke *result) (ok bool) {
 	ok = r.ok(t.call.tag != "")
 	if r.defect.name != healthy {
@@ -111,7 +111,7 @@ func (t *table) writeMarkdown(r result, smoke *result) {
 	t.printf("| %s |\n", strings.Join(cells, " | "))
 }
 
-// place is the scenario of a check, and its step if that has another name.
+// place returns the scenario of a check, with the step if it has another name.
 func place(c check) string {
 	if c.scenario == c.step {
 		return c.scenario
@@ -119,7 +119,7 @@ func place(c check) string {
 	return c.scenario + ", step " + c.step
 }
 
-// end writes the sums.
+// end writes the totals.
 func (t *table) end() {
 	if t.rows == 0 {
 		return
