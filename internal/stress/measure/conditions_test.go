@@ -2,9 +2,10 @@ package measure
 
 import (
 	"fmt"
-	"mabeam-top/internal/stress/scenario"
 	"strings"
 	"testing"
+
+	"mabeam-top/internal/stress/scenario"
 )
 
 // Conditions that no measurement can meet are refused, because of the unit or the kind of

@@ -1,8 +1,9 @@
 package measure
 
 import (
-	"mabeam-top/internal/stress/load"
 	"time"
+
+	"mabeam-top/internal/stress/load"
 )
 
 // A payload is the data of a measured event.
