@@ -9,11 +9,9 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
-	"mabeam-top/internal/stress/scenario"
 )
 
 // keeper is an agent that holds memory, and with each action allocates more and keeps a
@@ -168,21 +166,3 @@ func waitDeep(release <-chan struct{}) {
 
 //go:noinline
 func leakHeap() { leakedHeap = append(leakedHeap, make([]byte, 1<<20)) }
-
-// Parameters that do not fit together are refused before anything runs.
-func TestMemoryThatCannotBeMonitored(t *testing.T) {
-	configs := []scenario.Params{{"agent_type": "demo", "count": 1}}
-	for _, c := range []struct {
-		p    scenario.Params
-		want string
-	}{
-		{scenario.Params{"monitor_duration": time.Second, "measurement_interval": 300 * time.Millisecond, "configs": configs}, ""},
-		{scenario.Params{"monitor_duration": time.Second, "measurement_interval": 400 * time.Millisecond, "configs": configs}, "at least three times"},
-		{scenario.Params{"monitor_duration": time.Second, "measurement_interval": time.Millisecond, "configs": []scenario.Params{}}, "configs is empty"},
-	} {
-		err := agentMemory().Check(c.p)
-		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%v: %v, want %q", c.p, err, c.want)
-		}
-	}
-}

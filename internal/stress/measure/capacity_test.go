@@ -49,6 +49,26 @@ func queueing(takes func() time.Duration) func(ctx context.Context, env *stress.
 	}
 }
 
+// withProbes returns the catalogue with capacity offering a load of known results.
+func withProbes(offer func(rate float64) probeResult) stress.Catalogue {
+	return withCapacityLoad(func(_ context.Context, env *stress.Env) (probe, error) {
+		return func(_ context.Context, stage load.Stage) (probeResult, error) {
+			env.Operations(1, 0, 0)
+			return offer(stage.Rate), nil
+		}, nil
+	})
+}
+
+// probeWithin is a probe whose latency is within its limit, or not.
+func probeWithin(ok bool) probeResult {
+	latency := load.NewHistogram()
+	latency.Record(time.Millisecond)
+	if !ok {
+		latency.Record(time.Second)
+	}
+	return probeResult{latency: latency, due: 1, done: 1}
+}
+
 const capacityStep = "{measure: capacity, with: {start: 100/s, step: 100/s, probe_duration: 500ms}}"
 
 // A server that takes a millisecond has a capacity of a thousand a second, wherever the
@@ -140,17 +160,10 @@ func TestNoCapacity(t *testing.T) {
 
 // A machine that holds a rate only the first time it is offered is inconclusive.
 func TestCapacityOfABusyMachine(t *testing.T) {
-	cat := withCapacityLoad(func(_ context.Context, env *stress.Env) (probe, error) {
-		offered := map[float64]int{}
-		return func(_ context.Context, stage load.Stage) (probeResult, error) {
-			env.Operations(1, 0, 0)
-			latency := load.NewHistogram()
-			latency.Record(time.Millisecond)
-			if offered[stage.Rate]++; offered[stage.Rate] > 1 || stage.Rate > 1000 {
-				latency.Record(time.Second)
-			}
-			return probeResult{latency: latency, due: 1, done: 1}, nil
-		}, nil
+	offered := map[float64]int{}
+	cat := withProbes(func(rate float64) probeResult {
+		offered[rate]++
+		return probeWithin(offered[rate] == 1 && rate <= 1000)
 	})
 	s := runStep(t, cat, "", capacityStep)
 	// The first error notes that the repetition was tried again.
@@ -239,16 +252,10 @@ func TestWhatLimitsACapacity(t *testing.T) {
 		"none":      {},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cat := withCapacityLoad(func(_ context.Context, env *stress.Env) (probe, error) {
-				return func(_ context.Context, stage load.Stage) (probeResult, error) {
-					env.Operations(1, 0, 0)
-					latency := load.NewHistogram()
-					latency.Record(time.Millisecond)
-					if stage.Rate > test.most {
-						latency.Record(time.Second)
-					}
-					return probeResult{latency: latency, due: 1, done: 1, lagged: test.lagged && stage.Rate > test.most}, nil
-				}, nil
+			cat := withProbes(func(rate float64) probeResult {
+				result := probeWithin(rate <= test.most)
+				result.lagged = test.lagged && rate > test.most
+				return result
 			})
 			s := runStep(t, cat, "", capacityStep)
 			if s.Metrics["capacity_found"].Value != test.found || s.Metrics["capacity_limited_by"].Value != test.limitedBy {
@@ -265,18 +272,13 @@ func TestWhatLimitsACapacity(t *testing.T) {
 // step fails.
 func TestCapacityThatLosesEvents(t *testing.T) {
 	rates := 0
-	cat := withCapacityLoad(func(_ context.Context, env *stress.Env) (probe, error) {
-		return func(_ context.Context, stage load.Stage) (probeResult, error) {
-			rates++
-			env.Operations(1, 0, 0)
-			latency := load.NewHistogram()
-			latency.Record(time.Millisecond)
-			result := probeResult{latency: latency, due: 1, done: 1}
-			if stage.Rate > 1000 {
-				result.lost = 7
-			}
-			return result, nil
-		}, nil
+	cat := withProbes(func(rate float64) probeResult {
+		rates++
+		result := probeWithin(true)
+		if rate > 1000 {
+			result.lost = 7
+		}
+		return result
 	})
 	s := runStep(t, cat, "", capacityStep)
 	if value(t, s, "lost") != 7 || s.Metrics["capacity_found"].Value != false || s.Metrics["capacity_per_second"].Value != nil || s.Verdict != report.Fail || rates > 10 {

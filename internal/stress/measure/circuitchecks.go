@@ -21,7 +21,7 @@ const circuitFailures, circuitTrials = 3, 2
 type circuitCheck struct {
 	*guardChecks
 	system *mabeam.System
-	guardedCalls
+	systemCalls
 	openFor time.Duration
 	refused int64
 }

@@ -55,7 +55,7 @@ func checkComponents(ctx context.Context, system *mabeam.System, broken *checker
 func checkRefusals(ctx context.Context, env *stress.Env, broken *checker) error {
 	guards := &guardChecks{env: env, checks: broken}
 	oneAgent := func(o *mabeam.Options) { o.MaxAgents = 1 }
-	err := guards.withSystem(ctx, oneAgent, func(s *mabeam.System, g guardedCalls) error {
+	err := guards.withSystem(ctx, oneAgent, func(s *mabeam.System, g systemCalls) error {
 		_, first := g.start(ctx, agents.Demo())
 		_, second := g.start(ctx, agents.Demo())
 		broken.expect(first == nil && errors.Is(second, mabeam.ErrLimitReached), "limits: with a limit of one agent, not exactly the second agent was refused")

@@ -73,3 +73,25 @@ func TestWhatTimeDecides(t *testing.T) {
 		}
 	}
 }
+
+// Parameters that do not fit together are refused before anything runs.
+func TestParametersThatDoNotFit(t *testing.T) {
+	for _, c := range []struct{ measurement, with, want string }{
+		{"agent-memory", "monitor_duration: 1s, measurement_interval: 300ms", ""},
+		{"agent-memory", "monitor_duration: 1s, measurement_interval: 400ms", "at least three times"},
+		{"agent-memory", "configs: []", "configs: the list is empty"},
+		{"system-load", "rate: 1000/s, duration: 1s, mix: {ping: 1}", ""},
+		{"system-load", "rate: 1000/s, duration: 1s, mix: {ping: 0, increment: 0, publish: 0}", "mix has no weight"},
+		{"system-load", "rate: 10/s, duration: 3s, mix: {ping: 1}", "at least 4s"},
+		{"coordination", "agents: 3, fail_agents: 2", ""},
+		{"coordination", "agents: 3, fail_agents: 3", "3 of 3 agents cannot fail"},
+		{"registry-operations", "register: 100, unregister: 101", "of 100 entries, 101 cannot be unregistered"},
+		{"process-limit", "limit: 1000, operations: 200", "fewer than the 300 starts"},
+	} {
+		source := fmt.Sprintf("name: s\ntitle: S\nsteps:\n  - {measure: %s, with: {%s}}\n", c.measurement, c.with)
+		_, err := scenario.Parse(Catalogue().Descriptions(), nil, scenario.Document{File: "s.yaml", Source: []byte(source)})
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s {%s}: %v, want %q", c.measurement, c.with, err, c.want)
+		}
+	}
+}

@@ -126,14 +126,6 @@ type liar struct{ mabeam.Defaults }
 
 func (liar) HandleAction(context.Context, *mabeam.Agent, string, any) (any, error) { return 42, nil }
 
-// At least one agent must remain.
-func TestNotAllAgentsCanFail(t *testing.T) {
-	err := agentCoordination().Check(scenario.Params{"agents": 3, "fail_agents": 3})
-	if err == nil || agentCoordination().Check(scenario.Params{"agents": 3, "fail_agents": 2}) != nil {
-		t.Errorf("%v", err)
-	}
-}
-
 // A wrongCoordinator makes one kind of mistake.
 type wrongCoordinator struct {
 	runtimeCoordinator

@@ -43,7 +43,7 @@ func (t *guardChecks) checkDeadlines(ctx context.Context) error {
 	options := func(o *mabeam.Options) {
 		o.Mailbox, o.BusQueue, o.WaitTimeout, o.BusPolicy = 64, 4, waitTimeout, mabeam.Block
 	}
-	return t.withSystem(ctx, options, func(s *mabeam.System, g guardedCalls) error {
+	return t.withSystem(ctx, options, func(s *mabeam.System, g systemCalls) error {
 		over := make(chan struct{})
 		defer close(over)
 		hanging := &guardAgent{}
@@ -76,7 +76,7 @@ func (t *guardChecks) checkDeadlines(ctx context.Context) error {
 // blockedCalls returns calls that wait in vain: for room in the mailbox of the blocked
 // agent full, for room in the queue of a blocked subscriber, and for an answer of the
 // suspended agent silent.
-func blockedCalls(s *mabeam.System, g guardedCalls, full, silent string) []blockedCall {
+func blockedCalls(s *mabeam.System, g systemCalls, full, silent string) []blockedCall {
 	execute := func(ctx context.Context) error {
 		_, err := g.execute(ctx, silent, "work", nil)
 		return err

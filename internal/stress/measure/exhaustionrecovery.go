@@ -114,7 +114,8 @@ type exhaustionRun struct {
 	env          *stress.Env
 	system       *mabeam.System
 	newBehaviour func() mabeam.Behaviour
-	wrap         func(startFunc) startFunc
+	wrap         callWrap
+	calls        systemCalls
 	loads        budget
 	checks       *checker
 	// isFresh marks a system on which nothing is exhausted.
@@ -140,12 +141,9 @@ var (
 	errUnlimited = errors.New("the limit refused nothing")
 )
 
-// A startFunc starts an agent.
-type startFunc = func(context.Context, mabeam.Spec) (string, error)
-
 // measureExhaustion runs the scenarios; wrap may replace how agents are started until a
 // limit refuses them.
-func measureExhaustion(ctx context.Context, env *stress.Env, behave func() mabeam.Behaviour, wrap func(startFunc) startFunc) error {
+func measureExhaustion(ctx context.Context, env *stress.Env, behave func() mabeam.Behaviour, wrap callWrap) error {
 	limits, loads := newChecker(env, "limits_broken"), newBudget(env, exhaustionEstimate(env.Params))
 	worst := exhaustionResult{restored: math.Inf(1), lost: math.Inf(-1)}
 	defer limits.report()
@@ -193,6 +191,7 @@ func (x *exhaustionRun) run(ctx context.Context, name string) (o exhaustionResul
 		return o, err
 	}
 	defer stop()
+	x.calls = callsOf(x.system, x.wrap)
 	w := newTelemetryCheck(x.env, x.system)
 	if err := x.start(ctx); err != nil {
 		return o, err

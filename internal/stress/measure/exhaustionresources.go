@@ -23,11 +23,7 @@ func (x *exhaustionRun) startStop(ctx context.Context) error {
 
 // startOne starts one more agent, and counts it.
 func (x *exhaustionRun) startOne(ctx context.Context) (string, error) {
-	start := x.system.StartAgent
-	if x.wrap != nil {
-		start = x.wrap(start)
-	}
-	id, err := start(ctx, x.spec())
+	id, err := x.calls.start(ctx, x.spec())
 	switch {
 	case err == nil:
 		x.started.Add(1)

@@ -19,28 +19,17 @@ import (
 // guardChecksTime is roughly how long the checks of the guards take.
 const guardChecksTime = 600 * time.Millisecond
 
-// guardedCalls are the calls that guards limit. Tests replace them to break a rule.
-type guardedCalls struct {
-	allow   func(guard.Operation) error
-	start   func(context.Context, mabeam.Spec) (string, error)
-	execute func(ctx context.Context, id, action string, params any) (any, error)
-	tell    func(ctx context.Context, id, action string, params any) error
-	signal  func(mabeam.Signal) error
-	publish func(context.Context, mabeam.Event) error
-	do      func(ctx context.Context, target string, f func(context.Context) error) error
-}
-
 // guardChecks check the rules of the guards, each on a separate system.
 type guardChecks struct {
 	env    *stress.Env
 	checks *checker
 	late   *checker // of checkDeadlines
-	wrap   func(guardedCalls) guardedCalls
+	wrap   callWrap
 }
 
 // checkGuards reports guard_rules_broken and deadlines_missed; wrap may replace the
 // guarded calls.
-func checkGuards(ctx context.Context, env *stress.Env, wrap func(guardedCalls) guardedCalls) error {
+func checkGuards(ctx context.Context, env *stress.Env, wrap callWrap) error {
 	t := &guardChecks{env: env, checks: newChecker(env, "guard_rules_broken"), late: newChecker(env, "deadlines_missed"), wrap: wrap}
 	for _, check := range []func(context.Context) error{t.checkRate, t.checkRefusals, t.checkWaiting, t.checkCircuit, t.checkMailbox, t.checkDeadlines} {
 		if err := check(ctx); err != nil {
@@ -53,16 +42,9 @@ func checkGuards(ctx context.Context, env *stress.Env, wrap func(guardedCalls) g
 }
 
 // withSystem runs a check on a system with these options.
-func (t *guardChecks) withSystem(ctx context.Context, change func(*mabeam.Options), check func(*mabeam.System, guardedCalls) error) error {
+func (t *guardChecks) withSystem(ctx context.Context, change func(*mabeam.Options), check func(*mabeam.System, systemCalls) error) error {
 	return withSystem(ctx, t.env, change, func(s *mabeam.System) error {
-		g := guardedCalls{
-			allow: s.Limiter().Allow, start: s.StartAgent, execute: s.Execute, tell: s.Tell,
-			signal: func(signal mabeam.Signal) error { return s.Signal(signal) }, publish: s.Bus().Publish, do: s.Breaker().Do,
-		}
-		if t.wrap != nil {
-			g = t.wrap(g)
-		}
-		return check(s, g)
+		return check(s, callsOf(s, t.wrap))
 	})
 }
 
@@ -78,7 +60,7 @@ func (t *guardChecks) checkRate(ctx context.Context) error {
 		full             = burst * time.Second / perSecond // how long it takes to refill an empty bucket
 	)
 	rates := map[guard.Operation]guard.Rate{guardOperation: {PerSecond: perSecond, Burst: burst}}
-	return t.withSystem(ctx, func(o *mabeam.Options) { o.Rates = rates }, func(s *mabeam.System, g guardedCalls) error {
+	return t.withSystem(ctx, func(o *mabeam.Options) { o.Rates = rates }, func(s *mabeam.System, g systemCalls) error {
 		began := time.Now()
 		asked, longest := began, time.Duration(0)
 		admitted, refused := 0, int64(0)
@@ -115,7 +97,7 @@ func (t *guardChecks) checkRefusals(ctx context.Context) error {
 	const burst, attempts = 6, 10
 	slowly := guard.Rate{PerSecond: 0.001, Burst: burst}
 	rates := map[guard.Operation]guard.Rate{mabeam.OperationAction: slowly, mabeam.OperationSignal: slowly, mabeam.OperationStartAgent: slowly}
-	return t.withSystem(ctx, func(o *mabeam.Options) { o.Rates = rates }, func(system *mabeam.System, g guardedCalls) error {
+	return t.withSystem(ctx, func(o *mabeam.Options) { o.Rates = rates }, func(system *mabeam.System, g systemCalls) error {
 		var last string
 		for _, kind := range []struct {
 			name string
@@ -167,7 +149,7 @@ func (t *guardChecks) checkWaiting(ctx context.Context) error {
 	rate := guard.Rate{PerSecond: perSecond, Burst: burst}
 	const rare = guardOperation + "_rare"
 	rates := map[guard.Operation]guard.Rate{mabeam.OperationPublish: rate, guardOperation: rate, rare: {PerSecond: 0.001, Burst: 1}}
-	return t.withSystem(ctx, func(o *mabeam.Options) { o.Rates = rates }, func(s *mabeam.System, g guardedCalls) error {
+	return t.withSystem(ctx, func(o *mabeam.Options) { o.Rates = rates }, func(s *mabeam.System, g systemCalls) error {
 		for name, attempt := range map[string]func() error{
 			"events":     func() error { return g.publish(ctx, mabeam.Event{Type: "guard"}) },
 			"operations": func() error { return s.Limiter().Wait(ctx, guardOperation) },
@@ -192,8 +174,8 @@ func (t *guardChecks) checkCircuit(ctx context.Context) error {
 	for openFor := 50 * time.Millisecond; ; openFor *= 4 {
 		var late bool
 		options := &guard.BreakerOptions{Failures: circuitFailures, OpenFor: openFor, Trials: circuitTrials}
-		err := t.withSystem(ctx, func(o *mabeam.Options) { o.Breaker = options }, func(s *mabeam.System, g guardedCalls) (err error) {
-			c := &circuitCheck{guardChecks: t, system: s, guardedCalls: g, openFor: openFor}
+		err := t.withSystem(ctx, func(o *mabeam.Options) { o.Breaker = options }, func(s *mabeam.System, g systemCalls) (err error) {
+			c := &circuitCheck{guardChecks: t, system: s, systemCalls: g, openFor: openFor}
 			late, err = c.run(ctx)
 			return err
 		})
@@ -211,7 +193,7 @@ func (t *guardChecks) checkCircuit(ctx context.Context) error {
 // handles all of it exactly once and in order.
 func (t *guardChecks) checkMailbox(ctx context.Context) error {
 	const capacity = 16
-	return t.withSystem(ctx, func(o *mabeam.Options) { o.Mailbox = capacity }, func(s *mabeam.System, g guardedCalls) error {
+	return t.withSystem(ctx, func(o *mabeam.Options) { o.Mailbox = capacity }, func(s *mabeam.System, g systemCalls) error {
 		a := &guardAgent{}
 		id, err := g.start(ctx, mabeam.Spec{Type: "guarded", Behaviour: a})
 		if err != nil {

@@ -17,7 +17,7 @@ import (
 )
 
 // withGuardedCalls returns the catalogue with process-limit checking only the guards.
-func withGuardedCalls(wrap func(guardedCalls) guardedCalls) stress.Catalogue {
+func withGuardedCalls(wrap callWrap) stress.Catalogue {
 	return withRun("process-limit", func(ctx context.Context, env *stress.Env) error {
 		env.Operations(1, 0, 0)
 		return checkGuards(ctx, env, wrap)
@@ -26,8 +26,8 @@ func withGuardedCalls(wrap func(guardedCalls) guardedCalls) stress.Catalogue {
 
 // wrapDo replaces guarded calls; refused reports whether the circuit refused the call. It
 // is safe for concurrent use.
-func wrapDo(change func(f func(context.Context) error, refused bool, err error) error) func(guardedCalls) guardedCalls {
-	return func(g guardedCalls) guardedCalls {
+func wrapDo(change func(f func(context.Context) error, refused bool, err error) error) callWrap {
+	return func(g systemCalls) systemCalls {
 		do := g.do
 		g.do = func(ctx context.Context, target string, f func(context.Context) error) error {
 			err := do(ctx, target, f)
@@ -41,10 +41,10 @@ func wrapDo(change func(f func(context.Context) error, refused bool, err error) 
 func TestGuardsThatBreakTheirRules(t *testing.T) {
 	for name, c := range map[string]struct {
 		reported string
-		wrap     func(guardedCalls) guardedCalls
+		wrap     callWrap
 	}{
 		"right": {"", nil},
-		"a fifth too many": {"admits more than its tokens", func(g guardedCalls) guardedCalls {
+		"a fifth too many": {"admits more than its tokens", func(g systemCalls) systemCalls {
 			allow, admitted, extra := g.allow, 0, 0
 			g.allow = func(kind guard.Operation) error {
 				err := allow(kind)
@@ -58,7 +58,7 @@ func TestGuardsThatBreakTheirRules(t *testing.T) {
 			}
 			return g
 		}},
-		"a tenth too few": {"admits less than its tokens", func(g guardedCalls) guardedCalls {
+		"a tenth too few": {"admits less than its tokens", func(g systemCalls) systemCalls {
 			allow, n := g.allow, 0
 			g.allow = func(kind guard.Operation) error {
 				err := allow(kind)
@@ -69,7 +69,7 @@ func TestGuardsThatBreakTheirRules(t *testing.T) {
 			}
 			return g
 		}},
-		"another error": {"refused with another error than ErrRateLimited", func(g guardedCalls) guardedCalls {
+		"another error": {"refused with another error than ErrRateLimited", func(g systemCalls) systemCalls {
 			allow := g.allow
 			g.allow = func(kind guard.Operation) error {
 				if allow(kind) != nil {
@@ -79,19 +79,8 @@ func TestGuardsThatBreakTheirRules(t *testing.T) {
 			}
 			return g
 		}},
-		"one start too many": {"7 of 10 starts are admitted", func(g guardedCalls) guardedCalls {
-			start, over := g.start, false
-			g.start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
-				id, err := start(ctx, spec)
-				if errors.Is(err, mabeam.ErrRateLimited) && !over {
-					over = true
-					return id, nil
-				}
-				return id, err
-			}
-			return g
-		}},
-		"events that do not wait": {"do not wait for a token", func(g guardedCalls) guardedCalls {
+		"one start too many": {"7 of 10 starts are admitted", admitting(mabeam.ErrRateLimited, 1)},
+		"events that do not wait": {"do not wait for a token", func(g systemCalls) systemCalls {
 			publish := g.publish
 			g.publish = func(ctx context.Context, e mabeam.Event) error {
 				limited, cancel := context.WithTimeout(ctx, time.Nanosecond)
@@ -103,7 +92,7 @@ func TestGuardsThatBreakTheirRules(t *testing.T) {
 			}
 			return g
 		}},
-		"a circuit that opens late": {"is not refused with ErrCircuitOpen", func() func(guardedCalls) guardedCalls {
+		"a circuit that opens late": {"is not refused with ErrCircuitOpen", func() callWrap {
 			once := true
 			return wrapDo(func(f func(context.Context) error, refused bool, err error) error {
 				if refused && once {
@@ -113,7 +102,7 @@ func TestGuardsThatBreakTheirRules(t *testing.T) {
 				return err
 			})
 		}()},
-		"a circuit that never closes": {"a circuit is not closed after successful trials", func(g guardedCalls) guardedCalls {
+		"a circuit that never closes": {"a circuit is not closed after successful trials", func(g systemCalls) systemCalls {
 			do, mu, open, trials := g.do, sync.Mutex{}, false, 0
 			g.do = func(ctx context.Context, target string, f func(context.Context) error) error {
 				mu.Lock()
@@ -133,7 +122,7 @@ func TestGuardsThatBreakTheirRules(t *testing.T) {
 			}
 			return g
 		}},
-		"a half-open circuit that lets all through": {"with 2 concurrent trials allowed, 5 are admitted", func(g guardedCalls) guardedCalls {
+		"a half-open circuit that lets all through": {"with 2 concurrent trials allowed, 5 are admitted", func(g systemCalls) systemCalls {
 			do, opened, mu := g.do, time.Time{}, sync.Mutex{}
 			g.do = func(ctx context.Context, target string, f func(context.Context) error) error {
 				err := do(ctx, target, f)
@@ -153,7 +142,7 @@ func TestGuardsThatBreakTheirRules(t *testing.T) {
 			}
 			return g
 		}},
-		"a mailbox that takes one more": {"a mailbox of 16 accepts 17", func(g guardedCalls) guardedCalls {
+		"a mailbox that takes one more": {"a mailbox of 16 accepts 17", func(g systemCalls) systemCalls {
 			tell, once := g.tell, true
 			g.tell = func(ctx context.Context, id, action string, params any) error {
 				err := tell(ctx, id, action, params)
@@ -165,7 +154,7 @@ func TestGuardsThatBreakTheirRules(t *testing.T) {
 			}
 			return g
 		}},
-		"a deadline that is 51 ms late": {"Execute returns more than 30ms after its deadline", func(g guardedCalls) guardedCalls {
+		"a deadline that is 51 ms late": {"Execute returns more than 30ms after its deadline", func(g systemCalls) systemCalls {
 			execute := g.execute
 			g.execute = func(ctx context.Context, id, action string, params any) (any, error) {
 				got, err := execute(ctx, id, action, params)
@@ -176,7 +165,7 @@ func TestGuardsThatBreakTheirRules(t *testing.T) {
 			}
 			return g
 		}},
-		"mailboxes that are never full": {"1000 calls found room", func(g guardedCalls) guardedCalls {
+		"mailboxes that are never full": {"1000 calls found room", func(g systemCalls) systemCalls {
 			tell := g.tell
 			g.tell = func(ctx context.Context, id, action string, params any) error {
 				if params == nil {
@@ -186,7 +175,7 @@ func TestGuardsThatBreakTheirRules(t *testing.T) {
 			}
 			return g
 		}},
-		"a deadline that is not waited for": {"Tell returns before its deadline", func(g guardedCalls) guardedCalls {
+		"a deadline that is not waited for": {"Tell returns before its deadline", func(g systemCalls) systemCalls {
 			tell := g.tell
 			g.tell = func(ctx context.Context, id, action string, params any) error {
 				limited, cancel := context.WithTimeout(ctx, time.Millisecond)

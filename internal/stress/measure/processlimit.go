@@ -74,15 +74,6 @@ func startsNearLimit(p scenario.Params) int {
 	return p.Int("limit") - initialAgents(p) + overshootAgents(p)
 }
 
-// limitedCalls are the calls of a system at its limit. Tests replace them.
-type limitedCalls struct {
-	start   func(context.Context, mabeam.Spec) (string, error)
-	kill    func(id string)
-	lookup  func(id string) (mabeam.Entry, bool)
-	act     func(ctx context.Context, id, action string, params any) (any, error)
-	publish func(context.Context, mabeam.Event) error
-}
-
 // A limitEvent is the data of an event at the limit: its number among the events to the
 // same agent, so that a repeated event does not replace a lost one.
 type limitEvent int
@@ -135,7 +126,7 @@ func (r *limitAgent) HandleEvent(_ context.Context, _ *mabeam.Agent, e mabeam.Ev
 type limitRun struct {
 	env        *stress.Env
 	system     *mabeam.System
-	calls      limitedCalls
+	calls      systemCalls
 	ids        []string     // of the initial agents
 	received   atomic.Int64 // distinct events at the limit
 	duplicates atomic.Int64 // repeated events, and events to other agents
@@ -152,7 +143,7 @@ type limitRun struct {
 }
 
 // measureProcessLimit runs one repetition; wrap may replace the calls.
-func measureProcessLimit(ctx context.Context, env *stress.Env, wrap func(limitedCalls) limitedCalls) (err error) {
+func measureProcessLimit(ctx context.Context, env *stress.Env, wrap callWrap) (err error) {
 	options := env.Options()
 	options.MaxAgents = env.Params.Int("limit")
 	system, stop, err := startWatched(ctx, env, options)
@@ -160,13 +151,7 @@ func measureProcessLimit(ctx context.Context, env *stress.Env, wrap func(limited
 		return err
 	}
 	defer stop()
-	t := &limitRun{env: env, system: system, loads: newBudget(env, limitEstimate(env.Params)), calls: limitedCalls{
-		start: system.StartAgent, kill: system.KillAgent,
-		lookup: system.Registry().Lookup, act: system.Execute, publish: system.Bus().Publish,
-	}}
-	if wrap != nil {
-		t.calls = wrap(t.calls)
-	}
+	t := &limitRun{env: env, system: system, loads: newBudget(env, limitEstimate(env.Params)), calls: callsOf(system, wrap)}
 	defer t.loads.report()
 	w := newTelemetryCheck(env, system)
 	t.before = countResources(system)
@@ -211,7 +196,7 @@ func (t *limitRun) start(ctx context.Context) (string, error) {
 
 // checkAlive calls an agent.
 func (t *limitRun) checkAlive(ctx context.Context, id string) error {
-	got, err := t.calls.act(ctx, id, "here", nil)
+	got, err := t.calls.execute(ctx, id, "here", nil)
 	if err == nil && got != id {
 		return errWrongAnswer
 	}

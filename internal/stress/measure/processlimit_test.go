@@ -18,10 +18,27 @@ import (
 
 // withLimitedCalls returns the catalogue with process-limit calling a system with other
 // behaviour.
-func withLimitedCalls(wrap func(limitedCalls) limitedCalls) stress.Catalogue {
+func withLimitedCalls(wrap callWrap) stress.Catalogue {
 	return withRun("process-limit", func(ctx context.Context, env *stress.Env) error {
 		return measureProcessLimit(ctx, env, wrap)
 	})
+}
+
+// admitting makes starts succeed that were refused with an error, n times or, if n is -1,
+// always.
+func admitting(refusal error, n int) callWrap {
+	return func(calls systemCalls) systemCalls {
+		start, left := calls.start, n
+		calls.start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
+			id, err := start(ctx, spec)
+			if !errors.Is(err, refusal) || left == 0 {
+				return id, err
+			}
+			left = max(left-1, -1)
+			return "admitted", nil
+		}
+		return calls
+	}
 }
 
 const limitStep = "{measure: process-limit, with: {limit: 200, limit_percentage: 80%, overshoot: 25%, operations: 5000}}"
@@ -45,18 +62,7 @@ func TestLimitOfAgents(t *testing.T) {
 
 // A system without a limit, and one that refuses too early, are detected.
 func TestLimitThatIsNotKept(t *testing.T) {
-	none := withLimitedCalls(func(a limitedCalls) limitedCalls {
-		start := a.start
-		a.start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
-			id, err := start(ctx, spec)
-			if errors.Is(err, mabeam.ErrLimitReached) {
-				return "one too many", nil
-			}
-			return id, err
-		}
-		return a
-	})
-	early := withLimitedCalls(func(a limitedCalls) limitedCalls {
+	early := withLimitedCalls(func(a systemCalls) systemCalls {
 		start, started := a.start, 0
 		a.start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
 			if started++; started > 190 {
@@ -66,23 +72,11 @@ func TestLimitThatIsNotKept(t *testing.T) {
 		}
 		return a
 	})
-	offByOne := withLimitedCalls(func(a limitedCalls) limitedCalls {
-		start, over := a.start, false
-		a.start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
-			id, err := start(ctx, spec)
-			if errors.Is(err, mabeam.ErrLimitReached) && !over {
-				over = true
-				return "one too many", nil
-			}
-			return id, err
-		}
-		return a
-	})
-	s := runStep(t, offByOne, "", limitStep)
+	s := runStep(t, withLimitedCalls(admitting(mabeam.ErrLimitReached, 1)), "", limitStep)
 	if m := s.Metrics["limit_reached"]; m.Value != false || m.Status != report.StatusFail || value(t, s, "rejected") != 49 {
 		t.Errorf("a limit that is off by one: %v, %s", m.Value, m.Status)
 	}
-	for reported, cat := range map[string]stress.Catalogue{"beyond": none, "below": early} {
+	for reported, cat := range map[string]stress.Catalogue{"beyond": withLimitedCalls(admitting(mabeam.ErrLimitReached, -1)), "below": early} {
 		t.Run(reported, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := runStep(t, cat, "", strings.Replace(limitStep, "}}", ", concurrency: 1}}", 1))
@@ -107,11 +101,11 @@ func TestLimitThatIsNotKept(t *testing.T) {
 func TestDegradationAtTheLimit(t *testing.T) {
 	for name, c := range map[string]struct {
 		score float64
-		wrap  func(a limitedCalls, atLimit *atomic.Bool) limitedCalls
+		wrap  func(a systemCalls, atLimit *atomic.Bool) systemCalls
 	}{
-		"actions": {1 - 1.0/6, func(a limitedCalls, atLimit *atomic.Bool) limitedCalls {
-			act, n := a.act, 0
-			a.act = func(ctx context.Context, id, action string, params any) (any, error) {
+		"actions": {1 - 1.0/6, func(a systemCalls, atLimit *atomic.Bool) systemCalls {
+			act, n := a.execute, 0
+			a.execute = func(ctx context.Context, id, action string, params any) (any, error) {
 				if n++; atLimit.Load() && n%2 == 0 {
 					return nil, mabeam.ErrTimeout
 				}
@@ -119,7 +113,7 @@ func TestDegradationAtTheLimit(t *testing.T) {
 			}
 			return a
 		}},
-		"events": {1 - 1.0/3, func(a limitedCalls, atLimit *atomic.Bool) limitedCalls {
+		"events": {1 - 1.0/3, func(a systemCalls, atLimit *atomic.Bool) systemCalls {
 			publish := a.publish
 			a.publish = func(ctx context.Context, e mabeam.Event) error {
 				if atLimit.Load() {
@@ -129,7 +123,7 @@ func TestDegradationAtTheLimit(t *testing.T) {
 			}
 			return a
 		}},
-		"events, of which others are repeated": {1 - 1.0/6, func(a limitedCalls, atLimit *atomic.Bool) limitedCalls {
+		"events, of which others are repeated": {1 - 1.0/6, func(a systemCalls, atLimit *atomic.Bool) systemCalls {
 			publish, n := a.publish, 0
 			a.publish = func(ctx context.Context, e mabeam.Event) error {
 				if !atLimit.Load() {
@@ -142,9 +136,9 @@ func TestDegradationAtTheLimit(t *testing.T) {
 			}
 			return a
 		}},
-		"others' answers": {1 - 1.0/3, func(a limitedCalls, atLimit *atomic.Bool) limitedCalls {
-			act := a.act
-			a.act = func(ctx context.Context, id, action string, params any) (any, error) {
+		"others' answers": {1 - 1.0/3, func(a systemCalls, atLimit *atomic.Bool) systemCalls {
+			act := a.execute
+			a.execute = func(ctx context.Context, id, action string, params any) (any, error) {
 				got, err := act(ctx, id, action, params)
 				if atLimit.Load() {
 					got = "another agent"
@@ -153,7 +147,7 @@ func TestDegradationAtTheLimit(t *testing.T) {
 			}
 			return a
 		}},
-		"lookups": {1 - 1.0/3, func(a limitedCalls, atLimit *atomic.Bool) limitedCalls {
+		"lookups": {1 - 1.0/3, func(a systemCalls, atLimit *atomic.Bool) systemCalls {
 			lookup := a.lookup
 			a.lookup = func(id string) (mabeam.Entry, bool) {
 				if atLimit.Load() {
@@ -166,7 +160,7 @@ func TestDegradationAtTheLimit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := runStep(t, withLimitedCalls(func(a limitedCalls) limitedCalls {
+				s := runStep(t, withLimitedCalls(func(a systemCalls) systemCalls {
 					var atLimit atomic.Bool
 					start, recovering := a.start, false
 					a.start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
@@ -201,7 +195,7 @@ func TestRecoveryFromTheLimit(t *testing.T) {
 	for name, late := range map[string]time.Duration{"soon": 50 * time.Millisecond, "never": time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := runStep(t, withLimitedCalls(func(a limitedCalls) limitedCalls {
+				s := runStep(t, withLimitedCalls(func(a systemCalls) systemCalls {
 					start, full := a.start, time.Time{}
 					a.start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
 						if !full.IsZero() && time.Since(full) < late {
@@ -234,7 +228,7 @@ func TestRecoveryFromTheLimit(t *testing.T) {
 func TestNoRecoveryInSomeRepetitions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		repetition := 0
-		cat := withLimitedCalls(func(a limitedCalls) limitedCalls {
+		cat := withLimitedCalls(func(a systemCalls) systemCalls {
 			repetition++
 			start, full := a.start, false
 			a.start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
@@ -260,7 +254,7 @@ func TestNoRecoveryInSomeRepetitions(t *testing.T) {
 // If a kill makes no room because the agent remains, the report names the kill.
 func TestKillThatMakesNoRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := runStep(t, withLimitedCalls(func(a limitedCalls) limitedCalls {
+		s := runStep(t, withLimitedCalls(func(a systemCalls) systemCalls {
 			a.kill = func(string) {}
 			return a
 		}), "", limitStep)
@@ -277,7 +271,7 @@ func TestKillThatMakesNoRoom(t *testing.T) {
 func TestRefusalsThatLeak(t *testing.T) {
 	release := make(chan struct{})
 	defer close(release)
-	s := runStep(t, withLimitedCalls(func(a limitedCalls) limitedCalls {
+	s := runStep(t, withLimitedCalls(func(a systemCalls) systemCalls {
 		start := a.start
 		a.start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
 			id, err := start(ctx, spec)

@@ -30,7 +30,7 @@ func (t *limitRun) terminations() []termination {
 		}},
 		{"crash", func(ctx context.Context, id string) error {
 			t.crashed.Add(1)
-			_, err := t.calls.act(ctx, id, "crash", nil)
+			_, err := t.calls.execute(ctx, id, "crash", nil)
 			var panicked *mabeam.PanicError
 			if !errors.As(err, &panicked) {
 				return fmt.Errorf("crash an agent: %w", err)

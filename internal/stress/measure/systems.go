@@ -6,6 +6,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/runtime/guard"
 	"mabeam-top/internal/stress"
 )
 
@@ -65,4 +66,32 @@ func withSystem(ctx context.Context, env *stress.Env, change func(*mabeam.Option
 	}
 	defer stopSystem(ctx, env, s)
 	return check(s)
+}
+
+// systemCalls are calls of a system. Tests replace them to simulate a faulty runtime.
+type systemCalls struct {
+	allow   func(guard.Operation) error
+	start   func(context.Context, mabeam.Spec) (string, error)
+	kill    func(id string)
+	lookup  func(id string) (mabeam.Entry, bool)
+	execute func(ctx context.Context, id, action string, params any) (any, error)
+	tell    func(ctx context.Context, id, action string, params any) error
+	signal  func(mabeam.Signal) error
+	publish func(context.Context, mabeam.Event) error
+	do      func(ctx context.Context, target string, f func(context.Context) error) error
+}
+
+// A callWrap replaces some calls of a system; nil replaces none.
+type callWrap func(systemCalls) systemCalls
+
+// callsOf returns the calls of a system.
+func callsOf(s *mabeam.System, wrap callWrap) systemCalls {
+	calls := systemCalls{
+		allow: s.Limiter().Allow, start: s.StartAgent, kill: s.KillAgent, lookup: s.Registry().Lookup, execute: s.Execute, tell: s.Tell,
+		signal: func(signal mabeam.Signal) error { return s.Signal(signal) }, publish: s.Bus().Publish, do: s.Breaker().Do,
+	}
+	if wrap == nil {
+		return calls
+	}
+	return wrap(calls)
 }
