@@ -114,11 +114,11 @@ func measureActions(ctx context.Context, env *stress.Env, wrap func(n int, spec 
 		if err != nil {
 			return err
 		}
-		driven, answered, err := runActions(ctx, env, ids, s, wrong)
+		loadResult, answered, err := runActions(ctx, env, ids, s, wrong)
 		if err != nil {
 			return err
 		}
-		total.Add(driven)
+		total.Add(loadResult)
 		ended = sumCounts([]actionCounts{ended, answered})
 	}
 	env.Value("total_actions", float64(total.Attempted))
@@ -185,9 +185,9 @@ func runActions(ctx context.Context, env *stress.Env, ids []string, s scenario.P
 			return ask(limited, op)
 		}
 	}
-	driven, err := env.RunLoad(ctx, l, carryOut)
+	loadResult, err := env.RunLoad(ctx, l, carryOut)
 	total := sumCounts(ended)
 	wrong.add(total.wrong, errWrongResult.Error())
-	checkStates(ctx, env, wrong, expected, ids, total, driven.Failed)
-	return driven, total, err
+	checkStates(ctx, env, wrong, expected, ids, total, loadResult.Failed)
+	return loadResult, total, err
 }

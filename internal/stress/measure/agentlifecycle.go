@@ -94,23 +94,23 @@ type rateSampler struct {
 	marks  []time.Time
 }
 
-func (p *rateSampler) mark(n int, now func() time.Time) {
-	if n%p.stride != 0 {
+func (s *rateSampler) mark(n int, now func() time.Time) {
+	if n%s.stride != 0 {
 		return
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.marks = append(p.marks, now())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.marks = append(s.marks, now())
 }
 
 // begin prepares for a load of n operations.
-func (p *rateSampler) begin(n int) { p.stride, p.marks = max(n/rateSamplesPerPart, 1), p.marks[:0] }
+func (s *rateSampler) begin(n int) { s.stride, s.marks = max(n/rateSamplesPerPart, 1), s.marks[:0] }
 
 // rate is the median of the rates between the marks; 0 if there are none.
-func (p *rateSampler) rate() float64 {
+func (s *rateSampler) rate() float64 {
 	var rates []float64
-	for i := range len(p.marks) - 1 {
-		rates = append(rates, load.PerSecond(int64(p.stride), p.marks[i+1].Sub(p.marks[i])))
+	for i := range len(s.marks) - 1 {
+		rates = append(rates, load.PerSecond(int64(s.stride), s.marks[i+1].Sub(s.marks[i])))
 	}
 	if len(rates) == 0 {
 		return 0
@@ -130,13 +130,13 @@ func shards(r *load.Recorder, n int) []*load.Shard {
 func measureLifecycle(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) error {
 	workers := env.Params.Int("concurrency")
 	starts, stops, settling := load.NewRecorder(), load.NewRecorder(), load.NewRecorder()
-	lives := &lifecycleLoad{env: env, spec: spec, starts: shards(settling, workers), stops: shards(settling, workers)}
-	if err := lives.warmUp(ctx); err != nil {
+	runner := &lifecycleLoad{env: env, spec: spec, starts: shards(settling, workers), stops: shards(settling, workers)}
+	if err := runner.warmUp(ctx); err != nil {
 		return err
 	}
-	lives.starts, lives.stops = shards(starts, workers), shards(stops, workers)
+	runner.starts, runner.stops = shards(starts, workers), shards(stops, workers)
 	before, telemetry := countResources(env.System()), newTelemetryCheck(env, env.System())
-	total, rates, memory, err := lives.run(ctx)
+	total, rates, memory, err := runner.run(ctx)
 	if err != nil {
 		return err
 	}
@@ -201,12 +201,12 @@ func (l *lifecycleLoad) run(ctx context.Context) (total load.Result, rates, memo
 	for part := range lifecycleParts {
 		n := partSize(cycles, part, lifecycleParts)
 		l.rates.begin(n)
-		driven, err := env.RunLoad(ctx, load.Load{Workers: min(workers, n), Operations: n, For: partTimeout(n)}, l.cycle)
+		result, err := env.RunLoad(ctx, load.Load{Workers: min(workers, n), Operations: n, For: partTimeout(n)}, l.cycle)
 		if err != nil {
 			return total, rates, memory, err
 		}
-		total.Add(driven)
-		rates, wholes = append(rates, l.rates.rate()), append(wholes, driven.PerSecond())
+		total.Add(result)
+		rates, wholes = append(rates, l.rates.rate()), append(wholes, result.PerSecond())
 		memory = append(memory, liveBytes())
 	}
 	if slices.Contains(rates, 0) { // too slow for samples

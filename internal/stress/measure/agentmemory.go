@@ -261,7 +261,7 @@ func (w *agentGroup) work(ctx context.Context, env *stress.Env, work *stress.Pre
 		ended[agentType] = &actionCounts{}
 	}
 	start := time.Now()
-	driven, err := work.Run(ctx, func(ctx context.Context, op load.Op) error {
+	loadResult, err := work.Run(ctx, func(ctx context.Context, op load.Op) error {
 		due := start.Add(time.Duration(float64(op.N) * interval))
 		if wait := time.Until(due); wait > 0 && !load.Sleep(ctx, wait) {
 			return ctx.Err()
@@ -272,12 +272,12 @@ func (w *agentGroup) work(ctx context.Context, env *stress.Env, work *stress.Pre
 		shard.Record(time.Since(began))
 		return ended[agentType].record(expected[agentType], result, err)
 	})
-	if err == nil && !env.Aborted() && float64(driven.Attempted) < 0.9*float64(actions) {
-		env.Note("actions of actions_per_second that were due but not requested: the machine or the agents are too slow", int64(actions)-driven.Attempted)
+	if err == nil && !env.Aborted() && float64(loadResult.Attempted) < 0.9*float64(actions) {
+		env.Note("actions of actions_per_second that were due but not requested: the machine or the agents are too slow", int64(actions)-loadResult.Attempted)
 	}
 	for agentType, total := range ended {
 		wrong.add(total.wrong, errWrongResult.Error())
-		checkStates(ctx, env, wrong, expected[agentType], w.idsOf(agentType), *total, driven.Failed)
+		checkStates(ctx, env, wrong, expected[agentType], w.idsOf(agentType), *total, loadResult.Failed)
 		done += total.done + total.wrong
 	}
 	return done, err

@@ -46,11 +46,11 @@ func (b budget) limit(l load.Load) load.Load {
 // run runs the load within the rest of the budget, and counts the operations that did not
 // begin.
 func (b budget) run(ctx context.Context, l load.Load, op func(context.Context, load.Op) error) (load.Result, error) {
-	driven, err := b.env.RunLoad(ctx, b.limit(l), op)
-	if left := int64(l.Operations) - driven.Attempted; err == nil && left > 0 && !b.env.Aborted() {
+	result, err := b.env.RunLoad(ctx, b.limit(l), op)
+	if left := int64(l.Operations) - result.Attempted; err == nil && left > 0 && !b.env.Aborted() {
 		b.notBegun.Add(left)
 	}
-	return driven, err
+	return result, err
 }
 
 // report reports operations_not_begun.

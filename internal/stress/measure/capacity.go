@@ -212,7 +212,7 @@ func openEventLoad(_ context.Context, env *stress.Env) (probe, error) {
 			return probeResult{}, err
 		}
 		room := payloadsOf(stage)
-		driven, err := env.RunLoad(ctx, load.Load{
+		loadResult, err := env.RunLoad(ctx, load.Load{
 			Workers: capacityWorkers, Stages: []load.Stage{stage}, Recorder: recorder, FixedRate: true, MayLag: true,
 		}, func(ctx context.Context, op load.Op) error {
 			one := room.of(op.N)
@@ -222,9 +222,9 @@ func openEventLoad(_ context.Context, env *stress.Env) (probe, error) {
 		if err != nil {
 			return probeResult{}, err
 		}
-		result, err := group.close(ctx, env, publishCounts{driven.Succeeded, driven.Failed}, 0)
-		result.latency, result.lagged = recorder.Total(), driven.Undelivered()
-		result.due, result.done = driven.Attempted*int64(len(group.all)), group.all.distinct()
+		result, err := group.close(ctx, env, publishCounts{loadResult.Succeeded, loadResult.Failed}, 0)
+		result.latency, result.lagged = recorder.Total(), loadResult.Undelivered()
+		result.due, result.done = loadResult.Attempted*int64(len(group.all)), group.all.distinct()
 		return result, err
 	}, nil
 }
@@ -279,12 +279,12 @@ func openMixedLoad(ctx context.Context, env *stress.Env) (probe, error) {
 		}
 		w.from = group.from
 		sent, unsent, actions := w.sent.Load(), w.unsent.Load(), w.actions.Load()
-		driven, err := env.RunLoad(ctx, load.Load{Workers: capacityWorkers, Stages: []load.Stage{stage}, FixedRate: true, MayLag: true}, w.operate)
+		loadResult, err := env.RunLoad(ctx, load.Load{Workers: capacityWorkers, Stages: []load.Stage{stage}, FixedRate: true, MayLag: true}, w.operate)
 		if err != nil {
 			return probeResult{}, err
 		}
 		result, err := group.close(ctx, env, publishCounts{w.sent.Load() - sent, w.unsent.Load() - unsent}, w.actions.Load()-actions)
-		result.latency, result.lagged, result.due, result.done = driven.Latency, driven.Undelivered(), driven.Attempted, driven.Succeeded
+		result.latency, result.lagged, result.due, result.done = loadResult.Latency, loadResult.Undelivered(), loadResult.Attempted, loadResult.Succeeded
 		return result, err
 	}, nil
 }

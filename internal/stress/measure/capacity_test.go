@@ -27,8 +27,8 @@ func withCapacityLoad(open func(ctx context.Context, env *stress.Env) (probe, er
 // working runs operations that are one unit of work each.
 func working(env *stress.Env, op func(ctx context.Context, op load.Op) error) probe {
 	return func(ctx context.Context, stage load.Stage) (probeResult, error) {
-		driven, err := env.RunLoad(ctx, load.Load{Workers: capacityWorkers, Stages: []load.Stage{stage}, MayLag: true}, op)
-		return probeResult{latency: driven.Latency, due: driven.Attempted, done: driven.Succeeded, lagged: driven.Undelivered()}, err
+		loadResult, err := env.RunLoad(ctx, load.Load{Workers: capacityWorkers, Stages: []load.Stage{stage}, MayLag: true}, op)
+		return probeResult{latency: loadResult.Latency, due: loadResult.Attempted, done: loadResult.Succeeded, lagged: loadResult.Undelivered()}, err
 	}
 }
 

@@ -98,47 +98,47 @@ func measureCoordination(ctx context.Context, env *stress.Env, system coordinato
 	p, loads := env.Params, newBudget(env, coordinationEstimate(env.Params))
 	defer loads.report()
 	wrong, w := newChecker(env, "wrong_results"), newTelemetryCheck(env, env.System())
-	teams := make([]*coordinationGroup, scalingGroups)
-	for i := range teams {
+	groups := make([]*coordinationGroup, scalingGroups)
+	for i := range groups {
 		var err error
-		if teams[i], err = newCoordinationGroup(ctx, env, system, wrong, behaviour); err != nil {
+		if groups[i], err = newCoordinationGroup(ctx, env, system, wrong, behaviour); err != nil {
 			return err
 		}
 	}
-	first, operations := teams[0], env.Count(p.Int("operations"))
-	drive := func(ctx context.Context, of []*coordinationGroup, operations int, metrics []string) (load.Result, error) {
+	first, operations := groups[0], env.Count(p.Int("operations"))
+	runLoad := func(ctx context.Context, of []*coordinationGroup, operations int, metrics []string) (load.Result, error) {
 		workers := min(p.Int("concurrency")*len(of), operations)
-		leases := make([]sharedDeadline, workers)
+		deadlines := make([]sharedDeadline, workers)
 		defer func() {
-			for i := range leases {
-				leases[i].cancelContext()
+			for i := range deadlines {
+				deadlines[i].cancelContext()
 			}
 		}()
 		return loads.run(ctx, load.Load{Workers: workers, Operations: operations, Metrics: metrics},
 			func(ctx context.Context, op load.Op) error {
-				limited := leases[op.Worker].context(ctx, op.Due, p.Duration("timeout"))
+				limited := deadlines[op.Worker].context(ctx, op.Due, p.Duration("timeout"))
 				return of[op.Worker%len(of)].coordinate(ctx, limited, p.Text("type"))
 			})
 	}
-	results := []string{"coordination_latency_ms", "throughput_operations_per_sec", "success_rate"}
-	ofOne := results
+	metricsOfResult := []string{"coordination_latency_ms", "throughput_operations_per_sec", "success_rate"}
+	metricsOfOne := metricsOfResult
 	if p.Int("fail_agents") > 0 {
-		ofOne = []string{"failure_impact"} // the results are those of the group with failed agents
+		metricsOfOne = []string{"failure_impact"} // the results are those of the group with failed agents
 	}
 
 	var one, several load.Result
 	parts := min(coordinationParts, operations)
 	for part := range parts {
 		n := partSize(operations, part, parts)
-		driven, err := drive(ctx, teams[:1], n, ofOne)
+		loadResult, err := runLoad(ctx, groups[:1], n, metricsOfOne)
 		if err != nil {
 			return err
 		}
-		one.Add(driven)
-		if driven, err = drive(ctx, teams, n*scalingGroups, []string{"scalability_factor"}); err != nil {
+		one.Add(loadResult)
+		if loadResult, err = runLoad(ctx, groups, n*scalingGroups, []string{"scalability_factor"}); err != nil {
 			return err
 		}
-		several.Add(driven)
+		several.Add(loadResult)
 	}
 	result := one
 	if p.Int("fail_agents") > 0 {
@@ -146,13 +146,13 @@ func measureCoordination(ctx context.Context, env *stress.Env, system coordinato
 		if err != nil {
 			return err
 		}
-		if result, err = drive(ctx, teams[:1], operations, results); err != nil {
+		if result, err = runLoad(ctx, groups[:1], operations, metricsOfResult); err != nil {
 			return err
 		}
 		reportFailureImpact(env, failed, one, result)
 	}
 	var missing, rounds int64
-	for _, t := range teams {
+	for _, t := range groups {
 		missing += t.reportMissedAnswers(env)
 		rounds += t.rounds.Load()
 	}

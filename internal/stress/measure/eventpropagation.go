@@ -176,7 +176,7 @@ func propagate(ctx context.Context, env *stress.Env, w *telemetryCheck, n int, w
 	defer stalled.Stop()
 	accepted, missing := int64(0), false
 	events := env.Count(env.Params.Int("events"))
-	driven, err := env.RunLoad(ctx, load.Load{
+	loadResult, err := env.RunLoad(ctx, load.Load{
 		Workers: 1, Operations: events, Recorder: recorder,
 		Metrics: []string{"propagation_time_ms"},
 	}, func(ctx context.Context, op load.Op) error {
@@ -219,6 +219,6 @@ func propagate(ctx context.Context, env *stress.Env, w *telemetryCheck, n int, w
 	}
 	result.cleanup = time.Since(cleaning)
 	w.expect(ctx, map[string]int64{"Subscriptions": int64(-n)})
-	result.took, result.failed, result.duplicates = recorder.Total(), driven.Failed, duplicates.Load()
+	result.took, result.failed, result.duplicates = recorder.Total(), loadResult.Failed, duplicates.Load()
 	return result, nil
 }

@@ -115,7 +115,7 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 		}
 		window := group.windows[i]
 		window.start()
-		driven, err := env.RunLoad(ctx, load.Load{
+		result, err := env.RunLoad(ctx, load.Load{
 			Workers: workers, Stages: []load.Stage{phase}, Recorder: recorder, Metrics: []string{metrics[i], "latency_ms", "dropped"},
 		}, func(ctx context.Context, op load.Op) error {
 			one := room[i].of(op.N)
@@ -132,17 +132,17 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 		if err != nil {
 			return err
 		}
-		due += driven.Attempted
-		sent.accepted += driven.Succeeded
-		sent.failed += driven.Failed
+		due += result.Attempted
+		sent.accepted += result.Succeeded
+		sent.failed += result.Failed
 		length := phase.For
 		if env.Aborted() {
-			length = min(driven.Took, length)
+			length = min(result.Took, length)
 		} else if err := sleepUntil(ctx, env, window.startedAt.Add(length)); err != nil {
 			return err // the last event is due before the end of the phase
 		}
 		env.Value(metrics[i], load.PerSecond(window.total(), length)/float64(len(all)))
-		stable.add(window, length, func(at time.Duration) float64 { return driven.DueBy(at) * float64(len(all)) })
+		stable.add(window, length, func(at time.Duration) float64 { return result.DueBy(at) * float64(len(all)) })
 		if env.Aborted() {
 			break // what did not run is not measured
 		}

@@ -62,7 +62,7 @@ func measureThroughput(ctx context.Context, env *stress.Env, wrap handlerWrap) e
 	events := env.Count(p.Int("events"))
 	data, from := make(payloads, events), make(publishers, p.Int("publishers"))
 	w := newTelemetryCheck(env, system)
-	driven, err := env.RunLoad(ctx, load.Load{Workers: len(from), Operations: events, Recorder: recorder},
+	result, err := env.RunLoad(ctx, load.Load{Workers: len(from), Operations: events, Recorder: recorder},
 		func(ctx context.Context, op load.Op) error {
 			one := &data[op.N]
 			*one = from.payload(op)
@@ -72,7 +72,7 @@ func measureThroughput(ctx context.Context, env *stress.Env, wrap handlerWrap) e
 	if err != nil {
 		return err
 	}
-	sent := publishCounts{driven.Succeeded, driven.Failed}
+	sent := publishCounts{result.Succeeded, result.Failed}
 	ended := time.Now()
 	end, _, err := all.awaitDeliveries(ctx, sent.accepted)
 	if err != nil {
@@ -80,14 +80,14 @@ func measureThroughput(ctx context.Context, env *stress.Env, wrap handlerWrap) e
 	}
 	env.Drained()
 	// The duration of the load excludes pauses.
-	took := driven.Took + max(end.Sub(ended), 0)
+	took := result.Took + max(end.Sub(ended), 0)
 	all.checkTelemetry(ctx, w, sent, 0)
 	made := all.delivered()
-	env.Value("events_per_second", load.PerSecond(driven.Succeeded, took))
+	env.Value("events_per_second", load.PerSecond(result.Succeeded, took))
 	env.Value("deliveries_per_second", load.PerSecond(made, took))
 	env.Latency("average_latency_ms", recorder.Total())
 	env.Value("propagation_efficiency", ratio(made, sent.accepted*int64(len(all))))
-	env.Value("success_rate", ratio(driven.Succeeded, driven.Attempted))
+	env.Value("success_rate", ratio(result.Succeeded, result.Attempted))
 	all.reportEnded(env)
 	all.reportDeliveries(env, sent)
 	if _, err := all.unsubscribeAll(ctx, env, w, from, types[0]); err != nil {

@@ -257,12 +257,12 @@ func (x *exhaustionRun) work(ctx context.Context, part int, rates *[]float64) er
 	if n == 0 {
 		return nil
 	}
-	driven, err := x.loads.run(ctx, load.Load{Workers: 1, Operations: n},
+	loadResult, err := x.loads.run(ctx, load.Load{Workers: 1, Operations: n},
 		func(context.Context, load.Op) error {
 			x.next++
 			return x.add(x.next % len(x.ids))
 		})
-	*rates = append(*rates, driven.PerSecond())
+	*rates = append(*rates, loadResult.PerSecond())
 	return err
 }
 

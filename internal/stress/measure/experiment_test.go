@@ -55,7 +55,7 @@ func busyAction() *stress.Measurement {
 			return err
 		}
 		calls, longer := env.Params.Int("calls"), 1+env.Params.Float("slower")
-		driven, err := env.RunLoad(ctx, load.Load{Workers: 1, Operations: env.Params.Int("operations")}, func(ctx context.Context, _ load.Op) error {
+		result, err := env.RunLoad(ctx, load.Load{Workers: 1, Operations: env.Params.Int("operations")}, func(ctx context.Context, _ load.Op) error {
 			began := time.Now()
 			for range calls {
 				if _, err := env.System().Execute(ctx, id, "work", nil); err != nil {
@@ -72,8 +72,8 @@ func busyAction() *stress.Measurement {
 		if err != nil {
 			return err
 		}
-		env.Value("operations_per_second", driven.PerSecond())
-		env.Latency("execution_time_ms", driven.Latency)
+		env.Value("operations_per_second", result.PerSecond())
+		env.Latency("execution_time_ms", result.Latency)
 		return nil
 	}}
 }

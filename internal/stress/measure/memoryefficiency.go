@@ -150,7 +150,7 @@ type growthReadings struct {
 func (c *agentPopulation) grow(ctx context.Context, before footprint, counts []int) (growthReadings, error) {
 	g := growthReadings{most: before}
 	for _, n := range counts {
-		driven, err := c.start(ctx, n-len(c.ids))
+		result, err := c.start(ctx, n-len(c.ids))
 		if err != nil {
 			return g, err
 		}
@@ -158,7 +158,7 @@ func (c *agentPopulation) grow(ctx context.Context, before footprint, counts []i
 			if limit := c.env.Options().MaxAgents; limit == 0 || limit >= n {
 				c.env.Finding(fmt.Sprintf("not all of %d agents started; more were not tried", n), 1)
 			} else {
-				c.env.Detail(fmt.Sprintf("agents that did not start; more than %d were not tried", n), driven.Attempted-driven.Succeeded)
+				c.env.Detail(fmt.Sprintf("agents that did not start; more than %d were not tried", n), result.Attempted-result.Succeeded)
 			}
 			return g, nil
 		}
@@ -189,29 +189,29 @@ const agentStartTime = 5 * time.Microsecond
 func (c *agentPopulation) start(ctx context.Context, n int) (load.Result, error) {
 	from := len(c.ids)
 	starts := load.Load{Workers: 1, Operations: n, For: loadTimeout(time.Duration(n) * agentStartTime)}
-	driven, err := c.env.RunLoad(ctx, starts, func(ctx context.Context, op load.Op) error {
+	result, err := c.env.RunLoad(ctx, starts, func(ctx context.Context, op load.Op) error {
 		id, err := c.system.StartAgent(ctx, c.spec(from+op.N))
 		if err == nil {
 			c.ids = append(c.ids, id)
 		}
 		return err
 	})
-	c.starts += driven.Succeeded
-	return driven, err
+	c.starts += result.Succeeded
+	return result, err
 }
 
 // stop stops the n oldest agents.
 func (c *agentPopulation) stop(ctx context.Context, n int) error {
-	driven, err := c.env.RunLoad(ctx, load.Load{Workers: 1, Operations: n}, func(ctx context.Context, op load.Op) error {
+	result, err := c.env.RunLoad(ctx, load.Load{Workers: 1, Operations: n}, func(ctx context.Context, op load.Op) error {
 		id := c.ids[op.N]
 		c.ids[op.N] = "" // nothing else holds it
 		return c.system.StopAgent(ctx, id)
 	})
-	if failed := driven.Failed; failed > 0 {
+	if failed := result.Failed; failed > 0 {
 		c.env.Finding("agents that did not stop", failed)
 	}
-	c.stopped += driven.Succeeded
-	left := copy(c.ids, c.ids[driven.Attempted:])
+	c.stopped += result.Succeeded
+	left := copy(c.ids, c.ids[result.Attempted:])
 	clear(c.ids[left:])
 	c.ids = c.ids[:left]
 	return err

@@ -52,7 +52,7 @@ func matchPatterns(ctx context.Context, env *stress.Env, publish publisher) erro
 		types[i] = "matching." + strconv.Itoa(i%patterns) + "." + strconv.Itoa(i)
 	}
 	accepted := make([]int64, patterns)
-	driven, err := env.RunLoad(ctx, load.Load{Workers: 1, Operations: len(types), Metrics: []string{"pattern_matching_time_ms"}},
+	result, err := env.RunLoad(ctx, load.Load{Workers: 1, Operations: len(types), Metrics: []string{"pattern_matching_time_ms"}},
 		func(ctx context.Context, op load.Op) error {
 			err := publish(ctx, patterns, mabeam.Event{Type: types[op.N]})
 			if err == nil {
@@ -63,7 +63,7 @@ func matchPatterns(ctx context.Context, env *stress.Env, publish publisher) erro
 	if err != nil {
 		return err
 	}
-	env.Latency("pattern_matching_time_ms", driven.Latency)
+	env.Latency("pattern_matching_time_ms", result.Latency)
 	off := func() (n int64) {
 		for i := range got {
 			difference := got[i].Load() - accepted[i]
@@ -73,7 +73,7 @@ func matchPatterns(ctx context.Context, env *stress.Env, publish publisher) erro
 	}
 	waitWhile(ctx, func() bool { return off() > 0 })
 	if n := off(); n > 0 {
-		env.Detail(fmt.Sprintf("events that reached a pattern wrongly, or did not reach it, of %d that match one each", driven.Succeeded), n)
+		env.Detail(fmt.Sprintf("events that reached a pattern wrongly, or did not reach it, of %d that match one each", result.Succeeded), n)
 		mismatches += n
 	}
 	if patterns == 1 {

@@ -207,15 +207,15 @@ func (t *limitRun) checkAlive(ctx context.Context, id string) error {
 // start.
 func (t *limitRun) fill(ctx context.Context) (full bool, err error) {
 	t.ids = make([]string, initialAgents(t.env.Params))
-	driven, err := t.loads.run(ctx, load.Load{Workers: 1, Operations: len(t.ids)}, func(ctx context.Context, op load.Op) (err error) {
+	result, err := t.loads.run(ctx, load.Load{Workers: 1, Operations: len(t.ids)}, func(ctx context.Context, op load.Op) (err error) {
 		t.ids[op.N], err = t.start(ctx)
 		return err
 	})
 	if err != nil {
 		return false, err
 	}
-	t.started.Add(driven.Succeeded)
-	if missing := int64(len(t.ids)) - driven.Succeeded; missing > 0 {
+	t.started.Add(result.Succeeded)
+	if missing := int64(len(t.ids)) - result.Succeeded; missing > 0 {
 		why := fmt.Sprintf("%d of %d agents did not start with a limit of %d", missing, len(t.ids), t.env.Params.Int("limit"))
 		t.env.Detail(why, 1)
 		t.env.Bool("limit_reached", false)

@@ -110,7 +110,7 @@ func (t *limitRun) replaceAgents(ctx context.Context, way termination) (first ti
 // cleanUp stops all agents and reports leaks.
 func (t *limitRun) cleanUp(ctx context.Context) error {
 	left := t.system.Registry().All()
-	driven, err := t.env.RunLoad(ctx, load.Load{Workers: 1, Operations: max(len(left), 1), For: recoveryTimeout}, func(ctx context.Context, op load.Op) error {
+	result, err := t.env.RunLoad(ctx, load.Load{Workers: 1, Operations: max(len(left), 1), For: recoveryTimeout}, func(ctx context.Context, op load.Op) error {
 		if op.N >= len(left) {
 			return nil // there was none
 		}
@@ -120,9 +120,9 @@ func (t *limitRun) cleanUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if int(driven.Attempted) < len(left) {
+	if int(result.Attempted) < len(left) {
 		for _, m := range leakMetrics() {
-			t.env.Unmeasured(m.Name, fmt.Sprintf("only %d of %d agents could be stopped within %v", driven.Attempted, len(left), recoveryTimeout))
+			t.env.Unmeasured(m.Name, fmt.Sprintf("only %d of %d agents could be stopped within %v", result.Attempted, len(left), recoveryTimeout))
 		}
 		return nil
 	}

@@ -85,17 +85,17 @@ func measureRegistry(ctx context.Context, env *stress.Env, reg registry) error {
 	mix := newRegistryMix(reg, p.Int("concurrency"), present, env.Rand.Perm(len(present)))
 	fresh := newRecords("fresh", env.Count(p.Int("register")))
 	var total load.Result
-	drive := func(metric string, l load.Load, op func(context.Context, load.Op) error) (load.Result, error) {
+	runLoad := func(metric string, l load.Load, op func(context.Context, load.Op) error) (load.Result, error) {
 		l.Metrics = []string{metric}
-		driven, err := loads.run(ctx, l, op)
-		total.Add(driven)
-		return driven, err
+		result, err := loads.run(ctx, l, op)
+		total.Add(result)
+		return result, err
 	}
 	one := func(metric string, n int, op func(n int) error) (done int, err error) {
-		driven, err := drive(metric, load.Load{Workers: 1, Operations: n},
+		result, err := runLoad(metric, load.Load{Workers: 1, Operations: n},
 			func(_ context.Context, op1 load.Op) error { return op(op1.N) })
-		env.Latency(metric, driven.Latency)
-		return int(driven.Attempted), err
+		env.Latency(metric, result.Latency)
+		return int(result.Attempted), err
 	}
 	if _, err := one("lookup_time_ms", env.Count(p.Int("lookup")), mix.lookup); err != nil {
 		return err
@@ -115,7 +115,7 @@ func measureRegistry(ctx context.Context, env *stress.Env, reg registry) error {
 	if err != nil {
 		return err
 	}
-	many, err := drive("concurrent_operations_per_sec", load.Load{Workers: p.Int("concurrency"), Operations: env.Count(p.Int("lookup"))}, mix.operate)
+	many, err := runLoad("concurrent_operations_per_sec", load.Load{Workers: p.Int("concurrency"), Operations: env.Count(p.Int("lookup"))}, mix.operate)
 	if err != nil {
 		return err
 	}

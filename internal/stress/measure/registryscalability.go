@@ -227,19 +227,19 @@ func timeRegistry(ctx context.Context, env *stress.Env, loads budget, reg regist
 	for range scalabilityParts {
 		for _, workers := range []int{1, many} {
 			mix := newRegistryMix(reg, workers, present, order)
-			driven, err := loads.run(ctx, load.Load{Workers: workers, Operations: batches}, mix.operateBatch)
+			result, err := loads.run(ctx, load.Load{Workers: workers, Operations: batches}, mix.operateBatch)
 			if err != nil {
 				return at, err
 			}
 			mix.cleanUp()
-			env.Operations((operationsPerBatch-1)*driven.Succeeded, 0, 0) // the rest of each batch
-			at.failed += driven.Failed
+			env.Operations((operationsPerBatch-1)*result.Succeeded, 0, 0) // the rest of each batch
+			at.failed += result.Failed
 			if workers == 1 {
-				means = append(means, float64(driven.Latency.Mean())/operationsPerBatch)
-				at.medians = append(at.medians, float64(driven.Latency.Quantile(0.5))/operationsPerBatch)
+				means = append(means, float64(result.Latency.Mean())/operationsPerBatch)
+				at.medians = append(at.medians, float64(result.Latency.Quantile(0.5))/operationsPerBatch)
 			}
 			if workers == many {
-				at.rates = append(at.rates, operationsPerBatch*driven.PerSecond())
+				at.rates = append(at.rates, operationsPerBatch*result.PerSecond())
 			}
 		}
 	}

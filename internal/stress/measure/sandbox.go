@@ -7,13 +7,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"mabeam-top/internal/stress/report"
-
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/runtime/supervision"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
+	"mabeam-top/internal/stress/report"
 )
 
 // A sandbox is a complete system, isolated from all others. Its agents have the same ids
@@ -25,7 +24,7 @@ type sandbox struct {
 	agents        int
 	foreignEvents atomic.Int64  // events of other sandboxes
 	restarted     time.Duration // time until the killed agent was alive again; 0 if none was killed
-	heard         chan struct{}
+	received      chan struct{}
 }
 
 // name is the node in the sandbox's records.
@@ -36,7 +35,7 @@ func agentID(n int) string { return fmt.Sprintf("agent-%d", n) }
 
 // startSandbox starts a complete sandbox. If that fails, nothing of it remains.
 func startSandbox(ctx context.Context, env *stress.Env, number int, spec func() mabeam.Spec) (*sandbox, error) {
-	s := &sandbox{number: number, agents: env.Params.Int("agents"), heard: make(chan struct{}, 1)}
+	s := &sandbox{number: number, agents: env.Params.Int("agents"), received: make(chan struct{}, 1)}
 	options := env.Options()
 	options.Node = s.name()
 	var err error
@@ -82,7 +81,7 @@ func (s *sandbox) listen() error {
 			return
 		}
 		select {
-		case s.heard <- struct{}{}:
+		case s.received <- struct{}{}:
 		default:
 		}
 	}, mabeam.SubscribeOptions{})
@@ -107,7 +106,7 @@ func (s *sandbox) exercise(ctx context.Context) error {
 		return err
 	}
 	select {
-	case <-s.heard:
+	case <-s.received:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

@@ -64,22 +64,22 @@ func sandboxTime(p scenario.Params) time.Duration {
 	return time.Millisecond + time.Duration(p.Int("agents"))*10*time.Microsecond
 }
 
-func measureSandboxes(ctx context.Context, env *stress.Env, spec func() mabeam.Spec, meddle func(s *sandbox)) error {
+func measureSandboxes(ctx context.Context, env *stress.Env, spec func() mabeam.Spec, disturb func(s *sandbox)) error {
 	sandboxes := env.Count(env.Params.Int("sandboxes"))
 	before := countResources(env.System())
 	if err := measureSandboxMemory(ctx, env, spec); err != nil {
 		return err
 	}
-	lives := &sandboxRun{env: env, spec: spec, meddle: meddle, creation: load.NewRecorder(), destruction: load.NewRecorder(), restarts: load.NewRecorder()}
-	lives.restart = lives.restarts.Shard()
+	run := &sandboxRun{env: env, spec: spec, disturb: disturb, creation: load.NewRecorder(), destruction: load.NewRecorder(), restarts: load.NewRecorder()}
+	run.restart = run.restarts.Shard()
 	// The resident exists all the time, and must not notice the others.
-	resident, err := lives.start(ctx, sandboxes, lives.creation.Shard())
+	resident, err := run.start(ctx, sandboxes, run.creation.Shard())
 	if err != nil {
 		return err
 	}
-	total, memory, err := lives.run(ctx, sandboxes)
+	total, memory, err := run.run(ctx, sandboxes)
 	if err == nil {
-		lives.check(resident)
+		run.check(resident)
 	}
 	stopSystem(ctx, env, resident.system)
 	if err != nil {
@@ -87,13 +87,13 @@ func measureSandboxes(ctx context.Context, env *stress.Env, spec func() mabeam.S
 	}
 	leaked := findLeaks(ctx, env, env.System(), before)[0]
 	env.Value("sandboxes_per_second", total.PerSecond())
-	env.Latency("creation_time_ms", lives.creation.Total())
-	env.Latency("destruction_time_ms", lives.destruction.Total())
+	env.Latency("creation_time_ms", run.creation.Total())
+	env.Latency("destruction_time_ms", run.destruction.Total())
 	env.Value("success_rate", ratio(total.Succeeded, total.Attempted))
-	env.Latency("restart_time_ms", lives.restarts.Total())
-	env.Value("isolation_violations", float64(lives.violations))
+	env.Latency("restart_time_ms", run.restarts.Total())
+	env.Value("isolation_violations", float64(run.violations))
 	env.Value("leaked_goroutines", float64(leaked))
-	env.Value("telemetry_mismatches", float64(lives.mismatches))
+	env.Value("telemetry_mismatches", float64(run.mismatches))
 	if readsMemory(env.Params) {
 		env.Growth("memory_growth_rate", memory)
 		env.Bool("memory_stable", leaked == 0)
@@ -105,7 +105,7 @@ func measureSandboxes(ctx context.Context, env *stress.Env, spec func() mabeam.S
 type sandboxRun struct {
 	env                   *stress.Env
 	spec                  func() mabeam.Spec
-	meddle                func(*sandbox) // disturbs a ready sandbox; may be nil
+	disturb               func(*sandbox) // disturbs a ready sandbox; may be nil
 	creation, destruction *load.Recorder
 	restarts              *load.Recorder
 
@@ -131,7 +131,7 @@ func (l *sandboxRun) run(ctx context.Context, sandboxes int) (total load.Result,
 		}
 		from := sandboxes * part / parts
 		n := sandboxes*(part+1)/parts - from
-		driven, err := l.env.RunLoad(ctx, load.Load{Workers: min(workers, n), Operations: n, For: within / time.Duration(parts)}, func(ctx context.Context, op load.Op) error {
+		result, err := l.env.RunLoad(ctx, load.Load{Workers: min(workers, n), Operations: n, For: within / time.Duration(parts)}, func(ctx context.Context, op load.Op) error {
 			s, err := l.start(ctx, from+op.N, created[op.Worker])
 			if err != nil {
 				return err
@@ -145,7 +145,7 @@ func (l *sandboxRun) run(ctx context.Context, sandboxes int) (total load.Result,
 		if err != nil {
 			return total, memory, err
 		}
-		total.Add(driven)
+		total.Add(result)
 		memory = append(memory, liveBytes())
 	}
 	return total, memory, nil
@@ -169,8 +169,8 @@ func (l *sandboxRun) start(ctx context.Context, number int, created *load.Shard)
 		return nil, err
 	}
 	l.count(ctx, s, telemetry)
-	if l.meddle != nil {
-		l.meddle(s)
+	if l.disturb != nil {
+		l.disturb(s)
 	}
 	return s, nil
 }

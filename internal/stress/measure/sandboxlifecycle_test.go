@@ -18,7 +18,7 @@ import (
 
 // sandboxesOf returns the catalogue with sandbox-lifecycle measuring demo agents with
 // wrapped behaviour.
-func sandboxesOf(wrap func(mabeam.Behaviour) mabeam.Behaviour, meddle func(*sandbox)) stress.Catalogue {
+func sandboxesOf(wrap func(mabeam.Behaviour) mabeam.Behaviour, disturb func(*sandbox)) stress.Catalogue {
 	return withRun("sandbox-lifecycle", func(ctx context.Context, env *stress.Env) error {
 		return measureSandboxes(ctx, env, func() mabeam.Spec {
 			spec := agents.Demo()
@@ -26,14 +26,14 @@ func sandboxesOf(wrap func(mabeam.Behaviour) mabeam.Behaviour, meddle func(*sand
 				spec.Behaviour = wrap(spec.Behaviour)
 			}
 			return spec
-		}, meddle)
+		}, disturb)
 	})
 }
 
 // Each effect of one sandbox on another is counted and named.
 func TestIsolationViolations(t *testing.T) {
 	for name, c := range map[string]struct {
-		meddle   func(s *sandbox)
+		disturb  func(s *sandbox)
 		want     float64
 		reported []string
 	}{
@@ -60,7 +60,7 @@ func TestIsolationViolations(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cat := sandboxesOf(nil, func(s *sandbox) {
 				if s.number == 3 {
-					c.meddle(s)
+					c.disturb(s)
 				}
 			})
 			s := runStep(t, cat, "", "{measure: sandbox-lifecycle, with: {sandboxes: 8, agents: 3}}")

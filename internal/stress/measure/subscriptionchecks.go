@@ -26,7 +26,7 @@ func checkHandlerPanic(ctx context.Context, bus *mabeam.Bus) error {
 // checkHandlerEnd ends one of two handlers at the first of three events.
 func checkHandlerEnd(ctx context.Context, bus *mabeam.Bus, end func()) error {
 	const eventType, published = "rule.panic", 3
-	var calls, heard atomic.Int64
+	var calls, received atomic.Int64
 	panics, err := bus.Subscribe(eventType, func(context.Context, mabeam.Event) {
 		calls.Add(1)
 		end()
@@ -35,7 +35,7 @@ func checkHandlerEnd(ctx context.Context, bus *mabeam.Bus, end func()) error {
 		return err
 	}
 	defer panics.Unsubscribe()
-	other, err := bus.Subscribe(eventType, func(context.Context, mabeam.Event) { heard.Add(1) }, mabeam.SubscribeOptions{})
+	other, err := bus.Subscribe(eventType, func(context.Context, mabeam.Event) { received.Add(1) }, mabeam.SubscribeOptions{})
 	if err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func checkHandlerEnd(ctx context.Context, bus *mabeam.Bus, end func()) error {
 		// The bus ends the subscription after the event.
 		waitWhile(ctx, func() bool { return panics.Err() == nil })
 	}
-	waitWhile(ctx, func() bool { return heard.Load() < published })
+	waitWhile(ctx, func() bool { return received.Load() < published })
 	pause(ctx)
 	var panicked *mabeam.PanicError
 	switch {
@@ -55,8 +55,8 @@ func checkHandlerEnd(ctx context.Context, bus *mabeam.Bus, end func()) error {
 		return fmt.Errorf("the subscription whose handler panicked ended with: %w", errors.Join(panics.Err(), errStillSubscribed))
 	case calls.Load() != 1:
 		return fmt.Errorf("the handler that panicked was called %d times", calls.Load())
-	case heard.Load() != published || other.Err() != nil:
-		return fmt.Errorf("the other subscriber received %d events of %d", heard.Load(), published)
+	case received.Load() != published || other.Err() != nil:
+		return fmt.Errorf("the other subscriber received %d events of %d", received.Load(), published)
 	}
 	return nil
 }

@@ -82,7 +82,7 @@ func measureLoad(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) 
 	listed := make(chan map[string]bool, 1)
 	go func() { listed <- mixed.listAgents(looking, env, length/2) }()
 	windows.start()
-	driven, err := ready.Run(ctx, func(ctx context.Context, op load.Op) error {
+	result, err := ready.Run(ctx, func(ctx context.Context, op load.Op) error {
 		err := mixed.operate(ctx, op)
 		done, failed := int64(1), int64(0)
 		if err != nil {
@@ -115,24 +115,24 @@ func measureLoad(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) 
 	w.report()
 	offeredFor := length
 	if env.Aborted() {
-		offeredFor = min(driven.Took, length)
+		offeredFor = min(result.Took, length)
 	}
-	reportWindows(env, windows, driven, offeredFor)
-	env.Value("offered_rate", load.PerSecond(driven.Attempted, offeredFor))
-	env.Value("load_capacity_operations_per_sec", load.PerSecond(driven.Succeeded, max(driven.Took, offeredFor)))
-	env.Value("success_rate", ratio(driven.Succeeded, driven.Attempted))
-	env.Value("load_balance", mixed.balance(driven.Attempted))
-	env.Latency("latency_ms", driven.Latency)
+	reportWindows(env, windows, result, offeredFor)
+	env.Value("offered_rate", load.PerSecond(result.Attempted, offeredFor))
+	env.Value("load_capacity_operations_per_sec", load.PerSecond(result.Succeeded, max(result.Took, offeredFor)))
+	env.Value("success_rate", ratio(result.Succeeded, result.Attempted))
+	env.Value("load_balance", mixed.balance(result.Attempted))
+	env.Latency("latency_ms", result.Latency)
 	return nil
 }
 
 // reportWindows reports the metrics of the windows.
-func reportWindows(env *stress.Env, w *loadWindows, driven load.Result, length time.Duration) {
+func reportWindows(env *stress.Env, w *loadWindows, result load.Result, length time.Duration) {
 	var s stability
-	s.add(w, length, driven.DueBy)
+	s.add(w, length, result.DueBy)
 	why := fmt.Sprintf("the load lasted less than four windows of %v", w.window)
 	if s.report(env, 4, why, "performance_degradation") {
-		first, last := w.quarters(length, driven.DueBy)
+		first, last := w.quarters(length, result.DueBy)
 		env.Decline("performance_degradation", first, last)
 	}
 }

@@ -162,11 +162,11 @@ func reportComponentTimes(env *stress.Env, parts []mabeam.ComponentStart) {
 func awaitReady(ctx context.Context, env *stress.Env, system *mabeam.System) error {
 	var left atomic.Int64
 	left.Store(int64(env.Params.Int("event_subscribers")))
-	heard := make(chan struct{})
+	received := make(chan struct{})
 	for range env.Params.Int("event_subscribers") {
 		_, err := system.Bus().Subscribe("startup.ready", func(context.Context, mabeam.Event) {
 			if left.Add(-1) == 0 {
-				close(heard)
+				close(received)
 			}
 		}, mabeam.SubscribeOptions{})
 		if err != nil {
@@ -184,7 +184,7 @@ func awaitReady(ctx context.Context, env *stress.Env, system *mabeam.System) err
 		return err
 	}
 	select {
-	case <-heard:
+	case <-received:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
