@@ -6,6 +6,7 @@ import (
 	"io"
 	"sync/atomic"
 
+	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
@@ -45,7 +46,7 @@ func (r *storedRecording) add(e stream.Event) {
 	}
 	if e.Type == stream.RunFinished && r.leftOut > 0 {
 		r.out.Emit(context.Background(), stream.Event{T: e.T, Type: stream.Logged, Log: &stream.Log{
-			Level: "info", Message: fmt.Sprintf("this recording leaves %d samples out, so that it takes no more than %s", r.leftOut, report.Quantity(recordingRoom, "bytes")),
+			Level: "info", Message: fmt.Sprintf("this recording leaves %d samples out, so that it takes no more than %s", r.leftOut, quantity.Format(recordingRoom, "bytes")),
 		}})
 	}
 	// Also after a signal: a recording without its end is none.

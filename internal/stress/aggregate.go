@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"mabeam-top/internal/stress/load"
+	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/verdict"
@@ -149,7 +150,7 @@ func checkBound(b scenario.Bound, m, estimate report.Metric) report.Metric {
 	m.Value = value && inside(v)
 	if value && unsure {
 		m.Undecided = fmt.Sprintf("depends on whether %s is beyond %s, which is not certain: it is between %s and %s; use more repetitions",
-			b.Metric, report.Quantity(limit, estimate.Unit), report.Quantity(i.Low, estimate.Unit), report.Quantity(i.High, estimate.Unit))
+			b.Metric, quantity.Format(limit, estimate.Unit), quantity.Format(i.Low, estimate.Unit), quantity.Format(i.High, estimate.Unit))
 	}
 	return m
 }

@@ -11,7 +11,7 @@ import (
 
 	"mabeam-top/internal/stress/fault"
 	"mabeam-top/internal/stress/profile"
-	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/stream"
 )
@@ -171,7 +171,7 @@ func (c *childProcess) start(o observer) (err error) {
 	case left > 0:
 		s.Hard, s.NoGroup = left, why.Error()
 	case c.limits.Hard > 0:
-		o.event(time.Now(), logged("info", "a control group limits the memory of the child process to %s", report.Quantity(float64(c.limits.Hard), "bytes")), false)
+		o.event(time.Now(), logged("info", "a control group limits the memory of the child process to %s", quantity.Format(float64(c.limits.Hard), "bytes")), false)
 	}
 	c.jobs = 0
 	c.process.send(s)

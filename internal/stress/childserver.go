@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"mabeam-top/internal/stress/confine"
-	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/stream"
 )
@@ -174,7 +174,7 @@ func (s *server) limitMemory(first setup) {
 		event = logged("warn", "%s", s.executor.missingLimit)
 	} else {
 		event = logged("info", "a process limit of %s of mapped memory limits the memory of the child process to about %s (%s)",
-			report.Quantity(float64(limit), "bytes"), report.Quantity(float64(first.Hard), "bytes"), first.NoGroup)
+			quantity.Format(float64(limit), "bytes"), quantity.Format(float64(first.Hard), "bytes"), first.NoGroup)
 	}
 	s.first = &event
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"mabeam-top/internal/stress/fault"
-	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/stream"
 )
@@ -64,7 +64,7 @@ func (r *run) applySetting(c stream.Command) {
 		r.paused = c
 	case stream.SetRate:
 		if r.rate.Rate != c.Rate {
-			r.logManual("rate set to " + report.Percent(c.Rate) + " of the plan")
+			r.logManual("rate set to " + quantity.Percent(c.Rate) + " of the plan")
 		}
 		r.rate = c
 		for _, s := range r.steps {

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/stream"
 )
 
@@ -90,7 +90,7 @@ func (s *styles) agentRow(a stream.AgentState, struck map[string]bool) row {
 		busy = seconds(a.BusySeconds)
 	}
 	return row{
-		s.named(a.ID, struck), s.muted.on(clean(a.Type)), clean(a.Lifecycle), report.Quantity(float64(a.Mailbox), count), s.fillBar(full, 12),
+		s.named(a.ID, struck), s.muted.on(clean(a.Type)), clean(a.Lifecycle), quantity.Format(float64(a.Mailbox), count), s.fillBar(full, 12),
 		strconv.Itoa(int(100*full)) + " %", reading(a.ActionsPerSecond, perSecond), memory, busy,
 	}
 }
@@ -101,7 +101,7 @@ func (l *live) drawAgents(s *styles, width, height int, focused bool) []string {
 	title, notes := "Busiest agents", ""
 	agents := t.rows(in)
 	if in != nil && in.AgentsTotal > 0 {
-		notes = s.muted.on(fmt.Sprintf("%s of %s by %s", report.Quantity(float64(len(agents)), count), report.Quantity(float64(in.AgentsTotal), count), orderName(in.By)))
+		notes = s.muted.on(fmt.Sprintf("%s of %s by %s", quantity.Format(float64(len(agents)), count), quantity.Format(float64(in.AgentsTotal), count), orderName(in.By)))
 	}
 	notes = strings.TrimSpace(t.filter.note(s) + "  " + notes + l.staleNote(s))
 	room := max(height-3, 0)
@@ -136,9 +136,9 @@ func (l *live) staleNote(s *styles) string {
 	case !ok:
 		return ""
 	case l.span().to-in.T > stale:
-		return s.warn.on("  as of " + report.Clock(in.T))
+		return s.warn.on("  as of " + quantity.Clock(in.T))
 	case l.zoom.away:
-		return s.accent.on("  at " + report.Clock(in.T))
+		return s.accent.on("  at " + quantity.Clock(in.T))
 	}
 	return ""
 }
@@ -155,7 +155,7 @@ func (l *live) noInspection(some bool, f filter, what string) string {
 	case l.inspected() != nil:
 		return "no " + what + " at this moment"
 	case len(l.shown.Inspections) > 0:
-		return "nobody looked inside before " + report.Clock(l.shown.Inspections[0].T)
+		return "nobody looked inside before " + quantity.Clock(l.shown.Inspections[0].T)
 	case l.steerable && !l.blind:
 		return "waiting for the first look inside"
 	default:
@@ -202,9 +202,9 @@ func (s *styles) agentRows(a *stream.AgentDetail, width int) []string {
 	sum := a.Summary
 	add("type", clean(sum.Type))
 	add("state", s.strong.on(clean(sum.Lifecycle)))
-	add("mailbox", fmt.Sprintf("%s of %s  ", report.Quantity(float64(sum.Mailbox), count), report.Quantity(float64(sum.MailboxCapacity), count))+
+	add("mailbox", fmt.Sprintf("%s of %s  ", quantity.Format(float64(sum.Mailbox), count), quantity.Format(float64(sum.MailboxCapacity), count))+
 		s.fillBar(part(sum.Mailbox, sum.MailboxCapacity), 12))
-	add("actions", fmt.Sprintf("%s now, %s since it is looked at", reading(sum.ActionsPerSecond, perSecond), report.Quantity(float64(a.ActionsDone), count)))
+	add("actions", fmt.Sprintf("%s now, %s since it is looked at", reading(sum.ActionsPerSecond, perSecond), quantity.Format(float64(a.ActionsDone), count)))
 	if sum.BusySeconds > 0 {
 		add("busy for", seconds(sum.BusySeconds))
 	}
@@ -243,4 +243,4 @@ func (s *styles) agentRows(a *stream.AgentDetail, width int) []string {
 }
 
 // seconds writes a length of time.
-func seconds(v float64) string { return report.Quantity(v, "s") }
+func seconds(v float64) string { return quantity.Format(v, "s") }

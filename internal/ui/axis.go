@@ -6,9 +6,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/charmbracelet/x/ansi"
+	"mabeam-top/internal/stress/quantity"
 
-	"mabeam-top/internal/stress/report"
+	"github.com/charmbracelet/x/ansi"
 )
 
 // A cell of a chart has this many dots above each other.
@@ -169,7 +169,7 @@ func axisLabel(v float64, unit string) string {
 	text := ""
 	switch {
 	case unit == count || unit == perSecond:
-		text = strings.TrimSuffix(report.Quantity(v, perSecond), "/s")
+		text = strings.TrimSuffix(quantity.Format(v, perSecond), "/s")
 	case unit == percent:
 		text = strconv.FormatFloat(v, 'g', 4, 64) + " %"
 	case unit == ratio:
@@ -177,9 +177,9 @@ func axisLabel(v float64, unit string) string {
 	case unit == millis && v >= 100e3:
 		text = strconv.FormatFloat(v/1e3, 'g', 4, 64) + " s"
 	case unit == bytesPerSecond:
-		text = report.Quantity(v, bytesUnit)
+		text = quantity.Format(v, bytesUnit)
 	default:
-		text = report.Quantity(v, unit)
+		text = quantity.Format(v, unit)
 	}
 	if ansi.StringWidth(text) > gutter-1 {
 		text = strconv.FormatFloat(v, 'e', 0, 64)

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/stream"
 )
 
@@ -70,7 +70,7 @@ var subscriptionColumns = []column{
 
 func (s *styles) subscriptionRow(sub stream.SubscriptionState, struck map[string]bool) row {
 	full := part(sub.Queued, sub.Capacity)
-	long, dropped := "-", report.Quantity(float64(sub.Dropped), count)
+	long, dropped := "-", quantity.Format(float64(sub.Dropped), count)
 	if sub.FullSeconds > 0 {
 		long = s.warn.on(seconds(sub.FullSeconds))
 	}
@@ -78,8 +78,8 @@ func (s *styles) subscriptionRow(sub stream.SubscriptionState, struck map[string
 		dropped = s.fail.on(dropped)
 	}
 	return row{
-		s.named(sub.Subscriber, struck), clean(sub.Pattern), s.muted.on(clean(sub.Policy)), report.Quantity(float64(sub.Queued), count), s.fillBar(full, 16),
-		strconv.Itoa(int(100*full)) + " %", long, dropped, report.Quantity(float64(sub.Delivered), count),
+		s.named(sub.Subscriber, struck), clean(sub.Pattern), s.muted.on(clean(sub.Policy)), quantity.Format(float64(sub.Queued), count), s.fillBar(full, 16),
+		strconv.Itoa(int(100*full)) + " %", long, dropped, quantity.Format(float64(sub.Delivered), count),
 	}
 }
 
@@ -89,7 +89,7 @@ func (l *live) drawBus(s *styles, width, height int, focused bool) []string {
 	subs := t.rows(in)
 	notes := ""
 	if in != nil && in.SubscriptionsTotal > 0 {
-		notes = s.muted.on(fmt.Sprintf("%s of %s by %s", report.Quantity(float64(len(subs)), count), report.Quantity(float64(in.SubscriptionsTotal), count), subscriptionOrderNames[t.by]))
+		notes = s.muted.on(fmt.Sprintf("%s of %s by %s", quantity.Format(float64(len(subs)), count), quantity.Format(float64(in.SubscriptionsTotal), count), subscriptionOrderNames[t.by]))
 	}
 	notes = strings.TrimSpace(t.filter.note(s) + "  " + notes + l.staleNote(s))
 	title := s.strong.on("Subscriptions")

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"mabeam-top/internal/stress/fold"
-	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/stream"
 )
 
@@ -363,9 +363,9 @@ func limitLabel(name string, l stream.Limit, several bool) string {
 	case l.Source == stream.SourceThreshold:
 		return name + " " + limitText(l)
 	case several:
-		return clean(l.Metric) + " " + report.Quantity(l.Value, l.Unit)
+		return clean(l.Metric) + " " + quantity.Format(l.Value, l.Unit)
 	default:
-		return "baseline " + report.Quantity(l.Value, l.Unit)
+		return "baseline " + quantity.Format(l.Value, l.Unit)
 	}
 }
 
@@ -524,5 +524,5 @@ func countUntil(points []fold.Point, t float64) int {
 // tenths writes a moment of the run to a tenth of a second.
 func tenths(t float64) string {
 	t = max(t, 0)
-	return fmt.Sprintf("%s.%d", report.Clock(t), int(math.Floor(math.Mod(t, 1)*10)))
+	return fmt.Sprintf("%s.%d", quantity.Clock(t), int(math.Floor(math.Mod(t, 1)*10)))
 }

@@ -10,6 +10,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 	"github.com/charmbracelet/x/ansi"
 
+	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -85,7 +86,7 @@ func (c comparison) write(s *styles, width int) []string {
 		}
 	}
 	add("")
-	for _, row := range s.wrap(fmt.Sprintf("A metric is worse or better if its median differs by more than %s and, with four repetitions or more on each side, chance would do that in less than %s of cases.", report.Percent(r.Threshold), report.Percent(r.Alpha)), width-6) {
+	for _, row := range s.wrap(fmt.Sprintf("A metric is worse or better if its median differs by more than %s and, with four repetitions or more on each side, chance would do that in less than %s of cases.", quantity.Percent(r.Threshold), quantity.Percent(r.Alpha)), width-6) {
 		add("   " + s.muted.on(row))
 	}
 	return rows
@@ -219,5 +220,5 @@ func comparedValue(v *float64, unit string) string {
 	case unit == "bool":
 		return report.Metric{Value: *v != 0}.Text()
 	}
-	return report.Quantity(*v, unit)
+	return quantity.Format(*v, unit)
 }

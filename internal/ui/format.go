@@ -7,6 +7,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
+	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -31,11 +32,11 @@ func reading(v float64, unit string) string {
 	case ratio:
 		return strconv.FormatFloat(100*v, 'f', 1, 64) + " %"
 	case bytesPerSecond:
-		return steady(report.Quantity(v, bytesUnit)) + "/s"
+		return steady(quantity.Format(v, bytesUnit)) + "/s"
 	case count:
-		return report.Quantity(v, unit)
+		return quantity.Format(v, unit)
 	default:
-		return steady(report.Quantity(v, unit))
+		return steady(quantity.Format(v, unit))
 	}
 }
 
@@ -60,9 +61,9 @@ func steady(text string) string {
 // signed writes a share with its sign: +64 %, -12 %.
 func signed(share float64) string {
 	if share < 0 {
-		return "-" + report.Percent(share)
+		return "-" + quantity.Percent(share)
 	}
-	return "+" + report.Percent(share)
+	return "+" + quantity.Percent(share)
 }
 
 // roughly writes the size of a share where more than a decimal of a percentage
@@ -71,7 +72,7 @@ func roughly(share float64) string {
 	if math.Abs(share) < 0.0005 {
 		return "0 %"
 	}
-	return report.Percent(share)
+	return quantity.Percent(share)
 }
 
 // moved writes by how much something has changed: +64 %, -12 %, 0 %.

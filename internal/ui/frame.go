@@ -9,6 +9,7 @@ import (
 	"github.com/charmbracelet/bubbles/key"
 	"github.com/charmbracelet/x/ansi"
 
+	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -116,7 +117,7 @@ func (m model) header() string {
 	left := name + s.strong.on(m.place())
 	frozen := ""
 	if m.live.frozen {
-		frozen = s.tab.on(" FROZEN at "+report.Clock(m.live.shown.T)+" ") + "  "
+		frozen = s.tab.on(" FROZEN at "+quantity.Clock(m.live.shown.T)+" ") + "  "
 	}
 	if m.loading() && m.live.rate != 1 {
 		frozen += s.accent.on("load "+factor(m.live.rate)) + "  "
@@ -136,7 +137,7 @@ func (m model) header() string {
 	}
 	// The title is what may be cut: where one is and how long it has taken is not
 	// said elsewhere.
-	right := frozen + state + "  " + report.Clock(m.live.latest.T)
+	right := frozen + state + "  " + quantity.Clock(m.live.latest.T)
 	return s.ends(s.cut(left, max(m.width-textWidth(right)-3, 0))+" ", right+" ", m.width)
 }
 
@@ -208,12 +209,12 @@ func (m model) verdict() string {
 }
 
 func (m model) elapsed() string {
-	text := report.Clock(m.live.latest.T)
+	text := quantity.Clock(m.live.latest.T)
 	if m.run.replay != nil {
-		return text + m.styles.muted.on(" / "+report.Clock(m.run.recording.Length()))
+		return text + m.styles.muted.on(" / "+quantity.Clock(m.run.recording.Length()))
 	}
 	if r := m.live.latest.Run; r != nil && r.EstimateSeconds > 0 && m.running {
-		text += m.styles.muted.on(" / ~" + report.Clock(r.EstimateSeconds))
+		text += m.styles.muted.on(" / ~" + quantity.Clock(r.EstimateSeconds))
 	}
 	return text
 }
@@ -275,7 +276,7 @@ func (m model) trouble() string {
 	}
 	for _, line := range slices.Backward(l.shown.Log) {
 		if line.T <= at && (line.Level != "info" || line.ByHand) {
-			return " " + s.muted.on(report.Clock(line.T)) + " " + s.logText(line)
+			return " " + s.muted.on(quantity.Clock(line.T)) + " " + s.logText(line)
 		}
 	}
 	return ""
@@ -356,7 +357,7 @@ func (m model) oneLine() string {
 	if v, ok := l.latest.Latest("events_published_per_second"); ok && v > 0 {
 		what, rate = "evt/s", reading(v, perSecond)
 	}
-	return wholeWords(m.width, word, report.Clock(l.latest.T), what+" "+strings.TrimSuffix(rate, "/s"),
+	return wholeWords(m.width, word, quantity.Clock(l.latest.T), what+" "+strings.TrimSuffix(rate, "/s"),
 		"p99 "+strings.ReplaceAll(l.value(figures[1]), " ", ""), verdicts)
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
+	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -155,7 +156,7 @@ func (s *styles) quantiles(d report.Distribution, unit string, width int) []stri
 		name  string
 		value float64
 	}{{"min", d.Min}, {"p50", d.P50}, {"p90", d.P90}, {"p95", d.P95}, {"p99", d.P99}, {"p99.9", d.P999}, {"max", d.Max}, {"mean", d.Mean}} {
-		item := s.muted.on(q.name) + " " + s.strong.on(report.Quantity(q.value, unit))
+		item := s.muted.on(q.name) + " " + s.strong.on(quantity.Format(q.value, unit))
 		if row != "" && ansi.StringWidth(row)+2+ansi.StringWidth(item) > width {
 			rows = append(rows, row)
 			row = ""

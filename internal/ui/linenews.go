@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"mabeam-top/internal/stress/fold"
-	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/quantity"
 )
 
 // toldOf is what of a run has been told, so that nothing is told twice.
@@ -166,9 +166,9 @@ func (l *lineMode) tellFigures(list []figure) {
 // position tells where in its course the run is.
 func (l *lineMode) position() string {
 	s := l.live.latest
-	text := report.Clock(s.T)
+	text := quantity.Clock(s.T)
 	if s.Run != nil && s.Run.EstimateSeconds > 0 {
-		text += " of about " + report.Clock(s.Run.EstimateSeconds)
+		text += " of about " + quantity.Clock(s.Run.EstimateSeconds)
 	}
 	for _, step := range s.Active() {
 		text += ", " + step.Step.Name

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
@@ -110,7 +111,7 @@ func (l *lineMode) list(words string) error {
 		if s.LastVerdict != "" {
 			last = "last " + strings.ToUpper(string(s.LastVerdict))
 		}
-		l.say("%d. %s: %s, %s, about %s, %s.", i+1, s.Name, s.Title, strings.Join(s.Tags, " "), report.Clock(s.Estimate.Seconds()), last)
+		l.say("%d. %s: %s, %s, about %s, %s.", i+1, s.Name, s.Title, strings.Join(s.Tags, " "), quantity.Clock(s.Estimate.Seconds()), last)
 	}
 	if n == 0 {
 		return fmt.Errorf("no scenario has %s", words)
@@ -246,7 +247,7 @@ func (l *lineMode) agentsNow(by string) error {
 	}
 	return l.await(stream.Inspect{Agents: mostRows, By: order}, func() {
 		in := l.live.inspected()
-		l.say("The busiest of %s agents by %s:", report.Quantity(float64(in.AgentsTotal), count), orderName(in.By))
+		l.say("The busiest of %s agents by %s:", quantity.Format(float64(in.AgentsTotal), count), orderName(in.By))
 		for _, a := range in.Agents[:min(len(in.Agents), mostRows)] {
 			text := fmt.Sprintf("%s, %s, %s: %d of %d in its mailbox, %s", a.ID, a.Type, a.Lifecycle, a.Mailbox, a.MailboxCapacity, reading(a.ActionsPerSecond, perSecond))
 			if a.MemoryBytes > 0 {
@@ -272,7 +273,7 @@ func (l *lineMode) inspectAgent(id string) error {
 		}
 		sum := a.Summary
 		l.say("%s, %s, %s, %s old: %d of %d in its mailbox, %s, %s actions since it is looked at, version %d.", sum.ID, sum.Type, sum.Lifecycle,
-			seconds(a.AgeSeconds), sum.Mailbox, sum.MailboxCapacity, reading(sum.ActionsPerSecond, perSecond), report.Quantity(float64(a.ActionsDone), count), a.Version)
+			seconds(a.AgeSeconds), sum.Mailbox, sum.MailboxCapacity, reading(sum.ActionsPerSecond, perSecond), quantity.Format(float64(a.ActionsDone), count), a.Version)
 		l.say("State: %s", a.State)
 		for _, e := range a.Events {
 			l.say("Event %s from %s, %s ago.", e.Type, e.Source, seconds(e.AgoSeconds))
@@ -289,7 +290,7 @@ func (l *lineMode) busNow(string) error {
 		}
 		for _, sub := range rows[:min(len(rows), mostRows)] {
 			l.say("%s to %s: %d of %d wait, %s delivered, %s dropped.", sub.Subscriber, sub.Pattern, sub.Queued, sub.Capacity,
-				report.Quantity(float64(sub.Delivered), count), report.Quantity(float64(sub.Dropped), count))
+				quantity.Format(float64(sub.Delivered), count), quantity.Format(float64(sub.Dropped), count))
 		}
 	})
 }
@@ -512,7 +513,7 @@ func (l *lineMode) replayPast(args string) error {
 
 // play tells a recording as if it were a run.
 func (l *lineMode) play(recording *stream.Recording, name string) {
-	l.say("Replays %s, which took %s. Type stop to end it.", name, report.Clock(recording.Length()))
+	l.say("Replays %s, which took %s. Type stop to end it.", name, quantity.Clock(recording.Length()))
 	if recording.Broken != nil {
 		l.say("The recording is incomplete: %s.", firstLine(recording.Broken))
 	}

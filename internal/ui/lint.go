@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"mabeam-top/internal/stress/fold"
+	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
@@ -167,7 +168,7 @@ func (r recent) limits() []lint {
 			if long < steadySeconds {
 				continue
 			}
-			text := fmt.Sprintf("%s is %s for %s, and should be %s", clean(l.Metric), report.Quantity(mean/scale, l.Unit), seconds(long), shouldBe(l))
+			text := fmt.Sprintf("%s is %s for %s, and should be %s", clean(l.Metric), quantity.Format(mean/scale, l.Unit), seconds(long), shouldBe(l))
 			out = append(out, lint{"limit " + step.Step.Name + " " + l.Metric + l.Op, since, text + r.cause(since)})
 		}
 	}
@@ -195,7 +196,7 @@ func shouldBe(l stream.Limit) string {
 	if l.Unit == "bool" && (l.Value == 0 || l.Value == 1) {
 		return clean(l.Op) + " " + report.Metric{Value: l.Value == 1}.Text()
 	}
-	return clean(l.Op) + " " + report.Quantity(l.Value, l.Unit)
+	return clean(l.Op) + " " + quantity.Format(l.Value, l.Unit)
 }
 
 // cause names the fault that came shortly before a time; empty if there was
@@ -234,7 +235,7 @@ func (r recent) subscriptions() []lint {
 		case sub.Blocks:
 			text += ", holds back publishers"
 		case sub.Dropped > 0:
-			text += fmt.Sprintf(", %s events dropped so far", report.Quantity(float64(sub.Dropped), count))
+			text += fmt.Sprintf(", %s events dropped so far", quantity.Format(float64(sub.Dropped), count))
 		}
 		since := in.T - sub.FullSeconds
 		out = append(out, lint{"subscriber " + sub.Subscriber + sub.Pattern, since, text + r.cause(since)})
@@ -251,10 +252,10 @@ func (r recent) agents() []lint {
 	for _, a := range in.Agents {
 		switch full := part(a.Mailbox, a.MailboxCapacity); {
 		case full >= fullQueue:
-			out = append(out, lint{"agent " + a.ID, in.T, fmt.Sprintf("agent %s: mailbox %d %% full, %s messages wait", clean(a.ID), int(100*full), report.Quantity(float64(a.Mailbox), count))})
+			out = append(out, lint{"agent " + a.ID, in.T, fmt.Sprintf("agent %s: mailbox %d %% full, %s messages wait", clean(a.ID), int(100*full), quantity.Format(float64(a.Mailbox), count))})
 		case a.BusySeconds >= busySeconds && float64(a.Mailbox) >= longWait*a.ActionsPerSecond && a.Mailbox > 0:
 			since := in.T - a.BusySeconds
-			out = append(out, lint{"agent " + a.ID, since, fmt.Sprintf("agent %s was never idle for %s, and %s messages wait", clean(a.ID), seconds(a.BusySeconds), report.Quantity(float64(a.Mailbox), count)) + r.cause(since)})
+			out = append(out, lint{"agent " + a.ID, since, fmt.Sprintf("agent %s was never idle for %s, and %s messages wait", clean(a.ID), seconds(a.BusySeconds), quantity.Format(float64(a.Mailbox), count)) + r.cause(since)})
 		}
 	}
 	return most(out, 3)
@@ -276,7 +277,7 @@ func (r recent) generator() []lint {
 	if long < steadySeconds {
 		return nil
 	}
-	return []lint{{"generator", since, fmt.Sprintf("load not delivered: its generator is %s behind its own schedule for %s; this machine is too slow for it", report.Quantity(mean, millis), seconds(long))}}
+	return []lint{{"generator", since, fmt.Sprintf("load not delivered: its generator is %s behind its own schedule for %s; this machine is too slow for it", quantity.Format(mean, millis), seconds(long))}}
 }
 
 // delivery tells that less is completed than is due.
@@ -295,7 +296,7 @@ func (r recent) delivery() []lint {
 	}
 	text := fmt.Sprintf("%s of %s are completed", reading(completed/n, perSecond), reading(offered/n, perSecond))
 	if v, ok := r.Latest("inflight"); ok && v > 0 {
-		text += fmt.Sprintf(": %s operations are under way", report.Quantity(v, count))
+		text += fmt.Sprintf(": %s operations are under way", quantity.Format(v, count))
 	}
 	return []lint{{"delivery", since, text + r.cause(since)}}
 }
@@ -311,7 +312,7 @@ func (r recent) failures() []lint {
 		{"agents_crashed", "crashed", "agents crash: %s in the last %s"},
 	} {
 		if n, long, since := r.counted(counter.probe); n > 0 {
-			out = append(out, lint{counter.about, since, fmt.Sprintf(counter.text, report.Quantity(n, count), seconds(long)) + r.cause(since)})
+			out = append(out, lint{counter.about, since, fmt.Sprintf(counter.text, quantity.Format(n, count), seconds(long)) + r.cause(since)})
 		}
 	}
 	return out
@@ -358,7 +359,7 @@ func (r recent) trends() []lint {
 			continue
 		}
 		since := r.T - float64(long)
-		text := fmt.Sprintf(trend.text, seconds(float64(long)), report.Quantity(math.Round(to), trend.unit), report.Quantity(math.Round(from), trend.unit))
+		text := fmt.Sprintf(trend.text, seconds(float64(long)), quantity.Format(math.Round(to), trend.unit), quantity.Format(math.Round(from), trend.unit))
 		out = append(out, lint{trend.about, since, text + r.cause(since)})
 	}
 	return out
@@ -375,7 +376,7 @@ func (r recent) runtime() []lint {
 		out = append(out, lint{"collector", since, text + r.cause(since)})
 	}
 	if long, since, mean := r.last("sched_latency_p99_ms", func(v float64) bool { return v >= schedMillis }); long >= steadySeconds {
-		text := fmt.Sprintf("goroutines wait %s (p99) for a processor for %s", report.Quantity(mean, millis), seconds(long))
+		text := fmt.Sprintf("goroutines wait %s (p99) for a processor for %s", quantity.Format(mean, millis), seconds(long))
 		if v, ok := r.Latest("host_cpu_percent"); ok {
 			text += fmt.Sprintf(": the machine is %s busy", reading(v, percent))
 		}

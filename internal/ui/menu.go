@@ -10,6 +10,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 	"github.com/charmbracelet/x/ansi"
 
+	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
@@ -241,7 +242,7 @@ func (m menu) summary() string {
 		text = fmt.Sprintf("%d of %d scenarios", len(m.shown), len(m.all))
 	}
 	if n > 0 {
-		text += fmt.Sprintf("   %d marked, about %s", n, report.Clock(total.Seconds()))
+		text += fmt.Sprintf("   %d marked, about %s", n, quantity.Clock(total.Seconds()))
 	}
 	return text
 }
@@ -310,7 +311,7 @@ func (m menu) entry(s *styles, entry Scenario, under bool, width int) string {
 	const verdictWidth = 12
 	right := s.pad(verdict, verdictWidth)
 	if width >= 44 {
-		right = s.muted.on("~"+report.Clock(entry.Estimate.Seconds())) + "  " + right
+		right = s.muted.on("~"+quantity.Clock(entry.Estimate.Seconds())) + "  " + right
 	}
 	last := func(layout string) string {
 		if entry.LastRun.IsZero() {
@@ -352,7 +353,7 @@ func (m menu) details(s *styles, width, height int) []string {
 	rows = append(rows, "")
 	field("name", clean(entry.Name))
 	field("tags", clean(strings.Join(entry.Tags, ", ")))
-	field("takes about", report.Clock(entry.Estimate.Seconds()))
+	field("takes about", quantity.Clock(entry.Estimate.Seconds()))
 	last := s.muted.on("never ran")
 	if entry.LastVerdict != "" {
 		last = s.word(strings.ToUpper(string(entry.LastVerdict)))
@@ -379,7 +380,7 @@ func (m menu) details(s *styles, width, height int) []string {
 				exact = append(exact, clean(l.Metric))
 				continue
 			}
-			add("  " + s.limit.on(s.pad(clean(l.Source), 10)) + clean(l.Metric) + " " + s.muted.on(clean(l.Op)+" "+report.Quantity(l.Value, l.Unit)))
+			add("  " + s.limit.on(s.pad(clean(l.Source), 10)) + clean(l.Metric) + " " + s.muted.on(clean(l.Op)+" "+quantity.Format(l.Value, l.Unit)))
 		}
 		if n := len(exact); n > 0 {
 			add("  " + s.limit.on(s.pad(stream.SourceMust, 10)) + exactText(n) + s.muted.on(": "+strings.Join(exact, ", ")))

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"mabeam-top/internal/stress/fold"
+	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
@@ -652,7 +653,7 @@ func TestWorstMoment(t *testing.T) {
 	if got := c.Worst(report.Threshold{Metric: "events_processed", OK: true}); got != "" {
 		t.Errorf("a metric without a probe: %q", got)
 	}
-	if got := c.Worst(report.Threshold{Metric: "latency_ms.p99", WindowSeconds: ptr(1.0), WorstAtSeconds: ptr(0.5)}); !strings.HasPrefix(got, "worst at "+report.Clock(step.From+0.5)) {
+	if got := c.Worst(report.Threshold{Metric: "latency_ms.p99", WindowSeconds: ptr(1.0), WorstAtSeconds: ptr(0.5)}); !strings.HasPrefix(got, "worst at "+quantity.Clock(step.From+0.5)) {
 		t.Errorf("half a second into the step: %q", got)
 	}
 	if got := (report.StepCourse{}).Worst(report.Threshold{WorstAtSeconds: ptr(14.0)}); got != "worst 14 s into the step" {

@@ -10,7 +10,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"mabeam-top/internal/stress/fold"
-	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/stream"
 )
 
@@ -41,7 +41,7 @@ func (m model) play(r *run) (model, tea.Cmd) {
 	if recording.Broken != nil {
 		m.notice = notice{text: "the recording is incomplete: " + recording.Broken.Error(), bad: true}
 	} else if recording.Thinned > 0 {
-		m.notice = notice{text: fmt.Sprintf("the recording is long: %s samples are left out, evenly", report.Quantity(float64(recording.Thinned), count))}
+		m.notice = notice{text: fmt.Sprintf("the recording is long: %s samples are left out, evenly", quantity.Format(float64(recording.Thinned), count))}
 	}
 	return m, cmd
 }
@@ -137,7 +137,7 @@ func (s *styles) replayState(p stream.Playback) string {
 // replayBar shows where in the recording one is, with its faults and steps.
 func (m model) replayBar() string {
 	s, p := m.styles, m.run.replay.Playback()
-	left, right := " "+report.Clock(p.At)+" ", " "+report.Clock(p.Length)+" "
+	left, right := " "+quantity.Clock(p.At)+" ", " "+quantity.Clock(p.Length)+" "
 	width := m.width - ansi.StringWidth(left) - ansi.StringWidth(right)
 	if width < 10 || !(p.Length > 0) {
 		return left + "/" + right

@@ -10,6 +10,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
+	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -52,7 +53,7 @@ func (w *reportWriter) summary() {
 	if r.Grade != "" {
 		right += fmt.Sprintf("   score %.2f   grade %s", r.Score, r.Grade)
 	}
-	right += "   " + report.Clock(r.DurationSeconds) + " "
+	right += "   " + quantity.Clock(r.DurationSeconds) + " "
 	if ansi.StringWidth(left)+ansi.StringWidth(right)+2 <= w.width {
 		w.add(w.ends(left, w.muted.on(right), w.width))
 	} else {
@@ -252,7 +253,7 @@ func (w *reportWriter) step(sc report.Scenario, step report.Step) {
 	if step.Steered {
 		info += "  " + w.warn.on("steered by hand") + w.muted.on(" ")
 	}
-	info += "  " + report.Clock(step.DurationSeconds)
+	info += "  " + quantity.Clock(step.DurationSeconds)
 	title := w.word(strings.ToUpper(string(step.Verdict))) + " " + w.strong.on(clean(sc.Name)+" "+w.chevron+" "+clean(step.Name))
 	w.add(w.rule(w.horizontal, w.horizontal, title, w.muted.on(info), w.width, false))
 	if step.Verdict == report.Inconclusive {
@@ -384,12 +385,12 @@ func (w *reportWriter) tableOf(list []reportRow, width int) []string {
 
 func (w *reportWriter) threshold(t report.Threshold, step report.Step, course report.StepCourse) reportRow {
 	m, _, _ := report.Find(step.Metrics, t.Metric)
-	row := reportRow{word: "PASS", name: clean(t.Metric), value: "not measured", against: "limit " + report.InUnit(clean(t.Condition), m.Unit), share: t.OverOrUnder()}
+	row := reportRow{word: "PASS", name: clean(t.Metric), value: "not measured", against: "limit " + quantity.Condition(clean(t.Condition), m.Unit), share: t.OverOrUnder()}
 	if !t.OK {
 		row.word = "FAIL"
 	}
 	if t.Actual != nil {
-		row.value = report.Quantity(*t.Actual, m.Unit)
+		row.value = quantity.Format(*t.Actual, m.Unit)
 	}
 	row.notes = course.Worst(t)
 	if t.Actual == nil {
@@ -469,16 +470,16 @@ func (w *reportWriter) more(step report.Step, width int) []string {
 	if o := step.Operations; o.Attempted > 0 {
 		rows = append(rows, "")
 		rows = append(rows, w.indented(w.bulleted(w.muted.on("operations"), fmt.Sprintf("%s attempted: %s succeeded, %s failed, %s dropped",
-			report.Quantity(float64(o.Attempted), count), report.Quantity(float64(o.Succeeded), count),
-			report.Quantity(float64(o.Failed), count), report.Quantity(float64(o.Dropped), count)), width-4))...)
+			quantity.Format(float64(o.Attempted), count), quantity.Format(float64(o.Succeeded), count),
+			quantity.Format(float64(o.Failed), count), quantity.Format(float64(o.Dropped), count)), width-4))...)
 	}
 	for _, f := range step.Faults {
 		rows = append(rows, w.indented(w.bulleted(w.warn.on(string(w.fault))+w.muted.on(" fault"), clean(f.Text()), width-4))...)
 	}
 	for _, e := range step.SortedErrors() {
-		when := "at " + report.Clock(e.FirstAtSeconds)
+		when := "at " + quantity.Clock(e.FirstAtSeconds)
 		if e.Count > 1 {
-			when = fmt.Sprintf("%s times, first %s", report.Quantity(float64(e.Count), count), when)
+			when = fmt.Sprintf("%s times, first %s", quantity.Format(float64(e.Count), count), when)
 		}
 		message, _, _ := strings.Cut(e.Message, "\n")
 		bullet := w.fail.on("!")
@@ -533,7 +534,7 @@ func distributions(step report.Step) []string {
 // distribution draws one, with the limits that it is held against.
 func (w *reportWriter) distribution(name string, m report.Metric, thresholds []report.Threshold, width int) []string {
 	d := *m.Distribution
-	rows := []string{"   " + w.strong.on(clean(name)) + w.muted.on("  of "+report.Quantity(float64(d.Count), count)+" operations")}
+	rows := []string{"   " + w.strong.on(clean(name)) + w.muted.on("  of "+quantity.Format(float64(d.Count), count)+" operations")}
 	var limits []tickMark
 	for _, t := range thresholds {
 		stat, ok := strings.CutPrefix(t.Metric, name+".")

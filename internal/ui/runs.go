@@ -10,6 +10,7 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
+	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
@@ -450,7 +451,7 @@ func (r *runs) entry(s *styles, p pastRun, under bool, width int) string {
 	if p.StartedAt.Local().Year() != r.all[0].StartedAt.Local().Year() {
 		when = p.StartedAt.Local().Format("2006-01-02 ")
 	}
-	right := s.padLeft(s.muted.on(report.Clock(p.DurationSeconds)), 7) + " " + recording + " "
+	right := s.padLeft(s.muted.on(quantity.Clock(p.DurationSeconds)), 7) + " " + recording + " "
 	if width < 46 {
 		right = ""
 	}

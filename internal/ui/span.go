@@ -5,7 +5,7 @@ import (
 	"math"
 	"slices"
 
-	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/quantity"
 )
 
 // A span is a part of the run, in seconds since its start.
@@ -93,7 +93,7 @@ func (z zoom) endAt(end, now float64) zoom {
 func (z zoom) text(now float64) string {
 	at := z.span(now)
 	if z.away {
-		return report.Clock(at.from) + " to " + report.Clock(at.to)
+		return quantity.Clock(at.from) + " to " + quantity.Clock(at.to)
 	}
 	return "last " + spanText(at.length())
 }

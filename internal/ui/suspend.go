@@ -6,7 +6,7 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
-	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/stream"
 )
 
@@ -65,7 +65,7 @@ func (m model) suspend(whole bool) (model, tea.Cmd) {
 	m, held, resume := m.hold()
 	began := time.Now()
 	back := then(func(m model) (model, tea.Cmd) {
-		m.notice = notice{text: "was suspended for " + report.Quantity(time.Since(began).Seconds(), "s")}
+		m.notice = notice{text: "was suspended for " + quantity.Format(time.Since(began).Seconds(), "s")}
 		return resume(m), nil
 	})
 	return m, tea.Exec(suspension{m.stops, whole, held}, func(error) tea.Msg {

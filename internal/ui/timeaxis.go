@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/stream"
 )
 
@@ -136,7 +136,7 @@ func (s *styles) timeAxis(at span, marks []axisMark, held bool, width int, focus
 		step := tickStep(at.length() * room / float64(cols))
 		for k := int(max(at.from, 0) / step); float64(k)*step <= at.to; k++ {
 			t := float64(k) * step
-			text := " " + report.Clock(t) + " "
+			text := " " + quantity.Clock(t) + " "
 			left := at.column(t, cols) - len(text)/2
 			if left >= 0 && left+len(text) <= cols-len(end) && (over || blank(left, left+len(text))) {
 				write(left, text, s.muted)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"mabeam-top/internal/stress/fold"
+	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -107,10 +108,10 @@ func (r *runs) trendPanel(s *styles, width, height int) []string {
 	t := r.trendOf(r.metric)
 	p := plot{unit: figure.unit, series: []series{{points: drawable(slices.Clone(t.points))}}, empty: "no figures"}
 	if figure.baseline != nil {
-		p.limits = []limitLine{{value: *figure.baseline, label: "baseline " + report.Quantity(*figure.baseline, figure.unit)}}
+		p.limits = []limitLine{{value: *figure.baseline, label: "baseline " + quantity.Format(*figure.baseline, figure.unit)}}
 	}
 	if f := figure.floor; f != nil {
-		p.limits = append(p.limits, limitLine{value: f.Value, label: "floor " + report.Quantity(f.Value, figure.unit)})
+		p.limits = append(p.limits, limitLine{value: f.Value, label: "floor " + quantity.Format(f.Value, figure.unit)})
 	}
 	at := span{-0.5, float64(len(t.points)) - 0.5}
 	notes := s.muted.on(fmt.Sprintf("%d runs", len(t.points)))
@@ -198,10 +199,10 @@ func (r *runs) metricRow(s *styles, key metricKey, width int) string {
 	}
 	points := t.points[max(len(t.points)-spark, 0):]
 	at := span{points[0].T - 0.01, points[0].T + float64(spark) - 1}
-	right := s.padLeft(report.Quantity(figure.value, figure.unit), value) + s.padLeft(s.muted.on(change), changeWidth) +
+	right := s.padLeft(quantity.Format(figure.value, figure.unit), value) + s.padLeft(s.muted.on(change), changeWidth) +
 		"  " + s.pad(s.word(figure.word), len(wordUndecided)) + " " + s.spark.on(s.sparkline(drawable(slices.Clone(points)), at, spark)) + " "
 	if width < 60 {
-		right = s.padLeft(report.Quantity(figure.value, figure.unit), value) + s.padLeft(s.muted.on(change), changeWidth) + " "
+		right = s.padLeft(quantity.Format(figure.value, figure.unit), value) + s.padLeft(s.muted.on(change), changeWidth) + " "
 	}
 	return s.ends(" "+cursor+" "+name+" ", right, width)
 }

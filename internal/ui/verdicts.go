@@ -11,6 +11,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"mabeam-top/internal/stress/fold"
+	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
@@ -76,7 +77,7 @@ func runningRows(s *fold.Snapshot, step fold.StepState) []verdictRow {
 		}
 		row := verdictRow{word: word, step: name, metric: clean(l.Metric), limit: limitText(l)}
 		if v, ok := s.Latest(l.Probe); ok && s.Report == nil {
-			row.value = "now " + report.Quantity(v/cmp.Or(l.ProbeScale, 1), l.Unit)
+			row.value = "now " + quantity.Format(v/cmp.Or(l.ProbeScale, 1), l.Unit)
 		}
 		out = append(out, row)
 	}
@@ -197,7 +198,7 @@ func thresholdText(t report.Threshold, unit string) (word, value string) {
 		word = "FAIL"
 	}
 	if t.Actual != nil {
-		value = report.Quantity(*t.Actual, unit)
+		value = quantity.Format(*t.Actual, unit)
 	}
 	return word, value
 }
@@ -205,7 +206,7 @@ func thresholdText(t report.Threshold, unit string) (word, value string) {
 // limitText is a limit as the table tells it.
 func limitText(l stream.Limit) string {
 	if l.Source == stream.SourceBaseline {
-		return "vs " + report.Quantity(l.Value, l.Unit)
+		return "vs " + quantity.Format(l.Value, l.Unit)
 	}
 	return shouldBe(l)
 }

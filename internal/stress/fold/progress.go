@@ -9,6 +9,7 @@ import (
 
 	"github.com/mattn/go-runewidth"
 
+	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
@@ -74,10 +75,10 @@ func (p *Progress) Add(e stream.Event) {
 		p.update()
 	case e.Type == stream.Logged && e.Log != nil && e.Log.Level != "info":
 		first, _, _ := strings.Cut(e.Log.Message, "\n") // the report has the rest, such as a stack trace
-		p.line(fmt.Sprintf("%s  %s: %s", report.Clock(p.now), e.Log.Level, report.Clean(first)))
+		p.line(fmt.Sprintf("%s  %s: %s", quantity.Clock(p.now), e.Log.Level, report.Clean(first)))
 	case e.Type == stream.StepFinished && e.StepResult != nil:
 		if p.Width == nil {
-			p.line(report.Clock(p.now) + "  " + p.outcome(*e.StepResult))
+			p.line(quantity.Clock(p.now) + "  " + p.outcome(*e.StepResult))
 		}
 		p.running = slices.DeleteFunc(p.running, func(r StepState) bool { return r.Step.Name == e.StepResult.Name })
 	case e.Type == stream.ScenarioFinished && p.scenario != nil:
@@ -169,9 +170,9 @@ func (p *Progress) end() float64 {
 
 // times are the elapsed time and the expected total.
 func (p *Progress) times() string {
-	text := report.Clock(p.now)
+	text := quantity.Clock(p.now)
 	if end := p.end(); end > 0 {
-		text += " of ~" + report.Clock(end)
+		text += " of ~" + quantity.Clock(end)
 	}
 	return text
 }
@@ -198,7 +199,7 @@ func (p *Progress) position() string {
 		parts = append(parts, fmt.Sprintf("repetition %d of %d", latest.Number, latest.Of))
 	}
 	if p.measured {
-		parts = append(parts, strings.TrimSuffix(report.Quantity(p.completed, "1/s"), "/s")+" ops/s")
+		parts = append(parts, strings.TrimSuffix(quantity.Format(p.completed, "1/s"), "/s")+" ops/s")
 	}
 	return strings.Join(parts, "  ")
 }
@@ -216,7 +217,7 @@ func (p *Progress) name(step string) string {
 
 // outcome is a finished step on one line: its verdict, and the reasons for a bad one.
 func (p *Progress) outcome(s report.Step) string {
-	text := fmt.Sprintf("%s  %s  in %s", strings.ToUpper(string(s.Verdict)), p.name(s.Name), report.Quantity(s.DurationSeconds, "s"))
+	text := fmt.Sprintf("%s  %s  in %s", strings.ToUpper(string(s.Verdict)), p.name(s.Name), quantity.Format(s.DurationSeconds, "s"))
 	var reasons []string
 	switch s.Verdict {
 	case report.Fail:

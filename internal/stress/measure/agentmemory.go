@@ -11,6 +11,7 @@ import (
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
+	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/scenario"
 )
@@ -159,7 +160,7 @@ func measureAgentMemory(ctx context.Context, env *stress.Env, spec func(agentTyp
 	if left > allowed {
 		kinds++
 		env.Detail(fmt.Sprintf("leaked heap: %s more than before although all agents were stopped%s",
-			report.Quantity(left, "bytes"), largestGrowth(sites)), 1)
+			quantity.Format(left, "bytes"), largestGrowth(sites)), 1)
 	}
 	env.Value("memory_leaks", float64(kinds))
 	telemetry.expect(ctx, map[string]int64{

@@ -12,6 +12,7 @@ import (
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
+	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/scenario"
 )
@@ -190,7 +191,7 @@ func measureCapacity(ctx context.Context, env *stress.Env, c capacityLoad) error
 	env.Text("capacity_limited_by", "system")
 	if failed.lagged || failed.latency == nil {
 		env.Text("capacity_limited_by", "generator")
-		env.Note(fmt.Sprintf("the capacity is at least %s: at a higher rate the load generator was late", report.Quantity(highest, "1/s")), 1)
+		env.Note(fmt.Sprintf("the capacity is at least %s: at a higher rate the load generator was late", quantity.Format(highest, "1/s")), 1)
 	}
 	return nil
 }

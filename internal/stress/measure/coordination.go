@@ -10,6 +10,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
+	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/scenario"
 )
@@ -185,7 +186,7 @@ func reportFailureImpact(env *stress.Env, failed []string, well, failing load.Re
 	const was = "%s (before: %s)"
 	env.Note(fmt.Sprintf("agents %s on purpose by fail_agents: %s. Effect: success rate "+was+", throughput "+was+", median latency "+was,
 		env.Params.Text("failure"), strings.Join(failed, ", "),
-		report.Quantity(after, "ratio"), report.Quantity(before, "ratio"),
-		report.Quantity(failing.PerSecond(), "1/s"), report.Quantity(well.PerSecond(), "1/s"),
-		report.Quantity(load.Milliseconds(failing.Latency.Quantile(0.5)), "ms"), report.Quantity(load.Milliseconds(well.Latency.Quantile(0.5)), "ms")), 1)
+		quantity.Format(after, "ratio"), quantity.Format(before, "ratio"),
+		quantity.Format(failing.PerSecond(), "1/s"), quantity.Format(well.PerSecond(), "1/s"),
+		quantity.Format(load.Milliseconds(failing.Latency.Quantile(0.5)), "ms"), quantity.Format(load.Milliseconds(well.Latency.Quantile(0.5)), "ms")), 1)
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"mabeam-top/internal/stress/quantity"
 )
 
 // A chartSpec says what one chart shows: probes of one unit that are read
@@ -136,7 +138,7 @@ func draw(spec chartSpec, c Course, step CourseStep, first, last int) (chart, bo
 	if len(shown) == 0 {
 		return chart{}, false
 	}
-	drawn := chart{Title: spec.title, From: Quantity(0, "s"), To: Quantity(step.To-step.From, "s")}
+	drawn := chart{Title: spec.title, From: quantity.Format(0, "s"), To: quantity.Format(step.To-step.From, "s")}
 	highest := top
 	var inside []CourseLimit
 	for _, l := range limits {
@@ -169,7 +171,7 @@ func draw(spec chartSpec, c Course, step CourseStep, first, last int) (chart, bo
 	}
 	for _, f := range c.Faults {
 		if f.in(step) {
-			drawn.Faults = append(drawn.Faults, chartMark{X: place(x(f.At)), Text: fmt.Sprintf("%s at %s", f.Text(), Quantity(f.At-step.From, "s"))})
+			drawn.Faults = append(drawn.Faults, chartMark{X: place(x(f.At)), Text: fmt.Sprintf("%s at %s", f.Text(), quantity.Format(f.At-step.From, "s"))})
 		}
 	}
 	for i, r := range step.Repetitions {
@@ -191,15 +193,15 @@ func (l CourseLimit) text(unit string) string {
 	return fmt.Sprintf("%s %s %s %s", l.Source, l.Metric, l.Op, chartQuantity(l.Value, unit))
 }
 
-// chartQuantity is Quantity, which also knows the unit of shares of a CPU.
+// chartQuantity is quantity.Format, with percentages and rounded mean counts.
 func chartQuantity(v float64, unit string) string {
-	if unit == "%" {
-		return digits3(round3(v)) + " %"
+	switch {
+	case unit == "%":
+		return quantity.Number(v) + " %"
+	case unit == "count" && math.Abs(v) >= 100:
+		v = math.Round(v)
 	}
-	if unit == "count" && v != math.Trunc(v) {
-		v = round3(v)
-	}
-	return Quantity(v, unit)
+	return quantity.Format(v, unit)
 }
 
 func place(v float64) string { return strconv.FormatFloat(v, 'f', 2, 64) }
@@ -260,7 +262,7 @@ func dotsOf(m Metric) *dots {
 	low, high := slices.Min(m.Samples), slices.Max(m.Samples)
 	told := make([]string, len(m.Samples))
 	for i, v := range m.Samples {
-		told[i] = Quantity(v, m.Unit)
+		told[i] = quantity.Format(v, m.Unit)
 	}
 	d := &dots{Text: "repetitions: " + strings.Join(told, ", ")}
 	// A baseline that is far away would put all repetitions on one spot.
@@ -279,7 +281,7 @@ func dotsOf(m Metric) *dots {
 	}
 	if near {
 		d.Baseline = at(*m.Baseline)
-		d.Text += "; baseline " + Quantity(*m.Baseline, m.Unit)
+		d.Text += "; baseline " + quantity.Format(*m.Baseline, m.Unit)
 	}
 	return d
 }

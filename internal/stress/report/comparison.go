@@ -5,6 +5,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"mabeam-top/internal/stress/quantity"
 )
 
 // The words of a comparison.
@@ -106,7 +108,7 @@ func (p *page) comparison(r Report) {
 		}
 	}
 	if n := counts["same"]; n > 0 {
-		p.wrap(dim, "  - ", fmt.Sprintf("%d of %d metrics the same within %s or by chance", n, len(r.Regression.Metrics), Percent(r.Regression.Threshold)))
+		p.wrap(dim, "  - ", fmt.Sprintf("%d of %d metrics the same within %s or by chance", n, len(r.Regression.Metrics), quantity.Percent(r.Regression.Threshold)))
 	}
 }
 
@@ -157,7 +159,7 @@ func regressionSummary(r Regression) string {
 	}
 	text := fmt.Sprintf("%d of %d %s worse than in %s", counts[Regressed], len(r.Metrics), metrics, r.Baseline)
 	if worst.DeltaPercent != nil {
-		text += fmt.Sprintf(", most of all %s › %s: %s by %s", worst.Scenario, worst.Step, worst.Metric, Percent(*worst.DeltaPercent/100))
+		text += fmt.Sprintf(", most of all %s › %s: %s by %s", worst.Scenario, worst.Step, worst.Metric, quantity.Percent(*worst.DeltaPercent/100))
 	}
 	return text
 }
@@ -172,7 +174,7 @@ func regressionLine(m RegressionMetric, unit string) string {
 		case unit == "bool":
 			return Metric{Value: *v != 0}.Text()
 		}
-		return Quantity(*v, unit)
+		return quantity.Format(*v, unit)
 	}
 	line := fmt.Sprintf("%s %s › %s: %s", m.Verdict, m.Scenario, m.Step, m.Metric)
 	if m.Old != nil || m.New != nil {
@@ -192,7 +194,7 @@ func regressionLine(m RegressionMetric, unit string) string {
 
 // change is by how much a metric differs, as what its verdict makes of it.
 func change(m RegressionMetric) string {
-	switch size := Percent(*m.DeltaPercent / 100); {
+	switch size := quantity.Percent(*m.DeltaPercent / 100); {
 	case m.Verdict == Regressed:
 		return size + " worse"
 	case m.Verdict == Improved:

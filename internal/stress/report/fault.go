@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"mabeam-top/internal/stress/quantity"
 )
 
 // A Fault is a disturbance injected on purpose: how often it was, when, and whom
@@ -69,9 +71,9 @@ func (f *Fault) add(atSeconds float64, name string) {
 
 // Text tells the fault in a line: how often, when, and those whom it hit most.
 func (f Fault) Text() string {
-	text := fmt.Sprintf("%s ×%s", f.Fault, count(float64(f.Injected)))
+	text := fmt.Sprintf("%s ×%s", f.Fault, quantity.Count(float64(f.Injected)))
 	if f.FirstAtSeconds != nil && f.LastAtSeconds != nil {
-		first, last := Quantity(*f.FirstAtSeconds, "s"), Quantity(*f.LastAtSeconds, "s")
+		first, last := quantity.Format(*f.FirstAtSeconds, "s"), quantity.Format(*f.LastAtSeconds, "s")
 		if first == last {
 			text += " at " + first
 		} else {
@@ -84,7 +86,7 @@ func (f Fault) Text() string {
 	for _, h := range hit[:min(len(hit), mostNamed)] {
 		name := h.Name
 		if h.Count > 1 {
-			name += " ×" + count(float64(h.Count))
+			name += " ×" + quantity.Count(float64(h.Count))
 		}
 		names, rest = append(names, name), rest-h.Count
 	}
@@ -116,7 +118,7 @@ func HitText(names []string, injections int) string {
 func listed(names []string, rest int64) string {
 	text := strings.Join(names, ", ")
 	if rest > 0 {
-		text += fmt.Sprintf(" and %s more", count(float64(rest)))
+		text += fmt.Sprintf(" and %s more", quantity.Count(float64(rest)))
 	}
 	return text
 }

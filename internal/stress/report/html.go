@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"mabeam-top/internal/stress/quantity"
 )
 
 //go:embed page.html
@@ -18,8 +20,8 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"lines":    xmlLines,
 	"upper":    func(v any) string { return strings.ToUpper(xmlLine(fmt.Sprint(v))) },
 	"class":    class,
-	"quantity": Quantity,
-	"count":    func(n int64) string { return count(float64(n)) },
+	"quantity": quantity.Format,
+	"count":    func(n int64) string { return quantity.Count(float64(n)) },
 }).Parse(pageHTML))
 
 // class is a name that the style sheet knows a verdict or status by, so that
@@ -37,7 +39,7 @@ func class(v any) string {
 // of light or dark, and fits a phone. With a course it has charts of each step:
 // probes with the limits that they show, the repetitions and the faults.
 func HTML(w io.Writer, r Report, c Course) error {
-	p := htmlPage{Report: r, Summary: summary(r), Score: digits(r.Score, 3), Took: Quantity(r.DurationSeconds, "s"), Origin: originOf(r)}
+	p := htmlPage{Report: r, Summary: summary(r), Score: quantity.Number(r.Score), Took: quantity.Format(r.DurationSeconds, "s"), Origin: originOf(r)}
 	problems := problemsOf(r)
 	p.Problems = problems[:min(len(problems), mostProblems)]
 	p.MoreProblems = len(problems) - len(p.Problems)
@@ -45,17 +47,17 @@ func HTML(w io.Writer, r Report, c Course) error {
 		p.Regression = regressionOf(r)
 	}
 	for i, s := range r.Scenarios {
-		one := htmlScenario{Scenario: s, Name: named(s.Title, s.Name), ID: fmt.Sprintf("s%d", i+1), Took: Quantity(s.DurationSeconds, "s")}
+		one := htmlScenario{Scenario: s, Name: named(s.Title, s.Name), ID: fmt.Sprintf("s%d", i+1), Took: quantity.Format(s.DurationSeconds, "s")}
 		for j, step := range s.Steps {
 			one.Steps = append(one.Steps, stepOf(s, step, c, fmt.Sprintf("s%d-%d", i+1, j+1)))
 		}
 		p.Scenarios = append(p.Scenarios, one)
 	}
 	if c.Thinned > 0 {
-		p.Notes = append(p.Notes, fmt.Sprintf("The run was long: %s of its samples are not in the charts, evenly left out.", count(float64(c.Thinned))))
+		p.Notes = append(p.Notes, fmt.Sprintf("The run was long: %s of its samples are not in the charts, evenly left out.", quantity.Count(float64(c.Thinned))))
 	}
 	if c.FaultsLeftOut > 0 {
-		p.Notes = append(p.Notes, fmt.Sprintf("%s of the faults are not marked in the charts; all are counted.", count(float64(c.FaultsLeftOut))))
+		p.Notes = append(p.Notes, fmt.Sprintf("%s of the faults are not marked in the charts; all are counted.", quantity.Count(float64(c.FaultsLeftOut))))
 	}
 	if len(c.Times) == 0 && len(r.Scenarios) > 0 {
 		p.Notes = append(p.Notes, "A stored report does not know the course of its run, so that there are no charts over time: a recording (--record) does.")
@@ -134,7 +136,7 @@ type htmlRegression struct {
 }
 
 func stepOf(s Scenario, step Step, c Course, id string) htmlStep {
-	one := htmlStep{Step: step, ID: id, Took: Quantity(step.DurationSeconds, "s"), Peaks: peaks(step.Probes), Params: paramsOf(step)}
+	one := htmlStep{Step: step, ID: id, Took: quantity.Format(step.DurationSeconds, "s"), Peaks: peaks(step.Probes), Params: paramsOf(step)}
 	one.Facts, one.Advice = stepFacts(step), step.advice()
 	if step.Verdict == Inconclusive {
 		one.Why = step.Reason()
@@ -207,7 +209,7 @@ func marksOf(c Course, step CourseStep) string {
 	var told []string
 	for _, f := range c.Faults {
 		if f.in(step) {
-			told = append(told, fmt.Sprintf("%s at %s", f.Text(), Quantity(f.At-step.From, "s")))
+			told = append(told, fmt.Sprintf("%s at %s", f.Text(), quantity.Format(f.At-step.From, "s")))
 		}
 	}
 	if more := len(told) - mostMarks; more > 0 {

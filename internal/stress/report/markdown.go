@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"mabeam-top/internal/stress/quantity"
 )
 
 // Markdown writes the report for a pull request (GitHub's and GitLab's kind of
@@ -88,7 +90,7 @@ func (m *markdown) answer(r Report) {
 		word += ", ❌ REGRESSED"
 	}
 	m.line("### %s: %s\n", word, md(summary(r)))
-	m.line("score %s, grade %s, took %s\n", md(digits(r.Score, 3)), md(string(r.Grade)), md(Quantity(r.DurationSeconds, "s")))
+	m.line("score %s, grade %s, took %s\n", md(quantity.Number(r.Score)), md(string(r.Grade)), md(quantity.Format(r.DurationSeconds, "s")))
 	problems := problemsOf(r)
 	for _, line := range problems[:min(len(problems), mostProblems)] {
 		m.line("- %s", md(line))
@@ -222,7 +224,7 @@ func (m *markdown) regression(whole Report) {
 		}
 	}
 	if same > 0 {
-		m.line("- %d of %d metrics the same within %s", same, len(r.Metrics), md(Percent(r.Threshold)))
+		m.line("- %d of %d metrics the same within %s", same, len(r.Metrics), md(quantity.Percent(r.Threshold)))
 	}
 	m.line("")
 }

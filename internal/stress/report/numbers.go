@@ -20,15 +20,3 @@ func Median(values []float64) float64 {
 	// Halved before they are added: the sum may be more than any number is.
 	return sorted[(n-1)/2]/2 + sorted[n/2]/2
 }
-
-// Spread is how far from the metric's value the farthest of its samples lies, as
-// a share of the value. It says false if there are none, or that is no number,
-// as for a value of 0.
-func (m Metric) Spread() (share float64, ok bool) {
-	middle, ok := m.Value.(float64)
-	if !ok || len(m.Samples) == 0 {
-		return 0, false
-	}
-	share = max(slices.Max(m.Samples)-middle, middle-slices.Min(m.Samples)) / math.Abs(middle)
-	return share, Finite(share)
-}

@@ -6,6 +6,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"mabeam-top/internal/stress/quantity"
+
 	"github.com/mattn/go-runewidth"
 )
 
@@ -209,7 +211,7 @@ func (p *page) field(label, text string) {
 // heading writes a name on the left and the verdict on the right.
 func (p *page) heading(s style, name string, verdict Verdict, score, seconds float64) {
 	word := p.pad(strings.ToUpper(string(verdict)), 4, false)
-	tail := "  score " + digits3(round3(score)) + "  " + p.clean(Quantity(seconds, "s"))
+	tail := "  score " + quantity.Number(score) + "  " + p.clean(quantity.Format(seconds, "s"))
 	room := p.width - p.columns(word) - len(tail) - 2
 	if room < 16 { // the verdict matters more than how long it took
 		tail = ""

@@ -5,7 +5,11 @@ package report
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"time"
+
+	"mabeam-top/internal/stress/quantity"
 )
 
 // Schema names the version of the JSON report. It changes when a reader of
@@ -158,6 +162,35 @@ type Metric struct {
 	// against; empty if it did. Its status is then that of the value alone.
 	Undecided string `json:"undecided,omitempty"`
 	Status    Status `json:"status"`
+}
+
+// Text writes a metric's value of any kind for people; "not measured" for
+// nil.
+func (m Metric) Text() string {
+	switch v := m.Value.(type) {
+	case float64:
+		return quantity.Format(v, m.Unit)
+	case bool:
+		if v {
+			return "yes"
+		}
+		return "no"
+	case string:
+		return v
+	}
+	return "not measured"
+}
+
+// Spread is how far from the metric's value the farthest of its samples lies, as
+// a share of the value. It says false if there are none, or that is no number,
+// as for a value of 0.
+func (m Metric) Spread() (share float64, ok bool) {
+	middle, ok := m.Value.(float64)
+	if !ok || len(m.Samples) == 0 {
+		return 0, false
+	}
+	share = max(slices.Max(m.Samples)-middle, middle-slices.Min(m.Samples)) / math.Abs(middle)
+	return share, Finite(share)
 }
 
 // A Floor is a limit relative to a reference work on the same machine in the same

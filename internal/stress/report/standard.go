@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"mabeam-top/internal/stress/quantity"
 )
 
 // A StandardKind says what kind of limit a metric is held against.
@@ -50,14 +52,14 @@ func (m Metric) Standards() []Standard {
 	var all []Standard
 	v, ok := Number(m.Value)
 	if m.Must != "" {
-		all = append(all, Standard{Kind: KindMust, Against: InUnit(m.Must, m.Unit), Status: passIf(m.Meets(m.Must))})
+		all = append(all, Standard{Kind: KindMust, Against: quantity.Condition(m.Must, m.Unit), Status: passIf(m.Meets(m.Must))})
 	}
 	if f := m.Floor; f != nil {
 		operator, met := ">=", v >= f.Value
 		if m.Better == Lower {
 			operator, met = "<=", v <= f.Value
 		}
-		s := Standard{Kind: KindFloor, Against: operator + " " + Quantity(f.Value, m.Unit), Basis: f.basis(), Status: passIf(ok && met)}
+		s := Standard{Kind: KindFloor, Against: operator + " " + quantity.Format(f.Value, m.Unit), Basis: f.basis(), Status: passIf(ok && met)}
 		if share := (v - f.Value) / f.Value; ok && Finite(share) {
 			if m.Better == Lower {
 				share = -share
@@ -68,7 +70,7 @@ func (m Metric) Standards() []Standard {
 	}
 	if m.Baseline != nil {
 		all = append(all, Standard{
-			Kind: KindBaseline, Against: Quantity(*m.Baseline, m.Unit),
+			Kind: KindBaseline, Against: quantity.Format(*m.Baseline, m.Unit),
 			Difference: difference(m.Deviation), Status: m.baselineStatus(v, ok),
 		})
 	}
@@ -208,9 +210,9 @@ func StatusOf(deviation, tolerance float64) Status {
 // basis says what share of what the floor is.
 func (f Floor) basis() string {
 	if f.Share >= 2 {
-		return digits3(round3(f.Share)) + " × " + f.Of
+		return quantity.Number(f.Share) + " × " + f.Of
 	}
-	return Percent(f.Share) + " of " + f.Of
+	return quantity.Percent(f.Share) + " of " + f.Of
 }
 
 // difference writes a deviation, more being better.
@@ -219,9 +221,9 @@ func difference(deviation *float64) string {
 	case deviation == nil:
 		return ""
 	case *deviation > 0:
-		return Percent(*deviation) + " better"
+		return quantity.Percent(*deviation) + " better"
 	case *deviation < 0:
-		return Percent(*deviation) + " worse"
+		return quantity.Percent(*deviation) + " worse"
 	}
 	return "the same"
 }
@@ -232,7 +234,7 @@ func (m Metric) IntervalText() string {
 	if m.Interval == nil {
 		return ""
 	}
-	return fmt.Sprintf("between %s and %s", Quantity(m.Interval.Low, m.Unit), Quantity(m.Interval.High, m.Unit))
+	return fmt.Sprintf("between %s and %s", quantity.Format(m.Interval.Low, m.Unit), quantity.Format(m.Interval.High, m.Unit))
 }
 
 // FindingsMetric is the metric that counts what a measurement found wrong with the
@@ -355,7 +357,7 @@ func (e Error) times() string {
 	if e.Count <= 1 {
 		return ""
 	}
-	return count(float64(e.Count)) + "× "
+	return quantity.Count(float64(e.Count)) + "× "
 }
 
 // Text writes the error with its number and the time of its first occurrence, to
@@ -365,7 +367,7 @@ func (e Error) Text() string {
 	if e.Kind == Unmeasured {
 		message = strings.Replace(message, wasNot, ": ", 1)
 	}
-	return fmt.Sprintf("%s%s (first at %s)", e.times(), message, Quantity(e.FirstAtSeconds, "s"))
+	return fmt.Sprintf("%s%s (first at %s)", e.times(), message, quantity.Format(e.FirstAtSeconds, "s"))
 }
 
 // SortedErrors returns the step's errors grouped by kind, the most important first.

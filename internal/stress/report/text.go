@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"mabeam-top/internal/stress/quantity"
 )
 
 // TextOptions say how a text report looks. The zero value is 80 columns of
@@ -69,7 +71,7 @@ func (p *page) answer(r Report) {
 		word += ", REGRESSED" // which may be what the exit code tells
 	}
 	p.hang(span{verdictStyle(r.Verdict), word + "  "}, bold, summary(r))
-	p.wrap(dim, "", fmt.Sprintf("score %s, grade %s, took %s", digits(r.Score, 3), r.Grade, Quantity(r.DurationSeconds, "s")))
+	p.wrap(dim, "", fmt.Sprintf("score %s, grade %s, took %s", quantity.Number(r.Score), r.Grade, quantity.Format(r.DurationSeconds, "s")))
 	problems := problemsOf(r)
 	for _, line := range problems[:min(len(problems), mostProblems)] {
 		p.wrap(plain, "  - ", line)
@@ -322,7 +324,7 @@ func metricCheck(name string, step Step) check {
 func thresholdCheck(t Threshold, step Step) check {
 	m, _, _ := Find(step.Metrics, t.Metric)
 	unit := m.Unit
-	c := check{threshold: &t, status: StatusPass, name: t.Metric, value: "not measured", kind: KindLimit, against: InUnit(t.Condition, unit)}
+	c := check{threshold: &t, status: StatusPass, name: t.Metric, value: "not measured", kind: KindLimit, against: quantity.Condition(t.Condition, unit)}
 	if !t.OK {
 		c.status = StatusFail
 		c.detail = distribution(m)
@@ -338,9 +340,9 @@ func thresholdCheck(t Threshold, step Step) check {
 		}
 	}
 	if t.WindowSeconds != nil {
-		c.note = "in the worst window of " + Quantity(*t.WindowSeconds, "s")
+		c.note = "in the worst window of " + quantity.Format(*t.WindowSeconds, "s")
 		if t.WorstAtSeconds != nil {
-			c.note += " from " + Quantity(*t.WorstAtSeconds, "s") + " on"
+			c.note += " from " + quantity.Format(*t.WorstAtSeconds, "s") + " on"
 		}
 	}
 	return c
@@ -357,9 +359,9 @@ func spreadText(m Metric) string {
 		return "±0 %"
 	}
 	if share, ok := m.Spread(); ok {
-		return "±" + Percent(share)
+		return "±" + quantity.Percent(share)
 	}
-	return Quantity(low, m.Unit) + "–" + Quantity(high, m.Unit)
+	return quantity.Format(low, m.Unit) + "–" + quantity.Format(high, m.Unit)
 }
 
 // distribution tells the percentiles that there are operations enough for.
@@ -371,10 +373,10 @@ func distribution(m Metric) string {
 	var told []string
 	for _, stat := range []struct{ name, label string }{{"p50", "p50"}, {"p95", "p95"}, {"p99", "p99"}, {"p999", "p99.9"}, {"max", "max"}} {
 		if v, ok := d.Stat(stat.name); ok {
-			told = append(told, stat.label+" "+Quantity(v, m.Unit))
+			told = append(told, stat.label+" "+quantity.Format(v, m.Unit))
 		}
 	}
-	return strings.Join(told, ", ") + " of " + count(float64(d.Count))
+	return strings.Join(told, ", ") + " of " + quantity.Count(float64(d.Count))
 }
 
 // step writes one step: its table, then what it counted.
@@ -432,7 +434,7 @@ func stepFacts(s Step) []string {
 
 func operations(o Operations) string {
 	return fmt.Sprintf("%s attempted: %s succeeded, %s failed, %s dropped",
-		count(float64(o.Attempted)), count(float64(o.Succeeded)), count(float64(o.Failed)), count(float64(o.Dropped)))
+		quantity.Count(float64(o.Attempted)), quantity.Count(float64(o.Succeeded)), quantity.Count(float64(o.Failed)), quantity.Count(float64(o.Dropped)))
 }
 
 // peaks tells the greatest values of the probes that say most about where the
@@ -452,9 +454,9 @@ func peaks(probes map[string]Probe) string {
 		switch {
 		case !ok:
 		case strings.HasPrefix(c.unit, "%"):
-			told = append(told, c.label+" "+digits3(round3(probe.Max))+" "+c.unit)
+			told = append(told, c.label+" "+quantity.Number(probe.Max)+" "+c.unit)
 		default:
-			told = append(told, c.label+" "+Quantity(probe.Max, c.unit))
+			told = append(told, c.label+" "+quantity.Format(probe.Max, c.unit))
 		}
 	}
 	return strings.Join(told, ", ")
@@ -488,12 +490,12 @@ func machine(h Host) string {
 	if h.GOMAXPROCS != h.CPUs {
 		cpus += fmt.Sprintf(" (%d used)", h.GOMAXPROCS)
 	}
-	memory := Quantity(float64(h.MemoryBytes), "bytes") + " memory"
+	memory := quantity.Format(float64(h.MemoryBytes), "bytes") + " memory"
 	if h.CgroupMemoryBytes != nil {
-		memory += " (limited to " + Quantity(float64(*h.CgroupMemoryBytes), "bytes") + ")"
+		memory += " (limited to " + quantity.Format(float64(*h.CgroupMemoryBytes), "bytes") + ")"
 	}
 	if h.GOMemLimit > 0 && h.GOMemLimit < math.MaxInt64 {
-		memory += ", GOMEMLIMIT " + Quantity(float64(h.GOMemLimit), "bytes")
+		memory += ", GOMEMLIMIT " + quantity.Format(float64(h.GOMemLimit), "bytes")
 	}
 	facts := []string{h.OS + "/" + h.Arch, h.CPUModel, cpus, memory}
 	if h.Kernel != "" {

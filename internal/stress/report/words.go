@@ -1,12 +1,13 @@
 package report
 
 import (
-	"fmt"
 	"math"
 	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
+
+	"mabeam-top/internal/stress/quantity"
 )
 
 // Clean makes a text from outside safe to print in one line: nothing in it may
@@ -43,20 +44,11 @@ func (t Threshold) OverOrUnder() string {
 	case math.IsInf(share, 0):
 		return ""
 	case share > 0:
-		return Percent(share) + " over"
+		return quantity.Percent(share) + " over"
 	case share < 0:
-		return Percent(share) + " under"
+		return quantity.Percent(share) + " under"
 	}
 	return "at the limit"
-}
-
-// Clock writes seconds as minutes and seconds, from an hour on with hours.
-func Clock(seconds float64) string {
-	s := int64(max(seconds, 0))
-	if s >= 3600 {
-		return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
-	}
-	return fmt.Sprintf("%d:%02d", s/60, s%60)
 }
 
 var shellSafe = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)

@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"mabeam-top/internal/stress/quantity"
 )
 
 // A StepCourse is how a step went over time.
@@ -31,7 +33,7 @@ func (c StepCourse) Worst(t Threshold) string {
 	case t.WorstAtSeconds != nil && c.known:
 		return c.moment(c.From + *t.WorstAtSeconds)
 	case t.WorstAtSeconds != nil:
-		return "worst " + Quantity(*t.WorstAtSeconds, "s") + " into the step"
+		return "worst " + quantity.Format(*t.WorstAtSeconds, "s") + " into the step"
 	}
 	return c.worstOf(t.Metric, "threshold", t.OK)
 }
@@ -77,7 +79,7 @@ func (c StepCourse) measured(t float64) bool {
 
 // moment tells the worst time of the run, and the faults just before it.
 func (c StepCourse) moment(at float64) string {
-	text := "worst at " + Clock(at)
+	text := "worst at " + quantity.Clock(at)
 	counts := map[string]int{}
 	hit := map[string][]string{}
 	var names []string

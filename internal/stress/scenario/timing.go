@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/verdict"
 )
 
@@ -44,4 +44,4 @@ func (s *Step) noWindow(t verdict.Threshold) string {
 		seconds(t.After+t.Window), seconds(length), seconds(SampleInterval))
 }
 
-func seconds(d time.Duration) string { return report.Quantity(d.Seconds(), "s") }
+func seconds(d time.Duration) string { return quantity.Format(d.Seconds(), "s") }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/verdict"
 )
@@ -35,7 +36,7 @@ func (s *Step) Unreachable(baselines verdict.Baselines) []string {
 		most, text := m.cap(s.Params)
 		if b.Better == report.Higher && most < b.Value*(1-s.Tolerance) {
 			notes = append(notes, fmt.Sprintf("%s cannot reach its baseline of %s because %s is %s; increase it, or use baseline: none and your own thresholds",
-				name, report.Quantity(b.Value, m.Unit), m.CappedBy, text))
+				name, quantity.Format(b.Value, m.Unit), m.CappedBy, text))
 		}
 	}
 	for _, t := range s.Thresholds {
@@ -68,12 +69,12 @@ func (s *Step) LoweredRateNotes(metrics map[string]report.Metric) []string {
 func (m Metric) cap(p Params) (most float64, text string) {
 	switch v := p[m.CappedBy].(type) {
 	case int:
-		return float64(v), report.Quantity(float64(v), "count")
+		return float64(v), quantity.Format(float64(v), "count")
 	case []int:
 		most = float64(slices.Max(v))
-		return most, report.Quantity(most, "count") + " at most"
+		return most, quantity.Format(most, "count") + " at most"
 	default:
 		most = p.Float(m.CappedBy)
-		return most, report.Quantity(most, "1/s")
+		return most, quantity.Format(most, "1/s")
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/aclements/go-moremath/stats"
 
+	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -31,7 +32,7 @@ func doubt(m report.Metric, step report.Step, cpus int) report.Metric {
 	}
 	if i := m.Interval; i != nil && i.Low < limit && limit < i.High {
 		m.Undecided = fmt.Sprintf("is between %s and %s, and fails at %s: more repetitions tell which",
-			report.Quantity(i.Low, m.Unit), report.Quantity(i.High, m.Unit), report.Quantity(limit, m.Unit))
+			quantity.Format(i.Low, m.Unit), quantity.Format(i.High, m.Unit), quantity.Format(limit, m.Unit))
 		return m
 	}
 	v, isNumber := report.Number(m.Value)
@@ -44,12 +45,12 @@ func doubt(m report.Metric, step report.Step, cpus int) report.Metric {
 	}
 	if held := holdingFloor(m); held >= disagreeing(len(m.Samples)) && excusedBy(mostByMode) && isMedian(m, v) && holdsBaseline(m, v) {
 		m.Undecided = fmt.Sprintf("is %s, the median of %d repetitions, and misses its floor of %s, but %d of them hold it: run it with more repetitions",
-			report.Quantity(v, m.Unit), len(m.Samples), report.Quantity(limit, m.Unit), held)
+			quantity.Format(v, m.Unit), len(m.Samples), quantity.Format(limit, m.Unit), held)
 		return m
 	}
 	if taken, disturbed := disturbed(step, cpus); disturbed && excusedBy(mostByOthers) {
 		m.Undecided = fmt.Sprintf("is %s, beyond its limit of %s, while other programs took %s of the machine: run it again without them",
-			report.Quantity(v, m.Unit), report.Quantity(limit, m.Unit), report.Percent(taken))
+			quantity.Format(v, m.Unit), quantity.Format(limit, m.Unit), quantity.Percent(taken))
 	}
 	return m
 }
@@ -90,7 +91,7 @@ func holdsBaseline(m report.Metric, value float64) bool {
 // machine was, that other programs may have made it so.
 func doubtTimed(m report.Metric, step report.Step, cpus int) report.Metric {
 	if taken, disturbed := disturbed(step, cpus); disturbed {
-		m.Undecided = fmt.Sprintf("is %s, while other programs took %s of the machine: run it again without them", m.Text(), report.Percent(taken))
+		m.Undecided = fmt.Sprintf("is %s, while other programs took %s of the machine: run it again without them", m.Text(), quantity.Percent(taken))
 	}
 	return m
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -45,7 +46,7 @@ func (p pair) explain(r report.Regression, cpusBefore, cpusNow int) []string {
 		}
 		by := "worse"
 		if m.DeltaPercent != nil {
-			by = report.Percent(*m.DeltaPercent/100) + " worse"
+			by = quantity.Percent(*m.DeltaPercent/100) + " worse"
 		}
 		before, now := p.before.Metrics[m.Metric], p.now.Metrics[m.Metric]
 		if now.Value == nil {
@@ -72,7 +73,7 @@ func (p pair) causes(cpusBefore, cpusNow int) string {
 	if was, ok := foreignCPU(p.before.Probes, cpusBefore); ok {
 		if is, ok := foreignCPU(p.now.Probes, cpusNow); ok && is > was+foreignShare {
 			return fmt.Sprintf("other programs took %s of the machine before and %s now: run it again without them before you believe any of this",
-				report.Percent(was), report.Percent(is))
+				quantity.Percent(was), quantity.Percent(is))
 		}
 	}
 	type move struct {
@@ -88,7 +89,7 @@ func (p pair) causes(cpusBefore, cpusNow int) string {
 			continue
 		}
 		moves = append(moves, move{
-			fmt.Sprintf("%s, %s before and %s now: %s", s.probe, report.Quantity(was, s.unit), report.Quantity(is, s.unit), s.look),
+			fmt.Sprintf("%s, %s before and %s now: %s", s.probe, quantity.Format(was, s.unit), quantity.Format(is, s.unit), s.look),
 			(is - was) / max(was, s.least),
 		})
 	}
@@ -176,14 +177,14 @@ func circumstances(step report.Step) string {
 		}
 	}
 	if host, ok := probes["host_cpu_percent"]; ok && host.Mean > 95 {
-		texts = append(texts, fmt.Sprintf("host_cpu_percent was %s: the machine had no CPU left to give, so use a lower load or a larger machine", report.Percent(host.Mean/100)))
+		texts = append(texts, fmt.Sprintf("host_cpu_percent was %s: the machine had no CPU left to give, so use a lower load or a larger machine", quantity.Percent(host.Mean/100)))
 	}
 	for _, s := range symptoms {
 		if s.shows != nil && !s.shows(step) {
 			continue
 		}
 		if p, ok := probes[s.probe]; ok && s.high > 0 && s.value(p) >= s.high {
-			texts = append(texts, fmt.Sprintf("%s was %s: %s", s.probe, report.Quantity(s.value(p), s.unit), s.look))
+			texts = append(texts, fmt.Sprintf("%s was %s: %s", s.probe, quantity.Format(s.value(p), s.unit), s.look))
 		}
 	}
 	return strings.Join(texts[:min(len(texts), mostSymptoms)], "; ")

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -303,7 +304,7 @@ func holdExact(m report.Metric, c Condition) (held report.Metric, met bool) {
 	}
 	if ok && m.Interval != nil && c.between(*m.Interval) {
 		m.Undecided = fmt.Sprintf("is between %s and %s, and must be %s: more repetitions tell which",
-			report.Quantity(m.Interval.Low, m.Unit), report.Quantity(m.Interval.High, m.Unit), report.InUnit(m.Must, m.Unit))
+			quantity.Format(m.Interval.Low, m.Unit), quantity.Format(m.Interval.High, m.Unit), quantity.Condition(m.Must, m.Unit))
 	}
 	return m, met
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -43,17 +44,17 @@ func recommend(step report.Step, against Against) []string {
 	}
 	if step.Verdict == report.Fail || step.Verdict == report.Warn {
 		if taken, ok := disturbed(step, against.CPUs); ok {
-			told = append(told, fmt.Sprintf("meanwhile other programs took %s of the machine: run it again without them before you believe any of this", report.Percent(taken)))
+			told = append(told, fmt.Sprintf("meanwhile other programs took %s of the machine: run it again without them before you believe any of this", quantity.Percent(taken)))
 		}
 		if text := circumstances(step); text != "" {
 			told = append(told, "meanwhile "+text)
 		}
 	}
 	if o := step.Operations; float64(o.Failed) > failedShare*float64(o.Attempted) {
-		told = append(told, fmt.Sprintf("%s of %s operations failed, and their times are among those told: who is refused at once makes them shorter", report.Quantity(float64(o.Failed), "count"), report.Quantity(float64(o.Attempted), "count")))
+		told = append(told, fmt.Sprintf("%s of %s operations failed, and their times are among those told: who is refused at once makes them shorter", quantity.Format(float64(o.Failed), "count"), quantity.Format(float64(o.Attempted), "count")))
 	}
 	if o := step.Operations; o.Dropped > 0 {
-		told = append(told, fmt.Sprintf("%s of %s operations were dropped before they were carried out", report.Quantity(float64(o.Dropped), "count"), report.Quantity(float64(o.Attempted), "count")))
+		told = append(told, fmt.Sprintf("%s of %s operations were dropped before they were carried out", quantity.Format(float64(o.Dropped), "count"), quantity.Format(float64(o.Attempted), "count")))
 	}
 	return told
 }
@@ -69,7 +70,7 @@ func partial(step report.Step) string {
 // thresholdAdvice says how a threshold was missed.
 func thresholdAdvice(t report.Threshold, metrics map[string]report.Metric) string {
 	m, _, _ := report.Find(metrics, t.Metric)
-	limit := report.InUnit(t.Condition, m.Unit)
+	limit := quantity.Condition(t.Condition, m.Unit)
 	if t.Actual == nil {
 		return fmt.Sprintf("%s was not measured, which counts as failed against the limit %s", t.Metric, limit)
 	}
@@ -79,7 +80,7 @@ func thresholdAdvice(t report.Threshold, metrics map[string]report.Metric) strin
 	}
 	text := fmt.Sprintf("%s is %s, limit %s", t.Metric, actual.Text(), limit)
 	if t.WindowSeconds != nil && t.WorstAtSeconds != nil {
-		text += fmt.Sprintf(", in the worst window of %s, from %s on", report.Quantity(*t.WindowSeconds, "s"), report.Quantity(*t.WorstAtSeconds, "s"))
+		text += fmt.Sprintf(", in the worst window of %s, from %s on", quantity.Format(*t.WindowSeconds, "s"), quantity.Format(*t.WorstAtSeconds, "s"))
 	}
 	return text
 }
@@ -114,11 +115,11 @@ func metricAdvice(step report.Step, name string) string {
 	if m.Better == report.Lower {
 		side = "above"
 	}
-	text = fmt.Sprintf("%s, %s %s the baseline of %s", text, report.Percent(*m.Deviation), side, by.Against)
+	text = fmt.Sprintf("%s, %s %s the baseline of %s", text, quantity.Percent(*m.Deviation), side, by.Against)
 	if m.Status == report.StatusWarn {
-		text += fmt.Sprintf(", close to the %s at which it fails", report.Percent(*m.Tolerance))
+		text += fmt.Sprintf(", close to the %s at which it fails", quantity.Percent(*m.Tolerance))
 	} else {
-		text += fmt.Sprintf(" (%s allowed)", report.Percent(*m.Tolerance))
+		text += fmt.Sprintf(" (%s allowed)", quantity.Percent(*m.Tolerance))
 	}
 	if len(m.Samples) < 2 || m.Interval != nil {
 		return text
@@ -130,7 +131,7 @@ func metricAdvice(step report.Step, name string) string {
 		inside = best <= limit
 	}
 	if m.Status == report.StatusFail && inside && !math.IsNaN(best) {
-		text += fmt.Sprintf("; its best repetition was within at %s, so repeat more often to tell chance from cause", report.Quantity(best, m.Unit))
+		text += fmt.Sprintf("; its best repetition was within at %s, so repeat more often to tell chance from cause", quantity.Format(best, m.Unit))
 	}
 	return text
 }
@@ -167,5 +168,5 @@ func RecommendRun(r report.Report) []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("other programs took up to %s of the machine while these failed, so run them again without those before you believe it: %s",
-		report.Percent(most), strings.Join(names, ", "))}
+		quantity.Percent(most), strings.Join(names, ", "))}
 }

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/perf/benchmath"
 
+	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -139,14 +140,14 @@ func differences(before, now report.Report) []string {
 	tell("GOMAXPROCS", number(uint64(a.GOMAXPROCS)), number(uint64(b.GOMAXPROCS)))
 	// A virtual machine's memory is not the same to the byte after each start.
 	if x, y := float64(a.MemoryBytes), float64(b.MemoryBytes); x > 0 && y > 0 && math.Abs(x-y) > 0.02*x {
-		tell("the memory", report.Quantity(x, "bytes"), report.Quantity(y, "bytes"))
+		tell("the memory", quantity.Format(x, "bytes"), quantity.Format(y, "bytes"))
 	}
 	if now.Host != (report.Host{}) && before.Host != (report.Host{}) {
 		limit := func(h report.Host) string {
 			if h.CgroupMemoryBytes == nil {
 				return "none"
 			}
-			return report.Quantity(float64(*h.CgroupMemoryBytes), "bytes")
+			return quantity.Format(float64(*h.CgroupMemoryBytes), "bytes")
 		}
 		tell("the limit on memory", limit(a), limit(b))
 		tell("GOMEMLIMIT", number(uint64(max(a.GOMemLimit, 0))), number(uint64(max(b.GOMemLimit, 0))))
@@ -370,7 +371,7 @@ func compareExact(m report.RegressionMetric, before, now report.Metric) report.R
 			}
 		}
 	}
-	must := report.Standard{Kind: report.KindMust, Against: report.InUnit(now.Must, now.Unit)}.Text()
+	must := report.Standard{Kind: report.KindMust, Against: quantity.Condition(now.Must, now.Unit)}.Text()
 	switch {
 	case held && !holds:
 		m.Verdict, m.Note = report.Regressed, "it "+must+", which held before"
@@ -529,7 +530,7 @@ func spreads(before, now []float64) string {
 		if len(sorted) < 2 || !report.Finite(share) {
 			return ""
 		}
-		return "±" + report.Percent(share)
+		return "±" + quantity.Percent(share)
 	}
 	a, b := spread(before), spread(now)
 	if a == "" || b == "" {
