@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"mabeam-top/internal/atomicfile"
 	"mabeam-top/internal/stress/profile"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/scenario"
@@ -208,7 +209,7 @@ func checkFile(flag, path, other string) error {
 	case !isFolder(filepath.Dir(path)):
 		return fmt.Errorf("there is no folder %s", filepath.Dir(path))
 	}
-	if err := report.CheckWritable(path); err != nil {
+	if err := atomicfile.CheckWritable(path); err != nil {
 		return fmt.Errorf("cannot be written: %w", err)
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"mabeam-top/internal/atomicfile"
 	"mabeam-top/internal/openmetrics"
 	"mabeam-top/internal/probes"
 	"mabeam-top/internal/stress/fold"
@@ -96,7 +97,7 @@ func (l *listeners) close() error {
 // A recording writes the event stream of a run to a file.
 type recording struct {
 	path string
-	file *report.File
+	file *atomicfile.File
 	out  *stream.Writer
 	// used says that a run was written to the file.
 	used bool
@@ -106,7 +107,7 @@ type recording struct {
 // begin opens the file, so that one that cannot be written is known before
 // anything runs.
 func (r *recording) begin() error {
-	file, err := report.CreateFile(r.path)
+	file, err := atomicfile.Create(r.path)
 	if err != nil {
 		return fmt.Errorf("--record: %w", err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mabeam-top/internal/atomicfile"
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
@@ -194,7 +195,7 @@ func (a *app) writeOutputs(r report.Report, c report.Course) []error {
 	var failures []error
 	for _, path := range a.flags.outputs {
 		format, _ := report.FormatOf(path) // checked with the flags
-		err := report.WriteFile(path, func(w io.Writer) error {
+		err := atomicfile.Write(path, func(w io.Writer) error {
 			return format.Write(w, r, c, report.TextOptions{ASCII: a.flags.ascii})
 		})
 		if err != nil {

@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"time"
 
-	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/atomicfile"
 )
 
 // sameWish is how long after the first signal another one is taken for the same
@@ -72,7 +72,7 @@ func (s *signals) watch(parent context.Context, atOnce func()) context.Context {
 		case sig := <-s.received:
 			dump(sig, atOnce)
 			atOnce()
-			report.RemoveUnfinished()
+			atomicfile.RemoveUnfinished()
 			s.exit(signalCode(sig))
 		case <-s.done:
 		}

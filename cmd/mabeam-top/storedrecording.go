@@ -6,6 +6,7 @@ import (
 	"io"
 	"sync/atomic"
 
+	"mabeam-top/internal/atomicfile"
 	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
@@ -21,7 +22,7 @@ const recordingRoom = 64 << 20
 // and so on. The zero value begins with the run.
 type storedRecording struct {
 	store   report.Store
-	file    *report.File
+	file    *atomicfile.File
 	out     *stream.Writer
 	written atomic.Int64
 	skipped int // samples since the last that was taken

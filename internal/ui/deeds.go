@@ -15,6 +15,7 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
+	"mabeam-top/internal/atomicfile"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -112,7 +113,7 @@ func (m model) export(f report.Format, path string, replace bool) tea.Cmd {
 		if err != nil {
 			return failed(err)
 		}
-		err = report.WriteFile(full, func(w io.Writer) error {
+		err = atomicfile.Write(full, func(w io.Writer) error {
 			return f.Write(w, *view.result, course, report.TextOptions{ASCII: ascii})
 		})
 		if err != nil {

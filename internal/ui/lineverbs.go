@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"mabeam-top/internal/atomicfile"
 	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
@@ -369,7 +370,7 @@ func (l *lineMode) export(path string) error {
 	if err != nil {
 		return err
 	}
-	if err := report.WriteFile(full, func(w io.Writer) error { return f.Write(w, *r.result, course, l.textOptions()) }); err != nil {
+	if err := atomicfile.Write(full, func(w io.Writer) error { return f.Write(w, *r.result, course, l.textOptions()) }); err != nil {
 		return err
 	}
 	l.say("The report is in %s.", full)

@@ -14,9 +14,9 @@ import (
 	"runtime/pprof"
 	"runtime/trace"
 
-	"github.com/google/pprof/profile"
+	"mabeam-top/internal/atomicfile"
 
-	"mabeam-top/internal/stress/report"
+	"github.com/google/pprof/profile"
 )
 
 // Files are where profiles are written; an empty name is one that is not
@@ -132,7 +132,7 @@ func (c *Collection) Wanted() Files {
 	case c.traced:
 		wanted.Trace = ""
 	case wanted.Trace != "":
-		c.partial = report.PartialName(wanted.Trace)
+		c.partial = atomicfile.PartialName(wanted.Trace)
 		wanted.TracePartial = c.partial
 	}
 	return wanted
@@ -145,7 +145,7 @@ func (c *Collection) Add(part Part) {
 	case part.Traced:
 		c.traced = true
 	case c.partial != "" && !c.traced:
-		if err := report.RemovePartial(c.Files.Trace, c.partial); err != nil {
+		if err := atomicfile.RemovePartial(c.Files.Trace, c.partial); err != nil {
 			c.failed(err)
 		}
 	}
@@ -176,7 +176,7 @@ func (c *Collection) Write() error {
 		case one.profile == nil:
 			c.failed(fmt.Errorf("write %s: nothing was measured that could be profiled", one.path))
 		default:
-			if err := report.WriteFile(one.path, one.profile.Write); err != nil {
+			if err := atomicfile.Write(one.path, one.profile.Write); err != nil {
 				c.failed(err)
 			}
 		}
@@ -231,12 +231,12 @@ func (c *Collection) add(to **profile.Profile, part, before []byte) {
 
 // A traceFile is an execution trace that is being written.
 type traceFile struct {
-	*report.File
+	*atomicfile.File
 	err error // of the first write that failed; the runtime does not tell
 }
 
 func startTrace(wanted Files) (*traceFile, error) {
-	file, err := report.CreateFileAs(wanted.Trace, cmp.Or(wanted.TracePartial, report.PartialName(wanted.Trace)))
+	file, err := atomicfile.CreateAs(wanted.Trace, cmp.Or(wanted.TracePartial, atomicfile.PartialName(wanted.Trace)))
 	if err != nil {
 		return nil, err
 	}

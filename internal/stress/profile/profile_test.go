@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/pprof/profile"
+	"mabeam-top/internal/atomicfile"
 
-	"mabeam-top/internal/stress/report"
+	"github.com/google/pprof/profile"
 )
 
 // kept keeps what the test allocates in use.
@@ -161,7 +161,7 @@ func TestDiedWhileTraced(t *testing.T) {
 	if err := os.WriteFile(left, []byte("go 1."), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	other, err := report.CreateFile(path) // of another run
+	other, err := atomicfile.Create(path) // of another run
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"mabeam-top/internal/atomicfile"
 )
 
 // LastRun is the name under which the newest stored run is asked for, so that
@@ -54,7 +56,7 @@ func (s Store) SaveBaseline(name string, r Report) (string, error) {
 		return "", fmt.Errorf("make the folder of baselines: %w", err)
 	}
 	path := filepath.Join(s.baselines(), name+".json")
-	return path, WriteFile(path, func(w io.Writer) error { return JSON(w, r) })
+	return path, atomicfile.Write(path, func(w io.Writer) error { return JSON(w, r) })
 }
 
 // CheckSaveBaseline says why SaveBaseline could not save a report under the name,
@@ -73,7 +75,7 @@ func (s Store) CheckSaveBaseline(name string) error {
 		}
 		path = folder
 	}
-	if err := CheckWritable(path); err != nil {
+	if err := atomicfile.CheckWritable(path); err != nil {
 		return fmt.Errorf("%s cannot be written: %w", file, err)
 	}
 	return nil

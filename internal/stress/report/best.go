@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"mabeam-top/internal/atomicfile"
 )
 
 // bestSchema names the version of the file of best figures.
@@ -66,7 +68,7 @@ func (b Best) Save(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("make the folder of the best figures: %w", err)
 	}
-	return WriteFile(path, func(w io.Writer) error {
+	return atomicfile.Write(path, func(w io.Writer) error {
 		return json.NewEncoder(w).Encode(bestFile{bestSchema, OrEmptyTable(b.machines)})
 	})
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"mabeam-top/internal/atomicfile"
 )
 
 const recordingEnding = ".jsonl"
@@ -31,11 +33,11 @@ func (s Store) recordings() string { return filepath.Join(filepath.Dir(s.Dir), "
 // CreateRecording begins the recording of a run that began at that time. It is
 // in the store once it is committed; until then it is only to be found if the
 // program dies.
-func (s Store) CreateRecording(startedAt time.Time, id string) (*File, error) {
+func (s Store) CreateRecording(startedAt time.Time, id string) (*atomicfile.File, error) {
 	if err := os.MkdirAll(s.recordings(), 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of recordings: %w", err)
 	}
-	return CreateFile(filepath.Join(s.recordings(), stem(startedAt, id)+recordingEnding))
+	return atomicfile.Create(filepath.Join(s.recordings(), stem(startedAt, id)+recordingEnding))
 }
 
 // PruneRecordings removes the oldest recordings beyond those that are kept. The

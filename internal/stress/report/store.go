@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"mabeam-top/internal/atomicfile"
 )
 
 // A Store keeps the reports of past runs as files in one folder, and beside it
@@ -85,36 +87,10 @@ func (s Store) Save(r Report) (string, error) {
 		return "", fmt.Errorf("make the folder of past runs: %w", err)
 	}
 	path := filepath.Join(s.Dir, stem(r.StartedAt, r.ID)+".json")
-	if err := WriteFile(path, func(w io.Writer) error { return JSON(w, r) }); err != nil {
+	if err := atomicfile.Write(path, func(w io.Writer) error { return JSON(w, r) }); err != nil {
 		return "", err
 	}
-	return path, errors.Join(s.prune(), sweep(s.Dir))
-}
-
-// sweepAfter is how old a temporary file has to be before it is taken for that of
-// a program that was killed. Nothing takes that long to be written.
-const sweepAfter = time.Hour
-
-// sweep removes the temporary files that killed programs left in a folder.
-func sweep(folder string) error {
-	entries, err := readFolder(folder)
-	if err != nil {
-		return fmt.Errorf("list temporary files: %w", err)
-	}
-	var faults []error
-	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), ".") || !strings.HasSuffix(e.Name(), temporaryEnding) {
-			continue
-		}
-		info, err := e.Info()
-		if err != nil || !info.Mode().IsRegular() || time.Since(info.ModTime()) < sweepAfter {
-			continue // removed meanwhile, not ours, or of a program that runs
-		}
-		if err := os.Remove(filepath.Join(folder, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			faults = append(faults, fmt.Errorf("remove a temporary file: %w", err))
-		}
-	}
-	return errors.Join(faults...)
+	return path, errors.Join(s.prune(), atomicfile.RemoveStale(s.Dir))
 }
 
 // stem is what the files of a run are called, but for their ending.

@@ -149,11 +149,11 @@ func TestDefaultStore(t *testing.T) {
 	}
 }
 
-// What a killed program left in the folder goes when it is old, and nothing else.
-func TestSaveSweeps(t *testing.T) {
+// Save removes old temporary files of dead processes, and no other files.
+func TestSaveRemovesStaleFiles(t *testing.T) {
 	s := Store{Dir: filepath.Join(t.TempDir(), "runs")}
 	save(t, s, at("a", 1))
-	old := time.Now().Add(-2 * sweepAfter)
+	old := time.Now().Add(-2 * time.Hour)
 	for _, name := range []string{".old.json.x1.tmp", ".new.json.x2.tmp", "old.tmp", ".old"} {
 		path := filepath.Join(s.Dir, name)
 		if err := os.WriteFile(path, nil, 0o666); err != nil {

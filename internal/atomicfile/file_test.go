@@ -1,4 +1,4 @@
-package report
+package atomicfile
 
 import (
 	"errors"
@@ -20,7 +20,7 @@ func writes(text string) func(io.Writer) error {
 	}
 }
 
-// only holds the folder to have exactly this one file with this content.
+// only checks that the folder has exactly this one file with this content.
 func only(t *testing.T, folder, name, content string) {
 	t.Helper()
 	entries, err := os.ReadDir(folder)
@@ -36,25 +36,25 @@ func only(t *testing.T, folder, name, content string) {
 	}
 }
 
-func TestWriteFile(t *testing.T) {
+func TestWrite(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "report.json")
 	for _, content := range []string{"first, and longer", "second"} {
-		if err := WriteFile(path, writes(content)); err != nil {
+		if err := Write(path, writes(content)); err != nil {
 			t.Fatal(err)
 		}
 		only(t, folder, "report.json", content)
 	}
 }
 
-func TestWriteFileLeavesTheOldOneOnError(t *testing.T) {
+func TestWriteLeavesTheOldOneOnError(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "report.json")
-	if err := WriteFile(path, writes("old")); err != nil {
+	if err := Write(path, writes("old")); err != nil {
 		t.Fatal(err)
 	}
 	fault := errors.New("no more paper")
-	err := WriteFile(path, func(w io.Writer) error {
+	err := Write(path, func(w io.Writer) error {
 		if _, err := io.WriteString(w, strings.Repeat("new", 10_000)); err != nil {
 			return err
 		}
@@ -66,17 +66,17 @@ func TestWriteFileLeavesTheOldOneOnError(t *testing.T) {
 	only(t, folder, "report.json", "old")
 }
 
-func TestWriteFileFollowsLinks(t *testing.T) {
+func TestWriteFollowsLinks(t *testing.T) {
 	folder, elsewhere := t.TempDir(), t.TempDir()
 	target := filepath.Join(elsewhere, "target.json")
 	link := filepath.Join(folder, "link.json")
-	if err := WriteFile(target, writes("old")); err != nil {
+	if err := Write(target, writes("old")); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Symlink(target, link); err != nil {
 		t.Skip(err)
 	}
-	if err := WriteFile(link, writes("new")); err != nil {
+	if err := Write(link, writes("new")); err != nil {
 		t.Fatal(err)
 	}
 	only(t, elsewhere, "target.json", "new")
@@ -85,22 +85,22 @@ func TestWriteFileFollowsLinks(t *testing.T) {
 	}
 }
 
-func TestWriteFileRefuses(t *testing.T) {
+func TestWriteRefuses(t *testing.T) {
 	folder := t.TempDir()
-	if err := WriteFile(folder, writes("x")); err == nil || !strings.Contains(err.Error(), "is a folder") {
+	if err := Write(folder, writes("x")); err == nil || !strings.Contains(err.Error(), "is a folder") {
 		t.Errorf("a folder: error %v", err)
 	}
-	if err := WriteFile(filepath.Join(folder, "no", "report.json"), writes("x")); !errors.Is(err, os.ErrNotExist) {
+	if err := Write(filepath.Join(folder, "no", "report.json"), writes("x")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a folder that is not there: error %v", err)
 	}
 }
 
-func TestWriteFileKeepsDevices(t *testing.T) {
+func TestWriteKeepsDevices(t *testing.T) {
 	before, err := os.Stat(os.DevNull)
 	if err != nil || before.Mode().IsRegular() {
 		t.Skip("no null device here")
 	}
-	if err := WriteFile(os.DevNull, writes("x")); err != nil {
+	if err := Write(os.DevNull, writes("x")); err != nil {
 		t.Fatal(err)
 	}
 	after, err := os.Stat(os.DevNull)
@@ -109,12 +109,12 @@ func TestWriteFileKeepsDevices(t *testing.T) {
 	}
 }
 
-// A file that takes a while is in its place when it is whole, and not before.
-func TestCreateFile(t *testing.T) {
+// A file gets its name when it is complete, and not before.
+func TestCreate(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "run.jsonl")
 	for _, content := range []string{"first", "second"} {
-		f, err := CreateFile(path)
+		f, err := Create(path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -129,7 +129,7 @@ func TestCreateFile(t *testing.T) {
 		}
 		only(t, folder, "run.jsonl", content)
 	}
-	f, err := CreateFile(path)
+	f, err := Create(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,15 +137,15 @@ func TestCreateFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	only(t, folder, "run.jsonl", "second")
-	if _, err := CreateFile(folder); err == nil || !strings.Contains(err.Error(), "is a folder") {
+	if _, err := Create(folder); err == nil || !strings.Contains(err.Error(), "is a folder") {
 		t.Errorf("error %v", err)
 	}
-	if _, err := CreateFile(filepath.Join(folder, "none", "x")); err == nil {
+	if _, err := Create(filepath.Join(folder, "none", "x")); err == nil {
 		t.Error("a file in no folder was begun")
 	}
 }
 
-// partialOf returns what the file is called until it is whole.
+// partialOf returns the temporary name of a file.
 func partialOf(t *testing.T, path string) string {
 	t.Helper()
 	found, err := filepath.Glob(path + ".*.partial")
@@ -155,14 +155,14 @@ func partialOf(t *testing.T, path string) string {
 	return found[0]
 }
 
-// Writers of one file at the same time do not mix: the last one to end wins, and
-// each leaves a whole file.
+// Concurrent writers of one file do not mix: each leaves a complete file, and the last
+// one wins.
 func TestSeveralWriters(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "run.jsonl")
 	var files []*File
 	for range 2 {
-		f, err := CreateFile(path)
+		f, err := Create(path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -189,7 +189,7 @@ func TestSeveralWriters(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {
-			if err := WriteFile(path, writes(strings.Repeat(strconv.Itoa(i), 10_000))); err != nil {
+			if err := Write(path, writes(strings.Repeat(strconv.Itoa(i), 10_000))); err != nil {
 				t.Error(err)
 			}
 		})
@@ -202,14 +202,14 @@ func TestSeveralWriters(t *testing.T) {
 	only(t, folder, "run.jsonl", string(got))
 }
 
-// A name that a file may have is not too long with what makes it unique.
+// The temporary name of a file with a long name is not too long.
 func TestLongName(t *testing.T) {
 	for _, name := range []string{strings.Repeat("x", 250) + ".json", strings.Repeat("ü", 122) + ".json"} {
 		folder := t.TempDir()
-		if err := WriteFile(filepath.Join(folder, name), writes("whole")); err != nil {
+		if err := Write(filepath.Join(folder, name), writes("whole")); err != nil {
 			t.Fatal(err)
 		}
-		f, err := CreateFile(filepath.Join(folder, name))
+		f, err := Create(filepath.Join(folder, name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -223,15 +223,14 @@ func TestLongName(t *testing.T) {
 	}
 }
 
-// A program that ends at once leaves no empty file, and of what it was about to
-// write at once nothing. A recording is of use without its end.
+// A process that exits at once leaves no empty and no temporary files, but recordings.
 func TestRemoveUnfinished(t *testing.T) {
 	folder := t.TempDir()
-	if err := WriteFile(filepath.Join(folder, "done.json"), writes("done")); err != nil {
+	if err := Write(filepath.Join(folder, "done.json"), writes("done")); err != nil {
 		t.Fatal(err)
 	}
 	begin := func(name, content string) *File {
-		f, err := CreateFile(filepath.Join(folder, name))
+		f, err := Create(filepath.Join(folder, name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -243,7 +242,7 @@ func TestRemoveUnfinished(t *testing.T) {
 	}
 	begin("empty.jsonl", "")
 	kept := filepath.Base(begin("begun.jsonl", "a line").temporary)
-	err := WriteFile(filepath.Join(folder, "report.json"), func(w io.Writer) error {
+	err := Write(filepath.Join(folder, "report.json"), func(w io.Writer) error {
 		_, err := io.WriteString(w, strings.Repeat("half", 10_000))
 		RemoveUnfinished()
 		return err
@@ -262,10 +261,10 @@ func TestFullDisk(t *testing.T) {
 	if _, err := os.Stat(full); err != nil {
 		t.Skip("there is no " + full + " here")
 	}
-	if err := WriteFile(full, writes("text")); err == nil || !strings.Contains(err.Error(), "no space left") {
+	if err := Write(full, writes("text")); err == nil || !strings.Contains(err.Error(), "no space left") {
 		t.Errorf("error %v", err)
 	}
-	f, err := CreateFile(full)
+	f, err := Create(full)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,7 +279,7 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// What cannot be written is known before, and asking leaves nothing behind.
+// CheckWritable knows what cannot be written, and leaves nothing behind.
 func TestCheckWritable(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "report.json")
@@ -290,7 +289,7 @@ func TestCheckWritable(t *testing.T) {
 	if entries, err := os.ReadDir(folder); err != nil || len(entries) > 0 {
 		t.Errorf("left are %v, %v", entries, err)
 	}
-	if err := WriteFile(path, writes("good")); err != nil {
+	if err := Write(path, writes("good")); err != nil {
 		t.Fatal(err)
 	}
 	if err := CheckWritable(path); err != nil {
@@ -313,7 +312,7 @@ func TestCheckWritable(t *testing.T) {
 	only(t, folder, "report.json", "good")
 }
 
-// A reader of a pipe must not see its end before anything was written.
+// The reader of a pipe must not see its end before anything is written.
 func TestCheckWritableLeavesPipesAlone(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {
