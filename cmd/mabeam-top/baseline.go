@@ -75,7 +75,7 @@ func (a *app) saveBaseline(r report.Report) error {
 		return nil
 	}
 	switch {
-	case !r.Verdict.Whole():
+	case !r.Verdict.Conclusive():
 		return fmt.Errorf("the run is not saved as the baseline %s: its verdict is %s", name, r.Verdict)
 	case a.flags.failOnRegression && a.regressed(r):
 		return fmt.Errorf("the run is not saved as the baseline %s: it is worse than %s", name, a.flags.baseline)
@@ -99,7 +99,7 @@ func (a *app) regressionCode(r report.Report) int {
 	switch {
 	case !a.flags.failOnRegression:
 		return exitOK
-	case r.Regression == nil, !r.Regression.Told():
+	case r.Regression == nil, !r.Regression.Conclusive():
 		return exitUnmeasured
 	case r.Regression.Detected:
 		return exitFailed
@@ -153,7 +153,7 @@ func (a *app) compare(oldSource, newSource string) error {
 	}
 	var text bytes.Buffer
 	if a.flags.json {
-		err = report.JSON(&text, held)
+		err = report.Write(&text, held)
 	} else {
 		err = report.ComparisonText(&text, held, a.textOptions())
 	}

@@ -75,7 +75,7 @@ func completeRuns(_ *cobra.Command, named []string, _ string) ([]cobra.Completio
 
 // loadRun reads a run by what its user calls it. Of a past run withCourse asks for
 // its course too, if a recording is kept.
-func (a *app) loadRun(name string, withCourse bool) (report.Report, report.Course, error) {
+func (a *app) loadRun(name string, withCourse bool) (report.Report, report.Timeline, error) {
 	if name == "-" {
 		return a.readRun(stdinName, a.stdin)
 	}
@@ -84,7 +84,7 @@ func (a *app) loadRun(name string, withCourse bool) (report.Report, report.Cours
 	}
 	run, err := pastRun(name)
 	if err != nil {
-		return report.Report{}, report.Course{}, err
+		return report.Report{}, report.Timeline{}, err
 	}
 	r, c, err := a.readRunFile(run.Path)
 	if err == nil && withCourse && run.Recording != "" {
@@ -98,10 +98,10 @@ func (a *app) loadRun(name string, withCourse bool) (report.Report, report.Cours
 	return r, c, err
 }
 
-func (a *app) readRunFile(path string) (report.Report, report.Course, error) {
+func (a *app) readRunFile(path string) (report.Report, report.Timeline, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return report.Report{}, report.Course{}, fmt.Errorf("read run: %w", err)
+		return report.Report{}, report.Timeline{}, fmt.Errorf("read run: %w", err)
 	}
 	r, c, err := a.readRun(path, file)
 	return r, c, errors.Join(err, file.Close())
@@ -143,11 +143,11 @@ func pastRun(name string) (report.Run, error) {
 
 // readRun reads a report or a recording. Its first line tells which: every line
 // of a recording is an event of its own.
-func (a *app) readRun(name string, in io.Reader) (report.Report, report.Course, error) {
+func (a *app) readRun(name string, in io.Reader) (report.Report, report.Timeline, error) {
 	lines := bufio.NewReader(in)
 	first, err := lines.ReadBytes('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
-		return report.Report{}, report.Course{}, fmt.Errorf("read run %s: %w", name, err)
+		return report.Report{}, report.Timeline{}, fmt.Errorf("read run %s: %w", name, err)
 	}
 	whole := io.MultiReader(strings.NewReader(string(first)), lines)
 	var head struct {
@@ -156,19 +156,19 @@ func (a *app) readRun(name string, in io.Reader) (report.Report, report.Course, 
 	if err := json.Unmarshal(first, &head); err != nil || head.Type == "" {
 		r, err := report.Read(whole)
 		if err != nil {
-			return report.Report{}, report.Course{}, fmt.Errorf("%s is neither a report nor a recording: %w", name, err)
+			return report.Report{}, report.Timeline{}, fmt.Errorf("%s is neither a report nor a recording: %w", name, err)
 		}
-		return r, report.Course{}, nil
+		return r, report.Timeline{}, nil
 	}
 	return a.readRecording(name, whole)
 }
 
 // readRecording reads a recording as far as it goes. If it breaks off, that is
 // told, and the report says so too.
-func (a *app) readRecording(name string, in io.Reader) (report.Report, report.Course, error) {
+func (a *app) readRecording(name string, in io.Reader) (report.Report, report.Timeline, error) {
 	recording, err := stream.ReadRecording(in)
 	if err != nil {
-		return report.Report{}, report.Course{}, fmt.Errorf("read recording %s: %w", name, err)
+		return report.Report{}, report.Timeline{}, fmt.Errorf("read recording %s: %w", name, err)
 	}
 	if recording.Broken != nil {
 		a.warn(fmt.Errorf("the recording %s cannot be read to its end: %w", name, recording.Broken))
@@ -177,7 +177,7 @@ func (a *app) readRecording(name string, in io.Reader) (report.Report, report.Co
 }
 
 // printReport prints a report on standard output.
-func (a *app) printReport(f report.Format, r report.Report, c report.Course) error {
+func (a *app) printReport(f report.Format, r report.Report, c report.Timeline) error {
 	options := a.textOptions()
 	out := bufio.NewWriter(a.stdout)
 	err := f.Write(out, r, c, options)
@@ -191,7 +191,7 @@ func (a *app) printReport(f report.Format, r report.Report, c report.Course) err
 }
 
 // writeOutputs writes the report to the files of --output.
-func (a *app) writeOutputs(r report.Report, c report.Course) []error {
+func (a *app) writeOutputs(r report.Report, c report.Timeline) []error {
 	var failures []error
 	for _, path := range a.flags.outputs {
 		format, _ := report.FormatOf(path) // checked with the flags

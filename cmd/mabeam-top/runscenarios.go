@@ -231,7 +231,7 @@ func (a *app) writeReport(r report.Report) error {
 	if a.flags.json {
 		format = report.FormatJSON
 	}
-	return a.printReport(format, r, report.Course{})
+	return a.printReport(format, r, report.Timeline{})
 }
 
 // textOptions are how a text on standard output looks.

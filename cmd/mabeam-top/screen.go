@@ -168,7 +168,7 @@ func (a *app) lastVerdicts() map[string]report.RunScenario {
 	if err != nil {
 		a.warn(err)
 	}
-	return report.Last(runs)
+	return report.LatestResults(runs)
 }
 
 // menuSteps tell the steps of a scenario.

@@ -179,7 +179,7 @@ func TestWholeWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	step := exported.Scenarios[0].Steps[0]
-	if !step.Steered || len(step.Faults) != 1 || step.Faults[0].Fault != "kill_agents" || step.Faults[0].Injected != 10 || len(step.Faults[0].Hit) != 10 {
+	if !step.Steered || len(step.Faults) != 1 || step.Faults[0].Fault != "kill_agents" || step.Faults[0].Injected != 10 || len(step.Faults[0].Targets) != 10 {
 		t.Errorf("exported: steered %v, faults %+v", step.Steered, step.Faults)
 	}
 

@@ -21,7 +21,7 @@ func Limits(s *scenario.Step, baselines verdict.Baselines) []stream.Limit {
 			continue // of another measurement that shares the component
 		}
 		b, _ := baselines.Find(s.Component, name)
-		l := stream.Limit{Metric: name, Source: stream.SourceBaseline, Op: "<=", Value: b.Value, Tolerance: s.Tolerance}
+		l := stream.Limit{Metric: name, Source: report.KindBaseline, Op: "<=", Value: b.Value, Tolerance: s.Tolerance}
 		if b.Better == report.Higher {
 			l.Op = ">="
 		}
@@ -29,7 +29,7 @@ func Limits(s *scenario.Step, baselines verdict.Baselines) []stream.Limit {
 	}
 	for _, t := range s.Thresholds {
 		m, _ := s.Measurement.ThresholdMetric(t.Metric) // checked when the scenario was read
-		l := stream.Limit{Metric: t.Metric, Source: stream.SourceThreshold, Op: t.Condition.Op, Value: t.Condition.Limit}
+		l := stream.Limit{Metric: t.Metric, Source: report.KindThreshold, Op: t.Condition.Op, Value: t.Condition.Limit}
 		limits = append(limits, shown(s, l, m))
 	}
 	exact := s.Conditions(false)
@@ -38,7 +38,7 @@ func Limits(s *scenario.Step, baselines verdict.Baselines) []stream.Limit {
 			continue // the threshold replaces the condition
 		}
 		m, _ := s.Measurement.Metric(name)
-		limits = append(limits, stream.Limit{Metric: name, Source: stream.SourceMust, Op: exact[name].Condition.Op, Value: exact[name].Condition.Limit, Unit: m.Unit})
+		limits = append(limits, stream.Limit{Metric: name, Source: report.KindCondition, Op: exact[name].Condition.Op, Value: exact[name].Condition.Limit, Unit: m.Unit})
 	}
 	return limits
 }

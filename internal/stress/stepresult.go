@@ -66,7 +66,7 @@ func (s *stepRun) judge() report.Step {
 		Baselines: engine.Baselines, Tolerance: s.step.Tolerance,
 		Exact: s.step.Conditions(s.parallel), Declared: s.step.DeclaredMetrics(), Floors: s.floors(),
 		Thresholds: s.step.Thresholds, Series: s.series,
-		Best:         engine.Best.Of(engine.Host, s.scenario, result),
+		Best:         engine.Best.Figures(engine.Host, s.scenario, result),
 		Inconclusive: s.inconclusive, CPUs: engine.Host.CPUs,
 		Known: s.step.Unreachable(engine.Baselines),
 	})

@@ -9,6 +9,7 @@ import (
 
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/quantity"
+	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
 
@@ -360,7 +361,7 @@ func (l *live) stepsAt(t float64) []fold.StepState {
 // several.
 func limitLabel(name string, l stream.Limit, several bool) string {
 	switch {
-	case l.Source == stream.SourceThreshold:
+	case l.Source == report.KindThreshold:
 		return name + " " + limitText(l)
 	case several:
 		return clean(l.Metric) + " " + quantity.Format(l.Value, l.Unit)

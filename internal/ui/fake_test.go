@@ -201,7 +201,7 @@ func finalReport() *report.Report {
 		return report.Metric{Value: value, Unit: unit, Samples: samples, Status: report.StatusInfo}
 	}
 	exact := func(value any, status report.Status, samples ...float64) report.Metric {
-		return report.Metric{Value: value, Unit: "count", Better: report.Lower, Samples: samples, Must: "== 0", Status: status}
+		return report.Metric{Value: value, Unit: "count", Better: report.Lower, Samples: samples, Condition: "== 0", Status: status}
 	}
 	return &report.Report{
 		Schema: report.Schema, ID: "r1", StartedAt: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), Command: []string{"mabeam-top"}, Seed: 42, DurationSeconds: 36.2, Verdict: report.Fail, Score: 0.72, Grade: report.Critical,
@@ -235,8 +235,8 @@ func finalReport() *report.Report {
 						"duplicated":           exact(2.0, report.StatusFail, 0, 0, 2, 0),
 						"ordering_violations":  exact(0.0, report.StatusPass, 0, 0, 0, 0),
 						"findings":             exact(0.0, report.StatusPass, 0, 0, 0, 0),
-						"recovered":            {Unit: "bool", Must: "== true", Status: report.StatusFail, MissingIn: []int{3}, Samples: []float64{1, 1, 1}},
-						"deliveries_per_agent": {Value: 52_000.0, Unit: "1/s", Better: report.Higher, Samples: []float64{51_000, 52_000, 52_000, 53_000}, Floor: &report.Floor{Value: 40_000, Of: "hand_over", Share: 0.04}, Status: report.StatusPass},
+						"recovered":            {Unit: "bool", Condition: "== true", Status: report.StatusFail, MissingIn: []int{3}, Samples: []float64{1, 1, 1}},
+						"deliveries_per_agent": {Value: 52_000.0, Unit: "1/s", Better: report.Higher, Samples: []float64{51_000, 52_000, 52_000, 53_000}, Floor: &report.Floor{Value: 40_000, Reference: "hand_over", Share: 0.04}, Status: report.StatusPass},
 					},
 					Thresholds: []report.Threshold{
 						{Metric: "latency_ms.p99", Condition: "< 5", Actual: ptr(8.4), WindowSeconds: ptr(1.0), WorstAtSeconds: ptr(14.0)},

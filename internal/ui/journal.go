@@ -152,7 +152,7 @@ func faultEntries(marks []fold.Mark) []entry {
 		r.last = m
 		r.count += m.Count
 		for _, name := range m.Hit {
-			r.hit = report.AddHit(r.hit, name)
+			r.hit = report.AddTarget(r.hit, name)
 		}
 	}
 	out := make([]entry, len(runs))
@@ -167,7 +167,7 @@ func faultEntries(marks []fold.Mark) []entry {
 		if r.last.T > r.first.T {
 			text += ", until " + tenths(r.last.T)
 		}
-		if hit := report.HitText(r.hit, r.count); hit != "" {
+		if hit := report.TargetsText(r.hit, r.count); hit != "" {
 			text += ": " + clean(hit)
 		}
 		out[i] = entry{r.first.T, entryFault, text}

@@ -130,11 +130,11 @@ func (l *lineMode) about(name string) error {
 		text := "Step " + step.Name + ": " + strings.Join(append([]string{step.Measurement}, step.Notes...), ", ") + "."
 		var exact []string
 		for _, limit := range step.Limits {
-			if limit.Source == stream.SourceMust {
+			if limit.Source == report.KindCondition {
 				exact = append(exact, limit.Metric+" "+shouldBe(limit))
 				continue
 			}
-			text += " " + limit.Metric + " " + limit.Source + " " + shouldBe(limit) + "."
+			text += " " + limit.Metric + " " + string(limit.Source) + " " + shouldBe(limit) + "."
 		}
 		if n := len(exact); n > 0 {
 			text += " " + exactText(n) + ": " + strings.Join(exact, ", ") + "."
@@ -390,7 +390,7 @@ func (l *lineMode) saveBaseline(name string) error {
 	if err != nil {
 		return err
 	}
-	if !l.report.result.Verdict.Whole() {
+	if !l.report.result.Verdict.Conclusive() {
 		return errors.New("what was not measured whole is no baseline")
 	}
 	if _, err := store.SaveBaseline(name, *l.report.result); err != nil {

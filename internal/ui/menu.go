@@ -376,14 +376,14 @@ func (m menu) details(s *styles, width, height int) []string {
 		add(m.parameters(s, entry, step.Name, inner)...)
 		var exact []string
 		for _, l := range step.Limits {
-			if l.Source == stream.SourceMust {
+			if l.Source == report.KindCondition {
 				exact = append(exact, clean(l.Metric))
 				continue
 			}
-			add("  " + s.limit.on(s.pad(clean(l.Source), 10)) + clean(l.Metric) + " " + s.muted.on(clean(l.Op)+" "+quantity.Format(l.Value, l.Unit)))
+			add("  " + s.limit.on(s.pad(clean(string(l.Source)), 10)) + clean(l.Metric) + " " + s.muted.on(clean(l.Op)+" "+quantity.Format(l.Value, l.Unit)))
 		}
 		if n := len(exact); n > 0 {
-			add("  " + s.limit.on(s.pad(stream.SourceMust, 10)) + exactText(n) + s.muted.on(": "+strings.Join(exact, ", ")))
+			add("  " + s.limit.on(s.pad(string(report.KindCondition), 10)) + exactText(n) + s.muted.on(": "+strings.Join(exact, ", ")))
 		}
 	}
 	if room := height - 2; len(rows) > room && room > 1 {

@@ -640,8 +640,8 @@ func TestWorstMoment(t *testing.T) {
 	if !ok {
 		t.Fatal("no such step")
 	}
-	c := course.StepCourse("event-storm", "storm")
-	got := c.Worst(report.Threshold{Metric: "latency_ms.p99", Condition: "< 5"})
+	c := course.ForStep("event-storm", "storm")
+	got := c.WorstOfThreshold(report.Threshold{Metric: "latency_ms.p99", Condition: "< 5"})
 	// The storms begin two seconds into each repetition of five seconds.
 	var at int
 	if _, err := fmt.Sscanf(got, "worst at 0:%d, with kill_agents", &at); err != nil {
@@ -650,13 +650,13 @@ func TestWorstMoment(t *testing.T) {
 	if since := at - int(step.Repetitions[1].At); since < 0 || since%5 < 1 || since%5 > 3 {
 		t.Errorf("%q is not in a storm", got)
 	}
-	if got := c.Worst(report.Threshold{Metric: "events_processed", OK: true}); got != "" {
+	if got := c.WorstOfThreshold(report.Threshold{Metric: "events_processed", OK: true}); got != "" {
 		t.Errorf("a metric without a probe: %q", got)
 	}
-	if got := c.Worst(report.Threshold{Metric: "latency_ms.p99", WindowSeconds: ptr(1.0), WorstAtSeconds: ptr(0.5)}); !strings.HasPrefix(got, "worst at "+quantity.Clock(step.From+0.5)) {
+	if got := c.WorstOfThreshold(report.Threshold{Metric: "latency_ms.p99", WindowSeconds: ptr(1.0), WorstAtSeconds: ptr(0.5)}); !strings.HasPrefix(got, "worst at "+quantity.Clock(step.From+0.5)) {
 		t.Errorf("half a second into the step: %q", got)
 	}
-	if got := (report.StepCourse{}).Worst(report.Threshold{WorstAtSeconds: ptr(14.0)}); got != "worst 14 s into the step" {
+	if got := (report.StepTimeline{}).WorstOfThreshold(report.Threshold{WorstAtSeconds: ptr(14.0)}); got != "worst 14 s into the step" {
 		t.Errorf("without a course: %q", got)
 	}
 }

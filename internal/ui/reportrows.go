@@ -105,7 +105,7 @@ func (w *reportWriter) problems() {
 			if len(w.view.result.Scenarios) > 1 {
 				name = clean(sc.Name) + " " + w.chevron + " " + name
 			}
-			if !step.Verdict.Whole() {
+			if !step.Verdict.Conclusive() {
 				text := w.word(strings.ToUpper(string(step.Verdict))) + " " + name
 				if why := step.Reason(); why != string(step.Verdict) {
 					message, _, _ := strings.Cut(why, "\n")
@@ -292,7 +292,7 @@ type reportRow struct {
 
 // reportRows returns a row for each threshold and metric, the worst first.
 func (w *reportWriter) reportRows(sc report.Scenario, step report.Step) []reportRow {
-	course := w.view.course.StepCourse(sc.Name, step.Name)
+	course := w.view.course.ForStep(sc.Name, step.Name)
 	var list []reportRow
 	for _, t := range step.Thresholds {
 		list = append(list, w.threshold(t, step, course))
@@ -305,7 +305,7 @@ func (w *reportWriter) reportRows(sc report.Scenario, step report.Step) []report
 			list[of].spread = row.spread // its threshold has the row
 			continue
 		}
-		if m := step.Metrics[name]; row.word == "PASS" && m.Must != "" && m.Baseline == nil && m.Floor == nil {
+		if m := step.Metrics[name]; row.word == "PASS" && m.Condition != "" && m.Baseline == nil && m.Floor == nil {
 			exact++
 			continue
 		}
@@ -383,32 +383,32 @@ func (w *reportWriter) tableOf(list []reportRow, width int) []string {
 	return rows
 }
 
-func (w *reportWriter) threshold(t report.Threshold, step report.Step, course report.StepCourse) reportRow {
-	m, _, _ := report.Find(step.Metrics, t.Metric)
-	row := reportRow{word: "PASS", name: clean(t.Metric), value: "not measured", against: "limit " + quantity.Condition(clean(t.Condition), m.Unit), share: t.OverOrUnder()}
+func (w *reportWriter) threshold(t report.Threshold, step report.Step, course report.StepTimeline) reportRow {
+	m, _, _ := report.FindMetric(step.Metrics, t.Metric)
+	row := reportRow{word: "PASS", name: clean(t.Metric), value: "not measured", against: "limit " + quantity.Condition(clean(t.Condition), m.Unit), share: t.Difference()}
 	if !t.OK {
 		row.word = "FAIL"
 	}
 	if t.Actual != nil {
 		row.value = quantity.Format(*t.Actual, m.Unit)
 	}
-	row.notes = course.Worst(t)
+	row.notes = course.WorstOfThreshold(t)
 	if t.Actual == nil {
 		row.notes = clean(step.Remark(t.Metric))
 	}
 	return row
 }
 
-func (w *reportWriter) metric(name string, step report.Step, course report.StepCourse) reportRow {
+func (w *reportWriter) metric(name string, step report.Step, course report.StepTimeline) reportRow {
 	m := step.Metrics[name]
 	row := reportRow{word: statusWord(m), name: clean(name), value: clean(m.Text()), spread: w.spread(m)}
 	notes := []string{clean(step.Remark(name))}
-	shown, held := m.Shown()
+	shown, held := m.MainCheck()
 	if held {
 		row.against = string(shown.Kind) + " " + clean(shown.Against)
 	}
 	if held && row.word != "PASS" && row.word != "EXCEED" {
-		for _, s := range m.Standards() {
+		for _, s := range m.Checks() {
 			switch {
 			case s.Kind != shown.Kind:
 				notes = append(notes, "also held against "+clean(s.Text()))

@@ -15,7 +15,7 @@ type reportView struct {
 	result *report.Report
 	// course is how the run went; the zero value for a stored report, whose
 	// recording may know.
-	course report.Course
+	course report.Timeline
 	// err is why the run broke off; nil if it did not.
 	err error
 	// order is what was run; without scenarios if it is not known.
@@ -29,13 +29,13 @@ type reportView struct {
 }
 
 // courseFor is how the run went, for a format that tells more with it.
-func (r reportView) courseFor(f report.Format) (report.Course, error) {
+func (r reportView) courseFor(f report.Format) (report.Timeline, error) {
 	if len(r.course.Times) > 0 || r.recording == "" || !f.NeedsCourse() {
 		return r.course, nil
 	}
 	recording, err := stream.LoadRecording(r.recording)
 	if err != nil {
-		return report.Course{}, err
+		return report.Timeline{}, err
 	}
 	return fold.CourseOf(recording), nil
 }
@@ -89,7 +89,7 @@ func (m model) reportDeeds() []action {
 	r := m.report
 	out := []action{{keyExport, model.chooseFormat}}
 	if m.cfg.Store != nil {
-		if r.result.Verdict.Whole() {
+		if r.result.Verdict.Conclusive() {
 			out = append(out, action{keyBaseline, model.nameBaseline})
 		}
 		if m.cfg.Compare != nil && len(r.result.Scenarios) > 0 {

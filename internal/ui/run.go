@@ -62,7 +62,7 @@ type run struct {
 	// could not be followed to its end. They are set before done is closed, and
 	// not read sooner.
 	report *report.Report
-	course report.Course
+	course report.Timeline
 	err    error
 }
 

@@ -88,7 +88,7 @@ func readRuns(store report.Store) (all []pastRun, warnings []error, err error) {
 		}
 		all = append(all, pastRun{Run: run, names: scenarioNames(run), figures: figuresOf(r)})
 	}
-	strays, err := store.Strays()
+	strays, err := store.Orphans()
 	if err != nil {
 		return nil, nil, err
 	}

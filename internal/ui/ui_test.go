@@ -431,7 +431,7 @@ func TestAnySequence(t *testing.T) {
 				}
 				value := rapid.Float64().Draw(t, "value")
 				limit := stream.Limit{
-					Metric: rapid.String().Draw(t, "metric"), Source: rapid.SampledFrom([]string{"baseline", "threshold", ""}).Draw(t, "source"),
+					Metric: rapid.String().Draw(t, "metric"), Source: rapid.SampledFrom([]report.CheckKind{report.KindBaseline, report.KindThreshold, ""}).Draw(t, "source"),
 					Op: "<", Value: rapid.Float64().Draw(t, "limit"), Unit: rapid.SampledFrom([]string{"ms", "bytes", "1/s", "text", ""}).Draw(t, "unit"),
 					Probe: "completed_per_second", ProbeScale: rapid.Float64().Draw(t, "scale"),
 				}

@@ -71,7 +71,7 @@ func runningRows(s *fold.Snapshot, step fold.StepState) []verdictRow {
 	var out []verdictRow
 	exact := 0
 	for _, l := range step.Step.Limits {
-		if l.Source == stream.SourceMust {
+		if l.Source == report.KindCondition {
 			exact++
 			continue
 		}
@@ -99,7 +99,7 @@ func finishedRows(step *stream.Step, result *report.Step) []verdictRow {
 	name := clean(step.Name)
 	whole := verdictRow{word: strings.ToUpper(string(result.Verdict)), step: name}
 	var out []verdictRow
-	if !result.Verdict.Whole() {
+	if !result.Verdict.Conclusive() {
 		whole.metric = clean(result.Reason()) // the metrics alone would not tell
 		out = append(out, whole)
 	}
@@ -108,7 +108,7 @@ func finishedRows(step *stream.Step, result *report.Step) []verdictRow {
 	metric := func(of string, m report.Metric) {
 		told[of] = true
 		row := metricRow(name, of, m)
-		if m.Must != "" && m.Baseline == nil && m.Floor == nil && row.word == "PASS" {
+		if m.Condition != "" && m.Baseline == nil && m.Floor == nil && row.word == "PASS" {
 			exact++
 			return
 		}
@@ -116,7 +116,7 @@ func finishedRows(step *stream.Step, result *report.Step) []verdictRow {
 	}
 	for _, l := range step.Limits {
 		row := verdictRow{word: "NONE", step: name, metric: clean(l.Metric), limit: limitText(l), value: "not measured"}
-		if l.Source == stream.SourceThreshold {
+		if l.Source == report.KindThreshold {
 			for _, t := range result.Thresholds {
 				if t.Metric == l.Metric {
 					row.word, row.value = thresholdText(t, l.Unit)
@@ -126,10 +126,10 @@ func finishedRows(step *stream.Step, result *report.Step) []verdictRow {
 			continue
 		}
 		of := l.Metric
-		if _, ok := result.Metrics[of]; l.Source == stream.SourceMust && !ok {
+		if _, ok := result.Metrics[of]; l.Source == report.KindCondition && !ok {
 			continue // of a step that was cut off, which its first row says
 		}
-		if l.Source == stream.SourceBaseline {
+		if l.Source == report.KindBaseline {
 			of = heldAs(of, result.Metrics)
 		}
 		if m, ok := result.Metrics[of]; !ok || m.Status == report.StatusInfo {
@@ -139,7 +139,7 @@ func finishedRows(step *stream.Step, result *report.Step) []verdictRow {
 		}
 	}
 	for _, of := range slices.Sorted(maps.Keys(result.Metrics)) {
-		if _, held := result.Metrics[of].Shown(); held && !told[of] { // a floor, which was not known before
+		if _, held := result.Metrics[of].MainCheck(); held && !told[of] { // a floor, which was not known before
 			metric(of, result.Metrics[of])
 		}
 	}
@@ -170,7 +170,7 @@ func heldAs(name string, metrics map[string]report.Metric) string {
 // metricRow is the row of a metric that was judged.
 func metricRow(step, name string, m report.Metric) verdictRow {
 	row := verdictRow{word: statusWord(m), step: step, metric: clean(name), value: clean(m.Text()), status: m.Status}
-	shown, ok := m.Shown()
+	shown, ok := m.MainCheck()
 	switch {
 	case !ok:
 	case shown.Kind == report.KindBaseline:
@@ -205,7 +205,7 @@ func thresholdText(t report.Threshold, unit string) (word, value string) {
 
 // limitText is a limit as the table tells it.
 func limitText(l stream.Limit) string {
-	if l.Source == stream.SourceBaseline {
+	if l.Source == report.KindBaseline {
 		return "vs " + quantity.Format(l.Value, l.Unit)
 	}
 	return shouldBe(l)

@@ -13,13 +13,13 @@ import (
 // it began.
 func TestFinishedRows(t *testing.T) {
 	must := func(name string) stream.Limit {
-		return stream.Limit{Metric: name, Source: stream.SourceMust, Op: "==", Unit: "count"}
+		return stream.Limit{Metric: name, Source: report.KindCondition, Op: "==", Unit: "count"}
 	}
 	promised := func(name string, value float64) stream.Limit {
-		return stream.Limit{Metric: name, Source: stream.SourceBaseline, Op: "<=", Value: value, Unit: "ms", Tolerance: 0.2}
+		return stream.Limit{Metric: name, Source: report.KindBaseline, Op: "<=", Value: value, Unit: "ms", Tolerance: 0.2}
 	}
 	exact := func(value any, status report.Status) report.Metric {
-		return report.Metric{Value: value, Unit: "count", Better: report.Lower, Must: "== 0", Status: status}
+		return report.Metric{Value: value, Unit: "count", Better: report.Lower, Condition: "== 0", Status: status}
 	}
 	held := report.Metric{Value: 8.0, Unit: "ms", Better: report.Lower, Baseline: ptr(10.0), Tolerance: ptr(0.2), Deviation: ptr(0.2), Status: report.StatusPass}
 	unsure := held
@@ -33,7 +33,7 @@ func TestFinishedRows(t *testing.T) {
 		"all passed": {report.Pass, map[string]report.Metric{
 			"time_ms": held, "time_ms.max": {Value: 30.0, Unit: "ms", Status: report.StatusInfo}, "time_ms.p99": held,
 			"duplicated": exact(0.0, report.StatusPass), "lost": exact(0.0, report.StatusPass), "recovered": exact(0.0, report.StatusPass),
-			"rate": {Value: 5.0, Unit: "1/s", Better: report.Higher, Floor: &report.Floor{Value: 4, Of: "timer", Share: 1}, Status: report.StatusPass},
+			"rate": {Value: 5.0, Unit: "1/s", Better: report.Higher, Floor: &report.Floor{Value: 4, Reference: "timer", Share: 1}, Status: report.StatusPass},
 		}, []string{"PASS time_ms 8 ms vs 10 ms", "PASS time_ms.p99 8 ms vs 10 ms", "PASS rate 5/s >= 4/s", "PASS 3 exact conditions hold"}},
 		"one is lost, one missing": {report.Fail, map[string]report.Metric{
 			"time_ms": held, "duplicated": exact(0.0, report.StatusPass), "lost": exact(3.0, report.StatusFail), "recovered": exact(nil, report.StatusFail),

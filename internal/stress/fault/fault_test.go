@@ -50,10 +50,10 @@ func TestFaultsReportTheirTargets(t *testing.T) {
 		first := events[slices.IndexFunc(events, func(e stream.Event) bool { return e.Fault.Fault == "stall_subscribers" })].Fault.Target
 		second := map[string]string{"subscriber-1": "subscriber-2", "subscriber-2": "subscriber-1"}[first]
 		want := []report.Fault{
-			{Fault: "slow_actions", Injected: 6, FirstAtSeconds: at(0), LastAtSeconds: at(4.5), Hit: []report.Hit{
+			{Fault: "slow_actions", Injected: 6, FirstAtSeconds: at(0), LastAtSeconds: at(4.5), Targets: []report.Target{
 				{Name: ids[0], Count: 3}, {Name: ids[1], Count: 3, FirstAtSeconds: 2.5},
 			}},
-			{Fault: "stall_subscribers", Injected: 4, FirstAtSeconds: at(0.5), LastAtSeconds: at(3), Hit: []report.Hit{
+			{Fault: "stall_subscribers", Injected: 4, FirstAtSeconds: at(0.5), LastAtSeconds: at(3), Targets: []report.Target{
 				{Name: first, Count: 2, FirstAtSeconds: 0.5}, {Name: second, Count: 2, FirstAtSeconds: 0.5},
 			}},
 			{Fault: "garbage", Injected: 6, FirstAtSeconds: at(1), LastAtSeconds: at(3.5)},
@@ -63,8 +63,8 @@ func TestFaultsReportTheirTargets(t *testing.T) {
 		for i := range step.Faults {
 			f := &step.Faults[i]
 			f.FirstAtSeconds, f.LastAtSeconds = at(hundredths(*f.FirstAtSeconds)), at(hundredths(*f.LastAtSeconds))
-			for j := range f.Hit {
-				f.Hit[j].FirstAtSeconds = hundredths(f.Hit[j].FirstAtSeconds)
+			for j := range f.Targets {
+				f.Targets[j].FirstAtSeconds = hundredths(f.Targets[j].FirstAtSeconds)
 			}
 		}
 		if !reflect.DeepEqual(step.Faults, want) {

@@ -143,7 +143,7 @@ func TestCollectorAnyPrefix(t *testing.T) {
 	all := streamtest.WholeRun()
 	check := func(t *rapid.T, r report.Report) {
 		var b bytes.Buffer
-		if err := report.JSON(&b, r); err != nil {
+		if err := report.Write(&b, r); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := report.Read(&b); err != nil {

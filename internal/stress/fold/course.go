@@ -13,39 +13,39 @@ const WholeRun = 36_000
 
 // Course returns the history of the run for a report. Steps that have not finished
 // end now.
-func (s *Snapshot) Course() report.Course {
-	c := report.Course{Times: s.times, Probes: s.probes, Thinned: s.thinned, FaultsLeftOut: s.FaultsDropped}
+func (s *Snapshot) Course() report.Timeline {
+	c := report.Timeline{Times: s.times, Probes: s.probes, Thinned: s.thinned, FaultsLeftOut: s.FaultsDropped}
 	for _, step := range s.Steps {
 		to := s.T
 		if step.Result != nil {
 			to = step.FinishedAt
 		}
-		c.Steps = append(c.Steps, report.CourseStep{
+		c.Steps = append(c.Steps, report.TimelineStep{
 			Scenario: step.Scenario, Step: step.Step.Name, From: step.StartedAt, To: to,
 			Repetitions: step.Repetitions, Limits: courseLimits(step.Step.Limits),
 		})
 	}
 	for _, m := range s.Marks {
 		if m.Type == stream.FaultInjected {
-			c.Faults = append(c.Faults, report.CourseFault{Step: m.Step, Fault: m.Text, At: m.T, Count: m.Count, Hit: m.Hit})
+			c.Faults = append(c.Faults, report.TimelineFault{Step: m.Step, Fault: m.Text, At: m.T, Count: m.Count, Targets: m.Hit})
 		}
 	}
 	return c
 }
 
 // courseLimits are the limits that a probe shows.
-func courseLimits(limits []stream.Limit) []report.CourseLimit {
-	var shown []report.CourseLimit
+func courseLimits(limits []stream.Limit) []report.TimelineLimit {
+	var shown []report.TimelineLimit
 	for _, l := range limits {
 		if v := l.Value * l.ProbeScale; l.Probe != "" && report.Finite(v) {
-			shown = append(shown, report.CourseLimit{Metric: l.Metric, Source: l.Source, Op: l.Op, Probe: l.Probe, Value: v})
+			shown = append(shown, report.TimelineLimit{Metric: l.Metric, Source: l.Source, Op: l.Op, Probe: l.Probe, Value: v})
 		}
 	}
 	return shown
 }
 
 // CourseOf returns the history of a recorded run.
-func CourseOf(r *stream.Recording) report.Course {
+func CourseOf(r *stream.Recording) report.Timeline {
 	t := Timeline{Samples: math.MaxInt} // the recording is bounded already
 	for _, e := range r.Events {
 		t.Add(e)

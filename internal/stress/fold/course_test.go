@@ -46,10 +46,10 @@ func TestCourse(t *testing.T) {
 	if len(c.Steps) != 2 || c.Steps[0].Scenario != "storm" || c.Steps[0].From != 0.2 || c.Steps[0].To != 1 || c.Steps[1].To != 1.5 {
 		t.Fatalf("steps %+v", c.Steps)
 	}
-	if got, want := c.Steps[0].Repetitions, []report.CourseRepetition{{Number: 0, At: 0.3}, {Number: 1, At: 0.5}}; !slices.Equal(got, want) {
+	if got, want := c.Steps[0].Repetitions, []report.TimelineRepetition{{Number: 0, At: 0.3}, {Number: 1, At: 0.5}}; !slices.Equal(got, want) {
 		t.Errorf("repetitions %v", got)
 	}
-	if got, want := c.Steps[0].Limits, []report.CourseLimit{
+	if got, want := c.Steps[0].Limits, []report.TimelineLimit{
 		{Metric: "latency_ms.p99", Source: "threshold", Op: "<", Probe: "action_p99_ms", Value: 5},
 		{Metric: "event_rate", Source: "baseline", Op: ">=", Probe: "completed_per_second", Value: 30},
 	}; !slices.Equal(got, want) {

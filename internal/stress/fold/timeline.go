@@ -89,7 +89,7 @@ type StepState struct {
 	// Repetition is the latest that started; nil before the first.
 	Repetition *stream.Repetition
 	// Repetitions are all that started.
-	Repetitions []report.CourseRepetition
+	Repetitions []report.TimelineRepetition
 	// Result is nil until the step finishes.
 	Result *report.Step
 }
@@ -226,7 +226,7 @@ func (t *Timeline) repetition(r *stream.Repetition) {
 	}
 	t.update(r.Step, func(s *StepState) {
 		s.Repetition = r
-		s.Repetitions = append(s.Repetitions, report.CourseRepetition{Number: r.Number, At: t.now.T})
+		s.Repetitions = append(s.Repetitions, report.TimelineRepetition{Number: r.Number, At: t.now.T})
 		t.now.Group = s.Step.Group
 	})
 	text := "warm-up"
@@ -264,11 +264,11 @@ func (t *Timeline) fault(f stream.Fault) {
 		}
 		if m.Type == stream.FaultInjected && m.Step == f.Step && m.Text == f.Fault && m.ByHand == f.ByHand {
 			m.Count++
-			m.Hit = report.AddHit(slices.Clip(m.Hit), f.Target)
+			m.Hit = report.AddTarget(slices.Clip(m.Hit), f.Target)
 			return
 		}
 	}
-	t.mark(Mark{Type: stream.FaultInjected, Step: f.Step, Text: f.Fault, ByHand: f.ByHand, Hit: report.AddHit(nil, f.Target)})
+	t.mark(Mark{Type: stream.FaultInjected, Step: f.Step, Text: f.Fault, ByHand: f.ByHand, Hit: report.AddTarget(nil, f.Target)})
 }
 
 // mark adds a mark at the current time, and drops the oldest if there are too many.

@@ -149,7 +149,7 @@ func TestRefusedThoughThereIsRoom(t *testing.T) {
 	if m := s.Metrics["success_rate"]; m.Status != report.StatusFail {
 		t.Errorf("success_rate %+v", m)
 	}
-	if m := s.Metrics["allocation_failures"]; m.Must != "== 0" || m.Status != report.StatusPass {
+	if m := s.Metrics["allocation_failures"]; m.Condition != "== 0" || m.Status != report.StatusPass {
 		t.Errorf("allocation_failures %+v", m)
 	}
 	for pressure, must := range map[float64]bool{0.9: true, 1.2: false} {

@@ -56,7 +56,7 @@ func (s Store) SaveBaseline(name string, r Report) (string, error) {
 		return "", fmt.Errorf("make the folder of baselines: %w", err)
 	}
 	path := filepath.Join(s.baselines(), name+".json")
-	return path, atomicfile.Write(path, func(w io.Writer) error { return JSON(w, r) })
+	return path, atomicfile.Write(path, func(w io.Writer) error { return Write(w, r) })
 }
 
 // CheckSaveBaseline says why SaveBaseline could not save a report under the name,
@@ -123,7 +123,7 @@ func (s Store) Newest(scenarios []string) (Report, error) {
 		return Report{}, err
 	}
 	for _, run := range runs {
-		if run.Verdict.Whole() && !slices.ContainsFunc(scenarios, func(name string) bool { return !run.has(name) }) {
+		if run.Verdict.Conclusive() && !slices.ContainsFunc(scenarios, func(name string) bool { return !run.has(name) }) {
 			return Load(run.Path)
 		}
 	}

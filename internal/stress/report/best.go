@@ -69,13 +69,13 @@ func (b Best) Save(path string) error {
 		return fmt.Errorf("make the folder of the best figures: %w", err)
 	}
 	return atomicfile.Write(path, func(w io.Writer) error {
-		return json.NewEncoder(w).Encode(bestFile{bestSchema, OrEmptyTable(b.machines)})
+		return json.NewEncoder(w).Encode(bestFile{bestSchema, OrEmptyMap(b.machines)})
 	})
 }
 
 // Of returns the best figures of a step's metrics on a machine, by name; those of a
 // step of the same name with other parameters are not among them.
-func (b Best) Of(h Host, scenario string, step Step) map[string]float64 {
+func (b Best) Figures(h Host, scenario string, step Step) map[string]float64 {
 	best := map[string]float64{}
 	for name := range step.Metrics {
 		if v, ok := b.machines[kindOf(h)][bestKey(scenario, step, name)]; ok {
@@ -100,7 +100,7 @@ func (b Best) With(r Report) (Best, bool) {
 	for _, s := range r.Scenarios {
 		for _, step := range s.Steps {
 			for name, m := range step.Metrics {
-				if v, ok := m.OverFloor(); ok {
+				if v, ok := m.FloorRatio(); ok {
 					key := bestKey(s.Name, step, name)
 					better = better || v > of[key]
 					of[key] = max(of[key], v)
@@ -108,14 +108,14 @@ func (b Best) With(r Report) (Best, bool) {
 			}
 		}
 	}
-	machines := maps.Clone(OrEmptyTable(b.machines))
+	machines := maps.Clone(OrEmptyMap(b.machines))
 	machines[kind] = of
 	return Best{machines}, better
 }
 
 // OverFloor is how many times better than its floor the metric is; false if it has
 // none, or no such number.
-func (m Metric) OverFloor() (float64, bool) {
+func (m Metric) FloorRatio() (float64, bool) {
 	v, ok := m.Value.(float64)
 	if !ok || m.Floor == nil || v <= 0 || m.Floor.Value <= 0 {
 		return 0, false
@@ -134,7 +134,7 @@ func kindOf(h Host) string {
 
 // bestKey names a metric of a step with its parameters and of a floor.
 func bestKey(scenario string, step Step, metric string) string {
-	params, err := MarshalReadable(step.Params)
+	params, err := MarshalUnescaped(step.Params)
 	if err != nil {
 		return "" // of no step that was read or written
 	}

@@ -12,11 +12,11 @@ import (
 func floored(rate, milliseconds, floor float64) Report {
 	step := creation()
 	step.Metrics = map[string]Metric{
-		"rate":    {Value: rate, Unit: "1/s", Better: Higher, Floor: &Floor{Value: floor, Of: "hand_over", Share: 0.1}, Status: StatusPass},
-		"time_ms": {Value: milliseconds, Unit: "ms", Better: Lower, Floor: &Floor{Value: floor, Of: "timer", Share: 10}, Status: StatusPass},
+		"rate":    {Value: rate, Unit: "1/s", Better: Higher, Floor: &Floor{Value: floor, Reference: "hand_over", Share: 0.1}, Status: StatusPass},
+		"time_ms": {Value: milliseconds, Unit: "ms", Better: Lower, Floor: &Floor{Value: floor, Reference: "timer", Share: 10}, Status: StatusPass},
 		"none":    told("ms", 1.0),
-		"absent":  {Unit: "ms", Better: Lower, Floor: &Floor{Value: 1, Of: "timer", Share: 10}, Status: StatusFail},
-		"zero":    {Value: 0.0, Unit: "ms", Better: Lower, Floor: &Floor{Value: 1, Of: "timer", Share: 10}, Status: StatusPass},
+		"absent":  {Unit: "ms", Better: Lower, Floor: &Floor{Value: 1, Reference: "timer", Share: 10}, Status: StatusFail},
+		"zero":    {Value: 0.0, Unit: "ms", Better: Lower, Floor: &Floor{Value: 1, Reference: "timer", Share: 10}, Status: StatusPass},
 	}
 	return run(scenario("s", "", step))
 }
@@ -27,7 +27,7 @@ func TestBest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	of := func(r Report) map[string]float64 { return best.Of(r.Host, "s", r.Scenarios[0].Steps[0]) }
+	of := func(r Report) map[string]float64 { return best.Figures(r.Host, "s", r.Scenarios[0].Steps[0]) }
 	keep := func(r Report, want bool) {
 		t.Helper()
 		next, better := best.With(r)
@@ -60,7 +60,7 @@ func TestBest(t *testing.T) {
 
 	other := floored(1, 1, 1)
 	other.Host.CPUModel = "another"
-	if got := best.Of(other.Host, "s", other.Scenarios[0].Steps[0]); len(got) != 0 {
+	if got := best.Figures(other.Host, "s", other.Scenarios[0].Steps[0]); len(got) != 0 {
 		t.Errorf("of another kind of machine %v", got)
 	}
 	more := floored(1, 1, 1)
@@ -68,7 +68,7 @@ func TestBest(t *testing.T) {
 	if got := of(more); len(got) != 0 {
 		t.Errorf("with other parameters %v", got)
 	}
-	if got := best.Of(first.Host, "elsewhere", first.Scenarios[0].Steps[0]); len(got) != 0 {
+	if got := best.Figures(first.Host, "elsewhere", first.Scenarios[0].Steps[0]); len(got) != 0 {
 		t.Errorf("of another scenario %v", got)
 	}
 }
@@ -86,7 +86,7 @@ func TestLoadBestIsTolerant(t *testing.T) {
 			t.Errorf("%q: %v", text, err)
 		}
 		r := floored(1, 1, 1)
-		if next, better := best.With(r); !better || len(next.Of(r.Host, "s", r.Scenarios[0].Steps[0])) != 2 {
+		if next, better := best.With(r); !better || len(next.Figures(r.Host, "s", r.Scenarios[0].Steps[0])) != 2 {
 			t.Errorf("%q: nothing can be kept", text)
 		}
 	}
@@ -102,7 +102,7 @@ func TestGradeByTheBest(t *testing.T) {
 		metrics := r.Scenarios[0].Steps[0].Metrics
 		for i, v := range ofBest {
 			m := metrics[[]string{"rate", "time_ms"}[i]]
-			m.OfBest = &v
+			m.BestRatio = &v
 			metrics[[]string{"rate", "time_ms"}[i]] = m
 		}
 		r.Conclude()

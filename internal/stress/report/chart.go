@@ -66,8 +66,8 @@ type chartLine struct {
 
 // A chartLimit is a baseline or threshold across the plot.
 type chartLimit struct {
-	// Source is "baseline" or "threshold".
-	Source string
+	// Source is the class of the line in the style sheet.
+	Source CheckKind
 	Text   string
 	Y      string
 }
@@ -83,7 +83,7 @@ type chartSpan struct{ X, Width string }
 
 // chartsOf draws the course of one step. A probe that was never read, or was
 // nothing but 0 and has no limit, is left out, and so is a chart without any.
-func chartsOf(c Course, step CourseStep) []chart {
+func chartsOf(c Timeline, step TimelineStep) []chart {
 	first, _ := slices.BinarySearch(c.Times, step.From)
 	last, _ := slices.BinarySearch(c.Times, step.To)
 	if last < len(c.Times) && c.Times[last] == step.To {
@@ -101,9 +101,9 @@ func chartsOf(c Course, step CourseStep) []chart {
 	return charts
 }
 
-func draw(spec chartSpec, c Course, step CourseStep, first, last int) (chart, bool) {
+func draw(spec chartSpec, c Timeline, step TimelineStep, first, last int) (chart, bool) {
 	times := c.Times[first:last]
-	var limits []CourseLimit
+	var limits []TimelineLimit
 	for _, l := range step.Limits {
 		if slices.Contains(spec.probes, l.Probe) && Finite(l.Value) {
 			limits = append(limits, l)
@@ -128,7 +128,7 @@ func draw(spec chartSpec, c Course, step CourseStep, first, last int) (chart, bo
 				s.sum, s.n, s.max = s.sum+v, s.n+1, max(s.max, v)
 			}
 		}
-		limited := slices.ContainsFunc(limits, func(l CourseLimit) bool { return l.Probe == name })
+		limited := slices.ContainsFunc(limits, func(l TimelineLimit) bool { return l.Probe == name })
 		if s.n == 0 || s.max <= 0 && !limited {
 			continue
 		}
@@ -140,10 +140,10 @@ func draw(spec chartSpec, c Course, step CourseStep, first, last int) (chart, bo
 	}
 	drawn := chart{Title: spec.title, From: quantity.Format(0, "s"), To: quantity.Format(step.To-step.From, "s")}
 	highest := top
-	var inside []CourseLimit
+	var inside []TimelineLimit
 	for _, l := range limits {
-		if l.Source != "baseline" {
-			l.Source = "threshold" // the style sheet knows these two
+		if l.Source != KindBaseline {
+			l.Source = KindThreshold // the style sheet knows these two
 		}
 		if l.Value > 3*highest && highest > 0 {
 			// Drawn to scale, it would press all that was measured flat.
@@ -170,7 +170,7 @@ func draw(spec chartSpec, c Course, step CourseStep, first, last int) (chart, bo
 		drawn.Limits = append(drawn.Limits, chartLimit{Source: l.Source, Text: l.text(spec.unit), Y: place(y(l.Value))})
 	}
 	for _, f := range c.Faults {
-		if f.in(step) {
+		if f.During(step) {
 			drawn.Faults = append(drawn.Faults, chartMark{X: place(x(f.At)), Text: fmt.Sprintf("%s at %s", f.Text(), quantity.Format(f.At-step.From, "s"))})
 		}
 	}
@@ -189,7 +189,7 @@ func draw(spec chartSpec, c Course, step CourseStep, first, last int) (chart, bo
 }
 
 // text tells a limit.
-func (l CourseLimit) text(unit string) string {
+func (l TimelineLimit) text(unit string) string {
 	return fmt.Sprintf("%s %s %s %s", l.Source, l.Metric, l.Op, chartQuantity(l.Value, unit))
 }
 

@@ -21,14 +21,14 @@ func (r Regression) Word() string {
 	switch {
 	case r.Detected:
 		return wordRegressed
-	case r.Told():
+	case r.Conclusive():
 		return wordSame
 	}
 	return wordUnknown
 }
 
 // Told says whether the comparison could tell of any metric at all.
-func (r Regression) Told() bool {
+func (r Regression) Conclusive() bool {
 	return slices.ContainsFunc(r.Metrics, func(m RegressionMetric) bool { return m.Verdict != Unknown })
 }
 
@@ -86,7 +86,7 @@ func (p *page) comparison(r Report) {
 	for _, m := range r.Regression.Metrics {
 		counts[m.Verdict]++
 	}
-	for _, verdict := range worthTelling {
+	for _, verdict := range NotableChanges {
 		told := map[RegressionMetric]bool{}
 		for i, m := range r.Regression.Metrics {
 			said := shared(m)
@@ -147,7 +147,7 @@ func regressionSummary(r Regression) string {
 			worst = &r.Metrics[i]
 		}
 	}
-	if worst == nil && !r.Told() {
+	if worst == nil && !r.Conclusive() {
 		return "nothing could be compared with " + r.Baseline
 	}
 	if worst == nil {

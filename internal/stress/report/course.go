@@ -6,7 +6,7 @@ import "fmt"
 // the probes read, and when what was done. A stored report has none, so that
 // the zero value means that nothing is known. It is data to draw and to list,
 // no part of the report itself.
-type Course struct {
+type Timeline struct {
 	// Times are when samples were taken, ascending, in seconds since the start
 	// of the run.
 	Times []float64
@@ -16,26 +16,26 @@ type Course struct {
 	// Thinned is how many samples were left out, evenly, to bound the memory of
 	// a long run.
 	Thinned int
-	Steps   []CourseStep
+	Steps   []TimelineStep
 	// Faults are the disturbances that were injected, in their order.
-	Faults []CourseFault
+	Faults []TimelineFault
 	// FaultsLeftOut is how many more there were than are kept.
 	FaultsLeftOut int
 }
 
 // A CourseStep is when a step ran and what it was held against.
-type CourseStep struct {
+type TimelineStep struct {
 	// Scenario and Step are names.
 	Scenario, Step string
 	// From and To are in seconds since the start of the run.
 	From, To    float64
-	Repetitions []CourseRepetition
+	Repetitions []TimelineRepetition
 	// Limits are those that a probe shows while the step runs.
-	Limits []CourseLimit
+	Limits []TimelineLimit
 }
 
 // A CourseRepetition is when a repetition began.
-type CourseRepetition struct {
+type TimelineRepetition struct {
 	// Number counts from 1; 0 is the warm-up.
 	Number int
 	// At is in seconds since the start of the run.
@@ -43,11 +43,11 @@ type CourseRepetition struct {
 }
 
 // A CourseLimit is a baseline or threshold as a probe shows it.
-type CourseLimit struct {
+type TimelineLimit struct {
 	// Metric is the metric's name, or NAME.STAT.
 	Metric string
-	// Source is "baseline" or "threshold".
-	Source string
+	// Source is KindBaseline or KindThreshold.
+	Source CheckKind
 	// Op is one of < <= > >= == !=: the probe should be Op Value.
 	Op string
 	// Probe is the name of the probe, and Value is in its unit.
@@ -57,43 +57,43 @@ type CourseLimit struct {
 
 // A CourseFault is a disturbance that was injected, or several of the same
 // kind at about the same time.
-type CourseFault struct {
+type TimelineFault struct {
 	// Step is the name of the step that it was meant for.
 	Step, Fault string
 	// At is in seconds since the start of the run.
 	At    float64
 	Count int
 	// Hit are the first of those that it hit, each once; empty for the process.
-	Hit []string
+	Targets []string
 }
 
 // Text tells what was injected and whom it hit, but not when.
-func (f CourseFault) Text() string {
+func (f TimelineFault) Text() string {
 	text := fmt.Sprintf("%s ×%d", f.Fault, f.Count)
-	if hit := HitText(f.Hit, f.Count); hit != "" {
+	if hit := TargetsText(f.Targets, f.Count); hit != "" {
 		text += " (" + hit + ")"
 	}
 	return text
 }
 
 // in says whether the fault was injected into the step.
-func (f CourseFault) in(s CourseStep) bool {
+func (f TimelineFault) During(s TimelineStep) bool {
 	return f.At >= s.From && f.At <= s.To && (f.Step == s.Step || f.Step == "")
 }
 
 // Step returns when a step of a scenario ran, and false if that is not known.
-func (c Course) Step(scenario, step string) (CourseStep, bool) {
+func (c Timeline) Step(scenario, step string) (TimelineStep, bool) {
 	for _, s := range c.Steps {
 		if s.Scenario == scenario && s.Step == step {
 			return s, true
 		}
 	}
-	return CourseStep{}, false
+	return TimelineStep{}, false
 }
 
 // at returns the steps that ran at a time.
-func (c Course) at(t float64) []CourseStep {
-	var running []CourseStep
+func (c Timeline) StepsAt(t float64) []TimelineStep {
+	var running []TimelineStep
 	for _, s := range c.Steps {
 		if s.From <= t && t <= s.To {
 			running = append(running, s)
@@ -104,7 +104,7 @@ func (c Course) at(t float64) []CourseStep {
 
 // repetition returns the number of the repetition that a time is in, and false
 // before the first.
-func (s CourseStep) repetition(t float64) (int, bool) {
+func (s TimelineStep) RepetitionAt(t float64) (int, bool) {
 	number, ok := 0, false
 	for _, r := range s.Repetitions {
 		if r.At <= t {

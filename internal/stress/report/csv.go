@@ -22,7 +22,7 @@ var csvHeader = []string{"scenario", "step", "kind", "name", "stat", "repetition
 // p99, min or last. Cells that have no meaning in a row are
 // empty, as is the value of what was not measured. A text that a spreadsheet
 // would take for a formula has an apostrophe before it.
-func CSV(w io.Writer, r Report, c Course) error {
+func CSV(w io.Writer, r Report, c Timeline) error {
 	table := csvTable{w: csv.NewWriter(w)}
 	table.w.Write(csvHeader) //nolint:errcheck // Error tells, below
 	for _, s := range r.Scenarios {
@@ -134,14 +134,14 @@ func (t csvTable) step(scenario string, step Step) {
 
 // course writes the readings of the probes. Of steps that run at the same time
 // in one process, the readings are of all: their names are joined.
-func (t csvTable) course(c Course) {
+func (t csvTable) course(c Timeline) {
 	names := slices.Sorted(maps.Keys(c.Probes))
 	for i, at := range c.Times {
 		row := csvRow{kind: "probe", stat: "sample", at: strconv.FormatFloat(at, 'f', 3, 64)}
 		var steps []string
-		for _, s := range c.at(at) {
+		for _, s := range c.StepsAt(at) {
 			row.scenario, steps = s.Scenario, append(steps, s.Step)
-			if n, ok := s.repetition(at); ok {
+			if n, ok := s.RepetitionAt(at); ok {
 				row.repetition = strconv.Itoa(n)
 			}
 		}

@@ -21,12 +21,12 @@ type Fault struct {
 	// Hit are the agents, subscribers or components that it hit, in the order in
 	// which each was hit first; empty for one that hits the whole process. After
 	// mostHit of them the further ones are counted in Injected alone.
-	Hit []Hit `json:"hit,omitempty"`
+	Targets []Target `json:"hit,omitempty"`
 }
 
 // A Hit is what a fault hit, how often, and when first, in seconds since the start
 // of the step.
-type Hit struct {
+type Target struct {
 	Name           string  `json:"name"`
 	Count          int64   `json:"count"`
 	FirstAtSeconds float64 `json:"first_at_seconds"`
@@ -60,12 +60,12 @@ func (f *Fault) add(atSeconds float64, name string) {
 	if name == "" {
 		return
 	}
-	i := slices.IndexFunc(f.Hit, func(h Hit) bool { return h.Name == name })
+	i := slices.IndexFunc(f.Targets, func(h Target) bool { return h.Name == name })
 	switch {
 	case i >= 0:
-		f.Hit[i].Count++
-	case len(f.Hit) < mostHit:
-		f.Hit = append(f.Hit, Hit{Name: name, Count: 1, FirstAtSeconds: atSeconds})
+		f.Targets[i].Count++
+	case len(f.Targets) < mostHit:
+		f.Targets = append(f.Targets, Target{Name: name, Count: 1, FirstAtSeconds: atSeconds})
 	}
 }
 
@@ -80,8 +80,8 @@ func (f Fault) Text() string {
 			text += fmt.Sprintf(" from %s to %s", first, last)
 		}
 	}
-	hit := slices.Clone(f.Hit)
-	slices.SortStableFunc(hit, func(a, b Hit) int { return cmp.Compare(b.Count, a.Count) })
+	hit := slices.Clone(f.Targets)
+	slices.SortStableFunc(hit, func(a, b Target) int { return cmp.Compare(b.Count, a.Count) })
 	names, rest := make([]string, 0, mostNamed), f.Injected
 	for _, h := range hit[:min(len(hit), mostNamed)] {
 		name := h.Name
@@ -98,7 +98,7 @@ func (f Fault) Text() string {
 
 // AddHit adds a name to those that are told in a line, unless it is there already,
 // or enough are; none is added of a fault that hits the whole process.
-func AddHit(names []string, name string) []string {
+func AddTarget(names []string, name string) []string {
 	if name == "" || len(names) == mostNamed || slices.Contains(names, name) {
 		return names
 	}
@@ -107,7 +107,7 @@ func AddHit(names []string, name string) []string {
 
 // HitText lists the first of those that so many injections hit; empty where there
 // is none to name.
-func HitText(names []string, injections int) string {
+func TargetsText(names []string, injections int) string {
 	if len(names) == 0 {
 		return ""
 	}

@@ -129,8 +129,8 @@ func storm() Step {
 		Operations: Operations{Attempted: 500_000, Succeeded: 495_200, Failed: 10, Dropped: 4790},
 		Errors:     []Error{{Message: "publish: mailbox of sub_17 is full", Count: 4790, FirstAtSeconds: 3.21}, {Message: "agent a_0042 crashed", Count: 10, FirstAtSeconds: 1.04}},
 		Faults: []Fault{
-			{Fault: "kill_agents", Injected: 40, FirstAtSeconds: ptr(1.02), LastAtSeconds: ptr(27.4), Hit: []Hit{{"a_0042", 1, 1.02}, {"a_0007", 3, 1.31}}},
-			{Fault: "stall_subscribers", Injected: 1, FirstAtSeconds: ptr(14.2), LastAtSeconds: ptr(14.2), Hit: []Hit{{"subscriber-3", 1, 14.2}}},
+			{Fault: "kill_agents", Injected: 40, FirstAtSeconds: ptr(1.02), LastAtSeconds: ptr(27.4), Targets: []Target{{"a_0042", 1, 1.02}, {"a_0007", 3, 1.31}}},
+			{Fault: "stall_subscribers", Injected: 1, FirstAtSeconds: ptr(14.2), LastAtSeconds: ptr(14.2), Targets: []Target{{"subscriber-3", 1, 14.2}}},
 			{Fault: "garbage", Injected: 12, FirstAtSeconds: ptr(0.5), LastAtSeconds: ptr(6.0)},
 			{Fault: "hog_cpu"},
 		},
@@ -240,21 +240,21 @@ func regressed() Report {
 
 // exact is a metric that has to meet a condition.
 func exact(unit, must string, value any, status Status, samples ...float64) Metric {
-	return Metric{Value: value, Unit: unit, Better: Lower, Samples: samples, Must: must, Status: status}
+	return Metric{Value: value, Unit: unit, Better: Lower, Samples: samples, Condition: must, Status: status}
 }
 
 // delivery is a step with everything that a metric can be held against.
 func delivery() Step {
 	rate := judged("1/s", Higher, 10000, 0.9, StatusFail, 19_000, 18_800, 19_000, 19_100)
-	rate.Floor = &Floor{Value: 240_000, Of: "hand_over", Share: 0.05}
+	rate.Floor = &Floor{Value: 240_000, Reference: "hand_over", Share: 0.05}
 	memory := told("bytes", 4100.0, 4090, 4100, 4120)
-	memory.Better, memory.Floor, memory.OfBest, memory.Status = Lower, &Floor{Value: 9600, Of: "entry_bytes", Share: 12}, ptr(0.97), StatusPass
+	memory.Better, memory.Floor, memory.BestRatio, memory.Status = Lower, &Floor{Value: 9600, Reference: "entry_bytes", Share: 12}, ptr(0.97), StatusPass
 	success := judged("ratio", Higher, 0.99, 0.01, StatusFail, 0.99998, 0.99998, 1, 1)
-	success.Must = "== 1"
+	success.Condition = "== 1"
 	recovery := judged("ms", Lower, 1000, 0, StatusFail, 0, 12, 14)
 	recovery.Value, recovery.Deviation, recovery.MissingIn = nil, nil, []int{3}
 	growth := told("ratio", 0.004, -0.01, 0.004, 0.02)
-	growth.Interval, growth.Status, growth.Must = &Interval{Low: -0.01, High: 0.02}, StatusPass, "< 0.1"
+	growth.Interval, growth.Status, growth.Condition = &Interval{Low: -0.01, High: 0.02}, StatusPass, "< 0.1"
 	return Step{
 		Name: "delivery", Measurement: "event-throughput", Component: "event_system",
 		Params: map[string]any{"events": 100_000, "subscribers": 10}, Verdict: Fail, DurationSeconds: 2.2,

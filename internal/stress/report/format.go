@@ -70,12 +70,12 @@ func (f Format) NeedsCourse() bool { return f == FormatHTML || f == FormatCSV }
 
 // Write writes the report in the format. The course is for the formats that
 // need it, the options for text.
-func (f Format) Write(w io.Writer, r Report, c Course, o TextOptions) error {
+func (f Format) Write(w io.Writer, r Report, c Timeline, o TextOptions) error {
 	switch f {
 	case FormatText:
 		return Text(w, r, o)
 	case FormatJSON:
-		return JSON(w, r)
+		return Write(w, r)
 	case FormatJUnit:
 		return JUnit(w, r)
 	case FormatMarkdown:

@@ -23,8 +23,8 @@ import (
 
 // course is that of failed(): a storm with a warm-up, two repetitions, faults
 // and a stall that the latency shows.
-func course() Course {
-	c := Course{Probes: map[string][]float64{}}
+func course() Timeline {
+	c := Timeline{Probes: map[string][]float64{}}
 	for i := range 284 {
 		t := float64(i) / 10
 		c.Times = append(c.Times, t)
@@ -43,17 +43,17 @@ func course() Course {
 			add("goroutines", 200)
 		}
 	}
-	c.Steps = []CourseStep{{
+	c.Steps = []TimelineStep{{
 		Scenario: "event-storm", Step: "storm", From: 0.2, To: 28.3,
-		Repetitions: []CourseRepetition{{0, 0.3}, {1, 2}, {2, 14}},
-		Limits: []CourseLimit{
+		Repetitions: []TimelineRepetition{{0, 0.3}, {1, 2}, {2, 14}},
+		Limits: []TimelineLimit{
 			{"sustained_event_rate", "baseline", ">=", "completed_per_second", 8000},
 			{"sustained_event_rate", "threshold", ">=", "completed_per_second", 15000},
 			{"latency_ms.p99", "threshold", "<", "action_p99_ms", 5},
 			{"generosity", "threshold", "<", "cpu_percent", 100_000},
 		},
 	}}
-	c.Faults = []CourseFault{{"storm", "stall_subscribers", 14.2, 1, []string{"subscriber-3"}}, {"storm", "kill_agents", 15, 40, []string{"a_0042", "a_0007"}}}
+	c.Faults = []TimelineFault{{"storm", "stall_subscribers", 14.2, 1, []string{"subscriber-3"}}, {"storm", "kill_agents", 15, 40, []string{"a_0042", "a_0007"}}}
 	return c
 }
 
@@ -75,7 +75,7 @@ func hostile() Report {
 		},
 		Thresholds:      []Threshold{{Metric: name, Condition: name}, {Metric: "not_a_number", Condition: "< 1", Actual: ptr(math.NaN())}},
 		Errors:          []Error{{Message: name, Count: math.MaxInt64, FirstAtSeconds: math.Inf(1)}, {Message: "panic: x\ngoroutine 1 [running]:\n\tmain.go:1", Count: 1}},
-		Faults:          []Fault{{Fault: name, Injected: -1, FirstAtSeconds: ptr(math.NaN()), LastAtSeconds: ptr(math.Inf(1)), Hit: []Hit{{Name: name, Count: -1}}}},
+		Faults:          []Fault{{Fault: name, Injected: -1, FirstAtSeconds: ptr(math.NaN()), LastAtSeconds: ptr(math.Inf(1)), Targets: []Target{{Name: name, Count: -1}}}},
 		Probes:          map[string]Probe{name: {Min: math.NaN()}, "cpu_percent": {Max: math.Inf(1)}},
 		Recommendations: []string{name},
 	}
@@ -88,18 +88,18 @@ func hostile() Report {
 	return r
 }
 
-func hostileCourse() Course {
+func hostileCourse() Timeline {
 	c := course()
-	c.Steps = append(c.Steps, CourseStep{Scenario: hostile().Scenarios[0].Name, Step: hostile().Scenarios[0].Steps[0].Name, From: 1, To: 20, Limits: []CourseLimit{
-		{Metric: hostile().ID, Source: hostile().ID, Op: "<", Probe: "cpu_percent", Value: math.NaN()},
+	c.Steps = append(c.Steps, TimelineStep{Scenario: hostile().Scenarios[0].Name, Step: hostile().Scenarios[0].Steps[0].Name, From: 1, To: 20, Limits: []TimelineLimit{
+		{Metric: hostile().ID, Source: CheckKind(hostile().ID), Op: "<", Probe: "cpu_percent", Value: math.NaN()},
 	}})
-	c.Faults = append(c.Faults, CourseFault{Fault: hostile().ID, At: 5, Count: 1})
+	c.Faults = append(c.Faults, TimelineFault{Fault: hostile().ID, At: 5, Count: 1})
 	c.Probes[hostile().ID] = slices.Repeat([]float64{math.Inf(1)}, len(c.Times))
 	c.Probes["rss_bytes"] = slices.Repeat([]float64{math.NaN()}, len(c.Times))
 	return c
 }
 
-func written(t testing.TB, f Format, r Report, c Course) []byte {
+func written(t testing.TB, f Format, r Report, c Timeline) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	if err := f.Write(&b, r, c, TextOptions{}); err != nil {
@@ -118,7 +118,7 @@ func TestFormats(t *testing.T) {
 				continue // nothing that others do not show
 			}
 			t.Run(name+f.ending, func(t *testing.T) {
-				c := Course{}
+				c := Timeline{}
 				if name == "fail" {
 					c = course()
 				}
@@ -176,7 +176,7 @@ func TestFormatsTellWhatWasSteered(t *testing.T) {
 		for _, steered := range []bool{true, false} {
 			step := storm()
 			step.Steered = steered
-			out := string(written(t, f.format, run(scenario("event-storm", "Event storm", step)), Course{}))
+			out := string(written(t, f.format, run(scenario("event-storm", "Event storm", step)), Timeline{}))
 			if said := says[f.format]; said == "" || strings.Contains(out, said) != steered {
 				t.Errorf("%s, steered %v: %q is not told as it should be in\n%s", f.format, steered, said, out)
 			}
@@ -197,7 +197,7 @@ func TestFormatsTellHowManyRepetitions(t *testing.T) {
 			if partial {
 				step.Repetitions = &Repetitions{Finished: 2, Planned: 5}
 			}
-			out := string(written(t, f.format, run(scenario("event-storm", "Event storm", step)), Course{}))
+			out := string(written(t, f.format, run(scenario("event-storm", "Event storm", step)), Timeline{}))
 			if said := says[f.format]; said == "" || strings.Contains(out, said) != partial {
 				t.Errorf("%s, partial %v: %q is not told as it should be in\n%s", f.format, partial, said, out)
 			}
@@ -208,7 +208,7 @@ func TestFormatsTellHowManyRepetitions(t *testing.T) {
 func TestJUnitIsValid(t *testing.T) {
 	for name, r := range everything() {
 		t.Run(name, func(t *testing.T) {
-			document := written(t, FormatJUnit, r, Course{})
+			document := written(t, FormatJUnit, r, Timeline{})
 			wellFormed(t, document)
 			var suites junitSuites
 			if err := xml.Unmarshal(document, &suites); err != nil {
@@ -255,7 +255,7 @@ func TestJUnitIsValid(t *testing.T) {
 // What stands in a step without an answer is neither passed nor failed.
 func TestJUnitSkipsInconclusive(t *testing.T) {
 	var suites junitSuites
-	if err := xml.Unmarshal(written(t, FormatJUnit, inconclusive(), Course{}), &suites); err != nil {
+	if err := xml.Unmarshal(written(t, FormatJUnit, inconclusive(), Timeline{}), &suites); err != nil {
 		t.Fatal(err)
 	}
 	s := suites.Suites[0]
@@ -269,20 +269,20 @@ func TestJUnitTellsWhatWasNotRun(t *testing.T) {
 	r := passed()
 	r.Scenarios[0].Verdict, r.Verdict = Broken, Broken
 	r.Recommendations = []string{"not run: step last of agent-creation (scenario timeout of 1s)"}
-	document := string(written(t, FormatJUnit, r, Course{}))
+	document := string(written(t, FormatJUnit, r, Timeline{}))
 	if !strings.Contains(document, `errors="1"`) || !strings.Contains(document, "scenario timeout of 1s") {
 		t.Error(document)
 	}
 	r = passed()
 	r.Verdict = Interrupted
-	if document := string(written(t, FormatJUnit, r, Course{})); !strings.Contains(document, `<error message="the verdict of the run is interrupted"`) {
+	if document := string(written(t, FormatJUnit, r, Timeline{})); !strings.Contains(document, `<error message="the verdict of the run is interrupted"`) {
 		t.Error(document)
 	}
 }
 
 func TestHTMLIsValid(t *testing.T) {
 	for name, r := range everything() {
-		for with, c := range map[string]Course{"without course": {}, "with course": hostileCourse()} {
+		for with, c := range map[string]Timeline{"without course": {}, "with course": hostileCourse()} {
 			t.Run(name+" "+with, func(t *testing.T) {
 				document := written(t, FormatHTML, r, c)
 				elements, _ := wellFormed(t, document)
@@ -421,7 +421,7 @@ func TestMarkdownTables(t *testing.T) {
 	for name, r := range everything() {
 		t.Run(name, func(t *testing.T) {
 			columns := 0
-			for _, line := range strings.Split(string(written(t, FormatMarkdown, r, Course{})), "\n") {
+			for _, line := range strings.Split(string(written(t, FormatMarkdown, r, Timeline{})), "\n") {
 				if !strings.HasPrefix(line, "|") {
 					columns = 0
 					continue
@@ -461,11 +461,11 @@ func TestMarkdownEscapes(t *testing.T) {
 
 func TestFormatsTellWriteErrors(t *testing.T) {
 	for _, f := range Formats() {
-		if err := Format(f).Write(brokenWriter{}, passed(), Course{}, TextOptions{}); err == nil || !strings.Contains(err.Error(), "disk full") {
+		if err := Format(f).Write(brokenWriter{}, passed(), Timeline{}, TextOptions{}); err == nil || !strings.Contains(err.Error(), "disk full") {
 			t.Errorf("%s: error %v", f, err)
 		}
 	}
-	if err := Format("pdf").Write(io.Discard, passed(), Course{}, TextOptions{}); err == nil || !strings.Contains(err.Error(), "text, json, junit, markdown, html, csv") {
+	if err := Format("pdf").Write(io.Discard, passed(), Timeline{}, TextOptions{}); err == nil || !strings.Contains(err.Error(), "text, json, junit, markdown, html, csv") {
 		t.Errorf("error %v", err)
 	}
 }

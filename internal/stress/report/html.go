@@ -38,7 +38,7 @@ func class(v any) string {
 // other file and no network, whatever is in it. It follows the reader's choice
 // of light or dark, and fits a phone. With a course it has charts of each step:
 // probes with the limits that they show, the repetitions and the faults.
-func HTML(w io.Writer, r Report, c Course) error {
+func HTML(w io.Writer, r Report, c Timeline) error {
 	p := htmlPage{Report: r, Summary: summary(r), Score: quantity.Number(r.Score), Took: quantity.Format(r.DurationSeconds, "s"), Origin: originOf(r)}
 	problems := problemsOf(r)
 	p.Problems = problems[:min(len(problems), mostProblems)]
@@ -135,22 +135,22 @@ type htmlRegression struct {
 	Same     int
 }
 
-func stepOf(s Scenario, step Step, c Course, id string) htmlStep {
+func stepOf(s Scenario, step Step, c Timeline, id string) htmlStep {
 	one := htmlStep{Step: step, ID: id, Took: quantity.Format(step.DurationSeconds, "s"), Peaks: peaks(step.Probes), Params: paramsOf(step)}
-	one.Facts, one.Advice = stepFacts(step), step.advice()
+	one.Facts, one.Advice = stepFacts(step), step.Advice()
 	if step.Verdict == Inconclusive {
 		one.Why = step.Reason()
 	}
 	if step.Partial() {
 		one.Facts = append(one.Facts, "metrics of "+step.Repetitions.Text())
 	}
-	went := c.StepCourse(s.Name, step.Name)
+	went := c.ForStep(s.Name, step.Name)
 	for _, k := range checksOf(step) {
 		row := htmlCheck{
 			Status: k.word(), Name: k.name, Value: k.value, Kind: string(k.kind), Against: k.against, Difference: k.difference, Spread: k.spread,
 			Remarks: joined(k.note, k.moreAgainst(), k.worst(step, went), k.detail), Void: step.Verdict == Inconclusive,
 		}
-		if k.kind != KindLimit {
+		if k.kind != KindThreshold {
 			row.Dots = dotsOf(step.Metrics[k.name])
 		}
 		switch {
@@ -165,9 +165,9 @@ func stepOf(s Scenario, step Step, c Course, id string) htmlStep {
 	if o := step.Operations; o.Attempted > 0 {
 		one.Counted = operations(o)
 	}
-	if went.known {
-		one.Charts = chartsOf(c, went.CourseStep)
-		one.Marks = marksOf(c, went.CourseStep)
+	if went.Known {
+		one.Charts = chartsOf(c, went.TimelineStep)
+		one.Marks = marksOf(c, went.TimelineStep)
 	}
 	one.Open = step.Verdict != Pass || len(step.Faults) > 0
 	return one
@@ -185,12 +185,12 @@ func (k check) moreAgainst() string {
 
 // worst says when a failed check was at its worst, and what was done to the system
 // then.
-func (k check) worst(step Step, course StepCourse) string {
+func (k check) worst(step Step, course StepTimeline) string {
 	switch {
-	case !course.known || k.status != StatusFail:
+	case !course.Known || k.status != StatusFail:
 		return ""
 	case k.threshold != nil && k.threshold.Actual != nil:
-		return course.Worst(*k.threshold)
+		return course.WorstOfThreshold(*k.threshold)
 	case k.threshold == nil && step.Metrics[k.name].Value != nil:
 		return course.WorstOfBaseline(k.name)
 	}
@@ -205,10 +205,10 @@ func joined(texts ...string) string {
 // mostMarks is how many fault marks are told in words.
 const mostMarks = 8
 
-func marksOf(c Course, step CourseStep) string {
+func marksOf(c Timeline, step TimelineStep) string {
 	var told []string
 	for _, f := range c.Faults {
-		if f.in(step) {
+		if f.During(step) {
 			told = append(told, fmt.Sprintf("%s at %s", f.Text(), quantity.Format(f.At-step.From, "s")))
 		}
 	}
@@ -224,7 +224,7 @@ func paramsOf(step Step) []htmlFact {
 	for name, v := range step.Params {
 		text, isText := v.(string)
 		if !isText {
-			encoded, err := MarshalReadable(v)
+			encoded, err := MarshalUnescaped(v)
 			if err != nil {
 				encoded = []byte(fmt.Sprint(v))
 			}
@@ -239,7 +239,7 @@ func paramsOf(step Step) []htmlFact {
 func regressionOf(whole Report) *htmlRegression {
 	r, units := *whole.Regression, unitsOf(whole)
 	one := &htmlRegression{Summary: regressionSummary(r), Detected: r.Detected}
-	for _, change := range worthTelling {
+	for _, change := range NotableChanges {
 		for _, m := range r.Metrics {
 			if m.Verdict == change {
 				one.Lines = append(one.Lines, htmlFact{string(change), regressionLine(m, units[metricKey(m)])})

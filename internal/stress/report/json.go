@@ -14,11 +14,11 @@ import (
 // JSON writes the report as one indented JSON document. A number that is not
 // finite is a fault of whoever measured: the error says where it stands, and
 // nothing is written.
-func JSON(w io.Writer, r Report) error {
-	if where := notFinite(reflect.ValueOf(r), "report"); where != "" {
+func Write(w io.Writer, r Report) error {
+	if where := findNotFinite(reflect.ValueOf(r), "report"); where != "" {
 		return fmt.Errorf("write report as JSON: %s is not a finite number", where)
 	}
-	data, err := MarshalReadable(r)
+	data, err := MarshalUnescaped(r)
 	if err != nil {
 		return fmt.Errorf("write report as JSON: %w", err)
 	}
@@ -64,7 +64,7 @@ func Read(r io.Reader) (Report, error) {
 // check tells what in a report that was read would mislead its readers.
 func (r Report) check() error {
 	known := func(where string, v Verdict) error {
-		if rank[v] == 0 {
+		if severity[v] == 0 {
 			return fmt.Errorf("%s has the unknown verdict %q", where, v)
 		}
 		return nil
@@ -88,7 +88,7 @@ func (r Report) check() error {
 
 // MarshalReadable is json.Marshal without the escapes that only a web page needs:
 // conditions are full of < and >.
-func MarshalReadable(v any) ([]byte, error) {
+func MarshalUnescaped(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
@@ -104,7 +104,7 @@ func (r Report) MarshalJSON() ([]byte, error) {
 	type plain Report
 	p := plain(r)
 	p.Command, p.Scenarios, p.Recommendations = OrEmpty(r.Command), OrEmpty(r.Scenarios), OrEmpty(r.Recommendations)
-	return MarshalReadable(p)
+	return MarshalUnescaped(p)
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -112,17 +112,17 @@ func (s Scenario) MarshalJSON() ([]byte, error) {
 	type plain Scenario
 	p := plain(s)
 	p.Tags, p.Steps = OrEmpty(s.Tags), OrEmpty(s.Steps)
-	return MarshalReadable(p)
+	return MarshalUnescaped(p)
 }
 
 // MarshalJSON implements json.Marshaler.
 func (s Step) MarshalJSON() ([]byte, error) {
 	type plain Step
 	p := plain(s)
-	p.Params, p.Metrics, p.Probes = OrEmptyTable(s.Params), OrEmptyTable(s.Metrics), OrEmptyTable(s.Probes)
+	p.Params, p.Metrics, p.Probes = OrEmptyMap(s.Params), OrEmptyMap(s.Metrics), OrEmptyMap(s.Probes)
 	p.Thresholds, p.Errors, p.Faults = OrEmpty(s.Thresholds), OrEmpty(s.Errors), OrEmpty(s.Faults)
 	p.Recommendations = OrEmpty(s.Recommendations)
-	return MarshalReadable(p)
+	return MarshalUnescaped(p)
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -130,7 +130,7 @@ func (m Metric) MarshalJSON() ([]byte, error) {
 	type plain Metric
 	p := plain(m)
 	p.Samples = OrEmpty(m.Samples)
-	return MarshalReadable(p)
+	return MarshalUnescaped(p)
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -138,7 +138,7 @@ func (r Regression) MarshalJSON() ([]byte, error) {
 	type plain Regression
 	p := plain(r)
 	p.Metrics = OrEmpty(r.Metrics)
-	return MarshalReadable(p)
+	return MarshalUnescaped(p)
 }
 
 // OrEmpty returns the list, or an empty one in place of nil, which JSON would
@@ -151,7 +151,7 @@ func OrEmpty[T any](s []T) []T {
 }
 
 // OrEmptyTable is OrEmpty for a table.
-func OrEmptyTable[V any](m map[string]V) map[string]V {
+func OrEmptyMap[V any](m map[string]V) map[string]V {
 	if m == nil {
 		return map[string]V{}
 	}
@@ -159,7 +159,7 @@ func OrEmptyTable[V any](m map[string]V) map[string]V {
 }
 
 // notFinite returns where in v a NaN or an infinity stands, or "".
-func notFinite(v reflect.Value, where string) string {
+func findNotFinite(v reflect.Value, where string) string {
 	switch v.Kind() {
 	case reflect.Float64, reflect.Float32:
 		if !Finite(v.Float()) {
@@ -167,17 +167,17 @@ func notFinite(v reflect.Value, where string) string {
 		}
 	case reflect.Pointer, reflect.Interface:
 		if !v.IsNil() {
-			return notFinite(v.Elem(), where)
+			return findNotFinite(v.Elem(), where)
 		}
 	case reflect.Slice, reflect.Array:
 		for i := range v.Len() {
-			if at := notFinite(v.Index(i), where+"["+strconv.Itoa(i)+"]"); at != "" {
+			if at := findNotFinite(v.Index(i), where+"["+strconv.Itoa(i)+"]"); at != "" {
 				return at
 			}
 		}
 	case reflect.Map:
 		for entries := v.MapRange(); entries.Next(); {
-			if at := notFinite(entries.Value(), fmt.Sprintf("%s.%v", where, entries.Key())); at != "" {
+			if at := findNotFinite(entries.Value(), fmt.Sprintf("%s.%v", where, entries.Key())); at != "" {
 				return at
 			}
 		}
@@ -185,7 +185,7 @@ func notFinite(v reflect.Value, where string) string {
 		for i := range v.NumField() {
 			if field := v.Type().Field(i); field.IsExported() {
 				name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-				if at := notFinite(v.Field(i), where+"."+name); at != "" {
+				if at := findNotFinite(v.Field(i), where+"."+name); at != "" {
 					return at
 				}
 			}

@@ -14,7 +14,7 @@ func TestJSON(t *testing.T) {
 	for _, name := range []string{"fail", "error", "empty", "regression"} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
-			if err := JSON(&b, fixtures()[name]); err != nil {
+			if err := Write(&b, fixtures()[name]); err != nil {
 				t.Fatal(err)
 			}
 			golden(t, name+".json", b.Bytes())
@@ -26,14 +26,14 @@ func TestJSONAndBack(t *testing.T) {
 	for name, r := range fixtures() {
 		t.Run(name, func(t *testing.T) {
 			var first, second bytes.Buffer
-			if err := JSON(&first, r); err != nil {
+			if err := Write(&first, r); err != nil {
 				t.Fatal(err)
 			}
 			read, err := Read(bytes.NewReader(first.Bytes()))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := JSON(&second, read); err != nil {
+			if err := Write(&second, read); err != nil {
 				t.Fatal(err)
 			}
 			if first.String() != second.String() {
@@ -60,7 +60,7 @@ func TestJSONRefusesWhatIsNotFinite(t *testing.T) {
 			r := failed()
 			change(&r)
 			var b bytes.Buffer
-			err := JSON(&b, r)
+			err := Write(&b, r)
 			if err == nil || !strings.Contains(err.Error(), where+" is not a finite number") {
 				t.Errorf("error %v", err)
 			}
@@ -93,14 +93,14 @@ func TestNothingIsNull(t *testing.T) {
 }
 
 func TestJSONTellsWriteErrors(t *testing.T) {
-	if err := JSON(brokenWriter{}, passed()); err == nil || !strings.Contains(err.Error(), "disk full") {
+	if err := Write(brokenWriter{}, passed()); err == nil || !strings.Contains(err.Error(), "disk full") {
 		t.Errorf("error %v", err)
 	}
 }
 
 func TestReadRefuses(t *testing.T) {
 	var b bytes.Buffer
-	if err := JSON(&b, failed()); err != nil {
+	if err := Write(&b, failed()); err != nil {
 		t.Fatal(err)
 	}
 	good := b.String()
@@ -130,7 +130,7 @@ func TestReadRefuses(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	for _, r := range fixtures() {
 		var b bytes.Buffer
-		if err := JSON(&b, r); err != nil {
+		if err := Write(&b, r); err != nil {
 			f.Fatal(err)
 		}
 		f.Add(b.Bytes())
@@ -141,14 +141,14 @@ func FuzzRead(f *testing.F) {
 			return
 		}
 		var first, second bytes.Buffer
-		if err := JSON(&first, r); err != nil {
+		if err := Write(&first, r); err != nil {
 			t.Fatalf("read, but not written: %v", err)
 		}
 		again, err := Read(bytes.NewReader(first.Bytes()))
 		if err != nil {
 			t.Fatalf("written, but not read: %v", err)
 		}
-		if err := JSON(&second, again); err != nil || first.String() != second.String() {
+		if err := Write(&second, again); err != nil || first.String() != second.String() {
 			t.Fatalf("written differently the second time (%v)", err)
 		}
 		if err := Text(&second, r, TextOptions{}); err != nil {
@@ -166,14 +166,14 @@ func TestReadOldReport(t *testing.T) {
 	}
 	step := r.Scenarios[0].Steps[0]
 	m := step.Metrics["agents_per_second"]
-	if r.Score <= 1 || m.Status != StatusExceed || m.Must != "" || m.Floor != nil {
+	if r.Score <= 1 || m.Status != StatusExceed || m.Condition != "" || m.Floor != nil {
 		t.Errorf("score %v, metric %+v", r.Score, m)
 	}
-	if shown, ok := m.Shown(); !ok || shown.Kind != KindBaseline || shown.Status != StatusExceed {
+	if shown, ok := m.MainCheck(); !ok || shown.Kind != KindBaseline || shown.Status != StatusExceed {
 		t.Errorf("it is held against %+v", shown)
 	}
 	for _, f := range formats {
-		if err := f.format.Write(io.Discard, r, Course{}, TextOptions{}); err != nil {
+		if err := f.format.Write(io.Discard, r, Timeline{}, TextOptions{}); err != nil {
 			t.Errorf("%s: %v", f.format, err)
 		}
 	}

@@ -116,7 +116,7 @@ func (s *junitSuite) count() {
 // that is all that many readers show.
 func problem(kind, text string) *junitProblem {
 	text = xmlLines(text)
-	return &junitProblem{Message: firstLine(text), Type: kind, Text: text}
+	return &junitProblem{Message: FirstLine(text), Type: kind, Text: text}
 }
 
 func output(lines ...string) *junitText {
@@ -175,7 +175,7 @@ func scenarioSuite(r Report, s Scenario) junitSuite {
 		verdicts = append(verdicts, step.Verdict)
 		suite.Cases = append(suite.Cases, stepCases(s, step)...)
 	}
-	if len(s.Steps) == 0 || rank[s.Verdict] > rank[Worst(verdicts...)] {
+	if len(s.Steps) == 0 || severity[s.Verdict] > severity[Worst(verdicts...)] {
 		// Such as a timeout before the last step began.
 		suite.Cases = append(suite.Cases, junitCase{
 			Class: suite.Name, Name: "scenario",
@@ -198,7 +198,7 @@ func stepCases(s Scenario, step Step) []junitCase {
 	for _, e := range step.SortedErrors() {
 		told = append(told, e.Label()+": "+e.Text())
 	}
-	told = append(told, step.advice()...)
+	told = append(told, step.Advice()...)
 	switch step.Verdict {
 	case Inconclusive, Broken, Interrupted:
 		measured.Error = problem(string(step.Verdict), strings.Join(append([]string{step.Reason()}, told...), "\n"))
@@ -212,7 +212,7 @@ func stepCases(s Scenario, step Step) []junitCase {
 			continue
 		}
 		one := junitCase{Class: class, Name: xmlLine(c.name)}
-		if c.kind == KindLimit {
+		if c.kind == KindThreshold {
 			one.Name = xmlLine(c.name + " " + c.against)
 		}
 		text := c.figures()
@@ -294,5 +294,5 @@ func worseThanParts(r Report) bool {
 	for _, s := range r.Scenarios {
 		verdicts = append(verdicts, s.Verdict)
 	}
-	return rank[r.Verdict] > rank[Worst(verdicts...)]
+	return severity[r.Verdict] > severity[Worst(verdicts...)]
 }

@@ -86,7 +86,7 @@ func mdVerdict(v string) string {
 
 func (m *markdown) answer(r Report) {
 	word := mdVerdict(string(r.Verdict))
-	if r.regressed() {
+	if r.Regressed() {
 		word += ", ❌ REGRESSED"
 	}
 	m.line("### %s: %s\n", word, md(summary(r)))
@@ -151,7 +151,7 @@ func (m *markdown) steps(s Scenario) {
 				status = "(" + c.word() + ")" // it is not about the system
 			}
 			against := c.against
-			if c.kind == KindMust {
+			if c.kind == KindCondition {
 				against = c.standard()
 			}
 			m.line("| %s | %s | %s | %s | %s | %s | %s |", status, md(step.Name), md(c.name), md(c.value), md(against), md(difference), md(c.spread))
@@ -187,13 +187,13 @@ func (m *markdown) remarks(s Scenario) {
 	var lines []string
 	for _, step := range s.Steps {
 		for _, e := range step.SortedErrors() {
-			e.Message = firstLine(e.Message)
+			e.Message = FirstLine(e.Message)
 			lines = append(lines, fmt.Sprintf("%s: %s: %s", md(step.Name), e.Label(), md(e.Text())))
 		}
 		for _, f := range step.Faults {
 			lines = append(lines, fmt.Sprintf("%s: injected %s", md(step.Name), md(f.Text())))
 		}
-		for _, line := range step.advice() {
+		for _, line := range step.Advice() {
 			lines = append(lines, md(step.Name)+": "+md(line))
 		}
 	}
@@ -211,7 +211,7 @@ func (m *markdown) regression(whole Report) {
 	r, units := *whole.Regression, unitsOf(whole)
 	m.line("#### %s\n", md(regressionSummary(r)))
 	same := 0
-	for _, verdict := range worthTelling {
+	for _, verdict := range NotableChanges {
 		for _, one := range r.Metrics {
 			if one.Verdict == verdict {
 				m.line("- %s", md(regressionLine(one, units[metricKey(one)])))

@@ -94,7 +94,7 @@ func (s Store) recorded() ([]RecordingFile, error) {
 // Strays returns the recordings of which there is no report, the newest first:
 // of runs whose program died, or that still go on. One with nothing in it is
 // left out.
-func (s Store) Strays() ([]RecordingFile, error) {
+func (s Store) Orphans() ([]RecordingFile, error) {
 	files, err := s.recorded()
 	if err != nil {
 		return nil, err

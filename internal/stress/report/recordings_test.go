@@ -46,7 +46,7 @@ func recordedIDs(t *testing.T, s Store) string {
 
 func TestRecordings(t *testing.T) {
 	s := Store{Dir: filepath.Join(t.TempDir(), "state", "runs"), KeepRecordings: 3, KeepBytes: 100}
-	if got, err := s.Strays(); err != nil || len(got) > 0 {
+	if got, err := s.Orphans(); err != nil || len(got) > 0 {
 		t.Fatal(err, got)
 	}
 	for i, id := range []string{"a", "b", "c", "d"} {
@@ -89,7 +89,7 @@ func TestStrays(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer empty.Discard()
-	got, err := s.Strays()
+	got, err := s.Orphans()
 	if err != nil || len(got) != 2 {
 		t.Fatal(err, got)
 	}
@@ -132,7 +132,7 @@ func TestDelete(t *testing.T) {
 func TestWhole(t *testing.T) {
 	var whole []Verdict
 	for _, v := range []Verdict{Pass, Warn, Inconclusive, Fail, Broken, Interrupted, ""} {
-		if v.Whole() {
+		if v.Conclusive() {
 			whole = append(whole, v)
 		}
 	}

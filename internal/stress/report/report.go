@@ -146,13 +146,13 @@ type Metric struct {
 	Deviation *float64 `json:"deviation,omitempty"`
 	// Must is the condition that the metric meets in every system that does its
 	// job; empty for none.
-	Must string `json:"must,omitempty"`
+	Condition string `json:"must,omitempty"`
 	// Floor is the least, or where lower is better the most, that this machine
 	// allows for; nil for none.
 	Floor *Floor `json:"floor,omitempty"`
 	// OfBest is how near the metric comes to the best figure that was kept for this
 	// kind of machine: 1 is as good, 0.5 half as good; nil if none was kept.
-	OfBest *float64 `json:"of_best,omitempty"`
+	BestRatio *float64 `json:"of_best,omitempty"`
 	// Interval holds an estimate between two bounds; nil for what is counted or
 	// timed exactly.
 	Interval *Interval `json:"interval,omitempty"`
@@ -200,8 +200,8 @@ type Floor struct {
 	Value float64 `json:"value"`
 	// Of names the reference work, and Share is the share of its rate, or of its
 	// time or size where lower is better, that makes Value.
-	Of    string  `json:"of"`
-	Share float64 `json:"share"`
+	Reference string  `json:"of"`
+	Share     float64 `json:"share"`
 }
 
 // ReferenceIn returns the figure of a reference work, which is in nanoseconds or in
@@ -362,7 +362,7 @@ const (
 )
 
 // worthTelling are the changes to tell one by one, in that order.
-var worthTelling = []Change{Regressed, Improved, Unknown}
+var NotableChanges = []Change{Regressed, Improved, Unknown}
 
 // A Verdict is the outcome of a step, a scenario or a run.
 type Verdict string

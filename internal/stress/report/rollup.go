@@ -11,7 +11,7 @@ import (
 // the engine does.
 
 // rank orders the verdicts from best to worst.
-var rank = map[Verdict]int{Pass: 1, Warn: 2, Inconclusive: 3, Fail: 4, Broken: 5, Interrupted: 6}
+var severity = map[Verdict]int{Pass: 1, Warn: 2, Inconclusive: 3, Fail: 4, Broken: 5, Interrupted: 6}
 
 // Worst returns the worst of the verdicts. Of no verdict at all, or of one
 // that is not known, it is Broken: what was not measured has not passed.
@@ -21,10 +21,10 @@ func Worst(verdicts ...Verdict) Verdict {
 	}
 	worst := Pass
 	for _, v := range verdicts {
-		if rank[v] == 0 {
+		if severity[v] == 0 {
 			v = Broken
 		}
-		if rank[v] > rank[worst] {
+		if severity[v] > severity[worst] {
 			worst = v
 		}
 	}
@@ -33,13 +33,13 @@ func Worst(verdicts ...Verdict) Verdict {
 
 // Whole says that it is the verdict of something that was measured to its end,
 // so that its figures say something: pass, warn or fail.
-func (v Verdict) Whole() bool { return v == Pass || v == Warn || v == Fail }
+func (v Verdict) Conclusive() bool { return v == Pass || v == Warn || v == Fail }
 
 // Reason says why the step says nothing about the system under test, or not all;
 // empty if it was measured to its end.
 func (s Step) Reason() string {
 	switch {
-	case s.Verdict.Whole():
+	case s.Verdict.Conclusive():
 		return ""
 	case s.Verdict == Inconclusive && len(s.Recommendations) > 0:
 		return s.Recommendations[0] // it always comes first
@@ -55,7 +55,7 @@ func (s Step) Reason() string {
 }
 
 // advice are the step's recommendations without its Reason.
-func (s Step) advice() []string {
+func (s Step) Advice() []string {
 	if s.Verdict == Inconclusive && len(s.Recommendations) > 0 {
 		return s.Recommendations[1:]
 	}
@@ -144,11 +144,11 @@ func (r Report) nearBest() bool {
 	for _, s := range r.Scenarios {
 		for _, step := range s.Steps {
 			for _, m := range step.Metrics {
-				if m.OfBest == nil {
+				if m.BestRatio == nil {
 					continue
 				}
 				held = true
-				if *m.OfBest < 1-nearlyBest {
+				if *m.BestRatio < 1-nearlyBest {
 					return false
 				}
 			}

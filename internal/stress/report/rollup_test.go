@@ -126,7 +126,7 @@ func TestABetterStepNeverMakesItWorse(t *testing.T) {
 		better[i].Verdict, better[i].Score = Pass, 1
 		after := Scenario{Steps: better}
 		after.Conclude()
-		if rank[after.Verdict] > rank[before.Verdict] || after.Score < before.Score-1e-9 {
+		if severity[after.Verdict] > severity[before.Verdict] || after.Score < before.Score-1e-9 {
 			t.Fatalf("%s %v became %s %v", before.Verdict, before.Score, after.Verdict, after.Score)
 		}
 	})

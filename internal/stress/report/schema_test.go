@@ -36,7 +36,7 @@ func TestReportsAreValid(t *testing.T) {
 	for name, r := range fixtures() {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
-			if err := JSON(&b, r); err != nil {
+			if err := Write(&b, r); err != nil {
 				t.Fatal(err)
 			}
 			document, err := jsonschema.UnmarshalJSON(&b)
@@ -66,7 +66,7 @@ func TestSchemaRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
-			if err := JSON(&b, failed()); err != nil {
+			if err := Write(&b, failed()); err != nil {
 				t.Fatal(err)
 			}
 			if !strings.Contains(b.String(), c.from) {
@@ -98,7 +98,7 @@ func TestSchemaHasEveryField(t *testing.T) {
 	records := map[string]any{
 		"report": Report{}, "tool": Tool{}, "host": Host{}, "scenario": Scenario{}, "step": Step{}, "metric": Metric{},
 		"distribution": Distribution{}, "threshold": Threshold{}, "operations": Operations{}, "error": Error{},
-		"fault": Fault{}, "hit": Hit{}, "repetitions": Repetitions{}, "probe": Probe{}, "floor": Floor{}, "interval": Interval{}, "regression": Regression{}, "regression_metric": RegressionMetric{},
+		"fault": Fault{}, "hit": Target{}, "repetitions": Repetitions{}, "probe": Probe{}, "floor": Floor{}, "interval": Interval{}, "regression": Regression{}, "regression_metric": RegressionMetric{},
 	}
 	for name, record := range records {
 		var fields, always []string

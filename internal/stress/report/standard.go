@@ -12,19 +12,19 @@ import (
 )
 
 // A StandardKind says what kind of limit a metric is held against.
-type StandardKind string
+type CheckKind string
 
 // The kinds of standards, the strictest first.
 const (
-	KindMust     StandardKind = "must"     // a condition that every working system meets
-	KindFloor    StandardKind = "floor"    // a share of a reference work of the same run
-	KindBaseline StandardKind = "baseline" // a row of the baseline table
-	KindLimit    StandardKind = "limit"    // a threshold of the scenario
+	KindCondition CheckKind = "must"      // a condition that every working system meets
+	KindFloor     CheckKind = "floor"     // a share of a reference work of the same run
+	KindBaseline  CheckKind = "baseline"  // a row of the baseline table
+	KindThreshold CheckKind = "threshold" // a threshold of the scenario
 )
 
 // A Standard is one thing that a metric is held against, and how that went.
-type Standard struct {
-	Kind StandardKind
+type Check struct {
+	Kind CheckKind
 	// Against is the limit, such as "== 0", ">= 12.3k/s" or, of a baseline, "15k/s".
 	Against string
 	// Basis says what a floor is a share of, such as "5 % of hand_over".
@@ -35,9 +35,9 @@ type Standard struct {
 }
 
 // Text writes the standard as the part of a sentence, such as "must be == 0".
-func (s Standard) Text() string {
+func (s Check) Text() string {
 	switch {
-	case s.Kind == KindMust:
+	case s.Kind == KindCondition:
 		return "must be " + s.Against
 	case s.Basis != "":
 		return fmt.Sprintf("%s %s (%s)", s.Kind, s.Against, s.Basis)
@@ -48,18 +48,18 @@ func (s Standard) Text() string {
 // Standards returns everything that the metric is held against, the worst result
 // first; nothing for a metric that is only information. Among equally bad results a
 // condition comes before a floor and a floor before a baseline.
-func (m Metric) Standards() []Standard {
-	var all []Standard
+func (m Metric) Checks() []Check {
+	var all []Check
 	v, ok := Number(m.Value)
-	if m.Must != "" {
-		all = append(all, Standard{Kind: KindMust, Against: quantity.Condition(m.Must, m.Unit), Status: passIf(m.Meets(m.Must))})
+	if m.Condition != "" {
+		all = append(all, Check{Kind: KindCondition, Against: quantity.Condition(m.Condition, m.Unit), Status: passIf(m.Meets(m.Condition))})
 	}
 	if f := m.Floor; f != nil {
 		operator, met := ">=", v >= f.Value
 		if m.Better == Lower {
 			operator, met = "<=", v <= f.Value
 		}
-		s := Standard{Kind: KindFloor, Against: operator + " " + quantity.Format(f.Value, m.Unit), Basis: f.basis(), Status: passIf(ok && met)}
+		s := Check{Kind: KindFloor, Against: operator + " " + quantity.Format(f.Value, m.Unit), Basis: f.basis(), Status: passIf(ok && met)}
 		if share := (v - f.Value) / f.Value; ok && Finite(share) {
 			if m.Better == Lower {
 				share = -share
@@ -69,7 +69,7 @@ func (m Metric) Standards() []Standard {
 		all = append(all, s)
 	}
 	if m.Baseline != nil {
-		all = append(all, Standard{
+		all = append(all, Check{
 			Kind: KindBaseline, Against: quantity.Format(*m.Baseline, m.Unit),
 			Difference: difference(m.Deviation), Status: m.baselineStatus(v, ok),
 		})
@@ -77,7 +77,7 @@ func (m Metric) Standards() []Standard {
 	if len(all) == 1 {
 		all[0].Status = m.Status // it was judged by nothing else
 	}
-	slices.SortStableFunc(all, func(a, b Standard) int { return cmp.Compare(badness(a.Status), badness(b.Status)) })
+	slices.SortStableFunc(all, func(a, b Check) int { return cmp.Compare(badness(a.Status), badness(b.Status)) })
 	return all
 }
 
@@ -91,12 +91,12 @@ func badness(s Status) int {
 
 // Shown returns the standard to show where there is room for one: the worst, and of a
 // metric that passed the one that its status is about. It says false if there is none.
-func (m Metric) Shown() (Standard, bool) {
-	all := m.Standards()
+func (m Metric) MainCheck() (Check, bool) {
+	all := m.Checks()
 	if len(all) == 0 {
-		return Standard{}, false
+		return Check{}, false
 	}
-	if i := slices.IndexFunc(all, func(s Standard) bool { return s.Kind == KindBaseline }); i >= 0 && badness(all[0].Status) == 2 {
+	if i := slices.IndexFunc(all, func(s Check) bool { return s.Kind == KindBaseline }); i >= 0 && badness(all[0].Status) == 2 {
 		return all[i], true
 	}
 	return all[0], true
@@ -210,9 +210,9 @@ func StatusOf(deviation, tolerance float64) Status {
 // basis says what share of what the floor is.
 func (f Floor) basis() string {
 	if f.Share >= 2 {
-		return quantity.Number(f.Share) + " × " + f.Of
+		return quantity.Number(f.Share) + " × " + f.Reference
 	}
-	return quantity.Percent(f.Share) + " of " + f.Of
+	return quantity.Percent(f.Share) + " of " + f.Reference
 }
 
 // difference writes a deviation, more being better.
@@ -299,7 +299,7 @@ func (s Step) unmeasured(name string) []string {
 	var reasons []string
 	for _, e := range s.Errors {
 		if why, ok := strings.CutPrefix(e.Message, name+wasNot); ok && e.Kind == Unmeasured {
-			reasons = append(reasons, firstLine(why))
+			reasons = append(reasons, FirstLine(why))
 		}
 	}
 	return reasons
@@ -310,7 +310,7 @@ func (s Step) found() string {
 	var texts []string
 	for _, e := range s.Errors {
 		if e.Kind == Finding {
-			texts = append(texts, e.times()+firstLine(e.Message))
+			texts = append(texts, e.Times()+FirstLine(e.Message))
 		}
 	}
 	if more := len(texts) - mostFindings; more > 0 {
@@ -330,7 +330,7 @@ func (s Step) RepetitionCount() int {
 }
 
 // errorKinds are the kinds of errors with their labels, the most important first.
-var errorKinds = []struct {
+var errorLabels = []struct {
 	kind  ErrorKind
 	label string
 }{
@@ -343,7 +343,7 @@ var errorKinds = []struct {
 
 // Label is the word that stands before the error in a report.
 func (e Error) Label() string {
-	for _, k := range errorKinds {
+	for _, k := range errorLabels {
 		if k.kind == e.Kind {
 			return k.label
 		}
@@ -353,7 +353,7 @@ func (e Error) Label() string {
 
 // times is how often the error happened, to stand before its message; empty for what
 // happened once and for what has no use for a number.
-func (e Error) times() string {
+func (e Error) Times() string {
 	if e.Count <= 1 {
 		return ""
 	}
@@ -367,7 +367,7 @@ func (e Error) Text() string {
 	if e.Kind == Unmeasured {
 		message = strings.Replace(message, wasNot, ": ", 1)
 	}
-	return fmt.Sprintf("%s%s (first at %s)", e.times(), message, quantity.Format(e.FirstAtSeconds, "s"))
+	return fmt.Sprintf("%s%s (first at %s)", e.Times(), message, quantity.Format(e.FirstAtSeconds, "s"))
 }
 
 // SortedErrors returns the step's errors grouped by kind, the most important first.
@@ -378,10 +378,10 @@ func (s Step) SortedErrors() []Error {
 }
 
 func (e Error) rank() int {
-	for i, k := range errorKinds {
+	for i, k := range errorLabels {
 		if k.kind == e.Kind {
 			return i
 		}
 	}
-	return len(errorKinds)
+	return len(errorLabels)
 }

@@ -15,9 +15,9 @@ func TestStandards(t *testing.T) {
 		change(&m)
 		return m
 	}
-	must := func(condition string) func(*Metric) { return func(m *Metric) { m.Must = condition } }
+	must := func(condition string) func(*Metric) { return func(m *Metric) { m.Condition = condition } }
 	floor := func(v float64) func(*Metric) {
-		return func(m *Metric) { m.Floor = &Floor{Value: v, Of: "hand_over", Share: 0.05} }
+		return func(m *Metric) { m.Floor = &Floor{Value: v, Reference: "hand_over", Share: 0.05} }
 	}
 	baseline := func(v float64) func(*Metric) {
 		return func(m *Metric) { m.Baseline, m.Tolerance = &v, ptr(0.2) }
@@ -25,29 +25,29 @@ func TestStandards(t *testing.T) {
 	for name, c := range map[string]struct {
 		metric Metric
 		want   string // each standard, the worst first
-		shown  StandardKind
+		shown  CheckKind
 	}{
 		"nothing":       {value(5.0, Higher), "", ""},
-		"a condition":   {with(with(value(5.0, Higher), must("== 5")), func(m *Metric) { m.Status = StatusPass }), "must be == 5/s: pass", KindMust},
-		"not met":       {with(with(with(value(5.0, Higher), must("== 6")), floor(4)), baseline(5)), "must be == 6/s: fail, floor >= 4/s (5 % of hand_over): pass, baseline 5/s: pass", KindMust},
+		"a condition":   {with(with(value(5.0, Higher), must("== 5")), func(m *Metric) { m.Status = StatusPass }), "must be == 5/s: pass", KindCondition},
+		"not met":       {with(with(with(value(5.0, Higher), must("== 6")), floor(4)), baseline(5)), "must be == 6/s: fail, floor >= 4/s (5 % of hand_over): pass, baseline 5/s: pass", KindCondition},
 		"below a floor": {with(with(with(value(5.0, Higher), must("> 1")), floor(6)), baseline(3)), "floor >= 6/s (5 % of hand_over): fail, must be > 1/s: pass, baseline 3/s: exceed", KindFloor},
 		"above a floor": {with(with(value(5.0, Lower), floor(4)), baseline(5)), "floor <= 4/s (5 % of hand_over): fail, baseline 5/s: pass", KindFloor},
-		"no value":      {with(with(with(value(nil, Higher), must("> 1")), floor(6)), baseline(3)), "must be > 1/s: fail, floor >= 6/s (5 % of hand_over): fail, baseline 3/s: fail", KindMust},
+		"no value":      {with(with(with(value(nil, Higher), must("> 1")), floor(6)), baseline(3)), "must be > 1/s: fail, floor >= 6/s (5 % of hand_over): fail, baseline 3/s: fail", KindCondition},
 		"all passed":    {with(with(with(value(5.0, Higher), must("> 1")), floor(4)), baseline(3)), "must be > 1/s: pass, floor >= 4/s (5 % of hand_over): pass, baseline 3/s: exceed", KindBaseline},
 		"from 0":        {with(with(value(5.0, Lower), floor(6)), baseline(0)), "baseline 0/s: fail, floor <= 6/s (5 % of hand_over): pass", KindBaseline},
 	} {
 		var got []string
-		for _, s := range c.metric.Standards() {
+		for _, s := range c.metric.Checks() {
 			got = append(got, fmt.Sprintf("%s: %s", s.Text(), s.Status))
 		}
 		if text := strings.Join(got, ", "); text != c.want {
 			t.Errorf("%s: %s; want %s", name, text, c.want)
 		}
-		if shown, ok := c.metric.Shown(); shown.Kind != c.shown || ok != (c.shown != "") {
+		if shown, ok := c.metric.MainCheck(); shown.Kind != c.shown || ok != (c.shown != "") {
 			t.Errorf("%s: shown is %+v, %v", name, shown, ok)
 		}
 	}
-	if got := (Floor{Of: "entry_bytes", Share: 12}).basis(); got != "12 × entry_bytes" {
+	if got := (Floor{Reference: "entry_bytes", Share: 12}).basis(); got != "12 × entry_bytes" {
 		t.Errorf("a multiple is %q", got)
 	}
 }

@@ -87,7 +87,7 @@ func (s Store) Save(r Report) (string, error) {
 		return "", fmt.Errorf("make the folder of past runs: %w", err)
 	}
 	path := filepath.Join(s.Dir, stem(r.StartedAt, r.ID)+".json")
-	if err := atomicfile.Write(path, func(w io.Writer) error { return JSON(w, r) }); err != nil {
+	if err := atomicfile.Write(path, func(w io.Writer) error { return Write(w, r) }); err != nil {
 		return "", err
 	}
 	return path, errors.Join(s.prune(), atomicfile.RemoveStale(s.Dir))
@@ -203,7 +203,7 @@ func Load(path string) (Report, error) {
 
 // Last returns, for each scenario by its name, how it did in the newest of
 // the runs that had it.
-func Last(runs []Run) map[string]RunScenario {
+func LatestResults(runs []Run) map[string]RunScenario {
 	last := map[string]RunScenario{}
 	for _, run := range runs {
 		for _, s := range run.Scenarios {

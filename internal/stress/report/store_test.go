@@ -126,7 +126,7 @@ func TestStoreIDsAreNoPaths(t *testing.T) {
 func TestLast(t *testing.T) {
 	early := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	late := early.Add(time.Hour)
-	last := Last([]Run{
+	last := LatestResults([]Run{
 		{Scenarios: []RunScenario{{Name: "storm", Verdict: Fail, StartedAt: late}}},
 		{Scenarios: []RunScenario{{Name: "storm", Verdict: Pass, StartedAt: early}, {Name: "creation", Verdict: Warn, StartedAt: early}}},
 	})

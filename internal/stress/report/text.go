@@ -67,7 +67,7 @@ const mostProblems = 10
 // on.
 func (p *page) answer(r Report) {
 	word := strings.ToUpper(string(r.Verdict))
-	if r.regressed() {
+	if r.Regressed() {
 		word += ", REGRESSED" // which may be what the exit code tells
 	}
 	p.hang(span{verdictStyle(r.Verdict), word + "  "}, bold, summary(r))
@@ -84,12 +84,12 @@ func (p *page) answer(r Report) {
 	}
 }
 
-func (r Report) regressed() bool { return r.Regression != nil && r.Regression.Detected }
+func (r Report) Regressed() bool { return r.Regression != nil && r.Regression.Detected }
 
 // summary says in one line how much went wrong, and how much got worse.
 func summary(r Report) string {
 	text := checksSummary(r)
-	if r.regressed() {
+	if r.Regressed() {
 		text += "; " + regressionSummary(*r.Regression)
 	}
 	return text
@@ -153,7 +153,7 @@ func problemsOf(r Report) []string {
 			where := s.Name + " › " + step.Name
 			switch step.Verdict {
 			case Broken, Interrupted:
-				broken = append(broken, where+": "+firstLine(step.Reason()))
+				broken = append(broken, where+": "+FirstLine(step.Reason()))
 			case Inconclusive:
 				inconclusive = append(inconclusive, where+": "+step.Reason())
 				continue
@@ -188,7 +188,7 @@ func (c check) problem() string {
 }
 
 // firstLine leaves out what follows, such as the stack of a panic.
-func firstLine(s string) string {
+func FirstLine(s string) string {
 	first, _, _ := strings.Cut(s, "\n")
 	return first
 }
@@ -200,7 +200,7 @@ type check struct {
 	value  string
 	// kind is what it is held against; empty for a metric that is held against
 	// nothing.
-	kind       StandardKind
+	kind       CheckKind
 	against    string
 	basis      string // of a floor
 	difference string
@@ -232,13 +232,13 @@ func (c check) word() string {
 
 // standard is what the check is held against, as the part of a sentence.
 func (c check) standard() string {
-	return Standard{Kind: c.kind, Against: c.against, Basis: c.basis}.Text()
+	return Check{Kind: c.kind, Against: c.against, Basis: c.basis}.Text()
 }
 
 // exact says whether it is a condition that holds and that nothing is to be said of:
 // there are many of these.
 func (c check) exact() bool {
-	return c.kind == KindMust && c.status == StatusPass && !c.undecided
+	return c.kind == KindCondition && c.status == StatusPass && !c.undecided
 }
 
 // collapse leaves the conditions that hold out of the checks, and says how many there
@@ -306,13 +306,13 @@ func metricCheck(name string, step Step) check {
 		status: m.Status, name: name, value: m.Text(), spread: spreadText(m), detail: distribution(m),
 		note: step.Remark(name), undecided: m.Undecided != "",
 	}
-	shown, ok := m.Shown()
+	shown, ok := m.MainCheck()
 	if !ok {
 		return c
 	}
 	c.kind, c.against, c.basis, c.difference = shown.Kind, shown.Against, shown.Basis, shown.Difference
 	var others []string
-	for _, s := range m.Standards() {
+	for _, s := range m.Checks() {
 		if s.Kind != shown.Kind {
 			others = append(others, s.Text())
 		}
@@ -322,9 +322,9 @@ func metricCheck(name string, step Step) check {
 }
 
 func thresholdCheck(t Threshold, step Step) check {
-	m, _, _ := Find(step.Metrics, t.Metric)
+	m, _, _ := FindMetric(step.Metrics, t.Metric)
 	unit := m.Unit
-	c := check{threshold: &t, status: StatusPass, name: t.Metric, value: "not measured", kind: KindLimit, against: quantity.Condition(t.Condition, unit)}
+	c := check{threshold: &t, status: StatusPass, name: t.Metric, value: "not measured", kind: KindThreshold, against: quantity.Condition(t.Condition, unit)}
 	if !t.OK {
 		c.status = StatusFail
 		c.detail = distribution(m)
@@ -336,7 +336,7 @@ func thresholdCheck(t Threshold, step Step) check {
 		if unit == "bool" {
 			c.value = Metric{Value: *t.Actual != 0}.Text()
 		} else {
-			c.difference = t.OverOrUnder()
+			c.difference = t.Difference()
 		}
 	}
 	if t.WindowSeconds != nil {
@@ -409,7 +409,7 @@ func (p *page) step(s Step, columns columns) {
 	for _, e := range s.SortedErrors() {
 		p.field(e.Label(), e.Text())
 	}
-	for _, line := range s.advice() {
+	for _, line := range s.Advice() {
 		p.field("look at", line)
 	}
 }

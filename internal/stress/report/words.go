@@ -34,7 +34,7 @@ func (t Threshold) Limit() (float64, bool) {
 
 // OverOrUnder says how far the value is from the limit, such as "68 % over";
 // nothing where no share tells that.
-func (t Threshold) OverOrUnder() string {
+func (t Threshold) Difference() string {
 	limit, ok := t.Limit()
 	if !ok || limit == 0 || t.Actual == nil {
 		return ""

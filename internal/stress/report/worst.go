@@ -9,17 +9,17 @@ import (
 )
 
 // A StepCourse is how a step went over time.
-type StepCourse struct {
-	CourseStep
-	course *Course
+type StepTimeline struct {
+	TimelineStep
+	timeline *Timeline
 	// known says that it is known at all: a stored report does not tell.
-	known bool
+	Known bool
 }
 
 // StepCourse returns how a step of a scenario went.
-func (c *Course) StepCourse(scenario, step string) StepCourse {
+func (c *Timeline) ForStep(scenario, step string) StepTimeline {
 	found, known := c.Step(scenario, step)
-	return StepCourse{CourseStep: found, course: c, known: known}
+	return StepTimeline{TimelineStep: found, timeline: c, Known: known}
 }
 
 // around is how long before a bad moment a fault may have been that explains it,
@@ -28,32 +28,32 @@ const around = 2.0
 
 // Worst says when a threshold was at its worst, and what was done to the system
 // just before.
-func (c StepCourse) Worst(t Threshold) string {
+func (c StepTimeline) WorstOfThreshold(t Threshold) string {
 	switch {
-	case t.WorstAtSeconds != nil && c.known:
+	case t.WorstAtSeconds != nil && c.Known:
 		return c.moment(c.From + *t.WorstAtSeconds)
 	case t.WorstAtSeconds != nil:
 		return "worst " + quantity.Format(*t.WorstAtSeconds, "s") + " into the step"
 	}
-	return c.worstOf(t.Metric, "threshold", t.OK)
+	return c.worstOf(t.Metric, KindThreshold, t.OK)
 }
 
 // WorstOfBaseline is Worst for a metric that failed its baseline.
-func (c StepCourse) WorstOfBaseline(metric string) string {
-	return c.worstOf(metric, "baseline", false)
+func (c StepTimeline) WorstOfBaseline(metric string) string {
+	return c.worstOf(metric, KindBaseline, false)
 }
 
 // worstOf looks for the worst reading of the probe that shows a metric. While
 // all is well only a limit that was crossed for a moment is worth a word.
-func (c StepCourse) worstOf(metric, source string, ok bool) string {
-	i := slices.IndexFunc(c.Limits, func(l CourseLimit) bool { return l.Metric == metric && l.Source == source })
-	if !c.known || i < 0 {
+func (c StepTimeline) worstOf(metric string, source CheckKind, ok bool) string {
+	i := slices.IndexFunc(c.Limits, func(l TimelineLimit) bool { return l.Metric == metric && l.Source == source })
+	if !c.Known || i < 0 {
 		return ""
 	}
 	limit := c.Limits[i]
-	readings := c.course.Probes[limit.Probe]
+	readings := c.timeline.Probes[limit.Probe]
 	at, worst := -1.0, math.Inf(-1)
-	for j, t := range c.course.Times {
+	for j, t := range c.timeline.Times {
 		if t < c.From || t > c.To || j >= len(readings) || math.IsNaN(readings[j]) || !c.measured(t) {
 			continue
 		}
@@ -72,18 +72,18 @@ func (c StepCourse) worstOf(metric, source string, ok bool) string {
 }
 
 // measured says whether a time is in a repetition and not in a warm-up.
-func (c StepCourse) measured(t float64) bool {
-	number, _ := c.repetition(t)
+func (c StepTimeline) measured(t float64) bool {
+	number, _ := c.RepetitionAt(t)
 	return number > 0
 }
 
 // moment tells the worst time of the run, and the faults just before it.
-func (c StepCourse) moment(at float64) string {
+func (c StepTimeline) moment(at float64) string {
 	text := "worst at " + quantity.Clock(at)
 	counts := map[string]int{}
 	hit := map[string][]string{}
 	var names []string
-	for _, f := range c.course.Faults {
+	for _, f := range c.timeline.Faults {
 		if f.At < at-around || f.At > at+1 || f.Step != "" && f.Step != c.Step {
 			continue
 		}
@@ -91,12 +91,12 @@ func (c StepCourse) moment(at float64) string {
 			names = append(names, f.Fault)
 		}
 		counts[f.Fault] += f.Count
-		for _, name := range f.Hit {
-			hit[f.Fault] = AddHit(hit[f.Fault], name)
+		for _, name := range f.Targets {
+			hit[f.Fault] = AddTarget(hit[f.Fault], name)
 		}
 	}
 	for i, name := range names {
-		names[i] = Clean(CourseFault{Fault: name, Count: counts[name], Hit: hit[name]}.Text())
+		names[i] = Clean(TimelineFault{Fault: name, Count: counts[name], Targets: hit[name]}.Text())
 	}
 	if len(names) > 0 {
 		text += ", with " + strings.Join(names, ", ")

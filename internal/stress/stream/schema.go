@@ -52,7 +52,7 @@ func (r Run) MarshalJSON() ([]byte, error) {
 	type plain Run
 	p := plain(r)
 	p.Command, p.Scenarios = report.OrEmpty(r.Command), report.OrEmpty(r.Scenarios)
-	return report.MarshalReadable(p)
+	return report.MarshalUnescaped(p)
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -60,13 +60,13 @@ func (s Scenario) MarshalJSON() ([]byte, error) {
 	type plain Scenario
 	p := plain(s)
 	p.Tags, p.Steps = report.OrEmpty(s.Tags), report.OrEmpty(s.Steps)
-	return report.MarshalReadable(p)
+	return report.MarshalUnescaped(p)
 }
 
 // MarshalJSON implements json.Marshaler.
 func (s Step) MarshalJSON() ([]byte, error) {
 	type plain Step
 	p := plain(s)
-	p.Limits, p.Params = report.OrEmpty(s.Limits), report.OrEmptyTable(s.Params)
-	return report.MarshalReadable(p)
+	p.Limits, p.Params = report.OrEmpty(s.Limits), report.OrEmptyMap(s.Params)
+	return report.MarshalUnescaped(p)
 }

@@ -125,19 +125,12 @@ type Step struct {
 	Limits []Limit `json:"limits"`
 }
 
-// The sources of limits.
-const (
-	SourceBaseline  = "baseline"
-	SourceThreshold = "threshold"
-	SourceMust      = "must" // a condition that every correct system meets
-)
-
 // A Limit is a limit on one metric.
 type Limit struct {
 	// Metric is a metric's name, or NAME.STAT.
 	Metric string `json:"metric"`
-	// Source is "baseline", "threshold" or "must".
-	Source string `json:"source"`
+	// Source is KindBaseline, KindThreshold or KindCondition.
+	Source report.CheckKind `json:"source"`
 	// Op is one of < <= > >= == !=. The limit is met if "metric Op Value" is true.
 	Op    string  `json:"op"`
 	Value float64 `json:"value"`

@@ -118,8 +118,8 @@ func TestJudgeExact(t *testing.T) {
 			if told := strings.Join(got.Recommendations, "\n"); !strings.Contains(told, c.told) || c.verdict == report.Pass && told != "" {
 				t.Errorf("told %q, want %q in it", told, c.told)
 			}
-			if relaxed := len(c.thresholds) > 0 && c.thresholds[0].Metric == c.metric; (m.Must == "") != relaxed {
-				t.Errorf("it must be %q", m.Must)
+			if relaxed := len(c.thresholds) > 0 && c.thresholds[0].Metric == c.metric; (m.Condition == "") != relaxed {
+				t.Errorf("it must be %q", m.Condition)
 			}
 		})
 	}
@@ -373,7 +373,7 @@ func TestJudgeProperties(t *testing.T) {
 			if one.Status == report.StatusFail && one.Undecided == "" && got.Verdict != report.Fail {
 				t.Fatalf("it failed, and the step is %s", got.Verdict)
 			}
-			if shown, ok := one.Shown(); !ok || shown.Status != one.Status {
+			if shown, ok := one.MainCheck(); !ok || shown.Status != one.Status {
 				t.Fatalf("shown is %+v, of %+v", shown, one)
 			}
 		}
@@ -431,8 +431,8 @@ func TestNearTheBest(t *testing.T) {
 		step := measured("c", map[string]report.Metric{"rate": ofThree(c.value)})
 		step.Params, step.Reference = map[string]any{"agents": 10}, map[string]float64{"hand_over": 200}
 		m := Judge(step, Against{Baselines: b, Tolerance: 0.2, Floors: c.floors, Best: c.best}).Metrics["rate"]
-		if (m.OfBest == nil) != (c.want == 0) || m.OfBest != nil && math.Abs(*m.OfBest-c.want) > 1e-12 {
-			t.Errorf("%s: %v, want %v", name, m.OfBest, c.want)
+		if (m.BestRatio == nil) != (c.want == 0) || m.BestRatio != nil && math.Abs(*m.BestRatio-c.want) > 1e-12 {
+			t.Errorf("%s: %v, want %v", name, m.BestRatio, c.want)
 		}
 	}
 }

@@ -92,7 +92,7 @@ func (f floor) limit(unit string, better report.Better, reference map[string]flo
 		}
 		value := s.n * report.ReferenceIn(unit, cost)
 		if limit == nil || better == report.Lower && value > limit.Value || better == report.Higher && value < limit.Value {
-			limit = &report.Floor{Value: value, Of: s.of, Share: s.n}
+			limit = &report.Floor{Value: value, Reference: s.of, Share: s.n}
 		}
 	}
 	return limit

@@ -111,7 +111,7 @@ func withoutFloors(step report.Step, against Against) string {
 func countedWrong(step report.Step, against Against) bool {
 	for name, m := range step.Metrics {
 		v, ok := report.Number(m.Value)
-		exact := m.Must == "== 0" && v > 0 || m.Must == "== true" && v == 0
+		exact := m.Condition == "== 0" && v > 0 || m.Condition == "== true" && v == 0
 		if ok && exact && m.Interval == nil && m.Undecided == "" && !against.Exact[name].Timed {
 			return true
 		}
@@ -214,7 +214,7 @@ func judgeMetrics(step report.Step, against Against) map[string]report.Metric {
 		addStatistic(judged, name)
 	}
 	for name, m := range judged {
-		m.Baseline, m.Tolerance, m.Deviation, m.Floor, m.Must, m.OfBest = nil, nil, nil, nil, "", nil
+		m.Baseline, m.Tolerance, m.Deviation, m.Floor, m.Condition, m.BestRatio = nil, nil, nil, nil, "", nil
 		// That of a bool comes from the estimate that it depends on.
 		if m.Unit != "bool" || relaxed(name, against) {
 			m.Undecided = ""
@@ -250,7 +250,7 @@ func samplesCount(metrics map[string]report.Metric, name string) int {
 
 // addStatistic adds NAME.STAT to the metrics if NAME has that statistic.
 func addStatistic(metrics map[string]report.Metric, name string) {
-	m, stat, ok := report.Find(metrics, name)
+	m, stat, ok := report.FindMetric(metrics, name)
 	if !ok || stat == "" || m.Distribution == nil {
 		return
 	}
@@ -289,7 +289,7 @@ func relaxed(name string, against Against) bool {
 // holdExact holds the metric against what it must be, and says whether it is. One
 // without a value is not, and fails.
 func holdExact(m report.Metric, c Condition) (held report.Metric, met bool) {
-	m.Must = c.text(m.Unit)
+	m.Condition = c.text(m.Unit)
 	v, ok := report.Number(m.Value)
 	met = ok && c.Holds(v)
 	switch {
@@ -304,7 +304,7 @@ func holdExact(m report.Metric, c Condition) (held report.Metric, met bool) {
 	}
 	if ok && m.Interval != nil && c.between(*m.Interval) {
 		m.Undecided = fmt.Sprintf("is between %s and %s, and must be %s: more repetitions tell which",
-			quantity.Format(m.Interval.Low, m.Unit), quantity.Format(m.Interval.High, m.Unit), quantity.Condition(m.Must, m.Unit))
+			quantity.Format(m.Interval.Low, m.Unit), quantity.Format(m.Interval.High, m.Unit), quantity.Condition(m.Condition, m.Unit))
 	}
 	return m, met
 }
@@ -338,9 +338,9 @@ func holdsFloor(v float64, f *report.Floor, better report.Better) bool {
 // near says of a metric with a floor how near it comes to the best figure kept; 0 is
 // none.
 func near(m report.Metric, best float64) report.Metric {
-	if over, ok := m.OverFloor(); ok && best > 0 {
+	if over, ok := m.FloorRatio(); ok && best > 0 {
 		share := over / best
-		m.OfBest = &share
+		m.BestRatio = &share
 	}
 	return m
 }
@@ -397,7 +397,7 @@ func HoldThreshold(t Threshold, metrics map[string]report.Metric, series []Serie
 // (a bool counts 1 or 0), or for NAME.STAT that statistic of NAME's
 // distribution. It returns false where nothing was measured.
 func Lookup(metrics map[string]report.Metric, name string) (float64, bool) {
-	m, stat, ok := report.Find(metrics, name)
+	m, stat, ok := report.FindMetric(metrics, name)
 	if ok && stat == "" {
 		return report.Number(m.Value)
 	}

@@ -69,7 +69,7 @@ func partial(step report.Step) string {
 
 // thresholdAdvice says how a threshold was missed.
 func thresholdAdvice(t report.Threshold, metrics map[string]report.Metric) string {
-	m, _, _ := report.Find(metrics, t.Metric)
+	m, _, _ := report.FindMetric(metrics, t.Metric)
 	limit := quantity.Condition(t.Condition, m.Unit)
 	if t.Actual == nil {
 		return fmt.Sprintf("%s was not measured, which counts as failed against the limit %s", t.Metric, limit)
@@ -90,7 +90,7 @@ func thresholdAdvice(t report.Threshold, metrics map[string]report.Metric) strin
 // baseline may be chance.
 func metricAdvice(step report.Step, name string) string {
 	m := step.Metrics[name]
-	by, _ := m.Shown()
+	by, _ := m.MainCheck()
 	if m.Value == nil {
 		text := name + " was not measured"
 		if why := step.Remark(name); why != "" {
@@ -100,7 +100,7 @@ func metricAdvice(step report.Step, name string) string {
 	}
 	text := name + " is " + m.Text()
 	switch {
-	case by.Kind == report.KindMust:
+	case by.Kind == report.KindCondition:
 		text += ", but " + by.Text()
 		if why := step.Remark(name); why != "" {
 			text += ": " + why

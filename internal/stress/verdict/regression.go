@@ -338,9 +338,9 @@ func (p pair) vanished(name string) bool {
 		return false
 	}
 	before, now := p.before.Metrics[name], p.now.Metrics[name]
-	_, held := before.Shown()
+	_, held := before.MainCheck()
 	if !held {
-		_, held = now.Shown()
+		_, held = now.MainCheck()
 	}
 	return held && before.Value != nil && now.Value == nil && !isExtreme(name, p.now)
 }
@@ -356,10 +356,10 @@ func compareExact(m report.RegressionMetric, before, now report.Metric) report.R
 	if a, b := before.Interval, now.Interval; a != nil && b != nil && a.Low <= b.High && b.Low <= a.High && m.Verdict != report.Unknown {
 		m.Verdict, m.Note = report.Same, "within the interval of the estimate"
 	}
-	if now.Must == "" || before.Value == nil || now.Value == nil {
+	if now.Condition == "" || before.Value == nil || now.Value == nil {
 		return m
 	}
-	held, holds := before.Meets(now.Must), now.Meets(now.Must)
+	held, holds := before.Meets(now.Condition), now.Meets(now.Condition)
 	if held != holds {
 		// The median of counts of which most are 0 would hide it.
 		m.Old, m.New, m.DeltaPercent = valueOf(before), valueOf(now), nil
@@ -371,7 +371,7 @@ func compareExact(m report.RegressionMetric, before, now report.Metric) report.R
 			}
 		}
 	}
-	must := report.Standard{Kind: report.KindMust, Against: quantity.Condition(now.Must, now.Unit)}.Text()
+	must := report.Check{Kind: report.KindCondition, Against: quantity.Condition(now.Condition, now.Unit)}.Text()
 	switch {
 	case held && !holds:
 		m.Verdict, m.Note = report.Regressed, "it "+must+", which held before"

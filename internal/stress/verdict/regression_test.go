@@ -395,7 +395,7 @@ func TestCompareSwapped(t *testing.T) {
 
 // held is a metric that has to meet a condition.
 func held(must string, value any, samples ...float64) report.Metric {
-	m := report.Metric{Value: value, Unit: "count", Better: report.Lower, Samples: samples, Must: must, Status: report.StatusPass}
+	m := report.Metric{Value: value, Unit: "count", Better: report.Lower, Samples: samples, Condition: must, Status: report.StatusPass}
 	if !m.Meets(must) {
 		m.Status = report.StatusFail
 	}
@@ -404,20 +404,20 @@ func held(must string, value any, samples ...float64) report.Metric {
 
 func TestCompareExactConditions(t *testing.T) {
 	old := held("", 0.0, 0, 0, 0, 0)
-	old.Must, old.Status = "", report.StatusInfo // of a report before there were conditions
+	old.Condition, old.Status = "", report.StatusInfo // of a report before there were conditions
 	baseline := repeated(report.Lower, around(10, 5)...)
 	baseline.Baseline, baseline.Status = new(float64), report.StatusFail
 	gone := baseline
 	gone.Value, gone.Samples, gone.MissingIn = nil, nil, []int{2}
 	floor := repeated(report.Higher, around(10, 5)...)
-	floor.Floor, floor.Status = &report.Floor{Value: 1, Of: "hand_over", Share: 0.1}, report.StatusPass
+	floor.Floor, floor.Status = &report.Floor{Value: 1, Reference: "hand_over", Share: 0.1}, report.StatusPass
 	estimate := func(value, low, high float64) report.Metric {
-		return report.Metric{Value: value, Unit: "ratio", Better: report.Lower, Must: "< 0.1", Interval: &report.Interval{Low: low, High: high}, Status: report.StatusPass}
+		return report.Metric{Value: value, Unit: "ratio", Better: report.Lower, Condition: "< 0.1", Interval: &report.Interval{Low: low, High: high}, Status: report.StatusPass}
 	}
 	unsure := estimate(0.05, 0, 0.2)
 	unsure.Undecided = "is between 0 and 0.2"
-	yes := report.Metric{Value: true, Unit: "bool", Must: "== true", Status: report.StatusPass}
-	no := report.Metric{Value: false, Unit: "bool", Must: "== true", Status: report.StatusFail}
+	yes := report.Metric{Value: true, Unit: "bool", Condition: "== true", Status: report.StatusPass}
+	no := report.Metric{Value: false, Unit: "bool", Condition: "== true", Status: report.StatusFail}
 	for name, c := range map[string]struct {
 		before, now report.Metric
 		verdict     report.Change

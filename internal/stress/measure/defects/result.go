@@ -222,8 +222,8 @@ func firstLine(text string) string {
 // detailOf returns the value and its limits.
 func detailOf(m report.Metric) string {
 	text := quantity(m.Value)
-	if m.Must != "" {
-		text += ", must be " + m.Must
+	if m.Condition != "" {
+		text += ", must be " + m.Condition
 	}
 	if m.Floor != nil {
 		text += ", floor " + quantity(m.Floor.Value)
