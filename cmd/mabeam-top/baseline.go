@@ -13,6 +13,7 @@ import (
 
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/report/format"
 	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/verdict"
 )
@@ -155,7 +156,7 @@ func (a *app) compare(oldSource, newSource string) error {
 	if a.flags.json {
 		err = report.Write(&text, held)
 	} else {
-		err = report.ComparisonText(&text, held, a.textOptions())
+		err = format.WriteComparison(&text, held, a.textOptions())
 	}
 	if err != nil {
 		return failure{err}

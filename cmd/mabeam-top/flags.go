@@ -16,6 +16,7 @@ import (
 	"mabeam-top/internal/atomicfile"
 	"mabeam-top/internal/stress/profile"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/report/format"
 	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/ui"
 )
@@ -198,10 +199,10 @@ func (f *flags) checkFiles() []error {
 // checkFile checks one of them; other is the flag before it that writes to the
 // same place, and empty if none does.
 func checkFile(flag, path, other string) error {
-	_, known := report.FormatOf(path)
+	_, known := format.Of(path)
 	switch {
 	case flag == "output" && !known:
-		return fmt.Errorf("the format is told by the ending, which is none of %s", strings.Join(report.Endings(), ", "))
+		return fmt.Errorf("the format is told by the ending, which is none of %s", strings.Join(format.Endings(), ", "))
 	case other == flag:
 		return errors.New("it is there twice")
 	case other != "":

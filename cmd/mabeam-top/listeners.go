@@ -9,7 +9,7 @@ import (
 	"mabeam-top/internal/openmetrics"
 	"mabeam-top/internal/probes"
 	"mabeam-top/internal/stress/fold"
-	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/report/format"
 	"mabeam-top/internal/stress/stream"
 )
 
@@ -30,7 +30,7 @@ type listeners struct {
 func (a *app) listen() (*listeners, error) {
 	l := &listeners{timeline: fold.Timeline{Samples: fold.WholeRun}}
 	for _, path := range a.flags.outputs {
-		if format, _ := report.FormatOf(path); format.NeedsCourse() {
+		if format, _ := format.Of(path); format.NeedsTimeline() {
 			l.wantsCourse = true
 		}
 	}

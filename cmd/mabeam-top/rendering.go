@@ -15,11 +15,12 @@ import (
 	"mabeam-top/internal/atomicfile"
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/report/format"
 	"mabeam-top/internal/stress/stream"
 )
 
 func (a *app) reportCommand() *cobra.Command {
-	var format string
+	var name string
 	cmd := &cobra.Command{
 		Use:   "report RUN",
 		Short: "Print a stored report or a recording in any format",
@@ -33,19 +34,19 @@ broke off is told as far as it goes.`,
   mabeam-top --json --tag smoke | mabeam-top report - --format junit > smoke.xml`,
 		Args: exactly(1, "one run"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if !slices.Contains(report.Formats(), format) {
-				return fmt.Errorf("--format: expected one of %s, not %q", strings.Join(report.Formats(), ", "), format)
+			if !slices.Contains(format.Names(), name) {
+				return fmt.Errorf("--format: expected one of %s, not %q", strings.Join(format.Names(), ", "), name)
 			}
-			r, c, err := a.loadRun(args[0], report.Format(format).NeedsCourse())
+			r, c, err := a.loadRun(args[0], format.Format(name).NeedsTimeline())
 			if err != nil {
 				return err
 			}
-			return a.printReport(report.Format(format), r, c)
+			return a.printReport(format.Format(name), r, c)
 		},
 		ValidArgsFunction: completeRuns,
 	}
-	cmd.Flags().StringVar(&format, "format", string(report.FormatText), "print it as `F`: "+strings.Join(report.Formats(), ", "))
-	mustRegister(cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(report.Formats(), cobra.ShellCompDirectiveNoFileComp)))
+	cmd.Flags().StringVar(&name, "format", string(format.Text), "print it as `F`: "+strings.Join(format.Names(), ", "))
+	mustRegister(cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(format.Names(), cobra.ShellCompDirectiveNoFileComp)))
 	return cmd
 }
 
@@ -93,7 +94,7 @@ func (a *app) loadRun(name string, withCourse bool) (report.Report, report.Timel
 			a.warn(fmt.Errorf("there are no charts over time: %w", err))
 			return r, c, nil
 		}
-		c = fold.CourseOf(recording)
+		c = fold.TimelineOf(recording)
 	}
 	return r, c, err
 }
@@ -173,11 +174,11 @@ func (a *app) readRecording(name string, in io.Reader) (report.Report, report.Ti
 	if recording.Broken != nil {
 		a.warn(fmt.Errorf("the recording %s cannot be read to its end: %w", name, recording.Broken))
 	}
-	return fold.ReportOf(recording), fold.CourseOf(recording), nil
+	return fold.ReportOf(recording), fold.TimelineOf(recording), nil
 }
 
 // printReport prints a report on standard output.
-func (a *app) printReport(f report.Format, r report.Report, c report.Timeline) error {
+func (a *app) printReport(f format.Format, r report.Report, c report.Timeline) error {
 	options := a.textOptions()
 	out := bufio.NewWriter(a.stdout)
 	err := f.Write(out, r, c, options)
@@ -194,9 +195,9 @@ func (a *app) printReport(f report.Format, r report.Report, c report.Timeline) e
 func (a *app) writeOutputs(r report.Report, c report.Timeline) []error {
 	var failures []error
 	for _, path := range a.flags.outputs {
-		format, _ := report.FormatOf(path) // checked with the flags
+		f, _ := format.Of(path) // checked with the flags
 		err := atomicfile.Write(path, func(w io.Writer) error {
-			return format.Write(w, r, c, report.TextOptions{ASCII: a.flags.ascii})
+			return f.Write(w, r, c, format.Options{ASCII: a.flags.ascii})
 		})
 		if err != nil {
 			failures = append(failures, err)

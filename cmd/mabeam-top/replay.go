@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/report/format"
 	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/stream"
 )
@@ -81,7 +82,7 @@ func readRecordingFile(path string) (*stream.Recording, error) {
 	r, err := stream.LoadRecording(path)
 	if err != nil {
 		if _, other := report.Load(path); other == nil {
-			return nil, fmt.Errorf("read recording %s: it is a report, which mabeam-top report %s reads", path, report.ShellWord(path))
+			return nil, fmt.Errorf("read recording %s: it is a report, which mabeam-top report %s reads", path, format.ShellWord(path))
 		}
 	}
 	return r, err

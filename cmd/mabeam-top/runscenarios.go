@@ -10,6 +10,7 @@ import (
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/report/format"
 	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/stream"
 	"mabeam-top/internal/ui"
@@ -138,7 +139,7 @@ func (a *app) headless(plan scenario.Plan, earlier *stress.Comparison) error {
 	if err := listeners.close(); err != nil {
 		failures = append(failures, err)
 	}
-	failures = append(failures, a.writeOutputs(result, listeners.timeline.Snapshot().Course())...)
+	failures = append(failures, a.writeOutputs(result, listeners.timeline.Snapshot().Timeline())...)
 	if err := save(result); err != nil {
 		a.warn(err)
 	}
@@ -227,16 +228,16 @@ func (a *app) colored() bool {
 
 // writeReport writes the report to standard output.
 func (a *app) writeReport(r report.Report) error {
-	format := report.FormatText
+	f := format.Text
 	if a.flags.json {
-		format = report.FormatJSON
+		f = format.JSON
 	}
-	return a.printReport(format, r, report.Timeline{})
+	return a.printReport(f, r, report.Timeline{})
 }
 
 // textOptions are how a text on standard output looks.
-func (a *app) textOptions() report.TextOptions {
-	options := report.TextOptions{Color: a.colored(), ASCII: a.flags.ascii}
+func (a *app) textOptions() format.Options {
+	options := format.Options{Color: a.colored(), ASCII: a.flags.ascii}
 	if fd, ok := terminal(a.stdout); ok {
 		options.Width, options.ASCII = terminalWidth(fd), a.ascii()
 	}

@@ -123,7 +123,7 @@ func (a *app) outputsOf(r *report.Report, listeners *listeners) []error {
 		}
 		return failures
 	}
-	return append(failures, a.writeOutputs(*r, listeners.timeline.Snapshot().Course())...)
+	return append(failures, a.writeOutputs(*r, listeners.timeline.Snapshot().Timeline())...)
 }
 
 // restorer returns what makes the terminal as it is now, for when the program

@@ -17,6 +17,7 @@ import (
 
 	"mabeam-top/internal/atomicfile"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/report/format"
 )
 
 // work does something that may take long, such as reading files, outside of
@@ -41,24 +42,24 @@ func failed(err error) then {
 }
 
 // formatNotes say what the formats are for.
-var formatNotes = map[report.Format]string{
-	report.FormatText:     "for people, in a terminal or a mail",
-	report.FormatJSON:     "for scripts, and to compare with later",
-	report.FormatJUnit:    "for CI systems, as XML",
-	report.FormatMarkdown: "for a pull request",
-	report.FormatHTML:     "for a browser, with charts over time",
-	report.FormatCSV:      "for a spreadsheet, every sample",
+var formatNotes = map[format.Format]string{
+	format.Text:     "for people, in a terminal or a mail",
+	format.JSON:     "for scripts, and to compare with later",
+	format.JUnit:    "for CI systems, as XML",
+	format.Markdown: "for a pull request",
+	format.HTML:     "for a browser, with charts over time",
+	format.CSV:      "for a spreadsheet, every sample",
 }
 
 // chooseFormat begins an export.
 func (m model) chooseFormat() (model, tea.Cmd) {
 	var choices []choice
-	formats := report.Formats()
+	formats := format.Names()
 	for _, name := range formats {
-		choices = append(choices, choice{name, formatNotes[report.Format(name)]})
+		choices = append(choices, choice{name, formatNotes[format.Format(name)]})
 	}
 	m.dialog = choose("Export the report as", choices, func(m model, n int) (model, tea.Cmd) {
-		return m.nameExport(report.Format(formats[n]), exportName(m.report.result)+report.Endings()[n]), nil
+		return m.nameExport(format.Format(formats[n]), exportName(m.report.result)+format.Endings()[n]), nil
 	})
 	return m, nil
 }
@@ -81,7 +82,7 @@ func exportName(r *report.Report) string {
 	return name
 }
 
-func (m model) nameExport(f report.Format, path string) model {
+func (m model) nameExport(f format.Format, path string) model {
 	m.dialog = prompt(fmt.Sprintf("Export as %s to the file", f), path, func(path string) (string, error) {
 		if path == "" {
 			return "", errors.New("a name is needed")
@@ -93,7 +94,7 @@ func (m model) nameExport(f report.Format, path string) model {
 
 // export writes the report to a file, whole or not at all. A file that is there
 // is only replaced if that was said.
-func (m model) export(f report.Format, path string, replace bool) tea.Cmd {
+func (m model) export(f format.Format, path string, replace bool) tea.Cmd {
 	view, ascii := m.report, m.styles.ascii
 	return work(func() then {
 		full, err := absolute(path)
@@ -114,7 +115,7 @@ func (m model) export(f report.Format, path string, replace bool) tea.Cmd {
 			return failed(err)
 		}
 		err = atomicfile.Write(full, func(w io.Writer) error {
-			return f.Write(w, *view.result, course, report.TextOptions{ASCII: ascii})
+			return f.Write(w, *view.result, course, format.Options{ASCII: ascii})
 		})
 		if err != nil {
 			if cause, ok := errors.AsType[syscall.Errno](err); ok { // the name was given just now

@@ -151,7 +151,7 @@ func faultEntries(marks []fold.Mark) []entry {
 		r := &runs[i]
 		r.last = m
 		r.count += m.Count
-		for _, name := range m.Hit {
+		for _, name := range m.Targets {
 			r.hit = report.AddTarget(r.hit, name)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/report/format"
 )
 
 // A lineMode is the UI for those who have a screen read to them: commands are
@@ -214,7 +215,7 @@ func (l *lineMode) conclude(err error) {
 	l.running, l.awaited = false, nil
 	if l.run.replay != nil {
 		l.run.stop()
-		l.report = reportView{result: l.run.report, course: fold.CourseOf(l.run.recording)}
+		l.report = reportView{result: l.run.report, course: fold.TimelineOf(l.run.recording)}
 	} else {
 		l.report = reportView{result: l.run.report, course: l.run.course, order: l.run.order}
 	}
@@ -235,14 +236,14 @@ func (l *lineMode) conclude(err error) {
 
 // tellReport writes the report as headless runs do.
 func (l *lineMode) tellReport() {
-	if err := report.Text(l.out, *l.report.result, l.textOptions()); err != nil {
+	if err := format.Text.Write(l.out, *l.report.result, report.Timeline{}, l.textOptions()); err != nil {
 		l.complain(err)
 	}
 }
 
 // textOptions are those of reports: without colours.
-func (l *lineMode) textOptions() report.TextOptions {
-	return report.TextOptions{Width: 80, ASCII: l.cfg.ASCII}
+func (l *lineMode) textOptions() format.Options {
+	return format.Options{Width: 80, ASCII: l.cfg.ASCII}
 }
 
 // interrupted ends a run that a signal ends, and tells what it came to.

@@ -13,6 +13,7 @@ import (
 	"mabeam-top/internal/atomicfile"
 	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/report/format"
 	"mabeam-top/internal/stress/stream"
 )
 
@@ -56,7 +57,7 @@ func init() {
 		{"every", "SECONDS", "sets how often a run tells its figures", anytime, (*lineMode).tellEvery},
 		{"stop", "", "stops the run; its report tells what was measured until then", whileRunning, (*lineMode).stop},
 		{"report", "", "reads the report again", withReport, func(l *lineMode, _ string) error { l.tellReport(); return nil }},
-		{"export", "FILE", "writes the report, in the format that the name ends in: " + strings.Join(report.Endings(), " "), withReport, (*lineMode).export},
+		{"export", "FILE", "writes the report, in the format that the name ends in: " + strings.Join(format.Endings(), " "), withReport, (*lineMode).export},
 		{"baseline", "NAME", "saves the report as a baseline", withReport, (*lineMode).saveBaseline},
 		{"compare", "[BASELINE]", "compares the report with a baseline, or with the run before", withReport, (*lineMode).compare},
 		{"again", "", "runs the same again", withReport, (*lineMode).again},
@@ -354,9 +355,9 @@ func (l *lineMode) stop(string) error {
 }
 
 func (l *lineMode) export(path string) error {
-	f, known := report.FormatOf(path)
+	f, known := format.Of(path)
 	if !known {
-		return fmt.Errorf("the name of the file has to end in one of %s", strings.Join(report.Endings(), ", "))
+		return fmt.Errorf("the name of the file has to end in one of %s", strings.Join(format.Endings(), ", "))
 	}
 	full, err := absolute(path)
 	if err != nil {
@@ -419,7 +420,7 @@ func (l *lineMode) compare(name string) error {
 	if err != nil {
 		return err
 	}
-	return report.ComparisonText(l.out, held, l.textOptions())
+	return format.WriteComparison(l.out, held, l.textOptions())
 }
 
 // lastBefore is the newest run of the same scenarios before another.

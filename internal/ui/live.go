@@ -110,7 +110,7 @@ func (l *live) struck() map[string]bool {
 		case m.T < to-struckSeconds:
 			return names
 		default:
-			for _, name := range m.Hit {
+			for _, name := range m.Targets {
 				names[name] = true
 			}
 		}

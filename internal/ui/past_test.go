@@ -14,6 +14,7 @@ import (
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/report/format"
 	"mabeam-top/internal/stress/stream"
 )
 
@@ -149,23 +150,23 @@ func TestPastScreens(t *testing.T) {
 
 func TestExport(t *testing.T) {
 	t.Chdir(t.TempDir())
-	for i, format := range report.Formats() {
+	for i, name := range format.Names() {
 		st := pastStage(t, 120, 40)
 		st.act("x")
 		for range i {
 			st.act("j")
 		}
 		st.act("enter")
-		st.shows(t, "Export as "+format)
-		st.act("ctrl+u", "out"+report.Endings()[i], "enter")
-		path, err := filepath.Abs("out" + report.Endings()[i])
+		st.shows(t, "Export as "+name)
+		st.act("ctrl+u", "out"+format.Endings()[i], "enter")
+		path, err := filepath.Abs("out" + format.Endings()[i])
 		if err != nil {
 			t.Fatal(err)
 		}
 		st.shows(t, "the report is in "+path)
 		text, err := os.ReadFile(path)
 		if err != nil || !strings.Contains(string(text), "sustained_event_rate") {
-			t.Errorf("%s: %v, %.100s", format, err, text)
+			t.Errorf("%s: %v, %.100s", name, err, text)
 		}
 	}
 	// The course of the run is there for the formats that draw it.
@@ -173,7 +174,7 @@ func TestExport(t *testing.T) {
 		t.Errorf("no samples: %v", err)
 	}
 	left, err := os.ReadDir(".")
-	if err != nil || len(left) != len(report.Formats()) {
+	if err != nil || len(left) != len(format.Names()) {
 		t.Errorf("left in the folder: %v, %v", left, err)
 	}
 }
@@ -635,7 +636,7 @@ func TestWorstMoment(t *testing.T) {
 	for _, e := range script() {
 		keeper.Add(e)
 	}
-	course := keeper.Snapshot().Course()
+	course := keeper.Snapshot().Timeline()
 	step, ok := course.Step("event-storm", "storm")
 	if !ok {
 		t.Fatal("no such step")
@@ -644,7 +645,7 @@ func TestWorstMoment(t *testing.T) {
 	got := c.WorstOfThreshold(report.Threshold{Metric: "latency_ms.p99", Condition: "< 5"})
 	// The storms begin two seconds into each repetition of five seconds.
 	var at int
-	if _, err := fmt.Sscanf(got, "worst at 0:%d, with kill_agents", &at); err != nil {
+	if _, err := fmt.Sscanf(got, "worst at 0:%d, during kill_agents", &at); err != nil {
 		t.Fatalf("%q: %v", got, err)
 	}
 	if since := at - int(step.Repetitions[1].At); since < 0 || since%5 < 1 || since%5 > 3 {

@@ -85,7 +85,7 @@ func (m model) replayKeys() []action {
 		act(keySeekStart, func(m *model) { m.steerReplay(stream.Command{Do: stream.Seek}) }),
 		act(keySeekEnd, func(m *model) { m.steerReplay(stream.Command{Do: stream.Seek, To: p.Length}) }),
 		act(keyResult, func(m *model) {
-			data := reportView{result: m.run.report, course: fold.CourseOf(m.run.recording), charts: true}
+			data := reportView{result: m.run.report, course: fold.TimelineOf(m.run.recording), charts: true}
 			*m = m.showReport(data)
 		}),
 	}

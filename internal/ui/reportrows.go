@@ -12,6 +12,7 @@ import (
 
 	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/report/format"
 )
 
 // reportWriter gathers the rows of a report.
@@ -238,7 +239,7 @@ func (w *reportWriter) again() string {
 	}
 	add("--cpuprofile", "cpu.pprof")
 	for i := range words {
-		words[i] = report.ShellWord(words[i])
+		words[i] = format.ShellWord(words[i])
 	}
 	return strings.Join(words, " ")
 }
@@ -312,7 +313,7 @@ func (w *reportWriter) reportRows(sc report.Scenario, step report.Step) []report
 		list = append(list, row)
 	}
 	if exact > 0 {
-		list = append(list, reportRow{word: "PASS", name: report.ExactConditions(exact)})
+		list = append(list, reportRow{word: "PASS", name: format.ConditionsMet(exact)})
 	}
 	order := []string{"FAIL", wordUndecided, "WARN", "PASS", "EXCEED", "INFO"}
 	slices.SortStableFunc(list, func(a, b reportRow) int {
@@ -405,7 +406,7 @@ func (w *reportWriter) metric(name string, step report.Step, course report.StepT
 	notes := []string{clean(step.Remark(name))}
 	shown, held := m.MainCheck()
 	if held {
-		row.against = string(shown.Kind) + " " + clean(shown.Against)
+		row.against = string(shown.Kind) + " " + clean(shown.Limit)
 	}
 	if held && row.word != "PASS" && row.word != "EXCEED" {
 		for _, s := range m.Checks() {

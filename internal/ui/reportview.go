@@ -5,6 +5,8 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
+	"mabeam-top/internal/stress/report/format"
+
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
@@ -29,15 +31,15 @@ type reportView struct {
 }
 
 // courseFor is how the run went, for a format that tells more with it.
-func (r reportView) courseFor(f report.Format) (report.Timeline, error) {
-	if len(r.course.Times) > 0 || r.recording == "" || !f.NeedsCourse() {
+func (r reportView) courseFor(f format.Format) (report.Timeline, error) {
+	if len(r.course.Times) > 0 || r.recording == "" || !f.NeedsTimeline() {
 		return r.course, nil
 	}
 	recording, err := stream.LoadRecording(r.recording)
 	if err != nil {
 		return report.Timeline{}, err
 	}
-	return fold.CourseOf(recording), nil
+	return fold.TimelineOf(recording), nil
 }
 
 // setData takes the result of a run that ended.

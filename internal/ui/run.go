@@ -123,7 +123,7 @@ func (r *run) start(ctx context.Context) {
 			why = errors.New(firstLine(why))
 		}
 		result := collector.Finish(why)
-		r.report, r.course = &result, keeper.Snapshot().Course()
+		r.report, r.course = &result, keeper.Snapshot().Timeline()
 	}()
 }
 

@@ -124,7 +124,7 @@ func (st *stage) end(err error) tea.Cmd {
 	}
 	if st.m.live.latest.Events > 0 {
 		result := collector.Finish(err)
-		st.run.report, st.run.course = &result, keeper.Snapshot().Course()
+		st.run.report, st.run.course = &result, keeper.Snapshot().Timeline()
 	}
 	st.run.err = err
 	close(st.run.done)

@@ -13,6 +13,7 @@ import (
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/report/format"
 	"mabeam-top/internal/stress/stream"
 )
 
@@ -144,7 +145,7 @@ func finishedRows(step *stream.Step, result *report.Step) []verdictRow {
 		}
 	}
 	if exact > 0 {
-		out = append(out, verdictRow{word: "PASS", step: name, metric: report.ExactConditions(exact), exact: exact})
+		out = append(out, verdictRow{word: "PASS", step: name, metric: format.ConditionsMet(exact), exact: exact})
 	}
 	if len(out) == 0 {
 		out = append(out, whole)
@@ -174,9 +175,9 @@ func metricRow(step, name string, m report.Metric) verdictRow {
 	switch {
 	case !ok:
 	case shown.Kind == report.KindBaseline:
-		row.limit, row.deviation = "vs "+clean(shown.Against), m.Deviation
+		row.limit, row.deviation = "vs "+clean(shown.Limit), m.Deviation
 	default:
-		row.limit = clean(shown.Against)
+		row.limit = clean(shown.Limit)
 	}
 	return row
 }

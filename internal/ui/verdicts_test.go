@@ -34,14 +34,14 @@ func TestFinishedRows(t *testing.T) {
 			"time_ms": held, "time_ms.max": {Value: 30.0, Unit: "ms", Status: report.StatusInfo}, "time_ms.p99": held,
 			"duplicated": exact(0.0, report.StatusPass), "lost": exact(0.0, report.StatusPass), "recovered": exact(0.0, report.StatusPass),
 			"rate": {Value: 5.0, Unit: "1/s", Better: report.Higher, Floor: &report.Floor{Value: 4, Reference: "timer", Share: 1}, Status: report.StatusPass},
-		}, []string{"PASS time_ms 8 ms vs 10 ms", "PASS time_ms.p99 8 ms vs 10 ms", "PASS rate 5/s >= 4/s", "PASS 3 exact conditions hold"}},
+		}, []string{"PASS time_ms 8 ms vs 10 ms", "PASS time_ms.p99 8 ms vs 10 ms", "PASS rate 5/s >= 4/s", "PASS 3 exact conditions met"}},
 		"one is lost, one missing": {report.Fail, map[string]report.Metric{
 			"time_ms": held, "duplicated": exact(0.0, report.StatusPass), "lost": exact(3.0, report.StatusFail), "recovered": exact(nil, report.StatusFail),
-		}, []string{"PASS time_ms 8 ms vs 10 ms", "NONE time_ms.max not measured vs 10 ms", "FAIL lost 3 == 0", "FAIL recovered not measured == 0", "PASS 1 exact condition holds"}},
+		}, []string{"PASS time_ms 8 ms vs 10 ms", "NONE time_ms.max not measured vs 10 ms", "FAIL lost 3 == 0", "FAIL recovered n/a == 0", "PASS 1 exact condition met"}},
 		"undecided": {
 			report.Inconclusive,
 			map[string]report.Metric{"time_ms": unsure, "duplicated": exact(0.0, report.StatusPass)},
-			[]string{"INCONCLUSIVE why", "UNDECIDED time_ms 8 ms vs 10 ms", "NONE time_ms.max not measured vs 10 ms", "PASS 1 exact condition holds"},
+			[]string{"INCONCLUSIVE why", "UNDECIDED time_ms 8 ms vs 10 ms", "NONE time_ms.max not measured vs 10 ms", "PASS 1 exact condition met"},
 		},
 		"cut off": {report.Broken, nil, []string{"ERROR why", "NONE time_ms not measured vs 10 ms", "NONE time_ms.max not measured vs 10 ms"}},
 	} {

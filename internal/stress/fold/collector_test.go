@@ -12,6 +12,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"mabeam-top/internal/stress/report/format"
+
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 	"mabeam-top/internal/stress/stream/streamtest"
@@ -159,7 +161,7 @@ func TestCollectorAnyPrefix(t *testing.T) {
 				}
 			}
 		}
-		if err := report.Text(&b, r, report.TextOptions{}); err != nil {
+		if err := format.Text.Write(&b, r, report.Timeline{}, format.Options{}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -68,7 +68,7 @@ type Mark struct {
 	// within 0.1 s is counted here.
 	Count int
 	// Hit are the first targets of the fault, without repetition; empty for the process.
-	Hit []string
+	Targets []string
 }
 
 // A LogLine is a message and when it was logged.
@@ -264,11 +264,11 @@ func (t *Timeline) fault(f stream.Fault) {
 		}
 		if m.Type == stream.FaultInjected && m.Step == f.Step && m.Text == f.Fault && m.ByHand == f.ByHand {
 			m.Count++
-			m.Hit = report.AddTarget(slices.Clip(m.Hit), f.Target)
+			m.Targets = report.AddTarget(slices.Clip(m.Targets), f.Target)
 			return
 		}
 	}
-	t.mark(Mark{Type: stream.FaultInjected, Step: f.Step, Text: f.Fault, ByHand: f.ByHand, Hit: report.AddTarget(nil, f.Target)})
+	t.mark(Mark{Type: stream.FaultInjected, Step: f.Step, Text: f.Fault, ByHand: f.ByHand, Targets: report.AddTarget(nil, f.Target)})
 }
 
 // mark adds a mark at the current time, and drops the oldest if there are too many.

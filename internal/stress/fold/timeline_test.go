@@ -62,7 +62,7 @@ func TestTimelineFollowsARun(t *testing.T) {
 		{T: 0.2, Type: stream.StepStarted, Step: "storm", Text: "storm", Count: 1},
 		{T: 0.3, Type: stream.RepetitionStarted, Step: "storm", Text: "warm-up", Count: 1},
 		{T: 0.4, Type: stream.RepetitionStarted, Step: "storm", Text: "repetition 1", Count: 1},
-		{T: 0.6, Type: stream.FaultInjected, Step: "storm", Text: "kill_agents", Count: 2, Hit: []string{"a_1", "a_2"}},
+		{T: 0.6, Type: stream.FaultInjected, Step: "storm", Text: "kill_agents", Count: 2, Targets: []string{"a_1", "a_2"}},
 		{T: 0.9, Type: stream.FaultInjected, Step: "storm", Text: "kill_agents", Count: 1},
 		{T: 1.1, Type: stream.StepStarted, Step: "calm", Text: "calm", Count: 1},
 	}

@@ -14,60 +14,59 @@ import (
 	"mabeam-top/internal/atomicfile"
 )
 
-// LastRun is the name under which the newest stored run is asked for, so that
-// no baseline can be called that.
+// LastRun is the name of the newest stored run. No baseline can have it.
 const LastRun = "last"
 
 var (
-	// ErrNoBaseline says that no baseline of that name was saved.
+	// ErrNoBaseline means that there is no baseline of that name.
 	ErrNoBaseline = errors.New("no such baseline")
-	// ErrNoRun says that no stored run has what was asked for.
-	ErrNoRun = errors.New("no such run is stored")
+	// ErrNoRun means that no stored run matches.
+	ErrNoRun = errors.New("no such run")
 )
 
 var baselineName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
 
-// CheckBaselineName tells whether a baseline may have that name: letters,
-// digits, dots, dashes and underscores, but neither that of the last run nor
-// one that looks like a file.
+// CheckBaselineName returns an error if a baseline cannot have that name. A name has
+// letters, digits, dots, dashes and underscores; it is not LastRun, and does not look like
+// a file.
 func CheckBaselineName(name string) error {
 	switch {
 	case name == LastRun:
 		return fmt.Errorf("%q means the newest run; choose another name", name)
 	case strings.EqualFold(filepath.Ext(name), ".json"):
-		return fmt.Errorf("%q looks like a file; a name has no .json", name)
+		return fmt.Errorf("%q looks like a file; omit .json", name)
 	case !baselineName.MatchString(name):
-		return fmt.Errorf("%q is no name: use letters, digits, dots, dashes and underscores", name)
+		return fmt.Errorf("%q is not a name: use letters, digits, dots, dashes and underscores", name)
 	}
 	return nil
 }
 
-// baselines is the folder of the baselines, beside that of the runs: old runs
-// are removed, baselines are not.
+// baselines is the folder of the baselines. It is not that of the runs, of which old ones
+// are removed.
 func (s Store) baselines() string { return filepath.Join(filepath.Dir(s.Dir), "baselines") }
 
-// SaveBaseline keeps the report under a name until another one is saved under
-// it, and returns its path.
+// SaveBaseline saves the report under a name, replaces an earlier baseline of that name,
+// and returns the path.
 func (s Store) SaveBaseline(name string, r Report) (string, error) {
 	if err := CheckBaselineName(name); err != nil {
 		return "", fmt.Errorf("save baseline: %w", err)
 	}
 	if err := os.MkdirAll(s.baselines(), 0o700); err != nil {
-		return "", fmt.Errorf("make the folder of baselines: %w", err)
+		return "", fmt.Errorf("create the folder of baselines: %w", err)
 	}
 	path := filepath.Join(s.baselines(), name+".json")
 	return path, atomicfile.Write(path, func(w io.Writer) error { return Write(w, r) })
 }
 
-// CheckSaveBaseline says why SaveBaseline could not save a report under the name,
-// as far as that can be known before. It leaves nothing behind.
+// CheckSaveBaseline returns the error that SaveBaseline would return, as far as that is
+// known before. It changes nothing.
 func (s Store) CheckSaveBaseline(name string) error {
 	if err := CheckBaselineName(name); err != nil {
 		return err
 	}
 	file := filepath.Join(s.baselines(), name+".json")
 	path := file
-	// A folder that is not there is made, so what counts is the one above it.
+	// SaveBaseline creates missing folders: check the nearest that exists.
 	for {
 		folder := filepath.Dir(path)
 		if _, err := os.Lstat(folder); !errors.Is(err, fs.ErrNotExist) || folder == path {
@@ -81,8 +80,8 @@ func (s Store) CheckSaveBaseline(name string) error {
 	return nil
 }
 
-// Baseline returns the report that was saved under the name. If none was, the
-// error wraps ErrNoBaseline and says which there are.
+// Baseline returns the report that was saved under the name. If there is none, the error
+// wraps ErrNoBaseline and lists the names that exist.
 func (s Store) Baseline(name string) (Report, error) {
 	if err := CheckBaselineName(name); err != nil {
 		return Report{}, fmt.Errorf("load baseline: %w", err)
@@ -92,11 +91,11 @@ func (s Store) Baseline(name string) (Report, error) {
 		return r, err
 	}
 	names, listErr := s.Baselines()
-	there := "none is saved"
+	known := "none is saved"
 	if len(names) > 0 {
-		there = "saved are " + strings.Join(names, ", ")
+		known = "known: " + strings.Join(names, ", ")
 	}
-	return Report{}, errors.Join(fmt.Errorf("%w: %s; %s", ErrNoBaseline, name, there), listErr)
+	return Report{}, errors.Join(fmt.Errorf("%w: %s; %s", ErrNoBaseline, name, known), listErr)
 }
 
 // Baselines returns the names of the saved baselines, sorted.
@@ -114,11 +113,10 @@ func (s Store) Baselines() ([]string, error) {
 	return names, nil
 }
 
-// Newest returns the newest stored run that has all of the scenarios and was
-// measured to its end; with no scenarios, of any. If there is none, the error
-// wraps ErrNoRun.
+// Newest returns the newest stored run that is conclusive and has all the scenarios. If
+// there is none, the error wraps ErrNoRun.
 func (s Store) Newest(scenarios []string) (Report, error) {
-	runs, _, err := s.List() // what cannot be read is not the one looked for
+	runs, _, err := s.List() // a run that cannot be read does not match
 	if err != nil {
 		return Report{}, err
 	}
@@ -127,7 +125,10 @@ func (s Store) Newest(scenarios []string) (Report, error) {
 			return Load(run.Path)
 		}
 	}
-	return Report{}, fmt.Errorf("%w that was measured to its end and has the scenarios asked for", ErrNoRun)
+	if len(scenarios) == 0 {
+		return Report{}, fmt.Errorf("%w: no finished run is stored", ErrNoRun)
+	}
+	return Report{}, fmt.Errorf("%w: no finished run has all of %s", ErrNoRun, strings.Join(scenarios, ", "))
 }
 
 func (r Run) has(scenario string) bool {

@@ -1,4 +1,4 @@
-package report
+package report_test
 
 import (
 	"errors"
@@ -6,14 +6,17 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/report/reporttest"
 )
 
 func TestBaselines(t *testing.T) {
-	s := Store{Dir: filepath.Join(t.TempDir(), "mabeam-top", "runs")}
-	if _, err := s.Baseline("v1"); !errors.Is(err, ErrNoBaseline) || !strings.Contains(err.Error(), "none is saved") {
+	s := report.Store{Dir: filepath.Join(t.TempDir(), "mabeam-top", "runs")}
+	if _, err := s.Baseline("v1"); !errors.Is(err, report.ErrNoBaseline) || !strings.Contains(err.Error(), "none is saved") {
 		t.Errorf("before anything was saved: %v", err)
 	}
-	for _, r := range []Report{at("first", 0), at("second", 1)} {
+	for _, r := range []report.Report{at("first", 0), at("second", 1)} {
 		if _, err := s.SaveBaseline("v1", r); err != nil {
 			t.Fatal(err)
 		}
@@ -24,16 +27,16 @@ func TestBaselines(t *testing.T) {
 	if r, err := s.Baseline("v1"); err != nil || r.ID != "second" {
 		t.Errorf("v1 is %s, %v; want what was saved last", r.ID, err)
 	}
-	if _, err := s.Baseline("v2"); !errors.Is(err, ErrNoBaseline) || !strings.Contains(err.Error(), "saved are main.linux, v1") {
+	if _, err := s.Baseline("v2"); !errors.Is(err, report.ErrNoBaseline) || !strings.Contains(err.Error(), "known: main.linux, v1") {
 		t.Errorf("a name that is not there: %v", err)
 	}
 	if got := ids(t, s); got != "" {
 		t.Errorf("baselines are among the runs: %s", got)
 	}
-	if err := os.WriteFile(filepath.Join(s.baselines(), "broken.json"), []byte("{"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(filepath.Join(filepath.Dir(s.Dir), "baselines"), "broken.json"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Baseline("broken"); err == nil || errors.Is(err, ErrNoBaseline) {
+	if _, err := s.Baseline("broken"); err == nil || errors.Is(err, report.ErrNoBaseline) {
 		t.Errorf("a broken file: %v", err)
 	}
 }
@@ -44,31 +47,31 @@ func TestCheckBaselineName(t *testing.T) {
 		"": false, "last": false, "a.json": false, "A.JSON": false, "../v1": false, "a/b": false, ".hidden": false, "a b": false,
 		strings.Repeat("x", 101): false,
 	} {
-		if err := CheckBaselineName(name); (err == nil) != ok {
+		if err := report.CheckBaselineName(name); (err == nil) != ok {
 			t.Errorf("%q: %v", name, err)
 		}
 		if ok {
 			continue
 		}
-		s := Store{Dir: filepath.Join(t.TempDir(), "runs")}
-		if _, err := s.SaveBaseline(name, passed()); err == nil {
+		s := report.Store{Dir: filepath.Join(t.TempDir(), "runs")}
+		if _, err := s.SaveBaseline(name, reporttest.Passed()); err == nil {
 			t.Errorf("%q was saved", name)
 		}
-		if _, err := s.Baseline(name); err == nil || errors.Is(err, ErrNoBaseline) {
+		if _, err := s.Baseline(name); err == nil || errors.Is(err, report.ErrNoBaseline) {
 			t.Errorf("%q was looked for: %v", name, err)
 		}
 	}
 }
 
 func TestNewest(t *testing.T) {
-	s := Store{Dir: filepath.Join(t.TempDir(), "runs")}
-	if _, err := s.Newest(nil); !errors.Is(err, ErrNoRun) {
+	s := report.Store{Dir: filepath.Join(t.TempDir(), "runs")}
+	if _, err := s.Newest(nil); !errors.Is(err, report.ErrNoRun) {
 		t.Errorf("without any run: %v", err)
 	}
 	save(t, s, at("older", 1))
 	save(t, s, at("newer", 2))
 	cut := at("interrupted", 3)
-	cut.Verdict = Interrupted
+	cut.Verdict = report.Interrupted
 	save(t, s, cut)
 	other := at("other", 4)
 	other.Scenarios[0].Name = "other"
@@ -79,13 +82,13 @@ func TestNewest(t *testing.T) {
 	}{
 		{nil, "other"},
 		{[]string{"other"}, "other"},
-		{[]string{passed().Scenarios[0].Name}, "newer"},
+		{[]string{reporttest.Passed().Scenarios[0].Name}, "newer"},
 	} {
 		if r, err := s.Newest(c.scenarios); err != nil || r.ID != c.want {
 			t.Errorf("%v: %s, %v; want %s", c.scenarios, r.ID, err, c.want)
 		}
 	}
-	if _, err := s.Newest([]string{"other", "nobody"}); !errors.Is(err, ErrNoRun) {
+	if _, err := s.Newest([]string{"other", "nobody"}); !errors.Is(err, report.ErrNoRun) {
 		t.Errorf("a scenario that no run has: %v", err)
 	}
 }

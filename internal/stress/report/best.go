@@ -16,25 +16,24 @@ import (
 	"mabeam-top/internal/atomicfile"
 )
 
-// bestSchema names the version of the file of best figures.
+// bestSchema is the version of the file of best values.
 const bestSchema = "mabeam-top/best/v1"
 
-// Best keeps the best figure of each metric that has a floor, for each kind of machine.
-// A figure is told relative to its floor, so that a slow day of a machine can be
-// compared with a fast one. The zero value has none.
+// Best holds the best value of each metric with a floor, for each kind of machine. Values
+// are relative to the floor, so that slow and fast days of a machine compare. The zero
+// value has none.
 type Best struct {
-	// machines are the figures by the kind of machine, and for each by the metric: how
-	// many times better than its floor it was.
+	// machines maps the kind of machine and the metric to the best FloorRatio.
 	machines map[string]map[string]float64
 }
 
-// A bestFile is how the figures are stored.
+// A bestFile is the file of best values.
 type bestFile struct {
 	Schema   string                        `json:"schema"`
 	Machines map[string]map[string]float64 `json:"machines"`
 }
 
-// DefaultBestFile returns the file of the best figures in the user's state folder.
+// DefaultBestFile returns the file of best values in the user's state folder.
 func DefaultBestFile() (string, error) {
 	store, err := DefaultStore()
 	if err != nil {
@@ -43,8 +42,8 @@ func DefaultBestFile() (string, error) {
 	return filepath.Join(filepath.Dir(store.Dir), "best.json"), nil
 }
 
-// LoadBest reads the best figures. A file that is not there has none. The error for a
-// file that cannot be read is a warning: the figures are none then too.
+// LoadBest reads the best values; none if there is no such file. If it cannot read the
+// file, it returns no values and an error that is only a warning.
 func LoadBest(path string) (Best, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -55,89 +54,71 @@ func LoadBest(path string) (Best, error) {
 		err = json.Unmarshal(data, &file)
 	}
 	if err == nil && file.Schema != bestSchema {
-		err = fmt.Errorf("its schema is %q, not %q", file.Schema, bestSchema)
+		err = fmt.Errorf("unknown schema %q; this program reads %q", file.Schema, bestSchema)
 	}
 	if err != nil {
-		return Best{}, fmt.Errorf("the best figures kept in %s cannot be read, and are ignored: %w", path, err)
+		return Best{}, fmt.Errorf("read best values %s: %w (ignored)", path, err)
 	}
 	return Best{file.Machines}, nil
 }
 
-// Save writes the figures, whole or not at all.
+// Save writes the values.
 func (b Best) Save(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("make the folder of the best figures: %w", err)
+		return fmt.Errorf("create the folder of the best values: %w", err)
 	}
 	return atomicfile.Write(path, func(w io.Writer) error {
 		return json.NewEncoder(w).Encode(bestFile{bestSchema, OrEmptyMap(b.machines)})
 	})
 }
 
-// Of returns the best figures of a step's metrics on a machine, by name; those of a
-// step of the same name with other parameters are not among them.
+// Figures returns the best values of a step's metrics on a machine, by their names. A step
+// with other parameters has other values.
 func (b Best) Figures(h Host, scenario string, step Step) map[string]float64 {
 	best := map[string]float64{}
 	for name := range step.Metrics {
-		if v, ok := b.machines[kindOf(h)][bestKey(scenario, step, name)]; ok {
+		if v, ok := b.machines[machineKind(h)][bestKey(scenario, step, name)]; ok {
 			best[name] = v
 		}
 	}
 	return best
 }
 
-// With returns the figures and those of a report that are better, and whether there are
-// any. Only runs that passed count.
+// With adds the better values of a report, and reports whether there are any. Only a run
+// that passed has any.
 func (b Best) With(r Report) (Best, bool) {
 	if r.Verdict != Pass {
 		return b, false
 	}
 	better := false
-	kind := kindOf(r.Host)
-	of := maps.Clone(b.machines[kind])
-	if of == nil {
-		of = map[string]float64{}
-	}
+	kind := machineKind(r.Host)
+	values := maps.Clone(OrEmptyMap(b.machines[kind]))
 	for _, s := range r.Scenarios {
 		for _, step := range s.Steps {
 			for name, m := range step.Metrics {
 				if v, ok := m.FloorRatio(); ok {
 					key := bestKey(s.Name, step, name)
-					better = better || v > of[key]
-					of[key] = max(of[key], v)
+					better = better || v > values[key]
+					values[key] = max(values[key], v)
 				}
 			}
 		}
 	}
 	machines := maps.Clone(OrEmptyMap(b.machines))
-	machines[kind] = of
+	machines[kind] = values
 	return Best{machines}, better
 }
 
-// OverFloor is how many times better than its floor the metric is; false if it has
-// none, or no such number.
-func (m Metric) FloorRatio() (float64, bool) {
-	v, ok := m.Value.(float64)
-	if !ok || m.Floor == nil || v <= 0 || m.Floor.Value <= 0 {
-		return 0, false
-	}
-	over := v / m.Floor.Value
-	if m.Better == Lower {
-		over = m.Floor.Value / v
-	}
-	return over, Finite(over)
-}
-
-// kindOf names a kind of machine.
-func kindOf(h Host) string {
+func machineKind(h Host) string {
 	return fmt.Sprintf("%s, %s, %d CPUs, GOMAXPROCS %d", h.CPUModel, h.Arch, h.CPUs, h.GOMAXPROCS)
 }
 
-// bestKey names a metric of a step with its parameters and of a floor.
+// bestKey identifies a metric of a step with these parameters.
 func bestKey(scenario string, step Step, metric string) string {
 	params, err := MarshalUnescaped(step.Params)
 	if err != nil {
-		return "" // of no step that was read or written
+		return "" // never for a step that was read or written
 	}
-	asked := sha256.Sum256(append([]byte(step.Measurement), params...))
-	return strings.Join([]string{scenario, step.Name, metric, hex.EncodeToString(asked[:6])}, "/")
+	hash := sha256.Sum256(append([]byte(step.Measurement), params...))
+	return strings.Join([]string{scenario, step.Name, metric, hex.EncodeToString(hash[:6])}, "/")
 }

@@ -1,34 +1,37 @@
-package report
+package report_test
 
 import (
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/report/reporttest"
 )
 
-// floored is a report of one run that passed, with these values of a rate and a time
-// and the floor of both.
-func floored(rate, milliseconds, floor float64) Report {
-	step := creation()
-	step.Metrics = map[string]Metric{
-		"rate":    {Value: rate, Unit: "1/s", Better: Higher, Floor: &Floor{Value: floor, Reference: "hand_over", Share: 0.1}, Status: StatusPass},
-		"time_ms": {Value: milliseconds, Unit: "ms", Better: Lower, Floor: &Floor{Value: floor, Reference: "timer", Share: 10}, Status: StatusPass},
-		"none":    told("ms", 1.0),
-		"absent":  {Unit: "ms", Better: Lower, Floor: &Floor{Value: 1, Reference: "timer", Share: 10}, Status: StatusFail},
-		"zero":    {Value: 0.0, Unit: "ms", Better: Lower, Floor: &Floor{Value: 1, Reference: "timer", Share: 10}, Status: StatusPass},
+// floored returns a report of a run that passed, with a rate and a time that have the same
+// floor.
+func floored(rate, milliseconds, floor float64) report.Report {
+	step := reporttest.Creation()
+	step.Metrics = map[string]report.Metric{
+		"rate":    {Value: rate, Unit: "1/s", Better: report.Higher, Floor: &report.Floor{Value: floor, Reference: "hand_over", Share: 0.1}, Status: report.StatusPass},
+		"time_ms": {Value: milliseconds, Unit: "ms", Better: report.Lower, Floor: &report.Floor{Value: floor, Reference: "timer", Share: 10}, Status: report.StatusPass},
+		"none":    {Value: 1.0, Unit: "ms", Better: report.Neither, Status: report.StatusInfo},
+		"absent":  {Unit: "ms", Better: report.Lower, Floor: &report.Floor{Value: 1, Reference: "timer", Share: 10}, Status: report.StatusFail},
+		"zero":    {Value: 0.0, Unit: "ms", Better: report.Lower, Floor: &report.Floor{Value: 1, Reference: "timer", Share: 10}, Status: report.StatusPass},
 	}
-	return run(scenario("s", "", step))
+	return reporttest.Run(reporttest.Scenario("s", "", step))
 }
 
 func TestBest(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state", "best.json")
-	best, err := LoadBest(path)
+	best, err := report.LoadBest(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	of := func(r Report) map[string]float64 { return best.Figures(r.Host, "s", r.Scenarios[0].Steps[0]) }
-	keep := func(r Report, want bool) {
+	of := func(r report.Report) map[string]float64 { return best.Figures(r.Host, "s", r.Scenarios[0].Steps[0]) }
+	keep := func(r report.Report, want bool) {
 		t.Helper()
 		next, better := best.With(r)
 		if better != want {
@@ -37,7 +40,7 @@ func TestBest(t *testing.T) {
 		if err := next.Save(path); err != nil {
 			t.Fatal(err)
 		}
-		if best, err = LoadBest(path); err != nil {
+		if best, err = report.LoadBest(path); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -55,7 +58,7 @@ func TestBest(t *testing.T) {
 	}
 	keep(floored(200, 60, 200), false) // on a day that is half as fast, neither is
 	bad := floored(1e6, 1e-6, 1)
-	bad.Verdict = Warn
+	bad.Verdict = report.Warn
 	keep(bad, false)
 
 	other := floored(1, 1, 1)
@@ -73,15 +76,14 @@ func TestBest(t *testing.T) {
 	}
 }
 
-// TestLoadBestIsTolerant reads what is no file of best figures: it has none, and that is
-// told.
+// A file that is not one of best values has none, and a warning.
 func TestLoadBestIsTolerant(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "best.json")
 	for _, text := range []string{"", "{", "[]", `{"schema": "other"}`, `{"schema": "mabeam-top/best/v1", "machines": {"m": 3}}`} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		best, err := LoadBest(path)
+		best, err := report.LoadBest(path)
 		if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "ignored") {
 			t.Errorf("%q: %v", text, err)
 		}
@@ -90,14 +92,13 @@ func TestLoadBestIsTolerant(t *testing.T) {
 			t.Errorf("%q: nothing can be kept", text)
 		}
 	}
-	if _, err := LoadBest(filepath.Dir(path)); err == nil {
+	if _, err := report.LoadBest(filepath.Dir(path)); err == nil {
 		t.Error("a folder was read")
 	}
 }
 
-// TestGradeByTheBest gives the grade of runs that passed.
-func TestGradeByTheBest(t *testing.T) {
-	near := func(ofBest ...float64) Report {
+func TestGradeNearTheBest(t *testing.T) {
+	near := func(ofBest ...float64) report.Report {
 		r := floored(1, 1, 1)
 		metrics := r.Scenarios[0].Steps[0].Metrics
 		for i, v := range ofBest {
@@ -109,13 +110,13 @@ func TestGradeByTheBest(t *testing.T) {
 		return r
 	}
 	for _, c := range []struct {
-		report Report
-		want   Grade
+		report report.Report
+		want   report.Grade
 	}{
-		{near(), Good}, // nothing is kept yet
-		{near(1), Excellent},
-		{near(0.8, 1.3), Excellent},
-		{near(0.79, 1), Good},
+		{near(), report.Good}, // nothing is kept yet
+		{near(1), report.Excellent},
+		{near(0.8, 1.3), report.Excellent},
+		{near(0.79, 1), report.Good},
 	} {
 		if c.report.Grade != c.want {
 			t.Errorf("grade %s, want %s", c.report.Grade, c.want)

@@ -11,9 +11,8 @@ import (
 	"strings"
 )
 
-// JSON writes the report as one indented JSON document. A number that is not
-// finite is a fault of whoever measured: the error says where it stands, and
-// nothing is written.
+// Write writes the report as one indented JSON document. It returns an error that says
+// where, and writes nothing, if a number is not finite.
 func Write(w io.Writer, r Report) error {
 	if where := findNotFinite(reflect.ValueOf(r), "report"); where != "" {
 		return fmt.Errorf("write report as JSON: %s is not a finite number", where)
@@ -32,8 +31,8 @@ func Write(w io.Writer, r Report) error {
 	return nil
 }
 
-// Read reads a report as JSON writes it. It refuses what is not a report, one
-// of another schema, and anything that follows it.
+// Read reads a report from JSON. It returns an error for any other document, for another
+// schema, and for data after the report.
 func Read(r io.Reader) (Report, error) {
 	data, err := io.ReadAll(r)
 	if err != nil {
@@ -47,47 +46,47 @@ func Read(r io.Reader) (Report, error) {
 	}
 	switch {
 	case head.Schema == nil:
-		return Report{}, errors.New(`read report: not a report: it has no "schema"`)
+		return Report{}, errors.New(`read report: not a report: no "schema"`)
 	case *head.Schema != Schema:
-		return Report{}, fmt.Errorf("read report: its schema is %q, this program reads %q", *head.Schema, Schema)
+		return Report{}, fmt.Errorf("read report: unknown schema %q; this program reads %q", *head.Schema, Schema)
 	}
 	var report Report
 	if err := json.Unmarshal(data, &report); err != nil {
 		return Report{}, fmt.Errorf("read report: %w", err)
 	}
-	if err := report.check(); err != nil {
+	if err := report.validate(); err != nil {
 		return Report{}, fmt.Errorf("read report: %w", err)
 	}
 	return report, nil
 }
 
-// check tells what in a report that was read would mislead its readers.
-func (r Report) check() error {
-	known := func(where string, v Verdict) error {
+// validate returns an error for what would mislead readers of the report.
+func (r Report) validate() error {
+	validVerdict := func(where string, v Verdict) error {
 		if severity[v] == 0 {
-			return fmt.Errorf("%s has the unknown verdict %q", where, v)
+			return fmt.Errorf("%s: unknown verdict %q", where, v)
 		}
 		return nil
 	}
-	faults := []error{known("the run", r.Verdict)}
+	errs := []error{validVerdict("run", r.Verdict)}
 	for _, s := range r.Scenarios {
-		faults = append(faults, known("scenario "+s.Name, s.Verdict))
+		errs = append(errs, validVerdict("scenario "+s.Name, s.Verdict))
 		for _, step := range s.Steps {
-			faults = append(faults, known("step "+s.Name+"/"+step.Name, step.Verdict))
+			errs = append(errs, validVerdict("step "+s.Name+"/"+step.Name, step.Verdict))
 			for name, m := range step.Metrics {
 				switch m.Value.(type) {
 				case nil, float64, string, bool:
 				default:
-					faults = append(faults, fmt.Errorf("metric %s of step %s/%s has a value that is no number, text or bool", name, s.Name, step.Name))
+					errs = append(errs, fmt.Errorf("step %s/%s: metric %s: the value is not a number, text or bool", s.Name, step.Name, name))
 				}
 			}
 		}
 	}
-	return errors.Join(faults...)
+	return errors.Join(errs...)
 }
 
-// MarshalReadable is json.Marshal without the escapes that only a web page needs:
-// conditions are full of < and >.
+// MarshalUnescaped is json.Marshal without the HTML escapes: conditions are full of < and
+// >.
 func MarshalUnescaped(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -96,8 +95,8 @@ func MarshalUnescaped(v any) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// The records below write a list or table without entries as [] or {}, never
-// as null: whoever reads them may loop without asking first.
+// The records below write empty lists and maps as [] and {}, never as null, so that
+// readers can loop over them.
 
 // MarshalJSON implements json.Marshaler.
 func (r Report) MarshalJSON() ([]byte, error) {
@@ -141,8 +140,7 @@ func (r Regression) MarshalJSON() ([]byte, error) {
 	return MarshalUnescaped(p)
 }
 
-// OrEmpty returns the list, or an empty one in place of nil, which JSON would
-// write as null.
+// OrEmpty returns the list, or an empty one for nil.
 func OrEmpty[T any](s []T) []T {
 	if s == nil {
 		return []T{}
@@ -150,7 +148,7 @@ func OrEmpty[T any](s []T) []T {
 	return s
 }
 
-// OrEmptyTable is OrEmpty for a table.
+// OrEmptyMap returns the map, or an empty one for nil.
 func OrEmptyMap[V any](m map[string]V) map[string]V {
 	if m == nil {
 		return map[string]V{}
@@ -158,7 +156,7 @@ func OrEmptyMap[V any](m map[string]V) map[string]V {
 	return m
 }
 
-// notFinite returns where in v a NaN or an infinity stands, or "".
+// findNotFinite returns where in v a NaN or an infinity is; empty for nowhere.
 func findNotFinite(v reflect.Value, where string) string {
 	switch v.Kind() {
 	case reflect.Float64, reflect.Float32:

@@ -16,8 +16,8 @@ import (
 
 const recordingEnding = ".jsonl"
 
-// recordedName is that of a recording, or of one that is not whole: NAME.*.partial,
-// and NAME.partial of earlier versions.
+// recordedName matches complete recordings, and partial ones: NAME.*.partial, and
+// NAME.partial of earlier versions.
 var recordedName = regexp.MustCompile(`^\d{8}T\d{6}\.\d{3}Z-[A-Za-z0-9_-]+\.jsonl((\.[0-9a-z]+)?\.partial)?$`)
 
 // A RecordingFile is a recording in the store.
@@ -27,21 +27,20 @@ type RecordingFile struct {
 	Bytes     int64
 }
 
-// recordings is the folder of the recordings, beside that of the runs.
+// recordings is the folder of the recordings.
 func (s Store) recordings() string { return filepath.Join(filepath.Dir(s.Dir), "recordings") }
 
-// CreateRecording begins the recording of a run that began at that time. It is
-// in the store once it is committed; until then it is only to be found if the
-// program dies.
+// CreateRecording begins the recording of a run. It is in the store after Commit; before,
+// only Orphans finds it, if the program dies.
 func (s Store) CreateRecording(startedAt time.Time, id string) (*atomicfile.File, error) {
 	if err := os.MkdirAll(s.recordings(), 0o700); err != nil {
-		return nil, fmt.Errorf("make the folder of recordings: %w", err)
+		return nil, fmt.Errorf("create the folder of recordings: %w", err)
 	}
 	return atomicfile.Create(filepath.Join(s.recordings(), stem(startedAt, id)+recordingEnding))
 }
 
-// PruneRecordings removes the oldest recordings beyond those that are kept. The
-// newest is kept in any case.
+// PruneRecordings removes the oldest recordings above the limits of the store. It always
+// keeps the newest.
 func (s Store) PruneRecordings() error {
 	files, err := s.recorded()
 	if err != nil {
@@ -54,22 +53,21 @@ func (s Store) PruneRecordings() error {
 	if room <= 0 {
 		room = 256e6
 	}
-	var faults []error
+	var errs []error
 	for i, file := range files {
 		room -= file.Bytes
 		if i == 0 || i < keep && room >= 0 {
 			continue
 		}
-		// Another process may have been faster.
+		// Another process may have removed it already.
 		if err := os.Remove(file.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			faults = append(faults, fmt.Errorf("remove an old recording: %w", err))
+			errs = append(errs, fmt.Errorf("remove an old recording: %w", err))
 		}
 	}
-	return errors.Join(faults...)
+	return errors.Join(errs...)
 }
 
-// recorded returns the recordings, the newest first; none if the folder is not
-// there.
+// recorded returns the recordings, the newest first.
 func (s Store) recorded() ([]RecordingFile, error) {
 	entries, err := readFolder(s.recordings())
 	if err != nil {
@@ -82,18 +80,17 @@ func (s Store) recorded() ([]RecordingFile, error) {
 		}
 		info, err := e.Info()
 		if err != nil {
-			continue // removed meanwhile
+			continue // already removed
 		}
-		startedAt, _ := time.Parse(stamp, e.Name()[:len(stamp)]) // the name has its form
+		startedAt, _ := time.Parse(stamp, e.Name()[:len(stamp)]) // the name matches
 		files = append(files, RecordingFile{Path: filepath.Join(s.recordings(), e.Name()), StartedAt: startedAt, Bytes: info.Size()})
 	}
 	slices.SortStableFunc(files, func(a, b RecordingFile) int { return strings.Compare(b.Path, a.Path) })
 	return files, nil
 }
 
-// Strays returns the recordings of which there is no report, the newest first:
-// of runs whose program died, or that still go on. One with nothing in it is
-// left out.
+// Orphans returns the recordings without a report, the newest first: their program died,
+// or still runs. It omits empty ones.
 func (s Store) Orphans() ([]RecordingFile, error) {
 	files, err := s.recorded()
 	if err != nil {
@@ -106,20 +103,20 @@ func (s Store) Orphans() ([]RecordingFile, error) {
 	}), nil
 }
 
-// Delete removes files of the store: the report of a run, its recording, or
-// both. One that is not there any more is none to remove.
+// Delete removes files of the store: the report of a run, its recording, or both. It
+// ignores files that are already gone.
 func (s Store) Delete(paths ...string) error {
-	var faults []error
+	var errs []error
 	for _, path := range paths {
 		if folder := filepath.Dir(path); path == "" {
 			continue
 		} else if folder != filepath.Clean(s.Dir) && folder != filepath.Clean(s.recordings()) {
-			faults = append(faults, fmt.Errorf("delete %s: it is not in the folder of past runs", path))
+			errs = append(errs, fmt.Errorf("delete %s: not in the folder of past runs", path))
 			continue
 		}
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			faults = append(faults, fmt.Errorf("delete a past run: %w", err))
+			errs = append(errs, fmt.Errorf("delete a past run: %w", err))
 		}
 	}
-	return errors.Join(faults...)
+	return errors.Join(errs...)
 }

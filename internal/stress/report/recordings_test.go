@@ -1,4 +1,4 @@
-package report
+package report_test
 
 import (
 	"os"
@@ -8,10 +8,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mabeam-top/internal/stress/report"
 )
 
-// record puts a recording of so many bytes into the store.
-func record(t *testing.T, s Store, r Report, bytes int) {
+// record adds a recording of so many bytes to the store.
+func record(t *testing.T, s report.Store, r report.Report, bytes int) {
 	t.Helper()
 	f, err := s.CreateRecording(r.StartedAt, r.ID)
 	if err != nil {
@@ -28,8 +30,8 @@ func record(t *testing.T, s Store, r Report, bytes int) {
 	}
 }
 
-// recordedIDs are the ids of the runs that have a recording.
-func recordedIDs(t *testing.T, s Store) string {
+// recordedIDs returns the ids of the runs with a recording.
+func recordedIDs(t *testing.T, s report.Store) string {
 	t.Helper()
 	runs, warnings, err := s.List()
 	if err != nil || len(warnings) > 0 {
@@ -45,7 +47,7 @@ func recordedIDs(t *testing.T, s Store) string {
 }
 
 func TestRecordings(t *testing.T) {
-	s := Store{Dir: filepath.Join(t.TempDir(), "state", "runs"), KeepRecordings: 3, KeepBytes: 100}
+	s := report.Store{Dir: filepath.Join(t.TempDir(), "state", "runs"), KeepRecordings: 3, KeepBytes: 100}
 	if got, err := s.Orphans(); err != nil || len(got) > 0 {
 		t.Fatal(err, got)
 	}
@@ -71,8 +73,8 @@ func TestRecordings(t *testing.T) {
 	}
 }
 
-func TestStrays(t *testing.T) {
-	s := Store{Dir: filepath.Join(t.TempDir(), "state", "runs")}
+func TestOrphans(t *testing.T) {
+	s := report.Store{Dir: filepath.Join(t.TempDir(), "state", "runs")}
 	save(t, s, at("whole", 1))
 	record(t, s, at("whole", 1), 10)
 	record(t, s, at("stray", 2), 20)
@@ -100,7 +102,7 @@ func TestStrays(t *testing.T) {
 }
 
 func TestDelete(t *testing.T) {
-	s := Store{Dir: filepath.Join(t.TempDir(), "state", "runs")}
+	s := report.Store{Dir: filepath.Join(t.TempDir(), "state", "runs")}
 	for i, id := range []string{"a", "b"} {
 		save(t, s, at(id, i))
 		record(t, s, at(id, i), 10)
@@ -129,14 +131,14 @@ func TestDelete(t *testing.T) {
 	}
 }
 
-func TestWhole(t *testing.T) {
-	var whole []Verdict
-	for _, v := range []Verdict{Pass, Warn, Inconclusive, Fail, Broken, Interrupted, ""} {
+func TestConclusive(t *testing.T) {
+	var whole []report.Verdict
+	for _, v := range []report.Verdict{report.Pass, report.Warn, report.Inconclusive, report.Fail, report.Broken, report.Interrupted, ""} {
 		if v.Conclusive() {
 			whole = append(whole, v)
 		}
 	}
-	if !slices.Equal(whole, []Verdict{Pass, Warn, Fail}) {
+	if !slices.Equal(whole, []report.Verdict{report.Pass, report.Warn, report.Fail}) {
 		t.Errorf("whole are %v", whole)
 	}
 }

@@ -16,27 +16,24 @@ import (
 	"mabeam-top/internal/atomicfile"
 )
 
-// A Store keeps the reports of past runs as files in one folder, and beside it
-// the recordings that were made of some. Several processes may use the same
-// folder.
+// A Store keeps the reports of past runs as files in one folder, and their recordings and
+// the baselines in folders next to it. Several processes may use the same store.
 type Store struct {
-	// Dir is the folder; Save makes it if it is not there.
+	// Dir is the folder of the reports; Save creates it.
 	Dir string
-	// Keep is how many runs are kept; beyond that Save removes the oldest. 0
-	// means 200.
+	// Keep is how many runs to keep; Save removes older ones. 0 means 200.
 	Keep int
-	// KeepRecordings is how many recordings are kept, and KeepBytes how many
-	// bytes they may take together; beyond that PruneRecordings removes the
-	// oldest. 0 means 20, and 256 MB.
+	// KeepRecordings is how many recordings to keep, and KeepBytes their total size;
+	// PruneRecordings removes older ones. 0 means 20 and 256 MB.
 	KeepRecordings int
 	KeepBytes      int64
 }
 
-// A Run is a stored report without what was measured.
+// A Run is a stored report without its steps.
 type Run struct {
-	// Path is the report's file.
+	// Path is the file of the report.
 	Path string `json:"-"`
-	// Recording is the file of the run's recording; empty if there is none.
+	// Recording is the file of the recording; empty for none.
 	Recording       string        `json:"-"`
 	Schema          string        `json:"schema"`
 	ID              string        `json:"id"`
@@ -61,7 +58,7 @@ type RunScenario struct {
 // $XDG_STATE_HOME or ~/.local/state, and in it mabeam-top/runs.
 func DefaultStore() (Store, error) {
 	state := os.Getenv("XDG_STATE_HOME")
-	if !filepath.IsAbs(state) { // the specification says to ignore others
+	if !filepath.IsAbs(state) { // the specification says to ignore relative paths
 		home, err := os.UserHomeDir()
 		if err != nil {
 			return Store{}, fmt.Errorf("find the folder of past runs: %w", err)
@@ -71,8 +68,8 @@ func DefaultStore() (Store, error) {
 	return Store{Dir: filepath.Join(state, "mabeam-top", "runs")}, nil
 }
 
-// stamp begins the name of each file of the store, so that names sort by
-// time; whatever is called otherwise is not the store's.
+// stamp begins the name of each file of the store, so that names sort by time. The store
+// ignores files with other names.
 const stamp = "20060102T150405.000Z"
 
 var (
@@ -80,11 +77,10 @@ var (
 	notInName  = regexp.MustCompile(`[^A-Za-z0-9_-]+`)
 )
 
-// Save keeps a report and returns its path. The same run saved again replaces
-// itself.
+// Save saves a report and returns its path. It replaces an earlier report of the same run.
 func (s Store) Save(r Report) (string, error) {
 	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
-		return "", fmt.Errorf("make the folder of past runs: %w", err)
+		return "", fmt.Errorf("create the folder of past runs: %w", err)
 	}
 	path := filepath.Join(s.Dir, stem(r.StartedAt, r.ID)+".json")
 	if err := atomicfile.Write(path, func(w io.Writer) error { return Write(w, r) }); err != nil {
@@ -93,7 +89,7 @@ func (s Store) Save(r Report) (string, error) {
 	return path, errors.Join(s.prune(), atomicfile.RemoveStale(s.Dir))
 }
 
-// stem is what the files of a run are called, but for their ending.
+// stem is the name of a run's files without the ending.
 func stem(startedAt time.Time, id string) string {
 	id = strings.Trim(notInName.ReplaceAllString(id, "_"), "_")
 	if id == "" {
@@ -102,7 +98,7 @@ func stem(startedAt time.Time, id string) string {
 	return startedAt.UTC().Format(stamp) + "-" + id[:min(len(id), 100)]
 }
 
-// prune removes the oldest runs beyond those that are kept.
+// prune removes the oldest runs above the limit.
 func (s Store) prune() error {
 	names, err := s.names()
 	if err != nil {
@@ -112,18 +108,17 @@ func (s Store) prune() error {
 	if keep <= 0 {
 		keep = 200
 	}
-	var faults []error
+	var errs []error
 	for _, name := range names[min(keep, len(names)):] {
-		// Another process may have been faster.
+		// Another process may have removed it already.
 		if err := os.Remove(filepath.Join(s.Dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			faults = append(faults, fmt.Errorf("remove an old run: %w", err))
+			errs = append(errs, fmt.Errorf("remove an old run: %w", err))
 		}
 	}
-	return errors.Join(faults...)
+	return errors.Join(errs...)
 }
 
-// readFolder returns what is in a folder of the store; nothing if it is not
-// there.
+// readFolder lists a folder of the store; a missing folder is empty.
 func readFolder(path string) ([]fs.DirEntry, error) {
 	entries, err := os.ReadDir(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -132,8 +127,7 @@ func readFolder(path string) ([]fs.DirEntry, error) {
 	return entries, err
 }
 
-// names returns the names of the store's files, the newest first; none if the
-// folder is not there.
+// names returns the names of the stored reports, the newest first.
 func (s Store) names() ([]string, error) {
 	entries, err := readFolder(s.Dir)
 	if err != nil {
@@ -150,9 +144,8 @@ func (s Store) names() ([]string, error) {
 	return names, nil
 }
 
-// List returns all stored runs, the newest first. A file that cannot be read
-// or is not a report is left out, and the warnings say which and why; err is
-// for the folder as a whole.
+// List returns all stored runs, the newest first. The warnings are for files that cannot
+// be read or are not reports; err is for the folder.
 func (s Store) List() (runs []Run, warnings []error, err error) {
 	names, err := s.names()
 	if err != nil {
@@ -183,12 +176,12 @@ func readRun(path string) (Run, error) {
 		return Run{}, err
 	}
 	if run.Schema != Schema {
-		return Run{}, fmt.Errorf("its schema is %q, not %q", run.Schema, Schema)
+		return Run{}, fmt.Errorf("unknown schema %q; this program reads %q", run.Schema, Schema)
 	}
 	return run, nil
 }
 
-// Load reads the whole report of a stored run, or of any other report file.
+// Load reads a report from a file.
 func Load(path string) (Report, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -201,16 +194,15 @@ func Load(path string) (Report, error) {
 	return r, nil
 }
 
-// Last returns, for each scenario by its name, how it did in the newest of
-// the runs that had it.
+// LatestResults returns the newest result of each scenario, by its name.
 func LatestResults(runs []Run) map[string]RunScenario {
-	last := map[string]RunScenario{}
+	latest := map[string]RunScenario{}
 	for _, run := range runs {
 		for _, s := range run.Scenarios {
-			if have, ok := last[s.Name]; !ok || s.StartedAt.After(have.StartedAt) {
-				last[s.Name] = s
+			if have, ok := latest[s.Name]; !ok || s.StartedAt.After(have.StartedAt) {
+				latest[s.Name] = s
 			}
 		}
 	}
-	return last
+	return latest
 }

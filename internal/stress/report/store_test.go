@@ -1,4 +1,4 @@
-package report
+package report_test
 
 import (
 	"os"
@@ -6,11 +6,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/report/reporttest"
 )
 
-// at is the passed report as it would be of another run.
-func at(id string, minutes int) Report {
-	r := passed()
+// at returns a report of a run that began at another time.
+func at(id string, minutes int) report.Report {
+	r := reporttest.Passed()
 	r.ID = id
 	r.StartedAt = r.StartedAt.Add(time.Duration(minutes) * time.Minute)
 	for i := range r.Scenarios {
@@ -19,7 +22,7 @@ func at(id string, minutes int) Report {
 	return r
 }
 
-func save(t *testing.T, s Store, r Report) string {
+func save(t *testing.T, s report.Store, r report.Report) string {
 	t.Helper()
 	path, err := s.Save(r)
 	if err != nil {
@@ -28,7 +31,7 @@ func save(t *testing.T, s Store, r Report) string {
 	return path
 }
 
-func ids(t *testing.T, s Store) string {
+func ids(t *testing.T, s report.Store) string {
 	t.Helper()
 	runs, warnings, err := s.List()
 	if err != nil || len(warnings) > 0 {
@@ -42,7 +45,7 @@ func ids(t *testing.T, s Store) string {
 }
 
 func TestStore(t *testing.T) {
-	s := Store{Dir: filepath.Join(t.TempDir(), "state", "runs")}
+	s := report.Store{Dir: filepath.Join(t.TempDir(), "state", "runs")}
 	if got := ids(t, s); got != "" {
 		t.Errorf("before anything was saved there is %q", got)
 	}
@@ -58,17 +61,17 @@ func TestStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := runs[0]
-	if first.Path != path || first.Verdict != Pass || first.Grade != Good || len(first.Scenarios) != 1 || first.Scenarios[0].Title != "Agent creation" {
+	if first.Path != path || first.Verdict != report.Pass || first.Grade != report.Good || len(first.Scenarios) != 1 || first.Scenarios[0].Title != "Agent creation" {
 		t.Errorf("newest run %+v", first)
 	}
-	loaded, err := Load(path)
+	loaded, err := report.Load(path)
 	if err != nil || loaded.ID != "newest" || len(loaded.Scenarios[0].Steps[0].Metrics) != 7 {
 		t.Errorf("loaded %s, %v", loaded.ID, err)
 	}
 }
 
 func TestStoreKeepsABoundedNumber(t *testing.T) {
-	s := Store{Dir: t.TempDir(), Keep: 3}
+	s := report.Store{Dir: t.TempDir(), Keep: 3}
 	foreign := filepath.Join(s.Dir, "notes.json")
 	if err := os.WriteFile(foreign, []byte("mine"), 0o644); err != nil {
 		t.Fatal(err)
@@ -84,8 +87,8 @@ func TestStoreKeepsABoundedNumber(t *testing.T) {
 	}
 }
 
-func TestStoreTellsBrokenFiles(t *testing.T) {
-	s := Store{Dir: t.TempDir()}
+func TestStoreWarnsOfBrokenFiles(t *testing.T) {
+	s := report.Store{Dir: t.TempDir()}
 	cut := save(t, s, at("cut", 1))
 	save(t, s, at("good", 2))
 	other := save(t, s, at("other", 3))
@@ -106,13 +109,13 @@ func TestStoreTellsBrokenFiles(t *testing.T) {
 	if len(warnings) != 2 || !strings.Contains(warnings[0].Error(), filepath.Base(other)) || !strings.Contains(warnings[0].Error(), `"other/v1"`) || !strings.Contains(warnings[1].Error(), filepath.Base(cut)) {
 		t.Errorf("warnings %v", warnings)
 	}
-	if _, err := Load(cut); err == nil || !strings.Contains(err.Error(), cut) {
+	if _, err := report.Load(cut); err == nil || !strings.Contains(err.Error(), cut) {
 		t.Errorf("loading a broken report: %v", err)
 	}
 }
 
-func TestStoreIDsAreNoPaths(t *testing.T) {
-	s := Store{Dir: t.TempDir()}
+func TestStoreEscapesIDs(t *testing.T) {
+	s := report.Store{Dir: t.TempDir()}
 	for _, id := range []string{"../../etc/passwd", "", "a b", strings.Repeat("x", 300)} {
 		if path := save(t, s, at(id, len(id))); filepath.Dir(path) != s.Dir {
 			t.Errorf("%q is stored at %s", id, path)
@@ -123,14 +126,14 @@ func TestStoreIDsAreNoPaths(t *testing.T) {
 	}
 }
 
-func TestLast(t *testing.T) {
+func TestLatestResults(t *testing.T) {
 	early := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	late := early.Add(time.Hour)
-	last := LatestResults([]Run{
-		{Scenarios: []RunScenario{{Name: "storm", Verdict: Fail, StartedAt: late}}},
-		{Scenarios: []RunScenario{{Name: "storm", Verdict: Pass, StartedAt: early}, {Name: "creation", Verdict: Warn, StartedAt: early}}},
+	last := report.LatestResults([]report.Run{
+		{Scenarios: []report.RunScenario{{Name: "storm", Verdict: report.Fail, StartedAt: late}}},
+		{Scenarios: []report.RunScenario{{Name: "storm", Verdict: report.Pass, StartedAt: early}, {Name: "creation", Verdict: report.Warn, StartedAt: early}}},
 	})
-	if len(last) != 2 || last["storm"].Verdict != Fail || !last["storm"].StartedAt.Equal(late) || last["creation"].Verdict != Warn {
+	if len(last) != 2 || last["storm"].Verdict != report.Fail || !last["storm"].StartedAt.Equal(late) || last["creation"].Verdict != report.Warn {
 		t.Errorf("last %v", last)
 	}
 }
@@ -143,7 +146,7 @@ func TestDefaultStore(t *testing.T) {
 	} {
 		t.Setenv("XDG_STATE_HOME", c.state)
 		t.Setenv("HOME", "/home/me")
-		if s, err := DefaultStore(); err != nil || s.Dir != c.want {
+		if s, err := report.DefaultStore(); err != nil || s.Dir != c.want {
 			t.Errorf("with XDG_STATE_HOME=%q: %s, %v", c.state, s.Dir, err)
 		}
 	}
@@ -151,7 +154,7 @@ func TestDefaultStore(t *testing.T) {
 
 // Save removes old temporary files of dead processes, and no other files.
 func TestSaveRemovesStaleFiles(t *testing.T) {
-	s := Store{Dir: filepath.Join(t.TempDir(), "runs")}
+	s := report.Store{Dir: filepath.Join(t.TempDir(), "runs")}
 	save(t, s, at("a", 1))
 	old := time.Now().Add(-2 * time.Hour)
 	for _, name := range []string{".old.json.x1.tmp", ".new.json.x2.tmp", "old.tmp", ".old"} {

@@ -8,98 +8,84 @@ import (
 	"mabeam-top/internal/stress/quantity"
 )
 
-// A StepCourse is how a step went over time.
-type StepTimeline struct {
-	TimelineStep
-	timeline *Timeline
-	// known says that it is known at all: a stored report does not tell.
-	Known bool
-}
-
-// StepCourse returns how a step of a scenario went.
-func (c *Timeline) ForStep(scenario, step string) StepTimeline {
-	found, known := c.Step(scenario, step)
-	return StepTimeline{TimelineStep: found, timeline: c, Known: known}
-}
-
-// around is how long before a bad moment a fault may have been that explains it,
-// in seconds.
-const around = 2.0
-
-// Worst says when a threshold was at its worst, and what was done to the system
-// just before.
-func (c StepTimeline) WorstOfThreshold(t Threshold) string {
+// WorstOfThreshold returns when a threshold was at its worst, and which faults came just
+// before.
+func (s StepTimeline) WorstOfThreshold(t Threshold) string {
 	switch {
-	case t.WorstAtSeconds != nil && c.Known:
-		return c.moment(c.From + *t.WorstAtSeconds)
+	case t.WorstAtSeconds != nil && s.Known:
+		return s.moment(s.From + *t.WorstAtSeconds)
 	case t.WorstAtSeconds != nil:
 		return "worst " + quantity.Format(*t.WorstAtSeconds, "s") + " into the step"
 	}
-	return c.worstOf(t.Metric, KindThreshold, t.OK)
+	return s.worst(t.Metric, KindThreshold, t.OK)
 }
 
-// WorstOfBaseline is Worst for a metric that failed its baseline.
-func (c StepTimeline) WorstOfBaseline(metric string) string {
-	return c.worstOf(metric, KindBaseline, false)
+// WorstOfBaseline is WorstOfThreshold for a metric that failed its baseline.
+func (s StepTimeline) WorstOfBaseline(metric string) string {
+	return s.worst(metric, KindBaseline, false)
 }
 
-// worstOf looks for the worst reading of the probe that shows a metric. While
-// all is well only a limit that was crossed for a moment is worth a word.
-func (c StepTimeline) worstOf(metric string, source CheckKind, ok bool) string {
-	i := slices.IndexFunc(c.Limits, func(l TimelineLimit) bool { return l.Metric == metric && l.Source == source })
-	if !c.Known || i < 0 {
+// worst finds the worst reading of the probe that shows a metric. For a check that passed,
+// it reports only a limit that was crossed for a moment.
+func (s StepTimeline) worst(metric string, source CheckKind, passed bool) string {
+	i := slices.IndexFunc(s.Limits, func(l TimelineLimit) bool { return l.Metric == metric && l.Source == source })
+	if !s.Known || i < 0 {
 		return ""
 	}
-	limit := c.Limits[i]
-	readings := c.timeline.Probes[limit.Probe]
+	limit := s.Limits[i]
 	at, worst := -1.0, math.Inf(-1)
-	for j, t := range c.timeline.Times {
-		if t < c.From || t > c.To || j >= len(readings) || math.IsNaN(readings[j]) || !c.measured(t) {
+	for i, v := range s.Readings(limit.Probe) {
+		t := s.Times()[i]
+		if math.IsNaN(v) || !s.measuredAt(t) {
 			continue
 		}
-		by := readings[j] - limit.Value
+		beyond := v - limit.Value
 		if strings.HasPrefix(limit.Op, ">") {
-			by = -by
+			beyond = -beyond
 		}
-		if by > worst {
-			at, worst = t, by
+		if beyond > worst {
+			at, worst = t, beyond
 		}
 	}
-	if at < 0 || ok && worst <= 0 {
+	if at < 0 || passed && worst <= 0 {
 		return ""
 	}
-	return c.moment(at)
+	return s.moment(at)
 }
 
-// measured says whether a time is in a repetition and not in a warm-up.
-func (c StepTimeline) measured(t float64) bool {
-	number, _ := c.RepetitionAt(t)
+// measuredAt reports whether a time is in a repetition, and not in a warm-up.
+func (s StepTimeline) measuredAt(t float64) bool {
+	number, _ := s.RepetitionAt(t)
 	return number > 0
 }
 
-// moment tells the worst time of the run, and the faults just before it.
-func (c StepTimeline) moment(at float64) string {
-	text := "worst at " + quantity.Clock(at)
-	counts := map[string]int{}
-	hit := map[string][]string{}
-	var names []string
-	for _, f := range c.timeline.Faults {
-		if f.At < at-around || f.At > at+1 || f.Step != "" && f.Step != c.Step {
+// around is how many seconds before a bad moment a fault may be its cause.
+const around = 2.0
+
+// moment returns the time of the worst reading and the faults around it.
+func (s StepTimeline) moment(at float64) string {
+	var near []TimelineFault
+	for _, f := range s.timeline.Faults {
+		if f.At < at-around || f.At > at+1 || f.Step != "" && f.Step != s.Step {
 			continue
 		}
-		if counts[f.Fault] == 0 {
-			names = append(names, f.Fault)
+		i := slices.IndexFunc(near, func(known TimelineFault) bool { return known.Fault == f.Fault })
+		if i < 0 {
+			i = len(near)
+			near = append(near, TimelineFault{Fault: f.Fault})
 		}
-		counts[f.Fault] += f.Count
-		for _, name := range f.Targets {
-			hit[f.Fault] = AddTarget(hit[f.Fault], name)
+		near[i].Count += f.Count
+		for _, target := range f.Targets {
+			near[i].Targets = AddTarget(near[i].Targets, target)
 		}
 	}
-	for i, name := range names {
-		names[i] = Clean(TimelineFault{Fault: name, Count: counts[name], Targets: hit[name]}.Text())
+	text := "worst at " + quantity.Clock(at)
+	if len(near) == 0 {
+		return text
 	}
-	if len(names) > 0 {
-		text += ", with " + strings.Join(names, ", ")
+	texts := make([]string, len(near))
+	for i, f := range near {
+		texts[i] = Clean(f.Text())
 	}
-	return text
+	return text + ", during " + strings.Join(texts, ", ")
 }

@@ -67,14 +67,14 @@ func TestJudgeExact(t *testing.T) {
 		told       string // a part of the recommendations
 	}{
 		"all is well":         {set("rate", 100.0), nil, report.Pass, "lost", report.StatusPass, false, ""},
-		"one is lost":         {set("lost", 1.0), nil, report.Fail, "lost", report.StatusFail, false, "lost is 1, but must be == 0"},
-		"no instead of yes":   {set("recovered", false), nil, report.Fail, "recovered", report.StatusFail, false, "recovered is no, but must be == yes"},
-		"something was found": {set(report.FindingsMetric, 2.0), nil, report.Fail, report.FindingsMetric, report.StatusFail, false, "findings is 2, but must be == 0"},
-		"no value":            {set("lost", nil), nil, report.Fail, "lost", report.StatusFail, false, "lost was not measured, which counts as failed: must be == 0"},
+		"one is lost":         {set("lost", 1.0), nil, report.Fail, "lost", report.StatusFail, false, "lost is 1, but must be 0"},
+		"no instead of yes":   {set("recovered", false), nil, report.Fail, "recovered", report.StatusFail, false, "recovered is no, but must be yes"},
+		"something was found": {set(report.FindingsMetric, 2.0), nil, report.Fail, report.FindingsMetric, report.StatusFail, false, "findings is 2, but must be 0"},
+		"no value":            {set("lost", nil), nil, report.Fail, "lost", report.StatusFail, false, "lost was not measured, which counts as failed: must be 0"},
 		"a value that is none": {
-			set("lost", math.NaN()), nil, report.Fail, "lost", report.StatusFail, false, "must be == 0",
+			set("lost", math.NaN()), nil, report.Fail, "lost", report.StatusFail, false, "must be 0",
 		},
-		"a text": {set("lost", "none"), nil, report.Fail, "lost", report.StatusFail, false, "must be == 0"},
+		"a text": {set("lost", "none"), nil, report.Fail, "lost", report.StatusFail, false, "must be 0"},
 		"not even declared by its run": {
 			func(m map[string]report.Metric) { delete(m, "lost") }, nil, report.Fail, "lost", report.StatusFail, false, "lost was not measured",
 		},

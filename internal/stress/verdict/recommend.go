@@ -107,7 +107,7 @@ func metricAdvice(step report.Step, name string) string {
 		}
 		return text
 	case by.Kind == report.KindFloor:
-		return fmt.Sprintf("%s, %s than the floor of this machine: %s, %s", text, by.Difference, by.Against, by.Basis)
+		return fmt.Sprintf("%s, %s than the floor of this machine: %s, %s", text, by.Difference, by.Limit, by.Basis)
 	case m.Deviation == nil:
 		return text + ", " + by.Text()
 	}
@@ -115,7 +115,7 @@ func metricAdvice(step report.Step, name string) string {
 	if m.Better == report.Lower {
 		side = "above"
 	}
-	text = fmt.Sprintf("%s, %s %s the baseline of %s", text, quantity.Percent(*m.Deviation), side, by.Against)
+	text = fmt.Sprintf("%s, %s %s the baseline of %s", text, quantity.Percent(*m.Deviation), side, by.Limit)
 	if m.Status == report.StatusWarn {
 		text += fmt.Sprintf(", close to the %s at which it fails", quantity.Percent(*m.Tolerance))
 	} else {

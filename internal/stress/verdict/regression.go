@@ -371,7 +371,7 @@ func compareExact(m report.RegressionMetric, before, now report.Metric) report.R
 			}
 		}
 	}
-	must := report.Check{Kind: report.KindCondition, Against: quantity.Condition(now.Condition, now.Unit)}.Text()
+	must := report.Check{Kind: report.KindCondition, Limit: quantity.Condition(now.Condition, now.Unit)}.Text()
 	switch {
 	case held && !holds:
 		m.Verdict, m.Note = report.Regressed, "it "+must+", which held before"

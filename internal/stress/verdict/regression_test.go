@@ -423,11 +423,11 @@ func TestCompareExactConditions(t *testing.T) {
 		verdict     report.Change
 		note        string
 	}{
-		"broken once in four":          {held("== 0", 0.0, 0, 0, 0, 0), held("== 0", 3.0, 0, 0, 3, 0), report.Regressed, "must be == 0, which held before"},
+		"broken once in four":          {held("== 0", 0.0, 0, 0, 0, 0), held("== 0", 3.0, 0, 0, 3, 0), report.Regressed, "must be 0, which held before"},
 		"mended":                       {held("== 0", 3.0, 0, 0, 3, 0), held("== 0", 0.0, 0, 0, 0, 0), report.Improved, "did not hold before"},
 		"held all along":               {held("== 0", 0.0, 0, 0), held("== 0", 0.0, 0, 0), report.Same, ""},
 		"before there were conditions": {old, held("== 0", 1.0, 0, 0, 1, 0), report.Regressed, "which held before"},
-		"yes became no":                {yes, no, report.Regressed, "must be == yes"},
+		"yes became no":                {yes, no, report.Regressed, "must be yes"},
 		"a condition lost its value":   {held("== 0", 0.0, 0, 0), held("== 0", nil), report.Regressed, "measured before and is not now"},
 		"a baseline lost its value":    {baseline, gone, report.Regressed, "measured before and is not now"},
 		"a floor lost its value":       {floor, report.Metric{Unit: "ms", Better: report.Higher, Status: report.StatusFail}, report.Regressed, "measured before and is not now"},
