@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"mabeam-top/internal/atomicfile"
 )
@@ -24,7 +25,9 @@ var (
 	ErrNoRun = errors.New("no such run")
 )
 
-var baselineName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
+// baselineName is compiled when it is first needed, as all patterns of the store: most
+// starts of the program need none.
+var baselineName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`) })
 
 // CheckBaselineName returns an error if a baseline cannot have that name. A name has
 // letters, digits, dots, dashes and underscores; it is not LastRun, and does not look like
@@ -35,7 +38,7 @@ func CheckBaselineName(name string) error {
 		return fmt.Errorf("%q means the newest run; choose another name", name)
 	case strings.EqualFold(filepath.Ext(name), ".json"):
 		return fmt.Errorf("%q looks like a file; omit .json", name)
-	case !baselineName.MatchString(name):
+	case !baselineName().MatchString(name):
 		return fmt.Errorf("%q is not a name: use letters, digits, dots, dashes and underscores", name)
 	}
 	return nil

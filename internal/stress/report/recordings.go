@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"mabeam-top/internal/atomicfile"
@@ -18,7 +19,9 @@ const recordingEnding = ".jsonl"
 
 // recordedName matches complete recordings, and partial ones: NAME.*.partial, and
 // NAME.partial of earlier versions.
-var recordedName = regexp.MustCompile(`^\d{8}T\d{6}\.\d{3}Z-[A-Za-z0-9_-]+\.jsonl((\.[0-9a-z]+)?\.partial)?$`)
+var recordedName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^\d{8}T\d{6}\.\d{3}Z-[A-Za-z0-9_-]+\.jsonl((\.[0-9a-z]+)?\.partial)?$`)
+})
 
 // A RecordingFile is a recording in the store.
 type RecordingFile struct {
@@ -75,7 +78,7 @@ func (s Store) recorded() ([]RecordingFile, error) {
 	}
 	var files []RecordingFile
 	for _, e := range entries {
-		if !e.Type().IsRegular() || !recordedName.MatchString(e.Name()) {
+		if !e.Type().IsRegular() || !recordedName().MatchString(e.Name()) {
 			continue
 		}
 		info, err := e.Info()

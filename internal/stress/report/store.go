@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"mabeam-top/internal/atomicfile"
@@ -73,8 +74,10 @@ func DefaultStore() (Store, error) {
 const stamp = "20060102T150405.000Z"
 
 var (
-	storedName = regexp.MustCompile(`^\d{8}T\d{6}\.\d{3}Z-[A-Za-z0-9_-]+\.json$`)
-	notInName  = regexp.MustCompile(`[^A-Za-z0-9_-]+`)
+	storedName = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^\d{8}T\d{6}\.\d{3}Z-[A-Za-z0-9_-]+\.json$`)
+	})
+	notInName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[^A-Za-z0-9_-]+`) })
 )
 
 // Save saves a report and returns its path. It replaces an earlier report of the same run.
@@ -91,7 +94,7 @@ func (s Store) Save(r Report) (string, error) {
 
 // stem is the name of a run's files without the ending.
 func stem(startedAt time.Time, id string) string {
-	id = strings.Trim(notInName.ReplaceAllString(id, "_"), "_")
+	id = strings.Trim(notInName().ReplaceAllString(id, "_"), "_")
 	if id == "" {
 		id = "run"
 	}
@@ -135,7 +138,7 @@ func (s Store) names() ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if e.Type().IsRegular() && storedName.MatchString(e.Name()) {
+		if e.Type().IsRegular() && storedName().MatchString(e.Name()) {
 			names = append(names, e.Name())
 		}
 	}

@@ -1,4 +1,4 @@
-package report_test
+package format_test
 
 import (
 	"fmt"
@@ -22,7 +22,7 @@ func Brief(w io.Writer, r report.Report) error {
 	return nil
 }
 
-func ExampleReport() {
+func Example_brief() {
 	r := report.Report{Scenarios: []report.Scenario{{
 		Name:  "event-storm",
 		Steps: []report.Step{{Name: "calm", Verdict: report.Pass}, {Name: "storm", Verdict: report.Fail}},
