@@ -131,3 +131,26 @@ func TestSchemaHasEveryField(t *testing.T) {
 		}
 	}
 }
+
+// The schema has exactly the constants of the code.
+func TestSchemaHasEveryConstant(t *testing.T) {
+	var schema struct {
+		Defs map[string]struct {
+			Enum       []string
+			Properties map[string]struct{ Enum []string }
+		} `json:"$defs"`
+	}
+	if err := json.Unmarshal([]byte(report.SchemaJSON()), &schema); err != nil {
+		t.Fatal(err)
+	}
+	declared := reporttest.Constants(t, ".")
+	for kind, enum := range map[string][]string{
+		"Verdict": schema.Defs["verdict"].Enum, "Grade": schema.Defs["report"].Properties["grade"].Enum,
+		"Better": schema.Defs["metric"].Properties["better"].Enum, "Status": schema.Defs["metric"].Properties["status"].Enum,
+		"ErrorKind": schema.Defs["error"].Properties["kind"].Enum, "Change": schema.Defs["regression_metric"].Properties["verdict"].Enum,
+	} {
+		if got, want := slices.Sorted(slices.Values(enum)), slices.Sorted(slices.Values(declared[kind])); !slices.Equal(got, want) {
+			t.Errorf("%s: the schema has %q, the code %q", kind, got, want)
+		}
+	}
+}

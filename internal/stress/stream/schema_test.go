@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/report/reporttest"
 	"mabeam-top/internal/stress/stream"
 	"mabeam-top/internal/stress/stream/streamtest"
 
@@ -169,5 +171,30 @@ func TestSchemaHasEveryField(t *testing.T) {
 	}
 	if len(schema.OneOf) != len(payloads) {
 		t.Errorf("%d types of events, want %d", len(schema.OneOf), len(payloads))
+	}
+}
+
+// The schema has exactly the constants of the code. A floor is no limit of a step: it is
+// not known before the step runs.
+func TestSchemaHasEveryConstant(t *testing.T) {
+	var schema struct {
+		Properties map[string]struct{ Enum []string }
+		Defs       map[string]struct {
+			Properties map[string]struct{ Enum []string }
+		} `json:"$defs"`
+	}
+	if err := json.Unmarshal([]byte(stream.SchemaJSON()), &schema); err != nil {
+		t.Fatal(err)
+	}
+	declared := reporttest.Constants(t, ".")
+	kinds := slices.DeleteFunc(reporttest.Constants(t, "../report")["CheckKind"], func(k string) bool { return k == string(report.KindFloor) })
+	for name, c := range map[string]struct{ enum, declared []string }{
+		"type":          {schema.Properties["type"].Enum, declared["Type"]},
+		"inspection.by": {schema.Defs["inspection"].Properties["by"].Enum, declared["AgentOrder"]},
+		"limit.source":  {schema.Defs["limit"].Properties["source"].Enum, kinds},
+	} {
+		if got, want := slices.Sorted(slices.Values(c.enum)), slices.Sorted(slices.Values(c.declared)); len(want) == 0 || !slices.Equal(got, want) {
+			t.Errorf("%s: the schema has %q, the code %q", name, got, want)
+		}
 	}
 }
