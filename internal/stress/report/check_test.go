@@ -124,11 +124,11 @@ func TestStat(t *testing.T) {
 		}
 		d.Count--
 		if _, ok := d.Stat(stat); ok {
-			t.Errorf("%s of %d operations is told", stat, d.Count)
+			t.Errorf("%s of %d operations has a value", stat, d.Count)
 		}
 	}
 	if _, ok := (Distribution{Count: 1e6}).Stat("p42"); ok {
-		t.Error("p42 is told")
+		t.Error("p42 has a value")
 	}
 }
 

@@ -165,7 +165,7 @@ func attribute(e xml.StartElement, name string) string {
 
 // Each format marks steered steps, and no others.
 func TestFormatsMarkSteeredSteps(t *testing.T) {
-	says := map[Format]string{
+	marks := map[Format]string{
 		Text: steeredManually, Markdown: steeredManually, HTML: steeredManually,
 		JUnit: steeredManually, CSV: "storm,step,steered,value,,,true,bool", JSON: `"steered": true`,
 	}
@@ -174,8 +174,8 @@ func TestFormatsMarkSteeredSteps(t *testing.T) {
 			step := reporttest.Storm()
 			step.Steered = steered
 			out := string(written(t, f.format, reporttest.Run(reporttest.Scenario("event-storm", "Event storm", step)), report.Timeline{}))
-			if said := says[f.format]; said == "" || strings.Contains(out, said) != steered {
-				t.Errorf("%s, steered %v: %q is not told as it should be in\n%s", f.format, steered, said, out)
+			if mark := marks[f.format]; mark == "" || strings.Contains(out, mark) != steered {
+				t.Errorf("%s, steered %v: %q is wrong in\n%s", f.format, steered, mark, out)
 			}
 		}
 	}
@@ -183,7 +183,7 @@ func TestFormatsMarkSteeredSteps(t *testing.T) {
 
 // Each format marks steps with unfinished repetitions, and no others.
 func TestFormatsMarkPartialSteps(t *testing.T) {
-	says := map[Format]string{
+	marks := map[Format]string{
 		Text: "2 of 5 repetitions", Markdown: "2 of 5 repetitions", HTML: "metrics from 2 of 5 repetitions",
 		JUnit: "metrics from 2 of 5 repetitions", CSV: "storm,step,repetitions_finished,value,,,2,count", JSON: `"planned": 5`,
 	}
@@ -194,8 +194,8 @@ func TestFormatsMarkPartialSteps(t *testing.T) {
 				step.Repetitions = &report.Repetitions{Finished: 2, Planned: 5}
 			}
 			out := string(written(t, f.format, reporttest.Run(reporttest.Scenario("event-storm", "Event storm", step)), report.Timeline{}))
-			if said := says[f.format]; said == "" || strings.Contains(out, said) != partial {
-				t.Errorf("%s, partial %v: %q is not told as it should be in\n%s", f.format, partial, said, out)
+			if mark := marks[f.format]; mark == "" || strings.Contains(out, mark) != partial {
+				t.Errorf("%s, partial %v: %q is wrong in\n%s", f.format, partial, mark, out)
 			}
 		}
 	}

@@ -67,7 +67,7 @@ func TestHTMLCharts(t *testing.T) {
 		"kill_agents ×40 (a_0042, a_0007 and 38 more) at 14.8 s", "action_p99_ms: mean 1.43 ms, max 7 ms", "goroutines: mean 200, max 200",
 	} {
 		if !strings.Contains(text, want) {
-			t.Errorf("%q is not told", want)
+			t.Errorf("%q is missing", want)
 		}
 	}
 	if strings.Contains(text, "failed_per_second") {
@@ -85,7 +85,7 @@ func TestHTMLInBrowser(t *testing.T) {
 		}
 	}
 	if browser == "" {
-		t.Skip("no Chromium is installed here, so that the page is not opened in one")
+		t.Skip("no Chromium is installed")
 	}
 	folder := t.TempDir()
 	file := filepath.Join(folder, "report.html")

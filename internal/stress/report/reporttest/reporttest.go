@@ -57,14 +57,14 @@ func Scenario(name, title string, steps ...report.Step) report.Scenario {
 	}
 }
 
-func judged(unit string, better report.Better, baseline, deviation float64, status report.Status, value float64, samples ...float64) report.Metric {
+func withBaseline(unit string, better report.Better, baseline, deviation float64, status report.Status, value float64, samples ...float64) report.Metric {
 	return report.Metric{
 		Value: value, Unit: unit, Better: better, Samples: samples,
 		Baseline: &baseline, Tolerance: new(0.2), Deviation: &deviation, Status: status,
 	}
 }
 
-func told(unit string, value any, samples ...float64) report.Metric {
+func unchecked(unit string, value any, samples ...float64) report.Metric {
 	return report.Metric{Value: value, Unit: unit, Better: report.Neither, Samples: samples, Status: report.StatusInfo}
 }
 
@@ -84,13 +84,13 @@ func Creation() report.Step {
 		Name: "agent-creation", Measurement: "agent-creation", Component: "agent_creation",
 		Params: map[string]any{"agents": 1000, "concurrency": 1, "agent_type": "demo"}, Verdict: report.Pass, DurationSeconds: 1.42,
 		Metrics: map[string]report.Metric{
-			"agents_per_second":    judged("1/s", report.Higher, 1000, 411.3, report.StatusExceed, 412_300, 409_000, 412_300, 420_100),
-			"creation_time_ms":     judged("ms", report.Lower, 1, 0.9978, report.StatusExceed, 0.0022, 0.0021, 0.0022, 0.0024),
-			"creation_time_ms.max": judged("ms", report.Lower, 10, 0.92, report.StatusExceed, 0.8),
-			"memory_per_agent":     judged("bytes", report.Lower, 1048576, 0, report.StatusPass, 1048576, 1048576, 1048576, 1048576),
-			"parallel_speedup":     told("ratio", 1.63, 1.6, 1.63, 1.7),
-			"success_rate":         told("ratio", 1.0, 1, 1, 1),
-			"total_count":          told("count", 1000.0, 1000, 1000, 1000),
+			"agents_per_second":    withBaseline("1/s", report.Higher, 1000, 411.3, report.StatusExceed, 412_300, 409_000, 412_300, 420_100),
+			"creation_time_ms":     withBaseline("ms", report.Lower, 1, 0.9978, report.StatusExceed, 0.0022, 0.0021, 0.0022, 0.0024),
+			"creation_time_ms.max": withBaseline("ms", report.Lower, 10, 0.92, report.StatusExceed, 0.8),
+			"memory_per_agent":     withBaseline("bytes", report.Lower, 1048576, 0, report.StatusPass, 1048576, 1048576, 1048576, 1048576),
+			"parallel_speedup":     unchecked("ratio", 1.63, 1.6, 1.63, 1.7),
+			"success_rate":         unchecked("ratio", 1.0, 1, 1, 1),
+			"total_count":          unchecked("count", 1000.0, 1000, 1000, 1000),
 		},
 		Operations: report.Operations{Attempted: 3000, Succeeded: 3000}, Probes: probes(),
 	}
@@ -104,27 +104,27 @@ func Passed() report.Report {
 func warned() report.Report {
 	s := Creation()
 	s.Verdict = report.Warn
-	s.Metrics["creation_time_ms"] = judged("ms", report.Lower, 1, -0.15, report.StatusWarn, 1.15, 1.1, 1.15, 1.18)
+	s.Metrics["creation_time_ms"] = withBaseline("ms", report.Lower, 1, -0.15, report.StatusWarn, 1.15, 1.1, 1.15, 1.18)
 	s.Recommendations = []string{"creation_time_ms is 1.15 ms, 15 % above the baseline of 1 ms, close to the 20 % at which it fails"}
 	return Run(Scenario("agent-creation", "Agent creation", s))
 }
 
 // Storm returns a step that failed, with thresholds, faults and errors.
 func Storm() report.Step {
-	latency := told("ms", 0.12, 0.11, 0.12, 0.12, 0.13, 0.12)
+	latency := unchecked("ms", 0.12, 0.11, 0.12, 0.12, 0.13, 0.12)
 	latency.Distribution = &report.Distribution{Count: 495_210, Min: 0.004, Mean: 0.31, Stddev: 0.9, P50: 0.12, P90: 0.6, P95: 0.9, P99: 8.4, P999: 11.2, Max: 14.9}
 	return report.Step{
 		Name: "storm", Measurement: "event-stress", Component: "event_stress",
 		Params:  map[string]any{"rate": "20000/s", "duration": "5s", "subscribers": 100},
 		Steered: true, Isolated: true, Verdict: report.Fail, DurationSeconds: 28.3,
 		Metrics: map[string]report.Metric{
-			"sustained_event_rate": judged("1/s", report.Higher, 8000, 1.475, report.StatusExceed, 19800, 19700, 19800, 19850, 19900, 19810),
-			"burst_event_rate":     judged("1/s", report.Higher, 15000, -0.31, report.StatusFail, 10350, 9000, 10350, 13200, 10100, 10400),
-			"stability_score":      judged("ratio", report.Higher, 0.95, -0.12, report.StatusWarn, 0.836, 0.82, 0.84, 0.836, 0.83, 0.84),
+			"sustained_event_rate": withBaseline("1/s", report.Higher, 8000, 1.475, report.StatusExceed, 19800, 19700, 19800, 19850, 19900, 19810),
+			"burst_event_rate":     withBaseline("1/s", report.Higher, 15000, -0.31, report.StatusFail, 10350, 9000, 10350, 13200, 10100, 10400),
+			"stability_score":      withBaseline("ratio", report.Higher, 0.95, -0.12, report.StatusWarn, 0.836, 0.82, 0.84, 0.836, 0.83, 0.84),
 			"latency_ms":           latency,
-			"dropped":              told("count", 4790.0, 4790, 4790, 4800, 4600, 4790),
-			"system_stable":        told("bool", false, 0, 0, 0, 0, 0),
-			"processed_ratio":      told("ratio", 0.99998, 0.99998, 0.99998, 0.99999, 0.99998, 0.99998),
+			"dropped":              unchecked("count", 4790.0, 4790, 4790, 4800, 4600, 4790),
+			"system_stable":        unchecked("bool", false, 0, 0, 0, 0, 0),
+			"processed_ratio":      unchecked("ratio", 0.99998, 0.99998, 0.99998, 0.99999, 0.99998, 0.99998),
 		},
 		Thresholds: []report.Threshold{
 			{Metric: "latency_ms.p99", Condition: "< 5", Actual: new(8.4)},
@@ -181,8 +181,8 @@ func interrupted() report.Report {
 		Name: "storm", Measurement: "event-stress", Component: "event_stress", Verdict: report.Interrupted, DurationSeconds: 14.8,
 		Repetitions: &report.Repetitions{Finished: 2, Planned: 5},
 		Metrics: map[string]report.Metric{
-			"sustained_event_rate": judged("1/s", report.Higher, 8000, 0.25, report.StatusExceed, 10000, 9990, 10010),
-			"dropped":              told("count", 0.0, 0, 0),
+			"sustained_event_rate": withBaseline("1/s", report.Higher, 8000, 0.25, report.StatusExceed, 10000, 9990, 10010),
+			"dropped":              unchecked("count", 0.0, 0, 0),
 		},
 		Errors: []report.Error{{Message: "interrupted in repetition 3 of 5", Count: 1, FirstAtSeconds: 14.8}},
 		Probes: probes(),
@@ -203,21 +203,21 @@ func Odd() report.Report {
 	s := report.Step{
 		Name: "a-step-whose-name-is-much-longer-than-any-line-on-the-screen-of-whoever-is-paged", Measurement: "memory-efficiency", Verdict: report.Fail, DurationSeconds: 3725,
 		Metrics: map[string]report.Metric{
-			"memory_scaling":     told("text", "logarithmic (sub-linear)"),
-			"memory_usage_trend": told("text", "steigend › 増加している傾向にあります \x1b[31mred\x1b[0m\nnext line"),
-			"memory_per_agent.ein_außerordentlich_langer_name_eines_agententyps": told("bytes", 7836.0, 7800, 7836, 7900),
-			"エージェント数":               told("count", 1e6, 1e6),
-			"huge":                  told("1/s", 1.7e308),
-			"tiny_ms":               told("ms", 3e-7),
-			"zero_ms":               told("ms", 0.0, 0, 0),
-			"around_zero":           told("ratio", 0.0, -0.5, 0, 0.25),
-			"negative_mb":           told("MB", -12.5),
-			"half_count":            told("count", 0.5),
-			"many":                  told("count", 123_456_789.0),
+			"memory_scaling":     unchecked("text", "logarithmic (sub-linear)"),
+			"memory_usage_trend": unchecked("text", "steigend › 増加している傾向にあります \x1b[31mred\x1b[0m\nnext line"),
+			"memory_per_agent.ein_außerordentlich_langer_name_eines_agententyps": unchecked("bytes", 7836.0, 7800, 7836, 7900),
+			"エージェント数":               unchecked("count", 1e6, 1e6),
+			"huge":                  unchecked("1/s", 1.7e308),
+			"tiny_ms":               unchecked("ms", 3e-7),
+			"zero_ms":               unchecked("ms", 0.0, 0, 0),
+			"around_zero":           unchecked("ratio", 0.0, -0.5, 0, 0.25),
+			"negative_mb":           unchecked("MB", -12.5),
+			"half_count":            unchecked("count", 0.5),
+			"many":                  unchecked("count", 123_456_789.0),
 			"memory_growth_rate":    {Value: nil, Unit: "ratio", Better: report.Lower, Baseline: new(0.05), Tolerance: new(0.2), Status: report.StatusFail},
-			"never_better_ms":       judged("ms", report.Lower, 1e-6, -5e9, report.StatusFail, 5000),
+			"never_better_ms":       withBaseline("ms", report.Lower, 1e-6, -5e9, report.StatusFail, 5000),
 			"memory_leaks":          {Value: 3.0, Unit: "count", Better: report.Lower, Samples: []float64{3}, Baseline: new(0.0), Tolerance: new(0.2), Status: report.StatusFail},
-			"gc_reclaimed_exponent": told("exponent", 1.0004),
+			"gc_reclaimed_exponent": unchecked("exponent", 1.0004),
 		},
 		Thresholds: []report.Threshold{
 			{Metric: "absent_ms.p99", Condition: "< 5"},
@@ -253,15 +253,15 @@ func exact(unit, must string, value any, status report.Status, samples ...float6
 
 // delivery is a step with all kinds of checks.
 func delivery() report.Step {
-	rate := judged("1/s", report.Higher, 10000, 0.9, report.StatusFail, 19_000, 18_800, 19_000, 19_100)
+	rate := withBaseline("1/s", report.Higher, 10000, 0.9, report.StatusFail, 19_000, 18_800, 19_000, 19_100)
 	rate.Floor = &report.Floor{Value: 240_000, Reference: "hand_over", Share: 0.05}
-	memory := told("bytes", 4100.0, 4090, 4100, 4120)
+	memory := unchecked("bytes", 4100.0, 4090, 4100, 4120)
 	memory.Better, memory.Floor, memory.BestRatio, memory.Status = report.Lower, &report.Floor{Value: 9600, Reference: "entry_bytes", Share: 12}, new(0.97), report.StatusPass
-	success := judged("ratio", report.Higher, 0.99, 0.01, report.StatusFail, 0.99998, 0.99998, 1, 1)
+	success := withBaseline("ratio", report.Higher, 0.99, 0.01, report.StatusFail, 0.99998, 0.99998, 1, 1)
 	success.Condition = "== 1"
-	recovery := judged("ms", report.Lower, 1000, 0, report.StatusFail, 0, 12, 14)
+	recovery := withBaseline("ms", report.Lower, 1000, 0, report.StatusFail, 0, 12, 14)
 	recovery.Value, recovery.Deviation, recovery.MissingIn = nil, nil, []int{3}
-	growth := told("ratio", 0.004, -0.01, 0.004, 0.02)
+	growth := unchecked("ratio", 0.004, -0.01, 0.004, 0.02)
 	growth.Interval, growth.Status, growth.Condition = &report.Interval{Low: -0.01, High: 0.02}, report.StatusPass, "< 0.1"
 	return report.Step{
 		Name: "delivery", Measurement: "event-throughput", Component: "event_system",
@@ -298,7 +298,7 @@ func broken() report.Report {
 
 func undecided() report.Report {
 	s := Creation()
-	growth := judged("ratio", report.Lower, 0.05, -0.24, report.StatusFail, 0.062, 0.01, 0.062, 0.09)
+	growth := withBaseline("ratio", report.Lower, 0.05, -0.24, report.StatusFail, 0.062, 0.01, 0.062, 0.09)
 	growth.Interval = &report.Interval{Low: -0.01, High: 0.13}
 	growth.Undecided = "is between -0.01 and 0.13, and fails at 0.06: more repetitions tell which"
 	s.Metrics["memory_growth_rate"] = growth
