@@ -15,18 +15,13 @@ import (
 // where, and writes nothing, if a number is not finite.
 func Write(w io.Writer, r Report) error {
 	if where := findNotFinite(reflect.ValueOf(r), "report"); where != "" {
-		return fmt.Errorf("write report as JSON: %s is not a finite number", where)
+		return fmt.Errorf("encode report: %s is not a finite number", where)
 	}
-	data, err := MarshalUnescaped(r)
-	if err != nil {
-		return fmt.Errorf("write report as JSON: %w", err)
-	}
-	var indented bytes.Buffer
-	if err := json.Indent(&indented, data, "", "  "); err != nil {
-		return fmt.Errorf("write report as JSON: %w", err)
-	}
-	if _, err := w.Write(indented.Bytes()); err != nil {
-		return fmt.Errorf("write report as JSON: %w", err)
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false) // conditions are full of < and >
+	e.SetIndent("", "  ")
+	if err := e.Encode(r); err != nil {
+		return fmt.Errorf("encode report: %w", err)
 	}
 	return nil
 }
@@ -101,43 +96,38 @@ func MarshalUnescaped(v any) ([]byte, error) {
 // MarshalJSON implements json.Marshaler.
 func (r Report) MarshalJSON() ([]byte, error) {
 	type plain Report
-	p := plain(r)
-	p.Command, p.Scenarios, p.Recommendations = OrEmpty(r.Command), OrEmpty(r.Scenarios), OrEmpty(r.Recommendations)
-	return MarshalUnescaped(p)
+	r.Command, r.Scenarios, r.Recommendations = OrEmpty(r.Command), OrEmpty(r.Scenarios), OrEmpty(r.Recommendations)
+	return MarshalUnescaped(plain(r))
 }
 
 // MarshalJSON implements json.Marshaler.
 func (s Scenario) MarshalJSON() ([]byte, error) {
 	type plain Scenario
-	p := plain(s)
-	p.Tags, p.Steps = OrEmpty(s.Tags), OrEmpty(s.Steps)
-	return MarshalUnescaped(p)
+	s.Tags, s.Steps = OrEmpty(s.Tags), OrEmpty(s.Steps)
+	return MarshalUnescaped(plain(s))
 }
 
 // MarshalJSON implements json.Marshaler.
 func (s Step) MarshalJSON() ([]byte, error) {
 	type plain Step
-	p := plain(s)
-	p.Params, p.Metrics, p.Probes = OrEmptyMap(s.Params), OrEmptyMap(s.Metrics), OrEmptyMap(s.Probes)
-	p.Thresholds, p.Errors, p.Faults = OrEmpty(s.Thresholds), OrEmpty(s.Errors), OrEmpty(s.Faults)
-	p.Recommendations = OrEmpty(s.Recommendations)
-	return MarshalUnescaped(p)
+	s.Params, s.Metrics, s.Probes = OrEmptyMap(s.Params), OrEmptyMap(s.Metrics), OrEmptyMap(s.Probes)
+	s.Thresholds, s.Errors, s.Faults = OrEmpty(s.Thresholds), OrEmpty(s.Errors), OrEmpty(s.Faults)
+	s.Recommendations = OrEmpty(s.Recommendations)
+	return MarshalUnescaped(plain(s))
 }
 
 // MarshalJSON implements json.Marshaler.
 func (m Metric) MarshalJSON() ([]byte, error) {
 	type plain Metric
-	p := plain(m)
-	p.Samples = OrEmpty(m.Samples)
-	return MarshalUnescaped(p)
+	m.Samples = OrEmpty(m.Samples)
+	return MarshalUnescaped(plain(m))
 }
 
 // MarshalJSON implements json.Marshaler.
 func (r Regression) MarshalJSON() ([]byte, error) {
 	type plain Regression
-	p := plain(r)
-	p.Metrics = OrEmpty(r.Metrics)
-	return MarshalUnescaped(p)
+	r.Metrics = OrEmpty(r.Metrics)
+	return MarshalUnescaped(plain(r))
 }
 
 // OrEmpty returns the list, or an empty one for nil.

@@ -89,15 +89,36 @@ type Distribution struct {
 // needed is the number of operations that a percentile needs: ten beyond it.
 var needed = map[string]int64{"p50": 20, "p90": 100, "p95": 200, "p99": 1000, "p999": 10_000}
 
-// Stat returns a statistic by its name: min, mean, stddev, p50, p90, p95, p99, p999 or
-// max. It returns false for an unknown name, and for a percentile with too few
-// operations, which would only repeat max.
+// A Stat is a statistic by its name: min, mean, stddev, p50, p90, p95, p99, p999 or max.
+type Stat struct {
+	Name  string
+	Value float64
+}
+
+// Stats returns all statistics.
+func (d Distribution) Stats() []Stat {
+	return []Stat{
+		{"min", d.Min},
+		{"mean", d.Mean},
+		{"stddev", d.Stddev},
+		{"p50", d.P50},
+		{"p90", d.P90},
+		{"p95", d.P95},
+		{"p99", d.P99},
+		{"p999", d.P999},
+		{"max", d.Max},
+	}
+}
+
+// Stat returns a statistic by its name. It returns false for an unknown name, and for a
+// percentile with too few operations, which would only repeat max.
 func (d Distribution) Stat(name string) (float64, bool) {
-	v, ok := map[string]float64{
-		"min": d.Min, "mean": d.Mean, "stddev": d.Stddev, "p50": d.P50, "p90": d.P90,
-		"p95": d.P95, "p99": d.P99, "p999": d.P999, "max": d.Max,
-	}[name]
-	return v, ok && d.Count > 0 && d.Count >= needed[name] && Finite(v)
+	for _, s := range d.Stats() {
+		if s.Name == name {
+			return s.Value, d.Count > 0 && d.Count >= needed[name] && Finite(s.Value)
+		}
+	}
+	return 0, false
 }
 
 // FindMetric returns the metric that a threshold names: NAME, or for NAME.STAT the metric

@@ -3,7 +3,6 @@ package report
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -56,18 +55,14 @@ func (s Store) PruneRecordings() error {
 	if room <= 0 {
 		room = 256e6
 	}
-	var errs []error
+	var old []string
 	for i, file := range files {
 		room -= file.Bytes
-		if i == 0 || i < keep && room >= 0 {
-			continue
-		}
-		// Another process may have removed it already.
-		if err := os.Remove(file.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, fmt.Errorf("remove an old recording: %w", err))
+		if i > 0 && (i >= keep || room < 0) {
+			old = append(old, file.Path)
 		}
 	}
-	return errors.Join(errs...)
+	return remove(old...)
 }
 
 // recorded returns the recordings, the newest first.
@@ -111,14 +106,13 @@ func (s Store) Orphans() ([]RecordingFile, error) {
 func (s Store) Delete(paths ...string) error {
 	var errs []error
 	for _, path := range paths {
-		if folder := filepath.Dir(path); path == "" {
-			continue
-		} else if folder != filepath.Clean(s.Dir) && folder != filepath.Clean(s.recordings()) {
-			errs = append(errs, fmt.Errorf("delete %s: not in the folder of past runs", path))
-			continue
-		}
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, fmt.Errorf("delete a past run: %w", err))
+		switch filepath.Dir(path) {
+		case filepath.Clean(s.Dir), filepath.Clean(s.recordings()):
+			errs = append(errs, remove(path))
+		default:
+			if path != "" {
+				errs = append(errs, fmt.Errorf("delete %s: not in the folder of past runs", path))
+			}
 		}
 	}
 	return errors.Join(errs...)

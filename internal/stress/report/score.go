@@ -79,28 +79,27 @@ func (r Report) nearBest() bool {
 // Conclude sets the scenario's verdict to the worst of its steps and its score to their
 // mean. A scenario without steps was not measured: its verdict is error.
 func (s *Scenario) Conclude() {
-	verdicts := make([]Verdict, len(s.Steps))
-	sum := 0.0
-	for i, step := range s.Steps {
-		verdicts[i] = step.Verdict
-		sum += step.Score
-	}
-	s.Verdict = Worst(verdicts...)
-	s.Score = mean(sum, len(s.Steps))
+	s.Verdict, s.Score = conclude(s.Steps, func(step Step) (Verdict, float64) { return step.Verdict, step.Score })
 }
 
 // Conclude sets the run's verdict to the worst of its scenarios, its score to their mean,
 // and its grade. It does not change the scenarios. A run without scenarios has the
 // verdict error.
 func (r *Report) Conclude() {
-	verdicts := make([]Verdict, len(r.Scenarios))
+	var verdict Verdict
+	verdict, r.Score = conclude(r.Scenarios, func(s Scenario) (Verdict, float64) { return s.Verdict, s.Score })
+	r.SetVerdict(verdict)
+}
+
+func conclude[T any](parts []T, of func(T) (Verdict, float64)) (Verdict, float64) {
+	verdicts := make([]Verdict, len(parts))
 	sum := 0.0
-	for i, s := range r.Scenarios {
-		verdicts[i] = s.Verdict
-		sum += s.Score
+	for i, part := range parts {
+		v, score := of(part)
+		verdicts[i] = v
+		sum += score
 	}
-	r.Score = mean(sum, len(r.Scenarios))
-	r.SetVerdict(Worst(verdicts...))
+	return Worst(verdicts...), mean(sum, len(parts))
 }
 
 // SetVerdict sets the verdict, and the grade that follows from it and the score.

@@ -111,11 +111,19 @@ func (s Store) prune() error {
 	if keep <= 0 {
 		keep = 200
 	}
-	var errs []error
+	var old []string
 	for _, name := range names[min(keep, len(names)):] {
-		// Another process may have removed it already.
-		if err := os.Remove(filepath.Join(s.Dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, fmt.Errorf("remove an old run: %w", err))
+		old = append(old, filepath.Join(s.Dir, name))
+	}
+	return remove(old...)
+}
+
+// remove removes files. It ignores those that another process has already removed.
+func remove(paths ...string) error {
+	var errs []error
+	for _, path := range paths {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)

@@ -70,7 +70,7 @@ func (t csvTable) step(scenario string, step report.Step) {
 	for _, name := range slices.Sorted(maps.Keys(step.Probes)) {
 		p := step.Probes[name]
 		row := csvRow{scenario: scenario, step: step.Name, kind: "probe", name: name, unit: probeUnit(name)}
-		t.stats(row, []stat{{"min", p.Min}, {"mean", p.Mean}, {"max", p.Max}, {"last", p.Last}})
+		t.stats(row, report.Stat{Name: "min", Value: p.Min}, report.Stat{Name: "mean", Value: p.Mean}, report.Stat{Name: "max", Value: p.Max}, report.Stat{Name: "last", Value: p.Last})
 	}
 }
 
@@ -91,10 +91,10 @@ func (t csvTable) metric(row csvRow, m report.Metric) {
 	}
 	row.repetition = ""
 	if i := m.Interval; i != nil {
-		t.stats(row, []stat{{"interval_low", i.Low}, {"interval_high", i.High}})
+		t.stats(row, report.Stat{Name: "interval_low", Value: i.Low}, report.Stat{Name: "interval_high", Value: i.High})
 	}
 	if f := m.Floor; f != nil {
-		t.stats(row, []stat{{"floor", f.Value}})
+		t.stats(row, report.Stat{Name: "floor", Value: f.Value})
 	}
 	d := m.Distribution
 	if d == nil {
@@ -102,30 +102,14 @@ func (t csvTable) metric(row csvRow, m report.Metric) {
 	}
 	count := row
 	count.unit = "count"
-	t.stats(count, []stat{{"count", float64(d.Count)}})
-	t.stats(row, []stat{
-		{"min", d.Min},
-		{"mean", d.Mean},
-		{"stddev", d.Stddev},
-		{"p50", d.P50},
-		{"p90", d.P90},
-		{"p95", d.P95},
-		{"p99", d.P99},
-		{"p999", d.P999},
-		{"max", d.Max},
-	})
-}
-
-// A stat is a statistic and its value.
-type stat struct {
-	name  string
-	value float64
+	t.stats(count, report.Stat{Name: "count", Value: float64(d.Count)})
+	t.stats(row, d.Stats()...)
 }
 
 // stats writes a row for each statistic.
-func (t csvTable) stats(row csvRow, stats []stat) {
+func (t csvTable) stats(row csvRow, stats ...report.Stat) {
 	for _, s := range stats {
-		row.stat, row.value = s.name, number(s.value)
+		row.stat, row.value = s.Name, number(s.Value)
 		t.row(row)
 	}
 }

@@ -19,10 +19,19 @@ var pageHTML string
 // pageTemplate is parsed when it is first needed: most runs of the program need no HTML.
 var pageTemplate = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("page").Funcs(template.FuncMap{
-		"line":  xmlLine,
-		"lines": xmlLines,
-		"upper": func(v any) string { return strings.ToUpper(xmlLine(fmt.Sprint(v))) },
-		"class": class,
+		"line":       xmlLine,
+		"lines":      xmlLines,
+		"upper":      func(v any) string { return strings.ToUpper(xmlLine(fmt.Sprint(v))) },
+		"class":      class,
+		"quantity":   quantity.Format,
+		"join":       func(texts []string) string { return strings.Join(texts, ", ") },
+		"summary":    summary,
+		"score":      scoreLine,
+		"highlights": highlights,
+		"titled":     titled,
+		"operations": operations,
+		"peaks":      peaks,
+		"params":     params,
 	}).Parse(pageHTML))
 })
 
@@ -41,14 +50,9 @@ func class(v any) string {
 // reader's choice of light or dark and fits a phone. With a timeline it has charts of
 // each step.
 func writeHTML(w io.Writer, r report.Report, t report.Timeline, _ Options) error {
-	p := htmlPage{Report: r, Summary: summary(r), Score: scoreLine(r), Notes: timelineNotes(r, t), Environment: environment(r)}
+	p := htmlPage{Report: r, Notes: timelineNotes(r, t), Environment: environment(r)}
 	if len(r.Command) > 0 {
 		p.Environment = append(p.Environment, fact{"re-run", shellLine(r.Command)})
-	}
-	first, more := problems(r)
-	p.Problems = first
-	if more > 0 {
-		p.MoreProblems = moreProblems(more)
 	}
 	if r.Regression != nil {
 		p.Comparison = &htmlComparison{
@@ -84,15 +88,11 @@ func timelineNotes(r report.Report, t report.Timeline) []string {
 
 // An htmlPage and the records below are what the template shows.
 type htmlPage struct {
-	Report       report.Report
-	Summary      string
-	Score        string
-	Problems     []string
-	MoreProblems string
-	Comparison   *htmlComparison
-	Scenarios    []htmlScenario
-	Notes        []string
-	Environment  []fact
+	Report      report.Report
+	Comparison  *htmlComparison
+	Scenarios   []htmlScenario
+	Notes       []string
+	Environment []fact
 }
 
 type htmlComparison struct {
@@ -105,13 +105,11 @@ type htmlComparison struct {
 type htmlScenario struct {
 	report.Scenario
 	ID    string
-	Name  string
-	Took  string
 	Steps []htmlStep
 }
 
 func htmlScenarioOf(s report.Scenario, t report.Timeline, id string) htmlScenario {
-	one := htmlScenario{Scenario: s, ID: id, Name: titled(s.Title, s.Name), Took: quantity.Format(s.DurationSeconds, "s")}
+	one := htmlScenario{Scenario: s, ID: id}
 	for i, step := range s.Steps {
 		one.Steps = append(one.Steps, htmlStepOf(step, t.ForStep(s.Name, step.Name), fmt.Sprintf("%s-%d", id, i+1)))
 	}
@@ -120,24 +118,17 @@ func htmlScenarioOf(s report.Scenario, t report.Timeline, id string) htmlScenari
 
 type htmlStep struct {
 	report.Step
-	ID         string
-	Took       string
-	Facts      []string
-	Checked    []htmlRow
-	Met        []htmlRow // conditions that are met
-	Unchecked  []htmlRow
-	Charts     []chart
-	Operations string
-	Peaks      string
-	Params     []fact
-	// Inconclusive is the reason of an inconclusive step.
-	Inconclusive string
-	Hints        []string
+	ID        string
+	Checked   []htmlRow
+	Met       []htmlRow // conditions that are met
+	Unchecked []htmlRow
+	Charts    []chart
 	// FaultMarks explain the fault marks in the charts.
 	FaultMarks string
-	// Open shows the charts without a click.
-	Open bool
 }
+
+// Open reports whether to show the charts without a click.
+func (s htmlStep) Open() bool { return s.Verdict != report.Pass || len(s.Faults) > 0 }
 
 // ConditionsMet counts the conditions that are met.
 func (s htmlStep) ConditionsMet() string { return ConditionsMet(len(s.Met)) }
@@ -153,20 +144,7 @@ func metricsWithoutCheck(n int) string {
 }
 
 func htmlStepOf(step report.Step, t report.StepTimeline, id string) htmlStep {
-	one := htmlStep{
-		Step: step, ID: id, Took: quantity.Format(step.DurationSeconds, "s"), Facts: stepFacts(step),
-		Peaks: peaks(step.Probes), Params: params(step), Hints: step.Advice(),
-		Open: step.Verdict != report.Pass || len(step.Faults) > 0,
-	}
-	if step.Verdict == report.Inconclusive {
-		one.Inconclusive = step.Reason()
-	}
-	if step.Partial() {
-		one.Facts = append(one.Facts, partialMetrics(step))
-	}
-	if o := step.Operations; o.Attempted > 0 {
-		one.Operations = operations(o)
-	}
+	one := htmlStep{Step: step, ID: id}
 	if t.Known {
 		one.Charts, one.FaultMarks = charts(t), faultMarks(t)
 	}
@@ -182,6 +160,15 @@ func htmlStepOf(step report.Step, t report.StepTimeline, id string) htmlStep {
 		}
 	}
 	return one
+}
+
+// Facts say what the step measured, and how.
+func (s htmlStep) Facts() []string {
+	facts := stepFacts(s.Step)
+	if s.Partial() {
+		facts = append(facts, partialMetrics(s.Step))
+	}
+	return append(facts, "took "+quantity.Format(s.DurationSeconds, "s"))
 }
 
 type htmlRow struct {

@@ -50,14 +50,7 @@ func (m *markdown) headline(r report.Report) {
 	}
 	m.line("### %s: %s\n", word, md(summary(r)))
 	m.line("%s\n", md(scoreLine(r)))
-	first, more := problems(r)
-	for _, line := range first {
-		m.item(line)
-	}
-	if more > 0 {
-		m.item(moreProblems(more))
-	}
-	for _, line := range r.Recommendations {
+	for _, line := range highlights(r) {
 		m.item(line)
 	}
 	m.line("")

@@ -85,8 +85,18 @@ func share(n, all int, noun, verb, predicate string) string {
 // mostProblems is how many problems a report lists before its details.
 const mostProblems = 10
 
-// problems lists the first things that are wrong, the worst first, and counts the rest.
-func problems(r report.Report) (first []string, more int) {
+// highlights lists the first problems and the recommendations of a run.
+func highlights(r report.Report) []string {
+	all := problems(r)
+	first := all[:min(len(all), mostProblems)]
+	if more := len(all) - len(first); more > 0 {
+		first = append(slices.Clone(first), fmt.Sprintf("… and %d more below", more))
+	}
+	return slices.Concat(first, r.Recommendations)
+}
+
+// problems lists what is wrong, the worst first.
+func problems(r report.Report) []string {
 	var broken, failed, inconclusive, warned []string
 	for _, s := range r.Scenarios {
 		for _, step := range s.Steps {
@@ -108,13 +118,8 @@ func problems(r report.Report) (first []string, more int) {
 			}
 		}
 	}
-	all := slices.Concat(broken, failed, inconclusive, warned)
-	n := min(len(all), mostProblems)
-	return all[:n], len(all) - n
+	return slices.Concat(broken, failed, inconclusive, warned)
 }
-
-// moreProblems says that there are so many more problems.
-func moreProblems(n int) string { return fmt.Sprintf("… and %d more below", n) }
 
 // titled is a title with the name behind it.
 func titled(title, name string) string {

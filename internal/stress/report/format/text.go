@@ -56,16 +56,9 @@ func (p *page) headline(r report.Report) {
 	if r.Regressed() {
 		word += ", " + report.WordRegressed // it may be what the exit code is about
 	}
-	p.hang(span{verdictStyle(r.Verdict), word + "  "}, bold, summary(r))
+	p.hang(span{styleOf(string(r.Verdict)), word + "  "}, bold, summary(r))
 	p.wrap(dim, "", scoreLine(r))
-	first, more := problems(r)
-	for _, line := range first {
-		p.bullet(plain, line)
-	}
-	if more > 0 {
-		p.bullet(plain, moreProblems(more))
-	}
-	for _, line := range r.Recommendations {
+	for _, line := range highlights(r) {
 		p.bullet(plain, line)
 	}
 }

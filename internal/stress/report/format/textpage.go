@@ -23,26 +23,14 @@ const (
 	yellow style = "33"
 )
 
-func verdictStyle(v report.Verdict) style {
-	switch v {
-	case report.Pass:
-		return green
-	case report.Warn, report.Inconclusive:
-		return yellow
+// styles are those of verdicts and statuses; others are red.
+var styles = map[string]style{"pass": green, "exceed": green, "warn": yellow, "inconclusive": yellow, "info": dim}
+
+func styleOf(word string) style {
+	if s, ok := styles[word]; ok {
+		return s
 	}
 	return red
-}
-
-func statusStyle(s report.Status) style {
-	switch s {
-	case report.StatusFail:
-		return red
-	case report.StatusWarn:
-		return yellow
-	case report.StatusPass, report.StatusExceed:
-		return green
-	}
-	return dim
 }
 
 // A span is a piece of a line in one style.
@@ -233,7 +221,7 @@ func (p *page) heading(s style, name string, verdict report.Verdict, score, seco
 		room = max(1, p.width-p.columns(word)-2)
 	}
 	name = p.cut(p.clean(name), room)
-	p.line(span{s, p.pad(name, room, false)}, span{plain, "  "}, span{verdictStyle(verdict), word}, span{dim, tail})
+	p.line(span{s, p.pad(name, room, false)}, span{plain, "  "}, span{styleOf(string(verdict)), word}, span{dim, tail})
 }
 
 // command writes a command line that can be pasted into a shell. It breaks lines between

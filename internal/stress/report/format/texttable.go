@@ -107,13 +107,10 @@ func (p *page) table(rows []row, c columns) {
 
 // rowStyle returns the styles of a row's first and other columns, and its word.
 func rowStyle(r row) (first, rest style, word string) {
-	switch {
-	case r.inconclusive:
-		return yellow, plain, strings.ToUpper(r.word())
-	case r.informs():
+	if r.informs() {
 		return dim, dim, r.word()
 	}
-	return statusStyle(r.status), plain, strings.ToUpper(r.word())
+	return styleOf(r.word()), plain, strings.ToUpper(r.word())
 }
 
 // moreChecks says of a row that failed or warned what its columns do not say of its
