@@ -98,13 +98,6 @@ func (e *Env) Count(n int) int {
 	return n
 }
 
-// Now returns the time of a clock that is stopped while the load is paused. A
-// measurement that takes times itself while a load runs has to use it.
-func (e *Env) Now() time.Time { return e.loads.Clock().Now() }
-
-// At returns what Now returned at a moment since the load last resumed.
-func (e *Env) At(t time.Time) time.Time { return e.loads.Clock().At(t) }
-
 // Aborted reports whether a threshold has ended the loads of the step.
 func (e *Env) Aborted() bool { return e.aborted.Err() != nil }
 

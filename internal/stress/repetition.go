@@ -86,7 +86,7 @@ func (r *repetition) sample(at time.Time, values map[string]float64) {
 	r.mu.Lock() // another goroutine takes the last sample of a repetition
 	defer r.mu.Unlock()
 	// While the loads are paused there is nothing to measure.
-	measured := r.measured.Load() && !r.executor.control.Stopped()
+	measured := r.measured.Load() && !r.executor.control.Paused()
 	for part, intervals := range r.executor.loads.take() {
 		for _, i := range intervals {
 			if measured {
@@ -171,7 +171,7 @@ func (r *repetition) outcomes(figures []reference.Figures) []outcome {
 	all := make([]outcome, len(r.parts))
 	for i, p := range r.parts {
 		all[i] = p.env.outcome()
-		all[i].Failure, all[i].Steered = p.failure, p.env.loads.TakeSteered()
+		all[i].Failure, all[i].Steered = p.failure, p.env.loads.Steered()
 		all[i].Reference = append(all[i].Reference, figures...)
 	}
 	return all

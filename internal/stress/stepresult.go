@@ -1,7 +1,6 @@
 package stress
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,15 +32,11 @@ func (s *stepRun) finish(ctx context.Context, waited bool) report.Step {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if why := cmp.Or(s.thresholdWithoutWindow(), s.faultNeverInjected()); why != "" && s.verdict == "" {
+	if why := s.faultNeverInjected(); why != "" && s.verdict == "" {
 		s.verdict, s.inconclusive = report.Inconclusive, why
 		s.addError(errors.New(why))
 	}
-	result := s.judge()
-	if s.lowered {
-		result.Recommendations = append(result.Recommendations, s.step.LoweredRateNotes(result.Metrics)...)
-	}
-	return result
+	return s.judge()
 }
 
 // judge judges the finished repetitions. The lock is held.
