@@ -147,7 +147,7 @@ func (a *app) compare(oldSource, newSource string) error {
 	if err := errors.Join(errOld, errNew, a.flags.checkColor()); err != nil {
 		return err
 	}
-	held, err := verdict.HoldReport(now, before, oldSource, verdict.Rule{Force: a.flags.force})
+	held, err := verdict.WithRegression(now, before, oldSource, verdict.Rule{Force: a.flags.force})
 	if err != nil {
 		return refused(err)
 	}

@@ -59,7 +59,7 @@ func TestFloorsAreUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, row := range table.Table() {
-		used := len(row.Works) == 0
+		used := len(row.Workloads) == 0
 		for _, s := range scenarios {
 			for _, step := range s.Steps() {
 				used = used || step.Measurement.FloorsOf() == row.Component &&

@@ -279,7 +279,7 @@ func limitsOf(m *scenario.Measurement, metric scenario.Metric) string {
 			}
 			limits = append(limits, "baseline"+part+" "+code(op+" "+strconv.FormatFloat(b.Value, 'f', -1, 64)))
 		}
-		if len(row.Works) > 0 {
+		if len(row.Workloads) > 0 {
 			limits = append(limits, "floor"+part)
 		}
 	}

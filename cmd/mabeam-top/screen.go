@@ -346,7 +346,7 @@ func (k kept) Command(c stream.Command) error { return stream.Steer(k.source, c)
 
 // compareInUI compares two reports for the UI.
 func compareInUI(now, before report.Report, name string, force bool) (report.Report, error) {
-	held, err := verdict.HoldReport(now, before, name, verdict.Rule{Force: force})
+	held, err := verdict.WithRegression(now, before, name, verdict.Rule{Force: force})
 	if errors.Is(err, verdict.ErrDifferentParameters) {
 		return held, fmt.Errorf("%w: %w", ui.ErrDifferent, err)
 	}

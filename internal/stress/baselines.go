@@ -25,7 +25,7 @@ func CheckBaselines(cat Catalogue, table verdict.Baselines) error {
 			errs = append(errs, fmt.Errorf("baselines: %s: no measurement reports this metric", where))
 			continue
 		}
-		for _, work := range row.Works {
+		for _, work := range row.Workloads {
 			if !slices.ContainsFunc(reference.Works(), func(d reference.Description) bool { return string(d.Work) == work }) {
 				errs = append(errs, fmt.Errorf("baselines: %s: there is no reference work %s", where, work))
 			}

@@ -57,13 +57,13 @@ func (s *stepRun) judge() report.Step {
 		result.Repetitions = &report.Repetitions{Finished: len(s.done), Planned: s.repeat}
 	}
 	engine := s.parent.engine
-	return verdict.Judge(result, verdict.Against{
+	return verdict.Judge(result, verdict.Criteria{
 		Baselines: engine.Baselines, Tolerance: s.step.Tolerance,
-		Exact: s.step.Conditions(s.parallel), Declared: s.step.DeclaredMetrics(), Floors: s.floors(),
+		Conditions: s.step.Conditions(s.parallel), Declared: s.step.DeclaredMetrics(), FloorComponent: s.floors(),
 		Thresholds: s.step.Thresholds, Series: s.series,
-		Best:         engine.Best.Of(engine.Host, s.scenario, result),
-		Inconclusive: s.inconclusive, CPUs: engine.Host.CPUs,
-		Known: s.step.Unreachable(engine.Baselines),
+		Best:               engine.Best.Of(engine.Host, s.scenario, result),
+		InconclusiveReason: s.inconclusive, CPUs: engine.Host.CPUs,
+		KnownCauses: s.step.Unreachable(engine.Baselines),
 	})
 }
 

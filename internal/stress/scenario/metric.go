@@ -106,8 +106,8 @@ func (s *Step) ReportedMetrics() []Metric {
 
 // Conditions returns the exact conditions on the step's metrics, by name. Parallel says
 // that other steps run at the same time.
-func (s *Step) Conditions(parallel bool) map[string]verdict.Exact {
-	conditions := map[string]verdict.Exact{}
+func (s *Step) Conditions(parallel bool) map[string]verdict.MetricCondition {
+	conditions := map[string]verdict.MetricCondition{}
 	for _, m := range s.ReportedMetrics() {
 		if m.Must == "" || m.Expected != nil && !m.Expected(s.Params) || m.OfProcess && parallel {
 			continue
@@ -116,7 +116,7 @@ func (s *Step) Conditions(parallel bool) map[string]verdict.Exact {
 		if err != nil {
 			panic(err) // the catalogue is part of the program, and a test reads it
 		}
-		conditions[m.Name] = verdict.Exact{Condition: c, Timed: m.Timed || m.Bound != nil && m.Bound.Least > 0}
+		conditions[m.Name] = verdict.MetricCondition{Condition: c, TimeDependent: m.Timed || m.Bound != nil && m.Bound.Least > 0}
 	}
 	return conditions
 }

@@ -1,0 +1,81 @@
+package verdict
+
+import (
+	"fmt"
+	"strings"
+
+	"mabeam-top/internal/stress/report"
+)
+
+// A diagnostic is a probe that can explain why a metric got worse.
+type diagnostic struct {
+	probe, unit string
+	// leastChange is the smallest increase that counts, in the probe's unit.
+	leastChange float64
+	// high is the value from which on the probe is reported without a comparison; 0 if
+	// it never is.
+	high float64
+	// advice says what the value means and what to look at next.
+	advice string
+	// relevant reports whether the probe is about what the step measures; nil if it
+	// always is.
+	relevant func(report.Step) bool
+	// counter probes only grow. Their maximum counts, because their mean depends on
+	// when they grew.
+	counter bool
+}
+
+// value returns the value of the probe that counts.
+func (d diagnostic) value(p report.Probe) float64 {
+	if d.counter {
+		return p.Max
+	}
+	return p.Mean
+}
+
+// diagnostics are sorted by how much they explain, the most first.
+var diagnostics = []diagnostic{
+	{"gc_cpu_ratio", "ratio", 0.01, 0.1, "the garbage collector takes CPU time from the load; look for allocations in a heap profile (alloc_space)", busy, false},
+	{"gc_pause_p99_ms", "ms", 0.1, 5, "GC pauses are long; look at the live heap and the number of goroutines", nil, false},
+	{"sched_latency_p99_ms", "ms", 0.1, 1, "goroutines wait for a CPU; look at the runnable goroutines and at an execution trace", nil, false},
+	{"mailbox_depth_max", "count", 10, 500, "messages queue up; look for agents that cannot keep up", nil, false},
+	{"events_dropped", "count", 1, 1, "events are dropped; look at the queues of the subscribers", nil, true},
+	{"actions_failed_per_second", "1/s", 1, 1, "actions fail; look at the errors of the step first", failed, false},
+	{"goroutines", "count", 10, 0, "there are more goroutines; look at a goroutine profile", nil, false},
+	{"heap_live_bytes", "bytes", 1 << 20, 0, "the live heap is larger; look at a heap profile (inuse_space)", nil, false},
+	{"threads", "count", 2, 0, "there are more threads; look for blocking system calls", nil, false},
+}
+
+// busy reports whether the step used half a CPU or more. Below that, the garbage
+// collector takes time from nobody.
+func busy(step report.Step) bool { return step.Probes["cpu_percent"].Mean >= 50 }
+
+// failed reports whether operations of the load failed. Measurements provoke other
+// failures on purpose.
+func failed(step report.Step) bool { return step.Operations.Failed > 0 }
+
+// mostDiagnostics is the number of diagnostics in one message.
+const mostDiagnostics = 3
+
+// stepDiagnostics lists the injected faults and the remarkable probes of a step that
+// did badly, and says what to look at next. It is empty if there are none.
+func stepDiagnostics(step report.Step) string {
+	var texts []string
+	for _, f := range step.Faults {
+		if f.Injected > 0 {
+			texts = append(texts, "the scenario injected "+f.Text())
+		}
+	}
+	if host, ok := step.Probes["host_cpu_percent"]; ok && host.Mean > 95 {
+		texts = append(texts, fmt.Sprintf("host_cpu_percent was %s: all CPUs were busy; use a lower load or a larger machine", report.Percent(host.Mean/100)))
+	}
+	for _, d := range diagnostics {
+		if d.relevant != nil && !d.relevant(step) {
+			continue
+		}
+		if p, ok := step.Probes[d.probe]; ok && d.high > 0 && d.value(p) >= d.high {
+			texts = append(texts, fmt.Sprintf("%s was %s: %s", d.probe, report.Quantity(d.value(p), d.unit), d.advice))
+		}
+	}
+	return strings.Join(texts[:min(len(texts), mostDiagnostics)], "; ")
+}
