@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"mabeam-top/internal/openmetrics"
-	"mabeam-top/internal/probes"
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
@@ -49,7 +48,7 @@ func (a *app) listen() (*listeners, error) {
 
 // serve begins to serve the metrics page, until close is called.
 func (l *listeners) serve(a *app) error {
-	page, err := openmetrics.Listen(context.Background(), a.flags.metrics, probes.Counters())
+	page, err := openmetrics.Listen(context.Background(), a.flags.metrics)
 	if err != nil {
 		return fmt.Errorf("--metrics: %w", err)
 	}

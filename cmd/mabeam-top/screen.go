@@ -311,7 +311,7 @@ func (r *runner) Start(o ui.Order) (stream.Source, error) {
 	source := engine.Source(plan)
 	if engine.Isolate {
 		// In one process the screen's part cannot be told from the load's.
-		if share, err := probes.ProcessorShare(); err == nil { // else it cannot be told here
+		if share, err := probes.CPUShare(); err == nil { // else it cannot be told here
 			source = fold.WithProbe(source, uiOverhead, share)
 		}
 	}

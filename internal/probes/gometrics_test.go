@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"mabeam-top/internal/probes/probe"
 )
 
 const mib = 1 << 20
@@ -150,7 +152,7 @@ func deep(depth int) byte {
 }
 
 func TestGarbageCollection(t *testing.T) {
-	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // only when told
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // only on request
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(1 << 50))
 	g := GoMetrics()
 	goruntime.GC()
@@ -219,7 +221,7 @@ func TestUnknownMetricsAreLeftOut(t *testing.T) {
 		probes: []goProbe{
 			goGauge("gone", "/no/such:metric"),
 			goRate("gone_per_second", "/no/such:metric"),
-			goQuantiles("/no/such:metric", map[string]float64{"gone_ms": 0.5}),
+			goQuantiles("/no/such:metric", map[probe.Name]float64{"gone_ms": 0.5}),
 			goGauge("goroutines", "/sched/goroutines:goroutines"),
 		},
 		samples: []metrics.Sample{

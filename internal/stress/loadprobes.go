@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"mabeam-top/internal/probes"
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/scenario"
@@ -117,7 +118,7 @@ func (l *loadProbes) progress() []outcome {
 
 // Read implements probes.Source: it reads what the loads did since the previous
 // reading. Between repetitions it reads nothing.
-func (l *loadProbes) Read(now time.Time, put func(string, float64)) {
+func (l *loadProbes) Read(now time.Time, put func(probe.Name, float64)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.steps) == 0 {
@@ -140,15 +141,15 @@ func (l *loadProbes) Read(now time.Time, put func(string, float64)) {
 			}
 		}
 	}
-	put("inflight", float64(inFlight))
-	put("generator_lag_ms", load.Milliseconds(lag))
+	put(probe.InFlight, float64(inFlight))
+	put(probe.GeneratorLagMS, load.Milliseconds(lag))
 	if all.Count() > 0 {
-		put("action_p50_ms", load.Milliseconds(all.Quantile(0.5)))
-		put("action_p95_ms", load.Milliseconds(all.Quantile(0.95)))
-		put("action_p99_ms", load.Milliseconds(all.Quantile(0.99)))
+		put(probe.ActionP50MS, load.Milliseconds(all.Quantile(0.5)))
+		put(probe.ActionP95MS, load.Milliseconds(all.Quantile(0.95)))
+		put(probe.ActionP99MS, load.Milliseconds(all.Quantile(0.99)))
 	}
 	for rate, v := range rates {
-		put(rate, v)
+		put(probe.Name(rate), v)
 	}
 }
 
@@ -172,7 +173,7 @@ func (s *stepLoad) read(now time.Time) (interval, *load.Histogram) {
 	i := interval{Values: map[string]float64{}, Latencies: latencies(recent), WaitedMS: load.Milliseconds(now.Sub(s.ended)), at: now}
 	total.Attempted = e.loads.Due(now)
 	// Too short an interval has no rates; the next reading covers it.
-	if s.at.IsZero() || now.Sub(s.at) >= probes.ShortestSpan {
+	if s.at.IsZero() || now.Sub(s.at) >= probes.MinRateInterval {
 		s.readRates(i.Values, now, total, supplied)
 	}
 	s.intervals = append(s.intervals, i)
