@@ -212,7 +212,7 @@ func probeTable(*testing.T) string {
 
 func referenceWorkTable(*testing.T) string {
 	rows := table{{"reference work", "unit", "what it does"}}
-	for _, w := range reference.Works() {
+	for _, w := range reference.Workloads() {
 		rows = append(rows, []string{code(string(w.Work)), w.Unit, w.Doc})
 	}
 	return rows.String()

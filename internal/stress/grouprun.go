@@ -143,7 +143,7 @@ func (g *groupRun) job() (j job, steps []*stepRun) {
 	j = job{Scenario: g.scenario, Group: g.group, Number: g.number}
 	if j.Number > 0 {
 		j.Reference = len(r.engine.Baselines.ReferenceWorkloads()) > 0
-		j.Profiles = r.profiles.Wanted()
+		j.Profiles = r.profiles.Next()
 	}
 	for i, step := range g.steps {
 		if step.hasRepetition(j.Number) {

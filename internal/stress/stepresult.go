@@ -49,8 +49,8 @@ func (s *stepRun) judge() report.Step {
 	}
 	if len(s.reference) > 0 {
 		result.Reference = map[string]float64{}
-		for work, figure := range reference.Median(s.reference) {
-			result.Reference[string(work)] = figure
+		for workload, figure := range reference.Median(s.reference) {
+			result.Reference[string(workload)] = figure
 		}
 	}
 	if len(s.done) < s.repeat {
