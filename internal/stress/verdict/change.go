@@ -18,10 +18,9 @@ const (
 	enoughSamples = 4
 	// The U test assumes that repetitions are independent. But the repetitions of a run
 	// share the state of the machine, and one in twenty of a report's dozens of metrics
-	// differs by chance, so comparisons of the same build would find regressions, as
-	// docs/explanation/comparisons.md
-	// shows. Therefore a difference counts only if its p-value is
-	// below alpha/certainFactor, or if it is larger than spreadFactor times the
+	// differs by chance, so comparisons of the same build would find regressions (see
+	// docs/explanation/comparisons.md). Therefore a difference counts only if its p-value
+	// is below alpha/certainFactor, or if it is larger than spreadFactor times the
 	// interquartile range.
 	certainFactor = 10
 	spreadFactor  = 2
