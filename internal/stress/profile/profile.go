@@ -151,15 +151,14 @@ func (c *Collection) Add(part Part) {
 	c.add(&c.memory, part.Memory, part.MemoryBefore)
 }
 
-// profilerFunctions are the functions that allocate because of the profiling itself.
-var profilerFunctions = regexp.MustCompile(`^runtime/(pprof|trace)\.|/profile\.\(\*Recorder\)\.(Begin|End)$`)
-
 // Write writes the files after the last part, each completely or not at all. It joins
 // all errors.
 func (c *Collection) Write() error {
 	if c.memory != nil {
 		c.memory.DefaultSampleType = "alloc_space"
-		c.memory.FilterSamplesByName(nil, profilerFunctions, nil, nil)
+		// The profiling itself allocates, too.
+		profiling := regexp.MustCompile(`^runtime/(pprof|trace)\.|/profile\.\(\*Recorder\)\.(Begin|End)$`)
+		c.memory.FilterSamplesByName(nil, profiling, nil, nil)
 		c.memory = c.memory.Compact()
 	}
 	for _, one := range []struct {

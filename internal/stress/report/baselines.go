@@ -23,7 +23,10 @@ var (
 	ErrNoRun = errors.New("no such run is stored")
 )
 
-var baselineName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
+// maxBaselineName is the longest name of a baseline in bytes.
+const maxBaselineName = 100
+
+var baselineName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
 // CheckBaselineName tells whether a baseline may have that name: letters,
 // digits, dots, dashes and underscores, but neither that of the last run nor
@@ -34,7 +37,7 @@ func CheckBaselineName(name string) error {
 		return fmt.Errorf("%q means the newest run; choose another name", name)
 	case strings.EqualFold(filepath.Ext(name), ".json"):
 		return fmt.Errorf("%q looks like a file; a name has no .json", name)
-	case !baselineName.MatchString(name):
+	case len(name) > maxBaselineName || !baselineName.MatchString(name):
 		return fmt.Errorf("%q is no name: use letters, digits, dots, dashes and underscores", name)
 	}
 	return nil

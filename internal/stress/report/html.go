@@ -7,20 +7,25 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
 //go:embed page.html
 var pageHTML string
 
-var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"line":     xmlLine,
-	"lines":    xmlLines,
-	"upper":    func(v any) string { return strings.ToUpper(xmlLine(fmt.Sprint(v))) },
-	"class":    class,
-	"quantity": Quantity,
-	"count":    func(n int64) string { return count(float64(n)) },
-}).Parse(pageHTML))
+// pageTemplate parses the template when a page is first written, because parsing takes a
+// millisecond of every start otherwise.
+var pageTemplate = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("page").Funcs(template.FuncMap{
+		"line":     xmlLine,
+		"lines":    xmlLines,
+		"upper":    func(v any) string { return strings.ToUpper(xmlLine(fmt.Sprint(v))) },
+		"class":    class,
+		"quantity": Quantity,
+		"count":    func(n int64) string { return count(float64(n)) },
+	}).Parse(pageHTML))
+})
 
 // class is a name that the style sheet knows a verdict or status by, so that
 // nothing from outside gets there.
@@ -61,7 +66,7 @@ func HTML(w io.Writer, r Report, c Course) error {
 		p.Notes = append(p.Notes, "A stored report does not know the course of its run, so that there are no charts over time: a recording (--record) does.")
 	}
 	var page strings.Builder
-	err := pageTemplate.Execute(&page, p)
+	err := pageTemplate().Execute(&page, p)
 	if err == nil {
 		_, err = io.WriteString(w, page.String())
 	}
