@@ -248,7 +248,7 @@ func (s *stepRun) extend() {
 func (s *stepRun) meetsConditions(o outcome) bool {
 	for name, must := range s.step.Conditions(s.parallel) {
 		one := o.Results[name]
-		if v, ok := report.Number(one.Value); ok && one.Estimate == nil && !must.TimeDependent && !must.Condition.Holds(v) {
+		if v, ok := report.Number(one.Value); ok && one.Estimate == nil && !must.TimeDependent && !must.Holds(v) {
 			return false
 		}
 	}
