@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/verdict"
@@ -67,6 +68,18 @@ func TestFloorsAreUsed(t *testing.T) {
 		}
 		if !used {
 			t.Errorf("no step of the built-in scenarios has the floor of %s.%s", row.Component, row.Metric)
+		}
+	}
+}
+
+// Every probe that shows a metric is declared. Reports, charts and the metrics page use
+// the declared names, and the reference page is generated from them.
+func TestMetricsHaveDeclaredProbes(t *testing.T) {
+	for _, m := range catalogue().Descriptions() {
+		for _, metric := range m.Metrics {
+			if _, ok := probe.Find(metric.Probe); metric.Probe != "" && !ok {
+				t.Errorf("%s of %s has the unknown probe %s", metric.Name, m.Name, metric.Probe)
+			}
 		}
 	}
 }

@@ -251,7 +251,7 @@ func metricTable(m *scenario.Measurement) table {
 		}
 		doc := metric.Doc
 		if metric.Probe != "" {
-			doc += " Live probe: " + code(metric.Probe) + "."
+			doc += " Live probe: " + code(string(metric.Probe)) + "."
 		}
 		rows = append(rows, []string{code(metric.Name), unit, limitsOf(m, metric), doc})
 	}

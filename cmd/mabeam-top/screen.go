@@ -307,7 +307,7 @@ func (r *runner) Start(o ui.Order) (stream.Source, error) {
 	if engine.Isolate {
 		// In one process, the CPU time of the UI and the load cannot be separated.
 		if share, err := probes.CPUShare(); err == nil { // otherwise the platform does not support it
-			source = fold.WithProbe(source, string(probe.UIOverhead), share)
+			source = fold.WithProbe(source, probe.UIOverhead, share)
 		}
 	}
 	if r.earlier != nil {

@@ -84,7 +84,7 @@ func TestScreenCost(t *testing.T) {
 					rates[how] = append(rates[how], step.Metrics["actions_per_second"].Samples...)
 				}
 				if how == "with" {
-					overheads[step.Name] = append(overheads[step.Name], step.Probes[string(probe.UIOverhead)].Mean)
+					overheads[step.Name] = append(overheads[step.Name], step.Probes[probe.UIOverhead].Mean)
 				}
 			}
 		}

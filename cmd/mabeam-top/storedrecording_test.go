@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
@@ -19,7 +20,7 @@ func TestStoredRecordingOmitsSamples(t *testing.T) {
 	r.add(stream.Event{Type: stream.RunStarted, Run: &stream.Run{Schema: stream.Schema, ID: "run1", StartedAt: time.Unix(1e9, 0)}})
 	r.written.Store(maxRecordingBytes*5/8 + 1) // past half of the limit
 	for i := range 8 {
-		r.add(stream.Event{T: float64(i), Type: stream.SampleTaken, Sample: map[string]float64{"goroutines": 1}})
+		r.add(stream.Event{T: float64(i), Type: stream.SampleTaken, Sample: probe.Sample{"goroutines": 1}})
 	}
 	r.add(stream.Event{T: 8, Type: stream.RunFinished, Report: &report.Report{}})
 	if err := r.close(); err != nil {

@@ -109,15 +109,15 @@ var validName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
 // probes writes the newest sample. A counter falls when the system or the process that
 // it counts in is replaced; Prometheus takes that for a reset.
-func (w writer) probes(sample map[string]float64) {
+func (w writer) probes(sample probe.Sample) {
 	for _, name := range slices.Sorted(maps.Keys(sample)) {
-		if !validName.MatchString(name) {
+		if !validName.MatchString(string(name)) {
 			continue
 		}
-		metric, scale := baseUnit(name)
-		d, ok := probe.Find(probe.Name(name))
+		metric, scale := baseUnit(string(name))
+		d, ok := probe.Find(name)
 		if !ok {
-			d.Doc = "The probe " + name + "."
+			d.Doc = "The probe " + string(name) + "."
 		}
 		if d.Kind == probe.Counter {
 			w.metric(prometheus.CounterValue, metric+"_total", d.Doc, sample[name]*scale, nil)

@@ -76,7 +76,7 @@ func TestPage(t *testing.T) {
 		{T: 2, Type: stream.StepStarted, Step: &stream.Step{Name: "two", Measurement: "event-stress"}},
 		{T: 2, Type: stream.RepetitionStarted, Repetition: &stream.Repetition{Step: "two", Number: 2, Of: 5}},
 		{T: 3, Type: stream.FaultInjected, Fault: &stream.Fault{Fault: "kill_agents 10/s"}},
-		{T: 4, Type: stream.SampleTaken, Sample: map[string]float64{
+		{T: 4, Type: stream.SampleTaken, Sample: probe.Sample{
 			"goroutines": 7, "gc_pause_p99_ms": 2.5, "cpu_percent": 150, "completed_per_second": 1e6, "future_probe": 8, "nan": math.NaN(), "not a name": 1,
 			"agents_crashed": 1, "agents_restarted": 2, "events_dropped": 3, "gc_cycles": 4, "mutex_wait_seconds": 0.5,
 		}},
@@ -128,7 +128,7 @@ func TestPage(t *testing.T) {
 	}
 
 	// The counters of the next system start at 0.
-	p.Add(stream.Event{T: 5, Type: stream.SampleTaken, Sample: map[string]float64{"agents_crashed": 0}})
+	p.Add(stream.Event{T: 5, Type: stream.SampleTaken, Sample: probe.Sample{"agents_crashed": 0}})
 	if body, _ := get(t, p.URL(), ""); !strings.Contains(body, "\nmabeam_agents_crashed_total 0.0\n") {
 		t.Errorf("for the next system:\n%s", body)
 	}
@@ -143,9 +143,9 @@ func TestPage(t *testing.T) {
 // The page has a metric for every probe: with its unit, its kind and its meaning.
 func TestPageHasEveryProbe(t *testing.T) {
 	p := serve(t)
-	sample := map[string]float64{}
+	sample := probe.Sample{}
 	for _, d := range probe.All() {
-		sample[string(d.Name)] = 1
+		sample[d.Name] = 1
 	}
 	p.Add(stream.Event{Type: stream.RunStarted, Run: &stream.Run{ID: "r"}})
 	p.Add(stream.Event{T: 1, Type: stream.SampleTaken, Sample: sample})

@@ -44,14 +44,14 @@ func TestSourcesReadEveryProbe(t *testing.T) {
 		probe.FailedPerSecond, probe.InFlight, probe.GeneratorLagMS, probe.UIOverhead,
 	}
 	for _, p := range probe.All() {
-		value, ok := sample[string(p.Name)]
+		value, ok := sample[p.Name]
 		if ok == slices.Contains(others, p.Name) {
 			t.Errorf("%s was read: %v", p.Name, ok)
 		}
 		if value < 0 {
 			t.Errorf("%s = %v", p.Name, value)
 		}
-		delete(sample, string(p.Name))
+		delete(sample, p.Name)
 	}
 	if len(sample) > 0 {
 		t.Errorf("not in the table: %v", sample)
@@ -59,9 +59,9 @@ func TestSourcesReadEveryProbe(t *testing.T) {
 }
 
 // read reads a source once.
-func read(s Source, now time.Time) map[string]float64 {
-	sample := make(map[string]float64)
-	s.Read(now, func(name probe.Name, value float64) { sample[string(name)] = value })
+func read(s Source, now time.Time) probe.Sample {
+	sample := make(probe.Sample)
+	s.Read(now, func(name probe.Name, value float64) { sample[name] = value })
 	return sample
 }
 
@@ -92,7 +92,7 @@ func within(t *testing.T, what string, value, low, high float64) {
 }
 
 // absent fails the test if the sample has one of the probes.
-func absent(t *testing.T, sample map[string]float64, names ...string) {
+func absent(t *testing.T, sample probe.Sample, names ...probe.Name) {
 	t.Helper()
 	for _, name := range names {
 		if v, ok := sample[name]; ok {

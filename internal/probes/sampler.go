@@ -35,7 +35,7 @@ func New(interval time.Duration, sources ...Source) *Sampler {
 // Run takes a sample every interval, the first after one interval, and calls emit with
 // it, until ctx is done. It returns the error of ctx. Samples that a slow emit leaves
 // no time for are skipped. emit may keep the sample.
-func (s *Sampler) Run(ctx context.Context, emit func(at time.Time, sample map[string]float64)) error {
+func (s *Sampler) Run(ctx context.Context, emit func(at time.Time, sample probe.Sample)) error {
 	ticker := time.NewTicker(s.interval)
 	defer ticker.Stop()
 	for {
@@ -51,16 +51,16 @@ func (s *Sampler) Run(ctx context.Context, emit func(at time.Time, sample map[st
 // Sample takes one sample now and returns it with its time. It may be called while Run
 // is running, for example at the end of a repetition. Rates are since the last sample
 // that either of them took.
-func (s *Sampler) Sample() (at time.Time, sample map[string]float64) {
+func (s *Sampler) Sample() (at time.Time, sample probe.Sample) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at = time.Now()
-	sample = make(map[string]float64, s.size)
+	sample = make(probe.Sample, s.size)
 	for _, source := range s.sources {
 		source.Read(at, func(name probe.Name, value float64) {
 			// Reports and events hold finite numbers only.
 			if !math.IsNaN(value) && !math.IsInf(value, 0) {
-				sample[string(name)] = value
+				sample[name] = value
 			}
 		})
 	}

@@ -28,7 +28,7 @@ func TestSamplerRun(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 450*time.Millisecond)
 		defer cancel()
 		var at []time.Duration
-		err := New(100*time.Millisecond, ticks).Run(ctx, func(now time.Time, sample map[string]float64) {
+		err := New(100*time.Millisecond, ticks).Run(ctx, func(now time.Time, sample probe.Sample) {
 			at = append(at, now.Sub(start))
 			if want := now.Sub(start).Seconds(); sample["age"] != want {
 				t.Errorf("at %v the source got the time %v", want, sample["age"])
@@ -54,7 +54,7 @@ func TestSamplerRun(t *testing.T) {
 func TestSamplerThatMayNotRun(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := New(time.Second).Run(ctx, func(time.Time, map[string]float64) { t.Error("a sample") })
+	err := New(time.Second).Run(ctx, func(time.Time, probe.Sample) { t.Error("a sample") })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
@@ -70,7 +70,7 @@ func TestSampleLeavesOutWhatIsNoNumber(t *testing.T) {
 		}),
 		sourceFunc(func(_ time.Time, put func(probe.Name, float64)) { put("one", 1) }),
 	)
-	if _, got := s.Sample(); !maps.Equal(got, map[string]float64{"zero": 0, "one": 1}) {
+	if _, got := s.Sample(); !maps.Equal(got, probe.Sample{"zero": 0, "one": 1}) {
 		t.Errorf("sample %v", got)
 	}
 }
@@ -81,7 +81,7 @@ func TestSamplesAreTheReadersToKeep(t *testing.T) {
 	_, first := s.Sample()
 	first["mine"] = 1
 	_, second := s.Sample()
-	if first["n"] != 1 || !maps.Equal(second, map[string]float64{"n": 2}) {
+	if first["n"] != 1 || !maps.Equal(second, probe.Sample{"n": 2}) {
 		t.Errorf("first %v, second %v", first, second)
 	}
 }
@@ -95,7 +95,7 @@ func TestSampleWhileRunning(t *testing.T) {
 		defer cancel()
 		var running sync.WaitGroup
 		seen := 0
-		running.Go(func() { _ = s.Run(ctx, func(time.Time, map[string]float64) { seen++ }) })
+		running.Go(func() { _ = s.Run(ctx, func(time.Time, probe.Sample) { seen++ }) })
 		mine := 0
 		for ctx.Err() == nil {
 			s.Sample()

@@ -25,7 +25,7 @@ type stepLoad struct {
 	env      *Env
 	last     report.Operations
 	at       time.Time // of that reading
-	supplied map[string]int64
+	supplied map[probe.Name]int64
 	// ended is when an operation was last seen to end, or a load to begin.
 	ended     time.Time
 	intervals []interval // that nobody has taken yet
@@ -36,7 +36,7 @@ type stepLoad struct {
 // An interval is what the loads of a step did between two samples.
 type interval struct {
 	// Values are probes.
-	Values map[string]float64 `json:"values"`
+	Values probe.Sample `json:"values"`
 	// Latencies are those of the operations that ended.
 	Latencies *verdict.Latencies `json:"latencies"`
 	// WaitedMS is for how long, at the end of the interval, no operation had ended
@@ -48,20 +48,20 @@ type interval struct {
 
 // with returns the interval with the values of other probes, which are of the whole
 // system.
-func (i interval) with(values map[string]float64) interval {
-	whole := make(map[string]float64, len(values))
-	for probe, v := range values {
-		if !slices.Contains(scenario.StepProbes, probe) {
-			whole[probe] = v
+func (i interval) with(values probe.Sample) interval {
+	whole := make(probe.Sample, len(values))
+	for name, v := range values {
+		if !slices.Contains(scenario.StepProbes, name) {
+			whole[name] = v
 		}
 	}
-	for _, probe := range []string{scenario.DeliveredRate, scenario.EventsDropped} {
-		if v, ok := values[probe]; ok {
-			whole[probe] = v // unless the step supplies its own
+	for _, name := range []probe.Name{scenario.DeliveredRate, scenario.EventsDropped} {
+		if v, ok := values[name]; ok {
+			whole[name] = v // unless the step supplies its own
 		}
 	}
-	for probe, v := range i.Values {
-		whole[probe] = v
+	for name, v := range i.Values {
+		whole[name] = v
 	}
 	i.Values = whole
 	return i
@@ -126,7 +126,7 @@ func (l *loadProbes) Read(now time.Time, put func(probe.Name, float64)) {
 	}
 	var inFlight int64
 	var lag time.Duration
-	rates := map[string]float64{}
+	rates := probe.Sample{}
 	all := load.NewHistogram()
 	for _, s := range l.steps {
 		i, recent := s.read(now)
@@ -135,7 +135,7 @@ func (l *loadProbes) Read(now time.Time, put func(probe.Name, float64)) {
 		s.flushed.Reset()
 		inFlight += s.env.loads.InFlight()
 		lag = max(lag, s.env.loads.TakeLag())
-		for _, rate := range []string{scenario.OfferedRate, scenario.CompletedRate, scenario.FailedRate} {
+		for _, rate := range []probe.Name{scenario.OfferedRate, scenario.CompletedRate, scenario.FailedRate} {
 			if v, ok := i.Values[rate]; ok {
 				rates[rate] += v
 			}
@@ -149,7 +149,7 @@ func (l *loadProbes) Read(now time.Time, put func(probe.Name, float64)) {
 		put(probe.ActionP99MS, load.Milliseconds(all.Quantile(0.99)))
 	}
 	for rate, v := range rates {
-		put(probe.Name(rate), v)
+		put(rate, v)
 	}
 }
 
@@ -170,7 +170,7 @@ func (s *stepLoad) read(now time.Time) (interval, *load.Histogram) {
 	if recent.Count() > 0 || !busy || s.ended.IsZero() {
 		s.ended = now
 	}
-	i := interval{Values: map[string]float64{}, Latencies: latencies(recent), WaitedMS: load.Milliseconds(now.Sub(s.ended)), at: now}
+	i := interval{Values: probe.Sample{}, Latencies: latencies(recent), WaitedMS: load.Milliseconds(now.Sub(s.ended)), at: now}
 	total.Attempted = e.loads.Due(now)
 	// Too short an interval has no rates; the next reading covers it.
 	if s.at.IsZero() || now.Sub(s.at) >= probes.MinRateInterval {
@@ -181,10 +181,10 @@ func (s *stepLoad) read(now time.Time) (interval, *load.Histogram) {
 }
 
 // readRates adds the rates since the previous reading of rates.
-func (s *stepLoad) readRates(values map[string]float64, now time.Time, total report.Operations, supplied map[string]func() int64) {
-	counts := map[string]int64{}
-	for probe, count := range supplied {
-		counts[probe] = count()
+func (s *stepLoad) readRates(values probe.Sample, now time.Time, total report.Operations, supplied map[probe.Name]func() int64) {
+	counts := map[probe.Name]int64{}
+	for name, count := range supplied {
+		counts[name] = count()
 	}
 	since, first := now.Sub(s.at), s.at.IsZero()
 	if !first {
@@ -193,12 +193,12 @@ func (s *stepLoad) readRates(values map[string]float64, now time.Time, total rep
 		values[scenario.CompletedRate] = load.PerSecond(total.Succeeded-s.last.Succeeded, since)
 		values[scenario.FailedRate] = load.PerSecond(total.Failed-s.last.Failed, since)
 	}
-	for probe, n := range counts {
+	for name, n := range counts {
 		switch {
-		case probe == scenario.EventsDropped:
-			values[probe] = float64(n)
+		case name == scenario.EventsDropped:
+			values[name] = float64(n)
 		case !first:
-			values[probe] = load.PerSecond(n-s.supplied[probe], since)
+			values[name] = load.PerSecond(n-s.supplied[name], since)
 		}
 	}
 	s.last, s.at, s.supplied = total, now, counts

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mabeam-top/internal/probes/probe"
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress/inspect"
 	"mabeam-top/internal/stress/profile"
@@ -82,7 +83,7 @@ func (r *repetition) measure(ctx context.Context) (profiled profile.Part) {
 }
 
 // sample passes a sample on, and the intervals of the loads that it ends.
-func (r *repetition) sample(at time.Time, values map[string]float64) {
+func (r *repetition) sample(at time.Time, values probe.Sample) {
 	r.mu.Lock() // another goroutine takes the last sample of a repetition
 	defer r.mu.Unlock()
 	// While the loads are paused there is nothing to measure.

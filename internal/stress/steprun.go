@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/reference"
 	"mabeam-top/internal/stress/report"
@@ -123,7 +124,7 @@ func repetitionSeed(seed uint64, step string, n int) uint64 {
 }
 
 // sample adds a sample to the step's probes.
-func (s *stepRun) sample(values map[string]float64) {
+func (s *stepRun) sample(values probe.Sample) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.probes.Add(values)

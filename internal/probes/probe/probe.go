@@ -3,6 +3,8 @@
 // Package probes samples them.
 package probe
 
+import "strings"
+
 // A Name is the name of a probe in samples, reports and exports.
 type Name string
 
@@ -56,6 +58,10 @@ const (
 	GeneratorLagMS              Name = "generator_lag_ms"
 	UIOverhead                  Name = "ui_overhead"
 )
+
+// A Sample holds the value of every probe that could be read at one time. A probe that
+// the platform does not support is absent.
+type Sample map[Name]float64
 
 // A Kind says how the values of a probe develop.
 type Kind string
@@ -142,6 +148,33 @@ var definitions = [...]Definition{
 
 // All returns the definitions of all probes.
 func All() []Definition { return definitions[:] }
+
+// Unit returns the unit of a probe. The unit of a probe that this program does not know
+// follows from the end of its name.
+func (n Name) Unit() string {
+	if d, ok := Find(n); ok {
+		return d.Unit
+	}
+	return n.suffixUnit()
+}
+
+// suffixUnit returns the unit that the name ends in.
+func (n Name) suffixUnit() string {
+	for _, u := range []struct{ suffix, unit string }{
+		{"_bytes_per_second", BytesPerSecond},
+		{"_per_second", PerSecond},
+		{"_bytes", Bytes},
+		{"_ms", Milliseconds},
+		{"_seconds", Seconds},
+		{"_ratio", Ratio},
+		{"_percent", Percent},
+	} {
+		if strings.HasSuffix(string(n), u.suffix) {
+			return u.unit
+		}
+	}
+	return Count
+}
 
 // Find returns the definition of a probe. ok is false if the program does not know it.
 func Find(name Name) (d Definition, ok bool) {

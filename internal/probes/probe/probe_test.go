@@ -27,7 +27,7 @@ func TestTable(t *testing.T) {
 		if d.Kind != Counter && d.Kind != Gauge {
 			t.Errorf("%s: kind %q", d.Name, d.Kind)
 		}
-		if unit := unitOf(d.Name); unit != d.Unit {
+		if unit := d.Name.suffixUnit(); unit != d.Unit && d.Name != UIOverhead {
 			t.Errorf("%s: unit %s, but the name says %s", d.Name, d.Unit, unit)
 		}
 		if found, ok := Find(d.Name); !ok || found != d {
@@ -40,25 +40,9 @@ func TestTable(t *testing.T) {
 	if d, ok := Find("unknown"); ok {
 		t.Errorf("Find of an unknown name = %+v", d)
 	}
-}
-
-// unitOf returns the unit that a probe's name ends in.
-func unitOf(name Name) string {
-	if name == UIOverhead {
-		return Ratio
-	}
-	for _, u := range []struct{ suffix, unit string }{
-		{"bytes_per_second", BytesPerSecond},
-		{"_per_second", PerSecond},
-		{"_bytes", Bytes},
-		{"_ms", Milliseconds},
-		{"_seconds", Seconds},
-		{"_ratio", Ratio},
-		{"_percent", Percent},
-	} {
-		if strings.HasSuffix(string(name), u.suffix) {
-			return u.unit
+	for name, want := range map[Name]string{RSSBytes: Bytes, UIOverhead: Ratio, "unknown": Count, "unknown_ms": Milliseconds} {
+		if got := name.Unit(); got != want {
+			t.Errorf("unit of %s is %s, want %s", name, got, want)
 		}
 	}
-	return Count
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"mabeam-top/internal/probes/probe"
 )
 
 // A chartSpec says what one chart shows: probes of one unit that are read
@@ -13,26 +15,26 @@ import (
 type chartSpec struct {
 	title  string
 	unit   string
-	probes []string
+	probes []probe.Name
 }
 
 // chartSpecs are the charts of a step, in the order in which one looks for a
 // cause: what was asked of the system, what it answered, and what it needed.
 var chartSpecs = []chartSpec{
-	{"Load", "1/s", []string{"offered_per_second", "completed_per_second", "failed_per_second"}},
-	{"Latency", "ms", []string{"action_p50_ms", "action_p95_ms", "action_p99_ms"}},
-	{"Actions", "1/s", []string{"actions_per_second", "actions_failed_per_second"}},
-	{"Events", "1/s", []string{"events_published_per_second", "events_delivered_per_second"}},
-	{"Events dropped", "count", []string{"events_dropped"}},
-	{"Registry", "1/s", []string{"registry_operations_per_second"}},
-	{"Coordination", "1/s", []string{"coordination_rounds_per_second"}},
-	{"Agents", "count", []string{"agents", "agents_crashed", "agents_restarted"}},
-	{"Agents started and stopped", "1/s", []string{"agents_started_per_second", "agents_stopped_per_second"}},
-	{"Queues", "count", []string{"inflight", "mailbox_depth", "mailbox_depth_max"}},
-	{"CPU", "%", []string{"cpu_percent", "host_cpu_percent"}},
-	{"Memory", "bytes", []string{"rss_bytes", "heap_bytes", "heap_live_bytes"}},
-	{"Goroutines", "count", []string{"goroutines", "goroutines_runnable"}},
-	{"Pauses", "ms", []string{"gc_pause_p99_ms", "sched_latency_p99_ms", "generator_lag_ms"}},
+	{"Load", "1/s", []probe.Name{probe.OfferedPerSecond, probe.CompletedPerSecond, probe.FailedPerSecond}},
+	{"Latency", "ms", []probe.Name{probe.ActionP50MS, probe.ActionP95MS, probe.ActionP99MS}},
+	{"Actions", "1/s", []probe.Name{probe.ActionsPerSecond, probe.ActionsFailedPerSecond}},
+	{"Events", "1/s", []probe.Name{probe.EventsPublishedPerSecond, probe.EventsDeliveredPerSecond}},
+	{"Events dropped", "count", []probe.Name{probe.EventsDropped}},
+	{"Registry", "1/s", []probe.Name{probe.RegistryOperationsPerSecond}},
+	{"Coordination", "1/s", []probe.Name{probe.CoordinationRoundsPerSecond}},
+	{"Agents", "count", []probe.Name{probe.Agents, probe.AgentsCrashed, probe.AgentsRestarted}},
+	{"Agents started and stopped", "1/s", []probe.Name{probe.AgentsStartedPerSecond, probe.AgentsStoppedPerSecond}},
+	{"Queues", "count", []probe.Name{probe.InFlight, probe.MailboxDepth, probe.MailboxDepthMax}},
+	{"CPU", "%", []probe.Name{probe.CPUPercent, probe.HostCPUPercent}},
+	{"Memory", "bytes", []probe.Name{probe.RSSBytes, probe.HeapBytes, probe.HeapLiveBytes}},
+	{"Goroutines", "count", []probe.Name{probe.Goroutines, probe.GoroutinesRunnable}},
+	{"Pauses", "ms", []probe.Name{probe.GCPauseP99MS, probe.SchedLatencyP99MS, probe.GeneratorLagMS}},
 }
 
 // chartPoints is how many points a line has at most: more than a screen shows
@@ -117,7 +119,7 @@ func draw(spec chartSpec, c Course, step CourseStep, first, last int) (chart, bo
 	}
 	var shown []series
 	for _, name := range spec.probes {
-		s := series{name: name, max: math.Inf(-1)}
+		s := series{name: string(name), max: math.Inf(-1)}
 		if all := c.Probes[name]; len(all) >= last {
 			s.values = all[first:last]
 		}

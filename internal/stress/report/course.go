@@ -1,6 +1,10 @@
 package report
 
-import "fmt"
+import (
+	"fmt"
+
+	"mabeam-top/internal/probes/probe"
+)
 
 // A Course is how a run went over time, as far as its event stream told: what
 // the probes read, and when what was done. A stored report has none, so that
@@ -12,7 +16,7 @@ type Course struct {
 	Times []float64
 	// Probes has the readings of each probe, one for each of Times; NaN where
 	// it was not read.
-	Probes map[string][]float64
+	Probes map[probe.Name][]float64
 	// Thinned is how many samples were left out, evenly, to bound the memory of
 	// a long run.
 	Thinned int
@@ -51,7 +55,7 @@ type CourseLimit struct {
 	// Op is one of < <= > >= == !=: the probe should be Op Value.
 	Op string
 	// Probe is the name of the probe, and Value is in its unit.
-	Probe string
+	Probe probe.Name
 	Value float64
 }
 

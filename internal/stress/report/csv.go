@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"mabeam-top/internal/probes/probe"
 )
 
 // csvHeader names the columns of CSV.
@@ -127,7 +129,7 @@ func (t csvTable) step(scenario string, step Step) {
 			stat string
 			v    float64
 		}{{"min", p.Min}, {"mean", p.Mean}, {"max", p.Max}, {"last", p.Last}} {
-			t.row(csvRow{scenario: scenario, step: step.Name, kind: "probe", name: name, stat: s.stat, value: number(s.v), unit: probeUnit(name)})
+			t.row(csvRow{scenario: scenario, step: step.Name, kind: "probe", name: string(name), stat: s.stat, value: number(s.v), unit: probeUnit(name)})
 		}
 	}
 }
@@ -148,7 +150,7 @@ func (t csvTable) course(c Course) {
 		row.step = strings.Join(steps, "+")
 		for _, name := range names {
 			if v := c.Probes[name][i]; !math.IsNaN(v) {
-				row.name, row.value, row.unit = name, number(v), probeUnit(name)
+				row.name, row.value, row.unit = string(name), number(v), probeUnit(name)
 				t.row(row)
 			}
 		}
@@ -163,20 +165,10 @@ func number(v float64) string {
 	return strconv.FormatFloat(v, 'g', -1, 64)
 }
 
-// probeUnit is the unit of a probe, which its name tells.
-func probeUnit(name string) string {
-	for _, u := range []struct{ ending, unit string }{
-		{"_bytes_per_second", "bytes/s"},
-		{"_per_second", "1/s"},
-		{"_bytes", "bytes"},
-		{"_ms", "ms"},
-		{"_seconds", "s"},
-		{"_percent", "%"},
-		{"_ratio", "ratio"},
-	} {
-		if strings.HasSuffix(name, u.ending) {
-			return u.unit
-		}
+// probeUnit returns the unit of a probe.
+func probeUnit(name probe.Name) string {
+	if unit := name.Unit(); unit != probe.Percent {
+		return unit
 	}
-	return "count"
+	return "%"
 }

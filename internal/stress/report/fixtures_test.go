@@ -3,6 +3,8 @@ package report
 import (
 	"math"
 	"time"
+
+	"mabeam-top/internal/probes/probe"
 )
 
 // The reports that the tests of every format share, by name.
@@ -65,8 +67,8 @@ func told(unit string, value any, samples ...float64) Metric {
 	return Metric{Value: value, Unit: unit, Better: Neither, Samples: samples, Status: StatusInfo}
 }
 
-func probes() map[string]Probe {
-	return map[string]Probe{
+func probes() map[probe.Name]Probe {
+	return map[probe.Name]Probe{
 		"goroutines":      {Min: 12, Mean: 180.5, Max: 214, Last: 14},
 		"heap_bytes":      {Min: 4.1e6, Mean: 2.2e7, Max: 4.12e7, Last: 1.8e7},
 		"rss_bytes":       {Min: 2.1e7, Mean: 6e7, Max: 8.1e7, Last: 7.9e7},
@@ -159,7 +161,7 @@ func childDied() Report {
 		Name: "memory-pressure", Measurement: "memory-pressure", Component: "resource_limits",
 		Params: map[string]any{"memory_limit": "256MB"}, Verdict: Broken, DurationSeconds: 3.4, Isolated: true,
 		Errors: []Error{{Message: "the child process ended without a report (exit status 137), 3.4 s after the step began, in repetition 2 of 5", Count: 1, FirstAtSeconds: 3.4}},
-		Probes: map[string]Probe{"rss_bytes": {Min: 1e7, Mean: 2e8, Max: 2.56e8, Last: 2.56e8}},
+		Probes: map[probe.Name]Probe{"rss_bytes": {Min: 1e7, Mean: 2e8, Max: 2.56e8, Last: 2.56e8}},
 	}
 	r := run(scenario("memory-pressure", "Memory pressure", pressure), scenario("agent-creation", "Agent creation", creation()))
 	r.Host.CgroupMemoryBytes = ptr(uint64(2_100_000_000))

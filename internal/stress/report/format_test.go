@@ -19,16 +19,18 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"mabeam-top/internal/probes/probe"
 )
 
 // course is that of failed(): a storm with a warm-up, two repetitions, faults
 // and a stall that the latency shows.
 func course() Course {
-	c := Course{Probes: map[string][]float64{}}
+	c := Course{Probes: map[probe.Name][]float64{}}
 	for i := range 284 {
 		t := float64(i) / 10
 		c.Times = append(c.Times, t)
-		add := func(name string, v float64) { c.Probes[name] = append(c.Probes[name], v) }
+		add := func(name probe.Name, v float64) { c.Probes[name] = append(c.Probes[name], v) }
 		late := math.Max(0, 6-math.Abs(t-15)*3)
 		add("offered_per_second", 20000)
 		add("completed_per_second", 19800-2000*late)
@@ -76,7 +78,7 @@ func hostile() Report {
 		Thresholds:      []Threshold{{Metric: name, Condition: name}, {Metric: "not_a_number", Condition: "< 1", Actual: ptr(math.NaN())}},
 		Errors:          []Error{{Message: name, Count: math.MaxInt64, FirstAtSeconds: math.Inf(1)}, {Message: "panic: x\ngoroutine 1 [running]:\n\tmain.go:1", Count: 1}},
 		Faults:          []Fault{{Fault: name, Injected: -1, FirstAtSeconds: ptr(math.NaN()), LastAtSeconds: ptr(math.Inf(1)), Hit: []Hit{{Name: name, Count: -1}}}},
-		Probes:          map[string]Probe{name: {Min: math.NaN()}, "cpu_percent": {Max: math.Inf(1)}},
+		Probes:          map[probe.Name]Probe{probe.Name(name): {Min: math.NaN()}, "cpu_percent": {Max: math.Inf(1)}},
 		Recommendations: []string{name},
 	}
 	r := run(Scenario{Name: name, Title: name, File: name, Verdict: Fail, Steps: []Step{step}})
@@ -94,7 +96,7 @@ func hostileCourse() Course {
 		{Metric: hostile().ID, Source: hostile().ID, Op: "<", Probe: "cpu_percent", Value: math.NaN()},
 	}})
 	c.Faults = append(c.Faults, CourseFault{Fault: hostile().ID, At: 5, Count: 1})
-	c.Probes[hostile().ID] = slices.Repeat([]float64{math.Inf(1)}, len(c.Times))
+	c.Probes[probe.Name(hostile().ID)] = slices.Repeat([]float64{math.Inf(1)}, len(c.Times))
 	c.Probes["rss_bytes"] = slices.Repeat([]float64{math.NaN()}, len(c.Times))
 	return c
 }

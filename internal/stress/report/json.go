@@ -151,9 +151,9 @@ func OrEmpty[T any](s []T) []T {
 }
 
 // OrEmptyTable is OrEmpty for a table.
-func OrEmptyTable[V any](m map[string]V) map[string]V {
+func OrEmptyTable[K comparable, V any](m map[K]V) map[K]V {
 	if m == nil {
-		return map[string]V{}
+		return map[K]V{}
 	}
 	return m
 }

@@ -6,6 +6,8 @@ package report
 import (
 	"fmt"
 	"time"
+
+	"mabeam-top/internal/probes/probe"
 )
 
 // Schema names the version of the JSON report. It changes when a reader of
@@ -90,13 +92,13 @@ type Step struct {
 	Isolated        bool           `json:"isolated"`
 	// Repetitions says how many of its repetitions the metrics are of, if they
 	// are not of all; nil if they are.
-	Repetitions *Repetitions      `json:"repetitions,omitempty"`
-	Metrics     map[string]Metric `json:"metrics"`
-	Thresholds  []Threshold       `json:"thresholds"`
-	Operations  Operations        `json:"operations"`
-	Errors      []Error           `json:"errors"`
-	Faults      []Fault           `json:"faults"`
-	Probes      map[string]Probe  `json:"probes"`
+	Repetitions *Repetitions         `json:"repetitions,omitempty"`
+	Metrics     map[string]Metric    `json:"metrics"`
+	Thresholds  []Threshold          `json:"thresholds"`
+	Operations  Operations           `json:"operations"`
+	Errors      []Error              `json:"errors"`
+	Faults      []Fault              `json:"faults"`
+	Probes      map[probe.Name]Probe `json:"probes"`
 	// Reference holds what the reference works cost around the step's repetitions:
 	// the median, in nanoseconds a unit or in bytes. Floors are shares of it.
 	Reference       map[string]float64 `json:"reference,omitempty"`

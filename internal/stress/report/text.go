@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"mabeam-top/internal/probes/probe"
 )
 
 // TextOptions say how a text report looks. The zero value is 80 columns of
@@ -437,24 +439,27 @@ func operations(o Operations) string {
 
 // peaks tells the greatest values of the probes that say most about where the
 // machine's limits were.
-func peaks(probes map[string]Probe) string {
+func peaks(probes map[probe.Name]Probe) string {
 	var told []string
-	for _, c := range []struct{ probe, label, unit string }{
-		{"host_cpu_percent", "the machine's CPU", "%"},
-		{"cpu_percent", "own CPU", "% of one processor"},
-		{"heap_bytes", "heap", "bytes"},
-		{"rss_bytes", "resident", "bytes"},
-		{"goroutines", "goroutines", "count"},
-		{"gc_pause_p99_ms", "GC pause", "ms"},
-		{"generator_lag_ms", "generator lag", "ms"},
+	for _, c := range []struct {
+		name        probe.Name
+		label, unit string
+	}{
+		{probe.HostCPUPercent, "the machine's CPU", "%"},
+		{probe.CPUPercent, "own CPU", "% of one processor"},
+		{probe.HeapBytes, "heap", "bytes"},
+		{probe.RSSBytes, "resident", "bytes"},
+		{probe.Goroutines, "goroutines", "count"},
+		{probe.GCPauseP99MS, "GC pause", "ms"},
+		{probe.GeneratorLagMS, "generator lag", "ms"},
 	} {
-		probe, ok := probes[c.probe]
+		p, ok := probes[c.name]
 		switch {
 		case !ok:
 		case strings.HasPrefix(c.unit, "%"):
-			told = append(told, c.label+" "+digits3(round3(probe.Max))+" "+c.unit)
+			told = append(told, c.label+" "+digits3(round3(p.Max))+" "+c.unit)
 		default:
-			told = append(told, c.label+" "+Quantity(probe.Max, c.unit))
+			told = append(told, c.label+" "+Quantity(p.Max, c.unit))
 		}
 	}
 	return strings.Join(told, ", ")

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/verdict"
 )
@@ -23,7 +24,7 @@ type Metric struct {
 	Keyed bool
 	// Probe is the probe that shows the metric while it is measured; empty for none.
 	// For a distribution it is the probe of the median.
-	Probe string
+	Probe probe.Name
 	// ProbePer is the parameter of kind Int that the metric is multiplied with to get
 	// the unit of the probe, such as the subscribers of each event; empty for none.
 	ProbePer string

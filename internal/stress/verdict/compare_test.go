@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -251,13 +252,13 @@ func TestWithRegressionExplains(t *testing.T) {
 	if text := explanation(t); !strings.Contains(text, "no probe changed as well") {
 		t.Error(text)
 	}
-	step(before).Probes = map[string]report.Probe{"gc_cpu_ratio": {Mean: 0.02}, "goroutines": {Mean: 100}, "threads": {Mean: 8}}
-	step(now).Probes = map[string]report.Probe{"gc_cpu_ratio": {Mean: 0.2}, "goroutines": {Mean: 102}, "threads": {Mean: 8}}
+	step(before).Probes = map[probe.Name]report.Probe{"gc_cpu_ratio": {Mean: 0.02}, "goroutines": {Mean: 100}, "threads": {Mean: 8}}
+	step(now).Probes = map[probe.Name]report.Probe{"gc_cpu_ratio": {Mean: 0.2}, "goroutines": {Mean: 102}, "threads": {Mean: 8}}
 	if text := explanation(t); !strings.Contains(text, "gc_cpu_ratio (0.02 before, 0.2 now): the garbage collector") || strings.Contains(text, "goroutine") || strings.Contains(text, "threads") {
 		t.Error(text)
 	}
-	step(before).Probes = map[string]report.Probe{"host_cpu_percent": {Mean: 50}, "cpu_percent": {Mean: 100}}
-	step(now).Probes = map[string]report.Probe{"host_cpu_percent": {Mean: 90}, "cpu_percent": {Mean: 100}}
+	step(before).Probes = map[probe.Name]report.Probe{"host_cpu_percent": {Mean: 50}, "cpu_percent": {Mean: 100}}
+	step(now).Probes = map[probe.Name]report.Probe{"host_cpu_percent": {Mean: 90}, "cpu_percent": {Mean: 100}}
 	if text := explanation(t); !strings.Contains(text, "other programs used 0 % of the machine before and 40 % now") {
 		t.Error(text)
 	}

@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"strings"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/report"
 )
 
 // A diagnostic is a probe that can explain why a metric got worse.
 type diagnostic struct {
-	probe, unit string
+	probe probe.Name
 	// leastChange is the smallest increase that counts, in the probe's unit.
 	leastChange float64
 	// high is the value from which on the probe is reported without a comparison; 0 if
@@ -20,14 +21,12 @@ type diagnostic struct {
 	// relevant reports whether the probe is about what the step measures; nil if it
 	// always is.
 	relevant func(report.Step) bool
-	// counter probes only grow. Their maximum counts, because their mean depends on
-	// when they grew.
-	counter bool
 }
 
-// value returns the value of the probe that counts.
+// value returns the value of the probe that matters: the mean, or the maximum of a
+// counter, because its mean depends on when it grew.
 func (d diagnostic) value(p report.Probe) float64 {
-	if d.counter {
+	if definition, _ := probe.Find(d.probe); definition.Kind == probe.Counter {
 		return p.Max
 	}
 	return p.Mean
@@ -35,20 +34,20 @@ func (d diagnostic) value(p report.Probe) float64 {
 
 // diagnostics are sorted by how much they explain, the most first.
 var diagnostics = []diagnostic{
-	{"gc_cpu_ratio", "ratio", 0.01, 0.1, "the garbage collector takes CPU time from the load; look for allocations in a heap profile (alloc_space)", busy, false},
-	{"gc_pause_p99_ms", "ms", 0.1, 5, "GC pauses are long; look at the live heap and the number of goroutines", nil, false},
-	{"sched_latency_p99_ms", "ms", 0.1, 1, "goroutines wait for a CPU; look at the runnable goroutines and at an execution trace", nil, false},
-	{"mailbox_depth_max", "count", 10, 500, "messages queue up; look for agents that cannot keep up", nil, false},
-	{"events_dropped", "count", 1, 1, "events are dropped; look at the queues of the subscribers", nil, true},
-	{"actions_failed_per_second", "1/s", 1, 1, "actions fail; look at the errors of the step first", failed, false},
-	{"goroutines", "count", 10, 0, "there are more goroutines; look at a goroutine profile", nil, false},
-	{"heap_live_bytes", "bytes", 1 << 20, 0, "the live heap is larger; look at a heap profile (inuse_space)", nil, false},
-	{"threads", "count", 2, 0, "there are more threads; look for blocking system calls", nil, false},
+	{probe.GCCPURatio, 0.01, 0.1, "the garbage collector takes CPU time from the load; look for allocations in a heap profile (alloc_space)", busy},
+	{probe.GCPauseP99MS, 0.1, 5, "GC pauses are long; look at the live heap and the number of goroutines", nil},
+	{probe.SchedLatencyP99MS, 0.1, 1, "goroutines wait for a CPU; look at the runnable goroutines and at an execution trace", nil},
+	{probe.MailboxDepthMax, 10, 500, "messages queue up; look for agents that cannot keep up", nil},
+	{probe.EventsDropped, 1, 1, "events are dropped; look at the queues of the subscribers", nil},
+	{probe.ActionsFailedPerSecond, 1, 1, "actions fail; look at the errors of the step first", failed},
+	{probe.Goroutines, 10, 0, "there are more goroutines; look at a goroutine profile", nil},
+	{probe.HeapLiveBytes, 1 << 20, 0, "the live heap is larger; look at a heap profile (inuse_space)", nil},
+	{probe.Threads, 2, 0, "there are more threads; look for blocking system calls", nil},
 }
 
 // busy reports whether the step used half a CPU or more. Below that, the garbage
 // collector takes time from nobody.
-func busy(step report.Step) bool { return step.Probes["cpu_percent"].Mean >= 50 }
+func busy(step report.Step) bool { return step.Probes[probe.CPUPercent].Mean >= 50 }
 
 // failed reports whether operations of the load failed. Measurements provoke other
 // failures on purpose.
@@ -66,7 +65,7 @@ func stepDiagnostics(step report.Step) string {
 			texts = append(texts, "the scenario injected "+f.Text())
 		}
 	}
-	if host, ok := step.Probes["host_cpu_percent"]; ok && host.Mean > 95 {
+	if host, ok := step.Probes[probe.HostCPUPercent]; ok && host.Mean > 95 {
 		texts = append(texts, fmt.Sprintf("host_cpu_percent was %s: all CPUs were busy; use a lower load or a larger machine", report.Percent(host.Mean/100)))
 	}
 	for _, d := range diagnostics {
@@ -74,7 +73,7 @@ func stepDiagnostics(step report.Step) string {
 			continue
 		}
 		if p, ok := step.Probes[d.probe]; ok && d.high > 0 && d.value(p) >= d.high {
-			texts = append(texts, fmt.Sprintf("%s was %s: %s", d.probe, report.Quantity(d.value(p), d.unit), d.advice))
+			texts = append(texts, fmt.Sprintf("%s was %s: %s", d.probe, report.Quantity(d.value(p), d.probe.Unit()), d.advice))
 		}
 	}
 	return strings.Join(texts[:min(len(texts), mostDiagnostics)], "; ")

@@ -62,7 +62,7 @@ func (p pair) probeChanges(cpusBefore, cpusNow int) string {
 			continue
 		}
 		changes = append(changes, change{
-			fmt.Sprintf("%s (%s before, %s now): %s", d.probe, report.Quantity(was, d.unit), report.Quantity(is, d.unit), d.advice),
+			fmt.Sprintf("%s (%s before, %s now): %s", d.probe, report.Quantity(was, d.probe.Unit()), report.Quantity(is, d.probe.Unit()), d.advice),
 			(is - was) / max(was, d.leastChange),
 		})
 	}

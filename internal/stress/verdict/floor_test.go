@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -74,12 +75,12 @@ func TestFloors(t *testing.T) {
 // TestJudgeFloor compares a metric with a baseline and a floor.
 func TestJudgeFloor(t *testing.T) {
 	b := parseTable(t, floors)
-	busy := map[string]report.Probe{"host_cpu_percent": {Mean: 100}, "cpu_percent": {Mean: 100}} // other programs use one of two CPUs
+	busy := map[probe.Name]report.Probe{"host_cpu_percent": {Mean: 100}, "cpu_percent": {Mean: 100}} // other programs use one of two CPUs
 	for name, c := range map[string]struct {
 		value      any
 		floors     string
 		reference  map[string]float64
-		probes     map[string]report.Probe
+		probes     map[probe.Name]report.Probe
 		thresholds []Threshold
 		status     report.Status
 		verdict    report.Verdict

@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -168,7 +169,7 @@ func TestJudgeCutOff(t *testing.T) {
 // a missed condition.
 func TestConditionIsNeverExcused(t *testing.T) {
 	step := measured("c", map[string]report.Metric{"share": {Value: 0.7, Unit: "ratio", Better: report.Higher, Interval: &report.Interval{Low: 0.6, High: 0.8}}})
-	step.Probes = map[string]report.Probe{"host_cpu_percent": {Mean: 100}, "cpu_percent": {Mean: 100}}
+	step.Probes = map[probe.Name]report.Probe{"host_cpu_percent": {Mean: 100}, "cpu_percent": {Mean: 100}}
 	got := Judge(step, Criteria{
 		Baselines: parseTable(t, "c: {share: {value: 0.9, better: higher}}"), Tolerance: 0.2, CPUs: 2,
 		Conditions: parseConditions(t, map[string]string{"share": "== 1"}),
@@ -286,10 +287,10 @@ func TestShareOfBest(t *testing.T) {
 // TestJudgeTimeDependent judges time-dependent conditions: if other programs used the
 // CPUs, a missed one is undecided. A count that does not depend on time is not.
 func TestJudgeTimeDependent(t *testing.T) {
-	busy := map[string]report.Probe{"host_cpu_percent": {Mean: 100}, "cpu_percent": {Mean: 100}}
+	busy := map[probe.Name]report.Probe{"host_cpu_percent": {Mean: 100}, "cpu_percent": {Mean: 100}}
 	for name, c := range map[string]struct {
 		late, lost float64
-		probes     map[string]report.Probe
+		probes     map[probe.Name]report.Probe
 		before     report.Verdict
 		want       report.Verdict
 	}{

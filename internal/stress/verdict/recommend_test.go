@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -69,7 +70,7 @@ func TestRecommendWindow(t *testing.T) {
 
 // A step that did badly lists remarkable probes, one that did well does not.
 func TestRecommendDiagnostics(t *testing.T) {
-	step := report.Step{Verdict: report.Fail, Probes: map[string]report.Probe{
+	step := report.Step{Verdict: report.Fail, Probes: map[probe.Name]report.Probe{
 		"gc_cpu_ratio": {Mean: 0.3}, "sched_latency_p99_ms": {Mean: 0.01}, "goroutines": {Mean: 1e6}, "host_cpu_percent": {Mean: 99},
 		"events_dropped": {Mean: 500, Max: 1000}, // a counter
 		"cpu_percent":    {Mean: 180}, "actions_failed_per_second": {Mean: 40},
@@ -83,7 +84,7 @@ func TestRecommendDiagnostics(t *testing.T) {
 	// Failed actions count only if operations of the load failed, because measurements
 	// provoke others. The garbage collector does not matter to an idle step. Injected
 	// faults come first.
-	step.Probes = map[string]report.Probe{"gc_cpu_ratio": {Mean: 0.3}, "cpu_percent": {Mean: 3}, "actions_failed_per_second": {Mean: 40}}
+	step.Probes = map[probe.Name]report.Probe{"gc_cpu_ratio": {Mean: 0.3}, "cpu_percent": {Mean: 3}, "actions_failed_per_second": {Mean: 40}}
 	if got := recommend(step, Criteria{}); len(got) > 0 {
 		t.Errorf("a step that was nearly idle: %q", got)
 	}
@@ -103,18 +104,18 @@ func TestRecommendDiagnostics(t *testing.T) {
 // If other programs used the machine during a step that failed, the recommendations of
 // the step and the run say so. The CPU time of the step itself does not count.
 func TestRecommendOnBusyMachine(t *testing.T) {
-	probes := func(host, own float64) map[string]report.Probe {
-		return map[string]report.Probe{"host_cpu_percent": {Mean: host}, "cpu_percent": {Mean: own}}
+	probes := func(host, own float64) map[probe.Name]report.Probe {
+		return map[probe.Name]report.Probe{"host_cpu_percent": {Mean: host}, "cpu_percent": {Mean: own}}
 	}
 	for _, c := range []struct {
 		name    string
 		verdict report.Verdict
-		probes  map[string]report.Probe
+		probes  map[probe.Name]report.Probe
 		want    string
 	}{
 		{"others used half", report.Fail, probes(90, 80), "other programs used 50 % of the machine: repeat the run without them before you trust this result"},
 		{"it used all itself", report.Fail, probes(94, 185), ""},
-		{"unknown", report.Fail, map[string]report.Probe{"cpu_percent": {Mean: 80}}, ""},
+		{"unknown", report.Fail, map[probe.Name]report.Probe{"cpu_percent": {Mean: 80}}, ""},
 		{"it passed anyway", report.Pass, probes(90, 80), ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/aclements/go-moremath/stats"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -74,9 +75,9 @@ func busyMachine(step report.Step, cpus int) (share float64, busy bool) {
 
 // otherPrograms returns the share of the machine that other programs used. The second
 // result is false if the probes are missing.
-func otherPrograms(probes map[string]report.Probe, cpus int) (share float64, ok bool) {
-	host, ok := probes["host_cpu_percent"]
-	own, also := probes["cpu_percent"]
+func otherPrograms(probes map[probe.Name]report.Probe, cpus int) (share float64, ok bool) {
+	host, ok := probes[probe.HostCPUPercent]
+	own, also := probes[probe.CPUPercent]
 	if !ok || !also || cpus <= 0 {
 		return 0, false
 	}

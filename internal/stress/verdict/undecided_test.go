@@ -3,6 +3,7 @@ package verdict
 import (
 	"testing"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -78,7 +79,7 @@ func TestTimeDependentConditionExcusesNoFloor(t *testing.T) {
 	for rate, undecided := range map[float64]bool{60_000: true, 1000: false} { // the floor is at 100,000
 		step := measured("c", map[string]report.Metric{"rate": {Value: rate, Unit: "1/s", Samples: []float64{rate, rate, rate}}})
 		step.Reference = map[string]float64{"hand_over": 200}
-		step.Probes = map[string]report.Probe{"host_cpu_percent": {Mean: 100}, "cpu_percent": {Mean: 100}}
+		step.Probes = map[probe.Name]report.Probe{"host_cpu_percent": {Mean: 100}, "cpu_percent": {Mean: 100}}
 		criteria := Criteria{Baselines: b, Tolerance: 0.2, FloorComponent: "c", CPUs: 2, Conditions: map[string]MetricCondition{"rate": {Condition: Condition{">", 0}, TimeDependent: true}}}
 		if got := Judge(step, criteria).Metrics["rate"]; (got.Undecided != "") != undecided || got.Status != report.StatusFail {
 			t.Errorf("rate of %v: %s, %q", rate, got.Status, got.Undecided)
