@@ -45,7 +45,7 @@ func TestWithProbe(t *testing.T) {
 		n++
 		return n, n != 4
 	})
-	want := map[probe.Name]report.Probe{"calm": {Min: 2, Mean: 2.5, Max: 3, Last: 3}, "storm": {Min: 3, Mean: 4, Max: 5, Last: 5}}
+	want := map[string]report.Probe{"calm": {Min: 2, Mean: 2.5, Max: 3, Last: 3}, "storm": {Min: 3, Mean: 4, Max: 5, Last: 5}}
 	check := func(where string, steps ...report.Step) {
 		t.Helper()
 		for _, s := range steps {
