@@ -1,9 +1,9 @@
-// Package scenarios holds the catalogue of scenarios that the program carries.
+// Package scenarios holds the built-in scenario files.
 package scenarios
 
 import "embed"
 
-// Files are the scenario files, by name.
+// Files holds the scenario files by name.
 //
 //go:embed *.yaml
 var Files embed.FS

@@ -30,25 +30,25 @@ const (
 	exitTerminated  = 143
 )
 
-// An app is one call of the program.
+// An app is one execution of the program.
 type app struct {
 	args   []string
 	stdin  io.Reader
 	stdout io.Writer
 	stderr io.Writer
 	flags  flags
-	// given are the flags as they were given, without the names of scenarios.
+	// given are the flags on the command line, without the names of scenarios.
 	given []string
-	// code is the exit code if there is no error.
+	// code is the exit code if no error occurs.
 	code int
 }
 
-// A failure is an error of the program's work, and not of what it was asked.
+// A failure is an error during the run, as opposed to a wrong command line.
 type failure struct{ error }
 
 func (f failure) Unwrap() error { return f.error }
 
-// codeOf is the exit code of an error.
+// codeOf returns the exit code of an error.
 func codeOf(err error) int {
 	var f failure
 	if errors.As(err, &f) {
@@ -57,8 +57,8 @@ func codeOf(err error) int {
 	return exitUnusable
 }
 
-// exitCode is that of a run: of its verdict, or of the signal that interrupted
-// it. One that was interrupted without a signal was so by a key.
+// exitCode returns the exit code of a run, by its verdict and the signal that
+// interrupted it. Without a signal, a key of the UI interrupted it.
 func exitCode(v report.Verdict, interruption os.Signal) int {
 	switch v {
 	case report.Pass, report.Warn:
@@ -75,34 +75,33 @@ func exitCode(v report.Verdict, interruption os.Signal) int {
 	}
 }
 
-// tell writes an error, one line for each that it consists of. Those of a file
-// begin with where they are, as compilers and editors have it.
-func (a *app) tell(err error) {
-	switch err := err.(type) { //nolint:errorlint // it is taken apart, layer by layer
+// reportError writes an error to standard error, one line for each joined error. Errors
+// in a file begin with their position, as those of compilers do.
+func (a *app) reportError(err error) {
+	switch err := err.(type) { //nolint:errorlint // unwraps one layer at a time
 	case failure:
-		a.tell(err.error)
+		a.reportError(err.error)
 	case scenario.Problems:
-		for _, fault := range err {
+		for _, problem := range err {
 			prefix := ""
-			if fault.Line == 0 {
+			if problem.Line == 0 {
 				prefix = "mabeam-top: "
 			}
-			a.writeError(prefix + fault.String())
+			a.writeError(prefix + problem.String())
 		}
 	case interface{ Unwrap() []error }:
 		for _, part := range err.Unwrap() {
-			a.tell(part)
+			a.reportError(part)
 		}
 	default:
 		a.writeError("mabeam-top: " + err.Error())
 	}
 }
 
-// writeError writes a line to standard error. If that fails, there is nobody
-// to tell.
+// writeError writes a line to standard error. Nobody could read an error of that.
 func (a *app) writeError(line string) { _, _ = fmt.Fprintln(a.stderr, line) }
 
-// warn tells what is wrong and does not keep anything from working.
+// warn writes a warning to standard error.
 func (a *app) warn(err error) { a.writeError("mabeam-top: warning: " + err.Error()) }
 
 // print writes to standard output.
@@ -113,7 +112,7 @@ func (a *app) print(text []byte) error {
 	return nil
 }
 
-// engine is what runs plans on this machine, for this command line.
+// engine returns the engine that runs plans on this machine.
 func (a *app) engine(isolate bool) (stress.Engine, error) {
 	if err := stress.CheckBaselines(catalogue(), verdict.Builtin()); err != nil {
 		return stress.Engine{}, err
@@ -134,15 +133,15 @@ func (a *app) engine(isolate bool) (stress.Engine, error) {
 	if a.flags.isolate != never {
 		executable, err := os.Executable()
 		if err != nil {
-			return e, fmt.Errorf("find this program, to run it as a child: %w", err)
+			return e, fmt.Errorf("find the executable to start a child process: %w", err)
 		}
 		e.Child = []string{executable, childCommand}
 	}
 	return e, nil
 }
 
-// checkIsolation refuses a plan of which a step needs a process of its own, if
-// there may be none.
+// checkIsolation returns an error if a step of the plan needs a process of its own and
+// --isolate forbids that.
 func (a *app) checkIsolation(plan scenario.Plan) error {
 	if a.flags.isolate != never {
 		return nil
@@ -151,17 +150,17 @@ func (a *app) checkIsolation(plan scenario.Plan) error {
 	for _, s := range plan.Scenarios {
 		for _, step := range s.Steps() {
 			if step.NeedsProcess() {
-				problems = append(problems, fmt.Errorf("--isolate never: the step %s of %s needs a process of its own, as %s limits it, or may end it; leave the scenario out, or the flag", step.Name, s.Name, step.Measurement.Name))
+				problems = append(problems, fmt.Errorf("--isolate never: the step %s of %s needs its own process, because %s limits or kills it; remove the flag or the scenario", step.Name, s.Name, step.Measurement.Name))
 			}
 		}
 	}
 	return errors.Join(problems...)
 }
 
-// catalogue is all that can be measured.
+// catalogue returns all measurements.
 func catalogue() stress.Catalogue { return measure.Catalogue() }
 
-// tool says what build this is.
+// tool describes this build.
 func tool() report.Tool {
 	t := report.Tool{Version: "devel", Commit: "unknown", Go: runtime.Version()}
 	info, ok := debug.ReadBuildInfo()
@@ -177,7 +176,7 @@ func tool() report.Tool {
 	return t
 }
 
-// terminal returns the file descriptor of a stream that is a terminal.
+// terminal returns the file descriptor of a stream if it is a terminal.
 func terminal(stream any) (fd uintptr, ok bool) {
 	file, ok := stream.(*os.File)
 	if !ok || !term.IsTerminal(file.Fd()) {
@@ -186,7 +185,7 @@ func terminal(stream any) (fd uintptr, ok bool) {
 	return file.Fd(), true
 }
 
-// terminalWidth returns the columns of a terminal; 80 if it does not tell.
+// terminalWidth returns the columns of a terminal, or 80 if they are unknown.
 func terminalWidth(fd uintptr) int {
 	width, _, err := term.GetSize(fd)
 	if err != nil || width <= 0 {

@@ -14,89 +14,88 @@ import (
 	"mabeam-top/scenarios"
 )
 
-// defaultTag is what runs in headless mode if nothing was asked for.
+// defaultTag is the tag that a headless run selects by default.
 const defaultTag = "baseline"
 
-// stdinName is what standard input is called in faults and reports.
+// stdinName is the file name of standard input in errors and reports.
 const stdinName = "stdin"
 
-// builtin returns the scenario files that the program carries.
+// builtin returns the built-in scenario files.
 func builtin() []scenario.Document {
 	names, err := fs.Glob(scenarios.Files, "*.yaml")
 	if err != nil {
-		panic(err) // the pattern is right
+		panic(err) // the pattern is valid
 	}
 	documents := make([]scenario.Document, len(names))
 	for i, name := range names {
 		source, err := scenarios.Files.ReadFile(name)
 		if err != nil {
-			panic(err) // the file was listed just now
+			panic(err) // the file is embedded
 		}
 		documents[i] = scenario.Document{File: "builtin:" + name, Source: source}
 	}
 	return documents
 }
 
-// parse reads scenario files together, so that no two scenarios have the same
-// name.
+// parse parses scenario files together, so that it finds duplicate names.
 func parse(documents []scenario.Document) ([]scenario.Scenario, error) {
 	return scenario.Parse(catalogue().Descriptions(), verdict.Builtin().Components(), documents...)
 }
 
-// load reads all scenarios there are: those that the program carries, those of
-// --scenarios, and those of --file. The error joins everything that is wrong.
+// load returns all scenarios: the built-in ones, and those of --scenarios and --file.
+// The error joins all errors.
 func (a *app) load() ([]scenario.Scenario, error) {
 	documents := builtin()
-	var faults []error
-	for _, folder := range a.flags.folders {
-		found, err := readFolder(folder)
+	var errs []error
+	for _, dir := range a.flags.folders {
+		found, err := readDir(dir)
 		documents = append(documents, found...)
 		if err != nil {
-			faults = append(faults, fmt.Errorf("--scenarios: %w", err))
+			errs = append(errs, fmt.Errorf("--scenarios: %w", err))
 		}
 	}
 	files, err := a.readFiles(a.flags.files)
 	documents = append(documents, files...)
 	if err != nil {
-		faults = append(faults, err)
+		errs = append(errs, err)
 	}
 	all, err := parse(documents)
-	return all, errors.Join(append(faults, err)...)
+	return all, errors.Join(append(errs, err)...)
 }
 
-// readFolder reads the scenario files of a folder.
-func readFolder(folder string) ([]scenario.Document, error) {
-	entries, err := os.ReadDir(folder)
+// readDir reads the scenario files in a directory.
+func readDir(dir string) ([]scenario.Document, error) {
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
 	var documents []scenario.Document
-	var faults []error
+	var errs []error
 	for _, entry := range entries {
 		if ext := filepath.Ext(entry.Name()); entry.IsDir() || ext != ".yaml" && ext != ".yml" {
 			continue
 		}
-		path := filepath.Join(folder, entry.Name())
+		path := filepath.Join(dir, entry.Name())
 		source, err := readFile(path)
 		if err != nil {
-			faults = append(faults, err)
+			errs = append(errs, err)
 			continue
 		}
 		documents = append(documents, scenario.Document{File: path, Source: source})
 	}
-	if len(documents) == 0 && len(faults) == 0 {
-		return nil, fmt.Errorf("%s has no scenario files (.yaml or .yml)", folder)
+	if len(documents) == 0 && len(errs) == 0 {
+		return nil, fmt.Errorf("%s has no scenario files (.yaml or .yml)", dir)
 	}
-	return documents, errors.Join(faults...)
+	return documents, errors.Join(errs...)
 }
 
 // readFiles reads scenario files; "-" is standard input.
 func (a *app) readFiles(paths []string) ([]scenario.Document, error) {
 	var documents []scenario.Document
-	var faults []error
+	var errs []error
 	for i, path := range paths {
 		if slices.Contains(paths[:i], path) {
-			faults = append(faults, fmt.Errorf("%s is given twice; leave one out", fileName(path)))
+			errs = append(errs, fmt.Errorf("%s is given twice", fileName(path)))
 			continue
 		}
 		var source []byte
@@ -107,12 +106,12 @@ func (a *app) readFiles(paths []string) ([]scenario.Document, error) {
 			source, err = readFile(path)
 		}
 		if err != nil {
-			faults = append(faults, fmt.Errorf("read scenario file: %w", err))
+			errs = append(errs, fmt.Errorf("read scenario file: %w", err))
 			continue
 		}
 		documents = append(documents, scenario.Document{File: fileName(path), Source: source})
 	}
-	return documents, errors.Join(faults...)
+	return documents, errors.Join(errs...)
 }
 
 // readFile reads a scenario file.
@@ -125,7 +124,8 @@ func readFile(path string) (source []byte, err error) {
 	return readSource(file)
 }
 
-// readSource reads no more than it takes to see that it is too much.
+// readSource reads up to the maximum size of a scenario file plus one byte, with which
+// the parser refuses it.
 func readSource(r io.Reader) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(r, scenario.MaxSource+1))
 }
@@ -137,9 +137,8 @@ func fileName(path string) string {
 	return path
 }
 
-// selected returns the scenarios that the command line asks for: those named
-// and those with a tag; without either, those of --file; nil if it asks for
-// none.
+// selected returns the scenarios that the command line selects: by name and by tag, or
+// without either those of --file. It returns nil if the command line selects none.
 func (a *app) selected(all []scenario.Scenario, names []string) ([]scenario.Scenario, error) {
 	if len(names) == 0 && len(a.flags.tags) == 0 {
 		var given []scenario.Scenario

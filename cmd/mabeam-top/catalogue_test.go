@@ -5,13 +5,13 @@ import (
 	"testing"
 	"time"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/verdict"
 )
 
-// The catalogue that the program carries is valid, and its two tags cover all
-// that can be measured.
+// The built-in scenarios are valid, and each of two tags covers all measurements.
 func TestBuiltin(t *testing.T) {
 	all, err := parse(builtin())
 	if err != nil {
@@ -25,7 +25,7 @@ func TestBuiltin(t *testing.T) {
 			t.Errorf("%s has no description or no tag", s.Name)
 		}
 		if s.Timeout < 2*s.Estimate() {
-			t.Errorf("%s takes %v, about, and may take only %v", s.Name, s.Estimate(), s.Timeout)
+			t.Errorf("%s takes about %v, with a timeout of %v", s.Name, s.Estimate(), s.Timeout)
 		}
 	}
 	for tag, most := range map[string]time.Duration{defaultTag: 3 * time.Minute, "smoke": 30 * time.Second} {
@@ -39,16 +39,16 @@ func TestBuiltin(t *testing.T) {
 		}
 		for _, m := range catalogue() {
 			if !slices.Contains(measured, m.Name) {
-				t.Errorf("the tag %s leaves out %s", tag, m.Name)
+				t.Errorf("the tag %s does not measure %s", tag, m.Name)
 			}
 		}
 		if took := (scenario.Plan{Scenarios: tagged}).Estimate(); took > most {
-			t.Errorf("the tag %s takes %v, about; it should take %v at most", tag, took, most)
+			t.Errorf("the tag %s takes about %v, want at most %v", tag, took, most)
 		}
 	}
 }
 
-// Every floor holds a step of the catalogue, so that none is there for nothing.
+// Every floor applies to a step of the built-in scenarios.
 func TestFloorsAreUsed(t *testing.T) {
 	table := verdict.Builtin()
 	if err := stress.CheckBaselines(catalogue(), table); err != nil {
@@ -59,7 +59,7 @@ func TestFloorsAreUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, row := range table.Table() {
-		used := len(row.Works) == 0
+		used := len(row.Workloads) == 0
 		for _, s := range scenarios {
 			for _, step := range s.Steps() {
 				used = used || step.Measurement.FloorsOf() == row.Component &&
@@ -67,7 +67,19 @@ func TestFloorsAreUsed(t *testing.T) {
 			}
 		}
 		if !used {
-			t.Errorf("no step of the catalogue is held against a floor of %s.%s", row.Component, row.Metric)
+			t.Errorf("no step of the built-in scenarios has the floor of %s.%s", row.Component, row.Metric)
+		}
+	}
+}
+
+// Every probe that shows a metric is declared. Reports, charts and the metrics page use
+// the declared names, and the reference page is generated from them.
+func TestMetricsHaveDeclaredProbes(t *testing.T) {
+	for _, m := range catalogue().Descriptions() {
+		for _, metric := range m.Metrics {
+			if _, ok := probe.Find(metric.Probe); metric.Probe != "" && !ok {
+				t.Errorf("%s of %s has the unknown probe %s", metric.Name, m.Name, metric.Probe)
+			}
 		}
 	}
 }

@@ -15,41 +15,41 @@ import (
 	"mabeam-top/internal/ui"
 )
 
-// childCommand is how the program calls itself to run a load. It is nobody
-// else's business.
+// childCommand is the hidden command with which the program starts itself as a child
+// process.
 const childCommand = "child"
 
-const about = `Runs a multi-agent runtime and stress scenarios against it, shows live charts
-meanwhile, and ends in a report with a verdict.
+const about = `Runs stress scenarios against a multi-agent runtime, shows live charts, and
+prints a report with a verdict.
 
-Without --headless, --json or --events it is a terminal UI. Scenarios that are
-named, or have a --tag, start at once; if there are none, those of --file do.
-Without a file either, the UI shows a menu, and headless runs the tag baseline.`
+Without --headless, --json or --events it starts the terminal UI. Scenarios that
+are named or selected by --tag start at once. If there are none, those of --file
+start. Without a file, the UI shows a menu, and a headless run selects the tag
+baseline.`
 
-const examples = `  mabeam-top                                   the menu
-  mabeam-top event-stress                      one scenario in the UI
-  mabeam-top --headless                        the tag baseline; prints a report
-  mabeam-top --json --tag smoke > report.json  a report for a script
+const examples = `  mabeam-top                                   show the menu
+  mabeam-top event-stress                      run a scenario in the UI
+  mabeam-top --headless                        run the tag baseline
+  mabeam-top --json --tag smoke > report.json  print a report for a script
   mabeam-top --headless -f mine.yaml -o mine.json
   mabeam-top --headless release-gate --baseline v1 --fail-on-regression
   mabeam-top --headless agent-creation --set agents=20000 --repeat 5`
 
-const exitCodes = `  0    every verdict is pass or warn
-  1    at least one verdict is fail, or there is a regression and
-       --fail-on-regression
-  2    unusable arguments or scenario file; nothing ran
-  3    something could not be measured (error, timeout, inconclusive), or the
+const exitCodes = `  0    all verdicts are pass or warn
+  1    a verdict is fail, or --fail-on-regression found a regression
+  2    invalid arguments or scenario file; nothing ran
+  3    a scenario could not be measured (error, timeout, inconclusive), or the
        report could not be written
-  130  interrupted (SIGINT), 143 terminated (SIGTERM): what the repetitions that
-       had finished measured is reported; a second signal, 0.25 s later or more,
-       ends at once`
+  130  interrupted (SIGINT), 143 terminated (SIGTERM): the report covers the
+       finished repetitions; a second signal, at least 0.25 s later, stops the
+       program at once`
 
-// rootCommand is the command line.
+// rootCommand returns the command with all of its subcommands.
 func (a *app) rootCommand() *cobra.Command {
 	t := tool()
 	root := &cobra.Command{
 		Use:     "mabeam-top [flags] [SCENARIO ...]",
-		Short:   "A live monitor and stress test of a multi-agent runtime",
+		Short:   "Run stress scenarios against a multi-agent runtime",
 		Long:    about,
 		Example: examples,
 		Version: fmt.Sprintf("%s (commit %s, %s)", t.Version, t.Commit, t.Go),
@@ -94,7 +94,7 @@ func (a *app) rootCommand() *cobra.Command {
 	return root
 }
 
-// helpCommand is what people try who do not know --help yet.
+// helpCommand returns the command help, for users who do not know --help.
 func helpCommand(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
 		Use:    "help [COMMAND]",
@@ -102,7 +102,7 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 		RunE: func(_ *cobra.Command, names []string) error {
 			cmd, rest, err := root.Find(names)
 			if err != nil || len(rest) > 0 {
-				return fmt.Errorf("there is no command %q; see mabeam-top --help", strings.Join(names, " "))
+				return fmt.Errorf("unknown command %q; see mabeam-top --help", strings.Join(names, " "))
 			}
 			cmd.InitDefaultHelpFlag()
 			cmd.InitDefaultVersionFlag()
@@ -111,14 +111,14 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 	}
 }
 
-// mustRegister is for what fails only if a flag's name is misspelt here.
+// mustRegister panics on an error, which means that a flag's name is misspelled here.
 func mustRegister(err error) {
 	if err != nil {
 		panic(err)
 	}
 }
 
-// usage is what --help tells after what the program is.
+// usage returns the part of the help after the description.
 func usage(cmd *cobra.Command) string {
 	var w strings.Builder
 	fmt.Fprintf(&w, "Usage:\n  %s\n  %s [command]\n\nExamples:\n%s\n\nCommands:\n", cmd.Use, cmd.Name(), cmd.Example)
@@ -127,11 +127,11 @@ func usage(cmd *cobra.Command) string {
 			fmt.Fprintf(&w, "  %-12s %s\n", sub.Name(), sub.Short)
 		}
 	}
-	for _, group := range []string{groupWhat, groupChange, groupBefore, groupOutput, groupProfiles, groupLooks, groupOther} {
+	for _, group := range []string{groupSelect, groupOverride, groupCompare, groupOutput, groupProfiles, groupAppearance, groupOther} {
 		set := pflag.NewFlagSet("", pflag.ContinueOnError)
 		set.SortFlags = false
 		cmd.Flags().VisitAll(func(flag *pflag.Flag) {
-			own := groupOther // such as --help, which cobra adds
+			own := groupOther // for example --help, which cobra adds
 			if names := flag.Annotations[flagGroup]; len(names) > 0 {
 				own = names[0]
 			}
@@ -141,24 +141,24 @@ func usage(cmd *cobra.Command) string {
 		})
 		fmt.Fprintf(&w, "\n%s:\n%s", group, set.FlagUsagesWrapped(80))
 	}
-	fmt.Fprintf(&w, "\nExit codes:\n%s\n\nWhat a command does: %s COMMAND --help\n", exitCodes, cmd.Name())
+	fmt.Fprintf(&w, "\nExit codes:\n%s\n\nUse \"%s COMMAND --help\" for help about a command.\n", exitCodes, cmd.Name())
 	return w.String()
 }
 
-// exactly demands a number of arguments.
+// exactly requires a number of arguments.
 func exactly(n int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != n {
-			return fmt.Errorf("%s needs %s, not %d: %s", cmd.Name(), what, len(args), cmd.UseLine())
+			return fmt.Errorf("%s: expected %s, got %d arguments: %s", cmd.Name(), what, len(args), cmd.UseLine())
 		}
 		return nil
 	}
 }
 
-// noArguments refuses them.
+// noArguments refuses arguments.
 func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return fmt.Errorf("%s takes no arguments, and got %q", cmd.Name(), args)
+		return fmt.Errorf("%s: expected no arguments, got %q", cmd.Name(), args)
 	}
 	return nil
 }
@@ -168,8 +168,7 @@ func (a *app) completionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "completion bash|zsh|fish",
 		Short: "Print the completion script of a shell",
-		Long: `Prints a script that teaches a shell to complete commands, flags, scenarios and
-tags.`,
+		Long:  `Prints a script with which a shell completes commands, flags, scenarios and tags.`,
 		Example: `  source <(mabeam-top completion bash)
   mabeam-top completion zsh > "${fpath[1]}/_mabeam-top"
   mabeam-top completion fish > ~/.config/fish/completions/mabeam-top.fish`,
@@ -213,7 +212,7 @@ func (a *app) childCommand() *cobra.Command {
 	}
 }
 
-// completeScenarios offers the scenarios that are not named yet.
+// completeScenarios completes the names of scenarios that are not on the command line.
 func (a *app) completeScenarios(_ *cobra.Command, named []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	all, err := a.load()
 	if err != nil {
@@ -240,7 +239,7 @@ func (a *app) completeTags(*cobra.Command, []string, string) ([]cobra.Completion
 	return scenario.Tags(all), cobra.ShellCompDirectiveNoFileComp
 }
 
-// commandHint points at a command that a misspelt scenario's name may mean.
+// commandHint suggests a command for an unknown scenario.
 func commandHint(root *cobra.Command, err error, name string) error {
 	var names []string
 	for _, sub := range root.Commands() {
@@ -249,7 +248,7 @@ func commandHint(root *cobra.Command, err error, name string) error {
 		}
 	}
 	if nearest := scenario.Nearest(name, names); nearest != "" {
-		return errors.Join(err, fmt.Errorf("there is a command %q, if that is meant", nearest))
+		return errors.Join(err, fmt.Errorf("did you mean the command %q?", nearest))
 	}
 	return err
 }

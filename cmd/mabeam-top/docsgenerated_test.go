@@ -20,7 +20,7 @@ var generatedBlock = regexp.MustCompile(`(?s)(<!-- generated: ([^>]+) -->\n).*?(
 func TestGeneratedPartsInDocs(t *testing.T) {
 	generators := map[string]func(*testing.T) string{
 		"commands": commandTable, "flags": flagTables, "scenarios": scenarioTable,
-		"measurements": measurementSections, "probes": probeTable, "reference work": referenceWorkTable,
+		"measurements": measurementSections, "probes": probeTable, "reference workloads": referenceWorkloadTable,
 		"scenario keys": scenarioKeyTable, "system keys": systemKeyTable, "step keys": stepKeyTable, "faults": faultTable,
 	}
 	for _, page := range documentation(t) {

@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"mabeam-top/internal/probes"
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/reference"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/scenario"
@@ -204,16 +204,16 @@ func faultTable(t *testing.T) string {
 
 func probeTable(*testing.T) string {
 	rows := table{{"probe", "unit", "kind", "meaning"}}
-	for _, p := range probes.Probes {
-		rows = append(rows, []string{code(p.Name), p.Unit, string(p.Kind), p.Doc})
+	for _, p := range probe.All() {
+		rows = append(rows, []string{code(string(p.Name)), p.Unit, string(p.Kind), p.Doc})
 	}
 	return rows.String()
 }
 
-func referenceWorkTable(*testing.T) string {
-	rows := table{{"reference work", "unit", "what it does"}}
-	for _, w := range reference.Works() {
-		rows = append(rows, []string{code(string(w.Work)), w.Unit, w.Doc})
+func referenceWorkloadTable(*testing.T) string {
+	rows := table{{"reference workload", "unit", "what it does"}}
+	for _, w := range reference.Workloads() {
+		rows = append(rows, []string{code(string(w.Workload)), w.Unit, w.Doc})
 	}
 	return rows.String()
 }
@@ -251,7 +251,7 @@ func metricTable(m *scenario.Measurement) table {
 		}
 		doc := metric.Doc
 		if metric.Probe != "" {
-			doc += " Live probe: " + code(metric.Probe) + "."
+			doc += " Live probe: " + code(string(metric.Probe)) + "."
 		}
 		rows = append(rows, []string{code(metric.Name), unit, limitsOf(m, metric), doc})
 	}
@@ -279,7 +279,7 @@ func limitsOf(m *scenario.Measurement, metric scenario.Metric) string {
 			}
 			limits = append(limits, "baseline"+part+" "+code(op+" "+strconv.FormatFloat(b.Value, 'f', -1, 64)))
 		}
-		if len(row.Works) > 0 {
+		if len(row.Workloads) > 0 {
 			limits = append(limits, "floor"+part)
 		}
 	}

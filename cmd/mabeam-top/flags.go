@@ -21,8 +21,8 @@ import (
 	"mabeam-top/internal/ui"
 )
 
-// flags are what the command line says, as it was written. All of it is a text
-// until it is checked, so that everything that is wrong is told at once.
+// flags are the flags of the command line. Their values are texts until they are
+// checked, so that all errors are reported together.
 type flags struct {
 	files, folders, tags, sets, outputs []string
 
@@ -32,8 +32,8 @@ type flags struct {
 
 	repeat, seed, timeout, tolerance string
 
-	// baseline and saveBaseline are what the run is compared with, and the
-	// name that it is saved under.
+	// baseline is the report that the run is compared with, and saveBaseline the name
+	// under which the run is saved.
 	baseline, saveBaseline  string
 	failOnRegression, force bool
 	isolate, color, fps     string
@@ -50,25 +50,24 @@ const (
 
 var whens = []string{auto, always, never}
 
-// flagGroup is the annotation that tells under what a flag stands in the help.
+// flagGroup is the annotation with the group of a flag in the help.
 const flagGroup = "group"
 
 // The groups of flags, in the order of the help.
 const (
-	groupWhat   = "What runs"
-	groupChange = "Changing it for this run"
-	groupBefore = "Comparing it with an earlier run"
-	groupOutput = "Output"
-	groupLooks  = "Looks"
-	// Warm-ups and what is between repetitions are in none of them.
-	groupProfiles = "Profiles of the measured part, for go tool pprof and go tool trace"
-	groupOther    = "Other"
+	groupSelect   = "Select scenarios"
+	groupOverride = "Override parameters"
+	groupCompare  = "Compare with a baseline"
+	groupOutput   = "Output"
+	// Profiles do not cover warm-ups and the time between repetitions.
+	groupProfiles   = "Profiles of the measured part, for go tool pprof and go tool trace"
+	groupAppearance = "Appearance"
+	groupOther      = "Other"
 )
 
-// addCatalogueFlags adds the flags that every command has which needs the
-// catalogue.
+// addCatalogueFlags adds the flags that select scenario files.
 func (a *app) addCatalogueFlags(set *pflag.FlagSet) {
-	set.StringArrayVarP(&a.flags.files, "file", "f", nil, "add the scenarios of this `FILE` (repeatable; - is standard input)")
+	set.StringArrayVarP(&a.flags.files, "file", "f", nil, "add the scenarios in `FILE` (repeatable; - is standard input)")
 	set.StringArrayVar(&a.flags.folders, "scenarios", nil, "add the scenario files (.yaml, .yml) in `DIR` (repeatable)")
 }
 
@@ -83,62 +82,62 @@ func (a *app) addRunFlags(set *pflag.FlagSet) {
 			if !before[flag.Name] {
 				flag.Annotations = map[string][]string{flagGroup: {name}}
 				if flag.Value.Type() == "string" {
-					flag.DefValue = "" // its text tells what matters
+					flag.DefValue = "" // the usage has it
 				}
 			}
 		})
 	}
-	group(groupWhat, func() {
+	group(groupSelect, func() {
 		a.addCatalogueFlags(set)
-		set.StringArrayVar(&f.tags, "tag", nil, "run the scenarios with this `TAG` (repeatable)")
+		set.StringArrayVar(&f.tags, "tag", nil, "run the scenarios with `TAG` (repeatable)")
 	})
-	group(groupChange, func() {
-		set.StringArrayVar(&f.sets, "set", nil, "set a parameter, `[STEP.]PARAM=VALUE`, of one step or of every step that has it (repeatable)")
-		set.StringVar(&f.repeat, "repeat", "", "measure each step `N` times")
-		set.StringVar(&f.seed, "seed", "", "draw all randomness from `N`")
-		set.StringVar(&f.timeout, "timeout", "", "give each scenario at most this long, `D`, such as 90s")
-		set.StringVar(&f.tolerance, "tolerance", "", "let baselines be missed by `P`, such as 20%")
-		set.StringVar(&f.isolate, "isolate", auto, "run the load in a child process: `WHEN` is auto (the default: with the UI, and what limits or may end its process), always or never")
+	group(groupOverride, func() {
+		set.StringArrayVar(&f.sets, "set", nil, "set a parameter of one step, or of every step that has it: `[STEP.]PARAM=VALUE` (repeatable)")
+		set.StringVar(&f.repeat, "repeat", "", "run `N` repetitions of each step")
+		set.StringVar(&f.seed, "seed", "", "use the random seed `N`")
+		set.StringVar(&f.timeout, "timeout", "", "stop a scenario after the duration `D`, such as 90s")
+		set.StringVar(&f.tolerance, "tolerance", "", "set the tolerance of baselines to `P`, such as 20%")
+		set.StringVar(&f.isolate, "isolate", auto, "run the load in a child process: `WHEN` is auto (default; with the UI, and for steps that limit or kill their process), always or never")
 	})
-	group(groupBefore, func() {
-		set.StringVar(&f.baseline, "baseline", "", "compare with this report: `NAME|FILE|last` is a saved baseline, a JSON report, or the newest run of the same scenarios")
-		set.StringVar(&f.saveBaseline, "save-baseline", "", "save the report as the baseline `NAME`")
+	group(groupCompare, func() {
+		set.StringVar(&f.baseline, "baseline", "", "compare with `NAME|FILE|last`: a saved baseline, a JSON report, or the previous run of the same scenarios")
+		set.StringVar(&f.saveBaseline, "save-baseline", "", "save the report as baseline `NAME`")
 		a.addRegressionFlags(set)
 	})
 	group(groupOutput, func() {
-		set.BoolVar(&f.headless, "headless", false, "no UI: progress on standard error, the report on standard output")
-		set.BoolVar(&f.json, "json", false, "the report as JSON on standard output; implies --headless")
-		set.BoolVar(&f.events, "events", false, "the event stream as JSON lines on standard output instead of a report; implies --headless")
-		set.StringArrayVarP(&f.outputs, "output", "o", nil, "also write the report to this `FILE`, as what it ends in: .json, .txt, .xml (JUnit), .md, .html or .csv (repeatable)")
-		set.StringVar(&f.record, "record", "", "also write the event stream to this `FILE`, for the command report")
-		set.StringVar(&f.metrics, "metrics", "", "serve OpenMetrics on http://`ADDR`/metrics while running: PORT, :PORT or HOST:PORT (without a host for this machine only)")
-		set.BoolVar(&f.quiet, "quiet", false, "no progress")
+		set.BoolVar(&f.headless, "headless", false, "run without the UI: progress on standard error, report on standard output")
+		set.BoolVar(&f.json, "json", false, "print the report as JSON; implies --headless")
+		set.BoolVar(&f.events, "events", false, "print the event stream as JSON lines instead of a report; implies --headless")
+		set.StringArrayVarP(&f.outputs, "output", "o", nil, "also write the report to `FILE`, in the format of its extension: .json, .txt, .xml (JUnit), .md, .html or .csv (repeatable)")
+		set.StringVar(&f.record, "record", "", "also write the event stream to `FILE`, for the commands report and replay")
+		set.StringVar(&f.metrics, "metrics", "", "serve OpenMetrics on http://`ADDR`/metrics during the run: PORT, :PORT or HOST:PORT (without HOST only for this machine)")
+		set.BoolVar(&f.quiet, "quiet", false, "do not print progress")
 	})
 	group(groupProfiles, func() {
-		set.StringVar(&f.profiles.CPU, "cpuprofile", "", "write where the processors' time went to this `FILE`, of all repetitions")
-		set.StringVar(&f.profiles.Memory, "memprofile", "", "write what was allocated to this `FILE`, by all repetitions")
-		set.StringVar(&f.profiles.Trace, "trace", "", "write an execution trace of the first repetition to this `FILE`")
+		set.StringVar(&f.profiles.CPU, "cpuprofile", "", "write a CPU profile of all repetitions to `FILE`")
+		set.StringVar(&f.profiles.Memory, "memprofile", "", "write an allocation profile of all repetitions to `FILE`")
+		set.StringVar(&f.profiles.Trace, "trace", "", "write an execution trace of the first repetition to `FILE`")
 	})
-	group(groupLooks, func() { a.addLooksFlags(set) })
+	group(groupAppearance, func() { a.addAppearanceFlags(set) })
 }
 
-// addLooksFlags adds the flags of how the UI looks.
-func (a *app) addLooksFlags(set *pflag.FlagSet) {
+// addAppearanceFlags adds the flags for the appearance of the UI.
+func (a *app) addAppearanceFlags(set *pflag.FlagSet) {
 	f := &a.flags
-	set.StringVar(&f.color, "color", auto, "`WHEN` to use colours: auto (the default: on a terminal, unless NO_COLOR is set), always or never")
-	set.StringVar(&f.theme, "theme", ui.Themes()[0], "colours of the UI, `NAME`: "+strings.Join(ui.Themes(), ", "))
-	set.BoolVar(&f.ascii, "ascii", false, "draw and write nothing but ASCII")
-	set.BoolVar(&f.screenReader, "screen-reader", false, "no screen but lines of words and figures, and commands that are typed")
-	set.StringVar(&f.fps, "fps", "4", "draw the UI `N` times a second (the default is 4)")
+	set.StringVar(&f.color, "color", auto, "use colors: `WHEN` is auto (default; on a terminal, unless NO_COLOR is set), always or never")
+	set.StringVar(&f.theme, "theme", ui.Themes()[0], "color theme of the UI: `NAME` is "+strings.Join(ui.Themes(), ", "))
+	set.BoolVar(&f.ascii, "ascii", false, "use only ASCII characters")
+	set.BoolVar(&f.screenReader, "screen-reader", false, "print lines of text and read typed commands instead of drawing a screen")
+	set.StringVar(&f.fps, "fps", "4", "draw the UI `N` times per second (default 4)")
 }
 
-// settings are the flags of a run, checked.
+// settings are the checked flags of a run.
 type settings struct {
 	overrides scenario.Overrides
 	fps       int
 }
 
-// settings checks the flags. The error joins everything that is wrong.
+// settings checks the flags. The error joins all errors.
 func (f *flags) settings() (settings, error) {
 	var s settings
 	var problems []error
@@ -146,7 +145,7 @@ func (f *flags) settings() (settings, error) {
 		problems = append(problems, fmt.Errorf("--%s: expected %s, not %q", flag, expected, got))
 	}
 	if f.json && f.events {
-		problems = append(problems, errors.New("--json and --events both write to standard output; choose one (--events ends with the report)"))
+		problems = append(problems, errors.New("--json and --events both write to standard output; use only one (the event stream ends with the report)"))
 	}
 	var err error
 	s.overrides, err = overrides(f.sets, map[string]string{"repeat": f.repeat, "seed": f.seed, "timeout": f.timeout, "tolerance": f.tolerance})
@@ -156,7 +155,7 @@ func (f *flags) settings() (settings, error) {
 	if !slices.Contains(whens, f.isolate) {
 		wrong("isolate", "auto, always or never", f.isolate)
 	}
-	if s.fps, err = f.looks(); err != nil {
+	if s.fps, err = f.appearance(); err != nil {
 		problems = append(problems, err)
 	}
 	if f.saveBaseline != "" {
@@ -165,15 +164,14 @@ func (f *flags) settings() (settings, error) {
 		}
 	}
 	if f.failOnRegression && f.baseline == "" {
-		problems = append(problems, errors.New("--fail-on-regression needs a --baseline to compare with"))
+		problems = append(problems, errors.New("--fail-on-regression needs --baseline"))
 	}
 	problems = append(problems, f.checkFiles()...)
 	return s, errors.Join(problems...)
 }
 
-// checkFiles checks that the files which the flags name can be written, so that
-// no run is made whose results would be lost. It leaves no file behind, and
-// those that are there as they are.
+// checkFiles checks before the run that the output files can be written. It creates and
+// changes no file.
 func (f *flags) checkFiles() []error {
 	type file struct{ flag, path string }
 	var files []file
@@ -187,7 +185,7 @@ func (f *flags) checkFiles() []error {
 		if file.path == "" {
 			continue
 		}
-		place := placeOf(file.path)
+		place := canonicalPath(file.path)
 		if err := checkFile(file.flag, file.path, writers[place]); err != nil {
 			problems = append(problems, fmt.Errorf("--%s %s: %w", file.flag, file.path, err))
 		}
@@ -196,29 +194,29 @@ func (f *flags) checkFiles() []error {
 	return problems
 }
 
-// checkFile checks one of them; other is the flag before it that writes to the
-// same place, and empty if none does.
+// checkFile checks one output file; other is an earlier flag with the same file, or
+// empty.
 func checkFile(flag, path, other string) error {
 	_, known := format.Of(path)
 	switch {
 	case flag == "output" && !known:
-		return fmt.Errorf("the format is told by the ending, which is none of %s", strings.Join(format.Endings(), ", "))
+		return fmt.Errorf("unknown format; the extension must be one of %s", strings.Join(format.Endings(), ", "))
 	case other == flag:
-		return errors.New("it is there twice")
+		return errors.New("given twice")
 	case other != "":
-		return errors.New("another flag writes to it too")
-	case !isFolder(filepath.Dir(path)):
-		return fmt.Errorf("there is no folder %s", filepath.Dir(path))
+		return errors.New("another flag writes to the same file")
+	case !isDir(filepath.Dir(path)):
+		return fmt.Errorf("there is no directory %s", filepath.Dir(path))
 	}
 	if err := atomicfile.CheckWritable(path); err != nil {
-		return fmt.Errorf("cannot be written: %w", err)
+		return fmt.Errorf("cannot write it: %w", err)
 	}
 	return nil
 }
 
-// placeOf returns the same text for two paths that lead to the same file, whether
-// it is there yet or not.
-func placeOf(path string) string {
+// canonicalPath returns the same path for two paths of the same file, whether the file
+// exists or not.
+func canonicalPath(path string) string {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return path
@@ -226,8 +224,8 @@ func placeOf(path string) string {
 	if target, err := filepath.EvalSymlinks(absolute); err == nil {
 		return target
 	}
-	if folder, err := filepath.EvalSymlinks(filepath.Dir(absolute)); err == nil {
-		return filepath.Join(folder, filepath.Base(absolute))
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(absolute)); err == nil {
+		return filepath.Join(dir, filepath.Base(absolute))
 	}
 	return absolute
 }
@@ -244,8 +242,8 @@ func checkSaveBaseline(name string) error {
 	return store.CheckSaveBaseline(name)
 }
 
-// overrides reads the flags that change every scenario; an empty one changes
-// nothing. What cannot be read is a stress.Problem of the flag.
+// overrides parses the flags that override values in every scenario. An empty flag
+// overrides nothing. The errors are stress.Problems.
 func overrides(sets []string, flags map[string]string) (scenario.Overrides, error) {
 	o := scenario.Overrides{Set: sets}
 	var problems scenario.Problems
@@ -286,7 +284,7 @@ func overrides(sets []string, flags map[string]string) (scenario.Overrides, erro
 	return o, nil
 }
 
-// checkColor checks --color, which several commands have.
+// checkColor checks --color.
 func (f *flags) checkColor() error {
 	if !slices.Contains(whens, f.color) {
 		return fmt.Errorf("--color: expected auto, always or never, not %q", f.color)
@@ -294,9 +292,9 @@ func (f *flags) checkColor() error {
 	return nil
 }
 
-// looks checks the flags of how the UI looks, and returns how often a second it
-// is drawn.
-func (f *flags) looks() (fps int, err error) {
+// appearance checks the flags for the appearance of the UI, and returns the frames per
+// second.
+func (f *flags) appearance() (fps int, err error) {
 	problems := []error{f.checkColor()}
 	if !slices.Contains(ui.Themes(), f.theme) {
 		problems = append(problems, fmt.Errorf("--theme: expected one of %s, not %q", strings.Join(ui.Themes(), ", "), f.theme))
@@ -307,7 +305,7 @@ func (f *flags) looks() (fps int, err error) {
 	return fps, errors.Join(problems...)
 }
 
-// given returns the flags that were given, as words of a command line.
+// given returns the flags on the command line as words.
 func given(set *pflag.FlagSet) []string {
 	var words []string
 	set.Visit(func(flag *pflag.Flag) {
@@ -327,8 +325,8 @@ func given(set *pflag.FlagSet) []string {
 	return words
 }
 
-// emptyFlags tells of the flags that were given without a text, as by a script
-// whose variable is not set. Each would else be taken as not given.
+// emptyFlags returns an error for each flag with an empty value, for example from a
+// script whose variable is not set. Such a flag would otherwise count as missing.
 func emptyFlags(set *pflag.FlagSet) error {
 	var problems []error
 	set.Visit(func(flag *pflag.Flag) {
@@ -348,12 +346,12 @@ func needsValue(flag *pflag.Flag) error {
 	return fmt.Errorf("--%s needs a value: --%[1]s %s", flag.Name, placeholder)
 }
 
-func isFolder(path string) bool {
+func isDir(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.IsDir()
 }
 
-// flagError says what is wrong with a flag as a user would.
+// flagError returns a readable error for a wrong flag.
 func flagError(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	var valueless *pflag.ValueRequiredError
@@ -371,7 +369,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	return err
 }
 
-// flagHint suggests the flag that was meant.
+// flagHint suggests a flag for an unknown one.
 func flagHint(cmd *cobra.Command, name string) string {
 	var known []string
 	cmd.Flags().VisitAll(func(flag *pflag.Flag) { known = append(known, flag.Name) })

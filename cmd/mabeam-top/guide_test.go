@@ -71,8 +71,8 @@ func TestGuideToMeasurements(t *testing.T) {
 	}
 }
 
-// expectation holds a row of what the original expected to what there is: each
-// metric is one of its scenarios'.
+// expectation checks a row of the original project's expectations: each metric belongs to
+// one of the scenarios.
 func expectation(t *testing.T, all []scenario.Scenario, names, metrics [][]string) {
 	t.Helper()
 	var known []string

@@ -18,8 +18,8 @@ import (
 	"mabeam-top/internal/stress/verdict"
 )
 
-// listed is a scenario as list --json tells it.
-type listed struct {
+// A listEntry is a scenario in the output of list --json.
+type listEntry struct {
 	Name            string   `json:"name"`
 	Title           string   `json:"title"`
 	Tags            []string `json:"tags"`
@@ -32,8 +32,7 @@ func (a *app) listCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the scenarios",
-		Long: `Lists every scenario: its name, what it measures, its tags, and how long it
-takes, roughly.`,
+		Long:  `Lists all scenarios with their titles, tags and approximate durations.`,
 		Example: `  mabeam-top list
   mabeam-top list --scenarios ./mine --json`,
 		Args: noArguments,
@@ -48,15 +47,15 @@ takes, roughly.`,
 			return a.listTable(all)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	a.addCatalogueFlags(cmd.Flags())
 	return cmd
 }
 
 func (a *app) listJSON(all []scenario.Scenario) error {
-	entries := make([]listed, len(all))
+	entries := make([]listEntry, len(all))
 	for i, s := range all {
-		entries[i] = listed{
+		entries[i] = listEntry{
 			Name: s.Name, Title: s.Title, Tags: s.Tags, Measurements: measurementsOf(s),
 			EstimateSeconds: s.Estimate().Seconds(),
 		}
@@ -81,7 +80,7 @@ func (a *app) listTable(all []scenario.Scenario) error {
 	return a.print(table.Bytes())
 }
 
-// measurementsOf returns what a scenario measures, in its order, each once.
+// measurementsOf returns the distinct measurements of a scenario, in its order.
 func measurementsOf(s scenario.Scenario) []string {
 	var names []string
 	for _, step := range s.Steps() {
@@ -95,9 +94,9 @@ func measurementsOf(s scenario.Scenario) []string {
 func (a *app) showCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show SCENARIO",
-		Short: "Print a scenario file with every default filled in",
+		Short: "Print a scenario file with all defaults filled in",
 		Example: `  mabeam-top show event-stress
-  mabeam-top show event-stress > mine.yaml     # a start for one of your own`,
+  mabeam-top show event-stress > mine.yaml     # start your own scenario`,
 		Args:              exactly(1, "one scenario"),
 		ValidArgsFunction: a.completeScenarios,
 		RunE: func(_ *cobra.Command, names []string) error {
@@ -119,23 +118,23 @@ func (a *app) showCommand() *cobra.Command {
 func (a *app) checkCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check FILE ...",
-		Short: "Tell all that is wrong with scenario files",
-		Long: `Reads scenario files (- is standard input) as a run would, together with the
-built-in ones, and tells everything that is wrong with them, each as
-FILE:LINE:COLUMN: MESSAGE on standard error. The exit code is 2 if anything is.
-A baseline that a step's parameters put out of reach is told too, but is no mistake.`,
+		Short: "Check scenario files",
+		Long: `Parses scenario files (- is standard input) together with the built-in ones, and
+prints all errors to standard error as FILE:LINE:COLUMN: MESSAGE. With errors, the
+exit code is 2. A baseline that the parameters of a step put out of reach is a
+warning.`,
 		Example:               `  mabeam-top check mine.yaml`,
 		DisableFlagsInUseLine: true,
 		Args: func(cmd *cobra.Command, files []string) error {
 			if len(files) == 0 {
-				return fmt.Errorf("check needs at least one file: %s", cmd.UseLine())
+				return fmt.Errorf("check: expected at least one file: %s", cmd.UseLine())
 			}
 			return nil
 		},
 		RunE: func(_ *cobra.Command, files []string) error {
 			documents, err := a.readFiles(files)
-			all, faults := parse(append(builtin(), documents...))
-			if err := errors.Join(err, faults); err != nil {
+			all, parseErr := parse(append(builtin(), documents...))
+			if err := errors.Join(err, parseErr); err != nil {
 				return err
 			}
 			var text strings.Builder
@@ -156,16 +155,16 @@ func (a *app) schemaCommand() *cobra.Command {
 	kinds := []string{"report", "events", "scenario"}
 	return &cobra.Command{
 		Use:   "schema [report|events|scenario]",
-		Short: "Print the JSON Schema of the report, events or scenario files",
-		Long: `Prints a JSON Schema (2020-12): of the report (the default), of one line of the
-event stream, or of a scenario file.`,
+		Short: "Print the JSON Schema of reports, events or scenario files",
+		Long: `Prints a JSON Schema (2020-12) of a report (default), of a line of the event
+stream, or of a scenario file.`,
 		Example:               `  mabeam-top schema scenario > scenario.schema.json   # for an editor`,
 		ValidArgs:             kinds,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case len(args) > 1:
-				return fmt.Errorf("schema needs at most one kind, not %d: %s", len(args), cmd.UseLine())
+				return fmt.Errorf("schema: expected at most one kind, got %d arguments: %s", len(args), cmd.UseLine())
 			case len(args) == 0 || args[0] == "report":
 				return a.print([]byte(report.SchemaJSON()))
 			case args[0] == "events":

@@ -7,26 +7,24 @@ import (
 
 	"mabeam-top/internal/atomicfile"
 	"mabeam-top/internal/openmetrics"
-	"mabeam-top/internal/probes"
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report/format"
 	"mabeam-top/internal/stress/stream"
 )
 
-// listeners are those who hear a run's events besides whoever shows it: what
-// the reports need to draw it, the recording, and the metrics page. The UI may
-// have several runs, of which the last one counts. They are not safe for
-// several goroutines.
+// listeners receive the events of a run in addition to the UI or the progress output:
+// the time series for reports, the recording, and the metrics page. If the UI has
+// several runs, the last one counts. They are not safe for concurrent use.
 type listeners struct {
 	wantsCourse bool
 	timeline    fold.Timeline // for the reports; empty unless wantsCourse
 	recording   *recording
 	page        *openmetrics.Page
-	// endPage ends the page and returns what went wrong with it.
+	// endPage stops the page and returns its error.
 	endPage func() error
 }
 
-// listen gets the listeners ready that the flags ask for.
+// listen starts the listeners that the flags request.
 func (a *app) listen() (*listeners, error) {
 	l := &listeners{timeline: fold.Timeline{Samples: fold.WholeRun}}
 	for _, path := range a.flags.outputs {
@@ -34,28 +32,28 @@ func (a *app) listen() (*listeners, error) {
 			l.wantsCourse = true
 		}
 	}
-	var faults []error
+	var errs []error
 	if a.flags.record != "" {
 		l.recording = &recording{path: a.flags.record}
-		faults = append(faults, l.recording.begin())
+		errs = append(errs, l.recording.begin())
 	}
 	if a.flags.metrics != "" {
-		faults = append(faults, l.serve(a))
+		errs = append(errs, l.serve(a))
 	}
-	if err := errors.Join(faults...); err != nil {
+	if err := errors.Join(errs...); err != nil {
 		return nil, errors.Join(err, l.close())
 	}
 	return l, nil
 }
 
-// serve begins to serve the metrics page, until close is called.
+// serve serves the metrics page until close is called.
 func (l *listeners) serve(a *app) error {
-	page, err := openmetrics.Listen(context.Background(), a.flags.metrics, probes.Counters())
+	page, err := openmetrics.Listen(context.Background(), a.flags.metrics)
 	if err != nil {
 		return fmt.Errorf("--metrics: %w", err)
 	}
 	if !a.flags.quiet {
-		a.writeError("mabeam-top: metrics are on " + page.URL())
+		a.writeError("mabeam-top: serving metrics on " + page.URL())
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -68,7 +66,7 @@ func (l *listeners) serve(a *app) error {
 	return nil
 }
 
-// add takes the next event of the run.
+// add adds the next event of the run.
 func (l *listeners) add(e stream.Event) {
 	if l.wantsCourse {
 		l.timeline.Add(e)
@@ -81,17 +79,16 @@ func (l *listeners) add(e stream.Event) {
 	}
 }
 
-// close ends them after the last run. What went wrong is what they could not
-// write.
+// close closes the listeners after the last run and returns their errors.
 func (l *listeners) close() error {
-	var faults []error
+	var errs []error
 	if l.recording != nil {
-		faults = append(faults, l.recording.close())
+		errs = append(errs, l.recording.close())
 	}
 	if l.page != nil {
-		faults = append(faults, l.endPage())
+		errs = append(errs, l.endPage())
 	}
-	return errors.Join(faults...)
+	return errors.Join(errs...)
 }
 
 // A recording writes the event stream of a run to a file.
@@ -99,13 +96,12 @@ type recording struct {
 	path string
 	file *atomicfile.File
 	out  *stream.Writer
-	// used says that a run was written to the file.
+	// used reports whether a run was written to the file.
 	used bool
 	err  error
 }
 
-// begin opens the file, so that one that cannot be written is known before
-// anything runs.
+// begin creates the file, so that an error occurs before the run.
 func (r *recording) begin() error {
 	file, err := atomicfile.Create(r.path)
 	if err != nil {
@@ -123,11 +119,11 @@ func (r *recording) add(e stream.Event) {
 		return
 	}
 	r.used = true
-	// Also after a signal: a recording without its end is none.
+	// Also after a signal, because a recording needs its end.
 	r.out.Emit(context.Background(), e)
 }
 
-// end puts the file in its place, or removes it if it is not whole.
+// end commits the file, or removes it if it is incomplete.
 func (r *recording) end() error {
 	if r.out == nil {
 		return nil
@@ -136,7 +132,7 @@ func (r *recording) end() error {
 	r.out = nil
 	switch {
 	case err != nil:
-		return fmt.Errorf("--record %s: the recording is not whole, and is not kept: %w", r.path, errors.Join(err, r.file.Discard()))
+		return fmt.Errorf("--record %s: discard the incomplete recording: %w", r.path, errors.Join(err, r.file.Discard()))
 	case !r.used:
 		return r.file.Discard()
 	}

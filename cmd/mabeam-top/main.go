@@ -1,5 +1,5 @@
-// Command mabeam-top runs a multi-agent runtime and stress scenarios against
-// it. It shows live charts meanwhile and ends in a report with a verdict.
+// Command mabeam-top runs stress scenarios against a multi-agent runtime. It
+// shows live charts and prints a report with a verdict.
 package main
 
 import (
@@ -10,15 +10,14 @@ import (
 )
 
 func main() {
-	// A reader who goes away, such as head, must not end a run before its
-	// report is in its files: writing then fails like any other write.
+	// A reader that stops reading, such as head, must not end a run before the report
+	// is in its files: then the write fails like any other.
 	signal.Ignore(syscall.SIGPIPE)
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// run carries out a command line and returns its exit code. The terminal UI
-// and the colours need streams that are terminals, which only an *os.File can
-// be.
+// run executes a command line and returns its exit code. The terminal UI and colors
+// need terminals, so their streams must be files.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	a := &app{args: args, stdin: stdin, stdout: stdout, stderr: stderr}
 	root := a.rootCommand()
@@ -27,7 +26,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	if err := root.Execute(); err != nil {
-		a.tell(err)
+		a.reportError(err)
 		return codeOf(err)
 	}
 	return a.code

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -27,8 +28,12 @@ import (
 	"mabeam-top/internal/stress/stream"
 )
 
-// The test binary is the program, too, when it is called mabeam-top.
+// The test binary is also the program, if it is called mabeam-top.
 func TestMain(m *testing.M) {
+	// Most of the tests wait for a program, so more of them than CPUs can run at a time.
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){"mabeam-top": main})
 }
 
@@ -37,7 +42,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, "state"))
-			// With the race detector, each end of a program would take a second.
+			// With the race detector, the exit of a program would take a second.
 			env.Setenv("GORACE", "atexit_sleep_ms=0")
 			return nil
 		},
@@ -59,7 +64,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// cut copies a file but for so many bytes of its end: cut FILE BYTES COPY
+// cut copies a file without its last bytes: cut FILE BYTES COPY
 func cut(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {
 		ts.Fatalf("usage: cut FILE BYTES COPY")
@@ -70,7 +75,7 @@ func cut(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(text[:len(text)-n]), 0o666))
 }
 
-// exits runs a program that must end with an exit code: exits CODE PROGRAM ARG...
+// exits runs a program and checks its exit code: exits CODE PROGRAM ARG...
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits CODE PROGRAM ARG...")
@@ -88,7 +93,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// profiled looks for a function in a profile: profiled FILE TYPE REGEXP
+// profiled searches a profile for a function: profiled FILE TYPE REGEXP
 func profiled(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 3 {
 		ts.Fatalf("usage: [!] profiled FILE TYPE REGEXP")
@@ -97,7 +102,7 @@ func profiled(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	at := slices.IndexFunc(p.SampleType, func(t *profile.ValueType) bool { return t.Type == args[1] })
 	if at < 0 {
-		ts.Fatalf("there is nothing of type %s, but of %v", args[1], p.SampleType)
+		ts.Fatalf("no samples of type %s, only of %v", args[1], p.SampleType)
 	}
 	function := regexp.MustCompile(args[2])
 	sum := int64(0)
@@ -113,7 +118,7 @@ func profiled(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// valid holds each JSON document of a file against a JSON Schema: valid SCHEMA FILE
+// valid validates each JSON document of a file with a JSON Schema: valid SCHEMA FILE
 func valid(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: valid SCHEMA FILE")
@@ -146,8 +151,8 @@ func compile(schema string) (*jsonschema.Schema, error) {
 	return c.Compile("urn:schema")
 }
 
-// longRun is a scenario that takes a moment, and one that takes longer than any
-// test waits. The first tells more than a pipe holds.
+// longRun is a short scenario, whose events fill a pipe, and one that takes longer than
+// any test waits.
 const longRun = `
 name: short
 title: Short
@@ -170,15 +175,15 @@ steps:
     thresholds: {events_processed: "> 0"}
 `
 
-// A program is one that is running.
+// A program is a running program.
 type program struct {
 	*exec.Cmd
 	folder string
 	stderr *bufio.Scanner
-	told   strings.Builder
+	output strings.Builder
 }
 
-// start runs the program with the long run.
+// start starts the program with the long run.
 func start(t *testing.T, stdout io.Writer, args ...string) *program {
 	t.Helper()
 	if runtime.GOOS == "windows" {
@@ -189,7 +194,7 @@ func start(t *testing.T, stdout io.Writer, args ...string) *program {
 	if err := os.WriteFile(file, []byte(longRun), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // whatever hangs
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // in case it hangs
 	t.Cleanup(cancel)
 	p.Cmd = exec.CommandContext(ctx, "mabeam-top", append([]string{"-f", file}, args...)...)
 	p.Env = append(os.Environ(), "XDG_STATE_HOME="+p.folder)
@@ -205,20 +210,21 @@ func start(t *testing.T, stdout io.Writer, args ...string) *program {
 	return p
 }
 
-// inAges is what progress says every 5 s once the second scenario has done something.
+// inAges matches the progress, printed every 5 s, once the second scenario has
+// completed operations.
 const inAges = "  long/ages  .*[1-9].* ops/s"
 
-// until reads standard error up to a line that matches.
+// until reads standard error until a line matches.
 func (p *program) until(t *testing.T, expression string) {
 	t.Helper()
 	line := regexp.MustCompile(expression)
 	for p.stderr.Scan() {
-		p.told.WriteString(p.stderr.Text() + "\n")
+		p.output.WriteString(p.stderr.Text() + "\n")
 		if line.Match(p.stderr.Bytes()) {
 			return
 		}
 	}
-	t.Fatalf("it never said %q, but\n%s", expression, p.told.String())
+	t.Fatalf("%q is not in the output:\n%s", expression, p.output.String())
 }
 
 func (p *program) signal(t *testing.T, s os.Signal) {
@@ -228,19 +234,19 @@ func (p *program) signal(t *testing.T, s os.Signal) {
 	}
 }
 
-// ends waits for its end with an exit code.
+// ends waits for the end of the program and checks its exit code.
 func (p *program) ends(t *testing.T, code int) {
 	t.Helper()
 	for p.stderr.Scan() {
-		p.told.WriteString(p.stderr.Text() + "\n")
+		p.output.WriteString(p.stderr.Text() + "\n")
 	}
-	_ = p.Wait() // the exit code tells
+	_ = p.Wait() // the exit code is checked
 	if got := p.ProcessState.ExitCode(); got != code {
-		t.Errorf("exit code %d, want %d; it said\n%s", got, code, p.told.String())
+		t.Errorf("exit code %d, want %d; output:\n%s", got, code, p.output.String())
 	}
 }
 
-// The first signal stops the load; what was measured until then is reported.
+// The first signal stops the load, and the report covers what was measured.
 func TestSignalOnce(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -310,14 +316,14 @@ func (p *program) lastEvent(t *testing.T, in io.Reader, s os.Signal) (report.Rep
 	}
 }
 
-// The second signal ends the program at once, even if it is stuck: here
-// nobody reads its events.
+// The second signal ends the program at once, even if it is blocked: here nobody reads
+// its events.
 func TestSignalTwice(t *testing.T) {
 	t.Parallel()
 	endAtOnce(t, syscall.SIGINT)
 }
 
-// endAtOnce ends the program, whose events nobody reads, with a signal and a second one.
+// endAtOnce ends the program, whose events nobody reads, with two signals.
 func endAtOnce(t *testing.T, first syscall.Signal, args ...string) {
 	t.Helper()
 	unread, stdout, err := os.Pipe()
@@ -330,12 +336,12 @@ func endAtOnce(t *testing.T, first syscall.Signal, args ...string) {
 	p.until(t, inAges)
 	p.signal(t, first)
 	p.until(t, "INTERRUPTED  long/ages")
-	time.Sleep(sameWish + 100*time.Millisecond) // what comes earlier is the same wish
+	time.Sleep(repeatWindow + 100*time.Millisecond) // an earlier signal counts as a repeat
 	p.signal(t, syscall.SIGTERM)
 	p.ends(t, 143)
 }
 
-// A run whose events nobody wants any more is stopped.
+// A run stops when nobody reads its events anymore.
 func TestClosedStandardOutput(t *testing.T) {
 	t.Parallel()
 	in, stdout, err := os.Pipe()
@@ -349,18 +355,17 @@ func TestClosedStandardOutput(t *testing.T) {
 	}
 	in.Close()
 	p.ends(t, 3)
-	if !strings.Contains(p.told.String(), "broken pipe") {
-		t.Errorf("it said\n%s", p.told.String())
+	if !strings.Contains(p.output.String(), "broken pipe") {
+		t.Errorf("output:\n%s", p.output.String())
 	}
 }
 
-// The metrics page is there while the run goes on, and ends with it. Its port is
-// nobody else's.
+// The metrics page exists during the run. Another run cannot use its port.
 func TestMetricsPage(t *testing.T) {
 	t.Parallel()
 	p := start(t, nil, "--headless", "--metrics", "0")
-	p.until(t, "metrics are on ")
-	_, url, _ := strings.Cut(p.told.String(), "metrics are on ")
+	p.until(t, "serving metrics on ")
+	_, url, _ := strings.Cut(p.output.String(), "serving metrics on ")
 	url, _, _ = strings.Cut(url, "\n")
 	p.until(t, inAges)
 	response, err := http.Get(url)
@@ -380,13 +385,13 @@ func TestMetricsPage(t *testing.T) {
 	address := strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/metrics")
 	other := start(t, nil, "--headless", "--metrics", address)
 	other.ends(t, 2)
-	if told := other.told.String(); !strings.HasPrefix(told, "mabeam-top: --metrics: ") || strings.Count(told, "\n") != 1 || !strings.Contains(told, "in use") {
-		t.Errorf("with the port taken it said\n%s", told)
+	if output := other.output.String(); !strings.HasPrefix(output, "mabeam-top: --metrics: ") || strings.Count(output, "\n") != 1 || !strings.Contains(output, "in use") {
+		t.Errorf("output with the port in use:\n%s", output)
 	}
 	p.signal(t, syscall.SIGINT)
 	p.ends(t, 130)
 	if _, err := http.Get(url); err == nil {
-		t.Error("the page outlived its run")
+		t.Error("the page still exists after the run")
 	}
 }
 

@@ -19,46 +19,44 @@ import (
 )
 
 const (
-	// paneWithin is how long anything may take that a terminal is to show. It
-	// only ends what hangs: a machine that builds other things meanwhile is slow.
-	paneWithin = 30 * time.Second
-	// paneLook is how often is looked whether it does.
-	paneLook = 30 * time.Millisecond
-	// prompt is what the shell asks with.
+	// paneTimeout is the time in which the terminal must show what a test waits for. It
+	// only ends tests that hang: a machine that builds other programs is slow.
+	paneTimeout = 30 * time.Second
+	// paneInterval is the interval at which a waiting test reads the terminal.
+	paneInterval = 30 * time.Millisecond
+	// prompt is the prompt of the shell.
 	prompt = "shell>"
 )
 
-// A pane is a terminal with a shell in it, in which the program is used as a
-// person would: by keys, and by what can be seen. It is one of tmux, whose server
-// it has for itself.
+// A pane is a terminal with a shell, in which a test uses the program as a person does:
+// with keys, and by what it sees. It is a pane of a tmux server of its own.
 type pane struct {
 	t            *testing.T
 	tmux, socket string
-	// folder is where the shell is, with the scenarios of the tests in it, and
-	// where the program keeps past runs.
+	// folder is the working directory of the shell, with the scenarios of the tests and
+	// the past runs of the program.
 	folder string
-	// ran counts the command lines.
+	// ran is the number of command lines so far.
 	ran int
 }
 
-// newPane starts a shell in a terminal of that size. The environment is that of a
-// terminal that can show all there is, but for what is given; nothing of that of the
-// tests is in it, where CI=true, say, would take the colours.
+// newPane starts a shell in a terminal of that size. Without env, the environment is that
+// of a terminal with all features. It inherits nothing from the tests, where for example
+// CI=true would disable colors.
 func newPane(t *testing.T, width, height int, env ...string) *pane {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("it uses the program at the speed of a person")
+		t.Skip("uses the program at the speed of a person")
 	}
 	tmux, err := exec.LookPath("tmux")
 	if err != nil {
-		t.Skip("there is no tmux here to use the program in")
+		t.Skip("needs tmux")
 	}
 	p := &pane{t: t, tmux: tmux, folder: t.TempDir()}
 	if err := os.WriteFile(filepath.Join(p.folder, "hand.yaml"), []byte(handRuns), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	// The name of a socket must be short, which that of the test's own folder
-	// need not be.
+	// The path of a socket must be short, and t.TempDir may be long.
 	folder, err := os.MkdirTemp("", "pane")
 	if err != nil {
 		t.Fatal(err)
@@ -73,13 +71,13 @@ func newPane(t *testing.T, width, height int, env ...string) *pane {
 		"PS1=" + prompt + " ", "HOME=" + p.folder, "XDG_STATE_HOME=" + p.folder, "GORACE=atexit_sleep_ms=0",
 	}, env, []string{"sh", "-i"})
 	p.do(append([]string{"-f", os.DevNull, "new-session", "-d", "-x", strconv.Itoa(width), "-y", strconv.Itoa(height), "-c", p.folder, "--"}, shell...)...)
-	// Else it would take a row of the terminal as soon as the size is changed.
+	// Otherwise the status line takes a row of the terminal after a resize.
 	p.do("set", "-g", "status", "off")
 	p.until(prompt)
 	return p
 }
 
-// do is a command of tmux; it returns what that says.
+// do runs a tmux command and returns its output.
 func (p *pane) do(args ...string) string {
 	p.t.Helper()
 	out, err := exec.Command(p.tmux, append([]string{"-u", "-S", p.socket}, args...)...).CombinedOutput()
@@ -89,13 +87,13 @@ func (p *pane) do(args ...string) string {
 	return strings.TrimSuffix(string(out), "\n")
 }
 
-// tells returns what tmux knows of the pane.
-func (p *pane) tells(format string) string {
+// state returns a property of the pane.
+func (p *pane) state(format string) string {
 	p.t.Helper()
 	return p.do("display", "-p", format)
 }
 
-// keys presses keys, by tmux's names of them.
+// keys presses keys by their tmux names.
 func (p *pane) keys(names ...string) {
 	p.t.Helper()
 	p.do(append([]string{"send-keys"}, names...)...)
@@ -112,20 +110,20 @@ func (p *pane) resize(width, height int) {
 	p.do("resize-window", "-x", strconv.Itoa(width), "-y", strconv.Itoa(height))
 }
 
-// A sight is what a terminal shows.
+// A sight is the content of a terminal.
 type sight []string
 
 func (s sight) String() string { return strings.Join(s, "\n") }
 
-// has says whether there is a match of a regular expression.
+// has reports whether a regular expression matches.
 func (s sight) has(expression string) bool { return s.match(expression) != nil }
 
-// match returns the first match of a regular expression, and of its groups.
+// match returns the first match of a regular expression and of its groups.
 func (s sight) match(expression string) []string {
 	return regexp.MustCompile(expression).FindStringSubmatch(s.String())
 }
 
-// top is the first row, in which the program says where one is.
+// top returns the first row, with the name of the screen.
 func (s sight) top() string { return s[0] }
 
 func (p *pane) look() sight {
@@ -133,16 +131,16 @@ func (p *pane) look() sight {
 	return strings.Split(p.do("capture-pane", "-p"), "\n")
 }
 
-// await waits until the terminal is as it should be.
+// await waits until the terminal shows what ok accepts.
 func (p *pane) await(what string, ok func(sight) bool) sight {
 	p.t.Helper()
-	for late := time.Now().Add(paneWithin); ; time.Sleep(paneLook) {
+	for late := time.Now().Add(paneTimeout); ; time.Sleep(paneInterval) {
 		s := p.look()
 		if ok(s) {
 			return s
 		}
 		if time.Now().After(late) {
-			p.t.Fatalf("the terminal never showed %s, but\n%s", what, s)
+			p.t.Fatalf("the terminal does not show %s, but\n%s", what, s)
 		}
 	}
 }
@@ -159,7 +157,7 @@ func (p *pane) untilTop(expression string) sight {
 	return p.await(expression+" at its top", func(s sight) bool { return sight{s.top()}.has(expression) })
 }
 
-// run gives the shell a command line. What it ends with is told after it.
+// run types a command line, after which the shell prints the exit code.
 func (p *pane) run(line string) {
 	p.t.Helper()
 	p.ran++
@@ -167,10 +165,10 @@ func (p *pane) run(line string) {
 	p.keys("Enter")
 }
 
-// end waits for the shell to tell what the command line ended with.
+// end waits for the exit code of the command line.
 func (p *pane) end() (code int) {
 	p.t.Helper()
-	// The line as it was typed has no number there.
+	// The typed line has no number there.
 	code, err := strconv.Atoi(p.until(fmt.Sprintf(`(?m)^end %d: (\d+) *$`, p.ran)).match(fmt.Sprintf(`(?m)^end %d: (\d+)`, p.ran))[1])
 	if err != nil {
 		p.t.Fatal(err)
@@ -178,26 +176,25 @@ func (p *pane) end() (code int) {
 	return code
 }
 
-// ends waits for that, and for it to be an exit code. The terminal has then to be
-// the shell's again.
+// ends waits for the end of the command line and checks its exit code. The terminal must
+// be restored then.
 func (p *pane) ends(code int) {
 	p.t.Helper()
 	if got := p.end(); got != code {
 		p.t.Errorf("exit code %d, want %d; the terminal shows\n%s", got, code, p.look())
 	}
-	p.givenBack()
+	p.restored()
 }
 
-// givenBack checks that nothing of the terminal is as the program needs it, and
-// that the shell is there.
-func (p *pane) givenBack() {
+// restored checks that the program has restored the terminal for the shell.
+func (p *pane) restored() {
 	p.t.Helper()
 	const want = "screen 0, cursor 1, mouse 0, keypad 0"
-	if got := p.tells("screen #{alternate_on}, cursor #{cursor_flag}, mouse #{mouse_any_flag}, keypad #{keypad_flag}"); got != want {
+	if got := p.state("screen #{alternate_on}, cursor #{cursor_flag}, mouse #{mouse_any_flag}, keypad #{keypad_flag}"); got != want {
 		p.t.Errorf("the terminal is left with %s, want %s", got, want)
 	}
-	// A shell may set modes of its own while it is asking, but a command gets
-	// what the last one left.
+	// A shell may change the modes while it waits for input, but a command gets the modes
+	// of the previous one.
 	p.run("stty -a >modes")
 	p.end()
 	modes, err := os.ReadFile(filepath.Join(p.folder, "modes"))
@@ -211,24 +208,24 @@ func (p *pane) givenBack() {
 	}
 }
 
-// clear empties the terminal, so that what is found there later is new.
+// clear clears the terminal.
 func (p *pane) clear() {
 	p.t.Helper()
 	p.run(`printf '\033[H\033[2J'`)
 	p.end()
 }
 
-// program is the process that the shell runs.
+// program returns the process that the shell runs.
 func (p *pane) program() *process.Process {
 	p.t.Helper()
-	shell, err := strconv.Atoi(p.tells("#{pane_pid}"))
+	shell, err := strconv.Atoi(p.state("#{pane_pid}"))
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	return p.child(int32(shell))
 }
 
-// child is the only process that another has started.
+// child returns the only child of a process.
 func (p *pane) child(of int32) *process.Process {
 	p.t.Helper()
 	started := descendants(of, 1)
@@ -238,14 +235,13 @@ func (p *pane) child(of int32) *process.Process {
 	return started[0]
 }
 
-// descendants are the processes that a process has started, and those that these
-// have, so many generations of them.
+// descendants returns the children of a process, their children, and so on.
 func descendants(of int32, generations int) []*process.Process {
 	if generations == 0 {
 		return nil
 	}
 	var found []*process.Process
-	all, _ := process.Processes() // whoever looks for one misses it
+	all, _ := process.Processes() // the caller notices a missing one
 	for _, one := range all {
 		if parent, err := one.Ppid(); err == nil && parent == of && alive(one) {
 			found = append(append(found, one), descendants(one.Pid, generations-1)...)
@@ -254,20 +250,18 @@ func descendants(of int32, generations int) []*process.Process {
 	return found
 }
 
-// alive says whether a process has not ended. One that nobody asks for how it
-// ended has all the same.
+// alive reports whether a process has not ended. A zombie has ended.
 func alive(one *process.Process) bool {
 	status, err := one.Status()
 	return err == nil && !slices.Contains(status, process.Zombie)
 }
 
-// close takes the terminal away, as when its window is closed, which has to end
-// all that runs in it.
+// close closes the terminal, which must end all of its processes.
 func (p *pane) close() {
 	p.t.Helper()
 	shell, err := exec.Command(p.tmux, "-S", p.socket, "display", "-p", "#{pane_pid}").Output()
 	if err != nil {
-		return // it never began, or is closed
+		return // it did not start, or is closed
 	}
 	pid, err := strconv.Atoi(strings.TrimSpace(string(shell)))
 	if err != nil {
@@ -275,13 +269,13 @@ func (p *pane) close() {
 	}
 	running := descendants(int32(pid), 3)
 	p.do("kill-server")
-	for late := time.Now().Add(paneWithin); slices.ContainsFunc(running, alive); time.Sleep(paneLook) {
+	for late := time.Now().Add(paneTimeout); slices.ContainsFunc(running, alive); time.Sleep(paneInterval) {
 		if time.Now().Before(late) {
 			continue
 		}
 		for _, one := range running {
 			if alive(one) {
-				p.t.Errorf("the process %v outlived its terminal", one)
+				p.t.Errorf("the process %v is still running after its terminal has closed", one)
 				one.Kill()
 			}
 		}

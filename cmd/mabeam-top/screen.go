@@ -12,6 +12,7 @@ import (
 	"github.com/charmbracelet/x/term"
 
 	"mabeam-top/internal/probes"
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
@@ -21,35 +22,30 @@ import (
 	"mabeam-top/internal/ui"
 )
 
-// uiOverhead is the probe that tells the share of the machine's processors that
-// the screen took while the load ran in its own process: a load that takes all
-// there is loses that much of its throughput, and another less.
-const uiOverhead = "ui_overhead"
-
-// screenGCPercent is the GOGC of a process that only shows.
+// screenGCPercent is the GOGC of a process that only shows the UI.
 const screenGCPercent = 800
 
-// leaveScreen makes a terminal as it was: it leaves the alternate screen, shows
-// the cursor, and takes no mouse.
+// leaveScreen resets the terminal: it leaves the alternate screen, shows the cursor,
+// and disables the mouse.
 const leaveScreen = "\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1049l\x1b[?25h"
 
-// A showing is what the UI begins with.
-type showing struct {
-	// plan is what can be run.
+// A screen is what the UI shows first.
+type screen struct {
+	// plan holds the scenarios that can run.
 	plan scenario.Plan
-	// start names the scenarios that run at once; none for a menu.
+	// start names the scenarios that run at once; empty for the menu.
 	start []string
-	// earlier is what each run is compared with; nil if with nothing.
+	// earlier is the report that each run is compared with; nil for none.
 	earlier *stress.Comparison
-	// recording is played, under that name; nil for none.
+	// recording is replayed, under recordingName; nil for none.
 	recording     *stream.Recording
 	recordingName string
 	fps           int
 }
 
-// show shows the UI until its user quits.
-func (a *app) show(s showing) error {
-	// Before anything is begun that a signal would leave half done.
+// show shows the UI until the user quits.
+func (a *app) show(s screen) error {
+	// First of all, so that a signal leaves nothing unfinished.
 	ctx, signals := watchSignals(context.Background(), a.restorer())
 	defer signals.stop()
 	listeners, err := a.listen()
@@ -62,17 +58,17 @@ func (a *app) show(s showing) error {
 	}
 	engine.Steerable = true
 	if engine.Isolate {
-		// The screen's few megabytes would be collected every second, which is a
-		// quarter of what it takes of the processors. The load is not in here.
+		// Otherwise the garbage collector runs every second for a few megabytes, which is a
+		// quarter of the CPU time of the UI. The load is in another process.
 		debug.SetGCPercent(screenGCPercent)
 	}
 	runner := &runner{app: a, engine: engine, plan: s.plan, earlier: s.earlier, listeners: listeners}
 	config := ui.Config{
 		Scenarios: a.menu(s.plan.Scenarios), Runner: runner, Compare: compareInUI, FPS: s.fps,
-		Start: s.start, Replay: s.recording, ReplayName: s.recordingName, Faults: faultsByHand(), CheckFault: scenario.CheckFault,
+		Start: s.start, Replay: s.recording, ReplayName: s.recordingName, Faults: manualFaults(), CheckFault: scenario.CheckFault,
 		ASCII: a.ascii(), Color: a.flags.color, Theme: a.flags.theme, JobControl: true, ScreenReader: a.flags.screenReader, Input: a.stdin, Output: a.stdout,
 	}
-	if store, err := report.DefaultStore(); err == nil { // if not, save will tell
+	if store, err := report.DefaultStore(); err == nil { // otherwise save warns
 		config.Store = &store
 	}
 	result, err := ui.Run(ctx, config)
@@ -80,7 +76,7 @@ func (a *app) show(s showing) error {
 		a.warn(warning)
 	}
 	if interruption := signals.interruption(); interruption != nil {
-		// The error only says that somebody wanted the end.
+		// The error only says that the signal ended the UI.
 		failures := a.outputsOf(result, listeners)
 		return a.conclude(report.Report{Verdict: report.Interrupted}, interruption, failures)
 	}
@@ -90,7 +86,7 @@ func (a *app) show(s showing) error {
 	}
 	failures = append(failures, a.outputsOf(result, listeners)...)
 	if result == nil {
-		a.code = exitOK // nothing was run, and nobody asked for it
+		a.code = exitOK // nothing ran, and nothing was requested
 		if len(failures) > 0 {
 			return failure{errors.Join(failures...)}
 		}
@@ -102,8 +98,8 @@ func (a *app) show(s showing) error {
 	return a.conclude(*result, nil, failures)
 }
 
-// faultsByHand are what can be injected while a load runs.
-func faultsByHand() []ui.FaultKind {
+// manualFaults returns the faults that the user can inject during a run.
+func manualFaults() []ui.FaultKind {
 	var kinds []ui.FaultKind
 	for _, e := range scenario.FaultExamples() {
 		kinds = append(kinds, ui.FaultKind{Name: e.Name, Doc: e.Doc, Example: e.Text})
@@ -111,7 +107,7 @@ func faultsByHand() []ui.FaultKind {
 	return kinds
 }
 
-// outputsOf writes what the flags ask for of the last run.
+// outputsOf writes the output files of the last run.
 func (a *app) outputsOf(r *report.Report, listeners *listeners) []error {
 	var failures []error
 	if err := listeners.close(); err != nil {
@@ -119,15 +115,15 @@ func (a *app) outputsOf(r *report.Report, listeners *listeners) []error {
 	}
 	if r == nil {
 		if len(a.flags.outputs) > 0 || a.flags.record != "" {
-			failures = append(failures, errors.New("nothing was run, so that there is no report to write"))
+			failures = append(failures, errors.New("no report was written, because nothing ran"))
 		}
 		return failures
 	}
 	return append(failures, a.writeOutputs(*r, listeners.timeline.Snapshot().Timeline())...)
 }
 
-// restorer returns what makes the terminal as it is now, for when the program
-// ends before the UI could.
+// restorer returns a function that restores the terminal to its current state, for a
+// program that ends without the UI.
 func (a *app) restorer() func() {
 	fd, ok := terminal(a.stdin)
 	if !ok {
@@ -138,13 +134,13 @@ func (a *app) restorer() func() {
 		return func() {}
 	}
 	return func() {
-		// The program is about to end: nobody is left to be told.
+		// The program ends, so errors do not matter.
 		_ = term.Restore(fd, state)
 		_, _ = io.WriteString(a.stdout, leaveScreen)
 	}
 }
 
-// menu tells the UI what there is to choose from, with how it went last time.
+// menu returns the entries of the menu, with the previous verdicts.
 func (a *app) menu(scenarios []scenario.Scenario) []ui.Scenario {
 	last := a.lastVerdicts()
 	entries := make([]ui.Scenario, len(scenarios))
@@ -158,44 +154,44 @@ func (a *app) menu(scenarios []scenario.Scenario) []ui.Scenario {
 	return entries
 }
 
-// lastVerdicts returns how each scenario went when it ran last.
+// lastVerdicts returns the result of each scenario's previous run.
 func (a *app) lastVerdicts() map[string]report.RunScenario {
 	store, err := report.DefaultStore()
 	if err != nil {
-		return nil // save will tell, if anything is run
+		return nil // save warns if anything runs
 	}
-	runs, _, err := store.List() // a run that cannot be read has no verdict
+	runs, _, err := store.List() // unreadable runs have no verdict
 	if err != nil {
 		a.warn(err)
 	}
 	return report.LatestResults(runs)
 }
 
-// menuSteps tell the steps of a scenario.
+// menuSteps returns the steps of a scenario for the menu.
 func menuSteps(s scenario.Scenario) []ui.Step {
 	var steps []ui.Step
 	for _, group := range s.Groups {
 		for i, step := range group {
-			told := ui.Step{Name: step.Name, Measurement: step.Measurement.Name, Limits: stress.Limits(&step, verdict.Builtin())}
+			one := ui.Step{Name: step.Name, Measurement: step.Measurement.Name, Limits: stress.Limits(&step, verdict.Builtin())}
 			if step.Repeat > 1 {
-				told.Notes = append(told.Notes, fmt.Sprintf("×%d", step.Repeat))
+				one.Notes = append(one.Notes, fmt.Sprintf("×%d", step.Repeat))
 			}
 			if step.Warmup != (scenario.Warmup{}) {
-				told.Notes = append(told.Notes, "after a warm-up")
+				one.Notes = append(one.Notes, "with a warm-up")
 			}
 			if i > 0 {
-				told.Notes = append(told.Notes, "beside "+group[0].Name)
+				one.Notes = append(one.Notes, "in parallel with "+group[0].Name)
 			}
 			for _, fault := range step.Faults {
-				told.Notes = append(told.Notes, string(fault.Kind))
+				one.Notes = append(one.Notes, string(fault.Kind))
 			}
-			steps = append(steps, told)
+			steps = append(steps, one)
 		}
 	}
 	return steps
 }
 
-// menuFields are what the form of a scenario asks for.
+// menuFields returns the fields of a scenario's form.
 func menuFields(s scenario.Scenario) []ui.Field {
 	var fields []ui.Field
 	for _, setting := range scenario.Settings(s) {
@@ -207,7 +203,7 @@ func menuFields(s scenario.Scenario) []ui.Field {
 	return fields
 }
 
-// scenarioFlags are the settings that all of a scenario has: flags of their own.
+// scenarioFlags are the settings of a whole scenario, which have flags of their own.
 var scenarioFlags = []string{"repeat", "seed", "timeout", "tolerance"}
 
 // A runner starts runs for the UI.
@@ -215,12 +211,11 @@ type runner struct {
 	app    *app
 	engine stress.Engine
 	plan   scenario.Plan
-	// earlier is what each run is compared with; nil if with nothing.
+	// earlier is the report that each run is compared with; nil for none.
 	earlier *stress.Comparison
-	// listeners hear every run.
+	// listeners receive the events of every run.
 	listeners *listeners
-	// warnings are what could not be told while the screen was in use. They
-	// are appended to by one run at a time, and read after the last.
+	// warnings are printed after the UI has ended. One run at a time appends to them.
 	warnings []error
 }
 
@@ -237,7 +232,7 @@ func (r *runner) Check(name string, settings ui.Settings) map[string]error {
 	return nil
 }
 
-// planOf returns the scenarios of an order with its settings.
+// planOf returns the plan of an order with its settings.
 func (r *runner) planOf(o ui.Order) (scenario.Plan, error) {
 	selected, err := scenario.Select(r.plan.Scenarios, o.Scenarios, nil)
 	if err != nil {
@@ -252,7 +247,7 @@ func (r *runner) planOf(o ui.Order) (scenario.Plan, error) {
 			case !slices.Contains(scenarioFlags, name):
 				sets = append(sets, name+"="+value)
 			case value == "":
-				flags[name] = " " // which is no value, instead of none given
+				flags[name] = " " // an invalid value rather than none
 			default:
 				flags[name] = value
 			}
@@ -271,8 +266,8 @@ func (r *runner) planOf(o ui.Order) (scenario.Plan, error) {
 	return plan, nil
 }
 
-// commandOf is the command line that would have begun the run that was chosen
-// in the UI: with the program's own flags, and what was changed in the form.
+// commandOf returns the command line that starts the run of an order, with the flags of
+// this process and the settings of the form.
 func (r *runner) commandOf(o ui.Order) []string {
 	words := append([]string{"mabeam-top"}, r.app.given...)
 	words = append(words, o.Scenarios...)
@@ -300,55 +295,55 @@ func (r *runner) Start(o ui.Order) (stream.Source, error) {
 	}
 	if r.earlier != nil {
 		if err := r.earlier.Check(plan); err != nil {
-			return nil, refused(err)
+			return nil, withForceHint(err)
 		}
 	}
 	engine := r.engine
 	engine.Command = r.commandOf(o)
-	if best, err := loadBest(); err == nil { // else it was told in the beginning
+	if best, err := loadBest(); err == nil { // otherwise loadBest has warned already
 		engine.Best = best
 	}
 	source := engine.Source(plan)
 	if engine.Isolate {
-		// In one process the screen's part cannot be told from the load's.
-		if share, err := probes.ProcessorShare(); err == nil { // else it cannot be told here
-			source = fold.WithProbe(source, uiOverhead, share)
+		// In one process, the CPU time of the UI and the load cannot be separated.
+		if share, err := probes.CPUShare(); err == nil { // otherwise the platform does not support it
+			source = fold.WithProbe(source, probe.UIOverhead, share)
 		}
 	}
 	if r.earlier != nil {
 		source = stress.WithComparison(source, *r.earlier)
 	}
-	return kept{source: source, runner: r}, nil
+	return savedSource{source: source, runner: r}, nil
 }
 
-// kept is a source whose report and recording are put to those of past runs.
-type kept struct {
+// A savedSource is a source whose report and recording are saved among the past runs.
+type savedSource struct {
 	source stream.Source
 	runner *runner
 }
 
 // Run implements stream.Source.
-func (k kept) Run(ctx context.Context, emit func(stream.Event)) error {
+func (s savedSource) Run(ctx context.Context, emit func(stream.Event)) error {
 	var recording storedRecording
-	result, err := follow(ctx, k.source, func(e stream.Event) {
-		k.runner.listeners.add(e)
+	result, err := follow(ctx, s.source, func(e stream.Event) {
+		s.runner.listeners.add(e)
 		recording.add(e)
 		emit(e)
 	})
 	if warning := errors.Join(save(result), recording.close()); warning != nil {
-		k.runner.warnings = append(k.runner.warnings, warning)
+		s.runner.warnings = append(s.runner.warnings, warning)
 	}
 	return err
 }
 
 // Command implements stream.Steerable.
-func (k kept) Command(c stream.Command) error { return stream.Steer(k.source, c) }
+func (s savedSource) Command(c stream.Command) error { return stream.Steer(s.source, c) }
 
 // compareInUI compares two reports for the UI.
 func compareInUI(now, before report.Report, name string, force bool) (report.Report, error) {
-	held, err := verdict.HoldReport(now, before, name, verdict.Rule{Force: force})
+	result, err := verdict.WithRegression(now, before, name, verdict.Rule{Force: force})
 	if errors.Is(err, verdict.ErrDifferentParameters) {
-		return held, fmt.Errorf("%w: %w", ui.ErrDifferent, err)
+		return result, fmt.Errorf("%w: %w", ui.ErrDifferent, err)
 	}
-	return held, err
+	return result, err
 }

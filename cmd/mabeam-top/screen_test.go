@@ -9,8 +9,8 @@ import (
 	"mabeam-top/internal/ui"
 )
 
-// A report of a run that was chosen in the UI names a command line that begins
-// the same run.
+// The report of a run that was started in the UI has a command line that starts the same
+// run.
 func TestCommandOf(t *testing.T) {
 	for _, test := range []struct {
 		args  string
@@ -40,8 +40,7 @@ func TestCommandOf(t *testing.T) {
 	}
 }
 
-// sameWords says that two command lines have the same words: the order of flags
-// means nothing.
+// sameWords reports whether two command lines have the same words in any order.
 func sameWords(a, b string) bool {
 	x, y := strings.Fields(a), strings.Fields(b)
 	slices.Sort(x)

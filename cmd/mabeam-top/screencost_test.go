@@ -12,24 +12,25 @@ import (
 	"testing"
 	"time"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/report"
 )
 
-// What the screen costs is about this machine as much as about the program, so
-// that it is found out only if that is asked for:
+// The cost of the screen depends on the machine as much as on the program, so the test
+// runs only on request:
 //
 //	go test ./cmd/mabeam-top -run ScreenCost -screen-cost 10 -v -timeout 1h
-var screenCost = flag.Int("screen-cost", 0, "how often to run the scenario ui-cost with and without a screen, in turn; 0: not at all")
+var screenCost = flag.Int("screen-cost", 0, "how many times to run the scenario ui-cost with and without a screen, alternating; 0 skips the test")
 
-// TestScreenCost runs the same load with a screen of 120×40 in a terminal and
-// without one, in turn, both in a child process, and tells what the screen took.
+// TestScreenCost runs the same load with a screen of 120×40 and without one, alternating,
+// both in a child process, and logs the cost of the screen.
 func TestScreenCost(t *testing.T) {
 	if *screenCost == 0 {
-		t.Skip("it takes minutes; -screen-cost asks for it")
+		t.Skip("takes minutes; use -screen-cost")
 	}
 	tmux, err := exec.LookPath("tmux")
 	if err != nil {
-		t.Skip("there is no tmux here to show the screen in")
+		t.Skip("needs tmux")
 	}
 	folder := t.TempDir()
 	program := filepath.Join(folder, "mabeam-top")
@@ -44,8 +45,7 @@ func TestScreenCost(t *testing.T) {
 		return exec.CommandContext(t.Context(), program, "--headless", "--quiet", "--isolate", "always", "ui-cost", "-o", file).Run()
 	}
 	with := func(file string) error {
-		// The report is written when the program ends, which q asks for as soon
-		// as the run is over.
+		// The program writes the report when it ends, with q after the run.
 		name := filepath.Base(file)
 		line := fmt.Sprintf("%s ui-cost -o %s", program, file)
 		if err := exec.Command(tmux, "-S", socket, "new-session", "-d", "-s", strings.TrimSuffix(name, ".json"), "-x", "120", "-y", "40", line).Run(); err != nil {
@@ -55,7 +55,7 @@ func TestScreenCost(t *testing.T) {
 		for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
 			screen, err := exec.Command(tmux, "-S", socket, "capture-pane", "-p", "-t", target).Output()
 			if err != nil {
-				break // it has ended
+				break // the program has ended
 			}
 			if first, _, _ := strings.Cut(string(screen), "\n"); strings.Contains(first, "Report") {
 				_ = exec.Command(tmux, "-S", socket, "send-keys", "-t", target, "q").Run()
@@ -84,13 +84,13 @@ func TestScreenCost(t *testing.T) {
 					rates[how] = append(rates[how], step.Metrics["actions_per_second"].Samples...)
 				}
 				if how == "with" {
-					overheads[step.Name] = append(overheads[step.Name], step.Probes[uiOverhead].Mean)
+					overheads[step.Name] = append(overheads[step.Name], step.Probes[probe.UIOverhead].Mean)
 				}
 			}
 		}
 	}
-	// What others take of the machine makes any repetition slower, and none
-	// faster: the better half of them says more about what the screen takes.
+	// Other programs make repetitions slower, never faster, so the upper quartile is more
+	// accurate.
 	for name, share := range map[string]float64{"median": 0.5, "upper quartile": 0.75} {
 		lost := 1 - quantile(rates["with"], share)/quantile(rates["without"], share)
 		t.Logf("throughput lost with a screen, by the %s of %d repetitions each: %.1f %% of %.3g/s", name, len(rates["with"]), 100*lost, quantile(rates["without"], share))
@@ -101,7 +101,7 @@ func TestScreenCost(t *testing.T) {
 	}
 }
 
-// quantile is the value that a share of the others is at most.
+// quantile returns the value below which the share of the values lies.
 func quantile(values []float64, share float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	return sorted[int(share*float64(len(sorted)-1))]

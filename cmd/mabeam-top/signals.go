@@ -11,53 +11,50 @@ import (
 	"mabeam-top/internal/atomicfile"
 )
 
-// sameWish is how long after the first signal another one is taken for the same
-// wish to stop. A wrapper such as GNU timeout signals the process and then its
-// group, so that one wish arrives twice.
-const sameWish = 250 * time.Millisecond
+// repeatWindow is the time after the first signal in which further signals count as
+// repeats of it. A wrapper such as GNU timeout signals the process and then its group,
+// so one request arrives twice.
+const repeatWindow = 250 * time.Millisecond
 
-// signals ends a context with the first signal that asks the program to stop,
-// so that what was measured until then can still be told, and the program with
-// the second.
+// signals cancels a context on the first signal to stop, so that the program can still
+// report its results, and ends the program on the second one.
 type signals struct {
 	received chan os.Signal
 	done     chan struct{}
 	wg       sync.WaitGroup
-	// exit ends the program at once.
+	// exit ends the program.
 	exit func(code int)
 
 	mu    sync.Mutex
 	first os.Signal
 }
 
-// watchSignals begins to listen, until stop is called. If a second signal
-// comes, atOnce is called and the program ends. If there is something to do at
-// once, it is also done when the program is asked to quit (SIGQUIT), which ends it
-// with the stacks of all that it was doing.
-func watchSignals(parent context.Context, atOnce func()) (context.Context, *signals) {
+// watchSignals handles signals until stop is called. On a second signal it calls cleanup
+// and ends the program. If cleanup is not nil, it also calls it on SIGQUIT, which ends
+// the program with the stacks of all goroutines.
+func watchSignals(parent context.Context, cleanup func()) (context.Context, *signals) {
 	s := newSignals(os.Exit)
 	signal.Notify(s.received, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	if atOnce != nil {
+	if cleanup != nil {
 		signal.Notify(s.received, syscall.SIGQUIT)
 	} else {
-		atOnce = func() {}
+		cleanup = func() {}
 	}
-	return s.watch(parent, atOnce), s
+	return s.watch(parent, cleanup), s
 }
 
 func newSignals(exit func(code int)) *signals {
 	return &signals{received: make(chan os.Signal, 2), done: make(chan struct{}), exit: exit}
 }
 
-// watch handles the signals that are received, and returns a context that ends
-// with the first one.
-func (s *signals) watch(parent context.Context, atOnce func()) context.Context {
+// watch handles the received signals, and returns a context that the first one cancels.
+func (s *signals) watch(parent context.Context, cleanup func()) context.Context {
 	ctx, cancel := context.WithCancel(parent)
 	s.wg.Go(func() {
 		defer cancel()
 		select {
 		case sig := <-s.received:
-			dump(sig, atOnce)
+			dump(sig, cleanup)
 			s.mu.Lock()
 			s.first = sig
 			s.mu.Unlock()
@@ -65,13 +62,13 @@ func (s *signals) watch(parent context.Context, atOnce func()) context.Context {
 			return
 		}
 		cancel()
-		if !s.ignoreRepeats(atOnce) {
+		if !s.ignoreRepeats(cleanup) {
 			return
 		}
 		select {
 		case sig := <-s.received:
-			dump(sig, atOnce)
-			atOnce()
+			dump(sig, cleanup)
+			cleanup()
 			atomicfile.RemoveUnfinished()
 			s.exit(signalCode(sig))
 		case <-s.done:
@@ -80,22 +77,22 @@ func (s *signals) watch(parent context.Context, atOnce func()) context.Context {
 	return ctx
 }
 
-// ignoreRepeats takes in what is received within sameWish of the first signal. It
-// returns false if the listening ends meanwhile.
-func (s *signals) ignoreRepeats(atOnce func()) bool {
-	over := time.NewTimer(sameWish)
+// ignoreRepeats drops the signals within repeatWindow of the first one. It returns false
+// if stop was called.
+func (s *signals) ignoreRepeats(cleanup func()) bool {
+	over := time.NewTimer(repeatWindow)
 	defer over.Stop()
 	for {
 		select {
 		case sig := <-s.received:
-			dump(sig, atOnce)
+			dump(sig, cleanup)
 		case <-over.C:
-			// On a busy machine this goroutine may be late, and what came in
-			// time still waits.
+			// On a busy machine this goroutine may be late, and repeats are still in the
+			// channel.
 			for {
 				select {
 				case sig := <-s.received:
-					dump(sig, atOnce)
+					dump(sig, cleanup)
 					continue
 				default:
 					return true
@@ -107,44 +104,43 @@ func (s *signals) ignoreRepeats(atOnce func()) bool {
 	}
 }
 
-// dump ends the program with its stacks if the signal asks for that.
-func dump(sig os.Signal, atOnce func()) {
+// dump ends the program with the stacks of all goroutines if the signal is SIGQUIT.
+func dump(sig os.Signal, cleanup func()) {
 	if sig != syscall.SIGQUIT {
 		return
 	}
-	atOnce()
+	cleanup()
 	signal.Reset(syscall.SIGQUIT)
 	if p, err := os.FindProcess(os.Getpid()); err == nil && p.Signal(sig) == nil {
-		select {} // until the runtime has heard of it
+		select {} // until the runtime handles it
 	}
 }
 
-// leaveSignalsToParent lets a child process live on when a signal asks it to stop
-// that was sent to it as well as to its parent, such as by a service manager
-// that stops all processes of a service. The parent tells the child what to do,
-// and wants its results first; if the parent is gone, the child ends with its
+// leaveSignalsToParent makes a child process ignore signals to stop. A terminal or a
+// service manager sends them to all processes, but the parent needs the results of the
+// child first, and stops it then. If the parent has ended, the child ends with its
 // input.
 func leaveSignalsToParent() {
-	// Received and dropped, instead of signal.Ignore: that would be inherited.
+	// Not signal.Ignore, because child processes would inherit that.
 	signal.Notify(make(chan os.Signal, 1), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 }
 
-// stop ends the listening: from then on a signal does what it does by itself.
+// stop restores the default handling of signals.
 func (s *signals) stop() {
 	signal.Stop(s.received)
 	close(s.done)
 	s.wg.Wait()
 }
 
-// interruption is the signal that came; nil if none did.
+// interruption returns the first signal, or nil if there was none.
 func (s *signals) interruption() os.Signal {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.first
 }
 
-// signalCode is the exit code of a run that a signal ended. A terminal that
-// was closed (SIGHUP) ends a run like a request to terminate.
+// signalCode returns the exit code of a run that a signal ended. SIGHUP, from a closed
+// terminal, counts as SIGTERM.
 func signalCode(sig os.Signal) int {
 	if sig == os.Interrupt {
 		return exitInterrupted

@@ -14,8 +14,8 @@ import (
 	"mabeam-top/internal/stress/report"
 )
 
-// A signal that comes again within a quarter of a second is one wish to stop; a
-// later one ends the program at once.
+// Signals within a quarter of a second of the first one count as repeats; a later one
+// ends the program at once.
 func TestRepeatedSignals(t *testing.T) {
 	type sent struct {
 		after time.Duration
@@ -23,7 +23,7 @@ func TestRepeatedSignals(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		sent  []sent
-		code  int // of the end at once; 0 for none
+		code  int // of the immediate exit; 0 for none
 		first os.Signal
 	}{
 		"once":                 {[]sent{{0, syscall.SIGINT}}, 0, syscall.SIGINT},
@@ -31,7 +31,7 @@ func TestRepeatedSignals(t *testing.T) {
 		"a little later":       {[]sent{{0, syscall.SIGINT}, {200 * time.Millisecond, syscall.SIGINT}}, 0, syscall.SIGINT},
 		"two kinds at once":    {[]sent{{0, syscall.SIGINT}, {time.Millisecond, syscall.SIGTERM}}, 0, syscall.SIGINT},
 		"three times at once":  {[]sent{{0, syscall.SIGINT}, {time.Millisecond, syscall.SIGINT}, {time.Millisecond, syscall.SIGINT}}, 0, syscall.SIGINT},
-		"a second wish":        {[]sent{{0, syscall.SIGINT}, {260 * time.Millisecond, syscall.SIGTERM}}, 143, syscall.SIGINT},
+		"a second one":         {[]sent{{0, syscall.SIGINT}, {260 * time.Millisecond, syscall.SIGTERM}}, 143, syscall.SIGINT},
 		"at once and again":    {[]sent{{0, syscall.SIGTERM}, {0, syscall.SIGTERM}, {time.Second, syscall.SIGINT}}, 130, syscall.SIGTERM},
 		"many, over some time": {[]sent{{0, syscall.SIGINT}, {150 * time.Millisecond, syscall.SIGINT}, {150 * time.Millisecond, syscall.SIGINT}}, 130, syscall.SIGINT},
 	} {
@@ -42,7 +42,7 @@ func TestRepeatedSignals(t *testing.T) {
 				ctx := s.watch(t.Context(), func() { restored = true })
 				synctest.Wait()
 				if ctx.Err() != nil || s.interruption() != nil {
-					t.Error("it was interrupted before any signal")
+					t.Error("interrupted before any signal")
 				}
 				for _, one := range c.sent {
 					time.Sleep(one.after)
@@ -54,7 +54,7 @@ func TestRepeatedSignals(t *testing.T) {
 				}
 				s.stop()
 				if code != c.code || restored != (c.code != 0) {
-					t.Errorf("ended at once with %d, and the terminal restored: %v; want %d", code, restored, c.code)
+					t.Errorf("exit code %d, terminal restored: %v; want %d", code, restored, c.code)
 				}
 			})
 		})
@@ -62,15 +62,15 @@ func TestRepeatedSignals(t *testing.T) {
 }
 
 // GNU timeout signals the process and then its group, and a service manager all
-// processes of a service. The report is written all the same, whole, and nothing
-// else is left.
+// processes of a service. The program still writes a complete report, and leaves no other
+// file.
 func TestWrapperSignalsTwice(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		signal syscall.Signal
 		code   int
 		args   []string
-		child  bool // is signalled, too
+		child  bool // whether it gets the signal as well
 	}{
 		"interrupted":               {syscall.SIGINT, 130, nil, false},
 		"terminated":                {syscall.SIGTERM, 143, nil, false},
@@ -106,7 +106,7 @@ func TestWrapperSignalsTwice(t *testing.T) {
 			}
 			for _, e := range ages.Errors {
 				if strings.Contains(e.Message, "died") {
-					t.Errorf("the child did not live until its parent had its results: %s", e.Message)
+					t.Errorf("the child ended before its parent had the results: %s", e.Message)
 				}
 			}
 			for folder, want := range map[string]int{filepath.Join(p.folder, "mabeam-top", "runs"): 1, filepath.Dir(recording): 1} {
@@ -119,7 +119,7 @@ func TestWrapperSignalsTwice(t *testing.T) {
 	}
 }
 
-// A program that a second signal ends at once leaves no empty file.
+// A program that a second signal ends leaves no empty file.
 func TestSecondSignalLeavesNoEmptyFile(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -138,8 +138,8 @@ func TestSecondSignalLeavesNoEmptyFile(t *testing.T) {
 	}
 }
 
-// childrenOf returns the processes that a process has started. Where the system
-// does not tell them, the test is skipped.
+// childrenOf returns the child processes of a process. It skips the test where the
+// system does not list them.
 func childrenOf(t *testing.T, pid int) []*os.Process {
 	t.Helper()
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/task/" + strconv.Itoa(pid) + "/children")

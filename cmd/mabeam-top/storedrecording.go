@@ -12,25 +12,24 @@ import (
 	"mabeam-top/internal/stress/stream"
 )
 
-// recordingRoom is how many bytes a recording in the store may take: about an
-// hour and a half of samples at ten a second.
-const recordingRoom = 64 << 20
+// maxRecordingBytes limits the size of a recording in the store: about 90 minutes of
+// samples at ten per second.
+const maxRecordingBytes = 64 << 20
 
-// A storedRecording keeps the events of a run in the store, so that the UI can
-// replay it. It is bounded: the fuller it is, the fewer samples it takes. Past
-// half of its room that is every second one, past three quarters every fourth,
-// and so on. The zero value begins with the run.
+// A storedRecording saves the events of a run in the store for a replay. Its size is
+// limited: past half of the limit it keeps every second sample, past three quarters
+// every fourth, and so on. The zero value is ready for a run.
 type storedRecording struct {
 	store   report.Store
 	file    *atomicfile.File
 	out     *stream.Writer
 	written atomic.Int64
-	skipped int // samples since the last that was taken
-	leftOut int // samples in all
+	skipped int // samples since the last one kept
+	dropped int // samples in total
 	err     error
 }
 
-// add takes the next event of the run.
+// add adds the next event of the run.
 func (r *storedRecording) add(e stream.Event) {
 	if e.Type == stream.RunStarted && e.Run != nil && r.file == nil {
 		r.err = r.begin(e.Run)
@@ -40,17 +39,17 @@ func (r *storedRecording) add(e stream.Event) {
 	}
 	if e.Type == stream.SampleTaken {
 		if r.skipped++; r.skipped < r.every() {
-			r.leftOut++
+			r.dropped++
 			return
 		}
 		r.skipped = 0
 	}
-	if e.Type == stream.RunFinished && r.leftOut > 0 {
+	if e.Type == stream.RunFinished && r.dropped > 0 {
 		r.out.Emit(context.Background(), stream.Event{T: e.T, Type: stream.Logged, Log: &stream.Log{
-			Level: "info", Message: fmt.Sprintf("this recording leaves %d samples out, so that it takes no more than %s", r.leftOut, quantity.Format(recordingRoom, "bytes")),
+			Level: "info", Message: fmt.Sprintf("this recording omits %d samples to stay below %s", r.dropped, quantity.Format(maxRecordingBytes, "bytes")),
 		}})
 	}
-	// Also after a signal: a recording without its end is none.
+	// Also after a signal, because a recording needs its end.
 	r.out.Emit(context.Background(), e)
 }
 
@@ -67,20 +66,20 @@ func (r *storedRecording) begin(run *stream.Run) error {
 	return nil
 }
 
-// every is of how many samples one is taken.
+// every returns n, such that every nth sample is kept.
 func (r *storedRecording) every() int {
 	every := 1
-	for left := int64(recordingRoom) - r.written.Load(); every < 1<<20 && left < recordingRoom/int64(2*every); {
+	for left := int64(maxRecordingBytes) - r.written.Load(); every < 1<<20 && left < maxRecordingBytes/int64(2*every); {
 		every *= 2
 	}
 	return every
 }
 
-// close ends the recording and puts it into the store.
+// close closes the recording and commits it to the store.
 func (r *storedRecording) close() error {
 	if r.out == nil {
 		if r.err != nil {
-			return fmt.Errorf("the run cannot be replayed later: %w", r.err)
+			return fmt.Errorf("record the run for a replay: %w", r.err)
 		}
 		return nil
 	}
@@ -88,18 +87,18 @@ func (r *storedRecording) close() error {
 	if err == nil {
 		err = r.file.Commit()
 	} else {
-		_ = r.file.Discard() // the first error tells more
+		_ = r.file.Discard() // the first error matters
 	}
 	if err == nil {
 		err = r.store.PruneRecordings()
 	}
 	if err != nil {
-		return fmt.Errorf("the run cannot be replayed later: %w", err)
+		return fmt.Errorf("record the run for a replay: %w", err)
 	}
 	return nil
 }
 
-// A counter counts what is written.
+// A counter counts written bytes.
 type counter atomic.Int64
 
 func (c *counter) Write(p []byte) (int, error) {

@@ -7,20 +7,20 @@ import (
 	"testing"
 	"time"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
 
-// A recording that is running full takes fewer samples, and says how many it
-// left out.
-func TestStoredRecordingTellsWhatItLeavesOut(t *testing.T) {
+// A recording near its limit keeps fewer samples, and logs how many it omits.
+func TestStoredRecordingOmitsSamples(t *testing.T) {
 	state := t.TempDir()
 	t.Setenv("XDG_STATE_HOME", state)
 	var r storedRecording
 	r.add(stream.Event{Type: stream.RunStarted, Run: &stream.Run{Schema: stream.Schema, ID: "run1", StartedAt: time.Unix(1e9, 0)}})
-	r.written.Store(recordingRoom*5/8 + 1) // past half of it, for a while
+	r.written.Store(maxRecordingBytes*5/8 + 1) // past half of the limit
 	for i := range 8 {
-		r.add(stream.Event{T: float64(i), Type: stream.SampleTaken, Sample: map[string]float64{"goroutines": 1}})
+		r.add(stream.Event{T: float64(i), Type: stream.SampleTaken, Sample: probe.Sample{"goroutines": 1}})
 	}
 	r.add(stream.Event{T: 8, Type: stream.RunFinished, Report: &report.Report{}})
 	if err := r.close(); err != nil {
@@ -43,14 +43,14 @@ func TestStoredRecordingTellsWhatItLeavesOut(t *testing.T) {
 	if recording.Broken != nil {
 		t.Error(recording.Broken)
 	}
-	samples, told := 0, false
+	samples, logged := 0, false
 	for _, e := range recording.Events {
 		if e.Type == stream.SampleTaken {
 			samples++
 		}
-		told = told || e.Log != nil && strings.Contains(e.Log.Message, "leaves 4 samples out")
+		logged = logged || e.Log != nil && strings.Contains(e.Log.Message, "omits 4 samples")
 	}
-	if samples != 4 || !told {
-		t.Errorf("%d samples of 8, and it is told: %v", samples, told)
+	if samples != 4 || !logged {
+		t.Errorf("%d samples of 8, logged: %v", samples, logged)
 	}
 }

@@ -21,10 +21,10 @@ import (
 	"mabeam-top/internal/stress/stream"
 )
 
-// handRuns are scenarios with so little load that any machine has time for what
-// is done by hand meanwhile: one that ends by itself, one that outlasts every
-// test, one that outlasts being suspended, and one that is over at once. None is
-// judged, as how fast this machine is has nothing to do with the screen.
+// handRuns are scenarios with a low load, which leaves time for manual actions on any
+// machine: one that ends by itself, one that outlasts every test, one that is longer than
+// a suspension, and a very short one. Their thresholds do not depend on the speed of the
+// machine.
 const handRuns = `
 name: by-hand
 title: By hand
@@ -67,11 +67,10 @@ steps:
     thresholds: {concurrent_operations_per_sec: "> 0"}
 `
 
-// running is the header of a live screen.
+// running matches the header of the live screen.
 const running = `● RUN +(\d+:\d+)`
 
-// pastReports are the reports of the runs that the program kept, the newest
-// first.
+// pastReports returns the reports of the saved runs, the newest first.
 func (p *pane) pastReports() []report.Report {
 	p.t.Helper()
 	store := report.Store{Dir: filepath.Join(p.folder, "mabeam-top", "runs")}
@@ -90,13 +89,13 @@ func (p *pane) pastReports() []report.Report {
 	return all
 }
 
-// From the menu to the end, all that a person does with a run.
+// A user starts, steers, compares and replays a run, from the menu to the end.
 func TestWholeWay(t *testing.T) {
 	t.Parallel()
 	p := newPane(t, 120, 40)
 
-	// What is compared with later runs meanwhile, so that it takes no time. It has
-	// to have begun before, however busy the machine is.
+	// The run to compare with runs at the same time, to save time. It must start first,
+	// however busy the machine is.
 	earlier := exec.Command("mabeam-top", "--events", "--quiet", "-f", filepath.Join(p.folder, "hand.yaml"), "by-hand")
 	earlier.Env = append(os.Environ(), "XDG_STATE_HOME="+p.folder)
 	events, err := earlier.StdoutPipe()
@@ -136,7 +135,7 @@ func TestWholeWay(t *testing.T) {
 	p.keys("f")
 	p.await("what it did before it was frozen", func(s sight) bool { return !s.has("FROZEN") })
 
-	// While the load is held its end cannot come too soon for what follows.
+	// A paused load does not end too soon for what follows.
 	p.keys("p")
 	p.untilTop("PAUSED")
 	shown := func(s sight) string {
@@ -210,8 +209,7 @@ func TestWholeWay(t *testing.T) {
 	p.ends(exitCode(exported.Verdict, nil))
 }
 
-// Whatever the size of the terminal, and when it changes, each row fits and the
-// load goes on.
+// Every row fits at any size of the terminal, and the load goes on after a resize.
 func TestResize(t *testing.T) {
 	t.Parallel()
 	p := newPane(t, 120, 40)
@@ -221,12 +219,11 @@ func TestResize(t *testing.T) {
 	sizes := [][2]int{{200, 60}, {80, 24}, {60, 20}, {39, 9}, {20, 5}, {120, 40}}
 	for _, c := range []struct {
 		name string
-		// begin goes there, from where the one before was; shows is what tells
-		// that one is.
+		// begin opens the screen from the previous one; shows matches it.
 		begin func()
 		shows string
-		// top is in the first row whatever is below it, and small in that of a
-		// terminal that is shown no more.
+		// top matches the first row, and small that of a terminal with room for only one
+		// row.
 		top, small string
 	}{
 		{"menu", func() {}, "Scenarios", `scenarios`, `^MENU `},
@@ -257,9 +254,8 @@ func TestResize(t *testing.T) {
 	p.ends(exitInterrupted)
 }
 
-// fits says whether what is shown is a whole screen of that size: a row that
-// was too wide would have gone on in the next, and the footer be gone or a frame
-// be broken.
+// fits reports whether the terminal shows a whole screen of that size. A row that is too
+// wide would wrap, and so break a frame or displace the footer.
 func (s sight) fits(size [2]int, top, small string) bool {
 	if len(s) != size[1] {
 		return false
@@ -275,14 +271,14 @@ func (s sight) fits(size [2]int, top, small string) bool {
 	return sight{s.top()}.has(top) && strings.TrimSpace(s[len(s)-1]) != ""
 }
 
-// framed says whether a row begins or ends with a piece of a panel's frame.
+// framed reports whether a row begins or ends with a part of a panel's frame.
 func framed(row string, at func(row, piece string) bool) bool {
 	return slices.ContainsFunc([]string{"│", "╭", "╮", "╰", "╯"}, func(piece string) bool { return at(row, piece) })
 }
 
-// However the program ends, the terminal is as it was and the exit code says
-// why; what was measured until then is kept.
-func TestTerminalGivenBack(t *testing.T) {
+// However the program ends, it restores the terminal, returns the right exit code, and
+// saves what was measured.
+func TestTerminalRestored(t *testing.T) {
 	t.Parallel()
 	send := func(signals ...syscall.Signal) func(*pane) {
 		return func(p *pane) {
@@ -299,8 +295,8 @@ func TestTerminalGivenBack(t *testing.T) {
 		// do ends a program that shows a load.
 		do   func(*pane)
 		code int
-		// kept is the verdict of what was measured; empty for one that had no
-		// time to keep anything.
+		// kept is the verdict of the saved run; empty if the program has no time to save
+		// it.
 		kept report.Verdict
 	}{
 		"q": {120, 40, func(p *pane) {
@@ -324,7 +320,7 @@ func TestTerminalGivenBack(t *testing.T) {
 		"terminated":   {120, 40, send(syscall.SIGTERM), 143, report.Interrupted},
 		"hung up":      {60, 20, send(syscall.SIGHUP), 143, report.Interrupted},
 		"terminated twice": {120, 40, func(p *pane) {
-			// Sent at once, two of the same kind may arrive as one.
+			// Two signals of the same kind may arrive as one.
 			send(syscall.SIGHUP, syscall.SIGTERM)(p)
 		}, 143, ""},
 		"asked for its stacks": {120, 40, send(syscall.SIGQUIT), 2, ""},
@@ -364,7 +360,7 @@ func TestTerminalGivenBack(t *testing.T) {
 	}
 }
 
-// A program that does nothing ends well.
+// A user quits without a run.
 func TestQuitWithoutRun(t *testing.T) {
 	t.Parallel()
 	p := newPane(t, 80, 24)
@@ -378,15 +374,14 @@ func TestQuitWithoutRun(t *testing.T) {
 	p.untilTop("scenarios")
 	p.keys("C-z")
 	p.end()
-	p.givenBack()
+	p.restored()
 	p.run("fg")
 	p.until("was suspended for")
 	p.keys("q")
 	p.ends(exitOK)
 }
 
-// A window that is closed takes the program and its child along, and what was
-// measured is kept all the same.
+// Closing the terminal ends the program and its child, and the run is saved.
 func TestTerminalClosed(t *testing.T) {
 	t.Parallel()
 	for name, before := range map[string]func(*pane){
@@ -407,8 +402,8 @@ func TestTerminalClosed(t *testing.T) {
 	}
 }
 
-// While the program is suspended the terminal is the shell's, and the load is
-// held: the gap is marked, and no figure has it.
+// While the program is suspended, the shell has the terminal and the load is paused: the
+// gap is marked, and no metric includes it.
 func TestSuspend(t *testing.T) {
 	t.Parallel()
 	for name, suspend := range map[string]func(*pane){
@@ -426,13 +421,13 @@ func TestSuspend(t *testing.T) {
 			p.until(`RUN +0:0[1-6]`)
 			suspend(p)
 			p.end() // the shell goes on with its line
-			p.givenBack()
-			// Longer than the load itself, so that it would be over.
+			p.restored()
+			// Longer than the load, which would otherwise be over.
 			const gap = 8
 			p.run(fmt.Sprintf("sleep %d; fg", gap))
 			p.untilTop("mabeam-top.*Gap")
 			p.until("was suspended for")
-			if got := p.tells("screen #{alternate_on}, mouse #{mouse_any_flag}"); got != "screen 1, mouse 1" {
+			if got := p.state("screen #{alternate_on}, mouse #{mouse_any_flag}"); got != "screen 1, mouse 1" {
 				t.Errorf("the terminal is taken back with %s", got)
 			}
 			p.untilTop("Report +Gap")
@@ -464,7 +459,7 @@ func TestSuspend(t *testing.T) {
 	}
 }
 
-// Where no shell could let the program go on, it does not stop.
+// Without a shell that could resume it, the program does not suspend.
 func TestSuspendWithoutShell(t *testing.T) {
 	t.Parallel()
 	p := newPane(t, 120, 40)
@@ -476,8 +471,8 @@ func TestSuspendWithoutShell(t *testing.T) {
 	p.until("close help")
 }
 
-// Terminals that cannot show all there is get what they can, and what is none is
-// refused with a word.
+// Terminals with fewer features get a plainer screen, and without a terminal the UI does
+// not start.
 func TestPlainTerminal(t *testing.T) {
 	t.Parallel()
 	colored := regexp.MustCompile(`\x1b\[[0-9;]*[34][0-8][;m]`)
@@ -517,7 +512,7 @@ func TestPlainTerminal(t *testing.T) {
 		p.write("status")
 		p.keys("Enter")
 		p.until(`completed [\d.]+/s`)
-		if got := p.tells("screen #{alternate_on}, mouse #{mouse_any_flag}"); got != "screen 0, mouse 0" {
+		if got := p.state("screen #{alternate_on}, mouse #{mouse_any_flag}"); got != "screen 0, mouse 0" {
 			t.Errorf("it has taken %s", got)
 		}
 		p.keys("C-c")

@@ -1,4 +1,5 @@
-// Package buckets lays durations out in buckets, as an HdrHistogram does.
+// Package buckets divides durations into the buckets of a histogram, as
+// HdrHistogram does.
 package buckets
 
 import (
@@ -6,9 +7,9 @@ import (
 	"time"
 )
 
-// A Layout says how wide buckets are. Durations below 2^Layout ns have a bucket each; above,
-// each power of two is divided into 2^(Layout-1) buckets, so that none is wider than a share of
-// 2^(1-Layout) of where it begins.
+// A Layout defines the widths of buckets. Each duration below 2^Layout ns has a bucket
+// of its own. Each power of two above is divided into 2^(Layout-1) buckets, so that a
+// bucket is never wider than 2^(1-Layout) times its start.
 type Layout int
 
 // Of returns the bucket of a duration in nanoseconds.

@@ -1,5 +1,5 @@
-// Package openmetrics serves what is known of a run while it runs, as a page
-// that Prometheus and its like read.
+// Package openmetrics serves the state of a run while it runs, as a page that
+// Prometheus can scrape.
 package openmetrics
 
 import (
@@ -19,29 +19,23 @@ import (
 	"mabeam-top/internal/stress/stream"
 )
 
-// stopWithin is how long answers that are being given may take when the page
-// ends.
-const stopWithin = time.Second
+// shutdownTimeout is the time that open requests get when the page stops.
+const shutdownTimeout = time.Second
 
-// openMetricsType is what is asked for on behalf of those who do not care.
+// openMetricsType is the content type for clients that do not ask for one.
 const openMetricsType = "application/openmetrics-text; version=1.0.0"
 
-// A Page folds the events of a run and serves what it came to so far, on
-// /metrics. Of several runs one after the other it tells the latest. Events may
-// be added while it serves.
+// A Page folds the events of a run and serves the current state on /metrics. With
+// several runs in a row it serves the latest. Events may be added while it serves.
 type Page struct {
 	listener net.Listener
-	counters []string
 	timeline atomic.Pointer[fold.Timeline]
 }
 
-// Listen takes the address, so that one which is in use is known at once: PORT,
-// :PORT or HOST:PORT. Without a host nobody but this machine can ask. Port 0 is
-// any that is free. Counters are the names of the probes that only grow, until what
-// they count in is replaced by a fresh one: a system with each repetition, a process
-// with each that dies. A reader of counters takes one that falls for one that has begun
-// anew. Run serves, and must be called.
-func Listen(ctx context.Context, address string, counters []string) (*Page, error) {
+// Listen opens the address, so that the caller learns at once if it is in use: PORT,
+// :PORT or HOST:PORT. Without a host, only this machine can connect. Port 0 selects a
+// free port. The caller must call Run.
+func Listen(ctx context.Context, address string) (*Page, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		host, port = "", address
@@ -55,15 +49,15 @@ func Listen(ctx context.Context, address string, counters []string) (*Page, erro
 	if err != nil {
 		return nil, fmt.Errorf("serve metrics: %w", err)
 	}
-	p := &Page{listener: listener, counters: counters}
+	p := &Page{listener: listener}
 	p.timeline.Store(&fold.Timeline{})
 	return p, nil
 }
 
-// URL is where the page is.
+// URL returns the address of the page.
 func (p *Page) URL() string { return "http://" + p.listener.Addr().String() + "/metrics" }
 
-// Add takes the next event in.
+// Add adds the next event of the run.
 func (p *Page) Add(e stream.Event) {
 	if e.Type == stream.RunStarted {
 		p.timeline.Store(&fold.Timeline{})
@@ -71,8 +65,7 @@ func (p *Page) Add(e stream.Event) {
 	p.timeline.Load().Add(e)
 }
 
-// Run serves the page until ctx ends. It returns when nothing is served any
-// more.
+// Run serves the page until ctx is done. It returns after the server has stopped.
 func (p *Page) Run(ctx context.Context) error {
 	server := &http.Server{Handler: p.handler(), ReadHeaderTimeout: 5 * time.Second}
 	served := make(chan error, 1)
@@ -82,10 +75,10 @@ func (p *Page) Run(ctx context.Context) error {
 		return fmt.Errorf("serve metrics: %w", err)
 	case <-ctx.Done():
 	}
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	if server.Shutdown(stopping) != nil {
-		_ = server.Close() // whoever is still reading has had time
+		_ = server.Close() // clients that still read have had their time
 	}
 	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve metrics: %w", err)
@@ -93,10 +86,10 @@ func (p *Page) Run(ctx context.Context) error {
 	return nil
 }
 
-// handler answers requests for the page.
+// handler serves the page.
 func (p *Page) handler() http.Handler {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collector{p}) // it describes nothing that could clash
+	registry.MustRegister(collector{p}) // describes nothing, so it cannot conflict
 	page := promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true, ErrorHandling: promhttp.ContinueOnError})
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {

@@ -12,17 +12,17 @@ import (
 
 	"go.uber.org/goleak"
 
-	"mabeam-top/internal/probes"
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// serve starts a page on any port, until the test ends.
+// serve starts a page on a free port, until the test ends.
 func serve(t *testing.T) *Page {
 	t.Helper()
-	p, err := Listen(t.Context(), ":0", probes.Counters())
+	p, err := Listen(t.Context(), ":0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,8 +76,8 @@ func TestPage(t *testing.T) {
 		{T: 2, Type: stream.StepStarted, Step: &stream.Step{Name: "two", Measurement: "event-stress"}},
 		{T: 2, Type: stream.RepetitionStarted, Repetition: &stream.Repetition{Step: "two", Number: 2, Of: 5}},
 		{T: 3, Type: stream.FaultInjected, Fault: &stream.Fault{Fault: "kill_agents 10/s"}},
-		{T: 4, Type: stream.SampleTaken, Sample: map[string]float64{
-			"goroutines": 7, "gc_pause_p99_ms": 2.5, "cpu_percent": 150, "completed_per_second": 1e6, "nan": math.NaN(), "not a name": 1,
+		{T: 4, Type: stream.SampleTaken, Sample: probe.Sample{
+			"goroutines": 7, "gc_pause_p99_ms": 2.5, "cpu_percent": 150, "completed_per_second": 1e6, "future_probe": 8, "nan": math.NaN(), "not a name": 1,
 			"agents_crashed": 1, "agents_restarted": 2, "events_dropped": 3, "gc_cycles": 4, "mutex_wait_seconds": 0.5,
 		}},
 	} {
@@ -101,6 +101,8 @@ func TestPage(t *testing.T) {
 		`mabeam_gc_pause_p99_seconds 0.0025`,
 		`mabeam_cpu_ratio 1.5`,
 		`mabeam_completed_per_second 1e+06`,
+		`# HELP mabeam_goroutines Live goroutines.`,
+		`mabeam_future_probe 8.0`,
 		`mabeam_agents_crashed_total 1.0`,
 		`mabeam_agents_restarted_total 2.0`,
 		`mabeam_events_dropped_total 3.0`,
@@ -116,25 +118,45 @@ func TestPage(t *testing.T) {
 		}
 	}
 	if strings.Contains(body, "mabeam_nan") || strings.Contains(body, "not a name") {
-		t.Errorf("what is no probe's reading is told:\n%s", body)
+		t.Errorf("the page has invalid samples:\n%s", body)
 	}
 	if t.Failed() {
 		t.Log(body)
 	}
 	if body, kind := get(t, p.URL(), "text/plain"); !strings.HasPrefix(kind, "text/plain") || strings.Contains(body, "# EOF") {
-		t.Errorf("asked for plain text: %s\n%s", kind, body)
+		t.Errorf("request for plain text: %s\n%s", kind, body)
 	}
 
-	// A fresh system begins to count anew.
-	p.Add(stream.Event{T: 5, Type: stream.SampleTaken, Sample: map[string]float64{"agents_crashed": 0}})
+	// The counters of the next system start at 0.
+	p.Add(stream.Event{T: 5, Type: stream.SampleTaken, Sample: probe.Sample{"agents_crashed": 0}})
 	if body, _ := get(t, p.URL(), ""); !strings.Contains(body, "\nmabeam_agents_crashed_total 0.0\n") {
-		t.Errorf("of the next system there is\n%s", body)
+		t.Errorf("for the next system:\n%s", body)
 	}
 
-	// The next run begins anew.
+	// The next run replaces the page.
 	p.Add(stream.Event{Type: stream.RunStarted, Run: &stream.Run{ID: "r2"}})
 	if body, _ := get(t, p.URL(), ""); !strings.Contains(body, `id="r2"`) || strings.Contains(body, "mabeam_goroutines") {
-		t.Errorf("of the last run there is\n%s", body)
+		t.Errorf("for the next run:\n%s", body)
+	}
+}
+
+// The page has a metric for every probe: with its unit, its kind and its meaning.
+func TestPageHasEveryProbe(t *testing.T) {
+	p := serve(t)
+	sample := probe.Sample{}
+	for _, d := range probe.All() {
+		sample[d.Name] = 1
+	}
+	p.Add(stream.Event{Type: stream.RunStarted, Run: &stream.Run{ID: "r"}})
+	p.Add(stream.Event{T: 1, Type: stream.SampleTaken, Sample: sample})
+	body, _ := get(t, p.URL(), "")
+	for _, d := range probe.All() {
+		name := "mabeam_" + strings.NewReplacer("_ms", "_seconds", "_percent", "_ratio").Replace(string(d.Name))
+		for _, want := range []string{"# HELP " + name + " " + d.Doc, "# TYPE " + name + " " + string(d.Kind)} {
+			if !strings.Contains(body, want+"\n") {
+				t.Errorf("there is no line %q", want)
+			}
+		}
 	}
 }
 
@@ -153,7 +175,7 @@ func TestListenRefuses(t *testing.T) {
 		"a:b:c":       "expected PORT",
 		"192.0.2.1:0": "cannot assign",
 	} {
-		if other, err := Listen(t.Context(), address, nil); err == nil || !strings.Contains(err.Error(), want) {
+		if other, err := Listen(t.Context(), address); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, %v", address, other, err)
 		}
 	}

@@ -11,24 +11,21 @@ import (
 	"strings"
 )
 
-// cgroupUnlimited is where cgroup v1's way to say "no limit" begins: the
-// largest int64, rounded down to a page of up to 64 KiB.
+// cgroupUnlimited is the smallest value that means "no limit" in version 1: the largest
+// int64, rounded down to a page of up to 64 KiB.
 const cgroupUnlimited = math.MaxInt64 - 1<<16
 
-// A ControlGroup is a control group that this process is in and that memory is
-// counted in.
+// A ControlGroup is a control group of this process that accounts for memory.
 type ControlGroup struct {
 	// Version is 1 or 2.
 	Version int
-	// Path is its folder, and Mount the topmost folder of its tree that can be
-	// seen. Path is Mount or below it: a group above the mount counts as the
-	// mount.
+	// Path is the directory of the group, and Mount the topmost visible directory of its
+	// tree. Path is Mount or below it: a group above the mount counts as the mount.
 	Path, Mount string
 }
 
-// ControlGroups returns the control groups of this process that memory is
-// counted in: none, one, or one of each version. Root is the root of the file
-// system.
+// ControlGroups returns the control groups of this process that account for memory:
+// none, one, or one of each version. root is the root of the file system.
 func ControlGroups(root fs.FS) ([]ControlGroup, error) {
 	groups, err := fs.ReadFile(root, "proc/self/cgroup")
 	if errors.Is(err, fs.ErrNotExist) {
@@ -52,10 +49,9 @@ func ControlGroups(root fs.FS) ([]ControlGroup, error) {
 	return found, nil
 }
 
-// folders returns the folders of the group and of those above it, up to the
-// mount. It ends at the root of the file system at the latest, whatever the
-// paths are.
-func (g ControlGroup) folders() []string {
+// directories returns the directories of the group and its parents, up to the mount. It
+// ends at the root of the file system at the latest, whatever the paths are.
+func (g ControlGroup) directories() []string {
 	var all []string
 	for dir := g.Path; ; dir = path.Dir(dir) {
 		all = append(all, dir)
@@ -65,10 +61,9 @@ func (g ControlGroup) folders() []string {
 	}
 }
 
-// cgroupMemoryLimit returns the memory limit in bytes that this process's
-// control groups set, the least of its own and those above it, and
-// math.MaxUint64 if none does. Root is the root of the file system. Both
-// versions of control groups are looked at, as a machine may use both.
+// cgroupMemoryLimit returns the smallest memory limit in bytes of the control groups of
+// this process and their parents, of both versions, or math.MaxUint64 if there is none.
+// root is the root of the file system.
 func cgroupMemoryLimit(root fs.FS) (uint64, error) {
 	groups, err := ControlGroups(root)
 	if err != nil {
@@ -80,7 +75,7 @@ func cgroupMemoryLimit(root fs.FS) (uint64, error) {
 		if g.Version == 1 {
 			file = "memory.limit_in_bytes"
 		}
-		for _, dir := range g.folders() {
+		for _, dir := range g.directories() {
 			l, err := readLimit(root, path.Join(dir, file))
 			if err != nil {
 				return 0, err
@@ -91,8 +86,7 @@ func cgroupMemoryLimit(root fs.FS) (uint64, error) {
 	return limit, nil
 }
 
-// readLimit reads one limit; a file that is not there (as in the topmost
-// group) sets none.
+// readLimit reads one limit. A missing file, as in the root group, sets none.
 func readLimit(root fs.FS, name string) (uint64, error) {
 	text, err := fs.ReadFile(root, strings.TrimPrefix(name, "/"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -115,18 +109,18 @@ func readLimit(root fs.FS, name string) (uint64, error) {
 	return limit, nil
 }
 
-// A cgroupMount is a mounted tree of control groups that may limit memory.
+// A cgroupMount is a mounted tree of control groups that can limit memory.
 type cgroupMount struct {
 	version int
-	// root is the group that is mounted, and point where.
+	// root is the group that is mounted at point.
 	root, point string
 }
 
-// below returns the path of a group below the mount, and "/", which is the mount
-// itself, for a group that the mount does not show. In a container the kernel
-// may report the group as the host sees it, while the mount shows only what is
-// below its root. In a control group namespace it reports a group outside of the
-// namespace as a path that begins with "/..".
+// below returns the path of a group relative to the mount. It returns "/", the mount
+// itself, for a group outside of the mount: in a container, the kernel may report the
+// path of the group on the host, while the mount shows only the tree below its root; in
+// a control group namespace, it reports a group outside of the namespace as a path that
+// begins with "/..".
 func (m cgroupMount) below(group string) string {
 	rest, ok := strings.CutPrefix(group, strings.TrimSuffix(m.root, "/"))
 	outside := !ok || rest != "" && rest[0] != '/' && group[0] == '/'
@@ -136,8 +130,8 @@ func (m cgroupMount) below(group string) string {
 	return rest
 }
 
-// cgroupMounts picks them from the text of /proc/self/mountinfo, whose lines
-// are "ID PARENT DEVICE ROOT POINT OPTIONS [TAG ...] - TYPE SOURCE SUPEROPTIONS".
+// cgroupMounts parses the mounts from /proc/self/mountinfo, whose lines are
+// "ID PARENT DEVICE ROOT POINT OPTIONS [TAG ...] - TYPE SOURCE SUPEROPTIONS".
 func cgroupMounts(mountinfo []byte) []cgroupMount {
 	var mounts []cgroupMount
 	for line := range strings.Lines(string(mountinfo)) {
@@ -160,8 +154,8 @@ func cgroupMounts(mountinfo []byte) []cgroupMount {
 	return mounts
 }
 
-// cgroupPath picks the process's group from the text of /proc/self/cgroup,
-// whose lines are "ID:CONTROLLERS:PATH", version 2's being "0::PATH".
+// cgroupPath parses the group of the process from /proc/self/cgroup, whose lines are
+// "ID:CONTROLLERS:PATH", for version 2 "0::PATH".
 func cgroupPath(text []byte, version int) (group string, ok bool) {
 	for line := range strings.Lines(string(text)) {
 		fields := strings.SplitN(strings.TrimSuffix(line, "\n"), ":", 3)

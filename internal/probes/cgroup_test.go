@@ -156,7 +156,7 @@ func TestControlGroupFolders(t *testing.T) {
 		{"a/b", "/m", []string{"a/b", "a", "."}},
 		{"", "/m", []string{"", "."}},
 	} {
-		if got := (ControlGroup{Path: c.path, Mount: c.mount}).folders(); !slices.Equal(got, c.want) {
+		if got := (ControlGroup{Path: c.path, Mount: c.mount}).directories(); !slices.Equal(got, c.want) {
 			t.Errorf("from %q up to %q: %q, want %q", c.path, c.mount, got, c.want)
 		}
 	}

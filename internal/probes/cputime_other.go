@@ -4,7 +4,7 @@ package probes
 
 import "fmt"
 
-// cpuSeconds returns the CPU time that the process has taken.
+// cpuSeconds returns the CPU time that the process has used.
 func (p *ownProcess) cpuSeconds() (float64, error) {
 	times, err := p.process.Times()
 	if err != nil {

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// cpuSeconds returns the CPU time that the process has taken. It asks the
-// kernel directly, in microseconds: the process table counts in ticks of 10
-// ms, a tenth of the usual interval between samples.
+// cpuSeconds returns the CPU time that the process has used. It asks the kernel, which
+// counts in microseconds: the process table counts in ticks of 10 ms, a tenth of the
+// usual sample interval.
 func (p *ownProcess) cpuSeconds() (float64, error) {
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {

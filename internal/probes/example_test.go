@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"mabeam-top/internal/probes"
+	"mabeam-top/internal/probes/probe"
 )
 
 // docs/how-to/add-a-probe.md shows this file's source.
@@ -13,7 +14,7 @@ import (
 // environment reads the size of the process's environment.
 type environment struct{}
 
-func (environment) Read(_ time.Time, put func(name string, value float64)) {
+func (environment) Read(_ time.Time, put func(name probe.Name, value float64)) {
 	put("environment_variables", float64(len(os.Environ())))
 }
 

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"mabeam-top/internal/probes/probe"
 )
 
 const mib = 1 << 20
@@ -14,7 +16,7 @@ const mib = 1 << 20
 // await reads the source until done says yes of a sample, and returns that
 // sample. It is for what the scheduler still has to carry out; each reading
 // gives it way.
-func await(t *testing.T, s Source, done func(sample map[string]float64) bool) map[string]float64 {
+func await(t *testing.T, s Source, done func(sample probe.Sample) bool) probe.Sample {
 	t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
 	for {
@@ -53,14 +55,14 @@ func TestGoroutines(t *testing.T) {
 	end := park(1000, func() {})
 
 	// Ten more or less are the runtime's and the test's own.
-	after := await(t, g, func(s map[string]float64) bool {
+	after := await(t, g, func(s probe.Sample) bool {
 		return s["goroutines_waiting"] >= before["goroutines_waiting"]+990
 	})
 	within(t, "goroutines risen", after["goroutines"]-before["goroutines"], 990, 1010)
 	within(t, "goroutines_waiting risen", after["goroutines_waiting"]-before["goroutines_waiting"], 990, 1010)
 	within(t, "goroutines_running", after["goroutines_running"], 1, float64(goruntime.GOMAXPROCS(0)))
 	end()
-	await(t, g, func(s map[string]float64) bool { return s["goroutines"] <= before["goroutines"]+10 })
+	await(t, g, func(s probe.Sample) bool { return s["goroutines"] <= before["goroutines"]+10 })
 }
 
 func TestGoroutinesRunnable(t *testing.T) {
@@ -69,7 +71,7 @@ func TestGoroutinesRunnable(t *testing.T) {
 	// With one processor, held by this goroutine, those started can only wait
 	// for it, unless the scheduler takes it away just then.
 	var started sync.WaitGroup
-	await(t, g, func(map[string]float64) bool {
+	await(t, g, func(probe.Sample) bool {
 		started.Wait()
 		for range 1000 {
 			started.Go(func() {})
@@ -150,7 +152,7 @@ func deep(depth int) byte {
 }
 
 func TestGarbageCollection(t *testing.T) {
-	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // only when told
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // only on request
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(1 << 50))
 	g := GoMetrics()
 	goruntime.GC()
@@ -192,7 +194,7 @@ func TestMutexWait(t *testing.T) {
 		lock   sync.Mutex
 		waited int
 	)
-	sample := await(t, g, func(s map[string]float64) bool {
+	sample := await(t, g, func(s probe.Sample) bool {
 		if s["mutex_wait_seconds"]-before >= held.Seconds() {
 			return true
 		}
@@ -219,7 +221,7 @@ func TestUnknownMetricsAreLeftOut(t *testing.T) {
 		probes: []goProbe{
 			goGauge("gone", "/no/such:metric"),
 			goRate("gone_per_second", "/no/such:metric"),
-			goQuantiles("/no/such:metric", map[string]float64{"gone_ms": 0.5}),
+			goQuantiles("/no/such:metric", map[probe.Name]float64{"gone_ms": 0.5}),
 			goGauge("goroutines", "/sched/goroutines:goroutines"),
 		},
 		samples: []metrics.Sample{

@@ -80,10 +80,10 @@ func TestWindow(t *testing.T) {
 	h := &metrics.Float64Histogram{Counts: []uint64{5, 0, 2}, Buckets: []float64{0, 1, 2, 3}}
 	var w window
 	if added, ok := w.next(h); ok {
-		t.Errorf("the first reading tells %v", added)
+		t.Errorf("the first reading returns %v", added)
 	}
 	if added, ok := w.next(h); !ok || !slices.Equal(added, []uint64{0, 0, 0}) {
-		t.Errorf("nothing happened, but it tells %v, %v", added, ok)
+		t.Errorf("nothing was added, but next returns %v, %v", added, ok)
 	}
 	// The runtime writes the next reading into the same memory.
 	h.Counts[0], h.Counts[1] = 6, 10

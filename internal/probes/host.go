@@ -13,28 +13,28 @@ import (
 	"github.com/shirou/gopsutil/v3/mem"
 )
 
-// Host says what machine is measured on. Its fields are those of report.Host,
-// so that one converts to the other.
+// Host describes the machine. It has the fields of report.Host, so that it converts to
+// one.
 type Host struct {
 	OS       string
 	Arch     string
 	Kernel   string
 	CPUModel string
-	// CPUs is how many logical CPUs the machine has.
+	// CPUs is the number of logical CPUs.
 	CPUs        int
 	MemoryBytes uint64
-	// CgroupMemoryBytes is the memory limit of the process's control group;
-	// nil where there is none.
+	// CgroupMemoryBytes is the memory limit of the process's control group; nil if there
+	// is none.
 	CgroupMemoryBytes *uint64
 	GOMAXPROCS        int
-	// GOMemLimit is the Go runtime's soft limit in bytes; math.MaxInt64 when
-	// none was set.
+	// GOMemLimit is the soft memory limit of the Go runtime in bytes; math.MaxInt64 if
+	// there is none.
 	GOMemLimit int64
 }
 
-// ReadHost finds out what machine this is. It takes some milliseconds: call it
-// once. The error joins all that could not be found out; those fields are
-// zero, and the others are right all the same.
+// ReadHost describes this machine. It takes some milliseconds. The error joins the
+// errors of all fields that it could not read, which are zero; the other fields are
+// valid.
 func ReadHost() (Host, error) {
 	h := Host{
 		OS:         goruntime.GOOS,
@@ -44,12 +44,12 @@ func ReadHost() (Host, error) {
 	}
 	var errs []error
 	if info, err := host.Info(); err != nil {
-		errs = append(errs, fmt.Errorf("read the kernel's version: %w", err))
+		errs = append(errs, fmt.Errorf("read the kernel version: %w", err))
 	} else {
 		h.Kernel = info.KernelVersion
 	}
 	if info, err := cpu.Info(); err != nil {
-		errs = append(errs, fmt.Errorf("read the CPU's model: %w", err))
+		errs = append(errs, fmt.Errorf("read the CPU model: %w", err))
 	} else if len(info) > 0 {
 		h.CPUModel = info[0].ModelName
 	}
@@ -58,14 +58,14 @@ func ReadHost() (Host, error) {
 		errs = append(errs, fmt.Errorf("count the CPUs: %w", err))
 	}
 	if memory, err := mem.VirtualMemory(); err != nil {
-		errs = append(errs, fmt.Errorf("read the size of memory: %w", err))
+		errs = append(errs, fmt.Errorf("read the memory size: %w", err))
 	} else {
 		h.MemoryBytes = memory.Total
 	}
 	if goruntime.GOOS == "linux" {
 		limit, err := cgroupMemoryLimit(os.DirFS("/"))
 		if err != nil {
-			errs = append(errs, fmt.Errorf("read the control group's memory limit: %w", err))
+			errs = append(errs, fmt.Errorf("read the memory limit of the control group: %w", err))
 		} else if limit < math.MaxUint64 {
 			h.CgroupMemoryBytes = &limit
 		}

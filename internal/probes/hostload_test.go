@@ -18,7 +18,7 @@ func TestCPUShare(t *testing.T) {
 			{cpu.TimesStat{User: 100, Idle: 300}, -1},
 			{cpu.TimesStat{User: 101, Idle: 301}, 50},
 		},
-		"since the reading before, not since birth": {
+		"since the previous reading, not since the start": {
 			{cpu.TimesStat{User: 100}, -1},
 			{cpu.TimesStat{User: 100, Idle: 10}, 0},
 			{cpu.TimesStat{User: 110, Idle: 10}, 100},
@@ -31,7 +31,7 @@ func TestCPUShare(t *testing.T) {
 			{cpu.TimesStat{User: 1}, -1},
 			{cpu.TimesStat{User: 2, Iowait: 3}, 25},
 		},
-		"too soon to tell, and not forgotten": {
+		"too soon, but counted by the next one": {
 			{cpu.TimesStat{User: 100}, -1},
 			{cpu.TimesStat{User: 100.01, Idle: 0.02}, -1},
 			{cpu.TimesStat{User: 100.02, Idle: 0.06}, 25},
@@ -40,7 +40,7 @@ func TestCPUShare(t *testing.T) {
 			{cpu.TimesStat{User: 1, Idle: 1}, -1},
 			{cpu.TimesStat{User: 2, Idle: 0.99}, 100},
 		},
-		"a platform that tells nothing": {
+		"a platform without CPU times": {
 			{cpu.TimesStat{}, -1},
 			{cpu.TimesStat{}, -1},
 		},
@@ -63,7 +63,7 @@ func TestCPUShare(t *testing.T) {
 
 func TestHostLoad(t *testing.T) {
 	if goruntime.GOOS != "linux" {
-		t.Skip("other platforms may not tell")
+		t.Skip("other platforms may not report it")
 	}
 	h := HostLoad()
 	first := read(h, epoch)

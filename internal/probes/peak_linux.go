@@ -8,12 +8,10 @@ import (
 	"strconv"
 )
 
-// PeakMemory returns the most physical memory that this process has held, in
-// bytes.
+// PeakMemory returns the peak resident memory of this process in bytes.
 func PeakMemory() (int64, error) { return StatusBytes("VmHWM") }
 
-// StatusBytes returns an amount of memory that /proc/self/status tells, by its
-// name there.
+// StatusBytes returns the field of /proc/self/status with that name, in bytes.
 func StatusBytes(name string) (int64, error) {
 	text, err := os.ReadFile("/proc/self/status")
 	if err != nil {
@@ -26,8 +24,7 @@ func StatusBytes(name string) (int64, error) {
 	return kib << 10, nil
 }
 
-// statusKiB picks an amount of memory from the text of /proc/PID/status, whose
-// lines are "NAME: N kB".
+// statusKiB parses a field of /proc/PID/status, whose lines are "NAME: N kB".
 func statusKiB(text []byte, name string) (int64, error) {
 	for line := range bytes.Lines(text) {
 		fields := bytes.Fields(line)
@@ -35,5 +32,5 @@ func statusKiB(text []byte, name string) (int64, error) {
 			return strconv.ParseInt(string(fields[1]), 10, 64)
 		}
 	}
-	return 0, errors.New("the kernel does not tell " + name)
+	return 0, errors.New("the kernel does not report " + name)
 }

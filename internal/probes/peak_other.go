@@ -4,7 +4,7 @@ package probes
 
 import "errors"
 
-// PeakMemory says that this platform cannot tell.
+// PeakMemory is not supported on this platform.
 func PeakMemory() (int64, error) {
-	return 0, errors.New("the most memory that was held cannot be told on this platform")
+	return 0, errors.New("read the peak memory: not supported on this platform")
 }

@@ -7,46 +7,49 @@ import (
 	"time"
 
 	"github.com/shirou/gopsutil/v3/process"
+
+	"mabeam-top/internal/probes/probe"
 )
 
-// shortestCPUSpan is the least time that the use of the processor is told over.
-const shortestCPUSpan = 50 * time.Millisecond
+// minCPUInterval is the shortest time over which the CPU usage of the process is
+// computed.
+const minCPUInterval = 50 * time.Millisecond
 
-// ownProcess reads what the operating system knows of this process.
+// ownProcess samples what the operating system knows about this process.
 type ownProcess struct {
 	process *process.Process
 	cpu     rate
 }
 
-// Process returns the source of what the operating system tells about this
-// process. What the platform cannot tell is absent. The error says that the
-// process could not be found in the platform's list of them.
+// Process returns the source of what the operating system knows about this process.
+// Values that the platform does not provide are absent. It fails if the platform's
+// process list does not have this process.
 func Process() (Source, error) {
 	p, err := process.NewProcess(int32(os.Getpid()))
 	if err != nil {
-		return nil, fmt.Errorf("find own process: %w", err)
+		return nil, fmt.Errorf("find this process: %w", err)
 	}
 	return &ownProcess{process: p}, nil
 }
 
-func (p *ownProcess) Read(now time.Time, put func(name string, value float64)) {
+func (p *ownProcess) Read(now time.Time, put func(name probe.Name, value float64)) {
 	if memory, err := p.process.MemoryInfo(); err == nil {
-		put("rss_bytes", float64(memory.RSS))
+		put(probe.RSSBytes, float64(memory.RSS))
 	}
 	if n, err := p.openFiles(); err == nil {
-		put("open_files", float64(n))
+		put(probe.OpenFiles, float64(n))
 	}
-	if cores, ok := p.cores(now); ok {
-		put("cpu_percent", 100*cores)
+	if cpus, ok := p.cpus(now); ok {
+		put(probe.CPUPercent, 100*cpus)
 	}
 }
 
-// cores is how many processors the process kept busy since the reading before,
-// on average.
-func (p *ownProcess) cores(now time.Time) (cores float64, ok bool) {
-	// The kernel counts in ticks of up to 10 ms, for each thread: over a shorter
-	// time than this a rate would tell more of the ticks.
-	if now.Sub(p.cpu.at) < shortestCPUSpan {
+// cpus returns how many CPUs the process kept busy on average since the previous
+// reading.
+func (p *ownProcess) cpus(now time.Time) (cpus float64, ok bool) {
+	// The kernel counts in ticks of up to 10 ms for each thread, which would dominate a
+	// shorter time.
+	if now.Sub(p.cpu.at) < minCPUInterval {
 		return 0, false
 	}
 	seconds, err := p.cpuSeconds()
@@ -56,24 +59,24 @@ func (p *ownProcess) cores(now time.Time) (cores float64, ok bool) {
 	return p.cpu.next(now, seconds)
 }
 
-// ProcessorShare returns what reads the share of the machine's processors that
-// this process took since the reading before: 1 is all of them. It cannot tell
-// at the first reading, nor within 50 ms of the one before.
-func ProcessorShare() (read func(now time.Time) (share float64, ok bool), err error) {
+// CPUShare returns a function that reads the share of the machine's CPUs that this
+// process used since the previous call; 1 means all of them. ok is false for the first
+// call and within 50 ms of the previous one.
+func CPUShare() (read func(now time.Time) (share float64, ok bool), err error) {
 	source, err := Process()
 	if err != nil {
 		return nil, err
 	}
 	p := source.(*ownProcess)
 	return func(now time.Time) (float64, bool) {
-		cores, ok := p.cores(now)
-		return cores / float64(goruntime.NumCPU()), ok
+		cpus, ok := p.cpus(now)
+		return cpus / float64(goruntime.NumCPU()), ok
 	}, nil
 }
 
-// openFiles counts the open file descriptors. Since Linux 6.2 the size of the
-// descriptors' directory is their number, which costs the same with ten open
-// and with a million; listing the directory does not, and opens one more.
+// openFiles returns the number of open file descriptors. Since Linux 6.2 it is the size
+// of their directory, which takes the same time for ten as for a million. Listing the
+// directory takes longer and opens another one.
 func (p *ownProcess) openFiles() (int64, error) {
 	if goruntime.GOOS != "linux" {
 		n, err := p.process.NumFDs()

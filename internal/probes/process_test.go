@@ -53,13 +53,13 @@ func TestCPUTime(t *testing.T) {
 	within(t, "cpu_percent", percent, 100*(took-0.05)/0.1, 100*(took+0.05)/0.1)
 }
 
-func TestProcessorShare(t *testing.T) {
-	share, err := ProcessorShare()
+func TestProcessCPUShare(t *testing.T) {
+	share, err := CPUShare()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, ok := share(epoch); ok {
-		t.Error("told a share at the first reading")
+		t.Error("a share at the first reading")
 	}
 	burn(t, 200*time.Millisecond)
 	got, ok := share(epoch.Add(100 * time.Millisecond))
@@ -68,7 +68,7 @@ func TestProcessorShare(t *testing.T) {
 		t.Errorf("the share is %v, %v; want at least %v", got, ok, least)
 	}
 	if _, ok := share(epoch.Add(110 * time.Millisecond)); ok {
-		t.Error("told a share over 10 ms")
+		t.Error("a share over 10 ms")
 	}
 }
 

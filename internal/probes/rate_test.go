@@ -17,7 +17,7 @@ func TestRate(t *testing.T) {
 		perSecond float64 // -1: absent
 	}
 	for name, readings := range map[string][]reading{
-		"the first reading cannot tell": {{0, 500, -1}, {time.Second, 500, 0}},
+		"no rate at the first reading": {{0, 500, -1}, {time.Second, 500, 0}},
 		"growth per second, not per reading": {
 			{0, 0, -1}, {100 * time.Millisecond, 50, 500}, {200 * time.Millisecond, 100, 500},
 		},
@@ -55,7 +55,7 @@ func TestRatesAddUp(t *testing.T) {
 		spans := rapid.SliceOfN(rapid.Int64Range(0, int64(10*time.Second)), 1, 20).Draw(t, "spans")
 		var r rate
 		now, counter, sum, last := epoch, 0.0, 0.0, epoch
-		var told float64
+		var counted float64
 		r.next(now, counter)
 		for _, span := range spans {
 			now = now.Add(time.Duration(span))
@@ -68,10 +68,10 @@ func TestRatesAddUp(t *testing.T) {
 				t.Fatalf("rate %v", perSecond)
 			}
 			sum += perSecond * now.Sub(last).Seconds()
-			last, told = now, counter
+			last, counted = now, counter
 		}
-		if math.Abs(sum-told) > 1e-6*(told+1) {
-			t.Fatalf("rates add up to %v, the counter to %v", sum, told)
+		if math.Abs(sum-counted) > 1e-6*(counted+1) {
+			t.Fatalf("rates add up to %v, the counter to %v", sum, counted)
 		}
 	})
 }

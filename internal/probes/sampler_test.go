@@ -10,26 +10,28 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"mabeam-top/internal/probes/probe"
 )
 
 // sourceFunc lets a function be a Source.
-type sourceFunc func(now time.Time, put func(string, float64))
+type sourceFunc func(now time.Time, put func(probe.Name, float64))
 
-func (f sourceFunc) Read(now time.Time, put func(string, float64)) { f(now, put) }
+func (f sourceFunc) Read(now time.Time, put func(probe.Name, float64)) { f(now, put) }
 
 func TestSamplerRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		ticks := sourceFunc(func(now time.Time, put func(string, float64)) {
+		ticks := sourceFunc(func(now time.Time, put func(probe.Name, float64)) {
 			put("age", now.Sub(start).Seconds())
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), 450*time.Millisecond)
 		defer cancel()
 		var at []time.Duration
-		err := New(100*time.Millisecond, ticks).Run(ctx, func(now time.Time, sample map[string]float64) {
+		err := New(100*time.Millisecond, ticks).Run(ctx, func(now time.Time, sample probe.Sample) {
 			at = append(at, now.Sub(start))
 			if want := now.Sub(start).Seconds(); sample["age"] != want {
-				t.Errorf("at %v the source was told %v", want, sample["age"])
+				t.Errorf("at %v the source got the time %v", want, sample["age"])
 			}
 			if len(at) == 1 {
 				time.Sleep(130 * time.Millisecond) // a slow reader
@@ -52,7 +54,7 @@ func TestSamplerRun(t *testing.T) {
 func TestSamplerThatMayNotRun(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := New(time.Second).Run(ctx, func(time.Time, map[string]float64) { t.Error("a sample") })
+	err := New(time.Second).Run(ctx, func(time.Time, probe.Sample) { t.Error("a sample") })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
@@ -60,26 +62,26 @@ func TestSamplerThatMayNotRun(t *testing.T) {
 
 func TestSampleLeavesOutWhatIsNoNumber(t *testing.T) {
 	s := New(time.Second,
-		sourceFunc(func(_ time.Time, put func(string, float64)) {
+		sourceFunc(func(_ time.Time, put func(probe.Name, float64)) {
 			put("nan", math.NaN())
 			put("inf", math.Inf(1))
 			put("less", math.Inf(-1))
 			put("zero", 0)
 		}),
-		sourceFunc(func(_ time.Time, put func(string, float64)) { put("one", 1) }),
+		sourceFunc(func(_ time.Time, put func(probe.Name, float64)) { put("one", 1) }),
 	)
-	if _, got := s.Sample(); !maps.Equal(got, map[string]float64{"zero": 0, "one": 1}) {
+	if _, got := s.Sample(); !maps.Equal(got, probe.Sample{"zero": 0, "one": 1}) {
 		t.Errorf("sample %v", got)
 	}
 }
 
 func TestSamplesAreTheReadersToKeep(t *testing.T) {
 	n := 0.0
-	s := New(time.Second, sourceFunc(func(_ time.Time, put func(string, float64)) { n++; put("n", n) }))
+	s := New(time.Second, sourceFunc(func(_ time.Time, put func(probe.Name, float64)) { n++; put("n", n) }))
 	_, first := s.Sample()
 	first["mine"] = 1
 	_, second := s.Sample()
-	if first["n"] != 1 || !maps.Equal(second, map[string]float64{"n": 2}) {
+	if first["n"] != 1 || !maps.Equal(second, probe.Sample{"n": 2}) {
 		t.Errorf("first %v, second %v", first, second)
 	}
 }
@@ -88,12 +90,12 @@ func TestSamplesAreTheReadersToKeep(t *testing.T) {
 func TestSampleWhileRunning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var n float64
-		s := New(time.Millisecond, sourceFunc(func(_ time.Time, put func(string, float64)) { n++; put("n", n) }))
+		s := New(time.Millisecond, sourceFunc(func(_ time.Time, put func(probe.Name, float64)) { n++; put("n", n) }))
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		var running sync.WaitGroup
 		seen := 0
-		running.Go(func() { _ = s.Run(ctx, func(time.Time, map[string]float64) { seen++ }) })
+		running.Go(func() { _ = s.Run(ctx, func(time.Time, probe.Sample) { seen++ }) })
 		mine := 0
 		for ctx.Err() == nil {
 			s.Sample()

@@ -8,6 +8,7 @@ import (
 	"time"
 	"weak"
 
+	"mabeam-top/internal/probes/probe"
 	mabeam "mabeam-top/internal/runtime"
 )
 
@@ -31,7 +32,7 @@ func TestSystem(t *testing.T) {
 		Subscriptions: 11, MailboxDepth: 12, RegistryOperations: 14, CoordinationRounds: 15,
 	}, deepest: 13}
 	s := fakeSource(&running)
-	gauges := map[string]float64{
+	gauges := probe.Sample{
 		"agents": 1, "agents_crashed": 4, "agents_restarted": 5, "events_dropped": 10,
 		"subscriptions": 11, "mailbox_depth": 12,
 	}
@@ -47,7 +48,7 @@ func TestSystem(t *testing.T) {
 		*counter += int64(100 * (i + 1))
 	}
 	all := maps.Clone(gauges)
-	for name, perSecond := range map[string]float64{ // over 4 s
+	for name, perSecond := range map[probe.Name]float64{ // over 4 s
 		"agents_started_per_second": 25, "agents_stopped_per_second": 50,
 		"actions_per_second": 75, "actions_failed_per_second": 100,
 		"events_published_per_second": 125, "events_delivered_per_second": 150,

@@ -25,9 +25,9 @@ func CheckBaselines(cat Catalogue, table verdict.Baselines) error {
 			errs = append(errs, fmt.Errorf("baselines: %s: no measurement reports this metric", where))
 			continue
 		}
-		for _, work := range row.Works {
-			if !slices.ContainsFunc(reference.Works(), func(d reference.Description) bool { return string(d.Work) == work }) {
-				errs = append(errs, fmt.Errorf("baselines: %s: there is no reference work %s", where, work))
+		for _, name := range row.Workloads {
+			if !slices.ContainsFunc(reference.Workloads(), func(d reference.Description) bool { return string(d.Workload) == name }) {
+				errs = append(errs, fmt.Errorf("baselines: %s: there is no reference workload %s", where, name))
 			}
 		}
 		for _, name := range row.Params {

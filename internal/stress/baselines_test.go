@@ -20,7 +20,7 @@ func TestCheckBaselines(t *testing.T) {
 		"a floor":         {"time_ms.p99: {better: lower, floors: [{of: hand_over, share: 1, at: {count: 5}}]}", ""},
 		"nobody's":        {"growth: {value: 1, better: lower}", "agents.growth: no measurement reports this metric"},
 		"of no statistic": {"rate.p99: {value: 1, better: lower}", "agents.rate.p99: no measurement reports this metric"},
-		"no such work":    {"rate: {better: higher, floors: [{of: walking, share: 1}]}", "no reference work walking"},
+		"no such work":    {"rate: {better: higher, floors: [{of: walking, share: 1}]}", "no reference workload walking"},
 		"no such param":   {"rate: {better: higher, floors: [{of: hand_over, share: 1, from: {number: 5}}]}", "no parameter number"},
 	} {
 		table, err := verdict.ParseBaselines([]byte("agents: {" + c.rows + "}"))

@@ -166,7 +166,7 @@ func (c *childProcess) start(o observer) (err error) {
 		return fmt.Errorf("start a child process: %w", err)
 	}
 	s := c.setup
-	left, why := c.process.cell.Left()
+	left, why := c.process.confinement.SelfLimit()
 	switch {
 	case left > 0:
 		s.Hard, s.NoGroup = left, why.Error()

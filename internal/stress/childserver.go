@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"mabeam-top/internal/stress/confine"
+	"mabeam-top/internal/stress/memlimit"
 	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/stream"
@@ -167,7 +167,7 @@ func (s *server) serve(j servedJob) error {
 
 // limitMemory limits the memory of this process, because no control group does.
 func (s *server) limitMemory(first setup) {
-	limit, err := confine.KeepOwn(first.Hard)
+	limit, err := memlimit.LimitProcess(first.Hard)
 	var event stream.Event
 	if err != nil {
 		s.executor.missingLimit = fmt.Sprintf("there is no hard limit on memory: %s; %v", first.NoGroup, err)

@@ -54,7 +54,7 @@ func (c comparedSource) Command(asked stream.Command) error { return stream.Stee
 func (c comparedSource) Run(ctx context.Context, emit func(stream.Event)) error {
 	return c.source.Run(ctx, func(e stream.Event) {
 		if e.Type == stream.RunFinished && e.Report != nil {
-			compared, err := verdict.HoldReport(*e.Report, c.comparison.Report, c.comparison.Name, c.comparison.Rule)
+			compared, err := verdict.WithRegression(*e.Report, c.comparison.Report, c.comparison.Name, c.comparison.Rule)
 			if err != nil {
 				compared.Recommendations = append(slices.Clip(compared.Recommendations), err.Error())
 			}

@@ -23,9 +23,9 @@ func TestLoadDelayedByTheSystemIsJudged(t *testing.T) {
 			cat[0].Run = func(ctx context.Context, env *Env) error {
 				start := time.Now()
 				env.loads.Meter.Cost = func() float64 { return 0 }
-				env.loads.Meter.ReadProcessors = func() (probes.ProcessorTimes, error) {
+				env.loads.Meter.ReadProcessors = func() (probes.CPUTimes, error) {
 					total := 2 * time.Since(start).Seconds()
-					return probes.ProcessorTimes{Own: total * (0.9 - others), Busy: total * 0.9, Total: total}, nil
+					return probes.CPUTimes{Own: total * (0.9 - others), Busy: total * 0.9, Total: total}, nil
 				}
 				var once atomic.Bool
 				result, err := env.RunLoad(ctx, load.Load{Workers: 4, Stages: []load.Stage{{Rate: 100, For: time.Second}}}, func(context.Context, load.Op) error {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"mabeam-top/internal/probes/probe"
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress/fault"
 	"mabeam-top/internal/stress/load"
@@ -50,10 +51,10 @@ type Env struct {
 	operations   report.Operations
 	ended        report.Operations // those of loads that have ended, which the runner counts too
 	findings     int64
-	supplied     map[string]func() int64 // probes that the measurement counts itself
-	reference    []reference.Figures     // that the measurement took itself
-	disturbed    bool                    // the machine was busy with other programs
-	inconclusive string                  // why the repetition is inconclusive
+	supplied     map[probe.Name]func() int64 // probes that the measurement counts itself
+	reference    []reference.Figures         // that the measurement took itself
+	disturbed    bool                        // the machine was busy with other programs
+	inconclusive string                      // why the repetition is inconclusive
 }
 
 // A sample is the result of one repetition for one metric: a number, text or bool, the
@@ -97,13 +98,6 @@ func (e *Env) Count(n int) int {
 	}
 	return n
 }
-
-// Now returns the time of a clock that is stopped while the load is paused. A
-// measurement that takes times itself while a load runs has to use it.
-func (e *Env) Now() time.Time { return e.loads.Clock().Now() }
-
-// At returns what Now returned at a moment since the load last resumed.
-func (e *Env) At(t time.Time) time.Time { return e.loads.Clock().At(t) }
 
 // Aborted reports whether a threshold has ended the loads of the step.
 func (e *Env) Aborted() bool { return e.aborted.Err() != nil }

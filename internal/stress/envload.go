@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/scenario"
 )
@@ -125,11 +126,11 @@ func LoadOf(p scenario.Params, operations int) load.Load {
 // Supply replaces a probe, for thresholds with a window, by what the measurement counts
 // itself: the probe of the system includes other steps. Read returns the count since the
 // repetition began.
-func (e *Env) Supply(probe string, read func() int64) {
+func (e *Env) Supply(name probe.Name, read func() int64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.supplied == nil {
-		e.supplied = map[string]func() int64{}
+		e.supplied = map[probe.Name]func() int64{}
 	}
-	e.supplied[probe] = read
+	e.supplied[name] = read
 }

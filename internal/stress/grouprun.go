@@ -142,8 +142,8 @@ func (g *groupRun) job() (j job, steps []*stepRun) {
 	r := g.parent
 	j = job{Scenario: g.scenario, Group: g.group, Number: g.number}
 	if j.Number > 0 {
-		j.Reference = len(r.engine.Baselines.Works()) > 0
-		j.Profiles = r.profiles.Wanted()
+		j.Reference = len(r.engine.Baselines.ReferenceWorkloads()) > 0
+		j.Profiles = r.profiles.Next()
 	}
 	for i, step := range g.steps {
 		if step.hasRepetition(j.Number) {

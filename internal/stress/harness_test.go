@@ -51,11 +51,11 @@ func probing(seen func(*Env)) Catalogue {
 		if seen != nil {
 			seen(env)
 		}
-		return probe(ctx, env)
+		return runProbe(ctx, env)
 	}}}
 }
 
-func probe(ctx context.Context, env *Env) error {
+func runProbe(ctx context.Context, env *Env) error {
 	mode := strings.TrimSuffix(strings.TrimPrefix(env.Params.Text("mode"), "own "), " told")
 	switch mode {
 	case "panic":

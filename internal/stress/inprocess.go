@@ -98,9 +98,4 @@ func (e *inProcess) setParts(parts []*partRun) {
 	e.mu.Lock()
 	e.parts = parts
 	e.mu.Unlock()
-	var runners []*load.Runner
-	for _, p := range parts {
-		runners = append(runners, p.env.loads)
-	}
-	e.control.SetRunners(runners)
 }

@@ -38,7 +38,7 @@ func Limits(s *scenario.Step, baselines verdict.Baselines) []stream.Limit {
 			continue // the threshold replaces the condition
 		}
 		m, _ := s.Measurement.Metric(name)
-		limits = append(limits, stream.Limit{Metric: name, Source: report.KindCondition, Op: exact[name].Condition.Op, Value: exact[name].Condition.Limit, Unit: m.Unit})
+		limits = append(limits, stream.Limit{Metric: name, Source: report.KindCondition, Op: exact[name].Op, Value: exact[name].Limit, Unit: m.Unit})
 	}
 	return limits
 }

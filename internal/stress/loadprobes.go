@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"mabeam-top/internal/probes"
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/scenario"
@@ -24,7 +25,7 @@ type stepLoad struct {
 	env      *Env
 	last     report.Operations
 	at       time.Time // of that reading
-	supplied map[string]int64
+	supplied map[probe.Name]int64
 	// ended is when an operation was last seen to end, or a load to begin.
 	ended     time.Time
 	intervals []interval // that nobody has taken yet
@@ -35,7 +36,7 @@ type stepLoad struct {
 // An interval is what the loads of a step did between two samples.
 type interval struct {
 	// Values are probes.
-	Values map[string]float64 `json:"values"`
+	Values probe.Sample `json:"values"`
 	// Latencies are those of the operations that ended.
 	Latencies *verdict.Latencies `json:"latencies"`
 	// WaitedMS is for how long, at the end of the interval, no operation had ended
@@ -47,20 +48,20 @@ type interval struct {
 
 // with returns the interval with the values of other probes, which are of the whole
 // system.
-func (i interval) with(values map[string]float64) interval {
-	whole := make(map[string]float64, len(values))
-	for probe, v := range values {
-		if !slices.Contains(scenario.StepProbes, probe) {
-			whole[probe] = v
+func (i interval) with(values probe.Sample) interval {
+	whole := make(probe.Sample, len(values))
+	for name, v := range values {
+		if !slices.Contains(scenario.StepProbes, name) {
+			whole[name] = v
 		}
 	}
-	for _, probe := range []string{scenario.DeliveredRate, scenario.EventsDropped} {
-		if v, ok := values[probe]; ok {
-			whole[probe] = v // unless the step supplies its own
+	for _, name := range []probe.Name{scenario.DeliveredRate, scenario.EventsDropped} {
+		if v, ok := values[name]; ok {
+			whole[name] = v // unless the step supplies its own
 		}
 	}
-	for probe, v := range i.Values {
-		whole[probe] = v
+	for name, v := range i.Values {
+		whole[name] = v
 	}
 	i.Values = whole
 	return i
@@ -117,7 +118,7 @@ func (l *loadProbes) progress() []outcome {
 
 // Read implements probes.Source: it reads what the loads did since the previous
 // reading. Between repetitions it reads nothing.
-func (l *loadProbes) Read(now time.Time, put func(string, float64)) {
+func (l *loadProbes) Read(now time.Time, put func(probe.Name, float64)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.steps) == 0 {
@@ -125,7 +126,7 @@ func (l *loadProbes) Read(now time.Time, put func(string, float64)) {
 	}
 	var inFlight int64
 	var lag time.Duration
-	rates := map[string]float64{}
+	rates := probe.Sample{}
 	all := load.NewHistogram()
 	for _, s := range l.steps {
 		i, recent := s.read(now)
@@ -134,18 +135,18 @@ func (l *loadProbes) Read(now time.Time, put func(string, float64)) {
 		s.flushed.Reset()
 		inFlight += s.env.loads.InFlight()
 		lag = max(lag, s.env.loads.TakeLag())
-		for _, rate := range []string{scenario.OfferedRate, scenario.CompletedRate, scenario.FailedRate} {
+		for _, rate := range []probe.Name{scenario.OfferedRate, scenario.CompletedRate, scenario.FailedRate} {
 			if v, ok := i.Values[rate]; ok {
 				rates[rate] += v
 			}
 		}
 	}
-	put("inflight", float64(inFlight))
-	put("generator_lag_ms", load.Milliseconds(lag))
+	put(probe.InFlight, float64(inFlight))
+	put(probe.GeneratorLagMS, load.Milliseconds(lag))
 	if all.Count() > 0 {
-		put("action_p50_ms", load.Milliseconds(all.Quantile(0.5)))
-		put("action_p95_ms", load.Milliseconds(all.Quantile(0.95)))
-		put("action_p99_ms", load.Milliseconds(all.Quantile(0.99)))
+		put(probe.ActionP50MS, load.Milliseconds(all.Quantile(0.5)))
+		put(probe.ActionP95MS, load.Milliseconds(all.Quantile(0.95)))
+		put(probe.ActionP99MS, load.Milliseconds(all.Quantile(0.99)))
 	}
 	for rate, v := range rates {
 		put(rate, v)
@@ -169,10 +170,10 @@ func (s *stepLoad) read(now time.Time) (interval, *load.Histogram) {
 	if recent.Count() > 0 || !busy || s.ended.IsZero() {
 		s.ended = now
 	}
-	i := interval{Values: map[string]float64{}, Latencies: latencies(recent), WaitedMS: load.Milliseconds(now.Sub(s.ended)), at: now}
+	i := interval{Values: probe.Sample{}, Latencies: latencies(recent), WaitedMS: load.Milliseconds(now.Sub(s.ended)), at: now}
 	total.Attempted = e.loads.Due(now)
 	// Too short an interval has no rates; the next reading covers it.
-	if s.at.IsZero() || now.Sub(s.at) >= probes.ShortestSpan {
+	if s.at.IsZero() || now.Sub(s.at) >= probes.MinRateInterval {
 		s.readRates(i.Values, now, total, supplied)
 	}
 	s.intervals = append(s.intervals, i)
@@ -180,10 +181,10 @@ func (s *stepLoad) read(now time.Time) (interval, *load.Histogram) {
 }
 
 // readRates adds the rates since the previous reading of rates.
-func (s *stepLoad) readRates(values map[string]float64, now time.Time, total report.Operations, supplied map[string]func() int64) {
-	counts := map[string]int64{}
-	for probe, count := range supplied {
-		counts[probe] = count()
+func (s *stepLoad) readRates(values probe.Sample, now time.Time, total report.Operations, supplied map[probe.Name]func() int64) {
+	counts := map[probe.Name]int64{}
+	for name, count := range supplied {
+		counts[name] = count()
 	}
 	since, first := now.Sub(s.at), s.at.IsZero()
 	if !first {
@@ -192,12 +193,12 @@ func (s *stepLoad) readRates(values map[string]float64, now time.Time, total rep
 		values[scenario.CompletedRate] = load.PerSecond(total.Succeeded-s.last.Succeeded, since)
 		values[scenario.FailedRate] = load.PerSecond(total.Failed-s.last.Failed, since)
 	}
-	for probe, n := range counts {
+	for name, n := range counts {
 		switch {
-		case probe == scenario.EventsDropped:
-			values[probe] = float64(n)
+		case name == scenario.EventsDropped:
+			values[name] = float64(n)
 		case !first:
-			values[probe] = load.PerSecond(n-s.supplied[probe], since)
+			values[name] = load.PerSecond(n-s.supplied[name], since)
 		}
 	}
 	s.last, s.at, s.supplied = total, now, counts

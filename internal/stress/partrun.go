@@ -49,7 +49,7 @@ func newPartRun(r *repetition, i int, seed uint64, options mabeam.Options) *part
 // faults returns the faults of a step.
 func (r *repetition) faults(step *scenario.Step, env *Env, seed uint64) fault.Config {
 	return fault.Config{
-		Faults: step.Faults, Manual: r.executor.steerable, Clock: env.loads.Clock(), Seed: seed, System: r.system,
+		Faults: step.Faults, Manual: r.executor.steerable, Control: r.executor.control, Seed: seed, System: r.system,
 		Injected: func(kind scenario.FaultKind, target string, manual bool) {
 			r.observer.event(time.Now(), stream.Event{Type: stream.FaultInjected, Fault: &stream.Fault{Step: step.Name, Fault: string(kind), Target: target, ByHand: manual}}, true)
 		},
@@ -64,7 +64,7 @@ func (r *repetition) faults(step *scenario.Step, env *Env, seed uint64) fault.Co
 func (p *partRun) run(ctx context.Context) {
 	limited, stop := ctx, func() {}
 	if p.limit > 0 {
-		limited, stop = p.env.loads.Clock().WithTimeout(ctx, p.limit, context.DeadlineExceeded)
+		limited, stop = context.WithTimeout(ctx, p.limit)
 	}
 	defer stop()
 	p.env.cutOff = ctx

@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"time"
 
-	"mabeam-top/internal/stress/confine"
+	"mabeam-top/internal/stress/memlimit"
 	"mabeam-top/internal/stress/scenario"
 )
 
@@ -33,9 +33,9 @@ const (
 
 // A process is a child process whose input and output are lines of JSON.
 type process struct {
-	cmd    *exec.Cmd
-	cell   *confine.Cell
-	stderr headBuffer
+	cmd         *exec.Cmd
+	confinement *memlimit.Confinement
+	stderr      headBuffer
 	// messages is closed when its output has ended, after readErr is set.
 	messages chan message
 	readErr  error
@@ -49,16 +49,16 @@ type process struct {
 // startProcess starts a process, within limits.
 func startProcess(argv []string, limits scenario.MemoryLimits) (_ *process, err error) {
 	p := &process{
-		cmd:      exec.Command(argv[0], argv[1:]...), // not CommandContext: it is asked to stop before it is killed
-		cell:     confine.New(confine.Limits(limits)),
-		messages: make(chan message), lines: make(chan []byte, queuedLines),
+		cmd:         exec.Command(argv[0], argv[1:]...), // not CommandContext: it is asked to stop before it is killed
+		confinement: memlimit.New(memlimit.Limits(limits)),
+		messages:    make(chan message), lines: make(chan []byte, queuedLines),
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, p.cell.Close())
+			err = errors.Join(err, p.confinement.Close())
 		}
 	}()
-	p.cmd.Env = append(os.Environ(), p.cell.Environment()...)
+	p.cmd.Env = append(os.Environ(), p.confinement.Env()...)
 	p.cmd.Stderr = &p.stderr
 	p.cmd.WaitDelay = exitTimeout // another process can hold its standard error
 	setProcessGroup(p.cmd)
@@ -73,7 +73,7 @@ func startProcess(argv []string, limits scenario.MemoryLimits) (_ *process, err 
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}
-	p.cell.Enter(p.cmd.Process.Pid)
+	p.confinement.Add(p.cmd.Process.Pid)
 	p.wg.Go(func() {
 		// If the process died or hangs, that shows in its output.
 		for line := range p.lines {
@@ -135,7 +135,7 @@ func (p *process) kill() { killGroup(p.cmd) }
 // end ends the process and waits for its exit. The error says what is left of it.
 func (p *process) end() error {
 	_, _ = p.await(childStopTimeout)
-	return p.cell.Close()
+	return p.confinement.Close()
 }
 
 // await waits until the process has exited, with everything that it has started. It
@@ -175,7 +175,7 @@ func (d *Death) Error() string { return "the child process died: " + d.Cause }
 // ended. Killed says why it was killed, if it was.
 func (p *process) died(killed string) *Death {
 	late, err := p.await(exitTimeout)
-	usage, stderr := p.cell.Usage(), strings.TrimSpace(p.stderr.String())
+	usage, stderr := p.confinement.Usage(), strings.TrimSpace(p.stderr.String())
 	d := &Death{PeakBytes: usage.PeakBytes}
 	if d.PeakBytes == 0 {
 		d.PeakBytes = peakMemory(p.cmd.ProcessState)
@@ -191,7 +191,7 @@ func (p *process) died(killed string) *Death {
 	case err != nil:
 		status, _ := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
 		d.Signal = status.Signaled()
-		d.OutOfMemory = usage.OutOfMemory || confine.TellsNoMemory(stderr)
+		d.OutOfMemory = usage.OutOfMemory || memlimit.IsOutOfMemory(stderr)
 		if d.OutOfMemory {
 			parts = append(parts, "out of memory")
 			stderr, _, _ = strings.Cut(stderr, "\n\n") // where it ran out does not matter
@@ -203,7 +203,7 @@ func (p *process) died(killed string) *Death {
 	if stderr != "" {
 		parts = append(parts, "its standard error: "+stderr)
 	}
-	if err := p.cell.Close(); err != nil {
+	if err := p.confinement.Close(); err != nil {
 		parts = append(parts, err.Error())
 	}
 	d.Cause = strings.Join(parts, "; ")

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mabeam-top/internal/probes/probe"
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress/inspect"
 	"mabeam-top/internal/stress/profile"
@@ -82,11 +83,11 @@ func (r *repetition) measure(ctx context.Context) (profiled profile.Part) {
 }
 
 // sample passes a sample on, and the intervals of the loads that it ends.
-func (r *repetition) sample(at time.Time, values map[string]float64) {
+func (r *repetition) sample(at time.Time, values probe.Sample) {
 	r.mu.Lock() // another goroutine takes the last sample of a repetition
 	defer r.mu.Unlock()
 	// While the loads are paused there is nothing to measure.
-	measured := r.measured.Load() && !r.executor.control.Stopped()
+	measured := r.measured.Load() && !r.executor.control.Paused()
 	for part, intervals := range r.executor.loads.take() {
 		for _, i := range intervals {
 			if measured {
@@ -171,7 +172,7 @@ func (r *repetition) outcomes(figures []reference.Figures) []outcome {
 	all := make([]outcome, len(r.parts))
 	for i, p := range r.parts {
 		all[i] = p.env.outcome()
-		all[i].Failure, all[i].Steered = p.failure, p.env.loads.TakeSteered()
+		all[i].Failure, all[i].Steered = p.failure, p.env.loads.Steered()
 		all[i].Reference = append(all[i].Reference, figures...)
 	}
 	return all

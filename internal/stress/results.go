@@ -144,12 +144,12 @@ func (e *Env) Exponent(metric string, sizes, values []float64) (report.Interval,
 	return e.estimate(metric, verdict.Estimate{Sizes: sizes, Values: values})
 }
 
-// Reference reports the figure of a reference work that the measurement took itself,
+// Reference reports the figure of a reference workload that the measurement took itself,
 // alternating with what is compared with it.
-func (e *Env) Reference(work reference.Work, figure float64) {
+func (e *Env) Reference(workload reference.Workload, figure float64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.reference = append(e.reference, reference.Figures{work: figure})
+	e.reference = append(e.reference, reference.Figures{workload: figure})
 }
 
 // estimate reports what the repetition adds to an estimate. The value of the sample is

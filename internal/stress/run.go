@@ -32,7 +32,6 @@ type run struct {
 	emitTo func(stream.Event)
 	last   float64 // T of the newest event
 
-	clock load.Clock // stopped while the loads are paused
 	// retryUntil is when half of the time of the current scenario is over.
 	retryUntil time.Time
 
@@ -40,6 +39,7 @@ type run struct {
 	executor executor   // of the current repetition; nil if there is none
 	steps    []*stepRun // that take part in it
 	stop     context.CancelFunc
+	limit    *timeLimit // of the current scenario; nil if there is none
 	over     bool
 	// These are the latest commands of their kind; without Do there was none.
 	paused, rate, inspection stream.Command
@@ -162,9 +162,9 @@ func (r *run) scenario(ctx context.Context, number int) (result report.Scenario,
 		Name: s.Name, Title: s.Title, Description: s.Description, Tags: s.Tags, File: s.File,
 		StartedAt: began, Steps: names, EstimateSeconds: s.Estimate().Seconds(),
 	}})
-	r.retryUntil = r.clock.Now().Add(s.Timeout / 2)
-	limited, cancel := r.clock.WithTimeout(ctx, s.Timeout, fmt.Errorf("scenario timeout of %v", s.Timeout))
-	defer cancel()
+	r.retryUntil = began.Add(s.Timeout / 2)
+	limited := r.limitTime(ctx, s.Timeout)
+	defer limited.end()
 	result.Steps = r.groups(limited, number)
 	if cause := context.Cause(limited); cause != nil {
 		for _, name := range names[len(result.Steps):] {

@@ -2,7 +2,6 @@ package stress
 
 import (
 	"fmt"
-	"time"
 
 	"mabeam-top/internal/stress/fault"
 	"mabeam-top/internal/stress/quantity"
@@ -58,37 +57,37 @@ func checkCommand(c stream.Command) error {
 // applySetting keeps a setting for the executors and steps to come, and applies it
 // to the current steps; the lock is held.
 func (r *run) applySetting(c stream.Command) {
-	switch now := time.Now(); c.Do {
+	switch c.Do {
 	case stream.SetPaused:
-		r.setPaused(c.Paused, now)
+		if c.Paused != r.paused.Paused {
+			r.logManual(map[bool]string{true: "load paused", false: "load resumed"}[c.Paused])
+		}
 		r.paused = c
 	case stream.SetRate:
 		if r.rate.Rate != c.Rate {
 			r.logManual("rate set to " + quantity.Percent(c.Rate) + " of the plan")
 		}
 		r.rate = c
-		for _, s := range r.steps {
-			s.setRate(c.Rate, now)
-		}
 	case stream.SetInspection:
 		r.inspection = c
 	}
+	r.steerSteps()
 }
 
-// setPaused pauses or resumes the run's clock and tells the current steps; the lock
-// is held.
-func (r *run) setPaused(paused bool, now time.Time) {
-	switch {
-	case paused == r.paused.Paused:
-	case paused:
-		r.logManual("load paused")
-	default:
-		r.logManual("load resumed")
-		for _, s := range r.steps {
-			s.resume(now)
+// steerSteps applies the settings that void a verdict to the current steps, and lifts
+// the time limit of a scenario whose load is steered; the lock is held.
+func (r *run) steerSteps() {
+	for _, s := range r.steps {
+		if r.paused.Paused {
+			s.setPaused()
+		}
+		if r.rate.Do != "" {
+			s.setRate(r.rate.Rate)
 		}
 	}
-	r.clock.SetStopped(paused, now)
+	if r.limit != nil && (r.paused.Paused || r.rate.Do != "") {
+		r.limit.lift()
+	}
 }
 
 // setExecutor sets the executor that carries out a repetition, and the steps that
@@ -98,11 +97,7 @@ func (r *run) setExecutor(e executor, steps []*stepRun) {
 	r.steerMu.Lock()
 	defer r.steerMu.Unlock()
 	r.executor, r.steps = e, steps
-	if r.rate.Do != "" {
-		for _, s := range steps {
-			s.setRate(r.rate.Rate, time.Now())
-		}
-	}
+	r.steerSteps()
 	if e == nil {
 		return
 	}

@@ -1,7 +1,6 @@
 package stress
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,15 +32,11 @@ func (s *stepRun) finish(ctx context.Context, waited bool) report.Step {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if why := cmp.Or(s.thresholdWithoutWindow(), s.faultNeverInjected()); why != "" && s.verdict == "" {
+	if why := s.faultNeverInjected(); why != "" && s.verdict == "" {
 		s.verdict, s.inconclusive = report.Inconclusive, why
 		s.addError(errors.New(why))
 	}
-	result := s.judge()
-	if s.lowered {
-		result.Recommendations = append(result.Recommendations, s.step.LoweredRateNotes(result.Metrics)...)
-	}
-	return result
+	return s.judge()
 }
 
 // judge judges the finished repetitions. The lock is held.
@@ -54,21 +49,21 @@ func (s *stepRun) judge() report.Step {
 	}
 	if len(s.reference) > 0 {
 		result.Reference = map[string]float64{}
-		for work, figure := range reference.Median(s.reference) {
-			result.Reference[string(work)] = figure
+		for workload, figure := range reference.Median(s.reference) {
+			result.Reference[string(workload)] = figure
 		}
 	}
 	if len(s.done) < s.repeat {
 		result.Repetitions = &report.Repetitions{Finished: len(s.done), Planned: s.repeat}
 	}
 	engine := s.parent.engine
-	return verdict.Judge(result, verdict.Against{
+	return verdict.Judge(result, verdict.Criteria{
 		Baselines: engine.Baselines, Tolerance: s.step.Tolerance,
-		Exact: s.step.Conditions(s.parallel), Declared: s.step.DeclaredMetrics(), Floors: s.floors(),
+		Conditions: s.step.Conditions(s.parallel), Declared: s.step.DeclaredMetrics(), FloorComponent: s.floors(),
 		Thresholds: s.step.Thresholds, Series: s.series,
-		Best:         engine.Best.Figures(engine.Host, s.scenario, result),
-		Inconclusive: s.inconclusive, CPUs: engine.Host.CPUs,
-		Known: s.step.Unreachable(engine.Baselines),
+		Best:               engine.Best.Figures(engine.Host, s.scenario, result),
+		InconclusiveReason: s.inconclusive, CPUs: engine.Host.CPUs,
+		KnownCauses: s.step.Unreachable(engine.Baselines),
 	})
 }
 

@@ -1,6 +1,7 @@
 package stress
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/reference"
 	"mabeam-top/internal/stress/report"
@@ -27,7 +29,7 @@ type stepRun struct {
 	began time.Time
 
 	isolated bool
-	warm     time.Time // end of a warm-up by time, by the run's clock
+	warm     time.Time // end of a warm-up by time
 	number   int       // of the current repetition
 	repeat   int       // planned repetitions
 	aborted  context.Context
@@ -87,7 +89,7 @@ func (s *stepRun) hasRepetition(n int) bool {
 // isWarmingUp reports whether its warm-up by time is not over. A load that is shorter
 // than the warm-up runs again.
 func (s *stepRun) isWarmingUp() bool {
-	return s.step.Warmup.For > 0 && s.verdict != report.Broken && s.parent.clock.Now().Before(s.warm)
+	return s.step.Warmup.For > 0 && s.verdict != report.Broken && time.Now().Before(s.warm)
 }
 
 // isAborted reports whether a threshold has stopped the step.
@@ -97,12 +99,15 @@ func (s *stepRun) isAborted() bool { return s.aborted.Err() != nil }
 // step in its group.
 func (s *stepRun) begin(n, at int, seed uint64) part {
 	s.number = n
+	s.mu.Lock()
+	s.windows.steered = false
+	s.mu.Unlock()
 	p := part{Step: at, Elapsed: time.Since(s.began), aborted: s.aborted}
 	if n == 0 && s.step.Warmup.For > 0 {
 		if s.warm.IsZero() {
-			s.warm = s.parent.clock.Now().Add(s.step.Warmup.For)
+			s.warm = time.Now().Add(s.step.Warmup.For)
 		}
-		p.Limit = max(s.warm.Sub(s.parent.clock.Now()), 1)
+		p.Limit = max(time.Until(s.warm), 1)
 	}
 	s.parent.emit(stream.Event{Type: stream.RepetitionStarted, Repetition: &stream.Repetition{
 		Step: s.step.Name, Number: n, Of: s.repeat, Seed: repetitionSeed(seed, s.step.Name, n),
@@ -119,7 +124,7 @@ func repetitionSeed(seed uint64, step string, n int) uint64 {
 }
 
 // sample adds a sample to the step's probes.
-func (s *stepRun) sample(values map[string]float64) {
+func (s *stepRun) sample(values probe.Sample) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.probes.Add(values)
@@ -145,9 +150,12 @@ func (s *stepRun) addOutcome(ctx context.Context, o outcome, err error) {
 		}
 		return
 	}
-	s.mu.Lock()
-	s.steered = s.steered || o.Steered
-	s.mu.Unlock()
+	if o.Steered {
+		s.mu.Lock()
+		s.steered = true
+		s.mu.Unlock()
+		o.Inconclusive = cmp.Or(o.Inconclusive, loadSteered)
+	}
 	var death *Death
 	if errors.As(err, &death) && ctx.Err() == nil {
 		o, err = s.died(o, death)
@@ -173,6 +181,9 @@ func (s *stepRun) addOutcome(ctx context.Context, o outcome, err error) {
 		s.addResults(o)
 	}
 }
+
+// loadSteered is why a step is inconclusive whose load was steered.
+const loadSteered = "the load was paused or its rate was changed manually, so there is no verdict"
 
 // addResults adds the results of a repetition that completed.
 func (s *stepRun) addResults(o outcome) {
@@ -210,7 +221,7 @@ func (s *stepRun) shouldRetry(o outcome) bool {
 // repetition can be left out altogether: no other step has figures from it, no fault
 // was counted, and no window is judged by itself.
 func (s *stepRun) canRetry() bool {
-	return s.parent.clock.Now().Before(s.parent.retryUntil) && !s.parallel && !s.steered && len(s.step.Faults) == 0 && !s.isAborted() &&
+	return time.Now().Before(s.parent.retryUntil) && !s.parallel && !s.steered && len(s.step.Faults) == 0 && !s.isAborted() &&
 		!slices.ContainsFunc(s.step.Thresholds, func(t verdict.Threshold) bool { return t.Window > 0 })
 }
 
@@ -238,7 +249,7 @@ func (s *stepRun) extend() {
 func (s *stepRun) meetsConditions(o outcome) bool {
 	for name, must := range s.step.Conditions(s.parallel) {
 		one := o.Results[name]
-		if v, ok := report.Number(one.Value); ok && one.Estimate == nil && !must.Timed && !must.Condition.Holds(v) {
+		if v, ok := report.Number(one.Value); ok && one.Estimate == nil && !must.TimeDependent && !must.Holds(v) {
 			return false
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
@@ -39,8 +40,9 @@ type section struct {
 // A line is one probe in a plot.
 type line struct {
 	// short is the name where there is little room.
-	name, short, probe string
-	filled             bool
+	name, short string
+	probe       probe.Name
+	filled      bool
 	// faint says that it is what another is compared with.
 	faint bool
 	// trouble says that any of it is too much: it is seen only then.
@@ -74,87 +76,87 @@ var charts = [chartCount]chart{
 	throughputChart: {"Throughput", []section{{
 		unit: perSecond, absent: "no operations measured in this step", quiet: "no operations yet in this step",
 		lines: []line{
-			{name: "completed", short: "done", probe: "completed_per_second", filled: true},
-			{name: "offered", short: "due", probe: "offered_per_second", faint: true},
-			{name: "failed", short: "fail", probe: "failed_per_second", trouble: true},
+			{name: "completed", short: "done", probe: probe.CompletedPerSecond, filled: true},
+			{name: "offered", short: "due", probe: probe.OfferedPerSecond, faint: true},
+			{name: "failed", short: "fail", probe: probe.FailedPerSecond, trouble: true},
 		},
 	}}},
 	latencyChart: {"Latency", []section{{
 		unit: millis, log: true, absent: "no latency measured in this step", quiet: "no operations yet in this step",
 		lines: []line{
-			{name: "p99", short: "p99", probe: "action_p99_ms"},
-			{name: "p95", short: "p95", probe: "action_p95_ms"},
-			{name: "p50", short: "p50", probe: "action_p50_ms"},
+			{name: "p99", short: "p99", probe: probe.ActionP99MS},
+			{name: "p95", short: "p95", probe: probe.ActionP95MS},
+			{name: "p50", short: "p50", probe: probe.ActionP50MS},
 		},
 	}}},
 	memoryChart: {"Memory", []section{{
 		unit: bytesUnit, collections: true, absent: "memory cannot be read here",
 		lines: []line{
-			{name: "heap", short: "heap", probe: "heap_bytes", filled: true},
-			{name: "live after GC", short: "live", probe: "heap_live_bytes"},
-			{name: "stacks", short: "stack", probe: "stack_bytes"},
+			{name: "heap", short: "heap", probe: probe.HeapBytes, filled: true},
+			{name: "live after GC", short: "live", probe: probe.HeapLiveBytes},
+			{name: "stacks", short: "stack", probe: probe.StackBytes},
 		},
 	}}},
 	populationChart: {"Goroutines", []section{
-		{unit: count, absent: "goroutines cannot be read here", lines: []line{{name: "goroutines", short: "gor", probe: "goroutines", filled: true}}},
+		{unit: count, absent: "goroutines cannot be read here", lines: []line{{name: "goroutines", short: "gor", probe: probe.Goroutines, filled: true}}},
 		{title: "Agents", unit: count, absent: "no agents in this step", quiet: "no agents in this step", lines: []line{
-			{name: "agents", short: "agents", probe: "agents", filled: true},
-			{name: "crashed", short: "crash", probe: "agents_crashed", trouble: true, counter: true},
+			{name: "agents", short: "agents", probe: probe.Agents, filled: true},
+			{name: "crashed", short: "crash", probe: probe.AgentsCrashed, trouble: true, counter: true},
 		}},
 	}},
 	eventsChart: {"Events", []section{{
 		unit: perSecond, absent: "no events measured in this step", quiet: "no events in this step",
 		lines: []line{
-			{name: "delivered", short: "deliv", probe: "events_delivered_per_second", filled: true},
-			{name: "published", short: "publ", probe: "events_published_per_second"},
-			{name: "dropped", short: "drop", probe: "events_dropped", trouble: true, counter: true},
+			{name: "delivered", short: "deliv", probe: probe.EventsDeliveredPerSecond, filled: true},
+			{name: "published", short: "publ", probe: probe.EventsPublishedPerSecond},
+			{name: "dropped", short: "drop", probe: probe.EventsDropped, trouble: true, counter: true},
 		},
 	}}},
 	backlogChart: {"Mailbox backlog", []section{{
 		unit: count, absent: "no mailboxes in this step", quiet: "no messages wait",
 		lines: []line{
-			{name: "all mailboxes", short: "all", probe: "mailbox_depth", filled: true},
-			{name: "deepest", short: "deepest", probe: "mailbox_depth_max"},
+			{name: "all mailboxes", short: "all", probe: probe.MailboxDepth, filled: true},
+			{name: "deepest", short: "deepest", probe: probe.MailboxDepthMax},
 		},
 	}}},
 	schedulerChart: {"Scheduler", []section{{
 		unit: millis, log: true, absent: "the scheduler cannot be read here", quiet: "no goroutine waited for a processor",
 		lines: []line{
-			{name: "latency p99", short: "p99", probe: "sched_latency_p99_ms"},
-			{name: "p50", short: "p50", probe: "sched_latency_p50_ms"},
-			{name: "GC pause p99", short: "GC", probe: "gc_pause_p99_ms"},
+			{name: "latency p99", short: "p99", probe: probe.SchedLatencyP99MS},
+			{name: "p50", short: "p50", probe: probe.SchedLatencyP50MS},
+			{name: "GC pause p99", short: "GC", probe: probe.GCPauseP99MS},
 		},
 	}}},
 	processorChart: {"CPU", []section{
 		{unit: percent, absent: "the processor time cannot be read here", lines: []line{
-			{name: "of one core", short: "cpu", probe: "cpu_percent", filled: true},
+			{name: "of one core", short: "cpu", probe: probe.CPUPercent, filled: true},
 		}},
 		{title: "Resident memory", unit: bytesUnit, absent: "the memory of the process cannot be read here", lines: []line{
-			{name: "resident", short: "rss", probe: "rss_bytes", filled: true},
+			{name: "resident", short: "rss", probe: probe.RSSBytes, filled: true},
 		}},
 	}},
 	goroutinesChart: {"Goroutine states", []section{
 		{unit: count, absent: "goroutines cannot be read here", lines: []line{
-			{name: "running", short: "run", probe: "goroutines_running"},
-			{name: "runnable", short: "ready", probe: "goroutines_runnable"},
-			{name: "waiting", short: "wait", probe: "goroutines_waiting", filled: true},
+			{name: "running", short: "run", probe: probe.GoroutinesRunning},
+			{name: "runnable", short: "ready", probe: probe.GoroutinesRunnable},
+			{name: "waiting", short: "wait", probe: probe.GoroutinesWaiting, filled: true},
 		}},
-		{title: "Threads", unit: count, absent: "threads cannot be read here", lines: []line{{name: "threads", short: "thr", probe: "threads", filled: true}}},
+		{title: "Threads", unit: count, absent: "threads cannot be read here", lines: []line{{name: "threads", short: "thr", probe: probe.Threads, filled: true}}},
 	}},
 	machineChart: {"Machine", []section{
 		{unit: percent, absent: "the machine cannot be read here", lines: []line{
-			{name: "CPU of all cores", short: "cpu", probe: "host_cpu_percent", filled: true},
-			{name: "memory", short: "mem", probe: "host_memory_percent"},
+			{name: "CPU of all cores", short: "cpu", probe: probe.HostCPUPercent, filled: true},
+			{name: "memory", short: "mem", probe: probe.HostMemoryPercent},
 		}},
-		{title: "Open files", unit: count, absent: "open files cannot be read here", lines: []line{{name: "open files", short: "files", probe: "open_files", filled: true}}},
+		{title: "Open files", unit: count, absent: "open files cannot be read here", lines: []line{{name: "open files", short: "files", probe: probe.OpenFiles, filled: true}}},
 	}},
 	allocationChart: {"Allocation per second", []section{{
 		unit: bytesPerSecond, absent: "allocation cannot be read here", quiet: "nothing is allocated",
-		lines: []line{{name: "heap", short: "heap", probe: "alloc_bytes_per_second", filled: true}},
+		lines: []line{{name: "heap", short: "heap", probe: probe.AllocBytesPerSecond, filled: true}},
 	}}},
 	collectorChart: {"Garbage collector", []section{
-		{unit: perSecond, absent: "the garbage collector cannot be read here", quiet: "no collections", lines: []line{{name: "cycles", short: "cycles", probe: "gc_cycles", counter: true, steady: true, filled: true}}},
-		{title: "Share of CPU", unit: ratio, absent: "no collections", quiet: "no collections", lines: []line{{name: "GC", short: "GC", probe: "gc_cpu_ratio", filled: true}}},
+		{unit: perSecond, absent: "the garbage collector cannot be read here", quiet: "no collections", lines: []line{{name: "cycles", short: "cycles", probe: probe.GCCycles, counter: true, steady: true, filled: true}}},
+		{title: "Share of CPU", unit: ratio, absent: "no collections", quiet: "no collections", lines: []line{{name: "GC", short: "GC", probe: probe.GCCPURatio, filled: true}}},
 	}},
 }
 
@@ -223,9 +225,9 @@ func (l *live) plot(s *styles, c section, chart int, at span) (plot, []legendIte
 	p := plot{unit: c.unit, log: c.log && !l.linear, empty: c.absent}
 	limits := l.limits(at.to)
 	lines := slices.Clone(c.lines)
-	for probe := range limits {
-		if home := homeOf(probe); home.chart == chart && home.unit == c.unit && home.extra {
-			lines = append(lines, line{name: strings.TrimSuffix(strings.TrimSuffix(probe, "_per_second"), "_"+home.unit), probe: probe})
+	for name := range limits {
+		if home := homeOf(name); home.chart == chart && home.unit == c.unit && home.extra {
+			lines = append(lines, line{name: strings.TrimSuffix(strings.TrimSuffix(string(name), "_per_second"), "_"+home.unit), probe: name})
 		}
 	}
 	slices.SortStableFunc(lines[len(c.lines):], func(a, b line) int { return cmp.Compare(a.name, b.name) })
@@ -305,7 +307,7 @@ func (l *live) points(line line, at span) []fold.Point {
 // collections returns when garbage collections were found to have finished.
 func (l *live) collections(at span) []float64 {
 	var out []float64
-	for _, p := range rates(l.shown.Points("gc_cycles", at.from)) {
+	for _, p := range rates(l.shown.Points(probe.GCCycles, at.from)) {
 		if p.V > 0 {
 			out = append(out, p.T)
 		}
@@ -315,13 +317,13 @@ func (l *live) collections(at span) []float64 {
 
 // valueAt returns the reading of a probe at a time: the last before it, if that
 // is not long ago. Some probes are not in every sample.
-func (l *live) valueAt(probe string, t float64) (float64, bool) {
+func (l *live) valueAt(name probe.Name, t float64) (float64, bool) {
 	const patience = 1 // second
 	for sample := range l.shown.Backward(t - patience) {
 		if sample.T > t {
 			continue
 		}
-		if v, ok := sample.Value(probe); ok {
+		if v, ok := sample.Value(name); ok {
 			return v, true
 		}
 	}
@@ -329,8 +331,8 @@ func (l *live) valueAt(probe string, t float64) (float64, bool) {
 }
 
 // limits returns the limits of the steps that ran at a time, by their probe.
-func (l *live) limits(t float64) map[string][]stream.Limit {
-	out := map[string][]stream.Limit{}
+func (l *live) limits(t float64) map[probe.Name][]stream.Limit {
+	out := map[probe.Name][]stream.Limit{}
 	for _, step := range l.stepsAt(t) {
 		for _, limit := range step.Step.Limits {
 			if limit.Probe != "" {
@@ -380,28 +382,28 @@ type home struct {
 
 // homeOf finds the chart of a probe by its name: a probe that no chart has of
 // its own is drawn, if a step has a limit on it, with those of its unit.
-func homeOf(probe string) home {
+func homeOf(name probe.Name) home {
 	for i, c := range charts {
 		for _, section := range c.sections {
 			for _, line := range section.lines {
-				if line.probe == probe {
+				if line.probe == name {
 					return home{i, section.unit, false}
 				}
 			}
 		}
 	}
 	switch {
-	case strings.HasSuffix(probe, "_per_second"):
+	case strings.HasSuffix(string(name), "_per_second"):
 		return home{throughputChart, perSecond, true}
-	case strings.HasSuffix(probe, "_ms"):
+	case strings.HasSuffix(string(name), "_ms"):
 		return home{latencyChart, millis, true}
-	case strings.HasSuffix(probe, "_bytes"):
+	case strings.HasSuffix(string(name), "_bytes"):
 		return home{memoryChart, bytesUnit, true}
-	case strings.HasSuffix(probe, "_percent"):
+	case strings.HasSuffix(string(name), "_percent"):
 		return home{processorChart, percent, true}
-	case strings.HasSuffix(probe, "_ratio"):
+	case strings.HasSuffix(string(name), "_ratio"):
 		return home{collectorChart, ratio, true}
-	case strings.HasSuffix(probe, "_seconds"):
+	case strings.HasSuffix(string(name), "_seconds"):
 		return home{chart: -1, extra: true} // no chart has their unit
 	default:
 		return home{populationChart, count, true}

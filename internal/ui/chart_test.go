@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/stream"
 )
@@ -47,7 +48,7 @@ func TestLimitBringsItsProbe(t *testing.T) {
 	tl.Add(stream.Event{Type: stream.StepStarted, Step: &stream.Step{Name: "creation", Limits: []stream.Limit{
 		{Metric: "agents_per_second", Source: "baseline", Op: ">=", Value: 1000, Unit: "1/s", Probe: "agents_started_per_second"},
 	}}})
-	tl.Add(stream.Event{T: 1, Type: stream.SampleTaken, Sample: map[string]float64{"agents_started_per_second": 2000, "events_published_per_second": 0}})
+	tl.Add(stream.Event{T: 1, Type: stream.SampleTaken, Sample: probe.Sample{"agents_started_per_second": 2000, "events_published_per_second": 0}})
 	l := newLive()
 	l.setData(tl.Snapshot())
 	got := strings.Join(l.view(plainStyles(false), 200, 56, true), "\n")

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
@@ -110,7 +111,7 @@ func script() []stream.Event {
 				add(stream.Event{Type: stream.FaultInjected, Fault: &stream.Fault{Step: step, Fault: "kill_agents", Target: "a_0042"}})
 			}
 			done := rate * up * (1 - 0.55*stall) * noise(0.03)
-			add(stream.Event{Type: stream.SampleTaken, Sample: map[string]float64{
+			add(stream.Event{Type: stream.SampleTaken, Sample: probe.Sample{
 				"offered_per_second": rate, "completed_per_second": done, "failed_per_second": 0,
 				"action_p50_ms": 0.12 * noise(0.1) * (1 + stall), "action_p95_ms": 0.9 * noise(0.2) * (1 + 2*stall),
 				"action_p99_ms": 3.1 * noise(0.25) * (1 + 2.2*stall),

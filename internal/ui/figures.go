@@ -1,10 +1,16 @@
 package ui
 
-import "slices"
+import (
+	"slices"
+
+	"mabeam-top/internal/probes/probe"
+)
 
 // A figure is one number of the live screen.
 type figure struct {
-	name, probe, unit string
+	name  string
+	probe probe.Name
+	unit  string
 	// counter says that the probe only grows: its rate is drawn.
 	counter bool
 }
@@ -12,38 +18,38 @@ type figure struct {
 // figures are in the order of their importance: smaller screens show the
 // first.
 var figures = []figure{
-	{name: "completed", probe: "completed_per_second", unit: perSecond},
-	{name: "p99", probe: "action_p99_ms", unit: millis},
-	{name: "delivered", probe: "events_delivered_per_second", unit: perSecond},
-	{name: "dropped", probe: "events_dropped", unit: count, counter: true},
-	{name: "heap", probe: "heap_bytes", unit: bytesUnit},
-	{name: "goroutines", probe: "goroutines", unit: count},
-	{name: "offered", probe: "offered_per_second", unit: perSecond},
-	{name: "p50", probe: "action_p50_ms", unit: millis},
-	{name: "published", probe: "events_published_per_second", unit: perSecond},
-	{name: "agents", probe: "agents", unit: count},
-	{name: "heap live", probe: "heap_live_bytes", unit: bytesUnit},
-	{name: "p95", probe: "action_p95_ms", unit: millis},
-	{name: "backlog", probe: "mailbox_depth", unit: count},
-	{name: "cpu", probe: "cpu_percent", unit: percent},
-	{name: "resident", probe: "rss_bytes", unit: bytesUnit},
-	{name: "stacks", probe: "stack_bytes", unit: bytesUnit},
+	{name: "completed", probe: probe.CompletedPerSecond, unit: perSecond},
+	{name: "p99", probe: probe.ActionP99MS, unit: millis},
+	{name: "delivered", probe: probe.EventsDeliveredPerSecond, unit: perSecond},
+	{name: "dropped", probe: probe.EventsDropped, unit: count, counter: true},
+	{name: "heap", probe: probe.HeapBytes, unit: bytesUnit},
+	{name: "goroutines", probe: probe.Goroutines, unit: count},
+	{name: "offered", probe: probe.OfferedPerSecond, unit: perSecond},
+	{name: "p50", probe: probe.ActionP50MS, unit: millis},
+	{name: "published", probe: probe.EventsPublishedPerSecond, unit: perSecond},
+	{name: "agents", probe: probe.Agents, unit: count},
+	{name: "heap live", probe: probe.HeapLiveBytes, unit: bytesUnit},
+	{name: "p95", probe: probe.ActionP95MS, unit: millis},
+	{name: "backlog", probe: probe.MailboxDepth, unit: count},
+	{name: "cpu", probe: probe.CPUPercent, unit: percent},
+	{name: "resident", probe: probe.RSSBytes, unit: bytesUnit},
+	{name: "stacks", probe: probe.StackBytes, unit: bytesUnit},
 }
 
 // runtimeFigures are those of the runtime tab, where it has no charts.
 var runtimeFigures = []figure{
-	{name: "scheduler", probe: "sched_latency_p99_ms", unit: millis},
-	{name: "GC pause", probe: "gc_pause_p99_ms", unit: millis},
-	{name: "cpu", probe: "cpu_percent", unit: percent},
-	{name: "resident", probe: "rss_bytes", unit: bytesUnit},
-	{name: "running", probe: "goroutines_running", unit: count},
-	{name: "runnable", probe: "goroutines_runnable", unit: count},
-	{name: "waiting", probe: "goroutines_waiting", unit: count},
-	{name: "threads", probe: "threads", unit: count},
-	{name: "allocated", probe: "alloc_bytes_per_second", unit: bytesPerSecond},
-	{name: "GC cycles", probe: "gc_cycles", unit: count, counter: true},
-	{name: "GC share", probe: "gc_cpu_ratio", unit: ratio},
-	{name: "open files", probe: "open_files", unit: count},
+	{name: "scheduler", probe: probe.SchedLatencyP99MS, unit: millis},
+	{name: "GC pause", probe: probe.GCPauseP99MS, unit: millis},
+	{name: "cpu", probe: probe.CPUPercent, unit: percent},
+	{name: "resident", probe: probe.RSSBytes, unit: bytesUnit},
+	{name: "running", probe: probe.GoroutinesRunning, unit: count},
+	{name: "runnable", probe: probe.GoroutinesRunnable, unit: count},
+	{name: "waiting", probe: probe.GoroutinesWaiting, unit: count},
+	{name: "threads", probe: probe.Threads, unit: count},
+	{name: "allocated", probe: probe.AllocBytesPerSecond, unit: bytesPerSecond},
+	{name: "GC cycles", probe: probe.GCCycles, unit: count, counter: true},
+	{name: "GC share", probe: probe.GCCPURatio, unit: ratio},
+	{name: "open files", probe: probe.OpenFiles, unit: count},
 }
 
 // value returns the reading of a figure at the moment shown; a dash where there

@@ -9,6 +9,7 @@ import (
 	"github.com/charmbracelet/bubbles/key"
 	"github.com/charmbracelet/x/ansi"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
 )
@@ -354,7 +355,7 @@ func (m model) oneLine() string {
 		word = "FROZEN"
 	}
 	what, rate := "ops/s", l.value(figures[0])
-	if v, ok := l.latest.Latest("events_published_per_second"); ok && v > 0 {
+	if v, ok := l.latest.Latest(probe.EventsPublishedPerSecond); ok && v > 0 {
 		what, rate = "evt/s", reading(v, perSecond)
 	}
 	return wholeWords(m.width, word, quantity.Clock(l.latest.T), what+" "+strings.TrimSuffix(rate, "/s"),

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
@@ -94,11 +95,11 @@ type recent struct {
 
 // last returns for how long a probe has held a condition at every sample until
 // now, in seconds, when that began, and the mean while it did.
-func (r recent) last(probe string, holds func(v float64) bool) (long, since, mean float64) {
+func (r recent) last(name probe.Name, holds func(v float64) bool) (long, since, mean float64) {
 	sum, n := 0.0, 0
 	since = r.T
 	for sample := range r.Backward(r.from) {
-		v, ok := sample.Value(probe)
+		v, ok := sample.Value(name)
 		if !ok {
 			continue // some probes are not in every sample
 		}
@@ -117,7 +118,7 @@ func (r recent) last(probe string, holds func(v float64) bool) (long, since, mea
 
 // grown returns for how many whole seconds a probe has gone up, from second to
 // second, and the means of the first and of the last of them.
-func (r recent) grown(probe string) (seconds int, from, to float64) {
+func (r recent) grown(name probe.Name) (seconds int, from, to float64) {
 	var means []float64 // of the seconds before now, the latest first
 	sum, n, second := 0.0, 0, 0
 	flush := func() bool {
@@ -130,7 +131,7 @@ func (r recent) grown(probe string) (seconds int, from, to float64) {
 		return true
 	}
 	for sample := range r.Backward(r.from) {
-		v, ok := sample.Value(probe)
+		v, ok := sample.Value(name)
 		if !ok {
 			continue
 		}
@@ -273,7 +274,7 @@ func most(lints []lint, n int) []lint {
 // generator tells that the load is not what was asked for: that is about the
 // machine, and not about the runtime.
 func (r recent) generator() []lint {
-	long, since, mean := r.last("generator_lag_ms", func(v float64) bool { return v >= lagMillis })
+	long, since, mean := r.last(probe.GeneratorLagMS, func(v float64) bool { return v >= lagMillis })
 	if long < steadySeconds {
 		return nil
 	}
@@ -284,8 +285,8 @@ func (r recent) generator() []lint {
 func (r recent) delivery() []lint {
 	var offered, completed, n, since float64
 	for sample := range r.Backward(r.from) {
-		due, ok := sample.Value("offered_per_second")
-		done, both := sample.Value("completed_per_second")
+		due, ok := sample.Value(probe.OfferedPerSecond)
+		done, both := sample.Value(probe.CompletedPerSecond)
 		if !ok || !both || sample.T < r.T-2*steadySeconds {
 			break
 		}
@@ -295,7 +296,7 @@ func (r recent) delivery() []lint {
 		return nil
 	}
 	text := fmt.Sprintf("%s of %s are completed", reading(completed/n, perSecond), reading(offered/n, perSecond))
-	if v, ok := r.Latest("inflight"); ok && v > 0 {
+	if v, ok := r.Latest(probe.InFlight); ok && v > 0 {
 		text += fmt.Sprintf(": %s operations are under way", quantity.Format(v, count))
 	}
 	return []lint{{"delivery", since, text + r.cause(since)}}
@@ -304,12 +305,15 @@ func (r recent) delivery() []lint {
 // failures tells of what is lost or fails.
 func (r recent) failures() []lint {
 	var out []lint
-	if long, since, mean := r.last("failed_per_second", func(v float64) bool { return v > 0 }); long >= steadySeconds {
+	if long, since, mean := r.last(probe.FailedPerSecond, func(v float64) bool { return v > 0 }); long >= steadySeconds {
 		out = append(out, lint{"failures", since, fmt.Sprintf("operations fail: %s for %s", reading(mean, perSecond), seconds(long)) + r.cause(since)})
 	}
-	for _, counter := range []struct{ probe, about, text string }{
-		{"events_dropped", "dropped", "the bus drops events: %s in the last %s"},
-		{"agents_crashed", "crashed", "agents crash: %s in the last %s"},
+	for _, counter := range []struct {
+		probe       probe.Name
+		about, text string
+	}{
+		{probe.EventsDropped, "dropped", "the bus drops events: %s in the last %s"},
+		{probe.AgentsCrashed, "crashed", "agents crash: %s in the last %s"},
 	} {
 		if n, long, since := r.counted(counter.probe); n > 0 {
 			out = append(out, lint{counter.about, since, fmt.Sprintf(counter.text, quantity.Format(n, count), seconds(long)) + r.cause(since)})
@@ -320,10 +324,10 @@ func (r recent) failures() []lint {
 
 // counted returns by how much a counter has grown lately, as long as the
 // growths are no more than a second apart, and when that began.
-func (r recent) counted(probe string) (n, long, since float64) {
+func (r recent) counted(name probe.Name) (n, long, since float64) {
 	newer, newest, seen := 0.0, r.T, false
 	for sample := range r.Backward(r.from) {
-		v, ok := sample.Value(probe)
+		v, ok := sample.Value(name)
 		if !ok {
 			continue
 		}
@@ -346,13 +350,14 @@ func (r recent) counted(probe string) (n, long, since float64) {
 func (r recent) trends() []lint {
 	var out []lint
 	for _, trend := range []struct {
-		probe, unit, about string
-		least              float64
-		text               string
+		probe       probe.Name
+		unit, about string
+		least       float64
+		text        string
 	}{
-		{"mailbox_depth", count, "backlog", leastBacklog, "mailboxes grow for %s: %s messages wait, from %s"},
-		{"goroutines", count, "goroutines", leastGoroutines, "goroutines rise for %s: %s, from %s"},
-		{"heap_live_bytes", bytesUnit, "live heap", leastHeap, "what the garbage collector leaves rises for %s: %s, from %s"},
+		{probe.MailboxDepth, count, "backlog", leastBacklog, "mailboxes grow for %s: %s messages wait, from %s"},
+		{probe.Goroutines, count, "goroutines", leastGoroutines, "goroutines rise for %s: %s, from %s"},
+		{probe.HeapLiveBytes, bytesUnit, "live heap", leastHeap, "what the garbage collector leaves rises for %s: %s, from %s"},
 	} {
 		long, from, to := r.grown(trend.probe)
 		if long < leastTrend || to-from < trend.least || to-from < trendShare*from {
@@ -368,16 +373,16 @@ func (r recent) trends() []lint {
 // runtime is what the Go runtime has trouble with.
 func (r recent) runtime() []lint {
 	var out []lint
-	if long, since, mean := r.last("gc_cpu_ratio", func(v float64) bool { return v >= gcShare }); long >= steadySeconds {
+	if long, since, mean := r.last(probe.GCCPURatio, func(v float64) bool { return v >= gcShare }); long >= steadySeconds {
 		text := fmt.Sprintf("the garbage collector takes %s of the processors for %s", reading(mean, ratio), seconds(long))
-		if v, ok := r.Latest("alloc_bytes_per_second"); ok {
+		if v, ok := r.Latest(probe.AllocBytesPerSecond); ok {
 			text += fmt.Sprintf(": %s is allocated", reading(v, bytesPerSecond))
 		}
 		out = append(out, lint{"collector", since, text + r.cause(since)})
 	}
-	if long, since, mean := r.last("sched_latency_p99_ms", func(v float64) bool { return v >= schedMillis }); long >= steadySeconds {
+	if long, since, mean := r.last(probe.SchedLatencyP99MS, func(v float64) bool { return v >= schedMillis }); long >= steadySeconds {
 		text := fmt.Sprintf("goroutines wait %s (p99) for a processor for %s", quantity.Format(mean, millis), seconds(long))
-		if v, ok := r.Latest("host_cpu_percent"); ok {
+		if v, ok := r.Latest(probe.HostCPUPercent); ok {
 			text += fmt.Sprintf(": the machine is %s busy", reading(v, percent))
 		}
 		out = append(out, lint{"scheduler", since, text + r.cause(since)})

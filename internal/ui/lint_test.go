@@ -8,14 +8,15 @@ import (
 
 	"pgregory.net/rapid"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/stream"
 )
 
 // healthy is a sample of a run that has no trouble, at a time.
-func healthy(t float64) map[string]float64 {
+func healthy(t float64) probe.Sample {
 	wave := math.Sin(t)
-	return map[string]float64{
+	return probe.Sample{
 		"offered_per_second": 20000, "completed_per_second": 20000 + 300*wave, "failed_per_second": 0, "inflight": 12,
 		"action_p50_ms": 0.1, "action_p95_ms": 0.9, "action_p99_ms": 3 + 0.5*wave, "generator_lag_ms": 0.3,
 		"heap_bytes": 30e6 + 8e6*wave, "heap_live_bytes": 18e6 + 1e5*math.Floor(t/2), "goroutines": 200 + 10*wave, "agents": 1000,
@@ -26,7 +27,7 @@ func healthy(t float64) map[string]float64 {
 
 // lintRun is a run of 30 s, of which change alters the samples, and after which
 // more may happen.
-func lintRun(change func(t float64, sample map[string]float64), more ...stream.Event) *fold.Timeline {
+func lintRun(change func(t float64, sample probe.Sample), more ...stream.Event) *fold.Timeline {
 	var tl fold.Timeline
 	tl.Add(stream.Event{Type: stream.RunStarted, Run: &stream.Run{}})
 	tl.Add(stream.Event{Type: stream.StepStarted, Step: &stream.Step{Name: "storm", Limits: []stream.Limit{
@@ -61,21 +62,21 @@ func inside(in stream.Inspection) stream.Event {
 
 func TestLints(t *testing.T) {
 	// from changes a probe from a time on.
-	from := func(start float64, probe string, value func(age float64) float64) func(float64, map[string]float64) {
-		return func(t float64, sample map[string]float64) {
+	from := func(start float64, name probe.Name, value func(age float64) float64) func(float64, probe.Sample) {
+		return func(t float64, sample probe.Sample) {
 			if t >= start {
-				sample[probe] = value(t - start)
+				sample[name] = value(t - start)
 			}
 		}
 	}
 	// growing changes a probe from a time on, before which it stands still.
-	growing := func(start float64, probe string, value func(age float64) float64) func(float64, map[string]float64) {
-		return func(t float64, sample map[string]float64) { sample[probe] = value(max(t-start, 0)) }
+	growing := func(start float64, name probe.Name, value func(age float64) float64) func(float64, probe.Sample) {
+		return func(t float64, sample probe.Sample) { sample[name] = value(max(t-start, 0)) }
 	}
 	always := func(v float64) func(float64) float64 { return func(float64) float64 { return v } }
 	for _, test := range []struct {
 		name   string
-		change func(float64, map[string]float64)
+		change func(float64, probe.Sample)
 		more   []stream.Event
 		want   []string
 		// since is when the first began.
@@ -93,7 +94,7 @@ func TestLints(t *testing.T) {
 		{name: "a spike is no lint", change: from(29.2, "action_p99_ms", always(8.4))},
 		{
 			name: "what a fault led to", since: 27,
-			change: func(t float64, sample map[string]float64) {
+			change: func(t float64, sample probe.Sample) {
 				if t >= 26.5 {
 					sample["fault"] = 1
 				}
@@ -105,7 +106,7 @@ func TestLints(t *testing.T) {
 		},
 		{
 			name: "a fault long before is not held against it", since: 27,
-			change: func(t float64, sample map[string]float64) {
+			change: func(t float64, sample probe.Sample) {
 				if t >= 20 {
 					sample["fault"] = 1
 				}
@@ -115,10 +116,10 @@ func TestLints(t *testing.T) {
 			},
 			want: []string{"latency_ms.p99 is 12 ms for 3 s, and should be < 5 ms"},
 		},
-		{name: "within the tolerance of a baseline", change: func(_ float64, s map[string]float64) { s["offered_per_second"], s["completed_per_second"] = 6500, 6500 }},
+		{name: "within the tolerance of a baseline", change: func(_ float64, s probe.Sample) { s["offered_per_second"], s["completed_per_second"] = 6500, 6500 }},
 		{
 			name:   "beyond the tolerance of a baseline",
-			change: func(_ float64, s map[string]float64) { s["offered_per_second"], s["completed_per_second"] = 6000, 6000 },
+			change: func(_ float64, s probe.Sample) { s["offered_per_second"], s["completed_per_second"] = 6000, 6000 },
 			want:   []string{"sustained_event_rate is 6k/s for 20 s, and should be >= 8k/s"}, since: 10,
 		},
 		{
@@ -191,7 +192,7 @@ func TestLints(t *testing.T) {
 		},
 		{
 			name:   "an old look inside tells nothing of now",
-			change: func(float64, map[string]float64) {},
+			change: func(float64, probe.Sample) {},
 			more: []stream.Event{
 				inside(stream.Inspection{Subscriptions: []stream.SubscriptionState{{Subscriber: "s1", Queued: 1, Capacity: 1, FullSeconds: 2.1}}}),
 				{Type: stream.Logged},
@@ -241,19 +242,19 @@ func TestLintsAreOfNow(t *testing.T) {
 
 // Whatever a run tells, lints take it.
 func TestAnyLints(t *testing.T) {
-	probes := []string{}
+	probes := []probe.Name{}
 	for name := range maps.Keys(healthy(0)) {
 		probes = append(probes, name)
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		probe := rapid.SampledFrom(probes).Draw(t, "probe")
+		name := rapid.SampledFrom(probes).Draw(t, "probe")
 		values := rapid.SliceOfN(rapid.Float64(), 300, 300).Draw(t, "values")
 		gap := rapid.IntRange(1, 40).Draw(t, "every nth is there")
-		tl := lintRun(func(at float64, sample map[string]float64) {
+		tl := lintRun(func(at float64, sample probe.Sample) {
 			i := int(at*10+0.5) - 1
-			sample[probe] = values[i]
+			sample[name] = values[i]
 			if i%gap != 0 {
-				delete(sample, probe)
+				delete(sample, name)
 			}
 		}, inside(stream.Inspection{
 			Agents:        []stream.AgentState{{ID: rapid.String().Draw(t, "id"), Mailbox: rapid.Int().Draw(t, "mailbox"), MailboxCapacity: rapid.Int().Draw(t, "room"), BusySeconds: rapid.Float64().Draw(t, "busy")}},
@@ -300,7 +301,7 @@ func TestLintBook(t *testing.T) {
 // What a repetition begins with, and what the one before it ended with, is no trouble
 // of the load that runs.
 func TestLintsLookAtTheRunningRepetition(t *testing.T) {
-	slow := func(_ float64, sample map[string]float64) {
+	slow := func(_ float64, sample probe.Sample) {
 		sample["gc_cpu_ratio"], sample["sched_latency_p99_ms"], sample["action_p99_ms"] = 0.4, 50, 80
 	}
 	begun := stream.Event{Type: stream.RepetitionStarted, Repetition: &stream.Repetition{Step: "storm", Number: 2, Of: 2}}

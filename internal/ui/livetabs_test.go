@@ -13,6 +13,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"pgregory.net/rapid"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/stream"
 )
@@ -273,9 +274,9 @@ func TestAnyLiveFrame(t *testing.T) {
 				limit := stream.Limit{Metric: word.Draw(rt, "metric"), Source: "threshold", Op: "<", Value: odd.Draw(rt, "limit"), Unit: "ms", Probe: "action_p99_ms"}
 				st.run.timeline.Add(stream.Event{T: now, Type: stream.StepStarted, Step: &stream.Step{Name: word.Draw(rt, "step"), Limits: []stream.Limit{limit}}})
 				st.run.timeline.Add(stream.Event{T: now, Type: stream.Logged, Log: &stream.Log{Level: "warn", Message: word.Draw(rt, "message"), ByHand: rapid.Bool().Draw(rt, "by hand")}})
-				sample := map[string]float64{}
+				sample := probe.Sample{}
 				for name := range healthy(0) {
-					sample[name] = odd.Draw(rt, name)
+					sample[name] = odd.Draw(rt, string(name))
 				}
 				in := &stream.Inspection{
 					AgentsTotal:   1,

@@ -5,10 +5,9 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
-	"mabeam-top/internal/stress/report/format"
-
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/report/format"
 	"mabeam-top/internal/stress/stream"
 )
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/stream"
 )
 
@@ -104,7 +105,7 @@ func TestSteering(t *testing.T) {
 		st, _ := steered(t)
 		st.run.timeline.Add(stream.Event{T: 21, Type: stream.Logged, Log: &stream.Log{Level: "info", Message: "rate set to 110 %", ByHand: true}})
 		st.run.timeline.Add(stream.Event{T: 22, Type: stream.FaultInjected, Fault: &stream.Fault{Fault: "kill_agents", ByHand: true}})
-		st.run.timeline.Add(stream.Event{T: 29, Type: stream.SampleTaken, Sample: map[string]float64{"goroutines": 1}})
+		st.run.timeline.Add(stream.Event{T: 29, Type: stream.SampleTaken, Sample: probe.Sample{"goroutines": 1}})
 		st.tick()
 		if v := st.m.View(); !strings.Contains(v, "◆─◆") || !strings.Contains(v, "0:21 rate set to 110 %") {
 			t.Errorf("not marked:\n%s", v)

@@ -19,6 +19,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"pgregory.net/rapid"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
@@ -437,7 +438,7 @@ func TestAnySequence(t *testing.T) {
 				}
 				st.run.timeline.Add(stream.Event{Type: stream.StepStarted, Step: &stream.Step{Name: rapid.String().Draw(t, "step"), Limits: []stream.Limit{limit, limit}}})
 				st.run.timeline.Add(stream.Event{Type: stream.Logged, Log: &stream.Log{Level: "error", Message: rapid.String().Draw(t, "message")}})
-				st.run.timeline.Add(stream.Event{T: value, Type: stream.SampleTaken, Sample: map[string]float64{
+				st.run.timeline.Add(stream.Event{T: value, Type: stream.SampleTaken, Sample: probe.Sample{
 					"completed_per_second": value, "action_p99_ms": value, "heap_bytes": -value, "goroutines": value, "events_dropped": value,
 				}})
 				st.tick()

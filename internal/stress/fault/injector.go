@@ -26,8 +26,8 @@ type Config struct {
 	Faults []scenario.Fault
 	// Manual says that a viewer can inject faults too.
 	Manual bool
-	// Clock is that of the load: it is stopped while the load is paused.
-	Clock *load.Clock
+	// Control is that of the loads: while they are paused, no fault is due.
+	Control *load.Control
 	// Seed determines every random choice.
 	Seed   uint64
 	System *mabeam.System
@@ -102,15 +102,15 @@ func (i *Injector) During(ctx context.Context) (end func()) {
 		return func() {}
 	}
 	ctx, stop := context.WithCancel(ctx)
-	began := i.Clock.Now()
+	watch, loaded := i.Control.Start(), i.loaded
 	for _, f := range i.planned {
-		i.wg.Go(func() { i.run(ctx, f, began.Add(-i.loaded)) })
+		i.wg.Go(func() { i.run(ctx, f, watch, loaded) })
 	}
 	i.mu.Lock()
 	i.loading = ctx
 	i.mu.Unlock()
 	return func() {
-		took := i.Clock.Now().Sub(began)
+		took := watch.Elapsed()
 		i.mu.Lock()
 		i.loading = nil
 		i.mu.Unlock()
@@ -134,15 +134,16 @@ func (i *Injector) Inject(f scenario.Fault) error {
 	i.manual++
 	one := &running{Fault: f, draw: rand.New(rand.NewPCG(i.Seed, 1<<32+i.manual)), manual: true}
 	ctx := i.loading
-	i.wg.Go(func() { i.run(ctx, one, i.Clock.Now()) })
+	i.wg.Go(func() { i.run(ctx, one, i.Control.Start(), 0) })
 	return nil
 }
 
-// run injects one fault whenever it is due.
-func (i *Injector) run(ctx context.Context, f *running, start time.Time) {
+// run injects one fault whenever it is due. Before the stopwatch started, so much of
+// its time was over.
+func (i *Injector) run(ctx context.Context, f *running, watch load.Stopwatch, before time.Duration) {
 	for ; ; f.next++ {
 		at, ok := f.Due(f.next)
-		if !ok || !i.Clock.Sleep(ctx, start.Add(at).Sub(i.Clock.Now())) || ctx.Err() != nil {
+		if !ok || !watch.Sleep(ctx, at-before) {
 			return
 		}
 		if target, ok := inject[f.Kind](ctx, i, f.Params, f.draw); ok {
@@ -187,8 +188,8 @@ func (i *Injector) Ended(id string) bool {
 }
 
 // after undoes something when d has passed, or at the end of the load if that is
-// sooner. It does not use the load's clock: operations in flight go on while the
-// load is paused, and their latency would include the pause.
+// sooner. Pauses count: operations in flight go on while the load is paused, and
+// their latency would include the pause.
 func (i *Injector) after(ctx context.Context, d time.Duration, undo func()) {
 	i.wg.Go(func() {
 		load.Sleep(ctx, d)

@@ -142,9 +142,11 @@ func hogCPU(ctx context.Context, i *Injector, p scenario.Params, _ *rand.Rand) (
 	}
 	i.wg.Go(func() {
 		defer i.hogs.Add(-1)
-		for began := i.Clock.Now(); i.Clock.Now().Sub(began) < d && ctx.Err() == nil; {
-			if i.Clock.Stopped() {
-				load.Sleep(ctx, hogRests) // a paused load is not disturbed
+		until := time.Now().Add(d)
+		for now := time.Now(); now.Before(until) && ctx.Err() == nil; now = time.Now() {
+			if i.Control.Paused() { // a paused load is not disturbed
+				load.Sleep(ctx, hogRests)
+				until = until.Add(time.Since(now))
 			}
 		}
 	})

@@ -12,9 +12,9 @@ import (
 
 	"pgregory.net/rapid"
 
-	"mabeam-top/internal/stress/report/format"
-
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/report/format"
 	"mabeam-top/internal/stress/stream"
 	"mabeam-top/internal/stress/stream/streamtest"
 )
@@ -234,9 +234,9 @@ func TestProbes(t *testing.T) {
 		t.Error("something is there before the first sample")
 	}
 	for _, v := range []float64{4, math.NaN(), -2, math.Inf(1), 7, 3} {
-		p.Add(map[string]float64{"a": v})
+		p.Add(probe.Sample{"a": v})
 	}
-	p.Add(map[string]float64{"b": math.NaN()})
+	p.Add(probe.Sample{"b": math.NaN()})
 	p.Add(nil)
 	if got, want := p.Probes()["a"], (report.Probe{Min: -2, Mean: 3, Max: 7, Last: 3}); len(p.Probes()) != 1 || got != want {
 		t.Errorf("%+v, want %+v", p.Probes(), want)
@@ -249,7 +249,7 @@ func TestProbesMean(t *testing.T) {
 		var p Summary
 		mean, largest := 0.0, 0.0
 		for _, v := range values {
-			p.Add(map[string]float64{"a": v})
+			p.Add(probe.Sample{"a": v})
 			mean += v / float64(len(values))
 			largest = max(largest, math.Abs(v))
 		}

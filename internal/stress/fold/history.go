@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
@@ -15,7 +16,7 @@ import (
 type History struct {
 	times []float64
 	// probes has one reading for each of times, NaN where there is none.
-	probes  map[string][]float64
+	probes  map[probe.Name][]float64
 	thinned int
 }
 
@@ -26,7 +27,7 @@ func (h *History) Len() int { return len(h.times) }
 func (h *History) Thinned() int { return h.thinned }
 
 // add appends a sample, and thins the history when it holds limit samples.
-func (h *History) add(t float64, values map[string]float64, limit int) {
+func (h *History) add(t float64, values probe.Sample, limit int) {
 	if len(values) == 0 {
 		return
 	}
@@ -36,7 +37,7 @@ func (h *History) add(t float64, values map[string]float64, limit int) {
 	for name := range values {
 		if _, known := h.probes[name]; !known {
 			if h.probes == nil {
-				h.probes = map[string][]float64{}
+				h.probes = map[probe.Name][]float64{}
 			}
 			h.probes[name] = slices.Repeat([]float64{math.NaN()}, len(h.times))
 		}
@@ -76,7 +77,7 @@ func (h *History) thin() {
 
 // snapshot returns a copy that stays as it is when samples are added.
 func (h *History) snapshot() History {
-	copied := History{times: h.times, thinned: h.thinned, probes: make(map[string][]float64, len(h.probes))}
+	copied := History{times: h.times, thinned: h.thinned, probes: make(map[probe.Name][]float64, len(h.probes))}
 	for name, column := range h.probes {
 		copied.probes[name] = column
 	}
@@ -94,8 +95,8 @@ type Sample struct {
 func (h *History) sample(i int) Sample { return Sample{h.times[i], h, i} }
 
 // Value is the reading of a probe, and false if there is none.
-func (s Sample) Value(probe string) (float64, bool) {
-	column, ok := s.history.probes[probe]
+func (s Sample) Value(name probe.Name) (float64, bool) {
+	column, ok := s.history.probes[name]
 	if !ok || math.IsNaN(column[s.index]) {
 		return 0, false
 	}
@@ -103,8 +104,8 @@ func (s Sample) Value(probe string) (float64, bool) {
 }
 
 // Values are all readings, by probe.
-func (s Sample) Values() map[string]float64 {
-	values := make(map[string]float64, len(s.history.probes))
+func (s Sample) Values() probe.Sample {
+	values := make(probe.Sample, len(s.history.probes))
 	for probe := range s.history.probes {
 		if v, ok := s.Value(probe); ok {
 			values[probe] = v
@@ -140,12 +141,12 @@ func (h *History) Last() (Sample, bool) {
 
 // Latest returns the reading of a probe in the newest sample, and false if it has
 // none.
-func (h *History) Latest(probe string) (float64, bool) {
+func (h *History) Latest(name probe.Name) (float64, bool) {
 	last, ok := h.Last()
 	if !ok {
 		return 0, false
 	}
-	return last.Value(probe)
+	return last.Value(name)
 }
 
 // A Point is the reading of one probe at one time.
@@ -156,8 +157,8 @@ type Point struct {
 }
 
 // Points returns the readings of a probe at from or later, oldest first.
-func (h *History) Points(probe string, from float64) []Point {
-	column, ok := h.probes[probe]
+func (h *History) Points(name probe.Name, from float64) []Point {
+	column, ok := h.probes[name]
 	if !ok {
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mattn/go-runewidth"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
@@ -70,7 +71,7 @@ func (p *Progress) Add(e stream.Event) {
 			}
 		}
 	case e.Type == stream.SampleTaken:
-		p.completed, p.measured = e.Sample["completed_per_second"]
+		p.completed, p.measured = e.Sample[probe.CompletedPerSecond]
 		p.measured = p.measured && report.Finite(p.completed) && p.completed > 0
 		p.update()
 	case e.Type == stream.Logged && e.Log != nil && e.Log.Level != "info":

@@ -12,6 +12,7 @@ import (
 	"github.com/mattn/go-runewidth"
 	"pgregory.net/rapid"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
@@ -49,7 +50,7 @@ func watchedRun() []stream.Event {
 			events = append(events, stream.Event{T: t, Type: stream.RepetitionStarted, Repetition: &stream.Repetition{Step: "load", Number: 2, Of: 2}},
 				stream.Event{T: t, Type: stream.StepFinished, StepResult: &report.Step{Name: "lookups", Verdict: report.Pass, DurationSeconds: 4}})
 		}
-		events = append(events, stream.Event{T: t, Type: stream.SampleTaken, Sample: map[string]float64{"completed_per_second": 19_800 + float64(i)}})
+		events = append(events, stream.Event{T: t, Type: stream.SampleTaken, Sample: probe.Sample{"completed_per_second": 19_800 + float64(i)}})
 	}
 	return append(events,
 		stream.Event{T: 7.4, Type: stream.StepFinished, StepResult: &failed},
@@ -57,7 +58,7 @@ func watchedRun() []stream.Event {
 		stream.Event{T: 7.4, Type: stream.ScenarioStarted, Scenario: &stream.Scenario{Name: "calm", EstimateSeconds: 2}},
 		stream.Event{T: 7.4, Type: stream.StepStarted, Step: &stream.Step{Name: "calm", Repeat: 1}},
 		stream.Event{T: 7.5, Type: stream.RepetitionStarted, Repetition: &stream.Repetition{Step: "calm", Number: 1, Of: 1}},
-		stream.Event{T: 7.6, Type: stream.SampleTaken, Sample: map[string]float64{"agents": 1}},
+		stream.Event{T: 7.6, Type: stream.SampleTaken, Sample: probe.Sample{"agents": 1}},
 		stream.Event{T: 8, Type: stream.StepFinished, StepResult: &broken},
 		stream.Event{T: 8, Type: stream.ScenarioFinished, ScenarioResult: &report.Scenario{Name: "calm"}},
 		stream.Event{T: 8, Type: stream.RunFinished, Report: &report.Report{}},
@@ -154,7 +155,7 @@ func TestProgressOfAnOddRun(t *testing.T) {
 		p := &Progress{Out: &out, Width: width(80)}
 		p.Add(stream.Event{T: odd, Type: stream.RunStarted, Run: &stream.Run{EstimateSeconds: odd}})
 		p.Add(stream.Event{T: odd, Type: stream.ScenarioStarted, Scenario: &stream.Scenario{Name: "odd", EstimateSeconds: odd}})
-		p.Add(stream.Event{T: 3, Type: stream.SampleTaken, Sample: map[string]float64{"completed_per_second": odd}})
+		p.Add(stream.Event{T: 3, Type: stream.SampleTaken, Sample: probe.Sample{"completed_per_second": odd}})
 		if got := out.String(); !strings.Contains(got, "  0:03  odd") || strings.Contains(got, "ops/s") {
 			t.Errorf("%v: %q", odd, got)
 		}
@@ -167,7 +168,7 @@ func ExampleProgress() {
 	p.Add(stream.Event{T: 0, Type: stream.ScenarioStarted, Scenario: &stream.Scenario{Name: "agent-creation", EstimateSeconds: 60}})
 	p.Add(stream.Event{T: 0, Type: stream.StepStarted, Step: &stream.Step{Name: "agent-creation", Repeat: 5}})
 	p.Add(stream.Event{T: 1, Type: stream.RepetitionStarted, Repetition: &stream.Repetition{Step: "agent-creation", Number: 1, Of: 5}})
-	p.Add(stream.Event{T: 6, Type: stream.SampleTaken, Sample: map[string]float64{"completed_per_second": 250_000}})
+	p.Add(stream.Event{T: 6, Type: stream.SampleTaken, Sample: probe.Sample{"completed_per_second": 250_000}})
 	p.Close()
 	fmt.Println("done")
 	// Output:

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 	"mabeam-top/internal/stress/stream/streamtest"
@@ -14,7 +15,7 @@ import (
 func TestTimelineOfARun(t *testing.T) {
 	var k Timeline
 	for _, e := range []stream.Event{
-		{T: 0, Type: stream.SampleTaken, Sample: map[string]float64{"agents": 1}},
+		{T: 0, Type: stream.SampleTaken, Sample: probe.Sample{"agents": 1}},
 		{T: 0.1, Type: stream.ScenarioStarted, Scenario: &stream.Scenario{Name: "storm"}},
 		{T: 0.2, Type: stream.StepStarted, Step: &stream.Step{Name: "one", Limits: []stream.Limit{
 			{Metric: "latency_ms.p99", Source: "threshold", Op: "<", Value: 5, Probe: "action_p99_ms", ProbeScale: 1},
@@ -23,13 +24,13 @@ func TestTimelineOfARun(t *testing.T) {
 		}}},
 		{T: 0.3, Type: stream.RepetitionStarted, Repetition: &stream.Repetition{Step: "one", Number: 0}},
 		{T: 0.5, Type: stream.RepetitionStarted, Repetition: &stream.Repetition{Step: "one", Number: 1}},
-		{T: 0.6, Type: stream.SampleTaken, Sample: map[string]float64{"action_p99_ms": 2, "agents": math.NaN()}},
+		{T: 0.6, Type: stream.SampleTaken, Sample: probe.Sample{"action_p99_ms": 2, "agents": math.NaN()}},
 		{T: 0.6, Type: stream.FaultInjected, Fault: &stream.Fault{Step: "one", Fault: "kill_agents 10/s"}},
 		{T: 0.65, Type: stream.FaultInjected, Fault: &stream.Fault{Step: "one", Fault: "kill_agents 10/s"}},
 		{T: 0.9, Type: stream.FaultInjected, Fault: &stream.Fault{Step: "one", Fault: "kill_agents 10/s"}},
 		{T: 1, Type: stream.StepFinished, StepResult: &report.Step{Name: "one"}},
 		{T: 1, Type: stream.StepStarted, Step: &stream.Step{Name: "two"}},
-		{T: 1.5, Type: stream.SampleTaken, Sample: map[string]float64{"agents": 3}},
+		{T: 1.5, Type: stream.SampleTaken, Sample: probe.Sample{"agents": 3}},
 	} {
 		k.Add(e)
 	}
@@ -91,7 +92,7 @@ func TestTimelineIsThinned(t *testing.T) {
 	k := Timeline{Samples: 64}
 	const all = 10_000
 	for i := range all {
-		k.Add(stream.Event{T: float64(i), Type: stream.SampleTaken, Sample: map[string]float64{"agents": float64(i)}})
+		k.Add(stream.Event{T: float64(i), Type: stream.SampleTaken, Sample: probe.Sample{"agents": float64(i)}})
 	}
 	c := k.Snapshot().Timeline()
 	if len(c.Times) > 64 || len(c.Times) < 32 || len(c.Times) != len(c.Probes["agents"]) {

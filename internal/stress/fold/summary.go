@@ -1,11 +1,14 @@
 package fold
 
-import "mabeam-top/internal/stress/report"
+import (
+	"mabeam-top/internal/probes/probe"
+	"mabeam-top/internal/stress/report"
+)
 
 // A Summary sums up samples by probe, in constant memory. The zero value is ready to use.
 // It is not safe for concurrent use.
 type Summary struct {
-	probes map[string]*probeSummary
+	probes map[probe.Name]*probeSummary
 }
 
 type probeSummary struct {
@@ -14,9 +17,9 @@ type probeSummary struct {
 }
 
 // Add adds a sample. Values that are not finite are ignored.
-func (p *Summary) Add(sample map[string]float64) {
+func (p *Summary) Add(sample probe.Sample) {
 	if p.probes == nil {
-		p.probes = make(map[string]*probeSummary, len(sample))
+		p.probes = make(map[probe.Name]*probeSummary, len(sample))
 	}
 	for name, v := range sample {
 		if !report.Finite(v) {
@@ -35,8 +38,8 @@ func (p *Summary) Add(sample map[string]float64) {
 }
 
 // Probes returns the summary of each probe that was read.
-func (p *Summary) Probes() map[string]report.Probe {
-	summary := make(map[string]report.Probe, len(p.probes))
+func (p *Summary) Probes() map[probe.Name]report.Probe {
+	summary := make(map[probe.Name]report.Probe, len(p.probes))
 	for name, r := range p.probes {
 		summary[name] = r.Probe
 	}

@@ -11,13 +11,14 @@ import (
 
 	"pgregory.net/rapid"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 	"mabeam-top/internal/stress/stream/streamtest"
 )
 
 func sampleAt(t, v float64) stream.Event {
-	return stream.Event{T: t, Type: stream.SampleTaken, Sample: map[string]float64{"goroutines": v}}
+	return stream.Event{T: t, Type: stream.SampleTaken, Sample: probe.Sample{"goroutines": v}}
 }
 
 func fold(events ...stream.Event) *Snapshot {
@@ -114,8 +115,8 @@ func TestTimelineSurvivesBrokenEvents(t *testing.T) {
 		stream.Event{T: 1, Type: stream.StepStarted}, stream.Event{Type: stream.RepetitionStarted}, stream.Event{Type: stream.StepFinished}, stream.Event{Type: stream.FaultInjected},
 		stream.Event{Type: stream.Logged}, stream.Event{Type: stream.ScenarioFinished}, stream.Event{Type: stream.ScenarioStarted}, stream.Event{Type: "unheard_of"},
 		stream.Event{Type: stream.SampleTaken},
-		stream.Event{T: nan, Type: stream.SampleTaken, Sample: map[string]float64{"a": nan, "b": 1, "c": inf}},
-		stream.Event{T: 0.5, Type: stream.SampleTaken, Sample: map[string]float64{"b": 2}},
+		stream.Event{T: nan, Type: stream.SampleTaken, Sample: probe.Sample{"a": nan, "b": 1, "c": inf}},
+		stream.Event{T: 0.5, Type: stream.SampleTaken, Sample: probe.Sample{"b": 2}},
 		stream.Event{T: 1e18, Type: stream.Logged, Log: &stream.Log{}},
 	)
 	if s.T != 1 {
@@ -127,7 +128,7 @@ func TestTimelineSurvivesBrokenEvents(t *testing.T) {
 }
 
 func TestTimelineLeavesEventsAlone(t *testing.T) {
-	values := map[string]float64{"a": math.Inf(1), "b": 1}
+	values := probe.Sample{"a": math.Inf(1), "b": 1}
 	fold(stream.Event{Type: stream.SampleTaken, Sample: values})
 	if len(values) != 2 {
 		t.Errorf("the event was changed: %v", values)
@@ -224,7 +225,7 @@ func TestTimelineKeepsTheWorst(t *testing.T) {
 		if i == 1233 {
 			latency = 80
 		}
-		tl.Add(stream.Event{T: float64(i) / 10, Type: stream.SampleTaken, Sample: map[string]float64{"action_p99_ms": latency}})
+		tl.Add(stream.Event{T: float64(i) / 10, Type: stream.SampleTaken, Sample: probe.Sample{"action_p99_ms": latency}})
 	}
 	worst := Point{}
 	for _, p := range tl.Snapshot().Points("action_p99_ms", 0) {
@@ -238,9 +239,9 @@ func TestTimelineKeepsTheWorst(t *testing.T) {
 }
 
 func TestSnapshotPoints(t *testing.T) {
-	s := fold(sampleAt(1, 10), stream.Event{T: 2, Type: stream.SampleTaken, Sample: map[string]float64{"x": 1}}, sampleAt(3, 30))
+	s := fold(sampleAt(1, 10), stream.Event{T: 2, Type: stream.SampleTaken, Sample: probe.Sample{"x": 1}}, sampleAt(3, 30))
 	for _, test := range []struct {
-		probe string
+		probe probe.Name
 		from  float64
 		want  []Point
 	}{
@@ -267,8 +268,8 @@ func TestTimelineOfWhatIsDoneByHand(t *testing.T) {
 		{T: 1.1, Type: stream.Logged, Log: &stream.Log{Level: "info", Message: "not by hand"}},
 		{T: 1.2, Type: stream.FaultInjected, Fault: &stream.Fault{Fault: "garbage", ByHand: true}},
 		{T: 1.2, Type: stream.FaultInjected, Fault: &stream.Fault{Fault: "garbage"}},
-		{T: 1.3, Type: stream.SampleTaken, Sample: map[string]float64{"agents": 3}, Inspection: look},
-		{T: 1.4, Type: stream.SampleTaken, Sample: map[string]float64{"agents": 4}},
+		{T: 1.3, Type: stream.SampleTaken, Sample: probe.Sample{"agents": 3}, Inspection: look},
+		{T: 1.4, Type: stream.SampleTaken, Sample: probe.Sample{"agents": 4}},
 	} {
 		line.Add(e)
 	}
@@ -337,7 +338,7 @@ func TestInspectionsOfThePast(t *testing.T) {
 		if i == worst {
 			in.Subscriptions[0] = stream.SubscriptionState{Subscriber: "slow", Queued: 990, Capacity: 1000}
 		}
-		tl.Add(stream.Event{T: 10 + float64(i)/4, Type: stream.SampleTaken, Sample: map[string]float64{"agents": 200}, Inspection: in})
+		tl.Add(stream.Event{T: 10 + float64(i)/4, Type: stream.SampleTaken, Sample: probe.Sample{"agents": 200}, Inspection: in})
 	}
 	s := tl.Snapshot()
 	if n := len(s.Inspections); n > keptInspections || n < keptInspections/2 {
@@ -371,7 +372,7 @@ func BenchmarkTimelineOfAnHour(b *testing.B) {
 	for i := range r.Events {
 		if e := &r.Events[i]; e.Type == stream.SampleTaken {
 			for n := range 45 { // about as many as there are probes
-				e.Sample["probe_"+strconv.Itoa(n)] = e.T
+				e.Sample[probe.Name("probe_"+strconv.Itoa(n))] = e.T
 			}
 		}
 	}

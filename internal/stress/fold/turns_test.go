@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
@@ -19,7 +20,7 @@ func turns() []stream.Event {
 		return stream.Event{Type: stream.RepetitionStarted, Repetition: &stream.Repetition{Step: name, Number: n, Of: 2}}
 	}
 	sample := func(agents float64) stream.Event {
-		return stream.Event{Type: stream.SampleTaken, Sample: map[string]float64{"agents": agents}}
+		return stream.Event{Type: stream.SampleTaken, Sample: probe.Sample{"agents": agents}}
 	}
 	events := []stream.Event{
 		{Type: stream.RunStarted, Run: &stream.Run{Scenarios: []string{"s"}}},

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"time"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
@@ -13,13 +14,13 @@ import (
 // probe belongs to the viewer's process, not to the process that runs the load. read is
 // called for every sample; false means that the probe cannot be read now. The summary of a
 // step covers the time from its start to its end.
-func WithProbe(source stream.Source, name string, read func(now time.Time) (value float64, ok bool)) stream.Source {
+func WithProbe(source stream.Source, name probe.Name, read func(now time.Time) (value float64, ok bool)) stream.Source {
 	return &withProbe{Source: source, name: name, read: read}
 }
 
 type withProbe struct {
 	stream.Source
-	name string
+	name probe.Name
 	read func(time.Time) (float64, bool)
 }
 
@@ -43,12 +44,12 @@ func (w *withProbe) Run(ctx context.Context, emit func(stream.Event)) error {
 			if value, ok := w.read(time.Now()); ok {
 				sample := maps.Clone(e.Sample) // consumers share it
 				if sample == nil {
-					sample = map[string]float64{}
+					sample = probe.Sample{}
 				}
 				sample[w.name] = value
 				e.Sample = sample
 				for _, p := range running {
-					p.Add(map[string]float64{w.name: value})
+					p.Add(probe.Sample{w.name: value})
 				}
 			}
 		case stream.StepFinished:
@@ -103,7 +104,7 @@ func (w *withProbe) step(scenario string, s report.Step, finished map[stepKey]re
 	}
 	probes := maps.Clone(s.Probes)
 	if probes == nil {
-		probes = map[string]report.Probe{}
+		probes = map[probe.Name]report.Probe{}
 	}
 	probes[w.name] = summary
 	s.Probes = probes

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
@@ -22,19 +23,19 @@ func (f fixed) Run(_ context.Context, emit func(stream.Event)) error {
 }
 
 func TestWithProbe(t *testing.T) {
-	calm, storm := report.Step{Name: "calm", Probes: map[string]report.Probe{"agents": {Last: 3}}}, report.Step{Name: "storm"}
+	calm, storm := report.Step{Name: "calm", Probes: map[probe.Name]report.Probe{"agents": {Last: 3}}}, report.Step{Name: "storm"}
 	whole := report.Scenario{Name: "weather", Steps: []report.Step{calm, storm}}
 	events := fixed{
 		{Type: stream.RunStarted, Run: &stream.Run{}},
-		{Type: stream.SampleTaken, Sample: map[string]float64{"agents": 1}}, // 1: before any step
+		{Type: stream.SampleTaken, Sample: probe.Sample{"agents": 1}}, // 1: before any step
 		{Type: stream.ScenarioStarted, Scenario: &stream.Scenario{Name: "weather"}},
 		{Type: stream.StepStarted, Step: &stream.Step{Name: "calm"}},
-		{Type: stream.SampleTaken, Sample: map[string]float64{"agents": 2}}, // 2
-		{Type: stream.StepStarted, Step: &stream.Step{Name: "storm"}},       // they take turns
-		{Type: stream.SampleTaken},                                          // 3: nothing else could be read
+		{Type: stream.SampleTaken, Sample: probe.Sample{"agents": 2}}, // 2
+		{Type: stream.StepStarted, Step: &stream.Step{Name: "storm"}}, // they take turns
+		{Type: stream.SampleTaken},                                    // 3: nothing else could be read
 		{Type: stream.StepFinished, StepResult: &calm},
-		{Type: stream.SampleTaken, Sample: map[string]float64{"agents": 3}}, // 4: not to be read
-		{Type: stream.SampleTaken, Sample: map[string]float64{"agents": 3}}, // 5
+		{Type: stream.SampleTaken, Sample: probe.Sample{"agents": 3}}, // 4: not to be read
+		{Type: stream.SampleTaken, Sample: probe.Sample{"agents": 3}}, // 5
 		{Type: stream.StepFinished, StepResult: &storm},
 		{Type: stream.ScenarioFinished, ScenarioResult: &whole},
 		{Type: stream.RunFinished, Report: &report.Report{Scenarios: []report.Scenario{whole}}},
@@ -53,7 +54,7 @@ func TestWithProbe(t *testing.T) {
 			}
 		}
 	}
-	var samples []map[string]float64
+	var samples []probe.Sample
 	err := source.Run(t.Context(), func(e stream.Event) {
 		switch e.Type {
 		case stream.SampleTaken:
@@ -72,7 +73,7 @@ func TestWithProbe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, want := range []map[string]float64{{"agents": 1, "mine": 1}, {"agents": 2, "mine": 2}, {"mine": 3}, {"agents": 3}, {"agents": 3, "mine": 5}} {
+	for i, want := range []probe.Sample{{"agents": 1, "mine": 1}, {"agents": 2, "mine": 2}, {"mine": 3}, {"agents": 3}, {"agents": 3, "mine": 5}} {
 		if !maps.Equal(samples[i], want) {
 			t.Errorf("sample %d is %v, want %v", i+1, samples[i], want)
 		}

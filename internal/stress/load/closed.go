@@ -10,8 +10,8 @@ import (
 type closedLoad struct {
 	Load
 	operation Operation
-	runner    *Runner
-	start     time.Time // by the runner's clock
+	control   *Control
+	watch     Stopwatch
 
 	_ [128]byte // all workers write next; the rest is only read
 	// next is the number of the next operation that no worker has claimed.
@@ -36,10 +36,14 @@ func (c *closedLoad) claim(n int) (first, end int) {
 	return first, end
 }
 
-// deadline returns when a load with a duration ends. It stays the same while the
-// calling worker is not parked, because until then the runner's clock runs.
-func (c *closedLoad) deadline(now time.Time) time.Time {
-	return now.Add(c.For - c.runner.clock.At(now).Sub(c.start))
+// deadline returns when a load with a duration ends, unless it is paused.
+func (c *closedLoad) deadline(now time.Time) time.Time { return now.Add(c.For - c.watch.At(now)) }
+
+// park keeps a worker waiting while the loads are paused, or until ctx ends.
+func (c *closedLoad) park(ctx context.Context) {
+	c.control.mu.Lock()
+	defer c.control.mu.Unlock()
+	c.control.waitWhilePaused(ctx)
 }
 
 // work carries out operations until none is left, the time is over, or ctx ends.
@@ -48,7 +52,6 @@ func (c *closedLoad) deadline(now time.Time) time.Time {
 // was slow claims one at a time, so that it does not withhold operations that
 // other workers could carry out.
 func (c *closedLoad) work(ctx context.Context, w *worker) {
-	defer c.runner.leave()
 	defer w.rest()
 	began := time.Now()
 	deadline := c.deadline(began)
@@ -59,9 +62,9 @@ func (c *closedLoad) work(ctx context.Context, w *worker) {
 		}
 		fast := true
 		for ; n < end; n++ {
-			if c.runner.control.paused.Load() {
+			if c.control.Paused() {
 				w.rest()
-				c.runner.park(ctx)
+				c.park(ctx)
 				began = time.Now()
 				deadline = c.deadline(began)
 			}

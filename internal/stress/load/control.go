@@ -2,7 +2,6 @@ package load
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,14 +10,12 @@ import (
 // A Control pauses the loads of a run and changes the rates of its open loads.
 // Both settings stay until they are set again, also for the steps that follow.
 type Control struct {
-	// clock stops while all current runners only wait until their loads resume.
-	clock Clock
-
-	mu      sync.Mutex // guards what follows, and the runners' state
-	rate    float64
-	resumed chan struct{} // closed when the loads resume
-	changed chan struct{} // closed when anything changes
-	runners []*Runner     // of the current steps
+	mu       sync.Mutex
+	rate     float64
+	changes  int           // of the rate
+	pausedAt time.Time     // zero unless the loads are paused
+	missed   time.Duration // in earlier pauses
+	changed  chan struct{} // closed when anything changes
 
 	// Both change with the lock held and are read without it: paused says
 	// whether the loads are paused, and version counts the changes.
@@ -27,101 +24,148 @@ type Control struct {
 }
 
 // NewControl returns a control whose loads run at their planned rates.
-func NewControl() *Control {
-	return &Control{rate: 1, resumed: make(chan struct{}), changed: make(chan struct{})}
-}
+func NewControl() *Control { return &Control{rate: 1, changed: make(chan struct{})} }
 
-// SetPaused pauses or resumes the loads. It reports whether that is a change.
-func (c *Control) SetPaused(paused bool) (changed bool) {
+// SetPaused pauses or resumes the loads.
+func (c *Control) SetPaused(paused bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.paused.Load() == paused {
-		return false
+		return
+	}
+	now := time.Now()
+	c.missed = c.pausedFor(now)
+	c.pausedAt = time.Time{}
+	if paused {
+		c.pausedAt = now
 	}
 	c.paused.Store(paused)
-	if !paused {
-		close(c.resumed)
-		c.resumed = make(chan struct{})
-	}
-	c.change(func(r *Runner, now time.Time) {
-		if r.active != nil && !paused {
-			r.active.working += r.active.parked
-			r.active.parked = 0
-		}
-		r.updateClock(now)
-	})
-	return true
+	c.change()
 }
 
-// SetRate multiplies the planned rates of open loads from now on. It reports
-// whether that is a change.
-func (c *Control) SetRate(factor float64) (changed bool) {
+// SetRate multiplies the planned rates of open loads from now on.
+func (c *Control) SetRate(factor float64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.rate == factor {
-		return false
+		return
 	}
 	c.rate = factor
-	c.change(func(r *Runner, now time.Time) {
-		if r.active.isAdjustable() {
-			at := r.clock.At(now).Sub(r.active.began)
-			r.active.arrivals = r.active.arrivals.scale(at, factor)
-			r.rates.add(at, r.active.arrivals)
-			r.steered = true
-		}
-	})
-	return true
+	c.changes++
+	c.change()
 }
 
-// change applies a change to all current runners; the lock is held.
-func (c *Control) change(apply func(*Runner, time.Time)) {
-	now := time.Now()
-	for _, r := range c.runners {
-		apply(r, now)
+// settings are what a viewer has set that affects a load.
+type settings struct {
+	rate    float64
+	changes int           // of the rate
+	paused  time.Duration // in all
+}
+
+// settings returns the current settings for a load.
+func (c *Control) settings(l Load) settings {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !l.IsAdjustable() {
+		return settings{rate: 1, paused: c.pausedFor(time.Now())}
 	}
+	return settings{c.rate, c.changes, c.pausedFor(time.Now())}
+}
+
+// change wakes whoever waits for a change; the lock is held.
+func (c *Control) change() {
 	c.version.Add(1)
 	close(c.changed)
 	c.changed = make(chan struct{})
 }
 
-// SetRunners sets the runners of the current steps. They were made with this
-// control.
-func (c *Control) SetRunners(runners []*Runner) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.runners = runners
-	c.updateClock(time.Now())
+// Paused reports whether the loads are paused.
+func (c *Control) Paused() bool { return c.paused.Load() }
+
+// pausedFor returns for how long the loads have been paused in all; the lock is
+// held.
+func (c *Control) pausedFor(now time.Time) time.Duration {
+	if c.pausedAt.IsZero() {
+		return c.missed
+	}
+	return c.missed + now.Sub(c.pausedAt)
 }
 
-// Stopped reports whether every current step only waits until its load resumes,
-// so that there is nothing to measure.
-func (c *Control) Stopped() bool { return c.clock.Stopped() }
-
-// updateClock stops or starts the control's clock; the lock is held.
-func (c *Control) updateClock(now time.Time) {
-	works := func(r *Runner) bool { return !r.clock.Stopped() }
-	c.clock.SetStopped(len(c.runners) > 0 && !slices.ContainsFunc(c.runners, works), now)
-}
-
-// waitUntilRunning waits while the loads are paused. It returns false if ctx
-// ends. It is called, and returns, with the lock held.
-func (c *Control) waitUntilRunning(ctx context.Context) bool {
+// waitWhilePaused returns false if ctx ends. It is called, and returns, with the
+// lock held.
+func (c *Control) waitWhilePaused(ctx context.Context) bool {
 	for c.paused.Load() && ctx.Err() == nil {
-		c.waitForResume(ctx)
+		changed := c.changed
+		c.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
+		c.mu.Lock()
 	}
 	return ctx.Err() == nil
 }
 
-// waitForResume waits until the loads resume or ctx ends. The channel that it
-// returns is closed if they have resumed. It is called, and returns, with the
-// lock held.
-func (c *Control) waitForResume(ctx context.Context) (resumed <-chan struct{}) {
-	resumed = c.resumed
-	c.mu.Unlock()
-	defer c.mu.Lock()
-	select {
-	case <-resumed:
-	case <-ctx.Done():
+// A Stopwatch measures time without the pauses of a Control.
+type Stopwatch struct {
+	control *Control
+	start   time.Time
+	missed  time.Duration // in pauses before the start
+}
+
+// Start returns a stopwatch that starts now.
+func (c *Control) Start() Stopwatch {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.start()
+}
+
+// start is Start with the lock held.
+func (c *Control) start() Stopwatch {
+	now := time.Now()
+	return Stopwatch{c, now, c.pausedFor(now)}
+}
+
+// At returns what the stopwatch shows at a moment since the loads were last paused
+// or resumed.
+func (s Stopwatch) At(now time.Time) time.Duration {
+	s.control.mu.Lock()
+	defer s.control.mu.Unlock()
+	return s.at(now)
+}
+
+// at is At with the lock held.
+func (s Stopwatch) at(now time.Time) time.Duration {
+	return now.Sub(s.start) - (s.control.pausedFor(now) - s.missed)
+}
+
+// Elapsed returns what the stopwatch shows now.
+func (s Stopwatch) Elapsed() time.Duration { return s.At(time.Now()) }
+
+// Sleep waits until the stopwatch shows a time. It returns false if ctx ends.
+func (s Stopwatch) Sleep(ctx context.Context, until time.Duration) bool {
+	for {
+		s.control.mu.Lock()
+		changed, paused, left := s.control.changed, s.control.paused.Load(), until-s.at(time.Now())
+		s.control.mu.Unlock()
+		switch {
+		case ctx.Err() != nil:
+			return false
+		case paused:
+			select {
+			case <-changed:
+			case <-ctx.Done():
+			}
+		case left <= 0:
+			return true
+		default:
+			timer := time.NewTimer(left)
+			select {
+			case <-timer.C:
+			case <-changed:
+			case <-ctx.Done():
+			}
+			timer.Stop()
+		}
 	}
-	return resumed
 }

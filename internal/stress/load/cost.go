@@ -53,8 +53,8 @@ func runEmpty(l Load) emptyRun {
 	defer cancel()
 	r.begin(ctx, l)
 	start := time.Now()
-	before, errBefore := probes.OwnProcessorSeconds()
+	before, errBefore := probes.ProcessCPUSeconds()
 	r.carryOut(ctx, p, func(context.Context, Op) error { return nil }, func(error) {})
-	after, errAfter := probes.OwnProcessorSeconds()
+	after, errAfter := probes.ProcessCPUSeconds()
 	return emptyRun{time.Since(start), after - before, errors.Join(errBefore, errAfter), p.recorder.Total(), r.Meter.late.Load()}
 }

@@ -25,14 +25,14 @@ func BenchmarkClosedLoad(b *testing.B) {
 // BenchmarkClock measures one reading of the clock, which BenchmarkClosedLoad includes.
 func BenchmarkClock(b *testing.B) {
 	start := time.Now()
-	before, err := probes.OwnProcessorSeconds()
+	before, err := probes.ProcessCPUSeconds()
 	if err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
 		_ = time.Since(start)
 	}
-	after, err := probes.OwnProcessorSeconds()
+	after, err := probes.ProcessCPUSeconds()
 	if err != nil {
 		b.Fatal(err)
 	}

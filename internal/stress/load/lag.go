@@ -90,8 +90,8 @@ const (
 // ready.
 type LagMeter struct {
 	// ReadProcessors reads the times of the processors; nil is
-	// probes.ReadProcessorTimes.
-	ReadProcessors func() (probes.ProcessorTimes, error)
+	// probes.ReadCPUTimes.
+	ReadProcessors func() (probes.CPUTimes, error)
 	// Cost returns the CPU time in seconds that the generator needs for one
 	// operation; nil measures it.
 	Cost func() float64
@@ -100,7 +100,7 @@ type LagMeter struct {
 
 	mu    sync.Mutex
 	known bool // last is valid
-	last  probes.ProcessorTimes
+	last  probes.CPUTimes
 	// lastLate and lastStarted are the counts at the last reading.
 	lastLate, lastStarted int64
 	used                  usage
@@ -109,7 +109,7 @@ type LagMeter struct {
 // A usage is how the processors were used in the intervals in which operations
 // started late.
 type usage struct {
-	processors probes.ProcessorTimes
+	processors probes.CPUTimes
 	operations int64 // that started in them
 }
 
@@ -139,7 +139,7 @@ func (m *LagMeter) sample(started int64) {
 func (m *LagMeter) read(started int64) {
 	read, late := m.ReadProcessors, m.late.Load()
 	if read == nil {
-		read = probes.ReadProcessorTimes
+		read = probes.ReadCPUTimes
 	}
 	now, err := read()
 	if err == nil && m.known && late > m.lastLate {

@@ -32,6 +32,7 @@ const (
 type openLoad struct {
 	runner    *Runner
 	operation Operation
+	fixedRate bool
 	start     time.Time
 
 	turn   chan struct{} // has room for one worker
@@ -49,8 +50,8 @@ type openLoad struct {
 	catchUp, behind time.Time
 }
 
-func newOpenLoad(r *Runner, op Operation) *openLoad {
-	return &openLoad{runner: r, operation: op, start: time.Now(), turn: make(chan struct{}, 1), waiter: newWaiter()}
+func newOpenLoad(r *Runner, op Operation, fixedRate bool) *openLoad {
+	return &openLoad{runner: r, operation: op, fixedRate: fixedRate, start: time.Now(), turn: make(chan struct{}, 1), waiter: newWaiter()}
 }
 
 // work carries out operations until none is left, or ctx ends.
@@ -158,7 +159,7 @@ func (o *openLoad) miss(w *worker, now time.Time) (left int64) {
 func (o *openLoad) await(ctx context.Context) (due, now time.Time, interval time.Duration, ok bool) {
 	for {
 		if o.timetable.arrivals == nil || o.timetable.version != o.runner.control.version.Load() {
-			if o.timetable, ok = o.runner.timetable(ctx, o.next); !ok {
+			if o.timetable, ok = o.runner.timetable(ctx, o.fixedRate); !ok {
 				return
 			}
 		}

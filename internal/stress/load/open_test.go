@@ -97,7 +97,7 @@ func TestGeneratorCountsLag(t *testing.T) {
 		start := time.Now()
 		c := NewRunner(NewControl())
 		c.begin(t.Context(), Load{Stages: []Stage{{Rate: 100, For: time.Second}}})
-		g := newOpenLoad(c, nil)
+		g := newOpenLoad(c, nil, false)
 		w := &worker{cell: &c.counters.cells[0]}
 		time.Sleep(3 * time.Millisecond)
 		if _, due, ok := g.claim(t.Context(), w, start.Add(-time.Second)); !ok || due != start {
@@ -136,7 +136,7 @@ func TestGeneratorCatchesUp(t *testing.T) {
 		start := time.Now()
 		c := NewRunner(NewControl())
 		c.begin(t.Context(), Load{Stages: []Stage{{Rate: 1000, For: time.Second}}})
-		g := newOpenLoad(c, nil)
+		g := newOpenLoad(c, nil, false)
 		w := &worker{cell: &c.counters.cells[0]}
 		claim := func(free time.Time) {
 			if _, _, ok := g.claim(t.Context(), w, free); !ok {

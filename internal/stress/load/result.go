@@ -21,18 +21,11 @@ type Result struct {
 	// Lag explains why the generator was late. It is zero unless the load Lagged.
 	Lag Lag
 	report.Operations
-
-	rates rateHistory
 }
 
 // lateShare is the share of its operations that can start late in a load that
 // counts as delivered.
 const lateShare = 0.01
-
-// DueBy returns how many operations of an open load were due at a time after its
-// start, by the clock of its Runner. That is what the load asked for, unless a
-// viewer changed the rate. Of several loads it is that of the first.
-func (r Result) DueBy(at time.Duration) float64 { return r.rates.dueBy(at) }
 
 // Add adds the result of a load that ran after this one.
 func (r *Result) Add(next Result) {

@@ -2,7 +2,6 @@ package load
 
 import (
 	"math"
-	"slices"
 	"time"
 )
 
@@ -77,6 +76,10 @@ func (s *schedule) dueBy(at time.Duration) float64 {
 	return s.before[i] + first*t + (stage.Rate-first)/(2*stage.For.Seconds())*t*t
 }
 
+// DueBy returns how many operations of an open load with these stages are due at a
+// time after its start, at the planned rates.
+func DueBy(stages []Stage) func(at time.Duration) float64 { return newSchedule(stages).dueBy }
+
 // An arrivals is a schedule whose rate is multiplied by a factor from some time
 // on. The length of the schedule stays the same.
 type arrivals struct {
@@ -85,8 +88,6 @@ type arrivals struct {
 	// planned is how many operations the schedule had until the factor was set,
 	// and before how many were due by then with the earlier factors.
 	planned, before float64
-	// earlier has the factor before this one; nil if nobody needs it any more.
-	earlier *arrivals
 }
 
 func newArrivals(stages []Stage) *arrivals {
@@ -96,7 +97,7 @@ func newArrivals(stages []Stage) *arrivals {
 // scale returns the arrivals with another factor from that time on.
 func (a *arrivals) scale(at time.Duration, factor float64) *arrivals {
 	return &arrivals{
-		schedule: a.schedule, factor: factor, earlier: a,
+		schedule: a.schedule, factor: factor,
 		planned: a.schedule.dueBy(at), before: a.dueBy(at),
 	}
 }
@@ -110,44 +111,9 @@ func (a *arrivals) dueBy(at time.Duration) float64 {
 }
 
 // due returns when operation n (counted from 0) is due, and the interval to the
-// next operation at that moment.
+// next operation at that moment. Of operations that were due before the factor was
+// set it returns when they would have been due with it.
 func (a *arrivals) due(n int) (at, interval time.Duration) {
-	for a.earlier != nil && float64(n) < a.before {
-		a = a.earlier
-	}
 	at, interval = a.schedule.due(a.planned + (float64(n)-a.before)/a.factor)
 	return at, time.Duration(float64(interval) / a.factor)
-}
-
-// forget drops what only operations before n need.
-func (a *arrivals) forget(n int) {
-	if float64(n) >= a.before {
-		a.earlier = nil
-	}
-}
-
-// A rateHistory holds the rates of a load, in the order of their times.
-type rateHistory []rateChange
-
-// A rateChange is a change of the arrivals at a time after the start of the load.
-type rateChange struct {
-	at       time.Duration
-	arrivals arrivals
-}
-
-// add adds a change, without the earlier ones: they are in the history.
-func (h *rateHistory) add(at time.Duration, a *arrivals) {
-	alone := *a
-	alone.earlier = nil
-	*h = append(*h, rateChange{at, alone})
-}
-
-// dueBy returns how many operations were due at a time.
-func (h rateHistory) dueBy(at time.Duration) float64 {
-	for _, change := range slices.Backward(h) {
-		if change.at <= at {
-			return change.arrivals.dueBy(at)
-		}
-	}
-	return 0
 }

@@ -75,7 +75,7 @@ type lifecycleLoad struct {
 
 func (l *lifecycleLoad) cycle(ctx context.Context, op load.Op) error {
 	system, began := l.env.System(), time.Now()
-	l.rates.mark(op.N, l.env.Now)
+	l.rates.mark(op.N)
 	id, err := system.StartAgent(ctx, l.spec())
 	if err != nil {
 		return err
@@ -94,13 +94,13 @@ type rateSampler struct {
 	marks  []time.Time
 }
 
-func (s *rateSampler) mark(n int, now func() time.Time) {
+func (s *rateSampler) mark(n int) {
 	if n%s.stride != 0 {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.marks = append(s.marks, now())
+	s.marks = append(s.marks, time.Now())
 }
 
 // begin prepares for a load of n operations.

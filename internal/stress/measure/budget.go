@@ -34,12 +34,12 @@ func operationsNotBegun() scenario.Metric {
 // newBudget returns the budget of loads that a healthy system completes in the expected
 // time.
 func newBudget(env *stress.Env, expected time.Duration) budget {
-	return budget{env, env.Now().Add(max(loadTimeout(expected), minBudget)), new(atomic.Int64)}
+	return budget{env, time.Now().Add(max(loadTimeout(expected), minBudget)), new(atomic.Int64)}
 }
 
 // limit returns the load, limited to the rest of the budget.
 func (b budget) limit(l load.Load) load.Load {
-	l.For = max(b.deadline.Sub(b.env.Now()), minLoadTime)
+	l.For = max(time.Until(b.deadline), minLoadTime)
 	return l
 }
 
@@ -68,7 +68,7 @@ func (b budget) report() {
 }
 
 // exceeded reports whether nothing of the budget is left.
-func (b budget) exceeded() bool { return !b.env.Now().Before(b.deadline) }
+func (b budget) exceeded() bool { return !time.Now().Before(b.deadline) }
 
 // loadTimeout is how long a load may take that a healthy system completes in the expected
 // time. A much slower system completes fewer operations, which shows in its rates, and

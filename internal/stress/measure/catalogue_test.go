@@ -31,13 +31,18 @@ func TestMain(m *testing.M) {
 // is ten minutes, because the speed of the machine is not tested.
 func runDocument(t *testing.T, cat stress.Catalogue, source string, heard ...func(stream.Event)) report.Report {
 	t.Helper()
-	baselines := verdict.Builtin()
-	scenarios, err := scenario.Parse(cat.Descriptions(), baselines.Components(), scenario.Document{File: "test.yaml", Source: []byte("timeout: 10m\n" + source)})
+	return runEngine(t, stress.Engine{Catalogue: cat, Baselines: verdict.Builtin(), Child: []string{os.Args[0], childArgument}}, source, heard...)
+}
+
+// runEngine runs a scenario file with an engine and returns its report.
+func runEngine(t *testing.T, engine stress.Engine, source string, heard ...func(stream.Event)) report.Report {
+	t.Helper()
+	scenarios, err := scenario.Parse(engine.Catalogue.Descriptions(), verdict.Builtin().Components(), scenario.Document{File: "test.yaml", Source: []byte("timeout: 10m\n" + source)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var result *report.Report
-	err = stress.Engine{Catalogue: cat, Baselines: baselines, Child: []string{os.Args[0], childArgument}}.Source(scenario.Plan{Scenarios: scenarios}).Run(context.Background(), func(e stream.Event) {
+	err = engine.Source(scenario.Plan{Scenarios: scenarios}).Run(context.Background(), func(e stream.Event) {
 		if e.Report != nil {
 			result = e.Report
 		}

@@ -89,7 +89,7 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 	var room [maxPhases]payloads
 	for i, phase := range phases {
 		room[i] = payloadsOf(phase)
-		group.windows[i] = newLoadWindows(env, phase)
+		group.windows[i] = newLoadWindows(phase, p.Int("subscribers"))
 	}
 	from := make(publishers, workers)
 	all, err := group.subscribeTargets(ctx, env)
@@ -138,11 +138,11 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 		length := phase.For
 		if env.Aborted() {
 			length = min(result.Took, length)
-		} else if err := sleepUntil(ctx, env, window.startedAt.Add(length)); err != nil {
+		} else if err := sleepUntil(ctx, window.startedAt.Add(length)); err != nil {
 			return err // the last event is due before the end of the phase
 		}
 		env.Value(metrics[i], load.PerSecond(window.total(), length)/float64(len(all)))
-		stable.add(window, length, func(at time.Duration) float64 { return result.DueBy(at) * float64(len(all)) })
+		stable.add(window, length)
 		if env.Aborted() {
 			break // what did not run is not measured
 		}
@@ -190,8 +190,8 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 }
 
 // sleepUntil waits until the clock of the load shows a time.
-func sleepUntil(ctx context.Context, env *stress.Env, at time.Time) error {
-	for left := at.Sub(env.Now()); left > 0; left = at.Sub(env.Now()) {
+func sleepUntil(ctx context.Context, at time.Time) error {
+	for left := time.Until(at); left > 0; left = time.Until(at) {
 		if !load.Sleep(ctx, left) {
 			return ctx.Err()
 		}

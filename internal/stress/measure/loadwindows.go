@@ -31,18 +31,21 @@ func loadWindow(rate float64) time.Duration {
 // ended. A freeze shows even if everything is caught up with afterwards. What ends after
 // the load is in no window.
 type loadWindows struct {
-	clock          func(time.Time) time.Time // stands still while the load is paused
 	length, window time.Duration
-	startedAt      time.Time // by the clock
-	shards         [windowShards][]windowPart
+	startedAt      time.Time
+	// due is the number of results due in each part.
+	due    float64
+	shards [windowShards][]windowPart
 }
 
 // A windowPart counts what ended in a part of a window.
 type windowPart struct{ done, failed atomic.Int64 }
 
-// newLoadWindows returns the windows of a stage. The load begins with start.
-func newLoadWindows(env *stress.Env, s load.Stage) *loadWindows {
-	w := &loadWindows{clock: env.At, length: s.For, window: loadWindow(s.Rate)}
+// newLoadWindows returns the windows of a stage with a constant rate, in which each
+// operation has that number of results. The load begins with start.
+func newLoadWindows(s load.Stage, perOperation int) *loadWindows {
+	w := &loadWindows{length: s.For, window: loadWindow(s.Rate)}
+	w.due = s.Rate * float64(perOperation) * w.partLength().Seconds()
 	for i := range w.shards {
 		w.shards[i] = make([]windowPart, s.For/w.partLength()+1)
 	}
@@ -52,11 +55,11 @@ func newLoadWindows(env *stress.Env, s load.Stage) *loadWindows {
 func (w *loadWindows) partLength() time.Duration { return w.window / partsPerWindow }
 
 // start sets the begin of the load.
-func (w *loadWindows) start() { w.startedAt = w.clock(time.Now()) }
+func (w *loadWindows) start() { w.startedAt = time.Now() }
 
 // count counts operations that ended at a time. Concurrent workers use different shards.
 func (w *loadWindows) count(shard int, at time.Time, done, failed int64) {
-	since := w.clock(at).Sub(w.startedAt)
+	since := at.Sub(w.startedAt)
 	if since < 0 || since > w.length {
 		return
 	}
@@ -84,23 +87,14 @@ func (w *loadWindows) total() int64 {
 	return done
 }
 
-// A dueBy returns how much was due by a time since the begin of the load. It includes
-// changes of the rate by a user.
-type dueBy func(time.Duration) float64
-
-// between returns how much was due between the begin of two parts.
-func (due dueBy) between(w *loadWindows, from, to int) float64 {
-	return due(time.Duration(to)*w.partLength()) - due(time.Duration(from)*w.partLength())
-}
-
 // stable returns in how many windows of a load of that length at least 90 % of what was
 // due was done, and less than 1 % failed.
-func (w *loadWindows) stable(length time.Duration, due dueBy) (stable, of int64) {
+func (w *loadWindows) stable(length time.Duration) (stable, of int64) {
 	of = int64(min(length, w.length) / w.window)
 	for i := range int(of) {
 		from, to := i*partsPerWindow, (i+1)*partsPerWindow
 		done, failed := w.countsBetween(from, to)
-		wanted := due.between(w, from, to)
+		wanted := w.due * partsPerWindow
 		if float64(done) >= 0.9*wanted && (failed == 0 || float64(failed) < 0.01*max(wanted, float64(done+failed))) {
 			stable++
 		}
@@ -110,14 +104,14 @@ func (w *loadWindows) stable(length time.Duration, due dueBy) (stable, of int64)
 
 // quarters returns the share of what was due that was done, in each part of the first and
 // of the last quarter of a load of that length.
-func (w *loadWindows) quarters(length time.Duration, due dueBy) (first, last []float64) {
+func (w *loadWindows) quarters(length time.Duration) (first, last []float64) {
 	const parts = 4
 	slices := int(min(length, w.length) / w.partLength())
 	quarter := slices / 4
 	share := func(from, to int) float64 {
 		done, _ := w.countsBetween(from, to)
 		// Zero has no logarithm, so it counts as half an operation.
-		return max(float64(done), 0.5) / max(due.between(w, from, to), 1e-9)
+		return max(float64(done), 0.5) / max(w.due*float64(to-from), 1e-9)
 	}
 	for i := range parts {
 		from, to := i*quarter/parts, (i+1)*quarter/parts
@@ -134,8 +128,8 @@ func (w *loadWindows) quarters(length time.Duration, due dueBy) (first, last []f
 type stability struct{ stable, windows int64 }
 
 // add adds the windows of a load of that length.
-func (s *stability) add(w *loadWindows, length time.Duration, due dueBy) {
-	stable, windows := w.stable(length, due)
+func (s *stability) add(w *loadWindows, length time.Duration) {
+	stable, windows := w.stable(length)
 	s.stable, s.windows = s.stable+stable, s.windows+windows
 }
 

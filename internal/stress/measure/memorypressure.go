@@ -312,7 +312,7 @@ func measureGCEffectiveness(blocks int, letGo func([]*block)) float64 {
 func (t *pressureTest) recover(ctx context.Context, calm int, live int64) error {
 	loading, cancel := context.WithCancel(ctx)
 	defer cancel()
-	began := t.env.Now()
+	began := time.Now()
 	var took time.Duration
 	var err error
 	var release sync.WaitGroup
@@ -346,7 +346,7 @@ var errNotRecovered = fmt.Errorf("the memory under pressure was not released wit
 func (t *pressureTest) awaitRecovery(ctx context.Context, began time.Time, enough int64) (time.Duration, error) {
 	for {
 		free := readBytes(heapLive) <= enough && t.startStop(ctx) == nil && t.allAnswer(ctx) == nil
-		took := t.env.Now().Sub(began)
+		took := time.Since(began)
 		switch {
 		case free:
 			return took, nil

@@ -63,7 +63,7 @@ func measureLoad(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) 
 	mixed := &mixedLoad{system: env.System(), seed: env.Rand.Uint64(), from: make(publishers, loadWorkers)}
 	mixed.weights, mixed.total = mixWeights(p)
 	stage := load.Stage{Rate: rate, For: length}
-	windows := newLoadWindows(env, stage)
+	windows := newLoadWindows(stage, 1)
 	w := newTelemetryCheck(env, mixed.system)
 	if err := mixed.populate(ctx, env, spec); err != nil {
 		return err
@@ -80,7 +80,7 @@ func measureLoad(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) 
 	looking, stop := context.WithCancel(ctx)
 	defer stop()
 	listed := make(chan map[string]bool, 1)
-	go func() { listed <- mixed.listAgents(looking, env, length/2) }()
+	go func() { listed <- mixed.listAgents(looking, length/2) }()
 	windows.start()
 	result, err := ready.Run(ctx, func(ctx context.Context, op load.Op) error {
 		err := mixed.operate(ctx, op)
@@ -117,7 +117,7 @@ func measureLoad(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) 
 	if env.Aborted() {
 		offeredFor = min(result.Took, length)
 	}
-	reportWindows(env, windows, result, offeredFor)
+	reportWindows(env, windows, offeredFor)
 	env.Value("offered_rate", load.PerSecond(result.Attempted, offeredFor))
 	env.Value("load_capacity_operations_per_sec", load.PerSecond(result.Succeeded, max(result.Took, offeredFor)))
 	env.Value("success_rate", ratio(result.Succeeded, result.Attempted))
@@ -127,20 +127,20 @@ func measureLoad(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) 
 }
 
 // reportWindows reports the metrics of the windows.
-func reportWindows(env *stress.Env, w *loadWindows, result load.Result, length time.Duration) {
+func reportWindows(env *stress.Env, w *loadWindows, length time.Duration) {
 	var s stability
-	s.add(w, length, result.DueBy)
+	s.add(w, length)
 	why := fmt.Sprintf("the load lasted less than four windows of %v", w.window)
 	if s.report(env, 4, why, "performance_degradation") {
-		first, last := w.quarters(length, result.DueBy)
+		first, last := w.quarters(length)
 		env.Decline("performance_degradation", first, last)
 	}
 }
 
 // listAgents returns the ids that the registry lists after a part of the load, or at its
 // end.
-func (w *mixedLoad) listAgents(ctx context.Context, env *stress.Env, after time.Duration) map[string]bool {
-	_ = sleepUntil(ctx, env, env.Now().Add(after))
+func (w *mixedLoad) listAgents(ctx context.Context, after time.Duration) map[string]bool {
+	_ = sleepUntil(ctx, time.Now().Add(after))
 	entries := w.system.Registry().All()
 	ids := make(map[string]bool, len(entries))
 	for _, e := range entries {

@@ -17,6 +17,7 @@ import (
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/verdict"
 )
 
 // slowingAgent answers 1,000 requests a second at first, and a share less from some time
@@ -154,7 +155,16 @@ func TestLoadOfAStarvedGenerator(t *testing.T) {
 			}
 		})
 	}
-	s := runStep(t, Catalogue(), "", "{measure: system-load, with: {agents: 10, rate: 1000/s, duration: 400ms}}")
+	// Without floors the engine measures no reference workloads, which would take most of
+	// the time.
+	baselines, err := verdict.ParseBaselines([]byte(`system_load: {
+		max_concurrent_agents: {value: 1000, better: higher}, load_capacity_operations_per_sec: {value: 5000, better: higher},
+		performance_degradation: {value: 0.1, better: lower}, stability_score: {value: 0.95, better: higher}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := runEngine(t, stress.Engine{Catalogue: Catalogue(), Baselines: baselines}, "name: s\ntitle: S\nsteps:\n  - {measure: system-load, with: {agents: 10, rate: 1000/s, duration: 400ms}}\n")
+	s := r.Scenarios[0].Steps[0]
 	stop.Store(true)
 	wg.Wait()
 	reported := fmt.Sprint(s.Errors)

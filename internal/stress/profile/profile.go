@@ -1,6 +1,5 @@
-// Package profile writes profiles of the Go runtime that cover the measured
-// part of a run and nothing else: neither warm-ups nor what happens between
-// repetitions.
+// Package profile writes profiles of the Go runtime that cover only the measured
+// parts of a run, without warm-ups and the time between repetitions.
 package profile
 
 import (
@@ -19,27 +18,23 @@ import (
 	"github.com/google/pprof/profile"
 )
 
-// Files are where profiles are written; an empty name is one that is not
-// wanted. The zero value wants none.
+// Files are the names of the files to write; an empty name requests no file.
 type Files struct {
-	// CPU is a pprof file of where the processors' time went in all
-	// repetitions.
+	// CPU is a CPU profile of all repetitions, in the pprof format.
 	CPU string `json:"cpu,omitempty"`
-	// Memory is a pprof file of what all repetitions allocated, and what more
-	// was in use after each than before it.
+	// Memory is a memory profile in the pprof format: the allocations of all
+	// repetitions, and the growth of the memory in use during each of them.
 	Memory string `json:"memory,omitempty"`
-	// Trace is an execution trace, for go tool trace, of the first repetition:
-	// traces are large, and several are not one.
+	// Trace is an execution trace of the first repetition, for go tool trace. Traces are
+	// large and cannot be merged.
 	Trace string `json:"trace,omitempty"`
-	// TracePartial is what the trace's file is called until it is whole. A
-	// Collection sets it, so that it can remove what a process leaves that
-	// dies while it writes the trace.
+	// TracePartial is the name of the trace's file until it is complete. A Collection
+	// sets it, so that it can remove the file of a process that dies.
 	TracePartial string `json:"trace_partial,omitempty"`
 }
 
-// A Recorder records profiles while a measured part runs, in the process that
-// it runs in; only one can do so at a time. The zero value is ready. It is not
-// safe for several goroutines.
+// A Recorder records profiles of a measured part in its process. Only one Recorder can
+// record at a time. The zero value is ready. It is not safe for concurrent use.
 type Recorder struct {
 	part     Part
 	cpu      *bytes.Buffer
@@ -47,33 +42,33 @@ type Recorder struct {
 	traceNow *traceFile
 }
 
-// A Part is what was recorded of one measured part.
+// A Part holds the profiles of one measured part.
 type Part struct {
-	// CPU and Memory are profiles, MemoryBefore the memory profile at the
-	// part's beginning; each is empty if it was not wanted.
+	// CPU and Memory are profiles at the end of the part, MemoryBefore is the memory
+	// profile at its start; each is empty if it was not requested.
 	CPU          []byte `json:"cpu,omitempty"`
 	Memory       []byte `json:"memory,omitempty"`
 	MemoryBefore []byte `json:"memory_before,omitempty"`
-	// Traced says that the trace was written, or why it could not be is told.
+	// Traced says that the trace was written, or that Errors says why not.
 	Traced bool `json:"traced,omitempty"`
-	// Faults are what went wrong.
-	Faults []string `json:"faults,omitempty"`
+	// Errors are the errors of the recording.
+	Errors []string `json:"errors,omitempty"`
 }
 
-// Begin begins a measured part of which these profiles are wanted.
-func (r *Recorder) Begin(wanted Files) {
-	*r = Recorder{memory: wanted.Memory != ""}
+// Begin begins to record the requested profiles.
+func (r *Recorder) Begin(files Files) {
+	*r = Recorder{memory: files.Memory != ""}
 	if r.memory {
 		r.part.MemoryBefore = r.heap()
 	}
-	if wanted.Trace != "" {
+	if files.Trace != "" {
 		r.part.Traced = true
 		var err error
-		if r.traceNow, err = startTrace(wanted); err != nil {
+		if r.traceNow, err = startTrace(files); err != nil {
 			r.failed(fmt.Errorf("trace: %w", err))
 		}
 	}
-	if wanted.CPU != "" {
+	if files.CPU != "" {
 		r.cpu = &bytes.Buffer{}
 		if err := pprof.StartCPUProfile(r.cpu); err != nil {
 			r.cpu = nil
@@ -82,7 +77,7 @@ func (r *Recorder) Begin(wanted Files) {
 	}
 }
 
-// End ends the measured part that was begun, and returns what was recorded.
+// End ends the recording and returns the profiles.
 func (r *Recorder) End() Part {
 	if r.cpu != nil {
 		pprof.StopCPUProfile()
@@ -99,10 +94,11 @@ func (r *Recorder) End() Part {
 	return r.part
 }
 
-func (r *Recorder) failed(err error) { r.part.Faults = append(r.part.Faults, err.Error()) }
+func (r *Recorder) failed(err error) { r.part.Errors = append(r.part.Errors, err.Error()) }
 
-// heap is the memory profile now. It tells what had been allocated when the
-// garbage collector last began, and what of it was in use when it last ended.
+// heap returns the current memory profile. It needs two garbage collections: a profile
+// shows the allocations before the start of the last collection, and what was in use at
+// its end.
 func (r *Recorder) heap() []byte {
 	runtime.GC()
 	runtime.GC()
@@ -114,32 +110,31 @@ func (r *Recorder) heap() []byte {
 	return b.Bytes()
 }
 
-// A Collection puts the parts of a run together. It is not safe for several
-// goroutines.
+// A Collection merges the parts of a run. It is not safe for concurrent use.
 type Collection struct {
 	Files Files
 
 	cpu, memory *profile.Profile
-	traced      bool   // a part was
-	partial     string // what the trace's file of the next part is called until it is whole
-	faults      []error
+	traced      bool   // whether a part was traced
+	partial     string // name of the trace's file of the next part until it is complete
+	errs        []error
 }
 
-// Wanted is what is wanted of the next part.
-func (c *Collection) Wanted() Files {
-	wanted := c.Files
+// Next returns the files that the next part must record.
+func (c *Collection) Next() Files {
+	files := c.Files
 	switch {
 	case c.traced:
-		wanted.Trace = ""
-	case wanted.Trace != "":
-		c.partial = atomicfile.PartialName(wanted.Trace)
-		wanted.TracePartial = c.partial
+		files.Trace = ""
+	case files.Trace != "":
+		c.partial = atomicfile.PartialName(files.Trace)
+		files.TracePartial = c.partial
 	}
-	return wanted
+	return files
 }
 
-// Add adds a part to those before it. A part whose process died has nothing in
-// it, and the trace that was begun of it is removed.
+// Add adds a part. The part of a process that died is empty; Add removes its unfinished
+// trace.
 func (c *Collection) Add(part Part) {
 	switch {
 	case part.Traced:
@@ -149,22 +144,21 @@ func (c *Collection) Add(part Part) {
 			c.failed(err)
 		}
 	}
-	for _, fault := range part.Faults {
-		c.failed(errors.New(fault))
+	for _, message := range part.Errors {
+		c.failed(errors.New(message))
 	}
 	c.add(&c.cpu, part.CPU, nil)
 	c.add(&c.memory, part.Memory, part.MemoryBefore)
 }
 
-// own are the functions in which taking profiles itself allocates.
-var own = regexp.MustCompile(`^runtime/(pprof|trace)\.|/profile\.\(\*Recorder\)\.(Begin|End)$`)
-
-// Write writes the files after the last part, each whole or not at all. The
-// error joins everything that went wrong.
+// Write writes the files after the last part, each completely or not at all. It joins
+// all errors.
 func (c *Collection) Write() error {
 	if c.memory != nil {
 		c.memory.DefaultSampleType = "alloc_space"
-		c.memory.FilterSamplesByName(nil, own, nil, nil)
+		// The profiling itself allocates, too.
+		profiling := regexp.MustCompile(`^runtime/(pprof|trace)\.|/profile\.\(\*Recorder\)\.(Begin|End)$`)
+		c.memory.FilterSamplesByName(nil, profiling, nil, nil)
 		c.memory = c.memory.Compact()
 	}
 	for _, one := range []struct {
@@ -174,7 +168,7 @@ func (c *Collection) Write() error {
 		switch {
 		case one.path == "":
 		case one.profile == nil:
-			c.failed(fmt.Errorf("write %s: nothing was measured that could be profiled", one.path))
+			c.failed(fmt.Errorf("write %s: nothing was profiled, because nothing was measured", one.path))
 		default:
 			if err := atomicfile.Write(one.path, one.profile.Write); err != nil {
 				c.failed(err)
@@ -182,23 +176,22 @@ func (c *Collection) Write() error {
 		}
 	}
 	if c.Files.Trace != "" && !c.traced {
-		c.failed(fmt.Errorf("write %s: nothing was measured that could be traced", c.Files.Trace))
+		c.failed(fmt.Errorf("write %s: nothing was traced, because nothing was measured", c.Files.Trace))
 	}
-	return errors.Join(c.faults...)
+	return errors.Join(c.errs...)
 }
 
-// failed notes an error; the same one of each repetition is told once.
+// failed adds an error, unless an equal one is there already.
 func (c *Collection) failed(err error) {
-	for _, known := range c.faults {
+	for _, known := range c.errs {
 		if known.Error() == err.Error() {
 			return
 		}
 	}
-	c.faults = append(c.faults, err)
+	c.errs = append(c.errs, err)
 }
 
-// add adds the profile of a part to those before it, less what there was when
-// it began.
+// add adds the profile of a part, minus the profile from before the part.
 func (c *Collection) add(to **profile.Profile, part, before []byte) {
 	if len(part) == 0 {
 		return
@@ -210,7 +203,7 @@ func (c *Collection) add(to **profile.Profile, part, before []byte) {
 		}
 		p, err := profile.ParseData(data)
 		if err != nil {
-			c.failed(fmt.Errorf("read a profile that was taken: %w", err))
+			c.failed(fmt.Errorf("parse a recorded profile: %w", err))
 			return
 		}
 		all = append(all, p)
@@ -223,7 +216,7 @@ func (c *Collection) add(to **profile.Profile, part, before []byte) {
 	}
 	merged, err := profile.Merge(all)
 	if err != nil {
-		c.failed(fmt.Errorf("put the profiles of the repetitions together: %w", err))
+		c.failed(fmt.Errorf("merge the profiles of the repetitions: %w", err))
 		return
 	}
 	*to = merged
@@ -232,11 +225,11 @@ func (c *Collection) add(to **profile.Profile, part, before []byte) {
 // A traceFile is an execution trace that is being written.
 type traceFile struct {
 	*atomicfile.File
-	err error // of the first write that failed; the runtime does not tell
+	err error // of the first failed write, which the runtime ignores
 }
 
-func startTrace(wanted Files) (*traceFile, error) {
-	file, err := atomicfile.CreateAs(wanted.Trace, cmp.Or(wanted.TracePartial, atomicfile.PartialName(wanted.Trace)))
+func startTrace(files Files) (*traceFile, error) {
+	file, err := atomicfile.CreateAs(files.Trace, cmp.Or(files.TracePartial, atomicfile.PartialName(files.Trace)))
 	if err != nil {
 		return nil, err
 	}
@@ -249,7 +242,7 @@ func startTrace(wanted Files) (*traceFile, error) {
 
 var _ io.Writer = (*traceFile)(nil)
 
-// Write implements io.Writer, for the runtime's own goroutine.
+// Write implements io.Writer.
 func (t *traceFile) Write(p []byte) (int, error) {
 	n, err := t.File.Write(p)
 	if t.err == nil {
@@ -259,7 +252,7 @@ func (t *traceFile) Write(p []byte) (int, error) {
 }
 
 func (t *traceFile) stop() error {
-	trace.Stop() // waits until all is written
+	trace.Stop() // waits until everything is written
 	if t.err != nil {
 		return errors.Join(t.err, t.Discard())
 	}

@@ -27,11 +27,11 @@ func spinMeasured() { spin() }
 //go:noinline
 func spinBetween() { spin() }
 
-// spun keeps the compiler from leaving the work out.
+// spun prevents the compiler from removing the work.
 var spun uint64
 
-// spin works for a fixed amount, and not for a time: on a busy machine, that
-// could pass without any of it, and a profile takes a sample of each 10 ms.
+// spin does a fixed amount of work rather than spin for a fixed time, which could pass
+// without CPU time on a busy machine. A CPU profile samples every 10 ms.
 func spin() {
 	x := uint64(88172645463325252)
 	for range 200_000_000 {
@@ -58,8 +58,8 @@ func read(t *testing.T, path string) *profile.Profile {
 	return p
 }
 
-// of sums up the values of a kind of those samples that a function is in.
-func of(p *profile.Profile, kind, function string) (sum int64) {
+// total returns the sum of the values of a kind of the samples with a function.
+func total(p *profile.Profile, kind, function string) (sum int64) {
 	at := slices.IndexFunc(p.SampleType, func(t *profile.ValueType) bool { return t.Type == kind })
 	for _, s := range p.Sample {
 		if slices.ContainsFunc(s.Location, func(l *profile.Location) bool {
@@ -71,8 +71,7 @@ func of(p *profile.Profile, kind, function string) (sum int64) {
 	return sum
 }
 
-// What happens in the measured parts is in the profiles, of each of them, and
-// nothing of what happens in between.
+// The profiles cover each measured part, and nothing between the parts.
 func TestRecorder(t *testing.T) {
 	folder := t.TempDir()
 	files := Files{CPU: filepath.Join(folder, "cpu"), Memory: filepath.Join(folder, "memory"), Trace: filepath.Join(folder, "trace")}
@@ -81,7 +80,7 @@ func TestRecorder(t *testing.T) {
 	allocateBetween()
 	for range 2 {
 		spinBetween()
-		r.Begin(c.Wanted())
+		r.Begin(c.Next())
 		allocateMeasured()
 		spinMeasured()
 		c.Add(r.End())
@@ -93,21 +92,21 @@ func TestRecorder(t *testing.T) {
 	}
 	memory := read(t, files.Memory)
 	for function, want := range map[string]int64{"allocateMeasured": 2 * 64 << 20, "allocateBetween": 0} {
-		if got := of(memory, "alloc_space", function); got != want {
+		if got := total(memory, "alloc_space", function); got != want {
 			t.Errorf("%s allocated %d bytes, want %d", function, got, want)
 		}
 	}
-	if got := of(memory, "inuse_space", "allocateMeasured"); got != 2*64<<20 {
+	if got := total(memory, "inuse_space", "allocateMeasured"); got != 2*64<<20 {
 		t.Errorf("%d bytes more are in use", got)
 	}
 	if memory.DefaultSampleType != "alloc_space" {
 		t.Errorf("it shows %s first", memory.DefaultSampleType)
 	}
 	cpu := read(t, files.CPU)
-	if got := of(cpu, "samples", "spinMeasured"); got == 0 {
+	if got := total(cpu, "samples", "spinMeasured"); got == 0 {
 		t.Error("no time was spent in spinMeasured")
 	}
-	if got := of(cpu, "samples", "spinBetween"); got != 0 {
+	if got := total(cpu, "samples", "spinBetween"); got != 0 {
 		t.Errorf("%d samples are of spinBetween", got)
 	}
 	if data, err := os.ReadFile(files.Trace); err != nil || !strings.HasPrefix(string(data), "go 1.") {
@@ -115,21 +114,21 @@ func TestRecorder(t *testing.T) {
 	}
 }
 
-func TestRecorderTellsFaults(t *testing.T) {
+func TestRecorderReportsErrors(t *testing.T) {
 	folder := t.TempDir()
 	c := Collection{Files: Files{CPU: filepath.Join(folder, "none", "cpu"), Memory: folder, Trace: filepath.Join(folder, "none", "trace")}}
 	var r Recorder
 	for range 2 {
-		r.Begin(c.Wanted())
+		r.Begin(c.Next())
 		c.Add(r.End())
 	}
 	err := c.Write()
 	if err == nil {
-		t.Fatal("nothing went wrong")
+		t.Fatal("no error")
 	}
 	for _, want := range []string{"write " + filepath.Join(folder, "none", "cpu"), "write " + folder + ": is a folder", "trace: write "} {
 		if strings.Count(err.Error(), want) != 1 {
-			t.Errorf("%q is not told once: %v", want, err)
+			t.Errorf("%q is not reported once: %v", want, err)
 		}
 	}
 	if entries, err := os.ReadDir(folder); err != nil || len(entries) != 0 {
@@ -141,23 +140,23 @@ func TestRecorderTellsFaults(t *testing.T) {
 		t.Errorf("without a measured part: %v", err)
 	}
 	var none Collection
-	r.Begin(none.Wanted())
+	r.Begin(none.Next())
 	none.Add(r.End())
 	if err := none.Write(); err != nil {
-		t.Errorf("nothing is wanted, but %v", err)
+		t.Errorf("no file is requested, but %v", err)
 	}
 }
 
-// A process that dies while it is traced leaves nothing behind, and the next
-// part is traced in its place.
-func TestDiedWhileTraced(t *testing.T) {
+// A process that dies while it is traced leaves no file, and the next part is traced
+// instead.
+func TestProcessDiesDuringTrace(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "trace")
 	c := Collection{Files: Files{Trace: path}}
-	wanted := c.Wanted()
-	if wanted.Trace != path {
-		t.Fatal("no trace is wanted of the first part")
+	files := c.Next()
+	if files.Trace != path {
+		t.Fatal("no trace is requested of the first part")
 	}
-	left := filepath.Join(filepath.Dir(path), wanted.TracePartial)
+	left := filepath.Join(filepath.Dir(path), files.TracePartial)
 	if err := os.WriteFile(left, []byte("go 1."), 0o666); err != nil {
 		t.Fatal(err)
 	}
@@ -167,17 +166,17 @@ func TestDiedWhileTraced(t *testing.T) {
 	}
 	c.Add(Part{})
 	if _, err := os.Stat(left); !os.IsNotExist(err) {
-		t.Errorf("the beginning of a trace is still there: %v", err)
+		t.Errorf("the unfinished trace is still there: %v", err)
 	}
 	if err := other.Commit(); err != nil {
 		t.Errorf("the trace of another run was removed: %v", err)
 	}
-	if c.Wanted().Trace != path {
-		t.Error("no trace is wanted of the second part")
+	if c.Next().Trace != path {
+		t.Error("no trace is requested of the second part")
 	}
 	c.Add(Part{Traced: true})
-	if c.Wanted().Trace != "" {
-		t.Error("a second trace is wanted")
+	if c.Next().Trace != "" {
+		t.Error("a second trace is requested")
 	}
 	if err := c.Write(); err != nil {
 		t.Error(err)

@@ -8,11 +8,11 @@ func BenchmarkMeasure(b *testing.B) {
 	}
 }
 
-// BenchmarkWorks reports the median figure of each work.
-func BenchmarkWorks(b *testing.B) {
+// BenchmarkWorkloads reports the median figure of each workload.
+func BenchmarkWorkloads(b *testing.B) {
 	prepare()
 	for _, w := range workloads {
-		b.Run(string(w.Work), func(b *testing.B) {
+		b.Run(string(w.Workload), func(b *testing.B) {
 			var sample []float64
 			b.ReportAllocs()
 			for b.Loop() {

@@ -8,13 +8,12 @@ import (
 )
 
 var entryDescription = Description{
-	Work: EntryMemory,
-	Unit: "bytes",
-	Doc:  "Live heap of one entry of a map: a pointer to a record with strings, two times, a slice of two strings and a map of two values, in bytes.",
+	Workload: EntryMemory,
+	Unit:     "bytes",
+	Doc:      "Live heap of one entry of a map: a pointer to a record with strings, two times, a slice of two strings and a map of two values, in bytes.",
 }
 
-// An entry holds what the registration of an agent has to hold, in the plainest
-// way to write it.
+// An entry holds what the registration of an agent holds, written in the simplest way.
 type entry struct {
 	id, kind, node, parent string
 	capabilities           []string
@@ -24,9 +23,8 @@ type entry struct {
 
 const entryCount = 2000
 
-// EntryBytes returns the live heap of one entry in bytes. The first call
-// measures it, with several collections of the whole heap, so call it early;
-// later calls return the same figure.
+// EntryBytes returns the live heap of one entry in bytes. The first call measures it,
+// with several garbage collections, so call it early; later calls return the same value.
 func EntryBytes() float64 { return entryBytes() }
 
 var entryBytes = sync.OnceValue(func() float64 {
@@ -53,9 +51,8 @@ func fillEntries(n int) any {
 	return entries
 }
 
-// liveBytes returns how much live heap fill(entryCount) takes, divided by that. Other
-// goroutines may allocate meanwhile, so it is the median of several
-// measurements.
+// liveBytes returns the live heap of fill(entryCount) per entry. Other goroutines may
+// allocate at the same time, so it is the median of several measurements.
 func liveBytes(fill func(n int) any) float64 {
 	const n = entryCount
 	sample := make([]float64, 5)
@@ -69,9 +66,9 @@ func liveBytes(fill func(n int) any) float64 {
 	return median(sample)
 }
 
-// liveHeap collects the heap and returns what is left.
+// liveHeap returns the live heap after a garbage collection.
 func liveHeap() uint64 {
-	runtime.GC() // it also ends the sweep, so that no garbage is counted
+	runtime.GC() // also finishes the sweep, so that no garbage counts
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc

@@ -7,8 +7,8 @@ import (
 	"unsafe"
 )
 
-// A record whose size is known is measured at that size.
-func TestLiveBytesOfAKnownRecord(t *testing.T) {
+// liveBytes measures a record of known size.
+func TestLiveBytesOfKnownRecord(t *testing.T) {
 	type record struct {
 		self *record
 		_    [1000]byte
@@ -32,8 +32,8 @@ func TestLiveBytesOfAKnownRecord(t *testing.T) {
 	}
 }
 
-// What a fill only allocates and does not keep is not live.
-func TestLiveBytesLeavesGarbageOut(t *testing.T) {
+// Garbage does not count as live.
+func TestLiveBytesIgnoresGarbage(t *testing.T) {
 	var dropped *[4096]byte
 	got := liveBytes(func(n int) any {
 		for range n {
@@ -48,9 +48,8 @@ func TestLiveBytesLeavesGarbageOut(t *testing.T) {
 	}
 }
 
-// An entry takes at least its parts, and not much more than the allocator and
-// the map round them up to.
-func TestEntryBytesOfItsParts(t *testing.T) {
+// An entry takes its parts, as the allocator and the map round them up.
+func TestEntryBytesMatchesParts(t *testing.T) {
 	if unsafe.Sizeof(uintptr(0)) != 8 {
 		t.Skip("the sizes are those of 64 bits")
 	}

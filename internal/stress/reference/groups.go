@@ -6,9 +6,9 @@ import (
 )
 
 var groupDescription = Description{
-	Work: GroupStart,
-	Unit: "ns",
-	Doc:  "Time to start ten goroutines in five groups, each group once the one before has ended, each of which allocates 50 blocks of 208 bytes, in ns for all of them. A measurement that times the start of a system takes turns with it: how soon a processor that rests is woken for a goroutine changes both, from one millisecond to the next.",
+	Workload: GroupStart,
+	Unit:     "ns",
+	Doc:      "Time to start ten goroutines in five groups, one group after the other, each of which allocates 50 blocks of 208 bytes, in ns for all of them. A measurement that times the start of a system alternates with it, because both depend on how soon an idle CPU wakes up, which changes within milliseconds.",
 }
 
 // A block is what the goroutines of StartGroups allocate.
@@ -17,11 +17,10 @@ type block struct {
 	_    [25]uint64
 }
 
-// groups are the goroutines of each group.
+// groups are the numbers of goroutines in each group.
 var groups = [...]int{2, 3, 1, 3, 1}
 
-// StartGroups carries out GroupStart once and returns its figure. What it allocates is
-// garbage afterwards.
+// StartGroups runs GroupStart once and returns its figure.
 func StartGroups() float64 {
 	var last [3]*block // of each goroutine of a group
 	start := time.Now()

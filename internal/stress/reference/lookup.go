@@ -3,12 +3,12 @@ package reference
 import "sync"
 
 var lookupDescription = Description{
-	Work: MapLookup,
-	Unit: "ns",
-	Doc:  "Time to look an id up in a map behind a sync.RWMutex, in ns per lookup. A measurement that times lookups takes turns with it, for the same ids in the same order: what caches hold changes the time of a lookup more, and faster, than a round before the repetition could tell.",
+	Workload: MapLookup,
+	Unit:     "ns",
+	Doc:      "Time to look an id up in a map behind a sync.RWMutex, in ns per lookup. A measurement that times lookups alternates with it, for the same ids in the same order, because both depend on the contents of the caches, which change quickly.",
 }
 
-// A LookupMap is a table of ids as most programs would write it.
+// A LookupMap is a table of ids as most programs implement it.
 type LookupMap struct {
 	mu        sync.RWMutex
 	positions map[string]int
@@ -23,10 +23,10 @@ func NewLookupMap(ids []string) *LookupMap {
 	return m
 }
 
-// Lookup returns the position of an id, and false if it is not in the table.
-func (m *LookupMap) Lookup(id string) (int, bool) {
+// Lookup returns the position of an id; ok is false if it is not in the table.
+func (m *LookupMap) Lookup(id string) (position int, ok bool) {
 	m.mu.RLock()
-	i, ok := m.positions[id]
+	position, ok = m.positions[id]
 	m.mu.RUnlock()
-	return i, ok
+	return position, ok
 }

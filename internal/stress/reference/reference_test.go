@@ -12,18 +12,17 @@ import (
 	"unsafe"
 )
 
-// A batch of twice the units takes twice as long: nothing was optimized away,
-// and a fixed cost does not dominate. The lateness of a timer is not in this
-// test, see TestTimerCountsLateness.
-func TestWorkGrowsWithItsUnits(t *testing.T) {
+// A batch of twice the units takes twice as long: the compiler removed nothing, and no
+// fixed cost dominates. TestTimerMeasuresLateness covers Timer.
+func TestTimeGrowsWithUnits(t *testing.T) {
 	prepare()
 	for _, w := range workloads {
-		if w.Work == Timer {
+		if w.Workload == Timer {
 			continue
 		}
-		t.Run(string(w.Work), func(t *testing.T) {
+		t.Run(string(w.Workload), func(t *testing.T) {
 			var ratios []float64
-			// Other processes can disturb any attempt, but not for ever.
+			// Other programs can disturb any attempt, but not all of them.
 			for range 20 {
 				single, double := math.Inf(1), math.Inf(1)
 				for range 20 {
@@ -55,7 +54,7 @@ func TestAllocationAllocatesEachNode(t *testing.T) {
 }
 
 // Only the ring keeps nodes alive, although nodes point to each other.
-func TestAllocationLeavesNothingBehind(t *testing.T) {
+func TestAllocationLeaksNothing(t *testing.T) {
 	allocate(len(ring))
 	before := liveHeap()
 	allocate(100_000)
@@ -67,7 +66,7 @@ func TestAllocationLeavesNothingBehind(t *testing.T) {
 func TestHandOverMakesEachRoundTrip(t *testing.T) {
 	for _, n := range []int{1, 10, 1000} {
 		if _, last := handOver(n); last != n {
-			t.Errorf("handOver(%d): the partner answered %d times", n, last)
+			t.Errorf("handOver(%d): the partner replied %d times", n, last)
 		}
 	}
 }
@@ -78,9 +77,9 @@ func TestGoroutineStartRunsEach(t *testing.T) {
 	}
 }
 
-func TestFanOutIsAnsweredByAll(t *testing.T) {
+func TestFanOutGetsAllReplies(t *testing.T) {
 	if _, answered := fanOut(100); answered != 800 {
-		t.Errorf("100 values for 8 goroutines were answered %d times", answered)
+		t.Errorf("100 values for 8 goroutines got %d replies", answered)
 	}
 }
 
@@ -105,7 +104,7 @@ func TestMapLockLooksUpAndReplaces(t *testing.T) {
 		}
 	}
 	if replacements != m.replaced {
-		t.Errorf("the values tell of %d replacements, want %d", replacements, m.replaced)
+		t.Errorf("the values count %d replacements, want %d", replacements, m.replaced)
 	}
 	// 20,000 draws of 20,000 values reach 1-1/e of them.
 	if touched < tableSize {
@@ -130,7 +129,7 @@ func TestBandwidthCopiesTheBlock(t *testing.T) {
 	}
 }
 
-func TestTimerCountsLateness(t *testing.T) {
+func TestTimerMeasuresLateness(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		if late := oversleep(3, time.Sleep); late != 0 {
 			t.Errorf("sleeps that end on time are %v late", late)
@@ -142,7 +141,7 @@ func TestTimerCountsLateness(t *testing.T) {
 	})
 }
 
-func TestComputationCarriesOutEachStep(t *testing.T) {
+func TestComputationRunsEachStep(t *testing.T) {
 	hashed = 1
 	compute(100)
 	want := uint64(1)
@@ -154,28 +153,28 @@ func TestComputationCarriesOutEachStep(t *testing.T) {
 	}
 }
 
-func TestMeasureHasAFigureForEachWork(t *testing.T) {
+func TestMeasureReturnsEachWorkload(t *testing.T) {
 	figures := Measure()
 	figures[EntryMemory] = EntryBytes()
-	figures[MapLookup] = 1 // measured by those who time lookups
+	figures[MapLookup] = 1 // measured by the measurements that time lookups
 	figures[GroupStart] = StartGroups()
-	for _, d := range Works() {
-		figure, ok := figures[d.Work]
+	for _, d := range Workloads() {
+		figure, ok := figures[d.Workload]
 		if !ok || figure <= 0 || math.IsInf(figure, 0) || math.IsNaN(figure) {
-			t.Errorf("%s: figure %v (measured: %v)", d.Work, figure, ok)
+			t.Errorf("%s: figure %v (measured: %v)", d.Workload, figure, ok)
 		}
 		if !strings.HasSuffix(d.Doc, ".") || d.Unit == "" {
-			t.Errorf("%s: unit %q, doc %q", d.Work, d.Unit, d.Doc)
+			t.Errorf("%s: unit %q, doc %q", d.Workload, d.Unit, d.Doc)
 		}
 	}
-	if len(figures) != len(Works()) {
-		t.Errorf("%d figures for %d works", len(figures), len(Works()))
+	if len(figures) != len(Workloads()) {
+		t.Errorf("%d figures for %d workloads", len(figures), len(Workloads()))
 	}
 }
 
-func TestMeasureLeavesNothingBehind(t *testing.T) {
+func TestMeasureLeaksNothing(t *testing.T) {
 	Measure()
-	heap := liveHeap() // it stops the world: what has ended is not counted any more
+	heap := liveHeap() // stops the world, so that ended goroutines do not count
 	goroutines := runtime.NumGoroutine()
 	for range 5 {
 		Measure()
@@ -188,7 +187,7 @@ func TestMeasureLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-func TestTrimmedMeanLeavesOutTheSlowest(t *testing.T) {
+func TestTrimmedMeanIgnoresTheLargest(t *testing.T) {
 	if got := trimmedMean([]float64{2, 900, 4, 3}); got != 3 {
 		t.Errorf("trimmed mean of 2, 900, 4, 3 is %v, want 3", got)
 	}
@@ -208,7 +207,7 @@ func TestMedian(t *testing.T) {
 	}
 }
 
-func TestLookupMapFindsWhatIsInIt(t *testing.T) {
+func TestLookupMap(t *testing.T) {
 	m := NewLookupMap([]string{"first", "second"})
 	if i, ok := m.Lookup("second"); i != 1 || !ok {
 		t.Errorf("second is at %d, %v", i, ok)

@@ -139,9 +139,9 @@ func OrEmpty[T any](s []T) []T {
 }
 
 // OrEmptyMap returns the map, or an empty one for nil.
-func OrEmptyMap[V any](m map[string]V) map[string]V {
+func OrEmptyMap[K comparable, V any](m map[K]V) map[K]V {
 	if m == nil {
-		return map[string]V{}
+		return map[K]V{}
 	}
 	return m
 }

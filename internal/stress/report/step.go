@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"slices"
+
+	"mabeam-top/internal/probes/probe"
 )
 
 // A Step is the result of one measurement over all its repetitions.
@@ -21,13 +23,13 @@ type Step struct {
 	// Isolated means that the load ran in a child process.
 	Isolated bool `json:"isolated"`
 	// Repetitions counts the repetitions of an unfinished step; nil if all finished.
-	Repetitions *Repetitions      `json:"repetitions,omitempty"`
-	Metrics     map[string]Metric `json:"metrics"`
-	Thresholds  []Threshold       `json:"thresholds"`
-	Operations  Operations        `json:"operations"`
-	Errors      []Error           `json:"errors"`
-	Faults      []Fault           `json:"faults"`
-	Probes      map[string]Probe  `json:"probes"`
+	Repetitions *Repetitions         `json:"repetitions,omitempty"`
+	Metrics     map[string]Metric    `json:"metrics"`
+	Thresholds  []Threshold          `json:"thresholds"`
+	Operations  Operations           `json:"operations"`
+	Errors      []Error              `json:"errors"`
+	Faults      []Fault              `json:"faults"`
+	Probes      map[probe.Name]Probe `json:"probes"`
 	// Reference holds the median cost of each reference work around the repetitions, in
 	// nanoseconds per unit or in bytes. Floors are relative to it.
 	Reference       map[string]float64 `json:"reference,omitempty"`

@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"slices"
+
+	"mabeam-top/internal/probes/probe"
 )
 
 // A Timeline is how a run went over time: what the probes read, and when steps,
@@ -13,7 +15,7 @@ type Timeline struct {
 	// run.
 	Times []float64
 	// Probes has the readings of each probe, one for each of Times; NaN for none.
-	Probes map[string][]float64
+	Probes map[probe.Name][]float64
 	// Thinned is how many samples were left out, evenly, to bound the memory of a long
 	// run.
 	Thinned int
@@ -51,7 +53,7 @@ type TimelineLimit struct {
 	// Op is one of < <= > >= == !=: the probe should be Op Value.
 	Op string
 	// Probe is the name of the probe, and Value is in its unit.
-	Probe string
+	Probe probe.Name
 	Value float64
 }
 
@@ -139,8 +141,8 @@ func (s StepTimeline) Times() []float64 { return s.timeline.Times[s.first:s.last
 
 // Readings returns the readings of a probe, one for each of Times; nil if it was not
 // read.
-func (s StepTimeline) Readings(probe string) []float64 {
-	all := s.timeline.Probes[probe]
+func (s StepTimeline) Readings(name probe.Name) []float64 {
+	all := s.timeline.Probes[name]
 	if len(all) < s.last {
 		return nil
 	}

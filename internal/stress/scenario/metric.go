@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/verdict"
 )
@@ -23,7 +24,7 @@ type Metric struct {
 	Keyed bool
 	// Probe is the probe that shows the metric while it is measured; empty for none.
 	// For a distribution it is the probe of the median.
-	Probe string
+	Probe probe.Name
 	// ProbePer is the parameter of kind Int that the metric is multiplied with to get
 	// the unit of the probe, such as the subscribers of each event; empty for none.
 	ProbePer string
@@ -106,8 +107,8 @@ func (s *Step) ReportedMetrics() []Metric {
 
 // Conditions returns the exact conditions on the step's metrics, by name. Parallel says
 // that other steps run at the same time.
-func (s *Step) Conditions(parallel bool) map[string]verdict.Exact {
-	conditions := map[string]verdict.Exact{}
+func (s *Step) Conditions(parallel bool) map[string]verdict.MetricCondition {
+	conditions := map[string]verdict.MetricCondition{}
 	for _, m := range s.ReportedMetrics() {
 		if m.Must == "" || m.Expected != nil && !m.Expected(s.Params) || m.OfProcess && parallel {
 			continue
@@ -116,7 +117,7 @@ func (s *Step) Conditions(parallel bool) map[string]verdict.Exact {
 		if err != nil {
 			panic(err) // the catalogue is part of the program, and a test reads it
 		}
-		conditions[m.Name] = verdict.Exact{Condition: c, Timed: m.Timed || m.Bound != nil && m.Bound.Least > 0}
+		conditions[m.Name] = verdict.MetricCondition{Condition: c, TimeDependent: m.Timed || m.Bound != nil && m.Bound.Least > 0}
 	}
 	return conditions
 }

@@ -1,19 +1,23 @@
 package scenario
 
-import "strings"
+import (
+	"strings"
+
+	"mabeam-top/internal/probes/probe"
+)
 
 // MedianLatency is the probe of the median latency of the operations of the load.
-const MedianLatency = "action_p50_ms"
+const MedianLatency = probe.ActionP50MS
 
 // latencyProbes are the probes of the statistics of a distribution whose median is
 // MedianLatency.
-var latencyProbes = map[string]string{
-	"p50": MedianLatency, "p95": "action_p95_ms", "p99": "action_p99_ms",
+var latencyProbes = map[string]probe.Name{
+	"p50": MedianLatency, "p95": probe.ActionP95MS, "p99": probe.ActionP99MS,
 }
 
 // ProbeFor returns the probe that shows the metric, or its statistic for a name
 // NAME.STAT; empty if there is none.
-func (m Metric) ProbeFor(name string) string {
+func (m Metric) ProbeFor(name string) probe.Name {
 	stat, dotted := strings.CutPrefix(name, m.Name+".")
 	switch {
 	case !dotted:
@@ -26,13 +30,13 @@ func (m Metric) ProbeFor(name string) string {
 
 // The probes that each step has of its own, also in parallel with other steps.
 const (
-	OfferedRate   = "offered_per_second"
-	CompletedRate = "completed_per_second"
-	FailedRate    = "failed_per_second"
+	OfferedRate   = probe.OfferedPerSecond
+	CompletedRate = probe.CompletedPerSecond
+	FailedRate    = probe.FailedPerSecond
 	// A step has these if its measurement supplies them.
-	DeliveredRate = "events_delivered_per_second"
-	EventsDropped = "events_dropped"
+	DeliveredRate = probe.EventsDeliveredPerSecond
+	EventsDropped = probe.EventsDropped
 )
 
 // StepProbes are the probes that each step has of its own.
-var StepProbes = []string{OfferedRate, CompletedRate, FailedRate, DeliveredRate, EventsDropped}
+var StepProbes = []probe.Name{OfferedRate, CompletedRate, FailedRate, DeliveredRate, EventsDropped}

@@ -3,6 +3,8 @@ package scenario
 import (
 	"fmt"
 	"strings"
+
+	"github.com/agnivade/levenshtein"
 )
 
 // didYouMean returns the end of a message about an unknown name: the most similar known
@@ -22,7 +24,7 @@ func didYouMean(name string, known []string) string {
 func Nearest(name string, known []string) string {
 	best, least := "", len(name)/3+2
 	for _, candidate := range known {
-		if d := editDistance(name, candidate, least); d < least {
+		if d := levenshtein.ComputeDistance(name, candidate); d < least {
 			best, least = candidate, d
 		}
 	}
@@ -34,29 +36,4 @@ func oneOf(names []string) string {
 		return names[0]
 	}
 	return "one of " + strings.Join(names, ", ")
-}
-
-// editDistance returns how many bytes have to be inserted, deleted or changed to turn a into
-// b, or at least limit if their lengths differ by that much.
-func editDistance(a, b string, limit int) int {
-	if d := max(len(a)-len(b), len(b)-len(a)); d >= limit {
-		return d
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -52,19 +52,6 @@ func (s *Step) Unreachable(baselines verdict.Baselines) []string {
 	return notes
 }
 
-// LoweredRateNotes returns a note for each metric that missed its baseline and cannot
-// exceed a rate that a viewer has lowered.
-func (s *Step) LoweredRateNotes(metrics map[string]report.Metric) []string {
-	var notes []string
-	for _, m := range s.Measurement.Metrics {
-		_, isRate := s.Params[m.CappedBy].(float64)
-		if status := metrics[m.Name].Status; isRate && (status == report.StatusFail || status == report.StatusWarn) {
-			notes = append(notes, fmt.Sprintf("%s cannot exceed %s, which was lowered manually, so it does not show what the system can do", m.Name, m.CappedBy))
-		}
-	}
-	return notes
-}
-
 // cap returns the most that the metric can be, and how to print it.
 func (m Metric) cap(p Params) (most float64, text string) {
 	switch v := p[m.CappedBy].(type) {

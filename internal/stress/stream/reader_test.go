@@ -12,6 +12,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -188,7 +189,7 @@ var events = rapid.Custom(func(t *rapid.T) Event {
 			}},
 			Thresholds: []report.Threshold{{Condition: text.Draw(t, "condition")}},
 			Operations: report.Operations{Attempted: rapid.Int64().Draw(t, "attempted")},
-			Probes:     map[string]report.Probe{text.Draw(t, "probe"): {Mean: number.Draw(t, "mean")}},
+			Probes:     map[probe.Name]report.Probe{probe.Name(text.Draw(t, "probe")): {Mean: number.Draw(t, "mean")}},
 		}
 	})
 	scenario := rapid.Custom(func(t *rapid.T) report.Scenario {
@@ -220,7 +221,7 @@ var events = rapid.Custom(func(t *rapid.T) Event {
 	case RepetitionStarted:
 		e.Repetition = &Repetition{Step: text.Draw(t, "step"), Number: rapid.Int().Draw(t, "number"), Seed: rapid.Uint64().Draw(t, "seed")}
 	case SampleTaken:
-		e.Sample = rapid.MapOfN(text, number, 1, 20).Draw(t, "sample")
+		e.Sample = rapid.MapOfN(rapid.Map(text, func(s string) probe.Name { return probe.Name(s) }), number, 1, 20).Draw(t, "sample")
 	case FaultInjected:
 		e.Fault = &Fault{Fault: text.Draw(t, "fault"), ByHand: rapid.Bool().Draw(t, "by hand")}
 	case Logged:

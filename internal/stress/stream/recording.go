@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"mabeam-top/internal/probes/probe"
 )
 
 // recordedSamples is how many samples a Recording holds: one hour at ten per
@@ -44,7 +46,7 @@ func ReadRecording(in io.Reader) (*Recording, error) { return readRecording(in, 
 
 func readRecording(in io.Reader, most int) (*Recording, error) {
 	r := &Recording{Broken: errNoEnd}
-	names := map[string]string{}
+	names := map[probe.Name]probe.Name{}
 	last, samples := 0.0, 0
 	for reader := NewReader(in); ; {
 		e, err := reader.Read()
@@ -116,8 +118,8 @@ func (r *Recording) thin() (left int) {
 }
 
 // interned returns the sample with names that all samples share in memory.
-func interned(sample map[string]float64, names map[string]string) map[string]float64 {
-	shared := make(map[string]float64, len(sample))
+func interned(sample probe.Sample, names map[probe.Name]probe.Name) probe.Sample {
+	shared := make(probe.Sample, len(sample))
 	for name, v := range sample {
 		known, ok := names[name]
 		if !ok {

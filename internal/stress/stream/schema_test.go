@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/report/reporttest"
 	"mabeam-top/internal/stress/stream"
@@ -60,7 +61,7 @@ func TestEventsAreValid(t *testing.T) {
 		{Type: stream.ScenarioStarted, Scenario: &stream.Scenario{}},
 		{Type: stream.StepStarted, Step: &stream.Step{Repeat: 1}},
 		{Type: stream.RunStarted, Run: &stream.Run{Schema: stream.Schema}},
-		{Type: stream.SampleTaken, Sample: map[string]float64{"agents": 1}, Inspection: &stream.Inspection{
+		{Type: stream.SampleTaken, Sample: probe.Sample{"agents": 1}, Inspection: &stream.Inspection{
 			Types: []stream.TypeState{{Type: "t", AtWork: stream.Durations{Count: 1, Buckets: []stream.DurationBucket{{UpToSeconds: 1, Count: 1}}}}}, TypesTotal: 1,
 			OtherTypes: &stream.TypeState{}, Waits: []stream.WaitState{{}}, WaitsTotal: 1, Agent: &stream.AgentDetail{Summary: stream.AgentState{Lifecycle: "ready"}, Waits: []stream.WaitState{{}}},
 			Supervisors: []stream.SupervisorState{{Children: []stream.ChildState{{Restart: "permanent", Below: &stream.SupervisorState{Unlisted: 1}}}}}, SupervisorsTotal: 1,

@@ -8,6 +8,7 @@ import (
 	"context"
 	"time"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -48,13 +49,11 @@ type Event struct {
 	T    float64 `json:"t"`
 	Type Type    `json:"type"`
 
-	Run        *Run        `json:"run,omitempty"`
-	Scenario   *Scenario   `json:"scenario,omitempty"`
-	Step       *Step       `json:"step,omitempty"`
-	Repetition *Repetition `json:"repetition,omitempty"`
-	// Sample holds the value of every probe that could be read, by name. A probe
-	// that the platform does not support is absent.
-	Sample map[string]float64 `json:"sample,omitempty"`
+	Run        *Run         `json:"run,omitempty"`
+	Scenario   *Scenario    `json:"scenario,omitempty"`
+	Step       *Step        `json:"step,omitempty"`
+	Repetition *Repetition  `json:"repetition,omitempty"`
+	Sample     probe.Sample `json:"sample,omitempty"`
 	// Inspection accompanies some samples while a viewer requests it; nil
 	// otherwise.
 	Inspection *Inspection `json:"inspection,omitempty"`
@@ -140,8 +139,8 @@ type Limit struct {
 	Tolerance float64 `json:"tolerance,omitempty"`
 	// Probe is the probe that shows the metric live; empty if there is none.
 	// Value times ProbeScale is in the probe's unit.
-	Probe      string  `json:"probe,omitempty"`
-	ProbeScale float64 `json:"probe_scale,omitempty"`
+	Probe      probe.Name `json:"probe,omitempty"`
+	ProbeScale float64    `json:"probe_scale,omitempty"`
 }
 
 // Repetition describes a repetition that starts.

@@ -1,10 +1,14 @@
 package stream
 
-import "math"
+import (
+	"math"
+
+	"mabeam-top/internal/probes/probe"
+)
 
 // ThinningProbe ranks samples where only some can be kept: the one with the
 // highest value is the worst.
-const ThinningProbe = "action_p99_ms"
+const ThinningProbe = probe.ActionP99MS
 
 // Thin chooses which of the n elements of a full history to keep, and returns
 // their indices in order. The newer half is kept whole. The older half is divided

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -186,11 +187,11 @@ func (w *Writer) write(e Event) {
 
 // onlyFinite returns the sample without NaN and infinities, which JSON cannot represent. A
 // value that was not measured is absent.
-func onlyFinite(sample map[string]float64) map[string]float64 {
+func onlyFinite(sample probe.Sample) probe.Sample {
 	for _, v := range sample {
 		if !report.Finite(v) {
 			sample = maps.Clone(sample) // consumers share it
-			maps.DeleteFunc(sample, func(_ string, v float64) bool { return !report.Finite(v) })
+			maps.DeleteFunc(sample, func(_ probe.Name, v float64) bool { return !report.Finite(v) })
 			return sample
 		}
 	}

@@ -17,11 +17,12 @@ import (
 
 	"pgregory.net/rapid"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/report"
 )
 
 func sampleAt(t float64) Event {
-	return Event{T: t, Type: SampleTaken, Sample: map[string]float64{"goroutines": 1}}
+	return Event{T: t, Type: SampleTaken, Sample: probe.Sample{"goroutines": 1}}
 }
 
 func logAt(t float64, message string) Event {
@@ -69,7 +70,7 @@ func checkOutline(t *testing.T, events []Event, want ...string) {
 func TestWriterWritesLines(t *testing.T) {
 	var out bytes.Buffer
 	w := NewWriter(&out)
-	w.Emit(t.Context(), Event{T: 0.5, Type: SampleTaken, Sample: map[string]float64{"agents": 3}})
+	w.Emit(t.Context(), Event{T: 0.5, Type: SampleTaken, Sample: probe.Sample{"agents": 3}})
 	w.Emit(t.Context(), logAt(1, "<one> & two"))
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
@@ -219,16 +220,16 @@ func TestWriterClosedWithoutEvents(t *testing.T) {
 }
 
 func TestWriterLeavesOutWhatIsNoNumber(t *testing.T) {
-	sample := map[string]float64{"a": math.NaN(), "b": math.Inf(1), "c": math.Inf(-1), "d": 4}
+	sample := probe.Sample{"a": math.NaN(), "b": math.Inf(1), "c": math.Inf(-1), "d": 4}
 	var out bytes.Buffer
 	w := NewWriter(&out)
 	w.Emit(t.Context(), Event{Type: SampleTaken, Sample: sample})
-	w.Emit(t.Context(), Event{Type: SampleTaken, Sample: map[string]float64{"a": math.NaN()}})
+	w.Emit(t.Context(), Event{Type: SampleTaken, Sample: probe.Sample{"a": math.NaN()}})
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
 	events := readAll(t, &out)
-	if len(events) != 2 || !maps.Equal(events[0].Sample, map[string]float64{"d": 4}) || len(events[1].Sample) > 0 {
+	if len(events) != 2 || !maps.Equal(events[0].Sample, probe.Sample{"d": 4}) || len(events[1].Sample) > 0 {
 		t.Errorf("read %v", events)
 	}
 	if len(sample) != 4 {

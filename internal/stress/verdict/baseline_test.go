@@ -46,15 +46,15 @@ func TestBuiltinBaselines(t *testing.T) {
 func TestParseBaselinesRefuses(t *testing.T) {
 	for name, c := range map[string]struct{ yaml, want string }{
 		"unknown key":    {"a: {m: {value: 1, better: lower, unit: ms}}", "unit"},
-		"no value":       {"a: {m: {better: lower}}", "a.m has neither value nor floors"},
+		"no value":       {"a: {m: {better: lower}}", "a.m: expected a value, floors or both"},
 		"no direction":   {"a: {m: {value: 1}}", `better is ""`},
 		"none direction": {"a: {m: {value: 1, better: none}}", `better is "none"`},
-		"negative":       {"a: {m: {value: -1, better: lower}}", "negative"},
-		"not finite":     {"a: {m: {value: .inf, better: lower}}", "not finite"},
+		"negative":       {"a: {m: {value: -1, better: lower}}", "not negative"},
+		"not finite":     {"a: {m: {value: .inf, better: lower}}", "+Inf"},
 		"not a number":   {"a: {m: {value: fast, better: lower}}", "fast"},
 		"twice":          {"a: {m: {value: 1, better: lower}, m: {value: 2, better: lower}}", "m"},
 		"not a table":    {"- a", "parse baselines"},
-		"floor of none":  {"a: {m: {better: lower, floors: [{share: 2}]}}", "needs a reference work"},
+		"floor of none":  {"a: {m: {better: lower, floors: [{share: 2}]}}", "needs a reference workload"},
 		"other share":    {"a: {m: {better: lower, floors: [{of: allocation, share: 1, or: {timer: -1}}]}}", "share above 0, not \"timer\""},
 		"floor of 0":     {"a: {m: {better: lower, floors: [{of: allocation, share: 0}]}}", "share above 0"},
 		"floor unknown":  {"a: {m: {better: lower, floors: [{of: allocation, share: 1, when: 3}]}}", "when"},
@@ -68,6 +68,6 @@ func TestParseBaselinesRefuses(t *testing.T) {
 	}
 	_, err := ParseBaselines([]byte("a: {m: {better: lower}, n: {value: 1}}"))
 	if err == nil || !strings.Contains(err.Error(), "a.m") || !strings.Contains(err.Error(), "a.n") {
-		t.Errorf("not all faults are told at once: %v", err)
+		t.Errorf("not all errors are reported: %v", err)
 	}
 }

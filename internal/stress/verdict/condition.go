@@ -2,20 +2,28 @@ package verdict
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"strconv"
 
 	"mabeam-top/internal/stress/report"
 )
 
+// A Condition compares a number with a limit.
+type Condition struct {
+	// Op is one of < <= > >= == !=.
+	Op    string
+	Limit float64
+}
+
 // ConditionPattern is the regular expression of a condition: an operator and a
-// decimal number, which may be a percentage. Names of units are not part of
-// it: a metric has one unit, and the limit is in it.
+// decimal number or percentage. It has no units: a metric has one unit, and the
+// limit is in that unit.
 const ConditionPattern = `^\s*(<=|<|>=|>|==|!=)\s*(?:(true|false)|([+-]?(?:\d+\.?\d*|\.\d+))(?:([eE][+-]?\d+)|(%))?)\s*$`
 
 var conditionForm = regexp.MustCompile(ConditionPattern)
 
-// ParseCondition reads a condition such as "< 5", ">= 95000", "<= 20%" (0.2)
+// ParseCondition parses a condition such as "< 5", ">= 95000", "<= 20%" (0.2)
 // or "== true" (1, as a bool metric counts).
 func ParseCondition(text string) (Condition, error) {
 	parts := conditionForm.FindStringSubmatch(text)
@@ -29,23 +37,23 @@ func ParseCondition(text string) (Condition, error) {
 	case boolean == "false":
 		return Condition{Op: operator, Limit: 0}, nil
 	case percent != "":
-		// Shifting the decimal point in the text, unlike a division by 100,
-		// never rounds twice: 7% is the number nearest to 0.07.
+		// Unlike a division by 100, an exponent rounds only once: 7% becomes the
+		// number nearest to 0.07.
 		exponent = "e-2"
 	}
 	limit, err := strconv.ParseFloat(number+exponent, 64)
 	if err != nil {
-		return Condition{}, fmt.Errorf("the limit of the condition %q is too large a number", text)
+		return Condition{}, fmt.Errorf("the limit of the condition %q is too large", text)
 	}
 	return Condition{Op: operator, Limit: limit}, nil
 }
 
-// String returns the condition as ParseCondition reads it.
+// String returns the condition in the form that ParseCondition parses.
 func (c Condition) String() string {
 	return c.Op + " " + strconv.FormatFloat(c.Limit, 'f', -1, 64)
 }
 
-// text is String in the notation of a metric of that unit.
+// text returns the condition as it is written for a metric with that unit.
 func (c Condition) text(unit string) string {
 	if unit == "bool" && (c.Limit == 0 || c.Limit == 1) {
 		return fmt.Sprintf("%s %t", c.Op, c.Limit == 1)
@@ -53,7 +61,45 @@ func (c Condition) text(unit string) string {
 	return c.String()
 }
 
-// between says whether the condition is true of a part of the interval only.
-func (c Condition) between(i report.Interval) bool {
+// Holds reports whether the condition holds for a value.
+func (c Condition) Holds(v float64) bool { return report.Holds(v, c.Op, c.Limit) }
+
+// splits reports whether the condition holds for one bound of the interval and
+// not for the other.
+func (c Condition) splits(i report.Interval) bool {
 	return c.Holds(i.Low) != c.Holds(i.High)
+}
+
+// Possible reports whether the condition can hold for any value between least
+// and most, either of which may be infinite.
+func (c Condition) Possible(least, most float64) bool {
+	switch c.Op {
+	case "<":
+		return least < c.Limit
+	case "<=":
+		return least <= c.Limit
+	case ">":
+		return most > c.Limit
+	case ">=":
+		return most >= c.Limit
+	case "==":
+		return least <= c.Limit && c.Limit <= most
+	case "!=":
+		return least != most || least != c.Limit
+	}
+	return false
+}
+
+// badness returns how far a value lies on the wrong side of the limit. A larger
+// result is worse.
+func (c Condition) badness(v float64) float64 {
+	switch c.Op {
+	case "<", "<=":
+		return v - c.Limit
+	case ">", ">=":
+		return c.Limit - v
+	case "!=":
+		return -math.Abs(v - c.Limit)
+	}
+	return math.Abs(v - c.Limit)
 }

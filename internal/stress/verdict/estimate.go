@@ -9,36 +9,35 @@ import (
 	"mabeam-top/internal/stress/report"
 )
 
-// An Estimate is what one repetition contributes to a quantity that noise moves: a
-// slope, a change, a share, an exponent. One of its fields is set. The repetitions
-// are pooled before anything is judged: an estimate that is far off in one of them
-// by chance decides nothing, and a small effect that all of them have is found.
+// An Estimate holds the data of one repetition for a quantity that is estimated: a
+// slope, a change, a share or an exponent. Only the fields of one of them are set. Pool
+// combines the repetitions, so that an outlier in one of them decides nothing, and a
+// small effect in all of them shows.
 type Estimate struct {
-	// Readings are equally spaced in time: their growth is asked for. If Per is set,
-	// as many operations lie between two readings, and the growth with each operation
-	// is asked for instead.
+	// Readings, equally spaced in time, estimate the growth over the repetition. If Per
+	// is set, it is the number of operations between two readings, and they estimate
+	// the growth per operation.
 	Readings []float64 `json:"readings,omitempty"`
 	Per      float64   `json:"per,omitempty"`
-	// First and Last are readings from the beginning and from the end: the share
-	// by which the later ones are less is asked for.
+	// First and Last are readings from the beginning and the end. They estimate the
+	// share by which the readings fell.
 	First []float64 `json:"first,omitempty"`
 	Last  []float64 `json:"last,omitempty"`
-	// Of is how many cases there were, and Part in how many of them something
-	// held: the share is asked for.
+	// Part of Of cases had a property. They estimate the share.
 	Part int64 `json:"part,omitempty"`
 	Of   int64 `json:"of,omitempty"`
-	// Sizes and Values go together, with at least two sizes and several values of
-	// each: the exponent e of value ~ size^e is asked for.
+	// Values were measured at Sizes, at least two different ones, each several times.
+	// They estimate the exponent e of value ~ size^e.
 	Sizes  []float64 `json:"sizes,omitempty"`
 	Values []float64 `json:"values,omitempty"`
 }
 
-// confidence is how sure an interval holds the quantity: a catalogue has about ten
-// estimates, and one of 200 healthy runs may fail.
+// confidence is the confidence level of intervals. The catalogue has about ten
+// estimates, and one in 200 healthy runs may fail.
 const confidence = 0.99
 
-// Pool returns the quantity that the repetitions estimate together, with its
-// interval. It says false where they are too few, or too short, to tell.
+// Pool estimates the quantity from all repetitions, with its interval. ok is false if
+// the repetitions are too few or too short.
 func Pool(estimates []Estimate) (value float64, interval report.Interval, ok bool) {
 	if len(estimates) == 0 {
 		return 0, interval, false
@@ -59,15 +58,15 @@ func Pool(estimates []Estimate) (value float64, interval report.Interval, ok boo
 	return value, interval, ok
 }
 
-// leastReadings is how many readings show growth.
+// leastReadings is the number of readings that an estimate of growth needs.
 const leastReadings = 3
 
-// poolGrowth is the median of the slopes between all pairs of readings (Theil–Sen)
-// of the same repetition, as the growth over one repetition's length and a share of
-// its median, or as the growth with each operation. The bounds are those of Sen (1968),
-// with the variances of Kendall's S added up over the repetitions as in the seasonal and
-// regional tests of Hirsch and others. Of so few readings that no ranks are that sure,
-// they are those of a straight line with normal errors, if these are wider.
+// poolGrowth returns the median of the slopes between all pairs of readings of the
+// same repetition (Theil–Sen): as growth over a repetition and a share of its median,
+// or as growth per operation. The bounds are those of Sen (1968), with the variances of
+// Kendall's S added up over the repetitions as in the seasonal and regional tests of
+// Hirsch and others. With too few readings for ranks at this confidence, they are at
+// least the bounds of a straight line with normal errors.
 func poolGrowth(estimates []Estimate) (float64, report.Interval, bool) {
 	var slopes []float64
 	var line straightLine
@@ -110,11 +109,10 @@ func poolGrowth(estimates []Estimate) (float64, report.Interval, bool) {
 	return value, interval, true
 }
 
-// poolChange is 1 − last/first, of the means of each repetition's readings and the
-// geometric mean over the repetitions. Its bounds go by how the readings of a
-// repetition differ among themselves, or by how the repetitions do, whichever is more.
-// A reading of 0 counts as what it is: a rate that came to nothing has declined by all
-// of it.
+// poolChange returns 1 − last/first, of the means of each repetition's readings and the
+// geometric mean over the repetitions. The bounds follow from the variance within
+// repetitions or between them, whichever is larger. If the last readings are 0, the
+// change is 1.
 func poolChange(estimates []Estimate) (float64, report.Interval, bool) {
 	var changes []float64 // logarithms
 	variance, freedom := 0.0, 0.0
@@ -142,7 +140,7 @@ func poolChange(estimates []Estimate) (float64, report.Interval, bool) {
 	return 1 - math.Exp(middle), report.Interval{Low: 1 - math.Exp(middle+reach), High: 1 - math.Exp(middle-reach)}, true
 }
 
-// logs are the logarithms of what is positive.
+// logs returns the logarithms of the positive values.
 func logs(values []float64) (all []float64) {
 	for _, v := range values {
 		if v > 0 {
@@ -152,13 +150,12 @@ func logs(values []float64) (all []float64) {
 	return all
 }
 
-// quantile is that of Student's t for the bounds of an interval.
+// quantile returns the quantile of Student's t for the bounds of an interval.
 func quantile(freedom float64) float64 {
 	return stats.InvCDF(stats.TDist{V: freedom})((1 + confidence) / 2)
 }
 
-// poolShare is the share of all cases in which something held, between the bounds
-// of Wilson's interval.
+// poolShare returns the share of all cases with the property, with Wilson's interval.
 func poolShare(estimates []Estimate) (float64, report.Interval, bool) {
 	var part, of float64
 	for _, e := range estimates {
@@ -171,7 +168,7 @@ func poolShare(estimates []Estimate) (float64, report.Interval, bool) {
 	return part / of, wilson(part, of, stats.StdNormal.InvCDF((1+confidence)/2)), true
 }
 
-// wilson is the score interval of Wilson (1927) for a share, z being the quantile of
+// wilson returns the score interval of Wilson (1927) for a share; z is the quantile of
 // the normal distribution.
 func wilson(part, of, z float64) report.Interval {
 	p := part / of
@@ -180,7 +177,7 @@ func wilson(part, of, z float64) report.Interval {
 	return report.Interval{Low: max(middle-reach, 0), High: min(middle+reach, 1)}
 }
 
-// poolExponent is the slope of a straight line through the logarithms.
+// poolExponent returns the slope of a straight line through the logarithms.
 func poolExponent(estimates []Estimate) (float64, report.Interval, bool) {
 	var line straightLine
 	for _, e := range estimates {
@@ -194,11 +191,11 @@ func poolExponent(estimates []Estimate) (float64, report.Interval, bool) {
 	return e, report.Interval{Low: e - reach, High: e + reach}, ok
 }
 
-// A straightLine is fitted to the points of several repetitions by least squares, each
-// repetition having a height of its own.
+// A straightLine is fitted to the points of several repetitions by least squares. All
+// repetitions share the slope; each has an intercept of its own.
 type straightLine struct {
-	xs, ys  []float64 // without their repetition's mean
-	heights int
+	xs, ys     []float64 // minus the mean of their repetition
+	intercepts int
 }
 
 // add adds the points of a repetition.
@@ -207,14 +204,13 @@ func (l *straightLine) add(x, y []float64) {
 	for i := range x {
 		l.xs, l.ys = append(l.xs, x[i]-meanX), append(l.ys, y[i]-meanY)
 	}
-	l.heights++
+	l.intercepts++
 }
 
-// slope returns the line's slope and how far the bounds of its interval are from it.
-// It says false where the points do not tell: of one size, or if there are no more of
-// them than the line has parameters.
+// slope returns the slope of the line and the half-width of its interval. ok is false
+// if all points have the same size, or if there are not more points than parameters.
 func (l *straightLine) slope() (slope, reach float64, ok bool) {
-	freedom := float64(len(l.xs) - l.heights - 1)
+	freedom := float64(len(l.xs) - l.intercepts - 1)
 	var covariance, variance, left float64
 	for i := range l.xs {
 		covariance += l.xs[i] * l.ys[i]

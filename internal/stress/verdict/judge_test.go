@@ -4,14 +4,13 @@ import (
 	"math"
 	"strings"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 
 	"mabeam-top/internal/stress/report"
 )
 
-func TestStatus(t *testing.T) {
+func TestCompareWithBaseline(t *testing.T) {
 	for name, c := range map[string]struct {
 		actual, baseline float64
 		better           report.Better
@@ -19,29 +18,29 @@ func TestStatus(t *testing.T) {
 		deviation        float64
 		status           report.Status
 	}{
-		"the same":                        {100, 100, report.Higher, 0.25, 0, report.StatusPass},
-		"the same, lower":                 {100, 100, report.Lower, 0.25, 0, report.StatusPass},
-		"at the tolerance is not above":   {125, 100, report.Higher, 0.25, 0.25, report.StatusPass},
-		"above":                           {126, 100, report.Higher, 0.25, 0.26, report.StatusExceed},
-		"half as long":                    {50, 100, report.Lower, 0.25, 0.5, report.StatusExceed},
-		"at half the tolerance no warn":   {87.5, 100, report.Higher, 0.25, -0.125, report.StatusPass},
-		"just beyond half":                {87, 100, report.Higher, 0.25, -0.13, report.StatusWarn},
-		"at the lower end only a warning": {75, 100, report.Higher, 0.25, -0.25, report.StatusWarn},
-		"below":                           {74, 100, report.Higher, 0.25, -0.26, report.StatusFail},
-		"too long":                        {126, 100, report.Lower, 0.25, -0.26, report.StatusFail},
-		"longer, warn":                    {120, 100, report.Lower, 0.25, -0.2, report.StatusWarn},
-		"no tolerance, the same":          {100, 100, report.Higher, 0, 0, report.StatusPass},
-		"no tolerance, less":              {99, 100, report.Higher, 0, -0.01, report.StatusFail},
-		"no tolerance, more":              {101, 100, report.Higher, 0, 0.01, report.StatusExceed},
-		"nothing of a baseline of 0":      {0, 0, report.Lower, 0.2, 0, report.StatusPass},
-		"something where 0 was promised":  {1e-9, 0, report.Lower, 0.2, math.Inf(-1), report.StatusFail},
-		"more than a baseline of 0":       {1, 0, report.Higher, 0.2, math.Inf(1), report.StatusExceed},
-		"nothing at all":                  {0, 100, report.Higher, 0.2, -1, report.StatusFail},
-		"no time at all":                  {0, 100, report.Lower, 0.2, 1, report.StatusExceed},
-		"beyond all numbers":              {1e308, 1e-10, report.Lower, 0.2, math.Inf(-1), report.StatusFail},
+		"the same":                         {100, 100, report.Higher, 0.25, 0, report.StatusPass},
+		"the same, lower":                  {100, 100, report.Lower, 0.25, 0, report.StatusPass},
+		"at the tolerance is not above":    {125, 100, report.Higher, 0.25, 0.25, report.StatusPass},
+		"above":                            {126, 100, report.Higher, 0.25, 0.26, report.StatusExceed},
+		"half as long":                     {50, 100, report.Lower, 0.25, 0.5, report.StatusExceed},
+		"at half the tolerance no warn":    {87.5, 100, report.Higher, 0.25, -0.125, report.StatusPass},
+		"just beyond half":                 {87, 100, report.Higher, 0.25, -0.13, report.StatusWarn},
+		"at the lower end only a warning":  {75, 100, report.Higher, 0.25, -0.25, report.StatusWarn},
+		"below":                            {74, 100, report.Higher, 0.25, -0.26, report.StatusFail},
+		"too long":                         {126, 100, report.Lower, 0.25, -0.26, report.StatusFail},
+		"longer, warn":                     {120, 100, report.Lower, 0.25, -0.2, report.StatusWarn},
+		"no tolerance, the same":           {100, 100, report.Higher, 0, 0, report.StatusPass},
+		"no tolerance, less":               {99, 100, report.Higher, 0, -0.01, report.StatusFail},
+		"no tolerance, more":               {101, 100, report.Higher, 0, 0.01, report.StatusExceed},
+		"nothing of a baseline of 0":       {0, 0, report.Lower, 0.2, 0, report.StatusPass},
+		"more than a baseline of 0, lower": {1e-9, 0, report.Lower, 0.2, math.Inf(-1), report.StatusFail},
+		"more than a baseline of 0":        {1, 0, report.Higher, 0.2, math.Inf(1), report.StatusExceed},
+		"nothing at all":                   {0, 100, report.Higher, 0.2, -1, report.StatusFail},
+		"no time at all":                   {0, 100, report.Lower, 0.2, 1, report.StatusExceed},
+		"beyond all numbers":               {1e308, 1e-10, report.Lower, 0.2, math.Inf(-1), report.StatusFail},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d, s := Status(c.actual, Baseline{c.baseline, c.better}, c.tolerance)
+			d, s := Baseline{c.baseline, c.better}.compare(c.actual, c.tolerance)
 			if s != c.status || d != c.deviation && !(math.Abs(d-c.deviation) < 1e-12) {
 				t.Errorf("deviation %v, %s; want %v, %s", d, s, c.deviation, c.status)
 			}
@@ -61,27 +60,27 @@ func TestMoreIsNeverWorse(t *testing.T) {
 		tolerance := rapid.Float64Range(0, 2).Draw(t, "tolerance")
 		less := rapid.Float64Range(-1e12, 1e12).Draw(t, "less")
 		more := less + rapid.Float64Range(0, 1e12).Draw(t, "by")
-		dLess, sLess := Status(less, Baseline{baseline, report.Higher}, tolerance)
-		dMore, sMore := Status(more, Baseline{baseline, report.Higher}, tolerance)
+		dLess, sLess := Baseline{baseline, report.Higher}.compare(less, tolerance)
+		dMore, sMore := Baseline{baseline, report.Higher}.compare(more, tolerance)
 		if dMore < dLess || goodness[sMore] < goodness[sLess] {
 			t.Fatalf("higher is better, but %v is %s and %v is %s", less, sLess, more, sMore)
 		}
-		dLess, sLess = Status(less, Baseline{baseline, report.Lower}, tolerance)
-		dMore, sMore = Status(more, Baseline{baseline, report.Lower}, tolerance)
+		dLess, sLess = Baseline{baseline, report.Lower}.compare(less, tolerance)
+		dMore, sMore = Baseline{baseline, report.Lower}.compare(more, tolerance)
 		if dMore > dLess || goodness[sMore] > goodness[sLess] {
 			t.Fatalf("lower is better, but %v is %s and %v is %s", less, sLess, more, sMore)
 		}
 	})
 }
 
-// TestStatusAsTheContractSays recomputes the status as the contract's own
-// check does, from the numbers as they stand in the report.
-func TestStatusAsTheContractSays(t *testing.T) {
+// TestStatusMatchesReport computes the status again from the numbers in the report, as
+// a reader of the report would.
+func TestStatusMatchesReport(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		b := Baseline{rapid.Float64Range(1e-6, 1e9).Draw(t, "baseline"), rapid.SampledFrom([]report.Better{report.Higher, report.Lower}).Draw(t, "better")}
 		tolerance := rapid.SampledFrom([]float64{0, 0.1, 0.2, 0.5}).Draw(t, "tolerance")
 		value := b.Value * rapid.SampledFrom([]float64{0, 0.5, 0.79, 0.8, 0.85, 0.9, 0.95, 1, 1.1, 1.2, 1.21, 5}).Draw(t, "factor")
-		m := HoldMetric(report.Metric{Value: value, Unit: "ms", Better: report.Neither}, b, tolerance)
+		m := checkBaseline(report.Metric{Value: value, Unit: "ms", Better: report.Neither}, b, tolerance)
 		sign := -1.0
 		if m.Better == report.Higher {
 			sign = 1
@@ -97,15 +96,15 @@ func TestStatusAsTheContractSays(t *testing.T) {
 			want = report.StatusWarn
 		}
 		if m.Status != want || *m.Deviation != dev {
-			t.Fatalf("%v against %v: %s %v, the contract says %s %v", value, b, m.Status, *m.Deviation, want, dev)
+			t.Fatalf("%v compared with %v: %s %v, want %s %v", value, b, m.Status, *m.Deviation, want, dev)
 		}
 	})
 }
 
-func TestHoldMetricWithoutANumber(t *testing.T) {
+func TestCheckBaselineWithoutNumber(t *testing.T) {
 	for name, value := range map[string]any{"nil": nil, "text": "fast", "NaN": math.NaN(), "infinite": math.Inf(1)} {
 		t.Run(name, func(t *testing.T) {
-			m := HoldMetric(report.Metric{Value: value, Unit: "1/s"}, Baseline{10, report.Higher}, 0.2)
+			m := checkBaseline(report.Metric{Value: value, Unit: "1/s"}, Baseline{10, report.Higher}, 0.2)
 			if m.Status != report.StatusFail || m.Deviation != nil || *m.Baseline != 10 || *m.Tolerance != 0.2 {
 				t.Errorf("got %+v, want a failed metric without a deviation", m)
 			}
@@ -113,7 +112,7 @@ func TestHoldMetricWithoutANumber(t *testing.T) {
 	}
 }
 
-// measured is a step that ran to its end with these metrics.
+// measured returns a step that ran to its end with these metrics.
 func measured(component string, metrics map[string]report.Metric) report.Step {
 	return report.Step{
 		Name: "step", Component: component, Metrics: metrics,
@@ -186,7 +185,7 @@ func TestJudge(t *testing.T) {
 		"interrupted stays so": {
 			step: report.Step{Verdict: report.Interrupted, Metrics: good}, verdict: report.Interrupted, score: 0,
 		},
-		"a pass claimed beforehand counts for nothing": {
+		"an earlier pass does not count": {
 			step: report.Step{
 				Verdict: report.Pass, Component: "agent_creation", Operations: report.Operations{Attempted: 1, Failed: 1},
 				Metrics: map[string]report.Metric{"agents_per_second": metric(10.0, "1/s")},
@@ -201,11 +200,11 @@ func TestJudge(t *testing.T) {
 		},
 		"operations that do not add up": {
 			step:    report.Step{Metrics: good, Operations: report.Operations{Attempted: 10, Succeeded: 8, Dropped: 1}},
-			verdict: report.Broken, score: 0, err: "operations do not add up: 10 attempted, but 8 succeeded, 0 failed and 1 were dropped",
+			verdict: report.Broken, score: 0, err: "operations do not add up: 10 attempted, but 8 succeeded, 0 failed and 1 dropped",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := Judge(c.step, Against{Baselines: Builtin(), Tolerance: 0.2, Thresholds: c.thresholds})
+			got := Judge(c.step, Criteria{Baselines: Builtin(), Tolerance: 0.2, Thresholds: c.thresholds})
 			if got.Verdict != c.verdict || math.Abs(got.Score-c.score) > 1e-12 {
 				t.Errorf("%s, score %v; want %s, %v", got.Verdict, got.Score, c.verdict, c.score)
 			}
@@ -222,12 +221,12 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// TestBaselineOfAMaximum holds a baseline NAME.max at the highest percentile that there
-// are operations enough for; the maximum itself is information.
-func TestBaselineOfAMaximum(t *testing.T) {
+// TestBaselineOfMaximum compares the highest percentile for which there are enough
+// operations with a baseline NAME.max; the maximum itself is information.
+func TestBaselineOfMaximum(t *testing.T) {
 	for _, c := range []struct {
 		count  int64
-		held   string
+		name   string
 		actual float64
 	}{
 		{1_000_000, "creation_time_ms.p999", 12},
@@ -245,21 +244,21 @@ func TestBaselineOfAMaximum(t *testing.T) {
 		given := measured("agent_creation", map[string]report.Metric{
 			"creation_time_ms": {Value: 0.5, Unit: "ms", Better: report.Lower, Distribution: d},
 		})
-		got := Judge(given, Against{Baselines: Builtin(), Tolerance: 0.2})
+		got := Judge(given, Criteria{Baselines: Builtin(), Tolerance: 0.2})
 		if m := got.Metrics["creation_time_ms.max"]; m.Value != 13.0 || m.Unit != "ms" || m.Status != report.StatusInfo || m.Baseline != nil {
 			t.Errorf("%d operations: the maximum is %+v", c.count, m)
 		}
-		var held []string
+		var compared []string
 		for name, m := range got.Metrics {
 			if name != "creation_time_ms" && m.Baseline != nil {
-				held = append(held, name)
+				compared = append(compared, name)
 				if m.Value != c.actual || *m.Baseline != 10 {
 					t.Errorf("%d operations: %s is %+v", c.count, name, m)
 				}
 			}
 		}
-		if strings.Join(held, " ") != c.held {
-			t.Errorf("%d operations: %q is held, want %q", c.count, held, c.held)
+		if strings.Join(compared, " ") != c.name {
+			t.Errorf("%d operations: %q is compared, want %q", c.count, compared, c.name)
 		}
 		if len(given.Metrics) != 1 || given.Metrics["creation_time_ms"].Status != "" {
 			t.Error("the step given was changed")
@@ -269,22 +268,22 @@ func TestBaselineOfAMaximum(t *testing.T) {
 	empty := measured("agent_creation", map[string]report.Metric{
 		"creation_time_ms": {Value: 0.5, Unit: "ms", Better: report.Lower, Distribution: &report.Distribution{}},
 	})
-	if m, ok := Judge(empty, Against{Baselines: Builtin(), Tolerance: 0.2}).Metrics["creation_time_ms.max"]; ok {
+	if m, ok := Judge(empty, Criteria{Baselines: Builtin(), Tolerance: 0.2}).Metrics["creation_time_ms.max"]; ok {
 		t.Errorf("the maximum of nothing is a metric: %+v", m)
 	}
 }
 
 func TestJudgeTwiceIsJudgeOnce(t *testing.T) {
-	against := Against{Baselines: Builtin(), Tolerance: 0.2}
+	criteria := Criteria{Baselines: Builtin(), Tolerance: 0.2}
 	once := Judge(measured("agent_creation", map[string]report.Metric{
 		"agents_per_second": metric(10.0, "1/s"),
 		"creation_time_ms":  {Value: 0.5, Unit: "ms", Distribution: &report.Distribution{Count: 1, Max: 5}},
-	}), against)
-	twice := Judge(once, against)
+	}), criteria)
+	twice := Judge(once, criteria)
 	if twice.Score != once.Score || twice.Verdict != once.Verdict || len(twice.Metrics) != len(once.Metrics) {
 		t.Errorf("second judgement %s %v, first %s %v", twice.Verdict, twice.Score, once.Verdict, once.Score)
 	}
-	none := Judge(once, Against{})
+	none := Judge(once, Criteria{})
 	for name, m := range none.Metrics {
 		if m.Status != report.StatusInfo || m.Baseline != nil || m.Deviation != nil || m.Tolerance != nil {
 			t.Errorf("%s keeps a judgement without a baseline: %+v", name, m)
@@ -333,67 +332,9 @@ func TestLookup(t *testing.T) {
 		{"absent", 0, false},
 		{"", 0, false},
 	} {
-		got, ok := Lookup(metrics, c.name)
+		got, ok := lookup(metrics, c.name)
 		if ok != c.ok || ok && got != c.want {
 			t.Errorf("%q is %v, %v; want %v, %v", c.name, got, ok, c.want, c.ok)
 		}
-	}
-}
-
-func TestRecommend(t *testing.T) {
-	step := Judge(report.Step{
-		Component:  "agent_creation",
-		Operations: report.Operations{Attempted: 1000, Succeeded: 990, Dropped: 10},
-		Metrics: map[string]report.Metric{
-			"agents_per_second": {Value: 612.0, Unit: "1/s", Samples: []float64{600, 612, 990}},
-			"creation_time_ms":  {Value: 1.15, Unit: "ms", Samples: []float64{1.1, 1.15, 1.2}},
-			"memory_per_agent":  {Unit: "bytes"},
-			"total_count":       {Value: 1000.0, Unit: "count"},
-			"memory_stable":     {Value: false, Unit: "bool"},
-		},
-	}, Against{Baselines: Builtin(), Tolerance: 0.2, Thresholds: []Threshold{
-		{Metric: "creation_time_ms", Condition: Condition{"<", 1}},
-		{Metric: "creation_time_ms.p99", Condition: Condition{"<", 1}},
-		{Metric: "memory_stable", Condition: Condition{"==", 1}},
-		{Metric: "total_count", Condition: Condition{">", 1}},
-	}})
-	want := []string{
-		"creation_time_ms is 1.15 ms, limit < 1 ms",
-		"creation_time_ms.p99 was not measured, which counts as failed against the limit < 1 ms",
-		"memory_stable is no, limit == yes",
-		"agents_per_second is 612/s, 39 % below the baseline of 1k/s (20 % allowed); its best repetition was within at 990/s, so repeat more often to tell chance from cause",
-		"memory_per_agent was not measured, which counts as failed: baseline 1.05 MB",
-		"creation_time_ms is 1.15 ms, 15 % above the baseline of 1 ms, close to the 20 % at which it fails",
-		"10 of 1,000 operations were dropped before they were carried out",
-	}
-	if strings.Join(step.Recommendations, "\n") != strings.Join(want, "\n") {
-		t.Errorf("got:\n%s\nwant:\n%s", strings.Join(step.Recommendations, "\n"), strings.Join(want, "\n"))
-	}
-}
-
-func TestRecommendTellsWhatIsPartial(t *testing.T) {
-	for _, c := range []struct {
-		verdict     report.Verdict
-		repetitions *report.Repetitions
-		want        string
-	}{
-		{report.Interrupted, nil, "the step was interrupted: what it measured is partial"},
-		{report.Interrupted, &report.Repetitions{Finished: 2, Planned: 4}, "the step was interrupted: what it measured is partial (its metrics are of 2 of 4 repetitions)"},
-		{report.Broken, &report.Repetitions{Planned: 4}, "the step could not be measured to its end: see its errors"},
-	} {
-		step := Judge(report.Step{Verdict: c.verdict, Repetitions: c.repetitions}, Against{})
-		if got := strings.Join(step.Recommendations, "\n"); got != c.want {
-			t.Errorf("got %q, want %q", got, c.want)
-		}
-	}
-}
-
-func TestRecommendWindow(t *testing.T) {
-	step := Judge(measured("", map[string]report.Metric{"rate": metric(100.0, "1/s")}), Against{
-		Thresholds: []Threshold{{Metric: "rate", Condition: Condition{">=", 90}, Window: time.Second}},
-		Series:     map[string][]Series{"rate": {{Start: 2, Points: []Point{{At: 3, Value: 100}, {At: 4, Value: 20}, {At: 5, Value: 100}}}}},
-	})
-	if got, want := strings.Join(step.Recommendations, "\n"), "rate is 20/s, limit >= 90/s, in the worst window of 1 s, from 3 s on"; got != want {
-		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -11,60 +11,64 @@ import (
 	"mabeam-top/internal/stress/report"
 )
 
-// recommend says what to look at in a judged step: why it says nothing about the
-// system, if that is so, always first; then each metric and threshold that failed or
-// came near it, by how much and at what limit, what the probes showed meanwhile and
-// where to look next, and what the measurement itself lacked. A step with nothing to
-// say about gets none.
-func recommend(step report.Step, against Against) []string {
-	told := []string{}
+// failedShare is the share of the operations that may fail before the step warns about
+// their latencies.
+const failedShare = 0.01
+
+// recommend returns the recommendations for a judged step: first why the step is not
+// reliable, if it is not; then each metric and threshold that failed or nearly failed,
+// with its limit, what the probes showed, and what the load lacked. It returns none
+// for a step without remarks.
+func recommend(step report.Step, criteria Criteria) []string {
+	messages := []string{}
+	add := func(format string, args ...any) { messages = append(messages, fmt.Sprintf(format, args...)) }
 	switch step.Verdict {
 	case report.Inconclusive:
-		told = append(told, against.Inconclusive)
+		messages = append(messages, criteria.InconclusiveReason)
 	case report.Broken:
-		told = append(told, "the step could not be measured to its end: see its errors"+partial(step))
+		add("the step did not run to its end; see its errors%s", partialText(step))
 	case report.Interrupted:
-		told = append(told, "the step was interrupted: what it measured is partial"+partial(step))
+		add("the step was interrupted, and its results are partial%s", partialText(step))
 	}
-	told = append(told, against.Known...)
+	messages = append(messages, criteria.KnownCauses...)
 	for _, t := range step.Thresholds {
 		if !t.OK {
-			told = append(told, thresholdAdvice(t, step.Metrics))
+			messages = append(messages, thresholdAdvice(t, step.Metrics))
 		}
 	}
 	names := slices.Sorted(maps.Keys(step.Metrics))
 	for _, status := range []report.Status{report.StatusFail, report.StatusWarn} {
 		for _, name := range names {
-			m := step.Metrics[name]
-			if m.Status != status || m.Undecided != "" {
-				continue
+			if m := step.Metrics[name]; m.Status == status && m.Undecided == "" {
+				messages = append(messages, metricAdvice(step, name))
 			}
-			told = append(told, metricAdvice(step, name))
 		}
 	}
 	if step.Verdict == report.Fail || step.Verdict == report.Warn {
-		if taken, ok := disturbed(step, against.CPUs); ok {
-			told = append(told, fmt.Sprintf("meanwhile other programs took %s of the machine: run it again without them before you believe any of this", quantity.Percent(taken)))
+		if share, ok := busyMachine(step, criteria.CPUs); ok {
+			add("other programs used %s of the machine: repeat the run without them before you trust this result", quantity.Percent(share))
 		}
-		if text := circumstances(step); text != "" {
-			told = append(told, "meanwhile "+text)
+		if text := stepDiagnostics(step); text != "" {
+			add("during the step: %s", text)
 		}
 	}
-	if o := step.Operations; float64(o.Failed) > failedShare*float64(o.Attempted) {
-		told = append(told, fmt.Sprintf("%s of %s operations failed, and their times are among those told: who is refused at once makes them shorter", quantity.Format(float64(o.Failed), "count"), quantity.Format(float64(o.Attempted), "count")))
+	o := step.Operations
+	attempted := quantity.Format(float64(o.Attempted), "count")
+	if float64(o.Failed) > failedShare*float64(o.Attempted) {
+		add("%s of %s operations failed, and the latencies include them: operations that fail at once make latencies shorter", quantity.Format(float64(o.Failed), "count"), attempted)
 	}
-	if o := step.Operations; o.Dropped > 0 {
-		told = append(told, fmt.Sprintf("%s of %s operations were dropped before they were carried out", quantity.Format(float64(o.Dropped), "count"), quantity.Format(float64(o.Attempted), "count")))
+	if o.Dropped > 0 {
+		add("%s of %s operations were dropped and never started", quantity.Format(float64(o.Dropped), "count"), attempted)
 	}
-	return told
+	return messages
 }
 
-// partial says what the metrics are of, of a step that was not measured to its end.
-func partial(step report.Step) string {
+// partialText says how many repetitions the metrics of an unfinished step cover.
+func partialText(step report.Step) string {
 	if !step.Partial() {
 		return ""
 	}
-	return " (its metrics are of " + step.Repetitions.Text() + ")"
+	return " (its metrics cover " + step.Repetitions.Text() + ")"
 }
 
 // thresholdAdvice says how a threshold was missed.
@@ -72,101 +76,90 @@ func thresholdAdvice(t report.Threshold, metrics map[string]report.Metric) strin
 	m, _, _ := report.FindMetric(metrics, t.Metric)
 	limit := quantity.Condition(t.Condition, m.Unit)
 	if t.Actual == nil {
-		return fmt.Sprintf("%s was not measured, which counts as failed against the limit %s", t.Metric, limit)
+		return fmt.Sprintf("%s was not measured, so its threshold %s failed", t.Metric, limit)
 	}
 	actual := report.Metric{Value: *t.Actual, Unit: m.Unit}
 	if m.Unit == "bool" {
 		actual.Value = *t.Actual != 0
 	}
-	text := fmt.Sprintf("%s is %s, limit %s", t.Metric, actual.Text(), limit)
+	text := fmt.Sprintf("%s is %s, threshold %s", t.Metric, actual.Text(), limit)
 	if t.WindowSeconds != nil && t.WorstAtSeconds != nil {
-		text += fmt.Sprintf(", in the worst window of %s, from %s on", quantity.Format(*t.WindowSeconds, "s"), quantity.Format(*t.WorstAtSeconds, "s"))
+		text += fmt.Sprintf(", in the worst window of %s, which starts at %s", quantity.Format(*t.WindowSeconds, "s"), quantity.Format(*t.WorstAtSeconds, "s"))
 	}
 	return text
 }
 
-// metricAdvice says by what a metric failed or came near failing, why it was not
-// measured, and whether the repetitions differ so much among themselves that a missed
-// baseline may be chance.
+// metricAdvice says by how much a metric failed or nearly failed, why it was not
+// measured, or that the repetitions differ so much that a missed baseline may be
+// chance.
 func metricAdvice(step report.Step, name string) string {
 	m := step.Metrics[name]
-	by, _ := m.MainCheck()
+	limit, _ := m.MainCheck()
 	if m.Value == nil {
 		text := name + " was not measured"
 		if why := step.Remark(name); why != "" {
 			text += " (" + why + ")"
 		}
-		return text + ", which counts as failed: " + by.Text()
+		return text + ", so it failed: " + limit.Text()
 	}
 	text := name + " is " + m.Text()
 	switch {
-	case by.Kind == report.KindCondition:
-		text += ", but " + by.Text()
+	case limit.Kind == report.KindCondition:
+		text += ", but " + limit.Text()
 		if why := step.Remark(name); why != "" {
 			text += ": " + why
 		}
 		return text
-	case by.Kind == report.KindFloor:
-		return fmt.Sprintf("%s, %s than the floor of this machine: %s, %s", text, by.Difference, by.Limit, by.Basis)
+	case limit.Kind == report.KindFloor:
+		return fmt.Sprintf("%s, %s than the floor of this machine: %s, %s", text, limit.Difference, limit.Limit, limit.Basis)
 	case m.Deviation == nil:
-		return text + ", " + by.Text()
+		return text + ", " + limit.Text()
 	}
 	side := "below"
 	if m.Better == report.Lower {
 		side = "above"
 	}
-	text = fmt.Sprintf("%s, %s %s the baseline of %s", text, quantity.Percent(*m.Deviation), side, by.Limit)
+	text = fmt.Sprintf("%s, %s %s the baseline of %s", text, quantity.Percent(*m.Deviation), side, limit.Limit)
 	if m.Status == report.StatusWarn {
-		text += fmt.Sprintf(", close to the %s at which it fails", quantity.Percent(*m.Tolerance))
-	} else {
-		text += fmt.Sprintf(" (%s allowed)", quantity.Percent(*m.Tolerance))
+		return text + fmt.Sprintf(", close to the tolerance of %s", quantity.Percent(*m.Tolerance)) + bestRepetition(m)
 	}
-	if len(m.Samples) < 2 || m.Interval != nil {
-		return text
+	return text + fmt.Sprintf(" (tolerance %s)", quantity.Percent(*m.Tolerance)) + bestRepetition(m)
+}
+
+// bestRepetition says that the best repetition of a metric that missed its baseline
+// passes it. It is empty if none does.
+func bestRepetition(m report.Metric) string {
+	if len(m.Samples) < 2 || m.Interval != nil || m.Status != report.StatusFail {
+		return ""
 	}
 	best, limit := slices.Max(m.Samples), *m.Baseline*(1-*m.Tolerance)
-	inside := best >= limit
+	passes := best >= limit
 	if m.Better == report.Lower {
 		best, limit = slices.Min(m.Samples), *m.Baseline*(1+*m.Tolerance)
-		inside = best <= limit
+		passes = best <= limit
 	}
-	if m.Status == report.StatusFail && inside && !math.IsNaN(best) {
-		text += fmt.Sprintf("; its best repetition was within at %s, so repeat more often to tell chance from cause", quantity.Format(best, m.Unit))
+	if !passes || math.IsNaN(best) {
+		return ""
 	}
-	return text
+	return fmt.Sprintf("; its best repetition passes with %s, so run more repetitions to rule out chance", quantity.Format(best, m.Unit))
 }
 
-// failedShare is what share of the operations may fail before their times count for
-// something.
-const failedShare = 0.01
-
-// foreignShare is what share of the machine other programs may take before figures
-// are doubted.
-const foreignShare = 0.1
-
-// disturbed says whether other programs took so much of the machine while the step
-// ran that its figures are to be doubted, and how much.
-func disturbed(step report.Step, cpus int) (taken float64, ok bool) {
-	taken, ok = foreignCPU(step.Probes, cpus)
-	return taken, ok && taken > foreignShare
-}
-
-// RecommendRun says of a whole run what no step says: that what failed may be the
-// fault of other programs.
+// RecommendRun returns the recommendations for a whole run: which steps may have failed
+// because of other programs.
 func RecommendRun(r report.Report) []string {
 	var names []string
 	most := 0.0
 	for _, s := range r.Scenarios {
 		for _, step := range s.Steps {
-			if taken, ok := disturbed(step, r.Host.CPUs); ok && step.Verdict == report.Fail {
+			if share, ok := busyMachine(step, r.Host.CPUs); ok && step.Verdict == report.Fail {
 				names = append(names, s.Name+" › "+step.Name)
-				most = max(most, taken)
+				most = max(most, share)
 			}
 		}
 	}
 	if len(names) == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("other programs took up to %s of the machine while these failed, so run them again without those before you believe it: %s",
+	return []string{fmt.Sprintf("other programs used up to %s of the machine while these steps failed, so repeat the run without them before you trust the result: %s",
 		quantity.Percent(most), strings.Join(names, ", "))}
 }

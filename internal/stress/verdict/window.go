@@ -4,59 +4,58 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
 
 	"mabeam-top/internal/stress/report"
 )
 
-// A Point is what became of the load since the point before.
+// A Point is one sample of a probe, and describes the time since the sample before it.
 type Point struct {
 	// At is in seconds since the start of the step.
 	At float64
-	// Value is the reading of a probe, in the unit of the metric that the threshold
-	// is set on. Where Latencies are asked for and none ended, it is how long the
-	// oldest operation under way had waited by then.
+	// Value is the probe's value, in the unit of the metric that the threshold is
+	// on. For a threshold on latencies it is the age of the oldest operation in
+	// flight, which counts if no operation ended.
 	Value float64
-	// Latencies are those of the operations that ended; nil for a threshold on
-	// anything else.
+	// Latencies are the latencies of the operations that ended; nil if the threshold
+	// is not on latencies.
 	Latencies *Latencies
 }
 
-// Latencies are the durations of some operations, in milliseconds.
+// Latencies is a histogram of the durations of some operations, in milliseconds.
 type Latencies struct {
 	// Buckets are in ascending order.
 	Buckets []Bucket `json:"buckets"`
 	Sum     float64  `json:"sum"`
 }
 
-// A Bucket is how many of the durations are about Value.
+// A Bucket counts the durations that are about Value.
 type Bucket struct {
 	Value float64 `json:"value"`
 	Count int64   `json:"count"`
 }
 
-// A Series is what a probe showed during one repetition.
+// A Series holds the samples of a probe during one repetition.
 type Series struct {
-	// Start is when the repetition's measured load began, in seconds since
-	// the start of the step.
+	// Start is when the measured load of the repetition began, in seconds since the
+	// start of the step.
 	Start float64
-	// Points are in the order of time.
+	// Points are in chronological order.
 	Points []Point
 }
 
-// A Window is what was so in one window of time.
+// A Window is the result of a threshold in one window of time.
 type Window struct {
 	// Start is in seconds since the start of the step.
 	Start float64
 	Value float64
-	// OK says whether the condition held.
+	// OK reports whether the condition held.
 	OK bool
 }
 
-// Latest returns the window that ends with the series' last point, and false
-// while none is full yet: the first one begins After the start and ends a
-// Window later. Windows slide from point to point, so a dip cannot hide by
-// lying across a border. It reads only the points of that window: call it at
+// Latest returns the window that ends with the last point of the series. The
+// second result is false while no window is full: the first one begins After the
+// start and ends a Window later. Windows slide from point to point, so that no dip
+// is split by a border. Latest reads only the points of that window; call it for
 // each sample to stop at the first window that fails.
 func (t Threshold) Latest(s Series) (Window, bool) {
 	n := len(s.Points)
@@ -65,8 +64,8 @@ func (t Threshold) Latest(s Series) (Window, bool) {
 	}
 	end := s.Points[n-1].At
 	start := end - t.Window.Seconds()
-	// A tenth of a millisecond more or less is the sampler's jitter, and
-	// would otherwise cost the first window.
+	// The sampler's jitter of up to a tenth of a millisecond must not cost the first
+	// window.
 	const slack = 1e-4
 	if start < s.Start+t.After.Seconds()-slack {
 		return Window{}, false
@@ -85,8 +84,7 @@ func (t Threshold) Latest(s Series) (Window, bool) {
 	return Window{Start: start, Value: value, OK: t.Condition.Holds(value)}, true
 }
 
-// mean is that of a probe over the points from first on, each for as long as it
-// stands for.
+// mean returns the time-weighted mean of a probe over the points from first on.
 func mean(s Series, first int) (float64, bool) {
 	total, length := 0.0, 0.0
 	for i := first; i < len(s.Points); i++ {
@@ -103,8 +101,8 @@ func mean(s Series, first int) (float64, bool) {
 	return total, length > 0
 }
 
-// latency is a statistic of all operations that ended in a window. If none did, they
-// have waited as long as the oldest of them.
+// latency returns a statistic of all operations that ended in a window. If none
+// ended, it is the age of the oldest operation in flight.
 func latency(stat string, points []Point) (float64, bool) {
 	counts := map[float64]int64{}
 	var all Latencies
@@ -142,17 +140,11 @@ func latency(stat string, points []Point) (float64, bool) {
 	return values[len(values)-1], true
 }
 
-// quantiles are the shares of operations that a statistic's value is not exceeded by.
+// quantiles maps the name of a percentile to its share.
 var quantiles = map[string]float64{"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 
-// Statistic is the STAT of a threshold on NAME.STAT; empty for one on NAME.
-func (t Threshold) Statistic() string {
-	_, stat, _ := strings.Cut(t.Metric, ".")
-	return stat
-}
-
-// Worst returns the window of all the series that is furthest on the wrong
-// side of the limit (the first of several), and false if none was ever full.
+// Worst returns the window of all series that lies furthest on the wrong side of
+// the limit, the first of several. The second result is false if no window was full.
 func (t Threshold) Worst(series ...Series) (Window, bool) {
 	var worst Window
 	found := false
@@ -165,41 +157,4 @@ func (t Threshold) Worst(series ...Series) (Window, bool) {
 		}
 	}
 	return worst, found
-}
-
-// Holds says whether the condition is true of a value.
-func (c Condition) Holds(v float64) bool { return report.Holds(v, c.Op, c.Limit) }
-
-// Possible says whether the condition can hold for any value from least to most,
-// either of which may be infinite.
-func (c Condition) Possible(least, most float64) bool {
-	switch c.Op {
-	case "<":
-		return least < c.Limit
-	case "<=":
-		return least <= c.Limit
-	case ">":
-		return most > c.Limit
-	case ">=":
-		return most >= c.Limit
-	case "==":
-		return least <= c.Limit && c.Limit <= most
-	case "!=":
-		return least != most || least != c.Limit
-	}
-	return false
-}
-
-// badness orders values by how far they are on the wrong side of the limit:
-// more is worse.
-func (c Condition) badness(v float64) float64 {
-	switch c.Op {
-	case "<", "<=":
-		return v - c.Limit
-	case ">", ">=":
-		return c.Limit - v
-	case "!=":
-		return -math.Abs(v - c.Limit)
-	}
-	return math.Abs(v - c.Limit)
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
 )
@@ -15,26 +16,26 @@ import (
 type chartSpec struct {
 	title  string
 	unit   string
-	probes []string
+	probes []probe.Name
 }
 
 // chartSpecs are the charts of a step, in the order in which one looks for a cause: the
 // load, the answers, the resources.
 var chartSpecs = []chartSpec{
-	{"Load", "1/s", []string{"offered_per_second", "completed_per_second", "failed_per_second"}},
-	{"Latency", "ms", []string{"action_p50_ms", "action_p95_ms", "action_p99_ms"}},
-	{"Actions", "1/s", []string{"actions_per_second", "actions_failed_per_second"}},
-	{"Events", "1/s", []string{"events_published_per_second", "events_delivered_per_second"}},
-	{"Events dropped", "count", []string{"events_dropped"}},
-	{"Registry", "1/s", []string{"registry_operations_per_second"}},
-	{"Coordination", "1/s", []string{"coordination_rounds_per_second"}},
-	{"Agents", "count", []string{"agents", "agents_crashed", "agents_restarted"}},
-	{"Agents started and stopped", "1/s", []string{"agents_started_per_second", "agents_stopped_per_second"}},
-	{"Queues", "count", []string{"inflight", "mailbox_depth", "mailbox_depth_max"}},
-	{"CPU", "%", []string{"cpu_percent", "host_cpu_percent"}},
-	{"Memory", "bytes", []string{"rss_bytes", "heap_bytes", "heap_live_bytes"}},
-	{"Goroutines", "count", []string{"goroutines", "goroutines_runnable"}},
-	{"Pauses", "ms", []string{"gc_pause_p99_ms", "sched_latency_p99_ms", "generator_lag_ms"}},
+	{"Load", "1/s", []probe.Name{probe.OfferedPerSecond, probe.CompletedPerSecond, probe.FailedPerSecond}},
+	{"Latency", "ms", []probe.Name{probe.ActionP50MS, probe.ActionP95MS, probe.ActionP99MS}},
+	{"Actions", "1/s", []probe.Name{probe.ActionsPerSecond, probe.ActionsFailedPerSecond}},
+	{"Events", "1/s", []probe.Name{probe.EventsPublishedPerSecond, probe.EventsDeliveredPerSecond}},
+	{"Events dropped", "count", []probe.Name{probe.EventsDropped}},
+	{"Registry", "1/s", []probe.Name{probe.RegistryOperationsPerSecond}},
+	{"Coordination", "1/s", []probe.Name{probe.CoordinationRoundsPerSecond}},
+	{"Agents", "count", []probe.Name{probe.Agents, probe.AgentsCrashed, probe.AgentsRestarted}},
+	{"Agents started and stopped", "1/s", []probe.Name{probe.AgentsStartedPerSecond, probe.AgentsStoppedPerSecond}},
+	{"Queues", "count", []probe.Name{probe.InFlight, probe.MailboxDepth, probe.MailboxDepthMax}},
+	{"CPU", "%", []probe.Name{probe.CPUPercent, probe.HostCPUPercent}},
+	{"Memory", "bytes", []probe.Name{probe.RSSBytes, probe.HeapBytes, probe.HeapLiveBytes}},
+	{"Goroutines", "count", []probe.Name{probe.Goroutines, probe.GoroutinesRunnable}},
+	{"Pauses", "ms", []probe.Name{probe.GCPauseP99MS, probe.SchedLatencyP99MS, probe.GeneratorLagMS}},
 }
 
 // A chart is what the page draws. Coordinates are percentages of the plot's width and
@@ -93,7 +94,7 @@ func charts(t report.StepTimeline) []chart {
 
 // A series is the readings of one probe.
 type series struct {
-	name      string
+	name      probe.Name
 	values    []float64
 	mean, max float64
 }
@@ -156,7 +157,7 @@ func draw(spec chartSpec, t report.StepTimeline) (chart, bool) {
 	y := func(v float64) float64 { return 100 * (1 - min(max(v/top, 0), 1)) }
 	for i, s := range shown {
 		c.Lines = append(c.Lines, chartLine{
-			Class: i + 1, Name: s.name, Path: linePath(t.Times(), s.values, x, y),
+			Class: i + 1, Name: string(s.name), Path: linePath(t.Times(), s.values, x, y),
 			Mean: chartQuantity(s.mean, spec.unit), Max: chartQuantity(s.max, spec.unit),
 		})
 	}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -69,7 +70,7 @@ func (t csvTable) step(scenario string, step report.Step) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(step.Probes)) {
 		p := step.Probes[name]
-		row := csvRow{scenario: scenario, step: step.Name, kind: "probe", name: name, unit: probeUnit(name)}
+		row := csvRow{scenario: scenario, step: step.Name, kind: "probe", name: string(name), unit: probeUnit(name)}
 		t.stats(row, report.Stat{Name: "min", Value: p.Min}, report.Stat{Name: "mean", Value: p.Mean}, report.Stat{Name: "max", Value: p.Max}, report.Stat{Name: "last", Value: p.Last})
 	}
 }
@@ -130,7 +131,7 @@ func (t csvTable) timeline(all report.Timeline) {
 		row.step = strings.Join(steps, "+")
 		for _, name := range names {
 			if v := all.Probes[name][i]; !math.IsNaN(v) {
-				row.name, row.value, row.unit = name, number(v), probeUnit(name)
+				row.name, row.value, row.unit = string(name), number(v), probeUnit(name)
 				t.row(row)
 			}
 		}
@@ -145,22 +146,9 @@ func number(v float64) string {
 	return strconv.FormatFloat(v, 'g', -1, 64)
 }
 
-// probeUnits are the units of probes by the endings of their names.
-var probeUnits = []struct{ ending, unit string }{
-	{"_bytes_per_second", "bytes/s"},
-	{"_per_second", "1/s"},
-	{"_bytes", "bytes"},
-	{"_ms", "ms"},
-	{"_seconds", "s"},
-	{"_percent", "%"},
-	{"_ratio", "ratio"},
-}
-
-func probeUnit(name string) string {
-	for _, u := range probeUnits {
-		if strings.HasSuffix(name, u.ending) {
-			return u.unit
-		}
+func probeUnit(name probe.Name) string {
+	if unit := name.Unit(); unit != probe.Percent {
+		return unit
 	}
-	return "count"
+	return "%"
 }

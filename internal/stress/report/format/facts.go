@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
 )
@@ -38,27 +39,30 @@ func operations(o report.Operations) string {
 }
 
 // peakProbes are the probes that show best how near the machine came to its limits.
-var peakProbes = []struct{ probe, label, unit string }{
-	{"host_cpu_percent", "host CPU", "%"},
-	{"cpu_percent", "process CPU", "% of one core"},
-	{"heap_bytes", "heap", "bytes"},
-	{"rss_bytes", "RSS", "bytes"},
-	{"goroutines", "goroutines", "count"},
-	{"gc_pause_p99_ms", "GC pause p99", "ms"},
-	{"generator_lag_ms", "generator lag", "ms"},
+var peakProbes = []struct {
+	name        probe.Name
+	label, unit string
+}{
+	{probe.HostCPUPercent, "host CPU", "%"},
+	{probe.CPUPercent, "process CPU", "% of one core"},
+	{probe.HeapBytes, "heap", "bytes"},
+	{probe.RSSBytes, "RSS", "bytes"},
+	{probe.Goroutines, "goroutines", "count"},
+	{probe.GCPauseP99MS, "GC pause p99", "ms"},
+	{probe.GeneratorLagMS, "generator lag", "ms"},
 }
 
 // peaks lists the maxima of peakProbes.
-func peaks(probes map[string]report.Probe) string {
+func peaks(probes map[probe.Name]report.Probe) string {
 	var texts []string
 	for _, p := range peakProbes {
-		probe, ok := probes[p.probe]
+		peak, ok := probes[p.name]
 		switch {
 		case !ok:
 		case strings.HasPrefix(p.unit, "%"):
-			texts = append(texts, p.label+" "+quantity.Number(probe.Max)+" "+p.unit)
+			texts = append(texts, p.label+" "+quantity.Number(peak.Max)+" "+p.unit)
 		default:
-			texts = append(texts, p.label+" "+quantity.Format(probe.Max, p.unit))
+			texts = append(texts, p.label+" "+quantity.Format(peak.Max, p.unit))
 		}
 	}
 	return strings.Join(texts, ", ")

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/report/reporttest"
 )
@@ -17,11 +18,11 @@ import (
 // timeline is that of reporttest.Failed: a storm with a warm-up, two repetitions, faults and
 // a stall that the latency shows.
 func timeline() report.Timeline {
-	c := report.Timeline{Probes: map[string][]float64{}}
+	c := report.Timeline{Probes: map[probe.Name][]float64{}}
 	for i := range 284 {
 		t := float64(i) / 10
 		c.Times = append(c.Times, t)
-		add := func(name string, v float64) { c.Probes[name] = append(c.Probes[name], v) }
+		add := func(name probe.Name, v float64) { c.Probes[name] = append(c.Probes[name], v) }
 		late := math.Max(0, 6-math.Abs(t-15)*3)
 		add("offered_per_second", 20000)
 		add("completed_per_second", 19800-2000*late)
@@ -69,7 +70,7 @@ func hostile() report.Report {
 		Thresholds:      []report.Threshold{{Metric: name, Condition: name}, {Metric: "not_a_number", Condition: "< 1", Actual: new(math.NaN())}},
 		Errors:          []report.Error{{Message: name, Count: math.MaxInt64, FirstAtSeconds: math.Inf(1)}, {Message: "panic: x\ngoroutine 1 [running]:\n\tmain.go:1", Count: 1}},
 		Faults:          []report.Fault{{Fault: name, Injected: -1, FirstAtSeconds: new(math.NaN()), LastAtSeconds: new(math.Inf(1)), Targets: []report.Target{{Name: name, Count: -1}}}},
-		Probes:          map[string]report.Probe{name: {Min: math.NaN()}, "cpu_percent": {Max: math.Inf(1)}},
+		Probes:          map[probe.Name]report.Probe{probe.Name(name): {Min: math.NaN()}, "cpu_percent": {Max: math.Inf(1)}},
 		Recommendations: []string{name},
 	}
 	r := reporttest.Run(report.Scenario{Name: name, Title: name, File: name, Verdict: report.Fail, Steps: []report.Step{step}})
@@ -87,7 +88,7 @@ func hostileTimeline() report.Timeline {
 		{Metric: hostile().ID, Source: report.CheckKind(hostile().ID), Op: "<", Probe: "cpu_percent", Value: math.NaN()},
 	}})
 	c.Faults = append(c.Faults, report.TimelineFault{Fault: hostile().ID, At: 5, Count: 1})
-	c.Probes[hostile().ID] = slices.Repeat([]float64{math.Inf(1)}, len(c.Times))
+	c.Probes[probe.Name(hostile().ID)] = slices.Repeat([]float64{math.Inf(1)}, len(c.Times))
 	c.Probes["rss_bytes"] = slices.Repeat([]float64{math.NaN()}, len(c.Times))
 	return c
 }

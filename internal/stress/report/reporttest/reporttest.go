@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -68,8 +69,8 @@ func unchecked(unit string, value any, samples ...float64) report.Metric {
 	return report.Metric{Value: value, Unit: unit, Better: report.Neither, Samples: samples, Status: report.StatusInfo}
 }
 
-func probes() map[string]report.Probe {
-	return map[string]report.Probe{
+func probes() map[probe.Name]report.Probe {
+	return map[probe.Name]report.Probe{
 		"goroutines":      {Min: 12, Mean: 180.5, Max: 214, Last: 14},
 		"heap_bytes":      {Min: 4.1e6, Mean: 2.2e7, Max: 4.12e7, Last: 1.8e7},
 		"rss_bytes":       {Min: 2.1e7, Mean: 6e7, Max: 8.1e7, Last: 7.9e7},
@@ -167,7 +168,7 @@ func childDied() report.Report {
 		Name: "memory-pressure", Measurement: "memory-pressure", Component: "resource_limits",
 		Params: map[string]any{"memory_limit": "256MB"}, Verdict: report.Broken, DurationSeconds: 3.4, Isolated: true,
 		Errors: []report.Error{{Message: "the child process ended without a report (exit status 137), 3.4 s after the step began, in repetition 2 of 5", Count: 1, FirstAtSeconds: 3.4}},
-		Probes: map[string]report.Probe{"rss_bytes": {Min: 1e7, Mean: 2e8, Max: 2.56e8, Last: 2.56e8}},
+		Probes: map[probe.Name]report.Probe{"rss_bytes": {Min: 1e7, Mean: 2e8, Max: 2.56e8, Last: 2.56e8}},
 	}
 	r := Run(Scenario("memory-pressure", "Memory pressure", pressure), Scenario("agent-creation", "Agent creation", Creation()))
 	r.Host.CgroupMemoryBytes = new(uint64(2_100_000_000))

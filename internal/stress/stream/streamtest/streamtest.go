@@ -4,6 +4,7 @@ package streamtest
 import (
 	"time"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 )
@@ -37,17 +38,17 @@ func WholeRun() []stream.Event {
 		{T: 0.1, Type: stream.ScenarioStarted, Scenario: &stream.Scenario{Name: "storm", Title: "Storm", Tags: []string{"events"}, File: "builtin:storm.yaml", StartedAt: Began, Steps: []string{"load", "lookups"}}},
 		{T: 0.5, Type: stream.StepStarted, Step: &stream.Step{Name: "load", Measurement: "event-stress", Component: "event_stress", Params: map[string]any{"rate": "10/s"}, Repeat: 5, Isolated: true, Limits: []stream.Limit{{Metric: "latency_ms.p99", Source: "threshold", Op: "<", Value: 5, Unit: "ms"}}}},
 		{T: 0.5, Type: stream.StepStarted, Step: &stream.Step{Name: "lookups", Measurement: "registry-operations", Repeat: 5}},
-		{T: 0.5, Type: stream.SampleTaken, Sample: map[string]float64{"agents": 999}},
+		{T: 0.5, Type: stream.SampleTaken, Sample: probe.Sample{"agents": 999}},
 		{T: 0.6, Type: stream.RepetitionStarted, Repetition: &stream.Repetition{Step: "load", Number: 0, Of: 5}},
-		{T: 0.7, Type: stream.SampleTaken, Sample: map[string]float64{"agents": 999}},
+		{T: 0.7, Type: stream.SampleTaken, Sample: probe.Sample{"agents": 999}},
 		{T: 1, Type: stream.RepetitionStarted, Repetition: &stream.Repetition{Step: "load", Number: 1, Of: 5}},
-		{T: 1.1, Type: stream.SampleTaken, Sample: map[string]float64{"agents": 10, "rss_bytes": 100}},
+		{T: 1.1, Type: stream.SampleTaken, Sample: probe.Sample{"agents": 10, "rss_bytes": 100}},
 		{T: 1.2, Type: stream.FaultInjected, Fault: &stream.Fault{Step: "load", Fault: "kill_agents", Target: "a_1"}},
 		{T: 1.3, Type: stream.FaultInjected, Fault: &stream.Fault{Step: "load", Fault: "kill_agents", Target: "a_2"}},
 		{T: 1.4, Type: stream.FaultInjected, Fault: &stream.Fault{Step: "load", Fault: "stall", ByHand: true}},
 		{T: 1.5, Type: stream.Logged, Log: &stream.Log{Level: "info", Message: "half way"}},
 		{T: 2, Type: stream.RepetitionStarted, Repetition: &stream.Repetition{Step: "load", Number: 2, Of: 5}},
-		{T: 2.1, Type: stream.SampleTaken, Sample: map[string]float64{"agents": 30}},
+		{T: 2.1, Type: stream.SampleTaken, Sample: probe.Sample{"agents": 30}},
 		{T: 2.5, Type: stream.StepFinished, StepResult: &first.Steps[1]},
 		{T: 3, Type: stream.StepFinished, StepResult: &first.Steps[0]},
 		{T: 3.1, Type: stream.ScenarioFinished, ScenarioResult: &first},
@@ -70,7 +71,7 @@ func Recording(seconds int) *stream.Recording {
 	}}
 	for i := 1; i <= 10*seconds; i++ {
 		t := float64(i) / 10
-		r.Events = append(r.Events, stream.Event{T: t, Type: stream.SampleTaken, Sample: map[string]float64{"goroutines": t}})
+		r.Events = append(r.Events, stream.Event{T: t, Type: stream.SampleTaken, Sample: probe.Sample{"goroutines": t}})
 		if i%100 == 50 {
 			r.Events = append(r.Events, stream.Event{T: t, Type: stream.FaultInjected, Fault: &stream.Fault{Step: "storm", Fault: "kill_agents"}})
 		}

@@ -1,12 +1,12 @@
-// Floors tells what floors the baseline table can have, from the reports of many
-// runs of a healthy build:
+// Command floors proposes floors for the baseline table, from reports of many runs of a
+// healthy build:
 //
 //	go run ./internal/stress/verdict/floors REPORT.json ...
 //
-// For each metric of speed and memory of each step it looks for the reference work
-// that the metric keeps the steadiest ratio to, and prints that ratio's median and
-// spread and the share that makes a floor. Runs at different times and under
-// different loads tell more than many in a row.
+// For each metric of speed and memory of each step, it finds the reference workload
+// with the steadiest ratio to the metric, and prints the median and the spread of that
+// ratio and the share for a floor. Use runs at different times and under different
+// loads rather than many in a row.
 package main
 
 import (
@@ -21,11 +21,10 @@ import (
 	"mabeam-top/internal/stress/report"
 )
 
-// room is by what factor a metric may be worse than its median before it is below the
-// floor. A build that is three times slower is on the other side of it by 3/room, and
-// a healthy one on this side by room: the larger part of the way is the healthy
-// build's, because its runs are the many.
-const room = 2.2
+// margin is the factor by which a metric may be worse than its median before it misses
+// the floor. A build that is three times slower misses it by 3/margin. The margin of a
+// healthy build is larger, because most runs are of healthy builds.
+const margin = 2.2
 
 func main() {
 	ratios, err := read(os.Args[1:])
@@ -40,14 +39,14 @@ func main() {
 	}) {
 		best := steadiest(ratios[k])
 		fmt.Fprintf(out, "%s\t%s\t%s\t%.3g\t%.3g\t%.2f\t%.3f\t%d\n",
-			k.step, k.metric, best.work, best.share(k.better), best.median, best.worst(k.better), best.sigma, len(best.values))
+			k.step, k.metric, best.workload, best.share(k.better), best.median, best.worst(k.better), best.sigma, len(best.values))
 	}
 	_ = out.Flush()
 }
 
-// unlike are the works that are like nothing that the runtime does: a ratio to them
-// is steady by chance only.
-var unlike = []string{"timer", "computation", "bandwidth"}
+// unrelated are the workloads that resemble nothing in the runtime: a ratio to them is
+// steady only by chance.
+var unrelated = []string{"timer", "computation", "bandwidth"}
 
 // A key names a metric of a step.
 type key struct {
@@ -55,14 +54,14 @@ type key struct {
 	better       report.Better
 }
 
-// A ratio is a metric's ratio to a reference work in all runs.
+// A ratio is the ratio of a metric to a reference workload in all runs.
 type ratio struct {
-	work          string
+	workload      string
 	values        []float64
 	median, sigma float64
 }
 
-// read returns the ratios of each metric to each work that fits it.
+// read returns the ratios of each metric to each reference workload with a matching unit.
 func read(paths []string) (map[key]map[string]*ratio, error) {
 	all := map[key]map[string]*ratio{}
 	for _, path := range paths {
@@ -86,7 +85,7 @@ func read(paths []string) (map[key]map[string]*ratio, error) {
 	return all, nil
 }
 
-// add takes in one metric of one run, and the percentiles of its distribution.
+// add adds one metric of one run, and the percentiles of its distribution.
 func add(all map[key]map[string]*ratio, k key, m report.Metric, reference map[string]float64) {
 	values := map[string]float64{}
 	if v, ok := m.Value.(float64); ok {
@@ -100,19 +99,19 @@ func add(all map[key]map[string]*ratio, k key, m report.Metric, reference map[st
 		}
 	}
 	for name, v := range values {
-		for work, cost := range reference {
-			isBytes := work == "entry_bytes"
-			if v <= 0 || isBytes != (m.Unit == "bytes" || m.Unit == "MB") || !isBytes && m.Unit != "1/s" && m.Unit != "ms" || slices.Contains(unlike, work) {
+		for workload, cost := range reference {
+			isBytes := workload == "entry_bytes"
+			if v <= 0 || isBytes != (m.Unit == "bytes" || m.Unit == "MB") || !isBytes && m.Unit != "1/s" && m.Unit != "ms" || slices.Contains(unrelated, workload) {
 				continue
 			}
 			to := key{k.step, name, k.better}
 			if all[to] == nil {
 				all[to] = map[string]*ratio{}
 			}
-			if all[to][work] == nil {
-				all[to][work] = &ratio{work: work}
+			if all[to][workload] == nil {
+				all[to][workload] = &ratio{workload: workload}
 			}
-			all[to][work].values = append(all[to][work].values, v/report.ReferenceIn(m.Unit, cost))
+			all[to][workload].values = append(all[to][workload].values, v/report.ReferenceIn(m.Unit, cost))
 		}
 	}
 }
@@ -120,15 +119,15 @@ func add(all map[key]map[string]*ratio, k key, m report.Metric, reference map[st
 // steadiest returns the ratio with the least spread.
 func steadiest(of map[string]*ratio) *ratio {
 	var best *ratio
-	for _, work := range slices.Sorted(maps.Keys(of)) {
-		r := of[work]
+	for _, workload := range slices.Sorted(maps.Keys(of)) {
+		r := of[workload]
 		r.median = report.Median(r.values)
 		logs := make([]float64, len(r.values))
 		for i, v := range r.values {
 			logs[i] = math.Abs(math.Log(v / r.median))
 		}
-		// Of a normal distribution, half of the values are within 0.6745 sigma; the
-		// worst counts as 3 of them.
+		// Half of the values of a normal distribution lie within 0.6745 sigma. The worst
+		// one counts as 3 sigma.
 		r.sigma = max(report.Median(logs)/0.6745, slices.Max(logs)/3)
 		if best == nil || r.sigma < best.sigma {
 			best = r
@@ -137,15 +136,15 @@ func steadiest(of map[string]*ratio) *ratio {
 	return best
 }
 
-// share is the one that makes the floor.
+// share returns the share for the floor.
 func (r *ratio) share(better report.Better) float64 {
 	if better == report.Higher {
-		return r.median / room
+		return r.median / margin
 	}
-	return r.median * room
+	return r.median * margin
 }
 
-// worst is by what factor the worst run was worse than the median.
+// worst returns the factor by which the worst run was worse than the median.
 func (r *ratio) worst(better report.Better) float64 {
 	if better == report.Higher {
 		return r.median / slices.Min(r.values)

@@ -24,11 +24,10 @@ func (a *app) reportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report RUN",
 		Short: "Print a stored report or a recording in any format",
-		Long: `Prints what a run came to. RUN is a file, written by --output as JSON or by
---record; or - for one on standard input; or the id of a past run, or as much of
-its beginning as no other has; or last. A recording also knows the course of its
-run, which html draws and csv lists; of the runs of the UI one is kept. One that
-broke off is told as far as it goes.`,
+		Long: `Prints the report of a run. RUN is a JSON report, a recording, - for standard
+input, the id of a past run or an unambiguous prefix of it, or last. With a
+recording, html and csv also contain the samples over time; runs in the UI are
+recorded. An incomplete recording is printed as far as it goes.`,
 		Example: `  mabeam-top report last
   mabeam-top report run.jsonl --format html > run.html
   mabeam-top --json --tag smoke | mabeam-top report - --format junit > smoke.xml`,
@@ -45,17 +44,17 @@ broke off is told as far as it goes.`,
 		},
 		ValidArgsFunction: completeRuns,
 	}
-	cmd.Flags().StringVar(&name, "format", string(format.Text), "print it as `F`: "+strings.Join(format.Names(), ", "))
+	cmd.Flags().StringVar(&name, "format", string(format.Text), "print the report as `F`: "+strings.Join(format.Names(), ", "))
 	mustRegister(cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(format.Names(), cobra.ShellCompDirectiveNoFileComp)))
 	return cmd
 }
 
-// completeRuns offers the past runs; files are the shell's own business.
+// completeRuns completes past runs; the shell completes files.
 func completeRuns(_ *cobra.Command, named []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	if len(named) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	offered := []cobra.Completion{cobra.CompletionWithDesc(report.LastRun, "the newest of the past runs")}
+	offered := []cobra.Completion{cobra.CompletionWithDesc(report.LastRun, "the newest run")}
 	store, err := report.DefaultStore()
 	if err != nil {
 		return offered, cobra.ShellCompDirectiveDefault
@@ -74,8 +73,8 @@ func completeRuns(_ *cobra.Command, named []string, _ string) ([]cobra.Completio
 	return offered, cobra.ShellCompDirectiveDefault
 }
 
-// loadRun reads a run by what its user calls it. Of a past run withCourse asks for
-// its course too, if a recording is kept.
+// loadRun loads a run by its name on the command line. For a past run, withCourse also
+// loads the samples over time, if it has a recording.
 func (a *app) loadRun(name string, withCourse bool) (report.Report, report.Timeline, error) {
 	if name == "-" {
 		return a.readRun(stdinName, a.stdin)
@@ -91,7 +90,7 @@ func (a *app) loadRun(name string, withCourse bool) (report.Report, report.Timel
 	if err == nil && withCourse && run.Recording != "" {
 		recording, err := stream.LoadRecording(run.Recording)
 		if err != nil {
-			a.warn(fmt.Errorf("there are no charts over time: %w", err))
+			a.warn(fmt.Errorf("no charts over time: %w", err))
 			return r, c, nil
 		}
 		c = fold.TimelineOf(recording)
@@ -108,19 +107,19 @@ func (a *app) readRunFile(path string) (report.Report, report.Timeline, error) {
 	return r, c, errors.Join(err, file.Close())
 }
 
-// pastRun returns the past run that a name means.
+// pastRun returns the past run with that id or prefix, or the newest run.
 func pastRun(name string) (report.Run, error) {
 	store, err := report.DefaultStore()
 	if err != nil {
 		return report.Run{}, err
 	}
-	runs, _, err := store.List() // one that cannot be read has no id
+	runs, _, err := store.List() // unreadable runs have no id
 	if err != nil {
 		return report.Run{}, err
 	}
 	if name == report.LastRun {
 		if len(runs) == 0 {
-			return report.Run{}, fmt.Errorf("there is no past run in %s", store.Dir)
+			return report.Run{}, fmt.Errorf("no past run in %s", store.Dir)
 		}
 		return runs[0], nil
 	}
@@ -135,15 +134,15 @@ func pastRun(name string) (report.Run, error) {
 	}
 	switch {
 	case len(found) == 0:
-		return report.Run{}, fmt.Errorf("there is no file %s, and no past run has that id", name)
+		return report.Run{}, fmt.Errorf("unknown run %s: no such file, and no past run with that id", name)
 	case len(found) > 1:
-		return report.Run{}, fmt.Errorf("%d past runs have an id that begins with %s; write more of it, such as %s", len(found), name, found[0].ID)
+		return report.Run{}, fmt.Errorf("ambiguous run %s: %d past runs have that prefix; use a longer one, such as %s", name, len(found), found[0].ID)
 	}
 	return found[0], nil
 }
 
-// readRun reads a report or a recording. Its first line tells which: every line
-// of a recording is an event of its own.
+// readRun reads a report or a recording. It is a recording if its first line is an
+// event.
 func (a *app) readRun(name string, in io.Reader) (report.Report, report.Timeline, error) {
 	lines := bufio.NewReader(in)
 	first, err := lines.ReadBytes('\n')
@@ -164,20 +163,20 @@ func (a *app) readRun(name string, in io.Reader) (report.Report, report.Timeline
 	return a.readRecording(name, whole)
 }
 
-// readRecording reads a recording as far as it goes. If it breaks off, that is
-// told, and the report says so too.
+// readRecording reads a recording as far as it goes. It warns if the recording is
+// incomplete; the report says so too.
 func (a *app) readRecording(name string, in io.Reader) (report.Report, report.Timeline, error) {
 	recording, err := stream.ReadRecording(in)
 	if err != nil {
 		return report.Report{}, report.Timeline{}, fmt.Errorf("read recording %s: %w", name, err)
 	}
 	if recording.Broken != nil {
-		a.warn(fmt.Errorf("the recording %s cannot be read to its end: %w", name, recording.Broken))
+		a.warn(fmt.Errorf("recording %s is incomplete: %w", name, recording.Broken))
 	}
 	return fold.ReportOf(recording), fold.TimelineOf(recording), nil
 }
 
-// printReport prints a report on standard output.
+// printReport prints a report to standard output.
 func (a *app) printReport(f format.Format, r report.Report, c report.Timeline) error {
 	options := a.textOptions()
 	out := bufio.NewWriter(a.stdout)
@@ -195,7 +194,7 @@ func (a *app) printReport(f format.Format, r report.Report, c report.Timeline) e
 func (a *app) writeOutputs(r report.Report, c report.Timeline) []error {
 	var failures []error
 	for _, path := range a.flags.outputs {
-		f, _ := format.Of(path) // checked with the flags
+		f, _ := format.Of(path) // the flags are checked
 		err := atomicfile.Write(path, func(w io.Writer) error {
 			return f.Write(w, r, c, format.Options{ASCII: a.flags.ascii})
 		})

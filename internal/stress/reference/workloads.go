@@ -8,28 +8,28 @@ import (
 	"time"
 )
 
-// workloads lists the works that a round measures, in the order of a round.
-var workloads = []workload{
+// workloads are the workloads that a round measures, in the order of a round.
+var workloads = []timedWorkload{
 	{
 		Description: Description{
-			Work: Allocation,
-			Unit: "ns",
-			Doc:  "Time to allocate an object of 256 bytes with two pointers and to link it into a ring of 512, in ns per object.",
+			Workload: Allocation,
+			Unit:     "ns",
+			Doc:      "Time to allocate an object of 256 bytes with two pointers and to link it into a ring of 512, in ns per object.",
 		},
 		// A batch of 77 kB often fits into memory that the process has used
-		// before. Memory that is touched for the first time costs a page fault for
-		// each 16 objects, which makes them three times as expensive, and whether
-		// that happens depends on the heap of the process. The fastest batch is
-		// the one that is least likely to contain page faults or a collection.
+		// before. New memory costs a page fault for every 16 objects, which makes
+		// them three times as expensive, and whether that happens depends on the
+		// heap of the process. The fastest batch is the least likely to contain
+		// page faults or a garbage collection.
 		size: 300,
 		run:  allocate,
 		fold: slices.Min[[]float64],
 	},
 	{
 		Description: Description{
-			Work: HandOver,
-			Unit: "ns",
-			Doc:  "Time to hand a value to another goroutine and back over unbuffered channels, in ns per round trip.",
+			Workload: HandOver,
+			Unit:     "ns",
+			Doc:      "Time to hand a value to another goroutine and back over unbuffered channels, in ns per round trip.",
 		},
 		size: 400,
 		run:  func(n int) time.Duration { took, _ := handOver(n); return took },
@@ -37,9 +37,9 @@ var workloads = []workload{
 	},
 	{
 		Description: Description{
-			Work: GoroutineStart,
-			Unit: "ns",
-			Doc:  "Time to start a goroutine that ends at once, when many are started in a row, in ns per goroutine until all have ended.",
+			Workload: GoroutineStart,
+			Unit:     "ns",
+			Doc:      "Time to start a goroutine that ends at once, when many start in a row, in ns per goroutine until all have ended.",
 		},
 		size: 400,
 		run:  func(n int) time.Duration { took, _ := startGoroutines(n); return took },
@@ -47,9 +47,9 @@ var workloads = []workload{
 	},
 	{
 		Description: Description{
-			Work: FanOut,
-			Unit: "ns",
-			Doc:  "Time to send a value to each of 8 goroutines and to receive an answer from each, over buffered channels, in ns per value sent to all.",
+			Workload: FanOut,
+			Unit:     "ns",
+			Doc:      "Time to send a value to each of 8 goroutines and to receive a reply from each, over buffered channels, in ns per value sent to all.",
 		},
 		size: 80,
 		run:  func(n int) time.Duration { took, _ := fanOut(n); return took },
@@ -57,9 +57,9 @@ var workloads = []workload{
 	},
 	{
 		Description: Description{
-			Work: MapLock,
-			Unit: "ns",
-			Doc:  "Time of an operation on a map of 10,000 string keys behind a sync.RWMutex, of which 80 % are lookups and 20 % are replacements, in ns per operation.",
+			Workload: MapLock,
+			Unit:     "ns",
+			Doc:      "Time of an operation on a map of 10,000 string keys behind a sync.RWMutex, of which 80 % are lookups and 20 % are replacements, in ns per operation.",
 		},
 		size: 2500,
 		run:  func(n int) time.Duration { return table.operate(n) },
@@ -67,9 +67,9 @@ var workloads = []workload{
 	},
 	{
 		Description: Description{
-			Work: Bandwidth,
-			Unit: "ns",
-			Doc:  "Time to copy 1 MiB of a block of 8 MiB, in ns per MiB.",
+			Workload: Bandwidth,
+			Unit:     "ns",
+			Doc:      "Time to copy 1 MiB of a block of 8 MiB, in ns per MiB.",
 		},
 		size: 1,
 		run:  copyBlock,
@@ -77,9 +77,9 @@ var workloads = []workload{
 	},
 	{
 		Description: Description{
-			Work: Timer,
-			Unit: "ns",
-			Doc:  "Time by which a sleep of 100 µs ends too late, in ns.",
+			Workload: Timer,
+			Unit:     "ns",
+			Doc:      "Time by which a sleep of 100 µs is too long, in ns.",
 		},
 		size: 1,
 		run:  func(n int) time.Duration { return oversleep(n, time.Sleep) },
@@ -87,9 +87,9 @@ var workloads = []workload{
 	},
 	{
 		Description: Description{
-			Work: Computation,
-			Unit: "ns",
-			Doc:  "Time of 64 steps of an integer hash that depend on each other, in ns.",
+			Workload: Computation,
+			Unit:     "ns",
+			Doc:      "Time of 64 steps of an integer hash that depend on each other, in ns.",
 		},
 		size: 1000,
 		run:  compute,
@@ -97,11 +97,11 @@ var workloads = []workload{
 	},
 }
 
-// prepare makes what the works need and keep, so that no batch includes that.
+// prepare creates the data that the workloads need, so that no batch includes it.
 var prepare = sync.OnceFunc(func() {
 	table = newLockedMap()
 	for i := range source {
-		source[i] = byte(i) // pages that were never written share one page of zeros
+		source[i] = byte(i) // pages that were never written share one zero page
 	}
 	copyBlock(blockSize / mebibyte)
 })
@@ -112,8 +112,8 @@ type node struct {
 	_          [240]byte
 }
 
-// ring keeps the newest nodes alive. A node points to newer ones only, so that
-// nothing but the ring keeps a node alive.
+// ring keeps the newest nodes alive. Nodes point only to newer ones, so nothing but the
+// ring keeps a node alive.
 var ring [512]*node
 
 func allocate(n int) time.Duration {
@@ -134,7 +134,7 @@ func allocate(n int) time.Duration {
 	return took
 }
 
-// handOver also returns the last answer, which counts the round trips.
+// handOver also returns the last reply, which is the number of round trips.
 func handOver(n int) (took time.Duration, last int) {
 	there, back := make(chan int), make(chan int)
 	var partner sync.WaitGroup
@@ -168,7 +168,7 @@ func startGoroutines(n int) (took time.Duration, ran int64) {
 	return time.Since(began), count.Load()
 }
 
-// fanOut also returns how many answers there were.
+// fanOut also returns the number of replies.
 func fanOut(n int) (took time.Duration, answered int) {
 	const receivers = 8
 	answers := make(chan int, receivers)
@@ -203,15 +203,15 @@ func fanOut(n int) (took time.Duration, answered int) {
 
 const tableSize = 10_000
 
-// table stays, because filling it takes longer than a round.
+// table is kept, because filling it takes longer than a round.
 var table *lockedMap
 
-// A lockedMap is a table as most programs would write it.
+// A lockedMap is a table as most programs implement it.
 type lockedMap struct {
 	mu      sync.RWMutex
 	entries map[string]*entryValue
 	keys    []string
-	// values has two for each key, of which the map holds one.
+	// values has two values for each key, one of which is in the map.
 	values [2][]entryValue
 
 	state                     uint64
@@ -271,9 +271,8 @@ const (
 	blockSize = 8 * mebibyte
 )
 
-// The blocks are variables of the program and not on the heap: 16 MiB of live
-// heap would make the collector run less often than it does without this
-// package.
+// The blocks are global variables, because 16 MiB on the heap would make the garbage
+// collector run less often.
 var (
 	source, target [blockSize]byte
 	copied         int // where the next copy begins
@@ -288,7 +287,7 @@ func copyBlock(n int) time.Duration {
 	return time.Since(began)
 }
 
-// oversleep returns by how much n sleeps ended too late, in total.
+// oversleep returns the total time by which n sleeps were too long.
 func oversleep(n int, sleep func(time.Duration)) time.Duration {
 	const asked = 100 * time.Microsecond
 	began := time.Now()
@@ -298,7 +297,7 @@ func oversleep(n int, sleep func(time.Duration)) time.Duration {
 	return time.Since(began) - time.Duration(n)*asked
 }
 
-// hashed keeps the compiler from leaving the computation out.
+// hashed prevents the compiler from removing the computation.
 var hashed uint64 = 1
 
 func compute(n int) time.Duration {
@@ -313,9 +312,8 @@ func compute(n int) time.Duration {
 	return time.Since(began)
 }
 
-// scramble is a step of a xorshift generator (Marsaglia 2003): each depends on
-// the one before, so that it takes the time of the instructions and not of how
-// many of them a processor executes at once.
+// scramble is a step of a xorshift generator (Marsaglia 2003). Each step depends on the
+// previous one, so that a CPU cannot execute several at once.
 func scramble(h uint64) uint64 {
 	h ^= h << 13
 	h ^= h >> 7

@@ -18,8 +18,8 @@ import (
 	"mabeam-top/internal/stress/verdict"
 )
 
-// earlierReport finds the report that NAME|FILE|last means. The newest run is
-// the newest one that has the scenarios.
+// earlierReport returns the report that NAME|FILE|last means. last is the newest run of
+// the scenarios.
 func earlierReport(source string, scenarios []string) (report.Report, error) {
 	if strings.ContainsRune(source, filepath.Separator) || strings.EqualFold(filepath.Ext(source), ".json") {
 		return report.Load(source)
@@ -35,15 +35,14 @@ func earlierReport(source string, scenarios []string) (report.Report, error) {
 	if err == nil {
 		return r, nil
 	}
-	// A file needs no ending; but a name that was saved comes first.
+	// A file needs no extension, but a saved baseline takes precedence.
 	if fromFile, fileErr := report.Load(source); !errors.Is(fileErr, fs.ErrNotExist) {
 		return fromFile, fileErr
 	}
 	return report.Report{}, err
 }
 
-// earlier returns what the run is to be compared with; nil if with nothing.
-// What cannot be compared with it is told before anything runs.
+// earlier returns the report that the run is compared with, or nil without --baseline.
 func (a *app) earlier(plan scenario.Plan) (*stress.Comparison, error) {
 	if a.flags.baseline == "" {
 		return nil, nil
@@ -59,17 +58,16 @@ func (a *app) earlier(plan scenario.Plan) (*stress.Comparison, error) {
 	return &stress.Comparison{Name: a.flags.baseline, Report: r, Rule: verdict.Rule{Force: a.flags.force}}, nil
 }
 
-// refused says how to compare all the same, where that is possible.
-func refused(err error) error {
+// withForceHint adds a hint at --force to the error of a comparison that it allows.
+func withForceHint(err error) error {
 	if errors.Is(err, verdict.ErrDifferentParameters) {
-		return errors.Join(err, errors.New("these are not the same measurements; --force compares them all the same"))
+		return errors.Join(err, errors.New("the steps have different parameters; use --force to compare them anyway"))
 	}
 	return err
 }
 
-// saveBaseline saves the report under the name of --save-baseline. What says
-// nothing is no baseline, and what is worse than the one before must not take
-// its place where that counts.
+// saveBaseline saves the report as the baseline of --save-baseline. It refuses an
+// incomplete report, and with --fail-on-regression one that regressed.
 func (a *app) saveBaseline(r report.Report) error {
 	name := a.flags.saveBaseline
 	if name == "" {
@@ -77,25 +75,25 @@ func (a *app) saveBaseline(r report.Report) error {
 	}
 	switch {
 	case !r.Verdict.Conclusive():
-		return fmt.Errorf("the run is not saved as the baseline %s: its verdict is %s", name, r.Verdict)
+		return fmt.Errorf("save baseline %s: the verdict of the run is %s", name, r.Verdict)
 	case a.flags.failOnRegression && a.regressed(r):
-		return fmt.Errorf("the run is not saved as the baseline %s: it is worse than %s", name, a.flags.baseline)
+		return fmt.Errorf("save baseline %s: the run regressed compared with %s", name, a.flags.baseline)
 	}
 	store, err := report.DefaultStore()
 	if err == nil {
 		_, err = store.SaveBaseline(name, r)
 	}
 	if err != nil {
-		return fmt.Errorf("the run is not saved as the baseline %s: %w", name, err)
+		return fmt.Errorf("save baseline %s: %w", name, err)
 	}
 	return nil
 }
 
-// regressed says whether the report is worse than what it was compared with.
+// regressed reports whether the report has a regression.
 func (a *app) regressed(r report.Report) bool { return r.Regression != nil && r.Regression.Detected }
 
-// regressionCode is the exit code that the comparison leads to, if it counts.
-// One that was asked for and could not be made has not passed.
+// regressionCode returns the exit code of the comparison with --fail-on-regression. A
+// comparison without a result has not passed.
 func (a *app) regressionCode(r report.Report) int {
 	switch {
 	case !a.flags.failOnRegression:
@@ -111,15 +109,15 @@ func (a *app) regressionCode(r report.Report) int {
 func (a *app) compareCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "compare OLD NEW",
-		Short: "Tell what became worse or better from one report to another",
-		Long: `Compares two reports, metric by metric. Each is a JSON report's file, the name
-of a baseline that was saved with --save-baseline, or last, the newest run.
+		Short: "Compare two reports",
+		Long: `Compares each metric of two reports. A report is the file of a JSON report, the
+name of a baseline saved with --save-baseline, or last for the newest run.
 
-A metric has regressed if its median is more than 10 % worse and that is not
-chance: with four samples or more on each side (--repeat 4) a Mann-Whitney U
-test has to say p < 0.05 and the difference has to stand out from the spread, or
-the test p < 0.005; with fewer samples the 10 % alone count. The exit code tells
-of a regression only with --fail-on-regression.`,
+A metric has regressed if its median is more than 10 % worse and the change is
+significant. With at least four samples on each side (--repeat 4), a
+Mann-Whitney U test must give p < 0.05 and the change must exceed the spread, or
+the test must give p < 0.005. With fewer samples, only the 10 % count. A
+regression sets the exit code only with --fail-on-regression.`,
 		Example: `  mabeam-top compare old.json new.json
   mabeam-top compare v1 last --fail-on-regression
   mabeam-top compare old.json new.json --json | jq .regression.detected`,
@@ -128,17 +126,17 @@ of a regression only with --fail-on-regression.`,
 		RunE:              func(_ *cobra.Command, args []string) error { return a.compare(args[0], args[1]) },
 	}
 	set := cmd.Flags()
-	set.BoolVar(&a.flags.json, "json", false, "the new report as JSON, with the comparison as its regression")
+	set.BoolVar(&a.flags.json, "json", false, "print the new report as JSON, with the comparison as its regression")
 	a.addRegressionFlags(set)
-	set.StringVar(&a.flags.color, "color", auto, "`WHEN` to use colours: auto, always or never")
-	set.BoolVar(&a.flags.ascii, "ascii", false, "write nothing but ASCII")
+	set.StringVar(&a.flags.color, "color", auto, "use colors: `WHEN` is auto, always or never")
+	set.BoolVar(&a.flags.ascii, "ascii", false, "use only ASCII characters")
 	return cmd
 }
 
-// addRegressionFlags adds the flags that say what a comparison is for.
+// addRegressionFlags adds the flags of a comparison.
 func (a *app) addRegressionFlags(set *pflag.FlagSet) {
-	set.BoolVar(&a.flags.failOnRegression, "fail-on-regression", false, "exit with 1 if the comparison finds a regression")
-	set.BoolVar(&a.flags.force, "force", false, "compare steps that have different parameters, too")
+	set.BoolVar(&a.flags.failOnRegression, "fail-on-regression", false, "exit with code 1 if the comparison finds a regression")
+	set.BoolVar(&a.flags.force, "force", false, "compare steps with different parameters too")
 }
 
 // compare compares two reports.
@@ -148,24 +146,24 @@ func (a *app) compare(oldSource, newSource string) error {
 	if err := errors.Join(errOld, errNew, a.flags.checkColor()); err != nil {
 		return err
 	}
-	held, err := verdict.HoldReport(now, before, oldSource, verdict.Rule{Force: a.flags.force})
+	result, err := verdict.WithRegression(now, before, oldSource, verdict.Rule{Force: a.flags.force})
 	if err != nil {
-		return refused(err)
+		return withForceHint(err)
 	}
 	var text bytes.Buffer
 	if a.flags.json {
-		err = report.Write(&text, held)
+		err = report.Write(&text, result)
 	} else {
-		err = format.WriteComparison(&text, held, a.textOptions())
+		err = format.WriteComparison(&text, result, a.textOptions())
 	}
 	if err != nil {
 		return failure{err}
 	}
-	a.code = a.regressionCode(held)
+	a.code = a.regressionCode(result)
 	return a.print(text.Bytes())
 }
 
-// completeBaselines offers the saved baselines, and files.
+// completeBaselines completes saved baselines and files.
 func completeBaselines(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	offered := []cobra.Completion{report.LastRun}
 	if store, err := report.DefaultStore(); err == nil {

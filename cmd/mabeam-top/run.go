@@ -16,14 +16,13 @@ import (
 	"mabeam-top/internal/ui"
 )
 
-// runScenarios is the program without a command: it runs scenarios, in the UI
-// or headless.
+// runScenarios runs scenarios, in the UI or headless. It is the root command.
 func (a *app) runScenarios(names []string) error {
 	headless := a.flags.headless || a.flags.json || a.flags.events
 	settings, err := a.flags.settings()
-	faults := []error{err}
+	errs := []error{err}
 	if !headless {
-		faults = append(faults, a.checkTerminal("add --headless to run without it"))
+		errs = append(errs, a.checkTerminal("add --headless to run without it"))
 	}
 	all, err := a.load()
 	var selected []scenario.Scenario
@@ -33,7 +32,7 @@ func (a *app) runScenarios(names []string) error {
 			err = commandHint(a.rootCommand(), err, names[0])
 		}
 	}
-	if err := errors.Join(append(faults, err)...); err != nil {
+	if err := errors.Join(append(errs, err)...); err != nil {
 		return err
 	}
 	if headless && selected == nil {
@@ -41,7 +40,7 @@ func (a *app) runScenarios(names []string) error {
 			return err
 		}
 	}
-	// In the UI's menu any scenario may be chosen later.
+	// The menu of the UI offers all scenarios.
 	planned := selected
 	if planned == nil {
 		planned = all
@@ -54,39 +53,39 @@ func (a *app) runScenarios(names []string) error {
 	if err != nil {
 		return err
 	}
-	// From the menu any part of the plan may run: that is checked then.
+	// A run that starts from the menu is checked then.
 	if headless || selected != nil {
-		faults := []error{a.checkIsolation(plan)}
+		errs := []error{a.checkIsolation(plan)}
 		if earlier != nil {
-			faults = append(faults, refused(earlier.Check(plan)))
+			errs = append(errs, withForceHint(earlier.Check(plan)))
 		}
-		if err := errors.Join(faults...); err != nil {
+		if err := errors.Join(errs...); err != nil {
 			return err
 		}
 	}
 	if headless {
 		return a.headless(plan, earlier)
 	}
-	s := showing{plan: plan, earlier: earlier, fps: settings.fps}
+	s := screen{plan: plan, earlier: earlier, fps: settings.fps}
 	for _, scenario := range selected {
 		s.start = append(s.start, scenario.Name)
 	}
-	// What was not named can be chosen later, unless the overrides do not fit it.
+	// The menu offers all scenarios later, unless the overrides do not apply to them.
 	if whole, err := scenario.NewPlan(all, settings.overrides); err == nil {
 		s.plan = whole
 	}
 	return a.show(s)
 }
 
-// checkTerminal refuses the UI where it cannot be shown, and says what there is
+// checkTerminal returns an error if the UI has no terminal. The hint says what to do
 // instead.
-func (a *app) checkTerminal(instead string) error {
+func (a *app) checkTerminal(hint string) error {
 	_, in := terminal(a.stdin)
 	_, out := terminal(a.stdout)
 	if in && out {
 		return nil
 	}
-	return fmt.Errorf("the terminal UI needs a terminal on standard input and output; %s", instead)
+	return fmt.Errorf("the terminal UI needs a terminal on standard input and output; %s", hint)
 }
 
 // headless runs a plan and prints its report or its events.
@@ -99,7 +98,7 @@ func (a *app) headless(plan scenario.Plan, earlier *stress.Comparison) error {
 	if earlier != nil {
 		source = stress.WithComparison(source, *earlier)
 	}
-	// Before anything is begun that a signal would leave half done.
+	// First of all, so that a signal leaves nothing unfinished.
 	ctx, signals := watchSignals(context.Background(), nil)
 	defer signals.stop()
 	listeners, err := a.listen()
@@ -115,7 +114,7 @@ func (a *app) headless(plan scenario.Plan, earlier *stress.Comparison) error {
 	}
 	var events *stream.Writer
 	if a.flags.events {
-		// Nobody reads the events any more: a run for nobody is stopped.
+		// A run stops when nobody reads its events anymore.
 		events = stream.NewWriter(&watchedWriter{Writer: a.stdout, failed: cancel})
 	}
 	result, err := follow(ctx, source, func(e stream.Event) {
@@ -124,8 +123,7 @@ func (a *app) headless(plan scenario.Plan, earlier *stress.Comparison) error {
 			progress.Add(e)
 		}
 		if events != nil {
-			// Also after a signal: the events of the end are what a reader
-			// waits for.
+			// Also after a signal, because the reader waits for the last events.
 			events.Emit(context.WithoutCancel(ctx), e)
 		}
 	})
@@ -157,8 +155,8 @@ func (a *app) headless(plan scenario.Plan, earlier *stress.Comparison) error {
 	return a.conclude(result, signals.interruption(), failures)
 }
 
-// conclude sets the exit code. What failed besides the run is told, and counts
-// unless the run was interrupted: then whoever did that knows more.
+// conclude sets the exit code. Failures besides the run are reported. They set the exit
+// code unless a signal interrupted the run.
 func (a *app) conclude(r report.Report, interruption os.Signal, failures []error) error {
 	if a.code = exitCode(r.Verdict, interruption); a.code == exitOK {
 		a.code = a.regressionCode(r)
@@ -167,14 +165,14 @@ func (a *app) conclude(r report.Report, interruption os.Signal, failures []error
 		return nil
 	}
 	if r.Verdict == report.Interrupted && interruption != nil {
-		a.tell(errors.Join(failures...))
+		a.reportError(errors.Join(failures...))
 		return nil
 	}
 	return failure{errors.Join(failures...)}
 }
 
-// follow runs a source to its end and returns its report. If the source did not
-// come to its end, the report says so, and the error why.
+// follow runs a source to its end and returns its report. If the source fails, the
+// report says so, and the error says why.
 func follow(ctx context.Context, source stream.Source, emit func(stream.Event)) (report.Report, error) {
 	var collector fold.Collector
 	last, finished := 0.0, false
@@ -188,12 +186,12 @@ func follow(ctx context.Context, source stream.Source, emit func(stream.Event)) 
 		emit(stream.Event{T: last, Type: stream.RunFinished, Report: &result})
 	}
 	if err != nil {
-		err = fmt.Errorf("run the scenarios: %w", err)
+		err = fmt.Errorf("run scenarios: %w", err)
 	}
 	return result, err
 }
 
-// A watchedWriter calls failed when it cannot be written to.
+// A watchedWriter calls failed when a write fails.
 type watchedWriter struct {
 	io.Writer
 	failed func()
@@ -207,7 +205,7 @@ func (w *watchedWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// progress tells how far the run is on standard error.
+// progress prints the progress of the run to standard error.
 func (a *app) progress() *fold.Progress {
 	p := &fold.Progress{Out: a.stderr, ASCII: a.ascii()}
 	if fd, ok := terminal(a.stderr); ok {
@@ -216,10 +214,10 @@ func (a *app) progress() *fold.Progress {
 	return p
 }
 
-// ascii says whether a terminal cannot be shown more than ASCII.
+// ascii reports whether the terminal shows only ASCII.
 func (a *app) ascii() bool { return a.flags.ascii || ui.NeedsASCII(os.Getenv) }
 
-// colored says whether the report on standard output has colours.
+// colored reports whether the report on standard output has colors.
 func (a *app) colored() bool {
 	_, isTerminal := terminal(a.stdout)
 	return a.flags.color == always ||
@@ -235,7 +233,7 @@ func (a *app) writeReport(r report.Report) error {
 	return a.printReport(f, r, report.Timeline{})
 }
 
-// textOptions are how a text on standard output looks.
+// textOptions returns the options of a text report on standard output.
 func (a *app) textOptions() format.Options {
 	options := format.Options{Color: a.colored(), ASCII: a.flags.ascii}
 	if fd, ok := terminal(a.stdout); ok {
@@ -244,20 +242,19 @@ func (a *app) textOptions() format.Options {
 	return options
 }
 
-// save puts the report to those of past runs, and its figures to the best ones if they
-// are.
+// save saves the report among the past runs, and updates the best results.
 func save(r report.Report) error {
 	store, err := report.DefaultStore()
 	if err == nil {
 		_, err = store.Save(r)
 	}
 	if err != nil {
-		err = fmt.Errorf("the run is not kept among past runs: %w", err)
+		err = fmt.Errorf("save the run: %w", err)
 	}
 	return errors.Join(err, keepBest(r))
 }
 
-// loadBest reads the best figures kept. Its error is a warning.
+// loadBest loads the best results on record. Its error is only a warning.
 func loadBest() (report.Best, error) {
 	path, err := report.DefaultBestFile()
 	if err != nil {
@@ -266,20 +263,21 @@ func loadBest() (report.Best, error) {
 	return report.LoadBest(path)
 }
 
-// keepBest keeps what of a run that passed is better than ever. What others have kept
-// meanwhile is read first; a broken file is replaced.
+// keepBest saves the metrics of a passed run that are better than the best on record. It
+// loads the file again, because other runs may have changed it, and replaces a broken
+// one.
 func keepBest(r report.Report) error {
 	path, err := report.DefaultBestFile()
 	if err != nil || r.Verdict != report.Pass {
-		return nil //nolint:nilerr // without a folder the run is not kept either, which is told
+		return nil //nolint:nilerr // without a directory the run is not saved either, with a warning
 	}
-	best, _ := report.LoadBest(path) // what is wrong with it was told when the run began
+	best, _ := report.LoadBest(path) // loadBest has warned about a broken file
 	best, better := best.With(r)
 	if !better {
 		return nil
 	}
 	if err := best.Save(path); err != nil {
-		return fmt.Errorf("the best figures are not kept: %w", err)
+		return fmt.Errorf("save the best results: %w", err)
 	}
 	return nil
 }

@@ -3,13 +3,14 @@ package verdict
 import (
 	"testing"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/report"
 )
 
-// A metric misses its floor if its median does and the repetitions agree: up to eight all
-// have to, of ten all but one. Otherwise it is undecided, unless it is far beyond, or
-// misses its baseline too, or is of memory.
-func TestRepetitionsHaveToAgree(t *testing.T) {
+// A metric misses its floor if its median does and the repetitions agree: all of up to
+// eight, all but one of ten. Otherwise it is undecided, unless it is far beyond the
+// floor, misses its baseline too, or measures memory.
+func TestRepetitionsMustAgree(t *testing.T) {
 	cases := []struct {
 		name      string
 		samples   []float64
@@ -29,7 +30,7 @@ func TestRepetitionsHaveToAgree(t *testing.T) {
 		{"of three all are beyond", []float64{11, 12, 13}, report.StatusFail, false},
 		{"too few repetitions", []float64{9, 13}, report.StatusFail, false},
 	}
-	floored := func(samples []float64, higher bool) report.Metric {
+	withFloor := func(samples []float64, higher bool) report.Metric {
 		m := report.Metric{Unit: "ms", Better: report.Lower, Status: report.StatusFail, Floor: &report.Floor{Value: 10}}
 		for _, v := range samples {
 			if higher {
@@ -45,9 +46,9 @@ func TestRepetitionsHaveToAgree(t *testing.T) {
 	}
 	for _, higher := range []bool{false, true} {
 		for _, c := range cases {
-			m := floored(c.samples, higher)
+			m := withFloor(c.samples, higher)
 			m.Status = c.status
-			if got := doubt(m, report.Step{}, 2); (got.Undecided != "") != c.undecided || got.Status != c.status {
+			if got := undecided(m, report.Step{}, 2); (got.Undecided != "") != c.undecided || got.Status != c.status {
 				t.Errorf("%s (higher is better: %v): %q", c.name, higher, got.Undecided)
 			}
 		}
@@ -60,27 +61,27 @@ func TestRepetitionsHaveToAgree(t *testing.T) {
 		"no value":                         func(m *report.Metric) { m.Value = nil },
 		"missing in a repetition":          func(m *report.Metric) { m.MissingIn = []int{4} },
 	} {
-		m := floored([]float64{15, 16, 15, 4, 4}, false)
-		if got := doubt(m, report.Step{}, 2); got.Undecided == "" {
+		m := withFloor([]float64{15, 16, 15, 4, 4}, false)
+		if got := undecided(m, report.Step{}, 2); got.Undecided == "" {
 			t.Error("the metric is not undecided to begin with")
 		}
 		change(&m)
-		if got := doubt(m, report.Step{}, 2); got.Undecided != "" {
+		if got := undecided(m, report.Step{}, 2); got.Undecided != "" {
 			t.Errorf("%s: %q", name, got.Undecided)
 		}
 	}
 }
 
-// What depends on time and holds its condition is not pardoned for missing its floor by
-// more than other programs can have done.
-func TestTimedConditionPardonsNoFloor(t *testing.T) {
-	b := tableOf(t, floors)
+// A metric that meets its time-dependent condition still fails if it misses its floor by
+// more than other programs can explain.
+func TestTimeDependentConditionExcusesNoFloor(t *testing.T) {
+	b := parseTable(t, floors)
 	for rate, undecided := range map[float64]bool{60_000: true, 1000: false} { // the floor is at 100,000
 		step := measured("c", map[string]report.Metric{"rate": {Value: rate, Unit: "1/s", Samples: []float64{rate, rate, rate}}})
 		step.Reference = map[string]float64{"hand_over": 200}
-		step.Probes = map[string]report.Probe{"host_cpu_percent": {Mean: 100}, "cpu_percent": {Mean: 100}}
-		against := Against{Baselines: b, Tolerance: 0.2, Floors: "c", CPUs: 2, Exact: map[string]Exact{"rate": {Condition: Condition{">", 0}, Timed: true}}}
-		if got := Judge(step, against).Metrics["rate"]; (got.Undecided != "") != undecided || got.Status != report.StatusFail {
+		step.Probes = map[probe.Name]report.Probe{"host_cpu_percent": {Mean: 100}, "cpu_percent": {Mean: 100}}
+		criteria := Criteria{Baselines: b, Tolerance: 0.2, FloorComponent: "c", CPUs: 2, Conditions: map[string]MetricCondition{"rate": {Condition: Condition{">", 0}, TimeDependent: true}}}
+		if got := Judge(step, criteria).Metrics["rate"]; (got.Undecided != "") != undecided || got.Status != report.StatusFail {
 			t.Errorf("rate of %v: %s, %q", rate, got.Status, got.Undecided)
 		}
 	}

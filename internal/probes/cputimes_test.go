@@ -6,13 +6,13 @@ import (
 )
 
 // What this process uses is seen as its own, and as use of the machine.
-func TestProcessorTimes(t *testing.T) {
-	before, err := ReadProcessorTimes()
+func TestCPUTimes(t *testing.T) {
+	before, err := ReadCPUTimes()
 	if err != nil {
 		t.Skip(err)
 	}
 	for began := time.Now(); ; {
-		now, err := ReadProcessorTimes()
+		now, err := ReadCPUTimes()
 		if err != nil {
 			t.Fatal(err)
 		}

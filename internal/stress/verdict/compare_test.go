@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -73,11 +74,11 @@ func TestCompareMetric(t *testing.T) {
 		"one is not":                      {repeated(report.Lower, 100), repeated(report.Lower, 111), report.Regressed, tooFew, 11, false},
 		"few, and the same":               {repeated(report.Lower, 100), repeated(report.Lower, 109), report.Same, "", 9, false},
 		"few, and better":                 {repeated(report.Higher, 100), repeated(report.Higher, 130), report.Improved, tooFew, 30, false},
-		"by chance":                       {repeated(report.Lower, 80, 95, 100, 130, 150), repeated(report.Lower, 85, 100, 120, 125, 160), report.Same, "by chance", 20, true},
-		"surely, in spite of its spread":  {repeated(report.Lower, 60, 70, 80, 100, 101, 120, 125, 126, 130, 140), repeated(report.Lower, 125, 135, 140, 150, 152, 170, 180, 185, 190, 210), report.Regressed, "spread", 100 * (161.0/110.5 - 1), true},
-		"significant, but lost in spread": {repeated(report.Lower, 60, 70, 80, 100, 101, 120, 125, 126, 130, 140), repeated(report.Lower, 105, 115, 120, 130, 132, 150, 160, 165, 170, 190), report.Unknown, "differ too much", 100 * (141.0/110.5 - 1), true},
+		"not significant":                 {repeated(report.Lower, 80, 95, 100, 130, 150), repeated(report.Lower, 85, 100, 120, 125, 160), report.Same, "not significant", 20, true},
+		"significant, with a wide spread": {repeated(report.Lower, 60, 70, 80, 100, 101, 120, 125, 126, 130, 140), repeated(report.Lower, 125, 135, 140, 150, 152, 170, 180, 185, 190, 210), report.Regressed, "spread", 100 * (161.0/110.5 - 1), true},
+		"significant, but in the spread":  {repeated(report.Lower, 60, 70, 80, 100, 101, 120, 125, 126, 130, 140), repeated(report.Lower, 105, 115, 120, 130, 132, 150, 160, 165, 170, 190), report.Unknown, "differ too much", 100 * (141.0/110.5 - 1), true},
 		"the same all along":              {repeated(report.Lower, 5, 5, 5, 5), repeated(report.Lower, 5, 5, 5, 5), report.Same, "", 0, true},
-		"from 0 on, worse":                {repeated(report.Lower, 0, 0, 0, 0), repeated(report.Lower, 3, 3, 3, 3), report.Regressed, "from 0", math.NaN(), true},
+		"from 0 on, worse":                {repeated(report.Lower, 0, 0, 0, 0), repeated(report.Lower, 3, 3, 3, 3), report.Regressed, "old value is 0", math.NaN(), true},
 		"to 0, better":                    {repeated(report.Lower, 3, 3, 3, 3), repeated(report.Lower, 0, 0, 0, 0), report.Improved, "", -100, true},
 		"0 is 0":                          {repeated(report.Lower, 0, 0, 0, 0), repeated(report.Lower, 0, 0, 0, 0), report.Same, "", 0, true},
 		"below 0, worse":                  {repeated(report.Higher, -10), repeated(report.Higher, -20), report.Regressed, tooFew, -100, false},
@@ -86,7 +87,7 @@ func TestCompareMetric(t *testing.T) {
 		"a text":                          {text("linear", "text"), text("linear", "text"), report.Same, "", math.NaN(), false},
 		"yes became no":                   {text(true, "bool"), text(false, "bool"), report.Regressed, tooFew, -100, false},
 		"not measured any more":           {repeated(report.Lower, 1, 2, 3, 4), repeated(report.Lower), report.Unknown, "not measured in the new report", math.NaN(), false},
-		"never measured":                  {repeated(report.Lower), repeated(report.Lower), report.Unknown, "in neither", math.NaN(), false},
+		"never measured":                  {repeated(report.Lower), repeated(report.Lower), report.Unknown, "not measured in either report", math.NaN(), false},
 		"another unit":                    {text(1.0, "s"), text(1.0, "ms"), report.Unknown, "in s before, in ms now", math.NaN(), false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -111,18 +112,18 @@ func deref(p *float64) any {
 	return *p
 }
 
-// What Go's own tool says of the same samples: benchstat has p=0.008 n=5 for
-// five against five that do not overlap (2/252).
-func TestCompareKnownP(t *testing.T) {
+// benchstat computes the same p-value: p=0.008 n=5 for two samples of five that do not
+// overlap (2/252).
+func TestPValueLikeBenchstat(t *testing.T) {
 	m := compareOne(t, repeated(report.Lower, 1, 2, 3, 4, 5), repeated(report.Lower, 6, 7, 8, 9, 10))
 	if m.PValue == nil || math.Abs(*m.PValue-2.0/252) > 1e-12 {
 		t.Errorf("p = %v, want 2/252", deref(m.PValue))
 	}
 }
 
-// The greatest of all operations is one value, whatever the repetitions, and
+// The maximum of all operations is one value, whatever the number of repetitions, and
 // changes from run to run.
-func TestCompareLeavesMaximaAlone(t *testing.T) {
+func TestCompareIgnoresMaxima(t *testing.T) {
 	metrics := func(greatest float64) map[string]report.Metric {
 		m := repeated(report.Lower, around(1, 5)...)
 		m.Distribution = &report.Distribution{Count: 10, Max: greatest}
@@ -134,7 +135,7 @@ func TestCompareLeavesMaximaAlone(t *testing.T) {
 	}
 }
 
-func TestCompareListsWhatOnlyOneHas(t *testing.T) {
+func TestCompareListsUnpairedMetrics(t *testing.T) {
 	before := reportOf(map[string]report.Metric{"both": repeated(report.Lower, 1), "gone": repeated(report.Lower, 2)})
 	before.Scenarios = append(before.Scenarios, report.Scenario{Name: "old", Steps: []report.Step{{Name: "b", Metrics: map[string]report.Metric{"m": repeated(report.Lower, 3)}}}})
 	now := reportOf(map[string]report.Metric{"both": repeated(report.Lower, 1), "come": repeated(report.Lower, 4)})
@@ -213,12 +214,12 @@ func TestCompareWarns(t *testing.T) {
 		"CPUs":                {func(r *report.Report) { r.Host.CPUs = 4 }, "the number of CPUs differs: 2 before, 4 now"},
 		"GOMAXPROCS":          {func(r *report.Report) { r.Host.GOMAXPROCS = 1 }, "GOMAXPROCS differs"},
 		"memory":              {func(r *report.Report) { r.Host.MemoryBytes = 4e9 }, "the memory differs: 8 GB before, 4 GB now"},
-		"a limit":             {func(r *report.Report) { r.Host.CgroupMemoryBytes = &limit }, "the limit on memory differs: none before, 1 GB now"},
+		"a limit":             {func(r *report.Report) { r.Host.CgroupMemoryBytes = &limit }, "the memory limit differs: none before, 1 GB now"},
 		"Go":                  {func(r *report.Report) { r.Tool.Go = "go1.27" }, "the Go version differs: go1.26 before, go1.27 now"},
 		"seed":                {func(r *report.Report) { r.Seed = 2 }, "the seed differs: 1 before, 2 now"},
 		"repetitions":         {func(r *report.Report) { r.Scenarios[0].Steps[0].Metrics["m"] = repeated(report.Lower, around(1, 7)...) }, "s › a: 5 repetitions before, 7 now"},
 		"a child process":     {func(r *report.Report) { r.Scenarios[0].Steps[0].Isolated = true }, "a process of its own now"},
-		"somebody steered it": {func(r *report.Report) { r.Scenarios[0].Steps[0].Steered = true }, "by hand"},
+		"somebody steered it": {func(r *report.Report) { r.Scenarios[0].Steps[0].Steered = true }, "manually"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, warnings, err := Compare(host(func(*report.Report) {}), host(c.change), "old", Rule{})
@@ -229,105 +230,37 @@ func TestCompareWarns(t *testing.T) {
 	}
 }
 
-func TestHoldReportExplains(t *testing.T) {
+func TestWithRegressionExplains(t *testing.T) {
 	before, now := one(repeated(report.Lower, around(1, 5)...)), one(repeated(report.Lower, around(1.5, 5)...))
 	step := func(r report.Report) *report.Step { return &r.Scenarios[0].Steps[0] }
 	before.Host.CPUs, now.Host.CPUs = 2, 2
-	told := func(t *testing.T) string {
+	explanation := func(t *testing.T) string {
 		t.Helper()
-		held, err := HoldReport(now, before, "v1", Rule{})
-		if err != nil || held.Regression == nil || !held.Regression.Detected || held.Regression.Baseline != "v1" {
-			t.Fatalf("%v, %+v", err, held.Regression)
+		result, err := WithRegression(now, before, "v1", Rule{})
+		if err != nil || result.Regression == nil || !result.Regression.Detected || result.Regression.Baseline != "v1" {
+			t.Fatalf("%v, %+v", err, result.Regression)
 		}
 		if len(step(now).Recommendations) > 0 || now.Regression != nil {
 			t.Error("the report given was changed")
 		}
-		text := strings.Join(step(held).Recommendations, "\n")
+		text := strings.Join(step(result).Recommendations, "\n")
 		if !strings.HasPrefix(text, "m is 50 % worse than in v1: 1 ms before, 1.5 ms now") {
-			t.Errorf("told: %s", text)
+			t.Errorf("explained as %s", text)
 		}
 		return text
 	}
-	if text := told(t); !strings.Contains(text, "no probe moved with it") {
+	if text := explanation(t); !strings.Contains(text, "no probe changed as well") {
 		t.Error(text)
 	}
-	step(before).Probes = map[string]report.Probe{"gc_cpu_ratio": {Mean: 0.02}, "goroutines": {Mean: 100}, "threads": {Mean: 8}}
-	step(now).Probes = map[string]report.Probe{"gc_cpu_ratio": {Mean: 0.2}, "goroutines": {Mean: 102}, "threads": {Mean: 8}}
-	if text := told(t); !strings.Contains(text, "gc_cpu_ratio, 0.02 before and 0.2 now: the collector") || strings.Contains(text, "goroutine") || strings.Contains(text, "threads") {
+	step(before).Probes = map[probe.Name]report.Probe{"gc_cpu_ratio": {Mean: 0.02}, "goroutines": {Mean: 100}, "threads": {Mean: 8}}
+	step(now).Probes = map[probe.Name]report.Probe{"gc_cpu_ratio": {Mean: 0.2}, "goroutines": {Mean: 102}, "threads": {Mean: 8}}
+	if text := explanation(t); !strings.Contains(text, "gc_cpu_ratio (0.02 before, 0.2 now): the garbage collector") || strings.Contains(text, "goroutine") || strings.Contains(text, "threads") {
 		t.Error(text)
 	}
-	step(before).Probes = map[string]report.Probe{"host_cpu_percent": {Mean: 50}, "cpu_percent": {Mean: 100}}
-	step(now).Probes = map[string]report.Probe{"host_cpu_percent": {Mean: 90}, "cpu_percent": {Mean: 100}}
-	if text := told(t); !strings.Contains(text, "other programs took 0 % of the machine before and 40 % now") {
+	step(before).Probes = map[probe.Name]report.Probe{"host_cpu_percent": {Mean: 50}, "cpu_percent": {Mean: 100}}
+	step(now).Probes = map[probe.Name]report.Probe{"host_cpu_percent": {Mean: 90}, "cpu_percent": {Mean: 100}}
+	if text := explanation(t); !strings.Contains(text, "other programs used 0 % of the machine before and 40 % now") {
 		t.Error(text)
-	}
-}
-
-// A step that did badly tells what else was remarkable, one that did well does
-// not.
-func TestRecommendTellsCircumstances(t *testing.T) {
-	step := report.Step{Verdict: report.Fail, Probes: map[string]report.Probe{
-		"gc_cpu_ratio": {Mean: 0.3}, "sched_latency_p99_ms": {Mean: 0.01}, "goroutines": {Mean: 1e6}, "host_cpu_percent": {Mean: 99},
-		"events_dropped": {Mean: 500, Max: 1000}, // a counter
-		"cpu_percent":    {Mean: 180}, "actions_failed_per_second": {Mean: 40},
-	}}
-	want := "meanwhile host_cpu_percent was 99 %: the machine had no CPU left to give, so use a lower load or a larger machine; " +
-		"gc_cpu_ratio was 0.3: the collector takes CPU from the work, so look at what allocates in a heap profile (alloc_space); " +
-		"events_dropped was 1,000: events are dropped, so look at the subscribers' queues"
-	if got := recommend(step, Against{}); !slices.Equal(got, []string{want}) {
-		t.Errorf("%q, want %q", got, want)
-	}
-	// Actions that fail are those that the measurement provokes, unless the load has
-	// some; a collector takes nothing from who does next to nothing; and what was done
-	// on purpose comes before all that may have come of it.
-	step.Probes = map[string]report.Probe{"gc_cpu_ratio": {Mean: 0.3}, "cpu_percent": {Mean: 3}, "actions_failed_per_second": {Mean: 40}}
-	if got := recommend(step, Against{}); len(got) > 0 {
-		t.Errorf("a step that was nearly idle: %q", got)
-	}
-	step.Operations = report.Operations{Attempted: 100, Succeeded: 60, Failed: 40}
-	step.Faults = report.AddFault([]report.Fault{{Fault: "hog_cpu"}}, "kill_agents", 1.5, "a_1")
-	want = "meanwhile kill_agents ×1 at 1.5 s: a_1 was done to it on purpose; actions_failed_per_second was 40/s: actions fail, so look at the step's errors first | " +
-		"40 of 100 operations failed, and their times are among those told: who is refused at once makes them shorter"
-	if got := strings.Join(recommend(step, Against{}), " | "); got != want {
-		t.Errorf("%q, want %q", got, want)
-	}
-	step.Verdict, step.Operations = report.Pass, report.Operations{}
-	if got := recommend(step, Against{}); len(got) > 0 {
-		t.Errorf("a step that passed: %q", got)
-	}
-}
-
-// Where other programs took the machine from a step that failed, the step and the
-// run say so; what the step itself took is no disturbance.
-func TestRecommendDoubtsABusyMachine(t *testing.T) {
-	probes := func(host, own float64) map[string]report.Probe {
-		return map[string]report.Probe{"host_cpu_percent": {Mean: host}, "cpu_percent": {Mean: own}}
-	}
-	for _, c := range []struct {
-		name    string
-		verdict report.Verdict
-		probes  map[string]report.Probe
-		want    string
-	}{
-		{"others took half", report.Fail, probes(90, 80), "meanwhile other programs took 50 % of the machine: run it again without them before you believe any of this"},
-		{"it took all itself", report.Fail, probes(94, 185), ""},
-		{"who knows", report.Fail, map[string]report.Probe{"cpu_percent": {Mean: 80}}, ""},
-		{"it passed all the same", report.Pass, probes(90, 80), ""},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			step := report.Step{Name: "load", Verdict: c.verdict, Probes: c.probes}
-			if got := strings.Join(recommend(step, Against{CPUs: 2}), "; "); got != c.want {
-				t.Errorf("the step says %q, want %q", got, c.want)
-			}
-			run := report.Report{Host: report.Host{CPUs: 2}, Scenarios: []report.Scenario{{Name: "storm", Steps: []report.Step{step}}}}
-			want := ""
-			if c.want != "" {
-				want = "other programs took up to 50 % of the machine while these failed, so run them again without those before you believe it: storm › load"
-			}
-			if got := strings.Join(RecommendRun(run), "; "); got != want {
-				t.Errorf("the run says %q, want %q", got, want)
-			}
-		})
 	}
 }
 
@@ -352,7 +285,7 @@ func TestCompareWithItself(t *testing.T) {
 			t.Fatalf("%v, %v, %+v", err, warnings, c)
 		}
 		for _, m := range c.Metrics {
-			if m.Verdict != report.Same && m.Note != "measured in neither report" || m.DeltaPercent != nil && *m.DeltaPercent != 0 {
+			if m.Verdict != report.Same && m.Note != "not measured in either report" || m.DeltaPercent != nil && *m.DeltaPercent != 0 {
 				t.Fatalf("%+v", m)
 			}
 		}
@@ -391,108 +324,4 @@ func TestCompareSwapped(t *testing.T) {
 			}
 		}
 	})
-}
-
-// held is a metric that has to meet a condition.
-func held(must string, value any, samples ...float64) report.Metric {
-	m := report.Metric{Value: value, Unit: "count", Better: report.Lower, Samples: samples, Condition: must, Status: report.StatusPass}
-	if !m.Meets(must) {
-		m.Status = report.StatusFail
-	}
-	return m
-}
-
-func TestCompareExactConditions(t *testing.T) {
-	old := held("", 0.0, 0, 0, 0, 0)
-	old.Condition, old.Status = "", report.StatusInfo // of a report before there were conditions
-	baseline := repeated(report.Lower, around(10, 5)...)
-	baseline.Baseline, baseline.Status = new(float64), report.StatusFail
-	gone := baseline
-	gone.Value, gone.Samples, gone.MissingIn = nil, nil, []int{2}
-	floor := repeated(report.Higher, around(10, 5)...)
-	floor.Floor, floor.Status = &report.Floor{Value: 1, Reference: "hand_over", Share: 0.1}, report.StatusPass
-	estimate := func(value, low, high float64) report.Metric {
-		return report.Metric{Value: value, Unit: "ratio", Better: report.Lower, Condition: "< 0.1", Interval: &report.Interval{Low: low, High: high}, Status: report.StatusPass}
-	}
-	unsure := estimate(0.05, 0, 0.2)
-	unsure.Undecided = "is between 0 and 0.2"
-	yes := report.Metric{Value: true, Unit: "bool", Condition: "== true", Status: report.StatusPass}
-	no := report.Metric{Value: false, Unit: "bool", Condition: "== true", Status: report.StatusFail}
-	for name, c := range map[string]struct {
-		before, now report.Metric
-		verdict     report.Change
-		note        string
-	}{
-		"broken once in four":          {held("== 0", 0.0, 0, 0, 0, 0), held("== 0", 3.0, 0, 0, 3, 0), report.Regressed, "must be 0, which held before"},
-		"mended":                       {held("== 0", 3.0, 0, 0, 3, 0), held("== 0", 0.0, 0, 0, 0, 0), report.Improved, "did not hold before"},
-		"held all along":               {held("== 0", 0.0, 0, 0), held("== 0", 0.0, 0, 0), report.Same, ""},
-		"before there were conditions": {old, held("== 0", 1.0, 0, 0, 1, 0), report.Regressed, "which held before"},
-		"yes became no":                {yes, no, report.Regressed, "must be yes"},
-		"a condition lost its value":   {held("== 0", 0.0, 0, 0), held("== 0", nil), report.Regressed, "measured before and is not now"},
-		"a baseline lost its value":    {baseline, gone, report.Regressed, "measured before and is not now"},
-		"a floor lost its value":       {floor, report.Metric{Unit: "ms", Better: report.Higher, Status: report.StatusFail}, report.Regressed, "measured before and is not now"},
-		"information lost its value":   {repeated(report.Lower, 1, 1), report.Metric{Unit: "ms", Status: report.StatusInfo}, report.Unknown, "not measured in the new report"},
-		"found its value":              {gone, baseline, report.Unknown, "not measured in the old report"},
-		"estimates that overlap":       {estimate(0.001, -0.02, 0.02), estimate(0.01, -0.01, 0.03), report.Same, "interval"},
-		"estimates that do not":        {estimate(0.001, 0, 0.002), estimate(0.05, 0.04, 0.06), report.Regressed, ""},
-		"an estimate beyond its limit": {estimate(0.001, 0, 0.002), estimate(0.2, 0.15, 0.25), report.Regressed, "must be < 0.1"},
-		"undecided":                    {estimate(0.001, 0, 0.002), unsure, report.Unknown, "undecided"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			m := compareOne(t, c.before, c.now)
-			if m.Verdict != c.verdict || !strings.Contains(m.Note, c.note) {
-				t.Errorf("%s (%s), want %s (%s)", m.Verdict, m.Note, c.verdict, c.note)
-			}
-			if _, err := HoldReport(one(c.now), one(c.before), "old", Rule{}); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-}
-
-// TestCompareWhatIsNotThere compares reports of which one lacks a metric altogether.
-func TestCompareWhatIsNotThere(t *testing.T) {
-	exact := held("== 0", 0.0, 0, 0)
-	distribution := report.Metric{Value: 1.0, Unit: "ms", Better: report.Lower, Distribution: &report.Distribution{Count: 2000, P99: 3, Max: 9}}
-	p999 := repeated(report.Lower, 4)
-	p999.Baseline, p999.Status = new(float64), report.StatusPass
-	for name, c := range map[string]struct {
-		before, now map[string]report.Metric
-		broken      bool // the new step
-		metric      string
-		verdict     report.Change
-	}{
-		"a condition":       {map[string]report.Metric{"lost": exact}, nil, false, "lost", report.Regressed},
-		"information":       {map[string]report.Metric{"m": repeated(report.Lower, 1)}, nil, false, "m", report.Unknown},
-		"of a step cut off": {map[string]report.Metric{"lost": exact}, nil, true, "lost", report.Unknown},
-		"new":               {nil, map[string]report.Metric{"lost": exact}, false, "lost", report.Unknown},
-		"a percentile of fewer operations": {
-			map[string]report.Metric{"t": distribution, "t.p999": p999},
-			map[string]report.Metric{"t": distribution},
-			false, "t.p999", report.Unknown,
-		},
-		"a percentile that is one value": {
-			map[string]report.Metric{"t": distribution, "t.p999": p999},
-			map[string]report.Metric{"t": distribution, "t.p999": repeated(report.Lower, 40)},
-			false, "t.p999", report.Unknown,
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			now := reportOf(c.now)
-			if c.broken {
-				now.Scenarios[0].Steps[0].Verdict = report.Broken
-			}
-			r, _, err := Compare(reportOf(c.before), now, "old", Rule{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			i := slices.IndexFunc(r.Metrics, func(m report.RegressionMetric) bool { return m.Metric == c.metric })
-			if i < 0 || r.Metrics[i].Verdict != c.verdict {
-				t.Errorf("got %+v, want %s to be %s", r.Metrics, c.metric, c.verdict)
-			}
-			if _, err := HoldReport(now, reportOf(c.before), "old", Rule{}); err != nil {
-				t.Error(err)
-			}
-		})
-	}
 }
