@@ -21,7 +21,7 @@ func TestGuideToMeasurements(t *testing.T) {
 		return slices.ContainsFunc(scenarios, func(s scenario.Scenario) bool { return s.Name == name })
 	}
 	name := regexp.MustCompile("`([^`]+)`")
-	told := map[string][]string{} // the metrics of each measurement
+	listed := map[string][]string{} // the metrics of each measurement
 	for _, line := range strings.Split(page, "\n") {
 		cells := strings.Split(line, "|")
 		if len(cells) == 5 {
@@ -41,7 +41,7 @@ func TestGuideToMeasurements(t *testing.T) {
 			}
 		}
 		for _, m := range name.FindAllStringSubmatch(cells[3], -1) {
-			told[of] = append(told[of], m[1])
+			listed[of] = append(listed[of], m[1])
 		}
 		if blind := strings.TrimSpace(cells[5]); len(blind) < 5 {
 			t.Errorf("nothing is said about what it cannot see: %s", line)
@@ -56,11 +56,11 @@ func TestGuideToMeasurements(t *testing.T) {
 		var metrics []string
 		for _, metric := range m.Metrics {
 			metrics = append(metrics, metric.Name)
-			if !slices.Contains(told[m.Name], metric.Name) {
+			if !slices.Contains(listed[m.Name], metric.Name) {
 				t.Errorf("%s of %s is not in the table", metric.Name, m.Name)
 			}
 		}
-		for _, metric := range told[m.Name] {
+		for _, metric := range listed[m.Name] {
 			if !slices.Contains(metrics, metric) {
 				t.Errorf("%s has no metric %s", m.Name, metric)
 			}

@@ -19,7 +19,7 @@ func TestCgroupMemoryLimit(t *testing.T) {
 		want  uint64 // 0: an error
 	}{
 		"no control groups at all": {nil, none},
-		"v2, one's own limit": {map[string]string{
+		"v2, own limit": {map[string]string{
 			"proc/self/cgroup":                        "0::/user.slice/app\n",
 			"proc/self/mountinfo":                     v2,
 			"sys/fs/cgroup/user.slice/app/memory.max": "268435456\n",
@@ -30,7 +30,7 @@ func TestCgroupMemoryLimit(t *testing.T) {
 			"sys/fs/cgroup/user.slice/app/memory.max": "max\n",
 			"sys/fs/cgroup/user.slice/memory.max":     "max\n",
 		}, none},
-		"v2, the limit of a group above": {map[string]string{
+		"v2, the limit of a parent": {map[string]string{
 			"proc/self/cgroup":                        "0::/user.slice/app\n",
 			"proc/self/mountinfo":                     v2,
 			"sys/fs/cgroup/user.slice/app/memory.max": "max\n",
@@ -41,7 +41,7 @@ func TestCgroupMemoryLimit(t *testing.T) {
 			"proc/self/mountinfo":      v2,
 			"sys/fs/cgroup/memory.max": "1000000\n",
 		}, 1000000},
-		"v1, one's own limit": {map[string]string{
+		"v1, own limit": {map[string]string{
 			"proc/self/cgroup":    "5:cpu:/\n4:memory:/box/1\n0::/\n",
 			"proc/self/mountinfo": v1other + v1,
 			"sys/fs/cgroup/memory/box/1/memory.limit_in_bytes": "1000000\n",
@@ -81,7 +81,7 @@ func TestCgroupMemoryLimit(t *testing.T) {
 			"sys/fs/cgroup/memory.max": "1000000\n",
 			"sys/fs/memory.max":        "2000\n",
 		}, 1000000},
-		"v2, a group beside the namespace": {map[string]string{
+		"v2, a sibling of the namespace": {map[string]string{
 			"proc/self/cgroup":                      "0::/../user.slice/x\n",
 			"proc/self/mountinfo":                   v2,
 			"sys/fs/cgroup/memory.max":              "1000000\n",
@@ -113,19 +113,19 @@ func TestCgroupMemoryLimit(t *testing.T) {
 			"proc/self/mountinfo": "30 23 0:26 / . rw - cgroup2 cgroup2 rw\n",
 			"memory.max":          "1000000\n",
 		}, 1000000},
-		"both versions, the lesser counts": {map[string]string{
+		"both versions, the smaller one counts": {map[string]string{
 			"proc/self/cgroup":                             "4:memory:/a\n0::/b\n",
 			"proc/self/mountinfo":                          v1 + "41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n",
 			"sys/fs/cgroup/memory/a/memory.limit_in_bytes": "3000000\n",
 			"sys/fs/cgroup/unified/b/memory.max":           "2000000\n",
 		}, 2000000},
-		"a limit that is no number": {map[string]string{
+		"a limit that is not a number": {map[string]string{
 			"proc/self/cgroup":         "0::/\n",
 			"proc/self/mountinfo":      v2,
 			"sys/fs/cgroup/memory.max": "plenty\n",
 		}, 0},
 		"groups but no mounts": {map[string]string{"proc/self/cgroup": "0::/\n"}, 0},
-		"lines that are not understood": {map[string]string{
+		"invalid lines": {map[string]string{
 			"proc/self/cgroup":    "hello\n\n0::/\n",
 			"proc/self/mountinfo": "hello\n1 2 3 - cgroup2\n",
 		}, none},
@@ -143,7 +143,7 @@ func TestCgroupMemoryLimit(t *testing.T) {
 	}
 }
 
-// Walking up ends, whatever the paths are.
+// directories ends, whatever the paths are.
 func TestControlGroupFolders(t *testing.T) {
 	for _, c := range []struct {
 		path, mount string

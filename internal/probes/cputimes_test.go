@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// What this process uses is seen as its own, and as use of the machine.
+// The CPU time of this process counts as its own and as that of the machine.
 func TestCPUTimes(t *testing.T) {
 	before, err := ReadCPUTimes()
 	if err != nil {

@@ -13,9 +13,8 @@ import (
 
 const mib = 1 << 20
 
-// await reads the source until done says yes of a sample, and returns that
-// sample. It is for what the scheduler still has to carry out; each reading
-// gives it way.
+// await reads the source until done returns true, and returns that sample. Each reading
+// yields to the scheduler.
 func await(t *testing.T, s Source, done func(sample probe.Sample) bool) probe.Sample {
 	t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
@@ -31,8 +30,7 @@ func await(t *testing.T, s Source, done func(sample probe.Sample) bool) probe.Sa
 	}
 }
 
-// park starts n goroutines that call f and then wait; the function returned
-// ends them.
+// park starts n goroutines that call f and then wait. The returned function ends them.
 func park(n int, f func()) (end func()) {
 	var begun, ended sync.WaitGroup
 	release := make(chan struct{})
@@ -54,7 +52,7 @@ func TestGoroutines(t *testing.T) {
 	absent(t, before, "goroutines_created_per_second")
 	end := park(1000, func() {})
 
-	// Ten more or less are the runtime's and the test's own.
+	// Allow for ten goroutines of the runtime and the test.
 	after := await(t, g, func(s probe.Sample) bool {
 		return s["goroutines_waiting"] >= before["goroutines_waiting"]+990
 	})
@@ -68,8 +66,8 @@ func TestGoroutines(t *testing.T) {
 func TestGoroutinesRunnable(t *testing.T) {
 	g := GoMetrics()
 	defer goruntime.GOMAXPROCS(goruntime.GOMAXPROCS(1))
-	// With one processor, held by this goroutine, those started can only wait
-	// for it, unless the scheduler takes it away just then.
+	// With one CPU, which this goroutine uses, the others can only wait for it, unless
+	// the scheduler preempts this goroutine.
 	var started sync.WaitGroup
 	await(t, g, func(probe.Sample) bool {
 		started.Wait()
@@ -105,8 +103,8 @@ func TestThreads(t *testing.T) {
 	if err != nil {
 		t.Skipf("the platform does not count threads: %v", err)
 	}
-	// The race detector has a thread of its own, and one may just have begun.
-	within(t, "threads beside the operating system's count", float64(known)-threads, -3, 3)
+	// The race detector has its own thread, and another one may have just started.
+	within(t, "threads compared with the operating system's count", float64(known)-threads, -3, 3)
 }
 
 func TestHeap(t *testing.T) {
@@ -136,12 +134,12 @@ func TestStacks(t *testing.T) {
 	before := read(g, epoch)["stack_bytes"]
 	end := park(50, func() { deep(512) })
 	defer end()
-	// 512 frames of 1 KiB and more need a stack of 1 MiB each.
+	// 512 frames of at least 1 KiB need a stack of 1 MiB each.
 	risen := read(g, epoch)["stack_bytes"] - before
 	within(t, "stack_bytes risen", risen, 45*mib, 250*mib)
 }
 
-// deep takes more than depth KiB of stack.
+// deep uses more than depth KiB of stack.
 func deep(depth int) byte {
 	var frame [1024]byte
 	frame[depth] = 1
@@ -187,9 +185,8 @@ func TestMutexWait(t *testing.T) {
 	g := GoMetrics()
 	before := read(g, epoch)["mutex_wait_seconds"]
 	const held = 20 * time.Millisecond
-	// The runtime times one wait in eight and counts it eightfold: 64
-	// goroutines that wait make it all but certain that some are timed, and
-	// more rounds make it so.
+	// The runtime times one wait in eight and counts it eightfold. With 64 waiting
+	// goroutines and several rounds, some of them are timed.
 	var (
 		lock   sync.Mutex
 		waited int
@@ -239,7 +236,7 @@ func TestUnknownMetricsAreLeftOut(t *testing.T) {
 	}
 }
 
-// The runtime of this Go version knows every metric that is asked for.
+// The runtime of this Go version has all metrics that the probes read.
 func TestEveryMetricIsKnown(t *testing.T) {
 	g := GoMetrics().(*goMetrics)
 	metrics.Read(g.samples)

@@ -27,7 +27,7 @@ func TestQuantile(t *testing.T) {
 		"98 fast ones, two slow":              {[]uint64{98, 0, 2}, []float64{0, 1, 10, 20}, 0.99, 12.5},
 		"the open bucket above is its bottom": {[]uint64{0, 5}, []float64{0, 1, inf}, 0.99, 1},
 		"the open bucket below is its top":    {[]uint64{5, 0}, []float64{-inf, 2, inf}, 0.5, 2},
-		"a bucket for everything":             {[]uint64{5}, []float64{-inf, inf}, 0.5, -1},
+		"one bucket for all":                  {[]uint64{5}, []float64{-inf, inf}, 0.5, -1},
 		"the middle of a wide range":          {[]uint64{1, 1, 1}, []float64{-inf, 2, 4, inf}, 0.5, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -42,8 +42,7 @@ func TestQuantile(t *testing.T) {
 	}
 }
 
-// A quantile is finite, grows with q, and lies in the bucket of the value that
-// sorting would find.
+// A quantile is finite, grows with q, and lies in the bucket of the value at that rank.
 func TestQuantileAgainstSorting(t *testing.T) {
 	edges := []float64{math.Inf(-1), 0, 1, 2, 4, 8, 16, 32, math.Inf(1)}
 	rapid.Check(t, func(t *rapid.T) {
@@ -85,7 +84,7 @@ func TestWindow(t *testing.T) {
 	if added, ok := w.next(h); !ok || !slices.Equal(added, []uint64{0, 0, 0}) {
 		t.Errorf("nothing was added, but next returns %v, %v", added, ok)
 	}
-	// The runtime writes the next reading into the same memory.
+	// The runtime reuses the memory for the next reading.
 	h.Counts[0], h.Counts[1] = 6, 10
 	if added, ok := w.next(h); !ok || !slices.Equal(added, []uint64{1, 10, 0}) {
 		t.Errorf("added %v, %v", added, ok)

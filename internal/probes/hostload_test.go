@@ -70,6 +70,6 @@ func TestHostLoad(t *testing.T) {
 	absent(t, first, "host_cpu_percent")
 	within(t, "host_memory_percent", first["host_memory_percent"], 0.01, 99.99)
 	burn(t, 200*time.Millisecond)
-	// A core of this host was busy meanwhile.
+	// One CPU of this host was busy.
 	within(t, "host_cpu_percent", read(h, epoch)["host_cpu_percent"], 0.01, 100)
 }

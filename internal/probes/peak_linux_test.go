@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Memory that was held once stays in the peak.
+// The peak includes memory that is free again.
 func TestPeakMemory(t *testing.T) {
 	const held = 64 << 20
 	before, err := PeakMemory()
@@ -21,15 +21,15 @@ func TestPeakMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The kernel counts pages for each processor apart and adds them up now and then,
-	// so that two readings of one peak differ by some.
+	// The kernel counts pages per CPU and adds them up from time to time, so two readings
+	// of the same peak differ.
 	const inexact = 1 << 20
 	if before < 1<<20 || after < held || after < before-inexact {
 		t.Errorf("the peak was %d, and is %d after 64 MiB were held", before, after)
 	}
 }
 
-func TestStatusThatDoesNotTell(t *testing.T) {
+func TestStatusWithoutField(t *testing.T) {
 	for _, text := range []string{"", "VmRSS:\t 12 kB\n", "VmHWM:\n", "VmHWM:\t many kB\n"} {
 		if kib, err := statusKiB([]byte(text), "VmHWM"); err == nil {
 			t.Errorf("%q: %d", text, kib)

@@ -27,7 +27,7 @@ func TestResidentMemory(t *testing.T) {
 	}
 	risen := read(p, epoch)["rss_bytes"] - before
 	goruntime.KeepAlive(block)
-	// The race detector holds a multiple for each byte.
+	// The race detector uses several bytes for each byte.
 	within(t, "rss_bytes risen", risen, 56*mib, 800*mib)
 }
 
@@ -44,8 +44,8 @@ func TestCPUTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// 0.2 s of CPU time in 0.1 s are two cores. The process table, which
-	// counts in ticks of 10 ms, must agree.
+	// 0.2 s of CPU time in 0.1 s are two CPUs. The process table, which counts in ticks of
+	// 10 ms, must agree.
 	if percent < 200 {
 		t.Errorf("cpu_percent = %v, want at least 200", percent)
 	}
@@ -63,7 +63,7 @@ func TestProcessCPUShare(t *testing.T) {
 	}
 	burn(t, 200*time.Millisecond)
 	got, ok := share(epoch.Add(100 * time.Millisecond))
-	// 0.2 s of CPU time in 0.1 s are two processors.
+	// 0.2 s of CPU time in 0.1 s are two CPUs.
 	if least := 2 / float64(goruntime.NumCPU()); !ok || got < least || got > 3*least {
 		t.Errorf("the share is %v, %v; want at least %v", got, ok, least)
 	}
@@ -94,8 +94,8 @@ func TestOpenFiles(t *testing.T) {
 	}
 	within(t, "open_files", read(p, epoch)["open_files"], before+10, before+10)
 	if goruntime.GOOS == "linux" {
-		// Listing the directory, as kernels before 6.2 need, counts the same
-		// and the directory itself.
+		// Listing the directory, which kernels before 6.2 require, counts the directory as
+		// well.
 		listed, err := p.process.NumFDs()
 		if err != nil {
 			t.Fatal(err)

@@ -24,13 +24,13 @@ func TestRate(t *testing.T) {
 		"a late reading divides by the real time": {
 			{0, 0, -1}, {100 * time.Millisecond, 50, 500}, {1100 * time.Millisecond, 550, 500},
 		},
-		"a reading too soon is left to the next": {
+		"a reading too soon counts for the next": {
 			{0, 0, -1}, {0, 7, -1}, {time.Microsecond, 10, -1}, {time.Second, 20, 20},
 		},
-		"a counter that fell counts something new": {
+		"a counter that fell starts again": {
 			{0, 900, -1}, {time.Second, 1000, 100}, {2 * time.Second, 40, -1}, {3 * time.Second, 50, 10},
 		},
-		"a fall is seen however soon": {
+		"a fall counts however soon": {
 			{0, 900, -1}, {time.Microsecond, 10, -1}, {time.Second + time.Microsecond, 30, 20},
 		},
 	} {
@@ -49,7 +49,7 @@ func TestRate(t *testing.T) {
 	}
 }
 
-// However the readings fall, the rates add up to what the counter grew by.
+// Whatever the times of the readings are, the rates add up to the growth of the counter.
 func TestRatesAddUp(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		spans := rapid.SliceOfN(rapid.Int64Range(0, int64(10*time.Second)), 1, 20).Draw(t, "spans")

@@ -14,7 +14,7 @@ import (
 	"mabeam-top/internal/probes/probe"
 )
 
-// sourceFunc lets a function be a Source.
+// A sourceFunc is a function that is a Source.
 type sourceFunc func(now time.Time, put func(probe.Name, float64))
 
 func (f sourceFunc) Read(now time.Time, put func(probe.Name, float64)) { f(now, put) }
@@ -86,7 +86,7 @@ func TestSamplesAreTheReadersToKeep(t *testing.T) {
 	}
 }
 
-// A last reading may be taken while Run runs; the race detector watches.
+// Sample may be called while Run is running.
 func TestSampleWhileRunning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var n float64

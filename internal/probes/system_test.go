@@ -103,8 +103,8 @@ func TestNoSystem(t *testing.T) {
 	}
 }
 
-// The memory of the next repetition is measured while the sampler still knows
-// the last one's system.
+// The sampler does not keep the system of the last repetition alive, whose memory would
+// count for the next one.
 func TestSystemIsNotKeptAlive(t *testing.T) {
 	running, err := mabeam.Start(context.Background(), mabeam.Options{})
 	if err != nil {

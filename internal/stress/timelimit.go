@@ -14,6 +14,7 @@ type timeLimit struct {
 	lifted   atomic.Bool
 	timer    *time.Timer
 	cancel   context.CancelCauseFunc
+	expired  error // the cause of the end
 }
 
 // limitTime returns the context of a scenario with a timeout. While its load is
@@ -22,7 +23,8 @@ type timeLimit struct {
 func (r *run) limitTime(parent context.Context, timeout time.Duration) *timeLimit {
 	ctx, cancel := context.WithCancelCause(parent)
 	l := &timeLimit{Context: ctx, deadline: time.Now().Add(timeout), cancel: cancel}
-	l.timer = time.AfterFunc(timeout, func() { cancel(fmt.Errorf("scenario timeout of %v", timeout)) })
+	l.expired = fmt.Errorf("scenario timeout of %v", timeout)
+	l.timer = time.AfterFunc(timeout, func() { cancel(l.expired) })
 	r.setLimit(l)
 	return l
 }
@@ -43,6 +45,15 @@ func (l *timeLimit) lift() {
 func (l *timeLimit) end() {
 	l.timer.Stop()
 	l.cancel(context.Canceled)
+}
+
+// Err implements context.Context. On a busy machine the timer is late, and others that
+// know the deadline give up before: then the context has ended too.
+func (l *timeLimit) Err() error {
+	if !l.lifted.Load() && !time.Now().Before(l.deadline) {
+		l.cancel(l.expired)
+	}
+	return l.Context.Err()
 }
 
 // Deadline implements context.Context.

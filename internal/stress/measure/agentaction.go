@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"mabeam-top/internal/probes/probe"
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
@@ -23,8 +24,8 @@ func agentAction() *stress.Measurement {
 	metrics := []scenario.Metric{
 		{Name: "total_actions", Unit: "count", Better: report.Neither, Doc: "Actions requested."},
 		{Name: "successful_actions", Unit: "count", Better: report.Higher, Doc: "Actions that succeeded."},
-		{Name: "actions_per_second", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", Doc: "successful_actions / duration of the load."},
-		{Name: "execution_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time from the request of an action to its answer, including the time to record it. In an open load, the time starts when the action is due."},
+		{Name: "actions_per_second", Unit: "1/s", Better: report.Higher, Probe: probe.CompletedPerSecond, Doc: "successful_actions / duration of the load."},
+		{Name: "execution_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: probe.ActionP50MS, Doc: "Time from the request of an action to its answer, including the time to record it. In an open load, the time starts when the action is due."},
 		{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Timed: true, Aggregation: scenario.Worst, Doc: "successful_actions / total_actions."},
 		mustBeZero("wrong_results", "Actions with an impossible result, actions of the load that succeeded but are missing in the state of their agent, error and timeout probes with an undocumented result, and calls of call_probes that failed."),
 		{
@@ -137,8 +138,8 @@ func measureActions(ctx context.Context, env *stress.Env, wrap func(n int, spec 
 	}
 	telemetry.expectBetween(ctx, expected)
 	telemetry.report()
-	for _, probe := range []func(context.Context, *stress.Env, *checker) error{measureErrorHandling, measureTimeouts, checkCallTimes} {
-		if err := probe(ctx, env, wrong); err != nil {
+	for _, run := range []func(context.Context, *stress.Env, *checker) error{measureErrorHandling, measureTimeouts, checkCallTimes} {
+		if err := run(ctx, env, wrong); err != nil {
 			return err
 		}
 	}

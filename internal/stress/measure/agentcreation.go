@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"time"
 
+	"mabeam-top/internal/probes/probe"
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
@@ -34,12 +35,12 @@ func agentCreation() *stress.Measurement {
 			mustBeZero("wrong_results", "Starts and stops with an unexpected result: an agent whose Init fails starts, another agent does not start, or an agent does not stop."),
 			mustBeZero("registration_errors", "Differences between the registry and the live agents in lookups and in the lists by type, capability and node, after the starts and after the stops."),
 			{Name: "duration_ms", Unit: "ms", Better: report.Lower, Doc: "Time from the first start until the last agent is ready."},
-			{Name: "agents_per_second", Unit: "1/s", Better: report.Higher, Probe: "agents_started_per_second", Doc: "success_count / duration."},
-			{Name: "creation_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time of one start, until the agent is registered and ready."},
+			{Name: "agents_per_second", Unit: "1/s", Better: report.Higher, Probe: probe.AgentsStartedPerSecond, Doc: "success_count / duration."},
+			{Name: "creation_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: probe.ActionP50MS, Doc: "Time of one start, until the agent is registered and ready."},
 			{Name: "memory_per_agent", Unit: "bytes", Better: report.Lower, Doc: "Growth of live heap and stacks by the starts, after two garbage collections, per agent. If all agents together hold less than 128 KiB, which is the noise of live memory, the value is that of more agents on a separate system."},
 			{Name: "parallel_speedup", Unit: "ratio", Better: report.Higher, Given: comparesParallel, Doc: "Start rate with one starter per processor / start rate measured. Not reported if concurrency is already one per processor."},
 			{Name: "cleanup_time_ms", Unit: "ms", Better: report.Lower, Doc: "Time to stop all agents gracefully."},
-			{Name: "stops_per_second", Unit: "1/s", Better: report.Higher, Probe: "agents_stopped_per_second", Doc: "Agents stopped per second."},
+			{Name: "stops_per_second", Unit: "1/s", Better: report.Higher, Probe: probe.AgentsStoppedPerSecond, Doc: "Agents stopped per second."},
 			telemetryMismatches(),
 		}, leakMetrics()...),
 		Estimate: func(p scenario.Params) time.Duration {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"mabeam-top/internal/probes/probe"
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
@@ -40,8 +41,8 @@ func agentLifecycle() *stress.Measurement {
 			{Name: "settle_cycles", Kind: scenario.Int, Default: 2000, Min: 0, Max: 1_000_000_000, Doc: "Cycles before the measured ones, to fill histories and pools."},
 		},
 		Metrics: append([]scenario.Metric{
-			{Name: "cycles_per_second", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", Doc: "Successful cycles / time spent on cycles."},
-			{Name: "cycle_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time to start an agent and stop it gracefully."},
+			{Name: "cycles_per_second", Unit: "1/s", Better: report.Higher, Probe: probe.CompletedPerSecond, Doc: "Successful cycles / time spent on cycles."},
+			{Name: "cycle_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: probe.ActionP50MS, Doc: "Time to start an agent and stop it gracefully."},
 			{Name: "start_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time to start an agent."},
 			{Name: "stop_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time to stop an idle agent gracefully."},
 			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Aggregation: scenario.Worst, Doc: "Successful cycles / cycles."},

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"mabeam-top/internal/probes/probe"
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
@@ -60,7 +61,7 @@ func agentMemory() *stress.Measurement {
 			mustBeZero("wrong_results", "Actions with an impossible result, actions that succeeded but are missing in the state of their agent, and actions and calls of growth_actions and growth_calls that failed or took far too long."),
 			telemetryMismatches(),
 			{Name: "gc_reclaimed_ratio", Unit: "ratio", Better: report.Higher, Doc: "Bytes freed / bytes allocated between the first and the last reading, at most 1. It depends on the Go runtime and is not judged."},
-			{Name: "gc_pause_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "gc_pause_p99_ms", Doc: "Pauses of all garbage collections, including those of the readings; of more than 256 between two readings, the last 256. They depend on the Go runtime and are not judged."},
+			{Name: "gc_pause_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: probe.GCPauseP99MS, Doc: "Pauses of all garbage collections, including those of the readings; of more than 256 between two readings, the last 256. They depend on the Go runtime and are not judged."},
 			{Name: "total_samples", Unit: "count", Better: report.Neither, Doc: "Readings of memory while the agents worked."},
 		},
 		Estimate: func(p scenario.Params) time.Duration {

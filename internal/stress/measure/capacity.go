@@ -28,8 +28,8 @@ const (
 	// to maxStepsDown times. If none of them holds, the machine was too busy, and the search
 	// starts again, maxSearches times in all.
 	confirmProbes, confirmHeld, maxStepsDown, maxSearches = 3, 2, 4, 2
-	// maxCapacityProbes limits the probes of a repetition on a machine with many pauses.
-	maxCapacityProbes = 40
+	// maxTrials limits the trials of a repetition on a machine with many pauses.
+	maxTrials = 40
 	// minCapacity is the rate per second below which the search gives up.
 	minCapacity = 1
 	// capacityWorkers is the maximum of concurrent operations.
@@ -41,7 +41,7 @@ type capacityLoad struct {
 	// measurement is the measurement whose load it is.
 	measurement string
 	// open prepares the system.
-	open func(ctx context.Context, env *stress.Env) (probe, error)
+	open func(ctx context.Context, env *stress.Env) (trial, error)
 }
 
 // capacityLoads are the choices of the parameter of.
@@ -50,11 +50,11 @@ var capacityLoads = []capacityLoad{
 	{measurement: "system-load", open: openMixedLoad},
 }
 
-// A probe offers a rate for a time, and returns when all operations have ended.
-type probe func(ctx context.Context, stage load.Stage) (probeResult, error)
+// A trial offers a rate for a time, and returns when all operations have ended.
+type trial func(ctx context.Context, stage load.Stage) (trialResult, error)
 
-// A probeResult is the result of a probe.
-type probeResult struct {
+// A trialResult is the result of a trial.
+type trialResult struct {
 	// latency runs from when an operation was due until it was done.
 	latency *load.Histogram
 	// due and done are in the unit of the load.
@@ -67,7 +67,7 @@ type probeResult struct {
 }
 
 // isWrong reports whether the system did what it must not do at any rate.
-func (r probeResult) isWrong() bool { return r.lost+r.duplicates+r.disorder+r.mismatches > 0 }
+func (r trialResult) isWrong() bool { return r.lost+r.duplicates+r.disorder+r.mismatches > 0 }
 
 var errWrong = errors.New("deliveries were lost, repeated, out of order or miscounted")
 
@@ -124,12 +124,12 @@ func measureCapacity(ctx context.Context, env *stress.Env, c capacityLoad) error
 	if err != nil {
 		return fmt.Errorf("prepare %s: %w", c.measurement, err)
 	}
-	probes := 0
-	var best, failed probeResult // the latest that held, and the latest that did not
-	var wrong probeResult        // of the probe that ended the search
+	trials := 0
+	var best, failed trialResult // the latest that held, and the latest that did not
+	var wrong trialResult        // of the trial that ended the search
 	try := func(rate float64) (held bool, err error) {
-		runtime.GC() // remove the garbage of the previous probe
-		probes++
+		runtime.GC() // remove the garbage of the previous trial
+		trials++
 		one, err := offer(ctx, load.Stage{Rate: rate, For: p.Duration("probe_duration")})
 		if err != nil {
 			return false, err
@@ -151,10 +151,10 @@ func measureCapacity(ctx context.Context, env *stress.Env, c capacityLoad) error
 	}
 	highest, settled := 0.0, false
 	for range maxSearches {
-		if probes >= maxCapacityProbes {
+		if trials >= maxTrials {
 			break
 		}
-		if highest, err = s.run(try, func() bool { return probes >= maxCapacityProbes }); err != nil || highest == 0 {
+		if highest, err = s.run(try, func() bool { return trials >= maxTrials }); err != nil || highest == 0 {
 			break
 		}
 		if highest, settled, err = s.confirm(highest, try); err != nil || settled {
@@ -164,7 +164,7 @@ func measureCapacity(ctx context.Context, env *stress.Env, c capacityLoad) error
 	if err != nil && !errors.Is(err, errWrong) {
 		return err
 	}
-	env.Value("probes_tried", float64(probes))
+	env.Value("probes_tried", float64(trials))
 	env.Value("lost", float64(wrong.lost))
 	env.Value("duplicates", float64(wrong.duplicates))
 	env.Value("ordering_violations", float64(wrong.disorder))
@@ -196,21 +196,21 @@ func measureCapacity(ctx context.Context, env *stress.Env, c capacityLoad) error
 	return nil
 }
 
-// withinLimits reports whether the latency and the success of a probe are within their
+// withinLimits reports whether the latency and the success of a trial are within their
 // limits.
-func (r probeResult) withinLimits(p scenario.Params) bool {
+func (r trialResult) withinLimits(p scenario.Params) bool {
 	return r.latency.Count() > 0 && r.latency.Quantile(0.99) <= p.Duration("latency_limit") &&
 		float64(r.done) >= p.Float("success_rate")*float64(r.due)
 }
 
 // openEventLoad offers events as event-stress does. An event is done when every subscriber
 // has handled it.
-func openEventLoad(_ context.Context, env *stress.Env) (probe, error) {
-	return func(ctx context.Context, stage load.Stage) (probeResult, error) {
+func openEventLoad(_ context.Context, env *stress.Env) (trial, error) {
+	return func(ctx context.Context, stage load.Stage) (trialResult, error) {
 		recorder := load.NewRecorder()
-		group, err := openProbeSubscribers(env, recorder)
+		group, err := openTrialSubscribers(env, recorder)
 		if err != nil {
-			return probeResult{}, err
+			return trialResult{}, err
 		}
 		room := payloadsOf(stage)
 		loadResult, err := env.RunLoad(ctx, load.Load{
@@ -221,7 +221,7 @@ func openEventLoad(_ context.Context, env *stress.Env) (probe, error) {
 			return env.System().Bus().Publish(ctx, mabeam.Event{Type: group.eventType, Data: one, Timestamp: op.Due})
 		})
 		if err != nil {
-			return probeResult{}, err
+			return trialResult{}, err
 		}
 		result, err := group.close(ctx, env, publishCounts{loadResult.Succeeded, loadResult.Failed}, 0)
 		result.latency, result.lagged = recorder.Total(), loadResult.Undelivered()
@@ -230,17 +230,17 @@ func openEventLoad(_ context.Context, env *stress.Env) (probe, error) {
 	}, nil
 }
 
-// probeSubscribers are the subscribers of a probe and its publishers.
-type probeSubscribers struct {
+// trialSubscribers are the subscribers of a trial and its publishers.
+type trialSubscribers struct {
 	all       subscriberSet
 	from      publishers
 	eventType string
 	witness   *telemetryCheck
 }
 
-// openProbeSubscribers subscribes the subscribers of a probe.
-func openProbeSubscribers(env *stress.Env, recorder *load.Recorder) (*probeSubscribers, error) {
-	g := &probeSubscribers{from: make(publishers, capacityWorkers), eventType: loadEvent}
+// openTrialSubscribers subscribes the subscribers of a trial.
+func openTrialSubscribers(env *stress.Env, recorder *load.Recorder) (*trialSubscribers, error) {
+	g := &trialSubscribers{from: make(publishers, capacityWorkers), eventType: loadEvent}
 	var err error
 	g.all, err = subscriberGroup{
 		subscribers: env.Params.Int("subscribers"), publishers: capacityWorkers, topic: g.eventType, recorder: recorder,
@@ -251,15 +251,15 @@ func openProbeSubscribers(env *stress.Env, recorder *load.Recorder) (*probeSubsc
 
 // close waits for the deliveries, unsubscribes and returns what was wrong with them; other
 // is how many events agents published besides.
-func (g *probeSubscribers) close(ctx context.Context, env *stress.Env, sent publishCounts, other int64) (probeResult, error) {
+func (g *trialSubscribers) close(ctx context.Context, env *stress.Env, sent publishCounts, other int64) (trialResult, error) {
 	if _, _, err := g.all.awaitDeliveries(ctx, sent.accepted); err != nil {
-		return probeResult{}, err
+		return trialResult{}, err
 	}
 	g.all.checkTelemetry(ctx, g.witness, sent, other)
 	if _, err := g.all.unsubscribeAll(ctx, env, g.witness, g.from, g.eventType); err != nil {
-		return probeResult{}, err
+		return trialResult{}, err
 	}
-	return probeResult{
+	return trialResult{
 		lost: g.all.lost(sent.accepted, sent.failed), duplicates: g.all.duplicates(), disorder: g.all.outOfOrder(),
 		mismatches: int64(g.witness.mismatches),
 	}, nil
@@ -267,22 +267,22 @@ func (g *probeSubscribers) close(ctx context.Context, env *stress.Env, sent publ
 
 // openMixedLoad offers the mixed load of system-load. An action is done when it has its
 // answer, an event when the bus has accepted it.
-func openMixedLoad(ctx context.Context, env *stress.Env) (probe, error) {
+func openMixedLoad(ctx context.Context, env *stress.Env) (trial, error) {
 	w := &mixedLoad{system: env.System(), seed: env.Rand.Uint64()}
 	w.weights, w.total = mixWeights(env.Params)
 	if err := w.populate(ctx, env, agents.Demo); err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, stage load.Stage) (probeResult, error) {
-		group, err := openProbeSubscribers(env, load.NewRecorder())
+	return func(ctx context.Context, stage load.Stage) (trialResult, error) {
+		group, err := openTrialSubscribers(env, load.NewRecorder())
 		if err != nil {
-			return probeResult{}, err
+			return trialResult{}, err
 		}
 		w.from = group.from
 		sent, unsent, actions := w.sent.Load(), w.unsent.Load(), w.actions.Load()
 		loadResult, err := env.RunLoad(ctx, load.Load{Workers: capacityWorkers, Stages: []load.Stage{stage}, FixedRate: true, MayLag: true}, w.operate)
 		if err != nil {
-			return probeResult{}, err
+			return trialResult{}, err
 		}
 		result, err := group.close(ctx, env, publishCounts{w.sent.Load() - sent, w.unsent.Load() - unsent}, w.actions.Load()-actions)
 		result.latency, result.lagged, result.due, result.done = loadResult.Latency, loadResult.Undelivered(), loadResult.Attempted, loadResult.Succeeded

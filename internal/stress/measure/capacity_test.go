@@ -18,25 +18,25 @@ import (
 )
 
 // withCapacityLoad returns the catalogue with capacity measuring another load.
-func withCapacityLoad(open func(ctx context.Context, env *stress.Env) (probe, error)) stress.Catalogue {
+func withCapacityLoad(open func(ctx context.Context, env *stress.Env) (trial, error)) stress.Catalogue {
 	return withRun("capacity", func(ctx context.Context, env *stress.Env) error {
 		return measureCapacity(ctx, env, capacityLoad{measurement: "test", open: open})
 	})
 }
 
 // working runs operations that are one unit of work each.
-func working(env *stress.Env, op func(ctx context.Context, op load.Op) error) probe {
-	return func(ctx context.Context, stage load.Stage) (probeResult, error) {
+func working(env *stress.Env, op func(ctx context.Context, op load.Op) error) trial {
+	return func(ctx context.Context, stage load.Stage) (trialResult, error) {
 		loadResult, err := env.RunLoad(ctx, load.Load{Workers: capacityWorkers, Stages: []load.Stage{stage}, MayLag: true}, op)
-		return probeResult{latency: loadResult.Latency, due: loadResult.Attempted, done: loadResult.Succeeded, lagged: loadResult.Undelivered()}, err
+		return trialResult{latency: loadResult.Latency, due: loadResult.Attempted, done: loadResult.Succeeded, lagged: loadResult.Undelivered()}, err
 	}
 }
 
 // queueing is a load whose operations wait for the previous ones and then take some time.
 // The times are computed; nobody waits.
-func queueing(takes func() time.Duration) func(ctx context.Context, env *stress.Env) (probe, error) {
-	return func(_ context.Context, env *stress.Env) (probe, error) {
-		return func(_ context.Context, stage load.Stage) (probeResult, error) {
+func queueing(takes func() time.Duration) func(ctx context.Context, env *stress.Env) (trial, error) {
+	return func(_ context.Context, env *stress.Env) (trial, error) {
+		return func(_ context.Context, stage load.Stage) (trialResult, error) {
 			n, free, latency := int(stage.Rate*stage.For.Seconds()), time.Duration(0), load.NewHistogram()
 			for i := range n {
 				due := time.Duration(float64(i) / stage.Rate * float64(time.Second))
@@ -44,29 +44,29 @@ func queueing(takes func() time.Duration) func(ctx context.Context, env *stress.
 				latency.Record(free - due)
 			}
 			env.Operations(int64(n), 0, 0)
-			return probeResult{latency: latency, due: int64(n), done: int64(n)}, nil
+			return trialResult{latency: latency, due: int64(n), done: int64(n)}, nil
 		}, nil
 	}
 }
 
 // withProbes returns the catalogue with capacity offering a load of known results.
-func withProbes(offer func(rate float64) probeResult) stress.Catalogue {
-	return withCapacityLoad(func(_ context.Context, env *stress.Env) (probe, error) {
-		return func(_ context.Context, stage load.Stage) (probeResult, error) {
+func withProbes(offer func(rate float64) trialResult) stress.Catalogue {
+	return withCapacityLoad(func(_ context.Context, env *stress.Env) (trial, error) {
+		return func(_ context.Context, stage load.Stage) (trialResult, error) {
 			env.Operations(1, 0, 0)
 			return offer(stage.Rate), nil
 		}, nil
 	})
 }
 
-// probeWithin is a probe whose latency is within its limit, or not.
-func probeWithin(ok bool) probeResult {
+// trialWithin is a trial whose latency is within its limit, or not.
+func trialWithin(ok bool) trialResult {
 	latency := load.NewHistogram()
 	latency.Record(time.Millisecond)
 	if !ok {
 		latency.Record(time.Second)
 	}
-	return probeResult{latency: latency, due: 1, done: 1}
+	return trialResult{latency: latency, due: 1, done: 1}
 }
 
 const capacityStep = "{measure: capacity, with: {start: 100/s, step: 100/s, probe_duration: 500ms}}"
@@ -84,7 +84,7 @@ func TestCapacityOfAServer(t *testing.T) {
 		if d.P99 > 10 || d.Min < 0.99 || s.Verdict != report.Pass {
 			t.Errorf("from %s: at the knee %+v, verdict %s, %+v", start, d, s.Verdict, s.Errors)
 		}
-		if v := value(t, s, "probes_tried"); v < 5 || v > maxCapacityProbes {
+		if v := value(t, s, "probes_tried"); v < 5 || v > maxTrials {
 			t.Errorf("from %s: %v probes", start, v)
 		}
 	}
@@ -93,7 +93,7 @@ func TestCapacityOfAServer(t *testing.T) {
 // The same with a server for which operations really wait.
 func TestCapacityByTheClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cat := withCapacityLoad(func(_ context.Context, env *stress.Env) (probe, error) {
+		cat := withCapacityLoad(func(_ context.Context, env *stress.Env) (trial, error) {
 			turn := make(chan struct{}, 1)
 			return working(env, func(context.Context, load.Op) error {
 				turn <- struct{}{}
@@ -133,7 +133,7 @@ func TestCapacityIsTheSameAgain(t *testing.T) {
 // their success.
 func TestCapacityWithinSuccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cat := withCapacityLoad(func(_ context.Context, env *stress.Env) (probe, error) {
+		cat := withCapacityLoad(func(_ context.Context, env *stress.Env) (trial, error) {
 			var last time.Time
 			return working(env, func(_ context.Context, op load.Op) error {
 				if op.Due.Sub(last) < 500*time.Microsecond {
@@ -161,9 +161,9 @@ func TestNoCapacity(t *testing.T) {
 // A machine that holds a rate only the first time it is offered is inconclusive.
 func TestCapacityOfABusyMachine(t *testing.T) {
 	offered := map[float64]int{}
-	cat := withProbes(func(rate float64) probeResult {
+	cat := withProbes(func(rate float64) trialResult {
 		offered[rate]++
-		return probeWithin(offered[rate] == 1 && rate <= 1000)
+		return trialWithin(offered[rate] == 1 && rate <= 1000)
 	})
 	s := runStep(t, cat, "", capacityStep)
 	// The first error notes that the repetition was tried again.
@@ -252,8 +252,8 @@ func TestWhatLimitsACapacity(t *testing.T) {
 		"none":      {},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cat := withProbes(func(rate float64) probeResult {
-				result := probeWithin(rate <= test.most)
+			cat := withProbes(func(rate float64) trialResult {
+				result := trialWithin(rate <= test.most)
 				result.lagged = test.lagged && rate > test.most
 				return result
 			})
@@ -272,9 +272,9 @@ func TestWhatLimitsACapacity(t *testing.T) {
 // step fails.
 func TestCapacityThatLosesEvents(t *testing.T) {
 	rates := 0
-	cat := withProbes(func(rate float64) probeResult {
+	cat := withProbes(func(rate float64) trialResult {
 		rates++
-		result := probeWithin(true)
+		result := trialWithin(true)
 		if rate > 1000 {
 			result.lost = 7
 		}

@@ -17,7 +17,7 @@ func (s search) confirm(rate float64, try func(rate float64) (bool, error)) (set
 }
 
 // isHeldAgain reports whether a rate holds confirmHeld times of confirmProbes, with no
-// more probes than needed.
+// more trials than needed.
 func isHeldAgain(try func() (bool, error)) (bool, error) {
 	held, missed := 0, 0
 	for held < confirmHeld && missed <= confirmProbes-confirmHeld {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"mabeam-top/internal/probes/probe"
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
@@ -47,8 +48,8 @@ func agentCoordination() *stress.Measurement {
 			{Name: "timeout", Kind: scenario.Duration, Default: time.Second, Min: 0.001, Max: 60, Doc: "Deadline of one operation."},
 		},
 		Metrics: []scenario.Metric{
-			{Name: "coordination_latency_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time of one operation, including the check of its result. With fail_agents, while they have failed. Creating the context with the deadline is not included in most operations."},
-			{Name: "throughput_operations_per_sec", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", Doc: "Successful operations per second of one group. With fail_agents, while they have failed."},
+			{Name: "coordination_latency_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: probe.ActionP50MS, Doc: "Time of one operation, including the check of its result. With fail_agents, while they have failed. Creating the context with the deadline is not included in most operations."},
+			{Name: "throughput_operations_per_sec", Unit: "1/s", Better: report.Higher, Probe: probe.CompletedPerSecond, Doc: "Successful operations per second of one group. With fail_agents, while they have failed."},
 			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Timed: true, Aggregation: scenario.Worst, Expected: toleratesFailures, Doc: "Successful operations / operations of one group. With fail_agents, while they have failed. It must be 1 unless the type of operation needs the failed agents."},
 			{Name: "scalability_factor", Unit: "ratio", Better: report.Higher, Doc: "Operations per second of four such groups in parallel / of one group, with all agents healthy."},
 			{Name: "failure_impact", Unit: "ratio", Better: report.Lower, Must: "== 0", Timed: true, Aggregation: scenario.Worst, Expected: toleratesFailures, Given: func(p scenario.Params) bool { return p.Int("fail_agents") > 0 }, Doc: "1 − success rate with failed agents / without. Reported with fail_agents. It must be 0 if the type of operation does not need them."},

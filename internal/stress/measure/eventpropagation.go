@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mabeam-top/internal/probes/probe"
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
@@ -26,12 +27,12 @@ func eventPropagation() *stress.Measurement {
 			{Name: "events", Kind: scenario.Int, Default: 1000, Min: 1, Max: 10_000_000, Doc: "Events for each number of subscribers, and event types for the patterns. The next event is published after the previous one has reached all subscribers."},
 		},
 		Metrics: []scenario.Metric{
-			{Name: "propagation_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time from publishing one event until the last subscriber is called, with the most subscribers and no other events."},
+			{Name: "propagation_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: probe.ActionP50MS, Doc: "Time from publishing one event until the last subscriber is called, with the most subscribers and no other events."},
 			{Name: "propagation_time_per_subscriber_ms", Unit: "ms", Better: report.Lower, Keyed: true, Doc: "Median propagation time / subscribers, with the most subscribers; with .COUNT, with that many."},
 			{Name: "subscribers_scaling_factor", Unit: "ratio", Better: report.Lower, Doc: "Growth of the median time per subscriber with each doubling of the subscribers, as the geometric mean from the fewest to the most: 1 is constant, 2 linear. Below 1, more subscribers share the fixed costs of an event."},
 			{Name: "subscriber_scaling_exponent", Unit: "exponent", Better: report.Lower, Must: subscriberScalingLimit, Doc: "The exponent e of time ~ subscribers^e between the two largest subscriber_counts, from the medians of ten batches of events each: 1 is linear."},
 			{Name: "subscriber_scaling", Unit: "text", Better: report.Neither, Doc: "Class of subscriber_scaling_exponent: constant, logarithmic (sublinear), linear or superlinear; a range of them if its interval spans several."},
-			{Name: "pattern_matching_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Given: hasPatterns, Doc: "Time to publish the first event of a type, which is matched against all patterns and makes the type known. It matches one pattern."},
+			{Name: "pattern_matching_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: probe.ActionP50MS, Given: hasPatterns, Doc: "Time to publish the first event of a type, which is matched against all patterns and makes the type known. It matches one pattern."},
 			{Name: "pattern_scaling_exponent", Unit: "exponent", Better: report.Lower, Must: patternScalingLimit, Given: hasSeveralPatterns, Doc: "The exponent e of time ~ patterns^e for an event of a known type that matches no pattern, between one pattern and all, from ten batches of events each: 0 is constant."},
 			mustBeZero("pattern_mismatches", "Events that reached a pattern that does not match, did not reach a pattern that matches, or came twice."),
 			mustBeZero("bus_rules_broken", "Violations of the documented rules of the bus: queue policies and their order and drop counts, blocked publishers, bounds and order of the history, the runtime's own events, and ends of subscriptions. The errors name each."),

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mabeam-top/internal/probes/probe"
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
@@ -33,16 +34,16 @@ func eventStress() *stress.Measurement {
 		Metrics: append([]scenario.Metric{
 			{Name: "events_processed", Unit: "count", Better: report.Higher, Doc: "Events of both phases that were handled: deliveries without duplicates / subscribers."},
 			{Name: "processed_ratio", Unit: "ratio", Better: report.Higher, Must: "== 1", Aggregation: scenario.Worst, Doc: "events_processed / events due. With a bus policy that drops events, set thresholds on it and on dropped."},
-			{Name: "sustained_event_rate", Unit: "1/s", Better: report.Higher, Probe: "events_delivered_per_second", ProbePer: "subscribers", CappedBy: "rate", Doc: "Events handled by the end of the first phase / length of the phase."},
-			{Name: "burst_event_rate", Unit: "1/s", Better: report.Higher, Probe: "events_delivered_per_second", ProbePer: "subscribers", CappedBy: "burst", Late: true, Given: hasBurst, Doc: "Events of the burst handled by its end / length of the burst."},
-			{Name: "dropped", Unit: "count", Better: report.Lower, Must: "== 0", Aggregation: scenario.Sum, Probe: "events_dropped", Doc: "Deliveries that the bus dropped."},
+			{Name: "sustained_event_rate", Unit: "1/s", Better: report.Higher, Probe: probe.EventsDeliveredPerSecond, ProbePer: "subscribers", CappedBy: "rate", Doc: "Events handled by the end of the first phase / length of the phase."},
+			{Name: "burst_event_rate", Unit: "1/s", Better: report.Higher, Probe: probe.EventsDeliveredPerSecond, ProbePer: "subscribers", CappedBy: "burst", Late: true, Given: hasBurst, Doc: "Events of the burst handled by its end / length of the burst."},
+			{Name: "dropped", Unit: "count", Better: report.Lower, Must: "== 0", Aggregation: scenario.Sum, Probe: probe.EventsDropped, Doc: "Deliveries that the bus dropped."},
 			{Name: "backlog_max", Unit: "count", Better: report.Lower, Doc: "Maximum of deliveries due but not made, sampled every 10 ms."},
 			{Name: "system_stable", Unit: "bool", Better: report.Higher, Must: "== true", Given: hasWindow, Bound: &scenario.Bound{Metric: "stability_score", Least: 0.95}, Doc: "Whether stability_score is at least 0.95, no agent crashed, no subscription ended by itself, and no event was queued 1 s after the end of the load."},
 			{Name: "stability_score", Unit: "ratio", Better: report.Higher, Given: hasWindow, Doc: "Share of the 100 ms windows in which at least 90 % of the due deliveries were made, and less than 1 % were dropped or failed. Windows are longer if fewer than 10 events are due in 100 ms. A delivery counts in the window in which it ended."},
 			{Name: "memory_growth_rate", Unit: "ratio", Better: report.Lower, Unclipped: true, Doc: "1 − live heap before the load / after it, from three readings each with no operation in progress. No garbage collection is forced during the load."},
 			{Name: "memory_usage_stable", Unit: "bool", Better: report.Higher, Must: "== true", OfProcess: true, Bound: &scenario.Bound{Metric: "memory_growth_rate", Limit: stableGrowth}, Doc: "Whether memory_growth_rate is within ±10 %, and no subscription remained after all had unsubscribed."},
 			{Name: "recovery_time_ms", Unit: "ms", Better: report.Lower, Doc: "Time from the end of the load until no event was queued. It has no value if events are still missing after 5 s without a delivery."},
-			{Name: "latency_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time from when an event was due until it was handled, for every event at every subscriber."},
+			{Name: "latency_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: probe.ActionP50MS, Doc: "Time from when an event was due until it was handled, for every event at every subscriber."},
 		}, deliveryMetrics()...),
 		Estimate: func(p scenario.Params) time.Duration {
 			return 200*time.Millisecond + p.Duration("duration") + p.Duration("burst_duration")

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"mabeam-top/internal/probes/probe"
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
@@ -28,9 +29,9 @@ func eventThroughput() *stress.Measurement {
 			{Name: "patterns", Kind: scenario.Bool, Default: false, Doc: "Whether to subscribe to a pattern that matches 16 event types, instead of one type."},
 		},
 		Metrics: append([]scenario.Metric{
-			{Name: "events_per_second", Unit: "1/s", Better: report.Higher, Probe: "events_delivered_per_second", ProbePer: "subscribers", Doc: "Events published / time until the last subscriber has handled the last event."},
-			{Name: "deliveries_per_second", Unit: "1/s", Better: report.Higher, Probe: "events_delivered_per_second", Doc: "Deliveries / the same time."},
-			{Name: "average_latency_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time from publishing an event until it is handled, for every 16th event at every subscriber. At full load it is mostly time in the queue."},
+			{Name: "events_per_second", Unit: "1/s", Better: report.Higher, Probe: probe.EventsDeliveredPerSecond, ProbePer: "subscribers", Doc: "Events published / time until the last subscriber has handled the last event."},
+			{Name: "deliveries_per_second", Unit: "1/s", Better: report.Higher, Probe: probe.EventsDeliveredPerSecond, Doc: "Deliveries / the same time."},
+			{Name: "average_latency_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: probe.ActionP50MS, Doc: "Time from publishing an event until it is handled, for every 16th event at every subscriber. At full load it is mostly time in the queue."},
 			{Name: "propagation_efficiency", Unit: "ratio", Better: report.Higher, Must: "== 1", Aggregation: scenario.Worst, Doc: "Deliveries / deliveries due; above 1 if some were repeated. With a bus policy that drops events, set a threshold on it."},
 			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Aggregation: scenario.Worst, Doc: "Events accepted by the bus / events published."},
 		}, deliveryMetrics()...),

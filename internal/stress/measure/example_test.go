@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"mabeam-top/internal/probes/probe"
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
@@ -22,7 +23,7 @@ func idlePublish() *stress.Measurement {
 			{Name: "events", Kind: scenario.Int, Default: 100_000, Min: 1, Max: 10_000_000, Doc: "Number of events to publish."},
 		},
 		Metrics: []scenario.Metric{
-			{Name: "publish_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time of one publish."},
+			{Name: "publish_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: probe.ActionP50MS, Doc: "Time of one publish."},
 			{Name: "unexpected_deliveries", Unit: "count", Better: report.Lower, Must: "== 0", Aggregation: scenario.Sum, Doc: "Deliveries that the runtime counted, although nobody had subscribed."},
 		},
 		Estimate: func(p scenario.Params) time.Duration { return time.Duration(p.Int("events")) * time.Microsecond },

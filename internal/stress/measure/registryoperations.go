@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mabeam-top/internal/probes/probe"
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
@@ -30,11 +31,11 @@ func registryOperations() *stress.Measurement {
 			{Name: "concurrency", Kind: scenario.Int, Default: 16, Min: 1, Max: 10_000, Doc: "Concurrent operations in the concurrent load."},
 		},
 		Metrics: []scenario.Metric{
-			{Name: "lookup_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time of one lookup by id, including the time to record it."},
+			{Name: "lookup_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: probe.ActionP50MS, Doc: "Time of one lookup by id, including the time to record it."},
 			{Name: "bulk_lookup_time_ms", Unit: "ms", Better: report.Lower, Doc: "Median time of one lookup, from 100 timed together, without clock and recording, which take longer than a lookup."},
-			{Name: "register_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time of one registration with its indices, including the time to record it."},
-			{Name: "unregister_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time of one unregistration, including the time to record it."},
-			{Name: "concurrent_operations_per_sec", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", Doc: "Operations per second of a concurrent mix: 80 % lookups, 10 % registrations, 10 % unregistrations."},
+			{Name: "register_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: probe.ActionP50MS, Doc: "Time of one registration with its indices, including the time to record it."},
+			{Name: "unregister_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: probe.ActionP50MS, Doc: "Time of one unregistration, including the time to record it."},
+			{Name: "concurrent_operations_per_sec", Unit: "1/s", Better: report.Higher, Probe: probe.CompletedPerSecond, Doc: "Operations per second of a concurrent mix: 80 % lookups, 10 % registrations, 10 % unregistrations."},
 			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Aggregation: scenario.Worst, Doc: "Successful operations of all four loads / operations."},
 			mustBeZero("wrong_results", "Lookups that returned another record, and after the loads: a wrong count, and entries that a list (all, by type, by capability, by node) misses, repeats or has wrongly. The errors name each."),
 			telemetryMismatches(),

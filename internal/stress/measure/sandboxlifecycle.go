@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"mabeam-top/internal/probes/probe"
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
@@ -35,7 +36,7 @@ func sandboxLifecycle() *stress.Measurement {
 			{Name: "concurrency", Kind: scenario.Int, Default: 4, Min: 1, Max: 1000, Doc: "Concurrent sandboxes, besides one that exists all the time."},
 		},
 		Metrics: []scenario.Metric{
-			{Name: "sandboxes_per_second", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", Doc: "Sandboxes that were started, used and stopped / time spent on them."},
+			{Name: "sandboxes_per_second", Unit: "1/s", Better: report.Higher, Probe: probe.CompletedPerSecond, Doc: "Sandboxes that were started, used and stopped / time spent on them."},
 			{Name: "creation_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time to start a system, its supervisor and all its agents."},
 			{Name: "destruction_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time to stop all of that."},
 			{Name: "restart_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Must: maxRestartTime, Timed: true, Given: func(p scenario.Params) bool { return p.Int("agents") > 1 && p.Int("sandboxes") > 1 }, Doc: "Time from killing an agent, in every second sandbox, until its supervisor has restarted it."},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"mabeam-top/internal/probes/probe"
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
@@ -29,16 +30,16 @@ func systemLoad() *stress.Measurement {
 			{Name: "subscribers", Kind: scenario.Int, Default: 10, Min: 1, Max: 100_000, Doc: "Subscribers, each of which receives every published event."},
 		},
 		Metrics: append([]scenario.Metric{
-			{Name: "offered_rate", Unit: "1/s", Better: report.Neither, Probe: "offered_per_second", Doc: "Operations due / length of the load."},
-			{Name: "load_capacity_operations_per_sec", Unit: "1/s", Better: report.Higher, Probe: "completed_per_second", CappedBy: "rate", Doc: "Successful operations / time until the last operation has ended. If the system keeps up, it is the offered_rate; the measurement capacity measures the maximum."},
+			{Name: "offered_rate", Unit: "1/s", Better: report.Neither, Probe: probe.OfferedPerSecond, Doc: "Operations due / length of the load."},
+			{Name: "load_capacity_operations_per_sec", Unit: "1/s", Better: report.Higher, Probe: probe.CompletedPerSecond, CappedBy: "rate", Doc: "Successful operations / time until the last operation has ended. If the system keeps up, it is the offered_rate; the measurement capacity measures the maximum."},
 			{Name: "performance_degradation", Unit: "ratio", Better: report.Lower, Doc: "1 − successful share of the operations due in the last quarter of the load / in the first quarter. It is 0 if the system keeps up, even if it gets slower: see latency_ms."},
 			{Name: "stability_score", Unit: "ratio", Better: report.Higher, Doc: "Share of the 100 ms windows in which at least 90 % of the due operations succeeded and less than 1 % failed. Windows are longer if fewer than 10 operations are due in 100 ms. An operation counts in the window in which it ended."},
 			{Name: "success_rate", Unit: "ratio", Better: report.Higher, Must: "== 1", Timed: true, Aggregation: scenario.Worst, Doc: "Successful operations / operations due."},
-			{Name: "max_concurrent_agents", Unit: "count", Better: report.Higher, Aggregation: scenario.Worst, Probe: "agents", CappedBy: "agents", Doc: "Agents of the load that the registry lists in the middle of the load, and that answer an action."},
+			{Name: "max_concurrent_agents", Unit: "count", Better: report.Higher, Aggregation: scenario.Worst, Probe: probe.Agents, CappedBy: "agents", Doc: "Agents of the load that the registry lists in the middle of the load, and that answer an action."},
 			{Name: "all_agents_alive", Unit: "bool", Better: report.Higher, Must: "== true", Doc: "Whether max_concurrent_agents is the number of agents."},
 			{Name: "load_balance", Unit: "ratio", Better: report.Higher, Must: ">= 0.99", Timed: true, Aggregation: scenario.Worst, Doc: "Jain's fairness index of the successful share of each agent's operations: 1 if it is equal, 1 / agents if one agent does everything."},
 			mustBeZero("wrong_results", "Wrong answers: a ping without pong, or an agent whose counter or answers to increment do not match the increments that it acknowledged."),
-			{Name: "latency_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: "action_p50_ms", Doc: "Time from when an operation was due until its answer; of an event, until the bus has accepted it."},
+			{Name: "latency_ms", Unit: "ms", Better: report.Lower, Distribution: true, Probe: probe.ActionP50MS, Doc: "Time from when an operation was due until its answer; of an event, until the bus has accepted it."},
 		}, deliveryMetrics()...),
 		Estimate: func(p scenario.Params) time.Duration {
 			return 100*time.Millisecond + p.Duration("duration") + time.Duration(p.Int("agents"))*5*time.Microsecond

@@ -13,7 +13,7 @@ import (
 	"mabeam-top/internal/stress/report"
 )
 
-// repeated is a metric with samples.
+// repeated returns a metric with samples.
 func repeated(better report.Better, samples ...float64) report.Metric {
 	m := report.Metric{Unit: "ms", Better: better, Samples: samples, Status: report.StatusInfo}
 	if len(samples) > 0 {
@@ -22,7 +22,7 @@ func repeated(better report.Better, samples ...float64) report.Metric {
 	return m
 }
 
-// around are n samples that lie close around a middle.
+// around returns n samples close to a value.
 func around(middle float64, n int) []float64 {
 	samples := make([]float64, n)
 	for i := range samples {
@@ -31,7 +31,7 @@ func around(middle float64, n int) []float64 {
 	return samples
 }
 
-// reportOf is a report with one step that has these metrics.
+// reportOf returns a report of one step with these metrics.
 func reportOf(metrics map[string]report.Metric) report.Report {
 	return report.Report{Scenarios: []report.Scenario{{Name: "s", Verdict: report.Pass, Steps: []report.Step{{
 		Name: "a", Measurement: "probe", Verdict: report.Pass, Params: map[string]any{"agents": 10}, Metrics: metrics,
@@ -264,8 +264,7 @@ func TestWithRegressionExplains(t *testing.T) {
 	}
 }
 
-// anyReport draws a report with one step of metrics that have many samples, a
-// few, or none.
+// anyReport draws a report of one step, whose metrics have many samples, a few, or none.
 func anyReport(t *rapid.T, names []string) report.Report {
 	metrics := map[string]report.Metric{}
 	for _, name := range names {
@@ -292,8 +291,8 @@ func TestCompareWithItself(t *testing.T) {
 	})
 }
 
-// What is worse one way round is better the other way round: the sign changes,
-// the probability does not, and no metric is worse both ways.
+// With the reports swapped, the sign of a change is reversed, its p-value is the same,
+// and no metric is worse both ways.
 func TestCompareSwapped(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		names := []string{"x", "y"}

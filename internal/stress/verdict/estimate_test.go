@@ -12,18 +12,18 @@ import (
 	"mabeam-top/internal/stress/report"
 )
 
-// A planted is how estimates with a known answer are made.
+// A planted makes estimates of a known quantity.
 type planted struct {
 	name  string
 	truth float64
-	// make returns the estimates of some repetitions.
+	// make returns the estimates of n repetitions.
 	make func(draw *rand.Rand, repetitions int) []Estimate
-	// repetitions are the numbers of them to try.
+	// repetitions are the numbers of repetitions to try.
 	repetitions []int
 }
 
-// readings are n values around a line that grows by a share of its height from the
-// first to the last, with normal noise.
+// readings returns n values with normal noise around a line that grows by a share from
+// the first to the last.
 func readings(draw *rand.Rand, n int, growth, noise float64) []float64 {
 	all := make([]float64, n)
 	for i := range all {
@@ -102,9 +102,9 @@ func sharing(share float64, of int64) planted {
 	}
 }
 
-// TestPoolHoldsTheTruth pools estimates whose answer is known: the interval holds it as
-// often as it is said to. With pure noise that is: it holds 0.
-func TestPoolHoldsTheTruth(t *testing.T) {
+// TestPoolCoverage pools estimates of a known quantity: the interval contains it as often
+// as the confidence level says. For pure noise the quantity is 0.
+func TestPoolCoverage(t *testing.T) {
 	const seeds, least = 500, 0.98
 	for _, p := range []planted{
 		growing(3, 0, 0.02), growing(4, 0, 0.02), growing(5, 0, 0.02), growing(6, 0, 0.02), growing(10, 0, 0.02), growing(30, 0, 0.1),
@@ -132,9 +132,9 @@ func TestPoolHoldsTheTruth(t *testing.T) {
 	}
 }
 
-// TestPoolFinds pools estimates of something that is far from what a healthy system
-// has: the interval excludes that nearly always, so that it is no matter of luck.
-func TestPoolFinds(t *testing.T) {
+// TestPoolPower pools estimates of a quantity far from that of a healthy system: the
+// interval nearly always excludes the healthy value.
+func TestPoolPower(t *testing.T) {
 	const seeds, least = 300, 0.95
 	for _, c := range []struct {
 		planted
@@ -153,7 +153,7 @@ func TestPoolFinds(t *testing.T) {
 			}
 		}
 		if share := float64(found) / seeds; share < least {
-			t.Errorf("%s: told from %v in %v of the seeds, want %v", c.name, c.healthy, share, least)
+			t.Errorf("%s: the interval excludes %v for %v of the seeds, want %v", c.name, c.healthy, share, least)
 		}
 	}
 }
@@ -206,8 +206,8 @@ func TestPoolCannotTell(t *testing.T) {
 	}
 }
 
-// TestWilson compares with the bounds of 95 % that Newcombe (Statistics in Medicine 17,
-// 1998, table I, method 3) gives.
+// TestWilson compares the interval with the 95 % bounds of Newcombe (Statistics in
+// Medicine 17, 1998, table I, method 3).
 func TestWilson(t *testing.T) {
 	z := stats.StdNormal.InvCDF(0.975)
 	for _, c := range []struct{ part, of, low, high float64 }{
@@ -224,7 +224,7 @@ func TestWilson(t *testing.T) {
 	}
 }
 
-// TestPoolProperties holds for any estimates: what is told is finite, the value is
+// TestPoolProperties checks for any estimates that the result is finite, the value is
 // inside its interval, and the order of the repetitions does not matter.
 func TestPoolProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
