@@ -8,6 +8,7 @@ import (
 
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/ui/theme"
 )
 
 // agentTable is the table of the busiest agents, and the one that is looked at
@@ -80,65 +81,65 @@ var agentColumns = []column{
 	{title: "busy for", width: 8, right: true, rank: 3},
 }
 
-func (s *styles) agentRow(a stream.AgentState, struck map[string]bool) row {
+func agentRow(s *theme.Theme, a stream.AgentState, struck map[string]bool) row {
 	full := part(a.Mailbox, a.MailboxCapacity)
 	memory, busy := "-", "-"
 	if a.MemoryBytes > 0 {
-		memory = reading(float64(a.MemoryBytes), bytesUnit)
+		memory = theme.Number(float64(a.MemoryBytes), theme.Bytes)
 	}
 	if a.BusySeconds > 0 {
-		busy = seconds(a.BusySeconds)
+		busy = theme.Seconds(a.BusySeconds)
 	}
 	return row{
-		s.named(a.ID, struck), s.muted.on(clean(a.Type)), clean(a.Lifecycle), report.Quantity(float64(a.Mailbox), count), s.fillBar(full, 12),
-		strconv.Itoa(int(100*full)) + " %", reading(a.ActionsPerSecond, perSecond), memory, busy,
+		named(s, a.ID, struck), s.Muted.Render(theme.Clean(a.Type)), theme.Clean(a.Lifecycle), report.Quantity(float64(a.Mailbox), theme.Count), fillBar(s, full, 12),
+		strconv.Itoa(int(100*full)) + " %", theme.Number(a.ActionsPerSecond, theme.PerSecond), memory, busy,
 	}
 }
 
 // drawAgents draws the table of the busiest agents.
-func (l *live) drawAgents(s *styles, width, height int, focused bool) []string {
+func (l *live) drawAgents(s *theme.Theme, width, height int, focused bool) []string {
 	in, t := l.inspected(), &l.agents
 	title, notes := "Busiest agents", ""
 	agents := t.rows(in)
 	if in != nil && in.AgentsTotal > 0 {
-		notes = s.muted.on(fmt.Sprintf("%s of %s by %s", report.Quantity(float64(len(agents)), count), report.Quantity(float64(in.AgentsTotal), count), orderName(in.By)))
+		notes = s.Muted.Render(fmt.Sprintf("%s of %s by %s", report.Quantity(float64(len(agents)), theme.Count), report.Quantity(float64(in.AgentsTotal), theme.Count), orderName(in.By)))
 	}
 	notes = strings.TrimSpace(t.filter.note(s) + "  " + notes + l.staleNote(s))
 	room := max(height-3, 0)
 	if len(agents) == 0 {
-		return s.panel(s.strong.on(title), notes, s.said(l.noInspection(in != nil && in.AgentsTotal > 0, t.filter, "agents"), width-2), width, height, focused)
+		return drawPanel(s, s.Strong.Render(title), notes, said(s, l.noInspection(in != nil && in.AgentsTotal > 0, t.filter, "agents"), width-2), width, height, focused)
 	}
 	cursor := t.cursor(agents)
 	t.offset = min(max(t.offset, cursor-room+1), cursor, max(len(agents)-room, 0))
 	offset := max(t.offset, 0)
 	rows, struck := make([]row, 0, room), l.struck()
 	for _, a := range agents[offset:min(offset+room, len(agents))] {
-		rows = append(rows, s.agentRow(a, struck))
+		rows = append(rows, agentRow(s, a, struck))
 	}
 	if !focused {
 		cursor = offset - 1
 	}
-	return s.panel(s.strong.on(title), notes, s.table(agentColumns, rows, cursor-offset, width-2), width, height, focused)
+	return drawPanel(s, s.Strong.Render(title), notes, drawTable(s, agentColumns, rows, cursor-offset, width-2), width, height, focused)
 }
 
 func orderName(by stream.AgentOrder) string {
 	if by == "" {
 		return string(stream.ByMailbox)
 	}
-	return clean(string(by))
+	return theme.Clean(string(by))
 }
 
 // staleNote says of when an inspection is: where that is not the newest moment on the
 // screen, and where this is in the past.
-func (l *live) staleNote(s *styles) string {
+func (l *live) staleNote(s *theme.Theme) string {
 	in, ok := l.shown.InspectedAt(l.span().to)
 	switch {
 	case !ok:
 		return ""
 	case l.span().to-in.T > stale:
-		return s.warn.on("  as of " + report.Clock(in.T))
+		return s.Warn.Render("  as of " + report.Clock(in.T))
 	case l.zoom.away:
-		return s.accent.on("  at " + report.Clock(in.T))
+		return s.Accent.Render("  at " + report.Clock(in.T))
 	}
 	return ""
 }
@@ -164,18 +165,18 @@ func (l *live) noInspection(some bool, f filter, what string) string {
 }
 
 // said is a text in the place of a table.
-func (s *styles) said(text string, width int) []string {
+func said(s *theme.Theme, text string, width int) []string {
 	var rows []string
-	for _, line := range s.wrap(text, max(width-2, 1)) {
-		rows = append(rows, " "+s.muted.on(line))
+	for _, line := range theme.Wrap(text, max(width-2, 1)) {
+		rows = append(rows, " "+s.Muted.Render(line))
 	}
 	return rows
 }
 
 // drawAgent draws the one agent that is looked at more closely.
-func (l *live) drawAgent(s *styles, width, height int, focused bool) []string {
+func (l *live) drawAgent(s *theme.Theme, width, height int, focused bool) []string {
 	t := &l.agents
-	title := s.strong.on("Agent " + clean(t.detail))
+	title := s.Strong.Render("Agent " + theme.Clean(t.detail))
 	in, _ := l.shown.InspectedAt(l.span().to)
 	if in.Inspection == nil || in.Agent == nil || in.Agent.Summary.ID != t.detail {
 		text := "waiting for a look inside"
@@ -185,62 +186,59 @@ func (l *live) drawAgent(s *styles, width, height int, focused bool) []string {
 		case in.Inspection != nil && in.Agent == nil && in.T > t.openedAt+stale:
 			text = "there is no such agent any more"
 		}
-		return s.panel(title, l.staleNote(s), s.said(text, width-2), width, height, focused)
+		return drawPanel(s, title, l.staleNote(s), said(s, text, width-2), width, height, focused)
 	}
-	all := s.agentRows(in.Agent, width-2)
+	all := agentRows(s, in.Agent, width-2)
 	room := max(height-2, 0)
 	offset := t.detailScroll.show(len(all), room, 0)
-	return s.panel(title, l.staleNote(s), all[offset:min(offset+room, len(all))], width, height, focused)
+	return drawPanel(s, title, l.staleNote(s), all[offset:min(offset+room, len(all))], width, height, focused)
 }
 
-func (s *styles) agentRows(a *stream.AgentDetail, width int) []string {
+func agentRows(s *theme.Theme, a *stream.AgentDetail, width int) []string {
 	const nameWidth = 14
 	var rows []string
 	add := func(name, text string) {
-		rows = append(rows, " "+s.muted.on(s.pad(name, nameWidth))+s.cut(text, width-nameWidth-2))
+		rows = append(rows, " "+s.Muted.Render(s.Pad(name, nameWidth))+s.Truncate(text, width-nameWidth-2))
 	}
 	sum := a.Summary
-	add("type", clean(sum.Type))
-	add("state", s.strong.on(clean(sum.Lifecycle)))
-	add("mailbox", fmt.Sprintf("%s of %s  ", report.Quantity(float64(sum.Mailbox), count), report.Quantity(float64(sum.MailboxCapacity), count))+
-		s.fillBar(part(sum.Mailbox, sum.MailboxCapacity), 12))
-	add("actions", fmt.Sprintf("%s now, %s since it is looked at", reading(sum.ActionsPerSecond, perSecond), report.Quantity(float64(a.ActionsDone), count)))
+	add("type", theme.Clean(sum.Type))
+	add("state", s.Strong.Render(theme.Clean(sum.Lifecycle)))
+	add("mailbox", fmt.Sprintf("%s of %s  ", report.Quantity(float64(sum.Mailbox), theme.Count), report.Quantity(float64(sum.MailboxCapacity), theme.Count))+
+		fillBar(s, part(sum.Mailbox, sum.MailboxCapacity), 12))
+	add("actions", fmt.Sprintf("%s now, %s since it is looked at", theme.Number(sum.ActionsPerSecond, theme.PerSecond), report.Quantity(float64(a.ActionsDone), theme.Count)))
 	if sum.BusySeconds > 0 {
-		add("busy for", seconds(sum.BusySeconds))
+		add("busy for", theme.Seconds(sum.BusySeconds))
 	}
 	if sum.MemoryBytes > 0 {
-		add("memory", reading(float64(sum.MemoryBytes), bytesUnit))
+		add("memory", theme.Number(float64(sum.MemoryBytes), theme.Bytes))
 	}
-	add("age", fmt.Sprintf("%s, version %d", seconds(a.AgeSeconds), a.Version))
-	add("changed", seconds(a.ChangedSeconds)+" ago")
+	add("age", fmt.Sprintf("%s, version %d", theme.Seconds(a.AgeSeconds), a.Version))
+	add("changed", theme.Seconds(a.ChangedSeconds)+" ago")
 	if a.Parent != "" {
-		add("parent", clean(a.Parent))
+		add("parent", theme.Clean(a.Parent))
 	}
 	if len(a.Capabilities) > 0 {
-		add("capabilities", clean(strings.Join(a.Capabilities, ", ")))
+		add("capabilities", theme.Clean(strings.Join(a.Capabilities, ", ")))
 	}
 	heading := func(text string) {
-		rows = append(rows, s.rule(s.horizontal, s.horizontal, s.strong.on(text), "", width, false))
+		rows = append(rows, rule(s, s.Horizontal, s.Horizontal, s.Strong.Render(text), "", width, false))
 	}
 	if len(a.Subscriptions) > 0 {
 		heading("Listens to")
 		for _, pattern := range a.Subscriptions {
-			rows = append(rows, " "+s.cut(clean(pattern), width-2))
+			rows = append(rows, " "+s.Truncate(theme.Clean(pattern), width-2))
 		}
 	}
 	heading("State")
-	for _, line := range s.wrap(clean(a.State), max(width-2, 1)) {
+	for _, line := range theme.Wrap(theme.Clean(a.State), max(width-2, 1)) {
 		rows = append(rows, " "+line)
 	}
 	heading("Last events")
 	if len(a.Events) == 0 {
-		rows = append(rows, " "+s.muted.on("none"))
+		rows = append(rows, " "+s.Muted.Render("none"))
 	}
 	for _, e := range slices.Backward(a.Events) {
-		rows = append(rows, " "+s.muted.on(s.padLeft(seconds(e.AgoSeconds)+" ago", 12))+"  "+clean(e.Type)+s.muted.on("  from "+clean(e.Source)))
+		rows = append(rows, " "+s.Muted.Render(s.PadLeft(theme.Seconds(e.AgoSeconds)+" ago", 12))+"  "+theme.Clean(e.Type)+s.Muted.Render("  from "+theme.Clean(e.Source)))
 	}
 	return rows
 }
-
-// seconds writes a length of time.
-func seconds(v float64) string { return report.Quantity(v, "s") }

@@ -3,6 +3,8 @@ package ui
 import (
 	"slices"
 	"strings"
+
+	"mabeam-top/internal/ui/theme"
 )
 
 // An area is a part of the live screen's body: where a panel is.
@@ -114,7 +116,7 @@ func (l *live) grid(out []area, top, width, height, columns, rows int) []area {
 
 // compose draws areas beside and below each other: exactly height rows, each
 // exactly width wide.
-func (s *styles) compose(areas []area, width, height int, draw func(area) []string) []string {
+func compose(s *theme.Theme, areas []area, width, height int, draw func(area) []string) []string {
 	type block struct {
 		area
 		drawn []string
@@ -133,11 +135,11 @@ func (s *styles) compose(areas []area, width, height int, draw func(area) []stri
 			if row < block.top || row >= block.top+block.rows {
 				continue
 			}
-			b.WriteString(spaces(block.left - col))
+			b.WriteString(theme.Spaces(block.left - col))
 			b.WriteString(block.drawn[row-block.top])
 			col = block.left + block.width
 		}
-		b.WriteString(spaces(width - col))
+		b.WriteString(theme.Spaces(width - col))
 		out[row] = b.String()
 	}
 	return out

@@ -9,6 +9,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/ui/theme"
 )
 
 // A cell of a chart has this many dots above each other.
@@ -58,14 +59,14 @@ func (a axis) dots() float64 { return float64(a.height*dotsPerRow - 1 - bottom) 
 // one that wastes the least height.
 func (a *axis) fitSteps(high float64) {
 	high *= 1.02
-	if a.unit == count {
+	if a.unit == theme.Count {
 		high = max(high, 1)
 	}
 	best := math.Inf(1)
 	least := max(a.height/6, min(2, a.height-1), 1)
 	for every := least; every <= max((a.height-1)/2, least); every++ {
 		step := niceStep(high * float64(every*dotsPerRow) / a.dots())
-		if a.unit == count {
+		if a.unit == theme.Count {
 			step = max(step, 1) // there are no halves of what is counted
 		}
 		if top := step * a.dots() / float64(every*dotsPerRow); top < best*(1-1e-9) {
@@ -137,11 +138,11 @@ func (a axis) row(v float64) int { return a.height - 1 - a.dot(v)/dotsPerRow }
 const gutter = 8
 
 // labels returns the scale: one text for each row, each as wide as the gutter.
-func (a axis) labels(s *styles) []string {
-	out := slices.Repeat([]string{spaces(gutter)}, a.height)
+func (a axis) labels(s *theme.Theme) []string {
+	out := slices.Repeat([]string{theme.Spaces(gutter)}, a.height)
 	label := func(row int, v float64) {
 		if row >= 0 && row < a.height {
-			out[row] = s.muted.on(s.padLeft(axisLabel(v, a.unit), gutter-1)) + s.faint.on(string(s.tick))
+			out[row] = s.Muted.Render(s.PadLeft(axisLabel(v, a.unit), gutter-1)) + s.Faint.Render(string(s.Tick))
 		}
 	}
 	for i := 0; i*a.every < a.height; i++ {
@@ -168,16 +169,16 @@ func (a axis) labels(s *styles) []string {
 func axisLabel(v float64, unit string) string {
 	text := ""
 	switch {
-	case unit == count || unit == perSecond:
-		text = strings.TrimSuffix(report.Quantity(v, perSecond), "/s")
-	case unit == percent:
+	case unit == theme.Count || unit == theme.PerSecond:
+		text = strings.TrimSuffix(report.Quantity(v, theme.PerSecond), "/s")
+	case unit == theme.Percent:
 		text = strconv.FormatFloat(v, 'g', 4, 64) + " %"
-	case unit == ratio:
+	case unit == theme.Ratio:
 		text = strconv.FormatFloat(100*v, 'g', 4, 64) + " %"
-	case unit == millis && v >= 100e3:
+	case unit == theme.Millis && v >= 100e3:
 		text = strconv.FormatFloat(v/1e3, 'g', 4, 64) + " s"
-	case unit == bytesPerSecond:
-		text = report.Quantity(v, bytesUnit)
+	case unit == theme.BytesPerSecond:
+		text = report.Quantity(v, theme.Bytes)
 	default:
 		text = report.Quantity(v, unit)
 	}

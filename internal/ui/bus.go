@@ -9,6 +9,7 @@ import (
 
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/ui/theme"
 )
 
 // subscriptionTable is the table of the bus's subscriptions.
@@ -68,39 +69,39 @@ var subscriptionColumns = []column{
 	{title: "delivered", width: 9, right: true, rank: 1},
 }
 
-func (s *styles) subscriptionRow(sub stream.SubscriptionState, struck map[string]bool) row {
+func subscriptionRow(s *theme.Theme, sub stream.SubscriptionState, struck map[string]bool) row {
 	full := part(sub.Queued, sub.Capacity)
-	long, dropped := "-", report.Quantity(float64(sub.Dropped), count)
+	long, dropped := "-", report.Quantity(float64(sub.Dropped), theme.Count)
 	if sub.FullSeconds > 0 {
-		long = s.warn.on(seconds(sub.FullSeconds))
+		long = s.Warn.Render(theme.Seconds(sub.FullSeconds))
 	}
 	if sub.Dropped > 0 {
-		dropped = s.fail.on(dropped)
+		dropped = s.Fail.Render(dropped)
 	}
 	return row{
-		s.named(sub.Subscriber, struck), clean(sub.Pattern), s.muted.on(clean(sub.Policy)), report.Quantity(float64(sub.Queued), count), s.fillBar(full, 16),
-		strconv.Itoa(int(100*full)) + " %", long, dropped, report.Quantity(float64(sub.Delivered), count),
+		named(s, sub.Subscriber, struck), theme.Clean(sub.Pattern), s.Muted.Render(theme.Clean(sub.Policy)), report.Quantity(float64(sub.Queued), theme.Count), fillBar(s, full, 16),
+		strconv.Itoa(int(100*full)) + " %", long, dropped, report.Quantity(float64(sub.Delivered), theme.Count),
 	}
 }
 
 // drawBus draws the table of subscriptions.
-func (l *live) drawBus(s *styles, width, height int, focused bool) []string {
+func (l *live) drawBus(s *theme.Theme, width, height int, focused bool) []string {
 	in, t := l.inspected(), &l.bus
 	subs := t.rows(in)
 	notes := ""
 	if in != nil && in.SubscriptionsTotal > 0 {
-		notes = s.muted.on(fmt.Sprintf("%s of %s by %s", report.Quantity(float64(len(subs)), count), report.Quantity(float64(in.SubscriptionsTotal), count), subscriptionOrderNames[t.by]))
+		notes = s.Muted.Render(fmt.Sprintf("%s of %s by %s", report.Quantity(float64(len(subs)), theme.Count), report.Quantity(float64(in.SubscriptionsTotal), theme.Count), subscriptionOrderNames[t.by]))
 	}
 	notes = strings.TrimSpace(t.filter.note(s) + "  " + notes + l.staleNote(s))
-	title := s.strong.on("Subscriptions")
+	title := s.Strong.Render("Subscriptions")
 	if len(subs) == 0 {
-		return s.panel(title, notes, s.said(l.noInspection(in != nil && len(in.Subscriptions) > 0, t.filter, "subscriptions"), width-2), width, height, focused)
+		return drawPanel(s, title, notes, said(s, l.noInspection(in != nil && len(in.Subscriptions) > 0, t.filter, "subscriptions"), width-2), width, height, focused)
 	}
 	room := max(height-3, 0)
 	offset := t.scroll.show(len(subs), room, 0)
 	rows, struck := make([]row, 0, room), l.struck()
 	for _, sub := range subs[offset:min(offset+room, len(subs))] {
-		rows = append(rows, s.subscriptionRow(sub, struck))
+		rows = append(rows, subscriptionRow(s, sub, struck))
 	}
-	return s.panel(title, notes, s.table(subscriptionColumns, rows, -1, width-2), width, height, focused)
+	return drawPanel(s, title, notes, drawTable(s, subscriptionColumns, rows, -1, width-2), width, height, focused)
 }

@@ -2,8 +2,6 @@ package ui
 
 import (
 	"cmp"
-	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -11,6 +9,7 @@ import (
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/ui/theme"
 )
 
 // A chart is one panel of the live screen: one plot, or several over the same
@@ -73,7 +72,7 @@ const (
 // charts are all charts, in the order in which they are shown.
 var charts = [chartCount]chart{
 	throughputChart: {"Throughput", []section{{
-		unit: perSecond, absent: "no operations measured in this step", quiet: "no operations yet in this step",
+		unit: theme.PerSecond, absent: "no operations measured in this step", quiet: "no operations yet in this step",
 		lines: []line{
 			{name: "completed", short: "done", probe: probe.CompletedPerSecond, filled: true},
 			{name: "offered", short: "due", probe: probe.OfferedPerSecond, faint: true},
@@ -81,7 +80,7 @@ var charts = [chartCount]chart{
 		},
 	}}},
 	latencyChart: {"Latency", []section{{
-		unit: millis, log: true, absent: "no latency measured in this step", quiet: "no operations yet in this step",
+		unit: theme.Millis, log: true, absent: "no latency measured in this step", quiet: "no operations yet in this step",
 		lines: []line{
 			{name: "p99", short: "p99", probe: probe.ActionP99MS},
 			{name: "p95", short: "p95", probe: probe.ActionP95MS},
@@ -89,7 +88,7 @@ var charts = [chartCount]chart{
 		},
 	}}},
 	memoryChart: {"Memory", []section{{
-		unit: bytesUnit, collections: true, absent: "memory cannot be read here",
+		unit: theme.Bytes, collections: true, absent: "memory cannot be read here",
 		lines: []line{
 			{name: "heap", short: "heap", probe: probe.HeapBytes, filled: true},
 			{name: "live after GC", short: "live", probe: probe.HeapLiveBytes},
@@ -97,14 +96,14 @@ var charts = [chartCount]chart{
 		},
 	}}},
 	populationChart: {"Goroutines", []section{
-		{unit: count, absent: "goroutines cannot be read here", lines: []line{{name: "goroutines", short: "gor", probe: probe.Goroutines, filled: true}}},
-		{title: "Agents", unit: count, absent: "no agents in this step", quiet: "no agents in this step", lines: []line{
+		{unit: theme.Count, absent: "goroutines cannot be read here", lines: []line{{name: "goroutines", short: "gor", probe: probe.Goroutines, filled: true}}},
+		{title: "Agents", unit: theme.Count, absent: "no agents in this step", quiet: "no agents in this step", lines: []line{
 			{name: "agents", short: "agents", probe: probe.Agents, filled: true},
 			{name: "crashed", short: "crash", probe: probe.AgentsCrashed, trouble: true, counter: true},
 		}},
 	}},
 	eventsChart: {"Events", []section{{
-		unit: perSecond, absent: "no events measured in this step", quiet: "no events in this step",
+		unit: theme.PerSecond, absent: "no events measured in this step", quiet: "no events in this step",
 		lines: []line{
 			{name: "delivered", short: "deliv", probe: probe.EventsDeliveredPerSecond, filled: true},
 			{name: "published", short: "publ", probe: probe.EventsPublishedPerSecond},
@@ -112,14 +111,14 @@ var charts = [chartCount]chart{
 		},
 	}}},
 	backlogChart: {"Mailbox backlog", []section{{
-		unit: count, absent: "no mailboxes in this step", quiet: "no messages wait",
+		unit: theme.Count, absent: "no mailboxes in this step", quiet: "no messages wait",
 		lines: []line{
 			{name: "all mailboxes", short: "all", probe: probe.MailboxDepth, filled: true},
 			{name: "deepest", short: "deepest", probe: probe.MailboxDepthMax},
 		},
 	}}},
 	schedulerChart: {"Scheduler", []section{{
-		unit: millis, log: true, absent: "the scheduler cannot be read here", quiet: "no goroutine waited for a processor",
+		unit: theme.Millis, log: true, absent: "the scheduler cannot be read here", quiet: "no goroutine waited for a processor",
 		lines: []line{
 			{name: "latency p99", short: "p99", probe: probe.SchedLatencyP99MS},
 			{name: "p50", short: "p50", probe: probe.SchedLatencyP50MS},
@@ -127,35 +126,35 @@ var charts = [chartCount]chart{
 		},
 	}}},
 	processorChart: {"CPU", []section{
-		{unit: percent, absent: "the processor time cannot be read here", lines: []line{
+		{unit: theme.Percent, absent: "the processor time cannot be read here", lines: []line{
 			{name: "of one core", short: "cpu", probe: probe.CPUPercent, filled: true},
 		}},
-		{title: "Resident memory", unit: bytesUnit, absent: "the memory of the process cannot be read here", lines: []line{
+		{title: "Resident memory", unit: theme.Bytes, absent: "the memory of the process cannot be read here", lines: []line{
 			{name: "resident", short: "rss", probe: probe.RSSBytes, filled: true},
 		}},
 	}},
 	goroutinesChart: {"Goroutine states", []section{
-		{unit: count, absent: "goroutines cannot be read here", lines: []line{
+		{unit: theme.Count, absent: "goroutines cannot be read here", lines: []line{
 			{name: "running", short: "run", probe: probe.GoroutinesRunning},
 			{name: "runnable", short: "ready", probe: probe.GoroutinesRunnable},
 			{name: "waiting", short: "wait", probe: probe.GoroutinesWaiting, filled: true},
 		}},
-		{title: "Threads", unit: count, absent: "threads cannot be read here", lines: []line{{name: "threads", short: "thr", probe: probe.Threads, filled: true}}},
+		{title: "Threads", unit: theme.Count, absent: "threads cannot be read here", lines: []line{{name: "threads", short: "thr", probe: probe.Threads, filled: true}}},
 	}},
 	machineChart: {"Machine", []section{
-		{unit: percent, absent: "the machine cannot be read here", lines: []line{
+		{unit: theme.Percent, absent: "the machine cannot be read here", lines: []line{
 			{name: "CPU of all cores", short: "cpu", probe: probe.HostCPUPercent, filled: true},
 			{name: "memory", short: "mem", probe: probe.HostMemoryPercent},
 		}},
-		{title: "Open files", unit: count, absent: "open files cannot be read here", lines: []line{{name: "open files", short: "files", probe: probe.OpenFiles, filled: true}}},
+		{title: "Open files", unit: theme.Count, absent: "open files cannot be read here", lines: []line{{name: "open files", short: "files", probe: probe.OpenFiles, filled: true}}},
 	}},
 	allocationChart: {"Allocation per second", []section{{
-		unit: bytesPerSecond, absent: "allocation cannot be read here", quiet: "nothing is allocated",
+		unit: theme.BytesPerSecond, absent: "allocation cannot be read here", quiet: "nothing is allocated",
 		lines: []line{{name: "heap", short: "heap", probe: probe.AllocBytesPerSecond, filled: true}},
 	}}},
 	collectorChart: {"Garbage collector", []section{
-		{unit: perSecond, absent: "the garbage collector cannot be read here", quiet: "no collections", lines: []line{{name: "cycles", short: "cycles", probe: probe.GCCycles, counter: true, steady: true, filled: true}}},
-		{title: "Share of CPU", unit: ratio, absent: "no collections", quiet: "no collections", lines: []line{{name: "GC", short: "GC", probe: probe.GCCPURatio, filled: true}}},
+		{unit: theme.PerSecond, absent: "the garbage collector cannot be read here", quiet: "no collections", lines: []line{{name: "cycles", short: "cycles", probe: probe.GCCycles, counter: true, steady: true, filled: true}}},
+		{title: "Share of CPU", unit: theme.Ratio, absent: "no collections", quiet: "no collections", lines: []line{{name: "GC", short: "GC", probe: probe.GCCPURatio, filled: true}}},
 	}},
 }
 
@@ -167,7 +166,7 @@ type legendItem struct {
 
 // drawChart draws a chart with its legend in the upper border and the time in
 // the lower one.
-func (l *live) drawChart(s *styles, number, width, height int, focused bool) []string {
+func (l *live) drawChart(s *theme.Theme, number, width, height int, focused bool) []string {
 	c, at := charts[number], l.span()
 	inner := height - 2
 	var stats []string
@@ -177,9 +176,9 @@ func (l *live) drawChart(s *styles, number, width, height int, focused bool) []s
 		inner -= len(stats)
 	}
 	tall := sectionHeights(len(c.sections), inner)
-	title := s.strong.on(c.title)
+	title := s.Strong.Render(c.title)
 	if c.sections[0].log {
-		title += s.muted.on(" " + scaleName(l.linear))
+		title += s.Muted.Render(" " + scaleName(l.linear))
 	}
 	uprights := l.uprights(s, at)
 	var rows []string
@@ -187,15 +186,15 @@ func (l *live) drawChart(s *styles, number, width, height int, focused bool) []s
 	for i, section := range c.sections[:len(tall)] {
 		drawn, legend := l.plot(s, section, number, at)
 		if i == 0 {
-			notes = s.legendText(legend, width-textWidth(title)-9)
+			notes = legendText(s, legend, width-theme.Width(title)-9)
 		} else {
-			text := s.legendText(legend, width-len(section.title)-11)
-			rows = append(rows, s.rule(s.horizontal, s.horizontal, s.strong.on(section.title), text, width-2, false))
+			text := legendText(s, legend, width-len(section.title)-11)
+			rows = append(rows, rule(s, s.Horizontal, s.Horizontal, s.Strong.Render(section.title), text, width-2, false))
 		}
 		rows = append(rows, drawn.draw(s, at, uprights, width-2, tall[i])...)
 	}
 	rows = append(rows, stats...)
-	return s.panelOn(title, notes, rows, s.timeAxis(at, l.axisMarks(at), l.zoom.away || l.frozen, width, focused), width, height, focused)
+	return drawPanelOn(s, title, notes, rows, timeAxis(s, at, l.axisMarks(at), l.zoom.away || l.frozen, width, focused), width, height, focused)
 }
 
 func scaleName(linear bool) string {
@@ -220,21 +219,21 @@ func sectionHeights(sections, height int) []int {
 }
 
 // plot gathers what a section shows of the snapshot.
-func (l *live) plot(s *styles, c section, chart int, at span) (plot, []legendItem) {
+func (l *live) plot(s *theme.Theme, c section, chart int, at span) (plot, []legendItem) {
 	p := plot{unit: c.unit, log: c.log && !l.linear, empty: c.absent}
 	limits := l.limits(at.to)
 	lines := slices.Clone(c.lines)
-	for name := range limits {
-		if home := homeOf(name); home.chart == chart && home.unit == c.unit && home.extra {
-			lines = append(lines, line{name: strings.TrimSuffix(strings.TrimSuffix(string(name), "_per_second"), "_"+home.unit), probe: name})
+	for probe := range limits {
+		if home := homeOf(probe); home.chart == chart && home.unit == c.unit && home.extra {
+			lines = append(lines, line{name: strings.TrimSuffix(strings.TrimSuffix(string(probe), "_per_second"), "_"+home.unit), probe: probe})
 		}
 	}
 	slices.SortStableFunc(lines[len(c.lines):], func(a, b line) int { return cmp.Compare(a.name, b.name) })
-	lines = lines[:min(len(lines), maxLines)]
+	lines = lines[:min(len(lines), theme.MaxLines)]
 	var legend []legendItem
 	quiet, coloured := true, 0
 	for _, line := range lines {
-		look, mark := s.lookOf(line, coloured)
+		look, mark := lookOf(s, line, coloured)
 		if !line.faint && !line.trouble {
 			coloured++
 		}
@@ -248,9 +247,9 @@ func (l *live) plot(s *styles, c section, chart int, at span) (plot, []legendIte
 		quiet = quiet && !slices.ContainsFunc(points, func(p fold.Point) bool { return p.V > 0 })
 		item := legendItem{mark: mark, name: line.name, short: cmp.Or(line.short, line.name)}
 		if v, ok := l.valueAt(line.probe, at.to); ok {
-			item.value = reading(v, c.unit)
+			item.value = theme.Number(v, c.unit)
 			if line.counter {
-				item.value = reading(v, count)
+				item.value = theme.Number(v, theme.Count)
 			}
 		}
 		legend = append(legend, item)
@@ -276,19 +275,19 @@ func (l *live) plot(s *styles, c section, chart int, at span) (plot, []legendIte
 
 // lookOf returns how a line is drawn if it is the nth that has a colour of its
 // own, and what stands for it in a legend.
-func (s *styles) lookOf(l line, n int) (look, string) {
+func lookOf(s *theme.Theme, l line, n int) (look, string) {
 	switch {
 	case l.trouble:
-		return look{line: s.fail, fill: s.fail, letter: '!', pattern: solid}, s.fail.on(s.legend[0])
+		return look{line: s.Fail, fill: s.Fail, letter: '!', pattern: solid}, s.Fail.Render(s.Legend[0])
 	case l.faint:
-		return look{line: s.muted, fill: s.faint, letter: '.', pattern: sparse}, s.muted.on(s.legend[sparse])
+		return look{line: s.Muted, fill: s.Faint, letter: '.', pattern: sparse}, s.Muted.Render(s.Legend[sparse])
 	}
-	n = min(n, maxLines-1)
-	mark := s.legend[0]
-	if s.colorless {
-		mark = s.legend[n]
+	n = min(n, theme.MaxLines-1)
+	mark := s.Legend[0]
+	if s.Colorless {
+		mark = s.Legend[n]
 	}
-	return look{line: s.lines[n], fill: s.fills[n], letter: []rune(s.legend[n])[0], pattern: n}, s.lines[n].on(mark)
+	return look{line: s.Lines[n], fill: s.Fills[n], letter: []rune(s.Legend[n])[0], pattern: n}, s.Lines[n].Render(mark)
 }
 
 // points returns what is drawn of a line.
@@ -316,13 +315,13 @@ func (l *live) collections(at span) []float64 {
 
 // valueAt returns the reading of a probe at a time: the last before it, if that
 // is not long ago. Some probes are not in every sample.
-func (l *live) valueAt(name probe.Name, t float64) (float64, bool) {
+func (l *live) valueAt(probe probe.Name, t float64) (float64, bool) {
 	const patience = 1 // second
 	for sample := range l.shown.Backward(t - patience) {
 		if sample.T > t {
 			continue
 		}
-		if v, ok := sample.Value(name); ok {
+		if v, ok := sample.Value(probe); ok {
 			return v, true
 		}
 	}
@@ -365,7 +364,7 @@ func limitLabel(name string, l stream.Limit, several bool) string {
 	case l.Source == stream.SourceThreshold:
 		return name + " " + limitText(l)
 	case several:
-		return clean(l.Metric) + " " + report.Quantity(l.Value, l.Unit)
+		return theme.Clean(l.Metric) + " " + report.Quantity(l.Value, l.Unit)
 	default:
 		return "baseline " + report.Quantity(l.Value, l.Unit)
 	}
@@ -381,31 +380,31 @@ type home struct {
 
 // homeOf finds the chart of a probe by its name: a probe that no chart has of
 // its own is drawn, if a step has a limit on it, with those of its unit.
-func homeOf(name probe.Name) home {
+func homeOf(probe probe.Name) home {
 	for i, c := range charts {
 		for _, section := range c.sections {
 			for _, line := range section.lines {
-				if line.probe == name {
+				if line.probe == probe {
 					return home{i, section.unit, false}
 				}
 			}
 		}
 	}
 	switch {
-	case strings.HasSuffix(string(name), "_per_second"):
-		return home{throughputChart, perSecond, true}
-	case strings.HasSuffix(string(name), "_ms"):
-		return home{latencyChart, millis, true}
-	case strings.HasSuffix(string(name), "_bytes"):
-		return home{memoryChart, bytesUnit, true}
-	case strings.HasSuffix(string(name), "_percent"):
-		return home{processorChart, percent, true}
-	case strings.HasSuffix(string(name), "_ratio"):
-		return home{collectorChart, ratio, true}
-	case strings.HasSuffix(string(name), "_seconds"):
+	case strings.HasSuffix(string(probe), "_per_second"):
+		return home{throughputChart, theme.PerSecond, true}
+	case strings.HasSuffix(string(probe), "_ms"):
+		return home{latencyChart, theme.Millis, true}
+	case strings.HasSuffix(string(probe), "_bytes"):
+		return home{memoryChart, theme.Bytes, true}
+	case strings.HasSuffix(string(probe), "_percent"):
+		return home{processorChart, theme.Percent, true}
+	case strings.HasSuffix(string(probe), "_ratio"):
+		return home{collectorChart, theme.Ratio, true}
+	case strings.HasSuffix(string(probe), "_seconds"):
 		return home{chart: -1, extra: true} // no chart has their unit
 	default:
-		return home{populationChart, count, true}
+		return home{populationChart, theme.Count, true}
 	}
 }
 
@@ -445,7 +444,7 @@ func ratesOver(points []fold.Point, atLeast float64) []fold.Point {
 }
 
 // legendText writes the items in a width: all they are, or shorter, or fewer.
-func (s *styles) legendText(items []legendItem, width int) string {
+func legendText(s *theme.Theme, items []legendItem, width int) string {
 	for n := len(items); n > 0; n-- {
 		for _, how := range []struct {
 			gap           string
@@ -460,9 +459,9 @@ func (s *styles) legendText(items []legendItem, width int) string {
 				if how.short {
 					name = item.short
 				}
-				parts[i] = strings.TrimSpace(item.mark + " " + s.muted.on(name) + " " + s.strong.on(value))
+				parts[i] = strings.TrimSpace(item.mark + " " + s.Muted.Render(name) + " " + s.Strong.Render(value))
 			}
-			if text := strings.Join(parts, how.gap); textWidth(text) <= width {
+			if text := strings.Join(parts, how.gap); theme.Width(text) <= width {
 				return text
 			}
 		}
@@ -472,17 +471,17 @@ func (s *styles) legendText(items []legendItem, width int) string {
 
 // statistics tells of each line of a chart what its values were in the time
 // shown, and when the highest was.
-func (l *live) statistics(s *styles, c chart, at span, width int) []string {
+func (l *live) statistics(s *theme.Theme, c chart, at span, width int) []string {
 	const nameWidth, columnWidth = 16, 11
-	head := " " + s.pad("", nameWidth)
+	head := " " + s.Pad("", nameWidth)
 	moment := "now"
 	if l.zoom.away || l.frozen {
-		moment = "at " + tenths(at.to)
+		moment = "at " + theme.ClockTenths(at.to)
 	}
 	for _, title := range []string{moment, "lowest", "mean", "highest", "highest at"} {
-		head += s.padLeft(title, columnWidth+2)
+		head += s.PadLeft(title, columnWidth+2)
 	}
-	rows := []string{s.rule(s.horizontal, s.horizontal, s.strong.on("In these "+spanText(at.length())), "", width, false), s.muted.on(s.pad(head, width))}
+	rows := []string{rule(s, s.Horizontal, s.Horizontal, s.Strong.Render("In these "+spanText(at.length())), "", width, false), s.Muted.Render(s.Pad(head, width))}
 	for _, section := range c.sections {
 		for i, line := range section.lines {
 			points := l.points(line, at)
@@ -490,7 +489,7 @@ func (l *live) statistics(s *styles, c chart, at span, width int) []string {
 			if len(points) == 0 {
 				continue
 			}
-			_, mark := s.lookOf(line, i)
+			_, mark := lookOf(s, line, i)
 			low, high, sum := points[0], points[0], 0.0
 			for _, p := range points {
 				if p.V < low.V {
@@ -501,12 +500,12 @@ func (l *live) statistics(s *styles, c chart, at span, width int) []string {
 				}
 				sum += p.V / float64(len(points))
 			}
-			row := " " + mark + " " + s.muted.on(s.pad(line.name, nameWidth-2))
+			row := " " + mark + " " + s.Muted.Render(s.Pad(line.name, nameWidth-2))
 			for _, v := range []float64{points[len(points)-1].V, low.V, sum, high.V} {
-				row += s.padLeft(reading(v, section.unit), columnWidth+2)
+				row += s.PadLeft(theme.Number(v, section.unit), columnWidth+2)
 			}
-			row += s.muted.on(s.padLeft(tenths(high.T), columnWidth+2))
-			rows = append(rows, s.pad(row, width))
+			row += s.Muted.Render(s.PadLeft(theme.ClockTenths(high.T), columnWidth+2))
+			rows = append(rows, s.Pad(row, width))
 		}
 	}
 	return rows
@@ -521,10 +520,4 @@ func countUntil(points []fold.Point, t float64) int {
 		return 1
 	})
 	return i
-}
-
-// tenths writes a moment of the run to a tenth of a second.
-func tenths(t float64) string {
-	t = max(t, 0)
-	return fmt.Sprintf("%s.%d", report.Clock(t), int(math.Floor(math.Mod(t, 1)*10)))
 }

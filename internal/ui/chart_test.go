@@ -9,6 +9,7 @@ import (
 	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/ui/theme"
 )
 
 func TestRates(t *testing.T) {
@@ -51,7 +52,7 @@ func TestLimitBringsItsProbe(t *testing.T) {
 	tl.Add(stream.Event{T: 1, Type: stream.SampleTaken, Sample: probe.Sample{"agents_started_per_second": 2000, "events_published_per_second": 0}})
 	l := newLive()
 	l.setData(tl.Snapshot())
-	got := strings.Join(l.view(plainStyles(false), 200, 56, true), "\n")
+	got := strings.Join(l.view(theme.Plain(false), 200, 56, true), "\n")
 	for _, want := range []string{"agents_started 2.00k/s", "baseline 1k/s", "no events in this step", "no latency measured in this step", "now 2k/s"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is not in\n%s", want, got)

@@ -11,6 +11,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/ui/theme"
 )
 
 // comparison is the screen of two runs held against each other.
@@ -43,50 +44,50 @@ func regressionText(r report.Regression) string {
 	for _, m := range r.Metrics {
 		n[m.Verdict]++
 	}
-	text := fmt.Sprintf("%d of %d metrics worse than in %s, %d better, %d the same", n[report.Regressed], len(r.Metrics), clean(r.Baseline), n[report.Improved], n[report.Same])
+	text := fmt.Sprintf("%d of %d metrics worse than in %s, %d better, %d the same", n[report.Regressed], len(r.Metrics), theme.Clean(r.Baseline), n[report.Improved], n[report.Same])
 	if n[report.Unknown] > 0 {
 		text += fmt.Sprintf(", %d cannot be told", n[report.Unknown])
 	}
 	return text
 }
 
-func (c comparison) write(s *styles, width int) []string {
+func (c comparison) write(s *theme.Theme, width int) []string {
 	r := c.held.Regression
 	var rows []string
-	add := func(row string) { rows = append(rows, s.cut(row, width)) }
+	add := func(row string) { rows = append(rows, s.Truncate(row, width)) }
 	paragraph := func(bullet, text string) {
-		for _, row := range s.bulleted(bullet, text, width-4) {
+		for _, row := range theme.Bulleted(bullet, text, width-4) {
 			add(" " + row)
 		}
 	}
 	add("")
-	paragraph(s.word(r.Word()), s.strong.on(regressionText(*r)))
+	paragraph(s.Verdict(r.Word()), s.Strong.Render(regressionText(*r)))
 	add("")
 	for _, side := range []struct {
 		name string
 		r    report.Report
 	}{{"before", c.before}, {"now", c.now}} {
-		add("   " + s.muted.on(s.pad(side.name, 7)) + " " + s.word(strings.ToUpper(string(side.r.Verdict))) + "  " + titleOf(&side.r) + s.muted.on("  "+stamp(side.r.StartedAt)))
+		add("   " + s.Muted.Render(s.Pad(side.name, 7)) + " " + s.Verdict(strings.ToUpper(string(side.r.Verdict))) + "  " + titleOf(&side.r) + s.Muted.Render("  "+theme.Timestamp(side.r.StartedAt)))
 	}
 	// What the comparison added to what the report said before.
 	if more := c.held.Recommendations[min(len(c.now.Recommendations), len(c.held.Recommendations)):]; len(more) > 0 {
 		add("")
 		for _, text := range more {
-			paragraph("  "+s.warn.on("!"), clean(text))
+			paragraph("  "+s.Warn.Render("!"), theme.Clean(text))
 		}
 	}
 	add("")
-	rows = append(rows, s.comparisonTable(r.Metrics, unitsOf(c.before, c.now), width)...)
+	rows = append(rows, comparisonTable(s, r.Metrics, unitsOf(c.before, c.now), width)...)
 	for _, sc := range c.held.Scenarios {
 		for _, step := range sc.Steps {
 			for _, text := range addedBy(c.now, sc.Name, step) {
-				paragraph("  "+s.accent.on("Look at:"), clean(text))
+				paragraph("  "+s.Accent.Render("Look at:"), theme.Clean(text))
 			}
 		}
 	}
 	add("")
-	for _, row := range s.wrap(fmt.Sprintf("A metric is worse or better if its median differs by more than %s and, with four repetitions or more on each side, chance would do that in less than %s of cases.", report.Percent(r.Threshold), report.Percent(r.Alpha)), width-6) {
-		add("   " + s.muted.on(row))
+	for _, row := range theme.Wrap(fmt.Sprintf("A metric is worse or better if its median differs by more than %s and, with four repetitions or more on each side, chance would do that in less than %s of cases.", report.Percent(r.Threshold), report.Percent(r.Alpha)), width-6) {
+		add("   " + s.Muted.Render(row))
 	}
 	return rows
 }
@@ -122,7 +123,7 @@ func unitsOf(reports ...report.Report) map[[3]string]string {
 }
 
 // comparisonTable draws a heading and a row for each metric, the worst first.
-func (s *styles) comparisonTable(metrics []report.RegressionMetric, units map[[3]string]string, width int) []string {
+func comparisonTable(s *theme.Theme, metrics []report.RegressionMetric, units map[[3]string]string, width int) []string {
 	list := slices.Clone(metrics)
 	slices.SortStableFunc(list, func(a, b report.RegressionMetric) int {
 		size := func(m report.RegressionMetric) float64 {
@@ -138,9 +139,9 @@ func (s *styles) comparisonTable(metrics []report.RegressionMetric, units map[[3
 	})
 	name := func(m report.RegressionMetric) string {
 		if !several {
-			return clean(m.Metric)
+			return theme.Clean(m.Metric)
 		}
-		return clean(m.Step) + " " + s.chevron + " " + clean(m.Metric)
+		return theme.Clean(m.Step) + " " + s.Chevron + " " + theme.Clean(m.Metric)
 	}
 	const word, value, delta, p = 9, 11, 9, 9
 	names := 12
@@ -161,37 +162,37 @@ func (s *styles) comparisonTable(metrics []report.RegressionMetric, units map[[3
 	names = min(names, 26+max(room, 0))
 	room -= names - min(names, 26)
 	line := func(verdict, name, was, is, change, chance, bar, note string) []string {
-		row := "   " + s.pad(verdict, word) + " " + s.pad(name, names)
+		row := "   " + s.Pad(verdict, word) + " " + s.Pad(name, names)
 		if withValues {
-			row += " " + s.padLeft(was, value) + " " + s.padLeft(is, value)
+			row += " " + s.PadLeft(was, value) + " " + s.PadLeft(is, value)
 		}
-		row += " " + s.padLeft(change, delta)
+		row += " " + s.PadLeft(change, delta)
 		if withP {
-			row += " " + s.padLeft(chance, p)
+			row += " " + s.PadLeft(chance, p)
 		}
 		if withBar {
-			row += "  " + s.pad(bar, barWidth)
+			row += "  " + s.Pad(bar, barWidth)
 		}
 		if note == "" {
 			return []string{row}
 		}
 		if ansi.StringWidth(note)+2 <= room {
-			return []string{row + "  " + s.muted.on(note)}
+			return []string{row + "  " + s.Muted.Render(note)}
 		}
 		rows := []string{row}
-		for _, more := range s.wrap(note, width-3-word-1) {
-			rows = append(rows, spaces(3+word+1)+s.muted.on(more))
+		for _, more := range theme.Wrap(note, width-3-word-1) {
+			rows = append(rows, theme.Spaces(3+word+1)+s.Muted.Render(more))
 		}
 		return rows
 	}
 	rows := line("", "metric", "before", "now", "change", "p", "", "")
-	rows[0] = s.muted.on(ansi.Strip(rows[0]))
+	rows[0] = s.Muted.Render(ansi.Strip(rows[0]))
 	for _, m := range list {
 		unit := units[[3]string{m.Scenario, m.Step, m.Metric}]
 		change, chance, bar := "", "", ""
 		if m.DeltaPercent != nil {
 			share := *m.DeltaPercent / 100
-			change = moved(share)
+			change = theme.SignedApprox(share)
 			status := report.StatusPass
 			better := math.Abs(share)
 			if m.Verdict == report.Regressed {
@@ -199,7 +200,7 @@ func (s *styles) comparisonTable(metrics []report.RegressionMetric, units map[[3
 			} else if m.Verdict != report.Improved {
 				better = share
 			}
-			bar = s.deviationBar(better, status)
+			bar = deviationBar(s, better, status)
 		}
 		if m.PValue != nil {
 			chance = fmt.Sprintf("%.3f", *m.PValue)
@@ -207,7 +208,7 @@ func (s *styles) comparisonTable(metrics []report.RegressionMetric, units map[[3
 				chance = "< 0.001"
 			}
 		}
-		rows = append(rows, line(s.word(strings.ToUpper(string(m.Verdict))), name(m), comparedValue(m.Old, unit), comparedValue(m.New, unit), change, chance, bar, clean(m.Note))...)
+		rows = append(rows, line(s.Verdict(strings.ToUpper(string(m.Verdict))), name(m), comparedValue(m.Old, unit), comparedValue(m.New, unit), change, chance, bar, theme.Clean(m.Note))...)
 	}
 	return rows
 }

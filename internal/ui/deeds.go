@@ -11,11 +11,11 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
 
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/ui/theme"
 )
 
 // work does something that may take long, such as reading files, outside of
@@ -73,7 +73,7 @@ func exportName(r *report.Report) string {
 			return '-'
 		}
 		return c
-	}, clean(name))
+	}, theme.Clean(name))
 	if !r.StartedAt.IsZero() {
 		name += "-" + r.StartedAt.Local().Format("20060102-150405")
 	}
@@ -93,7 +93,7 @@ func (m model) nameExport(f report.Format, path string) model {
 // export writes the report to a file, whole or not at all. A file that is there
 // is only replaced if that was said.
 func (m model) export(f report.Format, path string, replace bool) tea.Cmd {
-	view, ascii := m.report, m.styles.ascii
+	view, ascii := m.report, m.styles.ASCIIOnly
 	return work(func() then {
 		full, err := absolute(path)
 		if err != nil {
@@ -203,10 +203,10 @@ func (m model) chooseEarlier(now report.Report) (model, tea.Cmd) {
 			if last && run.StartedAt.Before(now.StartedAt) {
 				word, last = "the last before, ", false
 			}
-			choices = append(choices, choice{stamp(run.StartedAt), word + strings.ToUpper(string(run.Verdict)) + ", " + scenarioNames(run)})
+			choices = append(choices, choice{theme.Timestamp(run.StartedAt), word + strings.ToUpper(string(run.Verdict)) + ", " + scenarioNames(run)})
 			load = append(load, func() (string, report.Report, error) {
 				r, err := report.Load(run.Path)
-				return "the run of " + stamp(run.StartedAt), r, err
+				return "the run of " + theme.Timestamp(run.StartedAt), r, err
 			})
 		}
 		if len(choices) == 0 {
@@ -239,9 +239,6 @@ func scenarioNames(run report.Run) string {
 	return cmp.Or(strings.Join(names, ", "), "nothing was run")
 }
 
-// stamp writes when a run began, in the time of whoever reads it.
-func stamp(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
-
 // compare compares a report with an earlier one and shows the result.
 func (m model) compare(now report.Report, load func() (string, report.Report, error), force bool) tea.Cmd {
 	compare := m.cfg.Compare
@@ -256,7 +253,7 @@ func (m model) compare(now report.Report, load func() (string, report.Report, er
 		switch {
 		case errors.Is(err, ErrDifferent) && !force:
 			return func(m model) (model, tea.Cmd) {
-				m.dialog = ask(firstLine(err)+". Compare them all the same?", "compare all the same? y/n", func(m model) (model, tea.Cmd) {
+				m.dialog = ask(theme.FirstLine(err)+". Compare them all the same?", "compare all the same? y/n", func(m model) (model, tea.Cmd) {
 					return m, m.compare(now, load, true)
 				})
 				return m, nil
@@ -271,9 +268,4 @@ func (m model) compare(now report.Report, load func() (string, report.Report, er
 			return m, nil
 		}
 	})
-}
-
-func firstLine(err error) string {
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	return line
 }

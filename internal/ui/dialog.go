@@ -6,6 +6,8 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 	"github.com/charmbracelet/x/ansi"
+
+	"mabeam-top/internal/ui/theme"
 )
 
 // A dialog is a box over the screen that takes all keys until it is answered:
@@ -95,21 +97,21 @@ func (m *model) typeInDialog(msg tea.KeyMsg) {
 }
 
 // view draws the box, for a screen of that size.
-func (d *dialog) view(s *styles, width, height int) []string {
+func (d *dialog) view(s *theme.Theme, width, height int) []string {
 	inner := min(width-6, 64)
 	var rows []string
 	add := func(row string) { rows = append(rows, "  "+row) }
-	for _, line := range s.wrap(clean(d.text), inner) {
-		add(s.strong.on(line))
+	for _, line := range theme.Wrap(theme.Clean(d.text), inner) {
+		add(s.Strong.Render(line))
 	}
 	switch {
 	case d.field != nil:
 		add(d.field.view(s, inner))
-		add(s.faint.on(strings.Repeat(s.horizontal, inner)))
+		add(s.Faint.Render(strings.Repeat(s.Horizontal, inner)))
 		note, err := d.check(strings.TrimSpace(d.field.String()))
-		said := s.wrap(clean(note), inner)
+		said := theme.Wrap(theme.Clean(note), inner)
 		if err != nil {
-			said = s.wrap("! "+clean(err.Error()), inner)
+			said = theme.Wrap("! "+theme.Clean(err.Error()), inner)
 		}
 		for i := range 3 { // as many rows whatever it says, so that the box stands still
 			line := ""
@@ -117,13 +119,13 @@ func (d *dialog) view(s *styles, width, height int) []string {
 				line = said[i]
 			}
 			if err != nil {
-				line = s.fail.on(line)
+				line = s.Fail.Render(line)
 			} else {
-				line = s.muted.on(line)
+				line = s.Muted.Render(line)
 			}
 			add(line)
 		}
-		add(s.keyHint(keyWritten) + "   " + s.keyHint(keyCancel))
+		add(keyHint(s, keyWritten) + "   " + keyHint(s, keyCancel))
 	case len(d.choices) > 0:
 		names := 0
 		for _, c := range d.choices {
@@ -133,17 +135,17 @@ func (d *dialog) view(s *styles, width, height int) []string {
 		room := max(min(len(d.choices), height-7-len(rows)), 1)
 		top := min(max(d.cursor-room/2, 0), len(d.choices)-room)
 		for i, c := range d.choices[top : top+room] {
-			cursor, name := " ", s.pad(clean(c.name), names)
+			cursor, name := " ", s.Pad(theme.Clean(c.name), names)
 			if top+i == d.cursor {
-				cursor, name = s.cursor.on(s.cursorMark), s.cursor.on(name)
+				cursor, name = s.Cursor.Render(s.CursorMark), s.Cursor.Render(name)
 			}
-			add(s.pad(cursor+" "+name+"  "+s.muted.on(clean(c.note)), inner))
+			add(s.Pad(cursor+" "+name+"  "+s.Muted.Render(theme.Clean(c.note)), inner))
 		}
 		add("")
-		add(s.keyHint(keyChoose) + "   " + s.keyHint(keyCancel))
+		add(keyHint(s, keyChoose) + "   " + keyHint(s, keyCancel))
 	default:
 		add("")
-		add(s.keyHint(keyYes) + "   " + s.keyHint(keyNo))
+		add(keyHint(s, keyYes) + "   " + keyHint(s, keyNo))
 	}
 	wide := 0
 	for _, row := range rows {
@@ -152,21 +154,21 @@ func (d *dialog) view(s *styles, width, height int) []string {
 	rows = slices.Concat([]string{""}, rows, []string{""})
 	title := ""
 	if d.title != "" {
-		title = s.strong.on(d.title)
+		title = s.Strong.Render(d.title)
 		wide = max(wide, ansi.StringWidth(d.title)+4)
 	}
-	return s.panel(title, "", rows, min(wide+4, width), len(rows)+2, true)
+	return drawPanel(s, title, "", rows, min(wide+4, width), len(rows)+2, true)
 }
 
 // line is what a terminal of one line shows of the dialog.
-func (d *dialog) line(s *styles, width int) string {
+func (d *dialog) line(s *theme.Theme, width int) string {
 	switch {
 	case d.field != nil:
-		title := clean(d.title) + ": "
+		title := theme.Clean(d.title) + ": "
 		return title + d.field.view(s, max(width-ansi.StringWidth(title), 4))
 	case len(d.choices) > 0:
-		return clean(d.title) + ": " + s.cursorMark + " " + clean(d.choices[d.cursor].name)
+		return theme.Clean(d.title) + ": " + s.CursorMark + " " + theme.Clean(d.choices[d.cursor].name)
 	default:
-		return clean(d.short)
+		return theme.Clean(d.short)
 	}
 }

@@ -5,6 +5,8 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 	"github.com/charmbracelet/x/ansi"
+
+	"mabeam-top/internal/ui/theme"
 )
 
 // maxField bounds what can be typed or pasted into a field, in characters.
@@ -18,7 +20,7 @@ type field struct {
 }
 
 func newField(text string) field {
-	runes := []rune(clean(text))
+	runes := []rune(theme.Clean(text))
 	return field{runes, len(runes)}
 }
 
@@ -31,7 +33,7 @@ func (f *field) press(msg tea.KeyMsg) {
 		if msg.Alt {
 			return
 		}
-		typed := []rune(clean(string(msg.Runes)))
+		typed := []rune(theme.Clean(string(msg.Runes)))
 		typed = typed[:min(len(typed), max(maxField-len(f.text), 0))]
 		f.text = slices.Concat(f.text[:f.at], typed, f.text[f.at:])
 		f.at += len(typed)
@@ -73,7 +75,7 @@ func (f *field) remove(from, to int) {
 }
 
 // view draws the field in exactly a width, its cursor always in sight.
-func (f field) view(s *styles, width int) string {
+func (f field) view(s *theme.Theme, width int) string {
 	if width < 1 {
 		return ""
 	}
@@ -85,12 +87,12 @@ func (f field) view(s *styles, width int) string {
 	before := string(f.text[:f.at])
 	room := max(width-ansi.StringWidth(cursor), 0)
 	if w := ansi.StringWidth(before); w > room {
-		before = ansi.TruncateLeft(before, w-room+1, s.ellipsis)
+		before = ansi.TruncateLeft(before, w-room+1, s.Ellipsis)
 	}
-	text := before + s.caret.on(cursor)
-	if s.colorless {
+	text := before + s.Caret.Render(cursor)
+	if s.Colorless {
 		// The cursor is the only thing that no word tells.
-		text = before + s.caretMark + cursor
+		text = before + s.CaretMark + cursor
 	}
-	return s.pad(text+after, width)
+	return s.Pad(text+after, width)
 }

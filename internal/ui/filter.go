@@ -1,6 +1,10 @@
 package ui
 
-import "strings"
+import (
+	"strings"
+
+	"mabeam-top/internal/ui/theme"
+)
 
 // A filter narrows a list down to the rows that have all of its words.
 type filter struct {
@@ -26,12 +30,12 @@ func (f filter) matches(texts ...string) bool {
 }
 
 // note tells of the filter in the border of its list.
-func (f filter) note(s *styles) string {
+func (f filter) note(s *theme.Theme) string {
 	switch {
 	case f.typing:
-		return s.accent.on("/") + f.text.view(s, max(len(f.text.text)+1, 12))
+		return s.Accent.Render("/") + f.text.view(s, max(len(f.text.text)+1, 12))
 	case !f.empty():
-		return s.accent.on("/" + f.text.String())
+		return s.Accent.Render("/" + f.text.String())
 	default:
 		return ""
 	}

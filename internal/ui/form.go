@@ -7,6 +7,8 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 	"github.com/charmbracelet/x/ansi"
+
+	"mabeam-top/internal/ui/theme"
 )
 
 // form is the screen on which the parameters of a scenario are changed for the
@@ -125,18 +127,18 @@ func (f form) summary() string {
 }
 
 // view draws the form.
-func (f form) view(s *styles, width, height int) []string {
+func (f form) view(s *theme.Theme, width, height int) []string {
 	if width < 80 || height < 12 {
 		return f.list(s, width, height)
 	}
-	return s.panel(s.strong.on("Parameters"), "", f.list(s, width-2, height-2), width, height, true)
+	return drawPanel(s, s.Strong.Render("Parameters"), "", f.list(s, width-2, height-2), width, height, true)
 }
 
 // list draws the fields under their steps, with the cursor always in sight.
-func (f form) list(s *styles, width, height int) []string {
+func (f form) list(s *theme.Theme, width, height int) []string {
 	names := 0
 	for _, p := range f.scenario.Fields {
-		names = max(names, ansi.StringWidth(clean(p.Param)))
+		names = max(names, ansi.StringWidth(theme.Clean(p.Param)))
 	}
 	names = min(names, 24)
 	const most = 34 // of a value, where there is room for what it means beside it
@@ -153,11 +155,11 @@ func (f form) list(s *styles, width, height int) []string {
 			if len(rows) > 0 && height > 20 {
 				rows = append(rows, "")
 			}
-			title := clean(step)
+			title := theme.Clean(step)
 			if step == "" {
 				title = "the whole scenario"
 			}
-			rows = append(rows, " "+s.strong.on(title))
+			rows = append(rows, " "+s.Strong.Render(title))
 		}
 		if i == f.cursor {
 			at = len(rows)
@@ -168,7 +170,7 @@ func (f form) list(s *styles, width, height int) []string {
 		}
 	}
 	if err := f.faults[""]; err != nil {
-		rows = append(rows, "", " "+s.fail.on("! "+clean(err.Error())))
+		rows = append(rows, "", " "+s.Fail.Render("! "+theme.Clean(err.Error())))
 	}
 	top := min(max(at-height/2, 0, last-height), max(len(rows)-height, 0))
 	return rows[top:min(top+height, len(rows))]
@@ -176,43 +178,43 @@ func (f form) list(s *styles, width, height int) []string {
 
 // row draws one field, with what it means beside it; what is wrong with it stands
 // there instead, or below it where there is no room.
-func (f form) row(s *styles, number, names, values, width int) []string {
+func (f form) row(s *theme.Theme, number, names, values, width int) []string {
 	p := f.scenario.Fields[number]
 	under := number == f.cursor
-	cursor, name := " ", s.muted.on(s.pad(clean(p.Param), names))
+	cursor, name := " ", s.Muted.Render(s.Pad(theme.Clean(p.Param), names))
 	if under {
-		cursor, name = s.cursor.on(s.cursorMark), s.cursor.on(s.pad(clean(p.Param), names))
+		cursor, name = s.Cursor.Render(s.CursorMark), s.Cursor.Render(s.Pad(theme.Clean(p.Param), names))
 	}
 	text := strings.TrimSpace(f.fields[number].String())
-	value := s.pad(clean(text), values)
+	value := s.Pad(theme.Clean(text), values)
 	err := f.faults[p.Name]
 	switch {
 	case under:
 		value = f.fields[number].view(s, values)
 	case err != nil:
-		value = s.fail.on(value)
+		value = s.Fail.Render(value)
 	case text != p.Value:
-		value = s.warn.on(value)
+		value = s.Warn.Render(value)
 	}
 	row := " " + cursor + " " + name + " " + value
-	doc := clean(p.Doc)
+	doc := theme.Clean(p.Doc)
 	if text != p.Value {
-		doc = "was " + clean(p.Value)
+		doc = "was " + theme.Clean(p.Value)
 	}
 	room := width - ansi.StringWidth(row) - 3
 	if err == nil {
 		if room >= 30 {
-			row += "  " + s.muted.on(s.cut(doc, room))
+			row += "  " + s.Muted.Render(s.Truncate(doc, room))
 		}
 		return []string{row}
 	}
-	said := "! " + clean(err.Error())
+	said := "! " + theme.Clean(err.Error())
 	if ansi.StringWidth(said) <= room {
-		return []string{row + "  " + s.fail.on(said)}
+		return []string{row + "  " + s.Fail.Render(said)}
 	}
 	rows := []string{row}
-	for _, line := range s.wrap(said, width-5-names) {
-		rows = append(rows, spaces(4+names)+s.fail.on(line))
+	for _, line := range theme.Wrap(said, width-5-names) {
+		rows = append(rows, theme.Spaces(4+names)+s.Fail.Render(line))
 	}
 	return rows
 }
@@ -220,9 +222,9 @@ func (f form) row(s *styles, number, names, values, width int) []string {
 // doc says what the field under the cursor means.
 func (f form) doc() string {
 	p := f.scenario.Fields[f.cursor]
-	text := clean(p.Doc)
+	text := theme.Clean(p.Doc)
 	if len(p.Choices) > 0 {
-		text += " One of " + clean(strings.Join(p.Choices, ", ")) + "."
+		text += " One of " + theme.Clean(strings.Join(p.Choices, ", ")) + "."
 	}
 	return text
 }

@@ -11,6 +11,7 @@ import (
 
 	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/ui/theme"
 )
 
 // size is how much a terminal has room for.
@@ -50,7 +51,7 @@ func (m *model) draw() {
 	}
 	s := m.styles
 	if m.size() == lineSize {
-		m.frame = s.fit([]string{m.oneLine()}, m.width, m.height)
+		m.frame = fit(s, []string{m.oneLine()}, m.width, m.height)
 		return
 	}
 	body := m.body()
@@ -60,7 +61,7 @@ func (m *model) draw() {
 	body = body[:m.bodyHeight()]
 	switch {
 	case m.dialog != nil:
-		body = s.over(body, m.dialog.view(s, m.width, m.bodyHeight()), m.width)
+		body = over(s, body, m.dialog.view(s, m.width, m.bodyHeight()), m.width)
 	case m.help:
 		body = m.helpPage()
 	}
@@ -69,7 +70,7 @@ func (m *model) draw() {
 		top = append(top, m.tabs())
 	}
 	rows := slices.Concat(top, body, []string{m.status(), m.footer()})
-	m.frame = s.fit(rows, m.width, m.height)
+	m.frame = fit(s, rows, m.width, m.height)
 }
 
 func (m *model) body() []string {
@@ -97,30 +98,30 @@ const program = "mabeam-top"
 // out, the least needed first.
 func (m model) header() string {
 	s := m.styles
-	name := " " + s.accent.on(program) + "  "
+	name := " " + s.Accent.Render(program) + "  "
 	switch m.screen {
 	case menuScreen:
-		return s.ends(name+s.muted.on(m.menu.summary()), "", m.width)
+		return s.Justify(name+s.Muted.Render(m.menu.summary()), "", m.width)
 	case formScreen:
-		return s.ends(name+s.strong.on(clean(m.form.scenario.Title))+s.muted.on("  parameters"), s.muted.on(m.form.summary())+" ", m.width)
+		return s.Justify(name+s.Strong.Render(theme.Clean(m.form.scenario.Title))+s.Muted.Render("  parameters"), s.Muted.Render(m.form.summary())+" ", m.width)
 	case compareScreen:
-		return s.ends(name+s.strong.on("Comparison")+s.muted.on("  with "+clean(m.comparison.held.Regression.Baseline)), "", m.width)
+		return s.Justify(name+s.Strong.Render("Comparison")+s.Muted.Render("  with "+theme.Clean(m.comparison.held.Regression.Baseline)), "", m.width)
 	case runsScreen:
-		return s.ends(name+s.muted.on(m.runs.summary()), "", m.width)
+		return s.Justify(name+s.Muted.Render(m.runs.summary()), "", m.width)
 	case reportScreen:
 		right := ""
 		if at := m.report.result.StartedAt; !at.IsZero() {
-			right = s.muted.on(stamp(at)) + " "
+			right = s.Muted.Render(theme.Timestamp(at)) + " "
 		}
-		return s.ends(name+s.strong.on("Report")+s.muted.on("  "+titleOf(m.report.result)), right, m.width)
+		return s.Justify(name+s.Strong.Render("Report")+s.Muted.Render("  "+titleOf(m.report.result)), right, m.width)
 	}
-	left := name + s.strong.on(m.place())
+	left := name + s.Strong.Render(m.place())
 	frozen := ""
 	if m.live.frozen {
-		frozen = s.tab.on(" FROZEN at "+report.Clock(m.live.shown.T)+" ") + "  "
+		frozen = s.Tab.Render(" FROZEN at "+report.Clock(m.live.shown.T)+" ") + "  "
 	}
 	if m.loading() && m.live.rate != 1 {
-		frozen += s.accent.on("load "+factor(m.live.rate)) + "  "
+		frozen += s.Accent.Render("load "+factor(m.live.rate)) + "  "
 	}
 	state := m.state()
 	tally := m.live.tally().text(s)
@@ -131,14 +132,14 @@ func (m model) header() string {
 		frozen + state + "  " + elapsed + "  " + tally,
 		frozen + state + "  " + elapsed,
 	} {
-		if textWidth(left)+textWidth(right)+3 <= m.width {
-			return s.ends(left+" ", right+" ", m.width)
+		if theme.Width(left)+theme.Width(right)+3 <= m.width {
+			return s.Justify(left+" ", right+" ", m.width)
 		}
 	}
 	// The title is what may be cut: where one is and how long it has taken is not
 	// said elsewhere.
 	right := frozen + state + "  " + report.Clock(m.live.latest.T)
-	return s.ends(s.cut(left, max(m.width-textWidth(right)-3, 0))+" ", right+" ", m.width)
+	return s.Justify(s.Truncate(left, max(m.width-theme.Width(right)-3, 0))+" ", right+" ", m.width)
 }
 
 // tabs is the row of the live screen's tabs, with the time that is shown.
@@ -146,11 +147,11 @@ func (m *model) tabs() string {
 	l, s := &m.live, m.styles
 	right := l.zoom.text(l.shown.T)
 	if l.zoom.away {
-		right = s.accent.on(right)
+		right = s.Accent.Render(right)
 	} else {
-		right = s.muted.on(right)
+		right = s.Muted.Render(right)
 	}
-	row, hits := s.tabBar(l.tab, right, m.width)
+	row, hits := drawTabs(s, l.tab, right, m.width)
 	l.hits = hits
 	return row
 }
@@ -159,9 +160,9 @@ func (m *model) tabs() string {
 func (m model) place() string {
 	latest := m.live.latest
 	if latest.Scenario == nil {
-		return clean(m.run.name())
+		return theme.Clean(m.run.name())
 	}
-	text := clean(cmp.Or(latest.Scenario.Title, latest.Scenario.Name))
+	text := theme.Clean(cmp.Or(latest.Scenario.Title, latest.Scenario.Name))
 	if latest.Run != nil && len(latest.Run.Scenarios) > 1 {
 		text = fmt.Sprintf("%d/%d ", latest.ScenarioNumber, len(latest.Run.Scenarios)) + text
 	}
@@ -170,7 +171,7 @@ func (m model) place() string {
 		return text
 	}
 	step := active[len(active)-1]
-	text += " " + m.styles.chevron + " " + clean(step.Step.Name)
+	text += " " + m.styles.Chevron + " " + theme.Clean(step.Step.Name)
 	if r := step.Repetition; r != nil && r.Number == 0 {
 		text += "  warm-up"
 	} else if r != nil {
@@ -187,17 +188,17 @@ func (m model) state() string {
 	s := m.styles
 	switch {
 	case m.running && m.run.replay != nil:
-		return s.replayState(m.run.replay.Playback())
+		return replayState(s, m.run.replay.Playback())
 	case !m.running:
-		return s.word(m.verdict())
+		return s.Verdict(m.verdict())
 	case m.run.stopped:
-		return s.warn.on(s.dot + " STOPPING")
+		return s.Warn.Render(s.Dot + " STOPPING")
 	case m.live.paused:
-		return s.badge.on(" " + s.paused + " PAUSED ")
+		return s.Badge.Render(" " + s.Paused + " PAUSED ")
 	case m.live.latest.Events == 0:
-		return s.muted.on(s.dot + " START")
+		return s.Muted.Render(s.Dot + " START")
 	default:
-		return s.accent.on(s.dot + " RUN")
+		return s.Accent.Render(s.Dot + " RUN")
 	}
 }
 
@@ -211,10 +212,10 @@ func (m model) verdict() string {
 func (m model) elapsed() string {
 	text := report.Clock(m.live.latest.T)
 	if m.run.replay != nil {
-		return text + m.styles.muted.on(" / "+report.Clock(m.run.recording.Length()))
+		return text + m.styles.Muted.Render(" / "+report.Clock(m.run.recording.Length()))
 	}
 	if r := m.live.latest.Run; r != nil && r.EstimateSeconds > 0 && m.running {
-		text += m.styles.muted.on(" / ~" + report.Clock(r.EstimateSeconds))
+		text += m.styles.Muted.Render(" / ~" + report.Clock(r.EstimateSeconds))
 	}
 	return text
 }
@@ -222,13 +223,13 @@ func (m model) elapsed() string {
 func (m model) progress(width int) string {
 	s, r := m.styles, m.live.latest.Run
 	if r == nil || !(r.EstimateSeconds > 0) {
-		return s.faint.on(strings.Repeat(s.barEmpty, width))
+		return s.Faint.Render(strings.Repeat(s.BarEmpty, width))
 	}
 	done := int(min(m.live.latest.T/r.EstimateSeconds, 1) * float64(width))
 	if !m.running {
 		done = width
 	}
-	return s.accent.on(strings.Repeat(s.barFull, done)) + s.faint.on(strings.Repeat(s.barEmpty, width-done))
+	return s.Accent.Render(strings.Repeat(s.BarFull, done)) + s.Faint.Render(strings.Repeat(s.BarEmpty, width-done))
 }
 
 // status is the line above the footer: the latest trouble, or else what the
@@ -236,7 +237,7 @@ func (m model) progress(width int) string {
 func (m model) status() string {
 	s := m.styles
 	if m.notice.text != "" {
-		return " " + s.notice(m.notice)
+		return " " + noticeText(s, m.notice)
 	}
 	switch m.screen {
 	case menuScreen:
@@ -244,7 +245,7 @@ func (m model) status() string {
 	case runsScreen:
 		return m.filterLine(m.runs.filter)
 	case formScreen:
-		return " " + s.muted.on(m.form.doc())
+		return " " + s.Muted.Render(m.form.doc())
 	case reportScreen:
 		return m.moreRows(len(m.report.rows) - m.report.offset)
 	case compareScreen:
@@ -253,7 +254,7 @@ func (m model) status() string {
 	if m.running && m.run.replay != nil {
 		return m.replayBar()
 	}
-	return s.cut(m.trouble(), m.width)
+	return s.Truncate(m.trouble(), m.width)
 }
 
 // trouble is the most urgent of what is to be told of the run at the newest moment on
@@ -267,16 +268,16 @@ func (m model) trouble() string {
 		now = l.lints.now
 	}
 	if len(now) > 0 && (m.running || l.zoom.away) {
-		text := " " + s.warn.on("lint") + " " + now[0].text
+		text := " " + s.Warn.Render("lint") + " " + now[0].text
 		if len(now) > 1 {
-			more := s.muted.on(fmt.Sprintf("  +%d in tab 6", len(now)-1))
-			text = s.cut(text, m.width-textWidth(more)) + more
+			more := s.Muted.Render(fmt.Sprintf("  +%d in tab 6", len(now)-1))
+			text = s.Truncate(text, m.width-theme.Width(more)) + more
 		}
 		return text
 	}
 	for _, line := range slices.Backward(l.shown.Log) {
 		if line.T <= at && (line.Level != "info" || line.ByHand) {
-			return " " + s.muted.on(report.Clock(line.T)) + " " + s.logText(line)
+			return " " + s.Muted.Render(report.Clock(line.T)) + " " + logText(s, line)
 		}
 	}
 	return ""
@@ -289,7 +290,7 @@ func (m model) filterLine(f filter) string {
 	case m.size() != figuresSize:
 		return ""
 	case f.typing:
-		return " " + s.accent.on("/") + f.text.view(s, max(m.width-3, 1))
+		return " " + s.Accent.Render("/") + f.text.view(s, max(m.width-3, 1))
 	}
 	return " " + f.note(s)
 }
@@ -297,14 +298,14 @@ func (m model) filterLine(f filter) string {
 // moreRows tells how much is below what is shown.
 func (m model) moreRows(left int) string {
 	if below := left - m.bodyHeight(); below > 0 {
-		return " " + m.styles.muted.on(fmt.Sprintf("%s %d more rows", m.styles.below, below))
+		return " " + m.styles.Muted.Render(fmt.Sprintf("%s %d more rows", m.styles.Below, below))
 	}
 	return ""
 }
 
 func (m model) footer() string {
 	if m.screen == liveScreen && m.live.typing() != nil {
-		return " " + m.styles.muted.on("type to filter") + "   " + m.styles.keyHint(keyAccept) + "   " + m.styles.keyHint(keyClear)
+		return " " + m.styles.Muted.Render("type to filter") + "   " + keyHint(m.styles, keyAccept) + "   " + keyHint(m.styles, keyClear)
 	}
 	h := newHelp(m.styles)
 	h.Width = m.width - 1
@@ -326,17 +327,17 @@ func (m model) oneLine() string {
 	case m.dialog != nil:
 		return m.dialog.line(s, m.width)
 	case m.screen == menuScreen && len(m.menu.chosen()) > 0:
-		return "MENU " + clean(strings.Join(m.menu.chosen(), " "))
+		return "MENU " + theme.Clean(strings.Join(m.menu.chosen(), " "))
 	case m.screen == menuScreen:
 		return "MENU nothing matches"
 	case m.screen == formScreen:
 		p := m.form.scenario.Fields[m.form.cursor]
-		return clean(p.Param) + ": " + m.form.fields[m.form.cursor].view(s, max(m.width-len(p.Param)-2, 4))
+		return theme.Clean(p.Param) + ": " + m.form.fields[m.form.cursor].view(s, max(m.width-len(p.Param)-2, 4))
 	case m.screen == compareScreen:
-		return s.word(m.comparison.held.Regression.Word()) + " " + regressionText(*m.comparison.held.Regression)
+		return s.Verdict(m.comparison.held.Regression.Word()) + " " + regressionText(*m.comparison.held.Regression)
 	case m.screen == runsScreen && len(m.runs.shown) > 0:
 		p := m.runs.under()
-		return "RUNS " + p.StartedAt.Local().Format("01-02 15:04") + " " + s.word(strings.ToUpper(string(p.Verdict))) + " " + clean(p.names)
+		return "RUNS " + p.StartedAt.Local().Format("01-02 15:04") + " " + s.Verdict(strings.ToUpper(string(p.Verdict))) + " " + theme.Clean(p.names)
 	case m.screen == runsScreen:
 		return "RUNS none"
 	}
@@ -347,15 +348,15 @@ func (m model) oneLine() string {
 		verdicts = fmt.Sprintf("%d open", tally.open)
 	}
 	if m.screen == reportScreen {
-		return wholeWords(m.width, s.word(m.verdict()), verdicts)
+		return wholeWords(m.width, s.Verdict(m.verdict()), verdicts)
 	}
-	word := strings.Trim(ansi.Strip(m.state()), s.dot+s.paused+" ")
+	word := strings.Trim(ansi.Strip(m.state()), s.Dot+s.Paused+" ")
 	if l.frozen {
 		word = "FROZEN"
 	}
 	what, rate := "ops/s", l.value(figures[0])
 	if v, ok := l.latest.Latest(probe.EventsPublishedPerSecond); ok && v > 0 {
-		what, rate = "evt/s", reading(v, perSecond)
+		what, rate = "evt/s", theme.Number(v, theme.PerSecond)
 	}
 	return wholeWords(m.width, word, report.Clock(l.latest.T), what+" "+strings.TrimSuffix(rate, "/s"),
 		"p99 "+strings.ReplaceAll(l.value(figures[1]), " ", ""), verdicts)
@@ -367,10 +368,18 @@ func wholeWords(width int, texts ...string) string {
 	line := ""
 	for _, text := range texts {
 		longer := strings.TrimLeft(line+" "+text, " ")
-		if line != "" && textWidth(longer) > width {
+		if line != "" && theme.Width(longer) > width {
 			break
 		}
 		line = longer
 	}
 	return line
+}
+
+// noticeText paints what is told in the status line.
+func noticeText(s *theme.Theme, n notice) string {
+	if n.bad {
+		return s.Fail.Render("! " + theme.Clean(n.text))
+	}
+	return s.Accent.Render(theme.Clean(n.text))
 }

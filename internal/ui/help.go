@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/charmbracelet/bubbles/key"
+
+	"mabeam-top/internal/ui/theme"
 )
 
 // longer says more of keys than the footer has room for, by what the footer
@@ -52,7 +54,7 @@ func (m model) helpPage() []string {
 	}
 	var signs [][2]string
 	if m.screen == liveScreen {
-		signs = s.signs()
+		signs = chartSigns(s)
 	}
 	inner, height := m.width-4, max(m.bodyHeight()-2, 1)
 	// As few columns as the height allows: what is wide has room for more words.
@@ -66,14 +68,14 @@ func (m model) helpPage() []string {
 		line := "  "
 		for i := r; i < len(keys); i += rows {
 			does := keys[i].Desc
-			if text, ok := longer[keys[i]]; ok && textWidth(text) <= width-keyWidth {
+			if text, ok := longer[keys[i]]; ok && theme.Width(text) <= width-keyWidth {
 				does = text
 			}
-			cell := s.accent.on(s.pad(keys[i].Key, keyWidth)) + s.muted.on(does)
+			cell := s.Accent.Render(s.Pad(keys[i].Key, keyWidth)) + s.Muted.Render(does)
 			if i >= rows {
-				line += spaces(gap)
+				line += theme.Spaces(gap)
 			}
-			line += s.pad(cell, width)
+			line += s.Pad(cell, width)
 		}
 		out = append(out, line)
 	}
@@ -81,24 +83,24 @@ func (m model) helpPage() []string {
 		out = append(out, "")
 	}
 	for _, sign := range signs {
-		out = append(out, "  "+s.pad(sign[0], keyWidth)+s.muted.on(sign[1]))
+		out = append(out, "  "+s.Pad(sign[0], keyWidth)+s.Muted.Render(sign[1]))
 	}
-	return s.panel(s.strong.on("Help"), "", out, m.width, m.bodyHeight(), true)
+	return drawPanel(s, s.Strong.Render("Help"), "", out, m.width, m.bodyHeight(), true)
 }
 
-// signs are what is drawn in charts besides the lines that the legends name.
-func (s *styles) signs() [][2]string {
-	dash := string(s.limitDash)
+// chartSigns are what is drawn in charts besides the lines that the legends name.
+func chartSigns(s *theme.Theme) [][2]string {
+	dash := string(s.LimitDash)
 	mark := func(kind markKind) string {
-		r, p := s.markOf(kind)
-		return p.on(string(r))
+		r, p := markOf(s, kind)
+		return p.Render(string(r))
 	}
 	return [][2]string{
-		{s.limit.on(dash + dash + dash), "a threshold or baseline, with its name on it"},
+		{s.Limit.Render(dash + dash + dash), "a threshold or baseline, with its name on it"},
 		{mark(faultMark), "a fault was injected"},
 		{mark(handMark), "something was done by hand: a fault, a changed rate, a pause"},
 		{mark(readerMark), "marked with m"},
-		{s.faint.on(string(s.timeDash)), "a step or a repetition began"},
-		{s.muted.on(string(s.topTick)), "the garbage collector ran"},
+		{s.Faint.Render(string(s.TimeDash)), "a step or a repetition began"},
+		{s.Muted.Render(string(s.TopTick)), "the garbage collector ran"},
 	}
 }

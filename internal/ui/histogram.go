@@ -7,6 +7,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/ui/theme"
 )
 
 // A band is the operations between two quantiles of a distribution.
@@ -52,11 +53,11 @@ func bandsOf(d report.Distribution) []band {
 	return bands
 }
 
-// histogram draws a distribution over a logarithmic scale: a column is as high
+// drawHistogram draws a distribution over a logarithmic scale: a column is as high
 // as the share of all operations that lie there, taken as even between two
 // quantiles. It is height rows of columns, a row with the quantiles' places and
 // one with their names.
-func (s *styles) histogram(d report.Distribution, limits []tickMark, width, height int) []string {
+func drawHistogram(s *theme.Theme, d report.Distribution, limits []tickMark, width, height int) []string {
 	bands := bandsOf(d)
 	if len(bands) == 0 || width < 8 || height < 1 {
 		return nil
@@ -82,7 +83,7 @@ func (s *styles) histogram(d report.Distribution, limits []tickMark, width, heig
 	for _, m := range mass {
 		highest = max(highest, m)
 	}
-	levels := len(s.sparks)
+	levels := len(s.Sparks)
 	var rows []string
 	for row := range height {
 		var line strings.Builder
@@ -93,24 +94,24 @@ func (s *styles) histogram(d report.Distribution, limits []tickMark, width, heig
 			case m <= 0 || level <= 0:
 				line.WriteByte(' ')
 			default:
-				line.WriteRune(s.sparks[min(level, levels)-1])
+				line.WriteRune(s.Sparks[min(level, levels)-1])
 			}
 		}
-		rows = append(rows, s.spark.on(line.String()))
+		rows = append(rows, s.Spark.Render(line.String()))
 	}
 	marks := []tickMark{{d.P50, "p50", false}, {d.P99, "p99", false}, {d.P90, "p90", false}, {d.P999, "p99.9", false}, {d.P95, "p95", false}}
 	for i := range limits {
 		limits[i].limit = true
 	}
-	return append(rows, s.ticks(append(limits, marks...), place, width)...)
+	return append(rows, ticks(s, append(limits, marks...), place, width)...)
 }
 
 // ticks draws an axis with the places of the marks and, as far as there is room,
 // their names below: those first that come first.
-func (s *styles) ticks(marks []tickMark, place func(float64) float64, width int) []string {
+func ticks(s *theme.Theme, marks []tickMark, place func(float64) float64, width int) []string {
 	axis, names := make([]cell, width), make([]cell, width)
 	for i := range axis {
-		axis[i] = cell{r: []rune(s.horizontal)[0], paint: s.faint}
+		axis[i] = cell{r: []rune(s.Horizontal)[0], paint: s.Faint}
 	}
 	for _, m := range marks {
 		col := int(place(m.value))
@@ -118,11 +119,11 @@ func (s *styles) ticks(marks []tickMark, place func(float64) float64, width int)
 			continue
 		}
 		col = min(col, width-1)
-		look, r := s.muted, s.axisMark
+		look, r := s.Muted, s.AxisMark
 		if m.limit {
-			look, r = s.limit, s.limitMark
+			look, r = s.Limit, s.LimitMark
 		}
-		if axis[col].r != s.limitMark {
+		if axis[col].r != s.LimitMark {
 			axis[col] = cell{r: r, paint: look}
 		}
 		label := []rune(narrow(m.label))
@@ -148,14 +149,14 @@ func taken(row []cell, from, to int) bool {
 }
 
 // quantiles are the numbers of a distribution, in as many rows as they need.
-func (s *styles) quantiles(d report.Distribution, unit string, width int) []string {
+func quantiles(s *theme.Theme, d report.Distribution, unit string, width int) []string {
 	var rows []string
 	row := ""
 	for _, q := range []struct {
 		name  string
 		value float64
 	}{{"min", d.Min}, {"p50", d.P50}, {"p90", d.P90}, {"p95", d.P95}, {"p99", d.P99}, {"p99.9", d.P999}, {"max", d.Max}, {"mean", d.Mean}} {
-		item := s.muted.on(q.name) + " " + s.strong.on(report.Quantity(q.value, unit))
+		item := s.Muted.Render(q.name) + " " + s.Strong.Render(report.Quantity(q.value, unit))
 		if row != "" && ansi.StringWidth(row)+2+ansi.StringWidth(item) > width {
 			rows = append(rows, row)
 			row = ""

@@ -9,6 +9,7 @@ import (
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/ui/theme"
 )
 
 // journalSize is how many of the latest lints are remembered.
@@ -85,7 +86,7 @@ func (l *live) entries() []entry {
 	// What ends comes before what begins at the same time.
 	for _, step := range l.shown.Steps {
 		if step.Result != nil {
-			out = append(out, entry{step.FinishedAt, entryStep, clean(step.Step.Name) + " ends: " + strings.ToUpper(string(step.Result.Verdict))})
+			out = append(out, entry{step.FinishedAt, entryStep, theme.Clean(step.Step.Name) + " ends: " + strings.ToUpper(string(step.Result.Verdict))})
 		}
 	}
 	for _, line := range l.shown.Log {
@@ -93,15 +94,15 @@ func (l *live) entries() []entry {
 		if line.ByHand {
 			kind = entryHand
 		}
-		out = append(out, entry{line.T, kind, clean(line.Message)})
+		out = append(out, entry{line.T, kind, theme.Clean(line.Message)})
 	}
 	out = append(out, faultEntries(l.shown.Marks)...)
 	for _, m := range l.shown.Marks {
 		switch m.Type {
 		case stream.StepStarted:
-			out = append(out, entry{m.T, entryStep, clean(m.Text) + " begins"})
+			out = append(out, entry{m.T, entryStep, theme.Clean(m.Text) + " begins"})
 		case stream.RepetitionStarted:
-			out = append(out, entry{m.T, entryStep, clean(m.Text)})
+			out = append(out, entry{m.T, entryStep, theme.Clean(m.Text)})
 		}
 	}
 	for _, m := range l.marks {
@@ -113,7 +114,7 @@ func (l *live) entries() []entry {
 		}
 		text := n.text
 		if n.ended {
-			text += ", until " + tenths(n.until)
+			text += ", until " + theme.ClockTenths(n.until)
 		}
 		out = append(out, entry{n.since, entryLint, text})
 	}
@@ -157,7 +158,7 @@ func faultEntries(marks []fold.Mark) []entry {
 	}
 	out := make([]entry, len(runs))
 	for i, r := range runs {
-		text := clean(r.first.Text)
+		text := theme.Clean(r.first.Text)
 		if r.first.ByHand {
 			text += " by hand"
 		}
@@ -165,10 +166,10 @@ func faultEntries(marks []fold.Mark) []entry {
 			text += fmt.Sprintf(", %d times", r.count)
 		}
 		if r.last.T > r.first.T {
-			text += ", until " + tenths(r.last.T)
+			text += ", until " + theme.ClockTenths(r.last.T)
 		}
 		if hit := report.HitText(r.hit, r.count); hit != "" {
-			text += ": " + clean(hit)
+			text += ": " + theme.Clean(hit)
 		}
 		out[i] = entry{r.first.T, entryFault, text}
 	}
@@ -196,24 +197,24 @@ func (j *journal) rows(entries []entry) []entry {
 
 // drawLog draws what happened, the newest last. Where it is all that is on the
 // screen, long lines are wrapped.
-func (l *live) drawLog(s *styles, width, height int, focused bool) []string {
+func (l *live) drawLog(s *theme.Theme, width, height int, focused bool) []string {
 	entries := l.log.rows(l.entries())
 	var rows []string
 	by := 0 // the rows of what had happened by the newest moment that the charts show
 	for _, e := range entries {
-		rows = append(rows, s.entryRows(e, width-2, l.tab == logTab)...)
+		rows = append(rows, entryRows(s, e, width-2, l.tab == logTab)...)
 		if e.t <= l.span().to {
 			by = len(rows)
 		}
 	}
 	notes := l.log.filter.note(s)
 	if l.log.troubleOnly {
-		notes = strings.TrimSpace(notes + s.muted.on("  trouble only"))
+		notes = strings.TrimSpace(notes + s.Muted.Render("  trouble only"))
 	}
 	room := max(height-2, 0)
 	offset := l.log.scroll.show(len(rows), room, by-room)
 	if below := len(rows) - offset - room; below > 0 {
-		notes = strings.TrimSpace(notes + s.muted.on(fmt.Sprintf("  %s %d later", s.below, below)))
+		notes = strings.TrimSpace(notes + s.Muted.Render(fmt.Sprintf("  %s %d later", s.Below, below)))
 	} else {
 		l.log.scroll.held = false // at its end it follows the run again
 	}
@@ -222,49 +223,49 @@ func (l *live) drawLog(s *styles, width, height int, focused bool) []string {
 		if !l.log.filter.empty() || l.log.troubleOnly {
 			text = "nothing of that kind has happened so far"
 		}
-		return s.panel(s.strong.on("Log"), notes, s.said(text, width-2), width, height, focused)
+		return drawPanel(s, s.Strong.Render("Log"), notes, said(s, text, width-2), width, height, focused)
 	}
-	return s.panel(s.strong.on("Log"), notes, rows[offset:min(offset+room, len(rows))], width, height, focused)
+	return drawPanel(s, s.Strong.Render("Log"), notes, rows[offset:min(offset+room, len(rows))], width, height, focused)
 }
 
-func (s *styles) entryRows(e entry, width int, wrapped bool) []string {
+func entryRows(s *theme.Theme, e entry, width int, wrapped bool) []string {
 	const timeWidth, kindWidth = 8, 5
-	paint := s.muted
+	paint := s.Muted
 	switch e.kind {
 	case "error":
-		paint = s.fail
+		paint = s.Fail
 	case "warn", entryFault, entryLint:
-		paint = s.warn
+		paint = s.Warn
 	case entryHand, entryMark:
-		paint = s.accent
+		paint = s.Accent
 	}
 	kind := e.kind
 	if kind == "info" {
 		kind = ""
 	}
-	head := s.muted.on(s.padLeft(tenths(e.t), timeWidth)) + "  " + paint.on(s.pad(kind, kindWidth)) + "  "
-	room := width - textWidth(head)
+	head := s.Muted.Render(s.PadLeft(theme.ClockTenths(e.t), timeWidth)) + "  " + paint.Render(s.Pad(kind, kindWidth)) + "  "
+	room := width - theme.Width(head)
 	if !wrapped || room < 10 {
 		return []string{head + e.text}
 	}
-	lines := s.wrap(e.text, room)
+	lines := theme.Wrap(e.text, room)
 	if len(lines) == 0 {
 		return []string{head}
 	}
 	for i, line := range lines {
 		lines[i] = head + line
-		head = spaces(timeWidth + 2 + kindWidth + 2)
+		head = theme.Spaces(timeWidth + 2 + kindWidth + 2)
 	}
 	return lines
 }
 
-func (s *styles) logText(line fold.LogLine) string {
-	text := clean(line.Message)
+func logText(s *theme.Theme, line fold.LogLine) string {
+	text := theme.Clean(line.Message)
 	switch line.Level {
 	case "error":
-		return s.fail.on("error") + " " + text
+		return s.Fail.Render("error") + " " + text
 	case "warn":
-		return s.warn.on("warn") + " " + text
+		return s.Warn.Render("warn") + " " + text
 	default:
 		return text
 	}

@@ -4,6 +4,8 @@ import (
 	"github.com/charmbracelet/bubbles/help"
 	"github.com/charmbracelet/bubbles/key"
 	tea "github.com/charmbracelet/bubbletea"
+
+	"mabeam-top/internal/ui/theme"
 )
 
 // The keys. Which of them work is decided by the screen's actions.
@@ -153,14 +155,14 @@ func hints(actions []action) []key.Binding {
 }
 
 // keyHint tells one key, outside of the footer.
-func (s *styles) keyHint(k key.Binding) string {
-	return s.helpKey.Render(k.Help().Key) + " " + s.helpText.Render(k.Help().Desc)
+func keyHint(s *theme.Theme, k key.Binding) string {
+	return s.HelpKey.Render(k.Help().Key) + " " + s.HelpText.Render(k.Help().Desc)
 }
 
 // newHelp returns the writer of footers.
-func newHelp(s *styles) help.Model {
+func newHelp(s *theme.Theme) help.Model {
 	h := help.New()
-	h.ShortSeparator, h.Ellipsis = "  ", s.ellipsis
-	h.Styles = s.help()
+	h.ShortSeparator, h.Ellipsis = "  ", s.Ellipsis
+	h.Styles = s.HelpStyles()
 	return h
 }

@@ -14,6 +14,7 @@ import (
 
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/ui/theme"
 )
 
 // A lineMode is the UI for those who have a screen read to them: commands are
@@ -117,16 +118,16 @@ func readLines(input io.Reader) (lines <-chan string, end func(), err error) {
 
 // say writes a line, whatever is in it.
 func (l *lineMode) say(format string, args ...any) {
-	text := clean(fmt.Sprintf(format, args...))
+	text := theme.Clean(fmt.Sprintf(format, args...))
 	if l.cfg.ASCII {
-		text = toASCII(text)
+		text = theme.ASCII(text)
 	}
 	// If nobody can be told, there is nobody to tell that either: the input
 	// ends with the terminal.
 	_, _ = fmt.Fprintln(l.out, text)
 }
 
-func (l *lineMode) complain(err error) { l.say("Not done: %s", firstLine(err)) }
+func (l *lineMode) complain(err error) { l.say("Not done: %s", theme.FirstLine(err)) }
 
 // begin tells where one is, and starts what was asked for.
 func (l *lineMode) begin() {
@@ -219,7 +220,7 @@ func (l *lineMode) conclude(err error) {
 		l.report = reportView{result: l.run.report, course: l.run.course, order: l.run.order}
 	}
 	if err != nil {
-		l.say("The run broke off: %s", firstLine(err))
+		l.say("The run broke off: %s", theme.FirstLine(err))
 	}
 	if l.report.result == nil {
 		return

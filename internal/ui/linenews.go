@@ -8,6 +8,7 @@ import (
 
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/ui/theme"
 )
 
 // toldOf is what of a run has been told, so that nothing is told twice.
@@ -53,7 +54,7 @@ func (l *lineMode) tellNews() {
 	l.tellSteps(s)
 	first := max(l.told.log-s.LogDropped, 0)
 	for _, line := range s.Log[min(first, len(s.Log)):] {
-		l.say("%s: %s", tenths(line.T), line.Message)
+		l.say("%s: %s", theme.ClockTenths(line.T), line.Message)
 	}
 	l.told.log = s.LogDropped + len(s.Log)
 	l.tellLints()
@@ -75,14 +76,14 @@ func (l *lineMode) tellSteps(s *fold.Snapshot) {
 			name = step.Scenario + ", " + name
 		}
 		if i >= l.told.steps {
-			l.say("%s: step %s begins.", tenths(step.StartedAt), name)
+			l.say("%s: step %s begins.", theme.ClockTenths(step.StartedAt), name)
 			l.told.steps = i + 1
 		}
 		if step.Result == nil || l.told.finished[i] {
 			continue
 		}
 		l.told.finished[i] = true
-		text := fmt.Sprintf("%s: step %s ends: %s.", tenths(step.FinishedAt), name, strings.ToUpper(string(step.Result.Verdict)))
+		text := fmt.Sprintf("%s: step %s ends: %s.", theme.ClockTenths(step.FinishedAt), name, strings.ToUpper(string(step.Result.Verdict)))
 		for _, row := range finishedRows(step.Step, step.Result) {
 			if row.word != "PASS" && row.word != "EXCEED" && row.metric != "" {
 				text += " " + row.sentence()
@@ -105,7 +106,7 @@ func (r verdictRow) sentence() string {
 		text += ", against " + strings.TrimPrefix(r.limit, "vs ")
 	}
 	if r.deviation != nil {
-		text += ", " + signed(*r.deviation)
+		text += ", " + theme.Signed(*r.deviation)
 	}
 	return text + "."
 }
@@ -119,7 +120,7 @@ func (l *lineMode) tellLints() {
 	for _, lint := range l.live.lints.now {
 		told := l.told.lints[lint.about]
 		if told == nil || told.over && t-told.told > againSeconds {
-			l.say("%s: look: %s.", tenths(t), lint.text)
+			l.say("%s: look: %s.", theme.ClockTenths(t), lint.text)
 			told = &toldLint{text: lint.text, told: t}
 			l.told.lints[lint.about] = told
 		}
@@ -128,7 +129,7 @@ func (l *lineMode) tellLints() {
 	for _, about := range slices.Sorted(maps.Keys(l.told.lints)) {
 		if told := l.told.lints[about]; !told.over && t-told.seen > overSeconds {
 			what, _, _ := strings.Cut(told.text, ":")
-			l.say("%s: over: %s.", tenths(t), what)
+			l.say("%s: over: %s.", theme.ClockTenths(t), what)
 			told.over = true
 		}
 	}
@@ -141,7 +142,7 @@ func (l *lineMode) tellFigures(list []figure) {
 	var parts []string
 	for _, f := range list {
 		if v, ok := s.Latest(f.probe); ok {
-			parts = append(parts, f.name+" "+reading(v, f.unit))
+			parts = append(parts, f.name+" "+theme.Number(v, f.unit))
 		}
 	}
 	if len(parts) == 0 {

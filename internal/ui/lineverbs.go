@@ -12,6 +12,7 @@ import (
 
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/ui/theme"
 )
 
 // A verb is what a line can begin with.
@@ -246,14 +247,14 @@ func (l *lineMode) agentsNow(by string) error {
 	}
 	return l.await(stream.Inspect{Agents: mostRows, By: order}, func() {
 		in := l.live.inspected()
-		l.say("The busiest of %s agents by %s:", report.Quantity(float64(in.AgentsTotal), count), orderName(in.By))
+		l.say("The busiest of %s agents by %s:", report.Quantity(float64(in.AgentsTotal), theme.Count), orderName(in.By))
 		for _, a := range in.Agents[:min(len(in.Agents), mostRows)] {
-			text := fmt.Sprintf("%s, %s, %s: %d of %d in its mailbox, %s", a.ID, a.Type, a.Lifecycle, a.Mailbox, a.MailboxCapacity, reading(a.ActionsPerSecond, perSecond))
+			text := fmt.Sprintf("%s, %s, %s: %d of %d in its mailbox, %s", a.ID, a.Type, a.Lifecycle, a.Mailbox, a.MailboxCapacity, theme.Number(a.ActionsPerSecond, theme.PerSecond))
 			if a.MemoryBytes > 0 {
-				text += ", " + reading(float64(a.MemoryBytes), bytesUnit)
+				text += ", " + theme.Number(float64(a.MemoryBytes), theme.Bytes)
 			}
 			if a.BusySeconds > 0 {
-				text += ", busy for " + seconds(a.BusySeconds)
+				text += ", busy for " + theme.Seconds(a.BusySeconds)
 			}
 			l.say("%s.", text)
 		}
@@ -272,10 +273,10 @@ func (l *lineMode) inspectAgent(id string) error {
 		}
 		sum := a.Summary
 		l.say("%s, %s, %s, %s old: %d of %d in its mailbox, %s, %s actions since it is looked at, version %d.", sum.ID, sum.Type, sum.Lifecycle,
-			seconds(a.AgeSeconds), sum.Mailbox, sum.MailboxCapacity, reading(sum.ActionsPerSecond, perSecond), report.Quantity(float64(a.ActionsDone), count), a.Version)
+			theme.Seconds(a.AgeSeconds), sum.Mailbox, sum.MailboxCapacity, theme.Number(sum.ActionsPerSecond, theme.PerSecond), report.Quantity(float64(a.ActionsDone), theme.Count), a.Version)
 		l.say("State: %s", a.State)
 		for _, e := range a.Events {
-			l.say("Event %s from %s, %s ago.", e.Type, e.Source, seconds(e.AgoSeconds))
+			l.say("Event %s from %s, %s ago.", e.Type, e.Source, theme.Seconds(e.AgoSeconds))
 		}
 	})
 }
@@ -289,12 +290,13 @@ func (l *lineMode) busNow(string) error {
 		}
 		for _, sub := range rows[:min(len(rows), mostRows)] {
 			l.say("%s to %s: %d of %d wait, %s delivered, %s dropped.", sub.Subscriber, sub.Pattern, sub.Queued, sub.Capacity,
-				report.Quantity(float64(sub.Delivered), count), report.Quantity(float64(sub.Dropped), count))
+				report.Quantity(float64(sub.Delivered), theme.Count), report.Quantity(float64(sub.Dropped), theme.Count))
 		}
 	})
 }
 
-func (l *lineMode) pause(string) error  { return l.setPaused(true) }
+func (l *lineMode) pause(string) error { return l.setPaused(true) }
+
 func (l *lineMode) resume(string) error { return l.setPaused(false) }
 
 func (l *lineMode) setPaused(paused bool) error {
@@ -341,7 +343,7 @@ func (l *lineMode) tellEvery(args string) error {
 		return fmt.Errorf("every how many seconds, %v to %v?", leastTelling.Seconds(), mostTelling.Seconds())
 	}
 	l.every = every
-	l.say("Figures are told every %s.", seconds(n))
+	l.say("Figures are told every %s.", theme.Seconds(n))
 	return nil
 }
 
@@ -429,7 +431,7 @@ func lastBefore(store report.Store, now report.Report) (name string, before repo
 	for _, run := range list {
 		if run.ID != now.ID && run.StartedAt.Before(now.StartedAt) && sharesScenario(run, now) {
 			before, err := report.Load(run.Path)
-			return "the run of " + stamp(run.StartedAt), before, err
+			return "the run of " + theme.Timestamp(run.StartedAt), before, err
 		}
 	}
 	return "", report.Report{}, errors.New("there is nothing to compare with: no other run has these scenarios")
@@ -463,7 +465,7 @@ func (l *lineMode) listPast(words string) error {
 		}
 	}
 	for i, p := range l.past[:min(len(l.past), 2*mostRows)] {
-		text := fmt.Sprintf("%d. %s: %s", i+1, stamp(p.StartedAt), p.names)
+		text := fmt.Sprintf("%d. %s: %s", i+1, theme.Timestamp(p.StartedAt), p.names)
 		if p.Verdict != "" {
 			text += ", " + strings.ToUpper(string(p.Verdict))
 		}
@@ -514,7 +516,7 @@ func (l *lineMode) replayPast(args string) error {
 func (l *lineMode) play(recording *stream.Recording, name string) {
 	l.say("Replays %s, which took %s. Type stop to end it.", name, report.Clock(recording.Length()))
 	if recording.Broken != nil {
-		l.say("The recording is incomplete: %s.", firstLine(recording.Broken))
+		l.say("The recording is incomplete: %s.", theme.FirstLine(recording.Broken))
 	}
 	l.follow(replayed(recording, name))
 }

@@ -10,6 +10,7 @@ import (
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/ui/theme"
 )
 
 // A lint is something in the latest of a run that somebody should look at, told
@@ -94,11 +95,11 @@ type recent struct {
 
 // last returns for how long a probe has held a condition at every sample until
 // now, in seconds, when that began, and the mean while it did.
-func (r recent) last(name probe.Name, holds func(v float64) bool) (long, since, mean float64) {
+func (r recent) last(probe probe.Name, holds func(v float64) bool) (long, since, mean float64) {
 	sum, n := 0.0, 0
 	since = r.T
 	for sample := range r.Backward(r.from) {
-		v, ok := sample.Value(name)
+		v, ok := sample.Value(probe)
 		if !ok {
 			continue // some probes are not in every sample
 		}
@@ -117,7 +118,7 @@ func (r recent) last(name probe.Name, holds func(v float64) bool) (long, since, 
 
 // grown returns for how many whole seconds a probe has gone up, from second to
 // second, and the means of the first and of the last of them.
-func (r recent) grown(name probe.Name) (seconds int, from, to float64) {
+func (r recent) grown(probe probe.Name) (seconds int, from, to float64) {
 	var means []float64 // of the seconds before now, the latest first
 	sum, n, second := 0.0, 0, 0
 	flush := func() bool {
@@ -130,7 +131,7 @@ func (r recent) grown(name probe.Name) (seconds int, from, to float64) {
 		return true
 	}
 	for sample := range r.Backward(r.from) {
-		v, ok := sample.Value(name)
+		v, ok := sample.Value(probe)
 		if !ok {
 			continue
 		}
@@ -168,7 +169,7 @@ func (r recent) limits() []lint {
 			if long < steadySeconds {
 				continue
 			}
-			text := fmt.Sprintf("%s is %s for %s, and should be %s", clean(l.Metric), report.Quantity(mean/scale, l.Unit), seconds(long), shouldBe(l))
+			text := fmt.Sprintf("%s is %s for %s, and should be %s", theme.Clean(l.Metric), report.Quantity(mean/scale, l.Unit), theme.Seconds(long), shouldBe(l))
 			out = append(out, lint{"limit " + step.Step.Name + " " + l.Metric + l.Op, since, text + r.cause(since)})
 		}
 	}
@@ -194,9 +195,9 @@ func beyond(l stream.Limit, v float64) bool {
 
 func shouldBe(l stream.Limit) string {
 	if l.Unit == "bool" && (l.Value == 0 || l.Value == 1) {
-		return clean(l.Op) + " " + report.Metric{Value: l.Value == 1}.Text()
+		return theme.Clean(l.Op) + " " + report.Metric{Value: l.Value == 1}.Text()
 	}
-	return clean(l.Op) + " " + report.Quantity(l.Value, l.Unit)
+	return theme.Clean(l.Op) + " " + report.Quantity(l.Value, l.Unit)
 }
 
 // cause names the fault that came shortly before a time; empty if there was
@@ -207,9 +208,9 @@ func (r recent) cause(t float64) string {
 			continue
 		}
 		if t-m.T < sampleSeconds {
-			return "; it began with " + clean(m.Text)
+			return "; it began with " + theme.Clean(m.Text)
 		}
-		return fmt.Sprintf("; it began %.1f s after %s", t-m.T, clean(m.Text))
+		return fmt.Sprintf("; it began %.1f s after %s", t-m.T, theme.Clean(m.Text))
 	}
 	return ""
 }
@@ -230,12 +231,12 @@ func (r recent) subscriptions() []lint {
 		if sub.FullSeconds < fullSeconds {
 			continue
 		}
-		text := fmt.Sprintf("slow subscriber %s: queue %d %% full for %s", clean(sub.Subscriber), int(100*part(sub.Queued, sub.Capacity)), seconds(sub.FullSeconds))
+		text := fmt.Sprintf("slow subscriber %s: queue %d %% full for %s", theme.Clean(sub.Subscriber), int(100*part(sub.Queued, sub.Capacity)), theme.Seconds(sub.FullSeconds))
 		switch {
 		case sub.Blocks:
 			text += ", holds back publishers"
 		case sub.Dropped > 0:
-			text += fmt.Sprintf(", %s events dropped so far", report.Quantity(float64(sub.Dropped), count))
+			text += fmt.Sprintf(", %s events dropped so far", report.Quantity(float64(sub.Dropped), theme.Count))
 		}
 		since := in.T - sub.FullSeconds
 		out = append(out, lint{"subscriber " + sub.Subscriber + sub.Pattern, since, text + r.cause(since)})
@@ -252,10 +253,10 @@ func (r recent) agents() []lint {
 	for _, a := range in.Agents {
 		switch full := part(a.Mailbox, a.MailboxCapacity); {
 		case full >= fullQueue:
-			out = append(out, lint{"agent " + a.ID, in.T, fmt.Sprintf("agent %s: mailbox %d %% full, %s messages wait", clean(a.ID), int(100*full), report.Quantity(float64(a.Mailbox), count))})
+			out = append(out, lint{"agent " + a.ID, in.T, fmt.Sprintf("agent %s: mailbox %d %% full, %s messages wait", theme.Clean(a.ID), int(100*full), report.Quantity(float64(a.Mailbox), theme.Count))})
 		case a.BusySeconds >= busySeconds && float64(a.Mailbox) >= longWait*a.ActionsPerSecond && a.Mailbox > 0:
 			since := in.T - a.BusySeconds
-			out = append(out, lint{"agent " + a.ID, since, fmt.Sprintf("agent %s was never idle for %s, and %s messages wait", clean(a.ID), seconds(a.BusySeconds), report.Quantity(float64(a.Mailbox), count)) + r.cause(since)})
+			out = append(out, lint{"agent " + a.ID, since, fmt.Sprintf("agent %s was never idle for %s, and %s messages wait", theme.Clean(a.ID), theme.Seconds(a.BusySeconds), report.Quantity(float64(a.Mailbox), theme.Count)) + r.cause(since)})
 		}
 	}
 	return most(out, 3)
@@ -277,7 +278,7 @@ func (r recent) generator() []lint {
 	if long < steadySeconds {
 		return nil
 	}
-	return []lint{{"generator", since, fmt.Sprintf("load not delivered: its generator is %s behind its own schedule for %s; this machine is too slow for it", report.Quantity(mean, millis), seconds(long))}}
+	return []lint{{"generator", since, fmt.Sprintf("load not delivered: its generator is %s behind its own schedule for %s; this machine is too slow for it", report.Quantity(mean, theme.Millis), theme.Seconds(long))}}
 }
 
 // delivery tells that less is completed than is due.
@@ -294,9 +295,9 @@ func (r recent) delivery() []lint {
 	if n == 0 || r.T-since < steadySeconds || offered == 0 || completed >= (1-missedShare)*offered {
 		return nil
 	}
-	text := fmt.Sprintf("%s of %s are completed", reading(completed/n, perSecond), reading(offered/n, perSecond))
+	text := fmt.Sprintf("%s of %s are completed", theme.Number(completed/n, theme.PerSecond), theme.Number(offered/n, theme.PerSecond))
 	if v, ok := r.Latest(probe.InFlight); ok && v > 0 {
-		text += fmt.Sprintf(": %s operations are under way", report.Quantity(v, count))
+		text += fmt.Sprintf(": %s operations are under way", report.Quantity(v, theme.Count))
 	}
 	return []lint{{"delivery", since, text + r.cause(since)}}
 }
@@ -305,7 +306,7 @@ func (r recent) delivery() []lint {
 func (r recent) failures() []lint {
 	var out []lint
 	if long, since, mean := r.last(probe.FailedPerSecond, func(v float64) bool { return v > 0 }); long >= steadySeconds {
-		out = append(out, lint{"failures", since, fmt.Sprintf("operations fail: %s for %s", reading(mean, perSecond), seconds(long)) + r.cause(since)})
+		out = append(out, lint{"failures", since, fmt.Sprintf("operations fail: %s for %s", theme.Number(mean, theme.PerSecond), theme.Seconds(long)) + r.cause(since)})
 	}
 	for _, counter := range []struct {
 		probe       probe.Name
@@ -315,7 +316,7 @@ func (r recent) failures() []lint {
 		{probe.AgentsCrashed, "crashed", "agents crash: %s in the last %s"},
 	} {
 		if n, long, since := r.counted(counter.probe); n > 0 {
-			out = append(out, lint{counter.about, since, fmt.Sprintf(counter.text, report.Quantity(n, count), seconds(long)) + r.cause(since)})
+			out = append(out, lint{counter.about, since, fmt.Sprintf(counter.text, report.Quantity(n, theme.Count), theme.Seconds(long)) + r.cause(since)})
 		}
 	}
 	return out
@@ -323,10 +324,10 @@ func (r recent) failures() []lint {
 
 // counted returns by how much a counter has grown lately, as long as the
 // growths are no more than a second apart, and when that began.
-func (r recent) counted(name probe.Name) (n, long, since float64) {
+func (r recent) counted(probe probe.Name) (n, long, since float64) {
 	newer, newest, seen := 0.0, r.T, false
 	for sample := range r.Backward(r.from) {
-		v, ok := sample.Value(name)
+		v, ok := sample.Value(probe)
 		if !ok {
 			continue
 		}
@@ -354,16 +355,16 @@ func (r recent) trends() []lint {
 		least       float64
 		text        string
 	}{
-		{probe.MailboxDepth, count, "backlog", leastBacklog, "mailboxes grow for %s: %s messages wait, from %s"},
-		{probe.Goroutines, count, "goroutines", leastGoroutines, "goroutines rise for %s: %s, from %s"},
-		{probe.HeapLiveBytes, bytesUnit, "live heap", leastHeap, "what the garbage collector leaves rises for %s: %s, from %s"},
+		{probe.MailboxDepth, theme.Count, "backlog", leastBacklog, "mailboxes grow for %s: %s messages wait, from %s"},
+		{probe.Goroutines, theme.Count, "goroutines", leastGoroutines, "goroutines rise for %s: %s, from %s"},
+		{probe.HeapLiveBytes, theme.Bytes, "live heap", leastHeap, "what the garbage collector leaves rises for %s: %s, from %s"},
 	} {
 		long, from, to := r.grown(trend.probe)
 		if long < leastTrend || to-from < trend.least || to-from < trendShare*from {
 			continue
 		}
 		since := r.T - float64(long)
-		text := fmt.Sprintf(trend.text, seconds(float64(long)), report.Quantity(math.Round(to), trend.unit), report.Quantity(math.Round(from), trend.unit))
+		text := fmt.Sprintf(trend.text, theme.Seconds(float64(long)), report.Quantity(math.Round(to), trend.unit), report.Quantity(math.Round(from), trend.unit))
 		out = append(out, lint{trend.about, since, text + r.cause(since)})
 	}
 	return out
@@ -373,16 +374,16 @@ func (r recent) trends() []lint {
 func (r recent) runtime() []lint {
 	var out []lint
 	if long, since, mean := r.last(probe.GCCPURatio, func(v float64) bool { return v >= gcShare }); long >= steadySeconds {
-		text := fmt.Sprintf("the garbage collector takes %s of the processors for %s", reading(mean, ratio), seconds(long))
+		text := fmt.Sprintf("the garbage collector takes %s of the processors for %s", theme.Number(mean, theme.Ratio), theme.Seconds(long))
 		if v, ok := r.Latest(probe.AllocBytesPerSecond); ok {
-			text += fmt.Sprintf(": %s is allocated", reading(v, bytesPerSecond))
+			text += fmt.Sprintf(": %s is allocated", theme.Number(v, theme.BytesPerSecond))
 		}
 		out = append(out, lint{"collector", since, text + r.cause(since)})
 	}
 	if long, since, mean := r.last(probe.SchedLatencyP99MS, func(v float64) bool { return v >= schedMillis }); long >= steadySeconds {
-		text := fmt.Sprintf("goroutines wait %s (p99) for a processor for %s", report.Quantity(mean, millis), seconds(long))
+		text := fmt.Sprintf("goroutines wait %s (p99) for a processor for %s", report.Quantity(mean, theme.Millis), theme.Seconds(long))
 		if v, ok := r.Latest(probe.HostCPUPercent); ok {
-			text += fmt.Sprintf(": the machine is %s busy", reading(v, percent))
+			text += fmt.Sprintf(": the machine is %s busy", theme.Number(v, theme.Percent))
 		}
 		out = append(out, lint{"scheduler", since, text + r.cause(since)})
 	}

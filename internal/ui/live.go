@@ -5,6 +5,7 @@ import (
 
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/ui/theme"
 )
 
 // live is the screen of a run.
@@ -119,11 +120,11 @@ func (l *live) struck() map[string]bool {
 }
 
 // named is a name of the system's inside, with a mark if a fault has just hit it.
-func (s *styles) named(name string, struck map[string]bool) string {
+func named(s *theme.Theme, name string, struck map[string]bool) string {
 	if struck[name] {
-		return clean(name) + " " + s.warn.on(string(s.fault))
+		return theme.Clean(name) + " " + s.Warn.Render(string(s.Fault))
 	}
-	return clean(name)
+	return theme.Clean(name)
 }
 
 // focus is the panel that keys go to.
@@ -282,7 +283,7 @@ func (l *live) closeAgent() {
 }
 
 // view draws the body of the screen. full says that there is room for charts.
-func (l *live) view(s *styles, width, height int, full bool) []string {
+func (l *live) view(s *theme.Theme, width, height int, full bool) []string {
 	switch {
 	case full:
 		l.areas = l.arrange(width, height)
@@ -292,10 +293,10 @@ func (l *live) view(s *styles, width, height int, full bool) []string {
 		l.areas = nil
 		return l.small(s, width, height)
 	}
-	return s.compose(l.areas, width, height, func(a area) []string { return l.draw(s, a) })
+	return compose(s, l.areas, width, height, func(a area) []string { return l.draw(s, a) })
 }
 
-func (l *live) draw(s *styles, a area) []string {
+func (l *live) draw(s *theme.Theme, a area) []string {
 	focused := a.panel == l.focus()
 	switch a.panel {
 	case figuresPanel:

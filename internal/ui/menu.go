@@ -12,6 +12,7 @@ import (
 
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/ui/theme"
 )
 
 // A Scenario is one entry of the menu.
@@ -248,17 +249,17 @@ func (m menu) summary() string {
 
 // view draws the list, and beside it, where there is room, what is under the
 // cursor.
-func (m menu) view(s *styles, width, height int) []string {
+func (m menu) view(s *theme.Theme, width, height int) []string {
 	if width < 80 || height < 12 {
 		return m.list(s, width, height)
 	}
 	left := min(max(width*45/100, 40), 76)
-	list := s.panel(s.strong.on("Scenarios"), m.filter.note(s), m.list(s, left-2, height-2), left, height, true)
+	list := drawPanel(s, s.Strong.Render("Scenarios"), m.filter.note(s), m.list(s, left-2, height-2), left, height, true)
 	return beside(list, m.details(s, width-left, height))
 }
 
 // list draws the entries under their tags, with the cursor always in sight.
-func (m menu) list(s *styles, width, height int) []string {
+func (m menu) list(s *theme.Theme, width, height int) []string {
 	if height < 1 {
 		return nil
 	}
@@ -272,7 +273,7 @@ func (m menu) list(s *styles, width, height int) []string {
 			if len(rows) > 0 && height > 20 {
 				rows = append(rows, "")
 			}
-			rows = append(rows, " "+s.muted.on(clean(tag)))
+			rows = append(rows, " "+s.Muted.Render(theme.Clean(tag)))
 		}
 		if i == m.cursor {
 			at = len(rows)
@@ -284,39 +285,39 @@ func (m menu) list(s *styles, width, height int) []string {
 		if len(m.all) == 0 {
 			text = "there are no scenarios"
 		}
-		return []string{" " + s.muted.on(text)}
+		return []string{" " + s.Muted.Render(text)}
 	}
 	// The heading above the cursor stays in sight if there is room.
 	top := min(max(at-height/2, 0), max(len(rows)-height, 0))
 	return rows[top:min(top+height, len(rows))]
 }
 
-func (m menu) entry(s *styles, entry Scenario, under bool, width int) string {
-	cursor, name := " ", clean(entry.Title)
+func (m menu) entry(s *theme.Theme, entry Scenario, under bool, width int) string {
+	cursor, name := " ", theme.Clean(entry.Title)
 	if under {
-		cursor, name = s.cursor.on(s.cursorMark), s.cursor.on(name)
+		cursor, name = s.Cursor.Render(s.CursorMark), s.Cursor.Render(name)
 	}
 	mark := " "
 	if m.marked[entry.Name] {
-		mark = s.accent.on(s.marked)
+		mark = s.Accent.Render(s.Marked)
 	}
 	if len(m.settings[entry.Name]) > 0 {
-		name += s.warn.on(" changed")
+		name += s.Warn.Render(" changed")
 	}
-	verdict := s.muted.on("not run")
+	verdict := s.Muted.Render("not run")
 	if entry.LastVerdict != "" {
-		verdict = s.word(strings.ToUpper(string(entry.LastVerdict)))
+		verdict = s.Verdict(strings.ToUpper(string(entry.LastVerdict)))
 	}
 	const verdictWidth = 12
-	right := s.pad(verdict, verdictWidth)
+	right := s.Pad(verdict, verdictWidth)
 	if width >= 44 {
-		right = s.muted.on("~"+report.Clock(entry.Estimate.Seconds())) + "  " + right
+		right = s.Muted.Render("~"+report.Clock(entry.Estimate.Seconds())) + "  " + right
 	}
 	last := func(layout string) string {
 		if entry.LastRun.IsZero() {
-			return spaces(len(layout) + 1)
+			return theme.Spaces(len(layout) + 1)
 		}
-		return s.muted.on(entry.LastRun.Local().Format(layout)) + " "
+		return s.Muted.Render(entry.LastRun.Local().Format(layout)) + " "
 	}
 	switch {
 	case width >= 62:
@@ -327,14 +328,14 @@ func (m menu) entry(s *styles, entry Scenario, under bool, width int) string {
 	if width < 32 {
 		right = ""
 	}
-	return s.ends(" "+cursor+" "+mark+" "+name+" ", right, width)
+	return s.Justify(" "+cursor+" "+mark+" "+name+" ", right, width)
 }
 
 // details tell of the entry under the cursor what it asks, does, can be changed
 // and is held against.
-func (m menu) details(s *styles, width, height int) []string {
+func (m menu) details(s *theme.Theme, width, height int) []string {
 	if len(m.shown) == 0 {
-		return s.panel("", "", nil, width, height, false)
+		return drawPanel(s, "", "", nil, width, height, false)
 	}
 	entry := m.under()
 	inner := width - 6
@@ -345,30 +346,30 @@ func (m menu) details(s *styles, width, height int) []string {
 		}
 	}
 	field := func(name, value string) {
-		add(s.muted.on(s.pad(name, 12)) + s.cut(value, inner-12))
+		add(s.Muted.Render(s.Pad(name, 12)) + s.Truncate(value, inner-12))
 	}
 	rows = append(rows, "")
-	add(s.wrap(clean(entry.Description), inner)...)
+	add(theme.Wrap(theme.Clean(entry.Description), inner)...)
 	rows = append(rows, "")
-	field("name", clean(entry.Name))
-	field("tags", clean(strings.Join(entry.Tags, ", ")))
+	field("name", theme.Clean(entry.Name))
+	field("tags", theme.Clean(strings.Join(entry.Tags, ", ")))
 	field("takes about", report.Clock(entry.Estimate.Seconds()))
-	last := s.muted.on("never ran")
+	last := s.Muted.Render("never ran")
 	if entry.LastVerdict != "" {
-		last = s.word(strings.ToUpper(string(entry.LastVerdict)))
+		last = s.Verdict(strings.ToUpper(string(entry.LastVerdict)))
 		if !entry.LastRun.IsZero() {
-			last += s.muted.on("  " + entry.LastRun.Local().Format("2006-01-02 15:04"))
+			last += s.Muted.Render("  " + entry.LastRun.Local().Format("2006-01-02 15:04"))
 		}
 	}
 	field("last run", last)
 	for i, step := range entry.Steps {
-		title := s.muted.on(fmt.Sprintf("%d ", i+1)) + s.strong.on(clean(step.Name))
+		title := s.Muted.Render(fmt.Sprintf("%d ", i+1)) + s.Strong.Render(theme.Clean(step.Name))
 		notes := slices.Clone(step.Notes)
 		if step.Measurement != step.Name {
 			notes = slices.Insert(notes, 0, step.Measurement)
 		}
 		if len(notes) > 0 {
-			title += s.muted.on("  " + clean(strings.Join(notes, ", ")))
+			title += s.Muted.Render("  " + theme.Clean(strings.Join(notes, ", ")))
 		}
 		rows = append(rows, "")
 		add(title)
@@ -376,34 +377,34 @@ func (m menu) details(s *styles, width, height int) []string {
 		var exact []string
 		for _, l := range step.Limits {
 			if l.Source == stream.SourceMust {
-				exact = append(exact, clean(l.Metric))
+				exact = append(exact, theme.Clean(l.Metric))
 				continue
 			}
-			add("  " + s.limit.on(s.pad(clean(l.Source), 10)) + clean(l.Metric) + " " + s.muted.on(clean(l.Op)+" "+report.Quantity(l.Value, l.Unit)))
+			add("  " + s.Limit.Render(s.Pad(theme.Clean(l.Source), 10)) + theme.Clean(l.Metric) + " " + s.Muted.Render(theme.Clean(l.Op)+" "+report.Quantity(l.Value, l.Unit)))
 		}
 		if n := len(exact); n > 0 {
-			add("  " + s.limit.on(s.pad(stream.SourceMust, 10)) + exactText(n) + s.muted.on(": "+strings.Join(exact, ", ")))
+			add("  " + s.Limit.Render(s.Pad(stream.SourceMust, 10)) + exactText(n) + s.Muted.Render(": "+strings.Join(exact, ", ")))
 		}
 	}
 	if room := height - 2; len(rows) > room && room > 1 {
-		rows = append(rows[:room-1], "  "+s.muted.on(fmt.Sprintf("%s %d more rows: e shows all parameters", s.below, len(rows)-room+1)))
+		rows = append(rows[:room-1], "  "+s.Muted.Render(fmt.Sprintf("%s %d more rows: e shows all parameters", s.Below, len(rows)-room+1)))
 	}
-	return s.panel(s.strong.on(clean(entry.Title)), "", rows, width, height, false)
+	return drawPanel(s, s.Strong.Render(theme.Clean(entry.Title)), "", rows, width, height, false)
 }
 
 // parameters tell those of a step, as many in a row as there is room for. What
 // was changed stands out.
-func (m menu) parameters(s *styles, entry Scenario, step string, width int) []string {
+func (m menu) parameters(s *theme.Theme, entry Scenario, step string, width int) []string {
 	var rows []string
 	row := ""
 	for _, f := range entry.Fields {
 		if f.Step != step {
 			continue
 		}
-		value := clean(f.Value)
-		item := s.muted.on(clean(f.Param)+" ") + value
+		value := theme.Clean(f.Value)
+		item := s.Muted.Render(theme.Clean(f.Param)+" ") + value
 		if changed, ok := m.settings[entry.Name][f.Name]; ok {
-			item = s.muted.on(clean(f.Param)+" ") + s.warn.on(clean(changed))
+			item = s.Muted.Render(theme.Clean(f.Param)+" ") + s.Warn.Render(theme.Clean(changed))
 		}
 		if row != "" && ansi.StringWidth(row)+3+ansi.StringWidth(item) > width-2 {
 			rows = append(rows, "  "+row)
@@ -418,16 +419,6 @@ func (m menu) parameters(s *styles, entry Scenario, step string, width int) []st
 		rows = append(rows, "  "+row)
 	}
 	return rows
-}
-
-// wrap breaks a text into lines of a width.
-func (s *styles) wrap(text string, width int) []string {
-	if text == "" || width < 1 {
-		return nil
-	}
-	// A line may not be broken at a hyphen: it would be in the middle of a flag.
-	const hyphen, whole = "-", "\u2011"
-	return strings.Split(strings.ReplaceAll(ansi.Wrap(strings.ReplaceAll(text, hyphen, whole), width, ""), whole, hyphen), "\n")
 }
 
 func (m model) menuActions() []action {

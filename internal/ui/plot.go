@@ -5,12 +5,13 @@ import (
 	"slices"
 	"strings"
 
-	"mabeam-top/internal/stress/fold"
-
 	"github.com/NimbleMarkets/ntcharts/canvas"
 	"github.com/NimbleMarkets/ntcharts/canvas/graph"
 	"github.com/NimbleMarkets/ntcharts/canvas/runes"
 	"github.com/charmbracelet/x/ansi"
+
+	"mabeam-top/internal/stress/fold"
+	"mabeam-top/internal/ui/theme"
 )
 
 // A plot is what is drawn in one coordinate system.
@@ -37,7 +38,7 @@ type series struct {
 
 // A look is how the line of a series is told from others.
 type look struct {
-	line, fill paint
+	line, fill theme.Style
 	// letter is its dots where there is no braille, and pattern how it is
 	// broken where there is no colour.
 	letter  rune
@@ -53,7 +54,7 @@ type limitLine struct {
 // A cell is one character of a plot.
 type cell struct {
 	r     rune
-	paint paint
+	paint theme.Style
 	layer layer
 }
 
@@ -71,7 +72,7 @@ const (
 
 // draw returns the rows of a plot with its scale at the left: exactly height
 // rows, each exactly width wide. An upright line is drawn at each of the times.
-func (p plot) draw(s *styles, at span, times []upright, width, height int) []string {
+func (p plot) draw(s *theme.Theme, at span, times []upright, width, height int) []string {
 	cols := width - gutter
 	if height < 1 {
 		return nil
@@ -88,7 +89,7 @@ func (p plot) draw(s *styles, at span, times []upright, width, height int) []str
 	for _, u := range times {
 		if col := at.column(u.t, cols); col >= 0 {
 			for row := range cells {
-				cells[row][col] = cell{s.timeDash, u.paint, backLayer}
+				cells[row][col] = cell{s.TimeDash, u.paint, backLayer}
 			}
 		}
 	}
@@ -96,12 +97,12 @@ func (p plot) draw(s *styles, at span, times []upright, width, height int) []str
 	traces := make([]trace, len(p.series))
 	for i, line := range p.series {
 		traces[i] = newTrace(line.points, at, a, c.across, c.down)
-		if line.filled && !s.ascii && !s.colorless && line.look.fill != line.look.line {
+		if line.filled && !s.ASCIIOnly && !s.Colorless && line.look.fill != line.look.line {
 			c.overlay(cells, c.shade(traces[i]), line.look.fill, shadeLayer)
 		}
 	}
 	for i, line := range slices.Backward(p.series) {
-		if !s.ascii && !s.colorless {
+		if !s.ASCIIOnly && !s.Colorless {
 			c.overlay(cells, c.ink(traces[i].span, solid), line.look.fill, rangeLayer)
 		}
 	}
@@ -109,15 +110,15 @@ func (p plot) draw(s *styles, at span, times []upright, width, height int) []str
 		if a.shows(l.value) {
 			row := a.row(l.value)
 			for col := range cells[row] {
-				cells[row][col] = cell{s.limitDash, s.limit, limitLayer}
+				cells[row][col] = cell{s.LimitDash, s.Limit, limitLayer}
 			}
 		}
 	}
 	for i, line := range slices.Backward(p.series) {
 		switch {
-		case s.ascii:
+		case s.ASCIIOnly:
 			letters(cells, traces[i].all(), cell{line.look.letter, line.look.line, lineLayer})
-		case s.colorless:
+		case s.Colorless:
 			// The spread cannot be told from the line: it is part of it.
 			c.overlay(cells, c.ink(traces[i].all(), line.look.pattern), line.look.line, lineLayer)
 		default:
@@ -132,18 +133,18 @@ func (p plot) draw(s *styles, at span, times []upright, width, height int) []str
 // An upright is a vertical line of a plot.
 type upright struct {
 	t     float64
-	paint paint
+	paint theme.Style
 }
 
 func (p plot) hasPoints() bool {
 	return slices.ContainsFunc(p.series, func(s series) bool { return len(s.points) > 0 })
 }
 
-func (p plot) drawEmpty(s *styles, width, height int) []string {
-	rows := slices.Repeat([]string{spaces(width)}, height)
-	text := s.cut(p.empty, width)
-	left := (width - textWidth(text)) / 2
-	rows[(height-1)/2] = s.pad(spaces(left)+s.muted.on(text), width)
+func (p plot) drawEmpty(s *theme.Theme, width, height int) []string {
+	rows := slices.Repeat([]string{theme.Spaces(width)}, height)
+	text := s.Truncate(p.empty, width)
+	left := (width - theme.Width(text)) / 2
+	rows[(height-1)/2] = s.Pad(theme.Spaces(left)+s.Muted.Render(text), width)
 	return rows
 }
 
@@ -281,8 +282,8 @@ type dotCanvas struct{ cols, rows, across, down int }
 
 // canvasOf returns the canvas of a plot: a cell has two by four dots of
 // braille, or is one dot itself.
-func canvasOf(s *styles, cols, rows int) dotCanvas {
-	if s.ascii {
+func canvasOf(s *theme.Theme, cols, rows int) dotCanvas {
+	if s.ASCIIOnly {
 		return dotCanvas{cols, rows, cols, rows}
 	}
 	return dotCanvas{cols, rows, 2 * cols, dotsPerRow * rows}
@@ -338,7 +339,7 @@ func (c dotCanvas) shade(t trace) [][]rune {
 
 // overlay puts dots over what is there: dots of one layer join, others hide
 // what was there.
-func (c dotCanvas) overlay(cells [][]cell, dots [][]rune, p paint, on layer) {
+func (c dotCanvas) overlay(cells [][]cell, dots [][]rune, p theme.Style, on layer) {
 	for row := range cells {
 		for col := range cells[row] {
 			r, c := dots[row][col], &cells[row][col]
@@ -364,7 +365,7 @@ func letters(cells [][]cell, line []stroke, pen cell) {
 
 // drawTicks marks moments at the top, where nothing else is. If they are too
 // dense to be told apart, they are left out.
-func (p plot) drawTicks(s *styles, cells [][]cell, at span) {
+func (p plot) drawTicks(s *theme.Theme, cells [][]cell, at span) {
 	cols := len(cells[0])
 	marked := map[int]bool{}
 	for _, t := range p.ticks {
@@ -377,14 +378,14 @@ func (p plot) drawTicks(s *styles, cells [][]cell, at span) {
 	}
 	for col := range marked {
 		if c := &cells[0][col]; c.layer < lineLayer {
-			*c = cell{s.topTick, s.muted, labelLayer}
+			*c = cell{s.TopTick, s.Muted, labelLayer}
 		}
 	}
 }
 
 // labelLimits writes what a limit is on its line, where the least of the
 // series is hidden; or, if it is out of sight, in a corner with an arrow.
-func (p plot) labelLimits(s *styles, cells [][]cell, a axis) {
+func (p plot) labelLimits(s *theme.Theme, cells [][]cell, a axis) {
 	width, height := len(cells[0]), len(cells)
 	for _, l := range p.limits {
 		row, text := 0, " "+l.label+" "
@@ -393,11 +394,11 @@ func (p plot) labelLimits(s *styles, cells [][]cell, a axis) {
 		case a.shows(l.value):
 			row = a.row(l.value)
 		case l.value < low:
-			row, text = height-1, " "+s.below+text
+			row, text = height-1, " "+s.Below+text
 		default:
-			text = " " + s.above + text
+			text = " " + s.Above + text
 		}
-		label := []rune(s.cut(narrow(text), width))
+		label := []rune(s.Truncate(narrow(text), width))
 		best, fewest := 0, math.MaxInt
 		for _, col := range []int{1, (width - len(label)) / 2, width - len(label) - 1} {
 			if hidden := drawn(cells[row], col, len(label)); hidden < fewest {
@@ -408,7 +409,7 @@ func (p plot) labelLimits(s *styles, cells [][]cell, a axis) {
 			continue // every place is outside or has another label
 		}
 		for i, r := range label {
-			cells[row][best+i] = cell{r, s.limit, labelLayer}
+			cells[row][best+i] = cell{r, s.Limit, labelLayer}
 		}
 	}
 }
@@ -449,19 +450,19 @@ func render(cells [][]cell, labels []string) []string {
 	for i, row := range cells {
 		b.Reset()
 		b.WriteString(labels[i])
-		pen := paint{}
+		pen := theme.Style{}
 		for _, c := range row {
 			if c.r == 0 {
 				c = cell{r: ' ', paint: pen} // a blank has no colour
 			}
 			if c.paint != pen {
-				b.WriteString(pen.on(run.String()))
+				b.WriteString(pen.Render(run.String()))
 				run.Reset()
 				pen = c.paint
 			}
 			run.WriteRune(c.r)
 		}
-		b.WriteString(pen.on(run.String()))
+		b.WriteString(pen.Render(run.String()))
 		run.Reset()
 		out[i] = b.String()
 	}
@@ -471,8 +472,8 @@ func render(cells [][]cell, labels []string) []string {
 // sparkline draws values in one row. It shows how they move, not how large
 // they are: it is scaled to their range, but to no less than four tenths of
 // the highest, so that noise does not look like a storm.
-func (s *styles) sparkline(points []fold.Point, at span, width int) string {
-	out := []rune(spaces(width))
+func sparkline(s *theme.Theme, points []fold.Point, at span, width int) string {
+	out := []rune(theme.Spaces(width))
 	if len(points) == 0 {
 		return string(out)
 	}
@@ -481,7 +482,7 @@ func (s *styles) sparkline(points []fold.Point, at span, width int) string {
 	for _, p := range points {
 		if c := at.column(p.T, width); c >= 0 {
 			highest[c] = max(highest[c], p.V)
-			out[c] = s.sparks[0]
+			out[c] = s.Sparks[0]
 			low, high = min(low, p.V), max(high, p.V)
 		}
 	}
@@ -489,8 +490,8 @@ func (s *styles) sparkline(points []fold.Point, at span, width int) string {
 	floor := max((high+low-extent)/2, 0)
 	for i, v := range highest {
 		if out[i] != ' ' && extent > 0 {
-			level := int((v - floor) / extent * float64(len(s.sparks)))
-			out[i] = s.sparks[min(max(level, 0), len(s.sparks)-1)]
+			level := int((v - floor) / extent * float64(len(s.Sparks)))
+			out[i] = s.Sparks[min(max(level, 0), len(s.Sparks)-1)]
 		}
 	}
 	return string(out)

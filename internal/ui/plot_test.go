@@ -1,21 +1,16 @@
 package ui
 
 import (
-	"io"
 	"reflect"
 	"strings"
 	"testing"
 
-	"mabeam-top/internal/stress/fold"
-
 	"github.com/charmbracelet/x/ansi"
 	"pgregory.net/rapid"
-)
 
-func plainStyles(ascii bool) *styles {
-	s := newLooks(io.Discard, "never", ascii)[0]
-	return &s
-}
+	"mabeam-top/internal/stress/fold"
+	"mabeam-top/internal/ui/theme"
+)
 
 func line10(values ...float64) []fold.Point {
 	var out []fold.Point
@@ -75,7 +70,7 @@ func TestTrace(t *testing.T) {
 }
 
 func TestLimitLabels(t *testing.T) {
-	p := plot{unit: perSecond, series: []series{{points: line10(10, 10, 10, 10)}}}
+	p := plot{unit: theme.PerSecond, series: []series{{points: line10(10, 10, 10, 10)}}}
 	for _, test := range []struct {
 		name   string
 		limits []limitLine
@@ -86,7 +81,7 @@ func TestLimitLabels(t *testing.T) {
 		{"two at one height", []limitLine{{12, "first"}, {12, "second"}}, "second"},
 	} {
 		p.limits = test.limits
-		got := strings.Join(p.draw(plainStyles(false), span{0, 3}, nil, 60, 8), "\n")
+		got := strings.Join(p.draw(theme.Plain(false), span{0, 3}, nil, 60, 8), "\n")
 		if !strings.Contains(got, test.want) || !strings.Contains(got, strings.TrimSpace(test.limits[0].label)) {
 			t.Errorf("%s: %q is not in\n%s", test.name, test.want, got)
 		}
@@ -98,14 +93,14 @@ func TestPlotSize(t *testing.T) {
 	value := rapid.OneOf(rapid.Float64Range(0, 1e18), rapid.SampledFrom([]float64{0, 1, 1e-300, 5e-324, 1e18}))
 	rapid.Check(t, func(t *rapid.T) {
 		width, height := rapid.IntRange(0, 120).Draw(t, "width"), rapid.IntRange(0, 30).Draw(t, "height")
-		p := plot{unit: rapid.SampledFrom([]string{perSecond, millis, bytesUnit, count}).Draw(t, "unit"), log: rapid.Bool().Draw(t, "log"), empty: "nothing"}
+		p := plot{unit: rapid.SampledFrom([]string{theme.PerSecond, theme.Millis, theme.Bytes, theme.Count}).Draw(t, "unit"), log: rapid.Bool().Draw(t, "log"), empty: "nothing"}
 		for range rapid.IntRange(0, 4).Draw(t, "series") {
 			p.series = append(p.series, series{points: line10(rapid.SliceOfN(value, 0, 20).Draw(t, "values")...), filled: rapid.Bool().Draw(t, "filled"), look: look{letter: '*'}})
 		}
 		for range rapid.IntRange(0, 3).Draw(t, "limits") {
 			p.limits = append(p.limits, limitLine{value.Draw(t, "limit"), rapid.SampledFrom([]string{"limit", "限", strings.Repeat("long ", 30)}).Draw(t, "label")})
 		}
-		rows := p.draw(plainStyles(rapid.Bool().Draw(t, "ascii")), span{0, rapid.Float64Range(0, 30).Draw(t, "to")}, []upright{{t: 0}, {t: 1}, {t: 50}}, width, height)
+		rows := p.draw(theme.Plain(rapid.Bool().Draw(t, "ascii")), span{0, rapid.Float64Range(0, 30).Draw(t, "to")}, []upright{{t: 0}, {t: 1}, {t: 50}}, width, height)
 		if len(rows) != height {
 			t.Fatalf("%d rows, want %d", len(rows), height)
 		}
@@ -118,7 +113,7 @@ func TestPlotSize(t *testing.T) {
 }
 
 func TestSparkline(t *testing.T) {
-	s := plainStyles(false)
+	s := theme.Plain(false)
 	for _, test := range []struct {
 		points []fold.Point
 		want   string
@@ -129,7 +124,7 @@ func TestSparkline(t *testing.T) {
 		{line10(0, 1, 2, 3), "▁▂▄▆"},
 		{line10(100, 101, 99, 100), "▅▅▄▅"},
 	} {
-		if got := s.sparkline(test.points, span{0, 3}, 4); got != test.want {
+		if got := sparkline(s, test.points, span{0, 3}, 4); got != test.want {
 			t.Errorf("sparkline(%v) = %q, want %q", test.points, got, test.want)
 		}
 	}

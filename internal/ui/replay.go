@@ -12,6 +12,7 @@ import (
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/ui/theme"
 )
 
 // speeds are those that a replay can have.
@@ -41,7 +42,7 @@ func (m model) play(r *run) (model, tea.Cmd) {
 	if recording.Broken != nil {
 		m.notice = notice{text: "the recording is incomplete: " + recording.Broken.Error(), bad: true}
 	} else if recording.Thinned > 0 {
-		m.notice = notice{text: fmt.Sprintf("the recording is long: %s samples are left out, evenly", report.Quantity(float64(recording.Thinned), count))}
+		m.notice = notice{text: fmt.Sprintf("the recording is long: %s samples are left out, evenly", report.Quantity(float64(recording.Thinned), theme.Count))}
 	}
 	return m, cmd
 }
@@ -122,15 +123,15 @@ func (m model) leaveReplay() (model, tea.Cmd) {
 }
 
 // replayState is the word for what a replay is doing.
-func (s *styles) replayState(p stream.Playback) string {
-	speed := fmt.Sprintf("%s%g", s.times, p.Speed)
+func replayState(s *theme.Theme, p stream.Playback) string {
+	speed := fmt.Sprintf("%s%g", s.Times, p.Speed)
 	switch {
 	case p.Paused:
-		return s.badge.on(" HELD ") + " " + s.muted.on(speed)
+		return s.Badge.Render(" HELD ") + " " + s.Muted.Render(speed)
 	case p.Ended:
-		return s.muted.on(s.dot + " END " + speed)
+		return s.Muted.Render(s.Dot + " END " + speed)
 	default:
-		return s.accent.on(s.dot+" REPLAY ") + s.strong.on(speed)
+		return s.Accent.Render(s.Dot+" REPLAY ") + s.Strong.Render(speed)
 	}
 }
 
@@ -145,22 +146,22 @@ func (m model) replayBar() string {
 	cells := make([]cell, width)
 	done := int(p.At / p.Length * float64(width-1))
 	for i := range cells {
-		cells[i] = cell{r: []rune(s.barEmpty)[0], paint: s.faint}
+		cells[i] = cell{r: []rune(s.BarEmpty)[0], paint: s.Faint}
 		if i < done {
-			cells[i] = cell{r: []rune(s.barFull)[0], paint: s.accent}
+			cells[i] = cell{r: []rune(s.BarFull)[0], paint: s.Accent}
 		}
 	}
 	for _, e := range m.run.recording.Events {
 		c := &cells[min(max(int(e.T/p.Length*float64(width-1)), 0), width-1)]
 		switch {
 		case e.Type == stream.FaultInjected:
-			*c = cell{r: s.fault, paint: s.warn}
-		case e.Type == stream.StepStarted && c.r != s.fault:
-			*c = cell{r: []rune(s.vertical)[0], paint: s.muted}
-		case e.Type == stream.RepetitionStarted && c.r != s.fault && string(c.r) != s.vertical:
-			*c = cell{r: s.repetition, paint: s.muted}
+			*c = cell{r: s.Fault, paint: s.Warn}
+		case e.Type == stream.StepStarted && c.r != s.Fault:
+			*c = cell{r: []rune(s.Vertical)[0], paint: s.Muted}
+		case e.Type == stream.RepetitionStarted && c.r != s.Fault && string(c.r) != s.Vertical:
+			*c = cell{r: s.Repetition, paint: s.Muted}
 		}
 	}
-	cells[done] = cell{r: []rune(s.dot)[0], paint: s.strong}
-	return s.muted.on(left) + strings.Join(render([][]cell{cells}, []string{""}), "") + s.muted.on(right)
+	cells[done] = cell{r: []rune(s.Dot)[0], paint: s.Strong}
+	return s.Muted.Render(left) + strings.Join(render([][]cell{cells}, []string{""}), "") + s.Muted.Render(right)
 }

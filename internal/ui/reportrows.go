@@ -11,34 +11,21 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/ui/theme"
 )
 
 // reportWriter gathers the rows of a report.
 type reportWriter struct {
-	*styles
+	*theme.Theme
 	view  reportView
 	width int
 	rows  []string
 }
 
-func (w *reportWriter) add(row string) { w.rows = append(w.rows, w.cut(row, w.width)) }
-
-// bulleted returns a text in as many rows as it needs, the first behind a
-// bullet.
-func (s *styles) bulleted(bullet, text string, width int) []string {
-	lead := ansi.StringWidth(bullet) + 1
-	var rows []string
-	for i, line := range s.wrap(text, max(width-lead, 10)) {
-		if i > 0 {
-			bullet = spaces(lead - 1)
-		}
-		rows = append(rows, bullet+" "+line)
-	}
-	return rows
-}
+func (w *reportWriter) add(row string) { w.rows = append(w.rows, w.Truncate(row, w.width)) }
 
 func (w *reportWriter) paragraph(bullet, text string) {
-	for _, row := range w.bulleted(bullet, text, w.width-4) {
+	for _, row := range theme.Bulleted(bullet, text, w.width-4) {
 		w.add("   " + row)
 	}
 }
@@ -47,43 +34,43 @@ func (w *reportWriter) paragraph(bullet, text string) {
 func (w *reportWriter) summary() {
 	r := w.view.result
 	w.add("")
-	left := " " + w.word(strings.ToUpper(string(r.Verdict))) + "  " + w.strong.on(titleOf(r))
+	left := " " + w.Verdict(strings.ToUpper(string(r.Verdict))) + "  " + w.Strong.Render(titleOf(r))
 	right := w.counts()
 	if r.Grade != "" {
 		right += fmt.Sprintf("   score %.2f   grade %s", r.Score, r.Grade)
 	}
 	right += "   " + report.Clock(r.DurationSeconds) + " "
 	if ansi.StringWidth(left)+ansi.StringWidth(right)+2 <= w.width {
-		w.add(w.ends(left, w.muted.on(right), w.width))
+		w.add(w.Justify(left, w.Muted.Render(right), w.width))
 	} else {
 		w.add(left)
-		for _, line := range w.wrap(right, w.width-2) {
-			w.add(" " + w.muted.on(strings.TrimSpace(line)))
+		for _, line := range theme.Wrap(right, w.width-2) {
+			w.add(" " + w.Muted.Render(strings.TrimSpace(line)))
 		}
 	}
 	if err := w.view.err; err != nil {
 		message, _, _ := strings.Cut(err.Error(), "\n")
 		w.add("")
-		w.paragraph(w.fail.on("!"), clean(message))
+		w.paragraph(w.Fail.Render("!"), theme.Clean(message))
 	}
 	if c := r.Regression; c != nil {
 		w.add("")
-		w.paragraph(w.word(c.Word()), regressionText(*c)+w.muted.on("  (c tells more)"))
+		w.paragraph(w.Verdict(c.Word()), regressionText(*c)+w.Muted.Render("  (c tells more)"))
 	}
 	w.problems()
 	if len(r.Recommendations) > 0 || r.Verdict != report.Pass {
 		w.add("")
 		for _, text := range r.Recommendations {
-			w.paragraph(w.accent.on("Look at:"), clean(text))
+			w.paragraph(w.Accent.Render("Look at:"), theme.Clean(text))
 		}
 		if command := w.again(); command != "" {
-			w.paragraph(w.muted.on("Same run, profiles on:"), clean(command))
+			w.paragraph(w.Muted.Render("Same run, profiles on:"), theme.Clean(command))
 		}
 	}
 	if len(r.Scenarios) > 1 {
 		w.add("")
 		for _, sc := range r.Scenarios {
-			w.add("   " + w.pad(w.word(strings.ToUpper(string(sc.Verdict))), 12) + " " + clean(cmp.Or(sc.Title, sc.Name)))
+			w.add("   " + w.Pad(w.Verdict(strings.ToUpper(string(sc.Verdict))), 12) + " " + theme.Clean(cmp.Or(sc.Title, sc.Name)))
 		}
 	}
 }
@@ -100,15 +87,15 @@ func (w *reportWriter) problems() {
 	for _, sc := range w.view.result.Scenarios {
 		for _, step := range sc.Steps {
 			steps++
-			name := clean(step.Name)
+			name := theme.Clean(step.Name)
 			if len(w.view.result.Scenarios) > 1 {
-				name = clean(sc.Name) + " " + w.chevron + " " + name
+				name = theme.Clean(sc.Name) + " " + w.Chevron + " " + name
 			}
 			if !step.Verdict.Whole() {
-				text := w.word(strings.ToUpper(string(step.Verdict))) + " " + name
+				text := w.Verdict(strings.ToUpper(string(step.Verdict))) + " " + name
 				if why := step.Reason(); why != string(step.Verdict) {
 					message, _, _ := strings.Cut(why, "\n")
-					text += ": " + clean(message)
+					text += ": " + theme.Clean(message)
 				}
 				if step.Verdict == report.Inconclusive {
 					inconclusive = append(inconclusive, text)
@@ -118,7 +105,7 @@ func (w *reportWriter) problems() {
 			}
 			for _, row := range w.reportRows(sc, step) {
 				if row.word == "FAIL" {
-					row.name = name + " " + w.chevron + " " + row.name
+					row.name = name + " " + w.Chevron + " " + row.name
 					rows = append(rows, row)
 				}
 			}
@@ -129,7 +116,7 @@ func (w *reportWriter) problems() {
 	}
 	w.add("")
 	for _, text := range broken[:min(len(broken), mostProblems)] {
-		w.paragraph(w.fail.on("!"), text)
+		w.paragraph(w.Fail.Render("!"), text)
 	}
 	left := len(broken) + len(rows) + len(inconclusive) - mostProblems
 	rows = rows[:min(len(rows), max(mostProblems-len(broken), 0))]
@@ -137,10 +124,10 @@ func (w *reportWriter) problems() {
 		w.add(row)
 	}
 	for _, text := range inconclusive[:min(len(inconclusive), max(mostProblems-len(broken)-len(rows), 0))] {
-		w.paragraph(w.warn.on("!"), text)
+		w.paragraph(w.Warn.Render("!"), text)
 	}
 	if left > 0 {
-		w.add("   " + w.muted.on(fmt.Sprintf("%s and %d more below", w.ellipsis, left)))
+		w.add("   " + w.Muted.Render(fmt.Sprintf("%s and %d more below", w.Ellipsis, left)))
 	}
 }
 
@@ -150,7 +137,7 @@ func titleOf(r *report.Report) string {
 	case 0:
 		return "run"
 	case 1:
-		return clean(cmp.Or(r.Scenarios[0].Title, r.Scenarios[0].Name))
+		return theme.Clean(cmp.Or(r.Scenarios[0].Title, r.Scenarios[0].Name))
 	}
 	return fmt.Sprintf("%d scenarios", len(r.Scenarios))
 }
@@ -245,18 +232,18 @@ func (w *reportWriter) again() string {
 // step writes one step: its table and, beside or below it, what else is known.
 func (w *reportWriter) step(sc report.Scenario, step report.Step) {
 	w.add("")
-	info := clean(step.Measurement)
+	info := theme.Clean(step.Measurement)
 	if n := step.RepetitionCount(); n > 1 {
 		info += fmt.Sprintf("  %d repetitions", n)
 	}
 	if step.Steered {
-		info += "  " + w.warn.on("steered by hand") + w.muted.on(" ")
+		info += "  " + w.Warn.Render("steered by hand") + w.Muted.Render(" ")
 	}
 	info += "  " + report.Clock(step.DurationSeconds)
-	title := w.word(strings.ToUpper(string(step.Verdict))) + " " + w.strong.on(clean(sc.Name)+" "+w.chevron+" "+clean(step.Name))
-	w.add(w.rule(w.horizontal, w.horizontal, title, w.muted.on(info), w.width, false))
+	title := w.Verdict(strings.ToUpper(string(step.Verdict))) + " " + w.Strong.Render(theme.Clean(sc.Name)+" "+w.Chevron+" "+theme.Clean(step.Name))
+	w.add(rule(w.Theme, w.Horizontal, w.Horizontal, title, w.Muted.Render(info), w.width, false))
 	if step.Verdict == report.Inconclusive {
-		w.paragraph(w.warn.on("Why:"), clean(step.Reason()))
+		w.paragraph(w.Warn.Render("Why:"), theme.Clean(step.Reason()))
 	}
 	if w.width < wideReport {
 		for _, row := range slices.Concat(w.tableOf(w.reportRows(sc, step), w.width), w.more(step, w.width)) {
@@ -274,7 +261,7 @@ func (w *reportWriter) step(sc report.Scenario, step report.Step) {
 		if i < len(more) {
 			r = more[i]
 		}
-		w.add(w.pad(l, left) + r)
+		w.add(w.Pad(l, left) + r)
 	}
 }
 
@@ -313,7 +300,7 @@ func (w *reportWriter) reportRows(sc report.Scenario, step report.Step) []report
 	if exact > 0 {
 		list = append(list, reportRow{word: "PASS", name: report.ExactConditions(exact)})
 	}
-	order := []string{"FAIL", wordUndecided, "WARN", "PASS", "EXCEED", "INFO"}
+	order := []string{"FAIL", theme.Undecided, "WARN", "PASS", "EXCEED", "INFO"}
 	slices.SortStableFunc(list, func(a, b reportRow) int {
 		return cmp.Compare(slices.Index(order, a.word), slices.Index(order, b.word))
 	})
@@ -352,30 +339,30 @@ func (w *reportWriter) tableOf(list []reportRow, width int) []string {
 	var rows []string
 	for _, r := range list {
 		if r.value == "" { // it stands alone
-			rows = append(rows, "   "+w.pad(w.word(r.word), word)+" "+r.name)
+			rows = append(rows, "   "+w.Pad(w.Verdict(r.word), word)+" "+r.name)
 			continue
 		}
-		row := "   " + w.pad(w.word(r.word), word) + " " + w.pad(r.name, names) + " " + w.padLeft(r.value, value)
+		row := "   " + w.Pad(w.Verdict(r.word), word) + " " + w.Pad(r.name, names) + " " + w.PadLeft(r.value, value)
 		if withAgainst {
-			row += "  " + w.muted.on(w.pad(r.against, against))
+			row += "  " + w.Muted.Render(w.Pad(r.against, against))
 		}
 		if withShare {
-			row += "  " + w.padLeft(r.share, share)
+			row += "  " + w.PadLeft(r.share, share)
 		}
 		if withBar {
-			row += "  " + w.pad(r.bar, barWidth)
+			row += "  " + w.Pad(r.bar, barWidth)
 		}
 		if withSpread {
-			row += "  " + w.pad(r.spread, spread)
+			row += "  " + w.Pad(r.spread, spread)
 		}
 		if r.notes != "" && ansi.StringWidth(r.notes)+2 <= room {
-			row += "  " + w.muted.on(r.notes)
+			row += "  " + w.Muted.Render(r.notes)
 			r.notes = ""
 		}
 		rows = append(rows, row)
 		if r.notes != "" {
-			for _, line := range w.wrap(r.notes, width-3-word-1) {
-				rows = append(rows, spaces(3+word+1)+w.muted.on(line))
+			for _, line := range theme.Wrap(r.notes, width-3-word-1) {
+				rows = append(rows, theme.Spaces(3+word+1)+w.Muted.Render(line))
 			}
 		}
 	}
@@ -384,7 +371,7 @@ func (w *reportWriter) tableOf(list []reportRow, width int) []string {
 
 func (w *reportWriter) threshold(t report.Threshold, step report.Step, course report.StepCourse) reportRow {
 	m, _, _ := report.Find(step.Metrics, t.Metric)
-	row := reportRow{word: "PASS", name: clean(t.Metric), value: "not measured", against: "limit " + report.InUnit(clean(t.Condition), m.Unit), share: t.OverOrUnder()}
+	row := reportRow{word: "PASS", name: theme.Clean(t.Metric), value: "not measured", against: "limit " + report.InUnit(theme.Clean(t.Condition), m.Unit), share: t.OverOrUnder()}
 	if !t.OK {
 		row.word = "FAIL"
 	}
@@ -393,32 +380,32 @@ func (w *reportWriter) threshold(t report.Threshold, step report.Step, course re
 	}
 	row.notes = course.Worst(t)
 	if t.Actual == nil {
-		row.notes = clean(step.Remark(t.Metric))
+		row.notes = theme.Clean(step.Remark(t.Metric))
 	}
 	return row
 }
 
 func (w *reportWriter) metric(name string, step report.Step, course report.StepCourse) reportRow {
 	m := step.Metrics[name]
-	row := reportRow{word: statusWord(m), name: clean(name), value: clean(m.Text()), spread: w.spread(m)}
-	notes := []string{clean(step.Remark(name))}
+	row := reportRow{word: statusWord(m), name: theme.Clean(name), value: theme.Clean(m.Text()), spread: w.spread(m)}
+	notes := []string{theme.Clean(step.Remark(name))}
 	shown, held := m.Shown()
 	if held {
-		row.against = string(shown.Kind) + " " + clean(shown.Against)
+		row.against = string(shown.Kind) + " " + theme.Clean(shown.Against)
 	}
 	if held && row.word != "PASS" && row.word != "EXCEED" {
 		for _, s := range m.Standards() {
 			switch {
 			case s.Kind != shown.Kind:
-				notes = append(notes, "also held against "+clean(s.Text()))
+				notes = append(notes, "also held against "+theme.Clean(s.Text()))
 			case s.Basis != "":
-				notes = append(notes, clean(s.Basis))
+				notes = append(notes, theme.Clean(s.Basis))
 			}
 		}
 	}
 	if shown.Kind == report.KindBaseline && m.Deviation != nil {
-		row.share = signed(*m.Deviation)
-		row.bar = w.deviationBar(*m.Deviation, m.Status)
+		row.share = theme.Signed(*m.Deviation)
+		row.bar = deviationBar(w.Theme, *m.Deviation, m.Status)
 	}
 	if row.word == "FAIL" && shown.Kind == report.KindBaseline {
 		notes = append(notes, course.WorstOfBaseline(name))
@@ -448,12 +435,12 @@ func (w *reportWriter) spread(m report.Metric) string {
 		if middle != 0 {
 			at = 0.5 + (v-middle)/math.Abs(middle)/(2*tolerance)
 		}
-		last := len(w.sparks) - 1
-		chart.WriteRune(w.sparks[min(max(int(math.Round(at*float64(last))), 0), last)])
+		last := len(w.Sparks) - 1
+		chart.WriteRune(w.Sparks[min(max(int(math.Round(at*float64(last))), 0), last)])
 	}
-	text := w.spark.on(chart.String())
+	text := w.Spark.Render(chart.String())
 	if share, ok := m.Spread(); ok {
-		text += w.muted.on(" ±" + roughly(share))
+		text += w.Muted.Render(" ±" + theme.Approx(share))
 	}
 	return text
 }
@@ -468,33 +455,33 @@ func (w *reportWriter) more(step report.Step, width int) []string {
 	}
 	if o := step.Operations; o.Attempted > 0 {
 		rows = append(rows, "")
-		rows = append(rows, w.indented(w.bulleted(w.muted.on("operations"), fmt.Sprintf("%s attempted: %s succeeded, %s failed, %s dropped",
-			report.Quantity(float64(o.Attempted), count), report.Quantity(float64(o.Succeeded), count),
-			report.Quantity(float64(o.Failed), count), report.Quantity(float64(o.Dropped), count)), width-4))...)
+		rows = append(rows, w.indented(theme.Bulleted(w.Muted.Render("operations"), fmt.Sprintf("%s attempted: %s succeeded, %s failed, %s dropped",
+			report.Quantity(float64(o.Attempted), theme.Count), report.Quantity(float64(o.Succeeded), theme.Count),
+			report.Quantity(float64(o.Failed), theme.Count), report.Quantity(float64(o.Dropped), theme.Count)), width-4))...)
 	}
 	for _, f := range step.Faults {
-		rows = append(rows, w.indented(w.bulleted(w.warn.on(string(w.fault))+w.muted.on(" fault"), clean(f.Text()), width-4))...)
+		rows = append(rows, w.indented(theme.Bulleted(w.Warn.Render(string(w.Fault))+w.Muted.Render(" fault"), theme.Clean(f.Text()), width-4))...)
 	}
 	for _, e := range step.SortedErrors() {
 		when := "at " + report.Clock(e.FirstAtSeconds)
 		if e.Count > 1 {
-			when = fmt.Sprintf("%s times, first %s", report.Quantity(float64(e.Count), count), when)
+			when = fmt.Sprintf("%s times, first %s", report.Quantity(float64(e.Count), theme.Count), when)
 		}
 		message, _, _ := strings.Cut(e.Message, "\n")
-		bullet := w.fail.on("!")
+		bullet := w.Fail.Render("!")
 		switch e.Kind {
 		case report.Finding, report.Unmeasured:
-			bullet = w.fail.on("! " + e.Label() + ":")
+			bullet = w.Fail.Render("! " + e.Label() + ":")
 		case report.Detail, report.Note:
-			bullet = w.muted.on(e.Label() + ":")
+			bullet = w.Muted.Render(e.Label() + ":")
 		}
-		rows = append(rows, w.indented(w.bulleted(bullet, clean(message)+w.muted.on(" ("+when+")"), width-4))...)
+		rows = append(rows, w.indented(theme.Bulleted(bullet, theme.Clean(message)+w.Muted.Render(" ("+when+")"), width-4))...)
 	}
 	for i, text := range step.Recommendations {
 		if i == 0 && step.Verdict == report.Inconclusive {
 			continue // its first line says it
 		}
-		rows = append(rows, w.indented(w.bulleted(w.accent.on("Look at:"), clean(text), width-4))...)
+		rows = append(rows, w.indented(theme.Bulleted(w.Accent.Render("Look at:"), theme.Clean(text), width-4))...)
 	}
 	return rows
 }
@@ -533,21 +520,21 @@ func distributions(step report.Step) []string {
 // distribution draws one, with the limits that it is held against.
 func (w *reportWriter) distribution(name string, m report.Metric, thresholds []report.Threshold, width int) []string {
 	d := *m.Distribution
-	rows := []string{"   " + w.strong.on(clean(name)) + w.muted.on("  of "+report.Quantity(float64(d.Count), count)+" operations")}
+	rows := []string{"   " + w.Strong.Render(theme.Clean(name)) + w.Muted.Render("  of "+report.Quantity(float64(d.Count), theme.Count)+" operations")}
 	var limits []tickMark
 	for _, t := range thresholds {
 		stat, ok := strings.CutPrefix(t.Metric, name+".")
 		if limit, known := t.Limit(); ok && known {
-			limits = append(limits, tickMark{value: limit, label: "limit " + clean(stat)})
+			limits = append(limits, tickMark{value: limit, label: "limit " + theme.Clean(stat)})
 		}
 	}
 	height := 3
 	if width >= 100 {
 		height = 4
 	}
-	chart := w.histogram(d, limits, min(width-6, 72), height)
+	chart := drawHistogram(w.Theme, d, limits, min(width-6, 72), height)
 	if width < 44 {
 		chart = nil
 	}
-	return append(append(rows, w.indented(chart)...), w.indented(w.quantiles(d, m.Unit, width-4))...)
+	return append(append(rows, w.indented(chart)...), w.indented(quantiles(w.Theme, d, m.Unit, width-4))...)
 }

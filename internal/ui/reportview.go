@@ -8,6 +8,7 @@ import (
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/ui/theme"
 )
 
 // reportView is the screen of a run's result.
@@ -48,11 +49,11 @@ func (r *reportView) setData(data reportView) {
 	}
 }
 
-func (r reportView) write(s *styles, width int) []string {
+func (r reportView) write(s *theme.Theme, width int) []string {
 	if r.result == nil {
 		return nil
 	}
-	w := reportWriter{styles: s, view: r, width: width}
+	w := reportWriter{Theme: s, view: r, width: width}
 	w.summary()
 	for _, sc := range r.result.Scenarios {
 		for _, step := range sc.Steps {

@@ -10,6 +10,7 @@ import (
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/ui/theme"
 )
 
 // A Runner starts runs for the UI.
@@ -120,7 +121,7 @@ func (r *run) start(ctx context.Context) {
 			why = context.Canceled // whatever the source made of that
 		case why != nil:
 			// The stack of a panic is no part of a report.
-			why = errors.New(firstLine(why))
+			why = errors.New(theme.FirstLine(why))
 		}
 		result := collector.Finish(why)
 		r.report, r.course = &result, keeper.Snapshot().Course()

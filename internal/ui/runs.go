@@ -12,6 +12,7 @@ import (
 
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/ui/theme"
 )
 
 // A pastRun is one line of the screen of past runs.
@@ -298,7 +299,7 @@ func (m model) compareRuns() (model, tea.Cmd) {
 			}
 			return m, m.compare(r, func() (string, report.Report, error) {
 				earlier, err := report.Load(before.Path)
-				return "the run of " + stamp(before.StartedAt), earlier, err
+				return "the run of " + theme.Timestamp(before.StartedAt), earlier, err
 			}, false)
 		}
 	})
@@ -315,14 +316,14 @@ func (m model) askToDelete() (model, tea.Cmd) {
 		what = "the report and the recording"
 	}
 	store := *m.cfg.Store
-	m.dialog = ask(fmt.Sprintf("Delete %s of %s, %s?", what, p.names, stamp(p.StartedAt)), "delete? y/n", func(m model) (model, tea.Cmd) {
+	m.dialog = ask(fmt.Sprintf("Delete %s of %s, %s?", what, p.names, theme.Timestamp(p.StartedAt)), "delete? y/n", func(m model) (model, tea.Cmd) {
 		return m, work(func() then {
 			if err := store.Delete(p.Path, p.Recording); err != nil {
 				return failed(err)
 			}
 			return func(m model) (model, tea.Cmd) {
 				m, cmd := m.openRuns()
-				m.notice = notice{text: "deleted " + what + " of " + stamp(p.StartedAt)}
+				m.notice = notice{text: "deleted " + what + " of " + theme.Timestamp(p.StartedAt)}
 				return m, cmd
 			}
 		})
@@ -390,9 +391,9 @@ func (r runs) summary() string {
 }
 
 // view draws the list and the trend of one metric.
-func (r *runs) view(s *styles, width, height int) []string {
+func (r *runs) view(s *theme.Theme, width, height int) []string {
 	list := func(width, height int) []string {
-		return s.panel(s.strong.on("Past runs"), r.filter.note(s), r.list(s, width-2, height-2), width, height, true)
+		return drawPanel(s, s.Strong.Render("Past runs"), r.filter.note(s), r.list(s, width-2, height-2), width, height, true)
 	}
 	switch {
 	case width < 60 || height < 14:
@@ -407,7 +408,7 @@ func (r *runs) view(s *styles, width, height int) []string {
 }
 
 // list draws the runs, with the cursor always in sight.
-func (r *runs) list(s *styles, width, height int) []string {
+func (r *runs) list(s *theme.Theme, width, height int) []string {
 	if height < 1 {
 		return nil
 	}
@@ -419,7 +420,7 @@ func (r *runs) list(s *styles, width, height int) []string {
 		case len(r.all) == 0:
 			text = "nothing was run so far"
 		}
-		return []string{" " + s.muted.on(text)}
+		return []string{" " + s.Muted.Render(text)}
 	}
 	top := min(max(r.cursor-height/2, 0), max(len(r.shown)-height, 0))
 	var rows []string
@@ -429,30 +430,30 @@ func (r *runs) list(s *styles, width, height int) []string {
 	return rows
 }
 
-func (r *runs) entry(s *styles, p pastRun, under bool, width int) string {
-	cursor, name := " ", clean(p.names)
+func (r *runs) entry(s *theme.Theme, p pastRun, under bool, width int) string {
+	cursor, name := " ", theme.Clean(p.names)
 	if under {
-		cursor, name = s.cursor.on(s.cursorMark), s.cursor.on(name)
+		cursor, name = s.Cursor.Render(s.CursorMark), s.Cursor.Render(name)
 	}
 	mark := " "
 	if slices.Contains(r.marked, p.id()) {
-		mark = s.accent.on(s.marked)
+		mark = s.Accent.Render(s.Marked)
 	}
-	verdict := s.word(strings.ToUpper(string(p.Verdict)))
+	verdict := s.Verdict(strings.ToUpper(string(p.Verdict)))
 	if p.stray() {
-		verdict = s.muted.on("UNFINISHED")
+		verdict = s.Muted.Render("UNFINISHED")
 	}
 	recording := "   "
 	if p.Recording != "" {
-		recording = s.muted.on("rec")
+		recording = s.Muted.Render("rec")
 	}
 	when := p.StartedAt.Local().Format("01-02 15:04")
 	if p.StartedAt.Local().Year() != r.all[0].StartedAt.Local().Year() {
 		when = p.StartedAt.Local().Format("2006-01-02 ")
 	}
-	right := s.padLeft(s.muted.on(report.Clock(p.DurationSeconds)), 7) + " " + recording + " "
+	right := s.PadLeft(s.Muted.Render(report.Clock(p.DurationSeconds)), 7) + " " + recording + " "
 	if width < 46 {
 		right = ""
 	}
-	return s.ends(" "+cursor+" "+mark+" "+s.muted.on(when)+"  "+s.pad(verdict, 12)+" "+name+" ", right, width)
+	return s.Justify(" "+cursor+" "+mark+" "+s.Muted.Render(when)+"  "+s.Pad(verdict, 12)+" "+name+" ", right, width)
 }

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"mabeam-top/internal/ui/theme"
 )
 
 // A column of a table of agents or subscriptions.
@@ -19,10 +21,10 @@ type column struct {
 // A row of a table has a cell for each column.
 type row []string
 
-// table draws rows under a heading, exactly width wide. The first column gets
+// drawTable draws rows under a heading, exactly width wide. The first column gets
 // what the others leave. selected is the number of the row that is marked; -1
 // for none.
-func (s *styles) table(columns []column, rows []row, selected, width int) []string {
+func drawTable(s *theme.Theme, columns []column, rows []row, selected, width int) []string {
 	shown, first := fitColumns(columns, width)
 	line := func(cells row, mark string, heading bool) string {
 		var b strings.Builder
@@ -38,16 +40,16 @@ func (s *styles) table(columns []column, rows []row, selected, width int) []stri
 				b.WriteString("  ")
 			}
 			if c.right {
-				text = s.padLeft(text, w)
+				text = s.PadLeft(text, w)
 			} else {
-				text = s.pad(text, w)
+				text = s.Pad(text, w)
 			}
 			if heading {
-				text = s.muted.on(text)
+				text = s.Muted.Render(text)
 			}
 			b.WriteString(text)
 		}
-		return s.pad(b.String(), width)
+		return s.Pad(b.String(), width)
 	}
 	titles := make(row, len(columns))
 	for i, c := range columns {
@@ -57,8 +59,8 @@ func (s *styles) table(columns []column, rows []row, selected, width int) []stri
 	for i, r := range rows {
 		mark := " "
 		if i == selected {
-			mark = s.cursor.on(s.cursorMark)
-			r = append(row{s.cursor.on(ansi.Strip(r[0]))}, r[1:]...)
+			mark = s.Cursor.Render(s.CursorMark)
+			r = append(row{s.Cursor.Render(ansi.Strip(r[0]))}, r[1:]...)
 		}
 		out = append(out, line(r, mark, false))
 	}
@@ -95,17 +97,17 @@ func fitColumns(columns []column, width int) (shown []bool, first int) {
 
 // fillBar draws how full something is, in a width; from nine tenths on it is
 // told in the colour of a warning, besides the number that stands with it.
-func (s *styles) fillBar(share float64, width int) string {
+func fillBar(s *theme.Theme, share float64, width int) string {
 	share = min(max(share, 0), 1)
 	full := int(share*float64(width) + 0.5)
 	if share > 0 && full == 0 {
 		full = 1
 	}
-	paint := s.accent
+	paint := s.Accent
 	if share >= fullQueue {
-		paint = s.warn
+		paint = s.Warn
 	}
-	return paint.on(strings.Repeat(s.barFull, full)) + s.faint.on(strings.Repeat(s.barEmpty, width-full))
+	return paint.Render(strings.Repeat(s.BarFull, full)) + s.Faint.Render(strings.Repeat(s.BarEmpty, width-full))
 }
 
 // part is n of what there is room for; 0 if there is none.

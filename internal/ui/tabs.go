@@ -3,6 +3,8 @@ package ui
 import (
 	"strconv"
 	"strings"
+
+	"mabeam-top/internal/ui/theme"
 )
 
 // A tab is one of the pages of the live screen.
@@ -65,9 +67,9 @@ type hit struct {
 	tab      tab
 }
 
-// tabBar draws the names of the tabs in a width, as far as there is room: all
+// drawTabs draws the names of the tabs in a width, as far as there is room: all
 // names, or the others' numbers alone. What is shown stands at the right.
-func (s *styles) tabBar(active tab, right string, width int) (string, []hit) {
+func drawTabs(s *theme.Theme, active tab, right string, width int) (string, []hit) {
 	for _, short := range []bool{false, true} {
 		var b strings.Builder
 		var hits []hit
@@ -81,17 +83,17 @@ func (s *styles) tabBar(active tab, right string, width int) (string, []hit) {
 			hits = append(hits, hit{at, at + len(text), tab(t)})
 			at += len(text)
 			if tab(t) == active {
-				b.WriteString(s.tab.on(text))
+				b.WriteString(s.Tab.Render(text))
 			} else {
-				b.WriteString(" " + s.accent.on(number) + s.muted.on(text[1+len(number):]))
+				b.WriteString(" " + s.Accent.Render(number) + s.Muted.Render(text[1+len(number):]))
 			}
 		}
 		if at <= width {
-			if room := width - at - 2; textWidth(right) > room {
+			if room := width - at - 2; theme.Width(right) > room {
 				right = ""
 			}
-			return s.ends(b.String(), right+" ", width), hits
+			return s.Justify(b.String(), right+" ", width), hits
 		}
 	}
-	return s.tab.on(s.pad(" "+tabNames[active]+" ", width)), nil
+	return s.Tab.Render(s.Pad(" "+tabNames[active]+" ", width)), nil
 }

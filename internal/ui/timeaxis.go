@@ -7,6 +7,7 @@ import (
 
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/ui/theme"
 )
 
 // A userMark is a moment that the reader marked.
@@ -47,9 +48,9 @@ func (l *live) axisMarks(at span) []axisMark {
 		}
 		switch {
 		case m.ByHand:
-			out = append(out, axisMark{m.T, handMark, clean(m.Text)})
+			out = append(out, axisMark{m.T, handMark, theme.Clean(m.Text)})
 		case m.Type == stream.FaultInjected:
-			out = append(out, axisMark{m.T, faultMark, clean(m.Text)})
+			out = append(out, axisMark{m.T, faultMark, theme.Clean(m.Text)})
 		default:
 			out = append(out, axisMark{m.T, repetitionMark, ""})
 		}
@@ -73,31 +74,31 @@ func (l *live) axisMarks(at span) []axisMark {
 
 // uprights returns the vertical lines of a span: where a step or a repetition
 // began, and what the reader marked.
-func (l *live) uprights(s *styles, at span) []upright {
+func (l *live) uprights(s *theme.Theme, at span) []upright {
 	var out []upright
 	for _, m := range l.shown.Marks {
 		if m.T >= at.from && m.Type != stream.FaultInjected && !m.ByHand {
-			out = append(out, upright{m.T, s.faint})
+			out = append(out, upright{m.T, s.Faint})
 		}
 	}
 	for _, m := range l.marks {
-		out = append(out, upright{m.t, s.accent})
+		out = append(out, upright{m.t, s.Accent})
 	}
 	return out
 }
 
 // timeAxis is the lower border of a chart: it is the axis of elapsed time, with
 // the marks of the run on it. held says that its right end is not now.
-func (s *styles) timeAxis(at span, marks []axisMark, held bool, width int, focused bool) string {
+func timeAxis(s *theme.Theme, at span, marks []axisMark, held bool, width int, focused bool) string {
 	cols := width - 2 - gutter
 	if cols < 4 {
-		return s.bottom(width, focused)
+		return bottomBorder(s, width, focused)
 	}
-	border := s.border(focused)
-	cells := slices.Repeat([]cell{{r: []rune(s.horizontal)[0], paint: border}}, width)
-	cells[0].r, cells[width-1].r = []rune(s.bottomLeft)[0], []rune(s.bottomRight)[0]
+	border := border(s, focused)
+	cells := slices.Repeat([]cell{{r: []rune(s.Horizontal)[0], paint: border}}, width)
+	cells[0].r, cells[width-1].r = []rune(s.BottomLeft)[0], []rune(s.BottomRight)[0]
 	axis := cells[1+gutter : width-1]
-	write := func(col int, text string, p paint) {
+	write := func(col int, text string, p theme.Style) {
 		for i, r := range []rune(text) {
 			if c := col + i; c >= 0 && c < cols {
 				axis[c] = cell{r: r, paint: p, layer: labelLayer}
@@ -114,7 +115,7 @@ func (s *styles) timeAxis(at span, marks []axisMark, held bool, width int, focus
 	for _, m := range marks {
 		if col := at.column(m.t, cols); col >= 0 && m.kind >= kinds[col] {
 			kinds[col] = m.kind
-			r, p := s.markOf(m.kind)
+			r, p := markOf(s, m.kind)
 			axis[col] = cell{r: r, paint: p}
 			if m.kind != repetitionMark {
 				axis[col].layer = labelLayer
@@ -123,14 +124,14 @@ func (s *styles) timeAxis(at span, marks []axisMark, held bool, width int, focus
 	}
 	end := " now "
 	if held {
-		end = " " + tenths(at.to) + " "
+		end = " " + theme.ClockTenths(at.to) + " "
 	}
 	// A mark at the very end stays in sight: the number gives way.
 	if text := strings.TrimRight(end, " "); !blank(cols-1, cols) {
 		end = text
-		write(max(cols-1-len(end), 0), end, s.muted)
+		write(max(cols-1-len(end), 0), end, s.Muted)
 	} else {
-		write(max(cols-len(end), 0), end, s.muted)
+		write(max(cols-len(end), 0), end, s.Muted)
 	}
 	numbers := func(room float64, over bool) (written bool) {
 		step := tickStep(at.length() * room / float64(cols))
@@ -139,7 +140,7 @@ func (s *styles) timeAxis(at span, marks []axisMark, held bool, width int, focus
 			text := " " + report.Clock(t) + " "
 			left := at.column(t, cols) - len(text)/2
 			if left >= 0 && left+len(text) <= cols-len(end) && (over || blank(left, left+len(text))) {
-				write(left, text, s.muted)
+				write(left, text, s.Muted)
 				written = true
 			}
 		}
@@ -157,7 +158,7 @@ func (s *styles) timeAxis(at span, marks []axisMark, held bool, width int, focus
 		short, _, _ := strings.Cut(m.text, "_") // what is done, as kill of kill_agents
 		for _, text := range []string{narrow(m.text), narrow(short)} {
 			if blank(col+1, col+1+len([]rune(text))+1) {
-				_, p := s.markOf(m.kind)
+				_, p := markOf(s, m.kind)
 				write(col+1, text, p)
 				break
 			}
@@ -167,16 +168,16 @@ func (s *styles) timeAxis(at span, marks []axisMark, held bool, width int, focus
 }
 
 // markOf returns how a mark is drawn.
-func (s *styles) markOf(kind markKind) (rune, paint) {
+func markOf(s *theme.Theme, kind markKind) (rune, theme.Style) {
 	switch kind {
 	case faultMark:
-		return s.fault, s.warn
+		return s.Fault, s.Warn
 	case handMark:
-		return s.hand, s.accent
+		return s.Manual, s.Accent
 	case readerMark:
-		return s.userMark, s.accent
+		return s.UserMark, s.Accent
 	default:
-		return s.repetition, s.muted
+		return s.Repetition, s.Muted
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/ui/theme"
 )
 
 // A metricKey is where a metric stands in a report.
@@ -89,7 +90,7 @@ func (r *runs) trendOf(key metricKey) trend {
 }
 
 // trendPanel draws the chosen metric over the runs.
-func (r *runs) trendPanel(s *styles, width, height int) []string {
+func (r *runs) trendPanel(s *theme.Theme, width, height int) []string {
 	figure, ok := figureOfRun{}, false
 	if len(r.shown) > 0 {
 		figure, ok = r.under().figures[r.metric]
@@ -102,7 +103,7 @@ func (r *runs) trendPanel(s *styles, width, height int) []string {
 				text = "this run measured nothing"
 			}
 		}
-		return s.panel(s.strong.on("Trend"), "", []string{"", " " + s.muted.on(text)}, width, height, false)
+		return drawPanel(s, s.Strong.Render("Trend"), "", []string{"", " " + s.Muted.Render(text)}, width, height, false)
 	}
 	t := r.trendOf(r.metric)
 	p := plot{unit: figure.unit, series: []series{{points: drawable(slices.Clone(t.points))}}, empty: "no figures"}
@@ -113,32 +114,32 @@ func (r *runs) trendPanel(s *styles, width, height int) []string {
 		p.limits = append(p.limits, limitLine{value: f.Value, label: "floor " + report.Quantity(f.Value, figure.unit)})
 	}
 	at := span{-0.5, float64(len(t.points)) - 0.5}
-	notes := s.muted.on(fmt.Sprintf("%d runs", len(t.points)))
+	notes := s.Muted.Render(fmt.Sprintf("%d runs", len(t.points)))
 	if len(t.points) == 1 {
-		notes = s.muted.on("1 run")
+		notes = s.Muted.Render("1 run")
 	}
-	title := s.strong.on(clean(r.metric.metric)) + s.muted.on("  "+clean(r.metric.step))
+	title := s.Strong.Render(theme.Clean(r.metric.metric)) + s.Muted.Render("  "+theme.Clean(r.metric.step))
 	rows := p.draw(s, at, nil, width-2, height-2)
-	return s.panelOn(title, notes, rows, r.trendAxis(s, t, at, width), width, height, false)
+	return drawPanelOn(s, title, notes, rows, r.trendAxis(s, t, at, width), width, height, false)
 }
 
 // trendAxis is the lower border of a trend: when the first and the last run
 // were, and which is under the cursor or marked.
-func (r *runs) trendAxis(s *styles, t trend, at span, width int) string {
+func (r *runs) trendAxis(s *theme.Theme, t trend, at span, width int) string {
 	cols := width - 2 - gutter
 	if cols < 12 {
-		return s.bottom(width, false)
+		return bottomBorder(s, width, false)
 	}
-	border := s.border(false)
-	cells := slices.Repeat([]cell{{r: []rune(s.horizontal)[0], paint: border}}, width)
-	cells[0].r, cells[width-1].r = []rune(s.bottomLeft)[0], []rune(s.bottomRight)[0]
+	border := border(s, false)
+	cells := slices.Repeat([]cell{{r: []rune(s.Horizontal)[0], paint: border}}, width)
+	cells[0].r, cells[width-1].r = []rune(s.BottomLeft)[0], []rune(s.BottomRight)[0]
 	for i, p := range t.runs {
 		var look cell
 		switch {
 		case p.id() == r.under().id():
-			look = cell{r: []rune(s.underMark)[0], paint: s.cursor, layer: lineLayer}
+			look = cell{r: []rune(s.Here)[0], paint: s.Cursor, layer: lineLayer}
 		case slices.Contains(r.marked, p.id()):
-			look = cell{r: []rune(s.marked)[0], paint: s.accent, layer: lineLayer}
+			look = cell{r: []rune(s.Marked)[0], paint: s.Accent, layer: lineLayer}
 		default:
 			continue
 		}
@@ -152,7 +153,7 @@ func (r *runs) trendAxis(s *styles, t trend, at span, width int) string {
 			return
 		}
 		for i, c := range text {
-			cells[col+i] = cell{r: c, paint: s.muted}
+			cells[col+i] = cell{r: c, paint: s.Muted}
 		}
 	}
 	const layout = " 01-02 15:04 "
@@ -165,7 +166,7 @@ func (r *runs) trendAxis(s *styles, t trend, at span, width int) string {
 
 // metricsPanel lists the metrics of the run under the cursor, each with its way
 // through the runs and how it compares with the run before.
-func (r *runs) metricsPanel(s *styles, width, height int) []string {
+func (r *runs) metricsPanel(s *theme.Theme, width, height int) []string {
 	all := r.metrics()
 	room := max(height-2, 0)
 	top := min(max(slices.Index(all, r.metric)-room/2, 0), max(len(all)-room, 0))
@@ -175,12 +176,12 @@ func (r *runs) metricsPanel(s *styles, width, height int) []string {
 	}
 	notes := ""
 	if len(all) > room {
-		notes = s.muted.on(s.up + " more")
+		notes = s.Muted.Render(s.Up + " more")
 	}
-	return s.panel(s.strong.on("Metrics"), notes, rows, width, height, false)
+	return drawPanel(s, s.Strong.Render("Metrics"), notes, rows, width, height, false)
 }
 
-func (r *runs) metricRow(s *styles, key metricKey, width int) string {
+func (r *runs) metricRow(s *theme.Theme, key metricKey, width int) string {
 	const value, changeWidth = 11, 9
 	spark := 14
 	if width < 72 {
@@ -188,20 +189,20 @@ func (r *runs) metricRow(s *styles, key metricKey, width int) string {
 	}
 	p := r.under()
 	figure, t := p.figures[key], r.trendOf(key)
-	cursor, name := " ", clean(key.metric)
+	cursor, name := " ", theme.Clean(key.metric)
 	if key == r.metric {
-		cursor, name = s.cursor.on(s.cursorMark), s.cursor.on(name)
+		cursor, name = s.Cursor.Render(s.CursorMark), s.Cursor.Render(name)
 	}
 	change := ""
 	if i := slices.IndexFunc(t.runs, func(other pastRun) bool { return other.id() == p.id() }); i > 0 && t.points[i-1].V != 0 {
-		change = moved((figure.value - t.points[i-1].V) / t.points[i-1].V)
+		change = theme.SignedApprox((figure.value - t.points[i-1].V) / t.points[i-1].V)
 	}
 	points := t.points[max(len(t.points)-spark, 0):]
 	at := span{points[0].T - 0.01, points[0].T + float64(spark) - 1}
-	right := s.padLeft(report.Quantity(figure.value, figure.unit), value) + s.padLeft(s.muted.on(change), changeWidth) +
-		"  " + s.pad(s.word(figure.word), len(wordUndecided)) + " " + s.spark.on(s.sparkline(drawable(slices.Clone(points)), at, spark)) + " "
+	right := s.PadLeft(report.Quantity(figure.value, figure.unit), value) + s.PadLeft(s.Muted.Render(change), changeWidth) +
+		"  " + s.Pad(s.Verdict(figure.word), len(theme.Undecided)) + " " + s.Spark.Render(sparkline(s, drawable(slices.Clone(points)), at, spark)) + " "
 	if width < 60 {
-		right = s.padLeft(report.Quantity(figure.value, figure.unit), value) + s.padLeft(s.muted.on(change), changeWidth) + " "
+		right = s.PadLeft(report.Quantity(figure.value, figure.unit), value) + s.PadLeft(s.Muted.Render(change), changeWidth) + " "
 	}
-	return s.ends(" "+cursor+" "+name+" ", right, width)
+	return s.Justify(" "+cursor+" "+name+" ", right, width)
 }

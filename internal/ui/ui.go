@@ -18,6 +18,7 @@ import (
 
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/ui/theme"
 )
 
 // Config says what the UI shows and how it looks.
@@ -121,7 +122,7 @@ func draw(ctx context.Context, cfg Config, size tea.WindowSizeMsg, start func(*r
 	if cfg.Output != nil {
 		options = append(options, tea.WithOutput(cfg.Output))
 	}
-	first := newModel(cfg, newLooks(cfg.Output, cfg.Color, cfg.ASCII), start)
+	first := newModel(cfg, theme.All(cfg.Output, cfg.Color, cfg.ASCII), start)
 	if cfg.JobControl {
 		first.stops = newStops()
 	}
@@ -175,9 +176,9 @@ type notice struct {
 // model is the whole state of the UI.
 type model struct {
 	cfg    Config
-	styles *styles
+	styles *theme.Theme
 	// looks are the styles of all themes, of which look is the one in use.
-	looks []styles
+	looks []theme.Theme
 	look  int
 	start func(*run)
 	// stops suspends the program; nil where that is not possible.
@@ -206,13 +207,13 @@ type model struct {
 	frame string
 }
 
-func newModel(cfg Config, looks []styles, start func(*run)) model {
+func newModel(cfg Config, looks []theme.Theme, start func(*run)) model {
 	m := model{
 		cfg: cfg, looks: looks, start: start,
 		interval: time.Second / time.Duration(max(cmp.Or(cfg.FPS, 4), 1)),
 		menu:     newMenu(cfg.Scenarios), live: newLive(),
 	}
-	m.look = max(slices.Index(Themes(), cfg.Theme), 0)
+	m.look = max(slices.Index(theme.Names(), cfg.Theme), 0)
 	m.styles = &m.looks[m.look]
 	switch {
 	case cfg.Replay != nil:
@@ -427,8 +428,8 @@ func (m *model) nextTheme() {
 	m.look = (m.look + 1) % len(m.looks)
 	m.styles = &m.looks[m.look]
 	m.report.rows, m.comparison.rows = nil, nil
-	m.notice = notice{text: "theme " + m.styles.theme}
-	if m.styles.colorless {
+	m.notice = notice{text: "theme " + m.styles.Name}
+	if m.styles.Colorless {
 		m.notice.text += ", but there are no colours here"
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/ui/theme"
 )
 
 // Times are told as they are where one sits; here that is the same for all.
@@ -72,7 +73,7 @@ func stageFor(t interface {
 	if cfg.Runner == nil {
 		cfg.Runner = fakeRunner{}
 	}
-	st.m = newModel(cfg, newLooks(io.Discard, cmp.Or(cfg.Color, "never"), cfg.ASCII), func(r *run) {
+	st.m = newModel(cfg, theme.All(io.Discard, cmp.Or(cfg.Color, "never"), cfg.ASCII), func(r *run) {
 		st.run = r
 		if r.replay != nil {
 			r.start(context.Background()) // until the test leaves it

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"mabeam-top/internal/ui/theme"
 )
 
 // verdictTable is the table of what the run is held against.
@@ -32,7 +34,7 @@ func (t *verdictTable) rows() []verdictRow {
 // urgency sorts rows: what failed comes first, and of what is as bad that which
 // is farthest off.
 func (r verdictRow) urgency() float64 {
-	words := []string{"ERROR", "FAIL", "INCONCLUSIVE", wordUndecided, "INTERRUPTED", "NONE", "WARN", wordRuns, wordWaits, "PASS", "EXCEED"}
+	words := []string{"ERROR", "FAIL", "INCONCLUSIVE", theme.Undecided, "INTERRUPTED", "NONE", "WARN", theme.Running, theme.Waiting, "PASS", "EXCEED"}
 	rank := slices.Index(words, r.word)
 	if rank < 0 {
 		rank = len(words)
@@ -45,7 +47,7 @@ func (r verdictRow) urgency() float64 {
 }
 
 // drawVerdicts draws the table, in a panel of that size.
-func (l *live) drawVerdicts(s *styles, width, height int, focused bool) []string {
+func (l *live) drawVerdicts(s *theme.Theme, width, height int, focused bool) []string {
 	t := &l.verdicts
 	room := max(height-2, 0)
 	heading := room >= 6
@@ -55,29 +57,29 @@ func (l *live) drawVerdicts(s *styles, width, height int, focused bool) []string
 	shown := t.rows()
 	// By itself it keeps the running step in sight.
 	best := len(shown)
-	if running := slices.IndexFunc(shown, func(r verdictRow) bool { return r.word == wordRuns }); t.worstFirst {
+	if running := slices.IndexFunc(shown, func(r verdictRow) bool { return r.word == theme.Running }); t.worstFirst {
 		best = 0
 	} else if running >= 0 {
 		best = running - room/3
 	}
 	offset := t.scroll.show(len(shown), room, best)
-	rows := s.verdictTable(shown, width-2)
+	rows := drawVerdictTable(s, shown, width-2)
 	rows = append(rows[:1:1], rows[1+offset:min(1+offset+room, len(rows))]...)
 	if !heading {
 		rows = rows[1:]
 	}
 	switch {
 	case len(t.all) == 0:
-		rows = s.said("waiting for the first step", width-2)
+		rows = said(s, "waiting for the first step", width-2)
 	case len(shown) == 0:
-		rows = s.said("no verdict matches the filter", width-2)
+		rows = said(s, "no verdict matches the filter", width-2)
 	}
 	notes := tallyOf(t.all).text(s)
 	if t.worstFirst {
-		notes += s.muted.on("  worst first")
+		notes += s.Muted.Render("  worst first")
 	}
 	if offset > 0 || offset+room < len(shown) {
-		notes += s.muted.on(" " + s.up + " more")
+		notes += s.Muted.Render(" " + s.Up + " more")
 	}
-	return s.panel(s.strong.on("Verdicts"), strings.TrimSpace(t.filter.note(s)+"  "+notes), rows, width, height, focused)
+	return drawPanel(s, s.Strong.Render("Verdicts"), strings.TrimSpace(t.filter.note(s)+"  "+notes), rows, width, height, focused)
 }

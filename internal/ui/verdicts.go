@@ -13,12 +13,7 @@ import (
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
-)
-
-// The words for what has no verdict yet.
-const (
-	wordRuns  = "run"
-	wordWaits = "wait"
+	"mabeam-top/internal/ui/theme"
 )
 
 // A verdictRow is one line of the verdict table: what a step is held against
@@ -51,7 +46,7 @@ func verdictRows(s *fold.Snapshot) []verdictRow {
 	if s.Scenario != nil && s.Report == nil {
 		for _, name := range s.Scenario.Steps {
 			if !begun[s.Scenario.Name+"\x00"+name] {
-				out = append(out, verdictRow{word: wordWaits, step: clean(name)})
+				out = append(out, verdictRow{word: theme.Waiting, step: theme.Clean(name)})
 			}
 		}
 	}
@@ -59,11 +54,11 @@ func verdictRows(s *fold.Snapshot) []verdictRow {
 }
 
 func runningRows(s *fold.Snapshot, step fold.StepState) []verdictRow {
-	word := wordRuns
+	word := theme.Running
 	if s.Report != nil {
 		word = strings.ToUpper(string(report.Interrupted))
 	}
-	name := clean(step.Step.Name)
+	name := theme.Clean(step.Step.Name)
 	if len(step.Step.Limits) == 0 {
 		return []verdictRow{{word: word, step: name}}
 	}
@@ -74,7 +69,7 @@ func runningRows(s *fold.Snapshot, step fold.StepState) []verdictRow {
 			exact++
 			continue
 		}
-		row := verdictRow{word: word, step: name, metric: clean(l.Metric), limit: limitText(l)}
+		row := verdictRow{word: word, step: name, metric: theme.Clean(l.Metric), limit: limitText(l)}
 		if v, ok := s.Latest(l.Probe); ok && s.Report == nil {
 			row.value = "now " + report.Quantity(v/cmp.Or(l.ProbeScale, 1), l.Unit)
 		}
@@ -95,11 +90,11 @@ func exactText(n int) string {
 }
 
 func finishedRows(step *stream.Step, result *report.Step) []verdictRow {
-	name := clean(step.Name)
+	name := theme.Clean(step.Name)
 	whole := verdictRow{word: strings.ToUpper(string(result.Verdict)), step: name}
 	var out []verdictRow
 	if !result.Verdict.Whole() {
-		whole.metric = clean(result.Reason()) // the metrics alone would not tell
+		whole.metric = theme.Clean(result.Reason()) // the metrics alone would not tell
 		out = append(out, whole)
 	}
 	told := map[string]bool{}
@@ -114,7 +109,7 @@ func finishedRows(step *stream.Step, result *report.Step) []verdictRow {
 		out = append(out, row)
 	}
 	for _, l := range step.Limits {
-		row := verdictRow{word: "NONE", step: name, metric: clean(l.Metric), limit: limitText(l), value: "not measured"}
+		row := verdictRow{word: "NONE", step: name, metric: theme.Clean(l.Metric), limit: limitText(l), value: "not measured"}
 		if l.Source == stream.SourceThreshold {
 			for _, t := range result.Thresholds {
 				if t.Metric == l.Metric {
@@ -168,14 +163,14 @@ func heldAs(name string, metrics map[string]report.Metric) string {
 
 // metricRow is the row of a metric that was judged.
 func metricRow(step, name string, m report.Metric) verdictRow {
-	row := verdictRow{word: statusWord(m), step: step, metric: clean(name), value: clean(m.Text()), status: m.Status}
+	row := verdictRow{word: statusWord(m), step: step, metric: theme.Clean(name), value: theme.Clean(m.Text()), status: m.Status}
 	shown, ok := m.Shown()
 	switch {
 	case !ok:
 	case shown.Kind == report.KindBaseline:
-		row.limit, row.deviation = "vs "+clean(shown.Against), m.Deviation
+		row.limit, row.deviation = "vs "+theme.Clean(shown.Against), m.Deviation
 	default:
-		row.limit = clean(shown.Against)
+		row.limit = theme.Clean(shown.Against)
 	}
 	return row
 }
@@ -183,13 +178,10 @@ func metricRow(step, name string, m report.Metric) verdictRow {
 // statusWord is a metric's status in capitals.
 func statusWord(m report.Metric) string {
 	if m.Undecided != "" {
-		return wordUndecided
+		return theme.Undecided
 	}
 	return strings.ToUpper(string(m.Status))
 }
-
-// wordUndecided is the status of a metric that neither passed nor failed.
-const wordUndecided = "UNDECIDED"
 
 func thresholdText(t report.Threshold, unit string) (word, value string) {
 	word, value = "PASS", "not measured"
@@ -220,13 +212,13 @@ func tallyOf(rows []verdictRow) tally {
 		switch r.word {
 		case "PASS", "EXCEED":
 			t.pass += n
-		case wordUndecided:
+		case theme.Undecided:
 			t.undecided++
 		case "WARN", "INCONCLUSIVE":
 			t.warn++
 		case "FAIL", "ERROR":
 			t.fail++
-		case wordRuns, wordWaits:
+		case theme.Running, theme.Waiting:
 			t.open += n
 		}
 	}
@@ -236,52 +228,36 @@ func tallyOf(rows []verdictRow) tally {
 func (t tally) judged() int { return t.pass + t.warn + t.fail + t.undecided }
 
 // text writes a tally with a word for each number.
-func (t tally) text(s *styles) string {
+func (t tally) text(s *theme.Theme) string {
 	var parts []string
 	for _, p := range []struct {
 		n     int
 		word  string
-		paint paint
-	}{{t.fail, "FAIL", s.fail}, {t.undecided, wordUndecided, s.warn}, {t.warn, "WARN", s.warn}, {t.pass, "PASS", s.pass}} {
+		paint theme.Style
+	}{{t.fail, "FAIL", s.Fail}, {t.undecided, theme.Undecided, s.Warn}, {t.warn, "WARN", s.Warn}, {t.pass, "PASS", s.Pass}} {
 		if p.n > 0 {
-			parts = append(parts, p.paint.on(fmt.Sprintf("%d %s", p.n, p.word)))
+			parts = append(parts, p.paint.Render(fmt.Sprintf("%d %s", p.n, p.word)))
 		}
 	}
 	if t.open > 0 {
-		parts = append(parts, s.muted.on(fmt.Sprintf("%d open", t.open)))
+		parts = append(parts, s.Muted.Render(fmt.Sprintf("%d open", t.open)))
 	}
 	return strings.Join(parts, " ")
 }
 
-// word paints a verdict or a status.
-func (s *styles) word(word string) string {
-	switch word {
-	case "PASS", "EXCEED":
-		return s.pass.on(word)
-	case "WARN", "INCONCLUSIVE", "INTERRUPTED", wordUndecided:
-		return s.warn.on(word)
-	case "FAIL", "ERROR":
-		return s.fail.on(word)
-	case wordRuns:
-		return s.accent.on(word)
-	default:
-		return s.muted.on(word)
-	}
-}
-
-// verdictTable draws a heading and the rows in columns. What there is no room
+// drawVerdictTable draws a heading and the rows in columns. What there is no room
 // for is left out, the least important first: the bar, the step, the limit and
 // the deviation.
-func (s *styles) verdictTable(rows []verdictRow, width int) []string {
+func drawVerdictTable(s *theme.Theme, rows []verdictRow, width int) []string {
 	const valueWidth, deviationWidth = 12, 9
 	wordWidth := 7
 	stepWidth, metricWidth, limitWidth, several := 0, len("metric"), len("against"), false
 	for _, r := range rows {
-		stepWidth = max(stepWidth, min(textWidth(r.step), 22)+2)
+		stepWidth = max(stepWidth, min(theme.Width(r.step), 22)+2)
 		if r.limit != "" || r.exact > 0 {
 			wordWidth = max(wordWidth, len(r.word))
-			metricWidth = max(metricWidth, textWidth(r.metric))
-			limitWidth = max(limitWidth, textWidth(r.limit))
+			metricWidth = max(metricWidth, theme.Width(r.metric))
+			limitWidth = max(limitWidth, theme.Width(r.limit))
 		}
 		several = several || r.step != rows[0].step
 	}
@@ -303,30 +279,30 @@ func (s *styles) verdictTable(rows []verdictRow, width int) []string {
 	withBar := withDeviation && fits(barWidth+2)
 
 	line := func(word, step, metric, value, deviation, bar, limit string) string {
-		text := " " + s.pad(word, wordWidth) + " "
+		text := " " + s.Pad(word, wordWidth) + " "
 		if withStep {
-			text += s.muted.on(s.pad(step, stepWidth))
+			text += s.Muted.Render(s.Pad(step, stepWidth))
 		}
-		text += s.pad(metric, metricWidth) + "  " + s.padLeft(value, valueWidth)
+		text += s.Pad(metric, metricWidth) + "  " + s.PadLeft(value, valueWidth)
 		switch {
 		case withDeviation:
-			text += " " + s.padLeft(deviation, deviationWidth)
+			text += " " + s.PadLeft(deviation, deviationWidth)
 			if withBar {
-				text += "  " + s.pad(bar, barWidth)
+				text += "  " + s.Pad(bar, barWidth)
 			}
-			text += "  " + s.muted.on(s.pad(limit, limitWidth))
+			text += "  " + s.Muted.Render(s.Pad(limit, limitWidth))
 		case against && deviation != "":
-			text += "  " + s.pad(deviation, max(deviationWidth, limitWidth))
+			text += "  " + s.Pad(deviation, max(deviationWidth, limitWidth))
 		case against:
-			text += "  " + s.muted.on(s.pad(limit, max(deviationWidth, limitWidth)))
+			text += "  " + s.Muted.Render(s.Pad(limit, max(deviationWidth, limitWidth)))
 		}
-		return s.pad(text, width)
+		return s.Pad(text, width)
 	}
 	heading := "deviation"
 	if !withDeviation {
 		heading = ""
 	}
-	out := []string{s.muted.on(ansi.Strip(line("verdict", "step", "metric", "measured", heading, "", "against")))}
+	out := []string{s.Muted.Render(ansi.Strip(line("verdict", "step", "metric", "measured", heading, "", "against")))}
 	for _, r := range rows {
 		if r.limit == "" && r.exact == 0 {
 			// What is told of the step as a whole needs no columns.
@@ -334,14 +310,14 @@ func (s *styles) verdictTable(rows []verdictRow, width int) []string {
 			if r.metric != "" {
 				text += ": " + r.metric
 			}
-			out = append(out, s.pad(" "+s.pad(s.word(r.word), max(wordWidth, len(r.word)))+" "+text, width))
+			out = append(out, s.Pad(" "+s.Pad(s.Verdict(r.word), max(wordWidth, len(r.word)))+" "+text, width))
 			continue
 		}
 		deviation, bar := "", ""
 		if r.deviation != nil {
-			deviation, bar = signed(*r.deviation), s.deviationBar(*r.deviation, r.status)
+			deviation, bar = theme.Signed(*r.deviation), deviationBar(s, *r.deviation, r.status)
 		}
-		out = append(out, line(s.word(r.word), r.step, r.metric, r.value, deviation, bar, r.limit))
+		out = append(out, line(s.Verdict(r.word), r.step, r.metric, r.value, deviation, bar, r.limit))
 	}
 	return out
 }
@@ -351,22 +327,22 @@ const barWidth = 11
 
 // deviationBar draws a share as a bar from the middle: to the right what is
 // better than the baseline, full at twice as good or at nothing left.
-func (s *styles) deviationBar(share float64, status report.Status) string {
+func deviationBar(s *theme.Theme, share float64, status report.Status) string {
 	const half = barWidth / 2
 	n := min(int(math.Round(math.Abs(share)*half)), half)
 	if n == 0 && share != 0 && math.Abs(share) > 0.02 {
 		n = 1
 	}
-	paint := s.accent
+	paint := s.Accent
 	switch status {
 	case report.StatusFail:
-		paint = s.fail
+		paint = s.Fail
 	case report.StatusWarn:
-		paint = s.warn
+		paint = s.Warn
 	}
-	full, empty := paint.on(strings.Repeat(s.barFull, n)), strings.Repeat(s.barEmpty, half-n)
+	full, empty := paint.Render(strings.Repeat(s.BarFull, n)), strings.Repeat(s.BarEmpty, half-n)
 	if share < 0 {
-		return s.faint.on(empty) + full + s.muted.on(s.barMiddle) + s.faint.on(strings.Repeat(s.barEmpty, half))
+		return s.Faint.Render(empty) + full + s.Muted.Render(s.BarMiddle) + s.Faint.Render(strings.Repeat(s.BarEmpty, half))
 	}
-	return s.faint.on(strings.Repeat(s.barEmpty, half)) + s.muted.on(s.barMiddle) + full + s.faint.on(empty)
+	return s.Faint.Render(strings.Repeat(s.BarEmpty, half)) + s.Muted.Render(s.BarMiddle) + full + s.Faint.Render(empty)
 }

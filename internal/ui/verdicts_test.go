@@ -7,6 +7,7 @@ import (
 
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/ui/theme"
 )
 
 // TestFinishedRows lists what a step was held against, whatever of that was known when
@@ -55,7 +56,7 @@ func TestFinishedRows(t *testing.T) {
 			t.Errorf("%s:\n%s\nwant\n%s", name, strings.Join(got, "\n"), strings.Join(c.want, "\n"))
 		}
 	}
-	rows := []verdictRow{{word: "PASS", exact: 12}, {word: wordUndecided}, {word: "FAIL"}, {word: wordRuns, exact: 3}}
+	rows := []verdictRow{{word: "PASS", exact: 12}, {word: theme.Undecided}, {word: "FAIL"}, {word: theme.Running, exact: 3}}
 	if got := tallyOf(rows); got != (tally{pass: 12, fail: 1, undecided: 1, open: 3}) || got.judged() != 14 {
 		t.Errorf("tally %+v", got)
 	}

@@ -1,20 +1,20 @@
-package ui
+package theme
 
-// A theme is a choice of colours, for a dark and for a light background.
-type theme struct {
+// A scheme is the palettes of a theme, for dark and light backgrounds.
+type scheme struct {
 	name        string
 	dark, light palette
 }
 
-// palette holds the colours of one background. What passed has the accent, which
-// is also the first line of a chart.
+// A palette holds the colours for one background. The accent also marks what
+// passed, and the first line of a chart.
 type palette struct {
 	muted, faint, accent, warn, fail, limit, spark, on string
-	lines, fills                                       [maxLines]string
+	lines, fills                                       [MaxLines]string
 }
 
-// themes are in the order in which a key goes through them.
-var themes = []theme{
+// schemes are in the order in which the theme key cycles through them.
+var schemes = []scheme{
 	{
 		name: "teal",
 		dark: palette{
@@ -29,10 +29,8 @@ var themes = []theme{
 		},
 	},
 	{
-		// For those who do not see red, green or blue as others do: blue for
-		// what passed, yellow for what is near its limit and vermilion for what
-		// failed stay apart, in hue or in lightness, whichever of them is
-		// missing.
+		// Blue for passed, yellow for close and vermilion for failed differ in
+		// hue or lightness under protanopia, deuteranopia and tritanopia.
 		name: "colorblind",
 		dark: palette{
 			muted: "#9aa0a6", faint: "#4d5156", accent: "#56b4e9", warn: "#f0e442", fail: "#ff7a2e", limit: "#b8a878", spark: "#3a7da3", on: "#0d1117",
@@ -46,8 +44,8 @@ var themes = []theme{
 		},
 	},
 	{
-		// The terminal's own sixteen colours: whoever chose them likes them. None of
-		// them is sure to be a quiet one, so that nothing is filled.
+		// The terminal's own sixteen colours. None of them is sure to be a quiet
+		// one, so areas are not filled.
 		name: "terminal",
 		dark: palette{
 			muted: "7", faint: "8", accent: "14", warn: "11", fail: "9", limit: "3", spark: "6", on: "0",
@@ -62,10 +60,10 @@ var themes = []theme{
 	},
 }
 
-// Themes returns the names of the themes, the default first.
-func Themes() []string {
-	names := make([]string, len(themes))
-	for i, t := range themes {
+// Names returns the names of the themes, the default theme first.
+func Names() []string {
+	names := make([]string, len(schemes))
+	for i, t := range schemes {
 		names[i] = t.name
 	}
 	return names

@@ -1,10 +1,6 @@
-package ui
+package theme
 
-import (
-	"bytes"
-	"strings"
-	"testing"
-)
+import "testing"
 
 func TestNeedsASCII(t *testing.T) {
 	for _, test := range []struct {
@@ -23,25 +19,6 @@ func TestNeedsASCII(t *testing.T) {
 	} {
 		if got := NeedsASCII(func(name string) string { return test.env[name] }); got != test.want {
 			t.Errorf("NeedsASCII(%v) = %v", test.env, got)
-		}
-	}
-}
-
-func TestColor(t *testing.T) {
-	for _, test := range []struct {
-		color, noColor string
-		want           bool
-	}{
-		{"always", "", true},
-		{"always", "1", true},
-		{"never", "", false},
-		{"auto", "", false}, // what is written to is no terminal
-		{"", "1", false},
-	} {
-		t.Setenv("NO_COLOR", test.noColor)
-		s := newLooks(&bytes.Buffer{}, test.color, false)[0]
-		if got := strings.Contains(s.word("FAIL"), "\x1b["); got != test.want || s.colorless == test.want {
-			t.Errorf("color %q, NO_COLOR %q: coloured %v, want %v", test.color, test.noColor, got, test.want)
 		}
 	}
 }

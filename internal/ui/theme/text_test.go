@@ -1,4 +1,4 @@
-package ui
+package theme
 
 import (
 	"strings"
@@ -18,7 +18,7 @@ func TestTextWidth(t *testing.T) {
 	)
 	rapid.Check(t, func(t *rapid.T) {
 		s := strings.Join(rapid.SliceOfN(part, 0, 6).Draw(t, "parts"), "")
-		if got, want := textWidth(s), ansi.StringWidth(s); got != want {
+		if got, want := Width(s), ansi.StringWidth(s); got != want {
 			t.Fatalf("%q takes %d, want %d", s, got, want)
 		}
 	})
