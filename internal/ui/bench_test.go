@@ -30,8 +30,7 @@ func BenchmarkFrame(b *testing.B) {
 			for b.Loop() {
 				n++
 				st.run.timeline.Add(stream.Event{T: last + 120 + float64(n)/10, Type: stream.SampleTaken, Sample: events[len(events)/2].Sample})
-				m, _ := st.m.Update(tickMsg{st.m.tag})
-				st.m = m.(model)
+				_, _ = st.m.Update(tickMsg{st.m.tag})
 			}
 		})
 	}

@@ -27,11 +27,11 @@ func newComparison(now, before, held report.Report) comparison {
 	return comparison{now: now, before: before, held: held}
 }
 
-func (m model) compareActions() []action {
-	out := scrolls(func(m model) int { return max(m.bodyHeight()-2, 1) }, func(m *model, by int) { m.comparison.scroll(by, m.bodyHeight()) })
-	return append(out, action{keyBack, func(m model) (model, tea.Cmd) {
+func (m *model) compareActions() []action {
+	out := scrolls(func() int { return max(m.bodyHeight()-2, 1) }, func(by int) { m.comparison.scroll(by, m.bodyHeight()) })
+	return append(out, action{keyBack, func() tea.Cmd {
 		m.screen = m.comparison.from
-		return m, nil
+		return nil
 	}})
 }
 

@@ -28,7 +28,7 @@ type dialog struct {
 	// check tells what is wrong with a prompt's text, or what it would do.
 	check func(text string) (note string, err error)
 	// answered is called with the number of the choice or the text.
-	answered func(m model, number int, text string) (model, tea.Cmd)
+	answered func(number int, text string) tea.Cmd
 }
 
 // A choice is one line of a dialog.
@@ -37,47 +37,47 @@ type choice struct {
 }
 
 // ask is a dialog that is answered with yes or no.
-func ask(text, short string, yes func(model) (model, tea.Cmd)) *dialog {
-	return &dialog{text: text, short: short, answered: func(m model, _ int, _ string) (model, tea.Cmd) { return yes(m) }}
+func ask(text, short string, yes func() tea.Cmd) *dialog {
+	return &dialog{text: text, short: short, answered: func(int, string) tea.Cmd { return yes() }}
 }
 
 // choose is a dialog in which one of several things is chosen.
-func choose(title string, choices []choice, chosen func(m model, number int) (model, tea.Cmd)) *dialog {
-	return &dialog{title: title, choices: choices, answered: func(m model, number int, _ string) (model, tea.Cmd) { return chosen(m, number) }}
+func choose(title string, choices []choice, chosen func(number int) tea.Cmd) *dialog {
+	return &dialog{title: title, choices: choices, answered: func(number int, _ string) tea.Cmd { return chosen(number) }}
 }
 
 // prompt is a dialog in which a text is written. While check has an error, it
 // cannot be answered.
-func prompt(title, text string, check func(string) (string, error), written func(m model, text string) (model, tea.Cmd)) *dialog {
+func prompt(title, text string, check func(string) (string, error), written func(text string) tea.Cmd) *dialog {
 	f := newField(text)
-	return &dialog{title: title, field: &f, check: check, answered: func(m model, _ int, text string) (model, tea.Cmd) { return written(m, text) }}
+	return &dialog{title: title, field: &f, check: check, answered: func(_ int, text string) tea.Cmd { return written(text) }}
 }
 
 // answer closes the dialog and does what it was about.
-func (m model) answer() (model, tea.Cmd) {
+func (m *model) answer() tea.Cmd {
 	d := m.dialog
 	text := ""
 	if d.field != nil {
 		text = strings.TrimSpace(d.field.String())
 		if _, err := d.check(text); err != nil {
-			return m, nil
+			return nil
 		}
 	}
 	m.dialog = nil
-	return d.answered(m, d.cursor, text)
+	return d.answered(d.cursor, text)
 }
 
 // dialogActions are the keys of the dialog.
-func (m model) dialogActions() []action {
-	leave := func(m *model) { m.dialog = nil }
+func (m *model) dialogActions() []action {
+	leave := func() { m.dialog = nil }
 	switch {
 	case m.dialog.field != nil:
-		return []action{{keyWritten, model.answer}, act(keyCancel, leave)}
+		return []action{{keyWritten, m.answer}, act(keyCancel, leave)}
 	case len(m.dialog.choices) > 0:
-		return append(scrolls(func(m model) int { return max(m.bodyHeight()-6, 1) }, (*model).moveChoice),
-			action{keyChoose, model.answer}, act(keyCancel, leave))
+		return append(scrolls(func() int { return max(m.bodyHeight()-6, 1) }, m.moveChoice),
+			action{keyChoose, m.answer}, act(keyCancel, leave))
 	default:
-		return []action{{keyYes, model.answer}, act(keyNo, leave)}
+		return []action{{keyYes, m.answer}, act(keyNo, leave)}
 	}
 }
 

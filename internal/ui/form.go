@@ -65,28 +65,28 @@ func (f *form) move(by int) {
 	f.cursor = min(max(f.cursor+by, 0), len(f.fields)-1)
 }
 
-func (m model) formActions() []action {
-	keep := func(m *model) {
+func (m *model) formActions() []action {
+	save := func() {
 		if len(m.form.faults) == 0 {
 			m.menu.set(m.form.scenario.Name, m.form.settings())
 		}
 	}
 	out := []action{
-		act(keyFieldUp, func(m *model) { m.form.move(-1) }),
-		act(keyFieldDown, func(m *model) { m.form.move(1) }),
-		act(keyPageUp, func(m *model) { m.form.move(-m.bodyHeight() / 2) }),
-		act(keyPageDown, func(m *model) { m.form.move(m.bodyHeight() / 2) }),
+		act(keyFieldUp, func() { m.form.move(-1) }),
+		act(keyFieldDown, func() { m.form.move(1) }),
+		act(keyPageUp, func() { m.form.move(-m.bodyHeight() / 2) }),
+		act(keyPageDown, func() { m.form.move(m.bodyHeight() / 2) }),
 	}
 	if len(m.form.faults) == 0 {
-		out = append(out, action{keyStart, func(m model) (model, tea.Cmd) {
-			keep(&m)
+		out = append(out, action{keyStart, func() tea.Cmd {
+			save()
 			o := Order{Scenarios: []string{m.form.scenario.Name}, Settings: maps.Clone(m.menu.settings)}
 			return m.begin(o)
 		}})
 	} else {
-		out = append(out, act(keyNextFault, (*model).goToFault))
+		out = append(out, act(keyNextFault, m.goToFault))
 	}
-	out = append(out, act(keyReset, func(m *model) {
+	out = append(out, act(keyReset, func() {
 		fields := append([]field(nil), m.form.fields...)
 		fields[m.form.cursor] = newField(m.form.scenario.Fields[m.form.cursor].Value)
 		m.form.fields = fields
@@ -96,8 +96,8 @@ func (m model) formActions() []action {
 	if len(m.form.faults) > 0 {
 		leave = keyDiscard
 	}
-	return append(out, act(leave, func(m *model) {
-		keep(m)
+	return append(out, act(leave, func() {
+		save()
 		m.screen = menuScreen
 	}))
 }

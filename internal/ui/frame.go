@@ -23,7 +23,7 @@ const (
 	fullSize                // charts
 )
 
-func (m model) size() size {
+func (m *model) size() size {
 	switch {
 	case m.width < 40 || m.height < 10:
 		return lineSize
@@ -36,7 +36,7 @@ func (m model) size() size {
 
 // bodyHeight is what header, status and footer leave, and the tabs of the live
 // screen.
-func (m model) bodyHeight() int {
+func (m *model) bodyHeight() int {
 	if m.screen == liveScreen {
 		return max(m.height-4, 0)
 	}
@@ -96,7 +96,7 @@ const program = "mabeam-top"
 
 // header tells where one is and how the run goes. What has no room is left
 // out, the least needed first.
-func (m model) header() string {
+func (m *model) header() string {
 	s := m.styles
 	name := " " + s.Accent.Render(program) + "  "
 	switch m.screen {
@@ -157,7 +157,7 @@ func (m *model) tabs() string {
 }
 
 // place tells the scenario, the step and the repetition.
-func (m model) place() string {
+func (m *model) place() string {
 	latest := m.live.latest
 	if latest.Scenario == nil {
 		return theme.Clean(m.run.name())
@@ -184,7 +184,7 @@ func (m model) place() string {
 }
 
 // state is the word for what the run is doing.
-func (m model) state() string {
+func (m *model) state() string {
 	s := m.styles
 	switch {
 	case m.running && m.run.replay != nil:
@@ -202,14 +202,14 @@ func (m model) state() string {
 	}
 }
 
-func (m model) verdict() string {
+func (m *model) verdict() string {
 	if r := m.report.result; r != nil {
 		return strings.ToUpper(string(r.Verdict))
 	}
 	return strings.ToUpper(string(report.Broken))
 }
 
-func (m model) elapsed() string {
+func (m *model) elapsed() string {
 	text := report.Clock(m.live.latest.T)
 	if m.run.replay != nil {
 		return text + m.styles.Muted.Render(" / "+report.Clock(m.run.recording.Length()))
@@ -220,7 +220,7 @@ func (m model) elapsed() string {
 	return text
 }
 
-func (m model) progress(width int) string {
+func (m *model) progress(width int) string {
 	s, r := m.styles, m.live.latest.Run
 	if r == nil || !(r.EstimateSeconds > 0) {
 		return s.Faint.Render(strings.Repeat(s.BarEmpty, width))
@@ -234,7 +234,7 @@ func (m model) progress(width int) string {
 
 // status is the line above the footer: the latest trouble, or else what the
 // charts show.
-func (m model) status() string {
+func (m *model) status() string {
 	s := m.styles
 	if m.notice.text != "" {
 		return " " + noticeText(s, m.notice)
@@ -260,7 +260,7 @@ func (m model) status() string {
 // trouble is the most urgent of what is to be told of the run at the newest moment on
 // the screen: a lint that held then, or else the latest that was logged of trouble
 // or of what was done by hand.
-func (m model) trouble() string {
+func (m *model) trouble() string {
 	s, l := m.styles, &m.live
 	at := l.span().to
 	now := l.lints.at(at)
@@ -284,7 +284,7 @@ func (m model) trouble() string {
 }
 
 // filterLine shows a filter where the list has no frame to show it in.
-func (m model) filterLine(f filter) string {
+func (m *model) filterLine(f filter) string {
 	s := m.styles
 	switch {
 	case m.size() != figuresSize:
@@ -296,14 +296,14 @@ func (m model) filterLine(f filter) string {
 }
 
 // moreRows tells how much is below what is shown.
-func (m model) moreRows(left int) string {
+func (m *model) moreRows(left int) string {
 	if below := left - m.bodyHeight(); below > 0 {
 		return " " + m.styles.Muted.Render(fmt.Sprintf("%s %d more rows", m.styles.Below, below))
 	}
 	return ""
 }
 
-func (m model) footer() string {
+func (m *model) footer() string {
 	if m.screen == liveScreen && m.live.typing() != nil {
 		return " " + m.styles.Muted.Render("type to filter") + "   " + keyHint(m.styles, keyAccept) + "   " + keyHint(m.styles, keyClear)
 	}
@@ -321,7 +321,7 @@ func (m model) footer() string {
 }
 
 // oneLine is all that very small terminals show.
-func (m model) oneLine() string {
+func (m *model) oneLine() string {
 	s := m.styles
 	switch {
 	case m.dialog != nil:

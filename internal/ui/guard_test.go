@@ -67,7 +67,7 @@ func TestGuard(t *testing.T) {
 // While the program is suspended the load is held, and not longer.
 func TestHold(t *testing.T) {
 	st, source := steered(t)
-	m, held, resume := st.m.hold()
+	held, resume := st.m.hold()
 	if len(source.steering()) != 1 || source.steering()[0] != (stream.Command{Do: stream.SetPaused, Paused: true}) || held() {
 		t.Fatalf("told %+v, held %v", source.steering(), held())
 	}
@@ -75,14 +75,14 @@ func TestHold(t *testing.T) {
 	if !held() {
 		t.Error("it is not seen that the load is held")
 	}
-	resume(m)
+	resume()
 	if len(source.steering()) != 2 || source.steering()[1] != (stream.Command{Do: stream.SetPaused}) {
 		t.Errorf("told %+v", source.steering())
 	}
 	// What somebody holds by hand stays so.
 	st.m.live.paused = true
-	m, held, resume = st.m.hold()
-	resume(m)
+	held, resume = st.m.hold()
+	resume()
 	if len(source.steering()) != 2 || held != nil {
 		t.Errorf("told %+v", source.steering())
 	}
@@ -90,9 +90,9 @@ func TestHold(t *testing.T) {
 
 func TestHoldOfWhatCannotBeHeld(t *testing.T) {
 	st := running(t)
-	m, held, resume := st.m.hold()
-	if m = resume(m); held != nil || !strings.Contains(m.notice.text, "could not be held") {
-		t.Errorf("told %q", m.notice.text)
+	held, resume := st.m.hold()
+	if resume(); held != nil || !strings.Contains(st.m.notice.text, "could not be held") {
+		t.Errorf("told %q", st.m.notice.text)
 	}
 }
 

@@ -41,10 +41,11 @@ var longer = map[key.Help]string{
 }
 
 // helpPage tells every key that works on the screen, and what its signs mean.
-func (m model) helpPage() []string {
+func (m *model) helpPage() []string {
 	const keyWidth, gap = 10, 3
 	s := m.styles
 	m.help = false
+	defer func() { m.help = true }()
 	var keys []key.Help
 	for _, a := range m.actions() {
 		// A key that means two things at once does the first.

@@ -111,27 +111,27 @@ func bind(name, does string, keys ...string) key.Binding {
 // tell of a key that does nothing.
 type action struct {
 	key key.Binding
-	do  func(model) (model, tea.Cmd)
+	do  func() tea.Cmd
 }
 
 // act makes an action of a change that needs no command.
-func act(k key.Binding, change func(*model)) action {
-	return action{k, func(m model) (model, tea.Cmd) {
-		change(&m)
-		return m, nil
+func act(k key.Binding, change func()) action {
+	return action{k, func() tea.Cmd {
+		change()
+		return nil
 	}}
 }
 
 // scrolls returns the actions of whatever can be moved through by rows.
-func scrolls(page func(model) int, move func(*model, int)) []action {
+func scrolls(page func() int, move func(by int)) []action {
 	const far = 1 << 20
 	return []action{
-		act(keyUp, func(m *model) { move(m, -1) }),
-		act(keyDown, func(m *model) { move(m, 1) }),
-		act(keyPageUp, func(m *model) { move(m, -page(*m)) }),
-		act(keyPageDown, func(m *model) { move(m, page(*m)) }),
-		act(keyTop, func(m *model) { move(m, -far) }),
-		act(keyBottom, func(m *model) { move(m, far) }),
+		act(keyUp, func() { move(-1) }),
+		act(keyDown, func() { move(1) }),
+		act(keyPageUp, func() { move(-page()) }),
+		act(keyPageDown, func() { move(page()) }),
+		act(keyTop, func() { move(-far) }),
+		act(keyBottom, func() { move(far) }),
 	}
 }
 

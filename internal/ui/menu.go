@@ -421,39 +421,39 @@ func (m menu) parameters(s *theme.Theme, entry Scenario, step string, width int)
 	return rows
 }
 
-func (m model) menuActions() []action {
-	out := scrolls(func(m model) int { return max(m.bodyHeight()-4, 1) }, func(m *model, by int) { m.menu.move(by) })
+func (m *model) menuActions() []action {
+	out := scrolls(func() int { return max(m.bodyHeight()-4, 1) }, func(by int) { m.menu.move(by) })
 	if len(m.menu.chosen()) > 0 {
-		out = append(out, action{keyStart, func(m model) (model, tea.Cmd) { return m.begin(m.menu.order()) }})
+		out = append(out, action{keyStart, func() tea.Cmd { return m.begin(m.menu.order()) }})
 	}
 	if len(m.menu.shown) > 0 {
-		out = append(out, act(keyMark, func(m *model) { m.menu.mark() }))
+		out = append(out, act(keyMark, func() { m.menu.mark() }))
 		if len(m.menu.under().Fields) > 0 {
-			out = append(out, act(keyEdit, (*model).openForm))
+			out = append(out, act(keyEdit, m.openForm))
 		}
 	}
 	if m.cfg.Store != nil {
-		out = append(out, action{keyPast, func(m model) (model, tea.Cmd) {
+		out = append(out, action{keyPast, func() tea.Cmd {
 			if len(m.menu.shown) > 0 {
 				m.runs.seek = m.menu.under().Name
 			}
 			return m.openRuns()
 		}})
 	}
-	out = append(out, act(keyFilter, func(m *model) { m.menu.filter.typing = true }))
+	out = append(out, act(keyFilter, func() { m.menu.filter.typing = true }))
 	switch {
 	case !m.menu.filter.empty():
-		out = append(out, act(keyClear, func(m *model) { m.menu.clearFilter() }))
+		out = append(out, act(keyClear, func() { m.menu.clearFilter() }))
 	case len(m.menu.marked) > 0:
-		out = append(out, act(keyUnmark, func(m *model) { m.menu.marked = map[string]bool{} }))
+		out = append(out, act(keyUnmark, func() { m.menu.marked = map[string]bool{} }))
 	}
 	return out
 }
 
-func (m model) filterActions() []action {
+func (m *model) filterActions() []action {
 	return []action{
-		act(keyAccept, func(m *model) { m.menu.filter.typing = false }),
-		act(keyClear, func(m *model) {
+		act(keyAccept, func() { m.menu.filter.typing = false }),
+		act(keyClear, func() {
 			m.menu.filter.typing = false
 			m.menu.clearFilter()
 		}),

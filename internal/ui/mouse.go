@@ -4,7 +4,7 @@ import tea "github.com/charmbracelet/bubbletea"
 
 // mouse does what a click or the wheel does. Nothing needs it: whatever it does,
 // a key does too.
-func (m model) mouse(e tea.MouseEvent) (model, tea.Cmd) {
+func (m *model) mouse(e tea.MouseEvent) tea.Cmd {
 	wheel := 0
 	switch {
 	case e.Button == tea.MouseButtonWheelUp:
@@ -12,10 +12,10 @@ func (m model) mouse(e tea.MouseEvent) (model, tea.Cmd) {
 	case e.Button == tea.MouseButtonWheelDown:
 		wheel = 1
 	case e.Button != tea.MouseButtonLeft || e.Action != tea.MouseActionPress:
-		return m, nil
+		return nil
 	}
 	if m.help || m.size() == lineSize {
-		return m, nil
+		return nil
 	}
 	if m.screen != liveScreen || m.dialog != nil {
 		// The wheel is the arrow keys.
@@ -25,7 +25,7 @@ func (m model) mouse(e tea.MouseEvent) (model, tea.Cmd) {
 		case 1:
 			return m.pressOne(tea.KeyMsg{Type: tea.KeyDown})
 		}
-		return m, nil
+		return nil
 	}
 	const tabsRow, bodyRow = 1, 2
 	if e.Y == tabsRow && wheel == 0 {
@@ -34,7 +34,7 @@ func (m model) mouse(e tea.MouseEvent) (model, tea.Cmd) {
 				m.live.open(h.tab)
 			}
 		}
-		return m, nil
+		return nil
 	}
 	for _, a := range m.live.areas {
 		if !a.contains(e.X, e.Y-bodyRow) {
@@ -50,7 +50,7 @@ func (m model) mouse(e tea.MouseEvent) (model, tea.Cmd) {
 		}
 		break
 	}
-	return m, nil
+	return nil
 }
 
 // click puts the focus on a panel; on what already has it, it does what enter

@@ -22,34 +22,34 @@ var speeds = []float64{stream.MinSpeed, 0.5, 1, 2, 4, 8, stream.MaxSpeed}
 const seekBy = 5
 
 // loadReplay reads a recording and shows it.
-func (m model) loadReplay(path string) (model, tea.Cmd) {
+func (m *model) loadReplay(path string) tea.Cmd {
 	m.notice = notice{text: "reading " + path}
-	return m, work(func() then {
+	return work(func() result {
 		r, err := stream.LoadRecording(path)
 		if err != nil {
-			return failed(err)
+			return m.failed(err)
 		}
 		played := replayed(r, filepath.Base(path))
-		return func(m model) (model, tea.Cmd) { return m.play(played) }
+		return func() tea.Cmd { return m.play(played) }
 	})
 }
 
 // play shows a recording in the live screen.
-func (m model) play(r *run) (model, tea.Cmd) {
+func (m *model) play(r *run) tea.Cmd {
 	recording := r.recording
-	m, cmd := m.follow(r)
+	cmd := m.follow(r)
 	m.notice = notice{}
 	if recording.Broken != nil {
 		m.notice = notice{text: "the recording is incomplete: " + recording.Broken.Error(), bad: true}
 	} else if recording.Thinned > 0 {
-		m.notice = notice{text: fmt.Sprintf("the recording is long: %s samples are left out, evenly", report.Quantity(float64(recording.Thinned), theme.Count))}
+		m.notify("the recording is long: %s samples are left out, evenly", report.Quantity(float64(recording.Thinned), theme.Count))
 	}
-	return m, cmd
+	return cmd
 }
 
 // replayActions are the keys of the live screen in a replay: some of them mean
 // something else than in a run.
-func (m model) replayActions() []action {
+func (m *model) replayActions() []action {
 	own, live := m.replayKeys(), m.liveActions()
 	taken := map[string]bool{}
 	for _, a := range own {
@@ -66,28 +66,28 @@ func (m model) replayActions() []action {
 		}
 	}
 	if !escapes { // else it goes back within the screen first
-		own = slices.Insert(own, 1, action{keyBack, model.leaveReplay})
+		own = slices.Insert(own, 1, action{keyBack, m.leaveReplay})
 	}
 	return own
 }
 
-func (m model) replayKeys() []action {
+func (m *model) replayKeys() []action {
 	p := m.run.replay.Playback()
 	hold := keyHold
 	if p.Paused {
 		hold = keyGoOn
 	}
 	return []action{
-		act(hold, func(m *model) { m.steerReplay(stream.Command{Do: stream.SetSpeed, Speed: p.Speed, Paused: !p.Paused}) }),
-		act(keyReplaySlower, func(m *model) { m.changeSpeed(-1) }),
-		act(keyReplayFaster, func(m *model) { m.changeSpeed(1) }),
-		act(keySeekBack, func(m *model) { m.seek(-seekBy) }),
-		act(keySeekOn, func(m *model) { m.seek(seekBy) }),
-		act(keySeekStart, func(m *model) { m.steerReplay(stream.Command{Do: stream.Seek}) }),
-		act(keySeekEnd, func(m *model) { m.steerReplay(stream.Command{Do: stream.Seek, To: p.Length}) }),
-		act(keyResult, func(m *model) {
+		act(hold, func() { m.steerReplay(stream.Command{Do: stream.SetSpeed, Speed: p.Speed, Paused: !p.Paused}) }),
+		act(keyReplaySlower, func() { m.changeSpeed(-1) }),
+		act(keyReplayFaster, func() { m.changeSpeed(1) }),
+		act(keySeekBack, func() { m.seek(-seekBy) }),
+		act(keySeekOn, func() { m.seek(seekBy) }),
+		act(keySeekStart, func() { m.steerReplay(stream.Command{Do: stream.Seek}) }),
+		act(keySeekEnd, func() { m.steerReplay(stream.Command{Do: stream.Seek, To: p.Length}) }),
+		act(keyResult, func() {
 			data := reportView{result: m.run.report, course: fold.CourseOf(m.run.recording), charts: true}
-			*m = m.showReport(data)
+			m.showReport(data)
 		}),
 	}
 }
@@ -115,7 +115,7 @@ func (m *model) steerReplay(c stream.Command) {
 }
 
 // leaveReplay ends the replay and goes back to where it was begun.
-func (m model) leaveReplay() (model, tea.Cmd) {
+func (m *model) leaveReplay() tea.Cmd {
 	m.run.stop()
 	m.running = false
 	m.tag++ // its ticks are of no use any more
@@ -136,7 +136,7 @@ func replayState(s *theme.Theme, p stream.Playback) string {
 }
 
 // replayBar shows where in the recording one is, with its faults and steps.
-func (m model) replayBar() string {
+func (m *model) replayBar() string {
 	s, p := m.styles, m.run.replay.Playback()
 	left, right := " "+report.Clock(p.At)+" ", " "+report.Clock(p.Length)+" "
 	width := m.width - ansi.StringWidth(left) - ansi.StringWidth(right)

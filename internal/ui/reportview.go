@@ -64,16 +64,15 @@ func (r reportView) write(s *theme.Theme, width int) []string {
 }
 
 // showReport goes to the report screen.
-func (m model) showReport(data reportView) model {
+func (m *model) showReport(data reportView) {
 	m.report.setData(data)
 	m.screen = reportScreen
-	return m
 }
 
-func (m model) reportActions() []action {
-	out := scrolls(func(m model) int { return max(m.bodyHeight()-2, 1) }, func(m *model, by int) { m.report.scroll(by, m.bodyHeight()) })
+func (m *model) reportActions() []action {
+	out := scrolls(func() int { return max(m.bodyHeight()-2, 1) }, func(by int) { m.report.scroll(by, m.bodyHeight()) })
 	if m.report.charts {
-		out = append(out, act(keyCharts, func(m *model) { m.screen = liveScreen }))
+		out = append(out, act(keyCharts, func() { m.screen = liveScreen }))
 	}
 	if !m.running {
 		out = append(out, m.reportDeeds()...)
@@ -82,35 +81,35 @@ func (m model) reportActions() []action {
 	if m.home == runsScreen {
 		back = keyRuns
 	}
-	return append(out, action{back, model.goHome})
+	return append(out, action{back, m.goHome})
 }
 
 // reportDeeds are what can be done with a report.
-func (m model) reportDeeds() []action {
+func (m *model) reportDeeds() []action {
 	r := m.report
-	out := []action{{keyExport, model.chooseFormat}}
+	out := []action{{keyExport, m.chooseFormat}}
 	if m.cfg.Store != nil {
 		if r.result.Verdict.Whole() {
-			out = append(out, action{keyBaseline, model.nameBaseline})
+			out = append(out, action{keyBaseline, m.nameBaseline})
 		}
 		if m.cfg.Compare != nil && len(r.result.Scenarios) > 0 {
-			out = append(out, action{keyCompare, func(m model) (model, tea.Cmd) { return m.chooseEarlier(*m.report.result) }})
+			out = append(out, action{keyCompare, func() tea.Cmd { return m.chooseEarlier(*m.report.result) }})
 		}
 	}
 	if len(r.order.Scenarios) > 0 && !slices.ContainsFunc(r.order.Scenarios, func(name string) bool { return !m.menu.has(name) }) {
-		out = append(out, action{keyAgain, func(m model) (model, tea.Cmd) { return m.begin(m.report.order) }})
+		out = append(out, action{keyAgain, func() tea.Cmd { return m.begin(m.report.order) }})
 	}
 	if r.recording != "" {
-		out = append(out, action{keyReplay, func(m model) (model, tea.Cmd) { return m.loadReplay(m.report.recording) }})
+		out = append(out, action{keyReplay, func() tea.Cmd { return m.loadReplay(m.report.recording) }})
 	}
 	return out
 }
 
 // goHome leaves a report or a replay to where one came from.
-func (m model) goHome() (model, tea.Cmd) {
+func (m *model) goHome() tea.Cmd {
 	m.screen = m.home
 	if m.home == runsScreen {
 		return m.openRuns()
 	}
-	return m, nil
+	return nil
 }

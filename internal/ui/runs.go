@@ -50,24 +50,24 @@ type runs struct {
 }
 
 // openRuns goes to the past runs, and reads them.
-func (m model) openRuns() (model, tea.Cmd) {
+func (m *model) openRuns() tea.Cmd {
 	m.screen = runsScreen
 	if m.cfg.Store == nil {
 		m.runs.loaded = true
-		return m, nil
+		return nil
 	}
 	store := *m.cfg.Store
-	return m, work(func() then {
+	return work(func() result {
 		all, warnings, err := readRuns(store)
 		if err != nil {
-			return failed(err)
+			return m.failed(err)
 		}
-		return func(m model) (model, tea.Cmd) {
+		return func() tea.Cmd {
 			m.runs.setData(all)
 			if len(warnings) > 0 {
 				m.notice = notice{text: fmt.Sprintf("%d past runs cannot be read; the first: %v", len(warnings), warnings[0]), bad: true}
 			}
-			return m, nil
+			return nil
 		}
 	})
 }
@@ -206,45 +206,45 @@ func (r *runs) pair() (before, now pastRun, ok bool) {
 	return found[1], found[0], true
 }
 
-func (m model) runsActions() []action {
+func (m *model) runsActions() []action {
 	if m.runs.filter.typing {
 		return []action{
-			act(keyAccept, func(m *model) { m.runs.filter.typing = false }),
-			act(keyClear, func(m *model) {
+			act(keyAccept, func() { m.runs.filter.typing = false }),
+			act(keyClear, func() {
 				m.runs.filter.typing = false
 				m.clearRunsFilter()
 			}),
 		}
 	}
-	out := scrolls(func(m model) int { return max(m.bodyHeight()/2, 1) }, func(m *model, by int) { m.runs.move(by) })
+	out := scrolls(func() int { return max(m.bodyHeight()/2, 1) }, func(by int) { m.runs.move(by) })
 	if len(m.runs.shown) > 0 {
 		p := m.runs.under()
 		if !p.stray() {
-			out = append(out, action{keyOpen, func(m model) (model, tea.Cmd) { return m, m.openReport(m.runs.under()) }})
+			out = append(out, action{keyOpen, func() tea.Cmd { return m.openReport(m.runs.under()) }})
 		}
 		if p.Recording != "" {
-			out = append(out, action{keyReplay, func(m model) (model, tea.Cmd) {
+			out = append(out, action{keyReplay, func() tea.Cmd {
 				m.home = runsScreen
 				return m.loadReplay(m.runs.under().Recording)
 			}})
 		}
-		out = append(out, act(keyMark, func(m *model) { m.runs.mark() }))
+		out = append(out, act(keyMark, func() { m.runs.mark() }))
 		if m.cfg.Compare != nil && !p.stray() {
-			out = append(out, action{keyCompare, model.compareRuns})
+			out = append(out, action{keyCompare, m.compareRuns})
 		}
 		if len(m.runs.metrics()) > 1 {
-			out = append(out, act(keyNextMetric, func(m *model) { m.runs.chooseMetric(1) }), act(keyPreviousMetric, func(m *model) { m.runs.chooseMetric(-1) }))
+			out = append(out, act(keyNextMetric, func() { m.runs.chooseMetric(1) }), act(keyPreviousMetric, func() { m.runs.chooseMetric(-1) }))
 		}
-		out = append(out, action{keyDelete, model.askToDelete})
+		out = append(out, action{keyDelete, m.askToDelete})
 	}
-	out = append(out, act(keyFilter, func(m *model) { m.runs.filter.typing = true }))
+	out = append(out, act(keyFilter, func() { m.runs.filter.typing = true }))
 	switch {
 	case !m.runs.filter.empty():
-		return append(out, act(keyClear, (*model).clearRunsFilter))
+		return append(out, act(keyClear, m.clearRunsFilter))
 	case len(m.runs.marked) > 0:
-		return append(out, act(keyUnmark, func(m *model) { m.runs.marked = nil }))
+		return append(out, act(keyUnmark, func() { m.runs.marked = nil }))
 	}
-	return append(out, act(keyMenu, func(m *model) { m.screen = menuScreen }))
+	return append(out, act(keyMenu, func() { m.screen = menuScreen }))
 }
 
 func (m *model) clearRunsFilter() {
@@ -268,36 +268,37 @@ func (m *model) typeInRunsFilter(msg tea.KeyMsg) {
 }
 
 // openReport reads the report of a past run and shows it.
-func (m model) openReport(p pastRun) tea.Cmd {
-	return work(func() then {
+func (m *model) openReport(p pastRun) tea.Cmd {
+	return work(func() result {
 		r, err := report.Load(p.Path)
 		if err != nil {
-			return failed(err)
+			return m.failed(err)
 		}
-		return func(m model) (model, tea.Cmd) {
+		return func() tea.Cmd {
 			m.home = runsScreen
-			return m.showReport(reportView{result: &r, order: m.menu.orderOf(r), recording: p.Recording}), nil
+			m.showReport(reportView{result: &r, order: m.menu.orderOf(r), recording: p.Recording})
+			return nil
 		}
 	})
 }
 
 // compareRuns compares the two that are marked, or asks what the one under the
 // cursor is to be compared with.
-func (m model) compareRuns() (model, tea.Cmd) {
+func (m *model) compareRuns() tea.Cmd {
 	before, now, ok := m.runs.pair()
 	if !ok {
 		now = m.runs.under()
 	}
-	return m, work(func() then {
+	return work(func() result {
 		r, err := report.Load(now.Path)
 		if err != nil {
-			return failed(err)
+			return m.failed(err)
 		}
-		return func(m model) (model, tea.Cmd) {
+		return func() tea.Cmd {
 			if !ok {
 				return m.chooseEarlier(r)
 			}
-			return m, m.compare(r, func() (string, report.Report, error) {
+			return m.compare(r, func() (string, report.Report, error) {
 				earlier, err := report.Load(before.Path)
 				return "the run of " + theme.Timestamp(before.StartedAt), earlier, err
 			}, false)
@@ -306,7 +307,7 @@ func (m model) compareRuns() (model, tea.Cmd) {
 }
 
 // askToDelete asks before a past run is removed.
-func (m model) askToDelete() (model, tea.Cmd) {
+func (m *model) askToDelete() tea.Cmd {
 	p := m.runs.under()
 	what := "the report"
 	switch {
@@ -316,19 +317,19 @@ func (m model) askToDelete() (model, tea.Cmd) {
 		what = "the report and the recording"
 	}
 	store := *m.cfg.Store
-	m.dialog = ask(fmt.Sprintf("Delete %s of %s, %s?", what, p.names, theme.Timestamp(p.StartedAt)), "delete? y/n", func(m model) (model, tea.Cmd) {
-		return m, work(func() then {
+	m.dialog = ask(fmt.Sprintf("Delete %s of %s, %s?", what, p.names, theme.Timestamp(p.StartedAt)), "delete? y/n", func() tea.Cmd {
+		return work(func() result {
 			if err := store.Delete(p.Path, p.Recording); err != nil {
-				return failed(err)
+				return m.failed(err)
 			}
-			return func(m model) (model, tea.Cmd) {
-				m, cmd := m.openRuns()
-				m.notice = notice{text: "deleted " + what + " of " + theme.Timestamp(p.StartedAt)}
-				return m, cmd
+			return func() tea.Cmd {
+				cmd := m.openRuns()
+				m.notify("deleted %s of %s", what, theme.Timestamp(p.StartedAt))
+				return cmd
 			}
 		})
 	})
-	return m, nil
+	return nil
 }
 
 // orderOf is what would run a report's scenarios again with its parameters, as

@@ -30,7 +30,7 @@ const (
 
 // steerActions are the keys that change the load. They are there whatever is on
 // the screen; what cannot be steered says so. In a list, k goes up.
-func (m model) steerActions(inList bool) []action {
+func (m *model) steerActions(inList bool) []action {
 	pause, fault := keyPause, keyFault
 	if m.live.paused {
 		pause = keyResume
@@ -38,9 +38,7 @@ func (m model) steerActions(inList bool) []action {
 	if inList {
 		fault = keyFaultInList
 	}
-	rate := func(by float64) action {
-		return action{keyFaster, func(m model) (model, tea.Cmd) { return m.setRate(by), nil }}
-	}
+	rate := func(by float64) action { return act(keyFaster, func() { m.setRate(by) }) }
 	slower, faster := rate(-rateStep), rate(rateStep)
 	slower.key = keySlower
 	if !m.loading() {
@@ -48,9 +46,9 @@ func (m model) steerActions(inList bool) []action {
 		pause, slower.key, faster.key, fault = also(pause.Keys()...), also(slower.key.Keys()...), also(faster.key.Keys()...), also(fault.Keys()...)
 	}
 	return []action{
-		{pause, func(m model) (model, tea.Cmd) { return m.setPaused(!m.live.paused), nil }},
+		act(pause, func() { m.setPaused(!m.live.paused) }),
 		slower, faster,
-		{fault, func(m model) (model, tea.Cmd) { return m.chooseFault(), nil }},
+		act(fault, m.chooseFault),
 	}
 }
 
@@ -84,7 +82,7 @@ func (m *model) refusal() error {
 	return nil
 }
 
-func (m model) setPaused(paused bool) model {
+func (m *model) setPaused(paused bool) {
 	said := "the load goes on"
 	if paused {
 		said = "the load is held until p is pressed again; the time until then is part of no measurement"
@@ -92,55 +90,52 @@ func (m model) setPaused(paused bool) model {
 	if m.command(stream.Command{Do: stream.SetPaused, Paused: paused}, said) {
 		m.live.paused = paused
 	}
-	return m
 }
 
 // setRate changes the factor of the rates. Only open loads have a rate: of a
 // closed one the log says that nothing came of it.
-func (m model) setRate(by float64) model {
+func (m *model) setRate(by float64) {
 	rate := math.Round((m.live.rate+by)/rateStep) * rateStep
 	if rate < minRate-1e-9 || rate > maxRate+1e-9 {
 		m.notice = notice{text: fmt.Sprintf("the rate can be set from %s to %s of what the scenario asks for", factor(minRate), factor(maxRate)), bad: true}
-		return m
+		return
 	}
 	if m.command(stream.Command{Do: stream.SetRate, Rate: rate}, "the rate is set to "+factor(rate)+" of what the scenario asks for") {
 		m.live.rate = rate
 	}
-	return m
 }
 
 // factor writes what rates are multiplied by.
 func factor(rate float64) string { return fmt.Sprintf("%.0f %%", 100*rate) }
 
 // chooseFault asks which fault is to be injected, and how often.
-func (m model) chooseFault() model {
+func (m *model) chooseFault() {
 	err := m.refusal()
 	if err == nil && len(m.cfg.Faults) == 0 {
 		err = stream.ErrNotSteerable
 	}
 	if err != nil {
 		m.notice = notice{text: err.Error(), bad: true}
-		return m
+		return
 	}
 	choices := make([]choice, len(m.cfg.Faults))
 	for i, f := range m.cfg.Faults {
 		choices[i] = choice{f.Name, f.Doc}
 	}
-	m.dialog = choose("Inject a fault now", choices, func(m model, number int) (model, tea.Cmd) {
+	m.dialog = choose("Inject a fault now", choices, func(number int) tea.Cmd {
 		f := m.cfg.Faults[number]
-		m.dialog = prompt("Inject now", f.Example, m.checkFault, func(m model, text string) (model, tea.Cmd) {
+		m.dialog = prompt("Inject now", f.Example, m.checkFault, func(text string) tea.Cmd {
 			m.command(stream.Command{Do: stream.InjectFault, Fault: text}, "asked for "+text)
-			return m, nil
+			return nil
 		})
 		m.dialog.ofRun = true
-		return m, nil
+		return nil
 	})
 	m.dialog.ofRun = true
-	return m
 }
 
 // checkFault tells what is wrong with a fault, before anybody is asked for it.
-func (m model) checkFault(text string) (string, error) {
+func (m *model) checkFault(text string) (string, error) {
 	if text == "" {
 		return "", errors.New("a fault and how often, such as kill_agents: 10")
 	}

@@ -57,18 +57,19 @@ func (suspension) SetStderr(io.Writer) {}
 // suspend gives the terminal back and stops the program. What runs is held
 // meanwhile: what the load did not do then is part of no measurement, and the
 // stream tells of the gap.
-func (m model) suspend(whole bool) (model, tea.Cmd) {
+func (m *model) suspend(whole bool) tea.Cmd {
 	if err := m.stops.allowed(); whole && err != nil {
 		m.notice = notice{text: err.Error(), bad: true}
-		return m, nil
+		return nil
 	}
-	m, held, resume := m.hold()
+	held, resume := m.hold()
 	began := time.Now()
-	back := then(func(m model) (model, tea.Cmd) {
-		m.notice = notice{text: "was suspended for " + report.Quantity(time.Since(began).Seconds(), "s")}
-		return resume(m), nil
+	back := result(func() tea.Cmd {
+		m.notify("was suspended for %s", report.Quantity(time.Since(began).Seconds(), "s"))
+		resume()
+		return nil
 	})
-	return m, tea.Exec(suspension{m.stops, whole, held}, func(error) tea.Msg {
+	return tea.Exec(suspension{m.stops, whole, held}, func(error) tea.Msg {
 		// Bubble Tea forgets the mouse when it takes the terminal back. It comes
 		// first, so that the terminal is as it was once the screen says so.
 		return tea.Sequence(tea.EnableMouseCellMotion, func() tea.Msg { return back })()
@@ -77,28 +78,25 @@ func (m model) suspend(whole bool) (model, tea.Cmd) {
 
 // hold holds the load or the replay. It returns how to see that it is held, nil
 // if there is nothing to wait for, and how to let it go on.
-func (m model) hold() (held model, isHeld func() bool, resume func(model) model) {
-	resume = func(m model) model { return m }
+func (m *model) hold() (held func() bool, resume func()) {
+	resume = func() {}
 	switch {
 	case m.running && m.run.replay != nil:
 		p := m.run.replay.Playback()
 		m.steerReplay(stream.Command{Do: stream.SetSpeed, Speed: p.Speed, Paused: true})
-		return m, nil, func(m model) model {
+		return nil, func() {
 			m.steerReplay(stream.Command{Do: stream.SetSpeed, Speed: p.Speed, Paused: p.Paused})
-			return m
 		}
 	case m.loading() && !m.live.paused:
 		run, before := m.run, m.run.timeline.Snapshot().ByHand
 		if err := run.command(stream.Command{Do: stream.SetPaused, Paused: true}); err != nil {
-			return m, nil, func(m model) model {
+			return nil, func() {
 				m.notice = notice{text: "the load could not be held while the program was suspended: " + err.Error(), bad: true}
-				return m
 			}
 		}
-		return m, func() bool { return run.timeline.Snapshot().ByHand > before }, func(m model) model {
+		return func() bool { return run.timeline.Snapshot().ByHand > before }, func() {
 			_ = run.command(stream.Command{Do: stream.SetPaused}) // one that is over does not go on
-			return m
 		}
 	}
-	return m, nil, resume
+	return nil, resume
 }

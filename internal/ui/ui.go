@@ -162,10 +162,6 @@ const (
 // those of the one before.
 type tickMsg struct{ tag int }
 
-// A then is the rest of some work that was done outside of Update: what to make
-// of what came of it.
-type then func(model) (model, tea.Cmd)
-
 // A notice is told in the status line until the next key.
 type notice struct {
 	text string
@@ -207,8 +203,8 @@ type model struct {
 	frame string
 }
 
-func newModel(cfg Config, looks []theme.Theme, start func(*run)) model {
-	m := model{
+func newModel(cfg Config, looks []theme.Theme, start func(*run)) *model {
+	m := &model{
 		cfg: cfg, looks: looks, start: start,
 		interval: time.Second / time.Duration(max(cmp.Or(cfg.FPS, 4), 1)),
 		menu:     newMenu(cfg.Scenarios), live: newLive(),
@@ -217,38 +213,38 @@ func newModel(cfg Config, looks []theme.Theme, start func(*run)) model {
 	m.styles = &m.looks[m.look]
 	switch {
 	case cfg.Replay != nil:
-		m, _ = m.play(replayed(cfg.Replay, cfg.ReplayName))
+		_ = m.play(replayed(cfg.Replay, cfg.ReplayName))
 	case len(cfg.Start) > 0:
-		m, _ = m.begin(Order{Scenarios: cfg.Start})
+		_ = m.begin(Order{Scenarios: cfg.Start})
 	}
 	return m
 }
 
 // begin starts a run and goes to the live screen.
-func (m model) begin(o Order) (model, tea.Cmd) {
+func (m *model) begin(o Order) tea.Cmd {
 	if len(o.Scenarios) == 0 {
-		return m, nil
+		return nil
 	}
 	m.home = menuScreen
 	return m.follow(measured(o, m.cfg.Runner))
 }
 
 // follow shows a run in the live screen from its start on.
-func (m model) follow(r *run) (model, tea.Cmd) {
+func (m *model) follow(r *run) tea.Cmd {
 	m.start(r)
 	m.run, m.running = r, true
 	m.live, m.screen = newLive(), liveScreen
 	m.tag++
-	return m, m.tick()
+	return m.tick()
 }
 
-func (m model) tick() tea.Cmd {
+func (m *model) tick() tea.Cmd {
 	tag := m.tag
 	return tea.Tick(m.interval, func(time.Time) tea.Msg { return tickMsg{tag} })
 }
 
 // Init implements tea.Model.
-func (m model) Init() tea.Cmd {
+func (m *model) Init() tea.Cmd {
 	if m.running {
 		return m.tick()
 	}
@@ -257,10 +253,10 @@ func (m model) Init() tea.Cmd {
 
 // View implements tea.Model. All work was done by Update, because Bubble Tea
 // asks for the view after every message.
-func (m model) View() string { return m.frame }
+func (m *model) View() string { return m.frame }
 
 // Update implements tea.Model.
-func (m model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	var cmd tea.Cmd
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
@@ -269,20 +265,20 @@ func (m model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		if msg.tag != m.tag || !m.running {
 			return m, nil
 		}
-		before := m
-		m, cmd = m.lookAtRun()
-		if m.sameAs(before) {
-			return m, cmd
+		latest, steerable := m.live.latest, m.live.steerable
+		cmd = m.lookAtRun()
+		if m.running && m.run.replay == nil && m.live.latest == latest && m.live.steerable == steerable {
+			return m, cmd // nothing to draw
 		}
 	case tea.KeyMsg:
 		m.notice = notice{}
-		m, cmd = m.press(msg)
+		cmd = m.press(msg)
 	case tea.MouseMsg:
-		m, cmd = m.mouse(tea.MouseEvent(msg))
+		cmd = m.mouse(tea.MouseEvent(msg))
 	case suspendMsg:
-		m, cmd = m.suspend(msg.whole)
-	case then:
-		m, cmd = msg(m)
+		cmd = m.suspend(msg.whole)
+	case result:
+		cmd = msg()
 	default:
 		return m, nil
 	}
@@ -291,17 +287,12 @@ func (m model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return m, cmd
 }
 
-// sameAs says that nothing of the run has changed that a frame shows.
-func (m model) sameAs(before model) bool {
-	return m.running && m.run.replay == nil && m.live.latest == before.live.latest && m.live.steerable == before.live.steerable
-}
-
 // lookAtRun takes the newest state of the run.
-func (m model) lookAtRun() (model, tea.Cmd) {
+func (m *model) lookAtRun() tea.Cmd {
 	// The end comes first: what was told before it is then in the snapshot.
 	ended, err := m.run.ended()
 	if m.run.replay != nil && m.run.replay.Playback().Seeking {
-		return m, m.tick() // what is known is of no moment of the run
+		return m.tick() // what is known is of no moment of the run
 	}
 	m.live.steerable = m.run.replay == nil && m.run.steer.Load() != nil
 	s := m.run.timeline.Snapshot()
@@ -309,7 +300,7 @@ func (m model) lookAtRun() (model, tea.Cmd) {
 		m.live.setData(s)
 	}
 	if !ended {
-		return m, m.tick()
+		return m.tick()
 	}
 	m.running = false
 	if m.dialog != nil && m.dialog.ofRun {
@@ -320,18 +311,18 @@ func (m model) lookAtRun() (model, tea.Cmd) {
 		m.menu.setVerdicts(m.run.report)
 	}
 	if m.quitting {
-		return m, tea.Quit
+		return tea.Quit
 	}
 	// Whoever froze the screen looks at something: it is not taken away.
 	if m.screen == liveScreen && !m.live.frozen {
 		m.screen = reportScreen
 	}
-	return m, nil
+	return nil
 }
 
 // press does what a key does now. Keys that are hit faster than they are read
 // (key repeat, a slow line, a paste) arrive as one: they are taken one by one.
-func (m model) press(msg tea.KeyMsg) (model, tea.Cmd) {
+func (m *model) press(msg tea.KeyMsg) tea.Cmd {
 	if msg.Type != tea.KeyRunes || len(msg.Runes) < 2 {
 		return m.pressOne(msg)
 	}
@@ -342,16 +333,16 @@ func (m model) press(msg tea.KeyMsg) (model, tea.Cmd) {
 			one.Type = tea.KeySpace
 		}
 		var cmd tea.Cmd
-		m, cmd = m.pressOne(one)
+		cmd = m.pressOne(one)
 		cmds = append(cmds, cmd)
 	}
-	return m, tea.Batch(cmds...)
+	return tea.Batch(cmds...)
 }
 
-func (m model) pressOne(msg tea.KeyMsg) (model, tea.Cmd) {
+func (m *model) pressOne(msg tea.KeyMsg) tea.Cmd {
 	for _, a := range m.actions() {
 		if key.Matches(msg, a.key) {
-			return a.do(m)
+			return a.do()
 		}
 	}
 	switch {
@@ -366,19 +357,19 @@ func (m model) pressOne(msg tea.KeyMsg) (model, tea.Cmd) {
 	case m.screen == formScreen:
 		m.typeInForm(msg)
 	}
-	return m, nil
+	return nil
 }
 
 // actions are the keys that work now.
-func (m model) actions() []action {
+func (m *model) actions() []action {
 	out := m.screenActions()
 	if m.stops != nil {
-		out = append(out, action{keySuspend, func(m model) (model, tea.Cmd) { return m.suspend(true) }})
+		out = append(out, action{keySuspend, func() tea.Cmd { return m.suspend(true) }})
 	}
 	if !m.loading() {
-		return append(out, action{keyEnd, func(m model) (model, tea.Cmd) { return m, tea.Quit }})
+		return append(out, action{keyEnd, func() tea.Cmd { return tea.Quit }})
 	}
-	return append(out, act(keyAbort, func(m *model) {
+	return append(out, act(keyAbort, func() {
 		m.help = false
 		if m.dialog != nil && m.dialog.ofRun {
 			m.dialog = nil
@@ -388,12 +379,12 @@ func (m model) actions() []action {
 }
 
 // screenActions are those of the keys that do not work everywhere.
-func (m model) screenActions() []action {
+func (m *model) screenActions() []action {
 	switch {
 	case m.dialog != nil:
 		return m.dialogActions()
 	case m.help:
-		return []action{act(keyClose, func(m *model) { m.help = false })}
+		return []action{act(keyClose, func() { m.help = false })}
 	case m.screen == menuScreen && m.menu.filter.typing:
 		return m.filterActions()
 	case m.screen == liveScreen && m.live.typing() != nil:
@@ -420,7 +411,7 @@ func (m model) screenActions() []action {
 	case runsScreen:
 		out = m.runsActions()
 	}
-	return append(out, act(keyTheme, (*model).nextTheme), act(keyHelp, func(m *model) { m.help = true }), m.quit())
+	return append(out, act(keyTheme, m.nextTheme), act(keyHelp, func() { m.help = true }), m.quit())
 }
 
 // nextTheme changes the colours, and says what they are called.
@@ -435,30 +426,30 @@ func (m *model) nextTheme() {
 }
 
 // loading says that a load runs that nobody has asked to stop.
-func (m model) loading() bool { return m.running && m.run.replay == nil && !m.run.stopped }
+func (m *model) loading() bool { return m.running && m.run.replay == nil && !m.run.stopped }
 
 // quit asks first while a load runs. Once the load is being stopped, there is
 // nothing left to ask.
-func (m model) quit() action {
-	return action{keyQuit, func(m model) (model, tea.Cmd) {
+func (m *model) quit() action {
+	return action{keyQuit, func() tea.Cmd {
 		switch {
 		case m.loading():
 			m.dialog = m.askToStop("A load is running. Stop it and quit?", true)
 		case m.running && m.run.replay == nil:
 			m.quitting = true
 		default:
-			return m, tea.Quit
+			return tea.Quit
 		}
-		return m, nil
+		return nil
 	}}
 }
 
 // askToStop asks before a load is stopped.
-func (m model) askToStop(text string, quit bool) *dialog {
-	d := ask(text, "stop? y/n", func(m model) (model, tea.Cmd) {
+func (m *model) askToStop(text string, quit bool) *dialog {
+	d := ask(text, "stop? y/n", func() tea.Cmd {
 		m.quitting = quit
 		m.run.stop()
-		return m, nil
+		return nil
 	})
 	d.ofRun = true
 	return d

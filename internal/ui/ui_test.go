@@ -54,7 +54,7 @@ type stage struct {
 		Helper()
 		Fatalf(string, ...any)
 	}
-	m model
+	m *model
 	// ended is closed to end the run.
 	run     *run
 	started [][]string
@@ -88,8 +88,7 @@ func stageFor(t interface {
 
 func (st *stage) send(msg tea.Msg) tea.Cmd {
 	st.t.Helper()
-	m, cmd := st.m.Update(msg)
-	st.m = m.(model)
+	_, cmd := st.m.Update(msg)
 	st.checkFrame()
 	return cmd
 }
@@ -147,7 +146,7 @@ func (st *stage) act(keys ...string) {
 	st.t.Helper()
 	for _, k := range keys {
 		for cmd := st.send(keyMsg(k)); cmd != nil; {
-			msg, ok := cmd().(then)
+			msg, ok := cmd().(result)
 			if !ok {
 				break // a tick, or the end
 			}

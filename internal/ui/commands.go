@@ -18,24 +18,35 @@ import (
 	"mabeam-top/internal/ui/theme"
 )
 
-// work does something that may take long, such as reading files, outside of
-// Update, and then what came of it.
-func work(do func() then) tea.Cmd { return func() tea.Msg { return do() } }
+// A result is the second half of a command: what Update does with what the work
+// came to.
+type result func() tea.Cmd
 
-// told is a then that only tells something.
-func told(format string, args ...any) then {
-	return func(m model) (model, tea.Cmd) {
-		m.notice = notice{text: fmt.Sprintf(format, args...)}
-		return m, nil
+// work returns a command that does something slow, such as reading files, outside
+// of Update.
+func work(do func() result) tea.Cmd { return func() tea.Msg { return do() } }
+
+// notify shows a message in the status line.
+func (m *model) notify(format string, args ...any) {
+	m.notice = notice{text: fmt.Sprintf(format, args...)}
+}
+
+// fail shows an error in the status line.
+func (m *model) fail(err error) { m.notice = notice{text: theme.FirstLine(err), bad: true} }
+
+// notified returns a result that shows a message.
+func (m *model) notified(format string, args ...any) result {
+	return func() tea.Cmd {
+		m.notify(format, args...)
+		return nil
 	}
 }
 
-// failed is a then that tells what could not be done.
-func failed(err error) then {
-	return func(m model) (model, tea.Cmd) {
-		message, _, _ := strings.Cut(err.Error(), "\n")
-		m.notice = notice{text: message, bad: true}
-		return m, nil
+// failed returns a result that shows an error.
+func (m *model) failed(err error) result {
+	return func() tea.Cmd {
+		m.fail(err)
+		return nil
 	}
 }
 
@@ -50,16 +61,17 @@ var formatNotes = map[report.Format]string{
 }
 
 // chooseFormat begins an export.
-func (m model) chooseFormat() (model, tea.Cmd) {
+func (m *model) chooseFormat() tea.Cmd {
 	var choices []choice
 	formats := report.Formats()
 	for _, name := range formats {
 		choices = append(choices, choice{name, formatNotes[report.Format(name)]})
 	}
-	m.dialog = choose("Export the report as", choices, func(m model, n int) (model, tea.Cmd) {
-		return m.nameExport(report.Format(formats[n]), exportName(m.report.result)+report.Endings()[n]), nil
+	m.dialog = choose("Export the report as", choices, func(n int) tea.Cmd {
+		m.nameExport(report.Format(formats[n]), exportName(m.report.result)+report.Endings()[n])
+		return nil
 	})
-	return m, nil
+	return nil
 }
 
 // exportName is what an exported report is called if nobody says otherwise.
@@ -80,37 +92,36 @@ func exportName(r *report.Report) string {
 	return name
 }
 
-func (m model) nameExport(f report.Format, path string) model {
+func (m *model) nameExport(f report.Format, path string) {
 	m.dialog = prompt(fmt.Sprintf("Export as %s to the file", f), path, func(path string) (string, error) {
 		if path == "" {
 			return "", errors.New("a name is needed")
 		}
 		return "", nil
-	}, func(m model, path string) (model, tea.Cmd) { return m, m.export(f, path, false) })
-	return m
+	}, func(path string) tea.Cmd { return m.export(f, path, false) })
 }
 
 // export writes the report to a file, whole or not at all. A file that is there
 // is only replaced if that was said.
-func (m model) export(f report.Format, path string, replace bool) tea.Cmd {
+func (m *model) export(f report.Format, path string, replace bool) tea.Cmd {
 	view, ascii := m.report, m.styles.ASCIIOnly
-	return work(func() then {
+	return work(func() result {
 		full, err := absolute(path)
 		if err != nil {
-			return failed(err)
+			return m.failed(err)
 		}
 		info, err := os.Stat(full)
 		if err == nil && info.Mode().IsRegular() && !replace {
-			return func(m model) (model, tea.Cmd) {
-				m.dialog = ask(full+" is there already. Replace it?", "replace? y/n", func(m model) (model, tea.Cmd) {
-					return m, m.export(f, path, true)
+			return func() tea.Cmd {
+				m.dialog = ask(full+" is there already. Replace it?", "replace? y/n", func() tea.Cmd {
+					return m.export(f, path, true)
 				})
-				return m, nil
+				return nil
 			}
 		}
 		course, err := view.courseFor(f)
 		if err != nil {
-			return failed(err)
+			return m.failed(err)
 		}
 		err = report.WriteFile(full, func(w io.Writer) error {
 			return f.Write(w, *view.result, course, report.TextOptions{ASCII: ascii})
@@ -119,9 +130,12 @@ func (m model) export(f report.Format, path string, replace bool) tea.Cmd {
 			if cause, ok := errors.AsType[syscall.Errno](err); ok { // the name was given just now
 				err = fmt.Errorf("%s cannot be written: %w", path, cause)
 			}
-			return func(m model) (model, tea.Cmd) { return failed(err)(m.nameExport(f, path)) }
+			return func() tea.Cmd {
+				m.nameExport(f, path)
+				return m.failed(err)()
+			}
 		}
-		return told("the report is in %s", full)
+		return m.notified("the report is in %s", full)
 	})
 }
 
@@ -142,48 +156,48 @@ func absolute(path string) (string, error) {
 }
 
 // nameBaseline begins to save the report as a baseline.
-func (m model) nameBaseline() (model, tea.Cmd) {
+func (m *model) nameBaseline() tea.Cmd {
 	store, r := *m.cfg.Store, *m.report.result
-	return m, work(func() then {
+	return work(func() result {
 		names, err := store.Baselines()
 		if err != nil {
-			return failed(err)
+			return m.failed(err)
 		}
 		suggested := "baseline"
 		if len(r.Scenarios) == 1 {
 			suggested = r.Scenarios[0].Name
 		}
-		return func(m model) (model, tea.Cmd) {
+		return func() tea.Cmd {
 			m.dialog = prompt("Save the report as the baseline", suggested, func(name string) (string, error) {
 				if slices.Contains(names, name) {
 					return "replaces the baseline of that name", report.CheckBaselineName(name)
 				}
 				return "", report.CheckBaselineName(name)
-			}, func(m model, name string) (model, tea.Cmd) {
-				return m, work(func() then {
+			}, func(name string) tea.Cmd {
+				return work(func() result {
 					if _, err := store.SaveBaseline(name, r); err != nil {
-						return failed(err)
+						return m.failed(err)
 					}
-					return told("saved as the baseline %s: --baseline %s compares a run with it", name, name)
+					return m.notified("saved as the baseline %s: --baseline %s compares a run with it", name, name)
 				})
 			})
-			return m, nil
+			return nil
 		}
 	})
 }
 
 // chooseEarlier asks what a report is to be compared with: a baseline, or an
 // earlier run of the same scenarios.
-func (m model) chooseEarlier(now report.Report) (model, tea.Cmd) {
+func (m *model) chooseEarlier(now report.Report) tea.Cmd {
 	store := *m.cfg.Store
-	return m, work(func() then {
+	return work(func() result {
 		names, err := store.Baselines()
 		if err != nil {
-			return failed(err)
+			return m.failed(err)
 		}
 		runs, _, err := store.List() // one that cannot be read cannot be compared with
 		if err != nil {
-			return failed(err)
+			return m.failed(err)
 		}
 		var choices []choice
 		var load []func() (string, report.Report, error)
@@ -210,17 +224,17 @@ func (m model) chooseEarlier(now report.Report) (model, tea.Cmd) {
 			})
 		}
 		if len(choices) == 0 {
-			return failed(errors.New("there is nothing to compare with: no baseline is saved, and no other run has these scenarios"))
+			return m.failed(errors.New("there is nothing to compare with: no baseline is saved, and no other run has these scenarios"))
 		}
-		return func(m model) (model, tea.Cmd) {
-			m.dialog = choose("Compare with", choices, func(m model, n int) (model, tea.Cmd) {
-				return m, m.compare(now, load[n], false)
+		return func() tea.Cmd {
+			m.dialog = choose("Compare with", choices, func(n int) tea.Cmd {
+				return m.compare(now, load[n], false)
 			})
 			// The one just before is what one most often wants.
 			if i := slices.IndexFunc(choices, func(c choice) bool { return strings.HasPrefix(c.note, "the last before") }); i >= 0 {
 				m.dialog.cursor = i
 			}
-			return m, nil
+			return nil
 		}
 	})
 }
@@ -240,32 +254,32 @@ func scenarioNames(run report.Run) string {
 }
 
 // compare compares a report with an earlier one and shows the result.
-func (m model) compare(now report.Report, load func() (string, report.Report, error), force bool) tea.Cmd {
+func (m *model) compare(now report.Report, load func() (string, report.Report, error), force bool) tea.Cmd {
 	compare := m.cfg.Compare
-	return work(func() then {
+	return work(func() result {
 		name, before, err := load()
 		if errors.Is(err, fs.ErrNotExist) {
-			return failed(fmt.Errorf("%s is not there any more", name))
+			return m.failed(fmt.Errorf("%s is not there any more", name))
 		} else if err != nil {
-			return failed(err)
+			return m.failed(err)
 		}
 		held, err := compare(now, before, name, force)
 		switch {
 		case errors.Is(err, ErrDifferent) && !force:
-			return func(m model) (model, tea.Cmd) {
-				m.dialog = ask(theme.FirstLine(err)+". Compare them all the same?", "compare all the same? y/n", func(m model) (model, tea.Cmd) {
-					return m, m.compare(now, load, true)
+			return func() tea.Cmd {
+				m.dialog = ask(theme.FirstLine(err)+". Compare them all the same?", "compare all the same? y/n", func() tea.Cmd {
+					return m.compare(now, load, true)
 				})
-				return m, nil
+				return nil
 			}
 		case err != nil:
-			return failed(err)
+			return m.failed(err)
 		}
-		return func(m model) (model, tea.Cmd) {
+		return func() tea.Cmd {
 			m.comparison = newComparison(now, before, held)
 			m.comparison.from = m.screen
 			m.screen = compareScreen
-			return m, nil
+			return nil
 		}
 	})
 }
