@@ -9,13 +9,14 @@ import (
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 	"mabeam-top/internal/ui/theme"
+	"mabeam-top/internal/ui/widget"
 )
 
 // agentTable is the table of the busiest agents, and the one that is looked at
 // more closely.
 type agentTable struct {
 	by     stream.AgentOrder
-	filter filter
+	filter widget.Filter
 	// selected is the id under the cursor; empty means the first. A row may move
 	// at any time, so that the cursor stays on an agent and not on a row.
 	selected string
@@ -24,7 +25,7 @@ type agentTable struct {
 	// openedAt is when it was asked for, in seconds since the start of the run.
 	openedAt     float64
 	offset       int
-	detailScroll scroller
+	detailScroll widget.Scroller
 }
 
 var agentOrders = []stream.AgentOrder{stream.ByMailbox, stream.ByRate, stream.ByMemory}
@@ -43,7 +44,7 @@ func (t *agentTable) rows(in *stream.Inspection) []stream.AgentState {
 	}
 	var out []stream.AgentState
 	for _, a := range in.Agents {
-		if t.filter.matches(a.ID, a.Type, a.Lifecycle) {
+		if t.filter.Matches(a.ID, a.Type, a.Lifecycle) {
 			out = append(out, a)
 		}
 	}
@@ -65,24 +66,24 @@ func (t *agentTable) move(rows []stream.AgentState, by int) {
 func (t *agentTable) open(rows []stream.AgentState, now float64) {
 	if len(rows) > 0 {
 		t.selected = rows[t.cursor(rows)].ID
-		t.detail, t.openedAt, t.detailScroll = t.selected, now, scroller{}
+		t.detail, t.openedAt, t.detailScroll = t.selected, now, widget.Scroller{}
 	}
 }
 
-var agentColumns = []column{
-	{title: "agent", width: 17},
-	{title: "type", width: 12, rank: 5},
-	{title: "state", width: 12, rank: 3},
-	{title: "mailbox", width: 7, right: true},
-	{title: "", width: 12, rank: 6},
-	{title: "full", width: 5, right: true, rank: 4},
-	{title: "actions", width: 8, right: true, rank: 1},
-	{title: "memory", width: 8, right: true, rank: 2},
-	{title: "busy for", width: 8, right: true, rank: 3},
+var agentColumns = []widget.Column{
+	{Title: "agent", Width: 17},
+	{Title: "type", Width: 12, Rank: 5},
+	{Title: "state", Width: 12, Rank: 3},
+	{Title: "mailbox", Width: 7, Right: true},
+	{Title: "", Width: 12, Rank: 6},
+	{Title: "full", Width: 5, Right: true, Rank: 4},
+	{Title: "actions", Width: 8, Right: true, Rank: 1},
+	{Title: "memory", Width: 8, Right: true, Rank: 2},
+	{Title: "busy for", Width: 8, Right: true, Rank: 3},
 }
 
-func agentRow(s *theme.Theme, a stream.AgentState, struck map[string]bool) row {
-	full := part(a.Mailbox, a.MailboxCapacity)
+func agentRow(s *theme.Theme, a stream.AgentState, struck map[string]bool) widget.Row {
+	full := theme.Share(a.Mailbox, a.MailboxCapacity)
 	memory, busy := "-", "-"
 	if a.MemoryBytes > 0 {
 		memory = theme.Number(float64(a.MemoryBytes), theme.Bytes)
@@ -90,8 +91,8 @@ func agentRow(s *theme.Theme, a stream.AgentState, struck map[string]bool) row {
 	if a.BusySeconds > 0 {
 		busy = theme.Seconds(a.BusySeconds)
 	}
-	return row{
-		named(s, a.ID, struck), s.Muted.Render(theme.Clean(a.Type)), theme.Clean(a.Lifecycle), report.Quantity(float64(a.Mailbox), theme.Count), fillBar(s, full, 12),
+	return widget.Row{
+		named(s, a.ID, struck), s.Muted.Render(theme.Clean(a.Type)), theme.Clean(a.Lifecycle), report.Quantity(float64(a.Mailbox), theme.Count), widget.FillBar(s, full, fullQueue, 12),
 		strconv.Itoa(int(100*full)) + " %", theme.Number(a.ActionsPerSecond, theme.PerSecond), memory, busy,
 	}
 }
@@ -104,22 +105,22 @@ func (l *live) drawAgents(s *theme.Theme, width, height int, focused bool) []str
 	if in != nil && in.AgentsTotal > 0 {
 		notes = s.Muted.Render(fmt.Sprintf("%s of %s by %s", report.Quantity(float64(len(agents)), theme.Count), report.Quantity(float64(in.AgentsTotal), theme.Count), orderName(in.By)))
 	}
-	notes = strings.TrimSpace(t.filter.note(s) + "  " + notes + l.staleNote(s))
+	notes = strings.TrimSpace(t.filter.Note(s) + "  " + notes + l.staleNote(s))
 	room := max(height-3, 0)
 	if len(agents) == 0 {
-		return drawPanel(s, s.Strong.Render(title), notes, said(s, l.noInspection(in != nil && in.AgentsTotal > 0, t.filter, "agents"), width-2), width, height, focused)
+		return widget.Panel(s, s.Strong.Render(title), notes, widget.Message(s, l.noInspection(in != nil && in.AgentsTotal > 0, t.filter, "agents"), width-2), width, height, focused)
 	}
 	cursor := t.cursor(agents)
 	t.offset = min(max(t.offset, cursor-room+1), cursor, max(len(agents)-room, 0))
 	offset := max(t.offset, 0)
-	rows, struck := make([]row, 0, room), l.struck()
+	rows, struck := make([]widget.Row, 0, room), l.struck()
 	for _, a := range agents[offset:min(offset+room, len(agents))] {
 		rows = append(rows, agentRow(s, a, struck))
 	}
 	if !focused {
 		cursor = offset - 1
 	}
-	return drawPanel(s, s.Strong.Render(title), notes, drawTable(s, agentColumns, rows, cursor-offset, width-2), width, height, focused)
+	return widget.Panel(s, s.Strong.Render(title), notes, widget.Table(s, agentColumns, rows, cursor-offset, width-2), width, height, focused)
 }
 
 func orderName(by stream.AgentOrder) string {
@@ -132,13 +133,13 @@ func orderName(by stream.AgentOrder) string {
 // staleNote says of when an inspection is: where that is not the newest moment on the
 // screen, and where this is in the past.
 func (l *live) staleNote(s *theme.Theme) string {
-	in, ok := l.shown.InspectedAt(l.span().to)
+	in, ok := l.shown.InspectedAt(l.span().To)
 	switch {
 	case !ok:
 		return ""
-	case l.span().to-in.T > stale:
+	case l.span().To-in.T > stale:
 		return s.Warn.Render("  as of " + report.Clock(in.T))
-	case l.zoom.away:
+	case l.zoom.Fixed:
 		return s.Accent.Render("  at " + report.Clock(in.T))
 	}
 	return ""
@@ -149,9 +150,9 @@ const stale = 2
 
 // noInspection says why a table of the system's inside is empty. some says that
 // there would be rows without the filter.
-func (l *live) noInspection(some bool, f filter, what string) string {
+func (l *live) noInspection(some bool, f widget.Filter, what string) string {
 	switch {
-	case some && !f.empty():
+	case some && !f.Empty():
 		return "none of these " + what + " matches the filter"
 	case l.inspected() != nil:
 		return "no " + what + " at this moment"
@@ -164,34 +165,25 @@ func (l *live) noInspection(some bool, f filter, what string) string {
 	}
 }
 
-// said is a text in the place of a table.
-func said(s *theme.Theme, text string, width int) []string {
-	var rows []string
-	for _, line := range theme.Wrap(text, max(width-2, 1)) {
-		rows = append(rows, " "+s.Muted.Render(line))
-	}
-	return rows
-}
-
 // drawAgent draws the one agent that is looked at more closely.
 func (l *live) drawAgent(s *theme.Theme, width, height int, focused bool) []string {
 	t := &l.agents
 	title := s.Strong.Render("Agent " + theme.Clean(t.detail))
-	in, _ := l.shown.InspectedAt(l.span().to)
+	in, _ := l.shown.InspectedAt(l.span().To)
 	if in.Inspection == nil || in.Agent == nil || in.Agent.Summary.ID != t.detail {
 		text := "waiting for a look inside"
 		switch {
-		case l.zoom.away, l.frozen, l.shown.Report != nil:
+		case l.zoom.Fixed, l.frozen, l.shown.Report != nil:
 			text = "nobody looked at this agent then"
 		case in.Inspection != nil && in.Agent == nil && in.T > t.openedAt+stale:
 			text = "there is no such agent any more"
 		}
-		return drawPanel(s, title, l.staleNote(s), said(s, text, width-2), width, height, focused)
+		return widget.Panel(s, title, l.staleNote(s), widget.Message(s, text, width-2), width, height, focused)
 	}
 	all := agentRows(s, in.Agent, width-2)
 	room := max(height-2, 0)
-	offset := t.detailScroll.show(len(all), room, 0)
-	return drawPanel(s, title, l.staleNote(s), all[offset:min(offset+room, len(all))], width, height, focused)
+	offset := t.detailScroll.Show(len(all), room, 0)
+	return widget.Panel(s, title, l.staleNote(s), all[offset:min(offset+room, len(all))], width, height, focused)
 }
 
 func agentRows(s *theme.Theme, a *stream.AgentDetail, width int) []string {
@@ -204,7 +196,7 @@ func agentRows(s *theme.Theme, a *stream.AgentDetail, width int) []string {
 	add("type", theme.Clean(sum.Type))
 	add("state", s.Strong.Render(theme.Clean(sum.Lifecycle)))
 	add("mailbox", fmt.Sprintf("%s of %s  ", report.Quantity(float64(sum.Mailbox), theme.Count), report.Quantity(float64(sum.MailboxCapacity), theme.Count))+
-		fillBar(s, part(sum.Mailbox, sum.MailboxCapacity), 12))
+		widget.FillBar(s, theme.Share(sum.Mailbox, sum.MailboxCapacity), fullQueue, 12))
 	add("actions", fmt.Sprintf("%s now, %s since it is looked at", theme.Number(sum.ActionsPerSecond, theme.PerSecond), report.Quantity(float64(a.ActionsDone), theme.Count)))
 	if sum.BusySeconds > 0 {
 		add("busy for", theme.Seconds(sum.BusySeconds))
@@ -221,7 +213,7 @@ func agentRows(s *theme.Theme, a *stream.AgentDetail, width int) []string {
 		add("capabilities", theme.Clean(strings.Join(a.Capabilities, ", ")))
 	}
 	heading := func(text string) {
-		rows = append(rows, rule(s, s.Horizontal, s.Horizontal, s.Strong.Render(text), "", width, false))
+		rows = append(rows, widget.Rule(s, s.Horizontal, s.Horizontal, s.Strong.Render(text), "", width, false))
 	}
 	if len(a.Subscriptions) > 0 {
 		heading("Listens to")

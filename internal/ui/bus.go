@@ -10,13 +10,14 @@ import (
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 	"mabeam-top/internal/ui/theme"
+	"mabeam-top/internal/ui/widget"
 )
 
 // subscriptionTable is the table of the bus's subscriptions.
 type subscriptionTable struct {
 	by     subscriptionOrder
-	filter filter
-	scroll scroller
+	filter widget.Filter
+	scroll widget.Scroller
 }
 
 // A subscriptionOrder says which subscriptions come first.
@@ -40,7 +41,7 @@ func (t *subscriptionTable) rows(in *stream.Inspection) []stream.SubscriptionSta
 	}
 	var out []stream.SubscriptionState
 	for _, sub := range in.Subscriptions {
-		if t.filter.matches(sub.Subscriber, sub.Pattern, sub.Policy) {
+		if t.filter.Matches(sub.Subscriber, sub.Pattern, sub.Policy) {
 			out = append(out, sub)
 		}
 	}
@@ -51,26 +52,26 @@ func (t *subscriptionTable) rows(in *stream.Inspection) []stream.SubscriptionSta
 		case byDelivered:
 			return cmp.Compare(b.Delivered, a.Delivered)
 		default:
-			return cmp.Compare(part(b.Queued, b.Capacity), part(a.Queued, a.Capacity))
+			return cmp.Compare(theme.Share(b.Queued, b.Capacity), theme.Share(a.Queued, a.Capacity))
 		}
 	})
 	return out
 }
 
-var subscriptionColumns = []column{
-	{title: "subscriber", width: 14},
-	{title: "listens to", width: 20, rank: 4},
-	{title: "policy", width: 8, rank: 5},
-	{title: "queued", width: 8, right: true, rank: 2},
-	{title: "", width: 16, rank: 3},
-	{title: "full", width: 5, right: true},
-	{title: "full for", width: 8, right: true, rank: 3},
-	{title: "dropped", width: 9, right: true},
-	{title: "delivered", width: 9, right: true, rank: 1},
+var subscriptionColumns = []widget.Column{
+	{Title: "subscriber", Width: 14},
+	{Title: "listens to", Width: 20, Rank: 4},
+	{Title: "policy", Width: 8, Rank: 5},
+	{Title: "queued", Width: 8, Right: true, Rank: 2},
+	{Title: "", Width: 16, Rank: 3},
+	{Title: "full", Width: 5, Right: true},
+	{Title: "full for", Width: 8, Right: true, Rank: 3},
+	{Title: "dropped", Width: 9, Right: true},
+	{Title: "delivered", Width: 9, Right: true, Rank: 1},
 }
 
-func subscriptionRow(s *theme.Theme, sub stream.SubscriptionState, struck map[string]bool) row {
-	full := part(sub.Queued, sub.Capacity)
+func subscriptionRow(s *theme.Theme, sub stream.SubscriptionState, struck map[string]bool) widget.Row {
+	full := theme.Share(sub.Queued, sub.Capacity)
 	long, dropped := "-", report.Quantity(float64(sub.Dropped), theme.Count)
 	if sub.FullSeconds > 0 {
 		long = s.Warn.Render(theme.Seconds(sub.FullSeconds))
@@ -78,8 +79,8 @@ func subscriptionRow(s *theme.Theme, sub stream.SubscriptionState, struck map[st
 	if sub.Dropped > 0 {
 		dropped = s.Fail.Render(dropped)
 	}
-	return row{
-		named(s, sub.Subscriber, struck), theme.Clean(sub.Pattern), s.Muted.Render(theme.Clean(sub.Policy)), report.Quantity(float64(sub.Queued), theme.Count), fillBar(s, full, 16),
+	return widget.Row{
+		named(s, sub.Subscriber, struck), theme.Clean(sub.Pattern), s.Muted.Render(theme.Clean(sub.Policy)), report.Quantity(float64(sub.Queued), theme.Count), widget.FillBar(s, full, fullQueue, 16),
 		strconv.Itoa(int(100*full)) + " %", long, dropped, report.Quantity(float64(sub.Delivered), theme.Count),
 	}
 }
@@ -92,16 +93,16 @@ func (l *live) drawBus(s *theme.Theme, width, height int, focused bool) []string
 	if in != nil && in.SubscriptionsTotal > 0 {
 		notes = s.Muted.Render(fmt.Sprintf("%s of %s by %s", report.Quantity(float64(len(subs)), theme.Count), report.Quantity(float64(in.SubscriptionsTotal), theme.Count), subscriptionOrderNames[t.by]))
 	}
-	notes = strings.TrimSpace(t.filter.note(s) + "  " + notes + l.staleNote(s))
+	notes = strings.TrimSpace(t.filter.Note(s) + "  " + notes + l.staleNote(s))
 	title := s.Strong.Render("Subscriptions")
 	if len(subs) == 0 {
-		return drawPanel(s, title, notes, said(s, l.noInspection(in != nil && len(in.Subscriptions) > 0, t.filter, "subscriptions"), width-2), width, height, focused)
+		return widget.Panel(s, title, notes, widget.Message(s, l.noInspection(in != nil && len(in.Subscriptions) > 0, t.filter, "subscriptions"), width-2), width, height, focused)
 	}
 	room := max(height-3, 0)
-	offset := t.scroll.show(len(subs), room, 0)
-	rows, struck := make([]row, 0, room), l.struck()
+	offset := t.scroll.Show(len(subs), room, 0)
+	rows, struck := make([]widget.Row, 0, room), l.struck()
 	for _, sub := range subs[offset:min(offset+room, len(subs))] {
 		rows = append(rows, subscriptionRow(s, sub, struck))
 	}
-	return drawPanel(s, title, notes, drawTable(s, subscriptionColumns, rows, -1, width-2), width, height, focused)
+	return widget.Panel(s, title, notes, widget.Table(s, subscriptionColumns, rows, -1, width-2), width, height, focused)
 }

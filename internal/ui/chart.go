@@ -9,12 +9,14 @@ import (
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/ui/chart"
 	"mabeam-top/internal/ui/theme"
+	"mabeam-top/internal/ui/widget"
 )
 
-// A chart is one panel of the live screen: one plot, or several over the same
+// A chartPanel is one panel of the live screen: one plot, or several over the same
 // time.
-type chart struct {
+type chartPanel struct {
 	title    string
 	sections []section
 }
@@ -70,7 +72,7 @@ const (
 )
 
 // charts are all charts, in the order in which they are shown.
-var charts = [chartCount]chart{
+var charts = [chartCount]chartPanel{
 	throughputChart: {"Throughput", []section{{
 		unit: theme.PerSecond, absent: "no operations measured in this step", quiet: "no operations yet in this step",
 		lines: []line{
@@ -189,12 +191,12 @@ func (l *live) drawChart(s *theme.Theme, number, width, height int, focused bool
 			notes = legendText(s, legend, width-theme.Width(title)-9)
 		} else {
 			text := legendText(s, legend, width-len(section.title)-11)
-			rows = append(rows, rule(s, s.Horizontal, s.Horizontal, s.Strong.Render(section.title), text, width-2, false))
+			rows = append(rows, widget.Rule(s, s.Horizontal, s.Horizontal, s.Strong.Render(section.title), text, width-2, false))
 		}
-		rows = append(rows, drawn.draw(s, at, uprights, width-2, tall[i])...)
+		rows = append(rows, drawn.Draw(s, at, uprights, width-2, tall[i])...)
 	}
 	rows = append(rows, stats...)
-	return drawPanelOn(s, title, notes, rows, timeAxis(s, at, l.axisMarks(at), l.zoom.away || l.frozen, width, focused), width, height, focused)
+	return widget.PanelOn(s, title, notes, rows, chart.TimeAxis(s, at, l.axisMarks(at), l.zoom.Fixed || l.frozen, width, focused), width, height, focused)
 }
 
 func scaleName(linear bool) string {
@@ -219,12 +221,12 @@ func sectionHeights(sections, height int) []int {
 }
 
 // plot gathers what a section shows of the snapshot.
-func (l *live) plot(s *theme.Theme, c section, chart int, at span) (plot, []legendItem) {
-	p := plot{unit: c.unit, log: c.log && !l.linear, empty: c.absent}
-	limits := l.limits(at.to)
+func (l *live) plot(s *theme.Theme, c section, number int, at chart.Span) (chart.Plot, []legendItem) {
+	p := chart.Plot{Unit: c.unit, Log: c.log && !l.linear, Empty: c.absent}
+	limits := l.limits(at.To)
 	lines := slices.Clone(c.lines)
 	for probe := range limits {
-		if home := homeOf(probe); home.chart == chart && home.unit == c.unit && home.extra {
+		if home := placeOf(probe); home.chart == number && home.unit == c.unit && home.extra {
 			lines = append(lines, line{name: strings.TrimSuffix(strings.TrimSuffix(string(probe), "_per_second"), "_"+home.unit), probe: probe})
 		}
 	}
@@ -246,53 +248,53 @@ func (l *live) plot(s *theme.Theme, c section, chart int, at span) (plot, []lege
 		}
 		quiet = quiet && !slices.ContainsFunc(points, func(p fold.Point) bool { return p.V > 0 })
 		item := legendItem{mark: mark, name: line.name, short: cmp.Or(line.short, line.name)}
-		if v, ok := l.valueAt(line.probe, at.to); ok {
+		if v, ok := l.valueAt(line.probe, at.To); ok {
 			item.value = theme.Number(v, c.unit)
 			if line.counter {
 				item.value = theme.Number(v, theme.Count)
 			}
 		}
 		legend = append(legend, item)
-		p.series = append(p.series, series{points: points, filled: line.filled || line.trouble, look: look})
+		p.Series = append(p.Series, chart.Series{Points: points, Filled: line.filled || line.trouble, Style: look})
 		for _, limit := range limits[line.probe] {
 			value := limit.Value * cmp.Or(limit.ProbeScale, 1)
-			p.limits = append(p.limits, limitLine{value: value, label: limitLabel(line.name, limit, len(limits[line.probe]) > 1)})
+			p.Limits = append(p.Limits, chart.Limit{Value: value, Label: limitLabel(line.name, limit, len(limits[line.probe]) > 1)})
 		}
 	}
 	if c.collections {
-		p.ticks = l.collections(at)
+		p.Ticks = l.collections(at)
 	}
 	switch {
 	case l.shown.Len() == 0:
-		p.empty = "waiting for the first sample"
-	case !p.hasPoints() && l.shown.Since(at.from) == 0:
-		p.empty = "no samples at that time"
-	case quiet && c.quiet != "" && p.hasPoints():
-		p.empty, p.series = c.quiet, nil
+		p.Empty = "waiting for the first sample"
+	case !p.HasPoints() && l.shown.Since(at.From) == 0:
+		p.Empty = "no samples at that time"
+	case quiet && c.quiet != "" && p.HasPoints():
+		p.Empty, p.Series = c.quiet, nil
 	}
 	return p, legend
 }
 
 // lookOf returns how a line is drawn if it is the nth that has a colour of its
 // own, and what stands for it in a legend.
-func lookOf(s *theme.Theme, l line, n int) (look, string) {
+func lookOf(s *theme.Theme, l line, n int) (chart.LineStyle, string) {
 	switch {
 	case l.trouble:
-		return look{line: s.Fail, fill: s.Fail, letter: '!', pattern: solid}, s.Fail.Render(s.Legend[0])
+		return chart.LineStyle{Line: s.Fail, Fill: s.Fail, Letter: '!', Pattern: chart.Solid}, s.Fail.Render(s.Legend[0])
 	case l.faint:
-		return look{line: s.Muted, fill: s.Faint, letter: '.', pattern: sparse}, s.Muted.Render(s.Legend[sparse])
+		return chart.LineStyle{Line: s.Muted, Fill: s.Faint, Letter: '.', Pattern: chart.Sparse}, s.Muted.Render(s.Legend[chart.Sparse])
 	}
 	n = min(n, theme.MaxLines-1)
 	mark := s.Legend[0]
 	if s.Colorless {
 		mark = s.Legend[n]
 	}
-	return look{line: s.Lines[n], fill: s.Fills[n], letter: []rune(s.Legend[n])[0], pattern: n}, s.Lines[n].Render(mark)
+	return chart.LineStyle{Line: s.Lines[n], Fill: s.Fills[n], Letter: []rune(s.Legend[n])[0], Pattern: n}, s.Lines[n].Render(mark)
 }
 
 // points returns what is drawn of a line.
-func (l *live) points(line line, at span) []fold.Point {
-	points := l.shown.Points(line.probe, at.from)
+func (l *live) points(line line, at chart.Span) []fold.Point {
+	points := l.shown.Points(line.probe, at.From)
 	switch {
 	case line.steady:
 		points = ratesOver(points, 1)
@@ -303,9 +305,9 @@ func (l *live) points(line line, at span) []fold.Point {
 }
 
 // collections returns when garbage collections were found to have finished.
-func (l *live) collections(at span) []float64 {
+func (l *live) collections(at chart.Span) []float64 {
 	var out []float64
-	for _, p := range rates(l.shown.Points(probe.GCCycles, at.from)) {
+	for _, p := range rates(l.shown.Points(probe.GCCycles, at.From)) {
 		if p.V > 0 {
 			out = append(out, p.T)
 		}
@@ -370,41 +372,41 @@ func limitLabel(name string, l stream.Limit, several bool) string {
 	}
 }
 
-// A home is where in the charts a probe is drawn.
-type home struct {
+// A chartPlace is where in the charts a probe is drawn.
+type chartPlace struct {
 	chart int
 	unit  string
 	// extra says that it is drawn only because a limit is on it.
 	extra bool
 }
 
-// homeOf finds the chart of a probe by its name: a probe that no chart has of
+// placeOf finds the chart of a probe by its name: a probe that no chart has of
 // its own is drawn, if a step has a limit on it, with those of its unit.
-func homeOf(probe probe.Name) home {
+func placeOf(probe probe.Name) chartPlace {
 	for i, c := range charts {
 		for _, section := range c.sections {
 			for _, line := range section.lines {
 				if line.probe == probe {
-					return home{i, section.unit, false}
+					return chartPlace{i, section.unit, false}
 				}
 			}
 		}
 	}
 	switch {
 	case strings.HasSuffix(string(probe), "_per_second"):
-		return home{throughputChart, theme.PerSecond, true}
+		return chartPlace{throughputChart, theme.PerSecond, true}
 	case strings.HasSuffix(string(probe), "_ms"):
-		return home{latencyChart, theme.Millis, true}
+		return chartPlace{latencyChart, theme.Millis, true}
 	case strings.HasSuffix(string(probe), "_bytes"):
-		return home{memoryChart, theme.Bytes, true}
+		return chartPlace{memoryChart, theme.Bytes, true}
 	case strings.HasSuffix(string(probe), "_percent"):
-		return home{processorChart, theme.Percent, true}
+		return chartPlace{processorChart, theme.Percent, true}
 	case strings.HasSuffix(string(probe), "_ratio"):
-		return home{collectorChart, theme.Ratio, true}
+		return chartPlace{collectorChart, theme.Ratio, true}
 	case strings.HasSuffix(string(probe), "_seconds"):
-		return home{chart: -1, extra: true} // no chart has their unit
+		return chartPlace{chart: -1, extra: true} // no chart has their unit
 	default:
-		return home{populationChart, theme.Count, true}
+		return chartPlace{populationChart, theme.Count, true}
 	}
 }
 
@@ -471,21 +473,21 @@ func legendText(s *theme.Theme, items []legendItem, width int) string {
 
 // statistics tells of each line of a chart what its values were in the time
 // shown, and when the highest was.
-func (l *live) statistics(s *theme.Theme, c chart, at span, width int) []string {
+func (l *live) statistics(s *theme.Theme, c chartPanel, at chart.Span, width int) []string {
 	const nameWidth, columnWidth = 16, 11
 	head := " " + s.Pad("", nameWidth)
 	moment := "now"
-	if l.zoom.away || l.frozen {
-		moment = "at " + theme.ClockTenths(at.to)
+	if l.zoom.Fixed || l.frozen {
+		moment = "at " + theme.ClockTenths(at.To)
 	}
 	for _, title := range []string{moment, "lowest", "mean", "highest", "highest at"} {
 		head += s.PadLeft(title, columnWidth+2)
 	}
-	rows := []string{rule(s, s.Horizontal, s.Horizontal, s.Strong.Render("In these "+spanText(at.length())), "", width, false), s.Muted.Render(s.Pad(head, width))}
+	rows := []string{widget.Rule(s, s.Horizontal, s.Horizontal, s.Strong.Render("In these "+chart.SpanText(at.Length())), "", width, false), s.Muted.Render(s.Pad(head, width))}
 	for _, section := range c.sections {
 		for i, line := range section.lines {
 			points := l.points(line, at)
-			points = points[:min(len(points), countUntil(points, at.to))]
+			points = points[:min(len(points), countUntil(points, at.To))]
 			if len(points) == 0 {
 				continue
 			}

@@ -12,6 +12,7 @@ import (
 
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/ui/theme"
+	"mabeam-top/internal/ui/widget"
 )
 
 // comparison is the screen of two runs held against each other.
@@ -20,7 +21,7 @@ type comparison struct {
 	held        report.Report
 	// from is the screen that one came from.
 	from screen
-	pager
+	widget.Pager
 }
 
 func newComparison(now, before, held report.Report) comparison {
@@ -28,7 +29,7 @@ func newComparison(now, before, held report.Report) comparison {
 }
 
 func (m *model) compareActions() []action {
-	out := scrolls(func() int { return max(m.bodyHeight()-2, 1) }, func(by int) { m.comparison.scroll(by, m.bodyHeight()) })
+	out := scrolls(func() int { return max(m.bodyHeight()-2, 1) }, func(by int) { m.comparison.Scroll(by, m.bodyHeight()) })
 	return append(out, action{keyBack, func() tea.Cmd {
 		m.screen = m.comparison.from
 		return nil
@@ -158,7 +159,7 @@ func comparisonTable(s *theme.Theme, metrics []report.RegressionMetric, units ma
 	}
 	withValues := take(2 * (value + 1))
 	withP := take(p + 1)
-	withBar := take(barWidth + 2)
+	withBar := take(widget.BarWidth + 2)
 	names = min(names, 26+max(room, 0))
 	room -= names - min(names, 26)
 	line := func(verdict, name, was, is, change, chance, bar, note string) []string {
@@ -171,7 +172,7 @@ func comparisonTable(s *theme.Theme, metrics []report.RegressionMetric, units ma
 			row += " " + s.PadLeft(chance, p)
 		}
 		if withBar {
-			row += "  " + s.Pad(bar, barWidth)
+			row += "  " + s.Pad(bar, widget.BarWidth)
 		}
 		if note == "" {
 			return []string{row}
@@ -200,7 +201,7 @@ func comparisonTable(s *theme.Theme, metrics []report.RegressionMetric, units ma
 			} else if m.Verdict != report.Improved {
 				better = share
 			}
-			bar = deviationBar(s, better, status)
+			bar = widget.DeviationBar(s, better, status)
 		}
 		if m.PValue != nil {
 			chance = fmt.Sprintf("%.3f", *m.PValue)

@@ -8,6 +8,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"mabeam-top/internal/ui/theme"
+	"mabeam-top/internal/ui/widget"
 )
 
 // A dialog is a box over the screen that takes all keys until it is answered:
@@ -24,7 +25,7 @@ type dialog struct {
 	choices []choice
 	cursor  int
 	// field is the text of a prompt; nil in all else.
-	field *field
+	field *widget.Field
 	// check tells what is wrong with a prompt's text, or what it would do.
 	check func(text string) (note string, err error)
 	// answered is called with the number of the choice or the text.
@@ -49,7 +50,7 @@ func choose(title string, choices []choice, chosen func(number int) tea.Cmd) *di
 // prompt is a dialog in which a text is written. While check has an error, it
 // cannot be answered.
 func prompt(title, text string, check func(string) (string, error), written func(text string) tea.Cmd) *dialog {
-	f := newField(text)
+	f := widget.NewField(text)
 	return &dialog{title: title, field: &f, check: check, answered: func(_ int, text string) tea.Cmd { return written(text) }}
 }
 
@@ -91,7 +92,7 @@ func (m *model) moveChoice(by int) {
 func (m *model) typeInDialog(msg tea.KeyMsg) {
 	d := *m.dialog
 	f := *d.field
-	f.press(msg)
+	f.Press(msg)
 	d.field = &f
 	m.dialog = &d
 }
@@ -106,7 +107,7 @@ func (d *dialog) view(s *theme.Theme, width, height int) []string {
 	}
 	switch {
 	case d.field != nil:
-		add(d.field.view(s, inner))
+		add(d.field.View(s, inner))
 		add(s.Faint.Render(strings.Repeat(s.Horizontal, inner)))
 		note, err := d.check(strings.TrimSpace(d.field.String()))
 		said := theme.Wrap(theme.Clean(note), inner)
@@ -157,7 +158,7 @@ func (d *dialog) view(s *theme.Theme, width, height int) []string {
 		title = s.Strong.Render(d.title)
 		wide = max(wide, ansi.StringWidth(d.title)+4)
 	}
-	return drawPanel(s, title, "", rows, min(wide+4, width), len(rows)+2, true)
+	return widget.Panel(s, title, "", rows, min(wide+4, width), len(rows)+2, true)
 }
 
 // line is what a terminal of one line shows of the dialog.
@@ -165,7 +166,7 @@ func (d *dialog) line(s *theme.Theme, width int) string {
 	switch {
 	case d.field != nil:
 		title := theme.Clean(d.title) + ": "
-		return title + d.field.view(s, max(width-ansi.StringWidth(title), 4))
+		return title + d.field.View(s, max(width-ansi.StringWidth(title), 4))
 	case len(d.choices) > 0:
 		return theme.Clean(d.title) + ": " + s.CursorMark + " " + theme.Clean(d.choices[d.cursor].name)
 	default:

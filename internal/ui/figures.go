@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"mabeam-top/internal/probes/probe"
+	"mabeam-top/internal/ui/chart"
 	"mabeam-top/internal/ui/theme"
 )
 
@@ -56,7 +57,7 @@ var runtimeFigures = []figure{
 // value returns the reading of a figure at the moment shown; a dash where there
 // is none.
 func (l *live) value(f figure) string {
-	v, ok := l.valueAt(f.probe, l.span().to)
+	v, ok := l.valueAt(f.probe, l.span().To)
 	if !ok {
 		return "-"
 	}
@@ -75,11 +76,11 @@ func (l *live) drawFigures(s *theme.Theme, list []figure, columns, width, rows i
 		for _, f := range list[min(i*columns, len(list)):min((i+1)*columns, len(list))] {
 			text := " " + s.Muted.Render(s.Pad(f.name, nameWidth)) + s.Strong.Render(s.PadLeft(l.value(f), valueWidth))
 			if room := each - nameWidth - valueWidth - 4; room >= 6 {
-				points := l.shown.Points(f.probe, at.from)
+				points := l.shown.Points(f.probe, at.From)
 				if f.counter {
 					points = rates(points)
 				}
-				text += "  " + s.Spark.Render(sparkline(s, drawable(points), at, room))
+				text += "  " + s.Spark.Render(chart.Sparkline(s, drawable(points), at, room))
 			}
 			row += s.Pad(text, each)
 		}

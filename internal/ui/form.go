@@ -9,13 +9,14 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"mabeam-top/internal/ui/theme"
+	"mabeam-top/internal/ui/widget"
 )
 
 // form is the screen on which the parameters of a scenario are changed for the
 // runs to come.
 type form struct {
 	scenario Scenario
-	fields   []field
+	fields   []widget.Field
 	cursor   int
 	// faults are what is wrong, by the names of the fields; what is about
 	// several of them has the name "".
@@ -25,13 +26,13 @@ type form struct {
 // openForm goes to the form of the scenario under the cursor.
 func (m *model) openForm() {
 	entry := m.menu.under()
-	f := form{scenario: entry, fields: make([]field, len(entry.Fields))}
+	f := form{scenario: entry, fields: make([]widget.Field, len(entry.Fields))}
 	for i, p := range entry.Fields {
 		value := p.Value
 		if changed, ok := m.menu.settings[entry.Name][p.Name]; ok {
 			value = changed
 		}
-		f.fields[i] = newField(value)
+		f.fields[i] = widget.NewField(value)
 	}
 	m.form, m.screen = f, formScreen
 	m.checkForm()
@@ -55,8 +56,8 @@ func (m *model) checkForm() {
 
 func (m *model) typeInForm(msg tea.KeyMsg) {
 	// The fields are shared with copies of the form.
-	fields := append([]field(nil), m.form.fields...)
-	fields[m.form.cursor].press(msg)
+	fields := append([]widget.Field(nil), m.form.fields...)
+	fields[m.form.cursor].Press(msg)
 	m.form.fields = fields
 	m.checkForm()
 }
@@ -87,8 +88,8 @@ func (m *model) formActions() []action {
 		out = append(out, act(keyNextFault, m.goToFault))
 	}
 	out = append(out, act(keyReset, func() {
-		fields := append([]field(nil), m.form.fields...)
-		fields[m.form.cursor] = newField(m.form.scenario.Fields[m.form.cursor].Value)
+		fields := append([]widget.Field(nil), m.form.fields...)
+		fields[m.form.cursor] = widget.NewField(m.form.scenario.Fields[m.form.cursor].Value)
 		m.form.fields = fields
 		m.checkForm()
 	}))
@@ -131,7 +132,7 @@ func (f form) view(s *theme.Theme, width, height int) []string {
 	if width < 80 || height < 12 {
 		return f.list(s, width, height)
 	}
-	return drawPanel(s, s.Strong.Render("Parameters"), "", f.list(s, width-2, height-2), width, height, true)
+	return widget.Panel(s, s.Strong.Render("Parameters"), "", f.list(s, width-2, height-2), width, height, true)
 }
 
 // list draws the fields under their steps, with the cursor always in sight.
@@ -190,7 +191,7 @@ func (f form) row(s *theme.Theme, number, names, values, width int) []string {
 	err := f.faults[p.Name]
 	switch {
 	case under:
-		value = f.fields[number].view(s, values)
+		value = f.fields[number].View(s, values)
 	case err != nil:
 		value = s.Fail.Render(value)
 	case text != p.Value:

@@ -12,6 +12,7 @@ import (
 	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/ui/theme"
+	"mabeam-top/internal/ui/widget"
 )
 
 // size is how much a terminal has room for.
@@ -51,7 +52,7 @@ func (m *model) draw() {
 	}
 	s := m.styles
 	if m.size() == lineSize {
-		m.frame = fit(s, []string{m.oneLine()}, m.width, m.height)
+		m.frame = widget.Fit(s, []string{m.oneLine()}, m.width, m.height)
 		return
 	}
 	body := m.body()
@@ -61,7 +62,7 @@ func (m *model) draw() {
 	body = body[:m.bodyHeight()]
 	switch {
 	case m.dialog != nil:
-		body = over(s, body, m.dialog.view(s, m.width, m.bodyHeight()), m.width)
+		body = widget.Overlay(s, body, m.dialog.view(s, m.width, m.bodyHeight()), m.width)
 	case m.help:
 		body = m.helpPage()
 	}
@@ -70,7 +71,7 @@ func (m *model) draw() {
 		top = append(top, m.tabs())
 	}
 	rows := slices.Concat(top, body, []string{m.status(), m.footer()})
-	m.frame = fit(s, rows, m.width, m.height)
+	m.frame = widget.Fit(s, rows, m.width, m.height)
 }
 
 func (m *model) body() []string {
@@ -81,13 +82,13 @@ func (m *model) body() []string {
 	case formScreen:
 		return m.form.view(s, m.width, height)
 	case compareScreen:
-		m.comparison.layOut(m.width, height, func() []string { return m.comparison.write(s, m.width) })
-		return m.comparison.shown(height)
+		m.comparison.LayOut(m.width, height, func() []string { return m.comparison.write(s, m.width) })
+		return m.comparison.Shown(height)
 	case runsScreen:
 		return m.runs.view(s, m.width, height)
 	case reportScreen:
-		m.report.layOut(m.width, height, func() []string { return m.report.write(s, m.width) })
-		return m.report.shown(height)
+		m.report.LayOut(m.width, height, func() []string { return m.report.write(s, m.width) })
+		return m.report.Shown(height)
 	}
 	return m.live.view(s, m.width, height, m.size() == fullSize)
 }
@@ -145,8 +146,8 @@ func (m *model) header() string {
 // tabs is the row of the live screen's tabs, with the time that is shown.
 func (m *model) tabs() string {
 	l, s := &m.live, m.styles
-	right := l.zoom.text(l.shown.T)
-	if l.zoom.away {
+	right := l.zoom.Text(l.shown.T)
+	if l.zoom.Fixed {
 		right = s.Accent.Render(right)
 	} else {
 		right = s.Muted.Render(right)
@@ -247,9 +248,9 @@ func (m *model) status() string {
 	case formScreen:
 		return " " + s.Muted.Render(m.form.doc())
 	case reportScreen:
-		return m.moreRows(len(m.report.rows) - m.report.offset)
+		return m.moreRows(len(m.report.Rows) - m.report.Offset)
 	case compareScreen:
-		return m.moreRows(len(m.comparison.rows) - m.comparison.offset)
+		return m.moreRows(len(m.comparison.Rows) - m.comparison.Offset)
 	}
 	if m.running && m.run.replay != nil {
 		return m.replayBar()
@@ -262,12 +263,12 @@ func (m *model) status() string {
 // or of what was done by hand.
 func (m *model) trouble() string {
 	s, l := m.styles, &m.live
-	at := l.span().to
+	at := l.span().To
 	now := l.lints.at(at)
-	if !l.zoom.away && !l.frozen {
+	if !l.zoom.Fixed && !l.frozen {
 		now = l.lints.now
 	}
-	if len(now) > 0 && (m.running || l.zoom.away) {
+	if len(now) > 0 && (m.running || l.zoom.Fixed) {
 		text := " " + s.Warn.Render("lint") + " " + now[0].text
 		if len(now) > 1 {
 			more := s.Muted.Render(fmt.Sprintf("  +%d in tab 6", len(now)-1))
@@ -284,15 +285,15 @@ func (m *model) trouble() string {
 }
 
 // filterLine shows a filter where the list has no frame to show it in.
-func (m *model) filterLine(f filter) string {
+func (m *model) filterLine(f widget.Filter) string {
 	s := m.styles
 	switch {
 	case m.size() != figuresSize:
 		return ""
-	case f.typing:
-		return " " + s.Accent.Render("/") + f.text.view(s, max(m.width-3, 1))
+	case f.Typing:
+		return " " + s.Accent.Render("/") + f.Text.View(s, max(m.width-3, 1))
 	}
-	return " " + f.note(s)
+	return " " + f.Note(s)
 }
 
 // moreRows tells how much is below what is shown.
@@ -332,7 +333,7 @@ func (m *model) oneLine() string {
 		return "MENU nothing matches"
 	case m.screen == formScreen:
 		p := m.form.scenario.Fields[m.form.cursor]
-		return theme.Clean(p.Param) + ": " + m.form.fields[m.form.cursor].view(s, max(m.width-len(p.Param)-2, 4))
+		return theme.Clean(p.Param) + ": " + m.form.fields[m.form.cursor].View(s, max(m.width-len(p.Param)-2, 4))
 	case m.screen == compareScreen:
 		return s.Verdict(m.comparison.held.Regression.Word()) + " " + regressionText(*m.comparison.held.Regression)
 	case m.screen == runsScreen && len(m.runs.shown) > 0:

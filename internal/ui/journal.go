@@ -10,6 +10,7 @@ import (
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 	"mabeam-top/internal/ui/theme"
+	"mabeam-top/internal/ui/widget"
 )
 
 // journalSize is how many of the latest lints are remembered.
@@ -178,17 +179,17 @@ func faultEntries(marks []fold.Mark) []entry {
 
 // journal is what is shown of the entries.
 type journal struct {
-	filter filter
+	filter widget.Filter
 	// troubleOnly leaves out what is no trouble.
 	troubleOnly bool
-	scroll      scroller
+	scroll      widget.Scroller
 }
 
 func (j *journal) rows(entries []entry) []entry {
 	var out []entry
 	for _, e := range entries {
 		trouble := e.kind == "warn" || e.kind == "error" || e.kind == entryLint || e.kind == entryFault
-		if (trouble || !j.troubleOnly) && j.filter.matches(e.kind, e.text) {
+		if (trouble || !j.troubleOnly) && j.filter.Matches(e.kind, e.text) {
 			out = append(out, e)
 		}
 	}
@@ -203,29 +204,29 @@ func (l *live) drawLog(s *theme.Theme, width, height int, focused bool) []string
 	by := 0 // the rows of what had happened by the newest moment that the charts show
 	for _, e := range entries {
 		rows = append(rows, entryRows(s, e, width-2, l.tab == logTab)...)
-		if e.t <= l.span().to {
+		if e.t <= l.span().To {
 			by = len(rows)
 		}
 	}
-	notes := l.log.filter.note(s)
+	notes := l.log.filter.Note(s)
 	if l.log.troubleOnly {
 		notes = strings.TrimSpace(notes + s.Muted.Render("  trouble only"))
 	}
 	room := max(height-2, 0)
-	offset := l.log.scroll.show(len(rows), room, by-room)
+	offset := l.log.scroll.Show(len(rows), room, by-room)
 	if below := len(rows) - offset - room; below > 0 {
 		notes = strings.TrimSpace(notes + s.Muted.Render(fmt.Sprintf("  %s %d later", s.Below, below)))
 	} else {
-		l.log.scroll.held = false // at its end it follows the run again
+		l.log.scroll.Held = false // at its end it follows the run again
 	}
 	if len(rows) == 0 {
 		text := "nothing has happened so far"
-		if !l.log.filter.empty() || l.log.troubleOnly {
+		if !l.log.filter.Empty() || l.log.troubleOnly {
 			text = "nothing of that kind has happened so far"
 		}
-		return drawPanel(s, s.Strong.Render("Log"), notes, said(s, text, width-2), width, height, focused)
+		return widget.Panel(s, s.Strong.Render("Log"), notes, widget.Message(s, text, width-2), width, height, focused)
 	}
-	return drawPanel(s, s.Strong.Render("Log"), notes, rows[offset:min(offset+room, len(rows))], width, height, focused)
+	return widget.Panel(s, s.Strong.Render("Log"), notes, rows[offset:min(offset+room, len(rows))], width, height, focused)
 }
 
 func entryRows(s *theme.Theme, e entry, width int, wrapped bool) []string {

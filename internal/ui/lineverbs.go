@@ -13,6 +13,7 @@ import (
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 	"mabeam-top/internal/ui/theme"
+	"mabeam-top/internal/ui/widget"
 )
 
 // A verb is what a line can begin with.
@@ -100,10 +101,10 @@ func (l *lineMode) quit(string) error {
 }
 
 func (l *lineMode) list(words string) error {
-	f := filter{text: newField(words)}
+	f := widget.Filter{Text: widget.NewField(words)}
 	n := 0
 	for i, s := range l.menu.all {
-		if !f.matches(append([]string{s.Name, s.Title, s.Description}, s.Tags...)...) {
+		if !f.Matches(append([]string{s.Name, s.Title, s.Description}, s.Tags...)...) {
 			continue
 		}
 		n++
@@ -457,10 +458,10 @@ func (l *lineMode) listPast(words string) error {
 	if len(warnings) > 0 {
 		l.say("%d past runs cannot be read; the first: %v", len(warnings), warnings[0])
 	}
-	f := filter{text: newField(words)}
+	f := widget.Filter{Text: widget.NewField(words)}
 	l.past = nil
 	for _, p := range all {
-		if f.matches(p.words()...) {
+		if f.Matches(p.words()...) {
 			l.past = append(l.past, p)
 		}
 	}

@@ -231,7 +231,7 @@ func (r recent) subscriptions() []lint {
 		if sub.FullSeconds < fullSeconds {
 			continue
 		}
-		text := fmt.Sprintf("slow subscriber %s: queue %d %% full for %s", theme.Clean(sub.Subscriber), int(100*part(sub.Queued, sub.Capacity)), theme.Seconds(sub.FullSeconds))
+		text := fmt.Sprintf("slow subscriber %s: queue %d %% full for %s", theme.Clean(sub.Subscriber), int(100*theme.Share(sub.Queued, sub.Capacity)), theme.Seconds(sub.FullSeconds))
 		switch {
 		case sub.Blocks:
 			text += ", holds back publishers"
@@ -251,7 +251,7 @@ func (r recent) agents() []lint {
 	}
 	var out []lint
 	for _, a := range in.Agents {
-		switch full := part(a.Mailbox, a.MailboxCapacity); {
+		switch full := theme.Share(a.Mailbox, a.MailboxCapacity); {
 		case full >= fullQueue:
 			out = append(out, lint{"agent " + a.ID, in.T, fmt.Sprintf("agent %s: mailbox %d %% full, %s messages wait", theme.Clean(a.ID), int(100*full), report.Quantity(float64(a.Mailbox), theme.Count))})
 		case a.BusySeconds >= busySeconds && float64(a.Mailbox) >= longWait*a.ActionsPerSecond && a.Mailbox > 0:

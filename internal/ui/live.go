@@ -5,7 +5,9 @@ import (
 
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/ui/chart"
 	"mabeam-top/internal/ui/theme"
+	"mabeam-top/internal/ui/widget"
 )
 
 // live is the screen of a run.
@@ -20,11 +22,11 @@ type live struct {
 	chart    [tabCount]int
 	list     [tabCount]panel
 	expanded bool
-	zoom     zoom
+	zoom     chart.Zoom
 	// linear says that no scale is logarithmic.
 	linear bool
 	// marks are those that the reader made.
-	marks []userMark
+	marks []bookmark
 	lints lintBook
 	// steerable says that the run takes commands, blind that it does not tell of
 	// its inside, asked what of it it was asked for, paused that its load is held
@@ -88,12 +90,12 @@ func (l *live) freeze(frozen bool) {
 }
 
 // span is the part of the run that the charts show.
-func (l *live) span() span { return l.zoom.span(l.shown.T) }
+func (l *live) span() chart.Span { return l.zoom.Span(l.shown.T) }
 
 // inspected is the look inside that was the latest at the newest moment that the
 // charts show, so that all on the screen is of one time; nil if there was none.
 func (l *live) inspected() *stream.Inspection {
-	in, _ := l.shown.InspectedAt(l.span().to)
+	in, _ := l.shown.InspectedAt(l.span().To)
 	return in.Inspection
 }
 
@@ -103,7 +105,7 @@ const struckSeconds = 3
 // struck are those that a fault hit shortly before the newest moment that the charts
 // show.
 func (l *live) struck() map[string]bool {
-	to := l.span().to
+	to := l.span().To
 	names := map[string]bool{}
 	for _, m := range slices.Backward(l.shown.Marks) {
 		switch {
@@ -175,7 +177,7 @@ func (l *live) mark() {
 	if n := len(l.marks); n > 0 {
 		number = l.marks[n-1].number + 1
 	}
-	l.marks = append(slices.Clone(l.marks[max(len(l.marks)-maxUserMarks+1, 0):]), userMark{l.span().to, number})
+	l.marks = append(slices.Clone(l.marks[max(len(l.marks)-maxBookmarks+1, 0):]), bookmark{l.span().To, number})
 }
 
 // open shows a tab.
@@ -217,13 +219,13 @@ func (l *live) scroll(list panel, by int) {
 	case agentsPanel:
 		l.agents.move(l.agents.rows(l.inspected()), by)
 	case detailPanel:
-		l.agents.detailScroll.move(by)
+		l.agents.detailScroll.Move(by)
 	case busPanel:
-		l.bus.scroll.move(by)
+		l.bus.scroll.Move(by)
 	case verdictPanel:
-		l.verdicts.scroll.move(by)
+		l.verdicts.scroll.Move(by)
 	case logPanel:
-		l.log.scroll.move(by)
+		l.log.scroll.Move(by)
 	}
 }
 
@@ -236,15 +238,15 @@ func (l *live) sort(list panel) {
 		l.bus.sort()
 	case verdictPanel:
 		l.verdicts.worstFirst = !l.verdicts.worstFirst
-		l.verdicts.scroll = scroller{}
+		l.verdicts.scroll = widget.Scroller{}
 	case logPanel:
 		l.log.troubleOnly = !l.log.troubleOnly
-		l.log.scroll = scroller{}
+		l.log.scroll = widget.Scroller{}
 	}
 }
 
 // filterOf is the filter of a list; nil if it has none.
-func (l *live) filterOf(list panel) *filter {
+func (l *live) filterOf(list panel) *widget.Filter {
 	switch list {
 	case agentsPanel:
 		return &l.agents.filter
@@ -259,9 +261,9 @@ func (l *live) filterOf(list panel) *filter {
 }
 
 // typing is the filter that keys go to; nil if there is none.
-func (l *live) typing() *filter {
+func (l *live) typing() *widget.Filter {
 	for _, list := range []panel{agentsPanel, busPanel, verdictPanel, logPanel} {
-		if f := l.filterOf(list); f.typing {
+		if f := l.filterOf(list); f.Typing {
 			return f
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"mabeam-top/internal/ui/chart"
 )
 
 func TestLiveKeys(t *testing.T) {
@@ -207,22 +209,22 @@ func TestTimeKeys(t *testing.T) {
 	} {
 		st := running(t)
 		st.press(test.keys...)
-		if at := st.m.live.span(); at != (span{test.from, test.to}) {
-			t.Errorf("%s: %v to %v, want %v to %v", test.name, at.from, at.to, test.from, test.to)
+		if at := st.m.live.span(); at != (chart.Span{From: test.from, To: test.to}) {
+			t.Errorf("%s: %v to %v, want %v to %v", test.name, at.From, at.To, test.from, test.to)
 		}
 	}
 	t.Run("what is looked at stays while the run goes on", func(t *testing.T) {
 		st := running(t)
 		st.press("+", "+", "left")
 		st.feed(23)
-		if at := st.m.live.span(); at != (span{9, 19}) {
+		if at := st.m.live.span(); at != (chart.Span{From: 9, To: 19}) {
 			t.Errorf("moved to %v", at)
 		}
 		if v := st.m.View(); !strings.Contains(v, "0:09 to 0:19") || !strings.Contains(v, " 0:19.0") || strings.Contains(v, " now ╯") {
 			t.Errorf("the screen does not say that it is not live:\n%s", v)
 		}
 		st.press("G")
-		if at := st.m.live.span(); at != (span{13, 23}) {
+		if at := st.m.live.span(); at != (chart.Span{From: 13, To: 23}) {
 			t.Errorf("not live: %v", at)
 		}
 	})

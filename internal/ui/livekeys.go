@@ -1,6 +1,11 @@
 package ui
 
-import tea "github.com/charmbracelet/bubbletea"
+import (
+	tea "github.com/charmbracelet/bubbletea"
+
+	"mabeam-top/internal/ui/chart"
+	"mabeam-top/internal/ui/widget"
+)
 
 // liveActions are the keys of the live screen.
 func (m *model) liveActions() []action {
@@ -31,8 +36,8 @@ func (m *model) liveActions() []action {
 // chartActions are the keys of the chart in focus.
 func (m *model) chartActions(full bool) []action {
 	out := []action{
-		act(keyOldest, func() { m.live.zoom = m.live.zoom.endAt(0, m.live.shown.T) }),
-		act(keyNewest, func() { m.live.zoom.away = false }),
+		act(keyOldest, func() { m.live.zoom = m.live.zoom.EndAt(0, m.live.shown.T) }),
+		act(keyNewest, func() { m.live.zoom.Fixed = false }),
 	}
 	if full && !m.live.expanded {
 		out = append(out, act(keyExpand, func() { m.live.expanded = true }))
@@ -51,7 +56,7 @@ func (m *model) listActions(list panel, full bool) []action {
 		if list == logPanel {
 			sort = keyTrouble
 		}
-		out = append(out, act(keyFilter, func() { m.live.filterOf(list).typing = true }),
+		out = append(out, act(keyFilter, func() { m.live.filterOf(list).Typing = true }),
 			act(sort, func() { m.live.sort(list) }))
 	}
 	if full && m.live.tab == overviewTab {
@@ -62,14 +67,14 @@ func (m *model) listActions(list panel, full bool) []action {
 
 // timeActions are the keys that say which part of the run the charts show.
 func (m *model) timeActions() []action {
-	zoomed := func(change func(z zoom, now float64) zoom) func() {
+	zoomed := func(change func(z chart.Zoom, now float64) chart.Zoom) func() {
 		return func() { m.live.zoom = change(m.live.zoom, m.live.shown.T) }
 	}
 	return []action{
-		act(keyZoomIn, zoomed(func(z zoom, now float64) zoom { return z.in(1, now) })),
-		act(keyZoomOut, zoomed(func(z zoom, now float64) zoom { return z.in(-1, now) })),
-		act(keyEarlier, zoomed(func(z zoom, now float64) zoom { return z.scroll(-scrollStep, now) })),
-		act(keyLater, zoomed(func(z zoom, now float64) zoom { return z.scroll(scrollStep, now) })),
+		act(keyZoomIn, zoomed(func(z chart.Zoom, now float64) chart.Zoom { return z.In(1, now) })),
+		act(keyZoomOut, zoomed(func(z chart.Zoom, now float64) chart.Zoom { return z.In(-1, now) })),
+		act(keyEarlier, zoomed(func(z chart.Zoom, now float64) chart.Zoom { return z.Scroll(-scrollStep, now) })),
+		act(keyLater, zoomed(func(z chart.Zoom, now float64) chart.Zoom { return z.Scroll(scrollStep, now) })),
 		act(keyMoment, func() { m.live.mark() }),
 		act(keyScale, func() { m.live.linear = !m.live.linear }),
 	}
@@ -80,7 +85,7 @@ const scrollStep = 0.1
 
 // leaveActions are what escape does: the smallest step back that there is.
 func (m *model) leaveActions(list panel, full bool) []action {
-	var filter *filter
+	var filter *widget.Filter
 	if list != noPanel {
 		filter = m.live.filterOf(list)
 	}
@@ -89,8 +94,8 @@ func (m *model) leaveActions(list panel, full bool) []action {
 		return []action{act(keyShrink, func() { m.live.expanded = false })}
 	case m.live.agents.detail != "" && m.live.tab == agentsTab:
 		return []action{act(keyAllAgents, func() { m.live.closeAgent() })}
-	case filter != nil && !filter.empty():
-		return []action{act(keyClear, func() { m.live.filterOf(list).text = newField("") })}
+	case filter != nil && !filter.Empty():
+		return []action{act(keyClear, func() { m.live.filterOf(list).Text = widget.NewField("") })}
 	case m.run.replay != nil:
 		return nil // what a replay is left for is told by its own keys
 	case !m.running:
@@ -107,13 +112,13 @@ func (m *model) leaveActions(list panel, full bool) []action {
 // it.
 func (m *model) liveFilterActions() []action {
 	return []action{
-		act(keyAccept, func() { m.live.typing().typing = false }),
+		act(keyAccept, func() { m.live.typing().Typing = false }),
 		act(keyClear, func() {
 			f := m.live.typing()
-			*f = filter{}
+			*f = widget.Filter{}
 		}),
 	}
 }
 
 // typeInLiveFilter takes a key into the filter that is written.
-func (m *model) typeInLiveFilter(msg tea.KeyMsg) { m.live.typing().text.press(msg) }
+func (m *model) typeInLiveFilter(msg tea.KeyMsg) { m.live.typing().Text.Press(msg) }

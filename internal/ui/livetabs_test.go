@@ -16,6 +16,7 @@ import (
 	"mabeam-top/internal/probes/probe"
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/ui/chart"
 )
 
 func TestTabs(t *testing.T) {
@@ -191,18 +192,18 @@ func TestMouse(t *testing.T) {
 		st, _ := steered(t)
 		x, y := st.find("Latency")
 		st.send(wheel(x, y+3, true))
-		if at := st.m.live.span(); at != (span{5, 20}) {
+		if at := st.m.live.span(); at != (chart.Span{From: 5, To: 20}) {
 			t.Errorf("zoomed to %v", at)
 		}
 		st.send(wheel(x, y+3, false))
-		if at := st.m.live.span(); at != (span{0, 20}) {
+		if at := st.m.live.span(); at != (chart.Span{From: 0, To: 20}) {
 			t.Errorf("zoomed to %v", at)
 		}
 		st.size(80, 24)
 		x, y = st.find("Verdicts ─")
-		before := st.m.live.verdicts.scroll.offset
+		before := st.m.live.verdicts.scroll.Offset
 		st.send(wheel(x, y+1, true))
-		if after := st.m.live.verdicts.scroll.offset; after >= before {
+		if after := st.m.live.verdicts.scroll.Offset; after >= before {
 			t.Errorf("scrolled from %d to %d", before, after)
 		}
 	})
@@ -330,15 +331,15 @@ func TestMemoryIsFlat(t *testing.T) {
 	if after := heap(); after > before+before/5 {
 		t.Errorf("%d bytes after five minutes, %d after an hour", before, after)
 	}
-	if s := st.m.live.latest; s.T < 3600 || s.Points("goroutines", 0)[0].T > 1 || len(st.m.live.marks) > maxUserMarks {
+	if s := st.m.live.latest; s.T < 3600 || s.Points("goroutines", 0)[0].T > 1 || len(st.m.live.marks) > maxBookmarks {
 		t.Errorf("at %v, from %v on, %d marks", s.T, s.Points("goroutines", 0)[0].T, len(st.m.live.marks))
 	}
 	// And all of it can be looked at.
 	for range 20 {
 		st.press("-")
 	}
-	if at := st.m.live.span(); at.from > 0 || len(st.m.live.points(line{probe: "goroutines"}, at)) < 500 {
-		t.Errorf("from %v, %d points", at.from, len(st.m.live.points(line{probe: "goroutines"}, at)))
+	if at := st.m.live.span(); at.From > 0 || len(st.m.live.points(line{probe: "goroutines"}, at)) < 500 {
+		t.Errorf("from %v, %d points", at.From, len(st.m.live.points(line{probe: "goroutines"}, at)))
 	}
 	if v := st.m.View(); !strings.Contains(v, " 30:00 ") && !strings.Contains(v, " 0:00 ") {
 		t.Errorf("no hour on the axis:\n%s", v)
@@ -357,7 +358,7 @@ func TestStruck(t *testing.T) {
 	l := newLive()
 	l.setData(tl.Snapshot())
 	for at, want := range map[float64]string{9: "", 10: "a_1", 12.9: "a_1", 13.1: "", 21: "a_2", 30: ""} {
-		l.zoom = zoom{length: 5, away: true, end: at}
+		l.zoom = chart.Zoom{Length: 5, Fixed: true, End: at}
 		got := slices.Collect(maps.Keys(l.struck()))
 		if strings.Join(got, " ") != want {
 			t.Errorf("at %v: %v, want %q", at, got, want)

@@ -13,6 +13,7 @@ import (
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 	"mabeam-top/internal/ui/theme"
+	"mabeam-top/internal/ui/widget"
 )
 
 // A Scenario is one entry of the menu.
@@ -67,7 +68,7 @@ type menu struct {
 	shown  []int
 	cursor int
 	marked map[string]bool
-	filter filter
+	filter widget.Filter
 	// settings are what was changed in forms, by the scenarios' names.
 	settings map[string]Settings
 }
@@ -133,7 +134,7 @@ func (m *menu) applyFilter() {
 	}
 	m.shown, m.cursor = nil, 0
 	for i, s := range m.all {
-		if m.filter.matches(s.words()...) {
+		if m.filter.Matches(s.words()...) {
 			if s.Name == name {
 				m.cursor = len(m.shown)
 			}
@@ -143,7 +144,7 @@ func (m *menu) applyFilter() {
 }
 
 func (m *menu) clearFilter() {
-	m.filter = filter{}
+	m.filter = widget.Filter{}
 	m.applyFilter()
 }
 
@@ -204,7 +205,7 @@ func (m *menu) setVerdicts(r *report.Report) {
 
 // typeKey takes a key into the filter.
 func (m *menu) typeKey(msg tea.KeyMsg) {
-	m.filter.text.press(msg)
+	m.filter.Text.Press(msg)
 	m.applyFilter()
 }
 
@@ -238,7 +239,7 @@ func (m menu) summary() string {
 		}
 	}
 	text := fmt.Sprintf("%d scenarios", len(m.all))
-	if !m.filter.empty() {
+	if !m.filter.Empty() {
 		text = fmt.Sprintf("%d of %d scenarios", len(m.shown), len(m.all))
 	}
 	if n > 0 {
@@ -254,8 +255,8 @@ func (m menu) view(s *theme.Theme, width, height int) []string {
 		return m.list(s, width, height)
 	}
 	left := min(max(width*45/100, 40), 76)
-	list := drawPanel(s, s.Strong.Render("Scenarios"), m.filter.note(s), m.list(s, left-2, height-2), left, height, true)
-	return beside(list, m.details(s, width-left, height))
+	list := widget.Panel(s, s.Strong.Render("Scenarios"), m.filter.Note(s), m.list(s, left-2, height-2), left, height, true)
+	return widget.Beside(list, m.details(s, width-left, height))
 }
 
 // list draws the entries under their tags, with the cursor always in sight.
@@ -335,7 +336,7 @@ func (m menu) entry(s *theme.Theme, entry Scenario, under bool, width int) strin
 // and is held against.
 func (m menu) details(s *theme.Theme, width, height int) []string {
 	if len(m.shown) == 0 {
-		return drawPanel(s, "", "", nil, width, height, false)
+		return widget.Panel(s, "", "", nil, width, height, false)
 	}
 	entry := m.under()
 	inner := width - 6
@@ -389,7 +390,7 @@ func (m menu) details(s *theme.Theme, width, height int) []string {
 	if room := height - 2; len(rows) > room && room > 1 {
 		rows = append(rows[:room-1], "  "+s.Muted.Render(fmt.Sprintf("%s %d more rows: e shows all parameters", s.Below, len(rows)-room+1)))
 	}
-	return drawPanel(s, s.Strong.Render(theme.Clean(entry.Title)), "", rows, width, height, false)
+	return widget.Panel(s, s.Strong.Render(theme.Clean(entry.Title)), "", rows, width, height, false)
 }
 
 // parameters tell those of a step, as many in a row as there is room for. What
@@ -440,9 +441,9 @@ func (m *model) menuActions() []action {
 			return m.openRuns()
 		}})
 	}
-	out = append(out, act(keyFilter, func() { m.menu.filter.typing = true }))
+	out = append(out, act(keyFilter, func() { m.menu.filter.Typing = true }))
 	switch {
-	case !m.menu.filter.empty():
+	case !m.menu.filter.Empty():
 		out = append(out, act(keyClear, func() { m.menu.clearFilter() }))
 	case len(m.menu.marked) > 0:
 		out = append(out, act(keyUnmark, func() { m.menu.marked = map[string]bool{} }))
@@ -452,9 +453,9 @@ func (m *model) menuActions() []action {
 
 func (m *model) filterActions() []action {
 	return []action{
-		act(keyAccept, func() { m.menu.filter.typing = false }),
+		act(keyAccept, func() { m.menu.filter.Typing = false }),
 		act(keyClear, func() {
-			m.menu.filter.typing = false
+			m.menu.filter.Typing = false
 			m.menu.clearFilter()
 		}),
 	}

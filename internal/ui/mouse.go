@@ -42,7 +42,7 @@ func (m *model) mouse(e tea.MouseEvent) tea.Cmd {
 		}
 		switch {
 		case wheel != 0 && a.panel < chartCount:
-			m.live.zoom = m.live.zoom.in(-wheel, m.live.shown.T)
+			m.live.zoom = m.live.zoom.In(-wheel, m.live.shown.T)
 		case wheel != 0:
 			m.live.scroll(a.panel, 3*wheel)
 		default:

@@ -12,6 +12,7 @@ import (
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/ui/chart"
 	"mabeam-top/internal/ui/theme"
 )
 
@@ -143,25 +144,25 @@ func (m *model) replayBar() string {
 	if width < 10 || !(p.Length > 0) {
 		return left + "/" + right
 	}
-	cells := make([]cell, width)
+	cells := make([]chart.Cell, width)
 	done := int(p.At / p.Length * float64(width-1))
 	for i := range cells {
-		cells[i] = cell{r: []rune(s.BarEmpty)[0], paint: s.Faint}
+		cells[i] = chart.Cell{R: []rune(s.BarEmpty)[0], Paint: s.Faint}
 		if i < done {
-			cells[i] = cell{r: []rune(s.BarFull)[0], paint: s.Accent}
+			cells[i] = chart.Cell{R: []rune(s.BarFull)[0], Paint: s.Accent}
 		}
 	}
 	for _, e := range m.run.recording.Events {
 		c := &cells[min(max(int(e.T/p.Length*float64(width-1)), 0), width-1)]
 		switch {
 		case e.Type == stream.FaultInjected:
-			*c = cell{r: s.Fault, paint: s.Warn}
-		case e.Type == stream.StepStarted && c.r != s.Fault:
-			*c = cell{r: []rune(s.Vertical)[0], paint: s.Muted}
-		case e.Type == stream.RepetitionStarted && c.r != s.Fault && string(c.r) != s.Vertical:
-			*c = cell{r: s.Repetition, paint: s.Muted}
+			*c = chart.Cell{R: s.Fault, Paint: s.Warn}
+		case e.Type == stream.StepStarted && c.R != s.Fault:
+			*c = chart.Cell{R: []rune(s.Vertical)[0], Paint: s.Muted}
+		case e.Type == stream.RepetitionStarted && c.R != s.Fault && string(c.R) != s.Vertical:
+			*c = chart.Cell{R: s.Repetition, Paint: s.Muted}
 		}
 	}
-	cells[done] = cell{r: []rune(s.Dot)[0], paint: s.Strong}
-	return s.Muted.Render(left) + strings.Join(render([][]cell{cells}, []string{""}), "") + s.Muted.Render(right)
+	cells[done] = chart.Cell{R: []rune(s.Dot)[0], Paint: s.Strong}
+	return s.Muted.Render(left) + strings.Join(chart.RenderCells([][]chart.Cell{cells}, []string{""}), "") + s.Muted.Render(right)
 }

@@ -11,7 +11,9 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/ui/chart"
 	"mabeam-top/internal/ui/theme"
+	"mabeam-top/internal/ui/widget"
 )
 
 // reportWriter gathers the rows of a report.
@@ -241,7 +243,7 @@ func (w *reportWriter) step(sc report.Scenario, step report.Step) {
 	}
 	info += "  " + report.Clock(step.DurationSeconds)
 	title := w.Verdict(strings.ToUpper(string(step.Verdict))) + " " + w.Strong.Render(theme.Clean(sc.Name)+" "+w.Chevron+" "+theme.Clean(step.Name))
-	w.add(rule(w.Theme, w.Horizontal, w.Horizontal, title, w.Muted.Render(info), w.width, false))
+	w.add(widget.Rule(w.Theme, w.Horizontal, w.Horizontal, title, w.Muted.Render(info), w.width, false))
 	if step.Verdict == report.Inconclusive {
 		w.paragraph(w.Warn.Render("Why:"), theme.Clean(step.Reason()))
 	}
@@ -332,7 +334,7 @@ func (w *reportWriter) tableOf(list []reportRow, width int) []string {
 	}
 	withAgainst := take(against + 2)
 	withShare := take(share + 2)
-	withBar := take(barWidth + 2)
+	withBar := take(widget.BarWidth + 2)
 	withSpread := spread > 0 && take(spread+2)
 	names = min(names, 24+max(room, 0))
 	room -= names - min(names, 24)
@@ -350,7 +352,7 @@ func (w *reportWriter) tableOf(list []reportRow, width int) []string {
 			row += "  " + w.PadLeft(r.share, share)
 		}
 		if withBar {
-			row += "  " + w.Pad(r.bar, barWidth)
+			row += "  " + w.Pad(r.bar, widget.BarWidth)
 		}
 		if withSpread {
 			row += "  " + w.Pad(r.spread, spread)
@@ -405,7 +407,7 @@ func (w *reportWriter) metric(name string, step report.Step, course report.StepC
 	}
 	if shown.Kind == report.KindBaseline && m.Deviation != nil {
 		row.share = theme.Signed(*m.Deviation)
-		row.bar = deviationBar(w.Theme, *m.Deviation, m.Status)
+		row.bar = widget.DeviationBar(w.Theme, *m.Deviation, m.Status)
 	}
 	if row.word == "FAIL" && shown.Kind == report.KindBaseline {
 		notes = append(notes, course.WorstOfBaseline(name))
@@ -427,7 +429,7 @@ func (w *reportWriter) spread(m report.Metric) string {
 	if m.Tolerance != nil && *m.Tolerance > 0 {
 		tolerance = *m.Tolerance
 	}
-	var chart strings.Builder
+	var bars strings.Builder
 	n := min(len(m.Samples), most)
 	for i := range n {
 		v := m.Samples[i*len(m.Samples)/n]
@@ -436,9 +438,9 @@ func (w *reportWriter) spread(m report.Metric) string {
 			at = 0.5 + (v-middle)/math.Abs(middle)/(2*tolerance)
 		}
 		last := len(w.Sparks) - 1
-		chart.WriteRune(w.Sparks[min(max(int(math.Round(at*float64(last))), 0), last)])
+		bars.WriteRune(w.Sparks[min(max(int(math.Round(at*float64(last))), 0), last)])
 	}
-	text := w.Spark.Render(chart.String())
+	text := w.Spark.Render(bars.String())
 	if share, ok := m.Spread(); ok {
 		text += w.Muted.Render(" ±" + theme.Approx(share))
 	}
@@ -521,20 +523,20 @@ func distributions(step report.Step) []string {
 func (w *reportWriter) distribution(name string, m report.Metric, thresholds []report.Threshold, width int) []string {
 	d := *m.Distribution
 	rows := []string{"   " + w.Strong.Render(theme.Clean(name)) + w.Muted.Render("  of "+report.Quantity(float64(d.Count), theme.Count)+" operations")}
-	var limits []tickMark
+	var limits []chart.ValueMark
 	for _, t := range thresholds {
 		stat, ok := strings.CutPrefix(t.Metric, name+".")
 		if limit, known := t.Limit(); ok && known {
-			limits = append(limits, tickMark{value: limit, label: "limit " + theme.Clean(stat)})
+			limits = append(limits, chart.ValueMark{Value: limit, Label: "limit " + theme.Clean(stat)})
 		}
 	}
 	height := 3
 	if width >= 100 {
 		height = 4
 	}
-	chart := drawHistogram(w.Theme, d, limits, min(width-6, 72), height)
+	bars := chart.Histogram(w.Theme, d, limits, min(width-6, 72), height)
 	if width < 44 {
-		chart = nil
+		bars = nil
 	}
-	return append(append(rows, w.indented(chart)...), w.indented(quantiles(w.Theme, d, m.Unit, width-4))...)
+	return append(append(rows, w.indented(bars)...), w.indented(chart.Quantiles(w.Theme, d, m.Unit, width-4))...)
 }

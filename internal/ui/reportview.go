@@ -9,6 +9,7 @@ import (
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 	"mabeam-top/internal/ui/theme"
+	"mabeam-top/internal/ui/widget"
 )
 
 // reportView is the screen of a run's result.
@@ -26,7 +27,7 @@ type reportView struct {
 	// recording is the file of a past run's recording; empty if there is none,
 	// or none is known.
 	recording string
-	pager
+	widget.Pager
 }
 
 // courseFor is how the run went, for a format that tells more with it.
@@ -70,7 +71,7 @@ func (m *model) showReport(data reportView) {
 }
 
 func (m *model) reportActions() []action {
-	out := scrolls(func() int { return max(m.bodyHeight()-2, 1) }, func(by int) { m.report.scroll(by, m.bodyHeight()) })
+	out := scrolls(func() int { return max(m.bodyHeight()-2, 1) }, func(by int) { m.report.Scroll(by, m.bodyHeight()) })
 	if m.report.charts {
 		out = append(out, act(keyCharts, func() { m.screen = liveScreen }))
 	}

@@ -13,6 +13,7 @@ import (
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 	"mabeam-top/internal/ui/theme"
+	"mabeam-top/internal/ui/widget"
 )
 
 // A pastRun is one line of the screen of past runs.
@@ -40,7 +41,7 @@ type runs struct {
 	cursor int
 	// marked are ids, in the order in which they were marked: two at most.
 	marked []string
-	filter filter
+	filter widget.Filter
 	// metric is the one whose trend is drawn.
 	metric metricKey
 	loaded bool
@@ -148,7 +149,7 @@ func (r *runs) applyFilter(id string) {
 	old := r.cursor
 	r.shown, r.cursor = nil, 0
 	for i, p := range r.all {
-		if r.filter.matches(p.words()...) {
+		if r.filter.Matches(p.words()...) {
 			if p.id() == id {
 				r.cursor = len(r.shown)
 			}
@@ -207,11 +208,11 @@ func (r *runs) pair() (before, now pastRun, ok bool) {
 }
 
 func (m *model) runsActions() []action {
-	if m.runs.filter.typing {
+	if m.runs.filter.Typing {
 		return []action{
-			act(keyAccept, func() { m.runs.filter.typing = false }),
+			act(keyAccept, func() { m.runs.filter.Typing = false }),
 			act(keyClear, func() {
-				m.runs.filter.typing = false
+				m.runs.filter.Typing = false
 				m.clearRunsFilter()
 			}),
 		}
@@ -237,9 +238,9 @@ func (m *model) runsActions() []action {
 		}
 		out = append(out, action{keyDelete, m.askToDelete})
 	}
-	out = append(out, act(keyFilter, func() { m.runs.filter.typing = true }))
+	out = append(out, act(keyFilter, func() { m.runs.filter.Typing = true }))
 	switch {
-	case !m.runs.filter.empty():
+	case !m.runs.filter.Empty():
 		return append(out, act(keyClear, m.clearRunsFilter))
 	case len(m.runs.marked) > 0:
 		return append(out, act(keyUnmark, func() { m.runs.marked = nil }))
@@ -252,7 +253,7 @@ func (m *model) clearRunsFilter() {
 	if len(m.runs.shown) > 0 {
 		id = m.runs.under().id()
 	}
-	m.runs.filter = filter{}
+	m.runs.filter = widget.Filter{}
 	m.runs.applyFilter(id)
 	m.runs.chooseMetric(0)
 }
@@ -262,7 +263,7 @@ func (m *model) typeInRunsFilter(msg tea.KeyMsg) {
 	if len(m.runs.shown) > 0 {
 		id = m.runs.under().id()
 	}
-	m.runs.filter.text.press(msg)
+	m.runs.filter.Text.Press(msg)
 	m.runs.applyFilter(id)
 	m.runs.chooseMetric(0)
 }
@@ -380,7 +381,7 @@ func notation(v any) string {
 // summary says what there is.
 func (r runs) summary() string {
 	text := fmt.Sprintf("%d past runs", len(r.all))
-	if !r.filter.empty() {
+	if !r.filter.Empty() {
 		text = fmt.Sprintf("%d of %d past runs", len(r.shown), len(r.all))
 	}
 	if n := len(r.marked); n == 1 {
@@ -394,7 +395,7 @@ func (r runs) summary() string {
 // view draws the list and the trend of one metric.
 func (r *runs) view(s *theme.Theme, width, height int) []string {
 	list := func(width, height int) []string {
-		return drawPanel(s, s.Strong.Render("Past runs"), r.filter.note(s), r.list(s, width-2, height-2), width, height, true)
+		return widget.Panel(s, s.Strong.Render("Past runs"), r.filter.Note(s), r.list(s, width-2, height-2), width, height, true)
 	}
 	switch {
 	case width < 60 || height < 14:
@@ -405,7 +406,7 @@ func (r *runs) view(s *theme.Theme, width, height int) []string {
 	}
 	left := min(max(width*45/100, 58), 84)
 	trend := r.trendPanel(s, width-left, max(height*45/100, 12))
-	return beside(list(left, height), slices.Concat(trend, r.metricsPanel(s, width-left, height-len(trend))))
+	return widget.Beside(list(left, height), slices.Concat(trend, r.metricsPanel(s, width-left, height-len(trend))))
 }
 
 // list draws the runs, with the cursor always in sight.

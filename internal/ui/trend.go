@@ -9,7 +9,9 @@ import (
 
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/ui/chart"
 	"mabeam-top/internal/ui/theme"
+	"mabeam-top/internal/ui/widget"
 )
 
 // A metricKey is where a metric stands in a report.
@@ -103,65 +105,65 @@ func (r *runs) trendPanel(s *theme.Theme, width, height int) []string {
 				text = "this run measured nothing"
 			}
 		}
-		return drawPanel(s, s.Strong.Render("Trend"), "", []string{"", " " + s.Muted.Render(text)}, width, height, false)
+		return widget.Panel(s, s.Strong.Render("Trend"), "", []string{"", " " + s.Muted.Render(text)}, width, height, false)
 	}
 	t := r.trendOf(r.metric)
-	p := plot{unit: figure.unit, series: []series{{points: drawable(slices.Clone(t.points))}}, empty: "no figures"}
+	p := chart.Plot{Unit: figure.unit, Series: []chart.Series{{Points: drawable(slices.Clone(t.points))}}, Empty: "no figures"}
 	if figure.baseline != nil {
-		p.limits = []limitLine{{value: *figure.baseline, label: "baseline " + report.Quantity(*figure.baseline, figure.unit)}}
+		p.Limits = []chart.Limit{{Value: *figure.baseline, Label: "baseline " + report.Quantity(*figure.baseline, figure.unit)}}
 	}
 	if f := figure.floor; f != nil {
-		p.limits = append(p.limits, limitLine{value: f.Value, label: "floor " + report.Quantity(f.Value, figure.unit)})
+		p.Limits = append(p.Limits, chart.Limit{Value: f.Value, Label: "floor " + report.Quantity(f.Value, figure.unit)})
 	}
-	at := span{-0.5, float64(len(t.points)) - 0.5}
+	at := chart.Span{From: -0.5, To: float64(len(t.points)) - 0.5}
 	notes := s.Muted.Render(fmt.Sprintf("%d runs", len(t.points)))
 	if len(t.points) == 1 {
 		notes = s.Muted.Render("1 run")
 	}
 	title := s.Strong.Render(theme.Clean(r.metric.metric)) + s.Muted.Render("  "+theme.Clean(r.metric.step))
-	rows := p.draw(s, at, nil, width-2, height-2)
-	return drawPanelOn(s, title, notes, rows, r.trendAxis(s, t, at, width), width, height, false)
+	rows := p.Draw(s, at, nil, width-2, height-2)
+	return widget.PanelOn(s, title, notes, rows, r.trendAxis(s, t, at, width), width, height, false)
 }
 
 // trendAxis is the lower border of a trend: when the first and the last run
 // were, and which is under the cursor or marked.
-func (r *runs) trendAxis(s *theme.Theme, t trend, at span, width int) string {
-	cols := width - 2 - gutter
+func (r *runs) trendAxis(s *theme.Theme, t trend, at chart.Span, width int) string {
+	cols := width - 2 - chart.Gutter
 	if cols < 12 {
-		return bottomBorder(s, width, false)
+		return widget.BottomBorder(s, width, false)
 	}
-	border := border(s, false)
-	cells := slices.Repeat([]cell{{r: []rune(s.Horizontal)[0], paint: border}}, width)
-	cells[0].r, cells[width-1].r = []rune(s.BottomLeft)[0], []rune(s.BottomRight)[0]
+	border := widget.BorderStyle(s, false)
+	cells := slices.Repeat([]chart.Cell{{R: []rune(s.Horizontal)[0], Paint: border}}, width)
+	cells[0].R, cells[width-1].R = []rune(s.BottomLeft)[0], []rune(s.BottomRight)[0]
 	for i, p := range t.runs {
-		var look cell
+		var look chart.Cell
 		switch {
 		case p.id() == r.under().id():
-			look = cell{r: []rune(s.Here)[0], paint: s.Cursor, layer: lineLayer}
+			look = chart.Cell{R: []rune(s.Here)[0], Paint: s.Cursor, Layer: chart.LineLayer}
 		case slices.Contains(r.marked, p.id()):
-			look = cell{r: []rune(s.Marked)[0], paint: s.Accent, layer: lineLayer}
+			look = chart.Cell{R: []rune(s.Marked)[0], Paint: s.Accent, Layer: chart.LineLayer}
 		default:
 			continue
 		}
-		if col := at.column(float64(i), cols); col >= 0 {
-			cells[1+gutter+col] = look
+		if col := at.Column(float64(i), cols); col >= 0 {
+			cells[1+chart.Gutter+col] = look
 		}
 	}
 	// Half a number would tell a wrong time.
 	write := func(col int, text string) {
-		if slices.ContainsFunc(cells[col:col+len(text)], func(c cell) bool { return c.layer == lineLayer }) {
+		if slices.ContainsFunc(cells[col:col+len(text)], func(c chart.Cell) bool { return c.Layer == chart.LineLayer }) {
 			return
 		}
 		for i, c := range text {
-			cells[col+i] = cell{r: c, paint: s.Muted}
+			cells[col+i] = chart.Cell{R: c, Paint: s.Muted}
 		}
 	}
 	const layout = " 01-02 15:04 "
 	if cols >= 2*len(layout)+4 && len(t.runs) > 1 {
-		write(1+gutter, t.runs[0].StartedAt.Local().Format(layout))
+		write(1+chart.Gutter, t.runs[0].StartedAt.Local().Format(layout))
 		write(width-2-len(layout), t.runs[len(t.runs)-1].StartedAt.Local().Format(layout))
 	}
-	return render([][]cell{cells}, []string{""})[0]
+	return chart.RenderCells([][]chart.Cell{cells}, []string{""})[0]
 }
 
 // metricsPanel lists the metrics of the run under the cursor, each with its way
@@ -178,7 +180,7 @@ func (r *runs) metricsPanel(s *theme.Theme, width, height int) []string {
 	if len(all) > room {
 		notes = s.Muted.Render(s.Up + " more")
 	}
-	return drawPanel(s, s.Strong.Render("Metrics"), notes, rows, width, height, false)
+	return widget.Panel(s, s.Strong.Render("Metrics"), notes, rows, width, height, false)
 }
 
 func (r *runs) metricRow(s *theme.Theme, key metricKey, width int) string {
@@ -198,9 +200,9 @@ func (r *runs) metricRow(s *theme.Theme, key metricKey, width int) string {
 		change = theme.SignedApprox((figure.value - t.points[i-1].V) / t.points[i-1].V)
 	}
 	points := t.points[max(len(t.points)-spark, 0):]
-	at := span{points[0].T - 0.01, points[0].T + float64(spark) - 1}
+	at := chart.Span{From: points[0].T - 0.01, To: points[0].T + float64(spark) - 1}
 	right := s.PadLeft(report.Quantity(figure.value, figure.unit), value) + s.PadLeft(s.Muted.Render(change), changeWidth) +
-		"  " + s.Pad(s.Verdict(figure.word), len(theme.Undecided)) + " " + s.Spark.Render(sparkline(s, drawable(slices.Clone(points)), at, spark)) + " "
+		"  " + s.Pad(s.Verdict(figure.word), len(theme.Undecided)) + " " + s.Spark.Render(chart.Sparkline(s, drawable(slices.Clone(points)), at, spark)) + " "
 	if width < 60 {
 		right = s.PadLeft(report.Quantity(figure.value, figure.unit), value) + s.PadLeft(s.Muted.Render(change), changeWidth) + " "
 	}

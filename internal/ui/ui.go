@@ -348,11 +348,11 @@ func (m *model) pressOne(msg tea.KeyMsg) tea.Cmd {
 	switch {
 	case m.dialog != nil && m.dialog.field != nil:
 		m.typeInDialog(msg)
-	case m.screen == menuScreen && m.menu.filter.typing:
+	case m.screen == menuScreen && m.menu.filter.Typing:
 		m.menu.typeKey(msg)
 	case m.screen == liveScreen && m.live.typing() != nil:
 		m.typeInLiveFilter(msg)
-	case m.screen == runsScreen && m.runs.filter.typing:
+	case m.screen == runsScreen && m.runs.filter.Typing:
 		m.typeInRunsFilter(msg)
 	case m.screen == formScreen:
 		m.typeInForm(msg)
@@ -385,11 +385,11 @@ func (m *model) screenActions() []action {
 		return m.dialogActions()
 	case m.help:
 		return []action{act(keyClose, func() { m.help = false })}
-	case m.screen == menuScreen && m.menu.filter.typing:
+	case m.screen == menuScreen && m.menu.filter.Typing:
 		return m.filterActions()
 	case m.screen == liveScreen && m.live.typing() != nil:
 		return m.liveFilterActions()
-	case m.screen == runsScreen && m.runs.filter.typing:
+	case m.screen == runsScreen && m.runs.filter.Typing:
 		return m.runsActions()
 	case m.screen == formScreen:
 		// All letters go to its fields.
@@ -418,7 +418,7 @@ func (m *model) screenActions() []action {
 func (m *model) nextTheme() {
 	m.look = (m.look + 1) % len(m.looks)
 	m.styles = &m.looks[m.look]
-	m.report.rows, m.comparison.rows = nil, nil
+	m.report.Rows, m.comparison.Rows = nil, nil
 	m.notice = notice{text: "theme " + m.styles.Name}
 	if m.styles.Colorless {
 		m.notice.text += ", but there are no colours here"

@@ -541,8 +541,8 @@ func TestKeysThatArriveTogether(t *testing.T) {
 		t.Errorf("after jj the cursor is at %d", st.m.menu.cursor)
 	}
 	st.press("/zzz")
-	if st.m.menu.filter.text.String() != "zzz" {
-		t.Errorf("after /zzz the filter is %q", st.m.menu.filter.text.String())
+	if st.m.menu.filter.Text.String() != "zzz" {
+		t.Errorf("after /zzz the filter is %q", st.m.menu.filter.Text.String())
 	}
 	// What a filter hides is not started.
 	st.press("enter", "enter")

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"mabeam-top/internal/ui/theme"
+	"mabeam-top/internal/ui/widget"
 )
 
 // verdictTable is the table of what the run is held against.
@@ -13,15 +14,15 @@ type verdictTable struct {
 	// all are its rows in the order of the run.
 	all        []verdictRow
 	worstFirst bool
-	filter     filter
-	scroll     scroller
+	filter     widget.Filter
+	scroll     widget.Scroller
 }
 
 // rows are those that match the filter, in order.
 func (t *verdictTable) rows() []verdictRow {
 	var out []verdictRow
 	for _, r := range t.all {
-		if t.filter.matches(r.word, r.step, r.metric) {
+		if t.filter.Matches(r.word, r.step, r.metric) {
 			out = append(out, r)
 		}
 	}
@@ -62,7 +63,7 @@ func (l *live) drawVerdicts(s *theme.Theme, width, height int, focused bool) []s
 	} else if running >= 0 {
 		best = running - room/3
 	}
-	offset := t.scroll.show(len(shown), room, best)
+	offset := t.scroll.Show(len(shown), room, best)
 	rows := drawVerdictTable(s, shown, width-2)
 	rows = append(rows[:1:1], rows[1+offset:min(1+offset+room, len(rows))]...)
 	if !heading {
@@ -70,9 +71,9 @@ func (l *live) drawVerdicts(s *theme.Theme, width, height int, focused bool) []s
 	}
 	switch {
 	case len(t.all) == 0:
-		rows = said(s, "waiting for the first step", width-2)
+		rows = widget.Message(s, "waiting for the first step", width-2)
 	case len(shown) == 0:
-		rows = said(s, "no verdict matches the filter", width-2)
+		rows = widget.Message(s, "no verdict matches the filter", width-2)
 	}
 	notes := tallyOf(t.all).text(s)
 	if t.worstFirst {
@@ -81,5 +82,5 @@ func (l *live) drawVerdicts(s *theme.Theme, width, height int, focused bool) []s
 	if offset > 0 || offset+room < len(shown) {
 		notes += s.Muted.Render(" " + s.Up + " more")
 	}
-	return drawPanel(s, s.Strong.Render("Verdicts"), strings.TrimSpace(t.filter.note(s)+"  "+notes), rows, width, height, focused)
+	return widget.Panel(s, s.Strong.Render("Verdicts"), strings.TrimSpace(t.filter.Note(s)+"  "+notes), rows, width, height, focused)
 }

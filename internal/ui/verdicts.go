@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 
@@ -14,6 +13,7 @@ import (
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
 	"mabeam-top/internal/ui/theme"
+	"mabeam-top/internal/ui/widget"
 )
 
 // A verdictRow is one line of the verdict table: what a step is held against
@@ -276,7 +276,7 @@ func drawVerdictTable(s *theme.Theme, rows []verdictRow, width int) []string {
 	against := fits(max(deviationWidth, limitWidth) + 2)
 	withDeviation := both && fits(deviationWidth+1-max(deviationWidth-limitWidth, 0))
 	withStep := several && fits(stepWidth)
-	withBar := withDeviation && fits(barWidth+2)
+	withBar := withDeviation && fits(widget.BarWidth+2)
 
 	line := func(word, step, metric, value, deviation, bar, limit string) string {
 		text := " " + s.Pad(word, wordWidth) + " "
@@ -288,7 +288,7 @@ func drawVerdictTable(s *theme.Theme, rows []verdictRow, width int) []string {
 		case withDeviation:
 			text += " " + s.PadLeft(deviation, deviationWidth)
 			if withBar {
-				text += "  " + s.Pad(bar, barWidth)
+				text += "  " + s.Pad(bar, widget.BarWidth)
 			}
 			text += "  " + s.Muted.Render(s.Pad(limit, limitWidth))
 		case against && deviation != "":
@@ -315,34 +315,9 @@ func drawVerdictTable(s *theme.Theme, rows []verdictRow, width int) []string {
 		}
 		deviation, bar := "", ""
 		if r.deviation != nil {
-			deviation, bar = theme.Signed(*r.deviation), deviationBar(s, *r.deviation, r.status)
+			deviation, bar = theme.Signed(*r.deviation), widget.DeviationBar(s, *r.deviation, r.status)
 		}
 		out = append(out, line(s.Verdict(r.word), r.step, r.metric, r.value, deviation, bar, r.limit))
 	}
 	return out
-}
-
-// barWidth is the width of a deviation bar.
-const barWidth = 11
-
-// deviationBar draws a share as a bar from the middle: to the right what is
-// better than the baseline, full at twice as good or at nothing left.
-func deviationBar(s *theme.Theme, share float64, status report.Status) string {
-	const half = barWidth / 2
-	n := min(int(math.Round(math.Abs(share)*half)), half)
-	if n == 0 && share != 0 && math.Abs(share) > 0.02 {
-		n = 1
-	}
-	paint := s.Accent
-	switch status {
-	case report.StatusFail:
-		paint = s.Fail
-	case report.StatusWarn:
-		paint = s.Warn
-	}
-	full, empty := paint.Render(strings.Repeat(s.BarFull, n)), strings.Repeat(s.BarEmpty, half-n)
-	if share < 0 {
-		return s.Faint.Render(empty) + full + s.Muted.Render(s.BarMiddle) + s.Faint.Render(strings.Repeat(s.BarEmpty, half))
-	}
-	return s.Faint.Render(strings.Repeat(s.BarEmpty, half)) + s.Muted.Render(s.BarMiddle) + full + s.Faint.Render(empty)
 }

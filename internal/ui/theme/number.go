@@ -10,6 +10,14 @@ import (
 	"mabeam-top/internal/stress/report"
 )
 
+// Share is n of what there is room for; 0 if there is none.
+func Share(n, of int) float64 {
+	if of <= 0 {
+		return 0
+	}
+	return float64(n) / float64(of)
+}
+
 // Seconds formats a duration in seconds.
 func Seconds(v float64) string { return report.Quantity(v, "s") }
 

@@ -1,4 +1,4 @@
-package ui
+package chart
 
 import (
 	"math"
@@ -17,10 +17,10 @@ type band struct {
 	share float64
 }
 
-// A tickMark is a value below a histogram that is pointed at.
-type tickMark struct {
-	value float64
-	label string
+// A ValueMark is a value below a histogram that is pointed at.
+type ValueMark struct {
+	Value float64
+	Label string
 	limit bool
 }
 
@@ -53,11 +53,11 @@ func bandsOf(d report.Distribution) []band {
 	return bands
 }
 
-// drawHistogram draws a distribution over a logarithmic scale: a column is as high
+// Histogram draws a distribution over a logarithmic scale: a column is as high
 // as the share of all operations that lie there, taken as even between two
 // quantiles. It is height rows of columns, a row with the quantiles' places and
 // one with their names.
-func drawHistogram(s *theme.Theme, d report.Distribution, limits []tickMark, width, height int) []string {
+func Histogram(s *theme.Theme, d report.Distribution, limits []ValueMark, width, height int) []string {
 	bands := bandsOf(d)
 	if len(bands) == 0 || width < 8 || height < 1 {
 		return nil
@@ -99,7 +99,7 @@ func drawHistogram(s *theme.Theme, d report.Distribution, limits []tickMark, wid
 		}
 		rows = append(rows, s.Spark.Render(line.String()))
 	}
-	marks := []tickMark{{d.P50, "p50", false}, {d.P99, "p99", false}, {d.P90, "p90", false}, {d.P999, "p99.9", false}, {d.P95, "p95", false}}
+	marks := []ValueMark{{d.P50, "p50", false}, {d.P99, "p99", false}, {d.P90, "p90", false}, {d.P999, "p99.9", false}, {d.P95, "p95", false}}
 	for i := range limits {
 		limits[i].limit = true
 	}
@@ -108,14 +108,14 @@ func drawHistogram(s *theme.Theme, d report.Distribution, limits []tickMark, wid
 
 // ticks draws an axis with the places of the marks and, as far as there is room,
 // their names below: those first that come first.
-func ticks(s *theme.Theme, marks []tickMark, place func(float64) float64, width int) []string {
-	axis, names := make([]cell, width), make([]cell, width)
+func ticks(s *theme.Theme, marks []ValueMark, place func(float64) float64, width int) []string {
+	axis, names := make([]Cell, width), make([]Cell, width)
 	for i := range axis {
-		axis[i] = cell{r: []rune(s.Horizontal)[0], paint: s.Faint}
+		axis[i] = Cell{R: []rune(s.Horizontal)[0], Paint: s.Faint}
 	}
 	for _, m := range marks {
-		col := int(place(m.value))
-		if m.value <= 0 || col < 0 || col > width {
+		col := int(place(m.Value))
+		if m.Value <= 0 || col < 0 || col > width {
 			continue
 		}
 		col = min(col, width-1)
@@ -123,33 +123,33 @@ func ticks(s *theme.Theme, marks []tickMark, place func(float64) float64, width 
 		if m.limit {
 			look, r = s.Limit, s.LimitMark
 		}
-		if axis[col].r != s.LimitMark {
-			axis[col] = cell{r: r, paint: look}
+		if axis[col].R != s.LimitMark {
+			axis[col] = Cell{R: r, Paint: look}
 		}
-		label := []rune(narrow(m.label))
+		label := []rune(narrow(m.Label))
 		left := min(max(col-len(label)/2, 0), width-len(label))
 		if left < 0 || taken(names, left-1, left+len(label)+1) {
 			continue
 		}
 		for i, r := range label {
-			names[left+i] = cell{r: r, paint: look}
+			names[left+i] = Cell{R: r, Paint: look}
 		}
 	}
-	return render([][]cell{axis, names}, []string{"", ""})
+	return RenderCells([][]Cell{axis, names}, []string{"", ""})
 }
 
 // taken says whether any cell of that part of a row is in use.
-func taken(row []cell, from, to int) bool {
+func taken(row []Cell, from, to int) bool {
 	for _, c := range row[max(from, 0):min(to, len(row))] {
-		if c.r != 0 {
+		if c.R != 0 {
 			return true
 		}
 	}
 	return false
 }
 
-// quantiles are the numbers of a distribution, in as many rows as they need.
-func quantiles(s *theme.Theme, d report.Distribution, unit string, width int) []string {
+// Quantiles are the numbers of a distribution, in as many rows as they need.
+func Quantiles(s *theme.Theme, d report.Distribution, unit string, width int) []string {
 	var rows []string
 	row := ""
 	for _, q := range []struct {

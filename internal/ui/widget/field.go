@@ -1,4 +1,4 @@
-package ui
+package widget
 
 import (
 	"slices"
@@ -12,22 +12,22 @@ import (
 // maxField bounds what can be typed or pasted into a field, in characters.
 const maxField = 4096
 
-// A field is one line of text that is being written.
-type field struct {
+// A Field is one line of text that is being written.
+type Field struct {
 	text []rune
 	// at is the place of the cursor, in characters.
 	at int
 }
 
-func newField(text string) field {
+func NewField(text string) Field {
 	runes := []rune(theme.Clean(text))
-	return field{runes, len(runes)}
+	return Field{runes, len(runes)}
 }
 
-func (f field) String() string { return string(f.text) }
+func (f Field) String() string { return string(f.text) }
 
-// press takes a key in, if it is one for a field. The text is never changed in place, because copies of the field share it.
-func (f *field) press(msg tea.KeyMsg) {
+// Press takes a key in, if it is one for a field. The text is never changed in place, because copies of the field share it.
+func (f *Field) Press(msg tea.KeyMsg) {
 	switch msg.Type {
 	case tea.KeyRunes, tea.KeySpace:
 		if msg.Alt {
@@ -65,7 +65,7 @@ func (f *field) press(msg tea.KeyMsg) {
 	}
 }
 
-func (f *field) remove(from, to int) {
+func (f *Field) remove(from, to int) {
 	from, to = max(from, 0), min(to, len(f.text))
 	if from >= to {
 		return
@@ -74,8 +74,8 @@ func (f *field) remove(from, to int) {
 	f.at = from
 }
 
-// view draws the field in exactly a width, its cursor always in sight.
-func (f field) view(s *theme.Theme, width int) string {
+// View draws the field in exactly a width, its cursor always in sight.
+func (f Field) View(s *theme.Theme, width int) string {
 	if width < 1 {
 		return ""
 	}

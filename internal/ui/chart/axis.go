@@ -1,4 +1,4 @@
-package ui
+package chart
 
 import (
 	"math"
@@ -134,15 +134,15 @@ func (a axis) bounds() (low, high float64) {
 // row returns the row of cells, counted from the top, that a value is in.
 func (a axis) row(v float64) int { return a.height - 1 - a.dot(v)/dotsPerRow }
 
-// gutter is the width of a plot's scale with the tick after it.
-const gutter = 8
+// Gutter is the width of a plot's scale with the tick after it.
+const Gutter = 8
 
 // labels returns the scale: one text for each row, each as wide as the gutter.
 func (a axis) labels(s *theme.Theme) []string {
-	out := slices.Repeat([]string{theme.Spaces(gutter)}, a.height)
+	out := slices.Repeat([]string{theme.Spaces(Gutter)}, a.height)
 	label := func(row int, v float64) {
 		if row >= 0 && row < a.height {
-			out[row] = s.Muted.Render(s.PadLeft(axisLabel(v, a.unit), gutter-1)) + s.Faint.Render(string(s.Tick))
+			out[row] = s.Muted.Render(s.PadLeft(axisLabel(v, a.unit), Gutter-1)) + s.Faint.Render(string(s.Tick))
 		}
 	}
 	for i := 0; i*a.every < a.height; i++ {
@@ -182,7 +182,7 @@ func axisLabel(v float64, unit string) string {
 	default:
 		text = report.Quantity(v, unit)
 	}
-	if ansi.StringWidth(text) > gutter-1 {
+	if ansi.StringWidth(text) > Gutter-1 {
 		text = strconv.FormatFloat(v, 'e', 0, 64)
 	}
 	return text
