@@ -24,8 +24,8 @@ type agentTable struct {
 	detail string
 	// openedAt is when it was asked for, in seconds since the start of the run.
 	openedAt     float64
-	offset       int
-	detailScroll widget.Scroller
+	scroll       widget.Scroll
+	detailScroll widget.Scroll
 }
 
 var agentOrders = []stream.AgentOrder{stream.ByMailbox, stream.ByRate, stream.ByMemory}
@@ -66,23 +66,23 @@ func (t *agentTable) move(rows []stream.AgentState, by int) {
 func (t *agentTable) open(rows []stream.AgentState, now float64) {
 	if len(rows) > 0 {
 		t.selected = rows[t.cursor(rows)].ID
-		t.detail, t.openedAt, t.detailScroll = t.selected, now, widget.Scroller{}
+		t.detail, t.openedAt, t.detailScroll = t.selected, now, widget.Scroll{}
 	}
 }
 
-var agentColumns = []widget.Column{
-	{Title: "agent", Width: 17},
-	{Title: "type", Width: 12, Rank: 5},
-	{Title: "state", Width: 12, Rank: 3},
-	{Title: "mailbox", Width: 7, Right: true},
-	{Title: "", Width: 12, Rank: 6},
-	{Title: "full", Width: 5, Right: true, Rank: 4},
-	{Title: "actions", Width: 8, Right: true, Rank: 1},
-	{Title: "memory", Width: 8, Right: true, Rank: 2},
-	{Title: "busy for", Width: 8, Right: true, Rank: 3},
-}
+var agentColumns = widget.Table{Indent: 1, Columns: []widget.Column{
+	{Title: "agent", Width: 17, Most: widget.Unlimited},
+	{Title: "type", Width: 12, Gap: 2, Rank: 7},
+	{Title: "state", Width: 12, Gap: 2, Rank: 5},
+	{Title: "mailbox", Width: 7, Gap: 2, Right: true, Rank: 1},
+	{Width: 12, Gap: 2, Rank: 8},
+	{Title: "full", Width: 5, Gap: 2, Right: true, Rank: 6},
+	{Title: "actions", Width: 8, Gap: 2, Right: true, Rank: 2},
+	{Title: "memory", Width: 8, Gap: 2, Right: true, Rank: 3},
+	{Title: "busy for", Width: 8, Gap: 2, Right: true, Rank: 4},
+}}
 
-func agentRow(s *theme.Theme, a stream.AgentState, struck map[string]bool) widget.Row {
+func agentRow(s *theme.Theme, a stream.AgentState, struck map[string]bool) []string {
 	full := theme.Share(a.Mailbox, a.MailboxCapacity)
 	memory, busy := "-", "-"
 	if a.MemoryBytes > 0 {
@@ -91,7 +91,7 @@ func agentRow(s *theme.Theme, a stream.AgentState, struck map[string]bool) widge
 	if a.BusySeconds > 0 {
 		busy = theme.Seconds(a.BusySeconds)
 	}
-	return widget.Row{
+	return []string{
 		named(s, a.ID, struck), s.Muted.Render(theme.Clean(a.Type)), theme.Clean(a.Lifecycle), report.Quantity(float64(a.Mailbox), theme.Count), widget.FillBar(s, full, fullQueue, 12),
 		strconv.Itoa(int(100*full)) + " %", theme.Number(a.ActionsPerSecond, theme.PerSecond), memory, busy,
 	}
@@ -108,19 +108,16 @@ func (l *live) drawAgents(s *theme.Theme, width, height int, focused bool) []str
 	notes = strings.TrimSpace(t.filter.Note(s) + "  " + notes + l.staleNote(s))
 	room := max(height-3, 0)
 	if len(agents) == 0 {
-		return widget.Panel(s, s.Strong.Render(title), notes, widget.Message(s, l.noInspection(in != nil && in.AgentsTotal > 0, t.filter, "agents"), width-2), width, height, focused)
+		return widget.Panel{Title: s.Strong.Render(title), Notes: notes, Rows: widget.Message(s, l.noInspection(in != nil && in.AgentsTotal > 0, t.filter, "agents"), width-2), Focused: focused}.Draw(s, width, height)
 	}
 	cursor := t.cursor(agents)
-	t.offset = min(max(t.offset, cursor-room+1), cursor, max(len(agents)-room, 0))
-	offset := max(t.offset, 0)
-	rows, struck := make([]widget.Row, 0, room), l.struck()
-	for _, a := range agents[offset:min(offset+room, len(agents))] {
-		rows = append(rows, agentRow(s, a, struck))
+	from, to := t.scroll.Reveal(len(agents), room, cursor)
+	layout, struck := agentColumns.Fit(width-2), l.struck()
+	rows := []string{layout.Heading(s)}
+	for i, a := range agents[from:to] {
+		rows = append(rows, layout.Row(s, widget.Row{Cells: agentRow(s, a, struck), Selected: focused && from+i == cursor})...)
 	}
-	if !focused {
-		cursor = offset - 1
-	}
-	return widget.Panel(s, s.Strong.Render(title), notes, widget.Table(s, agentColumns, rows, cursor-offset, width-2), width, height, focused)
+	return widget.Panel{Title: s.Strong.Render(title), Notes: notes, Rows: rows, Focused: focused}.Draw(s, width, height)
 }
 
 func orderName(by stream.AgentOrder) string {
@@ -178,12 +175,12 @@ func (l *live) drawAgent(s *theme.Theme, width, height int, focused bool) []stri
 		case in.Inspection != nil && in.Agent == nil && in.T > t.openedAt+stale:
 			text = "there is no such agent any more"
 		}
-		return widget.Panel(s, title, l.staleNote(s), widget.Message(s, text, width-2), width, height, focused)
+		return widget.Panel{Title: title, Notes: l.staleNote(s), Rows: widget.Message(s, text, width-2), Focused: focused}.Draw(s, width, height)
 	}
 	all := agentRows(s, in.Agent, width-2)
 	room := max(height-2, 0)
-	offset := t.detailScroll.Show(len(all), room, 0)
-	return widget.Panel(s, title, l.staleNote(s), all[offset:min(offset+room, len(all))], width, height, focused)
+	from, to := t.detailScroll.Window(len(all), room, 0)
+	return widget.Panel{Title: title, Notes: l.staleNote(s), Rows: all[from:to], Focused: focused}.Draw(s, width, height)
 }
 
 func agentRows(s *theme.Theme, a *stream.AgentDetail, width int) []string {
@@ -213,7 +210,7 @@ func agentRows(s *theme.Theme, a *stream.AgentDetail, width int) []string {
 		add("capabilities", theme.Clean(strings.Join(a.Capabilities, ", ")))
 	}
 	heading := func(text string) {
-		rows = append(rows, widget.Rule(s, s.Horizontal, s.Horizontal, s.Strong.Render(text), "", width, false))
+		rows = append(rows, widget.Heading(s, s.Strong.Render(text), "", width))
 	}
 	if len(a.Subscriptions) > 0 {
 		heading("Listens to")

@@ -2,19 +2,14 @@ package ui
 
 import (
 	"slices"
-	"strings"
 
-	"mabeam-top/internal/ui/theme"
+	"mabeam-top/internal/ui/widget"
 )
 
-// An area is a part of the live screen's body: where a panel is.
+// An area is where a panel is on the live screen.
 type area struct {
-	panel                  panel
-	left, top, width, rows int
-}
-
-func (a area) contains(col, row int) bool {
-	return col >= a.left && col < a.left+a.width && row >= a.top && row < a.top+a.rows
+	panel panel
+	widget.Area
 }
 
 // leastChart is the least height of a chart's panel that is good to read.
@@ -25,7 +20,7 @@ const leastChart = 9
 // for is not among them. chart is the one that must be in sight.
 func (l *live) arrange(width, height int) []area {
 	if l.expanded {
-		return []area{{panel(l.chart[l.tab]), 0, 0, width, height}}
+		return []area{{panel(l.chart[l.tab]), widget.Area{Width: width, Height: height}}}
 	}
 	charts, list := tabCharts[l.tab], tabList[l.tab]
 	columns := min(columnsOf(width), max(len(charts), 1))
@@ -44,12 +39,12 @@ func (l *live) arrange(width, height int) []area {
 	}
 	switch {
 	case l.wholeList() != detailPanel:
-		return append(out, area{list, 0, top, width, height - top})
+		return append(out, area{list, widget.Area{Top: top, Width: width, Height: height - top}})
 	case width < 110:
-		return append(out, area{detailPanel, 0, top, width, height - top})
+		return append(out, area{detailPanel, widget.Area{Top: top, Width: width, Height: height - top}})
 	default:
 		left := width / 2
-		return append(out, area{list, 0, top, left, height - top}, area{detailPanel, left, top, width - left, height - top})
+		return append(out, area{list, widget.Area{Top: top, Width: left, Height: height - top}}, area{detailPanel, widget.Area{Left: left, Top: top, Width: width - left, Height: height - top}})
 	}
 }
 
@@ -72,7 +67,7 @@ func (l *live) arrangeOverview(width, height, columns int) []area {
 	top := 0
 	if columns == 1 {
 		top = 3
-		out = append(out, area{figuresPanel, 0, 0, width, top})
+		out = append(out, area{figuresPanel, widget.Area{Top: 0, Width: width, Height: top}})
 	}
 	rest := height - top
 	bottom := 0
@@ -94,7 +89,7 @@ func (l *live) arrangeOverview(width, height, columns int) []area {
 	}
 	for i, p := range lists {
 		from, to := width*i/columns, width*(i+1)/columns
-		out = append(out, area{p, from, height - bottom, to - from, bottom})
+		out = append(out, area{p, widget.Area{Left: from, Top: height - bottom, Width: to - from, Height: bottom}})
 	}
 	return out
 }
@@ -109,38 +104,7 @@ func (l *live) grid(out []area, top, width, height, columns, rows int) []area {
 		c, r := i%columns, i/columns
 		left, right := width*c/columns, width*(c+1)/columns
 		above, below := height*r/rows, height*(r+1)/rows
-		out = append(out, area{panel(number), left, top + above, right - left, below - above})
-	}
-	return out
-}
-
-// compose draws areas beside and below each other: exactly height rows, each
-// exactly width wide.
-func compose(s *theme.Theme, areas []area, width, height int, draw func(area) []string) []string {
-	type block struct {
-		area
-		drawn []string
-	}
-	blocks := make([]block, len(areas))
-	for i, a := range areas {
-		blocks[i] = block{a, draw(a)}
-	}
-	slices.SortStableFunc(blocks, func(a, b block) int { return a.left - b.left })
-	out := make([]string, height)
-	var b strings.Builder
-	for row := range out {
-		b.Reset()
-		col := 0
-		for _, block := range blocks {
-			if row < block.top || row >= block.top+block.rows {
-				continue
-			}
-			b.WriteString(theme.Spaces(block.left - col))
-			b.WriteString(block.drawn[row-block.top])
-			col = block.left + block.width
-		}
-		b.WriteString(theme.Spaces(width - col))
-		out[row] = b.String()
+		out = append(out, area{panel(number), widget.Area{Left: left, Top: top + above, Width: right - left, Height: below - above}})
 	}
 	return out
 }

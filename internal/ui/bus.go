@@ -17,7 +17,7 @@ import (
 type subscriptionTable struct {
 	by     subscriptionOrder
 	filter widget.Filter
-	scroll widget.Scroller
+	scroll widget.Scroll
 }
 
 // A subscriptionOrder says which subscriptions come first.
@@ -58,19 +58,19 @@ func (t *subscriptionTable) rows(in *stream.Inspection) []stream.SubscriptionSta
 	return out
 }
 
-var subscriptionColumns = []widget.Column{
-	{Title: "subscriber", Width: 14},
-	{Title: "listens to", Width: 20, Rank: 4},
-	{Title: "policy", Width: 8, Rank: 5},
-	{Title: "queued", Width: 8, Right: true, Rank: 2},
-	{Title: "", Width: 16, Rank: 3},
-	{Title: "full", Width: 5, Right: true},
-	{Title: "full for", Width: 8, Right: true, Rank: 3},
-	{Title: "dropped", Width: 9, Right: true},
-	{Title: "delivered", Width: 9, Right: true, Rank: 1},
-}
+var subscriptionColumns = widget.Table{Indent: 1, Columns: []widget.Column{
+	{Title: "subscriber", Width: 14, Most: widget.Unlimited},
+	{Title: "listens to", Width: 20, Gap: 2, Rank: 7},
+	{Title: "policy", Width: 8, Gap: 2, Rank: 8},
+	{Title: "queued", Width: 8, Gap: 2, Right: true, Rank: 4},
+	{Width: 16, Gap: 2, Rank: 6},
+	{Title: "full", Width: 5, Gap: 2, Right: true, Rank: 2},
+	{Title: "full for", Width: 8, Gap: 2, Right: true, Rank: 5},
+	{Title: "dropped", Width: 9, Gap: 2, Right: true, Rank: 1},
+	{Title: "delivered", Width: 9, Gap: 2, Right: true, Rank: 3},
+}}
 
-func subscriptionRow(s *theme.Theme, sub stream.SubscriptionState, struck map[string]bool) widget.Row {
+func subscriptionRow(s *theme.Theme, sub stream.SubscriptionState, struck map[string]bool) []string {
 	full := theme.Share(sub.Queued, sub.Capacity)
 	long, dropped := "-", report.Quantity(float64(sub.Dropped), theme.Count)
 	if sub.FullSeconds > 0 {
@@ -79,7 +79,7 @@ func subscriptionRow(s *theme.Theme, sub stream.SubscriptionState, struck map[st
 	if sub.Dropped > 0 {
 		dropped = s.Fail.Render(dropped)
 	}
-	return widget.Row{
+	return []string{
 		named(s, sub.Subscriber, struck), theme.Clean(sub.Pattern), s.Muted.Render(theme.Clean(sub.Policy)), report.Quantity(float64(sub.Queued), theme.Count), widget.FillBar(s, full, fullQueue, 16),
 		strconv.Itoa(int(100*full)) + " %", long, dropped, report.Quantity(float64(sub.Delivered), theme.Count),
 	}
@@ -96,13 +96,14 @@ func (l *live) drawBus(s *theme.Theme, width, height int, focused bool) []string
 	notes = strings.TrimSpace(t.filter.Note(s) + "  " + notes + l.staleNote(s))
 	title := s.Strong.Render("Subscriptions")
 	if len(subs) == 0 {
-		return widget.Panel(s, title, notes, widget.Message(s, l.noInspection(in != nil && len(in.Subscriptions) > 0, t.filter, "subscriptions"), width-2), width, height, focused)
+		return widget.Panel{Title: title, Notes: notes, Rows: widget.Message(s, l.noInspection(in != nil && len(in.Subscriptions) > 0, t.filter, "subscriptions"), width-2), Focused: focused}.Draw(s, width, height)
 	}
 	room := max(height-3, 0)
-	offset := t.scroll.Show(len(subs), room, 0)
-	rows, struck := make([]widget.Row, 0, room), l.struck()
-	for _, sub := range subs[offset:min(offset+room, len(subs))] {
-		rows = append(rows, subscriptionRow(s, sub, struck))
+	from, to := t.scroll.Window(len(subs), room, 0)
+	layout, struck := subscriptionColumns.Fit(width-2), l.struck()
+	rows := []string{layout.Heading(s)}
+	for _, sub := range subs[from:to] {
+		rows = append(rows, layout.Row(s, widget.Row{Cells: subscriptionRow(s, sub, struck)})...)
 	}
-	return widget.Panel(s, title, notes, widget.Table(s, subscriptionColumns, rows, -1, width-2), width, height, focused)
+	return widget.Panel{Title: title, Notes: notes, Rows: rows, Focused: focused}.Draw(s, width, height)
 }

@@ -191,12 +191,12 @@ func (l *live) drawChart(s *theme.Theme, number, width, height int, focused bool
 			notes = legendText(s, legend, width-theme.Width(title)-9)
 		} else {
 			text := legendText(s, legend, width-len(section.title)-11)
-			rows = append(rows, widget.Rule(s, s.Horizontal, s.Horizontal, s.Strong.Render(section.title), text, width-2, false))
+			rows = append(rows, widget.Heading(s, s.Strong.Render(section.title), text, width-2))
 		}
 		rows = append(rows, drawn.Draw(s, at, uprights, width-2, tall[i])...)
 	}
 	rows = append(rows, stats...)
-	return widget.PanelOn(s, title, notes, rows, chart.TimeAxis(s, at, l.axisMarks(at), l.zoom.Fixed || l.frozen, width, focused), width, height, focused)
+	return widget.Panel{Title: title, Notes: notes, Rows: rows, Bottom: chart.TimeAxis(s, at, l.axisMarks(at), !l.zoom.Fixed && !l.frozen, width, focused), Focused: focused}.Draw(s, width, height)
 }
 
 func scaleName(linear bool) string {
@@ -483,7 +483,7 @@ func (l *live) statistics(s *theme.Theme, c chartPanel, at chart.Span, width int
 	for _, title := range []string{moment, "lowest", "mean", "highest", "highest at"} {
 		head += s.PadLeft(title, columnWidth+2)
 	}
-	rows := []string{widget.Rule(s, s.Horizontal, s.Horizontal, s.Strong.Render("In these "+chart.SpanText(at.Length())), "", width, false), s.Muted.Render(s.Pad(head, width))}
+	rows := []string{widget.Heading(s, s.Strong.Render("In these "+chart.SpanText(at.Length())), "", width), s.Muted.Render(s.Pad(head, width))}
 	for _, section := range c.sections {
 		for i, line := range section.lines {
 			points := l.points(line, at)

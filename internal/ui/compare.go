@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
-	"github.com/charmbracelet/x/ansi"
 
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/ui/theme"
@@ -144,74 +143,61 @@ func comparisonTable(s *theme.Theme, metrics []report.RegressionMetric, units ma
 		}
 		return theme.Clean(m.Step) + " " + s.Chevron + " " + theme.Clean(m.Metric)
 	}
-	const word, value, delta, p = 9, 11, 9, 9
 	names := 12
 	for _, m := range list {
-		names = max(names, ansi.StringWidth(name(m)))
+		names = max(names, theme.Width(name(m)))
 	}
-	room := width - 3 - word - 1 - delta - 1 - min(names, 26)
-	take := func(columns int) bool {
-		if room < columns {
-			return false
-		}
-		room -= columns
-		return true
-	}
-	withValues := take(2 * (value + 1))
-	withP := take(p + 1)
-	withBar := take(widget.BarWidth + 2)
-	names = min(names, 26+max(room, 0))
-	room -= names - min(names, 26)
-	line := func(verdict, name, was, is, change, chance, bar, note string) []string {
-		row := "   " + s.Pad(verdict, word) + " " + s.Pad(name, names)
-		if withValues {
-			row += " " + s.PadLeft(was, value) + " " + s.PadLeft(is, value)
-		}
-		row += " " + s.PadLeft(change, delta)
-		if withP {
-			row += " " + s.PadLeft(chance, p)
-		}
-		if withBar {
-			row += "  " + s.Pad(bar, widget.BarWidth)
-		}
-		if note == "" {
-			return []string{row}
-		}
-		if ansi.StringWidth(note)+2 <= room {
-			return []string{row + "  " + s.Muted.Render(note)}
-		}
-		rows := []string{row}
-		for _, more := range theme.Wrap(note, width-3-word-1) {
-			rows = append(rows, theme.Spaces(3+word+1)+s.Muted.Render(more))
-		}
-		return rows
-	}
-	rows := line("", "metric", "before", "now", "change", "p", "", "")
-	rows[0] = s.Muted.Render(ansi.Strip(rows[0]))
+	layout := widget.Table{Indent: 3, Greedy: true, Columns: []widget.Column{
+		{Width: 9},
+		{Title: "metric", Gap: 1, Width: min(names, 26), Most: names},
+		{Title: "before", Gap: 1, Width: 11, Right: true, Rank: 1},
+		{Title: "now", Gap: 1, Width: 11, Right: true, Rank: 1},
+		{Title: "change", Gap: 1, Width: 9, Right: true},
+		{Title: "p", Gap: 1, Width: 9, Right: true, Rank: 2},
+		{Gap: 2, Width: widget.BarWidth, Rank: 3},
+	}}.Fit(width)
+	rows := []string{layout.Heading(s)}
 	for _, m := range list {
 		unit := units[[3]string{m.Scenario, m.Step, m.Metric}]
-		change, chance, bar := "", "", ""
-		if m.DeltaPercent != nil {
-			share := *m.DeltaPercent / 100
-			change = theme.SignedApprox(share)
-			status := report.StatusPass
-			better := math.Abs(share)
-			if m.Verdict == report.Regressed {
-				status, better = report.StatusFail, -better
-			} else if m.Verdict != report.Improved {
-				better = share
-			}
-			bar = widget.DeviationBar(s, better, status)
-		}
-		if m.PValue != nil {
-			chance = fmt.Sprintf("%.3f", *m.PValue)
-			if *m.PValue < 0.001 {
-				chance = "< 0.001"
-			}
-		}
-		rows = append(rows, line(s.Verdict(strings.ToUpper(string(m.Verdict))), name(m), comparedValue(m.Old, unit), comparedValue(m.New, unit), change, chance, bar, theme.Clean(m.Note))...)
+		rows = append(rows, layout.Row(s, widget.Row{Note: theme.Clean(m.Note), Cells: []string{
+			s.Verdict(strings.ToUpper(string(m.Verdict))), name(m), comparedValue(m.Old, unit), comparedValue(m.New, unit),
+			changeText(m), pText(m), changeBar(s, m),
+		}})...)
 	}
 	return rows
+}
+
+func changeText(m report.RegressionMetric) string {
+	if m.DeltaPercent == nil {
+		return ""
+	}
+	return theme.SignedApprox(*m.DeltaPercent / 100)
+}
+
+// changeBar draws the change of a metric: better goes to the right.
+func changeBar(s *theme.Theme, m report.RegressionMetric) string {
+	if m.DeltaPercent == nil {
+		return ""
+	}
+	share, status := *m.DeltaPercent/100, report.StatusPass
+	switch m.Verdict {
+	case report.Regressed:
+		share, status = -math.Abs(share), report.StatusFail
+	case report.Improved:
+		share = math.Abs(share)
+	}
+	return widget.DeviationBar(s, share, status)
+}
+
+func pText(m report.RegressionMetric) string {
+	switch {
+	case m.PValue == nil:
+		return ""
+	case *m.PValue < 0.001:
+		return "< 0.001"
+	default:
+		return fmt.Sprintf("%.3f", *m.PValue)
+	}
 }
 
 func comparedValue(v *float64, unit string) string {

@@ -158,7 +158,7 @@ func (d *dialog) view(s *theme.Theme, width, height int) []string {
 		title = s.Strong.Render(d.title)
 		wide = max(wide, ansi.StringWidth(d.title)+4)
 	}
-	return widget.Panel(s, title, "", rows, min(wide+4, width), len(rows)+2, true)
+	return widget.Panel{Title: title, Rows: rows, Focused: true}.Draw(s, min(wide+4, width), len(rows)+2)
 }
 
 // line is what a terminal of one line shows of the dialog.

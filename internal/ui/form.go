@@ -132,7 +132,7 @@ func (f form) view(s *theme.Theme, width, height int) []string {
 	if width < 80 || height < 12 {
 		return f.list(s, width, height)
 	}
-	return widget.Panel(s, s.Strong.Render("Parameters"), "", f.list(s, width-2, height-2), width, height, true)
+	return widget.Panel{Title: s.Strong.Render("Parameters"), Rows: f.list(s, width-2, height-2), Focused: true}.Draw(s, width, height)
 }
 
 // list draws the fields under their steps, with the cursor always in sight.

@@ -52,7 +52,7 @@ func (m *model) draw() {
 	}
 	s := m.styles
 	if m.size() == lineSize {
-		m.frame = widget.Fit(s, []string{m.oneLine()}, m.width, m.height)
+		m.frame = widget.Frame(s, []string{m.oneLine()}, m.width, m.height)
 		return
 	}
 	body := m.body()
@@ -71,7 +71,7 @@ func (m *model) draw() {
 		top = append(top, m.tabs())
 	}
 	rows := slices.Concat(top, body, []string{m.status(), m.footer()})
-	m.frame = widget.Fit(s, rows, m.width, m.height)
+	m.frame = widget.Frame(s, rows, m.width, m.height)
 }
 
 func (m *model) body() []string {
@@ -82,12 +82,12 @@ func (m *model) body() []string {
 	case formScreen:
 		return m.form.view(s, m.width, height)
 	case compareScreen:
-		m.comparison.LayOut(m.width, height, func() []string { return m.comparison.write(s, m.width) })
+		m.comparison.Layout(m.width, height, func() []string { return m.comparison.write(s, m.width) })
 		return m.comparison.Shown(height)
 	case runsScreen:
 		return m.runs.view(s, m.width, height)
 	case reportScreen:
-		m.report.LayOut(m.width, height, func() []string { return m.report.write(s, m.width) })
+		m.report.Layout(m.width, height, func() []string { return m.report.write(s, m.width) })
 		return m.report.Shown(height)
 	}
 	return m.live.view(s, m.width, height, m.size() == fullSize)
@@ -248,9 +248,9 @@ func (m *model) status() string {
 	case formScreen:
 		return " " + s.Muted.Render(m.form.doc())
 	case reportScreen:
-		return m.moreRows(len(m.report.Rows) - m.report.Offset)
+		return m.moreRows(m.report.Below(m.bodyHeight()))
 	case compareScreen:
-		return m.moreRows(len(m.comparison.Rows) - m.comparison.Offset)
+		return m.moreRows(m.comparison.Below(m.bodyHeight()))
 	}
 	if m.running && m.run.replay != nil {
 		return m.replayBar()
@@ -297,8 +297,8 @@ func (m *model) filterLine(f widget.Filter) string {
 }
 
 // moreRows tells how much is below what is shown.
-func (m *model) moreRows(left int) string {
-	if below := left - m.bodyHeight(); below > 0 {
+func (m *model) moreRows(below int) string {
+	if below > 0 {
 		return " " + m.styles.Muted.Render(fmt.Sprintf("%s %d more rows", m.styles.Below, below))
 	}
 	return ""

@@ -88,21 +88,21 @@ func (m *model) helpPage() []string {
 	for _, sign := range signs {
 		out = append(out, "  "+s.Pad(sign[0], keyWidth)+s.Muted.Render(sign[1]))
 	}
-	return widget.Panel(s, s.Strong.Render("Help"), "", out, m.width, m.bodyHeight(), true)
+	return widget.Panel{Title: s.Strong.Render("Help"), Rows: out, Focused: true}.Draw(s, m.width, m.bodyHeight())
 }
 
 // chartSigns are what is drawn in charts besides the lines that the legends name.
 func chartSigns(s *theme.Theme) [][2]string {
 	dash := string(s.LimitDash)
 	mark := func(kind chart.MarkKind) string {
-		r, p := chart.MarkGlyph(s, kind)
+		r, p := kind.Glyph(s)
 		return p.Render(string(r))
 	}
 	return [][2]string{
 		{s.Limit.Render(dash + dash + dash), "a threshold or baseline, with its name on it"},
 		{mark(chart.FaultMark), "a fault was injected"},
 		{mark(chart.ManualMark), "something was done by hand: a fault, a changed rate, a pause"},
-		{mark(chart.BookmarkMark), "marked with m"},
+		{mark(chart.Bookmark), "marked with m"},
 		{s.Faint.Render(string(s.TimeDash)), "a step or a repetition began"},
 		{s.Muted.Render(string(s.TopTick)), "the garbage collector ran"},
 	}

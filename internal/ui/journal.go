@@ -182,7 +182,7 @@ type journal struct {
 	filter widget.Filter
 	// troubleOnly leaves out what is no trouble.
 	troubleOnly bool
-	scroll      widget.Scroller
+	scroll      widget.Scroll
 }
 
 func (j *journal) rows(entries []entry) []entry {
@@ -213,20 +213,20 @@ func (l *live) drawLog(s *theme.Theme, width, height int, focused bool) []string
 		notes = strings.TrimSpace(notes + s.Muted.Render("  trouble only"))
 	}
 	room := max(height-2, 0)
-	offset := l.log.scroll.Show(len(rows), room, by-room)
-	if below := len(rows) - offset - room; below > 0 {
+	from, to := l.log.scroll.Window(len(rows), room, by-room)
+	if below := len(rows) - to; below > 0 {
 		notes = strings.TrimSpace(notes + s.Muted.Render(fmt.Sprintf("  %s %d later", s.Below, below)))
 	} else {
-		l.log.scroll.Held = false // at its end it follows the run again
+		l.log.scroll.Moved = false // at its end it follows the run again
 	}
 	if len(rows) == 0 {
 		text := "nothing has happened so far"
 		if !l.log.filter.Empty() || l.log.troubleOnly {
 			text = "nothing of that kind has happened so far"
 		}
-		return widget.Panel(s, s.Strong.Render("Log"), notes, widget.Message(s, text, width-2), width, height, focused)
+		return widget.Panel{Title: s.Strong.Render("Log"), Notes: notes, Rows: widget.Message(s, text, width-2), Focused: focused}.Draw(s, width, height)
 	}
-	return widget.Panel(s, s.Strong.Render("Log"), notes, rows[offset:min(offset+room, len(rows))], width, height, focused)
+	return widget.Panel{Title: s.Strong.Render("Log"), Notes: notes, Rows: rows[from:to], Focused: focused}.Draw(s, width, height)
 }
 
 func entryRows(s *theme.Theme, e entry, width int, wrapped bool) []string {

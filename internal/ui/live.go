@@ -207,7 +207,7 @@ func (l *live) wholeList() panel {
 func (l *live) rowsOf(p panel) int {
 	for _, a := range l.areas {
 		if a.panel == p {
-			return a.rows
+			return a.Height
 		}
 	}
 	return 1
@@ -238,10 +238,10 @@ func (l *live) sort(list panel) {
 		l.bus.sort()
 	case verdictPanel:
 		l.verdicts.worstFirst = !l.verdicts.worstFirst
-		l.verdicts.scroll = widget.Scroller{}
+		l.verdicts.scroll = widget.Scroll{}
 	case logPanel:
 		l.log.troubleOnly = !l.log.troubleOnly
-		l.log.scroll = widget.Scroller{}
+		l.log.scroll = widget.Scroll{}
 	}
 }
 
@@ -290,34 +290,38 @@ func (l *live) view(s *theme.Theme, width, height int, full bool) []string {
 	case full:
 		l.areas = l.arrange(width, height)
 	case tabList[l.tab] != noPanel:
-		l.areas = []area{{l.wholeList(), 0, 0, width, height}}
+		l.areas = []area{{l.wholeList(), widget.Area{Width: width, Height: height}}}
 	default:
 		l.areas = nil
 		return l.small(s, width, height)
 	}
-	return compose(s, l.areas, width, height, func(a area) []string { return l.draw(s, a) })
+	blocks := make([]widget.Block, len(l.areas))
+	for i, a := range l.areas {
+		blocks[i] = widget.Block{Area: a.Area, Rows: l.draw(s, a)}
+	}
+	return widget.Compose(blocks, width, height)
 }
 
 func (l *live) draw(s *theme.Theme, a area) []string {
 	focused := a.panel == l.focus()
 	switch a.panel {
 	case figuresPanel:
-		return l.drawFigures(s, figures, 2, a.width, a.rows)
+		return l.drawFigures(s, figures, 2, a.Width, a.Height)
 	case agentsPanel:
 		// Beside the charts, who listens is of more use than a table of no agents.
 		if in := l.inspected(); l.tab == overviewTab && in != nil && in.AgentsTotal == 0 && in.SubscriptionsTotal > 0 {
-			return l.drawBus(s, a.width, a.rows, focused)
+			return l.drawBus(s, a.Width, a.Height, focused)
 		}
-		return l.drawAgents(s, a.width, a.rows, focused)
+		return l.drawAgents(s, a.Width, a.Height, focused)
 	case detailPanel:
-		return l.drawAgent(s, a.width, a.rows, focused)
+		return l.drawAgent(s, a.Width, a.Height, focused)
 	case busPanel:
-		return l.drawBus(s, a.width, a.rows, focused)
+		return l.drawBus(s, a.Width, a.Height, focused)
 	case verdictPanel:
-		return l.drawVerdicts(s, a.width, a.rows, focused)
+		return l.drawVerdicts(s, a.Width, a.Height, focused)
 	case logPanel:
-		return l.drawLog(s, a.width, a.rows, focused)
+		return l.drawLog(s, a.Width, a.Height, focused)
 	default:
-		return l.drawChart(s, int(a.panel), a.width, a.rows, focused)
+		return l.drawChart(s, int(a.panel), a.Width, a.Height, focused)
 	}
 }

@@ -38,7 +38,7 @@ func (l *live) axisMarks(at chart.Span) []chart.Mark {
 	}
 	for _, m := range l.marks {
 		if m.t >= at.From && m.t <= at.To {
-			out = append(out, chart.Mark{T: m.t, Kind: chart.BookmarkMark, Text: m.text()})
+			out = append(out, chart.Mark{T: m.t, Kind: chart.Bookmark, Text: m.text()})
 		}
 	}
 	slices.SortStableFunc(out, func(a, b chart.Mark) int {

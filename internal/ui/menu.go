@@ -255,7 +255,7 @@ func (m menu) view(s *theme.Theme, width, height int) []string {
 		return m.list(s, width, height)
 	}
 	left := min(max(width*45/100, 40), 76)
-	list := widget.Panel(s, s.Strong.Render("Scenarios"), m.filter.Note(s), m.list(s, left-2, height-2), left, height, true)
+	list := widget.Panel{Title: s.Strong.Render("Scenarios"), Notes: m.filter.Note(s), Rows: m.list(s, left-2, height-2), Focused: true}.Draw(s, left, height)
 	return widget.Beside(list, m.details(s, width-left, height))
 }
 
@@ -336,7 +336,7 @@ func (m menu) entry(s *theme.Theme, entry Scenario, under bool, width int) strin
 // and is held against.
 func (m menu) details(s *theme.Theme, width, height int) []string {
 	if len(m.shown) == 0 {
-		return widget.Panel(s, "", "", nil, width, height, false)
+		return widget.Panel{}.Draw(s, width, height)
 	}
 	entry := m.under()
 	inner := width - 6
@@ -390,7 +390,7 @@ func (m menu) details(s *theme.Theme, width, height int) []string {
 	if room := height - 2; len(rows) > room && room > 1 {
 		rows = append(rows[:room-1], "  "+s.Muted.Render(fmt.Sprintf("%s %d more rows: e shows all parameters", s.Below, len(rows)-room+1)))
 	}
-	return widget.Panel(s, s.Strong.Render(theme.Clean(entry.Title)), "", rows, width, height, false)
+	return widget.Panel{Title: s.Strong.Render(theme.Clean(entry.Title)), Rows: rows}.Draw(s, width, height)
 }
 
 // parameters tell those of a step, as many in a row as there is room for. What

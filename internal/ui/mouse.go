@@ -37,7 +37,7 @@ func (m *model) mouse(e tea.MouseEvent) tea.Cmd {
 		return nil
 	}
 	for _, a := range m.live.areas {
-		if !a.contains(e.X, e.Y-bodyRow) {
+		if !a.Contains(e.X, e.Y-bodyRow) {
 			continue
 		}
 		switch {
@@ -46,7 +46,7 @@ func (m *model) mouse(e tea.MouseEvent) tea.Cmd {
 		case wheel != 0:
 			m.live.scroll(a.panel, 3*wheel)
 		default:
-			m.live.click(a, e.Y-bodyRow-a.top)
+			m.live.click(a, e.Y-bodyRow-a.Top)
 		}
 		break
 	}
@@ -65,7 +65,7 @@ func (l *live) click(a area, row int) {
 	case a.panel == agentsPanel:
 		const heading = 2 // the border and the titles
 		rows := l.agents.rows(l.inspected())
-		i := max(l.agents.offset, 0) + row - heading
+		i := l.agents.scroll.Offset + row - heading
 		if row < heading || i >= len(rows) {
 			break
 		}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
 	"github.com/charmbracelet/x/ansi"
@@ -147,22 +146,22 @@ func (m *model) replayBar() string {
 	cells := make([]chart.Cell, width)
 	done := int(p.At / p.Length * float64(width-1))
 	for i := range cells {
-		cells[i] = chart.Cell{R: []rune(s.BarEmpty)[0], Paint: s.Faint}
+		cells[i] = chart.Cell{Rune: []rune(s.BarEmpty)[0], Style: s.Faint}
 		if i < done {
-			cells[i] = chart.Cell{R: []rune(s.BarFull)[0], Paint: s.Accent}
+			cells[i] = chart.Cell{Rune: []rune(s.BarFull)[0], Style: s.Accent}
 		}
 	}
 	for _, e := range m.run.recording.Events {
 		c := &cells[min(max(int(e.T/p.Length*float64(width-1)), 0), width-1)]
 		switch {
 		case e.Type == stream.FaultInjected:
-			*c = chart.Cell{R: s.Fault, Paint: s.Warn}
-		case e.Type == stream.StepStarted && c.R != s.Fault:
-			*c = chart.Cell{R: []rune(s.Vertical)[0], Paint: s.Muted}
-		case e.Type == stream.RepetitionStarted && c.R != s.Fault && string(c.R) != s.Vertical:
-			*c = chart.Cell{R: s.Repetition, Paint: s.Muted}
+			*c = chart.Cell{Rune: s.Fault, Style: s.Warn}
+		case e.Type == stream.StepStarted && c.Rune != s.Fault:
+			*c = chart.Cell{Rune: []rune(s.Vertical)[0], Style: s.Muted}
+		case e.Type == stream.RepetitionStarted && c.Rune != s.Fault && string(c.Rune) != s.Vertical:
+			*c = chart.Cell{Rune: s.Repetition, Style: s.Muted}
 		}
 	}
-	cells[done] = chart.Cell{R: []rune(s.Dot)[0], Paint: s.Strong}
-	return s.Muted.Render(left) + strings.Join(chart.RenderCells([][]chart.Cell{cells}, []string{""}), "") + s.Muted.Render(right)
+	cells[done] = chart.Cell{Rune: []rune(s.Dot)[0], Style: s.Strong}
+	return s.Muted.Render(left) + chart.Render(cells) + s.Muted.Render(right)
 }

@@ -243,7 +243,7 @@ func (w *reportWriter) step(sc report.Scenario, step report.Step) {
 	}
 	info += "  " + report.Clock(step.DurationSeconds)
 	title := w.Verdict(strings.ToUpper(string(step.Verdict))) + " " + w.Strong.Render(theme.Clean(sc.Name)+" "+w.Chevron+" "+theme.Clean(step.Name))
-	w.add(widget.Rule(w.Theme, w.Horizontal, w.Horizontal, title, w.Muted.Render(info), w.width, false))
+	w.add(widget.Heading(w.Theme, title, w.Muted.Render(info), w.width))
 	if step.Verdict == report.Inconclusive {
 		w.paragraph(w.Warn.Render("Why:"), theme.Clean(step.Reason()))
 	}
@@ -311,62 +311,36 @@ func (w *reportWriter) reportRows(sc report.Scenario, step report.Step) []report
 
 // tableOf draws rows in columns.
 func (w *reportWriter) tableOf(list []reportRow, width int) []string {
-	word, value := 6, 11
-	names, against, share, spread := 12, 0, 9, 0
+	word, name, value, against, share, spread := 6, 12, 11, 0, 9, 0
 	for _, r := range list {
 		word = max(word, len(r.word))
-		value = max(value, min(ansi.StringWidth(r.value), 12))
-		spread = max(spread, ansi.StringWidth(r.spread))
+		value = max(value, min(theme.Width(r.value), 12))
+		spread = max(spread, theme.Width(r.spread))
 		if r.value != "" {
-			names = max(names, ansi.StringWidth(r.name))
+			name = max(name, theme.Width(r.name))
 		}
-		against = max(against, ansi.StringWidth(r.against))
-		share = max(share, ansi.StringWidth(r.share))
+		against = max(against, theme.Width(r.against))
+		share = max(share, theme.Width(r.share))
 	}
-	// What there is no room for is left out, the least important first.
-	room := width - 3 - word - 1 - value - 1 - min(names, 24)
-	take := func(columns int) bool {
-		if room < columns {
-			return false
-		}
-		room -= columns
-		return true
+	columns := []widget.Column{
+		{Width: word},
+		{Gap: 1, Width: min(name, 24), Most: name},
+		{Gap: 1, Width: value, Right: true},
+		{Gap: 2, Width: against, Rank: 1},
+		{Gap: 2, Width: share, Right: true, Rank: 2},
+		{Gap: 2, Width: widget.BarWidth, Rank: 3},
 	}
-	withAgainst := take(against + 2)
-	withShare := take(share + 2)
-	withBar := take(widget.BarWidth + 2)
-	withSpread := spread > 0 && take(spread+2)
-	names = min(names, 24+max(room, 0))
-	room -= names - min(names, 24)
+	if spread > 0 {
+		columns = append(columns, widget.Column{Gap: 2, Width: spread, Rank: 4})
+	}
+	layout := widget.Table{Columns: columns, Indent: 3, Greedy: true}.Fit(width)
 	var rows []string
 	for _, r := range list {
-		if r.value == "" { // it stands alone
-			rows = append(rows, "   "+w.Pad(w.Verdict(r.word), word)+" "+r.name)
-			continue
+		row := widget.Row{Cells: []string{w.Verdict(r.word), r.name, r.value, w.Muted.Render(r.against), r.share, r.bar, r.spread}, Note: r.notes}
+		if r.value == "" {
+			row.Text = r.name
 		}
-		row := "   " + w.Pad(w.Verdict(r.word), word) + " " + w.Pad(r.name, names) + " " + w.PadLeft(r.value, value)
-		if withAgainst {
-			row += "  " + w.Muted.Render(w.Pad(r.against, against))
-		}
-		if withShare {
-			row += "  " + w.PadLeft(r.share, share)
-		}
-		if withBar {
-			row += "  " + w.Pad(r.bar, widget.BarWidth)
-		}
-		if withSpread {
-			row += "  " + w.Pad(r.spread, spread)
-		}
-		if r.notes != "" && ansi.StringWidth(r.notes)+2 <= room {
-			row += "  " + w.Muted.Render(r.notes)
-			r.notes = ""
-		}
-		rows = append(rows, row)
-		if r.notes != "" {
-			for _, line := range theme.Wrap(r.notes, width-3-word-1) {
-				rows = append(rows, theme.Spaces(3+word+1)+w.Muted.Render(line))
-			}
-		}
+		rows = append(rows, layout.Row(w.Theme, row)...)
 	}
 	return rows
 }

@@ -395,7 +395,7 @@ func (r runs) summary() string {
 // view draws the list and the trend of one metric.
 func (r *runs) view(s *theme.Theme, width, height int) []string {
 	list := func(width, height int) []string {
-		return widget.Panel(s, s.Strong.Render("Past runs"), r.filter.Note(s), r.list(s, width-2, height-2), width, height, true)
+		return widget.Panel{Title: s.Strong.Render("Past runs"), Notes: r.filter.Note(s), Rows: r.list(s, width-2, height-2), Focused: true}.Draw(s, width, height)
 	}
 	switch {
 	case width < 60 || height < 14:

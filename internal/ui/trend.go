@@ -105,7 +105,7 @@ func (r *runs) trendPanel(s *theme.Theme, width, height int) []string {
 				text = "this run measured nothing"
 			}
 		}
-		return widget.Panel(s, s.Strong.Render("Trend"), "", []string{"", " " + s.Muted.Render(text)}, width, height, false)
+		return widget.Panel{Title: s.Strong.Render("Trend"), Rows: []string{"", " " + s.Muted.Render(text)}}.Draw(s, width, height)
 	}
 	t := r.trendOf(r.metric)
 	p := chart.Plot{Unit: figure.unit, Series: []chart.Series{{Points: drawable(slices.Clone(t.points))}}, Empty: "no figures"}
@@ -122,48 +122,24 @@ func (r *runs) trendPanel(s *theme.Theme, width, height int) []string {
 	}
 	title := s.Strong.Render(theme.Clean(r.metric.metric)) + s.Muted.Render("  "+theme.Clean(r.metric.step))
 	rows := p.Draw(s, at, nil, width-2, height-2)
-	return widget.PanelOn(s, title, notes, rows, r.trendAxis(s, t, at, width), width, height, false)
+	return widget.Panel{Title: title, Notes: notes, Rows: rows, Bottom: r.trendAxis(s, t, at, width)}.Draw(s, width, height)
 }
 
-// trendAxis is the lower border of a trend: when the first and the last run
-// were, and which is under the cursor or marked.
+// trendAxis is the lower border of a trend: the dates of its first and last runs,
+// and marks below the selected run and those that the user marked.
 func (r *runs) trendAxis(s *theme.Theme, t trend, at chart.Span, width int) string {
-	cols := width - 2 - chart.Gutter
-	if cols < 12 {
-		return widget.BottomBorder(s, width, false)
-	}
-	border := widget.BorderStyle(s, false)
-	cells := slices.Repeat([]chart.Cell{{R: []rune(s.Horizontal)[0], Paint: border}}, width)
-	cells[0].R, cells[width-1].R = []rune(s.BottomLeft)[0], []rune(s.BottomRight)[0]
+	var marks []chart.TrendMark
 	for i, p := range t.runs {
-		var look chart.Cell
-		switch {
-		case p.id() == r.under().id():
-			look = chart.Cell{R: []rune(s.Here)[0], Paint: s.Cursor, Layer: chart.LineLayer}
-		case slices.Contains(r.marked, p.id()):
-			look = chart.Cell{R: []rune(s.Marked)[0], Paint: s.Accent, Layer: chart.LineLayer}
-		default:
-			continue
-		}
-		if col := at.Column(float64(i), cols); col >= 0 {
-			cells[1+chart.Gutter+col] = look
+		if selected := p.id() == r.under().id(); selected || slices.Contains(r.marked, p.id()) {
+			marks = append(marks, chart.TrendMark{Run: i, Selected: selected})
 		}
 	}
-	// Half a number would tell a wrong time.
-	write := func(col int, text string) {
-		if slices.ContainsFunc(cells[col:col+len(text)], func(c chart.Cell) bool { return c.Layer == chart.LineLayer }) {
-			return
-		}
-		for i, c := range text {
-			cells[col+i] = chart.Cell{R: c, Paint: s.Muted}
-		}
+	first, last := "", ""
+	if n := len(t.runs); n > 1 {
+		const layout = " 01-02 15:04 "
+		first, last = t.runs[0].StartedAt.Local().Format(layout), t.runs[n-1].StartedAt.Local().Format(layout)
 	}
-	const layout = " 01-02 15:04 "
-	if cols >= 2*len(layout)+4 && len(t.runs) > 1 {
-		write(1+chart.Gutter, t.runs[0].StartedAt.Local().Format(layout))
-		write(width-2-len(layout), t.runs[len(t.runs)-1].StartedAt.Local().Format(layout))
-	}
-	return chart.RenderCells([][]chart.Cell{cells}, []string{""})[0]
+	return chart.TrendAxis(s, at, marks, first, last, width)
 }
 
 // metricsPanel lists the metrics of the run under the cursor, each with its way
@@ -171,40 +147,44 @@ func (r *runs) trendAxis(s *theme.Theme, t trend, at chart.Span, width int) stri
 func (r *runs) metricsPanel(s *theme.Theme, width, height int) []string {
 	all := r.metrics()
 	room := max(height-2, 0)
-	top := min(max(slices.Index(all, r.metric)-room/2, 0), max(len(all)-room, 0))
-	var rows []string
-	for _, key := range all[top:min(top+room, len(all))] {
-		rows = append(rows, r.metricRow(s, key, width-2))
+	spark := 14
+	if width-2 < 72 {
+		spark = 6
+	}
+	columns := []widget.Column{
+		{Most: widget.Unlimited},
+		{Width: 11, Right: true},
+		{Width: 9, Right: true},
+		{Width: len(theme.Undecided), Gap: 2},
+		{Width: spark, Gap: 1},
+	}
+	if width-2 < 60 {
+		columns = columns[:3]
+	}
+	layout := widget.Table{Columns: columns, Indent: 3}.Fit(width - 3)
+	from, to := widget.Window(len(all), room, max(slices.Index(all, r.metric), 0))
+	var rows []widget.Row
+	for _, key := range all[from:to] {
+		rows = append(rows, r.metricRow(s, key, spark))
 	}
 	notes := ""
 	if len(all) > room {
 		notes = s.Muted.Render(s.Up + " more")
 	}
-	return widget.Panel(s, s.Strong.Render("Metrics"), notes, rows, width, height, false)
+	return widget.Panel{Title: s.Strong.Render("Metrics"), Notes: notes, Rows: layout.Rows(s, rows)}.Draw(s, width, height)
 }
 
-func (r *runs) metricRow(s *theme.Theme, key metricKey, width int) string {
-	const value, changeWidth = 11, 9
-	spark := 14
-	if width < 72 {
-		spark = 6
-	}
+func (r *runs) metricRow(s *theme.Theme, key metricKey, spark int) widget.Row {
 	p := r.under()
 	figure, t := p.figures[key], r.trendOf(key)
-	cursor, name := " ", theme.Clean(key.metric)
-	if key == r.metric {
-		cursor, name = s.Cursor.Render(s.CursorMark), s.Cursor.Render(name)
-	}
 	change := ""
 	if i := slices.IndexFunc(t.runs, func(other pastRun) bool { return other.id() == p.id() }); i > 0 && t.points[i-1].V != 0 {
 		change = theme.SignedApprox((figure.value - t.points[i-1].V) / t.points[i-1].V)
 	}
 	points := t.points[max(len(t.points)-spark, 0):]
 	at := chart.Span{From: points[0].T - 0.01, To: points[0].T + float64(spark) - 1}
-	right := s.PadLeft(report.Quantity(figure.value, figure.unit), value) + s.PadLeft(s.Muted.Render(change), changeWidth) +
-		"  " + s.Pad(s.Verdict(figure.word), len(theme.Undecided)) + " " + s.Spark.Render(chart.Sparkline(s, drawable(slices.Clone(points)), at, spark)) + " "
-	if width < 60 {
-		right = s.PadLeft(report.Quantity(figure.value, figure.unit), value) + s.PadLeft(s.Muted.Render(change), changeWidth) + " "
-	}
-	return s.Justify(" "+cursor+" "+name+" ", right, width)
+	return widget.Row{Selected: key == r.metric, Cells: []string{
+		theme.Clean(key.metric), report.Quantity(figure.value, figure.unit), s.Muted.Render(change), s.Verdict(figure.word),
+		s.Spark.Render(chart.Sparkline(s, drawable(slices.Clone(points)), at, spark)),
+	}}
 }

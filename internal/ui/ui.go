@@ -418,7 +418,8 @@ func (m *model) screenActions() []action {
 func (m *model) nextTheme() {
 	m.look = (m.look + 1) % len(m.looks)
 	m.styles = &m.looks[m.look]
-	m.report.Rows, m.comparison.Rows = nil, nil
+	m.report.Reset()
+	m.comparison.Reset()
 	m.notice = notice{text: "theme " + m.styles.Name}
 	if m.styles.Colorless {
 		m.notice.text += ", but there are no colours here"

@@ -15,7 +15,7 @@ type verdictTable struct {
 	all        []verdictRow
 	worstFirst bool
 	filter     widget.Filter
-	scroll     widget.Scroller
+	scroll     widget.Scroll
 }
 
 // rows are those that match the filter, in order.
@@ -63,11 +63,14 @@ func (l *live) drawVerdicts(s *theme.Theme, width, height int, focused bool) []s
 	} else if running >= 0 {
 		best = running - room/3
 	}
-	offset := t.scroll.Show(len(shown), room, best)
-	rows := drawVerdictTable(s, shown, width-2)
-	rows = append(rows[:1:1], rows[1+offset:min(1+offset+room, len(rows))]...)
-	if !heading {
-		rows = rows[1:]
+	from, to := t.scroll.Window(len(shown), room, best)
+	table := fitChecks(shown, width-2)
+	var rows []string
+	if heading {
+		rows = append(rows, table.layout.Heading(s))
+	}
+	for _, r := range shown[from:to] {
+		rows = append(rows, table.row(s, r)...)
 	}
 	switch {
 	case len(t.all) == 0:
@@ -79,8 +82,8 @@ func (l *live) drawVerdicts(s *theme.Theme, width, height int, focused bool) []s
 	if t.worstFirst {
 		notes += s.Muted.Render("  worst first")
 	}
-	if offset > 0 || offset+room < len(shown) {
+	if from > 0 || to < len(shown) {
 		notes += s.Muted.Render(" " + s.Up + " more")
 	}
-	return widget.Panel(s, s.Strong.Render("Verdicts"), strings.TrimSpace(t.filter.Note(s)+"  "+notes), rows, width, height, focused)
+	return widget.Panel{Title: s.Strong.Render("Verdicts"), Notes: strings.TrimSpace(t.filter.Note(s) + "  " + notes), Rows: rows, Focused: focused}.Draw(s, width, height)
 }

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/charmbracelet/x/ansi"
-
 	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
@@ -245,79 +243,69 @@ func (t tally) text(s *theme.Theme) string {
 	return strings.Join(parts, " ")
 }
 
-// drawVerdictTable draws a heading and the rows in columns. What there is no room
-// for is left out, the least important first: the bar, the step, the limit and
-// the deviation.
-func drawVerdictTable(s *theme.Theme, rows []verdictRow, width int) []string {
-	const valueWidth, deviationWidth = 12, 9
-	wordWidth := 7
-	stepWidth, metricWidth, limitWidth, several := 0, len("metric"), len("against"), false
+// A checkTable lays out checks. Where there is no room for both the deviation and
+// the limit, one column shows the deviation, or the limit of a check that has none.
+type checkTable struct {
+	layout widget.Layout
+	// merged is true if deviation and limit share a column.
+	merged bool
+}
+
+func fitChecks(rows []verdictRow, width int) checkTable {
+	const value, deviation = 12, 9
+	word, step, metric, limit, several := 7, 0, len("metric"), len("against"), false
 	for _, r := range rows {
-		stepWidth = max(stepWidth, min(theme.Width(r.step), 22)+2)
+		step = max(step, min(theme.Width(r.step), 22)+1)
 		if r.limit != "" || r.exact > 0 {
-			wordWidth = max(wordWidth, len(r.word))
-			metricWidth = max(metricWidth, theme.Width(r.metric))
-			limitWidth = max(limitWidth, theme.Width(r.limit))
+			word = max(word, len(r.word))
+			metric = max(metric, theme.Width(r.metric))
+			limit = max(limit, theme.Width(r.limit))
 		}
 		several = several || r.step != rows[0].step
 	}
-	metricWidth = min(metricWidth, max(width*2/5, 8))
-	room := width - 1 - wordWidth - 1 - metricWidth - 2 - valueWidth
-	fits := func(columns int) bool {
-		if room < columns {
-			return false
-		}
-		room -= columns
-		return true
+	columns := []widget.Column{
+		{Title: "verdict", Width: word},
+		{Title: "step", Gap: 1, Width: step, Rank: 2},
+		{Title: "metric", Gap: 1, Width: min(metric, max(width*2/5, 8))},
+		{Title: "measured", Gap: 2, Width: value, Right: true},
+		{Title: "deviation", Gap: 1, Width: deviation, Right: true, Rank: 1},
+		{Gap: 2, Width: widget.BarWidth, Rank: 3},
+		{Title: "against", Gap: 2, Width: limit, Rank: 1},
 	}
-	// Where there is no room for both, one column tells how far off a result
-	// is, or what a metric without one is held against.
-	both := room >= deviationWidth+1+limitWidth+2
-	against := fits(max(deviationWidth, limitWidth) + 2)
-	withDeviation := both && fits(deviationWidth+1-max(deviationWidth-limitWidth, 0))
-	withStep := several && fits(stepWidth)
-	withBar := withDeviation && fits(widget.BarWidth+2)
+	if !several {
+		columns[1] = widget.Column{}
+	}
+	both := widget.Table{Columns: columns, Indent: 1, Greedy: true}.Fit(width)
+	if both.Shows(6) {
+		return checkTable{layout: both}
+	}
+	columns = append(columns[:4:4], widget.Column{Title: "against", Gap: 2, Width: max(deviation, limit), Rank: 1})
+	return checkTable{widget.Table{Columns: columns, Indent: 1, Greedy: true}.Fit(width), true}
+}
 
-	line := func(word, step, metric, value, deviation, bar, limit string) string {
-		text := " " + s.Pad(word, wordWidth) + " "
-		if withStep {
-			text += s.Muted.Render(s.Pad(step, stepWidth))
+func (c checkTable) row(s *theme.Theme, r verdictRow) []string {
+	word := s.Verdict(r.word)
+	if r.limit == "" && r.exact == 0 {
+		// The result of a whole step needs no columns.
+		text := r.step
+		if r.metric != "" {
+			text += ": " + r.metric
 		}
-		text += s.Pad(metric, metricWidth) + "  " + s.PadLeft(value, valueWidth)
-		switch {
-		case withDeviation:
-			text += " " + s.PadLeft(deviation, deviationWidth)
-			if withBar {
-				text += "  " + s.Pad(bar, widget.BarWidth)
-			}
-			text += "  " + s.Muted.Render(s.Pad(limit, limitWidth))
-		case against && deviation != "":
-			text += "  " + s.Pad(deviation, max(deviationWidth, limitWidth))
-		case against:
-			text += "  " + s.Muted.Render(s.Pad(limit, max(deviationWidth, limitWidth)))
-		}
-		return s.Pad(text, width)
+		return c.layout.Row(s, widget.Row{Cells: []string{word}, Text: text})
 	}
-	heading := "deviation"
-	if !withDeviation {
-		heading = ""
+	cells := []string{word, s.Muted.Render(r.step), r.metric, r.value}
+	limit := s.Muted.Render(r.limit)
+	deviation, bar := "", ""
+	if r.deviation != nil {
+		deviation, bar = theme.Signed(*r.deviation), widget.DeviationBar(s, *r.deviation, r.status)
 	}
-	out := []string{s.Muted.Render(ansi.Strip(line("verdict", "step", "metric", "measured", heading, "", "against")))}
-	for _, r := range rows {
-		if r.limit == "" && r.exact == 0 {
-			// What is told of the step as a whole needs no columns.
-			text := r.step
-			if r.metric != "" {
-				text += ": " + r.metric
-			}
-			out = append(out, s.Pad(" "+s.Pad(s.Verdict(r.word), max(wordWidth, len(r.word)))+" "+text, width))
-			continue
-		}
-		deviation, bar := "", ""
-		if r.deviation != nil {
-			deviation, bar = theme.Signed(*r.deviation), widget.DeviationBar(s, *r.deviation, r.status)
-		}
-		out = append(out, line(s.Verdict(r.word), r.step, r.metric, r.value, deviation, bar, r.limit))
+	switch {
+	case !c.merged:
+		cells = append(cells, deviation, bar, limit)
+	case deviation != "":
+		cells = append(cells, deviation)
+	default:
+		cells = append(cells, limit)
 	}
-	return out
+	return c.layout.Row(s, widget.Row{Cells: cells})
 }

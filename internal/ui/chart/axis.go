@@ -12,28 +12,29 @@ import (
 	"mabeam-top/internal/ui/theme"
 )
 
-// A cell of a chart has this many dots above each other.
+// dotsPerRow is the number of braille dots above each other in a cell.
 const dotsPerRow = 4
 
-// An axis maps the values of a plot to its height. Its ticks are a whole
-// number of rows apart, so that each is exactly where its label stands.
+// An axis maps values to the height of a plot. Its ticks are a whole number of
+// rows apart, so each tick is exactly where its label is.
 type axis struct {
 	height int
 	unit   string
 	log    bool
-	// every is the distance of two ticks in rows, and step in the unit; of a
-	// logarithmic axis, in powers of ten.
+	// every is the distance between two ticks in rows; step is the same in
+	// units of the axis, or in powers of ten if it is logarithmic.
 	every int
 	step  float64
-	// low is the exponent at the bottom of a logarithmic axis; any other
+	// low is the exponent at the bottom of a logarithmic axis. A linear axis
 	// begins at 0.
 	low float64
 }
 
-// smallest is the least value that is told from 0: no probe measures less.
+// smallest is the least value that differs from 0. No probe measures less.
 const smallest = 1e-9
 
-// newAxis returns the axis for values from low, the least above 0, to high.
+// newAxis returns the axis for values up to high. low is the smallest value
+// above 0.
 func newAxis(low, high float64, unit string, log bool, height int) axis {
 	a := axis{height: height, unit: unit, log: log, every: height, step: 1}
 	switch {
@@ -47,16 +48,16 @@ func newAxis(low, high float64, unit string, log bool, height int) axis {
 	return a
 }
 
-// bottom is how many dots are below the lowest value: a tick is in the middle of
-// its row, where its label and the dashes of a limit are.
+// bottom is the number of dots below the lowest value. It puts a tick in the
+// middle of its row, where its label and the dashes of a limit are.
 const bottom = 1
 
 // dots is the height of the axis in dots, from the lowest value to the top.
 func (a axis) dots() float64 { return float64(a.height*dotsPerRow - 1 - bottom) }
 
-// fitSteps chooses a round step so that the highest value is close below the
-// top: of all distances between ticks that leave the eye enough of them, the
-// one that wastes the least height.
+// fitSteps chooses a round step that puts the highest value close below the
+// top. Of all tick distances that leave enough ticks, it takes the one that
+// wastes the least height.
 func (a *axis) fitSteps(high float64) {
 	high *= 1.02
 	if a.unit == theme.Count {
@@ -67,7 +68,7 @@ func (a *axis) fitSteps(high float64) {
 	for every := least; every <= max((a.height-1)/2, least); every++ {
 		step := niceStep(high * float64(every*dotsPerRow) / a.dots())
 		if a.unit == theme.Count {
-			step = max(step, 1) // there are no halves of what is counted
+			step = max(step, 1) // counts have no fractions
 		}
 		if top := step * a.dots() / float64(every*dotsPerRow); top < best*(1-1e-9) {
 			best, a.every, a.step = top, every, step
@@ -75,7 +76,7 @@ func (a *axis) fitSteps(high float64) {
 	}
 }
 
-// niceStep rounds up to a number that people count in.
+// niceStep rounds up to a round number.
 func niceStep(v float64) float64 {
 	power := math.Pow(10, math.Floor(math.Log10(v)))
 	for _, f := range []float64{1, 2, 2.5, 4, 5} {
@@ -86,10 +87,10 @@ func niceStep(v float64) float64 {
 	return 10 * power
 }
 
-// fitPowers puts a tick at every power of ten, or at every second and so on
-// where there are too many.
+// fitPowers puts a tick at every power of ten, or at every second or third one
+// if there are too many.
 func (a *axis) fitPowers(low, high float64) {
-	const most = 9 // powers of ten; what is below is drawn at the bottom
+	const most = 9 // powers of ten; smaller values are drawn at the bottom
 	top := math.Log10(high) + 0.02
 	a.low = math.Floor(math.Log10(max(low, smallest)) + 1e-9)
 	a.low = max(a.low, math.Ceil(top)-most)
@@ -103,7 +104,7 @@ func (a *axis) fitPowers(low, high float64) {
 	}
 }
 
-// dot returns the height of a value in dots; what is outside is at the edge.
+// dot returns the height of a value in dots, limited to the axis.
 func (a axis) dot(v float64) int {
 	share := v / a.step
 	if a.log {
@@ -116,7 +117,7 @@ func (a axis) dot(v float64) int {
 	return bottom + int(math.Round(min(max(dot, 0), a.dots())))
 }
 
-// shows says whether a value is between bottom and top.
+// shows reports whether a value is between bottom and top.
 func (a axis) shows(v float64) bool {
 	low, high := a.bounds()
 	return v >= low*(1-1e-6) && v <= high*(1+1e-6)
@@ -131,13 +132,13 @@ func (a axis) bounds() (low, high float64) {
 	return 0, a.step * steps
 }
 
-// row returns the row of cells, counted from the top, that a value is in.
+// row returns the row of a value, counted from the top.
 func (a axis) row(v float64) int { return a.height - 1 - a.dot(v)/dotsPerRow }
 
-// Gutter is the width of a plot's scale with the tick after it.
+// Gutter is the width of a plot's scale, with its ticks.
 const Gutter = 8
 
-// labels returns the scale: one text for each row, each as wide as the gutter.
+// labels returns the scale: one text for each row, as wide as the gutter.
 func (a axis) labels(s *theme.Theme) []string {
 	out := slices.Repeat([]string{theme.Spaces(Gutter)}, a.height)
 	label := func(row int, v float64) {
@@ -165,7 +166,7 @@ func (a axis) labels(s *theme.Theme) []string {
 	return out
 }
 
-// axisLabel is a value in as few characters as the scale of a chart has.
+// axisLabel formats a value to fit the gutter.
 func axisLabel(v float64, unit string) string {
 	text := ""
 	switch {

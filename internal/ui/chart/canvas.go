@@ -8,11 +8,11 @@ import (
 	"mabeam-top/internal/ui/theme"
 )
 
-// A dotCanvas has the size of a plot in dots.
+// A dotCanvas is the size of a plot in cells and in dots.
 type dotCanvas struct{ cols, rows, across, down int }
 
-// canvasOf returns the canvas of a plot: a cell has two by four dots of
-// braille, or is one dot itself.
+// canvasOf returns the canvas of a plot. A cell has two by four braille dots,
+// or is one dot in ASCII.
 func canvasOf(s *theme.Theme, cols, rows int) dotCanvas {
 	if s.ASCIIOnly {
 		return dotCanvas{cols, rows, cols, rows}
@@ -20,7 +20,7 @@ func canvasOf(s *theme.Theme, cols, rows int) dotCanvas {
 	return dotCanvas{cols, rows, 2 * cols, dotsPerRow * rows}
 }
 
-// The patterns of lines.
+// The patterns of lines without colour.
 const (
 	Solid = iota
 	dashed
@@ -28,7 +28,7 @@ const (
 	Sparse
 )
 
-// hasInk tells whether a line of a pattern has ink in a column of dots.
+// hasInk reports whether a pattern draws in a column of dots.
 func hasInk(pattern, x int) bool {
 	switch pattern {
 	case Solid:
@@ -42,7 +42,7 @@ func hasInk(pattern, x int) bool {
 	}
 }
 
-// ink returns the dots of a line in braille.
+// ink returns a line in braille.
 func (c dotCanvas) ink(line []stroke, pattern int) [][]rune {
 	grid := graph.NewBrailleGrid(c.cols, c.rows, 0, 1, 0, 1)
 	for x, stroke := range line {
@@ -55,7 +55,7 @@ func (c dotCanvas) ink(line []stroke, pattern int) [][]rune {
 	return grid.BraillePatterns()
 }
 
-// shade returns dots in braille for what is under a line.
+// shade returns the area under a line in braille.
 func (c dotCanvas) shade(t trace) [][]rune {
 	grid := graph.NewBrailleGrid(c.cols, c.rows, 0, 1, 0, 1)
 	for x, stroke := range t.line {
@@ -68,8 +68,8 @@ func (c dotCanvas) shade(t trace) [][]rune {
 	return grid.BraillePatterns()
 }
 
-// overlay puts dots over what is there: dots of one layer join, others hide
-// what was there.
+// overlay adds dots to cells. Dots of one layer combine; other layers hide what
+// is behind.
 func (c dotCanvas) overlay(cells [][]Cell, dots [][]rune, p theme.Style, on layer) {
 	for row := range cells {
 		for col := range cells[row] {
@@ -77,8 +77,8 @@ func (c dotCanvas) overlay(cells [][]Cell, dots [][]rune, p theme.Style, on laye
 			if r == runes.BrailleBlockOffset {
 				continue
 			}
-			if c.Layer == on {
-				r = runes.CombineBraillePatterns(c.R, r)
+			if c.layer == on {
+				r = runes.CombineBraillePatterns(c.Rune, r)
 			}
 			*c = Cell{r, p, on}
 		}

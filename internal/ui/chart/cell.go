@@ -8,14 +8,14 @@ import (
 	"mabeam-top/internal/ui/theme"
 )
 
-// A Cell is one character of a plot.
+// A Cell is one character of a chart. The zero value is a blank.
 type Cell struct {
-	R     rune
-	Paint theme.Style
-	Layer layer
+	Rune  rune
+	Style theme.Style
+	layer layer
 }
 
-// layer is what a character of a plot belongs to; the later is in front.
+// A layer is what a cell belongs to. Later layers are in front.
 type layer int
 
 const (
@@ -24,11 +24,11 @@ const (
 	rangeLayer
 	limitLayer
 	labelLayer
-	LineLayer
+	lineLayer
 )
 
-// narrow replaces what does not take exactly one column, as a cell does.
-func narrow(text string) string {
+// oneColumn replaces the characters that do not take exactly one column.
+func oneColumn(text string) string {
 	return strings.Map(func(r rune) rune {
 		if ansi.StringWidth(string(r)) != 1 {
 			return '?'
@@ -37,28 +37,39 @@ func narrow(text string) string {
 	}, text)
 }
 
-// RenderCells writes the cells with one change of colour for each run of a colour,
-// behind the labels of the scale.
-func RenderCells(cells [][]Cell, labels []string) []string {
+// Render returns a row of cells with one change of style for each run of equal
+// styles.
+func Render(row []Cell) string {
+	var b strings.Builder
+	writeCells(&b, row)
+	return b.String()
+}
+
+func writeCells(b *strings.Builder, row []Cell) {
+	var run strings.Builder
+	style := theme.Style{}
+	for _, c := range row {
+		if c.Rune == 0 {
+			c = Cell{Rune: ' ', Style: style} // a blank has no colour
+		}
+		if c.Style != style {
+			b.WriteString(style.Render(run.String()))
+			run.Reset()
+			style = c.Style
+		}
+		run.WriteRune(c.Rune)
+	}
+	b.WriteString(style.Render(run.String()))
+}
+
+// renderRows returns rows of cells behind the labels of an axis.
+func renderRows(cells [][]Cell, labels []string) []string {
 	out := make([]string, len(cells))
-	var b, run strings.Builder
+	var b strings.Builder
 	for i, row := range cells {
 		b.Reset()
 		b.WriteString(labels[i])
-		pen := theme.Style{}
-		for _, c := range row {
-			if c.R == 0 {
-				c = Cell{R: ' ', Paint: pen} // a blank has no colour
-			}
-			if c.Paint != pen {
-				b.WriteString(pen.Render(run.String()))
-				run.Reset()
-				pen = c.Paint
-			}
-			run.WriteRune(c.R)
-		}
-		b.WriteString(pen.Render(run.String()))
-		run.Reset()
+		writeCells(&b, row)
 		out[i] = b.String()
 	}
 	return out

@@ -13,20 +13,20 @@ import (
 // A band is the operations between two quantiles of a distribution.
 type band struct {
 	from, to float64
-	// share is how many of all operations lie in it.
+	// share is the part of all operations that the band contains.
 	share float64
 }
 
-// A ValueMark is a value below a histogram that is pointed at.
+// A ValueMark is a value marked on the axis of a histogram.
 type ValueMark struct {
 	Value float64
 	Label string
 	limit bool
 }
 
-// bandsOf returns what a report knows of a distribution: how many operations
-// lie between each two of its quantiles. Values of 0 cannot be drawn on a
-// logarithmic scale: they count as a tenth of the least other one.
+// bandsOf returns the operations between each two quantiles of a distribution.
+// A logarithmic scale has no 0, so 0 is drawn at a tenth of the smallest other
+// value.
 func bandsOf(d report.Distribution) []band {
 	edges := []float64{d.Min, d.P50, d.P90, d.P95, d.P99, d.P999, d.Max}
 	shares := []float64{0.5, 0.4, 0.05, 0.04, 0.009, 0.001}
@@ -45,7 +45,7 @@ func bandsOf(d report.Distribution) []band {
 	}
 	var bands []band
 	for i, share := range shares {
-		// Quantiles of merged histograms may be rounded past each other.
+		// Rounding in merged histograms may swap quantiles.
 		to := max(edges[i+1], last)
 		bands = append(bands, band{last, to, share})
 		last = to
@@ -53,24 +53,24 @@ func bandsOf(d report.Distribution) []band {
 	return bands
 }
 
-// Histogram draws a distribution over a logarithmic scale: a column is as high
-// as the share of all operations that lie there, taken as even between two
-// quantiles. It is height rows of columns, a row with the quantiles' places and
-// one with their names.
+// Histogram draws a distribution over a logarithmic scale. The height of a
+// column is the share of operations in it, taken as uniform between two
+// quantiles. It returns height rows of columns, a row with the marks, and a row
+// with their labels.
 func Histogram(s *theme.Theme, d report.Distribution, limits []ValueMark, width, height int) []string {
 	bands := bandsOf(d)
 	if len(bands) == 0 || width < 8 || height < 1 {
 		return nil
 	}
 	low, high := bands[0].from, bands[len(bands)-1].to
-	if high <= low*1.01 { // all the same: it still needs some width to be seen
+	if high <= low*1.01 { // all values are the same: give them some width
 		low, high = low/1.5, high*1.5
 	}
 	place := func(v float64) float64 { return math.Log(v/low) / math.Log(high/low) * float64(width) }
 	mass := make([]float64, width)
 	for _, b := range bands {
 		from, to := place(b.from), place(b.to)
-		if to-from < 1 { // narrower than a column: it is all in one
+		if to-from < 1 { // narrower than a column
 			mass[min(max(int((from+to)/2), 0), width-1)] += b.share
 			continue
 		}
@@ -88,7 +88,7 @@ func Histogram(s *theme.Theme, d report.Distribution, limits []ValueMark, width,
 	for row := range height {
 		var line strings.Builder
 		for _, m := range mass {
-			// What is there at all can be seen.
+			// Every share above 0 is visible.
 			level := int(math.Ceil(m/highest*float64(height*levels))) - (height-1-row)*levels
 			switch {
 			case m <= 0 || level <= 0:
@@ -106,12 +106,12 @@ func Histogram(s *theme.Theme, d report.Distribution, limits []ValueMark, width,
 	return append(rows, ticks(s, append(limits, marks...), place, width)...)
 }
 
-// ticks draws an axis with the places of the marks and, as far as there is room,
-// their names below: those first that come first.
+// ticks draws an axis with marks, and below it as many of their labels as there
+// is room for, in the order of the marks.
 func ticks(s *theme.Theme, marks []ValueMark, place func(float64) float64, width int) []string {
 	axis, names := make([]Cell, width), make([]Cell, width)
 	for i := range axis {
-		axis[i] = Cell{R: []rune(s.Horizontal)[0], Paint: s.Faint}
+		axis[i] = Cell{Rune: []rune(s.Horizontal)[0], Style: s.Faint}
 	}
 	for _, m := range marks {
 		col := int(place(m.Value))
@@ -123,32 +123,32 @@ func ticks(s *theme.Theme, marks []ValueMark, place func(float64) float64, width
 		if m.limit {
 			look, r = s.Limit, s.LimitMark
 		}
-		if axis[col].R != s.LimitMark {
-			axis[col] = Cell{R: r, Paint: look}
+		if axis[col].Rune != s.LimitMark {
+			axis[col] = Cell{Rune: r, Style: look}
 		}
-		label := []rune(narrow(m.Label))
+		label := []rune(oneColumn(m.Label))
 		left := min(max(col-len(label)/2, 0), width-len(label))
 		if left < 0 || taken(names, left-1, left+len(label)+1) {
 			continue
 		}
 		for i, r := range label {
-			names[left+i] = Cell{R: r, Paint: look}
+			names[left+i] = Cell{Rune: r, Style: look}
 		}
 	}
-	return RenderCells([][]Cell{axis, names}, []string{"", ""})
+	return []string{Render(axis), Render(names)}
 }
 
-// taken says whether any cell of that part of a row is in use.
+// taken reports whether any cell in a part of a row is in use.
 func taken(row []Cell, from, to int) bool {
 	for _, c := range row[max(from, 0):min(to, len(row))] {
-		if c.R != 0 {
+		if c.Rune != 0 {
 			return true
 		}
 	}
 	return false
 }
 
-// Quantiles are the numbers of a distribution, in as many rows as they need.
+// Quantiles lists the quantiles of a distribution in as many rows as they need.
 func Quantiles(s *theme.Theme, d report.Distribution, unit string, width int) []string {
 	var rows []string
 	row := ""

@@ -8,17 +8,17 @@ import (
 	"mabeam-top/internal/ui/theme"
 )
 
-// A Plot is what is drawn in one coordinate system.
+// A Plot is several series in one coordinate system.
 type Plot struct {
 	Unit string
-	// log says that the scale is logarithmic.
+	// Log selects a logarithmic scale.
 	Log bool
-	// series are drawn over each other, the first on top.
+	// Series are drawn over each other, the first on top.
 	Series []Series
 	Limits []Limit
-	// ticks are moments that are marked at the top.
+	// Ticks are times to mark at the top.
 	Ticks []float64
-	// empty says why there is nothing to see when no series has a point.
+	// Empty is the text to show when no series has a point.
 	Empty string
 }
 
@@ -26,27 +26,27 @@ type Plot struct {
 type Series struct {
 	Points []fold.Point
 	Style  LineStyle
-	// filled says that the area under the line is shaded.
+	// Filled shades the area under the line.
 	Filled bool
 }
 
-// A LineStyle is how the line of a series is told from others.
+// A LineStyle tells the line of a series from the others.
 type LineStyle struct {
 	Line, Fill theme.Style
-	// letter is its dots where there is no braille, and pattern how it is
-	// broken where there is no colour.
+	// Letter draws the line where there is no braille, and Pattern breaks it
+	// where there is no colour.
 	Letter  rune
 	Pattern int
 }
 
-// A Limit is a threshold or baseline at a height of a plot.
+// A Limit is a threshold or baseline, drawn as a horizontal line.
 type Limit struct {
 	Value float64
 	Label string
 }
 
-// Draw returns the rows of a plot with its scale at the left: exactly height
-// rows, each exactly width wide. An upright line is drawn at each of the times.
+// Draw returns the plot with its scale at the left: exactly height rows, each
+// exactly width columns wide. It draws a vertical line at each of times.
 func (p Plot) Draw(s *theme.Theme, at Span, times []Vertical, width, height int) []string {
 	cols := width - Gutter
 	if height < 1 {
@@ -92,20 +92,20 @@ func (p Plot) Draw(s *theme.Theme, at Span, times []Vertical, width, height int)
 	for i, line := range slices.Backward(p.Series) {
 		switch {
 		case s.ASCIIOnly:
-			overlayLetters(cells, traces[i].all(), Cell{line.Style.Letter, line.Style.Line, LineLayer})
+			overlayLetters(cells, traces[i].all(), Cell{line.Style.Letter, line.Style.Line, lineLayer})
 		case s.Colorless:
-			// The spread cannot be told from the line: it is part of it.
-			c.overlay(cells, c.ink(traces[i].all(), line.Style.Pattern), line.Style.Line, LineLayer)
+			// Without colours, the range looks like the line anyway.
+			c.overlay(cells, c.ink(traces[i].all(), line.Style.Pattern), line.Style.Line, lineLayer)
 		default:
-			c.overlay(cells, c.ink(traces[i].line, Solid), line.Style.Line, LineLayer)
+			c.overlay(cells, c.ink(traces[i].line, Solid), line.Style.Line, lineLayer)
 		}
 	}
 	p.drawTicks(s, cells, at)
 	p.labelLimits(s, cells, a)
-	return RenderCells(cells, a.labels(s))
+	return renderRows(cells, a.labels(s))
 }
 
-// An Vertical is a vertical line of a plot.
+// A Vertical is a vertical line of a plot.
 type Vertical struct {
 	T     float64
 	Paint theme.Style
@@ -123,8 +123,8 @@ func (p Plot) drawEmpty(s *theme.Theme, width, height int) []string {
 	return rows
 }
 
-// axis returns the axis that the series and the limits of the plot need. A
-// limit that is far from everything measured does not count: it would flatten
+// axis returns the axis that fits the series and the limits of the plot. A
+// limit far from all measured values does not count, because it would flatten
 // the series.
 func (p Plot) axis(height int) axis {
 	low, high := math.Inf(1), 0.0
@@ -148,8 +148,8 @@ func (p Plot) axis(height int) axis {
 	return newAxis(low, high, p.Unit, p.Log, height)
 }
 
-// drawTicks marks moments at the top, where nothing else is. If they are too
-// dense to be told apart, they are left out.
+// drawTicks marks times at the top row, in cells that no series uses. It draws
+// none if they are too dense to distinguish.
 func (p Plot) drawTicks(s *theme.Theme, cells [][]Cell, at Span) {
 	cols := len(cells[0])
 	marked := map[int]bool{}
@@ -162,14 +162,15 @@ func (p Plot) drawTicks(s *theme.Theme, cells [][]Cell, at Span) {
 		return
 	}
 	for col := range marked {
-		if c := &cells[0][col]; c.Layer < LineLayer {
+		if c := &cells[0][col]; c.layer < lineLayer {
 			*c = Cell{s.TopTick, s.Muted, labelLayer}
 		}
 	}
 }
 
-// labelLimits writes what a limit is on its line, where the least of the
-// series is hidden; or, if it is out of sight, in a corner with an arrow.
+// labelLimits writes the label of each limit on its line, at the place where it
+// hides least of the series. A limit outside of the axis has its label in a
+// corner, with an arrow.
 func (p Plot) labelLimits(s *theme.Theme, cells [][]Cell, a axis) {
 	width, height := len(cells[0]), len(cells)
 	for _, l := range p.Limits {
@@ -183,7 +184,7 @@ func (p Plot) labelLimits(s *theme.Theme, cells [][]Cell, a axis) {
 		default:
 			text = " " + s.Above + text
 		}
-		label := []rune(s.Truncate(narrow(text), width))
+		label := []rune(s.Truncate(oneColumn(text), width))
 		best, fewest := 0, math.MaxInt
 		for _, col := range []int{1, (width - len(label)) / 2, width - len(label) - 1} {
 			if hidden := drawn(cells[row], col, len(label)); hidden < fewest {
@@ -191,7 +192,7 @@ func (p Plot) labelLimits(s *theme.Theme, cells [][]Cell, a axis) {
 			}
 		}
 		if fewest == math.MaxInt {
-			continue // every place is outside or has another label
+			continue // every place is outside or taken by another label
 		}
 		for i, r := range label {
 			cells[row][best+i] = Cell{r, s.Limit, labelLayer}
@@ -199,18 +200,18 @@ func (p Plot) labelLimits(s *theme.Theme, cells [][]Cell, a axis) {
 	}
 }
 
-// drawn counts the cells from col on that belong to a series; a place that
-// does not exist or that has a label counts as most.
+// drawn counts the cells of a series from col on. A place that does not exist
+// or has a label counts as most.
 func drawn(row []Cell, col, n int) int {
 	if col < 0 || col+n > len(row) {
 		return math.MaxInt
 	}
 	hidden := 0
 	for _, c := range row[col : col+n] {
-		switch c.Layer {
+		switch c.layer {
 		case labelLayer:
 			return math.MaxInt
-		case LineLayer:
+		case lineLayer:
 			hidden++
 		}
 	}

@@ -8,6 +8,7 @@ import (
 // A Span is a part of the run, in seconds since its start.
 type Span struct{ From, To float64 }
 
+// Length returns the duration of the span in seconds.
 func (at Span) Length() float64 { return at.To - at.From }
 
 // Column returns the column of a time, or -1 if it is not shown.
@@ -18,7 +19,7 @@ func (at Span) Column(t float64, cols int) int {
 	return int(math.Round((t - at.From) / at.Length() * float64(cols-1)))
 }
 
-// SpanText writes a length of time that one can zoom to.
+// SpanText formats one of the durations that a chart can be zoomed to.
 func SpanText(seconds float64) string {
 	switch {
 	case seconds >= 3600:

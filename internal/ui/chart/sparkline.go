@@ -7,9 +7,8 @@ import (
 	"mabeam-top/internal/ui/theme"
 )
 
-// Sparkline draws values in one row. It shows how they move, not how large
-// they are: it is scaled to their range, but to no less than four tenths of
-// the highest, so that noise does not look like a storm.
+// Sparkline draws values in one row. It is scaled to their range, but to no
+// less than 40 % of the highest value, so that noise does not look like change.
 func Sparkline(s *theme.Theme, points []fold.Point, at Span, width int) string {
 	out := []rune(theme.Spaces(width))
 	if len(points) == 0 {

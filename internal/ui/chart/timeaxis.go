@@ -1,7 +1,6 @@
 package chart
 
 import (
-	"slices"
 	"strings"
 
 	"mabeam-top/internal/stress/report"
@@ -9,119 +8,124 @@ import (
 	"mabeam-top/internal/ui/widget"
 )
 
-// An Mark is a mark in the lower border of a chart.
+// A Mark is an event on the time axis of a chart.
 type Mark struct {
 	T    float64
 	Kind MarkKind
-	// text is written behind it where there is room.
+	// Text follows the mark where there is room.
 	Text string
 }
 
-// A MarkKind says what a mark stands for; the later is more important.
+// A MarkKind is what a mark stands for. Later kinds are more important.
 type MarkKind int
 
+// The kinds of marks.
 const (
 	RepetitionMark MarkKind = iota
 	FaultMark
 	ManualMark
-	BookmarkMark
+	Bookmark
 )
 
-// TimeAxis is the lower border of a chart: it is the axis of elapsed time, with
-// the marks of the run on it. held says that its right end is not now.
-func TimeAxis(s *theme.Theme, at Span, marks []Mark, held bool, width int, focused bool) string {
-	cols := width - 2 - Gutter
-	if cols < 4 {
-		return widget.BottomBorder(s, width, focused)
+// Glyph returns the character and the style of a mark.
+func (k MarkKind) Glyph(t *theme.Theme) (rune, theme.Style) {
+	switch k {
+	case FaultMark:
+		return t.Fault, t.Warn
+	case ManualMark:
+		return t.Manual, t.Accent
+	case Bookmark:
+		return t.UserMark, t.Accent
+	default:
+		return t.Repetition, t.Muted
 	}
-	border := widget.BorderStyle(s, focused)
-	cells := slices.Repeat([]Cell{{R: []rune(s.Horizontal)[0], Paint: border}}, width)
-	cells[0].R, cells[width-1].R = []rune(s.BottomLeft)[0], []rune(s.BottomRight)[0]
-	axis := cells[1+Gutter : width-1]
-	write := func(col int, text string, p theme.Style) {
-		for i, r := range []rune(text) {
-			if c := col + i; c >= 0 && c < cols {
-				axis[c] = Cell{R: r, Paint: p, Layer: labelLayer}
-			}
-		}
+}
+
+// leastAxis is the width of the narrowest axis that is drawn.
+const leastAxis = 4
+
+// TimeAxis returns the lower border of a chart, which is the axis of elapsed time
+// with the marks of the run. following is true if the right end is now.
+func TimeAxis(t *theme.Theme, at Span, marks []Mark, following bool, width int, focused bool) string {
+	if width-2-Gutter < leastAxis {
+		return widget.BottomBorder(t, width, focused)
 	}
-	blank := func(from, to int) bool {
-		return from >= 0 && to <= cols && !slices.ContainsFunc(axis[from:to], func(c Cell) bool { return c.Layer == labelLayer })
-	}
-	// Marks before numbers, because half a number would tell a wrong time; but
-	// where a repetition began is also told by the line above, so that numbers
-	// may hide it.
-	kinds := make([]MarkKind, cols)
-	for _, m := range marks {
-		if col := at.Column(m.T, cols); col >= 0 && m.Kind >= kinds[col] {
-			kinds[col] = m.Kind
-			r, p := MarkGlyph(s, m.Kind)
-			axis[col] = Cell{R: r, Paint: p}
-			if m.Kind != RepetitionMark {
-				axis[col].Layer = labelLayer
-			}
-		}
-	}
+	b := newBorder(t, width, focused)
+	cols := len(b.axis)
+	kinds := b.drawMarks(t, at, marks)
 	end := " now "
-	if held {
+	if !following {
 		end = " " + theme.ClockTenths(at.To) + " "
 	}
-	// A mark at the very end stays in sight: the number gives way.
-	if text := strings.TrimRight(end, " "); !blank(cols-1, cols) {
-		end = text
-		write(max(cols-1-len(end), 0), end, s.Muted)
+	if !b.free(cols-1, cols) {
+		// The mark at the very end stays visible.
+		end = strings.TrimRight(end, " ")
+		b.write(max(cols-1-len(end), 0), end, t.Muted)
 	} else {
-		write(max(cols-len(end), 0), end, s.Muted)
+		b.write(max(cols-len(end), 0), end, t.Muted)
 	}
-	numbers := func(room float64, over bool) (written bool) {
-		step := tickStep(at.Length() * room / float64(cols))
-		for k := int(max(at.From, 0) / step); float64(k)*step <= at.To; k++ {
-			t := float64(k) * step
-			text := " " + report.Clock(t) + " "
-			left := at.Column(t, cols) - len(text)/2
-			if left >= 0 && left+len(text) <= cols-len(end) && (over || blank(left, left+len(text))) {
-				write(left, text, s.Muted)
-				written = true
-			}
-		}
-		return written
-	}
-	// Among very many marks some give way: without a number nothing tells when.
-	if !numbers(14, false) && !numbers(7, false) {
-		numbers(14, true)
+	// Numbers give way to marks. But an axis needs one number at least.
+	if !b.drawTimes(t, at, 14, cols-len(end), false) && !b.drawTimes(t, at, 7, cols-len(end), false) {
+		b.drawTimes(t, at, 14, cols-len(end), true)
 	}
 	for _, m := range marks {
-		col := at.Column(m.T, cols)
-		if m.Text == "" || col < 0 || kinds[col] != m.Kind {
+		if col := at.Column(m.T, cols); m.Text != "" && col >= 0 && kinds[col] == m.Kind {
+			b.labelMark(t, m, col)
+		}
+	}
+	return b.String()
+}
+
+// drawMarks draws the most important mark of each column, and returns its kind.
+// Numbers may hide the start of a repetition, which has a vertical line as well.
+func (b border) drawMarks(t *theme.Theme, at Span, marks []Mark) []MarkKind {
+	kinds := make([]MarkKind, len(b.axis))
+	for _, m := range marks {
+		col := at.Column(m.T, len(b.axis))
+		if col < 0 || m.Kind < kinds[col] {
 			continue
 		}
-		short, _, _ := strings.Cut(m.Text, "_") // what is done, as kill of kill_agents
-		for _, text := range []string{narrow(m.Text), narrow(short)} {
-			if blank(col+1, col+1+len([]rune(text))+1) {
-				_, p := MarkGlyph(s, m.Kind)
-				write(col+1, text, p)
-				break
-			}
+		kinds[col] = m.Kind
+		r, style := m.Kind.Glyph(t)
+		b.axis[col] = Cell{Rune: r, Style: style}
+		if m.Kind != RepetitionMark {
+			b.axis[col].layer = labelLayer
 		}
 	}
-	return RenderCells([][]Cell{cells}, []string{""})[0]
+	return kinds
 }
 
-// MarkGlyph returns how a mark is drawn.
-func MarkGlyph(s *theme.Theme, kind MarkKind) (rune, theme.Style) {
-	switch kind {
-	case FaultMark:
-		return s.Fault, s.Warn
-	case ManualMark:
-		return s.Manual, s.Accent
-	case BookmarkMark:
-		return s.UserMark, s.Accent
-	default:
-		return s.Repetition, s.Muted
+// drawTimes writes times up to column end, one about every distance columns. It
+// reports whether it wrote any.
+func (b border) drawTimes(t *theme.Theme, at Span, distance float64, end int, over bool) (written bool) {
+	cols := len(b.axis)
+	step := tickStep(at.Length() * distance / float64(cols))
+	for k := int(max(at.From, 0) / step); float64(k)*step <= at.To; k++ {
+		time := float64(k) * step
+		text := " " + report.Clock(time) + " "
+		left := at.Column(time, cols) - len(text)/2
+		if left >= 0 && left+len(text) <= end && (over || b.free(left, left+len(text))) {
+			b.write(left, text, t.Muted)
+			written = true
+		}
+	}
+	return written
+}
+
+// labelMark writes the text of a mark behind it, or its first word, such as kill
+// of kill_agents, where there is room.
+func (b border) labelMark(t *theme.Theme, m Mark, col int) {
+	short, _, _ := strings.Cut(m.Text, "_")
+	for _, text := range []string{oneColumn(m.Text), oneColumn(short)} {
+		if b.free(col+1, col+1+len([]rune(text))+1) {
+			_, style := m.Kind.Glyph(t)
+			b.write(col+1, text, style)
+			return
+		}
 	}
 }
 
-// tickStep rounds up to a time between ticks that people count in.
+// tickStep rounds a duration up to a round one.
 func tickStep(seconds float64) float64 {
 	for _, step := range []float64{1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 2 * 3600, 6 * 3600} {
 		if step >= seconds {

@@ -7,9 +7,8 @@ import (
 	"mabeam-top/internal/stress/fold"
 )
 
-// A stroke is what a line covers of one column of dots: from the lowest to the
-// highest, counted from the bottom. One that was not drawn has a low above its
-// high.
+// A stroke is the dots of a line in one column, from low to high, counted from
+// the bottom. An empty stroke has a low above its high.
 type stroke struct{ low, high int }
 
 var noStroke = stroke{1, 0}
@@ -24,12 +23,12 @@ func (s *stroke) cover(dot int) {
 
 // A trace is a series reduced to columns.
 type trace struct {
-	// line joins the means of the columns, and span reaches in each from the
-	// least to the greatest value, so that no spike is lost between two columns.
+	// line joins the means of the columns. span reaches from the smallest to the
+	// largest value of each column, so no spike is lost.
 	line, span []stroke
 }
 
-// all is the line together with its spread.
+// all is the line and its range together.
 func (t trace) all() []stroke {
 	out := slices.Clone(t.line)
 	for i, s := range t.span {
@@ -47,7 +46,7 @@ func traceOf(points []fold.Point, at Span, a axis, across, down int) trace {
 	t := trace{line: slices.Repeat([]stroke{noStroke}, across), span: slices.Repeat([]stroke{noStroke}, across)}
 	var sum float64
 	n, col, lastCol, lastDot := 0, -1, -1, 0
-	joined := true // to the column before
+	joined := true // with the column before
 	flush := func() {
 		if n == 0 {
 			return
@@ -77,9 +76,9 @@ func traceOf(points []fold.Point, at Span, a axis, across, down int) trace {
 	return t
 }
 
-// holeBefore says whether readings are missing before a point: nothing came
-// for more than a second, and for far longer than before and after. What was
-// thinned because it is old has no holes.
+// holeBefore reports whether samples are missing before a point: the gap is
+// longer than a second, and far longer than the gaps around it. Old samples are
+// thinned evenly, which leaves no holes.
 func holeBefore(points []fold.Point, i int) bool {
 	if i == 0 {
 		return false
@@ -94,8 +93,8 @@ func holeBefore(points []fold.Point, i int) bool {
 	return points[i].T-points[i-1].T > max(1, 4*usual)
 }
 
-// join covers the columns between two points of a line, and in the second as
-// much as makes the line whole.
+// join covers the columns after one point of a line up to and including the
+// next, without a gap.
 func join(out []stroke, fromCol, fromDot, toCol, toDot int) {
 	previous := fromDot
 	for col := fromCol + 1; col <= toCol; col++ {

@@ -6,25 +6,24 @@ import (
 	"mabeam-top/internal/stress/report"
 )
 
-// A Zoom says which part of the run the charts show. The zero value follows
-// the run, with as much of it as is good to look at.
+// A Zoom is the part of the run that the charts show. The zero value follows
+// the run with a length chosen from its duration.
 type Zoom struct {
-	// length is in seconds; 0 means as much as is good to look at.
+	// Length is in seconds; 0 means a length chosen from the duration.
 	Length float64
-	// away says that the charts do not follow the run, but end at end, in
-	// seconds since its start.
+	// Fixed stops following the run: the charts end at End, in seconds since
+	// its start.
 	Fixed bool
 	End   float64
 }
 
-// zoomLengths are the lengths that one can zoom to, in seconds. Without a
-// choice, the charts show the shortest of those up to autoLength that the run
-// fits in.
+// zoomLengths are the lengths to zoom to, in seconds. By default the charts
+// show the shortest from autoFrom to autoLength that contains the run.
 var zoomLengths = []float64{5, 10, 15, 20, 30, 45, 60, 120, 300, 600, 900, 1800, 3600, 2 * 3600, 6 * 3600, 24 * 3600}
 
 const autoFrom, autoLength = 10, 60
 
-// Span returns what is shown of a run that has come to that time.
+// Span returns the part shown of a run that has lasted until now.
 func (z Zoom) Span(now float64) Span {
 	length := z.Length
 	if length == 0 {
@@ -43,12 +42,12 @@ func (z Zoom) Span(now float64) Span {
 	return Span{end - length, end}
 }
 
-// In returns the zoom by steps closer to the moment at the right.
+// In zooms in by steps, keeping the right end.
 func (z Zoom) In(steps int, now float64) Zoom {
 	length := z.Span(now).Length()
 	i, _ := slices.BinarySearch(zoomLengths, length)
 	last := len(zoomLengths) - 1
-	// Beyond the run there is nothing to see.
+	// There is nothing to see beyond the run.
 	for last > 0 && zoomLengths[last-1] >= max(now, autoFrom) {
 		last--
 	}
@@ -56,25 +55,25 @@ func (z Zoom) In(steps int, now float64) Zoom {
 	return z
 }
 
-// Scroll moves what is shown by a share of its length: negative is back. Beyond
-// the newest moment it follows the run again.
+// Scroll moves by a share of the length; a negative share goes back. Scrolling
+// past the newest sample follows the run again.
 func (z Zoom) Scroll(share, now float64) Zoom {
 	at := z.Span(now)
 	return z.EndAt(at.To+share*at.Length(), now)
 }
 
-// EndAt shows the time before a moment; never less of the run than fits.
+// EndAt shows the part that ends at end, or the first part that is full.
 func (z Zoom) EndAt(end, now float64) Zoom {
 	length := z.Span(now).Length()
 	z.End = max(end, min(length, now))
 	z.Fixed = z.End < now
 	if z.Fixed && z.Length == 0 {
-		z.Length = length // what is looked at does not change its scale
+		z.Length = length // the scale must not change while the run goes on
 	}
 	return z
 }
 
-// Text tells what is shown.
+// Text describes the part shown.
 func (z Zoom) Text(now float64) string {
 	at := z.Span(now)
 	if z.Fixed {

@@ -9,16 +9,19 @@ import (
 	"mabeam-top/internal/ui/theme"
 )
 
-// maxField bounds what can be typed or pasted into a field, in characters.
+// maxField is the number of characters that a field holds.
 const maxField = 4096
 
-// A Field is one line of text that is being written.
+// A Field is an editable line of text. Copies are independent of each other. It
+// is not the bubbles text input, whose view is not exactly as wide as asked for
+// and shows its cursor by colour alone.
 type Field struct {
 	text []rune
-	// at is the place of the cursor, in characters.
+	// at is the position of the cursor, in characters.
 	at int
 }
 
+// NewField returns a field with a text and the cursor at its end.
 func NewField(text string) Field {
 	runes := []rune(theme.Clean(text))
 	return Field{runes, len(runes)}
@@ -26,7 +29,8 @@ func NewField(text string) Field {
 
 func (f Field) String() string { return string(f.text) }
 
-// Press takes a key in, if it is one for a field. The text is never changed in place, because copies of the field share it.
+// Press handles a key. It replaces the text instead of changing it in place,
+// because copies of the field share it.
 func (f *Field) Press(msg tea.KeyMsg) {
 	switch msg.Type {
 	case tea.KeyRunes, tea.KeySpace:

@@ -6,16 +6,20 @@ import (
 	"mabeam-top/internal/ui/theme"
 )
 
-// A Filter narrows a list down to the rows that have all of its words.
+// A Filter narrows a list down to the rows that contain all of its words.
 type Filter struct {
 	Text Field
-	// typing says that keys go to it.
+	// Typing is true while keys go to the filter.
 	Typing bool
 }
 
+// NewFilter returns a filter with a text.
+func NewFilter(text string) Filter { return Filter{Text: NewField(text)} }
+
+// Empty reports whether the filter matches everything.
 func (f Filter) Empty() bool { return len(f.Text.text) == 0 }
 
-// Matches says whether every word of the filter is somewhere in the texts.
+// Matches reports whether every word of the filter occurs in the texts.
 func (f Filter) Matches(texts ...string) bool {
 	if f.Empty() {
 		return true
@@ -29,13 +33,13 @@ func (f Filter) Matches(texts ...string) bool {
 	return true
 }
 
-// Note tells of the filter in the border of its list.
-func (f Filter) Note(s *theme.Theme) string {
+// Note shows the filter in the border of its list.
+func (f Filter) Note(t *theme.Theme) string {
 	switch {
 	case f.Typing:
-		return s.Accent.Render("/") + f.Text.View(s, max(len(f.Text.text)+1, 12))
+		return t.Accent.Render("/") + f.Text.View(t, max(len(f.Text.text)+1, 12))
 	case !f.Empty():
-		return s.Accent.Render("/" + f.Text.String())
+		return t.Accent.Render("/" + f.Text.String())
 	default:
 		return ""
 	}

@@ -9,7 +9,7 @@ import (
 	"mabeam-top/internal/ui/theme"
 )
 
-// Beside joins blocks of rows of the same height from left to right.
+// Beside joins blocks of the same height from left to right.
 func Beside(blocks ...[]string) []string {
 	out := slices.Clone(blocks[0])
 	for _, b := range blocks[1:] {
@@ -20,8 +20,45 @@ func Beside(blocks ...[]string) []string {
 	return out
 }
 
-// Overlay puts a box on the middle of rows that are all width wide.
-func Overlay(s *theme.Theme, rows, box []string, width int) []string {
+// An Area is a rectangle of the screen.
+type Area struct{ Left, Top, Width, Height int }
+
+// Contains reports whether a cell of the screen is in the area.
+func (a Area) Contains(col, row int) bool {
+	return col >= a.Left && col < a.Left+a.Width && row >= a.Top && row < a.Top+a.Height
+}
+
+// A Block is what is drawn in an area: Height rows, each Width columns wide.
+type Block struct {
+	Area
+	Rows []string
+}
+
+// Compose joins blocks that do not overlap into exactly height rows, each
+// exactly width columns wide.
+func Compose(blocks []Block, width, height int) []string {
+	slices.SortStableFunc(blocks, func(a, b Block) int { return a.Left - b.Left })
+	out := make([]string, height)
+	var b strings.Builder
+	for row := range out {
+		b.Reset()
+		col := 0
+		for _, block := range blocks {
+			if row < block.Top || row >= block.Top+block.Height {
+				continue
+			}
+			b.WriteString(theme.Spaces(block.Left - col))
+			b.WriteString(block.Rows[row-block.Top])
+			col = block.Left + block.Width
+		}
+		b.WriteString(theme.Spaces(width - col))
+		out[row] = b.String()
+	}
+	return out
+}
+
+// Overlay puts a box over the middle of rows.
+func Overlay(t *theme.Theme, rows, box []string, width int) []string {
 	out := slices.Clone(rows)
 	top := max((len(rows)-len(box))/2, 0)
 	for i, line := range box {
@@ -30,22 +67,22 @@ func Overlay(s *theme.Theme, rows, box []string, width int) []string {
 		}
 		w := theme.Width(line)
 		left := max((width-w)/2, 0)
-		row := s.Pad(out[top+i], width)
+		row := t.Pad(out[top+i], width)
 		out[top+i] = ansi.Cut(row, 0, left) + line + ansi.Cut(row, left+w, width)
 	}
 	return out
 }
 
-// Fit makes rows a frame: as many as the height, none wider than the width. The
-// empty ones count: what an earlier frame left below, drawn before the program
-// heard that the terminal had shrunk, is only erased by rows that cover it.
-func Fit(s *theme.Theme, rows []string, width, height int) string {
+// Frame joins rows into a frame that covers the terminal: exactly height rows,
+// none wider than width. Empty rows erase what is left of an earlier frame if the
+// terminal has shrunk.
+func Frame(t *theme.Theme, rows []string, width, height int) string {
 	out := make([]string, height)
 	for i, row := range rows[:min(len(rows), height)] {
-		if s.ASCIIOnly {
+		if t.ASCIIOnly {
 			row = theme.ASCII(row)
 		}
-		out[i] = s.Truncate(row, width)
+		out[i] = t.Truncate(row, width)
 	}
 	return strings.Join(out, "\n")
 }

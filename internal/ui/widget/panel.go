@@ -7,69 +7,78 @@ import (
 	"mabeam-top/internal/ui/theme"
 )
 
-// Message is a text in the place of a table.
-func Message(s *theme.Theme, text string, width int) []string {
-	var rows []string
-	for _, line := range theme.Wrap(text, max(width-2, 1)) {
-		rows = append(rows, " "+s.Muted.Render(line))
-	}
-	return rows
+// A Panel is rows in a frame.
+type Panel struct {
+	// Title and Notes are at the left and right of the upper border.
+	Title, Notes string
+	Rows         []string
+	// Bottom is the lower border; empty means a plain one.
+	Bottom  string
+	Focused bool
 }
 
-// Panel draws a frame around rows: its title at the left of the upper border,
-// its notes at the right. It is exactly height rows, each exactly width wide,
-// and has room for height-2 rows of width-2.
-func Panel(s *theme.Theme, title, notes string, rows []string, width, height int, focused bool) []string {
-	return PanelOn(s, title, notes, rows, BottomBorder(s, width, focused), width, height, focused)
-}
-
-// PanelOn is panel with a lower border of one's own.
-func PanelOn(s *theme.Theme, title, notes string, rows []string, bottom string, width, height int, focused bool) []string {
+// Draw returns exactly height rows, each exactly width columns wide. There is
+// room for height-2 rows of width-2 columns.
+func (p Panel) Draw(t *theme.Theme, width, height int) []string {
 	if width < 4 || height < 2 {
 		return slices.Repeat([]string{theme.Spaces(width)}, max(height, 0))
 	}
-	border := BorderStyle(s, focused)
 	out := make([]string, 0, height)
-	out = append(out, Rule(s, s.TopLeft, s.TopRight, title, notes, width, focused))
-	side := border.Render(s.Vertical)
+	out = append(out, rule(t, t.TopLeft, t.TopRight, p.Title, p.Notes, width, p.Focused))
+	side := BorderStyle(t, p.Focused).Render(t.Vertical)
 	for i := range height - 2 {
 		row := ""
-		if i < len(rows) {
-			row = rows[i]
+		if i < len(p.Rows) {
+			row = p.Rows[i]
 		}
-		out = append(out, side+s.Pad(row, width-2)+side)
+		out = append(out, side+t.Pad(row, width-2)+side)
 	}
-	return append(out, bottom)
+	if p.Bottom == "" {
+		p.Bottom = BottomBorder(t, width, p.Focused)
+	}
+	return append(out, p.Bottom)
 }
 
-func BorderStyle(s *theme.Theme, focused bool) theme.Style {
+// BorderStyle is the style of a frame.
+func BorderStyle(t *theme.Theme, focused bool) theme.Style {
 	if focused {
-		return s.Accent
+		return t.Accent
 	}
-	return s.Faint
+	return t.Faint
 }
 
-// Rule is a border line with a title and notes in it.
-func Rule(s *theme.Theme, left, right, title, notes string, width int, focused bool) string {
-	border := BorderStyle(s, focused)
-	start := left + s.Horizontal
+// BottomBorder is the plain lower border of a frame.
+func BottomBorder(t *theme.Theme, width int, focused bool) string {
+	return BorderStyle(t, focused).Render(t.BottomLeft + strings.Repeat(t.Horizontal, max(width-2, 0)) + t.BottomRight)
+}
+
+// Heading is a horizontal line with a title at its left and notes at its right.
+func Heading(t *theme.Theme, title, notes string, width int) string {
+	return rule(t, t.Horizontal, t.Horizontal, title, notes, width, false)
+}
+
+func rule(t *theme.Theme, left, right, title, notes string, width int, focused bool) string {
+	border := BorderStyle(t, focused)
+	start := left + t.Horizontal
 	if focused {
-		start = left + s.CursorMark
+		start = left + t.CursorMark
 	}
 	if title != "" {
-		title = s.Truncate(" "+title+" ", width-4)
+		title = t.Truncate(" "+title+" ", width-4)
 	}
 	room := width - 4 - theme.Width(title)
 	if notes != "" {
-		notes = " " + notes + " "
-		if theme.Width(notes) > room-1 {
-			notes = s.Truncate(notes, room-1)
-		}
+		notes = t.Truncate(" "+notes+" ", room-1)
 	}
 	fill := max(room-theme.Width(notes), 0)
-	return border.Render(start) + title + border.Render(strings.Repeat(s.Horizontal, fill)) + notes + border.Render(s.Horizontal+right)
+	return border.Render(start) + title + border.Render(strings.Repeat(t.Horizontal, fill)) + notes + border.Render(t.Horizontal+right)
 }
 
-func BottomBorder(s *theme.Theme, width int, focused bool) string {
-	return BorderStyle(s, focused).Render(s.BottomLeft + strings.Repeat(s.Horizontal, max(width-2, 0)) + s.BottomRight)
+// Message wraps a text that stands in a panel instead of its rows.
+func Message(t *theme.Theme, text string, width int) []string {
+	var rows []string
+	for _, line := range theme.Wrap(text, max(width-2, 1)) {
+		rows = append(rows, " "+t.Muted.Render(line))
+	}
+	return rows
 }

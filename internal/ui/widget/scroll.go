@@ -1,24 +1,67 @@
 package widget
 
-// A Scroller is the position in a list that is longer than its panel. Until
-// somebody moves it, it shows what the list thinks best.
-type Scroller struct {
+// Window returns the part of n rows to show in room rows: row at is in its
+// middle, except near the ends.
+func Window(n, room, at int) (from, to int) {
+	from = min(max(at-room/2, 0), max(n-room, 0))
+	return from, min(from+room, n)
+}
+
+// A Scroll is the position in a list that is longer than its panel.
+type Scroll struct {
 	Offset int
-	Held   bool
+	// Moved is set once the user scrolls. Until then the list chooses its own
+	// position.
+	Moved bool
 }
 
-// Show returns the first row to show of n where there is room for some; best is
-// the one that it shows by itself.
-func (sc *Scroller) Show(n, room, best int) int {
-	if !sc.Held {
-		sc.Offset = best
+// Window returns the part of n rows to show in room rows. It starts at best
+// unless the user has scrolled.
+func (s *Scroll) Window(n, room, best int) (from, to int) {
+	if !s.Moved {
+		s.Offset = best
 	}
-	sc.Offset = min(max(sc.Offset, 0), max(n-room, 0))
-	return sc.Offset
+	s.Offset = min(max(s.Offset, 0), max(n-room, 0))
+	return s.Offset, min(s.Offset+max(room, 0), n)
 }
 
-// Move goes by rows from what was shown last. What is too far is taken back
-// when it is shown.
-func (sc *Scroller) Move(by int) {
-	sc.Offset, sc.Held = sc.Offset+by, true
+// Reveal returns the part of n rows to show in room rows. It moves only as far
+// as is needed to show row at.
+func (s *Scroll) Reveal(n, room, at int) (from, to int) {
+	s.Offset = max(min(max(s.Offset, at-room+1), at, max(n-room, 0)), 0)
+	return s.Offset, min(s.Offset+max(room, 0), n)
 }
+
+// Move scrolls by rows. The next Window corrects a move that goes too far.
+func (s *Scroll) Move(by int) { s.Offset, s.Moved = s.Offset+by, true }
+
+// A Pager is a page of text that may be longer than the screen.
+type Pager struct {
+	rows   []string
+	width  int
+	offset int
+}
+
+// Reset makes the next Layout write the rows again.
+func (p *Pager) Reset() { p.rows = nil }
+
+// Layout writes the rows for a width, unless they are there from the last time.
+func (p *Pager) Layout(width, height int, write func() []string) {
+	if p.width != width || p.rows == nil {
+		p.rows, p.width = write(), width
+	}
+	p.Scroll(0, height)
+}
+
+// Scroll moves by rows.
+func (p *Pager) Scroll(by, height int) {
+	p.offset = min(max(p.offset+by, 0), max(len(p.rows)-height, 0))
+}
+
+// Shown returns the rows on the screen; Layout comes first.
+func (p *Pager) Shown(height int) []string {
+	return p.rows[min(p.offset, len(p.rows)):min(p.offset+height, len(p.rows))]
+}
+
+// Below returns the number of rows below the screen.
+func (p *Pager) Below(height int) int { return max(len(p.rows)-p.offset-height, 0) }
