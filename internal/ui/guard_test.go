@@ -7,9 +7,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	tea "github.com/charmbracelet/bubbletea"
+	"mabeam-top/internal/ui/session"
+	"mabeam-top/internal/ui/uitest"
 
-	"mabeam-top/internal/stress/stream"
+	tea "github.com/charmbracelet/bubbletea"
 )
 
 // A faulty model panics in whatever it is told to.
@@ -64,42 +65,10 @@ func TestGuard(t *testing.T) {
 	}
 }
 
-// While the program is suspended the load is held, and not longer.
-func TestHold(t *testing.T) {
-	st, source := steered(t)
-	held, resume := st.m.hold()
-	if len(source.steering()) != 1 || source.steering()[0] != (stream.Command{Do: stream.SetPaused, Paused: true}) || held() {
-		t.Fatalf("told %+v, held %v", source.steering(), held())
-	}
-	st.run.timeline.Add(stream.Event{T: 21, Type: stream.Logged, Log: &stream.Log{Level: "info", Message: "held", ByHand: true}})
-	if !held() {
-		t.Error("it is not seen that the load is held")
-	}
-	resume()
-	if len(source.steering()) != 2 || source.steering()[1] != (stream.Command{Do: stream.SetPaused}) {
-		t.Errorf("told %+v", source.steering())
-	}
-	// What somebody holds by hand stays so.
-	st.m.live.paused = true
-	held, resume = st.m.hold()
-	resume()
-	if len(source.steering()) != 2 || held != nil {
-		t.Errorf("told %+v", source.steering())
-	}
-}
-
-func TestHoldOfWhatCannotBeHeld(t *testing.T) {
-	st := running(t)
-	held, resume := st.m.hold()
-	if resume(); held != nil || !strings.Contains(st.m.notice.text, "could not be held") {
-		t.Errorf("told %q", st.m.notice.text)
-	}
-}
-
 // A panickyRunner panics when it is asked anything.
-type panickyRunner struct{ fakeRunner }
+type panickyRunner struct{ uitest.Runner }
 
-func (panickyRunner) Check(string, Settings) map[string]error { panic("of the test") }
+func (panickyRunner) Check(string, session.Settings) map[string]error { panic("of the test") }
 
 // A panic of the screen gives the terminal back and is told.
 func TestPanicOfTheScreen(t *testing.T) {

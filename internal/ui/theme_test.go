@@ -12,10 +12,10 @@ func TestThemeKey(t *testing.T) {
 	st := running(t)
 	var seen []string
 	for range len(theme.Names()) + 1 {
-		seen = append(seen, st.m.styles.Name)
+		seen = append(seen, st.m.host.Theme.Name)
 		st.press("t")
-		if !strings.Contains(st.m.View(), "theme "+st.m.styles.Name) {
-			t.Errorf("it is not told that the theme is %s", st.m.styles.Name)
+		if !strings.Contains(st.m.View(), "theme "+st.m.host.Theme.Name) {
+			t.Errorf("it is not told that the theme is %s", st.m.host.Theme.Name)
 		}
 	}
 	if want := append(theme.Names(), theme.Names()[0]); !slices.Equal(seen, want) {
@@ -25,7 +25,7 @@ func TestThemeKey(t *testing.T) {
 
 func TestThemeOfTheConfig(t *testing.T) {
 	for _, name := range theme.Names() {
-		if got := newStage(t, Config{Theme: name}).m.styles.Name; got != name {
+		if got := newStage(t, Config{Theme: name}).m.host.Theme.Name; got != name {
 			t.Errorf("asked for %s, got %s", name, got)
 		}
 	}

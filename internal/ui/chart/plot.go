@@ -1,3 +1,4 @@
+// Package chart draws plots, their axes and histograms from data alone.
 package chart
 
 import (
@@ -52,7 +53,7 @@ func (p Plot) Draw(s *theme.Theme, at Span, times []Vertical, width, height int)
 	if height < 1 {
 		return nil
 	}
-	if cols < 4 || !p.HasPoints() {
+	if cols < 4 || !p.hasPoints() {
 		return p.drawEmpty(s, width, height)
 	}
 	a := p.axis(height)
@@ -64,7 +65,7 @@ func (p Plot) Draw(s *theme.Theme, at Span, times []Vertical, width, height int)
 	for _, u := range times {
 		if col := at.Column(u.T, cols); col >= 0 {
 			for row := range cells {
-				cells[row][col] = Cell{s.TimeDash, u.Paint, backLayer}
+				cells[row][col] = Cell{s.TimeDash, u.Style, backLayer}
 			}
 		}
 	}
@@ -108,10 +109,10 @@ func (p Plot) Draw(s *theme.Theme, at Span, times []Vertical, width, height int)
 // A Vertical is a vertical line of a plot.
 type Vertical struct {
 	T     float64
-	Paint theme.Style
+	Style theme.Style
 }
 
-func (p Plot) HasPoints() bool {
+func (p Plot) hasPoints() bool {
 	return slices.ContainsFunc(p.Series, func(s Series) bool { return len(s.Points) > 0 })
 }
 

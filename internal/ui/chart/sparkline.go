@@ -33,3 +33,12 @@ func Sparkline(s *theme.Theme, points []fold.Point, at Span, width int) string {
 	}
 	return string(out)
 }
+
+// Bounded limits values in place, so that no arithmetic of a chart overflows.
+func Bounded(points []fold.Point) []fold.Point {
+	const most = 1e18
+	for i := range points {
+		points[i].V = min(max(points[i].V, 0), most)
+	}
+	return points
+}

@@ -2,8 +2,8 @@ package theme
 
 // The states of a check that has no verdict yet.
 const (
-	Running = "run"
-	Waiting = "wait"
+	Running = "running"
+	Waiting = "waiting"
 )
 
 // Undecided is the status of a metric whose samples do not settle whether it

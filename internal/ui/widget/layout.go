@@ -86,3 +86,24 @@ func Frame(t *theme.Theme, rows []string, width, height int) string {
 	}
 	return strings.Join(out, "\n")
 }
+
+// Flow joins items into rows, as many in a row as there is room for.
+func Flow(items []string, gap string, width int) []string {
+	var rows []string
+	row := ""
+	for _, item := range items {
+		switch {
+		case row == "":
+			row = item
+		case theme.Width(row)+theme.Width(gap)+theme.Width(item) > width:
+			rows = append(rows, row)
+			row = item
+		default:
+			row += gap + item
+		}
+	}
+	if row != "" {
+		rows = append(rows, row)
+	}
+	return rows
+}

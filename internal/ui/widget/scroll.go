@@ -1,5 +1,7 @@
 package widget
 
+import "mabeam-top/internal/ui/theme"
+
 // Window returns the part of n rows to show in room rows: row at is in its
 // middle, except near the ends.
 func Window(n, room, at int) (from, to int) {
@@ -38,17 +40,16 @@ func (s *Scroll) Move(by int) { s.Offset, s.Moved = s.Offset+by, true }
 // A Pager is a page of text that may be longer than the screen.
 type Pager struct {
 	rows   []string
+	theme  *theme.Theme
 	width  int
 	offset int
 }
 
-// Reset makes the next Layout write the rows again.
-func (p *Pager) Reset() { p.rows = nil }
-
-// Layout writes the rows for a width, unless they are there from the last time.
-func (p *Pager) Layout(width, height int, write func() []string) {
-	if p.width != width || p.rows == nil {
-		p.rows, p.width = write(), width
+// Layout writes the rows for a theme and a width, unless they are there from the
+// last time.
+func (p *Pager) Layout(t *theme.Theme, width, height int, write func() []string) {
+	if p.rows == nil || p.theme != t || p.width != width {
+		p.rows, p.theme, p.width = write(), t, width
 	}
 	p.Scroll(0, height)
 }

@@ -1,3 +1,5 @@
+// Package widget is the parts that screens are made of: panels, tables, lists,
+// text fields and filters.
 package widget
 
 import (
@@ -138,15 +140,6 @@ func (l Layout) Row(t *theme.Theme, r Row) []string {
 	out, indent := []string{line}, l.table.Indent+l.widths[0]+1
 	for _, more := range theme.Wrap(r.Note, l.width-indent) {
 		out = append(out, theme.Spaces(indent)+t.Muted.Render(more))
-	}
-	return out
-}
-
-// Rows returns the rows of the screen that rows of the table take.
-func (l Layout) Rows(t *theme.Theme, rows []Row) []string {
-	var out []string
-	for _, r := range rows {
-		out = append(out, l.Row(t, r)...)
 	}
 	return out
 }
