@@ -80,12 +80,12 @@ func newModel(cfg Config, themes []theme.Theme, start func(*session.Run)) *model
 
 // addScreens makes the screens and links them.
 func (m *model) addScreens(cfg Config) {
-	m.live = live.New(m.host, live.Config{Faults: cfg.Faults, CheckFault: cfg.CheckFault}, live.Links{
+	m.live = live.New(m.host, cfg, live.Links{
 		Report:      func() { m.current = m.report },
 		Recorded:    func(o session.Outcome) { m.showReport(o, true) },
 		LeaveReplay: m.leaveReplay,
 	})
-	m.report = result.New(m.host, result.Config{Catalogue: m.catalogue, Store: cfg.Store, Compare: cfg.Compare}, result.Links{
+	m.report = result.New(m.host, m.catalogue, cfg, result.Links{
 		Start:      m.begin,
 		Replay:     m.replay,
 		Charts:     func() { m.current = m.live },

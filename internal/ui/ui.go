@@ -7,53 +7,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 
 	tea "github.com/charmbracelet/bubbletea"
 
 	"mabeam-top/internal/stress/report"
-	"mabeam-top/internal/stress/stream"
 	"mabeam-top/internal/ui/plain"
 	"mabeam-top/internal/ui/session"
 	"mabeam-top/internal/ui/theme"
 )
 
-// Config is what the UI shows, and how.
-type Config struct {
-	// Scenarios are the entries of the menu.
-	Scenarios []session.Scenario
-	Runner    session.Runner
-	// Faults can be injected while a load runs. CheckFault returns what is wrong
-	// with one, as scenario files write it; nil accepts any.
-	Faults     []session.FaultKind
-	CheckFault func(text string) error
-	// Store keeps past runs; nil for none.
-	Store *report.Store
-	// Compare compares a report with an earlier one; nil if that is not possible.
-	Compare session.Compare
-	// Start names scenarios to run at once; none shows the menu.
-	Start []string
-	// Replay is a recording to replay at once, and ReplayName its name; nil for
-	// none.
-	Replay     *stream.Recording
-	ReplayName string
-	// JobControl lets ctrl+z suspend the program.
-	JobControl bool
-	// FPS is the number of frames per second of the live screen; 0 means 4.
-	FPS int
-	// ASCII draws nothing but ASCII, for terminals without UTF-8.
-	ASCII bool
-	// Color is auto, always or never. Empty means auto, which honours NO_COLOR.
-	Color string
-	// Theme is one of theme.Names; empty means the first.
-	Theme string
-	// ScreenReader selects the line mode: typed commands, and messages in words
-	// and numbers.
-	ScreenReader bool
-	// Input and Output are the terminal; nil means standard input and output.
-	Input  io.Reader
-	Output io.Writer
-}
+// Config configures the UI.
+type Config = session.Config
 
 // Run shows the UI until the user quits or ctx ends. It stops and waits for a load
 // that still runs, and restores the terminal.
@@ -80,7 +44,7 @@ func show(ctx context.Context, cfg Config, size tea.WindowSizeMsg) (*report.Repo
 	}
 	var err error
 	if cfg.ScreenReader {
-		err = plain.Run(ctx, plainConfig(cfg), start)
+		err = plain.Run(ctx, cfg, start)
 	} else {
 		err = draw(ctx, cfg, size, start)
 	}
@@ -95,13 +59,6 @@ func show(ctx context.Context, cfg Config, size tea.WindowSizeMsg) (*report.Repo
 	}
 	outcome := lastLoad.Wait()
 	return outcome.Report, errors.Join(err, outcome.Err)
-}
-
-func plainConfig(cfg Config) plain.Config {
-	return plain.Config{
-		Scenarios: cfg.Scenarios, Runner: cfg.Runner, Faults: cfg.Faults, CheckFault: cfg.CheckFault, Store: cfg.Store, Compare: cfg.Compare,
-		Start: cfg.Start, Replay: cfg.Replay, ReplayName: cfg.ReplayName, ASCII: cfg.ASCII, Input: cfg.Input, Output: cfg.Output,
-	}
 }
 
 // pollRate is how often a second Bubble Tea looks for something to write. It

@@ -135,15 +135,15 @@ func (a axis) bounds() (low, high float64) {
 // row returns the row of a value, counted from the top.
 func (a axis) row(v float64) int { return a.height - 1 - a.dot(v)/dotsPerRow }
 
-// Gutter is the width of a plot's scale, with its ticks.
-const Gutter = 8
+// gutter is the width of a plot's scale, with its ticks.
+const gutter = 8
 
 // labels returns the scale: one text for each row, as wide as the gutter.
-func (a axis) labels(s *theme.Theme) []string {
-	out := slices.Repeat([]string{theme.Spaces(Gutter)}, a.height)
+func (a axis) labels(t *theme.Theme) []string {
+	out := slices.Repeat([]string{theme.Spaces(gutter)}, a.height)
 	label := func(row int, v float64) {
 		if row >= 0 && row < a.height {
-			out[row] = s.Muted.Render(s.PadLeft(axisLabel(v, a.unit), Gutter-1)) + s.Faint.Render(string(s.Tick))
+			out[row] = t.Muted.Render(t.PadLeft(axisLabel(v, a.unit), gutter-1)) + t.Faint.Render(string(t.Tick))
 		}
 	}
 	for i := 0; i*a.every < a.height; i++ {
@@ -183,7 +183,7 @@ func axisLabel(v float64, unit string) string {
 	default:
 		text = report.Quantity(v, unit)
 	}
-	if ansi.StringWidth(text) > Gutter-1 {
+	if ansi.StringWidth(text) > gutter-1 {
 		text = strconv.FormatFloat(v, 'e', 0, 64)
 	}
 	return text

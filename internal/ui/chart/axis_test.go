@@ -67,7 +67,7 @@ func TestAnyAxis(t *testing.T) {
 			t.Fatalf("%+v", a)
 		}
 		for i, label := range a.labels(theme.Plain(false)) {
-			if w := len([]rune(label)); w != Gutter || strings.Contains(label, "…") {
+			if w := len([]rune(label)); w != gutter || strings.Contains(label, "…") {
 				t.Fatalf("row %d: label %q of width %d", i, label, w)
 			}
 		}

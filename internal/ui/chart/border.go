@@ -20,7 +20,7 @@ func newBorder(t *theme.Theme, width int, focused bool) border {
 	style := widget.BorderStyle(t, focused)
 	cells := slices.Repeat([]Cell{{Rune: []rune(t.Horizontal)[0], Style: style}}, width)
 	cells[0].Rune, cells[width-1].Rune = []rune(t.BottomLeft)[0], []rune(t.BottomRight)[0]
-	return border{cells, cells[1+Gutter : width-1]}
+	return border{cells, cells[1+gutter : width-1]}
 }
 
 // free reports whether nothing is written on a part of the axis.

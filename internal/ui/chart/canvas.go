@@ -13,8 +13,8 @@ type dotCanvas struct{ cols, rows, across, down int }
 
 // canvasOf returns the canvas of a plot. A cell has two by four braille dots,
 // or is one dot in ASCII.
-func canvasOf(s *theme.Theme, cols, rows int) dotCanvas {
-	if s.ASCIIOnly {
+func canvasOf(t *theme.Theme, cols, rows int) dotCanvas {
+	if t.ASCIIOnly {
 		return dotCanvas{cols, rows, cols, rows}
 	}
 	return dotCanvas{cols, rows, 2 * cols, dotsPerRow * rows}

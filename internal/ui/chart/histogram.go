@@ -57,7 +57,7 @@ func bandsOf(d report.Distribution) []band {
 // column is the share of operations in it, taken as uniform between two
 // quantiles. It returns height rows of columns, a row with the marks, and a row
 // with their labels.
-func Histogram(s *theme.Theme, d report.Distribution, limits []ValueMark, width, height int) []string {
+func Histogram(t *theme.Theme, d report.Distribution, limits []ValueMark, width, height int) []string {
 	bands := bandsOf(d)
 	if len(bands) == 0 || width < 8 || height < 1 {
 		return nil
@@ -83,7 +83,7 @@ func Histogram(s *theme.Theme, d report.Distribution, limits []ValueMark, width,
 	for _, m := range mass {
 		highest = max(highest, m)
 	}
-	levels := len(s.Sparks)
+	levels := len(t.Sparks)
 	var rows []string
 	for row := range height {
 		var line strings.Builder
@@ -94,24 +94,24 @@ func Histogram(s *theme.Theme, d report.Distribution, limits []ValueMark, width,
 			case m <= 0 || level <= 0:
 				line.WriteByte(' ')
 			default:
-				line.WriteRune(s.Sparks[min(level, levels)-1])
+				line.WriteRune(t.Sparks[min(level, levels)-1])
 			}
 		}
-		rows = append(rows, s.Spark.Render(line.String()))
+		rows = append(rows, t.Spark.Render(line.String()))
 	}
 	marks := []ValueMark{{d.P50, "p50", false}, {d.P99, "p99", false}, {d.P90, "p90", false}, {d.P999, "p99.9", false}, {d.P95, "p95", false}}
 	for i := range limits {
 		limits[i].limit = true
 	}
-	return append(rows, ticks(s, append(limits, marks...), place, width)...)
+	return append(rows, ticks(t, append(limits, marks...), place, width)...)
 }
 
 // ticks draws an axis with marks, and below it as many of their labels as there
 // is room for, in the order of the marks.
-func ticks(s *theme.Theme, marks []ValueMark, place func(float64) float64, width int) []string {
+func ticks(t *theme.Theme, marks []ValueMark, place func(float64) float64, width int) []string {
 	axis, names := make([]Cell, width), make([]Cell, width)
 	for i := range axis {
-		axis[i] = Cell{Rune: []rune(s.Horizontal)[0], Style: s.Faint}
+		axis[i] = Cell{Rune: []rune(t.Horizontal)[0], Style: t.Faint}
 	}
 	for _, m := range marks {
 		col := int(place(m.Value))
@@ -119,11 +119,11 @@ func ticks(s *theme.Theme, marks []ValueMark, place func(float64) float64, width
 			continue
 		}
 		col = min(col, width-1)
-		look, r := s.Muted, s.AxisMark
+		look, r := t.Muted, t.AxisMark
 		if m.limit {
-			look, r = s.Limit, s.LimitMark
+			look, r = t.Limit, t.LimitMark
 		}
-		if axis[col].Rune != s.LimitMark {
+		if axis[col].Rune != t.LimitMark {
 			axis[col] = Cell{Rune: r, Style: look}
 		}
 		label := []rune(oneColumn(m.Label))
@@ -149,14 +149,14 @@ func taken(row []Cell, from, to int) bool {
 }
 
 // Quantiles lists the quantiles of a distribution in as many rows as they need.
-func Quantiles(s *theme.Theme, d report.Distribution, unit string, width int) []string {
+func Quantiles(t *theme.Theme, d report.Distribution, unit string, width int) []string {
 	var rows []string
 	row := ""
 	for _, q := range []struct {
 		name  string
 		value float64
 	}{{"min", d.Min}, {"p50", d.P50}, {"p90", d.P90}, {"p95", d.P95}, {"p99", d.P99}, {"p99.9", d.P999}, {"max", d.Max}, {"mean", d.Mean}} {
-		item := s.Muted.Render(q.name) + " " + s.Strong.Render(report.Quantity(q.value, unit))
+		item := t.Muted.Render(q.name) + " " + t.Strong.Render(report.Quantity(q.value, unit))
 		if row != "" && ansi.StringWidth(row)+2+ansi.StringWidth(item) > width {
 			rows = append(rows, row)
 			row = ""

@@ -1,4 +1,6 @@
-// Package chart draws plots, their axes and histograms from data alone.
+// Package chart draws plots, their axes and histograms from data alone. Of ntcharts
+// it uses only the braille grids: a frame of its charts takes three times as long
+// or more, and they have no limits, marks or ranges.
 package chart
 
 import (
@@ -48,62 +50,84 @@ type Limit struct {
 
 // Draw returns the plot with its scale at the left: exactly height rows, each
 // exactly width columns wide. It draws a vertical line at each of times.
-func (p Plot) Draw(s *theme.Theme, at Span, times []Vertical, width, height int) []string {
-	cols := width - Gutter
+func (p Plot) Draw(t *theme.Theme, at Span, times []Vertical, width, height int) []string {
+	cols := width - gutter
 	if height < 1 {
 		return nil
 	}
 	if cols < 4 || !p.hasPoints() {
-		return p.drawEmpty(s, width, height)
+		return p.drawEmpty(t, width, height)
 	}
-	a := p.axis(height)
-	cells := make([][]Cell, height)
-	all := make([]Cell, height*cols)
-	for i := range cells {
-		cells[i] = all[i*cols : (i+1)*cols : (i+1)*cols]
-	}
-	for _, u := range times {
-		if col := at.Column(u.T, cols); col >= 0 {
-			for row := range cells {
-				cells[row][col] = Cell{s.TimeDash, u.Style, backLayer}
-			}
-		}
-	}
-	c := canvasOf(s, cols, height)
+	a, cells := p.axis(height), newCells(cols, height)
+	drawVerticals(t, cells, at, times)
+	c := canvasOf(t, cols, height)
 	traces := make([]trace, len(p.Series))
 	for i, line := range p.Series {
 		traces[i] = traceOf(line.Points, at, a, c.across, c.down)
-		if line.Filled && !s.ASCIIOnly && !s.Colorless && line.Style.Fill != line.Style.Line {
+	}
+	if !t.ASCIIOnly && !t.Colorless {
+		p.drawAreas(c, cells, traces)
+	}
+	p.drawLimits(t, cells, a)
+	p.drawLines(t, c, cells, traces)
+	p.drawTicks(t, cells, at)
+	p.labelLimits(t, cells, a)
+	return renderRows(cells, a.labels(t))
+}
+
+func newCells(cols, rows int) [][]Cell {
+	cells, all := make([][]Cell, rows), make([]Cell, rows*cols)
+	for i := range cells {
+		cells[i] = all[i*cols : (i+1)*cols : (i+1)*cols]
+	}
+	return cells
+}
+
+func drawVerticals(t *theme.Theme, cells [][]Cell, at Span, times []Vertical) {
+	for _, v := range times {
+		if col := at.Column(v.T, len(cells[0])); col >= 0 {
+			for row := range cells {
+				cells[row][col] = Cell{t.TimeDash, v.Style, backLayer}
+			}
+		}
+	}
+}
+
+// drawAreas draws the areas under the lines, and the ranges of their values.
+func (p Plot) drawAreas(c dotCanvas, cells [][]Cell, traces []trace) {
+	for i, line := range p.Series {
+		if line.Filled && line.Style.Fill != line.Style.Line {
 			c.overlay(cells, c.shade(traces[i]), line.Style.Fill, shadeLayer)
 		}
 	}
 	for i, line := range slices.Backward(p.Series) {
-		if !s.ASCIIOnly && !s.Colorless {
-			c.overlay(cells, c.ink(traces[i].span, Solid), line.Style.Fill, rangeLayer)
-		}
+		c.overlay(cells, c.ink(traces[i].span, Solid), line.Style.Fill, rangeLayer)
 	}
+}
+
+func (p Plot) drawLimits(t *theme.Theme, cells [][]Cell, a axis) {
 	for _, l := range p.Limits {
 		if a.shows(l.Value) {
-			row := a.row(l.Value)
-			for col := range cells[row] {
-				cells[row][col] = Cell{s.LimitDash, s.Limit, limitLayer}
+			row := cells[a.row(l.Value)]
+			for col := range row {
+				row[col] = Cell{t.LimitDash, t.Limit, limitLayer}
 			}
 		}
 	}
+}
+
+func (p Plot) drawLines(t *theme.Theme, c dotCanvas, cells [][]Cell, traces []trace) {
 	for i, line := range slices.Backward(p.Series) {
 		switch {
-		case s.ASCIIOnly:
+		case t.ASCIIOnly:
 			overlayLetters(cells, traces[i].all(), Cell{line.Style.Letter, line.Style.Line, lineLayer})
-		case s.Colorless:
+		case t.Colorless:
 			// Without colours, the range looks like the line anyway.
 			c.overlay(cells, c.ink(traces[i].all(), line.Style.Pattern), line.Style.Line, lineLayer)
 		default:
 			c.overlay(cells, c.ink(traces[i].line, Solid), line.Style.Line, lineLayer)
 		}
 	}
-	p.drawTicks(s, cells, at)
-	p.labelLimits(s, cells, a)
-	return renderRows(cells, a.labels(s))
 }
 
 // A Vertical is a vertical line of a plot.
@@ -116,11 +140,11 @@ func (p Plot) hasPoints() bool {
 	return slices.ContainsFunc(p.Series, func(s Series) bool { return len(s.Points) > 0 })
 }
 
-func (p Plot) drawEmpty(s *theme.Theme, width, height int) []string {
+func (p Plot) drawEmpty(t *theme.Theme, width, height int) []string {
 	rows := slices.Repeat([]string{theme.Spaces(width)}, height)
-	text := s.Truncate(p.Empty, width)
+	text := t.Truncate(p.Empty, width)
 	left := (width - theme.Width(text)) / 2
-	rows[(height-1)/2] = s.Pad(theme.Spaces(left)+s.Muted.Render(text), width)
+	rows[(height-1)/2] = t.Pad(theme.Spaces(left)+t.Muted.Render(text), width)
 	return rows
 }
 
@@ -151,11 +175,11 @@ func (p Plot) axis(height int) axis {
 
 // drawTicks marks times at the top row, in cells that no series uses. It draws
 // none if they are too dense to distinguish.
-func (p Plot) drawTicks(s *theme.Theme, cells [][]Cell, at Span) {
+func (p Plot) drawTicks(t *theme.Theme, cells [][]Cell, at Span) {
 	cols := len(cells[0])
 	marked := map[int]bool{}
-	for _, t := range p.Ticks {
-		if col := at.Column(t, cols); col >= 0 {
+	for _, tick := range p.Ticks {
+		if col := at.Column(tick, cols); col >= 0 {
 			marked[col] = true
 		}
 	}
@@ -164,7 +188,7 @@ func (p Plot) drawTicks(s *theme.Theme, cells [][]Cell, at Span) {
 	}
 	for col := range marked {
 		if c := &cells[0][col]; c.layer < lineLayer {
-			*c = Cell{s.TopTick, s.Muted, labelLayer}
+			*c = Cell{t.TopTick, t.Muted, labelLayer}
 		}
 	}
 }
@@ -172,7 +196,7 @@ func (p Plot) drawTicks(s *theme.Theme, cells [][]Cell, at Span) {
 // labelLimits writes the label of each limit on its line, at the place where it
 // hides least of the series. A limit outside of the axis has its label in a
 // corner, with an arrow.
-func (p Plot) labelLimits(s *theme.Theme, cells [][]Cell, a axis) {
+func (p Plot) labelLimits(t *theme.Theme, cells [][]Cell, a axis) {
 	width, height := len(cells[0]), len(cells)
 	for _, l := range p.Limits {
 		row, text := 0, " "+l.Label+" "
@@ -181,11 +205,11 @@ func (p Plot) labelLimits(s *theme.Theme, cells [][]Cell, a axis) {
 		case a.shows(l.Value):
 			row = a.row(l.Value)
 		case l.Value < low:
-			row, text = height-1, " "+s.Below+text
+			row, text = height-1, " "+t.Below+text
 		default:
-			text = " " + s.Above + text
+			text = " " + t.Above + text
 		}
-		label := []rune(s.Truncate(oneColumn(text), width))
+		label := []rune(t.Truncate(oneColumn(text), width))
 		best, fewest := 0, math.MaxInt
 		for _, col := range []int{1, (width - len(label)) / 2, width - len(label) - 1} {
 			if hidden := drawn(cells[row], col, len(label)); hidden < fewest {
@@ -196,7 +220,7 @@ func (p Plot) labelLimits(s *theme.Theme, cells [][]Cell, a axis) {
 			continue // every place is outside or taken by another label
 		}
 		for i, r := range label {
-			cells[row][best+i] = Cell{r, s.Limit, labelLayer}
+			cells[row][best+i] = Cell{r, t.Limit, labelLayer}
 		}
 	}
 }

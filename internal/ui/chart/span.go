@@ -19,8 +19,8 @@ func (at Span) Column(t float64, cols int) int {
 	return int(math.Round((t - at.From) / at.Length() * float64(cols-1)))
 }
 
-// SpanText formats one of the durations that a chart can be zoomed to.
-func SpanText(seconds float64) string {
+// spanText formats one of the durations that a chart can be zoomed to.
+func spanText(seconds float64) string {
 	switch {
 	case seconds >= 3600:
 		return fmt.Sprintf("%g h", seconds/3600)

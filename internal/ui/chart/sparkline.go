@@ -9,7 +9,7 @@ import (
 
 // Sparkline draws values in one row. It is scaled to their range, but to no
 // less than 40 % of the highest value, so that noise does not look like change.
-func Sparkline(s *theme.Theme, points []fold.Point, at Span, width int) string {
+func Sparkline(t *theme.Theme, points []fold.Point, at Span, width int) string {
 	out := []rune(theme.Spaces(width))
 	if len(points) == 0 {
 		return string(out)
@@ -19,7 +19,7 @@ func Sparkline(s *theme.Theme, points []fold.Point, at Span, width int) string {
 	for _, p := range points {
 		if c := at.Column(p.T, width); c >= 0 {
 			highest[c] = max(highest[c], p.V)
-			out[c] = s.Sparks[0]
+			out[c] = t.Sparks[0]
 			low, high = min(low, p.V), max(high, p.V)
 		}
 	}
@@ -27,8 +27,8 @@ func Sparkline(s *theme.Theme, points []fold.Point, at Span, width int) string {
 	floor := max((high+low-extent)/2, 0)
 	for i, v := range highest {
 		if out[i] != ' ' && extent > 0 {
-			level := int((v - floor) / extent * float64(len(s.Sparks)))
-			out[i] = s.Sparks[min(max(level, 0), len(s.Sparks)-1)]
+			level := int((v - floor) / extent * float64(len(t.Sparks)))
+			out[i] = t.Sparks[min(max(level, 0), len(t.Sparks)-1)]
 		}
 	}
 	return string(out)

@@ -47,7 +47,7 @@ const leastAxis = 4
 // TimeAxis returns the lower border of a chart, which is the axis of elapsed time
 // with the marks of the run. following is true if the right end is now.
 func TimeAxis(t *theme.Theme, at Span, marks []Mark, following bool, width int, focused bool) string {
-	if width-2-Gutter < leastAxis {
+	if width-2-gutter < leastAxis {
 		return widget.BottomBorder(t, width, focused)
 	}
 	b := newBorder(t, width, focused)

@@ -17,7 +17,7 @@ const leastTrendAxis = 12
 // TrendAxis returns the lower border of a trend: marks below runs, and the dates
 // of the first and the last run.
 func TrendAxis(t *theme.Theme, at Span, marks []TrendMark, first, last string, width int) string {
-	if width-2-Gutter < leastTrendAxis {
+	if width-2-gutter < leastTrendAxis {
 		return widget.BottomBorder(t, width, false)
 	}
 	b := newBorder(t, width, false)

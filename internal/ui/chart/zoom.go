@@ -79,5 +79,5 @@ func (z Zoom) Text(now float64) string {
 	if z.Fixed {
 		return report.Clock(at.From) + " to " + report.Clock(at.To)
 	}
-	return "last " + SpanText(at.Length())
+	return "last " + spanText(at.Length())
 }

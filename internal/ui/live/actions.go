@@ -41,7 +41,7 @@ func (s *Screen) Actions() []screen.Action {
 	if f := s.typing(); f != nil {
 		return screen.TypeFilter(f, func() {})
 	}
-	if s.Replaying() {
+	if s.replaying() {
 		return s.replayActions()
 	}
 	return s.liveActions()

@@ -139,7 +139,7 @@ func (s *Screen) place() string {
 func (s *Screen) state() string {
 	t := s.host.Theme
 	switch {
-	case s.Replaying():
+	case s.replaying():
 		return replayState(t, s.run.Replay.Playback())
 	case !s.running:
 		return t.Verdict(s.verdict())
@@ -190,7 +190,7 @@ func (s *Screen) progress(width int) string {
 // status is the status line: the position in a replay, or the most important
 // message.
 func (s *Screen) status() string {
-	if s.Replaying() {
+	if s.replaying() {
 		return s.replayBar()
 	}
 	return s.host.Theme.Truncate(s.message(), s.host.Width)

@@ -16,14 +16,6 @@ import (
 	"mabeam-top/internal/ui/session"
 )
 
-// Config is what the screen knows of faults.
-type Config struct {
-	// Faults can be injected while a load runs.
-	Faults []session.FaultKind
-	// CheckFault returns what is wrong with a fault; nil accepts any.
-	CheckFault func(text string) error
-}
-
 // Links are what the screen leads to.
 type Links struct {
 	// Report shows the report of the run that has ended.
@@ -37,7 +29,7 @@ type Links struct {
 // A Screen shows a run.
 type Screen struct {
 	host   *screen.Host
-	config Config
+	config session.Config
 	links  Links
 	// run is the newest run; nil before the first.
 	run     *session.Run
@@ -81,7 +73,7 @@ type view struct {
 }
 
 // New returns the screen without a run.
-func New(host *screen.Host, config Config, links Links) *Screen {
+func New(host *screen.Host, config session.Config, links Links) *Screen {
 	return &Screen{host: host, config: config, links: links, view: newView()}
 }
 
@@ -106,7 +98,7 @@ func (s *Screen) Follow(r *session.Run) {
 func (s *Screen) Update() (changed bool) {
 	// Ended comes first: then the snapshot contains everything before the end.
 	ended := s.run.Ended()
-	if s.Replaying() && s.run.Replay.Playback().Seeking {
+	if s.replaying() && s.run.Replay.Playback().Seeking {
 		return true // the state is not of any moment of the run
 	}
 	latest, steerable := s.latest, s.steerable
@@ -115,14 +107,14 @@ func (s *Screen) Update() (changed bool) {
 		s.setSnapshot(snapshot)
 	}
 	s.running = !ended
-	return ended || s.Replaying() || s.latest != latest || s.steerable != steerable
+	return ended || s.replaying() || s.latest != latest || s.steerable != steerable
 }
 
 // Running reports whether the run or the replay goes on.
 func (s *Screen) Running() bool { return s.running }
 
-// Replaying reports whether a replay goes on.
-func (s *Screen) Replaying() bool { return s.running && s.run.Replay != nil }
+// replaying reports whether a replay goes on.
+func (s *Screen) replaying() bool { return s.running && s.run.Replay != nil }
 
 // Loading reports whether a load runs that was not asked to stop.
 func (s *Screen) Loading() bool { return s.running && s.run.Replay == nil && !s.run.Stopped() }

@@ -30,7 +30,7 @@ type stage struct {
 func newStage(t testing.TB, commands *uitest.Commands) *stage {
 	st := &stage{t: t, commands: commands, at: -1}
 	host := &screen.Host{Theme: theme.Plain(false), Width: 120, Height: 40}
-	st.Screen = New(host, Config{
+	st.Screen = New(host, session.Config{
 		Faults: []session.FaultKind{
 			{Name: "kill_agents", Doc: "Kills agents.", Example: "kill_agents: 10"},
 			{Name: "stall_subscribers", Doc: "Stalls subscribers.", Example: "stall_subscribers: 3, for: 200ms"},

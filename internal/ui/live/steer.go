@@ -143,7 +143,7 @@ func (s *Screen) checkFault(text string) (string, error) {
 // for. resume undoes it.
 func (s *Screen) Pause() (paused func() bool, resume func()) {
 	switch {
-	case s.Replaying():
+	case s.replaying():
 		p := s.run.Replay.Playback()
 		s.commandReplay(stream.Command{Do: stream.SetSpeed, Speed: p.Speed, Paused: true})
 		return nil, func() { s.commandReplay(stream.Command{Do: stream.SetSpeed, Speed: p.Speed, Paused: p.Paused}) }

@@ -22,29 +22,9 @@ import (
 	"mabeam-top/internal/ui/theme"
 )
 
-// Config is what the UI works on.
-type Config struct {
-	Scenarios  []session.Scenario
-	Runner     session.Runner
-	Faults     []session.FaultKind
-	CheckFault func(text string) error
-	// Store keeps past runs and baselines; nil for none.
-	Store   *report.Store
-	Compare session.Compare
-	// Start names scenarios to run at once.
-	Start []string
-	// Replay is a recording to play at once; nil for none.
-	Replay     *stream.Recording
-	ReplayName string
-	// ASCII writes nothing but ASCII.
-	ASCII  bool
-	Input  io.Reader
-	Output io.Writer
-}
-
 // A console reads commands and writes messages.
 type console struct {
-	cfg       Config
+	cfg       session.Config
 	catalogue *session.Catalogue
 	// start begins a run, and waits for the one before.
 	start func(*session.Run)
@@ -83,7 +63,7 @@ const pollInterval = 100 * time.Millisecond
 
 // Run reads commands until the user quits, the input ends or ctx ends, whose cause
 // it returns. It begins runs with start, which waits for the run before.
-func Run(ctx context.Context, cfg Config, start func(*session.Run)) error {
+func Run(ctx context.Context, cfg session.Config, start func(*session.Run)) error {
 	if cfg.Input == nil {
 		cfg.Input = os.Stdin
 	}

@@ -25,7 +25,7 @@ func TestRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		commands := &uitest.Commands{}
-		cfg := Config{
+		cfg := session.Config{
 			Runner: uitest.Runner{Source: uitest.Steered{Source: uitest.Source{}, Commands: commands}},
 			Faults: []session.FaultKind{{Name: "kill_agents", Doc: "Kills agents.", Example: "kill_agents: 10"}},
 			CheckFault: func(text string) error {
@@ -85,7 +85,7 @@ func TestPast(t *testing.T) {
 				if _, err := store.Save(*uitest.FinalReport()); err != nil {
 					t.Fatal(err)
 				}
-				cfg := Config{
+				cfg := session.Config{
 					Runner: uitest.Runner{Source: uitest.Source{}}, Store: &store, Start: []string{"event-storm"},
 					Compare: func(now, _ report.Report, name string, _ bool) (report.Report, error) {
 						now.Regression = &report.Regression{Baseline: name, Metrics: []report.RegressionMetric{{Metric: "rate", Verdict: report.Same}}}
@@ -134,7 +134,7 @@ func TestEnds(t *testing.T) {
 				if test.stop > 0 {
 					time.AfterFunc(test.stop, func() { cancel(cause) })
 				}
-				cfg := Config{ASCII: true, Runner: uitest.Runner{Source: test.source}, Start: []string{"event-storm"}}
+				cfg := session.Config{ASCII: true, Runner: uitest.Runner{Source: test.source}, Start: []string{"event-storm"}}
 				r, out, err := play(ctx, t, cfg, test.keys)
 				if !errors.Is(err, test.err) || test.err == nil && err != nil {
 					t.Errorf("error %v, want %v", err, test.err)
@@ -159,7 +159,7 @@ func TestEnds(t *testing.T) {
 }
 
 // play runs the program in a bubble: lines are typed at their times.
-func play(ctx context.Context, t *testing.T, cfg Config, lines map[time.Duration]string) (*report.Report, string, error) {
+func play(ctx context.Context, t *testing.T, cfg session.Config, lines map[time.Duration]string) (*report.Report, string, error) {
 	t.Helper()
 	in, typist := io.Pipe()
 	var out bytes.Buffer

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	tea "github.com/charmbracelet/bubbletea"
-
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/ui/screen"
 	"mabeam-top/internal/ui/theme"
@@ -24,6 +22,7 @@ type Comparison struct {
 	// Back leaves the screen.
 	Back func()
 	widget.Pager
+	screen.NoText
 }
 
 // Actions returns the keys that work now.
@@ -31,12 +30,6 @@ func (c *Comparison) Actions() []screen.Action {
 	height := c.host.BodyHeight()
 	return append(screen.Scroll(max(height-2, 1), func(by int) { c.Scroll(by, height) }), screen.Act(screen.Back, c.Back))
 }
-
-// Typing reports whether letters are text.
-func (c *Comparison) Typing() bool { return false }
-
-// Type does nothing: the screen has no text.
-func (c *Comparison) Type(tea.KeyMsg) {}
 
 // Frame draws the screen.
 func (c *Comparison) Frame() screen.Frame {

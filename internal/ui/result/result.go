@@ -15,15 +15,6 @@ import (
 	"mabeam-top/internal/ui/widget"
 )
 
-// Config is what the screen needs to act on a report.
-type Config struct {
-	Catalogue *session.Catalogue
-	// Store keeps baselines and past runs; nil for none.
-	Store *report.Store
-	// Compare compares reports; nil if that is not possible.
-	Compare session.Compare
-}
-
 // Links are what the screen leads to.
 type Links struct {
 	Start  func(session.Order) tea.Cmd
@@ -41,18 +32,20 @@ type Links struct {
 
 // A Screen shows a report.
 type Screen struct {
-	host    *screen.Host
-	config  Config
-	links   Links
-	outcome session.Outcome
+	host      *screen.Host
+	catalogue *session.Catalogue
+	config    session.Config
+	links     Links
+	outcome   session.Outcome
 	// live is true if the live screen still shows the run.
 	live bool
 	widget.Pager
+	screen.NoText
 }
 
 // New returns the screen without a report.
-func New(host *screen.Host, config Config, links Links) *Screen {
-	return &Screen{host: host, config: config, links: links}
+func New(host *screen.Host, catalogue *session.Catalogue, config session.Config, links Links) *Screen {
+	return &Screen{host: host, catalogue: catalogue, config: config, links: links}
 }
 
 // Show replaces the report. live is true if the live screen still shows the run.
@@ -99,7 +92,7 @@ func (s *Screen) reportActions() []screen.Action {
 		}
 	}
 	unknown := func(name string) bool {
-		_, ok := s.config.Catalogue.Find(name)
+		_, ok := s.catalogue.Find(name)
 		return !ok
 	}
 	if len(o.Order.Scenarios) > 0 && !slices.ContainsFunc(o.Order.Scenarios, unknown) {
@@ -110,12 +103,6 @@ func (s *Screen) reportActions() []screen.Action {
 	}
 	return out
 }
-
-// Typing reports whether letters are text.
-func (s *Screen) Typing() bool { return false }
-
-// Type does nothing: the screen has no text.
-func (s *Screen) Type(tea.KeyMsg) {}
 
 // Frame draws the screen.
 func (s *Screen) Frame() screen.Frame {
@@ -133,7 +120,6 @@ func (s *Screen) Frame() screen.Frame {
 }
 
 // Line is the screen on a terminal of one line.
-func (s *Screen) Line() string { return s.host.Theme.Verdict(s.Verdict()) }
-
-// Verdict is the verdict of the report in capitals.
-func (s *Screen) Verdict() string { return strings.ToUpper(string(s.outcome.Report.Verdict)) }
+func (s *Screen) Line() string {
+	return s.host.Theme.Verdict(strings.ToUpper(string(s.outcome.Report.Verdict)))
+}

@@ -47,6 +47,15 @@ type Frame struct {
 	Status    string
 }
 
+// NoText is embedded by screens without text fields.
+type NoText struct{}
+
+// Typing reports whether letters are text.
+func (NoText) Typing() bool { return false }
+
+// Type ignores a key.
+func (NoText) Type(tea.KeyMsg) {}
+
 // Size returns the size of the terminal.
 func (h *Host) Size() Size {
 	switch {
@@ -62,11 +71,11 @@ func (h *Host) Size() Size {
 // BodyHeight is the height between header and status line.
 func (h *Host) BodyHeight() int { return max(h.Height-3, 0) }
 
-// Program is the name of the program.
-const Program = "mabeam-top"
+// program is the name of the program.
+const program = "mabeam-top"
 
 // Title begins a header.
-func (h *Host) Title(text string) string { return " " + h.Theme.Accent.Render(Program) + "  " + text }
+func (h *Host) Title(text string) string { return " " + h.Theme.Accent.Render(program) + "  " + text }
 
 // Header is a row with texts at its ends.
 func (h *Host) Header(left, right string) string {

@@ -20,8 +20,8 @@ type Compare func(now, before report.Report, name string, force bool) (report.Re
 // ErrDifferent is the error of a comparison of different measurements.
 var ErrDifferent = errors.New("these are not the same measurements")
 
-// ErrNothingEarlier is the error if there is nothing to compare a report with.
-var ErrNothingEarlier = errors.New("nothing to compare with: there is no baseline and no other run of these scenarios")
+// errNothingEarlier is the error if there is nothing to compare a report with.
+var errNothingEarlier = errors.New("nothing to compare with: there is no baseline and no other run of these scenarios")
 
 // An Earlier is a baseline or a stored run to compare a report with.
 type Earlier struct {
@@ -46,7 +46,7 @@ func (e Earlier) Load() (report.Report, error) {
 // EarlierRun is a stored run to compare with.
 func EarlierRun(run report.Run) Earlier {
 	return Earlier{
-		Label: theme.Timestamp(run.StartedAt), Note: strings.ToUpper(string(run.Verdict)) + ", " + ScenarioNames(run),
+		Label: theme.Timestamp(run.StartedAt), Note: strings.ToUpper(string(run.Verdict)) + ", " + scenarioNames(run),
 		Name: "the run of " + theme.Timestamp(run.StartedAt), load: func() (report.Report, error) { return report.Load(run.Path) },
 	}
 }
@@ -83,7 +83,7 @@ func EarlierThan(store report.Store, now report.Report) ([]Earlier, error) {
 		out = append(out, e)
 	}
 	if len(out) == 0 {
-		return nil, ErrNothingEarlier
+		return nil, errNothingEarlier
 	}
 	return out, nil
 }
@@ -97,7 +97,7 @@ func Previous(store report.Store, now report.Report) (Earlier, error) {
 	if i := slices.IndexFunc(all, func(e Earlier) bool { return e.Previous }); i >= 0 {
 		return all[i], nil
 	}
-	return Earlier{}, ErrNothingEarlier
+	return Earlier{}, errNothingEarlier
 }
 
 func sharesScenario(run report.Run, r report.Report) bool {
@@ -106,8 +106,8 @@ func sharesScenario(run report.Run, r report.Report) bool {
 	})
 }
 
-// ScenarioNames lists the scenarios of a stored run.
-func ScenarioNames(run report.Run) string {
+// scenarioNames lists the scenarios of a stored run.
+func scenarioNames(run report.Run) string {
 	names := make([]string, len(run.Scenarios))
 	for i, s := range run.Scenarios {
 		names[i] = s.Name

@@ -93,7 +93,7 @@ func ReadPast(store report.Store) (all []Past, warnings []error, err error) {
 			warnings = append(warnings, err)
 			continue
 		}
-		all = append(all, Past{Run: run, Names: ScenarioNames(run), Metrics: metricsOf(r)})
+		all = append(all, Past{Run: run, Names: scenarioNames(run), Metrics: metricsOf(r)})
 	}
 	recordings, err := store.Strays()
 	if err != nil {

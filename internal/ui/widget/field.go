@@ -79,7 +79,7 @@ func (f *Field) remove(from, to int) {
 }
 
 // View draws the field in exactly a width, its cursor always in sight.
-func (f Field) View(s *theme.Theme, width int) string {
+func (f Field) View(t *theme.Theme, width int) string {
 	if width < 1 {
 		return ""
 	}
@@ -91,12 +91,12 @@ func (f Field) View(s *theme.Theme, width int) string {
 	before := string(f.text[:f.at])
 	room := max(width-ansi.StringWidth(cursor), 0)
 	if w := ansi.StringWidth(before); w > room {
-		before = ansi.TruncateLeft(before, w-room+1, s.Ellipsis)
+		before = ansi.TruncateLeft(before, w-room+1, t.Ellipsis)
 	}
-	text := before + s.Caret.Render(cursor)
-	if s.Colorless {
+	text := before + t.Caret.Render(cursor)
+	if t.Colorless {
 		// The cursor is the only thing that no word tells.
-		text = before + s.CaretMark + cursor
+		text = before + t.CaretMark + cursor
 	}
-	return s.Pad(text+after, width)
+	return t.Pad(text+after, width)
 }
