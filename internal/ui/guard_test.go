@@ -13,7 +13,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 )
 
-// A faulty model panics in whatever it is told to.
+// A faulty model panics in Update, or returns a command that does.
 type faulty struct{ cmd tea.Cmd }
 
 func (faulty) Init() tea.Cmd  { return nil }
@@ -65,12 +65,12 @@ func TestGuard(t *testing.T) {
 	}
 }
 
-// A panickyRunner panics when it is asked anything.
+// A panickyRunner panics in every check.
 type panickyRunner struct{ uitest.Runner }
 
 func (panickyRunner) Check(string, session.Settings) map[string]error { panic("of the test") }
 
-// A panic of the screen gives the terminal back and is told.
+// After a panic of the screen, the terminal is restored and the panic reported.
 func TestPanicOfTheScreen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -19,9 +19,9 @@ import (
 	"mabeam-top/internal/ui/uitest"
 )
 
-// pastStore has four runs: three of the event storm, ever slower, of which the
-// newest has a recording, and one of something else; and a recording whose
-// program died.
+// pastStore has four runs: three of the event storm, each slower than the one
+// before, and one of another scenario. The newest has a recording. There is also a
+// recording without a report.
 func pastStore(t *testing.T) *report.Store {
 	t.Helper()
 	store := &report.Store{Dir: filepath.Join(t.TempDir(), "runs")}
@@ -216,7 +216,7 @@ func TestExportReplacesOnlyIfTold(t *testing.T) {
 	}
 }
 
-// What cannot be written is told, and can be tried again under another name.
+// A failed export shows the error, and asks for the name again.
 func TestExportThatFails(t *testing.T) {
 	t.Chdir(t.TempDir())
 	st := pastStage(t, 120, 40)
@@ -252,7 +252,7 @@ func TestSaveBaseline(t *testing.T) {
 	st.shows(t, "replaces the baseline of this name")
 }
 
-// A run that was not measured to its end is no baseline.
+// An incomplete run cannot be a baseline.
 func TestNoBaselineOfAPartialRun(t *testing.T) {
 	st := newStage(t, Config{Store: pastStore(t), Start: []string{"event-storm"}}).until(12).size(120, 40)
 	st.end(uitest.ErrChildDied)
@@ -454,7 +454,7 @@ func TestFormKeys(t *testing.T) {
 		st.act("e")
 		return st
 	}
-	t.Run("a value is checked as it is written", func(t *testing.T) {
+	t.Run("a value is checked while it is typed", func(t *testing.T) {
 		st := form(t)
 		st.act("down", "down", "down", "ctrl+u", "2")
 		st.shows(t, `! expected a rate such as 10000/s, not "2"`, "1 invalid")
@@ -503,7 +503,7 @@ func TestFormKeys(t *testing.T) {
 		st.act("ctrl+u", "q?tR")
 		st.shows(t, "timeout     q?tR")
 	})
-	t.Run("its choices are told", func(t *testing.T) {
+	t.Run("its choices are listed", func(t *testing.T) {
 		st := form(t)
 		st.act("pgdown")
 		st.shows(t, "What a full queue does. One of block, drop.")
@@ -601,7 +601,7 @@ func TestReplayKeys(t *testing.T) {
 	})
 }
 
-// A recording that breaks off is played as far as it goes, and that is told.
+// An incomplete recording is played to its end, and the screen says so.
 func TestReplayThatBreaksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := runsStage(t, 120, 40)
@@ -615,7 +615,7 @@ func TestReplayThatBreaksOff(t *testing.T) {
 	})
 }
 
-// A replay starts with the program, too.
+// The program can start with a replay.
 func TestReplayOfTheConfig(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := newStage(t, Config{Replay: &stream.Recording{Events: uitest.Script()}, ReplayName: "run.jsonl"}).size(120, 40)
@@ -628,8 +628,8 @@ func TestReplayOfTheConfig(t *testing.T) {
 	})
 }
 
-// What was measured when: the report says at what time of the run a limit was
-// missed most, and what was done to the system then.
+// The report says when a limit was missed most, and which faults were injected
+// then.
 func TestWorstMoment(t *testing.T) {
 	keeper := fold.Timeline{Samples: fold.WholeRun}
 	for _, e := range uitest.Script() {

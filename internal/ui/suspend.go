@@ -69,8 +69,8 @@ func (m *model) suspend(whole bool) tea.Cmd {
 		return nil
 	})
 	return tea.Exec(suspension{m.jobs, whole, paused}, func(error) tea.Msg {
-		// Bubble Tea does not restore the mouse. That comes first, so that the
-		// terminal is complete when the screen says that it is back.
+		// Bubble Tea does not restore the mouse. The mouse comes first, so that the
+		// terminal is complete when the notice appears.
 		return tea.Sequence(tea.EnableMouseCellMotion, func() tea.Msg { return back })()
 	})
 }

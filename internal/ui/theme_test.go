@@ -15,7 +15,7 @@ func TestThemeKey(t *testing.T) {
 		seen = append(seen, st.m.host.Theme.Name)
 		st.press("t")
 		if !strings.Contains(st.m.View(), "theme "+st.m.host.Theme.Name) {
-			t.Errorf("it is not told that the theme is %s", st.m.host.Theme.Name)
+			t.Errorf("the screen does not name the theme %s", st.m.host.Theme.Name)
 		}
 	}
 	if want := append(theme.Names(), theme.Names()[0]); !slices.Equal(seen, want) {

@@ -328,7 +328,7 @@ func TestReportKeys(t *testing.T) {
 	}
 	st.press("G")
 	if !strings.Contains(st.m.View(), "cool-down") {
-		t.Errorf("the end is not in sight:\n%s", st.m.View())
+		t.Errorf("the end is not visible:\n%s", st.m.View())
 	}
 	st.press("pgup", "pgdown", "g")
 	if st.m.View() != top {
@@ -380,7 +380,7 @@ func TestFooterKeysWork(t *testing.T) {
 	}
 }
 
-// A tick of an earlier run does not start a second chain of ticks.
+// A tick of an earlier run starts no second series of ticks.
 func TestTicksAreTagged(t *testing.T) {
 	st := newStage(t, Config{}).size(80, 24)
 	st.press("enter")
@@ -395,7 +395,7 @@ func TestTicksAreTagged(t *testing.T) {
 	}
 }
 
-// Whatever happens in whatever order, a frame fits its terminal.
+// A frame fits its terminal after any sequence of keys, sizes and events.
 func TestAnySequence(t *testing.T) {
 	keys := []string{"enter", "esc", "tab", "shift+tab", "up", "down", "pgup", "pgdown", "ctrl+c", "backspace", "home", "end", " ", "?", "q", "y", "n", "f", "/", "j", "k", "g", "G", "x", "宽"}
 	events := uitest.Script()
@@ -510,7 +510,7 @@ func TestWholeProgram(t *testing.T) {
 	}
 }
 
-// Keys that are hit faster than they are read arrive together; each counts.
+// Keys that are typed faster than they are read arrive together, and each counts.
 func TestKeysThatArriveTogether(t *testing.T) {
 	st := newStage(t, Config{}).size(80, 24)
 	st.press("jj")

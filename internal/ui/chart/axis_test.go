@@ -51,8 +51,8 @@ func TestAxis(t *testing.T) {
 	}
 }
 
-// Whatever the values, the highest is in sight, ticks are where their values
-// are, and no label is wider than its room.
+// For any values, the highest is visible, ticks are at their values, and labels
+// fit.
 func TestAnyAxis(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		high := math.Pow(10, rapid.Float64Range(-9, 18).Draw(t, "exponent of the highest"))

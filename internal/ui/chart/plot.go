@@ -33,7 +33,7 @@ type Series struct {
 	Filled bool
 }
 
-// A LineStyle tells the line of a series from the others.
+// A LineStyle distinguishes the line of a series from the others.
 type LineStyle struct {
 	Line, Fill theme.Style
 	// Letter draws the line where there is no braille, and Pattern breaks it

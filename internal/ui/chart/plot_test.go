@@ -38,7 +38,7 @@ func TestLimitLabels(t *testing.T) {
 	}
 }
 
-// A plot has exactly the size asked for, whatever is in it.
+// A plot has exactly the requested size, for any data.
 func TestPlotSize(t *testing.T) {
 	value := rapid.OneOf(rapid.Float64Range(0, 1e18), rapid.SampledFrom([]float64{0, 1, 1e-300, 5e-324, 1e18}))
 	rapid.Check(t, func(t *rapid.T) {

@@ -68,7 +68,7 @@ func (z Zoom) EndAt(end, now float64) Zoom {
 	z.End = max(end, min(length, now))
 	z.Fixed = z.End < now
 	if z.Fixed && z.Length == 0 {
-		z.Length = length // the scale must not change while the run goes on
+		z.Length = length // the scale must not change while the run continues
 	}
 	return z
 }

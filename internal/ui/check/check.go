@@ -151,7 +151,7 @@ func (f *finished) threshold(l stream.Limit) {
 func (f *finished) limit(l stream.Limit) {
 	name := l.Metric
 	if _, ok := f.result.Metrics[name]; l.Source == stream.SourceMust && !ok {
-		return // the step was cut off, as its first row says
+		return // the step was cut off, see its first row
 	}
 	if l.Source == stream.SourceBaseline {
 		name = checkedAs(name, f.result.Metrics)

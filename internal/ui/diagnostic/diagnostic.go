@@ -1,5 +1,5 @@
-// Package diagnostic finds what is wrong with a run while it goes on, such as a
-// slow subscriber or a growing heap.
+// Package diagnostic finds problems of a run in progress, such as a slow subscriber
+// or a growing heap.
 package diagnostic
 
 import (
@@ -17,7 +17,7 @@ import (
 // A Warning is a problem in the newest part of a run.
 type Warning struct {
 	// ID identifies the problem. A warning of a later snapshot with the same ID is
-	// the same problem, which still goes on.
+	// the same problem, which still lasts.
 	ID string
 	// Since is when the problem began, in seconds since the start of the run.
 	Since float64

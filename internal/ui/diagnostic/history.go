@@ -21,7 +21,7 @@ type History struct {
 	All []Entry
 }
 
-// Add records the warnings of a snapshot. A warning that goes on has its newest
+// Add records the warnings of a snapshot. A warning that lasts has its newest
 // text.
 func (h *History) Add(warnings []Warning, t float64) {
 	h.Now = warnings

@@ -9,7 +9,7 @@ import (
 )
 
 var (
-	freezeKey     = screen.Bind("f", "freeze", "f").Help("Freeze the screen (the load goes on)")
+	freezeKey     = screen.Bind("f", "freeze", "f").Help("Freeze the screen (the load keeps running)")
 	unfreezeKey   = screen.Bind("f", "unfreeze", "f").Help("Unfreeze the screen")
 	tabsKey       = screen.Bind("1-6", "tabs", "1").Help("Open a tab: overview, agents, bus, runtime, verdicts, log").Hide()
 	nextKey       = screen.Bind("tab", "focus", "tab").Help("Focus next panel")

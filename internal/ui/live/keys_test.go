@@ -27,12 +27,12 @@ func TestKeys(t *testing.T) {
 			t.Errorf("and back to %v", st.focus())
 		}
 	})
-	t.Run("the chart in focus is in sight", func(t *testing.T) {
+	t.Run("the chart in focus is visible", func(t *testing.T) {
 		for _, size := range [][2]int{{80, 24}, {120, 40}, {200, 60}} {
 			st := running(t).size(size[0], size[1])
 			for _, number := range tabCharts[overviewTab] {
 				if v := st.view(); !strings.Contains(v, "▸ "+charts[number].title) {
-					t.Errorf("%v: %s is not in sight:\n%s", size, charts[number].title, v)
+					t.Errorf("%v: %s is not visible:\n%s", size, charts[number].title, v)
 				}
 				st.press("tab")
 			}
@@ -73,7 +73,7 @@ func TestKeys(t *testing.T) {
 		st := running(t).size(80, 24)
 		st.press("shift+tab", "g")
 		if v := st.view(); !strings.Contains(v, "events_per_second") {
-			t.Errorf("first row not in sight:\n%s", v)
+			t.Errorf("first row not visible:\n%s", v)
 		}
 		st.press("j")
 		if v := st.view(); strings.Contains(v, "events_per_second") || !strings.Contains(v, "average_latency_ms") {
@@ -121,7 +121,7 @@ func TestTimeKeys(t *testing.T) {
 			t.Errorf("%s: %v to %v, want %v to %v", test.name, at.From, at.To, test.from, test.to)
 		}
 	}
-	t.Run("what is looked at stays while the run goes on", func(t *testing.T) {
+	t.Run("what is shown stays while the run continues", func(t *testing.T) {
 		st := running(t)
 		st.press("+", "+", "left")
 		st.until(23)

@@ -1,5 +1,5 @@
-// Package live is the screen of a run while it goes on, and of the replay of a
-// recorded run.
+// Package live is the screen of a run in progress, and of the replay of a recorded
+// run.
 package live
 
 import (
@@ -110,10 +110,10 @@ func (s *Screen) Update() (changed bool) {
 	return ended || s.replaying() || s.latest != latest || s.steerable != steerable
 }
 
-// Running reports whether the run or the replay goes on.
+// Running reports whether the run or the replay is in progress.
 func (s *Screen) Running() bool { return s.running }
 
-// replaying reports whether a replay goes on.
+// replaying reports whether a replay is in progress.
 func (s *Screen) replaying() bool { return s.running && s.run.Replay != nil }
 
 // Loading reports whether a load runs that was not asked to stop.

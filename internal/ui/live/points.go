@@ -8,7 +8,7 @@ import (
 	"mabeam-top/internal/ui/chart"
 )
 
-// points returns what is drawn of a line.
+// points returns the points of a line.
 func (s *Screen) points(line line, at chart.Span) []fold.Point {
 	points := s.shown.Points(line.probe, at.From)
 	switch {

@@ -13,7 +13,7 @@ import (
 	"mabeam-top/internal/ui/theme"
 )
 
-// reported is what of a run was written, so that nothing is written twice.
+// reported is the part of a run that was written, to write nothing twice.
 type reported struct {
 	// t is when the figures were written last, in seconds since the start of the
 	// run.

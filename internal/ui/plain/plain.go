@@ -47,7 +47,7 @@ type console struct {
 	outcome session.Outcome
 	// past are the runs that were listed last.
 	past []session.Past
-	// quitting ends the program as soon as no run goes on.
+	// quitting ends the program as soon as no run is in progress.
 	quitting bool
 }
 

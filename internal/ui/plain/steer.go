@@ -14,7 +14,7 @@ import (
 	"mabeam-top/internal/ui/theme"
 )
 
-// The commands for a run that goes on.
+// The commands for a run in progress.
 
 func (c *console) status(string) error {
 	c.reportFigures(session.Figures)
@@ -130,7 +130,7 @@ func (c *console) setPaused(paused bool) error {
 		return err
 	}
 	c.paused = paused
-	return nil // the log of the run says that it was done
+	return nil // the log of the run reports it
 }
 
 func (c *console) setRate(args string) error {

@@ -26,7 +26,7 @@ type Links struct {
 	// Home leaves the report. HomeKey is its key.
 	Home    func() tea.Cmd
 	HomeKey func() screen.Key
-	// Busy reports whether a run or a replay goes on.
+	// Busy reports whether a run or a replay is in progress.
 	Busy func() bool
 }
 

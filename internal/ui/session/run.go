@@ -1,5 +1,5 @@
-// Package session follows one run, or the replay of one, for whoever shows it,
-// and keeps what can be run and what was run before.
+// Package session follows a run, or the replay of one, for the screens and the line
+// mode. It also has what can be run, and what was run before.
 package session
 
 import (

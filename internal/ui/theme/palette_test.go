@@ -72,7 +72,7 @@ func (c rgb) seen(m [3][3]float64) rgb {
 	return out
 }
 
-// Everything that is read stands out from the usual backgrounds.
+// Text has enough contrast on the usual backgrounds.
 func TestThemesCanBeRead(t *testing.T) {
 	for _, theme := range schemes {
 		if theme.name == "terminal" {
@@ -100,8 +100,8 @@ func TestThemesCanBeRead(t *testing.T) {
 	}
 }
 
-// In the theme that is made for it, what passed, came near and failed can be
-// told apart whatever cones are missing, and so can the first lines of a chart.
+// The colorblind theme keeps passed, close and failed apart for every kind of
+// colour blindness, and so the first lines of a chart.
 func TestColorblindTheme(t *testing.T) {
 	theme := schemes[slices.Index(Names(), "colorblind")]
 	for _, p := range []palette{theme.dark, theme.light} {

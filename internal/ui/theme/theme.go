@@ -1,5 +1,5 @@
-// Package theme is how the UI looks: colours, characters, and the formats of
-// text and numbers. No other package names a colour.
+// Package theme defines the appearance of the UI: colours, characters, and the
+// formats of text and numbers. No other package names a colour.
 package theme
 
 import (

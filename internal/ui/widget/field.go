@@ -95,7 +95,7 @@ func (f Field) View(t *theme.Theme, width int) string {
 	}
 	text := before + t.Caret.Render(cursor)
 	if t.Colorless {
-		// The cursor is the only thing that no word tells.
+		// Reverse video is a colour, too.
 		text = before + t.CaretMark + cursor
 	}
 	return t.Pad(text+after, width)

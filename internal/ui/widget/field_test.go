@@ -42,8 +42,7 @@ func TestField(t *testing.T) {
 	}
 }
 
-// Whatever is typed, the view has its width, and copies do not disturb each
-// other.
+// The view has its width for any text, and copies are independent.
 func TestFieldView(t *testing.T) {
 	s := theme.Plain(false)
 	keys := []string{"a", "宽", "é", " ", "backspace", "home", "end"}

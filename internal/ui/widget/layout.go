@@ -28,7 +28,7 @@ func (a Area) Contains(col, row int) bool {
 	return col >= a.Left && col < a.Left+a.Width && row >= a.Top && row < a.Top+a.Height
 }
 
-// A Block is what is drawn in an area: Height rows, each Width columns wide.
+// A Block is the content of an area: Height rows, each Width columns wide.
 type Block struct {
 	Area
 	Rows []string
