@@ -101,11 +101,11 @@ type recent struct {
 
 // lasted returns how long a condition on a probe has held at every sample until
 // now, in seconds, when that began, and the mean of the probe since then.
-func (r recent) lasted(probe probe.Name, holds func(v float64) bool) (long, since, mean float64) {
+func (r recent) lasted(name probe.Name, holds func(v float64) bool) (long, since, mean float64) {
 	sum, n := 0.0, 0
 	since = r.T
 	for sample := range r.Backward(r.from) {
-		v, ok := sample.Value(probe)
+		v, ok := sample.Value(name)
 		if !ok {
 			continue // some probes are not in every sample
 		}
@@ -124,7 +124,7 @@ func (r recent) lasted(probe probe.Name, holds func(v float64) bool) (long, sinc
 
 // grown returns for how many whole seconds in a row a probe has grown, and its
 // means in the first and in the last of them.
-func (r recent) grown(probe probe.Name) (seconds int, from, to float64) {
+func (r recent) grown(name probe.Name) (seconds int, from, to float64) {
 	var means []float64 // one for each second, newest first
 	sum, n, second := 0.0, 0, 0
 	flush := func() bool {
@@ -137,7 +137,7 @@ func (r recent) grown(probe probe.Name) (seconds int, from, to float64) {
 		return true
 	}
 	for sample := range r.Backward(r.from) {
-		v, ok := sample.Value(probe)
+		v, ok := sample.Value(name)
 		if !ok {
 			continue
 		}
@@ -160,10 +160,10 @@ func (r recent) grown(probe probe.Name) (seconds int, from, to float64) {
 
 // recentGrowth returns how much a counter has grown recently, for how long, and
 // since when. Growth after a pause of more than a second counts anew.
-func (r recent) recentGrowth(probe probe.Name) (n, long, since float64) {
+func (r recent) recentGrowth(name probe.Name) (n, long, since float64) {
 	newer, newest, seen := 0.0, r.T, false
 	for sample := range r.Backward(r.from) {
-		v, ok := sample.Value(probe)
+		v, ok := sample.Value(name)
 		if !ok {
 			continue
 		}

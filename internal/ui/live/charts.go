@@ -160,11 +160,11 @@ type chartPlace struct {
 
 // placeOf returns where a probe is drawn. A probe that has a limit but no line of
 // its own is drawn with the probes of its unit.
-func placeOf(probe probe.Name) chartPlace {
+func placeOf(name probe.Name) chartPlace {
 	for i, c := range charts {
 		for _, section := range c.sections {
 			for _, line := range section.lines {
-				if line.probe == probe {
+				if line.probe == name {
 					return chartPlace{i, section.unit, false}
 				}
 			}
@@ -181,7 +181,7 @@ func placeOf(probe probe.Name) chartPlace {
 		{"_ratio", chartPlace{collectorChart, theme.Ratio, true}},
 		{"_seconds", chartPlace{chart: -1, extra: true}}, // no chart has this unit
 	} {
-		if strings.HasSuffix(string(probe), place.suffix) {
+		if strings.HasSuffix(string(name), place.suffix) {
 			return place.chartPlace
 		}
 	}

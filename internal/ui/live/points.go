@@ -33,12 +33,12 @@ func (s *Screen) collections(at chart.Span) []float64 {
 
 // valueAt returns the value of a probe at a time. Some probes are not in every
 // sample, so it may be up to a second old.
-func (s *Screen) valueAt(probe probe.Name, t float64) (float64, bool) {
+func (s *Screen) valueAt(name probe.Name, t float64) (float64, bool) {
 	for sample := range s.shown.Backward(t - 1) {
 		if sample.T > t {
 			continue
 		}
-		if v, ok := sample.Value(probe); ok {
+		if v, ok := sample.Value(name); ok {
 			return v, true
 		}
 	}
