@@ -12,7 +12,7 @@ import (
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/verdict"
-	"mabeam-top/internal/ui"
+	"mabeam-top/internal/ui/theme"
 )
 
 // childCommand is the hidden command with which the program starts itself as a child
@@ -83,7 +83,7 @@ func (a *app) rootCommand() *cobra.Command {
 		return err
 	})
 	for flag, values := range map[string][]string{
-		"isolate": whens, "color": whens, "theme": ui.Themes(),
+		"isolate": whens, "color": whens, "theme": theme.Names(),
 	} {
 		mustRegister(root.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)))
 	}

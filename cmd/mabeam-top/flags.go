@@ -18,7 +18,7 @@ import (
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/report/format"
 	"mabeam-top/internal/stress/scenario"
-	"mabeam-top/internal/ui"
+	"mabeam-top/internal/ui/theme"
 )
 
 // flags are the flags of the command line. Their values are texts until they are
@@ -125,7 +125,7 @@ func (a *app) addRunFlags(set *pflag.FlagSet) {
 func (a *app) addAppearanceFlags(set *pflag.FlagSet) {
 	f := &a.flags
 	set.StringVar(&f.color, "color", auto, "use colors: `WHEN` is auto (default; on a terminal, unless NO_COLOR is set), always or never")
-	set.StringVar(&f.theme, "theme", ui.Themes()[0], "color theme of the UI: `NAME` is "+strings.Join(ui.Themes(), ", "))
+	set.StringVar(&f.theme, "theme", theme.Names()[0], "color theme of the UI: `NAME` is "+strings.Join(theme.Names(), ", "))
 	set.BoolVar(&f.ascii, "ascii", false, "use only ASCII characters")
 	set.BoolVar(&f.screenReader, "screen-reader", false, "print lines of text and read typed commands instead of drawing a screen")
 	set.StringVar(&f.fps, "fps", "4", "draw the UI `N` times per second (default 4)")
@@ -296,8 +296,8 @@ func (f *flags) checkColor() error {
 // second.
 func (f *flags) appearance() (fps int, err error) {
 	problems := []error{f.checkColor()}
-	if !slices.Contains(ui.Themes(), f.theme) {
-		problems = append(problems, fmt.Errorf("--theme: expected one of %s, not %q", strings.Join(ui.Themes(), ", "), f.theme))
+	if !slices.Contains(theme.Names(), f.theme) {
+		problems = append(problems, fmt.Errorf("--theme: expected one of %s, not %q", strings.Join(theme.Names(), ", "), f.theme))
 	}
 	if fps, err = strconv.Atoi(f.fps); err != nil || fps < 1 || fps > 60 {
 		problems = append(problems, fmt.Errorf("--fps: expected a whole number from 1 to 60, not %q", f.fps))

@@ -13,7 +13,7 @@ import (
 	"mabeam-top/internal/stress/report/format"
 	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/stream"
-	"mabeam-top/internal/ui"
+	"mabeam-top/internal/ui/theme"
 )
 
 // runScenarios runs scenarios, in the UI or headless. It is the root command.
@@ -215,7 +215,7 @@ func (a *app) progress() *fold.Progress {
 }
 
 // ascii reports whether the terminal shows only ASCII.
-func (a *app) ascii() bool { return a.flags.ascii || ui.NeedsASCII(os.Getenv) }
+func (a *app) ascii() bool { return a.flags.ascii || theme.NeedsASCII(os.Getenv) }
 
 // colored reports whether the report on standard output has colors.
 func (a *app) colored() bool {

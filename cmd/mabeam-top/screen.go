@@ -20,6 +20,7 @@ import (
 	"mabeam-top/internal/stress/stream"
 	"mabeam-top/internal/stress/verdict"
 	"mabeam-top/internal/ui"
+	"mabeam-top/internal/ui/session"
 )
 
 // screenGCPercent is the GOGC of a process that only shows the UI.
@@ -99,10 +100,10 @@ func (a *app) show(s screen) error {
 }
 
 // manualFaults returns the faults that the user can inject during a run.
-func manualFaults() []ui.FaultKind {
-	var kinds []ui.FaultKind
+func manualFaults() []session.FaultKind {
+	var kinds []session.FaultKind
 	for _, e := range scenario.FaultExamples() {
-		kinds = append(kinds, ui.FaultKind{Name: e.Name, Doc: e.Doc, Example: e.Text})
+		kinds = append(kinds, session.FaultKind{Name: e.Name, Doc: e.Doc, Example: e.Text})
 	}
 	return kinds
 }
@@ -141,11 +142,11 @@ func (a *app) restorer() func() {
 }
 
 // menu returns the entries of the menu, with the previous verdicts.
-func (a *app) menu(scenarios []scenario.Scenario) []ui.Scenario {
+func (a *app) menu(scenarios []scenario.Scenario) []session.Scenario {
 	last := a.lastVerdicts()
-	entries := make([]ui.Scenario, len(scenarios))
+	entries := make([]session.Scenario, len(scenarios))
 	for i, s := range scenarios {
-		entries[i] = ui.Scenario{
+		entries[i] = session.Scenario{
 			Name: s.Name, Title: s.Title, Description: s.Description, Tags: s.Tags,
 			Measurements: measurementsOf(s), Steps: menuSteps(s), Fields: menuFields(s), Estimate: s.Estimate(),
 			LastVerdict: last[s.Name].Verdict, LastRun: last[s.Name].StartedAt,
@@ -168,11 +169,11 @@ func (a *app) lastVerdicts() map[string]report.RunScenario {
 }
 
 // menuSteps returns the steps of a scenario for the menu.
-func menuSteps(s scenario.Scenario) []ui.Step {
-	var steps []ui.Step
+func menuSteps(s scenario.Scenario) []session.Step {
+	var steps []session.Step
 	for _, group := range s.Groups {
 		for i, step := range group {
-			one := ui.Step{Name: step.Name, Measurement: step.Measurement.Name, Limits: stress.Limits(&step, verdict.Builtin())}
+			one := session.Step{Name: step.Name, Measurement: step.Measurement.Name, Limits: stress.Limits(&step, verdict.Builtin())}
 			if step.Repeat > 1 {
 				one.Notes = append(one.Notes, fmt.Sprintf("×%d", step.Repeat))
 			}
@@ -192,10 +193,10 @@ func menuSteps(s scenario.Scenario) []ui.Step {
 }
 
 // menuFields returns the fields of a scenario's form.
-func menuFields(s scenario.Scenario) []ui.Field {
-	var fields []ui.Field
+func menuFields(s scenario.Scenario) []session.Field {
+	var fields []session.Field
 	for _, setting := range scenario.Settings(s) {
-		fields = append(fields, ui.Field{
+		fields = append(fields, session.Field{
 			Name: setting.Key(), Step: setting.Step, Param: setting.Name,
 			Value: setting.Value, Choices: setting.Choices, Doc: setting.Doc,
 		})
@@ -219,9 +220,9 @@ type runner struct {
 	warnings []error
 }
 
-// Check implements ui.Runner.
-func (r *runner) Check(name string, settings ui.Settings) map[string]error {
-	_, err := r.planOf(ui.Order{Scenarios: []string{name}, Settings: map[string]ui.Settings{name: settings}})
+// Check implements session.Runner.
+func (r *runner) Check(name string, settings session.Settings) map[string]error {
+	_, err := r.planOf(session.Order{Scenarios: []string{name}, Settings: map[string]session.Settings{name: settings}})
 	var problems scenario.Problems
 	switch {
 	case errors.As(err, &problems):
@@ -233,7 +234,7 @@ func (r *runner) Check(name string, settings ui.Settings) map[string]error {
 }
 
 // planOf returns the plan of an order with its settings.
-func (r *runner) planOf(o ui.Order) (scenario.Plan, error) {
+func (r *runner) planOf(o session.Order) (scenario.Plan, error) {
 	selected, err := scenario.Select(r.plan.Scenarios, o.Scenarios, nil)
 	if err != nil {
 		return scenario.Plan{}, err
@@ -268,7 +269,7 @@ func (r *runner) planOf(o ui.Order) (scenario.Plan, error) {
 
 // commandOf returns the command line that starts the run of an order, with the flags of
 // this process and the settings of the form.
-func (r *runner) commandOf(o ui.Order) []string {
+func (r *runner) commandOf(o session.Order) []string {
 	words := append([]string{"mabeam-top"}, r.app.given...)
 	words = append(words, o.Scenarios...)
 	for _, scenario := range o.Scenarios {
@@ -284,8 +285,8 @@ func (r *runner) commandOf(o ui.Order) []string {
 	return words
 }
 
-// Start implements ui.Runner.
-func (r *runner) Start(o ui.Order) (stream.Source, error) {
+// Start implements session.Runner.
+func (r *runner) Start(o session.Order) (stream.Source, error) {
 	plan, err := r.planOf(o)
 	if err != nil {
 		return nil, err
@@ -343,7 +344,7 @@ func (s savedSource) Command(c stream.Command) error { return stream.Steer(s.sou
 func compareInUI(now, before report.Report, name string, force bool) (report.Report, error) {
 	result, err := verdict.WithRegression(now, before, name, verdict.Rule{Force: force})
 	if errors.Is(err, verdict.ErrDifferentParameters) {
-		return result, fmt.Errorf("%w: %w", ui.ErrDifferent, err)
+		return result, fmt.Errorf("%w: %w", session.ErrDifferent, err)
 	}
 	return result, err
 }

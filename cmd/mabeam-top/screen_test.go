@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"mabeam-top/internal/ui"
+	"mabeam-top/internal/ui/session"
 )
 
 // The report of a run that was started in the UI has a command line that starts the same
@@ -14,14 +14,14 @@ import (
 func TestCommandOf(t *testing.T) {
 	for _, test := range []struct {
 		args  string
-		order ui.Order
+		order session.Order
 		want  string
 	}{
-		{"", ui.Order{Scenarios: []string{"burst"}}, "mabeam-top burst"},
-		{"burst --tag chaos", ui.Order{Scenarios: []string{"soak", "burst"}}, "mabeam-top --tag chaos soak burst"},
+		{"", session.Order{Scenarios: []string{"burst"}}, "mabeam-top burst"},
+		{"burst --tag chaos", session.Order{Scenarios: []string{"soak", "burst"}}, "mabeam-top --tag chaos soak burst"},
 		{
 			"--ascii -f a.yaml --file b.yaml --quiet=false --repeat 3",
-			ui.Order{Scenarios: []string{"burst"}, Settings: map[string]ui.Settings{
+			session.Order{Scenarios: []string{"burst"}, Settings: map[string]session.Settings{
 				"burst": {"seed": "7", "storm.rate": "9/s"}, "soak": {"seed": "8"},
 			}},
 			"mabeam-top --file a.yaml --file b.yaml --repeat 3 --quiet=false --ascii burst --seed 7 --set storm.rate=9/s",

@@ -153,26 +153,26 @@ func TestWholeWay(t *testing.T) {
 	p.untilTop("load 110 %.*" + running)
 
 	p.keys("k")
-	p.until("Inject a fault now")
+	p.until("Inject a fault")
 	p.keys("Enter")
 	p.until("kill_agents: 10")
 	p.keys("Enter", "6")
-	p.until("kill_agents.*by hand")
+	p.until(`kill_agents.*\(manual\)`)
 	p.until("rate set to 110 % of the plan")
 	p.keys("1")
 
 	p.untilTop("Report +By hand")
-	p.until("steered by hand")
+	p.until("steered")
 	p.keys("x")
 	p.until("Export the report as")
 	p.keys("Down")
 	p.until("▸ json")
 	p.keys("Enter")
-	p.until("Export as json to the file")
+	p.until("Export as json to file")
 	p.keys("C-u")
 	p.write("exported.json")
 	p.keys("Enter")
-	p.until("the report is in .*exported.json")
+	p.until("exported the report to .*exported.json")
 	exported, err := report.Load(filepath.Join(p.folder, "exported.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -187,7 +187,7 @@ func TestWholeWay(t *testing.T) {
 	}
 	p.keys("c")
 	p.until("Compare with")
-	p.until("the last before")
+	p.until("previous run")
 	p.keys("Enter")
 	p.untilTop("Comparison +with the run of")
 	p.keys("Escape")
@@ -202,7 +202,7 @@ func TestWholeWay(t *testing.T) {
 	p.untilTop("By hand.*REPLAY")
 	p.keys("G", "6")
 	p.untilTop("● END")
-	p.until("kill_agents.*by hand")
+	p.until(`kill_agents.*\(manual\)`)
 	p.keys("Escape")
 	p.untilTop("2 past runs")
 	p.keys("q")
@@ -376,7 +376,7 @@ func TestQuitWithoutRun(t *testing.T) {
 	p.end()
 	p.restored()
 	p.run("fg")
-	p.until("was suspended for")
+	p.until("suspended for")
 	p.keys("q")
 	p.ends(exitOK)
 }
@@ -426,7 +426,7 @@ func TestSuspend(t *testing.T) {
 			const gap = 8
 			p.run(fmt.Sprintf("sleep %d; fg", gap))
 			p.untilTop("mabeam-top.*Gap")
-			p.until("was suspended for")
+			p.until("suspended for")
 			if got := p.state("screen #{alternate_on}, mouse #{mouse_any_flag}"); got != "screen 1, mouse 1" {
 				t.Errorf("the terminal is taken back with %s", got)
 			}
@@ -466,7 +466,7 @@ func TestSuspendWithoutShell(t *testing.T) {
 	p.run("exec mabeam-top")
 	p.untilTop("scenarios")
 	p.keys("C-z")
-	p.until("no shell with job control")
+	p.until("not started from a job-control shell")
 	p.keys("?")
 	p.until("close help")
 }

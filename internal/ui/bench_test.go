@@ -7,6 +7,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/ui/uitest"
 )
 
 // A frame has to cost less than 7.5 ms at 120×40 for the screen to take under
@@ -15,23 +16,22 @@ func BenchmarkFrame(b *testing.B) {
 	for _, size := range [][2]int{{80, 24}, {120, 40}, {200, 60}} {
 		b.Run(fmt.Sprintf("%dx%d", size[0], size[1]), func(b *testing.B) {
 			st := stageFor(b, Config{Start: []string{"event-storm"}, Color: "always"})
-			st.size(size[0], size[1]).feed(1000)
+			st.size(size[0], size[1]).until(1000)
 			// Two minutes of history, as dense as it gets.
-			events := script()
-			last := st.m.live.latest.T
+			events := uitest.Script()
+			last := st.feed.Timeline.Snapshot().T
 			for i := range 1200 {
 				e := events[len(events)/2+i%100]
 				e.T = last + float64(i)/10
-				st.run.timeline.Add(e)
+				st.feed.Timeline.Add(e)
 			}
 			st.press("-", "-", "-")
 			n := 0
 			b.ReportAllocs()
 			for b.Loop() {
 				n++
-				st.run.timeline.Add(stream.Event{T: last + 120 + float64(n)/10, Type: stream.SampleTaken, Sample: events[len(events)/2].Sample})
-				m, _ := st.m.Update(tickMsg{st.m.tag})
-				st.m = m.(model)
+				st.feed.Timeline.Add(stream.Event{T: last + 120 + float64(n)/10, Type: stream.SampleTaken, Sample: events[len(events)/2].Sample})
+				_, _ = st.m.Update(tickMsg{st.m.tag})
 			}
 		})
 	}
@@ -40,7 +40,7 @@ func BenchmarkFrame(b *testing.B) {
 // A tick that has nothing new to show costs next to nothing, and draws nothing.
 func BenchmarkIdleTick(b *testing.B) {
 	st := stageFor(b, Config{Start: []string{"event-storm"}})
-	st.size(120, 40).feed(26)
+	st.size(120, 40).until(26)
 	var m tea.Model = st.m
 	b.ReportAllocs()
 	for b.Loop() {

@@ -1,377 +1,73 @@
 package ui
 
 import (
-	"cmp"
-	"fmt"
 	"slices"
-	"strings"
 
+	"github.com/charmbracelet/bubbles/help"
 	"github.com/charmbracelet/bubbles/key"
-	"github.com/charmbracelet/x/ansi"
 
-	"mabeam-top/internal/probes/probe"
-	"mabeam-top/internal/stress/quantity"
-	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/ui/screen"
+	"mabeam-top/internal/ui/widget"
 )
-
-// size is how much a terminal has room for.
-type size int
-
-const (
-	lineSize    size = iota // one line
-	figuresSize             // the figures only
-	fullSize                // charts
-)
-
-func (m model) size() size {
-	switch {
-	case m.width < 40 || m.height < 10:
-		return lineSize
-	case m.width < 80 || m.height < 24:
-		return figuresSize
-	default:
-		return fullSize
-	}
-}
-
-// bodyHeight is what header, status and footer leave, and the tabs of the live
-// screen.
-func (m model) bodyHeight() int {
-	if m.screen == liveScreen {
-		return max(m.height-4, 0)
-	}
-	return max(m.height-3, 0)
-}
 
 // draw makes the frame that View returns.
 func (m *model) draw() {
-	if m.width < 1 || m.height < 1 {
+	h := m.host
+	switch {
+	case h.Width < 1 || h.Height < 1:
 		m.frame = ""
-		return
-	}
-	s := m.styles
-	if m.size() == lineSize {
-		m.frame = s.fit([]string{m.oneLine()}, m.width, m.height)
-		return
-	}
-	body := m.body()
-	for len(body) < m.bodyHeight() {
-		body = append(body, "")
-	}
-	body = body[:m.bodyHeight()]
-	switch {
-	case m.dialog != nil:
-		body = s.over(body, m.dialog.view(s, m.width, m.bodyHeight()), m.width)
-	case m.help:
-		body = m.helpPage()
-	}
-	top := []string{m.header()}
-	if m.screen == liveScreen {
-		top = append(top, m.tabs())
-	}
-	rows := slices.Concat(top, body, []string{m.status(), m.footer()})
-	m.frame = s.fit(rows, m.width, m.height)
-}
-
-func (m *model) body() []string {
-	s, height := m.styles, m.bodyHeight()
-	switch m.screen {
-	case menuScreen:
-		return m.menu.view(s, m.width, height)
-	case formScreen:
-		return m.form.view(s, m.width, height)
-	case compareScreen:
-		m.comparison.layOut(m.width, height, func() []string { return m.comparison.write(s, m.width) })
-		return m.comparison.shown(height)
-	case runsScreen:
-		return m.runs.view(s, m.width, height)
-	case reportScreen:
-		m.report.layOut(m.width, height, func() []string { return m.report.write(s, m.width) })
-		return m.report.shown(height)
-	}
-	return m.live.view(s, m.width, height, m.size() == fullSize)
-}
-
-const program = "mabeam-top"
-
-// header tells where one is and how the run goes. What has no room is left
-// out, the least needed first.
-func (m model) header() string {
-	s := m.styles
-	name := " " + s.accent.on(program) + "  "
-	switch m.screen {
-	case menuScreen:
-		return s.ends(name+s.muted.on(m.menu.summary()), "", m.width)
-	case formScreen:
-		return s.ends(name+s.strong.on(clean(m.form.scenario.Title))+s.muted.on("  parameters"), s.muted.on(m.form.summary())+" ", m.width)
-	case compareScreen:
-		return s.ends(name+s.strong.on("Comparison")+s.muted.on("  with "+clean(m.comparison.held.Regression.Baseline)), "", m.width)
-	case runsScreen:
-		return s.ends(name+s.muted.on(m.runs.summary()), "", m.width)
-	case reportScreen:
-		right := ""
-		if at := m.report.result.StartedAt; !at.IsZero() {
-			right = s.muted.on(stamp(at)) + " "
-		}
-		return s.ends(name+s.strong.on("Report")+s.muted.on("  "+titleOf(m.report.result)), right, m.width)
-	}
-	left := name + s.strong.on(m.place())
-	frozen := ""
-	if m.live.frozen {
-		frozen = s.tab.on(" FROZEN at "+quantity.Clock(m.live.shown.T)+" ") + "  "
-	}
-	if m.loading() && m.live.rate != 1 {
-		frozen += s.accent.on("load "+factor(m.live.rate)) + "  "
-	}
-	state := m.state()
-	tally := m.live.tally().text(s)
-	elapsed := m.elapsed()
-	for _, right := range []string{
-		frozen + state + "  " + elapsed + "  " + m.progress(20) + "  " + tally,
-		frozen + state + "  " + elapsed + "  " + m.progress(10) + "  " + tally,
-		frozen + state + "  " + elapsed + "  " + tally,
-		frozen + state + "  " + elapsed,
-	} {
-		if textWidth(left)+textWidth(right)+3 <= m.width {
-			return s.ends(left+" ", right+" ", m.width)
-		}
-	}
-	// The title is what may be cut: where one is and how long it has taken is not
-	// said elsewhere.
-	right := frozen + state + "  " + quantity.Clock(m.live.latest.T)
-	return s.ends(s.cut(left, max(m.width-textWidth(right)-3, 0))+" ", right+" ", m.width)
-}
-
-// tabs is the row of the live screen's tabs, with the time that is shown.
-func (m *model) tabs() string {
-	l, s := &m.live, m.styles
-	right := l.zoom.text(l.shown.T)
-	if l.zoom.away {
-		right = s.accent.on(right)
-	} else {
-		right = s.muted.on(right)
-	}
-	row, hits := s.tabBar(l.tab, right, m.width)
-	l.hits = hits
-	return row
-}
-
-// place tells the scenario, the step and the repetition.
-func (m model) place() string {
-	latest := m.live.latest
-	if latest.Scenario == nil {
-		return clean(m.run.name())
-	}
-	text := clean(cmp.Or(latest.Scenario.Title, latest.Scenario.Name))
-	if latest.Run != nil && len(latest.Run.Scenarios) > 1 {
-		text = fmt.Sprintf("%d/%d ", latest.ScenarioNumber, len(latest.Run.Scenarios)) + text
-	}
-	active := latest.Active()
-	if len(active) == 0 || latest.Report != nil {
-		return text
-	}
-	step := active[len(active)-1]
-	text += " " + m.styles.chevron + " " + clean(step.Step.Name)
-	if r := step.Repetition; r != nil && r.Number == 0 {
-		text += "  warm-up"
-	} else if r != nil {
-		text += fmt.Sprintf("  %d/%d", r.Number, r.Of)
-	}
-	if len(active) > 1 {
-		text += fmt.Sprintf("  +%d beside", len(active)-1)
-	}
-	return text
-}
-
-// state is the word for what the run is doing.
-func (m model) state() string {
-	s := m.styles
-	switch {
-	case m.running && m.run.replay != nil:
-		return s.replayState(m.run.replay.Playback())
-	case !m.running:
-		return s.word(m.verdict())
-	case m.run.stopped:
-		return s.warn.on(s.dot + " STOPPING")
-	case m.live.paused:
-		return s.badge.on(" " + s.paused + " PAUSED ")
-	case m.live.latest.Events == 0:
-		return s.muted.on(s.dot + " START")
+	case h.Size() == screen.Line:
+		m.frame = widget.Frame(h.Theme, []string{m.line()}, h.Width, h.Height)
 	default:
-		return s.accent.on(s.dot + " RUN")
+		m.frame = widget.Frame(h.Theme, m.rows(), h.Width, h.Height)
 	}
 }
 
-func (m model) verdict() string {
-	if r := m.report.result; r != nil {
-		return strings.ToUpper(string(r.Verdict))
-	}
-	return strings.ToUpper(string(report.Broken))
-}
-
-func (m model) elapsed() string {
-	text := quantity.Clock(m.live.latest.T)
-	if m.run.replay != nil {
-		return text + m.styles.muted.on(" / "+quantity.Clock(m.run.recording.Length()))
-	}
-	if r := m.live.latest.Run; r != nil && r.EstimateSeconds > 0 && m.running {
-		text += m.styles.muted.on(" / ~" + quantity.Clock(r.EstimateSeconds))
-	}
-	return text
-}
-
-func (m model) progress(width int) string {
-	s, r := m.styles, m.live.latest.Run
-	if r == nil || !(r.EstimateSeconds > 0) {
-		return s.faint.on(strings.Repeat(s.barEmpty, width))
-	}
-	done := int(min(m.live.latest.T/r.EstimateSeconds, 1) * float64(width))
-	if !m.running {
-		done = width
-	}
-	return s.accent.on(strings.Repeat(s.barFull, done)) + s.faint.on(strings.Repeat(s.barEmpty, width-done))
-}
-
-// status is the line above the footer: the latest trouble, or else what the
-// charts show.
-func (m model) status() string {
-	s := m.styles
-	if m.notice.text != "" {
-		return " " + s.notice(m.notice)
-	}
-	switch m.screen {
-	case menuScreen:
-		return m.filterLine(m.menu.filter)
-	case runsScreen:
-		return m.filterLine(m.runs.filter)
-	case formScreen:
-		return " " + s.muted.on(m.form.doc())
-	case reportScreen:
-		return m.moreRows(len(m.report.rows) - m.report.offset)
-	case compareScreen:
-		return m.moreRows(len(m.comparison.rows) - m.comparison.offset)
-	}
-	if m.running && m.run.replay != nil {
-		return m.replayBar()
-	}
-	return s.cut(m.trouble(), m.width)
-}
-
-// trouble is the most urgent of what is to be told of the run at the newest moment on
-// the screen: a lint that held then, or else the latest that was logged of trouble
-// or of what was done by hand.
-func (m model) trouble() string {
-	s, l := m.styles, &m.live
-	at := l.span().to
-	now := l.lints.at(at)
-	if !l.zoom.away && !l.frozen {
-		now = l.lints.now
-	}
-	if len(now) > 0 && (m.running || l.zoom.away) {
-		text := " " + s.warn.on("lint") + " " + now[0].text
-		if len(now) > 1 {
-			more := s.muted.on(fmt.Sprintf("  +%d in tab 6", len(now)-1))
-			text = s.cut(text, m.width-textWidth(more)) + more
-		}
-		return text
-	}
-	for _, line := range slices.Backward(l.shown.Log) {
-		if line.T <= at && (line.Level != "info" || line.ByHand) {
-			return " " + s.muted.on(quantity.Clock(line.T)) + " " + s.logText(line)
-		}
-	}
-	return ""
-}
-
-// filterLine shows a filter where the list has no frame to show it in.
-func (m model) filterLine(f filter) string {
-	s := m.styles
+// rows are the rows of the frame: header, body, status and footer.
+func (m *model) rows() []string {
+	h, f := m.host, m.current.Frame()
+	height := max(h.Height-len(f.Top)-2, 0)
+	body := f.Body[:min(len(f.Body), height)]
+	body = append(body, make([]string, height-len(body))...)
 	switch {
-	case m.size() != figuresSize:
-		return ""
-	case f.typing:
-		return " " + s.accent.on("/") + f.text.view(s, max(m.width-3, 1))
+	case h.Dialog != nil:
+		body = widget.Overlay(h.Theme, body, h.Dialog.View(h.Theme, h.Width, height), h.Width)
+	case m.help:
+		body = m.helpPage(height)
 	}
-	return " " + f.note(s)
+	status := f.Status
+	if h.Notice.Text != "" {
+		status = " " + h.NoticeText()
+	}
+	return slices.Concat(f.Top, body, []string{status, m.footer()})
 }
 
-// moreRows tells how much is below what is shown.
-func (m model) moreRows(left int) string {
-	if below := left - m.bodyHeight(); below > 0 {
-		return " " + m.styles.muted.on(fmt.Sprintf("%s %d more rows", m.styles.below, below))
-	}
-	return ""
-}
-
-func (m model) footer() string {
-	if m.screen == liveScreen && m.live.typing() != nil {
-		return " " + m.styles.muted.on("type to filter") + "   " + m.styles.keyHint(keyAccept) + "   " + m.styles.keyHint(keyClear)
-	}
-	h := newHelp(m.styles)
-	h.Width = m.width - 1
-	keys := hints(m.actions())
-	if m.screen == liveScreen {
-		// It has more keys than a small terminal shows: what tells them all
-		// comes first.
-		if i := slices.IndexFunc(keys, func(k key.Binding) bool { return k.Help() == keyHelp.Help() }); i > 0 {
-			keys = slices.Insert(slices.Delete(keys, i, i+1), 0, keyHelp)
+// footer shows the keys that work now, as far as there is room.
+func (m *model) footer() string {
+	t := m.host.Theme
+	f := help.New()
+	f.ShortSeparator, f.Ellipsis, f.Styles = "  ", t.Ellipsis, t.HelpStyles()
+	f.Width = m.host.Width - 1
+	keys := screen.Hints(m.actions())
+	if m.current == m.live {
+		// The live screen has more keys than a small terminal shows. The key that
+		// shows all of them comes first.
+		if i := slices.IndexFunc(keys, func(k key.Binding) bool { return k.Help() == helpKey.Binding.Help() }); i > 0 {
+			keys = slices.Insert(slices.Delete(keys, i, i+1), 0, helpKey.Binding)
 		}
 	}
-	return " " + h.ShortHelpView(keys)
+	return " " + f.ShortHelpView(keys)
 }
 
-// oneLine is all that very small terminals show.
-func (m model) oneLine() string {
-	s := m.styles
+// line is the frame of a terminal of one line.
+func (m *model) line() string {
+	h := m.host
 	switch {
-	case m.dialog != nil:
-		return m.dialog.line(s, m.width)
-	case m.screen == menuScreen && len(m.menu.chosen()) > 0:
-		return "MENU " + clean(strings.Join(m.menu.chosen(), " "))
-	case m.screen == menuScreen:
-		return "MENU nothing matches"
-	case m.screen == formScreen:
-		p := m.form.scenario.Fields[m.form.cursor]
-		return clean(p.Param) + ": " + m.form.fields[m.form.cursor].view(s, max(m.width-len(p.Param)-2, 4))
-	case m.screen == compareScreen:
-		return s.word(m.comparison.held.Regression.Word()) + " " + regressionText(*m.comparison.held.Regression)
-	case m.screen == runsScreen && len(m.runs.shown) > 0:
-		p := m.runs.under()
-		return "RUNS " + p.StartedAt.Local().Format("01-02 15:04") + " " + s.word(strings.ToUpper(string(p.Verdict))) + " " + clean(p.names)
-	case m.screen == runsScreen:
-		return "RUNS none"
+	case h.Dialog != nil:
+		return h.Dialog.Line(h.Theme, h.Width)
+	case m.current == m.report:
+		return screen.WholeWords(h.Width, m.report.Line(), m.live.Checks())
+	default:
+		return m.current.Line()
 	}
-	l := m.live
-	tally := l.tally()
-	verdicts := fmt.Sprintf("%d/%d ok", tally.pass+tally.warn, tally.judged()+tally.open)
-	if tally.judged() == 0 {
-		verdicts = fmt.Sprintf("%d open", tally.open)
-	}
-	if m.screen == reportScreen {
-		return wholeWords(m.width, s.word(m.verdict()), verdicts)
-	}
-	word := strings.Trim(ansi.Strip(m.state()), s.dot+s.paused+" ")
-	if l.frozen {
-		word = "FROZEN"
-	}
-	what, rate := "ops/s", l.value(figures[0])
-	if v, ok := l.latest.Latest(probe.EventsPublishedPerSecond); ok && v > 0 {
-		what, rate = "evt/s", reading(v, perSecond)
-	}
-	return wholeWords(m.width, word, quantity.Clock(l.latest.T), what+" "+strings.TrimSuffix(rate, "/s"),
-		"p99 "+strings.ReplaceAll(l.value(figures[1]), " ", ""), verdicts)
-}
-
-// wholeWords joins the texts that have room, in their order: a figure that is cut
-// reads as another one.
-func wholeWords(width int, texts ...string) string {
-	line := ""
-	for _, text := range texts {
-		longer := strings.TrimLeft(line+" "+text, " ")
-		if line != "" && textWidth(longer) > width {
-			break
-		}
-		line = longer
-	}
-	return line
 }

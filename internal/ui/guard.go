@@ -1,28 +1,22 @@
 package ui
 
 import (
-	"fmt"
-	"runtime/debug"
-
 	tea "github.com/charmbracelet/bubbletea"
+
+	"mabeam-top/internal/ui/session"
 )
 
-// A guard is the model as Bubble Tea sees it. A panic in it, or in the work that
-// it asks for, ends the program in order: the terminal is given back first, and
-// then the panic is told.
+// A guard is the model as Bubble Tea sees it. After a panic in the model or in one
+// of its commands, it quits in order, which restores the terminal before the panic
+// is reported.
 type guard struct {
 	tea.Model
-	// died is what the first panic was. It belongs to the UI's goroutine.
+	// died is the first panic. It belongs to the goroutine of Update.
 	died *error
 }
 
-// A panicMsg tells of a panic in some work.
+// A panicMsg is a panic in a command.
 type panicMsg struct{ err error }
-
-// panicked makes an error of what was recovered, with the stack that led to it.
-func panicked(where string, p any) error {
-	return fmt.Errorf("%s: panic: %v\n%s", where, p, debug.Stack())
-}
 
 // Init implements tea.Model.
 func (g guard) Init() tea.Cmd { return guarded(g.Model.Init()) }
@@ -31,7 +25,7 @@ func (g guard) Init() tea.Cmd { return guarded(g.Model.Init()) }
 func (g guard) Update(msg tea.Msg) (next tea.Model, cmd tea.Cmd) {
 	defer func() {
 		if p := recover(); p != nil {
-			next, cmd = g.die(panicked("the terminal UI", p))
+			next, cmd = g.die(session.Panicked("the terminal UI", p))
 		}
 	}()
 	if p, ok := msg.(panicMsg); ok {
@@ -56,7 +50,7 @@ func guarded(cmd tea.Cmd) tea.Cmd {
 	return func() (msg tea.Msg) {
 		defer func() {
 			if p := recover(); p != nil {
-				msg = panicMsg{panicked("the terminal UI", p)}
+				msg = panicMsg{session.Panicked("the terminal UI", p)}
 			}
 		}()
 		msg = cmd()

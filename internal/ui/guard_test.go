@@ -7,12 +7,13 @@ import (
 	"testing/synctest"
 	"time"
 
-	tea "github.com/charmbracelet/bubbletea"
+	"mabeam-top/internal/ui/session"
+	"mabeam-top/internal/ui/uitest"
 
-	"mabeam-top/internal/stress/stream"
+	tea "github.com/charmbracelet/bubbletea"
 )
 
-// A faulty model panics in whatever it is told to.
+// A faulty model panics in Update, or returns a command that does.
 type faulty struct{ cmd tea.Cmd }
 
 func (faulty) Init() tea.Cmd  { return nil }
@@ -64,44 +65,12 @@ func TestGuard(t *testing.T) {
 	}
 }
 
-// While the program is suspended the load is held, and not longer.
-func TestHold(t *testing.T) {
-	st, source := steered(t)
-	m, held, resume := st.m.hold()
-	if len(source.steering()) != 1 || source.steering()[0] != (stream.Command{Do: stream.SetPaused, Paused: true}) || held() {
-		t.Fatalf("told %+v, held %v", source.steering(), held())
-	}
-	st.run.timeline.Add(stream.Event{T: 21, Type: stream.Logged, Log: &stream.Log{Level: "info", Message: "held", ByHand: true}})
-	if !held() {
-		t.Error("it is not seen that the load is held")
-	}
-	resume(m)
-	if len(source.steering()) != 2 || source.steering()[1] != (stream.Command{Do: stream.SetPaused}) {
-		t.Errorf("told %+v", source.steering())
-	}
-	// What somebody holds by hand stays so.
-	st.m.live.paused = true
-	m, held, resume = st.m.hold()
-	resume(m)
-	if len(source.steering()) != 2 || held != nil {
-		t.Errorf("told %+v", source.steering())
-	}
-}
+// A panickyRunner panics in every check.
+type panickyRunner struct{ uitest.Runner }
 
-func TestHoldOfWhatCannotBeHeld(t *testing.T) {
-	st := running(t)
-	m, held, resume := st.m.hold()
-	if m = resume(m); held != nil || !strings.Contains(m.notice.text, "could not be held") {
-		t.Errorf("told %q", m.notice.text)
-	}
-}
+func (panickyRunner) Check(string, session.Settings) map[string]error { panic("of the test") }
 
-// A panickyRunner panics when it is asked anything.
-type panickyRunner struct{ fakeRunner }
-
-func (panickyRunner) Check(string, Settings) map[string]error { panic("of the test") }
-
-// A panic of the screen gives the terminal back and is told.
+// After a panic of the screen, the terminal is restored and the panic reported.
 func TestPanicOfTheScreen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -3,60 +3,24 @@ package ui
 import (
 	"slices"
 
-	"github.com/charmbracelet/bubbles/key"
+	"mabeam-top/internal/ui/chart"
+	"mabeam-top/internal/ui/screen"
+	"mabeam-top/internal/ui/theme"
+	"mabeam-top/internal/ui/widget"
 )
 
-// longer says more of keys than the footer has room for, by what the footer
-// says of them.
-var longer = map[key.Help]string{
-	keyFreeze.Help():       "freeze the view; the load goes on",
-	keyPause.Help():        "pause the load, until the same key lets it go on",
-	keySlower.Help():       "load: 10 % less, or more, of what the scenario asks for",
-	keyFault.Help():        "choose a fault and inject it now",
-	keyFaultInList.Help():  "choose a fault and inject it now",
-	keyTabs[0].Help():      "the tabs: overview, agents, bus, runtime, verdicts, log",
-	keyNext.Help():         "the next chart or list gets the keys",
-	keyPrevious.Help():     "the one before",
-	keyOldest.Help():       "back to the start of the run",
-	keyNewest.Help():       "follow the run again",
-	keyExpand.Help():       "a chart on the whole screen, with its figures",
-	keyZoomIn.Help():       "a shorter or a longer part of the run",
-	keyEarlier.Help():      "earlier and later; figures are those at the right end",
-	keyMoment.Help():       "mark this moment in the charts and in the log",
-	keyScale.Help():        "logarithmic or linear scale",
-	keyFilter.Help():       "show only rows with these words",
-	keyDetail.Help():       "look at the agent under the cursor",
-	keyTrouble.Help():      "only trouble, or everything",
-	keyStop.Help():         "stop the load and show the report so far; asks first",
-	keyAbort.Help():        "stop the load and report; again: end",
-	keyUp.Help():           "one row up",
-	keyDown.Help():         "one row down",
-	keySort.Help():         "the next order",
-	keyWhole.Help():        "all of this list, on its tab",
-	keyTheme.Help():        "the next colours",
-	keyReplaySlower.Help(): "speed: slower, or faster",
-	keySeekBack.Help():     "5 s back, or on",
-}
-
-// helpPage tells every key that works on the screen, and what its signs mean.
-func (m model) helpPage() []string {
-	const keyWidth, gap = 10, 3
-	s := m.styles
-	m.help = false
-	var keys []key.Help
-	for _, a := range m.actions() {
-		// A key that means two things at once does the first.
-		if h := a.key.Help(); h.Key != "" && !slices.ContainsFunc(keys, func(k key.Help) bool { return k.Key == h.Key }) {
-			keys = append(keys, h)
-		}
+// helpPage lists every key that works on the screen, and explains its marks.
+func (m *model) helpPage(height int) []string {
+	const gap = 3
+	t, keys := m.host.Theme, m.helpKeys()
+	var legend [][2]string
+	if m.current == m.live {
+		legend = chartLegend(t)
 	}
-	var signs [][2]string
-	if m.screen == liveScreen {
-		signs = s.signs()
-	}
-	inner, height := m.width-4, max(m.bodyHeight()-2, 1)
-	// As few columns as the height allows: what is wide has room for more words.
-	rows := max(height-len(signs)-2, 1)
+	inner := m.host.Width - 4
+	rows := max(max(height-2, 1)-len(legend)-2, 1)
+	// As few columns as the height allows, because wide ones have room for longer
+	// texts.
 	columns := min((len(keys)+rows-1)/rows, max(inner/24, 1))
 	columns = max(columns, min(inner/60, 2))
 	rows = max((len(keys)+columns-1)/columns, 1)
@@ -65,40 +29,59 @@ func (m model) helpPage() []string {
 	for r := range rows {
 		line := "  "
 		for i := r; i < len(keys); i += rows {
-			does := keys[i].Desc
-			if text, ok := longer[keys[i]]; ok && textWidth(text) <= width-keyWidth {
-				does = text
-			}
-			cell := s.accent.on(s.pad(keys[i].Key, keyWidth)) + s.muted.on(does)
 			if i >= rows {
-				line += spaces(gap)
+				line += theme.Spaces(gap)
 			}
-			line += s.pad(cell, width)
+			line += t.Pad(helpCell(t, keys[i], width), width)
 		}
 		out = append(out, line)
 	}
-	if len(signs) > 0 {
+	if len(legend) > 0 {
 		out = append(out, "")
 	}
-	for _, sign := range signs {
-		out = append(out, "  "+s.pad(sign[0], keyWidth)+s.muted.on(sign[1]))
+	for _, sign := range legend {
+		out = append(out, "  "+t.Pad(sign[0], helpKeyWidth)+t.Muted.Render(sign[1]))
 	}
-	return s.panel(s.strong.on("Help"), "", out, m.width, m.bodyHeight(), true)
+	return widget.Panel{Title: t.Strong.Render("Help"), Rows: out, Focused: true}.Draw(t, m.host.Width, height)
 }
 
-// signs are what is drawn in charts besides the lines that the legends name.
-func (s *styles) signs() [][2]string {
-	dash := string(s.limitDash)
-	mark := func(kind markKind) string {
-		r, p := s.markOf(kind)
-		return p.on(string(r))
+const helpKeyWidth = 10
+
+func helpCell(t *theme.Theme, k screen.Key, width int) string {
+	text := k.Long()
+	if theme.Width(text) > width-helpKeyWidth {
+		text = k.Short()
+	}
+	return t.Accent.Render(t.Pad(k.Name(), helpKeyWidth)) + t.Muted.Render(text)
+}
+
+// helpKeys are the keys without dialog and help. If two actions have the same key,
+// the first one works.
+func (m *model) helpKeys() []screen.Key {
+	m.help = false
+	defer func() { m.help = true }()
+	var keys []screen.Key
+	for _, a := range m.actions() {
+		if name := a.Key.Name(); name != "" && !slices.ContainsFunc(keys, func(k screen.Key) bool { return k.Name() == name }) {
+			keys = append(keys, a.Key)
+		}
+	}
+	return keys
+}
+
+// chartLegend explains what is drawn in charts besides their lines.
+func chartLegend(t *theme.Theme) [][2]string {
+	dash := string(t.LimitDash)
+	mark := func(kind chart.MarkKind) string {
+		r, style := kind.Glyph(t)
+		return style.Render(string(r))
 	}
 	return [][2]string{
-		{s.limit.on(dash + dash + dash), "a threshold or baseline, with its name on it"},
-		{mark(faultMark), "a fault was injected"},
-		{mark(handMark), "something was done by hand: a fault, a changed rate, a pause"},
-		{mark(readerMark), "marked with m"},
-		{s.faint.on(string(s.timeDash)), "a step or a repetition began"},
-		{s.muted.on(string(s.topTick)), "the garbage collector ran"},
+		{t.Limit.Render(dash + dash + dash), "Threshold or baseline, with its name"},
+		{mark(chart.FaultMark), "Injected fault"},
+		{mark(chart.ManualMark), "Manual action: fault, rate change or pause"},
+		{mark(chart.Bookmark), "Moment marked with m"},
+		{t.Faint.Render(string(t.TimeDash)), "Start of a step or a repetition"},
+		{t.Muted.Render(string(t.TopTick)), "Garbage collection"},
 	}
 }

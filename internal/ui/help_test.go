@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// The help tells every key that works, with more words where there is room.
+// The help lists every key that works, with longer texts where there is room.
 func TestHelp(t *testing.T) {
-	st, _ := steered(t)
+	st := steered(t)
 	for _, size := range [][2]int{{200, 60}, {120, 40}, {80, 24}} {
 		st.size(size[0], size[1])
 		for _, tab := range []string{"1", "2"} {
@@ -15,15 +15,15 @@ func TestHelp(t *testing.T) {
 			actions := st.m.actions()
 			st.press("?")
 			for _, a := range actions {
-				if h := a.key.Help(); h.Key != "" && !strings.Contains(st.m.View(), h.Key+" ") {
-					t.Errorf("%v: %s (%s) is not told:\n%s", size, h.Key, h.Desc, st.m.View())
+				if h := a.Key; h.Name() != "" && !strings.Contains(st.m.View(), h.Name()+" ") {
+					t.Errorf("%v: %s (%s) is not listed:\n%s", size, h.Name(), h.Short(), st.m.View())
 				}
 			}
 			st.press("?")
 		}
 	}
 	st.size(120, 40).press("1", "?")
-	for _, want := range []string{"load: 10 % less, or more, of what the scenario asks for", "marked with m"} {
+	for _, want := range []string{"Decrease / increase the offered load by 10 %", "Moment marked with m"} {
 		if !strings.Contains(st.m.View(), want) {
 			t.Errorf("%q is not in\n%s", want, st.m.View())
 		}

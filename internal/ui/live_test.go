@@ -1,133 +1,59 @@
 package ui
 
 import (
-	"slices"
-	"strconv"
+	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	tea "github.com/charmbracelet/bubbletea"
+	"pgregory.net/rapid"
+
+	"mabeam-top/internal/probes/probe"
+	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/ui/screen"
+	"mabeam-top/internal/ui/session"
+	"mabeam-top/internal/ui/uitest"
 )
 
 func TestLiveKeys(t *testing.T) {
-	t.Run("freeze holds the screen and not the run", func(t *testing.T) {
-		st := running(t)
-		st.press("f")
-		shown := st.m.live.shown
-		st.feed(22)
-		if st.m.live.shown != shown || st.m.live.latest.T != 22 || !strings.Contains(st.m.View(), "FROZEN at 0:20") {
-			t.Errorf("shown at %v, latest %v", st.m.live.shown.T, st.m.live.latest.T)
-		}
-		st.press("f")
-		if st.m.live.shown.T != 22 || strings.Contains(st.m.View(), "FROZEN") {
-			t.Errorf("after unfreezing: shown at %v", st.m.live.shown.T)
-		}
-	})
 	t.Run("a frozen screen is not taken away at the end", func(t *testing.T) {
 		st := running(t)
 		st.press("f")
-		st.feed(1000).end(nil)
-		if st.m.screen != liveScreen {
+		st.until(1000).end(nil)
+		if st.m.current != st.m.live {
 			t.Error("left the frozen screen")
 		}
 		st.press("esc")
-		if st.m.screen != reportScreen {
+		if st.m.current != st.m.report {
 			t.Error("escape did not show the report")
 		}
-	})
-	t.Run("tab goes round all charts and lists", func(t *testing.T) {
-		st := running(t)
-		var seen []panel
-		for range 8 {
-			st.press("tab")
-			seen = append(seen, st.m.live.focus())
-		}
-		want := []panel{latencyChart, memoryChart, populationChart, eventsChart, backlogChart, agentsPanel, verdictPanel, throughputChart}
-		if !slices.Equal(seen, want) {
-			t.Errorf("focus went %v, want %v", seen, want)
-		}
-		st.press("shift+tab")
-		if st.m.live.focus() != verdictPanel {
-			t.Errorf("and back to %v", st.m.live.focus())
-		}
-	})
-	t.Run("the chart in focus is in sight", func(t *testing.T) {
-		for _, size := range [][2]int{{80, 24}, {120, 40}, {200, 60}} {
-			st := running(t).size(size[0], size[1])
-			for _, number := range tabCharts[overviewTab] {
-				if v := st.m.View(); !strings.Contains(v, "▸ "+charts[number].title) {
-					t.Errorf("%v: %s is not in sight:\n%s", size, charts[number].title, v)
-				}
-				st.press("tab")
-			}
-		}
-	})
-	t.Run("e and enter expand a chart, e, enter and escape shrink it", func(t *testing.T) {
-		for _, keys := range [][2]string{{"e", "esc"}, {"enter", "e"}, {"e", "enter"}} {
-			st := running(t)
-			st.press("tab", keys[0])
-			if v := st.m.View(); !strings.Contains(v, "Latency") || strings.Contains(v, "Throughput") || !strings.Contains(v, "highest at") {
-				t.Errorf("%s: not expanded:\n%s", keys[0], v)
-			}
-			st.press(keys[1])
-			if v := st.m.View(); !strings.Contains(v, "Throughput") || st.m.dialog != nil {
-				t.Errorf("%s: not shrunk:\n%s", keys[1], v)
-			}
-		}
-	})
-	t.Run("e on a list opens its tab", func(t *testing.T) {
-		st := running(t)
-		st.press("shift+tab", "e")
-		if st.m.live.tab != verdictsTab {
-			t.Errorf("on tab %v", st.m.live.tab)
-		}
-	})
-	t.Run("numbers open the tabs", func(t *testing.T) {
-		for _, size := range [][2]int{{120, 40}, {80, 24}, {60, 20}, {40, 10}} {
-			st := running(t).size(size[0], size[1])
-			for i, name := range tabNames {
-				st.press(strconv.Itoa(i + 1))
-				if st.m.live.tab != tab(i) || !strings.Contains(st.m.View(), name) {
-					t.Errorf("%v: %d does not open %s", size, i+1, name)
-				}
-			}
-		}
-	})
-	t.Run("the table scrolls when it has the focus", func(t *testing.T) {
-		st := running(t).size(80, 24)
-		st.press("shift+tab", "g")
-		if v := st.m.View(); !strings.Contains(v, "events_per_second") {
-			t.Errorf("first row not in sight:\n%s", v)
-		}
-		st.press("j")
-		if v := st.m.View(); strings.Contains(v, "events_per_second") || !strings.Contains(v, "average_latency_ms") {
-			t.Errorf("not scrolled:\n%s", v)
-		}
-		st.press("G", "down", "pgdown", "pgup", "k", "up")
 	})
 	t.Run("escape asks before it stops the load", func(t *testing.T) {
 		st := running(t)
 		st.press("esc")
-		if st.m.dialog == nil || st.run.stopped {
+		if st.m.host.Dialog == nil || st.feed.Stopped() {
 			t.Fatal("not asked")
 		}
 		st.press("n")
-		if st.m.dialog != nil || st.run.stopped {
+		if st.m.host.Dialog != nil || st.feed.Stopped() {
 			t.Fatal("stopped though the answer was no")
 		}
 		st.press("esc", "y")
-		if !st.run.stopped || !strings.Contains(st.m.View(), "STOPPING") {
+		if !st.feed.Stopped() || !strings.Contains(st.m.View(), "STOPPING") {
 			t.Fatalf("not stopping:\n%s", st.m.View())
 		}
-		st.feed(1000)
-		if cmd := st.end(nil); quits(cmd) || st.m.screen != reportScreen {
+		st.until(1000)
+		if cmd := st.end(nil); quits(cmd) || st.m.current != st.m.report {
 			t.Error("the report is not shown")
 		}
 	})
 	t.Run("q asks while a load runs, and quits when it has ended", func(t *testing.T) {
 		st := running(t)
-		if quits(st.press("q")) || st.m.dialog == nil || st.run.stopped {
+		if quits(st.press("q")) || st.m.host.Dialog == nil || st.feed.Stopped() {
 			t.Fatal("not asked")
 		}
-		if quits(st.press("y")) || !st.run.stopped {
+		if quits(st.press("y")) || !st.feed.Stopped() {
 			t.Fatal("did not stop the load first")
 		}
 		if quits(st.tick()) {
@@ -140,20 +66,20 @@ func TestLiveKeys(t *testing.T) {
 	t.Run("q while stopping quits after the load without asking", func(t *testing.T) {
 		st := running(t)
 		st.press("ctrl+c", "q")
-		if st.m.dialog != nil || !quits(st.end(nil)) {
+		if st.m.host.Dialog != nil || !quits(st.end(nil)) {
 			t.Error("did not quit")
 		}
 	})
 	t.Run("a question is withdrawn when the run ends by itself", func(t *testing.T) {
 		st := running(t)
 		st.press("q")
-		if quits(st.end(nil)) || st.m.dialog != nil || st.m.screen != reportScreen {
+		if quits(st.end(nil)) || st.m.host.Dialog != nil || st.m.current != st.m.report {
 			t.Error("the question is still there")
 		}
 	})
 	t.Run("ctrl+c stops and reports, again ends", func(t *testing.T) {
 		st := running(t)
-		if quits(st.press("ctrl+c")) || !st.run.stopped {
+		if quits(st.press("ctrl+c")) || !st.feed.Stopped() {
 			t.Fatal("the first ctrl+c did not stop the load")
 		}
 		if !quits(st.press("ctrl+c")) {
@@ -164,11 +90,11 @@ func TestLiveKeys(t *testing.T) {
 		for _, key := range []string{"q", "?"} {
 			st := running(t)
 			st.press(key, "ctrl+c")
-			if !st.run.stopped {
+			if !st.feed.Stopped() {
 				t.Errorf("not after %q", key)
 			}
 			st.end(nil)
-			if st.m.screen != reportScreen {
+			if st.m.current != st.m.report {
 				t.Errorf("no report after %q", key)
 			}
 		}
@@ -176,80 +102,134 @@ func TestLiveKeys(t *testing.T) {
 	t.Run("help", func(t *testing.T) {
 		st := running(t)
 		st.press("?")
-		if !strings.Contains(st.m.View(), "the one before") {
+		if !strings.Contains(st.m.View(), "Focus previous panel") {
 			t.Error("no help")
 		}
 		st.press("?")
-		if strings.Contains(st.m.View(), "the one before") || st.m.screen != liveScreen {
+		if strings.Contains(st.m.View(), "Focus previous panel") || st.m.current != st.m.live {
 			t.Error("help does not close")
 		}
 	})
 }
 
-func TestTimeKeys(t *testing.T) {
-	for _, test := range []struct {
-		name     string
-		keys     []string
-		from, to float64
-	}{
-		{"it follows the run", nil, 0, 20},
-		{"zoom in", []string{"+"}, 5, 20},
-		{"zoom in further", []string{"+", "+", "+", "+", "+", "+"}, 15, 20},
-		{"no further out than the run", []string{"-", "-"}, 0, 20},
-		{"in and out again", []string{"+", "-"}, 0, 20},
-		{"scroll back", []string{"+", "+", "left"}, 9, 19},
-		{"scroll back and forth", []string{"+", "+", "left", "left", "right"}, 9, 19},
-		{"forth ends with now", []string{"+", "+", "left", "right", "right"}, 10, 20},
-		{"to the oldest", []string{"+", "+", "g"}, 0, 10},
-		{"no further back", []string{"+", "+", "g", "left"}, 0, 10},
-		{"and live again", []string{"+", "+", "g", "G"}, 10, 20},
-		{"zoom keeps the moment at the right", []string{"+", "+", "left", "+"}, 14, 19},
-	} {
-		st := running(t)
-		st.press(test.keys...)
-		if at := st.m.live.span(); at != (span{test.from, test.to}) {
-			t.Errorf("%s: %v to %v, want %v to %v", test.name, at.from, at.to, test.from, test.to)
+// steered is a run that takes commands after 20 s.
+func steered(t *testing.T) *stage {
+	st := newStage(t, Config{Start: []string{"event-storm"}, Faults: []session.FaultKind{
+		{Name: "kill_agents", Doc: "Kills agents.", Example: "kill_agents: 10"},
+		{Name: "stall_subscribers", Doc: "Stalls subscribers.", Example: "stall_subscribers: 3, for: 200ms"},
+	}})
+	return st.size(120, 40).until(20)
+}
+
+func TestTabs(t *testing.T) {
+	for i, name := range []string{"Overview", "Agents", "Bus", "Runtime", "Verdicts", "Log"} {
+		for _, size := range [][2]int{{200, 60}, {120, 40}, {80, 24}, {60, 20}, {39, 9}} {
+			t.Run(fmt.Sprintf("tab-%s-%dx%d", strings.ToLower(name), size[0], size[1]), func(t *testing.T) {
+				st := steered(t)
+				st.size(size[0], size[1]).until(22).press(string(rune('1' + i)))
+				uitest.Golden(t, filepath.Base(t.Name()), st.m.View())
+			})
 		}
 	}
-	t.Run("what is looked at stays while the run goes on", func(t *testing.T) {
-		st := running(t)
-		st.press("+", "+", "left")
-		st.feed(23)
-		if at := st.m.live.span(); at != (span{9, 19}) {
-			t.Errorf("moved to %v", at)
-		}
-		if v := st.m.View(); !strings.Contains(v, "0:09 to 0:19") || !strings.Contains(v, " 0:19.0") || strings.Contains(v, " now ╯") {
-			t.Errorf("the screen does not say that it is not live:\n%s", v)
-		}
-		st.press("G")
-		if at := st.m.live.span(); at != (span{13, 23}) {
-			t.Errorf("not live: %v", at)
+	for name, keys := range map[string][]string{
+		"agent-120x40": {"2", "j", "enter"},
+		"agent-80x24":  {"2", "enter"},
+		"faults":       {"k"},
+		"fault":        {"k", "j", "enter"},
+		"paused":       {"p", "]"},
+		"scrolled":     {"+", "+", "left", "left", "m", "left"},
+		"help-list":    {"2", "?"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			st := steered(t)
+			if strings.HasSuffix(name, "80x24") {
+				st.size(80, 24)
+			}
+			st.until(22).press(keys...)
+			uitest.Golden(t, name, st.m.View())
+		})
+	}
+}
+
+// A frame of the live screen fits its terminal after any sequence of sizes, keys
+// and events.
+func TestAnyLiveFrame(t *testing.T) {
+	keys := []string{
+		"1", "2", "3", "4", "5", "6", "tab", "shift+tab", "e", "enter", "esc", "up", "down", "j", "k", "K", "pgup", "pgdown", "home", "end", "g", "G",
+		"+", "-", "left", "right", "f", "m", "l", "s", "/", "a", "宽", "?", "t", "p", "[", "]", "n", "backspace",
+	}
+	odd := rapid.OneOf(rapid.Float64(), rapid.Float64Range(0, 1e6), rapid.SampledFrom([]float64{0, 1e-9, 1e18, -1}))
+	word := rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"", "宽字符", "é́́", strings.Repeat("long ", 40), "\x1b[31mred", "a\tb\nc"}))
+	rapid.Check(t, func(rt *rapid.T) {
+		st := stageFor(rt, Config{Start: []string{"event-storm"}, ASCII: rapid.Bool().Draw(rt, "ascii"), Color: rapid.SampledFrom([]string{"never", "always"}).Draw(rt, "color"), Faults: []session.FaultKind{{Name: "kill_agents", Example: "kill_agents: 10"}}})
+		events := uitest.Script()
+		next, now := 0, 0.0
+		for range rapid.IntRange(1, 12).Draw(rt, "moves") {
+			switch rapid.SampledFrom([]string{"size", "key", "key", "key", "mouse", "events", "odd"}).Draw(rt, "move") {
+			case "size":
+				st.size(rapid.IntRange(0, 230).Draw(rt, "width"), rapid.IntRange(0, 70).Draw(rt, "height"))
+			case "key":
+				st.press(rapid.SampledFrom(keys).Draw(rt, "key"))
+			case "mouse":
+				x, y := rapid.IntRange(-1, 230).Draw(rt, "x"), rapid.IntRange(-1, 70).Draw(rt, "y")
+				if rapid.Bool().Draw(rt, "wheel") {
+					st.send(wheel(x, y, rapid.Bool().Draw(rt, "up")))
+				} else {
+					st.send(click(x, y))
+				}
+			case "events":
+				for range rapid.IntRange(1, 200).Draw(rt, "events") {
+					e := events[next%len(events)]
+					if e.Type != stream.RunFinished {
+						now = max(now, e.T)
+						st.feed.Emit(e)
+					}
+					next++
+				}
+				st.tick()
+			case "odd":
+				limit := stream.Limit{Metric: word.Draw(rt, "metric"), Source: "threshold", Op: "<", Value: odd.Draw(rt, "limit"), Unit: "ms", Probe: "action_p99_ms"}
+				st.feed.Emit(stream.Event{T: now, Type: stream.StepStarted, Step: &stream.Step{Name: word.Draw(rt, "step"), Limits: []stream.Limit{limit}}})
+				st.feed.Emit(stream.Event{T: now, Type: stream.Logged, Log: &stream.Log{Level: "warn", Message: word.Draw(rt, "message"), ByHand: rapid.Bool().Draw(rt, "by hand")}})
+				sample := probe.Sample{}
+				for name := range uitest.Healthy(0) {
+					sample[name] = odd.Draw(rt, string(name))
+				}
+				in := &stream.Inspection{
+					AgentsTotal:   1,
+					Agents:        []stream.AgentState{{ID: word.Draw(rt, "id"), Type: word.Draw(rt, "type"), Mailbox: rapid.Int().Draw(rt, "mailbox"), MailboxCapacity: rapid.Int().Draw(rt, "room"), ActionsPerSecond: odd.Draw(rt, "rate")}},
+					Agent:         &stream.AgentDetail{Summary: stream.AgentState{ID: "a_0042"}, State: word.Draw(rt, "state"), Events: []stream.BusEvent{{Type: word.Draw(rt, "event"), AgoSeconds: odd.Draw(rt, "ago")}}},
+					Subscriptions: []stream.SubscriptionState{{Subscriber: word.Draw(rt, "subscriber"), Pattern: word.Draw(rt, "pattern"), Queued: rapid.Int().Draw(rt, "queued"), Capacity: rapid.Int().Draw(rt, "room")}},
+				}
+				now += rapid.Float64Range(0, 4000).Draw(rt, "later")
+				st.feed.Emit(stream.Event{T: now, Type: stream.SampleTaken, Sample: sample, Inspection: in})
+				st.tick()
+			}
+			lines := strings.Split(st.m.View(), "\n")
+			if want := st.m.host.Height; st.m.host.Size() != screen.Line && len(lines) != want {
+				rt.Fatalf("%d rows in a terminal of %d×%d", len(lines), st.m.host.Width, st.m.host.Height)
+			}
 		}
 	})
-	t.Run("figures are those of the moment shown", func(t *testing.T) {
-		st := running(t).size(80, 24)
-		now := st.m.live.value(figures[0])
-		st.press("+", "g")
-		if then := st.m.live.value(figures[0]); then == now || !strings.Contains(st.m.View(), then) {
-			t.Errorf("%s then, %s now", then, now)
-		}
-	})
-	t.Run("l changes the scale", func(t *testing.T) {
-		st := running(t)
-		if !strings.Contains(st.m.View(), "Latency log") {
-			t.Fatal("not logarithmic to begin with")
-		}
-		st.press("l")
-		if !strings.Contains(st.m.View(), "Latency linear") {
-			t.Error("not linear")
-		}
-	})
-	t.Run("m marks the moment shown", func(t *testing.T) {
-		st := newStage(t, Config{Start: []string{"event-storm"}}).size(120, 40).feed(11)
-		st.press("m")
-		st.feed(20.6).press("m")
-		if v := st.m.View(); !strings.Contains(v, "▼1") || !strings.Contains(v, "▼╯") {
-			t.Errorf("no marks:\n%s", v)
-		}
-	})
+}
+
+func click(x, y int) tea.MouseMsg {
+	return tea.MouseMsg{X: x, Y: y, Button: tea.MouseButtonLeft, Action: tea.MouseActionPress}
+}
+
+func wheel(x, y int, up bool) tea.MouseMsg {
+	button := tea.MouseButtonWheelDown
+	if up {
+		button = tea.MouseButtonWheelUp
+	}
+	return tea.MouseMsg{X: x, Y: y, Button: button, Action: tea.MouseActionPress}
+}
+
+// On the other screens, the wheel moves like the arrow keys.
+func TestWheel(t *testing.T) {
+	st := newStage(t, Config{}).size(120, 40)
+	st.send(wheel(5, 5, false))
+	st.shows(t, "▸   Event throughput")
+	st.send(wheel(5, 5, true))
+	st.shows(t, "▸   Event storm")
 }

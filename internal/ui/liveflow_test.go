@@ -4,45 +4,26 @@ import (
 	"context"
 	"reflect"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/ui/session"
+	"mabeam-top/internal/ui/uitest"
 )
 
-// A steeredSource is a fakeSource that takes commands.
-type steeredSource struct {
-	fakeSource
-	mu sync.Mutex
-	helm
-}
-
-func (s *steeredSource) Command(c stream.Command) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.helm.Command(c)
-}
-
-type steeredRunner struct {
-	fakeRunner
-	source *steeredSource
-}
-
-func (r steeredRunner) Start(Order) (stream.Source, error) { return r.source, nil }
-
-// A run is looked at and steered from its start to its report, by keys and the
-// mouse as a terminal sends them.
+// A run is watched and steered from its start to its report, by keys and the mouse
+// as a terminal sends them.
 func TestLiveFlow(t *testing.T) {
 	const second = time.Second
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		source := &steeredSource{}
+		source := &uitest.Commands{}
 		cfg := Config{
-			Runner: steeredRunner{source: source}, Start: []string{"event-storm"},
-			Faults: []FaultKind{{Name: "kill_agents", Doc: "Kills agents.", Example: "kill_agents: 10"}},
+			Runner: uitest.Runner{Source: uitest.Steered{Source: uitest.Source{}, Commands: source}}, Start: []string{"event-storm"},
+			Faults: []session.FaultKind{{Name: "kill_agents", Doc: "Kills agents.", Example: "kill_agents: 10"}},
 		}
 		r, out, err := play(ctx, t, cfg, map[time.Duration]string{
 			4 * second: "f", 5 * second: "f",
@@ -62,10 +43,10 @@ func TestLiveFlow(t *testing.T) {
 			{Do: stream.SetRate, Rate: 1.1},
 			{Do: stream.InjectFault, Fault: "kill_agents: 10"},
 		}
-		if got := source.steering(); !reflect.DeepEqual(got, want) {
+		if got := source.Steering(); !reflect.DeepEqual(got, want) {
 			t.Errorf("asked for %+v, want %+v", got, want)
 		}
-		for _, shown := range []string{"FROZEN at 0:0", "PAUSED", "load 110 %", "Inject a fault now", "Agent a_0007", "trouble only", "highest at", "checks failed"} {
+		for _, shown := range []string{"FROZEN at 0:0", "PAUSED", "load 110 %", "Inject a fault", "Agent a_0007", "problems only", "max at", "checks failed"} {
 			if !strings.Contains(out, shown) {
 				t.Errorf("%q was never shown", shown)
 			}

@@ -6,46 +6,46 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
-	"mabeam-top/internal/stress/quantity"
-	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/ui/screen"
+	"mabeam-top/internal/ui/theme"
 )
 
 const (
-	// heldWithin is how long is waited for a load to be held before the program
-	// is suspended all the same.
-	heldWithin = 500 * time.Millisecond
-	// heldLook is how often is looked whether it is.
-	heldLook = 10 * time.Millisecond
+	// pauseTimeout is how long a suspension waits for the load to pause.
+	pauseTimeout = 500 * time.Millisecond
+	// pausePoll is how often it looks.
+	pausePoll = 10 * time.Millisecond
 )
 
-// A suspendMsg asks to be suspended. Whole says that all of the program's
-// process group is to be, as the shell does it with ctrl+z.
+// A suspendMsg asks to suspend the program. whole includes its process group, as a
+// shell does with ctrl+z.
 type suspendMsg struct{ whole bool }
 
-// A suspension is the time in which the program is suspended, for which Bubble
-// Tea gives the terminal back.
+// A suspension is the time during which the program is suspended. Bubble Tea
+// releases the terminal for it, as for a command.
 type suspension struct {
-	stops *stops
+	jobs  *jobControl
 	whole bool
-	// held says whether the load is held by now; nil if there is none to hold.
-	held func() bool
+	// paused reports whether the load is paused; nil if there is nothing to wait
+	// for.
+	paused func() bool
 }
 
-// Run stops the program until it is told to go on.
+// Run suspends the program until it is continued.
 func (s suspension) Run() error {
-	if s.held != nil {
-		for range int(heldWithin / heldLook) {
-			if s.held() {
+	if s.paused != nil {
+		for range int(pauseTimeout / pausePoll) {
+			if s.paused() {
 				break
 			}
-			time.Sleep(heldLook)
+			time.Sleep(pausePoll)
 		}
 	}
-	s.stops.stop(s.whole)
+	s.jobs.stop(s.whole)
 	return nil
 }
 
-// SetStdin implements tea.ExecCommand, as do the other two.
+// SetStdin implements tea.ExecCommand, as do SetStdout and SetStderr.
 func (suspension) SetStdin(io.Reader) {}
 
 // SetStdout does nothing.
@@ -54,51 +54,23 @@ func (suspension) SetStdout(io.Writer) {}
 // SetStderr does nothing.
 func (suspension) SetStderr(io.Writer) {}
 
-// suspend gives the terminal back and stops the program. What runs is held
-// meanwhile: what the load did not do then is part of no measurement, and the
-// stream tells of the gap.
-func (m model) suspend(whole bool) (model, tea.Cmd) {
-	if err := m.stops.allowed(); whole && err != nil {
-		m.notice = notice{text: err.Error(), bad: true}
-		return m, nil
+// suspend releases the terminal and suspends the program. It pauses the load
+// meanwhile: paused time is not measured, and the stream reports the gap.
+func (m *model) suspend(whole bool) tea.Cmd {
+	if err := m.jobs.allowed(); whole && err != nil {
+		m.host.Fail(err)
+		return nil
 	}
-	m, held, resume := m.hold()
+	paused, resume := m.live.Pause()
 	began := time.Now()
-	back := then(func(m model) (model, tea.Cmd) {
-		m.notice = notice{text: "was suspended for " + quantity.Format(time.Since(began).Seconds(), "s")}
-		return resume(m), nil
+	back := screen.Result(func() tea.Cmd {
+		m.host.Notify("suspended for %s", theme.Seconds(time.Since(began).Seconds()))
+		resume()
+		return nil
 	})
-	return m, tea.Exec(suspension{m.stops, whole, held}, func(error) tea.Msg {
-		// Bubble Tea forgets the mouse when it takes the terminal back. It comes
-		// first, so that the terminal is as it was once the screen says so.
+	return tea.Exec(suspension{m.jobs, whole, paused}, func(error) tea.Msg {
+		// Bubble Tea does not restore the mouse. The mouse comes first, so that the
+		// terminal is complete when the notice appears.
 		return tea.Sequence(tea.EnableMouseCellMotion, func() tea.Msg { return back })()
 	})
-}
-
-// hold holds the load or the replay. It returns how to see that it is held, nil
-// if there is nothing to wait for, and how to let it go on.
-func (m model) hold() (held model, isHeld func() bool, resume func(model) model) {
-	resume = func(m model) model { return m }
-	switch {
-	case m.running && m.run.replay != nil:
-		p := m.run.replay.Playback()
-		m.steerReplay(stream.Command{Do: stream.SetSpeed, Speed: p.Speed, Paused: true})
-		return m, nil, func(m model) model {
-			m.steerReplay(stream.Command{Do: stream.SetSpeed, Speed: p.Speed, Paused: p.Paused})
-			return m
-		}
-	case m.loading() && !m.live.paused:
-		run, before := m.run, m.run.timeline.Snapshot().ByHand
-		if err := run.command(stream.Command{Do: stream.SetPaused, Paused: true}); err != nil {
-			return m, nil, func(m model) model {
-				m.notice = notice{text: "the load could not be held while the program was suspended: " + err.Error(), bad: true}
-				return m
-			}
-		}
-		return m, func() bool { return run.timeline.Snapshot().ByHand > before }, func(m model) model {
-			_ = run.command(stream.Command{Do: stream.SetPaused}) // one that is over does not go on
-			return m
-		}
-	}
-	return m, nil, resume
 }

@@ -10,46 +10,43 @@ import (
 	"time"
 )
 
-// continuesWithin is how long after it was stopped a program looks for the
-// signal that let it go on.
-const continuesWithin = time.Second
+// continueTimeout is how long a program waits for SIGCONT after it was stopped.
+const continueTimeout = time.Second
 
-// stops hears of requests to stop that come from outside, and carries out those
-// and the UI's own.
-type stops struct{ requests chan os.Signal }
+// jobControl stops the program at the request of a user or of another process.
+type jobControl struct{ requests chan os.Signal }
 
-func newStops() *stops { return &stops{make(chan os.Signal, 1)} }
+func newJobControl() *jobControl { return &jobControl{make(chan os.Signal, 1)} }
 
-// watch calls asked for each request, until the function that it returns is
-// called.
-func (s *stops) watch(asked func()) (end func()) {
-	signal.Notify(s.requests, syscall.SIGTSTP)
+// watch calls requested for each SIGTSTP, until end is called.
+func (j *jobControl) watch(requested func()) (end func()) {
+	signal.Notify(j.requests, syscall.SIGTSTP)
 	ended, returned := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(returned)
 		for {
 			select {
-			case <-s.requests:
-				asked()
+			case <-j.requests:
+				requested()
 			case <-ended:
 				return
 			}
 		}
 	}()
 	return func() {
-		signal.Stop(s.requests)
+		signal.Stop(j.requests)
 		close(ended)
 		<-returned
 	}
 }
 
 // errNoShell is why ctrl+z does nothing.
-var errNoShell = errors.New("no shell with job control runs this program: nothing could let it go on")
+var errNoShell = errors.New("cannot suspend: not started from a job-control shell")
 
-// allowed tells why the process group of this program must not be stopped; nil
-// if it may be. A group of its own within the session is one that a shell made
-// and watches; in that of whoever leads the session nobody would.
-func (s *stops) allowed() error {
+// allowed returns why the process group must not be stopped; nil if it may be. A
+// shell with job control gives the program a group of its own, and can continue
+// it. Nobody continues the group of the session leader.
+func (j *jobControl) allowed() error {
 	session, _, errno := syscall.RawSyscall(syscall.SYS_GETSID, 0, 0, 0)
 	if errno != 0 || int(session) == syscall.Getpgrp() {
 		return errNoShell
@@ -57,10 +54,9 @@ func (s *stops) allowed() error {
 	return nil
 }
 
-// stop stops this program, or its whole process group, until it is continued. It
-// does so with SIGSTOP: once a program of Go has caught SIGTSTP, that never stops
-// it again.
-func (s *stops) stop(whole bool) {
+// stop stops the program, or its whole process group, until it is continued. It
+// uses SIGSTOP, because SIGTSTP no longer stops a Go program that has caught it.
+func (j *jobControl) stop(whole bool) {
 	process := os.Getpid()
 	if whole {
 		process = 0
@@ -71,6 +67,6 @@ func (s *stops) stop(whole bool) {
 	_ = syscall.Kill(process, syscall.SIGSTOP) // a process may stop itself
 	select {
 	case <-continued:
-	case <-time.After(continuesWithin):
+	case <-time.After(continueTimeout):
 	}
 }

@@ -2,13 +2,13 @@
 
 package ui
 
-// stops is for systems on which programs can be stopped. This is none.
-type stops struct{}
+// jobControl does nothing: this system has no job control.
+type jobControl struct{}
 
-func newStops() *stops { return nil }
+func newJobControl() *jobControl { return nil }
 
-func (*stops) watch(func()) (end func()) { return func() {} }
+func (*jobControl) watch(func()) (end func()) { return func() {} }
 
-func (*stops) allowed() error { return nil }
+func (*jobControl) allowed() error { return nil }
 
-func (*stops) stop(bool) {}
+func (*jobControl) stop(bool) {}

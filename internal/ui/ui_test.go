@@ -5,10 +5,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -20,32 +18,13 @@ import (
 	"pgregory.net/rapid"
 
 	"mabeam-top/internal/probes/probe"
-	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/ui/screen"
+	"mabeam-top/internal/ui/session"
+	"mabeam-top/internal/ui/theme"
+	"mabeam-top/internal/ui/uitest"
 )
-
-// Times are told as they are where one sits; here that is the same for all.
-func init() { time.Local = time.UTC }
-
-var update = flag.Bool("update", false, "write the golden files anew")
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name+".golden")
-	if *update {
-		if err := os.WriteFile(path, []byte(got+"\n"), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got+"\n" != string(want) {
-		t.Errorf("%s differs: run with -update and look at the change\ngot:\n%s", path, got)
-	}
-}
 
 // A stage is a model whose run is fed by hand.
 type stage struct {
@@ -53,11 +32,15 @@ type stage struct {
 		Helper()
 		Fatalf(string, ...any)
 	}
-	m model
-	// ended is closed to end the run.
-	run     *run
-	started [][]string
-	orders  []Order
+	m *model
+	// feed is the newest run, unless it is a replay. replay is the newest replay.
+	feed   *uitest.Feed
+	replay *session.Run
+	// at is the time up to which the run was fed.
+	at       float64
+	commands *uitest.Commands
+	store    *report.Store
+	orders   []session.Order
 }
 
 func newStage(t *testing.T, cfg Config) *stage { return stageFor(t, cfg) }
@@ -67,28 +50,42 @@ func stageFor(t interface {
 	Fatalf(string, ...any)
 }, cfg Config,
 ) *stage {
-	st := &stage{t: t}
-	cfg.Scenarios = fakeScenarios()
+	st := &stage{t: t, commands: &uitest.Commands{}, store: cfg.Store}
+	cfg.Scenarios = uitest.Scenarios()
+	var source *uitest.FeedSource // of the next run
 	if cfg.Runner == nil {
-		cfg.Runner = fakeRunner{}
+		cfg.Runner = runnerFunc(func() stream.Source {
+			if cfg.Faults != nil {
+				return uitest.Steered{Source: source, Commands: st.commands}
+			}
+			return source
+		})
 	}
-	st.m = newModel(cfg, newLooks(io.Discard, cmp.Or(cfg.Color, "never"), cfg.ASCII), func(r *run) {
-		st.run = r
-		if r.replay != nil {
-			r.start(context.Background()) // until the test leaves it
+	st.m = newModel(cfg, theme.All(io.Discard, cmp.Or(cfg.Color, "never"), cfg.ASCII), func(r *session.Run) {
+		if r.Replay != nil {
+			st.replay = r
+			r.Start(context.Background()) // until the test leaves it
 			return
 		}
-		st.started = append(st.started, r.order.Scenarios)
-		st.orders = append(st.orders, r.order)
-		r.cancel, r.done = func() {}, make(chan struct{})
+		st.orders = append(st.orders, r.Order)
+		source = uitest.NewFeedSource()
+		st.feed, st.at = uitest.Start(r, source), -1
 	})
 	return st
 }
 
+// runnerFunc is a runner whose sources the test makes.
+type runnerFunc func() stream.Source
+
+func (r runnerFunc) Start(session.Order) (stream.Source, error) { return r(), nil }
+
+func (r runnerFunc) Check(name string, s session.Settings) map[string]error {
+	return uitest.Runner{}.Check(name, s)
+}
+
 func (st *stage) send(msg tea.Msg) tea.Cmd {
 	st.t.Helper()
-	m, cmd := st.m.Update(msg)
-	st.m = m.(model)
+	_, cmd := st.m.Update(msg)
 	st.checkFrame()
 	return cmd
 }
@@ -99,36 +96,30 @@ func (st *stage) size(width, height int) *stage {
 	return st
 }
 
+// started are the scenarios of the orders.
+func (st *stage) started() [][]string {
+	var out [][]string
+	for _, o := range st.orders {
+		out = append(out, o.Scenarios)
+	}
+	return out
+}
+
 func (st *stage) tick() tea.Cmd { return st.send(tickMsg{st.m.tag}) }
 
-// feed gives the run the events up to a time and lets the UI look.
-func (st *stage) feed(until float64) *stage {
+// until feeds the script up to a time.
+func (st *stage) until(t float64) *stage {
 	st.t.Helper()
-	for _, e := range script() {
-		if e.T >= st.m.live.latest.T && e.T <= until && (e.T > st.m.live.latest.T || st.m.live.latest.Events == 0) {
-			st.run.timeline.Add(e)
-		}
-	}
+	st.feed.Script(st.at, t)
+	st.at = t
 	st.tick()
 	return st
 }
 
+// end ends the run.
 func (st *stage) end(err error) tea.Cmd {
 	st.t.Helper()
-	var collector fold.Collector
-	keeper := fold.Timeline{Samples: fold.WholeRun}
-	for _, e := range script() {
-		if e.T <= st.m.live.latest.T && st.m.live.latest.Events > 0 {
-			collector.Add(e)
-			keeper.Add(e)
-		}
-	}
-	if st.m.live.latest.Events > 0 {
-		result := collector.Finish(err)
-		st.run.report, st.run.course = &result, keeper.Snapshot().Timeline()
-	}
-	st.run.err = err
-	close(st.run.done)
+	st.feed.End(err)
 	return st.tick()
 }
 
@@ -146,7 +137,7 @@ func (st *stage) act(keys ...string) {
 	st.t.Helper()
 	for _, k := range keys {
 		for cmd := st.send(keyMsg(k)); cmd != nil; {
-			msg, ok := cmd().(then)
+			msg, ok := cmd().(screen.Result)
 			if !ok {
 				break // a tick, or the end
 			}
@@ -184,16 +175,16 @@ func keyMsg(k string) tea.KeyMsg {
 func (st *stage) checkFrame() {
 	st.t.Helper()
 	lines := strings.Split(st.m.View(), "\n")
-	want := max(st.m.height, 1)
-	if st.m.width < 1 {
+	want := max(st.m.host.Height, 1)
+	if st.m.host.Width < 1 {
 		want = 1
 	}
 	if len(lines) != want {
-		st.t.Fatalf("%d lines in a terminal of %d×%d", len(lines), st.m.width, st.m.height)
+		st.t.Fatalf("%d lines in a terminal of %d×%d", len(lines), st.m.host.Width, st.m.host.Height)
 	}
 	for _, line := range lines {
-		if w := ansi.StringWidth(line); w > max(st.m.width, 0) {
-			st.t.Fatalf("a line of %d columns in a terminal of %d×%d: %q", w, st.m.width, st.m.height, line)
+		if w := ansi.StringWidth(line); w > max(st.m.host.Width, 0) {
+			st.t.Fatalf("a line of %d columns in a terminal of %d×%d: %q", w, st.m.host.Width, st.m.host.Height, line)
 		}
 	}
 }
@@ -211,16 +202,16 @@ func TestScreens(t *testing.T) {
 	run := Config{Start: []string{"event-storm"}}
 	for name, show := range map[string]func(*testing.T) *stage{
 		"menu": func(t *testing.T) *stage { return newStage(t, Config{}) },
-		"live": func(t *testing.T) *stage { return newStage(t, run).feed(26) },
+		"live": func(t *testing.T) *stage { return newStage(t, run).until(26) },
 		"report": func(t *testing.T) *stage {
-			st := newStage(t, run).feed(1000)
+			st := newStage(t, run).until(1000)
 			st.end(nil)
 			return st
 		},
 	} {
 		for _, size := range sizes {
 			t.Run(fmt.Sprintf("%s-%dx%d", name, size[0], size[1]), func(t *testing.T) {
-				golden(t, filepath.Base(t.Name()), show(t).size(size[0], size[1]).m.View())
+				uitest.Golden(t, filepath.Base(t.Name()), show(t).size(size[0], size[1]).m.View())
 			})
 		}
 	}
@@ -230,29 +221,29 @@ func TestOtherViews(t *testing.T) {
 	run := Config{Start: []string{"event-storm"}}
 	for name, show := range map[string]func(*testing.T) *stage{
 		"waiting":    func(t *testing.T) *stage { return newStage(t, run) },
-		"quiet":      func(t *testing.T) *stage { return newStage(t, run).feed(0) },
-		"live-ascii": func(t *testing.T) *stage { return newStage(t, Config{Start: run.Start, ASCII: true}).feed(26) },
+		"quiet":      func(t *testing.T) *stage { return newStage(t, run).until(0) },
+		"live-ascii": func(t *testing.T) *stage { return newStage(t, Config{Start: run.Start, ASCII: true}).until(26) },
 		"menu-filter": func(t *testing.T) *stage {
 			st := newStage(t, Config{})
 			st.size(120, 40).press(" ", "/", "age")
 			return st
 		},
 		"menu-none": func(t *testing.T) *stage { st := newStage(t, Config{}); st.size(120, 40).press("/", "zzz"); return st },
-		"help":      func(t *testing.T) *stage { st := newStage(t, run).feed(26).size(120, 40); st.press("?"); return st },
-		"ask":       func(t *testing.T) *stage { st := newStage(t, run).feed(26).size(120, 40); st.press("q"); return st },
+		"help":      func(t *testing.T) *stage { st := newStage(t, run).until(26).size(120, 40); st.press("?"); return st },
+		"ask":       func(t *testing.T) *stage { st := newStage(t, run).until(26).size(120, 40); st.press("q"); return st },
 		"frozen": func(t *testing.T) *stage {
-			st := newStage(t, run).feed(20).size(120, 40)
+			st := newStage(t, run).until(20).size(120, 40)
 			st.press("f")
-			return st.feed(26)
+			return st.until(26)
 		},
 		"expanded": func(t *testing.T) *stage {
-			st := newStage(t, run).feed(26).size(120, 40)
+			st := newStage(t, run).until(26).size(120, 40)
 			st.press("tab", "enter")
 			return st
 		},
-		"died": func(t *testing.T) *stage { st := newStage(t, run).feed(12); st.end(errChildDied); return st },
+		"died": func(t *testing.T) *stage { st := newStage(t, run).until(12); st.end(uitest.ErrChildDied); return st },
 	} {
-		t.Run(name, func(t *testing.T) { golden(t, name, show(t).size(120, 40).m.View()) })
+		t.Run(name, func(t *testing.T) { uitest.Golden(t, name, show(t).size(120, 40).m.View()) })
 	}
 }
 
@@ -265,12 +256,12 @@ func TestASCIIOnly(t *testing.T) {
 				t.Errorf("%v: %q is not ASCII", size, st.m.View()[i:min(i+20, len(st.m.View()))])
 			}
 		}
-		st.feed(26)
+		st.until(26)
 		look()
 		st.press("?")
 		look()
 		st.press("esc")
-		st.feed(1000).end(nil)
+		st.until(1000).end(nil)
 		look()
 		st.press("esc")
 		look()
@@ -306,25 +297,25 @@ func TestMenuKeys(t *testing.T) {
 			st := newStage(t, Config{}).size(80, 24)
 			st.press(test.keys...)
 			var got []string
-			if len(st.started) > 0 {
-				got = st.started[0]
+			if len(st.started()) > 0 {
+				got = st.started()[0]
 			}
-			if fmt.Sprint(got) != fmt.Sprint(test.want) || len(st.started) > 1 {
-				t.Errorf("started %v, want %v", st.started, test.want)
+			if fmt.Sprint(got) != fmt.Sprint(test.want) || len(st.started()) > 1 {
+				t.Errorf("started %v, want %v", st.started(), test.want)
 			}
-			if (st.m.screen == liveScreen) != (test.want != nil) {
-				t.Errorf("on screen %v", st.m.screen)
+			if (st.m.current == st.m.live) != (test.want != nil) {
+				t.Errorf("on screen %v", st.m.current)
 			}
 		})
 	}
 }
 
 func running(t *testing.T) *stage {
-	return newStage(t, Config{Start: []string{"event-storm"}}).size(120, 40).feed(20)
+	return newStage(t, Config{Start: []string{"event-storm"}}).size(120, 40).until(20)
 }
 
 func TestReportKeys(t *testing.T) {
-	st := running(t).size(80, 24).feed(1000)
+	st := running(t).size(80, 24).until(1000)
 	st.end(nil)
 	top := st.m.View()
 	st.press("j")
@@ -337,21 +328,21 @@ func TestReportKeys(t *testing.T) {
 	}
 	st.press("G")
 	if !strings.Contains(st.m.View(), "cool-down") {
-		t.Errorf("the end is not in sight:\n%s", st.m.View())
+		t.Errorf("the end is not visible:\n%s", st.m.View())
 	}
 	st.press("pgup", "pgdown", "g")
 	if st.m.View() != top {
 		t.Error("g does not go to the top")
 	}
 	st.press("tab")
-	if st.m.screen != liveScreen || !strings.Contains(st.m.View(), "FAIL") {
+	if st.m.current != st.m.live || !strings.Contains(st.m.View(), "FAIL") {
 		t.Error("tab does not show the charts")
 	}
 	st.press("esc", "esc")
-	if st.m.screen != menuScreen {
+	if st.m.current != st.m.menu {
 		t.Error("escape does not lead to the menu")
 	}
-	if got := st.m.menu.all[0].LastRun; !got.Equal(finalReport().Scenarios[0].StartedAt) {
+	if got := st.m.catalogue.Scenarios[0].LastRun; !got.Equal(uitest.FinalReport().Scenarios[0].StartedAt) {
 		t.Errorf("the menu does not know of the run: %v", got)
 	}
 	if !quits(st.press("q")) {
@@ -364,37 +355,37 @@ func TestFooterKeysWork(t *testing.T) {
 	for name, show := range map[string]func() *stage{
 		"menu":   func() *stage { return newStage(t, Config{}).size(120, 40) },
 		"live":   func() *stage { return running(t) },
-		"report": func() *stage { st := running(t).size(80, 24).feed(1000); st.end(nil); st.press("j"); return st },
+		"report": func() *stage { st := running(t).size(80, 24).until(1000); st.end(nil); st.press("j"); return st },
 	} {
 		for _, a := range show().m.actions() {
 			st := show()
-			before, screen := st.m.View(), st.m.screen
-			if k := a.key.Help().Key; name == "menu" && strings.HasPrefix(k, "↑") || k == keyTop.Help().Key || k == keyPageUp.Help().Key {
+			before, current := st.m.View(), st.m.current
+			if k := a.Key.Name(); name == "menu" && strings.HasPrefix(k, "↑") || k == screen.Top.Name() || k == screen.PageUp.Name() {
 				st.press("G")
 				before = st.m.View()
 			}
 			if name == "live" {
 				// Somewhere in the middle of the run, on another tab.
 				st.press("+", "+", "left", "left")
-				if k := a.key.Keys()[0]; k == "1" {
+				if k := a.Key.Keys()[0]; k == "1" {
 					st.press("2")
 				}
 				before = st.m.View()
 			}
-			cmd := st.press(a.key.Keys()[0])
-			if st.m.View() == before && st.m.screen == screen && cmd == nil {
-				t.Errorf("%s: %s (%s) does nothing", name, a.key.Help().Key, a.key.Help().Desc)
+			cmd := st.press(a.Key.Keys()[0])
+			if st.m.View() == before && st.m.current == current && cmd == nil {
+				t.Errorf("%s: %s (%s) does nothing", name, a.Key.Name(), a.Key.Short())
 			}
 		}
 	}
 }
 
-// A tick of an earlier run does not start a second chain of ticks.
+// A tick of an earlier run starts no second series of ticks.
 func TestTicksAreTagged(t *testing.T) {
 	st := newStage(t, Config{}).size(80, 24)
 	st.press("enter")
 	old := st.m.tag
-	st.feed(1000).end(nil)
+	st.until(1000).end(nil)
 	st.press("esc", "enter")
 	if cmd := st.send(tickMsg{old}); cmd != nil {
 		t.Error("an old tick was answered")
@@ -404,10 +395,10 @@ func TestTicksAreTagged(t *testing.T) {
 	}
 }
 
-// Whatever happens in whatever order, a frame fits its terminal.
+// A frame fits its terminal after any sequence of keys, sizes and events.
 func TestAnySequence(t *testing.T) {
 	keys := []string{"enter", "esc", "tab", "shift+tab", "up", "down", "pgup", "pgdown", "ctrl+c", "backspace", "home", "end", " ", "?", "q", "y", "n", "f", "/", "j", "k", "g", "G", "x", "宽"}
-	events := script()
+	events := uitest.Script()
 	rapid.Check(t, func(t *rapid.T) {
 		st := stageFor(t, Config{ASCII: rapid.Bool().Draw(t, "ascii")})
 		next := 0
@@ -418,16 +409,16 @@ func TestAnySequence(t *testing.T) {
 			case "key":
 				st.press(rapid.SampledFrom(keys).Draw(t, "key"))
 			case "events":
-				if st.run == nil {
+				if st.feed == nil {
 					continue
 				}
 				for range rapid.IntRange(1, 150).Draw(t, "events") {
-					st.run.timeline.Add(events[next%len(events)])
+					st.feed.Emit(events[next%len(events)])
 					next++
 				}
 				st.tick()
 			case "odd":
-				if st.run == nil {
+				if st.feed == nil {
 					continue
 				}
 				value := rapid.Float64().Draw(t, "value")
@@ -436,15 +427,15 @@ func TestAnySequence(t *testing.T) {
 					Op: "<", Value: rapid.Float64().Draw(t, "limit"), Unit: rapid.SampledFrom([]string{"ms", "bytes", "1/s", "text", ""}).Draw(t, "unit"),
 					Probe: "completed_per_second", ProbeScale: rapid.Float64().Draw(t, "scale"),
 				}
-				st.run.timeline.Add(stream.Event{Type: stream.StepStarted, Step: &stream.Step{Name: rapid.String().Draw(t, "step"), Limits: []stream.Limit{limit, limit}}})
-				st.run.timeline.Add(stream.Event{Type: stream.Logged, Log: &stream.Log{Level: "error", Message: rapid.String().Draw(t, "message")}})
-				st.run.timeline.Add(stream.Event{T: value, Type: stream.SampleTaken, Sample: probe.Sample{
+				st.feed.Emit(stream.Event{Type: stream.StepStarted, Step: &stream.Step{Name: rapid.String().Draw(t, "step"), Limits: []stream.Limit{limit, limit}}})
+				st.feed.Emit(stream.Event{Type: stream.Logged, Log: &stream.Log{Level: "error", Message: rapid.String().Draw(t, "message")}})
+				st.feed.Emit(stream.Event{T: value, Type: stream.SampleTaken, Sample: probe.Sample{
 					"completed_per_second": value, "action_p99_ms": value, "heap_bytes": -value, "goroutines": value, "events_dropped": value,
 				}})
 				st.tick()
 			case "end":
-				if st.run != nil && st.m.running {
-					st.end(rapid.SampledFrom([]error{nil, errChildDied}).Draw(t, "error"))
+				if st.feed != nil && st.m.live.Running() {
+					st.end(rapid.SampledFrom([]error{nil, uitest.ErrChildDied}).Draw(t, "error"))
 				}
 			}
 		}
@@ -456,22 +447,8 @@ func play(ctx context.Context, t *testing.T, cfg Config, keys map[time.Duration]
 	t.Helper()
 	in, typist := io.Pipe()
 	var out bytes.Buffer
-	go func() {
-		time.Sleep(30 * time.Millisecond) // as fakeSource says
-		for at := time.Duration(0); at < 2*time.Minute && len(keys) > 0; at += 100 * time.Millisecond {
-			if k, ok := keys[at]; ok {
-				if _, err := io.WriteString(typist, k); err != nil {
-					return
-				}
-			}
-			select {
-			case <-ctx.Done():
-				return
-			case <-time.After(100 * time.Millisecond):
-			}
-		}
-	}()
-	cfg.Scenarios, cfg.Input, cfg.Output, cfg.Color = fakeScenarios(), in, &out, "never"
+	go uitest.Type(ctx, typist, keys)
+	cfg.Scenarios, cfg.Input, cfg.Output, cfg.Color = uitest.Scenarios(), in, &out, "never"
 	r, err := show(ctx, cfg, tea.WindowSizeMsg{Width: 120, Height: 40})
 	_ = typist.Close()
 	_ = in.Close()
@@ -483,7 +460,7 @@ func TestWholeProgram(t *testing.T) {
 	cause := errors.New("terminated")
 	for _, test := range []struct {
 		name    string
-		source  fakeSource
+		source  uitest.Source
 		runErr  error
 		keys    map[time.Duration]string
 		stop    time.Duration
@@ -497,9 +474,9 @@ func TestWholeProgram(t *testing.T) {
 		{name: "quit while it runs", keys: map[time.Duration]string{5 * time.Second: "q", 6 * time.Second: "y"}, verdict: report.Interrupted, shown: "Stop it and quit?"},
 		{name: "ctrl+c twice", keys: map[time.Duration]string{5 * time.Second: "\x03", 6 * time.Second: "\x03"}, verdict: report.Interrupted, shown: "INTERRUPTED"},
 		{name: "ended from outside", stop: 5 * time.Second, verdict: report.Interrupted, err: cause, shown: "RUN"},
-		{name: "the child dies", source: fakeSource{dieAt: 3}, keys: map[time.Duration]string{40 * time.Second: "q"}, verdict: report.Broken, err: errChildDied, shown: "the child process died: signal: killed"},
-		{name: "the source panics", source: fakeSource{panicAt: 3}, keys: map[time.Duration]string{40 * time.Second: "q"}, verdict: report.Broken, message: "panic: index out of range", shown: "panic: index out of range"},
-		{name: "it cannot start", runErr: errChildDied, keys: map[time.Duration]string{4 * time.Second: "q"}, err: errChildDied, shown: "start event-storm: the child process died"},
+		{name: "the child dies", source: uitest.Source{DieAt: 3}, keys: map[time.Duration]string{40 * time.Second: "q"}, verdict: report.Broken, err: uitest.ErrChildDied, shown: "the child process died: signal: killed"},
+		{name: "the source panics", source: uitest.Source{PanicAt: 3}, keys: map[time.Duration]string{40 * time.Second: "q"}, verdict: report.Broken, message: "panic: index out of range", shown: "panic: index out of range"},
+		{name: "it cannot start", runErr: uitest.ErrChildDied, keys: map[time.Duration]string{4 * time.Second: "q"}, err: uitest.ErrChildDied, shown: "start event-storm: the child process died"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -509,7 +486,7 @@ func TestWholeProgram(t *testing.T) {
 					stop := time.AfterFunc(test.stop, func() { cancel(cause) })
 					defer stop.Stop()
 				}
-				r, out, err := play(ctx, t, Config{Runner: fakeRunner{test.source, test.runErr}, Start: names}, test.keys)
+				r, out, err := play(ctx, t, Config{Runner: uitest.Runner{Source: test.source, Err: test.runErr}, Start: names}, test.keys)
 				if (r == nil) != (test.verdict == "") || r != nil && r.Verdict != test.verdict {
 					t.Errorf("report %+v, want verdict %q", r, test.verdict)
 				}
@@ -533,20 +510,16 @@ func TestWholeProgram(t *testing.T) {
 	}
 }
 
-// Keys that are hit faster than they are read arrive together; each counts.
+// Keys that are typed faster than they are read arrive together, and each counts.
 func TestKeysThatArriveTogether(t *testing.T) {
 	st := newStage(t, Config{}).size(80, 24)
 	st.press("jj")
-	if st.m.menu.cursor != 2 {
-		t.Errorf("after jj the cursor is at %d", st.m.menu.cursor)
-	}
+	st.shows(t, "▸   Agent creation")
 	st.press("/zzz")
-	if st.m.menu.filter.text.String() != "zzz" {
-		t.Errorf("after /zzz the filter is %q", st.m.menu.filter.text.String())
-	}
+	st.shows(t, "/zzz")
 	// What a filter hides is not started.
 	st.press("enter", "enter")
-	if len(st.started) > 0 {
-		t.Errorf("started %v", st.started)
+	if len(st.started()) > 0 {
+		t.Errorf("started %v", st.started())
 	}
 }
