@@ -1,6 +1,8 @@
 package main
 
 import (
+	"encoding/json"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -45,6 +47,24 @@ func TestBuiltin(t *testing.T) {
 		if took := (scenario.Plan{Scenarios: tagged}).Estimate(); took > most {
 			t.Errorf("the tag %s takes about %v, want at most %v", tag, took, most)
 		}
+	}
+}
+
+// The plan of the built-in scenarios survives the way to a child process.
+func TestBuiltinPlanJSON(t *testing.T) {
+	cat := catalogue().Descriptions()
+	all, err := scenario.Parse(cat, verdict.Builtin().Components(), builtin()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := scenario.Plan{Scenarios: all}
+	data, err := json.Marshal(plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := cat.DecodePlan(data)
+	if err != nil || !reflect.DeepEqual(again, plan) {
+		t.Errorf("the plan decodes to %+v, %v; want %+v", again, err, plan)
 	}
 }
 

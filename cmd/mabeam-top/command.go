@@ -11,7 +11,6 @@ import (
 
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/scenario"
-	"mabeam-top/internal/stress/verdict"
 	"mabeam-top/internal/ui/theme"
 )
 
@@ -204,7 +203,7 @@ func (a *app) childCommand() *cobra.Command {
 		Args:   noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			leaveSignalsToParent()
-			if err := stress.ServeChild(cmd.Context(), catalogue(), verdict.Builtin().Components(), a.stdin, a.stdout); err != nil {
+			if err := stress.ServeChild(cmd.Context(), catalogue(), a.stdin, a.stdout); err != nil {
 				return failure{err}
 			}
 			return nil

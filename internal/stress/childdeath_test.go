@@ -202,10 +202,11 @@ func TestChildStopsWhenAsked(t *testing.T) {
 
 // A child that exceeds the timeout of its scenario is killed, and the next scenario runs.
 func TestChildThatHangs(t *testing.T) {
-	plan := planOf(t, probing(nil), scenarioOf("  - {measure: probe, with: {mode: hang}}\n")+"timeout: 1s\n", "name: next\ntitle: Next\nsteps:\n  - {measure: probe}\n")
+	t.Parallel()
+	plan := planOf(t, probing(nil), scenarioOf("  - {measure: probe, with: {mode: hang}}\n")+"timeout: 10s\n", "name: next\ntitle: Next\nsteps:\n  - {measure: probe}\n")
 	began := time.Now()
-	_, r := collect(context.Background(), t, childOf(t, plan))
-	if text := fmt.Sprint(r.Scenarios[0].Steps[0].Errors); !strings.Contains(text, "scenario timeout of 1s") || !strings.Contains(text, "did not stop within 3s") {
+	_, r := collect(context.Background(), t, servedBy(t, "1").Source(plan))
+	if text := fmt.Sprint(r.Scenarios[0].Steps[0].Errors); !strings.Contains(text, "scenario timeout of 10s") || !strings.Contains(text, "did not stop within 3s") {
 		t.Error(text)
 	}
 	if r.Verdict != report.Broken || r.Scenarios[1].Verdict != report.Pass {

@@ -45,11 +45,10 @@ type childProcess struct {
 // newChildProcess returns an executor for the plan's repetitions, within limits. It
 // starts its process with the first repetition.
 func (r *run) newChildProcess(limits scenario.MemoryLimits) *childProcess {
-	c := &childProcess{argv: r.engine.Child, limits: limits, setup: setup{Steerable: r.engine.Steerable}}
-	for _, s := range r.plan.Scenarios {
-		c.setup.Documents = append(c.setup.Documents, setupDocument{File: s.File, Source: string(scenario.Show(s))})
+	return &childProcess{
+		argv: r.engine.Child, limits: limits,
+		setup: setup{Plan: r.plan, Steerable: r.engine.Steerable},
 	}
-	return c
 }
 
 // run implements executor.

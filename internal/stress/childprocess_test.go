@@ -51,7 +51,7 @@ func TestMain(m *testing.M) {
 		os.Stdin.Close()
 		time.Sleep(time.Hour)
 	default:
-		if err := ServeChild(context.Background(), probing(nil), verdict.Builtin().Components(), os.Stdin, os.Stdout); err != nil {
+		if err := ServeChild(context.Background(), probing(nil), os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -259,13 +259,13 @@ func TestChildWithoutParent(t *testing.T) {
 	out, child := io.Pipe()
 	served := make(chan error, 1)
 	go func() {
-		served <- ServeChild(context.Background(), probing(nil), verdict.Builtin().Components(), in, child)
+		served <- ServeChild(context.Background(), probing(nil), in, child)
 		child.Close()
 	}()
 	go func() {
-		source := scenarioOf("  - {measure: probe, with: {duration: 1h}}\n") + "timeout: 2h\n"
+		plan := planOf(t, probing(nil), scenarioOf("  - {measure: probe, with: {duration: 1h}}\n")+"timeout: 2h\n")
 		lines := json.NewEncoder(parent)
-		lines.Encode(setup{Documents: []setupDocument{{File: "f", Source: source}}})
+		lines.Encode(setup{Plan: plan})
 		lines.Encode(request{Job: &job{Number: 1, Parts: []part{{}}}})
 	}()
 	var last message
@@ -306,15 +306,15 @@ func TestChildTakesALargePlan(t *testing.T) {
 	if len(longScenario(2000)) > scenario.MaxSource || len(source) < scenario.MaxSource {
 		t.Fatalf("the file has %d bytes, and with all defaults %d", len(longScenario(2000)), len(source))
 	}
-	line, err := json.Marshal(setup{Documents: []setupDocument{{File: plan.Scenarios[0].File, Source: string(source)}}})
+	line, err := json.Marshal(setup{Plan: plan})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, got, err := readSetup(cat.Descriptions(), verdict.Builtin().Components(), bufio.NewReader(strings.NewReader(string(line)+"\n")))
+	got, err := readSetup(cat.Descriptions(), bufio.NewReader(strings.NewReader(string(line)+"\n")))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !reflect.DeepEqual(got.Scenarios[0].Groups, plan.Scenarios[0].Groups) {
+	if !reflect.DeepEqual(got.Plan, plan) {
 		t.Error("the child has another plan")
 	}
 }

@@ -6,24 +6,18 @@ import (
 	"time"
 
 	"mabeam-top/internal/stress/profile"
+	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/stream"
 )
 
 // A setup is the first line of a child's input.
 type setup struct {
-	// Documents are the scenarios of the plan, with every default and override
-	// filled in.
-	Documents []setupDocument `json:"documents"`
+	Plan scenario.Plan `json:"plan"`
 	// Hard is a limit on memory, in bytes, that the child has to set itself, and
 	// NoGroup says why no control group sets it; 0 is none.
 	Hard      int64  `json:"hard,omitempty"`
 	NoGroup   string `json:"no_group,omitempty"`
 	Steerable bool   `json:"steerable"`
-}
-
-type setupDocument struct {
-	File   string `json:"file"`
-	Source string `json:"source"`
 }
 
 // A request is a further line of a child's input. One of its fields is set.

@@ -23,13 +23,13 @@ const exitHung = 3
 // and writes what happens to out. It returns when in ends, because its parent then has
 // no more work or is gone, or when ctx ends. It never outlives that for long: if the
 // load does not stop in time, it exits the process.
-func ServeChild(ctx context.Context, cat Catalogue, components []string, in io.Reader, out io.Writer) error {
+func ServeChild(ctx context.Context, cat Catalogue, in io.Reader, out io.Writer) error {
 	lines := bufio.NewReader(in)
-	first, plan, err := readSetup(cat.Descriptions(), components, lines)
+	first, err := readSetup(cat.Descriptions(), lines)
 	if err != nil {
 		return fmt.Errorf("read the plan: %w", err)
 	}
-	e, err := newInProcess(plan, cat, first.Steerable)
+	e, err := newInProcess(first.Plan, cat, first.Steerable)
 	if err != nil {
 		return err
 	}
@@ -69,20 +69,20 @@ func exitIfHung(ctx context.Context, returned <-chan struct{}) {
 }
 
 // readSetup reads the first line of a child's input.
-func readSetup(cat scenario.Catalogue, components []string, lines *bufio.Reader) (s setup, _ scenario.Plan, _ error) {
-	first, err := lines.ReadBytes('\n')
+func readSetup(cat scenario.Catalogue, lines *bufio.Reader) (setup, error) {
+	var first struct {
+		setup
+		Plan json.RawMessage `json:"plan"`
+	}
+	line, err := lines.ReadBytes('\n')
 	if err != nil {
-		return s, scenario.Plan{}, err
+		return setup{}, err
 	}
-	if err := json.Unmarshal(first, &s); err != nil {
-		return s, scenario.Plan{}, err
+	if err := json.Unmarshal(line, &first); err != nil {
+		return setup{}, err
 	}
-	var documents []scenario.Document
-	for _, d := range s.Documents {
-		documents = append(documents, scenario.Document{File: d.File, Source: []byte(d.Source)})
-	}
-	scenarios, err := scenario.ParseShown(cat, components, documents...)
-	return s, scenario.Plan{Scenarios: scenarios}, err
+	first.setup.Plan, err = cat.DecodePlan(first.Plan)
+	return first.setup, err
 }
 
 // A servedJob is a job with the functions that end it, or the loads of its parts.

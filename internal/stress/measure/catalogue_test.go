@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) < 2 || os.Args[1] != childArgument {
 		os.Exit(m.Run())
 	}
-	if err := stress.ServeChild(context.Background(), Catalogue(), verdict.Builtin().Components(), os.Stdin, os.Stdout); err != nil {
+	if err := stress.ServeChild(context.Background(), Catalogue(), os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

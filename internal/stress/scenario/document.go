@@ -112,11 +112,6 @@ func (l *problemList) documents(source []byte) []*node {
 		l.add(position{line, column}, "the file is not UTF-8 from here on; save it as UTF-8")
 		return nil
 	}
-	return l.parsed(source)
-}
-
-// parsed reads documents that this program has written, without limits.
-func (l *problemList) parsed(source []byte) []*node {
 	// Duplicate keys are allowed here; keys reports all of them.
 	file, err := parser.ParseBytes(source, 0, parser.AllowDuplicateMapKey())
 	if err != nil {

@@ -10,12 +10,12 @@ import (
 // A Fault is a disturbance of the system under test that a step asks for: what is
 // injected while the step's load runs, how often, and when.
 type Fault struct {
-	Kind FaultKind
+	Kind FaultKind `json:"kind"`
 	// Params holds how often the fault is injected, under the name of its kind: an
 	// int is a number of injections, all at once, and a float64 a rate per second.
 	// The others are from and until, counted from the start of the load, and those
 	// of the kind.
-	Params Params
+	Params Params `json:"params"`
 }
 
 // spec returns the description of the fault's kind, which is known.

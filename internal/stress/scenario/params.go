@@ -46,11 +46,11 @@ type Param struct {
 // A Stage is one part of an open load whose rate changes.
 type Stage struct {
 	// Rate is in operations per second.
-	Rate float64
-	For  time.Duration
+	Rate float64       `json:"rate"`
+	For  time.Duration `json:"for"`
 	// Ramp says that the rate changes evenly from that of the previous stage (from 0 in
 	// the first).
-	Ramp bool
+	Ramp bool `json:"ramp"`
 }
 
 // Params has the values of a measurement's parameters by name, each of the Go type of its

@@ -14,29 +14,12 @@ import (
 // type Problems and has everything that is wrong with any of the documents; Parse returns
 // no scenarios then.
 func Parse(cat Catalogue, components []string, documents ...Document) ([]Scenario, error) {
-	return parse(reader{catalogue: cat, components: components}, documents)
-}
-
-// ParseShown reads documents that Show has written of scenarios that were checked. With
-// every default filled in, they can be larger than a scenario file.
-func ParseShown(cat Catalogue, components []string, documents ...Document) ([]Scenario, error) {
-	return parse(reader{catalogue: cat, components: components, trusted: true}, documents)
-}
-
-// parse reads each of the documents with a reader like this one.
-func parse(like reader, documents []Document) ([]Scenario, error) {
 	var scenarios []Scenario
 	var problems Problems
 	defined := make(map[string]string)
 	for _, document := range documents {
-		one := like
-		one.file = document.File
-		r := &one
-		read := r.documents
-		if r.trusted {
-			read = r.parsed
-		}
-		found := read(document.Source)
+		r := &reader{problemList: problemList{file: document.File}, catalogue: cat, components: components}
+		found := r.documents(document.Source)
 		if len(found) == 0 && len(r.problems) == 0 {
 			r.add(position{1, 1}, "the file is empty; expected a scenario with name, title and steps")
 		}
@@ -64,9 +47,6 @@ type reader struct {
 	components []string
 	// parallel says that the current step runs in parallel with others.
 	parallel bool
-	// trusted says that Show has written the documents, of scenarios that were
-	// checked.
-	trusted bool
 	// steps has the position of each step name of the current scenario.
 	steps map[string]position
 }

@@ -14,35 +14,35 @@ import (
 // A Plan is everything that a run does, with every default filled in and every override
 // applied. It has been checked.
 type Plan struct {
-	Scenarios []Scenario
+	Scenarios []Scenario `json:"scenarios"`
 }
 
 // A Scenario is a list of measurements with one result.
 type Scenario struct {
-	Name        string
-	Title       string
-	Description string
-	Tags        []string
+	Name        string   `json:"name"`
+	Title       string   `json:"title"`
+	Description string   `json:"description"`
+	Tags        []string `json:"tags"`
 	// File is the file that it was read from; "builtin:NAME.yaml" for a built-in one.
-	File string
+	File string `json:"file"`
 	// Timeout limits the whole scenario.
-	Timeout time.Duration
+	Timeout time.Duration `json:"timeout"`
 	// Seed determines all random choices of the scenario.
-	Seed   uint64
-	System System
-	Groups []Group
+	Seed   uint64  `json:"seed"`
+	System System  `json:"system"`
+	Groups []Group `json:"groups"`
 }
 
 // A System says how the runtime is started for each repetition.
 type System struct {
 	// MaxAgents is the limit on live agents; 0 means none.
-	MaxAgents int
+	MaxAgents int `json:"max_agents"`
 	// Mailbox is the capacity of each agent's mailbox and of each subscription's
 	// queue.
-	Mailbox int
+	Mailbox int `json:"mailbox"`
 	// BusPolicy is what a subscription does when its queue is full: block,
 	// drop-oldest, drop-newest or disconnect.
-	BusPolicy string
+	BusPolicy string `json:"bus_policy"`
 }
 
 // A Group is a list of steps that run in parallel on the same system. Most groups have one
@@ -51,20 +51,20 @@ type Group []Step
 
 // A Step is a measurement with its parameters and what it is checked against.
 type Step struct {
-	Name        string
-	Measurement *Measurement
-	Params      Params
-	Warmup      Warmup
+	Name        string       `json:"name"`
+	Measurement *Measurement `json:"measurement"`
+	Params      Params       `json:"params"`
+	Warmup      Warmup       `json:"warmup"`
 	// Repeat is the number of repetitions, each on a fresh system.
-	Repeat int
+	Repeat int `json:"repeat"`
 	// Component is a component of the baseline table; empty for none.
-	Component string
+	Component string `json:"component"`
 	// Tolerance is the share by which a baseline can be missed.
-	Tolerance  float64
-	Thresholds []verdict.Threshold
+	Tolerance  float64             `json:"tolerance"`
+	Thresholds []verdict.Threshold `json:"thresholds"`
 	// Faults are injected while the load of each repetition runs, except in the
 	// warm-up.
-	Faults []Fault
+	Faults []Fault `json:"faults"`
 }
 
 // NeedsProcess reports whether each repetition of the step needs its own process.
@@ -85,9 +85,9 @@ func (s Step) OwnProcess() (MemoryLimits, bool) {
 // A Warmup is a repetition whose results are discarded, before the measured ones. At most
 // one of its fields is set; the zero value is no warm-up.
 type Warmup struct {
-	For time.Duration
+	For time.Duration `json:"for"`
 	// Operations is the length of the warm-up in operations.
-	Operations int
+	Operations int `json:"operations"`
 }
 
 // Estimate returns roughly how long the step takes on a small machine: its repetitions, and

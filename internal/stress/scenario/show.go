@@ -8,8 +8,7 @@ import (
 	"mabeam-top/internal/stress/verdict"
 )
 
-// Show returns the scenario as a file with every default filled in. ParseShown reads it
-// back to an equal scenario.
+// Show returns the scenario as a file with every default filled in.
 func Show(s Scenario) []byte {
 	var w bytes.Buffer
 	fmt.Fprintf(&w, "name: %s\ntitle: %s\n", quote(s.Name, ""), quote(s.Title, ""))

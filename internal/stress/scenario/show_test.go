@@ -28,7 +28,8 @@ func TestShow(t *testing.T) {
 	}
 }
 
-// roundTrip fails unless what is shown of a scenario parses to it again.
+// roundTrip fails unless what is shown of a scenario parses to it again, and its JSON
+// decodes to it.
 func roundTrip(t *testing.T, s Scenario) {
 	t.Helper()
 	shown := Show(s)
@@ -42,6 +43,7 @@ func roundTrip(t *testing.T, s Scenario) {
 	if second := Show(again[0]); !bytes.Equal(second, shown) {
 		t.Fatalf("the second showing differs:\n%s\nfirst:\n%s", second, shown)
 	}
+	jsonRoundTrip(t, testCatalogue, Plan{Scenarios: []Scenario{s}})
 }
 
 func TestEncode(t *testing.T) {
@@ -89,23 +91,4 @@ func FuzzParse(f *testing.F) {
 			roundTrip(t, s)
 		}
 	})
-}
-
-// A value that is nested deeply by indentation can be read again after Show has written it with
-// brackets.
-func TestParseShownTakesADeepPlan(t *testing.T) {
-	var source strings.Builder
-	source.WriteString("name: s\ntitle: S\nsteps:\n  - measure: kinds\n    with:\n      params:\n")
-	for i := range maxNesting + 10 {
-		source.WriteString(strings.Repeat(" ", 8+i) + "a:\n")
-	}
-	source.WriteString(strings.Repeat(" ", 8+maxNesting+10) + "b: 1\n")
-	scenarios, err := Parse(testCatalogue, testComponents, Document{File: "deep.yaml", Source: []byte(source.String())})
-	if err != nil {
-		t.Fatal(err)
-	}
-	again, err := ParseShown(testCatalogue, testComponents, Document{File: "deep.yaml", Source: Show(scenarios[0])})
-	if err != nil || !reflect.DeepEqual(again, scenarios) {
-		t.Errorf("%v, %v", again, err)
-	}
 }

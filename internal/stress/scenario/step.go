@@ -39,7 +39,7 @@ func (r *reader) step(n *node) Step {
 	for _, t := range thresholds {
 		s.Thresholds = append(s.Thresholds, t.Threshold)
 	}
-	if fit && !r.trusted {
+	if fit {
 		r.checkTimes(s, faults, thresholds)
 	}
 	return s

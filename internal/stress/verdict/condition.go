@@ -12,8 +12,8 @@ import (
 // A Condition compares a number with a limit.
 type Condition struct {
 	// Op is one of < <= > >= == !=.
-	Op    string
-	Limit float64
+	Op    string  `json:"op"`
+	Limit float64 `json:"limit"`
 }
 
 // ConditionPattern is the regular expression of a condition: an operator and a

@@ -11,15 +11,15 @@ import (
 type Threshold struct {
 	// Metric is the name of a metric, or NAME.STAT for a statistic of its
 	// distribution (min, mean, stddev, p50, p90, p95, p99, p999, max).
-	Metric    string
-	Condition Condition
+	Metric    string    `json:"metric"`
+	Condition Condition `json:"condition"`
 	// Window, if set, is the length of a sliding window. The condition must hold
 	// in every window.
-	Window time.Duration
+	Window time.Duration `json:"window"`
 	// After is the time at the start of the step that no window covers.
-	After time.Duration
+	After time.Duration `json:"after"`
 	// Abort stops the step at the first window that fails.
-	Abort bool
+	Abort bool `json:"abort"`
 }
 
 // Statistic returns the STAT of a threshold on NAME.STAT; it is empty for a
