@@ -94,7 +94,7 @@ func (a *app) headless(plan scenario.Plan, earlier *stress.Comparison) error {
 	if err != nil {
 		return failure{err}
 	}
-	source := engine.Source(plan)
+	source := fold.WithReport(engine.Source(plan))
 	if earlier != nil {
 		source = stress.WithComparison(source, *earlier)
 	}
@@ -171,20 +171,15 @@ func (a *app) conclude(r report.Report, interruption os.Signal, failures []error
 	return failure{errors.Join(failures...)}
 }
 
-// follow runs a source to its end and returns its report. If the source fails, the
-// report says so, and the error says why.
-func follow(ctx context.Context, source stream.Source, emit func(stream.Event)) (report.Report, error) {
-	var collector fold.Collector
-	last, finished := 0.0, false
-	err := source.Run(ctx, func(e stream.Event) {
-		collector.Add(e)
-		last, finished = e.T, finished || e.Type == stream.RunFinished
+// follow runs a source with a report to its end and returns the report. If the source
+// fails, the report says so, and the error says why.
+func follow(ctx context.Context, source stream.Source, emit func(stream.Event)) (result report.Report, err error) {
+	err = source.Run(ctx, func(e stream.Event) {
+		if e.Report != nil {
+			result = *e.Report
+		}
 		emit(e)
 	})
-	result := collector.Finish(err)
-	if !finished {
-		emit(stream.Event{T: last, Type: stream.RunFinished, Report: &result})
-	}
 	if err != nil {
 		err = fmt.Errorf("run scenarios: %w", err)
 	}

@@ -311,6 +311,7 @@ func (r *runner) Start(o session.Order) (stream.Source, error) {
 			source = fold.WithProbe(source, probe.UIOverhead, share)
 		}
 	}
+	source = fold.WithReport(source)
 	if r.earlier != nil {
 		source = stress.WithComparison(source, *r.earlier)
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/stream"
@@ -177,7 +178,7 @@ func TestChildStopsWhenAsked(t *testing.T) {
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
 			var last *report.Report
-			err := servedBy(t, "1").Source(plan).Run(ctx, func(e stream.Event) {
+			err := fold.WithReport(servedBy(t, "1").Source(plan)).Run(ctx, func(e stream.Event) {
 				if e.Type == stream.SampleTaken {
 					cancel()
 				}

@@ -36,5 +36,6 @@ type Engine struct {
 	Isolate bool
 }
 
-// Source returns a run of the plan.
+// Source returns a run of the plan. Its events have results of steps only;
+// fold.WithReport adds those of scenarios and of the run.
 func (e Engine) Source(plan scenario.Plan) stream.Source { return &run{engine: e, plan: plan} }

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/stream"
 )
@@ -25,7 +24,6 @@ type groupRun struct {
 	number   int
 	paused   time.Time // when its latest repetition ended
 	finished bool
-	results  []report.Step
 }
 
 func newGroupRun(r *run, at, group int) *groupRun {
@@ -100,10 +98,8 @@ func (g *groupRun) finish(ctx context.Context) {
 	waited := !g.paused.IsZero()
 	g.resume()
 	g.finished = true
-	g.results = make([]report.Step, len(g.steps))
-	for i, step := range g.steps {
-		g.results[i] = step.finish(ctx, waited)
-		g.parent.emit(stream.Event{Type: stream.StepFinished, StepResult: &g.results[i]})
+	for _, step := range g.steps {
+		g.parent.emit(stream.Event{Type: stream.StepFinished, StepResult: new(step.finish(ctx, waited))})
 	}
 }
 

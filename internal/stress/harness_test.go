@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mabeam-top/internal/runtime/agents"
+	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/scenario"
@@ -112,11 +113,12 @@ func planOf(t testing.TB, cat Catalogue, sources ...string) scenario.Plan {
 	return scenario.Plan{Scenarios: scenarios}
 }
 
-// collect runs a source and returns its events, which must be a whole stream.
+// collect runs a source and returns its events, which must be a whole stream, with results
+// and a report.
 func collect(ctx context.Context, t testing.TB, source stream.Source) (events []stream.Event, result report.Report) {
 	t.Helper()
 	var mu sync.Mutex
-	if err := source.Run(ctx, func(e stream.Event) {
+	if err := fold.WithReport(source).Run(ctx, func(e stream.Event) {
 		if !mu.TryLock() {
 			t.Error("two events at once")
 			return

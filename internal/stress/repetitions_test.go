@@ -10,6 +10,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/scenario"
@@ -95,7 +96,7 @@ func TestEngineInterleavedTimeout(t *testing.T) {
 			"  - {measure: probe, name: b, with: {duration: 10s}}\n  - {measure: probe, name: c}\n")+"timeout: 1s\n")
 		_, r := collect(context.Background(), t, Engine{Catalogue: probing(nil)}.Source(plan))
 		s := r.Scenarios[0]
-		if len(s.Steps) != 2 || s.Verdict != report.Broken || !strings.Contains(fmt.Sprint(r.Recommendations), "not run: step c of s (scenario timeout of 1s)") {
+		if len(s.Steps) != 2 || s.Verdict != report.Broken || !strings.Contains(fmt.Sprint(r.Recommendations), "not run of scenario s: c (scenario timeout of 1s)") {
 			t.Fatalf("%s with %d steps; %v", s.Verdict, len(s.Steps), r.Recommendations)
 		}
 		for i, reached := range []string{"after repetition 1 of 3", "in repetition 1 of 1"} {
@@ -117,7 +118,7 @@ func TestEngineCancelledInALaterRepetition(t *testing.T) {
 			defer cancel()
 			plan := planOf(t, probing(nil), scenarioOf("  - {measure: probe, repeat: 4, with: {duration: 1s}}\n"))
 			var r report.Report
-			if err := (Engine{Catalogue: probing(nil)}).Source(plan).Run(ctx, func(e stream.Event) {
+			if err := fold.WithReport(Engine{Catalogue: probing(nil)}.Source(plan)).Run(ctx, func(e stream.Event) {
 				if e.Type == stream.RepetitionStarted && e.Repetition.Number == finished+1 {
 					time.AfterFunc(500*time.Millisecond, cancel)
 				}

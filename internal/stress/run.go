@@ -1,6 +1,7 @@
 package stress
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -11,10 +12,8 @@ import (
 
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/profile"
-	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/stream"
-	"mabeam-top/internal/stress/verdict"
 )
 
 // A run is one run of a plan. It decides which repetition is next and judges the
@@ -49,6 +48,7 @@ type run struct {
 // read or a profile cannot be written; any other failure of a measurement is in its
 // result.
 func (r *run) Run(ctx context.Context, emit func(stream.Event)) error {
+	overhead := float64(load.RecordingCost().Nanoseconds())
 	r.emitTo, r.start, r.id = emit, time.Now(), newRunID()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -62,28 +62,23 @@ func (r *run) Run(ctx context.Context, emit func(stream.Event)) error {
 	}
 	defer func() { _ = r.shared.close() }() // if emit panics; otherwise it is closed below
 
-	result := r.begin()
-	result.MeasurementOverheadNS = float64(load.RecordingCost().Nanoseconds())
-	r.log("info", fmt.Sprintf("recording one operation takes %.0f ns on this machine; every latency includes it", result.MeasurementOverheadNS))
-	for i, s := range r.plan.Scenarios {
-		if ctx.Err() != nil {
-			result.Recommendations = append(result.Recommendations, "not run: "+s.Name)
-			continue
+	r.begin(overhead)
+	for i := range r.plan.Scenarios {
+		if ctx.Err() == nil {
+			r.scenario(ctx, i)
 		}
-		s, notRun := r.scenario(ctx, i)
-		result.Scenarios = append(result.Scenarios, s)
-		result.Recommendations = append(result.Recommendations, notRun...)
 	}
 	r.close(r.shared)
-
-	result.DurationSeconds = time.Since(r.start).Seconds()
-	result.Recommendations = append(result.Recommendations, verdict.RecommendRun(result)...)
-	result.Conclude()
-	if ctx.Err() != nil {
-		result.SetVerdict(report.Interrupted)
-	}
-	r.emit(stream.Event{Type: stream.RunFinished, Report: &result})
+	r.emit(stream.Event{Type: stream.RunFinished, End: &stream.End{Cause: interruption(ctx)}})
 	return r.profiles.Write()
+}
+
+// interruption returns context.Canceled if a run with that context was interrupted.
+func interruption(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Canceled
+	}
+	return nil
 }
 
 // openShared makes the executor of all steps that do not need their own process.
@@ -100,8 +95,8 @@ func (r *run) openShared() error {
 	return nil
 }
 
-// begin emits that the run has started, and returns its report so far.
-func (r *run) begin() report.Report {
+// begin emits that the run has started.
+func (r *run) begin(overheadNS float64) {
 	names := make([]string, len(r.plan.Scenarios))
 	for i, s := range r.plan.Scenarios {
 		names[i] = s.Name
@@ -113,11 +108,9 @@ func (r *run) begin() report.Report {
 	r.emit(stream.Event{Type: stream.RunStarted, Run: &stream.Run{
 		Schema: stream.Schema, ID: r.id, StartedAt: r.start, Command: r.engine.Command, Seed: seed,
 		Tool: r.engine.Tool, Host: r.engine.Host, Scenarios: names, EstimateSeconds: r.plan.Estimate().Seconds(),
+		MeasurementOverheadNS: overheadNS,
 	}})
-	return report.Report{
-		Schema: report.Schema, ID: r.id, StartedAt: r.start, Command: r.engine.Command,
-		Seed: seed, Tool: r.engine.Tool, Host: r.engine.Host,
-	}
+	r.log("info", fmt.Sprintf("recording one operation takes %.0f ns on this machine; every latency includes it", overheadNS))
 }
 
 func newRunID() string {
@@ -150,10 +143,9 @@ func (r *run) log(level, message string) {
 	r.emit(stream.Event{Type: stream.Logged, Log: &stream.Log{Level: level, Message: message}})
 }
 
-// scenario runs one scenario. It also returns which of its steps did not run.
-func (r *run) scenario(ctx context.Context, number int) (result report.Scenario, notRun []string) {
+// scenario runs one scenario.
+func (r *run) scenario(ctx context.Context, number int) {
 	s, began := &r.plan.Scenarios[number], time.Now()
-	result = report.Scenario{Name: s.Name, Title: s.Title, Tags: s.Tags, StartedAt: began, File: s.File}
 	var names []string
 	for _, step := range s.Steps() {
 		names = append(names, step.Name)
@@ -165,30 +157,20 @@ func (r *run) scenario(ctx context.Context, number int) (result report.Scenario,
 	r.retryUntil = began.Add(s.Timeout / 2)
 	limited := r.limitTime(ctx, s.Timeout)
 	defer limited.end()
-	result.Steps = r.groups(limited, number)
-	if cause := context.Cause(limited); cause != nil {
-		for _, name := range names[len(result.Steps):] {
-			notRun = append(notRun, fmt.Sprintf("not run: step %s of %s (%v)", name, s.Name, cause))
-		}
+	end := &stream.End{}
+	if r.groups(limited, number) < len(s.Groups) {
+		end.Cause = context.Cause(limited)
 	}
-	result.DurationSeconds = time.Since(began).Seconds()
-	result.Conclude()
-	switch {
-	case ctx.Err() != nil:
-		result.Verdict = report.Interrupted
-	case len(notRun) > 0:
-		result.Verdict = report.Worst(result.Verdict, report.Broken)
-	}
-	r.emit(stream.Event{Type: stream.ScenarioFinished, ScenarioResult: &result})
-	return result, notRun
+	end.Cause = cmp.Or(interruption(ctx), end.Cause)
+	r.emit(stream.Event{Type: stream.ScenarioFinished, End: end})
 }
 
 // groups runs the groups of a scenario, repetition by repetition: the first of each
 // group, then the second of each, and so on. The other load of the machine changes
 // by the minute. This way it affects all steps alike, and the spread of each step,
-// instead of making one step slower than the others. It returns the results of the
-// steps that began.
-func (r *run) groups(ctx context.Context, number int) []report.Step {
+// instead of making one step slower than the others. It returns how many groups
+// began.
+func (r *run) groups(ctx context.Context, number int) int {
 	var groups []*groupRun
 	for i := range r.plan.Scenarios[number].Groups {
 		if ctx.Err() != nil {
@@ -203,10 +185,8 @@ func (r *run) groups(ctx context.Context, number int) []report.Step {
 			g.next(ctx)
 		}
 	}
-	var results []report.Step
 	for _, g := range groups {
 		g.finish(ctx)
-		results = append(results, g.results...)
 	}
-	return results
+	return len(groups)
 }

@@ -9,6 +9,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/scenario"
@@ -84,7 +85,7 @@ func runScenario(t *testing.T, cat stress.Catalogue, source string) (events []st
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = stress.Engine{Catalogue: cat}.Source(scenario.Plan{Scenarios: scenarios}).Run(t.Context(), func(e stream.Event) {
+	err = fold.WithReport(stress.Engine{Catalogue: cat}.Source(scenario.Plan{Scenarios: scenarios})).Run(t.Context(), func(e stream.Event) {
 		events = append(events, e)
 		if e.Report != nil {
 			result = *e.Report

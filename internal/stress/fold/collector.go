@@ -3,6 +3,7 @@
 package fold
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/stream"
+	"mabeam-top/internal/stress/verdict"
 )
 
 // A Collector builds the report of a run from its events. It has a report after any
@@ -20,6 +22,7 @@ type Collector struct {
 	run      *stream.Run
 	now      float64 // T of the newest event
 	done     []report.Scenario
+	notRun   []string // which steps of the scenarios in done did not run
 	scenario *openScenario
 	finished *report.Report
 }
@@ -58,13 +61,19 @@ func (c *Collector) Add(e stream.Event) {
 	case e.Type == stream.RunStarted && e.Run != nil:
 		c.run = e.Run
 	case e.Type == stream.ScenarioStarted && e.Scenario != nil:
-		c.closeScenario()
+		if c.scenario != nil { // its scenario_finished is missing
+			c.finishScenario(&cause{report.Broken, "the next scenario started before this one finished"})
+		}
 		c.scenario = &openScenario{Scenario: *e.Scenario, began: c.now}
 	case e.Type == stream.ScenarioFinished && e.ScenarioResult != nil:
 		c.scenario = nil
 		c.done = append(c.done, *e.ScenarioResult)
+	case e.Type == stream.ScenarioFinished && e.End != nil && c.scenario != nil:
+		c.finishScenario(causeOf(e.End.Cause))
 	case e.Type == stream.RunFinished && e.Report != nil:
 		c.finished = e.Report
+	case e.Type == stream.RunFinished && e.End != nil:
+		c.finished = new(c.conclude(causeOf(e.End.Cause)))
 	case c.scenario != nil:
 		c.scenario.add(e, c.now)
 	}
@@ -127,18 +136,19 @@ func (o *openStep) fault(now float64, f stream.Fault) {
 	o.faults = report.AddFault(o.faults, f.Fault, now-o.began, f.Target)
 }
 
-// closeScenario ends a scenario whose scenario_finished event is missing.
-func (c *Collector) closeScenario() {
-	if c.scenario != nil {
-		c.done = append(c.done, c.scenario.result(c.now, cause{report.Broken, "the next scenario started before this one finished"}))
-		c.scenario = nil
+// finishScenario sums up the open scenario. Why says why it ended early; nil if it did not.
+func (c *Collector) finishScenario(why *cause) {
+	c.done = append(c.done, c.scenario.result(c.now, why))
+	if text := c.scenario.notRun(); text != "" && why != nil {
+		c.notRun = append(c.notRun, fmt.Sprintf("%s (%s)", text, why.text))
 	}
+	c.scenario = nil
 }
 
 // Report returns the report as if the run were interrupted now: finished steps with their
 // verdicts, open ones as interrupted. After run_finished it is the report of the run.
 func (c *Collector) Report() report.Report {
-	return c.conclude(cause{report.Interrupted, "the run was still in progress"})
+	return c.cutOff(cause{report.Interrupted, "the run was still in progress"})
 }
 
 // Finish returns the report of a run whose stream has ended; err is the reason, if known.
@@ -146,15 +156,10 @@ func (c *Collector) Report() report.Report {
 // is context.Canceled, and its errors describe what happened and its progress. The
 // recommendations list what was not run.
 func (c *Collector) Finish(err error) report.Report {
-	switch {
-	case err == context.Canceled: //nolint:errorlint // a wrapping error is reported below
-		return c.conclude(cause{report.Interrupted, "interrupted"})
-	case errors.Is(err, context.Canceled):
-		return c.conclude(cause{report.Interrupted, err.Error()})
-	case err != nil:
-		return c.conclude(cause{report.Broken, err.Error()})
+	if err == nil {
+		err = errors.New("the event stream ended before the run finished")
 	}
-	return c.conclude(cause{report.Broken, "the event stream ended before the run finished"})
+	return c.cutOff(*causeOf(err))
 }
 
 // A cause is why a run ended early, and the verdict of what was cut off.
@@ -163,22 +168,49 @@ type cause struct {
 	text    string
 }
 
-// conclude builds the report of a run that is cut off now.
-func (c *Collector) conclude(why cause) report.Report {
+// causeOf returns the cause for an error; nil for none.
+func causeOf(err error) *cause {
+	switch {
+	case err == nil:
+		return nil
+	case err == context.Canceled: //nolint:errorlint // a wrapping error is reported below
+		return &cause{report.Interrupted, "interrupted"}
+	case errors.Is(err, context.Canceled):
+		return &cause{report.Interrupted, err.Error()}
+	}
+	return &cause{report.Broken, err.Error()}
+}
+
+// cutOff returns the report of a run that is cut off now.
+func (c *Collector) cutOff(why cause) report.Report {
 	if c.finished != nil {
 		return *c.finished
 	}
-	r := report.Report{Schema: report.Schema, DurationSeconds: c.now, Scenarios: slices.Clone(c.done)}
+	r := c.conclude(&why)
+	if c.scenario == nil || len(c.scenario.open) == 0 {
+		// There is no step whose errors could report it.
+		r.Recommendations = append([]string{fmt.Sprintf("the run ended early, %.1f s after its start: %s", c.now, why.text)}, r.Recommendations...)
+	}
+	return r
+}
+
+// conclude builds the report of a run that ends now. Why says why it ends early; nil if it
+// does not.
+func (c *Collector) conclude(why *cause) report.Report {
+	r := report.Report{
+		Schema: report.Schema, DurationSeconds: c.now,
+		Scenarios: slices.Clone(c.done), Recommendations: slices.Clone(c.notRun),
+	}
 	var planned []string
 	if c.run != nil {
 		r.ID, r.StartedAt, r.Command, r.Seed = c.run.ID, c.run.StartedAt, c.run.Command, c.run.Seed
-		r.Tool, r.Host = c.run.Tool, c.run.Host
+		r.Tool, r.Host, r.MeasurementOverheadNS = c.run.Tool, c.run.Host, c.run.MeasurementOverheadNS
 		planned = c.run.Scenarios
 	}
 	if c.scenario != nil {
 		r.Scenarios = append(r.Scenarios, c.scenario.result(c.now, why))
-		if rest := c.scenario.notRun(); len(rest) > 0 {
-			r.Recommendations = append(r.Recommendations, fmt.Sprintf("not run of scenario %s: %s", c.scenario.Name, strings.Join(rest, ", ")))
+		if text := c.scenario.notRun(); text != "" {
+			r.Recommendations = append(r.Recommendations, text)
 		}
 	}
 	begun := map[string]bool{}
@@ -188,38 +220,38 @@ func (c *Collector) conclude(why cause) report.Report {
 	if rest := slices.DeleteFunc(slices.Clone(planned), func(name string) bool { return begun[name] }); len(rest) > 0 {
 		r.Recommendations = append(r.Recommendations, "not run: "+strings.Join(rest, ", "))
 	}
-	if c.scenario == nil || len(c.scenario.open) == 0 {
-		// There is no step whose errors could report it.
-		r.Recommendations = append([]string{fmt.Sprintf("the run ended early, %.1f s after its start: %s", c.now, why.text)}, r.Recommendations...)
-	}
+	r.Recommendations = append(r.Recommendations, verdict.RecommendRun(r)...)
 	r.Conclude()
-	if len(r.Scenarios) == 0 {
-		r.SetVerdict(why.verdict)
-	} else {
+	if why != nil {
 		r.SetVerdict(report.Worst(r.Verdict, why.verdict))
 	}
 	return r
 }
 
-// result is the result of the scenario so far.
-func (s *openScenario) result(now float64, why cause) report.Scenario {
+// result is the result of the scenario so far, with its steps in the order of the scenario.
+func (s *openScenario) result(now float64, why *cause) report.Scenario {
 	result := report.Scenario{
 		Name: s.Name, Title: s.Title, Tags: s.Tags, StartedAt: s.StartedAt,
 		DurationSeconds: now - s.began, File: s.File, Steps: slices.Clone(s.steps),
 	}
 	for _, o := range s.open {
-		result.Steps = append(result.Steps, o.result(now, why))
+		result.Steps = append(result.Steps, o.result(now, cmp.Or(why, &unfinished)))
 	}
+	slices.SortStableFunc(result.Steps, func(a, b report.Step) int {
+		return cmp.Compare(slices.Index(s.Steps, a.Name), slices.Index(s.Steps, b.Name))
+	})
 	result.Conclude()
-	if len(result.Steps) == 0 {
-		result.Verdict = why.verdict
+	if why != nil {
+		result.Verdict = report.Worst(result.Verdict, why.verdict)
 	}
-	result.Verdict = report.Worst(result.Verdict, why.verdict)
 	return result
 }
 
-// notRun returns the names of the steps that never started.
-func (s *openScenario) notRun() []string {
+// unfinished is why a step has no result although its scenario finished.
+var unfinished = cause{report.Broken, "the scenario finished before this step"}
+
+// notRun names the steps that never started; empty if there are none.
+func (s *openScenario) notRun() string {
 	begun := map[string]bool{}
 	for _, step := range s.steps {
 		begun[step.Name] = true
@@ -227,12 +259,16 @@ func (s *openScenario) notRun() []string {
 	for _, o := range s.open {
 		begun[o.Name] = true
 	}
-	return slices.DeleteFunc(slices.Clone(s.Steps), func(name string) bool { return begun[name] })
+	rest := slices.DeleteFunc(slices.Clone(s.Steps), func(name string) bool { return begun[name] })
+	if len(rest) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("not run of scenario %s: %s", s.Name, strings.Join(rest, ", "))
 }
 
 // result is the result of the step so far. It has probes and no metrics, because an
 // incomplete repetition has none.
-func (o *openStep) result(now float64, why cause) report.Step {
+func (o *openStep) result(now float64, why *cause) report.Step {
 	message := fmt.Sprintf("%s, %.1f s after the step started, %s", why.text, now-o.began, o.progress())
 	return report.Step{
 		Name: o.Name, Measurement: o.Measurement, Component: o.Component, Params: o.Params,

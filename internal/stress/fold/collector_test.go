@@ -110,10 +110,10 @@ func TestCollectorEndings(t *testing.T) {
 			until: 0.7, err: fmt.Errorf("run: %w", context.Canceled), verdict: report.Interrupted, steps: "load interrupted, lookups interrupted", advice: "not run: calm",
 		},
 		"one step done": {
-			until: 2.5, verdict: report.Broken, steps: "lookups pass, load error", advice: "not run: calm",
+			until: 2.5, verdict: report.Broken, steps: "load error, lookups pass", advice: "not run: calm",
 		},
 		"all steps done": {
-			until: 3, err: context.DeadlineExceeded, verdict: report.Broken, steps: "lookups pass, load warn",
+			until: 3, err: context.DeadlineExceeded, verdict: report.Broken, steps: "load warn, lookups pass",
 			advice: "the run ended early, 3.0 s after its start: context deadline exceeded; not run: calm",
 		},
 		"between scenarios": {

@@ -24,11 +24,10 @@ func (f fixed) Run(_ context.Context, emit func(stream.Event)) error {
 
 func TestWithProbe(t *testing.T) {
 	calm, storm := report.Step{Name: "calm", Probes: map[probe.Name]report.Probe{"agents": {Last: 3}}}, report.Step{Name: "storm"}
-	whole := report.Scenario{Name: "weather", Steps: []report.Step{calm, storm}}
 	events := fixed{
 		{Type: stream.RunStarted, Run: &stream.Run{}},
 		{Type: stream.SampleTaken, Sample: probe.Sample{"agents": 1}}, // 1: before any step
-		{Type: stream.ScenarioStarted, Scenario: &stream.Scenario{Name: "weather"}},
+		{Type: stream.ScenarioStarted, Scenario: &stream.Scenario{Name: "weather", Steps: []string{"calm", "storm"}}},
 		{Type: stream.StepStarted, Step: &stream.Step{Name: "calm"}},
 		{Type: stream.SampleTaken, Sample: probe.Sample{"agents": 2}}, // 2
 		{Type: stream.StepStarted, Step: &stream.Step{Name: "storm"}}, // they take turns
@@ -37,14 +36,14 @@ func TestWithProbe(t *testing.T) {
 		{Type: stream.SampleTaken, Sample: probe.Sample{"agents": 3}}, // 4: not to be read
 		{Type: stream.SampleTaken, Sample: probe.Sample{"agents": 3}}, // 5
 		{Type: stream.StepFinished, StepResult: &storm},
-		{Type: stream.ScenarioFinished, ScenarioResult: &whole},
-		{Type: stream.RunFinished, Report: &report.Report{Scenarios: []report.Scenario{whole}}},
+		{Type: stream.ScenarioFinished, End: &stream.End{}},
+		{Type: stream.RunFinished, End: &stream.End{}},
 	}
 	n := 0.0
-	source := WithProbe(events, "mine", func(time.Time) (float64, bool) {
+	source := WithReport(WithProbe(events, "mine", func(time.Time) (float64, bool) {
 		n++
 		return n, n != 4
-	})
+	}))
 	want := map[string]report.Probe{"calm": {Min: 2, Mean: 2.5, Max: 3, Last: 3}, "storm": {Min: 3, Mean: 4, Max: 5, Last: 5}}
 	check := func(where string, steps ...report.Step) {
 		t.Helper()

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"mabeam-top/internal/stress"
+	streamfold "mabeam-top/internal/stress/fold"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/stream"
@@ -34,6 +35,9 @@ func runDocument(t *testing.T, cat stress.Catalogue, source string, heard ...fun
 	return runEngine(t, stress.Engine{Catalogue: cat, Baselines: verdict.Builtin(), Child: []string{os.Args[0], childArgument}}, source, heard...)
 }
 
+// withReport returns the source with a report.
+func withReport(source stream.Source) stream.Source { return streamfold.WithReport(source) }
+
 // runEngine runs a scenario file with an engine and returns its report.
 func runEngine(t *testing.T, engine stress.Engine, source string, heard ...func(stream.Event)) report.Report {
 	t.Helper()
@@ -42,7 +46,7 @@ func runEngine(t *testing.T, engine stress.Engine, source string, heard ...func(
 		t.Fatal(err)
 	}
 	var result *report.Report
-	err = engine.Source(scenario.Plan{Scenarios: scenarios}).Run(context.Background(), func(e stream.Event) {
+	err = withReport(engine.Source(scenario.Plan{Scenarios: scenarios})).Run(context.Background(), func(e stream.Event) {
 		if e.Report != nil {
 			result = e.Report
 		}

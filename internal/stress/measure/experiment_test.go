@@ -189,7 +189,7 @@ func runOnce(t *testing.T, name, source string) (r report.Report) {
 		t.Fatal(err)
 	}
 	engine := stress.Engine{Catalogue: cat, Baselines: verdict.Builtin()}
-	err = engine.Source(scenario.Plan{Scenarios: scenarios}).Run(t.Context(), func(e stream.Event) {
+	err = withReport(engine.Source(scenario.Plan{Scenarios: scenarios})).Run(t.Context(), func(e stream.Event) {
 		if e.Type == stream.RunFinished {
 			r = *e.Report
 		}

@@ -99,7 +99,7 @@ func (test steeredTest) run(t *testing.T, hand func(steer func(stream.Command)))
 			if err != nil {
 				t.Fatal(err)
 			}
-			source := stress.Engine{Catalogue: cat, Baselines: baselines, Steerable: true}.Source(scenario.Plan{Scenarios: scenarios})
+			source := withReport(stress.Engine{Catalogue: cat, Baselines: baselines, Steerable: true}.Source(scenario.Plan{Scenarios: scenarios}))
 			var wg sync.WaitGroup
 			wg.Go(func() {
 				hand(func(c stream.Command) {

@@ -63,6 +63,17 @@ type Event struct {
 	StepResult     *report.Step     `json:"step_result,omitempty"`
 	ScenarioResult *report.Scenario `json:"scenario_result,omitempty"`
 	Report         *report.Report   `json:"report,omitempty"`
+
+	// End comes from an engine in place of ScenarioResult and Report. fold.WithReport
+	// replaces it by them, so no written stream has it.
+	End *End `json:"-"`
+}
+
+// An End says how a scenario or a run ended.
+type End struct {
+	// Cause is why it ended early, context.Canceled if it was interrupted. Nil means
+	// that it did not.
+	Cause error
 }
 
 // maxTime bounds the time of an event, in seconds: no run lasts thirty years, so
@@ -92,6 +103,9 @@ type Run struct {
 	Scenarios []string `json:"scenarios"`
 	// EstimateSeconds is the expected duration of the run.
 	EstimateSeconds float64 `json:"estimate_seconds"`
+	// MeasurementOverheadNS is what recording one operation costs on this machine, in
+	// nanoseconds; 0 if unknown.
+	MeasurementOverheadNS float64 `json:"measurement_overhead_ns,omitempty"`
 }
 
 // Scenario describes a scenario that starts.
