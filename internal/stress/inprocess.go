@@ -13,6 +13,7 @@ import (
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/profile"
 	"mabeam-top/internal/stress/reference"
+	"mabeam-top/internal/stress/resources"
 	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/stream"
 )
@@ -67,7 +68,7 @@ func (e *inProcess) run(ctx context.Context, j job, o observer) ([]outcome, prof
 	if j.Reference {
 		figures = append(figures, measureReference())
 	}
-	goroutines := Goroutines()
+	goroutines := resources.Goroutines()
 	r, err := e.start(ctx, j, o)
 	if err != nil {
 		return make([]outcome, len(j.Parts)), profile.Part{}, fmt.Errorf("start the system: %w", err)

@@ -12,6 +12,7 @@ import (
 	"mabeam-top/internal/stress/inspect"
 	"mabeam-top/internal/stress/profile"
 	"mabeam-top/internal/stress/reference"
+	"mabeam-top/internal/stress/resources"
 	"mabeam-top/internal/stress/scenario"
 	"mabeam-top/internal/stress/stream"
 )
@@ -143,17 +144,13 @@ func (r *repetition) close(ctx context.Context) {
 	}
 }
 
-// goroutineTimeout is how long the goroutines of a system that has stopped can
-// take to end.
-const goroutineTimeout = time.Second
-
 // checkGoroutines finds goroutines that the system left behind: those that were
 // not there before it started. It uses the count of the process, so a system that
 // counts its own goroutines cannot hide them.
 func (r *repetition) checkGoroutines(ctx context.Context, before int) {
 	left := 0
-	Settle(ctx, goroutineTimeout, func() bool {
-		left = Goroutines() - before
+	resources.WaitWhile(ctx, func() bool {
+		left = resources.Goroutines() - before
 		return left > 0
 	})
 	if left > 0 {

@@ -10,6 +10,7 @@ import (
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
+	"mabeam-top/internal/stress/resources"
 )
 
 // measureErrorHandling measures how long an action that fails takes.
@@ -55,7 +56,7 @@ func measureTimeouts(ctx context.Context, env *stress.Env, wrong *checker) error
 	for i := range n {
 		id, action, params, release := sleeper, "sleep", any(map[string]any{"for": (100 * timeout).String()}), func() {}
 		if i%2 == 1 {
-			request := newBlockRequest(timeout + settleTimeout)
+			request := newBlockRequest(timeout + resources.SettleTimeout)
 			id, action, params = blocker, "block", request
 			release = func() { close(request.release) }
 		}
@@ -72,7 +73,7 @@ func measureTimeouts(ctx context.Context, env *stress.Env, wrong *checker) error
 		wrong.expect(errors.Is(err, context.DeadlineExceeded), "an action that takes much longer than its deadline did not end with DeadlineExceeded")
 		wrong.expect(lateness >= 0, "an action returned before its deadline although the agent had not answered")
 		late.Record(max(lateness, 0))
-		if lateness > settleTimeout {
+		if lateness > resources.SettleTimeout {
 			break // more actions would exceed the scenario's timeout
 		}
 	}

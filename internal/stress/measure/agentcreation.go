@@ -12,6 +12,7 @@ import (
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/resources"
 	"mabeam-top/internal/stress/scenario"
 )
 
@@ -88,7 +89,7 @@ func measureCreation(ctx context.Context, env *stress.Env, spec func(n int) mabe
 	starts := env.PrepareLoad(load.Load{Workers: workers, Operations: agents, For: loadTimeout(expected), Metrics: []string{"agents_per_second", "creation_time_ms"}})
 	held, telemetry := countResources(system), newTelemetryCheck(env, system)
 
-	before := liveBytes()
+	before := resources.LiveBytes()
 	created, err := starts.Run(ctx, func(ctx context.Context, op load.Op) (err error) {
 		s, o := spec(op.N), &outcomes[op.N]
 		o.id, err = system.StartAgent(ctx, s)
@@ -99,7 +100,7 @@ func measureCreation(ctx context.Context, env *stress.Env, spec func(n int) mabe
 	if err != nil {
 		return err
 	}
-	grown := liveBytes() - before
+	grown := resources.LiveBytes() - before
 	registered := int64(system.Registry().Count())
 	wrong, listings := newChecker(env, "wrong_results"), newChecker(env, "registration_errors")
 	living := liveAgents{}
@@ -168,7 +169,7 @@ func measureCreation(ctx context.Context, env *stress.Env, spec func(n int) mabe
 // reportMemoryPerAgent reports by how much memory grew with each of n agents. If that is
 // within the noise, it measures more of the same agents.
 func reportMemoryPerAgent(ctx context.Context, env *stress.Env, metric string, grown float64, n int64, spec func(n int) mabeam.Spec) error {
-	if grown >= memoryNoise {
+	if grown >= resources.MemoryNoise {
 		env.Value(metric, grown/float64(n))
 		return nil
 	}
@@ -199,7 +200,7 @@ func measureMemoryPerAgent(ctx context.Context, env *stress.Env, spec func(n int
 		return 0, fmt.Errorf("start a system for more agents: %w", err)
 	}
 	defer stopSystem(ctx, env, system)
-	empty, tried := liveBytes(), 0
+	empty, tried := resources.LiveBytes(), 0
 	for until := minMemoryAgents; until <= maxMemoryAgents; until *= 2 {
 		for ; tried < until; tried++ {
 			if _, err := system.StartAgent(ctx, spec(tried)); err != nil && ctx.Err() != nil {
@@ -210,7 +211,7 @@ func measureMemoryPerAgent(ctx context.Context, env *stress.Env, spec func(n int
 		if started == 0 {
 			break // no agent starts
 		}
-		if grown := liveBytes() - empty; grown >= 4*memoryNoise {
+		if grown := resources.LiveBytes() - empty; grown >= 4*resources.MemoryNoise {
 			return grown / float64(started), nil
 		}
 	}

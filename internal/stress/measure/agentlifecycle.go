@@ -12,6 +12,7 @@ import (
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/resources"
 	"mabeam-top/internal/stress/scenario"
 )
 
@@ -179,7 +180,7 @@ func (l *lifecycleLoad) warmUp(ctx context.Context) error {
 			if err := load.Rehearse(ctx, settling, l.cycle); err != nil {
 				return fmt.Errorf("warm up: %w", err)
 			}
-			liveBytes()
+			resources.LiveBytes()
 		}
 	}
 	return nil
@@ -198,7 +199,7 @@ func (l *lifecycleLoad) run(ctx context.Context) (total load.Result, rates, memo
 	cycles := max(env.Count(env.Params.Int("cycles")), lifecycleParts)
 	total.Latency = load.NewHistogram() // allocate it before memory is read
 	var wholes []float64
-	memory = append(make([]float64, 0, lifecycleParts+1), liveBytes())
+	memory = append(make([]float64, 0, lifecycleParts+1), resources.LiveBytes())
 	for part := range lifecycleParts {
 		n := partSize(cycles, part, lifecycleParts)
 		l.rates.begin(n)
@@ -208,7 +209,7 @@ func (l *lifecycleLoad) run(ctx context.Context) (total load.Result, rates, memo
 		}
 		total.Add(result)
 		rates, wholes = append(rates, l.rates.rate()), append(wholes, result.PerSecond())
-		memory = append(memory, liveBytes())
+		memory = append(memory, resources.LiveBytes())
 	}
 	if slices.Contains(rates, 0) { // too slow for samples
 		rates = wholes

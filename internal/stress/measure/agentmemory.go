@@ -14,6 +14,7 @@ import (
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/resources"
 	"mabeam-top/internal/stress/scenario"
 )
 
@@ -108,7 +109,7 @@ func measureAgentMemory(ctx context.Context, env *stress.Env, spec func(agentTyp
 	// All agents live twice. The first time shows what they hold, with the tables that grow
 	// for them. These stay grown, so only what is more after the second time than after the
 	// first has leaked.
-	start := liveBytes()
+	start := resources.LiveBytes()
 	agents, err := startAgentGroup(ctx, env, spec, start)
 	if err != nil {
 		return err
@@ -119,15 +120,15 @@ func measureAgentMemory(ctx context.Context, env *stress.Env, spec func(agentTyp
 	if err := agents.runOnce(ctx, system); err != nil {
 		return err
 	}
-	kept := liveBytes() - start // by the tables
+	kept := resources.LiveBytes() - start // by the tables
 	actions := env.Count(int(float64(p.Int("actions_per_second")) * p.Duration("monitor_duration").Seconds()))
 	recorder := load.NewRecorder()
 	work := env.PrepareLoad(load.Load{Workers: 1, Operations: actions, For: p.Duration("monitor_duration"), Recorder: recorder})
 	shard := recorder.Shard()
 	monitor := newMemoryMonitor(int(p.Duration("monitor_duration")/p.Duration("measurement_interval")) + 2)
 	sites := heapBySite()
-	before, telemetry, empty := countResources(system), newTelemetryCheck(env, system), liveBytes()
-	emptyHeap := minLiveHeap() // the stack of a leaked goroutine does not count again as heap
+	before, telemetry, empty := countResources(system), newTelemetryCheck(env, system), resources.LiveBytes()
+	emptyHeap := resources.MinLiveHeap() // the stack of a leaked goroutine does not count again as heap
 
 	if agents, err = startAgentGroup(ctx, env, spec, empty); err != nil {
 		return err
@@ -153,9 +154,9 @@ func measureAgentMemory(ctx context.Context, env *stress.Env, spec func(agentTyp
 	for _, n := range findLeaks(ctx, env, system, before) {
 		kinds += int(min(n, 1))
 	}
-	left, allowed := 0.0, max(memoryNoise, leakTolerance*held)
-	waitWhile(ctx, func() bool { // temporary memory of this program gets time to be released
-		left = minLiveHeap() - emptyHeap
+	left, allowed := 0.0, max(resources.MemoryNoise, leakTolerance*held)
+	resources.WaitWhile(ctx, func() bool { // temporary memory of this program gets time to be released
+		left = resources.MinLiveHeap() - emptyHeap
 		return left > allowed
 	})
 	if left > allowed {
@@ -204,7 +205,7 @@ func startAgentGroup(ctx context.Context, env *stress.Env, spec func(string) mab
 			}
 			w.ids, w.types = append(w.ids, id), append(w.types, agentType)
 		}
-		now := liveBytes()
+		now := resources.LiveBytes()
 		w.growth[agentType] += now - at
 		w.count[agentType] += int64(n)
 		at = now

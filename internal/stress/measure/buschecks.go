@@ -12,6 +12,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/faults"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/resources"
 )
 
 // errStillSubscribed stands for the error of a subscription that has not ended.
@@ -161,7 +162,7 @@ func checkPolicy(ctx context.Context, env *stress.Env, policy mabeam.QueuePolicy
 		return !slices.Equal(got, want) || s.Dropped() != dropped || s.Delivered() != uint64(len(want)) ||
 			exact && (now.EventsDropped-before.EventsDropped != int64(dropped) || now.EventsDelivered-before.EventsDelivered != int64(len(want)))
 	}
-	waitWhile(ctx, differs)
+	resources.WaitWhile(ctx, differs)
 	switch ended := errors.Is(s.Err(), mabeam.ErrDisconnected); {
 	case differs():
 		return fmt.Errorf("of events 0 to %d with room for %d: received %v, want %v; dropped %d, want %d; the telemetry counts %d dropped and %d delivered",
@@ -213,7 +214,7 @@ func checkBlocking(ctx context.Context, env *stress.Env) error {
 	waiting, dropped := s.Waiting(), s.Dropped()
 	close(reader.release)
 	want := numbers(0, accepted)
-	waitWhile(ctx, func() bool { return len(reader.received()) < len(want) || s.Waiting() > 0 })
+	resources.WaitWhile(ctx, func() bool { return len(reader.received()) < len(want) || s.Waiting() > 0 })
 	switch got := reader.received(); {
 	case err == nil:
 		return fmt.Errorf("%d events were accepted with a queue of %d", accepted, length)
@@ -308,7 +309,7 @@ func checkBusCrash(ctx context.Context, env *stress.Env) error {
 		if err := readers[0].stall(ctx, bus, eventType); err != nil {
 			return err
 		}
-		waitWhile(ctx, func() bool { return len(readers[1].received()) == 0 || len(readers[2].received()) == 0 })
+		resources.WaitWhile(ctx, func() bool { return len(readers[1].received()) == 0 || len(readers[2].received()) == 0 })
 		if err := publishNumbers(ctx, bus, eventType, 1, 1+waiting); err != nil {
 			return err
 		}
@@ -322,7 +323,7 @@ func checkBusCrash(ctx context.Context, env *stress.Env) error {
 		want := append([]int{0}, numbers(1+waiting, 1+waiting+after)...)
 		for i, r := range readers {
 			s := subscriptions[i]
-			waitWhile(ctx, func() bool { return len(r.received()) < len(want) || s.Dropped() < waiting })
+			resources.WaitWhile(ctx, func() bool { return len(r.received()) < len(want) || s.Dropped() < waiting })
 			if got := r.received(); !slices.Equal(got, want) || s.Dropped() != waiting || s.Err() != nil {
 				return fmt.Errorf("subscriber %d received %v, want %v; dropped %d, want %d", i+1, got, want, s.Dropped(), waiting)
 			}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress/resources"
 )
 
 // checkActionCalls checks what callers, event subscribers and inspectors learn of actions.
@@ -62,18 +63,18 @@ func (f *fixture) checkCrashWithCallers(ctx context.Context) {
 	f.fill(ctx, id, queuedActions)
 	waiting := make(chan error, 1)
 	go func() { _, err := f.execute(ctx, id, "note", 0); waiting <- err }()
-	waitWhile(ctx, func() bool { info, err := f.system.Agent(id); return err == nil && info.Mailbox < queuedActions+3 })
+	resources.WaitWhile(ctx, func() bool { info, err := f.system.Agent(id); return err == nil && info.Mailbox < queuedActions+3 })
 	release()
 	f.expect(errors.Is(<-waiting, mabeam.ErrCrashed), "a queued action of an agent that panicked did not return ErrCrashed")
 	f.checkGone(id)
-	waitWhile(ctx, func() bool { return s.terminates.Load() == 0 })
+	resources.WaitWhile(ctx, func() bool { return s.terminates.Load() == 0 })
 	f.expect(len(s.takeNotes()) == 0 && s.terminates.Load() == 1, "an agent that had panicked handled an action, or its Terminate did not run exactly once")
 	const failed = 1 + queuedActions + 1 // the panic, the queued actions and the call
 	miscounts := func() bool {
 		now := f.system.Telemetry()
 		return now.ActionsFailed-before.ActionsFailed != failed || now.ActionsDone-before.ActionsDone != 1 || now.MailboxDepth != before.MailboxDepth
 	}
-	waitWhile(ctx, miscounts)
+	resources.WaitWhile(ctx, miscounts)
 	f.expect(!miscounts(), "the telemetry does not match the done, failed and queued actions of an agent that panicked")
 }
 
@@ -100,7 +101,7 @@ func (f *fixture) checkActionEvents(ctx context.Context) {
 		for i := range kind.times {
 			_, _ = f.execute(ctx, f.ids[0], kind.action, i)
 		}
-		waitWhile(ctx, func() bool { return received.Load() < kind.times })
+		resources.WaitWhile(ctx, func() bool { return received.Load() < kind.times })
 		f.expect(received.Load() == kind.times, "the events about done and failed actions are not one for each action")
 		subscription.Unsubscribe()
 	}
@@ -118,7 +119,7 @@ func (f *fixture) checkAgentSubscriptions(ctx context.Context) {
 	receives := func(n int64) bool {
 		s.received.Store(0)
 		f.expect(f.system.Bus().Publish(ctx, mabeam.Event{Type: eventSpyType}) == nil, "an event was not published")
-		waitWhile(ctx, func() bool { return s.received.Load() < n })
+		resources.WaitWhile(ctx, func() bool { return s.received.Load() < n })
 		pause(ctx)
 		return s.received.Load() == n
 	}
@@ -140,7 +141,7 @@ func (f *fixture) receivesAgentEvent(ctx context.Context, s *eventSpy) bool {
 	s.received.Store(0)
 	began := time.Now()
 	_, err := f.execute(ctx, f.ids[0], "publish", mabeam.Event{Type: eventSpyType, Data: 7})
-	waitWhile(ctx, func() bool { return s.received.Load() < 2 })
+	resources.WaitWhile(ctx, func() bool { return s.received.Load() < 2 })
 	e := s.last.Load()
 	return err == nil && e != nil && e.Type == eventSpyType && e.Source == f.ids[0] && e.Data == 7 && e.ID != 0 && isBetween(e.Timestamp, began)
 }

@@ -41,19 +41,11 @@ func agentTypeParam() scenario.Param {
 }
 
 const (
-	// settleTimeout is how long released resources may take to be gone before they count
-	// as leaked, and how long a check waits for one reply.
-	settleTimeout = time.Second
 	// recoveryTimeout is how long a system may take to recover.
 	recoveryTimeout = 5 * time.Second
 	// recoveryInterval is the time between two looks at whether it has.
 	recoveryInterval = 100 * time.Microsecond
 )
-
-// waitWhile waits until the condition is false, for at most settleTimeout.
-func waitWhile(ctx context.Context, condition func() bool) {
-	stress.Settle(ctx, settleTimeout, condition)
-}
 
 // ratio returns part/whole, or 0 if whole is 0.
 func ratio(part, whole int64) float64 {

@@ -11,6 +11,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/supervision"
 	"mabeam-top/internal/stress/load"
+	"mabeam-top/internal/stress/resources"
 )
 
 // startSupervisor starts a supervisor with one child. It returns false, and counts a
@@ -34,7 +35,7 @@ func (f *fixture) checkStuckChild(ctx context.Context) {
 	}
 	release, _ := f.block(ctx, "stuck")
 	defer release()
-	limited, cancel := context.WithTimeout(ctx, settleTimeout)
+	limited, cancel := context.WithTimeout(ctx, resources.SettleTimeout)
 	defer cancel()
 	began := time.Now()
 	err := supervisor.StopChild(limited, "stuck")
@@ -63,10 +64,10 @@ func (f *fixture) checkFailingRestarts(ctx context.Context) {
 		alive := slices.ContainsFunc(supervisor.Children(), func(c supervision.ChildInfo) bool { return c.ID == "late" && c.Alive })
 		return alive && starts.Load() == succeeds && len(f.system.Registry().ByType("late")) == 1
 	}
-	waitWhile(ctx, func() bool { return !isAlive() })
+	resources.WaitWhile(ctx, func() bool { return !isAlive() })
 	pause(ctx)
 	f.expect(isAlive(), "a supervisor did not retry the failing start of a child until it succeeded")
-	limited, cancel := context.WithTimeout(ctx, settleTimeout)
+	limited, cancel := context.WithTimeout(ctx, resources.SettleTimeout)
 	defer cancel()
 	f.expect(supervisor.Stop(limited) == nil && len(f.system.Registry().ByType("late")) == 0, "a supervisor did not stop its child")
 }
@@ -85,7 +86,7 @@ func (f *fixture) checkWindow(ctx context.Context) {
 		kill := func() {
 			starts := g.starts[1].Load()
 			g.kill(1)
-			waitWhile(ctx, func() bool { return (g.starts[1].Load() == starts || g.alive() < childCount) && !g.hasGivenUp() })
+			resources.WaitWhile(ctx, func() bool { return (g.starts[1].Load() == starts || g.alive() < childCount) && !g.hasGivenUp() })
 		}
 		for range limit {
 			kill()
@@ -126,7 +127,7 @@ func checkRestartAtLimit(ctx context.Context, violations *checker) error {
 		_, _, err = f.addSpy(ctx)
 		f.expect(errors.Is(err, mabeam.ErrLimitReached), "an agent above the limit was not refused while children filled it")
 		g.kill(1)
-		waitWhile(ctx, func() bool { return g.starts[1].Load() == 1 || g.alive() < childCount })
+		resources.WaitWhile(ctx, func() bool { return g.starts[1].Load() == 1 || g.alive() < childCount })
 		g.expectStarts(ctx, "a killed child was not restarted once at the agent limit", 1, 2, 1)
 		g.expect(g.alive() == childCount, "a restarted child is not alive at the agent limit")
 		g.checkStop(ctx)

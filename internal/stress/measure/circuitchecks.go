@@ -11,6 +11,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/guard"
 	"mabeam-top/internal/stress/load"
+	"mabeam-top/internal/stress/resources"
 )
 
 // The circuit under test opens after circuitFailures in a row, and admits circuitTrials
@@ -116,7 +117,7 @@ func (c *circuitCheck) checkTrials(ctx context.Context, target string) (intime b
 			}
 		})
 	}
-	waitWhile(ctx, func() bool { return entered.Load()+refused.Load() < callers })
+	resources.WaitWhile(ctx, func() bool { return entered.Load()+refused.Load() < callers })
 	took := time.Since(began)
 	close(release)
 	waiting.Wait()

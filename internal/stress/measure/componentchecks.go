@@ -11,6 +11,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/resources"
 )
 
 // checkComponents uses each component of a new system once. It returns false, after the
@@ -30,7 +31,7 @@ func checkComponents(ctx context.Context, system *mabeam.System, broken *checker
 	if !f.expect(err == nil, "agents: an agent did not start") {
 		return true
 	}
-	limited, cancel := context.WithTimeout(ctx, settleTimeout)
+	limited, cancel := context.WithTimeout(ctx, resources.SettleTimeout)
 	defer cancel()
 	err = system.Tell(limited, id, "note", 1)
 	f.expect(err == nil && f.awaitIdle(ctx, id) && len(s.takeNotes()) == 1, "scheduler: an agent did not handle an action once")
@@ -43,7 +44,7 @@ func checkComponents(ctx context.Context, system *mabeam.System, broken *checker
 	subscription, err := bus.Subscribe("startup.probe", func(context.Context, mabeam.Event) { received.Add(1) }, mabeam.SubscribeOptions{})
 	if f.expect(err == nil, "event_bus: subscribing failed") {
 		err = bus.Publish(limited, mabeam.Event{Type: "startup.probe"})
-		waitWhile(ctx, func() bool { return received.Load() == 0 })
+		resources.WaitWhile(ctx, func() bool { return received.Load() == 0 })
 		f.expect(err == nil && received.Load() == 1, "event_bus: a subscriber did not receive an event once")
 		subscription.Unsubscribe()
 	}

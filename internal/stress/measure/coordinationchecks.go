@@ -9,6 +9,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/coordination"
+	"mabeam-top/internal/stress/resources"
 )
 
 // unknownAgent is the id of an agent that does not exist.
@@ -170,7 +171,7 @@ func (c *coordinationChecks) checkBarriers(ctx context.Context) error {
 	defer stop()
 	result, err := c.system.Barrier(ctx, slices.Concat(ids, []string{unknownAgent}), nil)
 	c.expect(errors.Is(err, coordination.ErrBarrierBroken) && len(result.Arrived.Missing()) == 1, "barrier: it is not broken although one agent is dead")
-	waitWhile(ctx, func() bool { return broken.Load() < int64(len(ids)) })
+	resources.WaitWhile(ctx, func() bool { return broken.Load() < int64(len(ids)) })
 	c.expect(released.Load() == 0, "barrier: agents are released although one agent is dead")
 	c.expect(broken.Load() == int64(len(ids)), "barrier: not all agents that arrived learn that it broke")
 	return nil
@@ -222,14 +223,14 @@ func (c *coordinationChecks) checkLeaderChange(ctx context.Context) error {
 	}
 	defer election.Close()
 	for _, best := range []string{ids[1], ids[2], ids[0]} {
-		waitWhile(ctx, func() bool { return election.Leader() != best })
+		resources.WaitWhile(ctx, func() bool { return election.Leader() != best })
 		if !c.expect(election.Leader() == best, "election: after the end of the leader, the best remaining candidate does not lead") {
 			return nil
 		}
 		c.runtime.KillAgent(best)
 		c.expect(election.Leader() != best, "election: a killed agent is still the leader")
 	}
-	waitWhile(ctx, func() bool { return election.Leader() != "" })
+	resources.WaitWhile(ctx, func() bool { return election.Leader() != "" })
 	c.expect(election.Leader() == "", "election: there is a leader although no candidate is left")
 	election.Close()
 	return nil

@@ -7,6 +7,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
+	"mabeam-top/internal/stress/resources"
 	"mabeam-top/internal/stress/scenario"
 )
 
@@ -191,13 +192,13 @@ func (all subscriberSet) unsubscribe() {
 // how many events the runtime's agents published meanwhile.
 func (all subscriberSet) checkTelemetry(ctx context.Context, w *telemetryCheck, p publishCounts, other int64) {
 	if all.areRestarted() {
-		waitWhile(ctx, func() bool { return all.waiting() > 0 })
+		resources.WaitWhile(ctx, func() bool { return all.waiting() > 0 })
 	} else {
 		// A subscription counts up to a sixteenth of its queue late.
 		counted := func() int64 {
 			return all.total(func(r *subscriber) int64 { return int64(r.subscriptionList()[0].Delivered()) })
 		}
-		waitWhile(ctx, func() bool { return all.waiting() > 0 || counted() != all.delivered() })
+		resources.WaitWhile(ctx, func() bool { return all.waiting() > 0 || counted() != all.delivered() })
 		if got, made := counted(), all.delivered(); got != made {
 			w.recordMismatch("the deliveries of the subscriptions", got, countRange{made, made})
 		}

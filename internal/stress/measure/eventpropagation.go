@@ -13,6 +13,7 @@ import (
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/resources"
 	"mabeam-top/internal/stress/scenario"
 )
 
@@ -95,7 +96,7 @@ func measurePropagation(ctx context.Context, env *stress.Env, publish publisher)
 	env.Value("duplicates", float64(duplicates))
 	env.Value("max_subscribers_tested", float64(tested))
 	env.Bool("all_sizes_tested", tested == counts[len(counts)-1])
-	if most.memory >= memoryNoise {
+	if most.memory >= resources.MemoryNoise {
 		env.Value("memory_per_subscription", most.memory/float64(tested))
 	} else {
 		env.Unmeasured("memory_per_subscription", belowNoise("the subscribers that received all events"))
@@ -150,7 +151,7 @@ func propagate(ctx context.Context, env *stress.Env, w *telemetryCheck, n int, w
 	var result propagated
 	empty := 0.0
 	if weigh {
-		empty = liveBytes()
+		empty = resources.LiveBytes()
 	}
 	for i := range subscriptions {
 		s, err := system.Bus().Subscribe(eventType, func(_ context.Context, e mabeam.Event) {
@@ -170,7 +171,7 @@ func propagate(ctx context.Context, env *stress.Env, w *telemetryCheck, n int, w
 		subscriptions[i] = s
 	}
 	if weigh {
-		result.memory = liveBytes() - empty
+		result.memory = resources.LiveBytes() - empty
 	}
 	w.expect(ctx, map[string]int64{"Subscriptions": int64(n)})
 	stalled := time.NewTimer(stallTimeout)

@@ -13,6 +13,7 @@ import (
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/resources"
 	"mabeam-top/internal/stress/scenario"
 )
 
@@ -98,7 +99,7 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 		return err
 	}
 	all.supplyProbes(env)
-	memory := liveHeap()
+	memory := resources.LiveHeap()
 	w := newTelemetryCheck(env, system)
 	watch := &backlogMonitor{all: all}
 	watching, stop := context.WithCancel(ctx)
@@ -160,7 +161,7 @@ func measureStress(ctx context.Context, env *stress.Env, wrap handlerWrap) error
 	recovery := max(empty.Sub(ended), 0)
 	crashed := system.Telemetry().AgentsCrashed - w.before.AgentsCrashed
 	all.checkTelemetry(ctx, w, sent, 0)
-	memoryAfter := liveHeap()
+	memoryAfter := resources.LiveHeap()
 	runtime.KeepAlive(room) // it was allocated before memory was first read
 	env.Value("events_processed", float64(all.distinct())/float64(len(all)))
 	env.Value("processed_ratio", ratio(all.distinct(), max(due, 1)*int64(len(all))))

@@ -14,6 +14,7 @@ import (
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/resources"
 	"mabeam-top/internal/stress/scenario"
 )
 
@@ -180,7 +181,7 @@ func (x *exhaustionRun) run(ctx context.Context, name string) (o exhaustionResul
 	case "mailboxes":
 		options.Mailbox, use = smallMailbox, x.mailboxes
 	case "memory":
-		options.MemoryLimit, use = heapBytes()+spareMemory, x.memory
+		options.MemoryLimit, use = resources.HeapBytes()+spareMemory, x.memory
 	case "goroutines":
 		use = x.goroutines
 	case "files":

@@ -9,6 +9,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress/load"
+	"mabeam-top/internal/stress/resources"
 )
 
 // fixtureMailbox is the mailbox capacity of the agents of a fixture.
@@ -81,9 +82,9 @@ func (f *fixture) startSpy(ctx context.Context) (string, *spy) {
 	return id, s
 }
 
-// execute runs an action within settleTimeout.
+// execute runs an action within resources.SettleTimeout.
 func (f *fixture) execute(ctx context.Context, id, action string, params any) (any, error) {
-	limited, cancel := context.WithTimeout(ctx, settleTimeout)
+	limited, cancel := context.WithTimeout(ctx, resources.SettleTimeout)
 	defer cancel()
 	return f.system.Execute(limited, id, action, params)
 }
@@ -91,7 +92,7 @@ func (f *fixture) execute(ctx context.Context, id, action string, params any) (a
 // fill queues n actions, which the agent must accept without blocking.
 func (f *fixture) fill(ctx context.Context, id string, n int) {
 	for i := range n {
-		limited, cancel := context.WithTimeout(ctx, settleTimeout)
+		limited, cancel := context.WithTimeout(ctx, resources.SettleTimeout)
 		f.expect(f.system.Tell(limited, id, "note", i) == nil, "an agent with free mailbox capacity did not accept an action")
 		cancel()
 	}
@@ -100,9 +101,9 @@ func (f *fixture) fill(ctx context.Context, id string, n int) {
 // block keeps a spy busy until release is called. It returns false, and counts a
 // violation, if the spy does not start the action.
 func (f *fixture) block(ctx context.Context, id string) (release func(), ok bool) {
-	request := newBlockRequest(2 * settleTimeout)
+	request := newBlockRequest(2 * resources.SettleTimeout)
 	release = sync.OnceFunc(func() { close(request.release) })
-	limited, cancel := context.WithTimeout(ctx, settleTimeout)
+	limited, cancel := context.WithTimeout(ctx, resources.SettleTimeout)
 	defer cancel()
 	if err := f.system.Tell(limited, id, "block", request); err == nil {
 		select {
@@ -133,10 +134,10 @@ func (f *fixture) blockAll(ctx context.Context) (release func(), ok bool) {
 }
 
 // awaitIdle waits until a spy has handled what it accepted before, for at most
-// settleTimeout, and reports whether it has.
+// resources.SettleTimeout, and reports whether it has.
 func (f *fixture) awaitIdle(ctx context.Context, id string) bool {
 	var err error
-	waitWhile(ctx, func() bool {
+	resources.WaitWhile(ctx, func() bool {
 		_, err = f.execute(ctx, id, "sync", nil)
 		return errors.Is(err, mabeam.ErrMailboxFull)
 	})
@@ -146,7 +147,7 @@ func (f *fixture) awaitIdle(ctx context.Context, id string) bool {
 // awaitDepth waits until an agent has n messages, including the one it handles.
 func (f *fixture) awaitDepth(ctx context.Context, id string, n int) bool {
 	has := func() bool { info, err := f.system.Agent(id); return err == nil && info.Mailbox == n }
-	waitWhile(ctx, func() bool { return !has() })
+	resources.WaitWhile(ctx, func() bool { return !has() })
 	return has()
 }
 
@@ -154,20 +155,20 @@ func (f *fixture) awaitDepth(ctx context.Context, id string, n int) bool {
 // for another moment.
 func (f *fixture) suspend(ctx context.Context, id string) {
 	var err error
-	waitWhile(ctx, func() bool { err = f.system.SuspendAgent(id); return err != nil })
+	resources.WaitWhile(ctx, func() bool { err = f.system.SuspendAgent(id); return err != nil })
 	f.expect(err == nil, "an idle agent could not be suspended")
 }
 
-// restart restarts an agent within settleTimeout.
+// restart restarts an agent within resources.SettleTimeout.
 func (f *fixture) restart(ctx context.Context, id string) error {
-	limited, cancel := context.WithTimeout(ctx, settleTimeout)
+	limited, cancel := context.WithTimeout(ctx, resources.SettleTimeout)
 	defer cancel()
 	return f.system.RestartAgent(limited, id)
 }
 
-// stop stops an agent gracefully within settleTimeout.
+// stop stops an agent gracefully within resources.SettleTimeout.
 func (f *fixture) stop(ctx context.Context, id string) error {
-	limited, cancel := context.WithTimeout(ctx, settleTimeout)
+	limited, cancel := context.WithTimeout(ctx, resources.SettleTimeout)
 	defer cancel()
 	return f.system.StopAgent(limited, id)
 }
@@ -180,11 +181,11 @@ func (f *fixture) expectStop(ctx context.Context, ids ...string) {
 }
 
 // beginStop starts to stop a busy agent, and returns when the agent is terminating. The
-// channel receives the result within settleTimeout.
+// channel receives the result within resources.SettleTimeout.
 func (f *fixture) beginStop(ctx context.Context, id string) <-chan error {
 	stopped := make(chan error, 1)
 	go func() { stopped <- f.stop(ctx, id) }()
-	waitWhile(ctx, func() bool {
+	resources.WaitWhile(ctx, func() bool {
 		info, err := f.system.Agent(id)
 		return err == nil && info.Lifecycle != mabeam.Terminating
 	})

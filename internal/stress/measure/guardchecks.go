@@ -14,6 +14,7 @@ import (
 	"mabeam-top/internal/runtime/guard"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
+	"mabeam-top/internal/stress/resources"
 )
 
 // guardChecksTime is roughly how long the checks of the guards take.
@@ -129,7 +130,7 @@ func (t *guardChecks) checkRefusals(ctx context.Context) error {
 		}
 		// Other ways to request an action keep to its rate too. Tell waits for a token, unless
 		// that comes after its deadline.
-		limited, cancel := context.WithTimeout(ctx, settleTimeout)
+		limited, cancel := context.WithTimeout(ctx, resources.SettleTimeout)
 		defer cancel()
 		t.checks.expect(errors.Is(g.tell(limited, last, "work", nil), mabeam.ErrRateLimited), "Tell is not refused with ErrRateLimited when its token comes after its deadline")
 		_, requested := system.Request(ctx, mabeam.Message{Type: "work", Target: last})
@@ -160,7 +161,7 @@ func (t *guardChecks) checkWaiting(ctx context.Context) error {
 			}
 			t.checks.expect(time.Since(began) >= (attempts-burst-1)*time.Second/perSecond, name+" above their rate do not wait for a token")
 		}
-		limited, cancel := context.WithTimeout(ctx, settleTimeout)
+		limited, cancel := context.WithTimeout(ctx, resources.SettleTimeout)
 		defer cancel()
 		first, second := s.Limiter().Wait(limited, rare), s.Limiter().Wait(limited, rare)
 		t.checks.expect(first == nil && errors.Is(second, mabeam.ErrRateLimited), "an operation is not refused with ErrRateLimited when its token comes after its deadline")
@@ -219,7 +220,7 @@ func (t *guardChecks) checkMailbox(ctx context.Context) error {
 		if err := s.ResumeAgent(id); err != nil {
 			return err
 		}
-		waitWhile(ctx, func() bool { return len(a.work()) < accepted })
+		resources.WaitWhile(ctx, func() bool { return len(a.work()) < accepted })
 		t.checks.expect(slices.Equal(a.work(), numbers(0, accepted)), "an agent does not handle a full mailbox exactly once and in order")
 		return nil
 	})

@@ -5,6 +5,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/resources"
 	"mabeam-top/internal/stress/scenario"
 )
 
@@ -22,7 +23,7 @@ type resourceCounts [len(leakKinds)]int64
 // idle ones of the system. It excludes no more of these than the runtime documents: a
 // system that keeps every goroutine leaks, whatever it says.
 func countGoroutines(system *mabeam.System) int {
-	return stress.Goroutines() - min(system.Goroutines(), maxIdleGoroutines)
+	return resources.Goroutines() - min(system.Goroutines(), maxIdleGoroutines)
 }
 
 // countResources counts what is in use while no agent works.
@@ -49,10 +50,10 @@ func reportLeaks(ctx context.Context, env *stress.Env, system *mabeam.System, be
 }
 
 // findLeaks returns by how much each count exceeds the one before, and explains it in the
-// errors. Goroutines get settleTimeout to end.
+// errors. Goroutines get resources.SettleTimeout to end.
 func findLeaks(ctx context.Context, env *stress.Env, system *mabeam.System, before resourceCounts) (leaked resourceCounts) {
 	var now resourceCounts
-	waitWhile(ctx, func() bool {
+	resources.WaitWhile(ctx, func() bool {
 		now = countResources(system)
 		return now[0] > before[0]
 	})

@@ -9,6 +9,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/resources"
 	"mabeam-top/internal/stress/scenario"
 )
 
@@ -115,7 +116,7 @@ func (f *fixture) checkKill(ctx context.Context) {
 	defer release()
 	waiting := make(chan error, 1)
 	go func() { _, err := f.execute(ctx, id, "note", 0); waiting <- err }()
-	waitWhile(ctx, func() bool { info, err := f.system.Agent(id); return err == nil && info.Mailbox < 2 })
+	resources.WaitWhile(ctx, func() bool { info, err := f.system.Agent(id); return err == nil && info.Mailbox < 2 })
 	f.system.KillAgent(id)
 	f.checkGone(id)
 	f.expect(errors.Is(<-waiting, mabeam.ErrKilled), "a queued action of a killed agent did not return ErrKilled")
@@ -129,9 +130,9 @@ func (f *fixture) checkPanic(ctx context.Context) {
 	_, err := f.execute(ctx, id, "panic", nil)
 	var panicked *mabeam.PanicError
 	f.expect(errors.As(err, &panicked), "an action that panics did not return a PanicError")
-	waitWhile(ctx, func() bool { _, err := f.system.Ref(id); return err == nil })
+	resources.WaitWhile(ctx, func() bool { _, err := f.system.Ref(id); return err == nil })
 	f.checkGone(id)
-	waitWhile(ctx, func() bool { return s.terminates.Load() == 0 })
+	resources.WaitWhile(ctx, func() bool { return s.terminates.Load() == 0 })
 	f.expect(s.terminates.Load() == 1, "Terminate did not run exactly once after a panic")
 	_, err = f.execute(ctx, f.ids[0], "note", 0)
 	f.expect(err == nil && len(f.spies[0].takeNotes()) == 1, "an agent stopped answering after another agent panicked")

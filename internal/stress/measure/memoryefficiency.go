@@ -13,6 +13,7 @@ import (
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/resources"
 	"mabeam-top/internal/stress/scenario"
 )
 
@@ -109,7 +110,7 @@ func measureMemoryEfficiency(ctx context.Context, env *stress.Env, spec func(n i
 		if err := c.stop(ctx, len(c.ids)); err != nil {
 			return err
 		}
-		empty = append(empty, liveBytes())
+		empty = append(empty, resources.LiveBytes())
 	}
 	for range memorySystems - 1 {
 		if first.maxTested == most {
@@ -143,7 +144,7 @@ func measureMemoryEfficiency(ctx context.Context, env *stress.Env, spec func(n i
 type growthReadings struct {
 	maxTested int          // the most agents of which every one started
 	most      footprint    // with maxTested agents
-	samples   []sizedValue // live memory beyond that without agents; values below memoryNoise are left out
+	samples   []sizedValue // live memory beyond that without agents; values below resources.MemoryNoise are left out
 }
 
 // grow starts agents up to each of the counts, and reads the memory at each.
@@ -164,7 +165,7 @@ func (c *agentPopulation) grow(ctx context.Context, before footprint, counts []i
 		}
 		g.maxTested, g.most = n, readFootprint()
 		// A smaller value would be noise.
-		if more := g.most.live - before.live; more >= memoryNoise {
+		if more := g.most.live - before.live; more >= resources.MemoryNoise {
 			g.samples = append(g.samples, sizedValue{n, more})
 		}
 	}
@@ -234,7 +235,7 @@ func (c *agentPopulation) churn(ctx context.Context, g growthReadings) error {
 			return err
 		}
 		if round >= churnRounds {
-			readings = append(readings, liveBytes())
+			readings = append(readings, resources.LiveBytes())
 		}
 	}
 	c.env.Growth("memory_growth_rate", readings)
@@ -273,9 +274,9 @@ type footprint struct {
 	idle  float64 // of held, what is not in objects
 }
 
-// readFootprint reads the memory as liveBytes does.
+// readFootprint reads the memory as resources.LiveBytes does.
 func readFootprint() footprint {
-	live := liveBytes()
+	live := resources.LiveBytes()
 	samples := []metrics.Sample{
 		{Name: "/memory/classes/heap/objects:bytes"},
 		{Name: "/memory/classes/heap/unused:bytes"},

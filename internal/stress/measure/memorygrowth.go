@@ -9,6 +9,7 @@ import (
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
+	"mabeam-top/internal/stress/resources"
 	"mabeam-top/internal/stress/scenario"
 )
 
@@ -102,7 +103,7 @@ func measureGrowth(ctx context.Context, env *stress.Env, metric string, rounds, 
 		if err != nil {
 			return carried, fmt.Errorf("%s: %w", metric, err)
 		}
-		readings = append(readings, liveBytes())
+		readings = append(readings, resources.LiveBytes())
 	}
 	env.GrowthPerOperation(metric, readings, float64(carried)/float64(perRound)/(growthParts+1))
 	return carried, nil

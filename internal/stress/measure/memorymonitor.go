@@ -10,6 +10,7 @@ import (
 
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
+	"mabeam-top/internal/stress/resources"
 )
 
 // A memoryMonitor reads memory while agents work.
@@ -41,7 +42,7 @@ func (m *memoryMonitor) run(ctx context.Context, interval time.Duration) {
 
 // read takes one reading.
 func (m *memoryMonitor) read() {
-	m.readings = append(m.readings, liveBytes())
+	m.readings = append(m.readings, resources.LiveBytes())
 	bytes := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}, {Name: "/gc/heap/frees:bytes"}}
 	metrics.Read(bytes)
 	last := 1

@@ -14,6 +14,7 @@ import (
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/resources"
 	"mabeam-top/internal/stress/scenario"
 )
 
@@ -183,7 +184,7 @@ func measureMemoryPressure(ctx context.Context, env *stress.Env, behave func() m
 	}
 	t.started.Add(int64(len(t.ids)))
 
-	calm, err := t.hold(ctx, baseShare, collectTwice())
+	calm, err := t.hold(ctx, baseShare, resources.CollectTwice())
 	if err != nil {
 		return err
 	}
@@ -196,7 +197,7 @@ func measureMemoryPressure(ctx context.Context, env *stress.Env, behave func() m
 	if err != nil {
 		return err
 	}
-	live := collectTwice()
+	live := resources.CollectTwice()
 	if _, err := t.hold(ctx, p.Float("pressure"), live-t.heldBytes(calm)); err != nil {
 		return err
 	}
@@ -296,13 +297,13 @@ func (t *pressureTest) compare(before, under load.Result) {
 // that one garbage collection frees.
 func measureGCEffectiveness(blocks int, letGo func([]*block)) float64 {
 	garbage := make([]*block, max(blocks, 1))
-	collectTwice() // there is no other garbage
+	resources.CollectTwice() // there is no other garbage
 	for i := range garbage {
 		garbage[i] = newBlock()
 	}
-	before := readBytes(heapObjects)
+	before := resources.ReadBytes(resources.HeapObjects)
 	letGo(garbage)
-	freed := before - heapBytes()
+	freed := before - resources.HeapBytes()
 	runtime.KeepAlive(garbage) // the blocks that were not released
 	return float64(freed) / float64(len(garbage)*holdBlock)
 }
@@ -345,7 +346,7 @@ var errNotRecovered = fmt.Errorf("the memory under pressure was not released wit
 // agent can be started and all answer, and returns how long that took.
 func (t *pressureTest) awaitRecovery(ctx context.Context, began time.Time, enough int64) (time.Duration, error) {
 	for {
-		free := readBytes(heapLive) <= enough && t.startStop(ctx) == nil && t.allAnswer(ctx) == nil
+		free := resources.ReadBytes(resources.HeapLive) <= enough && t.startStop(ctx) == nil && t.allAnswer(ctx) == nil
 		took := time.Since(began)
 		switch {
 		case free:

@@ -13,6 +13,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/resources"
 	"mabeam-top/internal/stress/scenario"
 )
 
@@ -94,12 +95,12 @@ func TestPressureIsWhatIsAskedFor(t *testing.T) {
 			return err
 		}
 		t1.ids = ids
-		without := collectTwice()
+		without := resources.CollectTwice()
 		const blocks = 16 << 20 / holdBlock
 		if _, err := env.System().Execute(ctx, ids[3], "hold", blocks); err != nil {
 			return err
 		}
-		wantWithin(t, "16 MiB", float64(collectTwice()-without), 16<<20, 0.01)
+		wantWithin(t, "16 MiB", float64(resources.CollectTwice()-without), 16<<20, 0.01)
 		if _, err := env.System().Execute(ctx, ids[3], "hold", 0); err != nil {
 			return err
 		}
@@ -107,7 +108,7 @@ func TestPressureIsWhatIsAskedFor(t *testing.T) {
 			if _, err := t1.hold(ctx, share, without); err != nil {
 				return err
 			}
-			wantWithin(t, fmt.Sprintf("%.0f %% of the limit", 100*share), float64(collectTwice()), share*64e6, 0.02)
+			wantWithin(t, fmt.Sprintf("%.0f %% of the limit", 100*share), float64(resources.CollectTwice()), share*64e6, 0.02)
 		}
 		env.Bool("survived", true)
 		return nil

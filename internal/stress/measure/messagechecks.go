@@ -9,6 +9,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/resources"
 	"mabeam-top/internal/stress/scenario"
 )
 
@@ -116,7 +117,7 @@ func checkReplies(ctx context.Context, env *stress.Env) error {
 
 // checkRequest sends a request and compares the reply with it.
 func (f *fixture) checkRequest(ctx context.Context, id string, data any) {
-	m := mabeam.Message{Type: "note", Source: "caller", Target: id, Data: data, CorrelationID: fmt.Sprint(data), Timeout: settleTimeout}
+	m := mabeam.Message{Type: "note", Source: "caller", Target: id, Data: data, CorrelationID: fmt.Sprint(data), Timeout: resources.SettleTimeout}
 	reply, err := f.system.Request(ctx, m)
 	f.expect(err == nil && reply.Data == data && reply.CorrelationID == m.CorrelationID && reply.Source == id && reply.Type == m.Type,
 		"the reply to a request is missing or of another request")
@@ -127,7 +128,7 @@ func (f *fixture) checkSends(ctx context.Context, from, n int) {
 	inbox := f.spies[2]
 	inbox.takeSignals()
 	for i := from; i < from+n; i++ {
-		err := f.system.Send(mabeam.Message{Type: "note", Source: "caller", Target: f.ids[i%2], ReplyTo: f.ids[2], Data: i, Timeout: settleTimeout})
+		err := f.system.Send(mabeam.Message{Type: "note", Source: "caller", Target: f.ids[i%2], ReplyTo: f.ids[2], Data: i, Timeout: resources.SettleTimeout})
 		f.expect(err == nil, "an agent with free mailbox capacity did not accept a message")
 	}
 	for _, id := range f.ids {
@@ -148,13 +149,13 @@ func (f *fixture) checkSends(ctx context.Context, from, n int) {
 func (f *fixture) checkRefusedMessages(ctx context.Context) {
 	began := time.Now()
 	_, err := f.system.Request(ctx, mabeam.Message{Type: "note", Target: unknownAgent})
-	f.expect(errors.Is(err, mabeam.ErrUnknownAgent) && time.Since(began) < settleTimeout, "Request to an unknown agent did not return ErrUnknownAgent at once")
+	f.expect(errors.Is(err, mabeam.ErrUnknownAgent) && time.Since(began) < resources.SettleTimeout, "Request to an unknown agent did not return ErrUnknownAgent at once")
 	err = f.system.Send(mabeam.Message{Type: "note", Target: unknownAgent, ReplyTo: f.ids[2]})
 	f.expect(errors.Is(err, mabeam.ErrUnknownAgent), "Send to an unknown agent did not return ErrUnknownAgent")
-	_, err = f.system.Request(ctx, mabeam.Message{Type: "fail", Target: f.ids[0], Timeout: settleTimeout})
+	_, err = f.system.Request(ctx, mabeam.Message{Type: "fail", Target: f.ids[0], Timeout: resources.SettleTimeout})
 	f.expect(errors.Is(err, errSpy), "Request did not return the error of its action")
 	f.spies[2].takeSignals()
-	err = f.system.Send(mabeam.Message{Type: "fail", Target: f.ids[0], ReplyTo: f.ids[2], Timeout: settleTimeout})
+	err = f.system.Send(mabeam.Message{Type: "fail", Target: f.ids[0], ReplyTo: f.ids[2], Timeout: resources.SettleTimeout})
 	f.awaitIdle(ctx, f.ids[0])
 	f.awaitIdle(ctx, f.ids[2])
 	replies := f.spies[2].takeSignals()
@@ -195,7 +196,7 @@ func (f *fixture) checkLateReplies(ctx context.Context) {
 // expectLate waits until the telemetry counts lateReplies more late replies than before.
 func (f *fixture) expectLate(ctx context.Context, before int64) {
 	late := func() int64 { return f.system.Telemetry().RepliesLate - before }
-	waitWhile(ctx, func() bool { return late() < lateReplies })
+	resources.WaitWhile(ctx, func() bool { return late() < lateReplies })
 	f.expect(late() == lateReplies, "the telemetry does not count each late reply once")
 }
 
@@ -218,7 +219,7 @@ func (f *fixture) checkExpired(ctx context.Context) {
 		got = append(got, inbox.takeSignals()...)
 		return len(got)
 	}
-	waitWhile(ctx, func() bool { return expired() < lateReplies })
+	resources.WaitWhile(ctx, func() bool { return expired() < lateReplies })
 	release()
 	f.awaitIdle(ctx, f.ids[0])
 	pause(ctx)
@@ -239,7 +240,7 @@ func (f *fixture) checkMessageOf(ctx context.Context) {
 	}
 	id, err := f.system.StartAgent(ctx, mabeam.Spec{Type: "reader", Behaviour: actionAgent{handle: reader}})
 	f.expect(err == nil, "an agent did not start")
-	sent := mabeam.Message{Type: "read", Source: f.ids[1], Target: id, Data: 7, CorrelationID: "correlation", Metadata: map[string]any{"key": "value"}, Timeout: settleTimeout}
+	sent := mabeam.Message{Type: "read", Source: f.ids[1], Target: id, Data: 7, CorrelationID: "correlation", Metadata: map[string]any{"key": "value"}, Timeout: resources.SettleTimeout}
 	reply, err := f.system.Request(ctx, sent)
 	got, ok := reply.Data.(mabeam.Message)
 	f.expect(err == nil && ok && got.ID != "" && got.Type == sent.Type && got.Source == sent.Source && got.Target == id && got.ReplyTo == sent.Source && got.Data == sent.Data &&

@@ -10,6 +10,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
+	"mabeam-top/internal/stress/resources"
 )
 
 // patternTypes are event types, and patternMatches those of them that match each pattern.
@@ -103,7 +104,7 @@ func checkPatterns(ctx context.Context, env *stress.Env) (wrong int64) {
 		if ended {
 			load.Sleep(ctx, time.Millisecond)
 		} else {
-			waitWhile(ctx, func() bool {
+			resources.WaitWhile(ctx, func() bool {
 				return slices.ContainsFunc(readers, func(r *reader) bool { return mistakes(r, false, false) > 0 })
 			})
 		}

@@ -11,6 +11,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
+	"mabeam-top/internal/stress/resources"
 	"mabeam-top/internal/stress/scenario"
 )
 
@@ -71,7 +72,7 @@ func matchPatterns(ctx context.Context, env *stress.Env, publish publisher) erro
 		}
 		return n + wrong.Load()
 	}
-	waitWhile(ctx, func() bool { return off() > 0 })
+	resources.WaitWhile(ctx, func() bool { return off() > 0 })
 	if n := off(); n > 0 {
 		env.Detail(fmt.Sprintf("events that reached a pattern wrongly, or did not reach it, of %d that match one each", result.Succeeded), n)
 		mismatches += n

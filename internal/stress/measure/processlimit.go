@@ -13,6 +13,7 @@ import (
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/resources"
 	"mabeam-top/internal/stress/scenario"
 )
 
@@ -251,7 +252,7 @@ func (t *limitRun) overshoot(ctx context.Context) error {
 			return err
 		}
 	}
-	waitWhile(ctx, func() bool { return t.received.Load() < t.published.Load() })
+	resources.WaitWhile(ctx, func() bool { return t.received.Load() < t.published.Load() })
 	if lost := t.published.Load() - t.received.Load(); lost > 0 {
 		t.env.Detail("events at the limit that did not reach their agent", lost)
 	}

@@ -13,6 +13,7 @@ import (
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/resources"
 	"mabeam-top/internal/stress/scenario"
 )
 
@@ -99,7 +100,7 @@ func measureRegistryScalability(ctx context.Context, env *stress.Env, reg regist
 
 	var sizes []registrySample
 	tested, tooSlow := 0, false
-	empty := liveBytes()
+	empty := resources.LiveBytes()
 	for _, n := range counts {
 		filling := newBudget(env, time.Duration(n)*registrationTime)
 		for ; c.present < n && !tooSlow; c.present++ {
@@ -113,7 +114,7 @@ func measureRegistryScalability(ctx context.Context, env *stress.Env, reg regist
 			break
 		}
 		if n == most {
-			reportRegistryMemory(env, n, liveBytes()-empty, alone)
+			reportRegistryMemory(env, n, resources.LiveBytes()-empty, alone)
 		}
 		at, err := timeRegistry(ctx, env, loads, reg, all[:n])
 		if err != nil {
@@ -197,20 +198,20 @@ func withMetadata(r mabeam.Record, i, entries int) mabeam.Record {
 // them.
 func measureCopies(n int, record func(i int) mabeam.Record) float64 {
 	copies := make([]*mabeam.Record, n)
-	before := liveBytes()
+	before := resources.LiveBytes()
 	for i := range copies {
 		r := record(i)
 		r.Capabilities, r.Metadata = slices.Clone(r.Capabilities), maps.Clone(r.Metadata)
 		copies[i] = &r
 	}
-	grown := liveBytes() - before
+	grown := resources.LiveBytes() - before
 	clear(copies) // keeps them alive until here
 	return grown
 }
 
 // reportRegistryMemory reports the memory of n registrations.
 func reportRegistryMemory(env *stress.Env, n int, grown, alone float64) {
-	if grown < memoryNoise {
+	if grown < resources.MemoryNoise {
 		unmeasured(env, belowNoise(fmt.Sprintf("%d registrations", n)), "memory_per_registration", "memory_efficiency")
 		return
 	}

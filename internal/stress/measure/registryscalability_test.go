@@ -262,7 +262,7 @@ func (e copyingRegistry) Register(r mabeam.Record) error {
 
 // One of two registries keeps 4 KiB more for each registration: memory_per_registration
 // shows it, and memory_efficiency falls accordingly. There are so many registrations that
-// memoryNoise is negligible.
+// resources.MemoryNoise is negligible.
 func TestMemoryPerRegistration(t *testing.T) {
 	const most = 10_000
 	measured := func(more int) (perRegistration, efficiency float64) {

@@ -13,6 +13,7 @@ import (
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/resources"
 )
 
 // A sandbox is a complete system, isolated from all others. Its agents have the same ids
@@ -98,7 +99,7 @@ func (s *sandbox) exercise(ctx context.Context) error {
 		last, began := agentID(s.agents-1), time.Now()
 		s.system.KillAgent(last)
 		if !s.awaitRestart(ctx, last) {
-			return fmt.Errorf("a killed agent was not restarted within %v", settleTimeout)
+			return fmt.Errorf("a killed agent was not restarted within %v", resources.SettleTimeout)
 		}
 		s.restarted = max(time.Since(began), 1)
 	}
@@ -122,9 +123,9 @@ func (s *sandbox) kills() int64 {
 	return int64(s.number % 2)
 }
 
-// awaitRestart waits until a killed agent is found again, for at most settleTimeout.
+// awaitRestart waits until a killed agent is found again, for at most resources.SettleTimeout.
 func (s *sandbox) awaitRestart(ctx context.Context, id string) bool {
-	for looks, end := 0, time.Now().Add(settleTimeout); ; looks++ {
+	for looks, end := 0, time.Now().Add(resources.SettleTimeout); ; looks++ {
 		if _, err := s.system.Ref(id); err == nil {
 			return true
 		}
@@ -204,9 +205,9 @@ func growStages(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) (
 			stopSystem(ctx, env, s.system)
 		}
 	}()
-	at := liveBytes()
+	at := resources.LiveBytes()
 	stage := func(i int) {
-		now := liveBytes()
+		now := resources.LiveBytes()
 		grown[i], at = (now-at)/memorySandboxes, now
 	}
 	for i := range memorySandboxes {

@@ -11,6 +11,7 @@ import (
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/resources"
 	"mabeam-top/internal/stress/scenario"
 )
 
@@ -123,7 +124,7 @@ func (l *sandboxRun) run(ctx context.Context, sandboxes int) (total load.Result,
 	for i := range workers {
 		created[i], destroyed[i] = l.creation.Shard(), l.destruction.Shard()
 	}
-	memory = append(memory, liveBytes())
+	memory = append(memory, resources.LiveBytes())
 	parts := min(sandboxParts, sandboxes)
 	within := loadTimeout(time.Duration(sandboxes) * sandboxTime(l.env.Params))
 	for part := range parts {
@@ -147,7 +148,7 @@ func (l *sandboxRun) run(ctx context.Context, sandboxes int) (total load.Result,
 			return total, memory, err
 		}
 		total.Add(result)
-		memory = append(memory, liveBytes())
+		memory = append(memory, resources.LiveBytes())
 	}
 	return total, memory, nil
 }

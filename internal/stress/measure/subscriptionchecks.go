@@ -11,6 +11,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/resources"
 )
 
 // checkHandlerPanic lets a subscriber end its goroutine, and then another one panic. A bus
@@ -45,9 +46,9 @@ func checkHandlerEnd(ctx context.Context, bus *mabeam.Bus, end func()) error {
 			return err
 		}
 		// The bus ends the subscription after the event.
-		waitWhile(ctx, func() bool { return panics.Err() == nil })
+		resources.WaitWhile(ctx, func() bool { return panics.Err() == nil })
 	}
-	waitWhile(ctx, func() bool { return received.Load() < published })
+	resources.WaitWhile(ctx, func() bool { return received.Load() < published })
 	pause(ctx)
 	var panicked *mabeam.PanicError
 	switch {
@@ -115,7 +116,7 @@ func checkManyTypes(ctx context.Context, env *stress.Env) error {
 				return err
 			}
 		}
-		waitWhile(ctx, func() bool { return all.Load() < types+3 || one.Load() < 2 })
+		resources.WaitWhile(ctx, func() bool { return all.Load() < types+3 || one.Load() < 2 })
 		if all.Load() != types+3 || one.Load() != 2 {
 			return fmt.Errorf("a pattern received %d events of %d, and a type %d of 2", all.Load(), types+3, one.Load())
 		}
@@ -147,13 +148,13 @@ func checkUnsubscribe(ctx context.Context, bus *mabeam.Bus) error {
 	if err := publishNumbers(ctx, bus, eventType, 0, before); err != nil {
 		return err
 	}
-	waitWhile(ctx, func() bool { return !received(0, before) || !received(1, before) })
+	resources.WaitWhile(ctx, func() bool { return !received(0, before) || !received(1, before) })
 	subscriptions[0].Unsubscribe()
 	subscriptions[1].Unsubscribe()
 	if err := publishNumbers(ctx, bus, eventType, before, after); err != nil {
 		return err
 	}
-	waitWhile(ctx, func() bool { return !received(2, after) || !received(3, after) })
+	resources.WaitWhile(ctx, func() bool { return !received(2, after) || !received(3, after) })
 	for i := range got {
 		want := after
 		if i < 2 {
@@ -170,7 +171,7 @@ func checkUnsubscribe(ctx context.Context, bus *mabeam.Bus) error {
 // different patterns, and one after the other to a pattern that matches a known type. A
 // leaked subscription takes more than a hundred bytes.
 func checkSubscriptionMemory(bus *mabeam.Bus) error {
-	const eventType, subscriptions, most = "rule.forgotten", 1000, 100_000 + memoryNoise
+	const eventType, subscriptions, most = "rule.forgotten", 1000, 100_000 + resources.MemoryNoise
 	ignore := func(context.Context, mabeam.Event) {}
 	var open []*mabeam.Subscription
 	subscribe := func(join subscribeFunc, topic string) error {
@@ -200,14 +201,14 @@ func checkSubscriptionMemory(bus *mabeam.Bus) error {
 	} {
 		kept := 0.0
 		for range 2 { // the first time fills pools
-			before := liveBytes()
+			before := resources.LiveBytes()
 			for i := range subscriptions {
 				if err := kind.subscribe(i); err != nil {
 					return err
 				}
 			}
 			unsubscribe()
-			kept = liveBytes() - before
+			kept = resources.LiveBytes() - before
 		}
 		if kept > most {
 			return fmt.Errorf("%d subscriptions to %s left %.0f bytes", subscriptions, kind.name, kept)
@@ -243,7 +244,7 @@ func checkRuntimeEvents(ctx context.Context, env *stress.Env) error {
 			return err
 		}
 		isThrough := func() bool { return len(reader.received())+int(s.Dropped()) == startEvents }
-		waitWhile(ctx, func() bool { return !isThrough() })
+		resources.WaitWhile(ctx, func() bool { return !isThrough() })
 		got := reader.received()
 		if !isThrough() || !slices.IsSorted(got) || !slices.Contains(got, startEvents-1) {
 			return fmt.Errorf("of the start events 0 to %d with room for %d it received %v and lost %d", startEvents-1, startQueue, got, s.Dropped())

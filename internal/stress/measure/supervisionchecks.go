@@ -13,6 +13,7 @@ import (
 	"mabeam-top/internal/runtime/faults"
 	"mabeam-top/internal/runtime/supervision"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/resources"
 )
 
 // childCount is how many children a supervised group has.
@@ -79,7 +80,7 @@ func (g *supervisedGroup) kill(place int) { g.system.KillAgent(g.ids[place]) }
 // expectStarts waits until the children have started as often as wanted and are alive,
 // and checks that it stays so.
 func (g *supervisedGroup) expectStarts(ctx context.Context, violation string, want ...int64) {
-	waitWhile(ctx, func() bool { return !g.hasStarted(want) })
+	resources.WaitWhile(ctx, func() bool { return !g.hasStarted(want) })
 	pause(ctx)
 	g.expect(g.hasStarted(want), violation)
 }
@@ -135,7 +136,7 @@ func (g *supervisedGroup) checkStop(ctx context.Context) {
 	g.stopping = nil
 	g.mu.Unlock()
 	living := g.alive()
-	limited, cancel := context.WithTimeout(ctx, settleTimeout)
+	limited, cancel := context.WithTimeout(ctx, resources.SettleTimeout)
 	defer cancel()
 	g.expect(g.supervisor.Stop(limited) == nil, "a supervisor did not stop")
 	g.mu.Lock()
@@ -180,7 +181,7 @@ func checkSupervision(ctx context.Context, env *stress.Env) error {
 				starts += g.starts[i].Load()
 			}
 		}
-		waitWhile(ctx, func() bool { return f.system.Telemetry().AgentsRestarted-before.AgentsRestarted != restarts })
+		resources.WaitWhile(ctx, func() bool { return f.system.Telemetry().AgentsRestarted-before.AgentsRestarted != restarts })
 		now := f.system.Telemetry()
 		f.expect(now.AgentsRestarted-before.AgentsRestarted == restarts && now.AgentsStarted-before.AgentsStarted == starts &&
 			now.AgentsStopped+now.AgentsCrashed-before.AgentsStopped-before.AgentsCrashed == starts, "the telemetry does not match the starts, ends and restarts of children")
@@ -255,7 +256,7 @@ var supervisionChecks = []struct {
 
 // checkStopChild stops a child with its supervisor, which must not restart it.
 func checkStopChild(ctx context.Context, g *supervisedGroup) {
-	limited, cancel := context.WithTimeout(ctx, settleTimeout)
+	limited, cancel := context.WithTimeout(ctx, resources.SettleTimeout)
 	defer cancel()
 	_, err := g.supervisor.StartChild(limited, supervision.Child{ID: g.ids[0], New: func() mabeam.Spec { return mabeam.Spec{Type: "member", Behaviour: &spy{}} }})
 	g.expect(errors.Is(err, mabeam.ErrAlreadyRegistered), "a second child with the same id was not refused with ErrAlreadyRegistered")
@@ -286,7 +287,7 @@ func checkIntensity(ctx context.Context, g *supervisedGroup) {
 		g.expectStarts(ctx, "a supervisor did not restart a child within its restart intensity", 1, 1+i, 1)
 	}
 	g.kill(1)
-	waitWhile(ctx, func() bool { return !g.hasGivenUp() })
+	resources.WaitWhile(ctx, func() bool { return !g.hasGivenUp() })
 	g.expect(errors.Is(g.supervisor.Err(), supervision.ErrGaveUp) && g.starts[1].Load() == 1+maxRestarts, "a supervisor did not give up beyond its restart intensity")
 	g.expectNoChild("a child outlived a supervisor that gave up")
 }

@@ -10,6 +10,7 @@ import (
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/runtime/faults"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/resources"
 )
 
 // crashAgents is how many agents a registry lists when it crashes.
@@ -71,7 +72,7 @@ func checkSystemEnd(ctx context.Context, env *stress.Env, broken *checker) error
 	stopped("event_bus", "Subscribe", err)
 	stopped("signals", "Signal", system.Signal(mabeam.Signal{Type: "end"}))
 	var left int
-	waitWhile(ctx, func() bool { left = system.Goroutines(); return left > 0 })
+	resources.WaitWhile(ctx, func() bool { left = system.Goroutines(); return left > 0 })
 	f.expect(left == 0 && system.Registry().Count() == 0 && s.terminates.Load() == 0, "scheduler: a stopped system left a goroutine or an entry behind, or ran Terminate of an agent that it had killed")
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/reference"
 	"mabeam-top/internal/stress/report"
+	"mabeam-top/internal/stress/resources"
 	"mabeam-top/internal/stress/scenario"
 )
 
@@ -79,7 +80,7 @@ func measureStartup(ctx context.Context, env *stress.Env, onStart func(component
 		stopSystem(ctx, env, system)
 	}
 	env.Reference(reference.GroupStart, report.Median(groups))
-	before := liveBytes()
+	before := resources.LiveBytes()
 	system, whole, err := times.bringUp(ctx, env, options)
 	if err != nil {
 		return err
@@ -89,7 +90,7 @@ func measureStartup(ctx context.Context, env *stress.Env, onStart func(component
 
 	env.Latency("startup_time_ms", times.startup)
 	env.Latency("ready_time_ms", times.ready)
-	env.Value("memory_overhead_mb", (liveBytes()-before)/1e6)
+	env.Value("memory_overhead_mb", (resources.LiveBytes()-before)/1e6)
 	reportComponentTimes(env, system.Startup())
 	agents, telemetry := int64(env.Params.Int("agents")), &telemetryCheck{env: env, system: system} // from the start
 	telemetry.expect(ctx, map[string]int64{
@@ -195,7 +196,7 @@ var errComponent = errors.New("component fails on purpose")
 
 // measureStartupRecovery lets the start of a component fail and starts the system again.
 func measureStartupRecovery(ctx context.Context, env *stress.Env, component string) error {
-	goroutines := stress.Goroutines()
+	goroutines := resources.Goroutines()
 	options := env.Options()
 	options.OnStart = func(c string) error {
 		if c == component {
@@ -214,8 +215,8 @@ func measureStartupRecovery(ctx context.Context, env *stress.Env, component stri
 		stopSystem(ctx, env, again)
 	}
 	var left int
-	waitWhile(ctx, func() bool {
-		left = stress.Goroutines() - goroutines
+	resources.WaitWhile(ctx, func() bool {
+		left = resources.Goroutines() - goroutines
 		return left > 0
 	})
 	switch {

@@ -9,6 +9,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/resources"
 	"mabeam-top/internal/stress/scenario"
 )
 
@@ -36,7 +37,7 @@ var gauges = []string{"Agents", "Subscriptions", "MailboxDepth"}
 
 // expect compares the change of each counter since the last call, or since
 // newTelemetryCheck, with the expected one. The keys are field names of mabeam.Telemetry.
-// Counters that lag behind get settleTimeout to catch up.
+// Counters that lag behind get resources.SettleTimeout to catch up.
 //
 // If other steps use the same system, or faults end agents or restart components, the
 // counters include changes that the measurement does not know. A counter must then have
@@ -71,7 +72,7 @@ func (w *telemetryCheck) expectBetween(ctx context.Context, expected map[string]
 		return got < want.min || got > want.max
 	}
 	counters := slices.Sorted(maps.Keys(expected))
-	waitWhile(ctx, func() bool {
+	resources.WaitWhile(ctx, func() bool {
 		now = w.system.Telemetry()
 		return slices.ContainsFunc(counters, differs)
 	})

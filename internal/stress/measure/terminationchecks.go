@@ -7,6 +7,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress/resources"
 )
 
 // checkTermination checks what remains after an early end: of a stopped agent, of calls
@@ -92,7 +93,7 @@ func (f *fixture) checkTimedOutCalls(ctx context.Context) {
 	}
 	release()
 	var left int
-	waitWhile(ctx, func() bool {
+	resources.WaitWhile(ctx, func() bool {
 		left = countGoroutines(f.system) - before
 		return left >= timedOutCalls/2
 	})

@@ -1,4 +1,6 @@
-package stress
+// Package resources reads the resources of this process that a leak would show in:
+// goroutines and live memory.
+package resources
 
 import (
 	"context"
@@ -18,10 +20,14 @@ func Goroutines() int {
 	return runtime.NumGoroutine()
 }
 
-// Settle polls pending every millisecond until it returns false, the timeout is
-// over, or ctx has ended.
-func Settle(ctx context.Context, timeout time.Duration, pending func() bool) {
-	for deadline := time.Now().Add(timeout); pending() && time.Now().Before(deadline); {
+// SettleTimeout is how long released resources may take to be gone before they count as
+// leaked.
+const SettleTimeout = time.Second
+
+// WaitWhile polls pending every millisecond until it returns false, SettleTimeout is over,
+// or ctx has ended.
+func WaitWhile(ctx context.Context, pending func() bool) {
+	for deadline := time.Now().Add(SettleTimeout); pending() && time.Now().Before(deadline); {
 		if !load.Sleep(ctx, time.Millisecond) {
 			return
 		}
