@@ -7,6 +7,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/conformance"
 	"mabeam-top/internal/stress/scenario"
 )
 
@@ -91,14 +92,14 @@ func sumCounts(workers []actionCounts) (total actionCounts) {
 
 // checkStates compares the states of the agents with the actions that succeeded. An action
 // whose caller gave up may have run or not.
-func checkStates(ctx context.Context, env *stress.Env, wrong *checker, e resultCheck, ids []string, total actionCounts, failed int64) {
+func checkStates(ctx context.Context, env *stress.Env, wrong *conformance.Checker, e resultCheck, ids []string, total actionCounts, failed int64) {
 	if e.count == nil || env.HasFaultsOn(scenario.TargetAgents) {
 		return // the state of an agent that a fault ended is lost
 	}
 	var shown int64
 	for _, id := range ids {
 		info, err := env.System().Agent(id)
-		if !wrong.expect(err == nil, "an agent disappeared although nobody ended it") {
+		if !wrong.Expect(err == nil, "an agent disappeared although nobody ended it") {
 			return
 		}
 		shown += e.count(info.State)
@@ -107,6 +108,6 @@ func checkStates(ctx context.Context, env *stress.Env, wrong *checker, e resultC
 		return // actions that were cut off are not counted
 	}
 	least, most := total.done+total.wrong, total.done+total.wrong+failed
-	wrong.add(least-shown, "actions succeeded that the state of their agent does not show")
-	wrong.add(shown-most, "the states of the agents show more actions than were requested")
+	wrong.Add(least-shown, "actions succeeded that the state of their agent does not show")
+	wrong.Add(shown-most, "the states of the agents show more actions than were requested")
 }

@@ -8,6 +8,7 @@ import (
 	"mabeam-top/internal/probes/probe"
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/conformance"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/scenario"
@@ -105,7 +106,7 @@ func loadDuration(p scenario.Params, operations time.Duration) time.Duration {
 func measureActions(ctx context.Context, env *stress.Env, wrap func(n int, spec mabeam.Spec) mabeam.Spec) error {
 	var total load.Result
 	var ended actionCounts
-	wrong, telemetry := newChecker(env, "wrong_results"), newTelemetryCheck(env, env.System())
+	wrong, telemetry := conformance.NewChecker(env, "wrong_results"), newTelemetryCheck(env, env.System())
 	agents := 0
 	for _, s := range env.Params.List("scenarios") {
 		ids, err := startAgents(ctx, env.System(), s.Int("agents"), func() mabeam.Spec {
@@ -138,14 +139,17 @@ func measureActions(ctx context.Context, env *stress.Env, wrap func(n int, spec 
 	}
 	telemetry.expectBetween(ctx, expected)
 	telemetry.report()
-	for _, run := range []func(context.Context, *stress.Env, *checker) error{measureErrorHandling, measureTimeouts, checkCallTimes} {
+	for _, run := range []func(context.Context, *stress.Env, *conformance.Checker) error{measureErrorHandling, measureTimeouts, checkCallTimes} {
 		if err := run(ctx, env, wrong); err != nil {
 			return err
 		}
 	}
-	wrong.report()
-	for _, check := range []func(context.Context, *stress.Env) error{checkSignals, checkTells, checkReplies, checkLifecycle} {
-		if err := check(ctx, env); err != nil {
+	wrong.Report()
+	for _, check := range []struct {
+		param string // the number of its probes
+		run   func(ctx context.Context, r conformance.Recorder, probes int) error
+	}{{"signal_probes", conformance.CheckSignals}, {"tell_probes", conformance.CheckTells}, {"reply_probes", conformance.CheckReplies}, {"life_probes", conformance.CheckLifecycle}} {
+		if err := check.run(ctx, env, env.Params.Int(check.param)); err != nil {
 			return err
 		}
 	}
@@ -165,7 +169,7 @@ func estimateAction(action string, params map[string]any) time.Duration {
 }
 
 // runActions runs the load of one scenario.
-func runActions(ctx context.Context, env *stress.Env, ids []string, s scenario.Params, wrong *checker) (load.Result, actionCounts, error) {
+func runActions(ctx context.Context, env *stress.Env, ids []string, s scenario.Params, wrong *conformance.Checker) (load.Result, actionCounts, error) {
 	system, action, params := env.System(), s.Text("action"), s.Map("params")
 	l := stress.LoadOf(env.Params, s.Int("action_count"))
 	if l.Operations > 0 {
@@ -188,7 +192,7 @@ func runActions(ctx context.Context, env *stress.Env, ids []string, s scenario.P
 	}
 	loadResult, err := env.RunLoad(ctx, l, carryOut)
 	total := sumCounts(ended)
-	wrong.add(total.wrong, errWrongResult.Error())
+	wrong.Add(total.wrong, errWrongResult.Error())
 	checkStates(ctx, env, wrong, expected, ids, total, loadResult.Failed)
 	return loadResult, total, err
 }

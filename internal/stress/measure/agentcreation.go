@@ -10,6 +10,7 @@ import (
 	"mabeam-top/internal/probes/probe"
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/conformance"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/resources"
@@ -102,15 +103,15 @@ func measureCreation(ctx context.Context, env *stress.Env, spec func(n int) mabe
 	}
 	grown := resources.LiveBytes() - before
 	registered := int64(system.Registry().Count())
-	wrong, listings := newChecker(env, "wrong_results"), newChecker(env, "registration_errors")
-	living := liveAgents{}
+	wrong, listings := conformance.NewChecker(env, "wrong_results"), conformance.NewChecker(env, "registration_errors")
+	living := conformance.LiveAgents{}
 	for n, o := range outcomes {
 		if o.id != "" {
 			living[o.id] = spec(n)
 		}
-		wrong.expect(!o.wrong, "an agent whose Init fails started, or another agent did not start")
+		wrong.Expect(!o.wrong, "an agent whose Init fails started, or another agent did not start")
 	}
-	living.check(listings, system)
+	living.Check(listings, system)
 
 	failedStops := make([]int64, workers)
 	stopped, err := env.RunLoad(ctx, load.Load{Workers: workers, Operations: agents, For: loadTimeout(expected), Metrics: []string{"stops_per_second"}}, func(ctx context.Context, op load.Op) error {
@@ -129,7 +130,7 @@ func measureCreation(ctx context.Context, env *stress.Env, spec func(n int) mabe
 		return err
 	}
 	for _, n := range failedStops {
-		wrong.add(n, "an agent did not stop")
+		wrong.Add(n, "an agent did not stop")
 	}
 	env.Value("total_count", float64(created.Attempted))
 	env.Value("success_count", float64(registered))
@@ -149,14 +150,14 @@ func measureCreation(ctx context.Context, env *stress.Env, spec func(n int) mabe
 			return err
 		}
 	}
-	living.checkGone(listings, system)
+	living.CheckGone(listings, system)
 	reportLeaks(ctx, env, system, held)
 	telemetry.expect(ctx, map[string]int64{
 		"AgentsStarted": created.Succeeded, "AgentsStopped": created.Succeeded, "AgentsCrashed": 0, "AgentsRestarted": 0, "Agents": 0,
 	})
 	telemetry.report()
-	wrong.report()
-	listings.report()
+	wrong.Report()
+	listings.Report()
 	if err := reportMemoryPerAgent(ctx, env, "memory_per_agent", grown, registered, spec); err != nil {
 		return err
 	}
@@ -199,7 +200,7 @@ func measureMemoryPerAgent(ctx context.Context, env *stress.Env, spec func(n int
 	if err != nil {
 		return 0, fmt.Errorf("start a system for more agents: %w", err)
 	}
-	defer stopSystem(ctx, env, system)
+	defer conformance.StopSystem(ctx, env, system)
 	empty, tried := resources.LiveBytes(), 0
 	for until := minMemoryAgents; until <= maxMemoryAgents; until *= 2 {
 		for ; tried < until; tried++ {

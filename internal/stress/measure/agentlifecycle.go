@@ -10,6 +10,7 @@ import (
 	"mabeam-top/internal/probes/probe"
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/conformance"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/resources"
@@ -162,11 +163,11 @@ func measureLifecycle(ctx context.Context, env *stress.Env, spec func() mabeam.S
 			return err
 		}
 	}
-	listings := newChecker(env, "registration_errors")
-	if err := checkRegistrations(ctx, env, listings, spec); err != nil {
+	listings := conformance.NewChecker(env, "registration_errors")
+	if err := conformance.CheckRegistrations(ctx, listings, env.System(), env.Options().MaxAgents, env.Rand, spec); err != nil {
 		return err
 	}
-	listings.report()
+	listings.Report()
 	return nil
 }
 

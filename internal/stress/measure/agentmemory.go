@@ -11,6 +11,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/conformance"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
@@ -99,7 +100,7 @@ func measureAgentMemory(ctx context.Context, env *stress.Env, spec func(agentTyp
 	if err := warmUpMemory(ctx, system); err != nil {
 		return err
 	}
-	wrong := newChecker(env, "wrong_results")
+	wrong := conformance.NewChecker(env, "wrong_results")
 	if err := measureActionGrowth(ctx, env, agents.Demo, wrong); err != nil {
 		return err
 	}
@@ -170,7 +171,7 @@ func measureAgentMemory(ctx context.Context, env *stress.Env, spec func(agentTyp
 		"Agents": 0, "ActionsDone": done, "ActionsFailed": 0,
 	})
 	telemetry.report()
-	wrong.report()
+	wrong.Report()
 	return nil
 }
 
@@ -244,7 +245,7 @@ func (w *agentGroup) runOnce(ctx context.Context, system *mabeam.System) error {
 // work runs the actions of the agents in turn, evenly over the time of the load, and
 // checks the results. It returns how many actions succeeded. The load is closed because it
 // catches up: the garbage collections of the readings delay some actions.
-func (w *agentGroup) work(ctx context.Context, env *stress.Env, work *stress.PreparedLoad, shard *load.Shard, actions int, wrong *checker) (done int64, err error) {
+func (w *agentGroup) work(ctx context.Context, env *stress.Env, work *stress.PreparedLoad, shard *load.Shard, actions int, wrong *conformance.Checker) (done int64, err error) {
 	length := env.Params.Duration("monitor_duration")
 	if actions == 0 {
 		if !load.Sleep(ctx, length) {
@@ -279,7 +280,7 @@ func (w *agentGroup) work(ctx context.Context, env *stress.Env, work *stress.Pre
 		env.Note("actions of actions_per_second that were due but not requested: the machine or the agents are too slow", int64(actions)-loadResult.Attempted)
 	}
 	for agentType, total := range ended {
-		wrong.add(total.wrong, errWrongResult.Error())
+		wrong.Add(total.wrong, errWrongResult.Error())
 		checkStates(ctx, env, wrong, expected[agentType], w.idsOf(agentType), *total, loadResult.Failed)
 		done += total.done + total.wrong
 	}

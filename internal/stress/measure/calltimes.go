@@ -10,6 +10,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/conformance"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/scenario"
 )
@@ -47,7 +48,7 @@ type callTargets struct {
 // withCallTargets runs a check with call targets on a separate system with default
 // options.
 func withCallTargets(ctx context.Context, env *stress.Env, check func(*callTargets) error) error {
-	return withSystem(ctx, env, func(o *mabeam.Options) { *o = mabeam.Options{} }, func(system *mabeam.System) error {
+	return conformance.WithSystem(ctx, env, mabeam.Options{}, nil, func(system *mabeam.System) error {
 		c, err := newCallTargets(ctx, system)
 		if err != nil {
 			return fmt.Errorf("start the agents of the timed calls: %w", err)
@@ -154,21 +155,21 @@ func callMetrics() []scenario.Metric {
 func timesCalls(p scenario.Params) bool { return p.Int("call_probes") >= callBlock }
 
 // checkCallTimes times calls of each kind, in turn.
-func checkCallTimes(ctx context.Context, env *stress.Env, wrong *checker) error {
+func checkCallTimes(ctx context.Context, env *stress.Env, wrong *conformance.Checker) error {
 	if !timesCalls(env.Params) {
 		return nil
 	}
 	return withCallTargets(ctx, env, func(c *callTargets) error { return timeCalls(ctx, env, c, wrong) })
 }
 
-func timeCalls(ctx context.Context, env *stress.Env, c *callTargets, wrong *checker) error {
+func timeCalls(ctx context.Context, env *stress.Env, c *callTargets, wrong *conformance.Checker) error {
 	limited, cancel := context.WithTimeout(ctx, 2*callTimeout) // of calls that hang
 	defer cancel()
 	took, began := make([][]float64, len(c.calls)), time.Now()
 	for range env.Params.Int("call_probes") / callBlock {
 		for i, kind := range c.calls {
 			if err := c.sync(limited); err != nil {
-				return wrong.countError(ctx, fmt.Errorf("agents did not finish what the calls requested: %w", err))
+				return wrong.CountError(ctx, fmt.Errorf("agents did not finish what the calls requested: %w", err))
 			}
 			var err error
 			start := time.Now()
@@ -177,7 +178,7 @@ func timeCalls(ctx context.Context, env *stress.Env, c *callTargets, wrong *chec
 			}
 			took[i] = append(took[i], float64(time.Since(start))/callBlock)
 			if err != nil && ctx.Err() == nil {
-				wrong.add(1, fmt.Sprintf("calls of kind %s failed: %v", kind.name, err))
+				wrong.Add(1, fmt.Sprintf("calls of kind %s failed: %v", kind.name, err))
 			}
 		}
 		if time.Since(began) > callTimeout {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/conformance"
 )
 
 // Calls of a known time are measured as such, each kind separately, and a failing call is
@@ -16,7 +17,7 @@ func TestTimesOfCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cat := withRun("agent-action", func(ctx context.Context, env *stress.Env) error {
 			env.Operations(1, 0, 0)
-			wrong := newChecker(env, "wrong_results")
+			wrong := conformance.NewChecker(env, "wrong_results")
 			c, err := newCallTargets(ctx, env.System())
 			if err != nil {
 				return err
@@ -26,7 +27,7 @@ func TestTimesOfCalls(t *testing.T) {
 				{"slow", func(context.Context) error { time.Sleep(3 * time.Millisecond); return errors.New("fails") }},
 			}
 			err = timeCalls(ctx, env, c, wrong)
-			wrong.report()
+			wrong.Report()
 			return err
 		})
 		s := runStep(t, cat, "", "{measure: agent-action, baseline: none, with: {call_probes: 100}}")

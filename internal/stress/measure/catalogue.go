@@ -1,6 +1,5 @@
 // Package measure is the catalogue of measurements: what can be measured of the runtime,
-// and how. Each measurement has a file that bears its name. The files that end in "checks"
-// hold the runtime to its documentation: each check counts the rules that do not hold.
+// and how. Each measurement has a file that bears its name.
 package measure
 
 import (

@@ -3,15 +3,14 @@ package measure
 import (
 	"context"
 	"errors"
-	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
-	"mabeam-top/internal/runtime/supervision"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/conformance"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -70,7 +69,7 @@ type meddler struct {
 func (m *meddler) HandleAction(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error) {
 	if m.asked++; m.asked == 5 {
 		m.meddle()
-		return nil, errSpy
+		return nil, errInit
 	}
 	return m.Behaviour.HandleAction(ctx, self, action, params)
 }
@@ -146,96 +145,6 @@ func TestAllAgentsStopAfterSlowStops(t *testing.T) {
 	})
 }
 
-func TestCompareSequence(t *testing.T) {
-	for _, c := range []struct {
-		got, due       []int
-		lost, disorder int64
-	}{
-		{nil, nil, 0, 0},
-		{[]int{1, 2, 3}, []int{1, 2, 3}, 0, 0},
-		{[]int{1, 3}, []int{1, 2, 3}, 1, 0},
-		{[]int{1, 2, 2, 3}, []int{1, 2, 3}, 1, 0},
-		{[]int{1, 9, 2, 3}, []int{1, 2, 3}, 1, 0},
-		{[]int{2, 1, 3}, []int{1, 2, 3}, 0, 1},
-		{nil, []int{1, 2, 3}, 3, 0},
-	} {
-		if lost, disorder := compareSequence(c.got, c.due); lost != c.lost || disorder != c.disorder {
-			t.Errorf("%v of %v: %d lost and %d out of order, want %d and %d", c.got, c.due, lost, disorder, c.lost, c.disorder)
-		}
-	}
-}
-
-// Signals are due by priority, and by the order of sending within a priority.
-func TestCompareSignals(t *testing.T) {
-	signal := func(n int, p mabeam.Priority) mabeam.Signal { return mabeam.Signal{Data: n, Priority: p} }
-	sent := []mabeam.Signal{signal(0, mabeam.Low), signal(1, mabeam.Normal), signal(2, mabeam.High), signal(3, mabeam.High)}
-	if lost, disorder := compareSignals([]mabeam.Signal{sent[2], sent[3], sent[1], sent[0]}, sent); lost != 0 || disorder != 0 {
-		t.Errorf("by priority: %d lost, %d out of order", lost, disorder)
-	}
-	if lost, disorder := compareSignals(sent, sent); lost != 0 || disorder == 0 {
-		t.Errorf("as sent: %d lost, %d out of order", lost, disorder)
-	}
-}
-
-func TestCompareListing(t *testing.T) {
-	a, b, other := mabeam.Record{ID: "a"}.Entry(), mabeam.Record{ID: "b"}.Entry(), mabeam.Record{ID: "c"}.Entry()
-	for _, c := range []struct {
-		listed           []mabeam.Entry
-		missing, strange int64
-	}{
-		{[]mabeam.Entry{a, b}, 0, 0},
-		{[]mabeam.Entry{a}, 1, 0},
-		{[]mabeam.Entry{a, b, b}, 0, 1},
-		{[]mabeam.Entry{a, other}, 1, 1},
-	} {
-		if missing, strange := compareListing(c.listed, []string{"a", "b"}); missing != c.missing || strange != c.strange {
-			t.Errorf("%d entries: %d missing and %d strange, want %d and %d", len(c.listed), missing, strange, c.missing, c.strange)
-		}
-	}
-}
-
-// A registration without an agent and an agent without a registration are detected.
-func TestWrongListingsFail(t *testing.T) {
-	cat := withRun("agent-lifecycle", func(_ context.Context, env *stress.Env) error {
-		v := newChecker(env, "registration_errors")
-		living := liveAgents{"gone": {Type: "t", Capabilities: []string{"c"}}}
-		if err := env.System().Registry().Register(mabeam.Record{ID: "stranger", Type: "t", Capabilities: []string{"c"}}); err != nil {
-			return err
-		}
-		living.check(v, env.System())
-		v.report()
-		env.Operations(1, 0, 0)
-		return nil
-	})
-	// One lookup, one missing and one strange entry by type and by capability, one missing
-	// by node (the stranger has none), and one missing and one strange in the list of all.
-	wantFailed(t, runStep(t, cat, "", "{measure: agent-lifecycle, baseline: none}"), "registration_errors", 1+2+2+1+2)
-}
-
-// A supervised group whose children did not start as often as expected is a violation.
-func TestWrongLivesFail(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		cat := withRun("sandbox-lifecycle", func(ctx context.Context, env *stress.Env) error {
-			broken := newChecker(env, "supervision_rules_broken")
-			err := withFixture(ctx, broken, 1, func(ctx context.Context, f *fixture) error {
-				g, err := startSupervisedGroup(ctx, f, "group", supervision.Spec{})
-				if err != nil {
-					return err
-				}
-				g.kill(1)
-				g.expectStarts(ctx, "right", 1, 2, 1)
-				g.expectStarts(ctx, "wrong", 1, 2, 2)
-				g.expectStarts(ctx, "wrong", 1, 1, 1)
-				return nil
-			})
-			broken.report()
-			env.Operations(1, 0, 0)
-			return err
-		})
-		wantFailed(t, runStep(t, cat, "", "{measure: sandbox-lifecycle}"), "supervision_rules_broken", 2)
-	})
-}
-
 // slowAgain is an agent whose second start takes long.
 type slowAgain struct {
 	mabeam.Behaviour
@@ -269,27 +178,8 @@ func TestLateRestartsFail(t *testing.T) {
 	})
 }
 
-// Groups whose reported times exceed the whole start are detected.
-func TestStartTimesFitInto(t *testing.T) {
-	parts := []mabeam.ComponentStart{{Component: "a", Group: "1", Took: 3}, {Component: "b", Group: "1", Took: 4}, {Component: "c", Group: "2", Took: 5}}
-	if !fitsInto(parts, 9) || fitsInto(parts, 8) {
-		t.Error("4 + 5 do not fit into 9, or fit into 8")
-	}
-}
-
-// A component whose start is not reported, or reported twice, is missing.
+// If the start of a component is not reported, the sum of all is not measured.
 func TestUnreportedComponents(t *testing.T) {
-	if missing := missingComponents(nil); !slices.Equal(missing, components) {
-		t.Errorf("of a system that reports nothing, %v are missing", missing)
-	}
-	var parts []mabeam.ComponentStart
-	for _, name := range components[1:] {
-		parts = append(parts, mabeam.ComponentStart{Component: name})
-	}
-	parts = append(parts, parts[0])
-	if missing := missingComponents(parts); !slices.Equal(missing, components[:2]) {
-		t.Errorf("missing are %v, want %v", missing, components[:2])
-	}
 	cat := withRun("system-startup", func(_ context.Context, env *stress.Env) error {
 		reportComponentTimes(env, nil)
 		env.Operations(1, 0, 0)
@@ -299,6 +189,14 @@ func TestUnreportedComponents(t *testing.T) {
 	if m := s.Metrics["component_initialization_ms"]; m.Value != nil || errorCount(s, "component_initialization_ms was not measured") != 1 {
 		t.Errorf("component_initialization_ms is %v; %+v", m.Value, s.Errors)
 	}
+}
+
+// withGuardedCalls returns the catalogue with process-limit checking only the guards.
+func withGuardedCalls(wrap conformance.CallWrap) stress.Catalogue {
+	return withRun("process-limit", func(ctx context.Context, env *stress.Env) error {
+		env.Operations(1, 0, 0)
+		return conformance.CheckGuards(ctx, env, env.Options(), wrap)
+	})
 }
 
 // The limits and rates of a scenario do not affect the checks of guards.
@@ -315,39 +213,37 @@ func TestComponentsOfAFullSystem(t *testing.T) {
 	if v := value(t, s, "components_not_working"); v != 0 {
 		t.Errorf("%v components do not work: %+v", v, s.Errors)
 	}
-	for limit, room := range map[int]bool{1: false, 2: true} {
-		system, err := mabeam.Start(context.Background(), mabeam.Options{MaxAgents: limit})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := system.StartAgent(t.Context(), agents.Demo()); err != nil {
-			t.Error(err)
-		}
-		if got := checkComponents(t.Context(), system, newChecker(nil, "")); got != room {
-			t.Errorf("with a limit of %d there is room: %v", limit, got)
-		}
-		if err := system.Stop(t.Context()); err != nil {
-			t.Error(err)
-		}
-	}
 }
 
-// A checker counts each violation once and explains it.
-func TestChecker(t *testing.T) {
-	cat := withRun("agent-creation", func(_ context.Context, env *stress.Env) error {
-		v := newChecker(env, "wrong_results")
-		v.add(0, "none")
-		v.expect(true, "none")
-		v.expect(false, "one")
-		v.add(2, "two")
-		v.report()
-		env.Operations(1, 0, 0)
-		return nil
-	})
-	s := runStep(t, cat, "", "{measure: agent-creation, baseline: none, repeat: 2}")
-	wantFailed(t, s, "wrong_results", 6)
-	if slices.ContainsFunc(s.Errors, func(e report.Error) bool { return e.Message == "wrong_results: none" }) || len(s.Errors) != 2 {
-		t.Errorf("%+v", s.Errors)
+// A violation of a rule fails the step, and the errors explain it.
+func TestBrokenRulesFail(t *testing.T) {
+	for measurement, metrics := range map[string][]string{
+		"agent-creation":    {"wrong_results", "registration_errors"},
+		"agent-action":      {"signals_lost", "signals_out_of_order", "tells_lost", "tells_out_of_order", "overlaps", "replies_wrong", "agent_rules_broken"},
+		"agent-lifecycle":   {"registration_errors"},
+		"system-startup":    {"components_not_working", "component_times_wrong"},
+		"sandbox-lifecycle": {"supervision_rules_broken"},
+		"coordination":      {"wrong_results"},
+		"event-propagation": {"bus_rules_broken", "pattern_mismatches"},
+		"process-limit":     {"guard_rules_broken", "deadlines_missed"},
+	} {
+		for _, metric := range metrics {
+			cat := withRun(measurement, func(_ context.Context, env *stress.Env) error {
+				c := conformance.NewChecker(env, metric)
+				c.Add(0, "none")
+				c.Expect(true, "none")
+				c.Expect(false, "one")
+				c.Add(2, "two")
+				c.Report()
+				env.Operations(1, 0, 0)
+				return nil
+			})
+			s := runStep(t, cat, "", "{measure: "+measurement+", baseline: none, repeat: 2}")
+			wantFailed(t, s, metric, 6)
+			if errorCount(s, metric+": none") != 0 || errorCount(s, metric+": one") != 2 || errorCount(s, metric+": two") != 4 {
+				t.Errorf("%+v", s.Errors)
+			}
+		}
 	}
 }
 

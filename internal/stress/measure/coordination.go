@@ -10,6 +10,7 @@ import (
 	"mabeam-top/internal/probes/probe"
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/conformance"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/quantity"
 	"mabeam-top/internal/stress/report"
@@ -99,7 +100,7 @@ var coordinationTypes = []string{"simple", "complex", "fan-out", "pipeline", "ba
 func measureCoordination(ctx context.Context, env *stress.Env, system coordinator, behaviour func(rank int) mabeam.Behaviour) error {
 	p, loads := env.Params, newBudget(env, coordinationEstimate(env.Params))
 	defer loads.report()
-	wrong, w := newChecker(env, "wrong_results"), newTelemetryCheck(env, env.System())
+	wrong, w := conformance.NewChecker(env, "wrong_results"), newTelemetryCheck(env, env.System())
 	groups := make([]*coordinationGroup, scalingGroups)
 	for i := range groups {
 		var err error
@@ -161,10 +162,10 @@ func measureCoordination(ctx context.Context, env *stress.Env, system coordinato
 	env.Value("answers_missing", float64(missing))
 	w.expect(ctx, map[string]int64{"CoordinationRounds": rounds, "AgentsStarted": int64(scalingGroups * p.Int("agents"))})
 	w.report()
-	if err := checkCoordination(ctx, env.System(), system, wrong); err != nil {
+	if err := conformance.CheckCoordination(ctx, env.System(), system, wrong); err != nil {
 		return err
 	}
-	wrong.report()
+	wrong.Report()
 	env.Latency("coordination_latency_ms", result.Latency)
 	env.Value("throughput_operations_per_sec", result.PerSecond())
 	env.Value("success_rate", ratio(result.Succeeded, result.Attempted))

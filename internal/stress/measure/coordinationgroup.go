@@ -13,6 +13,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/coordination"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/conformance"
 )
 
 const (
@@ -131,7 +132,7 @@ func (l *sharedDeadline) cancelContext() {
 type coordinationGroup struct {
 	system  coordinator
 	runtime *mabeam.System
-	wrong   *checker
+	wrong   *conformance.Checker
 	ids     []string
 	script  []coordination.Step
 	noes    int // how many vote no
@@ -151,7 +152,7 @@ type missedAnswers struct {
 }
 
 // newCoordinationGroup starts a group. The ranks of its members are in the order of ids.
-func newCoordinationGroup(ctx context.Context, env *stress.Env, system coordinator, wrong *checker, behaviour func(rank int) mabeam.Behaviour) (*coordinationGroup, error) {
+func newCoordinationGroup(ctx context.Context, env *stress.Env, system coordinator, wrong *conformance.Checker, behaviour func(rank int) mabeam.Behaviour) (*coordinationGroup, error) {
 	t := &coordinationGroup{
 		system: system, runtime: env.System(), wrong: wrong, ids: make([]string, env.Params.Int("agents")),
 		timeout: env.Params.Duration("timeout"), missed: map[string]*missedAnswers{}, failed: map[string]bool{},
@@ -185,7 +186,7 @@ func (t *coordinationGroup) coordinate(ctx, limited context.Context, kind string
 	missing, err := t.runRound(limited, kind, n)
 	var wrong resultError
 	if errors.As(err, &wrong) && ctx.Err() == nil {
-		t.wrong.add(1, kind+": "+string(wrong))
+		t.wrong.Add(1, kind+": "+string(wrong))
 	}
 	if len(missing) == 0 || ctx.Err() != nil {
 		return err

@@ -6,19 +6,14 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/coordination"
+	"mabeam-top/internal/stress/conformance"
 )
 
 // A coordinator is the part of the runtime that coordinates agents. Tests replace it by
 // one with wrong results.
 type coordinator interface {
+	conformance.Coordinator
 	Request(context.Context, mabeam.Message) (mabeam.Message, error)
-	Gather(ctx context.Context, ids []string, action string, params any) (mabeam.Answers, error)
-	Pipeline(ctx context.Context, ids []string, action string, params any) (any, error)
-	Barrier(ctx context.Context, ids []string, params any) (coordination.BarrierResult, error)
-	Vote(ctx context.Context, members []string, proposal any) (coordination.VoteResult, error)
-	Elect(ctx context.Context, candidates []string, params any) (coordination.ElectionResult, error)
-	Auction(ctx context.Context, bidders []string, lot any) (coordination.AuctionResult, error)
-	RunScript(ctx context.Context, ids []string, steps []coordination.Step, mode coordination.ScriptMode) ([]coordination.StepResult, error)
 }
 
 // A runtimeCoordinator is the coordinator under test.

@@ -11,6 +11,7 @@ import (
 	"mabeam-top/internal/probes/probe"
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/conformance/eventbus"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/resources"
@@ -120,7 +121,7 @@ func measurePropagation(ctx context.Context, env *stress.Env, publish publisher)
 		return err
 	}
 	w.report()
-	checkBus(ctx, env) // last, so that its garbage affects no metric
+	eventbus.Check(ctx, env, env.System(), env.Options(), env.SharesSystem()) // last, so that its garbage affects no metric
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/supervision"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/conformance"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/resources"
@@ -115,10 +116,10 @@ type exhaustionRun struct {
 	env          *stress.Env
 	system       *mabeam.System
 	newBehaviour func() mabeam.Behaviour
-	wrap         callWrap
-	calls        systemCalls
+	wrap         conformance.CallWrap
+	calls        conformance.Calls
 	loads        budget
-	checks       *checker
+	checks       *conformance.Checker
 	// isFresh marks a system on which nothing is exhausted.
 	isFresh      bool
 	ids          []string
@@ -144,16 +145,16 @@ var (
 
 // measureExhaustion runs the scenarios; wrap may replace how agents are started until a
 // limit refuses them.
-func measureExhaustion(ctx context.Context, env *stress.Env, behave func() mabeam.Behaviour, wrap callWrap) error {
-	limits, loads := newChecker(env, "limits_broken"), newBudget(env, exhaustionEstimate(env.Params))
+func measureExhaustion(ctx context.Context, env *stress.Env, behave func() mabeam.Behaviour, wrap conformance.CallWrap) error {
+	limits, loads := conformance.NewChecker(env, "limits_broken"), newBudget(env, exhaustionEstimate(env.Params))
 	worst := exhaustionResult{restored: math.Inf(1), lost: math.Inf(-1)}
-	defer limits.report()
+	defer limits.Report()
 	defer loads.report()
 	for _, name := range env.Params.Texts("scenarios") {
 		x := &exhaustionRun{env: env, newBehaviour: behave, wrap: wrap, loads: loads, checks: limits}
 		o, err := x.run(ctx, name)
 		if errors.Is(err, errUnlimited) {
-			limits.add(1, fmt.Sprintf("%s could not be exhausted: %v", name, err))
+			limits.Add(1, fmt.Sprintf("%s could not be exhausted: %v", name, err))
 		}
 		if errors.Is(err, errNoRecovery) || errors.Is(err, errUnlimited) {
 			why := fmt.Sprintf("exhausting %s: %v", name, err)
@@ -192,7 +193,7 @@ func (x *exhaustionRun) run(ctx context.Context, name string) (o exhaustionResul
 		return o, err
 	}
 	defer stop()
-	x.calls = callsOf(x.system, x.wrap)
+	x.calls = conformance.CallsOf(x.system, x.wrap)
 	w := newTelemetryCheck(x.env, x.system)
 	if err := x.start(ctx); err != nil {
 		return o, err

@@ -9,6 +9,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/conformance"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -117,11 +118,11 @@ func TestLimitsThatAreNotKeptExactly(t *testing.T) {
 // A memory limit that refuses too early or too late is detected.
 func TestLimitOnMemoryThatIsNotKept(t *testing.T) {
 	cat := withRun("exhaustion-recovery", func(_ context.Context, env *stress.Env) error {
-		x := &exhaustionRun{checks: newChecker(env, "limits_broken")}
+		x := &exhaustionRun{checks: conformance.NewChecker(env, "limits_broken")}
 		x.checkMemoryLimit(spareMemory)
 		x.checkMemoryLimit(spareMemory * 3 / 4)
 		x.checkMemoryLimit(spareMemory * 5 / 4)
-		x.checks.report()
+		x.checks.Report()
 		env.Operations(1, 0, 0)
 		return nil
 	})

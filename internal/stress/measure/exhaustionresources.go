@@ -23,7 +23,7 @@ func (x *exhaustionRun) startStop(ctx context.Context) error {
 
 // startOne starts one more agent, and counts it.
 func (x *exhaustionRun) startOne(ctx context.Context) (string, error) {
-	id, err := x.calls.start(ctx, x.spec())
+	id, err := x.calls.Start(ctx, x.spec())
 	switch {
 	case err == nil:
 		x.started.Add(1)
@@ -39,7 +39,7 @@ func (x *exhaustionRun) agents(ctx context.Context) (exhaustedResource, error) {
 	for range 2 * spareAgents {
 		id, err := x.startOne(ctx)
 		if errors.Is(err, mabeam.ErrLimitReached) {
-			x.checks.expect(len(extra) == spareAgents, fmt.Sprintf("%d agents started with room for %d", len(extra), spareAgents))
+			x.checks.Expect(len(extra) == spareAgents, fmt.Sprintf("%d agents started with room for %d", len(extra), spareAgents))
 			x.workOnce()
 			return exhaustedResource{
 				release:  func(ctx context.Context) error { return x.system.StopAgents(ctx, extra, runtime.GOMAXPROCS(0)) },
@@ -89,8 +89,8 @@ const memorySlack = 6 << 20
 // checkMemoryLimit checks the allocated memory when an agent was refused for lack of
 // memory.
 func (x *exhaustionRun) checkMemoryLimit(held int) {
-	x.checks.expect(held >= spareMemory-memorySlack, fmt.Sprintf("agents were refused with more than %d MiB of memory left", memorySlack>>20))
-	x.checks.expect(held <= spareMemory+memorySlack, fmt.Sprintf("agents were started more than %d MiB above the memory limit", memorySlack>>20))
+	x.checks.Expect(held >= spareMemory-memorySlack, fmt.Sprintf("agents were refused with more than %d MiB of memory left", memorySlack>>20))
+	x.checks.Expect(held <= spareMemory+memorySlack, fmt.Sprintf("agents were started more than %d MiB above the memory limit", memorySlack>>20))
 }
 
 // mailboxes blocks every agent and fills its mailbox with actions. Accepted actions count
@@ -128,7 +128,7 @@ func (x *exhaustionRun) fill(ctx context.Context, i int) error {
 			return ctx.Err()
 		case errors.Is(err, mabeam.ErrTimeout):
 			_, err := x.execute(ctx, x.ids[i], "get")
-			x.checks.expect(errors.Is(err, mabeam.ErrMailboxFull), "Execute to a full mailbox returns another error than ErrMailboxFull")
+			x.checks.Expect(errors.Is(err, mabeam.ErrMailboxFull), "Execute to a full mailbox returns another error than ErrMailboxFull")
 			return nil
 		default:
 			return err

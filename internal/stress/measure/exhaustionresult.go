@@ -8,6 +8,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/conformance"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 )
@@ -70,7 +71,7 @@ func (x *exhaustionRun) compare(ctx context.Context, o *exhaustionResult) (err e
 	if fresh.system, err = mabeam.Start(ctx, x.env.Options()); err != nil {
 		return fmt.Errorf("start a new system: %w", err)
 	}
-	defer stopSystem(ctx, x.env, fresh.system)
+	defer conformance.StopSystem(ctx, x.env, fresh.system)
 	if err := fresh.start(ctx); err != nil {
 		return err
 	}

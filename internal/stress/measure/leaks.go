@@ -5,13 +5,10 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/conformance"
 	"mabeam-top/internal/stress/resources"
 	"mabeam-top/internal/stress/scenario"
 )
-
-// maxIdleGoroutines is the documented maximum of goroutines that an idle system keeps for
-// later work.
-const maxIdleGoroutines = 64
 
 // leakKinds are the kinds of resources that an agent must release when it ends.
 var leakKinds = [...]string{"goroutines", "registrations", "subscriptions"}
@@ -19,16 +16,9 @@ var leakKinds = [...]string{"goroutines", "registrations", "subscriptions"}
 // resourceCounts are how many resources of each of leakKinds are in use.
 type resourceCounts [len(leakKinds)]int64
 
-// countGoroutines counts the goroutines of the process while no agent works, without the
-// idle ones of the system. It excludes no more of these than the runtime documents: a
-// system that keeps every goroutine leaks, whatever it says.
-func countGoroutines(system *mabeam.System) int {
-	return resources.Goroutines() - min(system.Goroutines(), maxIdleGoroutines)
-}
-
 // countResources counts what is in use while no agent works.
 func countResources(system *mabeam.System) resourceCounts {
-	return resourceCounts{int64(countGoroutines(system)), int64(system.Registry().Count()), system.Telemetry().Subscriptions}
+	return resourceCounts{int64(conformance.Goroutines(system)), int64(system.Registry().Count()), system.Telemetry().Subscriptions}
 }
 
 // leakMetrics describes what reportLeaks reports.

@@ -8,6 +8,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/conformance"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/resources"
 	"mabeam-top/internal/stress/scenario"
@@ -30,7 +31,7 @@ func growthTime(p scenario.Params) time.Duration {
 
 // measureActionGrowth measures the memory that actions leave behind, with one agent at
 // full speed and all ways to request an action.
-func measureActionGrowth(ctx context.Context, env *stress.Env, spec func() mabeam.Spec, wrong *checker) error {
+func measureActionGrowth(ctx context.Context, env *stress.Env, spec func() mabeam.Spec, wrong *conformance.Checker) error {
 	actions := env.Params.Int("growth_actions")
 	if actions < minRoundsForMemory {
 		return nil
@@ -53,23 +54,23 @@ func measureActionGrowth(ctx context.Context, env *stress.Env, spec func() mabea
 		return err
 	})
 	if err != nil {
-		return wrong.countError(ctx, err)
+		return wrong.CountError(ctx, err)
 	}
 	if _, err := system.Execute(ctx, id, "get_state", nil); err != nil { // after all actions of Tell
 		return fmt.Errorf("get the state of the agent of growth_actions: %w", err)
 	}
 	info, err := system.Agent(id)
 	state, _ := info.State.(agents.DemoState)
-	wrong.expect(err == nil && state.Counter == carried, "the counter of an agent does not match the increments that it handled")
+	wrong.Expect(err == nil && state.Counter == carried, "the counter of an agent does not match the increments that it handled")
 	return system.StopAgent(ctx, id)
 }
 
 // measureCallGrowth measures the memory that calls leave behind.
-func measureCallGrowth(ctx context.Context, env *stress.Env, wrong *checker) error {
+func measureCallGrowth(ctx context.Context, env *stress.Env, wrong *conformance.Checker) error {
 	if env.Params.Int("growth_calls") < minRoundsForMemory {
 		return nil
 	}
-	return withCallTargets(ctx, env, func(c *callTargets) error { return wrong.countError(ctx, growCalls(ctx, env, c)) })
+	return withCallTargets(ctx, env, func(c *callTargets) error { return wrong.CountError(ctx, growCalls(ctx, env, c)) })
 }
 
 // growCalls runs the calls in rounds of one call of each kind.

@@ -9,6 +9,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/conformance"
 	"mabeam-top/internal/stress/report"
 )
 
@@ -42,8 +43,8 @@ var leakCases = []struct {
 	}},
 	{"memory_growth_per_action_bytes", "{measure: agent-memory, baseline: none, with: {growth_actions: 36000}}", func(ctx context.Context, env *stress.Env, leak func()) error {
 		env.Operations(1, 0, 0)
-		wrong := newChecker(env, "wrong_results")
-		defer wrong.report()
+		wrong := conformance.NewChecker(env, "wrong_results")
+		defer wrong.Report()
 		return measureActionGrowth(ctx, env, func() mabeam.Spec {
 			spec := agents.Demo()
 			spec.Behaviour = leaking{spec.Behaviour, leak}

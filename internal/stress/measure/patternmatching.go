@@ -10,6 +10,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/conformance/eventbus"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/resources"
 	"mabeam-top/internal/stress/scenario"
@@ -21,7 +22,7 @@ func hasSeveralPatterns(p scenario.Params) bool { return p.Int("patterns") > 1 }
 
 // matchPatterns publishes events of new types, and then events of a known type.
 func matchPatterns(ctx context.Context, env *stress.Env, publish publisher) error {
-	mismatches := checkPatterns(ctx, env)
+	mismatches := eventbus.CheckPatterns(ctx, env, env.System().Bus())
 	defer func() { env.Value("pattern_mismatches", float64(mismatches)) }()
 	patterns := env.Params.Int("patterns")
 	if patterns == 0 {

@@ -11,6 +11,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/conformance"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/resources"
@@ -42,7 +43,7 @@ func processLimit() *stress.Measurement {
 			operationsNotBegun(),
 		}, leakMetrics()...),
 		Estimate: func(p scenario.Params) time.Duration {
-			return limitEstimate(p) + guardChecksTime
+			return limitEstimate(p) + conformance.GuardChecksTime
 		},
 		Check: func(p scenario.Params) error {
 			if starts := startsNearLimit(p); starts > p.Int("operations") {
@@ -52,7 +53,7 @@ func processLimit() *stress.Measurement {
 		},
 		Targets: []scenario.Target{scenario.TargetComponents},
 	}, Run: func(ctx context.Context, env *stress.Env) error {
-		return errors.Join(measureProcessLimit(ctx, env, nil), checkGuards(ctx, env, nil))
+		return errors.Join(measureProcessLimit(ctx, env, nil), conformance.CheckGuards(ctx, env, env.Options(), nil))
 	}}
 }
 
@@ -127,7 +128,7 @@ func (r *limitAgent) HandleEvent(_ context.Context, _ *mabeam.Agent, e mabeam.Ev
 type limitRun struct {
 	env        *stress.Env
 	system     *mabeam.System
-	calls      systemCalls
+	calls      conformance.Calls
 	ids        []string     // of the initial agents
 	received   atomic.Int64 // distinct events at the limit
 	duplicates atomic.Int64 // repeated events, and events to other agents
@@ -144,7 +145,7 @@ type limitRun struct {
 }
 
 // measureProcessLimit runs one repetition; wrap may replace the calls.
-func measureProcessLimit(ctx context.Context, env *stress.Env, wrap callWrap) (err error) {
+func measureProcessLimit(ctx context.Context, env *stress.Env, wrap conformance.CallWrap) (err error) {
 	options := env.Options()
 	options.MaxAgents = env.Params.Int("limit")
 	system, stop, err := startWatched(ctx, env, options)
@@ -152,7 +153,7 @@ func measureProcessLimit(ctx context.Context, env *stress.Env, wrap callWrap) (e
 		return err
 	}
 	defer stop()
-	t := &limitRun{env: env, system: system, loads: newBudget(env, limitEstimate(env.Params)), calls: callsOf(system, wrap)}
+	t := &limitRun{env: env, system: system, loads: newBudget(env, limitEstimate(env.Params)), calls: conformance.CallsOf(system, wrap)}
 	defer t.loads.report()
 	w := newTelemetryCheck(env, system)
 	t.before = countResources(system)
@@ -185,7 +186,7 @@ func measureProcessLimit(ctx context.Context, env *stress.Env, wrap callWrap) (e
 // start starts one more agent.
 func (t *limitRun) start(ctx context.Context) (string, error) {
 	event := "limit." + strconv.FormatInt(t.attempted.Add(1), 10)
-	id, err := t.calls.start(ctx, mabeam.Spec{Type: "resident", Behaviour: &limitAgent{event: event, received: &t.received, duplicates: &t.duplicates}})
+	id, err := t.calls.Start(ctx, mabeam.Spec{Type: "resident", Behaviour: &limitAgent{event: event, received: &t.received, duplicates: &t.duplicates}})
 	switch {
 	case err == nil:
 		t.startedTotal.Add(1)
@@ -197,7 +198,7 @@ func (t *limitRun) start(ctx context.Context) (string, error) {
 
 // checkAlive calls an agent.
 func (t *limitRun) checkAlive(ctx context.Context, id string) error {
-	got, err := t.calls.execute(ctx, id, "here", nil)
+	got, err := t.calls.Execute(ctx, id, "here", nil)
 	if err == nil && got != id {
 		return errWrongAnswer
 	}
@@ -293,7 +294,7 @@ func (t *limitRun) work(ctx context.Context, n int) (err error) {
 	event := false
 	switch n % 3 {
 	case 0:
-		e, ok := t.calls.lookup(t.ids[i])
+		e, ok := t.calls.Lookup(t.ids[i])
 		switch {
 		case !ok:
 			err = errNotThere
@@ -308,7 +309,7 @@ func (t *limitRun) work(ctx context.Context, n int) (err error) {
 		if atLimit {
 			e.Data = limitEvent(n / 3 / len(t.ids))
 		}
-		err = t.calls.publish(ctx, e)
+		err = t.calls.Publish(ctx, e)
 	}
 	if !atLimit {
 		return err

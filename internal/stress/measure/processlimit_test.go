@@ -13,12 +13,13 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/conformance"
 	"mabeam-top/internal/stress/report"
 )
 
 // withLimitedCalls returns the catalogue with process-limit calling a system with other
 // behaviour.
-func withLimitedCalls(wrap callWrap) stress.Catalogue {
+func withLimitedCalls(wrap conformance.CallWrap) stress.Catalogue {
 	return withRun("process-limit", func(ctx context.Context, env *stress.Env) error {
 		return measureProcessLimit(ctx, env, wrap)
 	})
@@ -26,10 +27,10 @@ func withLimitedCalls(wrap callWrap) stress.Catalogue {
 
 // admitting makes starts succeed that were refused with an error, n times or, if n is -1,
 // always.
-func admitting(refusal error, n int) callWrap {
-	return func(calls systemCalls) systemCalls {
-		start, left := calls.start, n
-		calls.start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
+func admitting(refusal error, n int) conformance.CallWrap {
+	return func(calls conformance.Calls) conformance.Calls {
+		start, left := calls.Start, n
+		calls.Start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
 			id, err := start(ctx, spec)
 			if !errors.Is(err, refusal) || left == 0 {
 				return id, err
@@ -62,9 +63,9 @@ func TestLimitOfAgents(t *testing.T) {
 
 // A system without a limit, and one that refuses too early, are detected.
 func TestLimitThatIsNotKept(t *testing.T) {
-	early := withLimitedCalls(func(a systemCalls) systemCalls {
-		start, started := a.start, 0
-		a.start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
+	early := withLimitedCalls(func(a conformance.Calls) conformance.Calls {
+		start, started := a.Start, 0
+		a.Start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
 			if started++; started > 190 {
 				return "", mabeam.ErrLimitReached
 			}
@@ -101,11 +102,11 @@ func TestLimitThatIsNotKept(t *testing.T) {
 func TestDegradationAtTheLimit(t *testing.T) {
 	for name, c := range map[string]struct {
 		score float64
-		wrap  func(a systemCalls, atLimit *atomic.Bool) systemCalls
+		wrap  func(a conformance.Calls, atLimit *atomic.Bool) conformance.Calls
 	}{
-		"actions": {1 - 1.0/6, func(a systemCalls, atLimit *atomic.Bool) systemCalls {
-			act, n := a.execute, 0
-			a.execute = func(ctx context.Context, id, action string, params any) (any, error) {
+		"actions": {1 - 1.0/6, func(a conformance.Calls, atLimit *atomic.Bool) conformance.Calls {
+			act, n := a.Execute, 0
+			a.Execute = func(ctx context.Context, id, action string, params any) (any, error) {
 				if n++; atLimit.Load() && n%2 == 0 {
 					return nil, mabeam.ErrTimeout
 				}
@@ -113,9 +114,9 @@ func TestDegradationAtTheLimit(t *testing.T) {
 			}
 			return a
 		}},
-		"events": {1 - 1.0/3, func(a systemCalls, atLimit *atomic.Bool) systemCalls {
-			publish := a.publish
-			a.publish = func(ctx context.Context, e mabeam.Event) error {
+		"events": {1 - 1.0/3, func(a conformance.Calls, atLimit *atomic.Bool) conformance.Calls {
+			publish := a.Publish
+			a.Publish = func(ctx context.Context, e mabeam.Event) error {
 				if atLimit.Load() {
 					return nil // it is lost, and nobody reports it
 				}
@@ -123,9 +124,9 @@ func TestDegradationAtTheLimit(t *testing.T) {
 			}
 			return a
 		}},
-		"events, of which others are repeated": {1 - 1.0/6, func(a systemCalls, atLimit *atomic.Bool) systemCalls {
-			publish, n := a.publish, 0
-			a.publish = func(ctx context.Context, e mabeam.Event) error {
+		"events, of which others are repeated": {1 - 1.0/6, func(a conformance.Calls, atLimit *atomic.Bool) conformance.Calls {
+			publish, n := a.Publish, 0
+			a.Publish = func(ctx context.Context, e mabeam.Event) error {
 				if !atLimit.Load() {
 					return publish(ctx, e)
 				}
@@ -136,9 +137,9 @@ func TestDegradationAtTheLimit(t *testing.T) {
 			}
 			return a
 		}},
-		"others' answers": {1 - 1.0/3, func(a systemCalls, atLimit *atomic.Bool) systemCalls {
-			act := a.execute
-			a.execute = func(ctx context.Context, id, action string, params any) (any, error) {
+		"others' answers": {1 - 1.0/3, func(a conformance.Calls, atLimit *atomic.Bool) conformance.Calls {
+			act := a.Execute
+			a.Execute = func(ctx context.Context, id, action string, params any) (any, error) {
 				got, err := act(ctx, id, action, params)
 				if atLimit.Load() {
 					got = "another agent"
@@ -147,9 +148,9 @@ func TestDegradationAtTheLimit(t *testing.T) {
 			}
 			return a
 		}},
-		"lookups": {1 - 1.0/3, func(a systemCalls, atLimit *atomic.Bool) systemCalls {
-			lookup := a.lookup
-			a.lookup = func(id string) (mabeam.Entry, bool) {
+		"lookups": {1 - 1.0/3, func(a conformance.Calls, atLimit *atomic.Bool) conformance.Calls {
+			lookup := a.Lookup
+			a.Lookup = func(id string) (mabeam.Entry, bool) {
 				if atLimit.Load() {
 					return mabeam.Entry{}, false
 				}
@@ -160,10 +161,10 @@ func TestDegradationAtTheLimit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := runStep(t, withLimitedCalls(func(a systemCalls) systemCalls {
+				s := runStep(t, withLimitedCalls(func(a conformance.Calls) conformance.Calls {
 					var atLimit atomic.Bool
-					start, recovering := a.start, false
-					a.start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
+					start, recovering := a.Start, false
+					a.Start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
 						id, err := start(ctx, spec)
 						// From the first refusal until an agent starts again.
 						full := errors.Is(err, mabeam.ErrLimitReached)
@@ -195,9 +196,9 @@ func TestRecoveryFromTheLimit(t *testing.T) {
 	for name, late := range map[string]time.Duration{"soon": 50 * time.Millisecond, "never": time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := runStep(t, withLimitedCalls(func(a systemCalls) systemCalls {
-					start, full := a.start, time.Time{}
-					a.start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
+				s := runStep(t, withLimitedCalls(func(a conformance.Calls) conformance.Calls {
+					start, full := a.Start, time.Time{}
+					a.Start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
 						if !full.IsZero() && time.Since(full) < late {
 							return "", mabeam.ErrLimitReached
 						}
@@ -228,10 +229,10 @@ func TestRecoveryFromTheLimit(t *testing.T) {
 func TestNoRecoveryInSomeRepetitions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		repetition := 0
-		cat := withLimitedCalls(func(a systemCalls) systemCalls {
+		cat := withLimitedCalls(func(a conformance.Calls) conformance.Calls {
 			repetition++
-			start, full := a.start, false
-			a.start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
+			start, full := a.Start, false
+			a.Start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
 				if full && repetition%2 == 0 {
 					return "", mabeam.ErrLimitReached
 				}
@@ -254,8 +255,8 @@ func TestNoRecoveryInSomeRepetitions(t *testing.T) {
 // If a kill makes no room because the agent remains, the report names the kill.
 func TestKillThatMakesNoRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := runStep(t, withLimitedCalls(func(a systemCalls) systemCalls {
-			a.kill = func(string) {}
+		s := runStep(t, withLimitedCalls(func(a conformance.Calls) conformance.Calls {
+			a.Kill = func(string) {}
 			return a
 		}), "", limitStep)
 		if m := s.Metrics["recovery_successful"]; m.Status != report.StatusFail || errorCount(s, "had ended by kill, only 0 could be started") != 1 {
@@ -271,9 +272,9 @@ func TestKillThatMakesNoRoom(t *testing.T) {
 func TestRefusalsThatLeak(t *testing.T) {
 	release := make(chan struct{})
 	defer close(release)
-	s := runStep(t, withLimitedCalls(func(a systemCalls) systemCalls {
-		start := a.start
-		a.start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
+	s := runStep(t, withLimitedCalls(func(a conformance.Calls) conformance.Calls {
+		start := a.Start
+		a.Start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
 			id, err := start(ctx, spec)
 			if err != nil {
 				go func() { <-release }()

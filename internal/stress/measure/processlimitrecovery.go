@@ -25,12 +25,12 @@ func (t *limitRun) terminations() []termination {
 		}},
 		{"kill", func(_ context.Context, id string) error {
 			t.stopped.Add(1)
-			t.calls.kill(id)
+			t.calls.Kill(id)
 			return nil
 		}},
 		{"crash", func(ctx context.Context, id string) error {
 			t.crashed.Add(1)
-			_, err := t.calls.execute(ctx, id, "crash", nil)
+			_, err := t.calls.Execute(ctx, id, "crash", nil)
 			var panicked *mabeam.PanicError
 			if !errors.As(err, &panicked) {
 				return fmt.Errorf("crash an agent: %w", err)

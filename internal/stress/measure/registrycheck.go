@@ -10,13 +10,14 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/conformance"
 	"mabeam-top/internal/stress/load"
 )
 
 // A registryCheck compares a registry with what was registered: the first present entries,
 // and those that workers register and unregister meanwhile.
 type registryCheck struct {
-	*checker
+	*conformance.Checker
 	registry registry
 	entries  []mabeam.Entry
 	present  int
@@ -27,13 +28,13 @@ type registryCheck struct {
 
 // newRegistryCheck returns a check that counts violations in a metric.
 func newRegistryCheck(env *stress.Env, metric string, reg registry, records []mabeam.Record) *registryCheck {
-	broken := newChecker(env, metric)
-	broken.label = "inconsistent registry"
+	broken := conformance.NewChecker(env, metric)
+	broken.Label = "inconsistent registry"
 	entries := make([]mabeam.Entry, len(records))
 	for i, r := range records {
 		entries[i] = r.Entry()
 	}
-	return &registryCheck{checker: broken, registry: reg, entries: entries}
+	return &registryCheck{Checker: broken, registry: reg, entries: entries}
 }
 
 // A listing is one way to list entries, and which entries belong in it.
@@ -100,19 +101,19 @@ func (c *registryCheck) check(l listing, workers int) {
 			missing++
 		}
 	}
-	c.add(int64(missing), l.name+" misses entries")
-	c.add(int64(twice), l.name+" has entries twice")
+	c.Add(int64(missing), l.name+" misses entries")
+	c.Add(int64(twice), l.name+" has entries twice")
 	allowed := workers
 	if !c.shared {
 		allowed += c.others
 	}
-	c.add(int64(strange+max(len(others)-allowed, 0)), l.name+" has entries that do not belong there")
+	c.Add(int64(strange+max(len(others)-allowed, 0)), l.name+" has entries that do not belong there")
 }
 
 // count compares the count with the number of entries, unless others use the registry too.
 func (c *registryCheck) count(want int) {
 	if n := c.registry.Count() - c.others; n != want && !c.shared {
-		c.add(int64(max(n-want, want-n)), "the count does not match the registered entries")
+		c.Add(int64(max(n-want, want-n)), "the count does not match the registered entries")
 	}
 }
 
@@ -129,9 +130,9 @@ func (c *registryCheck) checkAll() {
 			wrong++
 		}
 	}
-	c.add(int64(wrong), "a lookup does not return what was registered")
+	c.Add(int64(wrong), "a lookup does not return what was registered")
 	_, found := c.registry.Lookup("entry-nobody")
-	c.expect(!found, "a lookup finds an unknown id")
+	c.Expect(!found, "a lookup finds an unknown id")
 }
 
 // sameEntry reports whether an entry is what was registered.
@@ -149,8 +150,7 @@ const (
 )
 
 // churn checks the lists while workers register, change and unregister their own entries.
-func (c *registryCheck) churn(ctx context.Context, loads budget) error {
-	workers := c.env.Params.Int("concurrency")
+func (c *registryCheck) churn(ctx context.Context, loads budget, workers int) error {
 	own, all := newRecords("worker", workers), c.listings()
 	step := make([]int, workers) // of each worker's cycle
 	_, err := loads.run(ctx, load.Load{Workers: workers, Operations: churnOperations}, func(_ context.Context, op load.Op) error {
@@ -176,7 +176,7 @@ func (c *registryCheck) change(own mabeam.Record, step, n int) error {
 	switch step {
 	case 1:
 		if err := c.registry.Register(own); err != nil {
-			c.add(1, "an unregistered entry cannot be registered again")
+			c.Add(1, "an unregistered entry cannot be registered again")
 			return err
 		}
 	case 2:
@@ -185,20 +185,20 @@ func (c *registryCheck) change(own mabeam.Record, step, n int) error {
 		}
 	default:
 		if !c.registry.Unregister(own.ID) {
-			c.add(1, "a registered entry cannot be unregistered")
+			c.Add(1, "a registered entry cannot be unregistered")
 			return errNotThere
 		}
 	}
 	want := own.Entry()
 	found, ok := c.registry.Lookup(own.ID)
 	if ok != (step != 0) || ok && !sameEntry(found, want) {
-		c.add(1, "a lookup does not show the latest change")
+		c.Add(1, "a lookup does not show the latest change")
 		return errStale
 	}
 	for _, l := range []listing{c.byType(moved), c.byCapability(moved), c.byNode(moved)} {
 		listed := slices.ContainsFunc(l.list(), func(e mabeam.Entry) bool { return e.ID() == own.ID })
 		if listed != l.holds(want) {
-			c.add(1, l.name+" does not show the latest change")
+			c.Add(1, l.name+" does not show the latest change")
 			return errStale
 		}
 	}
@@ -229,7 +229,7 @@ func (c *registryCheck) update(to mabeam.Record) error {
 		return nil
 	})
 	if err != nil {
-		c.add(1, "a registered entry cannot be changed")
+		c.Add(1, "a registered entry cannot be changed")
 	}
 	return err
 }
@@ -248,7 +248,7 @@ func (c *registryCheck) moveEntries() {
 	}
 	c.checkAll()
 	for k, was := range were {
-		c.expect(read[k].ID() == "" || sameEntry(read[k], was), "an entry that was read before a change shows the change")
+		c.Expect(read[k].ID() == "" || sameEntry(read[k], was), "an entry that was read before a change shows the change")
 		c.entries[k*every] = was
 		_ = c.update(was.Record())
 	}
@@ -263,30 +263,30 @@ func (c *registryCheck) checkOperations() {
 	own := mabeam.Record{ID: "worker-rules", Type: "rules", Node: "local", Capabilities: []string{"rules"}, Metadata: map[string]any{"key": 1}}
 	shows := func(what string) {
 		e, ok := c.registry.Lookup(own.ID)
-		c.expect(ok && e.ID() == own.ID && e.Type() == "rules" && slices.Equal(e.Capabilities(), []string{"rules"}) && e.Metadata()["key"] == 1, what)
+		c.Expect(ok && e.ID() == own.ID && e.Type() == "rules" && slices.Equal(e.Capabilities(), []string{"rules"}) && e.Metadata()["key"] == 1, what)
 	}
-	c.expect(c.registry.Register(own) == nil, "an entry cannot be registered")
+	c.Expect(c.registry.Register(own) == nil, "an entry cannot be registered")
 	own.Capabilities[0], own.Metadata["key"] = "other", 2
 	shows("the registry does not copy a record when it is registered")
-	c.expect(errors.Is(c.registry.Register(own), mabeam.ErrAlreadyRegistered), "an id can be registered twice")
+	c.Expect(errors.Is(c.registry.Register(own), mabeam.ErrAlreadyRegistered), "an id can be registered twice")
 	shows("a refused registration changes the entry")
 	err := c.registry.Update(own.ID, func(r *mabeam.Record) error {
 		r.Type, r.Capabilities = "other", nil
 		return errRefused
 	})
-	c.expect(errors.Is(err, errRefused), "Update does not return the error of its function")
+	c.Expect(errors.Is(err, errRefused), "Update does not return the error of its function")
 	shows("a failed change changes the entry")
 	err = c.registry.Update(own.ID, func(r *mabeam.Record) error {
 		r.ID = "worker-other"
 		return nil
 	})
-	c.expect(err == nil, "a registered entry cannot be changed")
+	c.Expect(err == nil, "a registered entry cannot be changed")
 	shows("Update can change the id")
 	err = c.registry.Update("entry-nobody", func(*mabeam.Record) error { return nil })
-	c.expect(errors.Is(err, mabeam.ErrUnknownAgent), "Update of an unknown entry does not return ErrUnknownAgent")
-	c.expect(c.registry.Unregister(own.ID) && !c.registry.Unregister(own.ID), "Unregister does not return true exactly once")
+	c.Expect(errors.Is(err, mabeam.ErrUnknownAgent), "Update of an unknown entry does not return ErrUnknownAgent")
+	c.Expect(c.registry.Unregister(own.ID) && !c.registry.Unregister(own.ID), "Unregister does not return true exactly once")
 	_, found := c.registry.Lookup(own.ID)
-	c.expect(!found && len(c.registry.ByType("rules"))+len(c.registry.ByType("other"))+len(c.registry.ByCapability("rules")) == 0,
+	c.Expect(!found && len(c.registry.ByType("rules"))+len(c.registry.ByType("other"))+len(c.registry.ByCapability("rules")) == 0,
 		"an unregistered entry is still found")
 }
 
@@ -298,7 +298,7 @@ func (c *registryCheck) removeAll() {
 			kept++
 		}
 	}
-	c.add(int64(kept), "entries cannot be unregistered")
+	c.Add(int64(kept), "entries cannot be unregistered")
 	c.present = 0
 	c.checkAll()
 }

@@ -133,8 +133,8 @@ func measureRegistry(ctx context.Context, env *stress.Env, reg registry) error {
 		reg.Unregister(fresh[i].ID)
 	}
 	c.checkAll()
-	c.add(mix.wrong.Load(), errOtherRecord.Error())
-	c.report()
+	c.Add(mix.wrong.Load(), errOtherRecord.Error())
+	c.Report()
 	return nil
 }
 

@@ -125,7 +125,7 @@ func measureRegistryScalability(ctx context.Context, env *stress.Env, reg regist
 		}
 		sizes = append(sizes, at)
 		env.Value("operation_time_ms."+strconv.Itoa(n), load.Milliseconds(at.took))
-		if err := c.churn(ctx, loads); err != nil {
+		if err := c.churn(ctx, loads, env.Params.Int("concurrency")); err != nil {
 			return err
 		}
 		c.checkAll()
@@ -140,8 +140,8 @@ func measureRegistryScalability(ctx context.Context, env *stress.Env, reg regist
 		env.Unmeasured("memory_efficiency", "the registry was too slow for the most agents")
 	}
 	reportRegistryScaling(env, sizes)
-	env.Bool("consistent", c.passed())
-	c.report()
+	env.Bool("consistent", c.Passed())
+	c.Report()
 	return nil
 }
 

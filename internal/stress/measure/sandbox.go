@@ -11,6 +11,7 @@ import (
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/runtime/supervision"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/conformance"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/resources"
@@ -44,7 +45,7 @@ func startSandbox(ctx context.Context, env *stress.Env, number int, spec func() 
 		return nil, fmt.Errorf("start a sandbox: %w", err)
 	}
 	if err = s.populate(ctx, spec); err != nil {
-		stopSystem(ctx, env, s.system)
+		conformance.StopSystem(ctx, env, s.system)
 		return nil, err
 	}
 	return s, nil
@@ -202,7 +203,7 @@ func growStages(ctx context.Context, env *stress.Env, spec func() mabeam.Spec) (
 	some := make([]*sandbox, 0, memorySandboxes)
 	defer func() {
 		for _, s := range some {
-			stopSystem(ctx, env, s.system)
+			conformance.StopSystem(ctx, env, s.system)
 		}
 	}()
 	at := resources.LiveBytes()

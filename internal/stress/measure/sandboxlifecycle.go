@@ -9,6 +9,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/conformance"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/resources"
@@ -83,7 +84,7 @@ func measureSandboxes(ctx context.Context, env *stress.Env, spec func() mabeam.S
 	if err == nil {
 		run.check(resident)
 	}
-	stopSystem(ctx, env, resident.system)
+	conformance.StopSystem(ctx, env, resident.system)
 	if err != nil {
 		return err
 	}
@@ -100,7 +101,7 @@ func measureSandboxes(ctx context.Context, env *stress.Env, spec func() mabeam.S
 		env.Growth("memory_growth_rate", memory)
 		env.Bool("memory_stable", leaked == 0)
 	}
-	return checkSupervision(ctx, env)
+	return conformance.CheckSupervision(ctx, env, env.Options())
 }
 
 // A sandboxRun starts, uses and stops sandboxes.
@@ -140,7 +141,7 @@ func (l *sandboxRun) run(ctx context.Context, sandboxes int) (total load.Result,
 			}
 			l.check(s)
 			began := time.Now()
-			stopSystem(ctx, l.env, s.system)
+			conformance.StopSystem(ctx, l.env, s.system)
 			destroyed[op.Worker].Record(time.Since(began))
 			return err
 		})
@@ -167,7 +168,7 @@ func (l *sandboxRun) start(ctx context.Context, number int, created *load.Shard)
 		err = s.exercise(ctx)
 	}
 	if err != nil {
-		stopSystem(ctx, l.env, s.system)
+		conformance.StopSystem(ctx, l.env, s.system)
 		return nil, err
 	}
 	l.count(ctx, s, telemetry)

@@ -7,6 +7,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/conformance"
 	"mabeam-top/internal/stress/report"
 	"mabeam-top/internal/stress/scenario"
 )
@@ -35,7 +36,7 @@ func measureSlowdown(ctx context.Context, env *stress.Env, spec func() mabeam.Sp
 	if err != nil {
 		return fmt.Errorf("start a new system: %w", err)
 	}
-	defer stopSystem(ctx, env, fresh)
+	defer conformance.StopSystem(ctx, env, fresh)
 	both := [2]*mabeam.System{fresh, env.System()}
 	if _, err := timeCycles(ctx, fresh, spec, 4*cyclesPerRound); err != nil { // fill its pools
 		return err

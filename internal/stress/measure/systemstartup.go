@@ -11,6 +11,7 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
 	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/conformance"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/reference"
 	"mabeam-top/internal/stress/report"
@@ -30,7 +31,7 @@ func systemStartup() *stress.Measurement {
 		Params: []scenario.Param{
 			{Name: "agents", Kind: scenario.Int, Default: 5, Min: 1, Max: 1_000_000, Doc: "Agents of a ready system."},
 			{Name: "event_subscribers", Kind: scenario.Int, Default: 10, Min: 1, Max: 1_000_000, Doc: "Event subscribers of a ready system."},
-			{Name: "fail_component", Kind: scenario.Text, Default: noComponent, Choices: append([]string{noComponent}, components...), Doc: "Component whose first start fails, to measure the recovery."},
+			{Name: "fail_component", Kind: scenario.Text, Default: noComponent, Choices: append([]string{noComponent}, conformance.Components...), Doc: "Component whose first start fails, to measure the recovery."},
 		},
 		Metrics: []scenario.Metric{
 			{Name: "startup_time_ms", Unit: "ms", Better: report.Lower, Distribution: true, Doc: "Time to start all components of an empty system, for up to 21 systems in turn: as many as are ready within 200 ms, and one more."},
@@ -77,7 +78,7 @@ func measureStartup(ctx context.Context, env *stress.Env, onStart func(component
 		if err != nil {
 			return err
 		}
-		stopSystem(ctx, env, system)
+		conformance.StopSystem(ctx, env, system)
 	}
 	env.Reference(reference.GroupStart, report.Median(groups))
 	before := resources.LiveBytes()
@@ -97,28 +98,10 @@ func measureStartup(ctx context.Context, env *stress.Env, onStart func(component
 		"AgentsStarted": agents, "Agents": agents, "AgentsStopped": 0, "AgentsCrashed": 0, "AgentsRestarted": 0, "ActionsDone": 1, "ActionsFailed": 0,
 	})
 	telemetry.report()
-	broken, wrong := newChecker(env, "components_not_working"), newChecker(env, "component_times_wrong")
-	if !checkComponents(ctx, system, broken) { // the limit of the scenario leaves no room
-		err := withSystem(ctx, env, nil, func(s *mabeam.System) error {
-			broken.expect(checkComponents(ctx, s, broken), "limits: an agent was refused although there is no limit")
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	for _, check := range []func(context.Context, *stress.Env, *checker) error{checkRefusals, checkRegistryCrash, checkSystemEnd} {
-		if err := check(ctx, env, broken); err != nil {
-			return err
-		}
-	}
-	broken.report()
-	wrong.expect(fitsInto(system.Startup(), whole), groupsTooSlow)
-	if err := checkStartTimes(ctx, env, wrong); err != nil {
+	if err := conformance.CheckComponents(ctx, env, system, env.Options()); err != nil {
 		return err
 	}
-	wrong.report()
-	return nil
+	return conformance.CheckStartTimes(ctx, env, system.Startup(), whole, env.Options())
 }
 
 // startTimes are the start times of systems and their times to readiness.
@@ -135,7 +118,7 @@ func (t *startTimes) bringUp(ctx context.Context, env *stress.Env, options mabea
 	whole := time.Since(began)
 	if err := awaitReady(ctx, env, system); err != nil {
 		env.Operations(0, 1, 0)
-		stopSystem(ctx, env, system)
+		conformance.StopSystem(ctx, env, system)
 		return nil, 0, err
 	}
 	t.startup.Record(whole)
@@ -152,7 +135,7 @@ func reportComponentTimes(env *stress.Env, parts []mabeam.ComponentStart) {
 		inside += c.Took
 		env.Value("component_initialization_ms."+c.Component, load.Milliseconds(c.Took))
 	}
-	if missing := missingComponents(parts); len(missing) > 0 {
+	if missing := conformance.MissingComponents(parts); len(missing) > 0 {
 		env.Unmeasured("component_initialization_ms", "the system does not report the start time of these components exactly once: "+strings.Join(missing, ", "))
 		return
 	}
@@ -207,12 +190,12 @@ func measureStartupRecovery(ctx context.Context, env *stress.Env, component stri
 	unexpected, failure := mabeam.Start(ctx, options)
 	failed := time.Now()
 	if failure == nil {
-		stopSystem(ctx, env, unexpected)
+		conformance.StopSystem(ctx, env, unexpected)
 	}
 	again, err := mabeam.Start(ctx, env.Options())
 	took := time.Since(failed)
 	if err == nil {
-		stopSystem(ctx, env, again)
+		conformance.StopSystem(ctx, env, again)
 	}
 	var left int
 	resources.WaitWhile(ctx, func() bool {

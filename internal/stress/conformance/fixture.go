@@ -1,4 +1,4 @@
-package measure
+package conformance
 
 import (
 	"context"
@@ -22,22 +22,22 @@ const fixtureTimeout = 4 * time.Second
 // A fixture is a system with spies on which checks run. It counts violations with its
 // checker.
 type fixture struct {
-	*checker
+	*Checker
 	system *mabeam.System
 	ids    []string // of the spies
 	spies  []*spy
 }
 
 // newFixture starts a system with n spies.
-func newFixture(ctx context.Context, violations *checker, n int) (*fixture, error) {
+func newFixture(ctx context.Context, violations *Checker, n int) (*fixture, error) {
 	system, err := mabeam.Start(ctx, mabeam.Options{Mailbox: fixtureMailbox})
 	if err != nil {
 		return nil, err
 	}
-	f := &fixture{checker: violations, system: system}
+	f := &fixture{Checker: violations, system: system}
 	for range n {
 		if _, _, err := f.addSpy(ctx); err != nil {
-			stopSystem(ctx, violations.env, system)
+			StopSystem(ctx, violations.recorder, system)
 			return nil, err
 		}
 	}
@@ -45,12 +45,12 @@ func newFixture(ctx context.Context, violations *checker, n int) (*fixture, erro
 }
 
 // withFixture runs a check on a new fixture with n spies.
-func withFixture(ctx context.Context, violations *checker, n int, check func(ctx context.Context, f *fixture) error) error {
+func withFixture(ctx context.Context, violations *Checker, n int, check func(ctx context.Context, f *fixture) error) error {
 	f, err := newFixture(ctx, violations, n)
 	if err != nil {
 		return err
 	}
-	defer stopSystem(ctx, violations.env, f.system)
+	defer StopSystem(ctx, violations.recorder, f.system)
 	limited, cancel := context.WithTimeout(ctx, fixtureTimeout)
 	defer cancel()
 	if err := check(limited, f); err != nil {
@@ -75,9 +75,9 @@ func (f *fixture) startSpy(ctx context.Context) (string, *spy) {
 	id, err := f.system.StartAgent(ctx, mabeam.Spec{
 		Type: "fresh", Behaviour: s, Capabilities: []string{"fresh"}, ParentID: "parent", Metadata: map[string]any{"key": "value"},
 	})
-	f.expect(err == nil && s.inits.Load() == 1, "an agent did not start, or its Init did not run exactly once")
+	f.Expect(err == nil && s.inits.Load() == 1, "an agent did not start, or its Init did not run exactly once")
 	e, found := f.system.Registry().Lookup(id)
-	f.expect(found && e.ParentID() == "parent" && maps.Equal(e.Metadata(), map[string]any{"key": "value"}) && isBetween(e.CreatedAt(), began),
+	f.Expect(found && e.ParentID() == "parent" && maps.Equal(e.Metadata(), map[string]any{"key": "value"}) && isBetween(e.CreatedAt(), began),
 		"the registration of a new agent lacks its parent, metadata or start time")
 	return id, s
 }
@@ -93,7 +93,7 @@ func (f *fixture) execute(ctx context.Context, id, action string, params any) (a
 func (f *fixture) fill(ctx context.Context, id string, n int) {
 	for i := range n {
 		limited, cancel := context.WithTimeout(ctx, resources.SettleTimeout)
-		f.expect(f.system.Tell(limited, id, "note", i) == nil, "an agent with free mailbox capacity did not accept an action")
+		f.Expect(f.system.Tell(limited, id, "note", i) == nil, "an agent with free mailbox capacity did not accept an action")
 		cancel()
 	}
 }
@@ -112,7 +112,7 @@ func (f *fixture) block(ctx context.Context, id string) (release func(), ok bool
 		case <-limited.Done():
 		}
 	}
-	return release, f.expect(ok, "an agent did not start an action that it had accepted")
+	return release, f.Expect(ok, "an agent did not start an action that it had accepted")
 }
 
 // blockAll keeps all spies busy until release is called.
@@ -156,7 +156,7 @@ func (f *fixture) awaitDepth(ctx context.Context, id string, n int) bool {
 func (f *fixture) suspend(ctx context.Context, id string) {
 	var err error
 	resources.WaitWhile(ctx, func() bool { err = f.system.SuspendAgent(id); return err != nil })
-	f.expect(err == nil, "an idle agent could not be suspended")
+	f.Expect(err == nil, "an idle agent could not be suspended")
 }
 
 // restart restarts an agent within resources.SettleTimeout.
@@ -176,7 +176,7 @@ func (f *fixture) stop(ctx context.Context, id string) error {
 // expectStop stops agents and counts those that do not stop.
 func (f *fixture) expectStop(ctx context.Context, ids ...string) {
 	for _, id := range ids {
-		f.expect(f.stop(ctx, id) == nil, "an agent did not stop")
+		f.Expect(f.stop(ctx, id) == nil, "an agent did not stop")
 	}
 }
 
@@ -194,7 +194,7 @@ func (f *fixture) beginStop(ctx context.Context, id string) <-chan error {
 
 // checkGone checks that the system no longer finds an agent of startSpy.
 func (f *fixture) checkGone(id string) {
-	liveAgents{id: {Type: "fresh", Capabilities: []string{"fresh"}}}.checkGone(f.checker, f.system)
+	LiveAgents{id: {Type: "fresh", Capabilities: []string{"fresh"}}}.CheckGone(f.Checker, f.system)
 }
 
 // overlaps is how often a spy was called during another of its callbacks.

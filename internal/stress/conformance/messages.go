@@ -1,4 +1,4 @@
-package measure
+package conformance
 
 import (
 	"context"
@@ -8,32 +8,19 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
-	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/resources"
-	"mabeam-top/internal/stress/scenario"
 )
-
-func messageMetrics() []scenario.Metric {
-	tells := func(p scenario.Params) bool { return p.Int("tell_probes") > 0 }
-	lost := mustBeZero("tells_lost", "Actions of tell_probes that were not handled exactly once. Four senders send them through a small mailbox at the same time.")
-	order := mustBeZero("tells_out_of_order", "Actions of tell_probes that were handled after an action that the same sender sent later.")
-	overlaps := mustBeZero("overlaps", "Callbacks of an agent that ran at the same time as another callback of that agent, while several senders sent actions and signals.")
-	wrong := mustBeZero("replies_wrong", "Messages of reply_probes whose reply is missing, repeated, of another message, or has an undocumented error. They are sent with Request and Send to known and unknown agents; some replies come after their timeout.")
-	lost.Given, order.Given, overlaps.Given = tells, tells, tells
-	wrong.Given = func(p scenario.Params) bool { return p.Int("reply_probes") > 0 }
-	return []scenario.Metric{lost, order, overlaps, wrong}
-}
 
 // tellSenders is how many senders use Tell on one agent at the same time.
 const tellSenders = 4
 
-// checkTells lets several senders tell one agent, with signals and calls in between.
-func checkTells(ctx context.Context, env *stress.Env) error {
-	probes := env.Params.Int("tell_probes")
+// CheckTells lets several senders tell one agent, with signals and calls in between. It
+// reports tells_lost, tells_out_of_order and overlaps, unless probes is 0.
+func CheckTells(ctx context.Context, r Recorder, probes int) error {
 	if probes == 0 {
 		return nil
 	}
-	lost, disorder, overlaps := newChecker(env, "tells_lost"), newChecker(env, "tells_out_of_order"), newChecker(env, "overlaps")
+	lost, disorder, overlaps := NewChecker(r, "tells_lost"), NewChecker(r, "tells_out_of_order"), NewChecker(r, "overlaps")
 	err := withFixture(ctx, lost, 1, func(ctx context.Context, f *fixture) error {
 		id := f.ids[0]
 		var senders sync.WaitGroup
@@ -41,7 +28,7 @@ func checkTells(ctx context.Context, env *stress.Env) error {
 			senders.Go(func() {
 				for n := range partSize(probes, sender, tellSenders) {
 					err := f.system.Tell(ctx, id, "note", [2]int{sender, n})
-					f.expect(err == nil, "an agent did not accept an action before the deadline")
+					f.Expect(err == nil, "an agent did not accept an action before the deadline")
 					if n%8 == 0 {
 						_ = f.system.Signal(mabeam.Signal{Type: "between"}, id) // the mailbox may be full
 					}
@@ -55,23 +42,23 @@ func checkTells(ctx context.Context, env *stress.Env) error {
 			}
 		})
 		senders.Wait()
-		f.expect(f.awaitIdle(ctx, id), "an agent with queued actions did not answer")
+		f.Expect(f.awaitIdle(ctx, id), "an agent with queued actions did not answer")
 		got := make([][]int, tellSenders)
 		for _, note := range f.spies[0].takeNotes() {
 			from := note.([2]int)
 			got[from[0]] = append(got[from[0]], from[1])
 		}
 		for sender := range tellSenders {
-			missing, displaced := compareSequence(got[sender], numbers(0, partSize(probes, sender, tellSenders)))
-			f.add(missing, "accepted actions were not handled exactly once")
-			disorder.add(displaced, "actions were handled in another order than their sender sent them")
+			missing, displaced := compareSequence(got[sender], numbers(partSize(probes, sender, tellSenders)))
+			f.Add(missing, "accepted actions were not handled exactly once")
+			disorder.Add(displaced, "actions were handled in another order than their sender sent them")
 		}
-		overlaps.add(f.overlaps(), "an agent was called during another of its callbacks")
+		overlaps.Add(f.overlaps(), "an agent was called during another of its callbacks")
 		return nil
 	})
-	lost.report()
-	disorder.report()
-	overlaps.report()
+	lost.Report()
+	disorder.Report()
+	overlaps.Report()
 	return err
 }
 
@@ -85,13 +72,13 @@ const (
 	lateReplies = 10
 )
 
-// checkReplies sends messages and checks their replies.
-func checkReplies(ctx context.Context, env *stress.Env) error {
-	probes := env.Params.Int("reply_probes")
+// CheckReplies sends messages, checks their replies, and reports replies_wrong, unless
+// probes is 0.
+func CheckReplies(ctx context.Context, r Recorder, probes int) error {
 	if probes == 0 {
 		return nil
 	}
-	wrong := newChecker(env, "replies_wrong")
+	wrong := NewChecker(r, "replies_wrong")
 	err := withFixture(ctx, wrong, 3, func(ctx context.Context, f *fixture) error {
 		var callers sync.WaitGroup
 		for caller := range replyCallers {
@@ -111,7 +98,7 @@ func checkReplies(ctx context.Context, env *stress.Env) error {
 		f.checkMessageOf(ctx)
 		return nil
 	})
-	wrong.report()
+	wrong.Report()
 	return err
 }
 
@@ -119,7 +106,7 @@ func checkReplies(ctx context.Context, env *stress.Env) error {
 func (f *fixture) checkRequest(ctx context.Context, id string, data any) {
 	m := mabeam.Message{Type: "note", Source: "caller", Target: id, Data: data, CorrelationID: fmt.Sprint(data), Timeout: resources.SettleTimeout}
 	reply, err := f.system.Request(ctx, m)
-	f.expect(err == nil && reply.Data == data && reply.CorrelationID == m.CorrelationID && reply.Source == id && reply.Type == m.Type,
+	f.Expect(err == nil && reply.Data == data && reply.CorrelationID == m.CorrelationID && reply.Source == id && reply.Type == m.Type,
 		"the reply to a request is missing or of another request")
 }
 
@@ -129,7 +116,7 @@ func (f *fixture) checkSends(ctx context.Context, from, n int) {
 	inbox.takeSignals()
 	for i := from; i < from+n; i++ {
 		err := f.system.Send(mabeam.Message{Type: "note", Source: "caller", Target: f.ids[i%2], ReplyTo: f.ids[2], Data: i, Timeout: resources.SettleTimeout})
-		f.expect(err == nil, "an agent with free mailbox capacity did not accept a message")
+		f.Expect(err == nil, "an agent with free mailbox capacity did not accept a message")
 	}
 	for _, id := range f.ids {
 		f.awaitIdle(ctx, id)
@@ -138,28 +125,28 @@ func (f *fixture) checkSends(ctx context.Context, from, n int) {
 	for _, s := range inbox.takeSignals() {
 		reply, ok := s.Data.(mabeam.Reply)
 		i, isInt := reply.Data.(int)
-		f.expect(ok && isInt && s.Type == mabeam.SignalMessageReply && reply.Err == nil && reply.Source == f.ids[i%2] && i >= from && i < from+n && !seen[i],
+		f.Expect(ok && isInt && s.Type == mabeam.SignalMessageReply && reply.Err == nil && reply.Source == f.ids[i%2] && i >= from && i < from+n && !seen[i],
 			"the reply to a message of Send is repeated or of another message")
 		seen[i] = true
 	}
-	f.add(int64(n-len(seen)), "messages of Send got no reply")
+	f.Add(int64(n-len(seen)), "messages of Send got no reply")
 }
 
 // checkRefusedMessages sends messages that fail, each with its own error and at once.
 func (f *fixture) checkRefusedMessages(ctx context.Context) {
 	began := time.Now()
 	_, err := f.system.Request(ctx, mabeam.Message{Type: "note", Target: unknownAgent})
-	f.expect(errors.Is(err, mabeam.ErrUnknownAgent) && time.Since(began) < resources.SettleTimeout, "Request to an unknown agent did not return ErrUnknownAgent at once")
+	f.Expect(errors.Is(err, mabeam.ErrUnknownAgent) && time.Since(began) < resources.SettleTimeout, "Request to an unknown agent did not return ErrUnknownAgent at once")
 	err = f.system.Send(mabeam.Message{Type: "note", Target: unknownAgent, ReplyTo: f.ids[2]})
-	f.expect(errors.Is(err, mabeam.ErrUnknownAgent), "Send to an unknown agent did not return ErrUnknownAgent")
+	f.Expect(errors.Is(err, mabeam.ErrUnknownAgent), "Send to an unknown agent did not return ErrUnknownAgent")
 	_, err = f.system.Request(ctx, mabeam.Message{Type: "fail", Target: f.ids[0], Timeout: resources.SettleTimeout})
-	f.expect(errors.Is(err, errSpy), "Request did not return the error of its action")
+	f.Expect(errors.Is(err, errSpy), "Request did not return the error of its action")
 	f.spies[2].takeSignals()
 	err = f.system.Send(mabeam.Message{Type: "fail", Target: f.ids[0], ReplyTo: f.ids[2], Timeout: resources.SettleTimeout})
 	f.awaitIdle(ctx, f.ids[0])
 	f.awaitIdle(ctx, f.ids[2])
 	replies := f.spies[2].takeSignals()
-	f.expect(err == nil && len(replies) == 1 && errors.Is(replyError(replies[0]), errSpy), "the reply to a message of Send lacks the error of its action")
+	f.Expect(err == nil && len(replies) == 1 && errors.Is(replyError(replies[0]), errSpy), "the reply to a message of Send lacks the error of its action")
 }
 
 // replyError returns the error in a signal that carries a reply.
@@ -183,9 +170,9 @@ func (f *fixture) checkLateReplies(ctx context.Context) {
 	// no late reply.
 	for tries := 0; inMailbox() < full && tries < 10*lateReplies && ctx.Err() == nil; tries++ {
 		_, err := f.system.Request(ctx, mabeam.Message{Type: "note", Target: id, Data: -tries, Timeout: time.Millisecond})
-		f.expect(errors.Is(err, mabeam.ErrTimeout), "Request to a busy agent did not return ErrTimeout after its timeout")
+		f.Expect(errors.Is(err, mabeam.ErrTimeout), "Request to a busy agent did not return ErrTimeout after its timeout")
 	}
-	f.expect(inMailbox() == full, "a request to a busy agent is not in its mailbox")
+	f.Expect(inMailbox() == full, "a request to a busy agent is not in its mailbox")
 	release()
 	for i := range 2 * lateReplies {
 		f.checkRequest(ctx, id, i)
@@ -197,7 +184,7 @@ func (f *fixture) checkLateReplies(ctx context.Context) {
 func (f *fixture) expectLate(ctx context.Context, before int64) {
 	late := func() int64 { return f.system.Telemetry().RepliesLate - before }
 	resources.WaitWhile(ctx, func() bool { return late() < lateReplies })
-	f.expect(late() == lateReplies, "the telemetry does not count each late reply once")
+	f.Expect(late() == lateReplies, "the telemetry does not count each late reply once")
 }
 
 // checkExpired sends messages to an agent that does not answer in time. Each must get one
@@ -212,7 +199,7 @@ func (f *fixture) checkExpired(ctx context.Context) {
 	inbox.takeSignals()
 	for i := range lateReplies {
 		err := f.system.Send(mabeam.Message{Type: "note", Target: f.ids[0], ReplyTo: f.ids[2], Data: i, Timeout: time.Millisecond})
-		f.expect(err == nil, "an agent with free mailbox capacity did not accept a message")
+		f.Expect(err == nil, "an agent with free mailbox capacity did not accept a message")
 	}
 	var got []mabeam.Signal
 	expired := func() int {
@@ -223,9 +210,9 @@ func (f *fixture) checkExpired(ctx context.Context) {
 	release()
 	f.awaitIdle(ctx, f.ids[0])
 	pause(ctx)
-	f.expect(expired() == lateReplies, "messages of Send that timed out did not get one reply each")
+	f.Expect(expired() == lateReplies, "messages of Send that timed out did not get one reply each")
 	for _, s := range got {
-		f.expect(errors.Is(replyError(s), mabeam.ErrTimeout), "the reply to a message of Send that timed out is not ErrTimeout")
+		f.Expect(errors.Is(replyError(s), mabeam.ErrTimeout), "the reply to a message of Send that timed out is not ErrTimeout")
 	}
 	f.expectLate(ctx, before)
 }
@@ -239,13 +226,16 @@ func (f *fixture) checkMessageOf(ctx context.Context) {
 		return nil, nil
 	}
 	id, err := f.system.StartAgent(ctx, mabeam.Spec{Type: "reader", Behaviour: actionAgent{handle: reader}})
-	f.expect(err == nil, "an agent did not start")
+	f.Expect(err == nil, "an agent did not start")
 	sent := mabeam.Message{Type: "read", Source: f.ids[1], Target: id, Data: 7, CorrelationID: "correlation", Metadata: map[string]any{"key": "value"}, Timeout: resources.SettleTimeout}
 	reply, err := f.system.Request(ctx, sent)
 	got, ok := reply.Data.(mabeam.Message)
-	f.expect(err == nil && ok && got.ID != "" && got.Type == sent.Type && got.Source == sent.Source && got.Target == id && got.ReplyTo == sent.Source && got.Data == sent.Data &&
+	f.Expect(err == nil && ok && got.ID != "" && got.Type == sent.Type && got.Source == sent.Source && got.Target == id && got.ReplyTo == sent.Source && got.Data == sent.Data &&
 		got.CorrelationID == sent.CorrelationID && got.Metadata["key"] == "value" && !got.Timestamp.IsZero(), "MessageOf does not return the message as it was sent")
 	answer, err := f.execute(ctx, id, "read", nil)
-	f.expect(err == nil && answer == nil, "MessageOf returns a message for an action that came without one")
+	f.Expect(err == nil && answer == nil, "MessageOf returns a message for an action that came without one")
 	f.expectStop(ctx, id)
 }
+
+// partSize is the size of one of several parts of n, which differ by at most one.
+func partSize(n, part, parts int) int { return n*(part+1)/parts - n*part/parts }

@@ -1,4 +1,4 @@
-package measure
+package conformance
 
 import (
 	"context"
@@ -12,7 +12,6 @@ import (
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/faults"
 	"mabeam-top/internal/runtime/supervision"
-	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/resources"
 )
 
@@ -82,7 +81,7 @@ func (g *supervisedGroup) kill(place int) { g.system.KillAgent(g.ids[place]) }
 func (g *supervisedGroup) expectStarts(ctx context.Context, violation string, want ...int64) {
 	resources.WaitWhile(ctx, func() bool { return !g.hasStarted(want) })
 	pause(ctx)
-	g.expect(g.hasStarted(want), violation)
+	g.Expect(g.hasStarted(want), violation)
 }
 
 // hasStarted reports whether the children have started as often as wanted, and the live
@@ -117,7 +116,7 @@ func (g *supervisedGroup) alive() (n int) {
 
 // expectForgotten checks that the supervisor has forgotten one child.
 func (g *supervisedGroup) expectForgotten(violation string) {
-	g.expect(len(g.supervisor.Children()) == childCount-1, violation)
+	g.Expect(len(g.supervisor.Children()) == childCount-1, violation)
 }
 
 // hasGivenUp reports whether the supervisor has ended.
@@ -138,11 +137,11 @@ func (g *supervisedGroup) checkStop(ctx context.Context) {
 	living := g.alive()
 	limited, cancel := context.WithTimeout(ctx, resources.SettleTimeout)
 	defer cancel()
-	g.expect(g.supervisor.Stop(limited) == nil, "a supervisor did not stop")
+	g.Expect(g.supervisor.Stop(limited) == nil, "a supervisor did not stop")
 	g.mu.Lock()
 	order := slices.Clone(g.stopping)
 	g.mu.Unlock()
-	g.expect(len(order) == living && slices.IsSortedFunc(order, func(a, b int) int { return b - a }), "a stopping supervisor did not stop each child once, the newest first")
+	g.Expect(len(order) == living && slices.IsSortedFunc(order, func(a, b int) int { return b - a }), "a stopping supervisor did not stop each child once, the newest first")
 	g.expectNoChild("a child outlived its supervisor")
 }
 
@@ -150,16 +149,17 @@ func (g *supervisedGroup) checkStop(ctx context.Context) {
 func (g *supervisedGroup) expectNoChild(violation string) {
 	for _, id := range g.ids {
 		_, err := g.system.Ref(id)
-		g.expect(err != nil, violation)
+		g.Expect(err != nil, violation)
 	}
 }
 
 // timeoutDetail is the violation of a system that is too slow for all checks.
 var timeoutDetail = fmt.Sprintf("the checks did not finish within %v", fixtureTimeout)
 
-// checkSupervision checks the documented rules of supervision.
-func checkSupervision(ctx context.Context, env *stress.Env) error {
-	violations := newChecker(env, "supervision_rules_broken")
+// CheckSupervision checks the documented rules of supervision, and reports
+// supervision_rules_broken.
+func CheckSupervision(ctx context.Context, r Recorder, options mabeam.Options) error {
+	violations := NewChecker(r, "supervision_rules_broken")
 	err := withFixture(ctx, violations, 1, func(ctx context.Context, f *fixture) error {
 		before := f.system.Telemetry()
 		var restarts, starts int64
@@ -169,7 +169,7 @@ func checkSupervision(ctx context.Context, env *stress.Env) error {
 				c.check(ctx, g)
 			}
 			if ctx.Err() != nil {
-				f.add(1, timeoutDetail)
+				f.Add(1, timeoutDetail)
 				return nil
 			}
 			if err != nil {
@@ -183,7 +183,7 @@ func checkSupervision(ctx context.Context, env *stress.Env) error {
 		}
 		resources.WaitWhile(ctx, func() bool { return f.system.Telemetry().AgentsRestarted-before.AgentsRestarted != restarts })
 		now := f.system.Telemetry()
-		f.expect(now.AgentsRestarted-before.AgentsRestarted == restarts && now.AgentsStarted-before.AgentsStarted == starts &&
+		f.Expect(now.AgentsRestarted-before.AgentsRestarted == restarts && now.AgentsStarted-before.AgentsStarted == starts &&
 			now.AgentsStopped+now.AgentsCrashed-before.AgentsStopped-before.AgentsCrashed == starts, "the telemetry does not match the starts, ends and restarts of children")
 		f.checkStuckChild(ctx)
 		f.checkFailingRestarts(ctx)
@@ -196,9 +196,9 @@ func checkSupervision(ctx context.Context, env *stress.Env) error {
 		})
 	}
 	if err == nil {
-		err = checkRestartAtLimit(ctx, violations)
+		err = checkRestartAtLimit(ctx, options, violations)
 	}
-	violations.report()
+	violations.Report()
 	return err
 }
 
@@ -241,7 +241,7 @@ var supervisionChecks = []struct {
 		g.expectForgotten("a supervisor has not forgotten a temporary child that ended")
 	}},
 	{name: "stop-agent", check: func(ctx context.Context, g *supervisedGroup) {
-		g.expect(g.stop(ctx, g.ids[0]) == nil, "a child did not stop")
+		g.Expect(g.stop(ctx, g.ids[0]) == nil, "a child did not stop")
 		g.kill(2)
 		g.expectStarts(ctx, "a child that StopAgent had stopped was restarted", 1, 1, 2)
 		g.expectForgotten("a supervisor has not forgotten a child that StopAgent had stopped")
@@ -259,11 +259,11 @@ func checkStopChild(ctx context.Context, g *supervisedGroup) {
 	limited, cancel := context.WithTimeout(ctx, resources.SettleTimeout)
 	defer cancel()
 	_, err := g.supervisor.StartChild(limited, supervision.Child{ID: g.ids[0], New: func() mabeam.Spec { return mabeam.Spec{Type: "member", Behaviour: &spy{}} }})
-	g.expect(errors.Is(err, mabeam.ErrAlreadyRegistered), "a second child with the same id was not refused with ErrAlreadyRegistered")
-	g.expect(g.supervisor.StopChild(limited, g.ids[1]) == nil, "a supervisor did not stop a child")
+	g.Expect(errors.Is(err, mabeam.ErrAlreadyRegistered), "a second child with the same id was not refused with ErrAlreadyRegistered")
+	g.Expect(g.supervisor.StopChild(limited, g.ids[1]) == nil, "a supervisor did not stop a child")
 	_, err = g.system.Ref(g.ids[1])
-	g.expect(err != nil, "a child is still found after StopChild")
-	g.expect(g.supervisor.StopChild(limited, g.ids[1]) == nil, "StopChild of an unknown child returned an error")
+	g.Expect(err != nil, "a child is still found after StopChild")
+	g.Expect(g.supervisor.StopChild(limited, g.ids[1]) == nil, "StopChild of an unknown child returned an error")
 	g.kill(0)
 	g.expectStarts(ctx, "one-for-all restarted a child that StopChild had stopped, or did not restart the others", 2, 1, 2)
 	g.expectForgotten("a supervisor has not forgotten a child that StopChild had stopped")
@@ -273,9 +273,9 @@ func checkStopChild(ctx context.Context, g *supervisedGroup) {
 // supervised as before.
 func checkCrashedSupervisor(ctx context.Context, g *supervisedGroup) {
 	before := g.system.Telemetry().ComponentsRestarted
-	g.expect(faults.Crash(g.system, "agents") == nil, "the supervisors could not be crashed")
+	g.Expect(faults.Crash(g.system, "agents") == nil, "the supervisors could not be crashed")
 	g.expectStarts(ctx, "a restarted supervisor did not start all its children anew except the temporary one", 2, 1, 2)
-	g.expect(g.system.Telemetry().ComponentsRestarted-before == 1, "the telemetry does not count the restart of the supervisors once")
+	g.Expect(g.system.Telemetry().ComponentsRestarted-before == 1, "the telemetry does not count the restart of the supervisors once")
 	g.kill(2)
 	g.expectStarts(ctx, "a restarted supervisor did not restart a killed child", 2, 1, 3)
 }
@@ -288,6 +288,6 @@ func checkIntensity(ctx context.Context, g *supervisedGroup) {
 	}
 	g.kill(1)
 	resources.WaitWhile(ctx, func() bool { return !g.hasGivenUp() })
-	g.expect(errors.Is(g.supervisor.Err(), supervision.ErrGaveUp) && g.starts[1].Load() == 1+maxRestarts, "a supervisor did not give up beyond its restart intensity")
+	g.Expect(errors.Is(g.supervisor.Err(), supervision.ErrGaveUp) && g.starts[1].Load() == 1+maxRestarts, "a supervisor did not give up beyond its restart intensity")
 	g.expectNoChild("a child outlived a supervisor that gave up")
 }

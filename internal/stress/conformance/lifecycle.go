@@ -1,4 +1,4 @@
-package measure
+package conformance
 
 import (
 	"context"
@@ -8,27 +8,19 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/agents"
-	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/resources"
-	"mabeam-top/internal/stress/scenario"
 )
-
-func lifecycleMetrics() []scenario.Metric {
-	broken := mustBeZero("agent_rules_broken", "Violations of the documented rules of agents in life_probes rounds: suspension, mailbox capacity, Init and Terminate, stop, kill, panic, restart, state versions, errors, events queued at a stop, goroutines of calls that timed out, partly failing batches, deadlocks, callers of an agent that ends, contexts of actions at a kill, action events, registrations, subscriptions, events, signals and inspection. The errors name each.")
-	broken.Given = func(p scenario.Params) bool { return p.Int("life_probes") > 0 }
-	return []scenario.Metric{broken}
-}
 
 // queuedActions is how many actions wait for an agent that is suspended or stopped.
 const queuedActions = 10
 
-// checkLifecycle checks the documented rules of an agent's life and mailbox.
-func checkLifecycle(ctx context.Context, env *stress.Env) error {
-	rounds := env.Params.Int("life_probes")
+// CheckLifecycle checks the documented rules of an agent's life and mailbox, and reports
+// agent_rules_broken, unless rounds is 0.
+func CheckLifecycle(ctx context.Context, r Recorder, rounds int) error {
 	if rounds == 0 {
 		return nil
 	}
-	violations := newChecker(env, "agent_rules_broken")
+	violations := NewChecker(r, "agent_rules_broken")
 	err := withFixture(ctx, violations, 1, func(ctx context.Context, f *fixture) error {
 		for range rounds {
 			before := f.system.Telemetry()
@@ -36,13 +28,13 @@ func checkLifecycle(ctx context.Context, env *stress.Env) error {
 				f.checkSuspension, f.checkCapacity, f.checkStop, f.checkKill, f.checkPanic, f.checkRestart, f.checkState, f.checkErrors,
 			} {
 				if ctx.Err() != nil {
-					f.add(1, fmt.Sprintf("the rounds did not finish within %v", fixtureTimeout))
+					f.Add(1, fmt.Sprintf("the rounds did not finish within %v", fixtureTimeout))
 					return nil
 				}
 				check(ctx)
 			}
 			now := f.system.Telemetry()
-			f.expect(now.AgentsStarted-before.AgentsStarted == 7 && now.AgentsStopped-before.AgentsStopped == 6 && now.AgentsCrashed-before.AgentsCrashed == 1 &&
+			f.Expect(now.AgentsStarted-before.AgentsStarted == 7 && now.AgentsStopped-before.AgentsStopped == 6 && now.AgentsCrashed-before.AgentsCrashed == 1 &&
 				now.AgentsRestarted-before.AgentsRestarted == 1 && now.Agents == before.Agents, "the telemetry does not match the agents started, stopped, crashed and restarted")
 		}
 		f.checkTermination(ctx)
@@ -56,25 +48,25 @@ func checkLifecycle(ctx context.Context, env *stress.Env) error {
 			return nil
 		})
 	}
-	violations.report()
+	violations.Report()
 	return err
 }
 
 func (f *fixture) checkSuspension(ctx context.Context) {
 	id, s := f.startSpy(ctx)
 	var transition *mabeam.TransitionError
-	f.expect(errors.As(f.system.ResumeAgent(id), &transition), "ResumeAgent of an agent that is not suspended did not return a TransitionError")
+	f.Expect(errors.As(f.system.ResumeAgent(id), &transition), "ResumeAgent of an agent that is not suspended did not return a TransitionError")
 	f.suspend(ctx, id)
-	f.expect(errors.As(f.system.SuspendAgent(id), &transition), "SuspendAgent of a suspended agent did not return a TransitionError")
+	f.Expect(errors.As(f.system.SuspendAgent(id), &transition), "SuspendAgent of a suspended agent did not return a TransitionError")
 	f.fill(ctx, id, queuedActions)
-	f.expect(f.system.Signal(mabeam.Signal{Type: "waits"}, id) == nil, "a suspended agent did not accept a signal")
+	f.Expect(f.system.Signal(mabeam.Signal{Type: "waits"}, id) == nil, "a suspended agent did not accept a signal")
 	pause(ctx)
 	info, err := f.system.Agent(id)
-	f.expect(err == nil && info.Lifecycle == mabeam.Suspended && info.Mailbox == queuedActions, "System.Agent does not show a suspended agent as suspended with its queued actions")
-	f.expect(len(s.takeNotes()) == 0 && len(s.takeSignals()) == 0, "a suspended agent handled an action or a signal")
-	f.expect(f.system.ResumeAgent(id) == nil, "a suspended agent could not be resumed")
+	f.Expect(err == nil && info.Lifecycle == mabeam.Suspended && info.Mailbox == queuedActions, "System.Agent does not show a suspended agent as suspended with its queued actions")
+	f.Expect(len(s.takeNotes()) == 0 && len(s.takeSignals()) == 0, "a suspended agent handled an action or a signal")
+	f.Expect(f.system.ResumeAgent(id) == nil, "a suspended agent could not be resumed")
 	f.awaitIdle(ctx, id)
-	f.expect(inOrder(s.takeNotes(), queuedActions) && len(s.takeSignals()) == 1, "a resumed agent did not handle its queue exactly once and in order")
+	f.Expect(inOrder(s.takeNotes(), queuedActions) && len(s.takeSignals()) == 1, "a resumed agent did not handle its queue exactly once and in order")
 	f.expectStop(ctx, id)
 }
 
@@ -83,14 +75,14 @@ func (f *fixture) checkCapacity(ctx context.Context) {
 	f.suspend(ctx, id)
 	f.fill(ctx, id, fixtureMailbox)
 	_, err := f.execute(ctx, id, "note", -1)
-	f.expect(errors.Is(err, mabeam.ErrMailboxFull), "Execute to a full mailbox did not return ErrMailboxFull")
+	f.Expect(errors.Is(err, mabeam.ErrMailboxFull), "Execute to a full mailbox did not return ErrMailboxFull")
 	limited, cancel := context.WithTimeout(ctx, time.Millisecond)
 	err = f.system.Tell(limited, id, "note", -1)
 	cancel()
-	f.expect(errors.Is(err, mabeam.ErrTimeout), "Tell to a full mailbox did not return ErrTimeout at its deadline")
-	f.expect(f.system.ResumeAgent(id) == nil, "a suspended agent could not be resumed")
+	f.Expect(errors.Is(err, mabeam.ErrTimeout), "Tell to a full mailbox did not return ErrTimeout at its deadline")
+	f.Expect(f.system.ResumeAgent(id) == nil, "a suspended agent could not be resumed")
 	f.awaitIdle(ctx, id)
-	f.expect(inOrder(s.takeNotes(), fixtureMailbox), "an agent did not handle the actions of a full mailbox exactly once and in order")
+	f.Expect(inOrder(s.takeNotes(), fixtureMailbox), "an agent did not handle the actions of a full mailbox exactly once and in order")
 	f.expectStop(ctx, id)
 }
 
@@ -101,13 +93,13 @@ func (f *fixture) checkStop(ctx context.Context) {
 	f.fill(ctx, id, queuedActions)
 	stopped := f.beginStop(ctx, id)
 	_, err := f.execute(ctx, id, "note", -1)
-	f.expect(errors.Is(err, mabeam.ErrStopping), "a stopping agent did not refuse an action with ErrStopping")
+	f.Expect(errors.Is(err, mabeam.ErrStopping), "a stopping agent did not refuse an action with ErrStopping")
 	release()
-	f.expect(<-stopped == nil, "an agent did not stop")
-	f.expect(inOrder(s.takeNotes(), queuedActions), "a stopped agent did not handle its queue exactly once and in order")
-	f.expect(s.terminates.Load() == 1 && s.inits.Load() == 1, "Terminate did not run exactly once when an agent was stopped")
+	f.Expect(<-stopped == nil, "an agent did not stop")
+	f.Expect(inOrder(s.takeNotes(), queuedActions), "a stopped agent did not handle its queue exactly once and in order")
+	f.Expect(s.terminates.Load() == 1 && s.inits.Load() == 1, "Terminate did not run exactly once when an agent was stopped")
 	f.checkGone(id)
-	f.expect(f.stop(ctx, id) == nil, "StopAgent of an unknown agent returned an error")
+	f.Expect(f.stop(ctx, id) == nil, "StopAgent of an unknown agent returned an error")
 }
 
 func (f *fixture) checkKill(ctx context.Context) {
@@ -119,48 +111,48 @@ func (f *fixture) checkKill(ctx context.Context) {
 	resources.WaitWhile(ctx, func() bool { info, err := f.system.Agent(id); return err == nil && info.Mailbox < 2 })
 	f.system.KillAgent(id)
 	f.checkGone(id)
-	f.expect(errors.Is(<-waiting, mabeam.ErrKilled), "a queued action of a killed agent did not return ErrKilled")
+	f.Expect(errors.Is(<-waiting, mabeam.ErrKilled), "a queued action of a killed agent did not return ErrKilled")
 	release()
 	pause(ctx)
-	f.expect(len(s.takeNotes()) == 0 && s.terminates.Load() == 0, "a killed agent handled an action, or its Terminate ran")
+	f.Expect(len(s.takeNotes()) == 0 && s.terminates.Load() == 0, "a killed agent handled an action, or its Terminate ran")
 }
 
 func (f *fixture) checkPanic(ctx context.Context) {
 	id, s := f.startSpy(ctx)
 	_, err := f.execute(ctx, id, "panic", nil)
 	var panicked *mabeam.PanicError
-	f.expect(errors.As(err, &panicked), "an action that panics did not return a PanicError")
+	f.Expect(errors.As(err, &panicked), "an action that panics did not return a PanicError")
 	resources.WaitWhile(ctx, func() bool { _, err := f.system.Ref(id); return err == nil })
 	f.checkGone(id)
 	resources.WaitWhile(ctx, func() bool { return s.terminates.Load() == 0 })
-	f.expect(s.terminates.Load() == 1, "Terminate did not run exactly once after a panic")
+	f.Expect(s.terminates.Load() == 1, "Terminate did not run exactly once after a panic")
 	_, err = f.execute(ctx, f.ids[0], "note", 0)
-	f.expect(err == nil && len(f.spies[0].takeNotes()) == 1, "an agent stopped answering after another agent panicked")
+	f.Expect(err == nil && len(f.spies[0].takeNotes()) == 1, "an agent stopped answering after another agent panicked")
 }
 
 func (f *fixture) checkRestart(ctx context.Context) {
 	id, err := f.system.StartAgent(ctx, agents.Demo())
-	f.expect(err == nil, "an agent did not start")
+	f.Expect(err == nil, "an agent did not start")
 	_, err = f.execute(ctx, id, "increment", map[string]any{"amount": 3})
-	f.expect(err == nil, "an agent did not handle an action")
+	f.Expect(err == nil, "an agent did not handle an action")
 	before, _ := f.system.Agent(id)
-	f.expect(f.restart(ctx, id) == nil, "an agent could not be restarted")
+	f.Expect(f.restart(ctx, id) == nil, "an agent could not be restarted")
 	after, err := f.system.Agent(id)
 	state, _ := after.State.(agents.DemoState)
-	f.expect(err == nil && state.Counter == 3 && after.Version == before.Version && after.Type == before.Type && len(after.Capabilities) == len(before.Capabilities) && len(after.Subscriptions) == 1,
+	f.Expect(err == nil && state.Counter == 3 && after.Version == before.Version && after.Type == before.Type && len(after.Capabilities) == len(before.Capabilities) && len(after.Subscriptions) == 1,
 		"a restarted agent did not keep its state, version, type, capabilities and subscriptions")
 	f.expectStop(ctx, id)
 }
 
 func (f *fixture) checkState(ctx context.Context) {
 	id, err := f.system.StartAgent(ctx, agents.Demo())
-	f.expect(err == nil, "an agent did not start")
+	f.Expect(err == nil, "an agent did not start")
 	before, _ := f.system.Agent(id)
 	for i := 1; i <= queuedActions; i++ {
 		result, err := f.execute(ctx, id, "increment", map[string]any{"amount": 2})
-		f.expect(err == nil && result == 2*i, "increment did not return the sum so far")
+		f.Expect(err == nil && result == 2*i, "increment did not return the sum so far")
 		info, err := f.system.Agent(id)
-		f.expect(err == nil && info.Version == before.Version+uint64(i), "a change of the state did not increase its version by one")
+		f.Expect(err == nil && info.Version == before.Version+uint64(i), "a change of the state did not increase its version by one")
 	}
 	f.expectStop(ctx, id)
 }
@@ -177,19 +169,19 @@ func (f *fixture) checkErrors(ctx context.Context) {
 	} {
 		_, err := f.execute(ctx, c.agent, c.action, nil)
 		var action *mabeam.ActionError
-		f.expect(errors.Is(err, c.want) && errors.As(err, &action) && action.Agent == c.agent && action.Action == c.action,
+		f.Expect(errors.Is(err, c.want) && errors.As(err, &action) && action.Agent == c.agent && action.Action == c.action,
 			"the error of an action is not an ActionError that names the agent and the action, and wraps: "+c.want.Error())
 	}
 	cancelled, cancel := context.WithCancel(ctx)
 	cancel()
 	_, err := f.system.Execute(cancelled, id, "note", 0)
-	f.expect(errors.Is(err, context.Canceled), "Execute with a cancelled context did not return context.Canceled")
+	f.Expect(errors.Is(err, context.Canceled), "Execute with a cancelled context did not return context.Canceled")
 	f.awaitIdle(ctx, id)
 	f.spies[0].takeNotes() // the agent may have run the action nevertheless
-	f.expect(errors.Is(f.system.Tell(ctx, unknownAgent, "note", 0), mabeam.ErrUnknownAgent), "Tell to an unknown agent did not return ErrUnknownAgent")
-	f.expect(errors.Is(f.system.SuspendAgent(unknownAgent), mabeam.ErrUnknownAgent), "SuspendAgent of an unknown agent did not return ErrUnknownAgent")
+	f.Expect(errors.Is(f.system.Tell(ctx, unknownAgent, "note", 0), mabeam.ErrUnknownAgent), "Tell to an unknown agent did not return ErrUnknownAgent")
+	f.Expect(errors.Is(f.system.SuspendAgent(unknownAgent), mabeam.ErrUnknownAgent), "SuspendAgent of an unknown agent did not return ErrUnknownAgent")
 	_, err = f.system.StartAgent(ctx, mabeam.Spec{ID: id, Type: "spy", Behaviour: &spy{}})
-	f.expect(errors.Is(err, mabeam.ErrAlreadyRegistered), "a second agent with the same id was not refused with ErrAlreadyRegistered")
+	f.Expect(errors.Is(err, mabeam.ErrAlreadyRegistered), "a second agent with the same id was not refused with ErrAlreadyRegistered")
 }
 
 // killedCallers is how many callers wait for an agent that is killed.
@@ -220,19 +212,19 @@ func (f *fixture) checkKillReplies(ctx context.Context) {
 	case <-ctx.Done():
 		started = false
 	}
-	f.expect(ok && started, "an agent did not start the actions that it had accepted")
+	f.Expect(ok && started, "an agent did not start the actions that it had accepted")
 	f.system.KillAgent(id)
 	for range killedCallers {
-		f.expect(errors.Is(<-replies, mabeam.ErrKilled), "a caller of a killed agent did not get ErrKilled while the agent's action still ran")
+		f.Expect(errors.Is(<-replies, mabeam.ErrKilled), "a caller of a killed agent did not get ErrKilled while the agent's action still ran")
 	}
-	f.expect(len(s.takeNotes()) == 0, "a killed agent handled an action")
+	f.Expect(len(s.takeNotes()) == 0, "a killed agent handled an action")
 }
 
 // checkKillEndsContext kills an agent whose action waits for the end of its context.
 func (f *fixture) checkKillEndsContext(ctx context.Context) {
 	id, _ := f.startSpy(ctx)
 	w := newContextWaiter()
-	f.expect(f.system.Tell(ctx, id, "wait", w) == nil, "an agent with free mailbox capacity did not accept an action")
+	f.Expect(f.system.Tell(ctx, id, "wait", w) == nil, "an agent with free mailbox capacity did not accept an action")
 	var cause error
 	select {
 	case <-w.entered:
@@ -243,5 +235,5 @@ func (f *fixture) checkKillEndsContext(ctx context.Context) {
 	case cause = <-w.ended:
 	case <-ctx.Done():
 	}
-	f.expect(errors.Is(cause, mabeam.ErrKilled), "the context of an action did not end with ErrKilled when its agent was killed")
+	f.Expect(errors.Is(cause, mabeam.ErrKilled), "the context of an action did not end with ErrKilled when its agent was killed")
 }

@@ -1,4 +1,4 @@
-package measure
+package conformance
 
 import (
 	"context"
@@ -17,7 +17,7 @@ func (f *fixture) checkActionCalls(ctx context.Context) {
 	f.checkCrashWithCallers(ctx)
 	f.checkActionEvents(ctx)
 	f.checkAgentSubscriptions(ctx)
-	f.expect(f.receivesOwnSignal(ctx), "a signal from an agent lacks its type, data, source, id or time")
+	f.Expect(f.receivesOwnSignal(ctx), "a signal from an agent lacks its type, data, source, id or time")
 	f.checkInspection(ctx)
 }
 
@@ -38,18 +38,18 @@ func (f *fixture) checkDeadlock(ctx context.Context) {
 	for i := range ids {
 		var err error
 		ids[i], err = f.system.StartAgent(ctx, mabeam.Spec{Type: "forwarder", Behaviour: actionAgent{handle: forward}})
-		f.expect(err == nil, "an agent did not start")
+		f.Expect(err == nil, "an agent did not start")
 	}
 	for range 2 { // the second time after a deadlock was found
 		answer, err := f.execute(ctx, ids[0], "forward", ids[1:])
-		f.expect(err == nil && answer == ids[2], "a chain of three agents did not return the answer of the last one")
+		f.Expect(err == nil && answer == ids[2], "a chain of three agents did not return the answer of the last one")
 		_, err = f.execute(ctx, ids[0], "forward", []string{ids[1], ids[2], ids[0]})
 		var ring *mabeam.DeadlockError
-		f.expect(errors.As(err, &ring) && len(ring.Ring) == len(ids) && !slices.ContainsFunc(ids, func(id string) bool { return !slices.Contains(ring.Ring, id) }),
+		f.Expect(errors.As(err, &ring) && len(ring.Ring) == len(ids) && !slices.ContainsFunc(ids, func(id string) bool { return !slices.Contains(ring.Ring, id) }),
 			"a ring of waiting agents did not get a DeadlockError that names all of them")
 	}
 	answer, err := f.execute(ctx, ids[2], "forward", []string{ids[1], ids[0]})
-	f.expect(err == nil && answer == ids[0], "agents that had their answer were treated as still waiting when they were called back")
+	f.Expect(err == nil && answer == ids[0], "agents that had their answer were treated as still waiting when they were called back")
 	f.expectStop(ctx, ids...)
 }
 
@@ -59,23 +59,23 @@ func (f *fixture) checkCrashWithCallers(ctx context.Context) {
 	before := f.system.Telemetry()
 	release, _ := f.block(ctx, id)
 	defer release()
-	f.expect(f.system.Tell(ctx, id, "panic", nil) == nil, "an agent with free mailbox capacity did not accept an action")
+	f.Expect(f.system.Tell(ctx, id, "panic", nil) == nil, "an agent with free mailbox capacity did not accept an action")
 	f.fill(ctx, id, queuedActions)
 	waiting := make(chan error, 1)
 	go func() { _, err := f.execute(ctx, id, "note", 0); waiting <- err }()
 	resources.WaitWhile(ctx, func() bool { info, err := f.system.Agent(id); return err == nil && info.Mailbox < queuedActions+3 })
 	release()
-	f.expect(errors.Is(<-waiting, mabeam.ErrCrashed), "a queued action of an agent that panicked did not return ErrCrashed")
+	f.Expect(errors.Is(<-waiting, mabeam.ErrCrashed), "a queued action of an agent that panicked did not return ErrCrashed")
 	f.checkGone(id)
 	resources.WaitWhile(ctx, func() bool { return s.terminates.Load() == 0 })
-	f.expect(len(s.takeNotes()) == 0 && s.terminates.Load() == 1, "an agent that had panicked handled an action, or its Terminate did not run exactly once")
+	f.Expect(len(s.takeNotes()) == 0 && s.terminates.Load() == 1, "an agent that had panicked handled an action, or its Terminate did not run exactly once")
 	const failed = 1 + queuedActions + 1 // the panic, the queued actions and the call
 	miscounts := func() bool {
 		now := f.system.Telemetry()
 		return now.ActionsFailed-before.ActionsFailed != failed || now.ActionsDone-before.ActionsDone != 1 || now.MailboxDepth != before.MailboxDepth
 	}
 	resources.WaitWhile(ctx, miscounts)
-	f.expect(!miscounts(), "the telemetry does not match the done, failed and queued actions of an agent that panicked")
+	f.Expect(!miscounts(), "the telemetry does not match the done, failed and queued actions of an agent that panicked")
 }
 
 // checkActionEvents compares the events about actions with the actions.
@@ -95,14 +95,14 @@ func (f *fixture) checkActionEvents(ctx context.Context) {
 				received.Add(1)
 			}
 		}, mabeam.SubscribeOptions{})
-		if !f.expect(err == nil, "subscribing to the events about actions failed") {
+		if !f.Expect(err == nil, "subscribing to the events about actions failed") {
 			return
 		}
 		for i := range kind.times {
 			_, _ = f.execute(ctx, f.ids[0], kind.action, i)
 		}
 		resources.WaitWhile(ctx, func() bool { return received.Load() < kind.times })
-		f.expect(received.Load() == kind.times, "the events about done and failed actions are not one for each action")
+		f.Expect(received.Load() == kind.times, "the events about done and failed actions are not one for each action")
 		subscription.Unsubscribe()
 	}
 	f.spies[0].takeNotes()
@@ -118,21 +118,21 @@ func (f *fixture) checkAgentSubscriptions(ctx context.Context) {
 	}
 	receives := func(n int64) bool {
 		s.received.Store(0)
-		f.expect(f.system.Bus().Publish(ctx, mabeam.Event{Type: eventSpyType}) == nil, "an event was not published")
+		f.Expect(f.system.Bus().Publish(ctx, mabeam.Event{Type: eventSpyType}) == nil, "an event was not published")
 		resources.WaitWhile(ctx, func() bool { return s.received.Load() < n })
 		pause(ctx)
 		return s.received.Load() == n
 	}
 	info, err := f.system.Agent(id)
-	f.expect(err == nil && slices.Equal(slices.Sorted(slices.Values(info.Subscriptions)), []string{"spy.*", eventSpyType}), "System.Agent does not show the subscriptions of an agent")
-	f.expect(receives(2), "an agent did not handle an event once for each matching subscription")
-	f.expect(f.restart(ctx, id) == nil && receives(2), "a restarted agent did not handle an event once for each matching subscription")
-	f.expect(f.receivesAgentEvent(ctx, s), "an event from an agent lacks its type, data, source, id or time")
+	f.Expect(err == nil && slices.Equal(slices.Sorted(slices.Values(info.Subscriptions)), []string{"spy.*", eventSpyType}), "System.Agent does not show the subscriptions of an agent")
+	f.Expect(receives(2), "an agent did not handle an event once for each matching subscription")
+	f.Expect(f.restart(ctx, id) == nil && receives(2), "a restarted agent did not handle an event once for each matching subscription")
+	f.Expect(f.receivesAgentEvent(ctx, s), "an event from an agent lacks its type, data, source, id or time")
 	s.byType.Unsubscribe()
 	pause(ctx)
-	f.expect(receives(1), "an agent that ended one of two subscriptions did not handle an event for exactly the other")
-	f.expect(f.stop(ctx, id) == nil && receives(0), "a stopped agent handled an event")
-	f.expect(f.system.Telemetry().Subscriptions == before, "the telemetry counts subscriptions that have ended")
+	f.Expect(receives(1), "an agent that ended one of two subscriptions did not handle an event for exactly the other")
+	f.Expect(f.stop(ctx, id) == nil && receives(0), "a stopped agent handled an event")
+	f.Expect(f.system.Telemetry().Subscriptions == before, "the telemetry counts subscriptions that have ended")
 }
 
 // receivesAgentEvent reports whether an event that an agent publishes reaches a spy with
@@ -168,16 +168,16 @@ func (f *fixture) checkInspection(ctx context.Context) {
 	defer release()
 	f.fill(ctx, id, queuedActions)
 	views, total := inspector.Agents(1, mabeam.ByMailbox)
-	if f.expect(len(views) == 1 && total == 1+len(f.ids), "an inspector does not return the requested number of agents and their total") {
+	if f.Expect(len(views) == 1 && total == 1+len(f.ids), "an inspector does not return the requested number of agents and their total") {
 		v := views[0]
-		f.expect(v.ID == id && v.Type == "fresh" && v.Lifecycle == mabeam.Busy && v.Mailbox == queuedActions+1 && v.MailboxCapacity == fixtureMailbox && v.MemoryBytes > 0,
+		f.Expect(v.ID == id && v.Type == "fresh" && v.Lifecycle == mabeam.Busy && v.Mailbox == queuedActions+1 && v.MailboxCapacity == fixtureMailbox && v.MemoryBytes > 0,
 			"an inspector shows wrong data of the busiest agent")
 	}
 	release()
 	f.awaitIdle(ctx, id)
 	r, found := inspector.Agent(id)
-	f.expect(found && r.ActionsDone == queuedActions+2 && slices.Equal(r.Capabilities, []string{"fresh"}), "an inspector shows wrong counts of an agent's actions")
+	f.Expect(found && r.ActionsDone == queuedActions+2 && slices.Equal(r.Capabilities, []string{"fresh"}), "an inspector shows wrong counts of an agent's actions")
 	f.expectStop(ctx, id)
 	_, found = inspector.Agent(id)
-	f.expect(!found, "an inspector shows a stopped agent")
+	f.Expect(!found, "an inspector shows a stopped agent")
 }

@@ -1,4 +1,4 @@
-package measure
+package conformance
 
 import (
 	"context"
@@ -19,7 +19,7 @@ import (
 func (f *fixture) startSupervisor(ctx context.Context, spec supervision.Spec, child supervision.Child) (*supervision.Supervisor, bool) {
 	spec.Children = []supervision.Child{child}
 	s, err := supervision.Start(ctx, f.system, spec)
-	return s, f.expect(err == nil, "a supervisor did not start")
+	return s, f.Expect(err == nil, "a supervisor did not start")
 }
 
 // checkStuckChild stops a child that ignores it. The supervisor must kill it after the
@@ -39,10 +39,10 @@ func (f *fixture) checkStuckChild(ctx context.Context) {
 	defer cancel()
 	began := time.Now()
 	err := supervisor.StopChild(limited, "stuck")
-	f.expect(errors.Is(err, mabeam.ErrKilled) && time.Since(began) >= within, "a child that ignored its stop was not killed after StopWithin")
+	f.Expect(errors.Is(err, mabeam.ErrKilled) && time.Since(began) >= within, "a child that ignored its stop was not killed after StopWithin")
 	_, err = f.system.Ref("stuck")
-	f.expect(err != nil && stuck.terminates.Load() == 0 && len(supervisor.Children()) == 0, "a killed child is still found, or its Terminate ran")
-	f.expect(supervisor.Stop(limited) == nil, "a supervisor did not stop")
+	f.Expect(err != nil && stuck.terminates.Load() == 0 && len(supervisor.Children()) == 0, "a killed child is still found, or its Terminate ran")
+	f.Expect(supervisor.Stop(limited) == nil, "a supervisor did not stop")
 }
 
 // checkFailingRestarts kills a child whose next starts fail. The supervisor must retry up
@@ -52,7 +52,7 @@ func (f *fixture) checkFailingRestarts(ctx context.Context) {
 	var starts atomic.Int64
 	supervisor, ok := f.startSupervisor(ctx, supervision.Spec{ID: "retrying", Intensity: &supervision.Intensity{Restarts: succeeds}}, supervision.Child{ID: "late", New: func() mabeam.Spec {
 		if n := starts.Add(1); n != 1 && n < succeeds {
-			return mabeam.Spec{Type: "late", Behaviour: failingInit{}}
+			return mabeam.Spec{Type: "late", Behaviour: &failingInit{}}
 		}
 		return mabeam.Spec{Type: "late", Behaviour: &spy{}}
 	}})
@@ -66,10 +66,10 @@ func (f *fixture) checkFailingRestarts(ctx context.Context) {
 	}
 	resources.WaitWhile(ctx, func() bool { return !isAlive() })
 	pause(ctx)
-	f.expect(isAlive(), "a supervisor did not retry the failing start of a child until it succeeded")
+	f.Expect(isAlive(), "a supervisor did not retry the failing start of a child until it succeeded")
 	limited, cancel := context.WithTimeout(ctx, resources.SettleTimeout)
 	defer cancel()
-	f.expect(supervisor.Stop(limited) == nil && len(f.system.Registry().ByType("late")) == 0, "a supervisor did not stop its child")
+	f.Expect(supervisor.Stop(limited) == nil && len(f.system.Registry().ByType("late")) == 0, "a supervisor did not stop its child")
 }
 
 // checkWindow kills a child after earlier restarts have expired, and then once more than
@@ -80,7 +80,7 @@ func (f *fixture) checkWindow(ctx context.Context) {
 	for within := 50 * time.Millisecond; within < time.Second; within *= 4 {
 		g, err := startSupervisedGroup(ctx, f, fmt.Sprint("window-", within), supervision.Spec{Intensity: &supervision.Intensity{Restarts: limit, Within: within}})
 		if err != nil {
-			f.add(1, err.Error())
+			f.Add(1, err.Error())
 			return
 		}
 		kill := func() {
@@ -101,35 +101,35 @@ func (f *fixture) checkWindow(ctx context.Context) {
 		kill()
 		decided := g.hasGivenUp() || time.Since(began) < within
 		if ctx.Err() != nil { // the waits ended early
-			f.add(1, timeoutDetail)
+			f.Add(1, timeoutDetail)
 			return
 		}
-		f.expect(!early, "a supervisor gave up because of restarts outside its time window")
-		f.expect(g.hasGivenUp() || !decided, "a supervisor did not count all restarts within its time window")
+		f.Expect(!early, "a supervisor gave up because of restarts outside its time window")
+		f.Expect(g.hasGivenUp() || !decided, "a supervisor did not count all restarts within its time window")
 		g.checkStop(ctx)
 		if decided {
 			return
 		}
 	}
-	f.env.Inconclusive("the machine stalls for so long that the time window of supervisors cannot be checked")
+	f.recorder.Inconclusive("the machine stalls for so long that the time window of supervisors cannot be checked")
 }
 
 // checkRestartAtLimit kills a child of a system at its agent limit, which must keep the
 // place of a child for its restart.
-func checkRestartAtLimit(ctx context.Context, violations *checker) error {
+func checkRestartAtLimit(ctx context.Context, options mabeam.Options, violations *Checker) error {
 	atLimit := func(o *mabeam.Options) { o.MaxAgents = childCount }
-	return withSystem(ctx, violations.env, atLimit, func(s *mabeam.System) error {
-		f := &fixture{checker: violations, system: s}
+	return WithSystem(ctx, violations.recorder, options, atLimit, func(s *mabeam.System) error {
+		f := &fixture{Checker: violations, system: s}
 		g, err := startSupervisedGroup(ctx, f, "at-limit", supervision.Spec{})
 		if err != nil {
-			return f.countError(ctx, err)
+			return f.CountError(ctx, err)
 		}
 		_, _, err = f.addSpy(ctx)
-		f.expect(errors.Is(err, mabeam.ErrLimitReached), "an agent above the limit was not refused while children filled it")
+		f.Expect(errors.Is(err, mabeam.ErrLimitReached), "an agent above the limit was not refused while children filled it")
 		g.kill(1)
 		resources.WaitWhile(ctx, func() bool { return g.starts[1].Load() == 1 || g.alive() < childCount })
 		g.expectStarts(ctx, "a killed child was not restarted once at the agent limit", 1, 2, 1)
-		g.expect(g.alive() == childCount, "a restarted child is not alive at the agent limit")
+		g.Expect(g.alive() == childCount, "a restarted child is not alive at the agent limit")
 		g.checkStop(ctx)
 		return ctx.Err()
 	})

@@ -1,4 +1,4 @@
-package measure
+package conformance
 
 import (
 	"context"
@@ -48,7 +48,7 @@ func (s *eventSpy) HandleEvent(_ context.Context, _ *mabeam.Agent, e mabeam.Even
 // fails.
 func (f *fixture) startEventSpy(ctx context.Context, s *eventSpy) (id string, ok bool) {
 	id, err := f.system.StartAgent(ctx, mabeam.Spec{Type: "event spy", Behaviour: s})
-	return id, f.expect(err == nil, "an agent that subscribes did not start")
+	return id, f.Expect(err == nil, "an agent that subscribes did not start")
 }
 
 // eventsAtStop is more events than an agent handles in one run of its goroutine.
@@ -64,12 +64,12 @@ func (f *fixture) checkEventsAtStop(ctx context.Context) {
 	release, _ := f.block(ctx, id)
 	defer release()
 	for range eventsAtStop {
-		f.expect(f.system.Bus().Publish(ctx, mabeam.Event{Type: eventSpyType}) == nil, "an event was not published")
+		f.Expect(f.system.Bus().Publish(ctx, mabeam.Event{Type: eventSpyType}) == nil, "an event was not published")
 	}
 	stopped := f.beginStop(ctx, id)
 	release()
-	f.expect(<-stopped == nil, "an agent did not stop")
-	f.expect(s.received.Load() == eventsAtStop, "a stopped agent did not handle all its queued events")
+	f.Expect(<-stopped == nil, "an agent did not stop")
+	f.Expect(s.received.Load() == eventsAtStop, "a stopped agent did not handle all its queued events")
 }
 
 // timedOutCalls is how many calls time out.
@@ -84,20 +84,20 @@ func (f *fixture) checkTimedOutCalls(ctx context.Context) {
 	if !ok {
 		return
 	}
-	before := countGoroutines(f.system)
+	before := Goroutines(f.system)
 	for range timedOutCalls {
 		limited, cancel := context.WithTimeout(ctx, 100*time.Microsecond)
 		_, err := f.system.Execute(limited, f.ids[0], "note", nil)
 		cancel()
-		f.expect(errors.Is(err, mabeam.ErrTimeout) || errors.Is(err, mabeam.ErrMailboxFull), "a call of a busy agent did not end at its deadline")
+		f.Expect(errors.Is(err, mabeam.ErrTimeout) || errors.Is(err, mabeam.ErrMailboxFull), "a call of a busy agent did not end at its deadline")
 	}
 	release()
 	var left int
 	resources.WaitWhile(ctx, func() bool {
-		left = countGoroutines(f.system) - before
+		left = Goroutines(f.system) - before
 		return left >= timedOutCalls/2
 	})
-	f.expect(left < timedOutCalls/2, "calls that timed out left goroutines behind")
+	f.Expect(left < timedOutCalls/2, "calls that timed out left goroutines behind")
 	f.awaitIdle(ctx, f.ids[0]) // the agent still runs actions whose callers have given up
 	f.spies[0].takeNotes()
 }
@@ -109,22 +109,27 @@ func (f *fixture) checkBatch(ctx context.Context) {
 	for i := range specs {
 		specs[i] = mabeam.Spec{Type: "batch", Behaviour: &spy{}}
 		if i%2 == 1 {
-			specs[i].Behaviour = failingInit{}
+			specs[i].Behaviour = &failingInit{}
 		}
 	}
 	ids, err := f.system.StartAgents(ctx, specs, 2)
 	var failures *mabeam.BatchError
-	f.expect(errors.As(err, &failures) && len(failures.Failures) == len(specs)/2, "StartAgents did not report each failure")
+	f.Expect(errors.As(err, &failures) && len(failures.Failures) == len(specs)/2, "StartAgents did not report each failure")
 	var started []string
 	for i, id := range ids {
-		f.expect((id == "") == (i%2 == 1), "StartAgents returned an id for an agent that did not start, or none for an agent that did")
+		f.Expect((id == "") == (i%2 == 1), "StartAgents returned an id for an agent that did not start, or none for an agent that did")
 		if id != "" {
 			started = append(started, id)
 		}
 	}
-	f.expect(len(started) == len(specs)/2 && len(f.system.Registry().ByType("batch")) == len(started), "StartAgents did not start all agents that can start")
-	f.expect(f.system.StopAgents(ctx, started, 2) == nil && len(f.system.Registry().ByType("batch")) == 0, "StopAgents did not stop all agents")
+	f.Expect(len(started) == len(specs)/2 && len(f.system.Registry().ByType("batch")) == len(started), "StartAgents did not start all agents that can start")
+	f.Expect(f.system.StopAgents(ctx, started, 2) == nil && len(f.system.Registry().ByType("batch")) == 0, "StopAgents did not stop all agents")
 }
+
+// A failingInit is an agent whose Init fails.
+type failingInit struct{ spy }
+
+func (*failingInit) Init(context.Context, *mabeam.Agent) error { return errSpy }
 
 // A panickingInit is an agent whose Init panics.
 type panickingInit struct{ spy }
@@ -137,8 +142,8 @@ func (f *fixture) checkPanickingStart(ctx context.Context) {
 	const id = "panicking"
 	_, err := f.system.StartAgent(ctx, mabeam.Spec{ID: id, Type: "fresh", Behaviour: &panickingInit{}, Capabilities: []string{"fresh"}})
 	var panicked *mabeam.PanicError
-	f.expect(errors.As(err, &panicked), "StartAgent did not return a PanicError for an Init that panics")
+	f.Expect(errors.As(err, &panicked), "StartAgent did not return a PanicError for an Init that panics")
 	f.checkGone(id)
 	now := f.system.Telemetry()
-	f.expect(now.AgentsStarted == before.AgentsStarted && now.Agents == before.Agents, "the telemetry counts an agent whose Init panicked")
+	f.Expect(now.AgentsStarted == before.AgentsStarted && now.Agents == before.Agents, "the telemetry counts an agent whose Init panicked")
 }

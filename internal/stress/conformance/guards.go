@@ -1,4 +1,4 @@
-package measure
+package conformance
 
 import (
 	"context"
@@ -12,40 +12,40 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/runtime/guard"
-	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/resources"
 )
 
-// guardChecksTime is roughly how long the checks of the guards take.
-const guardChecksTime = 600 * time.Millisecond
+// GuardChecksTime is roughly how long the checks of the guards take.
+const GuardChecksTime = 600 * time.Millisecond
 
 // guardChecks check the rules of the guards, each on a separate system.
 type guardChecks struct {
-	env    *stress.Env
-	checks *checker
-	late   *checker // of checkDeadlines
-	wrap   callWrap
+	options mabeam.Options
+	checks  *Checker
+	late    *Checker // of checkDeadlines
+	wrap    CallWrap
 }
 
-// checkGuards reports guard_rules_broken and deadlines_missed; wrap may replace the
-// guarded calls.
-func checkGuards(ctx context.Context, env *stress.Env, wrap callWrap) error {
-	t := &guardChecks{env: env, checks: newChecker(env, "guard_rules_broken"), late: newChecker(env, "deadlines_missed"), wrap: wrap}
+// CheckGuards checks the rules of rates, circuits, mailboxes and deadlines, and reports
+// guard_rules_broken and deadlines_missed; wrap may replace the guarded calls. The context
+// must have a deadline: without one, the timeout of the runtime itself ends all calls.
+func CheckGuards(ctx context.Context, r Recorder, options mabeam.Options, wrap CallWrap) error {
+	t := &guardChecks{options: options, checks: NewChecker(r, "guard_rules_broken"), late: NewChecker(r, "deadlines_missed"), wrap: wrap}
 	for _, check := range []func(context.Context) error{t.checkRate, t.checkRefusals, t.checkWaiting, t.checkCircuit, t.checkMailbox, t.checkDeadlines} {
 		if err := check(ctx); err != nil {
 			return fmt.Errorf("guards: %w", err)
 		}
 	}
-	t.checks.report()
-	t.late.report()
+	t.checks.Report()
+	t.late.Report()
 	return nil
 }
 
 // withSystem runs a check on a system with these options.
-func (t *guardChecks) withSystem(ctx context.Context, change func(*mabeam.Options), check func(*mabeam.System, systemCalls) error) error {
-	return withSystem(ctx, t.env, change, func(s *mabeam.System) error {
-		return check(s, callsOf(s, t.wrap))
+func (t *guardChecks) withSystem(ctx context.Context, change func(*mabeam.Options), check func(*mabeam.System, Calls) error) error {
+	return WithSystem(ctx, t.checks.recorder, t.options, change, func(s *mabeam.System) error {
+		return check(s, CallsOf(s, t.wrap))
 	})
 }
 
@@ -61,7 +61,7 @@ func (t *guardChecks) checkRate(ctx context.Context) error {
 		full             = burst * time.Second / perSecond // how long it takes to refill an empty bucket
 	)
 	rates := map[guard.Operation]guard.Rate{guardOperation: {PerSecond: perSecond, Burst: burst}}
-	return t.withSystem(ctx, func(o *mabeam.Options) { o.Rates = rates }, func(s *mabeam.System, g systemCalls) error {
+	return t.withSystem(ctx, func(o *mabeam.Options) { o.Rates = rates }, func(s *mabeam.System, g Calls) error {
 		began := time.Now()
 		asked, longest := began, time.Duration(0)
 		admitted, refused := 0, int64(0)
@@ -69,10 +69,10 @@ func (t *guardChecks) checkRate(ctx context.Context) error {
 			longest = max(longest, time.Since(asked))
 			asked = time.Now()
 			for {
-				err := g.allow(guardOperation)
+				err := g.Allow(guardOperation)
 				if err != nil {
 					refused++
-					t.checks.expect(errors.Is(err, mabeam.ErrRateLimited), "an operation above its rate is refused with another error than ErrRateLimited")
+					t.checks.Expect(errors.Is(err, mabeam.ErrRateLimited), "an operation above its rate is refused with another error than ErrRateLimited")
 					break
 				}
 				if admitted++; admitted > 10*burst {
@@ -85,9 +85,9 @@ func (t *guardChecks) checkRate(ctx context.Context) error {
 		}
 		most := burst + perSecond*time.Since(began).Seconds() + 1
 		least := burst + perSecond*asked.Sub(began).Seconds() - 1
-		t.checks.expect(float64(admitted) <= most, fmt.Sprintf("a rate of %d/s with a burst of %d admits more than its tokens", perSecond, burst))
-		t.checks.expect(float64(admitted) >= math.Floor(least) || longest >= full, fmt.Sprintf("a rate of %d/s with a burst of %d admits less than its tokens", perSecond, burst))
-		t.checks.expect(s.Telemetry().RateLimited == refused, "the telemetry's RateLimited does not match the refused operations")
+		t.checks.Expect(float64(admitted) <= most, fmt.Sprintf("a rate of %d/s with a burst of %d admits more than its tokens", perSecond, burst))
+		t.checks.Expect(float64(admitted) >= math.Floor(least) || longest >= full, fmt.Sprintf("a rate of %d/s with a burst of %d admits less than its tokens", perSecond, burst))
+		t.checks.Expect(s.Telemetry().RateLimited == refused, "the telemetry's RateLimited does not match the refused operations")
 		return nil
 	})
 }
@@ -98,24 +98,24 @@ func (t *guardChecks) checkRefusals(ctx context.Context) error {
 	const burst, attempts = 6, 10
 	slowly := guard.Rate{PerSecond: 0.001, Burst: burst}
 	rates := map[guard.Operation]guard.Rate{mabeam.OperationAction: slowly, mabeam.OperationSignal: slowly, mabeam.OperationStartAgent: slowly}
-	return t.withSystem(ctx, func(o *mabeam.Options) { o.Rates = rates }, func(system *mabeam.System, g systemCalls) error {
+	return t.withSystem(ctx, func(o *mabeam.Options) { o.Rates = rates }, func(system *mabeam.System, g Calls) error {
 		var last string
 		for _, kind := range []struct {
 			name string
 			try  func() error
 		}{
 			{"starts", func() error {
-				id, err := g.start(ctx, mabeam.Spec{Type: "guarded", Behaviour: &guardAgent{}})
+				id, err := g.Start(ctx, mabeam.Spec{Type: "guarded", Behaviour: &guardAgent{}})
 				if err == nil {
 					last = id
 				}
 				return err
 			}},
 			{"actions", func() error {
-				_, err := g.execute(ctx, last, "work", nil)
+				_, err := g.Execute(ctx, last, "work", nil)
 				return err
 			}},
-			{"signals", func() error { return g.signal(mabeam.Signal{Type: "guard", Target: last}) }},
+			{"signals", func() error { return g.Signal(mabeam.Signal{Type: "guard", Target: last}) }},
 		} {
 			admitted := 0
 			for range attempts {
@@ -123,22 +123,22 @@ func (t *guardChecks) checkRefusals(ctx context.Context) error {
 				case err == nil:
 					admitted++
 				case !errors.Is(err, mabeam.ErrRateLimited):
-					t.checks.add(1, kind.name+" above their rate are refused with another error than ErrRateLimited")
+					t.checks.Add(1, kind.name+" above their rate are refused with another error than ErrRateLimited")
 				}
 			}
-			t.checks.expect(admitted == burst, fmt.Sprintf("%d of %d %s are admitted at a rate with a burst of %d", admitted, attempts, kind.name, burst))
+			t.checks.Expect(admitted == burst, fmt.Sprintf("%d of %d %s are admitted at a rate with a burst of %d", admitted, attempts, kind.name, burst))
 		}
 		// Other ways to request an action keep to its rate too. Tell waits for a token, unless
 		// that comes after its deadline.
 		limited, cancel := context.WithTimeout(ctx, resources.SettleTimeout)
 		defer cancel()
-		t.checks.expect(errors.Is(g.tell(limited, last, "work", nil), mabeam.ErrRateLimited), "Tell is not refused with ErrRateLimited when its token comes after its deadline")
+		t.checks.Expect(errors.Is(g.Tell(limited, last, "work", nil), mabeam.ErrRateLimited), "Tell is not refused with ErrRateLimited when its token comes after its deadline")
 		_, requested := system.Request(ctx, mabeam.Message{Type: "work", Target: last})
 		sent := system.Send(mabeam.Message{Type: "work", Target: last})
 		answers, err := system.Gather(ctx, []string{last}, "work", nil)
 		refused := errors.Is(requested, mabeam.ErrRateLimited) && errors.Is(sent, mabeam.ErrRateLimited) &&
 			err == nil && len(answers) == 1 && errors.Is(answers[0].Err, mabeam.ErrRateLimited)
-		t.checks.expect(refused, "Request, Send or Gather above the rate of actions is not refused with ErrRateLimited")
+		t.checks.Expect(refused, "Request, Send or Gather above the rate of actions is not refused with ErrRateLimited")
 		return nil
 	})
 }
@@ -150,21 +150,21 @@ func (t *guardChecks) checkWaiting(ctx context.Context) error {
 	rate := guard.Rate{PerSecond: perSecond, Burst: burst}
 	const rare = guardOperation + "_rare"
 	rates := map[guard.Operation]guard.Rate{mabeam.OperationPublish: rate, guardOperation: rate, rare: {PerSecond: 0.001, Burst: 1}}
-	return t.withSystem(ctx, func(o *mabeam.Options) { o.Rates = rates }, func(s *mabeam.System, g systemCalls) error {
+	return t.withSystem(ctx, func(o *mabeam.Options) { o.Rates = rates }, func(s *mabeam.System, g Calls) error {
 		for name, attempt := range map[string]func() error{
-			"events":     func() error { return g.publish(ctx, mabeam.Event{Type: "guard"}) },
+			"events":     func() error { return g.Publish(ctx, mabeam.Event{Type: "guard"}) },
 			"operations": func() error { return s.Limiter().Wait(ctx, guardOperation) },
 		} {
 			began := time.Now()
 			for range attempts {
-				t.checks.expect(attempt() == nil, name+" above their rate are refused instead of waiting")
+				t.checks.Expect(attempt() == nil, name+" above their rate are refused instead of waiting")
 			}
-			t.checks.expect(time.Since(began) >= (attempts-burst-1)*time.Second/perSecond, name+" above their rate do not wait for a token")
+			t.checks.Expect(time.Since(began) >= (attempts-burst-1)*time.Second/perSecond, name+" above their rate do not wait for a token")
 		}
 		limited, cancel := context.WithTimeout(ctx, resources.SettleTimeout)
 		defer cancel()
 		first, second := s.Limiter().Wait(limited, rare), s.Limiter().Wait(limited, rare)
-		t.checks.expect(first == nil && errors.Is(second, mabeam.ErrRateLimited), "an operation is not refused with ErrRateLimited when its token comes after its deadline")
+		t.checks.Expect(first == nil && errors.Is(second, mabeam.ErrRateLimited), "an operation is not refused with ErrRateLimited when its token comes after its deadline")
 		return ctx.Err()
 	})
 }
@@ -175,8 +175,8 @@ func (t *guardChecks) checkCircuit(ctx context.Context) error {
 	for openFor := 50 * time.Millisecond; ; openFor *= 4 {
 		var late bool
 		options := &guard.BreakerOptions{Failures: circuitFailures, OpenFor: openFor, Trials: circuitTrials}
-		err := t.withSystem(ctx, func(o *mabeam.Options) { o.Breaker = options }, func(s *mabeam.System, g systemCalls) (err error) {
-			c := &circuitCheck{guardChecks: t, system: s, systemCalls: g, openFor: openFor}
+		err := t.withSystem(ctx, func(o *mabeam.Options) { o.Breaker = options }, func(s *mabeam.System, g Calls) (err error) {
+			c := &circuitCheck{guardChecks: t, system: s, Calls: g, openFor: openFor}
 			late, err = c.run(ctx)
 			return err
 		})
@@ -184,7 +184,7 @@ func (t *guardChecks) checkCircuit(ctx context.Context) error {
 			return err
 		}
 		if openFor > time.Second {
-			t.env.Inconclusive("the machine stalls for so long that the circuit breaker cannot be checked")
+			t.checks.recorder.Inconclusive("the machine stalls for so long that the circuit breaker cannot be checked")
 			return nil
 		}
 	}
@@ -194,9 +194,9 @@ func (t *guardChecks) checkCircuit(ctx context.Context) error {
 // handles all of it exactly once and in order.
 func (t *guardChecks) checkMailbox(ctx context.Context) error {
 	const capacity = 16
-	return t.withSystem(ctx, func(o *mabeam.Options) { o.Mailbox = capacity }, func(s *mabeam.System, g systemCalls) error {
+	return t.withSystem(ctx, func(o *mabeam.Options) { o.Mailbox = capacity }, func(s *mabeam.System, g Calls) error {
 		a := &guardAgent{}
-		id, err := g.start(ctx, mabeam.Spec{Type: "guarded", Behaviour: a})
+		id, err := g.Start(ctx, mabeam.Spec{Type: "guarded", Behaviour: a})
 		if err != nil {
 			return err
 		}
@@ -206,25 +206,28 @@ func (t *guardChecks) checkMailbox(ctx context.Context) error {
 		accepted := 0
 		for n := range 2 * capacity {
 			limited, cancel := context.WithTimeout(ctx, 2*time.Millisecond)
-			err := g.tell(limited, id, "work", n)
+			err := g.Tell(limited, id, "work", n)
 			cancel()
 			if err != nil {
-				t.checks.expect(errors.Is(err, mabeam.ErrTimeout), "Tell to a full mailbox returns another error than ErrTimeout")
+				t.checks.Expect(errors.Is(err, mabeam.ErrTimeout), "Tell to a full mailbox returns another error than ErrTimeout")
 				break
 			}
 			accepted++
 		}
-		t.checks.expect(accepted == capacity, fmt.Sprintf("a mailbox of %d accepts %d", capacity, accepted))
-		_, err = g.execute(ctx, id, "work", -1)
-		t.checks.expect(errors.Is(err, mabeam.ErrMailboxFull), "Execute to a full mailbox returns another error than ErrMailboxFull")
+		t.checks.Expect(accepted == capacity, fmt.Sprintf("a mailbox of %d accepts %d", capacity, accepted))
+		_, err = g.Execute(ctx, id, "work", -1)
+		t.checks.Expect(errors.Is(err, mabeam.ErrMailboxFull), "Execute to a full mailbox returns another error than ErrMailboxFull")
 		if err := s.ResumeAgent(id); err != nil {
 			return err
 		}
 		resources.WaitWhile(ctx, func() bool { return len(a.work()) < accepted })
-		t.checks.expect(slices.Equal(a.work(), numbers(0, accepted)), "an agent does not handle a full mailbox exactly once and in order")
+		t.checks.Expect(slices.Equal(a.work(), numbers(accepted)), "an agent does not handle a full mailbox exactly once and in order")
 		return nil
 	})
 }
+
+// errRefused is the error of actions and calls that fail on purpose.
+var errRefused = errors.New("refused on purpose")
 
 // A guardAgent records its work. The action hang blocks until its channel is closed,
 // whatever the context says.

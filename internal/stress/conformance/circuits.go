@@ -1,4 +1,4 @@
-package measure
+package conformance
 
 import (
 	"context"
@@ -22,7 +22,7 @@ const circuitFailures, circuitTrials = 3, 2
 type circuitCheck struct {
 	*guardChecks
 	system *mabeam.System
-	systemCalls
+	Calls
 	openFor time.Duration
 	refused int64
 }
@@ -34,7 +34,7 @@ func (c *circuitCheck) run(ctx context.Context) (late bool, err error) {
 	succeed := func(context.Context) error { return nil }
 	fail := func(context.Context) error { return errRefused }
 	call := func(f func(context.Context) error) (called bool, err error) {
-		err = c.do(ctx, target, func(ctx context.Context) error {
+		err = c.Do(ctx, target, func(ctx context.Context) error {
 			called = true
 			return f(ctx)
 		})
@@ -43,7 +43,7 @@ func (c *circuitCheck) run(ctx context.Context) (late bool, err error) {
 	calls := func(n int, f func(context.Context) error, what string) {
 		for range n {
 			called, _ := call(f)
-			c.checks.expect(called, what)
+			c.checks.Expect(called, what)
 		}
 	}
 	open := func(when string) bool {
@@ -59,8 +59,8 @@ func (c *circuitCheck) run(ctx context.Context) (late bool, err error) {
 			return false
 		}
 		c.refused += 3 - wrong
-		c.checks.add(wrong, fmt.Sprintf("after %d failures in a row%s a call is not refused with ErrCircuitOpen", circuitFailures, when))
-		c.checks.expect(c.system.Breaker().State(target) == guard.Open, "a circuit that refuses calls is not shown as open")
+		c.checks.Add(wrong, fmt.Sprintf("after %d failures in a row%s a call is not refused with ErrCircuitOpen", circuitFailures, when))
+		c.checks.Expect(c.system.Breaker().State(target) == guard.Open, "a circuit that refuses calls is not shown as open")
 		return true
 	}
 
@@ -77,7 +77,7 @@ func (c *circuitCheck) run(ctx context.Context) (late bool, err error) {
 	if !c.checkTrials(ctx, target) {
 		return true, nil
 	}
-	c.checks.expect(c.system.Breaker().State(target) == guard.Closed, "a circuit is not shown as closed after successful trials")
+	c.checks.Expect(c.system.Breaker().State(target) == guard.Closed, "a circuit is not shown as closed after successful trials")
 	calls(3, succeed, "a circuit is not closed after successful trials")
 	if !open(" after it was closed") {
 		return true, nil
@@ -91,7 +91,7 @@ func (c *circuitCheck) run(ctx context.Context) (late bool, err error) {
 	if time.Since(began) >= c.openFor {
 		return true, nil
 	}
-	if c.checks.expect(!called && errors.Is(err, mabeam.ErrCircuitOpen), "a circuit is not open again after a failed trial") {
+	if c.checks.Expect(!called && errors.Is(err, mabeam.ErrCircuitOpen), "a circuit is not open again after a failed trial") {
 		c.refused++
 	}
 	return c.checkAgents(ctx)
@@ -107,7 +107,7 @@ func (c *circuitCheck) checkTrials(ctx context.Context, target string) (intime b
 	var waiting sync.WaitGroup
 	for range callers {
 		waiting.Go(func() {
-			err := c.do(ctx, target, func(context.Context) error {
+			err := c.Do(ctx, target, func(context.Context) error {
 				entered.Add(1)
 				<-release
 				return nil
@@ -125,7 +125,7 @@ func (c *circuitCheck) checkTrials(ctx context.Context, target string) (intime b
 		return false
 	}
 	c.refused += refused.Load()
-	c.checks.expect(entered.Load() == circuitTrials && refused.Load() == callers-circuitTrials,
+	c.checks.Expect(entered.Load() == circuitTrials && refused.Load() == callers-circuitTrials,
 		fmt.Sprintf("with %d concurrent trials allowed, %d are admitted and %d are refused with ErrCircuitOpen", circuitTrials, entered.Load(), refused.Load()))
 	return true
 }
@@ -133,29 +133,29 @@ func (c *circuitCheck) checkTrials(ctx context.Context, target string) (intime b
 // checkAgents checks that calls of agents are guarded: an unknown agent opens its circuit,
 // and an error of an action does not. It returns late if the machine stalled.
 func (c *circuitCheck) checkAgents(ctx context.Context) (late bool, err error) {
-	id, err := c.start(ctx, mabeam.Spec{Type: "guarded", Behaviour: &guardAgent{}})
+	id, err := c.Start(ctx, mabeam.Spec{Type: "guarded", Behaviour: &guardAgent{}})
 	if err != nil {
 		return false, err
 	}
 	for range 2 * circuitFailures {
-		_, err := c.execute(ctx, id, "fail", nil)
-		c.checks.expect(errors.Is(err, errRefused), "the error of an action opens the circuit of its agent")
+		_, err := c.Execute(ctx, id, "fail", nil)
+		c.checks.Expect(errors.Is(err, errRefused), "the error of an action opens the circuit of its agent")
 	}
 	if err := c.system.StopAgent(ctx, id); err != nil {
 		return false, err
 	}
 	began := time.Now()
 	for range circuitFailures {
-		_, err := c.execute(ctx, id, "work", nil)
-		c.checks.expect(errors.Is(err, mabeam.ErrUnknownAgent), "the circuit of an agent is open before enough failures")
+		_, err := c.Execute(ctx, id, "work", nil)
+		c.checks.Expect(errors.Is(err, mabeam.ErrUnknownAgent), "the circuit of an agent is open before enough failures")
 	}
-	_, err = c.execute(ctx, id, "work", nil)
+	_, err = c.Execute(ctx, id, "work", nil)
 	if time.Since(began) >= c.openFor {
 		return true, nil
 	}
-	if c.checks.expect(errors.Is(err, mabeam.ErrCircuitOpen), "the circuit of an unknown agent does not open") {
+	if c.checks.Expect(errors.Is(err, mabeam.ErrCircuitOpen), "the circuit of an unknown agent does not open") {
 		c.refused++
 	}
-	c.checks.expect(c.system.Telemetry().CircuitRefused == c.refused, "the telemetry's CircuitRefused does not match the refused calls")
+	c.checks.Expect(c.system.Telemetry().CircuitRefused == c.refused, "the telemetry's CircuitRefused does not match the refused calls")
 	return false, nil
 }

@@ -1,4 +1,4 @@
-package measure
+package conformance
 
 import (
 	"context"
@@ -43,19 +43,19 @@ func (t *guardChecks) checkDeadlines(ctx context.Context) error {
 	options := func(o *mabeam.Options) {
 		o.Mailbox, o.BusQueue, o.WaitTimeout, o.BusPolicy = 64, 4, waitTimeout, mabeam.Block
 	}
-	return t.withSystem(ctx, options, func(s *mabeam.System, g systemCalls) error {
+	return t.withSystem(ctx, options, func(s *mabeam.System, g Calls) error {
 		over := make(chan struct{})
 		defer close(over)
 		hanging := &guardAgent{}
-		full, err := g.start(ctx, mabeam.Spec{Type: "guarded", Behaviour: hanging})
+		full, err := g.Start(ctx, mabeam.Spec{Type: "guarded", Behaviour: hanging})
 		if err != nil {
 			return err
 		}
-		silent, err := g.start(ctx, mabeam.Spec{Type: "guarded", Behaviour: &guardAgent{}})
+		silent, err := g.Start(ctx, mabeam.Spec{Type: "guarded", Behaviour: &guardAgent{}})
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(g.tell(ctx, full, "hang", over), s.SuspendAgent(silent)); err != nil {
+		if err := errors.Join(g.Tell(ctx, full, "hang", over), s.SuspendAgent(silent)); err != nil {
 			return err
 		}
 		defer func() { _ = s.ResumeAgent(silent) }()
@@ -76,9 +76,9 @@ func (t *guardChecks) checkDeadlines(ctx context.Context) error {
 // blockedCalls returns calls that wait in vain: for room in the mailbox of the blocked
 // agent full, for room in the queue of a blocked subscriber, and for an answer of the
 // suspended agent silent.
-func blockedCalls(s *mabeam.System, g systemCalls, full, silent string) []blockedCall {
+func blockedCalls(s *mabeam.System, g Calls, full, silent string) []blockedCall {
 	execute := func(ctx context.Context) error {
-		_, err := g.execute(ctx, silent, "work", nil)
+		_, err := g.Execute(ctx, silent, "work", nil)
 		return err
 	}
 	return []blockedCall{
@@ -86,10 +86,10 @@ func blockedCalls(s *mabeam.System, g systemCalls, full, silent string) []blocke
 		{"Execute", byCancel, context.Canceled, execute},
 		{"Execute without a deadline", byItself, mabeam.ErrTimeout, execute},
 		{"Tell", byDeadline, mabeam.ErrTimeout, func(ctx context.Context) error {
-			return repeatUntilError(func() error { return g.tell(ctx, full, "work", nil) })
+			return repeatUntilError(func() error { return g.Tell(ctx, full, "work", nil) })
 		}},
 		{"Publish", byDeadline, context.DeadlineExceeded, func(ctx context.Context) error {
-			return repeatUntilError(func() error { return g.publish(ctx, mabeam.Event{Type: "guard"}) })
+			return repeatUntilError(func() error { return g.Publish(ctx, mabeam.Event{Type: "guard"}) })
 		}},
 		{"Request", byItself, mabeam.ErrTimeout, func(ctx context.Context) error {
 			_, err := s.Request(ctx, mabeam.Message{Type: "work", Target: silent, Timeout: waitTimeout})
@@ -154,15 +154,15 @@ func (t *guardChecks) checkDeadline(ctx context.Context, w blockedCall) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		t.checks.expect(errors.Is(err, w.want), fmt.Sprintf("%s returns the wrong error at its deadline: %v", w.name, err))
+		t.checks.Expect(errors.Is(err, w.want), fmt.Sprintf("%s returns the wrong error at its deadline: %v", w.name, err))
 		due := end.Load()
-		if !t.checks.expect(due != nil && !told.Before(*due), w.name+" returns before its deadline") {
+		if !t.checks.Expect(due != nil && !told.Before(*due), w.name+" returns before its deadline") {
 			return nil
 		}
 		if told.Sub(*due) < maxDeadlineLateness {
 			return nil
 		}
 	}
-	t.late.add(1, fmt.Sprintf("%s returns more than %v after its deadline in each of %d tries", w.name, maxDeadlineLateness, deadlineTries))
+	t.late.Add(1, fmt.Sprintf("%s returns more than %v after its deadline in each of %d tries", w.name, maxDeadlineLateness, deadlineTries))
 	return nil
 }

@@ -1,4 +1,4 @@
-package measure
+package conformance
 
 import (
 	"context"
@@ -7,17 +7,7 @@ import (
 	"strings"
 
 	mabeam "mabeam-top/internal/runtime"
-	"mabeam-top/internal/stress"
-	"mabeam-top/internal/stress/scenario"
 )
-
-func signalMetrics() []scenario.Metric {
-	given := func(p scenario.Params) bool { return p.Int("signal_probes") > 0 }
-	lost := mustBeZero("signals_lost", "Signals of signal_probes that a busy agent did not handle exactly once. They go to one agent, to several and to all.")
-	order := mustBeZero("signals_out_of_order", "Signals that an agent handled before a queued signal of higher priority, or of the same priority and sent earlier.")
-	lost.Given, order.Given = given, given
-	return []scenario.Metric{lost, order}
-}
 
 // signalRound is how many signals are queued at a time.
 const signalRound = 32
@@ -25,13 +15,13 @@ const signalRound = 32
 // priorities are the priorities of the signals of a round, in turn.
 var priorities = []mabeam.Priority{mabeam.Normal, mabeam.Low, mabeam.High, mabeam.Low, mabeam.Normal, mabeam.High, mabeam.High}
 
-// checkSignals sends signals to busy agents and compares what they handle.
-func checkSignals(ctx context.Context, env *stress.Env) error {
-	probes := env.Params.Int("signal_probes")
+// CheckSignals sends signals to busy agents and compares what they handle. It reports
+// signals_lost and signals_out_of_order, unless probes is 0.
+func CheckSignals(ctx context.Context, r Recorder, probes int) error {
 	if probes == 0 {
 		return nil
 	}
-	lost, disorder := newChecker(env, "signals_lost"), newChecker(env, "signals_out_of_order")
+	lost, disorder := NewChecker(r, "signals_lost"), NewChecker(r, "signals_out_of_order")
 	err := withFixture(ctx, lost, 3, func(ctx context.Context, f *fixture) error {
 		before := f.system.Telemetry()
 		var accepted int64
@@ -43,18 +33,18 @@ func checkSignals(ctx context.Context, env *stress.Env) error {
 		f.checkRefusedSignals(ctx)
 		now := f.system.Telemetry()
 		accepted += fixtureMailbox + 1 // of checkRefusedSignals
-		f.expect(now.SignalsSent-before.SignalsSent == accepted && now.SignalsHandled-before.SignalsHandled == accepted && now.SignalsDropped == before.SignalsDropped,
+		f.Expect(now.SignalsSent-before.SignalsSent == accepted && now.SignalsHandled-before.SignalsHandled == accepted && now.SignalsDropped == before.SignalsDropped,
 			"the telemetry does not count as many signals sent and handled as were accepted")
 		return nil
 	})
-	lost.report()
-	disorder.report()
+	lost.Report()
+	disorder.Report()
 	return err
 }
 
 // checkSignalOrder sends n signals to busy agents, releases the agents, and compares what
 // each received with what was sent. It returns how many deliveries were accepted.
-func (f *fixture) checkSignalOrder(ctx context.Context, from, n int, disorder *checker) (accepted int64) {
+func (f *fixture) checkSignalOrder(ctx context.Context, from, n int, disorder *Checker) (accepted int64) {
 	release, ok := f.blockAll(ctx)
 	defer release()
 	if !ok {
@@ -73,7 +63,7 @@ func (f *fixture) checkSignalOrder(ctx context.Context, from, n int, disorder *c
 			targets = []int{0, 2}
 			ids = []string{f.ids[0], f.ids[2]}
 		}
-		if err := f.system.Signal(s, ids...); !f.expect(err == nil, "an agent with free mailbox capacity did not accept a signal") {
+		if err := f.system.Signal(s, ids...); !f.Expect(err == nil, "an agent with free mailbox capacity did not accept a signal") {
 			continue
 		}
 		for _, t := range targets {
@@ -83,10 +73,10 @@ func (f *fixture) checkSignalOrder(ctx context.Context, from, n int, disorder *c
 	}
 	release()
 	for i, id := range f.ids {
-		f.expect(f.awaitIdle(ctx, id), "an agent with queued signals did not answer")
+		f.Expect(f.awaitIdle(ctx, id), "an agent with queued signals did not answer")
 		missing, displaced := compareSignals(f.spies[i].takeSignals(), due[i])
-		f.add(missing, "accepted signals were not handled exactly once")
-		disorder.add(displaced, "signals were handled after a signal of lower priority, or after one sent later")
+		f.Add(missing, "accepted signals were not handled exactly once")
+		disorder.Add(displaced, "signals were handled after a signal of lower priority, or after one sent later")
 	}
 	return accepted
 }
@@ -95,9 +85,9 @@ func (f *fixture) checkSignalOrder(ctx context.Context, from, n int, disorder *c
 func (f *fixture) checkRefusedSignals(ctx context.Context) {
 	id, s := f.ids[0], f.spies[0]
 	err := f.system.Signal(mabeam.Signal{Type: "probe"}, unknownAgent, id)
-	f.expect(errors.Is(err, mabeam.ErrUnknownAgent) && strings.Contains(err.Error(), unknownAgent), "Signal to an unknown agent did not return ErrUnknownAgent with its id")
+	f.Expect(errors.Is(err, mabeam.ErrUnknownAgent) && strings.Contains(err.Error(), unknownAgent), "Signal to an unknown agent did not return ErrUnknownAgent with its id")
 	f.awaitIdle(ctx, id)
-	f.expect(len(s.takeSignals()) == 1, "an agent did not handle a signal exactly once because another target of it is unknown")
+	f.Expect(len(s.takeSignals()) == 1, "an agent did not handle a signal exactly once because another target of it is unknown")
 
 	release, ok := f.block(ctx, id)
 	defer release()
@@ -105,13 +95,13 @@ func (f *fixture) checkRefusedSignals(ctx context.Context) {
 		return
 	}
 	for range fixtureMailbox {
-		f.expect(f.system.Signal(mabeam.Signal{Type: "probe"}, id) == nil, "an agent with free mailbox capacity did not accept a signal")
+		f.Expect(f.system.Signal(mabeam.Signal{Type: "probe"}, id) == nil, "an agent with free mailbox capacity did not accept a signal")
 	}
 	err = f.system.Signal(mabeam.Signal{Type: "probe"}, id)
-	f.expect(errors.Is(err, mabeam.ErrMailboxFull), "Signal to a full mailbox did not return ErrMailboxFull")
+	f.Expect(errors.Is(err, mabeam.ErrMailboxFull), "Signal to a full mailbox did not return ErrMailboxFull")
 	release()
 	f.awaitIdle(ctx, id)
-	f.expect(len(s.takeSignals()) == fixtureMailbox, "not all accepted signals were handled")
+	f.Expect(len(s.takeSignals()) == fixtureMailbox, "not all accepted signals were handled")
 }
 
 // compareSignals counts the signals that did not come exactly once, and those that came
@@ -160,4 +150,12 @@ func compareSequence(got, due []int) (lost, disorder int64) {
 		}
 	}
 	return lost, disorder
+}
+
+// numbers returns the numbers from 0 to n-1.
+func numbers(n int) (all []int) {
+	for i := range n {
+		all = append(all, i)
+	}
+	return all
 }

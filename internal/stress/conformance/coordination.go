@@ -1,4 +1,4 @@
-package measure
+package conformance
 
 import (
 	"context"
@@ -15,16 +15,30 @@ import (
 // unknownAgent is the id of an agent that does not exist.
 const unknownAgent = "nobody"
 
+// actionEcho is the action of agents that answer.
+const actionEcho = "echo"
+
+// A Coordinator is the part of the runtime that coordinates agents.
+type Coordinator interface {
+	Gather(ctx context.Context, ids []string, action string, params any) (mabeam.Answers, error)
+	Pipeline(ctx context.Context, ids []string, action string, params any) (any, error)
+	Barrier(ctx context.Context, ids []string, params any) (coordination.BarrierResult, error)
+	Vote(ctx context.Context, members []string, proposal any) (coordination.VoteResult, error)
+	Elect(ctx context.Context, candidates []string, params any) (coordination.ElectionResult, error)
+	Auction(ctx context.Context, bidders []string, lot any) (coordination.AuctionResult, error)
+	RunScript(ctx context.Context, ids []string, steps []coordination.Step, mode coordination.ScriptMode) ([]coordination.StepResult, error)
+}
+
 // coordinationChecks check what a load of healthy agents does not exercise: ties,
 // abstentions, dead agents, and the replacement of a leader.
 type coordinationChecks struct {
-	*checker
+	*Checker
 	runtime *mabeam.System
-	system  coordinator
+	system  Coordinator
 }
 
-// checkCoordination checks the documented rules of coordination.
-func checkCoordination(ctx context.Context, runtime *mabeam.System, system coordinator, wrong *checker) error {
+// CheckCoordination checks the documented rules of coordination.
+func CheckCoordination(ctx context.Context, runtime *mabeam.System, system Coordinator, wrong *Checker) error {
 	c := &coordinationChecks{wrong, runtime, system}
 	for _, check := range []func(context.Context) error{
 		c.checkVotes, c.checkAuctions, c.checkElections, c.checkGather, c.checkBarriers, c.checkPipelines, c.checkScripts, c.checkLeaderChange,
@@ -88,13 +102,13 @@ func (c *coordinationChecks) checkVotes(ctx context.Context) error {
 			return err
 		}
 		result, err := c.system.Vote(ctx, ids, nil)
-		c.expect(err == nil && result.Winner == vote.winner && result.Votes == vote.votes && result.Decided() == (vote.winner != nil),
+		c.Expect(err == nil && result.Winner == vote.winner && result.Votes == vote.votes && result.Decided() == (vote.winner != nil),
 			fmt.Sprintf("vote: %s does not result in %v with %d votes", vote.what, vote.winner, vote.votes))
 		for i, b := range result.Ballots {
-			c.expect(errors.Is(b.Err, coordination.ErrDeclined) == (vote.ballots[i] == nil), "vote: an abstention is not reported as ErrDeclined")
+			c.Expect(errors.Is(b.Err, coordination.ErrDeclined) == (vote.ballots[i] == nil), "vote: an abstention is not reported as ErrDeclined")
 		}
 		_, err = c.system.Vote(ctx, []string{ids[0], ids[0]}, nil)
-		c.expect(errors.Is(err, mabeam.ErrBadCoordination), "vote: an agent can vote twice")
+		c.Expect(errors.Is(err, mabeam.ErrBadCoordination), "vote: an agent can vote twice")
 		stop()
 	}
 	ids, stop, err := c.start(ctx, coordination.ActionVote, "yes", "yes")
@@ -103,7 +117,7 @@ func (c *coordinationChecks) checkVotes(ctx context.Context) error {
 	}
 	defer stop()
 	result, err := c.system.Vote(ctx, append(ids, unknownAgent, unknownAgent+"-else"), nil)
-	c.expect(err == nil && !result.Decided() && len(result.Ballots.Missing()) == 2, "vote: ballots of dead agents are counted")
+	c.Expect(err == nil && !result.Decided() && len(result.Ballots.Missing()) == 2, "vote: ballots of dead agents are counted")
 	return nil
 }
 
@@ -115,14 +129,14 @@ func (c *coordinationChecks) checkBest(ctx context.Context, kind, action string,
 	}
 	defer stop()
 	winner, highest, answers, err := hold(append(ids, unknownAgent))
-	c.expect(err == nil && winner == min(ids[1], ids[2]) && highest == 7, kind+": of two equal highest answers, that of the smaller id does not win")
-	if c.expect(len(answers) == 6, kind+": there is not one answer for each agent") {
-		c.expect(errors.Is(answers[3].Err, coordination.ErrDeclined), kind+": an agent that declines is not reported as ErrDeclined")
-		c.expect(errors.Is(answers[4].Err, coordination.ErrBadAnswer), kind+": an answer that is not a number is not reported as ErrBadAnswer")
-		c.expect(errors.Is(answers[5].Err, mabeam.ErrUnknownAgent), kind+": a dead agent is not reported as ErrUnknownAgent")
+	c.Expect(err == nil && winner == min(ids[1], ids[2]) && highest == 7, kind+": of two equal highest answers, that of the smaller id does not win")
+	if c.Expect(len(answers) == 6, kind+": there is not one answer for each agent") {
+		c.Expect(errors.Is(answers[3].Err, coordination.ErrDeclined), kind+": an agent that declines is not reported as ErrDeclined")
+		c.Expect(errors.Is(answers[4].Err, coordination.ErrBadAnswer), kind+": an answer that is not a number is not reported as ErrBadAnswer")
+		c.Expect(errors.Is(answers[5].Err, mabeam.ErrUnknownAgent), kind+": a dead agent is not reported as ErrUnknownAgent")
 	}
 	winner, _, _, err = hold([]string{ids[3], unknownAgent})
-	c.expect(err == nil && winner == "", kind+": there is a winner although no agent takes part")
+	c.Expect(err == nil && winner == "", kind+": there is a winner although no agent takes part")
 	return nil
 }
 
@@ -147,7 +161,7 @@ func (c *coordinationChecks) checkGather(ctx context.Context) error {
 	}
 	defer stop()
 	answers, err := c.system.Gather(ctx, []string{ids[0], unknownAgent, ids[1]}, actionEcho, nil)
-	c.expect(err == nil && len(answers) == 3 && answers[0].Value == 1 && errors.Is(answers[1].Err, mabeam.ErrUnknownAgent) && answers[2].Value == 2,
+	c.Expect(err == nil && len(answers) == 3 && answers[0].Value == 1 && errors.Is(answers[1].Err, mabeam.ErrUnknownAgent) && answers[2].Value == 2,
 		"fan-out: with one dead agent, its answer or those of the others are wrong")
 	return nil
 }
@@ -170,10 +184,10 @@ func (c *coordinationChecks) checkBarriers(ctx context.Context) error {
 	}
 	defer stop()
 	result, err := c.system.Barrier(ctx, slices.Concat(ids, []string{unknownAgent}), nil)
-	c.expect(errors.Is(err, coordination.ErrBarrierBroken) && len(result.Arrived.Missing()) == 1, "barrier: it is not broken although one agent is dead")
+	c.Expect(errors.Is(err, coordination.ErrBarrierBroken) && len(result.Arrived.Missing()) == 1, "barrier: it is not broken although one agent is dead")
 	resources.WaitWhile(ctx, func() bool { return broken.Load() < int64(len(ids)) })
-	c.expect(released.Load() == 0, "barrier: agents are released although one agent is dead")
-	c.expect(broken.Load() == int64(len(ids)), "barrier: not all agents that arrived learn that it broke")
+	c.Expect(released.Load() == 0, "barrier: agents are released although one agent is dead")
+	c.Expect(broken.Load() == int64(len(ids)), "barrier: not all agents that arrived learn that it broke")
 	return nil
 }
 
@@ -185,7 +199,7 @@ func (c *coordinationChecks) checkPipelines(ctx context.Context) error {
 	defer stop()
 	_, err = c.system.Pipeline(ctx, []string{ids[0], unknownAgent, ids[1]}, actionEcho, nil)
 	var stopped *coordination.StageError
-	c.expect(errors.As(err, &stopped) && stopped.Stage == 1 && errors.Is(err, mabeam.ErrUnknownAgent), "pipeline: the error does not name the dead stage")
+	c.Expect(errors.As(err, &stopped) && stopped.Stage == 1 && errors.Is(err, mabeam.ErrUnknownAgent), "pipeline: the error does not name the dead stage")
 	return nil
 }
 
@@ -205,7 +219,7 @@ func (c *coordinationChecks) checkScripts(ctx context.Context) error {
 	}
 	results, err := c.system.RunScript(ctx, ids, steps, coordination.SideBySide)
 	var mismatch *coordination.MismatchError
-	c.expect(err == nil && len(results) == len(steps) && errors.As(results[0].Err, &mismatch) && errors.Is(results[1].Err, coordination.ErrSkipped) &&
+	c.Expect(err == nil && len(results) == len(steps) && errors.As(results[0].Err, &mismatch) && errors.Is(results[1].Err, coordination.ErrSkipped) &&
 		results[2].Err == nil && results[3].Err == nil, "script: an unexpected result is not reported, or affects the steps of other agents")
 	return nil
 }
@@ -224,14 +238,14 @@ func (c *coordinationChecks) checkLeaderChange(ctx context.Context) error {
 	defer election.Close()
 	for _, best := range []string{ids[1], ids[2], ids[0]} {
 		resources.WaitWhile(ctx, func() bool { return election.Leader() != best })
-		if !c.expect(election.Leader() == best, "election: after the end of the leader, the best remaining candidate does not lead") {
+		if !c.Expect(election.Leader() == best, "election: after the end of the leader, the best remaining candidate does not lead") {
 			return nil
 		}
 		c.runtime.KillAgent(best)
-		c.expect(election.Leader() != best, "election: a killed agent is still the leader")
+		c.Expect(election.Leader() != best, "election: a killed agent is still the leader")
 	}
 	resources.WaitWhile(ctx, func() bool { return election.Leader() != "" })
-	c.expect(election.Leader() == "", "election: there is a leader although no candidate is left")
+	c.Expect(election.Leader() == "", "election: there is a leader although no candidate is left")
 	election.Close()
 	return nil
 }

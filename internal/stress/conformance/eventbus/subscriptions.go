@@ -1,4 +1,4 @@
-package measure
+package eventbus
 
 import (
 	"context"
@@ -8,9 +8,11 @@ import (
 	"slices"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	mabeam "mabeam-top/internal/runtime"
-	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/conformance"
+	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/resources"
 )
 
@@ -90,9 +92,9 @@ func checkRefusedSubscriptions(bus *mabeam.Bus) error {
 
 // checkManyTypes publishes events of more types than a bus keeps. It may only forget types
 // without subscribers.
-func checkManyTypes(ctx context.Context, env *stress.Env) error {
+func checkManyTypes(ctx context.Context, r conformance.Recorder, options mabeam.Options) error {
 	const types = 10_000 // a fifth more than the bus keeps
-	return withSystem(ctx, env, unboundedBus, func(system *mabeam.System) error {
+	return conformance.WithSystem(ctx, r, options, unboundedBus, func(system *mabeam.System) error {
 		bus := system.Bus()
 		name := func(i int) string { return fmt.Sprintf("many.%d", i) }
 		var all, one atomic.Int64
@@ -224,9 +226,9 @@ const startEvents, startQueue = 64, 8
 // checkRuntimeEvents stalls a blocking subscriber to start events, and starts more agents
 // than its queue has room for. The agents must start meanwhile, and the subscriber must
 // lose the oldest events.
-func checkRuntimeEvents(ctx context.Context, env *stress.Env) error {
+func checkRuntimeEvents(ctx context.Context, r conformance.Recorder, options mabeam.Options) error {
 	change := func(o *mabeam.Options) { o.BusQueue, o.WaitTimeout = startQueue, 2*stallTimeout }
-	return withSystem(ctx, env, change, func(system *mabeam.System) error {
+	return conformance.WithSystem(ctx, r, options, change, func(system *mabeam.System) error {
 		reader, policy := newStalledSubscriber(), mabeam.Block
 		s, err := system.Bus().Subscribe(mabeam.EventAgentStarted, reader.handleStart, mabeam.SubscribeOptions{Policy: &policy})
 		if err != nil {
@@ -277,13 +279,23 @@ func startWhileStalled(ctx context.Context, system *mabeam.System) error {
 	}
 }
 
+// An idle agent does nothing.
+type idle struct{ mabeam.Defaults }
+
+func (idle) HandleAction(context.Context, *mabeam.Agent, string, any) (any, error) {
+	return nil, mabeam.ErrUnknownAction
+}
+
 // startNumberedAgents starts agents whose ids are the numbers from first to end, without
 // end.
 func startNumberedAgents(ctx context.Context, system *mabeam.System, first, end int) error {
 	for i := first; i < end; i++ {
-		if _, err := system.StartAgent(ctx, mabeam.Spec{ID: strconv.Itoa(i), Type: "numbered", Behaviour: &spy{}}); err != nil {
+		if _, err := system.StartAgent(ctx, mabeam.Spec{ID: strconv.Itoa(i), Type: "numbered", Behaviour: idle{}}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// pause gives a faulty bus time to do what it must not do.
+func pause(ctx context.Context) { load.Sleep(ctx, 2*time.Millisecond) }

@@ -1,4 +1,4 @@
-package measure
+package eventbus
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
-	"mabeam-top/internal/stress"
+	"mabeam-top/internal/stress/conformance"
 	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/resources"
 )
@@ -35,12 +35,11 @@ var (
 	}
 )
 
-// checkPatterns returns how many deliveries to patterns are wrong: with patterns
+// CheckPatterns returns how many deliveries to patterns are wrong: with patterns
 // subscribed before and after their types are known, and after Unsubscribe. The event
 // types have a prefix of their own, so events of other steps do not count.
-func checkPatterns(ctx context.Context, env *stress.Env) (wrong int64) {
+func CheckPatterns(ctx context.Context, recorder conformance.Recorder, bus *mabeam.Bus) (wrong int64) {
 	const prefix = "pattern.check."
-	bus := env.System().Bus()
 	type reader struct {
 		pattern string
 		s       *mabeam.Subscription
@@ -57,7 +56,7 @@ func checkPatterns(ctx context.Context, env *stress.Env) (wrong int64) {
 				r.got[e.Type]++
 			}, mabeam.SubscribeOptions{})
 			if err != nil {
-				env.Detail(fmt.Sprintf("subscribing to the pattern %q failed: %v", pattern, err), 1)
+				recorder.Detail(fmt.Sprintf("subscribing to the pattern %q failed: %v", pattern, err), 1)
 				wrong++
 				continue
 			}
@@ -81,7 +80,7 @@ func checkPatterns(ctx context.Context, env *stress.Env) (wrong int64) {
 			if difference := int64(got - want); difference != 0 {
 				n += max(difference, -difference)
 				if empty {
-					env.Detail(fmt.Sprintf("the pattern %q received %d events of type %q, want %d", r.pattern, got, eventType, want), 1)
+					recorder.Detail(fmt.Sprintf("the pattern %q received %d events of type %q, want %d", r.pattern, got, eventType, want), 1)
 				}
 			}
 		}
@@ -97,7 +96,7 @@ func checkPatterns(ctx context.Context, env *stress.Env) (wrong int64) {
 	publish := func(ended bool) {
 		for _, eventType := range patternTypes {
 			if err := bus.Publish(ctx, mabeam.Event{Type: prefix + eventType}); err != nil {
-				env.Detail("publishing for a pattern failed: "+err.Error(), 1)
+				recorder.Detail("publishing for a pattern failed: "+err.Error(), 1)
 				wrong++
 			}
 		}
