@@ -88,7 +88,7 @@ func measureCreation(ctx context.Context, env *stress.Env, spec func(n int) mabe
 	outcomes := make([]startResult, agents)
 	expected := time.Duration(agents) * 5 * time.Microsecond
 	starts := env.PrepareLoad(load.Load{Workers: workers, Operations: agents, For: loadTimeout(expected), Metrics: []string{"agents_per_second", "creation_time_ms"}})
-	held, telemetry := countResources(system), newTelemetryCheck(env, system)
+	leaks, telemetry := newLeakCheck(env, system), newTelemetryCheck(env, system)
 
 	before := resources.LiveBytes()
 	created, err := starts.Run(ctx, func(ctx context.Context, op load.Op) (err error) {
@@ -151,7 +151,7 @@ func measureCreation(ctx context.Context, env *stress.Env, spec func(n int) mabe
 		}
 	}
 	living.CheckGone(listings, system)
-	reportLeaks(ctx, env, system, held)
+	leaks.report(ctx)
 	telemetry.expect(ctx, map[string]int64{
 		"AgentsStarted": created.Succeeded, "AgentsStopped": created.Succeeded, "AgentsCrashed": 0, "AgentsRestarted": 0, "Agents": 0,
 	})

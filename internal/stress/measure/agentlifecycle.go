@@ -138,12 +138,12 @@ func measureLifecycle(ctx context.Context, env *stress.Env, spec func() mabeam.S
 		return err
 	}
 	runner.starts, runner.stops = shards(starts, workers), shards(stops, workers)
-	before, telemetry := countResources(env.System()), newTelemetryCheck(env, env.System())
+	leaks, telemetry := newLeakCheck(env, env.System()), newTelemetryCheck(env, env.System())
 	total, rates, memory, err := runner.run(ctx)
 	if err != nil {
 		return err
 	}
-	leaked := reportLeaks(ctx, env, env.System(), before)
+	leaked := leaks.report(ctx)
 	telemetry.expect(ctx, map[string]int64{
 		"AgentsStarted": total.Succeeded, "AgentsStopped": total.Succeeded, "AgentsCrashed": 0, "AgentsRestarted": 0, "Agents": 0,
 	})

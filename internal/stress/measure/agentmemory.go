@@ -128,7 +128,7 @@ func measureAgentMemory(ctx context.Context, env *stress.Env, spec func(agentTyp
 	shard := recorder.Shard()
 	monitor := newMemoryMonitor(int(p.Duration("monitor_duration")/p.Duration("measurement_interval")) + 2)
 	sites := heapBySite()
-	before, telemetry, empty := countResources(system), newTelemetryCheck(env, system), resources.LiveBytes()
+	leaks, telemetry, empty := newLeakCheck(env, system), newTelemetryCheck(env, system), resources.LiveBytes()
 	emptyHeap := resources.MinLiveHeap() // the stack of a leaked goroutine does not count again as heap
 
 	if agents, err = startAgentGroup(ctx, env, spec, empty); err != nil {
@@ -152,7 +152,7 @@ func measureAgentMemory(ctx context.Context, env *stress.Env, spec func(agentTyp
 		return fmt.Errorf("stop the agents: %w", err)
 	}
 	kinds := 0
-	for _, n := range findLeaks(ctx, env, system, before) {
+	for _, n := range leaks.find(ctx) {
 		kinds += int(min(n, 1))
 	}
 	left, allowed := 0.0, max(resources.MemoryNoise, leakTolerance*held)

@@ -134,8 +134,8 @@ type limitRun struct {
 	duplicates atomic.Int64 // repeated events, and events to other agents
 	attempted  atomic.Int64 // attempted starts
 
-	loads  budget
-	before resourceCounts // before the first start
+	loads budget
+	leaks *leakCheck // since before the first start
 
 	started, rejected atomic.Int64 // in the overshoot
 	// Counts of the whole repetition, to compare with the telemetry.
@@ -156,7 +156,7 @@ func measureProcessLimit(ctx context.Context, env *stress.Env, wrap conformance.
 	t := &limitRun{env: env, system: system, loads: newBudget(env, limitEstimate(env.Params)), calls: conformance.CallsOf(system, wrap)}
 	defer t.loads.report()
 	w := newTelemetryCheck(env, system)
-	t.before = countResources(system)
+	t.leaks = newLeakCheck(env, system)
 	full, err := t.fill(ctx)
 	if err != nil {
 		return err

@@ -126,6 +126,6 @@ func (t *limitRun) cleanUp(ctx context.Context) error {
 		}
 		return nil
 	}
-	reportLeaks(ctx, t.env, t.system, t.before)
+	t.leaks.report(ctx)
 	return nil
 }

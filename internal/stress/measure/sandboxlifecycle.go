@@ -69,7 +69,7 @@ func sandboxTime(p scenario.Params) time.Duration {
 
 func measureSandboxes(ctx context.Context, env *stress.Env, spec func() mabeam.Spec, disturb func(s *sandbox)) error {
 	sandboxes := env.Count(env.Params.Int("sandboxes"))
-	before := countResources(env.System())
+	leaks := newLeakCheck(env, env.System())
 	if err := measureSandboxMemory(ctx, env, spec); err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func measureSandboxes(ctx context.Context, env *stress.Env, spec func() mabeam.S
 	if err != nil {
 		return err
 	}
-	leaked := findLeaks(ctx, env, env.System(), before)[0]
+	leaked := leaks.find(ctx)[0]
 	env.Value("sandboxes_per_second", total.PerSecond())
 	env.Latency("creation_time_ms", run.creation.Total())
 	env.Latency("destruction_time_ms", run.destruction.Total())
