@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"mabeam-top/internal/runtime/internal/scheduler"
 )
 
 var errOwn = errors.New("own error")
@@ -495,7 +497,7 @@ func TestBlockedHandlersDoNotStarveOthers(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var wg sync.WaitGroup
-	for range maxRunners + 10 {
+	for range scheduler.MaxRunners + 10 {
 		id := startAgent(t, s, Spec{Behaviour: &scripted{action: func(context.Context, *Agent, string, any) (any, error) {
 			<-open
 			return nil, nil
@@ -510,7 +512,7 @@ func TestBlockedHandlersDoNotStarveOthers(t *testing.T) {
 		close(open)
 		return nil, nil
 	}}})
-	for s.Telemetry().MailboxDepth < maxRunners+10 {
+	for s.Telemetry().MailboxDepth < scheduler.MaxRunners+10 {
 		time.Sleep(time.Millisecond)
 	}
 	if _, err := s.Execute(ctx, id, "open", nil); err != nil {

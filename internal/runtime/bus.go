@@ -11,6 +11,12 @@ import (
 	"time"
 
 	"mabeam-top/internal/runtime/guard"
+
+	"mabeam-top/internal/runtime/internal/table"
+
+	"mabeam-top/internal/runtime/internal/metric"
+
+	"mabeam-top/internal/runtime/internal/scheduler"
 )
 
 // ErrDisconnected means that a subscription with policy Disconnect ended because its queue was full.
@@ -21,7 +27,7 @@ var ErrDisconnected = errors.New("disconnected: queue full")
 // subscriptions of the same subscriber.
 type Bus struct {
 	ctx        context.Context // what handlers get; ends when the system is forced down
-	scheduler  scheduler
+	scheduler  scheduler.Scheduler
 	options    *Options // where the logger is
 	propagates bool     // there is an Options.Propagate
 	policy     QueuePolicy
@@ -32,12 +38,12 @@ type Bus struct {
 	ids         eventIDs
 	rate        *guard.Bucket // of Publish; nil if there is none
 
-	topics  *table[topic]
+	topics  *table.Table[topic]
 	stopped atomic.Bool
 
 	recent             topicCache
 	sequence           atomic.Uint64 // of the newest event: as many were published
-	delivered, dropped counter
+	delivered, dropped metric.Counter
 	firstDrop          atomic.Pointer[time.Time]
 	subscriptions      atomic.Int64
 
@@ -71,12 +77,12 @@ type patternLog struct {
 	queued  []*Subscription
 }
 
-func newBus(ctx context.Context, s scheduler, o Options) *Bus {
+func newBus(ctx context.Context, s scheduler.Scheduler, o Options) *Bus {
 	return &Bus{
 		ctx: ctx, scheduler: s, options: &o, propagates: o.Propagate != nil,
 		policy: o.BusPolicy, length: o.BusQueue, waitTimeout: o.WaitTimeout, history: newHistory(o.History),
 		ids:      eventIDs{first: takeIDBlock()},
-		topics:   newTable[topic](),
+		topics:   table.New[topic](),
 		patterns: make(map[string]*patternLog),
 		sweepAt:  minSweep,
 	}
@@ -177,7 +183,7 @@ func (b *Bus) drop(n uint64) {
 		now := time.Now()
 		b.firstDrop.CompareAndSwap(nil, &now)
 	}
-	b.dropped.add(int64(n))
+	b.dropped.Add(int64(n))
 }
 
 // FirstDrop returns when a delivery was first dropped, by any subscription; false if none was.
@@ -215,7 +221,7 @@ func (b *Bus) topic(name string) *topic {
 	if t := b.recent.get(name); t != nil {
 		return t
 	}
-	t := b.topics.get(name)
+	t := b.topics.Get(name)
 	if t == nil {
 		b.mu.Lock()
 		t = b.topicLocked(name)
@@ -227,7 +233,7 @@ func (b *Bus) topic(name string) *topic {
 
 // topicLocked is topic for a caller that holds the lock, so that the topic is not forgotten meanwhile.
 func (b *Bus) topicLocked(name string) *topic {
-	if t := b.topics.get(name); t != nil {
+	if t := b.topics.Get(name); t != nil {
 		return t
 	}
 	if len(b.names) >= b.sweepAt {
@@ -246,7 +252,7 @@ func (b *Bus) topicLocked(name string) *topic {
 		}
 	}
 	b.names = append(b.names, t)
-	b.topics.add(name, t)
+	b.topics.Add(name, t)
 	return t
 }
 
@@ -268,7 +274,7 @@ func (b *Bus) sweep() {
 		if t.pinned || t.isSubscribed() {
 			return false
 		}
-		b.topics.remove(t.name, t)
+		b.topics.Remove(t.name, t)
 		t.forgotten.Store(true)
 		return true
 	})
@@ -411,7 +417,7 @@ func (b *Bus) remove(s *Subscription) {
 		if s.queue != nil {
 			b.mu.Lock()
 			defer b.mu.Unlock()
-			b.topics.get(s.pattern).drop(nil, s)
+			b.topics.Get(s.pattern).drop(nil, s)
 		}
 		return
 	}
@@ -492,7 +498,7 @@ func (b *Bus) membersLocked() []*Subscription {
 // stop lets the subscribers handle what was published, and then ends all subscriptions.
 func (b *Bus) stop(ctx context.Context) error {
 	b.stopped.Store(true)
-	err := b.scheduler.wait(ctx)
+	err := b.scheduler.Wait(ctx)
 	b.mu.Lock()
 	subs := b.membersLocked()
 	b.mu.Unlock()

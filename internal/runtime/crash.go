@@ -24,7 +24,7 @@ func (s *System) countRestarts(f crash.Func) crash.Func {
 	}
 	return func(restarted func(supervisorID string)) bool {
 		return f(func(supervisorID string) {
-			s.componentsRestarted.add(1)
+			s.componentsRestarted.Add(1)
 			restarted(supervisorID)
 		})
 	}

@@ -69,7 +69,7 @@ func (s *System) deadLetter(d DeadLetter) {
 
 // lateAnswer counts an answer whose caller had given up.
 func (s *System) lateAnswer(action, from string) {
-	s.repliesLate.add(1)
+	s.repliesLate.Add(1)
 	s.deadLetter(DeadLetter{Kind: "answer", Name: action, From: from, Reason: DeadLate})
 }
 

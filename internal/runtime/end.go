@@ -90,7 +90,7 @@ func (a *Agent) beginStop() (claimed, isIdle bool) {
 	}
 	uncounted := a.mailbox.append(a, stopRequest{})
 	a.mailbox.mu.Unlock()
-	a.system.queued.add(int64(uncounted))
+	a.system.queued.Add(int64(uncounted))
 	return claimed || a.claim(), false
 }
 
@@ -109,7 +109,7 @@ func (a *Agent) scheduleStop(isIdle bool) {
 	if isIdle {
 		a.push(stopRequest{})
 	}
-	a.system.scheduler.schedule(a)
+	a.system.scheduler.Schedule((*runner)(a))
 }
 
 // finish completes a graceful stop. It returns false if the agent has ended otherwise
@@ -189,7 +189,7 @@ func (a *Agent) end(reason, failure error) bool {
 	switch {
 	case left.phase == initializing:
 	case is(reason, ErrCrashed) && !a.terminated:
-		s.scheduler.schedule(&crashTermination{agent: a})
+		s.scheduler.Schedule(&crashTermination{agent: a})
 	default:
 		a.notifyOwner()
 	}
@@ -200,18 +200,18 @@ func (a *Agent) end(reason, failure error) bool {
 func (a *Agent) reportEnd(reason, failure error) {
 	switch {
 	case is(reason, ErrCrashed):
-		a.system.agentsCrashed.add(1)
+		a.system.agentsCrashed.Add(1)
 		a.logAgent(slog.LevelError, "agent crashed", failure)
 		a.system.announceLifecycle(EventAgentCrashed, a, failure.Error(), nil)
 	case is(reason, ErrKilled):
-		a.system.agentsStopped.add(1)
+		a.system.agentsStopped.Add(1)
 		why := "killed"
 		if failure != nil {
 			why += ": " + failure.Error()
 		}
 		a.system.announceLifecycle(EventAgentStopped, a, why, nil)
 	default:
-		a.system.agentsStopped.add(1)
+		a.system.agentsStopped.Add(1)
 		a.system.announceLifecycle(EventAgentStopped, a, "", &a.stopNews)
 	}
 }
@@ -360,7 +360,7 @@ type crashTermination struct{ agent *Agent }
 
 // run calls Terminate. The owner of the place is notified when Terminate has returned, so that
 // the next life finds free what this one held, or when the time is up.
-func (l *crashTermination) run() (more bool) {
+func (l *crashTermination) Run() (more bool) {
 	a := l.agent
 	ctx, cancel := context.WithTimeout(a.system.ctx, a.system.options.WaitTimeout)
 	defer cancel()

@@ -8,6 +8,8 @@ import (
 	"time"
 	"unsafe"
 	"weak"
+
+	"mabeam-top/internal/runtime/internal/describe"
 )
 
 const (
@@ -203,7 +205,7 @@ func (i *Inspector) goRound(keep int, by AgentOrder) {
 			best = append(best, found{a, a.glance(by)})
 		}
 	}
-	i.walk.next(i.system.registry.byID, func(a *Agent) {
+	i.walk.next(i.system.registry, func(a *Agent) {
 		if i.tracked[weak.Make(a)] != nil {
 			return
 		}
@@ -310,7 +312,7 @@ func (i *Inspector) Agent(id string) (report AgentReport, ok bool) {
 	}
 	report.ParentID, report.Capabilities, report.Version = record.ParentID, slices.Clone(record.Capabilities), version
 	report.Age, report.Unchanged = now.Sub(record.CreatedAt), now.Sub(changed)
-	report.ActionsDone, report.State = a.acted.Load(), describe(state)
+	report.ActionsDone, report.State = a.acted.Load(), describe.Value(state)
 	for _, s := range subs {
 		report.Subscriptions = append(report.Subscriptions, s.pattern)
 	}

@@ -144,7 +144,7 @@ func TestInspectorGoesAllTheWayRound(t *testing.T) {
 	}
 	i := s.Inspect()
 	defer i.Close()
-	const round = 4 * agents / placesPerLook // a table is a quarter full at least
+	const round = 4 * agents / slotsPerWalk // a table is a quarter full at least
 	for looks := 1; ; looks++ {
 		views, _ := i.Agents(3, ByMemory)
 		if len(views) > 0 && views[0].ID == fmt.Sprint("a", agents/2) {

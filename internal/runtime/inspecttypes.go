@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"mabeam-top/internal/runtime/internal/metric"
 )
 
 // mostTypes is for how many types of agents there are figures: 20 KB each, and only while
@@ -29,9 +31,9 @@ type TypeView struct {
 	// InMailbox is how long actions, answers and signals that came since somebody looks
 	// have waited before they were begun. One that its caller carried out at once
 	// has waited 0. Events wait in the queues of their subscriptions instead.
-	InMailbox Histogram
+	InMailbox metric.Histogram
 	// AtWork is how long the callbacks took, what they waited for included.
-	AtWork Histogram
+	AtWork metric.Histogram
 }
 
 // Types returns what was seen of the agents by type, in the order of the types' names,
@@ -91,13 +93,13 @@ func (t *typeTable) known(agentType string) *typeFigures {
 // typeFigures are those of the agents of one type.
 type typeFigures struct {
 	failed, deepest   atomic.Int64
-	inMailbox, atWork distribution
+	inMailbox, atWork metric.Distribution
 }
 
 func (f *typeFigures) view(name string) TypeView {
 	v := TypeView{
 		Type: name, Failed: f.failed.Load(), DeepestMailbox: int(f.deepest.Load()),
-		InMailbox: f.inMailbox.read(), AtWork: f.atWork.read(),
+		InMailbox: f.inMailbox.Read(), AtWork: f.atWork.Read(),
 	}
 	v.Handled = v.AtWork.Count
 	return v
@@ -118,7 +120,7 @@ func (f *typeFigures) work(callback func() error) (err error) {
 	}
 	began, failed := time.Now(), true
 	defer func() {
-		f.atWork.record(time.Since(began))
+		f.atWork.Record(time.Since(began))
 		if failed {
 			f.failed.Add(1)
 		}
@@ -175,6 +177,6 @@ func (f *typeFigures) noteWait(s *System, b *batch, i int) {
 // noteArrived is noteWait of what has arrived at a time.
 func (f *typeFigures) noteArrived(s *System, at time.Duration) {
 	if f != nil && at != unknownArrival {
-		f.inMailbox.record(s.arrival() - at)
+		f.inMailbox.Record(s.arrival() - at)
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"mabeam-top/internal/runtime/internal/metric"
 )
 
 // A sleeper sleeps as long as it is told, in whatever callback.
@@ -52,7 +54,7 @@ func seenOf(v TypeView) seen {
 }
 
 // durations lists what a histogram of few durations has, to the nearest millisecond.
-func durations(h Histogram) (list []time.Duration) {
+func durations(h metric.Histogram) (list []time.Duration) {
 	for _, b := range h.Buckets {
 		for range b.Count {
 			list = append(list, (b.UpTo - b.UpTo/64).Round(ms))

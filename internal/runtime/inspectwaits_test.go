@@ -148,7 +148,7 @@ func TestInspectorFindsWaitsAmongMany(t *testing.T) {
 		synctest.Wait()
 		i := s.Inspect()
 		defer i.Close()
-		const around = 4 * agents / placesPerLook // a table is a quarter full at least
+		const around = 4 * agents / slotsPerWalk // a table is a quarter full at least
 		for looks := 1; ; looks++ {
 			if views, total := i.Waits(chain); total == chain-1 && len(views) == total {
 				break

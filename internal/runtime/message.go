@@ -89,7 +89,7 @@ func (s *System) tellReply(m *Message, result any, err error) {
 
 // lostReply counts a reply that nobody gets.
 func (s *System) lostReply(m *Message, reason DeadLetterReason) {
-	s.repliesLate.add(1)
+	s.repliesLate.Add(1)
 	s.deadLetter(DeadLetter{Kind: "reply", Name: m.Type, From: m.Target, To: m.ReplyTo, Reason: reason})
 }
 

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"mabeam-top/internal/runtime/guard"
+
+	"mabeam-top/internal/runtime/internal/scheduler"
 )
 
 // Options configure a system. The zero value is usable.
@@ -94,7 +96,7 @@ type Options struct {
 	OnStart func(component string) error
 
 	// newScheduler returns the system's scheduler; a test may set another one.
-	newScheduler func() scheduler
+	newScheduler func() scheduler.Scheduler
 }
 
 // check returns everything that is wrong with the options.
@@ -159,7 +161,7 @@ func (o Options) withDefaults() Options {
 		o.History = 1000
 	}
 	if o.newScheduler == nil {
-		o.newScheduler = func() scheduler { return newPool() }
+		o.newScheduler = func() scheduler.Scheduler { return scheduler.New() }
 	}
 	return o
 }

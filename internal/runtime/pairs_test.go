@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+
+	"mabeam-top/internal/runtime/internal/scheduler"
 )
 
 // Two or three things that meet on one agent, over and over: what lies between
@@ -136,7 +138,7 @@ func TestMoreAgentsThanRunners(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, Options{History: -1})
 		open := make(chan struct{})
-		const agents = 2*maxRunners + 100
+		const agents = 2*scheduler.MaxRunners + 100
 		var ids []string
 		for range agents {
 			ids = append(ids, startAgent(t, s, Spec{Behaviour: &scripted{action: func(context.Context, *Agent, string, any) (any, error) {

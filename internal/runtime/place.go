@@ -80,7 +80,7 @@ func (p *Place) Start(ctx context.Context, spec Spec, why string) (Ref, error) {
 		return Ref{}, err
 	}
 	if p.hasBegun() {
-		p.system.agentsRestarted.add(1)
+		p.system.agentsRestarted.Add(1)
 		p.system.announceLifecycle(EventAgentRestarted, a, why, nil)
 	}
 	return Ref{a}, nil

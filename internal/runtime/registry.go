@@ -9,6 +9,10 @@ import (
 	"sync/atomic"
 	"time"
 	"unsafe"
+
+	"mabeam-top/internal/runtime/internal/table"
+
+	"mabeam-top/internal/runtime/internal/metric"
 )
 
 // A Record describes an agent, for Registry.Register and Registry.Update. The registry keeps copies, so
@@ -58,9 +62,9 @@ type registration struct {
 // together: no listing ever shows an agent in one index and not in another.
 // Lookups take no lock; changes and listings take one.
 type Registry struct {
-	byID  *table[registration]
+	byID  *table.Table[registration]
 	count atomic.Int64
-	ops   counter
+	ops   metric.Counter
 	// shared is the list of capabilities that share returned last.
 	shared atomic.Pointer[[]string]
 
@@ -74,7 +78,7 @@ type Registry struct {
 
 func newRegistry() *Registry {
 	return &Registry{
-		byID: newTable[registration](), held: make(map[string]*Place),
+		byID: table.New[registration](), held: make(map[string]*Place),
 		byType: index{}, byCapability: index{}, byNode: index{},
 	}
 }
@@ -122,11 +126,11 @@ func distinct(list []string) []string {
 
 // enter puts a registration with its record into the table and all indices.
 func (r *Registry) enter(e *registration) error {
-	r.ops.add(1)
+	r.ops.Add(1)
 	id := e.record.Load().ID
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if p := r.held[id]; p != nil && p != e.place() || !r.byID.add(id, e) {
+	if p := r.held[id]; p != nil && p != e.place() || !r.byID.Add(id, e) {
 		return fmt.Errorf("register %q: %w", id, ErrAlreadyRegistered)
 	}
 	r.index(e)
@@ -146,7 +150,7 @@ func (e *registration) place() *Place {
 func (r *Registry) hold(p *Place) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.held[p.id] != nil || r.byID.get(p.id) != nil {
+	if r.held[p.id] != nil || r.byID.Get(p.id) != nil {
 		return ErrAlreadyRegistered
 	}
 	r.held[p.id] = p
@@ -176,13 +180,13 @@ func (r *Registry) placeOf(id string) *Place {
 
 // isFree reports whether an agent could have an id, of a place if that is not nil.
 func (r *Registry) isFree(id string, p *Place) bool {
-	return r.byID.get(id) == nil && (p != nil || r.placeOf(id) == nil)
+	return r.byID.Get(id) == nil && (p != nil || r.placeOf(id) == nil)
 }
 
 // Lookup returns the entry with an id; false if there is none.
 func (r *Registry) Lookup(id string) (Entry, bool) {
-	r.ops.add(1)
-	e := r.byID.get(id)
+	r.ops.Add(1)
+	e := r.byID.Get(id)
 	if e == nil {
 		return Entry{}, false
 	}
@@ -191,7 +195,7 @@ func (r *Registry) Lookup(id string) (Entry, bool) {
 
 // agent returns the living agent with an id, or nil.
 func (r *Registry) agent(id string) *Agent {
-	e := r.byID.get(id)
+	e := r.byID.Get(id)
 	if e == nil {
 		return nil
 	}
@@ -204,10 +208,10 @@ func (r *Registry) agent(id string) *Agent {
 // that there is no such record. What change puts into the record is copied once it
 // returns. Change must not use the registry.
 func (r *Registry) Update(id string, change func(*Record) error) error {
-	r.ops.add(1)
+	r.ops.Add(1)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	e := r.byID.get(id)
+	e := r.byID.Get(id)
 	if e == nil {
 		return fmt.Errorf("update %q: %w", id, ErrUnknownAgent)
 	}
@@ -227,10 +231,10 @@ func (r *Registry) Update(id string, change func(*Record) error) error {
 // Unregister takes a record out that was registered. It reports whether it was
 // there. An agent that lives is not taken out: stop it.
 func (r *Registry) Unregister(id string) bool {
-	r.ops.add(1)
+	r.ops.Add(1)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	e := r.byID.get(id)
+	e := r.byID.Get(id)
 	if e == nil || e.agent != nil {
 		return false
 	}
@@ -240,14 +244,14 @@ func (r *Registry) Unregister(id string) bool {
 
 // leave takes a registration out if it still is the one of its id.
 func (r *Registry) leave(e *registration) {
-	r.ops.add(1)
+	r.ops.Add(1)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.take(e)
 }
 
 func (r *Registry) take(e *registration) {
-	if r.byID.remove(e.record.Load().ID, e) {
+	if r.byID.Remove(e.record.Load().ID, e) {
 		r.unindex(e)
 		r.count.Add(-1)
 	}
@@ -282,7 +286,7 @@ func (r *Registry) rebuildIndices() {
 	clear(r.byType)
 	clear(r.byCapability)
 	clear(r.byNode)
-	r.byID.each(r.index)
+	r.byID.Each(r.index)
 }
 
 // ByType lists the agents of a type, in no particular order.
@@ -297,7 +301,7 @@ func (r *Registry) ByCapability(capability string) []Entry {
 func (r *Registry) ByNode(node string) []Entry { return r.list(r.byNode, node) }
 
 func (r *Registry) list(x index, key string) []Entry {
-	r.ops.add(1)
+	r.ops.Add(1)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	list := x[key]
@@ -313,11 +317,11 @@ func (r *Registry) list(x index, key string) []Entry {
 
 // All lists every agent, in no particular order.
 func (r *Registry) All() []Entry {
-	r.ops.add(1)
+	r.ops.Add(1)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	entries := make([]Entry, 0, r.count.Load())
-	r.byID.each(func(e *registration) { entries = append(entries, Entry{e.record.Load()}) })
+	r.byID.Each(func(e *registration) { entries = append(entries, Entry{e.record.Load()}) })
 	return entries
 }
 
@@ -329,7 +333,7 @@ func (r *Registry) agents() []*Agent {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var agents []*Agent
-	r.byID.each(func(e *registration) {
+	r.byID.Each(func(e *registration) {
 		if e.agent != nil {
 			agents = append(agents, e.agent)
 		}

@@ -86,7 +86,7 @@ func (a *Agent) restart(b *batch, i int, r *restartRequest) {
 		}
 	}()
 	if err = a.reinit(); err == nil {
-		a.system.agentsRestarted.add(1)
+		a.system.agentsRestarted.Add(1)
 		a.system.announceLifecycle(EventAgentRestarted, a, "", nil)
 	}
 	finished = true

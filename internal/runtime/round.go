@@ -53,7 +53,7 @@ func (r Round) Context() context.Context { return r.ctx }
 // End ends the round and counts it. Nothing of it goes on.
 func (r Round) End() {
 	r.cancel()
-	r.system.coordinationRounds.add(1)
+	r.system.coordinationRounds.Add(1)
 }
 
 // Ask has all agents of the round carry out an action with the same params, and returns when

@@ -125,12 +125,12 @@ func (s *System) Err() error {
 }
 
 // Go runs f on a goroutine of the system. Stop waits for it; after Stop, f never runs.
-func (s *System) Go(f func()) { s.scheduler.schedule(task(f)) }
+func (s *System) Go(f func()) { s.scheduler.Schedule(task(f)) }
 
 // A task is a function as a runnable.
 type task func()
 
-func (f task) run() (more bool) {
+func (f task) Run() (more bool) {
 	f()
 	return false
 }

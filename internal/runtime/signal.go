@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"mabeam-top/internal/runtime/guard"
+
+	"mabeam-top/internal/runtime/internal/metric"
 )
 
 // A Priority orders the signals that wait for one agent.
@@ -45,7 +47,7 @@ type Signal struct {
 
 // signals are the counters and the rate of a system's signals.
 type signals struct {
-	sent, handled, dropped counter
+	sent, handled, dropped metric.Counter
 	rate                   *guard.Bucket // nil if there is none
 }
 
@@ -146,7 +148,7 @@ func (a *Agent) signal(signal *Signal) error {
 	if err != nil {
 		return err
 	}
-	a.system.signals.sent.add(1)
+	a.system.signals.sent.Add(1)
 	a.wake()
 	return nil
 }
@@ -156,7 +158,7 @@ func (a *Agent) signal(signal *Signal) error {
 func (a *Agent) signalAnyway(signal *Signal) {
 	signal.stamp()
 	if a.mailbox.offerSignal(a.system, signal, math.MaxInt) == nil {
-		a.system.signals.sent.add(1)
+		a.system.signals.sent.Add(1)
 		a.wake()
 	}
 }
@@ -230,7 +232,7 @@ func (a *Agent) handleSignals() {
 func (a *Agent) handleSignal(signal queuedSignal) {
 	finished := false
 	defer func() {
-		a.system.signals.handled.add(1)
+		a.system.signals.handled.Add(1)
 		if finished {
 			return
 		}

@@ -64,7 +64,7 @@ func (s *System) startAgent(ctx context.Context, spec Spec, place *Place) (*Agen
 		a.startFailed(err)
 		return nil, fmt.Errorf("start agent %q: %w", record.ID, err)
 	}
-	s.agentsStarted.add(1)
+	s.agentsStarted.Add(1)
 	// Before it is ready, so that its end is not announced before its start. What is sent to
 	// it meanwhile waits in its mailbox.
 	s.announceLifecycle(EventAgentStarted, a, "", nil)

@@ -266,8 +266,8 @@ func (s *System) stopParts(ctx context.Context) error {
 // stopScheduler waits until no goroutine is left. If ctx ends before, the error says how many
 // are.
 func (s *System) stopScheduler(ctx context.Context) error {
-	if err := s.scheduler.stop(ctx); err != nil {
-		return fmt.Errorf("%d goroutines still run: %w", s.scheduler.goroutines(), err)
+	if err := s.scheduler.Stop(ctx); err != nil {
+		return fmt.Errorf("%d goroutines still run: %w", s.scheduler.Goroutines(), err)
 	}
 	return nil
 }

@@ -8,29 +8,31 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"mabeam-top/internal/runtime/internal/scheduler"
 )
 
 // A stepper is a scheduler that runs nothing by itself: a test decides who runs next.
-type stepper struct{ waiting []runnable }
+type stepper struct{ waiting []scheduler.Runnable }
 
-func (s *stepper) schedule(r runnable) { s.waiting = append(s.waiting, r) }
+func (s *stepper) Schedule(r scheduler.Runnable) { s.waiting = append(s.waiting, r) }
 
-func (s *stepper) goroutines() int { return 0 }
+func (s *stepper) Goroutines() int { return 0 }
 
-func (s *stepper) wait(context.Context) error {
+func (s *stepper) Wait(context.Context) error {
 	for len(s.waiting) > 0 {
 		s.step(0)
 	}
 	return nil
 }
 
-func (s *stepper) stop(ctx context.Context) error { return s.wait(ctx) }
+func (s *stepper) Stop(ctx context.Context) error { return s.Wait(ctx) }
 
 // step runs one of those that wait, once.
 func (s *stepper) step(i int) {
 	r := s.waiting[i]
 	s.waiting = slices.Delete(s.waiting, i, i+1)
-	if r.run() {
+	if r.Run() {
 		s.waiting = append(s.waiting, r)
 	}
 }
@@ -154,7 +156,7 @@ func (l *plainLife) turn() {
 func TestLifeIsLikeAPlainOne(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		turns := &stepper{}
-		s, err := Start(context.Background(), Options{History: -1, newScheduler: func() scheduler { return turns }})
+		s, err := Start(context.Background(), Options{History: -1, newScheduler: func() scheduler.Scheduler { return turns }})
 		if err != nil {
 			t.Fatal(err)
 		}

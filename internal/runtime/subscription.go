@@ -191,9 +191,15 @@ func (s *Subscription) wake() {
 		return
 	}
 	if s.scheduled.CompareAndSwap(false, true) {
-		s.bus.scheduler.schedule(s)
+		s.bus.scheduler.Schedule((*subscriptionRunner)(s))
 	}
 }
+
+// A subscriptionRunner is a subscription without an agent as the scheduler runs it.
+type subscriptionRunner Subscription
+
+// Run implements scheduler.Runnable.
+func (r *subscriptionRunner) Run() (more bool) { return (*Subscription)(r).run() }
 
 // run handles a batch of events, for a subscription without an agent.
 func (s *Subscription) run() (more bool) {
@@ -352,7 +358,7 @@ func (s *Subscription) drainQueue(ctx context.Context, q *queue, f *typeFigures)
 // count notes that n events were delivered.
 func (s *Subscription) count(n uint64) {
 	s.delivered.Add(n)
-	s.bus.delivered.add(int64(n))
+	s.bus.delivered.Add(int64(n))
 }
 
 // deliver calls the handler with an event. It is so short because it is called for each.

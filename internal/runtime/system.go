@@ -9,6 +9,10 @@ import (
 	"time"
 
 	"mabeam-top/internal/runtime/guard"
+
+	"mabeam-top/internal/runtime/internal/metric"
+
+	"mabeam-top/internal/runtime/internal/scheduler"
 )
 
 // A System is one running MABEAM. Any number of systems live side by side.
@@ -21,7 +25,7 @@ type System struct {
 
 	registry  *Registry
 	bus       *Bus
-	scheduler scheduler
+	scheduler scheduler.Scheduler
 	startup   []ComponentStart
 	parts     []component
 	began     time.Time
@@ -61,15 +65,15 @@ type System struct {
 
 	alive                        atomic.Int64
 	ending                       atomic.Int64 // agents that are being taken down
-	agentsStarted, agentsStopped counter
-	agentsCrashed                counter
-	agentsRestarted              counter
-	componentsRestarted          counter
-	actionsDone, actionsFailed   counter
-	repliesLate                  counter
-	queued                       counter
+	agentsStarted, agentsStopped metric.Counter
+	agentsCrashed                metric.Counter
+	agentsRestarted              metric.Counter
+	componentsRestarted          metric.Counter
+	actionsDone, actionsFailed   metric.Counter
+	repliesLate                  metric.Counter
+	queued                       metric.Counter
 	depths                       *depthWatches
-	coordinationRounds           counter
+	coordinationRounds           metric.Counter
 
 	// types are the figures of the agents by type; nil while there is no Inspector. While
 	// there is one, each agent counts its own actions too.
@@ -292,11 +296,11 @@ func (s *System) announceLifecycle(eventType string, a *Agent, reason string, ma
 
 // Goroutines returns how many goroutines the system has: those that run agents and subscribers
 // now, and a bounded number that are idle until there is work again.
-func (s *System) Goroutines() int { return s.scheduler.goroutines() }
+func (s *System) Goroutines() int { return s.scheduler.Goroutines() }
 
 // countQueued counts messages that were put into a mailbox, whose depth is now depth.
 func (s *System) countQueued(messages, depth int) {
-	s.queued.add(int64(messages))
+	s.queued.Add(int64(messages))
 	s.depths.see(depth)
 }
 
@@ -305,27 +309,27 @@ func (s *System) Telemetry() Telemetry {
 	return Telemetry{
 		Agents:              s.alive.Load(),
 		HandlersAbandoned:   s.abandoned.count(),
-		AgentsStarted:       s.agentsStarted.load(),
-		AgentsStopped:       s.agentsStopped.load(),
-		AgentsCrashed:       s.agentsCrashed.load(),
-		AgentsRestarted:     s.agentsRestarted.load(),
-		ComponentsRestarted: s.componentsRestarted.load(),
-		ActionsDone:         s.actionsDone.load(),
-		ActionsFailed:       s.actionsFailed.load(),
-		RepliesLate:         s.repliesLate.load(),
-		SignalsSent:         s.signals.sent.load(),
-		SignalsHandled:      s.signals.handled.load(),
-		SignalsDropped:      s.signals.dropped.load(),
+		AgentsStarted:       s.agentsStarted.Load(),
+		AgentsStopped:       s.agentsStopped.Load(),
+		AgentsCrashed:       s.agentsCrashed.Load(),
+		AgentsRestarted:     s.agentsRestarted.Load(),
+		ComponentsRestarted: s.componentsRestarted.Load(),
+		ActionsDone:         s.actionsDone.Load(),
+		ActionsFailed:       s.actionsFailed.Load(),
+		RepliesLate:         s.repliesLate.Load(),
+		SignalsSent:         s.signals.sent.Load(),
+		SignalsHandled:      s.signals.handled.Load(),
+		SignalsDropped:      s.signals.dropped.Load(),
 		EventsPublished:     int64(s.bus.sequence.Load()),
-		EventsDelivered:     s.bus.delivered.load(),
-		EventsDropped:       s.bus.dropped.load(),
+		EventsDelivered:     s.bus.delivered.Load(),
+		EventsDropped:       s.bus.dropped.Load(),
 		Subscriptions:       s.bus.subscriptions.Load(),
-		MailboxDepth:        max(s.queued.load(), 0), // its stripes are not read at one moment
-		RegistryOperations:  s.registry.ops.load(),
+		MailboxDepth:        max(s.queued.Load(), 0), // its stripes are not read at one moment
+		RegistryOperations:  s.registry.ops.Load(),
 		LimitReached:        s.limits.refused.Load(),
 		RateLimited:         s.limiter.Refused(),
 		CircuitRefused:      s.circuits.Refused(),
 		Uptime:              time.Since(s.ready),
-		CoordinationRounds:  s.coordinationRounds.load(),
+		CoordinationRounds:  s.coordinationRounds.Load(),
 	}
 }

@@ -99,7 +99,7 @@ func (a *Agent) push(request any) bool {
 	}
 	uncounted := a.mailbox.append(a, request)
 	a.mailbox.mu.Unlock()
-	a.system.queued.add(int64(uncounted))
+	a.system.queued.Add(int64(uncounted))
 	a.wake()
 	return true
 }
@@ -114,7 +114,7 @@ func (a *Agent) wake() {
 // schedule makes the agent run if it still is idle.
 func (a *Agent) schedule() {
 	if _, moved := a.state.enter(scheduled, isIdle); moved {
-		a.system.scheduler.schedule(a)
+		a.system.scheduler.Schedule((*runner)(a))
 	}
 }
 
@@ -151,6 +151,12 @@ func (a *Agent) mayGoOn() bool {
 	s := a.state.load()
 	return s == running || s.phase() == running && (s.wants(stopWanted) || !s.wants(suspendWanted))
 }
+
+// A runner is an agent as the scheduler runs it.
+type runner Agent
+
+// Run implements scheduler.Runnable.
+func (r *runner) Run() (more bool) { return (*Agent)(r).run() }
 
 // polls is how often an agent or a sender that has nothing to do lets others
 // run and looks again, before it gives up its goroutine: being woken costs
@@ -219,7 +225,7 @@ func (a *Agent) takeBatch() *batch {
 	}
 	a.hasTaken = b.awaited
 	if uncounted > 0 {
-		a.system.queued.add(int64(uncounted))
+		a.system.queued.Add(int64(uncounted))
 	}
 	return b
 }
@@ -243,7 +249,7 @@ func (t *tally) flush(a *Agent) {
 	if t.handled > 0 {
 		// First the room, then the gauge: who ends the agent takes what is left of both.
 		counted := a.mailbox.handled(t.handled, a.system.mailboxCapacity)
-		a.system.queued.add(-int64(counted))
+		a.system.queued.Add(-int64(counted))
 	}
 	t.handled, t.done = 0, 0
 }
@@ -459,10 +465,10 @@ func (a *Agent) refuse(m *workItem) {
 	case *ownAnswer:
 		a.system.deadLetter(DeadLetter{Kind: "answer", Name: p.Action, To: a.ID(), Reason: deadReason(reason)})
 	case *call:
-		a.system.actionsFailed.add(1)
+		a.system.actionsFailed.Add(1)
 		p.fail(notBegun{reason})
 	default:
-		a.system.actionsFailed.add(1)
+		a.system.actionsFailed.Add(1)
 		a.system.deadLetter(DeadLetter{Kind: "action", Name: m.action, To: a.ID(), Reason: deadReason(reason)})
 	}
 }
@@ -478,7 +484,7 @@ func (a *Agent) answerAll(taken *batch) {
 		a.refuseWaiting()
 	}
 	if forgotten := a.mailbox.forgetTaken(); forgotten > 0 {
-		a.system.queued.add(-int64(forgotten))
+		a.system.queued.Add(-int64(forgotten))
 	}
 }
 
@@ -506,7 +512,7 @@ func (a *Agent) refuseTakenItem(m *workItem, reason error, begun bool) {
 		if !begun {
 			reason = notBegun{reason}
 		}
-		a.system.actionsFailed.add(1)
+		a.system.actionsFailed.Add(1)
 		p.answerInstead(reason)
 	}
 }
@@ -518,14 +524,14 @@ func (a *Agent) refuseWaiting() {
 		if !ok {
 			break
 		}
-		a.system.signals.dropped.add(1)
+		a.system.signals.dropped.Add(1)
 		a.system.deadLetter(DeadLetter{Kind: "signal", Name: signal.Type, To: a.ID(), Reason: deadReason(a.mailbox.reason())})
 	}
 	b, uncounted := a.mailbox.take()
 	if b == nil {
 		return
 	}
-	a.system.queued.add(int64(uncounted))
+	a.system.queued.Add(int64(uncounted))
 	for i := range b.messages {
 		a.refuse(&b.messages[i])
 	}
@@ -572,7 +578,7 @@ func (a *Agent) actInline(ctx context.Context, action string, params any) (resul
 	if figures == nil {
 		result, err = a.behaviour.HandleAction(ctx, a, action, params)
 	} else {
-		figures.inMailbox.record(0)
+		figures.inMailbox.Record(0)
 		result, err = a.handleMeasured(ctx, action, params, figures)
 	}
 	finished = true
@@ -585,7 +591,7 @@ func (a *Agent) actInline(ctx context.Context, action string, params any) (resul
 
 // countDone counts actions that succeeded.
 func (a *Agent) countDone(n int, f *typeFigures) {
-	a.system.actionsDone.add(int64(n))
+	a.system.actionsDone.Add(int64(n))
 	if f != nil {
 		a.acted.Add(int64(n))
 	}
@@ -595,7 +601,7 @@ func (a *Agent) countDone(n int, f *typeFigures) {
 func (a *Agent) tellAction(action string, err error) {
 	t := a.system.executed
 	if err != nil {
-		a.system.actionsFailed.add(1)
+		a.system.actionsFailed.Add(1)
 		t = a.system.failed
 	}
 	if t.wanted() {

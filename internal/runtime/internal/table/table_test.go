@@ -1,4 +1,4 @@
-package mabeam
+package table
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 
 func TestTableIsAMap(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		table, model := newTable[int](), map[string]*int{}
+		table, model := New[int](), map[string]*int{}
 		keys := rapid.SampledFrom(func() []string {
 			k := make([]string, 300)
 			for i := range k {
@@ -21,7 +21,7 @@ func TestTableIsAMap(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"add": func(t *rapid.T) {
 				k, v := keys.Draw(t, "key"), new(int)
-				if added := table.add(k, v); added != (model[k] == nil) {
+				if added := table.Add(k, v); added != (model[k] == nil) {
 					t.Fatalf("add %q: %v, has %p", k, added, model[k])
 				}
 				if model[k] == nil {
@@ -30,23 +30,23 @@ func TestTableIsAMap(t *testing.T) {
 			},
 			"remove": func(t *rapid.T) {
 				k := keys.Draw(t, "key")
-				if table.remove(k, new(int)) {
+				if table.Remove(k, new(int)) {
 					t.Fatalf("remove %q: a value that it does not have", k)
 				}
-				if removed := table.remove(k, model[k]); removed != (model[k] != nil) {
+				if removed := table.Remove(k, model[k]); removed != (model[k] != nil) {
 					t.Fatalf("remove %q: %v, has %p", k, removed, model[k])
 				}
 				delete(model, k)
 			},
 			"": func(t *rapid.T) {
 				n := 0
-				table.each(func(*int) { n++ })
+				table.Each(func(*int) { n++ })
 				if n != len(model) {
 					t.Fatalf("%d entries, want %d", n, len(model))
 				}
 				for i := range 300 {
 					k := fmt.Sprint(i)
-					if got := table.get(k); got != model[k] {
+					if got := table.Get(k); got != model[k] {
 						t.Fatalf("get %q: %p, want %p", k, got, model[k])
 					}
 				}
@@ -58,9 +58,9 @@ func TestTableIsAMap(t *testing.T) {
 // A reader must never miss a key that is there all the time, however often the
 // table is rebuilt around it.
 func TestTableReadersDuringChanges(t *testing.T) {
-	table := newTable[int]()
+	table := New[int]()
 	stays := new(int)
-	table.add("stays", stays)
+	table.Add("stays", stays)
 	done := make(chan struct{})
 	var wg sync.WaitGroup
 	for range 4 {
@@ -71,7 +71,7 @@ func TestTableReadersDuringChanges(t *testing.T) {
 					return
 				default:
 				}
-				if table.get("stays") != stays {
+				if table.Get("stays") != stays {
 					t.Error("lost an entry")
 					return
 				}
@@ -81,10 +81,10 @@ func TestTableReadersDuringChanges(t *testing.T) {
 	value := new(int)
 	for round := range 20 {
 		for i := range 2000 {
-			table.add(fmt.Sprint(round, i), value)
+			table.Add(fmt.Sprint(round, i), value)
 		}
 		for i := range 2000 {
-			table.remove(fmt.Sprint(round, i), value)
+			table.Remove(fmt.Sprint(round, i), value)
 		}
 	}
 	close(done)

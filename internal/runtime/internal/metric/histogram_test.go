@@ -1,4 +1,4 @@
-package mabeam
+package metric
 
 import (
 	"math"
@@ -33,11 +33,11 @@ func TestBuckets(t *testing.T) {
 }
 
 func histogramOf(durations []time.Duration) Histogram {
-	var d distribution
+	var d Distribution
 	for _, took := range durations {
-		d.record(took)
+		d.Record(took)
 	}
-	return d.read()
+	return d.Read()
 }
 
 // A histogram says what a sorted list of all durations does, and merging two is the same as

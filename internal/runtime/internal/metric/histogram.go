@@ -1,4 +1,4 @@
-package mabeam
+package metric
 
 import (
 	"cmp"
@@ -10,18 +10,18 @@ import (
 	"mabeam-top/internal/buckets"
 )
 
-// A Histogram is a distribution of durations. Count, sum, minimum and maximum are exact;
-// quantiles are within 3.2 %. All have the same limits of buckets, so that those of several
-// types, systems or nodes can be merged. The zero value is empty.
+// A Histogram is a distribution of durations. Count, sum, minimum and maximum are exact, and
+// quantiles have an error of up to 3.2 %. All histograms have the same bucket limits, so that those
+// of several types, systems or nodes can be merged. The zero value is empty.
 type Histogram struct {
 	Count    int64
 	Sum      time.Duration
 	Min, Max time.Duration // 0 if it is empty
-	// Buckets are those that have anything in them, in the order of their limits.
+	// Buckets are the buckets that are not empty, in the order of their limits.
 	Buckets []Bucket
 }
 
-// A Bucket counts the durations up to UpTo that are above the limit of the bucket before.
+// A Bucket counts the durations up to UpTo and above the limit of the previous bucket.
 type Bucket struct {
 	UpTo  time.Duration
 	Count int64
@@ -35,19 +35,19 @@ func (h Histogram) Mean() time.Duration {
 	return h.Sum / time.Duration(h.Count)
 }
 
-// Quantile returns the duration that a share q, from 0 to 1, of all did not exceed; 0 if the
-// histogram is empty.
+// Quantile returns the duration that a share q of all durations, from 0 to 1, does not exceed; 0 if
+// the histogram is empty.
 func (h Histogram) Quantile(q float64) time.Duration {
 	rank := max(int64(math.Ceil(q*float64(h.Count))), 1)
 	for _, b := range h.Buckets {
 		if rank -= b.Count; rank <= 0 {
-			return min(max(b.UpTo, h.Min), h.Max) // the bucket may end beyond what was recorded
+			return min(max(b.UpTo, h.Min), h.Max) // the limit may be beyond the recorded values
 		}
 	}
 	return h.Max
 }
 
-// Merge returns the distribution of what is in either histogram.
+// Merge returns the distribution of the durations of both histograms.
 func (h Histogram) Merge(other Histogram) Histogram {
 	switch {
 	case h.Count == 0:
@@ -72,23 +72,23 @@ func (h Histogram) Merge(other Histogram) Histogram {
 }
 
 const (
-	// recorded is the layout of all distributions.
+	// recorded is the layout of every distribution.
 	recorded buckets.Layout = 6
-	// longestRecorded is the last bucket's: what is longer is in that too.
+	// longestRecorded is the limit of the last bucket, which counts longer durations too.
 	longestRecorded = int64(time.Hour)
-	// recordedBuckets is the number of buckets up to that: 10 KB of them.
+	// recordedBuckets is the number of buckets up to that limit. They take 10 KB.
 	recordedBuckets = 1205
 )
 
-// A distribution is a histogram that many goroutines add to.
-type distribution struct {
+// A Distribution is a Histogram that many goroutines record into.
+type Distribution struct {
 	buckets  [recordedBuckets]atomic.Int64
 	sum      atomic.Int64
-	min, max atomic.Int64 // min is one more than it is, so that 0 is none
+	min, max atomic.Int64 // min is stored plus 1: 0 means none
 }
 
-// record adds a duration; one below 0 counts as 0.
-func (d *distribution) record(took time.Duration) {
+// Record adds a duration. A negative one counts as 0.
+func (d *Distribution) Record(took time.Duration) {
 	ns := max(int64(took), 0)
 	d.buckets[recorded.Of(min(ns, longestRecorded))].Add(1)
 	d.sum.Add(ns)
@@ -100,8 +100,8 @@ func (d *distribution) record(took time.Duration) {
 	}
 }
 
-// read returns the histogram. What is recorded meanwhile may be in a part of it.
-func (d *distribution) read() (h Histogram) {
+// Read returns the histogram. A concurrent Record may be included in part.
+func (d *Distribution) Read() (h Histogram) {
 	for i := range d.buckets {
 		if n := d.buckets[i].Load(); n > 0 {
 			h.Count += n

@@ -1,4 +1,5 @@
-package mabeam
+// Package describe formats states of agents for people.
+package describe
 
 import (
 	"cmp"
@@ -10,24 +11,22 @@ import (
 )
 
 const (
-	// longestState bounds the text of an agent's state, in bytes.
+	// longestState is the maximum length of a text in bytes.
 	longestState = 2 << 10
-	// shownEntries is how many elements of a list, and of how large a map the
-	// entries, are in the text, and shownDepth how deep the text follows what they
-	// hold.
+	// shownEntries is how many elements of a list are shown, and the size up to which a map
+	// is shown. shownDepth is how many levels of nested values are shown.
 	shownEntries, shownDepth = 16, 4
 )
 
-// describe returns a state as a text, much as the verb %+v has it. It looks at no more of
-// the state than is in the text, however large that is: of a long list it has the first
-// elements, of a large map only the size, and it ends where the text is long enough. For
-// the same reason it calls no method of the state that could format it, except of errors,
-// times, and numbers with names.
-func describe(state any) string {
+// Value formats a state much like the verb %+v. It reads only as much of the state as it shows,
+// so the cost does not depend on the size of the state: it shows the first elements of a long list
+// and only the size of a large map, and stops when the text is long enough. For the same reason it
+// calls no formatting methods of the state, except those of errors, times and named numbers.
+func Value(state any) string {
 	if state == nil {
 		return "none"
 	}
-	if sized, ok := state.(Sized); ok && sized.MemoryBytes() > 1<<20 {
+	if sized, ok := state.(interface{ MemoryBytes() int64 }); ok && sized.MemoryBytes() > 1<<20 {
 		return fmt.Sprintf("%T of %d bytes", state, sized.MemoryBytes())
 	}
 	d := description{}
@@ -39,13 +38,13 @@ func describe(state any) string {
 	return text
 }
 
-// A description is a text that is being made of a value.
+// A description is the text of a value, while it is built.
 type description struct{ text strings.Builder }
 
-// isFull reports whether nothing more is wanted.
+// isFull reports whether the text is long enough.
 func (d *description) isFull() bool { return d.text.Len() > longestState }
 
-// value adds a value that is depth levels below the state.
+// value adds a value that is nested depth levels deep.
 func (d *description) value(v reflect.Value, depth int) {
 	switch {
 	case d.isFull():
@@ -66,7 +65,7 @@ func (d *description) value(v reflect.Value, depth int) {
 	}
 }
 
-// spoken adds a value that can say itself what it is in a few words, if it is one.
+// spoken adds a value that has a short text of its own. It returns false for any other value.
 func (d *description) spoken(v reflect.Value) bool {
 	if !v.CanInterface() || v.Kind() == reflect.Pointer && v.IsNil() {
 		return false
@@ -79,14 +78,14 @@ func (d *description) spoken(v reflect.Value) bool {
 		short = isPlain(v.Kind())
 	}
 	if short {
-		text := fmt.Sprintf("%v", v.Interface()) // which survives a panic
+		text := fmt.Sprintf("%v", v.Interface()) // recovers from a panic
 		d.text.WriteString(text[:min(len(text), longestState+1)])
 	}
 	return short
 }
 
-// isPlain reports whether a value of a kind is no larger than a few words, and holds nothing
-// that would be described too.
+// isPlain reports whether a value of a kind is at most a few words long and has no nested
+// values.
 func isPlain(k reflect.Kind) bool {
 	return k >= reflect.Bool && k <= reflect.Complex128 || k == reflect.Chan || k == reflect.Func || k == reflect.UnsafePointer
 }
@@ -99,12 +98,12 @@ func isNil(v reflect.Value) bool {
 	return false
 }
 
-// composed adds a value that holds others.
+// composed adds a value that has nested values.
 func (d *description) composed(v reflect.Value, depth int) {
 	switch v.Kind() {
 	case reflect.Pointer:
 		d.text.WriteByte('&')
-		d.value(v.Elem(), depth) // cycles end by the depth, which a struct or list adds
+		d.value(v.Elem(), depth) // a cycle ends at shownDepth, because it contains a struct or a list
 	case reflect.Interface:
 		d.value(v.Elem(), depth)
 	case reflect.Struct:
@@ -142,8 +141,8 @@ func (d *description) elements(v reflect.Value, depth int) {
 	d.text.WriteByte(']')
 }
 
-// entries adds those of a small map, in the order of their texts. Of a large one there is
-// no cheap way to tell always the same ones.
+// entries adds the entries of a small map, sorted by their texts. There is no cheap way to select
+// the same entries of a large map each time.
 func (d *description) entries(v reflect.Value, depth int) {
 	if v.Len() > shownEntries {
 		fmt.Fprintf(&d.text, "%v of %d entries", v.Type(), v.Len())

@@ -1,4 +1,4 @@
-package mabeam
+package describe
 
 import (
 	"errors"
@@ -14,8 +14,13 @@ type described struct {
 	Err    error
 	Of     map[string]int
 	Next   *described
-	hidden Lifecycle
+	hidden time.Weekday
 }
+
+// sized is a state that knows its size.
+type sized int64
+
+func (s sized) MemoryBytes() int64 { return int64(s) }
 
 // talkative counts how often it is asked for its text.
 type talkative struct{ asked *int }
@@ -45,7 +50,7 @@ func TestDescribe(t *testing.T) {
 		{"a nil pointer", (*described)(nil), "<nil>"},
 		{
 			"what says itself what it is",
-			described{Name: "n", Left: 3 * time.Second, Err: errors.New("boom"), Of: map[string]int{"b": 2, "a": 1}, hidden: Busy},
+			described{Name: "n", Left: 3 * time.Second, Err: errors.New("boom"), Of: map[string]int{"b": 2, "a": 1}, hidden: time.Tuesday},
 			"{Name:n Left:3s Err:boom Of:map[a:1 b:2] Next:<nil> hidden:2}",
 		},
 		{"a list", []int{1, 2}, "[1 2]"},
@@ -56,16 +61,16 @@ func TestDescribe(t *testing.T) {
 		{"a large map", largeMap(1000), "map[int]bool of 1000 entries"},
 		{"what is deep", [][][][][]int{{{{{1}}}}}, "[[[[…]]]]"},
 		{"a ring", ring, "&{Name:ring Left:0s Err:<nil> Of:map[] Next:&{Name:ring Left:0s Err:<nil> Of:map[] Next:&{Name:ring Left:0s Err:<nil> Of:map[] Next:&{Name:ring Left:0s Err:<nil> Of:… Next:… hidden:0} hidden:0} hidden:0} hidden:0}"},
-		{"what is large by its own account", sized(2 << 20), "mabeam.sized of 2097152 bytes"},
+		{"what is large by its own account", sized(2 << 20), "describe.sized of 2097152 bytes"},
 		{"what panics", terrible{}, "%!v(PANIC=Error method: never)"},
 		{"what is no text", "a\xffb", "a?b"},
 	} {
-		if got := describe(c.state); got != c.want {
+		if got := Value(c.state); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
 	for _, long := range []any{[]string{strings.Repeat("ä", 4000)}, strings.Repeat("x", longestState+1), errors.New(strings.Repeat("ä", 4000))} {
-		if got := describe(long); len(got) < longestState || len(got) > longestState+3 || !strings.HasSuffix(got, "…") {
+		if got := Value(long); len(got) < longestState || len(got) > longestState+3 || !strings.HasSuffix(got, "…") {
 			t.Errorf("a long state is a text of %d bytes", len(got))
 		}
 	}
@@ -83,7 +88,7 @@ func largeMap(n int) map[int]bool {
 func TestDescribePointerToItself(t *testing.T) {
 	var p any
 	p = &p
-	if got := describe(p); len(got) > longestState+3 {
+	if got := Value(p); len(got) > longestState+3 {
 		t.Errorf("a text of %d bytes", len(got))
 	}
 }
@@ -103,10 +108,10 @@ func TestDescribeLooksAtNoMoreThanItTells(t *testing.T) {
 	}
 	large := largeMap(1 << 20)
 	allocations := testing.AllocsPerRun(1, func() {
-		describe(elements)
-		describe(deep)
-		describe(large)
-		describe(map[string]any{"large": large, "elements": elements})
+		Value(elements)
+		Value(deep)
+		Value(large)
+		Value(map[string]any{"large": large, "elements": elements})
 	})
 	if asked > 0 || allocations > 2000 {
 		t.Errorf("%d elements were asked, %v allocations", asked, allocations)
@@ -118,7 +123,7 @@ func BenchmarkDescribe(b *testing.B) {
 		state := map[string]any{"list": make([]int, n), "map": largeMap(n)}
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			for b.Loop() {
-				describe(state)
+				Value(state)
 			}
 		})
 	}
