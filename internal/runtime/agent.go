@@ -2,7 +2,6 @@ package mabeam
 
 import (
 	"context"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -169,45 +168,3 @@ func (a *Agent) Lifecycle() Lifecycle { return a.state.load().lifecycle() }
 
 // isOver reports whether this life has ended.
 func (a *Agent) isOver() bool { return a.state.load().phase() == over }
-
-// Publish sends an event with the agent as its source, as Bus.Publish does from one of
-// its callbacks.
-func (a *Agent) Publish(ctx context.Context, eventType string, data any) error {
-	b := a.system.bus
-	return b.publishFor(b.ofAgent(ctx), &Event{Type: eventType, Source: a.ID(), Data: data})
-}
-
-// Subscribe makes HandleEvent get the events of a type. The errors are those of Bus.Subscribe.
-func (a *Agent) Subscribe(eventType string) (*Subscription, error) {
-	return a.subscribe(&Subscription{pattern: eventType, exact: true, agent: a})
-}
-
-// SubscribePattern makes HandleEvent get the events that match a pattern. The errors are those
-// of Bus.SubscribePattern.
-func (a *Agent) SubscribePattern(pattern string) (*Subscription, error) {
-	return a.subscribe(&Subscription{pattern: pattern, agent: a})
-}
-
-func (a *Agent) subscribe(s *Subscription) (*Subscription, error) {
-	if _, err := a.system.bus.subscribe(s, SubscribeOptions{}); err != nil {
-		return nil, err
-	}
-	a.mailbox.mu.Lock()
-	a.subs = append(a.subs, s)
-	ended := a.isOver()
-	a.mailbox.mu.Unlock()
-	if ended { // killed meanwhile: nobody else would end the subscription
-		s.end(nil)
-	}
-	return s, nil
-}
-
-// forget removes a subscription that has ended from the agent's list.
-func (a *Agent) forget(s *Subscription) {
-	a.mailbox.mu.Lock()
-	defer a.mailbox.mu.Unlock()
-	if i := slices.Index(a.subs, s); i >= 0 {
-		// A copy, because those who drain or end them all hold the old list.
-		a.subs = slices.Concat(a.subs[:i], a.subs[i+1:])
-	}
-}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"mabeam-top/internal/runtime/eventbus"
 )
 
 // An allocCase is something to do, and how much memory it may take, in
@@ -30,7 +32,7 @@ func TestAllocations(t *testing.T) {
 	if err := s.registry.agent(id).Join("adders"); err != nil {
 		t.Fatal(err)
 	}
-	batch := sameEvents("nobody", 2*maxRun)
+	batch := sameEvents("nobody", 2*eventbus.MaxRun)
 	told := make(chan struct{})
 	hears := startAgent(t, s, Spec{Behaviour: &scripted{action: func(context.Context, *Agent, string, any) (any, error) {
 		told <- struct{}{}

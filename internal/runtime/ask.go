@@ -5,6 +5,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"mabeam-top/internal/runtime/internal/failure"
+
+	"mabeam-top/internal/runtime/internal/propagate"
 )
 
 // A question is an action whose caller does not wait. It has one answer: that of the agent, or
@@ -39,7 +43,7 @@ func (s *System) askAgent(ctx context.Context, cancel context.CancelFunc, id, ac
 		return ErrUnknownAgent
 	}
 	if ctx.Err() != nil {
-		return CallError(ctx)
+		return failure.ContextError(ctx)
 	}
 	if err := s.actionRate.Allow(); err != nil {
 		return err
@@ -67,7 +71,7 @@ func (q *question) deliver(result any, err error) {
 // expire is called when the time is up.
 func (q *question) expire(ctx context.Context) {
 	if q.answered.CompareAndSwap(false, true) {
-		q.take(nil, CallError(ctx))
+		q.take(nil, failure.ContextError(ctx))
 	}
 }
 
@@ -100,7 +104,7 @@ func (a *Agent) Ask(ctx context.Context, id, action string, params, about any) e
 	if err := a.beginQuestion(); err != nil {
 		return newActionError(id, action, notBegun{err})
 	}
-	asked := &ownAnswer{Asked: Asked{Answer: Answer{Agent: id}, Action: action, About: about}, values: a.system.options.propagated(ctx)}
+	asked := &ownAnswer{Asked: Asked{Answer: Answer{Agent: id}, Action: action, About: about}, values: a.system.propagate.Pick(ctx)}
 	limited, cancel := context.WithDeadline(a.withAllValues(ctx), deadlineOf(ctx))
 	err := a.system.ask(limited, cancel, id, action, params, func(result any, err error) bool {
 		a.endQuestion()
@@ -138,7 +142,7 @@ func (a *Agent) withAllValues(ctx context.Context) context.Context {
 	if ctx == context.Background() {
 		return a.Context()
 	}
-	return withValues(a.Context(), context.WithoutCancel(ctx))
+	return propagate.WithValues(a.Context(), context.WithoutCancel(ctx))
 }
 
 // An ownAnswer is the message with the answer to an agent's own question, and the context values
@@ -225,7 +229,7 @@ func (f *Future) Await(ctx context.Context) (any, error) {
 		select {
 		case <-f.done:
 		case <-ctx.Done():
-			return nil, CallError(ctx)
+			return nil, failure.ContextError(ctx)
 		}
 	}
 	return f.value, f.err

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"mabeam-top/internal/runtime/internal/failure"
 )
 
 // A BatchFailure is one of many that failed.
@@ -106,7 +108,7 @@ func forEach(ctx context.Context, n, concurrency int, id func(int) string, do fu
 		}()
 		for i = int(next.Add(1) - 1); i < n; i = int(next.Add(1) - 1) {
 			if ctx.Err() != nil {
-				errs[i] = fmt.Errorf("not begun: %w", CallError(ctx))
+				errs[i] = fmt.Errorf("not begun: %w", failure.ContextError(ctx))
 				continue
 			}
 			errs[i] = do(i)

@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 	"unsafe"
+
+	"mabeam-top/internal/runtime/internal/failure"
 )
 
 // A call is an action that somebody waits for.
@@ -171,7 +173,7 @@ func (c *call) await(id, action string) (any, error) {
 	case <-c.answer:
 		return c.collect()
 	case <-c.ctx.Done():
-		return nil, c.leave(CallError(c.ctx), id, action)
+		return nil, c.leave(failure.ContextError(c.ctx), id, action)
 	}
 }
 
@@ -190,7 +192,7 @@ func (c *call) awaitTurn(id, action string) (any, error) {
 			return c.collect()
 		case <-c.ctx.Done():
 			c.turn.Stop()
-			return nil, c.leave(CallError(c.ctx), id, action)
+			return nil, c.leave(failure.ContextError(c.ctx), id, action)
 		case <-turn:
 			if !c.begun.Load() {
 				return nil, c.leave(ErrTimeout, id, action)
@@ -229,12 +231,4 @@ func (c *call) putBack() {
 		c.begun.Store(false)
 	}
 	c.system.calls.Put(c)
-}
-
-// withDefaultTimeout returns ctx, with a timeout if it has no deadline.
-func withDefaultTimeout(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
-	if _, has := ctx.Deadline(); has {
-		return ctx, func() {}
-	}
-	return context.WithTimeout(ctx, timeout)
 }

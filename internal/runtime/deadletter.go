@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 
 	"mabeam-top/internal/runtime/internal/enum"
+
+	"mabeam-top/internal/runtime/eventbus"
 )
 
 // EventDeadLetter is the type of the event that is published when something was accepted and then
@@ -51,7 +53,7 @@ type DeadLetter struct {
 // deadLetters are the dead letters of a system.
 type deadLetters struct {
 	counts [deadLetterReasons]atomic.Int64
-	topic  *topic
+	topic  *eventbus.Topic
 }
 
 // DeadLetters returns how many things were accepted and then could not be delivered for a reason.
@@ -62,8 +64,8 @@ func (s *System) DeadLetters(reason DeadLetterReason) int64 {
 // deadLetter counts and publishes a dead letter.
 func (s *System) deadLetter(d DeadLetter) {
 	s.deadLetters.counts[d.Reason].Add(1)
-	if t := s.deadLetters.topic; t.wanted() {
-		s.publishOwn(t, d.To, d)
+	if t := s.deadLetters.topic; t.Wanted() {
+		s.bus.Announce(t, d.To, d)
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"mabeam-top/internal/runtime/eventbus"
 )
 
 // A subscriber that hangs costs those who share its log nothing: they have every event,
@@ -93,7 +95,7 @@ func stuckSubscriber(t *testing.T, pattern, agent bool) {
 			t.Errorf("event %d: %v after %v", published, err, took)
 		}
 		mu.Lock()
-		if had := healthy[published].Sub(began); had > detachAfter {
+		if had := healthy[published].Sub(began); had > eventbus.DetachAfter {
 			t.Errorf("the healthy one had event %d after %v", published, had)
 		}
 		mu.Unlock()
@@ -119,7 +121,7 @@ func stuckSubscriber(t *testing.T, pattern, agent bool) {
 	if int(sub.Delivered()+sub.Dropped()) != published {
 		t.Errorf("%d delivered and %d dropped, of %d", sub.Delivered(), sub.Dropped(), published)
 	}
-	if sub.detached.Load() != nil {
+	if s.bus.Detached(sub) {
 		t.Error("it is still detached")
 	}
 }
@@ -158,7 +160,7 @@ func TestStuckSubscriberCostsOtherPatternsNothing(t *testing.T) {
 				if len(had) == 0 {
 					t.Fatal("the healthy one had nothing")
 				}
-				if had[0].Sub(began) > 2*detachAfter {
+				if had[0].Sub(began) > 2*eventbus.DetachAfter {
 					t.Errorf("the healthy one had the first after %v", had[0].Sub(began))
 				}
 			})
@@ -179,7 +181,7 @@ func TestCrashWhileASubscriberIsSetApart(t *testing.T) {
 			_ = s.Bus().Publish(t.Context(), Event{Type: "e"}) // there is no room for the last one
 			synctest.Wait()
 		}
-		s.Bus().loseAll()
+		s.bus.Crash()
 		close(release)
 		synctest.Wait()
 		if sub.Delivered() != 1 || sub.Dropped() != 2 {
@@ -217,7 +219,7 @@ func TestOwnEventsWaitForNobody(t *testing.T) {
 				} else if sub, err = s.Bus().SubscribePattern("agent_lifecycle.*", func(_ context.Context, e Event) { slow(e) }, SubscribeOptions{}); err != nil {
 					t.Fatal(err)
 				}
-				before := s.Bus().sequence.Load()
+				before := s.bus.Stats().Published
 				lives := make(chan struct{}, agents)
 				began := time.Now()
 				for i := range agents {
@@ -243,12 +245,12 @@ func TestOwnEventsWaitForNobody(t *testing.T) {
 				}
 				goOn()
 				synctest.Wait()
-				published := s.Bus().sequence.Load() - before
+				published := uint64(s.bus.Stats().Published - before)
 				if sub.Delivered()+sub.Dropped() < published || sub.Dropped() == 0 {
 					t.Errorf("%d delivered and %d dropped, of %d", sub.Delivered(), sub.Dropped(), published)
 				}
-				if last := got[len(got)-1]; last.ID != s.Bus().ids.of(s.Bus().sequence.Load()) {
-					t.Errorf("the newest that it got is %v, of %d", last.ID, s.Bus().sequence.Load())
+				if last := got[len(got)-1]; last.ID != s.Bus().History(1)[0].ID {
+					t.Errorf("the newest that it got is %v, of %d", last.ID, s.bus.Stats().Published)
 				}
 			})
 		})

@@ -64,18 +64,8 @@
 //
 // # Publishing is one lookup
 //
-// All subscribers to an event type share one bounded log, and so do all subscribers to a pattern.
-// Publishing appends the event to the log of its type and to the logs of the matching patterns,
-// which are resolved beforehand; each subscriber reads from its own position. An event is stored
-// once, however many subscribe to it. A publisher waits (policy Block) while the slowest
-// subscriber is a whole queue behind. Subscribers with another policy have their own queues. A
-// subscriber that is a whole queue behind while others wait is detached: it gets its own queue
-// until it has caught up, and the others read on. The history is one ring for all types.
-//
-// The cost: all blocking subscribers have queues of the same length. An agent with events of two
-// types waiting gets them in order only within each type. While a publisher waits for a
-// subscriber to the event's type, subscribers to patterns and those with their own queues wait
-// for the event too. And the history copies each event.
+// An event is stored once, in the log that all subscribers to its type share, and each subscriber reads
+// at its own position. See package eventbus.
 //
 // # The runtime's own events never wait
 //

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"mabeam-top/internal/runtime/internal/failure"
 )
 
 // Stop asks the agent to stop after the work accepted so far, and does not
@@ -42,7 +44,7 @@ func (a *Agent) stop(ctx context.Context, timeout time.Duration) error {
 	default:
 	}
 	if timeout > 0 {
-		limited, cancel := withDefaultTimeout(ctx, timeout)
+		limited, cancel := failure.WithDefaultTimeout(ctx, timeout)
 		defer cancel()
 		ctx = limited
 	}
@@ -50,7 +52,7 @@ func (a *Agent) stop(ctx context.Context, timeout time.Duration) error {
 	case <-gone:
 		return nil
 	case <-ctx.Done():
-		return CallError(ctx)
+		return failure.ContextError(ctx)
 	}
 }
 
@@ -129,7 +131,7 @@ func (a *Agent) terminate(reason error) (finished bool) {
 	a.terminated = true
 	defer func() {
 		if !finished {
-			a.crash(newPanicError(recover()))
+			a.crash(failure.NewPanicError(recover()))
 		}
 	}()
 	a.behaviour.Terminate(a.callback(), a, reason)
@@ -172,7 +174,7 @@ func (a *Agent) end(reason, failure error) bool {
 		return false
 	}
 	for _, sub := range left.subs {
-		sub.end(nil)
+		sub.End(nil)
 	}
 	s.registry.leave(&a.registration)
 	s.alive.Add(-1)
@@ -350,7 +352,7 @@ func (a *Agent) notifyOwner() {
 // survivePanic, when deferred, recovers and logs a panic of Terminate.
 func (a *Agent) survivePanic() {
 	if v := recover(); v != nil {
-		a.logAgent(slog.LevelError, "terminate panicked", newPanicError(v))
+		a.logAgent(slog.LevelError, "terminate panicked", failure.NewPanicError(v))
 	}
 }
 

@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 
+	"mabeam-top/internal/runtime/eventbus"
 	"mabeam-top/internal/runtime/guard"
+	"mabeam-top/internal/runtime/internal/failure"
 )
 
 // Errors that say why the runtime refused something or gave up. They are returned wrapped: test
@@ -42,12 +43,15 @@ var (
 	// ErrCircuitOpen means that a target has failed too often of late.
 	ErrCircuitOpen = guard.ErrCircuitOpen
 	// ErrSystemStopped means that the system stops, or has stopped.
-	ErrSystemStopped = errors.New("system is stopped")
+	ErrSystemStopped = failure.ErrSystemStopped
 	// ErrBadPattern means that a pattern or event type is empty or too long.
-	ErrBadPattern = errors.New("bad pattern")
+	ErrBadPattern = eventbus.ErrBadPattern
+	// ErrDisconnected means that a subscription with policy Disconnect ended because its
+	// queue was full.
+	ErrDisconnected = eventbus.ErrDisconnected
 	// ErrTimeout means that the caller's deadline or Options.WaitTimeout has passed. It is a
 	// context.DeadlineExceeded too. What was asked for may still be carried out.
-	ErrTimeout = fmt.Errorf("timeout: %w", context.DeadlineExceeded)
+	ErrTimeout = failure.ErrTimeout
 )
 
 // An ActionError says which action of which agent failed, and why: Err is
@@ -84,31 +88,6 @@ func newActionError(id, action string, err error) *ActionError {
 	return &ActionError{Agent: id, Action: action, Err: err, NotBegun: is}
 }
 
-// A PanicError means that a callback panicked, or ended its goroutine with runtime.Goexit: then
-// Value is nil.
-type PanicError struct {
-	Value any
-	Stack []byte
-}
-
-// newPanicError is the error of what recover returned.
-func newPanicError(value any) *PanicError {
-	return &PanicError{Value: value, Stack: debug.Stack()}
-}
-
-func (e *PanicError) Error() string {
-	if e.Value == nil {
-		return "goroutine ended"
-	}
-	return fmt.Sprintf("panic: %v", e.Value)
-}
-
-// Unwrap returns the value of the panic if that is an error.
-func (e *PanicError) Unwrap() error {
-	err, _ := e.Value.(error)
-	return err
-}
-
 // A TransitionError means that an agent cannot go from one stage of its lifecycle to another.
 type TransitionError struct {
 	Agent    string
@@ -119,11 +98,10 @@ func (e *TransitionError) Error() string {
 	return fmt.Sprintf("agent %q cannot go from %v to %v", e.Agent, e.From, e.To)
 }
 
-// CallError returns the runtime's error for a context that has ended: ErrTimeout or
-// context.Canceled; nil if it has not ended.
-func CallError(ctx context.Context) error {
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return ErrTimeout
-	}
-	return ctx.Err()
-}
+// A PanicError means that a callback panicked, or ended its goroutine with runtime.Goexit: then
+// Value is nil.
+type PanicError = failure.PanicError
+
+// ContextError returns the runtime's error for a context that has ended, ErrTimeout or
+// context.Canceled, and nil for one that has not.
+func ContextError(ctx context.Context) error { return failure.ContextError(ctx) }

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"mabeam-top/internal/runtime/guard"
+
+	"mabeam-top/internal/runtime/internal/failure"
 )
 
 // executeFor has the agent carry out an action on behalf of another one, or of who is none.
@@ -45,7 +47,7 @@ func (s *System) attempt(ctx context.Context, asker *Agent, id string, a *Agent,
 	case s.breaker == nil:
 		err = attempt(ctx)
 	case ctx.Err() != nil: // the agent is not to blame
-		err = CallError(ctx)
+		err = failure.ContextError(ctx)
 	default:
 		err = s.breaker.DoJudged(ctx, id, attempt, judgeAgent)
 	}

@@ -314,9 +314,9 @@ func (i *Inspector) Agent(id string) (report AgentReport, ok bool) {
 	report.Age, report.Unchanged = now.Sub(record.CreatedAt), now.Sub(changed)
 	report.ActionsDone, report.State = a.acted.Load(), describe.Value(state)
 	for _, s := range subs {
-		report.Subscriptions = append(report.Subscriptions, s.pattern)
+		report.Subscriptions = append(report.Subscriptions, s.Pattern())
 	}
-	for _, e := range i.system.bus.History(searchedEvents) {
+	for _, e := range i.system.Bus().History(searchedEvents) {
 		if e.Source == id {
 			report.Events = append(report.Events, e)
 		}
@@ -330,21 +330,13 @@ func (i *Inspector) Agent(id string) (report AgentReport, ok bool) {
 func (i *Inspector) Subscriptions(n int) (views []SubscriptionView, total int) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	bus, now := i.system.bus, time.Now()
-	bus.mu.Lock()
-	members := bus.membersLocked()
-	bus.mu.Unlock()
-	for _, s := range members {
+	now := time.Now()
+	for _, s := range i.system.bus.Subscriptions() {
 		known := weak.Make(s)
 		t := i.seen[known]
 		if t == nil {
-			t = &trackedSubscription{}
-			switch {
-			case s.agent != nil:
-				t.name = s.agent.ID()
-			case s.name != nil:
-				t.name = *s.name
-			default:
+			t = &trackedSubscription{name: s.Subscriber()}
+			if t.name == "" {
 				i.numbered++
 				t.name = fmt.Sprintf("sub_%d", i.numbered)
 			}
@@ -355,13 +347,8 @@ func (i *Inspector) Subscriptions(n int) (views []SubscriptionView, total int) {
 		}
 		t.round = true
 		view := SubscriptionView{
-			Subscriber: t.name, Pattern: s.pattern, Policy: Block, Queued: s.Waiting(),
+			Subscriber: t.name, Pattern: s.Pattern(), Policy: s.Policy(), Queued: s.Waiting(), Capacity: s.Capacity(),
 			Delivered: s.Delivered(), Dropped: s.Dropped(),
-		}
-		if s.queue != nil {
-			view.Policy, view.Capacity = s.queue.policy, s.queue.length
-		} else {
-			view.Capacity = s.log.queue
 		}
 		switch {
 		case float64(view.Queued) < nearlyFull*float64(view.Capacity):

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"mabeam-top/internal/runtime/eventbus"
 )
 
 // A listener is a subscriber that a plan holds up, makes panic, and ends.
@@ -177,7 +179,7 @@ func (r *busRun) expect(eventType string) expectation {
 		}
 		l.due = append(l.due, e.number)
 		switch waiting := l.sub.Waiting(); {
-		case l.sub.queue == nil && waiting >= r.o.BusQueue:
+		case l.sub.Policy() == Block && waiting >= r.o.BusQueue:
 			e.full = append(e.full, l)
 			e.logs[l.pattern] = true
 		case waiting == 0 && l.isReady(r.s):
@@ -218,7 +220,7 @@ func (e expectation) check(err error, patience time.Duration) error {
 
 // checkIdle says who had to wait for the event because others had no room for it.
 func (e expectation) checkIdle() error {
-	within := time.Duration(len(e.logs)) * detachAfter
+	within := time.Duration(len(e.logs)) * eventbus.DetachAfter
 	for _, l := range e.idle {
 		if n := len(l.got); n == 0 || l.got[n-1] != e.number || l.newest.Sub(e.began) > within {
 			return fmt.Errorf("event %d: a listener to %q (%v) had nothing else to do, and has %v", e.number, l.pattern, l.policy, l.got)
@@ -252,7 +254,7 @@ func (r *busRun) publish(step busStep) error {
 
 // announce has the runtime tell something itself, which waits for nobody.
 func (r *busRun) announce(step busStep) error {
-	if !r.s.Bus().wants(r.s.Bus().topic(step.pattern)) {
+	if r.s.bus.Wanted(step.pattern) == nil {
 		return nil // then it is not made
 	}
 	e := r.expect(step.pattern)
@@ -271,7 +273,7 @@ func (r *busRun) crash() {
 	for _, l := range r.listeners {
 		l.excused = l.excused || l.sub.Waiting() > 0
 	}
-	r.s.Bus().loseAll()
+	r.s.bus.Crash()
 }
 
 func (r *busRun) step(step busStep) error {
@@ -593,7 +595,7 @@ func TestBusInFullUse(t *testing.T) {
 					kind := (i*i + i + p) % len(busTypes)
 					switch {
 					case lossy && i%20 == 0:
-						s.Bus().loseAll()
+						s.bus.Crash()
 					case lossy && i%4 == 1:
 						c.begun[p][kind].Add(1)
 						s.Announce(busTypes[kind], "", eventData{p, kind, next[kind]})

@@ -96,6 +96,9 @@ func (c callbackContext) Value(key any) any {
 
 type callbackKey struct{}
 
+// Local implements propagate.LocalKey.
+func (callbackKey) Local() {}
+
 // callbackOf returns the agent whose callback got ctx, or a context that ctx is derived from;
 // nil if there is none.
 func callbackOf(ctx context.Context) *Agent {

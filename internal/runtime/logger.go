@@ -2,8 +2,9 @@ package mabeam
 
 import (
 	"context"
-	"errors"
 	"log/slog"
+
+	"mabeam-top/internal/runtime/internal/failure"
 )
 
 // Logger is for what is built on the system, to log what a person may want to know of: that
@@ -32,32 +33,22 @@ func (o *Options) log(level slog.Level, message string, attributes ...any) {
 }
 
 // logAgent tells what became of an agent, with the stack if a callback panicked.
-func (a *Agent) logAgent(level slog.Level, message string, failure error) {
+func (a *Agent) logAgent(level slog.Level, message string, err error) {
 	if o := &a.system.options; o.Logger != nil {
-		o.log(level, message, append([]any{"agent", a.ID(), "type", a.record.Load().Type}, failureAttributes(failure)...)...)
+		o.log(level, message, append([]any{"agent", a.ID(), "type", a.record.Load().Type}, failure.Attributes(err)...)...)
 	}
 }
 
-// logPanic tells that the handler of a subscription panicked.
-func (s *Subscription) logPanic(failure error) {
-	attributes := []any{"pattern", s.pattern}
-	if s.name != nil {
-		attributes = append(attributes, "subscriber", *s.name)
+// logSubscriberPanic logs that the handler of a subscription has panicked.
+func (s *System) logSubscriberPanic(sub *Subscription, err error) {
+	attributes := []any{"pattern", sub.Pattern()}
+	if name := sub.Subscriber(); name != "" {
+		attributes = append(attributes, "subscriber", name)
 	}
-	s.bus.options.log(slog.LevelError, "subscriber panicked", append(attributes, failureAttributes(failure)...)...)
+	s.options.log(slog.LevelError, "subscriber panicked", append(attributes, failure.Attributes(err)...)...)
 }
 
 // logRefusal tells that there is no room for an agent.
 func (s *System) logRefusal(id string, why error) {
 	s.options.log(slog.LevelWarn, "agent refused", "agent", id, "error", why)
-}
-
-// failureAttributes are the error, and the stack if it is a panic's.
-func failureAttributes(failure error) []any {
-	attributes := []any{"error", failure}
-	var panicked *PanicError
-	if errors.As(failure, &panicked) && len(panicked.Stack) > 0 {
-		attributes = append(attributes, "stack", string(panicked.Stack))
-	}
-	return attributes
 }

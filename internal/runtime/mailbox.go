@@ -8,20 +8,20 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"mabeam-top/internal/runtime/internal/failure"
 )
 
 // A workItem is one message in a mailbox. It is small because it travels from one
 // processor's cache to another's. The type of params says what kind of message it is.
 type workItem struct {
 	action string
-	// params are the parameters of an action that nobody waits for, or an *envelope that
+	// params are the parameters of an action that nobody waits for, or an *propagate.Envelope that
 	// holds them; a *call, for an action that somebody waits for; or a message of the
-	// runtime's own: *pendingEvents, *ownAnswer, *restartRequest or stopRequest.
+	// runtime's own: a *Subscription whose events wait, *ownAnswer, *restartRequest or
+	// stopRequest.
 	params any
 }
-
-// pendingEvents asks the agent to handle the events of a subscription.
-type pendingEvents Subscription
 
 // stopRequest is the last message of a graceful stop.
 type stopRequest struct{}
@@ -234,7 +234,7 @@ func (m *mailbox) wait(ctx context.Context, capacity int) error {
 	case <-room:
 		return nil
 	case <-ctx.Done():
-		return CallError(ctx)
+		return failure.ContextError(ctx)
 	}
 }
 

@@ -3,6 +3,8 @@ package mabeam
 import (
 	"context"
 	"time"
+
+	"mabeam-top/internal/runtime/internal/propagate"
 )
 
 // messageTimeout is how long a message waits for its reply if it does not say.
@@ -64,8 +66,8 @@ func (s *System) Request(ctx context.Context, m Message) (Message, error) {
 // counted if ReplyTo does not exist or has no room, or if it comes too late.
 func (s *System) Send(m Message) error {
 	s.address(&m)
-	m.Context = s.options.propagated(m.Context)
-	ctx, cancel := context.WithTimeout(withMessage(withValues(s.ctx, m.Context), &m), m.Timeout)
+	m.Context = s.propagate.Pick(m.Context)
+	ctx, cancel := context.WithTimeout(withMessage(propagate.WithValues(s.ctx, m.Context), &m), m.Timeout)
 	return s.ask(ctx, cancel, m.Target, m.Type, m.Data, func(result any, err error) bool { s.tellReply(&m, result, err); return true })
 }
 
@@ -95,7 +97,7 @@ func (s *System) lostReply(m *Message, reason DeadLetterReason) {
 
 // address fills in the fields that the sender may leave empty.
 func (s *System) address(m *Message) {
-	m.ID = newID("message_", &lastMessage)
+	m.ID = messageIDs.Next()
 	if m.CorrelationID == "" {
 		m.CorrelationID = m.ID
 	}
@@ -113,12 +115,15 @@ func (s *System) address(m *Message) {
 // reply is the reply to a message.
 func (m *Message) reply(result any) Message {
 	return Message{
-		ID: newID("message_", &lastMessage), Type: m.Type, Source: m.Target, Target: m.ReplyTo,
+		ID: messageIDs.Next(), Type: m.Type, Source: m.Target, Target: m.ReplyTo,
 		Data: result, CorrelationID: m.CorrelationID, Timestamp: time.Now(),
 	}
 }
 
 type messageKey struct{}
+
+// Local implements propagate.LocalKey.
+func (messageKey) Local() {}
 
 func withMessage(ctx context.Context, m *Message) context.Context {
 	return context.WithValue(ctx, messageKey{}, m)

@@ -114,7 +114,7 @@ func (o Options) check() error {
 	if _, err := newLimiter(context.Background(), o.Rates); err != nil {
 		errs = append(errs, err)
 	}
-	if !o.BusPolicy.known() {
+	if !o.BusPolicy.Known() {
 		errs = append(errs, fmt.Errorf("policy of the bus: there is none of number %d", int(o.BusPolicy)))
 	}
 	if o.Breaker != nil {

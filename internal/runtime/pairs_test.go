@@ -163,7 +163,7 @@ func TestMoreAgentsThanRunners(t *testing.T) {
 
 // Who has unsubscribed is forgotten: nothing is published for it any more.
 func TestNothingIsPublishedForNobody(t *testing.T) {
-	for policy := range QueuePolicy(len(policyNames)) {
+	for policy := Block; policy.Known(); policy++ {
 		s := start(t, Options{History: -1})
 		for _, pattern := range []string{"agent_lifecycle.*", "*", EventAgentStarted} {
 			subscribe := s.Bus().SubscribePattern

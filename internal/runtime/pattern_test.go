@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"mabeam-top/internal/runtime/eventbus"
 )
 
 func TestMatches(t *testing.T) {
@@ -36,16 +38,16 @@ func TestMatches(t *testing.T) {
 		{"é*", "été", true},
 		{"é.*", "été", false},
 	} {
-		if got := matches(c.pattern, c.eventType); got != c.want {
-			t.Errorf("matches(%q, %q) = %v", c.pattern, c.eventType, got)
+		if got := eventbus.Matches(c.pattern, c.eventType); got != c.want {
+			t.Errorf("eventbus.Matches(%q, %q) = %v", c.pattern, c.eventType, got)
 		}
 	}
 }
 
 func TestBadPatterns(t *testing.T) {
-	s := start(t, Options{})
-	for _, pattern := range []string{"", strings.Repeat("x", maxPatternLength+1)} {
-		_, err := s.Bus().SubscribePattern(pattern, func(context.Context, Event) {}, SubscribeOptions{})
+	b := start(t, Options{}).Bus()
+	for _, pattern := range []string{"", strings.Repeat("x", 257)} {
+		_, err := b.SubscribePattern(pattern, func(context.Context, Event) {}, SubscribeOptions{})
 		if !errors.Is(err, ErrBadPattern) {
 			t.Errorf("%.10q of %d bytes: %v", pattern, len(pattern), err)
 		}
@@ -59,8 +61,8 @@ func FuzzMatches(f *testing.F) {
 	f.Add("***.*", "")
 	f.Add("a.*.*b", "a.b")
 	f.Fuzz(func(t *testing.T, pattern, eventType string) {
-		if got, want := matches(pattern, eventType), matchesPlainly(pattern, eventType); got != want {
-			t.Errorf("matches(%q, %q) = %v, want %v", pattern, eventType, got, want)
+		if got, want := eventbus.Matches(pattern, eventType), matchesPlainly(pattern, eventType); got != want {
+			t.Errorf("eventbus.Matches(%q, %q) = %v, want %v", pattern, eventType, got, want)
 		}
 	})
 }

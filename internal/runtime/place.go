@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+
+	"mabeam-top/internal/runtime/internal/failure"
 )
 
 // An Owner has places and decides what becomes of them; a supervisor is one. Its methods are called
@@ -41,7 +43,7 @@ type Place struct {
 // is ErrAlreadyRegistered, ErrLimitReached, ErrRateLimited or ErrSystemStopped.
 func (s *System) Hold(id string, owner Owner) (*Place, error) {
 	if id == "" {
-		id = newID("agent_", &lastAgent)
+		id = agentIDs.Next()
 	}
 	if s.stopping.Load() {
 		return nil, ErrSystemStopped
@@ -92,7 +94,7 @@ func (p *Place) takeRoom(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if ctx.Err() != nil {
-		return fmt.Errorf("start agent %q: %w", p.id, CallError(ctx))
+		return fmt.Errorf("start agent %q: %w", p.id, failure.ContextError(ctx))
 	}
 	if !p.hasRoom {
 		p.hasRoom = true

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"mabeam-top/internal/runtime/eventbus"
 )
 
 // A numbered event is the n-th of its publisher.
@@ -59,7 +61,7 @@ func TestPublishAllOrderAndOnce(t *testing.T) {
 			for n, eventType := range types {
 				events[n] = Event{Type: eventType, Data: numbered{p, n}}
 				for i, pattern := range []string{"run.a", "run.b", "*", "*"} {
-					if matches(pattern, eventType) {
+					if eventbus.Matches(pattern, eventType) {
 						want[i][p] = append(want[i][p], n)
 					}
 				}
@@ -172,7 +174,7 @@ func TestPublishAllIsPatientOnce(t *testing.T) {
 			if !errors.As(err, &failed) || !errors.Is(err, ErrTimeout) || failed.Published != 100 || failed.Missed != 96 {
 				t.Errorf("%v", err)
 			}
-			if took := time.Since(began); took < time.Second || took > 2*time.Second+100*detachAfter {
+			if took := time.Since(began); took < time.Second || took > 2*time.Second+100*eventbus.DetachAfter {
 				t.Errorf("it took %v", took)
 			}
 			close(stuck.hold)

@@ -2,7 +2,6 @@ package mabeam
 
 import (
 	"context"
-	"time"
 
 	"mabeam-top/internal/runtime/guard"
 )
@@ -27,19 +26,4 @@ const (
 // newLimiter returns the limiter of a system's operations and of the users' own.
 func newLimiter(ctx context.Context, rates map[guard.Operation]guard.Rate) (*guard.Limiter, error) {
 	return guard.NewLimiter(ctx, rates, OperationStartAgent, OperationAction, OperationPublish, OperationSignal)
-}
-
-// awaitTurn is Bucket.Wait with a timeout for a context without a deadline. A context whose
-// deadline has passed already is an ErrTimeout.
-func awaitTurn(ctx context.Context, b *guard.Bucket, timeout time.Duration) error {
-	if b == nil {
-		return nil
-	}
-	ctx, cancel := withDefaultTimeout(ctx, timeout)
-	defer cancel()
-	err := b.Wait(ctx)
-	if err == context.DeadlineExceeded { //nolint:errorlint // one that is wrapped is a refusal
-		return ErrTimeout
-	}
-	return err
 }

@@ -3,6 +3,8 @@ package mabeam
 import (
 	"errors"
 	"fmt"
+
+	"mabeam-top/internal/runtime/eventbus"
 )
 
 // Recipients are the agents that SignalTo sends a signal to. They are made by ToType, ToGroup
@@ -55,12 +57,12 @@ func (a *Agent) SignalTo(signal Signal, to Recipients) error {
 }
 
 func (s *System) refsMatching(pattern string) ([]Ref, error) {
-	if err := checkPattern(pattern); err != nil {
+	if err := eventbus.CheckPattern(pattern); err != nil {
 		return nil, fmt.Errorf("to agents matching %q: %w", pattern, err)
 	}
 	var refs []Ref
 	for _, a := range s.registry.agents() {
-		if matches(pattern, a.ID()) {
+		if eventbus.Matches(pattern, a.ID()) {
 			refs = append(refs, Ref{a})
 		}
 	}

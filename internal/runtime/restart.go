@@ -3,6 +3,8 @@ package mabeam
 import (
 	"context"
 	"fmt"
+
+	"mabeam-top/internal/runtime/internal/failure"
 )
 
 // A restartRequest asks an agent to restart.
@@ -54,13 +56,13 @@ func (s *System) RestartAgent(ctx context.Context, id string) error {
 	case deadlock != nil:
 		err = deadlock
 	default:
-		ctx, cancel := withDefaultTimeout(ctx, s.options.WaitTimeout)
+		ctx, cancel := failure.WithDefaultTimeout(ctx, s.options.WaitTimeout)
 		defer cancel()
 		select {
 		case err = <-r.done:
 		case <-ctx.Done():
 			r.wait.end()
-			err = CallError(ctx)
+			err = failure.ContextError(ctx)
 		}
 	}
 	if err != nil {
@@ -75,7 +77,7 @@ func (a *Agent) restart(b *batch, i int, r *restartRequest) {
 	finished := false
 	defer func() {
 		if !finished { // a callback has panicked, or ended the goroutine
-			err = newPanicError(recover())
+			err = failure.NewPanicError(recover())
 		}
 		mine := b.claim(i) // before a crash, which would answer it too
 		if err != nil {
@@ -108,7 +110,7 @@ func (a *Agent) reinit() error {
 	data, version, changed := a.data, a.version, a.changed
 	a.mailbox.mu.Unlock()
 	for _, s := range subs {
-		s.end(nil)
+		s.End(nil)
 	}
 	a.keepWatched(bonds)
 	if err := a.behaviour.Init(a.callback(), a); err != nil {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"mabeam-top/internal/runtime/internal/failure"
 )
 
 // CoordinationTimeout is how long a coordination waits for answers when its
@@ -40,10 +42,10 @@ func (s *System) BeginRound(ctx context.Context, ids []string) (Round, error) {
 		return Round{}, ErrSystemStopped
 	}
 	if ctx.Err() != nil {
-		return Round{}, CallError(ctx)
+		return Round{}, failure.ContextError(ctx)
 	}
 	r := Round{system: s, ids: ids}
-	r.ctx, r.cancel = withDefaultTimeout(ctx, CoordinationTimeout)
+	r.ctx, r.cancel = failure.WithDefaultTimeout(ctx, CoordinationTimeout)
 	return r, nil
 }
 

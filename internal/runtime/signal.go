@@ -10,6 +10,10 @@ import (
 	"mabeam-top/internal/runtime/guard"
 
 	"mabeam-top/internal/runtime/internal/metric"
+
+	"mabeam-top/internal/runtime/internal/failure"
+
+	"mabeam-top/internal/runtime/internal/propagate"
 )
 
 // A Priority orders the signals that wait for one agent.
@@ -89,14 +93,14 @@ func (s *System) beginSignal(signal *Signal) error {
 	if err := s.signals.rate.Allow(); err != nil {
 		return fmt.Errorf("signal %q: %w", signal.Type, err)
 	}
-	signal.Context = s.options.propagated(signal.Context)
+	signal.Context = s.propagate.Pick(signal.Context)
 	signal.stamp()
 	return nil
 }
 
 // stamp gives a signal its id, and its time if it has none.
 func (signal *Signal) stamp() {
-	signal.ID = newID("signal_", &lastSignal)
+	signal.ID = signalIDs.Next()
 	if signal.Timestamp.IsZero() {
 		signal.Timestamp = time.Now()
 	}
@@ -237,13 +241,13 @@ func (a *Agent) handleSignal(signal queuedSignal) {
 			return
 		}
 		panicked := recover()
-		a.crash(newPanicError(panicked))
+		a.crash(failure.NewPanicError(panicked))
 		if panicked == nil { // nobody goes on after this
 			a.clearAbandoned()
 		}
 	}()
 	if signal.arrival == unknownArrival {
-		a.behaviour.HandleSignal(withValues(a.callback(), signal.Context), a, signal.Signal)
+		a.behaviour.HandleSignal(propagate.WithValues(a.callback(), signal.Context), a, signal.Signal)
 	} else {
 		a.handleTimedSignal(signal)
 	}
@@ -255,7 +259,7 @@ func (a *Agent) handleTimedSignal(signal queuedSignal) {
 	f := a.figures()
 	f.noteArrived(a.system, signal.arrival)
 	_ = f.work(func() error {
-		a.behaviour.HandleSignal(withValues(a.callback(), signal.Context), a, signal.Signal)
+		a.behaviour.HandleSignal(propagate.WithValues(a.callback(), signal.Context), a, signal.Signal)
 		return nil
 	})
 }

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"maps"
 	"time"
+
+	"mabeam-top/internal/runtime/internal/failure"
 )
 
 // StartAgent starts an agent and returns its id once Init has returned and the agent is
@@ -38,7 +40,7 @@ func (s *System) startAgent(ctx context.Context, spec Spec, place *Place) (*Agen
 	case s.stopping.Load():
 		return nil, fmt.Errorf("start agent: %w", ErrSystemStopped)
 	case ctx.Err() != nil:
-		return nil, fmt.Errorf("start agent %q: %w", spec.ID, CallError(ctx))
+		return nil, fmt.Errorf("start agent %q: %w", spec.ID, failure.ContextError(ctx))
 	case spec.Behaviour == nil:
 		return nil, fmt.Errorf("start agent %q: no behaviour", spec.ID)
 	}
@@ -120,7 +122,7 @@ func (s *System) newAgent(spec Spec) *Agent {
 	}
 	record.UpdatedAt = record.CreatedAt
 	if record.ID == "" {
-		record.ID = newID("agent_", &lastAgent)
+		record.ID = agentIDs.Next()
 	}
 	a.agent = a
 	a.record.Store(record)
@@ -140,7 +142,7 @@ type newborn struct {
 // start runs Init and registers the agent.
 func (a *Agent) start(ctx context.Context) error {
 	if a.place != nil && ctx.Err() != nil { // Kill has not found it if it was called before
-		return CallError(ctx)
+		return failure.ContextError(ctx)
 	}
 	if !a.system.registry.isFree(a.ID(), a.place) {
 		return ErrAlreadyRegistered // before Init does anything that would have to be undone
@@ -179,7 +181,7 @@ func (a *Agent) callInit(ctx context.Context) (err error) {
 	defer endCallback(ctx)
 	defer func() {
 		if v := recover(); v != nil {
-			err = newPanicError(v)
+			err = failure.NewPanicError(v)
 		}
 	}()
 	return a.behaviour.Init(ctx, a)
@@ -207,7 +209,7 @@ func (a *Agent) undoStart(reason error) {
 		return
 	}
 	for _, s := range left.subs {
-		s.end(nil)
+		s.End(nil)
 	}
 	a.answerAll(left.taken)
 	a.endLife(reason)

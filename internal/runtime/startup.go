@@ -10,6 +10,10 @@ import (
 
 	"mabeam-top/internal/runtime/guard"
 	"mabeam-top/internal/runtime/internal/crash"
+
+	"mabeam-top/internal/runtime/internal/failure"
+
+	"mabeam-top/internal/runtime/eventbus"
 )
 
 // A component is one part of a system.
@@ -51,10 +55,10 @@ func (s *System) groups() []group {
 		{"communication", []component{
 			{
 				name:  "event_bus",
-				start: func() { s.bus = newBus(s.ctx, s.scheduler, s.options) },
-				stop:  func(ctx context.Context) error { return s.bus.stop(ctx) },
+				start: s.startBus,
+				stop:  func(ctx context.Context) error { return s.bus.Stop(ctx) },
 				crash: func(restarted func(string)) bool {
-					s.bus.loseAll()
+					s.bus.Crash()
 					restarted("")
 					return true
 				},
@@ -81,10 +85,18 @@ func (s *System) groups() []group {
 
 // prepareAgents looks up the topics that every action needs.
 func (s *System) prepareAgents() {
-	s.executed = s.bus.topic(EventActionExecuted)
-	s.failed = s.bus.topic(EventActionFailed)
-	s.deadLetters.topic = s.bus.topic(EventDeadLetter)
-	s.executed.pinned, s.failed.pinned, s.deadLetters.topic.pinned = true, true, true
+	s.executed = s.bus.Pin(EventActionExecuted)
+	s.failed = s.bus.Pin(EventActionFailed)
+	s.deadLetters.topic = s.bus.Pin(EventDeadLetter)
+}
+
+func (s *System) startBus() {
+	o := &s.options
+	s.propagate = o.Propagate
+	s.bus = eventbus.New(eventbus.Config{
+		Context: s.ctx, Scheduler: s.scheduler, Policy: o.BusPolicy, Queue: o.BusQueue, History: o.History,
+		WaitTimeout: o.WaitTimeout, Propagate: o.Propagate, InCallback: InCallback, OnPanic: s.logSubscriberPanic,
+	}).Control()
 }
 
 // startLimiter makes the limiter and hands its buckets to those who use them.
@@ -94,7 +106,7 @@ func (s *System) startLimiter() {
 	s.actionRate = s.limiter.Bucket(OperationAction)
 	s.tellsPlainly = s.actionRate == nil && s.options.Propagate == nil
 	s.signals.rate = s.limiter.Bucket(OperationSignal)
-	s.bus.rate = s.limiter.Bucket(OperationPublish)
+	s.bus.SetRate(s.limiter.Bucket(OperationPublish))
 }
 
 // startBreaker makes the breaker, which publishes its changes, and makes it guard the agents if
@@ -147,7 +159,7 @@ func (s *System) bringUp(ctx context.Context, groups []group) error {
 	for _, g := range groups {
 		err := s.startGroup(g)
 		if err == nil && ctx.Err() != nil {
-			err = fmt.Errorf("start %s: %w", g.name, CallError(ctx))
+			err = fmt.Errorf("start %s: %w", g.name, failure.ContextError(ctx))
 		}
 		if err != nil {
 			return errors.Join(err, s.stopParts(s.ctx))
@@ -166,7 +178,7 @@ func (s *System) startGroup(g group) error {
 			began, finished := time.Now(), false
 			defer func() {
 				if !finished {
-					errs[i] = newPanicError(recover())
+					errs[i] = failure.NewPanicError(recover())
 				}
 			}()
 			errs[i] = s.startPart(c)
@@ -222,7 +234,7 @@ func (s *System) Stop(ctx context.Context) error {
 			return s.stopErr
 		case <-ctx.Done():
 			s.hurry()
-			return fmt.Errorf("stop: %w", CallError(ctx))
+			return fmt.Errorf("stop: %w", failure.ContextError(ctx))
 		}
 	}
 	defer close(s.stopped)

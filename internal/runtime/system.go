@@ -13,6 +13,12 @@ import (
 	"mabeam-top/internal/runtime/internal/metric"
 
 	"mabeam-top/internal/runtime/internal/scheduler"
+
+	"mabeam-top/internal/runtime/internal/failure"
+
+	"mabeam-top/internal/runtime/internal/propagate"
+
+	"mabeam-top/internal/runtime/eventbus"
 )
 
 // A System is one running MABEAM. Any number of systems live side by side.
@@ -24,8 +30,9 @@ type System struct {
 	cancel          context.CancelFunc
 
 	registry  *Registry
-	bus       *Bus
+	bus       *eventbus.Control
 	scheduler scheduler.Scheduler
+	propagate propagate.Picker // of Options
 	startup   []ComponentStart
 	parts     []component
 	began     time.Time
@@ -55,7 +62,7 @@ type System struct {
 
 	// executed and failed are the topics of the actions' events, kept here so
 	// that an action need not look them up.
-	executed, failed *topic
+	executed, failed *eventbus.Topic
 
 	stopping atomic.Bool
 	stopped  chan struct{}   // closed when Stop is done, and stopErr what it returned
@@ -89,7 +96,7 @@ func (s *System) Node() string { return s.options.Node }
 func (s *System) Registry() *Registry { return s.registry }
 
 // Bus returns the system's event bus.
-func (s *System) Bus() *Bus { return s.bus }
+func (s *System) Bus() *Bus { return (*Bus)(s.bus) }
 
 // Context returns a context that ends when the system has stopped, or is forced down because
 // it did not stop in time. See also Running.
@@ -122,10 +129,10 @@ func (s *System) stopAgents(ctx context.Context) error {
 	}
 	s.awaitEnds()
 	if left > 0 {
-		err = errors.Join(err, fmt.Errorf("%d agents did not stop in time and were killed: %w", left, CallError(ctx)))
+		err = errors.Join(err, fmt.Errorf("%d agents did not stop in time and were killed: %w", left, failure.ContextError(ctx)))
 	}
 	if starting := s.awaitStarts(ctx); starting > 0 {
-		err = errors.Join(err, fmt.Errorf("%d agents were still starting: %w", starting, CallError(ctx)))
+		err = errors.Join(err, fmt.Errorf("%d agents were still starting: %w", starting, failure.ContextError(ctx)))
 	}
 	return err
 }
@@ -255,7 +262,7 @@ func (s *System) Agent(id string) (Info, error) {
 		info.UpdatedAt = changed
 	}
 	for _, sub := range a.subs {
-		info.Subscriptions = append(info.Subscriptions, sub.pattern)
+		info.Subscriptions = append(info.Subscriptions, sub.Pattern())
 	}
 	return info, nil
 }
@@ -264,20 +271,16 @@ func (s *System) Agent(id string) (Info, error) {
 // Bus.Publish it has no rate, publishes nothing if nobody would get the event, and never waits:
 // a subscriber without room loses its oldest event instead, which counts as dropped.
 func (s *System) Announce(eventType, source string, data any) {
-	if t := s.bus.topic(eventType); s.bus.wants(t) {
-		s.publishOwn(t, source, data)
+	if t := s.bus.Wanted(eventType); t != nil {
+		s.bus.Announce(t, source, data)
 	}
-}
-
-func (s *System) publishOwn(t *topic, source string, data any) {
-	_ = s.bus.publish(&publication{ctx: s.ctx, neverWaits: true}, t, &Event{Type: t.name, Source: source, Data: data})
 }
 
 // announceLifecycle publishes what became of an agent. If made is not nil, the data is kept
 // there for another event with the same data.
 func (s *System) announceLifecycle(eventType string, a *Agent, reason string, made *any) {
-	t := s.bus.topic(eventType)
-	if !s.bus.wants(t) {
+	t := s.bus.Wanted(eventType)
+	if t == nil {
 		return
 	}
 	r := a.record.Load()
@@ -291,7 +294,7 @@ func (s *System) announceLifecycle(eventType string, a *Agent, reason string, ma
 	if made != nil {
 		*made = data
 	}
-	s.publishOwn(t, r.ID, data)
+	s.bus.Announce(t, r.ID, data)
 }
 
 // Goroutines returns how many goroutines the system has: those that run agents and subscribers
@@ -306,6 +309,7 @@ func (s *System) countQueued(messages, depth int) {
 
 // Telemetry reads the system's counters and gauges.
 func (s *System) Telemetry() Telemetry {
+	events := s.bus.Stats()
 	return Telemetry{
 		Agents:              s.alive.Load(),
 		HandlersAbandoned:   s.abandoned.count(),
@@ -320,10 +324,10 @@ func (s *System) Telemetry() Telemetry {
 		SignalsSent:         s.signals.sent.Load(),
 		SignalsHandled:      s.signals.handled.Load(),
 		SignalsDropped:      s.signals.dropped.Load(),
-		EventsPublished:     int64(s.bus.sequence.Load()),
-		EventsDelivered:     s.bus.delivered.Load(),
-		EventsDropped:       s.bus.dropped.Load(),
-		Subscriptions:       s.bus.subscriptions.Load(),
+		EventsPublished:     events.Published,
+		EventsDelivered:     events.Delivered,
+		EventsDropped:       events.Dropped,
+		Subscriptions:       events.Subscriptions,
 		MailboxDepth:        max(s.queued.Load(), 0), // its stripes are not read at one moment
 		RegistryOperations:  s.registry.ops.Load(),
 		LimitReached:        s.limits.refused.Load(),

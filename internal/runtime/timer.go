@@ -11,7 +11,7 @@ import (
 type Timer struct {
 	maker      *Agent
 	id, action string
-	params     any           // a *envelope if values go with them
+	params     any           // a *propagate.Envelope if values go with them
 	every      time.Duration // 0: once
 
 	mu    sync.Mutex
@@ -25,7 +25,7 @@ type Timer struct {
 // letter. Timers have no rate. The action gets the values of ctx that Options.Propagate picks. The
 // end of this agent ends the timer; the end of ctx does not.
 func (a *Agent) SendAfter(ctx context.Context, d time.Duration, id, action string, params any) *Timer {
-	return a.startTimer(d, 0, id, action, a.system.options.wrapped(ctx, params))
+	return a.startTimer(d, 0, id, action, a.system.propagate.Wrap(ctx, params))
 }
 
 // Every is SendAfter for a periodic action: the nth one is sent n periods from now, however long the
@@ -34,7 +34,7 @@ func (a *Agent) Every(ctx context.Context, period time.Duration, id, action stri
 	if period <= 0 {
 		panic("mabeam: a timer's period must be above 0")
 	}
-	return a.startTimer(period, period, id, action, a.system.options.wrapped(ctx, params))
+	return a.startTimer(period, period, id, action, a.system.propagate.Wrap(ctx, params))
 }
 
 func (a *Agent) startTimer(d, every time.Duration, id, action string, params any) *Timer {

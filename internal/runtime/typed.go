@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/bits"
 	"reflect"
+
+	"mabeam-top/internal/runtime/internal/interned"
 )
 
 // Actions is a table of actions whose parameters and results have types. It is a behaviour
@@ -63,7 +65,7 @@ func (a *Actions) HandleAction(ctx context.Context, self *Agent, action string, 
 		switch slot := &a.byHash[i&mask]; {
 		case slot.handle == nil:
 			return nil, ErrUnknownAction
-		case isSameString(slot.name, action):
+		case interned.Equal(slot.name, action):
 			return slot.handle(ctx, self, params)
 		}
 	}

@@ -5,6 +5,12 @@ import (
 	"errors"
 	"runtime"
 	"time"
+
+	"mabeam-top/internal/runtime/internal/failure"
+
+	"mabeam-top/internal/runtime/internal/propagate"
+
+	"mabeam-top/internal/runtime/eventbus"
 )
 
 // execute carries out an action for a caller who waits: an agent, or nobody that is
@@ -21,7 +27,7 @@ func (a *Agent) execute(ctx context.Context, asker *Agent, action string, params
 		a.yield()
 	}
 	if ctx.Err() != nil {
-		return nil, notBegun{CallError(ctx)}
+		return nil, notBegun{failure.ContextError(ctx)}
 	}
 	c := a.system.newCall(ctx, params)
 	if err := c.send(a, asker, action); err != nil {
@@ -34,13 +40,13 @@ func (a *Agent) execute(ctx context.Context, asker *Agent, action string, params
 // room, until ctx ends, or, if it has no deadline, for Options.WaitTimeout.
 func (a *Agent) tell(ctx context.Context, action string, params any) error {
 	if ctx.Err() != nil {
-		return CallError(ctx)
+		return failure.ContextError(ctx)
 	}
 	if s := a.system; !s.tellsPlainly {
-		if err := awaitTurn(ctx, s.actionRate, s.options.WaitTimeout); err != nil {
+		if err := s.actionRate.WaitAtMost(ctx, s.options.WaitTimeout); err != nil {
 			return err
 		}
-		params = s.options.wrapped(ctx, params)
+		params = s.propagate.Wrap(ctx, params)
 	}
 	err := a.put(action, params, false)
 	if err == nil {
@@ -55,7 +61,7 @@ func (a *Agent) tellLater(ctx context.Context, action string, params any, err er
 	began := time.Now()
 	for waits := 0; errors.Is(err, ErrMailboxFull); waits++ {
 		if waits == 1 { // the first is short, and mostly the last
-			limited, cancel := withDefaultTimeout(ctx, a.system.options.WaitTimeout-time.Since(began))
+			limited, cancel := failure.WithDefaultTimeout(ctx, a.system.options.WaitTimeout-time.Since(began))
 			defer cancel()
 			ctx = limited
 		}
@@ -309,23 +315,26 @@ func (a *Agent) handleAll(b *batch) {
 				t.flush(a)
 				t.figures = a.figures() // it takes long, or there are many
 			}
-		case *envelope:
+		case *propagate.Envelope:
 			t.figures.noteWait(a.system, b, i)
-			if err := a.act(withValues(a.callback(), p.values), m.action, p.content, t.figures); err == nil {
+			if err := a.act(propagate.WithValues(a.callback(), p.Values), m.action, p.Content, t.figures); err == nil {
 				t.done++
 			}
 			t.flush(a)
 		case *call:
 			a.answer(b, i, p, &t)
-		case *pendingEvents:
+		case *Subscription:
 			t.flush(a)
-			if s := (*Subscription)(p); s.drain(a.callback(), t.figures) || !s.park() {
+			if a.drain(p, t.figures) || !p.Park() {
 				a.push(p)
 			}
 		case *ownAnswer:
 			t.flush(a)
 			t.figures.noteWait(a.system, b, i)
-			_ = t.figures.work(func() error { handleAnswer(withValues(a.callback(), p.values), a.behaviour, a, p.Asked); return nil })
+			_ = t.figures.work(func() error {
+				handleAnswer(propagate.WithValues(a.callback(), p.values), a.behaviour, a, p.Asked)
+				return nil
+			})
 		case *restartRequest:
 			t.flush(a)
 			a.restart(b, i, p)
@@ -357,7 +366,7 @@ func (a *Agent) answer(b *batch, i int, c *call, t *tally) {
 	if !b.claim(i) {
 		return
 	}
-	if err != nil || a.system.executed.wanted() {
+	if err != nil || a.system.executed.Wanted() {
 		a.tellAction(b.messages[i].action, err)
 	}
 	if err == nil {
@@ -415,7 +424,7 @@ func (a *Agent) abortItem(b *batch, i int, t *tally, panicked any) {
 	case *call:
 		p.endCallback()
 		mine := b.claim(i) // before the end, which would answer it with another reason
-		err := newPanicError(panicked)
+		err := failure.NewPanicError(panicked)
 		if mine {
 			a.tellAction(m.action, err)
 		}
@@ -425,24 +434,11 @@ func (a *Agent) abortItem(b *batch, i int, t *tally, panicked any) {
 			p.fail(err)
 		}
 	case *ownAnswer:
-		a.crash(newPanicError(panicked))
+		a.crash(failure.NewPanicError(panicked))
 		t.flush(a)
-	case *pendingEvents, *restartRequest, stopRequest:
+	case *Subscription, *restartRequest, stopRequest:
 		// HandleEvent, Init or Terminate has ended the goroutine, and who called
 		// it the agent.
-	}
-}
-
-// drainSubscriptions handles the events that were published before the agent
-// was asked to stop: they are accepted work too.
-func (a *Agent) drainSubscriptions() {
-	a.mailbox.mu.Lock()
-	subs := a.subs
-	a.mailbox.mu.Unlock()
-	for _, s := range subs {
-		for left := s.Waiting(); left > 0 && s.drain(a.callback(), a.figures()); {
-			left -= deliveryBatch
-		}
 	}
 }
 
@@ -459,7 +455,7 @@ func (m *workItem) isAwaited() bool {
 func (a *Agent) refuse(m *workItem) {
 	reason := a.mailbox.reason()
 	switch p := m.params.(type) {
-	case *pendingEvents, stopRequest:
+	case *Subscription, stopRequest:
 	case *restartRequest:
 		p.answer(reason)
 	case *ownAnswer:
@@ -556,7 +552,7 @@ func (a *Agent) act(ctx context.Context, action string, params any, f *typeFigur
 	} else {
 		_, err = a.handleMeasured(ctx, action, params, f)
 	}
-	if err != nil || a.system.executed.wanted() {
+	if err != nil || a.system.executed.Wanted() {
 		a.tellAction(action, err)
 	}
 	return err
@@ -604,7 +600,7 @@ func (a *Agent) tellAction(action string, err error) {
 		a.system.actionsFailed.Add(1)
 		t = a.system.failed
 	}
-	if t.wanted() {
+	if t.Wanted() {
 		a.announceAction(t, action, err)
 	}
 }
@@ -612,17 +608,17 @@ func (a *Agent) tellAction(action string, err error) {
 // actionPanicked ends the agent whose action panicked, or ended its goroutine
 // if it did not.
 func (a *Agent) actionPanicked(action string, panicked any) error {
-	err := newPanicError(panicked)
+	err := failure.NewPanicError(panicked)
 	a.tellAction(action, err)
 	a.crash(err)
 	return err
 }
 
 // announceAction publishes what became of an action.
-func (a *Agent) announceAction(t *topic, action string, err error) {
+func (a *Agent) announceAction(t *eventbus.Topic, action string, err error) {
 	data := ActionData{AgentID: a.ID(), Action: action}
 	if err != nil {
 		data.Error = err.Error()
 	}
-	a.system.publishOwn(t, data.AgentID, data)
+	a.system.bus.Announce(t, data.AgentID, data)
 }

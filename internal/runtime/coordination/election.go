@@ -153,7 +153,7 @@ func (a attached) Stop(ctx context.Context) error {
 	case <-a.done:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("close an election: %w", mabeam.CallError(ctx))
+		return fmt.Errorf("close an election: %w", mabeam.ContextError(ctx))
 	}
 }
 
@@ -231,7 +231,7 @@ func (e *Election) hold(ctx context.Context) error {
 	for {
 		winner := elect(r, e.params).Leader
 		if ctx.Err() != nil {
-			return mabeam.CallError(ctx) // that nobody answered means nothing
+			return mabeam.ContextError(ctx) // that nobody answered means nothing
 		}
 		if winner == "" {
 			e.leaveVacant()

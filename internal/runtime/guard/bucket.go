@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"mabeam-top/internal/runtime/internal/failure"
 )
 
 // A Bucket is the token bucket of one operation of a Limiter. A nil Bucket is that
@@ -63,6 +65,21 @@ func (b *Bucket) Wait(ctx context.Context) error {
 		return nil
 	}
 	return b.wait(ctx)
+}
+
+// WaitAtMost is Wait with a timeout for a ctx without a deadline. If the deadline of ctx has passed
+// already, the error is a timeout of the runtime.
+func (b *Bucket) WaitAtMost(ctx context.Context, timeout time.Duration) error {
+	if b == nil {
+		return nil
+	}
+	ctx, cancel := failure.WithDefaultTimeout(ctx, timeout)
+	defer cancel()
+	err := b.wait(ctx)
+	if err == context.DeadlineExceeded { //nolint:errorlint // one that is wrapped is a refusal
+		return failure.ErrTimeout
+	}
+	return err
 }
 
 // wait is Wait for an operation with a rate.

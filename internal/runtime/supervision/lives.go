@@ -55,7 +55,7 @@ func (v *Supervisor) beginStart(ctx context.Context, c *child) {
 	}
 	stopWatching := func() bool { return true }
 	if c.place != nil {
-		stopWatching = context.AfterFunc(ctx, func() { v.abandonStart(c, attempt, mabeam.CallError(ctx)) })
+		stopWatching = context.AfterFunc(ctx, func() { v.abandonStart(c, attempt, mabeam.ContextError(ctx)) })
 	}
 	cancelStart := c.cancelStart
 	v.system.Go(func() {

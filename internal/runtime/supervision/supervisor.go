@@ -242,7 +242,7 @@ func (v *Supervisor) Stop(ctx context.Context) error {
 		select {
 		case <-v.done:
 		case <-ctx.Done():
-			return fmt.Errorf("stop supervisor %q: %w", v.spec.ID, mabeam.CallError(ctx))
+			return fmt.Errorf("stop supervisor %q: %w", v.spec.ID, mabeam.ContextError(ctx))
 		}
 	}
 	v.mu.Lock()

@@ -1,21 +1,23 @@
-package mabeam
+package eventbus
 
 import (
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"mabeam-top/internal/runtime/internal/room"
 )
 
 const (
 	// minLogSlots is how many events a log has room for at first.
 	minLogSlots = 16
-	// detachAfter is how long publishers, and with them all other readers, wait at most
+	// DetachAfter is how long publishers, and with them all other readers, wait at most
 	// for a reader that is a whole queue behind before it is detached.
-	detachAfter = 5 * time.Millisecond
+	DetachAfter = 5 * time.Millisecond
 	// wakeAfter is how long waiting publishers sleep before they check the time. One timer
 	// for all of them costs less than one for each short wait.
-	wakeAfter = detachAfter / 2
+	wakeAfter = DetachAfter / 2
 )
 
 // A log is a bounded ring of events that several subscriptions read, each from its own
@@ -31,12 +33,12 @@ type log struct {
 	// step is how many events a reader may have handled before it updates its cursor.
 	step uint64
 
-	// head is the position of the next event.
+	// head is the position after the newest event.
 	head atomic.Uint64
 	// ring is replaced, never resized: a reader may continue with the one it has.
 	ring atomic.Pointer[[]Event]
 
-	audience atomic.Int32 // the number of readers, detached ones included
+	subscribers atomic.Int32 // the number of readers, including detached ones
 
 	mu sync.Mutex
 	// low is a position that every reader is known to have reached.
@@ -47,10 +49,7 @@ type log struct {
 	detached []*Subscription
 	// parked are the readers that have read everything and are woken by the next event.
 	parked []*Subscription
-	// room is closed when a reader has moved on; nil while no publisher waits.
-	room    chan struct{}
-	waiting atomic.Bool // room is not nil
-	waking  bool        // the timer of wakeAfter runs
+	room   room.Room // what publishers wait for: that a reader moves on
 }
 
 func newLog(queue int) *log {
@@ -102,7 +101,7 @@ func (l *log) wakeParked() {
 	l.parked = nil
 	l.mu.Unlock()
 	for _, s := range parked {
-		s.wake()
+		s.to.Wake(s)
 	}
 	l.mu.Lock()
 	if l.parked == nil {
@@ -141,8 +140,8 @@ func (l *log) makeRoom(p *publication) []Event {
 		if began.IsZero() {
 			began = time.Now()
 		}
-		if l.beginWait() {
-			l.waitForRoom(p, othersWait)
+		if opened, isFirst := l.room.Await(); !isFirst {
+			l.waitForRoom(p, opened, othersWait)
 		}
 	}
 }
@@ -161,37 +160,15 @@ func (l *log) measureLag() (behind int) {
 	return behind
 }
 
-// beginWait makes readers wake publishers when they move on. It returns false if they did not
-// do so before: then the caller must check once more, because a reader may have moved on
-// without noticing.
-func (l *log) beginWait() bool {
-	if l.room != nil {
-		return true
+// waitForRoom waits until a reader has moved on or the time is up, but at most wakeAfter if others wait
+// or if it is the first wait. It is called and returns with the lock held.
+func (l *log) waitForRoom(p *publication, opened <-chan struct{}, othersWait bool) {
+	if othersWait || !p.hasWaited() {
+		l.room.OpenAfter(wakeAfter, &l.mu)
 	}
-	l.room = make(chan struct{})
-	l.waiting.Store(true)
-	return false
-}
-
-// waitForRoom waits until a reader has moved on or the time is up, but at most wakeAfter if
-// others wait or if it is the first wait. It is called and returns with the lock held.
-func (l *log) waitForRoom(p *publication, othersWait bool) {
-	if (othersWait || !p.hasWaited()) && !l.waking {
-		l.waking = true
-		time.AfterFunc(wakeAfter, l.wakeByTimer)
-	}
-	room := l.room
 	l.mu.Unlock()
-	p.wait(room)
+	p.wait(opened)
 	l.mu.Lock()
-}
-
-// wakeByTimer wakes the publishers that wait for room, so that they check the time.
-func (l *log) wakeByTimer() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.waking = false
-	l.wakePublishersLocked()
 }
 
 // nextSize returns the size of the ring after one that is too short: four times as many
@@ -231,21 +208,12 @@ func (l *log) grow(slots int) []Event {
 
 // wakePublishers wakes the publishers that wait for room, because a reader has moved on.
 func (l *log) wakePublishers() {
-	if !l.waiting.Load() {
+	if !l.room.Awaited() {
 		return
 	}
 	l.mu.Lock()
-	l.wakePublishersLocked()
+	l.room.Open()
 	l.mu.Unlock()
-}
-
-// wakePublishersLocked is wakePublishers for a caller that holds the lock.
-func (l *log) wakePublishersLocked() {
-	if l.room != nil {
-		close(l.room)
-		l.room = nil
-		l.waiting.Store(false)
-	}
 }
 
 // join adds a new reader, which gets what is published from now on. It is parked.
@@ -255,7 +223,7 @@ func (l *log) join(s *Subscription) {
 	l.addReader(s)
 	l.parked = append(l.parked, s)
 	s.parkedAt = int32(len(l.parked) - 1)
-	l.audience.Add(1)
+	l.subscribers.Add(1)
 }
 
 // addReader adds a reader that has read everything.
@@ -298,7 +266,7 @@ func (l *log) park(s *Subscription) bool {
 		case a.publishers > 0:
 			return a.queue.park()
 		}
-		s.passLost() // the part of its ring that was lost
+		s.skipLost() // the part of its ring that was lost
 		s.detached.Store(nil)
 		l.forgetDetached(s)
 		l.addReader(s)
@@ -316,13 +284,13 @@ func (l *log) park(s *Subscription) bool {
 func (l *log) leave(s *Subscription) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.audience.Add(-1)
+	l.subscribers.Add(-1)
 	s.left = l.head.Load()
 	switch {
 	case s.detached.Load() != nil:
 		l.forgetDetached(s)
 	case s.busy.Load():
-		s.stays = true
+		s.leaving = true
 	default:
 		l.removeReader(s)
 	}
@@ -333,7 +301,7 @@ func (l *log) leave(s *Subscription) {
 		l.parked[end] = nil
 		l.parked = l.parked[:end]
 	}
-	l.wakePublishersLocked()
+	l.room.Open()
 }
 
 // finishLeave removes a reader that was busy when it left.
@@ -341,7 +309,7 @@ func (l *log) finishLeave(s *Subscription) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.removeReader(s)
-	l.wakePublishersLocked()
+	l.room.Open()
 }
 
 // dropClosed removes the readers that have left and are a whole queue behind; they keep the
@@ -369,19 +337,19 @@ func (l *log) lose() {
 	head := l.head.Load()
 	for _, s := range l.readers {
 		if !s.closed() {
-			s.lost.Store(head) // before the ring is replaced: see drainLog
+			s.lost.Store(head) // before the ring is replaced: see Reader.Open
 		}
 	}
 	for _, s := range l.detached {
 		a := s.detached.Load()
 		s.lost.Store(a.end)
-		s.drop(a.queue.lose())
+		s.countDropped(a.queue.lose())
 	}
 	if len(l.readers) > 0 {
 		l.setRing(make([]Event, len(*l.ring.Load())))
 		l.low = head
 	}
-	l.wakePublishersLocked()
+	l.room.Open()
 }
 
 // members lists the readers, detached ones included.

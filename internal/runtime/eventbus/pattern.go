@@ -1,15 +1,19 @@
-package mabeam
+package eventbus
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
 
-// maxPatternLength bounds what a subscriber may ask the bus to match.
+// ErrBadPattern means that a pattern or event type is empty or too long.
+var ErrBadPattern = errors.New("bad pattern")
+
+// maxPatternLength is the maximum length of a pattern or event type in bytes.
 const maxPatternLength = 256
 
-// checkPattern says what is wrong with a pattern.
-func checkPattern(pattern string) error {
+// CheckPattern returns an ErrBadPattern if a pattern or event type is empty or too long.
+func CheckPattern(pattern string) error {
 	switch {
 	case pattern == "":
 		return fmt.Errorf("%w: empty", ErrBadPattern)
@@ -19,16 +23,15 @@ func checkPattern(pattern string) error {
 	return nil
 }
 
-// matches reports whether an event type matches a pattern.
+// Matches reports whether an event type matches a pattern.
 //
-// A star stands for any run of characters, also none. A dot right before a
-// star is a word border: ".*" matches the end of the type, or a character
-// that is no letter or digit and whatever follows. So "demo.*" matches "demo",
-// "demo.x" and "demo_x", but not "demolition".
-func matches(pattern, eventType string) bool {
-	// Greedy with one way back: when what follows the last star does not
-	// match, that star takes one character more. That suffices because an
-	// earlier star could only have left less to the later ones.
+// A star matches any sequence of characters, even an empty one. A dot directly before a star is a word
+// border: ".*" matches the end of the type, or a character that is neither a letter nor a digit and
+// everything after it. So "demo.*" matches "demo", "demo.x" and "demo_x", but not "demolition".
+func Matches(pattern, eventType string) bool {
+	// The match is greedy with one level of backtracking: if the rest after the last star does not
+	// match, that star takes one more character. That suffices, because extending an earlier star
+	// could only leave less for the later ones.
 	var p, t int
 	lastStar, retry := -1, 0
 	for {

@@ -1,28 +1,5 @@
 package mabeam
 
-import "time"
-
-// An Event goes to all subscriptions to its type; nobody answers it.
-type Event struct {
-	// ID is set by the bus.
-	ID EventID
-	// Type is what subscribers ask for, such as "demo_ping".
-	Type string
-	// Source is the id of the publisher.
-	Source string
-	// Data and Metadata are shared by all subscribers and must not be modified.
-	Data     any
-	Metadata map[string]any
-	// Timestamp is when it was published; the bus sets it if it is zero.
-	Timestamp time.Time
-}
-
-// copyTo copies the event, field by field: it was mostly written so just before, and a
-// processor has to wait before it can read what was written in other pieces.
-func (e *Event) copyTo(to *Event) {
-	to.ID, to.Type, to.Source, to.Data, to.Metadata, to.Timestamp = e.ID, e.Type, e.Source, e.Data, e.Metadata, e.Timestamp
-}
-
 // The types of the runtime's own events.
 const (
 	EventAgentStarted     = "agent_lifecycle.started"

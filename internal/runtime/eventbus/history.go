@@ -1,23 +1,22 @@
-package mabeam
+package eventbus
 
 import (
 	"sync"
 	"sync/atomic"
 )
 
-// A history holds the newest events of a bus, of all types together. Publishers of
-// different types write to it side by side: each event has a slot by its number, and
-// two meet only if one is a whole round behind.
+// A history holds the newest events of a bus, of all types together. Publishers write to it
+// concurrently: the number of an event determines its slot, so two publishers meet in a slot only if one
+// is a whole round behind.
 type history struct {
-	kept int // how many events it tells of, at most
-	// pages are made when the first event of each comes; their number is a power of
-	// two.
+	kept int // how many events newest returns at most
+	// pages are allocated when their first event comes. Their number is a power of two.
 	pages []atomic.Pointer[[historyPage]historySlot]
-	// lost is the number of the newest event that was lost.
+	// lost is the number of the newest event that a crash has lost.
 	lost atomic.Uint64
 }
 
-// historyPage is how many slots a page has.
+// historyPage is the number of slots of a page.
 const historyPage = 64
 
 type historySlot struct {
@@ -26,7 +25,7 @@ type historySlot struct {
 	event  Event
 }
 
-// newHistory returns a history of that many events; nil if there are to be none.
+// newHistory returns a history that keeps a number of events; nil if the number is not above 0.
 func newHistory(kept int) *history {
 	if kept <= 0 {
 		return nil
@@ -38,7 +37,7 @@ func newHistory(kept int) *history {
 	return &history{kept: kept, pages: make([]atomic.Pointer[[historyPage]historySlot], pages)}
 }
 
-// slot is the place of the event with a number; nil if nothing was put on its page.
+// slot returns the slot of an event number; nil if its page is not allocated.
 func (h *history) slot(number uint64) *historySlot {
 	page := h.page(number).Load()
 	if page == nil {
@@ -51,7 +50,7 @@ func (h *history) page(number uint64) *atomic.Pointer[[historyPage]historySlot] 
 	return &h.pages[number/historyPage&uint64(len(h.pages)-1)]
 }
 
-// put keeps an event instead of the one that has its slot, unless that is newer.
+// put replaces the event in the slot of a number, unless that is newer.
 func (h *history) put(number uint64, e *Event) {
 	s := h.slot(number)
 	if s == nil {
@@ -66,8 +65,8 @@ func (h *history) put(number uint64, e *Event) {
 	s.mu.Unlock()
 }
 
-// newest returns up to limit of the events with numbers up to that of the newest,
-// oldest first. One that is just being published may be missing.
+// newest returns up to limit events with numbers up to the given one, oldest first. An event that is
+// just being published may be missing.
 func (h *history) newest(number uint64, limit int) []Event {
 	first := max(number-min(number, uint64(min(limit, h.kept))), h.lost.Load())
 	events := make([]Event, 0, number-first)
@@ -85,7 +84,7 @@ func (h *history) newest(number uint64, limit int) []Event {
 	return events
 }
 
-// lose forgets the events with numbers up to that of the newest.
+// lose discards the events with numbers up to the given one.
 func (h *history) lose(number uint64) {
 	h.lost.Store(number)
 	for i := range h.pages {
@@ -97,7 +96,7 @@ func (h *history) lose(number uint64) {
 			s := &page[j]
 			s.mu.Lock()
 			if s.number <= number {
-				s.event = Event{} // what it holds may be freed
+				s.event = Event{} // so that its data can be freed
 			}
 			s.mu.Unlock()
 		}

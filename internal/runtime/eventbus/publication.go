@@ -1,26 +1,28 @@
-package mabeam
+package eventbus
 
 import (
 	"context"
 	"slices"
 	"time"
+
+	"mabeam-top/internal/runtime/internal/failure"
 )
 
 // A publication is one call of Publish or PublishAll: how long it may wait for room in
 // subscribers' queues, and which subscribers it still has to serve.
 type publication struct {
 	ctx context.Context
-	// waitTimeout limits all waits together, counted from the beginning of the first one, if
-	// ctx has no deadline or an agent publishes.
-	waitTimeout time.Duration
-	fromAgent   bool
-	neverWaits  bool // a subscriber without room loses its oldest event instead
-	// others says that the event also goes to other logs or queues, whose subscribers have
-	// to wait while one log has no room.
+	// bus has the WaitTimeout, which limits all waits together, counted from the beginning of the
+	// first one, if ctx has no deadline or an agent publishes.
+	bus        *Bus
+	fromAgent  bool
+	neverWaits bool // a subscriber without room loses its oldest event instead
+	// others is true if the event also goes to other logs or queues, whose subscribers have to wait
+	// while one log has no room.
 	others bool
 
-	// deferred are the subscribers without room, each with what it gets once all others have
-	// everything. missed counts the deliveries that failed, and why is the reason.
+	// deferred are the subscribers without room, with the events that they get once all other
+	// subscribers have theirs. missed counts the failed deliveries, and why is the reason.
 	deferred []deferral
 	missed   int
 	why      error
@@ -31,15 +33,10 @@ type publication struct {
 	cancel  context.CancelFunc
 }
 
-// A deferral is the events that a subscriber without room has still to get, in their order.
+// A deferral has the events that a subscriber without room has still to get, in order.
 type deferral struct {
 	sub    *Subscription
 	events []Event
-}
-
-// ofAgent returns a publication by an agent.
-func (b *Bus) ofAgent(ctx context.Context) *publication {
-	return &publication{ctx: ctx, waitTimeout: b.waitTimeout, fromAgent: true}
 }
 
 // resetWait allows the whole wait again.
@@ -102,8 +99,8 @@ func (p *publication) wait(room <-chan struct{}) {
 func (p *publication) limitedCtx() context.Context {
 	if p.waitCtx == nil {
 		p.waitCtx, p.cancel = p.ctx, func() {}
-		if _, has := p.ctx.Deadline(); !has || p.fromAgent || callbackOf(p.ctx) != nil {
-			p.waitCtx, p.cancel = context.WithDeadline(p.ctx, p.waitingSince.Add(p.waitTimeout))
+		if _, has := p.ctx.Deadline(); !has || p.fromAgent || p.bus.config.InCallback(p.ctx) {
+			p.waitCtx, p.cancel = context.WithDeadline(p.ctx, p.waitingSince.Add(p.bus.config.WaitTimeout))
 		}
 	}
 	return p.waitCtx
@@ -112,9 +109,9 @@ func (p *publication) limitedCtx() context.Context {
 // err returns why the publication must not wait any longer.
 func (p *publication) err() error {
 	if p.waitCtx == nil {
-		return CallError(p.ctx)
+		return failure.ContextError(p.ctx)
 	}
-	return CallError(p.waitCtx)
+	return failure.ContextError(p.waitCtx)
 }
 
 // release frees the timer of the waits. It does not change what err returns after a timeout.

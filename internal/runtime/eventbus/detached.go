@@ -1,9 +1,6 @@
-package mabeam
+package eventbus
 
-import (
-	"context"
-	"slices"
-)
+import "slices"
 
 // A detachedReader is what a reader gets that was a whole queue behind while others waited
 // for it: the ring with its unread events, and a queue of its own for later events, until it
@@ -24,7 +21,7 @@ func (l *log) detachSlow() {
 		if head-s.reached() < uint64(l.queue) {
 			continue
 		}
-		// Before the ring is replaced: see drainLog.
+		// Before the ring is replaced: see Reader.Open.
 		s.detached.Store(&detachedReader{ring: ring, end: head, queue: newQueue(Block, l.queue)})
 		l.removeReader(s)
 		l.detached = append(l.detached, s)
@@ -32,7 +29,7 @@ func (l *log) detachSlow() {
 	if l.measureLag(); len(l.readers) > 0 {
 		l.grow(len(ring))
 	}
-	l.wakePublishersLocked()
+	l.room.Open()
 }
 
 // forgetDetached removes a reader from the detached ones. The caller holds the lock.
@@ -72,7 +69,7 @@ func (s *Subscription) dropOldest(a *detachedReader) {
 		return
 	}
 	if _, ok := a.queue.pop(); ok {
-		s.drop(1)
+		s.countDropped(1)
 	}
 }
 
@@ -106,7 +103,7 @@ func (d *deferral) appendFitting(p *publication) (moved bool) {
 		d.events, moved = d.events[1:], true
 		if wake {
 			l.mu.Unlock()
-			s.wake()
+			s.to.Wake(s)
 			l.mu.Lock()
 		}
 	}
@@ -128,18 +125,7 @@ func (l *log) awaitRoom(p *publication, s *Subscription, othersWait bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	// A reader that moved on before it could notice that somebody waits is found first.
-	if l.beginWait() && !s.closed() && s.Waiting() >= l.queue {
-		l.waitForRoom(p, othersWait)
+	if opened, isFirst := l.room.Await(); !isFirst && !s.closed() && s.Waiting() >= l.queue {
+		l.waitForRoom(p, opened, othersWait)
 	}
-}
-
-// drainDetached is drain for a detached reader.
-func (s *Subscription) drainDetached(ctx context.Context, a *detachedReader, f *typeFigures) (more bool) {
-	if s.drainRing(ctx, a.ring, a.end, f) {
-		return true
-	}
-	if !s.mayGoOn() {
-		return true
-	}
-	return s.drainQueue(ctx, a.queue, f)
 }
