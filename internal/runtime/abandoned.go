@@ -31,11 +31,11 @@ type abandonment struct {
 
 func (h *abandonedHandlers) add(a *Agent) {
 	s := a.system
-	s.limits.enterAnyway()
+	s.limits.acquireAnyway()
 	made := abandonment{since: time.Now()}
 	if s.options.Logger != nil {
 		made.log = time.AfterFunc(s.options.WaitTimeout, func() {
-			s.options.log(slog.LevelWarn, "callback goes on after its agent's end", "agent", a.ID(), "type", a.record.Load().Type, "ended", made.since)
+			s.options.log(slog.LevelWarn, "callback goes on after its agent's end", "agent", a.ID(), "type", a.entry.Record().Type, "ended", made.since)
 		})
 	}
 	h.mu.Lock()
@@ -55,7 +55,7 @@ func (h *abandonedHandlers) remove(a *Agent) {
 	if !was {
 		return
 	}
-	a.system.limits.leave()
+	a.system.limits.release()
 	if made.log != nil {
 		made.log.Stop()
 	}
@@ -75,7 +75,7 @@ func (s *System) AbandonedHandlers() []AbandonedHandler {
 	defer h.mu.Unlock()
 	list := make([]AbandonedHandler, 0, len(h.of))
 	for a, made := range h.of {
-		list = append(list, AbandonedHandler{AgentID: a.ID(), AgentType: a.record.Load().Type, Since: made.since})
+		list = append(list, AbandonedHandler{AgentID: a.ID(), AgentType: a.entry.Record().Type, Since: made.since})
 	}
 	slices.SortFunc(list, func(x, y AbandonedHandler) int {
 		return cmp.Or(x.Since.Compare(y.Since), strings.Compare(x.AgentID, y.AgentID))

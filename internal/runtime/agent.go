@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"mabeam-top/internal/runtime/internal/enum"
+
+	"mabeam-top/internal/runtime/registry"
 )
 
 // A Behaviour defines what an agent does. The runtime calls at most one of its methods at a
@@ -96,10 +98,10 @@ type Agent struct {
 	// the behaviour, and gives the agent back with yield, or at the end of run. The
 	// comment at end says how an agent ends.
 
-	registration
-	system    *System
-	behaviour Behaviour
-	place     *Place // what its owner has; nil if it has none
+	entry       registry.Registration
+	system      *System
+	behaviour   Behaviour
+	reservation *Reservation // nil if it has none
 	// stopNews is the data of the two events of a graceful stop.
 	stopNews any
 
@@ -128,10 +130,10 @@ type Agent struct {
 }
 
 // ID returns the agent's id.
-func (a *Agent) ID() string { return a.record.Load().ID }
+func (a *Agent) ID() string { return a.entry.Record().ID }
 
 // Entry returns the agent's registry entry; while Init runs, the one that it is about to get.
-func (a *Agent) Entry() Entry { return Entry{a.record.Load()} }
+func (a *Agent) Entry() Entry { return a.entry.Entry() }
 
 // System returns the system that the agent lives in.
 func (a *Agent) System() *System { return a.system }

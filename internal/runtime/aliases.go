@@ -3,6 +3,8 @@ package mabeam
 import (
 	"mabeam-top/internal/runtime/eventbus"
 	"mabeam-top/internal/runtime/internal/metric"
+
+	"mabeam-top/internal/runtime/registry"
 )
 
 // A Bus delivers events from publishers to subscribers.
@@ -46,6 +48,15 @@ type MissedError = eventbus.MissedError
 
 // A PublishAllError reports what became of a batch of events that did not reach all subscribers.
 type PublishAllError = eventbus.PublishAllError
+
+// A Registry finds agents by id, type, capability and node.
+type Registry = registry.Registry
+
+// A Record describes an agent, for Registry.Register and Registry.Update.
+type Record = registry.Record
+
+// An Entry is what the registry knows of an agent at one moment. It never changes.
+type Entry = registry.Entry
 
 // A Histogram is a distribution of durations.
 type Histogram = metric.Histogram

@@ -29,7 +29,7 @@ func TestAllocations(t *testing.T) {
 
 	s := start(t, Options{History: -1})
 	id := startAgent(t, s, Spec{Behaviour: adder{}})
-	if err := s.registry.agent(id).Join("adders"); err != nil {
+	if err := s.agents.Get(id).Join("adders"); err != nil {
 		t.Fatal(err)
 	}
 	batch := sameEvents("nobody", 2*eventbus.MaxRun)

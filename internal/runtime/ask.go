@@ -38,7 +38,7 @@ func (s *System) ask(ctx context.Context, cancel context.CancelFunc, id, action 
 }
 
 func (s *System) askAgent(ctx context.Context, cancel context.CancelFunc, id, action string, params any, take takeAnswer) error {
-	a := s.registry.agent(id)
+	a := s.agents.Get(id)
 	if a == nil {
 		return ErrUnknownAgent
 	}
@@ -80,11 +80,11 @@ func (q *question) expire(ctx context.Context) {
 type AnswerHandler interface {
 	// HandleAnswer gets the answer to a question that the agent asked with Ask, or the
 	// reason why there is none. A panic crashes the agent.
-	HandleAnswer(ctx context.Context, self *Agent, answer Asked)
+	HandleAnswer(ctx context.Context, self *Agent, answer AskResult)
 }
 
-// Asked is the answer to a question of Agent.Ask.
-type Asked struct {
+// AskResult is the answer to a question of Agent.Ask.
+type AskResult struct {
 	Answer
 	Action string
 	// About is the value that was given to Ask, which identifies the question to the asker.
@@ -104,7 +104,7 @@ func (a *Agent) Ask(ctx context.Context, id, action string, params, about any) e
 	if err := a.beginQuestion(); err != nil {
 		return newActionError(id, action, notBegun{err})
 	}
-	asked := &ownAnswer{Asked: Asked{Answer: Answer{Agent: id}, Action: action, About: about}, values: a.system.propagate.Pick(ctx)}
+	asked := &askAnswer{AskResult: AskResult{Answer: Answer{Agent: id}, Action: action, About: about}, values: a.system.propagate.Pick(ctx)}
 	limited, cancel := context.WithDeadline(a.withAllValues(ctx), deadlineOf(ctx))
 	err := a.system.ask(limited, cancel, id, action, params, func(result any, err error) bool {
 		a.endQuestion()
@@ -145,15 +145,15 @@ func (a *Agent) withAllValues(ctx context.Context) context.Context {
 	return propagate.WithValues(a.Context(), context.WithoutCancel(ctx))
 }
 
-// An ownAnswer is the message with the answer to an agent's own question, and the context values
+// An askAnswer is the message with the answer to an agent's own question, and the context values
 // that it asked with.
-type ownAnswer struct {
-	Asked
+type askAnswer struct {
+	AskResult
 	values context.Context
 }
 
 // handleAnswer gives an answer to a behaviour if that is an AnswerHandler.
-func handleAnswer(ctx context.Context, b Behaviour, self *Agent, answer Asked) {
+func handleAnswer(ctx context.Context, b Behaviour, self *Agent, answer AskResult) {
 	if h, ok := b.(AnswerHandler); ok {
 		h.HandleAnswer(ctx, self, answer)
 		return
@@ -184,7 +184,7 @@ type Future struct {
 // an *ActionError that says why there is none, at the latest when ctx ends, or after 5 s if it has
 // no deadline.
 func (s *System) Ask(ctx context.Context, id, action string, params any) *Future {
-	f := &Future{asked: s.registry.agent(id), done: make(chan struct{})}
+	f := &Future{asked: s.agents.Get(id), done: make(chan struct{})}
 	limited, cancel := context.WithDeadline(ctx, deadlineOf(ctx))
 	err := s.ask(limited, cancel, id, action, params, func(result any, err error) bool {
 		if err != nil {

@@ -15,7 +15,7 @@ import (
 type asker struct {
 	Defaults
 	mu      sync.Mutex
-	answers []Asked
+	answers []AskResult
 	last    time.Time
 }
 
@@ -41,13 +41,13 @@ func (b *asker) HandleAction(ctx context.Context, self *Agent, action string, pa
 	return nil, self.Ask(ctx, a.to, a.action, nil, a.about)
 }
 
-func (b *asker) HandleAnswer(_ context.Context, _ *Agent, answer Asked) {
+func (b *asker) HandleAnswer(_ context.Context, _ *Agent, answer AskResult) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.answers, b.last = append(b.answers, answer), time.Now()
 }
 
-func (b *asker) got() []Asked {
+func (b *asker) got() []AskResult {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Clone(b.answers)

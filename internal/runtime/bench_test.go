@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"mabeam-top/internal/runtime/registry"
 )
 
 // adder answers add with its parameter plus one, and nothing else.
@@ -136,7 +138,7 @@ func BenchmarkPublish(b *testing.B) {
 
 // BenchmarkLookup finds agents among 10,000.
 func BenchmarkLookup(b *testing.B) {
-	r := newRegistry()
+	r := registry.New()
 	ids := make([]string, 10_000)
 	for i := range ids {
 		ids[i] = fmt.Sprintf("agent-%d", i)

@@ -75,10 +75,10 @@
 //
 // # Who restarts an agent
 //
-// The owner of the agent's Place does, if there is one: usually a supervisor, which is not part
-// of this package. A place keeps an agent's id and its room under the limits over all its lives,
-// so that a restart is never refused. The owner is the last to be notified of an end, by whoever
-// ends the agent. Agents started with StartAgent have no owner, and are not restarted.
+// The holder of the agent's Reservation does, if there is one: usually a supervisor, which is not part
+// of this package. A reservation keeps an agent's id and its room under the limits over all its lives,
+// so that a restart is never refused. The holder is the last to be notified of an end, by whoever
+// ends the agent. Agents started with StartAgent have no reservation, and are not restarted.
 //
 // # Coordinations are rounds of actions
 //

@@ -164,7 +164,7 @@ func (a *Agent) kill() {
 //   - no event, lookup or action finds the agent any more;
 //   - everybody who waited for an answer has an error with the reason;
 //   - the contexts of its callbacks have ended;
-//   - the end has been reported, to the owner of its place last.
+//   - the end has been reported, last to the holder of its reservation.
 func (a *Agent) end(reason, failure error) bool {
 	s := a.system
 	s.ending.Add(1)
@@ -176,10 +176,10 @@ func (a *Agent) end(reason, failure error) bool {
 	for _, sub := range left.subs {
 		sub.End(nil)
 	}
-	s.registry.leave(&a.registration)
+	s.agents.Leave(&a.entry)
 	s.alive.Add(-1)
-	if a.place == nil {
-		s.limits.leave() // else its owner has the room
+	if a.reservation == nil {
+		s.limits.release() // else the reservation has the room
 	}
 	a.answerAll(left.taken)
 	a.endLife(left.err)
@@ -193,7 +193,7 @@ func (a *Agent) end(reason, failure error) bool {
 	case is(reason, ErrCrashed) && !a.terminated:
 		s.scheduler.Schedule(&crashTermination{agent: a})
 	default:
-		a.notifyOwner()
+		a.notifyHolder()
 	}
 	return true
 }
@@ -218,8 +218,8 @@ func (a *Agent) reportEnd(reason, failure error) {
 	}
 }
 
-// isAbnormal reports whether an agent ended without having been asked to stop.
-func isAbnormal(reason error) bool { return !errors.Is(reason, ErrStopping) }
+// IsAbnormal reports whether an agent ended for another reason than that it was asked to stop.
+func IsAbnormal(reason error) bool { return !errors.Is(reason, ErrStopping) }
 
 // is reports whether a reason for an end is ErrStopping, ErrKilled or ErrCrashed itself.
 func is(reason, named error) bool { return reason == named } //nolint:errorlint // reasons are never wrapped
@@ -342,10 +342,10 @@ func (e *endError) Unwrap() []error { return []error{e.reason, e.failure} }
 // Failure returns the cause of the end.
 func (e *endError) Failure() error { return e.failure }
 
-// notifyOwner reports the end to the owner of the agent's place, if it has one.
-func (a *Agent) notifyOwner() {
-	if a.place != nil {
-		a.place.owner.Ended(a.place, Ref{a})
+// notifyHolder reports the end to the holder of the agent's reservation, if it has one.
+func (a *Agent) notifyHolder() {
+	if a.reservation != nil {
+		a.reservation.holder.Ended(a.reservation, Ref{a})
 	}
 }
 
@@ -360,13 +360,13 @@ func (a *Agent) survivePanic() {
 // its own because the one that the agent crashed on may be the caller's, or may be exiting.
 type crashTermination struct{ agent *Agent }
 
-// run calls Terminate. The owner of the place is notified when Terminate has returned, so that
-// the next life finds free what this one held, or when the time is up.
+// Run calls Terminate. The holder of the reservation is notified when Terminate has returned, so that the
+// next life finds all resources of this one released, or when the time is up.
 func (l *crashTermination) Run() (more bool) {
 	a := l.agent
 	ctx, cancel := context.WithTimeout(a.system.ctx, a.system.options.WaitTimeout)
 	defer cancel()
-	tell := sync.OnceFunc(a.notifyOwner)
+	tell := sync.OnceFunc(a.notifyHolder)
 	defer tell()
 	defer a.survivePanic() // it has crashed already
 	noted := make(chan struct{})

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"mabeam-top/internal/runtime/registry"
 )
 
 // kept is what the registry has in these tests, and spoil changes every part of it that it
@@ -67,7 +69,7 @@ func TestHandedOutIsACopy(t *testing.T) {
 		"ByType":       func(s *System, _ string) { spoilAll(s.Registry().ByType(kept.Type)) },
 		"ByCapability": func(s *System, _ string) { spoilAll(s.Registry().ByCapability("z")) },
 		"ByNode":       func(s *System, _ string) { spoilAll(s.Registry().ByNode(kept.Node)) },
-		"Agent.Entry":  func(s *System, id string) { spoilEntry(s.registry.agent(id).Entry()) },
+		"Agent.Entry":  func(s *System, id string) { spoilEntry(s.agents.Get(id).Entry()) },
 		"System.Agent": func(s *System, id string) { info, _ := s.Agent(id); spoil(info.Capabilities, info.Metadata) },
 		"Inspector.Agent": func(s *System, id string) {
 			i := s.Inspect()
@@ -127,7 +129,7 @@ func TestGivenIsCopied(t *testing.T) {
 func TestUpdateLendsACopy(t *testing.T) {
 	for name, result := range map[string]error{"done": nil, "refused": ErrLimitReached} {
 		t.Run(name, func(t *testing.T) {
-			r := newRegistry()
+			r := registry.New()
 			if err := r.Register(kept); err != nil {
 				t.Fatal(err)
 			}
@@ -151,7 +153,7 @@ func TestUpdateLendsACopy(t *testing.T) {
 
 // An entry shows what was, also after the registry has changed.
 func TestEntryStays(t *testing.T) {
-	r := newRegistry()
+	r := registry.New()
 	if err := r.Register(kept); err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +200,7 @@ func TestEntryOfRecord(t *testing.T) {
 
 // The zero entry tells nothing, and can be asked.
 func TestZeroEntry(t *testing.T) {
-	e, found := newRegistry().Lookup("nobody")
+	e, found := registry.New().Lookup("nobody")
 	if found || e != (Entry{}) || !reflect.DeepEqual(e.Record(), Record{}) || e.ID() != "" || e.HasCapability("") || e.Metadata() != nil {
 		t.Errorf("%+v, %v", e.Record(), found)
 	}

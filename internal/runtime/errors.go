@@ -8,6 +8,8 @@ import (
 	"mabeam-top/internal/runtime/eventbus"
 	"mabeam-top/internal/runtime/guard"
 	"mabeam-top/internal/runtime/internal/failure"
+
+	"mabeam-top/internal/runtime/registry"
 )
 
 // Errors that say why the runtime refused something or gave up. They are returned wrapped: test
@@ -15,12 +17,12 @@ import (
 // that returns another agent's ErrUnknownAgent fails with ErrUnknownAgent itself.
 var (
 	// ErrUnknownAgent means that no living agent has the id.
-	ErrUnknownAgent = errors.New("unknown agent")
+	ErrUnknownAgent = registry.ErrUnknownAgent
 	// ErrUnknownAction is what a behaviour returns for an action that it does
 	// not know.
 	ErrUnknownAction = errors.New("unknown action")
 	// ErrAlreadyRegistered means that an id is taken.
-	ErrAlreadyRegistered = errors.New("already registered")
+	ErrAlreadyRegistered = registry.ErrAlreadyRegistered
 	// ErrMailboxFull means that the agent's mailbox has no room.
 	ErrMailboxFull = errors.New("mailbox full")
 	// ErrStopping means that the agent was asked to stop and accepts no more work. It is

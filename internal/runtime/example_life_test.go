@@ -64,7 +64,7 @@ func (b buyer) HandleAction(ctx context.Context, self *mabeam.Agent, _ string, p
 	return "asked", nil
 }
 
-func (b buyer) HandleAnswer(_ context.Context, _ *mabeam.Agent, answer mabeam.Asked) {
+func (b buyer) HandleAnswer(_ context.Context, _ *mabeam.Agent, answer mabeam.AskResult) {
 	if answer.Err == nil {
 		b.bought <- fmt.Sprint(answer.About, " for ", answer.Value)
 	}

@@ -154,7 +154,7 @@ func TestGroupsAreLeftWhenTheMailboxCloses(t *testing.T) {
 				return nil, nil
 			},
 		}})
-		self := s.registry.agent(id)
+		self := s.agents.Get(id)
 		if err := s.Tell(t.Context(), id, "stop", nil); err != nil {
 			t.Fatal(err)
 		}

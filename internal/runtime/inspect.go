@@ -10,6 +10,8 @@ import (
 	"weak"
 
 	"mabeam-top/internal/runtime/internal/describe"
+
+	"mabeam-top/internal/runtime/registry"
 )
 
 const (
@@ -103,13 +105,13 @@ type Inspector struct {
 	closed sync.Once
 
 	mu       sync.Mutex
-	walk     walk // to find the busiest
+	walk     registry.Walk[Agent] // to find the busiest
 	tracked  map[weak.Pointer[Agent]]*trackedAgent
 	seen     map[weak.Pointer[Subscription]]*trackedSubscription
 	numbered int
 	// waiters are the agents that were found waiting at the last look, and waits is when
 	// each of their waits was found first.
-	waitWalk walk
+	waitWalk registry.Walk[Agent]
 	waiters  []weak.Pointer[Agent]
 	waits    map[weak.Pointer[wait]]time.Time
 }
@@ -205,7 +207,7 @@ func (i *Inspector) goRound(keep int, by AgentOrder) {
 			best = append(best, found{a, a.glance(by)})
 		}
 	}
-	i.walk.next(i.system.registry, func(a *Agent) {
+	i.walk.Step(i.system.agents, func(a *Agent) {
 		if i.tracked[weak.Make(a)] != nil {
 			return
 		}
@@ -262,7 +264,7 @@ func (a *Agent) memoryBytes() int64 {
 
 // read brings the view up to date.
 func (t *trackedAgent) read(a *Agent, now time.Time) {
-	record, done := a.record.Load(), a.acted.Load()
+	record, done := a.entry.Record(), a.acted.Load()
 	rate := 0.0
 	if since := now.Sub(t.at).Seconds(); !t.at.IsZero() && since > 0 {
 		rate = float64(done-t.done) / since
@@ -286,11 +288,11 @@ func (t *trackedAgent) read(a *Agent, now time.Time) {
 
 // Agent returns a report on one agent; false if there is none of that id.
 func (i *Inspector) Agent(id string) (report AgentReport, ok bool) {
-	a := i.system.registry.agent(id)
+	a := i.system.agents.Get(id)
 	if a == nil {
 		return report, false
 	}
-	now, record := time.Now(), a.record.Load()
+	now, record := time.Now(), a.entry.Record()
 	i.mu.Lock()
 	t := i.tracked[weak.Make(a)]
 	if t == nil {

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"mabeam-top/internal/runtime/registry"
 )
 
 // sized is a state that tells its size.
@@ -144,7 +146,7 @@ func TestInspectorGoesAllTheWayRound(t *testing.T) {
 	}
 	i := s.Inspect()
 	defer i.Close()
-	const round = 4 * agents / slotsPerWalk // a table is a quarter full at least
+	const round = 4 * agents / registry.SlotsPerStep // a table is a quarter full at least
 	for looks := 1; ; looks++ {
 		views, _ := i.Agents(3, ByMemory)
 		if len(views) > 0 && views[0].ID == fmt.Sprint("a", agents/2) {

@@ -66,7 +66,7 @@ func newTypeTable() *typeTable {
 
 // of returns the figures of an agent's type.
 func (t *typeTable) of(a *Agent) *typeFigures {
-	agentType := a.record.Load().Type
+	agentType := a.entry.Record().Type
 	if f := t.known(agentType); f != nil {
 		return f
 	}

@@ -35,7 +35,7 @@ func (sleeper) HandleSignal(_ context.Context, _ *Agent, s Signal) {
 
 func (sleeper) HandleEvent(_ context.Context, _ *Agent, e Event) { time.Sleep(e.Data.(time.Duration)) }
 
-func (sleeper) HandleAnswer(_ context.Context, _ *Agent, a Asked) {
+func (sleeper) HandleAnswer(_ context.Context, _ *Agent, a AskResult) {
 	time.Sleep(a.About.(time.Duration))
 }
 
@@ -109,7 +109,7 @@ func TestInspectorOfTypes(t *testing.T) {
 			_ = s.Bus().Publish(ctx, Event{Type: "e", Data: 10 * ms})
 		}, seen{2, 0, 2, []time.Duration{0}, []time.Duration{10 * ms, 30 * ms}}},
 		"an answer": {func(_ *testing.T, s *System) {
-			_ = s.registry.agent("a").Ask(ctx, "b", "x", 10*ms, 20*ms)
+			_ = s.agents.Get("a").Ask(ctx, "b", "x", 10*ms, 20*ms)
 			tell(s, "x", 40*ms)
 		}, seen{2, 0, 2, []time.Duration{0, 30 * ms}, []time.Duration{20 * ms, 40 * ms}}},
 		"what fails": {func(_ *testing.T, s *System) {
@@ -145,7 +145,7 @@ func TestInspectorOfTypes(t *testing.T) {
 				s := start(t, Options{})
 				startAgent(t, s, Spec{ID: "a", Type: "t", Behaviour: sleeper{}})
 				startAgent(t, s, Spec{ID: "b", Type: "other", Behaviour: sleeper{}})
-				if _, err := s.registry.agent("a").Subscribe("e"); err != nil {
+				if _, err := s.agents.Get("a").Subscribe("e"); err != nil {
 					t.Fatal(err)
 				}
 				i := s.Inspect()

@@ -31,7 +31,7 @@ func (i *Inspector) Waits(n int) (views []WaitView, total int) {
 	defer i.mu.Unlock()
 	i.forgetWaits()
 	now, waiters := time.Now(), i.knownWaiters()
-	i.waitWalk.next(i.system.registry, func(a *Agent) {
+	i.waitWalk.Step(i.system.agents, func(a *Agent) {
 		if a.waits.Load() != nil {
 			waiters.add(a)
 		}

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"mabeam-top/internal/runtime/registry"
 )
 
 // startChain starts agents a0 to an, each of which hands an action on to the next and waits.
@@ -148,7 +150,7 @@ func TestInspectorFindsWaitsAmongMany(t *testing.T) {
 		synctest.Wait()
 		i := s.Inspect()
 		defer i.Close()
-		const around = 4 * agents / slotsPerWalk // a table is a quarter full at least
+		const around = 4 * agents / registry.SlotsPerStep // a table is a quarter full at least
 		for looks := 1; ; looks++ {
 			if views, total := i.Waits(chain); total == chain-1 && len(views) == total {
 				break

@@ -76,7 +76,7 @@ func (i intercepted) HandleEvent(ctx context.Context, self *Agent, event Event) 
 }
 
 // HandleAnswer implements AnswerHandler.
-func (i intercepted) HandleAnswer(ctx context.Context, self *Agent, answer Asked) {
+func (i intercepted) HandleAnswer(ctx context.Context, self *Agent, answer AskResult) {
 	_ = i.around(ctx, Callback{self, AnswerCallback, answer.Action}, func(ctx context.Context) error {
 		handleAnswer(ctx, i.behaviour, self, answer)
 		return nil

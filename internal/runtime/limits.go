@@ -7,18 +7,17 @@ import (
 	"mabeam-top/internal/runtime/guard"
 )
 
-// The limits bound what a system takes on: agents, and the memory of the
-// process. That on the messages of one mailbox is kept by the mailbox.
+// limits are the limits on the agents of a system and on the memory of the process. A mailbox has a limit of
+// its own.
 //
-// An agent has a place from before its Init until its end. That of a supervisor's child
-// is its supervisor's, who has it from the child's start until there is to be no further
-// life: a restart needs no room. A callback that goes on after its agent's end has one
-// until it returns.
+// An agent uses room from before its Init until its end. The room of a supervisor's child belongs to its
+// Reservation, from its first start until no restart is due, so a restart needs no room. An abandoned
+// callback uses room until it returns.
 type limits struct {
-	agents  int64              // 0: none
-	places  atomic.Int64       // those that are taken, if there is a limit on agents
-	memory  *guard.MemoryLimit // nil: none
-	refused atomic.Int64       // agents that were not started for want of room
+	agents  int64              // 0: no limit
+	inUse   atomic.Int64       // counted only if there is a limit on agents
+	memory  *guard.MemoryLimit // nil: no limit
+	refused atomic.Int64       // how many agents were refused
 }
 
 func newLimits(o Options) *limits {
@@ -29,8 +28,8 @@ func newLimits(o Options) *limits {
 	return l
 }
 
-// enter takes a place for a new agent, or says which limit it meets.
-func (l *limits) enter() error {
+// acquire takes room for a new agent, or returns an error that names the limit that is reached.
+func (l *limits) acquire() error {
 	if l.memory != nil {
 		if err := l.memory.Check(); err != nil {
 			l.refused.Add(1)
@@ -40,30 +39,30 @@ func (l *limits) enter() error {
 	if l.agents == 0 {
 		return nil
 	}
-	// Adding one and taking it back if it is too many could make another
-	// agent meet the limit that has room.
+	// Adding one and subtracting it again if that is too many could refuse another agent that has
+	// room.
 	for {
-		n := l.places.Load()
+		n := l.inUse.Load()
 		if n >= l.agents {
 			l.refused.Add(1)
 			return fmt.Errorf("%w: agents: %d of %d", ErrLimitReached, n, l.agents)
 		}
-		if l.places.CompareAndSwap(n, n+1) {
+		if l.inUse.CompareAndSwap(n, n+1) {
 			return nil
 		}
 	}
 }
 
-// enterAnyway takes a place for what is there already.
-func (l *limits) enterAnyway() {
+// acquireAnyway takes room for what exists already, even beyond the limit.
+func (l *limits) acquireAnyway() {
 	if l.agents != 0 {
-		l.places.Add(1)
+		l.inUse.Add(1)
 	}
 }
 
-// leave gives a place back.
-func (l *limits) leave() {
+// release frees room.
+func (l *limits) release() {
 	if l.agents != 0 {
-		l.places.Add(-1)
+		l.inUse.Add(-1)
 	}
 }

@@ -155,7 +155,7 @@ func TestRestartHasItsPlace(t *testing.T) {
 			}
 			close(stop)
 			others.Wait()
-			if n, places := s.Telemetry().Agents, s.limits.places.Load(); n != children || places != children {
+			if n, places := s.Telemetry().Agents, s.limits.inUse.Load(); n != children || places != children {
 				t.Errorf("%d agents live, and %d places are taken", n, places)
 			}
 		})

@@ -35,7 +35,7 @@ func (o *Options) log(level slog.Level, message string, attributes ...any) {
 // logAgent tells what became of an agent, with the stack if a callback panicked.
 func (a *Agent) logAgent(level slog.Level, message string, err error) {
 	if o := &a.system.options; o.Logger != nil {
-		o.log(level, message, append([]any{"agent", a.ID(), "type", a.record.Load().Type}, failure.Attributes(err)...)...)
+		o.log(level, message, append([]any{"agent", a.ID(), "type", a.entry.Record().Type}, failure.Attributes(err)...)...)
 	}
 }
 

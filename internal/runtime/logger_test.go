@@ -62,13 +62,13 @@ func (b panics) HandleAction(_ context.Context, _ *Agent, action string, _ any) 
 	b.at("action")
 	return nil, errors.New("no panic")
 }
-func (b panics) HandleSignal(context.Context, *Agent, Signal) { b.at("signal") }
-func (b panics) HandleEvent(context.Context, *Agent, Event)   { b.at("event") }
-func (b panics) HandleAnswer(context.Context, *Agent, Asked)  { b.at("answer") }
-func (b panics) Terminate(context.Context, *Agent, error)     { b.at("terminate") }
+func (b panics) HandleSignal(context.Context, *Agent, Signal)    { b.at("signal") }
+func (b panics) HandleEvent(context.Context, *Agent, Event)      { b.at("event") }
+func (b panics) HandleAnswer(context.Context, *Agent, AskResult) { b.at("answer") }
+func (b panics) Terminate(context.Context, *Agent, error)        { b.at("terminate") }
 func startPanics(s *System, in string) (*Agent, error) {
 	_, err := s.StartAgent(context.Background(), Spec{ID: "a", Type: "t", Behaviour: panics{in: in}})
-	return s.registry.agent("a"), err
+	return s.agents.Get("a"), err
 }
 
 // Each thing that a person may want to know of is told once, panics with their stacks, and
@@ -168,7 +168,7 @@ func TestLog(t *testing.T) {
 		},
 		"a place over a limit": {
 			options: Options{MaxAgents: 1},
-			do:      live("", func(s *System, _ *Agent) { _, _ = s.Hold("b", nil) }),
+			do:      live("", func(s *System, _ *Agent) { _, _ = s.Reserve("b", nil) }),
 			want:    `level=WARN msg="agent refused" agent=b error="limit reached: agents: 1 of 1" node=n`,
 		},
 		"a callback that goes on": {

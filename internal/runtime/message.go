@@ -68,16 +68,16 @@ func (s *System) Send(m Message) error {
 	s.address(&m)
 	m.Context = s.propagate.Pick(m.Context)
 	ctx, cancel := context.WithTimeout(withMessage(propagate.WithValues(s.ctx, m.Context), &m), m.Timeout)
-	return s.ask(ctx, cancel, m.Target, m.Type, m.Data, func(result any, err error) bool { s.tellReply(&m, result, err); return true })
+	return s.ask(ctx, cancel, m.Target, m.Type, m.Data, func(result any, err error) bool { s.deliverReply(&m, result, err); return true })
 }
 
 // tellReply tells the reply to a message of Send.
-func (s *System) tellReply(m *Message, result any, err error) {
+func (s *System) deliverReply(m *Message, result any, err error) {
 	reply := Reply{Message: m.reply(result)}
 	if err != nil {
 		reply.Err = newActionError(m.Target, m.Type, err)
 	}
-	to := s.registry.agent(m.ReplyTo)
+	to := s.agents.Get(m.ReplyTo)
 	if to == nil {
 		s.lostReply(m, DeadUnknown)
 		return

@@ -19,11 +19,11 @@ type End struct {
 
 // A Monitor waits for the end of one life, and reports it once.
 type Monitor struct {
-	watched *Agent // nil if there was none
-	watcher *Agent // nil for System.Monitor
-	link    bool   // it is one direction of a link
-	c       chan End
-	told    atomic.Bool
+	watched  *Agent // nil if there was none
+	watcher  *Agent // nil for System.Monitor
+	link     bool   // it is one direction of a link
+	c        chan End
+	reported atomic.Bool
 }
 
 // bonds are what an agent has to do with others: what ends with its life, or waits for its end.
@@ -48,7 +48,7 @@ func (m *Monitor) C() <-chan End { return m.c }
 // Stop stops the monitor. Nothing is reported from then on; what was reported before can still be
 // received.
 func (m *Monitor) Stop() {
-	m.told.Store(true)
+	m.reported.Store(true)
 	m.watched.unbind(func(b *bonds) { delete(b.of, m) })
 	m.watcher.unbind(func(b *bonds) { delete(b.made, m) })
 }
@@ -57,7 +57,7 @@ func (m *Monitor) Stop() {
 // at once if there is no agent with the id. It costs the agent nothing while it lives. Stop a
 // monitor that is no longer needed.
 func (s *System) Monitor(id string) *Monitor {
-	m := &Monitor{watched: s.registry.agent(id), c: make(chan End, 1)}
+	m := &Monitor{watched: s.agents.Get(id), c: make(chan End, 1)}
 	m.begin(id)
 	return m
 }
@@ -66,7 +66,7 @@ func (s *System) Monitor(id string) *Monitor {
 // another agent has ended; at once if there is no agent with the id. The signal is delivered even
 // if the mailbox is full. The monitor stops when this agent ends, or is restarted by RestartAgent.
 func (a *Agent) Monitor(id string) *Monitor {
-	m := &Monitor{watched: a.system.registry.agent(id), watcher: a}
+	m := &Monitor{watched: a.system.agents.Get(id), watcher: a}
 	m.begin(id)
 	return m
 }
@@ -75,7 +75,7 @@ func (a *Agent) Monitor(id string) *Monitor {
 // killed too, with a *LinkError. If one stops, nothing happens to the other. If there is no agent
 // with the id, this agent is killed. RestartAgent ends the links of the agent.
 func (a *Agent) Link(id string) {
-	other := a.system.registry.agent(id)
+	other := a.system.agents.Get(id)
 	(&Monitor{watched: other, watcher: a, link: true}).begin(id)
 	if other != nil {
 		(&Monitor{watched: a, watcher: other, link: true}).begin(a.ID())
@@ -113,15 +113,15 @@ func (m *Monitor) begin(id string) {
 	}
 	switch {
 	case m.watched == nil:
-		m.tell(End{AgentID: id, Err: ErrUnknownAgent})
+		m.report(End{AgentID: id, Err: ErrUnknownAgent})
 	case !m.watched.bind(func(b *bonds) { b.of[m] = struct{}{} }):
-		m.tell(End{AgentID: id, Err: m.watched.err()})
+		m.report(End{AgentID: id, Err: m.watched.err()})
 	}
 }
 
 // tell reports the end, unless that was done before or the monitor was stopped.
-func (m *Monitor) tell(end End) {
-	if m.told.Swap(true) {
+func (m *Monitor) report(end End) {
+	if m.reported.Swap(true) {
 		return
 	}
 	if m.watcher == nil {
@@ -134,7 +134,7 @@ func (m *Monitor) tell(end End) {
 		traps = b.traps
 	})
 	if m.link && !traps {
-		if isAbnormal(end.Err) {
+		if IsAbnormal(end.Err) {
 			m.watcher.end(ErrKilled, &LinkError{AgentID: end.AgentID, Err: end.Err})
 		}
 		return
@@ -209,7 +209,7 @@ func (a *Agent) keepWatched(old *bonds) {
 		case m.link:
 			m.Stop()
 		case !a.bind(func(b *bonds) { b.of[m] = struct{}{} }):
-			m.tell(End{AgentID: a.ID(), Err: a.err()}) // it was killed meanwhile
+			m.report(End{AgentID: a.ID(), Err: a.err()}) // it was killed meanwhile
 		}
 	}
 }
@@ -231,6 +231,6 @@ func (b *bonds) leave(id string, err error) {
 	}
 	b.undo()
 	for m := range b.of {
-		m.tell(End{AgentID: id, Err: err})
+		m.report(End{AgentID: id, Err: err})
 	}
 }

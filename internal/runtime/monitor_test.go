@@ -121,12 +121,12 @@ func TestMonitorEndsWithItsOwner(t *testing.T) {
 		s := start(t, Options{})
 		b := &mourner{}
 		startAgent(t, s, Spec{ID: "watched", Behaviour: &mourner{}})
-		watched := s.registry.agent("watched")
+		watched := s.agents.Get("watched")
 		for _, end := range []func(){
 			func() { s.KillAgent("watcher") },
 			func() { _ = s.RestartAgent(t.Context(), "watcher") },
 		} {
-			if s.registry.agent("watcher") == nil {
+			if s.agents.Get("watcher") == nil {
 				startAgent(t, s, Spec{ID: "watcher", Behaviour: b})
 			}
 			do(t, s, "watcher", "monitor", "watched")
@@ -153,7 +153,7 @@ func TestMonitorEndsWithItsOwner(t *testing.T) {
 		if told := b.take(); !slices.Equal(told, []string{"watched: agent was killed"}) {
 			t.Errorf("told %v", told)
 		}
-		if watcher := s.registry.agent("watcher"); len(watcher.bonds.made) != 0 {
+		if watcher := s.agents.Get("watcher"); len(watcher.bonds.made) != 0 {
 			t.Errorf("%d watches are left", len(watcher.bonds.made))
 		}
 	})
@@ -253,7 +253,7 @@ func TestUnlink(t *testing.T) {
 		do(t, s, "a", "link", "b")
 		do(t, s, "b", "unlink", "a")
 		for _, id := range []string{"a", "b"} {
-			if bonds := s.registry.agent(id).bonds; len(bonds.of)+len(bonds.made) != 0 {
+			if bonds := s.agents.Get(id).bonds; len(bonds.of)+len(bonds.made) != 0 {
 				t.Errorf("%s: %d watched, %d watches", id, len(bonds.of), len(bonds.made))
 			}
 		}

@@ -71,13 +71,13 @@ func startTraced(t *testing.T, s *System) *Agent {
 			},
 		}}})
 	}
-	return s.registry.agent("a")
+	return s.agents.Get("a")
 }
 
 // hearsAnswers is a behaviour that hears answers.
 type hearsAnswers struct{ *scripted }
 
-func (hearsAnswers) HandleAnswer(context.Context, *Agent, Asked) {}
+func (hearsAnswers) HandleAnswer(context.Context, *Agent, AskResult) {}
 
 // What the caller's context says reaches the callee's interceptor, by whatever way: always
 // where somebody waits, and where nobody does if it is picked.

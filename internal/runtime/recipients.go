@@ -15,7 +15,7 @@ type Recipients struct {
 
 // ToType is all agents of a type.
 func ToType(agentType string) Recipients {
-	return Recipients{func(s *System) ([]Ref, error) { return s.registry.refsOfType(agentType), nil }}
+	return Recipients{func(s *System) ([]Ref, error) { return refsTo(s.agents.OfType(agentType)), nil }}
 }
 
 // ToGroup is the members of a group, in the order in which they joined.
@@ -61,7 +61,7 @@ func (s *System) refsMatching(pattern string) ([]Ref, error) {
 		return nil, fmt.Errorf("to agents matching %q: %w", pattern, err)
 	}
 	var refs []Ref
-	for _, a := range s.registry.agents() {
+	for _, a := range s.agents.Agents() {
 		if eventbus.Matches(pattern, a.ID()) {
 			refs = append(refs, Ref{a})
 		}
@@ -69,19 +69,11 @@ func (s *System) refsMatching(pattern string) ([]Ref, error) {
 	return refs, nil
 }
 
-// refsOfType lists the living agents of a type.
-func (r *Registry) refsOfType(agentType string) []Ref {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	list := r.byType[agentType]
-	if list == nil {
-		return nil
-	}
-	refs := make([]Ref, 0, list.registered.len())
-	for e := range list.registered.all() {
-		if e.agent != nil {
-			refs = append(refs, Ref{e.agent})
-		}
+// refsTo returns references to agents.
+func refsTo(agents []*Agent) []Ref {
+	refs := make([]Ref, len(agents))
+	for i, a := range agents {
+		refs[i] = Ref{a}
 	}
 	return refs
 }

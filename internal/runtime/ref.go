@@ -12,7 +12,7 @@ type Ref struct{ agent *Agent }
 
 // Ref returns a reference to the living agent with an id; the error is ErrUnknownAgent.
 func (s *System) Ref(id string) (Ref, error) {
-	a := s.registry.agent(id)
+	a := s.agents.Get(id)
 	if a == nil {
 		return Ref{}, fmt.Errorf("agent %q: %w", id, ErrUnknownAgent)
 	}

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"mabeam-top/internal/runtime/registry"
 )
 
 // TestRegistryAgrees holds the table and all indices against a plain map under
@@ -16,7 +18,7 @@ func TestRegistryAgrees(t *testing.T) {
 	capabilities := []string{"x", "y", "z"}
 	nodes := []string{"n1", "n2"}
 	rapid.Check(t, func(t *rapid.T) {
-		r, model := newRegistry(), map[string]Record{}
+		r, model := registry.New(), map[string]Record{}
 		draw := func(t *rapid.T) Record {
 			return Record{
 				ID:           rapid.SampledFrom(ids).Draw(t, "id"),

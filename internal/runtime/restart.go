@@ -39,7 +39,7 @@ func (r *restartRequest) answer(err error) {
 // also does after a *DeadlockError, which means that a callback asked for the restart of an
 // agent that waits for it, directly or through others.
 func (s *System) RestartAgent(ctx context.Context, id string) error {
-	a := s.registry.agent(id)
+	a := s.agents.Get(id)
 	if a == nil {
 		return fmt.Errorf("restart agent %q: %w", id, ErrUnknownAgent)
 	}

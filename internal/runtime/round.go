@@ -87,7 +87,7 @@ func (r Round) Ask(action string, params any) Answers {
 
 // call puts an action into an agent's mailbox.
 func (r Round) call(id, action string, params any) (*call, error) {
-	a := r.system.registry.agent(id)
+	a := r.system.agents.Get(id)
 	if a == nil {
 		return nil, ErrUnknownAgent
 	}
@@ -105,7 +105,7 @@ func (r Round) call(id, action string, params any) (*call, error) {
 // room. An *ActionError says why the agent does not get it.
 func (r Round) Tell(id, action string, params any) error {
 	err := ErrUnknownAgent
-	if a := r.system.registry.agent(id); a != nil {
+	if a := r.system.agents.Get(id); a != nil {
 		err = a.send(action, params)
 	}
 	if err != nil {

@@ -113,12 +113,12 @@ func (s *System) signal(signal *Signal, ids []string) error {
 	}
 	d := dispatch{signal: signal}
 	if len(ids) == 0 {
-		for _, a := range s.registry.agents() {
+		for _, a := range s.agents.Agents() {
 			d.to(a.ID(), a)
 		}
 	}
 	for _, id := range ids {
-		d.to(id, s.registry.agent(id))
+		d.to(id, s.agents.Get(id))
 	}
 	return errors.Join(d.refusals...)
 }

@@ -185,7 +185,7 @@ func TestSignalToRecipients(t *testing.T) {
 		if want := `signal "more" to agent "w.1": mailbox full`; err == nil || err.Error() != want {
 			t.Errorf("%v, want %s", err, want)
 		}
-		err = s.registry.agent("w.2").SignalTo(Signal{Type: "more"}, ToGroup("day shift"))
+		err = s.agents.Get("w.2").SignalTo(Signal{Type: "more"}, ToGroup("day shift"))
 		if want := "signal \"more\" to agent \"w.1\": mailbox full\nsignal \"more\" to agent \"boss\": mailbox full"; err == nil || err.Error() != want {
 			t.Errorf("%v, want %s", err, want)
 		}

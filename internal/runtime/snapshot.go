@@ -5,66 +5,62 @@ import (
 	"sync"
 )
 
-// A Snapshotter is a behaviour whose state survives into its agent's next life, if the agent has an
-// owner that starts one, such as a supervisor. Without an owner, as after StartAgent, Snapshot is
-// never called.
+// A Snapshotter is a behaviour that passes its state on to the next life of its agent. Only agents with a
+// Reservation have several lives, such as the children of supervisors; for others Snapshot is never called.
 //
-// The latest snapshot is kept in the agent's Place, in memory, until the owner gives the
-// place up: a supervisor does when it forgets the child or ends itself. The next life
-// begins with the snapshot as its state, in place of Spec.State: Init finds it with
-// Agent.State, and must not replace it. This is so however the life before has ended. A
-// snapshot that makes each life crash makes the supervisor give up.
+// The latest snapshot is kept in memory until the reservation is released: a supervisor does that when it
+// removes the child or ends itself. The next life begins with the snapshot as its state instead of
+// Spec.State, however the previous life has ended. Init finds it with Agent.State and must not replace it. A
+// snapshot that makes every life crash makes the supervisor give up.
 //
-// RestartAgent begins no new life. It keeps the state itself, and uses no snapshot.
+// RestartAgent does not begin a new life. It keeps the state itself and uses no snapshot.
 type Snapshotter interface {
-	// Snapshot returns what the next life is to begin with, or keep false for what was
-	// returned before. It is called when an action, a signal, an event or an answer was
-	// handled, before the action's caller has the result, and after Terminate when the
-	// agent stops or begins anew. It is not called when the callback panicked, or when
-	// the life has ended meanwhile: what a killed agent still does is not kept. Like a
-	// state, a snapshot must not be changed afterwards. Snapshot must not block. A panic
-	// in it is one in the callback, and the earlier snapshot stays.
+	// Snapshot returns the state for the next life, or keep false to keep the previous
+	// snapshot. It is called after each action, signal, event and answer, before the caller of
+	// the action has the result, and after Terminate when the agent stops or restarts. It is not
+	// called after a panic, or when the life has ended meanwhile: what a killed agent still does
+	// is not kept. A snapshot must not be modified afterwards. Snapshot must not block. A panic
+	// in it counts as a panic of the callback, and the previous snapshot is kept.
 	Snapshot(self *Agent) (snapshot any, keep bool)
 }
 
-// snapshots hold the latest snapshot of the lives in a place.
+// snapshots hold the latest snapshot of the lives of a reservation.
 type snapshots struct {
 	mu     sync.Mutex
 	latest any
-	kept   bool // there is one
+	kept   bool // there is a snapshot
 }
 
-// useSnapshots has a life that is about to begin in the place give its snapshots, and begin
-// with the latest one.
-func (p *Place) useSnapshots(a *Agent, s Snapshotter) {
-	p.mu.Lock()
-	if p.snapshots == nil {
-		p.snapshots = &snapshots{}
+// useSnapshots makes a life that is about to begin start with the latest snapshot, and take snapshots.
+func (r *Reservation) useSnapshots(a *Agent, s Snapshotter) {
+	r.mu.Lock()
+	if r.snapshots == nil {
+		r.snapshots = &snapshots{}
 	}
-	p.mu.Unlock()
-	a.behaviour = &snapshotting{Behaviour: a.behaviour, snapshotter: s, place: p}
-	p.snapshots.mu.Lock()
-	defer p.snapshots.mu.Unlock()
-	if p.snapshots.kept {
-		a.data = p.snapshots.latest
-	}
-}
-
-// keep replaces the snapshot of a place, unless the life that it is of has ended.
-func (p *Place) keep(a *Agent, snapshot any) {
-	p.snapshots.mu.Lock()
-	defer p.snapshots.mu.Unlock()
-	if !a.isOver() { // else the next life may have begun with the snapshot there is
-		p.snapshots.latest, p.snapshots.kept = snapshot, true
+	r.mu.Unlock()
+	a.behaviour = &snapshotting{Behaviour: a.behaviour, snapshotter: s, reservation: r}
+	r.snapshots.mu.Lock()
+	defer r.snapshots.mu.Unlock()
+	if r.snapshots.kept {
+		a.data = r.snapshots.latest
 	}
 }
 
-// A snapshotting behaviour gives a snapshot after each callback that has returned. Agents
-// of other behaviours have none around theirs, so that they pay nothing.
+// keep replaces the snapshot, unless the life that it comes from has ended.
+func (r *Reservation) keep(a *Agent, snapshot any) {
+	r.snapshots.mu.Lock()
+	defer r.snapshots.mu.Unlock()
+	if !a.isOver() { // else the next life may have begun already
+		r.snapshots.latest, r.snapshots.kept = snapshot, true
+	}
+}
+
+// A snapshotting behaviour takes a snapshot after each callback. It wraps only behaviours that are
+// Snapshotters, so others pay nothing.
 type snapshotting struct {
 	Behaviour
 	snapshotter Snapshotter
-	place       *Place
+	reservation *Reservation
 }
 
 func (s *snapshotting) snapshot(self *Agent) {
@@ -72,7 +68,7 @@ func (s *snapshotting) snapshot(self *Agent) {
 		return
 	}
 	if snapshot, keep := s.snapshotter.Snapshot(self); keep {
-		s.place.keep(self, snapshot)
+		s.reservation.keep(self, snapshot)
 	}
 }
 
@@ -96,7 +92,7 @@ func (s *snapshotting) HandleEvent(ctx context.Context, self *Agent, event Event
 }
 
 // HandleAnswer implements AnswerHandler.
-func (s *snapshotting) HandleAnswer(ctx context.Context, self *Agent, answer Asked) {
+func (s *snapshotting) HandleAnswer(ctx context.Context, self *Agent, answer AskResult) {
 	handleAnswer(ctx, s.Behaviour, self, answer)
 	s.snapshot(self)
 }

@@ -25,7 +25,7 @@ func (k *keeper) Snapshot(self *Agent) (any, bool) {
 	return self.State(), true
 }
 
-func (k *keeper) HandleAnswer(_ context.Context, self *Agent, _ Asked) { k.answer(self) }
+func (k *keeper) HandleAnswer(_ context.Context, self *Agent, _ AskResult) { k.answer(self) }
 
 // newKeeper makes a keeper whose actions, signals and events set the state: to what comes
 // with them, and for the action "crash" and the like before the life ends.
@@ -152,7 +152,7 @@ func TestSnapshotAfterEachCallback(t *testing.T) {
 			}
 			return Spec{Behaviour: k}
 		})
-		a := s.registry.agent("a")
+		a := s.agents.Get("a")
 		deadline, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		for _, do := range []func() error{
@@ -406,7 +406,7 @@ func TestSnapshotWithInterceptor(t *testing.T) {
 func TestOthersPayNothingForSnapshots(t *testing.T) {
 	s := start(t, Options{})
 	r := revive(t, s, "a", func() Spec { return Spec{Behaviour: adder{}} })
-	if b := s.registry.agent("a").behaviour; b != (adder{}) || r.place.snapshots != nil {
+	if b := s.agents.Get("a").behaviour; b != (adder{}) || r.place.snapshots != nil {
 		t.Errorf("the behaviour is %T, the snapshots %v", b, r.place.snapshots)
 	}
 }

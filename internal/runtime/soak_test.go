@@ -56,7 +56,7 @@ func (k *soak) worker(seed uint64) *mabeamtest.Script {
 		k.actions.Add(1)
 		return nil, nil
 	}
-	b.OnAnswer = func(_ context.Context, _ *mabeam.Agent, answer mabeam.Asked) {
+	b.OnAnswer = func(_ context.Context, _ *mabeam.Agent, answer mabeam.AskResult) {
 		if answer.Err == nil {
 			k.answers.Add(1)
 		}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"mabeam-top/internal/runtime/internal/failure"
+
+	"mabeam-top/internal/runtime/registry"
 )
 
 // StartAgent starts an agent and returns its id once Init has returned and the agent is
@@ -33,9 +35,9 @@ func (s *System) StartAgent(ctx context.Context, spec Spec) (string, error) {
 	return a.ID(), nil
 }
 
-// startAgent implements StartAgent without its rate, and Place.Start: in a place the agent needs
-// no room, because the place has it.
-func (s *System) startAgent(ctx context.Context, spec Spec, place *Place) (*Agent, error) {
+// startAgent implements StartAgent without its rate, and Reservation.Start. With a reservation the agent
+// needs no room, because the reservation has it.
+func (s *System) startAgent(ctx context.Context, spec Spec, r *Reservation) (*Agent, error) {
 	switch {
 	case s.stopping.Load():
 		return nil, fmt.Errorf("start agent: %w", ErrSystemStopped)
@@ -44,16 +46,16 @@ func (s *System) startAgent(ctx context.Context, spec Spec, place *Place) (*Agen
 	case spec.Behaviour == nil:
 		return nil, fmt.Errorf("start agent %q: no behaviour", spec.ID)
 	}
-	if place == nil {
+	if r == nil {
 		if err := s.admit(spec.ID); err != nil {
 			return nil, fmt.Errorf("start agent: %w", err)
 		}
 	}
 	s.alive.Add(1)
 	a := s.newAgent(spec)
-	a.place = place
-	place.beginsWith(a, spec.Behaviour)
-	record := a.record.Load()
+	a.reservation = r
+	r.beginLife(a, spec.Behaviour)
+	record := a.entry.Record()
 	finished := false
 	defer func() {
 		if !finished { // a callback has ended the goroutine
@@ -84,7 +86,7 @@ func (a *Agent) beReady() {
 			a.clearAbandoned()
 			<-a.done() // somebody else is ending it, and runs no code of the agent's meanwhile
 			a.reportEnd(ErrKilled, a.endFailure())
-			a.notifyOwner()
+			a.notifyHolder()
 			return
 		}
 		if s.wants(stopWanted) && !told {
@@ -102,7 +104,7 @@ func (a *Agent) beReady() {
 
 // admit takes room for a new agent, or returns an error that says which limit is reached.
 func (s *System) admit(id string) error {
-	err := s.limits.enter()
+	err := s.limits.acquire()
 	if err != nil {
 		s.logRefusal(id, err)
 	}
@@ -117,16 +119,15 @@ func (s *System) newAgent(spec Spec) *Agent {
 		a.behaviour = intercepted{spec.Behaviour, s.options.Around}
 	}
 	*record = Record{
-		ID: spec.ID, Type: spec.Type, Capabilities: s.registry.share(spec.Capabilities), Node: s.options.Node,
+		ID: spec.ID, Type: spec.Type, Capabilities: s.agents.Share(spec.Capabilities), Node: s.options.Node,
 		ParentID: spec.ParentID, Metadata: maps.Clone(spec.Metadata), CreatedAt: time.Now(),
 	}
 	record.UpdatedAt = record.CreatedAt
 	if record.ID == "" {
 		record.ID = agentIDs.Next()
 	}
-	a.agent = a
-	a.record.Store(record)
-	a.first, a.subs = &born.positions[0], born.subs[:0]
+	a.entry.Init(record, &born.positions)
+	a.subs = born.subs[:0]
 	return a
 }
 
@@ -135,16 +136,16 @@ func (s *System) newAgent(spec Spec) *Agent {
 type newborn struct {
 	Agent
 	record    Record
-	positions [fewLists]int32
+	positions registry.Positions
 	subs      [1]*Subscription
 }
 
 // start runs Init and registers the agent.
 func (a *Agent) start(ctx context.Context) error {
-	if a.place != nil && ctx.Err() != nil { // Kill has not found it if it was called before
+	if a.reservation != nil && ctx.Err() != nil { // Kill has not found it if it was called before
 		return failure.ContextError(ctx)
 	}
-	if !a.system.registry.isFree(a.ID(), a.place) {
+	if !a.system.agents.IsFree(a.ID(), a.holder()) {
 		return ErrAlreadyRegistered // before Init does anything that would have to be undone
 	}
 	if err := a.callInit(ctx); err != nil {
@@ -154,17 +155,17 @@ func (a *Agent) start(ctx context.Context) error {
 		a.undoInit(a.err())
 		return a.err()
 	}
-	if err := a.system.registry.enter(&a.registration); err != nil {
+	if err := a.system.agents.Enter(&a.entry, a, a.holder()); err != nil {
 		a.undoInit(err)
 		return err
 	}
 	switch {
 	case a.isOver(): // who has killed it could not take it out
-		a.system.registry.leave(&a.registration)
+		a.system.agents.Leave(&a.entry)
 		a.undoInit(a.err())
 		return a.err()
 	case a.system.stopping.Load(): // it may have listed its agents before this one was among them
-		a.system.registry.leave(&a.registration)
+		a.system.agents.Leave(&a.entry)
 		a.undoInit(ErrSystemStopped)
 		return ErrSystemStopped
 	}
@@ -215,8 +216,8 @@ func (a *Agent) undoStart(reason error) {
 	a.endLife(reason)
 	left.bonds.leave(a.ID(), reason)
 	a.system.alive.Add(-1)
-	if a.place == nil {
-		a.system.limits.leave()
+	if a.reservation == nil {
+		a.system.limits.release()
 	}
 	a.closeGone()
 }

@@ -14,6 +14,8 @@ import (
 	"mabeam-top/internal/runtime/internal/failure"
 
 	"mabeam-top/internal/runtime/eventbus"
+
+	"mabeam-top/internal/runtime/registry"
 )
 
 // A component is one part of a system.
@@ -43,9 +45,9 @@ func (s *System) groups() []group {
 	return []group{
 		{"core", []component{
 			{
-				name: "registry", start: func() { s.registry = newRegistry() },
+				name: "registry", start: func() { s.agents.Registry = registry.New() },
 				crash: func(restarted func(string)) bool {
-					s.registry.rebuildIndices()
+					s.agents.Crash()
 					restarted("")
 					return true
 				},
@@ -104,7 +106,7 @@ func (s *System) startLimiter() {
 	s.limiter, _ = newLimiter(s.ctx, s.options.Rates) // the options have been checked
 	s.startRate = s.limiter.Bucket(OperationStartAgent)
 	s.actionRate = s.limiter.Bucket(OperationAction)
-	s.tellsPlainly = s.actionRate == nil && s.options.Propagate == nil
+	s.plainTell = s.actionRate == nil && s.options.Propagate == nil
 	s.signals.rate = s.limiter.Bucket(OperationSignal)
 	s.bus.SetRate(s.limiter.Bucket(OperationPublish))
 }

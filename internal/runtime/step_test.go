@@ -181,7 +181,7 @@ func TestLifeIsLikeAPlainOne(t *testing.T) {
 			case "resume":
 				err = s.ResumeAgent("a")
 			case "stop":
-				if a := s.registry.agent("a"); a != nil {
+				if a := s.agents.Get("a"); a != nil {
 					a.Stop()
 				}
 			case "kill":

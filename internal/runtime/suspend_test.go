@@ -123,7 +123,7 @@ func TestWishToSuspendIsTakenBack(t *testing.T) {
 func TestNothingIsPutBackAfterTheEnd(t *testing.T) {
 	s := start(t, Options{})
 	id := startAgent(t, s, Spec{Behaviour: &scripted{}})
-	a := s.registry.agent(id)
+	a := s.agents.Get(id)
 	left := &batch{messages: []workItem{{action: "x"}}}
 	a.mailbox.unhandled.Add(2)
 	if !a.mailbox.requeue(a, left, 0) {

@@ -19,6 +19,8 @@ import (
 	"mabeam-top/internal/runtime/internal/propagate"
 
 	"mabeam-top/internal/runtime/eventbus"
+
+	"mabeam-top/internal/runtime/registry"
 )
 
 // A System is one running MABEAM. Any number of systems live side by side.
@@ -29,7 +31,7 @@ type System struct {
 	ctx             context.Context // of the handlers; ends when the system is forced down
 	cancel          context.CancelFunc
 
-	registry  *Registry
+	agents    registry.Agents[Agent]
 	bus       *eventbus.Control
 	scheduler scheduler.Scheduler
 	propagate propagate.Picker // of Options
@@ -49,8 +51,8 @@ type System struct {
 	// does not guard the agents: what is not configured costs a comparison.
 	startRate, actionRate *guard.Bucket
 	// tellsPlainly says that Tell has no rate, and propagates no context values.
-	tellsPlainly bool
-	breaker      *guard.Breaker
+	plainTell bool
+	breaker   *guard.Breaker
 
 	services   services
 	failure    atomic.Pointer[error] // the reason of the last RootFailed
@@ -93,7 +95,7 @@ type System struct {
 func (s *System) Node() string { return s.options.Node }
 
 // Registry returns the registry of the system's agents.
-func (s *System) Registry() *Registry { return s.registry }
+func (s *System) Registry() *Registry { return s.agents.Registry }
 
 // Bus returns the system's event bus.
 func (s *System) Bus() *Bus { return (*Bus)(s.bus) }
@@ -116,7 +118,7 @@ func (s *System) Breaker() *guard.Breaker { return s.circuits }
 // those that have not stopped when ctx ends.
 func (s *System) stopAgents(ctx context.Context) error {
 	err := s.stopServices(ctx)
-	agents := s.registry.agents()
+	agents := s.agents.Agents()
 	for _, a := range agents {
 		a.Stop()
 	}
@@ -170,8 +172,8 @@ func (s *System) awaitStarts(ctx context.Context) (starting int64) {
 // With a context that cannot end, such as context.Background, Terminate of an idle agent runs
 // on the caller's goroutine, and StopAgent returns when Terminate does, however long it takes.
 func (s *System) StopAgent(ctx context.Context, id string) error {
-	a := s.registry.agent(id)
-	if a == nil || a.place != nil {
+	a := s.agents.Get(id)
+	if a == nil || a.reservation != nil {
 		a = s.dismiss(id, a)
 	}
 	if a == nil {
@@ -191,7 +193,7 @@ func (s *System) StopAgent(ctx context.Context, id string) error {
 // An agent whose Init has not returned has no id yet, so it is not found: StartWithin of package
 // supervision bounds an Init that may hang.
 func (s *System) KillAgent(id string) {
-	if a := s.registry.agent(id); a != nil {
+	if a := s.agents.Get(id); a != nil {
 		a.kill()
 	}
 }
@@ -200,7 +202,7 @@ func (s *System) KillAgent(id string) {
 // suspended when its present callback has returned. The error is ErrUnknownAgent, or a
 // *TransitionError if the agent is already suspended, or is stopping.
 func (s *System) SuspendAgent(id string) error {
-	a := s.registry.agent(id)
+	a := s.agents.Get(id)
 	if a == nil {
 		return fmt.Errorf("suspend agent %q: %w", id, ErrUnknownAgent)
 	}
@@ -210,7 +212,7 @@ func (s *System) SuspendAgent(id string) error {
 // ResumeAgent makes a suspended agent ready again, or cancels a suspension that has not taken
 // effect yet. The error is ErrUnknownAgent, or a *TransitionError if the agent is not suspended.
 func (s *System) ResumeAgent(id string) error {
-	a := s.registry.agent(id)
+	a := s.agents.Get(id)
 	if a == nil {
 		return fmt.Errorf("resume agent %q: %w", id, ErrUnknownAgent)
 	}
@@ -219,7 +221,7 @@ func (s *System) ResumeAgent(id string) error {
 
 // Execute is Ref.Execute for the living agent with an id.
 func (s *System) Execute(ctx context.Context, id, action string, params any) (any, error) {
-	a := s.registry.agent(id)
+	a := s.agents.Get(id)
 	if a == nil {
 		return s.executeGuarded(ctx, nil, id, nil, action, params)
 	}
@@ -228,7 +230,7 @@ func (s *System) Execute(ctx context.Context, id, action string, params any) (an
 
 // Tell is Ref.Tell for the living agent with an id.
 func (s *System) Tell(ctx context.Context, id, action string, params any) error {
-	a := s.registry.agent(id)
+	a := s.agents.Get(id)
 	if a == nil {
 		return newActionError(id, action, notBegun{ErrUnknownAgent})
 	}
@@ -250,11 +252,11 @@ type Info struct {
 
 // Agent describes a living agent; the error is ErrUnknownAgent.
 func (s *System) Agent(id string) (Info, error) {
-	a := s.registry.agent(id)
+	a := s.agents.Get(id)
 	if a == nil {
 		return Info{}, fmt.Errorf("agent %q: %w", id, ErrUnknownAgent)
 	}
-	info := Info{Record: a.record.Load().copied(), Lifecycle: a.Lifecycle()}
+	info := Info{Record: a.entry.Record().Copy(), Lifecycle: a.Lifecycle()}
 	a.mailbox.mu.Lock()
 	defer a.mailbox.mu.Unlock()
 	info.State, info.Version, info.Mailbox = a.data, a.version, a.mailbox.depth()
@@ -283,7 +285,7 @@ func (s *System) announceLifecycle(eventType string, a *Agent, reason string, ma
 	if t == nil {
 		return
 	}
-	r := a.record.Load()
+	r := a.entry.Record()
 	var data any
 	if made != nil {
 		data = *made
@@ -329,7 +331,7 @@ func (s *System) Telemetry() Telemetry {
 		EventsDropped:       events.Dropped,
 		Subscriptions:       events.Subscriptions,
 		MailboxDepth:        max(s.queued.Load(), 0), // its stripes are not read at one moment
-		RegistryOperations:  s.registry.ops.Load(),
+		RegistryOperations:  s.agents.Operations(),
 		LimitReached:        s.limits.refused.Load(),
 		RateLimited:         s.limiter.Refused(),
 		CircuitRefused:      s.circuits.Refused(),

@@ -93,7 +93,7 @@ func (t *Timer) fire() {
 	}
 	s := t.maker.system
 	err := ErrUnknownAgent
-	if a := s.registry.agent(t.id); a != nil {
+	if a := s.agents.Get(t.id); a != nil {
 		err = a.send(t.action, t.params)
 	}
 	if err != nil {

@@ -26,7 +26,7 @@ func BenchmarkTypedActions(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		agent := s.registry.agent(id)
+		agent := s.agents.Get(id)
 		var n any = 5
 		ctx := context.Background()
 		deadline, cancel := context.WithCancel(ctx)

@@ -135,7 +135,7 @@ func (a *Agent) pathFrom(path []*wait, seen map[*Agent]bool) []*wait {
 // once, with a *DeadlockError, where the other one waits for this one already, directly
 // or by way of more.
 func (a *Agent) Execute(ctx context.Context, id, action string, params any) (any, error) {
-	other := a.system.registry.agent(id)
+	other := a.system.agents.Get(id)
 	if other == nil {
 		return a.system.executeGuarded(ctx, a, id, nil, action, params)
 	}

@@ -42,7 +42,7 @@ func (a *Agent) tell(ctx context.Context, action string, params any) error {
 	if ctx.Err() != nil {
 		return failure.ContextError(ctx)
 	}
-	if s := a.system; !s.tellsPlainly {
+	if s := a.system; !s.plainTell {
 		if err := s.actionRate.WaitAtMost(ctx, s.options.WaitTimeout); err != nil {
 			return err
 		}
@@ -52,12 +52,12 @@ func (a *Agent) tell(ctx context.Context, action string, params any) error {
 	if err == nil {
 		return nil
 	}
-	return a.tellLater(ctx, action, params, err)
+	return a.tellWhenRoom(ctx, action, params, err)
 }
 
 // tellLater is tell for an action that was refused for an error, if that is for want of
 // room.
-func (a *Agent) tellLater(ctx context.Context, action string, params any, err error) error {
+func (a *Agent) tellWhenRoom(ctx context.Context, action string, params any, err error) error {
 	began := time.Now()
 	for waits := 0; errors.Is(err, ErrMailboxFull); waits++ {
 		if waits == 1 { // the first is short, and mostly the last
@@ -328,11 +328,11 @@ func (a *Agent) handleAll(b *batch) {
 			if a.drain(p, t.figures) || !p.Park() {
 				a.push(p)
 			}
-		case *ownAnswer:
+		case *askAnswer:
 			t.flush(a)
 			t.figures.noteWait(a.system, b, i)
 			_ = t.figures.work(func() error {
-				handleAnswer(propagate.WithValues(a.callback(), p.values), a.behaviour, a, p.Asked)
+				handleAnswer(propagate.WithValues(a.callback(), p.values), a.behaviour, a, p.AskResult)
 				return nil
 			})
 		case *restartRequest:
@@ -367,7 +367,7 @@ func (a *Agent) answer(b *batch, i int, c *call, t *tally) {
 		return
 	}
 	if err != nil || a.system.executed.Wanted() {
-		a.tellAction(b.messages[i].action, err)
+		a.recordAction(b.messages[i].action, err)
 	}
 	if err == nil {
 		t.done++
@@ -426,14 +426,14 @@ func (a *Agent) abortItem(b *batch, i int, t *tally, panicked any) {
 		mine := b.claim(i) // before the end, which would answer it with another reason
 		err := failure.NewPanicError(panicked)
 		if mine {
-			a.tellAction(m.action, err)
+			a.recordAction(m.action, err)
 		}
 		a.crash(err)
 		t.flush(a)
 		if mine {
 			p.fail(err)
 		}
-	case *ownAnswer:
+	case *askAnswer:
 		a.crash(failure.NewPanicError(panicked))
 		t.flush(a)
 	case *Subscription, *restartRequest, stopRequest:
@@ -458,7 +458,7 @@ func (a *Agent) refuse(m *workItem) {
 	case *Subscription, stopRequest:
 	case *restartRequest:
 		p.answer(reason)
-	case *ownAnswer:
+	case *askAnswer:
 		a.system.deadLetter(DeadLetter{Kind: "answer", Name: p.Action, To: a.ID(), Reason: deadReason(reason)})
 	case *call:
 		a.system.actionsFailed.Add(1)
@@ -553,7 +553,7 @@ func (a *Agent) act(ctx context.Context, action string, params any, f *typeFigur
 		_, err = a.handleMeasured(ctx, action, params, f)
 	}
 	if err != nil || a.system.executed.Wanted() {
-		a.tellAction(action, err)
+		a.recordAction(action, err)
 	}
 	return err
 }
@@ -578,7 +578,7 @@ func (a *Agent) actInline(ctx context.Context, action string, params any) (resul
 		result, err = a.handleMeasured(ctx, action, params, figures)
 	}
 	finished = true
-	a.tellAction(action, err)
+	a.recordAction(action, err)
 	if err == nil {
 		a.countDone(1, figures)
 	}
@@ -594,14 +594,14 @@ func (a *Agent) countDone(n int, f *typeFigures) {
 }
 
 // tellAction counts an action that failed, and publishes what became of it.
-func (a *Agent) tellAction(action string, err error) {
+func (a *Agent) recordAction(action string, err error) {
 	t := a.system.executed
 	if err != nil {
 		a.system.actionsFailed.Add(1)
 		t = a.system.failed
 	}
 	if t.Wanted() {
-		a.announceAction(t, action, err)
+		a.publishAction(t, action, err)
 	}
 }
 
@@ -609,13 +609,13 @@ func (a *Agent) tellAction(action string, err error) {
 // if it did not.
 func (a *Agent) actionPanicked(action string, panicked any) error {
 	err := failure.NewPanicError(panicked)
-	a.tellAction(action, err)
+	a.recordAction(action, err)
 	a.crash(err)
 	return err
 }
 
 // announceAction publishes what became of an action.
-func (a *Agent) announceAction(t *eventbus.Topic, action string, err error) {
+func (a *Agent) publishAction(t *eventbus.Topic, action string, err error) {
 	data := ActionData{AgentID: a.ID(), Action: action}
 	if err != nil {
 		data.Error = err.Error()

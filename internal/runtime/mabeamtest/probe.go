@@ -35,7 +35,7 @@ type Arrival struct {
 	Params any
 	Signal mabeam.Signal
 	Event  mabeam.Event
-	Answer mabeam.Asked
+	Answer mabeam.AskResult
 	// Reason is why the agent terminates.
 	Reason error
 	// Context is what the callback was given. Its values can still be read when the
@@ -132,7 +132,7 @@ func (p *Probe) HandleEvent(ctx context.Context, self *mabeam.Agent, event mabea
 }
 
 // HandleAnswer implements mabeam.AnswerHandler.
-func (p *Probe) HandleAnswer(ctx context.Context, self *mabeam.Agent, answer mabeam.Asked) {
+func (p *Probe) HandleAnswer(ctx context.Context, self *mabeam.Agent, answer mabeam.AskResult) {
 	p.arrivals.add(Arrival{Kind: mabeam.AnswerCallback, Name: answer.Action, Answer: answer, Context: ctx})
 	p.Script.HandleAnswer(ctx, self, answer)
 }

@@ -82,7 +82,7 @@ type Script struct {
 	OnAction    func(ctx context.Context, self *mabeam.Agent, action string, params any) (any, error)
 	OnSignal    func(ctx context.Context, self *mabeam.Agent, signal mabeam.Signal)
 	OnEvent     func(ctx context.Context, self *mabeam.Agent, event mabeam.Event)
-	OnAnswer    func(ctx context.Context, self *mabeam.Agent, answer mabeam.Asked)
+	OnAnswer    func(ctx context.Context, self *mabeam.Agent, answer mabeam.AskResult)
 	OnTerminate func(ctx context.Context, self *mabeam.Agent, reason error)
 }
 
@@ -117,7 +117,7 @@ func (b *Script) HandleEvent(ctx context.Context, self *mabeam.Agent, event mabe
 }
 
 // HandleAnswer calls OnAnswer.
-func (b *Script) HandleAnswer(ctx context.Context, self *mabeam.Agent, answer mabeam.Asked) {
+func (b *Script) HandleAnswer(ctx context.Context, self *mabeam.Agent, answer mabeam.AskResult) {
 	if b.OnAnswer != nil {
 		b.OnAnswer(ctx, self, answer)
 	}

@@ -133,8 +133,8 @@ const (
 // A child is what a supervisor knows of one of its children.
 type child struct {
 	Child
-	supervisor *Supervisor
-	place      *mabeam.Place // nil if it is a supervisor
+	supervisor  *Supervisor
+	reservation *mabeam.Reservation // nil if it is a supervisor
 
 	// Guarded by supervisor.mu.
 	stage stage
@@ -202,7 +202,7 @@ func (c *child) begin(ctx context.Context, why string) (life, error) {
 		return nil, err
 	}
 	spec.ParentID = cmp.Or(spec.ParentID, c.supervisor.spec.ID)
-	ref, err := c.place.Start(ctx, spec, why)
+	ref, err := c.reservation.Start(ctx, spec, why)
 	if err != nil {
 		return nil, err
 	}
@@ -220,10 +220,10 @@ func (c *child) logNewPanicked(err error) {
 		slog.String("supervisor", c.supervisor.spec.ID), slog.String("agent", c.ID), slog.Any("error", err), stack)
 }
 
-// leave gives its place up.
+// leave releases its reservation.
 func (c *child) leave() {
-	if c.place != nil {
-		c.place.Leave()
+	if c.reservation != nil {
+		c.reservation.Release()
 	}
 }
 

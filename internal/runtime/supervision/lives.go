@@ -17,10 +17,10 @@ var errGoexit error = &mabeam.PanicError{}
 func (v *Supervisor) add(ctx context.Context, spec Child) (id string, err error) {
 	c := &child{Child: spec, supervisor: v}
 	if spec.Supervisor == nil {
-		if c.place, err = v.system.Hold(spec.ID, v); err != nil {
+		if c.reservation, err = v.system.Reserve(spec.ID, v); err != nil {
 			return "", fmt.Errorf("child %q: %w", spec.ID, err)
 		}
-		c.ID = c.place.ID()
+		c.ID = c.reservation.ID()
 	}
 	v.mu.Lock()
 	if v.phase != running {
@@ -54,7 +54,7 @@ func (v *Supervisor) beginStart(ctx context.Context, c *child) {
 		ctx, within = context.WithTimeout(ctx, c.StartWithin)
 	}
 	stopWatching := func() bool { return true }
-	if c.place != nil {
+	if c.reservation != nil {
 		stopWatching = context.AfterFunc(ctx, func() { v.abandonStart(c, attempt, mabeam.ContextError(ctx)) })
 	}
 	cancelStart := c.cancelStart
@@ -81,7 +81,7 @@ func (v *Supervisor) abandonStart(c *child, attempt int, why error) {
 	c.attempt++ // so that the result of the start is ignored
 	attempt = c.attempt
 	v.mu.Unlock()
-	c.place.Kill()
+	c.reservation.Kill()
 	v.endStart(c, attempt, nil, why)
 }
 
@@ -225,14 +225,14 @@ func lastIndex(list []*child, is func(*child) bool) int {
 }
 
 // Ended implements mabeam.Owner.
-func (v *Supervisor) Ended(p *mabeam.Place, life mabeam.Ref) {
+func (v *Supervisor) Ended(p *mabeam.Reservation, life mabeam.Ref) {
 	if c := v.childIn(p); c != nil {
 		v.lifeEnded(c, agentLife{life}, life.Err())
 	}
 }
 
 // Dismissed implements mabeam.Owner.
-func (v *Supervisor) Dismissed(p *mabeam.Place) {
+func (v *Supervisor) Dismissed(p *mabeam.Reservation) {
 	c := v.childIn(p)
 	if c == nil {
 		return
@@ -244,11 +244,11 @@ func (v *Supervisor) Dismissed(p *mabeam.Place) {
 	v.advance()
 }
 
-// childIn returns the child that has a place.
-func (v *Supervisor) childIn(p *mabeam.Place) *child {
+// childIn returns the child that has a reservation.
+func (v *Supervisor) childIn(p *mabeam.Reservation) *child {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	i := slices.IndexFunc(v.children, func(c *child) bool { return c.place == p })
+	i := slices.IndexFunc(v.children, func(c *child) bool { return c.reservation == p })
 	if i < 0 {
 		return nil
 	}

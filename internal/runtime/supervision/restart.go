@@ -24,18 +24,15 @@ func (v *Supervisor) endedLocked(c *child, err error) {
 	case c.Restart == Temporary:
 		v.forget(c)
 		v.advance()
-	case c.Restart == Permanent || isAbnormal(err):
+	case c.Restart == Permanent || mabeam.IsAbnormal(err):
 		v.restart(c)
 	default:
-		if c.place != nil {
-			c.place.Vacate()
+		if c.reservation != nil {
+			c.reservation.ReleaseRoom()
 		}
 		v.advance()
 	}
 }
-
-// isAbnormal reports whether an agent ended without having been asked to stop.
-func isAbnormal(err error) bool { return !errors.Is(err, mabeam.ErrStopping) }
 
 // reasonOf says in words why a life has ended.
 func reasonOf(err error) string {
@@ -43,7 +40,7 @@ func reasonOf(err error) string {
 	switch {
 	case errors.As(err, &failure) && failure.Failure() != nil:
 		return failure.Failure().Error()
-	case !isAbnormal(err):
+	case !mabeam.IsAbnormal(err):
 		return "it stopped itself"
 	case errors.Is(err, mabeam.ErrKilled):
 		return "killed"

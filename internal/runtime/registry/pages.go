@@ -1,4 +1,4 @@
-package mabeam
+package registry
 
 import "iter"
 
@@ -7,16 +7,17 @@ const (
 	pageSize = 1 << pageBits
 )
 
-// A pages is a list that grows without moving what it has: the cost of adding
-// to a long one is that of adding to a short one.
+// A pages is a list that grows without moving its values, so adding to a long list costs no more than
+// adding to a short one.
 type pages[T any] struct {
 	full [][]T // all but the last page, of pageSize each
 	last []T
 }
 
+// len returns the number of values.
 func (p *pages[T]) len() int { return len(p.full)<<pageBits + len(p.last) }
 
-// at is the place of the value at a position.
+// at returns the address of the value at a position.
 func (p *pages[T]) at(i int) *T {
 	if page := i >> pageBits; page < len(p.full) {
 		return &p.full[page][i&(pageSize-1)]

@@ -1,4 +1,4 @@
-package mabeam
+package registry
 
 import (
 	"slices"

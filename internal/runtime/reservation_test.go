@@ -13,7 +13,7 @@ import (
 // A reviver begins a further life in its place whenever one has ended.
 type reviver struct {
 	s     *System
-	place *Place
+	place *Reservation
 	spec  func() Spec
 	begun atomic.Int64
 	over  atomic.Bool
@@ -25,7 +25,7 @@ func revive(t testing.TB, s *System, id string, spec func() Spec) *reviver {
 	t.Helper()
 	r := &reviver{s: s, spec: spec}
 	var err error
-	if r.place, err = s.Hold(id, r); err != nil {
+	if r.place, err = s.Reserve(id, r); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.place.Start(t.Context(), spec(), ""); err != nil {
@@ -35,12 +35,12 @@ func revive(t testing.TB, s *System, id string, spec func() Spec) *reviver {
 		r.over.Store(true)
 		s.KillAgent(id)
 		r.lives.Wait()
-		r.place.Leave()
+		r.place.Release()
 	})
 	return r
 }
 
-func (r *reviver) Ended(*Place, Ref) {
+func (r *reviver) Ended(*Reservation, Ref) {
 	if r.over.Load() || r.place.Dismissed() {
 		return
 	}
@@ -53,7 +53,7 @@ func (r *reviver) Ended(*Place, Ref) {
 	})
 }
 
-func (r *reviver) Dismissed(*Place) {}
+func (r *reviver) Dismissed(*Reservation) {}
 
 // An id that is held is nobody else's, whether there is a life or not, and free again when
 // it is given up.
@@ -71,14 +71,14 @@ func TestPlaceHoldsItsID(t *testing.T) {
 		if err := s.Registry().Register(Record{ID: "a"}); !errors.Is(err, ErrAlreadyRegistered) {
 			t.Errorf("register: %v", err)
 		}
-		if _, err := s.Hold("a", r); !errors.Is(err, ErrAlreadyRegistered) {
+		if _, err := s.Reserve("a", r); !errors.Is(err, ErrAlreadyRegistered) {
 			t.Errorf("hold: %v", err)
 		}
 	}
 	taken()
 	s.KillAgent("a")
 	taken()
-	r.place.Leave()
+	r.place.Release()
 	startAgent(t, s, Spec{ID: "a", Behaviour: adder{}})
 }
 
@@ -89,7 +89,7 @@ func TestKillDuringInit(t *testing.T) {
 		s := start(t, Options{MaxAgents: 2})
 		owner := &reviver{s: s}
 		owner.over.Store(true)
-		p, err := s.Hold("a", owner)
+		p, err := s.Reserve("a", owner)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -128,7 +128,7 @@ func TestKillDuringInit(t *testing.T) {
 		if err := life.Stop(t.Context()); err != nil {
 			t.Error(err)
 		}
-		p.Leave()
+		p.Release()
 	})
 }
 
