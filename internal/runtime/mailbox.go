@@ -10,88 +10,82 @@ import (
 	"time"
 
 	"mabeam-top/internal/runtime/internal/failure"
+	"mabeam-top/internal/runtime/internal/room"
 )
 
-// A workItem is one message in a mailbox. It is small because it travels from one
-// processor's cache to another's. The type of params says what kind of message it is.
+// A workItem is a message in a mailbox. It is small because it moves from one processor's cache to another's.
+// The type of params determines the kind of message.
 type workItem struct {
 	action string
-	// params are the parameters of an action that nobody waits for, or an *propagate.Envelope that
-	// holds them; a *call, for an action that somebody waits for; or a message of the
-	// runtime's own: a *Subscription whose events wait, *ownAnswer, *restartRequest or
-	// stopRequest.
+	// params are the parameters of an action that nobody waits for, or a *propagate.Envelope that
+	// holds them; a *call for an action that somebody waits for; or a message of the runtime's own:
+	// a *Subscription whose events wait, an *askAnswer, a *restartRequest or a stopRequest.
 	params any
 }
 
 // stopRequest is the last message of a graceful stop.
 type stopRequest struct{}
 
-// A mailbox is an agent's bounded queue of work. Senders append under a lock
-// that is held for a few instructions; the agent takes the whole queue at
-// once, so an idle agent's mailbox holds no memory of its own.
+// A mailbox is an agent's bounded queue of messages. Senders append under a lock that they hold for a few
+// instructions. The agent takes the whole queue at once, so the mailbox of an idle agent needs no memory for
+// messages.
 type mailbox struct {
 	mu sync.Mutex
-	// free is how many messages still fit for certain. Counting it down spares
-	// senders a look at unhandled, which the agent changes all the time.
+	// free is how many more messages certainly fit. Senders count it down, and need not read
+	// unhandled, which the agent changes all the time.
 	free int32
-	// waking says that those who wait for room are woken after lookAgain at the latest. One
-	// timer for them all costs less than one for each wait, most of which are short.
-	waking bool
+	// waiting is true if a message or signal waits. It is read without the lock.
+	waiting atomic.Bool
 	// queue and signals are nil while nothing waits.
 	queue   *batch
 	signals *signalQueue
-	// taken is the batch that the agent works on, or is done with, if somebody waits for some
-	// of it: whoever ends the agent answers them.
+	// taken is the batch that the agent is handling, or has handled, if somebody waits for an answer
+	// to any of it: whoever ends the agent answers.
 	taken *batch
-	// waiting tells those who do not hold the lock that something waits, and
-	// signalled that signals do.
-	waiting, signalled atomic.Bool
-	// closed is why nothing more is accepted; nil while open.
+	// closed is why nothing more is accepted; nil while the mailbox is open.
 	closed error
-	// room is closed when a full mailbox has room again; nil while nobody
-	// waits for that.
-	room chan struct{}
-	// full tells the agent that senders wait for room.
-	full atomic.Bool
-	// unhandled counts the messages that were taken from the queue and are
-	// not yet handled; they count against the capacity too.
+	room   room.Room // what senders to a full mailbox wait for
+	// signalled is true if a signal waits. It is read without the lock.
+	signalled atomic.Bool
+	// unhandled counts the messages that were taken from the queue and are not yet handled. They
+	// count against the capacity too.
 	unhandled atomic.Int32
 }
 
 // A batch is the messages that an agent takes at once.
 type batch struct {
 	messages []workItem
-	// counted is how many of them are in the system's gauge of queued
-	// messages, and countAt how many there must be to count again: each of the
-	// first 16, and from then on a sixteenth of them at once; while somebody looks, each.
+	// counted is how many messages are in the system's gauge of queued messages, and countAt the
+	// length at which to count again. The first 16 messages are counted one by one, later ones a
+	// sixteenth of the length at a time; while there is an Inspector, all are counted one by one.
 	counted, countAt int
-	// awaited says that somebody waits for some of them, whose answers who ends the
-	// agent gives if the runner has not: those from the position answered on, which is
-	// lowest once they have been taken over.
+	// awaited is true if somebody waits for an answer to any message. The runner has answered the
+	// messages before the position answered. Whoever ends the agent answers the others; then
+	// answered is lowest.
 	awaited  bool
 	answered atomic.Int32
-	// figures are those of the agent's type if somebody looked when the batch began, and
-	// arrivals, one of each message, are noted only then.
+	// figures are the figures of the agent's type, and arrivals the arrival time of each message, if
+	// there was an Inspector when the batch began.
 	figures  *typeFigures
 	arrivals []time.Duration
 }
 
 const lowest = math.MinInt32
 
-// claim reports whether a message is the runner's to answer.
+// claim reports whether the runner has to answer a message.
 func (b *batch) claim(i int) bool {
 	at := b.answered.Load()
 	return at != lowest && b.answered.CompareAndSwap(at, int32(i+1))
 }
 
-// claimAll reports whether the messages that are not answered are the runner's to answer.
+// claimAll reports whether the runner has to answer the messages that are not answered yet.
 func (b *batch) claimAll() bool {
 	_, ok := b.takeOver()
 	return ok
 }
 
-// takeOver returns the messages whose answers are left to give, which are nobody else's to
-// answer then. It returns false if they were taken over before.
+// takeOver returns the messages that are not answered yet, which the caller has to answer. It returns false
+// if they were taken over before.
 func (b *batch) takeOver() (left []workItem, ok bool) {
 	from := b.answered.Swap(lowest)
 	if from == lowest {
@@ -100,14 +94,13 @@ func (b *batch) takeOver() (left []workItem, ok bool) {
 	return b.messages[from:], true
 }
 
-// batches holds the queues that no mailbox needs now. It is shared by all
-// systems because memory is.
+// batches holds the batches that no mailbox uses. All systems share it, as they share the memory.
 var batches = sync.Pool{New: func() any { return &batch{messages: make([]workItem, 0, 8)} }}
 
-// maxKeptBatch is the longest queue whose memory is kept for the next.
+// maxKeptBatch is the capacity up to which a batch is reused.
 const maxKeptBatch = 4096
 
-// depth is how many messages are not yet handled; the caller holds the lock.
+// depth returns how many messages are not yet handled. The caller holds the lock.
 func (m *mailbox) depth() int {
 	n := int(m.unhandled.Load())
 	if m.queue != nil {
@@ -116,8 +109,8 @@ func (m *mailbox) depth() int {
 	return n
 }
 
-// offer appends a message for the agent that has the mailbox if there is room. It returns how much the system's
-// gauge of queued messages is behind; if it is, depth is how many there are.
+// offer appends a message if there is room. a is the agent that has the mailbox. It returns how many messages
+// have to be added to the system's gauge of queued messages; if there are any, depth is that of the mailbox.
 func (m *mailbox) offer(a *Agent, action string, params any, awaited bool) (uncounted, depth int, err error) {
 	m.mu.Lock()
 	if m.free <= 0 {
@@ -146,8 +139,7 @@ func (m *mailbox) offer(a *Agent, action string, params any, awaited bool) (unco
 	return uncounted, depth, nil
 }
 
-// look finds out how many messages fit, or why none does; the caller holds the
-// lock.
+// look counts how many messages fit, or returns why none does. The caller holds the lock.
 func (m *mailbox) look(capacity int) error {
 	if m.closed != nil {
 		return m.closed
@@ -159,7 +151,7 @@ func (m *mailbox) look(capacity int) error {
 	return nil
 }
 
-// begin lets a queue begin; the caller holds the lock.
+// begin makes a new queue. The caller holds the lock.
 func (m *mailbox) begin(a *Agent) *batch {
 	m.queue = batches.Get().(*batch)
 	m.queue.counted, m.queue.countAt = 0, 1
@@ -170,7 +162,7 @@ func (m *mailbox) begin(a *Agent) *batch {
 	return m.queue
 }
 
-// next is the slot of the next message, which is empty.
+// next returns the slot of the next message, which is empty.
 func (b *batch) next() *workItem {
 	n := len(b.messages)
 	if n == cap(b.messages) {
@@ -180,8 +172,7 @@ func (b *batch) next() *workItem {
 	return &b.messages[n]
 }
 
-// count returns how many messages are not in the system's gauge, to be counted
-// now.
+// count returns how many messages have to be added to the system's gauge now.
 func (b *batch) count() (uncounted int) {
 	n := len(b.messages)
 	uncounted = n - b.counted
@@ -192,9 +183,8 @@ func (b *batch) count() (uncounted int) {
 	return uncounted
 }
 
-// append adds a message of the runtime's own, which is taken even when the
-// mailbox is full or closed; the caller holds the lock. It returns how much the
-// system's gauge is behind.
+// append appends a message of the runtime's own, even if the mailbox is full or closed. The caller holds the
+// lock. It returns how many messages have to be added to the system's gauge.
 func (m *mailbox) append(a *Agent, request any) (uncounted int) {
 	b := m.queue
 	if b == nil {
@@ -207,54 +197,39 @@ func (m *mailbox) append(a *Agent, request any) (uncounted int) {
 	return b.count()
 }
 
-// lookAgain is how long senders wait for room, at most, before they look by themselves. The
-// agent tells when half the mailbox is free: to wake a sender for each message
-// would cost more than handling it. But messages may take long.
+// lookAgain is the longest time after which senders that wait for room look again by themselves. The agent
+// wakes them only when half of the mailbox is free, because waking a sender for each message would cost more
+// than handling the message. But handling half of the messages may take long.
 const lookAgain = 10 * time.Millisecond
 
 // wait returns when there may be room, at the latest after lookAgain, or when ctx ends.
 func (m *mailbox) wait(ctx context.Context, capacity int) error {
 	m.mu.Lock()
-	if m.room == nil {
-		m.room = make(chan struct{})
-		m.full.Store(true)
-	}
-	// Room that was made before the agent could see the flag is seen here.
+	opened, _ := m.room.Await()
+	// The agent may have made room before it could see that somebody waits.
 	if m.closed != nil || m.depth() < capacity {
 		m.mu.Unlock()
 		return nil
 	}
-	if !m.waking {
-		m.waking = true
-		time.AfterFunc(lookAgain, m.wakeAfterAll)
-	}
-	room := m.room
+	m.room.OpenAfter(lookAgain, &m.mu)
 	m.mu.Unlock()
 	select {
-	case <-room:
+	case <-opened:
 		return nil
 	case <-ctx.Done():
 		return failure.ContextError(ctx)
 	}
 }
 
-// wakeAfterAll wakes those who wait for room, whether there is any or not.
-func (m *mailbox) wakeAfterAll() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.waking = false
-	m.wakeSendersLocked()
-}
-
-// take returns all that waits, and how much of it is not in the system's gauge; nil if
-// nothing waits.
+// take removes and returns the whole queue, and how many of its messages are not in the system's gauge; nil if
+// the queue is empty.
 func (m *mailbox) take() (b *batch, uncounted int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.takeLocked()
 }
 
-// takeToHandle is take for the agent, which is done with what it took before.
+// takeToHandle is take for the agent, when it has handled the batch before.
 func (m *mailbox) takeToHandle() (b *batch, uncounted int) {
 	m.mu.Lock()
 	done := m.taken
@@ -281,7 +256,7 @@ func (m *mailbox) takeLocked() (b *batch, uncounted int) {
 	return b, len(b.messages) - b.counted
 }
 
-// forget lets go of the batch that the agent is done with, if takeToHandle has left it there.
+// forget releases the last batch that the agent has handled.
 func (m *mailbox) forget() {
 	m.mu.Lock()
 	done := m.taken
@@ -292,12 +267,11 @@ func (m *mailbox) forget() {
 	}
 }
 
-// handled notes that n messages of those taken are done, and wakes senders who
-// wait for room when there is enough of it to be worth their while. It returns how many
-// of them were still counted as unhandled: none after forgetTaken.
+// handled records that n of the taken messages are handled, and wakes senders if half of the mailbox is free.
+// It returns how many of the n were still counted as unhandled: none after forgetTaken.
 func (m *mailbox) handled(n int, capacity int) (counted int) {
 	left := int(m.unhandled.Add(-int32(n)))
-	if m.full.Load() && left <= capacity/2 {
+	if m.room.Awaited() && left <= capacity/2 {
 		m.wakeSenders()
 	}
 	if left < 0 {
@@ -306,8 +280,8 @@ func (m *mailbox) handled(n int, capacity int) (counted int) {
 	return n
 }
 
-// forgetTaken counts the messages that were taken as handled, whatever becomes of
-// them, and returns how many these are.
+// forgetTaken counts all taken messages as handled, whatever becomes of them, and returns how many there
+// were.
 func (m *mailbox) forgetTaken() int {
 	if m.unhandled.Load() == 0 {
 		return 0
@@ -315,8 +289,8 @@ func (m *mailbox) forgetTaken() int {
 	return int(max(m.unhandled.Swap(0), 0))
 }
 
-// requeue makes the messages of a batch that was taken, from one on, the next to be taken:
-// they are not handled. It returns false if the agent has ended: nobody would take them.
+// requeue puts the messages of a taken batch, from a position on, back in front of the queue. It returns false
+// if the agent has ended, so that nobody would take them.
 func (m *mailbox) requeue(a *Agent, taken *batch, from int) bool {
 	messages := taken.messages[from:]
 	m.mu.Lock()
@@ -334,32 +308,23 @@ func (m *mailbox) requeue(a *Agent, taken *batch, from int) bool {
 		b.figures = cmp.Or(b.figures, taken.figures)
 	}
 	b.messages = slices.Insert(b.messages, 0, messages...)
-	// They are in the system's gauge already.
+	// They are already in the system's gauge.
 	b.counted, b.countAt = b.counted+len(messages), b.countAt+len(messages)
-	if b.figures != nil { // it may have begun while nobody looked
+	if b.figures != nil { // the queue may have begun without an Inspector
 		b.countAt = len(b.messages) + 1
 	}
 	b.awaited = b.awaited || taken.awaited
 	return true
 }
 
-// wakeSenders wakes those who wait for room.
+// wakeSenders wakes the senders that wait for room.
 func (m *mailbox) wakeSenders() {
 	m.mu.Lock()
-	m.wakeSendersLocked()
+	m.room.Open()
 	m.mu.Unlock()
 }
 
-// wakeSendersLocked is wakeSenders for one who holds the lock.
-func (m *mailbox) wakeSendersLocked() {
-	if m.room != nil {
-		close(m.room)
-		m.room = nil
-		m.full.Store(false)
-	}
-}
-
-// release keeps a batch's memory for another mailbox.
+// release keeps a batch for another mailbox.
 func (b *batch) release() {
 	if cap(b.messages) > maxKeptBatch {
 		return
@@ -376,18 +341,17 @@ func (b *batch) release() {
 	batches.Put(b)
 }
 
-// closeLocked refuses messages from now on, for the reason given; the caller
-// holds the lock.
+// closeLocked makes the mailbox refuse messages with a reason. The caller holds the lock.
 func (m *mailbox) closeLocked(reason error) {
 	m.closed = reason
 	m.free = 0
-	m.wakeSendersLocked()
+	m.room.Open()
 }
 
-// empty reports whether nothing waits.
+// empty reports whether no message or signal waits.
 func (m *mailbox) empty() bool { return !m.waiting.Load() }
 
-// reason is why the mailbox is closed.
+// reason returns why the mailbox is closed.
 func (m *mailbox) reason() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
