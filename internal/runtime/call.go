@@ -14,25 +14,24 @@ import (
 type call struct {
 	system *System
 	params any           // of the action
-	answer chan struct{} // gets one value when result and err are set
+	answer chan struct{} // gets a value when result and err are set
 	result any
 	err    error
-	// use is what state was when the call began, so that no call has to set it back.
+	// use is the value of state when the call began, so that a reused call need not reset it.
 	use   uint32
 	state atomic.Uint32
-	// begun says that the agent has taken the call up, and turn is how long a
-	// caller without a deadline waits for that; made when needed.
+	// begun is true if the agent has begun the action. turn limits how long a caller without a
+	// deadline waits for that; it is made when needed.
 	begun atomic.Bool
 	turn  *time.Timer
-	// wait says that the asker waits for the answer; nil for who is no agent.
+	// wait records that an agent waits for the answer; nil if the caller is no agent.
 	wait *wait
-	// deliver takes the answer instead, for a caller that does not wait.
+	// deliver gets the answer instead, if the caller does not wait.
 	deliver func(result any, err error)
 
-	// ctx is the caller's, and what follows is known of it: whether it has a deadline,
-	// the agent whose callback it is, and the context that was made of it for the
-	// callback of the agent that was called. They are kept for the next call, which
-	// mostly is from and to the same.
+	// ctx is the caller's context. What follows is derived from it: whether it has a deadline, the agent
+	// whose callback has it, and the context for the callback of the called agent. They are kept for the
+	// next call, which often has the same caller and the same agent.
 	ctx           context.Context
 	hasNoDeadline bool
 	asker         *Agent
@@ -40,22 +39,21 @@ type call struct {
 	made          *callContext
 }
 
-// How a call ends, as its state from use on. The caller of one that the agent has answered puts
-// it back into the pool; the agent that was late does so with one that the caller has left.
-// What was answered instead of the agent is not used again, since the agent may still be at
-// it.
+// How a call ends: state is use plus one of these. The caller reuses a call that the agent has answered, and the agent one
+// that the caller has left. A call that somebody else has answered is not reused, because the agent may still be carrying
+// it out.
 const (
-	callAnswered = iota + 1 // by the action, or is about to be
-	callFailed              // so is this, because the action was not done
+	callAnswered = iota + 1 // the action has returned
+	callFailed              // the action was not carried out
 	callAnsweredInstead
 	callLeft
 )
 
-// ends reports whether the call ends so, as far as it had not ended otherwise.
+// ends ends the call. It returns false if the call has ended before.
 func (c *call) ends(how uint32) bool { return c.state.CompareAndSwap(c.use, c.use+how) }
 
-// newCallPool returns a pool of a system's calls. Each system has its own, so
-// that nothing of one system waits on a channel that another has made.
+// newCallPool returns a pool of a system's calls. Each system has its own, so that no system waits on a channel that
+// another one has made.
 func newCallPool(s *System) *sync.Pool {
 	return &sync.Pool{New: func() any { return &call{system: s, answer: make(chan struct{}, 1)} }}
 }
@@ -72,13 +70,12 @@ func (s *System) newCall(ctx context.Context, params any) *call {
 	return c
 }
 
-// isSame reports whether two contexts are one and the same. It does not compare what is in
-// them, which may be what cannot be compared.
+// isSame reports whether two contexts are identical. Unlike ==, it does not panic if their values are not comparable.
 func isSame(x, y context.Context) bool {
 	return *(*[2]uintptr)(unsafe.Pointer(&x)) == *(*[2]uintptr)(unsafe.Pointer(&y))
 }
 
-// begin notes that the agent takes the call up.
+// begin records that the agent begins the action, and prepares the context of the callback.
 func (c *call) begin(a *Agent) {
 	if c.hasNoDeadline {
 		c.begun.Store(true)
@@ -94,8 +91,8 @@ func (c *call) begin(a *Agent) {
 	}
 }
 
-// send puts the call into an agent's mailbox, on behalf of the agent whose callback asks, if
-// one does. It notes who waits for whom. After an error the call is the caller's no longer.
+// send puts the call into an agent's mailbox, and records the wait of the asker, or of the agent whose callback has the
+// call's context. After an error the caller must not use the call.
 func (c *call) send(a, asker *Agent, action string) (err error) {
 	if asker == nil {
 		asker = c.asker
@@ -113,8 +110,8 @@ func (c *call) send(a, asker *Agent, action string) (err error) {
 	return err
 }
 
-// reply gives the action's answer to the caller. It reports whether that one had left. The call
-// is the agent's no longer.
+// reply gives the result of the action to the caller. It reports whether the caller had left. The agent must not use the
+// call afterwards.
 func (c *call) reply(result any, err error) (late bool) {
 	if !c.give(callAnswered, result, err) {
 		c.putBack()
@@ -123,19 +120,19 @@ func (c *call) reply(result any, err error) (late bool) {
 	return false
 }
 
-// fail is reply for an action that was not done.
+// fail is reply for an action that was not carried out.
 func (c *call) fail(err error) {
 	if !c.give(callFailed, nil, err) {
 		c.putBack()
 	}
 }
 
-// answerInstead gives the answer to the caller, on behalf of who has ended the agent.
+// answerInstead gives the answer of whoever has ended the agent.
 func (c *call) answerInstead(err error) { c.give(callAnsweredInstead, nil, err) }
 
-// give gives the answer to the caller. It returns false if that one had left.
+// give gives an answer to the caller. It returns false if the caller had left.
 func (c *call) give(how uint32, result any, err error) bool {
-	c.wait.end() // before the asker can ask anew
+	c.wait.end() // before the asker can ask again
 	if c.deliver != nil {
 		c.deliver(result, err)
 		return true
@@ -148,8 +145,7 @@ func (c *call) give(how uint32, result any, err error) bool {
 	return true
 }
 
-// endCallback ends the context of the callback if somebody has asked when it ends. One that
-// nobody has can serve the next call.
+// endCallback ends the context of the callback if its Done was called. Otherwise the context can serve the next call.
 func (c *call) endCallback() {
 	if c.made != nil && c.made.made.Load() != nil {
 		c.made.end()
@@ -157,12 +153,11 @@ func (c *call) endCallback() {
 	}
 }
 
-// await returns the answer, or an error as soon as the caller's context ends. A
-// caller without a deadline waits for its turn for Options.WaitTimeout, and
-// from then on as long as it takes. The id is the asked agent's.
+// await returns the answer, or an error as soon as the caller's context ends. A caller without a deadline waits until the
+// action begins, for up to Options.WaitTimeout, and then as long as the action takes. The id is that of the called agent.
 func (c *call) await(id, action string) (any, error) {
 	select {
-	case <-c.answer: // it counts even if the deadline has passed meanwhile
+	case <-c.answer: // takes precedence over a ctx that has ended too
 		return c.collect()
 	default:
 	}
@@ -188,7 +183,7 @@ func (c *call) awaitTurn(id, action string) (any, error) {
 	for {
 		select {
 		case <-c.answer:
-			c.turn.Stop() // first: once let go, the call may be another caller's
+			c.turn.Stop() // before collect, after which another caller may use the call
 			return c.collect()
 		case <-c.ctx.Done():
 			c.turn.Stop()
@@ -202,12 +197,11 @@ func (c *call) awaitTurn(id, action string) (any, error) {
 	}
 }
 
-// leave gives the call up, and returns why. The agent answers late then, if it has not just
-// done so.
+// leave gives up the call and returns why. If the agent is answering just now, leave discards the answer.
 func (c *call) leave(why error, id, action string) error {
 	c.wait.end()
 	if !c.ends(callLeft) {
-		<-c.answer // it comes at once
+		<-c.answer // comes at once
 		if c.state.Load() == c.use+callAnswered {
 			c.system.lateAnswer(action, id)
 		}
@@ -224,7 +218,7 @@ func (c *call) collect() (any, error) {
 	return result, err
 }
 
-// putBack keeps the call for another one.
+// putBack keeps the call for reuse.
 func (c *call) putBack() {
 	c.params, c.result, c.err, c.wait = nil, nil, nil, nil
 	if c.hasNoDeadline {

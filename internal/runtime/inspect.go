@@ -15,23 +15,23 @@ import (
 )
 
 const (
-	// trackedAtLeast is how many agents an inspector keeps an eye on at least.
+	// trackedAtLeast is the minimum number of agents that an Inspector tracks.
 	trackedAtLeast = 128
-	// shownEvents is how many events are told of one agent, out of the latest
+	// shownEvents is how many events of an agent a report shows. They are searched in the newest
 	// searchedEvents of the history.
 	shownEvents, searchedEvents = 8, 256
-	// nearlyFull is from which share of its capacity on a queue counts as full.
+	// nearlyFull is the share of its capacity from which a queue counts as full.
 	nearlyFull = 0.9
 )
 
-// A Sized state knows how much memory it takes, in bytes. It is asked whenever
-// somebody looks at its agent, and must be quick.
+// A Sized state knows its size in bytes. MemoryBytes is called whenever an Inspector reads the agent, and must be
+// quick.
 type Sized interface{ MemoryBytes() int64 }
 
-// An AgentOrder says which agents count as the busiest.
+// An AgentOrder determines which agents count as the busiest.
 type AgentOrder int
 
-// The orders: by the messages that wait, by actions a second, by memory.
+// The orders: by waiting messages, by actions per second, by memory.
 const (
 	ByMailbox AgentOrder = iota
 	ByRate
@@ -42,63 +42,59 @@ const (
 type AgentView struct {
 	ID, Type  string
 	Lifecycle Lifecycle
-	// Mailbox is how many messages wait or are at work, and MailboxCapacity how
-	// many there is room for.
+	// Mailbox is how many messages wait or are being handled, and MailboxCapacity how many there
+	// is room for.
 	Mailbox, MailboxCapacity int
-	// ActionsPerSecond is the rate of actions that succeeded since the look
-	// before; 0 at the first.
+	// ActionsPerSecond is the rate of successful actions since the last call; 0 at the first.
 	ActionsPerSecond float64
-	// MemoryBytes is what its record and its mailbox take, and its state if that
-	// is Sized.
+	// MemoryBytes is the size of the agent's record and mailbox, and of its state if that is Sized.
 	MemoryBytes int64
-	// Busy is for how long it was found at work at every look.
+	// Busy is for how long every call has found the agent busy.
 	Busy time.Duration
 }
 
-// An AgentReport is one agent more closely.
+// An AgentReport describes one agent in detail.
 type AgentReport struct {
 	AgentView
 	ParentID     string
 	Capabilities []string
 	Version      uint64
 	Age          time.Duration
-	// Unchanged is for how long its state has not changed.
+	// Unchanged is how long ago the state was last changed.
 	Unchanged time.Duration
-	// ActionsDone counts the actions that succeeded since the system is looked
-	// into.
+	// ActionsDone counts the successful actions since the first open Inspector was opened.
 	ActionsDone int64
-	// State is its state as a text, cut off where it is long.
+	// State is the state as a text, truncated if it is long.
 	State string
-	// Subscriptions are the event types and patterns that it listens to.
+	// Subscriptions are the event types and patterns that it has subscribed to.
 	Subscriptions []string
-	// Waits are those of it for other agents, the newest first.
+	// Waits are its waits for other agents, the newest first.
 	Waits []WaitView
-	// Events are the latest of the history that it published, oldest first.
+	// Events are the newest events of the history that it published, oldest first.
 	Events []Event
 }
 
 // A SubscriptionView is what an Inspector sees of a subscription.
 type SubscriptionView struct {
-	// Subscriber is the agent's id, or the name it was given, or sub_ and a number
-	// of the inspector's own.
+	// Subscriber is the id of the agent, or the name from SubscribeOptions, or sub_ and a number that
+	// the Inspector has chosen.
 	Subscriber string
 	Pattern    string
 	Policy     QueuePolicy
 	// Queued is how many events wait, and Capacity how many there is room for.
 	Queued, Capacity   int
 	Delivered, Dropped uint64
-	// Full is for how long it was found nearly full at every look.
+	// Full is for how long every call has found the queue nearly full.
 	Full time.Duration
 }
 
-// An Inspector looks into a running system, again and again, for somebody who
-// watches it. It goes through a bounded part of the agents at each look, keeps
-// an eye on the busiest of those it has come across, and reads these afresh each
-// time: an agent that becomes busy among very many is found when the round gets
-// to it. Nothing is kept for it on the way of a message while there is none; while
-// there is one, each agent counts its own actions, and times are taken of each message: see
-// Types. It keeps nothing alive: what has stopped is collected as if nobody had looked. Several
-// goroutines may use it.
+// An Inspector reads what the agents and subscriptions of a running system do. Call its methods repeatedly, for
+// example a few times per second. Each call visits a bounded number of agents, in turn, and reads the busiest
+// agents found so far again; among very many agents it takes several calls to find one that has become busy.
+//
+// Messages cost nothing extra while there is no Inspector. While one is open, each agent counts its own actions, and
+// each message is timed: see Types. An Inspector keeps no agent or subscription alive. Several goroutines may use
+// it.
 type Inspector struct {
 	system *System
 	table  *typeTable
@@ -109,8 +105,8 @@ type Inspector struct {
 	tracked  map[weak.Pointer[Agent]]*trackedAgent
 	seen     map[weak.Pointer[Subscription]]*trackedSubscription
 	numbered int
-	// waiters are the agents that were found waiting at the last look, and waits is when
-	// each of their waits was found first.
+	// waiters are the agents that the last call found waiting, and waits is when each of their waits was
+	// first found.
 	waitWalk registry.Walk[Agent]
 	waiters  []weak.Pointer[Agent]
 	waits    map[weak.Pointer[wait]]time.Time
@@ -126,10 +122,10 @@ type trackedAgent struct {
 type trackedSubscription struct {
 	name      string
 	fullSince time.Time
-	round     bool // found at this look
+	round     bool // found by this call
 }
 
-// Inspect returns an inspector of the system. Close ends it.
+// Inspect returns an Inspector of the system. The caller must close it.
 func (s *System) Inspect() *Inspector {
 	s.inspectMu.Lock()
 	defer s.inspectMu.Unlock()
@@ -143,8 +139,8 @@ func (s *System) Inspect() *Inspector {
 	}
 }
 
-// Close ends the inspection: unless there is another one, nothing is noted of what agents do
-// any longer. Closing again does nothing.
+// Close ends the inspection. When no Inspector is open any longer, messages are no longer timed and counted.
+// Closing again does nothing.
 func (i *Inspector) Close() {
 	i.closed.Do(func() {
 		s := i.system
@@ -156,8 +152,8 @@ func (i *Inspector) Close() {
 	})
 }
 
-// Agents returns the n busiest agents that it knows of, the busiest first, and
-// how many agents there are. None are returned if n is 0 or less.
+// Agents returns the n busiest known agents, the busiest first, and the number of all agents. If n is 0 or less,
+// it returns no agents.
 func (i *Inspector) Agents(n int, by AgentOrder) (views []AgentView, total int) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -190,8 +186,7 @@ func (v AgentView) rank(by AgentOrder) float64 {
 	}
 }
 
-// goRound looks at the next places of the table, and tracks the busiest agents
-// there that are busier than the least busy of those tracked.
+// goRound visits the next agents, and tracks those that are busier than the least busy of the tracked ones.
 func (i *Inspector) goRound(keep int, by AgentOrder) {
 	type found struct {
 		agent *Agent
@@ -226,8 +221,8 @@ func (i *Inspector) goRound(keep int, by AgentOrder) {
 	i.tracked = next
 }
 
-// glance is how busy an agent seems, without any look before. By rate it is what
-// it has done since the system is looked into.
+// glance returns how busy an agent seems from a single reading. By rate, it is the number of actions since the
+// first open Inspector was opened.
 func (a *Agent) glance(by AgentOrder) float64 {
 	switch by {
 	case ByRate:
@@ -239,15 +234,14 @@ func (a *Agent) glance(by AgentOrder) float64 {
 	}
 }
 
-// depth is how many messages of its mailbox are not yet handled.
+// depth returns how many messages of its mailbox are not yet handled.
 func (a *Agent) depth() int {
 	a.mailbox.mu.Lock()
 	defer a.mailbox.mu.Unlock()
 	return a.mailbox.depth()
 }
 
-// memoryBytes is what the agent takes, as far as that can be told while it
-// works.
+// memoryBytes returns the size of the agent, as far as it can be read while the agent runs.
 func (a *Agent) memoryBytes() int64 {
 	size := int64(unsafe.Sizeof(newborn{}))
 	a.mailbox.mu.Lock()
@@ -262,7 +256,7 @@ func (a *Agent) memoryBytes() int64 {
 	return size
 }
 
-// read brings the view up to date.
+// read updates the view.
 func (t *trackedAgent) read(a *Agent, now time.Time) {
 	record, done := a.entry.Record(), a.acted.Load()
 	rate := 0.0
@@ -286,7 +280,7 @@ func (t *trackedAgent) read(a *Agent, now time.Time) {
 	t.done, t.at = done, now
 }
 
-// Agent returns a report on one agent; false if there is none of that id.
+// Agent returns a report on the agent with an id; false if there is none.
 func (i *Inspector) Agent(id string) (report AgentReport, ok bool) {
 	a := i.system.agents.Get(id)
 	if a == nil {
@@ -299,7 +293,7 @@ func (i *Inspector) Agent(id string) (report AgentReport, ok bool) {
 		t = &trackedAgent{}
 		i.tracked[weak.Make(a)] = t
 	}
-	if now.Sub(t.at) > time.Millisecond { // else it was read at this look
+	if now.Sub(t.at) > time.Millisecond { // else it was just read by Agents
 		t.read(a, now)
 	}
 	report.AgentView = t.view
@@ -327,8 +321,8 @@ func (i *Inspector) Agent(id string) (report AgentReport, ok bool) {
 	return report, true
 }
 
-// Subscriptions returns the n fullest subscriptions, the fullest first, and how
-// many there are. None are returned if n is 0 or less.
+// Subscriptions returns the n fullest subscriptions, the fullest first, and the number of all subscriptions. If n is
+// 0 or less, it returns no subscriptions.
 func (i *Inspector) Subscriptions(n int) (views []SubscriptionView, total int) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -344,7 +338,7 @@ func (i *Inspector) Subscriptions(n int) (views []SubscriptionView, total int) {
 			}
 			i.seen[known] = t
 		}
-		if t.round { // it is there once for each topic that it matches
+		if t.round { // it is listed once for each topic that it matches
 			continue
 		}
 		t.round = true

@@ -11,37 +11,33 @@ import (
 	"mabeam-top/internal/runtime/internal/metric"
 )
 
-// mostTypes is for how many types of agents there are figures: 20 KB each, and only while
-// somebody looks.
+// mostTypes is the maximum number of agent types with figures of their own. They take 20 KB each, and exist only while
+// an Inspector is open.
 const mostTypes = 256
 
-// A TypeView is what was seen of the agents of one type together, since somebody looks into
-// the system.
+// A TypeView has the figures of all agents of one type together, since the first open Inspector was opened.
 type TypeView struct {
 	Type string
-	// Handled counts the callbacks that have returned: for actions, signals, events and
-	// answers.
+	// Handled counts the callbacks for actions, signals, events and answers that have returned.
 	Handled int64
-	// Failed counts those of them that returned an error or panicked.
+	// Failed counts the callbacks that returned an error or panicked.
 	Failed int64
-	// DeepestMailbox is the most messages, signals apart, that were in one mailbox at
-	// once, those at work included. It is looked at when a message comes into a mailbox
-	// where none has waited since before somebody looked.
+	// DeepestMailbox is the maximum number of messages, without signals, in one mailbox at one time,
+	// including those being handled. Queues that began before the Inspector was opened are not measured.
 	DeepestMailbox int
-	// InMailbox is how long actions, answers and signals that came since somebody looks
-	// have waited before they were begun. One that its caller carried out at once
-	// has waited 0. Events wait in the queues of their subscriptions instead.
+	// InMailbox is how long actions, answers and signals waited before they were begun; 0 for an action
+	// that ran on its caller's goroutine. Those that were sent before the Inspector was opened are not
+	// measured. Events wait in the queues of their subscriptions instead.
 	InMailbox metric.Histogram
-	// AtWork is how long the callbacks took, what they waited for included.
+	// AtWork is how long the callbacks took, including their waits.
 	AtWork metric.Histogram
 }
 
-// Types returns what was seen of the agents by type, in the order of the types' names,
-// since the first of the inspectors that are open now was opened. The figures of a type
-// begin with the first thing that an agent of it handles; an agent whose type is changed
-// counts for the new one from then on. What an agent was at when the inspector was opened,
-// and up to seven things behind that, may be missing. There are figures for the first 256 types;
-// the agents of all others are together in others, which has no type.
+// Types returns the figures of the agents by type, sorted by the names of the types, since the first open Inspector was
+// opened. The figures of a type begin with the first message that one of its agents handles. An agent whose type
+// changes counts for the new type from then on. The message that an agent was handling when the Inspector was opened,
+// and up to seven messages after it, may be missing. The first 256 types have figures of their own; all other agents
+// are together in others, which has no type.
 func (i *Inspector) Types() (types []TypeView, others TypeView) {
 	seen := *i.table.types.Load()
 	for _, name := range slices.SortedFunc(maps.Keys(seen), cmp.Compare[string]) {
@@ -50,12 +46,12 @@ func (i *Inspector) Types() (types []TypeView, others TypeView) {
 	return types, i.table.others.view("")
 }
 
-// A typeTable has the figures of all types. There is one while somebody looks.
+// A typeTable has the figures of all types. There is one while an Inspector is open.
 type typeTable struct {
 	types  atomic.Pointer[map[string]*typeFigures] // replaced when a type is added
 	others typeFigures
 
-	mu sync.Mutex // of who adds a type
+	mu sync.Mutex // held to add a type
 }
 
 func newTypeTable() *typeTable {
@@ -81,7 +77,7 @@ func (t *typeTable) of(a *Agent) *typeFigures {
 	return f
 }
 
-// known returns the figures of a type; nil if it is to have some and has none yet.
+// known returns the figures of a type; nil if they have yet to be made.
 func (t *typeTable) known(agentType string) *typeFigures {
 	types := *t.types.Load()
 	if f := types[agentType]; f != nil || len(types) < mostTypes {
@@ -90,7 +86,7 @@ func (t *typeTable) known(agentType string) *typeFigures {
 	return &t.others
 }
 
-// typeFigures are those of the agents of one type.
+// typeFigures are the figures of the agents of one type.
 type typeFigures struct {
 	failed, deepest   atomic.Int64
 	inMailbox, atWork metric.Distribution
@@ -105,15 +101,14 @@ func (f *typeFigures) view(name string) TypeView {
 	return v
 }
 
-// noteDepth notes how deep a mailbox was.
+// noteDepth records the depth of a mailbox.
 func (f *typeFigures) noteDepth(depth int) {
 	for seen := f.deepest.Load(); int64(depth) > seen && !f.deepest.CompareAndSwap(seen, int64(depth)); {
 		seen = f.deepest.Load()
 	}
 }
 
-// work calls a callback, and notes how long it takes and whether it fails, also if it
-// panics; nil notes nothing.
+// work calls a callback, and records how long it takes and whether it fails or panics. A nil f records nothing.
 func (f *typeFigures) work(callback func() error) (err error) {
 	if f == nil {
 		return callback()
@@ -130,8 +125,7 @@ func (f *typeFigures) work(callback func() error) (err error) {
 	return err
 }
 
-// figures are those that the agent counts for; nil while nobody looks. It is short enough
-// to be compiled in line.
+// figures returns the figures of the agent's type; nil while there is no Inspector. It is short enough to be inlined.
 func (a *Agent) figures() *typeFigures {
 	if a.system.types.Load() == nil {
 		return nil
@@ -143,23 +137,22 @@ func (a *Agent) currentFigures() *typeFigures {
 	if t := a.system.types.Load(); t != nil {
 		return t.of(a)
 	}
-	return nil // who looked has closed meanwhile
+	return nil // the Inspector has been closed meanwhile
 }
 
-// unknownArrival is that of a message that came while nobody looked.
+// unknownArrival is the arrival time of a message that came while there was no Inspector.
 const unknownArrival time.Duration = -1
 
-// arrival is now, as a message's time of arrival.
+// arrival returns the present time as the arrival time of a message.
 func (s *System) arrival() time.Duration { return time.Since(s.began) }
 
-// noteArrival notes that the last message of a batch comes now, into a mailbox that is that
-// deep with it.
+// noteArrival records that the last message of a batch arrives now, in a mailbox that has a depth with it.
 func (b *batch) noteArrival(s *System, depth int) {
 	b.arrivals = append(b.arrivals, s.arrival())
 	b.figures.noteDepth(depth)
 }
 
-// arrivalsFrom are those of the messages from one on, known or not.
+// arrivalsFrom returns the arrival times of the messages from a position on.
 func (b *batch) arrivalsFrom(i int) []time.Duration {
 	if b.figures != nil {
 		return b.arrivals[i:]
@@ -167,14 +160,14 @@ func (b *batch) arrivalsFrom(i int) []time.Duration {
 	return slices.Repeat([]time.Duration{unknownArrival}, len(b.messages)-i)
 }
 
-// noteWait notes how long a message of a batch has waited, if that is known.
+// noteWait records how long a message of a batch has waited, if that is known.
 func (f *typeFigures) noteWait(s *System, b *batch, i int) {
 	if f != nil && b.figures != nil {
 		f.noteArrived(s, b.arrivals[i])
 	}
 }
 
-// noteArrived is noteWait of what has arrived at a time.
+// noteArrived is noteWait for a message with an arrival time.
 func (f *typeFigures) noteArrived(s *System, at time.Duration) {
 	if f != nil && at != unknownArrival {
 		f.inMailbox.Record(s.arrival() - at)

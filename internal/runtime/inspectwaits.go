@@ -7,25 +7,24 @@ import (
 	"weak"
 )
 
-// mostWaiters is how many waiting agents an inspector keeps an eye on at most.
+// mostWaiters is the maximum number of waiting agents that an Inspector tracks.
 const mostWaiters = 4096
 
-// A WaitView is what an Inspector sees of an agent that waits for another one's answer:
-// in Execute, Request or Gather, for a Future, for its start, stop or restart.
+// A WaitView is what an Inspector sees of an agent that waits for another one: in Execute, Request, Gather or Await, or
+// for its start, stop or restart.
 type WaitView struct {
-	// Waiter and Target are the ids of who waits, and for whom.
+	// Waiter is the id of the agent that waits, and Target of the one that it waits for.
 	Waiter, Target string
-	// For is for how long the same wait was found at every look; 0 at the first. When it
-	// began is not noted: that would make every call slower.
+	// For is for how long every call has found the same wait; 0 at the first. The beginning of a wait is
+	// not recorded, because that would make every call slower.
 	For time.Duration
 }
 
-// Waits returns n of the waits of agents for agents, those that were found first come
-// first, and how many it knows of. Like Agents it goes through a part of the agents at
-// each look, and keeps an eye on those that wait, up to 4,096 of them. Who they wait for is
-// looked at in the same look, so that a chain or a ring of waits is seen as a whole. A
-// look is no stop: waits that began or ended meanwhile may be in it or not. Those who wait
-// and are no agents are not listed. None are returned if n is 0 or less.
+// Waits returns n of the known waits of agents for other agents, those that were found first come first, and the number
+// of all known waits. Like Agents, each call visits a part of the agents, and tracks up to 4,096 agents that wait. A call
+// also follows whom they wait for, so it sees a chain or a ring of waits as a whole. Waits that begin or end during the
+// call may or may not be included. Callers that are not agents are not listed. If n is 0 or less, Waits returns no
+// waits.
 func (i *Inspector) Waits(n int) (views []WaitView, total int) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -52,7 +51,7 @@ func (i *Inspector) Waits(n int) (views []WaitView, total int) {
 	return views[:min(max(n, 0), total)], total
 }
 
-// An agentList is a list of agents, each once, up to mostWaiters.
+// An agentList is a list of up to mostWaiters agents without duplicates.
 type agentList struct {
 	list []*Agent
 	has  map[*Agent]bool
@@ -65,7 +64,7 @@ func (l *agentList) add(a *Agent) {
 	}
 }
 
-// knownWaiters lists the agents that were found waiting at the last look.
+// knownWaiters lists the agents that the last call found waiting.
 func (i *Inspector) knownWaiters() agentList {
 	l := agentList{has: map[*Agent]bool{}}
 	for _, known := range i.waiters {
@@ -76,8 +75,8 @@ func (i *Inspector) knownWaiters() agentList {
 	return l
 }
 
-// waitsOf tells the waits of one agent, the newest first, and adds who it waits for to a
-// list if that is not nil. The caller holds mu.
+// waitsOf returns the waits of one agent, the newest first, and adds the agents that it waits for to targets if that is
+// not nil. The caller holds mu.
 func (i *Inspector) waitsOf(a *Agent, now time.Time, targets *agentList) (views []WaitView) {
 	if a.isOver() {
 		return nil
@@ -99,7 +98,7 @@ func (i *Inspector) waitsOf(a *Agent, now time.Time, targets *agentList) (views 
 	return views
 }
 
-// forgetWaits forgets when those waits were found that are over. The caller holds mu.
+// forgetWaits forgets the waits that are over. The caller holds mu.
 func (i *Inspector) forgetWaits() {
 	for known := range i.waits {
 		if w := known.Value(); w == nil || w.over.Load() {

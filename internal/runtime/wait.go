@@ -8,11 +8,10 @@ import (
 	"sync/atomic"
 )
 
-// A DeadlockError means that agents wait for each other in a ring, so that none
-// of them would ever answer.
+// A DeadlockError means that agents wait for each other in a ring, so none of them would ever answer.
 type DeadlockError struct {
-	// Ring is the ids of the agents, each waiting for the next and the last
-	// for the first. It begins with the one that got the error.
+	// Ring has the ids of the agents. Each waits for the next one, and the last for the first, which got
+	// the error.
 	Ring []string
 }
 
@@ -20,18 +19,16 @@ func (e *DeadlockError) Error() string {
 	return fmt.Sprintf("deadlock: %s → %s", strings.Join(e.Ring, " → "), e.Ring[0])
 }
 
-// A wait is that of one agent for another. It is over when the other answers, which
-// the other notes before it does: an agent that has been answered, and asks back, is
-// never taken for one that is still waited for.
+// A wait is the wait of an agent for another. The other agent ends the wait before it answers. So an agent that asks back
+// as soon as it has an answer does not seem to be waiting still.
 type wait struct {
 	asker, target *Agent
-	next          *wait // what the same agent waits for besides
+	next          *wait // another wait of the same agent
 	over          atomic.Bool
 }
 
-// waitFor notes that the agent waits for another from now on, until the wait ends. A
-// *DeadlockError means that the other one waits for this one already, directly or by
-// way of more. There is no wait of who is no agent.
+// waitFor records that the agent waits for another one until the wait ends. A *DeadlockError means that the other one
+// already waits for this one, directly or through others. For a nil agent, waitFor does nothing.
 func (a *Agent) waitFor(other *Agent) (*wait, error) {
 	if a == nil {
 		return nil, nil
@@ -44,8 +41,7 @@ func (a *Agent) waitFor(other *Agent) (*wait, error) {
 			break
 		}
 	}
-	// First tell, then look: of two that close a ring at the same time, at least
-	// one sees the other.
+	// First record, then look: if two agents close a ring at the same time, at least one sees the other.
 	if ring := a.ringBy(w); ring != nil {
 		w.end()
 		return nil, &DeadlockError{ring}
@@ -53,11 +49,9 @@ func (a *Agent) waitFor(other *Agent) (*wait, error) {
 	return w, nil
 }
 
-// WaitFor notes that the agent whose callback ctx belongs to waits for the life r, until end
-// is called: for what is waited for by other means than the runtime's own calls. A
-// *DeadlockError means that it would never come, because that agent waits for this one
-// already, directly or by way of more. Of a ctx that is no callback's nothing is noted. The
-// zero Ref is ErrUnknownAgent.
+// WaitFor records that the agent whose callback has ctx waits for the life r until end is called. Use it for waits that do
+// not go through the runtime's own calls. A *DeadlockError means that r already waits for this agent, directly or through
+// others. If ctx does not belong to a callback, WaitFor records nothing. For the zero Ref it returns ErrUnknownAgent.
 func WaitFor(ctx context.Context, r Ref) (end func(), err error) {
 	if r.agent == nil {
 		return nil, ErrUnknownAgent
@@ -69,14 +63,14 @@ func WaitFor(ctx context.Context, r Ref) (end func(), err error) {
 	return w.end, nil
 }
 
-// end notes that what was waited for is there, or not waited for any longer; nil is no wait.
+// end ends the wait. It may be nil.
 func (w *wait) end() {
 	if w != nil && !w.over.Swap(true) {
 		w.leave()
 	}
 }
 
-// leave takes a wait that is over off the list of its asker.
+// leave removes the waits that are over from the front of the asker's list.
 func (w *wait) leave() {
 	for {
 		head := w.asker.waits.Load()
@@ -90,15 +84,13 @@ func (w *wait) leave() {
 	}
 }
 
-// ringBy returns the ids of the agents that wait for each other in a ring by way of a
-// wait of this agent; nil if there is none.
+// ringBy returns the ids of the agents in a ring that a wait of this agent closes; nil if there is none.
 func (a *Agent) ringBy(w *wait) []string {
 	if w.target != a && w.target.waits.Load() == nil {
 		return nil // nearly always
 	}
 	path := a.pathFrom([]*wait{w}, map[*Agent]bool{})
-	// What the agents were found to wait for one after the other, they wait for all
-	// at once if they still do.
+	// The waits were read one after the other. If none has ended since, they all exist now.
 	if path == nil || slices.ContainsFunc(path, func(w *wait) bool { return w.over.Load() }) {
 		return nil
 	}
@@ -109,7 +101,7 @@ func (a *Agent) ringBy(w *wait) []string {
 	return ids
 }
 
-// pathFrom lengthens a path of waits until it leads to the agent; nil if it does not.
+// pathFrom extends a path of waits until it leads to the agent; nil if it does not.
 func (a *Agent) pathFrom(path []*wait, seen map[*Agent]bool) []*wait {
 	at := path[len(path)-1].target
 	switch {
@@ -130,10 +122,9 @@ func (a *Agent) pathFrom(path []*wait, seen map[*Agent]bool) []*wait {
 	return nil
 }
 
-// Execute asks another agent to carry out an action on behalf of this one, as
-// System.Execute does for whoever has the context of one of its callbacks. It fails at
-// once, with a *DeadlockError, where the other one waits for this one already, directly
-// or by way of more.
+// Execute makes another agent carry out an action on behalf of this one, like System.Execute with the context of a
+// callback. If the other agent already waits for this one, directly or through others, it fails at once with a
+// *DeadlockError.
 func (a *Agent) Execute(ctx context.Context, id, action string, params any) (any, error) {
 	other := a.system.agents.Get(id)
 	if other == nil {
@@ -142,5 +133,5 @@ func (a *Agent) Execute(ctx context.Context, id, action string, params any) (any
 	return other.executeFor(ctx, a, action, params)
 }
 
-// InCallback reports whether ctx is that of an agent's callback, or was made of it.
+// InCallback reports whether ctx is the context of an agent's callback, or is derived from one.
 func InCallback(ctx context.Context) bool { return callbackOf(ctx) != nil }
