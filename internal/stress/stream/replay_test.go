@@ -5,6 +5,8 @@ import (
 	"errors"
 	"math"
 	"reflect"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,10 +21,12 @@ import (
 // since it began anew.
 type showing struct {
 	*stream.Replay
+	end context.CancelFunc
+	err chan error
+
+	mu    sync.Mutex // guards what follows
 	shown []stream.Event
 	begun int // how often it began anew
-	end   context.CancelFunc
-	err   chan error
 }
 
 func play(r *stream.Recording) *showing {
@@ -30,6 +34,8 @@ func play(r *stream.Recording) *showing {
 	s := &showing{Replay: stream.NewReplay(r), end: cancel, err: make(chan error, 1)}
 	go func() {
 		s.err <- s.Run(ctx, func(e stream.Event) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
 			if e.Type == stream.RunStarted {
 				s.begun++
 				s.shown = nil
@@ -49,9 +55,23 @@ func (s *showing) command(t *testing.T, c stream.Command) {
 	synctest.Wait()
 }
 
+// events are those shown now.
+func (s *showing) events() []stream.Event {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.shown)
+}
+
+// starts is how often the replay began anew.
+func (s *showing) starts() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.begun
+}
+
 // count is the number of events shown of a type.
 func (s *showing) count(kind stream.Type) (n int) {
-	for _, e := range s.shown {
+	for _, e := range s.events() {
 		if e.Type == kind {
 			n++
 		}
@@ -75,7 +95,8 @@ func (s *showing) at(t *testing.T, want float64) {
 		t.Errorf("the replay is at %+v, want %v", p, want)
 	}
 	// A sample that is due at this very moment may be on its way.
-	if got := s.shown[len(s.shown)-1].T; got > want+1e-6 || got < want-0.1-1e-6 {
+	shown := s.events()
+	if got := shown[len(shown)-1].T; got > want+1e-6 || got < want-0.1-1e-6 {
 		t.Errorf("what is shown is of %v, want of %v", got, want)
 	}
 }
@@ -138,13 +159,13 @@ func TestReplaySeek(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		s.command(t, stream.Command{Do: stream.Seek, To: 40})
 		s.at(t, 40)
-		if s.begun != 1 {
+		if s.starts() != 1 {
 			t.Error("it began anew to go forward")
 		}
 		s.command(t, stream.Command{Do: stream.Seek, To: 12})
 		s.at(t, 12)
-		if s.begun != 2 || s.count(stream.FaultInjected) != 1 {
-			t.Errorf("after going back: begun %d times, %d faults", s.begun, s.count(stream.FaultInjected))
+		if s.starts() != 2 || s.count(stream.FaultInjected) != 1 {
+			t.Errorf("after going back: begun %d times, %d faults", s.starts(), s.count(stream.FaultInjected))
 		}
 		s.command(t, stream.Command{Do: stream.Seek, To: 1e9})
 		s.at(t, 60)
@@ -214,7 +235,7 @@ func TestReplayShowsWhatWasThen(t *testing.T) {
 						want = append(want, e)
 					}
 				}
-				if !reflect.DeepEqual(s.shown, want) {
+				if !reflect.DeepEqual(s.events(), want) {
 					wrong = append(wrong, s.Playback().At)
 				}
 			}
