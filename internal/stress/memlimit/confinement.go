@@ -103,5 +103,6 @@ func IsOutOfMemory(stderr string) bool {
 	return slices.ContainsFunc(outOfMemory, func(text string) bool { return strings.Contains(stderr, text) })
 }
 
-// outOfMemory are the messages of the Go runtime and the race detector.
-var outOfMemory = []string{"out of memory", "cannot allocate memory", "failed to allocate"}
+// outOfMemory are the messages of the Go runtime and the race detector. A runtime that
+// uses cgo fails to create a thread if there is no memory for its stack.
+var outOfMemory = []string{"out of memory", "cannot allocate memory", "failed to allocate", "pthread_create failed"}
