@@ -55,7 +55,7 @@ func (i interval) with(values probe.Sample) interval {
 			whole[name] = v
 		}
 	}
-	for _, name := range []probe.Name{scenario.DeliveredRate, scenario.EventsDropped} {
+	for _, name := range []probe.Name{probe.EventsDeliveredPerSecond, probe.EventsDropped} {
 		if v, ok := values[name]; ok {
 			whole[name] = v // unless the step supplies its own
 		}
@@ -135,7 +135,7 @@ func (l *loadProbes) Read(now time.Time, put func(probe.Name, float64)) {
 		s.flushed.Reset()
 		inFlight += s.env.loads.InFlight()
 		lag = max(lag, s.env.loads.TakeLag())
-		for _, rate := range []probe.Name{scenario.OfferedRate, scenario.CompletedRate, scenario.FailedRate} {
+		for _, rate := range []probe.Name{probe.OfferedPerSecond, probe.CompletedPerSecond, probe.FailedPerSecond} {
 			if v, ok := i.Values[rate]; ok {
 				rates[rate] += v
 			}
@@ -189,13 +189,13 @@ func (s *stepLoad) readRates(values probe.Sample, now time.Time, total report.Op
 	since, first := now.Sub(s.at), s.at.IsZero()
 	if !first {
 		// A load that was cut off had asked for more than it gets.
-		values[scenario.OfferedRate] = load.PerSecond(max(total.Attempted-s.last.Attempted, 0), since)
-		values[scenario.CompletedRate] = load.PerSecond(total.Succeeded-s.last.Succeeded, since)
-		values[scenario.FailedRate] = load.PerSecond(total.Failed-s.last.Failed, since)
+		values[probe.OfferedPerSecond] = load.PerSecond(max(total.Attempted-s.last.Attempted, 0), since)
+		values[probe.CompletedPerSecond] = load.PerSecond(total.Succeeded-s.last.Succeeded, since)
+		values[probe.FailedPerSecond] = load.PerSecond(total.Failed-s.last.Failed, since)
 	}
 	for name, n := range counts {
 		switch {
-		case name == scenario.EventsDropped:
+		case name == probe.EventsDropped:
 			values[name] = float64(n)
 		case !first:
 			values[name] = load.PerSecond(n-s.supplied[name], since)

@@ -59,8 +59,12 @@ func checkCommand(c stream.Command) error {
 func (r *run) applySetting(c stream.Command) {
 	switch c.Do {
 	case stream.SetPaused:
-		if c.Paused != r.paused.Paused {
-			r.logManual(map[bool]string{true: "load paused", false: "load resumed"}[c.Paused])
+		switch {
+		case c.Paused == r.paused.Paused:
+		case c.Paused:
+			r.logManual("load paused")
+		default:
+			r.logManual("load resumed")
 		}
 		r.paused = c
 	case stream.SetRate:

@@ -120,7 +120,7 @@ func (f *fixture) checkAgentSubscriptions(ctx context.Context) {
 		s.received.Store(0)
 		f.Expect(f.system.Bus().Publish(ctx, mabeam.Event{Type: eventSpyType}) == nil, "an event was not published")
 		resources.WaitWhile(ctx, func() bool { return s.received.Load() < n })
-		pause(ctx)
+		Pause(ctx)
 		return s.received.Load() == n
 	}
 	info, err := f.system.Agent(id)
@@ -129,7 +129,7 @@ func (f *fixture) checkAgentSubscriptions(ctx context.Context) {
 	f.Expect(f.restart(ctx, id) == nil && receives(2), "a restarted agent did not handle an event once for each matching subscription")
 	f.Expect(f.receivesAgentEvent(ctx, s), "an event from an agent lacks its type, data, source, id or time")
 	s.byType.Unsubscribe()
-	pause(ctx)
+	Pause(ctx)
 	f.Expect(receives(1), "an agent that ended one of two subscriptions did not handle an event for exactly the other")
 	f.Expect(f.stop(ctx, id) == nil && receives(0), "a stopped agent handled an event")
 	f.Expect(f.system.Telemetry().Subscriptions == before, "the telemetry counts subscriptions that have ended")

@@ -65,7 +65,7 @@ func (f *fixture) checkFailingRestarts(ctx context.Context) {
 		return alive && starts.Load() == succeeds && len(f.system.Registry().ByType("late")) == 1
 	}
 	resources.WaitWhile(ctx, func() bool { return !isAlive() })
-	pause(ctx)
+	Pause(ctx)
 	f.Expect(isAlive(), "a supervisor did not retry the failing start of a child until it succeeded")
 	limited, cancel := context.WithTimeout(ctx, resources.SettleTimeout)
 	defer cancel()

@@ -205,8 +205,8 @@ func (f *fixture) overlaps() (n int64) {
 	return n
 }
 
-// pause gives a faulty system time to do what it must not do.
-func pause(ctx context.Context) { load.Sleep(ctx, 2*time.Millisecond) }
+// Pause gives a faulty system time to do what it must not do.
+func Pause(ctx context.Context) { load.Sleep(ctx, 2*time.Millisecond) }
 
 // isBetween reports whether at lies between began and now.
 func isBetween(at, began time.Time) bool { return !at.Before(began) && !at.After(time.Now()) }

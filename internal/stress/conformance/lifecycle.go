@@ -60,7 +60,7 @@ func (f *fixture) checkSuspension(ctx context.Context) {
 	f.Expect(errors.As(f.system.SuspendAgent(id), &transition), "SuspendAgent of a suspended agent did not return a TransitionError")
 	f.fill(ctx, id, queuedActions)
 	f.Expect(f.system.Signal(mabeam.Signal{Type: "waits"}, id) == nil, "a suspended agent did not accept a signal")
-	pause(ctx)
+	Pause(ctx)
 	info, err := f.system.Agent(id)
 	f.Expect(err == nil && info.Lifecycle == mabeam.Suspended && info.Mailbox == queuedActions, "System.Agent does not show a suspended agent as suspended with its queued actions")
 	f.Expect(len(s.takeNotes()) == 0 && len(s.takeSignals()) == 0, "a suspended agent handled an action or a signal")
@@ -113,7 +113,7 @@ func (f *fixture) checkKill(ctx context.Context) {
 	f.checkGone(id)
 	f.Expect(errors.Is(<-waiting, mabeam.ErrKilled), "a queued action of a killed agent did not return ErrKilled")
 	release()
-	pause(ctx)
+	Pause(ctx)
 	f.Expect(len(s.takeNotes()) == 0 && s.terminates.Load() == 0, "a killed agent handled an action, or its Terminate ran")
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	mabeam "mabeam-top/internal/runtime"
+	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/resources"
 )
 
@@ -26,7 +27,7 @@ func CheckTells(ctx context.Context, r Recorder, probes int) error {
 		var senders sync.WaitGroup
 		for sender := range tellSenders {
 			senders.Go(func() {
-				for n := range partSize(probes, sender, tellSenders) {
+				for n := range load.PartSize(probes, sender, tellSenders) {
 					err := f.system.Tell(ctx, id, "note", [2]int{sender, n})
 					f.Expect(err == nil, "an agent did not accept an action before the deadline")
 					if n%8 == 0 {
@@ -49,7 +50,7 @@ func CheckTells(ctx context.Context, r Recorder, probes int) error {
 			got[from[0]] = append(got[from[0]], from[1])
 		}
 		for sender := range tellSenders {
-			missing, displaced := compareSequence(got[sender], numbers(partSize(probes, sender, tellSenders)))
+			missing, displaced := compareSequence(got[sender], Numbers(0, load.PartSize(probes, sender, tellSenders)))
 			f.Add(missing, "accepted actions were not handled exactly once")
 			disorder.Add(displaced, "actions were handled in another order than their sender sent them")
 		}
@@ -83,7 +84,7 @@ func CheckReplies(ctx context.Context, r Recorder, probes int) error {
 		var callers sync.WaitGroup
 		for caller := range replyCallers {
 			callers.Go(func() {
-				for n := range partSize(probes/2, caller, replyCallers) {
+				for n := range load.PartSize(probes/2, caller, replyCallers) {
 					f.checkRequest(ctx, f.ids[n%2], [2]int{caller, n})
 				}
 			})
@@ -209,7 +210,7 @@ func (f *fixture) checkExpired(ctx context.Context) {
 	resources.WaitWhile(ctx, func() bool { return expired() < lateReplies })
 	release()
 	f.awaitIdle(ctx, f.ids[0])
-	pause(ctx)
+	Pause(ctx)
 	f.Expect(expired() == lateReplies, "messages of Send that timed out did not get one reply each")
 	for _, s := range got {
 		f.Expect(errors.Is(replyError(s), mabeam.ErrTimeout), "the reply to a message of Send that timed out is not ErrTimeout")
@@ -236,6 +237,3 @@ func (f *fixture) checkMessageOf(ctx context.Context) {
 	f.Expect(err == nil && answer == nil, "MessageOf returns a message for an action that came without one")
 	f.expectStop(ctx, id)
 }
-
-// partSize is the size of one of several parts of n, which differ by at most one.
-func partSize(n, part, parts int) int { return n*(part+1)/parts - n*part/parts }

@@ -152,9 +152,9 @@ func compareSequence(got, due []int) (lost, disorder int64) {
 	return lost, disorder
 }
 
-// numbers returns the numbers from 0 to n-1.
-func numbers(n int) (all []int) {
-	for i := range n {
+// Numbers returns the numbers from first to end, without end.
+func Numbers(first, end int) (all []int) {
+	for i := first; i < end; i++ {
 		all = append(all, i)
 	}
 	return all

@@ -80,7 +80,7 @@ func (g *supervisedGroup) kill(place int) { g.system.KillAgent(g.ids[place]) }
 // and checks that it stays so.
 func (g *supervisedGroup) expectStarts(ctx context.Context, violation string, want ...int64) {
 	resources.WaitWhile(ctx, func() bool { return !g.hasStarted(want) })
-	pause(ctx)
+	Pause(ctx)
 	g.Expect(g.hasStarted(want), violation)
 }
 

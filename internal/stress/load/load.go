@@ -78,6 +78,10 @@ func (l Load) Limit(operations int) Load {
 	return l
 }
 
+// PartSize returns how many of n operations belong to one of several parts, which differ
+// by one operation at most.
+func PartSize(n, part, parts int) int { return n*(part+1)/parts - n*part/parts }
+
 // An Op identifies one operation of a load.
 type Op struct {
 	// Worker carries it out: 0 to Workers-1.

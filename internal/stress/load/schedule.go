@@ -76,10 +76,6 @@ func (s *schedule) dueBy(at time.Duration) float64 {
 	return s.before[i] + first*t + (stage.Rate-first)/(2*stage.For.Seconds())*t*t
 }
 
-// DueBy returns how many operations of an open load with these stages are due at a
-// time after its start, at the planned rates.
-func DueBy(stages []Stage) func(at time.Duration) float64 { return newSchedule(stages).dueBy }
-
 // An arrivals is a schedule whose rate is multiplied by a factor from some time
 // on. The length of the schedule stays the same.
 type arrivals struct {

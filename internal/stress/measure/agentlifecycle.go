@@ -175,7 +175,7 @@ func measureLifecycle(ctx context.Context, env *stress.Env, spec func() mabeam.S
 func (l *lifecycleLoad) warmUp(ctx context.Context) error {
 	cycles, workers := l.env.Params.Int("settle_cycles"), l.env.Params.Int("concurrency")
 	for part := range lifecycleParts {
-		if n := partSize(cycles, part, lifecycleParts); n > 0 {
+		if n := load.PartSize(cycles, part, lifecycleParts); n > 0 {
 			l.rates.begin(n)
 			settling := load.Load{Workers: min(workers, n), Operations: n, For: partTimeout(n)}
 			if err := load.Rehearse(ctx, settling, l.cycle); err != nil {
@@ -202,7 +202,7 @@ func (l *lifecycleLoad) run(ctx context.Context) (total load.Result, rates, memo
 	var wholes []float64
 	memory = append(make([]float64, 0, lifecycleParts+1), resources.LiveBytes())
 	for part := range lifecycleParts {
-		n := partSize(cycles, part, lifecycleParts)
+		n := load.PartSize(cycles, part, lifecycleParts)
 		l.rates.begin(n)
 		result, err := env.RunLoad(ctx, load.Load{Workers: min(workers, n), Operations: n, For: partTimeout(n)}, l.cycle)
 		if err != nil {

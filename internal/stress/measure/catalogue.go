@@ -54,9 +54,6 @@ func ratio(part, whole int64) float64 {
 	return float64(part) / float64(whole)
 }
 
-// partSize is the size of one of several parts of n, which differ by at most one.
-func partSize(n, part, parts int) int { return n*(part+1)/parts - n*part/parts }
-
 // startAgents starts n agents for a measurement that does not measure starts.
 func startAgents(ctx context.Context, system *mabeam.System, n int, spec func() mabeam.Spec) ([]string, error) {
 	ids := make([]string, n)

@@ -132,7 +132,7 @@ func measureCoordination(ctx context.Context, env *stress.Env, system coordinato
 	var one, several load.Result
 	parts := min(coordinationParts, operations)
 	for part := range parts {
-		n := partSize(operations, part, parts)
+		n := load.PartSize(operations, part, parts)
 		loadResult, err := runLoad(ctx, groups[:1], n, metricsOfOne)
 		if err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"mabeam-top/internal/probes/probe"
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress"
 	"mabeam-top/internal/stress/load"
@@ -50,8 +51,8 @@ func (all subscriberSet) outOfOrder() int64 {
 // supplyProbes makes windows count the deliveries to these subscribers instead of those of
 // all steps.
 func (all subscriberSet) supplyProbes(env *stress.Env) {
-	env.Supply(scenario.DeliveredRate, all.delivered)
-	env.Supply(scenario.EventsDropped, all.dropped)
+	env.Supply(probe.EventsDeliveredPerSecond, all.delivered)
+	env.Supply(probe.EventsDropped, all.dropped)
 }
 
 // dropped counts the deliveries that the bus reports as dropped.

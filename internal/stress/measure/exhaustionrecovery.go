@@ -255,7 +255,7 @@ func (x *exhaustionRun) target() mabeam.Spec {
 
 // work runs a part of the work at full speed, and appends its rate.
 func (x *exhaustionRun) work(ctx context.Context, part int, rates *[]float64) error {
-	n := partSize(x.env.Count(x.env.Params.Int("operations")), part, workParts)
+	n := load.PartSize(x.env.Count(x.env.Params.Int("operations")), part, workParts)
 	if n == 0 {
 		return nil
 	}

@@ -28,15 +28,9 @@ func (m Metric) ProbeFor(name string) probe.Name {
 	return ""
 }
 
-// The probes that each step has of its own, also in parallel with other steps.
-const (
-	OfferedRate   = probe.OfferedPerSecond
-	CompletedRate = probe.CompletedPerSecond
-	FailedRate    = probe.FailedPerSecond
-	// A step has these if its measurement supplies them.
-	DeliveredRate = probe.EventsDeliveredPerSecond
-	EventsDropped = probe.EventsDropped
-)
-
-// StepProbes are the probes that each step has of its own.
-var StepProbes = []probe.Name{OfferedRate, CompletedRate, FailedRate, DeliveredRate, EventsDropped}
+// StepProbes are the probes that each step has of its own, also in parallel with other
+// steps. It has those of events if its measurement supplies them.
+var StepProbes = []probe.Name{
+	probe.OfferedPerSecond, probe.CompletedPerSecond, probe.FailedPerSecond,
+	probe.EventsDeliveredPerSecond, probe.EventsDropped,
+}

@@ -98,22 +98,19 @@ func (r *Recording) thin() (left int) {
 		func(i, j int) bool {
 			return r.Events[samples[i]].Sample[ThinningProbe] > r.Events[samples[j]].Sample[ThinningProbe]
 		})
-	dropped := make(map[int]bool, len(samples))
-	for _, i := range samples {
-		dropped[i] = true
-	}
-	for _, i := range chosen {
-		delete(dropped, samples[i])
-	}
-	kept := r.Events[:0]
+	kept, next := r.Events[:0], 0 // of chosen
 	for i, e := range r.Events {
-		if !dropped[i] {
-			kept = append(kept, e)
+		if e.Type == SampleTaken {
+			if next == len(chosen) || i != samples[chosen[next]] {
+				continue
+			}
+			next++
 		}
+		kept = append(kept, e)
 	}
 	clear(r.Events[len(kept):])
 	r.Events = kept
-	r.Thinned += len(dropped)
+	r.Thinned += len(samples) - len(chosen)
 	return len(chosen)
 }
 

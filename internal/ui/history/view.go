@@ -71,14 +71,7 @@ func (s *Screen) list(width, height int) []string {
 // entry is the row of a run.
 func (s *Screen) entry(p session.Past, selected bool, width int) string {
 	t := s.host.Theme
-	cursor, name := " ", theme.Clean(p.Names)
-	if selected {
-		cursor, name = t.Cursor.Render(t.CursorMark), t.Cursor.Render(name)
-	}
-	mark := " "
-	if slices.Contains(s.marked, p.ID()) {
-		mark = t.Accent.Render(t.Marked)
-	}
+	marks, name := widget.Entry(t, theme.Clean(p.Names), selected, slices.Contains(s.marked, p.ID()))
 	verdict := t.Verdict(strings.ToUpper(string(p.Verdict)))
 	if p.Unfinished() {
 		verdict = t.Muted.Render("UNFINISHED")
@@ -95,5 +88,5 @@ func (s *Screen) entry(p session.Past, selected bool, width int) string {
 	if width < 46 {
 		right = ""
 	}
-	return t.Justify(" "+cursor+" "+mark+" "+t.Muted.Render(when)+"  "+t.Pad(verdict, 12)+" "+name+" ", right, width)
+	return t.Justify(marks+t.Muted.Render(when)+"  "+t.Pad(verdict, 12)+" "+name+" ", right, width)
 }

@@ -85,18 +85,11 @@ func (s *Screen) list(width, height int) []string {
 // entry is the row of a scenario.
 func (s *Screen) entry(sc session.Scenario, selected bool, width int) string {
 	t := s.host.Theme
-	cursor, name := " ", theme.Clean(sc.Title)
-	if selected {
-		cursor, name = t.Cursor.Render(t.CursorMark), t.Cursor.Render(name)
-	}
-	mark := " "
-	if s.marked[sc.Name] {
-		mark = t.Accent.Render(t.Marked)
-	}
+	marks, name := widget.Entry(t, theme.Clean(sc.Title), selected, s.marked[sc.Name])
 	if len(s.catalogue.Changed[sc.Name]) > 0 {
 		name += t.Warn.Render(" changed")
 	}
-	return t.Justify(" "+cursor+" "+mark+" "+name+" ", s.lastRun(sc, width), width)
+	return t.Justify(marks+name+" ", s.lastRun(sc, width), width)
 }
 
 // lastRun is the right part of an entry: estimate, last verdict and its date, as

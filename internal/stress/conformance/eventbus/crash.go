@@ -58,7 +58,7 @@ func checkBusCrash(ctx context.Context, r conformance.Recorder, options mabeam.O
 			return err
 		}
 		release()
-		want := append([]int{0}, numbers(1+waiting, 1+waiting+after)...)
+		want := append([]int{0}, conformance.Numbers(1+waiting, 1+waiting+after)...)
 		for i, reader := range readers {
 			s := subscriptions[i]
 			resources.WaitWhile(ctx, func() bool { return len(reader.received()) < len(want) || s.Dropped() < waiting })

@@ -10,6 +10,7 @@ import (
 
 	mabeam "mabeam-top/internal/runtime"
 
+	"mabeam-top/internal/stress/conformance"
 	"mabeam-top/internal/stress/resources"
 )
 
@@ -40,9 +41,9 @@ func checkPolicy(ctx context.Context, system *mabeam.System, policy mabeam.Queue
 	dropped := uint64(over)
 	switch policy {
 	case mabeam.DropOldest:
-		want = append([]int{0}, numbers(published-queue, published)...)
+		want = append([]int{0}, conformance.Numbers(published-queue, published)...)
 	case mabeam.DropNewest:
-		want = numbers(0, 1+queue)
+		want = conformance.Numbers(0, 1+queue)
 	case mabeam.Disconnect:
 		want, dropped = []int{0}, queue+1 // the queued events are lost, and later events are not due
 	}
@@ -107,7 +108,7 @@ func checkBlocking(ctx context.Context, bus *mabeam.Bus, length int) error {
 	}
 	waiting, dropped := s.Waiting(), s.Dropped()
 	close(reader.release)
-	want := numbers(0, accepted)
+	want := conformance.Numbers(0, accepted)
 	resources.WaitWhile(ctx, func() bool { return len(reader.received()) < len(want) || s.Waiting() > 0 })
 	switch got := reader.received(); {
 	case err == nil:

@@ -65,14 +65,6 @@ func (r *stalledSubscriber) awaitFirst(ctx context.Context) error {
 	}
 }
 
-// numbers returns the numbers from first to end, without end.
-func numbers(first, end int) (all []int) {
-	for i := first; i < end; i++ {
-		all = append(all, i)
-	}
-	return all
-}
-
 // publishNumbers publishes the numbers from first to end, without end.
 func publishNumbers(ctx context.Context, bus *mabeam.Bus, eventType string, first, end int) error {
 	for i := first; i < end; i++ {

@@ -8,11 +8,9 @@ import (
 	"slices"
 	"strconv"
 	"sync/atomic"
-	"time"
 
 	mabeam "mabeam-top/internal/runtime"
 	"mabeam-top/internal/stress/conformance"
-	"mabeam-top/internal/stress/load"
 	"mabeam-top/internal/stress/resources"
 )
 
@@ -51,7 +49,7 @@ func checkHandlerEnd(ctx context.Context, bus *mabeam.Bus, end func()) error {
 		resources.WaitWhile(ctx, func() bool { return panics.Err() == nil })
 	}
 	resources.WaitWhile(ctx, func() bool { return received.Load() < published })
-	pause(ctx)
+	conformance.Pause(ctx)
 	var panicked *mabeam.PanicError
 	switch {
 	case !errors.As(panics.Err(), &panicked):
@@ -145,7 +143,7 @@ func checkUnsubscribe(ctx context.Context, bus *mabeam.Bus) error {
 		defer s.Unsubscribe()
 		subscriptions = append(subscriptions, s)
 	}
-	received := func(i, n int) bool { return slices.Equal(got[i].received(), numbers(0, n)) }
+	received := func(i, n int) bool { return slices.Equal(got[i].received(), conformance.Numbers(0, n)) }
 	const before, after = 5, 10
 	if err := publishNumbers(ctx, bus, eventType, 0, before); err != nil {
 		return err
@@ -296,6 +294,3 @@ func startNumberedAgents(ctx context.Context, system *mabeam.System, first, end 
 	}
 	return nil
 }
-
-// pause gives a faulty bus time to do what it must not do.
-func pause(ctx context.Context) { load.Sleep(ctx, 2*time.Millisecond) }
