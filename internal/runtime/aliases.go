@@ -3,7 +3,6 @@ package mabeam
 import (
 	"mabeam-top/internal/runtime/eventbus"
 	"mabeam-top/internal/runtime/internal/metric"
-
 	"mabeam-top/internal/runtime/registry"
 )
 

@@ -2,6 +2,7 @@ package fold
 
 import (
 	"iter"
+	"maps"
 	"math"
 	"slices"
 
@@ -77,11 +78,7 @@ func (h *History) thin() {
 
 // snapshot returns a copy that stays as it is when samples are added.
 func (h *History) snapshot() History {
-	copied := History{times: h.times, thinned: h.thinned, probes: make(map[probe.Name][]float64, len(h.probes))}
-	for name, column := range h.probes {
-		copied.probes[name] = column
-	}
-	return copied
+	return History{times: h.times, probes: maps.Clone(h.probes), thinned: h.thinned}
 }
 
 // A Sample is one sample of a History.
