@@ -92,7 +92,7 @@ func TestRecoveryOfMailboxes(t *testing.T) {
 // breaking the step.
 func TestLimitsThatAreNotKeptExactly(t *testing.T) {
 	for name, c := range map[string]struct {
-		admitted int // in spite of the limit; -1: all
+		admitted int64 // in spite of the limit; -1: all
 		broken   float64
 		reported string
 	}{

@@ -26,16 +26,16 @@ func withLimitedCalls(wrap conformance.CallWrap) stress.Catalogue {
 }
 
 // admitting makes starts succeed that were refused with an error, n times or, if n is -1,
-// always.
-func admitting(refusal error, n int) conformance.CallWrap {
+// always. Several workers start agents at once.
+func admitting(refusal error, n int64) conformance.CallWrap {
 	return func(calls conformance.Calls) conformance.Calls {
-		start, left := calls.Start, n
+		start := calls.Start
+		var admitted atomic.Int64
 		calls.Start = func(ctx context.Context, spec mabeam.Spec) (string, error) {
 			id, err := start(ctx, spec)
-			if !errors.Is(err, refusal) || left == 0 {
+			if !errors.Is(err, refusal) || n >= 0 && admitted.Add(1) > n {
 				return id, err
 			}
-			left = max(left-1, -1)
 			return "admitted", nil
 		}
 		return calls
